@@ -1,0 +1,345 @@
+//! From a body to an event.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+use super::body::BodyKind;
+use super::error::DecodeError;
+use super::interests::Interests;
+use super::json::each_json_variable;
+use super::key::{ProfileKey, parse_number};
+use super::time::{TimeSource, Zone, local_to_utc, parse_timestamp, parse_unix_seconds};
+use super::variable::{Variable, each_form_variable};
+
+/// Names and values in the order sent. A repeated name keeps its first place
+/// and its last value, as in PHP.
+pub type Fields = IndexMap<String, String>;
+
+/// What happened to the (sub)profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum EventType {
+    /// It was made.
+    Create,
+    /// It was changed.
+    Update,
+    /// It was removed.
+    Delete,
+    /// Something else (`click`, `unsubscribe`, …), which changes no state.
+    Other(String),
+}
+
+impl EventType {
+    /// The word on the wire and in answers.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Delete => "delete",
+            Self::Other(name) => name,
+        }
+    }
+
+    /// The order among events of one second: `create` before others before `delete`.
+    pub const fn rank(&self) -> u8 {
+        match self {
+            Self::Create => 0,
+            Self::Update | Self::Other(_) => 1,
+            Self::Delete => 2,
+        }
+    }
+}
+
+impl From<String> for EventType {
+    fn from(name: String) -> Self {
+        match name.as_str() {
+            "create" => Self::Create,
+            "update" => Self::Update,
+            "delete" => Self::Delete,
+            _ => Self::Other(name),
+        }
+    }
+}
+
+impl From<EventType> for String {
+    fn from(event_type: EventType) -> Self {
+        event_type.name().to_owned()
+    }
+}
+
+/// What must be known of a call before it can be kept: read at receipt, and
+/// stored beside the body so that the index needs no body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The type.
+    pub event_type: EventType,
+    /// The profile's number; `None` where only the subprofile's was sent.
+    pub profile: Option<u64>,
+    /// The subprofile's number.
+    pub subprofile: Option<u64>,
+    /// The database the profile belongs to.
+    pub database: Option<u64>,
+    /// The collection the subprofile belongs to.
+    pub collection: Option<u64>,
+    /// The event's time as the sender tells it.
+    pub time: Option<(i64, TimeSource)>,
+}
+
+impl Envelope {
+    /// The event's time in Unix seconds, where nothing was sent that of receipt.
+    pub fn time_or(&self, received_micros: i64) -> (i64, TimeSource) {
+        self.time
+            .unwrap_or((received_micros.div_euclid(1_000_000), TimeSource::Received))
+    }
+}
+
+/// What a body says beside its envelope.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Content {
+    /// `created` of the (sub)profile, as sent.
+    pub created: Option<String>,
+    /// `modified` of the (sub)profile, as sent.
+    pub modified: Option<String>,
+    /// What the action was performed with.
+    pub parameters: Fields,
+    /// The current fields, all of them; empty where none were sent.
+    pub fields: Fields,
+    /// The current interests; `None` where none were sent.
+    pub interests: Option<Interests>,
+    /// Every other variable, under its full name.
+    pub extra: Fields,
+}
+
+/// An event as history sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its place in the order of arrival: 1, 2, 3, …
+    pub seq: u64,
+    /// The moment of receipt in Unix microseconds.
+    pub received: i64,
+    /// The sender's address, without a port.
+    pub remote: Option<String>,
+    /// The label in the webhook's address.
+    pub label: Option<String>,
+    /// The type.
+    pub event_type: EventType,
+    /// The event's time in Unix seconds.
+    pub time: i64,
+    /// Where the time was read.
+    pub time_source: TimeSource,
+    /// The (sub)profile.
+    pub key: ProfileKey,
+    /// The database, where the call named it.
+    pub database: Option<u64>,
+    /// The collection, where the call named it.
+    pub collection: Option<u64>,
+    /// What the body says beside that.
+    pub content: Content,
+}
+
+/// The scalar variables that make an envelope.
+#[derive(Default)]
+struct Scalars {
+    event_type: Option<String>,
+    profile: Option<String>,
+    subprofile: Option<String>,
+    database: Option<String>,
+    collection: Option<String>,
+    time: Option<String>,
+    timestamp: Option<String>,
+}
+
+impl Scalars {
+    fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
+        Some(match name {
+            "type" => &mut self.event_type,
+            "profile" => &mut self.profile,
+            "subprofile" => &mut self.subprofile,
+            "database" => &mut self.database,
+            "collection" => &mut self.collection,
+            "time" => &mut self.time,
+            "timestamp" => &mut self.timestamp,
+            _ => return None,
+        })
+    }
+
+    fn envelope(self, zone: Zone) -> Result<Envelope, DecodeError> {
+        let event_type = self
+            .event_type
+            .ok_or_else(|| DecodeError::new("no `type`: what happened is not said", "type"))?;
+        let profile = number("profile", self.profile)?;
+        let subprofile = number("subprofile", self.subprofile)?;
+        if profile.is_none() && subprofile.is_none() {
+            return Err(DecodeError::new(
+                "no `profile`: whom it concerns is not said",
+                "profile",
+            ));
+        }
+        let sent = self.time.as_deref().and_then(parse_unix_seconds);
+        let time = match sent {
+            Some(seconds) => Some((seconds, TimeSource::Time)),
+            None => self
+                .timestamp
+                .as_deref()
+                .and_then(parse_timestamp)
+                .map(|local| (local_to_utc(zone, local), TimeSource::Timestamp)),
+        };
+        Ok(Envelope {
+            event_type: event_type.into(),
+            profile,
+            subprofile,
+            database: number("database", self.database)?,
+            collection: number("collection", self.collection)?,
+            time,
+        })
+    }
+}
+
+fn number(name: &str, text: Option<String>) -> Result<Option<u64>, DecodeError> {
+    let Some(text) = text else { return Ok(None) };
+    match parse_number(&text) {
+        Some(number) => Ok(Some(number)),
+        None => {
+            let shown: String = text.chars().take(40).collect();
+            Err(DecodeError::new(format!("{shown:?} is no number"), name))
+        }
+    }
+}
+
+fn each_variable(
+    kind: BodyKind,
+    body: &[u8],
+    each: impl FnMut(Variable<'_>) -> Result<(), DecodeError>,
+) -> Result<(), DecodeError> {
+    match kind {
+        BodyKind::Form => each_form_variable(body, each),
+        BodyKind::Json => each_json_variable(body, each),
+        BodyKind::Content => Ok(()),
+    }
+}
+
+/// Reads what must be known of a call before it can be kept. A body of kind
+/// [`BodyKind::Content`] has its envelope beside it and is refused here.
+pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelope, DecodeError> {
+    let mut scalars = Scalars::default();
+    each_variable(kind, body, |variable| {
+        if variable.key.is_none()
+            && let Some(slot) = scalars.slot(&variable.name)
+        {
+            *slot = Some(variable.value.into_owned());
+        }
+        Ok(())
+    })?;
+    scalars.envelope(zone)
+}
+
+/// Reads what a kept body says beside its envelope.
+pub fn decode_content(kind: BodyKind, body: &[u8]) -> Result<Content, DecodeError> {
+    if kind == BodyKind::Content {
+        return serde_json::from_slice(body).map_err(|error| {
+            DecodeError::new(format!("the kept content is damaged: {error}"), "body")
+        });
+    }
+    let mut scalars = Scalars::default();
+    let mut content = Content::default();
+    let mut interests = Vec::new();
+    each_variable(kind, body, |variable| {
+        match (variable.name.as_ref(), &variable.key) {
+            ("parameters", Some(key)) => {
+                content
+                    .parameters
+                    .insert(key.to_string(), variable.value.into_owned());
+            }
+            ("fields", Some(key)) => {
+                content
+                    .fields
+                    .insert(key.to_string(), variable.value.into_owned());
+            }
+            ("interests", Some(key)) => {
+                interests.push((key.to_string(), variable.value.into_owned()));
+            }
+            ("created", None) => content.created = Some(variable.value.into_owned()),
+            ("modified", None) => content.modified = Some(variable.value.into_owned()),
+            (name, None) if scalars.slot(name).is_some() => {}
+            _ => {
+                content
+                    .extra
+                    .insert(variable.full_name(), variable.value.into_owned());
+            }
+        }
+        Ok(())
+    })?;
+    content.interests = Interests::from_pairs(interests);
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono_tz::Europe::Amsterdam;
+
+    const EXAMPLE: &[u8] =
+        b"type=update&profile=123&parameters%5Bmail%5D=johny%2Bnewemail%40example.com\
+        &timestamp=1979-02-12+12%3A49%3A23&id=123&database=1&fields%5Bname%5D=Johny\
+        &fields%5Bmail%5D=johny%2Bnewemail%40example.com&interests%5Bblue%5D=1&interests%5Bred%5D=0\
+        &created=1979-02-12+12%3A49%3A23&modified=1979-02-12+12%3A49%3A23";
+
+    fn form(body: &str) -> Result<Envelope, DecodeError> {
+        decode_envelope(BodyKind::Form, body.as_bytes(), Amsterdam)
+    }
+
+    #[test]
+    fn the_documentations_example() {
+        let envelope = decode_envelope(BodyKind::Form, EXAMPLE, Amsterdam).unwrap();
+        assert_eq!(envelope.profile, Some(123));
+        assert_eq!(envelope.time, Some((287_668_163, TimeSource::Timestamp)));
+        let content = decode_content(BodyKind::Form, EXAMPLE).unwrap();
+        assert_eq!(
+            content.fields.get("mail").map(String::as_str),
+            Some("johny+newemail@example.com")
+        );
+        assert_eq!(content.extra.get("id").map(String::as_str), Some("123"));
+        let members = content.interests.unwrap().members();
+        assert_eq!(members.into_iter().collect::<Vec<_>>(), ["blue"]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_names_its_place() {
+        for (body, place) in [
+            ("", "type"),
+            ("type=update", "profile"),
+            ("profile=1", "type"),
+            ("type=update&profile=", "profile"),
+            ("type=update&profile=1x", "profile"),
+            ("type=update&profile=-1", "profile"),
+            ("type=update&profile=1&database=x", "database"),
+            ("type=update&profile=1&subprofile=+2", "subprofile"),
+        ] {
+            assert_eq!(form(body).unwrap_err().place, place, "{body}");
+        }
+        let many = format!("type=update&profile=1{}", "&a=b".repeat(10_000));
+        assert_eq!(form(&many).unwrap_err().place, "pair 10001");
+    }
+
+    #[test]
+    fn a_repeated_variable_keeps_its_place_and_takes_the_last_value() {
+        let content =
+            decode_content(BodyKind::Form, b"fields[a]=1&fields[b]=2&fields[a]=3").unwrap();
+        let fields: Vec<_> = content
+            .fields
+            .iter()
+            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .collect();
+        assert_eq!(fields, [("a", "3"), ("b", "2")]);
+    }
+
+    #[test]
+    fn what_is_no_list_stays_extra() {
+        let content =
+            decode_content(BodyKind::Form, b"fields=x&profile[a]=1&fields[open=2").unwrap();
+        let extra: Vec<_> = content.extra.keys().map(String::as_str).collect();
+        assert_eq!(extra, ["fields", "profile[a]", "fields[open"]);
+        assert!(content.fields.is_empty());
+    }
+}

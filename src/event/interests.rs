@@ -1,0 +1,112 @@
+//! A profile's interests: the list form and the map form.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+
+/// Interests in the form in which they were sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Interests {
+    /// `interests[]=news`, `interests[0]=news`: the members.
+    List(Vec<String>),
+    /// `interests[news]=1`: `0`, `false` and the empty value mean 'not a member'.
+    Map(IndexMap<String, String>),
+}
+
+/// Whether a value of the map form, or a parameter that names an interest,
+/// says 'member'.
+pub(crate) fn is_member(value: &str) -> bool {
+    !matches!(value, "" | "0" | "false")
+}
+
+impl Interests {
+    /// Reads the pairs `(key, value)` of the variable `interests`, in the
+    /// order sent. `None` where there are none.
+    pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Option<Self> {
+        if pairs.is_empty() {
+            return None;
+        }
+        if pairs.iter().all(|(key, _)| key.is_empty()) {
+            return Some(Self::List(
+                pairs.into_iter().map(|(_, value)| value).collect(),
+            ));
+        }
+        let map: IndexMap<String, String> = pairs.into_iter().collect();
+        let counted = map
+            .keys()
+            .enumerate()
+            .all(|(number, key)| *key == number.to_string());
+        Some(if counted {
+            Self::List(map.into_values().collect())
+        } else {
+            Self::Map(map)
+        })
+    }
+
+    /// Whether an interest of that name is spoken of, held or not.
+    pub fn names(&self, name: &str) -> bool {
+        match self {
+            Self::List(names) => names.iter().any(|held| held == name),
+            Self::Map(map) => map.contains_key(name),
+        }
+    }
+
+    /// The names of the interests that are held.
+    pub fn members(&self) -> BTreeSet<String> {
+        match self {
+            Self::List(names) => names.iter().cloned().collect(),
+            Self::Map(map) => map
+                .iter()
+                .filter(|(_, value)| is_member(value))
+                .map(|(name, _)| name.clone())
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(pairs: &[(&str, &str)]) -> Option<Interests> {
+        Interests::from_pairs(
+            pairs
+                .iter()
+                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn both_forms_are_told_apart() {
+        assert_eq!(read(&[]), None);
+        for list in [[("", "a"), ("", "b")], [("0", "a"), ("1", "b")]] {
+            assert_eq!(
+                read(&list),
+                Some(Interests::List(vec!["a".into(), "b".into()]))
+            );
+        }
+        for map in [
+            [("1", "a"), ("0", "b")],
+            [("0", "a"), ("x", "1")],
+            [("", "a"), ("x", "1")],
+        ] {
+            assert!(matches!(read(&map), Some(Interests::Map(_))), "{map:?}");
+        }
+    }
+
+    #[test]
+    fn nought_false_and_nothing_are_no_member() {
+        let map = read(&[
+            ("a", "1"),
+            ("b", "0"),
+            ("c", "false"),
+            ("d", ""),
+            ("e", "x"),
+        ]);
+        let members = map.map(|m| m.members()).unwrap_or_default();
+        assert_eq!(members.into_iter().collect::<Vec<_>>(), ["a", "e"]);
+    }
+}

@@ -1,0 +1,25 @@
+//! What a webhook call means: from the bytes of a body to an [`Event`].
+//!
+//! Pure and total: every byte string gives an event or a [`DecodeError`] that
+//! names the place. No I/O, no clock: the zone and the moment of receipt are
+//! arguments. What a sequence of events *means* is [`crate::history`]'s matter.
+
+mod body;
+mod decode;
+mod error;
+mod interests;
+mod json;
+mod key;
+mod time;
+mod variable;
+
+pub use body::BodyKind;
+pub use decode::{Content, Envelope, Event, EventType, Fields, decode_content, decode_envelope};
+pub use error::DecodeError;
+pub use interests::Interests;
+pub(crate) use interests::is_member;
+pub use key::ProfileKey;
+pub use time::{
+    TimeSource, Zone, local_to_utc, micros_to_rfc3339, now_micros, parse_rfc3339_micros,
+    parse_timestamp, seconds_in_range, seconds_to_rfc3339, zone_from_name,
+};

@@ -1,0 +1,189 @@
+//! Event times: zones, the sender's timestamps, and how times are printed.
+
+use bincode::{Decode, Encode};
+use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, SecondsFormat, TimeZone, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A time zone of the IANA database.
+pub type Zone = chrono_tz::Tz;
+
+/// Where an event's time was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[serde(rename_all = "lowercase")]
+pub enum TimeSource {
+    /// The variable `time`: Unix seconds.
+    Time,
+    /// The variable `timestamp`: local time, read in the server's zone.
+    Timestamp,
+    /// Neither could be read: the moment of receipt.
+    Received,
+}
+
+impl TimeSource {
+    /// The word in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Timestamp => "timestamp",
+            Self::Received => "received",
+        }
+    }
+}
+
+/// The zone of that name, such as `Europe/Amsterdam`.
+pub fn zone_from_name(name: &str) -> Result<Zone, String> {
+    name.parse()
+        .map_err(|_| format!("'{name}' is no time zone: write one such as Europe/Amsterdam or UTC"))
+}
+
+/// Whether Unix seconds fall in the years 0000 to 9999, which RFC 3339 can print.
+pub fn seconds_in_range(seconds: i64) -> bool {
+    (-62_167_219_200..=253_402_300_799).contains(&seconds)
+}
+
+/// The Unix seconds of a local time.
+///
+/// In the doubled hour the earlier of the two; out of the skipped hour it is
+/// moved forward by the gap, as PHP does.
+pub fn local_to_utc(zone: Zone, local: NaiveDateTime) -> i64 {
+    if let Some(time) = zone.from_local_datetime(&local).earliest() {
+        return time.timestamp();
+    }
+    // In a gap the offset in force before it decides. Gaps lie between 15
+    // minutes and a day, so steps of a quarter find its near edge.
+    let offset_before = (1..=4 * 48)
+        .filter_map(|step| local.checked_sub_signed(Duration::minutes(15 * step)))
+        .find_map(|earlier| {
+            let found = zone.from_local_datetime(&earlier).latest()?;
+            Some(earlier.and_utc().timestamp() - found.timestamp())
+        });
+    local.and_utc().timestamp() - offset_before.unwrap_or(0)
+}
+
+/// Reads `YYYY-MM-DD HH:MM:SS`, exactly so.
+pub fn parse_timestamp(text: &str) -> Option<NaiveDateTime> {
+    let shape = text.len() == 19
+        && text.bytes().enumerate().all(|(place, byte)| match place {
+            4 | 7 => byte == b'-',
+            10 => byte == b' ',
+            13 | 16 => byte == b':',
+            _ => byte.is_ascii_digit(),
+        });
+    if !shape {
+        return None;
+    }
+    let part = |from: usize, to: usize| text.get(from..to)?.parse::<u32>().ok();
+    let year = i32::try_from(part(0, 4)?).ok()?;
+    NaiveDate::from_ymd_opt(year, part(5, 7)?, part(8, 10)?)?.and_hms_opt(
+        part(11, 13)?,
+        part(14, 16)?,
+        part(17, 19)?,
+    )
+}
+
+/// The variable `time`: whole Unix seconds that can be printed.
+pub(super) fn parse_unix_seconds(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    text.parse()
+        .ok()
+        .filter(|seconds| seconds_in_range(*seconds))
+}
+
+/// Unix seconds as RFC 3339 in UTC, whole seconds: `2025-10-09T08:53:20Z`.
+pub fn seconds_to_rfc3339(seconds: i64) -> String {
+    DateTime::<Utc>::from_timestamp(seconds, 0)
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Secs, true)
+}
+
+/// Unix microseconds as RFC 3339 in UTC: `2025-10-09T08:53:20.123456Z`.
+pub fn micros_to_rfc3339(micros: i64) -> String {
+    DateTime::<Utc>::from_timestamp_micros(micros)
+        .unwrap_or_default()
+        .to_rfc3339_opts(SecondsFormat::Micros, true)
+}
+
+/// Unix microseconds of an RFC 3339 time; finer fractions are cut off.
+pub fn parse_rfc3339_micros(text: &str) -> Option<i64> {
+    let micros = DateTime::parse_from_rfc3339(text).ok()?.timestamp_micros();
+    seconds_in_range(micros.div_euclid(1_000_000)).then_some(micros)
+}
+
+/// The present moment in Unix microseconds.
+pub fn now_micros() -> i64 {
+    Utc::now().timestamp_micros()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn amsterdam(text: &str) -> Option<i64> {
+        Some(local_to_utc(
+            chrono_tz::Europe::Amsterdam,
+            parse_timestamp(text)?,
+        ))
+    }
+
+    #[test]
+    fn local_times_are_read_as_php_reads_them() {
+        // Each pair as PHP's strtotime gives it in Europe/Amsterdam.
+        assert_eq!(amsterdam("2025-10-09 10:53:20"), Some(1_760_000_000));
+        assert_eq!(amsterdam("2025-03-30 02:30:00"), Some(1_743_298_200));
+        assert_eq!(amsterdam("2025-03-30 02:00:00"), Some(1_743_296_400));
+        assert_eq!(amsterdam("2025-10-26 02:30:00"), Some(1_761_438_600));
+    }
+
+    #[test]
+    fn a_skipped_day_is_left_forward() {
+        let samoa = zone_from_name("Pacific/Apia").unwrap();
+        let skipped = parse_timestamp("2011-12-30 12:00:00").unwrap();
+        assert_eq!(
+            seconds_to_rfc3339(local_to_utc(samoa, skipped)),
+            "2011-12-30T22:00:00Z"
+        );
+    }
+
+    #[test]
+    fn only_the_senders_form_is_a_timestamp() {
+        for text in [
+            "",
+            "0000-00-00 00:00:00",
+            "2025-02-30 00:00:00",
+            "2025-01-01T00:00:00",
+            "2025-01-01 24:00:00",
+            "2025-01-01 00:00:60",
+            "2025-1-01 00:00:000",
+            "+025-01-01 00:00:00",
+            "2025-01-01 00:00:0é",
+        ] {
+            assert_eq!(parse_timestamp(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn unix_seconds_are_whole_and_printable() {
+        for (text, seconds) in [
+            ("0", Some(0)),
+            ("-5", Some(-5)),
+            ("253402300799", Some(253_402_300_799)),
+        ] {
+            assert_eq!(parse_unix_seconds(text), seconds);
+        }
+        for text in [
+            "",
+            "-",
+            "+1",
+            "1.0",
+            " 1",
+            "253402300800",
+            "99999999999999999999",
+            "1e3",
+        ] {
+            assert_eq!(parse_unix_seconds(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! A change: what it is of, from what, to what, and by what cause.
+
+use serde::{Deserialize, Serialize};
+
+/// What a change is of. Serialises as `"field":"mail"` or `"interest":"news"`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Subject {
+    /// A field, by its name.
+    Field(String),
+    /// An interest, by its name.
+    Interest(String),
+}
+
+impl Subject {
+    /// The field's or the interest's name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Field(name) | Self::Interest(name) => name,
+        }
+    }
+}
+
+/// What a field or an interest was or is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// The field was not there.
+    Absent,
+    /// The interest's membership.
+    Member(bool),
+    /// The field's value.
+    Text(String),
+}
+
+/// Why a value is what it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The event is a `create`.
+    Create,
+    /// An `update` whose parameters name the field or interest.
+    Set,
+    /// The event shows another value than the last known one without claiming
+    /// the change: it happened at some unseen moment.
+    Unexplained {
+        /// The time of the event before, in Unix seconds.
+        since: i64,
+    },
+    /// The value was first seen here; what was before is not known.
+    FirstSeen,
+}
+
+impl Cause {
+    /// The word in answers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Set => "set",
+            Self::Unexplained { .. } => "unexplained",
+            Self::FirstSeen => "first_seen",
+        }
+    }
+
+    /// Since when an unexplained change may have happened, in Unix seconds.
+    pub const fn since(self) -> Option<i64> {
+        match self {
+            Self::Unexplained { since } => Some(since),
+            _ => None,
+        }
+    }
+}
+
+/// One difference between the state before an event and the state after it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What changed.
+    pub subject: Subject,
+    /// What it was; `None` where that is not known.
+    pub old: Option<Value>,
+    /// What it is.
+    pub new: Value,
+    /// Why.
+    pub cause: Cause,
+}

@@ -1,0 +1,28 @@
+//! What a sequence of events means: order, duplicates, states, changes, causes.
+//!
+//! Pure functions over events; no I/O and no clock. The rules:
+//!
+//! * **Order** of a (sub)profile's events: event time, then `create` before
+//!   others before `delete`, then `seq`.
+//! * A **duplicate** has the (sub)profile, type, event time and body bytes of
+//!   an event of lower `seq`. It changes nothing.
+//! * The **state** after an event is its fields and interests. An `update`
+//!   without any fields carries the earlier state over with its parameters laid
+//!   on it: a parameter that names no field of that state but one of its
+//!   interests is laid on the interest, every other on the fields; interests
+//!   that such an update does send are taken as sent. A `delete` leaves no
+//!   state; other types change nothing.
+//! * **Causes** are told by [`Cause`]. `since` of an unexplained change is the
+//!   time of the event before, whatever its type.
+
+mod blame;
+mod change;
+mod diff;
+mod order;
+mod replay;
+
+pub use blame::{Blame, BlameRow};
+pub use change::{Cause, Change, Subject, Value};
+pub use diff::{Difference, differences};
+pub use order::{Head, arrange};
+pub use replay::{Known, Replay, State};

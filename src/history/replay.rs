@@ -1,0 +1,207 @@
+//! The fold over a (sub)profile's events: states and their changes.
+
+use std::collections::BTreeSet;
+
+use super::change::{Cause, Change, Subject, Value};
+use crate::event::{Content, Event, EventType, Fields, is_member};
+
+/// The fields and interests of a (sub)profile at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// The fields in the order last sent.
+    pub fields: Fields,
+    /// The names of the interests held.
+    pub interests: BTreeSet<String>,
+    /// `created` as last sent.
+    pub created: Option<String>,
+    /// `modified` as last sent.
+    pub modified: Option<String>,
+}
+
+/// What is known of a (sub)profile at a moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Known {
+    /// No event has told a state yet.
+    #[default]
+    Nothing,
+    /// The state that the events told.
+    Present(State),
+    /// It was deleted. Only `created` and `modified`, as last sent, are left.
+    Deleted {
+        /// `created` as last sent.
+        created: Option<String>,
+        /// `modified` as last sent.
+        modified: Option<String>,
+    },
+}
+
+impl Known {
+    /// The state, where there is one.
+    pub const fn state(&self) -> Option<&State> {
+        match self {
+            Self::Present(state) => Some(state),
+            Self::Nothing | Self::Deleted { .. } => None,
+        }
+    }
+}
+
+/// A (sub)profile's history up to a moment; fed with its events in order.
+#[derive(Clone, Debug, Default)]
+pub struct Replay {
+    /// What is known after the events so far.
+    pub known: Known,
+    /// `seq` and time of the last event that is no duplicate.
+    pub last: Option<(u64, i64)>,
+    /// The database as last named.
+    pub database: Option<u64>,
+    /// The collection as last named.
+    pub collection: Option<u64>,
+}
+
+impl Replay {
+    /// Takes the next event, which is no duplicate, and tells its changes:
+    /// fields in the order sent, fields that are gone by name, interests by name.
+    pub fn step(&mut self, event: &Event) -> Vec<Change> {
+        let since = self.last.map_or(event.time, |(_, time)| time);
+        let changes = match &event.event_type {
+            EventType::Create => {
+                let after = state_of(&event.content);
+                let changes = match self.known.state() {
+                    Some(before) => changes_between(before, &after, |_| Cause::Create),
+                    None => changes_between(&State::default(), &after, |_| Cause::Create),
+                };
+                self.known = Known::Present(after);
+                changes
+            }
+            EventType::Update => {
+                let after = self.state_after_update(&event.content);
+                let changes = match self.known.state() {
+                    Some(before) => changes_between(before, &after, |subject| {
+                        named_or(&event.content, subject, Cause::Unexplained { since })
+                    }),
+                    None => first_seen(&event.content, &after),
+                };
+                self.known = Known::Present(after);
+                changes
+            }
+            EventType::Delete => self.delete(&event.content, since),
+            EventType::Other(_) => Vec::new(),
+        };
+        self.last = Some((event.seq, event.time));
+        self.database = event.database.or(self.database);
+        self.collection = event.collection.or(self.collection);
+        changes
+    }
+
+    fn state_after_update(&self, content: &Content) -> State {
+        if !content.fields.is_empty() {
+            return state_of(content);
+        }
+        let mut state = self.known.state().cloned().unwrap_or_default();
+        if let Some(interests) = &content.interests {
+            state.interests = interests.members();
+        }
+        let sent = |name: &str| {
+            content
+                .interests
+                .as_ref()
+                .is_some_and(|sent| sent.names(name))
+        };
+        for (name, value) in &content.parameters {
+            if state.fields.contains_key(name) || !(state.interests.contains(name) || sent(name)) {
+                state.fields.insert(name.clone(), value.clone());
+            } else if content.interests.is_none() && !is_member(value) {
+                state.interests.remove(name);
+            }
+        }
+        state.created = content.created.clone().or(state.created);
+        state.modified = content.modified.clone().or(state.modified);
+        state
+    }
+
+    /// What a `delete` carries is the state it found: where that differs from
+    /// the last known one, something happened unseen. What it leaves out it
+    /// says nothing about.
+    fn delete(&mut self, content: &Content, since: i64) -> Vec<Change> {
+        let Known::Present(before) = &self.known else {
+            if matches!(self.known, Known::Nothing) {
+                self.known = Known::Deleted {
+                    created: content.created.clone(),
+                    modified: content.modified.clone(),
+                };
+            }
+            return Vec::new();
+        };
+        let mut found = before.clone();
+        if !content.fields.is_empty() {
+            found.fields.clone_from(&content.fields);
+        }
+        if let Some(interests) = &content.interests {
+            found.interests = interests.members();
+        }
+        let changes = changes_between(before, &found, |_| Cause::Unexplained { since });
+        self.known = Known::Deleted {
+            created: content.created.clone().or(before.created.clone()),
+            modified: content.modified.clone().or(before.modified.clone()),
+        };
+        changes
+    }
+}
+
+fn state_of(content: &Content) -> State {
+    State {
+        fields: content.fields.clone(),
+        interests: content
+            .interests
+            .as_ref()
+            .map(|i| i.members())
+            .unwrap_or_default(),
+        created: content.created.clone(),
+        modified: content.modified.clone(),
+    }
+}
+
+fn named_or(content: &Content, subject: &Subject, otherwise: Cause) -> Cause {
+    if content.parameters.contains_key(subject.name()) {
+        Cause::Set
+    } else {
+        otherwise
+    }
+}
+
+/// Everything that the first `update` shows, with what was before unknown.
+fn first_seen(content: &Content, after: &State) -> Vec<Change> {
+    let fields = after
+        .fields
+        .iter()
+        .map(|(name, value)| (Subject::Field(name.clone()), Value::Text(value.clone())));
+    let interests = after
+        .interests
+        .iter()
+        .map(|name| (Subject::Interest(name.clone()), Value::Member(true)));
+    fields
+        .chain(interests)
+        .map(|(subject, new)| Change {
+            cause: named_or(content, &subject, Cause::FirstSeen),
+            subject,
+            old: None,
+            new,
+        })
+        .collect()
+}
+
+fn changes_between(
+    before: &State,
+    after: &State,
+    cause: impl Fn(&Subject) -> Cause,
+) -> Vec<Change> {
+    super::diff::differences(Some(before), after)
+        .into_iter()
+        .map(|difference| Change {
+            cause: cause(&difference.subject),
+            subject: difference.subject,
+            old: difference.old,
+            new: difference.new,
+        })
+        .collect()
+}

@@ -1,0 +1,24 @@
+//! profiletrail: receives every webhook call of the Copernica marketing
+//! platform, keeps each one durably, and answers *what changed when*.
+//!
+//! One writer, one truth, one direction:
+//!
+//! ```text
+//! POST /webhook ─▶ gate ─▶ server ─▶ event ─▶ log (append, sync: the truth) ─▶ 200
+//!                                              │
+//!                                              ▼
+//!                                            index (sled; can always be rebuilt)
+//!                                              │
+//! command line ─▶ query ─▶ history ◀── trail ──┘
+//! ```
+//!
+//! An event passes through four states, and these words are used for them
+//! everywhere: *received* (read and decoded; a crash loses it, and the sender
+//! has no answer), *appended* (written to the log), *synced* (on stable
+//! storage: only now it is answered 200, and no crash loses it), *indexed*
+//! (found by its (sub)profile; a lost index is rebuilt from the log).
+
+pub mod event;
+pub mod history;
+pub mod log;
+pub mod storage;

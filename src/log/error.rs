@@ -1,0 +1,99 @@
+//! What can go wrong with a log, with the evidence.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// A stretch of a segment that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// The segment's file.
+    pub segment: PathBuf,
+    /// Where the bad bytes begin, in bytes from the segment's start.
+    pub offset: u64,
+    /// Where the next good frame begins, or the segment ends.
+    pub end: u64,
+    /// The first `seq` that is lost.
+    pub first_seq: u64,
+    /// The last `seq` that is lost; less than `first_seq` where none is.
+    pub last_seq: u64,
+    /// What is wrong at the offset.
+    pub reason: String,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            segment,
+            offset,
+            end,
+            first_seq,
+            last_seq,
+            reason,
+        } = self;
+        write!(
+            f,
+            "damage in {} at offset {offset} ({} bytes): {reason}; ",
+            segment.display(),
+            end - offset
+        )?;
+        if last_seq < first_seq {
+            write!(f, "no event is lost")
+        } else if last_seq == first_seq {
+            write!(f, "event {first_seq} is lost")
+        } else {
+            write!(f, "events {first_seq} to {last_seq} are lost")
+        }
+    }
+}
+
+/// Why a log could not be opened or read.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// The file system failed.
+    #[error("{what} {}: {source}", path.display())]
+    Io {
+        /// What was being done, such as `reading`.
+        what: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// How it failed.
+        source: io::Error,
+    },
+    /// The event stands in bytes that cannot be read.
+    #[error("event {seq} cannot be read: {damage}")]
+    Damaged {
+        /// The event.
+        seq: u64,
+        /// Where it stood.
+        damage: Box<Damage>,
+    },
+    /// No such event.
+    #[error("there is no event {seq}")]
+    NotFound {
+        /// The number asked for.
+        seq: u64,
+    },
+}
+
+impl LogError {
+    pub(super) fn io(
+        what: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { what, path, source }
+    }
+}
+
+/// Why nothing was appended.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AppendError {
+    /// A write or sync failed, now or before; nothing is taken until a restart
+    /// has recovered the log.
+    #[error("the log takes no events: {0}")]
+    Poisoned(String),
+    /// A record that no frame can hold.
+    #[error("a record of {0} bytes is too large")]
+    TooLarge(usize),
+}

@@ -1,0 +1,267 @@
+//! A frame: the records of one group commit, under one checksum.
+//!
+//! Numbers are little-endian.
+//!
+//! | offset | bytes | content |
+//! | --- | --- | --- |
+//! | 0 | 4 | magic `PTLF` |
+//! | 4 | 2 | format version, 1 |
+//! | 6 | 2 | zero |
+//! | 8 | 8 | log id: random, one for each data folder |
+//! | 16 | 8 | `seq` of the first record |
+//! | 24 | 4 | number of records, at least 1 |
+//! | 28 | 4 | length of the payload in bytes |
+//! | 32 | 4 | CRC-32C of bytes 0 to 31 and the payload |
+//! | 36 | … | payload: for each record its length (4 bytes) and its bytes |
+//!
+//! The log id keeps a sender from planting a frame of his own inside a body:
+//! when a reader looks for the next good frame after damage, only frames with
+//! the folder's id count.
+
+/// The length of a frame's header in bytes.
+pub const HEADER_LEN: usize = 36;
+
+/// The first bytes of every frame.
+pub const MAGIC: [u8; 4] = *b"PTLF";
+
+/// The version of frames that this program writes.
+pub const VERSION: u16 = 1;
+
+/// The longest payload in bytes that is believed.
+pub const MAX_PAYLOAD: usize = 1 << 30;
+
+/// A frame's header, checked for its shape but not for its checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// `seq` of the first record.
+    pub first_seq: u64,
+    /// The number of records.
+    pub count: u32,
+    /// The payload's length in bytes.
+    pub payload_len: usize,
+    /// CRC-32C of the header before it and the payload.
+    pub crc: u32,
+}
+
+/// Why bytes are no frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadFrame {
+    /// Fewer bytes than a frame needs.
+    #[error("the frame is cut short")]
+    Short,
+    /// Other bytes than a frame's magic.
+    #[error("no frame begins here")]
+    Magic,
+    /// A version that this program does not know.
+    #[error("the frame has the unknown version {0}")]
+    Version(u16),
+    /// A frame of another data folder.
+    #[error("the frame belongs to another data folder")]
+    OtherLog,
+    /// A header that makes no sense.
+    #[error("the frame's header makes no sense")]
+    Header,
+    /// A checksum that does not match.
+    #[error("the checksum does not match")]
+    Checksum,
+    /// Records that do not fill the payload.
+    #[error("the records do not fill the frame")]
+    Records,
+}
+
+fn array<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
+    bytes.get(offset..offset + N)?.try_into().ok()
+}
+
+impl Header {
+    /// The length of the whole frame in bytes.
+    pub const fn frame_len(&self) -> u64 {
+        (HEADER_LEN + self.payload_len) as u64
+    }
+
+    /// The `seq` after the last record.
+    pub const fn next_seq(&self) -> u64 {
+        self.first_seq.saturating_add(self.count as u64)
+    }
+
+    /// Reads a header from the start of `bytes`.
+    pub fn parse(bytes: &[u8], log_id: u64) -> Result<Self, BadFrame> {
+        if array::<4>(bytes, 0).ok_or(BadFrame::Short)? != MAGIC {
+            return Err(BadFrame::Magic);
+        }
+        let version = u16::from_le_bytes(array(bytes, 4).ok_or(BadFrame::Short)?);
+        let id = u64::from_le_bytes(array(bytes, 8).ok_or(BadFrame::Short)?);
+        let first_seq = u64::from_le_bytes(array(bytes, 16).ok_or(BadFrame::Short)?);
+        let count = u32::from_le_bytes(array(bytes, 24).ok_or(BadFrame::Short)?);
+        let len = u32::from_le_bytes(array(bytes, 28).ok_or(BadFrame::Short)?);
+        let crc = u32::from_le_bytes(array(bytes, 32).ok_or(BadFrame::Short)?);
+        if id != log_id {
+            return Err(BadFrame::OtherLog);
+        }
+        if version != VERSION {
+            return Err(BadFrame::Version(version));
+        }
+        let payload_len = len as usize;
+        if first_seq == 0 || count == 0 || payload_len > MAX_PAYLOAD {
+            return Err(BadFrame::Header);
+        }
+        Ok(Self {
+            first_seq,
+            count,
+            payload_len,
+            crc,
+        })
+    }
+}
+
+/// A whole frame whose checksum holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    /// The header.
+    pub header: Header,
+    payload: &'a [u8],
+}
+
+impl<'a> Frame<'a> {
+    /// Reads and checks the frame at the start of `bytes`.
+    pub fn parse(bytes: &'a [u8], log_id: u64) -> Result<Self, BadFrame> {
+        let header = Header::parse(bytes, log_id)?;
+        let frame = Self::checked_before(header, bytes).ok_or(BadFrame::Short)?;
+        let covered = bytes.get(..32).ok_or(BadFrame::Short)?;
+        if crc32c::crc32c_append(crc32c::crc32c(covered), frame.payload) != header.crc {
+            return Err(BadFrame::Checksum);
+        }
+        if frame.records().count() != header.count as usize {
+            return Err(BadFrame::Records);
+        }
+        Ok(frame)
+    }
+
+    /// The frame at the start of `bytes`, which was parsed before.
+    pub(super) fn checked_before(header: Header, bytes: &'a [u8]) -> Option<Self> {
+        let payload = bytes.get(HEADER_LEN..HEADER_LEN + header.payload_len)?;
+        Some(Self { header, payload })
+    }
+
+    /// The records with their `seq`.
+    pub fn records(&self) -> Records<'a> {
+        self.records_within(0, u64::MAX)
+    }
+
+    /// The records with a `seq` from `first` to `last`.
+    pub(super) fn records_within(&self, first: u64, last: u64) -> Records<'a> {
+        Records {
+            seq: self.header.first_seq,
+            rest: self.payload,
+            first,
+            last,
+        }
+    }
+}
+
+/// Records of a frame, with their `seq`.
+#[derive(Clone, Debug)]
+pub struct Records<'a> {
+    seq: u64,
+    rest: &'a [u8],
+    first: u64,
+    last: u64,
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = (u64, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let len = u32::from_le_bytes(array(self.rest, 0)?) as usize;
+            let record = self.rest.get(4..4 + len)?;
+            self.rest = self.rest.get(4 + len..)?;
+            let seq = self.seq;
+            self.seq = self.seq.saturating_add(1);
+            if seq > self.last {
+                return None;
+            }
+            if seq >= self.first {
+                return Some((seq, record));
+            }
+        }
+    }
+}
+
+/// Writes the frame of these records into `buffer`, which is cleared first.
+/// `None` where there are none or they are too long for one frame.
+pub fn encode<R: AsRef<[u8]>>(
+    buffer: &mut Vec<u8>,
+    log_id: u64,
+    first_seq: u64,
+    records: &[R],
+) -> Option<()> {
+    let payload: usize = records.iter().map(|record| record.as_ref().len() + 4).sum();
+    if records.is_empty() || payload > MAX_PAYLOAD {
+        return None;
+    }
+    buffer.clear();
+    buffer.reserve(HEADER_LEN + payload);
+    buffer.extend_from_slice(&MAGIC);
+    buffer.extend_from_slice(&VERSION.to_le_bytes());
+    buffer.extend_from_slice(&[0; 2]);
+    buffer.extend_from_slice(&log_id.to_le_bytes());
+    buffer.extend_from_slice(&first_seq.to_le_bytes());
+    buffer.extend_from_slice(&u32::try_from(records.len()).ok()?.to_le_bytes());
+    buffer.extend_from_slice(&u32::try_from(payload).ok()?.to_le_bytes());
+    buffer.extend_from_slice(&[0; 4]);
+    for record in records {
+        let record = record.as_ref();
+        buffer.extend_from_slice(&u32::try_from(record.len()).ok()?.to_le_bytes());
+        buffer.extend_from_slice(record);
+    }
+    let crc = crc32c::crc32c_append(crc32c::crc32c(buffer.get(..32)?), buffer.get(HEADER_LEN..)?);
+    buffer
+        .get_mut(32..HEADER_LEN)?
+        .copy_from_slice(&crc.to_le_bytes());
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode(&mut bytes, 77, 5, &[b"one".as_slice(), b"", b"three"]).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_frame_reads_what_was_written() {
+        let bytes = frame();
+        let frame = Frame::parse(&bytes, 77).unwrap();
+        let records: Vec<_> = frame.records().collect();
+        assert_eq!(records, [(5, b"one".as_slice()), (6, b""), (7, b"three")]);
+        assert_eq!(frame.header.frame_len() as usize, bytes.len());
+    }
+
+    #[test]
+    fn no_flipped_bit_and_no_missing_byte_goes_unseen() {
+        let bytes = frame();
+        for place in 0..bytes.len() {
+            assert!(Frame::parse(&bytes[..place], 77).is_err());
+            for bit in 0..8 {
+                let mut bad = bytes.clone();
+                bad[place] ^= 1 << bit;
+                assert!(Frame::parse(&bad, 77).is_err(), "byte {place} bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_bytes_are_those_of_the_table() {
+        let mut expected =
+            b"PTLF\x01\0\0\0\x4d\0\0\0\0\0\0\0\x05\0\0\0\0\0\0\0\x03\0\0\0\x14\0\0\0".to_vec();
+        let payload = b"\x03\0\0\0one\0\0\0\0\x05\0\0\0three";
+        let crc = crc32c::crc32c(&[expected.as_slice(), payload].concat());
+        expected.extend_from_slice(&crc.to_le_bytes());
+        expected.extend_from_slice(payload);
+        assert_eq!(frame(), expected);
+    }
+}

@@ -1,0 +1,44 @@
+//! The append-only log: the one truth, of which nothing synced is ever lost.
+//!
+//! A log is a folder of *segments*, files named `<first seq>.log` with the
+//! number in 20 digits. A segment is a row of *frames* ([`frame`] tells their
+//! bytes), each of which holds the records of one group commit. The last
+//! segment is *active*: appended to until it reaches the segment size; those
+//! before it are *closed* and never change. A position is a `seq`: 1, 2, 3, …
+//!
+//! **Append.** A group is written as one frame and synced with `fdatasync`
+//! before the next is written, so only the last frame of the active segment
+//! can be torn. A new segment's name is synced in its directory before the
+//! first frame in it is. After a failed write or sync the writer is *poisoned*
+//! and takes nothing more: a failed `fdatasync` may have dropped the pages, and
+//! only a recovery knows what is on the disk.
+//!
+//! **Recovery** ([`Log::open`] for appending) cuts a torn last frame off, after
+//! setting its bytes aside, and writes the last whole frame once more before
+//! syncing it: it is the only one whose sync may have failed, and the kernel
+//! may hold its pages as clean without having written them.
+//!
+//! **Damage** is a bad frame that is not a torn tail: it is reported with its
+//! segment, offset and the `seq` it held, and all other frames stay readable.
+//! Reading never writes.
+//!
+//! What a record means is not the log's matter: [`record`] has the two kinds.
+//! Events and rejected calls are kept in two logs of this format, so that the
+//! events' `seq` has no gaps.
+
+mod error;
+pub mod frame;
+mod leaf;
+mod reader;
+pub mod record;
+mod recover;
+mod scan;
+mod segment;
+mod writer;
+
+pub use error::{AppendError, Damage, LogError};
+pub use leaf::{body_commitment, leaf_hash};
+pub use reader::{Cursor, Scan, Scanned};
+pub use recover::{OpenMode, Recovered, Report, Torn};
+pub use segment::Log;
+pub use writer::Writer;

@@ -1,0 +1,235 @@
+//! Reading a log: one event by its `seq`, or all in a row.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::error::{Damage, LogError};
+use super::frame::{Header, Records};
+use super::scan::{Bad, Frames, Step};
+use super::segment::{Inner, Log, Segment};
+
+/// Reads single records by `seq`. Keeps the last segment open and the last
+/// block in memory, so that reading in ascending order costs least.
+pub struct Cursor {
+    inner: Arc<Inner>,
+    open: Option<(Arc<Segment>, Frames)>,
+}
+
+impl Log {
+    /// A cursor for single records.
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            inner: Arc::clone(&self.inner),
+            open: None,
+        }
+    }
+
+    /// All frames that are synced now, from the one that holds `seq` on.
+    pub fn scan(&self, seq: u64) -> Scan {
+        Scan {
+            inner: Arc::clone(&self.inner),
+            next: seq.max(self.first_seq()),
+            last: self.last_seq(),
+            open: None,
+        }
+    }
+}
+
+impl Cursor {
+    /// The bytes of the record of that `seq`.
+    pub fn get(&mut self, seq: u64) -> Result<&[u8], LogError> {
+        let missing = || LogError::NotFound { seq };
+        if seq == 0 || seq > self.inner.last_seq.load(Ordering::Acquire) {
+            return Err(missing());
+        }
+        let (segment, next_first) = self.inner.find_segment(seq).ok_or_else(missing)?;
+        let block = segment.find_block(&self.inner, seq)?.ok_or_else(missing)?;
+        let same = matches!(&self.open, Some((open, _)) if open.first_seq == segment.first_seq);
+        if !same {
+            let file = segment.open(self.inner.storage.as_ref())?;
+            self.open = Some((segment, Frames::new(file, self.inner.id, 0, 0, 0)));
+        }
+        let (segment, frames) = self.open.as_mut().ok_or_else(missing)?;
+        frames.seek(block.offset, block.end, block.first_seq);
+        loop {
+            let (at, expected) = (frames.at(), frames.expected());
+            match frames
+                .step()
+                .map_err(LogError::io("reading", &segment.path))?
+            {
+                Some(Step::Frame { offset, header }) if header.next_seq() > seq => {
+                    return frames
+                        .frame(offset, header)
+                        .and_then(|frame| frame.records_within(seq, seq).next())
+                        .map(|(_, record)| record)
+                        .ok_or_else(missing);
+                }
+                Some(Step::Frame { .. }) => {}
+                Some(Step::Bad(bad)) if bad.next_seq.is_some_and(|next| next <= seq) => {}
+                found => {
+                    let bad = match found {
+                        Some(Step::Bad(bad)) => bad,
+                        _ => ends_at(at, expected),
+                    };
+                    let next = bad.next_seq.or(block.next_seq).or(next_first);
+                    let damage = bad.damage(&segment.path, next.map_or(seq, |next| next - 1));
+                    return Err(LogError::Damaged {
+                        seq,
+                        damage: Box::new(damage),
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// The want of frames where a segment ends before its successor begins.
+fn ends_at(at: u64, expected: u64) -> Bad {
+    Bad {
+        offset: at,
+        end: at,
+        first_seq: expected,
+        next_seq: None,
+        reason: "the segment ends too early".to_owned(),
+    }
+}
+
+impl Bad {
+    pub(super) fn damage(self, segment: &Path, last_seq: u64) -> Damage {
+        Damage {
+            segment: segment.to_owned(),
+            offset: self.offset,
+            end: self.end,
+            first_seq: self.first_seq,
+            last_seq,
+            reason: self.reason,
+        }
+    }
+}
+
+/// All frames of a log in a row, past damage, up to the last `seq` that was
+/// synced when it began.
+pub struct Scan {
+    inner: Arc<Inner>,
+    /// The next `seq` that is wanted.
+    next: u64,
+    last: u64,
+    open: Option<OpenSegment>,
+}
+
+struct OpenSegment {
+    segment: Arc<Segment>,
+    /// The first `seq` of the segment after it.
+    next_first: Option<u64>,
+    frames: Frames,
+}
+
+enum Found {
+    Frame {
+        offset: u64,
+        header: Header,
+        first: u64,
+    },
+    Damage(Damage),
+}
+
+/// What a scan finds.
+pub enum Scanned<'a> {
+    /// The records of a frame that belong to the scan.
+    Records(Records<'a>),
+    /// Events that cannot be read.
+    Damage(Damage),
+}
+
+impl Scan {
+    /// The last `seq` that belongs to this scan.
+    pub fn last_seq(&self) -> u64 {
+        self.last
+    }
+
+    /// The next records or damage; `None` at the end.
+    pub fn step(&mut self) -> Result<Option<Scanned<'_>>, LogError> {
+        let (offset, header, first) = match self.advance()? {
+            None => return Ok(None),
+            Some(Found::Damage(damage)) => return Ok(Some(Scanned::Damage(damage))),
+            Some(Found::Frame {
+                offset,
+                header,
+                first,
+            }) => (offset, header, first),
+        };
+        let frame = self
+            .open
+            .as_ref()
+            .and_then(|open| open.frames.frame(offset, header));
+        Ok(frame.map(|frame| Scanned::Records(frame.records_within(first, self.last))))
+    }
+
+    fn advance(&mut self) -> Result<Option<Found>, LogError> {
+        while self.next <= self.last {
+            let mut open = match self.open.take() {
+                Some(open) => open,
+                None => match self.open_segment()? {
+                    Some(open) => open,
+                    None => return Ok(None),
+                },
+            };
+            let segment_last = open.next_first.map_or(self.last, |next| next - 1);
+            let (at, expected) = (open.frames.at(), open.frames.expected());
+            let step = open
+                .frames
+                .step()
+                .map_err(LogError::io("reading", &open.segment.path))?;
+            let bad = match step {
+                Some(Step::Frame { offset, header }) => {
+                    let first = self.next;
+                    self.next = first.max(header.next_seq());
+                    self.open = Some(open);
+                    if header.next_seq() <= first {
+                        continue;
+                    }
+                    return Ok(Some(Found::Frame {
+                        offset,
+                        header,
+                        first,
+                    }));
+                }
+                Some(Step::Bad(bad)) => bad,
+                None => ends_at(at, expected),
+            };
+            let last_seq = bad.next_seq.map_or(segment_last, |next| next - 1);
+            self.next = self.next.max(last_seq.saturating_add(1));
+            if bad.next_seq.is_some() {
+                let damage = bad.damage(&open.segment.path, last_seq);
+                self.open = Some(open);
+                return Ok(Some(Found::Damage(damage)));
+            }
+            // The segment is done; a clean end lacks nothing.
+            if bad.offset < bad.end || bad.first_seq <= last_seq {
+                return Ok(Some(Found::Damage(
+                    bad.damage(&open.segment.path, last_seq),
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    fn open_segment(&self) -> Result<Option<OpenSegment>, LogError> {
+        let Some((segment, next_first)) = self.inner.find_segment(self.next) else {
+            return Ok(None);
+        };
+        let end = segment.end.load(Ordering::Acquire);
+        let (first, offset) = match segment.find_block(&self.inner, self.next)? {
+            Some(block) => (block.first_seq, block.offset),
+            None => (segment.first_seq, 0),
+        };
+        let file = segment.open(self.inner.storage.as_ref())?;
+        let frames = Frames::new(file, self.inner.id, offset, end, first);
+        Ok(Some(OpenSegment {
+            segment,
+            next_first,
+            frames,
+        }))
+    }
+}

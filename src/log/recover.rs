@@ -1,0 +1,266 @@
+//! Opening a log: what a crash may have left is put right, or reported.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, RwLock};
+
+use super::error::{Damage, LogError};
+use super::scan::{Bad, Frames, Step};
+use super::segment::{Blocks, Inner, Log, Segment, parse_segment_name};
+use super::writer::Writer;
+use crate::storage::{Access, Storage, StorageFile};
+
+/// What a log is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpenMode {
+    /// Reading alone: nothing is written, a torn tail is passed over.
+    Read,
+    /// Appending, with segments that are closed at this size in bytes.
+    Append {
+        /// The size in bytes at which a segment is closed.
+        segment_size: u64,
+    },
+}
+
+/// A log that was opened.
+pub struct Recovered {
+    /// The log, for reading.
+    pub log: Log,
+    /// The log, for appending; `None` where it was opened for reading.
+    pub writer: Option<Writer>,
+    /// What was found.
+    pub report: Report,
+}
+
+/// What opening a log found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// A torn frame at the end, which was never acknowledged.
+    pub torn: Option<Torn>,
+    /// Bad stretches in the active segment. Those of closed segments are
+    /// found when they are read.
+    pub damage: Vec<Damage>,
+    /// Why nothing can be appended, though all can be read.
+    pub poison: Option<String>,
+}
+
+/// A torn frame at the end of the active segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Torn {
+    /// The segment.
+    pub segment: PathBuf,
+    /// Where the frame began.
+    pub offset: u64,
+    /// How many bytes of it there were.
+    pub bytes: u64,
+    /// Where its bytes were set aside before they were cut off; `None` where
+    /// they were all zero, or nothing was cut.
+    pub saved: Option<PathBuf>,
+}
+
+/// What the active segment holds.
+struct Tail {
+    segment: Arc<Segment>,
+    end: u64,
+    next_seq: u64,
+    last_frame: Option<(u64, u64)>,
+    torn: Option<Bad>,
+    damage: Vec<Damage>,
+}
+
+impl Log {
+    /// Opens the log in a folder, which must exist. `id` is the data folder's.
+    /// Fails where the log cannot be read; where it can be read but not be
+    /// appended to, it opens with a writer that is poisoned.
+    pub fn open(
+        storage: Arc<dyn Storage>,
+        dir: &Path,
+        id: u64,
+        mode: OpenMode,
+    ) -> Result<Recovered, LogError> {
+        let mut firsts: Vec<u64> = storage
+            .list(dir)
+            .map_err(LogError::io("listing", dir))?
+            .iter()
+            .filter_map(|name| parse_segment_name(name))
+            .collect();
+        firsts.sort_unstable();
+        let last = firsts.pop();
+        let mut segments = Vec::with_capacity(firsts.len() + 1);
+        for first_seq in firsts {
+            let segment = Segment::new(dir, first_seq, 0, None);
+            let file = segment.open(storage.as_ref())?;
+            let len = file.len().map_err(LogError::io("reading", &segment.path))?;
+            segments.push(Arc::new(Segment::new(dir, first_seq, len, None)));
+        }
+        let mut report = Report::default();
+        let tail = match last {
+            Some(first_seq) => Some(read_tail(storage.as_ref(), dir, id, first_seq)?),
+            None => None,
+        };
+        let next_seq = tail.as_ref().map_or(1, |tail| tail.next_seq);
+        if let Some(tail) = &tail {
+            report.damage.clone_from(&tail.damage);
+            segments.push(Arc::clone(&tail.segment));
+        }
+        let inner = Inner {
+            storage: Arc::clone(&storage),
+            dir: dir.to_owned(),
+            id,
+            segments: RwLock::new(segments),
+            last_seq: AtomicU64::new(next_seq - 1),
+        };
+        let log = Self {
+            inner: Arc::new(inner),
+        };
+        let writer = match mode {
+            OpenMode::Read => {
+                report.torn = tail.and_then(|tail| tail.torn_report(None));
+                None
+            }
+            OpenMode::Append { segment_size } => {
+                let active = match tail {
+                    Some(tail) => make_ready(storage.as_ref(), dir, tail, &mut report)?,
+                    None => None,
+                };
+                let poison = report.poison.clone();
+                Some(Writer::new(
+                    log.clone(),
+                    segment_size,
+                    active,
+                    next_seq,
+                    poison,
+                ))
+            }
+        };
+        Ok(Recovered {
+            log,
+            writer,
+            report,
+        })
+    }
+}
+
+impl Tail {
+    fn torn_report(&self, saved: Option<PathBuf>) -> Option<Torn> {
+        let torn = self.torn.as_ref()?;
+        Some(Torn {
+            segment: self.segment.path.clone(),
+            offset: torn.offset,
+            bytes: torn.end - torn.offset,
+            saved,
+        })
+    }
+}
+
+/// Reads the last segment to its end. A bad stretch that no good frame follows
+/// is a torn tail: only the last frame can be unsynced.
+fn read_tail(storage: &dyn Storage, dir: &Path, id: u64, first_seq: u64) -> Result<Tail, LogError> {
+    let probe = Segment::new(dir, first_seq, 0, None);
+    let reading = || LogError::io("reading", &probe.path);
+    let file = probe.open(storage)?;
+    let len = file.len().map_err(reading())?;
+    let mut frames = Frames::new(file, id, 0, len, first_seq);
+    let mut blocks = Blocks::default();
+    let (mut end, mut last_frame, mut torn, mut damage) = (0, None, None, Vec::new());
+    while let Some(step) = frames.step().map_err(reading())? {
+        match step {
+            Step::Frame { offset, header } => {
+                blocks.add(header.first_seq, offset);
+                end = offset + header.frame_len();
+                last_frame = Some((offset, header.frame_len()));
+            }
+            Step::Bad(bad) => match bad.next_seq {
+                Some(next) => {
+                    blocks.add(bad.first_seq, bad.offset);
+                    damage.push(bad.damage(&probe.path, next - 1));
+                }
+                None => torn = Some(bad),
+            },
+        }
+    }
+    Ok(Tail {
+        segment: Arc::new(Segment::new(dir, first_seq, end, Some(blocks))),
+        end,
+        next_seq: frames.expected(),
+        last_frame,
+        torn,
+        damage,
+    })
+}
+
+type Active = (Arc<Segment>, Arc<dyn StorageFile>, u64);
+
+/// Makes the last segment fit for appending: its torn tail set aside and cut
+/// off, its last frame surely on the disk. Where that fails, the reason is
+/// left in the report as poison.
+fn make_ready(
+    storage: &dyn Storage,
+    dir: &Path,
+    tail: Tail,
+    report: &mut Report,
+) -> Result<Option<Active>, LogError> {
+    let path = &tail.segment.path;
+    let file = match storage.open(path, Access::Write) {
+        Ok(file) => file,
+        Err(error) => {
+            report.poison = Some(LogError::io("opening", path)(error).to_string());
+            report.torn = tail.torn_report(None);
+            return Ok(None);
+        }
+    };
+    let mut saved = None;
+    let ready = (|| {
+        if let Some(torn) = &tail.torn {
+            saved = save_torn(storage, file.as_ref(), path, torn)?;
+            file.set_len(tail.end)
+                .map_err(LogError::io("cutting", path))?;
+        }
+        if let Some((offset, len)) = tail.last_frame {
+            // Its sync may have failed before the restart, and the kernel then
+            // takes its pages for clean: only written again are they synced.
+            let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
+            file.read_at(&mut bytes, offset)
+                .map_err(LogError::io("reading", path))?;
+            file.write_at(&bytes, offset)
+                .map_err(LogError::io("writing", path))?;
+        }
+        file.sync().map_err(LogError::io("syncing", path))?;
+        storage.sync_dir(dir).map_err(LogError::io("syncing", dir))
+    })();
+    report.torn = tail.torn_report(saved);
+    report.poison = ready.err().map(|error: LogError| error.to_string());
+    Ok(Some((tail.segment, file, tail.end)))
+}
+
+/// Sets the bytes of a torn frame aside, so that nothing is thrown away that
+/// somebody may yet want to look at. Zeros, which a crash leaves where a file
+/// had grown but nothing was written, are not worth it.
+fn save_torn(
+    storage: &dyn Storage,
+    file: &dyn StorageFile,
+    path: &Path,
+    torn: &Bad,
+) -> Result<Option<PathBuf>, LogError> {
+    let mut bytes = vec![0; usize::try_from(torn.end - torn.offset).unwrap_or(0)];
+    file.read_at(&mut bytes, torn.offset)
+        .map_err(LogError::io("reading", path))?;
+    if bytes.iter().all(|byte| *byte == 0) {
+        return Ok(None);
+    }
+    for attempt in 0..100 {
+        let aside = path.with_extension(format!("torn-{}-{attempt}", torn.offset));
+        match storage.open(&aside, Access::CreateNew) {
+            Ok(copy) => {
+                copy.write_at(&bytes, 0)
+                    .map_err(LogError::io("writing", &aside))?;
+                copy.sync().map_err(LogError::io("syncing", &aside))?;
+                return Ok(Some(aside));
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(LogError::io("making", &aside)(error)),
+        }
+    }
+    // A hundred copies of one torn frame are enough.
+    Ok(None)
+}

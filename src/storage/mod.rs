@@ -1,0 +1,61 @@
+//! The narrow seam between the log and the file system.
+//!
+//! Two implementations: [`RealDisk`], and [`SimulatedDisk`], which loses what
+//! was not synced, tears writes and fails on demand, so that the log's promise
+//! is tested on every way in which a machine can die. All paths are absolute
+//! or relative to the process; the log never looks at the file system past
+//! these traits.
+
+mod real;
+mod simulated;
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use real::RealDisk;
+pub use simulated::{Fault, SimulatedDisk};
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// An existing file, to be read.
+    Read,
+    /// An existing file, to be read and written.
+    Write,
+    /// A file that must not exist yet, to be read and written. Its name is
+    /// durable only after [`Storage::sync_dir`].
+    CreateNew,
+}
+
+/// A file system.
+pub trait Storage: Send + Sync {
+    /// The names of the files in a directory, in no order.
+    fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
+    /// Opens a file. Files that are made are the owner's alone (mode 0600).
+    fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StorageFile>>;
+    /// Renames a file over another. Durable only after [`Storage::sync_dir`].
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Makes the names in a directory durable.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
+}
+
+/// An open file. Offsets and lengths are in bytes.
+pub trait StorageFile: Send + Sync {
+    /// The length as the process sees it, synced or not.
+    fn len(&self) -> io::Result<u64>;
+    /// Whether the file holds nothing.
+    fn is_empty(&self) -> io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+    /// Reads up to `buffer.len()` bytes at an offset; fewer only at the end.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+    /// Writes all of `bytes` at an offset. After an error any part of them may
+    /// have been written.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// Cuts or extends the file.
+    fn set_len(&self, len: u64) -> io::Result<()>;
+    /// Makes content and length durable. After an error nothing is known of
+    /// what was written since the last sync, even if a later sync succeeds.
+    fn sync(&self) -> io::Result<()>;
+}
