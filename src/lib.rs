@@ -20,5 +20,8 @@
 
 pub mod event;
 pub mod history;
+pub mod index;
 pub mod log;
+pub mod query;
 pub mod storage;
+pub mod trail;

@@ -10,6 +10,7 @@ mod error;
 mod interests;
 mod json;
 mod key;
+mod label;
 mod time;
 mod variable;
 
@@ -19,6 +20,7 @@ pub use error::DecodeError;
 pub use interests::Interests;
 pub(crate) use interests::is_member;
 pub use key::ProfileKey;
+pub use label::is_label;
 pub use time::{
     TimeSource, Zone, local_to_utc, micros_to_rfc3339, now_micros, parse_rfc3339_micros,
     parse_timestamp, seconds_in_range, seconds_to_rfc3339, zone_from_name,

@@ -1,0 +1,49 @@
+//! The index in memory, for when sled cannot be written.
+
+use std::collections::BTreeMap;
+use std::ops::Bound;
+
+use super::store::{Entry, Position};
+use crate::event::ProfileKey;
+
+/// The same entries as in sled, at about 16 bytes an event.
+#[derive(Debug, Default)]
+pub(super) struct MemoryIndex {
+    timelines: BTreeMap<ProfileKey, Vec<(i64, u64)>>,
+    profiles: BTreeMap<u64, u64>,
+    pub position: Position,
+}
+
+impl MemoryIndex {
+    pub fn apply(&mut self, entries: &[Entry], position: Position) {
+        for entry in entries {
+            self.timelines
+                .entry(entry.key)
+                .or_default()
+                .push((entry.time, entry.seq));
+            if let Some(subprofile) = entry.key.subprofile {
+                self.profiles.insert(subprofile, entry.key.profile);
+            }
+        }
+        self.position = position;
+    }
+
+    pub fn pairs(&self, key: ProfileKey) -> Vec<(i64, u64)> {
+        self.timelines.get(&key).cloned().unwrap_or_default()
+    }
+
+    pub fn touches(&self, key: ProfileKey, since: i64, until: i64) -> bool {
+        let pairs = self.timelines.get(&key);
+        pairs.is_some_and(|pairs| pairs.iter().any(|(time, _)| (since..until).contains(time)))
+    }
+
+    pub fn profile_of(&self, subprofile: u64) -> Option<u64> {
+        self.profiles.get(&subprofile).copied()
+    }
+
+    pub fn keys_after(&self, after: Option<ProfileKey>, limit: usize) -> Vec<ProfileKey> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let keys = self.timelines.range((from, Bound::Unbounded));
+        keys.take(limit).map(|(key, _)| *key).collect()
+    }
+}

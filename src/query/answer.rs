@@ -1,0 +1,138 @@
+//! Answering a question.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::request::Query;
+use crate::history::Replay;
+use crate::log::LogError;
+use crate::trail::{EventReader, Timeline, Trail, TrailError};
+
+/// The most damages that one answer names.
+const NAMED_DAMAGES: usize = 100;
+
+/// What an answer came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// Whether anything was found.
+    pub found: bool,
+    /// Events that belong to the answer but cannot be read.
+    pub damage: Vec<String>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// The reader of the answer has gone, or it could not be sorted on disk.
+    #[error("{0}")]
+    Output(#[from] io::Error),
+    /// The folder cannot be read.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+    /// The log cannot be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// The lines of an answer on their way out.
+pub(super) struct Lines<'a> {
+    out: &'a mut dyn Write,
+    buffer: Vec<u8>,
+    limit: Option<u64>,
+    pub written: u64,
+    pub damage: Vec<String>,
+}
+
+impl Lines<'_> {
+    /// Writes one line; `false` once the limit is reached.
+    pub fn put(&mut self, line: &impl Serialize) -> Result<bool, io::Error> {
+        if self.is_full() {
+            return Ok(false);
+        }
+        self.buffer.clear();
+        serde_json::to_writer(&mut self.buffer, line)?;
+        self.buffer.push(b'\n');
+        self.out.write_all(&self.buffer)?;
+        self.written += 1;
+        Ok(!self.is_full())
+    }
+
+    /// Writes lines that are JSON already; `false` once the limit is reached.
+    pub fn put_encoded(&mut self, lines: &[u8]) -> Result<bool, io::Error> {
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            if self.is_full() {
+                return Ok(false);
+            }
+            self.out.write_all(line)?;
+            self.written += 1;
+        }
+        Ok(!self.is_full())
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.limit.is_some_and(|limit| self.written >= limit)
+    }
+}
+
+/// Answers a question with every event that was synced before it was asked,
+/// as JSON lines.
+pub fn answer(trail: &Trail, query: &Query, out: &mut dyn Write) -> Result<Answered, QueryError> {
+    trail.wait_for_index(|_| ())?;
+    let limit = match query {
+        Query::History(query) => query.limit,
+        Query::Changes(query) => query.limit,
+        Query::Rejected(query) => query.limit,
+        Query::Show(_) | Query::Diff(_) | Query::Blame(_) | Query::Export(_) => None,
+    };
+    let mut lines = Lines {
+        out,
+        buffer: Vec::new(),
+        limit,
+        written: 0,
+        damage: Vec::new(),
+    };
+    let found = match query {
+        Query::History(query) => super::history::answer(trail, query, &mut lines)?,
+        Query::Show(query) => super::show::answer(trail, query, &mut lines)?,
+        Query::Diff(query) => super::diff::answer(trail, query, &mut lines)?,
+        Query::Blame(query) => super::blame::answer(trail, query, &mut lines)?,
+        Query::Changes(query) => super::changes::answer(trail, query, &mut lines)?,
+        Query::Export(query) => super::export::answer(trail, query, &mut lines)?,
+        Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
+    };
+    let mut damage = lines.damage;
+    damage.dedup();
+    if let Some(more) = damage
+        .len()
+        .checked_sub(NAMED_DAMAGES)
+        .filter(|more| *more > 0)
+    {
+        damage.truncate(NAMED_DAMAGES);
+        damage.push(format!("and {more} more"));
+    }
+    Ok(Answered { found, damage })
+}
+
+/// Replays a timeline into `replay`, handing every event that is no duplicate
+/// to `each` with its changes.
+pub(super) fn replay_all(
+    timeline: &mut Timeline,
+    reader: &mut EventReader,
+    replay: &mut Replay,
+    damage: &mut Vec<String>,
+    mut each: impl FnMut(&crate::event::Event, Vec<crate::history::Change>),
+) -> Result<(), QueryError> {
+    while let Some(occurrence) = timeline.next(reader, damage)? {
+        if occurrence.duplicate_of.is_none() {
+            let changes = replay.step(&occurrence.event);
+            each(&occurrence.event, changes);
+        }
+    }
+    Ok(())
+}
+
+/// The present second.
+pub(super) fn now() -> i64 {
+    crate::event::now_micros().div_euclid(1_000_000)
+}

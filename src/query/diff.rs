@@ -1,0 +1,42 @@
+//! `diff`: the net differences between two moments.
+
+use super::answer::{Lines, QueryError, now, replay_all};
+use super::lines::DiffLine;
+use super::request::DiffQuery;
+use crate::history::{Known, Replay, State, differences};
+use crate::trail::Trail;
+
+pub(super) fn answer(
+    trail: &Trail,
+    query: &DiffQuery,
+    lines: &mut Lines<'_>,
+) -> Result<bool, QueryError> {
+    let times = trail.times_of(query.key)?;
+    if times.is_empty() {
+        return Ok(false);
+    }
+    let mut state_at = |moment: i64| -> Result<Known, QueryError> {
+        let mut replay = Replay::default();
+        let mut timeline = trail.events_of(query.key)?.up_to(moment);
+        replay_all(
+            &mut timeline,
+            &mut trail.reader(),
+            &mut replay,
+            &mut lines.damage,
+            |_, _| (),
+        )?;
+        Ok(replay.known)
+    };
+    let before = state_at(query.from)?;
+    let after = state_at(query.to.unwrap_or_else(now))?;
+    let none = State::default();
+    let before = match &before {
+        Known::Nothing => None,
+        Known::Present(state) => Some(state),
+        Known::Deleted { .. } => Some(&none),
+    };
+    for difference in differences(before, after.state().unwrap_or(&none)) {
+        lines.put(&DiffLine::from(difference))?;
+    }
+    Ok(true)
+}

@@ -1,0 +1,261 @@
+//! `import`: reading back what `export` wrote.
+//!
+//! An event is there already if the store has one of the same (sub)profile,
+//! time, type, moment of receipt, sender, label and content; so importing the
+//! same lines again adds nothing, and an import that was broken off goes on
+//! where it stopped.
+
+use std::collections::HashMap;
+
+use base64::Engine as _;
+use serde::{Deserialize, Serialize};
+
+use super::answer::QueryError;
+use super::lines::ExportLine;
+use crate::event::{
+    BodyKind, Content, Event, Interests, ProfileKey, decode_content, is_label, parse_rfc3339_micros,
+};
+use crate::trail::{Arrival, EventReader, Outcome, Trail};
+
+/// What became of some lines.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportReport {
+    /// Events that were added.
+    pub added: u64,
+    /// Events that were there already.
+    pub present: u64,
+    /// Lines that were refused.
+    pub refused: Vec<RefusedLine>,
+}
+
+/// A line that was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedLine {
+    /// Its number in the file, from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+}
+
+impl ImportReport {
+    /// Adds what became of later lines.
+    pub fn add(&mut self, other: Self) {
+        self.added += other.added;
+        self.present += other.present;
+        self.refused.extend(other.refused);
+    }
+}
+
+/// Adds exported events to a trail.
+pub struct Importer<'a> {
+    trail: &'a Trail,
+    reader: EventReader,
+}
+
+/// An event of a line, and its body where the line has it.
+struct Candidate {
+    line: u64,
+    event: Event,
+    body: Option<(BodyKind, Vec<u8>)>,
+}
+
+impl<'a> Importer<'a> {
+    /// An importer into a trail.
+    pub fn new(trail: &'a Trail) -> Self {
+        Self {
+            trail,
+            reader: trail.reader(),
+        }
+    }
+
+    /// Adds the events of some lines. `first_line` is the number of the first.
+    /// `append` keeps a group and tells what became of each.
+    pub fn import(
+        &mut self,
+        first_line: u64,
+        lines: &[u8],
+        append: impl FnOnce(Vec<Arrival>) -> Vec<Outcome>,
+    ) -> Result<ImportReport, QueryError> {
+        let mut report = ImportReport::default();
+        let mut fresh: Vec<Candidate> = Vec::new();
+        self.trail.wait_for_index(|_| ())?;
+        let mut timelines: HashMap<ProfileKey, Vec<(i64, u64)>> = HashMap::new();
+        let mut taken: HashMap<(ProfileKey, i64), Vec<usize>> = HashMap::new();
+        for (offset, line) in lines.split(|byte| *byte == b'\n').enumerate() {
+            let number = first_line + offset as u64;
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let candidate = match read_line(number, line) {
+                Ok(candidate) => candidate,
+                Err(reason) => {
+                    report.refused.push(RefusedLine {
+                        line: number,
+                        reason,
+                    });
+                    continue;
+                }
+            };
+            let event = &candidate.event;
+            let times = match timelines.entry(event.key) {
+                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::hash_map::Entry::Vacant(place) => {
+                    place.insert(self.trail.times_of(event.key)?)
+                }
+            };
+            let before = taken.entry((event.key, event.time)).or_default();
+            let repeated = before.iter().any(|place| {
+                fresh
+                    .get(*place)
+                    .is_some_and(|other| is_same(&other.event, event))
+            });
+            if repeated || self.is_kept(event, times)? {
+                report.present += 1;
+            } else {
+                before.push(fresh.len());
+                fresh.push(candidate);
+            }
+        }
+        let numbers: Vec<u64> = fresh.iter().map(|candidate| candidate.line).collect();
+        let arrivals = fresh
+            .into_iter()
+            .map(|candidate| Arrival::Imported {
+                event: Box::new(candidate.event),
+                body: candidate.body,
+            })
+            .collect();
+        for (line, outcome) in numbers.into_iter().zip(append(arrivals)) {
+            match outcome {
+                Outcome::Kept(_) => report.added += 1,
+                Outcome::Rejected(_, error) => report.refused.push(RefusedLine {
+                    line,
+                    reason: error.to_string(),
+                }),
+                Outcome::Unavailable(reason) => report.refused.push(RefusedLine { line, reason }),
+            }
+        }
+        Ok(report)
+    }
+
+    /// Whether the trail has an event already.
+    fn is_kept(&mut self, event: &Event, times: &[(i64, u64)]) -> Result<bool, QueryError> {
+        let from = times.partition_point(|(time, _)| *time < event.time);
+        let same_second = times
+            .iter()
+            .skip(from)
+            .take_while(|(time, _)| *time == event.time);
+        for (_, seq) in same_second {
+            let received = self.reader.record(*seq, |record| Ok(record.head.received));
+            match received {
+                Ok(received) if received != event.received => continue,
+                Ok(_) => {}
+                // What cannot be read is not there.
+                Err(unreadable) => {
+                    unreadable.into_damage()?;
+                    continue;
+                }
+            }
+            match self.reader.event(*seq) {
+                Ok(kept) if is_same(&kept, event) => return Ok(true),
+                Ok(_) => {}
+                Err(unreadable) => {
+                    unreadable.into_damage()?;
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Whether two events are the same in all but their `seq`.
+fn is_same(one: &Event, other: &Event) -> bool {
+    one.received == other.received
+        && one.event_type == other.event_type
+        && one.time == other.time
+        && one.time_source == other.time_source
+        && one.key == other.key
+        && one.database == other.database
+        && one.collection == other.collection
+        && one.label == other.label
+        && one.remote == other.remote
+        && one.content == other.content
+}
+
+/// Reads a line, or tells what is wrong with it.
+fn read_line(number: u64, line: &[u8]) -> Result<Candidate, String> {
+    let line: ExportLine = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let received = parse_rfc3339_micros(&line.received)
+        .ok_or_else(|| format!("\"received\": {:?} is no RFC 3339 time", line.received))?;
+    let time = parse_rfc3339_micros(&line.time)
+        .filter(|micros| micros % 1_000_000 == 0)
+        .ok_or_else(|| {
+            format!(
+                "\"time\": {:?} is no RFC 3339 time of whole seconds",
+                line.time
+            )
+        })?
+        / 1_000_000;
+    if let Some(label) = line.label.as_deref().filter(|label| !is_label(label)) {
+        return Err(format!(
+            "\"label\": {label:?} is no label: 1 to 64 of A-Z, a-z, 0-9, _ and -"
+        ));
+    }
+    let interests = match line.interests {
+        Interests::List(names) if names.is_empty() => None,
+        Interests::Map(names) if names.is_empty() => None,
+        sent => Some(sent),
+    };
+    let content = Content {
+        created: line.created,
+        modified: line.modified,
+        parameters: line.parameters,
+        fields: line.fields,
+        interests,
+        extra: line.extra,
+    };
+    let body = match (line.body, line.body_base64) {
+        (None, None) => None,
+        (Some(text), None) => Some(text.into_bytes()),
+        (None, Some(text)) => Some(
+            base64::engine::general_purpose::STANDARD
+                .decode(text)
+                .map_err(|error| format!("\"body_base64\": {error}"))?,
+        ),
+        (Some(_), Some(_)) => return Err("\"body\" and \"body_base64\" both stand".to_owned()),
+    };
+    let body = match body {
+        None => None,
+        Some(bytes) => {
+            // A line does not say how its body was sent; what it says of its
+            // content does.
+            let fits =
+                |kind: &BodyKind| decode_content(*kind, &bytes).is_ok_and(|read| read == content);
+            let kind = [BodyKind::Form, BodyKind::Json].into_iter().find(fits);
+            Some((
+                kind.ok_or("the body does not say what the other keys say")?,
+                bytes,
+            ))
+        }
+    };
+    let event = Event {
+        seq: 0,
+        received,
+        remote: line.remote,
+        label: line.label,
+        event_type: line.event_type.into(),
+        time,
+        time_source: line.time_source,
+        key: ProfileKey {
+            profile: line.profile,
+            subprofile: line.subprofile,
+        },
+        database: line.database,
+        collection: line.collection,
+        content,
+    };
+    Ok(Candidate {
+        line: number,
+        event,
+        body,
+    })
+}

@@ -1,0 +1,426 @@
+//! The lines of answers: their keys, in their order, are a promise.
+//!
+//! Times are RFC 3339 in UTC: of events in whole seconds, of receipt in
+//! microseconds. `null` in `old` or `new` is 'was not there'; a missing `old`
+//! is 'not known'.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::event::{Event, Fields, Interests, TimeSource, micros_to_rfc3339, seconds_to_rfc3339};
+use crate::history::{BlameRow, Cause, Change, Difference, Subject, Value};
+
+/// `old`: missing is not known, `null` is absent.
+fn known<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Value>, D::Error> {
+    Value::deserialize(input).map(Some)
+}
+
+/// What changed, without the event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeLine {
+    /// The field's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The interest's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interest: Option<String>,
+    /// What it was.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known"
+    )]
+    pub old: Option<Value>,
+    /// What it became.
+    pub new: Value,
+    /// Why: `create`, `set`, `unexplained`, `first_seen`.
+    pub cause: String,
+    /// Of an unexplained change: since when it may have happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+}
+
+/// An event of `history`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryLine {
+    /// Its place in the order of arrival.
+    pub seq: u64,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Its time.
+    pub time: String,
+    /// Where that was read.
+    pub time_source: TimeSource,
+    /// The moment of receipt.
+    pub received: String,
+    /// The profile.
+    pub profile: u64,
+    /// The subprofile.
+    pub subprofile: Option<u64>,
+    /// The database, where the call named it.
+    pub database: Option<u64>,
+    /// The collection, where the call named it.
+    pub collection: Option<u64>,
+    /// The label in the webhook's address.
+    pub label: Option<String>,
+    /// What it changed.
+    pub changes: Vec<ChangeLine>,
+    /// The event that it repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicate_of: Option<u64>,
+}
+
+/// The event that `show` speaks of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LastEvent {
+    /// Its place in the order of arrival.
+    pub seq: u64,
+    /// Its time.
+    pub time: String,
+}
+
+/// The answer of `show`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShowLine {
+    /// The profile.
+    pub profile: u64,
+    /// The subprofile.
+    pub subprofile: Option<u64>,
+    /// The database as last named.
+    pub database: Option<u64>,
+    /// The collection as last named.
+    pub collection: Option<u64>,
+    /// The moment.
+    pub at: String,
+    /// `present`, `deleted` or `unknown`.
+    pub state: String,
+    /// The last event up to the moment that is no duplicate.
+    pub last_event: Option<LastEvent>,
+    /// The fields in the order sent.
+    pub fields: Fields,
+    /// The names of the interests held, in name order.
+    pub interests: Vec<String>,
+    /// As sent.
+    pub created: Option<String>,
+    /// As sent.
+    pub modified: Option<String>,
+}
+
+/// A difference of `diff`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiffLine {
+    /// The field's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The interest's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interest: Option<String>,
+    /// What it was.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known"
+    )]
+    pub old: Option<Value>,
+    /// What it became.
+    pub new: Value,
+}
+
+/// A row of `blame`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BlameLine {
+    /// The field's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The interest's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interest: Option<String>,
+    /// What it is.
+    pub value: Value,
+    /// The event that changed it last.
+    pub seq: u64,
+    /// That event's time.
+    pub time: String,
+    /// That event's type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Why it changed.
+    pub cause: String,
+    /// What it was before.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known"
+    )]
+    pub old: Option<Value>,
+    /// Of an unexplained change: since when it may have happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+}
+
+/// A change of `changes`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangesLine {
+    /// The event's time.
+    pub time: String,
+    /// Its place in the order of arrival.
+    pub seq: u64,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The profile.
+    pub profile: u64,
+    /// The subprofile.
+    pub subprofile: Option<u64>,
+    /// The database, where the call named it.
+    pub database: Option<u64>,
+    /// The collection, where the call named it.
+    pub collection: Option<u64>,
+    /// The label in the webhook's address.
+    pub label: Option<String>,
+    /// The field's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The interest's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interest: Option<String>,
+    /// What it was.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known"
+    )]
+    pub old: Option<Value>,
+    /// What it became.
+    pub new: Value,
+    /// Why.
+    pub cause: String,
+    /// Of an unexplained change: since when it may have happened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<String>,
+}
+
+/// An event of `export`, which `import` reads back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExportLine {
+    /// Its place in the order of arrival; given anew at import.
+    pub seq: u64,
+    /// The moment of receipt.
+    pub received: String,
+    /// The sender's address.
+    pub remote: Option<String>,
+    /// The label in the webhook's address.
+    pub label: Option<String>,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Its time.
+    pub time: String,
+    /// Where that was read.
+    pub time_source: TimeSource,
+    /// The profile.
+    pub profile: u64,
+    /// The subprofile.
+    pub subprofile: Option<u64>,
+    /// The database, where the call named it.
+    pub database: Option<u64>,
+    /// The collection, where the call named it.
+    pub collection: Option<u64>,
+    /// As sent.
+    pub created: Option<String>,
+    /// As sent.
+    pub modified: Option<String>,
+    /// What the action was performed with.
+    pub parameters: Fields,
+    /// The fields, in the order sent.
+    pub fields: Fields,
+    /// The interests in the form sent.
+    pub interests: Interests,
+    /// Every other variable.
+    pub extra: IndexMap<String, String>,
+    /// The body as sent, where that was asked for or is needed to tell two
+    /// events apart that are alike in everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The same in base64, where the body is no UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+}
+
+/// A call of `rejected`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RejectedLine {
+    /// Its place in the order of arrival among the rejected: 1, 2, 3, …
+    pub number: u64,
+    /// The moment of receipt.
+    pub received: String,
+    /// The sender's address.
+    pub remote: Option<String>,
+    /// The label in the webhook's address.
+    pub label: Option<String>,
+    /// The `Content-Type` as sent.
+    pub content_type: Option<String>,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    /// What was wrong.
+    pub error: String,
+    /// Where.
+    #[serde(rename = "where")]
+    pub place: String,
+    /// The body as it came; of one over the limit what had arrived.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The same in base64, where the body is no UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<String>,
+}
+
+/// The name of a subject, as the value of `field` or of `interest`.
+fn names(subject: Subject) -> (Option<String>, Option<String>) {
+    match subject {
+        Subject::Field(name) => (Some(name), None),
+        Subject::Interest(name) => (None, Some(name)),
+    }
+}
+
+fn since(cause: Cause) -> Option<String> {
+    cause.since().map(seconds_to_rfc3339)
+}
+
+impl From<Change> for ChangeLine {
+    fn from(change: Change) -> Self {
+        let (field, interest) = names(change.subject);
+        Self {
+            field,
+            interest,
+            old: change.old,
+            new: change.new,
+            cause: change.cause.name().to_owned(),
+            since: since(change.cause),
+        }
+    }
+}
+
+impl From<Difference> for DiffLine {
+    fn from(difference: Difference) -> Self {
+        let (field, interest) = names(difference.subject);
+        Self {
+            field,
+            interest,
+            old: difference.old,
+            new: difference.new,
+        }
+    }
+}
+
+impl From<BlameRow> for BlameLine {
+    fn from(row: BlameRow) -> Self {
+        let (field, interest) = names(row.change.subject);
+        Self {
+            field,
+            interest,
+            value: row.change.new,
+            seq: row.seq,
+            time: seconds_to_rfc3339(row.time),
+            event_type: row.event_type.into(),
+            cause: row.change.cause.name().to_owned(),
+            old: row.change.old,
+            since: since(row.change.cause),
+        }
+    }
+}
+
+impl ChangesLine {
+    /// The line of one change of an event.
+    pub fn new(event: &Event, change: Change) -> Self {
+        let (field, interest) = names(change.subject);
+        Self {
+            time: seconds_to_rfc3339(event.time),
+            seq: event.seq,
+            event_type: event.event_type.name().to_owned(),
+            profile: event.key.profile,
+            subprofile: event.key.subprofile,
+            database: event.database,
+            collection: event.collection,
+            label: event.label.clone(),
+            field,
+            interest,
+            old: change.old,
+            new: change.new,
+            cause: change.cause.name().to_owned(),
+            since: since(change.cause),
+        }
+    }
+}
+
+impl HistoryLine {
+    /// The line of an event with its changes.
+    pub fn new(event: &Event, changes: Vec<Change>, duplicate_of: Option<u64>) -> Self {
+        Self {
+            seq: event.seq,
+            event_type: event.event_type.name().to_owned(),
+            time: seconds_to_rfc3339(event.time),
+            time_source: event.time_source,
+            received: micros_to_rfc3339(event.received),
+            profile: event.key.profile,
+            subprofile: event.key.subprofile,
+            database: event.database,
+            collection: event.collection,
+            label: event.label.clone(),
+            changes: changes.into_iter().map(ChangeLine::from).collect(),
+            duplicate_of,
+        }
+    }
+}
+
+impl ExportLine {
+    /// The line of an event, without its body.
+    pub fn new(event: Event) -> Self {
+        let content = event.content;
+        Self {
+            seq: event.seq,
+            received: micros_to_rfc3339(event.received),
+            remote: event.remote,
+            label: event.label,
+            event_type: event.event_type.into(),
+            time: seconds_to_rfc3339(event.time),
+            time_source: event.time_source,
+            profile: event.key.profile,
+            subprofile: event.key.subprofile,
+            database: event.database,
+            collection: event.collection,
+            created: content.created,
+            modified: content.modified,
+            parameters: content.parameters,
+            fields: content.fields,
+            interests: content
+                .interests
+                .unwrap_or_else(|| Interests::List(Vec::new())),
+            extra: content.extra,
+            body: None,
+            body_base64: None,
+        }
+    }
+}
+
+/// A body as `body`, or as `body_base64` where it is no UTF-8.
+pub(super) fn body_fields(bytes: &[u8]) -> (Option<String>, Option<String>) {
+    use base64::Engine as _;
+    match std::str::from_utf8(bytes) {
+        Ok(text) => (Some(text.to_owned()), None),
+        Err(_) => (
+            None,
+            Some(base64::engine::general_purpose::STANDARD.encode(bytes)),
+        ),
+    }
+}

@@ -1,0 +1,26 @@
+//! The questions and their answers.
+//!
+//! A [`Query`] is what a command asks; it travels as JSON to a running server
+//! or is answered from the folder, by the same [`answer`]. An answer is lines
+//! of JSON, the stable form for programs; [`lines`] has their types. What the
+//! page for people shows is made from these lines, never beside them.
+
+mod answer;
+mod blame;
+mod changes;
+mod diff;
+mod export;
+mod filter;
+mod history;
+mod import;
+pub mod lines;
+mod rejected;
+mod request;
+mod show;
+
+pub use answer::{Answered, QueryError, answer};
+pub use filter::Span;
+pub use import::{ImportReport, Importer, RefusedLine};
+pub use request::{
+    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery, ShowQuery,
+};

@@ -1,0 +1,58 @@
+//! `rejected`: the calls that could not be read.
+
+use super::answer::{Lines, QueryError};
+use super::lines::{RejectedLine, body_fields};
+use super::request::RejectedQuery;
+use crate::event::micros_to_rfc3339;
+use crate::log::Scanned;
+use crate::log::record::RejectedRecord;
+use crate::trail::Trail;
+
+pub(super) fn answer(
+    trail: &Trail,
+    query: &RejectedQuery,
+    lines: &mut Lines<'_>,
+) -> Result<bool, QueryError> {
+    let mut scan = trail.scan_rejected();
+    while let Some(found) = scan.step()? {
+        let records = match found {
+            Scanned::Records(records) => records,
+            Scanned::Damage(damage) => {
+                lines.damage.push(damage.to_string());
+                continue;
+            }
+        };
+        for (number, bytes) in records {
+            let record = match RejectedRecord::decode(bytes) {
+                Ok(record) => record,
+                Err(error) => {
+                    lines
+                        .damage
+                        .push(format!("rejected call {number}: {error}"));
+                    continue;
+                }
+            };
+            let head = record.head;
+            if !query.span.holds(head.received.div_euclid(1_000_000)) {
+                continue;
+            }
+            let (body, body_base64) = body_fields(record.body.bytes);
+            let more = lines.put(&RejectedLine {
+                number,
+                received: micros_to_rfc3339(head.received),
+                remote: head.remote.map(str::to_owned),
+                label: head.label.map(str::to_owned),
+                content_type: head.content_type.map(str::to_owned),
+                status: head.status,
+                error: head.reason.to_owned(),
+                place: head.place.to_owned(),
+                body,
+                body_base64,
+            })?;
+            if !more {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(lines.written > 0)
+}

@@ -1,0 +1,130 @@
+//! What can be asked. Times are Unix seconds.
+
+use serde::{Deserialize, Serialize};
+
+use super::filter::Span;
+use crate::event::ProfileKey;
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Query {
+    /// The events of a (sub)profile.
+    History(HistoryQuery),
+    /// Its state at a moment.
+    Show(ShowQuery),
+    /// The net differences between two moments.
+    Diff(DiffQuery),
+    /// The last change of every field and interest.
+    Blame(BlameQuery),
+    /// What changed when, over all profiles.
+    Changes(ChangesQuery),
+    /// Every event.
+    Export(ExportQuery),
+    /// The calls that could not be read.
+    Rejected(RejectedQuery),
+}
+
+/// The events of a (sub)profile, oldest first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryQuery {
+    /// Whose.
+    pub key: ProfileKey,
+    /// Only events that changed one of these fields, or of the interests.
+    pub fields: Vec<String>,
+    /// Only events that changed one of these interests, or of the fields.
+    pub interests: Vec<String>,
+    /// Only events in this span.
+    pub span: Span,
+    /// Duplicates too.
+    pub all: bool,
+    /// The most lines.
+    pub limit: Option<u64>,
+    /// Newest first.
+    pub reverse: bool,
+    /// The events of the profile's subprofiles too.
+    pub subprofiles: bool,
+}
+
+/// The state of a (sub)profile at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShowQuery {
+    /// Whose.
+    pub key: ProfileKey,
+    /// When; `None` is now.
+    pub at: Option<i64>,
+}
+
+/// The net differences between two moments.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiffQuery {
+    /// Whose.
+    pub key: ProfileKey,
+    /// The earlier moment.
+    pub from: i64,
+    /// The later moment; `None` is now.
+    pub to: Option<i64>,
+}
+
+/// The last change of every field and interest that is present at a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlameQuery {
+    /// Whose.
+    pub key: ProfileKey,
+    /// When; `None` is now.
+    pub at: Option<i64>,
+}
+
+/// What changed when, over all profiles. Lists are alternatives; an empty one
+/// asks for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangesQuery {
+    /// Of one of these fields, or of the interests.
+    pub fields: Vec<String>,
+    /// Of one of these interests, or of the fields.
+    pub interests: Vec<String>,
+    /// In this database, as the event named it.
+    pub database: Option<u64>,
+    /// In this collection, as the event named it.
+    pub collection: Option<u64>,
+    /// Of this profile or its subprofiles.
+    pub profile: Option<u64>,
+    /// Of this subprofile alone.
+    pub subprofile: Option<u64>,
+    /// In this span.
+    pub span: Span,
+    /// From this value; `true` and `false` for interests.
+    pub old: Option<String>,
+    /// To this value; `true` and `false` for interests.
+    pub new: Option<String>,
+    /// By one of these causes.
+    pub causes: Vec<String>,
+    /// By one of these labels.
+    pub labels: Vec<String>,
+    /// The most lines.
+    pub limit: Option<u64>,
+}
+
+/// Every event in the order of arrival.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportQuery {
+    /// In this span.
+    pub span: Span,
+    /// Of this profile or its subprofiles.
+    pub profile: Option<u64>,
+    /// Of this subprofile alone.
+    pub subprofile: Option<u64>,
+    /// In this database, as the event named it.
+    pub database: Option<u64>,
+    /// The bodies as sent, too.
+    pub raw: bool,
+}
+
+/// The calls that could not be read, in the order of arrival.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedQuery {
+    /// Received in this span.
+    pub span: Span,
+    /// The most lines.
+    pub limit: Option<u64>,
+}

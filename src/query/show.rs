@@ -1,0 +1,59 @@
+//! `show`: the state of a (sub)profile at a moment.
+
+use super::answer::{Lines, QueryError, now, replay_all};
+use super::lines::{LastEvent, ShowLine};
+use super::request::ShowQuery;
+use crate::event::{Fields, seconds_to_rfc3339};
+use crate::history::{Known, Replay};
+use crate::trail::Trail;
+
+pub(super) fn answer(
+    trail: &Trail,
+    query: &ShowQuery,
+    lines: &mut Lines<'_>,
+) -> Result<bool, QueryError> {
+    let timeline = trail.events_of(query.key)?;
+    if timeline.is_empty() {
+        return Ok(false);
+    }
+    let at = query.at.unwrap_or_else(now);
+    let mut replay = Replay::default();
+    let mut timeline = timeline.up_to(at);
+    replay_all(
+        &mut timeline,
+        &mut trail.reader(),
+        &mut replay,
+        &mut lines.damage,
+        |_, _| (),
+    )?;
+    let (state, fields, interests, created, modified) = match replay.known {
+        Known::Nothing => ("unknown", Fields::new(), Vec::new(), None, None),
+        Known::Deleted { created, modified } => {
+            ("deleted", Fields::new(), Vec::new(), created, modified)
+        }
+        Known::Present(state) => (
+            "present",
+            state.fields,
+            state.interests.into_iter().collect(),
+            state.created,
+            state.modified,
+        ),
+    };
+    lines.put(&ShowLine {
+        profile: query.key.profile,
+        subprofile: query.key.subprofile,
+        database: replay.database,
+        collection: replay.collection,
+        at: seconds_to_rfc3339(at),
+        state: state.to_owned(),
+        last_event: replay.last.map(|(seq, time)| LastEvent {
+            seq,
+            time: seconds_to_rfc3339(time),
+        }),
+        fields,
+        interests,
+        created,
+        modified,
+    })?;
+    Ok(true)
+}

@@ -1,0 +1,68 @@
+//! Why a data folder cannot be opened, or a question not be answered.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::folder::Holder;
+use crate::log::LogError;
+
+/// Why a data folder cannot be opened, or a question not be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum TrailError {
+    /// The folder is not there.
+    #[error(
+        "there is no data folder {}: start `profiletrail serve --data {}` to make one, \
+         or name another with --data", .0.display(), .0.display()
+    )]
+    NoFolder(PathBuf),
+    /// The folder holds something else.
+    #[error(
+        "{} is no profiletrail data folder, and it is not empty: name another with --data", .0.display()
+    )]
+    ForeignFolder(PathBuf),
+    /// The folder's format is not one that this program knows.
+    #[error(
+        "the data folder {} has format {found}, and this profiletrail knows format {known}: \
+         open it with the version that wrote it, or a newer one", path.display()
+    )]
+    Format {
+        /// The folder.
+        path: PathBuf,
+        /// The format found.
+        found: String,
+        /// The format known.
+        known: u32,
+    },
+    /// Another process uses the folder.
+    #[error("the data folder {} is in use by {holder}", path.display())]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// Who holds its lock.
+        holder: Holder,
+    },
+    /// The file system failed.
+    #[error("{what} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// How it failed.
+        source: io::Error,
+    },
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The index failed, past what a rebuild mends.
+    #[error("the index: {0}")]
+    Index(String),
+}
+
+impl TrailError {
+    /// For `map_err`: the file system failed at this.
+    pub fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { what, path, source }
+    }
+}

@@ -1,0 +1,283 @@
+//! The data folder: its format, its lock, and the names in it.
+//!
+//! | name | content |
+//! | --- | --- |
+//! | `format` | the format's number and the log id, as JSON |
+//! | `lock` | locked by the process that uses the folder; tells which |
+//! | `socket` | the running server's Unix socket |
+//! | `log/` | the events |
+//! | `rejected/` | the calls that could not be read |
+//! | `index/` | sled; can be deleted while nothing runs |
+//!
+//! The folder is the owner's alone (mode 0700).
+
+use std::fmt;
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::TrailError;
+
+/// The format that this program writes.
+const FORMAT: u32 = 1;
+
+/// A data folder that this process has locked.
+#[derive(Debug)]
+pub struct Folder {
+    path: PathBuf,
+    /// Random; stands in every frame of the folder's logs.
+    pub log_id: u64,
+    /// The lock is the open file.
+    _lock: File,
+}
+
+/// Who holds a folder's lock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The process's number; 0 where it is not known.
+    pub pid: u32,
+    /// Whether it is a server, which stays, or a command, which ends soon.
+    pub server: bool,
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.server { "a server" } else { "a command" };
+        match self.pid {
+            0 => write!(f, "another process"),
+            pid => write!(f, "{what}, process {pid}"),
+        }
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Format {
+    profiletrail: u32,
+    log_id: String,
+}
+
+impl Folder {
+    /// The Unix socket of a data folder.
+    pub fn socket_of(path: &Path) -> PathBuf {
+        path.join("socket")
+    }
+
+    /// The folder of the events' log.
+    pub fn log(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
+    /// The folder of the log of calls that could not be read.
+    pub fn rejected(&self) -> PathBuf {
+        self.path.join("rejected")
+    }
+
+    /// The index's folder.
+    pub fn index(&self) -> PathBuf {
+        self.path.join("index")
+    }
+
+    /// The data folder itself.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes a data folder where there is none.
+    pub fn make(path: &Path) -> Result<(), TrailError> {
+        match DirBuilder::new().mode(0o700).recursive(true).create(path) {
+            Ok(()) => {}
+            Err(error) => return Err(TrailError::io("making the data folder", path)(error)),
+        }
+        if path.join("format").exists() {
+            return Ok(());
+        }
+        let mut names = fs::read_dir(path).map_err(TrailError::io("listing", path))?;
+        let is_ours = |name: &str| matches!(name, "lock" | "log" | "rejected" | "format.new");
+        if names.any(|entry| entry.is_ok_and(|e| !e.file_name().to_str().is_some_and(is_ours))) {
+            return Err(TrailError::ForeignFolder(path.to_owned()));
+        }
+        fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .map_err(TrailError::io("closing to others", path))?;
+        Self::write_format(path).map_err(TrailError::io("making the data folder", path))?;
+        // The folder's own name must survive a power cut, too.
+        if let Some(parent) = path.canonicalize().ok().as_deref().and_then(Path::parent) {
+            File::open(parent)
+                .and_then(|parent| parent.sync_all())
+                .map_err(TrailError::io("syncing", parent))?;
+        }
+        Ok(())
+    }
+
+    /// The format file comes last, by a rename: with it the folder is whole.
+    fn write_format(path: &Path) -> io::Result<()> {
+        for part in ["log", "rejected"] {
+            DirBuilder::new()
+                .mode(0o700)
+                .recursive(true)
+                .create(path.join(part))?;
+        }
+        let mut id = [0; 8];
+        getrandom::fill(&mut id).map_err(io::Error::other)?;
+        let format = Format {
+            profiletrail: FORMAT,
+            log_id: format!("{:016x}", u64::from_le_bytes(id)),
+        };
+        let new = path.join("format.new");
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(serde_json::to_string(&format)?.as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        fs::rename(&new, path.join("format"))?;
+        File::open(path)?.sync_all()
+    }
+
+    /// Locks a data folder and reads its format. Waits up to `patience` for a
+    /// command that holds the lock; a server is not waited for.
+    pub fn lock(path: &Path, server: bool, patience: Duration) -> Result<Self, TrailError> {
+        let format = path.join("format");
+        if !format.exists() {
+            let empty = fs::read_dir(path).map_or(true, |mut names| names.next().is_none());
+            return Err(if empty {
+                TrailError::NoFolder(path.to_owned())
+            } else {
+                TrailError::ForeignFolder(path.to_owned())
+            });
+        }
+        let name = path.join("lock");
+        let mut lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&name)
+            .map_err(TrailError::io("opening", &name))?;
+        let begun = Instant::now();
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => {
+                    return Err(TrailError::io("locking", name)(error));
+                }
+                Err(TryLockError::WouldBlock) => {}
+            }
+            let holder = read_holder(&mut lock);
+            if holder.server || begun.elapsed() >= patience {
+                return Err(TrailError::InUse {
+                    path: path.to_owned(),
+                    holder,
+                });
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // Who it is helps a person; on a full disk it may not be said.
+        let holder = Holder {
+            pid: std::process::id(),
+            server,
+        };
+        let _ = write_holder(&mut lock, &holder);
+        let log_id = read_format(path, &format)?;
+        Ok(Self {
+            path: path.to_owned(),
+            log_id,
+            _lock: lock,
+        })
+    }
+
+    /// Who holds the lock of a folder, if anyone.
+    pub fn holder(path: &Path) -> Option<Holder> {
+        let mut lock = File::open(path.join("lock")).ok()?;
+        match lock.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => Some(read_holder(&mut lock)),
+            _ => None,
+        }
+    }
+}
+
+fn read_format(path: &Path, file: &Path) -> Result<u64, TrailError> {
+    let text = fs::read_to_string(file).map_err(TrailError::io("reading", file))?;
+    let wrong = |found: String| TrailError::Format {
+        path: path.to_owned(),
+        found,
+        known: FORMAT,
+    };
+    let format: Format = serde_json::from_str(&text).map_err(|_| wrong("unreadable".to_owned()))?;
+    if format.profiletrail != FORMAT {
+        return Err(wrong(format.profiletrail.to_string()));
+    }
+    u64::from_str_radix(&format.log_id, 16).map_err(|_| wrong("unreadable".to_owned()))
+}
+
+fn read_holder(lock: &mut File) -> Holder {
+    let mut text = String::new();
+    let read = lock
+        .rewind()
+        .and_then(|()| lock.take(1000).read_to_string(&mut text));
+    read.ok()
+        .and_then(|_| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
+}
+
+fn write_holder(lock: &mut File, holder: &Holder) -> io::Result<()> {
+    lock.set_len(0)?;
+    lock.rewind()?;
+    lock.write_all(serde_json::to_string(holder)?.as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_locked_once_and_names_its_holder() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b");
+        assert!(matches!(
+            Folder::lock(&path, true, Duration::ZERO),
+            Err(TrailError::NoFolder(_))
+        ));
+        Folder::make(&path).unwrap();
+        let first = Folder::lock(&path, true, Duration::ZERO).unwrap();
+        let second = Folder::lock(&path, true, Duration::from_secs(9))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            second.contains(&format!("process {}", std::process::id())),
+            "{second}"
+        );
+        assert!(Folder::holder(&path).is_some_and(|holder| holder.server));
+        drop(first);
+        assert_eq!(Folder::holder(&path), None);
+        Folder::make(&path).unwrap();
+        assert!(Folder::lock(&path, false, Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    fn other_folders_and_formats_are_refused_with_the_way_out() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("letter"), "Dear").unwrap();
+        assert!(matches!(
+            Folder::make(dir.path()),
+            Err(TrailError::ForeignFolder(_))
+        ));
+        let path = dir.path().join("data");
+        Folder::make(&path).unwrap();
+        fs::write(path.join("format"), r#"{"profiletrail":2,"log_id":"00"}"#).unwrap();
+        let error = Folder::lock(&path, false, Duration::ZERO)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("format 2") && error.contains("newer"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,212 @@
+//! Opening a data folder.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::appender::Appender;
+use super::error::TrailError;
+use super::folder::Folder;
+use super::reader::{EventReader, Timeline};
+use crate::event::ProfileKey;
+use crate::index::{Indexer, Progress};
+use crate::log::{Cursor, Log, OpenMode, Report, Scan};
+use crate::storage::RealDisk;
+
+/// What a folder is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Answering questions: the logs are not written.
+    Ask,
+    /// Adding events, in a server or a command.
+    Append {
+        /// Whether a server does it; it is not waited for by others.
+        server: bool,
+        /// The size in bytes at which a segment is closed.
+        segment_size: u64,
+    },
+}
+
+/// How a folder is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenOptions {
+    /// What for.
+    pub purpose: Purpose,
+    /// The index's cache in bytes.
+    pub cache: u64,
+    /// How long to wait for a command that has the folder open.
+    pub patience: Duration,
+}
+
+/// The log and the index of a data folder that this process has locked.
+pub struct Trail {
+    // Declared first so that it is dropped first: its thread reads the log.
+    pub(super) indexer: Indexer,
+    pub(super) events: Log,
+    rejected: Log,
+    folder: Folder,
+}
+
+impl Trail {
+    /// Opens a data folder, which must exist. The appender is there where it
+    /// was asked for; it refuses where the log can be read but not be written.
+    pub fn open(
+        path: &Path,
+        options: OpenOptions,
+    ) -> Result<(Arc<Self>, Option<Appender>), TrailError> {
+        let (mode, server) = match options.purpose {
+            Purpose::Ask => (OpenMode::Read, false),
+            Purpose::Append {
+                server,
+                segment_size,
+            } => (OpenMode::Append { segment_size }, server),
+        };
+        let folder = Folder::lock(path, server, options.patience)?;
+        let events = Log::open(Arc::new(RealDisk), &folder.log(), folder.log_id, mode)?;
+        let rejected = Log::open(Arc::new(RealDisk), &folder.rejected(), folder.log_id, mode)?;
+        tell(&events.report);
+        tell(&rejected.report);
+        let indexer = Indexer::start(
+            events.log.clone(),
+            &folder.index(),
+            options.cache,
+            folder.log_id,
+        )
+        .map_err(TrailError::io("starting the index of", path))?;
+        let trail = Arc::new(Self {
+            indexer,
+            events: events.log,
+            rejected: rejected.log,
+            folder,
+        });
+        let appender = match (events.writer, rejected.writer) {
+            (Some(events), Some(rejected)) => {
+                Some(Appender::new(Arc::clone(&trail), events, rejected))
+            }
+            _ => None,
+        };
+        Ok((trail, appender))
+    }
+
+    /// The data folder.
+    pub const fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The `seq` of the last synced event; 0 where there is none.
+    pub fn last_seq(&self) -> u64 {
+        self.events.last_seq()
+    }
+
+    /// Waits until every event synced before the call is in the index, so that
+    /// an answer contains it. `tell` is called some ten times a second meanwhile.
+    pub fn wait_for_index(&self, tell: impl FnMut(Progress)) -> Result<(), TrailError> {
+        self.indexer
+            .wait_for(self.last_seq(), tell)
+            .map_err(TrailError::Index)
+    }
+
+    /// How far the index is.
+    pub fn index_progress(&self) -> Progress {
+        self.indexer.progress()
+    }
+
+    /// The events of a (sub)profile in their order, as the index knows them now.
+    pub fn events_of(&self, key: ProfileKey) -> Result<Timeline, TrailError> {
+        Ok(Timeline::new(key, self.times_of(key)?))
+    }
+
+    /// The (event time, `seq`) pairs of a (sub)profile, ordered by both.
+    pub fn times_of(&self, key: ProfileKey) -> Result<Vec<(i64, u64)>, TrailError> {
+        self.indexer.timeline(key).map_err(TrailError::Index)
+    }
+
+    /// Whether a (sub)profile may have an event in a span of time (`until` exclusive).
+    pub fn touches(&self, key: ProfileKey, since: i64, until: i64) -> Result<bool, TrailError> {
+        self.indexer
+            .touches(key, since, until)
+            .map_err(TrailError::Index)
+    }
+
+    /// The profile of a subprofile's last event.
+    pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, TrailError> {
+        self.indexer
+            .profile_of(subprofile)
+            .map_err(TrailError::Index)
+    }
+
+    /// Up to `limit` (sub)profiles in order, from the one after `after`: a
+    /// profile before its subprofiles.
+    pub fn keys_after(
+        &self,
+        after: Option<ProfileKey>,
+        limit: usize,
+    ) -> Result<Vec<ProfileKey>, TrailError> {
+        self.indexer
+            .keys_after(after, limit)
+            .map_err(TrailError::Index)
+    }
+
+    /// The subprofiles of a profile of which there are events.
+    pub fn subprofiles_of(&self, profile: u64) -> Result<Vec<ProfileKey>, TrailError> {
+        let mut found = Vec::new();
+        let mut after = ProfileKey::profile(profile);
+        loop {
+            let keys = self.keys_after(Some(after), 256)?;
+            for key in &keys {
+                if key.profile != profile {
+                    return Ok(found);
+                }
+                found.push(*key);
+            }
+            match keys.last() {
+                Some(last) => after = *last,
+                None => return Ok(found),
+            }
+        }
+    }
+
+    /// A reader for single events.
+    pub fn reader(&self) -> EventReader {
+        EventReader::new(self.events.cursor())
+    }
+
+    /// A cursor for the records of single events.
+    pub fn cursor(&self) -> Cursor {
+        self.events.cursor()
+    }
+
+    /// All events from a `seq` on that are synced now, in the order of arrival.
+    pub fn scan(&self, seq: u64) -> Scan {
+        self.events.scan(seq)
+    }
+
+    /// All calls that could not be read.
+    pub fn scan_rejected(&self) -> Scan {
+        self.rejected.scan(1)
+    }
+}
+
+/// Tells the operator what opening a log found.
+fn tell(report: &Report) {
+    if let Some(torn) = &report.torn {
+        let aside = match &torn.saved {
+            Some(path) => format!("; it is kept as {} (safe to delete)", path.display()),
+            None => String::new(),
+        };
+        tracing::warn!(
+            "a write to {} was cut short at offset {} ({} bytes), which no sender was told was kept{aside}",
+            torn.segment.display(),
+            torn.offset,
+            torn.bytes
+        );
+    }
+    for damage in &report.damage {
+        tracing::error!("{damage}");
+    }
+    if let Some(poison) = &report.poison {
+        tracing::error!(
+            "no event is accepted until this is mended and the server started again: {poison}. Questions are answered"
+        );
+    }
+}

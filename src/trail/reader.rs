@@ -1,0 +1,179 @@
+//! Reading events, and a (sub)profile's events in their order.
+
+use std::collections::VecDeque;
+
+use sha2::{Digest, Sha256};
+
+use crate::event::{Event, EventType, ProfileKey};
+use crate::history::{Head, arrange};
+use crate::log::record::{EventRecord, RecordError};
+use crate::log::{Cursor, LogError};
+
+/// Reads single events by their `seq`.
+pub struct EventReader {
+    cursor: Cursor,
+}
+
+/// Why one event cannot be told.
+#[derive(Debug)]
+pub enum Unreadable {
+    /// Its bytes are damaged: the others can be told.
+    Damage(String),
+    /// Reading failed altogether.
+    Failure(LogError),
+}
+
+impl Unreadable {
+    /// What is damaged; an error where it is no damage but a failure.
+    pub fn into_damage(self) -> Result<String, LogError> {
+        match self {
+            Self::Damage(what) => Ok(what),
+            Self::Failure(error) => Err(error),
+        }
+    }
+}
+
+impl EventReader {
+    pub(super) const fn new(cursor: Cursor) -> Self {
+        Self { cursor }
+    }
+
+    /// The record of that `seq`, handed to `read`.
+    pub fn record<T>(
+        &mut self,
+        seq: u64,
+        read: impl FnOnce(EventRecord<'_>) -> Result<T, RecordError>,
+    ) -> Result<T, Unreadable> {
+        match self.cursor.get(seq) {
+            Ok(bytes) => EventRecord::decode(bytes)
+                .and_then(read)
+                .map_err(|error| Unreadable::Damage(format!("event {seq}: {error}"))),
+            Err(error @ LogError::Damaged { .. }) => Err(Unreadable::Damage(error.to_string())),
+            Err(error) => Err(Unreadable::Failure(error)),
+        }
+    }
+
+    /// The event of that `seq`.
+    pub fn event(&mut self, seq: u64) -> Result<Event, Unreadable> {
+        self.record(seq, |record| record.to_event(seq))
+    }
+}
+
+/// An event in its place in a (sub)profile's history.
+#[derive(Clone, Debug)]
+pub struct Occurrence {
+    /// The event.
+    pub event: Event,
+    /// The lowest `seq` that it repeats, if it is a duplicate.
+    pub duplicate_of: Option<u64>,
+}
+
+/// The events of one (sub)profile in their order. Holds 16 bytes an event and
+/// one event at a time.
+pub struct Timeline {
+    key: ProfileKey,
+    /// Ordered by time and `seq`.
+    times: VecDeque<(i64, u64)>,
+    /// Of the second that has begun: `seq` and duplicate.
+    second: VecDeque<(u64, Option<u64>)>,
+}
+
+impl Timeline {
+    /// The events of a (sub)profile by their (event time, `seq`) pairs,
+    /// ordered by both.
+    pub fn new(key: ProfileKey, times: Vec<(i64, u64)>) -> Self {
+        Self {
+            key,
+            times: times.into(),
+            second: VecDeque::new(),
+        }
+    }
+
+    /// Whether there are no events.
+    pub fn is_empty(&self) -> bool {
+        self.times.is_empty() && self.second.is_empty()
+    }
+
+    /// The (sub)profile.
+    pub const fn key(&self) -> ProfileKey {
+        self.key
+    }
+
+    /// Leaves out the events after a time.
+    pub fn up_to(mut self, time: i64) -> Self {
+        let kept = self.times.partition_point(|(event, _)| *event <= time);
+        self.times.truncate(kept);
+        self
+    }
+
+    /// The next event. What cannot be read is handed to `damage` and passed over.
+    pub fn next(
+        &mut self,
+        reader: &mut EventReader,
+        damage: &mut Vec<String>,
+    ) -> Result<Option<Occurrence>, LogError> {
+        loop {
+            if self.second.is_empty() {
+                self.begin_second(reader, damage)?;
+            }
+            let Some((seq, duplicate_of)) = self.second.pop_front() else {
+                if self.times.is_empty() {
+                    return Ok(None);
+                }
+                continue;
+            };
+            match reader.event(seq) {
+                Ok(event) => {
+                    return Ok(Some(Occurrence {
+                        event,
+                        duplicate_of,
+                    }));
+                }
+                Err(unreadable) => damage.push(unreadable.into_damage()?),
+            }
+        }
+    }
+
+    /// Puts the events of the next second in order.
+    fn begin_second(
+        &mut self,
+        reader: &mut EventReader,
+        damage: &mut Vec<String>,
+    ) -> Result<(), LogError> {
+        let Some((time, seq)) = self.times.pop_front() else {
+            return Ok(());
+        };
+        if self.times.front().is_none_or(|(next, _)| *next != time) {
+            self.second.push_back((seq, None));
+            return Ok(());
+        }
+        let mut heads = Vec::new();
+        let mut next = Some(seq);
+        while let Some(seq) = next {
+            let head = reader.record(seq, |record| {
+                let mut hash = Sha256::new();
+                hash.update(record.head.event_type.as_bytes());
+                hash.update([0]);
+                hash.update(record.body.bytes);
+                let rank = EventType::from(record.head.event_type.to_owned()).rank();
+                Ok(Head {
+                    seq,
+                    rank,
+                    digest: hash.finalize().into(),
+                })
+            });
+            match head {
+                Ok(head) => heads.push(head),
+                Err(unreadable) => damage.push(unreadable.into_damage()?),
+            }
+            let same = self.times.front().is_some_and(|(next, _)| *next == time);
+            next = if same {
+                self.times.pop_front().map(|(_, seq)| seq)
+            } else {
+                None
+            };
+        }
+        self.second = arrange(heads).into();
+        Ok(())
+    }
+}
