@@ -18,10 +18,13 @@
 //! storage: only now it is answered 200, and no crash loses it), *indexed*
 //! (found by its (sub)profile; a lost index is rebuilt from the log).
 
+pub mod cli;
 pub mod event;
+pub mod gate;
 pub mod history;
 pub mod index;
 pub mod log;
 pub mod query;
+pub mod server;
 pub mod storage;
 pub mod trail;

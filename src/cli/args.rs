@@ -1,0 +1,475 @@
+//! The arguments, as clap reads them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+use clap::{Parser, Subcommand, ValueEnum};
+
+use super::setting::Setting;
+use super::time::Rounding;
+use crate::event::{ProfileKey, Zone, is_label, zone_from_name};
+use crate::query::{
+    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery,
+    ShowQuery, Span,
+};
+
+const TIMES: &str = "Times: RFC 3339 (2025-10-09T08:53:20Z), YYYY-MM-DD, 'YYYY-MM-DD HH:MM:SS' (in --timezone), \
+@UNIXSECONDS, or a phrase such as yesterday or '2 hours ago'.";
+
+/// Keeps every Copernica webhook call, and answers what changed when.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Exit status: 0 answered, 1 nothing found, 2 wrong usage, 3 failed.\n\
+    Try: profiletrail serve, then profiletrail history 123"
+)]
+pub struct Args {
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What every command knows.
+#[derive(Debug, clap::Args)]
+pub struct Common {
+    /// The data folder
+    #[arg(
+        long,
+        global = true,
+        env = "PROFILETRAIL_DATA",
+        value_name = "DIR",
+        default_value = "./profiletrail-data"
+    )]
+    pub data: PathBuf,
+    /// The time zone of the sender's timestamps, and of times that name none
+    #[arg(long, global = true, env = "PROFILETRAIL_TIMEZONE", value_name = "ZONE",
+        default_value = "Europe/Amsterdam", value_parser = zone_from_name)]
+    pub timezone: Zone,
+    /// Memory for the index's cache
+    #[arg(
+        long,
+        global = true,
+        env = "PROFILETRAIL_CACHE_SIZE",
+        value_name = "SIZE",
+        default_value = "32MiB"
+    )]
+    pub cache_size: ByteSize,
+    /// When to use colours
+    #[arg(
+        long,
+        global = true,
+        env = "PROFILETRAIL_COLOR",
+        value_name = "WHEN",
+        default_value = "auto"
+    )]
+    pub color: ColorChoice,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A table for people
+    Table,
+    /// One JSON object a line, for programs
+    Jsonl,
+}
+
+/// How an answer is written.
+#[derive(Debug, clap::Args)]
+pub struct Output {
+    /// The form of the answer [default: table on a terminal, jsonl elsewhere]
+    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT")]
+    pub format: Option<Format>,
+}
+
+/// A span of time.
+#[derive(Debug, clap::Args)]
+pub struct SpanArgs {
+    /// Only from this time on
+    #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Only before this time
+    #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true)]
+    pub until: Option<String>,
+}
+
+impl SpanArgs {
+    fn span(&self, setting: &Setting) -> anyhow::Result<Span> {
+        Ok(Span {
+            since: setting.time("--since", self.since.as_deref(), Rounding::Up)?,
+            until: setting.time("--until", self.until.as_deref(), Rounding::Up)?,
+        })
+    }
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Receive webhook calls, keep them and answer questions
+    Serve(ServeArgs),
+    /// Show the events of a profile or subprofile, and what each changed
+    History(HistoryArgs),
+    /// Show the state of a profile or subprofile, now or at a moment
+    Show(ShowArgs),
+    /// Show what differs between two moments
+    Diff(DiffArgs),
+    /// Show the last change of every field and interest
+    Blame(BlameArgs),
+    /// Show what changed when, over all profiles
+    Changes(ChangesArgs),
+    /// Write every event as a line of JSON
+    Export(ExportArgs),
+    /// Read back what export wrote
+    Import(ImportArgs),
+    /// List the calls that could not be read
+    Rejected(RejectedArgs),
+}
+
+/// `serve`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: profiletrail serve --data /var/lib/profiletrail --listen 127.0.0.1:8080"
+)]
+pub struct ServeArgs {
+    /// The address to listen at; port 0 takes a free one
+    #[arg(
+        long,
+        env = "PROFILETRAIL_LISTEN",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub listen: SocketAddr,
+    /// The longest body that is read
+    #[arg(
+        long,
+        env = "PROFILETRAIL_MAX_BODY",
+        value_name = "SIZE",
+        default_value = "1MiB"
+    )]
+    pub max_body: ByteSize,
+    /// The size at which a segment of the log is closed
+    #[arg(
+        long,
+        env = "PROFILETRAIL_SEGMENT_SIZE",
+        value_name = "SIZE",
+        default_value = "64MiB"
+    )]
+    pub segment_size: ByteSize,
+    /// How many threads decode calls
+    #[arg(long, env = "PROFILETRAIL_WORKERS", value_name = "N", default_value_t = 4,
+        value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub workers: u16,
+    /// How many calls may wait to be written; more are answered 503
+    #[arg(long, env = "PROFILETRAIL_QUEUE", value_name = "N", default_value_t = 1024,
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub queue: u32,
+    /// How many connections may be open
+    #[arg(long, env = "PROFILETRAIL_MAX_CONNECTIONS", value_name = "N", default_value_t = 512,
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_connections: u32,
+    /// What to log: error, warn, info, debug or trace
+    #[arg(
+        long,
+        env = "PROFILETRAIL_LOG",
+        value_name = "LEVEL",
+        default_value = "info"
+    )]
+    pub log: tracing::level_filters::LevelFilter,
+}
+
+/// `history`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail history 123 --field mail --since 'last monday'"))]
+pub struct HistoryArgs {
+    /// A profile (123) or a subprofile of one (123/456)
+    #[arg(value_name = "P[/S]")]
+    pub key: ProfileKey,
+    /// Only events that changed this field; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub field: Vec<String>,
+    /// Only events that changed this interest; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub interest: Vec<String>,
+    #[command(flatten)]
+    pub span: SpanArgs,
+    /// Duplicates too
+    #[arg(long)]
+    pub all: bool,
+    /// At most so many events
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// Newest first
+    #[arg(long)]
+    pub reverse: bool,
+    /// The events of the profile's subprofiles too
+    #[arg(long)]
+    pub subprofiles: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `show`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail show 123 --at 2025-10-01"))]
+pub struct ShowArgs {
+    /// A profile (123) or a subprofile of one (123/456)
+    #[arg(value_name = "P[/S]")]
+    pub key: ProfileKey,
+    /// The moment [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub at: Option<String>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `diff`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail diff 123 --from 2025-01-01 --to 2025-07-01"))]
+pub struct DiffArgs {
+    /// A profile (123) or a subprofile of one (123/456)
+    #[arg(value_name = "P[/S]")]
+    pub key: ProfileKey,
+    /// The earlier moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub from: String,
+    /// The later moment [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub to: Option<String>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `blame`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail blame 123"))]
+pub struct BlameArgs {
+    /// A profile (123) or a subprofile of one (123/456)
+    #[arg(value_name = "P[/S]")]
+    pub key: ProfileKey,
+    /// The moment [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub at: Option<String>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// The causes of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum CauseArg {
+    /// The event created the profile
+    Create,
+    /// The update names the field or interest
+    Set,
+    /// It changed at some unseen moment before
+    Unexplained,
+    /// The value was first seen here
+    FirstSeen,
+}
+
+/// `changes`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail changes --field newsletter --new Nee --since yesterday"))]
+pub struct ChangesArgs {
+    /// Only changes of this field; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub field: Vec<String>,
+    /// Only changes of this interest; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub interest: Vec<String>,
+    /// Only by events that name this database
+    #[arg(long, value_name = "D")]
+    pub database: Option<u64>,
+    /// Only by events that name this collection
+    #[arg(long, value_name = "C")]
+    pub collection: Option<u64>,
+    /// Only of this profile and its subprofiles, or of this subprofile
+    #[arg(long, value_name = "P[/S]")]
+    pub profile: Option<ProfileKey>,
+    #[command(flatten)]
+    pub span: SpanArgs,
+    /// Only from this value; true or false for interests
+    #[arg(long, value_name = "V", allow_hyphen_values = true)]
+    pub old: Option<String>,
+    /// Only to this value; true or false for interests
+    #[arg(long, value_name = "V", allow_hyphen_values = true)]
+    pub new: Option<String>,
+    /// Only by this cause; can be repeated
+    #[arg(long, value_name = "C")]
+    pub cause: Vec<CauseArg>,
+    /// Only by events with this label; can be repeated
+    #[arg(long, value_name = "L", value_parser = parse_label)]
+    pub label: Vec<String>,
+    /// At most so many changes
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<u64>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `export`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail export --raw > events.jsonl"))]
+pub struct ExportArgs {
+    #[command(flatten)]
+    pub span: SpanArgs,
+    /// Only of this profile and its subprofiles, or of this subprofile
+    #[arg(long, value_name = "P[/S]")]
+    pub profile: Option<ProfileKey>,
+    /// Only events that name this database
+    #[arg(long, value_name = "D")]
+    pub database: Option<u64>,
+    /// The bodies too, as they were sent
+    #[arg(long)]
+    pub raw: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `import`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "What is there already is not added again, so an import can be repeated.\n\n\
+    Example: profiletrail import events.jsonl --data ./copy"
+)]
+pub struct ImportArgs {
+    /// A file that export wrote; - is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
+    /// The size at which a segment of the log is closed, where no server runs
+    #[arg(
+        long,
+        env = "PROFILETRAIL_SEGMENT_SIZE",
+        value_name = "SIZE",
+        default_value = "64MiB"
+    )]
+    pub segment_size: ByteSize,
+}
+
+/// `rejected`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail rejected --since yesterday"))]
+pub struct RejectedArgs {
+    #[command(flatten)]
+    pub span: SpanArgs,
+    /// At most so many calls
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<u64>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+fn parse_label(text: &str) -> Result<String, String> {
+    if is_label(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("a label is 1 to 64 of A-Z, a-z, 0-9, _ and -".to_owned())
+    }
+}
+
+impl HistoryArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        Ok(Query::History(HistoryQuery {
+            key: self.key,
+            fields: self.field.clone(),
+            interests: self.interest.clone(),
+            span: self.span.span(setting)?,
+            all: self.all,
+            limit: self.limit,
+            reverse: self.reverse,
+            subprofiles: self.subprofiles,
+        }))
+    }
+}
+
+impl ShowArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        let at = setting.time("--at", self.at.as_deref(), Rounding::Down)?;
+        Ok(Query::Show(ShowQuery { key: self.key, at }))
+    }
+}
+
+impl DiffArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        let from = setting.moment("--from", &self.from, Rounding::Down)?;
+        let to = setting.time("--to", self.to.as_deref(), Rounding::Down)?;
+        if from > to.unwrap_or_else(|| setting.now()) {
+            return Err(super::setting::UsageError::new("--from is later than --to").into());
+        }
+        Ok(Query::Diff(DiffQuery {
+            key: self.key,
+            from,
+            to,
+        }))
+    }
+}
+
+impl BlameArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        let at = setting.time("--at", self.at.as_deref(), Rounding::Down)?;
+        Ok(Query::Blame(BlameQuery { key: self.key, at }))
+    }
+}
+
+impl ChangesArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        let name = |cause: &CauseArg| {
+            cause
+                .to_possible_value()
+                .map(|value| value.get_name().to_owned())
+        };
+        Ok(Query::Changes(ChangesQuery {
+            fields: self.field.clone(),
+            interests: self.interest.clone(),
+            database: self.database,
+            collection: self.collection,
+            profile: self.profile.map(|key| key.profile),
+            subprofile: self.profile.and_then(|key| key.subprofile),
+            span: self.span.span(setting)?,
+            old: self.old.clone(),
+            new: self.new.clone(),
+            causes: self.cause.iter().filter_map(name).collect(),
+            labels: self.label.clone(),
+            limit: self.limit,
+        }))
+    }
+}
+
+impl ExportArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        Ok(Query::Export(ExportQuery {
+            span: self.span.span(setting)?,
+            profile: self.profile.map(|key| key.profile),
+            subprofile: self.profile.and_then(|key| key.subprofile),
+            database: self.database,
+            raw: self.raw,
+        }))
+    }
+}
+
+impl RejectedArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        Ok(Query::Rejected(RejectedQuery {
+            span: self.span.span(setting)?,
+            limit: self.limit,
+        }))
+    }
+}

@@ -1,0 +1,162 @@
+//! `import`: sending exported lines to the server, or into the folder.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, bail};
+
+use super::Ending;
+use super::args::ImportArgs;
+use super::client::{Access, reach};
+use super::output::plain;
+use super::progress::Bar;
+use super::setting::Setting;
+use crate::query::{ImportReport, Importer};
+use crate::server::protocol::{Kind, Request, parse, receive, send, send_json};
+use crate::trail::{Appender, Folder, Purpose, Trail};
+
+/// How many lines go at once.
+const LINES: u64 = 1000;
+
+/// About how many bytes of lines go at once.
+const BYTES: usize = 4 << 20;
+
+/// The longest line in bytes that is read.
+const MAX_LINE: usize = 128 << 20;
+
+/// The most refusals that are told one by one.
+const TOLD: usize = 20;
+
+pub fn run(args: &ImportArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    super::serve::log_warnings();
+    let (input, size) = open(&args.file)?;
+    Folder::make(&setting.data)?;
+    let purpose = Purpose::Append {
+        server: false,
+        segment_size: args.segment_size.as_u64(),
+    };
+    let mut target = match reach(setting, purpose)? {
+        Access::Live(mut stream) => {
+            send_json(&mut stream, Kind::Request, &Request::Import)?;
+            Target::Live(stream)
+        }
+        Access::Offline(trail, Some(appender)) => Target::Offline(trail, appender),
+        Access::Offline(_, None) => bail!("the folder cannot be written"),
+    };
+    let mut bar = Bar::new("importing", setting.progress);
+    let mut batches = Batches {
+        input,
+        next_line: 1,
+        read: 0,
+    };
+    let mut all = ImportReport::default();
+    let mut told = 0;
+    while let Some((first, lines)) = batches.next().context("reading the lines")? {
+        let report = target.import(first, lines)?;
+        for refused in report.refused.iter().take(TOLD.saturating_sub(told)) {
+            eprintln!(
+                "profiletrail: line {}: {}",
+                refused.line,
+                plain(&refused.reason)
+            );
+        }
+        told += report.refused.len();
+        all.add(ImportReport {
+            refused: Vec::new(),
+            ..report
+        });
+        bar.set(batches.read, size.unwrap_or(batches.read));
+    }
+    drop(bar);
+    if told > TOLD {
+        eprintln!("profiletrail: and {} more lines", told - TOLD);
+    }
+    eprintln!(
+        "added {} events; {} were there already; {told} lines were refused",
+        all.added, all.present
+    );
+    Ok(if told == 0 {
+        Ending::Answered
+    } else {
+        Ending::Failed
+    })
+}
+
+/// The lines' source and, where it is known, its size in bytes.
+fn open(path: &Path) -> anyhow::Result<(Box<dyn BufRead>, Option<u64>)> {
+    if path == Path::new("-") {
+        return Ok((Box::new(BufReader::new(io::stdin())), None));
+    }
+    let file = File::open(path).with_context(|| format!("opening {}", path.display()))?;
+    let metadata = file
+        .metadata()
+        .with_context(|| format!("reading {}", path.display()))?;
+    Ok((
+        Box::new(BufReader::with_capacity(1 << 16, file)),
+        metadata.is_file().then_some(metadata.len()),
+    ))
+}
+
+/// Lines in batches.
+struct Batches {
+    input: Box<dyn BufRead>,
+    next_line: u64,
+    read: u64,
+}
+
+impl Batches {
+    /// The number of the first line, and the lines.
+    fn next(&mut self) -> io::Result<Option<(u64, Vec<u8>)>> {
+        let first = self.next_line;
+        let mut lines = Vec::new();
+        while self.next_line - first < LINES && lines.len() < BYTES {
+            let before = lines.len();
+            let count = (&mut self.input)
+                .take(MAX_LINE as u64)
+                .read_until(b'\n', &mut lines)?;
+            if count == 0 {
+                break;
+            }
+            if lines.len() - before >= MAX_LINE {
+                let what = format!("line {} is longer than {MAX_LINE} bytes", self.next_line);
+                return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+            }
+            self.read += count as u64;
+            self.next_line += 1;
+        }
+        Ok((!lines.is_empty()).then_some((first, lines)))
+    }
+}
+
+/// Where the events go.
+enum Target {
+    Live(UnixStream),
+    Offline(Arc<Trail>, Box<Appender>),
+}
+
+impl Target {
+    fn import(&mut self, first: u64, lines: Vec<u8>) -> anyhow::Result<ImportReport> {
+        match self {
+            Self::Offline(trail, appender) => {
+                Ok(Importer::new(trail).import(first, &lines, |group| appender.append(group))?)
+            }
+            Self::Live(stream) => {
+                let frame = [first.to_le_bytes().as_slice(), &lines].concat();
+                send(stream, Kind::Lines, &frame).context("the running server broke off")?;
+                loop {
+                    match receive(stream).context("the running server broke off")? {
+                        Some((Kind::Progress, _)) => {}
+                        Some((Kind::Report, bytes)) => return Ok(parse(&bytes)?),
+                        Some((Kind::Failed, bytes)) => bail!("{}", String::from_utf8_lossy(&bytes)),
+                        _ => bail!(
+                            "the running server broke off; repeat the import: what is there is not added again"
+                        ),
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The command line: arguments, a question each, and output for people.
+//!
+//! From arguments in three steps: clap's raw structs ([`args`]), what they come
+//! to with the terminal and the clock read once ([`Setting`]), and one `match`
+//! ([`run`]). Output for programs is the answer's lines as they are; output for
+//! people is made from the same lines in [`output`].
+
+mod args;
+mod ask;
+mod client;
+mod import;
+mod output;
+mod progress;
+mod serve;
+mod setting;
+mod time;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Args, Command};
+use setting::Setting;
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// It was answered, or done.
+    Answered,
+    /// Nothing was found.
+    NothingFound,
+    /// Something failed, which was said already.
+    Failed,
+}
+
+impl From<Ending> for ExitCode {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Answered => Self::SUCCESS,
+            Ending::NothingFound => Self::from(1),
+            Ending::Failed => Self::from(3),
+        }
+    }
+}
+
+/// Runs the program: 0 answered, 1 nothing found, 2 wrong usage, 3 failed.
+pub fn main() -> ExitCode {
+    let args = Args::parse();
+    let outcome = Setting::new(&args.common).and_then(|setting| run(args.command, &setting));
+    match outcome {
+        Ok(ending) => ending.into(),
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("profiletrail: {}", output::plain(&format!("{error:#}")));
+            let usage = error.downcast_ref::<setting::UsageError>().is_some();
+            ExitCode::from(if usage { 2 } else { 3 })
+        }
+    }
+}
+
+fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
+    match command {
+        Command::Serve(args) => serve::run(&args, setting),
+        Command::Import(args) => import::run(&args, setting),
+        Command::History(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Show(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Diff(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Blame(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Changes(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
+    }
+}
+
+/// A reader that has gone, as `head` does, is no failure.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    })
+}

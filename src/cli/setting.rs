@@ -1,0 +1,90 @@
+//! What a command finds around it: read once.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use super::args::{ColorChoice, Common, Format};
+use super::time::{Rounding, parse_time};
+use crate::event::{Zone, now_micros};
+
+/// Arguments that clap cannot judge, and that are wrong.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct UsageError(String);
+
+impl UsageError {
+    /// With what is wrong.
+    pub fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+/// What a command finds around it.
+pub struct Setting {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The zone of times that name none.
+    pub zone: Zone,
+    /// The index's cache in bytes.
+    pub cache: u64,
+    /// Whether standard output takes colours.
+    pub color: bool,
+    /// Whether standard output is a terminal.
+    pub terminal: bool,
+    /// Whether standard error is a terminal.
+    pub progress: bool,
+    /// The present moment in Unix microseconds.
+    now: i64,
+}
+
+impl Setting {
+    pub fn new(common: &Common) -> anyhow::Result<Self> {
+        let terminal = std::io::stdout().is_terminal();
+        // https://no-color.org: any value but an empty one.
+        let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Ok(Self {
+            data: common.data.clone(),
+            zone: common.timezone,
+            cache: common.cache_size.as_u64(),
+            color: match common.color {
+                ColorChoice::Always => true,
+                ColorChoice::Never => false,
+                ColorChoice::Auto => terminal && !no_color,
+            },
+            terminal,
+            progress: std::io::stderr().is_terminal(),
+            now: now_micros(),
+        })
+    }
+
+    /// The present second.
+    pub fn now(&self) -> i64 {
+        self.now.div_euclid(1_000_000)
+    }
+
+    /// The form of an answer: as asked, else by where it goes.
+    pub fn format(&self, asked: Option<Format>) -> Format {
+        asked.unwrap_or(if self.terminal {
+            Format::Table
+        } else {
+            Format::Jsonl
+        })
+    }
+
+    /// The Unix seconds of a time that was given for a flag.
+    pub fn moment(&self, flag: &str, text: &str, rounding: Rounding) -> anyhow::Result<i64> {
+        parse_time(text, self.zone, self.now, rounding)
+            .map_err(|wrong| UsageError::new(format!("{flag}: {wrong}")).into())
+    }
+
+    /// The same for a flag that may be left out.
+    pub fn time(
+        &self,
+        flag: &str,
+        text: Option<&str>,
+        rounding: Rounding,
+    ) -> anyhow::Result<Option<i64>> {
+        text.map(|text| self.moment(flag, text, rounding))
+            .transpose()
+    }
+}

@@ -1,0 +1,292 @@
+//! What a client goes through: its bytes become a request, the request is handed on, the answer
+//! goes out, and the connection stays, lingers or ends.
+//!
+//! Leaves out which private connection carries the request. Invariant: every function leaves a
+//! client either waiting for something that will come (an event, an answer, a deadline) or gone.
+
+use super::answer;
+use super::client::{Manner, Phase};
+use super::engine::Engine;
+use super::head::{Body, Refusal, parse};
+use super::link::{Pull, Push, reset};
+use super::upstream::Job;
+use mio::event::Event;
+use std::net::Shutdown;
+
+/// Bytes that are read and dropped after an answer that ends a connection early.
+const LINGER_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes of empty lines that are tolerated before a request.
+const MAX_BLANK: usize = 8;
+
+impl Engine {
+    /// Takes an event of a client's socket.
+    pub(super) fn client_event(&mut self, index: usize, event: &Event) {
+        let Some(client) = self.clients.get(index) else {
+            return;
+        };
+        client.edge.note(event);
+        if event.is_writable() && !client.output().is_empty() {
+            let before = client.progress();
+            let push = client.flush(self.poll.registry());
+            if push == Push::Done || client.progress() > before {
+                client.since = match client.phase {
+                    Phase::Answer => self.now,
+                    _ => client.since,
+                };
+            }
+            if push == Push::Broken || client.phase == Phase::Answer {
+                self.finish(index, push);
+            }
+        }
+        self.pump(index);
+    }
+
+    /// Moves a client on as far as it goes without waiting.
+    pub(super) fn pump(&mut self, index: usize) {
+        loop {
+            let Some(client) = self.clients.get(index) else {
+                return;
+            };
+            let moved = match client.phase {
+                Phase::Idle | Phase::Head => self.take_head(index) || self.read(index),
+                Phase::Body(_) | Phase::Linger(_) => self.read(index),
+                // What comes while a request is under way is kept, but not without bound; what
+                // still comes of a body that is not wanted stays in the socket until the answer
+                // is out.
+                Phase::Queued | Phase::Upstream(_) => {
+                    !client.manner.linger
+                        && client.waiting().len() <= self.config.max_head
+                        && self.read(index)
+                }
+                Phase::Answer => false,
+            };
+            if !moved {
+                return;
+            }
+        }
+    }
+
+    /// Reads once; false when nothing came or the client is gone.
+    fn read(&mut self, index: usize) -> bool {
+        let Self {
+            clients, scratch, ..
+        } = self;
+        let Some(client) = clients.get(index) else {
+            return false;
+        };
+        let pull = if client.ended {
+            Pull::End
+        } else {
+            client.edge.pull(&mut client.stream, scratch)
+        };
+        let in_flight = matches!(client.phase, Phase::Queued | Phase::Upstream(_));
+        match pull {
+            Pull::Bytes(count) => {
+                let bytes = scratch.get(..count).unwrap_or_default();
+                match client.phase {
+                    Phase::Body(missing) => {
+                        let (body, rest) = bytes.split_at(missing.min(count));
+                        client.message.extend_from_slice(body);
+                        if !rest.is_empty() {
+                            client.feed(rest);
+                        }
+                        let missing = missing.saturating_sub(body.len());
+                        client.phase = Phase::Body(missing);
+                        if missing == 0 {
+                            self.submit(index);
+                        }
+                    }
+                    Phase::Linger(left) => match left.checked_sub(count) {
+                        Some(left) => client.phase = Phase::Linger(left),
+                        None => self.close(index),
+                    },
+                    _ => client.feed(bytes),
+                }
+                true
+            }
+            Pull::Drained => {
+                if client.phase == Phase::Idle && self.deadline.is_some() {
+                    self.close(index);
+                }
+                false
+            }
+            // A client that has ended only its sending side still gets its answers.
+            Pull::End if in_flight => {
+                client.ended = true;
+                false
+            }
+            Pull::End | Pull::Broken => {
+                self.close(index);
+                false
+            }
+        }
+    }
+
+    /// Takes a request's head off the waiting bytes; false when it is not complete.
+    fn take_head(&mut self, index: usize) -> bool {
+        let (now, max_head, max_body) = (self.now, self.config.max_head, self.config.max_body);
+        let Some(client) = self.clients.get(index) else {
+            return false;
+        };
+        if client.phase == Phase::Idle {
+            let blank = client
+                .waiting()
+                .iter()
+                .take_while(|byte| matches!(byte, b'\r' | b'\n'))
+                .count();
+            if blank > 0 {
+                client.take(blank);
+                client.blank = client.blank.saturating_add(blank);
+                if client.blank > MAX_BLANK {
+                    self.refuse(index, TOO_BLANK);
+                    return true;
+                }
+            }
+            if client.waiting().is_empty() {
+                return false;
+            }
+            client.phase = Phase::Head;
+            client.since = now;
+        }
+        if !client.worth_parsing() && client.waiting().len() < max_head {
+            return false;
+        }
+        let (bytes, peer, message) = client.parse_parts();
+        let head = match parse(bytes, peer, max_head, max_body, message) {
+            Ok(Some(head)) => head,
+            Ok(None) => return false,
+            Err(refusal) => {
+                client.manner.bodyless = client.waiting().starts_with(b"HEAD ");
+                self.refuse(index, refusal);
+                return true;
+            }
+        };
+        client.blank = 0;
+        client.take(head.len);
+        client.manner = Manner {
+            close: head.close,
+            linger: !matches!(head.body, Body::Whole(_)),
+            announce_keep: head.announce_keep,
+            bodyless: head.bodyless,
+        };
+        let wanted = match head.body {
+            Body::Whole(wanted) | Body::TooLarge(wanted) => wanted,
+            Body::Unframed => 0,
+        };
+        let taken = client.take_body(wanted);
+        if taken == wanted {
+            self.submit(index);
+            return true;
+        }
+        client.phase = Phase::Body(wanted.saturating_sub(taken));
+        if head.expects_continue && taken == 0 {
+            let line = b"HTTP/1.1 100 Continue\r\n\r\n";
+            if client.send(self.poll.registry(), line) == Push::Broken {
+                self.close(index);
+            }
+        }
+        true
+    }
+
+    /// Writes an answer from upstream to the client that asked, if it still waits for it.
+    /// The client is then to be finished with the result.
+    pub(super) fn deliver(
+        &mut self,
+        place: usize,
+        job: Job,
+        bytes: &[u8],
+    ) -> Option<(usize, Push)> {
+        let client = self.clients.find(job.ticket)?;
+        if client.phase != Phase::Upstream(place) {
+            return None;
+        }
+        client.phase = Phase::Answer;
+        client.since = self.now;
+        // Whoever has sent more is answered on, also while stopping.
+        if self.deadline.is_some() && client.waiting().is_empty() {
+            client.manner.close = true;
+        }
+        let line: &[u8] = match client.manner {
+            Manner { close: true, .. } => b"Connection: close\r\n",
+            Manner {
+                announce_keep: true,
+                ..
+            } => b"Connection: keep-alive\r\n",
+            _ => b"",
+        };
+        let registry = self.poll.registry();
+        let push = match bytes.split_at_checked(answer::first_line(bytes)) {
+            Some((start, rest)) if !line.is_empty() => {
+                let output = client.output();
+                output.extend_from_slice(start);
+                output.extend_from_slice(line);
+                output.extend_from_slice(rest);
+                client.flush(registry)
+            }
+            _ => client.send(registry, bytes),
+        };
+        Some((job.ticket.index, push))
+    }
+
+    /// Answers a client from here, which ends its connection.
+    pub(super) fn refuse(&mut self, index: usize, refusal: Refusal) {
+        self.unqueue(index);
+        let Some(client) = self.clients.get(index) else {
+            return;
+        };
+        let bodyless = client.manner.bodyless;
+        client.manner = Manner {
+            close: true,
+            linger: true,
+            ..Manner::default()
+        };
+        client.phase = Phase::Answer;
+        client.since = self.now;
+        answer::own(client.output(), refusal, bodyless);
+        let push = client.flush(self.poll.registry());
+        self.finish(index, push);
+    }
+
+    /// Goes on after (a part of) an answer was written.
+    pub(super) fn finish(&mut self, index: usize, push: Push) {
+        match push {
+            Push::Blocked => return,
+            Push::Broken => return self.close(index),
+            Push::Done => {}
+        }
+        let Some(client) = self.clients.get(index) else {
+            return;
+        };
+        client.since = self.now;
+        reset(&mut client.message);
+        let manner = std::mem::take(&mut client.manner);
+        if !manner.close {
+            client.phase = Phase::Idle;
+        } else if manner.linger && !client.ended && client.stream.shutdown(Shutdown::Write).is_ok()
+        {
+            client.phase = Phase::Linger(LINGER_BYTES);
+            client.edge.arm();
+        } else {
+            return self.close(index);
+        }
+        self.pump(index);
+    }
+
+    /// Closes a connection; what is upstream for it is answered to nobody.
+    pub(super) fn close(&mut self, index: usize) {
+        self.unqueue(index);
+        self.clients.remove(self.poll.registry(), index);
+    }
+
+    /// Takes a client out of the queue, so that the queue is never longer than the table.
+    fn unqueue(&mut self, index: usize) {
+        if let Some(client) = self.clients.get(index)
+            && client.phase == Phase::Queued
+            && let Some(ticket) = self.clients.ticket(index)
+        {
+            self.queue.retain(|queued| *queued != ticket);
+        }
+    }
+}
+
+const TOO_BLANK: Refusal = Refusal::new(400, "too many empty lines", "request line");

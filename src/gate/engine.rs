@@ -1,0 +1,346 @@
+//! The event loop: events to their owners, new connections, deadlines, and the end.
+//!
+//! Leaves out what a request goes through, which is in the client and upstream flows.
+//! Invariants: new connections are taken only after every other event of a round, so a place in
+//! the table is never given anew while an event for its last holder may still be under way; the
+//! loop ends only by being stopped.
+
+use super::client::{Clients, FIRST_TOKEN as FIRST_CLIENT, Phase, Ticket};
+use super::head::Refusal;
+use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_private};
+use super::{GateConfig, Shared, answer, lock};
+use mio::event::Event;
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token, Waker};
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Write};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+const LISTENER: Token = Token(0);
+const WAKER: Token = Token(1);
+/// Bytes read at one time.
+const SCRATCH: usize = 64 * 1024;
+/// How often deadlines are looked at.
+const SWEEP: Duration = Duration::from_secs(1);
+/// The same while stopping.
+const SWEEP_STOPPING: Duration = Duration::from_millis(100);
+/// How long an answered connection is read on before it is closed.
+const LINGER: Duration = Duration::from_secs(5);
+/// The same while stopping.
+const LINGER_STOPPING: Duration = Duration::from_secs(1);
+/// When to try again after the system refused a new connection.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// How often such a refusal is logged.
+const ACCEPT_LOG: Duration = Duration::from_secs(10);
+
+/// Everything the gate's thread owns.
+pub(super) struct Engine {
+    pub(super) poll: Poll,
+    pub(super) config: GateConfig,
+    pub(super) clients: Clients,
+    pub(super) upstreams: Vec<Option<Upstream>>,
+    /// The places of the private connections that carry nothing; the last one used comes first.
+    pub(super) free: Vec<usize>,
+    /// The clients whose requests wait for one.
+    pub(super) queue: VecDeque<Ticket>,
+    pub(super) scratch: Vec<u8>,
+    /// The time at which the current round began.
+    pub(super) now: Instant,
+    /// Set once stopping: when to end in any case.
+    pub(super) deadline: Option<Instant>,
+    listener: Option<TcpListener>,
+    shared: Arc<Shared>,
+    waker: Arc<Waker>,
+    swept: Instant,
+    accept_at: Option<Instant>,
+    accept_logged: Option<Instant>,
+}
+
+impl Engine {
+    pub(super) fn new(
+        listener: std::net::TcpListener,
+        streams: Vec<UnixStream>,
+        config: GateConfig,
+        shared: Arc<Shared>,
+    ) -> io::Result<(Self, Arc<Waker>)> {
+        let poll = Poll::new()?;
+        listener.set_nonblocking(true)?;
+        let mut listener = TcpListener::from_std(listener);
+        poll.registry()
+            .register(&mut listener, LISTENER, Interest::READABLE)?;
+        let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        let upstreams = streams
+            .into_iter()
+            .enumerate()
+            .map(|(place, stream)| Upstream::new(poll.registry(), stream, place).map(Some))
+            .collect::<io::Result<Vec<_>>>()?;
+        let now = Instant::now();
+        let engine = Self {
+            config,
+            clients: Clients::default(),
+            free: (0..upstreams.len()).rev().collect(),
+            upstreams,
+            queue: VecDeque::new(),
+            scratch: vec![0; SCRATCH],
+            now,
+            deadline: None,
+            listener: Some(listener),
+            shared,
+            waker: Arc::clone(&waker),
+            swept: now,
+            accept_at: None,
+            accept_logged: None,
+            poll,
+        };
+        Ok((engine, waker))
+    }
+
+    /// Runs until stopped.
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(1024);
+        loop {
+            if let Err(error) = self.poll.poll(&mut events, self.timeout()) {
+                if error.kind() != ErrorKind::Interrupted {
+                    tracing::error!(%error, "waiting for events failed");
+                    std::thread::sleep(ACCEPT_RETRY);
+                }
+                continue;
+            }
+            self.now = Instant::now();
+            let mut woken = false;
+            let mut accept = self.accept_at.is_some_and(|at| at <= self.now);
+            for event in events.iter() {
+                match event.token() {
+                    LISTENER => accept = true,
+                    WAKER => woken = true,
+                    _ => self.route(event),
+                }
+            }
+            if woken {
+                self.woken();
+            }
+            if accept {
+                self.accept();
+            }
+            if self.now.duration_since(self.swept) >= self.sweep_every() {
+                self.sweep();
+            }
+            if let Some(deadline) = self.deadline
+                && (self.clients.len() == 0 || deadline <= self.now)
+            {
+                return;
+            }
+        }
+    }
+
+    fn route(&mut self, event: &Event) {
+        let Token(token) = event.token();
+        if let Some(index) = token.checked_sub(FIRST_CLIENT) {
+            self.client_event(index, event);
+        } else if let Some(place) = token.checked_sub(FIRST_UPSTREAM) {
+            self.upstream_event(place, event);
+        }
+    }
+
+    fn sweep_every(&self) -> Duration {
+        if self.deadline.is_some() {
+            SWEEP_STOPPING
+        } else {
+            SWEEP
+        }
+    }
+
+    /// How long to wait for events; without anything that ages, for ever.
+    fn timeout(&self) -> Option<Duration> {
+        let ages = self.clients.len() > 0 || self.upstreams.iter().any(Option::is_none);
+        let sweep = ages.then(|| self.swept + self.sweep_every());
+        let at = [sweep, self.accept_at, self.deadline]
+            .into_iter()
+            .flatten()
+            .min()?;
+        Some(at.saturating_duration_since(Instant::now()))
+    }
+
+    fn woken(&mut self) {
+        let fresh = std::mem::take(&mut *lock(&self.shared.fresh));
+        for stream in fresh {
+            let place = self.upstreams.iter().position(Option::is_none);
+            if let Some(place) = place
+                && let Some(slot) = self.upstreams.get_mut(place)
+            {
+                match Upstream::new(self.poll.registry(), stream, place) {
+                    Ok(upstream) => {
+                        *slot = Some(upstream);
+                        tracing::info!(place, "a private connection is open again");
+                        self.release(place);
+                    }
+                    Err(error) => tracing::error!(%error, "a private connection was not taken"),
+                }
+            }
+            self.shared.reconnecting.store(false, Ordering::Release);
+        }
+        if self.shared.stopping.load(Ordering::Acquire) && self.deadline.is_none() {
+            self.begin_stop();
+        }
+    }
+
+    fn begin_stop(&mut self) {
+        let deadline = *lock(&self.shared.deadline);
+        // Without a deadline the grace was beyond the clock's range; a day is as good.
+        self.deadline = deadline.or_else(|| self.now.checked_add(Duration::from_secs(86_400)));
+        self.accept_at = None;
+        if let Some(mut listener) = self.listener.take() {
+            // It is closed next, which ends the registration in any case.
+            let _ = self.poll.registry().deregister(&mut listener);
+        }
+        for index in 0..self.clients.places() {
+            self.look_again(index);
+        }
+    }
+
+    /// Reads an idle client once more, so that a request that has just come is not lost to a
+    /// decision to close; while stopping, that closes the idle ones.
+    fn look_again(&mut self, index: usize) {
+        if let Some(client) = self.clients.get(index)
+            && client.phase == Phase::Idle
+        {
+            client.edge.arm();
+            self.pump(index);
+        }
+    }
+
+    fn accept(&mut self) {
+        self.accept_at = None;
+        while let Some(listener) = &self.listener {
+            match listener.accept() {
+                Ok((stream, peer)) => self.admit(stream, peer),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return,
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    _ => {
+                        // Mostly: no descriptors left. No event comes when there are again.
+                        self.accept_at = self.now.checked_add(ACCEPT_RETRY);
+                        let quiet = self
+                            .accept_logged
+                            .is_some_and(|at| self.now.duration_since(at) < ACCEPT_LOG);
+                        if !quiet {
+                            self.accept_logged = Some(self.now);
+                            tracing::error!(%error, "no new connection could be accepted");
+                        }
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    fn admit(&mut self, mut stream: TcpStream, peer: SocketAddr) {
+        while self.clients.len() >= self.config.max_connections {
+            if let Some(index) = self
+                .clients
+                .longest(|phase| matches!(phase, Phase::Linger(_)))
+            {
+                self.close(index);
+            } else if let Some(index) = self.clients.longest(|phase| phase == Phase::Idle) {
+                self.look_again(index);
+                if self
+                    .clients
+                    .get(index)
+                    .is_some_and(|client| client.phase == Phase::Idle)
+                {
+                    self.close(index);
+                }
+            } else {
+                let mut bytes = Vec::new();
+                answer::own(&mut bytes, TOO_MANY, false);
+                // The best that can be done for a connection there is no room for.
+                let _ = stream.write(&bytes);
+                return;
+            }
+        }
+        // It only costs latency when it fails.
+        let _ = stream.set_nodelay(true);
+        let peer = peer.ip().to_canonical().to_string();
+        if let Err(error) = self
+            .clients
+            .add(self.poll.registry(), stream, peer, self.now)
+        {
+            tracing::error!(%error, "a connection could not be registered");
+        }
+    }
+
+    /// Looks at every deadline.
+    fn sweep(&mut self) {
+        self.swept = self.now;
+        let linger = if self.deadline.is_some() {
+            LINGER_STOPPING
+        } else {
+            LINGER
+        };
+        for index in 0..self.clients.places() {
+            let Some(client) = self.clients.get(index) else {
+                continue;
+            };
+            let age = self.now.saturating_duration_since(client.since);
+            match client.phase {
+                Phase::Idle | Phase::Answer if age > self.config.idle_timeout => self.close(index),
+                Phase::Linger(_) if age > linger => self.close(index),
+                Phase::Head | Phase::Body(_) if age > self.config.request_timeout => {
+                    self.refuse(index, TOO_SLOW);
+                }
+                Phase::Queued if age > self.config.answer_timeout => self.refuse(index, BUSY),
+                Phase::Upstream(place) if age > self.config.answer_timeout => {
+                    tracing::error!(place, "a request was not answered in time");
+                    self.refuse(index, UNANSWERED);
+                }
+                _ => {}
+            }
+        }
+        self.reconnect();
+    }
+
+    /// Opens a lost private connection again, in a thread of its own because it waits.
+    fn reconnect(&mut self) {
+        let Some(path) = &self.config.private_path else {
+            return;
+        };
+        if self.deadline.is_some()
+            || self.upstreams.iter().all(Option::is_some)
+            || self.shared.reconnecting.swap(true, Ordering::AcqRel)
+        {
+            return;
+        }
+        let (path, shared, waker) = (
+            path.clone(),
+            Arc::clone(&self.shared),
+            Arc::clone(&self.waker),
+        );
+        let spawned = std::thread::Builder::new()
+            .name("gate-reconnect".to_owned())
+            .spawn(move || match connect_private(&path, 1) {
+                Ok(streams) => {
+                    lock(&shared.fresh).extend(streams);
+                    if let Err(error) = waker.wake() {
+                        tracing::error!(%error, "the gate could not be woken");
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a private connection could not be opened again");
+                    shared.reconnecting.store(false, Ordering::Release);
+                }
+            });
+        if let Err(error) = spawned {
+            tracing::error!(%error, "no thread to open a private connection again");
+            self.shared.reconnecting.store(false, Ordering::Release);
+        }
+    }
+}
+
+const TOO_MANY: Refusal = Refusal::new(503, "too many connections", "connection");
+const TOO_SLOW: Refusal = Refusal::new(408, "the request took too long", "request");
+const BUSY: Refusal = Refusal::new(503, "no request could be taken in time", "server");
+const UNANSWERED: Refusal = Refusal::new(502, "no answer came in time", "server");

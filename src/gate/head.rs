@@ -1,0 +1,294 @@
+//! A client's request head: parsed, judged, and written anew for the server behind.
+//!
+//! Leaves out everything that needs a socket. Invariants: what is written upstream holds no byte
+//! of the client outside the method, the target and the values of [`PASSED`], each checked to be
+//! plain ASCII, and its `Content-Length` is exactly what the caller then appends.
+
+use httparse::{EMPTY_HEADER, Error, Request, Status};
+
+/// The headers of a client that go upstream, each with its first value, when that value is plain
+/// ASCII. The `Host` sent upstream is the gate's own, so it must not be named here as such.
+pub(super) const PASSED: [&str; 1] = ["Content-Type"];
+
+/// Headers a request may have.
+const MAX_HEADERS: usize = 64;
+
+/// Why a request is not passed on; the gate answers it itself and closes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{status}: {error} ({place})")]
+pub(super) struct Refusal {
+    /// The answer's status.
+    pub(super) status: u16,
+    /// What is wrong, for people.
+    pub(super) error: &'static str,
+    /// Where in the request.
+    pub(super) place: &'static str,
+}
+
+impl Refusal {
+    /// A refusal; the texts must need no escaping in JSON.
+    pub(super) const fn new(status: u16, error: &'static str, place: &'static str) -> Self {
+        Self {
+            status,
+            error,
+            place,
+        }
+    }
+}
+
+/// What follows a head.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Body {
+    /// So many bytes, all of which go upstream; 0 also when none were announced.
+    Whole(usize),
+    /// More than is accepted: these bytes, which have arrived, go upstream with the fault.
+    TooLarge(usize),
+    /// Bytes whose end is not known; none goes upstream.
+    Unframed,
+}
+
+/// A head that can be passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Head {
+    /// Its length in bytes, with the empty line.
+    pub(super) len: usize,
+    /// What follows it.
+    pub(super) body: Body,
+    /// Whether the connection ends with the answer.
+    pub(super) close: bool,
+    /// Whether the answer must say that the connection stays open (HTTP/1.0).
+    pub(super) announce_keep: bool,
+    /// Whether the answer has no body (HEAD).
+    pub(super) bodyless: bool,
+    /// Whether the client waits for `100 Continue`.
+    pub(super) expects_continue: bool,
+}
+
+const BAD_LENGTH: Refusal = Refusal::new(
+    400,
+    "the length of the body is not one number",
+    "Content-Length",
+);
+const BAD_TARGET: Refusal = Refusal::new(
+    400,
+    "the target is not a path of printable ASCII",
+    "request line",
+);
+
+/// What the judged headers add up to.
+#[derive(Default)]
+struct Facts<'b> {
+    hosts: usize,
+    length: Option<&'b [u8]>,
+    encoded: bool,
+    expects_continue: bool,
+    close: bool,
+    keep: bool,
+    passed: [Option<&'b [u8]>; PASSED.len()],
+}
+
+/// Parses the head at the start of `bytes` and writes the head that goes upstream for it to
+/// `out`; `None` when it is not complete.
+pub(super) fn parse(
+    bytes: &[u8],
+    peer: &str,
+    max_head: usize,
+    max_body: usize,
+    out: &mut Vec<u8>,
+) -> Result<Option<Head>, Refusal> {
+    let mut headers = [EMPTY_HEADER; MAX_HEADERS];
+    let mut request = Request::new(&mut headers);
+    let len = match request.parse(bytes) {
+        Ok(Status::Complete(len)) if len <= max_head => len,
+        Ok(Status::Partial) if bytes.len() < max_head => return Ok(None),
+        Ok(_) => return Err(Refusal::new(431, "the head is too large", "headers")),
+        Err(error) => return Err(refusal_of(error)),
+    };
+    let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
+    else {
+        return Err(Refusal::new(400, "not an HTTP request", "request line"));
+    };
+    let path = path_of(target).ok_or(BAD_TARGET)?;
+    let facts = judge(request.headers)?;
+    if facts.hosts > 1 || (facts.hosts == 0 && minor == 1) {
+        return Err(Refusal::new(400, "not exactly one Host", "Host"));
+    }
+    if facts.encoded && facts.length.is_some() {
+        return Err(Refusal::new(
+            400,
+            "both a length and a transfer coding",
+            "Transfer-Encoding",
+        ));
+    }
+    let declared = facts.length.map(number).transpose()?;
+    let body = match declared {
+        _ if facts.encoded => Body::Unframed,
+        None => Body::Whole(0),
+        Some(length) => match usize::try_from(length) {
+            Ok(length) if length <= max_body => Body::Whole(length),
+            _ => Body::TooLarge(bytes.len().saturating_sub(len).min(max_body)),
+        },
+    };
+    let wants_body = matches!(method, "POST" | "PUT" | "PATCH");
+
+    out.clear();
+    out.extend_from_slice(method.as_bytes());
+    out.push(b' ');
+    if !path.starts_with('/') {
+        out.push(b'/');
+    }
+    out.extend_from_slice(path.as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\nHost: gate\r\n");
+    for (name, value) in PASSED.iter().zip(facts.passed) {
+        if let Some(value) = value {
+            push_header(out, name, value);
+        }
+    }
+    push_header(out, "X-Peer", peer.as_bytes());
+    let sent = match body {
+        Body::Whole(length) => {
+            if declared.is_none() && wants_body {
+                push_header(out, "X-Fault", b"no-length");
+            }
+            length
+        }
+        Body::TooLarge(arrived) => {
+            out.extend_from_slice(b"X-Fault: too-large ");
+            push_number(out, declared.unwrap_or(u64::MAX));
+            out.extend_from_slice(b"\r\n");
+            arrived
+        }
+        Body::Unframed => {
+            push_header(out, "X-Fault", b"no-length");
+            0
+        }
+    };
+    out.extend_from_slice(b"Content-Length: ");
+    push_number(out, u64::try_from(sent).unwrap_or(u64::MAX));
+    out.extend_from_slice(b"\r\n\r\n");
+
+    let framed = matches!(body, Body::Whole(_));
+    let close = !framed || facts.close || (minor == 0 && !facts.keep);
+    Ok(Some(Head {
+        len,
+        body,
+        close,
+        announce_keep: minor == 0 && !close,
+        bodyless: method == "HEAD",
+        expects_continue: facts.expects_continue && minor == 1 && framed,
+    }))
+}
+
+fn refusal_of(error: Error) -> Refusal {
+    match error {
+        Error::TooManyHeaders => Refusal::new(431, "too many headers", "headers"),
+        Error::Version => Refusal::new(505, "only HTTP/1.0 and HTTP/1.1", "request line"),
+        Error::HeaderName | Error::HeaderValue => {
+            Refusal::new(400, "a header is malformed", "headers")
+        }
+        Error::NewLine | Error::Token | Error::Status => {
+            Refusal::new(400, "not an HTTP request", "request line")
+        }
+    }
+}
+
+/// Looks at each header once.
+fn judge<'b>(headers: &[httparse::Header<'b>]) -> Result<Facts<'b>, Refusal> {
+    let mut facts = Facts::default();
+    for header in headers {
+        let (name, value) = (header.name, header.value);
+        for (wanted, slot) in PASSED.iter().zip(facts.passed.iter_mut()) {
+            if slot.is_none() && name.eq_ignore_ascii_case(wanted) {
+                *slot = Some(value);
+            }
+        }
+        if name.eq_ignore_ascii_case("Host") {
+            facts.hosts = facts.hosts.saturating_add(1);
+        } else if name.eq_ignore_ascii_case("Content-Length") {
+            if facts.length.is_some_and(|before| before != value) {
+                return Err(BAD_LENGTH);
+            }
+            facts.length = Some(value);
+        } else if name.eq_ignore_ascii_case("Transfer-Encoding") {
+            facts.encoded = true;
+        } else if name.eq_ignore_ascii_case("Expect") {
+            if !value.eq_ignore_ascii_case(b"100-continue") {
+                return Err(Refusal::new(417, "only 100-continue", "Expect"));
+            }
+            facts.expects_continue = true;
+        } else if name.eq_ignore_ascii_case("Connection") {
+            for option in value.split(|byte| *byte == b',') {
+                let option = option.trim_ascii();
+                facts.close |= option.eq_ignore_ascii_case(b"close");
+                facts.keep |= option.eq_ignore_ascii_case(b"keep-alive");
+            }
+        }
+    }
+    Ok(facts)
+}
+
+/// The path and query of a target, or `None` when it is none that can be passed.
+fn path_of(target: &str) -> Option<&str> {
+    if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    if target.starts_with('/') {
+        return Some(target);
+    }
+    let after = |scheme: &str| {
+        let (start, rest) = target.split_at_checked(scheme.len())?;
+        start.eq_ignore_ascii_case(scheme).then_some(rest)
+    };
+    let rest = after("http://").or_else(|| after("https://"))?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    if end == 0 {
+        return None;
+    }
+    rest.get(end..)
+}
+
+/// Digits only, and no overflow.
+fn number(text: &[u8]) -> Result<u64, Refusal> {
+    if text.is_empty() {
+        return Err(BAD_LENGTH);
+    }
+    let mut value: u64 = 0;
+    for byte in text {
+        if !byte.is_ascii_digit() {
+            return Err(BAD_LENGTH);
+        }
+        value = value
+            .checked_mul(10)
+            .and_then(|value| value.checked_add(u64::from(byte.wrapping_sub(b'0'))))
+            .ok_or(BAD_LENGTH)?;
+    }
+    Ok(value)
+}
+
+/// Appends a header whose value is plain ASCII; any other is left out, because the server behind
+/// refuses it and would end the private connection.
+fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    let plain = |byte: &u8| *byte == b'\t' || *byte == b' ' || byte.is_ascii_graphic();
+    if value.iter().all(plain) {
+        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Appends a number in decimal.
+pub(super) fn push_number(out: &mut Vec<u8>, mut value: u64) {
+    let start = out.len();
+    loop {
+        // The remainder is below 10.
+        out.push(b'0'.wrapping_add((value % 10) as u8));
+        value /= 10;
+        if value == 0 {
+            break;
+        }
+    }
+    if let Some(digits) = out.get_mut(start..) {
+        digits.reverse();
+    }
+}

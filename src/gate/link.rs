@@ -1,0 +1,113 @@
+//! Reading and writing non-blocking sockets under edge-triggered readiness.
+//!
+//! Leaves out who owns the bytes. Invariant: an [`Edge`] is ready whenever the socket may hold
+//! bytes (or an end) for which no further event will come, so nothing is ever waited for that
+//! has already arrived.
+
+use std::io::{ErrorKind, Read, Write};
+
+/// Whether a socket may have something to read.
+#[derive(Default)]
+pub(super) struct Edge {
+    ready: bool,
+    /// The peer's end was reported, perhaps together with bytes: a short read is then no sign
+    /// that the socket is drained, because no event will come for the end behind them.
+    ending: bool,
+}
+
+/// What one read brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pull {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing now; an event will come.
+    Drained,
+    /// The peer has ended its sending side.
+    End,
+    /// The connection is broken.
+    Broken,
+}
+
+impl Edge {
+    /// Takes note of an event.
+    pub(super) fn note(&mut self, event: &mio::event::Event) {
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            self.ready = true;
+        }
+        if event.is_read_closed() || event.is_error() {
+            self.ending = true;
+        }
+    }
+
+    /// Asks for a read without an event.
+    pub(super) fn arm(&mut self) {
+        self.ready = true;
+        self.ending = true;
+    }
+
+    /// Reads once.
+    pub(super) fn pull(&mut self, from: &mut impl Read, into: &mut [u8]) -> Pull {
+        if !self.ready {
+            return Pull::Drained;
+        }
+        loop {
+            match from.read(into) {
+                Ok(0) => {
+                    self.ready = false;
+                    return Pull::End;
+                }
+                Ok(count) => {
+                    // A read that leaves room has emptied the socket; what arrives later
+                    // brings an event of its own.
+                    self.ready = self.ending || count == into.len();
+                    return Pull::Bytes(count);
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.ready = false;
+                    self.ending = false;
+                    return Pull::Drained;
+                }
+                Err(_) => {
+                    self.ready = false;
+                    return Pull::Broken;
+                }
+            }
+        }
+    }
+}
+
+/// How far a write came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Push {
+    /// All of it is out.
+    Done,
+    /// The socket takes no more now.
+    Blocked,
+    /// The connection is broken.
+    Broken,
+}
+
+/// Writes what follows `sent` in `bytes`, and moves `sent` on.
+pub(super) fn push(to: &mut impl Write, bytes: &[u8], sent: &mut usize) -> Push {
+    while let Some(rest) = bytes.get(*sent..).filter(|rest| !rest.is_empty()) {
+        match to.write(rest) {
+            Ok(0) => return Push::Broken,
+            Ok(count) => *sent = sent.saturating_add(count),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Push::Blocked,
+            Err(_) => return Push::Broken,
+        }
+    }
+    Push::Done
+}
+
+/// Empties a buffer for its next use, giving back what an unusually large one held.
+pub(super) fn reset(buffer: &mut Vec<u8>) {
+    /// Above this a buffer is not kept at its size.
+    const KEPT: usize = 64 * 1024;
+    buffer.clear();
+    if buffer.capacity() > KEPT {
+        buffer.shrink_to(KEPT);
+    }
+}

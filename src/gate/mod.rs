@@ -1,0 +1,151 @@
+//! The public side of the receiver: one thread that owns the listening socket and every client
+//! connection, reads whole requests, and passes each on to the HTTP server behind it over one of
+//! a fixed set of private, long-lived Unix-socket connections.
+//!
+//! It exists because the server behind hands a new connection to a thread that is about to wake
+//! as if that thread were free, so keep-alive connections that are opened together can wait for
+//! each other without end, and because that server knows neither caps nor deadlines. Here every
+//! private connection is opened and answered once before the next one, so each has its thread,
+//! and clients are multiplexed over them.
+//!
+//! Left out: TLS, HTTP/2, chunked requests (they reach the server behind as a fault), streaming
+//! (requests and answers are held whole), and routing.
+//!
+//! Invariants:
+//! - nothing of a client's head goes upstream but the method, the target and the headers named in
+//!   [`head::PASSED`]; the head that goes upstream is always well formed;
+//! - a private connection carries one request at a time, and its answer goes to the client that
+//!   asked or to nobody;
+//! - a client's requests are answered in the order in which they came;
+//! - what one client can make the gate hold is bounded by its head and body limits.
+
+mod answer;
+mod client;
+mod client_flow;
+mod engine;
+mod head;
+mod link;
+mod upstream;
+mod upstream_flow;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_abuse;
+#[cfg(test)]
+mod tests_support;
+
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+pub use upstream::connect_private;
+
+/// The limits of a [`Gate`].
+#[derive(Debug, Clone)]
+pub struct GateConfig {
+    /// Client connections at one time; past it the longest idle one is closed for a new one.
+    pub max_connections: usize,
+    /// Bytes of a request's first line and headers together.
+    pub max_head: usize,
+    /// Bytes of a request's body; a longer one is announced upstream as too large.
+    pub max_body: usize,
+    /// How long a connection may stay open without a request.
+    pub idle_timeout: Duration,
+    /// How long a request may take from its first byte to its last.
+    pub request_timeout: Duration,
+    /// How long the answer may take, once the request is whole, before the client gets a 502.
+    pub answer_timeout: Duration,
+    /// The socket at which a lost private connection is opened again; without it, a lost one
+    /// stays lost.
+    pub private_path: Option<PathBuf>,
+}
+
+impl Default for GateConfig {
+    fn default() -> Self {
+        Self {
+            max_connections: 512,
+            max_head: 16 * 1024,
+            max_body: 1024 * 1024,
+            idle_timeout: Duration::from_secs(75),
+            request_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(60),
+            private_path: None,
+        }
+    }
+}
+
+/// What the owner, the event loop and a reconnecting thread have in common.
+#[derive(Default)]
+struct Shared {
+    stopping: AtomicBool,
+    reconnecting: AtomicBool,
+    deadline: Mutex<Option<Instant>>,
+    fresh: Mutex<Vec<UnixStream>>,
+}
+
+/// Locks whatever happened to the last holder: the guarded values are always whole.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The running gate; dropping it stops it without grace.
+pub struct Gate {
+    shared: Arc<Shared>,
+    waker: Arc<mio::Waker>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Gate {
+    /// Takes a bound listener and the private connections, and starts to serve.
+    pub fn start(
+        listener: TcpListener,
+        upstreams: Vec<UnixStream>,
+        config: GateConfig,
+    ) -> io::Result<Gate> {
+        let shared = Arc::new(Shared::default());
+        let (engine, waker) =
+            engine::Engine::new(listener, upstreams, config, Arc::clone(&shared))?;
+        let thread = std::thread::Builder::new()
+            .name("gate".to_owned())
+            .spawn(move || engine.run())?;
+        Ok(Gate {
+            shared,
+            waker,
+            thread: Some(thread),
+        })
+    }
+
+    /// Closes the listener and the idle connections at once, lets every request whose first byte
+    /// has been read finish and be answered, for at most `grace`, and returns when the thread
+    /// has ended.
+    pub fn shutdown(mut self, grace: Duration) {
+        self.stop(grace);
+    }
+
+    fn stop(&mut self, grace: Duration) {
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        *lock(&self.shared.deadline) = Instant::now().checked_add(grace);
+        self.shared.stopping.store(true, Ordering::Release);
+        if let Err(error) = self.waker.wake() {
+            tracing::error!(%error, "the gate could not be woken to stop");
+            return;
+        }
+        if thread.join().is_err() {
+            tracing::error!("the gate's thread had panicked");
+        }
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        self.stop(Duration::ZERO);
+    }
+}

@@ -1,0 +1,212 @@
+//! What the gate's tests share: a real server behind that echoes what reached it, and a client.
+//!
+//! Leaves out the tests. Invariant: every read has a deadline, so a lost answer fails a test and
+//! does not hang it.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use super::{Gate, GateConfig, connect_private};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// A server behind and the gate before it.
+pub(super) struct Rig {
+    pub(super) gate: Gate,
+    pub(super) address: SocketAddr,
+    /// Requests that reached a worker.
+    pub(super) reached: Arc<AtomicUsize>,
+    server: Arc<tiny_http::Server>,
+    _dir: tempfile::TempDir,
+}
+
+/// A gate with `private` connections and the given limits.
+pub(super) fn rig_with(private: usize, config: GateConfig) -> Rig {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("private");
+    let server = Arc::new(tiny_http::Server::http_unix(&path).unwrap());
+    let reached = Arc::new(AtomicUsize::new(0));
+    for _ in 0..4 {
+        let (server, reached) = (Arc::clone(&server), Arc::clone(&reached));
+        std::thread::spawn(move || {
+            while let Ok(request) = server.recv() {
+                if request.url() != "/-/hello" {
+                    reached.fetch_add(1, Ordering::SeqCst);
+                }
+                echo(request);
+            }
+        });
+    }
+    let upstreams = connect_private(&path, private).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let gate = Gate::start(listener, upstreams, config).unwrap();
+    Rig {
+        gate,
+        address,
+        reached,
+        server,
+        _dir: dir,
+    }
+}
+
+pub(super) fn rig() -> Rig {
+    rig_with(8, GateConfig::default())
+}
+
+/// `/sleep/N` waits N ms, `/big/N` answers with N bytes, `/empty` with nothing (204), anything else
+/// with what arrived.
+fn echo(mut request: tiny_http::Request) {
+    let mut body = Vec::new();
+    let _ = request.as_reader().read_to_end(&mut body);
+    let url = request.url().to_owned();
+    let number = |prefix: &str| url.strip_prefix(prefix).and_then(|n| n.parse().ok());
+    if let Some(ms) = number("/sleep/") {
+        std::thread::sleep(Duration::from_millis(ms as u64));
+    }
+    let answer = if let Some(size) = number("/big/") {
+        "x".repeat(size)
+    } else {
+        let mut text = format!("{} {url}\n", request.method());
+        for header in request.headers() {
+            text.push_str(&format!("{header}\n"));
+        }
+        format!("{text}\n{}", String::from_utf8_lossy(&body))
+    };
+    let fault = request.headers().iter().find(|h| h.field.equiv("X-Fault"));
+    let status = match fault.map(|h| h.value.as_str().to_owned()) {
+        _ if url == "/empty" => 204,
+        Some(fault) if fault.starts_with("too-large") => 413,
+        Some(_) => 411,
+        None => 200,
+    };
+    if url == "/rubbish" {
+        let mut writer = request.into_writer();
+        let _ = writer.write_all(b"no answer at all\r\n\r\n");
+        let _ = writer.flush();
+        return;
+    }
+    let response = tiny_http::Response::from_string(answer)
+        .with_chunked_threshold(usize::MAX)
+        .with_status_code(status);
+    let _ = request.respond(response);
+}
+
+/// What a client reads.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) head: String,
+    pub(super) body: String,
+}
+
+/// A client with deadlines.
+pub(super) struct Peer {
+    pub(super) stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+impl Peer {
+    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).unwrap();
+    }
+
+    /// Sends a POST of `body`.
+    pub(super) fn post(&mut self, target: &str, body: &str) {
+        let length = body.len();
+        self.send(format!(
+            "POST {target} HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\nContent-Length: {length}\r\n\r\n{body}"
+        ));
+    }
+
+    fn more(&mut self) -> bool {
+        let mut bytes = [0; 4096];
+        match self.stream.read(&mut bytes) {
+            Ok(0) => false,
+            Ok(count) => {
+                self.buffer.extend_from_slice(&bytes[..count]);
+                true
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => false,
+            Err(error) => panic!("no answer: {error}"),
+        }
+    }
+
+    /// Reads one answer; `None` at the end of the connection.
+    pub(super) fn answer(&mut self, bodyless: bool) -> Option<Answer> {
+        let end = loop {
+            if let Some(at) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
+                break at + 4;
+            }
+            if !self.more() {
+                assert!(self.buffer.is_empty(), "a part of an answer");
+                return None;
+            }
+        };
+        let head = String::from_utf8(self.buffer.drain(..end).collect()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let length: usize = head
+            .lines()
+            .filter_map(|line| line.split_once(": "))
+            .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+            .map_or(0, |(_, value)| value.parse().unwrap());
+        let length = if bodyless || status < 200 || status == 204 {
+            0
+        } else {
+            length
+        };
+        while self.buffer.len() < length {
+            assert!(self.more(), "a part of a body");
+        }
+        let body = String::from_utf8(self.buffer.drain(..length).collect()).unwrap();
+        Some(Answer { status, head, body })
+    }
+
+    /// Sends, and reads the one answer.
+    pub(super) fn ask(&mut self, bytes: impl AsRef<[u8]>) -> Answer {
+        self.send(bytes);
+        self.answer(false).unwrap()
+    }
+
+    /// Whether the gate has closed, after what is still to be read.
+    pub(super) fn is_closed(&mut self) -> bool {
+        self.answer(false).is_none()
+    }
+}
+
+impl Rig {
+    pub(super) fn peer(&self) -> Peer {
+        let stream = TcpStream::connect(self.address).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        stream
+            .set_write_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        stream.set_nodelay(true).unwrap();
+        Peer {
+            stream,
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Asks over a connection of its own.
+    pub(super) fn once(&self, bytes: impl AsRef<[u8]>) -> Answer {
+        self.peer().ask(bytes)
+    }
+
+    /// Whether the gate still serves.
+    pub(super) fn serves(&self) -> bool {
+        let answer = self.once("GET /alive HTTP/1.1\r\nHost: x\r\n\r\n");
+        answer.status == 200 && answer.body.starts_with("GET /alive\n")
+    }
+}
+
+impl Drop for Rig {
+    fn drop(&mut self) {
+        for _ in 0..4 {
+            self.server.unblock();
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! One private connection to the server behind, and how they are opened.
+//!
+//! Leaves out what is sent over it. Invariant: it is free only when its last request is written
+//! whole and answered whole, so an answer can never be taken for that of another request.
+
+use super::client::Ticket;
+use super::link::{Edge, Push, push, reset};
+use mio::net::UnixStream;
+use mio::{Interest, Registry, Token};
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+/// The token of the first private connection.
+pub(super) const FIRST_TOKEN: usize = 16;
+
+/// How long the greeting of a new private connection may take.
+const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes the answer to the greeting may have.
+const HELLO_MAX: usize = 64 * 1024;
+
+/// The request a private connection carries.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Job {
+    /// Who asked.
+    pub(super) ticket: Ticket,
+    /// Whether its answer has no body.
+    pub(super) bodyless: bool,
+}
+
+/// A private connection.
+pub(super) struct Upstream {
+    pub(super) stream: UnixStream,
+    pub(super) edge: Edge,
+    pub(super) job: Option<Job>,
+    /// The request, as far as it is not written yet.
+    pub(super) output: Vec<u8>,
+    sent: usize,
+    /// The answer, as far as it came in pieces.
+    pub(super) input: Vec<u8>,
+    /// The length of the answer, once its head is known.
+    pub(super) expected: Option<usize>,
+    watches_writing: bool,
+    token: Token,
+}
+
+impl Upstream {
+    /// Registers an opened connection for the place `index`.
+    pub(super) fn new(
+        registry: &Registry,
+        stream: std::os::unix::net::UnixStream,
+        index: usize,
+    ) -> io::Result<Self> {
+        stream.set_nonblocking(true)?;
+        let mut stream = UnixStream::from_std(stream);
+        let token = Token(FIRST_TOKEN.saturating_add(index));
+        registry.register(&mut stream, token, Interest::READABLE)?;
+        Ok(Self {
+            stream,
+            edge: Edge::default(),
+            job: None,
+            output: Vec::new(),
+            sent: 0,
+            input: Vec::new(),
+            expected: None,
+            watches_writing: false,
+            token,
+        })
+    }
+
+    /// Whether a part of the request is unwritten.
+    pub(super) fn is_writing(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// Writes what is unwritten. Room for writing is watched only while it is wanted: a Unix
+    /// socket reports it whenever the other side has read, which would wake the loop once more
+    /// for every request.
+    pub(super) fn flush(&mut self, registry: &Registry) -> Push {
+        let push = push(&mut self.stream, &self.output, &mut self.sent);
+        if push == Push::Done {
+            self.sent = 0;
+            reset(&mut self.output);
+        }
+        let wants = push == Push::Blocked;
+        if wants != self.watches_writing && push != Push::Broken {
+            self.watches_writing = wants;
+            let interest = if wants {
+                Interest::READABLE | Interest::WRITABLE
+            } else {
+                Interest::READABLE
+            };
+            if registry
+                .reregister(&mut self.stream, self.token, interest)
+                .is_err()
+            {
+                return Push::Broken;
+            }
+        }
+        push
+    }
+}
+
+/// Opens `count` private connections to the server at `path`, one by one: each is greeted, and
+/// its answer read whole, before the next is opened, so that the server has given each a thread
+/// of its own.
+pub fn connect_private(
+    path: &Path,
+    count: usize,
+) -> io::Result<Vec<std::os::unix::net::UnixStream>> {
+    (0..count).map(|_| connect_one(path)).collect()
+}
+
+fn connect_one(path: &Path) -> io::Result<std::os::unix::net::UnixStream> {
+    let mut stream = std::os::unix::net::UnixStream::connect(path)?;
+    stream.set_read_timeout(Some(HELLO_TIMEOUT))?;
+    stream.set_write_timeout(Some(HELLO_TIMEOUT))?;
+    stream.write_all(b"GET /-/hello HTTP/1.1\r\nHost: gate\r\n\r\n")?;
+    let rubbish = |why: &'static str| io::Error::new(io::ErrorKind::InvalidData, why);
+    let mut answer = Vec::new();
+    let mut buffer = [0u8; 4096];
+    loop {
+        match super::answer::length(&answer, false).map_err(rubbish)? {
+            Some(length) if answer.len() == length => break,
+            Some(length) if answer.len() > length => {
+                return Err(rubbish("more than one answer to the greeting"));
+            }
+            _ if answer.len() > HELLO_MAX => {
+                return Err(rubbish("the answer to the greeting is too long"));
+            }
+            _ => {}
+        }
+        let count = match stream.read(&mut buffer) {
+            Ok(0) => {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "closed before the greeting was answered",
+                ));
+            }
+            Ok(count) => count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the greeting was not answered",
+                ));
+            }
+            Err(error) => return Err(error),
+        };
+        answer.extend_from_slice(buffer.get(..count).unwrap_or_default());
+    }
+    stream.set_read_timeout(None)?;
+    stream.set_write_timeout(None)?;
+    Ok(stream)
+}

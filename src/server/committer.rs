@@ -1,0 +1,176 @@
+//! The one thread that appends: group commit.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+
+use crate::trail::{Appender, Arrival, Outcome, ParsedCall};
+
+/// The most calls in one group; more wait for the next.
+const GROUP_LEN: usize = 256;
+
+/// What is told of a call's outcome.
+pub(super) type Answer = Box<dyn FnOnce(Outcome) + Send>;
+
+enum Job {
+    Call(Box<ParsedCall>, Answer),
+    Import(Vec<Arrival>, Sender<Vec<Outcome>>),
+}
+
+/// Whether events can be appended.
+#[derive(Debug)]
+pub(super) struct Health {
+    poison: Mutex<Option<String>>,
+    folder: PathBuf,
+    /// The room in bytes that the longest call needs.
+    room: u64,
+}
+
+impl Health {
+    pub fn new(folder: PathBuf, room: u64, poison: Option<&str>) -> Self {
+        Self {
+            poison: Mutex::new(poison.map(str::to_owned)),
+            folder,
+            room,
+        }
+    }
+
+    /// Why no event can be appended; `None` while they can.
+    pub fn trouble(&self) -> Option<String> {
+        let poison = self.poison.lock().unwrap_or_else(PoisonError::into_inner);
+        if poison.is_some() {
+            return poison.clone();
+        }
+        let disk = rustix::fs::statvfs(&self.folder).ok()?;
+        (disk.f_bavail.saturating_mul(disk.f_frsize) < self.room)
+            .then(|| "the disk is full".to_owned())
+    }
+
+    /// Whether the log has failed: then nothing need be tried.
+    fn poison(&self) -> Option<String> {
+        self.poison
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// The way to the committer; clones share it.
+#[derive(Clone)]
+pub(super) struct Queue {
+    sender: Sender<Job>,
+    health: Arc<Health>,
+}
+
+impl Queue {
+    /// Queues a call. `answer` is told what became of it, at once where the
+    /// queue is full or the log has failed.
+    pub fn call(&self, call: ParsedCall, answer: Answer) {
+        if let Some(poison) = self.health.poison() {
+            return answer(Outcome::Unavailable(poison));
+        }
+        match self.sender.try_send(Job::Call(Box::new(call), answer)) {
+            Ok(()) => {}
+            Err(TrySendError::Full(Job::Call(_, answer))) => {
+                answer(Outcome::Unavailable(
+                    "too many calls are waiting".to_owned(),
+                ));
+            }
+            Err(TrySendError::Disconnected(Job::Call(_, answer))) => {
+                answer(Outcome::Unavailable("the server is stopping".to_owned()));
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Keeps a group of imported events and waits for the outcome.
+    pub fn import(&self, arrivals: Vec<Arrival>) -> Vec<Outcome> {
+        let count = arrivals.len();
+        let (told, outcome) = bounded(1);
+        let sent = self.sender.send(Job::Import(arrivals, told));
+        let stopping = || vec![Outcome::Unavailable("the server is stopping".to_owned()); count];
+        if sent.is_err() {
+            return stopping();
+        }
+        outcome.recv().unwrap_or_else(|_| stopping())
+    }
+}
+
+/// Starts the committer. It ends, with everything synced, when the last
+/// [`Queue`] is gone.
+pub(super) fn start(
+    appender: Appender,
+    health: Arc<Health>,
+    queue_len: usize,
+) -> std::io::Result<(Queue, JoinHandle<()>)> {
+    let (sender, receiver) = bounded(queue_len);
+    let queue = Queue {
+        sender,
+        health: Arc::clone(&health),
+    };
+    let thread = std::thread::Builder::new()
+        .name("committer".to_owned())
+        .spawn(move || run(appender, &health, &receiver))?;
+    Ok((queue, thread))
+}
+
+fn run(mut appender: Appender, health: &Health, jobs: &Receiver<Job>) {
+    let mut arrivals = Vec::new();
+    let mut answers = Vec::new();
+    while let Ok(first) = jobs.recv() {
+        let mut next = Some(first);
+        while let Some(job) = next.take() {
+            match job {
+                Job::Call(call, answer) => {
+                    arrivals.push(Arrival::Call(call));
+                    answers.push(answer);
+                    if arrivals.len() < GROUP_LEN {
+                        next = jobs.try_recv().ok();
+                    }
+                }
+                Job::Import(group, told) => {
+                    commit(&mut appender, health, &mut arrivals, &mut answers);
+                    let outcomes = appender.append(group);
+                    tell_poison(&appender, health);
+                    // The importer may have gone; its events are kept all the same.
+                    let _ = told.send(outcomes);
+                }
+            }
+        }
+        commit(&mut appender, health, &mut arrivals, &mut answers);
+    }
+}
+
+fn commit(
+    appender: &mut Appender,
+    health: &Health,
+    arrivals: &mut Vec<Arrival>,
+    answers: &mut Vec<Answer>,
+) {
+    if arrivals.is_empty() {
+        return;
+    }
+    let outcomes = appender.append(std::mem::take(arrivals));
+    tell_poison(appender, health);
+    for (answer, outcome) in answers.drain(..).zip(outcomes) {
+        answer(outcome);
+    }
+}
+
+/// Says once what the operator must do, and lets everybody know.
+fn tell_poison(appender: &Appender, health: &Health) {
+    let Some(reason) = appender.poison() else {
+        return;
+    };
+    let mut poison = health.poison.lock().unwrap_or_else(PoisonError::into_inner);
+    if poison.is_none() {
+        tracing::error!(
+            "events cannot be kept any more: {reason}. Every call is answered 503 from now on. \
+             See to the disk (is it full, or failing?), then start the server again: that recovers the log, \
+             and nothing that was acknowledged is lost"
+        );
+        *poison = Some(reason.to_owned());
+    }
+}

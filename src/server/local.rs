@@ -1,0 +1,245 @@
+//! The Unix socket in the data folder: questions and imports by the owner.
+
+use std::fs;
+use std::io::{self, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::committer::Queue;
+use super::protocol::{End, Kind, LinesWriter, Request, Waiting, parse, receive, send, send_json};
+use crate::query::{Importer, QueryError, answer};
+use crate::trail::{Folder, Trail};
+
+/// The most commands that are answered at one time; more wait to be accepted.
+const MAX_COMMANDS: usize = 64;
+
+/// The running socket.
+pub(super) struct Local {
+    path: PathBuf,
+    shared: Arc<Shared>,
+    thread: JoinHandle<()>,
+}
+
+struct Shared {
+    trail: Arc<Trail>,
+    stopping: AtomicBool,
+    commands: AtomicUsize,
+    /// One import at a time: what is there already is looked up before.
+    importing: Mutex<()>,
+    /// Gone when the server stops, so that the committer can end.
+    queue: Mutex<Option<Queue>>,
+}
+
+/// A path by which a socket in a folder is reached however long the folder's
+/// own path is: socket addresses have room for 107 bytes. The folder is kept
+/// open for as long as the path is used.
+pub fn reachable(path: &Path) -> io::Result<(PathBuf, Option<fs::File>)> {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::ffi::OsStrExt;
+    if path.as_os_str().as_bytes().len() < 100 {
+        return Ok((path.to_owned(), None));
+    }
+    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
+        return Ok((path.to_owned(), None));
+    };
+    let dir = fs::File::open(dir)?;
+    let short = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd())).join(name);
+    Ok((short, Some(dir)))
+}
+
+/// Listens at a path in the data folder, which this process has locked: what
+/// is there is left over from a process that has gone.
+pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let (short, _dir) = reachable(path)?;
+    let listener = UnixListener::bind(short)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    Ok(listener)
+}
+
+impl Local {
+    /// Starts to answer commands.
+    pub fn start(trail: Arc<Trail>, queue: Queue) -> io::Result<Self> {
+        let path = Folder::socket_of(trail.folder().path());
+        let listener = bind(&path)?;
+        let shared = Arc::new(Shared {
+            trail,
+            stopping: AtomicBool::new(false),
+            commands: AtomicUsize::new(0),
+            importing: Mutex::new(()),
+            queue: Mutex::new(Some(queue)),
+        });
+        let own = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("local".to_owned())
+            .spawn(move || accept(&own, &listener))?;
+        Ok(Self {
+            path,
+            shared,
+            thread,
+        })
+    }
+
+    /// Takes no more commands, and waits a while for those that are answered.
+    pub fn stop(self, grace: Duration) {
+        self.shared.stopping.store(true, Ordering::Release);
+        // The accepting thread wakes up by a connection.
+        if let Ok((path, _dir)) = reachable(&self.path) {
+            let _ = UnixStream::connect(path);
+        }
+        if self.thread.join().is_err() {
+            tracing::error!("the local socket's thread had panicked");
+        }
+        if let Err(error) = fs::remove_file(&self.path) {
+            tracing::debug!("the socket could not be removed: {error}");
+        }
+        let begun = std::time::Instant::now();
+        while self.shared.commands.load(Ordering::Acquire) > 0 && begun.elapsed() < grace {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        self.shared
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+    }
+}
+
+fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
+    loop {
+        let accepted = listener.accept();
+        if shared.stopping.load(Ordering::Acquire) {
+            return;
+        }
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!("a command could not be accepted: {error}");
+                std::thread::sleep(Duration::from_millis(100));
+                continue;
+            }
+        };
+        while shared.commands.load(Ordering::Acquire) >= MAX_COMMANDS {
+            if shared.stopping.load(Ordering::Acquire) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        shared.commands.fetch_add(1, Ordering::AcqRel);
+        let own = Arc::clone(shared);
+        let spawned = std::thread::Builder::new()
+            .name("command".to_owned())
+            .spawn(move || {
+                let guard = Done(&own.commands);
+                if let Err(error) = serve(&own, &stream) {
+                    tracing::debug!("a command went away: {error}");
+                }
+                drop(guard);
+            });
+        if let Err(error) = spawned {
+            shared.commands.fetch_sub(1, Ordering::AcqRel);
+            tracing::warn!("a command could not be answered: {error}");
+        }
+    }
+}
+
+/// Counts a command off however its thread ends.
+struct Done<'a>(&'a AtomicUsize);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+    // A command that reads its answer slowly is patience's, not ours; one that
+    // never reads must not hold a thread for ever.
+    stream.set_write_timeout(Some(Duration::from_secs(600)))?;
+    let mut input = BufReader::new(stream);
+    let mut output = stream;
+    let request = match receive(&mut input)? {
+        Some((Kind::Request, bytes)) => parse::<Request>(&bytes),
+        Some(_) => Err(io::Error::other("a request was expected")),
+        None => return Ok(()),
+    };
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => {
+            let reason = format!(
+                "the running server does not understand this command; is it another version? {error}"
+            );
+            return send(&mut output, Kind::Failed, reason.as_bytes());
+        }
+    };
+    let waited = shared.trail.wait_for_index(|progress| {
+        let waiting = Waiting {
+            applied: progress.applied,
+            last: progress.last,
+        };
+        let _ = send_json(&mut output, Kind::Progress, &waiting);
+    });
+    if let Err(error) = waited {
+        return send(&mut output, Kind::Failed, error.to_string().as_bytes());
+    }
+    match request {
+        Request::Ask(query) => {
+            let mut lines = LinesWriter::new(&mut output);
+            let answered = answer(&shared.trail, &query, &mut lines);
+            lines.flush()?;
+            match answered {
+                Ok(answered) => {
+                    let end = End {
+                        found: answered.found,
+                        damage: answered.damage,
+                    };
+                    send_json(&mut output, Kind::Done, &end)
+                }
+                Err(QueryError::Output(error)) => Err(error),
+                Err(error) => send(&mut output, Kind::Failed, error.to_string().as_bytes()),
+            }
+        }
+        Request::Import => import(shared, &mut input, &mut output),
+    }
+}
+
+fn import(shared: &Shared, input: &mut impl io::Read, output: &mut impl Write) -> io::Result<()> {
+    let _one = shared
+        .importing
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let mut importer = Importer::new(&shared.trail);
+    while let Some((kind, bytes)) = receive(input)? {
+        let numbered = bytes
+            .split_first_chunk::<8>()
+            .filter(|_| kind == Kind::Lines);
+        let Some((first, lines)) = numbered else {
+            return send(output, Kind::Failed, b"lines were expected");
+        };
+        let queue = shared
+            .queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let Some(queue) = queue else {
+            return send(output, Kind::Failed, b"the server is stopping");
+        };
+        let report = importer.import(u64::from_le_bytes(*first), lines, |group| {
+            queue.import(group)
+        });
+        match report {
+            Ok(report) => send_json(output, Kind::Report, &report)?,
+            Err(error) => return send(output, Kind::Failed, error.to_string().as_bytes()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! The talk between a command and a running server, over the Unix socket.
+//!
+//! Frames of a kind (1 byte), a length (4 bytes, little-endian) and so many
+//! bytes. A command sends one [`Request`]; the server answers with any number
+//! of [`Kind::Progress`] and [`Kind::Lines`] and one [`Kind::Done`] or
+//! [`Kind::Failed`], so that an answer that was cut short is never taken for a
+//! whole one. After an import's request the command sends [`Kind::Lines`], each
+//! answered by one [`Kind::Report`], and closes.
+
+use std::io::{self, Read, Write};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::query::Query;
+
+/// The longest frame in bytes that is believed.
+const MAX_FRAME: u32 = 256 << 20;
+
+/// How many bytes of lines go into one frame.
+const LINES_LEN: usize = 64 * 1024;
+
+/// What a command wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Request {
+    /// An answer to a question.
+    Ask(Query),
+    /// To add exported events.
+    Import,
+}
+
+/// How far the index is, while an answer waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// Events that are in the index.
+    pub applied: u64,
+    /// Events that there are.
+    pub last: u64,
+}
+
+/// What a frame holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A [`Request`] as JSON.
+    Request,
+    /// [`Waiting`] as JSON.
+    Progress,
+    /// Lines. In an import: the number of the first (8 bytes), then lines.
+    Lines,
+    /// [`crate::query::ImportReport`] as JSON.
+    Report,
+    /// The end of an answer: [`End`] as JSON.
+    Done,
+    /// There is no answer: the reason as text.
+    Failed,
+}
+
+/// The end of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct End {
+    /// Whether anything was found.
+    pub found: bool,
+    /// Events that belong to the answer but cannot be read.
+    pub damage: Vec<String>,
+}
+
+impl Kind {
+    const ALL: [(Self, u8); 6] = [
+        (Self::Request, b'Q'),
+        (Self::Progress, b'P'),
+        (Self::Lines, b'L'),
+        (Self::Report, b'R'),
+        (Self::Done, b'D'),
+        (Self::Failed, b'F'),
+    ];
+
+    fn byte(self) -> u8 {
+        Self::ALL
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or(0, |(_, byte)| *byte)
+    }
+
+    fn of_byte(byte: u8) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|(_, known)| *known == byte)
+            .map(|(kind, _)| *kind)
+    }
+}
+
+/// Sends a frame.
+pub fn send(stream: &mut impl Write, kind: Kind, bytes: &[u8]) -> io::Result<()> {
+    let len = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+    let mut frame = Vec::with_capacity(bytes.len() + 5);
+    frame.push(kind.byte());
+    frame.extend_from_slice(&len.to_le_bytes());
+    frame.extend_from_slice(bytes);
+    stream.write_all(&frame)
+}
+
+/// Sends a frame of JSON.
+pub fn send_json(stream: &mut impl Write, kind: Kind, value: &impl Serialize) -> io::Result<()> {
+    send(stream, kind, &serde_json::to_vec(value)?)
+}
+
+/// Receives a frame; `None` where the other side has closed.
+pub fn receive(stream: &mut impl Read) -> io::Result<Option<(Kind, Vec<u8>)>> {
+    let mut head = [0; 5];
+    let mut filled = 0;
+    while let Some(rest) = head.get_mut(filled..)
+        && !rest.is_empty()
+    {
+        match stream.read(rest) {
+            Ok(0) if filled == 0 => return Ok(None),
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let [kind, len @ ..] = head;
+    let len = u32::from_le_bytes(len);
+    let kind = Kind::of_byte(kind).filter(|_| len <= MAX_FRAME);
+    let kind = kind.ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "not a frame"))?;
+    let mut bytes = Vec::new();
+    // Memory grows with what arrives, not with what is announced.
+    stream.take(u64::from(len)).read_to_end(&mut bytes)?;
+    if bytes.len() != len as usize {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(Some((kind, bytes)))
+}
+
+/// Reads a frame's JSON.
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
+    serde_json::from_slice(bytes).map_err(io::Error::from)
+}
+
+/// A writer that sends what is written as frames of lines.
+pub struct LinesWriter<'a, W: Write> {
+    stream: &'a mut W,
+    held: Vec<u8>,
+}
+
+impl<'a, W: Write> LinesWriter<'a, W> {
+    /// A writer to a stream.
+    pub fn new(stream: &'a mut W) -> Self {
+        Self {
+            stream,
+            held: Vec::new(),
+        }
+    }
+}
+
+impl<W: Write> Write for LinesWriter<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.held.extend_from_slice(bytes);
+        if self.held.len() >= LINES_LEN {
+            self.flush()?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if !self.held.is_empty() {
+            send(self.stream, Kind::Lines, &self.held)?;
+            self.held.clear();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_received_as_sent_and_nothing_else_is() {
+        let mut bytes = Vec::new();
+        send_json(&mut bytes, Kind::Request, &Request::Import).unwrap();
+        let (kind, content) = receive(&mut bytes.as_slice()).unwrap().unwrap();
+        assert_eq!(
+            (kind, parse::<Request>(&content).unwrap()),
+            (Kind::Request, Request::Import)
+        );
+        assert!(receive(&mut [].as_slice()).unwrap().is_none());
+        for len in 1..bytes.len() {
+            assert!(receive(&mut &bytes[..len]).is_err());
+        }
+        assert!(receive(&mut b"Q\xff\xff\xff\xff".as_slice()).is_err());
+        assert!(receive(&mut b"x\0\0\0\0".as_slice()).is_err());
+    }
+}

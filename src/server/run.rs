@@ -1,0 +1,202 @@
+//! Putting the server together, and taking it apart in order.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::committer::{self, Health};
+use super::local::{self, Local, reachable};
+use super::worker::Worker;
+use crate::event::Zone;
+use crate::gate::{Gate, GateConfig, connect_private};
+use crate::index::Progress;
+use crate::trail::{Folder, OpenOptions, Purpose, Trail, TrailError};
+
+/// How long accepted calls and commands may take when the server stops.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// How many private connections the gate keeps to tiny_http.
+const PRIVATE_CONNECTIONS: usize = 64;
+
+/// How a server is set up.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// The data folder; made where there is none.
+    pub data: PathBuf,
+    /// The address to listen at; port 0 lets the system choose one.
+    pub listen: SocketAddr,
+    /// The zone in which `timestamp` is read.
+    pub zone: Zone,
+    /// The longest body in bytes.
+    pub max_body: usize,
+    /// The size in bytes at which a segment is closed.
+    pub segment_size: u64,
+    /// The index's cache in bytes.
+    pub cache: u64,
+    /// How many threads decode.
+    pub workers: usize,
+    /// How many calls may wait for the committer.
+    pub queue: usize,
+    /// How many connections may be open.
+    pub max_connections: usize,
+}
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The data folder.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+    /// The address.
+    #[error(
+        "cannot listen at {address}: {source}; is another program there? Name another with --listen"
+    )]
+    Listen {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Something that the system must give.
+    #[error("{what}: {source}")]
+    System {
+        /// What was being done.
+        what: &'static str,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> ServerError {
+    move |source| ServerError::System { what, source }
+}
+
+/// A running server.
+pub struct Server {
+    address: SocketAddr,
+    trail: Arc<Trail>,
+    gate: Gate,
+    inner: Arc<tiny_http::Server>,
+    workers: Vec<JoinHandle<()>>,
+    committer: JoinHandle<()>,
+    local: Local,
+}
+
+impl Server {
+    /// Starts a server. When this returns it answers calls and commands.
+    pub fn start(config: &ServerConfig) -> Result<Self, ServerError> {
+        Folder::make(&config.data)?;
+        let (trail, appender) = Trail::open(
+            &config.data,
+            OpenOptions {
+                purpose: Purpose::Append {
+                    server: true,
+                    segment_size: config.segment_size,
+                },
+                cache: config.cache,
+                patience: Duration::from_secs(10),
+            },
+        )?;
+        let listener = TcpListener::bind(config.listen).map_err(|source| ServerError::Listen {
+            address: config.listen,
+            source,
+        })?;
+        let address = listener
+            .local_addr()
+            .map_err(system("reading the address"))?;
+        let appender = appender.ok_or_else(|| {
+            system("opening the log")(std::io::Error::other("it cannot be appended to"))
+        })?;
+        let room = config.max_body as u64 + (1 << 16);
+        let health = Arc::new(Health::new(config.data.clone(), room, appender.poison()));
+        let (queue, committer) = committer::start(appender, Arc::clone(&health), config.queue)
+            .map_err(system("starting the committer"))?;
+        let worker = Worker {
+            queue: queue.clone(),
+            health,
+            zone: config.zone,
+            max_body: config.max_body,
+        };
+        let private = config.data.join("private");
+        let inner = local::bind(&private).map_err(system("making the private socket"))?;
+        let inner = tiny_http::Server::from_listener(inner, None).map_err(|error| {
+            system("starting tiny_http")(std::io::Error::other(error.to_string()))
+        })?;
+        let inner = Arc::new(inner);
+        let workers = (0..config.workers.max(1))
+            .map(|number| start_worker(number, worker.clone(), Arc::clone(&inner)))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(system("starting a worker"))?;
+        drop(worker);
+        let (path, _dir) = reachable(&private).map_err(system("reaching the private socket"))?;
+        let connections = connect_private(&path, PRIVATE_CONNECTIONS)
+            .map_err(system("connecting to the private socket"))?;
+        let gate_config = GateConfig {
+            max_connections: config.max_connections,
+            max_body: config.max_body,
+            private_path: _dir.is_none().then_some(path),
+            ..GateConfig::default()
+        };
+        let gate =
+            Gate::start(listener, connections, gate_config).map_err(system("starting the gate"))?;
+        let local =
+            Local::start(Arc::clone(&trail), queue).map_err(system("making the local socket"))?;
+        Ok(Self {
+            address,
+            trail,
+            gate,
+            inner,
+            workers,
+            committer,
+            local,
+        })
+    }
+
+    /// The address it listens at.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How far its index is.
+    pub fn index_progress(&self) -> Progress {
+        self.trail.index_progress()
+    }
+
+    /// Stops it: no more calls are taken, those that were are finished and
+    /// synced, commands are answered.
+    pub fn stop(self) {
+        self.gate.shutdown(GRACE);
+        self.local.stop(GRACE);
+        for _ in &self.workers {
+            self.inner.unblock();
+        }
+        for worker in self.workers {
+            if worker.join().is_err() {
+                tracing::error!("a worker had panicked");
+            }
+        }
+        // The last queue is gone now, so the committer ends with all synced.
+        if self.committer.join().is_err() {
+            tracing::error!("the committer had panicked");
+        }
+        let last = self.trail.last_seq();
+        tracing::info!("stopped; {last} events are kept");
+    }
+}
+
+fn start_worker(
+    number: usize,
+    worker: Worker,
+    inner: Arc<tiny_http::Server>,
+) -> std::io::Result<JoinHandle<()>> {
+    std::thread::Builder::new()
+        .name(format!("worker-{number}"))
+        .spawn(move || {
+            // `recv` fails when the server stops, by `unblock`.
+            while let Ok(request) = inner.recv() {
+                worker.handle(request);
+            }
+        })
+}
