@@ -8,6 +8,7 @@
 
 mod real;
 mod simulated;
+mod unsynced;
 
 use std::io;
 use std::path::Path;

@@ -1,0 +1,152 @@
+//! What a simulated disk has not synced, and what is left of it.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+#[derive(Clone, Debug)]
+pub(super) enum Change {
+    Write { offset: usize, bytes: Vec<u8> },
+    SetLen(usize),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct FileState {
+    pub durable: Vec<u8>,
+    pub unsynced: Vec<Change>,
+    /// Changes whose sync failed: seen by the process, never durable.
+    pub lost: bool,
+    pub seen: Vec<u8>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum NameChange {
+    Create(PathBuf, usize),
+    Rename(PathBuf, PathBuf),
+}
+
+/// What a disk writes as a whole, in bytes.
+const SECTOR: usize = 512;
+
+/// A small deterministic generator (splitmix64); the simulation must not
+/// differ from run to run.
+pub(super) struct Dice(pub u64);
+
+impl Dice {
+    pub fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, bound: usize) -> usize {
+        (self.roll() % (bound.max(1) as u64)) as usize
+    }
+}
+
+impl Change {
+    pub fn apply(&self, content: &mut Vec<u8>) {
+        match self {
+            Self::Write { offset, bytes } => {
+                let end = offset + bytes.len();
+                if content.len() < end {
+                    content.resize(end, 0);
+                }
+                if let Some(place) = content.get_mut(*offset..end) {
+                    place.copy_from_slice(bytes);
+                }
+            }
+            Self::SetLen(len) => content.resize(*len, 0),
+        }
+    }
+}
+
+impl NameChange {
+    /// Whether it is made durable by a sync of that directory.
+    pub fn is_in(&self, dir: &Path) -> bool {
+        match self {
+            Self::Create(path, _) | Self::Rename(_, path) => path.parent() == Some(dir),
+        }
+    }
+
+    pub fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
+        match self {
+            Self::Create(path, file) => {
+                names.insert(path.clone(), *file);
+            }
+            Self::Rename(from, to) => {
+                if let Some(file) = names.remove(from) {
+                    names.insert(to.clone(), file);
+                }
+            }
+        }
+    }
+}
+
+impl FileState {
+    /// Makes a change that the process sees, and nobody knows to be durable.
+    pub fn record(&mut self, change: Change) {
+        change.apply(&mut self.seen);
+        self.unsynced.push(change);
+    }
+
+    /// The file as it may be found after a power cut.
+    pub fn after_power_cut(&self, dice: &mut Dice) -> Self {
+        let mut content = self.durable.clone();
+        for change in &self.unsynced {
+            match (dice.below(4), change) {
+                (0, _) => {}
+                (1, Change::Write { offset, bytes }) => {
+                    // Of a write, any sectors may be there.
+                    let end = offset + bytes.len();
+                    content.resize(content.len().max(end), 0);
+                    let mut from = *offset;
+                    while from < end {
+                        let to = end.min((from / SECTOR + 1) * SECTOR);
+                        if dice.below(2) == 0 {
+                            let part = bytes.get(from - offset..to - offset);
+                            Change::Write {
+                                offset: from,
+                                bytes: part.unwrap_or_default().to_vec(),
+                            }
+                            .apply(&mut content);
+                        }
+                        from = to;
+                    }
+                }
+                (2, Change::Write { offset, bytes }) => {
+                    let torn = bytes.get(..dice.below(bytes.len())).unwrap_or_default();
+                    // The length may have reached the disk before the content.
+                    let end = content.len().max(if dice.below(2) == 0 {
+                        offset + bytes.len()
+                    } else {
+                        0
+                    });
+                    Change::Write {
+                        offset: *offset,
+                        bytes: torn.to_vec(),
+                    }
+                    .apply(&mut content);
+                    content.resize(content.len().max(end), 0);
+                }
+                _ => change.apply(&mut content),
+            }
+        }
+        Self {
+            durable: content.clone(),
+            seen: content,
+            ..Self::default()
+        }
+    }
+}
+
+impl Change {
+    pub fn write(offset: u64, bytes: &[u8]) -> io::Result<Self> {
+        Ok(Self::Write {
+            offset: usize::try_from(offset).map_err(io::Error::other)?,
+            bytes: bytes.to_vec(),
+        })
+    }
+}
