@@ -131,7 +131,8 @@ impl<'a> Frame<'a> {
         if crc32c::crc32c_append(crc32c::crc32c(covered), frame.payload) != header.crc {
             return Err(BadFrame::Checksum);
         }
-        if frame.records().count() != header.count as usize {
+        let mut records = frame.records();
+        if records.by_ref().count() != header.count as usize || !records.rest.is_empty() {
             return Err(BadFrame::Records);
         }
         Ok(frame)

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use super::error::{Damage, LogError};
 use super::frame::{Header, Records};
 use super::scan::{Bad, Frames, Step};
-use super::segment::{Inner, Log, Segment};
+use super::segment::{Inner, Log, Segment, segment_name};
 
 /// Reads single records by `seq`. Keeps the last segment open and the last
 /// block in memory, so that reading in ascending order costs least.
@@ -25,11 +25,12 @@ impl Log {
         }
     }
 
-    /// All frames that are synced now, from the one that holds `seq` on.
+    /// All frames that are synced now, from the one that holds `seq` on, and
+    /// the damage between them.
     pub fn scan(&self, seq: u64) -> Scan {
         Scan {
             inner: Arc::clone(&self.inner),
-            next: seq.max(self.first_seq()),
+            next: seq.max(1),
             last: self.last_seq(),
             open: None,
         }
@@ -39,19 +40,33 @@ impl Log {
 impl Cursor {
     /// The bytes of the record of that `seq`.
     pub fn get(&mut self, seq: u64) -> Result<&[u8], LogError> {
+        let (offset, header) = self.locate(seq)?;
+        self.open
+            .as_ref()
+            .and_then(|(_, frames)| frames.frame(offset, header))
+            .and_then(|frame| frame.records_within(seq, seq).next())
+            .map(|(_, record)| record)
+            .ok_or(LogError::NotFound { seq })
+    }
+
+    /// Reads the frame that holds a `seq`.
+    fn locate(&mut self, seq: u64) -> Result<(u64, Header), LogError> {
         let missing = || LogError::NotFound { seq };
-        if seq == 0 || seq > self.inner.last_seq.load(Ordering::Acquire) {
+        if seq == 0 || seq > self.inner.last_seq() {
             return Err(missing());
         }
-        let (segment, next_first) = self.inner.find_segment(seq).ok_or_else(missing)?;
-        let block = segment.find_block(&self.inner, seq)?.ok_or_else(missing)?;
+        let Some((segment, next_first)) = self.inner.find_segment(seq) else {
+            let damage = Box::new(self.inner.missing_start().ok_or_else(missing)?);
+            return Err(LogError::Damaged { seq, damage });
+        };
+        let block = segment.find_block(&self.inner, seq, next_first)?;
         let same = matches!(&self.open, Some((open, _)) if open.first_seq == segment.first_seq);
         if !same {
             let file = segment.open(self.inner.storage.as_ref())?;
-            self.open = Some((segment, Frames::new(file, self.inner.id, 0, 0, 0)));
+            self.open = Some((segment, Frames::new(file, self.inner.id)));
         }
         let (segment, frames) = self.open.as_mut().ok_or_else(missing)?;
-        frames.seek(block.offset, block.end, block.first_seq);
+        frames.seek(block.offset, block.end, block.first_seq, next_first);
         loop {
             let (at, expected) = (frames.at(), frames.expected());
             match frames
@@ -59,21 +74,21 @@ impl Cursor {
                 .map_err(LogError::io("reading", &segment.path))?
             {
                 Some(Step::Frame { offset, header }) if header.next_seq() > seq => {
-                    return frames
-                        .frame(offset, header)
-                        .and_then(|frame| frame.records_within(seq, seq).next())
-                        .map(|(_, record)| record)
-                        .ok_or_else(missing);
+                    return Ok((offset, header));
                 }
                 Some(Step::Frame { .. }) => {}
                 Some(Step::Bad(bad)) if bad.next_seq.is_some_and(|next| next <= seq) => {}
                 found => {
+                    if segment.verify_blocks(&self.inner, next_first)? {
+                        return self.locate(seq);
+                    }
                     let bad = match found {
                         Some(Step::Bad(bad)) => bad,
                         _ => ends_at(at, expected),
                     };
                     let next = bad.next_seq.or(block.next_seq).or(next_first);
-                    let damage = bad.damage(&segment.path, next.map_or(seq, |next| next - 1));
+                    let last = next.map_or(self.inner.last_seq(), |next| next - 1);
+                    let damage = bad.damage(&segment.path, last);
                     return Err(LogError::Damaged {
                         seq,
                         damage: Box::new(damage),
@@ -92,6 +107,22 @@ fn ends_at(at: u64, expected: u64) -> Bad {
         first_seq: expected,
         next_seq: None,
         reason: "the segment ends too early".to_owned(),
+    }
+}
+
+impl Inner {
+    /// The want of the segments before the first one that is there.
+    fn missing_start(&self) -> Option<Damage> {
+        let segments = self.segments();
+        let first = segments.first()?.first_seq;
+        let bad = Bad {
+            next_seq: Some(first),
+            ..ends_at(0, 1)
+        };
+        (first > 1).then(|| Damage {
+            reason: "the segment is missing".to_owned(),
+            ..bad.damage(&self.dir.join(segment_name(1)), first - 1)
+        })
     }
 }
 
@@ -172,7 +203,12 @@ impl Scan {
                 Some(open) => open,
                 None => match self.open_segment()? {
                     Some(open) => open,
-                    None => return Ok(None),
+                    None => {
+                        let missing = self.inner.missing_start();
+                        let next = missing.as_ref().map(|damage| damage.last_seq + 1);
+                        self.next = next.unwrap_or(u64::MAX);
+                        return Ok(missing.map(Found::Damage));
+                    }
                 },
             };
             let segment_last = open.next_first.map_or(self.last, |next| next - 1);
@@ -199,14 +235,23 @@ impl Scan {
                 None => ends_at(at, expected),
             };
             let last_seq = bad.next_seq.map_or(segment_last, |next| next - 1);
+            // The end of a whole segment lacks nothing.
+            let lacks = bad.offset < bad.end || bad.first_seq <= last_seq;
+            if lacks && open.segment.verify_blocks(&self.inner, open.next_first)? {
+                continue;
+            }
+            if bad.next_seq.is_some() && bad.first_seq <= last_seq && last_seq < self.next {
+                // It lies before the first event that was asked for.
+                self.open = Some(open);
+                continue;
+            }
             self.next = self.next.max(last_seq.saturating_add(1));
             if bad.next_seq.is_some() {
                 let damage = bad.damage(&open.segment.path, last_seq);
                 self.open = Some(open);
                 return Ok(Some(Found::Damage(damage)));
             }
-            // The segment is done; a clean end lacks nothing.
-            if bad.offset < bad.end || bad.first_seq <= last_seq {
+            if lacks {
                 return Ok(Some(Found::Damage(
                     bad.damage(&open.segment.path, last_seq),
                 )));
@@ -220,12 +265,10 @@ impl Scan {
             return Ok(None);
         };
         let end = segment.end.load(Ordering::Acquire);
-        let (first, offset) = match segment.find_block(&self.inner, self.next)? {
-            Some(block) => (block.first_seq, block.offset),
-            None => (segment.first_seq, 0),
-        };
+        let block = segment.find_block(&self.inner, self.next, next_first)?;
         let file = segment.open(self.inner.storage.as_ref())?;
-        let frames = Frames::new(file, self.inner.id, offset, end, first);
+        let mut frames = Frames::new(file, self.inner.id);
+        frames.seek(block.offset, end, block.first_seq, next_first);
         Ok(Some(OpenSegment {
             segment,
             next_first,

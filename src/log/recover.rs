@@ -1,12 +1,14 @@
 //! Opening a log: what a crash may have left is put right, or reported.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, RwLock};
 
 use super::error::{Damage, LogError};
+use super::frame::Frame;
 use super::scan::{Bad, Frames, Step};
-use super::segment::{Blocks, Inner, Log, Segment, parse_segment_name};
+use super::segment::{Blocks, Inner, Log, Segment, parse_segment_name, read_whole};
 use super::writer::Writer;
 use crate::storage::{Access, Storage, StorageFile};
 
@@ -120,7 +122,7 @@ impl Log {
             }
             OpenMode::Append { segment_size } => {
                 let active = match tail {
-                    Some(tail) => make_ready(storage.as_ref(), dir, tail, &mut report)?,
+                    Some(tail) => make_ready(storage.as_ref(), dir, id, tail, &mut report),
                     None => None,
                 };
                 let poison = report.poison.clone();
@@ -160,7 +162,8 @@ fn read_tail(storage: &dyn Storage, dir: &Path, id: u64, first_seq: u64) -> Resu
     let reading = || LogError::io("reading", &probe.path);
     let file = probe.open(storage)?;
     let len = file.len().map_err(reading())?;
-    let mut frames = Frames::new(file, id, 0, len, first_seq);
+    let mut frames = Frames::new(file, id);
+    frames.seek(0, len, first_seq, None);
     let mut blocks = Blocks::default();
     let (mut end, mut last_frame, mut torn, mut damage) = (0, None, None, Vec::new());
     while let Some(step) = frames.step().map_err(reading())? {
@@ -197,30 +200,38 @@ type Active = (Arc<Segment>, Arc<dyn StorageFile>, u64);
 fn make_ready(
     storage: &dyn Storage,
     dir: &Path,
+    id: u64,
     tail: Tail,
     report: &mut Report,
-) -> Result<Option<Active>, LogError> {
+) -> Option<Active> {
     let path = &tail.segment.path;
     let file = match storage.open(path, Access::Write) {
         Ok(file) => file,
         Err(error) => {
             report.poison = Some(LogError::io("opening", path)(error).to_string());
             report.torn = tail.torn_report(None);
-            return Ok(None);
+            return None;
         }
     };
     let mut saved = None;
     let ready = (|| {
         if let Some(torn) = &tail.torn {
             saved = save_torn(storage, file.as_ref(), path, torn)?;
+            // The copy's name must not be lost when the bytes are.
+            storage
+                .sync_dir(dir)
+                .map_err(LogError::io("syncing", dir))?;
             file.set_len(tail.end)
                 .map_err(LogError::io("cutting", path))?;
         }
         if let Some((offset, len)) = tail.last_frame {
             // Its sync may have failed before the restart, and the kernel then
             // takes its pages for clean: only written again are they synced.
-            let mut bytes = vec![0; usize::try_from(len).unwrap_or(0)];
-            file.read_at(&mut bytes, offset)
+            let bytes = read_again(file.as_ref(), offset, len)
+                .and_then(|bytes| match Frame::parse(&bytes, id) {
+                    Ok(_) => Ok(bytes),
+                    Err(bad) => Err(io::Error::other(bad)),
+                })
                 .map_err(LogError::io("reading", path))?;
             file.write_at(&bytes, offset)
                 .map_err(LogError::io("writing", path))?;
@@ -230,7 +241,16 @@ fn make_ready(
     })();
     report.torn = tail.torn_report(saved);
     report.poison = ready.err().map(|error: LogError| error.to_string());
-    Ok(Some((tail.segment, file, tail.end)))
+    Some((tail.segment, file, tail.end))
+}
+
+/// The bytes of a stretch that was read before.
+fn read_again(file: &dyn StorageFile, offset: u64, len: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
+    if file.read_at(&mut bytes, offset)? < bytes.len() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(bytes)
 }
 
 /// Sets the bytes of a torn frame aside, so that nothing is thrown away that
@@ -242,24 +262,29 @@ fn save_torn(
     path: &Path,
     torn: &Bad,
 ) -> Result<Option<PathBuf>, LogError> {
-    let mut bytes = vec![0; usize::try_from(torn.end - torn.offset).unwrap_or(0)];
-    file.read_at(&mut bytes, torn.offset)
+    let bytes = read_again(file, torn.offset, torn.end - torn.offset)
         .map_err(LogError::io("reading", path))?;
     if bytes.iter().all(|byte| *byte == 0) {
         return Ok(None);
     }
     for attempt in 0..100 {
         let aside = path.with_extension(format!("torn-{}-{attempt}", torn.offset));
-        match storage.open(&aside, Access::CreateNew) {
-            Ok(copy) => {
-                copy.write_at(&bytes, 0)
-                    .map_err(LogError::io("writing", &aside))?;
-                copy.sync().map_err(LogError::io("syncing", &aside))?;
-                return Ok(Some(aside));
+        let copy = match storage.open(&aside, Access::CreateNew) {
+            // A recovery that failed may have left a part of the same bytes.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let there = read_whole(storage, &aside);
+                if !there.is_some_and(|there| bytes.starts_with(&there)) {
+                    continue;
+                }
+                storage.open(&aside, Access::Write)
             }
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(LogError::io("making", &aside)(error)),
-        }
+            made => made,
+        };
+        let copy = copy.map_err(LogError::io("making", &aside))?;
+        copy.write_at(&bytes, 0)
+            .map_err(LogError::io("writing", &aside))?;
+        copy.sync().map_err(LogError::io("syncing", &aside))?;
+        return Ok(Some(aside));
     }
     // A hundred copies of one torn frame are enough.
     Ok(None)

@@ -19,6 +19,8 @@ pub(super) struct Frames {
     end: u64,
     /// The `seq` that the next frame should begin with.
     expected: u64,
+    /// Frames with this `seq` or a later one do not belong here.
+    limit: u64,
     window: Vec<u8>,
     window_at: u64,
 }
@@ -44,23 +46,28 @@ pub(super) struct Bad {
 }
 
 impl Frames {
-    pub fn new(file: Arc<dyn StorageFile>, log_id: u64, at: u64, end: u64, expected: u64) -> Self {
+    /// The frames of a whole file; [`Self::seek`] tells what is to be read.
+    pub fn new(file: Arc<dyn StorageFile>, log_id: u64) -> Self {
         Self {
             file,
             log_id,
-            at,
-            end,
-            expected,
+            at: 0,
+            end: 0,
+            expected: 0,
+            limit: u64::MAX,
             window: Vec::new(),
             window_at: 0,
         }
     }
 
-    /// Goes to another place of the same segment; what was read is kept.
-    pub fn seek(&mut self, at: u64, end: u64, expected: u64) {
+    /// Goes to the stretch from `at` to `end`, which begins with the `seq`
+    /// `expected`; what was read is kept. `next_first` is the first `seq` of
+    /// the segment that follows.
+    pub fn seek(&mut self, at: u64, end: u64, expected: u64, next_first: Option<u64>) {
         self.at = at;
         self.end = end;
         self.expected = expected;
+        self.limit = next_first.unwrap_or(u64::MAX);
     }
 
     /// The `seq` after the last frame that was read.
@@ -123,7 +130,7 @@ impl Frames {
             Ok(header) => header,
             Err(bad) => return Ok(Err(bad)),
         };
-        if header.first_seq < self.expected {
+        if header.first_seq < self.expected || header.next_seq() > self.limit {
             return Ok(Err(BadFrame::Header));
         }
         if offset + header.frame_len() > self.end {
@@ -140,6 +147,10 @@ impl Frames {
         while from < self.end {
             self.fill(from, HEADER_LEN)?;
             let bytes = self.window_from(from);
+            if bytes.is_empty() {
+                // The file has become shorter than it was.
+                break;
+            }
             let Some(found) = memchr::memmem::find(bytes, &MAGIC) else {
                 // A magic may be cut by the window's end.
                 from += bytes.len().saturating_sub(MAGIC.len() - 1).max(1) as u64;
@@ -166,12 +177,16 @@ impl Frames {
             return Ok(());
         }
         let room = (WINDOW.max(len) as u64).min(self.end.saturating_sub(offset));
-        self.window
-            .resize(usize::try_from(room).map_err(io::Error::other)?, 0);
+        let room = usize::try_from(room).map_err(io::Error::other)?;
+        // A rare large frame must not hold its memory for ever.
+        self.window.truncate(room);
+        self.window.shrink_to(WINDOW.max(room));
+        self.window.resize(room, 0);
         self.window_at = offset;
-        let count = self.file.read_at(&mut self.window, offset)?;
-        self.window.truncate(count);
-        Ok(())
+        let read = self.file.read_at(&mut self.window, offset);
+        // After a failure nothing of the window is to be believed.
+        self.window.truncate(*read.as_ref().unwrap_or(&0));
+        read.map(|_| ())
     }
 
     fn window_from(&self, offset: u64) -> &[u8] {

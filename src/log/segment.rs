@@ -68,6 +68,8 @@ pub(super) struct Block {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Blocks {
     starts: Vec<(u64, u64)>,
+    /// Whether a block index says so, and not the segment itself.
+    hearsay: bool,
 }
 
 impl Blocks {
@@ -121,7 +123,10 @@ impl Blocks {
             .chunks_exact(16)
             .map(|entry| Some((number(entry.get(..8)?)?, number(entry.get(8..)?)?)))
             .collect::<Option<Vec<_>>>()?;
-        Some(Self { starts })
+        Some(Self {
+            starts,
+            hearsay: true,
+        })
     }
 }
 
@@ -164,37 +169,62 @@ impl Segment {
         self.end.store(end, Ordering::Release);
     }
 
-    /// The block that holds a `seq`.
-    pub fn find_block(&self, inner: &Inner, seq: u64) -> Result<Option<Block>, LogError> {
-        {
-            let blocks = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
-            if let Some(blocks) = &*blocks {
-                return Ok(blocks.find(seq, self.end.load(Ordering::Acquire)));
-            }
-        }
-        let loaded = self.load_blocks(inner)?;
-        let found = loaded.find(seq, self.end.load(Ordering::Acquire));
-        let mut blocks = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
-        blocks.get_or_insert(loaded);
-        Ok(found)
+    /// The block that holds a `seq` of this segment. `next_first` is the first
+    /// `seq` of the segment after it.
+    pub fn find_block(
+        &self,
+        inner: &Inner,
+        seq: u64,
+        next_first: Option<u64>,
+    ) -> Result<Block, LogError> {
+        let known = self.known(|blocks, end| blocks.find(seq, end));
+        let found = if let Some(found) = known {
+            found
+        } else {
+            let end = self.end.load(Ordering::Acquire);
+            let kept = read_whole(inner.storage.as_ref(), &self.blocks_path())
+                .and_then(|bytes| Blocks::decode(&bytes, inner.id, end));
+            let loaded = match kept {
+                Some(blocks) => blocks,
+                None => self.scan_blocks(inner, next_first)?,
+            };
+            let found = loaded.find(seq, end);
+            let mut blocks = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
+            blocks.get_or_insert(loaded);
+            found
+        };
+        // A segment without a frame is one block.
+        Ok(found.unwrap_or_else(|| Block {
+            first_seq: self.first_seq,
+            offset: 0,
+            end: self.end.load(Ordering::Acquire),
+            next_seq: None,
+        }))
     }
 
-    /// The block index from beside the segment, or else by a scan.
-    fn load_blocks(&self, inner: &Inner) -> Result<Blocks, LogError> {
-        let end = self.end.load(Ordering::Acquire);
-        let kept = read_whole(inner.storage.as_ref(), &self.blocks_path())
-            .and_then(|bytes| Blocks::decode(&bytes, inner.id, end));
-        if let Some(blocks) = kept {
-            return Ok(blocks);
+    /// To be called where a bad stretch was met: blocks that only the block
+    /// index tells of may begin inside a frame, where bytes have moved since.
+    /// Tells whether others, from a scan, have taken their place.
+    pub fn verify_blocks(&self, inner: &Inner, next_first: Option<u64>) -> Result<bool, LogError> {
+        if self.known(|blocks, _| blocks.hearsay) != Some(true) {
+            return Ok(false);
         }
+        let scanned = self.scan_blocks(inner, next_first)?;
+        *self.blocks.write().unwrap_or_else(PoisonError::into_inner) = Some(scanned);
+        Ok(true)
+    }
+
+    fn known<T>(&self, ask: impl FnOnce(&Blocks, u64) -> T) -> Option<T> {
+        let blocks = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
+        let end = self.end.load(Ordering::Acquire);
+        blocks.as_ref().map(|blocks| ask(blocks, end))
+    }
+
+    fn scan_blocks(&self, inner: &Inner, next_first: Option<u64>) -> Result<Blocks, LogError> {
         let mut blocks = Blocks::default();
-        let mut frames = Frames::new(
-            self.open(inner.storage.as_ref())?,
-            inner.id,
-            0,
-            end,
-            self.first_seq,
-        );
+        let mut frames = Frames::new(self.open(inner.storage.as_ref())?, inner.id);
+        let end = self.end.load(Ordering::Acquire);
+        frames.seek(0, end, self.first_seq, next_first);
         while let Some(step) = frames.step().map_err(LogError::io("reading", &self.path))? {
             match step {
                 Step::Frame { offset, header } => blocks.add(header.first_seq, offset),
@@ -227,7 +257,8 @@ impl Segment {
     }
 }
 
-fn read_whole(storage: &dyn Storage, path: &Path) -> Option<Vec<u8>> {
+/// The content of a file, if it can be read.
+pub(super) fn read_whole(storage: &dyn Storage, path: &Path) -> Option<Vec<u8>> {
     let file = storage.open(path, Access::Read).ok()?;
     let mut bytes = vec![0; usize::try_from(file.len().ok()?).ok()?];
     let count = file.read_at(&mut bytes, 0).ok()?;
@@ -237,7 +268,7 @@ fn read_whole(storage: &dyn Storage, path: &Path) -> Option<Vec<u8>> {
 impl Log {
     /// The last `seq` that is synced; 0 where there is none.
     pub fn last_seq(&self) -> u64 {
-        self.inner.last_seq.load(Ordering::Acquire)
+        self.inner.last_seq()
     }
 
     /// The first `seq` that the log holds; 1 where it is empty.
@@ -259,6 +290,11 @@ impl Log {
 }
 
 impl Inner {
+    /// The last `seq` that is synced; 0 where there is none.
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq.load(Ordering::Acquire)
+    }
+
     pub fn segments(&self) -> Vec<Arc<Segment>> {
         self.segments
             .read()
@@ -303,7 +339,9 @@ mod tests {
             blocks.add(seq, offset);
         }
         let bytes = blocks.encode(7, 150_000);
-        assert_eq!(Blocks::decode(&bytes, 7, 150_000), Some(blocks.clone()));
+        let decoded = Blocks::decode(&bytes, 7, 150_000).unwrap();
+        assert_eq!(decoded.starts, blocks.starts);
+        assert!(decoded.hearsay);
         assert_eq!(Blocks::decode(&bytes, 8, 150_000), None);
         assert_eq!(Blocks::decode(&bytes, 7, 150_001), None);
         for place in 0..bytes.len() {

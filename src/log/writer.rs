@@ -89,7 +89,7 @@ impl Writer {
         let full = self
             .active
             .as_ref()
-            .is_some_and(|active| active.end >= self.segment_size);
+            .is_some_and(|active| active.end > 0 && active.end >= self.segment_size);
         if full && let Some(closed) = self.active.take() {
             closed.segment.write_blocks(&self.log.inner);
         }
