@@ -76,7 +76,11 @@ fn ask_server(
     bar: &mut Bar,
     out: &mut dyn Write,
 ) -> anyhow::Result<End> {
-    send_json(&mut stream, Kind::Request, &Request::Ask(query.clone()))?;
+    send_json(
+        &mut stream,
+        Kind::Request,
+        &Request::Ask(Box::new(query.clone())),
+    )?;
     let mut stream = io::BufReader::with_capacity(1 << 16, stream);
     loop {
         let frame = receive(&mut stream).context("the running server broke its answer off")?;

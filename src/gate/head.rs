@@ -10,6 +10,13 @@ use httparse::{EMPTY_HEADER, Error, Request, Status};
 /// ASCII. The `Host` sent upstream is the gate's own, so it must not be named here as such.
 pub(super) const PASSED: [&str; 1] = ["Content-Type"];
 
+/// The header by which the server behind learns the client's address.
+pub const PEER_HEADER: &str = "X-Peer";
+
+/// The header by which the server behind learns what is wrong with a body:
+/// `no-length`, or `too-large` and the announced length in bytes.
+pub const FAULT_HEADER: &str = "X-Fault";
+
 /// Headers a request may have.
 const MAX_HEADERS: usize = 64;
 
@@ -144,22 +151,23 @@ pub(super) fn parse(
             push_header(out, name, value);
         }
     }
-    push_header(out, "X-Peer", peer.as_bytes());
+    push_header(out, PEER_HEADER, peer.as_bytes());
     let sent = match body {
         Body::Whole(length) => {
             if declared.is_none() && wants_body {
-                push_header(out, "X-Fault", b"no-length");
+                push_header(out, FAULT_HEADER, b"no-length");
             }
             length
         }
         Body::TooLarge(arrived) => {
-            out.extend_from_slice(b"X-Fault: too-large ");
+            out.extend_from_slice(FAULT_HEADER.as_bytes());
+            out.extend_from_slice(b": too-large ");
             push_number(out, declared.unwrap_or(u64::MAX));
             out.extend_from_slice(b"\r\n");
             arrived
         }
         Body::Unframed => {
-            push_header(out, "X-Fault", b"no-length");
+            push_header(out, FAULT_HEADER, b"no-length");
             0
         }
     };

@@ -44,6 +44,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use head::{FAULT_HEADER, PEER_HEADER};
 pub use upstream::connect_private;
 
 /// The limits of a [`Gate`].

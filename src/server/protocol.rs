@@ -25,7 +25,7 @@ const LINES_LEN: usize = 64 * 1024;
 #[serde(rename_all = "lowercase")]
 pub enum Request {
     /// An answer to a question.
-    Ask(Query),
+    Ask(Box<Query>),
     /// To add exported events.
     Import,
 }

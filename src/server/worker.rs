@@ -7,10 +7,8 @@ use tiny_http::{Method, Request};
 use super::committer::{Health, Queue};
 use super::reply::Reply;
 use crate::event::{BodyKind, DecodeError, Zone, decode_envelope, is_label, now_micros};
+use crate::gate::{FAULT_HEADER, PEER_HEADER};
 use crate::trail::ParsedCall;
-
-const FAULT_HEADER: &str = "X-Fault";
-const PEER_HEADER: &str = "X-Peer";
 
 /// What every worker knows.
 #[derive(Clone)]
