@@ -265,7 +265,7 @@ pub fn decode_content(kind: BodyKind, body: &[u8]) -> Result<Content, DecodeErro
             _ => {
                 content
                     .extra
-                    .insert(variable.full_name(), variable.value.into_owned());
+                    .insert(variable.full_name.into_owned(), variable.value.into_owned());
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Number, Value};
 
 use super::error::DecodeError;
-use super::variable::{MAX_PAIRS, Variable, split_name, too_many_pairs};
+use super::variable::{MAX_PAIRS, Variable, too_many_pairs};
 
 /// Calls `each` with every variable of a JSON body, in the order sent.
 ///
@@ -42,13 +42,10 @@ impl Flat {
     fn top_level(&mut self, variables: Map<String, Value>) -> Result<(), DecodeError> {
         for (name, value) in variables {
             match scalar(&value) {
-                Some(text) => {
-                    let (name, key) = split_name(Cow::Owned(name));
-                    self.push(name, key, text)?;
-                }
+                Some(text) => self.push(Variable::new(Cow::Owned(name), Cow::Owned(text)))?,
                 None => {
                     for (key, value) in members(value) {
-                        self.nested(&name, key, value)?;
+                        self.nested(&name, key.clone(), &format!("{name}[{key}]"), value)?;
                     }
                 }
             }
@@ -57,29 +54,36 @@ impl Flat {
     }
 
     /// serde_json refuses JSON deeper than 128 levels, so the recursion ends.
-    fn nested(&mut self, name: &str, key: String, value: Value) -> Result<(), DecodeError> {
+    fn nested(
+        &mut self,
+        name: &str,
+        key: String,
+        full: &str,
+        value: Value,
+    ) -> Result<(), DecodeError> {
         match scalar(&value) {
-            Some(text) => self.push(Cow::Owned(name.to_owned()), Some(Cow::Owned(key)), text),
+            Some(text) => self.push(Variable {
+                name: Cow::Owned(name.to_owned()),
+                key: Some(Cow::Owned(key)),
+                full_name: Cow::Owned(full.to_owned()),
+                value: Cow::Owned(text),
+            }),
             None => members(value).try_for_each(|(deeper, value)| {
-                self.nested(name, format!("{key}[{deeper}]"), value)
+                self.nested(
+                    name,
+                    format!("{key}[{deeper}]"),
+                    &format!("{full}[{deeper}]"),
+                    value,
+                )
             }),
         }
     }
 
-    fn push(
-        &mut self,
-        name: Cow<'static, str>,
-        key: Option<Cow<'static, str>>,
-        value: String,
-    ) -> Result<(), DecodeError> {
+    fn push(&mut self, variable: Variable<'static>) -> Result<(), DecodeError> {
         if self.pairs.len() >= MAX_PAIRS {
             return Err(too_many_pairs());
         }
-        self.pairs.push(Variable {
-            name,
-            key,
-            value: Cow::Owned(value),
-        });
+        self.pairs.push(variable);
         Ok(())
     }
 }
@@ -136,7 +140,7 @@ mod tests {
     fn read(body: &str) -> Result<Vec<(String, String)>, DecodeError> {
         let mut pairs = Vec::new();
         each_json_variable(body.as_bytes(), |variable| {
-            pairs.push((variable.full_name(), variable.value.into_owned()));
+            pairs.push((variable.full_name.into_owned(), variable.value.into_owned()));
             Ok(())
         })?;
         Ok(pairs)
@@ -155,7 +159,7 @@ mod tests {
             ("fields[a]", "1"),
             ("fields[b]", "0"),
             ("fields[d]", "1.5"),
-            ("fields[e[x]]", "y"),
+            ("fields[e][x]", "y"),
             ("fields[f]", ""),
             ("interests[0]", "news"),
             ("interests[1]", "sale"),

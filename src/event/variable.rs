@@ -14,16 +14,24 @@ pub(super) struct Variable<'a> {
     pub name: Cow<'a, str>,
     /// What stands in the first pair of brackets, deeper brackets included.
     pub key: Option<Cow<'a, str>>,
+    /// The name as it was sent, brackets included.
+    pub full_name: Cow<'a, str>,
     /// The value, never trimmed.
     pub value: Cow<'a, str>,
 }
 
-impl Variable<'_> {
-    /// The name as it was sent, brackets included.
-    pub fn full_name(&self) -> String {
-        match &self.key {
-            None => self.name.to_string(),
-            Some(key) => format!("{}[{key}]", self.name),
+impl<'a> Variable<'a> {
+    /// A variable by its full name.
+    pub fn new(full_name: Cow<'a, str>, value: Cow<'a, str>) -> Self {
+        let (name, key) = match split_name(&full_name) {
+            Some((name, key)) => (Cow::Owned(name.to_owned()), Some(Cow::Owned(key))),
+            None => (full_name.clone(), None),
+        };
+        Self {
+            name,
+            key,
+            full_name,
+            value,
         }
     }
 }
@@ -34,18 +42,14 @@ impl Variable<'_> {
 /// name holds brackets comes back as it was: `fields[a[b]]` is the field
 /// `a[b]`, as is `fields[a][b]`. Brackets that do not balance end at the first
 /// `]`; a name in which none closes is left whole.
-pub(super) fn split_name(full: Cow<'_, str>) -> (Cow<'_, str>, Option<Cow<'_, str>>) {
-    let Some((name, rest)) = full.split_once('[') else {
-        return (full, None);
-    };
-    let Some(end) = matching_bracket(rest).or_else(|| rest.find(']')) else {
-        return (full, None);
-    };
+fn split_name(full: &str) -> Option<(&str, String)> {
+    let (name, rest) = full.split_once('[')?;
+    let end = matching_bracket(rest).or_else(|| rest.find(']'))?;
     let (inside, after) = rest.split_at(end);
     let mut key = String::with_capacity(rest.len());
     key.push_str(inside);
     key.push_str(after.get(1..).unwrap_or_default());
-    (Cow::Owned(name.to_owned()), Some(Cow::Owned(key)))
+    Some((name, key))
 }
 
 /// The position of the `]` that closes the bracket opened before `rest`.
@@ -73,8 +77,7 @@ pub(super) fn each_form_variable<'a>(
         if number >= MAX_PAIRS {
             return Err(too_many_pairs());
         }
-        let (name, key) = split_name(full);
-        each(Variable { name, key, value })?;
+        each(Variable::new(full, value))?;
     }
     Ok(())
 }
@@ -92,8 +95,12 @@ mod tests {
     use super::*;
 
     fn split(full: &str) -> (String, Option<String>) {
-        let (name, key) = split_name(Cow::Borrowed(full));
-        (name.into_owned(), key.map(Cow::into_owned))
+        let variable = Variable::new(Cow::Borrowed(full), Cow::Borrowed(""));
+        assert_eq!(variable.full_name, full);
+        (
+            variable.name.into_owned(),
+            variable.key.map(Cow::into_owned),
+        )
     }
 
     #[test]

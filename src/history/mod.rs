@@ -10,7 +10,8 @@
 //!   without any fields carries the earlier state over with its parameters laid
 //!   on it: a parameter that names no field of that state but one of its
 //!   interests is laid on the interest, every other on the fields; interests
-//!   that such an update does send are taken as sent. A `delete` leaves no
+//!   that such an update does send are taken as sent. Its parameters are the
+//!   order in which its changes are told. A `delete` leaves no
 //!   state; other types change nothing.
 //! * **Causes** are told by [`Cause`]. `since` of an unexplained change is the
 //!   time of the event before, whatever its type.

@@ -75,12 +75,15 @@ impl Replay {
             }
             EventType::Update => {
                 let after = self.state_after_update(&event.content);
-                let changes = match self.known.state() {
+                let mut changes = match self.known.state() {
                     Some(before) => changes_between(before, &after, |subject| {
                         named_or(&event.content, subject, Cause::Unexplained { since })
                     }),
                     None => first_seen(&event.content, &after),
                 };
+                if event.content.fields.is_empty() {
+                    changes.sort_by_key(|change| sent_place(&event.content, &change.subject));
+                }
                 self.known = Known::Present(after);
                 changes
             }
@@ -98,21 +101,18 @@ impl Replay {
             return state_of(content);
         }
         let mut state = self.known.state().cloned().unwrap_or_default();
-        if let Some(interests) = &content.interests {
-            state.interests = interests.members();
-        }
-        let sent = |name: &str| {
-            content
-                .interests
-                .as_ref()
-                .is_some_and(|sent| sent.names(name))
-        };
+        let sent = content.interests.as_ref();
         for (name, value) in &content.parameters {
-            if state.fields.contains_key(name) || !(state.interests.contains(name) || sent(name)) {
+            let an_interest =
+                state.interests.contains(name) || sent.is_some_and(|sent| sent.names(name));
+            if state.fields.contains_key(name) || !an_interest {
                 state.fields.insert(name.clone(), value.clone());
-            } else if content.interests.is_none() && !is_member(value) {
+            } else if sent.is_none() && !is_member(value) {
                 state.interests.remove(name);
             }
+        }
+        if let Some(sent) = sent {
+            state.interests = sent.members();
         }
         state.created = content.created.clone().or(state.created);
         state.modified = content.modified.clone().or(state.modified);
@@ -124,12 +124,14 @@ impl Replay {
     /// says nothing about.
     fn delete(&mut self, content: &Content, since: i64) -> Vec<Change> {
         let Known::Present(before) = &self.known else {
-            if matches!(self.known, Known::Nothing) {
-                self.known = Known::Deleted {
-                    created: content.created.clone(),
-                    modified: content.modified.clone(),
-                };
-            }
+            let (created, modified) = match std::mem::take(&mut self.known) {
+                Known::Deleted { created, modified } => (created, modified),
+                Known::Nothing | Known::Present(_) => (None, None),
+            };
+            self.known = Known::Deleted {
+                created: content.created.clone().or(created),
+                modified: content.modified.clone().or(modified),
+            };
             return Vec::new();
         };
         let mut found = before.clone();
@@ -166,6 +168,15 @@ fn named_or(content: &Content, subject: &Subject, otherwise: Cause) -> Cause {
         Cause::Set
     } else {
         otherwise
+    }
+}
+
+/// The place of a field among the parameters, for an update that sends its
+/// fields as parameters alone; interests stay behind them.
+fn sent_place(content: &Content, subject: &Subject) -> usize {
+    match subject {
+        Subject::Field(name) => content.parameters.get_index_of(name).unwrap_or(usize::MAX),
+        Subject::Interest(_) => usize::MAX,
     }
 }
 
