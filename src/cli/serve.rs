@@ -71,10 +71,11 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;
     eprintln!("listening on http://{}", server.address());
+    let mut early = None;
     if setting.progress {
-        show_progress(&server);
+        early = show_progress(&server, &mut signals);
     }
-    if let Some(signal) = signals.forever().next() {
+    if let Some(signal) = early.or_else(|| signals.forever().next()) {
         tracing::info!(
             "stopping on {}",
             if signal == SIGINT {
@@ -97,15 +98,18 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
     Ok(Ending::Answered)
 }
 
-/// A bar while an index is made, on a terminal.
-fn show_progress(server: &Server) {
+/// A bar while an index is made, on a terminal; the signal that came meanwhile.
+fn show_progress(server: &Server, signals: &mut Signals) -> Option<i32> {
     let mut bar = Bar::new("the index is made", true);
     loop {
         let progress = server.index_progress();
         if progress.last.saturating_sub(progress.applied) < 10_000 {
-            return;
+            return None;
         }
         bar.set(progress.applied, progress.last);
+        if let Some(signal) = signals.pending().next() {
+            return Some(signal);
+        }
         std::thread::sleep(Duration::from_millis(200));
     }
 }

@@ -291,6 +291,16 @@ impl Shared {
         if position.seq == 0 {
             return true;
         }
+        let last = self.log.last_seq();
+        if position.seq > last {
+            // Only what was synced is ever indexed.
+            tracing::error!(
+                "the log ends at event {last}, but the index knows events up to {}: events that were \
+                 acknowledged are missing from the log. Has it been put back from an older backup, or cut?",
+                position.seq
+            );
+            return false;
+        }
         match self.log.cursor().get(position.seq) {
             Ok(record) => crc32c::crc32c(record) == position.mark,
             // The log's damage is not the index's.

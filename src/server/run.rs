@@ -82,6 +82,7 @@ pub struct Server {
     workers: Vec<JoinHandle<()>>,
     committer: JoinHandle<()>,
     local: Local,
+    private: PathBuf,
 }
 
 impl Server {
@@ -176,6 +177,9 @@ impl Server {
             if worker.join().is_err() {
                 tracing::error!("a worker had panicked");
             }
+        }
+        if let Err(error) = std::fs::remove_file(&self.private) {
+            tracing::debug!("the private socket could not be removed: {error}");
         }
         // The last queue is gone now, so the committer ends with all synced.
         if self.committer.join().is_err() {
