@@ -3,6 +3,14 @@
 //! export that is imported answers alike. On streams that proptest makes up,
 //! through the engine with a real log and index.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on shall fail"
+)]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -7,10 +7,7 @@ use serde::Serialize;
 use super::request::Query;
 use crate::history::Replay;
 use crate::log::LogError;
-use crate::trail::{EventReader, Timeline, Trail, TrailError};
-
-/// The most damages that one answer names.
-const NAMED_DAMAGES: usize = 100;
+use crate::trail::{Damages, EventReader, Timeline, Trail, TrailError};
 
 /// What an answer came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +38,7 @@ pub(super) struct Lines<'a> {
     buffer: Vec<u8>,
     limit: Option<u64>,
     pub written: u64,
-    pub damage: Vec<String>,
+    pub damage: Damages,
 }
 
 impl Lines<'_> {
@@ -90,7 +87,7 @@ pub fn answer(trail: &Trail, query: &Query, out: &mut dyn Write) -> Result<Answe
         buffer: Vec::new(),
         limit,
         written: 0,
-        damage: Vec::new(),
+        damage: Damages::default(),
     };
     let found = match query {
         Query::History(query) => super::history::answer(trail, query, &mut lines)?,
@@ -101,16 +98,7 @@ pub fn answer(trail: &Trail, query: &Query, out: &mut dyn Write) -> Result<Answe
         Query::Export(query) => super::export::answer(trail, query, &mut lines)?,
         Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
     };
-    let mut damage = lines.damage;
-    damage.dedup();
-    if let Some(more) = damage
-        .len()
-        .checked_sub(NAMED_DAMAGES)
-        .filter(|more| *more > 0)
-    {
-        damage.truncate(NAMED_DAMAGES);
-        damage.push(format!("and {more} more"));
-    }
+    let damage = lines.damage.into_lines();
     Ok(Answered { found, damage })
 }
 
@@ -120,7 +108,7 @@ pub(super) fn replay_all(
     timeline: &mut Timeline,
     reader: &mut EventReader,
     replay: &mut Replay,
-    damage: &mut Vec<String>,
+    damage: &mut Damages,
     mut each: impl FnMut(&crate::event::Event, Vec<crate::history::Change>),
 ) -> Result<(), QueryError> {
     while let Some(occurrence) = timeline.next(reader, damage)? {

@@ -14,7 +14,7 @@ use super::request::ExportQuery;
 use crate::event::{BodyKind, Event, ProfileKey};
 use crate::log::Scanned;
 use crate::log::record::{EventHead, EventRecord, RecordError};
-use crate::trail::{EventReader, Trail};
+use crate::trail::{Damages, EventReader, Trail};
 
 /// How many (sub)profiles are asked of the index at once.
 const KEYS: usize = 1024;
@@ -53,7 +53,7 @@ fn all(
         let records = match found {
             Scanned::Records(records) => records,
             Scanned::Damage(damage) => {
-                lines.damage.push(damage.to_string());
+                lines.damage.add(damage.to_string());
                 continue;
             }
         };
@@ -63,7 +63,7 @@ fn all(
                     lines.put(&line)?;
                 }
                 Ok(None) => {}
-                Err(error) => lines.damage.push(format!("event {seq}: {error}")),
+                Err(error) => lines.damage.add(format!("event {seq}: {error}")),
             }
         }
     }
@@ -105,7 +105,7 @@ fn of_profile(
         let line = match cursor.get(seq) {
             Ok(bytes) => line_of(query, seq, bytes, twins, &mut lines.damage)?,
             Err(error @ crate::log::LogError::Damaged { .. }) => {
-                lines.damage.push(error.to_string());
+                lines.damage.add(error.to_string());
                 continue;
             }
             Err(error) => return Err(error.into()),
@@ -115,7 +115,7 @@ fn of_profile(
                 lines.put(&line)?;
             }
             Ok(None) => {}
-            Err(error) => lines.damage.push(format!("event {seq}: {error}")),
+            Err(error) => lines.damage.add(format!("event {seq}: {error}")),
         }
     }
     Ok(())
@@ -128,7 +128,7 @@ fn line_of(
     seq: u64,
     bytes: &[u8],
     twins: &mut Twins<'_>,
-    damage: &mut Vec<String>,
+    damage: &mut Damages,
 ) -> Result<Result<Option<ExportLine>, RecordError>, QueryError> {
     let wanted = |head: &EventHead<'_>| {
         query.span.holds(head.time)
@@ -204,7 +204,7 @@ impl Twins<'_> {
         &mut self,
         event: &Event,
         body: &[u8],
-        damage: &mut Vec<String>,
+        damage: &mut Damages,
     ) -> Result<bool, QueryError> {
         let Some(earlier) = self.crowded.remove(&event.seq) else {
             return Ok(false);
@@ -219,7 +219,7 @@ impl Twins<'_> {
             match twin {
                 Ok(true) => return Ok(true),
                 Ok(false) => {}
-                Err(unreadable) => damage.push(unreadable.into_damage()?),
+                Err(unreadable) => damage.add(unreadable.into_damage()?),
             }
         }
         Ok(false)

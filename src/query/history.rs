@@ -8,7 +8,7 @@ use super::lines::HistoryLine;
 use super::request::HistoryQuery;
 use crate::history::Replay;
 use crate::log::LogError;
-use crate::trail::{EventReader, Occurrence, Timeline, Trail};
+use crate::trail::{Damages, EventReader, Occurrence, Timeline, Trail};
 
 /// A (sub)profile's events and its replay, with the next event at hand.
 struct Track {
@@ -18,11 +18,7 @@ struct Track {
 }
 
 impl Track {
-    fn advance(
-        &mut self,
-        reader: &mut EventReader,
-        damage: &mut Vec<String>,
-    ) -> Result<(), LogError> {
+    fn advance(&mut self, reader: &mut EventReader, damage: &mut Damages) -> Result<(), LogError> {
         self.next = self.timeline.next(reader, damage)?;
         Ok(())
     }

@@ -18,7 +18,7 @@ pub(super) fn answer(
         let records = match found {
             Scanned::Records(records) => records,
             Scanned::Damage(damage) => {
-                lines.damage.push(damage.to_string());
+                lines.damage.add(damage.to_string());
                 continue;
             }
         };
@@ -26,9 +26,7 @@ pub(super) fn answer(
             let record = match RejectedRecord::decode(bytes) {
                 Ok(record) => record,
                 Err(error) => {
-                    lines
-                        .damage
-                        .push(format!("rejected call {number}: {error}"));
+                    lines.damage.add(format!("rejected call {number}: {error}"));
                     continue;
                 }
             };

@@ -101,7 +101,6 @@ impl From<Outcome> for Reply {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Kept(seq) => Self::kept(seq),
-            Outcome::Rejected(503, error) => Self::unavailable(&error.reason),
             Outcome::Rejected(status, error) => Self::refused(status, &error),
             Outcome::Unavailable(reason) => {
                 // What the log says of its disk is the operator's to read.

@@ -131,13 +131,13 @@ impl Server {
             .collect::<Result<Vec<_>, _>>()
             .map_err(system("starting a worker"))?;
         drop(worker);
-        let (path, _dir) = reachable(&private).map_err(system("reaching the private socket"))?;
+        let (path, dir) = reachable(&private).map_err(system("reaching the private socket"))?;
         let connections = connect_private(&path, PRIVATE_CONNECTIONS)
             .map_err(system("connecting to the private socket"))?;
         let gate_config = GateConfig {
             max_connections: config.max_connections,
             max_body: config.max_body,
-            private_path: _dir.is_none().then_some(path),
+            private_path: dir.is_none().then_some(path),
             ..GateConfig::default()
         };
         let gate =
@@ -152,6 +152,7 @@ impl Server {
             workers,
             committer,
             local,
+            private,
         })
     }
 

@@ -108,6 +108,12 @@ impl Appender {
                     self.make_received_unique(&mut call);
                     match self.encode_call(&call, salt, &mut owners) {
                         Ok(record) => events.push((place, record)),
+                        // The index cannot tell now; the call may be sent again.
+                        Err((503, error)) => {
+                            if let Some(outcome) = outcomes.last_mut() {
+                                *outcome = Outcome::Unavailable(error.to_string());
+                            }
+                        }
                         Err((status, error)) => {
                             rejected.push((place, encode_rejected(&call, salt, status, &error)));
                             if let Some(outcome) = outcomes.last_mut() {

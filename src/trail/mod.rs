@@ -16,5 +16,5 @@ pub use appender::{Appender, Arrival, Outcome, ParsedCall};
 pub use error::TrailError;
 pub use folder::{Folder, Holder};
 pub use open::{OpenOptions, Purpose, Trail};
-pub use reader::{EventReader, Occurrence, Timeline, Unreadable};
+pub use reader::{Damages, EventReader, Occurrence, Timeline, Unreadable};
 pub use sorter::Sorter;

@@ -23,6 +23,38 @@ pub enum Unreadable {
     Failure(LogError),
 }
 
+/// The most damages that are named one by one.
+const NAMED: usize = 100;
+
+/// Events that belong to an answer but cannot be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Damages {
+    named: Vec<String>,
+    more: u64,
+}
+
+impl Damages {
+    /// Takes note of one; the same twice in a row counts once.
+    pub fn add(&mut self, what: String) {
+        if self.named.last() == Some(&what) {
+            return;
+        }
+        if self.named.len() < NAMED {
+            self.named.push(what);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// What to tell of them.
+    pub fn into_lines(mut self) -> Vec<String> {
+        if self.more > 0 {
+            self.named.push(format!("and {} more", self.more));
+        }
+        self.named
+    }
+}
+
 impl Unreadable {
     /// What is damaged; an error where it is no damage but a failure.
     pub fn into_damage(self) -> Result<String, LogError> {
@@ -110,7 +142,7 @@ impl Timeline {
     pub fn next(
         &mut self,
         reader: &mut EventReader,
-        damage: &mut Vec<String>,
+        damage: &mut Damages,
     ) -> Result<Option<Occurrence>, LogError> {
         loop {
             if self.second.is_empty() {
@@ -129,7 +161,7 @@ impl Timeline {
                         duplicate_of,
                     }));
                 }
-                Err(unreadable) => damage.push(unreadable.into_damage()?),
+                Err(unreadable) => damage.add(unreadable.into_damage()?),
             }
         }
     }
@@ -138,7 +170,7 @@ impl Timeline {
     fn begin_second(
         &mut self,
         reader: &mut EventReader,
-        damage: &mut Vec<String>,
+        damage: &mut Damages,
     ) -> Result<(), LogError> {
         let Some((time, seq)) = self.times.pop_front() else {
             return Ok(());
@@ -164,7 +196,7 @@ impl Timeline {
             });
             match head {
                 Ok(head) => heads.push(head),
-                Err(unreadable) => damage.push(unreadable.into_damage()?),
+                Err(unreadable) => damage.add(unreadable.into_damage()?),
             }
             let same = self.times.front().is_some_and(|(next, _)| *next == time);
             next = if same {

@@ -1,0 +1,202 @@
+//! Runs every code block of the README as a reader would, and compares what
+//! comes out with what stands there.
+//!
+//! The server listens on a port of the kernel's choice instead of 8080, and
+//! moments of receipt, which differ each time, are put in the place of those
+//! that the README shows.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test that cannot go on shall fail"
+)]
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+const SERVE: &str = "cargo run --release -- serve";
+const PROGRAM: &str = "target/release/profiletrail";
+
+struct Block {
+    language: String,
+    lines: Vec<String>,
+}
+
+fn blocks(page: &str) -> Vec<Block> {
+    let mut found = Vec::new();
+    let mut open: Option<Block> = None;
+    for line in page.lines() {
+        match (line.strip_prefix("```"), &mut open) {
+            (Some(language), None) => {
+                open = Some(Block {
+                    language: language.to_owned(),
+                    lines: Vec::new(),
+                });
+            }
+            (Some(_), Some(_)) => found.extend(open.take()),
+            (None, Some(block)) => block.lines.push(line.to_owned()),
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "a block is not closed");
+    found
+}
+
+/// Commands with the output that the page shows.
+fn commands(block: &Block) -> Vec<(String, String)> {
+    let mut found: Vec<(String, String)> = Vec::new();
+    for line in &block.lines {
+        match line.strip_prefix("$ ") {
+            Some(command) => found.push((command.to_owned(), String::new())),
+            None => {
+                let (_, output) = found
+                    .last_mut()
+                    .unwrap_or_else(|| panic!("output without a command: {line}"));
+                output.push_str(line);
+                output.push('\n');
+            }
+        }
+    }
+    found
+}
+
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn clean(command: &mut Command, dir: &Path) {
+    for (name, _) in std::env::vars() {
+        if name.starts_with("PROFILETRAIL_") || name == "NO_COLOR" {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(dir).env("TZ", "UTC");
+}
+
+fn serve(dir: &Path) -> Server {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_profiletrail"));
+    clean(&mut command, dir);
+    let mut child = command
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap())
+        .read_line(&mut line)
+        .unwrap();
+    let address = line
+        .trim_end()
+        .strip_prefix("listening on http://")
+        .unwrap()
+        .to_owned();
+    Server { child, address }
+}
+
+/// Puts the README's moment in the place of every moment of receipt: times of
+/// this run's day or later, which the blocks' own events do not have.
+fn normalise(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(place) = rest.find("\"received\":\"") {
+        let (before, after) = rest.split_at(place + 12);
+        out.push_str(before);
+        out.push_str("2026-01-01T00:00:00.000000Z");
+        rest = &after[27..];
+    }
+    out.push_str(rest);
+    out.lines()
+        .map(|line| {
+            let row = line
+                .strip_prefix("1       20")
+                .filter(|_| line.contains("127.0.0.1"));
+            match row {
+                // Of `rejected`; summer and winter time differ in length.
+                Some(row) => {
+                    let from = row.find("127.0.0.1").unwrap();
+                    format!("1       2026-01-01 01:00:00 CET  {}\n", &row[from..])
+                }
+                None => format!("{line}\n"),
+            }
+        })
+        .collect()
+}
+
+/// Columns may be parted by one space more where a time is longer.
+fn squeeze(text: &str) -> String {
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.lines()
+        .map(|line| format!("{}\n", words(line)))
+        .collect()
+}
+
+#[test]
+fn every_block_of_the_readme_does_what_it_shows() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut server = None;
+    let mut ran = 0;
+    for block in blocks(&page) {
+        match block.language.as_str() {
+            "console" => {}
+            "sh" => {
+                // Running the tests from a test would not end.
+                for line in &block.lines {
+                    assert!(root.join(line).is_file(), "{line} is not there");
+                    ran += 1;
+                }
+                continue;
+            }
+            other => panic!("a block of {other:?} would not be run"),
+        }
+        for (command, expected) in commands(&block) {
+            ran += 1;
+            if command == SERVE {
+                let started: Server = serve(dir.path());
+                assert_eq!(expected, "listening on http://127.0.0.1:8080\n");
+                server = Some(started);
+                continue;
+            }
+            let address = &server.as_ref().unwrap().address;
+            let line = command
+                .replace("127.0.0.1:8080", address)
+                .replace(PROGRAM, env!("CARGO_BIN_EXE_profiletrail"));
+            let mut shell = Command::new("sh");
+            clean(&mut shell, dir.path());
+            // As on a terminal, where tables are the default.
+            if !command.contains("export") {
+                shell.env("PROFILETRAIL_FORMAT", "table");
+            }
+            let output = shell
+                .arg("-c")
+                .arg(format!("{line} 2>&1"))
+                .output()
+                .unwrap();
+            let text = String::from_utf8(output.stdout).unwrap();
+            // curl ends without a line end, where a terminal's prompt begins.
+            let text = if text.is_empty() || text.ends_with('\n') {
+                text
+            } else {
+                text + "\n"
+            };
+            assert_eq!(
+                squeeze(&normalise(&text)),
+                squeeze(&expected),
+                "$ {command}\n{text}"
+            );
+            assert!(output.status.success(), "$ {command}: {}", output.status);
+        }
+    }
+    assert!(ran > 15, "the README's blocks were not found");
+}
