@@ -15,12 +15,16 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::chunk::{CHUNK_LEN, Chunk, put, take};
 use crate::event::ProfileKey;
 
 const VERSION: u32 = 1;
 const META: &[u8] = b"m";
+
+/// How long a database that this process has just closed is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 
 /// One event, to be entered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +64,11 @@ pub enum IndexError {
 }
 
 impl IndexError {
+    /// Whether this process has the database open still.
+    fn is_locked(&self) -> bool {
+        matches!(self, Self::Sled(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock"))
+    }
+
     /// Whether the disk is full: then a rebuild on it has no hope.
     pub fn is_disk_full(&self) -> bool {
         matches!(self, Self::Sled(sled::Error::Io(error))
@@ -126,21 +135,33 @@ fn owner_key(subprofile: u64) -> Vec<u8> {
 impl SledIndex {
     /// Opens or makes the index in a folder. `cache` is sled's, in bytes.
     pub fn open(path: &Path, cache: u64, log_id: u64) -> Result<Self, IndexError> {
-        contain(|| {
-            let db = sled::Config::new()
-                .path(path)
-                .cache_capacity(cache)
-                .mode(sled::Mode::HighThroughput)
-                .flush_every_ms(Some(2_000))
-                .open()?;
-            let index = Self { db, log_id };
-            if index.db.is_empty() {
-                let fresh = index.meta(Position::default());
-                index.db.insert(META, fresh)?;
+        let begun = Instant::now();
+        loop {
+            match contain(|| Self::open_once(path, cache, log_id)) {
+                // sled's own threads let a database go a moment after it was
+                // dropped. The data folder's lock keeps other processes out.
+                Err(error) if error.is_locked() && begun.elapsed() < LOCK_PATIENCE => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                opened => return opened,
             }
-            index.position()?;
-            Ok(index)
-        })
+        }
+    }
+
+    fn open_once(path: &Path, cache: u64, log_id: u64) -> Result<Self, IndexError> {
+        let db = sled::Config::new()
+            .path(path)
+            .cache_capacity(cache)
+            .mode(sled::Mode::HighThroughput)
+            .flush_every_ms(Some(2_000))
+            .open()?;
+        let index = Self { db, log_id };
+        if index.db.is_empty() {
+            let fresh = index.meta(Position::default());
+            index.db.insert(META, fresh)?;
+        }
+        index.position()?;
+        Ok(index)
     }
 
     fn meta(&self, position: Position) -> Vec<u8> {
