@@ -14,6 +14,8 @@ use super::segment::{Inner, Log, Segment, segment_name};
 pub struct Cursor {
     inner: Arc<Inner>,
     open: Option<(Arc<Segment>, Frames)>,
+    /// The last frame of the open segment that was found good, and its offset.
+    last: Option<(u64, Header)>,
 }
 
 impl Log {
@@ -22,6 +24,7 @@ impl Log {
         Cursor {
             inner: Arc::clone(&self.inner),
             open: None,
+            last: None,
         }
     }
 
@@ -59,14 +62,28 @@ impl Cursor {
             let damage = Box::new(self.inner.missing_start().ok_or_else(missing)?);
             return Err(LogError::Damaged { seq, damage });
         };
-        let block = segment.find_block(&self.inner, seq, next_first)?;
         let same = matches!(&self.open, Some((open, _)) if open.first_seq == segment.first_seq);
+        let last = self.last.take().filter(|_| same);
+        if let Some((offset, header)) = last
+            && (header.first_seq..header.next_seq()).contains(&seq)
+        {
+            self.last = last;
+            return Ok((offset, header));
+        }
+        let block = segment.find_block(&self.inner, seq, next_first)?;
         if !same {
             let file = segment.open(self.inner.storage.as_ref())?;
             self.open = Some((segment, Frames::new(file, self.inner.id)));
         }
         let (segment, frames) = self.open.as_mut().ok_or_else(missing)?;
-        frames.seek(block.offset, block.end, block.first_seq, next_first);
+        let (offset, first) = match last {
+            // What was read last stands before it in the same block.
+            Some((offset, header)) if offset >= block.offset && header.first_seq < seq => {
+                (offset + header.frame_len(), header.next_seq())
+            }
+            _ => (block.offset, block.first_seq),
+        };
+        frames.seek(offset, block.end, first, next_first);
         loop {
             let (at, expected) = (frames.at(), frames.expected());
             match frames
@@ -74,6 +91,7 @@ impl Cursor {
                 .map_err(LogError::io("reading", &segment.path))?
             {
                 Some(Step::Frame { offset, header }) if header.next_seq() > seq => {
+                    self.last = Some((offset, header));
                     return Ok((offset, header));
                 }
                 Some(Step::Frame { .. }) => {}

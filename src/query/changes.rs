@@ -2,7 +2,9 @@
 //!
 //! (Sub)profiles are replayed one after the other, so that one state at a time
 //! is in memory; what is asked for is sorted by time and `seq`, on disk where
-//! it is much. Only (sub)profiles with an event in the span are replayed.
+//! it is much. Only (sub)profiles with an event in the span are replayed. Their
+//! records are read ahead for many (sub)profiles at once, in the order of the
+//! log: one by one, every event would cost the reading of a block.
 
 use super::answer::{Lines, QueryError};
 use super::filter::{concerns, value_is};
@@ -10,33 +12,35 @@ use super::lines::ChangesLine;
 use super::request::ChangesQuery;
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, Replay};
-use crate::trail::{EventReader, Sorter, Trail, TrailError};
+use crate::trail::{EventReader, Sorter, Timeline, Trail, TrailError};
 
 /// How many (sub)profiles are asked of the index at once.
 const KEYS: usize = 1024;
+
+/// How many events are read ahead at once; a body has about 1 KB.
+const READ_AHEAD: usize = 32_768;
 
 pub(super) fn answer(
     trail: &Trail,
     query: &ChangesQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let mut sorter = Sorter::new(trail.folder().path());
-    let mut reader = trail.reader();
-    let (since, until) = query.span.bounds();
-    let mut each = |key: ProfileKey, lines: &mut Lines<'_>| -> Result<(), QueryError> {
-        if trail.touches(key, since, until)? {
-            replay_key(trail, query, key, &mut reader, &mut sorter, lines)?;
-        }
-        Ok(())
+    let mut run = Run {
+        trail,
+        query,
+        reader: trail.reader(),
+        sorter: Sorter::new(trail.folder().path()),
+        waiting: Vec::new(),
+        events: 0,
     };
     match (query.profile, query.subprofile) {
         (Some(profile), Some(subprofile)) => {
-            each(ProfileKey::subprofile(profile, subprofile), lines)?
+            run.add(ProfileKey::subprofile(profile, subprofile), lines)?;
         }
         (Some(profile), None) => {
-            each(ProfileKey::profile(profile), lines)?;
+            run.add(ProfileKey::profile(profile), lines)?;
             for key in trail.subprofiles_of(profile)? {
-                each(key, lines)?;
+                run.add(key, lines)?;
             }
         }
         (None, _) => {
@@ -44,7 +48,7 @@ pub(super) fn answer(
             loop {
                 let keys = trail.keys_after(after, KEYS)?;
                 for key in &keys {
-                    each(*key, lines)?;
+                    run.add(*key, lines)?;
                 }
                 match keys.last() {
                     Some(last) => after = Some(*last),
@@ -53,23 +57,79 @@ pub(super) fn answer(
             }
         }
     }
-    sorter.finish::<std::io::Error>(|blob| lines.put_encoded(blob))?;
+    run.replay_waiting(lines)?;
+    run.sorter
+        .finish::<std::io::Error>(|blob| lines.put_encoded(blob))?;
     Ok(lines.written > 0)
 }
 
-fn replay_key(
+/// An answer in the making.
+struct Run<'a> {
+    trail: &'a Trail,
+    query: &'a ChangesQuery,
+    reader: EventReader,
+    sorter: Sorter,
+    /// (Sub)profiles to be replayed: their (time, `seq`) pairs.
+    waiting: Vec<(ProfileKey, Vec<(i64, u64)>)>,
+    /// How many events those have.
+    events: usize,
+}
+
+impl Run<'_> {
+    /// Takes a (sub)profile, if it has an event in the span.
+    fn add(&mut self, key: ProfileKey, lines: &mut Lines<'_>) -> Result<(), QueryError> {
+        let (since, until) = self.query.span.bounds();
+        if !self.trail.touches(key, since, until)? {
+            return Ok(());
+        }
+        let mut times = self.trail.times_of(key)?;
+        times.truncate(times.partition_point(|(time, _)| *time < until));
+        if times.last().is_none_or(|(time, _)| *time < since) {
+            return Ok(());
+        }
+        self.events += times.len();
+        self.waiting.push((key, times));
+        if self.events >= READ_AHEAD {
+            self.replay_waiting(lines)?;
+        }
+        Ok(())
+    }
+
+    fn replay_waiting(&mut self, lines: &mut Lines<'_>) -> Result<(), QueryError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        // One (sub)profile alone may have more events than should be held.
+        if self.events < 2 * READ_AHEAD {
+            let seqs = waiting
+                .iter()
+                .flat_map(|(_, times)| times.iter().map(|(_, seq)| *seq));
+            self.reader.read_ahead(seqs.collect());
+        } else {
+            self.reader.read_ahead(Vec::new());
+        }
+        self.events = 0;
+        for (key, times) in waiting {
+            let timeline = Timeline::new(key, times);
+            replay(
+                self.trail,
+                self.query,
+                timeline,
+                &mut self.reader,
+                &mut self.sorter,
+                lines,
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn replay(
     trail: &Trail,
     query: &ChangesQuery,
-    key: ProfileKey,
+    mut timeline: Timeline,
     reader: &mut EventReader,
     sorter: &mut Sorter,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
-    let last_time = query
-        .span
-        .until
-        .map_or(i64::MAX, |until| until.saturating_sub(1));
-    let mut timeline = trail.events_of(key)?.up_to(last_time);
     let mut replay = Replay::default();
     while let Some(occurrence) = timeline.next(reader, &mut lines.damage)? {
         if occurrence.duplicate_of.is_some() {

@@ -1,6 +1,6 @@
 //! Reading events, and a (sub)profile's events in their order.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
@@ -9,9 +9,14 @@ use crate::history::{Head, arrange};
 use crate::log::record::{EventRecord, RecordError};
 use crate::log::{Cursor, LogError};
 
+/// About how many bytes of records are read ahead.
+const AHEAD_LEN: usize = 32 << 20;
+
 /// Reads single events by their `seq`.
 pub struct EventReader {
     cursor: Cursor,
+    /// Records that were read ahead in the order in which the log has them.
+    ahead: HashMap<u64, Vec<u8>>,
 }
 
 /// Why one event cannot be told.
@@ -66,8 +71,30 @@ impl Unreadable {
 }
 
 impl EventReader {
-    pub(super) const fn new(cursor: Cursor) -> Self {
-        Self { cursor }
+    pub(super) fn new(cursor: Cursor) -> Self {
+        Self {
+            cursor,
+            ahead: HashMap::new(),
+        }
+    }
+
+    /// Reads records ahead in one pass through the log, in place of those that
+    /// were read ahead before: each block is read once, however the events are
+    /// asked for then. Holds a bounded number of bytes; what is beyond them is
+    /// read when it is asked for, and what cannot be read is told then.
+    pub fn read_ahead(&mut self, mut seqs: Vec<u64>) {
+        seqs.sort_unstable();
+        self.ahead.clear();
+        let mut held = 0;
+        for seq in seqs {
+            if held >= AHEAD_LEN {
+                return;
+            }
+            if let Ok(record) = self.cursor.get(seq) {
+                held += record.len();
+                self.ahead.insert(seq, record.to_vec());
+            }
+        }
     }
 
     /// The record of that `seq`, handed to `read`.
@@ -76,7 +103,11 @@ impl EventReader {
         seq: u64,
         read: impl FnOnce(EventRecord<'_>) -> Result<T, RecordError>,
     ) -> Result<T, Unreadable> {
-        match self.cursor.get(seq) {
+        let bytes = match self.ahead.get(&seq) {
+            Some(bytes) => Ok(bytes.as_slice()),
+            None => self.cursor.get(seq),
+        };
+        match bytes {
             Ok(bytes) => EventRecord::decode(bytes)
                 .and_then(read)
                 .map_err(|error| Unreadable::Damage(format!("event {seq}: {error}"))),
