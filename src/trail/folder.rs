@@ -25,6 +25,11 @@ use super::error::TrailError;
 /// The format that this program writes.
 const FORMAT: u32 = 1;
 
+/// How long the word that a server holds the lock is doubted: it may be what a
+/// server left behind that was killed, while another has the lock already and
+/// has not written its own yet.
+const SETTLING: Duration = Duration::from_millis(200);
+
 /// A data folder that this process has locked.
 #[derive(Debug)]
 pub struct Folder {
@@ -171,7 +176,12 @@ impl Folder {
                 Err(TryLockError::WouldBlock) => {}
             }
             let holder = read_holder(&mut lock);
-            if holder.server || begun.elapsed() >= patience {
+            let patience = if holder.server {
+                patience.min(SETTLING)
+            } else {
+                patience
+            };
+            if begun.elapsed() >= patience {
                 return Err(TrailError::InUse {
                     path: path.to_owned(),
                     holder,
