@@ -197,7 +197,7 @@ impl<'a> Table<'a> {
         self.styled(Cell::new(value_text(value)), Color::Green)
     }
 
-    fn cause(&self, cause: &str, since: &Option<String>) -> Cell {
+    fn cause(&self, cause: &str, since: Option<&String>) -> Cell {
         match since {
             None => Cell::new(cause),
             Some(since) => {
@@ -223,6 +223,8 @@ impl<'a> Table<'a> {
             }));
             self.rows.push(row);
         }
+        // All unexplained changes of an event have the same `since`: told once.
+        let mut told = false;
         for (number, change) in line.changes.iter().enumerate() {
             let ChangeLine {
                 field,
@@ -236,6 +238,9 @@ impl<'a> Table<'a> {
                 0 => event.to_vec(),
                 _ => vec![Cell::new(""); event.len()],
             };
+            let since = since
+                .as_ref()
+                .filter(|_| !std::mem::replace(&mut told, true));
             row.extend([
                 self.what(field, interest),
                 self.old(old),
@@ -286,7 +291,7 @@ impl<'a> Table<'a> {
             Cell::new(line.seq),
             self.time(&line.time),
             Cell::new(plain(&line.event_type)),
-            self.cause(&line.cause, &line.since),
+            self.cause(&line.cause, line.since.as_ref()),
             self.old(&line.old),
         ];
         self.rows.push(row);
@@ -301,7 +306,7 @@ impl<'a> Table<'a> {
             self.what(&line.field, &line.interest),
             self.old(&line.old),
             self.new_value(&line.new),
-            self.cause(&line.cause, &line.since),
+            self.cause(&line.cause, line.since.as_ref()),
         ];
         self.rows.push(row);
     }
