@@ -1,0 +1,378 @@
+//! Driving the real binary: a server that dies with its test, a small HTTP
+//! client, and commands that cannot hang.
+//!
+//! Everything runs on the loopback, on ports that the system gives, in an
+//! environment without this program's variables. A wait has a bound so generous
+//! that reaching it means 'never'.
+
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+pub mod http;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+pub use http::Client;
+
+/// The longest that a command or a start may take before it is called hung.
+pub const NEVER: Duration = Duration::from_secs(60);
+
+/// The program's file.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_profiletrail");
+
+/// A fixture's text.
+pub fn fixture(name: &str) -> String {
+    let path = fixture_path(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A fixture's path.
+pub fn fixture_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
+}
+
+/// A command in an environment without this program's variables.
+pub fn clean(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("PROFILETRAIL_") || text == "NO_COLOR" || text == "RUST_LOG" {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// Waits for a child; after a while it is killed, and the test fails.
+fn wait(child: &mut Child, bound: Duration, what: &str) -> ExitStatus {
+    let begun = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if begun.elapsed() > bound {
+            let _ = child.kill();
+            let _ = child.wait();
+            panic!("{what} had not ended after {bound:?}");
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// A thread that reads a pipe to its end.
+fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        let _ = pipe.read_to_end(&mut bytes);
+        bytes
+    })
+}
+
+/// What a command came to.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub status: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// The standard output of a command that must have succeeded.
+    #[track_caller]
+    pub fn ok(self) -> String {
+        assert_eq!(self.status, Some(0), "{}", self.stderr);
+        self.stdout
+    }
+
+    /// The standard error of a command that must have ended so.
+    #[track_caller]
+    pub fn failed(self, status: i32) -> String {
+        assert_eq!(self.status, Some(status), "{}{}", self.stdout, self.stderr);
+        self.stderr
+    }
+}
+
+/// A command on its way.
+pub struct Cli {
+    command: Command,
+    stdin: Vec<u8>,
+}
+
+impl Cli {
+    pub fn new(data: &Path, args: &[&str]) -> Self {
+        let mut command = clean(BINARY);
+        command.args(args).arg("--data").arg(data);
+        Self {
+            command,
+            stdin: Vec::new(),
+        }
+    }
+
+    /// Without `--data`.
+    pub fn bare(args: &[&str]) -> Self {
+        let mut command = clean(BINARY);
+        command.args(args);
+        Self {
+            command,
+            stdin: Vec::new(),
+        }
+    }
+
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = bytes.into();
+        self
+    }
+
+    pub fn run(mut self) -> Outcome {
+        let mut child = self
+            .command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        let input = self.stdin;
+        let feeder = std::thread::spawn(move || {
+            let _ = stdin.write_all(&input);
+        });
+        let stdout = drain(child.stdout.take().unwrap());
+        let stderr = drain(child.stderr.take().unwrap());
+        let status = wait(&mut child, NEVER, &format!("{:?}", self.command));
+        feeder.join().unwrap();
+        let text = |bytes: JoinHandle<Vec<u8>>| String::from_utf8(bytes.join().unwrap()).unwrap();
+        Outcome {
+            status: status.code(),
+            stdout: text(stdout),
+            stderr: text(stderr),
+        }
+    }
+}
+
+/// Runs a command on a data folder.
+pub fn cli(data: &Path, args: &[&str]) -> Outcome {
+    Cli::new(data, args).run()
+}
+
+/// A running server, killed when dropped.
+pub struct Server {
+    child: Child,
+    pub address: SocketAddr,
+    log: Arc<Mutex<String>>,
+    drained: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Starts a server on a folder and waits until it answers calls.
+    #[track_caller]
+    pub fn start(data: &Path, args: &[&str]) -> Self {
+        Self::try_start(data, args).unwrap_or_else(|(_, log)| panic!("no server: {log}"))
+    }
+
+    /// The same; where it ends before it answers, its status and its log.
+    pub fn try_start(data: &Path, args: &[&str]) -> Result<Self, (Option<i32>, String)> {
+        let mut command = clean(BINARY);
+        command.args(Self::arguments(data, args));
+        Self::spawn(command)
+    }
+
+    /// The arguments of a server at a free port.
+    pub fn arguments(data: &Path, args: &[&str]) -> Vec<OsString> {
+        let mut all: Vec<OsString> = vec!["serve".into(), "--data".into(), data.into()];
+        if !args.contains(&"--listen") {
+            all.extend(["--listen".into(), "127.0.0.1:0".into()]);
+        }
+        all.extend(args.iter().map(OsString::from));
+        all
+    }
+
+    /// Starts a command that is, or becomes, a server.
+    pub fn spawn(mut command: Command) -> Result<Self, (Option<i32>, String)> {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (lines, drained) = read_lines(stderr, Arc::clone(&log));
+        let begun = Instant::now();
+        loop {
+            let left = NEVER.saturating_sub(begun.elapsed());
+            match lines.recv_timeout(left) {
+                Ok(line) => {
+                    if let Some(address) = line.strip_prefix("listening on http://") {
+                        return Ok(Self {
+                            child,
+                            address: address.parse().unwrap(),
+                            log,
+                            drained: Some(drained),
+                        });
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    let status = wait(&mut child, NEVER, "a server that does not start");
+                    drained.join().unwrap();
+                    let log = log.lock().unwrap().clone();
+                    return Err((status.code(), log));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    panic!("the server never listened: {}", log.lock().unwrap());
+                }
+            }
+        }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it has written to standard error so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// A new connection to it.
+    pub fn client(&self) -> Client {
+        Client::connect(self.address)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Waits for its end: its status and all it wrote.
+    #[track_caller]
+    pub fn wait(mut self) -> (ExitStatus, String) {
+        let status = wait(&mut self.child, NEVER, "the server");
+        self.drained.take().unwrap().join().unwrap();
+        let log = self.log.lock().unwrap().clone();
+        (status, log)
+    }
+
+    /// Ends it as an operator does; it must end well. Gives its log.
+    #[track_caller]
+    pub fn stop(self) -> String {
+        self.signal(Signal::TERM);
+        let (status, log) = self.wait();
+        assert_eq!(status.code(), Some(0), "{log}");
+        log
+    }
+
+    /// Ends it as a crash does.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_lines(
+    pipe: impl Read + Send + 'static,
+    log: Arc<Mutex<String>>,
+) -> (Receiver<String>, JoinHandle<()>) {
+    let (sender, receiver) = channel();
+    let thread = std::thread::spawn(move || {
+        let mut pipe = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while pipe
+            .read_until(b'\n', &mut line)
+            .is_ok_and(|count| count > 0)
+        {
+            let text = String::from_utf8_lossy(&line).into_owned();
+            log.lock().unwrap().push_str(&text);
+            let _ = sender.send(text.trim_end().to_owned());
+            line.clear();
+        }
+    });
+    (receiver, thread)
+}
+
+/// The lines of an answer as JSON.
+#[track_caller]
+pub fn json_lines(text: &str) -> Vec<Value> {
+    let parse = |line: &str| {
+        serde_json::from_str(line).unwrap_or_else(|error| panic!("{error} in {line:?}"))
+    };
+    text.lines().map(parse).collect()
+}
+
+/// The keys of an object, in their order.
+pub fn keys(value: &Value) -> Vec<&str> {
+    let object = value.as_object().expect("an object");
+    object.keys().map(String::as_str).collect()
+}
+
+/// Waits until something holds; a test fails that waits in vain.
+#[track_caller]
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !holds() {
+        assert!(begun.elapsed() < NEVER, "in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Numbers that are alike in every run (SplitMix64).
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number below `bound`.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound.max(1)
+    }
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&source, &target);
+        } else if entry.file_type().unwrap().is_file() {
+            std::fs::copy(&source, &target).unwrap();
+        }
+    }
+}
