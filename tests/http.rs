@@ -131,7 +131,9 @@ fn labels_query_strings_and_json() {
         .request("POST", "/webhook/json", &json_type, json)
         .seq();
     // A body of no stated type is a form, as this webhook's are.
-    client.request("POST", "/webhook/", &[], BODY.as_bytes()).seq();
+    client
+        .request("POST", "/webhook/", &[], BODY.as_bytes())
+        .seq();
     let events = exported(&data(&dir));
     let labels: Vec<_> = events.iter().map(|event| event["label"].as_str()).collect();
     assert_eq!(labels, [None, Some(label.as_str()), Some("json"), None]);
@@ -184,7 +186,7 @@ fn what_cannot_be_read_is_listed_and_takes_no_number() {
             BODY.as_bytes(),
             415,
             "Content-Type",
-        ), 415, "Content-Type"),
+        ),
     ];
     for (target, headers, body, status, place) in calls {
         let reply = client.request("POST", target, headers, body);
