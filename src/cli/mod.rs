@@ -16,8 +16,13 @@ mod setting;
 mod time;
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use anyhow::Context;
 use clap::Parser;
+use rustix::fs::Mode;
+use signal_hook::consts::SIGXFSZ;
 
 use args::{Args, Command};
 use setting::Setting;
@@ -59,6 +64,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
+    // What any command makes in the data folder is its owner's alone.
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+    // A write beyond a file size limit shall fail, not end the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
+        .context("ignoring SIGXFSZ")?;
     match command {
         Command::Serve(args) => serve::run(&args, setting),
         Command::Import(args) => import::run(&args, setting),

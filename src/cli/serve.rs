@@ -6,8 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
-use rustix::fs::Mode;
-use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use tracing::level_filters::LevelFilter;
 
@@ -63,11 +62,6 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         queue: args.queue as usize,
         max_connections: args.max_connections as usize,
     };
-    // What the server makes is its owner's alone.
-    rustix::process::umask(Mode::from_raw_mode(0o077));
-    // A write beyond a file size limit shall fail, not end the process.
-    signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
-        .context("ignoring SIGXFSZ")?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;
     eprintln!("listening on http://{}", server.address());
