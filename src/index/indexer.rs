@@ -63,9 +63,24 @@ struct State {
     wanted: u64,
     stop: bool,
     /// What a question found wrong with the index.
-    damage: Option<String>,
+    damage: Option<Damage>,
     /// Why the log cannot be read.
     failure: Option<String>,
+}
+
+#[derive(Clone)]
+struct Damage {
+    reason: String,
+    disk_full: bool,
+}
+
+impl From<IndexError> for Damage {
+    fn from(error: IndexError) -> Self {
+        Self {
+            reason: error.to_string(),
+            disk_full: error.is_disk_full(),
+        }
+    }
 }
 
 impl Indexer {
@@ -175,15 +190,15 @@ impl Indexer {
     ) -> Result<T, String> {
         loop {
             let answer = match &*self.shared.backend() {
-                Backend::Sled(index) => sled(index).map_err(|error| error.to_string()),
+                Backend::Sled(index) => sled(index).map_err(|error| Some(Damage::from(error))),
                 Backend::Memory(index) => Ok(memory(index)),
-                Backend::Closed => Err(String::new()),
+                Backend::Closed => Err(None),
             };
             match answer {
                 Ok(answer) => return Ok(answer),
                 Err(damage) => {
-                    if !damage.is_empty() {
-                        self.shared.state().damage = Some(damage);
+                    if damage.is_some() {
+                        self.shared.state().damage = damage;
                     }
                     self.wait_for(self.shared.log.last_seq(), |_| ())?;
                 }
@@ -261,7 +276,9 @@ impl Shared {
             let damage = state.damage.clone();
             drop(state);
             match damage {
-                Some(damage) => self.rebuild(&damage),
+                // An index that is only full is whole: the next start goes on with it.
+                Some(damage) if damage.disk_full => self.use_memory(&damage.reason),
+                Some(damage) => self.rebuild(&damage.reason),
                 None => self.catch_up(),
             }
         }
