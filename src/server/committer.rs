@@ -37,15 +37,15 @@ impl Health {
         }
     }
 
-    /// Why no event can be appended; `None` while they can.
-    pub fn trouble(&self) -> Option<String> {
-        let poison = self.poison.lock().unwrap_or_else(PoisonError::into_inner);
-        if poison.is_some() {
-            return poison.clone();
+    /// Why no event can be appended, for anyone to read; `None` while they can.
+    /// What the log says of its disk is the operator's.
+    pub fn trouble(&self) -> Option<&'static str> {
+        if self.poison().is_some() {
+            return Some("events cannot be kept; the server's log says why");
         }
         let disk = rustix::fs::statvfs(&self.folder).ok()?;
-        (disk.f_bavail.saturating_mul(disk.f_frsize) < self.room)
-            .then(|| "the disk is full".to_owned())
+        let full = disk.f_bavail.saturating_mul(disk.f_frsize) < self.room;
+        full.then_some("the disk is full")
     }
 
     /// Whether the log has failed: then nothing need be tried.

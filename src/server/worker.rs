@@ -65,7 +65,7 @@ impl Worker {
             (Route::Health, Method::Get | Method::Head) => {
                 let reply = match self.health.trouble() {
                     None => Reply::healthy(),
-                    Some(reason) => Reply::unavailable(&reason),
+                    Some(reason) => Reply::unavailable(reason),
                 };
                 return reply.send(request);
             }
