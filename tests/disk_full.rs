@@ -75,12 +75,15 @@ fn all_is_told(data: &Path, kept: &[String]) {
     assert!(!cli(data, &["changes", "--profile", "1"]).ok().is_empty());
 }
 
-fn is_unavailable(client: &mut Client) {
+fn is_unavailable(client: &mut Client, data: &Path) {
     for _ in 0..3 {
         assert_eq!(client.post("/webhook", body(0)).status, 503);
         let health = client.get("/healthz");
         assert_eq!(health.status, 503);
         assert_eq!(health.json()["where"], "server");
+        // Where the data is kept is nobody's business.
+        let told = String::from_utf8(health.body).unwrap();
+        assert!(!told.contains(data.to_str().unwrap()), "{told}");
     }
 }
 
@@ -91,7 +94,7 @@ fn a_full_disk(data: &Path, start: impl Fn() -> Server, make_room: impl FnOnce()
     let mut kept = Vec::new();
     post_until_full(&mut client, &mut kept);
     assert!(kept.len() > 10, "{}", kept.len());
-    is_unavailable(&mut client);
+    is_unavailable(&mut client, data);
     all_is_told(data, &kept);
     stops_soon(server, |log| {
         let errors: Vec<&str> = log.lines().filter(|line| line.contains("ERROR")).collect();
@@ -101,6 +104,8 @@ fn a_full_disk(data: &Path, start: impl Fn() -> Server, make_room: impl FnOnce()
             .count();
         assert_eq!(told, 1, "{log}");
         assert!(errors.len() < 20, "{log}");
+        // An index that is only full is no damaged one.
+        assert!(!log.contains("set aside"), "{log}");
     });
     // Started on a disk that is still full, twice.
     for _ in 0..2 {
@@ -178,13 +183,13 @@ fn a_file_system_that_is_full() {
     a_full_disk(&data, || Server::start(&data, &[]), || tiny.grow());
 }
 
-/// A server no file of which may grow beyond a number of kilobytes.
-fn limited(data: &Path, kilobytes: u32) -> Server {
-    let mut command = clean("bash");
+/// A server no file of which may grow beyond a number of blocks of 512 bytes.
+fn limited(data: &Path, blocks: u32) -> Server {
+    let mut command = clean("sh");
     command
         .args([
             "-c",
-            &format!("ulimit -f {kilobytes}; exec \"$0\" \"$@\""),
+            &format!("ulimit -f {blocks}; exec \"$0\" \"$@\""),
             BINARY,
         ])
         .args(Server::arguments(data, &[]));
@@ -194,9 +199,9 @@ fn limited(data: &Path, kilobytes: u32) -> Server {
 #[test]
 fn files_that_cannot_grow() {
     // The smaller limit is below what sled needs to begin with.
-    for kilobytes in [1_500, 200] {
+    for blocks in [3_000, 400] {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("data");
-        a_full_disk(&data, || limited(&data, kilobytes), || ());
+        a_full_disk(&data, || limited(&data, blocks), || ());
     }
 }
