@@ -193,7 +193,7 @@ fn limited(data: &Path, blocks: u32) -> Server {
             BINARY,
         ])
         .args(Server::arguments(data, &[]));
-    Server::spawn(command).unwrap_or_else(|(status, log)| panic!("{status:?}: {log}"))
+    Server::spawn(command).unwrap()
 }
 
 #[test]

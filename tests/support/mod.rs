@@ -178,6 +178,7 @@ pub fn cli(data: &Path, args: &[&str]) -> Outcome {
 }
 
 /// A running server, killed when dropped.
+#[derive(Debug)]
 pub struct Server {
     child: Child,
     pub address: SocketAddr,
