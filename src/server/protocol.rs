@@ -2,10 +2,10 @@
 //!
 //! Frames of a kind (1 byte), a length (4 bytes, little-endian) and so many
 //! bytes. A command sends one [`Request`]; the server answers with any number
-//! of [`Kind::Progress`] and [`Kind::Lines`] and one [`Kind::Done`] or
-//! [`Kind::Failed`], so that an answer that was cut short is never taken for a
-//! whole one. After an import's request the command sends [`Kind::Lines`], each
-//! answered by one [`Kind::Report`], and closes.
+//! of [`Kind::Progress`] and [`Kind::Lines`], which may end within a line, and
+//! one [`Kind::Done`] or [`Kind::Failed`], so that an answer that was cut short
+//! is never taken for a whole one. After an import's request the command sends
+//! [`Kind::Lines`], each answered by one [`Kind::Report`], and closes.
 
 use std::io::{self, Read, Write};
 
@@ -17,8 +17,11 @@ use crate::query::Query;
 /// The longest frame in bytes that is believed.
 const MAX_FRAME: u32 = 256 << 20;
 
-/// How many bytes of lines go into one frame.
+/// How many bytes of lines are gathered for a frame.
 const LINES_LEN: usize = 64 * 1024;
+
+/// The most bytes of lines in one frame; a longer line goes in several.
+const LINES_MAX: usize = 1 << 20;
 
 /// What a command wants.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -164,10 +167,10 @@ impl<W: Write> Write for LinesWriter<'_, W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if !self.held.is_empty() {
-            send(self.stream, Kind::Lines, &self.held)?;
-            self.held.clear();
+        for part in self.held.chunks(LINES_MAX) {
+            send(self.stream, Kind::Lines, part)?;
         }
+        self.held.clear();
         Ok(())
     }
 }
@@ -175,6 +178,23 @@ impl<W: Write> Write for LinesWriter<'_, W> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_line_goes_in_several_frames() {
+        let line: Vec<u8> = (0..5 * LINES_MAX / 2).map(|place| place as u8).collect();
+        let mut bytes = Vec::new();
+        let mut lines = LinesWriter::new(&mut bytes);
+        lines.write_all(&line).unwrap();
+        lines.flush().unwrap();
+        let mut rest = bytes.as_slice();
+        let mut found = Vec::new();
+        while let Some((kind, part)) = receive(&mut rest).unwrap() {
+            assert_eq!(kind, Kind::Lines);
+            assert!(part.len() <= LINES_MAX);
+            found.extend(part);
+        }
+        assert!(found == line);
+    }
 
     #[test]
     fn frames_are_received_as_sent_and_nothing_else_is() {
