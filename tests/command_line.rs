@@ -79,7 +79,7 @@ fn what_is_not_there_is_not_found() {
         (vec!["history", "5/1"], "no event of subprofile 5/1"),
         (
             vec!["history", "5", "--field", "x"],
-            "no event of 5 changed that",
+            "no event of 5 is like that",
         ),
         (vec!["show", "6"], "no event of profile 6"),
         (vec!["diff", "6", "--from", "@0"], "no event of profile 6"),

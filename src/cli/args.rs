@@ -177,10 +177,6 @@ pub struct ServeArgs {
     #[arg(long, env = "PROFILETRAIL_WORKERS", value_name = "N", default_value_t = 4,
         value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: u16,
-    /// How many calls may wait to be written; more are answered 503
-    #[arg(long, env = "PROFILETRAIL_QUEUE", value_name = "N", default_value_t = 1024,
-        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    pub queue: u32,
     /// How many connections may be open
     #[arg(long, env = "PROFILETRAIL_MAX_CONNECTIONS", value_name = "N", default_value_t = 512,
         value_parser = clap::value_parser!(u32).range(1..=100_000))]

@@ -5,14 +5,14 @@ use std::io::{BufWriter, Write};
 use super::Ending;
 use super::args::{Format, Output};
 use super::client;
-use super::output::{self, Table};
+use super::output::Table;
 use super::setting::Setting;
-use crate::query::Query;
+use crate::query::{Query, Span};
 
 /// Asks, and writes the answer in the form asked for.
 pub fn run(query: &Query, output: &Output, setting: &Setting) -> anyhow::Result<Ending> {
-    super::serve::log_warnings();
-    let mut stdout = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    super::logging::of_command(setting);
+    let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
     let end = match setting.format(output.format) {
         Format::Jsonl => client::ask(query, setting, &mut stdout)?,
         Format::Table => {
@@ -25,35 +25,44 @@ pub fn run(query: &Query, output: &Output, setting: &Setting) -> anyhow::Result<
     stdout.flush()?;
     if !end.damage.is_empty() {
         for damage in &end.damage {
-            eprintln!("profiletrail: {}", output::plain(damage));
+            super::say(&format!("profiletrail: {damage}"));
         }
-        eprintln!("profiletrail: the answer lacks what cannot be read");
+        super::say("profiletrail: the answer lacks what cannot be read");
         return Ok(Ending::Failed);
     }
     if end.found {
         return Ok(Ending::Answered);
     }
-    eprintln!("profiletrail: nothing found: {}", nothing(query));
+    super::say(&format!("profiletrail: nothing found: {}", nothing(query)));
     Ok(Ending::NothingFound)
 }
 
 /// What was not found, and where to look.
 fn nothing(query: &Query) -> String {
-    let key = match query {
-        Query::History(query) => query.key,
-        Query::Show(query) => query.key,
-        Query::Diff(query) => query.key,
-        Query::Blame(query) => query.key,
+    let all = Span::default();
+    let (key, narrowed) = match query {
+        Query::History(query) => {
+            let of_some = !query.fields.is_empty() || !query.interests.is_empty();
+            (
+                query.key,
+                of_some || query.span != all || query.limit == Some(0),
+            )
+        }
+        Query::Show(query) => (query.key, false),
+        Query::Diff(query) => (query.key, false),
+        Query::Blame(query) => {
+            return format!("{} has no fields or interests at that moment", query.key);
+        }
         Query::Changes(_) => return "no change is like that".to_owned(),
         Query::Export(_) => return "no event is like that".to_owned(),
+        Query::Rejected(query) if query.span != all => {
+            return "no call was rejected then".to_owned();
+        }
         Query::Rejected(_) => return "every call could be read".to_owned(),
     };
-    match (query, key.subprofile) {
-        (Query::History(query), _) if !query.fields.is_empty() || !query.interests.is_empty() => {
-            format!("no event of {key} changed that")
-        }
-        (Query::Blame(_), _) => format!("{key} has no fields or interests at that moment"),
-        (_, None) => format!("no event of profile {key} (its subprofiles are {key}/NUMBER)"),
-        (_, Some(_)) => format!("no event of subprofile {key}"),
+    match key.subprofile {
+        _ if narrowed => format!("no event of {key} is like that"),
+        None => format!("no event of profile {key} (its subprofiles are {key}/NUMBER)"),
+        Some(_) => format!("no event of subprofile {key}"),
     }
 }

@@ -11,11 +11,10 @@ use anyhow::{Context, bail};
 use super::Ending;
 use super::args::ImportArgs;
 use super::client::{Access, reach};
-use super::output::plain;
 use super::progress::Bar;
 use super::setting::Setting;
 use crate::query::{ImportReport, Importer};
-use crate::server::protocol::{Kind, Request, parse, receive, send, send_json};
+use crate::server::protocol::{End, Kind, Request, parse, receive, send, send_json};
 use crate::trail::{Appender, Folder, Purpose, Trail};
 
 /// How many lines go at once.
@@ -27,16 +26,20 @@ const BYTES: usize = 4 << 20;
 /// The longest line in bytes that is read.
 const MAX_LINE: usize = 128 << 20;
 
+/// What is said where a server does not answer to the end.
+const BROKE_OFF: &str =
+    "the running server broke off; repeat the import: what is there already is not added again";
+
 /// The most refusals that are told one by one.
 const TOLD: usize = 20;
 
 pub fn run(args: &ImportArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::serve::log_warnings();
+    super::logging::of_command(setting);
     let (input, size) = open(&args.file)?;
     Folder::make(&setting.data)?;
     let purpose = Purpose::Append {
         server: false,
-        segment_size: args.segment_size.as_u64(),
+        segment_size: super::setting::segment_size(args.segment_size)?,
     };
     let mut target = match reach(setting, purpose)? {
         Access::Live(mut stream) => {
@@ -57,13 +60,15 @@ pub fn run(args: &ImportArgs, setting: &Setting) -> anyhow::Result<Ending> {
     while let Some((first, lines)) = batches.next().context("reading the lines")? {
         let report = target.import(first, lines)?;
         for refused in report.refused.iter().take(TOLD.saturating_sub(told)) {
-            eprintln!(
+            super::say(&format!(
                 "profiletrail: line {}: {}",
-                refused.line,
-                plain(&refused.reason)
-            );
+                refused.line, refused.reason
+            ));
         }
         told += report.refused.len();
+        if let Some(failure) = &report.failure {
+            bail!("after {} events: {failure}", all.added + report.added);
+        }
         all.add(ImportReport {
             refused: Vec::new(),
             ..report
@@ -71,13 +76,14 @@ pub fn run(args: &ImportArgs, setting: &Setting) -> anyhow::Result<Ending> {
         bar.set(batches.read, size.unwrap_or(batches.read));
     }
     drop(bar);
+    target.finish()?;
     if told > TOLD {
-        eprintln!("profiletrail: and {} more lines", told - TOLD);
+        super::say(&format!("profiletrail: and {} more lines", told - TOLD));
     }
-    eprintln!(
+    super::say(&format!(
         "added {} events; {} were there already; {told} lines were refused",
         all.added, all.present
-    );
+    ));
     Ok(if told == 0 {
         Ending::Answered
     } else {
@@ -138,6 +144,22 @@ enum Target {
 }
 
 impl Target {
+    /// Makes sure that all has been taken.
+    fn finish(self) -> anyhow::Result<()> {
+        if let Self::Live(mut stream) = self {
+            send_json(&mut stream, Kind::Done, &End::default()).context(BROKE_OFF)?;
+            loop {
+                match receive(&mut stream).context(BROKE_OFF)? {
+                    Some((Kind::Progress, _)) => {}
+                    Some((Kind::Done, _)) => return Ok(()),
+                    Some((Kind::Failed, bytes)) => bail!("{}", String::from_utf8_lossy(&bytes)),
+                    _ => bail!(BROKE_OFF),
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn import(&mut self, first: u64, lines: Vec<u8>) -> anyhow::Result<ImportReport> {
         match self {
             Self::Offline(trail, appender) => {
@@ -145,15 +167,13 @@ impl Target {
             }
             Self::Live(stream) => {
                 let frame = [first.to_le_bytes().as_slice(), &lines].concat();
-                send(stream, Kind::Lines, &frame).context("the running server broke off")?;
+                send(stream, Kind::Lines, &frame).context(BROKE_OFF)?;
                 loop {
-                    match receive(stream).context("the running server broke off")? {
+                    match receive(stream).context(BROKE_OFF)? {
                         Some((Kind::Progress, _)) => {}
                         Some((Kind::Report, bytes)) => return Ok(parse(&bytes)?),
                         Some((Kind::Failed, bytes)) => bail!("{}", String::from_utf8_lossy(&bytes)),
-                        _ => bail!(
-                            "the running server broke off; repeat the import: what is there is not added again"
-                        ),
+                        _ => bail!(BROKE_OFF),
                     }
                 }
             }

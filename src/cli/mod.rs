@@ -9,12 +9,14 @@ mod args;
 mod ask;
 mod client;
 mod import;
+mod logging;
 mod output;
 mod progress;
 mod serve;
 mod setting;
 mod time;
 
+use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -56,7 +58,7 @@ pub fn main() -> ExitCode {
         Ok(ending) => ending.into(),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("profiletrail: {}", output::plain(&format!("{error:#}")));
+            say(&format!("profiletrail: {error:#}"));
             let usage = error.downcast_ref::<setting::UsageError>().is_some();
             ExitCode::from(if usage { 2 } else { 3 })
         }
@@ -82,11 +84,54 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
     }
 }
 
-/// A reader that has gone, as `head` does, is no failure.
+/// Says a line on standard error. Where that is closed, nobody is told.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", output::plain(line));
+}
+
+/// A reader of standard output that has gone, as `head` does, is no failure;
+/// a server that has gone is one.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-    })
+    let is_closed = |error: &std::io::Error| {
+        error
+            .get_ref()
+            .is_some_and(|inner| inner.is::<StdoutClosed>())
+    };
+    error
+        .chain()
+        .any(|cause| match cause.downcast_ref::<std::io::Error>() {
+            Some(error) => is_closed(error),
+            None => cause.is::<StdoutClosed>(),
+        })
+}
+
+/// Nobody reads standard output any more.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output is closed")]
+struct StdoutClosed;
+
+/// Standard output, whose closing is told apart from that of other pipes.
+struct Stdout(std::io::StdoutLock<'static>);
+
+impl Stdout {
+    fn new() -> Self {
+        Self(std::io::stdout().lock())
+    }
+}
+
+fn tell_closed(error: std::io::Error) -> std::io::Error {
+    match error.kind() {
+        std::io::ErrorKind::BrokenPipe => std::io::Error::new(error.kind(), StdoutClosed),
+        _ => error,
+    }
+}
+
+impl Write for Stdout {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.write(bytes).map_err(tell_closed)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush().map_err(tell_closed)
+    }
 }

@@ -3,6 +3,8 @@
 use std::io::IsTerminal;
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
+
 use super::args::{ColorChoice, Common, Format};
 use super::time::{Rounding, parse_time};
 use crate::event::{Zone, now_micros};
@@ -19,6 +21,26 @@ impl UsageError {
     }
 }
 
+/// A size in bytes that was given for a flag, within bounds.
+pub fn bytes(flag: &str, size: ByteSize, least: u64, most: u64) -> anyhow::Result<u64> {
+    let size = size.as_u64();
+    if (least..=most).contains(&size) {
+        return Ok(size);
+    }
+    let shown = |bytes: u64| ByteSize(bytes).display().iec();
+    let what = format!(
+        "{flag}: from {} to {} can be had",
+        shown(least),
+        shown(most)
+    );
+    Err(UsageError::new(what).into())
+}
+
+/// The size at which a segment is closed.
+pub fn segment_size(size: ByteSize) -> anyhow::Result<u64> {
+    bytes("--segment-size", size, 1, 1 << 40)
+}
+
 /// What a command finds around it.
 pub struct Setting {
     /// The data folder.
@@ -29,6 +51,8 @@ pub struct Setting {
     pub cache: u64,
     /// Whether standard output takes colours.
     pub color: bool,
+    /// Whether colours are wanted on standard error, where it is a terminal.
+    pub error_color: bool,
     /// Whether standard output is a terminal.
     pub terminal: bool,
     /// Whether standard error is a terminal.
@@ -45,12 +69,13 @@ impl Setting {
         Ok(Self {
             data: common.data.clone(),
             zone: common.timezone,
-            cache: common.cache_size.as_u64(),
+            cache: bytes("--cache-size", common.cache_size, 1 << 20, 1 << 40)?,
             color: match common.color {
                 ColorChoice::Always => true,
                 ColorChoice::Never => false,
                 ColorChoice::Auto => terminal && !no_color,
             },
+            error_color: common.color != ColorChoice::Never && !no_color,
             terminal,
             progress: std::io::stderr().is_terminal(),
             now: now_micros(),

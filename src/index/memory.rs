@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::store::{Entry, Position};
+use super::store::Entry;
 use crate::event::ProfileKey;
 
 /// The same entries as in sled, at about 16 bytes an event.
@@ -11,11 +11,12 @@ use crate::event::ProfileKey;
 pub(super) struct MemoryIndex {
     timelines: BTreeMap<ProfileKey, Vec<(i64, u64)>>,
     profiles: BTreeMap<u64, u64>,
-    pub position: Position,
+    unreadable: Vec<(u64, u64)>,
 }
 
 impl MemoryIndex {
-    pub fn apply(&mut self, entries: &[Entry], position: Position) {
+    pub fn apply(&mut self, entries: &[Entry], unreadable: &[(u64, u64)]) {
+        self.unreadable.extend_from_slice(unreadable);
         for entry in entries {
             self.timelines
                 .entry(entry.key)
@@ -25,7 +26,6 @@ impl MemoryIndex {
                 self.profiles.insert(subprofile, entry.key.profile);
             }
         }
-        self.position = position;
     }
 
     pub fn pairs(&self, key: ProfileKey) -> Vec<(i64, u64)> {
@@ -35,6 +35,10 @@ impl MemoryIndex {
     pub fn touches(&self, key: ProfileKey, since: i64, until: i64) -> bool {
         let pairs = self.timelines.get(&key);
         pairs.is_some_and(|pairs| pairs.iter().any(|(time, _)| (since..until).contains(time)))
+    }
+
+    pub fn unreadable(&self) -> Vec<(u64, u64)> {
+        self.unreadable.clone()
     }
 
     pub fn profile_of(&self, subprofile: u64) -> Option<u64> {

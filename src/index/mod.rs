@@ -11,11 +11,18 @@
 //! contained, and whatever is wrong with it ends in the same way: the folder is
 //! set aside and the index rebuilt from the log ([`Indexer`]); where even that
 //! cannot be written, as on a full disk, the index is kept in memory, at about
-//! 16 bytes an event, until the next start.
+//! 16 bytes an event, until the next start. Until the new index has come as
+//! far as the old one was, questions wait for it.
+//!
+//! Events that could not be read when the index was made are kept in it as
+//! such: whose they were is not known, so every answer about a (sub)profile
+//! tells of them.
 
 mod chunk;
+mod feed;
 mod indexer;
 mod memory;
+mod shared;
 mod store;
 
 pub use indexer::{Indexer, Progress};

@@ -8,6 +8,7 @@
 //! | `t`, (sub)profile | number of full chunks (varint) and the open chunk |
 //! | `c`, (sub)profile, number (4 bytes) | a full chunk |
 //! | `s`, subprofile (8 bytes) | the profile's number (8 bytes) |
+//! | `d`, first `seq` (8 bytes) | last `seq` (8 bytes) of events that cannot be read |
 //!
 //! A (sub)profile is the profile (8 bytes) and 0, or the profile, 1 and the
 //! subprofile (8 bytes).
@@ -189,10 +190,20 @@ impl SledIndex {
         })
     }
 
-    /// Enters events, in the order of their `seq`, and moves the position.
-    pub fn apply(&self, entries: &[Entry], position: Position) -> Result<(), IndexError> {
+    /// Enters events, in the order of their `seq`, and those that cannot be
+    /// read (first and last `seq`), and moves the position.
+    pub fn apply(
+        &self,
+        entries: &[Entry],
+        unreadable: &[(u64, u64)],
+        position: Position,
+    ) -> Result<(), IndexError> {
         contain(|| {
             let mut batch = sled::Batch::default();
+            for (first, last) in unreadable {
+                let name = [b"d".as_slice(), &first.to_be_bytes()].concat();
+                batch.insert(name, &last.to_be_bytes());
+            }
             let mut grouped: BTreeMap<ProfileKey, Vec<Entry>> = BTreeMap::new();
             for entry in entries {
                 grouped.entry(entry.key).or_default().push(*entry);
@@ -315,6 +326,23 @@ impl SledIndex {
         })
     }
 
+    /// First and last `seq` of events that could not be read.
+    pub fn unreadable(&self) -> Result<Vec<(u64, u64)>, IndexError> {
+        let number = |bytes: Option<&[u8]>| {
+            let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
+            bytes.map(u64::from_be_bytes).ok_or(IndexError::Entry)
+        };
+        contain(|| {
+            self.db
+                .scan_prefix(b"d")
+                .map(|entry| {
+                    let (name, last) = entry?;
+                    Ok((number(name.get(1..))?, number(Some(&last))?))
+                })
+                .collect()
+        })
+    }
+
     /// Hands everything to the system, so that the next opening is quick.
     pub fn flush(&self) -> Result<(), IndexError> {
         contain(|| {
@@ -357,7 +385,9 @@ mod tests {
                         Entry { key, time, seq }
                     })
                     .collect();
-                index.apply(&entries, Position { seq, mark: 5 }).unwrap();
+                index
+                    .apply(&entries, &[], Position { seq, mark: 5 })
+                    .unwrap();
             }
             index.flush().unwrap();
         }

@@ -75,7 +75,9 @@ impl Lines<'_> {
 /// Answers a question with every event that was synced before it was asked,
 /// as JSON lines.
 pub fn answer(trail: &Trail, query: &Query, out: &mut dyn Write) -> Result<Answered, QueryError> {
-    trail.wait_for_index(|_| ())?;
+    if query.needs_index() {
+        trail.wait_for_index(|_| ())?;
+    }
     let limit = match query {
         Query::History(query) => query.limit,
         Query::Changes(query) => query.limit,
@@ -89,6 +91,17 @@ pub fn answer(trail: &Trail, query: &Query, out: &mut dyn Write) -> Result<Answe
         written: 0,
         damage: Damages::default(),
     };
+    if query.needs_owners() {
+        for (first, last) in trail.unreadable()? {
+            let events = if first == last {
+                format!("event {first}")
+            } else {
+                format!("events {first} to {last}")
+            };
+            let what = format!("{events} cannot be read, and whose they were is not known");
+            lines.damage.add(what);
+        }
+    }
     let found = match query {
         Query::History(query) => super::history::answer(trail, query, &mut lines)?,
         Query::Show(query) => super::show::answer(trail, query, &mut lines)?,

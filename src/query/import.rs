@@ -26,6 +26,8 @@ pub struct ImportReport {
     pub present: u64,
     /// Lines that were refused.
     pub refused: Vec<RefusedLine>,
+    /// Why the import cannot go on, where it cannot.
+    pub failure: Option<String>,
 }
 
 /// A line that was refused.
@@ -43,6 +45,7 @@ impl ImportReport {
         self.added += other.added;
         self.present += other.present;
         self.refused.extend(other.refused);
+        self.failure = self.failure.take().or(other.failure);
     }
 }
 
@@ -131,7 +134,9 @@ impl<'a> Importer<'a> {
                     line,
                     reason: error.to_string(),
                 }),
-                Outcome::Unavailable(reason) => report.refused.push(RefusedLine { line, reason }),
+                Outcome::Unavailable(reason) => {
+                    report.failure.get_or_insert(reason);
+                }
             }
         }
         Ok(report)

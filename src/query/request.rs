@@ -25,6 +25,18 @@ pub enum Query {
     Rejected(RejectedQuery),
 }
 
+impl Query {
+    /// Whether the index is asked for the answer.
+    pub const fn needs_index(&self) -> bool {
+        !matches!(self, Self::Rejected(_))
+    }
+
+    /// Whether it matters to the answer whose an event is.
+    pub(super) const fn needs_owners(&self) -> bool {
+        !matches!(self, Self::Rejected(_) | Self::Export(_))
+    }
+}
+
 /// The events of a (sub)profile, oldest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryQuery {

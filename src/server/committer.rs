@@ -88,6 +88,9 @@ impl Queue {
     /// Keeps a group of imported events and waits for the outcome.
     pub fn import(&self, arrivals: Vec<Arrival>) -> Vec<Outcome> {
         let count = arrivals.len();
+        if let Some(poison) = self.health.poison() {
+            return vec![Outcome::Unavailable(poison); count];
+        }
         let (told, outcome) = bounded(1);
         let sent = self.sender.send(Job::Import(arrivals, told));
         let stopping = || vec![Outcome::Unavailable("the server is stopping".to_owned()); count];
@@ -116,7 +119,18 @@ pub(super) fn start(
     Ok((queue, thread))
 }
 
+/// Says so when the committer has ended, however it ended.
+struct Ended<'a>(&'a Health);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let mut poison = self.0.poison.lock().unwrap_or_else(PoisonError::into_inner);
+        poison.get_or_insert_with(|| "the committer has ended".to_owned());
+    }
+}
+
 fn run(mut appender: Appender, health: &Health, jobs: &Receiver<Job>) {
+    let _ended = Ended(health);
     let mut arrivals = Vec::new();
     let mut answers = Vec::new();
     while let Ok(first) = jobs.recv() {

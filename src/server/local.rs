@@ -2,9 +2,8 @@
 
 use std::fs;
 use std::io::{self, BufReader, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -12,15 +11,21 @@ use std::time::Duration;
 
 use super::committer::Queue;
 use super::protocol::{End, Kind, LinesWriter, Request, Waiting, parse, receive, send, send_json};
-use crate::query::{Importer, QueryError, answer};
+use super::socket::bind;
+use crate::query::{Importer, Query, QueryError, answer};
 use crate::trail::{Folder, Trail};
+use rustix::net::{Shutdown, shutdown};
 
 /// The most commands that are answered at one time; more wait to be accepted.
 const MAX_COMMANDS: usize = 64;
 
+/// How long a command that has connected may take to ask.
+const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
+
 /// The running socket.
 pub(super) struct Local {
     path: PathBuf,
+    listener: Arc<UnixListener>,
     shared: Arc<Shared>,
     thread: JoinHandle<()>,
 }
@@ -35,41 +40,11 @@ struct Shared {
     queue: Mutex<Option<Queue>>,
 }
 
-/// A path by which a socket in a folder is reached however long the folder's
-/// own path is: socket addresses have room for 107 bytes. The folder is kept
-/// open for as long as the path is used.
-pub fn reachable(path: &Path) -> io::Result<(PathBuf, Option<fs::File>)> {
-    use std::os::fd::AsRawFd;
-    use std::os::unix::ffi::OsStrExt;
-    if path.as_os_str().as_bytes().len() < 100 {
-        return Ok((path.to_owned(), None));
-    }
-    let (Some(dir), Some(name)) = (path.parent(), path.file_name()) else {
-        return Ok((path.to_owned(), None));
-    };
-    let dir = fs::File::open(dir)?;
-    let short = PathBuf::from(format!("/proc/self/fd/{}", dir.as_raw_fd())).join(name);
-    Ok((short, Some(dir)))
-}
-
-/// Listens at a path in the data folder, which this process has locked: what
-/// is there is left over from a process that has gone.
-pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let (short, _dir) = reachable(path)?;
-    let listener = UnixListener::bind(short)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    Ok(listener)
-}
-
 impl Local {
     /// Starts to answer commands.
     pub fn start(trail: Arc<Trail>, queue: Queue) -> io::Result<Self> {
         let path = Folder::socket_of(trail.folder().path());
-        let listener = bind(&path)?;
+        let listener = Arc::new(bind(&path)?);
         let shared = Arc::new(Shared {
             trail,
             stopping: AtomicBool::new(false),
@@ -77,12 +52,13 @@ impl Local {
             importing: Mutex::new(()),
             queue: Mutex::new(Some(queue)),
         });
-        let own = Arc::clone(&shared);
+        let (own, accepting) = (Arc::clone(&shared), Arc::clone(&listener));
         let thread = std::thread::Builder::new()
             .name("local".to_owned())
-            .spawn(move || accept(&own, &listener))?;
+            .spawn(move || accept(&own, &accepting))?;
         Ok(Self {
             path,
+            listener,
             shared,
             thread,
         })
@@ -91,9 +67,9 @@ impl Local {
     /// Takes no more commands, and waits a while for those that are answered.
     pub fn stop(self, grace: Duration) {
         self.shared.stopping.store(true, Ordering::Release);
-        // The accepting thread wakes up by a connection.
-        if let Ok((path, _dir)) = reachable(&self.path) {
-            let _ = UnixStream::connect(path);
+        // This wakes the accepting thread, though the socket's name may be gone.
+        if let Err(error) = shutdown(&self.listener, Shutdown::Both) {
+            tracing::debug!("the local socket could not be shut down: {error}");
         }
         if self.thread.join().is_err() {
             tracing::error!("the local socket's thread had panicked");
@@ -161,10 +137,9 @@ impl Drop for Done<'_> {
 }
 
 fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
-    // A command that reads its answer slowly is patience's, not ours; one that
-    // never reads must not hold a thread for ever.
-    stream.set_write_timeout(Some(Duration::from_secs(600)))?;
+    // A command that connects and asks nothing must not hold a thread. What
+    // comes later may take its time: a reader that pages, an import from a pipe.
+    stream.set_read_timeout(Some(REQUEST_PATIENCE))?;
     let mut input = BufReader::new(stream);
     let mut output = stream;
     let request = match receive(&mut input)? {
@@ -181,6 +156,12 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
             return send(&mut output, Kind::Failed, reason.as_bytes());
         }
     };
+    stream.set_read_timeout(None)?;
+    if let Request::Ask(query) = &request
+        && !query.needs_index()
+    {
+        return ask(shared, query, &mut output);
+    }
     let waited = shared.trail.wait_for_index(|progress| {
         let waiting = Waiting {
             applied: progress.applied,
@@ -192,50 +173,57 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
         return send(&mut output, Kind::Failed, error.to_string().as_bytes());
     }
     match request {
-        Request::Ask(query) => {
-            let mut lines = LinesWriter::new(&mut output);
-            let answered = answer(&shared.trail, &query, &mut lines);
-            lines.flush()?;
-            match answered {
-                Ok(answered) => {
-                    let end = End {
-                        found: answered.found,
-                        damage: answered.damage,
-                    };
-                    send_json(&mut output, Kind::Done, &end)
-                }
-                Err(QueryError::Output(error)) => Err(error),
-                Err(error) => send(&mut output, Kind::Failed, error.to_string().as_bytes()),
-            }
-        }
+        Request::Ask(query) => ask(shared, &query, &mut output),
         Request::Import => import(shared, &mut input, &mut output),
     }
 }
 
+fn ask(shared: &Shared, query: &Query, output: &mut impl Write) -> io::Result<()> {
+    let mut lines = LinesWriter::new(output);
+    let answered = answer(&shared.trail, query, &mut lines);
+    lines.flush()?;
+    match answered {
+        Ok(answered) => {
+            let end = End {
+                found: answered.found,
+                damage: answered.damage,
+            };
+            send_json(output, Kind::Done, &end)
+        }
+        Err(QueryError::Output(error)) => Err(error),
+        Err(error) => send(output, Kind::Failed, error.to_string().as_bytes()),
+    }
+}
+
 fn import(shared: &Shared, input: &mut impl io::Read, output: &mut impl Write) -> io::Result<()> {
-    let _one = shared
-        .importing
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
     let mut importer = Importer::new(&shared.trail);
     while let Some((kind, bytes)) = receive(input)? {
+        if kind == Kind::Done {
+            return send_json(output, Kind::Done, &End::default());
+        }
         let numbered = bytes
             .split_first_chunk::<8>()
             .filter(|_| kind == Kind::Lines);
         let Some((first, lines)) = numbered else {
             return send(output, Kind::Failed, b"lines were expected");
         };
-        let queue = shared
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let Some(queue) = queue else {
-            return send(output, Kind::Failed, b"the server is stopping");
+        let report = {
+            let _one = shared
+                .importing
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            let queue = shared
+                .queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone();
+            let Some(queue) = queue else {
+                return send(output, Kind::Failed, b"the server is stopping");
+            };
+            importer.import(u64::from_le_bytes(*first), lines, |group| {
+                queue.import(group)
+            })
         };
-        let report = importer.import(u64::from_le_bytes(*first), lines, |group| {
-            queue.import(group)
-        });
         match report {
             Ok(report) => send_json(output, Kind::Report, &report)?,
             Err(error) => return send(output, Kind::Failed, error.to_string().as_bytes()),

@@ -11,7 +11,8 @@ mod local;
 pub mod protocol;
 mod reply;
 mod run;
+mod socket;
 mod worker;
 
-pub use local::reachable;
 pub use run::{Server, ServerConfig, ServerError};
+pub use socket::reachable;

@@ -5,7 +5,8 @@
 //! of [`Kind::Progress`] and [`Kind::Lines`], which may end within a line, and
 //! one [`Kind::Done`] or [`Kind::Failed`], so that an answer that was cut short
 //! is never taken for a whole one. After an import's request the command sends
-//! [`Kind::Lines`], each answered by one [`Kind::Report`], and closes.
+//! [`Kind::Lines`], each answered by one [`Kind::Report`], and [`Kind::Done`],
+//! which is answered by the same.
 
 use std::io::{self, Read, Write};
 
@@ -53,7 +54,7 @@ pub enum Kind {
     Lines,
     /// [`crate::query::ImportReport`] as JSON.
     Report,
-    /// The end of an answer: [`End`] as JSON.
+    /// The end of an answer, or of an import: [`End`] as JSON.
     Done,
     /// There is no answer: the reason as text.
     Failed,
@@ -100,7 +101,13 @@ pub fn send(stream: &mut impl Write, kind: Kind, bytes: &[u8]) -> io::Result<()>
     frame.push(kind.byte());
     frame.extend_from_slice(&len.to_le_bytes());
     frame.extend_from_slice(bytes);
-    stream.write_all(&frame)
+    stream
+        .write_all(&frame)
+        .map_err(|error| match error.kind() {
+            // Not to be taken for a reader of standard output that has gone.
+            io::ErrorKind::BrokenPipe => io::Error::other("the other side has gone"),
+            _ => error,
+        })
 }
 
 /// Sends a frame of JSON.

@@ -1,13 +1,16 @@
 //! Putting the server together, and taking it apart in order.
 
 use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::committer::{self, Health};
-use super::local::{self, Local, reachable};
+use super::local::Local;
+use super::socket::{bind, reachable};
 use super::worker::Worker;
 use crate::event::Zone;
 use crate::gate::{Gate, GateConfig, connect_private};
@@ -16,6 +19,11 @@ use crate::trail::{Folder, OpenOptions, Purpose, Trail, TrailError};
 
 /// How long accepted calls and commands may take when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// How many calls may wait for the committer. There cannot be more than
+/// private connections; what waits beyond them waits in the gate, which is
+/// bounded by the number of connections.
+const QUEUE_LEN: usize = 1024;
 
 /// How many private connections the gate keeps to tiny_http.
 const PRIVATE_CONNECTIONS: usize = 64;
@@ -37,8 +45,6 @@ pub struct ServerConfig {
     pub cache: u64,
     /// How many threads decode.
     pub workers: usize,
-    /// How many calls may wait for the committer.
-    pub queue: usize,
     /// How many connections may be open.
     pub max_connections: usize,
 }
@@ -80,9 +86,12 @@ pub struct Server {
     gate: Gate,
     inner: Arc<tiny_http::Server>,
     workers: Vec<JoinHandle<()>>,
+    stopping: Arc<AtomicBool>,
     committer: JoinHandle<()>,
     local: Local,
     private: PathBuf,
+    /// Keeps the path by which private connections are opened again.
+    _private_dir: Option<std::fs::File>,
 }
 
 impl Server {
@@ -112,22 +121,31 @@ impl Server {
         })?;
         let room = config.max_body as u64 + (1 << 16);
         let health = Arc::new(Health::new(config.data.clone(), room, appender.poison()));
-        let (queue, committer) = committer::start(appender, Arc::clone(&health), config.queue)
+        let (queue, committer) = committer::start(appender, Arc::clone(&health), QUEUE_LEN)
             .map_err(system("starting the committer"))?;
         let worker = Worker {
             queue: queue.clone(),
             health,
             zone: config.zone,
             max_body: config.max_body,
+            told_lost: Arc::default(),
         };
         let private = config.data.join("private");
-        let inner = local::bind(&private).map_err(system("making the private socket"))?;
+        let inner = bind(&private).map_err(system("making the private socket"))?;
         let inner = tiny_http::Server::from_listener(inner, None).map_err(|error| {
             system("starting tiny_http")(std::io::Error::other(error.to_string()))
         })?;
         let inner = Arc::new(inner);
+        let stopping = Arc::new(AtomicBool::new(false));
         let workers = (0..config.workers.max(1))
-            .map(|number| start_worker(number, worker.clone(), Arc::clone(&inner)))
+            .map(|number| {
+                start_worker(
+                    number,
+                    worker.clone(),
+                    Arc::clone(&inner),
+                    Arc::clone(&stopping),
+                )
+            })
             .collect::<Result<Vec<_>, _>>()
             .map_err(system("starting a worker"))?;
         drop(worker);
@@ -137,7 +155,7 @@ impl Server {
         let gate_config = GateConfig {
             max_connections: config.max_connections,
             max_body: config.max_body,
-            private_path: dir.is_none().then_some(path),
+            private_path: Some(path),
             ..GateConfig::default()
         };
         let gate =
@@ -150,9 +168,11 @@ impl Server {
             gate,
             inner,
             workers,
+            stopping,
             committer,
             local,
             private,
+            _private_dir: dir,
         })
     }
 
@@ -171,6 +191,7 @@ impl Server {
     pub fn stop(self) {
         self.gate.shutdown(GRACE);
         self.local.stop(GRACE);
+        self.stopping.store(true, Ordering::Release);
         for _ in &self.workers {
             self.inner.unblock();
         }
@@ -195,13 +216,24 @@ fn start_worker(
     number: usize,
     worker: Worker,
     inner: Arc<tiny_http::Server>,
+    stopping: Arc<AtomicBool>,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name(format!("worker-{number}"))
         .spawn(move || {
-            // `recv` fails when the server stops, by `unblock`.
-            while let Ok(request) = inner.recv() {
-                worker.handle(request);
+            // `unblock` makes `recv` fail when the server stops; a failure to
+            // accept, which comes the same way, ends nothing.
+            while !stopping.load(Ordering::Acquire) {
+                match inner.recv() {
+                    // tiny_http answers 500 where a panic drops the request.
+                    Ok(request) => {
+                        let handled = catch_unwind(AssertUnwindSafe(|| worker.handle(request)));
+                        if handled.is_err() {
+                            tracing::error!("a request could not be handled");
+                        }
+                    }
+                    Err(error) => tracing::debug!("no request was received: {error}"),
+                }
             }
         })
 }

@@ -1,6 +1,7 @@
 //! Decoding requests and queueing them for the committer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use tiny_http::{Method, Request};
 
@@ -17,22 +18,25 @@ pub(super) struct Worker {
     pub health: Arc<Health>,
     pub zone: Zone,
     pub max_body: usize,
+    /// When it was last told that calls are lost, in Unix microseconds.
+    pub told_lost: Arc<AtomicI64>,
 }
 
 /// What a path leads to.
 enum Route<'a> {
     Webhook(Option<&'a str>),
+    /// A webhook's address with a label that is none.
+    WrongLabel(DecodeError),
     Health,
     Unknown(DecodeError),
 }
 
 fn route(target: &str) -> Route<'_> {
     let path = target.split(['?', '#']).next().unwrap_or_default();
-    let unknown = |reason: &str| {
-        Route::Unknown(DecodeError::new(
-            reason,
-            path.chars().take(200).collect::<String>(),
-        ))
+    let shown = || path.chars().take(200).collect::<String>();
+    let unknown = || {
+        let reason = "nothing is here: calls go to /webhook or /webhook/LABEL";
+        Route::Unknown(DecodeError::new(reason, shown()))
     };
     if path == "/healthz" {
         return Route::Health;
@@ -41,10 +45,13 @@ fn route(target: &str) -> Route<'_> {
         Some("" | "/") => Route::Webhook(None),
         Some(rest) => match rest.strip_prefix('/') {
             Some(label) if is_label(label) => Route::Webhook(Some(label)),
-            Some(_) => unknown("a label is 1 to 64 of A-Z, a-z, 0-9, _ and -: /webhook/LABEL"),
-            None => unknown("nothing is here: calls go to /webhook or /webhook/LABEL"),
+            Some(_) => Route::WrongLabel(DecodeError::new(
+                "a label is 1 to 64 of A-Z, a-z, 0-9, _ and -: /webhook/LABEL",
+                shown(),
+            )),
+            None => unknown(),
         },
-        None => unknown("nothing is here: calls go to /webhook or /webhook/LABEL"),
+        None => unknown(),
     }
 }
 
@@ -71,12 +78,16 @@ impl Worker {
             }
             (Route::Health, _) => return Reply::wrong_method("GET, HEAD").send(request),
             (Route::Webhook(label), Method::Post) => label.map(str::to_owned),
+            (Route::WrongLabel(error), _) => {
+                self.tell_lost(&error);
+                return Reply::refused(404, &error).send(request);
+            }
             (Route::Webhook(_), _) => return Reply::wrong_method("POST").send(request),
         };
-        let fault = header(&request, FAULT_HEADER).map(str::to_owned);
-        if fault.as_deref() == Some("no-length") {
-            let error = DecodeError::new("the body's length must be sent", "Content-Length");
-            return Reply::refused(411, &error).send(request);
+        let fault = header(&request, FAULT_HEADER).map(|fault| self.fault(fault));
+        if let Some((411, error)) = &fault {
+            self.tell_lost(error);
+            return Reply::refused(411, error).send(request);
         }
         let mut body = Vec::with_capacity(request.body_length().unwrap_or(0).min(self.max_body));
         if let Err(error) = request.as_reader().read_to_end(&mut body) {
@@ -87,7 +98,7 @@ impl Worker {
         let content_type = header(&request, "Content-Type").map(str::to_owned);
         let remote = header(&request, PEER_HEADER).map(str::to_owned);
         let read = match fault {
-            Some(fault) => Err((413, self.too_large(&fault))),
+            Some(fault) => Err(fault),
             None => self.read(content_type.as_deref(), &body),
         };
         let call = ParsedCall {
@@ -119,14 +130,29 @@ impl Worker {
         }
     }
 
-    fn too_large(&self, fault: &str) -> DecodeError {
-        let declared = fault.rsplit(' ').next().unwrap_or_default();
-        DecodeError::new(
-            format!(
-                "the body has {declared} bytes, and at most {} are read",
-                self.max_body
-            ),
-            "Content-Length",
-        )
+    /// Says, once a minute at most, that calls are lost by the way in which they
+    /// are sent: nothing of them is kept, so nobody would find out.
+    fn tell_lost(&self, error: &DecodeError) {
+        let now = now_micros();
+        let told = self.told_lost.load(Ordering::Relaxed);
+        if now - told > 60_000_000 || now < told {
+            self.told_lost.store(now, Ordering::Relaxed);
+            tracing::warn!("a call was refused and nothing of it kept: {error}");
+        }
+    }
+
+    /// What the gate found wrong with a body.
+    fn fault(&self, fault: &str) -> (u16, DecodeError) {
+        let (status, reason) = match fault.strip_prefix("too-large ") {
+            Some(declared) => {
+                let most = self.max_body;
+                (
+                    413,
+                    format!("the body has {declared} bytes, and at most {most} are read"),
+                )
+            }
+            None => (411, "the body's length must be sent".to_owned()),
+        };
+        (status, DecodeError::new(reason, "Content-Length"))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::open::Trail;
 use crate::event::{BodyKind, Content, DecodeError, Envelope, Event};
@@ -19,6 +20,12 @@ const FRAME_BYTES: usize = 256 * 1024;
 
 /// How far the index may fall behind before appending waits for it.
 const MAX_LAG: u64 = 100_000;
+
+/// How long a group waits for an index that is so far behind.
+const LAG_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How long a call whose profile only the index can tell waits for it.
+const OWNER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A call as it came, its envelope decoded.
 #[derive(Clone, Debug)]
@@ -71,6 +78,8 @@ pub struct Appender {
     last_received: i64,
     /// The index has been complete once: from then on it is waited for.
     indexed_once: bool,
+    /// How far the index was when it was last looked at.
+    last_applied: u64,
 }
 
 impl Appender {
@@ -81,6 +90,7 @@ impl Appender {
             rejected,
             last_received: 0,
             indexed_once: false,
+            last_applied: 0,
         }
     }
 
@@ -92,6 +102,9 @@ impl Appender {
     /// Keeps a group. When this returns, what it says is kept is on stable
     /// storage. The outcomes are in the order of the arrivals.
     pub fn append(&mut self, group: Vec<Arrival>) -> Vec<Outcome> {
+        if let Some(poison) = self.poison() {
+            return vec![Outcome::Unavailable(poison.to_owned()); group.len()];
+        }
         let mut salts = vec![[0; SALT_LEN]; group.len()];
         if let Err(error) = getrandom::fill(salts.as_flattened_mut()) {
             let outcome = Outcome::Unavailable(format!("no random bytes: {error}"));
@@ -191,26 +204,41 @@ impl Appender {
         if let Some(profile) = owners.get(&subprofile) {
             return Ok(*profile);
         }
-        let found = self
+        let last = self.trail.last_seq();
+        let found = match self
             .trail
-            .wait_for_index(|_| ())
-            .and_then(|()| self.trail.profile_of(subprofile));
+            .indexer
+            .wait_for(last, Some(OWNER_PATIENCE), |_| ())
+        {
+            Ok(true) => self
+                .trail
+                .profile_of(subprofile)
+                .map_err(|error| error.to_string()),
+            Ok(false) => Err("the index is being made".to_owned()),
+            Err(error) => Err(error),
+        };
         match found {
             Ok(Some(profile)) => Ok(profile),
             Ok(None) => Err(unknown("no earlier event tells whose subprofile it is")),
-            Err(error) => Err((503, DecodeError::new(error.to_string(), "profile"))),
+            Err(error) => Err((503, DecodeError::new(error, "profile"))),
         }
     }
 
-    /// Keeps the index from falling behind without bound, once it has been
-    /// built: questions wait for it.
+    /// Keeps the index from falling behind without bound, since questions wait
+    /// for it. While one is being built, events do not wait.
     fn wait_for_slow_index(&mut self) {
         let progress = self.trail.index_progress();
         let lag = progress.last.saturating_sub(progress.applied);
-        self.indexed_once |= lag < MAX_LAG / 2;
+        let rebuilt = progress.applied < self.last_applied;
+        self.indexed_once = (self.indexed_once && !rebuilt) || lag < MAX_LAG / 2;
+        self.last_applied = progress.applied;
         if self.indexed_once && lag > MAX_LAG {
             let target = progress.last - MAX_LAG / 2;
-            if let Err(error) = self.trail.indexer.wait_for(target, |_| ()) {
+            let waited = self
+                .trail
+                .indexer
+                .wait_for(target, Some(LAG_PATIENCE), |_| ());
+            if let Err(error) = waited {
                 tracing::debug!("appending did not wait for the index: {error}");
             }
         }

@@ -101,9 +101,14 @@ impl Trail {
     /// Waits until every event synced before the call is in the index, so that
     /// an answer contains it. `tell` is called some ten times a second meanwhile.
     pub fn wait_for_index(&self, tell: impl FnMut(Progress)) -> Result<(), TrailError> {
-        self.indexer
-            .wait_for(self.last_seq(), tell)
-            .map_err(TrailError::Index)
+        let waited = self.indexer.wait_for(self.last_seq(), None, tell);
+        waited.map(|_| ()).map_err(TrailError::Index)
+    }
+
+    /// First and last `seq` of events of which it is not known whose they are,
+    /// since they cannot be read.
+    pub fn unreadable(&self) -> Result<Vec<(u64, u64)>, TrailError> {
+        self.indexer.unreadable().map_err(TrailError::Index)
     }
 
     /// How far the index is.

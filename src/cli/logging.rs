@@ -1,0 +1,49 @@
+//! The log on standard error.
+
+use std::io::{self, IsTerminal, Write};
+
+use tracing::level_filters::LevelFilter;
+
+use super::setting::Setting;
+
+/// Standard error, whose closing must not end a server: nobody is told then.
+struct Stderr;
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = io::stderr().write_all(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Logs from a level on, with colours where standard error is a terminal.
+pub fn from(level: LevelFilter, setting: &Setting) {
+    let logged = tracing_subscriber::fmt()
+        .with_writer(|| Stderr)
+        .with_ansi(io::stderr().is_terminal() && setting.error_color)
+        .with_target(false)
+        .with_max_level(level)
+        .log_internal_errors(false)
+        .try_init();
+    if logged.is_ok() {
+        // A panic that was contained is a line of the log, not a page.
+        std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
+    }
+}
+
+/// What commands other than `serve` log: progress goes to a bar on a terminal,
+/// and to log lines elsewhere.
+pub fn of_command(setting: &Setting) {
+    from(
+        if setting.progress {
+            LevelFilter::WARN
+        } else {
+            LevelFilter::INFO
+        },
+        setting,
+    );
+}

@@ -1,0 +1,299 @@
+//! The one thread that feeds the index from what is synced, and puts another
+//! in its place where it fails.
+
+use std::path::PathBuf;
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::memory::MemoryIndex;
+use super::shared::{Backend, Shared, discard};
+use super::store::{Entry, IndexError, Position, SledIndex};
+use crate::event::{now_micros, seconds_to_rfc3339};
+use crate::log::record::EventHead;
+use crate::log::{LogError, Scanned};
+
+/// How many events go into one sled batch. Large batches cost memory, small
+/// ones time.
+const BATCH_LEN: usize = 256;
+
+/// How long the thread lets events gather before it looks, unless asked.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// How often the thread looks when nothing comes.
+const IDLE: Duration = Duration::from_millis(50);
+
+/// A catching-up of more events than this is told of.
+const WORTH_TELLING: u64 = 20_000;
+
+/// How often an index is set aside before it is kept in memory: what breaks
+/// every one of them is no damage.
+const MAX_REBUILDS: u32 = 3;
+
+/// After how long a log that could not be read is read again.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// What is to be entered together.
+#[derive(Default)]
+struct Batch {
+    entries: Vec<Entry>,
+    /// First and last `seq` of events that cannot be read.
+    unreadable: Vec<(u64, u64)>,
+}
+
+impl Batch {
+    fn add(&mut self, seq: u64, record: &[u8]) {
+        match EventHead::decode(record) {
+            Ok((head, _)) => self.entries.push(Entry {
+                key: head.key(),
+                time: head.time,
+                seq,
+            }),
+            Err(error) => {
+                tracing::error!("event {seq} cannot be read: {error}");
+                self.unreadable.push((seq, seq));
+            }
+        }
+    }
+}
+
+/// Says that the thread has ended, however it ends.
+struct Ended<'a>(&'a Shared);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.state().ended = true;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Shared {
+    /// What the thread does until it is stopped.
+    pub fn run(&self) {
+        let _ended = Ended(self);
+        self.open();
+        loop {
+            let mut state = self.state();
+            loop {
+                if state.stop {
+                    return;
+                }
+                if state.damage.is_some() {
+                    break;
+                }
+                let behind = self.log.last_seq() > state.applied;
+                if behind && state.wanted > state.applied {
+                    break;
+                }
+                let (next, timeout) = self
+                    .changed
+                    .wait_timeout(state, if behind { PAUSE } else { IDLE })
+                    .unwrap_or_else(PoisonError::into_inner);
+                state = next;
+                if timeout.timed_out() && behind {
+                    break;
+                }
+            }
+            let damage = state.damage.clone();
+            drop(state);
+            match damage {
+                // An index that is only full is whole: the next start goes on with it.
+                Some(damage) if damage.disk_full => self.use_memory(&damage.reason),
+                Some(damage) => self.rebuild(&damage.reason),
+                None => self.catch_up(),
+            }
+        }
+    }
+
+    /// Opens the index, if it is one of this log; else sets it aside.
+    fn open(&self) {
+        let existed = self.path.exists();
+        let opened = SledIndex::open(&self.path, self.cache, self.log_id)
+            .and_then(|index| Ok((index.position()?, index)));
+        let reason = match opened {
+            Ok((position, index)) => match self.distrust(position) {
+                None => return self.set_backend(Backend::Sled(index), position.seq),
+                Some(reason) => {
+                    discard(index);
+                    reason.to_owned()
+                }
+            },
+            Err(error) if error.is_disk_full() || !existed => {
+                return self.use_memory(&error.to_string());
+            }
+            Err(error) => error.to_string(),
+        };
+        self.rebuild(&reason);
+    }
+
+    /// Why an index with this position is not one of this log, if so.
+    fn distrust(&self, position: Position) -> Option<&'static str> {
+        if position.seq == 0 {
+            return None;
+        }
+        let last = self.log.last_seq();
+        if position.seq > last {
+            // Only what was synced is ever indexed.
+            tracing::error!(
+                "the log ends at event {last}, but the index knows events up to {}: events that were \
+                 acknowledged are missing from the log. Has it been put back from an older backup, or cut?",
+                position.seq
+            );
+            return Some("it knows more events than the log holds");
+        }
+        match self.log.cursor().get(position.seq) {
+            Ok(record) if crc32c::crc32c(record) == position.mark => None,
+            // The log's damage is not the index's.
+            Err(LogError::Damaged { .. }) => None,
+            Ok(_) | Err(_) => Some("it was made from another log"),
+        }
+    }
+
+    /// Sets the index aside and begins a new one.
+    fn rebuild(&self, reason: &str) {
+        // The old one must be closed before its folder is renamed.
+        self.set_backend(Backend::Closed, 0);
+        if self.rebuilds.fetch_add(1, Ordering::Relaxed) >= MAX_REBUILDS {
+            return self.use_memory(&format!("{reason}, again and again"));
+        }
+        let aside = (0..1000)
+            .map(|number| self.aside_name(number))
+            .find(|path| !path.exists());
+        let moved = aside.map(|aside| std::fs::rename(&self.path, &aside).map(|()| aside));
+        match moved {
+            Some(Ok(aside)) => tracing::warn!(
+                "the index cannot be used ({reason}); it is set aside as {} and rebuilt from the log",
+                aside.display()
+            ),
+            Some(Err(error)) if error.kind() != std::io::ErrorKind::NotFound => {
+                return self.use_memory(&format!("{reason}; it cannot be set aside: {error}"));
+            }
+            _ => tracing::warn!("the index cannot be used ({reason}); it is rebuilt from the log"),
+        }
+        match SledIndex::open(&self.path, self.cache, self.log_id) {
+            Ok(index) => self.set_backend(Backend::Sled(index), 0),
+            Err(error) => self.use_memory(&error.to_string()),
+        }
+    }
+
+    fn aside_name(&self, number: u32) -> PathBuf {
+        let time = seconds_to_rfc3339(now_micros().div_euclid(1_000_000)).replace([':', '-'], "");
+        let suffix = if number == 0 {
+            String::new()
+        } else {
+            format!("-{number}")
+        };
+        self.path.with_extension(format!("damaged-{time}{suffix}"))
+    }
+
+    fn use_memory(&self, reason: &str) {
+        tracing::warn!(
+            "the index cannot be written ({reason}); it is kept in memory until the next start, \
+             at about 16 bytes an event: see that {} has room and can be written",
+            self.path.display()
+        );
+        self.set_backend(Backend::Memory(MemoryIndex::default()), 0);
+    }
+
+    /// Applies what the log holds beyond the index.
+    fn catch_up(&self) {
+        let applied = self.state().applied;
+        let mut scan = self.log.scan(applied + 1);
+        let last = scan.last_seq();
+        let telling = last.saturating_sub(applied) > WORTH_TELLING;
+        if telling {
+            tracing::info!("indexing {} events", last - applied);
+        }
+        let mut told = Instant::now();
+        let mut batch = Batch::default();
+        let mut position = Position {
+            seq: applied,
+            mark: 0,
+        };
+        while !self.state().stop {
+            match scan.step() {
+                Ok(Some(Scanned::Records(records))) => {
+                    for (seq, record) in records {
+                        position = Position {
+                            seq,
+                            mark: crc32c::crc32c(record),
+                        };
+                        batch.add(seq, record);
+                    }
+                }
+                Ok(Some(Scanned::Damage(damage))) => {
+                    tracing::error!("{damage}");
+                    if damage.first_seq <= damage.last_seq {
+                        batch.unreadable.push((damage.first_seq, damage.last_seq));
+                    }
+                    position.seq = position.seq.max(damage.last_seq);
+                }
+                Ok(None) => {
+                    // Nothing but damage may have come.
+                    position.seq = position.seq.max(last);
+                    if self.apply(&mut batch, position) && telling {
+                        tracing::info!("the index is complete: {last} events");
+                    }
+                    return;
+                }
+                Err(error) => return self.fail(&error.to_string()),
+            }
+            if batch.entries.len() >= BATCH_LEN {
+                if !self.apply(&mut batch, position) {
+                    return;
+                }
+                if telling && told.elapsed() > Duration::from_secs(5) {
+                    told = Instant::now();
+                    tracing::info!("indexed {} of {last} events", position.seq);
+                }
+            }
+        }
+    }
+
+    /// Enters a batch; `false` where the index failed and another took its place.
+    fn apply(&self, batch: &mut Batch, position: Position) -> bool {
+        let Batch {
+            entries,
+            unreadable,
+        } = std::mem::take(batch);
+        let in_sled = match &*self.backend() {
+            Backend::Sled(index) => Some(index.apply(&entries, &unreadable, position)),
+            Backend::Memory(_) | Backend::Closed => None,
+        };
+        let applied = in_sled.unwrap_or_else(|| {
+            self.with_memory(|index| index.apply(&entries, &unreadable))
+                .ok_or(IndexError::Entry)
+        });
+        match applied {
+            Ok(()) => {
+                let mut state = self.state();
+                state.applied = position.seq;
+                state.floor = state.floor.max(position.seq);
+                drop(state);
+                self.changed.notify_all();
+                true
+            }
+            Err(error) if error.is_disk_full() => {
+                self.use_memory(&error.to_string());
+                false
+            }
+            Err(error) => {
+                self.rebuild(&error.to_string());
+                false
+            }
+        }
+    }
+
+    fn fail(&self, reason: &str) {
+        tracing::error!("the log cannot be read for the index: {reason}");
+        let mut state = self.state();
+        state.failure = Some(reason.to_owned());
+        self.changed.notify_all();
+        let begun = Instant::now();
+        while !state.stop && begun.elapsed() < RETRY {
+            let waited = self.changed.wait_timeout(state, RETRY);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        state.failure = None;
+    }
+}

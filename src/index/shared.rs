@@ -1,0 +1,129 @@
+//! What the index's thread and those who ask have in common.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicU32;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+
+use super::memory::MemoryIndex;
+use super::store::{IndexError, SledIndex};
+use crate::log::Log;
+
+/// What the index's thread and those who ask have in common. The backend's
+/// lock is taken before the state's, never after.
+pub(super) struct Shared {
+    pub log: Log,
+    pub path: PathBuf,
+    pub cache: u64,
+    pub log_id: u64,
+    backend: RwLock<Backend>,
+    state: Mutex<State>,
+    pub changed: Condvar,
+    /// How often an index was set aside since the start.
+    pub rebuilds: AtomicU32,
+}
+
+pub(super) enum Backend {
+    Closed,
+    Sled(SledIndex),
+    Memory(MemoryIndex),
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    /// There is a backend, and `applied` is its position.
+    pub opened: bool,
+    pub applied: u64,
+    /// The highest position ever: an index that takes another's place answers
+    /// nothing before it has come as far.
+    pub floor: u64,
+    /// Someone waits for this position: do not pause.
+    pub wanted: u64,
+    pub stop: bool,
+    /// The thread has ended.
+    pub ended: bool,
+    /// What a question found wrong with the present backend.
+    pub damage: Option<Damage>,
+    /// Why the log cannot be read.
+    pub failure: Option<String>,
+}
+
+/// What is wrong with an index.
+#[derive(Clone)]
+pub(super) struct Damage {
+    pub reason: String,
+    pub disk_full: bool,
+}
+
+impl From<IndexError> for Damage {
+    fn from(error: IndexError) -> Self {
+        Self {
+            reason: error.to_string(),
+            disk_full: error.is_disk_full(),
+        }
+    }
+}
+
+impl State {
+    /// Whether the index can be asked.
+    pub fn is_ready(&self) -> bool {
+        self.opened && self.damage.is_none() && self.applied >= self.floor
+    }
+}
+
+impl Shared {
+    pub fn new(log: Log, path: PathBuf, cache: u64, log_id: u64) -> Self {
+        Self {
+            log,
+            path,
+            cache,
+            log_id,
+            backend: RwLock::new(Backend::Closed),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            rebuilds: AtomicU32::new(0),
+        }
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn backend(&self) -> RwLockReadGuard<'_, Backend> {
+        self.backend.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts a backend that is applied up to a position in the place of the
+    /// present one, whose damage is thereby done with.
+    pub fn set_backend(&self, backend: Backend, applied: u64) {
+        let mut place = self.backend.write().unwrap_or_else(PoisonError::into_inner);
+        let opened = !matches!(backend, Backend::Closed);
+        let old = std::mem::replace(&mut *place, backend);
+        let mut state = self.state();
+        state.applied = applied;
+        state.floor = state.floor.max(applied);
+        state.opened = opened;
+        state.damage = None;
+        drop(state);
+        drop(place);
+        self.changed.notify_all();
+        discard(old);
+    }
+
+    /// Enters events into an index in memory; `None` where the backend is another.
+    pub fn with_memory(&self, enter: impl FnOnce(&mut MemoryIndex)) -> Option<()> {
+        let mut place = self.backend.write().unwrap_or_else(PoisonError::into_inner);
+        match &mut *place {
+            Backend::Memory(index) => {
+                enter(index);
+                Some(())
+            }
+            Backend::Sled(_) | Backend::Closed => None,
+        }
+    }
+}
+
+/// Closes what may be a damaged database: sled may panic once more then.
+pub(super) fn discard<T>(index: T) {
+    let _ = catch_unwind(AssertUnwindSafe(move || drop(index)));
+}
