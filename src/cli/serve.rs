@@ -5,14 +5,19 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::Ending;
 use super::args::ServeArgs;
 use super::progress::Bar;
-use super::setting::{Setting, bytes, segment_size};
+use super::setting::{Setting, UsageError, bytes, segment_size};
 use crate::server::{Server, ServerConfig};
+
+/// How many open files the program needs beside connections: private
+/// connections, log, index, commands.
+const OWN_DESCRIPTORS: u64 = 400;
 
 pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
     super::logging::from(args.log, setting);
@@ -26,6 +31,7 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         workers: usize::from(args.workers),
         max_connections: args.max_connections as usize,
     };
+    raise_descriptor_limit(args.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;
     super::say(&format!("listening on http://{}", server.address()));
@@ -54,6 +60,29 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
     }
     server.stop();
     Ok(Ending::Answered)
+}
+
+/// Raises the limit on open files as far as it goes, and sees to it that the
+/// connections leave room for the log, the index and commands: where a segment
+/// cannot be opened, nothing more is accepted.
+fn raise_descriptor_limit(max_connections: u32) -> anyhow::Result<()> {
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        limit.current = limit.maximum;
+        if let Err(error) = setrlimit(Resource::Nofile, limit) {
+            tracing::warn!("the limit on open files could not be raised: {error}");
+        }
+    }
+    let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let room = open_files.saturating_sub(OWN_DESCRIPTORS);
+    if u64::from(max_connections) > room {
+        let what = format!(
+            "--max-connections {max_connections}: this process may have {open_files} files open, which leaves \
+             {room} for connections; raise the limit (ulimit -n, or LimitNOFILE in the systemd unit)"
+        );
+        return Err(UsageError::new(what).into());
+    }
+    Ok(())
 }
 
 /// A bar while an index is made, on a terminal; the signal that came meanwhile.

@@ -6,8 +6,7 @@
 
 use httparse::{EMPTY_HEADER, Error, Request, Status};
 
-/// The headers of a client that go upstream, each with its first value, when that value is plain
-/// ASCII. The `Host` sent upstream is the gate's own, so it must not be named here as such.
+/// The headers of a client that go upstream, each with its first value. The `Host` sent upstream is the gate's own, so it must not be named here as such.
 pub(super) const PASSED: [&str; 1] = ["Content-Type"];
 
 /// The header by which the server behind learns the client's address.
@@ -273,16 +272,18 @@ fn number(text: &[u8]) -> Result<u64, Refusal> {
     Ok(value)
 }
 
-/// Appends a header whose value is plain ASCII; any other is left out, because the server behind
-/// refuses it and would end the private connection.
+/// Appends a header. A byte of its value that is no plain ASCII goes as `?`, because the server
+/// behind refuses such and would end the private connection.
 fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
-    let plain = |byte: &u8| *byte == b'\t' || *byte == b' ' || byte.is_ascii_graphic();
-    if value.iter().all(plain) {
-        out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b": ");
-        out.extend_from_slice(value);
-        out.extend_from_slice(b"\r\n");
-    }
+    let plain = |byte: &u8| match byte {
+        b'\t' | b' ' => *byte,
+        byte if byte.is_ascii_graphic() => *byte,
+        _ => b'?',
+    };
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend(value.iter().map(plain));
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Appends a number in decimal.
