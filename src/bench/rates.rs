@@ -1,0 +1,236 @@
+//! Events per second: every contestant has its turn in every round, and of the
+//! rounds the median counts, because machines are noisy. Ratios are taken
+//! within a round, where the noise is about the same for all.
+//!
+//! After each turn of profiletrail a question is asked, which is answered only
+//! when the index has every event: how long that took is told, so that what is
+//! put off is seen.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+
+use super::child::Server;
+use super::load::Load;
+use super::source::Prepared;
+use super::{Place, RunArgs, disk, median};
+
+/// Requests that are prepared and sent in turn.
+const PREPARED: usize = 32_768;
+
+/// Sizes of the groups that are appended and synced.
+const GROUPS: [usize; 3] = [1, 32, 128];
+
+/// What the machine needs to become quiet after a turn.
+const REST: Duration = Duration::from_millis(200);
+
+/// A contestant at a number of connections.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// Keep-alive connections, one request under way on each.
+    pub connections: usize,
+    /// Whose row it is.
+    pub name: String,
+    /// Calls answered 200 in a second.
+    pub per_second: f64,
+    /// Half of the calls took less, in microseconds.
+    pub p50_us: f64,
+    /// Of a hundred calls 99 took less, in microseconds.
+    pub p99_us: f64,
+    /// Processor time of the server for a call, in microseconds.
+    pub processor_us: f64,
+    /// The rate beside the do-nothing server's.
+    pub to_nothing: f64,
+    /// The rate beside the first contestant's.
+    pub to_first: f64,
+    /// How long the index took after a turn, in milliseconds.
+    pub index_ms: Option<f64>,
+}
+
+/// Appends and syncs without a server.
+#[derive(Debug, Serialize)]
+pub struct DiskRow {
+    /// Bodies in a group.
+    pub group: usize,
+    /// Bodies in a second.
+    pub per_second: f64,
+}
+
+/// All rates.
+#[derive(Debug, Serialize)]
+pub struct Rates {
+    /// By connections and contestant.
+    pub rows: Vec<Row>,
+    /// By group.
+    pub disk: Vec<DiskRow>,
+}
+
+struct Contestant {
+    name: String,
+    server: Server,
+    /// The program and the folder, of which the index is asked.
+    asked: Option<(std::path::PathBuf, std::path::PathBuf)>,
+}
+
+#[derive(Clone, Copy)]
+struct Turn {
+    rate: f64,
+    p50: f64,
+    p99: f64,
+    processor: f64,
+    index: f64,
+}
+
+/// Measures everything in turn.
+pub fn measure(args: &RunArgs, place: &Place) -> anyhow::Result<Rates> {
+    let contestants = contestants(args, place)?;
+    let mut bodies = args.bodies(1);
+    let mut source = Prepared::new(&mut bodies, PREPARED);
+    let mut rows = Vec::new();
+    let mut disk_turns: Vec<Vec<f64>> = GROUPS.iter().map(|_| Vec::new()).collect();
+    for connections in &args.connections {
+        let mut turns: Vec<Vec<Turn>> = contestants.iter().map(|_| Vec::new()).collect();
+        for round in 0..args.rounds {
+            eprintln!(
+                "{connections} connections, round {} of {}",
+                round + 1,
+                args.rounds
+            );
+            for (contestant, turns) in contestants.iter().zip(&mut turns) {
+                std::thread::sleep(REST);
+                turns.push(turn(contestant, *connections, &mut source, args.turn())?);
+            }
+            for (group, turns) in GROUPS.iter().zip(&mut disk_turns) {
+                let time = args.turn() / 8;
+                turns.push(disk::append_and_sync(
+                    place.path(),
+                    &mut bodies,
+                    *group,
+                    time,
+                )?);
+            }
+        }
+        rows.extend(summarize(*connections, &contestants, &turns));
+    }
+    for contestant in contestants {
+        if contestant.asked.is_some() {
+            contestant.server.stop()?;
+        }
+    }
+    let disk = GROUPS
+        .iter()
+        .zip(disk_turns)
+        .map(|(group, turns)| DiskRow {
+            group: *group,
+            per_second: median(turns),
+        })
+        .collect();
+    Ok(Rates { rows, disk })
+}
+
+fn contestants(args: &RunArgs, place: &Place) -> anyhow::Result<Vec<Contestant>> {
+    let mut contestants = Vec::new();
+    let binaries = [
+        ("profiletrail", Some(&place.binary)),
+        ("the other build", args.against.as_ref()),
+    ];
+    for (name, binary) in binaries {
+        let Some(binary) = binary else { continue };
+        let data = place.data(name);
+        contestants.push(Contestant {
+            name: name.to_owned(),
+            server: Server::profiletrail(binary, &data, args.workers)?,
+            asked: Some((binary.clone(), data)),
+        });
+    }
+    contestants.push(Contestant {
+        name: "do-nothing tiny_http".to_owned(),
+        server: Server::nothing(args.workers)?,
+        asked: None,
+    });
+    Ok(contestants)
+}
+
+fn turn(
+    contestant: &Contestant,
+    connections: usize,
+    source: &mut Prepared,
+    time: Duration,
+) -> anyhow::Result<Turn> {
+    let server = &contestant.server;
+    let mut load = Load::open(server.address, connections, source)?;
+    let before = server.processor_time()?;
+    let outcome = load.run(source, Some(time))?;
+    if outcome.refused > 0 {
+        bail!(
+            "{}: {} calls were refused",
+            contestant.name,
+            outcome.refused
+        );
+    }
+    drop(load);
+    let asked = Instant::now();
+    if let Some((binary, data)) = &contestant.asked {
+        ask(binary, data, &["show", "1"])?;
+    }
+    let index = asked.elapsed();
+    let processor = server.processor_time()?.saturating_sub(before);
+    Ok(Turn {
+        rate: outcome.rate(),
+        p50: outcome.quantile(0.5),
+        p99: outcome.quantile(0.99),
+        processor: processor.as_secs_f64() * 1e6 / outcome.kept.max(1) as f64,
+        index: index.as_secs_f64() * 1e3,
+    })
+}
+
+/// Runs a command of the program to its end and returns how long it took.
+pub fn ask(binary: &Path, data: &Path, command: &[&str]) -> anyhow::Result<Duration> {
+    let begun = Instant::now();
+    let output = Command::new(binary)
+        .args(command)
+        .arg("--data")
+        .arg(data)
+        .args(["--format", "jsonl"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .output()
+        .with_context(|| format!("running {}", binary.display()))?;
+    let took = begun.elapsed();
+    // 1 says that nothing was found.
+    if !matches!(output.status.code(), Some(0 | 1)) {
+        let why = String::from_utf8_lossy(&output.stderr);
+        bail!("{command:?} ended with {}: {why}", output.status);
+    }
+    Ok(took)
+}
+
+fn summarize(connections: usize, contestants: &[Contestant], turns: &[Vec<Turn>]) -> Vec<Row> {
+    let of = |turns: &[Turn], value: fn(&Turn) -> f64| median(turns.iter().map(value).collect());
+    let to = |own: &[Turn], other: Option<&Vec<Turn>>| {
+        let pairs = own.iter().zip(other.into_iter().flatten());
+        median(pairs.map(|(own, other)| own.rate / other.rate).collect())
+    };
+    contestants
+        .iter()
+        .zip(turns)
+        .map(|(contestant, own)| Row {
+            connections,
+            name: contestant.name.clone(),
+            per_second: of(own, |turn| turn.rate),
+            p50_us: of(own, |turn| turn.p50),
+            p99_us: of(own, |turn| turn.p99),
+            processor_us: of(own, |turn| turn.processor),
+            to_nothing: to(own, turns.last()),
+            to_first: to(own, turns.first()),
+            index_ms: contestant
+                .asked
+                .is_some()
+                .then(|| of(own, |turn| turn.index)),
+        })
+        .collect()
+}
