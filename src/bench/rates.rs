@@ -1,6 +1,7 @@
 //! Events per second: every contestant has its turn in every round, and of the
 //! rounds the median counts, because machines are noisy. Ratios are taken
-//! within a round, where the noise is about the same for all.
+//! within a round, where the noise is about the same for all. Who comes first
+//! moves on from round to round: whoever comes after a writer finds a busy disk.
 //!
 //! After each turn of profiletrail a question is asked, which is answered only
 //! when the index has every event: how long that took is told, so that what is
@@ -99,7 +100,10 @@ pub fn measure(args: &RunArgs, place: &Place) -> anyhow::Result<Rates> {
                 round + 1,
                 args.rounds
             );
-            for (contestant, turns) in contestants.iter().zip(&mut turns) {
+            let count = contestants.len();
+            let mut order: Vec<_> = contestants.iter().zip(&mut turns).collect();
+            order.rotate_left(round % count.max(1));
+            for (contestant, turns) in order {
                 std::thread::sleep(REST);
                 turns.push(turn(contestant, *connections, &mut source, args.turn())?);
             }
