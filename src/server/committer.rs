@@ -6,16 +6,14 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
+use super::reply::{Caller, Reply};
 use crate::trail::{Appender, Arrival, Outcome, ParsedCall};
 
 /// The most calls in one group; more wait for the next.
 const GROUP_LEN: usize = 256;
 
-/// What is told of a call's outcome.
-pub(super) type Answer = Box<dyn FnOnce(Outcome) + Send>;
-
 enum Job {
-    Call(Box<ParsedCall>, Answer),
+    Call(Box<ParsedCall>, Caller),
     Import(Vec<Arrival>, Sender<Vec<Outcome>>),
 }
 
@@ -65,21 +63,22 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Queues a call. `answer` is told what became of it, at once where the
-    /// queue is full or the log has failed.
-    pub fn call(&self, call: ParsedCall, answer: Answer) {
+    /// Queues a call. The caller is answered when it is kept, or at once where
+    /// the queue is full or the log has failed.
+    pub fn call(&self, call: ParsedCall, caller: Caller) {
+        let refuse = |caller: Caller, why: String| {
+            caller.answer(&Outcome::Unavailable(why).into());
+        };
         if let Some(poison) = self.health.poison() {
-            return answer(Outcome::Unavailable(poison));
+            return refuse(caller, poison);
         }
-        match self.sender.try_send(Job::Call(Box::new(call), answer)) {
+        match self.sender.try_send(Job::Call(Box::new(call), caller)) {
             Ok(()) => {}
-            Err(TrySendError::Full(Job::Call(_, answer))) => {
-                answer(Outcome::Unavailable(
-                    "too many calls are waiting".to_owned(),
-                ));
+            Err(TrySendError::Full(Job::Call(_, caller))) => {
+                refuse(caller, "too many calls are waiting".to_owned());
             }
-            Err(TrySendError::Disconnected(Job::Call(_, answer))) => {
-                answer(Outcome::Unavailable("the server is stopping".to_owned()));
+            Err(TrySendError::Disconnected(Job::Call(_, caller))) => {
+                refuse(caller, "the server is stopping".to_owned());
             }
             Err(_) => {}
         }
@@ -132,20 +131,20 @@ impl Drop for Ended<'_> {
 fn run(mut appender: Appender, health: &Health, jobs: &Receiver<Job>) {
     let _ended = Ended(health);
     let mut arrivals = Vec::new();
-    let mut answers = Vec::new();
+    let mut callers = Vec::new();
     while let Ok(first) = jobs.recv() {
         let mut next = Some(first);
         while let Some(job) = next.take() {
             match job {
-                Job::Call(call, answer) => {
+                Job::Call(call, caller) => {
                     arrivals.push(Arrival::Call(call));
-                    answers.push(answer);
+                    callers.push(caller);
                     if arrivals.len() < GROUP_LEN {
                         next = jobs.try_recv().ok();
                     }
                 }
                 Job::Import(group, told) => {
-                    commit(&mut appender, health, &mut arrivals, &mut answers);
+                    commit(&mut appender, health, &mut arrivals, &mut callers);
                     let outcomes = appender.append(group);
                     tell_poison(&appender, health);
                     // The importer may have gone; its events are kept all the same.
@@ -153,7 +152,7 @@ fn run(mut appender: Appender, health: &Health, jobs: &Receiver<Job>) {
                 }
             }
         }
-        commit(&mut appender, health, &mut arrivals, &mut answers);
+        commit(&mut appender, health, &mut arrivals, &mut callers);
     }
 }
 
@@ -161,15 +160,15 @@ fn commit(
     appender: &mut Appender,
     health: &Health,
     arrivals: &mut Vec<Arrival>,
-    answers: &mut Vec<Answer>,
+    callers: &mut Vec<Caller>,
 ) {
     if arrivals.is_empty() {
         return;
     }
     let outcomes = appender.append(std::mem::take(arrivals));
     tell_poison(appender, health);
-    for (answer, outcome) in answers.drain(..).zip(outcomes) {
-        answer(outcome);
+    for (caller, outcome) in callers.drain(..).zip(outcomes) {
+        caller.answer(&Reply::from(outcome));
     }
 }
 

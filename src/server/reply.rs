@@ -1,34 +1,82 @@
 //! The HTTP answers of the webhook's side.
+//!
+//! An answer is written as one piece, past tiny_http's own printing: that makes
+//! every header anew for every answer, on the one thread that also syncs.
 
-use std::io::Cursor;
-use std::sync::LazyLock;
+use std::fmt::Write as _;
+use std::io::Write;
+use std::sync::{Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use serde_json::json;
-use tiny_http::{Header, Request, Response};
+use tiny_http::{Method, Request, StatusCode};
 
 use crate::event::DecodeError;
 use crate::trail::Outcome;
 
-static COMMON: LazyLock<Vec<Header>> = LazyLock::new(|| {
-    [
-        ("Content-Type", "application/json"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Cache-Control", "no-store"),
-    ]
-    .iter()
-    .filter_map(|(name, value)| header(name, value))
-    .collect()
-});
+/// Every answer's headers but the date and the length.
+const COMMON: &str = "Content-Type: application/json\r\n\
+    X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
 
-fn header(name: &str, value: &str) -> Option<Header> {
-    Header::from_bytes(name, value).ok()
+/// Someone who waits for an answer. One who is let go without it is told to
+/// ask again.
+pub(super) struct Caller {
+    writer: Option<Box<dyn Write + Send>>,
+    bodyless: bool,
+}
+
+impl From<Request> for Caller {
+    fn from(request: Request) -> Self {
+        Self {
+            bodyless: *request.method() == Method::Head,
+            writer: Some(request.into_writer()),
+        }
+    }
+}
+
+impl Caller {
+    /// Sends the answer. A sender that has gone gets none.
+    pub fn answer(mut self, reply: &Reply) {
+        self.send(reply);
+    }
+
+    fn send(&mut self, reply: &Reply) {
+        let Some(mut writer) = self.writer.take() else {
+            return;
+        };
+        let bytes = reply.bytes(self.bodyless);
+        if let Err(error) = writer.write_all(&bytes).and_then(|()| writer.flush()) {
+            tracing::debug!("an answer could not be sent: {error}");
+        }
+    }
+}
+
+impl Drop for Caller {
+    fn drop(&mut self) {
+        if self.writer.is_some() {
+            self.send(&Reply::unavailable("the call was not finished"));
+        }
+    }
+}
+
+/// Appends the moment as HTTP writes it. It is made once a second.
+fn append_date(bytes: &mut Vec<u8>, now: DateTime<Utc>) {
+    static LAST: Mutex<(i64, String)> = Mutex::new((i64::MIN, String::new()));
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.0 != now.timestamp() {
+        last.0 = now.timestamp();
+        last.1.clear();
+        // Writing to a string does not fail.
+        let _ = write!(last.1, "{}", now.format("%a, %d %b %Y %H:%M:%S GMT"));
+    }
+    bytes.extend_from_slice(last.1.as_bytes());
 }
 
 /// An answer's status, body and the headers beyond the common ones.
 pub(super) struct Reply {
     status: u16,
     body: Vec<u8>,
-    more: Option<Header>,
+    more: Option<(&'static str, &'static str)>,
 }
 
 impl Reply {
@@ -60,10 +108,10 @@ impl Reply {
     }
 
     /// The method is not one that the path knows.
-    pub fn wrong_method(allowed: &str) -> Self {
+    pub fn wrong_method(allowed: &'static str) -> Self {
         let error = DecodeError::new(format!("only {allowed} is answered here"), "method");
         Self {
-            more: header("Allow", allowed),
+            more: Some(("Allow", allowed)),
             ..Self::refused(405, &error)
         }
     }
@@ -74,26 +122,32 @@ impl Reply {
         Self {
             status: 503,
             body: body.to_string().into_bytes(),
-            more: header("Retry-After", "5"),
+            more: Some(("Retry-After", "5")),
         }
     }
 
-    /// Sends the answer. A sender that has gone gets none.
-    pub fn send(self, request: Request) {
-        let length = self.body.len();
-        let mut headers = COMMON.clone();
-        headers.extend(self.more);
-        let response = Response::new(
-            self.status.into(),
-            headers,
-            Cursor::new(self.body),
-            Some(length),
-            None,
-        )
-        .with_chunked_threshold(usize::MAX);
-        if let Err(error) = request.respond(response) {
-            tracing::debug!("an answer could not be sent: {error}");
+    /// The whole answer.
+    fn bytes(&self, bodyless: bool) -> Vec<u8> {
+        let status = StatusCode(self.status);
+        let mut bytes = Vec::with_capacity(256 + self.body.len());
+        let reason = status.default_reason_phrase();
+        // Writing to a vector does not fail.
+        let _ = write!(bytes, "HTTP/1.1 {} {reason}\r\nDate: ", self.status);
+        append_date(&mut bytes, Utc::now());
+        let _ = write!(bytes, "\r\n{COMMON}");
+        if let Some((name, value)) = self.more {
+            let _ = write!(bytes, "{name}: {value}\r\n");
         }
+        let _ = write!(bytes, "Content-Length: {}\r\n\r\n", self.body.len());
+        if !bodyless {
+            bytes.extend_from_slice(&self.body);
+        }
+        bytes
+    }
+
+    /// Sends the answer to a request.
+    pub fn send(self, request: Request) {
+        Caller::from(request).answer(&self);
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tiny_http::{Method, Request};
 
 use super::committer::{Health, Queue};
-use super::reply::Reply;
+use super::reply::{Caller, Reply};
 use crate::event::{BodyKind, DecodeError, Zone, decode_envelope, is_label, now_micros};
 use crate::gate::{FAULT_HEADER, PEER_HEADER};
 use crate::trail::ParsedCall;
@@ -109,10 +109,8 @@ impl Worker {
             read,
             body,
         };
-        self.queue.call(
-            call,
-            Box::new(move |outcome| Reply::from(outcome).send(request)),
-        );
+        // What is left of the request is dropped here, not by the committer.
+        self.queue.call(call, Caller::from(request));
     }
 
     fn read(
