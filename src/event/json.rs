@@ -7,6 +7,14 @@ use serde_json::{Map, Number, Value};
 use super::error::DecodeError;
 use super::variable::{MAX_PAIRS, Variable, too_many_pairs};
 
+/// A form repeats its names with every pair, JSON does not: so the pairs of a
+/// body may have this many bytes for each of the body's, names, keys, full
+/// names and values together, …
+const BYTES_PER_BYTE: usize = 4;
+
+/// … and this many more.
+const BYTES_EXTRA: usize = 64 << 10;
+
 /// Calls `each` with every variable of a JSON body, in the order sent.
 ///
 /// Arrays count as objects with the keys 0, 1, 2, …; `null` and empty arrays
@@ -29,23 +37,36 @@ pub(super) fn each_json_variable(
             "line 1 column 1",
         ));
     };
-    let mut flat = Flat { pairs: Vec::new() };
+    let mut flat = Flat {
+        pairs: Vec::new(),
+        room: BYTES_PER_BYTE * text.len() + BYTES_EXTRA,
+    };
     flat.top_level(variables)?;
     flat.pairs.into_iter().try_for_each(&mut each)
 }
 
 struct Flat {
     pairs: Vec<Variable<'static>>,
+    /// How many more bytes the pairs may have.
+    room: usize,
 }
 
 impl Flat {
     fn top_level(&mut self, variables: Map<String, Value>) -> Result<(), DecodeError> {
         for (name, value) in variables {
             match scalar(&value) {
-                Some(text) => self.push(Variable::new(Cow::Owned(name), Cow::Owned(text)))?,
+                Some(text) => {
+                    // Name and key together are no longer than the full name.
+                    self.take_room(2 * name.len() + text.len())?;
+                    self.pairs
+                        .push(Variable::new(Cow::Owned(name), Cow::Owned(text)));
+                }
                 None => {
-                    for (key, value) in members(value) {
-                        self.nested(&name, key.clone(), &format!("{name}[{key}]"), value)?;
+                    let mut full = name.clone();
+                    for (mut key, value) in members(value) {
+                        push_bracketed(&mut full, &key);
+                        self.nested(&name, &mut key, &mut full, value)?;
+                        full.truncate(name.len());
                     }
                 }
             }
@@ -53,39 +74,57 @@ impl Flat {
         Ok(())
     }
 
+    /// Takes what stands at a key. `key` and `full` are as before afterwards:
+    /// they are only copied for pairs for which there is room.
+    ///
     /// serde_json refuses JSON deeper than 128 levels, so the recursion ends.
     fn nested(
         &mut self,
         name: &str,
-        key: String,
-        full: &str,
+        key: &mut String,
+        full: &mut String,
         value: Value,
     ) -> Result<(), DecodeError> {
-        match scalar(&value) {
-            Some(text) => self.push(Variable {
+        if let Some(text) = scalar(&value) {
+            self.take_room(name.len() + key.len() + full.len() + text.len())?;
+            self.pairs.push(Variable {
                 name: Cow::Owned(name.to_owned()),
-                key: Some(Cow::Owned(key)),
-                full_name: Cow::Owned(full.to_owned()),
+                key: Some(Cow::Owned(key.clone())),
+                full_name: Cow::Owned(full.clone()),
                 value: Cow::Owned(text),
-            }),
-            None => members(value).try_for_each(|(deeper, value)| {
-                self.nested(
-                    name,
-                    format!("{key}[{deeper}]"),
-                    &format!("{full}[{deeper}]"),
-                    value,
-                )
-            }),
+            });
+            return Ok(());
         }
+        let (key_len, full_len) = (key.len(), full.len());
+        for (deeper, value) in members(value) {
+            push_bracketed(key, &deeper);
+            push_bracketed(full, &deeper);
+            self.nested(name, key, full, value)?;
+            key.truncate(key_len);
+            full.truncate(full_len);
+        }
+        Ok(())
     }
 
-    fn push(&mut self, variable: Variable<'static>) -> Result<(), DecodeError> {
+    /// Makes sure that one more pair, of so many bytes, may be kept.
+    fn take_room(&mut self, len: usize) -> Result<(), DecodeError> {
         if self.pairs.len() >= MAX_PAIRS {
             return Err(too_many_pairs());
         }
-        self.pairs.push(variable);
+        self.room = self.room.checked_sub(len).ok_or_else(|| {
+            DecodeError::new(
+                "the variables' names are too long to be repeated this often",
+                format!("pair {}", self.pairs.len() + 1),
+            )
+        })?;
         Ok(())
     }
+}
+
+fn push_bracketed(name: &mut String, key: &str) {
+    name.push('[');
+    name.push_str(key);
+    name.push(']');
 }
 
 /// The form value of a scalar; `None` for what has members (and for `null`,
@@ -172,6 +211,21 @@ mod tests {
             .map(|(k, v)| ((*k).into(), (*v).into()))
             .collect();
         assert_eq!(pairs, expected);
+    }
+
+    #[test]
+    fn a_long_name_is_not_repeated_without_end() {
+        let name = "k".repeat(100 << 10);
+        let body = |value: &str| format!(r#"{{"type":"update","profile":1,"{name}":{value}}}"#);
+        let ones = format!("[1{}]", ",1".repeat(8_999));
+        let error = read(&body(&ones)).unwrap_err();
+        // Each pair has the name twice: two fit into four bodies and 64 KiB.
+        assert_eq!(error.place, "pair 5");
+        let error = read(&body(&format!(r#"{{"{name}":{ones}}}"#))).unwrap_err();
+        assert_eq!(error.place, "pair 5");
+        assert_eq!(read(&body("[1,1]")).unwrap().len(), 4);
+        let nulls = format!("[null{},1]", ",null".repeat(8_999));
+        assert_eq!(read(&body(&nulls)).unwrap().len(), 3);
     }
 
     #[test]
