@@ -3,52 +3,49 @@
 //!
 //! A line holds what a body says, not its bytes. Two events of one
 //! (sub)profile, type and second that say the same in different bytes are no
-//! duplicates, and would be taken for such after an import; so the later of
-//! two like these carries its body even where bodies are not asked for.
+//! duplicates, and would be taken for such after an import; so events like
+//! these carry their bodies even where bodies are not asked for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+
+use sha2::{Digest, Sha256};
 
 use super::answer::{Lines, QueryError};
 use super::lines::{ExportLine, body_fields};
 use super::request::ExportQuery;
-use crate::event::{BodyKind, Event, ProfileKey};
+use crate::event::{BodyKind, ProfileKey};
 use crate::log::Scanned;
 use crate::log::record::{EventHead, EventRecord, RecordError};
-use crate::trail::{Damages, EventReader, Trail};
+use crate::trail::{EventReader, Trail};
 
 /// How many (sub)profiles are asked of the index at once.
 const KEYS: usize = 1024;
+
+/// How many events are read ahead at once; a body has about 1 KB.
+const READ_AHEAD: usize = 32_768;
 
 pub(super) fn answer(
     trail: &Trail,
     query: &ExportQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let mut twins = Twins {
-        trail,
-        reader: trail.reader(),
-        crowded: HashMap::new(),
-    };
     match query.profile {
-        None => {
-            if !query.raw {
-                twins.find_all()?;
-            }
-            all(trail, query, &mut twins, lines)?;
-        }
-        Some(profile) => of_profile(trail, query, profile, &mut twins, lines)?,
+        None => all(trail, query, lines)?,
+        Some(profile) => of_profile(trail, query, profile, lines)?,
     }
     Ok(lines.written > 0)
 }
 
 /// Every event of the log.
-fn all(
-    trail: &Trail,
-    query: &ExportQuery,
-    twins: &mut Twins<'_>,
-    lines: &mut Lines<'_>,
-) -> Result<(), QueryError> {
+fn all(trail: &Trail, query: &ExportQuery, lines: &mut Lines<'_>) -> Result<(), QueryError> {
     let mut scan = trail.scan(1);
+    let mut twins = Twins::new(trail, query);
+    if !query.raw {
+        // The index must know every event of the scan.
+        trail.wait_for_index(|_| ())?;
+        twins.find_all(trail)?;
+    }
+    let twins = twins.found()?;
     while let Some(found) = scan.step()? {
         let records = match found {
             Scanned::Records(records) => records,
@@ -58,7 +55,7 @@ fn all(
             }
         };
         for (seq, bytes) in records {
-            match line_of(query, seq, bytes, twins, &mut lines.damage)? {
+            match line_of(query, seq, bytes, &twins) {
                 Ok(Some(line)) => {
                     lines.put(&line)?;
                 }
@@ -75,7 +72,6 @@ fn of_profile(
     trail: &Trail,
     query: &ExportQuery,
     profile: u64,
-    twins: &mut Twins<'_>,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
     let keys = match query.subprofile {
@@ -86,11 +82,12 @@ fn of_profile(
             keys
         }
     };
+    let mut twins = Twins::new(trail, query);
     let mut seqs = Vec::new();
     for key in keys {
         let times = trail.times_of(key)?;
         if !query.raw {
-            twins.add(&times);
+            twins.add(&times)?;
         }
         seqs.extend(
             times
@@ -100,10 +97,11 @@ fn of_profile(
         );
     }
     seqs.sort_unstable();
+    let twins = twins.found()?;
     let mut cursor = trail.cursor();
     for seq in seqs {
         let line = match cursor.get(seq) {
-            Ok(bytes) => line_of(query, seq, bytes, twins, &mut lines.damage)?,
+            Ok(bytes) => line_of(query, seq, bytes, &twins),
             Err(error @ crate::log::LogError::Damaged { .. }) => {
                 lines.damage.add(error.to_string());
                 continue;
@@ -127,54 +125,57 @@ fn line_of(
     query: &ExportQuery,
     seq: u64,
     bytes: &[u8],
-    twins: &mut Twins<'_>,
-    damage: &mut Damages,
-) -> Result<Result<Option<ExportLine>, RecordError>, QueryError> {
+    twins: &BTreeSet<u64>,
+) -> Result<Option<ExportLine>, RecordError> {
     let wanted = |head: &EventHead<'_>| {
         query.span.holds(head.time)
             && query
                 .database
                 .is_none_or(|database| head.database == Some(database))
     };
-    let read = EventHead::decode(bytes).and_then(|(head, _)| {
-        if !wanted(&head) {
-            return Ok(None);
-        }
-        let record = EventRecord::decode(bytes)?;
-        Ok(Some((record.to_event(seq)?, record)))
-    });
-    let (event, record) = match read {
-        Ok(Some(found)) => found,
-        Ok(None) => return Ok(Ok(None)),
-        Err(error) => return Ok(Err(error)),
-    };
+    let (head, _) = EventHead::decode(bytes)?;
+    if !wanted(&head) {
+        return Ok(None);
+    }
+    let record = EventRecord::decode(bytes)?;
+    let mut line = ExportLine::new(record.to_event(seq)?);
     let as_sent = record.head.body_kind != BodyKind::Content;
-    let with_body =
-        as_sent && (query.raw || twins.has_earlier(&event, record.body.bytes, damage)?);
-    let mut line = ExportLine::new(event);
-    if with_body {
+    if as_sent && (query.raw || twins.contains(&seq)) {
         (line.body, line.body_base64) = body_fields(record.body.bytes);
     }
-    Ok(Ok(Some(line)))
+    Ok(Some(line))
 }
 
-/// Finds events that differ from an earlier one in nothing but their bytes.
+/// Finds the events that another one of their (sub)profile and second, earlier
+/// or later, says the same as in other bytes.
 struct Twins<'a> {
-    trail: &'a Trail,
+    query: &'a ExportQuery,
     reader: EventReader,
-    /// Of the seconds in which a (sub)profile has several events: the lower
-    /// `seq` of each event in them.
-    crowded: HashMap<u64, Vec<u64>>,
+    /// The events of seconds with several, which are still to be compared.
+    crowded: Vec<Vec<u64>>,
+    /// How many those are.
+    waiting: usize,
+    found: BTreeSet<u64>,
 }
 
-impl Twins<'_> {
-    fn find_all(&mut self) -> Result<(), QueryError> {
+impl<'a> Twins<'a> {
+    fn new(trail: &Trail, query: &'a ExportQuery) -> Self {
+        Self {
+            query,
+            reader: trail.reader(),
+            crowded: Vec::new(),
+            waiting: 0,
+            found: BTreeSet::new(),
+        }
+    }
+
+    /// Takes all (sub)profiles.
+    fn find_all(&mut self, trail: &Trail) -> Result<(), QueryError> {
         let mut after = None;
         loop {
-            let keys = self.trail.keys_after(after, KEYS)?;
+            let keys = trail.keys_after(after, KEYS)?;
             for key in &keys {
-                let times = self.trail.times_of(*key)?;
-                self.add(&times);
+                self.add(&trail.times_of(*key)?)?;
             }
             match keys.last() {
                 Some(last) => after = Some(*last),
@@ -184,44 +185,64 @@ impl Twins<'_> {
     }
 
     /// Takes the (time, `seq`) pairs of a (sub)profile, ordered by both.
-    fn add(&mut self, times: &[(i64, u64)]) {
+    fn add(&mut self, times: &[(i64, u64)]) -> Result<(), QueryError> {
         for second in times.chunk_by(|a, b| a.0 == b.0) {
-            for (place, (_, seq)) in second.iter().enumerate().skip(1) {
-                // The nearest ones tell: a stranger's flood of one second must
-                // not cost the square of its size.
-                let earlier = second
-                    .iter()
-                    .take(place)
-                    .rev()
-                    .take(32)
-                    .map(|(_, seq)| *seq);
-                self.crowded.insert(*seq, earlier.collect());
+            let asked_for = second
+                .first()
+                .is_some_and(|(time, _)| self.query.span.holds(*time));
+            if second.len() < 2 || !asked_for {
+                continue;
+            }
+            self.waiting += second.len();
+            self.crowded
+                .push(second.iter().map(|(_, seq)| *seq).collect());
+            if self.waiting >= READ_AHEAD {
+                self.compare()?;
             }
         }
+        Ok(())
     }
 
-    fn has_earlier(
-        &mut self,
-        event: &Event,
-        body: &[u8],
-        damage: &mut Damages,
-    ) -> Result<bool, QueryError> {
-        let Some(earlier) = self.crowded.remove(&event.seq) else {
-            return Ok(false);
-        };
-        for seq in earlier {
-            let twin = self.reader.record(seq, |record| {
-                let other = record.to_event(seq)?;
-                Ok(other.event_type == event.event_type
-                    && other.content == event.content
-                    && record.body.bytes != body)
-            });
-            match twin {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(unreadable) => damage.add(unreadable.into_damage()?),
+    /// The `seq` of every event that was found.
+    fn found(mut self) -> Result<BTreeSet<u64>, QueryError> {
+        self.compare()?;
+        Ok(self.found)
+    }
+
+    /// Compares the events that wait for it.
+    fn compare(&mut self) -> Result<(), QueryError> {
+        self.reader.read_ahead(self.crowded.concat());
+        self.waiting = 0;
+        for second in std::mem::take(&mut self.crowded) {
+            // By what they say: the events, and digests of their bytes.
+            let mut groups: HashMap<[u8; 32], Vec<(u64, [u8; 32])>> = HashMap::new();
+            for seq in second {
+                let digests = self.reader.record(seq, |record| {
+                    let event = record.to_event(seq)?;
+                    let mut says = Sha256::new();
+                    says.update(event.event_type.name());
+                    says.update([0]);
+                    says.update(serde_json::to_vec(&event.content).unwrap_or_default());
+                    Ok((says.finalize().into(), Sha256::digest(record.body.bytes)))
+                });
+                match digests {
+                    Ok((says, bytes)) => groups.entry(says).or_default().push((seq, bytes.into())),
+                    // What is damaged is told when its line should come.
+                    Err(unreadable) => {
+                        unreadable.into_damage()?;
+                    }
+                }
+            }
+            for group in groups.into_values() {
+                let differ = group.windows(2).any(|pair| match pair {
+                    [(_, one), (_, other)] => one != other,
+                    _ => false,
+                });
+                if differ {
+                    self.found.extend(group.into_iter().map(|(seq, _)| seq));
+                }
             }
         }
-        Ok(false)
+        Ok(())
     }
 }
