@@ -3,20 +3,31 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
 /// How many bytes are held before a sorted run goes to disk.
 const RUN_LEN: usize = 16 << 20;
 
-/// Sorts blobs by (time, `seq`) in bounded memory. Runs go to files in a
-/// folder that have no name and are gone with the process.
+/// How many bytes of a run are read at once.
+const READ_LEN: usize = 16 << 10;
+
+/// How many bytes a run must leave free on the disk: events need them, and an
+/// answer that is too large can be asked for in parts.
+const ROOM: u64 = 256 << 20;
+
+/// Sorts blobs by (time, `seq`) in bounded memory. Runs go one after the other
+/// to one file in a folder, which has no name and is gone with the sorter.
 pub struct Sorter {
     dir: PathBuf,
     held: Vec<Item>,
     held_len: usize,
-    runs: Vec<BufReader<File>>,
+    file: Option<File>,
+    /// Where each run begins and ends in the file.
+    runs: Vec<(u64, u64)>,
     run_len: usize,
+    room: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,8 +44,10 @@ impl Sorter {
             dir: dir.into(),
             held: Vec::new(),
             held_len: 0,
+            file: None,
             runs: Vec::new(),
             run_len: RUN_LEN,
+            room: ROOM,
         }
     }
 
@@ -50,16 +63,42 @@ impl Sorter {
     }
 
     fn spill(&mut self) -> io::Result<()> {
+        self.check_room()?;
         self.held.sort_unstable();
-        let mut file = BufWriter::with_capacity(1 << 16, tempfile::tempfile_in(&self.dir)?);
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => tempfile::tempfile_in(&self.dir)?,
+        };
+        let begin = self.runs.last().map_or(0, |(_, end)| *end);
+        let mut end = begin;
+        let mut out = BufWriter::with_capacity(1 << 16, &file);
         for item in self.held.drain(..) {
-            item.write(&mut file)?;
+            end += item.write(&mut out)?;
         }
+        out.flush()?;
+        drop(out);
         self.held_len = 0;
-        let mut file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.rewind()?;
-        self.runs.push(BufReader::with_capacity(1 << 16, file));
+        self.runs.push((begin, end));
+        self.file = Some(file);
         Ok(())
+    }
+
+    /// Refuses a run that would take room that events need.
+    fn check_room(&self) -> io::Result<()> {
+        let disk = rustix::fs::statvfs(&self.dir)?;
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free >= self.room.saturating_add(self.held_len as u64) {
+            return Ok(());
+        }
+        Err(io::Error::new(
+            io::ErrorKind::StorageFull,
+            format!(
+                "the answer is too large to be sorted on this disk: {} MiB are free, and {} MiB \
+                 are left to events; ask for a shorter span of time, or make room",
+                free >> 20,
+                self.room >> 20
+            ),
+        ))
     }
 
     /// Hands the blobs out in order, until `each` answers `false`.
@@ -70,16 +109,21 @@ impl Sorter {
         self.held.sort_unstable();
         let mut held = std::mem::take(&mut self.held).into_iter();
         let mut heap = BinaryHeap::new();
-        for (number, run) in self.runs.iter_mut().enumerate() {
+        let file = self.file.as_ref();
+        let mut runs: Vec<_> = file
+            .into_iter()
+            .flat_map(|file| self.runs.iter().map(move |run| Run::reader(file, *run)))
+            .collect();
+        for (number, run) in runs.iter_mut().enumerate() {
             heap.extend(Item::read(run)?.map(|item| Reverse((item, number))));
         }
-        let memory = self.runs.len();
+        let memory = runs.len();
         heap.extend(held.next().map(|item| Reverse((item, memory))));
         while let Some(Reverse((item, number))) = heap.pop() {
             if !each(&item.blob)? {
                 return Ok(());
             }
-            let next = match self.runs.get_mut(number) {
+            let next = match runs.get_mut(number) {
                 Some(run) => Item::read(run)?,
                 None => held.next(),
             };
@@ -89,12 +133,38 @@ impl Sorter {
     }
 }
 
+/// The part of a run that is still to be read.
+struct Run<'a> {
+    file: &'a File,
+    at: u64,
+    end: u64,
+}
+
+impl<'a> Run<'a> {
+    fn reader(file: &'a File, (at, end): (u64, u64)) -> BufReader<Self> {
+        BufReader::with_capacity(READ_LEN, Self { file, at, end })
+    }
+}
+
+impl Read for Run<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
+        let len = buffer.len().min(left);
+        let part = buffer.get_mut(..len).unwrap_or_default();
+        let read = self.file.read_at(part, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
+}
+
 impl Item {
-    fn write(&self, file: &mut impl Write) -> io::Result<()> {
+    /// Writes it and tells how many bytes it takes.
+    fn write(&self, file: &mut impl Write) -> io::Result<u64> {
         file.write_all(&self.time.to_le_bytes())?;
         file.write_all(&self.seq.to_le_bytes())?;
         file.write_all(&(self.blob.len() as u64).to_le_bytes())?;
-        file.write_all(&self.blob)
+        file.write_all(&self.blob)?;
+        Ok(24 + self.blob.len() as u64)
     }
 
     fn read(file: &mut impl Read) -> io::Result<Option<Self>> {
@@ -118,6 +188,20 @@ impl Item {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_run_leaves_room_for_events() {
+        let mut sorter = Sorter::new(std::env::temp_dir());
+        sorter.run_len = 100;
+        sorter.room = u64::MAX;
+        sorter.push(1, 1, Vec::new()).unwrap();
+        let error = sorter.push(1, 2, vec![0; 100]).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(
+            error.to_string().contains("too large to be sorted"),
+            "{error}"
+        );
+    }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
