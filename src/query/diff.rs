@@ -4,7 +4,7 @@ use super::answer::{Lines, QueryError, now, replay_all};
 use super::lines::DiffLine;
 use super::request::DiffQuery;
 use crate::history::{Known, Replay, State, differences};
-use crate::trail::Trail;
+use crate::trail::{Timeline, Trail};
 
 pub(super) fn answer(
     trail: &Trail,
@@ -15,9 +15,11 @@ pub(super) fn answer(
     if times.is_empty() {
         return Ok(false);
     }
+    // Both moments are read from these: an event that comes meanwhile is no
+    // difference.
     let mut state_at = |moment: i64| -> Result<Known, QueryError> {
         let mut replay = Replay::default();
-        let mut timeline = trail.events_of(query.key)?.up_to(moment);
+        let mut timeline = Timeline::new(query.key, times.clone()).up_to(moment);
         replay_all(
             &mut timeline,
             &mut trail.reader(),
