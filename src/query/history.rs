@@ -1,6 +1,7 @@
 //! `history`: the events of a (sub)profile with what each changed.
 
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
 use super::answer::{Lines, QueryError};
 use super::filter::concerns;
@@ -17,12 +18,27 @@ struct Track {
     next: Option<Occurrence>,
 }
 
+/// The place of a track's next event among those of all tracks: time, rank and
+/// `seq`, and the track's number.
+type Place = Reverse<(i64, u8, u64, usize)>;
+
 impl Track {
-    fn advance(&mut self, reader: &mut EventReader, damage: &mut Damages) -> Result<(), LogError> {
+    /// Goes to the next event and tells its place.
+    fn advance(
+        &mut self,
+        number: usize,
+        reader: &mut EventReader,
+        damage: &mut Damages,
+    ) -> Result<Option<Place>, LogError> {
         self.next = self.timeline.next(reader, damage)?;
-        Ok(())
+        Ok(self.next.as_ref().map(|Occurrence { event, .. }| {
+            Reverse((event.time, event.event_type.rank(), event.seq, number))
+        }))
     }
 }
+
+/// The most events that are read ahead for several (sub)profiles at once.
+const READ_AHEAD: usize = 65_536;
 
 pub(super) fn answer(
     trail: &Trail,
@@ -38,15 +54,31 @@ pub(super) fn answer(
         .span
         .until
         .map_or(i64::MAX, |until| until.saturating_sub(1));
-    let mut tracks = Vec::with_capacity(keys.len());
+    let mut all_times = Vec::with_capacity(keys.len());
     for key in keys {
-        let timeline = trail.events_of(key)?.up_to(last_time);
+        let mut times = trail.times_of(key)?;
+        times.truncate(times.partition_point(|(time, _)| *time <= last_time));
+        all_times.push((key, times));
+    }
+    // Going from one (sub)profile to another would cost the reading of a block
+    // for every event. It is not worth it for the first few lines.
+    let events: usize = all_times.iter().map(|(_, times)| times.len()).sum();
+    let to_the_end = query.limit.is_none() || query.reverse;
+    if all_times.len() > 1 && events <= READ_AHEAD && to_the_end {
+        let seqs = all_times
+            .iter()
+            .flat_map(|(_, times)| times.iter().map(|(_, seq)| *seq));
+        reader.read_ahead(seqs.collect());
+    }
+    let mut tracks = Vec::with_capacity(all_times.len());
+    let mut heap = BinaryHeap::new();
+    for (number, (key, times)) in all_times.into_iter().enumerate() {
         let mut track = Track {
-            timeline,
+            timeline: Timeline::new(key, times),
             replay: Replay::default(),
             next: None,
         };
-        track.advance(&mut reader, &mut lines.damage)?;
+        heap.extend(track.advance(number, &mut reader, &mut lines.damage)?);
         tracks.push(track);
     }
     // Newest first can only be told from the end, so the last lines are held.
@@ -55,22 +87,15 @@ pub(super) fn answer(
         .limit
         .and_then(|limit| usize::try_from(limit).ok())
         .unwrap_or(usize::MAX);
-    loop {
-        let earliest = tracks
-            .iter_mut()
-            .filter(|track| track.next.is_some())
-            .min_by_key(|track| {
-                track
-                    .next
-                    .as_ref()
-                    .map(|o| (o.event.time, o.event.event_type.rank(), o.event.seq))
-            });
-        let Some(track) = earliest else { break };
+    while let Some(Reverse((.., number))) = heap.pop() {
+        let Some(track) = tracks.get_mut(number) else {
+            break;
+        };
         let Some(occurrence) = track.next.take() else {
             break;
         };
         let line = line_of(query, &mut track.replay, &occurrence);
-        track.advance(&mut reader, &mut lines.damage)?;
+        heap.extend(track.advance(number, &mut reader, &mut lines.damage)?);
         let Some(line) = line else { continue };
         if !query.reverse {
             if !lines.put(&line)? {
