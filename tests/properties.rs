@@ -300,3 +300,27 @@ proptest! {
         prop_assert!(profiletrail::event::decode_content(BodyKind::Form, body.as_bytes()).is_ok());
     }
 }
+
+#[test]
+fn all_that_say_the_same_in_other_bytes_export_their_bodies() {
+    let body = |field: &str| format!("type=update&time={BEGIN}&profile=1&{field}=a");
+    let (one, other) = (body("fields[mail]"), body("fields%5Bmail%5D"));
+    // Far apart, and with one beside them that has no twin.
+    let mut bodies = vec![one.clone(); 40];
+    bodies.extend([other, body("fields[city]"), one]);
+    let original = Store::with(bodies);
+    let lines = original.export(false);
+    let with_body: Vec<bool> = String::from_utf8(lines.clone())
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["body"].is_string())
+        .collect();
+    let expected: Vec<bool> = (0..43).map(|place| place != 41).collect();
+    assert_eq!(with_body, expected);
+    let mut copy = Store::new();
+    let trail = Arc::clone(&copy.trail);
+    Importer::new(&trail)
+        .import(1, &lines, |group| copy.appender.append(group))
+        .unwrap();
+    assert_eq!(copy.ask(history(1)), original.ask(history(1)));
+}
