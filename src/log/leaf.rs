@@ -37,15 +37,15 @@ mod tests {
     #[test]
     fn the_leaf_depends_on_head_salt_and_body() {
         let record = example(b"type=update");
-        let leaf = leaf_hash(&record.encode()).unwrap();
+        let leaf = leaf_hash(&record.encode().unwrap()).unwrap();
         let mut other = record.clone();
         other.head.time += 1;
-        assert_ne!(leaf_hash(&other.encode()).unwrap(), leaf);
+        assert_ne!(leaf_hash(&other.encode().unwrap()).unwrap(), leaf);
         other = record.clone();
         other.body.salt[0] += 1;
-        assert_ne!(leaf_hash(&other.encode()).unwrap(), leaf);
+        assert_ne!(leaf_hash(&other.encode().unwrap()).unwrap(), leaf);
         other = record.clone();
         other.body.bytes = b"type=create";
-        assert_ne!(leaf_hash(&other.encode()).unwrap(), leaf);
+        assert_ne!(leaf_hash(&other.encode().unwrap()).unwrap(), leaf);
     }
 }

@@ -93,12 +93,15 @@ pub struct RejectedRecord<'a> {
     pub body: KeptBody<'a>,
 }
 
-/// A record that cannot be read although its frame is whole.
+/// A record that cannot be written, or not be read although its frame is whole.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
     /// A version that this program does not know.
     #[error("the record has the unknown version {0}")]
     Version(u8),
+    /// A record that cannot be made into bytes.
+    #[error("the record cannot be encoded: {0}")]
+    Encode(String),
     /// Bytes that are no record.
     #[error("the record makes no sense: {0}")]
     Malformed(String),
@@ -107,17 +110,13 @@ pub enum RecordError {
     Body(#[from] DecodeError),
 }
 
-fn encode(head: impl Encode, body: &KeptBody<'_>) -> Vec<u8> {
+fn encode(head: impl Encode, body: &KeptBody<'_>) -> Result<Vec<u8>, RecordError> {
     let mut bytes = Vec::with_capacity(body.bytes.len() + 128);
     bytes.push(VERSION);
-    // Writing to a vector fails only where memory does.
-    for part in [
-        bincode::encode_into_std_write(head, &mut bytes, CONFIG),
-        bincode::encode_into_std_write(body, &mut bytes, CONFIG),
-    ] {
-        debug_assert!(part.is_ok());
-    }
-    bytes
+    bincode::encode_into_std_write(head, &mut bytes, CONFIG)
+        .and_then(|_| bincode::encode_into_std_write(body, &mut bytes, CONFIG))
+        .map_err(|error| RecordError::Encode(error.to_string()))?;
+    Ok(bytes)
 }
 
 fn decode_head<'a, H: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(H, usize), RecordError> {
@@ -184,7 +183,7 @@ impl<'a> EventHead<'a> {
 
 impl<'a> EventRecord<'a> {
     /// The record's bytes.
-    pub fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
         encode(&self.head, &self.body)
     }
 
@@ -218,7 +217,7 @@ impl<'a> EventRecord<'a> {
 
 impl<'a> RejectedRecord<'a> {
     /// The record's bytes.
-    pub fn encode(&self) -> Vec<u8> {
+    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
         encode(&self.head, &self.body)
     }
 
@@ -262,13 +261,19 @@ pub(crate) mod tests {
     #[test]
     fn a_record_reads_what_was_written() {
         let record = example(b"fields[a]=1");
-        assert_eq!(EventRecord::decode(&record.encode()).unwrap(), record);
-        assert_eq!(EventHead::decode(&record.encode()).unwrap().0, record.head);
+        assert_eq!(
+            EventRecord::decode(&record.encode().unwrap()).unwrap(),
+            record
+        );
+        assert_eq!(
+            EventHead::decode(&record.encode().unwrap()).unwrap().0,
+            record.head
+        );
     }
 
     #[test]
     fn no_bytes_make_it_panic() {
-        let bytes = example(b"fields[a]=1").encode();
+        let bytes = example(b"fields[a]=1").encode().unwrap();
         for len in 0..bytes.len() {
             assert!(EventRecord::decode(&bytes[..len]).is_err());
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::open::Trail;
 use crate::event::{BodyKind, Content, DecodeError, Envelope, Event};
 use crate::log::record::{
-    EventHead, EventRecord, KeptBody, RejectedHead, RejectedRecord, SALT_LEN,
+    EventHead, EventRecord, KeptBody, RecordError, RejectedHead, RejectedRecord, SALT_LEN,
 };
 use crate::log::{AppendError, Writer};
 
@@ -128,9 +128,16 @@ impl Appender {
                             }
                         }
                         Err((status, error)) => {
-                            rejected.push((place, encode_rejected(&call, salt, status, &error)));
+                            let record = encode_rejected(&call, salt, status, &error);
+                            let told = match record {
+                                Ok(record) => {
+                                    rejected.push((place, record));
+                                    Outcome::Rejected(status, error)
+                                }
+                                Err(error) => Outcome::Unavailable(error.to_string()),
+                            };
                             if let Some(outcome) = outcomes.last_mut() {
-                                *outcome = Outcome::Rejected(status, error);
+                                *outcome = told;
                             }
                         }
                     }
@@ -139,7 +146,14 @@ impl Appender {
                     if let Some(subprofile) = event.key.subprofile {
                         owners.insert(subprofile, event.key.profile);
                     }
-                    events.push((place, encode_imported(&event, body, salt)));
+                    match encode_imported(&event, body, salt) {
+                        Ok(record) => events.push((place, record)),
+                        Err(error) => {
+                            if let Some(outcome) = outcomes.last_mut() {
+                                *outcome = Outcome::Unavailable(error.to_string());
+                            }
+                        }
+                    }
                 }
             }
         }
@@ -177,14 +191,15 @@ impl Appender {
         let mut head = EventHead::of_envelope(envelope, profile, call.received, *kind);
         head.label = call.label.as_deref();
         head.remote = call.remote.as_deref();
-        Ok(EventRecord {
+        EventRecord {
             head,
             body: KeptBody {
                 salt,
                 bytes: &call.body,
             },
         }
-        .encode())
+        .encode()
+        .map_err(|error| (503, DecodeError::new(error.to_string(), "")))
     }
 
     /// The profile of a subprofile by an earlier event: of this group, or of
@@ -283,7 +298,7 @@ fn encode_rejected(
     salt: [u8; SALT_LEN],
     status: u16,
     error: &DecodeError,
-) -> Vec<u8> {
+) -> Result<Vec<u8>, RecordError> {
     let head = RejectedHead {
         received: call.received,
         remote: call.remote.as_deref(),
@@ -307,7 +322,7 @@ fn encode_imported(
     event: &Event,
     body: Option<(BodyKind, Vec<u8>)>,
     salt: [u8; SALT_LEN],
-) -> Vec<u8> {
+) -> Result<Vec<u8>, RecordError> {
     let (body_kind, bytes) =
         body.unwrap_or_else(|| (BodyKind::Content, content_bytes(&event.content)));
     let head = EventHead {
