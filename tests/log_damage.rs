@@ -9,6 +9,8 @@
 //! - what cannot be read is reported with segment and offsets that cover the
 //!   damaged byte: what is read and what is reported is 1 to the last `seq`;
 //! - reading changes no file; a recovery sets aside what it cuts off;
+//! - what is at the end and can be more than one torn frame is not cut off: the
+//!   log is read up to it and takes nothing;
 //! - frames that a sender puts into a body are never taken for the log's.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
@@ -119,15 +121,24 @@ mod bench {
         pub fn examine(&self, folder: &Folder) -> Findings {
             let disk = SimulatedDisk::new();
             write_folder(&disk, Path::new(DIR), folder);
-            let opened = open(Arc::new(disk.clone()), Path::new(DIR), OpenMode::Read);
+            let try_open = |mode| Log::open(Arc::new(disk.clone()), Path::new(DIR), ID, mode);
+            let opened = match try_open(OpenMode::Read) {
+                Ok(opened) => opened,
+                Err(refused) => {
+                    assert!(try_open(APPEND).is_err());
+                    assert!(read_folder(&disk, Path::new(DIR)) == *folder);
+                    return Findings::refused(&refused);
+                }
+            };
             let findings = self.read(&opened);
             assert!(
                 read_folder(&disk, Path::new(DIR)) == *folder,
                 "reading wrote"
             );
             let recovered = open(Arc::new(disk.clone()), Path::new(DIR), APPEND);
-            assert_eq!(recovered.report.poison, None);
             let again = self.read(&recovered);
+            assert_eq!(recovered.report.poison.is_some(), again.end.is_some());
+            assert_eq!(again.end, findings.end);
             assert_eq!(again.damage, findings.damage);
             assert_eq!(again.lost, findings.lost);
             self.check_recovery(folder, &read_folder(&disk, Path::new(DIR)), again.torn);
@@ -136,7 +147,9 @@ mod bench {
 
         fn read(&self, opened: &Recovered) -> Findings {
             let log = &opened.log;
+            let at_end = |damage: &&Damage| damage.last_seq == Damage::UNKNOWN;
             let findings = Findings {
+                end: opened.report.damage.iter().find(at_end).cloned(),
                 torn: opened.report.torn.clone(),
                 last: log.last_seq(),
                 ..self.scan(log, 1)
@@ -146,7 +159,8 @@ mod bench {
                 (1..=findings.last).collect::<Vec<_>>(),
                 "silently skipped, or told twice: {findings:?}"
             );
-            for damage in &opened.report.damage {
+            assert!(findings.end.is_none() || findings.torn.is_none());
+            for damage in opened.report.damage.iter().filter(|d| !at_end(d)) {
                 assert!(findings.damage.contains(damage), "{damage} is not read");
             }
             let mut cursor = log.cursor();
@@ -224,10 +238,28 @@ mod bench {
         pub lost: Vec<u64>,
         pub damage: Vec<Damage>,
         pub torn: Option<Torn>,
+        /// Damage at the end that is no torn frame.
+        pub end: Option<Damage>,
+        /// The segment and the offset for which the log was not opened.
+        pub refused: Option<(PathBuf, u64)>,
         pub last: u64,
     }
 
     impl Findings {
+        fn refused(error: &LogError) -> Self {
+            let (LogError::OtherLog { segment, offset }
+            | LogError::Newer {
+                segment, offset, ..
+            }) = error
+            else {
+                panic!("{error}");
+            };
+            Self {
+                refused: Some((segment.clone(), *offset)),
+                ..Self::default()
+            }
+        }
+
         fn reported(&self) -> Vec<u64> {
             let mut all = [self.readable.as_slice(), &self.lost].concat();
             all.sort_unstable();
@@ -241,14 +273,23 @@ mod bench {
                 let end = torn.offset + torn.bytes;
                 (&torn.segment, torn.offset, end)
             });
-            let damage = self.damage.iter().map(|d| (&d.segment, d.offset, d.end));
-            damage.chain(torn).any(|(path, offset, end)| {
-                file_name(path) == segment && offset <= bytes.start && bytes.end <= end
-            })
+            let damage = self.damage.iter().chain(&self.end);
+            let damage = damage.map(|d| (&d.segment, d.offset, d.end));
+            let refused = self.refused.iter();
+            let refused = refused.map(|(path, offset)| (path, *offset, u64::MAX));
+            damage
+                .chain(torn)
+                .chain(refused)
+                .any(|(path, offset, end)| {
+                    file_name(path) == segment && offset <= bytes.start && bytes.end <= end
+                })
         }
 
         pub fn is_clean(&self) -> bool {
-            self.damage.is_empty() && self.torn.is_none()
+            self.damage.is_empty()
+                && self.torn.is_none()
+                && self.end.is_none()
+                && self.refused.is_none()
         }
     }
 
@@ -283,7 +324,10 @@ fn a_flipped_byte_loses_one_group_and_is_told() {
             let place = offset as u64..offset as u64 + 1;
             assert!(findings.tells_of(&name, place), "{offset}: {findings:?}");
             assert!(findings.lost.len() <= 3);
-            let torn = findings.torn.is_some();
+            // A frame of one's own that is damaged so that it cannot be told
+            // from a newer one, another log's, or several, is not cut off.
+            let kept = findings.end.is_some() || findings.refused.is_some();
+            let torn = findings.torn.is_some() || kept;
             assert!(!torn || name == active && findings.damage.is_empty());
             assert!(torn || findings.last == whole.events.len() as u64);
         }

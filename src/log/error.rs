@@ -15,10 +15,16 @@ pub struct Damage {
     pub end: u64,
     /// The first `seq` that is lost.
     pub first_seq: u64,
-    /// The last `seq` that is lost; less than `first_seq` where none is.
+    /// The last `seq` that is lost; less than `first_seq` where none is, and
+    /// [`Damage::UNKNOWN`] at the end of a log.
     pub last_seq: u64,
     /// What is wrong at the offset.
     pub reason: String,
+}
+
+impl Damage {
+    /// The `last_seq` of damage that nothing follows which would tell it.
+    pub const UNKNOWN: u64 = u64::MAX;
 }
 
 impl fmt::Display for Damage {
@@ -39,6 +45,11 @@ impl fmt::Display for Damage {
         )?;
         if last_seq < first_seq {
             write!(f, "no event is lost")
+        } else if *last_seq == Self::UNKNOWN {
+            write!(
+                f,
+                "event {first_seq} is lost, and those after it, of unknown number"
+            )
         } else if last_seq == first_seq {
             write!(f, "event {first_seq} is lost")
         } else {
@@ -67,6 +78,30 @@ pub enum LogError {
         seq: u64,
         /// Where it stood.
         damage: Box<Damage>,
+    },
+    /// The log ends with a frame of another log.
+    #[error(
+        "{} belongs to another data folder from offset {offset} on: put back the `format` file \
+         that belongs to it", segment.display()
+    )]
+    OtherLog {
+        /// The segment.
+        segment: PathBuf,
+        /// Where the frame begins.
+        offset: u64,
+    },
+    /// The log ends with a frame that this program does not know.
+    #[error(
+        "{} was written by a newer profiletrail from offset {offset} on (frame version {version}): \
+         start that one", segment.display()
+    )]
+    Newer {
+        /// The segment.
+        segment: PathBuf,
+        /// Where the frame begins.
+        offset: u64,
+        /// The frame's version.
+        version: u16,
     },
     /// No such event.
     #[error("there is no event {seq}")]

@@ -20,7 +20,10 @@
 //!
 //! **Damage** is a bad frame that is not a torn tail: it is reported with its
 //! segment, offset and the `seq` it held, and all other frames stay readable.
-//! Reading never writes.
+//! Reading never writes. Several bad frames at the end of the active segment
+//! are damage, too: the log ends before them, nothing is cut off, and nothing
+//! is taken until an operator has cut the segment himself. A log that ends with
+//! a frame of another log or of a newer version is not opened at all.
 //!
 //! What a record means is not the log's matter: [`record`] has the two kinds.
 //! Events and rejected calls are kept in two logs of this format, so that the
@@ -34,6 +37,7 @@ pub mod record;
 mod recover;
 mod scan;
 mod segment;
+mod tail;
 mod writer;
 
 pub use error::{AppendError, Damage, LogError};

@@ -7,8 +7,9 @@ use std::sync::{Arc, RwLock};
 
 use super::error::{Damage, LogError};
 use super::frame::Frame;
-use super::scan::{Bad, Frames, Step};
-use super::segment::{Blocks, Inner, Log, Segment, parse_segment_name, read_whole};
+use super::scan::Bad;
+use super::segment::{Inner, Log, Segment, parse_segment_name, read_whole};
+use super::tail::{Tail, read_tail};
 use super::writer::Writer;
 use crate::storage::{Access, Storage, StorageFile};
 
@@ -37,10 +38,11 @@ pub struct Recovered {
 /// What opening a log found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
-    /// A torn frame at the end, which was never acknowledged.
+    /// A torn frame at the end: a write that was cut short.
     pub torn: Option<Torn>,
     /// Bad stretches in the active segment. Those of closed segments are
-    /// found when they are read.
+    /// found when they are read. One at the end that is more than a torn frame
+    /// is told here alone: what it held counts as never given.
     pub damage: Vec<Damage>,
     /// Why nothing can be appended, though all can be read.
     pub poison: Option<String>,
@@ -60,20 +62,11 @@ pub struct Torn {
     pub saved: Option<PathBuf>,
 }
 
-/// What the active segment holds.
-struct Tail {
-    segment: Arc<Segment>,
-    end: u64,
-    next_seq: u64,
-    last_frame: Option<(u64, u64)>,
-    torn: Option<Bad>,
-    damage: Vec<Damage>,
-}
-
 impl Log {
     /// Opens the log in a folder, which must exist. `id` is the data folder's.
-    /// Fails where the log cannot be read; where it can be read but not be
-    /// appended to, it opens with a writer that is poisoned.
+    /// Fails where the log cannot be read, or ends with a frame of another log
+    /// or of a newer version; where it can be read but not be appended to, it
+    /// opens with a writer that is poisoned.
     pub fn open(
         storage: Arc<dyn Storage>,
         dir: &Path,
@@ -143,60 +136,11 @@ impl Log {
     }
 }
 
-impl Tail {
-    fn torn_report(&self, saved: Option<PathBuf>) -> Option<Torn> {
-        let torn = self.torn.as_ref()?;
-        Some(Torn {
-            segment: self.segment.path.clone(),
-            offset: torn.offset,
-            bytes: torn.end - torn.offset,
-            saved,
-        })
-    }
-}
-
-/// Reads the last segment to its end. A bad stretch that no good frame follows
-/// is a torn tail: only the last frame can be unsynced.
-fn read_tail(storage: &dyn Storage, dir: &Path, id: u64, first_seq: u64) -> Result<Tail, LogError> {
-    let probe = Segment::new(dir, first_seq, 0, None);
-    let reading = || LogError::io("reading", &probe.path);
-    let file = probe.open(storage)?;
-    let len = file.len().map_err(reading())?;
-    let mut frames = Frames::new(file, id);
-    frames.seek(0, len, first_seq, None);
-    let mut blocks = Blocks::default();
-    let (mut end, mut last_frame, mut torn, mut damage) = (0, None, None, Vec::new());
-    while let Some(step) = frames.step().map_err(reading())? {
-        match step {
-            Step::Frame { offset, header } => {
-                blocks.add(header.first_seq, offset);
-                end = offset + header.frame_len();
-                last_frame = Some((offset, header.frame_len()));
-            }
-            Step::Bad(bad) => match bad.next_seq {
-                Some(next) => {
-                    blocks.add(bad.first_seq, bad.offset);
-                    damage.push(bad.damage(&probe.path, next - 1));
-                }
-                None => torn = Some(bad),
-            },
-        }
-    }
-    Ok(Tail {
-        segment: Arc::new(Segment::new(dir, first_seq, end, Some(blocks))),
-        end,
-        next_seq: frames.expected(),
-        last_frame,
-        torn,
-        damage,
-    })
-}
-
 type Active = (Arc<Segment>, Arc<dyn StorageFile>, u64);
 
 /// Makes the last segment fit for appending: its torn tail set aside and cut
-/// off, its last frame surely on the disk. Where that fails, the reason is
-/// left in the report as poison.
+/// off, its last frame surely on the disk. Where that fails, or the end is
+/// damaged, the reason is left in the report as poison.
 fn make_ready(
     storage: &dyn Storage,
     dir: &Path,
@@ -205,6 +149,10 @@ fn make_ready(
     report: &mut Report,
 ) -> Option<Active> {
     let path = &tail.segment.path;
+    if let Some(lost) = &tail.lost_end {
+        report.poison = Some(way_out(lost));
+        return None;
+    }
     let file = match storage.open(path, Access::Write) {
         Ok(file) => file,
         Err(error) => {
@@ -242,6 +190,19 @@ fn make_ready(
     report.torn = tail.torn_report(saved);
     report.poison = ready.err().map(|error: LogError| error.to_string());
     Some((tail.segment, file, tail.end))
+}
+
+/// What an operator can do about damage at the end of the active segment.
+/// Nothing is cut without his word: the numbers of what was there would be
+/// given again.
+fn way_out(lost: &Damage) -> String {
+    let path = lost.segment.display();
+    format!(
+        "{lost}. That is more than one write that a crash has cut short: events from there on \
+         were perhaps acknowledged, so nothing is cut off. Copy {path} elsewhere, then cut it \
+         with `truncate -s {} {path}` and start again; the numbers from {} on are then given anew",
+        lost.offset, lost.first_seq
+    )
 }
 
 /// The bytes of a stretch that was read before.

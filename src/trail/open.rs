@@ -196,11 +196,11 @@ impl Trail {
 fn tell(report: &Report) {
     if let Some(torn) = &report.torn {
         let aside = match &torn.saved {
-            Some(path) => format!("; it is kept as {} (safe to delete)", path.display()),
+            Some(path) => format!("; its bytes are kept as {}", path.display()),
             None => String::new(),
         };
         tracing::warn!(
-            "a write to {} was cut short at offset {} ({} bytes), which no sender was told was kept{aside}",
+            "the last write to {} was cut short by a crash, at offset {} ({} bytes){aside}",
             torn.segment.display(),
             torn.offset,
             torn.bytes

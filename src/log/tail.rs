@@ -1,0 +1,206 @@
+//! The end of the active segment: whole, torn by a crash, or damaged.
+//!
+//! Only the last frame can be unsynced. A bad stretch at the end is therefore
+//! taken for a torn tail, which nobody was promised, only where it can be *one*
+//! frame. It cannot where its header is sound and something stands after the
+//! frame that the header tells of, or where a second header of this log stands
+//! in it: then it is damage, and may have held acknowledged events.
+//!
+//! A frame of another log or of a newer version at the end is neither: the log
+//! is not opened.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::{Damage, LogError};
+use super::frame::{BadFrame, HEADER_LEN, Header, MAGIC, VERSION};
+use super::recover::Torn;
+use super::scan::{Bad, Frames, Step};
+use super::segment::{Blocks, Segment};
+use crate::storage::{Storage, StorageFile};
+
+/// How many bytes are searched at once.
+const WINDOW: u64 = 256 * 1024;
+
+/// Where in a frame the log id stands.
+const ID_AT: usize = 8;
+
+/// Where the log id ends.
+const ID_END: usize = 16;
+
+/// What the active segment holds.
+pub(super) struct Tail {
+    pub segment: Arc<Segment>,
+    /// Where its last good frame ends.
+    pub end: u64,
+    pub next_seq: u64,
+    /// Offset and length of the last good frame.
+    pub last_frame: Option<(u64, u64)>,
+    /// A bad stretch at the end that can be one frame.
+    pub torn: Option<Bad>,
+    /// A bad stretch at the end that cannot; it is in `damage`, too.
+    pub lost_end: Option<Damage>,
+    pub damage: Vec<Damage>,
+}
+
+impl Tail {
+    pub fn torn_report(&self, saved: Option<PathBuf>) -> Option<Torn> {
+        let torn = self.torn.as_ref()?;
+        Some(Torn {
+            segment: self.segment.path.clone(),
+            offset: torn.offset,
+            bytes: torn.end - torn.offset,
+            saved,
+        })
+    }
+}
+
+/// Reads the last segment to its end.
+pub(super) fn read_tail(
+    storage: &dyn Storage,
+    dir: &Path,
+    id: u64,
+    first_seq: u64,
+) -> Result<Tail, LogError> {
+    let probe = Segment::new(dir, first_seq, 0, None);
+    let reading = || LogError::io("reading", &probe.path);
+    let file = probe.open(storage)?;
+    let len = file.len().map_err(reading())?;
+    let mut frames = Frames::new(Arc::clone(&file), id);
+    frames.seek(0, len, first_seq, None);
+    let mut blocks = Blocks::default();
+    let (mut end, mut last_frame, mut damage) = (0, None, Vec::new());
+    let (mut torn, mut lost_end) = (None, None);
+    while let Some(step) = frames.step().map_err(reading())? {
+        match step {
+            Step::Frame { offset, header } => {
+                blocks.add(header.first_seq, offset);
+                end = offset + header.frame_len();
+                last_frame = Some((offset, header.frame_len()));
+            }
+            Step::Bad(bad) => match bad.next_seq {
+                Some(next) => {
+                    blocks.add(bad.first_seq, bad.offset);
+                    damage.push(bad.damage(&probe.path, next - 1));
+                }
+                None => {
+                    let mut start = [0; HEADER_LEN];
+                    let read = file.read_at(&mut start, bad.offset).map_err(reading())?;
+                    let start = start.get(..read).unwrap_or_default();
+                    refuse_others(start, id, &probe.path, bad.offset)?;
+                    if can_be_one_frame(file.as_ref(), id, &bad, start).map_err(reading())? {
+                        torn = Some(bad);
+                    } else {
+                        let lost = bad.damage(&probe.path, Damage::UNKNOWN);
+                        damage.push(lost.clone());
+                        lost_end = Some(lost);
+                    }
+                }
+            },
+        }
+    }
+    Ok(Tail {
+        segment: Arc::new(Segment::new(dir, first_seq, end, Some(blocks))),
+        end,
+        next_seq: frames.expected(),
+        last_frame,
+        torn,
+        lost_end,
+        damage,
+    })
+}
+
+/// An error where these bytes begin a frame of another log or of a newer
+/// version: such a frame may be whole, though not for this program.
+fn refuse_others(start: &[u8], id: u64, path: &Path, offset: u64) -> Result<(), LogError> {
+    let segment = path.to_owned();
+    match Header::parse(start, id) {
+        Err(BadFrame::OtherLog) if !is_cut_by_zeros(start, id) => {
+            Err(LogError::OtherLog { segment, offset })
+        }
+        Err(BadFrame::Version(version)) if version > VERSION => Err(LogError::Newer {
+            segment,
+            offset,
+            version,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a header is this log's up to some byte of its id and zero from there
+/// on, as where the sector after that byte was not written.
+fn is_cut_by_zeros(start: &[u8], id: u64) -> bool {
+    let written = start
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |n| n + 1);
+    written < ID_END
+        && start.get(ID_AT..written.max(ID_AT))
+            == id.to_le_bytes().get(..written.max(ID_AT) - ID_AT)
+}
+
+/// Whether a bad stretch at the end can be what a crash has left of one frame.
+/// `start` are its first bytes.
+fn can_be_one_frame(file: &dyn StorageFile, id: u64, bad: &Bad, start: &[u8]) -> io::Result<bool> {
+    // Where the sector was not written that the header ends in, its checksum
+    // is zero, and its lengths may be cut.
+    let frame_end = Header::parse(start, id)
+        .ok()
+        .filter(|header| header.first_seq == bad.first_seq && header.crc != 0)
+        .map(|header| bad.offset + header.frame_len());
+    let mut at = bad.offset;
+    loop {
+        let len = WINDOW.min(bad.end.saturating_sub(at));
+        let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
+        let read = file.read_at(&mut bytes, at)?;
+        bytes.truncate(read);
+        let is_header = |found: usize| {
+            at + found as u64 > bad.offset
+                && bytes.get(found + ID_AT..found + ID_END) == Some(&id.to_le_bytes())
+        };
+        if memchr::memmem::find_iter(&bytes, &MAGIC).any(is_header) {
+            return Ok(false);
+        }
+        let behind = frame_end.and_then(|end| {
+            let skip = usize::try_from(end.saturating_sub(at)).ok()?;
+            bytes.get(skip..)
+        });
+        if behind.is_some_and(|behind| behind.iter().any(|byte| *byte != 0)) {
+            return Ok(false);
+        }
+        if bytes.len() < ID_END || at + bytes.len() as u64 >= bad.end {
+            return Ok(true);
+        }
+        // A header may be cut by the window's end.
+        at += (bytes.len() - (ID_END - 1)) as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::frame;
+
+    #[test]
+    fn a_header_that_a_crash_has_cut_is_not_another_logs() {
+        let id = 0x0102_0304_0506_0708;
+        let mut whole = Vec::new();
+        frame::encode(&mut whole, id, 9, &[b"x"]).unwrap();
+        let path = Path::new("segment");
+        for cut in 0..HEADER_LEN {
+            let mut start = whole[..HEADER_LEN].to_vec();
+            start[cut..].fill(0);
+            assert!(refuse_others(&start, id, path, 0).is_ok(), "{cut}");
+        }
+        assert!(matches!(
+            refuse_others(&whole, id ^ 1, path, 0),
+            Err(LogError::OtherLog { .. })
+        ));
+        whole[4] = 2;
+        assert!(matches!(
+            refuse_others(&whole, id, path, 0),
+            Err(LogError::Newer { version: 2, .. })
+        ));
+    }
+}
