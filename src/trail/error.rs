@@ -20,6 +20,12 @@ pub enum TrailError {
         "{} is no profiletrail data folder, and it is not empty: name another with --data", .0.display()
     )]
     ForeignFolder(PathBuf),
+    /// The folder holds a log, but not the file that tells whose it is.
+    #[error(
+        "{} has a log but no `format` file, without which the log cannot be read: put that file \
+         back from the backup (it belongs to `log/`), or name another folder with --data", .0.display()
+    )]
+    FormatMissing(PathBuf),
     /// The folder's format is not one that this program knows.
     #[error(
         "the data folder {} has format {found}, and this profiletrail knows format {known}: \

@@ -30,6 +30,12 @@ const FORMAT: u32 = 1;
 /// has not written its own yet.
 const SETTLING: Duration = Duration::from_millis(200);
 
+/// How long the making of a folder waits for another process that makes it.
+const MAKING: Duration = Duration::from_secs(10);
+
+/// The pause between two looks at the lock.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// A data folder that this process has locked.
 #[derive(Debug)]
 pub struct Folder {
@@ -91,28 +97,50 @@ impl Folder {
         &self.path
     }
 
-    /// Makes a data folder where there is none.
+    /// Makes a data folder where there is none. Where several processes do so
+    /// at once, one makes it and the others wait for that. A log without its
+    /// `format` is left alone: with another log id it would be unreadable.
     pub fn make(path: &Path) -> Result<(), TrailError> {
-        match DirBuilder::new().mode(0o700).recursive(true).create(path) {
-            Ok(()) => {}
-            Err(error) => return Err(TrailError::io("making the data folder", path)(error)),
-        }
-        if path.join("format").exists() {
+        make_folders(path).map_err(TrailError::io("making the data folder", path))?;
+        let format = path.join("format");
+        if format.exists() {
             return Ok(());
         }
-        let mut names = fs::read_dir(path).map_err(TrailError::io("listing", path))?;
-        let is_ours = |name: &str| matches!(name, "lock" | "log" | "rejected" | "format.new");
-        if names.any(|entry| entry.is_ok_and(|e| !e.file_name().to_str().is_some_and(is_ours))) {
-            return Err(TrailError::ForeignFolder(path.to_owned()));
+        // Before the lock is taken: nothing is put into a stranger's folder.
+        if let Err(refused) = check_unmade(path) {
+            // Another process may just have made it.
+            return if format.exists() {
+                Ok(())
+            } else {
+                Err(refused)
+            };
         }
         fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o700))
             .map_err(TrailError::io("closing to others", path))?;
+        let name = path.join("lock");
+        let mut lock = open_lock(&name, true).map_err(TrailError::io("opening", &name))?;
+        let begun = Instant::now();
+        while !try_lock(&lock, &name)? {
+            if format.exists() {
+                return Ok(());
+            }
+            if begun.elapsed() >= MAKING {
+                return Err(TrailError::InUse {
+                    path: path.to_owned(),
+                    holder: read_holder(&mut lock),
+                });
+            }
+            std::thread::sleep(PAUSE);
+        }
+        if format.exists() {
+            return Ok(());
+        }
+        check_unmade(path)?;
         Self::write_format(path).map_err(TrailError::io("making the data folder", path))?;
-        // The folder's own name must survive a power cut, too.
+        // The folder's own name must survive a power cut, too, even where it
+        // was made by a process that did not get further.
         if let Some(parent) = path.canonicalize().ok().as_deref().and_then(Path::parent) {
-            File::open(parent)
-                .and_then(|parent| parent.sync_all())
-                .map_err(TrailError::io("syncing", parent))?;
+            sync_folder(parent).map_err(TrailError::io("syncing", parent))?;
         }
         Ok(())
     }
@@ -142,7 +170,7 @@ impl Folder {
         file.write_all(b"\n")?;
         file.sync_all()?;
         fs::rename(&new, path.join("format"))?;
-        File::open(path)?.sync_all()
+        sync_folder(path)
     }
 
     /// Locks a data folder and reads its format. Waits up to `patience` for a
@@ -153,28 +181,16 @@ impl Folder {
             let empty = fs::read_dir(path).map_or(true, |mut names| names.next().is_none());
             return Err(if empty {
                 TrailError::NoFolder(path.to_owned())
+            } else if has_log(path) {
+                TrailError::FormatMissing(path.to_owned())
             } else {
                 TrailError::ForeignFolder(path.to_owned())
             });
         }
         let name = path.join("lock");
-        let mut lock = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&name)
-            .map_err(TrailError::io("opening", &name))?;
+        let mut lock = open_lock(&name, server).map_err(TrailError::io("opening", &name))?;
         let begun = Instant::now();
-        loop {
-            match lock.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::Error(error)) => {
-                    return Err(TrailError::io("locking", name)(error));
-                }
-                Err(TryLockError::WouldBlock) => {}
-            }
+        while !try_lock(&lock, &name)? {
             let holder = read_holder(&mut lock);
             let patience = if holder.server {
                 patience.min(SETTLING)
@@ -187,9 +203,9 @@ impl Folder {
                     holder,
                 });
             }
-            std::thread::sleep(Duration::from_millis(20));
+            std::thread::sleep(PAUSE);
         }
-        // Who it is helps a person; on a full disk it may not be said.
+        // Who it is helps a person; on a full or read-only disk it is not said.
         let holder = Holder {
             pid: std::process::id(),
             server,
@@ -210,6 +226,81 @@ impl Folder {
             Err(TryLockError::WouldBlock) => Some(read_holder(&mut lock)),
             _ => None,
         }
+    }
+}
+
+/// Makes a folder and those above it, and syncs each folder in which a name
+/// was made. Tells which those are.
+fn make_folders(path: &Path) -> io::Result<Vec<PathBuf>> {
+    let missing = path.ancestors().take_while(|folder| !folder.exists());
+    let parents: Vec<PathBuf> = missing
+        .filter_map(Path::parent)
+        .map(|parent| match parent.as_os_str().is_empty() {
+            true => PathBuf::from("."),
+            false => parent.to_owned(),
+        })
+        .collect();
+    DirBuilder::new().mode(0o700).recursive(true).create(path)?;
+    for parent in &parents {
+        sync_folder(parent)?;
+    }
+    Ok(parents)
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+/// Whether a folder has something in one of its logs.
+fn has_log(path: &Path) -> bool {
+    ["log", "rejected"]
+        .iter()
+        .any(|part| fs::read_dir(path.join(part)).is_ok_and(|mut names| names.next().is_some()))
+}
+
+/// An error where a folder without `format` is not empty, nor what a crash
+/// leaves while one is made.
+fn check_unmade(path: &Path) -> Result<(), TrailError> {
+    if has_log(path) {
+        return Err(TrailError::FormatMissing(path.to_owned()));
+    }
+    let mut names = fs::read_dir(path).map_err(TrailError::io("listing", path))?;
+    let is_ours = |name: &str| matches!(name, "lock" | "log" | "rejected" | "format.new");
+    if names.any(|entry| entry.is_ok_and(|e| !e.file_name().to_str().is_some_and(is_ours))) {
+        return Err(TrailError::ForeignFolder(path.to_owned()));
+    }
+    Ok(())
+}
+
+/// Opens the lock file. Whoever does not write can lock it on a read-only
+/// folder as well.
+fn open_lock(name: &Path, write: bool) -> io::Result<File> {
+    let opened = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(name);
+    match opened {
+        Err(error) if !write && is_read_only(&error) => File::open(name).map_err(|_| error),
+        opened => opened,
+    }
+}
+
+fn is_read_only(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+    )
+}
+
+/// Whether the lock was free, and is now ours.
+fn try_lock(lock: &File, name: &Path) -> Result<bool, TrailError> {
+    match lock.try_lock() {
+        Ok(()) => Ok(true),
+        Err(TryLockError::WouldBlock) => Ok(false),
+        Err(TryLockError::Error(error)) => Err(TrailError::io("locking", name)(error)),
     }
 }
 
@@ -244,50 +335,4 @@ fn write_holder(lock: &mut File, holder: &Holder) -> io::Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_folder_is_locked_once_and_names_its_holder() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("a/b");
-        assert!(matches!(
-            Folder::lock(&path, true, Duration::ZERO),
-            Err(TrailError::NoFolder(_))
-        ));
-        Folder::make(&path).unwrap();
-        let first = Folder::lock(&path, true, Duration::ZERO).unwrap();
-        let second = Folder::lock(&path, true, Duration::from_secs(9))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            second.contains(&format!("process {}", std::process::id())),
-            "{second}"
-        );
-        assert!(Folder::holder(&path).is_some_and(|holder| holder.server));
-        drop(first);
-        assert_eq!(Folder::holder(&path), None);
-        Folder::make(&path).unwrap();
-        assert!(Folder::lock(&path, false, Duration::ZERO).is_ok());
-    }
-
-    #[test]
-    fn other_folders_and_formats_are_refused_with_the_way_out() {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join("letter"), "Dear").unwrap();
-        assert!(matches!(
-            Folder::make(dir.path()),
-            Err(TrailError::ForeignFolder(_))
-        ));
-        let path = dir.path().join("data");
-        Folder::make(&path).unwrap();
-        fs::write(path.join("format"), r#"{"profiletrail":2,"log_id":"00"}"#).unwrap();
-        let error = Folder::lock(&path, false, Duration::ZERO)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("format 2") && error.contains("newer"),
-            "{error}"
-        );
-    }
-}
+mod tests;
