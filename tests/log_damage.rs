@@ -627,9 +627,6 @@ impl Storage for Flaky {
         let file = self.0.open(path, access)?;
         Ok(Arc::new(FlakyFile(file, Arc::clone(&self.1))))
     }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.0.rename(from, to)
-    }
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.0.sync_dir(dir)
     }

@@ -6,13 +6,7 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
 
-use super::setting::Setting;
-use super::time::Rounding;
 use crate::event::{ProfileKey, Zone, is_label, zone_from_name};
-use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery,
-    ShowQuery, Span,
-};
 
 const TIMES: &str = "Times: RFC 3339 (2025-10-09T08:53:20Z), YYYY-MM-DD, 'YYYY-MM-DD HH:MM:SS' (in --timezone), \
 @UNIXSECONDS, or a phrase such as yesterday or '2 hours ago'.";
@@ -109,15 +103,6 @@ pub struct SpanArgs {
     /// Only before this time
     #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true)]
     pub until: Option<String>,
-}
-
-impl SpanArgs {
-    fn span(&self, setting: &Setting) -> anyhow::Result<Span> {
-        Ok(Span {
-            since: setting.time("--since", self.since.as_deref(), Rounding::Up)?,
-            until: setting.time("--until", self.until.as_deref(), Rounding::Up)?,
-        })
-    }
 }
 
 /// What to do.
@@ -378,94 +363,5 @@ fn parse_label(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("a label is 1 to 64 of A-Z, a-z, 0-9, _ and -".to_owned())
-    }
-}
-
-impl HistoryArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        Ok(Query::History(HistoryQuery {
-            key: self.key,
-            fields: self.field.clone(),
-            interests: self.interest.clone(),
-            span: self.span.span(setting)?,
-            all: self.all,
-            limit: self.limit,
-            reverse: self.reverse,
-            subprofiles: self.subprofiles,
-        }))
-    }
-}
-
-impl ShowArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        let at = setting.time("--at", self.at.as_deref(), Rounding::Down)?;
-        Ok(Query::Show(ShowQuery { key: self.key, at }))
-    }
-}
-
-impl DiffArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        let from = setting.moment("--from", &self.from, Rounding::Down)?;
-        let to = setting.time("--to", self.to.as_deref(), Rounding::Down)?;
-        if from > to.unwrap_or_else(|| setting.now()) {
-            return Err(super::setting::UsageError::new("--from is later than --to").into());
-        }
-        Ok(Query::Diff(DiffQuery {
-            key: self.key,
-            from,
-            to,
-        }))
-    }
-}
-
-impl BlameArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        let at = setting.time("--at", self.at.as_deref(), Rounding::Down)?;
-        Ok(Query::Blame(BlameQuery { key: self.key, at }))
-    }
-}
-
-impl ChangesArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        let name = |cause: &CauseArg| {
-            cause
-                .to_possible_value()
-                .map(|value| value.get_name().to_owned())
-        };
-        Ok(Query::Changes(ChangesQuery {
-            fields: self.field.clone(),
-            interests: self.interest.clone(),
-            database: self.database,
-            collection: self.collection,
-            profile: self.profile.map(|key| key.profile),
-            subprofile: self.profile.and_then(|key| key.subprofile),
-            span: self.span.span(setting)?,
-            old: self.old.clone(),
-            new: self.new.clone(),
-            causes: self.cause.iter().filter_map(name).collect(),
-            labels: self.label.clone(),
-            limit: self.limit,
-        }))
-    }
-}
-
-impl ExportArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        Ok(Query::Export(ExportQuery {
-            span: self.span.span(setting)?,
-            profile: self.profile.map(|key| key.profile),
-            subprofile: self.profile.and_then(|key| key.subprofile),
-            database: self.database,
-            raw: self.raw,
-        }))
-    }
-}
-
-impl RejectedArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        Ok(Query::Rejected(RejectedQuery {
-            span: self.span.span(setting)?,
-            limit: self.limit,
-        }))
     }
 }

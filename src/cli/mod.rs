@@ -12,6 +12,7 @@ mod import;
 mod logging;
 mod output;
 mod progress;
+mod queries;
 mod serve;
 mod setting;
 mod time;

@@ -21,6 +21,7 @@
 mod chunk;
 mod feed;
 mod indexer;
+mod keys;
 mod memory;
 mod shared;
 mod store;

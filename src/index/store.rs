@@ -19,6 +19,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::chunk::{CHUNK_LEN, Chunk, put, take};
+use super::keys::{chunk_key, key_bytes, owner_key, parse_key};
 use crate::event::ProfileKey;
 
 const VERSION: u32 = 1;
@@ -94,43 +95,6 @@ fn contain<T>(call: impl FnOnce() -> Result<T, IndexError>) -> Result<T, IndexEr
             text.unwrap_or_else(|| "for no stated reason".to_owned()),
         ))
     })
-}
-
-fn key_bytes(prefix: u8, key: ProfileKey) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(24);
-    bytes.push(prefix);
-    bytes.extend_from_slice(&key.profile.to_be_bytes());
-    match key.subprofile {
-        None => bytes.push(0),
-        Some(subprofile) => {
-            bytes.push(1);
-            bytes.extend_from_slice(&subprofile.to_be_bytes());
-        }
-    }
-    bytes
-}
-
-fn parse_key(bytes: &[u8]) -> Option<ProfileKey> {
-    let (profile, rest) = bytes.get(1..)?.split_first_chunk::<8>()?;
-    let (flag, rest) = rest.split_first()?;
-    let subprofile = match flag {
-        0 => None,
-        _ => Some(u64::from_be_bytes(rest.try_into().ok()?)),
-    };
-    Some(ProfileKey {
-        profile: u64::from_be_bytes(*profile),
-        subprofile,
-    })
-}
-
-fn chunk_key(key: ProfileKey, number: u64) -> Vec<u8> {
-    let mut bytes = key_bytes(b'c', key);
-    bytes.extend_from_slice(&(number as u32).to_be_bytes());
-    bytes
-}
-
-fn owner_key(subprofile: u64) -> Vec<u8> {
-    [b"s".as_slice(), &subprofile.to_be_bytes()].concat()
 }
 
 impl SledIndex {

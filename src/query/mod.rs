@@ -8,6 +8,7 @@
 mod answer;
 mod blame;
 mod changes;
+mod convert;
 mod diff;
 mod export;
 mod filter;

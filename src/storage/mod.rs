@@ -35,8 +35,6 @@ pub trait Storage: Send + Sync {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Opens a file. Files that are made are the owner's alone (mode 0600).
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StorageFile>>;
-    /// Renames a file over another. Durable only after [`Storage::sync_dir`].
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 }

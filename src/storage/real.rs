@@ -34,10 +34,6 @@ impl Storage for RealDisk {
         Ok(Arc::new(RealFile(file)))
     }
 
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::rename(from, to)
-    }
-
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         File::open(dir)?.sync_all()
     }

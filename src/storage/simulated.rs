@@ -200,18 +200,6 @@ impl Storage for SimulatedDisk {
         }))
     }
 
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut disk = self.disk();
-        let fault = disk.operate()?;
-        if fault == Some(Fault::Error) {
-            return Err(failed());
-        }
-        let change = NameChange::Rename(from.to_owned(), to.to_owned());
-        change.apply(&mut disk.names);
-        disk.unsynced_names.push(change);
-        powered(fault)
-    }
-
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         let mut disk = self.disk();
         let fault = disk.operate()?;

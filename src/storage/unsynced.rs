@@ -22,7 +22,6 @@ pub(super) struct FileState {
 #[derive(Clone, Debug)]
 pub(super) enum NameChange {
     Create(PathBuf, usize),
-    Rename(PathBuf, PathBuf),
 }
 
 /// What a disk writes as a whole, in bytes.
@@ -67,7 +66,7 @@ impl NameChange {
     /// Whether it is made durable by a sync of that directory.
     pub fn is_in(&self, dir: &Path) -> bool {
         match self {
-            Self::Create(path, _) | Self::Rename(_, path) => path.parent() == Some(dir),
+            Self::Create(path, _) => path.parent() == Some(dir),
         }
     }
 
@@ -75,11 +74,6 @@ impl NameChange {
         match self {
             Self::Create(path, file) => {
                 names.insert(path.clone(), *file);
-            }
-            Self::Rename(from, to) => {
-                if let Some(file) = names.remove(from) {
-                    names.insert(to.clone(), file);
-                }
             }
         }
     }

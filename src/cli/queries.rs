@@ -1,0 +1,112 @@
+//! From arguments to questions.
+
+use clap::ValueEnum;
+
+use super::args::{
+    BlameArgs, CauseArg, ChangesArgs, DiffArgs, ExportArgs, HistoryArgs, RejectedArgs, ShowArgs,
+    SpanArgs,
+};
+use super::setting::{Setting, UsageError};
+use super::time::Rounding;
+use crate::query::{
+    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery,
+    ShowQuery, Span,
+};
+
+impl SpanArgs {
+    fn span(&self, setting: &Setting) -> anyhow::Result<Span> {
+        Ok(Span {
+            since: setting.time("--since", self.since.as_deref(), Rounding::Up)?,
+            until: setting.time("--until", self.until.as_deref(), Rounding::Up)?,
+        })
+    }
+}
+
+impl HistoryArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        Ok(Query::History(HistoryQuery {
+            key: self.key,
+            fields: self.field.clone(),
+            interests: self.interest.clone(),
+            span: self.span.span(setting)?,
+            all: self.all,
+            limit: self.limit,
+            reverse: self.reverse,
+            subprofiles: self.subprofiles,
+        }))
+    }
+}
+
+impl ShowArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        let at = setting.time("--at", self.at.as_deref(), Rounding::Down)?;
+        Ok(Query::Show(ShowQuery { key: self.key, at }))
+    }
+}
+
+impl DiffArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        let from = setting.moment("--from", &self.from, Rounding::Down)?;
+        let to = setting.time("--to", self.to.as_deref(), Rounding::Down)?;
+        if from > to.unwrap_or_else(|| setting.now()) {
+            return Err(UsageError::new("--from is later than --to").into());
+        }
+        Ok(Query::Diff(DiffQuery {
+            key: self.key,
+            from,
+            to,
+        }))
+    }
+}
+
+impl BlameArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        let at = setting.time("--at", self.at.as_deref(), Rounding::Down)?;
+        Ok(Query::Blame(BlameQuery { key: self.key, at }))
+    }
+}
+
+impl ChangesArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        let name = |cause: &CauseArg| {
+            cause
+                .to_possible_value()
+                .map(|value| value.get_name().to_owned())
+        };
+        Ok(Query::Changes(ChangesQuery {
+            fields: self.field.clone(),
+            interests: self.interest.clone(),
+            database: self.database,
+            collection: self.collection,
+            profile: self.profile.map(|key| key.profile),
+            subprofile: self.profile.and_then(|key| key.subprofile),
+            span: self.span.span(setting)?,
+            old: self.old.clone(),
+            new: self.new.clone(),
+            causes: self.cause.iter().filter_map(name).collect(),
+            labels: self.label.clone(),
+            limit: self.limit,
+        }))
+    }
+}
+
+impl ExportArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        Ok(Query::Export(ExportQuery {
+            span: self.span.span(setting)?,
+            profile: self.profile.map(|key| key.profile),
+            subprofile: self.profile.and_then(|key| key.subprofile),
+            database: self.database,
+            raw: self.raw,
+        }))
+    }
+}
+
+impl RejectedArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        Ok(Query::Rejected(RejectedQuery {
+            span: self.span.span(setting)?,
+            limit: self.limit,
+        }))
+    }
+}

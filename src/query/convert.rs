@@ -1,0 +1,133 @@
+//! From what history tells to the lines of answers.
+
+use super::lines::{BlameLine, ChangeLine, ChangesLine, DiffLine, ExportLine, HistoryLine};
+use crate::event::{Event, Interests, micros_to_rfc3339, seconds_to_rfc3339};
+use crate::history::{BlameRow, Cause, Change, Difference, Subject};
+
+/// The name of a subject, as the value of `field` or of `interest`.
+fn names(subject: Subject) -> (Option<String>, Option<String>) {
+    match subject {
+        Subject::Field(name) => (Some(name), None),
+        Subject::Interest(name) => (None, Some(name)),
+    }
+}
+
+fn since(cause: Cause) -> Option<String> {
+    cause.since().map(seconds_to_rfc3339)
+}
+
+impl From<Change> for ChangeLine {
+    fn from(change: Change) -> Self {
+        let (field, interest) = names(change.subject);
+        Self {
+            field,
+            interest,
+            old: change.old,
+            new: change.new,
+            cause: change.cause.name().to_owned(),
+            since: since(change.cause),
+        }
+    }
+}
+
+impl From<Difference> for DiffLine {
+    fn from(difference: Difference) -> Self {
+        let (field, interest) = names(difference.subject);
+        Self {
+            field,
+            interest,
+            old: difference.old,
+            new: difference.new,
+        }
+    }
+}
+
+impl From<BlameRow> for BlameLine {
+    fn from(row: BlameRow) -> Self {
+        let (field, interest) = names(row.change.subject);
+        Self {
+            field,
+            interest,
+            value: row.change.new,
+            seq: row.seq,
+            time: seconds_to_rfc3339(row.time),
+            event_type: row.event_type.into(),
+            cause: row.change.cause.name().to_owned(),
+            old: row.change.old,
+            since: since(row.change.cause),
+        }
+    }
+}
+
+impl ChangesLine {
+    /// The line of one change of an event.
+    pub fn new(event: &Event, change: Change) -> Self {
+        let (field, interest) = names(change.subject);
+        Self {
+            time: seconds_to_rfc3339(event.time),
+            seq: event.seq,
+            event_type: event.event_type.name().to_owned(),
+            profile: event.key.profile,
+            subprofile: event.key.subprofile,
+            database: event.database,
+            collection: event.collection,
+            label: event.label.clone(),
+            field,
+            interest,
+            old: change.old,
+            new: change.new,
+            cause: change.cause.name().to_owned(),
+            since: since(change.cause),
+        }
+    }
+}
+
+impl HistoryLine {
+    /// The line of an event with its changes.
+    pub fn new(event: &Event, changes: Vec<Change>, duplicate_of: Option<u64>) -> Self {
+        Self {
+            seq: event.seq,
+            event_type: event.event_type.name().to_owned(),
+            time: seconds_to_rfc3339(event.time),
+            time_source: event.time_source,
+            received: micros_to_rfc3339(event.received),
+            profile: event.key.profile,
+            subprofile: event.key.subprofile,
+            database: event.database,
+            collection: event.collection,
+            label: event.label.clone(),
+            changes: changes.into_iter().map(ChangeLine::from).collect(),
+            duplicate_of,
+        }
+    }
+}
+
+impl ExportLine {
+    /// The line of an event, without its body.
+    pub fn new(event: Event) -> Self {
+        let content = event.content;
+        Self {
+            seq: event.seq,
+            received: micros_to_rfc3339(event.received),
+            remote: event.remote,
+            label: event.label,
+            event_type: event.event_type.into(),
+            time: seconds_to_rfc3339(event.time),
+            time_source: event.time_source,
+            profile: event.key.profile,
+            subprofile: event.key.subprofile,
+            database: event.database,
+            collection: event.collection,
+            created: content.created,
+            modified: content.modified,
+            parameters: content.parameters,
+            fields: content.fields,
+            interests: content
+                .interests
+                .unwrap_or_else(|| Interests::List(Vec::new())),
+            extra: content.extra,
+            body: None,
+            body_base64: None,
+        }
+    }
+}
