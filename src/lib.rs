@@ -18,6 +18,11 @@
 //! storage: only now it is answered 200, and no crash loses it), *indexed*
 //! (found by its (sub)profile; a lost index is rebuilt from the log).
 
+#![allow(
+    rustdoc::private_intra_doc_links,
+    reason = "the documentation is made with private items, for developers"
+)]
+
 pub mod cli;
 pub mod event;
 pub mod gate;

@@ -3,8 +3,9 @@
 //!
 //! A line holds what a body says, not its bytes. Two events of one
 //! (sub)profile, type and second that say the same in different bytes are no
-//! duplicates, and would be taken for such after an import; so events like
-//! these carry their bodies even where bodies are not asked for.
+//! duplicates, and would be taken for such after an import; so of events like
+//! these those that are spelled otherwise than the first carry their bodies even
+//! where bodies are not asked for.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -146,8 +147,10 @@ fn line_of(
     Ok(Some(line))
 }
 
-/// Finds the events that another one of their (sub)profile and second, earlier
-/// or later, says the same as in other bytes.
+type Digest32 = [u8; 32];
+
+/// Finds the events that say the same as another one of their (sub)profile and
+/// second in other bytes than the first of these.
 struct Twins<'a> {
     query: &'a ExportQuery,
     reader: EventReader,
@@ -214,8 +217,9 @@ impl<'a> Twins<'a> {
         self.reader.read_ahead(self.crowded.concat());
         self.waiting = 0;
         for second in std::mem::take(&mut self.crowded) {
-            // By what they say: the events, and digests of their bytes.
-            let mut groups: HashMap<[u8; 32], Vec<(u64, [u8; 32])>> = HashMap::new();
+            // By what they say: the events, whether their bytes are such as an
+            // import makes, and digests of these.
+            let mut groups: HashMap<Digest32, Vec<(u64, bool, Digest32)>> = HashMap::new();
             for seq in second {
                 let digests = self.reader.record(seq, |record| {
                     let event = record.to_event(seq)?;
@@ -223,10 +227,12 @@ impl<'a> Twins<'a> {
                     says.update(event.event_type.name());
                     says.update([0]);
                     says.update(serde_json::to_vec(&event.content).unwrap_or_default());
-                    Ok((says.finalize().into(), Sha256::digest(record.body.bytes)))
+                    let made = record.head.body_kind == BodyKind::Content;
+                    let bytes = Sha256::digest(record.body.bytes).into();
+                    Ok((says.finalize().into(), (seq, made, bytes)))
                 });
                 match digests {
-                    Ok((says, bytes)) => groups.entry(says).or_default().push((seq, bytes.into())),
+                    Ok((says, event)) => groups.entry(says).or_default().push(event),
                     // What is damaged is told when its line should come.
                     Err(unreadable) => {
                         unreadable.into_damage()?;
@@ -234,13 +240,12 @@ impl<'a> Twins<'a> {
                 }
             }
             for group in groups.into_values() {
-                let differ = group.windows(2).any(|pair| match pair {
-                    [(_, one), (_, other)] => one != other,
-                    _ => false,
-                });
-                if differ {
-                    self.found.extend(group.into_iter().map(|(seq, _)| seq));
-                }
+                // One spelling goes without its body: an import makes the same
+                // bytes of all that have it, and they stay duplicates.
+                let plain = group.iter().find(|(_, made, _)| *made).or(group.first());
+                let plain = plain.map(|(_, _, bytes)| *bytes);
+                let others = group.iter().filter(|(_, _, bytes)| Some(*bytes) != plain);
+                self.found.extend(others.map(|(seq, _, _)| *seq));
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 //! The questions and their answers.
 //!
 //! A [`Query`] is what a command asks; it travels as JSON to a running server
-//! or is answered from the folder, by the same [`answer`]. An answer is lines
+//! or is answered from the folder, by the same [`answer()`]. An answer is lines
 //! of JSON, the stable form for programs; [`lines`] has their types. What the
 //! page for people shows is made from these lines, never beside them.
 
