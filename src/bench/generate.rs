@@ -6,11 +6,11 @@
 //! some profiles are deleted. The same seed gives the same bytes.
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt::Write as _;
 
 use chrono::DateTime;
 use chrono_tz::Europe::Amsterdam;
 
+use super::form::Form;
 use super::random::Random;
 
 /// How often what happens. Shares are in percent of the events.
@@ -316,40 +316,6 @@ fn local(time: i64) -> String {
         .unwrap_or_default()
 }
 
-/// A form that grows pair by pair.
-#[derive(Default)]
-struct Form(String);
-
-impl Form {
-    fn pair(&mut self, name: &str, value: &str) {
-        self.entry(name, None, value);
-    }
-
-    fn entry(&mut self, name: &str, key: Option<&str>, value: &str) {
-        if !self.0.is_empty() {
-            self.0.push('&');
-        }
-        self.0.push_str(name);
-        if let Some(key) = key {
-            self.0.push_str("%5B");
-            self.encoded(key);
-            self.0.push_str("%5D");
-        }
-        self.0.push('=');
-        self.encoded(value);
-    }
-
-    fn number(&mut self, name: &str, value: impl std::fmt::Display) {
-        // Writing to a string does not fail.
-        let _ = write!(self.0, "&{name}={value}");
-    }
-
-    fn encoded(&mut self, text: &str) {
-        self.0
-            .extend(form_urlencoded::byte_serialize(text.as_bytes()));
-    }
-}
-
 fn body(
     kind: &str,
     (profile, sub): (u64, bool),
@@ -412,5 +378,5 @@ fn body(
             }
         }
     }
-    form.0.into_bytes()
+    form.into_bytes()
 }

@@ -3,7 +3,7 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `generate`, `random` | webhook bodies, the same for the same seed |
+//! | `generate`, `form`, `random` | webhook bodies, the same for the same seed |
 //! | `source`, `load` | requests, and the one thread that sends them |
 //! | `child`, `nothing` | the servers, each a process of its own |
 //! | `disk` | append and sync without a server |
@@ -13,6 +13,7 @@
 
 mod child;
 mod disk;
+mod form;
 mod generate;
 mod keeping;
 mod load;
