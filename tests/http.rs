@@ -8,32 +8,12 @@
 
 mod support;
 
-use std::path::Path;
-
-use serde_json::Value;
 use support::http::FORM;
-use support::{Cli, Client, Server, cli, json_lines, keys};
-
-const BODY: &str = "type=update&profile=5&time=1760000000&fields%5Bmail%5D=a";
-
-/// A server on a new folder.
-fn server(args: &[&str]) -> (tempfile::TempDir, Server) {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(&dir.path().join("data"), args);
-    (dir, server)
-}
-
-fn data(dir: &tempfile::TempDir) -> std::path::PathBuf {
-    dir.path().join("data")
-}
-
-fn exported(data: &Path) -> Vec<Value> {
-    json_lines(&cli(data, &["export", "--raw"]).ok())
-}
+use support::{BODY, Cli, Client, Server, cli, data, exported, json_lines, keys, new_server};
 
 #[test]
 fn paths_and_methods_that_are_not_there() {
-    let (dir, server) = server(&[]);
+    let (dir, server) = new_server(&[]);
     let mut client = server.client();
     let too_long = format!("/webhook/{}", "x".repeat(65));
     for target in [
@@ -81,7 +61,7 @@ fn paths_and_methods_that_are_not_there() {
 
 #[test]
 fn health_and_head() {
-    let (_dir, server) = server(&[]);
+    let (_dir, server) = new_server(&[]);
     let mut client = server.client();
     let reply = client.get("/healthz?x=1");
     assert_eq!(
@@ -98,7 +78,7 @@ fn health_and_head() {
 
 #[test]
 fn labels_query_strings_and_json() {
-    let (dir, server) = server(&[]);
+    let (dir, server) = new_server(&[]);
     let mut client = server.client();
     let label = format!("aZ0_-{}", "x".repeat(59));
     let json = br#"{"type":"update","profile":5,"time":1760000001,"fields":{"mail":"b","n":7,"yes":true}}"#;
@@ -128,7 +108,7 @@ fn labels_query_strings_and_json() {
 
 #[test]
 fn a_subprofile_s_profile_is_known_from_an_earlier_event() {
-    let (dir, server) = server(&[]);
+    let (dir, server) = new_server(&[]);
     let mut client = server.client();
     let lone = "type=delete&subprofile=77&time=1760000009";
     assert_eq!(client.post("/webhook", lone).status, 400);
@@ -160,7 +140,7 @@ fn a_subprofile_s_profile_is_known_from_an_earlier_event() {
 
 #[test]
 fn pipelined_requests_are_answered_in_their_order() {
-    let (_dir, server) = server(&[]);
+    let (_dir, server) = new_server(&[]);
     let mut client = server.client();
     let call = Client::bytes(
         "POST",

@@ -18,27 +18,10 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::Value;
 use support::http::FORM;
-use support::{Client, NEVER, Server, cli, json_lines, keys};
-
-const BODY: &str = "type=update&profile=5&time=1760000000&fields%5Bmail%5D=a";
-
-/// A server on a new folder.
-fn server(args: &[&str]) -> (tempfile::TempDir, Server) {
-    let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(&dir.path().join("data"), args);
-    (dir, server)
-}
-
-fn data(dir: &tempfile::TempDir) -> std::path::PathBuf {
-    dir.path().join("data")
-}
+use support::{BODY, Client, NEVER, cli, data, exported, json_lines, keys, new_server};
 
 fn rejected(data: &Path) -> Vec<Value> {
     json_lines(&cli(data, &["rejected", "--format", "jsonl"]).ok())
-}
-
-fn exported(data: &Path) -> Vec<Value> {
-    json_lines(&cli(data, &["export", "--raw"]).ok())
 }
 
 /// The body of a call that was refused.
@@ -62,7 +45,7 @@ type Call = (
 
 #[test]
 fn what_cannot_be_read_is_listed_and_takes_no_number() {
-    let (dir, server) = server(&["--max-body", "1000B"]);
+    let (dir, server) = new_server(&["--max-body", "1000B"]);
     let mut client = server.client();
     const FORM_TYPE: &[(&str, &str)] = &[("Content-Type", FORM)];
     let calls: [Call; 5] = [
@@ -153,7 +136,7 @@ fn what_cannot_be_read_is_listed_and_takes_no_number() {
 
 #[test]
 fn lengths() {
-    let (dir, server) = server(&["--max-body", "1000B"]);
+    let (dir, server) = new_server(&["--max-body", "1000B"]);
     let mut client = server.client();
     // As long as can be, and one more.
     let fits = format!("{BODY}&x={}", "y".repeat(1000 - BODY.len() - 3));
@@ -195,7 +178,7 @@ fn lengths() {
 
 #[test]
 fn a_sender_that_keeps_sending_gets_to_read_why_not() {
-    let (_dir, server) = server(&["--max-body", "100KB"]);
+    let (_dir, server) = new_server(&["--max-body", "100KB"]);
     let body = vec![b'x'; 8 << 20];
     let mut stream = TcpStream::connect(server.address).unwrap();
     stream.set_read_timeout(Some(NEVER)).unwrap();
@@ -218,7 +201,7 @@ fn a_sender_that_keeps_sending_gets_to_read_why_not() {
 
 #[test]
 fn what_is_no_http_is_refused_and_closed() {
-    let (_dir, server) = server(&[]);
+    let (_dir, server) = new_server(&[]);
     let long = format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(40_000));
     for (bytes, status) in [
         ("\u{16}\u{3}\u{1}\0\0 not http\r\n\r\n", 400),
@@ -251,7 +234,7 @@ proptest! {
             (any::<bool>(), prop::collection::vec(any::<u8>(), 0..200)), 1..30
         ),
     ) {
-        let (dir, server) = server(&[]);
+        let (dir, server) = new_server(&[]);
         let mut client = server.client();
         let (mut kept, mut refused) = (Vec::new(), Vec::new());
         for (readable, noise) in bodies {

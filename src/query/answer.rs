@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::request::Query;
-use crate::history::Replay;
+use crate::event::Event;
+use crate::history::{Change, Replay};
 use crate::log::LogError;
-use crate::trail::{Damages, EventReader, Timeline, Trail, TrailError};
+use crate::trail::{Damages, Timeline, Trail, TrailError};
 
 /// What an answer came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,22 +116,23 @@ pub fn answer(trail: &Trail, query: &Query, out: &mut dyn Write) -> Result<Answe
     Ok(Answered { found, damage })
 }
 
-/// Replays a timeline into `replay`, handing every event that is no duplicate
-/// to `each` with its changes.
-pub(super) fn replay_all(
-    timeline: &mut Timeline,
-    reader: &mut EventReader,
-    replay: &mut Replay,
+/// Replays a timeline to its end, handing every event that is no duplicate to
+/// `each` with its changes.
+pub(super) fn replay(
+    trail: &Trail,
+    mut timeline: Timeline,
     damage: &mut Damages,
-    mut each: impl FnMut(&crate::event::Event, Vec<crate::history::Change>),
-) -> Result<(), QueryError> {
-    while let Some(occurrence) = timeline.next(reader, damage)? {
+    mut each: impl FnMut(&Event, Vec<Change>),
+) -> Result<Replay, QueryError> {
+    let mut replay = Replay::default();
+    let mut reader = trail.reader();
+    while let Some(occurrence) = timeline.next(&mut reader, damage)? {
         if occurrence.duplicate_of.is_none() {
             let changes = replay.step(&occurrence.event);
             each(&occurrence.event, changes);
         }
     }
-    Ok(())
+    Ok(replay)
 }
 
 /// The present second.

@@ -14,9 +14,6 @@ use crate::event::{Event, ProfileKey};
 use crate::history::{Change, Replay};
 use crate::trail::{EventReader, Sorter, Timeline, Trail, TrailError};
 
-/// How many (sub)profiles are asked of the index at once.
-const KEYS: usize = 1024;
-
 /// How many events are read ahead at once; a body has about 1 KB.
 const READ_AHEAD: usize = 32_768;
 
@@ -33,30 +30,7 @@ pub(super) fn answer(
         waiting: Vec::new(),
         events: 0,
     };
-    match (query.profile, query.subprofile) {
-        (Some(profile), Some(subprofile)) => {
-            run.add(ProfileKey::subprofile(profile, subprofile), lines)?;
-        }
-        (Some(profile), None) => {
-            run.add(ProfileKey::profile(profile), lines)?;
-            for key in trail.subprofiles_of(profile)? {
-                run.add(key, lines)?;
-            }
-        }
-        (None, _) => {
-            let mut after = None;
-            loop {
-                let keys = trail.keys_after(after, KEYS)?;
-                for key in &keys {
-                    run.add(*key, lines)?;
-                }
-                match keys.last() {
-                    Some(last) => after = Some(*last),
-                    None => break,
-                }
-            }
-        }
-    }
+    trail.each_key(query.profile, query.subprofile, |key| run.add(key, lines))?;
     run.replay_waiting(lines)?;
     run.sorter
         .finish::<std::io::Error>(|blob| lines.put_encoded(blob))?;
@@ -70,7 +44,7 @@ struct Run<'a> {
     reader: EventReader,
     sorter: Sorter,
     /// (Sub)profiles to be replayed: their (time, `seq`) pairs.
-    waiting: Vec<(ProfileKey, Vec<(i64, u64)>)>,
+    waiting: Vec<Vec<(i64, u64)>>,
     /// How many events those have.
     events: usize,
 }
@@ -88,7 +62,7 @@ impl Run<'_> {
             return Ok(());
         }
         self.events += times.len();
-        self.waiting.push((key, times));
+        self.waiting.push(times);
         if self.events >= READ_AHEAD {
             self.replay_waiting(lines)?;
         }
@@ -101,14 +75,14 @@ impl Run<'_> {
         if self.events < 2 * READ_AHEAD {
             let seqs = waiting
                 .iter()
-                .flat_map(|(_, times)| times.iter().map(|(_, seq)| *seq));
+                .flat_map(|times| times.iter().map(|(_, seq)| *seq));
             self.reader.read_ahead(seqs.collect());
         } else {
             self.reader.read_ahead(Vec::new());
         }
         self.events = 0;
-        for (key, times) in waiting {
-            let timeline = Timeline::new(key, times);
+        for times in waiting {
+            let timeline = Timeline::new(times);
             replay(
                 self.trail,
                 self.query,

@@ -1,9 +1,9 @@
 //! `diff`: the net differences between two moments.
 
-use super::answer::{Lines, QueryError, now, replay_all};
+use super::answer::{Lines, QueryError, now, replay};
 use super::lines::DiffLine;
 use super::request::DiffQuery;
-use crate::history::{Known, Replay, State, differences};
+use crate::history::{Known, State, differences};
 use crate::trail::{Timeline, Trail};
 
 pub(super) fn answer(
@@ -18,16 +18,8 @@ pub(super) fn answer(
     // Both moments are read from these: an event that comes meanwhile is no
     // difference.
     let mut state_at = |moment: i64| -> Result<Known, QueryError> {
-        let mut replay = Replay::default();
-        let mut timeline = Timeline::new(query.key, times.clone()).up_to(moment);
-        replay_all(
-            &mut timeline,
-            &mut trail.reader(),
-            &mut replay,
-            &mut lines.damage,
-            |_, _| (),
-        )?;
-        Ok(replay.known)
+        let timeline = Timeline::new(times.clone()).up_to(moment);
+        Ok(replay(trail, timeline, &mut lines.damage, |_, _| ())?.known)
     };
     let before = state_at(query.from)?;
     let after = state_at(query.to.unwrap_or_else(now))?;

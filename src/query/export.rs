@@ -14,13 +14,10 @@ use sha2::{Digest, Sha256};
 use super::answer::{Lines, QueryError};
 use super::lines::{ExportLine, body_fields};
 use super::request::ExportQuery;
-use crate::event::{BodyKind, ProfileKey};
+use crate::event::BodyKind;
 use crate::log::Scanned;
-use crate::log::record::{EventHead, EventRecord, RecordError};
+use crate::log::record::{EventRecord, RecordError};
 use crate::trail::{EventReader, Trail};
-
-/// How many (sub)profiles are asked of the index at once.
-const KEYS: usize = 1024;
 
 /// How many events are read ahead at once; a body has about 1 KB.
 const READ_AHEAD: usize = 32_768;
@@ -44,7 +41,7 @@ fn all(trail: &Trail, query: &ExportQuery, lines: &mut Lines<'_>) -> Result<(), 
     if !query.raw {
         // The index must know every event of the scan.
         trail.wait_for_index(|_| ())?;
-        twins.find_all(trail)?;
+        trail.each_key(None, None, |key| twins.add(&trail.times_of(key)?))?;
     }
     let twins = twins.found()?;
     while let Some(found) = scan.step()? {
@@ -56,13 +53,10 @@ fn all(trail: &Trail, query: &ExportQuery, lines: &mut Lines<'_>) -> Result<(), 
             }
         };
         for (seq, bytes) in records {
-            match line_of(query, seq, bytes, &twins) {
-                Ok(Some(line)) => {
-                    lines.put(&line)?;
-                }
-                Ok(None) => {}
-                Err(error) => lines.damage.add(format!("event {seq}: {error}")),
-            }
+            let line = EventRecord::decode(bytes)
+                .and_then(|record| line_of(query, seq, &record, &twins))
+                .map_err(|error| format!("event {seq}: {error}"));
+            put(lines, line)?;
         }
     }
     Ok(())
@@ -75,74 +69,60 @@ fn of_profile(
     profile: u64,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
-    let keys = match query.subprofile {
-        Some(subprofile) => vec![ProfileKey::subprofile(profile, subprofile)],
-        None => {
-            let mut keys = trail.subprofiles_of(profile)?;
-            keys.push(ProfileKey::profile(profile));
-            keys
-        }
-    };
     let mut twins = Twins::new(trail, query);
     let mut seqs = Vec::new();
-    for key in keys {
+    trail.each_key(Some(profile), query.subprofile, |key| {
         let times = trail.times_of(key)?;
         if !query.raw {
             twins.add(&times)?;
         }
-        seqs.extend(
-            times
-                .into_iter()
-                .filter(|(time, _)| query.span.holds(*time))
-                .map(|(_, seq)| seq),
-        );
-    }
+        let asked_for = times.iter().filter(|(time, _)| query.span.holds(*time));
+        seqs.extend(asked_for.map(|(_, seq)| *seq));
+        Ok::<(), QueryError>(())
+    })?;
     seqs.sort_unstable();
     let twins = twins.found()?;
-    let mut cursor = trail.cursor();
+    let mut reader = trail.reader();
     for seq in seqs {
-        let line = match cursor.get(seq) {
-            Ok(bytes) => line_of(query, seq, bytes, &twins),
-            Err(error @ crate::log::LogError::Damaged { .. }) => {
-                lines.damage.add(error.to_string());
-                continue;
-            }
-            Err(error) => return Err(error.into()),
+        let line = match reader.record(seq, |record| line_of(query, seq, &record, &twins)) {
+            Ok(line) => Ok(line),
+            Err(unreadable) => Err(unreadable.into_damage()?),
         };
-        match line {
-            Ok(Some(line)) => {
-                lines.put(&line)?;
-            }
-            Ok(None) => {}
-            Err(error) => lines.damage.add(format!("event {seq}: {error}")),
+        put(lines, line)?;
+    }
+    Ok(())
+}
+
+/// Writes the line of an event, if it is asked for, or takes note of why it
+/// cannot be told.
+fn put(lines: &mut Lines<'_>, line: Result<Option<ExportLine>, String>) -> Result<(), QueryError> {
+    match line {
+        Ok(Some(line)) => {
+            lines.put(&line)?;
         }
+        Ok(None) => {}
+        Err(damage) => lines.damage.add(damage),
     }
     Ok(())
 }
 
 /// The line of a record, if it is asked for. The head decides before the body
-/// is touched.
+/// is read.
 fn line_of(
     query: &ExportQuery,
     seq: u64,
-    bytes: &[u8],
+    record: &EventRecord<'_>,
     twins: &BTreeSet<u64>,
 ) -> Result<Option<ExportLine>, RecordError> {
-    let wanted = |head: &EventHead<'_>| {
-        query.span.holds(head.time)
-            && query
-                .database
-                .is_none_or(|database| head.database == Some(database))
-    };
-    let (head, _) = EventHead::decode(bytes)?;
-    if !wanted(&head) {
+    let EventRecord { head, body } = record;
+    let in_database = |database| head.database == Some(database);
+    if !query.span.holds(head.time) || !query.database.is_none_or(in_database) {
         return Ok(None);
     }
-    let record = EventRecord::decode(bytes)?;
     let mut line = ExportLine::new(record.to_event(seq)?);
-    let as_sent = record.head.body_kind != BodyKind::Content;
+    let as_sent = head.body_kind != BodyKind::Content;
     if as_sent && (query.raw || twins.contains(&seq)) {
-        (line.body, line.body_base64) = body_fields(record.body.bytes);
+        (line.body, line.body_base64) = body_fields(body.bytes);
     }
     Ok(Some(line))
 }
@@ -169,21 +149,6 @@ impl<'a> Twins<'a> {
             crowded: Vec::new(),
             waiting: 0,
             found: BTreeSet::new(),
-        }
-    }
-
-    /// Takes all (sub)profiles.
-    fn find_all(&mut self, trail: &Trail) -> Result<(), QueryError> {
-        let mut after = None;
-        loop {
-            let keys = trail.keys_after(after, KEYS)?;
-            for key in &keys {
-                self.add(&trail.times_of(*key)?)?;
-            }
-            match keys.last() {
-                Some(last) => after = Some(*last),
-                None => return Ok(()),
-            }
         }
     }
 

@@ -46,35 +46,37 @@ pub(super) fn answer(
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let mut reader = trail.reader();
-    let mut keys = vec![query.key];
-    if query.subprofiles && query.key.subprofile.is_none() {
-        keys.extend(trail.subprofiles_of(query.key.profile)?);
-    }
     let last_time = query
         .span
         .until
         .map_or(i64::MAX, |until| until.saturating_sub(1));
-    let mut all_times = Vec::with_capacity(keys.len());
-    for key in keys {
+    let mut all_times = Vec::new();
+    let mut take = |key| -> Result<(), QueryError> {
         let mut times = trail.times_of(key)?;
         times.truncate(times.partition_point(|(time, _)| *time <= last_time));
-        all_times.push((key, times));
+        all_times.push(times);
+        Ok(())
+    };
+    if query.subprofiles {
+        trail.each_key(Some(query.key.profile), query.key.subprofile, take)?;
+    } else {
+        take(query.key)?;
     }
     // Going from one (sub)profile to another would cost the reading of a block
     // for every event. It is not worth it for the first few lines.
-    let events: usize = all_times.iter().map(|(_, times)| times.len()).sum();
+    let events: usize = all_times.iter().map(Vec::len).sum();
     let to_the_end = query.limit.is_none() || query.reverse;
     if all_times.len() > 1 && events <= READ_AHEAD && to_the_end {
         let seqs = all_times
             .iter()
-            .flat_map(|(_, times)| times.iter().map(|(_, seq)| *seq));
+            .flat_map(|times| times.iter().map(|(_, seq)| *seq));
         reader.read_ahead(seqs.collect());
     }
     let mut tracks = Vec::with_capacity(all_times.len());
     let mut heap = BinaryHeap::new();
-    for (number, (key, times)) in all_times.into_iter().enumerate() {
+    for (number, times) in all_times.into_iter().enumerate() {
         let mut track = Track {
-            timeline: Timeline::new(key, times),
+            timeline: Timeline::new(times),
             replay: Replay::default(),
             next: None,
         };

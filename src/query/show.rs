@@ -1,10 +1,10 @@
 //! `show`: the state of a (sub)profile at a moment.
 
-use super::answer::{Lines, QueryError, now, replay_all};
+use super::answer::{Lines, QueryError, now, replay};
 use super::lines::{LastEvent, ShowLine};
 use super::request::ShowQuery;
 use crate::event::{Fields, seconds_to_rfc3339};
-use crate::history::{Known, Replay};
+use crate::history::Known;
 use crate::trail::Trail;
 
 pub(super) fn answer(
@@ -17,15 +17,7 @@ pub(super) fn answer(
         return Ok(false);
     }
     let at = query.at.unwrap_or_else(now);
-    let mut replay = Replay::default();
-    let mut timeline = timeline.up_to(at);
-    replay_all(
-        &mut timeline,
-        &mut trail.reader(),
-        &mut replay,
-        &mut lines.damage,
-        |_, _| (),
-    )?;
+    let replay = replay(trail, timeline.up_to(at), &mut lines.damage, |_, _| ())?;
     let (state, fields, interests, created, modified) = match replay.known {
         Known::Nothing => ("unknown", Fields::new(), Vec::new(), None, None),
         Known::Deleted { created, modified } => {

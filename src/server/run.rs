@@ -227,7 +227,8 @@ fn start_worker(
             // accept, which comes the same way, ends nothing.
             while !stopping.load(Ordering::Acquire) {
                 match inner.recv() {
-                    // tiny_http answers 500 where a panic drops the request.
+                    // Whoever's request a panic drops is answered all the same: by
+                    // tiny_http with 500, or with 503 once it has become a caller.
                     Ok(request) => {
                         let handled = catch_unwind(AssertUnwindSafe(|| worker.handle(request)));
                         if handled.is_err() {

@@ -185,7 +185,10 @@ impl Storage for SimulatedDisk {
                 }
                 let number = disk.files.len();
                 disk.files.push(FileState::default());
-                let change = NameChange::Create(path.to_owned(), number);
+                let change = NameChange {
+                    path: path.to_owned(),
+                    file: number,
+                };
                 change.apply(&mut disk.names);
                 disk.unsynced_names.push(change);
                 powered(fault)?;

@@ -20,8 +20,10 @@ pub(super) struct FileState {
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum NameChange {
-    Create(PathBuf, usize),
+pub(super) struct NameChange {
+    pub path: PathBuf,
+    /// The file's number.
+    pub file: usize,
 }
 
 /// What a disk writes as a whole, in bytes.
@@ -65,17 +67,11 @@ impl Change {
 impl NameChange {
     /// Whether it is made durable by a sync of that directory.
     pub fn is_in(&self, dir: &Path) -> bool {
-        match self {
-            Self::Create(path, _) => path.parent() == Some(dir),
-        }
+        self.path.parent() == Some(dir)
     }
 
     pub fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
-        match self {
-            Self::Create(path, file) => {
-                names.insert(path.clone(), *file);
-            }
-        }
+        names.insert(self.path.clone(), self.file);
     }
 }
 

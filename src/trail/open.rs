@@ -10,8 +10,11 @@ use super::folder::Folder;
 use super::reader::{EventReader, Timeline};
 use crate::event::ProfileKey;
 use crate::index::{Indexer, Progress};
-use crate::log::{Cursor, Log, OpenMode, Report, Scan};
+use crate::log::{Log, OpenMode, Report, Scan};
 use crate::storage::RealDisk;
+
+/// How many (sub)profiles are asked of the index at once.
+const KEYS: usize = 1024;
 
 /// What a folder is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +121,7 @@ impl Trail {
 
     /// The events of a (sub)profile in their order, as the index knows them now.
     pub fn events_of(&self, key: ProfileKey) -> Result<Timeline, TrailError> {
-        Ok(Timeline::new(key, self.times_of(key)?))
+        Ok(Timeline::new(self.times_of(key)?))
     }
 
     /// The (event time, `seq`) pairs of a (sub)profile, ordered by both.
@@ -140,33 +143,40 @@ impl Trail {
             .map_err(TrailError::Index)
     }
 
-    /// Up to `limit` (sub)profiles in order, from the one after `after`: a
-    /// profile before its subprofiles.
-    pub fn keys_after(
+    /// Hands (sub)profiles to `each`, in order, a profile before its
+    /// subprofiles: one subprofile, or a profile with its subprofiles, or all of
+    /// which there are events.
+    pub fn each_key<E: From<TrailError>>(
         &self,
-        after: Option<ProfileKey>,
-        limit: usize,
-    ) -> Result<Vec<ProfileKey>, TrailError> {
-        self.indexer
-            .keys_after(after, limit)
-            .map_err(TrailError::Index)
-    }
-
-    /// The subprofiles of a profile of which there are events.
-    pub fn subprofiles_of(&self, profile: u64) -> Result<Vec<ProfileKey>, TrailError> {
-        let mut found = Vec::new();
-        let mut after = ProfileKey::profile(profile);
+        profile: Option<u64>,
+        subprofile: Option<u64>,
+        mut each: impl FnMut(ProfileKey) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut after = match (profile, subprofile) {
+            (Some(profile), Some(subprofile)) => {
+                return each(ProfileKey::subprofile(profile, subprofile));
+            }
+            (Some(profile), None) => {
+                let key = ProfileKey::profile(profile);
+                each(key)?;
+                Some(key)
+            }
+            (None, _) => None,
+        };
         loop {
-            let keys = self.keys_after(Some(after), 256)?;
+            let keys = self
+                .indexer
+                .keys_after(after, KEYS)
+                .map_err(TrailError::Index)?;
             for key in &keys {
-                if key.profile != profile {
-                    return Ok(found);
+                if profile.is_some_and(|profile| profile != key.profile) {
+                    return Ok(());
                 }
-                found.push(*key);
+                each(*key)?;
             }
             match keys.last() {
-                Some(last) => after = *last,
-                None => return Ok(found),
+                Some(last) => after = Some(*last),
+                None => return Ok(()),
             }
         }
     }
@@ -174,11 +184,6 @@ impl Trail {
     /// A reader for single events.
     pub fn reader(&self) -> EventReader {
         EventReader::new(self.events.cursor())
-    }
-
-    /// A cursor for the records of single events.
-    pub fn cursor(&self) -> Cursor {
-        self.events.cursor()
     }
 
     /// All events from a `seq` on that are synced now, in the order of arrival.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
-use crate::event::{Event, EventType, ProfileKey};
+use crate::event::{Event, EventType};
 use crate::history::{Head, arrange};
 use crate::log::record::{EventRecord, RecordError};
 use crate::log::{Cursor, LogError};
@@ -134,7 +134,6 @@ pub struct Occurrence {
 /// The events of one (sub)profile in their order. Holds 16 bytes an event and
 /// one event at a time.
 pub struct Timeline {
-    key: ProfileKey,
     /// Ordered by time and `seq`.
     times: VecDeque<(i64, u64)>,
     /// Of the second that has begun: `seq` and duplicate.
@@ -144,9 +143,8 @@ pub struct Timeline {
 impl Timeline {
     /// The events of a (sub)profile by their (event time, `seq`) pairs,
     /// ordered by both.
-    pub fn new(key: ProfileKey, times: Vec<(i64, u64)>) -> Self {
+    pub fn new(times: Vec<(i64, u64)>) -> Self {
         Self {
-            key,
             times: times.into(),
             second: VecDeque::new(),
         }
@@ -155,11 +153,6 @@ impl Timeline {
     /// Whether there are no events.
     pub fn is_empty(&self) -> bool {
         self.times.is_empty() && self.second.is_empty()
-    }
-
-    /// The (sub)profile.
-    pub const fn key(&self) -> ProfileKey {
-        self.key
     }
 
     /// Leaves out the events after a time.

@@ -377,3 +377,23 @@ pub fn copy_folder(from: &Path, to: &Path) {
         }
     }
 }
+
+/// A call like any other.
+pub const BODY: &str = "type=update&profile=5&time=1760000000&fields%5Bmail%5D=a";
+
+/// A server on a new folder, whose parent is kept.
+pub fn new_server(args: &[&str]) -> (tempfile::TempDir, Server) {
+    let dir = tempfile::tempdir().unwrap();
+    let server = Server::start(&dir.path().join("data"), args);
+    (dir, server)
+}
+
+/// Its data folder.
+pub fn data(dir: &tempfile::TempDir) -> std::path::PathBuf {
+    dir.path().join("data")
+}
+
+/// Every event with its body.
+pub fn exported(data: &Path) -> Vec<Value> {
+    json_lines(&cli(data, &["export", "--raw"]).ok())
+}
