@@ -23,6 +23,7 @@
     reason = "the documentation is made with private items, for developers"
 )]
 
+pub mod care;
 pub mod cli;
 pub mod event;
 pub mod gate;

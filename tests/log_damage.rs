@@ -627,6 +627,12 @@ impl Storage for Flaky {
         let file = self.0.open(path, access)?;
         Ok(Arc::new(FlakyFile(file, Arc::clone(&self.1))))
     }
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.remove(path)
+    }
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
         self.0.sync_dir(dir)
     }

@@ -126,6 +126,8 @@ pub enum Command {
     Import(ImportArgs),
     /// List the calls that could not be read
     Rejected(RejectedArgs),
+    /// Compress closed segments of the log now, not in the background
+    Seal(SealArgs),
 }
 
 /// `serve`
@@ -354,6 +356,17 @@ pub struct RejectedArgs {
     /// At most so many calls
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `seal`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A running server seals by itself, a moment after a segment is closed.\n\n\
+    Example: profiletrail seal"
+)]
+pub struct SealArgs {
     #[command(flatten)]
     pub output: Output,
 }

@@ -76,11 +76,13 @@ fn ask_server(
     bar: &mut Bar,
     out: &mut dyn Write,
 ) -> anyhow::Result<End> {
-    send_json(
-        &mut stream,
-        Kind::Request,
-        &Request::Ask(Box::new(query.clone())),
-    )?;
+    let request = Request::Ask(Box::new(query.clone()));
+    send_json(&mut stream, Kind::Request, &request)?;
+    follow(stream, bar, out)
+}
+
+/// Writes the lines that a server sends to `out`, up to the end.
+pub fn follow(stream: UnixStream, bar: &mut Bar, out: &mut dyn Write) -> anyhow::Result<End> {
     let mut stream = io::BufReader::with_capacity(1 << 16, stream);
     loop {
         let frame = receive(&mut stream).context("the running server broke its answer off")?;

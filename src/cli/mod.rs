@@ -7,6 +7,7 @@
 
 mod args;
 mod ask;
+mod care;
 mod client;
 mod import;
 mod logging;
@@ -82,6 +83,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Changes(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Seal(args) => care::seal(&args, setting),
     }
 }
 

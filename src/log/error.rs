@@ -112,6 +112,11 @@ pub enum LogError {
 }
 
 impl LogError {
+    /// Whether a file is not there.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     pub(super) fn io(
         what: &'static str,
         path: impl Into<PathBuf>,

@@ -4,7 +4,8 @@
 //! number in 20 digits. A segment is a row of *frames* ([`frame`] tells their
 //! bytes), each of which holds the records of one group commit. The last
 //! segment is *active*: appended to until it reaches the segment size; those
-//! before it are *closed* and never change. A position is a `seq`: 1, 2, 3, …
+//! before it are *closed*, and their records never change. A position is a
+//! `seq`: 1, 2, 3, …
 //!
 //! **Append.** A group is written as one frame and synced with `fdatasync`
 //! before the next is written, so only the last frame of the active segment
@@ -12,6 +13,11 @@
 //! first frame in it is. After a failed write or sync the writer is *poisoned*
 //! and takes nothing more: a failed `fdatasync` may have dropped the pages, and
 //! only a recovery knows what is on the disk.
+//!
+//! **Sealing** ([`sealed`]) rewrites a closed segment as compressed blocks,
+//! `<first seq>.log.zst`, from which the same records are read by the same
+//! numbers. [`Log::stretches`] tells the times of each block, so that a scan by
+//! time can pass over what it need not read.
 //!
 //! **Recovery** ([`Log::open`] for appending) cuts a torn last frame off, after
 //! setting its bytes aside, and writes the last whole frame once more before
@@ -29,6 +35,7 @@
 //! Events and rejected calls are kept in two logs of this format, so that the
 //! events' `seq` has no gaps.
 
+mod blocks;
 mod error;
 pub mod frame;
 mod leaf;
@@ -36,7 +43,9 @@ mod reader;
 pub mod record;
 mod recover;
 mod scan;
+mod sealed;
 mod segment;
+mod stretch;
 mod tail;
 mod writer;
 
@@ -44,5 +53,7 @@ pub use error::{AppendError, Damage, LogError};
 pub use leaf::{body_commitment, leaf_hash};
 pub use reader::{Cursor, Scan, Scanned};
 pub use recover::{OpenMode, Recovered, Report, Torn};
+pub use sealed::{NotSealed, SealedSegment};
 pub use segment::Log;
+pub use stretch::Stretch;
 pub use writer::Writer;

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use super::error::{Damage, LogError};
 use super::frame::{Header, Records};
@@ -31,10 +30,15 @@ impl Log {
     /// All frames that are synced now, from the one that holds `seq` on, and
     /// the damage between them.
     pub fn scan(&self, seq: u64) -> Scan {
+        self.scan_range(seq, u64::MAX)
+    }
+
+    /// As [`Log::scan`], up to the `seq` `last`.
+    pub fn scan_range(&self, seq: u64, last: u64) -> Scan {
         Scan {
             inner: Arc::clone(&self.inner),
             next: seq.max(1),
-            last: self.last_seq(),
+            last: self.last_seq().min(last),
             open: None,
         }
     }
@@ -58,22 +62,30 @@ impl Cursor {
         if seq == 0 || seq > self.inner.last_seq() {
             return Err(missing());
         }
-        let Some((segment, next_first)) = self.inner.find_segment(seq) else {
+        if let (Some((offset, header)), Some(_)) = (self.last, &self.open)
+            && (header.first_seq..header.next_seq()).contains(&seq)
+        {
+            return Ok((offset, header));
+        }
+        let (inner, open) = (&self.inner, &self.open);
+        let found = inner.with_segment(seq, |segment, next_first| {
+            let same = matches!(open, Some((open, _)) if Arc::ptr_eq(open, segment));
+            let block = segment.find_block(inner, seq, next_first)?;
+            let opened = if same {
+                None
+            } else {
+                let file = segment.open(inner, true)?;
+                Some((Arc::clone(segment), Frames::new(file, inner.id)))
+            };
+            Ok((next_first, block, opened))
+        })?;
+        let Some((next_first, block, opened)) = found else {
             let damage = Box::new(self.inner.missing_start().ok_or_else(missing)?);
             return Err(LogError::Damaged { seq, damage });
         };
-        let same = matches!(&self.open, Some((open, _)) if open.first_seq == segment.first_seq);
-        let last = self.last.take().filter(|_| same);
-        if let Some((offset, header)) = last
-            && (header.first_seq..header.next_seq()).contains(&seq)
-        {
-            self.last = last;
-            return Ok((offset, header));
-        }
-        let block = segment.find_block(&self.inner, seq, next_first)?;
-        if !same {
-            let file = segment.open(self.inner.storage.as_ref())?;
-            self.open = Some((segment, Frames::new(file, self.inner.id)));
+        let last = self.last.take().filter(|_| opened.is_none());
+        if opened.is_some() {
+            self.open = opened;
         }
         let (segment, frames) = self.open.as_mut().ok_or_else(missing)?;
         let (offset, first) = match last {
@@ -106,11 +118,8 @@ impl Cursor {
                     };
                     let next = bad.next_seq.or(block.next_seq).or(next_first);
                     let last = next.map_or(self.inner.last_seq(), |next| next - 1);
-                    let damage = bad.damage(&segment.path, last);
-                    return Err(LogError::Damaged {
-                        seq,
-                        damage: Box::new(damage),
-                    });
+                    let damage = Box::new(segment.damage(&self.inner, bad, last));
+                    return Err(LogError::Damaged { seq, damage });
                 }
             }
         }
@@ -265,32 +274,34 @@ impl Scan {
             }
             self.next = self.next.max(last_seq.saturating_add(1));
             if bad.next_seq.is_some() {
-                let damage = bad.damage(&open.segment.path, last_seq);
+                let damage = open.segment.damage(&self.inner, bad, last_seq);
                 self.open = Some(open);
                 return Ok(Some(Found::Damage(damage)));
             }
             if lacks {
-                return Ok(Some(Found::Damage(
-                    bad.damage(&open.segment.path, last_seq),
-                )));
+                let damage = open.segment.damage(&self.inner, bad, last_seq);
+                return Ok(Some(Found::Damage(damage)));
             }
         }
         Ok(None)
     }
 
     fn open_segment(&self) -> Result<Option<OpenSegment>, LogError> {
-        let Some((segment, next_first)) = self.inner.find_segment(self.next) else {
-            return Ok(None);
-        };
-        let end = segment.end.load(Ordering::Acquire);
-        let block = segment.find_block(&self.inner, self.next, next_first)?;
-        let file = segment.open(self.inner.storage.as_ref())?;
-        let mut frames = Frames::new(file, self.inner.id);
-        frames.seek(block.offset, end, block.first_seq, next_first);
-        Ok(Some(OpenSegment {
-            segment,
-            next_first,
-            frames,
-        }))
+        let inner = &self.inner;
+        inner.with_segment(self.next, |segment, next_first| {
+            let block = segment.find_block(inner, self.next, next_first)?;
+            let mut frames = Frames::new(segment.open(inner, false)?, inner.id);
+            frames.seek(
+                block.offset,
+                segment.end(inner)?,
+                block.first_seq,
+                next_first,
+            );
+            Ok(OpenSegment {
+                segment: Arc::clone(segment),
+                next_first,
+                frames,
+            })
+        })
     }
 }

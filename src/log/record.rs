@@ -231,6 +231,19 @@ impl<'a> RejectedRecord<'a> {
     }
 }
 
+/// The event's time in Unix seconds in an event's record; `None` where the
+/// record cannot be read.
+pub fn event_time(record: &[u8]) -> Option<i64> {
+    EventHead::decode(record).ok().map(|(head, _)| head.time)
+}
+
+/// The moment of receipt in Unix seconds in a rejected call's record; `None`
+/// where the record cannot be read.
+pub fn rejected_time(record: &[u8]) -> Option<i64> {
+    let head = decode_head::<RejectedHead<'_>>(record).ok();
+    head.map(|(head, _)| head.received.div_euclid(1_000_000))
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;

@@ -1,13 +1,15 @@
 //! Opening a log: what a crash may have left is put right, or reported.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 
 use super::error::{Damage, LogError};
 use super::frame::Frame;
 use super::scan::Bad;
+use super::sealed::{UNFINISHED, load};
 use super::segment::{Inner, Log, Segment, parse_segment_name, read_whole};
 use super::tail::{Tail, read_tail};
 use super::writer::Writer;
@@ -73,27 +75,12 @@ impl Log {
         id: u64,
         mode: OpenMode,
     ) -> Result<Recovered, LogError> {
-        let mut firsts: Vec<u64> = storage
-            .list(dir)
-            .map_err(LogError::io("listing", dir))?
-            .iter()
-            .filter_map(|name| parse_segment_name(name))
-            .collect();
-        firsts.sort_unstable();
-        let last = firsts.pop();
-        let mut segments = Vec::with_capacity(firsts.len() + 1);
-        for first_seq in firsts {
-            let segment = Segment::new(dir, first_seq, 0, None);
-            let file = segment.open(storage.as_ref())?;
-            let len = file.len().map_err(LogError::io("reading", &segment.path))?;
-            segments.push(Arc::new(Segment::new(dir, first_seq, len, None)));
-        }
+        let (mut segments, last) = closed_segments(storage.as_ref(), dir, id, mode)?;
         let mut report = Report::default();
         let tail = match last {
             Some(first_seq) => Some(read_tail(storage.as_ref(), dir, id, first_seq)?),
             None => None,
         };
-        let next_seq = tail.as_ref().map_or(1, |tail| tail.next_seq);
         if let Some(tail) = &tail {
             report.damage.clone_from(&tail.damage);
             segments.push(Arc::clone(&tail.segment));
@@ -102,8 +89,20 @@ impl Log {
             storage: Arc::clone(&storage),
             dir: dir.to_owned(),
             id,
+            segments: RwLock::default(),
+            last_seq: AtomicU64::new(0),
+            cache: Arc::default(),
+            arrangement: RwLock::default(),
+        };
+        let next_seq = match (&tail, segments.last()) {
+            (Some(tail), _) => tail.next_seq,
+            (None, Some(sealed)) => next_after(sealed, &inner, &mut report)?,
+            (None, None) => 1,
+        };
+        inner.last_seq.store(next_seq - 1, Ordering::Release);
+        let inner = Inner {
             segments: RwLock::new(segments),
-            last_seq: AtomicU64::new(next_seq - 1),
+            ..inner
         };
         let log = Self {
             inner: Arc::new(inner),
@@ -134,6 +133,85 @@ impl Log {
             report,
         })
     }
+}
+
+/// The segments before the active one, and the first `seq` of that; it is none
+/// where the last segment is sealed. Where a segment is there in both forms,
+/// since sealing was cut short, one is passed over, and removed if the log is
+/// opened for appending, as is what sealing had not finished.
+fn closed_segments(
+    storage: &dyn Storage,
+    dir: &Path,
+    id: u64,
+    mode: OpenMode,
+) -> Result<(Vec<Arc<Segment>>, Option<u64>), LogError> {
+    let names = storage.list(dir).map_err(LogError::io("listing", dir))?;
+    let mut forms: BTreeMap<u64, (bool, bool)> = BTreeMap::new();
+    for (first_seq, sealed) in names.iter().filter_map(|name| parse_segment_name(name)) {
+        let (is_plain, is_sealed) = forms.entry(first_seq).or_default();
+        *is_plain |= !sealed;
+        *is_sealed |= sealed;
+    }
+    let remove = |path: &Path| {
+        if mode != OpenMode::Read
+            && let Err(error) = storage.remove(path)
+        {
+            tracing::warn!("{} could not be removed: {error}", path.display());
+        }
+    };
+    let orphan = |name: &String| {
+        let blocks_of = name.strip_suffix(".blocks");
+        let plain = blocks_of.and_then(|of| parse_segment_name(&format!("{of}.log")));
+        plain.is_some_and(|(first, _)| forms.get(&first) == Some(&(false, true)))
+    };
+    for name in &names {
+        if name.ends_with(UNFINISHED) || orphan(name) {
+            remove(&dir.join(name));
+        }
+    }
+    let mut segments = Vec::with_capacity(forms.len());
+    let mut active = None;
+    for (first_seq, (is_plain, is_sealed)) in &forms {
+        let sealed = Segment::sealed(dir, *first_seq);
+        let plain = Segment::plain(dir, *first_seq, 0, None);
+        let use_sealed = match (is_plain, is_sealed) {
+            (true, true) => {
+                let file = sealed.open_raw(storage)?;
+                let footer =
+                    load(file.as_ref(), id).map_err(LogError::io("reading", &sealed.path))?;
+                footer.searched.is_none()
+            }
+            (_, is_sealed) => *is_sealed,
+        };
+        if use_sealed {
+            if *is_plain {
+                remove(&plain.path);
+                remove(&plain.blocks_path());
+            }
+            segments.push(Arc::new(sealed));
+        } else if forms.keys().next_back() == Some(first_seq) {
+            active = Some(*first_seq);
+        } else {
+            let file = plain.open_raw(storage)?;
+            let len = file.len().map_err(LogError::io("reading", &plain.path))?;
+            segments.push(Arc::new(Segment::plain(dir, *first_seq, len, None)));
+        }
+    }
+    Ok((segments, active))
+}
+
+/// The `seq` that comes after a sealed segment that is the last.
+fn next_after(sealed: &Segment, inner: &Inner, report: &mut Report) -> Result<u64, LogError> {
+    let footer = sealed.footer(inner)?;
+    if let Some(reason) = footer.as_ref().and_then(|footer| footer.searched) {
+        report.poison = Some(format!(
+            "{}: {reason}, so the last event's number is not known. Put the segment back from a \
+             backup, or run `profiletrail repair`",
+            sealed.path.display()
+        ));
+    }
+    let next = footer.and_then(|footer| footer.next_seq());
+    Ok(next.unwrap_or(sealed.first_seq))
 }
 
 type Active = (Arc<Segment>, Arc<dyn StorageFile>, u64);

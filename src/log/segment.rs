@@ -1,34 +1,18 @@
 //! The segments of a log, and where in them a `seq` is found.
 //!
-//! A segment is divided into *blocks*: stretches of whole frames of about
-//! 64 KiB. The first `seq` and the offset of each are kept in memory (16 bytes
-//! a block), learnt while appending, or read from the block index that the
-//! writer leaves beside a closed segment, or by a scan where that is missing.
-//!
-//! A block index, `<first seq>.blocks`, is a help that can always be made anew:
-//!
-//! | offset | bytes | content (little-endian) |
-//! | --- | --- | --- |
-//! | 0 | 4 | magic `PTLB` |
-//! | 4 | 4 | format version, 1 |
-//! | 8 | 8 | log id |
-//! | 16 | 8 | the segment's length in bytes |
-//! | 24 | 16 each | first `seq` and offset of each block |
-//! | end − 4 | 4 | CRC-32C of all before |
+//! A segment is *plain*, a file of frames as they were appended, or *sealed*
+//! ([`super::sealed`]). Both are read as a plain file, by blocks: of a plain
+//! one [`super::blocks`] knows where they begin, of a sealed one its footer.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::error::LogError;
-use super::scan::{Frames, Step};
+use super::blocks::{Block, Blocks};
+use super::error::{Damage, LogError};
+use super::scan::{Bad, Frames, Step};
+use super::sealed::{BlockCache, Footer, SealedFile, load};
 use crate::storage::{Access, Storage, StorageFile};
-
-/// A block grows to this many bytes before the next one begins.
-const BLOCK_LEN: u64 = 64 * 1024;
-
-const BLOCKS_MAGIC: [u8; 4] = *b"PTLB";
-const BLOCKS_VERSION: u32 = 1;
 
 /// A log that is open for reading; clones share it.
 #[derive(Clone)]
@@ -44,129 +28,136 @@ pub(super) struct Inner {
     pub segments: RwLock<Vec<Arc<Segment>>>,
     /// The last `seq` that is synced; 0 where there is none.
     pub last_seq: AtomicU64,
+    /// Blocks of sealed segments for readers of single events.
+    pub cache: Arc<BlockCache>,
+    /// Held for writing by whoever puts files in the place of others, for
+    /// reading by whoever needs that none does.
+    pub arrangement: RwLock<()>,
 }
 
 pub(super) struct Segment {
     pub path: PathBuf,
     pub first_seq: u64,
-    /// The length up to which frames are synced and may be read.
-    pub end: AtomicU64,
-    blocks: RwLock<Option<Blocks>>,
+    content: Content,
 }
 
-/// A stretch of whole frames of a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Block {
-    pub first_seq: u64,
-    pub offset: u64,
-    pub end: u64,
-    /// The first `seq` of the next block of the segment; `None` in the last one.
-    pub next_seq: Option<u64>,
+enum Content {
+    Plain {
+        /// The length up to which frames are synced and may be read.
+        end: AtomicU64,
+        blocks: RwLock<Option<Blocks>>,
+    },
+    Sealed {
+        /// Read when it is needed first.
+        footer: Mutex<Option<Arc<Footer>>>,
+    },
 }
 
-/// Where the blocks of a segment begin.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Blocks {
-    starts: Vec<(u64, u64)>,
-    /// Whether a block index says so, and not the segment itself.
-    hearsay: bool,
-}
-
-impl Blocks {
-    /// Takes note of the next frame.
-    pub fn add(&mut self, first_seq: u64, offset: u64) {
-        if self
-            .starts
-            .last()
-            .is_none_or(|(_, start)| offset - start >= BLOCK_LEN)
-        {
-            self.starts.push((first_seq, offset));
-        }
-    }
-
-    /// The block in which a `seq` stands, if it stands in the segment. `end` is
-    /// the segment's.
-    fn find(&self, seq: u64, end: u64) -> Option<Block> {
-        let after = self.starts.partition_point(|(first, _)| *first <= seq);
-        let (first_seq, offset) = *self.starts.get(after.checked_sub(1)?)?;
-        let next = self.starts.get(after);
-        Some(Block {
-            first_seq,
-            offset,
-            end: next.map_or(end, |(_, offset)| *offset),
-            next_seq: next.map(|(seq, _)| *seq),
-        })
-    }
-
-    fn encode(&self, log_id: u64, segment_len: u64) -> Vec<u8> {
-        let mut bytes = BLOCKS_MAGIC.to_vec();
-        bytes.extend_from_slice(&BLOCKS_VERSION.to_le_bytes());
-        bytes.extend_from_slice(&log_id.to_le_bytes());
-        bytes.extend_from_slice(&segment_len.to_le_bytes());
-        for (seq, offset) in &self.starts {
-            bytes.extend_from_slice(&seq.to_le_bytes());
-            bytes.extend_from_slice(&offset.to_le_bytes());
-        }
-        bytes.extend_from_slice(&crc32c::crc32c(&bytes).to_le_bytes());
-        bytes
-    }
-
-    fn decode(bytes: &[u8], log_id: u64, segment_len: u64) -> Option<Self> {
-        let (body, crc) = bytes.split_last_chunk::<4>()?;
-        let head = Self::default().encode(log_id, segment_len);
-        let entries = body.strip_prefix(head.get(..24)?)?;
-        if crc32c::crc32c(body) != u32::from_le_bytes(*crc) || entries.len() % 16 != 0 {
-            return None;
-        }
-        let number = |bytes: &[u8]| Some(u64::from_le_bytes(bytes.try_into().ok()?));
-        let starts = entries
-            .chunks_exact(16)
-            .map(|entry| Some((number(entry.get(..8)?)?, number(entry.get(8..)?)?)))
-            .collect::<Option<Vec<_>>>()?;
-        Some(Self {
-            starts,
-            hearsay: true,
-        })
-    }
-}
-
-/// The name of the segment that begins with a `seq`.
+/// The name of the plain segment that begins with a `seq`.
 pub(super) fn segment_name(first_seq: u64) -> String {
     format!("{first_seq:020}.log")
 }
 
-/// The first `seq` of the segment of that name.
-pub(super) fn parse_segment_name(name: &str) -> Option<u64> {
-    let number = name.strip_suffix(".log")?;
+/// The name of the sealed segment that begins with a `seq`.
+pub(super) fn sealed_name(first_seq: u64) -> String {
+    format!("{first_seq:020}.log.zst")
+}
+
+/// The first `seq` of the segment of that name, and whether it is sealed.
+pub(super) fn parse_segment_name(name: &str) -> Option<(u64, bool)> {
+    let plain = name.strip_suffix(".zst");
+    let number = plain.unwrap_or(name).strip_suffix(".log")?;
     let digits = number.len() == 20 && number.bytes().all(|b| b.is_ascii_digit());
-    if digits {
-        number.parse().ok().filter(|seq| *seq > 0)
-    } else {
-        None
-    }
+    let first_seq = number.parse().ok().filter(|seq| digits && *seq > 0)?;
+    Some((first_seq, plain.is_some()))
 }
 
 impl Segment {
-    pub fn new(dir: &Path, first_seq: u64, end: u64, blocks: Option<Blocks>) -> Self {
+    /// A plain segment of that length.
+    pub fn plain(dir: &Path, first_seq: u64, end: u64, blocks: Option<Blocks>) -> Self {
         Self {
             path: dir.join(segment_name(first_seq)),
             first_seq,
-            end: AtomicU64::new(end),
-            blocks: RwLock::new(blocks),
+            content: Content::Plain {
+                end: AtomicU64::new(end),
+                blocks: RwLock::new(blocks),
+            },
         }
     }
 
-    pub fn open(&self, storage: &dyn Storage) -> Result<Arc<dyn StorageFile>, LogError> {
+    /// A sealed segment.
+    pub fn sealed(dir: &Path, first_seq: u64) -> Self {
+        Self {
+            path: dir.join(sealed_name(first_seq)),
+            first_seq,
+            content: Content::Sealed {
+                footer: Mutex::new(None),
+            },
+        }
+    }
+
+    pub const fn is_sealed(&self) -> bool {
+        matches!(self.content, Content::Sealed { .. })
+    }
+
+    /// The file as it is.
+    pub fn open_raw(&self, storage: &dyn Storage) -> Result<Arc<dyn StorageFile>, LogError> {
         storage
             .open(&self.path, Access::Read)
             .map_err(LogError::io("opening", &self.path))
     }
 
+    /// The file as that of a plain segment. Blocks of a sealed one are kept in
+    /// the log's cache where `cached` says so.
+    pub fn open(&self, inner: &Inner, cached: bool) -> Result<Arc<dyn StorageFile>, LogError> {
+        let file = self.open_raw(inner.storage.as_ref())?;
+        let Some(footer) = self.footer(inner)? else {
+            return Ok(file);
+        };
+        let cache = cached.then(|| Arc::clone(&inner.cache));
+        let sealed =
+            SealedFile::new(file, footer, cache).map_err(LogError::io("reading", &self.path))?;
+        Ok(Arc::new(sealed))
+    }
+
+    /// The footer of a sealed segment; `None` of a plain one.
+    pub fn footer(&self, inner: &Inner) -> Result<Option<Arc<Footer>>, LogError> {
+        let Content::Sealed { footer } = &self.content else {
+            return Ok(None);
+        };
+        let mut known = footer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(footer) = &*known {
+            return Ok(Some(Arc::clone(footer)));
+        }
+        let file = self.open_raw(inner.storage.as_ref())?;
+        let loaded = load(file.as_ref(), inner.id).map_err(LogError::io("reading", &self.path))?;
+        if let Some(reason) = loaded.searched {
+            tracing::error!(
+                "{}: {reason}; its blocks were searched for instead, and nothing of them is lost by that",
+                self.path.display()
+            );
+        }
+        Ok(Some(Arc::clone(known.insert(Arc::new(loaded)))))
+    }
+
+    /// The length of the plain segment up to which it may be read, in bytes.
+    pub fn end(&self, inner: &Inner) -> Result<u64, LogError> {
+        match &self.content {
+            Content::Plain { end, .. } => Ok(end.load(Ordering::Acquire)),
+            Content::Sealed { .. } => {
+                let footer = self.footer(inner)?;
+                Ok(footer.map_or(0, |footer| footer.plain_len()))
+            }
+        }
+    }
+
     /// Makes a frame readable that was appended and synced.
-    pub fn publish(&self, first_seq: u64, offset: u64, end: u64) {
-        let mut blocks = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
-        blocks.get_or_insert_default().add(first_seq, offset);
-        self.end.store(end, Ordering::Release);
+    pub fn publish(&self, first_seq: u64, offset: u64, new_end: u64) {
+        if let Content::Plain { end, blocks } = &self.content {
+            let mut blocks = blocks.write().unwrap_or_else(PoisonError::into_inner);
+            blocks.get_or_insert_default().add(first_seq, offset);
+            end.store(new_end, Ordering::Release);
+        }
     }
 
     /// The block that holds a `seq` of this segment. `next_first` is the first
@@ -177,54 +168,72 @@ impl Segment {
         seq: u64,
         next_first: Option<u64>,
     ) -> Result<Block, LogError> {
-        let known = self.known(|blocks, end| blocks.find(seq, end));
-        let found = if let Some(found) = known {
-            found
-        } else {
-            let end = self.end.load(Ordering::Acquire);
-            let kept = read_whole(inner.storage.as_ref(), &self.blocks_path())
-                .and_then(|bytes| Blocks::decode(&bytes, inner.id, end));
-            let loaded = match kept {
-                Some(blocks) => blocks,
-                None => self.scan_blocks(inner, next_first)?,
-            };
-            let found = loaded.find(seq, end);
-            let mut blocks = self.blocks.write().unwrap_or_else(PoisonError::into_inner);
-            blocks.get_or_insert(loaded);
-            found
+        let end = self.end(inner)?;
+        let found = match self.footer(inner)? {
+            Some(footer) => footer.block_of_seq(seq).map(|(at, block)| Block {
+                first_seq: block.first_seq,
+                offset: block.plain_offset,
+                end: block.plain_end(),
+                next_seq: footer.blocks.get(at + 1).map(|next| next.first_seq),
+            }),
+            None => self.with_blocks(inner, next_first, |blocks| blocks.find(seq, end))?,
         };
         // A segment without a frame is one block.
-        Ok(found.unwrap_or_else(|| Block {
+        Ok(found.unwrap_or(Block {
             first_seq: self.first_seq,
             offset: 0,
-            end: self.end.load(Ordering::Acquire),
+            end,
             next_seq: None,
         }))
+    }
+
+    /// Asks the blocks of a plain segment, which are read where they are not
+    /// known; those of a sealed one are none.
+    pub fn with_blocks<T>(
+        &self,
+        inner: &Inner,
+        next_first: Option<u64>,
+        ask: impl FnOnce(&Blocks) -> T,
+    ) -> Result<T, LogError> {
+        let Content::Plain { end, blocks } = &self.content else {
+            return Ok(ask(&Blocks::default()));
+        };
+        let known = || blocks.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = &*known() {
+            return Ok(ask(known));
+        }
+        let end = end.load(Ordering::Acquire);
+        let kept = read_whole(inner.storage.as_ref(), &self.blocks_path())
+            .and_then(|bytes| Blocks::decode(&bytes, inner.id, end));
+        let loaded = match kept {
+            Some(blocks) => blocks,
+            None => self.scan_blocks(inner, next_first)?,
+        };
+        let mut place = blocks.write().unwrap_or_else(PoisonError::into_inner);
+        Ok(ask(place.get_or_insert(loaded)))
     }
 
     /// To be called where a bad stretch was met: blocks that only the block
     /// index tells of may begin inside a frame, where bytes have moved since.
     /// Tells whether others, from a scan, have taken their place.
     pub fn verify_blocks(&self, inner: &Inner, next_first: Option<u64>) -> Result<bool, LogError> {
-        if self.known(|blocks, _| blocks.hearsay) != Some(true) {
+        let Content::Plain { blocks, .. } = &self.content else {
+            return Ok(false);
+        };
+        let known = blocks.read().unwrap_or_else(PoisonError::into_inner);
+        if !known.as_ref().is_some_and(|blocks| blocks.hearsay) {
             return Ok(false);
         }
+        drop(known);
         let scanned = self.scan_blocks(inner, next_first)?;
-        *self.blocks.write().unwrap_or_else(PoisonError::into_inner) = Some(scanned);
+        *blocks.write().unwrap_or_else(PoisonError::into_inner) = Some(scanned);
         Ok(true)
-    }
-
-    fn known<T>(&self, ask: impl FnOnce(&Blocks, u64) -> T) -> Option<T> {
-        let blocks = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
-        let end = self.end.load(Ordering::Acquire);
-        blocks.as_ref().map(|blocks| ask(blocks, end))
     }
 
     fn scan_blocks(&self, inner: &Inner, next_first: Option<u64>) -> Result<Blocks, LogError> {
         let mut blocks = Blocks::default();
-        let mut frames = Frames::new(self.open(inner.storage.as_ref())?, inner.id);
-        let end = self.end.load(Ordering::Acquire);
-        frames.seek(0, end, self.first_seq, next_first);
+        let mut frames = Frames::new(self.open(inner, false)?, inner.id);
+        frames.seek(0, self.end(inner)?, self.first_seq, next_first);
         while let Some(step) = frames.step().map_err(LogError::io("reading", &self.path))? {
             match step {
                 Step::Frame { offset, header } => blocks.add(header.first_seq, offset),
@@ -235,17 +244,20 @@ impl Segment {
         Ok(blocks)
     }
 
-    fn blocks_path(&self) -> PathBuf {
+    pub fn blocks_path(&self) -> PathBuf {
         self.path.with_extension("blocks")
     }
 
-    /// Leaves the block index beside a segment that is closed. It is a help
-    /// alone: where it cannot be written, a scan takes its place, and one that
-    /// a crash has torn fails its checksum.
+    /// Leaves the block index beside a plain segment that is closed. It is a
+    /// help alone: where it cannot be written, a scan takes its place, and one
+    /// that a crash has torn fails its checksum.
     pub fn write_blocks(&self, inner: &Inner) {
-        let blocks = self.blocks.read().unwrap_or_else(PoisonError::into_inner);
+        let Content::Plain { end, blocks } = &self.content else {
+            return;
+        };
+        let blocks = blocks.read().unwrap_or_else(PoisonError::into_inner);
         let Some(blocks) = &*blocks else { return };
-        let bytes = blocks.encode(inner.id, self.end.load(Ordering::Acquire));
+        let bytes = blocks.encode(inner.id, end.load(Ordering::Acquire));
         let path = self.blocks_path();
         let file = inner.storage.open(&path, Access::CreateNew).or_else(|_| {
             let file = inner.storage.open(&path, Access::Write)?;
@@ -254,6 +266,36 @@ impl Segment {
         if let Err(error) = file.and_then(|file| file.write_at(&bytes, 0)) {
             tracing::debug!("no block index beside {}: {error}", self.path.display());
         }
+    }
+
+    /// Tells of a bad stretch that was met in reading. Of a sealed segment the
+    /// place is the compressed block's, with what is wrong with that.
+    pub fn damage(&self, inner: &Inner, bad: Bad, last_seq: u64) -> Damage {
+        let (offset, end) = (bad.offset, bad.end);
+        let mut damage = bad.damage(&self.path, last_seq);
+        let Ok(Some(footer)) = self.footer(inner) else {
+            return damage;
+        };
+        let Some((_, first)) = footer.block_of_offset(offset) else {
+            return damage;
+        };
+        damage.offset = first.offset;
+        damage.end = first.offset;
+        if end > offset {
+            let last = footer
+                .block_of_offset(end - 1)
+                .map_or(first, |(_, last)| last);
+            damage.end = last.offset + u64::from(last.len);
+        }
+        let checked = self
+            .open_raw(inner.storage.as_ref())
+            .ok()
+            .and_then(|file| SealedFile::new(file, Arc::clone(&footer), None).ok())
+            .and_then(|file| file.check(first).ok());
+        if let Some(Err(reason)) = checked {
+            damage.reason = reason.to_string();
+        }
+        damage
     }
 }
 
@@ -278,15 +320,6 @@ impl Log {
             .first()
             .map_or(1, |segment| segment.first_seq)
     }
-
-    /// The bytes of all segments together.
-    pub fn bytes(&self) -> u64 {
-        let segments = self.inner.segments();
-        segments
-            .iter()
-            .map(|segment| segment.end.load(Ordering::Acquire))
-            .sum()
-    }
 }
 
 impl Inner {
@@ -302,9 +335,42 @@ impl Inner {
             .clone()
     }
 
-    /// The segment in which a `seq` stands, if it stands in any, and the first
-    /// `seq` of the one after it.
-    pub fn find_segment(&self, seq: u64) -> Option<(Arc<Segment>, Option<u64>)> {
+    /// Puts another form of a segment in its place.
+    pub fn replace(&self, old: &Arc<Segment>, new: Arc<Segment>) {
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = segments.iter_mut().find(|place| Arc::ptr_eq(place, old)) {
+            *place = new;
+        }
+    }
+
+    /// Does something with the segment in which a `seq` stands, if it stands in
+    /// any, and the first `seq` of the one after it; once more, where another
+    /// form of the segment has taken its place meanwhile and its file is gone.
+    pub fn with_segment<T>(
+        &self,
+        seq: u64,
+        mut work: impl FnMut(&Arc<Segment>, Option<u64>) -> Result<T, LogError>,
+    ) -> Result<Option<T>, LogError> {
+        loop {
+            let Some((segment, next_first)) = self.find_segment(seq) else {
+                return Ok(None);
+            };
+            let done = work(&segment, next_first);
+            let replaced = || {
+                let now = self.find_segment(seq);
+                now.is_none_or(|(now, _)| !Arc::ptr_eq(&now, &segment))
+            };
+            match done {
+                Err(error) if error.is_not_found() && replaced() => {}
+                done => return done.map(Some),
+            }
+        }
+    }
+
+    fn find_segment(&self, seq: u64) -> Option<(Arc<Segment>, Option<u64>)> {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         let after = segments.partition_point(|segment| segment.first_seq <= seq);
         let segment = segments.get(after.checked_sub(1)?)?;
@@ -321,43 +387,17 @@ mod tests {
 
     #[test]
     fn names_are_read_as_they_are_made() {
-        assert_eq!(parse_segment_name(&segment_name(42)), Some(42));
+        assert_eq!(parse_segment_name(&segment_name(42)), Some((42, false)));
+        assert_eq!(parse_segment_name(&sealed_name(42)), Some((42, true)));
         for name in [
             "42.log",
             "00000000000000000042.blocks",
+            "00000000000000000042.zst",
+            "00000000000000000042.log.zst.new",
             "0000000000000000004x.log",
             "00000000000000000000.log",
         ] {
             assert_eq!(parse_segment_name(name), None, "{name}");
         }
-    }
-
-    #[test]
-    fn a_block_index_is_believed_only_whole_and_for_its_segment() {
-        let mut blocks = Blocks::default();
-        for (seq, offset) in [(1, 0), (5, 100), (9, 70_000), (20, 140_000)] {
-            blocks.add(seq, offset);
-        }
-        let bytes = blocks.encode(7, 150_000);
-        let decoded = Blocks::decode(&bytes, 7, 150_000).unwrap();
-        assert_eq!(decoded.starts, blocks.starts);
-        assert!(decoded.hearsay);
-        assert_eq!(Blocks::decode(&bytes, 8, 150_000), None);
-        assert_eq!(Blocks::decode(&bytes, 7, 150_001), None);
-        for place in 0..bytes.len() {
-            let mut bad = bytes.clone();
-            bad[place] ^= 1;
-            assert_eq!(Blocks::decode(&bad, 7, 150_000), None);
-            assert_eq!(Blocks::decode(&bytes[..place], 7, 150_000), None);
-        }
-        let place = |seq| {
-            blocks
-                .find(seq, 150_000)
-                .map(|b| (b.first_seq, b.offset, b.end, b.next_seq))
-        };
-        assert_eq!(place(8), Some((1, 0, 70_000, Some(9))));
-        assert_eq!(place(9), Some((9, 70_000, 140_000, Some(20))));
-        assert_eq!(place(99), Some((20, 140_000, 150_000, None)));
-        assert_eq!(blocks.find(0, 150_000), None);
     }
 }

@@ -13,11 +13,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::blocks::Blocks;
 use super::error::{Damage, LogError};
 use super::frame::{BadFrame, HEADER_LEN, Header, MAGIC, VERSION};
 use super::recover::Torn;
 use super::scan::{Bad, Frames, Step};
-use super::segment::{Blocks, Segment};
+use super::segment::Segment;
 use crate::storage::{Storage, StorageFile};
 
 /// How many bytes are searched at once.
@@ -63,9 +64,9 @@ pub(super) fn read_tail(
     id: u64,
     first_seq: u64,
 ) -> Result<Tail, LogError> {
-    let probe = Segment::new(dir, first_seq, 0, None);
+    let probe = Segment::plain(dir, first_seq, 0, None);
     let reading = || LogError::io("reading", &probe.path);
-    let file = probe.open(storage)?;
+    let file = probe.open_raw(storage)?;
     let len = file.len().map_err(reading())?;
     let mut frames = Frames::new(Arc::clone(&file), id);
     frames.seek(0, len, first_seq, None);
@@ -101,7 +102,7 @@ pub(super) fn read_tail(
         }
     }
     Ok(Tail {
-        segment: Arc::new(Segment::new(dir, first_seq, end, Some(blocks))),
+        segment: Arc::new(Segment::plain(dir, first_seq, end, Some(blocks))),
         end,
         next_seq: frames.expected(),
         last_frame,

@@ -120,7 +120,7 @@ fn new_segment(inner: &Arc<Inner>, first_seq: u64) -> Result<Active, LogError> {
         .storage
         .sync_dir(&inner.dir)
         .map_err(LogError::io("syncing", &inner.dir))?;
-    let segment = Arc::new(Segment::new(&inner.dir, first_seq, 0, None));
+    let segment = Arc::new(Segment::plain(&inner.dir, first_seq, 0, None));
     let mut segments = inner
         .segments
         .write()

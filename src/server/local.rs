@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::committer::Queue;
 use super::protocol::{End, Kind, LinesWriter, Request, Waiting, parse, receive, send, send_json};
 use super::socket::bind;
+use crate::care::{Care, CareError, Told, carry_out};
 use crate::query::{Importer, Query, QueryError, answer};
 use crate::trail::{Folder, Trail};
 use rustix::net::{Shutdown, shutdown};
@@ -162,6 +163,9 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
     {
         return ask(shared, query, &mut output);
     }
+    if let Request::Care(order) = &request {
+        return care(shared, order, stream);
+    }
     let waited = shared.trail.wait_for_index(|progress| {
         let waiting = Waiting {
             applied: progress.applied,
@@ -175,6 +179,31 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
     match request {
         Request::Ask(query) => ask(shared, &query, &mut output),
         Request::Import => import(shared, &mut input, &mut output),
+        Request::Care(order) => care(shared, &order, stream),
+    }
+}
+
+fn care(shared: &Shared, order: &Care, stream: &UnixStream) -> io::Result<()> {
+    let (mut output, mut aside) = (stream, stream);
+    let mut lines = LinesWriter::new(&mut output);
+    let mut told = Told {
+        out: &mut lines,
+        progress: &mut |applied, last| {
+            let _ = send_json(&mut aside, Kind::Progress, &Waiting { applied, last });
+        },
+    };
+    let done = carry_out(&shared.trail, order, &mut told);
+    lines.flush()?;
+    match done {
+        Ok(answered) => {
+            let end = End {
+                found: answered.found,
+                damage: answered.damage,
+            };
+            send_json(&mut output, Kind::Done, &end)
+        }
+        Err(CareError::Output(error)) => Err(error),
+        Err(error) => send(&mut output, Kind::Failed, error.to_string().as_bytes()),
     }
 }
 

@@ -13,6 +13,7 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::care::Care;
 use crate::query::Query;
 
 /// The longest frame in bytes that is believed.
@@ -32,6 +33,8 @@ pub enum Request {
     Ask(Box<Query>),
     /// To add exported events.
     Import,
+    /// Care for the data folder.
+    Care(Care),
 }
 
 /// How far the index is, while an answer waits for it.

@@ -15,7 +15,7 @@ use super::worker::Worker;
 use crate::event::Zone;
 use crate::gate::{Gate, GateConfig, connect_private};
 use crate::index::Progress;
-use crate::trail::{Folder, OpenOptions, Purpose, Trail, TrailError};
+use crate::trail::{Folder, OpenOptions, Purpose, Sealer, Trail, TrailError};
 
 /// How long accepted calls and commands may take when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
@@ -91,6 +91,7 @@ pub struct Server {
     stopping: Arc<AtomicBool>,
     committer: JoinHandle<()>,
     local: Local,
+    sealer: Sealer,
     private: PathBuf,
     /// Keeps the path by which private connections are opened again.
     _private_dir: Option<std::fs::File>,
@@ -164,6 +165,7 @@ impl Server {
             Gate::start(listener, connections, gate_config).map_err(system("starting the gate"))?;
         let local =
             Local::start(Arc::clone(&trail), queue).map_err(system("making the local socket"))?;
+        let sealer = Sealer::start(Arc::clone(&trail)).map_err(system("starting the sealer"))?;
         Ok(Self {
             address,
             trail,
@@ -173,6 +175,7 @@ impl Server {
             stopping,
             committer,
             local,
+            sealer,
             private,
             _private_dir: dir,
         })
@@ -193,6 +196,7 @@ impl Server {
     pub fn stop(self) {
         self.gate.shutdown(GRACE);
         self.local.stop(GRACE);
+        drop(self.sealer);
         self.stopping.store(true, Ordering::Release);
         for _ in &self.workers {
             self.inner.unblock();

@@ -35,6 +35,12 @@ pub trait Storage: Send + Sync {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
     /// Opens a file. Files that are made are the owner's alone (mode 0600).
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StorageFile>>;
+    /// Gives a file another name in the same directory, in the place of what
+    /// has that name; durable only after [`Storage::sync_dir`], and whole or
+    /// not at all.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Takes a file's name away. Whoever has it open can still read it.
+    fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 }

@@ -126,6 +126,23 @@ impl Disk {
         Ok(fault)
     }
 
+    fn change_name(&mut self, change: NameChange) {
+        change.apply(&mut self.names);
+        self.unsynced_names.push(change);
+    }
+
+    /// The number of the file of that name, once the operation is counted; an
+    /// error where it fails.
+    fn named(&mut self, path: &Path) -> io::Result<(usize, Option<Fault>)> {
+        let number = self.names.get(path).copied();
+        let fault = self.operate()?;
+        if fault == Some(Fault::Error) {
+            return Err(failed());
+        }
+        let number = number.ok_or(io::ErrorKind::NotFound)?;
+        Ok((number, fault))
+    }
+
     fn file(&mut self, number: usize) -> io::Result<&mut FileState> {
         self.files
             .get_mut(number)
@@ -185,12 +202,10 @@ impl Storage for SimulatedDisk {
                 }
                 let number = disk.files.len();
                 disk.files.push(FileState::default());
-                let change = NameChange {
+                disk.change_name(NameChange::Make {
                     path: path.to_owned(),
                     file: number,
-                };
-                change.apply(&mut disk.names);
-                disk.unsynced_names.push(change);
+                });
                 powered(fault)?;
                 number
             }
@@ -201,6 +216,26 @@ impl Storage for SimulatedDisk {
             disk: self.clone(),
             number,
         }))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut disk = self.disk();
+        let (file, fault) = disk.named(from)?;
+        disk.change_name(NameChange::Rename {
+            from: from.to_owned(),
+            to: to.to_owned(),
+            file,
+        });
+        powered(fault)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        let mut disk = self.disk();
+        let (_, fault) = disk.named(path)?;
+        disk.change_name(NameChange::Remove {
+            path: path.to_owned(),
+        });
+        powered(fault)
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {

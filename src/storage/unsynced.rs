@@ -19,11 +19,21 @@ pub(super) struct FileState {
     pub seen: Vec<u8>,
 }
 
+/// A change of the names in one directory. Files go by their number.
 #[derive(Clone, Debug)]
-pub(super) struct NameChange {
-    pub path: PathBuf,
-    /// The file's number.
-    pub file: usize,
+pub(super) enum NameChange {
+    Make {
+        path: PathBuf,
+        file: usize,
+    },
+    Rename {
+        from: PathBuf,
+        to: PathBuf,
+        file: usize,
+    },
+    Remove {
+        path: PathBuf,
+    },
 }
 
 /// What a disk writes as a whole, in bytes.
@@ -67,11 +77,26 @@ impl Change {
 impl NameChange {
     /// Whether it is made durable by a sync of that directory.
     pub fn is_in(&self, dir: &Path) -> bool {
-        self.path.parent() == Some(dir)
+        let (Self::Make { path, .. } | Self::Rename { to: path, .. } | Self::Remove { path }) =
+            self;
+        path.parent() == Some(dir)
     }
 
     pub fn apply(&self, names: &mut BTreeMap<PathBuf, usize>) {
-        names.insert(self.path.clone(), self.file);
+        match self {
+            Self::Make { path, file } => {
+                names.insert(path.clone(), *file);
+            }
+            Self::Rename { from, to, file } => {
+                // A file that was made and renamed may be durable under its
+                // last name alone.
+                names.retain(|path, number| path != from || number != file);
+                names.insert(to.clone(), *file);
+            }
+            Self::Remove { path } => {
+                names.remove(path);
+            }
+        }
     }
 }
 

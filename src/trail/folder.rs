@@ -5,7 +5,7 @@
 //! | `format` | the format's number and the log id, as JSON |
 //! | `lock` | locked by the process that uses the folder; tells which |
 //! | `socket` | the running server's Unix socket |
-//! | `log/` | the events |
+//! | `log/` | the events: segments `<first seq>.log`, sealed ones `<first seq>.log.zst` |
 //! | `rejected/` | the calls that could not be read |
 //! | `index/` | sled; can be deleted while nothing runs |
 //!

@@ -10,6 +10,7 @@ mod error;
 mod folder;
 mod open;
 mod reader;
+mod sealing;
 mod sorter;
 
 pub use appender::{Appender, Arrival, Outcome, ParsedCall};
@@ -17,4 +18,5 @@ pub use error::TrailError;
 pub use folder::{Folder, Holder};
 pub use open::{OpenOptions, Purpose, Trail};
 pub use reader::{Damages, EventReader, Occurrence, Timeline, Unreadable};
+pub use sealing::Sealer;
 pub use sorter::Sorter;

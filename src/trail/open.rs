@@ -46,7 +46,7 @@ pub struct Trail {
     // Declared first so that it is dropped first: its thread reads the log.
     pub(super) indexer: Indexer,
     pub(super) events: Log,
-    rejected: Log,
+    pub(super) rejected: Log,
     folder: Folder,
 }
 

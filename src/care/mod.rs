@@ -1,0 +1,63 @@
+//! Care for a data folder: what is done to it beyond adding events and asking.
+//!
+//! A [`Care`] travels as JSON to a running server or is carried out on the
+//! folder, by the same [`carry_out`]; what it came to is lines of JSON, from
+//! which the command line makes what people see.
+
+mod seal;
+
+use std::io::{self, Write};
+
+use serde::{Deserialize, Serialize};
+
+pub use seal::SealLine;
+
+use crate::log::LogError;
+use crate::query::Answered;
+use crate::trail::{Trail, TrailError};
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Care {
+    /// Seal all closed segments now.
+    Seal,
+}
+
+/// Why something could not be done.
+#[derive(Debug, thiserror::Error)]
+pub enum CareError {
+    /// The reader of the lines has gone.
+    #[error("{0}")]
+    Output(#[from] io::Error),
+    /// The folder cannot be used.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+    /// The log cannot be used.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+/// Where that goes which is told of the work.
+pub struct Told<'a> {
+    /// Lines of JSON.
+    pub out: &'a mut dyn Write,
+    /// How much is done, and of how much; in the work's own unit.
+    pub progress: &'a mut dyn FnMut(u64, u64),
+}
+
+impl Told<'_> {
+    /// Writes a line.
+    pub fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
+        let mut bytes = serde_json::to_vec(line)?;
+        bytes.push(b'\n');
+        self.out.write_all(&bytes)
+    }
+}
+
+/// Does it. What is not found to be well is told as damage.
+pub fn carry_out(trail: &Trail, care: &Care, told: &mut Told<'_>) -> Result<Answered, CareError> {
+    match care {
+        Care::Seal => seal::carry_out(trail, told),
+    }
+}

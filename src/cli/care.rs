@@ -1,0 +1,105 @@
+//! The commands that care for a data folder: carried out by the running server,
+//! or on the folder.
+
+use std::io::{BufWriter, Write};
+
+use bytesize::ByteSize;
+use serde::de::DeserializeOwned;
+
+use super::Ending;
+use super::args::{Format, SealArgs};
+use super::client::{Access, follow, reach};
+use super::progress::Bar;
+use super::setting::Setting;
+use crate::care::{Care, SealLine, Told, carry_out};
+use crate::server::protocol::{End, Kind, Request, send_json};
+use crate::trail::Purpose;
+
+/// `seal`
+pub fn seal(args: &SealArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    super::logging::of_command(setting);
+    let purpose = Purpose::Append {
+        server: false,
+        segment_size: u64::MAX,
+    };
+    let mut lines = Vec::new();
+    let end = order(&Care::Seal, purpose, "sealing", setting, &mut lines)?;
+    if setting.format(args.output.format) == Format::Jsonl {
+        write(&lines)?;
+    } else {
+        let sealed: Vec<SealLine> = parse_lines(&lines)?;
+        let before = sealed.iter().map(|line| line.plain_bytes).sum();
+        let after = sealed.iter().map(|line| line.sealed_bytes).sum();
+        let text = match sealed.len() {
+            0 => "nothing to seal: every closed segment is sealed\n".to_owned(),
+            1 => format!(
+                "sealed 1 segment: {} are {} now\n",
+                shown(before),
+                shown(after)
+            ),
+            count => format!(
+                "sealed {count} segments: {} are {} now\n",
+                shown(before),
+                shown(after)
+            ),
+        };
+        write(text.as_bytes())?;
+    }
+    Ok(ending(&end))
+}
+
+/// A number of bytes for people.
+fn shown(bytes: u64) -> String {
+    ByteSize(bytes).display().iec().to_string()
+}
+
+/// What an order came to; what is not well is said on standard error.
+fn ending(end: &End) -> Ending {
+    for damage in &end.damage {
+        super::say(&format!("profiletrail: {damage}"));
+    }
+    if end.damage.is_empty() {
+        Ending::Answered
+    } else {
+        Ending::Failed
+    }
+}
+
+/// Has something done, and writes its lines to `out`.
+fn order(
+    care: &Care,
+    purpose: Purpose,
+    doing: &'static str,
+    setting: &Setting,
+    out: &mut dyn Write,
+) -> anyhow::Result<End> {
+    let mut bar = Bar::new(doing, setting.progress);
+    match reach(setting, purpose)? {
+        Access::Live(mut stream) => {
+            send_json(&mut stream, Kind::Request, &Request::Care(care.clone()))?;
+            follow(stream, &mut bar, out)
+        }
+        Access::Offline(trail, _appender) => {
+            let mut told = Told {
+                out,
+                progress: &mut |done, all| bar.set(done, all),
+            };
+            let answered = carry_out(&trail, care, &mut told)?;
+            Ok(End {
+                found: answered.found,
+                damage: answered.damage,
+            })
+        }
+    }
+}
+
+fn parse_lines<T: DeserializeOwned>(lines: &[u8]) -> anyhow::Result<Vec<T>> {
+    let lines = serde_json::Deserializer::from_slice(lines).into_iter();
+    Ok(lines.collect::<Result<_, _>>()?)
+}
+
+fn write(bytes: &[u8]) -> anyhow::Result<()> {
+    let mut stdout = BufWriter::new(super::Stdout::new());
+    stdout.write_all(bytes)?;
+    Ok(stdout.flush()?)
+}

@@ -1,0 +1,268 @@
+//! What stands after a sealed segment's blocks.
+//!
+//! Two of zstd's skippable frames, numbers in little-endian. First the footer:
+//!
+//! | bytes | content |
+//! | --- | --- |
+//! | 4 | `0x184D2A50`, which `zstd` skips |
+//! | 4 | length of what follows |
+//! | 4 | magic `PTLS` |
+//! | 4 | format version, 1 |
+//! | 8 | log id |
+//! | 4 | number of blocks |
+//! | 4 | zero |
+//! | 40 each | for each block: first `seq` (8), number of records (4), length compressed (4), length plain (4), CRC-32C of the compressed bytes (4), least and greatest time in Unix seconds (8 each) |
+//! | 4 | CRC-32C of all from the magic on |
+//!
+//! Then the seek table of zstd's seekable format
+//! (`contrib/seekable_format/zstd_seekable_compression_format.md` in zstd's
+//! sources), without checksums: an entry for each block, and one for the
+//! footer, whose plain length is 0. It ends the file, and its length, which is
+//! known by its last nine bytes, tells where the footer ends.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const SKIPPABLE: u32 = 0x184D_2A50;
+const SEEK_TABLE: u32 = 0x184D_2A5E;
+const SEEKABLE: u32 = 0x8F92_EAB1;
+
+const MAGIC: [u8; 4] = *b"PTLS";
+const VERSION: u32 = 1;
+
+/// The bytes of a footer's frame before the entries, and after them.
+const HEAD_LEN: usize = 32;
+const CRC_LEN: usize = 4;
+const ENTRY_LEN: usize = 40;
+
+/// The seek table's bytes before its entries, and after them.
+const TABLE_HEAD_LEN: usize = 8;
+const TABLE_ENTRY_LEN: usize = 8;
+pub(super) const TABLE_END_LEN: usize = 9;
+
+/// One compressed block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::log) struct SealedBlock {
+    /// `seq` of its first record.
+    pub first_seq: u64,
+    /// The number of records.
+    pub count: u32,
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// Its length in the file.
+    pub len: u32,
+    /// Where it begins in the plain segment.
+    pub plain_offset: u64,
+    /// Its length in the plain segment.
+    pub plain_len: u32,
+    /// CRC-32C of its bytes in the file.
+    pub crc: u32,
+    /// The least and the greatest time of its records in Unix seconds; all
+    /// times where a record's could not be read.
+    pub times: (i64, i64),
+}
+
+impl SealedBlock {
+    /// The `seq` after its last record.
+    pub const fn next_seq(&self) -> u64 {
+        self.first_seq.saturating_add(self.count as u64)
+    }
+
+    /// Where it ends in the plain segment.
+    pub const fn plain_end(&self) -> u64 {
+        self.plain_offset + self.plain_len as u64
+    }
+}
+
+/// Where the blocks of a sealed segment are.
+#[derive(Debug)]
+pub(in crate::log) struct Footer {
+    /// In their order; both offsets grow.
+    pub blocks: Vec<SealedBlock>,
+    /// Why the blocks had to be searched for, if they had.
+    pub searched: Option<&'static str>,
+    /// A number that no other footer of this process has.
+    pub number: u64,
+}
+
+fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
+    bytes.get(at..at.checked_add(N)?)?.try_into().ok()
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    number(bytes, at).map(u32::from_le_bytes)
+}
+
+impl Footer {
+    pub fn new(blocks: Vec<SealedBlock>, searched: Option<&'static str>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self {
+            blocks,
+            searched,
+            number: NEXT.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    /// The length of the plain segment in bytes.
+    pub fn plain_len(&self) -> u64 {
+        self.blocks.last().map_or(0, SealedBlock::plain_end)
+    }
+
+    /// The `seq` after the last record; `None` where there is no block.
+    pub fn next_seq(&self) -> Option<u64> {
+        self.blocks.last().map(SealedBlock::next_seq)
+    }
+
+    /// The block in which a `seq` stands or should stand, and its number.
+    pub fn block_of_seq(&self, seq: u64) -> Option<(usize, &SealedBlock)> {
+        let after = self.blocks.partition_point(|block| block.first_seq <= seq);
+        let at = after.checked_sub(1)?;
+        Some((at, self.blocks.get(at)?))
+    }
+
+    /// The block that holds an offset of the plain segment, and its number.
+    pub fn block_of_offset(&self, offset: u64) -> Option<(usize, &SealedBlock)> {
+        let at = self
+            .blocks
+            .partition_point(|block| block.plain_end() <= offset);
+        Some((at, self.blocks.get(at)?))
+    }
+
+    /// Both skippable frames, to be written after the blocks; `None` where a
+    /// segment has too many.
+    pub fn encode(&self, log_id: u64) -> Option<Vec<u8>> {
+        let content = HEAD_LEN - 8 + self.blocks.len() * ENTRY_LEN + CRC_LEN;
+        let count = u32::try_from(self.blocks.len()).ok()?;
+        let mut bytes = SKIPPABLE.to_le_bytes().to_vec();
+        bytes.extend_from_slice(&u32::try_from(content).ok()?.to_le_bytes());
+        bytes.extend_from_slice(&MAGIC);
+        bytes.extend_from_slice(&VERSION.to_le_bytes());
+        bytes.extend_from_slice(&log_id.to_le_bytes());
+        bytes.extend_from_slice(&count.to_le_bytes());
+        bytes.extend_from_slice(&[0; 4]);
+        for block in &self.blocks {
+            bytes.extend_from_slice(&block.first_seq.to_le_bytes());
+            for number in [block.count, block.len, block.plain_len, block.crc] {
+                bytes.extend_from_slice(&number.to_le_bytes());
+            }
+            bytes.extend_from_slice(&block.times.0.to_le_bytes());
+            bytes.extend_from_slice(&block.times.1.to_le_bytes());
+        }
+        bytes.extend_from_slice(&crc32c::crc32c(bytes.get(8..)?).to_le_bytes());
+        let footer_len = u32::try_from(bytes.len()).ok()?;
+        let entries = count.checked_add(1)?;
+        let table = entries.checked_mul(TABLE_ENTRY_LEN as u32)? + TABLE_END_LEN as u32;
+        bytes.extend_from_slice(&SEEK_TABLE.to_le_bytes());
+        bytes.extend_from_slice(&table.to_le_bytes());
+        let footer = std::iter::once((footer_len, 0));
+        let blocks = self.blocks.iter().map(|block| (block.len, block.plain_len));
+        for (len, plain_len) in blocks.chain(footer) {
+            bytes.extend_from_slice(&len.to_le_bytes());
+            bytes.extend_from_slice(&plain_len.to_le_bytes());
+        }
+        bytes.extend_from_slice(&entries.to_le_bytes());
+        bytes.push(0);
+        bytes.extend_from_slice(&SEEKABLE.to_le_bytes());
+        Some(bytes)
+    }
+
+    /// How many bytes footer and seek table take together, as the last
+    /// [`TABLE_END_LEN`] bytes of a file tell it.
+    pub fn encoded_len(file_end: &[u8]) -> Option<u64> {
+        let entries = u64::from(u32_at(file_end, 0)?);
+        if u32_at(file_end, 5)? != SEEKABLE || file_end.get(4) != Some(&0) {
+            return None;
+        }
+        let blocks = entries.checked_sub(1)?;
+        let footer = HEAD_LEN as u64 + blocks * ENTRY_LEN as u64 + CRC_LEN as u64;
+        let table = (TABLE_HEAD_LEN + TABLE_END_LEN) as u64 + entries * TABLE_ENTRY_LEN as u64;
+        Some(footer + table)
+    }
+
+    /// Reads what [`Footer::encode`] made. `blocks_len` is the length of the
+    /// file before it. The seek table is what `zstd` needs, so it must be the
+    /// one that belongs to the footer.
+    pub fn decode(bytes: &[u8], log_id: u64, blocks_len: u64) -> Option<Self> {
+        let count = u32_at(bytes, 24)? as usize;
+        let crc_at = HEAD_LEN.checked_add(count.checked_mul(ENTRY_LEN)?)?;
+        let crc = u32_at(bytes, crc_at)?;
+        if crc32c::crc32c(bytes.get(8..crc_at)?) != crc {
+            return None;
+        }
+        let mut blocks = Vec::with_capacity(count);
+        let (mut offset, mut plain_offset) = (0, 0);
+        for entry in bytes.get(HEAD_LEN..crc_at)?.chunks_exact(ENTRY_LEN) {
+            let block = SealedBlock {
+                first_seq: u64::from_le_bytes(number(entry, 0)?),
+                count: u32_at(entry, 8)?,
+                offset,
+                len: u32_at(entry, 12)?,
+                plain_offset,
+                plain_len: u32_at(entry, 16)?,
+                crc: u32_at(entry, 20)?,
+                times: (
+                    i64::from_le_bytes(number(entry, 24)?),
+                    i64::from_le_bytes(number(entry, 32)?),
+                ),
+            };
+            offset += u64::from(block.len);
+            plain_offset += u64::from(block.plain_len);
+            blocks.push(block);
+        }
+        let footer = Self::new(blocks, None);
+        (offset == blocks_len && footer.encode(log_id)? == bytes).then_some(footer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocks() -> Vec<SealedBlock> {
+        let block = |first_seq, offset, plain_offset| SealedBlock {
+            first_seq,
+            count: 10,
+            offset,
+            len: 100,
+            plain_offset,
+            plain_len: 1000,
+            crc: 7,
+            times: (-5, first_seq as i64),
+        };
+        vec![block(1, 0, 0), block(11, 100, 1000), block(21, 200, 2000)]
+    }
+
+    #[test]
+    fn a_footer_reads_what_was_written_and_nothing_else() {
+        let footer = Footer::new(blocks(), None);
+        let bytes = footer.encode(9).unwrap();
+        let end = &bytes[bytes.len() - TABLE_END_LEN..];
+        assert_eq!(Footer::encoded_len(end), Some(bytes.len() as u64));
+        assert_eq!(Footer::decode(&bytes, 9, 300).unwrap().blocks, blocks());
+        assert!(Footer::decode(&bytes, 8, 300).is_none());
+        assert!(Footer::decode(&bytes, 9, 301).is_none());
+        for place in 0..bytes.len() {
+            assert!(Footer::decode(&bytes[..place], 9, 300).is_none());
+            for bit in 0..8 {
+                let mut bad = bytes.clone();
+                bad[place] ^= 1 << bit;
+                assert!(Footer::decode(&bad, 9, 300).is_none(), "byte {place}");
+            }
+        }
+    }
+
+    #[test]
+    fn blocks_are_found_by_seq_and_by_offset() {
+        let footer = Footer::new(blocks(), None);
+        let by_seq = |seq| footer.block_of_seq(seq).map(|(at, _)| at);
+        assert_eq!(
+            [0, 1, 10, 11, 99].map(by_seq),
+            [None, Some(0), Some(0), Some(1), Some(2)]
+        );
+        let by_offset = |offset| footer.block_of_offset(offset).map(|(at, _)| at);
+        assert_eq!(
+            [0, 999, 1000, 2999, 3000].map(by_offset),
+            [Some(0), Some(0), Some(1), Some(2), None]
+        );
+        assert_eq!((footer.plain_len(), footer.next_seq()), (3000, Some(31)));
+    }
+}

@@ -1,0 +1,136 @@
+//! Putting a sealed segment in the place of the plain one.
+
+use std::io;
+use std::sync::{Arc, PoisonError};
+
+use super::UNFINISHED;
+use super::seal::{Plain, SealError, seal};
+use crate::log::error::LogError;
+use crate::log::segment::{Log, Segment, sealed_name};
+
+/// What sealing a segment came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SealedSegment {
+    /// `seq` of its first record.
+    pub first_seq: u64,
+    /// Its length before, in bytes.
+    pub plain_bytes: u64,
+    /// Its length now, in bytes.
+    pub sealed_bytes: u64,
+}
+
+/// Why a segment was not sealed. It is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum NotSealed {
+    /// It was told to stop.
+    #[error("sealing was stopped")]
+    Stopped,
+    /// Some of it cannot be read, so that something would be lost.
+    #[error("{segment} is damaged at offset {offset}: run `profiletrail repair`")]
+    Damaged {
+        /// The segment's file.
+        segment: String,
+        /// Where the damage begins.
+        offset: u64,
+    },
+    /// What was written does not read back as the same.
+    #[error(
+        "the sealed form of {0} reads back otherwise than it was written: is the disk failing?"
+    )]
+    Differs(String),
+    /// The file system failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+impl Log {
+    /// First `seq` and length in bytes of the closed segments that are plain.
+    pub fn unsealed(&self) -> Vec<(u64, u64)> {
+        let segments = self.inner.segments();
+        let closed = segments.split_last().map_or(&[][..], |(_, closed)| closed);
+        closed
+            .iter()
+            .filter(|segment| !segment.is_sealed())
+            .filter_map(|segment| Some((segment.first_seq, segment.end(&self.inner).ok()?)))
+            .collect()
+    }
+
+    /// Seals the closed segment that begins with a `seq`; `None` where there is
+    /// no plain one. `time_of` tells a record's time in Unix seconds; `stop` is
+    /// asked often. Readers go on meanwhile; of those who seal, one at a time does.
+    pub fn seal(
+        &self,
+        first_seq: u64,
+        time_of: &dyn Fn(&[u8]) -> Option<i64>,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<SealedSegment>, NotSealed> {
+        let inner = &self.inner;
+        let _alone = inner
+            .arrangement
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let segments = inner.segments();
+        let mut pairs = segments.iter().zip(segments.iter().skip(1));
+        let found = pairs.find(|(segment, _)| segment.first_seq == first_seq);
+        let Some((segment, next)) = found.filter(|(segment, _)| !segment.is_sealed()) else {
+            return Ok(None);
+        };
+        let storage = inner.storage.as_ref();
+        let plain = Plain {
+            file: segment.open_raw(storage)?,
+            len: segment.end(inner)?,
+            first_seq,
+            next_seq: next.first_seq,
+            log_id: inner.id,
+            time_of,
+        };
+        let target = inner.dir.join(sealed_name(first_seq));
+        let unfinished = inner.dir.join(format!("{first_seq:020}{UNFINISHED}"));
+        match storage.remove(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(LogError::io("removing", unfinished)(error).into());
+            }
+            _ => {}
+        }
+        let sealed_bytes = match seal(&plain, storage, &unfinished, stop) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                // What is left is removed by the next one who seals, too.
+                let _ = storage.remove(&unfinished);
+                let name = || segment.path.display().to_string();
+                return Err(match error {
+                    SealError::Stopped => NotSealed::Stopped,
+                    SealError::Differs => NotSealed::Differs(name()),
+                    SealError::Io(error) => LogError::io("sealing", &segment.path)(error).into(),
+                    SealError::Damaged(offset) => NotSealed::Damaged {
+                        segment: name(),
+                        offset,
+                    },
+                });
+            }
+        };
+        storage
+            .rename(&unfinished, &target)
+            .map_err(LogError::io("renaming", &unfinished))?;
+        storage
+            .sync_dir(&inner.dir)
+            .map_err(LogError::io("syncing", &inner.dir))?;
+        let sealed = Arc::new(Segment::sealed(&inner.dir, first_seq));
+        inner.replace(segment, sealed);
+        // From here on the sealed form is the segment; what is left of the
+        // plain one is removed at the next start, too.
+        for path in [&segment.path, &segment.blocks_path()] {
+            match storage.remove(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    tracing::warn!("{} could not be removed: {error}", path.display());
+                }
+                _ => {}
+            }
+        }
+        Ok(Some(SealedSegment {
+            first_seq,
+            plain_bytes: plain.len,
+            sealed_bytes,
+        }))
+    }
+}

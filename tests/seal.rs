@@ -1,0 +1,366 @@
+//! Sealing changes how records are kept, and nothing else.
+//!
+//! A log of several closed segments is sealed with a fault at every single
+//! changing operation, and then killed or cut from power: each time every
+//! record is there afterwards, and sealing can be done again. A flipped byte
+//! anywhere in a sealed segment costs the records of one block at most, and is
+//! told with its place.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use profiletrail::log::{Log, LogError, NotSealed, OpenMode, Recovered, Scanned, Stretch};
+use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
+
+const DIR: &str = "/log";
+const ID: u64 = 0x5EA1_ED00_0000_0001;
+
+/// Three segments; only the last is open.
+const SEGMENT: u64 = 200_000;
+const RECORDS: u64 = 900;
+
+fn open(disk: &SimulatedDisk, mode: OpenMode) -> Result<Recovered, LogError> {
+    Log::open(Arc::new(disk.clone()), Path::new(DIR), ID, mode)
+}
+
+fn appending() -> OpenMode {
+    OpenMode::Append {
+        segment_size: SEGMENT,
+    }
+}
+
+/// A record that compresses well and tells its time: ten times its `seq`, but
+/// now and then one that comes late.
+fn record(seq: u64) -> Vec<u8> {
+    let time = if seq.is_multiple_of(97) {
+        seq
+    } else {
+        seq * 10
+    };
+    let mut record = (time as i64).to_le_bytes().to_vec();
+    let mut state = seq;
+    while record.len() < 500 + (seq as usize * 7) % 300 {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        record.extend_from_slice(b"fields%5Bname%5D=");
+        record.extend_from_slice(&state.to_le_bytes()[6..]);
+    }
+    record
+}
+
+fn time_of(record: &[u8]) -> Option<i64> {
+    Some(i64::from_le_bytes(record.get(..8)?.try_into().ok()?))
+}
+
+fn filled() -> SimulatedDisk {
+    let disk = SimulatedDisk::new();
+    let mut writer = open(&disk, appending()).unwrap().writer.unwrap();
+    let mut seq = 1;
+    while seq <= RECORDS {
+        let count = (1 + seq % 5).min(RECORDS - seq + 1);
+        let group: Vec<_> = (seq..seq + count).map(record).collect();
+        assert_eq!(writer.append(&group).unwrap(), seq);
+        seq += count;
+    }
+    disk
+}
+
+fn seal_all(log: &Log) -> Result<usize, NotSealed> {
+    let mut count = 0;
+    for (first_seq, _) in log.unsealed() {
+        count += usize::from(log.seal(first_seq, &time_of, &|| false)?.is_some());
+    }
+    Ok(count)
+}
+
+/// The numbers of the records that can be read, each with the right bytes, in a
+/// row and alone; those that cannot must be told as damage.
+fn readable(log: &Log, count: u64) -> BTreeSet<u64> {
+    assert_eq!(log.last_seq(), count);
+    let (mut found, mut lost) = (BTreeSet::new(), BTreeSet::new());
+    let mut scan = log.scan(1);
+    while let Some(step) = scan.step().unwrap() {
+        match step {
+            Scanned::Records(records) => {
+                for (seq, bytes) in records {
+                    assert!(bytes == record(seq), "event {seq} differs");
+                    assert!(found.insert(seq), "event {seq} comes twice");
+                }
+            }
+            Scanned::Damage(damage) => lost.extend(damage.first_seq..=damage.last_seq),
+        }
+    }
+    assert!(found.is_disjoint(&lost));
+    assert_eq!((found.len() + lost.len()) as u64, count);
+    let mut cursor = log.cursor();
+    for seq in 1..=count {
+        match cursor.get(seq) {
+            Ok(bytes) => assert!(bytes == record(seq) && found.contains(&seq)),
+            Err(LogError::Damaged { .. }) => assert!(lost.contains(&seq), "{seq}"),
+            Err(error) => panic!("{error}"),
+        }
+    }
+    found
+}
+
+fn all(count: u64) -> BTreeSet<u64> {
+    (1..=count).collect()
+}
+
+fn names(disk: &SimulatedDisk) -> Vec<String> {
+    let mut names = disk.list(Path::new(DIR)).unwrap();
+    names.sort();
+    names
+}
+
+fn content(disk: &SimulatedDisk, name: &str) -> Vec<u8> {
+    let file = disk.open(&Path::new(DIR).join(name), Access::Read).unwrap();
+    let mut bytes = vec![0; file.len().unwrap() as usize];
+    assert_eq!(file.read_at(&mut bytes, 0).unwrap(), bytes.len());
+    bytes
+}
+
+/// Another disk, with this alone as its only segment but for an empty one
+/// after it.
+fn disk_of(name: &str, bytes: &[u8], next: &str) -> SimulatedDisk {
+    let disk = SimulatedDisk::new();
+    for (name, bytes) in [(name, bytes), (next, &[])] {
+        let path = PathBuf::from(DIR).join(name);
+        let file = disk.open(&path, Access::CreateNew).unwrap();
+        file.write_at(bytes, 0).unwrap();
+        file.sync().unwrap();
+    }
+    disk.sync_dir(Path::new(DIR)).unwrap();
+    disk
+}
+
+#[test]
+fn a_sealed_log_reads_as_before_and_is_appended_to() {
+    let disk = filled();
+    let Recovered { log, writer, .. } = open(&disk, appending()).unwrap();
+    assert_eq!(log.unsealed().len(), 3);
+    // A reader that has a plain segment open reads on in it.
+    let mut cursor = log.cursor();
+    cursor.get(1).unwrap();
+    assert_eq!(seal_all(&log).unwrap(), 3);
+    assert_eq!(cursor.get(2).unwrap(), record(2));
+    assert_eq!(readable(&log, RECORDS), all(RECORDS));
+    let sealed = names(&disk);
+    assert_eq!(
+        sealed
+            .iter()
+            .filter(|name| name.ends_with(".log.zst"))
+            .count(),
+        3
+    );
+    assert_eq!(sealed.len(), 4, "{sealed:?}");
+    let mut writer = writer.unwrap();
+    writer.append(&[record(RECORDS + 1)]).unwrap();
+    assert_eq!(readable(&log, RECORDS + 1), all(RECORDS + 1));
+    drop((log, writer));
+    for mode in [OpenMode::Read, appending()] {
+        let again = open(&disk, mode).unwrap();
+        assert_eq!(again.report.damage, []);
+        assert_eq!(readable(&again.log, RECORDS + 1), all(RECORDS + 1));
+    }
+}
+
+#[test]
+fn zstd_alone_makes_the_plain_segment_again() {
+    let disk = filled();
+    let log = open(&disk, appending()).unwrap().log;
+    let first = log.unsealed()[0].0;
+    log.seal(first, &time_of, &|| false).unwrap().unwrap();
+    let sealed = content(&disk, "00000000000000000001.log.zst");
+    let plain = zstd::stream::decode_all(sealed.as_slice()).unwrap();
+    let next = names(&disk).into_iter().nth(1).unwrap();
+    let count: u64 = next[..20].parse::<u64>().unwrap() - 1;
+    let back = disk_of("00000000000000000001.log", &plain, &next);
+    let log = open(&back, OpenMode::Read).unwrap().log;
+    assert_eq!(readable(&log, count), all(count));
+}
+
+#[test]
+fn a_log_that_ends_with_a_sealed_segment_goes_on_after_it() {
+    let disk = filled();
+    let log = open(&disk, appending()).unwrap().log;
+    seal_all(&log).unwrap();
+    let sealed = content(&disk, "00000000000000000001.log.zst");
+    let next: u64 = names(&disk)[1][..20].parse().unwrap();
+    let alone = disk_of("00000000000000000001.log.zst", &sealed, "other");
+    let Recovered { log, writer, .. } = open(&alone, appending()).unwrap();
+    assert_eq!(readable(&log, next - 1), all(next - 1));
+    assert_eq!(writer.unwrap().append(&[record(next)]).unwrap(), next);
+    assert_eq!(readable(&log, next), all(next));
+    // Without its footer it is not known what came last.
+    let cut = disk_of(
+        "00000000000000000001.log.zst",
+        &sealed[..sealed.len() - 1],
+        "other",
+    );
+    let recovered = open(&cut, appending()).unwrap();
+    assert!(recovered.report.poison.unwrap().contains("repair"));
+    assert_eq!(readable(&recovered.log, next - 1), all(next - 1));
+}
+
+#[test]
+fn a_fault_at_any_operation_of_sealing_loses_nothing() {
+    let before = filled();
+    let clean = before.process_killed();
+    let recovered = open(&clean, appending()).unwrap();
+    let begin = clean.operations();
+    seal_all(&recovered.log).unwrap();
+    let operations = clean.operations() - begin;
+    assert!(operations > 30, "{operations}");
+    for operation in 1..=operations {
+        for fault in [Fault::Error, Fault::Full, Fault::PowerCut] {
+            let disk = before.process_killed();
+            let recovered = open(&disk, appending()).unwrap();
+            disk.plan(disk.operations() + operation, fault);
+            let sealed = seal_all(&recovered.log);
+            if fault != Fault::PowerCut {
+                assert_eq!(readable(&recovered.log, RECORDS), all(RECORDS));
+                disk.make_room();
+                if sealed.is_err() {
+                    seal_all(&recovered.log).unwrap();
+                }
+            }
+            drop(recovered);
+            let after = (0..3).map(|seed| disk.power_cut(seed));
+            for found in after.chain([disk.process_killed()]) {
+                let recovered = open(&found, appending()).unwrap();
+                assert_eq!(
+                    recovered.report.damage,
+                    [],
+                    "operation {operation} {fault:?}"
+                );
+                assert_eq!(readable(&recovered.log, RECORDS), all(RECORDS));
+                seal_all(&recovered.log).unwrap();
+                assert_eq!(readable(&recovered.log, RECORDS), all(RECORDS));
+                assert_eq!(names(&found).len(), 4, "{:?}", names(&found));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_flipped_byte_costs_a_block_at_most_and_is_told() {
+    let disk = filled();
+    let log = open(&disk, appending()).unwrap().log;
+    seal_all(&log).unwrap();
+    let name = "00000000000000000001.log.zst";
+    let next = names(&disk)[1].clone();
+    let count: u64 = next[..20].parse::<u64>().unwrap() - 1;
+    let sealed = content(&disk, name);
+    let whole = disk_of(name, &sealed, &next);
+    let stretches = open(&whole, OpenMode::Read)
+        .unwrap()
+        .log
+        .stretches()
+        .unwrap();
+    assert!(stretches.len() >= 3);
+    let mut damaged = 0;
+    for place in (0..sealed.len()).step_by(7) {
+        let mut bad = sealed.clone();
+        bad[place] ^= 1 << (place % 8);
+        let log = open(&disk_of(name, &bad, &next), OpenMode::Read)
+            .unwrap()
+            .log;
+        let found = readable(&log, count);
+        let touched = stretches
+            .iter()
+            .filter(|s| (s.first_seq..=s.last_seq).any(|seq| !found.contains(&seq)));
+        assert!(touched.count() <= 1, "byte {place}");
+        if found.len() as u64 == count {
+            continue;
+        }
+        damaged += 1;
+        let mut scan = log.scan(1);
+        while let Some(step) = scan.step().unwrap() {
+            if let Scanned::Damage(damage) = step {
+                assert!(damage.segment.ends_with(name));
+                let place = place as u64;
+                assert!((damage.offset..damage.end).contains(&place), "{damage}");
+                assert!(damage.reason.contains("checksum"), "{damage}");
+            }
+        }
+    }
+    // All but the footer's bytes belong to a block.
+    assert!(damaged > sealed.len() / 7 * 3 / 4, "{damaged}");
+}
+
+#[test]
+fn stretches_cover_the_log_and_know_their_times() {
+    let disk = filled();
+    let log = open(&disk, appending()).unwrap().log;
+    let check = |stretches: Vec<Stretch>| {
+        let mut next = 1;
+        for stretch in &stretches {
+            assert_eq!(stretch.first_seq, next);
+            next = stretch.last_seq + 1;
+            let Some((least, greatest)) = stretch.times else {
+                continue;
+            };
+            let times = (stretch.first_seq..next).map(|seq| time_of(&record(seq)).unwrap());
+            assert_eq!(times.clone().min(), Some(least));
+            assert_eq!(times.max(), Some(greatest));
+        }
+        assert_eq!(next, RECORDS + 1);
+        stretches
+            .iter()
+            .filter(|stretch| stretch.times.is_some())
+            .count()
+    };
+    assert_eq!(check(log.stretches().unwrap()), 0);
+    seal_all(&log).unwrap();
+    assert!(check(log.stretches().unwrap()) > 6);
+}
+
+#[test]
+fn a_damaged_segment_is_left_as_it_is() {
+    let disk = filled();
+    let path = Path::new(DIR).join("00000000000000000001.log");
+    let file = disk.open(&path, Access::Write).unwrap();
+    file.write_at(b"x", 1000).unwrap();
+    file.sync().unwrap();
+    let log = open(&disk, appending()).unwrap().log;
+    let before = readable(&log, RECORDS);
+    assert!(before.len() < RECORDS as usize);
+    let error = log.seal(1, &time_of, &|| false).unwrap_err();
+    assert!(matches!(error, NotSealed::Damaged { .. }), "{error}");
+    assert!(names(&disk).contains(&"00000000000000000001.log".to_owned()));
+    assert_eq!(readable(&log, RECORDS), before);
+}
+
+#[test]
+fn sealing_can_be_stopped() {
+    let disk = filled();
+    let log = open(&disk, appending()).unwrap().log;
+    let before = names(&disk);
+    let error = log.seal(1, &time_of, &|| true).unwrap_err();
+    assert!(matches!(error, NotSealed::Stopped), "{error}");
+    assert_eq!(names(&disk), before);
+}
+
+#[test]
+fn readers_never_lose_a_race_with_sealing() {
+    let disk = filled();
+    let log = open(&disk, appending()).unwrap().log;
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Acquire) {
+                    assert_eq!(readable(&log, RECORDS), all(RECORDS));
+                }
+            });
+        }
+        assert_eq!(seal_all(&log).unwrap(), 3);
+        done.store(true, Ordering::Release);
+    });
+}
