@@ -1,17 +1,17 @@
-//! A data folder that format 1 wrote is read by every later version, and the
-//! lines of every answer keep their keys, in their order.
+//! A data folder that an older format wrote is read by every later version,
+//! and the lines of every answer keep their keys, in their order.
 //!
-//! `fixtures/format-1/data` is a data folder without what can be made again
-//! (index, lock, sockets); `fixtures/format-1/expected` is what is answered from
-//! it, byte for byte, by every question that has lines. Both were made by
+//! `fixtures/format-N/data` is a data folder without what can be made again
+//! (index, lock, sockets); `fixtures/format-N/expected` is what is answered from
+//! it, byte for byte, by every question that has lines. That of format 2 has
+//! sealed segments, too. Both folders of the newest format were made by
 //!
 //! ```text
 //! cargo test --test format_fixture -- --ignored
 //! ```
 //!
 //! (once both are removed), and the answers then read against the rules. They
-//! are to be made anew only while no released version has written format 1; a
-//! later format gets a fixture of its own beside this one.
+//! are never made anew: a later format gets a fixture of its own.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -78,8 +78,11 @@ const QUESTIONS: [(&str, &[&str]); 12] = [
     ("blame-1", &["blame", "1", "--at", "@1760000300"]),
 ];
 
-fn folder(name: &str) -> PathBuf {
-    fixture_path("format-1").join(name)
+/// All formats that there were; the last is what is written now.
+const FORMATS: [&str; 2] = ["format-1", "format-2"];
+
+fn folder(format: &str, name: &str) -> PathBuf {
+    fixture_path(format).join(name)
 }
 
 /// The files of a folder and their bytes, by their names.
@@ -92,45 +95,56 @@ fn bytes_of(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
         .collect()
 }
 
-fn is_answered_as_pinned(data: &Path, how: &str) {
+fn is_answered_as_pinned(format: &str, data: &Path, how: &str) {
     for (name, question) in QUESTIONS {
         let expected =
-            fs::read_to_string(folder("expected").join(format!("{name}.jsonl"))).unwrap();
+            fs::read_to_string(folder(format, "expected").join(format!("{name}.jsonl"))).unwrap();
         let found = cli(data, question).ok();
         for (found, expected) in found.lines().zip(expected.lines()) {
-            assert_eq!(found, expected, "{name}, {how}");
+            assert_eq!(found, expected, "{format}, {name}, {how}");
         }
-        assert_eq!(found, expected, "{name}, {how}");
+        assert_eq!(found, expected, "{format}, {name}, {how}");
     }
 }
 
 #[test]
-fn what_format_1_wrote_is_answered_as_pinned() {
-    let dir = tempfile::tempdir().unwrap();
-    let data = dir.path().join("data");
-    copy_folder(&folder("data"), &data);
-    let log = bytes_of(&data.join("log"));
-    is_answered_as_pinned(&data, "offline");
-    assert_eq!(bytes_of(&data.join("log")), log, "reading never writes");
-    let server = Server::start(&data, &[]);
-    is_answered_as_pinned(&data, "live");
-    // It is written on, too.
-    let (target, _, body) = CALLS[0];
-    assert_eq!(server.client().post(target, body).seq(), CALLS.len() as u64);
-    let log = server.stop();
-    assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+fn what_any_format_wrote_is_answered_as_pinned() {
+    for format in FORMATS {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        copy_folder(&folder(format, "data"), &data);
+        let log = bytes_of(&data.join("log"));
+        let how = fs::read(data.join("format")).unwrap();
+        is_answered_as_pinned(format, &data, "offline");
+        assert_eq!(bytes_of(&data.join("log")), log, "reading never writes");
+        assert_eq!(fs::read(data.join("format")).unwrap(), how);
+        let server = Server::start(&data, &[]);
+        is_answered_as_pinned(format, &data, "live");
+        // It is written on, too.
+        let (target, _, body) = CALLS[0];
+        assert_eq!(server.client().post(target, body).seq(), CALLS.len() as u64);
+        let log = server.stop();
+        assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
+        // And read again, of the newest format now.
+        let export = cli(&data, &["export"]).ok();
+        assert_eq!(export.lines().count(), CALLS.len());
+        let now = fs::read_to_string(data.join("format")).unwrap();
+        assert!(now.contains("\"profiletrail\":2,"), "{now}");
+    }
 }
 
 #[test]
-fn what_format_1_exported_is_imported_and_answered_as_pinned() {
-    let dir = tempfile::tempdir().unwrap();
-    let file = folder("expected").join("export-raw.jsonl");
-    let data = dir.path().join("copy");
-    cli(&data, &["import", file.to_str().unwrap()]).ok();
-    for (name, question) in QUESTIONS.iter().filter(|(name, _)| *name != "rejected") {
-        let expected =
-            fs::read_to_string(folder("expected").join(format!("{name}.jsonl"))).unwrap();
-        assert_eq!(cli(&data, question).ok(), expected, "{name}");
+fn what_any_format_exported_is_imported_and_answered_as_pinned() {
+    for format in FORMATS {
+        let dir = tempfile::tempdir().unwrap();
+        let file = folder(format, "expected").join("export-raw.jsonl");
+        let data = dir.path().join("copy");
+        cli(&data, &["import", file.to_str().unwrap()]).ok();
+        for (name, question) in QUESTIONS.iter().filter(|(name, _)| *name != "rejected") {
+            let path = folder(format, "expected").join(format!("{name}.jsonl"));
+            let expected = fs::read_to_string(path).unwrap();
+            assert_eq!(cli(&data, question).ok(), expected, "{format}, {name}");
+        }
     }
 }
 
@@ -149,6 +163,10 @@ fn make_the_fixture() {
         assert_eq!(reply.status, if readable { 200 } else { 400 });
     }
     server.stop();
+    cli(&data, &["seal"]).ok();
+    let format = FORMATS[FORMATS.len() - 1];
+    let folder = |name| folder(format, name);
+    fs::create_dir(fixture_path(format)).unwrap();
     // What is there already is not replaced: it is to be removed by hand before.
     fs::create_dir(folder("data")).unwrap();
     fs::create_dir(folder("expected")).unwrap();

@@ -8,24 +8,26 @@
 
 use sha2::{Digest, Sha256};
 
-use super::record::{EventHead, EventRecord, KeptBody, RecordError};
+use super::record::{EventHead, EventRecord, RecordError};
+use super::salt::{SALT_LEN, SaltRoot};
 
 /// SHA-256 of the salt and the body.
-pub fn body_commitment(body: &KeptBody<'_>) -> [u8; 32] {
+pub fn body_commitment(salt: [u8; SALT_LEN], body: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
-    hash.update(body.salt);
-    hash.update(body.bytes);
+    hash.update(salt);
+    hash.update(body);
     hash.finalize().into()
 }
 
-/// The leaf hash of an event's record, given as its bytes in the log.
-pub fn leaf_hash(record: &[u8]) -> Result<[u8; 32], RecordError> {
+/// The leaf hash of the record of a `seq`, given as its bytes in the log.
+pub fn leaf_hash(seq: u64, record: &[u8], root: &SaltRoot) -> Result<[u8; 32], RecordError> {
     let (_, head_len) = EventHead::decode(record)?;
     let body = EventRecord::decode(record)?.body;
     let mut hash = Sha256::new();
     hash.update([0]);
     hash.update(record.get(..head_len).unwrap_or_default());
-    hash.update(body_commitment(&body));
+    let salt = body.salt.unwrap_or_else(|| root.salt(seq));
+    hash.update(body_commitment(salt, body.bytes));
     Ok(hash.finalize().into())
 }
 
@@ -37,15 +39,23 @@ mod tests {
     #[test]
     fn the_leaf_depends_on_head_salt_and_body() {
         let record = example(b"type=update");
-        let leaf = leaf_hash(&record.encode().unwrap()).unwrap();
+        let of = |record: &EventRecord<'_>, seq| {
+            leaf_hash(seq, &record.encode().unwrap(), &SaltRoot([5; 32])).unwrap()
+        };
+        let leaf = of(&record, 1);
+        assert_ne!(of(&record, 2), leaf);
         let mut other = record.clone();
         other.head.time += 1;
-        assert_ne!(leaf_hash(&other.encode().unwrap()).unwrap(), leaf);
-        other = record.clone();
-        other.body.salt[0] += 1;
-        assert_ne!(leaf_hash(&other.encode().unwrap()).unwrap(), leaf);
+        assert_ne!(of(&other, 1), leaf);
         other = record.clone();
         other.body.bytes = b"type=create";
-        assert_ne!(leaf_hash(&other.encode().unwrap()).unwrap(), leaf);
+        assert_ne!(of(&other, 1), leaf);
+        // A salt that is kept counts, and not the one that would be derived.
+        other = record.clone();
+        other.body.salt = Some(SaltRoot([5; 32]).salt(1));
+        let kept = of(&other, 2);
+        other.body.salt = Some([0; SALT_LEN]);
+        assert_ne!(of(&other, 2), kept);
+        assert_eq!(of(&other, 3), of(&other, 4));
     }
 }

@@ -42,6 +42,7 @@ mod leaf;
 mod reader;
 pub mod record;
 mod recover;
+pub mod salt;
 mod scan;
 mod sealed;
 mod segment;

@@ -1,21 +1,26 @@
 //! The records of the two logs: events, and calls that could not be read.
 //!
-//! A record is a version byte (1) and two bincode values (little-endian,
+//! A record is a version byte and two bincode values (little-endian,
 //! variable-length integers): first the head, then the kept body. The head
 //! holds what the index and most filters need, so that neither parses bodies.
+//!
+//! | version | kept body |
+//! | --- | --- |
+//! | 1 | salt (16 bytes), bytes as sent |
+//! | 3 | bytes as sent; the salt is derived ([`super::salt`]) |
 
 use bincode::config::{Configuration, standard};
+use bincode::error::EncodeError;
 use bincode::{BorrowDecode, Encode};
 
+use super::salt::SALT_LEN;
 use crate::event::{
     BodyKind, DecodeError, Envelope, Event, ProfileKey, TimeSource, decode_content,
 };
 
-const VERSION: u8 = 1;
+const OWN_SALT: u8 = 1;
+const DERIVED_SALT: u8 = 3;
 const CONFIG: Configuration = standard();
-
-/// The length of a salt in bytes.
-pub const SALT_LEN: usize = 16;
 
 /// What is known of an event without its body.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, BorrowDecode)]
@@ -47,11 +52,11 @@ pub struct EventHead<'a> {
 }
 
 /// A body as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, BorrowDecode)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptBody<'a> {
     /// Random bytes that make the body's commitment tell nothing of a body
-    /// that was erased.
-    pub salt: [u8; SALT_LEN],
+    /// that was erased; `None` where they are derived from the `seq`.
+    pub salt: Option<[u8; SALT_LEN]>,
     /// The bytes as sent.
     pub bytes: &'a [u8],
 }
@@ -112,10 +117,11 @@ pub enum RecordError {
 
 fn encode(head: impl Encode, body: &KeptBody<'_>) -> Result<Vec<u8>, RecordError> {
     let mut bytes = Vec::with_capacity(body.bytes.len() + 128);
-    bytes.push(VERSION);
-    bincode::encode_into_std_write(head, &mut bytes, CONFIG)
-        .and_then(|_| bincode::encode_into_std_write(body, &mut bytes, CONFIG))
-        .map_err(|error| RecordError::Encode(error.to_string()))?;
+    bytes.push(body.salt.map_or(DERIVED_SALT, |_| OWN_SALT));
+    let wrong = |error: EncodeError| RecordError::Encode(error.to_string());
+    bincode::encode_into_std_write(head, &mut bytes, CONFIG).map_err(wrong)?;
+    bytes.extend_from_slice(body.salt.as_ref().map_or(&[], |salt| salt));
+    bincode::encode_into_std_write(body.bytes, &mut bytes, CONFIG).map_err(wrong)?;
     Ok(bytes)
 }
 
@@ -123,7 +129,7 @@ fn decode_head<'a, H: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(H, usize
     let (version, rest) = bytes
         .split_first()
         .ok_or_else(|| RecordError::Malformed("it is empty".to_owned()))?;
-    if *version != VERSION {
+    if !matches!(*version, OWN_SALT | DERIVED_SALT) {
         return Err(RecordError::Version(*version));
     }
     let (head, len) = bincode::borrow_decode_from_slice(rest, CONFIG)
@@ -132,13 +138,20 @@ fn decode_head<'a, H: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(H, usize
 }
 
 fn decode_body(bytes: &[u8], head_len: usize) -> Result<KeptBody<'_>, RecordError> {
-    let rest = bytes.get(head_len..).unwrap_or_default();
+    let mut rest = bytes.get(head_len..).unwrap_or_default();
+    let mut salt = None;
+    if bytes.first() == Some(&OWN_SALT) {
+        let (own, after) = rest
+            .split_first_chunk()
+            .ok_or_else(|| RecordError::Malformed("its salt is cut short".to_owned()))?;
+        (salt, rest) = (Some(*own), after);
+    }
     let (body, len) = bincode::borrow_decode_from_slice(rest, CONFIG)
         .map_err(|error| RecordError::Malformed(error.to_string()))?;
-    if head_len + len != bytes.len() {
+    if len != rest.len() {
         return Err(RecordError::Malformed("bytes are left over".to_owned()));
     }
-    Ok(body)
+    Ok(KeptBody { salt, bytes: body })
 }
 
 impl<'a> EventHead<'a> {
@@ -265,7 +278,7 @@ pub(crate) mod tests {
                 body_kind: BodyKind::Form,
             },
             body: KeptBody {
-                salt: [9; SALT_LEN],
+                salt: None,
                 bytes: body,
             },
         }
@@ -273,15 +286,13 @@ pub(crate) mod tests {
 
     #[test]
     fn a_record_reads_what_was_written() {
-        let record = example(b"fields[a]=1");
-        assert_eq!(
-            EventRecord::decode(&record.encode().unwrap()).unwrap(),
-            record
-        );
-        assert_eq!(
-            EventHead::decode(&record.encode().unwrap()).unwrap().0,
-            record.head
-        );
+        for salt in [None, Some([9; SALT_LEN])] {
+            let mut record = example(b"fields[a]=1");
+            record.body.salt = salt;
+            let bytes = record.encode().unwrap();
+            assert_eq!(EventRecord::decode(&bytes).unwrap(), record);
+            assert_eq!(EventHead::decode(&bytes).unwrap().0, record.head);
+        }
     }
 
     #[test]

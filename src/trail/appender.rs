@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::open::Trail;
 use crate::event::{BodyKind, Content, DecodeError, Envelope, Event};
 use crate::log::record::{
-    EventHead, EventRecord, KeptBody, RecordError, RejectedHead, RejectedRecord, SALT_LEN,
+    EventHead, EventRecord, KeptBody, RecordError, RejectedHead, RejectedRecord,
 };
 use crate::log::{AppendError, Writer};
 
@@ -105,21 +105,16 @@ impl Appender {
         if let Some(poison) = self.poison() {
             return vec![Outcome::Unavailable(poison.to_owned()); group.len()];
         }
-        let mut salts = vec![[0; SALT_LEN]; group.len()];
-        if let Err(error) = getrandom::fill(salts.as_flattened_mut()) {
-            let outcome = Outcome::Unavailable(format!("no random bytes: {error}"));
-            return vec![outcome; group.len()];
-        }
         let mut outcomes = Vec::with_capacity(group.len());
         let mut events = Vec::new();
         let mut rejected = Vec::new();
         let mut owners = HashMap::new();
-        for (place, (arrival, salt)) in group.into_iter().zip(salts).enumerate() {
+        for (place, arrival) in group.into_iter().enumerate() {
             outcomes.push(Outcome::Unavailable("it was not written".to_owned()));
             match arrival {
                 Arrival::Call(mut call) => {
                     self.make_received_unique(&mut call);
-                    match self.encode_call(&call, salt, &mut owners) {
+                    match self.encode_call(&call, &mut owners) {
                         Ok(record) => events.push((place, record)),
                         // The index cannot tell now; the call may be sent again.
                         Err((503, error)) => {
@@ -128,7 +123,7 @@ impl Appender {
                             }
                         }
                         Err((status, error)) => {
-                            let record = encode_rejected(&call, salt, status, &error);
+                            let record = encode_rejected(&call, status, &error);
                             let told = match record {
                                 Ok(record) => {
                                     rejected.push((place, record));
@@ -146,7 +141,7 @@ impl Appender {
                     if let Some(subprofile) = event.key.subprofile {
                         owners.insert(subprofile, event.key.profile);
                     }
-                    match encode_imported(&event, body, salt) {
+                    match encode_imported(&event, body) {
                         Ok(record) => events.push((place, record)),
                         Err(error) => {
                             if let Some(outcome) = outcomes.last_mut() {
@@ -177,7 +172,6 @@ impl Appender {
     fn encode_call(
         &self,
         call: &ParsedCall,
-        salt: [u8; SALT_LEN],
         owners: &mut HashMap<u64, u64>,
     ) -> Result<Vec<u8>, (u16, DecodeError)> {
         let (kind, envelope) = call.read.as_ref().map_err(Clone::clone)?;
@@ -194,7 +188,7 @@ impl Appender {
         EventRecord {
             head,
             body: KeptBody {
-                salt,
+                salt: None,
                 bytes: &call.body,
             },
         }
@@ -295,7 +289,6 @@ fn append_all(
 
 fn encode_rejected(
     call: &ParsedCall,
-    salt: [u8; SALT_LEN],
     status: u16,
     error: &DecodeError,
 ) -> Result<Vec<u8>, RecordError> {
@@ -311,7 +304,7 @@ fn encode_rejected(
     RejectedRecord {
         head,
         body: KeptBody {
-            salt,
+            salt: None,
             bytes: &call.body,
         },
     }
@@ -321,7 +314,6 @@ fn encode_rejected(
 fn encode_imported(
     event: &Event,
     body: Option<(BodyKind, Vec<u8>)>,
-    salt: [u8; SALT_LEN],
 ) -> Result<Vec<u8>, RecordError> {
     let (body_kind, bytes) =
         body.unwrap_or_else(|| (BodyKind::Content, content_bytes(&event.content)));
@@ -342,7 +334,7 @@ fn encode_imported(
     EventRecord {
         head,
         body: KeptBody {
-            salt,
+            salt: None,
             bytes: &bytes,
         },
     }

@@ -2,7 +2,7 @@
 //!
 //! | name | content |
 //! | --- | --- |
-//! | `format` | the format's number and the log id, as JSON |
+//! | `format` | the format's number, the log id and the salts' secret, as JSON |
 //! | `lock` | locked by the process that uses the folder; tells which |
 //! | `socket` | the running server's Unix socket |
 //! | `log/` | the events: segments `<first seq>.log`, sealed ones `<first seq>.log.zst` |
@@ -10,6 +10,10 @@
 //! | `index/` | sled; can be deleted while nothing runs |
 //!
 //! The folder is the owner's alone (mode 0700).
+//!
+//! Format 2 has derived salts ([`crate::log::salt`]), for which `format` holds
+//! the secret in base64; format 1 had salts in the records alone. A folder of
+//! format 1 becomes one of format 2 when it is opened for adding events.
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
@@ -18,12 +22,18 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use super::error::TrailError;
+use crate::log::salt::SaltRoot;
 
 /// The format that this program writes.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
+
+/// The oldest format that this program reads.
+const OLDEST: u32 = 1;
 
 /// How long the word that a server holds the lock is doubted: it may be what a
 /// server left behind that was killed, while another has the lock already and
@@ -42,6 +52,9 @@ pub struct Folder {
     path: PathBuf,
     /// Random; stands in every frame of the folder's logs.
     pub log_id: u64,
+    /// The secret from which salts are derived; `None` in a folder of format 1
+    /// that was not opened for adding events yet.
+    pub salt_root: Option<SaltRoot>,
     /// The lock is the open file.
     _lock: File,
 }
@@ -69,6 +82,47 @@ impl fmt::Display for Holder {
 struct Format {
     profiletrail: u32,
     log_id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    salt_root: Option<String>,
+}
+
+impl Format {
+    /// The present format, with a new secret.
+    fn new(log_id: u64) -> io::Result<Self> {
+        let mut root = [0; 32];
+        getrandom::fill(&mut root).map_err(io::Error::other)?;
+        Ok(Self {
+            profiletrail: FORMAT,
+            log_id: format!("{log_id:016x}"),
+            salt_root: Some(BASE64.encode(root)),
+        })
+    }
+
+    /// Log id and secret; `None` where they make no sense.
+    fn parse(&self) -> Option<(u64, Option<SaltRoot>)> {
+        let log_id = u64::from_str_radix(&self.log_id, 16).ok()?;
+        let Some(root) = &self.salt_root else {
+            return (self.profiletrail == OLDEST).then_some((log_id, None));
+        };
+        let root = BASE64.decode(root).ok()?.try_into().ok()?;
+        Some((log_id, Some(SaltRoot(root))))
+    }
+
+    /// Puts it in the place of what is there, by a rename.
+    fn write(&self, path: &Path) -> io::Result<()> {
+        let new = path.join("format.new");
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&new)?;
+        file.write_all(serde_json::to_string(self)?.as_bytes())?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        fs::rename(&new, path.join("format"))?;
+        sync_folder(path)
+    }
 }
 
 impl Folder {
@@ -155,22 +209,25 @@ impl Folder {
         }
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(io::Error::other)?;
-        let format = Format {
-            profiletrail: FORMAT,
-            log_id: format!("{:016x}", u64::from_le_bytes(id)),
+        Format::new(u64::from_le_bytes(id))?.write(path)
+    }
+
+    /// Makes a folder of an older format one of the present format, which its
+    /// logs are about to be written in.
+    pub fn raise_format(&mut self) -> Result<(), TrailError> {
+        if self.salt_root.is_some() {
+            return Ok(());
+        }
+        let raise = || {
+            let format = Format::new(self.log_id)?;
+            format.write(&self.path).map(|()| format)
         };
-        let new = path.join("format.new");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&new)?;
-        file.write_all(serde_json::to_string(&format)?.as_bytes())?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&new, path.join("format"))?;
-        sync_folder(path)
+        let format = raise().map_err(TrailError::io("raising the format of", &self.path))?;
+        self.salt_root = format.parse().and_then(|(_, root)| root);
+        tracing::info!(
+            "the data folder is of format {FORMAT} now; older versions of profiletrail do not open it any more"
+        );
+        Ok(())
     }
 
     /// Locks a data folder and reads its format. Waits up to `patience` for a
@@ -211,10 +268,11 @@ impl Folder {
             server,
         };
         let _ = write_holder(&mut lock, &holder);
-        let log_id = read_format(path, &format)?;
+        let (log_id, salt_root) = read_format(path, &format)?;
         Ok(Self {
             path: path.to_owned(),
             log_id,
+            salt_root,
             _lock: lock,
         })
     }
@@ -304,7 +362,7 @@ fn try_lock(lock: &File, name: &Path) -> Result<bool, TrailError> {
     }
 }
 
-fn read_format(path: &Path, file: &Path) -> Result<u64, TrailError> {
+fn read_format(path: &Path, file: &Path) -> Result<(u64, Option<SaltRoot>), TrailError> {
     let text = fs::read_to_string(file).map_err(TrailError::io("reading", file))?;
     let wrong = |found: String| TrailError::Format {
         path: path.to_owned(),
@@ -312,10 +370,10 @@ fn read_format(path: &Path, file: &Path) -> Result<u64, TrailError> {
         known: FORMAT,
     };
     let format: Format = serde_json::from_str(&text).map_err(|_| wrong("unreadable".to_owned()))?;
-    if format.profiletrail != FORMAT {
+    if !(OLDEST..=FORMAT).contains(&format.profiletrail) {
         return Err(wrong(format.profiletrail.to_string()));
     }
-    u64::from_str_radix(&format.log_id, 16).map_err(|_| wrong("unreadable".to_owned()))
+    format.parse().ok_or_else(|| wrong("unreadable".to_owned()))
 }
 
 fn read_holder(lock: &mut File) -> Holder {

@@ -64,7 +64,10 @@ impl Trail {
                 segment_size,
             } => (OpenMode::Append { segment_size }, server),
         };
-        let folder = Folder::lock(path, server, options.patience)?;
+        let mut folder = Folder::lock(path, server, options.patience)?;
+        if mode != OpenMode::Read {
+            folder.raise_format()?;
+        }
         let events = Log::open(Arc::new(RealDisk), &folder.log(), folder.log_id, mode)?;
         let rejected = Log::open(Arc::new(RealDisk), &folder.rejected(), folder.log_id, mode)?;
         tell(&events.report);

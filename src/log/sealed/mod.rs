@@ -18,23 +18,24 @@
 //! one where both are there. A segment with damage is left as it is: what it
 //! lacks is for a repair to decide.
 //!
-//! **Why these figures.** Events of the benchmark's generator, 926 bytes each,
-//! in bytes per event with head and salt; `zstd -3` of the bare bodies in one
-//! piece makes 96 of them (2 cores, zstd 1.5.7):
+//! **Why these figures.** Events of the benchmark's generator, bodies of 926
+//! bytes, in bytes per event with their heads; `zstd -3` makes 96 of the bare
+//! bodies in one piece (2 cores, zstd 1.5.7):
 //!
 //! | block | level 1 | level 3 | level 6 | level 9 | level 12 | level 19 |
 //! | --- | --- | --- | --- | --- | --- | --- |
-//! | 16 KiB | 179 | 175 | 157 | 152 | 151 | |
-//! | 32 KiB | 158 | 155 | 136 | 130 | 128 | |
-//! | 64 KiB | 146 | 144 | 123 | 117 | 114 | 109 |
-//! | 128 KiB | 140 | 138 | 115 | 109 | 106 | |
-//! | 256 KiB | 136 | 134 | 111 | 107 | 104 | |
+//! | 16 KiB | 157 | 154 | 136 | 132 | 130 | |
+//! | 32 KiB | 138 | 135 | 116 | 110 | 108 | |
+//! | 64 KiB | 126 | 124 | 103 | 97 | 94 | 89 |
+//! | 128 KiB | 120 | 119 | 96 | 90 | 87 | |
+//! | 256 KiB | 117 | 114 | 92 | 87 | 84 | |
 //!
-//! Level 12 takes three times the time of level 9 for 2 percent, and blocks of
-//! 128 KiB cost a reader of one event twice as much for 6 percent. A trained
-//! dictionary would save 11 percent at 64 KiB and level 9, but then `zstd -d`
+//! Level 12 takes three times the time of level 9 for 3 percent, and blocks of
+//! 128 KiB cost a reader of one event twice as much for 8 percent. A trained
+//! dictionary would save 13 percent at 64 KiB and level 9, but then `zstd -d`
 //! alone could not read a segment, and a damaged dictionary would cost every
-//! event. Of each event 20 bytes are salt, which nothing compresses.
+//! event. Random salts in the records would cost 20 bytes an event, which is
+//! why they are derived ([`super::salt`]).
 
 mod cache;
 mod file;
