@@ -42,7 +42,7 @@ fn a_hundred_kills_lose_nothing_that_was_acknowledged() {
     let mut dice = Dice(20_260_101);
     let mut acknowledged: HashMap<u64, String> = HashMap::new();
     for round in 0..ROUNDS {
-        // Small segments, so that their closing is hit as well.
+        // Small segments, so that their closing and sealing is hit as well.
         let server = Server::start(dir.path(), &["--segment-size", "20KB", "--log", "warn"]);
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| {
@@ -61,6 +61,13 @@ fn a_hundred_kills_lose_nothing_that_was_acknowledged() {
     }
     // A silent machine that kept nothing would prove nothing.
     assert!(acknowledged.len() > 1_000, "{}", acknowledged.len());
+
+    let names = std::fs::read_dir(dir.path().join("log")).unwrap();
+    let sealed = names.filter(|name| {
+        let name = name.as_ref().unwrap().file_name();
+        name.to_str().unwrap().ends_with(".log.zst")
+    });
+    assert!(sealed.count() > 10, "sealing was not hit");
 
     let server = Server::start(dir.path(), &[]);
     let exported = json_lines(&cli(dir.path(), &["export", "--raw"]).ok());

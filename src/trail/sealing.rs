@@ -136,6 +136,17 @@ fn run(shared: &Shared) {
     let mut left_alone = HashSet::new();
     let mut refused: Option<Instant> = None;
     loop {
+        if refused.is_none_or(|when| when.elapsed() >= RETRY) {
+            refused = None;
+            match seal_unsealed(shared, &mut left_alone) {
+                Ok(()) => {}
+                Err(NotSealed::Stopped) => return,
+                Err(error) => {
+                    tracing::warn!("a segment could not be sealed, and is as it was: {error}");
+                    refused = Some(Instant::now());
+                }
+            }
+        }
         let stop = shared.stop();
         let waited = shared
             .changed
@@ -144,34 +155,29 @@ fn run(shared: &Shared) {
         if *stop {
             return;
         }
-        drop(stop);
-        if refused.is_some_and(|when| when.elapsed() < RETRY) {
+    }
+}
+
+/// Seals what there is. Segments that never can be are told of once, and left
+/// alone; an error is worth another try.
+fn seal_unsealed(shared: &Shared, left_alone: &mut HashSet<(Part, u64)>) -> Result<(), NotSealed> {
+    for (part, first_seq, _) in shared.trail.unsealed() {
+        if left_alone.contains(&(part, first_seq)) {
             continue;
         }
-        refused = None;
-        for (part, first_seq, _) in shared.trail.unsealed() {
-            if left_alone.contains(&(part, first_seq)) {
-                continue;
-            }
-            let sealed = shared.trail.seal(part, first_seq, &|| *shared.stop());
-            match sealed {
-                Ok(Some(sealed)) => tracing::debug!(
-                    "sealed the segment from {first_seq} on: {} bytes are {} now",
-                    sealed.plain_bytes,
-                    sealed.sealed_bytes
-                ),
-                Ok(None) => {}
-                Err(NotSealed::Stopped) => return,
-                Err(error @ NotSealed::Log(_)) => {
-                    tracing::warn!("a segment could not be sealed, and is as it was: {error}");
-                    refused = Some(Instant::now());
-                    break;
-                }
-                Err(error) => {
-                    tracing::error!("a segment is not sealed: {error}");
-                    left_alone.insert((part, first_seq));
-                }
+        match shared.trail.seal(part, first_seq, &|| *shared.stop()) {
+            Ok(Some(sealed)) => tracing::debug!(
+                "sealed the segment from {first_seq} on: {} bytes are {} now",
+                sealed.plain_bytes,
+                sealed.sealed_bytes
+            ),
+            Ok(None) => {}
+            Err(error @ (NotSealed::Stopped | NotSealed::Log(_))) => return Err(error),
+            Err(error) => {
+                tracing::error!("a segment is not sealed: {error}");
+                left_alone.insert((part, first_seq));
             }
         }
     }
+    Ok(())
 }
