@@ -6,16 +6,17 @@ use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::error::IndexError;
 use super::memory::MemoryIndex;
-use super::shared::{Backend, Shared, discard};
-use super::store::{Entry, IndexError, Position, SledIndex};
+use super::shared::{Backend, Damage, Shared, discard};
+use super::store::{Entry, Position, SledIndex};
 use crate::event::{now_micros, seconds_to_rfc3339};
 use crate::log::record::EventHead;
 use crate::log::{LogError, Scanned};
 
-/// How many events go into one sled batch. Large batches cost memory, small
-/// ones time.
-const BATCH_LEN: usize = 256;
+/// How many events are entered at once when catching up; a step of a merge goes
+/// between, so that runs do not pile up.
+const BATCH_LEN: usize = 1024;
 
 /// How long the thread lets events gather before it looks, unless asked.
 const PAUSE: Duration = Duration::from_millis(5);
@@ -57,6 +58,17 @@ impl Batch {
     }
 }
 
+/// What the thread does next.
+enum Work {
+    Stop,
+    /// The index is damaged.
+    Mend(Damage),
+    /// The log has more than the index.
+    CatchUp,
+    /// A merge goes on.
+    Tidy,
+}
+
 /// Says that the thread has ended, however it ends.
 struct Ended<'a>(&'a Shared);
 
@@ -72,36 +84,63 @@ impl Shared {
     pub fn run(&self) {
         let _ended = Ended(self);
         self.open();
+        let mut looked = Instant::now();
         loop {
-            let mut state = self.state();
-            loop {
-                if state.stop {
-                    return;
-                }
-                if state.damage.is_some() {
-                    break;
-                }
-                let behind = self.log.last_seq() > state.applied;
-                if behind && state.wanted > state.applied {
-                    break;
-                }
-                let (next, timeout) = self
-                    .changed
-                    .wait_timeout(state, if behind { PAUSE } else { IDLE })
-                    .unwrap_or_else(PoisonError::into_inner);
-                state = next;
-                if timeout.timed_out() && behind {
-                    break;
-                }
-            }
-            let damage = state.damage.clone();
-            drop(state);
-            match damage {
+            let busy = self.tidy() == Some(true);
+            match self.wait_for_work(busy, looked) {
+                Work::Stop => return,
                 // An index that is only full is whole: the next start goes on with it.
-                Some(damage) if damage.disk_full => self.use_memory(&damage.reason),
-                Some(damage) => self.rebuild(&damage.reason),
-                None => self.catch_up(),
+                Work::Mend(damage) if damage.disk_full => self.use_memory(&damage.reason),
+                Work::Mend(damage) => self.rebuild(&damage.reason),
+                Work::CatchUp => {
+                    self.catch_up();
+                    looked = Instant::now();
+                }
+                Work::Tidy => {}
             }
+        }
+    }
+
+    /// Waits until there is something to do. While the index is `busy` merging,
+    /// it does not wait. `looked` is when the log was last looked at.
+    fn wait_for_work(&self, busy: bool, looked: Instant) -> Work {
+        let mut state = self.state();
+        loop {
+            if state.stop {
+                return Work::Stop;
+            }
+            if let Some(damage) = &state.damage {
+                return Work::Mend(damage.clone());
+            }
+            let behind = self.log.last_seq() > state.applied;
+            if behind && (state.wanted > state.applied || looked.elapsed() >= PAUSE) {
+                return Work::CatchUp;
+            }
+            if busy {
+                return Work::Tidy;
+            }
+            let pause = if behind { PAUSE } else { IDLE };
+            let waited = self.changed.wait_timeout(state, pause);
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A step of the index's own work: whether there is more of it; `None` where
+    /// it failed and another index took its place.
+    fn tidy(&self) -> Option<bool> {
+        let done = match &*self.backend() {
+            Backend::Sled(index) => index.tidy(),
+            Backend::Memory(_) | Backend::Closed => Ok(false),
+        };
+        done.map_err(|error| self.give_up(&error)).ok()
+    }
+
+    /// Puts another index in the place of one that failed.
+    fn give_up(&self, error: &IndexError) {
+        if error.is_disk_full() {
+            self.use_memory(&error.to_string());
+        } else {
+            self.rebuild(&error.to_string());
         }
     }
 
@@ -109,7 +148,7 @@ impl Shared {
     fn open(&self) {
         let existed = self.path.exists();
         let opened = SledIndex::open(&self.path, self.cache, self.log_id)
-            .and_then(|index| Ok((index.position()?, index)));
+            .map(|index| (index.position(), index));
         let reason = match opened {
             Ok((position, index)) => match self.distrust(position) {
                 None => return self.set_backend(Backend::Sled(index), position.seq),
@@ -121,6 +160,7 @@ impl Shared {
             Err(error) if error.is_disk_full() || !existed => {
                 return self.use_memory(&error.to_string());
             }
+            Err(error @ IndexError::Outdated) => return self.renew(&error),
             Err(error) => error.to_string(),
         };
         self.rebuild(&reason);
@@ -149,6 +189,20 @@ impl Shared {
         }
     }
 
+    /// Removes an index that an earlier version made, of which the new one will
+    /// tell the same, and begins that.
+    fn renew(&self, error: &IndexError) {
+        match std::fs::remove_dir_all(&self.path) {
+            Ok(()) => tracing::info!("the index is made anew from the log: {error}"),
+            Err(error) => {
+                return self.use_memory(&format!(
+                    "one of an earlier version cannot be removed: {error}"
+                ));
+            }
+        }
+        self.begin();
+    }
+
     /// Sets the index aside and begins a new one.
     fn rebuild(&self, reason: &str) {
         // The old one must be closed before its folder is renamed.
@@ -170,6 +224,11 @@ impl Shared {
             }
             _ => tracing::warn!("the index cannot be used ({reason}); it is rebuilt from the log"),
         }
+        self.begin();
+    }
+
+    /// Begins an index where there is none.
+    fn begin(&self) {
         match SledIndex::open(&self.path, self.cache, self.log_id) {
             Ok(index) => self.set_backend(Backend::Sled(index), 0),
             Err(error) => self.use_memory(&error.to_string()),
@@ -239,7 +298,7 @@ impl Shared {
                 Err(error) => return self.fail(&error.to_string()),
             }
             if batch.entries.len() >= BATCH_LEN {
-                if !self.apply(&mut batch, position) {
+                if !self.apply(&mut batch, position) || self.tidy().is_none() {
                     return;
                 }
                 if telling && told.elapsed() > Duration::from_secs(5) {
@@ -273,12 +332,8 @@ impl Shared {
                 self.changed.notify_all();
                 true
             }
-            Err(error) if error.is_disk_full() => {
-                self.use_memory(&error.to_string());
-                false
-            }
             Err(error) => {
-                self.rebuild(&error.to_string());
+                self.give_up(&error);
                 false
             }
         }

@@ -5,9 +5,11 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::ask::Timed;
+use super::error::IndexError;
 use super::memory::MemoryIndex;
 use super::shared::{Backend, Damage, Shared};
-use super::store::{IndexError, SledIndex};
+use super::store::SledIndex;
 use crate::event::ProfileKey;
 use crate::log::Log;
 
@@ -129,6 +131,25 @@ impl Indexer {
             |sled| sled.keys_after(after, limit),
             |memory| memory.keys_after(after, limit),
         )
+    }
+
+    /// (Sub)profiles in order, from the one after `after`, each with its (time,
+    /// `seq`) pairs, ordered by both: at most `limit`, fewer where they have
+    /// many events; none only at the end. Much cheaper than asking for the
+    /// timelines one by one.
+    pub fn each_timeline(
+        &self,
+        after: Option<ProfileKey>,
+        limit: usize,
+    ) -> Result<Vec<Timed>, String> {
+        let mut found = self.ask(
+            |sled| sled.walk(after, limit),
+            |memory| memory.walk(after, limit),
+        )?;
+        for (_, pairs) in &mut found {
+            pairs.sort_unstable();
+        }
+        Ok(found)
     }
 
     /// First and last `seq` of events of which it is not known whose they are,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use super::ask::Timed;
 use super::store::Entry;
 use crate::event::ProfileKey;
 
@@ -49,5 +50,12 @@ impl MemoryIndex {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let keys = self.timelines.range((from, Bound::Unbounded));
         keys.take(limit).map(|(key, _)| *key).collect()
+    }
+
+    pub fn walk(&self, after: Option<ProfileKey>, limit: usize) -> Vec<Timed> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let timelines = self.timelines.range((from, Bound::Unbounded));
+        let timelines = timelines.map(|(key, pairs)| (*key, pairs.clone()));
+        timelines.take(limit).collect()
     }
 }

@@ -1,10 +1,31 @@
 //! The index: which events there are of a (sub)profile, and when.
 //!
-//! It is made from the log and can always be made again. One value per
-//! (sub)profile holds its (event time, `seq`) pairs as small deltas, in the
-//! order of arrival; they are put in order when read. [`chunk`] tells the
-//! bytes. Beside it: subprofile → profile, and the position up to which the
-//! log is applied, which goes with the entries in one sled `Batch`.
+//! It is made from the log and can always be made again. It holds the (event
+//! time, `seq`) pairs of each (sub)profile, which are put in order when read,
+//! and subprofile → profile. Events are gathered in memory, and written to sled
+//! as sorted runs of some 65,000, cut into blocks of a KiB; runs are merged as
+//! they grow in number ([`store`], [`merge`]; [`block`] tells the bytes). Once
+//! more than a run of events has gathered the position moves: what was not
+//! written is read from the log again after a crash, some 100,000 events at the
+//! most.
+//!
+//! Why not one sled value per (sub)profile: with random profiles each event
+//! then rewrites a value and, every tenth time, a leaf of sixteen. Entering 10
+//! million events over 500,000 profiles and their subprofiles (1.36 million
+//! timelines), with sled's cache at 32 MiB, in the same minutes:
+//!
+//! | | one value per (sub)profile | runs of blocks |
+//! | --- | --- | --- |
+//! | events a second, the first half million | 132,000 | 695,000 |
+//! | events a second, the last half million | 17,000 | 660,000 |
+//! | bytes on disk per event | 150 | 29 (24 over 500,000 timelines) |
+//! | of which live | | 12.8 (10.6) |
+//! | resident memory | 187 MiB | 45 MiB |
+//! | opening | 5.5 s | 0.1 s |
+//! | all timelines in order | 10 µs each | 1.4 µs each |
+//!
+//! The worst case of a question about one (sub)profile is a look into every run
+//! (some 15 at 10 million events): 0.13 ms where the system has the file cached.
 //!
 //! sled's word is never taken for durability, its files can be damaged by an
 //! abrupt stop, and some damage makes it panic. So every call into it is
@@ -18,13 +39,25 @@
 //! such: whose they were is not known, so every answer about a (sub)profile
 //! tells of them.
 
-mod chunk;
+mod ask;
+mod block;
+#[cfg(test)]
+mod crash;
+mod error;
 mod feed;
 mod indexer;
-mod keys;
+mod manifest;
 mod memory;
+mod merge;
+#[cfg(test)]
+mod model;
+mod pending;
+mod run;
 mod shared;
+mod slot;
 mod store;
 
+pub use ask::Timed;
+pub use error::IndexError;
 pub use indexer::{Indexer, Progress};
-pub use store::{Entry, IndexError, Position};
+pub use store::{Entry, Position};

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
+use super::error::IndexError;
 use super::memory::MemoryIndex;
-use super::store::{IndexError, SledIndex};
+use super::store::SledIndex;
 use crate::log::Log;
 
 /// What the index's thread and those who ask have in common. The backend's

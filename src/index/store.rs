@@ -1,29 +1,48 @@
 //! The index in sled.
 //!
-//! One tree. Keys, numbers in big-endian so that they sort:
+//! Events are gathered in memory ([`Pending`]) and written as *runs*: sorted,
+//! cut into blocks of about a KiB, each run a sled tree of its own. Runs are
+//! never changed; when enough of one size stand beside each other they are
+//! merged into one, in small steps. A question reads the runs from the oldest to
+//! the newest, and then what is pending.
+//!
+//! sled's default tree holds two kinds of values:
 //!
 //! | key | value |
 //! | --- | --- |
-//! | `m` | version (4 bytes), log id (8), applied `seq` (8), CRC-32C of that event's record (4), all little-endian |
-//! | `t`, (sub)profile | number of full chunks (varint) and the open chunk |
-//! | `c`, (sub)profile, number (4 bytes) | a full chunk |
-//! | `s`, subprofile (8 bytes) | the profile's number (8 bytes) |
-//! | `d`, first `seq` (8 bytes) | last `seq` (8 bytes) of events that cannot be read |
+//! | `m` | the [`Manifest`]: the position, and which runs there are |
+//! | `d`, first `seq` (8 bytes) | last `seq` (8 bytes, both big-endian) of events that cannot be read |
 //!
-//! A (sub)profile is the profile (8 bytes) and 0, or the profile, 1 and the
-//! subprofile (8 bytes).
+//! A run counts from when the manifest names it, and until it does no longer:
+//! its tree is written before and dropped after, and what a crash leaves of
+//! others is dropped at the next opening. So the position and the items always
+//! fit each other, and whatever was pending is read from the log again.
 
-use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use super::chunk::{CHUNK_LEN, Chunk, put, take};
-use super::keys::{chunk_key, key_bytes, owner_key, parse_key};
+use super::error::{IndexError, contain};
+use super::manifest::{META, Manifest};
+use super::merge::{Merged, Source, to_merge};
+use super::pending::Pending;
+use super::run::{Run, RunWriter, drop_others};
+use super::slot::Slot;
 use crate::event::ProfileKey;
 
-const VERSION: u32 = 1;
-const META: &[u8] = b"m";
+/// How many items are gathered for a run: as many events are read from the log
+/// again after a crash, and held in memory.
+pub(super) const RUN_LEN: usize = 65_536;
+
+/// A merge of runs with fewer items than this in all is not left for later when
+/// the index is closed: else runs of commands that add a few events would pile up.
+const QUICK_MERGE: u64 = 65_536;
+
+/// How many items a step of a merge handles: about a millisecond.
+const STEP: usize = 4096;
+
+/// More runs than this are merged even if no event comes.
+const MANY_RUNS: usize = 48;
 
 /// How long a database that this process has just closed is waited for.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
@@ -48,53 +67,42 @@ pub struct Position {
     pub mark: u32,
 }
 
-/// What is wrong with the index. All of it ends in a rebuild.
-#[derive(Debug, thiserror::Error)]
-pub enum IndexError {
-    /// sled failed.
-    #[error("sled: {0}")]
-    Sled(#[from] sled::Error),
-    /// sled panicked.
-    #[error("sled panicked: {0}")]
-    Panic(String),
-    /// A value that makes no sense.
-    #[error("an entry is damaged")]
-    Entry,
-    /// An index of another version or another data folder.
-    #[error("it was written by another version, or for another data folder")]
-    Foreign,
-}
-
-impl IndexError {
-    /// Whether this process has the database open still.
-    fn is_locked(&self) -> bool {
-        matches!(self, Self::Sled(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock"))
-    }
-
-    /// Whether the disk is full: then a rebuild on it has no hope.
-    pub fn is_disk_full(&self) -> bool {
-        matches!(self, Self::Sled(sled::Error::Io(error))
-            if matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge))
-    }
-}
-
-/// The index in sled.
+/// The index in sled. One thread enters events; any may ask.
 pub(super) struct SledIndex {
-    db: sled::Db,
+    pub(super) db: sled::Db,
     log_id: u64,
+    /// How many items are gathered for a run.
+    run_len: usize,
+    view: RwLock<View>,
+    merging: Mutex<Option<Merging>>,
 }
 
-/// Calls into sled, taking its panics for errors.
-fn contain<T>(call: impl FnOnce() -> Result<T, IndexError>) -> Result<T, IndexError> {
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<String>()
-            .cloned()
-            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
-        Err(IndexError::Panic(
-            text.unwrap_or_else(|| "for no stated reason".to_owned()),
-        ))
-    })
+/// What the answers are made of. While it is read, no run of it is dropped.
+pub(super) struct View {
+    /// From the oldest to the newest.
+    pub runs: Vec<Run>,
+    next_run: u64,
+    /// A run was added since the start or the last merge.
+    grown: bool,
+    /// Up to where the log is in runs.
+    kept: Position,
+    pub pending: Pending,
+}
+
+impl View {
+    /// The runs that are to be merged next, if any.
+    fn to_merge(&self) -> Option<&[Run]> {
+        let items: Vec<u64> = self.runs.iter().map(|run| run.items).collect();
+        self.runs.get(to_merge(&items)?)
+    }
+}
+
+/// A merge that is going on.
+struct Merging {
+    /// The runs' numbers.
+    inputs: Vec<u64>,
+    merged: Merged<'static>,
+    output: RunWriter,
 }
 
 impl SledIndex {
@@ -113,6 +121,12 @@ impl SledIndex {
         }
     }
 
+    /// The same, with runs of another length.
+    #[cfg(test)]
+    pub fn with_run_len(self, run_len: usize) -> Self {
+        Self { run_len, ..self }
+    }
+
     fn open_once(path: &Path, cache: u64, log_id: u64) -> Result<Self, IndexError> {
         let db = sled::Config::new()
             .path(path)
@@ -120,38 +134,47 @@ impl SledIndex {
             .mode(sled::Mode::HighThroughput)
             .flush_every_ms(Some(2_000))
             .open()?;
-        let index = Self { db, log_id };
-        if index.db.is_empty() {
-            let fresh = index.meta(Position::default());
-            index.db.insert(META, fresh)?;
+        if db.is_empty() {
+            db.insert(META, Manifest::default().encode(log_id))?;
         }
-        index.position()?;
-        Ok(index)
-    }
-
-    fn meta(&self, position: Position) -> Vec<u8> {
-        let mut bytes = VERSION.to_le_bytes().to_vec();
-        bytes.extend_from_slice(&self.log_id.to_le_bytes());
-        bytes.extend_from_slice(&position.seq.to_le_bytes());
-        bytes.extend_from_slice(&position.mark.to_le_bytes());
-        bytes
-    }
-
-    /// Up to where the log is applied.
-    pub fn position(&self) -> Result<Position, IndexError> {
-        contain(|| {
-            let meta = self.db.get(META)?.ok_or(IndexError::Foreign)?;
-            let own = self.meta(Position::default());
-            let rest = own
-                .get(..12)
-                .and_then(|own| meta.strip_prefix(own))
-                .ok_or(IndexError::Foreign)?;
-            let (seq, mark) = rest.split_first_chunk::<8>().ok_or(IndexError::Entry)?;
-            Ok(Position {
-                seq: u64::from_le_bytes(*seq),
-                mark: u32::from_le_bytes(mark.try_into().map_err(|_| IndexError::Entry)?),
-            })
+        let meta = db.get(META)?.ok_or(IndexError::Foreign)?;
+        let manifest = Manifest::decode(&meta, log_id)?;
+        let runs = manifest.runs.into_iter();
+        let runs = runs
+            .map(|(number, items, last)| Run::open(&db, number, items, last))
+            .collect::<Result<Vec<_>, _>>()?;
+        drop_others(&db, &runs)?;
+        let view = View {
+            runs,
+            next_run: manifest.next_run,
+            grown: false,
+            kept: manifest.position,
+            pending: Pending::after(manifest.position),
+        };
+        Ok(Self {
+            db,
+            log_id,
+            run_len: RUN_LEN,
+            view: RwLock::new(view),
+            merging: Mutex::new(None),
         })
+    }
+
+    pub(super) fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn merging(&self) -> MutexGuard<'_, Option<Merging>> {
+        self.merging.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Up to where the log is applied, with what is pending.
+    pub fn position(&self) -> Position {
+        self.view().pending.position
     }
 
     /// Enters events, in the order of their `seq`, and those that cannot be
@@ -162,216 +185,142 @@ impl SledIndex {
         unreadable: &[(u64, u64)],
         position: Position,
     ) -> Result<(), IndexError> {
-        contain(|| {
-            let mut batch = sled::Batch::default();
-            for (first, last) in unreadable {
-                let name = [b"d".as_slice(), &first.to_be_bytes()].concat();
-                batch.insert(name, &last.to_be_bytes());
-            }
-            let mut grouped: BTreeMap<ProfileKey, Vec<Entry>> = BTreeMap::new();
-            for entry in entries {
-                grouped.entry(entry.key).or_default().push(*entry);
-            }
-            // The last event of a subprofile decides whose it is.
-            let owned = entries
-                .iter()
-                .filter_map(|entry| Some((entry.key.subprofile?, entry.key.profile)));
-            for (subprofile, profile) in owned.collect::<BTreeMap<u64, u64>>() {
-                let (name, owner) = (owner_key(subprofile), profile.to_be_bytes());
-                if self
-                    .db
-                    .get(&name)?
-                    .is_none_or(|known| known.as_ref() != owner)
-                {
-                    batch.insert(name, &owner);
-                }
-            }
-            for (key, entries) in grouped {
-                let head_key = key_bytes(b't', key);
-                let (mut full, mut open) = match self.db.get(&head_key)? {
-                    Some(head) => parse_head(&head)?,
-                    None => (0, Chunk::default()),
-                };
-                for entry in entries {
-                    if open.count >= CHUNK_LEN {
-                        let mut bytes = Vec::new();
-                        std::mem::take(&mut open).encode(&mut bytes);
-                        batch.insert(chunk_key(key, full), bytes);
-                        full += 1;
-                    }
-                    open.push(entry.time, entry.seq);
-                }
-                let mut head = Vec::new();
-                put(&mut head, full);
-                open.encode(&mut head);
-                batch.insert(head_key, head);
-            }
-            batch.insert(META, self.meta(position));
-            Ok(self.db.apply_batch(batch)?)
-        })
+        self.view_mut().pending.enter(entries, unreadable, position);
+        if self.view().pending.len() >= self.run_len {
+            contain(|| self.write_pending())?;
+        }
+        Ok(())
     }
 
-    /// The (time, `seq`) pairs of a (sub)profile in the order of arrival.
-    pub fn pairs(&self, key: ProfileKey) -> Result<Vec<(i64, u64)>, IndexError> {
-        contain(|| {
-            let Some(head) = self.db.get(key_bytes(b't', key))? else {
-                return Ok(Vec::new());
-            };
-            let (full, open) = parse_head(&head)?;
-            let mut pairs = Vec::new();
-            for number in 0..full {
-                let bytes = self
-                    .db
-                    .get(chunk_key(key, number))?
-                    .ok_or(IndexError::Entry)?;
-                let chunk = Chunk::decode(&bytes).ok_or(IndexError::Entry)?;
-                chunk.pairs(&mut pairs).ok_or(IndexError::Entry)?;
+    /// Makes a run of what is pending.
+    fn write_pending(&self) -> Result<(), IndexError> {
+        let view = self.view();
+        let pending = &view.pending;
+        let mut runs = view.runs.clone();
+        let mut next_run = view.next_run;
+        if pending.len() > 0 {
+            let mut writer = RunWriter::new(&self.db, next_run)?;
+            let mut items = pending.read_from(Slot::FIRST);
+            while let Some((slot, items)) = items.next() {
+                writer.push(slot, &items)?;
             }
-            open.pairs(&mut pairs).ok_or(IndexError::Entry)?;
-            Ok(pairs)
-        })
+            runs.push(writer.finish()?);
+            next_run += 1;
+        }
+        let mut batch = sled::Batch::default();
+        for (first, last) in &pending.unreadable {
+            let name = [b"d".as_slice(), &first.to_be_bytes()].concat();
+            batch.insert(name, &last.to_be_bytes());
+        }
+        let manifest = Manifest::new(pending.position, next_run, &runs);
+        batch.insert(META, manifest.encode(self.log_id));
+        self.db.apply_batch(batch)?;
+        drop(view);
+        let mut view = self.view_mut();
+        view.grown |= view.runs.len() < runs.len();
+        view.kept = view.pending.position;
+        view.pending = Pending::after(view.kept);
+        (view.runs, view.next_run) = (runs, next_run);
+        Ok(())
     }
 
-    /// Whether a (sub)profile has an event in a span of time (`until` exclusive).
-    pub fn touches(&self, key: ProfileKey, since: i64, until: i64) -> Result<bool, IndexError> {
+    /// Goes on with merging, for about a millisecond; `false` where there is
+    /// nothing to merge.
+    pub fn tidy(&self) -> Result<bool, IndexError> {
         contain(|| {
-            let Some(head) = self.db.get(key_bytes(b't', key))? else {
+            let mut place = self.merging();
+            if place.is_none() {
+                *place = self.begin_merge()?;
+            }
+            let Some(merging) = place.as_mut() else {
                 return Ok(false);
             };
-            let (full, open) = parse_head(&head)?;
-            if open.overlaps(since, until) {
-                return Ok(true);
-            }
-            for number in (0..full).rev() {
-                let bytes = self
-                    .db
-                    .get(chunk_key(key, number))?
-                    .ok_or(IndexError::Entry)?;
-                if Chunk::decode(&bytes)
-                    .ok_or(IndexError::Entry)?
-                    .overlaps(since, until)
-                {
+            let mut handled = 0;
+            while handled < STEP {
+                let Some((slot, items)) = merging.merged.next()? else {
+                    if let Some(merging) = place.take() {
+                        self.end_merge(merging)?;
+                    }
                     return Ok(true);
-                }
+                };
+                handled += items.len();
+                merging.output.push(slot, &items)?;
             }
-            Ok(false)
+            Ok(true)
         })
     }
 
-    /// The profile that a subprofile belongs to, by the last event of it.
-    pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, IndexError> {
-        contain(|| {
-            let Some(bytes) = self.db.get(owner_key(subprofile))? else {
-                return Ok(None);
-            };
-            let number = bytes.as_ref().try_into().map_err(|_| IndexError::Entry)?;
-            Ok(Some(u64::from_be_bytes(number)))
-        })
-    }
-
-    /// Up to `limit` (sub)profiles in order, from the one after `after`.
-    pub fn keys_after(
-        &self,
-        after: Option<ProfileKey>,
-        limit: usize,
-    ) -> Result<Vec<ProfileKey>, IndexError> {
-        contain(|| {
-            let mut from = after.map_or_else(|| b"t".to_vec(), |key| key_bytes(b't', key));
-            if after.is_some() {
-                // The least key after that one.
-                from.push(0);
-            }
-            self.db
-                .range(from..b"u".to_vec())
-                .keys()
-                .take(limit)
-                .map(|key| parse_key(&key?).ok_or(IndexError::Entry))
-                .collect()
-        })
-    }
-
-    /// First and last `seq` of events that could not be read.
-    pub fn unreadable(&self) -> Result<Vec<(u64, u64)>, IndexError> {
-        let number = |bytes: Option<&[u8]>| {
-            let bytes = bytes.and_then(|bytes| bytes.try_into().ok());
-            bytes.map(u64::from_be_bytes).ok_or(IndexError::Entry)
+    fn begin_merge(&self) -> Result<Option<Merging>, IndexError> {
+        let mut view = self.view_mut();
+        if !view.grown && view.runs.len() <= MANY_RUNS {
+            return Ok(None);
+        }
+        let Some(inputs) = view.to_merge() else {
+            view.grown = false;
+            return Ok(None);
         };
-        contain(|| {
-            self.db
-                .scan_prefix(b"d")
-                .map(|entry| {
-                    let (name, last) = entry?;
-                    Ok((number(name.get(1..))?, number(Some(&last))?))
-                })
-                .collect()
-        })
+        let merging = Merging {
+            inputs: inputs.iter().map(|run| run.number).collect(),
+            merged: Merged::new(
+                inputs
+                    .iter()
+                    .map(|run| Source::Run(run.read_from(Slot::FIRST)))
+                    .collect(),
+            ),
+            output: RunWriter::new(&self.db, view.next_run)?,
+        };
+        view.next_run += 1;
+        Ok(Some(merging))
     }
 
-    /// Hands everything to the system, so that the next opening is quick.
+    /// Puts the new run in the place of those of which it was made.
+    fn end_merge(&self, merging: Merging) -> Result<(), IndexError> {
+        let Merging {
+            inputs,
+            merged,
+            output,
+        } = merging;
+        drop(merged);
+        let output = output.finish()?;
+        let mut view = self.view_mut();
+        let mut runs = view.runs.clone();
+        let is_input = |run: &Run| inputs.contains(&run.number);
+        let from = runs.iter().position(is_input).ok_or(IndexError::Entry)?;
+        let old: Vec<Run> = runs.splice(from..from + inputs.len(), [output]).collect();
+        // What is pending is not in a run yet: the position stays where it was.
+        let manifest = Manifest::new(view.kept, view.next_run, &runs);
+        self.db.insert(META, manifest.encode(self.log_id))?;
+        view.runs = runs;
+        drop(view);
+        old.into_iter().try_for_each(|run| run.drop_from(&self.db))
+    }
+
+    /// Hands everything to the system, so that the next opening has nothing to
+    /// read from the log again. Ends a merge: small ones go to their end, larger
+    /// ones begin anew some time.
     pub fn flush(&self) -> Result<(), IndexError> {
+        contain(|| {
+            let (kept, position) = (self.view().kept, self.position());
+            if kept != position {
+                self.write_pending()?;
+            }
+            if let Some(merging) = self.merging().take() {
+                merging.output.discard(&self.db)?;
+            }
+            Ok(())
+        })?;
+        while self.has_quick_merge() && self.tidy()? {}
         contain(|| {
             self.db.flush()?;
             Ok(())
         })
     }
-}
 
-fn parse_head(mut bytes: &[u8]) -> Result<(u64, Chunk), IndexError> {
-    let full = take(&mut bytes).ok_or(IndexError::Entry)?;
-    Ok((full, Chunk::decode(bytes).ok_or(IndexError::Entry)?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn entries_come_back_across_chunks_and_openings() {
-        let dir = tempfile::tempdir().unwrap();
-        let keys = [
-            ProfileKey::profile(1),
-            ProfileKey::subprofile(1, 7),
-            ProfileKey::subprofile(1, u64::MAX),
-            ProfileKey::profile(2),
-        ];
-        let mut seq = 0;
-        let mut expected: BTreeMap<ProfileKey, Vec<(i64, u64)>> = BTreeMap::new();
-        for round in 0..3 {
-            let index = SledIndex::open(dir.path(), 1 << 20, 9).unwrap();
-            assert_eq!(index.position().unwrap().seq, seq);
-            for _ in 0..40 {
-                let entries: Vec<Entry> = (0..11_u64)
-                    .map(|number| {
-                        seq += 1;
-                        let key = keys[(number % 4) as usize];
-                        let time = 1_000 - 3 * seq as i64 + round;
-                        expected.entry(key).or_default().push((time, seq));
-                        Entry { key, time, seq }
-                    })
-                    .collect();
-                index
-                    .apply(&entries, &[], Position { seq, mark: 5 })
-                    .unwrap();
-            }
-            index.flush().unwrap();
-        }
-        let index = SledIndex::open(dir.path(), 1 << 20, 9).unwrap();
-        for key in keys {
-            assert_eq!(index.pairs(key).unwrap(), expected[&key], "{key}");
-        }
-        assert_eq!(index.keys_after(None, 10).unwrap(), keys);
-        assert_eq!(index.keys_after(Some(keys[1]), 10).unwrap(), keys[2..]);
-        assert_eq!(index.profile_of(7).unwrap(), Some(1));
-        assert_eq!(index.profile_of(8).unwrap(), None);
-    }
-
-    #[test]
-    fn an_index_of_another_folder_is_foreign() {
-        let dir = tempfile::tempdir().unwrap();
-        drop(SledIndex::open(dir.path(), 1 << 20, 9).unwrap());
-        assert!(matches!(
-            SledIndex::open(dir.path(), 1 << 20, 8),
-            Err(IndexError::Foreign)
-        ));
+    /// Whether a merge is to be made of few items.
+    fn has_quick_merge(&self) -> bool {
+        let view = self.view();
+        let items = |runs: &[Run]| runs.iter().map(|run| run.items).sum::<u64>();
+        view.to_merge()
+            .is_some_and(|runs| items(runs) <= QUICK_MERGE)
     }
 }

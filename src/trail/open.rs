@@ -184,6 +184,36 @@ impl Trail {
         }
     }
 
+    /// Hands (sub)profiles to `each` as [`Trail::each_key`] does, with their
+    /// (event time, `seq`) pairs, ordered by both: of one profile with its
+    /// subprofiles, or of all. One ordered pass over the index.
+    pub fn each_timeline<E: From<TrailError>>(
+        &self,
+        profile: Option<u64>,
+        mut each: impl FnMut(ProfileKey, Vec<(i64, u64)>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // The last one before the profile's own.
+        let mut after = profile
+            .and_then(|profile| profile.checked_sub(1))
+            .map(|before| ProfileKey::subprofile(before, u64::MAX));
+        loop {
+            let timelines = self
+                .indexer
+                .each_timeline(after, KEYS)
+                .map_err(TrailError::Index)?;
+            let Some((last, _)) = timelines.last() else {
+                return Ok(());
+            };
+            after = Some(*last);
+            for (key, pairs) in timelines {
+                if profile.is_some_and(|profile| profile != key.profile) {
+                    return Ok(());
+                }
+                each(key, pairs)?;
+            }
+        }
+    }
+
     /// A reader for single events.
     pub fn reader(&self) -> EventReader {
         EventReader::new(self.events.cursor())

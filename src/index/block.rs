@@ -1,0 +1,194 @@
+//! The bytes of a block of items.
+//!
+//! A block holds items in the order of slot and number, and is kept under the
+//! name of its last item. Its bytes: the name of the last item before it in the
+//! run, after its length (nothing in the run's first block), by which a block
+//! that is gone is noticed; then pieces, up to the block's end:
+//!
+//! | part of a piece | as |
+//! | --- | --- |
+//! | head | 4 × the number of items + kind: 0 a profile's events, 1 a subprofile's events, 2 an owner |
+//! | the slot | the profile, or an owner's subprofile, less that of the piece before (wrapping); of a subprofile's events its number too |
+//! | each item | number and value less those of the item before in the piece (wrapping), the value's zigzag |
+//!
+//! All of them are LEB128 varints.
+
+use super::slot::{Item, Slot, put, put_bytes, take, take_bytes};
+use crate::event::ProfileKey;
+
+/// About how many bytes of items a block holds. Finding one (sub)profile reads
+/// a sled leaf of some ten blocks; smaller ones cost more names.
+const BLOCK_LEN: usize = 1024;
+
+/// Items of one slot, in the order of their numbers; or a part of them.
+pub(super) type Piece = (Slot, Vec<Item>);
+
+/// A block that is being filled.
+pub(super) struct BlockWriter {
+    bytes: Vec<u8>,
+    /// The slot's number that the next one is told by.
+    base: u64,
+    last: Option<(Slot, u64)>,
+}
+
+/// A block's name and bytes.
+pub(super) struct Block {
+    pub name: Vec<u8>,
+    pub bytes: Vec<u8>,
+}
+
+impl BlockWriter {
+    /// An empty block after the item of this name.
+    pub fn new(before: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(BLOCK_LEN + 64);
+        put_bytes(&mut bytes, before);
+        Self {
+            bytes,
+            base: 0,
+            last: None,
+        }
+    }
+
+    /// Adds as many of a slot's items as there is room for, at least one;
+    /// returns the others.
+    pub fn push<'a>(&mut self, slot: Slot, items: &'a [Item]) -> &'a [Item] {
+        // An item takes 20 bytes at the most, some 7 as a rule.
+        let room = BLOCK_LEN.saturating_sub(self.bytes.len()) / 7;
+        let (items, rest) = items.split_at(room.clamp(1, 256).min(items.len()));
+        let Some((last, _)) = items.last() else {
+            return rest;
+        };
+        let (number, kind) = match slot {
+            Slot::Events(key) => (key.profile, u64::from(key.subprofile.is_some())),
+            Slot::Owner(subprofile) => (subprofile, 2),
+        };
+        let step = number.wrapping_sub(self.base);
+        self.base = number;
+        put(&mut self.bytes, ((items.len() as u64) << 2) | kind);
+        put(&mut self.bytes, step);
+        if let Slot::Events(ProfileKey {
+            subprofile: Some(subprofile),
+            ..
+        }) = slot
+        {
+            put(&mut self.bytes, subprofile);
+        }
+        let (mut number, mut value) = (0_u64, 0_i64);
+        for item in items {
+            put(&mut self.bytes, item.0.wrapping_sub(number));
+            put(&mut self.bytes, zigzag(item.1.wrapping_sub(value)));
+            (number, value) = *item;
+        }
+        self.last = Some((slot, *last));
+        rest
+    }
+
+    pub const fn is_full(&self) -> bool {
+        self.bytes.len() >= BLOCK_LEN
+    }
+
+    /// The block; `None` where it has no items.
+    pub fn finish(self) -> Option<Block> {
+        let (slot, number) = self.last?;
+        Some(Block {
+            name: slot.name(number),
+            bytes: self.bytes,
+        })
+    }
+}
+
+/// The name of the last item before a block, and its pieces; `None` where the
+/// bytes make no sense.
+pub(super) fn decode(mut bytes: &[u8]) -> Option<(&[u8], Vec<Piece>)> {
+    let before = take_bytes(&mut bytes)?;
+    let mut pieces = Vec::new();
+    let mut base = 0_u64;
+    while !bytes.is_empty() {
+        let head = take(&mut bytes)?;
+        base = base.wrapping_add(take(&mut bytes)?);
+        let slot = match head & 3 {
+            0 => Slot::Events(ProfileKey::profile(base)),
+            1 => Slot::Events(ProfileKey::subprofile(base, take(&mut bytes)?)),
+            2 => Slot::Owner(base),
+            _ => return None,
+        };
+        let count = usize::try_from(head >> 2).ok()?;
+        // An item has two bytes at least.
+        let mut items = Vec::with_capacity(count.min(bytes.len() / 2));
+        let (mut number, mut value) = (0_u64, 0_i64);
+        for _ in 0..count {
+            number = number.wrapping_add(take(&mut bytes)?);
+            value = value.wrapping_add(unzigzag(take(&mut bytes)?));
+            items.push((number, value));
+        }
+        pieces.push((slot, items));
+    }
+    Some((before, pieces))
+}
+
+const fn zigzag(value: i64) -> u64 {
+    ((value << 1) ^ (value >> 63)).cast_unsigned()
+}
+
+const fn unzigzag(value: u64) -> i64 {
+    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    fn slot() -> impl Strategy<Value = Slot> {
+        let number = prop_oneof![0..4_u64, any::<u64>()];
+        (number.clone(), proptest::option::of(number), 0..3).prop_map(
+            |(number, subprofile, kind)| match kind {
+                0 => Slot::Owner(number),
+                _ => Slot::Events(ProfileKey {
+                    profile: number,
+                    subprofile,
+                }),
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_block_reads_what_was_written(
+            slots in proptest::collection::btree_map(
+                slot(),
+                proptest::collection::btree_map(any::<u64>(), any::<i64>(), 1..20),
+                1..20,
+            ),
+            before: Vec<u8>,
+        ) {
+            let mut expected: BTreeMap<Slot, Vec<Item>> = BTreeMap::new();
+            let mut writer = BlockWriter::new(&before);
+            let mut name = Vec::new();
+            for (slot, items) in slots {
+                let items: Vec<Item> = items.into_iter().collect();
+                let mut rest = items.as_slice();
+                while !rest.is_empty() {
+                    rest = writer.push(slot, rest);
+                }
+                name = slot.name(items.last().unwrap().0);
+                expected.insert(slot, items);
+            }
+            let block = writer.finish().unwrap();
+            prop_assert_eq!(&block.name, &name);
+            let (found_before, pieces) = decode(&block.bytes).unwrap();
+            prop_assert_eq!(found_before, before);
+            let mut found: BTreeMap<Slot, Vec<Item>> = BTreeMap::new();
+            for (slot, items) in pieces {
+                found.entry(slot).or_default().extend(items);
+            }
+            prop_assert_eq!(found, expected);
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+            let _ = decode(&bytes);
+        }
+    }
+}

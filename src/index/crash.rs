@@ -1,0 +1,114 @@
+//! What a crash or damage leaves of the index in sled.
+
+use std::path::Path;
+
+use super::error::IndexError;
+use super::store::{Entry, Position, SledIndex};
+use crate::event::ProfileKey;
+
+fn index(path: &Path) -> SledIndex {
+    SledIndex::open(path, 1 << 20, 9)
+        .unwrap()
+        .with_run_len(1000)
+}
+
+fn enter(index: &SledIndex, seqs: std::ops::RangeInclusive<u64>) {
+    let position = Position {
+        seq: *seqs.end(),
+        mark: 5,
+    };
+    let entries: Vec<Entry> = seqs
+        .map(|seq| Entry {
+            key: ProfileKey::profile(seq * 7919 % 500),
+            time: 1_700_000_000 + seq as i64,
+            seq,
+        })
+        .collect();
+    index.apply(&entries, &[], position).unwrap();
+}
+
+fn runs(index: &SledIndex) -> Vec<u64> {
+    index.view().runs.iter().map(|run| run.items).collect()
+}
+
+fn trees(index: &SledIndex) -> usize {
+    let names = index.db.tree_names();
+    names
+        .iter()
+        .filter(|name| name.starts_with(b"run-"))
+        .count()
+}
+
+#[test]
+fn what_a_crash_leaves_of_unfinished_runs_is_dropped() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = index(dir.path());
+    for round in 0..4 {
+        enter(&first, round * 1500 + 1..=round * 1500 + 1500);
+    }
+    assert_eq!(runs(&first), [1500; 4]);
+    assert!(first.tidy().unwrap(), "a merge begins");
+    assert_eq!(trees(&first), 5);
+    enter(&first, 6001..=6010);
+    drop(first);
+
+    let second = index(dir.path());
+    assert_eq!(second.position().seq, 6000);
+    assert_eq!(runs(&second), [1500; 4]);
+    assert_eq!(trees(&second), 4);
+    // No run came since: the next one sets it going.
+    assert!(!second.tidy().unwrap());
+    enter(&second, 6001..=7001);
+    while second.tidy().unwrap() {}
+    assert_eq!(runs(&second), [6000, 1001]);
+    assert_eq!(trees(&second), 2);
+    assert_eq!(second.position().seq, 7001);
+}
+
+#[test]
+fn closing_leaves_nothing_to_read_again_and_few_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    for seq in 1..=40 {
+        let index = index(dir.path());
+        assert_eq!(index.position().seq, seq - 1);
+        enter(&index, seq..=seq);
+        index.flush().unwrap();
+    }
+    let index = index(dir.path());
+    assert_eq!(runs(&index).iter().sum::<u64>(), 40);
+    assert!(runs(&index).len() < 8, "{:?}", runs(&index));
+}
+
+#[test]
+fn a_block_that_is_gone_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = index(dir.path());
+    enter(&index, 1..=1000);
+    let tree = index.db.open_tree("run-0").unwrap();
+    let blocks: Vec<_> = tree.iter().map(Result::unwrap).collect();
+    assert!(blocks.len() > 5);
+    for (name, bytes) in &blocks {
+        tree.remove(name).unwrap();
+        let told = |profile| index.pairs(ProfileKey::profile(profile)).is_err();
+        assert!((0..500).any(told));
+        // No answer is short, even so.
+        for profile in 0..500 {
+            if let Ok(pairs) = index.pairs(ProfileKey::profile(profile)) {
+                assert_eq!(pairs.len(), 2);
+            }
+        }
+        assert!(matches!(index.walk(None, 1000), Err(IndexError::Entry)));
+        tree.insert(name, bytes).unwrap();
+    }
+    assert_eq!(index.walk(None, 1000).unwrap().len(), 500);
+}
+
+#[test]
+fn an_index_of_another_folder_is_foreign() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(SledIndex::open(dir.path(), 1 << 20, 9).unwrap());
+    assert!(matches!(
+        SledIndex::open(dir.path(), 1 << 20, 8),
+        Err(IndexError::Foreign)
+    ));
+}

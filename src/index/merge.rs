@@ -1,0 +1,163 @@
+//! Several runs read as one, and which of them are made into one.
+
+use std::cmp::Ordering;
+use std::ops::Range;
+
+use super::block::Piece;
+use super::error::IndexError;
+use super::pending::PendingReader;
+use super::run::RunReader;
+
+/// How many runs of a tier there may be beside each other before they are
+/// merged. Each event is rewritten once per tier: fewer runs are quicker to
+/// ask, and cost more writing.
+const FAN_IN: usize = 4;
+
+/// Runs of fewer items than this are of tier 0; those of each next tier hold
+/// up to [`FAN_IN`] times as many. A run of [`super::store::RUN_LEN`] items stands in
+/// the middle of its tier, so that four of them make one of the next.
+const TIER: u64 = 2048;
+
+/// The largest part of all items that a merge may be made of, as a divisor.
+const MERGE_SHARE: u64 = 7;
+
+/// A merge of up to this many items is always made.
+const MERGE_ALWAYS: u64 = 1 << 21;
+
+/// Where items are read from.
+pub(super) enum Source<'a> {
+    Run(RunReader),
+    Pending(PendingReader<'a>),
+}
+
+/// Reads sources, from the oldest to the newest, as one. The items of a slot
+/// may come in several pieces; their numbers go up.
+pub(super) struct Merged<'a> {
+    sources: Vec<Source<'a>>,
+    heads: Vec<Option<Piece>>,
+    begun: bool,
+}
+
+impl<'a> Merged<'a> {
+    /// The sources stand at the same slot.
+    pub fn new(sources: Vec<Source<'a>>) -> Self {
+        Self {
+            heads: sources.iter().map(|_| None).collect(),
+            sources,
+            begun: false,
+        }
+    }
+
+    /// The next piece.
+    pub fn next(&mut self) -> Result<Option<Piece>, IndexError> {
+        if !self.begun {
+            for (source, head) in self.sources.iter_mut().zip(&mut self.heads) {
+                *head = source.next()?;
+            }
+            self.begun = true;
+        }
+        let Some(slot) = self.heads.iter().flatten().map(|(slot, _)| *slot).min() else {
+            return Ok(None);
+        };
+        let mut newest = None;
+        for (source, head) in self.sources.iter_mut().zip(&mut self.heads) {
+            if head.as_ref().is_some_and(|(own, _)| *own == slot) {
+                let piece = std::mem::replace(head, source.next()?);
+                if slot.key().is_some() {
+                    return Ok(piece);
+                }
+                // Of an owner, only the newest counts.
+                newest = piece;
+            }
+        }
+        Ok(newest)
+    }
+}
+
+impl Source<'_> {
+    fn next(&mut self) -> Result<Option<Piece>, IndexError> {
+        match self {
+            Self::Run(run) => run.next(),
+            Self::Pending(pending) => Ok(pending.next()),
+        }
+    }
+}
+
+fn tier(items: u64) -> u32 {
+    (items / TIER)
+        .checked_ilog(FAN_IN as u64)
+        .map_or(0, |tier| tier + 1)
+}
+
+/// Which runs, of those from the oldest to the newest by their numbers of items,
+/// are to be merged next, if any: so many of a tier, with what is smaller between
+/// them. Small ones come first. While a merge goes on its items are on the disk
+/// twice, so none is made of more than a share of all.
+pub(super) fn to_merge(items: &[u64]) -> Option<Range<usize>> {
+    let most = (items.iter().sum::<u64>() / MERGE_SHARE).max(MERGE_ALWAYS);
+    let tiers: Vec<u32> = items.iter().map(|items| tier(*items)).collect();
+    let highest = tiers.iter().copied().max()?;
+    (0..=highest).find_map(|tier| {
+        let range = first_of_tier(&tiers, tier)?;
+        let sum: u64 = items.get(range.clone())?.iter().sum();
+        (sum <= most).then_some(range)
+    })
+}
+
+/// The first runs of a tier that are enough for a merge and have no larger one
+/// between them.
+fn first_of_tier(tiers: &[u32], tier: u32) -> Option<Range<usize>> {
+    let mut places = Vec::new();
+    for (place, own) in tiers.iter().enumerate() {
+        match own.cmp(&tier) {
+            Ordering::Less => {}
+            Ordering::Greater => places.clear(),
+            Ordering::Equal => {
+                places.push(place);
+                if places.len() == FAN_IN {
+                    return Some(*places.first()?..place + 1);
+                }
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_stay_few_and_merges_small() {
+        let mut runs: Vec<u64> = Vec::new();
+        let mut written = 0;
+        for flush in 1..=1600_u64 {
+            runs.push(65_000 + flush % 1000);
+            while let Some(range) = to_merge(&runs) {
+                let all: u64 = runs.iter().sum();
+                let sum: u64 = runs[range.clone()].iter().sum();
+                assert!(sum <= (all / MERGE_SHARE).max(MERGE_ALWAYS));
+                written += sum;
+                runs.splice(range, [sum]);
+            }
+            assert!(runs.len() <= 40, "{} runs after {flush}", runs.len());
+        }
+        let all: u64 = runs.iter().sum();
+        assert!(written <= 3 * all, "{written} for {all}");
+    }
+
+    #[test]
+    fn tiny_runs_are_merged_and_larger_ones_left() {
+        assert_eq!(to_merge(&[]), None);
+        assert_eq!(to_merge(&[1, 1, 1]), None);
+        assert_eq!(to_merge(&[1, 1, 1, 1]), Some(0..4));
+        assert_eq!(to_merge(&[70_000, 1, 1, 1, 1, 70_000]), Some(1..5));
+        assert_eq!(to_merge(&[1, 1, 70_000, 1, 1]), None);
+        assert_eq!(
+            to_merge(&[70_000, 70_000, 1, 70_000, 1, 70_000, 70_000]),
+            Some(0..6)
+        );
+        assert_eq!(to_merge(&[1_000_000; 6]), None);
+        assert_eq!(to_merge(&[1_000_000; 28]), Some(0..4));
+    }
+}

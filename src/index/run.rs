@@ -1,0 +1,178 @@
+//! A run: items of some stretch of the log in order, cut into blocks.
+//!
+//! Each run is a sled tree of its own, written once from front to back and
+//! dropped when a merge has made another of it.
+
+use super::block::{BlockWriter, Piece, decode};
+use super::error::IndexError;
+use super::slot::{Item, Slot};
+
+/// What the names of runs' trees begin with; the run's number follows, in hex.
+const TREE: &str = "run-";
+
+/// A whole run.
+#[derive(Clone)]
+pub(super) struct Run {
+    /// By which its tree is named; none is used twice.
+    pub number: u64,
+    /// How many items it holds.
+    pub items: u64,
+    /// The name of its last item.
+    pub last: Vec<u8>,
+    tree: sled::Tree,
+}
+
+/// The name of a run's tree.
+fn tree_name(number: u64) -> String {
+    format!("{TREE}{number:x}")
+}
+
+/// Drops the trees of all runs but some: what a crash has left of runs that
+/// were not finished, or not dropped yet.
+pub(super) fn drop_others(db: &sled::Db, runs: &[Run]) -> Result<(), IndexError> {
+    for name in db.tree_names() {
+        let of_run = name.starts_with(TREE.as_bytes());
+        let known = |run: &Run| run.tree.name() == name;
+        if of_run && !runs.iter().any(known) {
+            db.drop_tree(name)?;
+        }
+    }
+    Ok(())
+}
+
+impl Run {
+    /// A run that was finished before.
+    pub fn open(db: &sled::Db, number: u64, items: u64, last: Vec<u8>) -> Result<Self, IndexError> {
+        Ok(Self {
+            number,
+            items,
+            last,
+            tree: db.open_tree(tree_name(number))?,
+        })
+    }
+
+    /// Drops its tree; nobody may read it any more.
+    pub fn drop_from(self, db: &sled::Db) -> Result<(), IndexError> {
+        let Self { number, tree, .. } = self;
+        drop(tree);
+        db.drop_tree(tree_name(number))?;
+        Ok(())
+    }
+
+    /// Its items from a slot on.
+    pub fn read_from(&self, slot: Slot) -> RunReader {
+        let from = slot.name(0);
+        RunReader {
+            iter: (from <= self.last).then(|| self.tree.range(from.clone()..)),
+            from,
+            before: None,
+            last: self.last.clone(),
+            slot,
+            pieces: Vec::new().into_iter(),
+        }
+    }
+}
+
+/// Writes a run. What is not finished is dropped at the next opening.
+pub(super) struct RunWriter {
+    number: u64,
+    items: u64,
+    last: Vec<u8>,
+    tree: sled::Tree,
+    block: BlockWriter,
+}
+
+impl RunWriter {
+    pub fn new(db: &sled::Db, number: u64) -> Result<Self, IndexError> {
+        Ok(Self {
+            number,
+            items: 0,
+            last: Vec::new(),
+            tree: db.open_tree(tree_name(number))?,
+            block: BlockWriter::new(&[]),
+        })
+    }
+
+    /// Adds items, which sort after those before.
+    pub fn push(&mut self, slot: Slot, mut items: &[Item]) -> Result<(), IndexError> {
+        self.items += items.len() as u64;
+        while !items.is_empty() {
+            items = self.block.push(slot, items);
+            if self.block.is_full() {
+                self.end_block()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end_block(&mut self) -> Result<(), IndexError> {
+        let block = std::mem::replace(&mut self.block, BlockWriter::new(&[]));
+        if let Some(block) = block.finish() {
+            self.tree.insert(&block.name, block.bytes)?;
+            self.block = BlockWriter::new(&block.name);
+            self.last = block.name;
+        }
+        Ok(())
+    }
+
+    pub fn finish(mut self) -> Result<Run, IndexError> {
+        self.end_block()?;
+        Ok(Run {
+            number: self.number,
+            items: self.items,
+            last: self.last,
+            tree: self.tree,
+        })
+    }
+
+    /// Drops what is written.
+    pub fn discard(self, db: &sled::Db) -> Result<(), IndexError> {
+        let number = self.number;
+        drop(self);
+        db.drop_tree(tree_name(number))?;
+        Ok(())
+    }
+}
+
+/// Reads a run's pieces in order. A block that is missing is an error.
+pub(super) struct RunReader {
+    /// `None` at the end.
+    iter: Option<sled::Iter>,
+    /// The name from which it reads.
+    from: Vec<u8>,
+    /// The name of the block before, once there was one.
+    before: Option<Vec<u8>>,
+    /// The name of the run's last block.
+    last: Vec<u8>,
+    slot: Slot,
+    pieces: std::vec::IntoIter<Piece>,
+}
+
+impl RunReader {
+    /// The next piece.
+    pub fn next(&mut self) -> Result<Option<Piece>, IndexError> {
+        loop {
+            // The first block may begin with slots before the one asked for.
+            if let Some(piece) = self.pieces.find(|(slot, _)| *slot >= self.slot) {
+                return Ok(Some(piece));
+            }
+            let Some(iter) = &mut self.iter else {
+                return Ok(None);
+            };
+            let (name, bytes) = iter.next().ok_or(IndexError::Entry)??;
+            let (before, pieces) = decode(&bytes).ok_or(IndexError::Entry)?;
+            let follows = match &self.before {
+                Some(last) => before == last.as_slice(),
+                None => before < self.from.as_slice(),
+            };
+            if !follows {
+                return Err(IndexError::Entry);
+            }
+            if name.as_ref() == self.last.as_slice() {
+                self.iter = None;
+            }
+            self.before = Some(name.to_vec());
+            self.pieces = pieces.into_iter();
+        }
+    }
+}
