@@ -1,19 +1,17 @@
 //! From a body to an event.
 
-use indexmap::IndexMap;
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use super::body::BodyKind;
 use super::error::DecodeError;
+use super::fields::Fields;
 use super::interests::Interests;
 use super::json::each_json_variable;
 use super::key::{ProfileKey, parse_number};
 use super::time::{TimeSource, Zone, local_to_utc, parse_timestamp, parse_unix_seconds};
 use super::variable::{Variable, each_form_variable};
-
-/// Names and values in the order sent. A repeated name keeps its first place
-/// and its last value, as in PHP.
-pub type Fields = IndexMap<String, String>;
 
 /// What happened to the (sub)profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +38,16 @@ impl EventType {
         }
     }
 
+    /// The same word for good.
+    pub fn into_name(self) -> Cow<'static, str> {
+        match self {
+            Self::Create => Cow::Borrowed("create"),
+            Self::Update => Cow::Borrowed("update"),
+            Self::Delete => Cow::Borrowed("delete"),
+            Self::Other(name) => Cow::Owned(name),
+        }
+    }
+
     /// The order among events of one second: `create` before others before `delete`.
     pub const fn rank(&self) -> u8 {
         match self {
@@ -50,20 +58,26 @@ impl EventType {
     }
 }
 
-impl From<String> for EventType {
-    fn from(name: String) -> Self {
-        match name.as_str() {
+impl From<&str> for EventType {
+    fn from(name: &str) -> Self {
+        match name {
             "create" => Self::Create,
             "update" => Self::Update,
             "delete" => Self::Delete,
-            _ => Self::Other(name),
+            _ => Self::Other(name.to_owned()),
         }
+    }
+}
+
+impl From<String> for EventType {
+    fn from(name: String) -> Self {
+        Self::from(name.as_str())
     }
 }
 
 impl From<EventType> for String {
     fn from(event_type: EventType) -> Self {
-        event_type.name().to_owned()
+        event_type.into_name().into_owned()
     }
 }
 
@@ -93,35 +107,36 @@ impl Envelope {
     }
 }
 
-/// What a body says beside its envelope.
+/// What a body says beside its envelope; borrows from the body what stands
+/// there as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Content {
+pub struct Content<'a> {
     /// `created` of the (sub)profile, as sent.
-    pub created: Option<String>,
+    pub created: Option<Cow<'a, str>>,
     /// `modified` of the (sub)profile, as sent.
-    pub modified: Option<String>,
+    pub modified: Option<Cow<'a, str>>,
     /// What the action was performed with.
-    pub parameters: Fields,
+    pub parameters: Fields<'a>,
     /// The current fields, all of them; empty where none were sent.
-    pub fields: Fields,
+    pub fields: Fields<'a>,
     /// The current interests; `None` where none were sent.
-    pub interests: Option<Interests>,
+    pub interests: Option<Interests<'a>>,
     /// Every other variable, under its full name.
-    pub extra: Fields,
+    pub extra: Fields<'a>,
 }
 
 /// An event as history sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Event {
+pub struct Event<'a> {
     /// Its place in the order of arrival: 1, 2, 3, …
     pub seq: u64,
     /// The moment of receipt in Unix microseconds.
     pub received: i64,
     /// The sender's address, without a port.
-    pub remote: Option<String>,
+    pub remote: Option<Cow<'a, str>>,
     /// The label in the webhook's address.
-    pub label: Option<String>,
+    pub label: Option<Cow<'a, str>>,
     /// The type.
     pub event_type: EventType,
     /// The event's time in Unix seconds.
@@ -135,7 +150,44 @@ pub struct Event {
     /// The collection, where the call named it.
     pub collection: Option<u64>,
     /// What the body says beside that.
-    pub content: Content,
+    pub content: Content<'a>,
+}
+
+impl Content<'_> {
+    /// The same without what it borrows.
+    pub fn into_owned(self) -> Content<'static> {
+        Content {
+            created: self.created.map(owned),
+            modified: self.modified.map(owned),
+            parameters: self.parameters.into_owned(),
+            fields: self.fields.into_owned(),
+            interests: self.interests.map(Interests::into_owned),
+            extra: self.extra.into_owned(),
+        }
+    }
+}
+
+impl Event<'_> {
+    /// The same without what it borrows.
+    pub fn into_owned(self) -> Event<'static> {
+        Event {
+            seq: self.seq,
+            received: self.received,
+            remote: self.remote.map(owned),
+            label: self.label.map(owned),
+            event_type: self.event_type,
+            time: self.time,
+            time_source: self.time_source,
+            key: self.key,
+            database: self.database,
+            collection: self.collection,
+            content: self.content.into_owned(),
+        }
+    }
+}
+
+fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
+    Cow::Owned(text.into_owned())
 }
 
 /// The scalar variables that make an envelope.
@@ -207,10 +259,10 @@ fn number(name: &str, text: Option<String>) -> Result<Option<u64>, DecodeError> 
     }
 }
 
-fn each_variable(
+fn each_variable<'a>(
     kind: BodyKind,
-    body: &[u8],
-    each: impl FnMut(Variable<'_>) -> Result<(), DecodeError>,
+    body: &'a [u8],
+    each: impl FnMut(Variable<'a>) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
     match kind {
         BodyKind::Form => each_form_variable(body, each),
@@ -227,7 +279,7 @@ pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelo
         if variable.key.is_none()
             && let Some(slot) = scalars.slot(&variable.name)
         {
-            *slot = Some(variable.value.into_owned());
+            *slot = Some(variable.into_value().into_owned());
         }
         Ok(())
     })?;
@@ -235,7 +287,7 @@ pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelo
 }
 
 /// Reads what a kept body says beside its envelope.
-pub fn decode_content(kind: BodyKind, body: &[u8]) -> Result<Content, DecodeError> {
+pub fn decode_content(kind: BodyKind, body: &[u8]) -> Result<Content<'_>, DecodeError> {
     if kind == BodyKind::Content {
         return serde_json::from_slice(body).map_err(|error| {
             DecodeError::new(format!("the kept content is damaged: {error}"), "body")
@@ -246,26 +298,21 @@ pub fn decode_content(kind: BodyKind, body: &[u8]) -> Result<Content, DecodeErro
     let mut interests = Vec::new();
     each_variable(kind, body, |variable| {
         match (variable.name.as_ref(), &variable.key) {
-            ("parameters", Some(key)) => {
-                content
-                    .parameters
-                    .insert(key.to_string(), variable.value.into_owned());
+            ("parameters", Some(_)) => {
+                let (key, value) = variable.into_key_and_value();
+                content.parameters.insert(key, value);
             }
-            ("fields", Some(key)) => {
-                content
-                    .fields
-                    .insert(key.to_string(), variable.value.into_owned());
+            ("fields", Some(_)) => {
+                let (key, value) = variable.into_key_and_value();
+                content.fields.insert(key, value);
             }
-            ("interests", Some(key)) => {
-                interests.push((key.to_string(), variable.value.into_owned()));
-            }
-            ("created", None) => content.created = Some(variable.value.into_owned()),
-            ("modified", None) => content.modified = Some(variable.value.into_owned()),
+            ("interests", Some(_)) => interests.push(variable.into_key_and_value()),
+            ("created", None) => content.created = Some(variable.into_value()),
+            ("modified", None) => content.modified = Some(variable.into_value()),
             (name, None) if scalars.slot(name).is_some() => {}
             _ => {
-                content
-                    .extra
-                    .insert(variable.full_name.into_owned(), variable.value.into_owned());
+                let (name, value) = variable.into_full_name_and_value();
+                content.extra.insert(name, value);
             }
         }
         Ok(())
@@ -296,10 +343,10 @@ mod tests {
         assert_eq!(envelope.time, Some((287_668_163, TimeSource::Timestamp)));
         let content = decode_content(BodyKind::Form, EXAMPLE).unwrap();
         assert_eq!(
-            content.fields.get("mail").map(String::as_str),
+            content.fields.get("mail").map(AsRef::as_ref),
             Some("johny+newemail@example.com")
         );
-        assert_eq!(content.extra.get("id").map(String::as_str), Some("123"));
+        assert_eq!(content.extra.get("id").map(AsRef::as_ref), Some("123"));
         let members = content.interests.unwrap().members();
         assert_eq!(members.into_iter().collect::<Vec<_>>(), ["blue"]);
     }
@@ -329,7 +376,7 @@ mod tests {
         let fields: Vec<_> = content
             .fields
             .iter()
-            .map(|(k, v)| (k.as_str(), v.as_str()))
+            .map(|(k, v)| (k.as_ref(), v.as_ref()))
             .collect();
         assert_eq!(fields, [("a", "3"), ("b", "2")]);
     }
@@ -338,7 +385,7 @@ mod tests {
     fn what_is_no_list_stays_extra() {
         let content =
             decode_content(BodyKind::Form, b"fields=x&profile[a]=1&fields[open=2").unwrap();
-        let extra: Vec<_> = content.extra.keys().map(String::as_str).collect();
+        let extra: Vec<_> = content.extra.keys().map(AsRef::as_ref).collect();
         assert_eq!(extra, ["fields", "profile[a]", "fields[open"]);
         assert!(content.fields.is_empty());
     }

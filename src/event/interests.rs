@@ -1,18 +1,20 @@
 //! A profile's interests: the list form and the map form.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
+
+use super::fields::Fields;
 
 /// Interests in the form in which they were sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Interests {
+pub enum Interests<'a> {
     /// `interests[]=news`, `interests[0]=news`: the members.
-    List(Vec<String>),
+    List(Vec<Cow<'a, str>>),
     /// `interests[news]=1`: `0`, `false` and the empty value mean 'not a member'.
-    Map(IndexMap<String, String>),
+    Map(Fields<'a>),
 }
 
 /// Whether a value of the map form, or a parameter that names an interest,
@@ -21,10 +23,16 @@ pub(crate) fn is_member(value: &str) -> bool {
     !matches!(value, "" | "0" | "false")
 }
 
-impl Interests {
+/// Whether a key is that number, as PHP writes it.
+fn counts_as(key: &str, number: usize) -> bool {
+    let digits = key.len() == 1 || !key.starts_with('0');
+    digits && key.bytes().all(|byte| byte.is_ascii_digit()) && key.parse() == Ok(number)
+}
+
+impl<'a> Interests<'a> {
     /// Reads the pairs `(key, value)` of the variable `interests`, in the
     /// order sent. `None` where there are none.
-    pub(super) fn from_pairs(pairs: Vec<(String, String)>) -> Option<Self> {
+    pub(super) fn from_pairs(pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Option<Self> {
         if pairs.is_empty() {
             return None;
         }
@@ -33,16 +41,27 @@ impl Interests {
                 pairs.into_iter().map(|(_, value)| value).collect(),
             ));
         }
-        let map: IndexMap<String, String> = pairs.into_iter().collect();
+        let map: Fields<'a> = pairs.into_iter().collect();
         let counted = map
             .keys()
             .enumerate()
-            .all(|(number, key)| *key == number.to_string());
+            .all(|(number, key)| counts_as(key, number));
         Some(if counted {
             Self::List(map.into_values().collect())
         } else {
             Self::Map(map)
         })
+    }
+
+    /// The same without what it borrows.
+    pub fn into_owned(self) -> Interests<'static> {
+        match self {
+            Self::List(names) => {
+                let owned = names.into_iter().map(|name| Cow::Owned(name.into_owned()));
+                Interests::List(owned.collect())
+            }
+            Self::Map(map) => Interests::Map(map.into_owned()),
+        }
     }
 
     /// Whether an interest of that name is spoken of, held or not.
@@ -54,7 +73,7 @@ impl Interests {
     }
 
     /// The names of the interests that are held.
-    pub fn members(&self) -> BTreeSet<String> {
+    pub fn members(&self) -> BTreeSet<Cow<'a, str>> {
         match self {
             Self::List(names) => names.iter().cloned().collect(),
             Self::Map(map) => map
@@ -70,11 +89,11 @@ impl Interests {
 mod tests {
     use super::*;
 
-    fn read(pairs: &[(&str, &str)]) -> Option<Interests> {
+    fn read<'a>(pairs: &[(&'a str, &'a str)]) -> Option<Interests<'a>> {
         Interests::from_pairs(
             pairs
                 .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                .map(|(k, v)| (Cow::Borrowed(*k), Cow::Borrowed(*v)))
                 .collect(),
         )
     }
@@ -92,6 +111,8 @@ mod tests {
             [("1", "a"), ("0", "b")],
             [("0", "a"), ("x", "1")],
             [("", "a"), ("x", "1")],
+            [("00", "a"), ("1", "1")],
+            [("0", "a"), ("+1", "1")],
         ] {
             assert!(matches!(read(&map), Some(Interests::Map(_))), "{map:?}");
         }

@@ -19,9 +19,9 @@ const BYTES_EXTRA: usize = 64 << 10;
 ///
 /// Arrays count as objects with the keys 0, 1, 2, …; `null` and empty arrays
 /// send nothing, `true` is `1` and `false` is `0`, as with `http_build_query`.
-pub(super) fn each_json_variable(
+pub(super) fn each_json_variable<'a>(
     body: &[u8],
-    mut each: impl FnMut(Variable<'_>) -> Result<(), DecodeError>,
+    mut each: impl FnMut(Variable<'a>) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
     // Bytes that are no UTF-8 show as U+FFFD, as in a form.
     let text = String::from_utf8_lossy(body);
@@ -42,7 +42,10 @@ pub(super) fn each_json_variable(
         room: BYTES_PER_BYTE * text.len() + BYTES_EXTRA,
     };
     flat.top_level(variables)?;
-    flat.pairs.into_iter().try_for_each(&mut each)
+    for variable in flat.pairs {
+        each(variable)?;
+    }
+    Ok(())
 }
 
 struct Flat {
@@ -87,12 +90,12 @@ impl Flat {
     ) -> Result<(), DecodeError> {
         if let Some(text) = scalar(&value) {
             self.take_room(name.len() + key.len() + full.len() + text.len())?;
-            self.pairs.push(Variable {
-                name: Cow::Owned(name.to_owned()),
-                key: Some(Cow::Owned(key.clone())),
-                full_name: Cow::Owned(full.clone()),
-                value: Cow::Owned(text),
-            });
+            self.pairs.push(Variable::with_key(
+                Cow::Owned(name.to_owned()),
+                Cow::Owned(key.clone()),
+                Cow::Owned(full.clone()),
+                Cow::Owned(text),
+            ));
             return Ok(());
         }
         let (key_len, full_len) = (key.len(), full.len());
@@ -179,7 +182,8 @@ mod tests {
     fn read(body: &str) -> Result<Vec<(String, String)>, DecodeError> {
         let mut pairs = Vec::new();
         each_json_variable(body.as_bytes(), |variable| {
-            pairs.push((variable.full_name.into_owned(), variable.value.into_owned()));
+            let (name, value) = variable.into_full_name_and_value();
+            pairs.push((name.into_owned(), value.into_owned()));
             Ok(())
         })?;
         Ok(pairs)

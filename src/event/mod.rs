@@ -7,6 +7,7 @@
 mod body;
 mod decode;
 mod error;
+mod fields;
 mod interests;
 mod json;
 mod key;
@@ -15,8 +16,9 @@ mod time;
 mod variable;
 
 pub use body::BodyKind;
-pub use decode::{Content, Envelope, Event, EventType, Fields, decode_content, decode_envelope};
+pub use decode::{Content, Envelope, Event, EventType, decode_content, decode_envelope};
 pub use error::DecodeError;
+pub use fields::Fields;
 pub use interests::Interests;
 pub(crate) use interests::is_member;
 pub use key::ProfileKey;

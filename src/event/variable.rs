@@ -7,32 +7,172 @@ use super::error::DecodeError;
 /// The most pairs that one body may hold.
 pub(super) const MAX_PAIRS: usize = 10_000;
 
-/// One decoded `name=value` or `name[key]=value` pair.
-#[derive(Debug, PartialEq, Eq)]
+/// One `name=value` or `name[key]=value` pair. Only the name and the key are
+/// decoded at once.
+#[derive(Debug)]
 pub(super) struct Variable<'a> {
     /// The name up to the first `[`, or whole where no bracket closes.
     pub name: Cow<'a, str>,
     /// What stands in the first pair of brackets, deeper brackets included.
     pub key: Option<Cow<'a, str>>,
-    /// The name as it was sent, brackets included.
-    pub full_name: Cow<'a, str>,
-    /// The value, never trimmed.
-    pub value: Cow<'a, str>,
+    full_name: Text<'a>,
+    value: Text<'a>,
+}
+
+/// A text that is there, or bytes of a form that are still to be decoded.
+#[derive(Debug)]
+enum Text<'a> {
+    Decoded(Cow<'a, str>),
+    Raw(&'a [u8]),
+}
+
+impl<'a> Text<'a> {
+    fn decode(self) -> Cow<'a, str> {
+        match self {
+            Self::Decoded(text) => text,
+            Self::Raw(bytes) => decode(bytes),
+        }
+    }
 }
 
 impl<'a> Variable<'a> {
-    /// A variable by its full name.
+    /// A variable by its full name, of a JSON body's top level.
     pub fn new(full_name: Cow<'a, str>, value: Cow<'a, str>) -> Self {
-        let (name, key) = match split_name(&full_name) {
-            Some((name, key)) => (Cow::Owned(name.to_owned()), Some(Cow::Owned(key))),
-            None => (full_name.clone(), None),
+        let (name, key) = name_and_key(&full_name);
+        Self {
+            name,
+            key,
+            full_name: Text::Decoded(full_name),
+            value: Text::Decoded(value),
+        }
+    }
+
+    /// A variable with a key.
+    pub const fn with_key(
+        name: Cow<'a, str>,
+        key: Cow<'a, str>,
+        full_name: Cow<'a, str>,
+        value: Cow<'a, str>,
+    ) -> Self {
+        Self {
+            name,
+            key: Some(key),
+            full_name: Text::Decoded(full_name),
+            value: Text::Decoded(value),
+        }
+    }
+
+    /// One of a form, still encoded.
+    fn of_form(full_name: &'a [u8], value: &'a [u8]) -> Self {
+        let (name, key) = match split_raw(full_name) {
+            Some((name, key)) => (decode(name), key.map(decode)),
+            None => name_and_key(&decode(full_name)),
         };
         Self {
             name,
             key,
-            full_name,
-            value,
+            full_name: Text::Raw(full_name),
+            value: Text::Raw(value),
         }
+    }
+
+    /// The value, never trimmed.
+    pub fn into_value(self) -> Cow<'a, str> {
+        self.value.decode()
+    }
+
+    /// The key and the value.
+    pub fn into_key_and_value(self) -> (Cow<'a, str>, Cow<'a, str>) {
+        (self.key.unwrap_or_default(), self.value.decode())
+    }
+
+    /// The name as it was sent, brackets included, and the value.
+    pub fn into_full_name_and_value(self) -> (Cow<'a, str>, Cow<'a, str>) {
+        (self.full_name.decode(), self.value.decode())
+    }
+}
+
+/// The text of form bytes: `+` is a space, `%XX` a byte, a broken `%` stands
+/// for itself; bytes that are not UTF-8 become U+FFFD.
+fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    let Some(first) = memchr::memchr2(b'%', b'+', bytes) else {
+        return match std::str::from_utf8(bytes) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(bytes),
+        };
+    };
+    let (plain, mut rest) = bytes.split_at(first);
+    let mut decoded = Vec::with_capacity(bytes.len());
+    decoded.extend_from_slice(plain);
+    while let Some((byte, after)) = rest.split_first() {
+        rest = after;
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => match after {
+                [high, low, behind @ ..] => match (hex(*high), hex(*low)) {
+                    (Some(high), Some(low)) => {
+                        rest = behind;
+                        high << 4 | low
+                    }
+                    _ => b'%',
+                },
+                _ => b'%',
+            },
+            byte => *byte,
+        });
+    }
+    let text = String::from_utf8(decoded);
+    Cow::Owned(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+}
+
+const fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// The bracket that form bytes begin with, plain or as `%5B` and `%5D`, and
+/// how many bytes it takes.
+const fn bracket(bytes: &[u8]) -> Option<(u8, usize)> {
+    match bytes {
+        [byte @ (b'[' | b']'), ..] => Some((*byte, 1)),
+        [b'%', b'5', b'B' | b'b', ..] => Some((b'[', 3)),
+        [b'%', b'5', b'D' | b'd', ..] => Some((b']', 3)),
+        _ => None,
+    }
+}
+
+/// The first bracket in form bytes: where it begins, what it is and how many
+/// bytes it takes.
+fn find_bracket(bytes: &[u8]) -> Option<(usize, u8, usize)> {
+    memchr::memchr3_iter(b'[', b']', b'%', bytes).find_map(|place| {
+        let (byte, len) = bracket(bytes.get(place..)?)?;
+        Some((place, byte, len))
+    })
+}
+
+/// Cuts the name of a form's variable, still encoded, into name and key, where
+/// it has no bracket or just one pair at its end, as nearly all have; `None`
+/// for others. A `%` before an encoded bracket stands for itself, so the parts
+/// decode to what they are in the whole.
+fn split_raw(full: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let Some((open, byte, open_len)) = find_bracket(full) else {
+        return Some((full, None));
+    };
+    let inside = full.get(open + open_len..)?;
+    let (close, closing, close_len) = find_bracket(inside)?;
+    let one_pair = byte == b'[' && closing == b']' && close + close_len == inside.len();
+    one_pair.then_some((full.get(..open)?, Some(inside.get(..close)?)))
+}
+
+/// The name and the key of a decoded full name.
+fn name_and_key<'a>(full: &Cow<'a, str>) -> (Cow<'a, str>, Option<Cow<'a, str>>) {
+    match split_name(full) {
+        Some((name, key)) => (Cow::Owned(name.to_owned()), Some(Cow::Owned(key))),
+        None => (full.clone(), None),
     }
 }
 
@@ -73,11 +213,16 @@ pub(super) fn each_form_variable<'a>(
     body: &'a [u8],
     mut each: impl FnMut(Variable<'a>) -> Result<(), DecodeError>,
 ) -> Result<(), DecodeError> {
-    for (number, (full, value)) in form_urlencoded::parse(body).enumerate() {
+    let pairs = body
+        .split(|byte| *byte == b'&')
+        .filter(|pair| !pair.is_empty());
+    for (number, pair) in pairs.enumerate() {
         if number >= MAX_PAIRS {
             return Err(too_many_pairs());
         }
-        each(Variable::new(full, value))?;
+        let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+        let (name, value) = pair.split_at(end);
+        each(Variable::of_form(name, value.get(1..).unwrap_or_default()))?;
     }
     Ok(())
 }
@@ -93,14 +238,16 @@ pub(super) fn too_many_pairs() -> DecodeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn split(full: &str) -> (String, Option<String>) {
         let variable = Variable::new(Cow::Borrowed(full), Cow::Borrowed(""));
-        assert_eq!(variable.full_name, full);
-        (
-            variable.name.into_owned(),
-            variable.key.map(Cow::into_owned),
-        )
+        let parts = (
+            variable.name.clone().into_owned(),
+            variable.key.clone().map(Cow::into_owned),
+        );
+        assert_eq!(variable.into_full_name_and_value().0, full);
+        parts
     }
 
     #[test]
@@ -123,6 +270,55 @@ mod tests {
                 (name.to_owned(), key.map(str::to_owned)),
                 "{full}"
             );
+        }
+    }
+
+    /// Name, key, full name and value.
+    type Parts = (String, Option<String>, String, String);
+
+    fn read(body: &[u8]) -> Vec<Parts> {
+        let mut found = Vec::new();
+        each_form_variable(body, |variable| {
+            let name = variable.name.clone().into_owned();
+            let key = variable.key.clone().map(Cow::into_owned);
+            let (full, value) = variable.into_full_name_and_value();
+            found.push((name, key, full.into_owned(), value.into_owned()));
+            Ok(())
+        })
+        .unwrap();
+        found
+    }
+
+    /// The same, by the crate that implements the standard.
+    fn read_by_the_standard(body: &[u8]) -> Vec<Parts> {
+        form_urlencoded::parse(body)
+            .map(|(full, value)| {
+                let (name, key) = split(&full);
+                (name, key, full.into_owned(), value.into_owned())
+            })
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn forms_are_read_as_the_standard_says(
+            parts in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "fields", "a", "é", "&", "=", "+", "%", "%5", "%5B", "%5b", "[", "%5D", "%5d", "]",
+                    "5B", "D", "%C3%A9", "%C3", "%ff", "%2B", "%26", "%3D", "x",
+                ]),
+                0..16,
+            )
+        ) {
+            let body = parts.concat();
+            prop_assert_eq!(read(body.as_bytes()), read_by_the_standard(body.as_bytes()));
+        }
+
+        #[test]
+        fn so_are_any_bytes(body: Vec<u8>) {
+            prop_assert_eq!(read(&body), read_by_the_standard(&body));
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::event::{Event, EventType};
 
 /// The last change of one field or interest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BlameRow {
+pub struct BlameRow<'a> {
     /// The event's `seq`.
     pub seq: u64,
     /// The event's time in Unix seconds.
@@ -16,18 +16,18 @@ pub struct BlameRow {
     /// The event's type.
     pub event_type: EventType,
     /// What it changed.
-    pub change: Change,
+    pub change: Change<'a>,
 }
 
 /// Gathers the last change of everything, fed with the events in order.
 #[derive(Debug, Default)]
-pub struct Blame {
-    last: HashMap<Subject, BlameRow>,
+pub struct Blame<'a> {
+    last: HashMap<Subject<'a>, BlameRow<'a>>,
 }
 
-impl Blame {
+impl<'a> Blame<'a> {
     /// Takes the changes of the next event.
-    pub fn step(&mut self, event: &Event, changes: Vec<Change>) {
+    pub fn step(&mut self, event: &Event<'a>, changes: Vec<Change<'a>>) {
         for change in changes {
             let row = BlameRow {
                 seq: event.seq,
@@ -41,7 +41,7 @@ impl Blame {
 
     /// The rows of what is present in a state: fields in its order, then
     /// interests in name order.
-    pub fn rows(mut self, state: &State) -> Vec<BlameRow> {
+    pub fn rows(mut self, state: &State<'a>) -> Vec<BlameRow<'a>> {
         let fields = state.fields.keys().cloned().map(Subject::Field);
         let interests = state.interests.iter().cloned().map(Subject::Interest);
         fields

@@ -1,18 +1,20 @@
 //! A change: what it is of, from what, to what, and by what cause.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 /// What a change is of. Serialises as `"field":"mail"` or `"interest":"news"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Subject {
+pub enum Subject<'a> {
     /// A field, by its name.
-    Field(String),
+    Field(Cow<'a, str>),
     /// An interest, by its name.
-    Interest(String),
+    Interest(Cow<'a, str>),
 }
 
-impl Subject {
+impl Subject<'_> {
     /// The field's or the interest's name.
     pub fn name(&self) -> &str {
         match self {
@@ -24,13 +26,13 @@ impl Subject {
 /// What a field or an interest was or is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum Value {
+pub enum Value<'a> {
     /// The field was not there.
     Absent,
     /// The interest's membership.
     Member(bool),
     /// The field's value.
-    Text(String),
+    Text(Cow<'a, str>),
 }
 
 /// Why a value is what it is.
@@ -72,13 +74,13 @@ impl Cause {
 
 /// One difference between the state before an event and the state after it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
+pub struct Change<'a> {
     /// What changed.
-    pub subject: Subject,
+    pub subject: Subject<'a>,
     /// What it was; `None` where that is not known.
-    pub old: Option<Value>,
+    pub old: Option<Value<'a>>,
     /// What it is.
-    pub new: Value,
+    pub new: Value<'a>,
     /// Why.
     pub cause: Cause,
 }

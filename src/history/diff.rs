@@ -5,22 +5,22 @@ use super::replay::State;
 
 /// One difference between two states.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
+pub struct Difference<'a> {
     /// What differs.
-    pub subject: Subject,
+    pub subject: Subject<'a>,
     /// What it was; `None` where that is not known.
-    pub old: Option<Value>,
+    pub old: Option<Value<'a>>,
     /// What it is.
-    pub new: Value,
+    pub new: Value<'a>,
 }
 
 /// The differences between a state (`None`: not known) and a later one: the
 /// fields in the later one's order, then those that are gone in name order,
 /// then the interests in name order.
-pub fn differences(before: Option<&State>, after: &State) -> Vec<Difference> {
+pub fn differences<'a>(before: Option<&State<'a>>, after: &State<'a>) -> Vec<Difference<'a>> {
     let mut found = Vec::new();
-    for (name, value) in &after.fields {
-        let old = before.map(|state| state.fields.get(name));
+    for (place, (name, value)) in after.fields.iter().enumerate() {
+        let old = before.map(|state| state.fields.get_near(place, name));
         if old != Some(Some(value)) {
             found.push(Difference {
                 subject: Subject::Field(name.clone()),
@@ -31,10 +31,10 @@ pub fn differences(before: Option<&State>, after: &State) -> Vec<Difference> {
     }
     let empty = State::default();
     let known = before.unwrap_or(&empty);
-    let mut gone: Vec<(&String, &String)> = known
-        .fields
-        .iter()
-        .filter(|(name, _)| !after.fields.contains_key(*name))
+    let gone = known.fields.iter().enumerate();
+    let mut gone: Vec<_> = gone
+        .filter(|(place, (name, _))| after.fields.get_near(*place, name).is_none())
+        .map(|(_, pair)| pair)
         .collect();
     gone.sort_unstable();
     found.extend(gone.into_iter().map(|(name, value)| Difference {

@@ -1,5 +1,6 @@
 //! The fold over a (sub)profile's events: states and their changes.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::change::{Cause, Change, Subject, Value};
@@ -7,37 +8,37 @@ use crate::event::{Content, Event, EventType, Fields, is_member};
 
 /// The fields and interests of a (sub)profile at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct State {
+pub struct State<'a> {
     /// The fields in the order last sent.
-    pub fields: Fields,
+    pub fields: Fields<'a>,
     /// The names of the interests held.
-    pub interests: BTreeSet<String>,
+    pub interests: BTreeSet<Cow<'a, str>>,
     /// `created` as last sent.
-    pub created: Option<String>,
+    pub created: Option<Cow<'a, str>>,
     /// `modified` as last sent.
-    pub modified: Option<String>,
+    pub modified: Option<Cow<'a, str>>,
 }
 
 /// What is known of a (sub)profile at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Known {
+pub enum Known<'a> {
     /// No event has told a state yet.
     #[default]
     Nothing,
     /// The state that the events told.
-    Present(State),
+    Present(State<'a>),
     /// It was deleted. Only `created` and `modified`, as last sent, are left.
     Deleted {
         /// `created` as last sent.
-        created: Option<String>,
+        created: Option<Cow<'a, str>>,
         /// `modified` as last sent.
-        modified: Option<String>,
+        modified: Option<Cow<'a, str>>,
     },
 }
 
-impl Known {
+impl<'a> Known<'a> {
     /// The state, where there is one.
-    pub const fn state(&self) -> Option<&State> {
+    pub const fn state(&self) -> Option<&State<'a>> {
         match self {
             Self::Present(state) => Some(state),
             Self::Nothing | Self::Deleted { .. } => None,
@@ -47,9 +48,9 @@ impl Known {
 
 /// A (sub)profile's history up to a moment; fed with its events in order.
 #[derive(Clone, Debug, Default)]
-pub struct Replay {
+pub struct Replay<'a> {
     /// What is known after the events so far.
-    pub known: Known,
+    pub known: Known<'a>,
     /// `seq` and time of the last event that is no duplicate.
     pub last: Option<(u64, i64)>,
     /// The database as last named.
@@ -58,10 +59,10 @@ pub struct Replay {
     pub collection: Option<u64>,
 }
 
-impl Replay {
+impl<'a> Replay<'a> {
     /// Takes the next event, which is no duplicate, and tells its changes:
     /// fields in the order sent, fields that are gone by name, interests by name.
-    pub fn step(&mut self, event: &Event) -> Vec<Change> {
+    pub fn step(&mut self, event: &Event<'a>) -> Vec<Change<'a>> {
         let since = self.last.map_or(event.time, |(_, time)| time);
         let changes = match &event.event_type {
             EventType::Create => {
@@ -96,13 +97,13 @@ impl Replay {
         changes
     }
 
-    fn state_after_update(&self, content: &Content) -> State {
+    fn state_after_update(&self, content: &Content<'a>) -> State<'a> {
         if !content.fields.is_empty() {
             return state_of(content);
         }
         let mut state = self.known.state().cloned().unwrap_or_default();
         let sent = content.interests.as_ref();
-        for (name, value) in &content.parameters {
+        for (name, value) in content.parameters.iter() {
             let an_interest =
                 state.interests.contains(name) || sent.is_some_and(|sent| sent.names(name));
             if state.fields.contains_key(name) || !an_interest {
@@ -122,7 +123,7 @@ impl Replay {
     /// What a `delete` carries is the state it found: where that differs from
     /// the last known one, something happened unseen. What it leaves out it
     /// says nothing about.
-    fn delete(&mut self, content: &Content, since: i64) -> Vec<Change> {
+    fn delete(&mut self, content: &Content<'a>, since: i64) -> Vec<Change<'a>> {
         let Known::Present(before) = &self.known else {
             let (created, modified) = match std::mem::take(&mut self.known) {
                 Known::Deleted { created, modified } => (created, modified),
@@ -150,7 +151,7 @@ impl Replay {
     }
 }
 
-fn state_of(content: &Content) -> State {
+fn state_of<'a>(content: &Content<'a>) -> State<'a> {
     State {
         fields: content.fields.clone(),
         interests: content
@@ -163,7 +164,7 @@ fn state_of(content: &Content) -> State {
     }
 }
 
-fn named_or(content: &Content, subject: &Subject, otherwise: Cause) -> Cause {
+fn named_or(content: &Content<'_>, subject: &Subject<'_>, otherwise: Cause) -> Cause {
     if content.parameters.contains_key(subject.name()) {
         Cause::Set
     } else {
@@ -173,15 +174,15 @@ fn named_or(content: &Content, subject: &Subject, otherwise: Cause) -> Cause {
 
 /// The place of a field among the parameters, for an update that sends its
 /// fields as parameters alone; interests stay behind them.
-fn sent_place(content: &Content, subject: &Subject) -> usize {
+fn sent_place(content: &Content<'_>, subject: &Subject<'_>) -> usize {
     match subject {
-        Subject::Field(name) => content.parameters.get_index_of(name).unwrap_or(usize::MAX),
+        Subject::Field(name) => content.parameters.position(name).unwrap_or(usize::MAX),
         Subject::Interest(_) => usize::MAX,
     }
 }
 
 /// Everything that the first `update` shows, with what was before unknown.
-fn first_seen(content: &Content, after: &State) -> Vec<Change> {
+fn first_seen<'a>(content: &Content<'a>, after: &State<'a>) -> Vec<Change<'a>> {
     let fields = after
         .fields
         .iter()
@@ -201,11 +202,11 @@ fn first_seen(content: &Content, after: &State) -> Vec<Change> {
         .collect()
 }
 
-fn changes_between(
-    before: &State,
-    after: &State,
-    cause: impl Fn(&Subject) -> Cause,
-) -> Vec<Change> {
+fn changes_between<'a>(
+    before: &State<'a>,
+    after: &State<'a>,
+    cause: impl Fn(&Subject<'a>) -> Cause,
+) -> Vec<Change<'a>> {
     super::diff::differences(Some(before), after)
         .into_iter()
         .map(|difference| Change {

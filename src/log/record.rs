@@ -9,6 +9,8 @@
 //! | 1 | salt (16 bytes), bytes as sent |
 //! | 3 | bytes as sent; the salt is derived ([`super::salt`]) |
 
+use std::borrow::Cow;
+
 use bincode::config::{Configuration, standard};
 use bincode::error::EncodeError;
 use bincode::{BorrowDecode, Encode};
@@ -210,14 +212,14 @@ impl<'a> EventRecord<'a> {
     }
 
     /// The event that the record keeps.
-    pub fn to_event(&self, seq: u64) -> Result<Event, RecordError> {
+    pub fn to_event(&self, seq: u64) -> Result<Event<'a>, RecordError> {
         let head = &self.head;
         Ok(Event {
             seq,
             received: head.received,
-            remote: head.remote.map(str::to_owned),
-            label: head.label.map(str::to_owned),
-            event_type: head.event_type.to_owned().into(),
+            remote: head.remote.map(Cow::Borrowed),
+            label: head.label.map(Cow::Borrowed),
+            event_type: head.event_type.into(),
             time: head.time,
             time_source: head.time_source,
             key: head.key(),

@@ -45,15 +45,31 @@ pub(super) struct Lines<'a> {
 impl Lines<'_> {
     /// Writes one line; `false` once the limit is reached.
     pub fn put(&mut self, line: &impl Serialize) -> Result<bool, io::Error> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        buffer.clear();
+        serde_json::to_writer(&mut buffer, line)?;
+        let more = self.put_one(&buffer);
+        self.buffer = buffer;
+        more
+    }
+
+    /// Writes one line that is JSON already, without its end; `false` once the
+    /// limit is reached.
+    pub fn put_one(&mut self, line: &[u8]) -> Result<bool, io::Error> {
         if self.is_full() {
             return Ok(false);
         }
-        self.buffer.clear();
-        serde_json::to_writer(&mut self.buffer, line)?;
-        self.buffer.push(b'\n');
-        self.out.write_all(&self.buffer)?;
+        self.out.write_all(line)?;
+        self.out.write_all(b"\n")?;
         self.written += 1;
         Ok(!self.is_full())
+    }
+
+    /// Writes so many lines that are JSON already, where there is no limit.
+    pub fn put_all(&mut self, lines: &[u8], count: u64) -> Result<(), io::Error> {
+        self.out.write_all(lines)?;
+        self.written += count;
+        Ok(())
     }
 
     /// Writes lines that are JSON already; `false` once the limit is reached.
@@ -122,8 +138,8 @@ pub(super) fn replay(
     trail: &Trail,
     mut timeline: Timeline,
     damage: &mut Damages,
-    mut each: impl FnMut(&Event, Vec<Change>),
-) -> Result<Replay, QueryError> {
+    mut each: impl FnMut(&Event<'static>, Vec<Change<'static>>),
+) -> Result<Replay<'static>, QueryError> {
     let mut replay = Replay::default();
     let mut reader = trail.reader();
     while let Some(occurrence) = timeline.next(&mut reader, damage)? {

@@ -1,11 +1,13 @@
 //! From what history tells to the lines of answers.
 
+use std::borrow::Cow;
+
 use super::lines::{BlameLine, ChangeLine, ChangesLine, DiffLine, ExportLine, HistoryLine};
 use crate::event::{Event, Interests, micros_to_rfc3339, seconds_to_rfc3339};
 use crate::history::{BlameRow, Cause, Change, Difference, Subject};
 
 /// The name of a subject, as the value of `field` or of `interest`.
-fn names(subject: Subject) -> (Option<String>, Option<String>) {
+fn names(subject: Subject<'_>) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
     match subject {
         Subject::Field(name) => (Some(name), None),
         Subject::Interest(name) => (None, Some(name)),
@@ -16,22 +18,22 @@ fn since(cause: Cause) -> Option<String> {
     cause.since().map(seconds_to_rfc3339)
 }
 
-impl From<Change> for ChangeLine {
-    fn from(change: Change) -> Self {
+impl<'a> From<Change<'a>> for ChangeLine<'a> {
+    fn from(change: Change<'a>) -> Self {
         let (field, interest) = names(change.subject);
         Self {
             field,
             interest,
             old: change.old,
             new: change.new,
-            cause: change.cause.name().to_owned(),
+            cause: Cow::Borrowed(change.cause.name()),
             since: since(change.cause),
         }
     }
 }
 
-impl From<Difference> for DiffLine {
-    fn from(difference: Difference) -> Self {
+impl<'a> From<Difference<'a>> for DiffLine<'a> {
+    fn from(difference: Difference<'a>) -> Self {
         let (field, interest) = names(difference.subject);
         Self {
             field,
@@ -42,8 +44,8 @@ impl From<Difference> for DiffLine {
     }
 }
 
-impl From<BlameRow> for BlameLine {
-    fn from(row: BlameRow) -> Self {
+impl<'a> From<BlameRow<'a>> for BlameLine<'a> {
+    fn from(row: BlameRow<'a>) -> Self {
         let (field, interest) = names(row.change.subject);
         Self {
             field,
@@ -51,43 +53,43 @@ impl From<BlameRow> for BlameLine {
             value: row.change.new,
             seq: row.seq,
             time: seconds_to_rfc3339(row.time),
-            event_type: row.event_type.into(),
-            cause: row.change.cause.name().to_owned(),
+            event_type: row.event_type.into_name(),
+            cause: Cow::Borrowed(row.change.cause.name()),
             old: row.change.old,
             since: since(row.change.cause),
         }
     }
 }
 
-impl ChangesLine {
+impl<'a> ChangesLine<'a> {
     /// The line of one change of an event.
-    pub fn new(event: &Event, change: Change) -> Self {
+    pub fn new(event: &'a Event<'a>, change: Change<'a>) -> Self {
         let (field, interest) = names(change.subject);
         Self {
             time: seconds_to_rfc3339(event.time),
             seq: event.seq,
-            event_type: event.event_type.name().to_owned(),
+            event_type: Cow::Borrowed(event.event_type.name()),
             profile: event.key.profile,
             subprofile: event.key.subprofile,
             database: event.database,
             collection: event.collection,
-            label: event.label.clone(),
+            label: event.label.as_deref().map(Cow::Borrowed),
             field,
             interest,
             old: change.old,
             new: change.new,
-            cause: change.cause.name().to_owned(),
+            cause: Cow::Borrowed(change.cause.name()),
             since: since(change.cause),
         }
     }
 }
 
-impl HistoryLine {
+impl<'a> HistoryLine<'a> {
     /// The line of an event with its changes.
-    pub fn new(event: &Event, changes: Vec<Change>, duplicate_of: Option<u64>) -> Self {
+    pub fn new(event: &'a Event<'a>, changes: Vec<Change<'a>>, duplicate_of: Option<u64>) -> Self {
         Self {
             seq: event.seq,
-            event_type: event.event_type.name().to_owned(),
+            event_type: Cow::Borrowed(event.event_type.name()),
             time: seconds_to_rfc3339(event.time),
             time_source: event.time_source,
             received: micros_to_rfc3339(event.received),
@@ -95,23 +97,23 @@ impl HistoryLine {
             subprofile: event.key.subprofile,
             database: event.database,
             collection: event.collection,
-            label: event.label.clone(),
+            label: event.label.as_deref().map(Cow::Borrowed),
             changes: changes.into_iter().map(ChangeLine::from).collect(),
             duplicate_of,
         }
     }
 }
 
-impl ExportLine {
+impl<'a> ExportLine<'a> {
     /// The line of an event, without its body.
-    pub fn new(event: Event) -> Self {
+    pub fn new(event: Event<'a>) -> Self {
         let content = event.content;
         Self {
             seq: event.seq,
             received: micros_to_rfc3339(event.received),
             remote: event.remote,
             label: event.label,
-            event_type: event.event_type.into(),
+            event_type: event.event_type.into_name(),
             time: seconds_to_rfc3339(event.time),
             time_source: event.time_source,
             profile: event.key.profile,

@@ -17,7 +17,7 @@ pub(super) fn answer(
     }
     // Both moments are read from these: an event that comes meanwhile is no
     // difference.
-    let mut state_at = |moment: i64| -> Result<Known, QueryError> {
+    let mut state_at = |moment: i64| -> Result<Known<'static>, QueryError> {
         let timeline = Timeline::new(times.clone()).up_to(moment);
         Ok(replay(trail, timeline, &mut lines.damage, |_, _| ())?.known)
     };

@@ -1,218 +1,248 @@
 //! `export`: every event in the order of arrival, so that `import` can read
 //! them back and every answer comes out alike.
 //!
-//! A line holds what a body says, not its bytes. Two events of one
-//! (sub)profile, type and second that say the same in different bytes are no
-//! duplicates, and would be taken for such after an import; so of events like
-//! these those that are spelled otherwise than the first carry their bodies even
-//! where bodies are not asked for.
+//! One thread reads the log and hands batches of records to others, which make
+//! lines of them; they are written in order ([`super::parallel`]). Lines are
+//! made from the bodies' bytes without copying what stands there as it is.
+//! [`super::twins`] tells which events carry their bodies unasked; for that the
+//! reading thread is some batches ahead of what it hands on, so that retries,
+//! which follow soon, need no reading of their own.
 
-use std::collections::{BTreeSet, HashMap};
-
-use sha2::{Digest, Sha256};
+use std::collections::{BTreeSet, VecDeque};
 
 use super::answer::{Lines, QueryError};
+use super::batch::Batch;
 use super::lines::{ExportLine, body_fields};
+use super::parallel::in_order;
 use super::request::ExportQuery;
+use super::twins::{Compared, Crowded, in_need};
 use crate::event::BodyKind;
-use crate::log::Scanned;
-use crate::log::record::{EventRecord, RecordError};
-use crate::trail::{EventReader, Trail};
+use crate::log::record::{EventHead, EventRecord};
+use crate::trail::{EventReader, Step, Trail, TrailError, Walk};
 
-/// How many events are read ahead at once; a body has about 1 KB.
-const READ_AHEAD: usize = 32_768;
+/// How many batches are read before the first of them is handed on.
+const AHEAD: usize = 6;
 
 pub(super) fn answer(
     trail: &Trail,
     query: &ExportQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    match query.profile {
-        None => all(trail, query, lines)?,
-        Some(profile) => of_profile(trail, query, profile, lines)?,
-    }
+    let mut crowded = Crowded::default();
+    let (since, until) = query.span.bounds();
+    let source = match query.profile {
+        None => {
+            let walk = trail.walk(since, until)?;
+            if !query.raw {
+                // The index must know every event of the walk.
+                trail.wait_for_index(|_| ())?;
+                trail.each_key(None, None, |key| {
+                    crowded.add(&trail.times_of(key)?, &query.span);
+                    Ok::<(), TrailError>(())
+                })?;
+            }
+            Source::Log(walk)
+        }
+        Some(profile) => {
+            let mut seqs = Vec::new();
+            trail.each_key(Some(profile), query.subprofile, |key| {
+                let times = trail.times_of(key)?;
+                if !query.raw {
+                    crowded.add(&times, &query.span);
+                }
+                let asked_for = times.iter().filter(|(time, _)| query.span.holds(*time));
+                seqs.extend(asked_for.map(|(_, seq)| *seq));
+                Ok::<(), TrailError>(())
+            })?;
+            seqs.sort_unstable();
+            Source::Seqs(seqs.into_iter())
+        }
+    };
+    crowded.arrange();
+    let mut batches = Batches {
+        query,
+        source,
+        reader: trail.reader(),
+        crowded,
+        ahead: VecDeque::new(),
+        ended: false,
+        with_body: BTreeSet::new(),
+    };
+    in_order(
+        move || batches.next(),
+        || (),
+        |(), batch| Ok(encode(query, &batch)),
+        |encoded: Encoded| {
+            lines.put_all(&encoded.lines, encoded.count)?;
+            for damage in encoded.damage {
+                lines.damage.add(damage);
+            }
+            Ok::<bool, QueryError>(true)
+        },
+    )?;
     Ok(lines.written > 0)
 }
 
-/// Every event of the log.
-fn all(trail: &Trail, query: &ExportQuery, lines: &mut Lines<'_>) -> Result<(), QueryError> {
-    let mut scan = trail.scan(1);
-    let mut twins = Twins::new(trail, query);
-    if !query.raw {
-        // The index must know every event of the scan.
-        trail.wait_for_index(|_| ())?;
-        trail.each_key(None, None, |key| twins.add(&trail.times_of(key)?))?;
-    }
-    let twins = twins.found()?;
-    while let Some(found) = scan.step()? {
-        let records = match found {
-            Scanned::Records(records) => records,
-            Scanned::Damage(damage) => {
-                lines.damage.add(damage.to_string());
-                continue;
-            }
-        };
-        for (seq, bytes) in records {
-            let line = EventRecord::decode(bytes)
-                .and_then(|record| line_of(query, seq, &record, &twins))
-                .map_err(|error| format!("event {seq}: {error}"));
-            put(lines, line)?;
-        }
-    }
-    Ok(())
+/// Where the records come from.
+enum Source<'a> {
+    Log(Walk<'a>),
+    /// Those of some `seq`, ascending.
+    Seqs(std::vec::IntoIter<u64>),
 }
 
-/// The events of one profile and its subprofiles, or of one subprofile.
-fn of_profile(
-    trail: &Trail,
-    query: &ExportQuery,
-    profile: u64,
-    lines: &mut Lines<'_>,
-) -> Result<(), QueryError> {
-    let mut twins = Twins::new(trail, query);
-    let mut seqs = Vec::new();
-    trail.each_key(Some(profile), query.subprofile, |key| {
-        let times = trail.times_of(key)?;
-        if !query.raw {
-            twins.add(&times)?;
-        }
-        let asked_for = times.iter().filter(|(time, _)| query.span.holds(*time));
-        seqs.extend(asked_for.map(|(_, seq)| *seq));
-        Ok::<(), QueryError>(())
-    })?;
-    seqs.sort_unstable();
-    let twins = twins.found()?;
-    let mut reader = trail.reader();
-    for seq in seqs {
-        let line = match reader.record(seq, |record| line_of(query, seq, &record, &twins)) {
-            Ok(line) => Ok(line),
-            Err(unreadable) => Err(unreadable.into_damage()?),
-        };
-        put(lines, line)?;
-    }
-    Ok(())
-}
-
-/// Writes the line of an event, if it is asked for, or takes note of why it
-/// cannot be told.
-fn put(lines: &mut Lines<'_>, line: Result<Option<ExportLine>, String>) -> Result<(), QueryError> {
-    match line {
-        Ok(Some(line)) => {
-            lines.put(&line)?;
-        }
-        Ok(None) => {}
-        Err(damage) => lines.damage.add(damage),
-    }
-    Ok(())
-}
-
-/// The line of a record, if it is asked for. The head decides before the body
-/// is read.
-fn line_of(
-    query: &ExportQuery,
-    seq: u64,
-    record: &EventRecord<'_>,
-    twins: &BTreeSet<u64>,
-) -> Result<Option<ExportLine>, RecordError> {
-    let EventRecord { head, body } = record;
-    let in_database = |database| head.database == Some(database);
-    if !query.span.holds(head.time) || !query.database.is_none_or(in_database) {
-        return Ok(None);
-    }
-    let mut line = ExportLine::new(record.to_event(seq)?);
-    let as_sent = head.body_kind != BodyKind::Content;
-    if as_sent && (query.raw || twins.contains(&seq)) {
-        (line.body, line.body_base64) = body_fields(body.bytes);
-    }
-    Ok(Some(line))
-}
-
-type Digest32 = [u8; 32];
-
-/// Finds the events that say the same as another one of their (sub)profile and
-/// second in other bytes than the first of these.
-struct Twins<'a> {
+/// The records that are asked for by their time, in batches.
+struct Batches<'a> {
     query: &'a ExportQuery,
+    source: Source<'a>,
     reader: EventReader,
-    /// The events of seconds with several, which are still to be compared.
-    crowded: Vec<Vec<u64>>,
-    /// How many those are.
-    waiting: usize,
-    found: BTreeSet<u64>,
+    crowded: Crowded,
+    /// Batches that were read.
+    ahead: VecDeque<Batch>,
+    ended: bool,
+    /// Events to come that carry their bodies.
+    with_body: BTreeSet<u64>,
 }
 
-impl<'a> Twins<'a> {
-    fn new(trail: &Trail, query: &'a ExportQuery) -> Self {
-        Self {
-            query,
-            reader: trail.reader(),
-            crowded: Vec::new(),
-            waiting: 0,
-            found: BTreeSet::new(),
+impl Batches<'_> {
+    fn next(&mut self) -> Result<Option<Batch>, QueryError> {
+        while !self.ended && self.ahead.len() < AHEAD {
+            let batch = self.read()?;
+            self.ahead.push_back(batch);
         }
-    }
-
-    /// Takes the (time, `seq`) pairs of a (sub)profile, ordered by both.
-    fn add(&mut self, times: &[(i64, u64)]) -> Result<(), QueryError> {
-        for second in times.chunk_by(|a, b| a.0 == b.0) {
-            let asked_for = second
-                .first()
-                .is_some_and(|(time, _)| self.query.span.holds(*time));
-            if second.len() < 2 || !asked_for {
-                continue;
-            }
-            self.waiting += second.len();
-            self.crowded
-                .push(second.iter().map(|(_, seq)| *seq).collect());
-            if self.waiting >= READ_AHEAD {
-                self.compare()?;
-            }
+        if let Some(last) = self.ahead.front().and_then(Batch::last_seq) {
+            self.compare(last)?;
         }
-        Ok(())
+        let mut batch = self.ahead.pop_front();
+        if let Some(batch) = &mut batch
+            && let Some(last) = batch.last_seq()
+        {
+            let later = self.with_body.split_off(&(last + 1));
+            batch.with_body = std::mem::replace(&mut self.with_body, later)
+                .into_iter()
+                .collect();
+        }
+        Ok(batch)
     }
 
-    /// The `seq` of every event that was found.
-    fn found(mut self) -> Result<BTreeSet<u64>, QueryError> {
-        self.compare()?;
-        Ok(self.found)
-    }
-
-    /// Compares the events that wait for it.
-    fn compare(&mut self) -> Result<(), QueryError> {
-        self.reader.read_ahead(self.crowded.concat());
-        self.waiting = 0;
-        for second in std::mem::take(&mut self.crowded) {
-            // By what they say: the events, whether their bytes are such as an
-            // import makes, and digests of these.
-            let mut groups: HashMap<Digest32, Vec<(u64, bool, Digest32)>> = HashMap::new();
-            for seq in second {
-                let digests = self.reader.record(seq, |record| {
-                    let event = record.to_event(seq)?;
-                    let mut says = Sha256::new();
-                    says.update(event.event_type.name());
-                    says.update([0]);
-                    says.update(serde_json::to_vec(&event.content).unwrap_or_default());
-                    let made = record.head.body_kind == BodyKind::Content;
-                    let bytes = Sha256::digest(record.body.bytes).into();
-                    Ok((says.finalize().into(), (seq, made, bytes)))
-                });
-                match digests {
-                    Ok((says, event)) => groups.entry(says).or_default().push(event),
-                    // What is damaged is told when its line should come.
-                    Err(unreadable) => {
-                        unreadable.into_damage()?;
+    /// Reads a batch from the source.
+    fn read(&mut self) -> Result<Batch, QueryError> {
+        let mut batch = Batch::default();
+        let span = self.query.span;
+        let narrow = span.since.is_some() || span.until.is_some();
+        while !batch.is_full() && batch.damage.is_none() {
+            match &mut self.source {
+                Source::Log(walk) => {
+                    let step = walk.step(|seq, record| {
+                        // What cannot be read is told when its line is made.
+                        let other = narrow
+                            && EventHead::decode(record)
+                                .is_ok_and(|(head, _)| !span.holds(head.time));
+                        if !other {
+                            batch.push(seq, record);
+                        }
+                    })?;
+                    match step {
+                        Step::Records => {}
+                        Step::Damage(damage) => batch.damage = Some(damage.to_string()),
+                        Step::End => {
+                            self.ended = true;
+                            break;
+                        }
                     }
                 }
+                Source::Seqs(seqs) => match seqs.next() {
+                    None => {
+                        self.ended = true;
+                        break;
+                    }
+                    Some(seq) => match self.reader.bytes(seq) {
+                        Ok(record) => batch.push(seq, record),
+                        Err(unreadable) => batch.damage = Some(unreadable.into_damage()?),
+                    },
+                },
             }
-            for group in groups.into_values() {
-                // One spelling goes without its body: an import makes the same
-                // bytes of all that have it, and they stay duplicates.
-                let plain = group.iter().find(|(_, made, _)| *made).or(group.first());
-                let plain = plain.map(|(_, _, bytes)| *bytes);
-                let others = group.iter().filter(|(_, _, bytes)| Some(*bytes) != plain);
-                self.found.extend(others.map(|(seq, _, _)| *seq));
+        }
+        Ok(batch)
+    }
+
+    /// Compares the events of crowded seconds that begin up to a `seq`.
+    fn compare(&mut self, until: u64) -> Result<(), QueryError> {
+        while let Some(seqs) = self.crowded.next(until) {
+            let mut second = Vec::with_capacity(seqs.len());
+            for seq in seqs {
+                let place = self
+                    .ahead
+                    .partition_point(|batch| batch.last_seq().is_none_or(|last| last < seq));
+                let read = match self.ahead.get(place).and_then(|batch| batch.get(seq)) {
+                    Some(record) => EventRecord::decode(record)
+                        .and_then(|record| Compared::read(seq, &record))
+                        .ok(),
+                    None => match self
+                        .reader
+                        .record(seq, |record| Compared::read(seq, &record))
+                    {
+                        Ok(read) => Some(read),
+                        // What is damaged is told when its line should come.
+                        Err(unreadable) => {
+                            unreadable.into_damage()?;
+                            None
+                        }
+                    },
+                };
+                second.extend(read);
             }
+            self.with_body.extend(in_need(second));
         }
         Ok(())
     }
+}
+
+/// The lines of a batch.
+#[derive(Default)]
+struct Encoded {
+    lines: Vec<u8>,
+    count: u64,
+    damage: Vec<String>,
+}
+
+fn encode(query: &ExportQuery, batch: &Batch) -> Encoded {
+    let mut encoded = Encoded::default();
+    for (seq, bytes) in batch.iter() {
+        let begin = encoded.lines.len();
+        match encode_record(query, seq, bytes, batch, &mut encoded.lines) {
+            Ok(added) => encoded.count += u64::from(added),
+            Err(reason) => {
+                encoded.lines.truncate(begin);
+                encoded.damage.push(format!("event {seq}: {reason}"));
+            }
+        }
+    }
+    encoded.damage.extend(batch.damage.clone());
+    encoded
+}
+
+/// Adds the line of a record, if it is asked for. The head decides before the
+/// body is read.
+fn encode_record(
+    query: &ExportQuery,
+    seq: u64,
+    bytes: &[u8],
+    batch: &Batch,
+    lines: &mut Vec<u8>,
+) -> Result<bool, String> {
+    let record = EventRecord::decode(bytes).map_err(|error| error.to_string())?;
+    let EventRecord { head, body } = &record;
+    let in_database = |database| head.database == Some(database);
+    if !query.span.holds(head.time) || !query.database.is_none_or(in_database) {
+        return Ok(false);
+    }
+    let event = record.to_event(seq).map_err(|error| error.to_string())?;
+    let mut line = ExportLine::new(event);
+    let as_sent = head.body_kind != BodyKind::Content;
+    if as_sent && (query.raw || batch.with_body.binary_search(&seq).is_ok()) {
+        (line.body, line.body_base64) = body_fields(body.bytes);
+    }
+    serde_json::to_writer(&mut *lines, &line).map_err(|error| error.to_string())?;
+    lines.push(b'\n');
+    Ok(true)
 }

@@ -30,18 +30,18 @@ impl Span {
 
 /// Whether a change is of one of the fields or interests asked for. Where
 /// neither is named, all are.
-pub(super) fn concerns(change: &Change, fields: &[String], interests: &[String]) -> bool {
+pub(super) fn concerns(change: &Change<'_>, fields: &[String], interests: &[String]) -> bool {
     if fields.is_empty() && interests.is_empty() {
         return true;
     }
     match &change.subject {
-        Subject::Field(name) => fields.contains(name),
-        Subject::Interest(name) => interests.contains(name),
+        Subject::Field(name) => fields.iter().any(|wanted| wanted == name),
+        Subject::Interest(name) => interests.iter().any(|wanted| wanted == name),
     }
 }
 
 /// Whether a value is the one asked for; an unknown or absent one never is.
-pub(super) fn value_is(value: Option<&Value>, wanted: &str) -> bool {
+pub(super) fn value_is(value: Option<&Value<'_>>, wanted: &str) -> bool {
     match value {
         Some(Value::Text(text)) => text == wanted,
         Some(Value::Member(member)) => wanted == if *member { "true" } else { "false" },

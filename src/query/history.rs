@@ -14,7 +14,7 @@ use crate::trail::{Damages, EventReader, Occurrence, Timeline, Trail};
 /// A (sub)profile's events and its replay, with the next event at hand.
 struct Track {
     timeline: Timeline,
-    replay: Replay,
+    replay: Replay<'static>,
     next: Option<Occurrence>,
 }
 
@@ -96,11 +96,14 @@ pub(super) fn answer(
         let Some(occurrence) = track.next.take() else {
             break;
         };
-        let line = line_of(query, &mut track.replay, &occurrence);
+        let line = line_of(query, &mut track.replay, &occurrence)
+            .map(|line| serde_json::to_vec(&line))
+            .transpose()
+            .map_err(std::io::Error::from)?;
         heap.extend(track.advance(number, &mut reader, &mut lines.damage)?);
         let Some(line) = line else { continue };
         if !query.reverse {
-            if !lines.put(&line)? {
+            if !lines.put_one(&line)? {
                 break;
             }
             continue;
@@ -109,17 +112,17 @@ pub(super) fn answer(
         held.truncate(most);
     }
     for line in &held {
-        lines.put(line)?;
+        lines.put_one(line)?;
     }
     Ok(lines.written > 0)
 }
 
 /// The line of an event, if it is asked for.
-fn line_of(
+fn line_of<'a>(
     query: &HistoryQuery,
-    replay: &mut Replay,
-    occurrence: &Occurrence,
-) -> Option<HistoryLine> {
+    replay: &mut Replay<'static>,
+    occurrence: &'a Occurrence,
+) -> Option<HistoryLine<'a>> {
     let event = &occurrence.event;
     let changes = match occurrence.duplicate_of {
         None => replay.step(event),

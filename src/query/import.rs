@@ -58,7 +58,7 @@ pub struct Importer<'a> {
 /// An event of a line, and its body where the line has it.
 struct Candidate {
     line: u64,
-    event: Event,
+    event: Event<'static>,
     body: Option<(BodyKind, Vec<u8>)>,
 }
 
@@ -143,7 +143,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Whether the trail has an event already.
-    fn is_kept(&mut self, event: &Event, times: &[(i64, u64)]) -> Result<bool, QueryError> {
+    fn is_kept(&mut self, event: &Event<'_>, times: &[(i64, u64)]) -> Result<bool, QueryError> {
         let from = times.partition_point(|(time, _)| *time < event.time);
         let same_second = times
             .iter()
@@ -173,7 +173,7 @@ impl<'a> Importer<'a> {
 }
 
 /// Whether two events are the same in all but their `seq`.
-fn is_same(one: &Event, other: &Event) -> bool {
+fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
     one.received == other.received
         && one.event_type == other.event_type
         && one.time == other.time
@@ -188,7 +188,8 @@ fn is_same(one: &Event, other: &Event) -> bool {
 
 /// Reads a line, or tells what is wrong with it.
 fn read_line(number: u64, line: &[u8]) -> Result<Candidate, String> {
-    let line: ExportLine = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let line: ExportLine<'static> =
+        serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let received = parse_rfc3339_micros(&line.received)
         .ok_or_else(|| format!("\"received\": {:?} is no RFC 3339 time", line.received))?;
     let time = parse_rfc3339_micros(&line.time)
@@ -220,10 +221,10 @@ fn read_line(number: u64, line: &[u8]) -> Result<Candidate, String> {
     };
     let body = match (line.body, line.body_base64) {
         (None, None) => None,
-        (Some(text), None) => Some(text.into_bytes()),
+        (Some(text), None) => Some(text.into_owned().into_bytes()),
         (None, Some(text)) => Some(
             base64::engine::general_purpose::STANDARD
-                .decode(text)
+                .decode(text.as_ref())
                 .map_err(|error| format!("\"body_base64\": {error}"))?,
         ),
         (Some(_), Some(_)) => return Err("\"body\" and \"body_base64\" both stand".to_owned()),
@@ -247,7 +248,7 @@ fn read_line(number: u64, line: &[u8]) -> Result<Candidate, String> {
         received,
         remote: line.remote,
         label: line.label,
-        event_type: line.event_type.into(),
+        event_type: line.event_type.into_owned().into(),
         time,
         time_source: line.time_source,
         key: ProfileKey {

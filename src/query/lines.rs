@@ -4,38 +4,39 @@
 //! microseconds. `null` in `old` or `new` is 'was not there'; a missing `old`
 //! is 'not known'.
 
-use indexmap::IndexMap;
+use std::borrow::Cow;
+
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::event::{Fields, Interests, TimeSource};
 use crate::history::Value;
 
 /// `old`: missing is not known, `null` is absent.
-fn known<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Value>, D::Error> {
+fn known<'de, 'a, D: Deserializer<'de>>(input: D) -> Result<Option<Value<'a>>, D::Error> {
     Value::deserialize(input).map(Some)
 }
 
 /// What changed, without the event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ChangeLine {
+pub struct ChangeLine<'a> {
     /// The field's name, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
+    pub field: Option<Cow<'a, str>>,
     /// The interest's name, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<String>,
+    pub interest: Option<Cow<'a, str>>,
     /// What it was.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "known"
     )]
-    pub old: Option<Value>,
+    pub old: Option<Value<'a>>,
     /// What it became.
-    pub new: Value,
+    pub new: Value<'a>,
     /// Why: `create`, `set`, `unexplained`, `first_seen`.
-    pub cause: String,
+    pub cause: Cow<'a, str>,
     /// Of an unexplained change: since when it may have happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
@@ -44,12 +45,12 @@ pub struct ChangeLine {
 /// An event of `history`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct HistoryLine {
+pub struct HistoryLine<'a> {
     /// Its place in the order of arrival.
     pub seq: u64,
     /// Its type.
     #[serde(rename = "type")]
-    pub event_type: String,
+    pub event_type: Cow<'a, str>,
     /// Its time.
     pub time: String,
     /// Where that was read.
@@ -65,9 +66,9 @@ pub struct HistoryLine {
     /// The collection, where the call named it.
     pub collection: Option<u64>,
     /// The label in the webhook's address.
-    pub label: Option<String>,
+    pub label: Option<Cow<'a, str>>,
     /// What it changed.
-    pub changes: Vec<ChangeLine>,
+    pub changes: Vec<ChangeLine<'a>>,
     /// The event that it repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duplicate_of: Option<u64>,
@@ -86,7 +87,7 @@ pub struct LastEvent {
 /// The answer of `show`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ShowLine {
+pub struct ShowLine<'a> {
     /// The profile.
     pub profile: u64,
     /// The subprofile.
@@ -102,64 +103,64 @@ pub struct ShowLine {
     /// The last event up to the moment that is no duplicate.
     pub last_event: Option<LastEvent>,
     /// The fields in the order sent.
-    pub fields: Fields,
+    pub fields: Fields<'a>,
     /// The names of the interests held, in name order.
-    pub interests: Vec<String>,
+    pub interests: Vec<Cow<'a, str>>,
     /// As sent.
-    pub created: Option<String>,
+    pub created: Option<Cow<'a, str>>,
     /// As sent.
-    pub modified: Option<String>,
+    pub modified: Option<Cow<'a, str>>,
 }
 
 /// A difference of `diff`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DiffLine {
+pub struct DiffLine<'a> {
     /// The field's name, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
+    pub field: Option<Cow<'a, str>>,
     /// The interest's name, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<String>,
+    pub interest: Option<Cow<'a, str>>,
     /// What it was.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "known"
     )]
-    pub old: Option<Value>,
+    pub old: Option<Value<'a>>,
     /// What it became.
-    pub new: Value,
+    pub new: Value<'a>,
 }
 
 /// A row of `blame`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct BlameLine {
+pub struct BlameLine<'a> {
     /// The field's name, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
+    pub field: Option<Cow<'a, str>>,
     /// The interest's name, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<String>,
+    pub interest: Option<Cow<'a, str>>,
     /// What it is.
-    pub value: Value,
+    pub value: Value<'a>,
     /// The event that changed it last.
     pub seq: u64,
     /// That event's time.
     pub time: String,
     /// That event's type.
     #[serde(rename = "type")]
-    pub event_type: String,
+    pub event_type: Cow<'a, str>,
     /// Why it changed.
-    pub cause: String,
+    pub cause: Cow<'a, str>,
     /// What it was before.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "known"
     )]
-    pub old: Option<Value>,
+    pub old: Option<Value<'a>>,
     /// Of an unexplained change: since when it may have happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
@@ -168,14 +169,14 @@ pub struct BlameLine {
 /// A change of `changes`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ChangesLine {
+pub struct ChangesLine<'a> {
     /// The event's time.
     pub time: String,
     /// Its place in the order of arrival.
     pub seq: u64,
     /// Its type.
     #[serde(rename = "type")]
-    pub event_type: String,
+    pub event_type: Cow<'a, str>,
     /// The profile.
     pub profile: u64,
     /// The subprofile.
@@ -185,24 +186,24 @@ pub struct ChangesLine {
     /// The collection, where the call named it.
     pub collection: Option<u64>,
     /// The label in the webhook's address.
-    pub label: Option<String>,
+    pub label: Option<Cow<'a, str>>,
     /// The field's name, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<String>,
+    pub field: Option<Cow<'a, str>>,
     /// The interest's name, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<String>,
+    pub interest: Option<Cow<'a, str>>,
     /// What it was.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "known"
     )]
-    pub old: Option<Value>,
+    pub old: Option<Value<'a>>,
     /// What it became.
-    pub new: Value,
+    pub new: Value<'a>,
     /// Why.
-    pub cause: String,
+    pub cause: Cow<'a, str>,
     /// Of an unexplained change: since when it may have happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
@@ -211,18 +212,18 @@ pub struct ChangesLine {
 /// An event of `export`, which `import` reads back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ExportLine {
+pub struct ExportLine<'a> {
     /// Its place in the order of arrival; given anew at import.
     pub seq: u64,
     /// The moment of receipt.
     pub received: String,
     /// The sender's address.
-    pub remote: Option<String>,
+    pub remote: Option<Cow<'a, str>>,
     /// The label in the webhook's address.
-    pub label: Option<String>,
+    pub label: Option<Cow<'a, str>>,
     /// Its type.
     #[serde(rename = "type")]
-    pub event_type: String,
+    pub event_type: Cow<'a, str>,
     /// Its time.
     pub time: String,
     /// Where that was read.
@@ -236,63 +237,65 @@ pub struct ExportLine {
     /// The collection, where the call named it.
     pub collection: Option<u64>,
     /// As sent.
-    pub created: Option<String>,
+    pub created: Option<Cow<'a, str>>,
     /// As sent.
-    pub modified: Option<String>,
+    pub modified: Option<Cow<'a, str>>,
     /// What the action was performed with.
-    pub parameters: Fields,
+    pub parameters: Fields<'a>,
     /// The fields, in the order sent.
-    pub fields: Fields,
+    pub fields: Fields<'a>,
     /// The interests in the form sent.
-    pub interests: Interests,
+    pub interests: Interests<'a>,
     /// Every other variable.
-    pub extra: IndexMap<String, String>,
+    pub extra: Fields<'a>,
     /// The body as sent, where that was asked for or is needed to tell two
     /// events apart that are alike in everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
+    pub body: Option<Cow<'a, str>>,
     /// The same in base64, where the body is no UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body_base64: Option<String>,
+    pub body_base64: Option<Cow<'a, str>>,
 }
 
 /// A call of `rejected`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RejectedLine {
+pub struct RejectedLine<'a> {
     /// Its place in the order of arrival among the rejected: 1, 2, 3, …
     pub number: u64,
     /// The moment of receipt.
     pub received: String,
     /// The sender's address.
-    pub remote: Option<String>,
+    pub remote: Option<Cow<'a, str>>,
     /// The label in the webhook's address.
-    pub label: Option<String>,
+    pub label: Option<Cow<'a, str>>,
     /// The `Content-Type` as sent.
-    pub content_type: Option<String>,
+    pub content_type: Option<Cow<'a, str>>,
     /// The HTTP status of the answer.
     pub status: u16,
     /// What was wrong.
-    pub error: String,
+    pub error: Cow<'a, str>,
     /// Where.
     #[serde(rename = "where")]
-    pub place: String,
+    pub place: Cow<'a, str>,
     /// The body as it came; of one over the limit what had arrived.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body: Option<String>,
+    pub body: Option<Cow<'a, str>>,
     /// The same in base64, where the body is no UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub body_base64: Option<String>,
+    pub body_base64: Option<Cow<'a, str>>,
 }
 
 /// A body as `body`, or as `body_base64` where it is no UTF-8.
-pub(super) fn body_fields(bytes: &[u8]) -> (Option<String>, Option<String>) {
+pub(super) fn body_fields(bytes: &[u8]) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
     use base64::Engine as _;
     match std::str::from_utf8(bytes) {
-        Ok(text) => (Some(text.to_owned()), None),
+        Ok(text) => (Some(Cow::Borrowed(text)), None),
         Err(_) => (
             None,
-            Some(base64::engine::general_purpose::STANDARD.encode(bytes)),
+            Some(Cow::Owned(
+                base64::engine::general_purpose::STANDARD.encode(bytes),
+            )),
         ),
     }
 }

@@ -6,6 +6,7 @@
 //! page for people shows is made from these lines, never beside them.
 
 mod answer;
+mod batch;
 mod blame;
 mod changes;
 mod convert;
@@ -15,9 +16,11 @@ mod filter;
 mod history;
 mod import;
 pub mod lines;
+mod parallel;
 mod rejected;
 mod request;
 mod show;
+mod twins;
 
 pub use answer::{Answered, QueryError, answer};
 pub use filter::Span;

@@ -1,5 +1,7 @@
 //! `rejected`: the calls that could not be read.
 
+use std::borrow::Cow;
+
 use super::answer::{Lines, QueryError};
 use super::lines::{RejectedLine, body_fields};
 use super::request::RejectedQuery;
@@ -38,12 +40,12 @@ pub(super) fn answer(
             let more = lines.put(&RejectedLine {
                 number,
                 received: micros_to_rfc3339(head.received),
-                remote: head.remote.map(str::to_owned),
-                label: head.label.map(str::to_owned),
-                content_type: head.content_type.map(str::to_owned),
+                remote: head.remote.map(Cow::Borrowed),
+                label: head.label.map(Cow::Borrowed),
+                content_type: head.content_type.map(Cow::Borrowed),
                 status: head.status,
-                error: head.reason.to_owned(),
-                place: head.place.to_owned(),
+                error: Cow::Borrowed(head.reason),
+                place: Cow::Borrowed(head.place),
                 body,
                 body_base64,
             })?;

@@ -53,7 +53,7 @@ pub enum Arrival {
     /// sent, where they are known.
     Imported {
         /// The event.
-        event: Box<Event>,
+        event: Box<Event<'static>>,
         /// The bytes as sent and how they are read.
         body: Option<(BodyKind, Vec<u8>)>,
     },
@@ -312,7 +312,7 @@ fn encode_rejected(
 }
 
 fn encode_imported(
-    event: &Event,
+    event: &Event<'_>,
     body: Option<(BodyKind, Vec<u8>)>,
 ) -> Result<Vec<u8>, RecordError> {
     let (body_kind, bytes) =
@@ -343,7 +343,7 @@ fn encode_imported(
 
 /// The kept form of a content without a body. Equal contents give equal bytes,
 /// so that duplicates stay duplicates.
-fn content_bytes(content: &Content) -> Vec<u8> {
+fn content_bytes(content: &Content<'_>) -> Vec<u8> {
     // Maps of strings always make JSON.
     serde_json::to_vec(content).unwrap_or_default()
 }

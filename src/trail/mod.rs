@@ -12,6 +12,7 @@ mod open;
 mod reader;
 mod sealing;
 mod sorter;
+mod walk;
 
 pub use appender::{Appender, Arrival, Outcome, ParsedCall};
 pub use error::TrailError;
@@ -20,3 +21,4 @@ pub use open::{OpenOptions, Purpose, Trail};
 pub use reader::{Damages, EventReader, Occurrence, Timeline, Unreadable};
 pub use sealing::Sealer;
 pub use sorter::Sorter;
+pub use walk::{Step, Walk};

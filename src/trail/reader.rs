@@ -97,28 +97,31 @@ impl EventReader {
         }
     }
 
+    /// The bytes of the record of that `seq`.
+    pub fn bytes(&mut self, seq: u64) -> Result<&[u8], Unreadable> {
+        if let Some(bytes) = self.ahead.get(&seq) {
+            return Ok(bytes);
+        }
+        self.cursor.get(seq).map_err(|error| match error {
+            LogError::Damaged { .. } => Unreadable::Damage(error.to_string()),
+            _ => Unreadable::Failure(error),
+        })
+    }
+
     /// The record of that `seq`, handed to `read`.
     pub fn record<T>(
         &mut self,
         seq: u64,
         read: impl FnOnce(EventRecord<'_>) -> Result<T, RecordError>,
     ) -> Result<T, Unreadable> {
-        let bytes = match self.ahead.get(&seq) {
-            Some(bytes) => Ok(bytes.as_slice()),
-            None => self.cursor.get(seq),
-        };
-        match bytes {
-            Ok(bytes) => EventRecord::decode(bytes)
-                .and_then(read)
-                .map_err(|error| Unreadable::Damage(format!("event {seq}: {error}"))),
-            Err(error @ LogError::Damaged { .. }) => Err(Unreadable::Damage(error.to_string())),
-            Err(error) => Err(Unreadable::Failure(error)),
-        }
+        EventRecord::decode(self.bytes(seq)?)
+            .and_then(read)
+            .map_err(|error| Unreadable::Damage(format!("event {seq}: {error}")))
     }
 
     /// The event of that `seq`.
-    pub fn event(&mut self, seq: u64) -> Result<Event, Unreadable> {
-        self.record(seq, |record| record.to_event(seq))
+    pub fn event(&mut self, seq: u64) -> Result<Event<'static>, Unreadable> {
+        self.record(seq, |record| Ok(record.to_event(seq)?.into_owned()))
     }
 }
 
@@ -126,7 +129,7 @@ impl EventReader {
 #[derive(Clone, Debug)]
 pub struct Occurrence {
     /// The event.
-    pub event: Event,
+    pub event: Event<'static>,
     /// The lowest `seq` that it repeats, if it is a duplicate.
     pub duplicate_of: Option<u64>,
 }
@@ -211,7 +214,7 @@ impl Timeline {
                 hash.update(record.head.event_type.as_bytes());
                 hash.update([0]);
                 hash.update(record.body.bytes);
-                let rank = EventType::from(record.head.event_type.to_owned()).rank();
+                let rank = EventType::from(record.head.event_type).rank();
                 Ok(Head {
                     seq,
                     rank,

@@ -1,5 +1,6 @@
 //! Tables.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use chrono::{DateTime, Utc};
@@ -102,7 +103,7 @@ impl<'a> Table<'a> {
             Kind::History => self.history(&parse(line)?),
             Kind::Show => self.show(&parse(line)?),
             Kind::Diff => {
-                let line: DiffLine = parse(line)?;
+                let line: DiffLine<'_> = parse(line)?;
                 let row = vec![
                     self.what(&line.field, &line.interest),
                     self.old(&line.old),
@@ -178,7 +179,7 @@ impl<'a> Table<'a> {
         if self.color { cell.fg(color) } else { cell }
     }
 
-    fn what(&self, field: &Option<String>, interest: &Option<String>) -> Cell {
+    fn what(&self, field: &Option<Cow<'_, str>>, interest: &Option<Cow<'_, str>>) -> Cell {
         match (field, interest) {
             (Some(name), _) => Cell::new(plain(name)),
             (None, Some(name)) => Cell::new(format!("interest {}", plain(name))),
@@ -186,14 +187,14 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn old(&self, value: &Option<Value>) -> Cell {
+    fn old(&self, value: &Option<Value<'_>>) -> Cell {
         match value {
             None => Cell::new("?"),
             Some(value) => self.styled(Cell::new(value_text(value)), Color::Red),
         }
     }
 
-    fn new_value(&self, value: &Value) -> Cell {
+    fn new_value(&self, value: &Value<'_>) -> Cell {
         self.styled(Cell::new(value_text(value)), Color::Green)
     }
 
@@ -207,7 +208,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn history(&mut self, line: &HistoryLine) {
+    fn history(&mut self, line: &HistoryLine<'_>) {
         let event = [
             Cell::new(line.seq),
             self.time(&line.time),
@@ -251,7 +252,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn show(&mut self, line: &ShowLine) {
+    fn show(&mut self, line: &ShowLine<'_>) {
         let mut put = |what: &str, value: Cell| self.rows.push(vec![Cell::new(what), value]);
         let number =
             |number: Option<u64>| Cell::new(number.map_or_else(String::new, |n| n.to_string()));
@@ -272,7 +273,7 @@ impl<'a> Table<'a> {
                 Cell::new(format!("{} at {time}", last.seq)),
             ]);
         }
-        for (name, value) in &line.fields {
+        for (name, value) in line.fields.iter() {
             let value = self.styled(Cell::new(quoted(value)), Color::Green);
             self.rows.push(vec![Cell::new(plain(name)), value]);
         }
@@ -284,7 +285,7 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn blame(&mut self, line: &BlameLine) {
+    fn blame(&mut self, line: &BlameLine<'_>) {
         let row = vec![
             self.what(&line.field, &line.interest),
             self.new_value(&line.value),
@@ -297,7 +298,7 @@ impl<'a> Table<'a> {
         self.rows.push(row);
     }
 
-    fn changes(&mut self, line: &ChangesLine) {
+    fn changes(&mut self, line: &ChangesLine<'_>) {
         let row = vec![
             self.time(&line.time),
             Cell::new(line.seq),
@@ -311,7 +312,7 @@ impl<'a> Table<'a> {
         self.rows.push(row);
     }
 
-    fn export(&mut self, line: &ExportLine) {
+    fn export(&mut self, line: &ExportLine<'_>) {
         let parameters: Vec<String> = line
             .parameters
             .iter()
@@ -330,7 +331,7 @@ impl<'a> Table<'a> {
         self.rows.push(row);
     }
 
-    fn rejected(&mut self, line: &RejectedLine) {
+    fn rejected(&mut self, line: &RejectedLine<'_>) {
         let body = line.body.as_ref().or(line.body_base64.as_ref());
         let begin: String = body
             .map(|body| body.chars().take(60).collect())
@@ -375,7 +376,7 @@ fn who(profile: u64, subprofile: Option<u64>) -> Cell {
     })
 }
 
-fn text(text: &Option<String>) -> Cell {
+fn text(text: &Option<Cow<'_, str>>) -> Cell {
     Cell::new(text.as_deref().map(plain).unwrap_or_default())
 }
 
@@ -388,7 +389,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-fn value_text(value: &Value) -> String {
+fn value_text(value: &Value<'_>) -> String {
     match value {
         Value::Absent => "(absent)".to_owned(),
         Value::Member(member) => if *member { "yes" } else { "no" }.to_owned(),

@@ -1,0 +1,126 @@
+//! Work on all cores whose results come out in order.
+//!
+//! One thread makes jobs, some work on them, and the caller takes the results
+//! in the order of the jobs. Only so many jobs are under way at once, so memory
+//! is bounded by the size of a job and of its result; when the caller takes no
+//! more, because a limit is reached or the reader has gone, all of it ends.
+
+use std::io;
+use std::thread::{Builder, available_parallelism, scope};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+/// The most threads that work: each more holds its share of memory.
+const THREADS: usize = 8;
+
+/// A job, and where its result goes.
+type Job<J, T, E> = (J, Sender<Result<T, E>>);
+
+/// Makes jobs by `next` until it has none, works on them by `work`, each
+/// thread with a state of its own, and hands the results in order to `take`
+/// until that answers `false`. The first error ends all.
+pub(super) fn in_order<J, S, T, E>(
+    mut next: impl FnMut() -> Result<Option<J>, E> + Send,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, J) -> Result<T, E> + Sync,
+    mut take: impl FnMut(T) -> Result<bool, E>,
+) -> Result<(), E>
+where
+    J: Send,
+    T: Send,
+    E: From<io::Error> + Send,
+{
+    let threads = available_parallelism().map_or(1, |count| count.get().min(THREADS));
+    let (jobs, to_do) = bounded::<Job<J, T, E>>(threads);
+    // The results' order; its length bounds what is under way.
+    let (order, results) = bounded::<Result<Receiver<Result<T, E>>, E>>(2 * threads);
+    let thread = |name: &str| Builder::new().name(name.to_owned());
+    scope(|scope| {
+        // Owned here, so that it is gone before the threads are waited for.
+        let results = results;
+        for _ in 0..threads {
+            let to_do = to_do.clone();
+            let (state, work) = (&state, &work);
+            thread("query").spawn_scoped(scope, move || {
+                let mut state = state();
+                for (job, result) in to_do {
+                    // Whoever asked may have gone.
+                    let _ = result.send(work(&mut state, job));
+                }
+            })?;
+        }
+        drop(to_do);
+        thread("query-reader").spawn_scoped(scope, move || {
+            loop {
+                let job = match next() {
+                    Ok(Some(job)) => job,
+                    Ok(None) => return,
+                    Err(error) => {
+                        let _ = order.send(Err(error));
+                        return;
+                    }
+                };
+                let (result, place) = bounded(1);
+                if order.send(Ok(place)).is_err() || jobs.send((job, result)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        for result in &results {
+            let done = result?.recv();
+            let done = done.map_err(|_| io::Error::other("a thread of the query has ended"))?;
+            if !take(done?)? {
+                break;
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(until: u64) -> impl FnMut() -> Result<Option<u64>, io::Error> {
+        let mut last = 0;
+        move || {
+            last += 1;
+            Ok((last <= until).then_some(last))
+        }
+    }
+
+    fn squares(
+        next: impl FnMut() -> Result<Option<u64>, io::Error> + Send,
+        most: usize,
+    ) -> (Vec<u64>, Result<(), io::Error>) {
+        let mut found = Vec::new();
+        let work = |(): &mut (), number: u64| match number {
+            5_000 => Err(io::Error::other("no")),
+            _ => Ok(number * number),
+        };
+        let ended = in_order(
+            next,
+            || (),
+            work,
+            |square| {
+                found.push(square);
+                Ok(found.len() < most)
+            },
+        );
+        (found, ended)
+    }
+
+    #[test]
+    fn results_come_in_order_until_they_are_not_wanted_or_one_fails() {
+        let expected = |count: u64| (1..=count).map(|n| n * n).collect::<Vec<_>>();
+        let (found, ended) = squares(numbers(2_000), usize::MAX);
+        assert_eq!(found, expected(2_000));
+        ended.unwrap();
+        let (found, ended) = squares(numbers(u64::MAX), 300);
+        assert_eq!(found, expected(300));
+        ended.unwrap();
+        let (found, ended) = squares(numbers(u64::MAX), usize::MAX);
+        assert_eq!(found, expected(4_999));
+        assert_eq!(ended.unwrap_err().to_string(), "no");
+    }
+}

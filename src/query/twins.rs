@@ -1,0 +1,115 @@
+//! Events that an export without bodies would make alike.
+//!
+//! A line holds what a body says, not its bytes. Two events of one
+//! (sub)profile, type and second that say the same in different bytes are no
+//! duplicates, and would be taken for such after an import; so of events like
+//! these those that are spelled otherwise than one of them carry their bodies
+//! even where bodies are not asked for. The one is the first; or, where an
+//! import has made an event whose bytes as sent are not known, that one.
+//!
+//! The index tells which seconds have several events of a (sub)profile: mostly
+//! retries, an event in fifty. Twelve bytes are held for each of these; they
+//! are compared when the export comes to the first of them.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use super::filter::Span;
+use crate::event::BodyKind;
+use crate::log::record::{EventRecord, RecordError};
+
+/// Stands in the last `seq` of a second.
+const LAST: u64 = 1 << 63;
+
+type Digest32 = [u8; 32];
+
+/// The seconds in which a (sub)profile has several events.
+#[derive(Debug, Default)]
+pub(super) struct Crowded {
+    /// The `seq` of their events, second by second, ascending in each.
+    seqs: Vec<u64>,
+    /// Where each second begins in `seqs`.
+    begins: Vec<usize>,
+    /// How many seconds were handed out.
+    done: usize,
+}
+
+impl Crowded {
+    /// Takes the (time, `seq`) pairs of a (sub)profile, ordered by both.
+    pub fn add(&mut self, times: &[(i64, u64)], span: &Span) {
+        for second in times.chunk_by(|a, b| a.0 == b.0) {
+            if let [(time, _), .., (_, last)] = second
+                && span.holds(*time)
+            {
+                self.begins.push(self.seqs.len());
+                self.seqs.extend(second.iter().map(|(_, seq)| *seq));
+                self.seqs.pop();
+                self.seqs.push(last | LAST);
+            }
+        }
+    }
+
+    /// Puts the seconds in the order of their first events.
+    pub fn arrange(&mut self) {
+        self.seqs.shrink_to_fit();
+        let seqs = &self.seqs;
+        self.begins
+            .sort_unstable_by_key(|begin| seqs.get(*begin).copied());
+    }
+
+    /// The events of the next second, if its first one is not after `until`.
+    pub fn next(&mut self, until: u64) -> Option<Vec<u64>> {
+        let rest = self.seqs.get(*self.begins.get(self.done)?..)?;
+        if *rest.first()? > until {
+            return None;
+        }
+        self.done += 1;
+        let count = rest.iter().take_while(|seq| *seq & LAST == 0).count() + 1;
+        Some(rest.iter().take(count).map(|seq| seq & !LAST).collect())
+    }
+}
+
+/// What an event is compared by.
+pub(super) struct Compared {
+    seq: u64,
+    /// Its bytes are such as an import makes.
+    made: bool,
+    says: Digest32,
+    bytes: Digest32,
+}
+
+impl Compared {
+    /// Reads it from a record.
+    pub fn read(seq: u64, record: &EventRecord<'_>) -> Result<Self, RecordError> {
+        let event = record.to_event(seq)?;
+        let mut says = Sha256::new();
+        says.update(event.event_type.name());
+        says.update([0]);
+        says.update(serde_json::to_vec(&event.content).unwrap_or_default());
+        Ok(Self {
+            seq,
+            made: record.head.body_kind == BodyKind::Content,
+            says: says.finalize().into(),
+            bytes: Sha256::digest(record.body.bytes).into(),
+        })
+    }
+}
+
+/// Those of one second's events, ordered by `seq`, that need their bodies.
+pub(super) fn in_need(second: Vec<Compared>) -> Vec<u64> {
+    let mut groups: HashMap<Digest32, Vec<Compared>> = HashMap::new();
+    for event in second {
+        groups.entry(event.says).or_default().push(event);
+    }
+    let mut found = Vec::new();
+    for group in groups.into_values() {
+        // One spelling goes without its body: an import makes the same bytes
+        // of all that have it, and they stay duplicates.
+        let plain = group.iter().find(|event| event.made).or(group.first());
+        let plain = plain.map(|event| event.bytes);
+        let others = group.iter().filter(|event| Some(event.bytes) != plain);
+        found.extend(others.map(|event| event.seq));
+    }
+    found
+}

@@ -1,0 +1,114 @@
+//! The events of a span of time, in the order of arrival.
+
+use std::collections::VecDeque;
+
+use super::error::TrailError;
+use super::open::Trail;
+use crate::log::{Damage, LogError, Scan, Scanned};
+
+/// Goes over the events of the log that may be of a span of time, in the order
+/// of arrival: those that were synced when it began.
+pub struct Walk<'a> {
+    trail: &'a Trail,
+    /// First and last `seq` of what is still to be read.
+    stretches: VecDeque<(u64, u64)>,
+    /// The scan under way, and the last `seq` that is read by it.
+    scan: Option<(Scan, u64)>,
+    all: u64,
+    done: u64,
+}
+
+/// What a step of a [`Walk`] came to.
+#[derive(Debug)]
+pub enum Step {
+    /// The records of a frame were handed out.
+    Records,
+    /// Events that cannot be read.
+    Damage(Damage),
+    /// There is no more.
+    End,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(trail: &'a Trail, stretches: Vec<(u64, u64)>) -> Self {
+        Self {
+            trail,
+            all: stretches.iter().map(|(first, last)| last - first + 1).sum(),
+            stretches: stretches.into(),
+            scan: None,
+            done: 0,
+        }
+    }
+
+    /// How many events it reads in all.
+    pub const fn events(&self) -> u64 {
+        self.all
+    }
+
+    /// How many of them it has read.
+    pub const fn events_done(&self) -> u64 {
+        self.done
+    }
+
+    /// Reads a frame, and hands its records to `each` with their `seq`.
+    pub fn step(&mut self, mut each: impl FnMut(u64, &[u8])) -> Result<Step, LogError> {
+        loop {
+            let (scan, last) = match &mut self.scan {
+                Some((scan, last)) => (scan, *last),
+                None => {
+                    let Some((first, last)) = self.stretches.pop_front() else {
+                        return Ok(Step::End);
+                    };
+                    self.scan = Some((self.trail.scan(first), last));
+                    continue;
+                }
+            };
+            let mut past = false;
+            match scan.step()? {
+                Some(Scanned::Records(records)) => {
+                    for (seq, bytes) in records {
+                        past |= seq >= last;
+                        if seq <= last {
+                            self.done += 1;
+                            each(seq, bytes);
+                        }
+                    }
+                }
+                Some(Scanned::Damage(damage)) if damage.first_seq <= last => {
+                    self.done += damage.last_seq.min(last) + 1 - damage.first_seq;
+                    if damage.last_seq >= last {
+                        self.scan = None;
+                    }
+                    return Ok(Step::Damage(damage));
+                }
+                Some(Scanned::Damage(_)) | None => {
+                    self.scan = None;
+                    continue;
+                }
+            }
+            if past {
+                self.scan = None;
+            }
+            return Ok(Step::Records);
+        }
+    }
+}
+
+impl Trail {
+    /// The events that may be of a span of time (`until` exclusive), and others.
+    pub fn walk(&self, since: i64, until: i64) -> Result<Walk<'_>, TrailError> {
+        Ok(Walk::new(self, self.stretches(since, until)))
+    }
+
+    /// First and last `seq` of the stretches of the log in which events of a
+    /// span of time may be.
+    ///
+    /// What the log knows of the times in its parts comes in here; so far it
+    /// knows nothing.
+    fn stretches(&self, _since: i64, _until: i64) -> Vec<(u64, u64)> {
+        match self.last_seq() {
+            0 => Vec::new(),
+            last => vec![(1, last)],
+        }
+    }
+}
