@@ -27,3 +27,4 @@ pub use time::{
     TimeSource, Zone, local_to_utc, micros_to_rfc3339, now_micros, parse_rfc3339_micros,
     parse_timestamp, seconds_in_range, seconds_to_rfc3339, zone_from_name,
 };
+pub use variable::narrow_form;

@@ -227,6 +227,30 @@ pub(super) fn each_form_variable<'a>(
     Ok(())
 }
 
+/// A form body without the variables on which no change of the wanted fields
+/// and interests depends: of other fields only the first is left, for it
+/// matters whether any were sent.
+pub fn narrow_form(body: &[u8], wanted: impl Fn(&str) -> bool) -> Vec<u8> {
+    let mut narrowed = Vec::new();
+    let mut fields = false;
+    for pair in body.split(|byte| *byte == b'&') {
+        let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+        let (name, value) = pair.split_at(end);
+        let variable = Variable::of_form(name, value);
+        let kept = match (variable.name.as_ref(), &variable.key) {
+            ("fields", Some(key)) => !std::mem::replace(&mut fields, true) || wanted(key),
+            ("parameters", Some(key)) => wanted(key),
+            ("interests", Some(_)) => true,
+            _ => false,
+        };
+        if kept {
+            narrowed.extend_from_slice(pair);
+            narrowed.push(b'&');
+        }
+    }
+    narrowed
+}
+
 /// The error for a body with more pairs than are read.
 pub(super) fn too_many_pairs() -> DecodeError {
     DecodeError::new(

@@ -26,4 +26,4 @@ pub use blame::{Blame, BlameRow};
 pub use change::{Cause, Change, Subject, Value};
 pub use diff::{Difference, differences};
 pub use order::{Head, arrange};
-pub use replay::{Known, Replay, State};
+pub use replay::{Known, Replay, State, tells_all};

@@ -64,37 +64,78 @@ impl<'a> Replay<'a> {
     /// fields in the order sent, fields that are gone by name, interests by name.
     pub fn step(&mut self, event: &Event<'a>) -> Vec<Change<'a>> {
         let since = self.last.map_or(event.time, |(_, time)| time);
-        let changes = match &event.event_type {
+        let before = self.skip(event);
+        let content = &event.content;
+        match &event.event_type {
             EventType::Create => {
-                let after = state_of(&event.content);
-                let changes = match self.known.state() {
-                    Some(before) => changes_between(before, &after, |_| Cause::Create),
-                    None => changes_between(&State::default(), &after, |_| Cause::Create),
-                };
-                self.known = Known::Present(after);
-                changes
+                let none = State::default();
+                let before = before.state().unwrap_or(&none);
+                let after = self.known.state().unwrap_or(&none);
+                changes_between(before, after, |_| Cause::Create)
             }
             EventType::Update => {
-                let after = self.state_after_update(&event.content);
-                let mut changes = match self.known.state() {
-                    Some(before) => changes_between(before, &after, |subject| {
-                        named_or(&event.content, subject, Cause::Unexplained { since })
-                    }),
-                    None => first_seen(&event.content, &after),
+                let Some(after) = self.known.state() else {
+                    return Vec::new();
                 };
-                if event.content.fields.is_empty() {
-                    changes.sort_by_key(|change| sent_place(&event.content, &change.subject));
+                let mut changes = match before.state() {
+                    Some(before) => changes_between(before, after, |subject| {
+                        named_or(content, subject, Cause::Unexplained { since })
+                    }),
+                    None => first_seen(content, after),
+                };
+                if content.fields.is_empty() {
+                    changes.sort_by_key(|change| sent_place(content, &change.subject));
                 }
-                self.known = Known::Present(after);
                 changes
             }
-            EventType::Delete => self.delete(&event.content, since),
+            EventType::Delete => match before {
+                Known::Present(before) => found_at_delete(before, content, since),
+                Known::Nothing | Known::Deleted { .. } => Vec::new(),
+            },
             EventType::Other(_) => Vec::new(),
+        }
+    }
+
+    /// Takes the next event, which is no duplicate, without telling its
+    /// changes; returns what was known before it, if that is no more.
+    pub fn skip(&mut self, event: &Event<'a>) -> Known<'a> {
+        let content = &event.content;
+        let after = match &event.event_type {
+            EventType::Create => Some(Known::Present(state_of(content))),
+            EventType::Update => Some(Known::Present(self.state_after_update(content))),
+            EventType::Delete => Some(self.deleted(content)),
+            EventType::Other(_) => None,
         };
         self.last = Some((event.seq, event.time));
         self.database = event.database.or(self.database);
         self.collection = event.collection.or(self.collection);
-        changes
+        match after {
+            Some(after) => std::mem::replace(&mut self.known, after),
+            None => Known::Nothing,
+        }
+    }
+
+    /// The same without what it borrows.
+    pub fn into_owned(self) -> Replay<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Replay {
+            known: match self.known {
+                Known::Nothing => Known::Nothing,
+                Known::Present(state) => Known::Present(State {
+                    fields: state.fields.into_owned(),
+                    interests: state.interests.into_iter().map(owned).collect(),
+                    created: state.created.map(owned),
+                    modified: state.modified.map(owned),
+                }),
+                Known::Deleted { created, modified } => Known::Deleted {
+                    created: created.map(owned),
+                    modified: modified.map(owned),
+                },
+            },
+            last: self.last,
+            database: self.database,
+            collection: self.collection,
+        }
     }
 
     fn state_after_update(&self, content: &Content<'a>) -> State<'a> {
@@ -120,35 +161,42 @@ impl<'a> Replay<'a> {
         state
     }
 
-    /// What a `delete` carries is the state it found: where that differs from
-    /// the last known one, something happened unseen. What it leaves out it
-    /// says nothing about.
-    fn delete(&mut self, content: &Content<'a>, since: i64) -> Vec<Change<'a>> {
-        let Known::Present(before) = &self.known else {
-            let (created, modified) = match std::mem::take(&mut self.known) {
-                Known::Deleted { created, modified } => (created, modified),
-                Known::Nothing | Known::Present(_) => (None, None),
-            };
-            self.known = Known::Deleted {
-                created: content.created.clone().or(created),
-                modified: content.modified.clone().or(modified),
-            };
-            return Vec::new();
+    /// What is known after a `delete`.
+    fn deleted(&self, content: &Content<'a>) -> Known<'a> {
+        let (created, modified) = match &self.known {
+            Known::Nothing => (&None, &None),
+            Known::Present(state) => (&state.created, &state.modified),
+            Known::Deleted { created, modified } => (created, modified),
         };
-        let mut found = before.clone();
-        if !content.fields.is_empty() {
-            found.fields.clone_from(&content.fields);
+        Known::Deleted {
+            created: content.created.as_ref().or(created.as_ref()).cloned(),
+            modified: content.modified.as_ref().or(modified.as_ref()).cloned(),
         }
-        if let Some(interests) = &content.interests {
-            found.interests = interests.members();
-        }
-        let changes = changes_between(before, &found, |_| Cause::Unexplained { since });
-        self.known = Known::Deleted {
-            created: content.created.clone().or(before.created.clone()),
-            modified: content.modified.clone().or(before.modified.clone()),
-        };
-        changes
     }
+}
+
+/// Whether an event tells by itself what is known after it, whatever came
+/// before. Of a `delete` that is so but for `created` and `modified`.
+pub fn tells_all(event: &Event<'_>) -> bool {
+    match event.event_type {
+        EventType::Create | EventType::Delete => true,
+        EventType::Update => !event.content.fields.is_empty(),
+        EventType::Other(_) => false,
+    }
+}
+
+/// What a `delete` carries is the state it found: where that differs from the
+/// last known one, something happened unseen. What it leaves out it says
+/// nothing about.
+fn found_at_delete<'a>(before: State<'a>, content: &Content<'a>, since: i64) -> Vec<Change<'a>> {
+    let mut found = before.clone();
+    if !content.fields.is_empty() {
+        found.fields.clone_from(&content.fields);
+    }
+    if let Some(interests) = &content.interests {
+        found.interests = interests.members();
+    }
+    changes_between(&before, &found, |_| Cause::Unexplained { since })
 }
 
 fn state_of<'a>(content: &Content<'a>) -> State<'a> {

@@ -5,10 +5,8 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::request::Query;
-use crate::event::Event;
-use crate::history::{Change, Replay};
 use crate::log::LogError;
-use crate::trail::{Damages, Timeline, Trail, TrailError};
+use crate::trail::{Damages, Trail, TrailError};
 
 /// What an answer came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -130,25 +128,6 @@ pub fn answer(trail: &Trail, query: &Query, out: &mut dyn Write) -> Result<Answe
     };
     let damage = lines.damage.into_lines();
     Ok(Answered { found, damage })
-}
-
-/// Replays a timeline to its end, handing every event that is no duplicate to
-/// `each` with its changes.
-pub(super) fn replay(
-    trail: &Trail,
-    mut timeline: Timeline,
-    damage: &mut Damages,
-    mut each: impl FnMut(&Event<'static>, Vec<Change<'static>>),
-) -> Result<Replay<'static>, QueryError> {
-    let mut replay = Replay::default();
-    let mut reader = trail.reader();
-    while let Some(occurrence) = timeline.next(&mut reader, damage)? {
-        if occurrence.duplicate_of.is_none() {
-            let changes = replay.step(&occurrence.event);
-            each(&occurrence.event, changes);
-        }
-    }
-    Ok(replay)
 }
 
 /// The present second.

@@ -1,10 +1,11 @@
 //! `diff`: the net differences between two moments.
 
-use super::answer::{Lines, QueryError, now, replay};
+use super::answer::{Lines, QueryError, now};
 use super::lines::DiffLine;
+use super::past::replay_after;
 use super::request::DiffQuery;
-use crate::history::{Known, State, differences};
-use crate::trail::{Timeline, Trail};
+use crate::history::{Known, State, differences, tells_all};
+use crate::trail::{Batch, Trail};
 
 pub(super) fn answer(
     trail: &Trail,
@@ -17,9 +18,13 @@ pub(super) fn answer(
     }
     // Both moments are read from these: an event that comes meanwhile is no
     // difference.
+    let mut reader = trail.reader();
+    let none = Batch::default();
     let mut state_at = |moment: i64| -> Result<Known<'static>, QueryError> {
-        let timeline = Timeline::new(times.clone()).up_to(moment);
-        Ok(replay(trail, timeline, &mut lines.damage, |_, _| ())?.known)
+        let until = times.partition_point(|(time, _)| *time <= moment);
+        let times = times.get(..until).unwrap_or_default();
+        let replay = replay_after(times, &none, &mut reader, &mut lines.damage, tells_all)?;
+        Ok(replay.into_owned().known)
     };
     let before = state_at(query.from)?;
     let after = state_at(query.to.unwrap_or_else(now))?;

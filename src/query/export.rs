@@ -1,26 +1,28 @@
 //! `export`: every event in the order of arrival, so that `import` can read
 //! them back and every answer comes out alike.
 //!
-//! One thread reads the log and hands batches of records to others, which make
+//! One thread reads the log and hands loads of records to others, which make
 //! lines of them; they are written in order ([`super::parallel`]). Lines are
 //! made from the bodies' bytes without copying what stands there as it is.
 //! [`super::twins`] tells which events carry their bodies unasked; for that the
-//! reading thread is some batches ahead of what it hands on, so that retries,
+//! reading thread is some loads ahead of what it hands on, so that retries,
 //! which follow soon, need no reading of their own.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use super::answer::{Lines, QueryError};
-use super::batch::Batch;
 use super::lines::{ExportLine, body_fields};
 use super::parallel::in_order;
 use super::request::ExportQuery;
 use super::twins::{Compared, Crowded, in_need};
 use crate::event::BodyKind;
 use crate::log::record::{EventHead, EventRecord};
-use crate::trail::{EventReader, Step, Trail, TrailError, Walk};
+use crate::trail::{Batch, EventReader, Step, Trail, TrailError, Walk};
 
-/// How many batches are read before the first of them is handed on.
+/// How many bytes of records make a load.
+const BATCH_LEN: usize = 256 << 10;
+
+/// How many loads are read before the first of them is handed on.
 const AHEAD: usize = 6;
 
 pub(super) fn answer(
@@ -71,7 +73,7 @@ pub(super) fn answer(
     in_order(
         move || batches.next(),
         || (),
-        |(), batch| Ok(encode(query, &batch)),
+        |(), load| Ok(encode(query, &load)),
         |encoded: Encoded| {
             lines.put_all(&encoded.lines, encoded.count)?;
             for damage in encoded.damage {
@@ -90,46 +92,62 @@ enum Source<'a> {
     Seqs(std::vec::IntoIter<u64>),
 }
 
-/// The records that are asked for by their time, in batches.
+/// What goes to a thread together.
+#[derive(Default)]
+struct Load {
+    records: Batch,
+    /// What cannot be read after them.
+    damage: Option<String>,
+    /// Those of them that carry their bodies, ascending.
+    with_body: Vec<u64>,
+}
+
+/// The records that are asked for by their time, in loads.
 struct Batches<'a> {
     query: &'a ExportQuery,
     source: Source<'a>,
     reader: EventReader,
     crowded: Crowded,
-    /// Batches that were read.
-    ahead: VecDeque<Batch>,
+    /// Loads that were read.
+    ahead: VecDeque<Load>,
     ended: bool,
     /// Events to come that carry their bodies.
     with_body: BTreeSet<u64>,
 }
 
+impl Load {
+    fn last_seq(&self) -> Option<u64> {
+        self.records.last_seq()
+    }
+}
+
 impl Batches<'_> {
-    fn next(&mut self) -> Result<Option<Batch>, QueryError> {
+    fn next(&mut self) -> Result<Option<Load>, QueryError> {
         while !self.ended && self.ahead.len() < AHEAD {
-            let batch = self.read()?;
-            self.ahead.push_back(batch);
+            let load = self.read()?;
+            self.ahead.push_back(load);
         }
-        if let Some(last) = self.ahead.front().and_then(Batch::last_seq) {
+        if let Some(last) = self.ahead.front().and_then(Load::last_seq) {
             self.compare(last)?;
         }
-        let mut batch = self.ahead.pop_front();
-        if let Some(batch) = &mut batch
-            && let Some(last) = batch.last_seq()
+        let mut load = self.ahead.pop_front();
+        if let Some(load) = &mut load
+            && let Some(last) = load.last_seq()
         {
             let later = self.with_body.split_off(&(last + 1));
-            batch.with_body = std::mem::replace(&mut self.with_body, later)
+            load.with_body = std::mem::replace(&mut self.with_body, later)
                 .into_iter()
                 .collect();
         }
-        Ok(batch)
+        Ok(load)
     }
 
-    /// Reads a batch from the source.
-    fn read(&mut self) -> Result<Batch, QueryError> {
-        let mut batch = Batch::default();
+    /// Reads a load from the source.
+    fn read(&mut self) -> Result<Load, QueryError> {
+        let mut load = Load::default();
         let span = self.query.span;
         let narrow = span.since.is_some() || span.until.is_some();
-        while !batch.is_full() && batch.damage.is_none() {
+        while load.records.bytes_len() < BATCH_LEN && load.damage.is_none() {
             match &mut self.source {
                 Source::Log(walk) => {
                     let step = walk.step(|seq, record| {
@@ -138,12 +156,12 @@ impl Batches<'_> {
                             && EventHead::decode(record)
                                 .is_ok_and(|(head, _)| !span.holds(head.time));
                         if !other {
-                            batch.push(seq, record);
+                            load.records.push(seq, record);
                         }
                     })?;
                     match step {
                         Step::Records => {}
-                        Step::Damage(damage) => batch.damage = Some(damage.to_string()),
+                        Step::Damage(damage) => load.damage = Some(damage.to_string()),
                         Step::End => {
                             self.ended = true;
                             break;
@@ -156,13 +174,13 @@ impl Batches<'_> {
                         break;
                     }
                     Some(seq) => match self.reader.bytes(seq) {
-                        Ok(record) => batch.push(seq, record),
-                        Err(unreadable) => batch.damage = Some(unreadable.into_damage()?),
+                        Ok(record) => load.records.push(seq, record),
+                        Err(unreadable) => load.damage = Some(unreadable.into_damage()?),
                     },
                 },
             }
         }
-        Ok(batch)
+        Ok(load)
     }
 
     /// Compares the events of crowded seconds that begin up to a `seq`.
@@ -172,8 +190,8 @@ impl Batches<'_> {
             for seq in seqs {
                 let place = self
                     .ahead
-                    .partition_point(|batch| batch.last_seq().is_none_or(|last| last < seq));
-                let read = match self.ahead.get(place).and_then(|batch| batch.get(seq)) {
+                    .partition_point(|load| load.last_seq().is_none_or(|last| last < seq));
+                let read = match self.ahead.get(place).and_then(|load| load.records.get(seq)) {
                     Some(record) => EventRecord::decode(record)
                         .and_then(|record| Compared::read(seq, &record))
                         .ok(),
@@ -197,7 +215,7 @@ impl Batches<'_> {
     }
 }
 
-/// The lines of a batch.
+/// The lines of a load.
 #[derive(Default)]
 struct Encoded {
     lines: Vec<u8>,
@@ -205,11 +223,11 @@ struct Encoded {
     damage: Vec<String>,
 }
 
-fn encode(query: &ExportQuery, batch: &Batch) -> Encoded {
+fn encode(query: &ExportQuery, load: &Load) -> Encoded {
     let mut encoded = Encoded::default();
-    for (seq, bytes) in batch.iter() {
+    for (seq, bytes) in load.records.iter() {
         let begin = encoded.lines.len();
-        match encode_record(query, seq, bytes, batch, &mut encoded.lines) {
+        match encode_record(query, seq, bytes, load, &mut encoded.lines) {
             Ok(added) => encoded.count += u64::from(added),
             Err(reason) => {
                 encoded.lines.truncate(begin);
@@ -217,7 +235,7 @@ fn encode(query: &ExportQuery, batch: &Batch) -> Encoded {
             }
         }
     }
-    encoded.damage.extend(batch.damage.clone());
+    encoded.damage.extend(load.damage.clone());
     encoded
 }
 
@@ -227,7 +245,7 @@ fn encode_record(
     query: &ExportQuery,
     seq: u64,
     bytes: &[u8],
-    batch: &Batch,
+    load: &Load,
     lines: &mut Vec<u8>,
 ) -> Result<bool, String> {
     let record = EventRecord::decode(bytes).map_err(|error| error.to_string())?;
@@ -239,7 +257,7 @@ fn encode_record(
     let event = record.to_event(seq).map_err(|error| error.to_string())?;
     let mut line = ExportLine::new(event);
     let as_sent = head.body_kind != BodyKind::Content;
-    if as_sent && (query.raw || batch.with_body.binary_search(&seq).is_ok()) {
+    if as_sent && (query.raw || load.with_body.binary_search(&seq).is_ok()) {
         (line.body, line.body_base64) = body_fields(body.bytes);
     }
     serde_json::to_writer(&mut *lines, &line).map_err(|error| error.to_string())?;

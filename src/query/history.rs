@@ -1,60 +1,34 @@
-//! `history`: the events of a (sub)profile with what each changed.
+//! `history`: the events of (sub)profiles with what each changed.
+//!
+//! Only the events of the span are read, in windows, and of each (sub)profile
+//! what tells its state before them ([`super::past`]). Newest first, the span
+//! is cut from its end into pieces that are told backwards, so that the last
+//! few lines of a long history cost no more than the first few.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::HashMap;
 
 use super::answer::{Lines, QueryError};
 use super::filter::concerns;
 use super::lines::HistoryLine;
+use super::past::replay_after;
 use super::request::HistoryQuery;
-use crate::history::Replay;
-use crate::log::LogError;
-use crate::trail::{Damages, EventReader, Occurrence, Timeline, Trail};
+use crate::history::{Replay, tells_all};
+use crate::trail::{Batch, EventReader, Occurrence, Timeline, Trail, TrailError};
 
-/// A (sub)profile's events and its replay, with the next event at hand.
-struct Track {
-    timeline: Timeline,
-    replay: Replay<'static>,
-    next: Option<Occurrence>,
-}
+/// How many events the last piece has, newest first, …
+const FIRST_PIECE: usize = 64;
 
-/// The place of a track's next event among those of all tracks: time, rank and
-/// `seq`, and the track's number.
-type Place = Reverse<(i64, u8, u64, usize)>;
-
-impl Track {
-    /// Goes to the next event and tells its place.
-    fn advance(
-        &mut self,
-        number: usize,
-        reader: &mut EventReader,
-        damage: &mut Damages,
-    ) -> Result<Option<Place>, LogError> {
-        self.next = self.timeline.next(reader, damage)?;
-        Ok(self.next.as_ref().map(|Occurrence { event, .. }| {
-            Reverse((event.time, event.event_type.rank(), event.seq, number))
-        }))
-    }
-}
-
-/// The most events that are read ahead for several (sub)profiles at once.
-const READ_AHEAD: usize = 65_536;
+/// … and how many one has at most; each four times as many as the one after it.
+const PIECE: usize = 4096;
 
 pub(super) fn answer(
     trail: &Trail,
     query: &HistoryQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let mut reader = trail.reader();
-    let last_time = query
-        .span
-        .until
-        .map_or(i64::MAX, |until| until.saturating_sub(1));
-    let mut all_times = Vec::new();
-    let mut take = |key| -> Result<(), QueryError> {
-        let mut times = trail.times_of(key)?;
-        times.truncate(times.partition_point(|(time, _)| *time <= last_time));
-        all_times.push(times);
+    let mut tracks = Vec::new();
+    let mut take = |key| -> Result<(), TrailError> {
+        tracks.push(trail.times_of(key)?);
         Ok(())
     };
     if query.subprofiles {
@@ -62,59 +36,88 @@ pub(super) fn answer(
     } else {
         take(query.key)?;
     }
-    // Going from one (sub)profile to another would cost the reading of a block
-    // for every event. It is not worth it for the first few lines.
-    let events: usize = all_times.iter().map(Vec::len).sum();
-    let to_the_end = query.limit.is_none() || query.reverse;
-    if all_times.len() > 1 && events <= READ_AHEAD && to_the_end {
-        let seqs = all_times
-            .iter()
-            .flat_map(|times| times.iter().map(|(_, seq)| *seq));
-        reader.read_ahead(seqs.collect());
+    let mut pairs = Vec::new();
+    for (number, times) in (0_u32..).zip(&tracks) {
+        let in_span = times.iter().filter(|(time, _)| query.span.holds(*time));
+        pairs.extend(in_span.map(|(time, seq)| (*time, *seq, number)));
     }
-    let mut tracks = Vec::with_capacity(all_times.len());
-    let mut heap = BinaryHeap::new();
-    for (number, times) in all_times.into_iter().enumerate() {
-        let mut track = Track {
-            timeline: Timeline::new(times),
-            replay: Replay::default(),
-            next: None,
-        };
-        heap.extend(track.advance(number, &mut reader, &mut lines.damage)?);
-        tracks.push(track);
+    pairs.sort_unstable();
+    let mut told = Told {
+        query,
+        tracks,
+        reader: trail.reader(),
+        earlier: trail.reader(),
+    };
+    if !query.reverse {
+        told.tell(pairs, lines, |line, lines| Ok(lines.put_one(&line)?))?;
+        return Ok(lines.written > 0);
     }
-    // Newest first can only be told from the end, so the last lines are held.
-    let mut held = VecDeque::new();
-    let most = query
-        .limit
-        .and_then(|limit| usize::try_from(limit).ok())
-        .unwrap_or(usize::MAX);
-    while let Some(Reverse((.., number))) = heap.pop() {
-        let Some(track) = tracks.get_mut(number) else {
-            break;
-        };
-        let Some(occurrence) = track.next.take() else {
-            break;
-        };
-        let line = line_of(query, &mut track.replay, &occurrence)
-            .map(|line| serde_json::to_vec(&line))
-            .transpose()
-            .map_err(std::io::Error::from)?;
-        heap.extend(track.advance(number, &mut reader, &mut lines.damage)?);
-        let Some(line) = line else { continue };
-        if !query.reverse {
-            if !lines.put_one(&line)? {
-                break;
-            }
-            continue;
+    let mut piece = FIRST_PIECE;
+    while !pairs.is_empty() && !lines.is_full() {
+        let from = pairs.len().saturating_sub(piece);
+        // A second is not cut in two.
+        let time = pairs.get(from).map_or(i64::MIN, |pair| pair.0);
+        let from = pairs.partition_point(|pair| pair.0 < time);
+        let mut held = Vec::new();
+        told.tell(pairs.split_off(from), lines, |line, _| {
+            held.push(line);
+            Ok(true)
+        })?;
+        for line in held.iter().rev() {
+            lines.put_one(line)?;
         }
-        held.push_front(line);
-        held.truncate(most);
-    }
-    for line in &held {
-        lines.put_one(line)?;
+        piece = (piece * 4).min(PIECE);
     }
     Ok(lines.written > 0)
+}
+
+/// What is told, and from what.
+struct Told<'a> {
+    query: &'a HistoryQuery,
+    /// The (time, `seq`) pairs of each (sub)profile.
+    tracks: Vec<Vec<(i64, u64)>>,
+    reader: EventReader,
+    /// Reads what came before a piece.
+    earlier: EventReader,
+}
+
+impl Told<'_> {
+    /// Hands the lines of a piece to `each` until that answers `false`.
+    fn tell(
+        &mut self,
+        pairs: Vec<(i64, u64, u32)>,
+        lines: &mut Lines<'_>,
+        mut each: impl FnMut(Vec<u8>, &mut Lines<'_>) -> Result<bool, QueryError>,
+    ) -> Result<(), QueryError> {
+        let mut timeline = Timeline::merged(pairs);
+        let mut replays: HashMap<u32, Replay<'static>> = HashMap::new();
+        while let Some(occurrence) = timeline.next(&mut self.reader, &mut lines.damage)? {
+            let replay = match replays.entry(occurrence.track) {
+                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
+                std::collections::hash_map::Entry::Vacant(place) => {
+                    let track = usize::try_from(occurrence.track).unwrap_or(usize::MAX);
+                    let times = self.tracks.get(track).map_or(&[][..], Vec::as_slice);
+                    let before = times.partition_point(|pair| pair.0 < occurrence.event.time);
+                    let none = Batch::default();
+                    let replay = replay_after(
+                        times.get(..before).unwrap_or_default(),
+                        &none,
+                        &mut self.earlier,
+                        &mut lines.damage,
+                        tells_all,
+                    )?;
+                    place.insert(replay.into_owned())
+                }
+            };
+            if let Some(line) = line_of(self.query, replay, &occurrence) {
+                let line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
+                if !each(line, lines)? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The line of an event, if it is asked for.
@@ -129,9 +132,6 @@ fn line_of<'a>(
         Some(_) if query.all => Vec::new(),
         Some(_) => return None,
     };
-    if !query.span.holds(event.time) {
-        return None;
-    }
     let filtered = !query.fields.is_empty() || !query.interests.is_empty();
     let changes: Vec<_> = changes
         .into_iter()

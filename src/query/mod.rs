@@ -6,7 +6,6 @@
 //! page for people shows is made from these lines, never beside them.
 
 mod answer;
-mod batch;
 mod blame;
 mod changes;
 mod convert;
@@ -17,6 +16,7 @@ mod history;
 mod import;
 pub mod lines;
 mod parallel;
+mod past;
 mod rejected;
 mod request;
 mod show;

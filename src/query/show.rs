@@ -1,23 +1,31 @@
 //! `show`: the state of a (sub)profile at a moment.
 
-use super::answer::{Lines, QueryError, now, replay};
+use super::answer::{Lines, QueryError, now};
 use super::lines::{LastEvent, ShowLine};
+use super::past::replay_after;
 use super::request::ShowQuery;
-use crate::event::{Fields, seconds_to_rfc3339};
-use crate::history::Known;
-use crate::trail::Trail;
+use crate::event::{Event, EventType, Fields, ProfileKey, seconds_to_rfc3339};
+use crate::history::{Known, tells_all};
+use crate::trail::{Batch, Trail};
 
 pub(super) fn answer(
     trail: &Trail,
     query: &ShowQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let timeline = trail.events_of(query.key)?;
-    if timeline.is_empty() {
+    let mut times = trail.times_of(query.key)?;
+    if times.is_empty() {
         return Ok(false);
     }
     let at = query.at.unwrap_or_else(now);
-    let replay = replay(trail, timeline.up_to(at), &mut lines.damage, |_, _| ())?;
+    times.truncate(times.partition_point(|(time, _)| *time <= at));
+    let none = Batch::default();
+    let mut missing = Missing::new(query.key);
+    let mut reader = trail.reader();
+    let replay = replay_after(&times, &none, &mut reader, &mut lines.damage, |event| {
+        missing.take(event);
+        missing.is_nothing()
+    })?;
     let (state, fields, interests, created, modified) = match replay.known {
         Known::Nothing => ("unknown", Fields::new(), Vec::new(), None, None),
         Known::Deleted { created, modified } => {
@@ -35,7 +43,8 @@ pub(super) fn answer(
         profile: query.key.profile,
         subprofile: query.key.subprofile,
         database: replay.database,
-        collection: replay.collection,
+        // A collection is a subprofile's.
+        collection: query.key.subprofile.and(replay.collection),
         at: seconds_to_rfc3339(at),
         state: state.to_owned(),
         last_event: replay.last.map(|(seq, time)| LastEvent {
@@ -48,4 +57,38 @@ pub(super) fn answer(
         modified,
     })?;
     Ok(true)
+}
+
+/// What is still to be found, going backwards.
+struct Missing {
+    state: bool,
+    database: bool,
+    collection: bool,
+}
+
+impl Missing {
+    /// All of it. A collection is looked for where the key is a subprofile's.
+    const fn new(key: ProfileKey) -> Self {
+        Self {
+            state: true,
+            database: true,
+            collection: key.subprofile.is_some(),
+        }
+    }
+
+    fn take(&mut self, event: &Event<'_>) {
+        let content = &event.content;
+        let tells_state = match event.event_type {
+            // What it leaves out of these is as it was before.
+            EventType::Delete => content.created.is_some() && content.modified.is_some(),
+            _ => tells_all(event),
+        };
+        self.state &= !tells_state;
+        self.database &= event.database.is_none();
+        self.collection &= event.collection.is_none();
+    }
+
+    const fn is_nothing(&self) -> bool {
+        !(self.state || self.database || self.collection)
+    }
 }

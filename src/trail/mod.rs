@@ -1,24 +1,30 @@
 //! The engine: log and index of one data folder, and how they are asked.
 //!
 //! The library's face. [`Trail::open`] takes the folder's lock, recovers the
-//! logs and starts the index; [`Appender`] adds events; [`Trail::events_of`]
-//! and the two scans read them. What a question means is [`crate::query`]'s
+//! logs and starts the index; [`Appender`] adds events; [`Timeline`] reads
+//! those of (sub)profiles, [`Walk`] those of a span of time. What a question means is [`crate::query`]'s
 //! matter, what events mean [`crate::history`]'s.
 
 mod appender;
+mod batch;
+mod damages;
 mod error;
 mod folder;
 mod open;
 mod reader;
 mod sealing;
 mod sorter;
+mod timeline;
 mod walk;
 
 pub use appender::{Appender, Arrival, Outcome, ParsedCall};
+pub use batch::Batch;
+pub use damages::{Damages, Unreadable};
 pub use error::TrailError;
 pub use folder::{Folder, Holder};
 pub use open::{OpenOptions, Purpose, Trail};
-pub use reader::{Damages, EventReader, Occurrence, Timeline, Unreadable};
+pub use reader::EventReader;
 pub use sealing::Sealer;
-pub use sorter::Sorter;
+pub use sorter::{Sorter, leave_room, room_left};
+pub use timeline::{Occurrence, Timeline, arrange_second};
 pub use walk::{Step, Walk};

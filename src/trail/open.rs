@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::appender::Appender;
 use super::error::TrailError;
 use super::folder::Folder;
-use super::reader::{EventReader, Timeline};
+use super::reader::EventReader;
 use crate::event::ProfileKey;
 use crate::index::{Indexer, Progress};
 use crate::log::{Log, OpenMode, Report, Scan};
@@ -120,11 +120,6 @@ impl Trail {
     /// How far the index is.
     pub fn index_progress(&self) -> Progress {
         self.indexer.progress()
-    }
-
-    /// The events of a (sub)profile in their order, as the index knows them now.
-    pub fn events_of(&self, key: ProfileKey) -> Result<Timeline, TrailError> {
-        Ok(Timeline::new(self.times_of(key)?))
     }
 
     /// The (event time, `seq`) pairs of a (sub)profile, ordered by both.

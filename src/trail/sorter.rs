@@ -5,13 +5,13 @@ use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How many bytes are held before a sorted run goes to disk.
-const RUN_LEN: usize = 16 << 20;
+const RUN_LEN: usize = 4 << 20;
 
 /// How many bytes of a run are read at once.
-const READ_LEN: usize = 16 << 10;
+const READ_LEN: usize = 8 << 10;
 
 /// How many bytes a run must leave free on the disk: events need them, and an
 /// answer that is too large can be asked for in parts.
@@ -63,7 +63,7 @@ impl Sorter {
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        self.check_room()?;
+        check_room(&self.dir, self.room, self.held_len as u64)?;
         self.held.sort_unstable();
         let file = match self.file.take() {
             Some(file) => file,
@@ -81,24 +81,6 @@ impl Sorter {
         self.runs.push((begin, end));
         self.file = Some(file);
         Ok(())
-    }
-
-    /// Refuses a run that would take room that events need.
-    fn check_room(&self) -> io::Result<()> {
-        let disk = rustix::fs::statvfs(&self.dir)?;
-        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-        if free >= self.room.saturating_add(self.held_len as u64) {
-            return Ok(());
-        }
-        Err(io::Error::new(
-            io::ErrorKind::StorageFull,
-            format!(
-                "the answer is too large to be sorted on this disk: {} MiB are free, and {} MiB \
-                 are left to events; ask for a shorter span of time, or make room",
-                free >> 20,
-                self.room >> 20
-            ),
-        ))
     }
 
     /// Hands the blobs out in order, until `each` answers `false`.
@@ -131,6 +113,35 @@ impl Sorter {
         }
         Ok(())
     }
+}
+
+/// Refuses so many more bytes where they would take room that events need.
+pub fn leave_room(dir: &Path, more: u64) -> io::Result<()> {
+    check_room(dir, ROOM, more)
+}
+
+/// How many bytes there are on a folder's disk beside the room that events need.
+pub fn room_left(dir: &Path) -> io::Result<u64> {
+    let disk = rustix::fs::statvfs(dir)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    Ok(free.saturating_sub(ROOM))
+}
+
+fn check_room(dir: &Path, room: u64, more: u64) -> io::Result<()> {
+    let disk = rustix::fs::statvfs(dir)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if free >= room.saturating_add(more) {
+        return Ok(());
+    }
+    Err(io::Error::new(
+        io::ErrorKind::StorageFull,
+        format!(
+            "the answer is too large to be sorted on this disk: {} MiB are free, and {} MiB \
+             are left to events; ask for a shorter span of time, or make room",
+            free >> 20,
+            room >> 20
+        ),
+    ))
 }
 
 /// The part of a run that is still to be read.

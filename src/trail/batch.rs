@@ -1,34 +1,47 @@
-//! Records that go to a thread together.
+//! Records that are held together.
 
-/// How many bytes of records make a batch.
-const BATCH_LEN: usize = 256 << 10;
-
-/// Records in the order of arrival, as bytes in one piece.
+/// Records in the order of arrival, their bytes in one piece.
 #[derive(Debug, Default)]
-pub(super) struct Batch {
+pub struct Batch {
     bytes: Vec<u8>,
     /// The `seq` of each record, and where it ends in `bytes`.
     ends: Vec<(u64, usize)>,
-    /// What cannot be read after them.
-    pub damage: Option<String>,
-    /// Those of them that carry their bodies, ascending.
-    pub with_body: Vec<u64>,
 }
 
 impl Batch {
+    /// Adds a record. Its `seq` is higher than those before.
     pub fn push(&mut self, seq: u64, record: &[u8]) {
         self.bytes.extend_from_slice(record);
         self.ends.push((seq, self.bytes.len()));
     }
 
-    pub fn is_full(&self) -> bool {
-        self.bytes.len() >= BATCH_LEN
+    /// Lets all records go, but keeps their memory for others.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
     }
 
+    /// How many bytes the records have.
+    pub const fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// How many records there are.
+    pub const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The `seq` of the last record.
     pub fn last_seq(&self) -> Option<u64> {
         self.ends.last().map(|(seq, _)| *seq)
     }
 
+    /// The records with their `seq`.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &[u8])> {
         let mut begin = 0;
         self.ends.iter().map(move |(seq, end)| {

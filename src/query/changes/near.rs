@@ -1,0 +1,199 @@
+//! The changes of some (sub)profiles, from their events in a span.
+//!
+//! (Sub)profiles go to threads in groups. The records of a group, of the span
+//! and of the second before it, are read in one pass in the order of the log,
+//! and what was known before the span is made from the last event that tells
+//! all. Of a (sub)profile with more events than a group should have, they are
+//! read in windows.
+
+use super::{ChangesQuery, QueryError, Told};
+use crate::event::ProfileKey;
+use crate::history::{Replay, tells_all};
+use crate::query::parallel::in_order;
+use crate::query::past::replay_after;
+use crate::trail::{Batch, Damages, EventReader, Trail, arrange_second};
+
+/// How many (sub)profiles are a group.
+const GROUP: usize = 256;
+
+/// How many events are read at once; a body has about 1 KB.
+pub(super) const WINDOW: usize = 2048;
+
+/// Tells the changes of (sub)profiles.
+pub(super) fn tell(
+    trail: &Trail,
+    query: &ChangesQuery,
+    keys: Vec<ProfileKey>,
+    take: &mut dyn FnMut(Told) -> Result<bool, QueryError>,
+) -> Result<(), QueryError> {
+    let mut groups = keys.chunks(GROUP);
+    in_order(
+        || Ok(groups.next()),
+        || Reader::new(trail, WINDOW),
+        |reader, keys: &[ProfileKey]| reader.group(trail, query, keys),
+        take,
+    )
+}
+
+/// Reads the events of (sub)profiles.
+pub(super) struct Reader {
+    /// Those of the span.
+    span: EventReader,
+    /// Those before it.
+    earlier: EventReader,
+    /// How many are read at once.
+    window: usize,
+}
+
+/// A (sub)profile's events up to the span's end, and how many come before it.
+struct Track {
+    times: Vec<(i64, u64)>,
+    before: usize,
+}
+
+impl Track {
+    /// Where the second before the span begins.
+    fn from(&self) -> usize {
+        let earlier = self.times.get(..self.before).unwrap_or_default();
+        let last = earlier.last().map(|pair| pair.0);
+        earlier.partition_point(|pair| Some(pair.0) < last)
+    }
+}
+
+impl Reader {
+    /// Tells the changes of events of a (sub)profile, whole seconds, whose
+    /// records are `held`.
+    pub fn step<'a>(
+        &mut self,
+        query: &ChangesQuery,
+        replay: &mut Replay<'a>,
+        part: &[(i64, u64)],
+        held: &'a Batch,
+        told: &mut Told,
+        damage: &mut Damages,
+    ) -> Result<(), QueryError> {
+        step(query, replay, part, held, &mut self.earlier, told, damage)
+    }
+
+    /// A reader of a trail's events.
+    pub fn new(trail: &Trail, window: usize) -> Self {
+        Self {
+            span: trail.reader(),
+            earlier: trail.reader(),
+            window,
+        }
+    }
+
+    /// Tells the changes of some (sub)profiles.
+    pub fn group(
+        &mut self,
+        trail: &Trail,
+        query: &ChangesQuery,
+        keys: &[ProfileKey],
+    ) -> Result<Told, QueryError> {
+        let mut told = Told::default();
+        let mut damage = Damages::default();
+        let (since, until) = query.span.bounds();
+        let mut waiting: Vec<Track> = Vec::new();
+        let mut events = 0;
+        for key in keys {
+            let mut times = trail.times_of(*key)?;
+            times.truncate(times.partition_point(|(time, _)| *time < until));
+            let before = times.partition_point(|(time, _)| *time < since);
+            if before == times.len() {
+                continue;
+            }
+            let track = Track { times, before };
+            let count = track.times.len() - track.from();
+            if events + count > self.window {
+                self.tracks(query, &waiting, &mut told, &mut damage)?;
+                waiting.clear();
+                events = 0;
+            }
+            events += count;
+            waiting.push(track);
+        }
+        self.tracks(query, &waiting, &mut told, &mut damage)?;
+        told.damage = damage.into_lines();
+        Ok(told)
+    }
+
+    /// Tells the changes of (sub)profiles whose events fit into a window, or of
+    /// one alone.
+    fn tracks(
+        &mut self,
+        query: &ChangesQuery,
+        tracks: &[Track],
+        told: &mut Told,
+        damage: &mut Damages,
+    ) -> Result<(), QueryError> {
+        let window = self.window;
+        let seqs = tracks.iter().flat_map(|track| {
+            let near = track.times.iter().skip(track.from());
+            near.take(window).map(|(_, seq)| *seq)
+        });
+        self.span.read_ahead(seqs.collect());
+        for track in tracks {
+            let (before, mut rest) = track.times.split_at(track.before);
+            let held = self.span.ahead();
+            let earlier = &mut self.earlier;
+            let mut replay = replay_after(before, held, earlier, damage, tells_all)?;
+            let mut left = self.window.saturating_sub(track.before - track.from());
+            loop {
+                // A second is not cut in two.
+                let mut end = left.min(rest.len());
+                if let Some((time, _)) = rest.get(end) {
+                    let begin = rest.partition_point(|pair| pair.0 < *time);
+                    let next = rest.partition_point(|pair| pair.0 <= *time);
+                    end = if begin > 0 { begin } else { next };
+                }
+                let (part, later) = rest.split_at(end);
+                rest = later;
+                let held = self.span.ahead();
+                step(
+                    query,
+                    &mut replay,
+                    part,
+                    held,
+                    &mut self.earlier,
+                    told,
+                    damage,
+                )?;
+                if rest.is_empty() {
+                    break;
+                }
+                let kept = replay.into_owned();
+                let seqs = rest.iter().take(self.window).map(|(_, seq)| *seq);
+                self.span.read_ahead(seqs.collect());
+                replay = kept;
+                left = self.window;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Tells the changes of a part of a (sub)profile's events, whole seconds.
+fn step<'a>(
+    query: &ChangesQuery,
+    replay: &mut Replay<'a>,
+    part: &[(i64, u64)],
+    held: &'a Batch,
+    reader: &mut EventReader,
+    told: &mut Told,
+    damage: &mut Damages,
+) -> Result<(), QueryError> {
+    for second in part.chunk_by(|a, b| a.0 == b.0) {
+        let second: Vec<(u64, u32)> = second.iter().map(|(_, seq)| (*seq, 0)).collect();
+        for (seq, duplicate_of, _) in arrange_second(&second, held, reader, damage)? {
+            if duplicate_of.is_some() {
+                continue;
+            }
+            match reader.event_of(held, seq) {
+                Ok(event) => told.step(query, replay, &event)?,
+                Err(unreadable) => damage.add(unreadable.into_damage()?),
+            }
+        }
+    }
+    Ok(())
+}

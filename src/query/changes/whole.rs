@@ -1,0 +1,249 @@
+//! The changes of all (sub)profiles, from one pass over the log.
+//!
+//! The events are spread by (sub)profile over the parts of a file on disk
+//! ([`super::spread`]), without what the answer does not depend on; then the
+//! parts are replayed in memory. Where the disk has no room for all of them
+//! but events, there are several passes, each for some (sub)profiles. What is
+//! in memory is bounded: a part that is larger than expected is replayed in
+//! several turns, and a (sub)profile that is too large for one is read from the
+//! log.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io;
+
+use super::near;
+use super::spread::{Spread, Spreading, entries, write_entry};
+use super::{ChangesQuery, QueryError, Told};
+use crate::event::ProfileKey;
+use crate::history::Replay;
+use crate::log::record::{EventHead, EventRecord};
+use crate::query::parallel::in_order;
+use crate::trail::{Batch, Damages, Step, Trail, TrailError, Walk, room_left};
+
+/// How many bytes of records go to a thread together.
+const BATCH_LEN: usize = 256 << 10;
+
+/// How much is in memory at once, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// What of a part is replayed in one turn.
+    pub turn: u64,
+    /// What is held at most, where a few (sub)profiles have many events.
+    pub most: usize,
+    /// A (sub)profile with more is read from the log where others want room.
+    pub large: usize,
+}
+
+/// The bounds of each thread.
+pub(super) const BOUNDS: Bounds = Bounds {
+    turn: 6 << 20,
+    most: 12 << 20,
+    large: 1 << 20,
+};
+
+/// About how many bytes an entry takes on disk, where all fields are asked
+/// for, …
+const ENTRY: u64 = 1000;
+
+/// … and where only some are.
+const NARROWED: u64 = 200;
+
+/// Takes what some events came to.
+type Take<'a> = dyn FnMut(Told) -> Result<bool, QueryError> + 'a;
+
+/// Tells the changes of all (sub)profiles.
+pub(super) fn tell(
+    trail: &Trail,
+    query: &ChangesQuery,
+    bounds: Bounds,
+    take: &mut Take<'_>,
+) -> Result<(), QueryError> {
+    let dir = trail.folder().path();
+    let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
+    let all = query.fields.is_empty() && query.interests.is_empty();
+    let expected = trail.last_seq() * if all { ENTRY } else { NARROWED };
+    // Half of the room is for the sorted lines.
+    let room = room_left(dir).map_err(sorting)? / 2;
+    let passes = expected.div_ceil(room.max(1)).clamp(1, 64);
+    let spreading = Spreading::default();
+    for pass in 0..passes {
+        let mut spread = Spread::new(dir, expected / passes).map_err(sorting)?;
+        let mine = |hash: u64| (hash >> 48) % passes == pass;
+        // The second pass would tell of all damage once more.
+        let tell = pass == 0;
+        spread_log(trail, query, &spreading, mine, |bytes, damage| {
+            spread.push(bytes).map_err(sorting)?;
+            let blobs = Vec::new();
+            Ok(!tell || take(Told { blobs, damage })?)
+        })?;
+        spread.finish().map_err(sorting)?;
+        replay_parts(trail, query, bounds, &spread, take)?;
+    }
+    Ok(())
+}
+
+/// Makes entries of the log's events, in order, and hands them to `push` with
+/// what cannot be read.
+fn spread_log(
+    trail: &Trail,
+    query: &ChangesQuery,
+    spreading: &Spreading,
+    mine: impl Fn(u64) -> bool + Sync,
+    mut push: impl FnMut(&[u8], Vec<String>) -> Result<bool, QueryError>,
+) -> Result<(), QueryError> {
+    let (_, until) = query.span.bounds();
+    let mut walk = trail.walk(i64::MIN, until)?;
+    in_order(
+        move || next_batch(&mut walk),
+        || (),
+        |(), (batch, mut damage): (Batch, Vec<String>)| {
+            let mut bytes = Vec::with_capacity(batch.bytes_len() / 4);
+            for (seq, record) in batch.iter() {
+                let written = EventRecord::decode(record).and_then(|record| {
+                    let hash = spreading.hash(record.head.key());
+                    if record.head.time < until && mine(hash) {
+                        write_entry(query, hash, seq, &record, &mut bytes)?;
+                    }
+                    Ok(())
+                });
+                if let Err(error) = written {
+                    damage.push(format!("event {seq}: {error}"));
+                }
+            }
+            Ok((bytes, damage))
+        },
+        |(bytes, damage)| push(&bytes, damage),
+    )
+}
+
+fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, Vec<String>)>, QueryError> {
+    let mut batch = Batch::default();
+    let mut damage = Vec::new();
+    while batch.bytes_len() < BATCH_LEN {
+        match walk.step(|seq, record| batch.push(seq, record))? {
+            Step::Records => {}
+            Step::Damage(found) => damage.push(found.to_string()),
+            Step::End if batch.is_empty() && damage.is_empty() => return Ok(None),
+            Step::End => break,
+        }
+    }
+    Ok(Some((batch, damage)))
+}
+
+/// The (sub)profiles of a part that are replayed together.
+#[derive(Clone, Copy)]
+struct Turn {
+    part: usize,
+    number: u64,
+    of: u64,
+}
+
+impl Turn {
+    const fn takes(self, hash: u64) -> bool {
+        (hash >> 16) % (1 << 32) % self.of == self.number
+    }
+}
+
+fn replay_parts(
+    trail: &Trail,
+    query: &ChangesQuery,
+    bounds: Bounds,
+    spread: &Spread,
+    take: &mut Take<'_>,
+) -> Result<(), QueryError> {
+    let lens = spread.part_lens();
+    let mut turns = lens.iter().enumerate().flat_map(|(part, len)| {
+        let of = len.div_ceil(bounds.turn);
+        (0..of).map(move |number| Turn { part, number, of })
+    });
+    in_order(
+        || Ok(turns.next()),
+        || near::Reader::new(trail, near::WINDOW),
+        |reader, turn| replay_turn(trail, query, bounds, spread, turn, reader),
+        take,
+    )
+}
+
+fn replay_turn(
+    trail: &Trail,
+    query: &ChangesQuery,
+    bounds: Bounds,
+    spread: &Spread,
+    turn: Turn,
+    reader: &mut near::Reader,
+) -> Result<Told, QueryError> {
+    let sorting = |error: io::Error| TrailError::io("sorting in", trail.folder().path())(error);
+    let mut large = HashMap::new();
+    let mut batch = load(spread, turn, &large, bounds.most).map_err(sorting)?;
+    if batch.bytes_len() > bounds.most {
+        large = find_large(spread, turn, bounds.large).map_err(sorting)?;
+        batch = load(spread, turn, &large, usize::MAX).map_err(sorting)?;
+    }
+    let mut timelines: BTreeMap<ProfileKey, Vec<(i64, u64)>> = BTreeMap::new();
+    for (seq, record) in batch.iter() {
+        if let Ok((head, _)) = EventHead::decode(record) {
+            let times = timelines.entry(head.key()).or_default();
+            times.push((head.time, seq));
+        }
+    }
+    let mut told = Told::default();
+    let mut damage = Damages::default();
+    for times in timelines.values_mut() {
+        times.sort_unstable();
+        let mut replay = Replay::default();
+        reader.step(query, &mut replay, times, &batch, &mut told, &mut damage)?;
+    }
+    told.damage = damage.into_lines();
+    for key in large.into_values() {
+        let more = reader.group(trail, query, &[key])?;
+        told.blobs.extend(more.blobs);
+        told.damage.extend(more.damage);
+    }
+    Ok(told)
+}
+
+/// The records of a turn, until they have more than so many bytes; without
+/// those of (sub)profiles that are too large, by their hash.
+fn load(
+    spread: &Spread,
+    turn: Turn,
+    large: &HashMap<u64, ProfileKey>,
+    most: usize,
+) -> io::Result<Batch> {
+    let mut batch = Batch::default();
+    spread.read(turn.part, |bytes| {
+        for entry in entries(bytes) {
+            let mine = turn.takes(entry.hash) && !large.contains_key(&entry.hash);
+            if mine && batch.bytes_len() <= most {
+                batch.push(entry.seq, entry.record);
+            }
+        }
+        Ok(())
+    })?;
+    Ok(batch)
+}
+
+/// The (sub)profiles of a turn that are too large to be replayed in memory.
+fn find_large(
+    spread: &Spread,
+    turn: Turn,
+    large_len: usize,
+) -> io::Result<HashMap<u64, ProfileKey>> {
+    let mut lens: HashMap<u64, usize> = HashMap::new();
+    let mut large = HashMap::new();
+    spread.read(turn.part, |bytes| {
+        for entry in entries(bytes).filter(|entry| turn.takes(entry.hash)) {
+            let len = lens.entry(entry.hash).or_default();
+            let before = *len;
+            *len += entry.record.len();
+            if before <= large_len
+                && *len > large_len
+                && let Ok((head, _)) = EventHead::decode(entry.record)
+            {
+                large.insert(entry.hash, head.key());
+            }
+        }
+        Ok(())
+    })?;
+    Ok(large)
+}
