@@ -305,6 +305,19 @@ fn stretches_cover_the_log_and_know_their_times() {
         for stretch in &stretches {
             assert_eq!(stretch.first_seq, next);
             next = stretch.last_seq + 1;
+            let mut scan = log.scan_range(stretch.first_seq, stretch.last_seq);
+            let mut seq = stretch.first_seq;
+            while let Some(step) = scan.step().unwrap() {
+                let Scanned::Records(records) = step else {
+                    panic!("damage");
+                };
+                for (found, bytes) in records {
+                    assert_eq!(found, seq);
+                    assert!(bytes == record(seq));
+                    seq += 1;
+                }
+            }
+            assert_eq!(seq, next);
             let Some((least, greatest)) = stretch.times else {
                 continue;
             };

@@ -80,7 +80,7 @@ fn no_answer_changes_by_sealing() {
     while count(data, ".log") == 1 {
         client.post(
             "/webhook",
-            &format!("type=note&profile=1&x={}", "y".repeat(999)),
+            format!("type=note&profile=1&x={}", "y".repeat(999)),
         );
     }
     let begun = Instant::now();

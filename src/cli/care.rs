@@ -12,6 +12,7 @@ use super::client::{Access, follow, reach};
 use super::progress::Bar;
 use super::setting::Setting;
 use crate::care::{Care, SealLine, Told, carry_out};
+use crate::query::Progress;
 use crate::server::protocol::{End, Kind, Request, send_json};
 use crate::trail::Purpose;
 
@@ -77,7 +78,8 @@ fn order(
     match reach(setting, purpose)? {
         Access::Live(mut stream) => {
             send_json(&mut stream, Kind::Request, &Request::Care(care.clone()))?;
-            follow(stream, &mut bar, out)
+            let mut tell = |progress: Progress| bar.set(progress.done, progress.all);
+            follow(stream, &mut tell, out)
         }
         Access::Offline(trail, _appender) => {
             let mut told = Told {

@@ -1,5 +1,6 @@
 //! Reaching the data: the running server if there is one, else the folder.
 
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -7,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::progress::Bar;
+use super::progress::{Bar, Unbarred};
 use super::setting::Setting;
-use crate::query::{Query, answer};
-use crate::server::protocol::{End, Kind, Request, Waiting, parse, receive, send_json};
+use crate::query::{Progress, Query, Stage, answer_telling};
+use crate::server::protocol::{End, Kind, Request, parse, receive, send_json};
 use crate::server::reachable;
 use crate::trail::{Appender, Folder, OpenOptions, Purpose, Trail, TrailError};
 
@@ -55,13 +56,27 @@ fn connect(setting: &Setting) -> Option<UnixStream> {
 
 /// Asks, and writes the answer's lines to `out`.
 pub fn ask(query: &Query, setting: &Setting, out: &mut dyn Write) -> anyhow::Result<End> {
-    let mut bar = Bar::new("the index is made", setting.progress);
+    let bar = RefCell::new(Bar::new(Stage::Index.text(), setting.progress));
+    let mut out = Unbarred {
+        out,
+        bar: &bar,
+        terminal: setting.terminal,
+    };
+    let mut tell = |progress: Progress| {
+        let (what, all) = (progress.stage.text(), progress.all);
+        bar.borrow_mut().set_of(what, progress.done, all);
+    };
     match reach(setting, Purpose::Ask)? {
-        Access::Live(stream) => ask_server(stream, query, &mut bar, out),
+        Access::Live(stream) => ask_server(stream, query, &mut tell, &mut out),
         Access::Offline(trail, _) => {
-            trail.wait_for_index(|progress| bar.set(progress.applied, progress.last))?;
-            drop(bar);
-            let answered = answer(&trail, query, out)?;
+            trail.wait_for_index(|progress| {
+                tell(Progress {
+                    stage: Stage::Index,
+                    done: progress.applied,
+                    all: progress.last,
+                });
+            })?;
+            let answered = answer_telling(&trail, query, &mut out, &mut tell)?;
             Ok(End {
                 found: answered.found,
                 damage: answered.damage,
@@ -73,16 +88,21 @@ pub fn ask(query: &Query, setting: &Setting, out: &mut dyn Write) -> anyhow::Res
 fn ask_server(
     mut stream: UnixStream,
     query: &Query,
-    bar: &mut Bar,
+    tell: &mut dyn FnMut(Progress),
     out: &mut dyn Write,
 ) -> anyhow::Result<End> {
     let request = Request::Ask(Box::new(query.clone()));
     send_json(&mut stream, Kind::Request, &request)?;
-    follow(stream, bar, out)
+    follow(stream, tell, out)
 }
 
-/// Writes the lines that a server sends to `out`, up to the end.
-pub fn follow(stream: UnixStream, bar: &mut Bar, out: &mut dyn Write) -> anyhow::Result<End> {
+/// Writes the lines that a server sends to `out`, up to the end, and hands its
+/// progress to `tell`.
+pub fn follow(
+    stream: UnixStream,
+    tell: &mut dyn FnMut(Progress),
+    out: &mut dyn Write,
+) -> anyhow::Result<End> {
     let mut stream = io::BufReader::with_capacity(1 << 16, stream);
     loop {
         let frame = receive(&mut stream).context("the running server broke its answer off")?;
@@ -91,10 +111,7 @@ pub fn follow(stream: UnixStream, bar: &mut Bar, out: &mut dyn Write) -> anyhow:
         };
         match kind {
             Kind::Lines => out.write_all(&bytes)?,
-            Kind::Progress => {
-                let waiting: Waiting = parse(&bytes)?;
-                bar.set(waiting.applied, waiting.last);
-            }
+            Kind::Progress => tell(parse(&bytes)?),
             Kind::Done => return Ok(parse(&bytes)?),
             Kind::Failed => bail!("{}", String::from_utf8_lossy(&bytes)),
             Kind::Request | Kind::Report => bail!("the running server is of another version"),

@@ -1,5 +1,7 @@
 //! Progress for people who wait.
 
+use std::cell::RefCell;
+use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -43,12 +45,55 @@ impl Bar {
         bar.set_length(all);
         bar.set_position(done);
     }
+
+    /// The same for what is done now: another thing begins a new bar, so that
+    /// its rate and the time that is left are its own.
+    pub fn set_of(&mut self, what: &'static str, done: u64, all: u64) {
+        if self.what != what {
+            self.clear();
+            self.what = what;
+        }
+        self.set(done, all);
+    }
+
+    /// Takes it off the terminal, for good.
+    pub fn hide(&mut self) {
+        self.clear();
+        self.shown = false;
+    }
+
+    fn clear(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 impl Drop for Bar {
     fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+        self.clear();
+    }
+}
+
+/// Lines on their way out, which take the bar off a terminal that shows both.
+pub struct Unbarred<'a> {
+    /// Where they go.
+    pub out: &'a mut dyn Write,
+    /// The bar.
+    pub bar: &'a RefCell<Bar>,
+    /// Whether the lines go to a terminal.
+    pub terminal: bool,
+}
+
+impl Write for Unbarred<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.terminal {
+            self.bar.borrow_mut().hide();
         }
+        self.out.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
     }
 }

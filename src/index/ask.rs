@@ -18,8 +18,9 @@ impl View {
     /// Everything from a slot on, as one.
     fn read_from(&self, slot: Slot) -> Merged<'_> {
         let runs = self.runs.iter();
-        let mut sources: Vec<Source<'_>> =
-            runs.map(|run| Source::Run(run.read_from(slot))).collect();
+        let mut sources: Vec<Source<'_>> = runs
+            .map(|run| Source::Run(Box::new(run.read_from(slot))))
+            .collect();
         sources.push(Source::Pending(self.pending.read_from(slot)));
         Merged::new(sources)
     }

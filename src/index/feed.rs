@@ -151,7 +151,7 @@ impl Shared {
             .map(|index| (index.position(), index));
         let reason = match opened {
             Ok((position, index)) => match self.distrust(position) {
-                None => return self.set_backend(Backend::Sled(index), position.seq),
+                None => return self.set_backend(Backend::Sled(Box::new(index)), position.seq),
                 Some(reason) => {
                     discard(index);
                     reason.to_owned()
@@ -230,7 +230,7 @@ impl Shared {
     /// Begins an index where there is none.
     fn begin(&self) {
         match SledIndex::open(&self.path, self.cache, self.log_id) {
-            Ok(index) => self.set_backend(Backend::Sled(index), 0),
+            Ok(index) => self.set_backend(Backend::Sled(Box::new(index)), 0),
             Err(error) => self.use_memory(&error.to_string()),
         }
     }

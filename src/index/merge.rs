@@ -26,7 +26,7 @@ const MERGE_ALWAYS: u64 = 1 << 21;
 
 /// Where items are read from.
 pub(super) enum Source<'a> {
-    Run(RunReader),
+    Run(Box<RunReader>),
     Pending(PendingReader<'a>),
 }
 

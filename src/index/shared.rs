@@ -26,7 +26,7 @@ pub(super) struct Shared {
 
 pub(super) enum Backend {
     Closed,
-    Sled(SledIndex),
+    Sled(Box<SledIndex>),
     Memory(MemoryIndex),
 }
 

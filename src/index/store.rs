@@ -264,7 +264,7 @@ impl SledIndex {
             merged: Merged::new(
                 inputs
                     .iter()
-                    .map(|run| Source::Run(run.read_from(Slot::FIRST)))
+                    .map(|run| Source::Run(Box::new(run.read_from(Slot::FIRST))))
                     .collect(),
             ),
             output: RunWriter::new(&self.db, view.next_run)?,

@@ -238,7 +238,9 @@ impl Scan {
                     }
                 },
             };
-            let segment_last = open.next_first.map_or(self.last, |next| next - 1);
+            let segment_last = open
+                .next_first
+                .map_or(self.last, |next| (next - 1).min(self.last));
             let (at, expected) = (open.frames.at(), open.frames.expected());
             let step = open
                 .frames
@@ -290,13 +292,14 @@ impl Scan {
         let inner = &self.inner;
         inner.with_segment(self.next, |segment, next_first| {
             let block = segment.find_block(inner, self.next, next_first)?;
+            let end = if next_first.is_some_and(|next| next <= self.last) {
+                segment.end(inner)?
+            } else {
+                // Blocks after the last one that is wanted are not read ahead.
+                segment.find_block(inner, self.last, next_first)?.end
+            };
             let mut frames = Frames::new(segment.open(inner, false)?, inner.id);
-            frames.seek(
-                block.offset,
-                segment.end(inner)?,
-                block.first_seq,
-                next_first,
-            );
+            frames.seek(block.offset, end, block.first_seq, next_first);
             Ok(OpenSegment {
                 segment: Arc::clone(segment),
                 next_first,

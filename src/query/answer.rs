@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::progress::{Progress, Teller};
 use super::request::Query;
 use crate::log::LogError;
 use crate::trail::{Damages, Trail, TrailError};
@@ -37,6 +38,7 @@ pub(super) struct Lines<'a> {
     buffer: Vec<u8>,
     limit: Option<u64>,
     pub written: u64,
+    pub progress: Teller<'a>,
     pub damage: Damages,
 }
 
@@ -90,6 +92,17 @@ impl Lines<'_> {
 /// Answers a question with every event that was synced before it was asked,
 /// as JSON lines.
 pub fn answer(trail: &Trail, query: &Query, out: &mut dyn Write) -> Result<Answered, QueryError> {
+    answer_telling(trail, query, out, &mut |_| ())
+}
+
+/// The same; `tell` is called some ten times a second with how far it is,
+/// between lines, where much is to be read.
+pub fn answer_telling(
+    trail: &Trail,
+    query: &Query,
+    out: &mut dyn Write,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<Answered, QueryError> {
     if query.needs_index() {
         trail.wait_for_index(|_| ())?;
     }
@@ -104,6 +117,7 @@ pub fn answer(trail: &Trail, query: &Query, out: &mut dyn Write) -> Result<Answe
         buffer: Vec::new(),
         limit,
         written: 0,
+        progress: Teller::new(tell),
         damage: Damages::default(),
     };
     if query.needs_owners() {

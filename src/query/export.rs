@@ -13,6 +13,7 @@ use std::collections::{BTreeSet, VecDeque};
 use super::answer::{Lines, QueryError};
 use super::lines::{ExportLine, body_fields};
 use super::parallel::in_order;
+use super::progress::{Progress, Stage};
 use super::request::ExportQuery;
 use super::twins::{Compared, Crowded, in_need};
 use crate::event::BodyKind;
@@ -31,6 +32,7 @@ pub(super) fn answer(
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let mut crowded = Crowded::default();
+    let all;
     let (since, until) = query.span.bounds();
     let source = match query.profile {
         None => {
@@ -43,6 +45,7 @@ pub(super) fn answer(
                     Ok::<(), TrailError>(())
                 })?;
             }
+            all = walk.events();
             Source::Log(walk)
         }
         Some(profile) => {
@@ -57,6 +60,7 @@ pub(super) fn answer(
                 Ok::<(), TrailError>(())
             })?;
             seqs.sort_unstable();
+            all = seqs.len() as u64;
             Source::Seqs(seqs.into_iter())
         }
     };
@@ -64,6 +68,7 @@ pub(super) fn answer(
     let mut batches = Batches {
         query,
         source,
+        all,
         reader: trail.reader(),
         crowded,
         ahead: VecDeque::new(),
@@ -76,6 +81,11 @@ pub(super) fn answer(
         |(), load| Ok(encode(query, &load)),
         |encoded: Encoded| {
             lines.put_all(&encoded.lines, encoded.count)?;
+            lines.progress.tell(Progress {
+                stage: Stage::Reading,
+                done: encoded.read,
+                all,
+            });
             for damage in encoded.damage {
                 lines.damage.add(damage);
             }
@@ -100,12 +110,16 @@ struct Load {
     damage: Option<String>,
     /// Those of them that carry their bodies, ascending.
     with_body: Vec<u64>,
+    /// How many records were read up to its end.
+    read: u64,
 }
 
 /// The records that are asked for by their time, in loads.
 struct Batches<'a> {
     query: &'a ExportQuery,
     source: Source<'a>,
+    /// How many records the source has in all.
+    all: u64,
     reader: EventReader,
     crowded: Crowded,
     /// Loads that were read.
@@ -180,6 +194,10 @@ impl Batches<'_> {
                 },
             }
         }
+        load.read = match &self.source {
+            Source::Log(walk) => walk.events_done(),
+            Source::Seqs(seqs) => self.all.saturating_sub(seqs.len() as u64),
+        };
         Ok(load)
     }
 
@@ -220,11 +238,16 @@ impl Batches<'_> {
 struct Encoded {
     lines: Vec<u8>,
     count: u64,
+    /// How many records were read up to their end.
+    read: u64,
     damage: Vec<String>,
 }
 
 fn encode(query: &ExportQuery, load: &Load) -> Encoded {
-    let mut encoded = Encoded::default();
+    let mut encoded = Encoded {
+        read: load.read,
+        ..Encoded::default()
+    };
     for (seq, bytes) in load.records.iter() {
         let begin = encoded.lines.len();
         match encode_record(query, seq, bytes, load, &mut encoded.lines) {

@@ -17,14 +17,16 @@ mod import;
 pub mod lines;
 mod parallel;
 mod past;
+mod progress;
 mod rejected;
 mod request;
 mod show;
 mod twins;
 
-pub use answer::{Answered, QueryError, answer};
+pub use answer::{Answered, QueryError, answer, answer_telling};
 pub use filter::Span;
 pub use import::{ImportReport, Importer, RefusedLine};
+pub use progress::{Progress, Stage};
 pub use request::{
     BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery, ShowQuery,
 };

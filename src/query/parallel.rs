@@ -11,7 +11,7 @@ use std::thread::{Builder, available_parallelism, scope};
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 /// The most threads that work: each more holds its share of memory.
-const THREADS: usize = 8;
+const THREADS: usize = 4;
 
 /// A job, and where its result goes.
 type Job<J, T, E> = (J, Sender<Result<T, E>>);

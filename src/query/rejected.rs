@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::answer::{Lines, QueryError};
 use super::lines::{RejectedLine, body_fields};
+use super::progress::{Progress, Stage};
 use super::request::RejectedQuery;
 use crate::event::micros_to_rfc3339;
 use crate::log::Scanned;
@@ -16,6 +17,7 @@ pub(super) fn answer(
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let mut scan = trail.scan_rejected();
+    let all = scan.last_seq();
     while let Some(found) = scan.step()? {
         let records = match found {
             Scanned::Records(records) => records,
@@ -25,6 +27,11 @@ pub(super) fn answer(
             }
         };
         for (number, bytes) in records {
+            lines.progress.tell(Progress {
+                stage: Stage::Reading,
+                done: number,
+                all,
+            });
             let record = match RejectedRecord::decode(bytes) {
                 Ok(record) => record,
                 Err(error) => {

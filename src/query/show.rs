@@ -1,4 +1,9 @@
 //! `show`: the state of a (sub)profile at a moment.
+//!
+//! Events are read backwards from the moment until one has told the state, one
+//! the database and, of a subprofile, one the collection. A profile has none:
+//! to find that no event ever named one, the whole history would have to be
+//! read.
 
 use super::answer::{Lines, QueryError, now};
 use super::lines::{LastEvent, ShowLine};

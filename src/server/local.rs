@@ -10,10 +10,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::committer::Queue;
-use super::protocol::{End, Kind, LinesWriter, Request, Waiting, parse, receive, send, send_json};
+use super::protocol::{End, Kind, LinesWriter, Request, parse, receive, send, send_json};
 use super::socket::bind;
+use super::turns::Turns;
 use crate::care::{Care, CareError, Told, carry_out};
-use crate::query::{Importer, Query, QueryError, answer};
+use crate::query::{Importer, Progress, Query, QueryError, Stage, answer_telling};
 use crate::trail::{Folder, Trail};
 use rustix::net::{Shutdown, shutdown};
 
@@ -39,6 +40,7 @@ struct Shared {
     importing: Mutex<()>,
     /// Gone when the server stops, so that the committer can end.
     queue: Mutex<Option<Queue>>,
+    turns: Turns,
 }
 
 impl Local {
@@ -52,6 +54,7 @@ impl Local {
             commands: AtomicUsize::new(0),
             importing: Mutex::new(()),
             queue: Mutex::new(Some(queue)),
+            turns: Turns::default(),
         });
         let (own, accepting) = (Arc::clone(&shared), Arc::clone(&listener));
         let thread = std::thread::Builder::new()
@@ -161,15 +164,16 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
     if let Request::Ask(query) = &request
         && !query.needs_index()
     {
-        return ask(shared, query, &mut output);
+        return ask(shared, query, stream);
     }
     if let Request::Care(order) = &request {
         return care(shared, order, stream);
     }
     let waited = shared.trail.wait_for_index(|progress| {
-        let waiting = Waiting {
-            applied: progress.applied,
-            last: progress.last,
+        let waiting = Progress {
+            stage: Stage::Index,
+            done: progress.applied,
+            all: progress.last,
         };
         let _ = send_json(&mut output, Kind::Progress, &waiting);
     });
@@ -177,7 +181,7 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
         return send(&mut output, Kind::Failed, error.to_string().as_bytes());
     }
     match request {
-        Request::Ask(query) => ask(shared, &query, &mut output),
+        Request::Ask(query) => ask(shared, &query, stream),
         Request::Import => import(shared, &mut input, &mut output),
         Request::Care(order) => care(shared, &order, stream),
     }
@@ -188,8 +192,9 @@ fn care(shared: &Shared, order: &Care, stream: &UnixStream) -> io::Result<()> {
     let mut lines = LinesWriter::new(&mut output);
     let mut told = Told {
         out: &mut lines,
-        progress: &mut |applied, last| {
-            let _ = send_json(&mut aside, Kind::Progress, &Waiting { applied, last });
+        progress: &mut |done, all| {
+            let stage = Stage::Working;
+            let _ = send_json(&mut aside, Kind::Progress, &Progress { stage, done, all });
         },
     };
     let done = carry_out(&shared.trail, order, &mut told);
@@ -207,10 +212,28 @@ fn care(shared: &Shared, order: &Care, stream: &UnixStream) -> io::Result<()> {
     }
 }
 
-fn ask(shared: &Shared, query: &Query, output: &mut impl Write) -> io::Result<()> {
-    let mut lines = LinesWriter::new(output);
-    let answered = answer(&shared.trail, query, &mut lines);
+fn ask(shared: &Shared, query: &Query, stream: &UnixStream) -> io::Result<()> {
+    let (mut to_lines, mut to_progress) = (stream, stream);
+    let waiting = Progress {
+        stage: Stage::Waiting,
+        ..Progress::default()
+    };
+    let turn = shared.turns.take(query, || {
+        if shared.stopping.load(Ordering::Acquire) {
+            return Err(io::Error::other("the server is stopping"));
+        }
+        send_json(&mut to_progress, Kind::Progress, &waiting)
+    })?;
+    let mut lines = LinesWriter::new(&mut to_lines);
+    let mut tell = |progress: Progress| {
+        // Whether the other side is there shows when lines are sent.
+        let _ = send_json(&mut to_progress, Kind::Progress, &progress);
+    };
+    let answered = answer_telling(&shared.trail, query, &mut lines, &mut tell);
     lines.flush()?;
+    drop(turn);
+    let mut output = stream;
+    let output = &mut output;
     match answered {
         Ok(answered) => {
             let end = End {

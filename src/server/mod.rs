@@ -12,6 +12,7 @@ pub mod protocol;
 mod reply;
 mod run;
 mod socket;
+mod turns;
 mod worker;
 
 pub use run::{Server, ServerConfig, ServerError};

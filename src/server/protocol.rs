@@ -37,21 +37,12 @@ pub enum Request {
     Care(Care),
 }
 
-/// How far the index is, while an answer waits for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Waiting {
-    /// Events that are in the index.
-    pub applied: u64,
-    /// Events that there are.
-    pub last: u64,
-}
-
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A [`Request`] as JSON.
     Request,
-    /// [`Waiting`] as JSON.
+    /// [`crate::query::Progress`] as JSON.
     Progress,
     /// Lines. In an import: the number of the first (8 bytes), then lines.
     Lines,

@@ -12,7 +12,7 @@ pub struct Walk<'a> {
     trail: &'a Trail,
     /// First and last `seq` of what is still to be read.
     stretches: VecDeque<(u64, u64)>,
-    /// The scan under way, and the last `seq` that is read by it.
+    /// The scan under way, and the last `seq` that is wanted of it.
     scan: Option<(Scan, u64)>,
     all: u64,
     done: u64,
@@ -53,43 +53,27 @@ impl<'a> Walk<'a> {
     /// Reads a frame, and hands its records to `each` with their `seq`.
     pub fn step(&mut self, mut each: impl FnMut(u64, &[u8])) -> Result<Step, LogError> {
         loop {
-            let (scan, last) = match &mut self.scan {
-                Some((scan, last)) => (scan, *last),
-                None => {
-                    let Some((first, last)) = self.stretches.pop_front() else {
-                        return Ok(Step::End);
-                    };
-                    self.scan = Some((self.trail.scan(first), last));
-                    continue;
-                }
+            let Some((scan, last)) = &mut self.scan else {
+                let Some((first, last)) = self.stretches.pop_front() else {
+                    return Ok(Step::End);
+                };
+                self.scan = Some((self.trail.events.scan_range(first, last), last));
+                continue;
             };
-            let mut past = false;
             match scan.step()? {
                 Some(Scanned::Records(records)) => {
                     for (seq, bytes) in records {
-                        past |= seq >= last;
-                        if seq <= last {
-                            self.done += 1;
-                            each(seq, bytes);
-                        }
+                        self.done += 1;
+                        each(seq, bytes);
                     }
+                    return Ok(Step::Records);
                 }
-                Some(Scanned::Damage(damage)) if damage.first_seq <= last => {
-                    self.done += damage.last_seq.min(last) + 1 - damage.first_seq;
-                    if damage.last_seq >= last {
-                        self.scan = None;
-                    }
+                Some(Scanned::Damage(damage)) => {
+                    self.done += (damage.last_seq.min(*last) + 1).saturating_sub(damage.first_seq);
                     return Ok(Step::Damage(damage));
                 }
-                Some(Scanned::Damage(_)) | None => {
-                    self.scan = None;
-                    continue;
-                }
+                None => self.scan = None,
             }
-            if past {
-                self.scan = None;
-            }
-            return Ok(Step::Records);
         }
     }
 }
@@ -97,18 +81,22 @@ impl<'a> Walk<'a> {
 impl Trail {
     /// The events that may be of a span of time (`until` exclusive), and others.
     pub fn walk(&self, since: i64, until: i64) -> Result<Walk<'_>, TrailError> {
-        Ok(Walk::new(self, self.stretches(since, until)))
+        Ok(Walk::new(self, self.stretches(since, until)?))
     }
 
     /// First and last `seq` of the stretches of the log in which events of a
     /// span of time may be.
-    ///
-    /// What the log knows of the times in its parts comes in here; so far it
-    /// knows nothing.
-    fn stretches(&self, _since: i64, _until: i64) -> Vec<(u64, u64)> {
-        match self.last_seq() {
-            0 => Vec::new(),
-            last => vec![(1, last)],
+    fn stretches(&self, since: i64, until: i64) -> Result<Vec<(u64, u64)>, TrailError> {
+        let mut found: Vec<(u64, u64)> = Vec::new();
+        for stretch in self.events.stretches()? {
+            if !stretch.may_touch(since, until) {
+                continue;
+            }
+            match found.last_mut() {
+                Some((_, last)) if *last + 1 == stretch.first_seq => *last = stretch.last_seq,
+                _ => found.push((stretch.first_seq, stretch.last_seq)),
+            }
         }
+        Ok(found)
     }
 }

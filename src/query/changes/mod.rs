@@ -7,7 +7,8 @@
 //!   block for each of them, so it is the way for a span that is short beside
 //!   the log.
 //! * [`whole`]: the log is read once, its events are spread by (sub)profile
-//!   over parts on disk, and each part is replayed in memory.
+//!   over parts on disk, and each part is replayed in memory. Where the disk
+//!   has no room even for an eighth of them, it is the former way, slowly.
 //!
 //! Both work on all cores, and their lines are sorted by time and `seq`, on
 //! disk where they are many.
@@ -23,6 +24,7 @@ use std::io;
 use super::answer::{Lines, QueryError};
 use super::filter::{concerns, value_is};
 use super::lines::ChangesLine;
+use super::progress::{Progress, Stage};
 use super::request::ChangesQuery;
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, Replay};
@@ -45,12 +47,18 @@ pub(super) fn answer(
     query: &ChangesQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let mut sorter = Sorter::new(trail.folder().path());
+    // Each blob has a line or more.
+    let most = query.limit.map(usize::try_from);
+    let mut sorter =
+        Sorter::new(trail.folder().path()).keep(most.and_then(Result::ok).unwrap_or(usize::MAX));
     let mut take = |told: Told| -> Result<bool, QueryError> {
         for (time, seq, blob) in told.blobs {
             sorter
                 .push(time, seq, blob)
                 .map_err(TrailError::io("sorting in", trail.folder().path()))?;
+        }
+        if let Some(progress) = told.progress {
+            lines.progress.tell(progress);
         }
         for damage in told.damage {
             lines.damage.add(damage);
@@ -59,7 +67,10 @@ pub(super) fn answer(
     };
     match keys(trail, query)? {
         Some(keys) => near::tell(trail, query, keys, &mut take)?,
-        None => whole::tell(trail, query, whole::BOUNDS, &mut take)?,
+        None if whole::has_room(trail, query)? => {
+            whole::tell(trail, query, whole::BOUNDS, &mut take)?;
+        }
+        None => near::tell(trail, query, all_keys(trail)?, &mut take)?,
     }
     sorter.finish::<io::Error>(|blob| lines.put_encoded(blob))?;
     Ok(lines.written > 0)
@@ -71,6 +82,7 @@ struct Told {
     /// Time and `seq` of an event, and its lines.
     blobs: Vec<(i64, u64, Vec<u8>)>,
     damage: Vec<String>,
+    progress: Option<Progress>,
 }
 
 impl Told {
@@ -120,11 +132,7 @@ fn keys(trail: &Trail, query: &ChangesQuery) -> Result<Option<Vec<ProfileKey>>, 
     let all = trail.last_seq();
     let few = FEW.max(all / IN_A_ROW);
     if all <= FEW {
-        trail.each_key(None, None, |key| {
-            keys.push(key);
-            Ok::<(), TrailError>(())
-        })?;
-        return Ok(Some(keys));
+        return Ok(Some(all_keys(trail)?));
     }
     let mut walk = trail.walk(since, until)?;
     if walk.events() >= all / 2 {
@@ -157,6 +165,16 @@ fn keys(trail: &Trail, query: &ChangesQuery) -> Result<Option<Vec<ProfileKey>>, 
     keys.sort_unstable();
     keys.dedup();
     Ok(Some(keys))
+}
+
+/// All (sub)profiles.
+fn all_keys(trail: &Trail) -> Result<Vec<ProfileKey>, TrailError> {
+    let mut keys = Vec::new();
+    trail.each_key(None, None, |key| {
+        keys.push(key);
+        Ok::<(), TrailError>(())
+    })?;
+    Ok(keys)
 }
 
 /// The same from the index, where the log does not know which of its parts

@@ -6,7 +6,7 @@
 //! all. Of a (sub)profile with more events than a group should have, they are
 //! read in windows.
 
-use super::{ChangesQuery, QueryError, Told};
+use super::{ChangesQuery, Progress, QueryError, Stage, Told};
 use crate::event::ProfileKey;
 use crate::history::{Replay, tells_all};
 use crate::query::parallel::in_order;
@@ -26,11 +26,20 @@ pub(super) fn tell(
     keys: Vec<ProfileKey>,
     take: &mut dyn FnMut(Told) -> Result<bool, QueryError>,
 ) -> Result<(), QueryError> {
-    let mut groups = keys.chunks(GROUP);
+    let all = keys.len() as u64;
+    let mut groups = keys.chunks(GROUP).zip(1_u64..);
     in_order(
         || Ok(groups.next()),
         || Reader::new(trail, WINDOW),
-        |reader, keys: &[ProfileKey]| reader.group(trail, query, keys),
+        |reader, (keys, number): (&[ProfileKey], u64)| {
+            let mut told = reader.group(trail, query, keys)?;
+            told.progress = Some(Progress {
+                stage: Stage::Replaying,
+                done: all.min(number * GROUP as u64),
+                all,
+            });
+            Ok(told)
+        },
         take,
     )
 }

@@ -4,8 +4,9 @@
 //! and a record as the log has it, but that a form's variables may be missing
 //! on which no change depends that is asked for: then the body ends with a
 //! digest of the whole one, so that the same bodies are those that were the
-//! same. Numbers are little-endian. The file has no name and is gone with its
-//! owner.
+//! same. The entries of a part go to the file in pieces: where the piece before
+//! it is (8 bytes), the length (4), the entries. Numbers are little-endian. The
+//! file has no name and is gone with its owner.
 
 use std::fs::File;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -17,14 +18,20 @@ use sha2::{Digest, Sha256};
 
 use super::ChangesQuery;
 use crate::event::{BodyKind, ProfileKey, narrow_form};
-use crate::log::record::{EventHead, EventRecord, KeptBody, RecordError, SALT_LEN};
+use crate::log::record::{EventHead, EventRecord, KeptBody, RecordError};
 use crate::trail::leave_room;
 
 /// How many bytes wait for the disk, of all parts together.
 const HELD: usize = 8 << 20;
 
 /// How many bytes a part should have.
-const PART: u64 = 4 << 20;
+const PART: u64 = 2 << 20;
+
+/// The bytes of a piece before its entries.
+const PIECE_HEAD: usize = 12;
+
+/// Stands where there is no piece before.
+const FIRST: u64 = u64::MAX;
 
 /// After so many bytes the room on the disk is looked at again.
 const CHECKED: u64 = 16 << 20;
@@ -74,7 +81,7 @@ pub(super) fn write_entry(
             ..record.head.clone()
         },
         body: KeptBody {
-            salt: [0; SALT_LEN],
+            salt: None,
             bytes: narrowed.as_deref().unwrap_or(body),
         },
     }
@@ -129,9 +136,10 @@ pub(super) struct Spread {
 
 #[derive(Default)]
 struct Part {
+    /// The next piece.
     waiting: Vec<u8>,
-    /// Where its pieces are in the file: offset and length.
-    pieces: Vec<(u64, u32)>,
+    /// Where its last piece is in the file.
+    last: Option<u64>,
     len: u64,
 }
 
@@ -188,11 +196,20 @@ impl Spread {
         part: usize,
         mut each: impl FnMut(&[u8]) -> io::Result<()>,
     ) -> io::Result<()> {
+        let mut pieces = Vec::new();
+        let mut next = self.parts.get(part).and_then(|part| part.last);
+        while let Some(offset) = next {
+            let mut head = [0; PIECE_HEAD];
+            self.file.read_exact_at(&mut head, offset)?;
+            let [before @ .., a, b, c, d] = head;
+            let before = u64::from_le_bytes(before);
+            pieces.push((offset + PIECE_HEAD as u64, u32::from_le_bytes([a, b, c, d])));
+            next = (before != FIRST).then_some(before);
+        }
         let mut bytes = Vec::new();
-        let pieces = self.parts.get(part).map_or(&[][..], |part| &part.pieces);
-        for (offset, len) in pieces {
-            bytes.resize(*len as usize, 0);
-            self.file.read_exact_at(&mut bytes, *offset)?;
+        for (offset, len) in pieces.into_iter().rev() {
+            bytes.resize(len as usize, 0);
+            self.file.read_exact_at(&mut bytes, offset)?;
             each(&bytes)?;
         }
         Ok(())
@@ -204,11 +221,14 @@ impl Part {
         if self.waiting.is_empty() {
             return Ok(());
         }
-        file.write_all_at(&self.waiting, *end)?;
         let len = u32::try_from(self.waiting.len()).map_err(io::Error::other)?;
-        self.pieces.push((*end, len));
+        let mut head = self.last.unwrap_or(FIRST).to_le_bytes().to_vec();
+        head.extend_from_slice(&len.to_le_bytes());
+        file.write_all_at(&head, *end)?;
+        file.write_all_at(&self.waiting, *end + PIECE_HEAD as u64)?;
+        self.last = Some(*end);
         self.len += u64::from(len);
-        *end += u64::from(len);
+        *end += PIECE_HEAD as u64 + u64::from(len);
         self.waiting.clear();
         Ok(())
     }

@@ -13,7 +13,7 @@ use std::io;
 
 use super::near;
 use super::spread::{Spread, Spreading, entries, write_entry};
-use super::{ChangesQuery, QueryError, Told};
+use super::{ChangesQuery, Progress, QueryError, Stage, Told};
 use crate::event::ProfileKey;
 use crate::history::Replay;
 use crate::log::record::{EventHead, EventRecord};
@@ -36,8 +36,8 @@ pub(super) struct Bounds {
 
 /// The bounds of each thread.
 pub(super) const BOUNDS: Bounds = Bounds {
-    turn: 6 << 20,
-    most: 12 << 20,
+    turn: 3 << 20,
+    most: 6 << 20,
     large: 1 << 20,
 };
 
@@ -47,6 +47,9 @@ const ENTRY: u64 = 1000;
 
 /// … and where only some are.
 const NARROWED: u64 = 200;
+
+/// With less room than for this part of the events, no pass is begun.
+const MOST_PASSES: u64 = 8;
 
 /// Takes what some events came to.
 type Take<'a> = dyn FnMut(Told) -> Result<bool, QueryError> + 'a;
@@ -60,26 +63,44 @@ pub(super) fn tell(
 ) -> Result<(), QueryError> {
     let dir = trail.folder().path();
     let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
-    let all = query.fields.is_empty() && query.interests.is_empty();
-    let expected = trail.last_seq() * if all { ENTRY } else { NARROWED };
-    // Half of the room is for the sorted lines.
-    let room = room_left(dir).map_err(sorting)? / 2;
-    let passes = expected.div_ceil(room.max(1)).clamp(1, 64);
+    let expected = expected(trail, query);
+    let passes = passes(trail, expected)?.min(MOST_PASSES);
     let spreading = Spreading::default();
     for pass in 0..passes {
         let mut spread = Spread::new(dir, expected / passes).map_err(sorting)?;
         let mine = |hash: u64| (hash >> 48) % passes == pass;
         // The second pass would tell of all damage once more.
         let tell = pass == 0;
-        spread_log(trail, query, &spreading, mine, |bytes, damage| {
+        spread_log(trail, query, &spreading, mine, |bytes, mut told| {
             spread.push(bytes).map_err(sorting)?;
-            let blobs = Vec::new();
-            Ok(!tell || take(Told { blobs, damage })?)
+            if !tell {
+                told.damage.clear();
+            }
+            take(told)
         })?;
         spread.finish().map_err(sorting)?;
         replay_parts(trail, query, bounds, &spread, take)?;
     }
     Ok(())
+}
+
+/// About how many bytes all entries take.
+fn expected(trail: &Trail, query: &ChangesQuery) -> u64 {
+    let all = query.fields.is_empty() && query.interests.is_empty();
+    trail.last_seq() * if all { ENTRY } else { NARROWED }
+}
+
+/// How many passes the room on the disk asks for.
+fn passes(trail: &Trail, expected: u64) -> Result<u64, QueryError> {
+    let dir = trail.folder().path();
+    // Half of the room is for the sorted lines.
+    let room = room_left(dir).map_err(TrailError::io("sorting in", dir))? / 2;
+    Ok(expected.div_ceil(room.max(1)).max(1))
+}
+
+/// Whether the disk has room for this way.
+pub(super) fn has_room(trail: &Trail, query: &ChangesQuery) -> Result<bool, QueryError> {
+    Ok(passes(trail, expected(trail, query))? <= MOST_PASSES)
 }
 
 /// Makes entries of the log's events, in order, and hands them to `push` with
@@ -89,14 +110,14 @@ fn spread_log(
     query: &ChangesQuery,
     spreading: &Spreading,
     mine: impl Fn(u64) -> bool + Sync,
-    mut push: impl FnMut(&[u8], Vec<String>) -> Result<bool, QueryError>,
+    mut push: impl FnMut(&[u8], Told) -> Result<bool, QueryError>,
 ) -> Result<(), QueryError> {
     let (_, until) = query.span.bounds();
     let mut walk = trail.walk(i64::MIN, until)?;
     in_order(
         move || next_batch(&mut walk),
         || (),
-        |(), (batch, mut damage): (Batch, Vec<String>)| {
+        |(), (batch, mut told): (Batch, Told)| {
             let mut bytes = Vec::with_capacity(batch.bytes_len() / 4);
             for (seq, record) in batch.iter() {
                 let written = EventRecord::decode(record).and_then(|record| {
@@ -107,27 +128,32 @@ fn spread_log(
                     Ok(())
                 });
                 if let Err(error) = written {
-                    damage.push(format!("event {seq}: {error}"));
+                    told.damage.push(format!("event {seq}: {error}"));
                 }
             }
-            Ok((bytes, damage))
+            Ok((bytes, told))
         },
-        |(bytes, damage)| push(&bytes, damage),
+        |(bytes, told)| push(&bytes, told),
     )
 }
 
-fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, Vec<String>)>, QueryError> {
+fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, Told)>, QueryError> {
     let mut batch = Batch::default();
-    let mut damage = Vec::new();
+    let mut told = Told::default();
     while batch.bytes_len() < BATCH_LEN {
         match walk.step(|seq, record| batch.push(seq, record))? {
             Step::Records => {}
-            Step::Damage(found) => damage.push(found.to_string()),
-            Step::End if batch.is_empty() && damage.is_empty() => return Ok(None),
+            Step::Damage(found) => told.damage.push(found.to_string()),
+            Step::End if batch.is_empty() && told.damage.is_empty() => return Ok(None),
             Step::End => break,
         }
     }
-    Ok(Some((batch, damage)))
+    told.progress = Some(Progress {
+        stage: Stage::Reading,
+        done: walk.events_done(),
+        all: walk.events(),
+    });
+    Ok(Some((batch, told)))
 }
 
 /// The (sub)profiles of a part that are replayed together.
@@ -152,14 +178,24 @@ fn replay_parts(
     take: &mut Take<'_>,
 ) -> Result<(), QueryError> {
     let lens = spread.part_lens();
-    let mut turns = lens.iter().enumerate().flat_map(|(part, len)| {
+    let all = lens.iter().map(|len| len.div_ceil(bounds.turn)).sum();
+    let turns = lens.iter().enumerate().flat_map(|(part, len)| {
         let of = len.div_ceil(bounds.turn);
         (0..of).map(move |number| Turn { part, number, of })
     });
+    let mut turns = turns.zip(1_u64..);
     in_order(
         || Ok(turns.next()),
         || near::Reader::new(trail, near::WINDOW),
-        |reader, turn| replay_turn(trail, query, bounds, spread, turn, reader),
+        |reader, (turn, done)| {
+            let mut told = replay_turn(trail, query, bounds, spread, turn, reader)?;
+            told.progress = Some(Progress {
+                stage: Stage::Replaying,
+                done,
+                all,
+            });
+            Ok(told)
+        },
         take,
     )
 }
