@@ -4,28 +4,29 @@
 //! time, `seq`) pairs of each (sub)profile, which are put in order when read,
 //! and subprofile → profile. Events are gathered in memory, and written to sled
 //! as sorted runs of some 65,000, cut into blocks of a KiB; runs are merged as
-//! they grow in number ([`store`], [`merge`]; [`block`] tells the bytes). Once
-//! more than a run of events has gathered the position moves: what was not
-//! written is read from the log again after a crash, some 100,000 events at the
-//! most.
+//! they grow in number ([`store`], [`merge`]; [`block`] tells the bytes). The
+//! position moves with each run: after a crash, what was not written is read from
+//! the log again, which is a run and what sled had not handed to the system
+//! within two seconds.
 //!
 //! Why not one sled value per (sub)profile: with random profiles each event
 //! then rewrites a value and, every tenth time, a leaf of sixteen. Entering 10
 //! million events over 500,000 profiles and their subprofiles (1.36 million
-//! timelines), with sled's cache at 32 MiB, in the same minutes:
+//! timelines), with sled's cache at 32 MiB, on a machine that was busier during
+//! the second:
 //!
 //! | | one value per (sub)profile | runs of blocks |
 //! | --- | --- | --- |
-//! | events a second, the first half million | 132,000 | 695,000 |
-//! | events a second, the last half million | 17,000 | 660,000 |
+//! | events a second, the first million | 99,000 | 394,000 |
+//! | events a second, the last million | 16,000 | 467,000 |
 //! | bytes on disk per event | 150 | 29 (24 over 500,000 timelines) |
-//! | of which live | | 12.8 (10.6) |
+//! | of which live | not measured | 12.8 |
 //! | resident memory | 187 MiB | 45 MiB |
-//! | opening | 5.5 s | 0.1 s |
-//! | all timelines in order | 10 µs each | 1.4 µs each |
+//! | opening | 5.5 s | 0.15 s |
 //!
-//! The worst case of a question about one (sub)profile is a look into every run
-//! (some 15 at 10 million events): 0.13 ms where the system has the file cached.
+//! The price is the question about one (sub)profile, which looks into every run
+//! (15 at 10 million events): 0.13 to 0.6 ms. What asks for all of them walks
+//! instead ([`Indexer::each_timeline`]).
 //!
 //! sled's word is never taken for durability, its files can be damaged by an
 //! abrupt stop, and some damage makes it panic. So every call into it is
