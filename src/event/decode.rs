@@ -11,7 +11,7 @@ use super::interests::Interests;
 use super::json::each_json_variable;
 use super::key::{ProfileKey, parse_number};
 use super::time::{TimeSource, Zone, local_to_utc, parse_timestamp, parse_unix_seconds};
-use super::variable::{Variable, each_form_variable};
+use super::variable::{Variable, each_form_scalar, each_form_variable};
 
 /// What happened to the (sub)profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -203,6 +203,17 @@ struct Scalars {
 }
 
 impl Scalars {
+    /// The names that [`Self::slot`] knows.
+    const NAMES: [&str; 7] = [
+        "type",
+        "profile",
+        "subprofile",
+        "database",
+        "collection",
+        "time",
+        "timestamp",
+    ];
+
     fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
         Some(match name {
             "type" => &mut self.event_type,
@@ -275,14 +286,21 @@ fn each_variable<'a>(
 /// [`BodyKind::Content`] has its envelope beside it and is refused here.
 pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelope, DecodeError> {
     let mut scalars = Scalars::default();
-    each_variable(kind, body, |variable| {
-        if variable.key.is_none()
-            && let Some(slot) = scalars.slot(&variable.name)
-        {
-            *slot = Some(variable.into_value().into_owned());
+    let mut set = |name: &str, value: Cow<'_, str>| {
+        if let Some(slot) = scalars.slot(name) {
+            *slot = Some(value.into_owned());
         }
-        Ok(())
-    })?;
+    };
+    if kind == BodyKind::Form {
+        each_form_scalar(body, &Scalars::NAMES, set)?;
+    } else {
+        each_variable(kind, body, |variable| {
+            if variable.key.is_none() {
+                set(&variable.name.clone(), variable.into_value());
+            }
+            Ok(())
+        })?;
+    }
     scalars.envelope(zone)
 }
 
