@@ -3,6 +3,7 @@
 //! Leaves out what moves a client on. Invariants: a generation is never given twice, so a stale
 //! [`Ticket`] finds nobody; `input` holds only bytes that no request has taken yet.
 
+use super::call::CallId;
 use super::link::{Edge, Push, push, reset};
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
@@ -22,8 +23,8 @@ pub(super) enum Phase {
     Body(usize),
     /// The request is whole and waits for a private connection.
     Queued,
-    /// The request is with this private connection.
-    Upstream(usize),
+    /// The request is with the server behind, under this number.
+    Upstream(CallId),
     /// The answer is being written.
     Answer,
     /// The answer is out and the sending side closed; so many more bytes are read and dropped,

@@ -5,11 +5,11 @@
 //! client either waiting for something that will come (an event, an answer, a deadline) or gone.
 
 use super::answer;
+use super::call::CallId;
 use super::client::{Manner, Phase};
 use super::engine::Engine;
 use super::head::{Body, Refusal, parse};
 use super::link::{Pull, Push, reset};
-use super::upstream::Job;
 use mio::event::Event;
 use std::net::Shutdown;
 
@@ -188,17 +188,13 @@ impl Engine {
         true
     }
 
-    /// Writes an answer from upstream to the client that asked, if it still waits for it.
-    /// The client is then to be finished with the result.
-    pub(super) fn deliver(
-        &mut self,
-        place: usize,
-        job: Job,
-        bytes: &[u8],
-    ) -> Option<(usize, Push)> {
-        let client = self.clients.find(job.ticket)?;
-        if client.phase != Phase::Upstream(place) {
-            return None;
+    /// Writes an answer to the client at a place, if it still waits for that of this call.
+    pub(super) fn deliver(&mut self, index: usize, id: CallId, bytes: &[u8]) {
+        let Some(client) = self.clients.get(index) else {
+            return;
+        };
+        if client.phase != Phase::Upstream(id) {
+            return;
         }
         client.phase = Phase::Answer;
         client.since = self.now;
@@ -225,7 +221,7 @@ impl Engine {
             }
             _ => client.send(registry, bytes),
         };
-        Some((job.ticket.index, push))
+        self.finish(index, push);
     }
 
     /// Answers a client from here, which ends its connection.

@@ -5,6 +5,7 @@
 //! the table is never given anew while an event for its last holder may still be under way; the
 //! loop ends only by being stopped.
 
+use super::call::{Answers, CallId, Calls};
 use super::client::{Clients, FIRST_TOKEN as FIRST_CLIENT, Phase, Ticket};
 use super::head::Refusal;
 use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_private};
@@ -43,8 +44,10 @@ pub(super) struct Engine {
     pub(super) config: GateConfig,
     pub(super) clients: Clients,
     pub(super) upstreams: Vec<Option<Upstream>>,
-    /// The places of the private connections that carry nothing; the last one used comes first.
-    pub(super) free: Vec<usize>,
+    /// The requests that were handed to them and are not answered.
+    pub(super) calls: Calls,
+    /// The private connections that have taken requests in this round, to be written at its end.
+    pub(super) unwritten: Vec<usize>,
     /// The clients whose requests wait for one.
     pub(super) queue: VecDeque<Ticket>,
     pub(super) scratch: Vec<u8>,
@@ -54,6 +57,9 @@ pub(super) struct Engine {
     pub(super) deadline: Option<Instant>,
     listener: Option<TcpListener>,
     shared: Arc<Shared>,
+    answers: Answers,
+    /// The answers that are being written; kept for its room.
+    taken: Vec<(CallId, Vec<u8>)>,
     waker: Arc<Waker>,
     swept: Instant,
     accept_at: Option<Instant>,
@@ -66,6 +72,7 @@ impl Engine {
         streams: Vec<UnixStream>,
         config: GateConfig,
         shared: Arc<Shared>,
+        answers: Answers,
     ) -> io::Result<(Self, Arc<Waker>)> {
         let poll = Poll::new()?;
         listener.set_nonblocking(true)?;
@@ -73,6 +80,7 @@ impl Engine {
         poll.registry()
             .register(&mut listener, LISTENER, Interest::READABLE)?;
         let waker = Arc::new(Waker::new(poll.registry(), WAKER)?);
+        answers.wake_by(Arc::clone(&waker));
         let upstreams = streams
             .into_iter()
             .enumerate()
@@ -82,14 +90,17 @@ impl Engine {
         let engine = Self {
             config,
             clients: Clients::default(),
-            free: (0..upstreams.len()).rev().collect(),
             upstreams,
+            calls: Calls::default(),
+            unwritten: Vec::new(),
             queue: VecDeque::new(),
             scratch: vec![0; SCRATCH],
             now,
             deadline: None,
             listener: Some(listener),
             shared,
+            answers,
+            taken: Vec::new(),
             waker: Arc::clone(&waker),
             swept: now,
             accept_at: None,
@@ -111,6 +122,7 @@ impl Engine {
                 continue;
             }
             self.now = Instant::now();
+            self.take_answers();
             let mut woken = false;
             let mut accept = self.accept_at.is_some_and(|at| at <= self.now);
             for event in events.iter() {
@@ -129,6 +141,8 @@ impl Engine {
             if self.now.duration_since(self.swept) >= self.sweep_every() {
                 self.sweep();
             }
+            self.answers.tell_under_way(self.calls.len());
+            self.write_requests();
             if let Some(deadline) = self.deadline
                 && (self.clients.len() == 0 || deadline <= self.now)
             {
@@ -165,6 +179,16 @@ impl Engine {
         Some(at.saturating_duration_since(Instant::now()))
     }
 
+    /// Writes the answers that have been made since the last round.
+    fn take_answers(&mut self) {
+        let mut taken = std::mem::take(&mut self.taken);
+        self.answers.take(&mut taken);
+        for (id, bytes) in taken.drain(..) {
+            self.answered(id, &bytes);
+        }
+        self.taken = taken;
+    }
+
     fn woken(&mut self) {
         let fresh = std::mem::take(&mut *lock(&self.shared.fresh));
         for stream in fresh {
@@ -176,7 +200,7 @@ impl Engine {
                     Ok(upstream) => {
                         *slot = Some(upstream);
                         tracing::info!(place, "a private connection is open again");
-                        self.release(place);
+                        self.relieve();
                     }
                     Err(error) => tracing::error!(%error, "a private connection was not taken"),
                 }
@@ -293,8 +317,8 @@ impl Engine {
                     self.refuse(index, TOO_SLOW);
                 }
                 Phase::Queued if age > self.config.answer_timeout => self.refuse(index, BUSY),
-                Phase::Upstream(place) if age > self.config.answer_timeout => {
-                    tracing::error!(place, "a request was not answered in time");
+                Phase::Upstream(_) if age > self.config.answer_timeout => {
+                    tracing::error!("a request was not answered in time");
                     self.refuse(index, UNANSWERED);
                 }
                 _ => {}

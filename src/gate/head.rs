@@ -6,7 +6,8 @@
 
 use httparse::{EMPTY_HEADER, Error, Request, Status};
 
-/// The headers of a client that go upstream, each with its first value. The `Host` sent upstream is the gate's own, so it must not be named here as such.
+/// The headers of a client that go upstream, each with its first value. None is sent upstream but these and the
+/// gate's own; tiny_http asks for no `Host`.
 pub(super) const PASSED: [&str; 1] = ["Content-Type"];
 
 /// The header by which the server behind learns the client's address.
@@ -144,7 +145,7 @@ pub(super) fn parse(
         out.push(b'/');
     }
     out.extend_from_slice(path.as_bytes());
-    out.extend_from_slice(b" HTTP/1.1\r\nHost: gate\r\n");
+    out.extend_from_slice(b" HTTP/1.1\r\n");
     for (name, value) in PASSED.iter().zip(facts.passed) {
         if let Some(value) = value {
             push_header(out, name, value);

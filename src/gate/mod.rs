@@ -8,18 +8,26 @@
 //! private connection is opened and answered once before the next one, so each has its thread,
 //! and clients are multiplexed over them.
 //!
+//! Requests go over the private connections, several at one time and without waiting for each
+//! other; answers come back in process, all that are ready at one time with one wake-up (see
+//! [`call`]). For a call the gate then pays a read and a write of the client's socket and a share
+//! of everything else. With one call on each of 64 private connections, whose answers came back
+//! over them, the whole server took 1.5 times the processor time for a call, and at 128
+//! connections kept 0.56 of the calls.
+//!
 //! Left out: TLS, HTTP/2, chunked requests (they reach the server behind as a fault), streaming
 //! (requests and answers are held whole), and routing.
 //!
 //! Invariants:
 //! - nothing of a client's head goes upstream but the method, the target and the headers named in
 //!   [`head::PASSED`]; the head that goes upstream is always well formed;
-//! - a private connection carries one request at a time, and its answer goes to the client that
-//!   asked or to nobody;
+//! - every call has a number of its own, and the answer made for that number goes to the client
+//!   that asked or to nobody; what a private connection carries unanswered is bounded;
 //! - a client's requests are answered in the order in which they came;
 //! - what one client can make the gate hold is bounded by its head and body limits.
 
 mod answer;
+mod call;
 mod client;
 mod client_flow;
 mod engine;
@@ -33,6 +41,8 @@ mod tests;
 #[cfg(test)]
 mod tests_abuse;
 #[cfg(test)]
+mod tests_answers;
+#[cfg(test)]
 mod tests_support;
 
 use std::io;
@@ -44,6 +54,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use call::{Answers, CALL_HEADER, CallId};
 pub use head::{FAULT_HEADER, PEER_HEADER};
 pub use upstream::connect_private;
 
@@ -56,6 +67,9 @@ pub struct GateConfig {
     pub max_head: usize,
     /// Bytes of a request's body; a longer one is announced upstream as too large.
     pub max_body: usize,
+    /// Requests that one private connection carries at one time, unanswered; what is beyond them
+    /// waits.
+    pub calls_per_connection: usize,
     /// How long a connection may stay open without a request.
     pub idle_timeout: Duration,
     /// How long a request may take from its first byte to its last.
@@ -73,6 +87,7 @@ impl Default for GateConfig {
             max_connections: 512,
             max_head: 16 * 1024,
             max_body: 1024 * 1024,
+            calls_per_connection: 128,
             idle_timeout: Duration::from_secs(75),
             request_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(60),
@@ -103,15 +118,17 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Takes a bound listener and the private connections, and starts to serve.
+    /// Takes a bound listener, the private connections and the place where their requests'
+    /// answers are put, and starts to serve.
     pub fn start(
         listener: TcpListener,
         upstreams: Vec<UnixStream>,
         config: GateConfig,
+        answers: Answers,
     ) -> io::Result<Gate> {
         let shared = Arc::new(Shared::default());
         let (engine, waker) =
-            engine::Engine::new(listener, upstreams, config, Arc::clone(&shared))?;
+            engine::Engine::new(listener, upstreams, config, Arc::clone(&shared), answers)?;
         let thread = std::thread::Builder::new()
             .name("gate".to_owned())
             .spawn(move || engine.run())?;

@@ -1,8 +1,8 @@
 //! The gate against clients, and a server behind, that do not keep to the rules.
 #![allow(clippy::unwrap_used)]
 
-use super::tests_support::{rig, rig_with};
-use super::{Gate, GateConfig, connect_private};
+use super::tests_support::{echo, rig, rig_with};
+use super::{Answers, Gate, GateConfig, connect_private};
 use std::io::{Read, Write};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -164,17 +164,12 @@ fn a_lost_private_connection_is_opened_again() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("private");
     let server = tiny_http::Server::http_unix(&path).unwrap();
+    let answers = Answers::default();
     std::thread::scope(|scope| {
-        let server = &server;
+        let (server, own) = (&server, answers.clone());
         scope.spawn(move || {
             while let Ok(request) = server.recv() {
-                if request.url() == "/rubbish" {
-                    let mut writer = request.into_writer();
-                    let _ = writer.write_all(b"HTTP/1.1 x\r\n\r\n");
-                    let _ = writer.flush();
-                } else {
-                    let _ = request.respond(tiny_http::Response::from_string("ok"));
-                }
+                echo(request, &own);
             }
         });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -184,7 +179,7 @@ fn a_lost_private_connection_is_opened_again() {
             ..GateConfig::default()
         };
         let upstreams = connect_private(&path, 1).unwrap();
-        let gate = Gate::start(listener, upstreams, config).unwrap();
+        let gate = Gate::start(listener, upstreams, config, answers).unwrap();
         let ask = |target: &str| {
             let mut stream = std::net::TcpStream::connect(address).unwrap();
             let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");

@@ -4,7 +4,7 @@
 //! does not hang it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::{Gate, GateConfig, connect_private};
+use super::{Answers, CALL_HEADER, CallId, Gate, GateConfig, connect_private};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -27,21 +27,23 @@ pub(super) fn rig_with(private: usize, config: GateConfig) -> Rig {
     let path = dir.path().join("private");
     let server = Arc::new(tiny_http::Server::http_unix(&path).unwrap());
     let reached = Arc::new(AtomicUsize::new(0));
+    let answers = Answers::default();
     for _ in 0..4 {
         let (server, reached) = (Arc::clone(&server), Arc::clone(&reached));
+        let answers = answers.clone();
         std::thread::spawn(move || {
             while let Ok(request) = server.recv() {
                 if request.url() != "/-/hello" {
                     reached.fetch_add(1, Ordering::SeqCst);
                 }
-                echo(request);
+                echo(request, &answers);
             }
         });
     }
     let upstreams = connect_private(&path, private).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let gate = Gate::start(listener, upstreams, config).unwrap();
+    let gate = Gate::start(listener, upstreams, config, answers).unwrap();
     Rig {
         gate,
         address,
@@ -57,10 +59,14 @@ pub(super) fn rig() -> Rig {
 
 /// `/sleep/N` waits N ms, `/big/N` answers with N bytes, `/empty` with nothing (204), anything else
 /// with what arrived.
-fn echo(mut request: tiny_http::Request) {
+pub(super) fn echo(mut request: tiny_http::Request, answers: &Answers) {
     let mut body = Vec::new();
     let _ = request.as_reader().read_to_end(&mut body);
     let url = request.url().to_owned();
+    let Some(call) = call_of(&request) else {
+        let _ = request.respond(tiny_http::Response::from_string("hello"));
+        return;
+    };
     let number = |prefix: &str| url.strip_prefix(prefix).and_then(|n| n.parse().ok());
     if let Some(ms) = number("/sleep/") {
         std::thread::sleep(Duration::from_millis(ms as u64));
@@ -70,6 +76,9 @@ fn echo(mut request: tiny_http::Request) {
     } else {
         let mut text = format!("{} {url}\n", request.method());
         for header in request.headers() {
+            if header.field.equiv(CALL_HEADER) {
+                continue;
+            }
             text.push_str(&format!("{header}\n"));
         }
         format!("{text}\n{}", String::from_utf8_lossy(&body))
@@ -87,10 +96,25 @@ fn echo(mut request: tiny_http::Request) {
         let _ = writer.flush();
         return;
     }
-    let response = tiny_http::Response::from_string(answer)
-        .with_chunked_threshold(usize::MAX)
-        .with_status_code(status);
-    let _ = request.respond(response);
+    let bodyless = *request.method() == tiny_http::Method::Head || status == 204;
+    drop(request.into_writer());
+    let mut bytes = format!(
+        "HTTP/1.1 {status} OK\r\nContent-Length: {}\r\n\r\n",
+        answer.len()
+    );
+    if !bodyless {
+        bytes.push_str(&answer);
+    }
+    answers.send(&mut vec![(call, bytes.into_bytes())]);
+}
+
+/// The number of a request that came through the gate.
+pub(super) fn call_of(request: &tiny_http::Request) -> Option<CallId> {
+    let headers = request.headers();
+    let call = headers
+        .iter()
+        .find(|header| header.field.equiv(CALL_HEADER))?;
+    Some(CallId::parse(call.value.as_str()).unwrap())
 }
 
 /// What a client reads.
@@ -175,20 +199,25 @@ impl Peer {
     }
 }
 
+/// A client of a gate.
+pub(super) fn peer_of(address: SocketAddr) -> Peer {
+    let stream = TcpStream::connect(address).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    stream
+        .set_write_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    stream.set_nodelay(true).unwrap();
+    Peer {
+        stream,
+        buffer: Vec::new(),
+    }
+}
+
 impl Rig {
     pub(super) fn peer(&self) -> Peer {
-        let stream = TcpStream::connect(self.address).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
-        stream
-            .set_write_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
-        stream.set_nodelay(true).unwrap();
-        Peer {
-            stream,
-            buffer: Vec::new(),
-        }
+        peer_of(self.address)
     }
 
     /// Asks over a connection of its own.

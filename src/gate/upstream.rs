@@ -1,9 +1,13 @@
 //! One private connection to the server behind, and how they are opened.
 //!
-//! Leaves out what is sent over it. Invariant: it is free only when its last request is written
-//! whole and answered whole, so an answer can never be taken for that of another request.
+//! It carries many requests at one time, one after the other: answers come by another way (see
+//! [`super::call`]), so nothing is ever read from it but its end.
+//!
+//! Leaves out which request goes where. Invariant: what it carries unanswered is bounded, so that
+//! a long request delays few others, and the server behind never holds more than the gate lets it.
 
-use super::client::Ticket;
+use super::call::{CALL_HEADER, CallId};
+use super::head::push_number;
 use super::link::{Edge, Push, push, reset};
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
@@ -19,27 +23,22 @@ const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes the answer to the greeting may have.
 const HELLO_MAX: usize = 64 * 1024;
 
-/// The request a private connection carries.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Job {
-    /// Who asked.
-    pub(super) ticket: Ticket,
-    /// Whether its answer has no body.
-    pub(super) bodyless: bool,
-}
+/// With so many bytes unanswered a private connection takes no further request.
+const FULL_BYTES: usize = 64 * 1024;
+/// Written bytes that are kept at the head of an output that is never quite written.
+const KEPT_BYTES: usize = 64 * 1024;
 
 /// A private connection.
 pub(super) struct Upstream {
     pub(super) stream: UnixStream,
     pub(super) edge: Edge,
-    pub(super) job: Option<Job>,
-    /// The request, as far as it is not written yet.
-    pub(super) output: Vec<u8>,
+    /// How many requests it carries that are not answered.
+    calls: usize,
+    /// Their bytes.
+    bytes: usize,
+    /// Requests as far as they are not written yet, after `sent` bytes that are.
+    output: Vec<u8>,
     sent: usize,
-    /// The answer, as far as it came in pieces.
-    pub(super) input: Vec<u8>,
-    /// The length of the answer, once its head is known.
-    pub(super) expected: Option<usize>,
     watches_writing: bool,
     token: Token,
 }
@@ -58,19 +57,49 @@ impl Upstream {
         Ok(Self {
             stream,
             edge: Edge::default(),
-            job: None,
+            calls: 0,
+            bytes: 0,
             output: Vec::new(),
             sent: 0,
-            input: Vec::new(),
-            expected: None,
             watches_writing: false,
             token,
         })
     }
 
-    /// Whether a part of the request is unwritten.
+    /// Whether a part of a request is unwritten.
     pub(super) fn is_writing(&self) -> bool {
         !self.output.is_empty()
+    }
+
+    /// Whether it takes a further request, of `most_calls` at one time.
+    pub(super) fn has_room(&self, most_calls: usize) -> bool {
+        self.bytes < FULL_BYTES && self.calls < most_calls
+    }
+
+    /// Takes a request, whose head is as [`super::head::parse`] wrote it, to be written under the
+    /// number `id` by the next [`Self::flush`]. Returns its bytes, for [`Self::answered`].
+    pub(super) fn take(&mut self, request: &[u8], id: CallId) -> usize {
+        if self.sent > KEPT_BYTES {
+            self.output.drain(..self.sent.min(self.output.len()));
+            self.sent = 0;
+        }
+        let line = super::answer::first_line(request);
+        let (start, rest) = request.split_at_checked(line).unwrap_or((request, &[]));
+        self.output.extend_from_slice(start);
+        self.output.extend_from_slice(CALL_HEADER.as_bytes());
+        self.output.extend_from_slice(b": ");
+        push_number(&mut self.output, id.number());
+        self.output.extend_from_slice(b"\r\n");
+        self.output.extend_from_slice(rest);
+        self.calls = self.calls.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(request.len());
+        request.len()
+    }
+
+    /// Takes note that a request of so many bytes was answered.
+    pub(super) fn answered(&mut self, bytes: usize) {
+        self.calls = self.calls.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
     }
 
     /// Writes what is unwritten. Room for writing is watched only while it is wanted: a Unix

@@ -1,19 +1,23 @@
-//! What a private connection goes through: it takes a request, brings the answer, and is free
-//! for the next.
+//! How requests come to private connections, and answers back to clients.
 //!
-//! Leaves out how a client became one that asks. Invariant: a private connection of which it is
-//! not certain where its next answer begins is dropped, never used again.
+//! Requests go to the first private connection that has room, and all that a round of events
+//! brought is written at its end, so that the server behind is woken once and reads several
+//! requests at one time; the further connections are for what the first cannot take.
+//!
+//! Leaves out how a client became one that asks. Invariants: a private connection that says
+//! anything is dropped, never used again; whoever waits for a place comes before those who ask
+//! later.
 
-use super::answer;
+use super::call::{Call, CallId};
 use super::client::{Phase, Ticket};
 use super::engine::Engine;
 use super::head::Refusal;
 use super::link::{Pull, Push, reset};
-use super::upstream::Job;
+use super::upstream::Upstream;
 use mio::event::Event;
 
 impl Engine {
-    /// Takes a whole request to a free private connection, or lets it wait for one.
+    /// Takes a whole request to a private connection with room, or lets it wait for one.
     pub(super) fn submit(&mut self, index: usize) {
         let now = self.now;
         let Some(client) = self.clients.get(index) else {
@@ -24,173 +28,125 @@ impl Engine {
         let Some(ticket) = self.clients.ticket(index) else {
             return;
         };
-        if let Some(place) = self.free.pop() {
-            self.hand_over(place, ticket);
-        } else if self.upstreams.iter().any(Option::is_some) {
-            self.queue.push_back(ticket);
-        } else {
-            self.refuse(index, NOBODY);
+        if self.upstreams.iter().all(Option::is_none) {
+            return self.refuse(index, NOBODY);
+        }
+        self.queue.push_back(ticket);
+        self.relieve();
+    }
+
+    /// Hands over what waits, as far as there is room.
+    pub(super) fn relieve(&mut self) {
+        while !self.queue.is_empty() {
+            let most = self.config.calls_per_connection;
+            let room = |upstream: &Option<Upstream>| {
+                upstream.as_ref().is_some_and(|some| some.has_room(most))
+            };
+            let Some(place) = self.upstreams.iter().position(room) else {
+                return;
+            };
+            if let Some(ticket) = self.queue.pop_front() {
+                self.hand_over(place, ticket);
+            }
         }
     }
 
-    /// Writes a client's request to a private connection that carries nothing.
+    /// Gives a client's request to a private connection, to be written at the round's end.
     fn hand_over(&mut self, place: usize, ticket: Ticket) {
-        let Self {
-            clients,
-            upstreams,
-            now,
-            poll,
-            ..
-        } = self;
-        let Some(upstream) = upstreams.get_mut(place).and_then(Option::as_mut) else {
+        let Some(upstream) = self.upstreams.get_mut(place).and_then(Option::as_mut) else {
             return;
         };
-        let Some(client) = clients.find(ticket) else {
+        let Some(client) = self.clients.find(ticket) else {
             return;
         };
-        std::mem::swap(&mut client.message, &mut upstream.output);
-        client.phase = Phase::Upstream(place);
-        client.since = *now;
-        upstream.job = Some(Job {
-            ticket,
-            bodyless: client.manner.bodyless,
-        });
-        if upstream.flush(poll.registry()) == Push::Broken {
+        if client.phase != Phase::Queued {
+            return;
+        }
+        let id = self.calls.next_id();
+        if !upstream.is_writing() {
+            self.unwritten.push(place);
+        }
+        let bytes = upstream.take(&client.message, id);
+        reset(&mut client.message);
+        client.phase = Phase::Upstream(id);
+        client.since = self.now;
+        let call = Call {
+            client: ticket.index,
+            place,
+            bytes,
+        };
+        self.calls.begin(id, call);
+    }
+
+    /// Writes what private connections have taken since the last time.
+    pub(super) fn write_requests(&mut self) {
+        while let Some(place) = self.unwritten.pop() {
+            self.write_to(place);
+        }
+    }
+
+    fn write_to(&mut self, place: usize) {
+        let Some(upstream) = self.upstreams.get_mut(place).and_then(Option::as_mut) else {
+            return;
+        };
+        if upstream.flush(self.poll.registry()) == Push::Broken {
             self.lost(place, "it takes no request");
         }
     }
 
-    /// Takes an event of a private connection.
+    /// Takes an event of a private connection: there is room again, or it is to be dropped.
     pub(super) fn upstream_event(&mut self, place: usize, event: &Event) {
-        let Some(upstream) = self.upstreams.get_mut(place).and_then(Option::as_mut) else {
+        let Self {
+            upstreams, scratch, ..
+        } = self;
+        let Some(upstream) = upstreams.get_mut(place).and_then(Option::as_mut) else {
             return;
         };
         upstream.edge.note(event);
+        match upstream.edge.pull(&mut upstream.stream, scratch) {
+            Pull::Drained => {}
+            Pull::Bytes(_) => return self.lost(place, "it sent what nobody asked for"),
+            Pull::End => return self.lost(place, "it was closed"),
+            Pull::Broken => return self.lost(place, "it is broken"),
+        }
         if event.is_writable() && upstream.is_writing() {
-            match upstream.flush(self.poll.registry()) {
-                Push::Done => self.settle(place),
-                Push::Blocked => {}
-                Push::Broken => return self.lost(place, "it takes no request"),
-            }
-        }
-        loop {
-            let Self {
-                upstreams, scratch, ..
-            } = self;
-            let Some(upstream) = upstreams.get_mut(place).and_then(Option::as_mut) else {
-                return;
-            };
-            match upstream.edge.pull(&mut upstream.stream, scratch) {
-                Pull::Bytes(count) => self.absorb(place, count),
-                Pull::Drained => return,
-                Pull::End => return self.lost(place, "it was closed"),
-                Pull::Broken => return self.lost(place, "it is broken"),
-            }
+            self.write_to(place);
         }
     }
 
-    /// Takes `count` bytes that were read from a private connection. An answer that came in one
-    /// piece goes on from where it was read, without a copy.
-    fn absorb(&mut self, place: usize, count: usize) {
-        let Some(upstream) = self.upstreams.get_mut(place).and_then(Option::as_mut) else {
+    /// Takes the answer of a call. Whoever waits for a place comes first, so that it comes before
+    /// the same client's next request.
+    pub(super) fn answered(&mut self, id: CallId, bytes: &[u8]) {
+        let Some(call) = self.calls.end(id) else {
+            // Its private connection was lost, and its client told.
+            tracing::debug!("an answer came for a call that was given up");
             return;
         };
-        let Some(job) = upstream.job else {
-            return self.lost(place, "it sent what nobody asked for");
-        };
-        let bytes = self.scratch.get(..count).unwrap_or_default();
-        if upstream.input.is_empty()
-            && !upstream.is_writing()
-            && answer::length(bytes, job.bodyless) == Ok(Some(count))
-        {
-            upstream.job = None;
-            let scratch = std::mem::take(&mut self.scratch);
-            let bytes = scratch.get(..count).unwrap_or_default();
-            let delivered = self.deliver(place, job, bytes);
-            self.scratch = scratch;
-            self.go_on(place, delivered);
-            return;
+        if let Some(upstream) = self.upstreams.get_mut(call.place).and_then(Option::as_mut) {
+            upstream.answered(call.bytes);
         }
-        upstream.input.extend_from_slice(bytes);
-        self.settle(place);
+        self.relieve();
+        self.deliver(call.client, id, bytes);
     }
 
-    /// Passes the collected answer on if it is whole.
-    fn settle(&mut self, place: usize) {
-        let Some(upstream) = self.upstreams.get_mut(place).and_then(Option::as_mut) else {
-            return;
-        };
-        let Some(job) = upstream.job else {
-            return;
-        };
-        // An answer before the request is written whole waits for that.
-        if upstream.is_writing() {
-            return;
-        }
-        if upstream.expected.is_none() {
-            match answer::length(&upstream.input, job.bodyless) {
-                Ok(length) => upstream.expected = length,
-                Err(why) => return self.lost(place, why),
-            }
-        }
-        let arrived = upstream.input.len();
-        match upstream.expected {
-            Some(length) if length == arrived => {}
-            Some(length) if length < arrived => {
-                return self.lost(place, "it sent more than an answer");
-            }
-            _ => return,
-        }
-        upstream.job = None;
-        upstream.expected = None;
-        let mut input = std::mem::take(&mut upstream.input);
-        let delivered = self.deliver(place, job, &input);
-        reset(&mut input);
-        if let Some(upstream) = self.upstreams.get_mut(place).and_then(Option::as_mut) {
-            upstream.input = input;
-        }
-        self.go_on(place, delivered);
-    }
-
-    /// Goes on with both ends once an answer was written: the private connection first, so that
-    /// whoever waits comes before the same client's next request.
-    fn go_on(&mut self, place: usize, delivered: Option<(usize, Push)>) {
-        self.release(place);
-        if let Some((index, push)) = delivered {
-            self.finish(index, push);
-        }
-    }
-
-    /// Gives a private connection that carries nothing its next request, or lets it wait for one.
-    pub(super) fn release(&mut self, place: usize) {
-        while let Some(ticket) = self.queue.pop_front() {
-            let waits = self
-                .clients
-                .find(ticket)
-                .is_some_and(|client| client.phase == Phase::Queued);
-            if waits {
-                return self.hand_over(place, ticket);
-            }
-        }
-        self.free.push(place);
-    }
-
-    /// Gives a private connection up. Its client, and when it was the last one also those that
+    /// Gives a private connection up. Its clients, and when it was the last one also those that
     /// wait, are told.
     fn lost(&mut self, place: usize, why: &'static str) {
-        let Some(upstream) = self.upstreams.get_mut(place).and_then(Option::take) else {
+        let Some(mut upstream) = self.upstreams.get_mut(place).and_then(Option::take) else {
             return;
         };
         tracing::error!(place, why, "a private connection is lost");
-        self.free.retain(|free| *free != place);
-        let mut upstream = upstream;
         // The descriptor is closed next, which ends the registration in any case.
         let _ = self.poll.registry().deregister(&mut upstream.stream);
-        if let Some(job) = upstream.job
-            && let Some(client) = self.clients.find(job.ticket)
-            && client.phase == Phase::Upstream(place)
-        {
-            self.refuse(job.ticket.index, LOST);
+        drop(upstream);
+        for (id, call) in self.calls.end_of_place(place) {
+            if self
+                .clients
+                .get(call.client)
+                .is_some_and(|client| client.phase == Phase::Upstream(id))
+            {
+                self.refuse(call.client, LOST);
+            }
         }
         if self.upstreams.iter().all(Option::is_none) {
             while let Some(ticket) = self.queue.pop_front() {

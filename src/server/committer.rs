@@ -6,7 +6,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use super::reply::{Caller, Reply};
+use super::reply::{Batch, Caller, Reply};
 use crate::trail::{Appender, Arrival, Outcome, ParsedCall};
 
 /// The most calls in one group; more wait for the next.
@@ -167,8 +167,9 @@ fn commit(
     }
     let outcomes = appender.append(std::mem::take(arrivals));
     tell_poison(appender, health);
+    let mut batch = Batch::default();
     for (caller, outcome) in callers.drain(..).zip(outcomes) {
-        caller.answer(&Reply::from(outcome));
+        batch.add(caller, &Reply::from(outcome));
     }
 }
 

@@ -12,6 +12,7 @@ use serde_json::json;
 use tiny_http::{Method, Request, StatusCode};
 
 use crate::event::DecodeError;
+use crate::gate::{Answers, CallId};
 use crate::trail::Outcome;
 
 /// Every answer's headers but the date and the length.
@@ -21,41 +22,97 @@ const COMMON: &str = "Content-Type: application/json\r\n\
 /// Someone who waits for an answer. One who is let go without it is told to
 /// ask again.
 pub(super) struct Caller {
-    writer: Option<Box<dyn Write + Send>>,
+    way: Option<Way>,
     bodyless: bool,
 }
 
-impl From<Request> for Caller {
-    fn from(request: Request) -> Self {
-        Self {
-            bodyless: *request.method() == Method::Head,
-            writer: Some(request.into_writer()),
-        }
-    }
+/// How an answer goes.
+enum Way {
+    /// To the gate, for a client's call.
+    Gate(CallId, Answers),
+    /// Over the connection on which it was asked, for the gate's own greeting.
+    Connection(Box<dyn Write + Send>),
 }
 
 impl Caller {
+    /// Who sent a request, which is over with this for tiny_http: of one that came with the number
+    /// of a `call`, nothing is written to its connection, so the next one there waits for nothing.
+    pub fn new(request: Request, call: Option<CallId>, answers: &Answers) -> Self {
+        let bodyless = *request.method() == Method::Head;
+        let writer = request.into_writer();
+        let way = match call {
+            Some(call) => Way::Gate(call, answers.clone()),
+            None => Way::Connection(writer),
+        };
+        Self {
+            way: Some(way),
+            bodyless,
+        }
+    }
+
     /// Sends the answer. A sender that has gone gets none.
     pub fn answer(mut self, reply: &Reply) {
         self.send(reply);
     }
 
     fn send(&mut self, reply: &Reply) {
-        let Some(mut writer) = self.writer.take() else {
+        let mut batch = Batch::default();
+        self.put(reply, &mut batch);
+        batch.send();
+    }
+
+    fn put(&mut self, reply: &Reply, batch: &mut Batch) {
+        let Some(way) = self.way.take() else {
             return;
         };
         let bytes = reply.bytes(self.bodyless);
-        if let Err(error) = writer.write_all(&bytes).and_then(|()| writer.flush()) {
-            tracing::debug!("an answer could not be sent: {error}");
+        match way {
+            Way::Gate(call, answers) => {
+                batch.ready.push((call, bytes));
+                batch.answers.get_or_insert(answers);
+            }
+            Way::Connection(mut writer) => {
+                if let Err(error) = writer.write_all(&bytes).and_then(|()| writer.flush()) {
+                    tracing::debug!("an answer could not be sent: {error}");
+                }
+            }
         }
     }
 }
 
 impl Drop for Caller {
     fn drop(&mut self) {
-        if self.writer.is_some() {
+        if self.way.is_some() {
             self.send(&Reply::unavailable("the call was not finished"));
         }
+    }
+}
+
+/// Answers that go to the gate together, which wakes it once. The callers of
+/// one batch are all of one gate.
+#[derive(Default)]
+pub(super) struct Batch {
+    ready: Vec<(CallId, Vec<u8>)>,
+    answers: Option<Answers>,
+}
+
+impl Batch {
+    /// Adds an answer.
+    pub fn add(&mut self, mut caller: Caller, reply: &Reply) {
+        caller.put(reply, self);
+    }
+
+    /// Sends what was added.
+    pub fn send(&mut self) {
+        if let Some(answers) = &self.answers {
+            answers.send(&mut self.ready);
+        }
+    }
+}
+
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.send();
     }
 }
 
@@ -144,11 +201,6 @@ impl Reply {
         }
         bytes
     }
-
-    /// Sends the answer to a request.
-    pub fn send(self, request: Request) {
-        Caller::from(request).answer(&self);
-    }
 }
 
 impl From<Outcome> for Reply {
@@ -162,5 +214,40 @@ impl From<Outcome> for Reply {
                 Self::unavailable("events cannot be kept now; send it again later")
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_caller_that_a_panic_lets_go_is_told_to_ask_again() {
+        let answers = Answers::default();
+        let call = CallId::parse("7").unwrap();
+        let request = || tiny_http::Request::from(tiny_http::TestRequest::new());
+        let caller = Caller::new(request(), Some(call), &answers);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
+            let _caller = caller;
+            std::panic::resume_unwind(Box::new(()));
+        }));
+        assert!(panicked.is_err());
+        // The answers that a broken-off batch holds go out too.
+        let mut batch = Batch::default();
+        batch.add(
+            Caller::new(request(), Some(call), &answers),
+            &Reply::kept(3),
+        );
+        drop(batch);
+        let waiting = answers.waiting();
+        let texts: Vec<_> = waiting
+            .iter()
+            .map(|(to, bytes)| (*to, std::str::from_utf8(bytes).unwrap()))
+            .collect();
+        assert_eq!(texts.len(), 2);
+        assert!(texts.iter().all(|(to, _)| *to == call));
+        assert!(texts[0].1.starts_with("HTTP/1.1 503 ") && texts[0].1.contains("Retry-After: "));
+        assert!(texts[1].1.ends_with("\r\n\r\n{\"seq\":3}"));
     }
 }

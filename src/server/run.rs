@@ -13,22 +13,20 @@ use super::local::Local;
 use super::socket::{bind, reachable};
 use super::worker::Worker;
 use crate::event::Zone;
-use crate::gate::{Gate, GateConfig, connect_private};
+use crate::gate::{Answers, Gate, GateConfig, connect_private};
 use crate::index::Progress;
 use crate::trail::{Folder, OpenOptions, Purpose, Sealer, Trail, TrailError};
 
 /// How long accepted calls and commands may take when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// How many calls may wait for the committer. There cannot be more than
-/// private connections; what waits beyond them waits in the gate, which is
-/// bounded by the number of connections.
+/// How many calls may wait for the committer. There cannot be more than the
+/// private connections carry; what waits beyond them waits in the gate, which
+/// is bounded by the number of connections.
 const QUEUE_LEN: usize = 1024;
 
-/// How many private connections the gate keeps to tiny_http. Each carries one
-/// call, so this is also the most calls that one sync can make durable: 16
-/// save a little processor time and cost half of the rate where syncs are slow.
-const PRIVATE_CONNECTIONS: usize = 64;
+/// How many private connections the gate keeps to tiny_http.
+const PRIVATE_CONNECTIONS: usize = 8;
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
@@ -126,8 +124,10 @@ impl Server {
         let health = Arc::new(Health::new(config.data.clone(), room, appender.poison()));
         let (queue, committer) = committer::start(appender, Arc::clone(&health), QUEUE_LEN)
             .map_err(system("starting the committer"))?;
+        let answers = Answers::default();
         let worker = Worker {
             queue: queue.clone(),
+            answers: answers.clone(),
             health,
             zone: config.zone,
             max_body: config.max_body,
@@ -158,11 +158,12 @@ impl Server {
         let gate_config = GateConfig {
             max_connections: config.max_connections,
             max_body: config.max_body,
+            calls_per_connection: QUEUE_LEN / PRIVATE_CONNECTIONS,
             private_path: Some(path),
             ..GateConfig::default()
         };
-        let gate =
-            Gate::start(listener, connections, gate_config).map_err(system("starting the gate"))?;
+        let gate = Gate::start(listener, connections, gate_config, answers)
+            .map_err(system("starting the gate"))?;
         let local =
             Local::start(Arc::clone(&trail), queue).map_err(system("making the local socket"))?;
         let sealer = Sealer::start(Arc::clone(&trail)).map_err(system("starting the sealer"))?;

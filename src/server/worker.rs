@@ -8,13 +8,15 @@ use tiny_http::{Method, Request};
 use super::committer::{Health, Queue};
 use super::reply::{Caller, Reply};
 use crate::event::{BodyKind, DecodeError, Zone, decode_envelope, is_label, now_micros};
-use crate::gate::{FAULT_HEADER, PEER_HEADER};
+use crate::gate::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
 use crate::trail::ParsedCall;
 
 /// What every worker knows.
 #[derive(Clone)]
 pub(super) struct Worker {
     pub queue: Queue,
+    /// Where the gate's clients are answered.
+    pub answers: Answers,
     pub health: Arc<Health>,
     pub zone: Zone,
     pub max_body: usize,
@@ -66,37 +68,45 @@ fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
 impl Worker {
     /// Handles one request; its answer is sent now, or by the committer.
     pub fn handle(&self, mut request: Request) {
+        // First of all the request is taken to its end, so that whatever becomes
+        // of it holds up nothing that comes after it on its connection. The gate
+        // has all of its body, and no more of it than is accepted.
+        let mut body = Vec::with_capacity(request.body_length().unwrap_or(0).min(self.max_body));
+        let whole = request.as_reader().read_to_end(&mut body);
+        let method = request.method().clone();
         let target = request.url().to_owned();
-        let label = match (route(&target), request.method()) {
-            (Route::Unknown(error), _) => return Reply::refused(404, &error).send(request),
+        let owned = |name| header(&request, name).map(str::to_owned);
+        let (content_type, remote) = (owned("Content-Type"), owned(PEER_HEADER));
+        let fault = owned(FAULT_HEADER);
+        let call = header(&request, CALL_HEADER).and_then(CallId::parse);
+        let caller = Caller::new(request, call, &self.answers);
+        if let Err(error) = whole {
+            tracing::debug!("a body could not be read: {error}");
+            let error = DecodeError::new("the body could not be read", "body");
+            return caller.answer(&Reply::refused(400, &error));
+        }
+        let label = match (route(&target), &method) {
+            (Route::Unknown(error), _) => return caller.answer(&Reply::refused(404, &error)),
             (Route::Health, Method::Get | Method::Head) => {
                 let reply = match self.health.trouble() {
                     None => Reply::healthy(),
                     Some(reason) => Reply::unavailable(reason),
                 };
-                return reply.send(request);
+                return caller.answer(&reply);
             }
-            (Route::Health, _) => return Reply::wrong_method("GET, HEAD").send(request),
+            (Route::Health, _) => return caller.answer(&Reply::wrong_method("GET, HEAD")),
             (Route::Webhook(label), Method::Post) => label.map(str::to_owned),
             (Route::WrongLabel(error), _) => {
                 self.tell_lost(&error);
-                return Reply::refused(404, &error).send(request);
+                return caller.answer(&Reply::refused(404, &error));
             }
-            (Route::Webhook(_), _) => return Reply::wrong_method("POST").send(request),
+            (Route::Webhook(_), _) => return caller.answer(&Reply::wrong_method("POST")),
         };
-        let fault = header(&request, FAULT_HEADER).map(|fault| self.fault(fault));
+        let fault = fault.map(|fault| self.fault(&fault));
         if let Some((411, error)) = &fault {
             self.tell_lost(error);
-            return Reply::refused(411, error).send(request);
+            return caller.answer(&Reply::refused(411, error));
         }
-        let mut body = Vec::with_capacity(request.body_length().unwrap_or(0).min(self.max_body));
-        if let Err(error) = request.as_reader().read_to_end(&mut body) {
-            tracing::debug!("a body could not be read: {error}");
-            let error = DecodeError::new("the body could not be read", "body");
-            return Reply::refused(400, &error).send(request);
-        }
-        let content_type = header(&request, "Content-Type").map(str::to_owned);
-        let remote = header(&request, PEER_HEADER).map(str::to_owned);
         let read = match fault {
             Some(fault) => Err(fault),
             None => self.read(content_type.as_deref(), &body),
@@ -109,8 +119,7 @@ impl Worker {
             read,
             body,
         };
-        // What is left of the request is dropped here, not by the committer.
-        self.queue.call(call, Caller::from(request));
+        self.queue.call(call, caller);
     }
 
     fn read(
