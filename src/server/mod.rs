@@ -1,12 +1,18 @@
 //! The server: receives calls, keeps them, and lets the local socket ask.
 //!
 //! [`crate::gate`] owns the public listener and passes whole requests on to
-//! tiny_http; [`worker`] threads decode and queue them; the one [`committer`]
-//! keeps what waits as a group and only then lets each call be answered.
+//! tiny_http; [`worker`] threads take them ([`intake`]), decode and queue them;
+//! the one [`committer`] keeps what waits as a group and only then has each of its calls answered, all at once and by way of the gate.
+//!
+//! A call passes through five threads, and on a small machine it is their
+//! waking each other that costs, not their work: so each hop is made to carry
+//! many calls at a time when there are many.
+//!
 //! [`local`] is the Unix socket in the data folder, by which commands ask.
 //! Queues are bounded: past them a call is answered 503 with `Retry-After`.
 
 mod committer;
+mod intake;
 mod local;
 pub mod protocol;
 mod reply;

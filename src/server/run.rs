@@ -4,11 +4,11 @@ use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::committer::{self, Health};
+use super::intake::Intake;
 use super::local::Local;
 use super::socket::{bind, reachable};
 use super::worker::Worker;
@@ -25,7 +25,8 @@ const GRACE: Duration = Duration::from_secs(10);
 /// is bounded by the number of connections.
 const QUEUE_LEN: usize = 1024;
 
-/// How many private connections the gate keeps to tiny_http.
+/// How many private connections the gate keeps to tiny_http. One carries many
+/// calls; the others are for what comes beside long bodies and in bursts.
 const PRIVATE_CONNECTIONS: usize = 8;
 
 /// How a server is set up.
@@ -84,9 +85,8 @@ pub struct Server {
     address: SocketAddr,
     trail: Arc<Trail>,
     gate: Gate,
-    inner: Arc<tiny_http::Server>,
+    intake: Arc<Intake>,
     workers: Vec<JoinHandle<()>>,
-    stopping: Arc<AtomicBool>,
     committer: JoinHandle<()>,
     local: Local,
     sealer: Sealer,
@@ -122,9 +122,9 @@ impl Server {
         })?;
         let room = config.max_body as u64 + (1 << 16);
         let health = Arc::new(Health::new(config.data.clone(), room, appender.poison()));
+        let answers = Answers::default();
         let (queue, committer) = committer::start(appender, Arc::clone(&health), QUEUE_LEN)
             .map_err(system("starting the committer"))?;
-        let answers = Answers::default();
         let worker = Worker {
             queue: queue.clone(),
             answers: answers.clone(),
@@ -138,17 +138,9 @@ impl Server {
         let inner = tiny_http::Server::from_listener(inner, None).map_err(|error| {
             system("starting tiny_http")(std::io::Error::other(error.to_string()))
         })?;
-        let inner = Arc::new(inner);
-        let stopping = Arc::new(AtomicBool::new(false));
+        let intake = Arc::new(Intake::new(inner));
         let workers = (0..config.workers.max(1))
-            .map(|number| {
-                start_worker(
-                    number,
-                    worker.clone(),
-                    Arc::clone(&inner),
-                    Arc::clone(&stopping),
-                )
-            })
+            .map(|number| start_worker(number, worker.clone(), Arc::clone(&intake)))
             .collect::<Result<Vec<_>, _>>()
             .map_err(system("starting a worker"))?;
         drop(worker);
@@ -171,9 +163,8 @@ impl Server {
             address,
             trail,
             gate,
-            inner,
+            intake,
             workers,
-            stopping,
             committer,
             local,
             sealer,
@@ -198,10 +189,7 @@ impl Server {
         self.gate.shutdown(GRACE);
         self.local.stop(GRACE);
         drop(self.sealer);
-        self.stopping.store(true, Ordering::Release);
-        for _ in &self.workers {
-            self.inner.unblock();
-        }
+        self.intake.stop();
         for worker in self.workers {
             if worker.join().is_err() {
                 tracing::error!("a worker had panicked");
@@ -222,26 +210,19 @@ impl Server {
 fn start_worker(
     number: usize,
     worker: Worker,
-    inner: Arc<tiny_http::Server>,
-    stopping: Arc<AtomicBool>,
+    intake: Arc<Intake>,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name(format!("worker-{number}"))
         .spawn(move || {
-            // `unblock` makes `recv` fail when the server stops; a failure to
-            // accept, which comes the same way, ends nothing.
-            while !stopping.load(Ordering::Acquire) {
-                match inner.recv() {
-                    // Whoever's request a panic drops is answered all the same: by
-                    // tiny_http with 500, or with 503 once it has become a caller.
-                    Ok(request) => {
-                        let handled = catch_unwind(AssertUnwindSafe(|| worker.handle(request)));
-                        if handled.is_err() {
-                            tracing::error!("a request could not be handled");
-                        }
-                    }
-                    Err(error) => tracing::debug!("no request was received: {error}"),
+            intake.run(|request| {
+                // Whoever's request a panic drops is answered all the same: with
+                // 503 once it has become a caller, which is the first thing done
+                // with it. Before, tiny_http answers, and the gate with 502.
+                let handled = catch_unwind(AssertUnwindSafe(|| worker.handle(request)));
+                if handled.is_err() {
+                    tracing::error!("a request could not be handled");
                 }
-            }
+            });
         })
 }
