@@ -12,7 +12,7 @@
 //! other; answers come back in process, all that are ready at one time with one wake-up (see
 //! [`call`]). For a call the gate then pays a read and a write of the client's socket and a share
 //! of everything else. With one call on each of 64 private connections, whose answers came back
-//! over them, the whole server took 1.5 times the processor time for a call, and at 128
+//! over them, the whole server took 1.5 to 1.8 times the processor time for a call, and at 128
 //! connections kept 0.56 of the calls.
 //!
 //! Left out: TLS, HTTP/2, chunked requests (they reach the server behind as a fault), streaming

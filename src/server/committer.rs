@@ -6,7 +6,9 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
+use super::gather::Gathering;
 use super::reply::{Batch, Caller, Reply};
+use crate::gate::Answers;
 use crate::trail::{Appender, Arrival, Outcome, ParsedCall};
 
 /// The most calls in one group; more wait for the next.
@@ -60,6 +62,7 @@ impl Health {
 pub(super) struct Queue {
     sender: Sender<Job>,
     health: Arc<Health>,
+    gathering: Arc<Gathering>,
 }
 
 impl Queue {
@@ -73,7 +76,7 @@ impl Queue {
             return refuse(caller, poison);
         }
         match self.sender.try_send(Job::Call(Box::new(call), caller)) {
-            Ok(()) => {}
+            Ok(()) => self.gathering.arrived(self.sender.len()),
             Err(TrySendError::Full(Job::Call(_, caller))) => {
                 refuse(caller, "too many calls are waiting".to_owned());
             }
@@ -101,20 +104,28 @@ impl Queue {
 }
 
 /// Starts the committer. It ends, with everything synced, when the last
-/// [`Queue`] is gone.
+/// [`Queue`] is gone. `answers` tells how many calls are under way.
 pub(super) fn start(
     appender: Appender,
     health: Arc<Health>,
+    answers: Answers,
     queue_len: usize,
 ) -> std::io::Result<(Queue, JoinHandle<()>)> {
     let (sender, receiver) = bounded(queue_len);
     let queue = Queue {
         sender,
         health: Arc::clone(&health),
+        gathering: Arc::new(Gathering::new()),
     };
+    let gathering = Arc::clone(&queue.gathering);
     let thread = std::thread::Builder::new()
         .name("committer".to_owned())
-        .spawn(move || run(appender, &health, &receiver))?;
+        .spawn(move || {
+            run(appender, &health, &receiver, || {
+                let half = answers.under_way().min(GROUP_LEN) / 2;
+                gathering.wait(half.saturating_sub(1), || receiver.len());
+            });
+        })?;
     Ok((queue, thread))
 }
 
@@ -128,11 +139,14 @@ impl Drop for Ended<'_> {
     }
 }
 
-fn run(mut appender: Appender, health: &Health, jobs: &Receiver<Job>) {
+/// Commits what comes, in groups; `gather` is called when the first of one has
+/// come.
+fn run(mut appender: Appender, health: &Health, jobs: &Receiver<Job>, gather: impl Fn()) {
     let _ended = Ended(health);
     let mut arrivals = Vec::new();
     let mut callers = Vec::new();
     while let Ok(first) = jobs.recv() {
+        gather();
         let mut next = Some(first);
         while let Some(job) = next.take() {
             match job {

@@ -2,7 +2,8 @@
 //!
 //! [`crate::gate`] owns the public listener and passes whole requests on to
 //! tiny_http; [`worker`] threads take them ([`intake`]), decode and queue them;
-//! the one [`committer`] keeps what waits as a group and only then has each of its calls answered, all at once and by way of the gate.
+//! the one [`committer`] lets a group come together ([`gather`]), keeps it and
+//! only then has each of its calls answered, all at once and by way of the gate.
 //!
 //! A call passes through five threads, and on a small machine it is their
 //! waking each other that costs, not their work: so each hop is made to carry
@@ -12,6 +13,7 @@
 //! Queues are bounded: past them a call is answered 503 with `Retry-After`.
 
 mod committer;
+mod gather;
 mod intake;
 mod local;
 pub mod protocol;

@@ -123,8 +123,9 @@ impl Server {
         let room = config.max_body as u64 + (1 << 16);
         let health = Arc::new(Health::new(config.data.clone(), room, appender.poison()));
         let answers = Answers::default();
-        let (queue, committer) = committer::start(appender, Arc::clone(&health), QUEUE_LEN)
-            .map_err(system("starting the committer"))?;
+        let (queue, committer) =
+            committer::start(appender, Arc::clone(&health), answers.clone(), QUEUE_LEN)
+                .map_err(system("starting the committer"))?;
         let worker = Worker {
             queue: queue.clone(),
             answers: answers.clone(),
