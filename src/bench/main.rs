@@ -18,6 +18,7 @@ mod generate;
 mod keeping;
 mod load;
 mod nothing;
+mod profile;
 mod random;
 mod rates;
 mod report;
@@ -82,6 +83,9 @@ struct GenerateArgs {
     /// Over how many days they are spread
     #[arg(long, value_name = "D", default_value_t = 30.0)]
     days: f64,
+    /// About how many of them are of one profile, number P + 1
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    hot: u64,
     #[command(flatten)]
     mix: Mix,
 }
@@ -142,6 +146,7 @@ impl RunArgs {
             seed: self.seed.wrapping_add(salt),
             since: SINCE,
             days: 30.0,
+            hot: 0,
         };
         Bodies::new(plan, self.mix.clone())
     }
@@ -175,6 +180,7 @@ fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
         seed: args.seed,
         since: args.since,
         days: args.days,
+        hot: args.hot,
     };
     let mut output = BufWriter::new(std::io::stdout().lock());
     let count = usize::try_from(args.events)?;
