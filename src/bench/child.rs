@@ -3,12 +3,14 @@
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, ChildStderr, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use super::under::under;
 
 /// What a server prints before its address.
 const LISTENING: &str = "listening on http://";
@@ -27,7 +29,7 @@ pub struct Server {
 }
 
 /// The memory of a process in KiB.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 pub struct Memory {
     /// What is in memory now.
     pub rss_kib: u64,
@@ -38,7 +40,7 @@ pub struct Memory {
 impl Server {
     /// Starts `profiletrail serve` on a folder.
     pub fn profiletrail(binary: &Path, data: &Path, workers: usize) -> anyhow::Result<Self> {
-        let mut command = Command::new(binary);
+        let mut command = under(binary)?;
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
             .arg("--workers")
@@ -50,12 +52,13 @@ impl Server {
 
     /// Starts the do-nothing server.
     pub fn nothing(workers: usize) -> anyhow::Result<Self> {
-        let mut command = Command::new(std::env::current_exe()?);
+        let mut command = under(std::env::current_exe()?)?;
         command.args(["nothing", "--workers", &workers.to_string()]);
         Self::start(command)
     }
 
-    fn start(mut command: Command) -> anyhow::Result<Self> {
+    /// Starts a command that says where it listens as profiletrail does.
+    pub fn start(mut command: Command) -> anyhow::Result<Self> {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -85,13 +88,24 @@ impl Server {
     /// Stops it cleanly and waits for its end.
     pub fn stop(mut self) -> anyhow::Result<()> {
         kill_process(self.pid().context("no process")?, Signal::TERM)?;
+        let status = self.ended()?;
+        if !status.success() {
+            bail!("the server ended with {status}");
+        }
+        Ok(())
+    }
+
+    /// Asks it to stop and waits for its end, whatever its status.
+    pub fn end(mut self) -> anyhow::Result<()> {
+        kill_process(self.pid().context("no process")?, Signal::TERM)?;
+        self.ended().map(|_| ())
+    }
+
+    fn ended(&mut self) -> anyhow::Result<ExitStatus> {
         let begun = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {
-                if !status.success() {
-                    bail!("the server ended with {status}");
-                }
-                return Ok(());
+                return Ok(status);
             }
             if begun.elapsed() > STOPPING {
                 bail!("the server does not stop");
@@ -121,6 +135,12 @@ impl Server {
             rss_kib: field("VmRSS:")?,
             peak_kib: field("VmHWM:")?,
         })
+    }
+
+    /// Lets the most that ever was begin anew, where the kernel lets us.
+    pub fn forget_peak(&self) {
+        // Without it the peak is that of the whole life, which is no less.
+        let _ = std::fs::write(format!("/proc/{}/clear_refs", self.child.id()), "5");
     }
 
     /// The processor time that it has used.

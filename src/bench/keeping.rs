@@ -1,4 +1,4 @@
-//! What keeping many events costs: memory, bytes on disk, the time to start
+//! What keeping many events costs: bytes on disk, memory, the time to start
 //! after a clean stop and after a kill, and the time to answer questions from
 //! the command line, each as a whole process.
 
@@ -10,36 +10,43 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use serde::Serialize;
 
+use super::args::RunArgs;
 use super::child::{Memory, Server};
 use super::load::Load;
-use super::rates::ask;
+use super::place::Place;
 use super::source::Fresh;
-use super::{Place, RunArgs, median};
+use super::store::{Made, Store, disk_bytes};
+use super::timed::{Timed, ask};
+use super::{median, questions};
 
-/// Connections over which the events are loaded.
-const CONNECTIONS: usize = 128;
+/// Connections over which events come before a kill.
+const CONNECTIONS: usize = 32;
 
-/// How often a question is asked.
-const TIMES: usize = 20;
-
-/// How often a question over everything is asked.
-const TIMES_OVER_ALL: usize = 3;
-
-/// Events that are sent right before the kill.
+/// Events that come before a kill.
 const BEFORE_KILL: u64 = 20_000;
 
-/// The time of a command in milliseconds.
+/// How often a start is timed.
+const STARTS: usize = 5;
+
+/// How long a first answer may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A question and what it took.
 #[derive(Debug, Serialize)]
 pub struct Asked {
+    /// What it is known by.
+    pub name: &'static str,
     /// The command.
     pub command: String,
     /// While the server runs.
-    pub live_ms: f64,
-    /// While it does not.
-    pub offline_ms: f64,
+    pub live: Timed,
+    /// The server's memory after it, and the most while it was asked.
+    pub server: Memory,
+    /// While the server does not run.
+    pub offline: Timed,
 }
 
-/// From the start of the process, in milliseconds.
+/// From the start of the process, in milliseconds; medians.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Start {
     /// To the first answer.
@@ -51,23 +58,17 @@ pub struct Start {
 /// All of it.
 #[derive(Debug, Serialize)]
 pub struct Keeping {
-    /// The events that were loaded.
-    pub events: u64,
-    /// How many of them in a second.
-    pub load_per_second: f64,
-    /// The mean length of a body.
-    pub body_bytes: f64,
-    /// Bytes of the log for an event.
-    pub log_bytes: f64,
-    /// Bytes of the index for an event.
-    pub index_bytes: f64,
-    /// After the load.
-    pub after_load: Memory,
-    /// After an export of everything.
-    pub after_export: Memory,
-    /// Events exported in a second.
-    pub export_per_second: f64,
-    /// Commands.
+    /// How the store was made.
+    pub made: Made,
+    /// Bytes of the log on disk.
+    pub log_bytes: u64,
+    /// Bytes of the index on disk.
+    pub index_bytes: u64,
+    /// Events of the profile whose history is asked.
+    pub usual_events: u64,
+    /// After the start.
+    pub after_start: Memory,
+    /// Questions.
     pub asked: Vec<Asked>,
     /// After a clean stop.
     pub after_stop: Start,
@@ -75,137 +76,154 @@ pub struct Keeping {
     pub after_kill: Start,
 }
 
-/// Loads the events and measures.
-pub fn measure(args: &RunArgs, place: &Place) -> anyhow::Result<Keeping> {
-    let data = place.data("keeping");
-    let binary = &place.binary;
-    let start = || Server::profiletrail(binary, &data, args.workers);
-    let server = start()?;
-    eprintln!("loading {} events", args.events);
-    let mut bodies = args.bodies(2);
-    let (outcome, body_bytes) = {
-        let mut requests = Fresh::new(&mut bodies, args.events);
-        let mut load = Load::open(server.address, CONNECTIONS, &mut requests)?;
-        let outcome = load.run(&mut requests, None)?;
-        (outcome, requests.body_bytes as f64 / args.events as f64)
-    };
-    ask(binary, &data, &["show", "7"])?;
-    let after_load = server.memory()?;
-    eprintln!("asking while the server runs");
-    let commands = commands(args);
-    let live = times(binary, &data, &commands)?;
-    let export = ask(binary, &data, &["export", "--raw"])?;
-    let after_export = server.memory()?;
-    server.stop()?;
-    let bytes =
-        |name: &str| folder_bytes(&data.join(name)).map(|bytes| bytes as f64 / args.events as f64);
-    let (log_bytes, index_bytes) = (bytes("log")?, bytes("index")?);
-    eprintln!("asking while it does not");
-    let offline = times(binary, &data, &commands)?;
-    let (server, after_stop) = timed_start(start, binary, &data)?;
-    {
-        let mut requests = Fresh::new(&mut bodies, BEFORE_KILL);
-        let mut load = Load::open(server.address, CONNECTIONS, &mut requests)?;
-        load.run(&mut requests, None)?;
+impl Keeping {
+    /// What was asked under a name.
+    pub fn asked(&self, name: &str) -> Option<&Asked> {
+        self.asked.iter().find(|asked| asked.name == name)
     }
-    server.kill()?;
-    let (server, after_kill) = timed_start(start, binary, &data)?;
+
+    /// Bytes on disk for an event.
+    pub fn bytes_per_event(&self) -> f64 {
+        (self.log_bytes + self.index_bytes) as f64 / self.made.events as f64
+    }
+
+    /// Bytes on disk beside what `zstd -3` makes of the raw lines.
+    pub fn to_zstd(&self) -> f64 {
+        (self.log_bytes + self.index_bytes) as f64 / self.made.zstd_bytes as f64
+    }
+
+    /// The most memory that the server ever took, in KiB.
+    pub fn server_peak_kib(&self) -> u64 {
+        let asked = self.asked.iter().map(|asked| asked.server.peak_kib);
+        let all = asked.chain([self.made.memory.peak_kib, self.after_start.peak_kib]);
+        all.max().unwrap_or_default()
+    }
+
+    /// The most memory that a command took without a server, in KiB.
+    pub fn offline_peak_kib(&self) -> u64 {
+        let asked = self.asked.iter().map(|asked| asked.offline.peak_kib);
+        asked.max().unwrap_or_default()
+    }
+}
+
+/// Measures a store; `scratch` is one of the same events, to be written to.
+pub fn measure(
+    args: &RunArgs,
+    place: &Place,
+    store: &Store,
+    scratch: &Path,
+) -> anyhow::Result<Keeping> {
+    let (binary, data) = (&place.binary, &store.data);
+    let log_bytes = disk_bytes(&data.join("log"))?;
+    let index_bytes = disk_bytes(&data.join("index"))?;
+    let mut starts = Vec::new();
+    for _ in 0..STARTS {
+        let (server, start) = timed_start(args, binary, data)?;
+        starts.push(start);
+        server.stop()?;
+    }
+    let after_stop = middle(&starts);
+    let (server, _) = timed_start(args, binary, data)?;
+    let after_start = server.memory()?;
+    let (usual, usual_events) = questions::usual_profile(binary, data, &args.plan(args.events))?;
+    let mut asked = Vec::new();
+    for question in questions::all(args, usual) {
+        eprintln!(
+            "asking while the server runs: {}",
+            question.command.join(" ")
+        );
+        server.forget_peak();
+        let live = ask(binary, data, &question.command, question.times)?;
+        asked.push(Asked {
+            name: question.name,
+            command: question.command.join(" "),
+            live,
+            server: server.memory()?,
+            offline: Timed::default(),
+        });
+    }
     server.stop()?;
-    let asked = commands
-        .iter()
-        .zip(live.iter().zip(offline))
-        .map(|(command, (live, offline))| Asked {
-            command: command.join(" "),
-            live_ms: *live,
-            offline_ms: offline,
-        })
-        .collect();
+    for (question, asked) in questions::all(args, usual).iter().zip(&mut asked) {
+        eprintln!("asking while it does not: {}", asked.command);
+        asked.offline = ask(binary, data, &question.command, question.times)?;
+    }
+    let after_kill = kills(args, binary, scratch)?;
     Ok(Keeping {
-        events: args.events,
-        load_per_second: outcome.rate(),
-        body_bytes,
+        made: store.made.clone(),
         log_bytes,
         index_bytes,
-        after_load,
-        after_export,
-        export_per_second: args.events as f64 / export.as_secs_f64(),
+        usual_events,
+        after_start,
         asked,
         after_stop,
         after_kill,
     })
 }
 
-/// The questions; the last one reads everything.
-fn commands(args: &RunArgs) -> Vec<Vec<&'static str>> {
-    // A profile that every load has.
-    let mut commands: Vec<Vec<&str>> = vec![vec!["history", "7"], vec!["show", "7"]];
-    commands.push(vec!["blame", "7"]);
-    if args.mix.fields > 4 {
-        commands.push(vec!["changes", "--field", "newsletter"]);
+/// Starts after kills under load.
+fn kills(args: &RunArgs, binary: &Path, data: &Path) -> anyhow::Result<Start> {
+    let mut bodies = args.later_bodies();
+    let mut starts = Vec::new();
+    let (mut server, _) = timed_start(args, binary, data)?;
+    for _ in 0..STARTS {
+        load_some(server.address, &mut bodies, args.events)?;
+        server.kill()?;
+        let start;
+        (server, start) = timed_start(args, binary, data)?;
+        starts.push(start);
     }
-    commands
+    server.stop()?;
+    Ok(middle(&starts))
 }
 
-fn times(binary: &Path, data: &Path, commands: &[Vec<&str>]) -> anyhow::Result<Vec<f64>> {
-    commands
-        .iter()
-        .map(|command| {
-            let over_all = command.contains(&"changes");
-            let times = if over_all { TIMES_OVER_ALL } else { TIMES };
-            let took = (0..times)
-                .map(|_| Ok(milliseconds(ask(binary, data, command)?)))
-                .collect::<anyhow::Result<Vec<_>>>()?;
-            Ok(median(took))
-        })
-        .collect()
+/// Sends some events to a server that holds `events`.
+pub fn load_some(
+    address: SocketAddr,
+    bodies: &mut super::generate::Bodies,
+    events: u64,
+) -> anyhow::Result<()> {
+    let mut requests = Fresh::new(bodies, BEFORE_KILL.min(events / 10).max(100));
+    Load::open(address, CONNECTIONS, &mut requests)?.run(&mut requests, None)?;
+    Ok(())
 }
 
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1e3
+fn middle(starts: &[Start]) -> Start {
+    Start {
+        answer_ms: median(starts.iter().map(|start| start.answer_ms).collect()),
+        query_ms: median(starts.iter().map(|start| start.query_ms).collect()),
+    }
 }
 
-fn timed_start(
-    start: impl Fn() -> anyhow::Result<Server>,
-    binary: &Path,
-    data: &Path,
-) -> anyhow::Result<(Server, Start)> {
+fn timed_start(args: &RunArgs, binary: &Path, data: &Path) -> anyhow::Result<(Server, Start)> {
     let begun = Instant::now();
-    let server = start()?;
-    first_answer(server.address).context("the first answer")?;
-    let answer_ms = milliseconds(begun.elapsed());
-    ask(binary, data, &["show", "7"])?;
+    let server = Server::profiletrail(binary, data, args.workers)?;
+    get(server.address, "/healthz").context("the first answer")?;
+    let answer_ms = milliseconds(begun);
+    ask(binary, data, &["show", "1"], 1)?;
     let start = Start {
         answer_ms,
-        query_ms: milliseconds(begun.elapsed()),
+        query_ms: milliseconds(begun),
     };
     Ok((server, start))
 }
 
-fn first_answer(address: SocketAddr) -> anyhow::Result<()> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    anyhow::ensure!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-    Ok(())
+/// The milliseconds since a moment.
+pub fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
 }
 
-/// The bytes that a folder takes on disk.
-fn folder_bytes(folder: &Path) -> anyhow::Result<u64> {
-    use std::os::unix::fs::MetadataExt;
-    /// The unit of a file's blocks, on every Linux file system.
-    const BLOCK: u64 = 512;
-    let mut bytes = 0;
-    for entry in
-        std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?
-    {
-        let entry = entry?;
-        let about = entry.metadata()?;
-        bytes += if about.is_dir() {
-            folder_bytes(&entry.path())?
-        } else {
-            about.blocks() * BLOCK
-        };
-    }
-    Ok(bytes)
+/// Asks for an address on a new connection, which must be answered 200.
+pub fn get(address: SocketAddr, path: &str) -> anyhow::Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    anyhow::ensure!(
+        answer.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
+    Ok(())
 }

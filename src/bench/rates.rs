@@ -3,24 +3,33 @@
 //! within a round, where the noise is about the same for all. Who comes first
 //! moves on from round to round: whoever comes after a writer finds a busy disk.
 //!
+//! In a round all send the same bodies, which nobody has had before. profiletrail
+//! takes part twice, with a store that was empty and with one of many events.
+//!
 //! After each turn of profiletrail a question is asked, which is answered only
 //! when the index has every event: how long that took is told, so that what is
 //! put off is seen.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde::Serialize;
 
-use super::child::Server;
+use super::args::RunArgs;
+use super::child::{Memory, Server};
 use super::load::Load;
+use super::peers::{Peers, Which};
+use super::place::Place;
 use super::source::Prepared;
-use super::{Place, RunArgs, disk, median};
+use super::{disk, median, timed};
 
-/// Requests that are prepared and sent in turn.
-const PREPARED: usize = 32_768;
+/// Requests that are prepared for a second of a turn; where a server is faster,
+/// they are sent again.
+const PREPARED: f64 = 40_000.0;
+
+/// The most requests that are prepared, of about a kilobyte each.
+const MOST_PREPARED: f64 = 200_000.0;
 
 /// Sizes of the groups that are appended and synced.
 const GROUPS: [usize; 3] = [1, 32, 128];
@@ -28,9 +37,27 @@ const GROUPS: [usize; 3] = [1, 32, 128];
 /// What the machine needs to become quiet after a turn.
 const REST: Duration = Duration::from_millis(200);
 
+/// What a contestant is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// profiletrail with a store that was empty.
+    Empty,
+    /// profiletrail with a store of many events.
+    Full,
+    /// Another build of it, with a store that was empty.
+    Against,
+    /// A peer with a database that was empty.
+    Peer,
+    /// The do-nothing server.
+    Nothing,
+}
+
 /// A contestant at a number of connections.
 #[derive(Debug, Serialize)]
 pub struct Row {
+    /// What it is.
+    pub kind: Kind,
     /// Keep-alive connections, one request under way on each.
     pub connections: usize,
     /// Whose row it is.
@@ -49,6 +76,8 @@ pub struct Row {
     pub to_first: f64,
     /// How long the index took after a turn, in milliseconds.
     pub index_ms: Option<f64>,
+    /// Its memory after the last turn.
+    pub memory: Memory,
 }
 
 /// Appends and syncs without a server.
@@ -70,26 +99,34 @@ pub struct Rates {
 }
 
 struct Contestant {
+    kind: Kind,
     name: String,
     server: Server,
     /// The program and the folder, of which the index is asked.
-    asked: Option<(std::path::PathBuf, std::path::PathBuf)>,
+    asked: Option<(PathBuf, PathBuf)>,
 }
 
 #[derive(Clone, Copy)]
 struct Turn {
     rate: f64,
+    memory: Memory,
     p50: f64,
     p99: f64,
     processor: f64,
     index: f64,
 }
 
-/// Measures everything in turn.
-pub fn measure(args: &RunArgs, place: &Place) -> anyhow::Result<Rates> {
-    let contestants = contestants(args, place)?;
-    let mut bodies = args.bodies(1);
-    let mut source = Prepared::new(&mut bodies, PREPARED);
+/// Measures everything in turn; `full` is a store of many events, to be written
+/// to.
+pub fn measure(
+    args: &RunArgs,
+    place: &Place,
+    peers: &Peers,
+    full: Option<&Path>,
+) -> anyhow::Result<Rates> {
+    let contestants = contestants(args, place, peers, full)?;
+    let mut bodies = args.later_bodies();
+    let prepared = (PREPARED * args.turn().as_secs_f64()).clamp(1_000.0, MOST_PREPARED);
     let mut rows = Vec::new();
     let mut disk_turns: Vec<Vec<f64>> = GROUPS.iter().map(|_| Vec::new()).collect();
     for connections in &args.connections {
@@ -100,11 +137,13 @@ pub fn measure(args: &RunArgs, place: &Place) -> anyhow::Result<Rates> {
                 round + 1,
                 args.rounds
             );
+            let mut source = Prepared::new(&mut bodies, prepared as usize);
             let count = contestants.len();
             let mut order: Vec<_> = contestants.iter().zip(&mut turns).collect();
             order.rotate_left(round % count.max(1));
             for (contestant, turns) in order {
                 std::thread::sleep(REST);
+                source.rewind();
                 turns.push(turn(contestant, *connections, &mut source, args.turn())?);
             }
             for (group, turns) in GROUPS.iter().zip(&mut disk_turns) {
@@ -120,8 +159,10 @@ pub fn measure(args: &RunArgs, place: &Place) -> anyhow::Result<Rates> {
         rows.extend(summarize(*connections, &contestants, &turns));
     }
     for contestant in contestants {
-        if contestant.asked.is_some() {
-            contestant.server.stop()?;
+        match contestant.kind {
+            Kind::Nothing => contestant.server.kill()?,
+            Kind::Peer => contestant.server.end()?,
+            _ => contestant.server.stop()?,
         }
     }
     let disk = GROUPS
@@ -135,27 +176,49 @@ pub fn measure(args: &RunArgs, place: &Place) -> anyhow::Result<Rates> {
     Ok(Rates { rows, disk })
 }
 
-fn contestants(args: &RunArgs, place: &Place) -> anyhow::Result<Vec<Contestant>> {
-    let mut contestants = Vec::new();
-    let binaries = [
-        ("profiletrail", Some(&place.binary)),
-        ("the other build", args.against.as_ref()),
-    ];
-    for (name, binary) in binaries {
-        let Some(binary) = binary else { continue };
-        let data = place.data(name);
-        contestants.push(Contestant {
+fn contestants(
+    args: &RunArgs,
+    place: &Place,
+    peers: &Peers,
+    full: Option<&Path>,
+) -> anyhow::Result<Vec<Contestant>> {
+    let own = |kind, name: &str, binary: &Path, data: PathBuf| -> anyhow::Result<Contestant> {
+        Ok(Contestant {
+            kind,
             name: name.to_owned(),
             server: Server::profiletrail(binary, &data, args.workers)?,
-            asked: Some((binary.clone(), data)),
+            asked: Some((binary.to_owned(), data)),
+        })
+    };
+    let empty = place.data(&format!("empty-{}", args.events));
+    let mut contestants = vec![own(Kind::Empty, "profiletrail", &place.binary, empty)?];
+    if let Some(full) = full {
+        let name = format!("profiletrail, holding {}", args.events);
+        contestants.push(own(Kind::Full, &name, &place.binary, full.to_owned())?);
+    }
+    if let Some(binary) = &args.against {
+        let data = place.data(&format!("against-{}", args.events));
+        contestants.push(own(Kind::Against, "the other build", binary, data)?);
+    }
+    for which in &peers.ready {
+        contestants.push(Contestant {
+            kind: Kind::Peer,
+            name: which.name().to_owned(),
+            server: peers.start(*which, &database(args, place, *which))?,
+            asked: None,
         });
     }
     contestants.push(Contestant {
+        kind: Kind::Nothing,
         name: "do-nothing tiny_http".to_owned(),
         server: Server::nothing(args.workers)?,
         asked: None,
     });
     Ok(contestants)
+}
+
+fn database(args: &RunArgs, place: &Place, which: Which) -> PathBuf {
+    place.data(&format!("{which:?}-{}.db", args.events))
 }
 
 fn turn(
@@ -178,39 +241,18 @@ fn turn(
     drop(load);
     let asked = Instant::now();
     if let Some((binary, data)) = &contestant.asked {
-        ask(binary, data, &["show", "1"])?;
+        timed::ask(binary, data, &["show", "1"], 1)?;
     }
     let index = asked.elapsed();
     let processor = server.processor_time()?.saturating_sub(before);
     Ok(Turn {
         rate: outcome.rate(),
+        memory: server.memory()?,
         p50: outcome.quantile(0.5),
         p99: outcome.quantile(0.99),
         processor: processor.as_secs_f64() * 1e6 / outcome.kept.max(1) as f64,
         index: index.as_secs_f64() * 1e3,
     })
-}
-
-/// Runs a command of the program to its end and returns how long it took.
-pub fn ask(binary: &Path, data: &Path, command: &[&str]) -> anyhow::Result<Duration> {
-    let begun = Instant::now();
-    let output = Command::new(binary)
-        .args(command)
-        .arg("--data")
-        .arg(data)
-        .args(["--format", "jsonl"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .output()
-        .with_context(|| format!("running {}", binary.display()))?;
-    let took = begun.elapsed();
-    // 1 says that nothing was found.
-    if !matches!(output.status.code(), Some(0 | 1)) {
-        let why = String::from_utf8_lossy(&output.stderr);
-        bail!("{command:?} ended with {}: {why}", output.status);
-    }
-    Ok(took)
 }
 
 fn summarize(connections: usize, contestants: &[Contestant], turns: &[Vec<Turn>]) -> Vec<Row> {
@@ -223,6 +265,7 @@ fn summarize(connections: usize, contestants: &[Contestant], turns: &[Vec<Turn>]
         .iter()
         .zip(turns)
         .map(|(contestant, own)| Row {
+            kind: contestant.kind,
             connections,
             name: contestant.name.clone(),
             per_second: of(own, |turn| turn.rate),
@@ -235,6 +278,7 @@ fn summarize(connections: usize, contestants: &[Contestant], turns: &[Vec<Turn>]
                 .asked
                 .is_some()
                 .then(|| of(own, |turn| turn.index)),
+            memory: own.last().map(|turn| turn.memory).unwrap_or_default(),
         })
         .collect()
 }

@@ -1,155 +1,223 @@
 //! What was measured, as tables on standard output and as JSON.
 
-use comfy_table::{CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde::Serialize;
 
 use super::keeping::Keeping;
+use super::peer_store::PeersKeeping;
 use super::rates::Rates;
+use super::table::{Printed, mib, ms, whole};
+use super::verdict::{self, Mark};
 
-/// Everything.
+/// What `--json` writes.
+#[derive(Debug, Serialize)]
+pub struct Written {
+    /// The version of the program.
+    pub version: &'static str,
+    /// Cores of the machine.
+    pub cores: usize,
+    /// What was measured, a size each.
+    pub runs: Vec<Report>,
+}
+
+/// Everything at one size.
 #[derive(Debug, Default, Serialize)]
 pub struct Report {
-    /// Events per second.
+    /// Events of the store.
+    pub events: u64,
+    /// What decides.
+    pub marks: Vec<Mark>,
+    /// Calls per second.
     pub rates: Option<Rates>,
-    /// Memory, disk, start, queries.
+    /// Memory, disk, start, questions.
     pub keeping: Option<Keeping>,
+    /// The same of the peers.
+    pub peers: Option<PeersKeeping>,
+    /// Peers that could not be set up, and why.
+    pub missing: Vec<String>,
 }
 
-fn table(header: &[&str], texts: usize) -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).set_header(header);
-    for column in table.column_iter_mut().skip(texts) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-/// A whole number with its thousands apart.
-fn whole(number: f64) -> String {
-    let digits = format!("{number:.0}");
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place) % 3 == 0 {
-            text.push(',');
+impl Report {
+    /// Prints all of it.
+    pub fn print(&self) {
+        if let Some(rates) = &self.rates {
+            print_rates(rates);
         }
-        text.push(digit);
+        if let Some(keeping) = &self.keeping {
+            print_keeping(keeping, self.peers.as_ref());
+            print_questions(keeping, self.peers.as_ref());
+        }
+        verdict::print(&self.marks);
     }
-    text
 }
 
-/// Prints the rates.
-pub fn print_rates(rates: Option<&Rates>) {
-    let Some(rates) = rates else { return };
-    let against = rates.rows.iter().filter(|row| row.index_ms.is_some());
-    let against = against.count() * 2 > rates.rows.len();
-    let mut header = vec![
-        "server",
-        "connections",
-        "events/s",
-        "p50 µs",
-        "p99 µs",
-        "CPU µs/event",
-        "to do-nothing",
-        "index ready after ms",
-    ];
-    if against {
-        header.push("to profiletrail");
-    }
-    let mut rows = table(&header, 1);
+fn print_rates(rates: &Rates) {
+    let mut rows = Printed::new(
+        &[
+            "server",
+            "connections",
+            "calls/s",
+            "p50",
+            "p99",
+            "CPU µs/call",
+            "to profiletrail",
+            "to do-nothing",
+            "memory",
+            "index ready after",
+        ],
+        1,
+    );
     for row in &rates.rows {
-        let mut cells = vec![
+        rows.row([
             row.name.clone(),
             row.connections.to_string(),
             whole(row.per_second),
-            whole(row.p50_us),
-            whole(row.p99_us),
+            ms(row.p50_us / 1e3),
+            ms(row.p99_us / 1e3),
             format!("{:.1}", row.processor_us),
+            format!("{:.2}", row.to_first),
             format!("{:.2}", row.to_nothing),
-            row.index_ms
-                .map_or_else(String::new, |time| format!("{time:.0}")),
-        ];
-        if against {
-            cells.push(format!("{:.2}", row.to_first));
-        }
-        rows.add_row(cells);
-    }
-    println!("Acknowledged calls: medians of all rounds, ratios within a round\n{rows}\n");
-    let mut disk = table(&["append + fdatasync, group of", "bodies/s"], 0);
-    for row in &rates.disk {
-        disk.add_row([row.group.to_string(), whole(row.per_second)]);
-    }
-    println!("The disk alone\n{disk}\n");
-}
-
-/// Prints what keeping costs.
-pub fn print_keeping(keeping: Option<&Keeping>) {
-    let Some(keeping) = keeping else { return };
-    let mib = |kib: u64| format!("{:.0} MiB", kib as f64 / 1024.0);
-    let mut costs = table(&["", ""], 1);
-    let rows = [
-        (
-            "events loaded over 128 connections",
-            whole(keeping.events as f64),
-        ),
-        (
-            "events/s, where the generator makes each body",
-            whole(keeping.load_per_second),
-        ),
-        (
-            "bytes of a body, on average",
-            format!("{:.0}", keeping.body_bytes),
-        ),
-        (
-            "log, bytes on disk an event",
-            format!("{:.0}", keeping.log_bytes),
-        ),
-        (
-            "index, bytes on disk an event",
-            format!("{:.0}", keeping.index_bytes),
-        ),
-        (
-            "memory after the load (peak)",
-            format!(
-                "{} ({})",
-                mib(keeping.after_load.rss_kib),
-                mib(keeping.after_load.peak_kib)
-            ),
-        ),
-        (
-            "memory after an export (peak)",
-            format!(
-                "{} ({})",
-                mib(keeping.after_export.rss_kib),
-                mib(keeping.after_export.peak_kib)
-            ),
-        ),
-        ("events/s of export --raw", whole(keeping.export_per_second)),
-        (
-            "start after a clean stop: first answer, first query",
-            format!(
-                "{:.0} ms, {:.0} ms",
-                keeping.after_stop.answer_ms, keeping.after_stop.query_ms
-            ),
-        ),
-        (
-            "start after SIGKILL: first answer, first query",
-            format!(
-                "{:.0} ms, {:.0} ms",
-                keeping.after_kill.answer_ms, keeping.after_kill.query_ms
-            ),
-        ),
-    ];
-    for (what, value) in rows {
-        costs.add_row([what.to_owned(), value]);
-    }
-    println!("Keeping {} events\n{costs}\n", whole(keeping.events as f64));
-    let mut asked = table(&["command", "live ms", "offline ms"], 1);
-    for row in &keeping.asked {
-        asked.add_row([
-            row.command.clone(),
-            format!("{:.1}", row.live_ms),
-            format!("{:.1}", row.offline_ms),
+            mib(row.memory.rss_kib),
+            row.index_ms.map_or_else(String::new, ms),
         ]);
     }
-    println!("Questions, whole processes, medians\n{asked}");
+    rows.print("Calls answered 200: medians of all rounds, ratios within a round");
+    let mut disk = Printed::new(&["append + fdatasync, group of", "bodies/s"], 0);
+    for row in &rates.disk {
+        disk.row([row.group.to_string(), whole(row.per_second)]);
+    }
+    disk.print("The disk alone");
+}
+
+fn print_keeping(keeping: &Keeping, peers: Option<&PeersKeeping>) {
+    let made = &keeping.made;
+    let each = |bytes: u64| bytes as f64 / made.events as f64;
+    let to_zstd =
+        |bytes: f64| format!("{:.2}", bytes * made.events as f64 / made.zstd_bytes as f64);
+    let mut bytes = Printed::new(&["on disk", "bytes an event", "to zstd -3"], 1);
+    let own = [
+        ("raw lines", each(made.raw_bytes)),
+        ("raw lines, zstd -3 in one piece", each(made.zstd_bytes)),
+        ("profiletrail: log", each(keeping.log_bytes)),
+        ("profiletrail: index", each(keeping.index_bytes)),
+        ("profiletrail: both", keeping.bytes_per_event()),
+    ];
+    for (what, value) in own {
+        bytes.row([what.to_owned(), format!("{value:.1}"), to_zstd(value)]);
+    }
+    if let Some(peers) = peers {
+        let value = peers.made.bytes as f64 / peers.made.events as f64;
+        let what = format!(
+            "peers' SQLite, of {} events",
+            whole(peers.made.events as f64)
+        );
+        bytes.row([what, format!("{value:.1}"), to_zstd(value)]);
+    }
+    bytes.print(&format!("Keeping {} events", whole(made.events as f64)));
+
+    let mut costs = Printed::new(
+        &[
+            "server",
+            "events",
+            "start after stop",
+            "after kill -9",
+            "memory",
+            "most memory",
+        ],
+        1,
+    );
+    let (stop, kill) = (keeping.after_stop, keeping.after_kill);
+    let history = keeping.asked("history").map(|asked| asked.server.rss_kib);
+    costs.row([
+        "profiletrail".to_owned(),
+        whole(made.events as f64),
+        ms(stop.answer_ms),
+        ms(kill.answer_ms),
+        mib(history.unwrap_or_default()),
+        mib(keeping.server_peak_kib()),
+    ]);
+    for (peers, peer) in peers
+        .iter()
+        .flat_map(|all| all.peers.iter().map(move |one| (all, one)))
+    {
+        costs.row([
+            peer.name.to_owned(),
+            whole(peers.made.events as f64),
+            ms(peer.after_stop_ms),
+            ms(peer.after_kill_ms),
+            mib(peer.memory.rss_kib),
+            mib(peer.memory.peak_kib),
+        ]);
+    }
+    costs.print(
+        "Start to first answer; memory after histories of one profile, and at most (profiletrail: \
+         whatever is asked)",
+    );
+}
+
+fn print_questions(keeping: &Keeping, peers: Option<&PeersKeeping>) {
+    let mut asked = Printed::new(
+        &[
+            "command",
+            "lines",
+            "live",
+            "offline",
+            "lines/s",
+            "server's most",
+            "offline most",
+        ],
+        1,
+    );
+    for row in &keeping.asked {
+        asked.row([
+            row.command.clone(),
+            whole(row.live.lines as f64),
+            ms(row.live.ms()),
+            ms(row.offline.ms()),
+            whole(row.offline.per_second()),
+            mib(row.server.peak_kib),
+            mib(row.offline.peak_kib),
+        ]);
+    }
+    let shell = peers.map(|all| {
+        (
+            all,
+            [
+                ("one profile", &all.shell_history),
+                ("all bodies", &all.shell_export),
+            ],
+        )
+    });
+    for (all, (what, timed)) in shell
+        .iter()
+        .flat_map(|(all, both)| both.iter().map(move |one| (all, one)))
+    {
+        let Some(timed) = timed else { continue };
+        asked.row([
+            format!("sqlite3 shell, {what} of {}", whole(all.made.events as f64)),
+            whole(timed.lines as f64),
+            String::new(),
+            ms(timed.ms()),
+            whole(timed.per_second()),
+            String::new(),
+            mib(timed.peak_kib),
+        ]);
+    }
+    for (all, peer) in peers
+        .iter()
+        .flat_map(|all| all.peers.iter().map(move |one| (all, one)))
+    {
+        let cells = |what: &str, took: f64| {
+            let events = whole(all.made.events as f64);
+            let mut cells = vec![
+                format!("{}: {what} of {events}, no process", peer.name),
+                String::new(),
+                ms(took),
+            ];
+            cells.resize(7, String::new());
+            cells
+        };
+        asked.row(cells("one profile", peer.history_ms));
+        asked.row(cells("the hot profile", peer.hot_ms));
+    }
+    asked.print("Questions, whole processes, medians");
 }

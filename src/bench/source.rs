@@ -20,7 +20,8 @@ fn append_request(request: &mut Vec<u8>, body: &[u8]) {
     request.extend_from_slice(body);
 }
 
-/// Requests that are made before and sent in turn, again and again.
+/// Requests that are made before and sent in turn, and again where they do not
+/// suffice.
 pub struct Prepared {
     bytes: Vec<u8>,
     ends: Vec<usize>,
@@ -41,6 +42,11 @@ impl Prepared {
             ends,
             next: 0,
         }
+    }
+
+    /// Begins with the first again.
+    pub const fn rewind(&mut self) {
+        self.next = 0;
     }
 }
 

@@ -1,0 +1,84 @@
+//! The questions that are asked of a store, each as a whole process.
+
+use std::path::Path;
+
+use super::args::{DAY, RunArgs};
+use super::generate::Plan;
+use super::timed::{Timed, ask};
+
+/// How often a question is asked.
+const TIMES: usize = 20;
+
+/// How often a question over everything is asked.
+const TIMES_OVER_ALL: usize = 3;
+
+/// How many events a profile has whose history is asked.
+const USUAL: u64 = 20;
+
+/// How many profiles are tried for that.
+const TRIED: u64 = 200;
+
+/// A question.
+pub struct Question {
+    /// What it is known by in tables and JSON.
+    pub name: &'static str,
+    /// The command and its arguments.
+    pub command: Vec<String>,
+    /// How often it is asked.
+    pub times: usize,
+}
+
+/// All questions, the cheap ones first.
+pub fn all(args: &RunArgs, usual: u64) -> Vec<Question> {
+    let plan = args.plan(args.events);
+    let field = if args.mix.fields > 4 {
+        "newsletter"
+    } else {
+        "mail"
+    };
+    let middle = plan.since + (plan.days * DAY / 2.0) as i64;
+    let (usual, hot) = (usual.to_string(), plan.hot_profile().to_string());
+    let at = |seconds: i64| format!("@{}", middle + seconds);
+    let (now, hour, day) = (at(0), at(3_600), at(DAY as i64));
+    let question = |name, times, command: &[&str]| Question {
+        name,
+        command: command.iter().map(|part| (*part).to_owned()).collect(),
+        times,
+    };
+    let changes = |until| {
+        [
+            "changes", "--field", field, "--since", &now, "--until", until,
+        ]
+    };
+    vec![
+        question("history", TIMES, &["history", &usual]),
+        question("field", TIMES, &["history", &usual, "--field", field]),
+        question("as-of", TIMES, &["show", &usual, "--at", &now]),
+        question("hour", TIMES, &changes(&hour)),
+        question("day", TIMES, &changes(&day)),
+        question("hot", TIMES_OVER_ALL, &["history", &hot]),
+        question(
+            "changes of a field",
+            TIMES_OVER_ALL,
+            &["changes", "--field", field],
+        ),
+        question("changes", TIMES_OVER_ALL, &["changes"]),
+        question("export", TIMES_OVER_ALL, &["export"]),
+        question("export --raw", TIMES_OVER_ALL, &["export", "--raw"]),
+    ]
+}
+
+/// A profile with about the usual number of events, and that number.
+pub fn usual_profile(binary: &Path, data: &Path, plan: &Plan) -> anyhow::Result<(u64, u64)> {
+    let mut best = (1, 0_u64);
+    for profile in 1..=plan.profiles.min(TRIED) {
+        let Timed { lines, .. } = ask(binary, data, &["history", &profile.to_string()], 1)?;
+        if lines.abs_diff(USUAL) < best.1.abs_diff(USUAL) {
+            best = (profile, lines);
+        }
+        if best.1 == USUAL {
+            break;
+        }
+    }
+    Ok(best)
+}

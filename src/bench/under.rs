@@ -1,0 +1,29 @@
+//! Programs that end when this one does, however it ends.
+//!
+//! Each is started through this program, which asks the kernel for a signal at
+//! its parent's death and then becomes the other: so its number is its own, and
+//! it costs a millisecond of its start.
+
+use std::convert::Infallible;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::Context;
+use rustix::process::{Signal, set_parent_process_death_signal};
+
+/// A command that runs a program which ends with this process. To be spawned
+/// from a thread that lives as long, because the kernel looks at the thread.
+pub fn under(program: impl AsRef<OsStr>) -> anyhow::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["under", "--"]).arg(program);
+    Ok(command)
+}
+
+/// Becomes the program.
+pub fn become_it(command: &[OsString]) -> anyhow::Result<Infallible> {
+    let (program, args) = command.split_first().context("no program")?;
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    let error = Command::new(program).args(args).exec();
+    Err(error).with_context(|| format!("starting {}", program.display()))
+}

@@ -1,0 +1,162 @@
+//! What decides: each number beside the mark that it is to meet.
+
+use serde::Serialize;
+
+use super::rates::{Kind, Rates, Row};
+use super::report::Report;
+use super::table::{Printed, mib, ms, whole};
+
+/// A number and its mark.
+#[derive(Debug, Serialize)]
+pub struct Mark {
+    /// What is measured.
+    what: String,
+    /// What came of it, for people.
+    value: String,
+    /// What it is to be, for people.
+    mark: String,
+    /// Whether it is.
+    met: bool,
+}
+
+const MIB: f64 = 1024.0;
+
+/// All numbers that decide.
+pub fn marks(report: &Report) -> Vec<Mark> {
+    let mut marks = Vec::new();
+    let mut add = |what: &str, value: String, mark: &str, met: bool| {
+        marks.push(Mark {
+            what: what.to_owned(),
+            value,
+            mark: mark.to_owned(),
+            met,
+        });
+    };
+    if let Some(keeping) = &report.keeping {
+        let ratio = keeping.to_zstd();
+        let value = format!("{ratio:.2} ({:.0} bytes)", keeping.bytes_per_event());
+        add(
+            "bytes on disk an event, to `zstd -3` of the raw lines",
+            value,
+            "≤ 1.75",
+            ratio <= 1.75,
+        );
+        let peak = keeping.server_peak_kib();
+        add(
+            "most memory of `serve`, whatever was asked",
+            mib(peak),
+            "< 128 MiB",
+            (peak as f64) < 128.0 * MIB,
+        );
+        let peak = keeping.offline_peak_kib();
+        add(
+            "most memory of a command without a server",
+            mib(peak),
+            "< 256 MiB",
+            (peak as f64) < 256.0 * MIB,
+        );
+        let (stop, kill) = (keeping.after_stop, keeping.after_kill);
+        let start = |answer: f64, query: f64| format!("{}, a query {}", ms(answer), ms(query));
+        add(
+            "start to first answer, after a clean stop",
+            start(stop.answer_ms, stop.query_ms),
+            "< 1 s",
+            stop.query_ms < 1e3,
+        );
+        add(
+            "start to first answer, after `kill -9`",
+            start(kill.answer_ms, kill.query_ms),
+            "< 2 s",
+            kill.query_ms < 2e3,
+        );
+        let live = [
+            ("history", "history of one profile, live", 10.0, "< 10 ms"),
+            (
+                "hour",
+                "changes of a field in an hour, live",
+                100.0,
+                "< 100 ms",
+            ),
+            ("day", "changes of a field in a day, live", 1e3, "< 1 s"),
+        ];
+        for (name, what, most, mark) in live {
+            if let Some(asked) = keeping.asked(name) {
+                add(what, ms(asked.live.ms()), mark, asked.live.ms() < most);
+            }
+        }
+        if let Some(asked) = keeping.asked("history") {
+            let took = asked.offline.ms();
+            add(
+                "history of one profile, offline",
+                ms(took),
+                "< 1 s",
+                took < 1e3,
+            );
+        }
+        if let Some(asked) = keeping.asked("export") {
+            let rate = asked.offline.per_second();
+            let value = format!("{} events/s", whole(rate));
+            add("full export", value, "> 300,000 events/s", rate > 300_000.0);
+        }
+    }
+    for (connections, rows) in report.rates.iter().flat_map(by_connections) {
+        let of = |kind| rows.iter().filter(move |row| row.kind == kind);
+        let Some(own) = of(Kind::Empty).next() else {
+            continue;
+        };
+        if let Some(full) = of(Kind::Full).next() {
+            let what = format!(
+                "calls/s with a full store to those with an empty one, {connections} connections"
+            );
+            add(
+                &what,
+                format!("{:.2}", full.to_first),
+                "≥ 0.90",
+                full.to_first >= 0.9,
+            );
+        }
+        let strongest = of(Kind::Peer).max_by(|one, two| one.per_second.total_cmp(&two.per_second));
+        let Some(peer) = strongest.filter(|_| connections > 1) else {
+            continue;
+        };
+        let ratio = 1.0 / peer.to_first;
+        let what = format!(
+            "calls/s to the strongest peer ({}), {connections} connections",
+            peer.name
+        );
+        add(&what, format!("{ratio:.2}"), "≥ 1.50", ratio >= 1.5);
+        let what = format!("p99 beside that peer's, {connections} connections");
+        let value = format!("{} and {}", ms(own.p99_us / 1e3), ms(peer.p99_us / 1e3));
+        add(&what, value, "lower", own.p99_us < peer.p99_us);
+    }
+    marks
+}
+
+/// The rows of each number of connections.
+fn by_connections(rates: &Rates) -> Vec<(usize, Vec<&Row>)> {
+    let mut groups: Vec<(usize, Vec<&Row>)> = Vec::new();
+    for row in &rates.rows {
+        match groups.last_mut() {
+            Some((connections, rows)) if *connections == row.connections => rows.push(row),
+            _ => groups.push((row.connections, vec![row])),
+        }
+    }
+    groups
+}
+
+/// Prints them.
+pub fn print(marks: &[Mark]) {
+    let mut table = Printed::new(&["what decides", "measured", "mark", "met"], 1);
+    for mark in marks {
+        let met = if mark.met { "yes" } else { "no" };
+        table.row([
+            mark.what.clone(),
+            mark.value.clone(),
+            mark.mark.clone(),
+            met.to_owned(),
+        ]);
+    }
+    if !marks.is_empty() {
+        table.print("What decides");
+    }
+}
