@@ -162,6 +162,9 @@ pub struct RunArgs {
     /// How many turns each server has; 0 leaves rates out
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub rounds: usize,
+    /// How often a question is asked; one over everything at most 3 times, a start 5 times
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub times: usize,
     /// Numbers of connections
     #[arg(
         long,
@@ -225,6 +228,11 @@ impl RunArgs {
         plan.since += (plan.days * DAY) as i64;
         plan.hot = 0;
         Bodies::new(plan, self.mix.clone())
+    }
+
+    /// How often what takes long is measured, where `most` is enough.
+    pub fn times_at_most(&self, most: usize) -> usize {
+        self.times.clamp(1, most)
     }
 
     /// How long a turn is.

@@ -25,8 +25,8 @@ const CONNECTIONS: usize = 32;
 /// Events that come before a kill.
 const BEFORE_KILL: u64 = 20_000;
 
-/// How often a start is timed.
-const STARTS: usize = 5;
+/// How often a start is timed at most.
+pub const STARTS: usize = 5;
 
 /// How long a first answer may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -117,7 +117,7 @@ pub fn measure(
     let log_bytes = disk_bytes(&data.join("log"))?;
     let index_bytes = disk_bytes(&data.join("index"))?;
     let mut starts = Vec::new();
-    for _ in 0..STARTS {
+    for _ in 0..args.times_at_most(STARTS) {
         let (server, start) = timed_start(args, binary, data)?;
         starts.push(start);
         server.stop()?;
@@ -165,7 +165,7 @@ fn kills(args: &RunArgs, binary: &Path, data: &Path) -> anyhow::Result<Start> {
     let mut bodies = args.later_bodies();
     let mut starts = Vec::new();
     let (mut server, _) = timed_start(args, binary, data)?;
-    for _ in 0..STARTS {
+    for _ in 0..args.times_at_most(STARTS) {
         load_some(server.address, &mut bodies, args.events)?;
         server.kill()?;
         let start;

@@ -14,21 +14,13 @@ use serde::{Deserialize, Serialize};
 use super::args::RunArgs;
 use super::child::{Memory, Server};
 use super::generate::Bodies;
-use super::keeping::{get, load_some, milliseconds};
+use super::keeping::{STARTS, get, load_some, milliseconds};
 use super::median;
 use super::peers::{Peers, Which};
 use super::place::Place;
+use super::questions::TIMES_OVER_ALL;
 use super::store::{disk_bytes, folder, known, plan_of};
 use super::timed::{Timed, time};
-
-/// How often a question is asked.
-const TIMES: usize = 20;
-
-/// How often a question over everything is asked.
-const TIMES_OVER_ALL: usize = 3;
-
-/// How often a start is timed.
-const STARTS: usize = 5;
 
 /// What is known of a database from its making.
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -100,8 +92,12 @@ pub fn measure(
         "{columns} WHERE profile = {} ORDER BY time, seq",
         made.usual
     );
-    let shell_history = shell(&database, &history, TIMES)?;
-    let shell_export = shell(&database, "SELECT body FROM events", TIMES_OVER_ALL)?;
+    let shell_history = shell(&database, &history, args.times.max(1))?;
+    let shell_export = shell(
+        &database,
+        "SELECT body FROM events",
+        args.times_at_most(TIMES_OVER_ALL),
+    )?;
     remove(&scratch)?;
     Ok(Some(PeersKeeping {
         made,
@@ -172,7 +168,7 @@ fn one(
         Ok((server, milliseconds(begun)))
     };
     let mut after_stop = Vec::new();
-    for _ in 0..STARTS {
+    for _ in 0..args.times_at_most(STARTS) {
         let (server, took) = start()?;
         after_stop.push(took);
         // However it ends, it has nothing open.
@@ -188,13 +184,13 @@ fn one(
         }
         Ok(median(took))
     };
-    let history_ms = ask(usual, TIMES)?;
+    let history_ms = ask(usual, args.times.max(1))?;
     let mut memory = server.memory()?;
-    let hot_ms = ask(hot, TIMES_OVER_ALL)?;
+    let hot_ms = ask(hot, args.times_at_most(TIMES_OVER_ALL))?;
     memory.peak_kib = server.memory()?.peak_kib;
     let mut bodies = args.later_bodies();
     let mut after_kill = Vec::new();
-    for _ in 0..STARTS {
+    for _ in 0..args.times_at_most(STARTS) {
         load_some(server.address, &mut bodies, 10_000)?;
         server.kill()?;
         let took;

@@ -64,9 +64,9 @@ impl Which {
     /// What it is called in tables.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Fastapi => "FastAPI, SQLite",
-            Self::Node => "Node, better-sqlite3",
-            Self::NodeGroup => "Node, better-sqlite3, group commit",
+            Self::Fastapi => "FastAPI + SQLite",
+            Self::Node => "Node + SQLite",
+            Self::NodeGroup => "Node + SQLite, group commit",
             Self::None => "nobody",
         }
     }

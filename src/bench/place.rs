@@ -1,8 +1,12 @@
 //! Where the programs are, and where data goes.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 use anyhow::Context;
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use super::args::RunArgs;
 
@@ -44,13 +48,12 @@ impl Place {
             Some(binary) => binary.clone(),
             None => programs()?.join("profiletrail"),
         };
-        Ok(Self {
-            binary: binary
-                .canonicalize()
-                .with_context(|| format!("finding {}", binary.display()))?,
-            dir: tempfile::Builder::new().prefix("run-").tempdir_in(&base)?,
-            base,
-        })
+        let binary = binary
+            .canonicalize()
+            .with_context(|| format!("finding {}", binary.display()))?;
+        let dir = tempfile::Builder::new().prefix("run-").tempdir_in(&base)?;
+        remove_when_interrupted(dir.path())?;
+        Ok(Self { binary, base, dir })
     }
 
     /// A path for data of a name; gone afterwards.
@@ -62,4 +65,37 @@ impl Place {
     pub fn path(&self) -> &Path {
         self.dir.path()
     }
+}
+
+/// How often its removal is tried.
+const TRIES: usize = 10;
+
+/// The folder that an interrupted run takes with it.
+static RUNNING: OnceLock<Mutex<PathBuf>> = OnceLock::new();
+
+/// Removes a folder, and no longer another, when the benchmark is asked to end.
+fn remove_when_interrupted(dir: &Path) -> anyhow::Result<()> {
+    if let Some(running) = RUNNING.get() {
+        if let Ok(mut running) = running.lock() {
+            dir.clone_into(&mut running);
+        }
+        return Ok(());
+    }
+    let running = RUNNING.get_or_init(|| Mutex::new(dir.to_owned()));
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            if let Ok(dir) = running.lock() {
+                // The servers, which end with this process, may still write there.
+                for _ in 0..TRIES {
+                    if std::fs::remove_dir_all(&*dir).is_ok() {
+                        break;
+                    }
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            }
+            std::process::exit(1);
+        }
+    });
+    Ok(())
 }

@@ -6,11 +6,8 @@ use super::args::{DAY, RunArgs};
 use super::generate::Plan;
 use super::timed::{Timed, ask};
 
-/// How often a question is asked.
-const TIMES: usize = 20;
-
-/// How often a question over everything is asked.
-const TIMES_OVER_ALL: usize = 3;
+/// How often a question over everything is asked at most.
+pub const TIMES_OVER_ALL: usize = 3;
 
 /// How many events a profile has whose history is asked.
 const USUAL: u64 = 20;
@@ -40,6 +37,7 @@ pub fn all(args: &RunArgs, usual: u64) -> Vec<Question> {
     let (usual, hot) = (usual.to_string(), plan.hot_profile().to_string());
     let at = |seconds: i64| format!("@{}", middle + seconds);
     let (now, hour, day) = (at(0), at(3_600), at(DAY as i64));
+    let (often, seldom) = (args.times.max(1), args.times_at_most(TIMES_OVER_ALL));
     let question = |name, times, command: &[&str]| Question {
         name,
         command: command.iter().map(|part| (*part).to_owned()).collect(),
@@ -51,20 +49,16 @@ pub fn all(args: &RunArgs, usual: u64) -> Vec<Question> {
         ]
     };
     vec![
-        question("history", TIMES, &["history", &usual]),
-        question("field", TIMES, &["history", &usual, "--field", field]),
-        question("as-of", TIMES, &["show", &usual, "--at", &now]),
-        question("hour", TIMES, &changes(&hour)),
-        question("day", TIMES, &changes(&day)),
-        question("hot", TIMES_OVER_ALL, &["history", &hot]),
-        question(
-            "changes of a field",
-            TIMES_OVER_ALL,
-            &["changes", "--field", field],
-        ),
-        question("changes", TIMES_OVER_ALL, &["changes"]),
-        question("export", TIMES_OVER_ALL, &["export"]),
-        question("export --raw", TIMES_OVER_ALL, &["export", "--raw"]),
+        question("history", often, &["history", &usual]),
+        question("field", often, &["history", &usual, "--field", field]),
+        question("as-of", often, &["show", &usual, "--at", &now]),
+        question("hour", often, &changes(&hour)),
+        question("day", often, &changes(&day)),
+        question("hot", seldom, &["history", &hot]),
+        question("changes of a field", seldom, &["changes", "--field", field]),
+        question("changes", seldom, &["changes"]),
+        question("export", seldom, &["export"]),
+        question("export --raw", seldom, &["export", "--raw"]),
     ]
 }
 
