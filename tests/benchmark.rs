@@ -69,7 +69,13 @@ fn a_small_run_measures_everything_and_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let (status, stdout, stderr) = run(&mut small_run(dir.path(), EVENTS, 1));
     assert_eq!(status, Some(0), "{stderr}");
-    for title in ["| server", "| on disk", "| command", "| what decides"] {
+    for title in [
+        "| server",
+        "| on disk",
+        "| command",
+        "Side by side",
+        "| what decides",
+    ] {
         assert!(stdout.contains(title), "no {title:?} in {stdout}");
     }
     assert!(stdout.contains("--:|"), "numbers stand right: {stdout}");

@@ -14,10 +14,12 @@
 //! | `rates` | calls per second, everything in turn |
 //! | `keeping`, `questions` | bytes on disk, memory, start, questions |
 //! | `scale` | all of it at several sizes |
-//! | `report`, `table`, `verdict` | tables, JSON, and what decides |
+//! | `report`, `table` | tables and JSON |
+//! | `compared`, `verdict` | all side by side, and what decides |
 
 mod args;
 mod child;
+mod compared;
 mod disk;
 mod form;
 mod generate;

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::compared;
 use super::keeping::Keeping;
 use super::peer_store::PeersKeeping;
 use super::rates::Rates;
@@ -46,6 +47,7 @@ impl Report {
             print_keeping(keeping, self.peers.as_ref());
             print_questions(keeping, self.peers.as_ref());
         }
+        compared::print(self);
         verdict::print(&self.marks);
     }
 }
