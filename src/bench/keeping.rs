@@ -146,6 +146,7 @@ pub fn measure(
     for (question, asked) in questions::all(args, usual).iter().zip(&mut asked) {
         eprintln!("asking while it does not: {}", asked.command);
         asked.offline = ask(binary, data, &question.command, question.times)?;
+        check(asked, args.events)?;
     }
     let after_kill = kills(args, binary, scratch)?;
     Ok(Keeping {
@@ -158,6 +159,25 @@ pub fn measure(
         after_stop,
         after_kill,
     })
+}
+
+/// A fast answer that is wrong would be worth nothing.
+fn check(asked: &Asked, events: u64) -> anyhow::Result<()> {
+    let Asked { live, offline, .. } = asked;
+    anyhow::ensure!(
+        live.bytes == offline.bytes,
+        "{}: {} bytes while the server runs, {} while it does not",
+        asked.command,
+        live.bytes,
+        offline.bytes
+    );
+    anyhow::ensure!(
+        !asked.name.starts_with("export") || offline.lines == events,
+        "{}: {} of {events} events",
+        asked.command,
+        offline.lines
+    );
+    Ok(())
 }
 
 /// Starts after kills under load.
