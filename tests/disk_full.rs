@@ -6,6 +6,9 @@
 //! do; questions are answered with every acknowledged event; the server ends
 //! well; it starts again on the full disk and answers; and once there is room,
 //! a start accepts calls again, with nothing acknowledged lost.
+//!
+//! With `--min-free` it does not come to that: calls are answered 503 before
+//! the disk is full, and accepted again by the same server once there is room.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -121,7 +124,7 @@ fn a_full_disk(data: &Path, start: impl Fn() -> Server, make_room: impl FnOnce()
         all_is_told(data, &kept);
     }
     make_room();
-    let server = Server::start(data, &[]);
+    let server = Server::start(data, &["--min-free", "0"]);
     assert_eq!(server.client().get("/healthz").status, 200);
     all_is_told(data, &kept);
     let seq = server
@@ -166,6 +169,14 @@ impl Tiny {
     }
 }
 
+impl Tiny {
+    /// How many bytes are free.
+    fn free(&self) -> usize {
+        let disk = rustix::fs::statvfs(&self.0).unwrap();
+        (disk.f_bavail * disk.f_frsize) as usize
+    }
+}
+
 impl Drop for Tiny {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg("-l").arg(&self.0).status();
@@ -180,7 +191,65 @@ fn a_file_system_that_is_full() {
         return;
     };
     let data = tiny.0.join("data");
-    a_full_disk(&data, || Server::start(&data, &[]), || tiny.grow());
+    let start = || Server::start(&data, &["--min-free", "0"]);
+    a_full_disk(&data, start, || tiny.grow());
+}
+
+#[test]
+fn a_file_system_that_is_almost_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let Some(tiny) = Tiny::mount(&dir.path().join("tiny")) else {
+        eprintln!("skipped: no file system can be mounted here");
+        return;
+    };
+    let data = tiny.0.join("data");
+    let server = Server::start(&data, &["--min-free", "1MiB"]);
+    let mut client = server.client();
+    let mut kept = Vec::new();
+    post_until_full(&mut client, &mut kept);
+    assert!(kept.len() > 10, "{}", kept.len());
+    is_unavailable(&mut client, &data);
+    assert!(tiny.free() > 256 << 10, "{}", tiny.free());
+    all_is_told(&data, &kept);
+    let lines = cli(&data, &["export", "--raw"]).ok();
+    let refused = support::Cli::new(&data, &["import"])
+        .stdin(lines.replace("\"profile\":1", "\"profile\":7"));
+    let refused = refused.run().failed(3);
+    assert!(refused.contains("--min-free"), "{refused}");
+    let told = |log: &str, what: &str| log.lines().filter(|line| line.contains(what)).count();
+    support::eventually("it is told", || {
+        told(&server.log(), "are to stay free") == 1
+    });
+    // Room, without a restart; then none again.
+    let filling = tiny.0.join("filling");
+    for round in 1..3 {
+        tiny.grow();
+        support::eventually("calls are accepted again", || {
+            client.get("/healthz").status == 200
+        });
+        let seq = client.post("/webhook", body(kept.len() as u64)).seq();
+        kept.push(body(kept.len() as u64));
+        assert_eq!(seq, kept.len() as u64);
+        support::eventually("it is told", || {
+            told(&server.log(), "calls are accepted again") == round
+        });
+        let most = tiny.free() - (900 << 10);
+        fs::write(&filling, vec![1; most]).unwrap();
+        support::eventually("calls are refused again", || {
+            client.get("/healthz").status == 503
+        });
+        is_unavailable(&mut client, &data);
+        fs::remove_file(&filling).unwrap();
+    }
+    support::eventually("calls are accepted again", || {
+        client.get("/healthz").status == 200
+    });
+    all_is_told(&data, &kept);
+    server.kill();
+    let server = Server::start(&data, &["--min-free", "1GiB"]);
+    is_unavailable(&mut server.client(), &data);
+    all_is_told(&data, &kept);
+    stops_soon(server, |log| assert!(!log.contains("ERROR"), "{log}"));
 }
 
 /// A server no file of which may grow beyond a number of blocks of 512 bytes.
@@ -192,7 +261,7 @@ fn limited(data: &Path, blocks: u32) -> Server {
             &format!("ulimit -f {blocks}; exec \"$0\" \"$@\""),
             BINARY,
         ])
-        .args(Server::arguments(data, &[]));
+        .args(Server::arguments(data, &["--min-free", "0"]));
     Server::spawn(command).unwrap()
 }
 

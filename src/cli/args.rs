@@ -168,6 +168,14 @@ pub struct ServeArgs {
     #[arg(long, env = "PROFILETRAIL_MAX_CONNECTIONS", value_name = "N", default_value_t = 512,
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
+    /// How much is to stay free on the data's disk; below it calls are answered 503 [0: not looked at]
+    #[arg(
+        long,
+        env = "PROFILETRAIL_MIN_FREE",
+        value_name = "SIZE",
+        default_value = "256MiB"
+    )]
+    pub min_free: ByteSize,
     /// What to log: error, warn, info, debug or trace
     #[arg(
         long,

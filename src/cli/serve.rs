@@ -30,6 +30,7 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         cache: setting.cache,
         workers: usize::from(args.workers),
         max_connections: args.max_connections as usize,
+        min_free: args.min_free.as_u64(),
     };
     raise_descriptor_limit(args.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;

@@ -1,6 +1,5 @@
 //! The one thread that appends: group commit.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
@@ -8,6 +7,7 @@ use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::gather::Gathering;
 use super::reply::{Batch, Caller, Reply};
+use super::room::Room;
 use crate::gate::Answers;
 use crate::trail::{Appender, Arrival, Outcome, ParsedCall};
 
@@ -23,17 +23,17 @@ enum Job {
 #[derive(Debug)]
 pub(super) struct Health {
     poison: Mutex<Option<String>>,
-    folder: PathBuf,
-    /// The room in bytes that the longest call needs.
-    room: u64,
+    room: Room,
+    /// The bytes that the longest call needs.
+    longest: u64,
 }
 
 impl Health {
-    pub fn new(folder: PathBuf, room: u64, poison: Option<&str>) -> Self {
+    pub fn new(room: Room, longest: u64, poison: Option<&str>) -> Self {
         Self {
             poison: Mutex::new(poison.map(str::to_owned)),
-            folder,
             room,
+            longest,
         }
     }
 
@@ -43,8 +43,10 @@ impl Health {
         if self.poison().is_some() {
             return Some("events cannot be kept; the server's log says why");
         }
-        let disk = rustix::fs::statvfs(&self.folder).ok()?;
-        let full = disk.f_bavail.saturating_mul(disk.f_frsize) < self.room;
+        if self.room.is_short(0) {
+            return Some("the disk is almost full");
+        }
+        let full = self.room.free()? < self.longest;
         full.then_some("the disk is full")
     }
 
@@ -54,6 +56,12 @@ impl Health {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
+    }
+
+    /// Why nothing more is taken, of which so many bytes came.
+    fn refusal(&self, bytes: usize) -> Option<String> {
+        let short = || self.room.is_short(bytes).then(|| self.room.shortage());
+        self.poison().or_else(short)
     }
 }
 
@@ -67,13 +75,13 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Queues a call. The caller is answered when it is kept, or at once where
-    /// the queue is full or the log has failed.
+    /// the queue is full, the log has failed or the disk is almost full.
     pub fn call(&self, call: ParsedCall, caller: Caller) {
         let refuse = |caller: Caller, why: String| {
             caller.answer(&Outcome::Unavailable(why).into());
         };
-        if let Some(poison) = self.health.poison() {
-            return refuse(caller, poison);
+        if let Some(why) = self.health.refusal(call.body.len()) {
+            return refuse(caller, why);
         }
         match self.sender.try_send(Job::Call(Box::new(call), caller)) {
             Ok(()) => self.gathering.arrived(self.sender.len()),
@@ -90,8 +98,8 @@ impl Queue {
     /// Keeps a group of imported events and waits for the outcome.
     pub fn import(&self, arrivals: Vec<Arrival>) -> Vec<Outcome> {
         let count = arrivals.len();
-        if let Some(poison) = self.health.poison() {
-            return vec![Outcome::Unavailable(poison); count];
+        if let Some(why) = self.health.refusal(0) {
+            return vec![Outcome::Unavailable(why); count];
         }
         let (told, outcome) = bounded(1);
         let sent = self.sender.send(Job::Import(arrivals, told));

@@ -10,7 +10,8 @@
 //! many calls at a time when there are many.
 //!
 //! [`local`] is the Unix socket in the data folder, by which commands ask.
-//! Queues are bounded: past them a call is answered 503 with `Retry-After`.
+//! Queues are bounded: past them a call is answered 503 with `Retry-After`, and
+//! so it is where [`room`] finds the disk almost full.
 
 mod committer;
 mod gather;
@@ -18,6 +19,7 @@ mod intake;
 mod local;
 pub mod protocol;
 mod reply;
+mod room;
 mod run;
 mod socket;
 mod turns;

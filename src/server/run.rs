@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::committer::{self, Health};
 use super::intake::Intake;
 use super::local::Local;
+use super::room::Room;
 use super::socket::{bind, reachable};
 use super::worker::Worker;
 use crate::event::Zone;
@@ -48,6 +49,8 @@ pub struct ServerConfig {
     pub workers: usize,
     /// How many connections may be open.
     pub max_connections: usize,
+    /// How many bytes are to stay free on the data folder's disk.
+    pub min_free: u64,
 }
 
 /// Why a server does not start.
@@ -120,8 +123,9 @@ impl Server {
         let appender = appender.ok_or_else(|| {
             system("opening the log")(std::io::Error::other("it cannot be appended to"))
         })?;
-        let room = config.max_body as u64 + (1 << 16);
-        let health = Arc::new(Health::new(config.data.clone(), room, appender.poison()));
+        let room = Room::new(config.data.clone(), config.min_free);
+        let longest = config.max_body as u64 + (1 << 16);
+        let health = Arc::new(Health::new(room, longest, appender.poison()));
         let answers = Answers::default();
         let (queue, committer) =
             committer::start(appender, Arc::clone(&health), answers.clone(), QUEUE_LEN)
