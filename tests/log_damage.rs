@@ -630,6 +630,12 @@ impl Storage for Flaky {
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.0.rename(from, to)
     }
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.0.link(from, to)
+    }
+    fn make_dir(&self, dir: &Path) -> io::Result<()> {
+        self.0.make_dir(dir)
+    }
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.0.remove(path)
     }
@@ -641,6 +647,9 @@ impl Storage for Flaky {
 impl StorageFile for FlakyFile {
     fn len(&self) -> io::Result<u64> {
         self.0.len()
+    }
+    fn stamp(&self) -> io::Result<String> {
+        self.0.stamp()
     }
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         if self.1.load(Ordering::Relaxed) {

@@ -4,12 +4,14 @@
 //! folder, by the same [`carry_out`]; what it came to is lines of JSON, from
 //! which the command line makes what people see.
 
+pub mod backup;
 mod seal;
 
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
+use backup::{BackupError, BackupOrder};
 pub use seal::SealLine;
 
 use crate::log::LogError;
@@ -22,6 +24,8 @@ use crate::trail::{Trail, TrailError};
 pub enum Care {
     /// Seal all closed segments now.
     Seal,
+    /// Bring a backup up to date.
+    Backup(BackupOrder),
 }
 
 /// Why something could not be done.
@@ -36,6 +40,18 @@ pub enum CareError {
     /// The log cannot be used.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// There is no backup.
+    #[error(transparent)]
+    Backup(BackupError),
+}
+
+impl From<BackupError> for CareError {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Output(error) => Self::Output(error),
+            error => Self::Backup(error),
+        }
+    }
 }
 
 /// Where that goes which is told of the work.
@@ -59,5 +75,6 @@ impl Told<'_> {
 pub fn carry_out(trail: &Trail, care: &Care, told: &mut Told<'_>) -> Result<Answered, CareError> {
     match care {
         Care::Seal => seal::carry_out(trail, told),
+        Care::Backup(order) => backup::carry_out(trail, order, told),
     }
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::backup::{BackupArgs, RestoreArgs};
 use crate::event::{ProfileKey, Zone, is_label, zone_from_name};
 
 const TIMES: &str = "Times: RFC 3339 (2025-10-09T08:53:20Z), YYYY-MM-DD, 'YYYY-MM-DD HH:MM:SS' (in --timezone), \
@@ -128,6 +129,10 @@ pub enum Command {
     Rejected(RejectedArgs),
     /// Compress closed segments of the log now, not in the background
     Seal(SealArgs),
+    /// Copy the data folder, in use or not, to another one, or bring that up to date
+    Backup(BackupArgs),
+    /// Make a data folder of a backup, or check a backup
+    Restore(RestoreArgs),
 }
 
 /// `serve`

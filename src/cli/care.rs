@@ -55,7 +55,7 @@ fn shown(bytes: u64) -> String {
 }
 
 /// What an order came to; what is not well is said on standard error.
-fn ending(end: &End) -> Ending {
+pub(super) fn ending(end: &End) -> Ending {
     for damage in &end.damage {
         super::say(&format!("profiletrail: {damage}"));
     }
@@ -67,7 +67,7 @@ fn ending(end: &End) -> Ending {
 }
 
 /// Has something done, and writes its lines to `out`.
-fn order(
+pub(super) fn order(
     care: &Care,
     purpose: Purpose,
     doing: &'static str,
@@ -95,12 +95,12 @@ fn order(
     }
 }
 
-fn parse_lines<T: DeserializeOwned>(lines: &[u8]) -> anyhow::Result<Vec<T>> {
+pub(super) fn parse_lines<T: DeserializeOwned>(lines: &[u8]) -> anyhow::Result<Vec<T>> {
     let lines = serde_json::Deserializer::from_slice(lines).into_iter();
     Ok(lines.collect::<Result<_, _>>()?)
 }
 
-fn write(bytes: &[u8]) -> anyhow::Result<()> {
+pub(super) fn write(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = BufWriter::new(super::Stdout::new());
     stdout.write_all(bytes)?;
     Ok(stdout.flush()?)

@@ -7,6 +7,7 @@
 
 mod args;
 mod ask;
+mod backup;
 mod care;
 mod client;
 mod import;
@@ -84,6 +85,8 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Seal(args) => care::seal(&args, setting),
+        Command::Backup(args) => backup::backup(&args, setting),
+        Command::Restore(args) => backup::restore(&args, setting),
     }
 }
 

@@ -91,6 +91,7 @@ impl Log {
             id,
             segments: RwLock::default(),
             last_seq: AtomicU64::new(0),
+            lost_end: tail.as_ref().and_then(|tail| tail.lost_end.clone()),
             cache: Arc::default(),
             arrangement: RwLock::default(),
         };

@@ -28,6 +28,9 @@ pub(super) struct Inner {
     pub segments: RwLock<Vec<Arc<Segment>>>,
     /// The last `seq` that is synced; 0 where there is none.
     pub last_seq: AtomicU64,
+    /// What of the end was damaged when the log was opened; nothing is appended
+    /// then.
+    pub lost_end: Option<Damage>,
     /// Blocks of sealed segments for readers of single events.
     pub cache: Arc<BlockCache>,
     /// Held for writing by whoever puts files in the place of others, for

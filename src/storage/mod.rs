@@ -37,8 +37,14 @@ pub trait Storage: Send + Sync {
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StorageFile>>;
     /// Gives a file another name in the same directory, in the place of what
     /// has that name; durable only after [`Storage::sync_dir`], and whole or
-    /// not at all.
+    /// not at all. A directory takes the place of an empty one alone.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Gives a file a second name that must not exist yet; fails where that
+    /// would lie on another file system. Durable as a new file's name is.
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
+    /// Makes a directory, the owner's alone (mode 0700), where there is none.
+    /// Its name is durable only after a [`Storage::sync_dir`] of its parent.
+    fn make_dir(&self, dir: &Path) -> io::Result<()>;
     /// Takes a file's name away. Whoever has it open can still read it.
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// Makes the names in a directory durable.
@@ -53,6 +59,9 @@ pub trait StorageFile: Send + Sync {
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
+    /// Tells this file apart from any that has been at its place, or in a
+    /// backup: another file, or this one after a change, has another stamp.
+    fn stamp(&self) -> io::Result<String>;
     /// Reads up to `buffer.len()` bytes at an offset; fewer only at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
     /// Writes all of `bytes` at an offset. After an error any part of them may

@@ -220,12 +220,46 @@ impl Storage for SimulatedDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut disk = self.disk();
+        let (from, to) = (from.to_owned(), to.to_owned());
+        if disk
+            .names
+            .keys()
+            .any(|name| name.starts_with(&from) && *name != from)
+        {
+            let fault = disk.operate()?;
+            if fault == Some(Fault::Error) {
+                return Err(failed());
+            }
+            if disk.names.keys().any(|name| name.starts_with(&to)) {
+                return Err(io::ErrorKind::DirectoryNotEmpty.into());
+            }
+            disk.change_name(NameChange::RenameDir { from, to });
+            return powered(fault);
+        }
+        let (file, fault) = disk.named(&from)?;
+        disk.change_name(NameChange::Rename { from, to, file });
+        powered(fault)
+    }
+
+    fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
+        let mut disk = self.disk();
         let (file, fault) = disk.named(from)?;
-        disk.change_name(NameChange::Rename {
-            from: from.to_owned(),
-            to: to.to_owned(),
+        if disk.names.contains_key(to) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        disk.change_name(NameChange::Make {
+            path: to.to_owned(),
             file,
         });
+        powered(fault)
+    }
+
+    /// Directories are not simulated: there are those that names lie in.
+    fn make_dir(&self, _: &Path) -> io::Result<()> {
+        let fault = self.disk().operate()?;
+        if fault == Some(Fault::Error) {
+            return Err(failed());
+        }
         powered(fault)
     }
 
@@ -267,6 +301,15 @@ impl StorageFile for SimulatedFile {
             return Err(no_power());
         }
         Ok(disk.file(self.number)?.seen.len() as u64)
+    }
+
+    fn stamp(&self) -> io::Result<String> {
+        let mut disk = self.disk.disk();
+        if disk.dead {
+            return Err(no_power());
+        }
+        let crc = crc32c::crc32c(&disk.file(self.number)?.seen);
+        Ok(format!("{}-{crc:x}", self.number))
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {

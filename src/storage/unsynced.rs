@@ -31,6 +31,11 @@ pub(super) enum NameChange {
         to: PathBuf,
         file: usize,
     },
+    /// Of a directory with all that is in it.
+    RenameDir {
+        from: PathBuf,
+        to: PathBuf,
+    },
     Remove {
         path: PathBuf,
     },
@@ -77,8 +82,10 @@ impl Change {
 impl NameChange {
     /// Whether it is made durable by a sync of that directory.
     pub fn is_in(&self, dir: &Path) -> bool {
-        let (Self::Make { path, .. } | Self::Rename { to: path, .. } | Self::Remove { path }) =
-            self;
+        let (Self::Make { path, .. }
+        | Self::Rename { to: path, .. }
+        | Self::RenameDir { to: path, .. }
+        | Self::Remove { path }) = self;
         path.parent() == Some(dir)
     }
 
@@ -92,6 +99,14 @@ impl NameChange {
                 // last name alone.
                 names.retain(|path, number| path != from || number != file);
                 names.insert(to.clone(), *file);
+            }
+            Self::RenameDir { from, to } => {
+                let moved = |path: PathBuf| match path.strip_prefix(from) {
+                    Ok(rest) => to.join(rest),
+                    Err(_) => path,
+                };
+                let all = std::mem::take(names).into_iter();
+                names.extend(all.map(|(path, file)| (moved(path), file)));
             }
             Self::Remove { path } => {
                 names.remove(path);

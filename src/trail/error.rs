@@ -20,6 +20,11 @@ pub enum TrailError {
         "{} is no profiletrail data folder, and it is not empty: name another with --data", .0.display()
     )]
     ForeignFolder(PathBuf),
+    /// The folder is a backup.
+    #[error(
+        "{} is a backup: make a data folder of it with `profiletrail restore {} --data DIR`", .0.display(), .0.display()
+    )]
+    Backup(PathBuf),
     /// The folder holds a log, but not the file that tells whose it is.
     #[error(
         "{} has a log but no `format` file, without which the log cannot be read: put that file \

@@ -155,6 +155,7 @@ impl Folder {
     /// at once, one makes it and the others wait for that. A log without its
     /// `format` is left alone: with another log id it would be unreadable.
     pub fn make(path: &Path) -> Result<(), TrailError> {
+        refuse_backup(path)?;
         make_folders(path).map_err(TrailError::io("making the data folder", path))?;
         let format = path.join("format");
         if format.exists() {
@@ -233,6 +234,7 @@ impl Folder {
     /// Locks a data folder and reads its format. Waits up to `patience` for a
     /// command that holds the lock; a server is not waited for.
     pub fn lock(path: &Path, server: bool, patience: Duration) -> Result<Self, TrailError> {
+        refuse_backup(path)?;
         let format = path.join("format");
         if !format.exists() {
             let empty = fs::read_dir(path).map_or(true, |mut names| names.next().is_none());
@@ -284,6 +286,14 @@ impl Folder {
             Err(TryLockError::WouldBlock) => Some(read_holder(&mut lock)),
             _ => None,
         }
+    }
+}
+
+/// An error where a folder is a backup, which must stay as it is.
+fn refuse_backup(path: &Path) -> Result<(), TrailError> {
+    match path.join("manifest.json").exists() {
+        true => Err(TrailError::Backup(path.to_owned())),
+        false => Ok(()),
     }
 }
 

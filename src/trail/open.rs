@@ -99,6 +99,11 @@ impl Trail {
         &self.folder
     }
 
+    /// The logs of events and of calls that could not be read.
+    pub const fn logs(&self) -> (&Log, &Log) {
+        (&self.events, &self.rejected)
+    }
+
     /// The `seq` of the last synced event; 0 where there is none.
     pub fn last_seq(&self) -> u64 {
         self.events.last_seq()

@@ -14,6 +14,9 @@ use super::open::Trail;
 use crate::log::record::{event_time, rejected_time};
 use crate::log::{Log, NotSealed, SealedSegment};
 
+/// The pause between two segments.
+const TURN: Duration = Duration::from_millis(5);
+
 /// How often the thread looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -165,7 +168,10 @@ fn seal_unsealed(shared: &Shared, left_alone: &mut HashSet<(Part, u64)>) -> Resu
         if left_alone.contains(&(part, first_seq)) {
             continue;
         }
-        match shared.trail.seal(part, first_seq, &|| *shared.stop()) {
+        let sealed = shared.trail.seal(part, first_seq, &|| *shared.stop());
+        // Whoever waits for the files to stay as they are has his turn.
+        std::thread::sleep(TURN);
+        match sealed {
             Ok(Some(sealed)) => tracing::debug!(
                 "sealed the segment from {first_seq} on: {} bytes are {} now",
                 sealed.plain_bytes,

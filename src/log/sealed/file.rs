@@ -150,6 +150,10 @@ impl Work {
 }
 
 impl StorageFile for SealedFile {
+    fn stamp(&self) -> io::Result<String> {
+        self.file.stamp()
+    }
+
     fn len(&self) -> io::Result<u64> {
         Ok(self.footer.plain_len())
     }

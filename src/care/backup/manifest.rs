@@ -1,0 +1,257 @@
+//! The manifest: what a backup consists of.
+//!
+//! `manifest.json` holds the [`Manifest`] and the SHA-256 of it as it is
+//! written. It is read only where every byte is as it was written.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::BackupError;
+use super::copying::{hex, read_small};
+use crate::storage::{Access, Storage};
+
+/// The manifest's file.
+pub const NAME: &str = "manifest.json";
+
+/// Where it is written before it takes its place.
+pub const NEW_NAME: &str = "manifest.json.new";
+
+/// The version of the manifest that this program writes.
+const VERSION: u32 = 1;
+
+/// The longest manifest in bytes that is read: millions of files.
+const LONGEST: u64 = 1 << 30;
+
+/// The folders that files of a backup lie in.
+pub const PARTS: [&str; 2] = ["log", "rejected"];
+
+/// What a backup consists of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// The manifest's version.
+    pub profiletrail_backup: u32,
+    /// The data folder's number, in hexadecimal.
+    pub log_id: String,
+    /// When it was made, RFC 3339.
+    pub made: String,
+    /// The `seq` of the last event in it; 0 where there is none.
+    pub last_event: u64,
+    /// The number of the last rejected call in it; 0 where there is none.
+    pub last_rejected: u64,
+    /// Its files.
+    pub files: Vec<ManifestFile>,
+}
+
+/// A file of a backup.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManifestFile {
+    /// Where it belongs in the data folder.
+    pub path: String,
+    /// Where it is in the backup: there, or under a second name beside it.
+    pub stored: String,
+    /// Its length.
+    pub bytes: u64,
+    /// Its checksum, in hexadecimal.
+    pub sha256: String,
+    /// The stamp of the file that it was made of.
+    pub stamp: String,
+    /// What could not be read in it when it was taken.
+    pub damage: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Signed {
+    manifest: Manifest,
+    sha256: String,
+}
+
+impl Manifest {
+    /// A manifest without files.
+    pub fn new(log_id: u64, made: String) -> Self {
+        Self {
+            profiletrail_backup: VERSION,
+            log_id: format!("{log_id:016x}"),
+            made,
+            last_event: 0,
+            last_rejected: 0,
+            files: Vec::new(),
+        }
+    }
+
+    /// The length of all its files together.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+
+    /// What of it could not be read when it was taken.
+    pub fn damage(&self) -> Vec<String> {
+        let damage = self.files.iter().flat_map(|file| file.damage.iter());
+        damage.cloned().collect()
+    }
+
+    /// Its bytes in the file.
+    pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
+        let digest = Sha256::digest(serde_json::to_vec(self)?);
+        let signed = Signed {
+            manifest: self.clone(),
+            sha256: hex(&digest),
+        };
+        let mut bytes = serde_json::to_vec_pretty(&signed)?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// The manifest that was written as these bytes; else what is wrong.
+    pub fn decode(bytes: &[u8]) -> Result<Self, String> {
+        let version = serde_json::from_slice::<serde_json::Value>(bytes)
+            .ok()
+            .and_then(|value| value.get("manifest")?.get("profiletrail_backup")?.as_u64());
+        if let Some(version) = version.filter(|version| *version > u64::from(VERSION)) {
+            return Err(format!(
+                "a newer profiletrail has written this backup (version {version}): use that one"
+            ));
+        }
+        let changed = || {
+            "this is no manifest as a backup writes it, or it was changed: name another backup"
+                .to_owned()
+        };
+        let signed: Signed = serde_json::from_slice(bytes).map_err(|_| changed())?;
+        let again = signed.manifest.encode().map_err(|_| changed())?;
+        if again != bytes || !signed.manifest.is_sane() {
+            return Err(changed());
+        }
+        Ok(signed.manifest)
+    }
+
+    /// Whether every file has one place, in the folder itself or a part of it.
+    fn is_sane(&self) -> bool {
+        let mut places = BTreeSet::new();
+        let mut stored = BTreeSet::new();
+        let each = self.files.iter().all(|file| {
+            let second = file.stored.strip_suffix('~').unwrap_or(&file.stored);
+            is_place(&file.path)
+                && second == file.path
+                && places.insert(&file.path)
+                && stored.insert(&file.stored)
+        });
+        each && places.contains(&"format".to_owned())
+    }
+
+    /// The manifest of a backup; `None` where there is none.
+    pub fn read(storage: &dyn Storage, dir: &Path) -> Result<Option<Self>, BackupError> {
+        let path = dir.join(NAME);
+        let file = match storage.open(&path, Access::Read) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            opened => opened.map_err(BackupError::io("opening", &path))?,
+        };
+        let bytes =
+            read_small(file.as_ref(), LONGEST).map_err(BackupError::io("reading", &path))?;
+        let decoded = Self::decode(&bytes);
+        decoded
+            .map(Some)
+            .map_err(|reason| BackupError::Manifest { path, reason })
+    }
+
+    /// Puts it in the place of the one before, once it is synced.
+    pub fn write(&self, storage: &dyn Storage, dir: &Path) -> Result<(), BackupError> {
+        let (path, new): (PathBuf, PathBuf) = (dir.join(NAME), dir.join(NEW_NAME));
+        let put = || {
+            let bytes = self.encode()?;
+            match storage.remove(&new) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let file = storage.open(&new, Access::CreateNew)?;
+            file.write_at(&bytes, 0)?;
+            file.sync()?;
+            storage.rename(&new, &path)?;
+            storage.sync_dir(dir)
+        };
+        put().map_err(BackupError::io("writing", &path))
+    }
+}
+
+/// Whether a path is one that a backup may put into a data folder.
+fn is_place(path: &str) -> bool {
+    let is_name = |name: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+        !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain)
+    };
+    match path.split_once('/') {
+        Some((part, name)) => PARTS.contains(&part) && is_name(name),
+        None => path == "format",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Manifest {
+        let file = |path: &str, stored: &str| ManifestFile {
+            path: path.to_owned(),
+            stored: stored.to_owned(),
+            bytes: 17,
+            sha256: "00".to_owned(),
+            stamp: "1-2".to_owned(),
+            damage: vec!["a \"quoted\" place".to_owned()],
+        };
+        Manifest {
+            files: vec![file("format", "format"), file("log/1.log", "log/1.log~")],
+            ..Manifest::new(7, "2026-01-01T00:00:00Z".to_owned())
+        }
+    }
+
+    #[test]
+    fn a_manifest_is_read_as_written_or_not_at_all() {
+        let bytes = sample().encode().unwrap();
+        assert_eq!(Manifest::decode(&bytes), Ok(sample()));
+        for place in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes.clone();
+                flipped[place] ^= 1 << bit;
+                assert!(Manifest::decode(&flipped).is_err(), "{place} {bit}");
+            }
+        }
+        for len in 0..bytes.len() {
+            assert!(Manifest::decode(&bytes[..len]).is_err());
+        }
+        let newer = br#"{"manifest":{"profiletrail_backup":2,"more":1},"sha256":""}"#;
+        assert!(Manifest::decode(newer).unwrap_err().contains("newer"));
+    }
+
+    #[test]
+    fn paths_that_lead_elsewhere_are_refused() {
+        for path in [
+            "/etc/passwd",
+            "../x",
+            "log/../../x",
+            "log/..",
+            "log/",
+            "log//x",
+            "index/x",
+            "lock",
+            "log/a/b",
+            "log/a~",
+            "log/\u{202e}x",
+        ] {
+            let mut manifest = sample();
+            let file = &mut manifest.files[1];
+            (file.path, file.stored) = (path.to_owned(), path.to_owned());
+            let bytes = manifest.encode().unwrap();
+            assert!(Manifest::decode(&bytes).is_err(), "{path}");
+        }
+        let mut twice = sample();
+        twice.files.push(twice.files[1].clone());
+        assert!(Manifest::decode(&twice.encode().unwrap()).is_err());
+        let mut other = sample();
+        other.files[1].stored = "format~".to_owned();
+        assert!(Manifest::decode(&other.encode().unwrap()).is_err());
+    }
+}

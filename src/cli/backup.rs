@@ -1,0 +1,154 @@
+//! `backup` and `restore`.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use bytesize::ByteSize;
+
+use super::Ending;
+use super::args::{Format, Output};
+use super::care::{ending, order, parse_lines, write};
+use super::progress::Bar;
+use super::setting::Setting;
+use crate::care::Care;
+use crate::care::backup::{BackupLine, BackupOrder, restore_folder};
+use crate::server::protocol::End;
+use crate::trail::Purpose;
+
+/// `backup`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A backup is consistent while calls come in, and is made again into the same folder: what it has \
+    already is not taken again, and until it is complete the one before stays whole. Where a server runs, it is the \
+    server that writes it, as its own user.\n\n\
+    On the data folder's own file system, closed segments are linked: that costs no room, and helps against deleted \
+    files, but not against a disk that fails. On another file system, or with --copy, all is copied.\n\n\
+    Check it with: profiletrail restore --verify-only DIR\n\n\
+    Example: profiletrail backup /mnt/backup/profiletrail"
+)]
+pub struct BackupArgs {
+    /// A folder for the backup alone; made where there is none
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Copy every file, even where a link would do
+    #[arg(long)]
+    pub copy: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// `restore`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "All of the backup is compared with its checksums before anything is put in place. The data folder \
+    must not be there yet, or be empty: nothing is ever overwritten. The index is made anew when the folder is first \
+    used. Events that came after the backup are not in it, and their numbers are given again.\n\n\
+    Example: profiletrail restore /mnt/backup/profiletrail --data ./profiletrail-data"
+)]
+pub struct RestoreArgs {
+    /// A folder that backup wrote
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Only compare the backup with its checksums
+    #[arg(long)]
+    pub verify_only: bool,
+}
+
+/// Carries out `backup`.
+pub fn backup(args: &BackupArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    super::logging::of_command(setting);
+    // The server has another working directory.
+    let dir = std::path::absolute(&args.dir).context("finding the backup's folder")?;
+    let care = Care::Backup(BackupOrder {
+        dir,
+        copy: args.copy,
+    });
+    let mut lines = Vec::new();
+    let end = order(&care, Purpose::Ask, "backing up", setting, &mut lines)?;
+    if setting.format(args.output.format) == Format::Jsonl {
+        write(&lines)?;
+    } else {
+        let done = parse_lines::<BackupLine>(&lines)?.into_iter().rev();
+        let done = done.filter_map(|line| match line {
+            BackupLine::Done(done) => Some(done),
+            BackupLine::File { .. } => None,
+        });
+        let done = done.last().context("the backup told no end")?;
+        let before = done.files - (done.copied_files + done.linked_files).min(done.files);
+        let text = format!(
+            "the backup {} has all up to {}\n{} are copied, {} linked, and {before} were there already\n",
+            args.dir.display(),
+            up_to(done.last_event, done.last_rejected),
+            files(done.copied_files, done.copied_bytes),
+            files(done.linked_files, done.linked_bytes),
+        );
+        write_lines(&text)?;
+    }
+    Ok(ending(&end))
+}
+
+/// Carries out `restore`.
+pub fn restore(args: &RestoreArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    super::logging::of_command(setting);
+    let target = std::path::absolute(&setting.data).context("finding the data folder")?;
+    let mut bar: Option<(&str, Bar)> = None;
+    let restored = restore_folder(
+        &args.dir,
+        Some(target.as_path()).filter(|_| !args.verify_only),
+        |step, done, all| {
+            if bar.as_ref().is_none_or(|(of, _)| *of != step) {
+                bar = Some((step, Bar::new(step, setting.progress)));
+            }
+            if let Some((_, bar)) = &mut bar {
+                bar.set(done, all);
+            }
+        },
+    )?;
+    drop(bar);
+    let what = if args.verify_only {
+        format!("the backup {} is whole", args.dir.display())
+    } else {
+        format!("restored {}", setting.data.display())
+    };
+    let text = format!(
+        "{what}: all up to {}, as of {}\n",
+        up_to(restored.last_event, restored.last_rejected),
+        restored.made
+    );
+    write_lines(&text)?;
+    let mut damage = restored.damage;
+    if !damage.is_empty() {
+        damage.push("the data folder was damaged already when it was backed up".to_owned());
+    }
+    Ok(ending(&End {
+        found: true,
+        damage,
+    }))
+}
+
+/// Writes lines, in which there are names of folders.
+fn write_lines(text: &str) -> anyhow::Result<()> {
+    let plain = text.lines().map(|line| super::output::plain(line) + "\n");
+    write(plain.collect::<String>().as_bytes())
+}
+
+/// How far a backup goes.
+fn up_to(event: u64, rejected: u64) -> String {
+    let events = match event {
+        0 => "no event".to_owned(),
+        event => format!("event {event}"),
+    };
+    match rejected {
+        0 => events,
+        rejected => format!("{events} and rejected call {rejected}"),
+    }
+}
+
+/// A number of files for people.
+fn files(count: u64, bytes: u64) -> String {
+    match (count, bytes) {
+        (0, _) => "0 files".to_owned(),
+        (1, bytes) => format!("1 file ({})", ByteSize(bytes).display().iec()),
+        (count, bytes) => format!("{count} files ({})", ByteSize(bytes).display().iec()),
+    }
+}
