@@ -34,7 +34,7 @@ fn help_and_wrong_usage() {
     let help = Cli::bare(&["--help"]).run().ok();
     for command in [
         "serve", "history", "show", "diff", "blame", "changes", "export", "import", "rejected",
-        "seal",
+        "seal", "backup", "restore",
     ] {
         assert!(help.contains(command), "{command}");
         let help = Cli::bare(&[command, "--help"]).run().ok();

@@ -12,7 +12,6 @@ use super::progress::Bar;
 use super::setting::Setting;
 use crate::care::Care;
 use crate::care::backup::{BackupLine, BackupOrder, restore_folder};
-use crate::server::protocol::End;
 use crate::trail::Purpose;
 
 /// `backup`
@@ -116,14 +115,10 @@ pub fn restore(args: &RestoreArgs, setting: &Setting) -> anyhow::Result<Ending> 
         restored.made
     );
     write_lines(&text)?;
-    let mut damage = restored.damage;
-    if !damage.is_empty() {
-        damage.push("the data folder was damaged already when it was backed up".to_owned());
+    for damage in &restored.damage {
+        super::say(&format!("profiletrail: when it was backed up: {damage}"));
     }
-    Ok(ending(&End {
-        found: true,
-        damage,
-    }))
+    Ok(Ending::Answered)
 }
 
 /// Writes lines, in which there are names of folders.
@@ -144,11 +139,19 @@ fn up_to(event: u64, rejected: u64) -> String {
     }
 }
 
+/// A size for people; what is small is not worth telling.
+fn size(bytes: u64) -> String {
+    match bytes >> 20 {
+        0 => String::new(),
+        _ => format!(" ({})", ByteSize(bytes).display().iec()),
+    }
+}
+
 /// A number of files for people.
 fn files(count: u64, bytes: u64) -> String {
     match (count, bytes) {
         (0, _) => "0 files".to_owned(),
-        (1, bytes) => format!("1 file ({})", ByteSize(bytes).display().iec()),
-        (count, bytes) => format!("{count} files ({})", ByteSize(bytes).display().iec()),
+        (1, bytes) => format!("1 file{}", size(bytes)),
+        (count, bytes) => format!("{count} files{}", size(bytes)),
     }
 }
