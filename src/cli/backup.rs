@@ -67,12 +67,12 @@ pub fn backup(args: &BackupArgs, setting: &Setting) -> anyhow::Result<Ending> {
     if setting.format(args.output.format) == Format::Jsonl {
         write(&lines)?;
     } else {
-        let done = parse_lines::<BackupLine>(&lines)?.into_iter().rev();
-        let done = done.filter_map(|line| match line {
+        let lines: Vec<BackupLine> = parse_lines(&lines)?;
+        let done = lines.into_iter().find_map(|line| match line {
             BackupLine::Done(done) => Some(done),
             BackupLine::File { .. } => None,
         });
-        let done = done.last().context("the backup told no end")?;
+        let done = done.context("the backup told no end")?;
         let before = done.files - (done.copied_files + done.linked_files).min(done.files);
         let text = format!(
             "the backup {} has all up to {}\n{} are copied, {} linked, and {before} were there already\n",
@@ -90,6 +90,8 @@ pub fn backup(args: &BackupArgs, setting: &Setting) -> anyhow::Result<Ending> {
 pub fn restore(args: &RestoreArgs, setting: &Setting) -> anyhow::Result<Ending> {
     super::logging::of_command(setting);
     let target = std::path::absolute(&setting.data).context("finding the data folder")?;
+    // A link to an empty folder is not replaced.
+    let target = std::fs::canonicalize(&target).unwrap_or(target);
     let mut bar: Option<(&str, Bar)> = None;
     let restored = restore_folder(
         &args.dir,

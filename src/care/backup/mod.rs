@@ -189,7 +189,7 @@ fn hint(error: &io::Error) -> &'static str {
             ". Make room there; a backup that was there before is still whole"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            ". Where a server runs, it is the server that writes the backup, as its own user"
+            " (where a server runs, it is the server that writes a backup, as its own user)"
         }
         _ => "",
     }
