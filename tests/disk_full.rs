@@ -150,10 +150,10 @@ struct Tiny(PathBuf);
 
 impl Tiny {
     /// `None` where it is not permitted.
-    fn mount(path: &Path) -> Option<Self> {
+    fn mount(path: &Path, size: &str) -> Option<Self> {
         fs::create_dir_all(path).unwrap();
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", size, "tmpfs"])
             .arg(path)
             .output();
         mounted.ok().filter(|output| output.status.success())?;
@@ -162,7 +162,7 @@ impl Tiny {
 
     fn grow(&self) {
         let grown = Command::new("mount")
-            .args(["-o", "remount,size=64m"])
+            .args(["-o", "remount,size=128m"])
             .arg(&self.0)
             .status();
         assert!(grown.unwrap().success());
@@ -186,7 +186,7 @@ impl Drop for Tiny {
 #[test]
 fn a_file_system_that_is_full() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(tiny) = Tiny::mount(&dir.path().join("tiny")) else {
+    let Some(tiny) = Tiny::mount(&dir.path().join("tiny"), "size=4m") else {
         eprintln!("skipped: no file system can be mounted here");
         return;
     };
@@ -198,18 +198,22 @@ fn a_file_system_that_is_full() {
 #[test]
 fn a_file_system_that_is_almost_full() {
     let dir = tempfile::tempdir().unwrap();
-    let Some(tiny) = Tiny::mount(&dir.path().join("tiny")) else {
+    let Some(tiny) = Tiny::mount(&dir.path().join("tiny"), "size=64m") else {
         eprintln!("skipped: no file system can be mounted here");
         return;
     };
     let data = tiny.0.join("data");
-    let server = Server::start(&data, &["--min-free", "1MiB"]);
+    // The index, too, takes room and gives it back: less of it than makes a
+    // difference here.
+    let filling = tiny.0.join("filling");
+    fs::write(&filling, vec![1; tiny.free() - (36 << 20)]).unwrap();
+    let server = Server::start(&data, &["--min-free", "32MiB"]);
     let mut client = server.client();
     let mut kept = Vec::new();
     post_until_full(&mut client, &mut kept);
     assert!(kept.len() > 10, "{}", kept.len());
     is_unavailable(&mut client, &data);
-    assert!(tiny.free() > 256 << 10, "{}", tiny.free());
+    assert!(tiny.free() > 28 << 20, "{}", tiny.free());
     all_is_told(&data, &kept);
     let lines = cli(&data, &["export", "--raw"]).ok();
     let refused = support::Cli::new(&data, &["import"])
@@ -221,7 +225,6 @@ fn a_file_system_that_is_almost_full() {
         told(&server.log(), "are to stay free") == 1
     });
     // Room, without a restart; then none again.
-    let filling = tiny.0.join("filling");
     for round in 1..3 {
         tiny.grow();
         support::eventually("calls are accepted again", || {
@@ -233,13 +236,13 @@ fn a_file_system_that_is_almost_full() {
         support::eventually("it is told", || {
             told(&server.log(), "calls are accepted again") == round
         });
-        let most = tiny.free() - (900 << 10);
-        fs::write(&filling, vec![1; most]).unwrap();
+        let more = tiny.0.join("more");
+        fs::write(&more, vec![1; tiny.free() - (28 << 20)]).unwrap();
         support::eventually("calls are refused again", || {
             client.get("/healthz").status == 503
         });
         is_unavailable(&mut client, &data);
-        fs::remove_file(&filling).unwrap();
+        fs::remove_file(&more).unwrap();
     }
     support::eventually("calls are accepted again", || {
         client.get("/healthz").status == 200
