@@ -75,7 +75,7 @@ pub fn backup(args: &BackupArgs, setting: &Setting) -> anyhow::Result<Ending> {
         let done = done.context("the backup told no end")?;
         let before = done.files - (done.copied_files + done.linked_files).min(done.files);
         let text = format!(
-            "the backup {} has all up to {}\n{} are copied, {} linked, and {before} were there already\n",
+            "the backup {} has all up to {}\n{} copied, {} linked, {before} there already\n",
             args.dir.display(),
             up_to(done.last_event, done.last_rejected),
             files(done.copied_files, done.copied_bytes),
