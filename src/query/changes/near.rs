@@ -13,11 +13,15 @@ use crate::query::parallel::in_order;
 use crate::query::past::replay_after;
 use crate::trail::{Batch, Damages, EventReader, Trail, arrange_second};
 
-/// How many (sub)profiles are a group.
-const GROUP: usize = 256;
+/// How many (sub)profiles are a group at most: each group reads the blocks of
+/// the span.
+const GROUP: usize = 2048;
+
+/// So many groups at least, if they have any size, give all cores work.
+const GROUPS: usize = 8;
 
 /// How many events are read at once; a body has about 1 KB.
-pub(super) const WINDOW: usize = 2048;
+pub(super) const WINDOW: usize = 4096;
 
 /// Tells the changes of (sub)profiles.
 pub(super) fn tell(
@@ -27,7 +31,8 @@ pub(super) fn tell(
     take: &mut dyn FnMut(Told) -> Result<bool, QueryError>,
 ) -> Result<(), QueryError> {
     let all = keys.len() as u64;
-    let mut groups = keys.chunks(GROUP).zip(1_u64..);
+    let group = (keys.len() / GROUPS).clamp(64, GROUP);
+    let mut groups = keys.chunks(group).zip(1_u64..);
     in_order(
         || Ok(groups.next()),
         || Reader::new(trail, WINDOW),
@@ -35,7 +40,7 @@ pub(super) fn tell(
             let mut told = reader.group(trail, query, keys)?;
             told.progress = Some(Progress {
                 stage: Stage::Replaying,
-                done: all.min(number * GROUP as u64),
+                done: all.min(number * group as u64),
                 all,
             });
             Ok(told)
