@@ -29,7 +29,7 @@ use super::request::ChangesQuery;
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, Replay};
 use crate::log::record::EventHead;
-use crate::trail::{Sorter, Step, Trail, TrailError};
+use crate::trail::{Sorter, Step, Trail, TrailError, Walk};
 
 /// Below so many events in reach, a pass over the whole log is not considered.
 const FEW: u64 = 20_000;
@@ -120,8 +120,8 @@ impl Told {
 /// The (sub)profiles with an event that is asked for by its head, and maybe
 /// others; `None` where a pass over the whole log costs less.
 fn keys(trail: &Trail, query: &ChangesQuery) -> Result<Option<Vec<ProfileKey>>, QueryError> {
-    let mut keys = Vec::new();
     if query.profile.is_some() {
+        let mut keys = Vec::new();
         trail.each_key(query.profile, query.subprofile, |key| {
             keys.push(key);
             Ok::<(), TrailError>(())
@@ -134,10 +134,20 @@ fn keys(trail: &Trail, query: &ChangesQuery) -> Result<Option<Vec<ProfileKey>>, 
     if all <= FEW {
         return Ok(Some(all_keys(trail)?));
     }
-    let mut walk = trail.walk(since, until)?;
+    let walk = trail.walk(since, until)?;
     if walk.events() >= all / 2 {
         return keys_by_index(trail, query, few);
     }
+    keys_by_heads(walk, query, few)
+}
+
+/// The same from the heads of events.
+fn keys_by_heads(
+    mut walk: Walk<'_>,
+    query: &ChangesQuery,
+    few: u64,
+) -> Result<Option<Vec<ProfileKey>>, QueryError> {
+    let mut keys = Vec::new();
     let mut events = 0;
     loop {
         let step = walk.step(|_, record| {
