@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use profiletrail::log::repair::{mend, survey};
 use profiletrail::log::{AppendError, Damage, Log, LogError, OpenMode, Recovered, Scanned, frame};
 use profiletrail::storage::{Access, SimulatedDisk, Storage};
 
@@ -81,17 +82,27 @@ fn is_kept(bytes: &[u8], last: u64, offset: usize) {
         assert_eq!(read, last);
         if let Some(mut writer) = opened.writer {
             let poison = opened.report.poison.unwrap();
-            let cut = format!("truncate -s {offset} {DIR}/{NAME}");
-            assert!(poison.contains(&cut) && poison.contains("Copy"), "{poison}");
+            let (place, way_out) = (format!("offset {offset} "), "`profiletrail repair`");
+            assert!(
+                poison.contains(&place) && poison.contains(way_out),
+                "{poison}"
+            );
             assert_eq!(writer.append(&[b"x"]), Err(AppendError::Poisoned(poison)));
         }
     }
     assert!(is_unchanged(&disk, bytes));
     // The way out that it tells.
-    let file = disk.open(&Path::new(DIR).join(NAME), Access::Write);
-    file.unwrap().set_len(offset as u64).unwrap();
-    let mut writer = open(&disk, APPEND).unwrap().writer.unwrap();
-    assert_eq!(writer.append(&[b"x"]).unwrap(), last + 1);
+    let (storage, dir): (Arc<dyn Storage>, _) = (Arc::new(disk.clone()), Path::new(DIR));
+    for finding in survey(&storage, dir, ID).unwrap() {
+        mend(&storage, dir, ID, finding, (0, "now"), &|_| None).unwrap();
+    }
+    let mut opened = open(&disk, APPEND).unwrap();
+    let next = opened.log.last_seq() + 1;
+    assert!(next > last + 1, "a number would be given anew");
+    assert_eq!(
+        opened.writer.as_mut().unwrap().append(&[b"x"]).unwrap(),
+        next
+    );
 }
 
 #[test]

@@ -5,17 +5,25 @@
 //! which the command line makes what people see.
 
 pub mod backup;
+mod parallel;
+mod repair;
 mod seal;
+mod stats;
+mod verify;
 
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
 use backup::{BackupError, BackupOrder};
+pub use repair::{Repair, RepairLine};
 pub use seal::SealLine;
+pub use stats::{Count, StatsLine};
+pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
 use crate::log::LogError;
-use crate::query::Answered;
+use crate::log::repair::RepairError;
+use crate::query::{Answered, Span};
 use crate::trail::{Trail, TrailError};
 
 /// What is to be done.
@@ -26,6 +34,10 @@ pub enum Care {
     Seal,
     /// Bring a backup up to date.
     Backup(BackupOrder),
+    /// Read everything and tell what is not as it should be.
+    Verify,
+    /// Tell what there is in a span of time.
+    Stats(Span),
 }
 
 /// Why something could not be done.
@@ -43,6 +55,9 @@ pub enum CareError {
     /// There is no backup.
     #[error(transparent)]
     Backup(BackupError),
+    /// The log cannot be repaired.
+    #[error(transparent)]
+    Repair(#[from] RepairError),
 }
 
 impl From<BackupError> for CareError {
@@ -76,5 +91,7 @@ pub fn carry_out(trail: &Trail, care: &Care, told: &mut Told<'_>) -> Result<Answ
     match care {
         Care::Seal => seal::carry_out(trail, told),
         Care::Backup(order) => backup::carry_out(trail, order, told),
+        Care::Verify => verify::carry_out(trail, told),
+        Care::Stats(span) => stats::carry_out(trail, *span, told),
     }
 }

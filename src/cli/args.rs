@@ -7,9 +7,11 @@ use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::backup::{BackupArgs, RestoreArgs};
+pub use super::care::args::{RepairArgs, StatsArgs, VerifyArgs};
 use crate::event::{ProfileKey, Zone, is_label, zone_from_name};
 
-const TIMES: &str = "Times: RFC 3339 (2025-10-09T08:53:20Z), YYYY-MM-DD, 'YYYY-MM-DD HH:MM:SS' (in --timezone), \
+/// How times can be written.
+pub const TIMES: &str = "Times: RFC 3339 (2025-10-09T08:53:20Z), YYYY-MM-DD, 'YYYY-MM-DD HH:MM:SS' (in --timezone), \
 @UNIXSECONDS, or a phrase such as yesterday or '2 hours ago'.";
 
 /// Keeps every Copernica webhook call, and answers what changed when.
@@ -133,6 +135,12 @@ pub enum Command {
     Backup(BackupArgs),
     /// Make a data folder of a backup, or check a backup
     Restore(RestoreArgs),
+    /// Read everything and tell what is not as it should be
+    Verify(VerifyArgs),
+    /// Show how much there is, by day, type, label, database and field
+    Stats(StatsArgs),
+    /// Save what can be saved of damaged segments, while no server runs
+    Repair(RepairArgs),
 }
 
 /// `serve`

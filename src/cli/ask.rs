@@ -23,6 +23,7 @@ pub fn run(query: &Query, output: &Output, setting: &Setting) -> anyhow::Result<
         }
     };
     stdout.flush()?;
+    super::say_notes(&end);
     if !end.damage.is_empty() {
         for damage in &end.damage {
             super::say(&format!("profiletrail: {damage}"));

@@ -77,10 +77,7 @@ pub fn ask(query: &Query, setting: &Setting, out: &mut dyn Write) -> anyhow::Res
                 });
             })?;
             let answered = answer_telling(&trail, query, &mut out, &mut tell)?;
-            Ok(End {
-                found: answered.found,
-                damage: answered.damage,
-            })
+            Ok(answered.into())
         }
     }
 }

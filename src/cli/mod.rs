@@ -29,6 +29,7 @@ use clap::Parser;
 use rustix::fs::Mode;
 use signal_hook::consts::SIGXFSZ;
 
+use crate::server::protocol::End;
 use args::{Args, Command};
 use setting::Setting;
 
@@ -87,12 +88,22 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Seal(args) => care::seal(&args, setting),
         Command::Backup(args) => backup::backup(&args, setting),
         Command::Restore(args) => backup::restore(&args, setting),
+        Command::Verify(args) => care::verify(&args, setting),
+        Command::Stats(args) => care::stats(&args, setting),
+        Command::Repair(args) => care::repair(&args, setting),
     }
 }
 
 /// Says a line on standard error. Where that is closed, nobody is told.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", output::plain(line));
+}
+
+/// Says what an answer lacks that is known to be lost: no failure.
+fn say_notes(end: &End) {
+    for note in &end.notes {
+        say(&format!("profiletrail: note: {note}; the answer lacks it"));
+    }
 }
 
 /// A reader of standard output that has gone, as `head` does, is no failure;

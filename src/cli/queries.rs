@@ -14,7 +14,8 @@ use crate::query::{
 };
 
 impl SpanArgs {
-    fn span(&self, setting: &Setting) -> anyhow::Result<Span> {
+    /// The span that is meant.
+    pub fn span(&self, setting: &Setting) -> anyhow::Result<Span> {
         Ok(Span {
             since: setting.time("--since", self.since.as_deref(), Rounding::Up)?,
             until: setting.time("--until", self.until.as_deref(), Rounding::Up)?,

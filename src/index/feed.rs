@@ -11,7 +11,7 @@ use super::memory::MemoryIndex;
 use super::shared::{Backend, Damage, Shared, discard};
 use super::store::{Entry, Position, SledIndex};
 use crate::event::{now_micros, seconds_to_rfc3339};
-use crate::log::record::EventHead;
+use crate::log::record::{EventHead, RecordError};
 use crate::log::{LogError, Scanned};
 
 /// How many events are entered at once when catching up; a step of a merge goes
@@ -50,9 +50,10 @@ impl Batch {
                 time: head.time,
                 seq,
             }),
+            Err(RecordError::Lost(_)) => self.miss(seq),
             Err(error) => {
                 tracing::error!("event {seq} cannot be read: {error}");
-                self.unreadable.push((seq, seq));
+                self.miss(seq);
             }
         }
     }
@@ -67,6 +68,16 @@ enum Work {
     CatchUp,
     /// A merge goes on.
     Tidy,
+}
+
+impl Batch {
+    /// Takes note of an event that cannot be read.
+    fn miss(&mut self, seq: u64) {
+        match self.unreadable.last_mut() {
+            Some((_, last)) if *last + 1 == seq => *last = seq,
+            _ => self.unreadable.push((seq, seq)),
+        }
+    }
 }
 
 /// Says that the thread has ended, however it ends.

@@ -82,7 +82,8 @@ pub enum LogError {
     /// The log ends with a frame of another log.
     #[error(
         "{} belongs to another data folder from offset {offset} on: put back the `format` file \
-         that belongs to it", segment.display()
+         that belongs to it, or, if no other data folder was ever mixed with this one, run \
+         `profiletrail repair`", segment.display()
     )]
     OtherLog {
         /// The segment.
@@ -93,7 +94,7 @@ pub enum LogError {
     /// The log ends with a frame that this program does not know.
     #[error(
         "{} was written by a newer profiletrail from offset {offset} on (frame version {version}): \
-         start that one", segment.display()
+         start that one, or, if none was ever started here, run `profiletrail repair`", segment.display()
     )]
     Newer {
         /// The segment.

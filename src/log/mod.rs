@@ -28,20 +28,26 @@
 //! segment, offset and the `seq` it held, and all other frames stay readable.
 //! Reading never writes. Several bad frames at the end of the active segment
 //! are damage, too: the log ends before them, nothing is cut off, and nothing
-//! is taken until an operator has cut the segment himself. A log that ends with
-//! a frame of another log or of a newer version is not opened at all.
+//! is taken until a repair. A log that ends with a frame of another log or of a
+//! newer version is not opened at all. [`Log::check_segment`] reads a segment to
+//! prove it, and [`repair`] makes a damaged log whole again: what cannot be read
+//! is then known to be lost.
 //!
 //! What a record means is not the log's matter: [`record`] has the two kinds.
 //! Events and rejected calls are kept in two logs of this format, so that the
 //! events' `seq` has no gaps.
 
 mod blocks;
+mod check;
 mod error;
 pub mod frame;
 mod leaf;
+mod lost;
+mod names;
 mod reader;
 pub mod record;
 mod recover;
+pub mod repair;
 pub mod salt;
 mod scan;
 mod sealed;
@@ -51,6 +57,7 @@ mod stretch;
 mod tail;
 mod writer;
 
+pub use check::{CheckedFrame, CheckedSegment, Form, Visit, Visited};
 pub use error::{AppendError, Damage, LogError};
 pub use leaf::{body_commitment, leaf_hash};
 pub use reader::{Cursor, Scan, Scanned};

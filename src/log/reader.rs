@@ -139,7 +139,7 @@ fn ends_at(at: u64, expected: u64) -> Bad {
 
 impl Inner {
     /// The want of the segments before the first one that is there.
-    fn missing_start(&self) -> Option<Damage> {
+    pub(super) fn missing_start(&self) -> Option<Damage> {
         let segments = self.segments();
         let first = segments.first()?.first_seq;
         let bad = Bad {

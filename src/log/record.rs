@@ -7,6 +7,7 @@
 //! | version | kept body |
 //! | --- | --- |
 //! | 1 | salt (16 bytes), bytes as sent |
+//! | 2 | none: in the place of an event that a repair could not save stands a [`Lost`] |
 //! | 3 | bytes as sent; the salt is derived ([`super::salt`]) |
 
 use std::borrow::Cow;
@@ -15,6 +16,8 @@ use bincode::config::{Configuration, standard};
 use bincode::error::EncodeError;
 use bincode::{BorrowDecode, Encode};
 
+use super::lost;
+pub use super::lost::Lost;
 use super::salt::SALT_LEN;
 use crate::event::{
     BodyKind, DecodeError, Envelope, Event, ProfileKey, TimeSource, decode_content,
@@ -103,6 +106,9 @@ pub struct RejectedRecord<'a> {
 /// A record that cannot be written, or not be read although its frame is whole.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
+    /// There is no record any more.
+    #[error("{0}")]
+    Lost(Lost),
     /// A version that this program does not know.
     #[error("the record has the unknown version {0}")]
     Version(u8),
@@ -131,6 +137,11 @@ fn decode_head<'a, H: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(H, usize
     let (version, rest) = bytes
         .split_first()
         .ok_or_else(|| RecordError::Malformed("it is empty".to_owned()))?;
+    if *version == lost::VERSION
+        && let Some(lost) = Lost::decode(bytes)
+    {
+        return Err(RecordError::Lost(lost));
+    }
     if !matches!(*version, OWN_SALT | DERIVED_SALT) {
         return Err(RecordError::Version(*version));
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLock};
 
 use super::error::{Damage, LogError};
@@ -86,14 +86,9 @@ impl Log {
             segments.push(Arc::clone(&tail.segment));
         }
         let inner = Inner {
-            storage: Arc::clone(&storage),
-            dir: dir.to_owned(),
-            id,
-            segments: RwLock::default(),
-            last_seq: AtomicU64::new(0),
             lost_end: tail.as_ref().and_then(|tail| tail.lost_end.clone()),
-            cache: Arc::default(),
-            arrangement: RwLock::default(),
+            leftover: tail.as_ref().and_then(|tail| tail.leftover(mode)),
+            ..Inner::closed(&storage, dir, id)
         };
         let next_seq = match (&tail, segments.last()) {
             (Some(tail), _) => tail.next_seq,
@@ -140,7 +135,7 @@ impl Log {
 /// where the last segment is sealed. Where a segment is there in both forms,
 /// since sealing was cut short, one is passed over, and removed if the log is
 /// opened for appending, as is what sealing had not finished.
-fn closed_segments(
+pub(super) fn closed_segments(
     storage: &dyn Storage,
     dir: &Path,
     id: u64,
@@ -278,9 +273,8 @@ fn way_out(lost: &Damage) -> String {
     let path = lost.segment.display();
     format!(
         "{lost}. That is more than one write that a crash has cut short: events from there on \
-         were perhaps acknowledged, so nothing is cut off. Copy {path} elsewhere, then cut it \
-         with `truncate -s {} {path}` and start again; the numbers from {} on are then given anew",
-        lost.offset, lost.first_seq
+         were perhaps acknowledged, so nothing is cut off. Put {path} back from a backup, or run \
+         `profiletrail repair`, which keeps it aside and saves what of it can be read"
     )
 }
 

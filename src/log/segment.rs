@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::blocks::{Block, Blocks};
 use super::error::{Damage, LogError};
+pub(super) use super::names::{parse_segment_name, sealed_name, segment_name};
 use super::scan::{Bad, Frames, Step};
 use super::sealed::{BlockCache, Footer, SealedFile, load};
 use crate::storage::{Access, Storage, StorageFile};
@@ -31,6 +32,9 @@ pub(super) struct Inner {
     /// What of the end was damaged when the log was opened; nothing is appended
     /// then.
     pub lost_end: Option<Damage>,
+    /// What followed the last good frame when the log was opened, if it is
+    /// there still.
+    pub leftover: Option<Damage>,
     /// Blocks of sealed segments for readers of single events.
     pub cache: Arc<BlockCache>,
     /// Held for writing by whoever puts files in the place of others, for
@@ -54,25 +58,6 @@ enum Content {
         /// Read when it is needed first.
         footer: Mutex<Option<Arc<Footer>>>,
     },
-}
-
-/// The name of the plain segment that begins with a `seq`.
-pub(super) fn segment_name(first_seq: u64) -> String {
-    format!("{first_seq:020}.log")
-}
-
-/// The name of the sealed segment that begins with a `seq`.
-pub(super) fn sealed_name(first_seq: u64) -> String {
-    format!("{first_seq:020}.log.zst")
-}
-
-/// The first `seq` of the segment of that name, and whether it is sealed.
-pub(super) fn parse_segment_name(name: &str) -> Option<(u64, bool)> {
-    let plain = name.strip_suffix(".zst");
-    let number = plain.unwrap_or(name).strip_suffix(".log")?;
-    let digits = number.len() == 20 && number.bytes().all(|b| b.is_ascii_digit());
-    let first_seq = number.parse().ok().filter(|seq| digits && *seq > 0)?;
-    Some((first_seq, plain.is_some()))
 }
 
 impl Segment {
@@ -326,6 +311,21 @@ impl Log {
 }
 
 impl Inner {
+    /// A log of which nothing is known yet.
+    pub fn closed(storage: &Arc<dyn Storage>, dir: &Path, id: u64) -> Self {
+        Self {
+            storage: Arc::clone(storage),
+            dir: dir.to_owned(),
+            id,
+            segments: RwLock::default(),
+            last_seq: AtomicU64::new(0),
+            lost_end: None,
+            leftover: None,
+            cache: Arc::default(),
+            arrangement: RwLock::default(),
+        }
+    }
+
     /// The last `seq` that is synced; 0 where there is none.
     pub fn last_seq(&self) -> u64 {
         self.last_seq.load(Ordering::Acquire)
@@ -381,26 +381,5 @@ impl Inner {
             Arc::clone(segment),
             segments.get(after).map(|next| next.first_seq),
         ))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_read_as_they_are_made() {
-        assert_eq!(parse_segment_name(&segment_name(42)), Some((42, false)));
-        assert_eq!(parse_segment_name(&sealed_name(42)), Some((42, true)));
-        for name in [
-            "42.log",
-            "00000000000000000042.blocks",
-            "00000000000000000042.zst",
-            "00000000000000000042.log.zst.new",
-            "0000000000000000004x.log",
-            "00000000000000000000.log",
-        ] {
-            assert_eq!(parse_segment_name(name), None, "{name}");
-        }
     }
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use super::blocks::Blocks;
 use super::error::{Damage, LogError};
 use super::frame::{BadFrame, HEADER_LEN, Header, MAGIC, VERSION};
-use super::recover::Torn;
+use super::recover::{OpenMode, Torn};
 use super::scan::{Bad, Frames, Step};
 use super::segment::Segment;
 use crate::storage::{Storage, StorageFile};
@@ -46,6 +46,24 @@ pub(super) struct Tail {
 }
 
 impl Tail {
+    /// What stays after the last good frame once the log is open.
+    pub fn leftover(&self, mode: OpenMode) -> Option<Damage> {
+        let torn = self.torn.as_ref().filter(|_| mode == OpenMode::Read);
+        let torn = torn.map(|torn| Damage {
+            segment: self.segment.path.clone(),
+            offset: torn.offset,
+            end: torn.end,
+            first_seq: torn.first_seq,
+            last_seq: Damage::UNKNOWN,
+            reason: format!(
+                "{}: a crash has cut the last write short, or it was changed since; the next \
+                 start sets it aside",
+                torn.reason
+            ),
+        });
+        self.lost_end.clone().or(torn)
+    }
+
     pub fn torn_report(&self, saved: Option<PathBuf>) -> Option<Torn> {
         let torn = self.torn.as_ref()?;
         Some(Torn {
@@ -114,7 +132,12 @@ pub(super) fn read_tail(
 
 /// An error where these bytes begin a frame of another log or of a newer
 /// version: such a frame may be whole, though not for this program.
-fn refuse_others(start: &[u8], id: u64, path: &Path, offset: u64) -> Result<(), LogError> {
+pub(super) fn refuse_others(
+    start: &[u8],
+    id: u64,
+    path: &Path,
+    offset: u64,
+) -> Result<(), LogError> {
     let segment = path.to_owned();
     match Header::parse(start, id) {
         Err(BadFrame::OtherLog) if !is_cut_by_zeros(start, id) => {
@@ -143,7 +166,12 @@ fn is_cut_by_zeros(start: &[u8], id: u64) -> bool {
 
 /// Whether a bad stretch at the end can be what a crash has left of one frame.
 /// `start` are its first bytes.
-fn can_be_one_frame(file: &dyn StorageFile, id: u64, bad: &Bad, start: &[u8]) -> io::Result<bool> {
+pub(super) fn can_be_one_frame(
+    file: &dyn StorageFile,
+    id: u64,
+    bad: &Bad,
+    start: &[u8],
+) -> io::Result<bool> {
     // Where the sector was not written that the header ends in, its checksum
     // is zero, and its lengths may be cut.
     let frame_end = Header::parse(start, id)

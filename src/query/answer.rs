@@ -16,6 +16,8 @@ pub struct Answered {
     pub found: bool,
     /// Events that belong to the answer but cannot be read.
     pub damage: Vec<String>,
+    /// Events that belong to the answer and are known to be lost, since a repair.
+    pub notes: Vec<String>,
 }
 
 /// Why there is no answer.
@@ -121,7 +123,7 @@ pub fn answer_telling(
         damage: Damages::default(),
     };
     if query.needs_owners() {
-        for (first, last) in trail.unreadable()? {
+        for (first, last) in trail.without_owner(&mut lines.damage)? {
             let events = if first == last {
                 format!("event {first}")
             } else {
@@ -140,8 +142,12 @@ pub fn answer_telling(
         Query::Export(query) => super::export::answer(trail, query, &mut lines)?,
         Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
     };
-    let damage = lines.damage.into_lines();
-    Ok(Answered { found, damage })
+    let (damage, notes) = lines.damage.into_lines();
+    Ok(Answered {
+        found,
+        damage,
+        notes,
+    })
 }
 
 /// The present second.

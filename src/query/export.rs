@@ -21,7 +21,7 @@ use super::request::ExportQuery;
 use super::twins::{Compared, Crowded, in_need};
 use crate::event::BodyKind;
 use crate::log::record::{EventHead, EventRecord};
-use crate::trail::{Batch, EventReader, Step, Trail, TrailError, Walk};
+use crate::trail::{Batch, Damages, EventReader, Missing, Step, Trail, TrailError, Walk};
 
 /// How many bytes of records make a load.
 const BATCH_LEN: usize = 256 << 10;
@@ -89,9 +89,7 @@ pub(super) fn answer(
                 done: encoded.read,
                 all,
             });
-            for damage in encoded.damage {
-                lines.damage.add(damage);
-            }
+            lines.damage.extend(encoded.damage);
             Ok::<bool, QueryError>(true)
         },
     )?;
@@ -110,7 +108,7 @@ enum Source<'a> {
 struct Load {
     records: Batch,
     /// What cannot be read after them.
-    damage: Option<String>,
+    damage: Option<Missing>,
     /// Those of them that carry their bodies, ascending.
     with_body: Vec<u64>,
     /// How many records were read up to its end.
@@ -178,7 +176,7 @@ impl Batches<'_> {
                     })?;
                     match step {
                         Step::Records => {}
-                        Step::Damage(damage) => load.damage = Some(damage.to_string()),
+                        Step::Damage(damage) => load.damage = Some(damage.to_string().into()),
                         Step::End => {
                             self.ended = true;
                             break;
@@ -243,7 +241,7 @@ struct Encoded {
     count: u64,
     /// How many records were read up to their end.
     read: u64,
-    damage: Vec<String>,
+    damage: Damages,
 }
 
 fn encode(query: &ExportQuery, load: &Load) -> Encoded {
@@ -255,13 +253,15 @@ fn encode(query: &ExportQuery, load: &Load) -> Encoded {
         let begin = encoded.lines.len();
         match encode_record(query, seq, bytes, load, &mut encoded.lines) {
             Ok(added) => encoded.count += u64::from(added),
-            Err(reason) => {
+            Err(missing) => {
                 encoded.lines.truncate(begin);
-                encoded.damage.push(format!("event {seq}: {reason}"));
+                encoded.damage.add(missing);
             }
         }
     }
-    encoded.damage.extend(load.damage.clone());
+    if let Some(damage) = load.damage.clone() {
+        encoded.damage.add(damage);
+    }
     encoded
 }
 
@@ -273,20 +273,22 @@ fn encode_record(
     bytes: &[u8],
     load: &Load,
     lines: &mut Vec<u8>,
-) -> Result<bool, String> {
-    let record = EventRecord::decode(bytes).map_err(|error| error.to_string())?;
+) -> Result<bool, Missing> {
+    let missing = |error| Missing::of_record(seq, error);
+    let record = EventRecord::decode(bytes).map_err(missing)?;
     let EventRecord { head, body } = &record;
     let in_database = |database| head.database == Some(database);
     if !query.span.holds(head.time) || !query.database.is_none_or(in_database) {
         return Ok(false);
     }
-    let event = record.to_event(seq).map_err(|error| error.to_string())?;
+    let event = record.to_event(seq).map_err(missing)?;
     let mut line = ExportLine::new(event);
     let as_sent = head.body_kind != BodyKind::Content;
     if as_sent && (query.raw || load.with_body.binary_search(&seq).is_ok()) {
         (line.body, line.body_base64) = body_fields(body.bytes);
     }
-    serde_json::to_writer(&mut *lines, &line).map_err(|error| error.to_string())?;
+    serde_json::to_writer(&mut *lines, &line)
+        .map_err(|error| Missing::Damage(format!("event {seq}: {error}")))?;
     lines.push(b'\n');
     Ok(true)
 }

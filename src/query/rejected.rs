@@ -8,8 +8,8 @@ use super::progress::{Progress, Stage};
 use super::request::RejectedQuery;
 use crate::event::micros_to_rfc3339;
 use crate::log::Scanned;
-use crate::log::record::RejectedRecord;
-use crate::trail::Trail;
+use crate::log::record::{RecordError, RejectedRecord};
+use crate::trail::{Missing, Trail};
 
 pub(super) fn answer(
     trail: &Trail,
@@ -34,6 +34,10 @@ pub(super) fn answer(
             });
             let record = match RejectedRecord::decode(bytes) {
                 Ok(record) => record,
+                Err(RecordError::Lost(lost)) => {
+                    lines.damage.add(Missing::Lost(lost));
+                    continue;
+                }
                 Err(error) => {
                     lines.damage.add(format!("rejected call {number}: {error}"));
                     continue;

@@ -200,13 +200,7 @@ fn care(shared: &Shared, order: &Care, stream: &UnixStream) -> io::Result<()> {
     let done = carry_out(&shared.trail, order, &mut told);
     lines.flush()?;
     match done {
-        Ok(answered) => {
-            let end = End {
-                found: answered.found,
-                damage: answered.damage,
-            };
-            send_json(&mut output, Kind::Done, &end)
-        }
+        Ok(answered) => send_json(&mut output, Kind::Done, &End::from(answered)),
         Err(CareError::Output(error)) => Err(error),
         Err(error) => send(&mut output, Kind::Failed, error.to_string().as_bytes()),
     }
@@ -235,13 +229,7 @@ fn ask(shared: &Shared, query: &Query, stream: &UnixStream) -> io::Result<()> {
     let mut output = stream;
     let output = &mut output;
     match answered {
-        Ok(answered) => {
-            let end = End {
-                found: answered.found,
-                damage: answered.damage,
-            };
-            send_json(output, Kind::Done, &end)
-        }
+        Ok(answered) => send_json(output, Kind::Done, &End::from(answered)),
         Err(QueryError::Output(error)) => Err(error),
         Err(error) => send(output, Kind::Failed, error.to_string().as_bytes()),
     }

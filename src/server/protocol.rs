@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::care::Care;
-use crate::query::Query;
+use crate::query::{Answered, Query};
 
 /// The longest frame in bytes that is believed.
 const MAX_FRAME: u32 = 256 << 20;
@@ -61,6 +61,19 @@ pub struct End {
     pub found: bool,
     /// Events that belong to the answer but cannot be read.
     pub damage: Vec<String>,
+    /// Events that belong to the answer and are known to be lost, since a repair.
+    #[serde(default)]
+    pub notes: Vec<String>,
+}
+
+impl From<Answered> for End {
+    fn from(answered: Answered) -> Self {
+        Self {
+            found: answered.found,
+            damage: answered.damage,
+            notes: answered.notes,
+        }
+    }
 }
 
 impl Kind {

@@ -1,12 +1,15 @@
 //! What cannot be read, and how it is told.
 
+use std::fmt;
+
 use crate::log::LogError;
+use crate::log::record::{Lost, RecordError};
 
 /// Why one event cannot be told.
 #[derive(Debug)]
 pub enum Unreadable {
-    /// Its bytes are damaged: the others can be told.
-    Damage(String),
+    /// Its bytes are damaged, or known to be lost: the others can be told.
+    Damage(Missing),
     /// Reading failed altogether.
     Failure(LogError),
 }
@@ -14,16 +17,56 @@ pub enum Unreadable {
 /// The most damages that are named one by one.
 const NAMED: usize = 100;
 
+/// An event that an answer lacks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// It cannot be read.
+    Damage(String),
+    /// It is known to be lost, since a repair: the operator has accepted that.
+    Lost(Lost),
+}
+
+impl Missing {
+    /// What a record lacks that cannot be read.
+    pub fn of_record(seq: u64, error: RecordError) -> Self {
+        match error {
+            RecordError::Lost(lost) => Self::Lost(lost),
+            error => Self::Damage(format!("event {seq}: {error}")),
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Damage(what) => f.write_str(what),
+            Self::Lost(lost) => lost.fmt(f),
+        }
+    }
+}
+
+impl From<String> for Missing {
+    fn from(damage: String) -> Self {
+        Self::Damage(damage)
+    }
+}
+
 /// Events that belong to an answer but cannot be read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Damages {
+    damage: Named,
+    lost: Named,
+}
+
+/// A bounded number of texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Named {
     named: Vec<String>,
     more: u64,
 }
 
-impl Damages {
-    /// Takes note of one; the same twice in a row counts once.
-    pub fn add(&mut self, what: String) {
+impl Named {
+    fn add(&mut self, what: String) {
         if self.named.last() == Some(&what) {
             return;
         }
@@ -34,8 +77,7 @@ impl Damages {
         }
     }
 
-    /// What to tell of them.
-    pub fn into_lines(mut self) -> Vec<String> {
+    fn into_lines(mut self) -> Vec<String> {
         if self.more > 0 {
             self.named.push(format!("and {} more", self.more));
         }
@@ -43,9 +85,41 @@ impl Damages {
     }
 }
 
+impl Damages {
+    /// Takes note of one; the same twice in a row counts once.
+    pub fn add(&mut self, what: impl Into<Missing>) {
+        match what.into() {
+            Missing::Damage(what) => self.damage.add(what),
+            Missing::Lost(lost) => self.lost.add(lost.to_string()),
+        }
+    }
+
+    /// Takes what another has taken note of.
+    pub fn extend(&mut self, other: Self) {
+        for (own, other) in [
+            (&mut self.damage, other.damage),
+            (&mut self.lost, other.lost),
+        ] {
+            other.named.into_iter().for_each(|what| own.add(what));
+            own.more += other.more;
+        }
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.damage.named.is_empty() && self.lost.named.is_empty()
+    }
+
+    /// What to tell of them: of those that cannot be read, and of those that
+    /// are known to be lost.
+    pub fn into_lines(self) -> (Vec<String>, Vec<String>) {
+        (self.damage.into_lines(), self.lost.into_lines())
+    }
+}
+
 impl Unreadable {
     /// What is damaged; an error where it is no damage but a failure.
-    pub fn into_damage(self) -> Result<String, LogError> {
+    pub fn into_damage(self) -> Result<Missing, LogError> {
         match self {
             Self::Damage(what) => Ok(what),
             Self::Failure(error) => Err(error),

@@ -44,6 +44,13 @@ pub enum TrailError {
         /// The format known.
         known: u32,
     },
+    /// The file that tells the folder's format makes no sense.
+    #[error(
+        "the file {} is damaged: put it back from a backup, or write it anew with the line \
+         {{\"profiletrail\":1,\"log_id\":\"ID\"}}, where ID is what `od -An -tx8 -j8 -N8` prints of a \
+         file log/*.log (of a log/*.log.zst after `zstd -d`)", .0.display()
+    )]
+    FormatDamaged(PathBuf),
     /// Another process uses the folder.
     #[error("the data folder {} is in use by {holder}", path.display())]
     InUse {

@@ -9,6 +9,9 @@
 //! | `rejected/` | the calls that could not be read |
 //! | `index/` | sled; can be deleted while nothing runs |
 //!
+//! In the two logs' folders, `*.torn-*` are writes that a crash has cut short,
+//! and `*.damaged-*` segments in the place of which a repair has put others.
+//!
 //! The folder is the owner's alone (mode 0700).
 //!
 //! Format 2 has derived salts ([`crate::log::salt`]), for which `format` holds
@@ -373,17 +376,22 @@ fn try_lock(lock: &File, name: &Path) -> Result<bool, TrailError> {
 }
 
 fn read_format(path: &Path, file: &Path) -> Result<(u64, Option<SaltRoot>), TrailError> {
-    let text = fs::read_to_string(file).map_err(TrailError::io("reading", file))?;
-    let wrong = |found: String| TrailError::Format {
-        path: path.to_owned(),
-        found,
-        known: FORMAT,
-    };
-    let format: Format = serde_json::from_str(&text).map_err(|_| wrong("unreadable".to_owned()))?;
-    if !(OLDEST..=FORMAT).contains(&format.profiletrail) {
-        return Err(wrong(format.profiletrail.to_string()));
+    let text = fs::read(file).map_err(TrailError::io("reading", file))?;
+    let text = String::from_utf8_lossy(&text);
+    let damaged = || TrailError::FormatDamaged(file.to_owned());
+    // What a newer version writes has its number in the same place.
+    let format: serde_json::Value = serde_json::from_str(&text).map_err(|_| damaged())?;
+    let number = format.get("profiletrail").ok_or_else(damaged)?;
+    let known = |number: u64| (u64::from(OLDEST)..=u64::from(FORMAT)).contains(&number);
+    if !number.as_u64().is_some_and(known) {
+        return Err(TrailError::Format {
+            path: path.to_owned(),
+            found: number.to_string(),
+            known: FORMAT,
+        });
     }
-    format.parse().ok_or_else(|| wrong("unreadable".to_owned()))
+    let format: Format = serde_json::from_value(format).map_err(|_| damaged())?;
+    format.parse().ok_or_else(damaged)
 }
 
 fn read_holder(lock: &mut File) -> Holder {

@@ -19,7 +19,7 @@ mod walk;
 
 pub use appender::{Appender, Arrival, Outcome, ParsedCall};
 pub use batch::Batch;
-pub use damages::{Damages, Unreadable};
+pub use damages::{Damages, Missing, Unreadable};
 pub use error::TrailError;
 pub use folder::{Folder, Holder};
 pub use open::{OpenOptions, Purpose, Trail};

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::appender::Appender;
+use super::damages::{Damages, Missing};
 use super::error::TrailError;
 use super::folder::Folder;
 use super::reader::EventReader;
 use crate::event::ProfileKey;
 use crate::index::{Indexer, Progress};
+use crate::log::record::Lost;
 use crate::log::{Log, OpenMode, Report, Scan};
 use crate::storage::RealDisk;
 
@@ -122,6 +124,27 @@ impl Trail {
         self.indexer.unreadable().map_err(TrailError::Index)
     }
 
+    /// As [`Self::unreadable`], without what a repair has found to be lost; that
+    /// is handed to `lost`.
+    pub fn without_owner(&self, lost: &mut Damages) -> Result<Vec<(u64, u64)>, TrailError> {
+        let mut others = Vec::new();
+        let mut cursor = self.events.cursor();
+        for (first, last) in self.unreadable()? {
+            let mut seq = first;
+            while seq <= last
+                && let Some(loss) = cursor.get(seq).ok().and_then(Lost::decode)
+                && loss.last >= seq
+            {
+                lost.add(Missing::Lost(loss));
+                seq = loss.last.saturating_add(1);
+            }
+            if seq <= last {
+                others.push((seq, last));
+            }
+        }
+        Ok(others)
+    }
+
     /// How far the index is.
     pub fn index_progress(&self) -> Progress {
         self.indexer.progress()
@@ -222,6 +245,16 @@ impl Trail {
     /// All events from a `seq` on that are synced now, in the order of arrival.
     pub fn scan(&self, seq: u64) -> Scan {
         self.events.scan(seq)
+    }
+
+    /// The log of events.
+    pub const fn events(&self) -> &Log {
+        &self.events
+    }
+
+    /// The log of calls that could not be read.
+    pub const fn rejected(&self) -> &Log {
+        &self.rejected
     }
 
     /// All calls that could not be read.

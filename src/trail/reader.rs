@@ -1,7 +1,7 @@
 //! Reading events by their `seq`.
 
 use super::batch::Batch;
-use super::damages::Unreadable;
+use super::damages::{Missing, Unreadable};
 use crate::event::Event;
 use crate::log::record::{EventRecord, RecordError};
 use crate::log::{Cursor, LogError};
@@ -53,7 +53,7 @@ impl EventReader {
             return Ok(bytes);
         }
         self.cursor.get(seq).map_err(|error| match error {
-            LogError::Damaged { .. } => Unreadable::Damage(error.to_string()),
+            LogError::Damaged { .. } => Unreadable::Damage(error.to_string().into()),
             _ => Unreadable::Failure(error),
         })
     }
@@ -90,5 +90,5 @@ pub(super) fn read_record<'a, T>(
 ) -> Result<T, Unreadable> {
     EventRecord::decode(bytes)
         .and_then(read)
-        .map_err(|error| Unreadable::Damage(format!("event {seq}: {error}")))
+        .map_err(|error| Unreadable::Damage(Missing::of_record(seq, error)))
 }

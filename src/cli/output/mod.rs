@@ -1,7 +1,9 @@
 //! Answers for people: tables made from the lines for programs.
 
+mod number;
 mod sanitize;
 mod table;
 
+pub use number::{counted, grouped};
 pub use sanitize::plain;
 pub use table::Table;

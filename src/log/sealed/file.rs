@@ -70,11 +70,25 @@ impl SealedFile {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Where its blocks are.
+    pub fn footer(&self) -> Arc<Footer> {
+        Arc::clone(&self.footer)
+    }
+
     /// What is wrong with a block, if anything is.
     pub fn check(&self, block: &SealedBlock) -> io::Result<Result<(), BadBlock>> {
-        let mut plain = vec![0; block.plain_len as usize];
-        self.work()
-            .decompress(self.file.as_ref(), block, &mut plain)
+        self.read_block(block, &mut Vec::new())
+    }
+
+    /// Decompresses a block into `plain`, and tells what is wrong with it, if
+    /// anything is.
+    pub fn read_block(
+        &self,
+        block: &SealedBlock,
+        plain: &mut Vec<u8>,
+    ) -> io::Result<Result<(), BadBlock>> {
+        plain.resize(block.plain_len as usize, 0);
+        self.work().decompress(self.file.as_ref(), block, plain)
     }
 
     /// Copies the bytes of a block from an offset in it on.

@@ -92,6 +92,11 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     number(bytes, at).map(u32::from_le_bytes)
 }
 
+/// Whether a footer begins with these bytes.
+pub(in crate::log) fn begins_footer(bytes: [u8; 4]) -> bool {
+    bytes == SKIPPABLE.to_le_bytes()
+}
+
 impl Footer {
     pub fn new(blocks: Vec<SealedBlock>, searched: Option<&'static str>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);

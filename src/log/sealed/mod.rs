@@ -12,7 +12,7 @@
 //! Readers see a sealed segment through [`SealedFile`], as the plain file it
 //! was made of; so all that is known of frames and of damage holds for both.
 //!
-//! **Sealing** ([`seal`]) writes the file aside, syncs it, reads it back and
+//! **Sealing** ([`mod@seal`]) writes the file aside, syncs it, reads it back and
 //! compares, renames it, syncs the folder, and only then removes the plain one.
 //! A crash leaves one or the other whole: [`super::recover`] takes the sealed
 //! one where both are there. A segment with damage is left as it is: what it
@@ -45,7 +45,8 @@ mod swap;
 
 pub(super) use cache::BlockCache;
 pub(super) use file::{SealedFile, load};
-pub(super) use footer::Footer;
+pub(super) use footer::{Footer, SealedBlock, begins_footer};
+pub(super) use seal::{Plain, seal};
 pub use swap::{NotSealed, SealedSegment};
 
 /// How the name of a file ends that sealing has not finished.

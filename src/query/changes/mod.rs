@@ -34,7 +34,7 @@ use super::request::ChangesQuery;
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, Replay};
 use crate::log::record::EventHead;
-use crate::trail::{Sorter, Step, Trail, TrailError, Walk};
+use crate::trail::{Damages, Sorter, Step, Trail, TrailError, Walk};
 
 /// Below so many events in reach, a pass over the whole log is not considered.
 const FEW: u64 = 20_000;
@@ -65,9 +65,7 @@ pub(super) fn answer(
         if let Some(progress) = told.progress {
             lines.progress.tell(progress);
         }
-        for damage in told.damage {
-            lines.damage.add(damage);
-        }
+        lines.damage.extend(told.damage);
         Ok(true)
     };
     match keys(trail, query)? {
@@ -86,7 +84,7 @@ pub(super) fn answer(
 struct Told {
     /// Time and `seq` of an event, and its lines.
     blobs: Vec<(i64, u64, Vec<u8>)>,
-    damage: Vec<String>,
+    damage: Damages,
     progress: Option<Progress>,
 }
 

@@ -128,7 +128,7 @@ impl Reader {
             waiting.push(track);
         }
         self.tracks(query, &waiting, &mut told, &mut damage)?;
-        told.damage = damage.into_lines();
+        told.damage = damage;
         Ok(told)
     }
 

@@ -18,7 +18,7 @@ use crate::event::ProfileKey;
 use crate::history::Replay;
 use crate::log::record::{EventHead, EventRecord};
 use crate::query::parallel::in_order;
-use crate::trail::{Batch, Damages, Step, Trail, TrailError, Walk, room_left};
+use crate::trail::{Batch, Damages, Missing, Step, Trail, TrailError, Walk, room_left};
 
 /// How many bytes of records go to a thread together.
 const BATCH_LEN: usize = 256 << 10;
@@ -74,7 +74,7 @@ pub(super) fn tell(
         spread_log(trail, query, &spreading, mine, |bytes, mut told| {
             spread.push(bytes).map_err(sorting)?;
             if !tell {
-                told.damage.clear();
+                told.damage = Damages::default();
             }
             take(told)
         })?;
@@ -128,7 +128,7 @@ fn spread_log(
                     Ok(())
                 });
                 if let Err(error) = written {
-                    told.damage.push(format!("event {seq}: {error}"));
+                    told.damage.add(Missing::of_record(seq, error));
                 }
             }
             Ok((bytes, told))
@@ -143,7 +143,7 @@ fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, Told)>, QueryError> 
     while batch.bytes_len() < BATCH_LEN {
         match walk.step(|seq, record| batch.push(seq, record))? {
             Step::Records => {}
-            Step::Damage(found) => told.damage.push(found.to_string()),
+            Step::Damage(found) => told.damage.add(found.to_string()),
             Step::End if batch.is_empty() && told.damage.is_empty() => return Ok(None),
             Step::End => break,
         }
@@ -229,7 +229,7 @@ fn replay_turn(
         let mut replay = Replay::default();
         reader.step(query, &mut replay, times, &batch, &mut told, &mut damage)?;
     }
-    told.damage = damage.into_lines();
+    told.damage = damage;
     for key in large.into_values() {
         let more = reader.group(trail, query, &[key])?;
         told.blobs.extend(more.blobs);

@@ -42,6 +42,11 @@ fn other_folders_and_formats_are_refused_with_the_way_out() {
         error.contains("format 3") && error.contains("newer"),
         "{error}"
     );
+    for damaged in ["", "\u{fffd}", "{}", r#"{"profiletrail":1,"log_id":"x"}"#] {
+        fs::write(path.join("format"), damaged).unwrap();
+        let error = Folder::lock(&path, false, Duration::ZERO).unwrap_err();
+        assert!(matches!(error, TrailError::FormatDamaged(_)), "{error}");
+    }
 }
 
 #[test]

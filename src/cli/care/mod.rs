@@ -1,6 +1,16 @@
 //! The commands that care for a data folder: carried out by the running server,
 //! or on the folder.
 
+pub mod args;
+mod chart;
+mod repair;
+mod stats;
+mod verify;
+
+pub use repair::repair;
+pub use stats::stats;
+pub use verify::verify;
+
 use std::io::{BufWriter, Write};
 
 use bytesize::ByteSize;
@@ -56,6 +66,7 @@ fn shown(bytes: u64) -> String {
 
 /// What an order came to; what is not well is said on standard error.
 pub(super) fn ending(end: &End) -> Ending {
+    super::say_notes(end);
     for damage in &end.damage {
         super::say(&format!("profiletrail: {damage}"));
     }
@@ -87,10 +98,7 @@ pub(super) fn order(
                 progress: &mut |done, all| bar.set(done, all),
             };
             let answered = carry_out(&trail, care, &mut told)?;
-            Ok(End {
-                found: answered.found,
-                damage: answered.damage,
-            })
+            Ok(answered.into())
         }
     }
 }

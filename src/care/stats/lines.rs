@@ -1,0 +1,60 @@
+//! The line of `stats`.
+
+use serde::{Deserialize, Serialize};
+
+/// What there is, in one object. Times are RFC 3339 in UTC, null where there is
+/// no event; sizes are in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatsLine {
+    /// Events in the span.
+    pub events: u64,
+    /// Profiles with an event in the span.
+    pub profiles: u64,
+    /// Subprofiles with an event in the span.
+    pub subprofiles: u64,
+    /// Rejected calls that arrived in the span.
+    pub rejected: u64,
+    /// Events that were removed on purpose, of any time.
+    pub pruned: u64,
+    /// The first event's time.
+    pub first_time: Option<String>,
+    /// The last event's time.
+    pub last_time: Option<String>,
+    /// The first receipt of an event.
+    pub first_received: Option<String>,
+    /// The last receipt of an event.
+    pub last_received: Option<String>,
+    /// The bodies of the events in the span, as they were sent.
+    pub body_bytes: u64,
+    /// The files of the log of events; always all of it, as what follows.
+    pub log_bytes: u64,
+    /// The files of the log of rejected calls.
+    pub rejected_bytes: u64,
+    /// The files of the index.
+    pub index_bytes: u64,
+    /// Segments of both logs that are plain.
+    pub plain_segments: u64,
+    /// Segments of both logs that are sealed.
+    pub sealed_segments: u64,
+    /// Events by day in UTC, `YYYY-MM-DD`, in their order, without empty days.
+    pub days: Vec<Count>,
+    /// Events by type, the most frequent first, as in what follows.
+    pub types: Vec<Count>,
+    /// Events by label; the empty name stands for none.
+    pub labels: Vec<Count>,
+    /// Events by database.
+    pub databases: Vec<Count>,
+    /// How many updates name each field or interest among their parameters.
+    pub fields: Vec<Count>,
+    /// Which of these lists lack names, since there were more than 10,000.
+    pub capped: Vec<String>,
+}
+
+/// How many events have a name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Count {
+    /// The name.
+    pub name: String,
+    /// How many.
+    pub events: u64,
+}

@@ -1,0 +1,113 @@
+//! Two rows of (sub)profile, time and `seq`, compared in bounded memory.
+//!
+//! Every entry is hashed to 64 bits, and the hashes are added up, so that the
+//! order does not matter. The sums are kept in some ten thousand groups by
+//! (sub)profile, so that what differs can be looked for in a small part.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::event::ProfileKey;
+
+/// The number of groups.
+const GROUPS: u64 = 1 << 14;
+
+/// What a row of entries comes to; threads add to it together.
+pub(super) struct Digest {
+    count: AtomicU64,
+    sums: Vec<AtomicU64>,
+}
+
+impl Digest {
+    pub fn new() -> Self {
+        Self {
+            count: AtomicU64::new(0),
+            sums: (0..GROUPS).map(|_| AtomicU64::new(0)).collect(),
+        }
+    }
+
+    /// Adds an entry.
+    pub fn add(&self, key: ProfileKey, time: i64, seq: u64) {
+        let whose = hash_of(key);
+        let entry = mix(mix(whose ^ time.cast_unsigned()) ^ seq);
+        self.count.fetch_add(1, Ordering::Relaxed);
+        if let Some(sum) = self.sums.get((whose % GROUPS) as usize) {
+            sum.fetch_add(entry, Ordering::Relaxed);
+        }
+    }
+
+    /// How many entries there are.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// The first group in which two rows differ.
+    pub fn difference(&self, other: &Self) -> Option<u64> {
+        let sums = self.sums.iter().zip(&other.sums);
+        (0..GROUPS)
+            .zip(sums)
+            .find(|(_, (own, other))| own.load(Ordering::Relaxed) != other.load(Ordering::Relaxed))
+            .map(|(group, _)| group)
+    }
+}
+
+/// The group of a (sub)profile.
+pub(super) fn group_of(key: ProfileKey) -> u64 {
+    hash_of(key) % GROUPS
+}
+
+fn hash_of(key: ProfileKey) -> u64 {
+    let subprofile = key.subprofile.map_or(0, |number| mix(number) | 1);
+    mix(mix(key.profile) ^ subprofile)
+}
+
+/// The finishing step of SplitMix64.
+const fn mix(value: u64) -> u64 {
+    let value = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    value ^ (value >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_order_does_not_matter_and_nothing_else_goes_unseen() {
+        let entries: Vec<_> = (0..1000_u64)
+            .map(|seq| {
+                let key = match seq % 3 {
+                    0 => ProfileKey::subprofile(seq % 7, seq % 5),
+                    _ => ProfileKey::profile(seq % 7),
+                };
+                (key, seq as i64 * 3 % 100, seq)
+            })
+            .collect();
+        let digest = |entries: &[(ProfileKey, i64, u64)]| {
+            let digest = Digest::new();
+            for (key, time, seq) in entries {
+                digest.add(*key, *time, *seq);
+            }
+            digest
+        };
+        let whole = digest(&entries);
+        let mut turned = entries.clone();
+        turned.reverse();
+        assert_eq!(whole.difference(&digest(&turned)), None);
+        for (place, (key, time, seq)) in entries.iter().enumerate().step_by(31) {
+            let other = ProfileKey::subprofile(key.profile, 99);
+            for changed in [
+                (other, *time, *seq),
+                (*key, time + 1, *seq),
+                (*key, *time, seq + 1),
+            ] {
+                let mut bad = entries.clone();
+                bad[place] = changed;
+                assert!(whole.difference(&digest(&bad)).is_some());
+            }
+            let mut less = entries.clone();
+            less.remove(place);
+            assert_eq!(whole.difference(&digest(&less)), Some(group_of(*key)));
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The lines of `verify`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::log::Damage;
+
+/// A line; `kind` tells which.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum VerifyLine {
+    /// Something is not as it should be in a segment.
+    Damage(DamageLine),
+    /// The index is not what the log says.
+    Index(IndexLine),
+    /// Events that are known to be lost, since a repair; no damage.
+    Lost(LostLine),
+    /// A file that nothing is read from; no damage.
+    Note(NoteLine),
+    /// The last line.
+    Summary(VerifySummary),
+}
+
+/// Something that is not as it should be in a segment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DamageLine {
+    /// `events` or `rejected`.
+    pub log: String,
+    /// The segment's file.
+    pub segment: String,
+    /// Where it begins in the file, in bytes.
+    pub offset: u64,
+    /// How many bytes it takes there.
+    pub bytes: u64,
+    /// `seq` of the first event that cannot be read; null where there is none.
+    pub first_seq: Option<u64>,
+    /// The last; null where there is none or it is not known.
+    pub last_seq: Option<u64>,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl DamageLine {
+    /// The line of a damage in a log.
+    pub fn new(log: &str, damage: &Damage) -> Self {
+        let lacks = damage.first_seq <= damage.last_seq;
+        let known = damage.last_seq != Damage::UNKNOWN;
+        Self {
+            log: log.to_owned(),
+            segment: damage.segment.display().to_string(),
+            offset: damage.offset,
+            bytes: damage.end - damage.offset,
+            first_seq: lacks.then_some(damage.first_seq),
+            last_seq: (lacks && known).then_some(damage.last_seq),
+            reason: damage.reason.clone(),
+        }
+    }
+
+    /// The damage that the line tells of.
+    pub fn damage(&self) -> Damage {
+        let (first_seq, last_seq) = match (self.first_seq, self.last_seq) {
+            (Some(first), Some(last)) => (first, last),
+            (Some(first), None) => (first, Damage::UNKNOWN),
+            (None, _) => (1, 0),
+        };
+        Damage {
+            segment: self.segment.clone().into(),
+            offset: self.offset,
+            end: self.offset + self.bytes,
+            first_seq,
+            last_seq,
+            reason: self.reason.clone(),
+        }
+    }
+}
+
+/// The index is not what the log says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexLine {
+    /// What differs.
+    pub what: String,
+}
+
+/// Events that are known to be lost, since a repair.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostLine {
+    /// `events` or `rejected`.
+    pub log: String,
+    /// `seq` of the first.
+    pub first_seq: u64,
+    /// `seq` of the last.
+    pub last_seq: u64,
+    /// The moment of the repair.
+    pub repaired: String,
+}
+
+/// A file that nothing is read from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoteLine {
+    /// The file.
+    pub file: String,
+    /// What it is.
+    pub what: String,
+}
+
+/// What was read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifySummary {
+    /// Events that can be read.
+    pub events: u64,
+    /// Rejected calls that can be read.
+    pub rejected: u64,
+    /// Events and calls that are known to be lost, since a repair.
+    pub lost: u64,
+    /// Events and calls that were removed on purpose.
+    pub pruned: u64,
+    /// Segments of both logs.
+    pub segments: u64,
+    /// Their length together.
+    pub bytes: u64,
+    /// How much is not as it should be.
+    pub damages: u64,
+}

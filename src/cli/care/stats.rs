@@ -1,0 +1,136 @@
+//! `stats`
+
+use chrono::{DateTime, Utc};
+
+use super::chart::{bars, gather};
+use super::{ending, order, parse_lines, shown, write};
+use crate::care::{Care, Count, StatsLine};
+use crate::cli::Ending;
+use crate::cli::args::{Format, StatsArgs};
+use crate::cli::output::{grouped, plain};
+use crate::cli::setting::Setting;
+use crate::trail::Purpose;
+
+/// How many rows a list shows.
+const ROWS: usize = 10;
+
+/// How many rows the chart by time has.
+const TIMES: usize = 31;
+
+/// `stats`
+pub fn stats(args: &StatsArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    crate::cli::logging::of_command(setting);
+    let care = Care::Stats(args.span.span(setting)?);
+    let mut lines = Vec::new();
+    let end = order(&care, Purpose::Ask, "counting", setting, &mut lines)?;
+    if setting.format(args.output.format) == Format::Jsonl {
+        write(&lines)?;
+    } else {
+        for line in parse_lines::<StatsLine>(&lines)? {
+            write(text_of(&line, setting).as_bytes())?;
+        }
+    }
+    Ok(ending(&end))
+}
+
+fn text_of(line: &StatsLine, setting: &Setting) -> String {
+    let span = |first: &Option<String>, last: &Option<String>| match (first, last) {
+        (Some(first), Some(last)) => {
+            format!("{} to {}", local(first, setting), local(last, setting))
+        }
+        _ => "none".to_owned(),
+    };
+    let mut facts = vec![
+        ("events", grouped(line.events)),
+        ("profiles", grouped(line.profiles)),
+        ("subprofiles", grouped(line.subprofiles)),
+        ("rejected calls", grouped(line.rejected)),
+    ];
+    if line.pruned > 0 {
+        facts.push(("pruned events", grouped(line.pruned)));
+    }
+    let disk = line.log_bytes + line.rejected_bytes + line.index_bytes;
+    facts.extend([
+        ("happened", span(&line.first_time, &line.last_time)),
+        ("received", span(&line.first_received, &line.last_received)),
+        ("bodies", shown(line.body_bytes)),
+        (
+            "on disk",
+            format!(
+                "{}: events {}, rejected calls {}, index {}",
+                shown(disk),
+                shown(line.log_bytes),
+                shown(line.rejected_bytes),
+                shown(line.index_bytes)
+            ),
+        ),
+        (
+            "segments",
+            format!(
+                "{} sealed, {} plain",
+                grouped(line.sealed_segments),
+                grouped(line.plain_segments)
+            ),
+        ),
+    ]);
+    let mut text: String = facts
+        .iter()
+        .map(|(name, value)| format!("{name:<15} {value}\n"))
+        .collect();
+    let days: Vec<_> = rows(&line.days, usize::MAX);
+    let (what, times) = gather(&days, TIMES);
+    let lists = [
+        (format!("events by {what} (UTC)"), "days", times, 0),
+        list("events by type", "types", &line.types),
+        list("events by label", "labels", &line.labels),
+        list("events by database", "databases", &line.databases),
+        list(
+            "fields and interests named by updates",
+            "fields",
+            &line.fields,
+        ),
+    ];
+    for (title, name, rows, more) in lists {
+        if rows.is_empty() {
+            continue;
+        }
+        text.push_str(&format!("\n{title}\n{}", bars(&rows)));
+        match (more, line.capped.iter().any(|capped| capped == name)) {
+            (_, true) => text.push_str("  and others: there are too many to be counted\n"),
+            (0, false) => {}
+            (more, false) => text.push_str(&format!("  and {} more\n", grouped(more))),
+        }
+    }
+    text
+}
+
+fn list(
+    title: &str,
+    name: &'static str,
+    counts: &[Count],
+) -> (String, &'static str, Vec<(String, u64)>, u64) {
+    let more = counts.len().saturating_sub(ROWS) as u64;
+    (title.to_owned(), name, rows(counts, ROWS), more)
+}
+
+fn rows(counts: &[Count], most: usize) -> Vec<(String, u64)> {
+    let name = |name: &str| match name {
+        "" => "(none)".to_owned(),
+        name => plain(name).to_string(),
+    };
+    let counts = counts.iter().take(most);
+    counts
+        .map(|count| (name(&count.name), count.events))
+        .collect()
+}
+
+/// An RFC 3339 time in the reader's zone.
+fn local(time: &str, setting: &Setting) -> String {
+    match DateTime::parse_from_rfc3339(time) {
+        Ok(time) => {
+            let local = time.with_timezone(&Utc).with_timezone(&setting.zone);
+            local.format("%Y-%m-%d %H:%M:%S %Z").to_string()
+        }
+        Err(_) => plain(time).to_string(),
+    }
+}

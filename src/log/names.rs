@@ -1,0 +1,41 @@
+//! The names of segments' files.
+
+/// The name of the plain segment that begins with a `seq`.
+pub(super) fn segment_name(first_seq: u64) -> String {
+    format!("{first_seq:020}.log")
+}
+
+/// The name of the sealed segment that begins with a `seq`.
+pub(super) fn sealed_name(first_seq: u64) -> String {
+    format!("{first_seq:020}.log.zst")
+}
+
+/// The first `seq` of the segment of that name, and whether it is sealed.
+pub(super) fn parse_segment_name(name: &str) -> Option<(u64, bool)> {
+    let plain = name.strip_suffix(".zst");
+    let number = plain.unwrap_or(name).strip_suffix(".log")?;
+    let digits = number.len() == 20 && number.bytes().all(|b| b.is_ascii_digit());
+    let first_seq = number.parse().ok().filter(|seq| digits && *seq > 0)?;
+    Some((first_seq, plain.is_some()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_as_they_are_made() {
+        assert_eq!(parse_segment_name(&segment_name(42)), Some((42, false)));
+        assert_eq!(parse_segment_name(&sealed_name(42)), Some((42, true)));
+        for name in [
+            "42.log",
+            "00000000000000000042.blocks",
+            "00000000000000000042.zst",
+            "00000000000000000042.log.zst.new",
+            "0000000000000000004x.log",
+            "00000000000000000000.log",
+        ] {
+            assert_eq!(parse_segment_name(name), None, "{name}");
+        }
+    }
+}
