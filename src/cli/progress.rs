@@ -1,10 +1,11 @@
 //! Progress for people who wait.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 /// A wait shorter than this is not told of.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -36,9 +37,13 @@ impl Bar {
         }
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::with_draw_target(Some(all), ProgressDrawTarget::stderr());
-            let template = "{msg} {bar:30} {human_pos}/{human_len} {per_sec}, {eta} left";
+            let template = "{msg} {bar:30} {human_pos}/{human_len} {rate}/s, {eta} left";
             if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style);
+                let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+                    // What cannot be shown is left out.
+                    let _ = write!(out, "{}", HumanCount(state.per_sec() as u64));
+                };
+                bar.set_style(style.with_key("rate", rate));
             }
             bar.with_message(self.what)
         });
