@@ -133,7 +133,7 @@ impl Store {
 }
 
 fn sorted(mut told: Told) -> Vec<String> {
-    assert_eq!(told.damage, Vec::<String>::new());
+    assert!(told.damage.is_empty(), "{:?}", told.damage);
     told.blobs.sort();
     let blobs = told.blobs.into_iter();
     blobs
