@@ -12,7 +12,7 @@ use std::sync::Arc;
 use profiletrail::log::{Damage, Log, OpenMode, Visited};
 use profiletrail::storage::{Access, SimulatedDisk, Storage};
 use serde_json::Value;
-use support::{Server, cli, copy_folder, json_lines};
+use support::{Cli, Server, cli, copy_folder, json_lines};
 
 const EVENTS: u64 = 300;
 
@@ -160,19 +160,19 @@ fn missing_segments_and_strange_files_are_named() {
 
 #[test]
 fn an_index_that_is_not_the_logs_is_named() {
-    let dir = filled();
-    let tampered = tempfile::tempdir().unwrap();
-    copy_folder(dir.path(), tampered.path());
-    // Through sled itself, so that its own checksums hold.
-    let db = sled::Config::new()
-        .path(tampered.path().join("index"))
-        .open()
-        .unwrap();
-    let (key, _) = db.scan_prefix(b"t").next().unwrap().unwrap();
-    db.remove(key).unwrap();
-    db.flush().unwrap();
-    drop(db);
-    let (status, lines, stderr) = verified(tampered.path());
+    let lines = cli(filled().path(), &["export"]).ok();
+    let dir = tempfile::tempdir().unwrap();
+    let (own, other) = (dir.path().join("own"), dir.path().join("other"));
+    // Two folders of one log id whose logs end alike, and differ before.
+    cli(&own, &["import"]).ok();
+    copy_folder(&own, &other);
+    Cli::new(&own, &["import"]).stdin(lines.clone()).run().ok();
+    let differing = lines.replacen("\"profile\":0,", "\"profile\":77,", 1);
+    assert_ne!(differing, lines);
+    Cli::new(&other, &["import"]).stdin(differing).run().ok();
+    fs::remove_dir_all(own.join("index")).unwrap();
+    copy_folder(&other.join("index"), &own.join("index"));
+    let (status, lines, stderr) = verified(&own);
     assert_eq!(status, Some(3), "{stderr}");
     let found = of_kind(&lines, "index");
     assert_eq!(found.len(), 1, "{lines:?}");
@@ -181,8 +181,8 @@ fn an_index_that_is_not_the_logs_is_named() {
         what.contains("first of 0;") && what.contains("delete"),
         "{what}"
     );
-    fs::remove_dir_all(tampered.path().join("index")).unwrap();
-    assert_eq!(verified(tampered.path()).0, Some(0));
+    fs::remove_dir_all(own.join("index")).unwrap();
+    assert_eq!(verified(&own).0, Some(0));
 }
 
 const DIR: &str = "/log";

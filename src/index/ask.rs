@@ -54,12 +54,6 @@ impl SledIndex {
         })
     }
 
-    /// Whether a (sub)profile has an event in a span of time (`until` exclusive).
-    pub fn touches(&self, key: ProfileKey, since: i64, until: i64) -> Result<bool, IndexError> {
-        let pairs = self.pairs(key)?;
-        Ok(pairs.iter().any(|(time, _)| (since..until).contains(time)))
-    }
-
     /// The profile that a subprofile belongs to, by the last event of it.
     pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, IndexError> {
         contain(|| {

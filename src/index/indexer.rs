@@ -104,15 +104,6 @@ impl Indexer {
         Ok(pairs)
     }
 
-    /// Whether a (sub)profile has an event in a span of time (`until`
-    /// exclusive); may say yes where there is only one before and one after.
-    pub fn touches(&self, key: ProfileKey, since: i64, until: i64) -> Result<bool, String> {
-        self.ask(
-            |sled| sled.touches(key, since, until),
-            |memory| memory.touches(key, since, until),
-        )
-    }
-
     /// The profile that a subprofile belongs to, by the last event of it.
     pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, String> {
         self.ask(

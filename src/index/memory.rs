@@ -33,11 +33,6 @@ impl MemoryIndex {
         self.timelines.get(&key).cloned().unwrap_or_default()
     }
 
-    pub fn touches(&self, key: ProfileKey, since: i64, until: i64) -> bool {
-        let pairs = self.timelines.get(&key);
-        pairs.is_some_and(|pairs| pairs.iter().any(|(time, _)| (since..until).contains(time)))
-    }
-
     pub fn unreadable(&self) -> Vec<(u64, u64)> {
         self.unreadable.clone()
     }

@@ -43,8 +43,8 @@ pub(super) fn answer(
             if !query.raw {
                 // The index must know every event of the walk.
                 trail.wait_for_index(|_| ())?;
-                trail.each_key(None, None, |key| {
-                    crowded.add(&trail.times_of(key)?, &query.span);
+                trail.each_timeline(None, |_, times| {
+                    crowded.add(&times, &query.span);
                     Ok::<(), TrailError>(())
                 })?;
             }

@@ -155,13 +155,6 @@ impl Trail {
         self.indexer.timeline(key).map_err(TrailError::Index)
     }
 
-    /// Whether a (sub)profile may have an event in a span of time (`until` exclusive).
-    pub fn touches(&self, key: ProfileKey, since: i64, until: i64) -> Result<bool, TrailError> {
-        self.indexer
-            .touches(key, since, until)
-            .map_err(TrailError::Index)
-    }
-
     /// The profile of a subprofile's last event.
     pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, TrailError> {
         self.indexer

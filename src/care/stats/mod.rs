@@ -152,15 +152,9 @@ fn count_event(tally: &mut Tally, seq: u64, bytes: &[u8], span: Span) -> Result<
 
 /// How many profiles and subprofiles have an event in a span.
 fn keys(trail: &Trail, span: Span) -> Result<(u64, u64), CareError> {
-    let (since, until) = span.bounds();
     let (mut profiles, mut subprofiles) = (0, 0);
-    trail.each_key(None, None, |key| -> Result<(), CareError> {
-        let inside = span == Span::default()
-            || trail.touches(key, since, until)?
-                && trail
-                    .times_of(key)?
-                    .iter()
-                    .any(|(time, _)| span.holds(*time));
+    trail.each_timeline(None, |key, times| -> Result<(), CareError> {
+        let inside = times.iter().any(|(time, _)| span.holds(*time));
         match key.subprofile {
             _ if !inside => {}
             None => profiles += 1,

@@ -26,8 +26,8 @@ pub(super) fn compare(
     trail.wait_for_index(|progress| (told.progress)(progress.applied, progress.last))?;
     let counts = |seq: u64| seq <= last && !absent.holds(seq, seq);
     let index = Digest::new();
-    trail.each_key(None, None, |key| -> Result<(), CareError> {
-        for (time, seq) in trail.times_of(key)? {
+    trail.each_timeline(None, |key, times| -> Result<(), CareError> {
+        for (time, seq) in times {
             if counts(seq) {
                 index.add(key, time, seq);
             }
@@ -71,9 +71,8 @@ fn find(
     })?;
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut first = None;
-    trail.each_key(None, None, |key| -> Result<(), CareError> {
+    trail.each_timeline(None, |key, mut times| -> Result<(), CareError> {
         if group_of(key) == group && first.is_none() {
-            let mut times = trail.times_of(key)?;
             times.retain(|(_, seq)| counts(*seq));
             let mut own = found.remove(&key).unwrap_or_default();
             own.retain(|(_, seq)| counts(*seq));

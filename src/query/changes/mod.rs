@@ -203,8 +203,9 @@ fn keys_by_index(
     }
     let mut keys = Vec::new();
     let mut many = false;
-    trail.each_key(None, None, |key| {
-        if !many && trail.touches(key, since, until)? {
+    trail.each_timeline(None, |key, times| {
+        let touches = |(time, _): &(i64, u64)| (since..until).contains(time);
+        if !many && times.iter().any(touches) {
             keys.push(key);
             many = keys.len() as u64 > few || keys.len() >= MOST_KEYS;
         }
