@@ -170,6 +170,8 @@ fn an_index_that_is_not_the_logs_is_named() {
     let differing = lines.replacen("\"profile\":0,", "\"profile\":77,", 1);
     assert_ne!(differing, lines);
     Cli::new(&other, &["import"]).stdin(differing).run().ok();
+    // An answer waits for the index, and leaves it complete.
+    cli(&other, &["history", "77"]).ok();
     fs::remove_dir_all(own.join("index")).unwrap();
     copy_folder(&other.join("index"), &own.join("index"));
     let (status, lines, stderr) = verified(&own);
@@ -178,7 +180,7 @@ fn an_index_that_is_not_the_logs_is_named() {
     assert_eq!(found.len(), 1, "{lines:?}");
     let what = found[0]["what"].as_str().unwrap();
     assert!(
-        what.contains("first of 0;") && what.contains("delete"),
+        what.contains("first of 77;") && what.contains("delete"),
         "{what}"
     );
     fs::remove_dir_all(own.join("index")).unwrap();

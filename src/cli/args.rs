@@ -55,7 +55,7 @@ pub struct Common {
         global = true,
         env = "PROFILETRAIL_CACHE_SIZE",
         value_name = "SIZE",
-        default_value = "32MiB"
+        default_value = "8MiB"
     )]
     pub cache_size: ByteSize,
     /// When to use colours
