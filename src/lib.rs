@@ -31,6 +31,7 @@ pub mod history;
 pub mod index;
 pub mod log;
 pub mod query;
+pub mod retention;
 pub mod server;
 pub mod storage;
 pub mod trail;

@@ -73,6 +73,8 @@ fn run(disk: &SimulatedDisk, copy: bool) -> Result<BackupDone, BackupError> {
         log_id: ID,
         events: &events,
         rejected: &rejected,
+        format: "{}".to_owned(),
+        baselines: Vec::new(),
         now: "2026-01-01T00:00:00Z".to_owned(),
     };
     let order = BackupOrder {

@@ -135,7 +135,7 @@ fn folders_that_are_not_there_or_not_ours() {
     for args in [["serve", "--listen=127.0.0.1:0"], ["history", "5"]] {
         let said = cli(&newer, &args).failed(3);
         assert!(
-            said.contains("format 99") && said.contains("knows format "),
+            said.contains("format 99") && said.contains("knows formats up to "),
             "{said}"
         );
         assert!(said.contains("open it with"), "{said}");

@@ -6,6 +6,7 @@
 
 pub mod backup;
 mod parallel;
+mod prune;
 mod repair;
 mod seal;
 mod stats;
@@ -16,6 +17,7 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 
 use backup::{BackupError, BackupOrder};
+pub use prune::PruneLine;
 pub use repair::{Repair, RepairLine};
 pub use seal::SealLine;
 pub use stats::{Count, StatsLine};
@@ -24,7 +26,7 @@ pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySu
 use crate::log::LogError;
 use crate::log::repair::RepairError;
 use crate::query::{Answered, Span};
-use crate::trail::{Trail, TrailError};
+use crate::trail::{PruneError, Trail, TrailError};
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,13 @@ pub enum Care {
     Verify,
     /// Tell what there is in a span of time.
     Stats(Span),
+    /// Prune.
+    Prune {
+        /// Events before this time go, in Unix seconds.
+        before: i64,
+        /// Only tell what would go.
+        dry_run: bool,
+    },
 }
 
 /// Why something could not be done.
@@ -58,6 +67,9 @@ pub enum CareError {
     /// The log cannot be repaired.
     #[error(transparent)]
     Repair(#[from] RepairError),
+    /// Pruning failed.
+    #[error(transparent)]
+    Prune(#[from] PruneError),
 }
 
 impl From<BackupError> for CareError {
@@ -93,5 +105,6 @@ pub fn carry_out(trail: &Trail, care: &Care, told: &mut Told<'_>) -> Result<Answ
         Care::Backup(order) => backup::carry_out(trail, order, told),
         Care::Verify => verify::carry_out(trail, told),
         Care::Stats(span) => stats::carry_out(trail, *span, told),
+        Care::Prune { before, dry_run } => prune::carry_out(trail, *before, *dry_run, told),
     }
 }

@@ -8,7 +8,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, StatsArgs, VerifyArgs};
+use super::prune::PruneArgs;
+use super::time::parse_span;
 use crate::event::{ProfileKey, Zone, is_label, zone_from_name};
+use crate::trail::Keep;
 
 /// How times can be written.
 pub const TIMES: &str = "Times: RFC 3339 (2025-10-09T08:53:20Z), YYYY-MM-DD, 'YYYY-MM-DD HH:MM:SS' (in --timezone), \
@@ -141,6 +144,8 @@ pub enum Command {
     Stats(StatsArgs),
     /// Save what can be saved of damaged segments, while no server runs
     Repair(RepairArgs),
+    /// Remove old events, and keep what they came to
+    Prune(PruneArgs),
 }
 
 /// `serve`
@@ -189,6 +194,9 @@ pub struct ServeArgs {
         default_value = "256MiB"
     )]
     pub min_free: ByteSize,
+    /// Prune once a day what is older than this (5y, '18 months', 90d); at least a day
+    #[arg(long, env = "PROFILETRAIL_KEEP", value_name = "SPAN", value_parser = parse_span)]
+    pub keep: Option<Keep>,
     /// What to log: error, warn, info, debug or trace
     #[arg(
         long,

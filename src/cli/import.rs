@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, bail};
 
@@ -15,7 +14,7 @@ use super::progress::Bar;
 use super::setting::Setting;
 use crate::query::{ImportReport, Importer};
 use crate::server::protocol::{End, Kind, Request, parse, receive, send, send_json};
-use crate::trail::{Appender, Folder, Purpose, Trail};
+use crate::trail::{Appender, Folder, Purpose};
 
 /// How many lines go at once.
 const LINES: u64 = 1000;
@@ -41,12 +40,15 @@ pub fn run(args: &ImportArgs, setting: &Setting) -> anyhow::Result<Ending> {
         server: false,
         segment_size: super::setting::segment_size(args.segment_size)?,
     };
-    let mut target = match reach(setting, purpose)? {
-        Access::Live(mut stream) => {
-            send_json(&mut stream, Kind::Request, &Request::Import)?;
+    let mut access = reach(setting, purpose)?;
+    let mut target = match &mut access {
+        Access::Live(stream) => {
+            send_json(stream, Kind::Request, &Request::Import)?;
             Target::Live(stream)
         }
-        Access::Offline(trail, Some(appender)) => Target::Offline(trail, appender),
+        Access::Offline(trail, Some(appender)) => {
+            Target::Offline(Box::new(Importer::new(trail)), appender)
+        }
         Access::Offline(_, None) => bail!("the folder cannot be written"),
     };
     let mut bar = Bar::new("importing", setting.progress);
@@ -138,32 +140,33 @@ impl Batches {
 }
 
 /// Where the events go.
-enum Target {
-    Live(UnixStream),
-    Offline(Arc<Trail>, Box<Appender>),
+enum Target<'a> {
+    Live(&'a mut UnixStream),
+    Offline(Box<Importer<'a>>, &'a mut Appender),
 }
 
-impl Target {
+impl Target<'_> {
     /// Makes sure that all has been taken.
     fn finish(self) -> anyhow::Result<()> {
-        if let Self::Live(mut stream) = self {
-            send_json(&mut stream, Kind::Done, &End::default()).context(BROKE_OFF)?;
-            loop {
-                match receive(&mut stream).context(BROKE_OFF)? {
-                    Some((Kind::Progress, _)) => {}
-                    Some((Kind::Done, _)) => return Ok(()),
-                    Some((Kind::Failed, bytes)) => bail!("{}", String::from_utf8_lossy(&bytes)),
-                    _ => bail!(BROKE_OFF),
-                }
+        let stream = match self {
+            Self::Offline(mut importer, _) => return Ok(importer.finish()?),
+            Self::Live(stream) => stream,
+        };
+        send_json(stream, Kind::Done, &End::default()).context(BROKE_OFF)?;
+        loop {
+            match receive(stream).context(BROKE_OFF)? {
+                Some((Kind::Progress, _)) => {}
+                Some((Kind::Done, _)) => return Ok(()),
+                Some((Kind::Failed, bytes)) => bail!("{}", String::from_utf8_lossy(&bytes)),
+                _ => bail!(BROKE_OFF),
             }
         }
-        Ok(())
     }
 
     fn import(&mut self, first: u64, lines: Vec<u8>) -> anyhow::Result<ImportReport> {
         match self {
-            Self::Offline(trail, appender) => {
-                Ok(Importer::new(trail).import(first, &lines, |group| appender.append(group))?)
+            Self::Offline(importer, appender) => {
+                Ok(importer.import(first, &lines, |group| appender.append(group))?)
             }
             Self::Live(stream) => {
                 let frame = [first.to_le_bytes().as_slice(), &lines].concat();

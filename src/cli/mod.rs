@@ -14,6 +14,7 @@ mod import;
 mod logging;
 mod output;
 mod progress;
+mod prune;
 mod queries;
 mod serve;
 mod setting;
@@ -91,6 +92,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Verify(args) => care::verify(&args, setting),
         Command::Stats(args) => care::stats(&args, setting),
         Command::Repair(args) => care::repair(&args, setting),
+        Command::Prune(args) => prune::run(&args, setting),
     }
 }
 

@@ -31,6 +31,7 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         workers: usize::from(args.workers),
         max_connections: args.max_connections as usize,
         min_free: args.min_free.as_u64(),
+        keep: args.keep,
     };
     raise_descriptor_limit(args.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use interim::{Dialect, parse_date_string};
 
 use crate::event::{Zone, local_to_utc, parse_timestamp, seconds_in_range};
+use crate::trail::{Keep, YOUNGEST};
 
 /// Where a fraction of a second goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,28 @@ pub fn parse_time(text: &str, zone: Zone, now: i64, rounding: Rounding) -> Resul
     found
         .filter(|seconds| seconds_in_range(*seconds))
         .ok_or_else(wrong)
+}
+
+/// How long events are to be kept: `5y`, `18 months`, `90d`, …; at least a day.
+pub fn parse_span(text: &str) -> Result<Keep, String> {
+    let wrong = || format!("{text:?} is no span of at least a day: write 5y, '18 months' or 90d");
+    let trimmed = text.trim();
+    let (digits, unit) = trimmed.split_at(trimmed.bytes().take_while(u8::is_ascii_digit).count());
+    let number: u32 = digits.parse().map_err(|_| wrong())?;
+    // Not interim's units, which take `m` for minutes and `monday` for a month.
+    let span = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "h" | "hour" | "hours" => number.checked_mul(3_600).map(Keep::Seconds),
+        "d" | "day" | "days" => Some(Keep::Days(number)),
+        "w" | "week" | "weeks" => number.checked_mul(7).map(Keep::Days),
+        "month" | "months" => Some(Keep::Months(number)),
+        "y" | "year" | "years" => number.checked_mul(12).map(Keep::Months),
+        _ => None,
+    };
+    span.filter(|span| match *span {
+        Keep::Seconds(seconds) => i64::from(seconds) >= YOUNGEST,
+        Keep::Days(number) | Keep::Months(number) => number > 0,
+    })
+    .ok_or_else(wrong)
 }
 
 fn phrase(text: &str, zone: Zone, now: i64) -> Option<i64> {
@@ -94,6 +117,44 @@ mod tests {
             Rounding::Down,
         );
         assert_eq!(cut, Ok(1_759_999_999));
+    }
+
+    #[test]
+    fn spans_are_read_and_are_at_least_a_day() {
+        for (text, keep) in [
+            ("5y", Keep::Months(60)),
+            ("1 year", Keep::Months(12)),
+            ("18 months", Keep::Months(18)),
+            ("90d", Keep::Days(90)),
+            ("1 day", Keep::Days(1)),
+            ("2 weeks", Keep::Days(14)),
+            ("24h", Keep::Seconds(86_400)),
+        ] {
+            assert_eq!(parse_span(text), Ok(keep), "{text}");
+        }
+        for text in [
+            "",
+            "5",
+            "0d",
+            "-1d",
+            "23h",
+            "10m",
+            "1s",
+            "5 years ago",
+            "next year",
+            "y",
+            "2.5y",
+            "99999999999y",
+            "4294967295y",
+            "monday",
+            "5 monday",
+            "1 day 2 hours",
+        ] {
+            assert!(
+                parse_span(text).is_err_and(|wrong| wrong.contains("5y")),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::change::{Change, Subject, Value};
+use super::baseline::Place;
+use super::change::{Cause, Change, Subject, Value};
 use super::replay::State;
 use crate::event::{Event, EventType};
 
@@ -17,6 +18,16 @@ pub struct BlameRow<'a> {
     pub event_type: EventType,
     /// What it changed.
     pub change: Change<'a>,
+}
+
+impl BlameRow<'_> {
+    const fn place(&self) -> Place {
+        Place {
+            time: self.time,
+            rank: self.event_type.rank(),
+            seq: self.seq,
+        }
+    }
 }
 
 /// Gathers the last change of everything, fed with the events in order.
@@ -40,14 +51,35 @@ impl<'a> Blame<'a> {
     }
 
     /// The rows of what is present in a state: fields in its order, then
-    /// interests in name order.
-    pub fn rows(mut self, state: &State<'a>) -> Vec<BlameRow<'a>> {
-        let fields = state.fields.keys().cloned().map(Subject::Field);
-        let interests = state.interests.iter().cloned().map(Subject::Interest);
-        fields
-            .chain(interests)
-            .filter_map(|subject| self.last.remove(&subject))
-            .filter(|row| !matches!(row.change.new, Value::Absent | Value::Member(false)))
-            .collect()
+    /// interests in name order. `baseline` is the place of the pruned event that
+    /// stands for whatever none after it has changed.
+    pub fn rows(mut self, state: &State<'a>, baseline: Option<Place>) -> Vec<BlameRow<'a>> {
+        let fields = state.fields.iter();
+        let fields =
+            fields.map(|(name, value)| (Subject::Field(name.clone()), Value::Text(value.clone())));
+        let interests = state.interests.iter();
+        let interests =
+            interests.map(|name| (Subject::Interest(name.clone()), Value::Member(true)));
+        let mut rows = Vec::new();
+        for (subject, value) in fields.chain(interests) {
+            let row = self.last.remove(&subject);
+            let row = row.filter(|row| Some(row.place()) > baseline).or_else(|| {
+                baseline.map(|Place { time, seq, .. }| BlameRow {
+                    seq,
+                    time,
+                    event_type: "baseline".into(),
+                    change: Change {
+                        subject,
+                        old: None,
+                        new: value,
+                        cause: Cause::Baseline,
+                    },
+                })
+            });
+            rows.extend(
+                row.filter(|row| !matches!(row.change.new, Value::Absent | Value::Member(false))),
+            );
+        }
+        rows
     }
 }

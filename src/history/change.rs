@@ -50,6 +50,9 @@ pub enum Cause {
     },
     /// The value was first seen here; what was before is not known.
     FirstSeen,
+    /// The value was that when the events before were pruned; which of them
+    /// changed it last is not known any more.
+    Baseline,
 }
 
 impl Cause {
@@ -60,6 +63,7 @@ impl Cause {
             Self::Set => "set",
             Self::Unexplained { .. } => "unexplained",
             Self::FirstSeen => "first_seen",
+            Self::Baseline => "baseline",
         }
     }
 

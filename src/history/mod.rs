@@ -13,15 +13,21 @@
 //!   that such an update does send are taken as sent. Its parameters are the
 //!   order in which its changes are told. A `delete` leaves no
 //!   state; other types change nothing.
+//! * A **[`Baseline`]** stands for events that were pruned. From its place on
+//!   everything is told as if they were there. Events before it, which came
+//!   late, stand alone: what was before and after each is not known, so only
+//!   what they name themselves is told, and nothing is first seen.
 //! * **Causes** are told by [`Cause`]. `since` of an unexplained change is the
 //!   time of the event before, whatever its type.
 
+mod baseline;
 mod blame;
 mod change;
 mod diff;
 mod order;
 mod replay;
 
+pub use baseline::{Baseline, DIGEST_LEN, Gone, Place};
 pub use blame::{Blame, BlameRow};
 pub use change::{Cause, Change, Subject, Value};
 pub use diff::{Difference, differences};

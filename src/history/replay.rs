@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use super::baseline::{Baseline, Place};
 use super::change::{Cause, Change, Subject, Value};
 use crate::event::{Content, Event, EventType, Fields, is_member};
 
@@ -57,12 +58,51 @@ pub struct Replay<'a> {
     pub database: Option<u64>,
     /// The collection as last named.
     pub collection: Option<u64>,
+    /// The place of the pruned event from which the state was taken up.
+    pub baseline: Option<Place>,
+    /// What is to be taken up before the first event that comes after it.
+    pending: Option<Box<Baseline>>,
 }
 
 impl<'a> Replay<'a> {
+    /// The replay of events of which those up to a baseline may be pruned.
+    pub fn after(baseline: Option<Baseline>) -> Self {
+        Self {
+            pending: baseline.map(Box::new),
+            ..Self::default()
+        }
+    }
+
+    /// To be called where no event follows up to a moment that is not before
+    /// the baseline.
+    pub fn take_up(&mut self) {
+        if let Some(baseline) = self.pending.take() {
+            let Place { time, seq, .. } = baseline.place;
+            self.known = baseline.known;
+            self.database = baseline.database;
+            self.collection = baseline.collection;
+            self.last = Some((seq, time));
+            self.baseline = Some(baseline.place);
+        }
+    }
+
+    /// Whether an event comes before the baseline, and so stands alone. One that
+    /// comes after it finds the baseline taken up.
+    fn stands_before(&mut self, event: &Event<'_>) -> bool {
+        let baseline = self.pending.as_ref().map(|baseline| baseline.place);
+        let before = baseline.is_some_and(|place| Place::of(event) < place);
+        if !before {
+            self.take_up();
+        }
+        before
+    }
+
     /// Takes the next event, which is no duplicate, and tells its changes:
     /// fields in the order sent, fields that are gone by name, interests by name.
     pub fn step(&mut self, event: &Event<'a>) -> Vec<Change<'a>> {
+        if self.stands_before(event) {
+            return standing_alone(event);
+        }
         let since = self.last.map_or(event.time, |(_, time)| time);
         let before = self.skip(event);
         let content = &event.content;
@@ -99,6 +139,9 @@ impl<'a> Replay<'a> {
     /// Takes the next event, which is no duplicate, without telling its
     /// changes; returns what was known before it, if that is no more.
     pub fn skip(&mut self, event: &Event<'a>) -> Known<'a> {
+        if self.stands_before(event) {
+            return Known::Nothing;
+        }
         let content = &event.content;
         let after = match &event.event_type {
             EventType::Create => Some(Known::Present(state_of(content))),
@@ -135,6 +178,8 @@ impl<'a> Replay<'a> {
             last: self.last,
             database: self.database,
             collection: self.collection,
+            baseline: self.baseline,
+            pending: self.pending,
         }
     }
 
@@ -248,6 +293,26 @@ fn first_seen<'a>(content: &Content<'a>, after: &State<'a>) -> Vec<Change<'a>> {
             new,
         })
         .collect()
+}
+
+/// What an event says by itself, where nothing is known of what was before it.
+fn standing_alone<'a>(event: &Event<'a>) -> Vec<Change<'a>> {
+    let content = &event.content;
+    let unknown = Replay::default();
+    match event.event_type {
+        EventType::Create => first_seen(content, &state_of(content))
+            .into_iter()
+            .map(|change| Change {
+                cause: Cause::Create,
+                ..change
+            })
+            .collect(),
+        EventType::Update => first_seen(content, &unknown.state_after_update(content))
+            .into_iter()
+            .filter(|change| change.cause == Cause::Set)
+            .collect(),
+        EventType::Delete | EventType::Other(_) => Vec::new(),
+    }
 }
 
 fn changes_between<'a>(

@@ -11,7 +11,7 @@ use super::memory::MemoryIndex;
 use super::shared::{Backend, Damage, Shared, discard};
 use super::store::{Entry, Position, SledIndex};
 use crate::event::{now_micros, seconds_to_rfc3339};
-use crate::log::record::{EventHead, RecordError};
+use crate::log::record::{EventHead, RecordError, is_pruned};
 use crate::log::{LogError, Scanned};
 
 /// How many events are entered at once when catching up; a step of a merge goes
@@ -44,6 +44,9 @@ struct Batch {
 
 impl Batch {
     fn add(&mut self, seq: u64, record: &[u8]) {
+        if is_pruned(record) {
+            return;
+        }
         match EventHead::decode(record) {
             Ok((head, _)) => self.entries.push(Entry {
                 key: head.key(),
@@ -193,7 +196,7 @@ impl Shared {
             return Some("it knows more events than the log holds");
         }
         match self.log.cursor().get(position.seq) {
-            Ok(record) if crc32c::crc32c(record) == position.mark => None,
+            Ok(record) if is_pruned(record) || crc32c::crc32c(record) == position.mark => None,
             // The log's damage is not the index's.
             Err(LogError::Damaged { .. }) => None,
             Ok(_) | Err(_) => Some("it was made from another log"),

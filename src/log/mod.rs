@@ -19,6 +19,11 @@
 //! numbers. [`Log::stretches`] tells the times of each block, so that a scan by
 //! time can pass over what it need not read.
 //!
+//! **Pruning** ([`Log::prune`]) rewrites a closed segment without some of its
+//! records. In the place of each stands one of no bytes: numbers have no gaps,
+//! and frames their format. Which are pruned, and what is known of them
+//! afterwards, is [`crate::retention`]'s matter.
+//!
 //! **Recovery** ([`Log::open`] for appending) cuts a torn last frame off, after
 //! setting its bytes aside, and writes the last whole frame once more before
 //! syncing it: it is the only one whose sync may have failed, and the kernel
@@ -35,8 +40,9 @@
 //!
 //! What a record means is not the log's matter: [`record`] has the two kinds.
 //! Events and rejected calls are kept in two logs of this format, so that the
-//! events' `seq` has no gaps.
+//! events' `seq` has no gaps; baselines of pruned events in a third one.
 
+mod arrangement;
 mod blocks;
 mod check;
 mod error;
@@ -44,6 +50,7 @@ pub mod frame;
 mod leaf;
 mod lost;
 mod names;
+mod pruning;
 mod reader;
 pub mod record;
 mod recover;
@@ -60,9 +67,10 @@ mod writer;
 pub use check::{CheckedFrame, CheckedSegment, Form, Visit, Visited};
 pub use error::{AppendError, Damage, LogError};
 pub use leaf::{body_commitment, leaf_hash};
+pub use names::segment_of;
 pub use reader::{Cursor, Scan, Scanned};
 pub use recover::{OpenMode, Recovered, Report, Torn};
-pub use sealed::{NotSealed, SealedSegment};
+pub use sealed::{NotSealed, Rewriting, Row, SealedSegment, clear};
 pub use segment::Log;
 pub use snapshot::{Held, SnapshotFile};
 pub use stretch::Stretch;

@@ -19,6 +19,13 @@ pub(super) fn parse_segment_name(name: &str) -> Option<(u64, bool)> {
     Some((first_seq, plain.is_some()))
 }
 
+/// The first `seq` of the sealed segment of that name.
+pub fn segment_of(name: &str) -> Option<u64> {
+    parse_segment_name(name)
+        .filter(|(_, sealed)| *sealed)
+        .map(|(first_seq, _)| first_seq)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,9 @@
 //! | 1 | salt (16 bytes), bytes as sent |
 //! | 2 | none: in the place of an event that a repair could not save stands a [`Lost`] |
 //! | 3 | bytes as sent; the salt is derived ([`super::salt`]) |
+//!
+//! A record of no bytes stands where one was *pruned* ([`is_pruned`]): what it
+//! held is gone on purpose, and nothing is missing or damaged there.
 
 use std::borrow::Cow;
 
@@ -121,6 +124,11 @@ pub enum RecordError {
     /// The body cannot be read as what it was taken for.
     #[error("the body cannot be read: {0}")]
     Body(#[from] DecodeError),
+}
+
+/// Whether a record is what stands in the place of one that was pruned.
+pub const fn is_pruned(record: &[u8]) -> bool {
+    record.is_empty()
 }
 
 fn encode(head: impl Encode, body: &KeptBody<'_>) -> Result<Vec<u8>, RecordError> {
@@ -261,6 +269,13 @@ impl<'a> RejectedRecord<'a> {
 /// record cannot be read.
 pub fn event_time(record: &[u8]) -> Option<i64> {
     EventHead::decode(record).ok().map(|(head, _)| head.time)
+}
+
+/// The moment of receipt in Unix seconds in an event's record; `None` where the
+/// record cannot be read.
+pub fn received_time(record: &[u8]) -> Option<i64> {
+    let head = EventHead::decode(record).ok();
+    head.map(|(head, _)| head.received.div_euclid(1_000_000))
 }
 
 /// The moment of receipt in Unix seconds in a rejected call's record; `None`

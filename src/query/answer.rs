@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use super::progress::{Progress, Teller};
 use super::request::Query;
+use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::log::LogError;
-use crate::trail::{Damages, Trail, TrailError};
+use crate::trail::{Damages, PruneError, Trail, TrailError};
 
 /// What an answer came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,7 +17,8 @@ pub struct Answered {
     pub found: bool,
     /// Events that belong to the answer but cannot be read.
     pub damage: Vec<String>,
-    /// Events that belong to the answer and are known to be lost, since a repair.
+    /// What a reader should know of the answer: which events are known to be
+    /// lost since a repair, and what speaks of a time of which events were pruned.
     pub notes: Vec<String>,
 }
 
@@ -32,7 +34,13 @@ pub enum QueryError {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// Baselines could not be imported.
+    #[error(transparent)]
+    Restore(#[from] PruneError),
 }
+
+/// The most notes of an answer.
+const NOTES: usize = 3;
 
 /// The lines of an answer on their way out.
 pub(super) struct Lines<'a> {
@@ -42,9 +50,24 @@ pub(super) struct Lines<'a> {
     pub written: u64,
     pub progress: Teller<'a>,
     pub damage: Damages,
+    notes: Vec<String>,
 }
 
 impl Lines<'_> {
+    /// Takes note that an answer speaks of a time of which events were pruned,
+    /// if it does: from `since` on, where events of `key` up to `baseline` were.
+    pub fn note_pruned(&mut self, key: ProfileKey, baseline: Option<i64>, since: Option<i64>) {
+        let told = self.notes.len() >= NOTES;
+        let reaches = |time: &i64| !told && since.is_none_or(|since| since < *time);
+        if let Some(time) = baseline.filter(reaches) {
+            let time = seconds_to_rfc3339(time);
+            let what = format!(
+                "events of {key} up to {time} were pruned: what is not told of the time before is not known"
+            );
+            self.notes.push(what);
+        }
+    }
+
     /// Writes one line; `false` once the limit is reached.
     pub fn put(&mut self, line: &impl Serialize) -> Result<bool, io::Error> {
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -108,6 +131,8 @@ pub fn answer_telling(
     if query.needs_index() {
         trail.wait_for_index(|_| ())?;
     }
+    // As long as this is held, nothing that the answer reads is removed.
+    let _retention = trail.retention();
     let limit = match query {
         Query::History(query) => query.limit,
         Query::Changes(query) => query.limit,
@@ -121,6 +146,7 @@ pub fn answer_telling(
         written: 0,
         progress: Teller::new(tell),
         damage: Damages::default(),
+        notes: Vec::new(),
     };
     if query.needs_owners() {
         for (first, last) in trail.without_owner(&mut lines.damage)? {
@@ -142,7 +168,8 @@ pub fn answer_telling(
         Query::Export(query) => super::export::answer(trail, query, &mut lines)?,
         Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
     };
-    let (damage, notes) = lines.damage.into_lines();
+    let (damage, mut notes) = lines.damage.into_lines();
+    notes.extend(lines.notes);
     Ok(Answered {
         found,
         damage,

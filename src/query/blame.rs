@@ -3,8 +3,8 @@
 use super::answer::{Lines, QueryError, now};
 use super::lines::BlameLine;
 use super::request::BlameQuery;
-use crate::history::{Blame, Replay};
-use crate::trail::{Timeline, Trail};
+use crate::history::Blame;
+use crate::trail::Trail;
 
 pub(super) fn answer(
     trail: &Trail,
@@ -12,11 +12,11 @@ pub(super) fn answer(
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let at = query.at.unwrap_or_else(now);
-    let mut times = trail.times_of(query.key)?;
-    times.truncate(times.partition_point(|(time, _)| *time <= at));
-    let mut timeline = Timeline::new(&times);
+    let events = trail.events_of(query.key)?;
+    lines.note_pruned(query.key, events.baseline_time(), Some(at));
+    let mut timeline = events.timeline(at);
     let mut blame = Blame::default();
-    let mut replay = Replay::default();
+    let mut replay = events.replay();
     let mut reader = trail.reader();
     while let Some(occurrence) = timeline.next(&mut reader, &mut lines.damage)? {
         if occurrence.duplicate_of.is_none() {
@@ -24,8 +24,11 @@ pub(super) fn answer(
             blame.step(&occurrence.event, changes);
         }
     }
+    if events.reaches_baseline(at) {
+        replay.take_up();
+    }
     if let Some(state) = replay.known.state() {
-        for row in blame.rows(state) {
+        for row in blame.rows(state, replay.baseline) {
             lines.put(&BlameLine::from(row))?;
         }
     }

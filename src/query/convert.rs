@@ -130,6 +130,7 @@ impl<'a> ExportLine<'a> {
             extra: content.extra,
             body: None,
             body_base64: None,
+            baseline: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::answer::{Lines, QueryError, now};
 use super::lines::DiffLine;
-use super::past::replay_after;
+use super::past::{Before, replay_after};
 use super::request::DiffQuery;
 use crate::history::{Known, State, differences, tells_all};
 use crate::trail::{Batch, Trail};
@@ -12,18 +12,18 @@ pub(super) fn answer(
     query: &DiffQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let times = trail.times_of(query.key)?;
-    if times.is_empty() {
+    let events = trail.events_of(query.key)?;
+    if events.is_empty() {
         return Ok(false);
     }
+    lines.note_pruned(query.key, events.baseline_time(), Some(query.from));
     // Both moments are read from these: an event that comes meanwhile is no
     // difference.
     let mut reader = trail.reader();
     let none = Batch::default();
     let mut state_at = |moment: i64| -> Result<Known<'static>, QueryError> {
-        let until = times.partition_point(|(time, _)| *time <= moment);
-        let times = times.get(..until).unwrap_or_default();
-        let replay = replay_after(times, &none, &mut reader, &mut lines.damage, tells_all)?;
+        let before = Before::up_to(&events, moment);
+        let replay = replay_after(before, &none, &mut reader, &mut lines.damage, tells_all)?;
         Ok(replay.into_owned().known)
     };
     let before = state_at(query.from)?;

@@ -34,6 +34,7 @@ pub(super) fn answer(
     query: &ExportQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
+    let bodies = super::baselines::export(trail, query, lines)?;
     let mut crowded = Crowded::default();
     let all;
     let (since, until) = query.span.bounds();
@@ -76,7 +77,7 @@ pub(super) fn answer(
         crowded,
         ahead: VecDeque::new(),
         ended: false,
-        with_body: BTreeSet::new(),
+        with_body: bodies,
     };
     in_order(
         move || batches.next(),

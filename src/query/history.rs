@@ -6,14 +6,17 @@
 //! few lines of a long history cost no more than the first few.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::answer::{Lines, QueryError};
 use super::filter::concerns;
 use super::lines::HistoryLine;
-use super::past::replay_after;
+use super::past::{Before, replay_after};
 use super::request::HistoryQuery;
 use crate::history::{Replay, tells_all};
-use crate::trail::{Batch, EventReader, Occurrence, Timeline, Trail, TrailError};
+use crate::trail::{
+    Batch, EventReader, EventsOf, GoneSeconds, Occurrence, Timeline, Trail, TrailError,
+};
 
 /// How many events the last piece has, newest first, …
 const FIRST_PIECE: usize = 64;
@@ -28,7 +31,9 @@ pub(super) fn answer(
 ) -> Result<bool, QueryError> {
     let mut tracks = Vec::new();
     let mut take = |key| -> Result<(), TrailError> {
-        tracks.push(trail.times_of(key)?);
+        let events = trail.events_of(key)?;
+        lines.note_pruned(key, events.baseline_time(), query.span.since);
+        tracks.push(events);
         Ok(())
     };
     if query.subprofiles {
@@ -37,14 +42,22 @@ pub(super) fn answer(
         take(query.key)?;
     }
     let mut pairs = Vec::new();
-    for (number, times) in (0_u32..).zip(&tracks) {
-        let in_span = times.iter().filter(|(time, _)| query.span.holds(*time));
+    for (number, events) in (0_u32..).zip(&tracks) {
+        let in_span = events
+            .times
+            .iter()
+            .filter(|(time, _)| query.span.holds(*time));
         pairs.extend(in_span.map(|(time, seq)| (*time, *seq, number)));
     }
     pairs.sort_unstable();
+    let numbered = (0_u32..).zip(&tracks);
+    let baselines =
+        numbered.filter_map(|(number, events)| Some((number, events.baseline.as_ref()?)));
+    let gone = Arc::new(GoneSeconds::of(baselines));
     let mut told = Told {
         query,
         tracks,
+        gone,
         reader: trail.reader(),
         earlier: trail.reader(),
     };
@@ -74,8 +87,9 @@ pub(super) fn answer(
 /// What is told, and from what.
 struct Told<'a> {
     query: &'a HistoryQuery,
-    /// The (time, `seq`) pairs of each (sub)profile.
-    tracks: Vec<Vec<(i64, u64)>>,
+    /// The events of each (sub)profile.
+    tracks: Vec<EventsOf>,
+    gone: Arc<GoneSeconds>,
     reader: EventReader,
     /// Reads what came before a piece.
     earlier: EventReader,
@@ -89,18 +103,20 @@ impl Told<'_> {
         lines: &mut Lines<'_>,
         mut each: impl FnMut(Vec<u8>, &mut Lines<'_>) -> Result<bool, QueryError>,
     ) -> Result<(), QueryError> {
-        let mut timeline = Timeline::merged(pairs);
+        let mut timeline = Timeline::merged(pairs, Arc::clone(&self.gone));
         let mut replays: HashMap<u32, Replay<'static>> = HashMap::new();
         while let Some(occurrence) = timeline.next(&mut self.reader, &mut lines.damage)? {
             let replay = match replays.entry(occurrence.track) {
                 std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
                 std::collections::hash_map::Entry::Vacant(place) => {
                     let track = usize::try_from(occurrence.track).unwrap_or(usize::MAX);
-                    let times = self.tracks.get(track).map_or(&[][..], Vec::as_slice);
-                    let before = times.partition_point(|pair| pair.0 < occurrence.event.time);
+                    let Some(events) = self.tracks.get(track) else {
+                        continue;
+                    };
                     let none = Batch::default();
+                    let second = occurrence.event.time.saturating_sub(1);
                     let replay = replay_after(
-                        times.get(..before).unwrap_or_default(),
+                        Before::up_to(events, second),
                         &none,
                         &mut self.earlier,
                         &mut lines.damage,

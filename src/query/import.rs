@@ -1,5 +1,8 @@
 //! `import`: reading back what `export` wrote.
 //!
+//! Baselines, which stand for pruned events, are taken by a folder that holds
+//! nothing yet; they come before the events.
+//!
 //! An event is there already if the store has one of the same (sub)profile,
 //! time, type, moment of receipt, sender, label and content; so importing the
 //! same lines again adds nothing, and an import that was broken off goes on
@@ -11,11 +14,13 @@ use base64::Engine as _;
 use serde::{Deserialize, Serialize};
 
 use super::answer::QueryError;
+use super::baselines;
 use super::lines::ExportLine;
 use crate::event::{
     BodyKind, Content, Event, Interests, ProfileKey, decode_content, is_label, parse_rfc3339_micros,
 };
-use crate::trail::{Arrival, EventReader, Outcome, Trail};
+use crate::retention::KeptBaseline;
+use crate::trail::{Arrival, EventReader, Outcome, PruneError, Restore, Trail};
 
 /// What became of some lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +58,14 @@ impl ImportReport {
 pub struct Importer<'a> {
     trail: &'a Trail,
     reader: EventReader,
+    /// Baselines that are taken up, as long as no event has come.
+    restore: Option<Restore<'a>>,
+}
+
+/// What a line holds.
+enum Read {
+    Event(Box<Candidate>),
+    Baseline(Box<KeptBaseline>),
 }
 
 /// An event of a line, and its body where the line has it.
@@ -68,6 +81,40 @@ impl<'a> Importer<'a> {
         Self {
             trail,
             reader: trail.reader(),
+            restore: None,
+        }
+    }
+
+    /// To be called after the last line.
+    pub fn finish(&mut self) -> Result<(), QueryError> {
+        match self.restore.take() {
+            Some(restore) => Ok(restore.finish()?),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes a baseline: whether it was not there already, or why it is refused.
+    fn take_baseline(&mut self, kept: KeptBaseline) -> Result<Result<bool, String>, QueryError> {
+        let present = self.trail.retention().baseline_of(kept.key)?;
+        if present.is_some_and(|present| baselines::is_same(&present, &kept.baseline)) {
+            return Ok(Ok(false));
+        }
+        let restore = match &mut self.restore {
+            Some(restore) => restore,
+            none => match self.trail.restore() {
+                Ok(restore) => none.insert(restore),
+                Err(error @ (PruneError::NotBlank | PruneError::Busy)) => {
+                    return Ok(Err(error.to_string()));
+                }
+                Err(error) => return Err(error.into()),
+            },
+        };
+        if restore.add(kept)? {
+            Ok(Ok(true))
+        } else {
+            Ok(Err(
+                "baselines come in the order of profiles and subprofiles, each once".to_owned(),
+            ))
         }
     }
 
@@ -90,7 +137,18 @@ impl<'a> Importer<'a> {
                 continue;
             }
             let candidate = match read_line(number, line) {
-                Ok(candidate) => candidate,
+                Ok(Read::Event(candidate)) => *candidate,
+                Ok(Read::Baseline(kept)) => {
+                    match self.take_baseline(*kept)? {
+                        Ok(true) => report.added += 1,
+                        Ok(false) => report.present += 1,
+                        Err(reason) => report.refused.push(RefusedLine {
+                            line: number,
+                            reason,
+                        }),
+                    }
+                    continue;
+                }
                 Err(reason) => {
                     report.refused.push(RefusedLine {
                         line: number,
@@ -99,6 +157,8 @@ impl<'a> Importer<'a> {
                     continue;
                 }
             };
+            // Events come after all baselines.
+            self.finish()?;
             let event = &candidate.event;
             let times = match timelines.entry(event.key) {
                 std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
@@ -187,8 +247,8 @@ fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
 }
 
 /// Reads a line, or tells what is wrong with it.
-fn read_line(number: u64, line: &[u8]) -> Result<Candidate, String> {
-    let line: ExportLine<'static> =
+fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
+    let mut line: ExportLine<'static> =
         serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let received = parse_rfc3339_micros(&line.received)
         .ok_or_else(|| format!("\"received\": {:?} is no RFC 3339 time", line.received))?;
@@ -201,6 +261,10 @@ fn read_line(number: u64, line: &[u8]) -> Result<Candidate, String> {
             )
         })?
         / 1_000_000;
+    if let Some(part) = line.baseline.take() {
+        let kept = baselines::read(line, part, time)?;
+        return Ok(Read::Baseline(Box::new(kept)));
+    }
     if let Some(label) = line.label.as_deref().filter(|label| !is_label(label)) {
         return Err(format!(
             "\"label\": {label:?} is no label: 1 to 64 of A-Z, a-z, 0-9, _ and -"
@@ -259,9 +323,9 @@ fn read_line(number: u64, line: &[u8]) -> Result<Candidate, String> {
         collection: line.collection,
         content,
     };
-    Ok(Candidate {
+    Ok(Read::Event(Box::new(Candidate {
         line: number,
         event,
         body,
-    })
+    })))
 }

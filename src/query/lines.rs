@@ -8,6 +8,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+pub use super::baselines::BaselinePart;
 use crate::event::{Fields, Interests, TimeSource};
 use crate::history::Value;
 
@@ -255,6 +256,9 @@ pub struct ExportLine<'a> {
     /// The same in base64, where the body is no UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<Cow<'a, str>>,
+    /// What stands for pruned events, and is no event itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselinePart>,
 }
 
 /// A call of `rejected`.

@@ -6,6 +6,7 @@
 //! page for people shows is made from these lines, never beside them.
 
 mod answer;
+mod baselines;
 mod blame;
 mod changes;
 mod convert;

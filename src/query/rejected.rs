@@ -8,7 +8,7 @@ use super::progress::{Progress, Stage};
 use super::request::RejectedQuery;
 use crate::event::micros_to_rfc3339;
 use crate::log::Scanned;
-use crate::log::record::{RecordError, RejectedRecord};
+use crate::log::record::{RecordError, RejectedRecord, is_pruned};
 use crate::trail::{Missing, Trail};
 
 pub(super) fn answer(
@@ -16,6 +16,7 @@ pub(super) fn answer(
     query: &RejectedQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
+    let retention = trail.retention();
     let mut scan = trail.scan_rejected();
     let all = scan.last_seq();
     while let Some(found) = scan.step()? {
@@ -32,6 +33,9 @@ pub(super) fn answer(
                 done: number,
                 all,
             });
+            if is_pruned(bytes) {
+                continue;
+            }
             let record = match RejectedRecord::decode(bytes) {
                 Ok(record) => record,
                 Err(RecordError::Lost(lost)) => {
@@ -44,7 +48,8 @@ pub(super) fn answer(
                 }
             };
             let head = record.head;
-            if !query.span.holds(head.received.div_euclid(1_000_000)) {
+            let received = head.received.div_euclid(1_000_000);
+            if retention.hides_rejected(received, number) || !query.span.holds(received) {
                 continue;
             }
             let (body, body_base64) = body_fields(record.body.bytes);

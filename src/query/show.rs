@@ -7,7 +7,7 @@
 
 use super::answer::{Lines, QueryError, now};
 use super::lines::{LastEvent, ShowLine};
-use super::past::replay_after;
+use super::past::{Before, replay_after};
 use super::request::ShowQuery;
 use crate::event::{Event, EventType, Fields, ProfileKey, seconds_to_rfc3339};
 use crate::history::{Known, tells_all};
@@ -18,16 +18,17 @@ pub(super) fn answer(
     query: &ShowQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let mut times = trail.times_of(query.key)?;
-    if times.is_empty() {
+    let events = trail.events_of(query.key)?;
+    if events.is_empty() {
         return Ok(false);
     }
     let at = query.at.unwrap_or_else(now);
-    times.truncate(times.partition_point(|(time, _)| *time <= at));
+    lines.note_pruned(query.key, events.baseline_time(), Some(at));
     let none = Batch::default();
     let mut missing = Missing::new(query.key);
     let mut reader = trail.reader();
-    let replay = replay_after(&times, &none, &mut reader, &mut lines.damage, |event| {
+    let before = Before::up_to(&events, at);
+    let replay = replay_after(before, &none, &mut reader, &mut lines.damage, |event| {
         missing.take(event);
         missing.is_nothing()
     })?;

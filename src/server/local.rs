@@ -239,6 +239,9 @@ fn import(shared: &Shared, input: &mut impl io::Read, output: &mut impl Write) -
     let mut importer = Importer::new(&shared.trail);
     while let Some((kind, bytes)) = receive(input)? {
         if kind == Kind::Done {
+            if let Err(error) = importer.finish() {
+                return send(output, Kind::Failed, error.to_string().as_bytes());
+            }
             return send_json(output, Kind::Done, &End::default());
         }
         let numbered = bytes

@@ -61,7 +61,8 @@ pub struct End {
     pub found: bool,
     /// Events that belong to the answer but cannot be read.
     pub damage: Vec<String>,
-    /// Events that belong to the answer and are known to be lost, since a repair.
+    /// What a reader should know of the answer: which events are known to be
+    /// lost since a repair, and what speaks of a time of which events were pruned.
     #[serde(default)]
     pub notes: Vec<String>,
 }

@@ -16,7 +16,7 @@ use super::worker::Worker;
 use crate::event::Zone;
 use crate::gate::{Answers, Gate, GateConfig, connect_private};
 use crate::index::Progress;
-use crate::trail::{Folder, OpenOptions, Purpose, Sealer, Trail, TrailError};
+use crate::trail::{Folder, Keep, Keeper, OpenOptions, Purpose, Sealer, Trail, TrailError};
 
 /// How long accepted calls and commands may take when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
@@ -51,6 +51,8 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// How many bytes are to stay free on the data folder's disk.
     pub min_free: u64,
+    /// How long events are kept; for ever, where it is not said.
+    pub keep: Option<Keep>,
 }
 
 /// Why a server does not start.
@@ -93,6 +95,7 @@ pub struct Server {
     committer: JoinHandle<()>,
     local: Local,
     sealer: Sealer,
+    keeper: Keeper,
     private: PathBuf,
     /// Keeps the path by which private connections are opened again.
     _private_dir: Option<std::fs::File>,
@@ -164,6 +167,8 @@ impl Server {
         let local =
             Local::start(Arc::clone(&trail), queue).map_err(system("making the local socket"))?;
         let sealer = Sealer::start(Arc::clone(&trail)).map_err(system("starting the sealer"))?;
+        let keeper = Keeper::start(Arc::clone(&trail), config.keep)
+            .map_err(system("starting the keeper"))?;
         Ok(Self {
             address,
             trail,
@@ -173,6 +178,7 @@ impl Server {
             committer,
             local,
             sealer,
+            keeper,
             private,
             _private_dir: dir,
         })
@@ -194,6 +200,7 @@ impl Server {
         self.gate.shutdown(GRACE);
         self.local.stop(GRACE);
         drop(self.sealer);
+        drop(self.keeper);
         self.intake.stop();
         for worker in self.workers {
             if worker.join().is_err() {

@@ -33,7 +33,7 @@ pub enum TrailError {
     FormatMissing(PathBuf),
     /// The folder's format is not one that this program knows.
     #[error(
-        "the data folder {} has format {found}, and this profiletrail knows format {known}: \
+        "the data folder {} has format {found}, and this profiletrail knows formats up to {known}: \
          open it with the version that wrote it, or a newer one", path.display()
     )]
     Format {
@@ -41,7 +41,7 @@ pub enum TrailError {
         path: PathBuf,
         /// The format found.
         found: String,
-        /// The format known.
+        /// The last format known.
         known: u32,
     },
     /// The file that tells the folder's format makes no sense.

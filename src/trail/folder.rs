@@ -2,11 +2,12 @@
 //!
 //! | name | content |
 //! | --- | --- |
-//! | `format` | the format's number, the log id and the salts' secret, as JSON |
+//! | `format` | the format's number, the log id and the salts' secret, as JSON; what is pruned, if anything is |
 //! | `lock` | locked by the process that uses the folder; tells which |
 //! | `socket` | the running server's Unix socket |
 //! | `log/` | the events: segments `<first seq>.log`, sealed ones `<first seq>.log.zst` |
 //! | `rejected/` | the calls that could not be read |
+//! | `baselines/` | what is left of pruned events, once any were ([`crate::retention`]) |
 //! | `index/` | sled; can be deleted while nothing runs |
 //!
 //! In the two logs' folders, `*.torn-*` are writes that a crash has cut short,
@@ -18,6 +19,8 @@
 //! the secret in base64; format 1 had salts in the records alone. A folder of
 //! format 1 becomes one of format 2 when it is opened for adding events.
 
+mod format;
+
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -25,18 +28,12 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
+use self::format::{FORMAT, Format, Parsed, read_format};
 use super::error::TrailError;
 use crate::log::salt::SaltRoot;
-
-/// The format that this program writes.
-const FORMAT: u32 = 2;
-
-/// The oldest format that this program reads.
-const OLDEST: u32 = 1;
+use crate::retention::Pruned;
 
 /// How long the word that a server holds the lock is doubted: it may be what a
 /// server left behind that was killed, while another has the lock already and
@@ -58,6 +55,8 @@ pub struct Folder {
     /// The secret from which salts are derived; `None` in a folder of format 1
     /// that was not opened for adding events yet.
     pub salt_root: Option<SaltRoot>,
+    /// What was pruned when it was locked, if anything was.
+    pub pruned: Option<Pruned>,
     /// The lock is the open file.
     _lock: File,
 }
@@ -81,53 +80,6 @@ impl fmt::Display for Holder {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-struct Format {
-    profiletrail: u32,
-    log_id: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    salt_root: Option<String>,
-}
-
-impl Format {
-    /// The present format, with a new secret.
-    fn new(log_id: u64) -> io::Result<Self> {
-        let mut root = [0; 32];
-        getrandom::fill(&mut root).map_err(io::Error::other)?;
-        Ok(Self {
-            profiletrail: FORMAT,
-            log_id: format!("{log_id:016x}"),
-            salt_root: Some(BASE64.encode(root)),
-        })
-    }
-
-    /// Log id and secret; `None` where they make no sense.
-    fn parse(&self) -> Option<(u64, Option<SaltRoot>)> {
-        let log_id = u64::from_str_radix(&self.log_id, 16).ok()?;
-        let Some(root) = &self.salt_root else {
-            return (self.profiletrail == OLDEST).then_some((log_id, None));
-        };
-        let root = BASE64.decode(root).ok()?.try_into().ok()?;
-        Some((log_id, Some(SaltRoot(root))))
-    }
-
-    /// Puts it in the place of what is there, by a rename.
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let new = path.join("format.new");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&new)?;
-        file.write_all(serde_json::to_string(self)?.as_bytes())?;
-        file.write_all(b"\n")?;
-        file.sync_all()?;
-        fs::rename(&new, path.join("format"))?;
-        sync_folder(path)
-    }
-}
-
 impl Folder {
     /// The Unix socket of a data folder.
     pub fn socket_of(path: &Path) -> PathBuf {
@@ -142,6 +94,24 @@ impl Folder {
     /// The folder of the log of calls that could not be read.
     pub fn rejected(&self) -> PathBuf {
         self.path.join("rejected")
+    }
+
+    /// The folder of the baselines' log, which is there once something was pruned.
+    pub fn baselines(&self) -> PathBuf {
+        self.path.join("baselines")
+    }
+
+    /// Makes the folder of the baselines' log, if it is not there.
+    pub fn make_baselines(&self) -> Result<(), TrailError> {
+        let path = self.baselines();
+        make_folders(&path)
+            .map(drop)
+            .map_err(TrailError::io("making", path))
+    }
+
+    /// What the `format` file says where so much is pruned.
+    pub fn format_text(&self, pruned: Option<Pruned>) -> String {
+        Format::of(self.log_id, self.salt_root, pruned).text()
     }
 
     /// The index's folder.
@@ -227,7 +197,7 @@ impl Folder {
             format.write(&self.path).map(|()| format)
         };
         let format = raise().map_err(TrailError::io("raising the format of", &self.path))?;
-        self.salt_root = format.parse().and_then(|(_, root)| root);
+        self.salt_root = format.parse().and_then(|parsed| parsed.salt_root);
         tracing::info!(
             "the data folder is of format {FORMAT} now; older versions of profiletrail do not open it any more"
         );
@@ -273,11 +243,16 @@ impl Folder {
             server,
         };
         let _ = write_holder(&mut lock, &holder);
-        let (log_id, salt_root) = read_format(path, &format)?;
+        let Parsed {
+            log_id,
+            salt_root,
+            pruned,
+        } = read_format(path, &format)?;
         Ok(Self {
             path: path.to_owned(),
             log_id,
             salt_root,
+            pruned,
             _lock: lock,
         })
     }
@@ -373,25 +348,6 @@ fn try_lock(lock: &File, name: &Path) -> Result<bool, TrailError> {
         Err(TryLockError::WouldBlock) => Ok(false),
         Err(TryLockError::Error(error)) => Err(TrailError::io("locking", name)(error)),
     }
-}
-
-fn read_format(path: &Path, file: &Path) -> Result<(u64, Option<SaltRoot>), TrailError> {
-    let text = fs::read(file).map_err(TrailError::io("reading", file))?;
-    let text = String::from_utf8_lossy(&text);
-    let damaged = || TrailError::FormatDamaged(file.to_owned());
-    // What a newer version writes has its number in the same place.
-    let format: serde_json::Value = serde_json::from_str(&text).map_err(|_| damaged())?;
-    let number = format.get("profiletrail").ok_or_else(damaged)?;
-    let known = |number: u64| (u64::from(OLDEST)..=u64::from(FORMAT)).contains(&number);
-    if !number.as_u64().is_some_and(known) {
-        return Err(TrailError::Format {
-            path: path.to_owned(),
-            found: number.to_string(),
-            known: FORMAT,
-        });
-    }
-    let format: Format = serde_json::from_value(format).map_err(|_| damaged())?;
-    format.parse().ok_or_else(damaged)
 }
 
 fn read_holder(lock: &mut File) -> Holder {

@@ -1,19 +1,22 @@
 //! Opening a data folder.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::appender::Appender;
 use super::damages::{Damages, Missing};
 use super::error::TrailError;
 use super::folder::Folder;
+use super::pruning::Pruning;
 use super::reader::EventReader;
 use crate::event::ProfileKey;
 use crate::index::{Indexer, Progress};
 use crate::log::record::Lost;
-use crate::log::{Log, OpenMode, Report, Scan};
-use crate::storage::RealDisk;
+use crate::log::{Log, OpenMode, Report, Scan, clear};
+use crate::retention::Retention;
+use crate::storage::{RealDisk, Storage};
 
 /// How many (sub)profiles are asked of the index at once.
 const KEYS: usize = 1024;
@@ -50,6 +53,12 @@ pub struct Trail {
     pub(super) events: Log,
     pub(super) rejected: Log,
     folder: Folder,
+    /// What is pruned; another one takes its place when more is.
+    pub(super) retention: RwLock<Arc<Retention>>,
+    /// Held by whoever prunes.
+    pub(super) pruning: Mutex<Pruning>,
+    /// What is pruned is to be removed, and nobody does it.
+    pub(super) removal_due: AtomicBool,
 }
 
 impl Trail {
@@ -74,6 +83,7 @@ impl Trail {
         let rejected = Log::open(Arc::new(RealDisk), &folder.rejected(), folder.log_id, mode)?;
         tell(&events.report);
         tell(&rejected.report);
+        let retention = open_retention(&folder, mode)?;
         let indexer = Indexer::start(
             events.log.clone(),
             &folder.index(),
@@ -85,7 +95,10 @@ impl Trail {
             indexer,
             events: events.log,
             rejected: rejected.log,
+            removal_due: AtomicBool::new(folder.pruned.is_some()),
             folder,
+            retention: RwLock::new(Arc::new(retention)),
+            pruning: Mutex::default(),
         });
         let appender = match (events.writer, rejected.writer) {
             (Some(events), Some(rejected)) => {
@@ -150,21 +163,59 @@ impl Trail {
         self.indexer.progress()
     }
 
-    /// The (event time, `seq`) pairs of a (sub)profile, ordered by both.
-    pub fn times_of(&self, key: ProfileKey) -> Result<Vec<(i64, u64)>, TrailError> {
-        self.indexer.timeline(key).map_err(TrailError::Index)
+    /// What is pruned now. While an answer is given that reads events, one is
+    /// held from before the first is looked for.
+    pub fn retention(&self) -> Arc<Retention> {
+        let retention = self.retention.read();
+        Arc::clone(&retention.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The profile of a subprofile's last event.
+    /// What makes up the folder beside its two logs, as far as it is pruned: the
+    /// text of its `format` file, and the baselines' files. All of it, and every
+    /// event that is not pruned by it, stays in place as long as `held`, which
+    /// [`Trail::retention`] gave, is held.
+    pub fn pruned_parts(&self, held: &Retention) -> Result<(String, Vec<PathBuf>), TrailError> {
+        let dir = self.folder.baselines();
+        let files = match held.baselines() {
+            Some(baselines) => baselines
+                .files(&RealDisk, &dir)
+                .map_err(TrailError::io("listing", dir))?,
+            None => Vec::new(),
+        };
+        Ok((self.folder.format_text(held.pruned), files))
+    }
+
+    /// The (event time, `seq`) pairs of a (sub)profile, ordered by both, without
+    /// those that were pruned.
+    pub fn times_of(&self, key: ProfileKey) -> Result<Vec<(i64, u64)>, TrailError> {
+        self.times_with(&self.retention(), key)
+    }
+
+    pub(super) fn times_with(
+        &self,
+        retention: &Retention,
+        key: ProfileKey,
+    ) -> Result<Vec<(i64, u64)>, TrailError> {
+        let mut times = self.indexer.timeline(key).map_err(TrailError::Index)?;
+        times.retain(|(time, seq)| !retention.hides(*time, *seq));
+        Ok(times)
+    }
+
+    /// The profile of a subprofile's last event, or of its last pruned one.
     pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, TrailError> {
-        self.indexer
-            .profile_of(subprofile)
-            .map_err(TrailError::Index)
+        let found = self.indexer.profile_of(subprofile);
+        match (
+            found.map_err(TrailError::Index)?,
+            self.retention().baselines(),
+        ) {
+            (None, Some(baselines)) => Ok(baselines.owner_of(subprofile)?),
+            (found, _) => Ok(found),
+        }
     }
 
     /// Hands (sub)profiles to `each`, in order, a profile before its
     /// subprofiles: one subprofile, or a profile with its subprofiles, or all of
-    /// which there are events.
+    /// which there are or were events.
     pub fn each_key<E: From<TrailError>>(
         &self,
         profile: Option<u64>,
@@ -182,11 +233,9 @@ impl Trail {
             }
             (None, _) => None,
         };
+        let retention = self.retention();
         loop {
-            let keys = self
-                .indexer
-                .keys_after(after, KEYS)
-                .map_err(TrailError::Index)?;
+            let keys = self.keys_after(&retention, after)?;
             for key in &keys {
                 if profile.is_some_and(|profile| profile != key.profile) {
                     return Ok(());
@@ -201,10 +250,21 @@ impl Trail {
     }
 
     /// Hands (sub)profiles to `each` as [`Trail::each_key`] does, with their
-    /// (event time, `seq`) pairs, ordered by both: of one profile with its
-    /// subprofiles, or of all. One ordered pass over the index.
+    /// (event time, `seq`) pairs, ordered by both, where any is not pruned: of
+    /// one profile with its subprofiles, or of all. One ordered pass over the
+    /// index.
     pub fn each_timeline<E: From<TrailError>>(
         &self,
+        profile: Option<u64>,
+        each: impl FnMut(ProfileKey, Vec<(i64, u64)>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each_timeline_with(&self.retention(), profile, each)
+    }
+
+    /// The same with what was pruned at a moment.
+    pub fn each_timeline_with<E: From<TrailError>>(
+        &self,
+        retention: &Retention,
         profile: Option<u64>,
         mut each: impl FnMut(ProfileKey, Vec<(i64, u64)>) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -221,13 +281,35 @@ impl Trail {
                 return Ok(());
             };
             after = Some(*last);
-            for (key, pairs) in timelines {
+            for (key, mut pairs) in timelines {
                 if profile.is_some_and(|profile| profile != key.profile) {
                     return Ok(());
                 }
-                each(key, pairs)?;
+                pairs.retain(|(time, seq)| !retention.hides(*time, *seq));
+                if !pairs.is_empty() {
+                    each(key, pairs)?;
+                }
             }
         }
+    }
+
+    /// Some (sub)profiles in order, from the one after `after`, of which there
+    /// are events or a baseline.
+    fn keys_after(
+        &self,
+        retention: &Retention,
+        after: Option<ProfileKey>,
+    ) -> Result<Vec<ProfileKey>, TrailError> {
+        let keys = self.indexer.keys_after(after, KEYS);
+        let mut keys = keys.map_err(TrailError::Index)?;
+        if let Some(baselines) = retention.baselines() {
+            keys.extend(baselines.keys_after(after, KEYS)?);
+            keys.sort_unstable();
+            keys.dedup();
+            // What comes after the last of either is not known yet.
+            keys.truncate(KEYS);
+        }
+        Ok(keys)
     }
 
     /// A reader for single events.
@@ -250,10 +332,36 @@ impl Trail {
         &self.rejected
     }
 
+    /// The same up to another `seq`.
+    pub fn scan_range(&self, seq: u64, last: u64) -> Scan {
+        self.events.scan_range(seq, last)
+    }
+
     /// All calls that could not be read.
     pub fn scan_rejected(&self) -> Scan {
         self.rejected.scan(1)
     }
+}
+
+/// Opens what is left of pruned events; what a prune has left behind that was
+/// not finished is removed.
+fn open_retention(folder: &Folder, mode: OpenMode) -> Result<Retention, TrailError> {
+    let (dir, pruned) = (folder.baselines(), folder.pruned);
+    if mode != OpenMode::Read && dir.exists() {
+        // What the format file says must stay so before anything is removed.
+        let synced = RealDisk.sync_dir(folder.path());
+        synced.map_err(TrailError::io("syncing", folder.path()))?;
+        let kept = pruned.map_or(0..0, |pruned| pruned.baselines..pruned.end);
+        if let Err(error) = clear(&RealDisk, &dir, kept) {
+            tracing::warn!("what an unfinished prune has left is still there: {error}");
+        }
+    }
+    Ok(Retention::open(
+        Arc::new(RealDisk),
+        &dir,
+        folder.log_id,
+        pruned,
+    )?)
 }
 
 /// Tells the operator what opening a log found.

@@ -14,6 +14,8 @@ pub struct EventReader {
     cursor: Cursor,
     /// Records that were read ahead in the order in which the log has them.
     ahead: Batch,
+    /// About how many bytes of records are read ahead at most.
+    ahead_len: usize,
 }
 
 impl EventReader {
@@ -21,7 +23,14 @@ impl EventReader {
         Self {
             cursor,
             ahead: Batch::default(),
+            ahead_len: AHEAD_LEN,
         }
+    }
+
+    /// Reads ahead up to about so many bytes rather than 4 MiB.
+    pub(super) const fn holding(mut self, bytes: usize) -> Self {
+        self.ahead_len = bytes;
+        self
     }
 
     /// Reads records ahead in one pass through the log, in place of those that
@@ -33,7 +42,7 @@ impl EventReader {
         seqs.dedup();
         self.ahead.clear();
         for seq in seqs {
-            if self.ahead.bytes_len() >= AHEAD_LEN {
+            if self.ahead.bytes_len() >= self.ahead_len {
                 return;
             }
             if let Ok(record) = self.cursor.get(seq) {

@@ -1,14 +1,15 @@
 //! The events of (sub)profiles in their order.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
 use super::batch::Batch;
-use super::damages::Damages;
+use super::damages::{Damages, Unreadable};
 use super::reader::{EventReader, read_record};
 use crate::event::{Event, EventType};
-use crate::history::{Head, arrange};
+use crate::history::{Baseline, DIGEST_LEN, Gone, Head, arrange};
 use crate::log::LogError;
 use crate::log::record::EventRecord;
 
@@ -29,6 +30,30 @@ pub struct Occurrence {
     pub track: u32,
 }
 
+/// The pruned events that the events of a second may repeat, of some
+/// (sub)profiles: by time, with the (sub)profile's number.
+#[derive(Clone, Debug, Default)]
+pub struct GoneSeconds {
+    seconds: BTreeMap<i64, Vec<(u32, Gone)>>,
+}
+
+impl GoneSeconds {
+    /// Those that the baselines of (sub)profiles tell of, which are numbered.
+    pub fn of<'a>(baselines: impl IntoIterator<Item = (u32, &'a Baseline)>) -> Self {
+        let mut seconds: BTreeMap<i64, Vec<(u32, Gone)>> = BTreeMap::new();
+        for (track, baseline) in baselines {
+            let gone = baseline.second.iter().map(|gone| (track, *gone));
+            seconds.entry(baseline.place.time).or_default().extend(gone);
+        }
+        Self { seconds }
+    }
+
+    /// Those of a second.
+    pub fn at(&self, time: i64) -> &[(u32, Gone)] {
+        self.seconds.get(&time).map_or(&[], Vec::as_slice)
+    }
+}
+
 /// The events of some (sub)profiles, merged in their order: by time, rank and
 /// `seq`. Their records are read in windows, each in one pass through the log;
 /// 24 bytes an event and one window are held.
@@ -40,23 +65,34 @@ pub struct Timeline {
     /// How many of `pairs` were read ahead.
     ahead: usize,
     window: usize,
+    /// What their seconds may repeat.
+    gone: Arc<GoneSeconds>,
 }
 
 impl Timeline {
     /// The events of a (sub)profile by their (event time, `seq`) pairs,
-    /// ordered by both.
-    pub fn new(times: &[(i64, u64)]) -> Self {
-        Self::merged(times.iter().map(|(time, seq)| (*time, *seq, 0)).collect())
+    /// ordered by both, where some may be pruned of which a baseline is left.
+    pub fn new(times: &[(i64, u64)], baseline: Option<&Baseline>) -> Self {
+        let pairs = times.iter().map(|(time, seq)| (*time, *seq, 0)).collect();
+        let gone = GoneSeconds::of(baseline.map(|baseline| (0, baseline)));
+        Self::merged(pairs, Arc::new(gone))
+    }
+
+    /// Leaves it to the caller what is read ahead.
+    pub fn without_window(mut self) -> Self {
+        self.ahead = usize::MAX;
+        self
     }
 
     /// The events of (sub)profiles by event time, `seq` and the (sub)profile's
     /// number, ordered by the first two.
-    pub fn merged(pairs: Vec<(i64, u64, u32)>) -> Self {
+    pub fn merged(pairs: Vec<(i64, u64, u32)>, gone: Arc<GoneSeconds>) -> Self {
         Self {
             pairs: pairs.into(),
             second: VecDeque::new(),
             ahead: 0,
             window: FIRST_WINDOW,
+            gone,
         }
     }
 
@@ -105,47 +141,84 @@ impl Timeline {
             return Ok(());
         };
         let count = self.pairs.iter().take_while(|pair| pair.0 == time).count();
-        self.ahead = self.ahead.saturating_sub(count);
+        if self.ahead != usize::MAX {
+            self.ahead = self.ahead.saturating_sub(count);
+        }
         let second: Vec<(u64, u32)> = self.pairs.drain(..count).map(|(_, s, t)| (s, t)).collect();
-        self.second = arrange_second(&second, &Batch::default(), reader, damage)?.into();
+        let gone = self.gone.at(time);
+        self.second = arrange_second(&second, gone, &Batch::default(), reader, damage)?.into();
         Ok(())
     }
 }
 
 /// Puts the events of one second, `seq` and (sub)profile, in order, and tells
-/// of each the one that it repeats. Reads from what was `held` where it is there.
+/// of each the one that it repeats, which may be one that is `gone`. Reads from
+/// what was `held` where it is there.
 pub fn arrange_second(
     second: &[(u64, u32)],
+    gone: &[(u32, Gone)],
     held: &Batch,
     reader: &mut EventReader,
     damage: &mut Damages,
 ) -> Result<Vec<(u64, Option<u64>, u32)>, LogError> {
-    if let [(seq, track)] = second {
+    if let [(seq, track)] = second
+        && gone.is_empty()
+    {
         return Ok(vec![(*seq, None, *track)]);
     }
-    let mut heads = Vec::with_capacity(second.len());
+    let mut heads = Vec::with_capacity(second.len() + gone.len());
+    for (track, gone) in gone {
+        let mut digest = [0; 32];
+        for (byte, known) in digest.iter_mut().zip(gone.digest) {
+            *byte = known;
+        }
+        heads.push(Head {
+            seq: gone.seq,
+            rank: gone.rank,
+            digest: of_track(digest, *track),
+        });
+    }
     for (seq, track) in second {
         let head = match held.get(*seq) {
-            Some(bytes) => read_record(*seq, bytes, |record| Ok(head(*seq, *track, &record))),
-            None => reader.record(*seq, |record| Ok(head(*seq, *track, &record))),
+            Some(bytes) => read_record(*seq, bytes, |record| Ok(head(*seq, &record))),
+            None => head_of(reader, *seq),
         };
         match head {
-            Ok(head) => heads.push(head),
+            Ok(mut head) => {
+                if !gone.is_empty() {
+                    // Of those that are gone only a part of the digest is left.
+                    let unknown = head.digest.iter_mut().skip(DIGEST_LEN);
+                    unknown.for_each(|byte| *byte = 0);
+                }
+                head.digest = of_track(head.digest, *track);
+                heads.push(head);
+            }
             Err(unreadable) => damage.add(unreadable.into_damage()?),
         }
     }
     let track_of = |seq| second.iter().find(|(known, _)| *known == seq);
     let arranged = arrange(heads).into_iter();
     Ok(arranged
-        .map(|(seq, same)| (seq, same, track_of(seq).map_or(0, |(_, track)| *track)))
+        .filter_map(|(seq, same)| Some((seq, same, track_of(seq)?.1)))
         .collect())
 }
 
+/// Tells the digests of two (sub)profiles' events apart: they are never the same.
+fn of_track(mut digest: [u8; 32], track: u32) -> [u8; 32] {
+    for (byte, number) in digest.iter_mut().rev().zip(track.to_le_bytes()) {
+        *byte ^= number;
+    }
+    digest
+}
+
 /// What an event's place in its second is decided by.
-fn head(seq: u64, track: u32, record: &EventRecord<'_>) -> Head {
+pub(super) fn head_of(reader: &mut EventReader, seq: u64) -> Result<Head, Unreadable> {
+    reader.record(seq, |record| Ok(head(seq, &record)))
+}
+
+/// What the place of a record's event is decided by.
+fn head(seq: u64, record: &EventRecord<'_>) -> Head {
     let mut hash = Sha256::new();
-    // Events of two (sub)profiles are never the same.
-    hash.update(track.to_le_bytes());
     hash.update(record.head.event_type.as_bytes());
     hash.update([0]);
     hash.update(record.body.bytes);

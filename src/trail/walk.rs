@@ -1,15 +1,18 @@
 //! The events of a span of time, in the order of arrival.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::error::TrailError;
 use super::open::Trail;
 use crate::log::{Damage, LogError, Scan, Scanned};
+use crate::retention::Retention;
 
 /// Goes over the events of the log that may be of a span of time, in the order
-/// of arrival: those that were synced when it began.
+/// of arrival: those that were synced when it began, without what was pruned.
 pub struct Walk<'a> {
     trail: &'a Trail,
+    retention: Arc<Retention>,
     /// First and last `seq` of what is still to be read.
     stretches: VecDeque<(u64, u64)>,
     /// The scan under way, and the last `seq` that is wanted of it.
@@ -33,6 +36,7 @@ impl<'a> Walk<'a> {
     pub(super) fn new(trail: &'a Trail, stretches: Vec<(u64, u64)>) -> Self {
         Self {
             trail,
+            retention: trail.retention(),
             all: stretches.iter().map(|(first, last)| last - first + 1).sum(),
             stretches: stretches.into(),
             scan: None,
@@ -64,7 +68,9 @@ impl<'a> Walk<'a> {
                 Some(Scanned::Records(records)) => {
                     for (seq, bytes) in records {
                         self.done += 1;
-                        each(seq, bytes);
+                        if !self.retention.hides_record(seq, bytes) {
+                            each(seq, bytes);
+                        }
                     }
                     return Ok(Step::Records);
                 }

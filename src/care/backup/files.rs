@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::copying::{copy, hash, list, remove};
-use super::manifest::{ManifestFile, NEW_NAME, PARTS};
+use sha2::{Digest, Sha256};
+
+use super::copying::{copy, hash, hex, list, remove};
+use super::manifest::{BASELINES, ManifestFile, NEW_NAME, PARTS};
 use super::take::{Taker, Wanted};
 use super::{BackupError, BackupLine};
 use crate::log::SnapshotFile;
@@ -140,30 +142,81 @@ impl Taker<'_, '_> {
         told.map_err(BackupError::Output)
     }
 
-    /// Takes the file that tells whose the logs are.
+    /// Takes the file that tells whose the logs are, and what is pruned.
     pub(super) fn take_format(&mut self) -> Result<String, BackupError> {
-        let (path, from) = ("format".to_owned(), self.source.folder.join("format"));
-        let reading = || BackupError::io("reading", &from);
-        let file = self.storage.open(&from, Access::Read).map_err(reading())?;
-        let bytes = file.len().map_err(reading())?;
-        let stamp = file.stamp().map_err(reading())?;
-        if self.same(&path, file.as_ref(), bytes)?.is_none() {
+        let (path, text) = ("format".to_owned(), self.source.format.as_bytes());
+        let (bytes, sha256) = (text.len() as u64, hex(&Sha256::digest(text)));
+        let had = self.have.get(&path);
+        if had.is_none_or(|had| (had.bytes, &had.sha256) != (bytes, &sha256)) {
             let stored = self.free_name(&path);
-            let sha256 = self.copy(file.as_ref(), bytes, &self.dir.join(&stored))?;
-            self.done.copied_files += 1;
-            self.done.copied_bytes += bytes;
-            self.tell(&path, bytes, false)?;
-            let file = ManifestFile {
-                path: path.clone(),
-                stored,
-                bytes,
-                sha256,
-                stamp,
-                damage: Vec::new(),
+            let to = self.dir.join(&stored);
+            let write = || {
+                remove(self.storage, &to)?;
+                let file = self.storage.open(&to, Access::CreateNew)?;
+                file.write_at(text, 0)?;
+                file.sync()
             };
-            self.have.insert(path.clone(), file);
+            write().map_err(BackupError::io("writing", &to))?;
+            self.note(path.clone(), stored, bytes, sha256, String::new(), false)?;
         }
         Ok(path)
+    }
+
+    /// Takes a file of baselines, which never changes.
+    pub(super) fn take_baselines(&mut self, from: &Path) -> Result<String, BackupError> {
+        let name = from.file_name().unwrap_or_default().to_string_lossy();
+        let path = format!("{BASELINES}/{name}");
+        let reading = || BackupError::io("reading", from);
+        let file = self.storage.open(from, Access::Read).map_err(reading())?;
+        let bytes = file.len().map_err(reading())?;
+        let stamp = file.stamp().map_err(reading())?;
+        let had = self.have.get(&path);
+        if had.is_some_and(|had| had.stamp == stamp && had.bytes == bytes) {
+            return Ok(path);
+        }
+        let stored = self.free_name(&path);
+        let to = self.dir.join(&stored);
+        if self.link && self.try_link(from, &path)? {
+            let sha256 = self.hash(file.as_ref(), bytes, &to)?;
+            self.note(path.clone(), stored, bytes, sha256, stamp, true)?;
+        } else if let Some(same) = self.same(&path, file.as_ref(), bytes)? {
+            self.have
+                .insert(path.clone(), ManifestFile { stamp, ..same });
+        } else {
+            let sha256 = self.copy(file.as_ref(), bytes, &to)?;
+            self.note(path.clone(), stored, bytes, sha256, stamp, false)?;
+        }
+        Ok(path)
+    }
+
+    /// Takes note of a file that is in the backup now and holds no log's
+    /// records, and tells of it.
+    fn note(
+        &mut self,
+        path: String,
+        stored: String,
+        bytes: u64,
+        sha256: String,
+        stamp: String,
+        linked: bool,
+    ) -> Result<(), BackupError> {
+        let (files, all) = match linked {
+            true => (&mut self.done.linked_files, &mut self.done.linked_bytes),
+            false => (&mut self.done.copied_files, &mut self.done.copied_bytes),
+        };
+        *files += 1;
+        *all += bytes;
+        self.tell(&path, bytes, linked)?;
+        let file = ManifestFile {
+            path: path.clone(),
+            stored,
+            bytes,
+            sha256,
+            stamp,
+            damage: Vec::new(),
+        };
+        self.have.insert(path, file);
+        Ok(())
     }
 
     /// Removes what a backup has left here and no manifest names.
@@ -173,7 +226,7 @@ impl Taker<'_, '_> {
             name.ends_with(".log") || name.ends_with(".log.zst")
         };
         let mut others: Vec<PathBuf> = Vec::new();
-        for part in PARTS {
+        for part in PARTS.into_iter().chain([BASELINES]) {
             let names = list(self.storage, &self.dir.join(part)).unwrap_or_default();
             let names = names.into_iter().filter(|name| is_ours(name));
             let names = names.map(|name| format!("{part}/{name}"));

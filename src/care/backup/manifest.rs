@@ -28,6 +28,9 @@ const LONGEST: u64 = 1 << 30;
 /// The folders that files of a backup lie in.
 pub const PARTS: [&str; 2] = ["log", "rejected"];
 
+/// That of what is left of pruned events, where any were.
+pub const BASELINES: &str = "baselines";
+
 /// What a backup consists of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -184,7 +187,7 @@ fn is_place(path: &str) -> bool {
         !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain)
     };
     match path.split_once('/') {
-        Some((part, name)) => PARTS.contains(&part) && is_name(name),
+        Some((part, name)) => (PARTS.contains(&part) || part == BASELINES) && is_name(name),
         None => path == "format",
     }
 }

@@ -1,7 +1,7 @@
 //! `backup` and `restore`: a second copy of the logs.
 //!
 //! A backup is a folder with the files of both logs, the data folder's
-//! `format`, and a [`manifest`] with the checksum of each. What the manifest
+//! `format`, what is left of pruned events as `format` tells it, and a [`manifest`] with the checksum of each. What the manifest
 //! does not name is no part of it. The index is left out: it is made anew.
 //!
 //! **Consistent.** The manifest names the files as they were together at one
@@ -209,7 +209,12 @@ pub(super) fn carry_out(
     let _lock = prepare(dir, trail.folder().path())?;
     let mut damage = Vec::new();
     let (events, rejected) = trail.logs();
+    // What is pruned from now on is in the backup, and stays until it is.
+    let held = trail.retention();
+    let (format, baselines) = trail.pruned_parts(&held)?;
     let source = Source {
+        format,
+        baselines,
         folder: trail.folder().path(),
         log_id: trail.folder().log_id,
         events,

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::copying::{copy, hash, list, remove};
-use super::manifest::{Manifest, ManifestFile, PARTS};
+use super::manifest::{BASELINES, Manifest, ManifestFile, PARTS};
 use super::{BackupError, LOCK, lock};
 use crate::storage::{Access, RealDisk, Storage};
 use crate::trail::Folder;
@@ -120,7 +120,9 @@ pub fn restore(
             .map_err(BackupError::io("making", dir))
     };
     make(&aside)?;
-    for part in PARTS {
+    let is_baseline = |file: &ManifestFile| file.path.starts_with(BASELINES);
+    let pruned = manifest.files.iter().any(is_baseline).then_some(BASELINES);
+    for part in PARTS.into_iter().chain(pruned) {
         make(&aside.join(part))?;
     }
     // What a restore that was interrupted has left.
@@ -147,7 +149,7 @@ pub fn restore(
             .sync_dir(dir)
             .map_err(BackupError::io("syncing", dir))
     };
-    for part in PARTS {
+    for part in PARTS.into_iter().chain(pruned) {
         sync(&aside.join(part))?;
     }
     sync(&aside)?;
@@ -159,7 +161,8 @@ pub fn restore(
 
 /// Removes the files of a restore that was not finished.
 fn clear(storage: &dyn Storage, aside: &Path) -> Result<(), BackupError> {
-    for part in PARTS.map(|part| aside.join(part)) {
+    let parts = PARTS.into_iter().chain([BASELINES]);
+    for part in parts.map(|part| aside.join(part)) {
         let names = list(storage, &part).map_err(BackupError::io("listing", &part))?;
         for path in names.iter().map(|name| part.join(name)) {
             remove(storage, &path).map_err(BackupError::io("removing", path))?;
@@ -243,7 +246,7 @@ fn begin(target: &Path) -> Result<File, BackupError> {
         let made = DirBuilder::new().mode(0o700).recursive(true).create(parent);
         made.map_err(BackupError::io("making", parent))?;
     }
-    let known = |name: &str| matches!(name, "lock" | "format") || PARTS.contains(&name);
+    let known = |name: &str| matches!(name, "lock" | "format" | BASELINES) || PARTS.contains(&name);
     let names = list(&RealDisk, &aside).map_err(BackupError::io("listing", &aside))?;
     if !names.iter().all(|name| known(name)) {
         return Err(BackupError::Taken {

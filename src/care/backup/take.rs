@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::copying::remove;
-use super::manifest::{Manifest, ManifestFile, PARTS};
+use super::manifest::{BASELINES, Manifest, ManifestFile, PARTS};
 use super::{BackupDone, BackupError, BackupOrder};
 use crate::care::Told;
 use crate::log::{Log, SnapshotFile};
@@ -25,6 +25,11 @@ pub struct Source<'a> {
     pub events: &'a Log,
     /// The calls that could not be read.
     pub rejected: &'a Log,
+    /// What its `format` file says, …
+    pub format: String,
+    /// … and the files of the baselines that go with that. They stay there, and
+    /// so does every event that they do not stand for, until the backup is taken.
+    pub baselines: Vec<PathBuf>,
     /// The present moment, RFC 3339.
     pub now: String,
 }
@@ -80,7 +85,8 @@ pub fn back_up(
     if let Some(old) = &old {
         check_old(old, source, dir)?;
     }
-    for part in PARTS {
+    let pruned = (!source.baselines.is_empty()).then_some(BASELINES);
+    for part in PARTS.into_iter().chain(pruned) {
         let part = dir.join(part);
         storage
             .make_dir(&part)
@@ -210,7 +216,7 @@ impl Taker<'_, '_> {
     }
 
     /// Whether a file has a second name in the backup now.
-    fn try_link(&mut self, from: &Path, path: &str) -> Result<bool, BackupError> {
+    pub(super) fn try_link(&mut self, from: &Path, path: &str) -> Result<bool, BackupError> {
         let to = self.dir.join(self.free_name(path));
         remove(self.storage, &to).map_err(BackupError::io("removing", &to))?;
         match self.storage.link(from, &to) {
@@ -240,6 +246,9 @@ impl Taker<'_, '_> {
     fn finish(&mut self, events: Listed, rejected: Listed) -> Result<Manifest, BackupError> {
         let mut manifest = Manifest::new(self.source.log_id, self.source.now.clone());
         let mut paths = vec![self.take_format()?];
+        for from in &self.source.baselines {
+            paths.push(self.take_baselines(from)?);
+        }
         for (listed, last) in [
             (events, &mut manifest.last_event),
             (rejected, &mut manifest.last_rejected),
@@ -256,8 +265,9 @@ impl Taker<'_, '_> {
         paths.sort_unstable();
         let files = paths.iter().filter_map(|path| self.have.get(path));
         manifest.files = files.cloned().collect();
-        for part in PARTS.iter().map(|part| self.dir.join(part)) {
-            self.sync(&part)?;
+        let pruned = (!self.source.baselines.is_empty()).then_some(BASELINES);
+        for part in PARTS.into_iter().chain(pruned) {
+            self.sync(&self.dir.join(part))?;
         }
         self.sync(self.dir)?;
         Ok(manifest)

@@ -19,6 +19,7 @@ use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
 use crate::log::record::{EventHead, EventRecord, RecordError, rejected_time};
 use crate::log::{Form, Log, LogError, Scanned};
 use crate::query::{Answered, Span};
+use crate::retention::Retention;
 use crate::trail::{Damages, Missing, Trail};
 use tally::{Counter, Tally};
 
@@ -38,6 +39,7 @@ pub(super) fn carry_out(
     span: Span,
     told: &mut Told<'_>,
 ) -> Result<Answered, CareError> {
+    let retention = trail.retention();
     let mut pieces = pieces(trail.events(), true, span)?;
     pieces.extend(self::pieces(trail.rejected(), false, span)?);
     let all = pieces
@@ -45,11 +47,14 @@ pub(super) fn carry_out(
         .map(|piece| piece.last - piece.first + 1)
         .sum();
     let done = AtomicU64::new(0);
-    let mut tally = Tally::default();
+    let mut tally = Tally {
+        pruned: pruned_blocks(trail.events())?,
+        ..Tally::default()
+    };
     let mut failure = None;
     each(
         &pieces,
-        |piece| count(piece, span, &done),
+        |piece| count(piece, &retention, span, &done),
         || (told.progress)(done.load(Ordering::Relaxed), all),
         |_, counted| {
             match counted {
@@ -82,6 +87,15 @@ pub(super) fn carry_out(
     })
 }
 
+/// How many records are in blocks of pruned records alone, which no span touches.
+fn pruned_blocks(log: &Log) -> Result<u64, LogError> {
+    let stretches = log.stretches()?.into_iter();
+    let pruned = stretches.filter(|stretch| stretch.times.is_some_and(|times| times.0 > times.1));
+    Ok(pruned
+        .map(|stretch| stretch.last_seq - stretch.first_seq + 1)
+        .sum())
+}
+
 /// What of a log may lie in a span, cut into pieces.
 fn pieces(log: &Log, events: bool, span: Span) -> Result<Vec<Piece<'_>>, LogError> {
     let (since, until) = span.bounds();
@@ -109,7 +123,12 @@ fn pieces(log: &Log, events: bool, span: Span) -> Result<Vec<Piece<'_>>, LogErro
     Ok(pieces.into_iter().map(|(piece, _)| piece).collect())
 }
 
-fn count(piece: &Piece<'_>, span: Span, done: &AtomicU64) -> Result<Tally, LogError> {
+fn count(
+    piece: &Piece<'_>,
+    retention: &Retention,
+    span: Span,
+    done: &AtomicU64,
+) -> Result<Tally, LogError> {
     let mut tally = Tally::default();
     let mut scan = piece.log.scan_range(piece.first, piece.last);
     while let Some(found) = scan.step()? {
@@ -123,10 +142,11 @@ fn count(piece: &Piece<'_>, span: Span, done: &AtomicU64) -> Result<Tally, LogEr
         let mut read = 0;
         for (seq, bytes) in records {
             read += 1;
-            if bytes.is_empty() {
-                tally.pruned += u64::from(piece.events);
+            if piece.events && retention.hides_record(seq, bytes) {
+                tally.pruned += 1;
             } else if !piece.events {
                 let time = rejected_time(bytes);
+                let time = time.filter(|time| !retention.hides_rejected(*time, seq));
                 tally.rejected += u64::from(time.is_some_and(|time| span.holds(time)));
             } else if let Err(error) = count_event(&mut tally, seq, bytes, span) {
                 tally.missing.push(Missing::of_record(seq, error));

@@ -11,6 +11,7 @@ use crate::care::{CareError, Told};
 use crate::event::{ProfileKey, micros_to_rfc3339};
 use crate::log::record::{EventRecord, Lost, RecordError, RejectedRecord};
 use crate::log::{CheckedFrame, CheckedSegment, Damage, Log, LogError, Visited};
+use crate::retention::Retention;
 use crate::trail::Trail;
 
 /// One of the two logs.
@@ -29,17 +30,32 @@ type Reading<'a> = dyn Fn(u64, &[u8]) -> Read + Sync + 'a;
 struct Read {
     time: Option<i64>,
     wrong: Option<RecordError>,
+    /// Whether it is pruned, and not removed yet.
+    pruned: bool,
+}
+
+impl Read {
+    const fn wrong(error: RecordError) -> Self {
+        Self {
+            time: None,
+            wrong: Some(error),
+            pruned: false,
+        }
+    }
 }
 
 impl<'a> Part<'a> {
     /// The log of events, which are added to a digest.
-    pub fn events(trail: &'a Trail, digest: &'a Digest) -> Self {
-        Self::reading_events(trail, |key, time, seq| digest.add(key, time, seq))
+    pub fn events(trail: &'a Trail, retention: &'a Retention, digest: &'a Digest) -> Self {
+        Self::reading_events(trail, retention, |key, time, seq| {
+            digest.add(key, time, seq);
+        })
     }
 
     /// The log of events, each of which is handed to `each`.
     pub fn reading_events(
         trail: &'a Trail,
+        retention: &'a Retention,
         each: impl Fn(ProfileKey, i64, u64) + Sync + 'a,
     ) -> Self {
         Self {
@@ -49,38 +65,38 @@ impl<'a> Part<'a> {
             read: Box::new(move |seq, bytes| match EventRecord::decode(bytes) {
                 Ok(record) => {
                     let (key, time) = (record.head.key(), record.head.time);
-                    let wrong = record.to_event(seq).err();
-                    if wrong.is_none() {
+                    let pruned = retention.hides(time, seq);
+                    let wrong = record.to_event(seq).err().filter(|_| !pruned);
+                    if wrong.is_none() && !pruned {
                         each(key, time, seq);
                     }
                     Read {
                         time: Some(time),
                         wrong,
+                        pruned,
                     }
                 }
-                Err(wrong) => Read {
-                    time: None,
-                    wrong: Some(wrong),
-                },
+                Err(wrong) => Read::wrong(wrong),
             }),
         }
     }
 
     /// The log of rejected calls.
-    pub fn rejected(trail: &'a Trail) -> Self {
+    pub fn rejected(trail: &'a Trail, retention: &'a Retention) -> Self {
         Self {
             name: "rejected",
             log: trail.rejected(),
             last: trail.rejected().last_seq(),
-            read: Box::new(|_, bytes| match RejectedRecord::decode(bytes) {
-                Ok(record) => Read {
-                    time: Some(record.head.received.div_euclid(1_000_000)),
-                    wrong: None,
-                },
-                Err(wrong) => Read {
-                    time: None,
-                    wrong: Some(wrong),
-                },
+            read: Box::new(|number, bytes| match RejectedRecord::decode(bytes) {
+                Ok(record) => {
+                    let received = record.head.received.div_euclid(1_000_000);
+                    Read {
+                        time: Some(received),
+                        wrong: None,
+                        pruned: retention.hides_rejected(received, number),
+                    }
+                }
+                Err(wrong) => Read::wrong(wrong),
             }),
         }
     }
@@ -203,9 +219,14 @@ fn check_segment(
                 visited.untimed = true;
                 continue;
             }
-            let Read { time, wrong } = (part.read)(seq, record);
+            let Read {
+                time,
+                wrong,
+                pruned: hidden,
+            } = (part.read)(seq, record);
             visited.time(time);
             match wrong {
+                None if hidden => pruned += 1,
                 None => good += 1,
                 Some(RecordError::Lost(loss)) => note_loss(&mut lost, seq, &loss),
                 Some(wrong) => visited.wrong.push((seq, wrong.to_string())),
@@ -238,9 +259,10 @@ fn note_loss(losses: &mut Vec<Lost>, seq: u64, loss: &Lost) {
 /// Hands every event that can be read to `each`, from several threads.
 pub(super) fn each_event(
     trail: &Trail,
+    retention: &Retention,
     each_event: impl Fn(ProfileKey, i64, u64) + Sync,
 ) -> Result<(), CareError> {
-    let part = Part::reading_events(trail, each_event);
+    let part = Part::reading_events(trail, retention, each_event);
     let mut failure = None;
     each(
         &part.segments(),

@@ -60,7 +60,7 @@ pub fn seal(args: &SealArgs, setting: &Setting) -> anyhow::Result<Ending> {
 }
 
 /// A number of bytes for people.
-fn shown(bytes: u64) -> String {
+pub(super) fn shown(bytes: u64) -> String {
     ByteSize(bytes).display().iec().to_string()
 }
 

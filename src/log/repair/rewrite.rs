@@ -106,6 +106,7 @@ pub fn mend(
             next_seq: target.next_seq,
             log_id: id,
             time_of,
+            is_pruned: &|_, _| false,
         };
         seal(&plain, disk, &sealed, &|| false)
             .map_err(io::Error::other)

@@ -14,6 +14,11 @@
 //! | 40 each | for each block: first `seq` (8), number of records (4), length compressed (4), length plain (4), CRC-32C of the compressed bytes (4), least and greatest time in Unix seconds (8 each) |
 //! | 4 | CRC-32C of all from the magic on |
 //!
+//! A pruned record has no time. A block of such alone has the greatest number
+//! as its least time and the least as its greatest, so that no span touches it.
+//! In the log of baselines numbers of another kind stand in the place of times
+//! ([`crate::retention`]); the log never asks what they mean.
+//!
 //! Then the seek table of zstd's seekable format
 //! (`contrib/seekable_format/zstd_seekable_compression_format.md` in zstd's
 //! sources), without checksums: an entry for each block, and one for the
@@ -57,7 +62,7 @@ pub(in crate::log) struct SealedBlock {
     /// CRC-32C of its bytes in the file.
     pub crc: u32,
     /// The least and the greatest time of its records in Unix seconds; all
-    /// times where a record's could not be read.
+    /// times where a record's could not be read, none where all are pruned.
     pub times: (i64, i64),
 }
 
@@ -82,6 +87,9 @@ pub(in crate::log) struct Footer {
     pub searched: Option<&'static str>,
     /// A number that no other footer of this process has.
     pub number: u64,
+    /// Its checksum in the file; `None` where the blocks were searched for, or
+    /// it is not written yet.
+    crc: Option<u32>,
 }
 
 fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
@@ -104,7 +112,16 @@ impl Footer {
             blocks,
             searched,
             number: NEXT.fetch_add(1, Ordering::Relaxed),
+            crc: None,
         }
+    }
+
+    /// Where in the file its checksum stands, and what it is.
+    pub fn mark(&self) -> Option<(u64, u32)> {
+        let last = self.blocks.last();
+        let end = last.map_or(0, |block| block.offset + u64::from(block.len));
+        let entries = self.blocks.len() * ENTRY_LEN;
+        Some((end + (HEAD_LEN + entries) as u64, self.crc?))
     }
 
     /// The length of the plain segment in bytes.
@@ -213,7 +230,10 @@ impl Footer {
             plain_offset += u64::from(block.plain_len);
             blocks.push(block);
         }
-        let footer = Self::new(blocks, None);
+        let footer = Self {
+            crc: Some(crc),
+            ..Self::new(blocks, None)
+        };
         (offset == blocks_len && footer.encode(log_id)? == bytes).then_some(footer)
     }
 }
@@ -242,7 +262,11 @@ mod tests {
         let bytes = footer.encode(9).unwrap();
         let end = &bytes[bytes.len() - TABLE_END_LEN..];
         assert_eq!(Footer::encoded_len(end), Some(bytes.len() as u64));
-        assert_eq!(Footer::decode(&bytes, 9, 300).unwrap().blocks, blocks());
+        let read = Footer::decode(&bytes, 9, 300).unwrap();
+        assert_eq!(read.blocks, blocks());
+        let (at, crc) = read.mark().unwrap();
+        let at = at as usize - 300;
+        assert_eq!(bytes[at..at + 4], crc.to_le_bytes());
         assert!(Footer::decode(&bytes, 8, 300).is_none());
         assert!(Footer::decode(&bytes, 9, 301).is_none());
         for place in 0..bytes.len() {

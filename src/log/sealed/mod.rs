@@ -18,6 +18,10 @@
 //! one where both are there. A segment with damage is left as it is: what it
 //! lacks is for a repair to decide.
 //!
+//! **Pruning** writes a segment, plain or sealed, anew in the same way, with
+//! records of no bytes in the place of those that are left out, so that numbers
+//! have no gaps; the new file takes the place of the old one by its rename.
+//!
 //! **Why these figures.** Events of the benchmark's generator, bodies of 926
 //! bytes, in bytes per event with their heads; `zstd -3` makes 96 of the bare
 //! bodies in one piece (2 cores, zstd 1.5.7):
@@ -40,14 +44,16 @@
 mod cache;
 mod file;
 mod footer;
+mod row;
 mod seal;
 mod swap;
 
 pub(super) use cache::BlockCache;
 pub(super) use file::{SealedFile, load};
 pub(super) use footer::{Footer, SealedBlock, begins_footer};
+pub use row::{Row, clear};
 pub(super) use seal::{Plain, seal};
-pub use swap::{NotSealed, SealedSegment};
+pub use swap::{NotSealed, Rewriting, SealedSegment};
 
 /// How the name of a file ends that sealing has not finished.
 pub(super) const UNFINISHED: &str = ".log.zst.new";

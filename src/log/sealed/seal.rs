@@ -1,4 +1,4 @@
-//! Rewriting a closed segment as compressed blocks.
+//! Writing records as compressed blocks, and a closed segment in that form.
 
 use std::io;
 use std::path::Path;
@@ -17,9 +17,12 @@ use crate::storage::{Access, Storage, StorageFile};
 /// hold up the committer's.
 const SYNC_LEN: u64 = 1 << 20;
 
-/// A plain segment that is to be sealed.
+/// The times of a block of pruned records alone: no span touches them.
+const NO_TIMES: (i64, i64) = (i64::MAX, i64::MIN);
+
+/// A closed segment that is to be sealed, or written anew.
 pub(in crate::log) struct Plain<'a> {
-    /// Its file.
+    /// Its file, read as that of a plain segment.
     pub file: Arc<dyn StorageFile>,
     /// Its length in bytes.
     pub len: u64,
@@ -31,6 +34,8 @@ pub(in crate::log) struct Plain<'a> {
     pub log_id: u64,
     /// The time of a record in Unix seconds; `None` where it cannot be read.
     pub time_of: &'a dyn Fn(&[u8]) -> Option<i64>,
+    /// Whether a record is to be left out; one without bytes stands in its place.
+    pub is_pruned: &'a dyn Fn(u64, &[u8]) -> bool,
 }
 
 /// Why a segment was not sealed. It is as it was.
@@ -58,50 +63,19 @@ pub(in crate::log) fn seal(
     target: &Path,
     stop: &dyn Fn() -> bool,
 ) -> Result<u64, SealError> {
-    let file = storage.open(target, Access::CreateNew)?;
-    let mut writer = Writer {
-        file: file.as_ref(),
-        plain,
-        compressor: Compressor::new(LEVEL)?,
-        blocks: Vec::new(),
-        records: Vec::new(),
-        records_len: 0,
-        next_seq: plain.first_seq,
-        times: None,
-        frame: Vec::new(),
-        synced: 0,
-    };
-    let mut written = Digest::default();
+    let mut writer = SealedWriter::create(storage, target, plain.log_id, plain.first_seq)?;
     each_record(&plain.file, plain, stop, |seq, record| {
-        written.add(seq, record);
-        writer.add(record)
+        if (plain.is_pruned)(seq, record) {
+            return writer.add(&[], None);
+        }
+        let time = (plain.time_of)(record).map_or((i64::MIN, i64::MAX), |time| (time, time));
+        writer.add(record, Some(time).filter(|_| !record.is_empty()))
     })?;
-    writer.finish()?;
-    file.sync()?;
-    let len = file.len()?;
-    let footer = Arc::new(load(file.as_ref(), plain.log_id)?);
-    if footer.searched.is_some() {
-        return Err(SealError::Differs);
-    }
-    let sealed = Plain {
-        file: Arc::new(SealedFile::new(file, Arc::clone(&footer), None)?),
-        len: footer.plain_len(),
-        ..*plain
-    };
-    let mut read = Digest::default();
-    let same = each_record(&sealed.file, &sealed, stop, |seq, record| {
-        read.add(seq, record);
-        Ok(())
-    });
-    match same {
-        Err(SealError::Damaged(_)) => Err(SealError::Differs),
-        Ok(()) if read != written => Err(SealError::Differs),
-        other => other.map(|()| len),
-    }
+    writer.finish(stop)
 }
 
 /// Tells two rows of records apart.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Digest {
     count: u64,
     crc: u32,
@@ -145,10 +119,11 @@ fn each_record(
     }
 }
 
-/// Gathers records to blocks and writes them.
-struct Writer<'a> {
-    file: &'a dyn StorageFile,
-    plain: &'a Plain<'a>,
+/// Writes a new sealed segment: gathers records to blocks.
+pub(in crate::log) struct SealedWriter {
+    file: Arc<dyn StorageFile>,
+    log_id: u64,
+    first_seq: u64,
     compressor: Compressor<'static>,
     blocks: Vec<SealedBlock>,
     records: Vec<Vec<u8>>,
@@ -160,16 +135,43 @@ struct Writer<'a> {
     frame: Vec<u8>,
     /// Up to where the file is synced.
     synced: u64,
+    written: Digest,
 }
 
-impl Writer<'_> {
-    fn add(&mut self, record: &[u8]) -> Result<(), SealError> {
+impl SealedWriter {
+    /// Makes the file, which must not be there yet.
+    pub fn create(
+        storage: &dyn Storage,
+        target: &Path,
+        log_id: u64,
+        first_seq: u64,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            file: storage.open(target, Access::CreateNew)?,
+            log_id,
+            first_seq,
+            compressor: Compressor::new(LEVEL)?,
+            blocks: Vec::new(),
+            records: Vec::new(),
+            records_len: 0,
+            next_seq: first_seq,
+            times: None,
+            frame: Vec::new(),
+            synced: 0,
+            written: Digest::default(),
+        })
+    }
+
+    /// Writes a record. `times` are its least and its greatest time.
+    pub fn add(&mut self, record: &[u8], times: Option<(i64, i64)>) -> Result<(), SealError> {
         if self.records_len > 0 && self.records_len + record.len() + 4 > BLOCK_LEN {
             self.write_block()?;
         }
-        let times = (self.plain.time_of)(record).map_or((i64::MIN, i64::MAX), |time| (time, time));
-        let (least, greatest) = self.times.unwrap_or(times);
-        self.times = Some((least.min(times.0), greatest.max(times.1)));
+        if let Some((first, last)) = times {
+            let (least, greatest) = self.times.unwrap_or((first, last));
+            self.times = Some((least.min(first), greatest.max(last)));
+        }
+        self.written.add(self.next_seq, record);
         self.records_len += record.len() + 4;
         self.records.push(record.to_vec());
         self.next_seq += 1;
@@ -177,13 +179,14 @@ impl Writer<'_> {
     }
 
     fn write_block(&mut self) -> Result<(), SealError> {
-        let Some(times) = self.times.take() else {
+        if self.records.is_empty() {
             return Ok(());
-        };
+        }
+        let times = self.times.take().unwrap_or(NO_TIMES);
         let count = self.records.len();
         let first_seq = self.next_seq - count as u64;
         let too_long = || io::Error::other("a block is too long");
-        frame::encode(&mut self.frame, self.plain.log_id, first_seq, &self.records)
+        frame::encode(&mut self.frame, self.log_id, first_seq, &self.records)
             .ok_or_else(too_long)?;
         let compressed = self.compressor.compress(&self.frame)?;
         let (offset, plain_offset) = self.blocks.last().map_or((0, 0), |last| {
@@ -212,7 +215,9 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), SealError> {
+    /// Writes what is left, syncs the file, and reads it back: what it holds
+    /// must be what was written. Its name is not synced. Tells its length in bytes.
+    pub fn finish(mut self, stop: &dyn Fn() -> bool) -> Result<u64, SealError> {
         self.write_block()?;
         let end = self
             .blocks
@@ -220,8 +225,34 @@ impl Writer<'_> {
             .map_or(0, |last| last.offset + u64::from(last.len));
         let footer = Footer::new(std::mem::take(&mut self.blocks), None);
         let bytes = footer
-            .encode(self.plain.log_id)
+            .encode(self.log_id)
             .ok_or_else(|| io::Error::other("the segment has too many blocks"))?;
-        Ok(self.file.write_at(&bytes, end)?)
+        self.file.write_at(&bytes, end)?;
+        self.file.sync()?;
+        let len = self.file.len()?;
+        let footer = Arc::new(load(self.file.as_ref(), self.log_id)?);
+        if footer.searched.is_some() {
+            return Err(SealError::Differs);
+        }
+        let plain_len = footer.plain_len();
+        let sealed = Plain {
+            file: Arc::new(SealedFile::new(self.file, footer, None)?),
+            len: plain_len,
+            first_seq: self.first_seq,
+            next_seq: self.next_seq,
+            log_id: self.log_id,
+            time_of: &|_| None,
+            is_pruned: &|_, _| false,
+        };
+        let mut read = Digest::default();
+        let same = each_record(&sealed.file, &sealed, stop, |seq, record| {
+            read.add(seq, record);
+            Ok(())
+        });
+        match same {
+            Err(SealError::Damaged(_)) => Err(SealError::Differs),
+            Ok(()) if read != self.written => Err(SealError::Differs),
+            other => other.map(|()| len),
+        }
     }
 }

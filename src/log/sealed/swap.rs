@@ -1,4 +1,5 @@
-//! Putting a sealed segment in the place of the plain one.
+//! Putting a sealed segment in the place of the plain one, or of a sealed one
+//! that holds more.
 
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -43,6 +44,16 @@ pub enum NotSealed {
     Log(#[from] LogError),
 }
 
+/// How a segment is to be written anew.
+pub struct Rewriting<'a> {
+    /// Tells a record's time in Unix seconds; `None` where it cannot be read.
+    pub time_of: &'a dyn Fn(&[u8]) -> Option<i64>,
+    /// Whether the record of a `seq` is to be left out.
+    pub is_pruned: &'a dyn Fn(u64, &[u8]) -> bool,
+    /// Asked often; ends the work, and leaves the segment as it is.
+    pub stop: &'a dyn Fn() -> bool,
+}
+
 impl Log {
     /// First `seq` and length in bytes of the closed segments that are plain.
     pub fn unsealed(&self) -> Vec<(u64, u64)> {
@@ -64,25 +75,57 @@ impl Log {
         time_of: &dyn Fn(&[u8]) -> Option<i64>,
         stop: &dyn Fn() -> bool,
     ) -> Result<Option<SealedSegment>, NotSealed> {
+        let rewriting = Rewriting {
+            time_of,
+            is_pruned: &|_, _| false,
+            stop,
+        };
+        self.rewrite(first_seq, |segment| !segment.is_sealed(), &rewriting)
+    }
+
+    /// Writes the closed segment that begins with a `seq`, plain or sealed, as a
+    /// sealed one in which records without bytes stand in the place of those
+    /// that are pruned; `None` where there is no such segment. Otherwise as
+    /// [`Log::seal`].
+    pub fn prune(
+        &self,
+        first_seq: u64,
+        rewriting: &Rewriting<'_>,
+    ) -> Result<Option<SealedSegment>, NotSealed> {
+        self.rewrite(first_seq, |_| true, rewriting)
+    }
+
+    fn rewrite(
+        &self,
+        first_seq: u64,
+        wanted: impl Fn(&Segment) -> bool,
+        rewriting: &Rewriting<'_>,
+    ) -> Result<Option<SealedSegment>, NotSealed> {
         let inner = &self.inner;
         let _alone = inner
             .arrangement
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let segments = inner.segments();
+        // The last segment is never touched: only what another follows is closed.
         let mut pairs = segments.iter().zip(segments.iter().skip(1));
         let found = pairs.find(|(segment, _)| segment.first_seq == first_seq);
-        let Some((segment, next)) = found.filter(|(segment, _)| !segment.is_sealed()) else {
+        let Some((segment, next)) = found.filter(|(segment, _)| wanted(segment)) else {
             return Ok(None);
         };
         let storage = inner.storage.as_ref();
+        let before = segment
+            .open_raw(storage)?
+            .len()
+            .map_err(LogError::io("reading", &segment.path))?;
         let plain = Plain {
-            file: segment.open_raw(storage)?,
+            file: segment.open(inner, false)?,
             len: segment.end(inner)?,
             first_seq,
             next_seq: next.first_seq,
             log_id: inner.id,
-            time_of,
+            time_of: rewriting.time_of,
+            is_pruned: rewriting.is_pruned,
         };
         let target = inner.dir.join(sealed_name(first_seq));
         let unfinished = inner.dir.join(format!("{first_seq:020}{UNFINISHED}"));
@@ -92,7 +135,7 @@ impl Log {
             }
             _ => {}
         }
-        let sealed_bytes = match seal(&plain, storage, &unfinished, stop) {
+        let sealed_bytes = match seal(&plain, storage, &unfinished, rewriting.stop) {
             Ok(bytes) => bytes,
             Err(error) => {
                 // What is left is removed by the next one who seals, too.
@@ -109,27 +152,30 @@ impl Log {
                 });
             }
         };
-        storage
-            .rename(&unfinished, &target)
-            .map_err(LogError::io("renaming", &unfinished))?;
+        let sealed = Arc::new(Segment::sealed(&inner.dir, first_seq));
+        inner.replace(segment, sealed, || {
+            storage
+                .rename(&unfinished, &target)
+                .map_err(LogError::io("renaming", &unfinished))
+        })?;
         storage
             .sync_dir(&inner.dir)
             .map_err(LogError::io("syncing", &inner.dir))?;
-        let sealed = Arc::new(Segment::sealed(&inner.dir, first_seq));
-        inner.replace(segment, sealed);
-        // From here on the sealed form is the segment; what is left of the
-        // plain one is removed at the next start, too.
-        for path in [&segment.path, &segment.blocks_path()] {
-            match storage.remove(path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    tracing::warn!("{} could not be removed: {error}", path.display());
+        // From here on the sealed form is the segment; what is left of a plain
+        // one is removed at the next start, too.
+        if !segment.is_sealed() {
+            for path in [&segment.path, &segment.blocks_path()] {
+                match storage.remove(path) {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        tracing::warn!("{} could not be removed: {error}", path.display());
+                    }
+                    _ => {}
                 }
-                _ => {}
             }
         }
         Ok(Some(SealedSegment {
             first_seq,
-            plain_bytes: plain.len,
+            plain_bytes: before,
             sealed_bytes,
         }))
     }

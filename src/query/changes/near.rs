@@ -10,8 +10,8 @@ use super::{ChangesQuery, Progress, QueryError, Stage, Told};
 use crate::event::ProfileKey;
 use crate::history::{Replay, tells_all};
 use crate::query::parallel::in_order;
-use crate::query::past::replay_after;
-use crate::trail::{Batch, Damages, EventReader, Trail, arrange_second};
+use crate::query::past::{Before, replay_after};
+use crate::trail::{Batch, Damages, EventReader, EventsOf, GoneSeconds, Trail, arrange_second};
 
 /// How many (sub)profiles are a group at most: each group reads the blocks of
 /// the span.
@@ -49,6 +49,15 @@ pub(super) fn tell(
     )
 }
 
+/// A part of a (sub)profile's events, whole seconds.
+#[derive(Clone, Copy)]
+pub(super) struct Part<'p> {
+    /// Their times and `seq`, ordered by both.
+    pub times: &'p [(i64, u64)],
+    /// The pruned events that they may repeat.
+    pub gone: &'p GoneSeconds,
+}
+
 /// Reads the events of (sub)profiles.
 pub(super) struct Reader {
     /// Those of the span.
@@ -61,14 +70,16 @@ pub(super) struct Reader {
 
 /// A (sub)profile's events up to the span's end, and how many come before it.
 struct Track {
-    times: Vec<(i64, u64)>,
+    events: EventsOf,
     before: usize,
+    /// Whether the baseline comes before the span, where there is one.
+    reaches: bool,
 }
 
 impl Track {
     /// Where the second before the span begins.
     fn from(&self) -> usize {
-        let earlier = self.times.get(..self.before).unwrap_or_default();
+        let earlier = self.events.times.get(..self.before).unwrap_or_default();
         let last = earlier.last().map(|pair| pair.0);
         earlier.partition_point(|pair| Some(pair.0) < last)
     }
@@ -81,7 +92,7 @@ impl Reader {
         &mut self,
         query: &ChangesQuery,
         replay: &mut Replay<'a>,
-        part: &[(i64, u64)],
+        part: Part<'_>,
         held: &'a Batch,
         told: &mut Told,
         damage: &mut Damages,
@@ -111,14 +122,19 @@ impl Reader {
         let mut waiting: Vec<Track> = Vec::new();
         let mut events = 0;
         for key in keys {
-            let mut times = trail.times_of(*key)?;
+            let mut events_of = trail.events_of(*key)?;
+            let times = &mut events_of.times;
             times.truncate(times.partition_point(|(time, _)| *time < until));
             let before = times.partition_point(|(time, _)| *time < since);
             if before == times.len() {
                 continue;
             }
-            let track = Track { times, before };
-            let count = track.times.len() - track.from();
+            let track = Track {
+                reaches: events_of.reaches_baseline(since.saturating_sub(1)),
+                events: events_of,
+                before,
+            };
+            let count = track.events.times.len() - track.from();
             if events + count > self.window {
                 self.tracks(query, &waiting, &mut told, &mut damage)?;
                 waiting.clear();
@@ -143,12 +159,19 @@ impl Reader {
     ) -> Result<(), QueryError> {
         let window = self.window;
         let seqs = tracks.iter().flat_map(|track| {
-            let near = track.times.iter().skip(track.from());
+            let near = track.events.times.iter().skip(track.from());
             near.take(window).map(|(_, seq)| *seq)
         });
         self.span.read_ahead(seqs.collect());
         for track in tracks {
-            let (before, mut rest) = track.times.split_at(track.before);
+            let (before, mut rest) = track.events.times.split_at(track.before);
+            let baseline = track.events.baseline.as_ref();
+            let gone = GoneSeconds::of(baseline.map(|baseline| (0, baseline)));
+            let before = Before {
+                times: before,
+                baseline,
+                reaches: track.reaches,
+            };
             let held = self.span.ahead();
             let earlier = &mut self.earlier;
             let mut replay = replay_after(before, held, earlier, damage, tells_all)?;
@@ -167,7 +190,10 @@ impl Reader {
                 step(
                     query,
                     &mut replay,
-                    part,
+                    Part {
+                        times: part,
+                        gone: &gone,
+                    },
                     held,
                     &mut self.earlier,
                     told,
@@ -191,15 +217,18 @@ impl Reader {
 fn step<'a>(
     query: &ChangesQuery,
     replay: &mut Replay<'a>,
-    part: &[(i64, u64)],
+    part: Part<'_>,
     held: &'a Batch,
     reader: &mut EventReader,
     told: &mut Told,
     damage: &mut Damages,
 ) -> Result<(), QueryError> {
-    for second in part.chunk_by(|a, b| a.0 == b.0) {
+    for second in part.times.chunk_by(|a, b| a.0 == b.0) {
+        let gone = second
+            .first()
+            .map_or(&[][..], |(time, _)| part.gone.at(*time));
         let second: Vec<(u64, u32)> = second.iter().map(|(_, seq)| (*seq, 0)).collect();
-        for (seq, duplicate_of, _) in arrange_second(&second, held, reader, damage)? {
+        for (seq, duplicate_of, _) in arrange_second(&second, gone, held, reader, damage)? {
             if duplicate_of.is_some() {
                 continue;
             }

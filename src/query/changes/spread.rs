@@ -52,19 +52,20 @@ impl Spreading {
     }
 }
 
-/// Appends the entry of a record.
+/// Appends the entry of a record, with its `whole` body if need be.
 pub(super) fn write_entry(
     query: &ChangesQuery,
     hash: u64,
     seq: u64,
     record: &EventRecord<'_>,
+    whole: bool,
     entry: &mut Vec<u8>,
 ) -> Result<(), RecordError> {
     let wanted = |name: &str| {
         let mut names = query.fields.iter().chain(&query.interests);
         names.any(|wanted| wanted == name)
     };
-    let all = query.fields.is_empty() && query.interests.is_empty();
+    let all = whole || (query.fields.is_empty() && query.interests.is_empty());
     let body = record.body.bytes;
     let narrowed = (record.head.body_kind == BodyKind::Form && !all).then(|| {
         let mut narrowed = narrow_form(body, wanted);

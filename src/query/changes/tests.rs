@@ -12,7 +12,7 @@ use super::*;
 use crate::event::{BodyKind, decode_envelope, seconds_to_rfc3339, zone_from_name};
 use crate::history::tells_all;
 use crate::query::filter::Span;
-use crate::query::past::replay_after;
+use crate::query::past::{Before, replay_after};
 use crate::query::{ExportQuery, HistoryQuery, Query, ShowQuery, answer as ask};
 use crate::trail::{
     Appender, Arrival, Batch, Damages, Folder, OpenOptions, ParsedCall, Purpose, Timeline,
@@ -93,7 +93,7 @@ impl Store {
     fn replayed(&self, query: &ChangesQuery) -> Vec<String> {
         let mut told = Told::default();
         for key in self.keys() {
-            let mut timeline = Timeline::new(&self.trail.times_of(key).unwrap());
+            let mut timeline = Timeline::new(&self.trail.times_of(key).unwrap(), None);
             let mut reader = self.trail.reader();
             let mut replay = Replay::default();
             let mut damage = Damages::default();
@@ -258,7 +258,7 @@ proptest! {
                 let times = &times[..times.partition_point(|(time, _)| *time <= at)];
                 let mut reader = store.trail.reader();
                 let mut damage = Damages::default();
-                let mut timeline = Timeline::new(times);
+                let mut timeline = Timeline::new(times, None);
                 let mut whole = Replay::default();
                 while let Some(occurrence) = timeline.next(&mut reader, &mut damage).unwrap() {
                     if occurrence.duplicate_of.is_none() {
@@ -266,7 +266,8 @@ proptest! {
                     }
                 }
                 let none = Batch::default();
-                let short = replay_after(times, &none, &mut reader, &mut damage, tells_all).unwrap();
+                let before = Before { times, baseline: None, reaches: false };
+                let short = replay_after(before, &none, &mut reader, &mut damage, tells_all).unwrap();
                 prop_assert_eq!(short.known.state(), whole.known.state());
                 prop_assert_eq!(short.last, whole.last);
                 let shown = store.ask(&Query::Show(ShowQuery { key, at: Some(at) }));

@@ -18,7 +18,9 @@ use crate::event::ProfileKey;
 use crate::history::Replay;
 use crate::log::record::{EventHead, EventRecord};
 use crate::query::parallel::in_order;
-use crate::trail::{Batch, Damages, Missing, Step, Trail, TrailError, Walk, room_left};
+use crate::trail::{
+    Batch, Damages, GoneSeconds, Missing, Step, Trail, TrailError, Walk, room_left,
+};
 
 /// How many bytes of records go to a thread together.
 const BATCH_LEN: usize = 256 << 10;
@@ -114,6 +116,8 @@ fn spread_log(
 ) -> Result<(), QueryError> {
     let (_, until) = query.span.bounds();
     let mut walk = trail.walk(i64::MIN, until)?;
+    // Before this time an event may repeat a pruned one, by its whole body.
+    let whole_before = trail.retention().before().unwrap_or(i64::MIN);
     in_order(
         move || next_batch(&mut walk),
         || (),
@@ -123,7 +127,8 @@ fn spread_log(
                 let written = EventRecord::decode(record).and_then(|record| {
                     let hash = spreading.hash(record.head.key());
                     if record.head.time < until && mine(hash) {
-                        write_entry(query, hash, seq, &record, &mut bytes)?;
+                        let whole = record.head.time < whole_before;
+                        write_entry(query, hash, seq, &record, whole, &mut bytes)?;
                     }
                     Ok(())
                 });
@@ -224,10 +229,15 @@ fn replay_turn(
     }
     let mut told = Told::default();
     let mut damage = Damages::default();
-    for times in timelines.values_mut() {
+    let retention = trail.retention();
+    for (key, times) in &mut timelines {
         times.sort_unstable();
-        let mut replay = Replay::default();
-        reader.step(query, &mut replay, times, &batch, &mut told, &mut damage)?;
+        let baseline = retention.baseline_of(*key)?;
+        let gone = GoneSeconds::of(baseline.as_ref().map(|baseline| (0, baseline)));
+        let mut replay = Replay::after(baseline);
+        let told = &mut told;
+        let part = near::Part { times, gone: &gone };
+        reader.step(query, &mut replay, part, &batch, told, &mut damage)?;
     }
     told.damage = damage;
     for key in large.into_values() {

@@ -34,15 +34,21 @@ fn other_folders_and_formats_are_refused_with_the_way_out() {
     ));
     let path = dir.path().join("data");
     Folder::make(&path).unwrap();
-    fs::write(path.join("format"), r#"{"profiletrail":3,"log_id":"00"}"#).unwrap();
+    fs::write(path.join("format"), r#"{"profiletrail":4,"log_id":"00"}"#).unwrap();
     let error = Folder::lock(&path, false, Duration::ZERO)
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("format 3") && error.contains("newer"),
+        error.contains("format 4") && error.contains("newer"),
         "{error}"
     );
-    for damaged in ["", "\u{fffd}", "{}", r#"{"profiletrail":1,"log_id":"x"}"#] {
+    for damaged in [
+        "",
+        "\u{fffd}",
+        "{}",
+        r#"{"profiletrail":1,"log_id":"x"}"#,
+        r#"{"profiletrail":3,"log_id":"00"}"#,
+    ] {
         fs::write(path.join("format"), damaged).unwrap();
         let error = Folder::lock(&path, false, Duration::ZERO).unwrap_err();
         assert!(matches!(error, TrailError::FormatDamaged(_)), "{error}");

@@ -1,0 +1,144 @@
+//! `prune`: telling what would go, asking, and having it done.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::Context;
+
+use super::Ending;
+use super::args::{Format, Output, TIMES};
+use super::care::{ending, order, parse_lines, shown, write};
+use super::setting::{Setting, UsageError};
+use super::time::Rounding;
+use crate::care::{Care, PruneLine};
+use crate::server::protocol::End;
+use crate::trail::{Purpose, YOUNGEST};
+
+/// `prune`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("What every profile was after its last pruned event is kept. The newest segment of the log, and \
+    what arrived after the time, are never pruned.\n\n{TIMES}\n\nExample: profiletrail prune --before '5 years ago' --dry-run"))]
+pub struct PruneArgs {
+    /// Events before this time go; at least a day ago
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub before: String,
+    /// Only tell what would go
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+pub fn run(args: &PruneArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    super::logging::of_command(setting);
+    let before = setting.moment("--before", &args.before, Rounding::Down)?;
+    if before > setting.now().saturating_sub(YOUNGEST) {
+        let what = format!(
+            "--before: {:?} is not a day ago: what is younger is never pruned",
+            args.before
+        );
+        return Err(UsageError::new(what).into());
+    }
+    let asks = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if !args.dry_run && !args.yes && !asks {
+        let what =
+            "prune removes events for good: look with --dry-run what would go, then say --yes";
+        return Err(UsageError::new(what).into());
+    }
+    let jsonl = setting.format(args.output.format) == Format::Jsonl;
+    if args.dry_run || !args.yes {
+        let (end, lines) = carry_out(before, true, setting)?;
+        if args.dry_run {
+            told(&lines, jsonl)?;
+            return Ok(ending(&end));
+        }
+        let would: Vec<PruneLine> = parse_lines(&lines)?;
+        let goes = would.iter().any(|line| line.events + line.rejected > 0);
+        if goes && !agreed(&would)? {
+            super::say("nothing was pruned");
+            return Ok(Ending::Answered);
+        }
+    }
+    let (end, lines) = carry_out(before, false, setting)?;
+    told(&lines, jsonl)?;
+    Ok(ending(&end))
+}
+
+fn carry_out(before: i64, dry_run: bool, setting: &Setting) -> anyhow::Result<(End, Vec<u8>)> {
+    let purpose = Purpose::Append {
+        server: false,
+        segment_size: u64::MAX,
+    };
+    let mut lines = Vec::new();
+    let care = Care::Prune { before, dry_run };
+    let doing = if dry_run { "looking" } else { "pruning" };
+    let end = order(&care, purpose, doing, setting, &mut lines)?;
+    Ok((end, lines))
+}
+
+/// Asks on the terminal; only a yes is one.
+fn agreed(would: &[PruneLine]) -> anyhow::Result<bool> {
+    for line in would {
+        super::say(&text_of(line));
+    }
+    let mut terminal = std::io::stderr();
+    write!(terminal, "Remove them for good? [y/N] ")?;
+    terminal.flush()?;
+    let mut answer = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .context("reading the answer")?;
+    Ok(matches!(
+        answer.trim().to_ascii_lowercase().as_str(),
+        "y" | "yes"
+    ))
+}
+
+fn told(lines: &[u8], jsonl: bool) -> anyhow::Result<()> {
+    if jsonl {
+        return write(lines);
+    }
+    let lines: Vec<PruneLine> = parse_lines(lines)?;
+    let text: Vec<String> = lines.iter().map(|line| text_of(line) + "\n").collect();
+    write(text.concat().as_bytes())
+}
+
+/// What people see of a prune.
+fn text_of(line: &PruneLine) -> String {
+    let PruneLine {
+        before,
+        events,
+        kept,
+        profiles,
+        rejected,
+        bytes,
+        ..
+    } = line;
+    let mut text = if let Some(already) = line.already.as_ref().filter(|already| *already >= before)
+    {
+        format!("nothing to prune before {before}: everything before {already} is pruned already")
+    } else if events + rejected == 0 {
+        format!("nothing to prune before {before}")
+    } else {
+        let verb = if line.dry_run { "would go" } else { "pruned" };
+        format!(
+            "{verb}: {events} events of {profiles} profiles and subprofiles, and {rejected} rejected calls, before {before}"
+        )
+    };
+    if *kept > 0 {
+        text += &format!(
+            "; {kept} older events stay: they stand in the newest segment, or arrived later"
+        );
+    }
+    if *bytes > 0 {
+        let about = if line.dry_run { "about " } else { "" };
+        text += &format!("; {about}{} given back", shown(*bytes));
+    }
+    if line.waiting {
+        text += "; the space is given back once the answers have ended that began before";
+    }
+    text
+}

@@ -1,0 +1,114 @@
+//! Which segments a log has, while others take their place.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::error::LogError;
+use super::segment::{Inner, Log, Segment};
+use crate::storage::Storage;
+
+impl Log {
+    /// The last `seq` that is synced; 0 where there is none.
+    pub fn last_seq(&self) -> u64 {
+        self.inner.last_seq()
+    }
+
+    /// The first `seq` that the log holds; 1 where it is empty.
+    pub fn first_seq(&self) -> u64 {
+        self.inner
+            .segments()
+            .first()
+            .map_or(1, |segment| segment.first_seq)
+    }
+}
+
+impl Inner {
+    /// A log of which nothing is known yet.
+    pub fn closed(storage: &Arc<dyn Storage>, dir: &Path, id: u64) -> Self {
+        Self {
+            storage: Arc::clone(storage),
+            dir: dir.to_owned(),
+            id,
+            segments: RwLock::default(),
+            last_seq: AtomicU64::new(0),
+            lost_end: None,
+            leftover: None,
+            cache: Arc::default(),
+            arrangement: RwLock::default(),
+        }
+    }
+
+    /// The last `seq` that is synced; 0 where there is none.
+    pub fn last_seq(&self) -> u64 {
+        self.last_seq.load(Ordering::Acquire)
+    }
+
+    pub fn segments(&self) -> Vec<Arc<Segment>> {
+        self.segments
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Puts another form of a segment in its place, once `rename` has put its
+    /// file there. Nobody finds the one without the other.
+    pub fn replace<E>(
+        &self,
+        old: &Arc<Segment>,
+        new: Arc<Segment>,
+        rename: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut segments = self
+            .segments
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        rename()?;
+        if let Some(place) = segments.iter_mut().find(|place| Arc::ptr_eq(place, old)) {
+            *place = new;
+        }
+        Ok(())
+    }
+
+    /// Whether a segment is one of the log's, and no other form has taken its place.
+    pub fn holds(&self, segment: &Segment) -> bool {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments
+            .iter()
+            .any(|held| std::ptr::eq(held.as_ref(), segment))
+    }
+
+    /// Does something with the segment in which a `seq` stands, if it stands in
+    /// any, and the first `seq` of the one after it; once more, where another
+    /// form of the segment has taken its place meanwhile and its file is gone.
+    pub fn with_segment<T>(
+        &self,
+        seq: u64,
+        mut work: impl FnMut(&Arc<Segment>, Option<u64>) -> Result<T, LogError>,
+    ) -> Result<Option<T>, LogError> {
+        loop {
+            let Some((segment, next_first)) = self.find_segment(seq) else {
+                return Ok(None);
+            };
+            let done = work(&segment, next_first);
+            let replaced = || {
+                let now = self.find_segment(seq);
+                now.is_none_or(|(now, _)| !Arc::ptr_eq(&now, &segment))
+            };
+            match done {
+                Err(error) if error.is_not_found() && replaced() => {}
+                done => return done.map(Some),
+            }
+        }
+    }
+
+    fn find_segment(&self, seq: u64) -> Option<(Arc<Segment>, Option<u64>)> {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        let after = segments.partition_point(|segment| segment.first_seq <= seq);
+        let segment = segments.get(after.checked_sub(1)?)?;
+        Some((
+            Arc::clone(segment),
+            segments.get(after).map(|next| next.first_seq),
+        ))
+    }
+}

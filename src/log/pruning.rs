@@ -1,0 +1,72 @@
+//! What a log tells those who prune it.
+
+use std::sync::Arc;
+
+use super::error::LogError;
+use super::segment::{Log, Segment};
+
+impl Log {
+    /// `seq` of the last record that stands in a closed segment; 0 where none
+    /// does. What comes after it, in the newest segment, is never pruned.
+    pub fn closed_end(&self) -> u64 {
+        let segments = self.inner.segments();
+        let newest = segments.last().filter(|_| segments.len() > 1);
+        newest.map_or(0, |newest| newest.first_seq - 1)
+    }
+
+    /// First and last `seq` of the closed segments that begin up to a `seq`.
+    pub fn closed(&self, last_seq: u64) -> Vec<(u64, u64)> {
+        let closed = self.closed_segments(last_seq).into_iter();
+        closed
+            .map(|(segment, last)| (segment.first_seq, last))
+            .collect()
+    }
+
+    /// First and last `seq` of the closed segments that may hold records up to a
+    /// `seq` with a time before another: plain ones, and sealed ones whose
+    /// footer says so.
+    pub fn older_than(&self, before: i64, last_seq: u64) -> Result<Vec<(u64, u64)>, LogError> {
+        let mut found = Vec::new();
+        for (segment, last) in self.closed_segments(last_seq) {
+            let may = match segment.footer(&self.inner)? {
+                None => true,
+                Some(footer) => footer
+                    .blocks
+                    .iter()
+                    .any(|block| block.first_seq <= last_seq && block.times.0 < before),
+            };
+            if may {
+                found.push((segment.first_seq, last));
+            }
+        }
+        Ok(found)
+    }
+
+    /// How many bytes of sealed blocks hold nothing but records up to a `seq`
+    /// with a time before another: about what pruning them gives back.
+    pub fn bytes_older_than(&self, before: i64, last_seq: u64) -> Result<u64, LogError> {
+        let mut bytes = 0;
+        for (segment, _) in self.closed_segments(last_seq) {
+            let Some(footer) = segment.footer(&self.inner)? else {
+                continue;
+            };
+            let old = footer.blocks.iter().filter(|block| {
+                block.next_seq() <= last_seq + 1
+                    && block.times.0 <= block.times.1
+                    && block.times.1 < before
+            });
+            bytes += old.map(|block| u64::from(block.len)).sum::<u64>();
+        }
+        Ok(bytes)
+    }
+
+    /// The closed segments that begin up to a `seq`, with the last `seq` of each.
+    fn closed_segments(&self, last_seq: u64) -> Vec<(Arc<Segment>, u64)> {
+        let segments = self.inner.segments();
+        let pairs = segments.iter().zip(segments.iter().skip(1));
+        pairs
+            .filter(|(segment, _)| segment.first_seq <= last_seq)
+            .map(|(segment, next)| (Arc::clone(segment), next.first_seq - 1))
+            .collect()
+    }
+}

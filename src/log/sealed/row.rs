@@ -1,0 +1,133 @@
+//! A log that is written in one go, as sealed segments alone.
+//!
+//! Nobody appends to such a log: it holds *generations* of records, one after
+//! the other, each made whole before anything refers to it. Which generation
+//! counts, and so which files, is known elsewhere.
+
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::UNFINISHED;
+use super::seal::{SealError, SealedWriter};
+use super::swap::NotSealed;
+use crate::log::error::LogError;
+use crate::log::segment::{parse_segment_name, sealed_name};
+use crate::storage::Storage;
+
+/// The `seq` at which a segment is closed, counted from its first: some
+/// 64 MiB of small records.
+const SEGMENT_RECORDS: u64 = 1 << 18;
+
+/// Writes the segments of a generation.
+pub struct Row {
+    storage: Arc<dyn Storage>,
+    dir: PathBuf,
+    log_id: u64,
+    next_seq: u64,
+    open: Option<(u64, SealedWriter)>,
+}
+
+impl Row {
+    /// Begins a generation in a folder, which must exist and hold no file of
+    /// its numbers ([`clear`]).
+    pub fn new(storage: Arc<dyn Storage>, dir: &Path, log_id: u64, first_seq: u64) -> Self {
+        Self {
+            storage,
+            dir: dir.to_owned(),
+            log_id,
+            next_seq: first_seq,
+            open: None,
+        }
+    }
+
+    /// `seq` of the next record.
+    pub const fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Writes a record. `figures` are the least and the greatest figure that
+    /// stand for it where a footer has times.
+    pub fn add(&mut self, record: &[u8], figures: (i64, i64)) -> Result<(), NotSealed> {
+        let full = |(first, _): &(u64, SealedWriter)| self.next_seq - first >= SEGMENT_RECORDS;
+        if self.open.as_ref().is_some_and(full) {
+            self.cut()?;
+        }
+        let (_, writer) = match &mut self.open {
+            Some(open) => open,
+            none => {
+                let path = unfinished(&self.dir, self.next_seq);
+                let made =
+                    SealedWriter::create(self.storage.as_ref(), &path, self.log_id, self.next_seq);
+                let writer = made.map_err(LogError::io("making", &path))?;
+                none.insert((self.next_seq, writer))
+            }
+        };
+        writer
+            .add(record, Some(figures))
+            .map_err(|error| self.failed(error))?;
+        self.next_seq += 1;
+        Ok(())
+    }
+
+    /// Ends the segment that is open, so that the next record begins another.
+    pub fn cut(&mut self) -> Result<(), NotSealed> {
+        let Some((first_seq, writer)) = self.open.take() else {
+            return Ok(());
+        };
+        writer
+            .finish(&|| false)
+            .map_err(|error| self.failed(error))?;
+        let (from, to) = (
+            unfinished(&self.dir, first_seq),
+            self.dir.join(sealed_name(first_seq)),
+        );
+        let renamed = self.storage.rename(&from, &to);
+        Ok(renamed.map_err(LogError::io("renaming", &from))?)
+    }
+
+    /// Ends the generation. When this returns it is on stable storage. Tells the
+    /// `seq` after its last record.
+    pub fn finish(mut self) -> Result<u64, NotSealed> {
+        self.cut()?;
+        let synced = self.storage.sync_dir(&self.dir);
+        synced.map_err(LogError::io("syncing", &self.dir))?;
+        Ok(self.next_seq)
+    }
+
+    fn failed(&self, error: SealError) -> NotSealed {
+        match error {
+            SealError::Io(error) => LogError::io("writing", &self.dir)(error).into(),
+            SealError::Stopped => NotSealed::Stopped,
+            SealError::Differs | SealError::Damaged(_) => {
+                NotSealed::Differs(self.dir.display().to_string())
+            }
+        }
+    }
+}
+
+fn unfinished(dir: &Path, first_seq: u64) -> PathBuf {
+    dir.join(format!("{first_seq:020}{UNFINISHED}"))
+}
+
+/// Removes every segment of a folder that does not belong to a generation, and
+/// what was not finished.
+pub fn clear(storage: &dyn Storage, dir: &Path, kept: Range<u64>) -> Result<(), LogError> {
+    let names = match storage.list(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        names => names.map_err(LogError::io("listing", dir))?,
+    };
+    for name in names {
+        let segment = parse_segment_name(&name);
+        let is_kept = segment.is_some_and(|(first_seq, _)| kept.contains(&first_seq));
+        if !is_kept && (segment.is_some() || name.ends_with(UNFINISHED)) {
+            let path = dir.join(name);
+            match storage.remove(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(LogError::io("removing", &path))?,
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,187 @@
+//! Baselines as lines of `export`, which `import` reads back.
+//!
+//! They come before the events, in the order of (sub)profiles, and are taken by
+//! a folder that holds nothing yet: elsewhere they would speak of a time of which
+//! there are events. The numbers of pruned events mean nothing in another
+//! folder; there all of them are 0.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Lines, QueryError};
+use super::lines::ExportLine;
+use super::request::ExportQuery;
+use crate::event::{
+    Fields, Interests, ProfileKey, TimeSource, micros_to_rfc3339, seconds_to_rfc3339,
+};
+use crate::history::{Baseline, DIGEST_LEN, Gone, Known, Place, State};
+use crate::retention::KeptBaseline;
+use crate::trail::Trail;
+
+/// What only a baseline's line has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BaselinePart {
+    /// `present`, `deleted` or `unknown`.
+    pub state: String,
+    /// The order of the last pruned event among those of its second.
+    pub rank: u8,
+    /// The pruned events of that second: rank and digest in hexadecimal.
+    pub second: Vec<(u8, String)>,
+}
+
+/// Writes the baselines that are asked for. Tells which events must come with
+/// their bodies: they may repeat pruned ones, which are known by their bytes.
+pub(super) fn export(
+    trail: &Trail,
+    query: &ExportQuery,
+    lines: &mut Lines<'_>,
+) -> Result<BTreeSet<u64>, QueryError> {
+    let retention = trail.retention();
+    let mut bodies = BTreeSet::new();
+    let Some(baselines) = retention.baselines() else {
+        return Ok(bodies);
+    };
+    if let Some((profile, subprofile)) = query.profile.zip(query.subprofile) {
+        let key = ProfileKey::subprofile(profile, subprofile);
+        if let Some(baseline) = baselines.find(key)? {
+            let kept = KeptBaseline { key, baseline };
+            put(trail, query, kept, &mut bodies, lines)?;
+        }
+        return Ok(bodies);
+    }
+    let mut walk = baselines.walk();
+    while let Some(kept) = walk.step()? {
+        put(trail, query, kept, &mut bodies, lines)?;
+    }
+    Ok(bodies)
+}
+
+fn put(
+    trail: &Trail,
+    query: &ExportQuery,
+    kept: KeptBaseline,
+    bodies: &mut BTreeSet<u64>,
+    lines: &mut Lines<'_>,
+) -> Result<(), QueryError> {
+    let KeptBaseline { key, baseline } = &kept;
+    let in_database = |database| baseline.database == Some(database);
+    if query.profile.is_none_or(|profile| profile == key.profile)
+        && query.span.holds(baseline.place.time)
+        && query.database.is_none_or(in_database)
+    {
+        let times = trail.times_of(*key)?.into_iter();
+        let second = times.filter(|(time, _)| *time == baseline.place.time);
+        bodies.extend(second.map(|(_, seq)| seq));
+        lines.put(&line_of(kept))?;
+    }
+    Ok(())
+}
+
+fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
+    let KeptBaseline { key, baseline } = kept;
+    let (state, content) = match baseline.known {
+        Known::Nothing => ("unknown", State::default()),
+        Known::Present(state) => ("present", state),
+        Known::Deleted { created, modified } => (
+            "deleted",
+            State {
+                created,
+                modified,
+                ..State::default()
+            },
+        ),
+    };
+    let hex = |gone: &Gone| gone.digest.map(|byte| format!("{byte:02x}")).concat();
+    let second = baseline.second.iter();
+    ExportLine {
+        seq: baseline.place.seq,
+        received: micros_to_rfc3339(baseline.place.time.saturating_mul(1_000_000)),
+        remote: None,
+        label: None,
+        event_type: "baseline".into(),
+        time: seconds_to_rfc3339(baseline.place.time),
+        time_source: TimeSource::Time,
+        profile: key.profile,
+        subprofile: key.subprofile,
+        database: baseline.database,
+        collection: baseline.collection,
+        created: content.created,
+        modified: content.modified,
+        parameters: Fields::new(),
+        fields: content.fields,
+        interests: Interests::List(content.interests.into_iter().collect()),
+        extra: Fields::new(),
+        body: None,
+        body_base64: None,
+        baseline: Some(BaselinePart {
+            state: state.to_owned(),
+            rank: baseline.place.rank,
+            second: second.map(|gone| (gone.rank, hex(gone))).collect(),
+        }),
+    }
+}
+
+/// The baseline of a line of which the time was read already, in Unix seconds.
+pub(super) fn read(
+    line: ExportLine<'static>,
+    part: BaselinePart,
+    time: i64,
+) -> Result<KeptBaseline, String> {
+    let state = State {
+        fields: line.fields,
+        interests: match line.interests {
+            Interests::List(names) => names.into_iter().collect(),
+            Interests::Map(_) => return Err("\"interests\" of a baseline are a list".to_owned()),
+        },
+        created: line.created,
+        modified: line.modified,
+    };
+    let known = match part.state.as_str() {
+        "unknown" => Known::Nothing,
+        "present" => Known::Present(state),
+        "deleted" => Known::Deleted {
+            created: state.created,
+            modified: state.modified,
+        },
+        other => return Err(format!("\"state\": {other:?} is none")),
+    };
+    let second = part.second.into_iter().map(|(rank, hex)| {
+        let digest = digest(&hex).ok_or_else(|| format!("{hex:?} is no digest"))?;
+        Ok(Gone {
+            seq: 0,
+            rank,
+            digest,
+        })
+    });
+    Ok(KeptBaseline {
+        key: ProfileKey {
+            profile: line.profile,
+            subprofile: line.subprofile,
+        },
+        baseline: Baseline {
+            place: Place {
+                time,
+                rank: part.rank,
+                seq: 0,
+            },
+            known,
+            database: line.database,
+            collection: line.collection,
+            second: second.collect::<Result<_, String>>()?,
+        },
+    })
+}
+
+fn digest(hex: &str) -> Option<[u8; DIGEST_LEN]> {
+    let number = u128::from_str_radix(hex, 16).ok()?;
+    (hex.len() == 2 * DIGEST_LEN).then(|| number.to_be_bytes())
+}
+
+/// Whether two baselines say the same, whatever the numbers of their events.
+pub(super) fn is_same(one: &Baseline, other: &Baseline) -> bool {
+    (one.place.time, one.place.rank, &one.known)
+        == (other.place.time, other.place.rank, &other.known)
+        && (one.database, one.collection) == (other.database, other.collection)
+}

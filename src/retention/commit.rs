@@ -1,0 +1,38 @@
+//! Putting a new `format` file in the place of the old one.
+
+use std::io;
+use std::path::Path;
+
+use crate::storage::{Access, Storage};
+
+/// Why a commit failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Nothing has happened.
+    #[error("writing the format file: {0}")]
+    NotDone(io::Error),
+    /// Whether it is on stable storage is not known before a restart.
+    #[error("making the format file durable: {0}")]
+    Unknown(io::Error),
+}
+
+/// Puts a text in the place of a data folder's `format` file. When this returns
+/// it is on stable storage.
+pub fn commit(storage: &dyn Storage, folder: &Path, text: &str) -> Result<(), CommitError> {
+    let new = folder.join("format.new");
+    write_new(storage, &new, text).map_err(CommitError::NotDone)?;
+    let renamed = storage.rename(&new, &folder.join("format"));
+    renamed
+        .and_then(|()| storage.sync_dir(folder))
+        .map_err(CommitError::Unknown)
+}
+
+fn write_new(storage: &dyn Storage, new: &Path, text: &str) -> io::Result<()> {
+    match storage.remove(new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let file = storage.open(new, Access::CreateNew)?;
+    file.write_at(text.as_bytes(), 0)?;
+    file.sync()
+}

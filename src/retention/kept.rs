@@ -1,0 +1,252 @@
+//! The records of the baselines' log.
+//!
+//! A record is a version byte (1) and bincode values, as those of
+//! [`crate::log::record`]. A baseline's begins with the (sub)profile; one of
+//! owners is a row of (subprofile, profile) pairs in the order of the former.
+
+use std::borrow::Cow;
+
+use bincode::config::{Configuration, standard};
+use bincode::{Decode, Encode};
+
+use crate::event::ProfileKey;
+use crate::history::{Baseline, DIGEST_LEN, Gone, Known, Place, State};
+use crate::log::record::RecordError;
+
+const VERSION: u8 = 1;
+const CONFIG: Configuration = standard();
+
+/// A baseline and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptBaseline {
+    /// The (sub)profile.
+    pub key: ProfileKey,
+    /// What is left of its pruned events.
+    pub baseline: Baseline,
+}
+
+/// A (sub)profile as a record begins with it.
+type Key = (u64, Option<u64>);
+
+#[derive(Encode, Decode)]
+struct Kept {
+    key: Key,
+    time: i64,
+    rank: u8,
+    seq: u64,
+    database: Option<u64>,
+    collection: Option<u64>,
+    known: KeptKnown,
+    second: Vec<(u64, u8, [u8; DIGEST_LEN])>,
+}
+
+#[derive(Encode, Decode)]
+enum KeptKnown {
+    Nothing,
+    Present {
+        fields: Vec<(String, String)>,
+        interests: Vec<String>,
+        created: Option<String>,
+        modified: Option<String>,
+    },
+    Deleted {
+        created: Option<String>,
+        modified: Option<String>,
+    },
+}
+
+impl From<Known<'_>> for KeptKnown {
+    fn from(known: Known<'_>) -> Self {
+        let text = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
+        match known {
+            Known::Nothing => Self::Nothing,
+            Known::Present(state) => Self::Present {
+                fields: state
+                    .fields
+                    .iter()
+                    .map(|(name, value)| (name.to_string(), value.to_string()))
+                    .collect(),
+                interests: state.interests.into_iter().map(Cow::into_owned).collect(),
+                created: text(state.created),
+                modified: text(state.modified),
+            },
+            Known::Deleted { created, modified } => Self::Deleted {
+                created: text(created),
+                modified: text(modified),
+            },
+        }
+    }
+}
+
+impl From<KeptKnown> for Known<'static> {
+    fn from(kept: KeptKnown) -> Self {
+        let text = |text: Option<String>| text.map(Cow::Owned);
+        match kept {
+            KeptKnown::Nothing => Self::Nothing,
+            KeptKnown::Present {
+                fields,
+                interests,
+                created,
+                modified,
+            } => Self::Present(State {
+                fields: fields
+                    .into_iter()
+                    .map(|(name, value)| (Cow::Owned(name), Cow::Owned(value)))
+                    .collect(),
+                interests: interests.into_iter().map(Cow::Owned).collect(),
+                created: text(created),
+                modified: text(modified),
+            }),
+            KeptKnown::Deleted { created, modified } => Self::Deleted {
+                created: text(created),
+                modified: text(modified),
+            },
+        }
+    }
+}
+
+fn encode(value: impl Encode) -> Result<Vec<u8>, RecordError> {
+    let mut bytes = vec![VERSION];
+    bincode::encode_into_std_write(value, &mut bytes, CONFIG)
+        .map_err(|error| RecordError::Encode(error.to_string()))?;
+    Ok(bytes)
+}
+
+fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, RecordError> {
+    let (version, rest) = bytes
+        .split_first()
+        .ok_or_else(|| RecordError::Malformed("it is empty".to_owned()))?;
+    if *version != VERSION {
+        return Err(RecordError::Version(*version));
+    }
+    bincode::decode_from_slice(rest, CONFIG)
+        .map(|(value, _)| value)
+        .map_err(|error| RecordError::Malformed(error.to_string()))
+}
+
+impl KeptBaseline {
+    /// The record's bytes.
+    pub fn encode(self) -> Result<Vec<u8>, RecordError> {
+        let Self { key, baseline } = self;
+        let second = baseline.second.iter();
+        encode(Kept {
+            key: (key.profile, key.subprofile),
+            time: baseline.place.time,
+            rank: baseline.place.rank,
+            seq: baseline.place.seq,
+            database: baseline.database,
+            collection: baseline.collection,
+            known: baseline.known.into(),
+            second: second
+                .map(|gone| (gone.seq, gone.rank, gone.digest))
+                .collect(),
+        })
+    }
+
+    /// Reads a record.
+    pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
+        let kept: Kept = decode(bytes)?;
+        let (profile, subprofile) = kept.key;
+        let second = kept.second.into_iter();
+        Ok(Self {
+            key: ProfileKey {
+                profile,
+                subprofile,
+            },
+            baseline: Baseline {
+                place: Place {
+                    time: kept.time,
+                    rank: kept.rank,
+                    seq: kept.seq,
+                },
+                known: kept.known.into(),
+                database: kept.database,
+                collection: kept.collection,
+                second: second
+                    .map(|(seq, rank, digest)| Gone { seq, rank, digest })
+                    .collect(),
+            },
+        })
+    }
+
+    /// Whose baseline a record is.
+    pub fn key_of(bytes: &[u8]) -> Result<ProfileKey, RecordError> {
+        let (profile, subprofile): Key = decode(bytes)?;
+        Ok(ProfileKey {
+            profile,
+            subprofile,
+        })
+    }
+}
+
+/// The record of (subprofile, profile) pairs.
+pub(super) fn encode_owners(owners: &[(u64, u64)]) -> Result<Vec<u8>, RecordError> {
+    encode(owners)
+}
+
+/// The pairs of a record.
+pub(super) fn decode_owners(bytes: &[u8]) -> Result<Vec<(u64, u64)>, RecordError> {
+    decode(bytes)
+}
+
+/// A profile's or a subprofile's number as it stands in the place of a time, in
+/// the same order.
+pub(super) const fn figure(number: u64) -> i64 {
+    (number ^ (1 << 63)).cast_signed()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> KeptBaseline {
+        KeptBaseline {
+            key: ProfileKey::subprofile(1, 2),
+            baseline: Baseline {
+                place: Place {
+                    time: -5,
+                    rank: 1,
+                    seq: 7,
+                },
+                known: Known::Present(State {
+                    fields: [("b", "1"), ("a", "")]
+                        .map(|(name, value)| (name.into(), value.into()))
+                        .into_iter()
+                        .collect(),
+                    interests: ["x".into()].into(),
+                    created: None,
+                    modified: Some("2020".into()),
+                }),
+                database: Some(3),
+                collection: None,
+                second: vec![Gone {
+                    seq: 7,
+                    rank: 1,
+                    digest: [9; DIGEST_LEN],
+                }],
+            },
+        }
+    }
+
+    #[test]
+    fn a_record_reads_what_was_written() {
+        let bytes = example().encode().unwrap();
+        assert_eq!(KeptBaseline::decode(&bytes).unwrap(), example());
+        assert_eq!(KeptBaseline::key_of(&bytes).unwrap(), example().key);
+        for len in 0..bytes.len() {
+            assert!(KeptBaseline::decode(&bytes[..len]).is_err());
+        }
+        let owners = [(1, 2), (3, u64::MAX)];
+        assert_eq!(
+            decode_owners(&encode_owners(&owners).unwrap()).unwrap(),
+            owners
+        );
+    }
+
+    #[test]
+    fn figures_are_ordered_as_numbers() {
+        let numbers = [0, 1, 1 << 62, (1 << 63) - 1, 1 << 63, u64::MAX];
+        assert!(numbers.map(figure).is_sorted());
+        assert_eq!(figure(0), i64::MIN);
+    }
+}

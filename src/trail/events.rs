@@ -1,0 +1,63 @@
+//! A (sub)profile's events, and what is left of those that were pruned.
+
+use super::error::TrailError;
+use super::open::Trail;
+use super::timeline::Timeline;
+use crate::event::ProfileKey;
+use crate::history::{Baseline, Replay};
+
+/// The events of a (sub)profile, as the index knew them.
+#[derive(Clone, Debug, Default)]
+pub struct EventsOf {
+    /// (event time, `seq`) pairs, ordered by both, without those that were pruned.
+    pub times: Vec<(i64, u64)>,
+    /// What is left of those that were.
+    pub baseline: Option<Baseline>,
+}
+
+impl EventsOf {
+    /// Whether there are and were no events.
+    pub const fn is_empty(&self) -> bool {
+        self.times.is_empty() && self.baseline.is_none()
+    }
+
+    /// The time of the last pruned event, where any was.
+    pub fn baseline_time(&self) -> Option<i64> {
+        self.baseline.as_ref().map(|baseline| baseline.place.time)
+    }
+
+    /// The pairs of events up to a time.
+    pub fn up_to(&self, time: i64) -> &[(i64, u64)] {
+        let end = self.times.partition_point(|(event, _)| *event <= time);
+        self.times.get(..end).unwrap_or_default()
+    }
+
+    /// Whether a time is not before the last pruned event's: what was known
+    /// then is known from the baseline on.
+    pub fn reaches_baseline(&self, time: i64) -> bool {
+        self.baseline_time()
+            .is_some_and(|baseline| baseline <= time)
+    }
+
+    /// The events up to a time in their order.
+    pub fn timeline(&self, time: i64) -> Timeline {
+        Timeline::new(self.up_to(time), self.baseline.as_ref())
+    }
+
+    /// What the events are to be fed to.
+    pub fn replay(&self) -> Replay<'static> {
+        Replay::after(self.baseline.clone())
+    }
+}
+
+impl Trail {
+    /// The events of a (sub)profile, as the index knows them now, and what is
+    /// left of those that were pruned.
+    pub fn events_of(&self, key: ProfileKey) -> Result<EventsOf, TrailError> {
+        let retention = self.retention();
+        Ok(EventsOf {
+            times: self.times_with(&retention, key)?,
+            baseline: retention.baseline_of(key)?,
+        })
+    }
+}
