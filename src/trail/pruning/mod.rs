@@ -20,7 +20,7 @@ mod report;
 mod restore;
 
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError, TryLockError, Weak};
+use std::sync::{Arc, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
 pub use keeper::{Keep, Keeper};
@@ -88,11 +88,7 @@ impl Trail {
         if before > youngest {
             return Err(PruneError::TooYoung { before, youngest });
         }
-        let mut pruning = match self.pruning.try_lock() {
-            Ok(pruning) => pruning,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Err(PruneError::Busy),
-        };
+        let mut pruning = self.begin_pruning()?;
         if pruning.uncertain {
             return Err(PruneError::Uncertain);
         }
@@ -210,6 +206,22 @@ impl Trail {
         )?);
         self.removal_due.store(false, Ordering::Release);
         Ok(removed)
+    }
+
+    /// Waits a while for another prune: a server's own may just be looking
+    /// whether there is anything to be done.
+    fn begin_pruning(&self) -> Result<MutexGuard<'_, Pruning>, PruneError> {
+        let begun = Instant::now();
+        loop {
+            match self.pruning.try_lock() {
+                Ok(pruning) => return Ok(pruning),
+                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) if begun.elapsed() >= PATIENCE => {
+                    return Err(PruneError::Busy);
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            }
+        }
     }
 
     /// Goes on with a removal that was broken off, where one was.

@@ -1,6 +1,6 @@
 //! Taking up baselines that another folder has exported.
 
-use std::sync::{Arc, MutexGuard, TryLockError};
+use std::sync::{Arc, MutexGuard};
 
 use super::gather::encode;
 use super::owners::Owners;
@@ -30,11 +30,7 @@ impl Trail {
 
     /// Begins to take up baselines.
     pub fn restore(&self) -> Result<Restore<'_>, PruneError> {
-        let pruning = match self.pruning.try_lock() {
-            Ok(pruning) => pruning,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Err(PruneError::Busy),
-        };
+        let pruning = self.begin_pruning()?;
         if pruning.uncertain {
             return Err(PruneError::Uncertain);
         }
