@@ -61,6 +61,8 @@ fn what_format_3_wrote_is_answered_as_pinned() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     copy_folder(&folder("data"), &data);
+    // No call was rejected, and git keeps no empty folder.
+    fs::create_dir_all(data.join("rejected")).unwrap();
     is_answered_as_pinned(&data, "offline");
     let server = Server::start(&data, &[]);
     is_answered_as_pinned(&data, "live");
@@ -82,6 +84,8 @@ fn a_folder_of_a_later_format_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
     copy_folder(&folder("data"), &data);
+    // No call was rejected, and git keeps no empty folder.
+    fs::create_dir_all(data.join("rejected")).unwrap();
     let format = fs::read_to_string(data.join("format")).unwrap();
     fs::write(data.join("format"), format.replacen(":3,", ":4,", 1)).unwrap();
     let refused = cli(&data, &["changes"]).failed(3);

@@ -7,7 +7,7 @@ use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::backup::{BackupArgs, RestoreArgs};
-pub use super::care::args::{RepairArgs, StatsArgs, VerifyArgs};
+pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 use super::prune::PruneArgs;
 use super::time::parse_span;
 use crate::event::{ProfileKey, Zone, is_label, zone_from_name};
@@ -385,17 +385,6 @@ pub struct RejectedArgs {
     /// At most so many calls
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// `seal`
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "A running server seals by itself, a moment after a segment is closed.\n\n\
-    Example: profiletrail seal"
-)]
-pub struct SealArgs {
     #[command(flatten)]
     pub output: Output,
 }

@@ -2,6 +2,17 @@
 
 use crate::cli::args::{Output, SpanArgs, TIMES};
 
+/// `seal`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "A running server seals by itself, a moment after a segment is closed.\n\n\
+    Example: profiletrail seal"
+)]
+pub struct SealArgs {
+    #[command(flatten)]
+    pub output: Output,
+}
+
 /// `verify`
 #[derive(Debug, clap::Args)]
 #[command(
