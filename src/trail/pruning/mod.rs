@@ -28,6 +28,7 @@ pub use report::{PruneError, PruneReport};
 pub use restore::Restore;
 
 use self::gather::Gather;
+use super::damages::Damages;
 use super::open::Trail;
 use crate::log::record::{event_time, rejected_time};
 use crate::retention::{CommitError, Pruned, Removed, Retention, commit, remove};
@@ -97,6 +98,7 @@ impl Trail {
         let mut report = PruneReport::new(before, dry_run, present.before());
         if present.before().is_none_or(|already| already < before) {
             let next = self.next_bounds(before, present.pruned)?;
+            self.know_all_up_to(next.events)?;
             let gather = Gather::new(self, Arc::clone(&present), next, stop, &mut *tell);
             if dry_run {
                 report.count(gather.count()?);
@@ -206,6 +208,22 @@ impl Trail {
         )?);
         self.removal_due.store(false, Ordering::Release);
         Ok(removed)
+    }
+
+    /// An error where events up to a `seq` cannot be read: whose they were is not
+    /// known, so any baseline might lack them. What a repair has found to be lost
+    /// is missed by nobody.
+    fn know_all_up_to(&self, last: u64) -> Result<(), PruneError> {
+        let unknown = self.without_owner(&mut Damages::default())?;
+        let missing = unknown.iter().filter(|(first, _)| *first <= last);
+        let told: Vec<_> = missing
+            .map(|(first, last)| format!("events {first} to {last}"))
+            .collect();
+        if told.is_empty() {
+            Ok(())
+        } else {
+            Err(PruneError::Unreadable(told))
+        }
     }
 
     /// Waits a while for another prune: a server's own may just be looking
