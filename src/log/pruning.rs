@@ -6,14 +6,6 @@ use super::error::LogError;
 use super::segment::{Log, Segment};
 
 impl Log {
-    /// `seq` of the last record that stands in a closed segment; 0 where none
-    /// does. What comes after it, in the newest segment, is never pruned.
-    pub fn closed_end(&self) -> u64 {
-        let segments = self.inner.segments();
-        let newest = segments.last().filter(|_| segments.len() > 1);
-        newest.map_or(0, |newest| newest.first_seq - 1)
-    }
-
     /// First and last `seq` of the closed segments that begin up to a `seq`.
     pub fn closed(&self, last_seq: u64) -> Vec<(u64, u64)> {
         let closed = self.closed_segments(last_seq).into_iter();

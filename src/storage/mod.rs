@@ -47,6 +47,13 @@ pub trait Storage: Send + Sync {
     fn make_dir(&self, dir: &Path) -> io::Result<()>;
     /// Takes a file's name away. Whoever has it open can still read it.
     fn remove(&self, path: &Path) -> io::Result<()>;
+    /// The same, where the file may be gone already.
+    fn remove_if_there(&self, path: &Path) -> io::Result<()> {
+        match self.remove(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed,
+        }
+    }
     /// Makes the names in a directory durable.
     fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 }

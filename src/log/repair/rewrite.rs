@@ -254,10 +254,6 @@ fn take_place(disk: &dyn Storage, dir: &Path, from: &Path, to: &Path) -> Result<
 
 /// Removes a file, if it is there.
 fn remove(disk: &dyn Storage, path: &Path) -> Result<(), LogError> {
-    match disk.remove(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(LogError::io("removing", path)(error))
-        }
-        _ => Ok(()),
-    }
+    disk.remove_if_there(path)
+        .map_err(LogError::io("removing", path))
 }

@@ -123,10 +123,9 @@ pub fn clear(storage: &dyn Storage, dir: &Path, kept: Range<u64>) -> Result<(), 
         let is_kept = segment.is_some_and(|(first_seq, _)| kept.contains(&first_seq));
         if !is_kept && (segment.is_some() || name.ends_with(UNFINISHED)) {
             let path = dir.join(name);
-            match storage.remove(&path) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                removed => removed.map_err(LogError::io("removing", &path))?,
-            }
+            storage
+                .remove_if_there(&path)
+                .map_err(LogError::io("removing", &path))?;
         }
     }
     Ok(())

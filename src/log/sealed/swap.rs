@@ -1,7 +1,6 @@
 //! Putting a sealed segment in the place of the plain one, or of a sealed one
 //! that holds more.
 
-use std::io;
 use std::sync::{Arc, PoisonError};
 
 use super::UNFINISHED;
@@ -129,12 +128,9 @@ impl Log {
         };
         let target = inner.dir.join(sealed_name(first_seq));
         let unfinished = inner.dir.join(format!("{first_seq:020}{UNFINISHED}"));
-        match storage.remove(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(LogError::io("removing", unfinished)(error).into());
-            }
-            _ => {}
-        }
+        storage
+            .remove_if_there(&unfinished)
+            .map_err(LogError::io("removing", &unfinished))?;
         let sealed_bytes = match seal(&plain, storage, &unfinished, rewriting.stop) {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -165,11 +161,8 @@ impl Log {
         // one is removed at the next start, too.
         if !segment.is_sealed() {
             for path in [&segment.path, &segment.blocks_path()] {
-                match storage.remove(path) {
-                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                        tracing::warn!("{} could not be removed: {error}", path.display());
-                    }
-                    _ => {}
+                if let Err(error) = storage.remove_if_there(path) {
+                    tracing::warn!("{} could not be removed: {error}", path.display());
                 }
             }
         }
