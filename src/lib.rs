@@ -29,6 +29,7 @@ pub mod event;
 pub mod gate;
 pub mod history;
 pub mod index;
+pub mod keys;
 pub mod log;
 pub mod query;
 pub mod retention;
