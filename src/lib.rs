@@ -34,5 +34,6 @@ pub mod log;
 pub mod query;
 pub mod retention;
 pub mod server;
+pub mod signature;
 pub mod storage;
 pub mod trail;

@@ -8,7 +8,9 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
+use super::evidence::EvidenceArgs;
 use super::prune::PruneArgs;
+use super::signature_args::SignatureArgs;
 use super::time::parse_span;
 use crate::event::{ProfileKey, Zone, is_label, zone_from_name};
 use crate::trail::Keep;
@@ -132,6 +134,8 @@ pub enum Command {
     Import(ImportArgs),
     /// List the calls that could not be read
     Rejected(RejectedArgs),
+    /// Show what proves that Copernica sent an event
+    Evidence(EvidenceArgs),
     /// Compress closed segments of the log now, not in the background
     Seal(SealArgs),
     /// Copy the data folder, in use or not, to another one, or bring that up to date
@@ -197,6 +201,8 @@ pub struct ServeArgs {
     /// Prune once a day what is older than this (5y, '18 months', 90d); at least a day
     #[arg(long, env = "PROFILETRAIL_KEEP", value_name = "SPAN", value_parser = parse_span)]
     pub keep: Option<Keep>,
+    #[command(flatten)]
+    pub signature: SignatureArgs,
     /// What to log: error, warn, info, debug or trace
     #[arg(
         long,

@@ -31,8 +31,16 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         workers: usize::from(args.workers),
         max_connections: args.max_connections as usize,
         min_free: args.min_free.as_u64(),
+        signature: args.signature.config()?,
         keep: args.keep,
     };
+    if config.signature.is_none() {
+        tracing::warn!(
+            "signatures are not checked: whoever reaches {} can add events. \
+             Start with --copernica-id account_1234 --public-host YOUR-HOST, so that only Copernica's calls are taken",
+            args.listen
+        );
+    }
     raise_descriptor_limit(args.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;

@@ -149,6 +149,8 @@ pub struct Event<'a> {
     pub database: Option<u64>,
     /// The collection, where the call named it.
     pub collection: Option<u64>,
+    /// Whether it was verified that Copernica sent it; `None` where nobody looked.
+    pub verified: Option<bool>,
     /// What the body says beside that.
     pub content: Content<'a>,
 }
@@ -181,6 +183,7 @@ impl Event<'_> {
             key: self.key,
             database: self.database,
             collection: self.collection,
+            verified: self.verified,
             content: self.content.into_owned(),
         }
     }

@@ -8,7 +8,7 @@ use super::answer;
 use super::call::CallId;
 use super::client::{Manner, Phase};
 use super::engine::Engine;
-use super::head::{Body, Refusal, parse};
+use super::head::{Body, Limits, Refusal, parse};
 use super::link::{Pull, Push, reset};
 use mio::event::Event;
 use std::net::Shutdown;
@@ -124,7 +124,12 @@ impl Engine {
 
     /// Takes a request's head off the waiting bytes; false when it is not complete.
     fn take_head(&mut self, index: usize) -> bool {
-        let (now, max_head, max_body) = (self.now, self.config.max_head, self.config.max_body);
+        let now = self.now;
+        let limits = Limits {
+            head: self.config.max_head,
+            body: self.config.max_body,
+            pass_head: self.config.pass_head,
+        };
         let Some(client) = self.clients.get(index) else {
             return false;
         };
@@ -148,11 +153,11 @@ impl Engine {
             client.phase = Phase::Head;
             client.since = now;
         }
-        if !client.worth_parsing() && client.waiting().len() < max_head {
+        if !client.worth_parsing() && client.waiting().len() < limits.head {
             return false;
         }
         let (bytes, peer, message) = client.parse_parts();
-        let head = match parse(bytes, peer, max_head, max_body, message) {
+        let head = match parse(bytes, peer, limits, message) {
             Ok(Some(head)) => head,
             Ok(None) => return false,
             Err(refusal) => {

@@ -2,7 +2,9 @@
 //!
 //! Leaves out everything that needs a socket. Invariants: what is written upstream holds no byte
 //! of the client outside the method, the target and the values of [`PASSED`], each checked to be
-//! plain ASCII, and its `Content-Length` is exactly what the caller then appends.
+//! plain ASCII, and its `Content-Length` is exactly what the caller then appends. Where the server
+//! behind checks signatures, which cover headers that are not known beforehand, the client's head is
+//! written as it came, but as the first part of the body, where it can be taken for nothing else.
 
 use httparse::{EMPTY_HEADER, Error, Request, Status};
 
@@ -16,6 +18,10 @@ pub const PEER_HEADER: &str = "X-Peer";
 /// The header by which the server behind learns what is wrong with a body:
 /// `no-length`, or `too-large` and the announced length in bytes.
 pub const FAULT_HEADER: &str = "X-Fault";
+
+/// The header by which the server behind learns that a client's head stands before the body, and
+/// how many bytes of it.
+pub const HEAD_HEADER: &str = "X-Head";
 
 /// Headers a request may have.
 const MAX_HEADERS: usize = 64;
@@ -82,6 +88,17 @@ const BAD_TARGET: Refusal = Refusal::new(
     "request line",
 );
 
+/// What a head is parsed with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Bytes of a head.
+    pub(super) head: usize,
+    /// Bytes of a body.
+    pub(super) body: usize,
+    /// Whether the heads of requests with bodies go upstream, before the bodies.
+    pub(super) pass_head: bool,
+}
+
 /// What the judged headers add up to.
 #[derive(Default)]
 struct Facts<'b> {
@@ -99,15 +116,14 @@ struct Facts<'b> {
 pub(super) fn parse(
     bytes: &[u8],
     peer: &str,
-    max_head: usize,
-    max_body: usize,
+    limits: Limits,
     out: &mut Vec<u8>,
 ) -> Result<Option<Head>, Refusal> {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut request = Request::new(&mut headers);
     let len = match request.parse(bytes) {
-        Ok(Status::Complete(len)) if len <= max_head => len,
-        Ok(Status::Partial) if bytes.len() < max_head => return Ok(None),
+        Ok(Status::Complete(len)) if len <= limits.head => len,
+        Ok(Status::Partial) if bytes.len() < limits.head => return Ok(None),
         Ok(_) => return Err(Refusal::new(431, "the head is too large", "headers")),
         Err(error) => return Err(refusal_of(error)),
     };
@@ -132,8 +148,8 @@ pub(super) fn parse(
         _ if facts.encoded => Body::Unframed,
         None => Body::Whole(0),
         Some(length) => match usize::try_from(length) {
-            Ok(length) if length <= max_body => Body::Whole(length),
-            _ => Body::TooLarge(bytes.len().saturating_sub(len).min(max_body)),
+            Ok(length) if length <= limits.body => Body::Whole(length),
+            _ => Body::TooLarge(bytes.len().saturating_sub(len).min(limits.body)),
         },
     };
     let wants_body = matches!(method, "POST" | "PUT" | "PATCH");
@@ -171,9 +187,21 @@ pub(super) fn parse(
             0
         }
     };
+    let as_sent = match bytes.get(..len) {
+        Some(head) if limits.pass_head && wants_body => head,
+        _ => &[],
+    };
+    if !as_sent.is_empty() {
+        out.extend_from_slice(HEAD_HEADER.as_bytes());
+        out.extend_from_slice(b": ");
+        push_number(out, u64::try_from(len).unwrap_or(u64::MAX));
+        out.extend_from_slice(b"\r\n");
+    }
     out.extend_from_slice(b"Content-Length: ");
+    let sent = sent.saturating_add(as_sent.len());
     push_number(out, u64::try_from(sent).unwrap_or(u64::MAX));
     out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(as_sent);
 
     let framed = matches!(body, Body::Whole(_));
     let close = !framed || facts.close || (minor == 0 && !facts.keep);

@@ -19,8 +19,8 @@
 //! (requests and answers are held whole), and routing.
 //!
 //! Invariants:
-//! - nothing of a client's head goes upstream but the method, the target and the headers named in
-//!   [`head::PASSED`]; the head that goes upstream is always well formed;
+//! - nothing of a client's head goes upstream as a head but the method, the target and the headers
+//!   named in [`head::PASSED`]; the head that goes upstream is always well formed;
 //! - every call has a number of its own, and the answer made for that number goes to the client
 //!   that asked or to nobody; what a private connection carries unanswered is bounded;
 //! - a client's requests are answered in the order in which they came;
@@ -55,7 +55,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub use call::{Answers, CALL_HEADER, CallId};
-pub use head::{FAULT_HEADER, PEER_HEADER};
+pub use head::{FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
 pub use upstream::connect_private;
 
 /// The limits of a [`Gate`].
@@ -67,6 +67,9 @@ pub struct GateConfig {
     pub max_head: usize,
     /// Bytes of a request's body; a longer one is announced upstream as too large.
     pub max_body: usize,
+    /// Whether a client's head goes upstream as it came, before the body, announced by
+    /// [`HEAD_HEADER`]: for who checks signatures. Only of methods that have a body.
+    pub pass_head: bool,
     /// Requests that one private connection carries at one time, unanswered; what is beyond them
     /// waits.
     pub calls_per_connection: usize,
@@ -87,6 +90,7 @@ impl Default for GateConfig {
             max_connections: 512,
             max_head: 16 * 1024,
             max_body: 1024 * 1024,
+            pass_head: false,
             calls_per_connection: 128,
             idle_timeout: Duration::from_secs(75),
             request_timeout: Duration::from_secs(30),

@@ -11,6 +11,7 @@ mod blame;
 mod changes;
 mod convert;
 mod diff;
+mod evidence;
 mod export;
 mod filter;
 mod history;
@@ -29,5 +30,6 @@ pub use filter::Span;
 pub use import::{ImportReport, Importer, RefusedLine};
 pub use progress::{Progress, Stage};
 pub use request::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery, ShowQuery,
+    BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExportQuery, HistoryQuery, Query,
+    RejectedQuery, ShowQuery,
 };

@@ -190,7 +190,10 @@ fn commit(
     let outcomes = appender.append(std::mem::take(arrivals));
     tell_poison(appender, health);
     let mut batch = Batch::default();
-    for (caller, outcome) in callers.drain(..).zip(outcomes) {
+    for (mut caller, outcome) in callers.drain(..).zip(outcomes) {
+        if !matches!(outcome, Outcome::Unavailable(_)) {
+            caller.was_kept();
+        }
         batch.add(caller, &Reply::from(outcome));
     }
 }

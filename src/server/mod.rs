@@ -18,12 +18,14 @@ mod gather;
 mod intake;
 mod local;
 pub mod protocol;
+mod refusals;
 mod reply;
 mod room;
 mod run;
+mod signed;
 mod socket;
 mod turns;
 mod worker;
 
-pub use run::{Server, ServerConfig, ServerError};
+pub use run::{Server, ServerConfig, ServerError, SignatureConfig};
 pub use socket::reachable;

@@ -13,6 +13,7 @@ use tiny_http::{Method, Request, StatusCode};
 
 use crate::event::DecodeError;
 use crate::gate::{Answers, CallId};
+use crate::signature::{Admitted, Refusal};
 use crate::trail::Outcome;
 
 /// Every answer's headers but the date and the length.
@@ -24,6 +25,8 @@ const COMMON: &str = "Content-Type: application/json\r\n\
 pub(super) struct Caller {
     way: Option<Way>,
     bodyless: bool,
+    /// Of a signed message: that it is under way.
+    pub admitted: Admitted,
 }
 
 /// How an answer goes.
@@ -47,6 +50,14 @@ impl Caller {
         Self {
             way: Some(way),
             bodyless,
+            admitted: None,
+        }
+    }
+
+    /// Says that the call is on stable storage, before its sender is told.
+    pub fn was_kept(&mut self) {
+        if let Some(admission) = self.admitted.take() {
+            admission.was_kept();
         }
     }
 
@@ -161,6 +172,22 @@ impl Reply {
             status,
             body: serde_json::to_vec(error).unwrap_or_default(),
             more: None,
+        }
+    }
+
+    /// The call is not taken for Copernica's.
+    pub fn unsigned(refusal: Refusal) -> Self {
+        let more = match refusal.status() {
+            503 => Some(("Retry-After", "5")),
+            401 => Some(("WWW-Authenticate", "Signature")),
+            _ => None,
+        };
+        Self {
+            more,
+            ..Self::refused(
+                refusal.status(),
+                &DecodeError::new(refusal.to_string(), "Signature"),
+            )
         }
     }
 

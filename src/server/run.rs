@@ -10,12 +10,16 @@ use std::time::Duration;
 use super::committer::{self, Health};
 use super::intake::Intake;
 use super::local::Local;
+use super::refusals::Refusals;
 use super::room::Room;
+use super::signed::Checker;
 use super::socket::{bind, reachable};
 use super::worker::Worker;
 use crate::event::Zone;
 use crate::gate::{Answers, Gate, GateConfig, connect_private};
 use crate::index::Progress;
+use crate::keys::{KeyConfig, KeyRing};
+use crate::signature::Policy;
 use crate::trail::{Folder, Keep, Keeper, OpenOptions, Purpose, Sealer, Trail, TrailError};
 
 /// How long accepted calls and commands may take when the server stops.
@@ -51,8 +55,20 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// How many bytes are to stay free on the data folder's disk.
     pub min_free: u64,
+    /// Whose calls are taken and where their keys are asked for; everybody's,
+    /// where it is not said.
+    pub signature: Option<SignatureConfig>,
     /// How long events are kept; for ever, where it is not said.
     pub keep: Option<Keep>,
+}
+
+/// Whose calls a server takes.
+#[derive(Clone, Debug)]
+pub struct SignatureConfig {
+    /// What a call must show.
+    pub policy: Policy,
+    /// The DNS server that is asked for keys; without it, the system's.
+    pub dns_server: Option<SocketAddr>,
 }
 
 /// Why a server does not start.
@@ -92,6 +108,7 @@ pub struct Server {
     gate: Gate,
     intake: Arc<Intake>,
     workers: Vec<JoinHandle<()>>,
+    keys: Option<KeyRing>,
     committer: JoinHandle<()>,
     local: Local,
     sealer: Sealer,
@@ -133,10 +150,27 @@ impl Server {
         let (queue, committer) =
             committer::start(appender, Arc::clone(&health), answers.clone(), QUEUE_LEN)
                 .map_err(system("starting the committer"))?;
+        let refusals = Arc::new(Refusals::default());
+        let mut keys = None;
+        let mut checker = None;
+        if let Some(signature) = &config.signature {
+            let ring = KeyRing::start(KeyConfig {
+                domain: signature.policy.key_domain.clone(),
+                dns_server: signature.dns_server,
+                remembered: Some(Folder::keys_of(&config.data)),
+                ..KeyConfig::default()
+            })
+            .map_err(system("looking keys up in DNS"))?;
+            keys = Some(ring.clone());
+            let refusals = Arc::clone(&refusals);
+            let policy = signature.policy.clone();
+            checker = Some(Checker::new(policy, ring, refusals, &trail)?);
+        }
         let worker = Worker {
             queue: queue.clone(),
             answers: answers.clone(),
             health,
+            checker,
             zone: config.zone,
             max_body: config.max_body,
             told_lost: Arc::default(),
@@ -158,6 +192,7 @@ impl Server {
         let gate_config = GateConfig {
             max_connections: config.max_connections,
             max_body: config.max_body,
+            pass_head: config.signature.is_some(),
             calls_per_connection: QUEUE_LEN / PRIVATE_CONNECTIONS,
             private_path: Some(path),
             ..GateConfig::default()
@@ -175,6 +210,7 @@ impl Server {
             gate,
             intake,
             workers,
+            keys,
             committer,
             local,
             sealer,
@@ -206,6 +242,10 @@ impl Server {
             if worker.join().is_err() {
                 tracing::error!("a worker had panicked");
             }
+        }
+        // Calls that wait for a key are let go, with 503.
+        if let Some(keys) = self.keys {
+            keys.stop();
         }
         if let Err(error) = std::fs::remove_file(&self.private) {
             tracing::debug!("the private socket could not be removed: {error}");
