@@ -7,9 +7,7 @@
 //! Invariants:
 //! - no more than `max_names` names are kept, and a key seen valid never makes room for another
 //!   name, so that invented names push out each other;
-//! - a name is looked up once at a time, however many wait for it;
-//! - keys seen valid are counted apart in every bound on look-ups and on waiting, so that invented
-//!   names cannot keep them from being fetched again.
+//! - a name is looked up once at a time, however many wait for it ([`Flights`]).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,6 +15,7 @@ use std::time::Duration;
 
 use super::asker::Asker;
 use super::clock::Moment;
+use super::flights::Flights;
 use super::remembered::Remembered;
 use super::{Busy, KeyConfig, KeyError, KeyName, Lookup, PublicKey};
 
@@ -58,6 +57,8 @@ struct Held {
 struct Entry {
     value: Result<Held, KeyError>,
     fresh_until: Duration,
+    /// When its TTL is over, which a doubt does not change.
+    ttl_until: Duration,
     /// When DNS was last asked.
     checked: Duration,
 }
@@ -68,28 +69,10 @@ impl Entry {
     }
 }
 
-struct Flight {
-    /// Who is charged for it; a key seen valid is looked up at nobody's charge.
-    starter: Option<Asker>,
-    waiting: Vec<Then>,
-}
-
-/// Look-ups and calls waiting for them, of one kind of names.
-#[derive(Default)]
-struct Load {
-    look_ups: usize,
-    waiting: usize,
-}
-
 pub(super) struct Book {
     config: KeyConfig,
     entries: HashMap<KeyName, Entry>,
-    flights: HashMap<KeyName, Flight>,
-    /// Names that are being looked up at each asker's charge.
-    askers: HashMap<Asker, usize>,
-    /// At somebody's charge, and of keys seen valid.
-    charged: Load,
-    free: Load,
+    flights: Flights,
     /// The file does not hold what is remembered.
     unsaved: bool,
     stopped: bool,
@@ -101,10 +84,7 @@ impl Book {
         let mut book = Self {
             config,
             entries: HashMap::new(),
-            flights: HashMap::new(),
-            askers: HashMap::new(),
-            charged: Load::default(),
-            free: Load::default(),
+            flights: Flights::default(),
             unsaved: false,
             stopped: false,
         };
@@ -119,6 +99,7 @@ impl Book {
             let entry = Entry {
                 value: Ok(held),
                 fresh_until: now.elapsed,
+                ttl_until: now.elapsed,
                 checked: now.elapsed,
             };
             book.entries.insert(name, entry);
@@ -154,50 +135,13 @@ impl Book {
             Lookup::Refused(error) => return Ok(Asked::Known(then, Err(error))),
             Lookup::Unknown => {}
         }
-        if let Some(flight) = self.flights.get_mut(name) {
-            let load = match flight.starter {
-                Some(_) => &mut self.charged,
-                None => &mut self.free,
-            };
-            if flight.waiting.len() >= self.config.max_waiting_per_name
-                || load.waiting >= self.config.max_waiting
-            {
-                return Err(Busy::Waiting);
-            }
-            load.waiting += 1;
-            flight.waiting.push(then);
+        let Some(then) = self.flights.join(name, then, &self.config)? else {
             return Ok(Asked::Joined);
-        }
-        let is_free = self.entries.get(name).is_some_and(Entry::is_seen);
-        let starter = (!is_free).then_some(asker);
-        self.take_off(name, starter, then)?;
-        Ok(Asked::Start)
-    }
-
-    fn take_off(&mut self, name: &KeyName, starter: Option<Asker>, then: Then) -> Result<(), Busy> {
-        let load = match starter {
-            Some(_) => &mut self.charged,
-            None => &mut self.free,
         };
-        if load.look_ups >= self.config.max_look_ups {
-            return Err(Busy::Names);
-        }
-        if load.waiting >= self.config.max_waiting {
-            return Err(Busy::Waiting);
-        }
-        if let Some(asker) = &starter {
-            let names = self.askers.get(asker).copied().unwrap_or_default();
-            if names >= self.config.max_per_asker {
-                return Err(Busy::Asker);
-            }
-            self.askers.insert(*asker, names + 1);
-        }
-        load.look_ups += 1;
-        load.waiting += 1;
-        let waiting = vec![then];
-        self.flights
-            .insert(name.clone(), Flight { starter, waiting });
-        Ok(())
+        let is_seen = self.entries.get(name).is_some_and(Entry::is_seen);
+        let starter = (!is_seen).then_some(asker);
+        self.flights.take_off(name, starter, then, &self.config)?;
+        Ok(Asked::Start)
     }
 
     /// Ends a look-up: who waited for it, and what they are told.
@@ -207,33 +151,12 @@ impl Book {
         fetched: Fetched,
         now: Moment,
     ) -> (Vec<Then>, KeyResult) {
-        let waiting = self.land(name);
+        let waiting = self.flights.land(name);
         let result = match fetched.key {
             Ok(key) => Ok(self.learn(name, key, fetched.ttl, now)),
             Err(error) => self.fail(name, error, fetched.ttl, now),
         };
         (waiting, result)
-    }
-
-    fn land(&mut self, name: &KeyName) -> Vec<Then> {
-        let Some(flight) = self.flights.remove(name) else {
-            return Vec::new();
-        };
-        let load = match &flight.starter {
-            Some(asker) => {
-                match self.askers.get_mut(asker) {
-                    Some(names) if *names > 1 => *names -= 1,
-                    _ => {
-                        self.askers.remove(asker);
-                    }
-                }
-                &mut self.charged
-            }
-            None => &mut self.free,
-        };
-        load.look_ups = load.look_ups.saturating_sub(1);
-        load.waiting = load.waiting.saturating_sub(flight.waiting.len());
-        flight.waiting
     }
 
     fn learn(
@@ -275,15 +198,10 @@ impl Book {
         now: Moment,
     ) -> KeyResult {
         if error.may_pass()
-            && let Some(entry) = self.entries.get_mut(name)
-            && let Ok(held) = &entry.value
-            && held.seen
-            && is_within(held.fetched, self.config.outage, now)
+            && let Some(key) = self.use_through_outage(name, now)
         {
-            entry.fresh_until = now.elapsed + self.config.min_ttl;
-            entry.checked = now.elapsed;
-            tracing::warn!(%name, %error, "a key seen valid earlier is used");
-            return Ok(Arc::clone(&held.key));
+            tracing::warn!(%name, %error, "the key that was fetched earlier is used");
+            return Ok(key);
         }
         let longest = if error.may_pass() {
             self.config.pause
@@ -295,6 +213,22 @@ impl Book {
         self.unsaved |= earlier.is_some_and(|entry| entry.is_seen());
         self.put(name, Err(error.clone()), now.elapsed + ttl, now);
         Err(error)
+    }
+
+    /// Keeps a key fresh for the shortest TTL where DNS is out of reach and the key may be used all
+    /// the same: one seen valid until it would have been rotated, any other while its TTL lasts.
+    fn use_through_outage(&mut self, name: &KeyName, now: Moment) -> Option<Arc<PublicKey>> {
+        let entry = self.entries.get_mut(name)?;
+        let held = entry.value.as_ref().ok()?;
+        let a_while = now.elapsed + self.config.min_ttl;
+        let fresh_until = if held.seen && is_within(held.fetched, self.config.outage, now) {
+            a_while
+        } else {
+            a_while.min(entry.ttl_until)
+        };
+        entry.checked = now.elapsed;
+        entry.fresh_until = fresh_until;
+        (now.elapsed < fresh_until).then(|| Arc::clone(&held.key))
     }
 
     fn put(
@@ -310,6 +244,7 @@ impl Book {
         let entry = Entry {
             value,
             fresh_until,
+            ttl_until: fresh_until,
             checked: now.elapsed,
         };
         self.entries.insert(name.clone(), entry);

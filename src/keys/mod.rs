@@ -27,6 +27,7 @@ mod book;
 mod clock;
 mod config;
 mod error;
+mod flights;
 mod name;
 mod public_key;
 mod record;

@@ -173,3 +173,7 @@ fn number(bytes: &[u8]) -> Option<u64> {
     let joined = |sum: u64, byte: &u8| (sum << 8) | u64::from(*byte);
     (bytes.len() <= 8).then(|| bytes.iter().fold(0, joined))
 }
+
+#[cfg(test)]
+#[path = "tests_public_key.rs"]
+mod tests;
