@@ -53,14 +53,15 @@ impl Key {
         self.sign_by(&RSA_PKCS1_SHA512, text)
     }
 
-    fn sign_by(
-        &self,
-        encoding: &'static dyn ring::signature::RsaEncoding,
-        text: &str,
-    ) -> Vec<u8> {
+    fn sign_by(&self, encoding: &'static dyn ring::signature::RsaEncoding, text: &str) -> Vec<u8> {
         let mut signature = vec![0; self.pair.public().modulus_len()];
         self.pair
-            .sign(encoding, &SystemRandom::new(), text.as_bytes(), &mut signature)
+            .sign(
+                encoding,
+                &SystemRandom::new(),
+                text.as_bytes(),
+                &mut signature,
+            )
             .unwrap();
         signature
     }
@@ -93,7 +94,10 @@ impl Call {
             ("Content-Type", crate::support::http::FORM.to_owned()),
             ("X-Copernica-ID", ACCOUNT.to_owned()),
             ("Digest", digest(body.as_bytes())),
-            ("X-Nonce", format!("{:x}", Sha256::digest(body.as_bytes()))[..6].to_owned()),
+            (
+                "X-Nonce",
+                format!("{:x}", Sha256::digest(body.as_bytes()))[..6].to_owned(),
+            ),
         ] {
             call.headers.push((name.to_owned(), value));
         }
