@@ -10,6 +10,7 @@ mod ask;
 mod backup;
 mod care;
 mod client;
+mod gate_args;
 mod import;
 mod logging;
 mod output;

@@ -5,8 +5,11 @@
 
 use super::call::CallId;
 use super::link::{Edge, Push, push, reset};
+use super::origin::Peer;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// The first token of a client; below it are the listener, the waker and the private connections.
@@ -56,8 +59,7 @@ pub(super) struct Ticket {
 /// A client connection.
 pub(super) struct Client {
     pub(super) stream: TcpStream,
-    /// The address of the peer, without the port.
-    pub(super) peer: String,
+    pub(super) peer: Peer,
     pub(super) edge: Edge,
     /// The peer sends nothing more.
     pub(super) ended: bool,
@@ -79,6 +81,8 @@ pub(super) struct Client {
     watches_writing: bool,
     token: Token,
     generation: u64,
+    /// What it held when it was last weighed.
+    weighed: usize,
 }
 
 impl Client {
@@ -88,7 +92,7 @@ impl Client {
     }
 
     /// The waiting bytes, and the buffer for what goes upstream.
-    pub(super) fn parse_parts(&mut self) -> (&[u8], &str, &mut Vec<u8>) {
+    pub(super) fn parse_parts(&mut self) -> (&[u8], &Peer, &mut Vec<u8>) {
         let waiting = self.input.get(self.taken..).unwrap_or_default();
         (waiting, &self.peer, &mut self.message)
     }
@@ -100,6 +104,29 @@ impl Client {
             self.taken = 0;
         }
         self.input.extend_from_slice(bytes);
+    }
+
+    /// Appends bytes of a body of which so many are missing, with room for no more than those.
+    pub(super) fn feed_body(&mut self, bytes: &[u8], missing: usize) {
+        if self.message.capacity() - self.message.len() < bytes.len() {
+            let room = self.message.len().max(bytes.len()).min(missing);
+            self.message.reserve_exact(room);
+        }
+        self.message.extend_from_slice(bytes);
+    }
+
+    /// Drops what has come of requests.
+    pub(super) fn forget_requests(&mut self) {
+        self.message = Vec::new();
+        self.input = Vec::new();
+        self.taken = 0;
+    }
+
+    /// The bytes of memory that its buffers have.
+    fn weight(&self) -> usize {
+        [&self.message, &self.input, &self.output]
+            .into_iter()
+            .fold(0, |sum, buffer| sum.saturating_add(buffer.capacity()))
     }
 
     /// Takes `count` of the waiting bytes away.
@@ -203,12 +230,45 @@ pub(super) struct Clients {
     free: Vec<usize>,
     count: usize,
     generation: u64,
+    by_address: HashMap<IpAddr, usize>,
+    held: usize,
 }
 
 impl Clients {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.count
+    }
+
+    /// How many there are of an address, as it is counted.
+    pub(super) fn count_of(&self, counted: IpAddr) -> usize {
+        self.by_address.get(&counted).copied().unwrap_or(0)
+    }
+
+    /// The bytes of memory that the buffers of all have.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Takes note of what a client holds now.
+    pub(super) fn weigh(&mut self, index: usize) {
+        if let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) {
+            let weight = client.weight();
+            self.held = self
+                .held
+                .saturating_sub(client.weighed)
+                .saturating_add(weight);
+            client.weighed = weight;
+        }
+    }
+
+    /// The place of the one that holds the most of those `wanted`.
+    pub(super) fn heaviest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
+        let held =
+            |slot: &Option<Client>| Some(slot.as_ref().filter(|client| wanted(client))?.weighed);
+        let weights = self.slots.iter().enumerate();
+        let weights = weights.filter_map(|(index, slot)| Some((held(slot)?, index)));
+        weights.max().map(|(_, index)| index)
     }
 
     /// One past the highest place in use so far.
@@ -221,13 +281,17 @@ impl Clients {
         &mut self,
         registry: &Registry,
         mut stream: TcpStream,
-        peer: String,
+        peer: Peer,
         now: Instant,
     ) -> std::io::Result<()> {
         let index = self.free.last().copied().unwrap_or(self.slots.len());
         let token = Token(FIRST_TOKEN.saturating_add(index));
         registry.register(&mut stream, token, Interest::READABLE)?;
         self.generation = self.generation.wrapping_add(1);
+        if let Some(counted) = peer.counted {
+            let count = self.by_address.entry(counted).or_default();
+            *count = count.saturating_add(1);
+        }
         let client = Client {
             stream,
             peer,
@@ -247,6 +311,7 @@ impl Clients {
             watches_writing: false,
             token,
             generation: self.generation,
+            weighed: 0,
         };
         match self.slots.get_mut(index) {
             Some(slot) => {
@@ -281,17 +346,26 @@ impl Clients {
         let mut client = self.slots.get_mut(index)?.take()?;
         self.free.push(index);
         self.count = self.count.saturating_sub(1);
+        self.held = self.held.saturating_sub(client.weighed);
+        if let Some(counted) = client.peer.counted
+            && let Some(count) = self.by_address.get_mut(&counted)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.by_address.remove(&counted);
+            }
+        }
         // The descriptor is closed next, which ends the registration in any case.
         let _ = registry.deregister(&mut client.stream);
         Some(client)
     }
 
-    /// The place of the client that has been in one of the phases `wanted` for the longest time.
-    pub(super) fn longest(&self, wanted: impl Fn(Phase) -> bool) -> Option<usize> {
+    /// The place of the one of those `wanted` that has been in its phase for the longest time.
+    pub(super) fn longest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
         let mut best: Option<(Instant, usize)> = None;
         for (index, slot) in self.slots.iter().enumerate() {
             if let Some(client) = slot
-                && wanted(client.phase)
+                && wanted(client)
                 && best.is_none_or(|(since, _)| client.since < since)
             {
                 best = Some((client.since, index));

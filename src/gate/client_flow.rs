@@ -6,7 +6,7 @@
 
 use super::answer;
 use super::call::CallId;
-use super::client::{Manner, Phase};
+use super::client::{Client, Manner, Phase};
 use super::engine::Engine;
 use super::head::{Body, Refusal, parse};
 use super::link::{Pull, Push, reset};
@@ -56,12 +56,13 @@ impl Engine {
                 Phase::Queued | Phase::Upstream(_) => {
                     !client.manner.linger
                         && client.waiting().len() <= self.config.max_head
+                        && self.clients.held() <= self.config.max_buffered
                         && self.read(index)
                 }
                 Phase::Answer => false,
             };
             if !moved {
-                return;
+                return self.clients.weigh(index);
             }
         }
     }
@@ -86,7 +87,7 @@ impl Engine {
                 match client.phase {
                     Phase::Body(missing) => {
                         let (body, rest) = bytes.split_at(missing.min(count));
-                        client.message.extend_from_slice(body);
+                        client.feed_body(body, missing);
                         if !rest.is_empty() {
                             client.feed(rest);
                         }
@@ -102,6 +103,8 @@ impl Engine {
                     },
                     _ => client.feed(bytes),
                 }
+                self.clients.weigh(index);
+                self.keep_within_memory();
                 true
             }
             Pull::Drained => {
@@ -152,7 +155,8 @@ impl Engine {
             return false;
         }
         let (bytes, peer, message) = client.parse_parts();
-        let head = match parse(bytes, peer, max_head, max_body, message) {
+        let proxies = &self.config.trusted_proxies;
+        let head = match parse(bytes, (peer, proxies), max_head, max_body, message) {
             Ok(Some(head)) => head,
             Ok(None) => return false,
             Err(refusal) => {
@@ -231,6 +235,7 @@ impl Engine {
             return;
         };
         let bodyless = client.manner.bodyless;
+        client.forget_requests();
         client.manner = Manner {
             close: true,
             linger: true,
@@ -246,7 +251,7 @@ impl Engine {
     /// Goes on after (a part of) an answer was written.
     pub(super) fn finish(&mut self, index: usize, push: Push) {
         match push {
-            Push::Blocked => return,
+            Push::Blocked => return self.clients.weigh(index),
             Push::Broken => return self.close(index),
             Push::Done => {}
         }
@@ -268,6 +273,24 @@ impl Engine {
         self.pump(index);
     }
 
+    /// Refuses those that hold the most of what is not yet a whole request, or that leave their
+    /// answers lying, while all clients together hold more than they may.
+    fn keep_within_memory(&mut self) {
+        while self.clients.held() > self.config.max_buffered {
+            let heaviest = self.clients.heaviest(|client| {
+                matches!(client.phase, Phase::Head | Phase::Body(_) | Phase::Answer)
+            });
+            let Some(index) = heaviest else { return };
+            let answering = |client: &mut Client| client.phase == Phase::Answer;
+            if self.clients.get(index).is_some_and(answering) {
+                self.close(index);
+            } else {
+                self.refuse(index, TOO_FULL);
+                self.clients.weigh(index);
+            }
+        }
+    }
+
     /// Closes a connection; what is upstream for it is answered to nobody.
     pub(super) fn close(&mut self, index: usize) {
         self.unqueue(index);
@@ -284,5 +307,7 @@ impl Engine {
         }
     }
 }
+
+const TOO_FULL: Refusal = Refusal::new(503, "too much is being received", "body");
 
 const TOO_BLANK: Refusal = Refusal::new(400, "too many empty lines", "request line");

@@ -4,6 +4,7 @@
 //! of the client outside the method, the target and the values of [`PASSED`], each checked to be
 //! plain ASCII, and its `Content-Length` is exactly what the caller then appends.
 
+use super::origin::{Peer, Proxies};
 use httparse::{EMPTY_HEADER, Error, Request, Status};
 
 /// The headers of a client that go upstream, each with its first value. None is sent upstream but these and the
@@ -95,10 +96,10 @@ struct Facts<'b> {
 }
 
 /// Parses the head at the start of `bytes` and writes the head that goes upstream for it to
-/// `out`; `None` when it is not complete.
+/// `out`; `None` when it is not complete. It came from a peer, who may be one of the proxies.
 pub(super) fn parse(
     bytes: &[u8],
-    peer: &str,
+    (peer, proxies): (&Peer, &Proxies),
     max_head: usize,
     max_body: usize,
     out: &mut Vec<u8>,
@@ -117,6 +118,7 @@ pub(super) fn parse(
     };
     let path = path_of(target).ok_or(BAD_TARGET)?;
     let facts = judge(request.headers)?;
+    let client = peer.client(request.headers, proxies);
     if facts.hosts > 1 || (facts.hosts == 0 && minor == 1) {
         return Err(Refusal::new(400, "not exactly one Host", "Host"));
     }
@@ -151,7 +153,7 @@ pub(super) fn parse(
             push_header(out, name, value);
         }
     }
-    push_header(out, PEER_HEADER, peer.as_bytes());
+    push_header(out, PEER_HEADER, client.as_bytes());
     let sent = match body {
         Body::Whole(length) => {
             if declared.is_none() && wants_body {

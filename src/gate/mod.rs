@@ -24,15 +24,20 @@
 //! - every call has a number of its own, and the answer made for that number goes to the client
 //!   that asked or to nobody; what a private connection carries unanswered is bounded;
 //! - a client's requests are answered in the order in which they came;
-//! - what one client can make the gate hold is bounded by its head and body limits.
+//! - what one client can make the gate hold is bounded by its head and body limits, and what all
+//!   can is bounded too (`max_buffered`);
+//! - whoever sends a whole request is answered, however many hold connections without sending one.
 
+mod admission;
 mod answer;
 mod call;
 mod client;
 mod client_flow;
+mod deadlines;
 mod engine;
 mod head;
 mod link;
+mod origin;
 mod upstream;
 mod upstream_flow;
 
@@ -42,6 +47,8 @@ mod tests;
 mod tests_abuse;
 #[cfg(test)]
 mod tests_answers;
+#[cfg(test)]
+mod tests_origin;
 #[cfg(test)]
 mod tests_support;
 
@@ -56,26 +63,39 @@ use std::time::{Duration, Instant};
 
 pub use call::{Answers, CALL_HEADER, CallId};
 pub use head::{FAULT_HEADER, PEER_HEADER};
+pub use origin::{Network, NotANetwork, Proxies};
 pub use upstream::connect_private;
 
 /// The limits of a [`Gate`].
 #[derive(Debug, Clone)]
 pub struct GateConfig {
-    /// Client connections at one time; past it the longest idle one is closed for a new one.
+    /// Client connections at one time; past it the most dispensable one is closed for a new one.
     pub max_connections: usize,
+    /// The same for one address, or one IPv6 network of 64 bits; trusted proxies may have all.
+    pub max_per_address: usize,
+    /// Whose word on the client's address counts.
+    pub trusted_proxies: Proxies,
     /// Bytes of a request's first line and headers together.
     pub max_head: usize,
     /// Bytes of a request's body; a longer one is announced upstream as too large.
     pub max_body: usize,
+    /// Bytes that the buffers of all clients may take; past it the largest request that is not
+    /// whole is refused.
+    pub max_buffered: usize,
     /// Requests that one private connection carries at one time, unanswered; what is beyond them
     /// waits.
     pub calls_per_connection: usize,
     /// How long a connection may stay open without a request.
     pub idle_timeout: Duration,
-    /// How long a request may take from its first byte to its last.
+    /// How long a head may take from its first byte to its last.
+    pub head_timeout: Duration,
+    /// How long a request may take from its first byte to its last; one with a long body may take
+    /// longer.
     pub request_timeout: Duration,
     /// How long the answer may take, once the request is whole, before the client gets a 502.
     pub answer_timeout: Duration,
+    /// How long a client may leave its answer where it is.
+    pub write_timeout: Duration,
     /// The socket at which a lost private connection is opened again; without it, a lost one
     /// stays lost.
     pub private_path: Option<PathBuf>,
@@ -85,12 +105,17 @@ impl Default for GateConfig {
     fn default() -> Self {
         Self {
             max_connections: 512,
+            max_per_address: 256,
+            trusted_proxies: Proxies::default(),
             max_head: 16 * 1024,
             max_body: 1024 * 1024,
+            max_buffered: 64 * 1024 * 1024,
             calls_per_connection: 128,
             idle_timeout: Duration::from_secs(75),
+            head_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(30),
             private_path: None,
         }
     }

@@ -14,7 +14,7 @@ use super::room::Room;
 use super::socket::{bind, reachable};
 use super::worker::Worker;
 use crate::event::Zone;
-use crate::gate::{Answers, Gate, GateConfig, connect_private};
+use crate::gate::{Answers, Gate, GateConfig, Proxies, connect_private};
 use crate::index::Progress;
 use crate::trail::{Folder, Keep, Keeper, OpenOptions, Purpose, Sealer, Trail, TrailError};
 
@@ -29,6 +29,10 @@ const QUEUE_LEN: usize = 1024;
 /// How many private connections the gate keeps to tiny_http. One carries many
 /// calls; the others are for what comes beside long bodies and in bursts.
 const PRIVATE_CONNECTIONS: usize = 8;
+
+/// How many bytes of unfinished and waiting requests, and of answers, the gate keeps for all
+/// connections together; more where single bodies may be that long.
+const MAX_BUFFERED: usize = 64 << 20;
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
@@ -49,6 +53,10 @@ pub struct ServerConfig {
     pub workers: usize,
     /// How many connections may be open.
     pub max_connections: usize,
+    /// How many of them one address may have.
+    pub max_per_address: usize,
+    /// Whose word on the address of a call counts.
+    pub trusted_proxies: Proxies,
     /// How many bytes are to stay free on the data folder's disk.
     pub min_free: u64,
     /// How long events are kept; for ever, where it is not said.
@@ -157,7 +165,10 @@ impl Server {
             .map_err(system("connecting to the private socket"))?;
         let gate_config = GateConfig {
             max_connections: config.max_connections,
+            max_per_address: config.max_per_address,
+            trusted_proxies: config.trusted_proxies.clone(),
             max_body: config.max_body,
+            max_buffered: MAX_BUFFERED.max(config.max_body.saturating_mul(4)),
             calls_per_connection: QUEUE_LEN / PRIVATE_CONNECTIONS,
             private_path: Some(path),
             ..GateConfig::default()

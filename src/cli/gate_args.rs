@@ -1,0 +1,33 @@
+//! The arguments of `serve` that are the gate's.
+
+use crate::gate::Network;
+
+/// Who may connect, and how.
+#[derive(Debug, clap::Args)]
+pub struct GateArgs {
+    /// How many connections may be open
+    #[arg(long, env = "PROFILETRAIL_MAX_CONNECTIONS", value_name = "N", default_value_t = 512,
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_connections: u32,
+    /// How many of them one address may have; proxies that are trusted may have all [default: half]
+    #[arg(long, env = "PROFILETRAIL_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_connections_per_address: Option<u32>,
+    /// The address or network of a proxy that tells whose calls it passes on (X-Forwarded-For or
+    /// Forwarded); can be repeated
+    #[arg(
+        long,
+        env = "PROFILETRAIL_TRUSTED_PROXY",
+        value_name = "CIDR",
+        value_delimiter = ','
+    )]
+    pub trusted_proxy: Vec<Network>,
+}
+
+impl GateArgs {
+    /// How many connections one address may have.
+    pub fn per_address(&self) -> u32 {
+        self.max_connections_per_address
+            .unwrap_or(self.max_connections.div_ceil(2))
+    }
+}
