@@ -1,6 +1,8 @@
 //! The arguments of `serve` that are the gate's.
 
-use crate::gate::Network;
+use std::path::PathBuf;
+
+use crate::gate::{Network, TlsFiles};
 
 /// Who may connect, and how.
 #[derive(Debug, clap::Args)]
@@ -22,9 +24,32 @@ pub struct GateArgs {
         value_delimiter = ','
     )]
     pub trusted_proxy: Vec<Network>,
+    /// Take calls with TLS: the certificate, with those that lead to it, in PEM form; it is read
+    /// again when it changes
+    #[arg(
+        long,
+        env = "PROFILETRAIL_TLS_CERT",
+        value_name = "FILE",
+        requires = "tls_key"
+    )]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key, in PEM form
+    #[arg(
+        long,
+        env = "PROFILETRAIL_TLS_KEY",
+        value_name = "FILE",
+        requires = "tls_cert"
+    )]
+    pub tls_key: Option<PathBuf>,
 }
 
 impl GateArgs {
+    /// The certificate and its key, where there are any.
+    pub fn tls(&self) -> Option<TlsFiles> {
+        let (cert, key) = self.tls_cert.clone().zip(self.tls_key.clone())?;
+        Some(TlsFiles { cert, key })
+    }
+
     /// How many connections one address may have.
     pub fn per_address(&self) -> u32 {
         self.max_connections_per_address

@@ -31,6 +31,7 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         cache: setting.cache,
         workers: usize::from(args.workers),
         max_connections: args.gate.max_connections as usize,
+        tls: args.gate.tls(),
         max_per_address: args.gate.per_address() as usize,
         trusted_proxies: Proxies::new(args.gate.trusted_proxy.iter().copied()),
         min_free: args.min_free.as_u64(),
@@ -39,7 +40,12 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
     raise_descriptor_limit(args.gate.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;
-    super::say(&format!("listening on http://{}", server.address()));
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    super::say(&format!("listening on {scheme}://{}", server.address()));
     let mut early = None;
     if setting.progress {
         early = show_progress(&server, &mut signals);

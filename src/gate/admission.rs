@@ -19,11 +19,13 @@ use super::client::{Client, Phase};
 use super::engine::Engine;
 use super::head::Refusal;
 use super::origin::Peer;
+use super::stream::Stream;
 use mio::net::TcpStream;
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Write};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Connections taken before other events have their turn.
@@ -148,6 +150,10 @@ impl Engine {
         }
         // It only costs latency when it fails.
         let _ = stream.set_nodelay(true);
+        let stream = match Stream::new(stream, self.tls()) {
+            Ok(stream) => stream,
+            Err(error) => return tracing::error!(%error, "no TLS session could be begun"),
+        };
         if let Err(error) = self
             .clients
             .add(self.poll.registry(), stream, peer, self.now)
@@ -156,8 +162,16 @@ impl Engine {
         }
     }
 
-    /// Refuses a connection that there is no room for.
+    fn tls(&self) -> Option<&Arc<rustls::ServerConfig>> {
+        self.config.tls.as_ref().map(|tls| &tls.config)
+    }
+
+    /// Refuses a connection that there is no room for, without a word where that would take a
+    /// handshake.
     fn turn_away(&mut self, mut stream: TcpStream) {
+        if self.config.tls.is_some() {
+            return;
+        }
         let mut bytes = Vec::new();
         answer::own(&mut bytes, TOO_MANY, false);
         // The best that can be done for it.

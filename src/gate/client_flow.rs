@@ -11,7 +11,6 @@ use super::engine::Engine;
 use super::head::{Body, Refusal, parse};
 use super::link::{Pull, Push, reset};
 use mio::event::Event;
-use std::net::Shutdown;
 
 /// Bytes that are read and dropped after an answer that ends a connection early.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
@@ -25,7 +24,7 @@ impl Engine {
             return;
         };
         client.edge.note(event);
-        if event.is_writable() && !client.output().is_empty() {
+        if event.is_writable() && client.is_writing() {
             let before = client.progress();
             let push = client.flush(self.poll.registry());
             if push == Push::Done || client.progress() > before {
@@ -70,7 +69,10 @@ impl Engine {
     /// Reads once; false when nothing came or the client is gone.
     fn read(&mut self, index: usize) -> bool {
         let Self {
-            clients, scratch, ..
+            clients,
+            scratch,
+            poll,
+            ..
         } = self;
         let Some(client) = clients.get(index) else {
             return false;
@@ -78,7 +80,7 @@ impl Engine {
         let pull = if client.ended {
             Pull::End
         } else {
-            client.edge.pull(&mut client.stream, scratch)
+            client.pull(poll.registry(), scratch)
         };
         let in_flight = matches!(client.phase, Phase::Queued | Phase::Upstream(_));
         match pull {
@@ -263,8 +265,7 @@ impl Engine {
         let manner = std::mem::take(&mut client.manner);
         if !manner.close {
             client.phase = Phase::Idle;
-        } else if manner.linger && !client.ended && client.stream.shutdown(Shutdown::Write).is_ok()
-        {
+        } else if manner.linger && !client.ended && client.stream.end_sending().is_ok() {
             client.phase = Phase::Linger(LINGER_BYTES);
             client.edge.arm();
         } else {
@@ -294,6 +295,9 @@ impl Engine {
     /// Closes a connection; what is upstream for it is answered to nobody.
     pub(super) fn close(&mut self, index: usize) {
         self.unqueue(index);
+        if let Some(client) = self.clients.get(index) {
+            client.stream.farewell();
+        }
         self.clients.remove(self.poll.registry(), index);
     }
 

@@ -2,6 +2,7 @@
 //!
 //! | waited for | at most | then |
 //! | --- | --- | --- |
+//! | the TLS handshake | `handshake_timeout` | closed |
 //! | a request, on an open connection | `idle_timeout` | closed |
 //! | the rest of a head | `head_timeout` | 408 |
 //! | the rest of a request | `request_timeout`, and a second more for each [`BODY_RATE`] bytes | 408 |
@@ -48,8 +49,12 @@ impl Engine {
             };
             let age = self.now.saturating_duration_since(client.since);
             let config = &self.config;
+            let idle = match client.stream.is_handshaking() {
+                true => config.handshake_timeout,
+                false => config.idle_timeout,
+            };
             match client.phase {
-                Phase::Idle if age > config.idle_timeout => self.close(index),
+                Phase::Idle if age > idle => self.close(index),
                 Phase::Answer if age > config.write_timeout => self.close(index),
                 Phase::Linger(_) if age > linger => self.close(index),
                 Phase::Head if age > config.head_timeout.min(config.request_timeout) => {

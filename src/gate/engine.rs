@@ -8,7 +8,8 @@
 
 use super::admission::Admission;
 use super::call::{Answers, CallId, Calls};
-use super::client::{Clients, FIRST_TOKEN as FIRST_CLIENT, Phase, Ticket};
+use super::client::{Phase, Ticket};
+use super::clients::{Clients, FIRST_TOKEN as FIRST_CLIENT};
 use super::deadlines::{SWEEP, SWEEP_STOPPING};
 use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_private};
 use super::{GateConfig, Shared, lock};

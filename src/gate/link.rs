@@ -99,7 +99,14 @@ pub(super) fn push(to: &mut impl Write, bytes: &[u8], sent: &mut usize) -> Push 
             Err(_) => return Push::Broken,
         }
     }
-    Push::Done
+    loop {
+        match to.flush() {
+            Ok(()) => return Push::Done,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Push::Blocked,
+            Err(_) => return Push::Broken,
+        }
+    }
 }
 
 /// Empties a client's buffer for its next use, giving back what an unusually large one held: there

@@ -164,9 +164,7 @@ fn forwarded(text: &str) -> Vec<Option<IpAddr>> {
     let element = |element: &str| {
         let mut found = None;
         for pair in split(element, ';') {
-            let Some((name, value)) = pair.split_once('=') else {
-                return None;
-            };
+            let (name, value) = pair.split_once('=')?;
             if name.trim().eq_ignore_ascii_case("for") {
                 let twice = found.replace(node(unquoted(value.trim())?)).is_some();
                 if twice {
