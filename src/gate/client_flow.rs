@@ -253,7 +253,10 @@ impl Engine {
     /// Goes on after (a part of) an answer was written.
     pub(super) fn finish(&mut self, index: usize, push: Push) {
         match push {
-            Push::Blocked => return self.clients.weigh(index),
+            Push::Blocked => {
+                self.clients.weigh(index);
+                return self.keep_within_memory();
+            }
             Push::Broken => return self.close(index),
             Push::Done => {}
         }

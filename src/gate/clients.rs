@@ -134,15 +134,13 @@ impl Clients {
 
     /// The place of the one of those `wanted` that has been in its phase for the longest time.
     pub(super) fn longest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
-        let mut best: Option<(Instant, usize)> = None;
-        for (index, slot) in self.slots.iter().enumerate() {
-            if let Some(client) = slot
-                && wanted(client)
-                && best.is_none_or(|(since, _)| client.since < since)
-            {
-                best = Some((client.since, index));
-            }
-        }
-        best.map(|(_, index)| index)
+        // Those that came in the same moment go in the order in which they came.
+        let age = |slot: &Option<Client>| {
+            let client = slot.as_ref().filter(|client| wanted(client))?;
+            Some((client.since, client.generation))
+        };
+        let ages = self.slots.iter().enumerate();
+        let ages = ages.filter_map(|(index, slot)| Some((age(slot)?, index)));
+        ages.min().map(|(_, index)| index)
     }
 }

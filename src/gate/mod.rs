@@ -55,6 +55,8 @@ mod tests_answers;
 #[cfg(test)]
 mod tests_certificate;
 #[cfg(test)]
+mod tests_crowd;
+#[cfg(test)]
 mod tests_origin;
 #[cfg(test)]
 mod tests_secure;
