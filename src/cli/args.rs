@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 use super::evidence::EvidenceArgs;
+use super::gate_args::GateArgs;
 use super::prune::PruneArgs;
 use super::signature_args::SignatureArgs;
 use super::time::parse_span;
@@ -186,10 +187,8 @@ pub struct ServeArgs {
     #[arg(long, env = "PROFILETRAIL_WORKERS", value_name = "N", default_value_t = 4,
         value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: u16,
-    /// How many connections may be open
-    #[arg(long, env = "PROFILETRAIL_MAX_CONNECTIONS", value_name = "N", default_value_t = 512,
-        value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub max_connections: u32,
+    #[command(flatten)]
+    pub gate: GateArgs,
     /// How much is to stay free on the data's disk; below it calls are answered 503 [0: not looked at]
     #[arg(
         long,

@@ -11,6 +11,7 @@ mod backup;
 mod care;
 mod client;
 mod evidence;
+mod gate_args;
 mod import;
 mod logging;
 mod output;

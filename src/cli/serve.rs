@@ -13,6 +13,7 @@ use super::Ending;
 use super::args::ServeArgs;
 use super::progress::Bar;
 use super::setting::{Setting, UsageError, bytes, segment_size};
+use crate::gate::Proxies;
 use crate::server::{Server, ServerConfig};
 
 /// How many open files the program needs beside connections: private
@@ -29,7 +30,10 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         segment_size: segment_size(args.segment_size)?,
         cache: setting.cache,
         workers: usize::from(args.workers),
-        max_connections: args.max_connections as usize,
+        max_connections: args.gate.max_connections as usize,
+        tls: args.gate.tls(),
+        max_per_address: args.gate.per_address() as usize,
+        trusted_proxies: Proxies::new(args.gate.trusted_proxy.iter().copied()),
         min_free: args.min_free.as_u64(),
         signature: args.signature.config()?,
         keep: args.keep,
@@ -41,10 +45,15 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
             args.listen
         );
     }
-    raise_descriptor_limit(args.max_connections)?;
+    raise_descriptor_limit(args.gate.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;
-    super::say(&format!("listening on http://{}", server.address()));
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    super::say(&format!("listening on {scheme}://{}", server.address()));
     let mut early = None;
     if setting.progress {
         early = show_progress(&server, &mut signals);

@@ -6,6 +6,7 @@
 //! behind checks signatures, which cover headers that are not known beforehand, the client's head is
 //! written as it came, but as the first part of the body, where it can be taken for nothing else.
 
+use super::origin::{Peer, Proxies};
 use httparse::{EMPTY_HEADER, Error, Request, Status};
 
 /// The headers of a client that go upstream, each with its first value. None is sent upstream but these and the
@@ -112,10 +113,10 @@ struct Facts<'b> {
 }
 
 /// Parses the head at the start of `bytes` and writes the head that goes upstream for it to
-/// `out`; `None` when it is not complete.
+/// `out`; `None` when it is not complete. It came from a peer, who may be one of the proxies.
 pub(super) fn parse(
     bytes: &[u8],
-    peer: &str,
+    (peer, proxies): (&Peer, &Proxies),
     limits: Limits,
     out: &mut Vec<u8>,
 ) -> Result<Option<Head>, Refusal> {
@@ -133,6 +134,7 @@ pub(super) fn parse(
     };
     let path = path_of(target).ok_or(BAD_TARGET)?;
     let facts = judge(request.headers)?;
+    let client = peer.client(request.headers, proxies);
     if facts.hosts > 1 || (facts.hosts == 0 && minor == 1) {
         return Err(Refusal::new(400, "not exactly one Host", "Host"));
     }
@@ -167,7 +169,7 @@ pub(super) fn parse(
             push_header(out, name, value);
         }
     }
-    push_header(out, PEER_HEADER, peer.as_bytes());
+    push_header(out, PEER_HEADER, client.as_bytes());
     let sent = match body {
         Body::Whole(length) => {
             if declared.is_none() && wants_body {

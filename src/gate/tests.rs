@@ -35,11 +35,14 @@ fn passes_the_method_target_type_peer_and_body_and_nothing_else() {
 
 #[test]
 fn passes_the_head_as_it_came_before_the_body_where_it_is_asked_to() {
-    let rig = rig_with(GateConfig {
-        pass_head: true,
-        max_body: 10,
-        ..GateConfig::default()
-    });
+    let rig = rig_with(
+        2,
+        GateConfig {
+            pass_head: true,
+            max_body: 10,
+            ..GateConfig::default()
+        },
+    );
     let mut peer = rig.peer();
     let head =
         "POST /in HTTP/1.1\r\nhOst:  x \r\nX-Head: 3\r\nSignature: s\r\nContent-Length: 5\r\n\r\n";

@@ -16,7 +16,7 @@ use super::signed::Checker;
 use super::socket::{bind, reachable};
 use super::worker::Worker;
 use crate::event::Zone;
-use crate::gate::{Answers, Gate, GateConfig, connect_private};
+use crate::gate::{Answers, Gate, GateConfig, Proxies, Tls, TlsError, TlsFiles, connect_private};
 use crate::index::Progress;
 use crate::keys::{KeyConfig, KeyRing};
 use crate::signature::Policy;
@@ -33,6 +33,13 @@ const QUEUE_LEN: usize = 1024;
 /// How many private connections the gate keeps to tiny_http. One carries many
 /// calls; the others are for what comes beside long bodies and in bursts.
 const PRIVATE_CONNECTIONS: usize = 8;
+
+/// How many bytes of unfinished and waiting requests, and of answers, the gate keeps for all
+/// connections together; more where single bodies may be that long, or connections that many.
+const MAX_BUFFERED: usize = 64 << 20;
+
+/// How many of these bytes there are at least for each connection.
+const BUFFERED_EACH: usize = 128 << 10;
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
@@ -53,6 +60,12 @@ pub struct ServerConfig {
     pub workers: usize,
     /// How many connections may be open.
     pub max_connections: usize,
+    /// The certificate and its key, where calls come with TLS.
+    pub tls: Option<TlsFiles>,
+    /// How many of them one address may have.
+    pub max_per_address: usize,
+    /// Whose word on the address of a call counts.
+    pub trusted_proxies: Proxies,
     /// How many bytes are to stay free on the data folder's disk.
     pub min_free: u64,
     /// Whose calls are taken and where their keys are asked for; everybody's,
@@ -77,6 +90,9 @@ pub enum ServerError {
     /// The data folder.
     #[error(transparent)]
     Trail(#[from] TrailError),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The address.
     #[error(
         "cannot listen at {address}: {source}; is another program there? Name another with --listen"
@@ -121,6 +137,7 @@ pub struct Server {
 impl Server {
     /// Starts a server. When this returns it answers calls and commands.
     pub fn start(config: &ServerConfig) -> Result<Self, ServerError> {
+        let tls = config.tls.clone().map(Tls::load).transpose()?;
         Folder::make(&config.data)?;
         let (trail, appender) = Trail::open(
             &config.data,
@@ -191,8 +208,14 @@ impl Server {
             .map_err(system("connecting to the private socket"))?;
         let gate_config = GateConfig {
             max_connections: config.max_connections,
+            max_per_address: config.max_per_address,
+            tls,
+            trusted_proxies: config.trusted_proxies.clone(),
             max_body: config.max_body,
             pass_head: config.signature.is_some(),
+            max_buffered: (config.max_connections.saturating_mul(BUFFERED_EACH))
+                .max(config.max_body.saturating_mul(4))
+                .max(MAX_BUFFERED),
             calls_per_connection: QUEUE_LEN / PRIVATE_CONNECTIONS,
             private_path: Some(path),
             ..GateConfig::default()
