@@ -10,6 +10,8 @@ mod ask;
 mod backup;
 mod care;
 mod client;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod import;
 mod logging;
 mod output;

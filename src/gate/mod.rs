@@ -31,6 +31,8 @@ mod call;
 mod client;
 mod client_flow;
 mod engine;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod head;
 mod link;
 mod upstream;

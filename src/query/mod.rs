@@ -13,6 +13,8 @@ mod convert;
 mod diff;
 mod export;
 mod filter;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod history;
 mod import;
 pub mod lines;
