@@ -59,16 +59,18 @@ pub fn files(disk: &SimulatedDisk) -> Files {
     names.into_iter().map(read).collect()
 }
 
-/// A disk with the log that the orders make.
-pub fn folder(orders: &[u8]) -> SimulatedDisk {
+/// A disk with the log that the orders make, and whether it is *honest*: no
+/// segment has another's name, and no checksum was made to hold afterwards.
+pub fn folder(orders: &[u8]) -> (SimulatedDisk, bool) {
     static WHOLE: OnceLock<Files> = OnceLock::new();
     let mut files = WHOLE.get_or_init(whole).clone();
     let mut orders = Orders(orders);
+    let mut honest = true;
     for _ in 0..MOST_ORDERS {
         if orders.0.is_empty() || files.is_empty() {
             break;
         }
-        orders.carry_out(&mut files);
+        honest &= !matches!(orders.carry_out(&mut files), 6 | 7);
     }
     let disk = SimulatedDisk::new();
     for (name, bytes) in &files {
@@ -78,7 +80,7 @@ pub fn folder(orders: &[u8]) -> SimulatedDisk {
         file.sync().expect("a sync");
     }
     disk.sync_dir(Path::new(DIR)).expect("a sync");
-    disk
+    (disk, honest)
 }
 
 /// A whole log of six segments, two of them sealed.
@@ -143,7 +145,8 @@ impl<'a> Orders<'a> {
         files.keys().nth(place).cloned().unwrap_or_default()
     }
 
-    fn carry_out(&mut self, files: &mut Files) {
+    /// Carries an order out, and tells which it was.
+    fn carry_out(&mut self, files: &mut Files) -> usize {
         let order = self.number::<1>() % 9;
         let name = self.name(files);
         let old = files.get(&name).cloned().unwrap_or_default();
@@ -175,7 +178,7 @@ impl<'a> Orders<'a> {
             }
             5 => {
                 files.remove(&name);
-                return;
+                return order;
             }
             6 => {
                 let first_seq = match self.number::<1>() {
@@ -186,7 +189,7 @@ impl<'a> Orders<'a> {
                 let name_of = if sealed { sealed_name } else { segment_name };
                 files.remove(&name);
                 files.insert(name_of(first_seq as u64), old);
-                return;
+                return order;
             }
             7 => match parse_segment_name(&name) {
                 Some((_, true)) => right_sealed(&mut new),
@@ -196,6 +199,7 @@ impl<'a> Orders<'a> {
         }
         new.truncate(MOST_BYTES);
         files.insert(name, new);
+        order
     }
 }
 
