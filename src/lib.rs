@@ -26,6 +26,8 @@
 pub mod care;
 pub mod cli;
 pub mod event;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod gate;
 pub mod history;
 pub mod index;

@@ -11,6 +11,8 @@ mod backup;
 mod care;
 mod client;
 mod evidence;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gate_args;
 mod import;
 mod logging;

@@ -10,7 +10,9 @@ use super::fields::Fields;
 use super::interests::Interests;
 use super::json::each_json_variable;
 use super::key::{ProfileKey, parse_number};
-use super::time::{TimeSource, Zone, local_to_utc, parse_timestamp, parse_unix_seconds};
+use super::time::{
+    TimeSource, Zone, local_to_utc, parse_timestamp, parse_unix_seconds, seconds_in_range,
+};
 use super::variable::{Variable, each_form_scalar, each_form_variable};
 
 /// What happened to the (sub)profile.
@@ -249,7 +251,10 @@ impl Scalars {
                 .timestamp
                 .as_deref()
                 .and_then(parse_timestamp)
-                .map(|local| (local_to_utc(zone, local), TimeSource::Timestamp)),
+                .map(|local| local_to_utc(zone, local))
+                // The zone may take the first or the last day out of what can be printed.
+                .filter(|seconds| seconds_in_range(*seconds))
+                .map(|seconds| (seconds, TimeSource::Timestamp)),
         };
         Ok(Envelope {
             event_type: event_type.into(),

@@ -38,6 +38,8 @@ mod client_flow;
 mod clients;
 mod deadlines;
 mod engine;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod head;
 mod link;
 mod origin;

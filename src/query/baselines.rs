@@ -79,7 +79,7 @@ fn put(
     Ok(())
 }
 
-fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
+pub(super) fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
     let KeptBaseline { key, baseline } = kept;
     let (state, content) = match baseline.known {
         Known::Nothing => ("unknown", State::default()),

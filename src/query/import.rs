@@ -64,18 +64,18 @@ pub struct Importer<'a> {
 }
 
 /// What a line holds.
-enum Read {
+pub(super) enum Read {
     Event(Box<Candidate>),
     Baseline(Box<KeptBaseline>),
 }
 
 /// An event of a line, and its body where the line has it.
-struct Candidate {
+pub(super) struct Candidate {
     line: u64,
-    event: Event<'static>,
-    body: Option<(BodyKind, Vec<u8>)>,
+    pub event: Event<'static>,
+    pub body: Option<(BodyKind, Vec<u8>)>,
     /// What the line knows of who sent it, encoded.
-    evidence: Option<Vec<u8>>,
+    pub evidence: Option<Vec<u8>>,
 }
 
 impl<'a> Importer<'a> {
@@ -237,7 +237,7 @@ impl<'a> Importer<'a> {
 }
 
 /// Whether two events are the same in all but their `seq`.
-fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
+pub(super) fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
     one.received == other.received
         && one.event_type == other.event_type
         && one.time == other.time
@@ -276,7 +276,7 @@ fn evidence(
 }
 
 /// Reads a line, or tells what is wrong with it.
-fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
+pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
     let mut line: ExportLine<'static> =
         serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let received = parse_rfc3339_micros(&line.received)

@@ -14,6 +14,8 @@ mod diff;
 mod evidence;
 mod export;
 mod filter;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod history;
 mod import;
 pub mod lines;

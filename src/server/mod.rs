@@ -14,6 +14,8 @@
 //! so it is where [`room`] finds the disk almost full.
 
 mod committer;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gather;
 mod intake;
 mod local;

@@ -21,6 +21,8 @@
 
 mod claim;
 mod evidence;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod head;
 mod header;
 mod party;
