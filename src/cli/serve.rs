@@ -38,13 +38,6 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         signature: args.signature.config()?,
         keep: args.keep,
     };
-    if config.signature.is_none() {
-        tracing::warn!(
-            "signatures are not checked: whoever reaches {} can add events. \
-             Start with --copernica-id account_1234 --public-host YOUR-HOST, so that only Copernica's calls are taken",
-            args.listen
-        );
-    }
     raise_descriptor_limit(args.gate.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;
@@ -54,6 +47,13 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         "http"
     };
     super::say(&format!("listening on {scheme}://{}", server.address()));
+    if config.signature.is_none() {
+        tracing::warn!(
+            "signatures are not checked: whoever reaches {} can add events. \
+             Start with --copernica-id account_1234 --public-host YOUR-HOST, so that only Copernica's calls are taken",
+            args.listen
+        );
+    }
     let mut early = None;
     if setting.progress {
         early = show_progress(&server, &mut signals);
