@@ -99,6 +99,11 @@ pub(super) struct Limits {
     /// Whether the heads of requests with bodies go upstream, before the bodies.
     pub(super) pass_head: bool,
 }
+const BARE_LINE_FEED: Refusal = Refusal::new(
+    400,
+    "a line does not end with a carriage return and a line feed",
+    "headers",
+);
 
 /// What the judged headers add up to.
 #[derive(Default)]
@@ -132,6 +137,9 @@ pub(super) fn parse(
     else {
         return Err(Refusal::new(400, "not an HTTP request", "request line"));
     };
+    if !lines_end_as_they_must(bytes.get(..len).unwrap_or(bytes)) {
+        return Err(BARE_LINE_FEED);
+    }
     let path = path_of(target).ok_or(BAD_TARGET)?;
     let facts = judge(request.headers)?;
     let client = peer.client(request.headers, proxies);
@@ -228,6 +236,12 @@ fn refusal_of(error: Error) -> Refusal {
             Refusal::new(400, "not an HTTP request", "request line")
         }
     }
+}
+
+/// Whether no line feed stands alone: a proxy may have taken it for a part of a value.
+fn lines_end_as_they_must(head: &[u8]) -> bool {
+    let mut ends = memchr::memchr_iter(b'\n', head);
+    ends.all(|at| at.checked_sub(1).and_then(|before| head.get(before)) == Some(&b'\r'))
 }
 
 /// Looks at each header once.

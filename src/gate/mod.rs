@@ -66,6 +66,8 @@ mod tests_secure;
 mod tests_support;
 #[cfg(test)]
 mod tests_tls;
+#[cfg(test)]
+mod tests_torture;
 
 use std::io;
 use std::net::TcpListener;
