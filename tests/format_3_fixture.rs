@@ -64,7 +64,7 @@ fn what_format_3_wrote_is_answered_as_pinned() {
     // No call was rejected, and git keeps no empty folder.
     fs::create_dir_all(data.join("rejected")).unwrap();
     is_answered_as_pinned(&data, "offline");
-    let server = Server::start(&data, &[]);
+    let server = Server::start(&data, &["--signature", "off"]);
     is_answered_as_pinned(&data, "live");
     // It is written on, too; the subprofile's profile is known by its baseline alone.
     let body = "type=delete&subprofile=20&time=1760002000";

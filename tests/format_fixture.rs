@@ -118,7 +118,7 @@ fn what_any_format_wrote_is_answered_as_pinned() {
         is_answered_as_pinned(format, &data, "offline");
         assert_eq!(bytes_of(&data.join("log")), log, "reading never writes");
         assert_eq!(fs::read(data.join("format")).unwrap(), how);
-        let server = Server::start(&data, &[]);
+        let server = Server::start(&data, &["--signature", "off"]);
         is_answered_as_pinned(format, &data, "live");
         // It is written on, too.
         let (target, _, body) = CALLS[0];

@@ -47,11 +47,11 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         "http"
     };
     super::say(&format!("listening on {scheme}://{}", server.address()));
-    if config.signature.is_none() {
+    if config.signature.is_none() && args.signature.is_unsaid() {
         tracing::warn!(
-            "signatures are not checked: whoever reaches {} can add events. \
-             Start with --copernica-id account_1234 --public-host YOUR-HOST, so that only Copernica's calls are taken",
-            args.listen
+            "signatures are not checked: whoever reaches {} can add events. Start with --copernica-id account_1234 \
+             --public-host YOUR-HOST, so that only Copernica's calls are taken, or say --signature off",
+            server.address()
         );
     }
     let mut early = None;

@@ -63,6 +63,11 @@ pub struct SignatureArgs {
 }
 
 impl SignatureArgs {
+    /// Whether nobody has decided that signatures are not checked.
+    pub fn is_unsaid(&self) -> bool {
+        self.signature.is_none()
+    }
+
     /// Whose calls are taken; `None` where everybody's are.
     pub fn config(&self) -> anyhow::Result<Option<SignatureConfig>> {
         let mode = self
