@@ -6,17 +6,24 @@ mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Instant;
 
 use serde_json::{Value, json};
-use support::{Server, cli, json_lines};
+use support::{Dice, Server, cli, json_lines};
 
 /// A folder of a server that has ended well: 200 events of ten profiles in
 /// several segments, the closed ones sealed.
 fn filled() -> tempfile::TempDir {
+    filled_with(200)
+}
+
+/// The same with so many events.
+fn filled_with(events: u64) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     let server = Server::start(dir.path(), &["--segment-size", "10KB"]);
     let mut client = server.client();
-    for call in 0..200_u64 {
+    for call in 0..events {
         let body = format!(
             "type=update&profile={}&database=3&time={}&parameters[v{}]={call}&fields[v0]={call}&fields[w]={}",
             call % 10,
@@ -192,4 +199,84 @@ fn stats_count_what_there_is_in_a_span() {
         "{text}"
     );
     assert!(text.contains("  2025-10-10  24  ██████████"), "{text}");
+}
+
+/// The bytes of all files below a folder.
+fn files(dir: &Path) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(fs::read(&path).unwrap());
+        }
+    }
+    found
+}
+
+#[test]
+fn no_kill_leaves_a_repair_half_done() {
+    let filled = filled_with(1_000);
+    let damaged: Vec<Vec<u8>> = segments(filled.path())
+        .iter()
+        .filter(|path| path.to_str().unwrap().ends_with(".log.zst"))
+        .step_by(2)
+        .map(|path| {
+            flip(path, 100);
+            fs::read(path).unwrap()
+        })
+        .collect();
+    assert!(damaged.len() > 3);
+    // Before and after, whoever reads passes over the same.
+    let export = |data: &Path| {
+        let told = cli(data, &["export", "--raw"]);
+        (told.status, told.stdout)
+    };
+    let (status, readable) = export(filled.path());
+    assert_eq!(status, Some(3));
+    assert!(readable.lines().count() > 50);
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    support::copy_folder(filled.path(), &data);
+    let begun = Instant::now();
+    let whole = json_lines(&cli(&data, &["repair", "--yes", "--format", "jsonl"]).ok());
+    let took = begun.elapsed();
+    assert_eq!(whole.len(), damaged.len());
+    assert_eq!(export(&data), (Some(0), readable.clone()));
+    let mut dice = Dice(20_261_124);
+    let (mut ended_by_itself, mut repaired) = (0, Vec::new());
+    for round in 0..25 {
+        fs::remove_dir_all(&data).unwrap();
+        support::copy_folder(filled.path(), &data);
+        let mut child = support::clean(support::BINARY)
+            .args(["repair", "--yes", "--data"])
+            .arg(&data)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(took * dice.below(1100) as u32 / 1000);
+        child.kill().unwrap();
+        let status = child.wait().unwrap();
+        ended_by_itself += u32::from(status.success());
+
+        // What a damaged file held is there still, in its place or aside.
+        let kept = files(&data);
+        for (number, bytes) in damaged.iter().enumerate() {
+            assert!(kept.contains(bytes), "segment {number} in round {round}");
+        }
+        let (status, lines) = export(&data);
+        assert_eq!(lines, readable, "round {round}");
+        assert!(status == Some(0) || status == Some(3), "{status:?}");
+        let rest = json_lines(&cli(&data, &["repair", "--yes", "--format", "jsonl"]).ok());
+        assert_eq!(rest.is_empty(), status == Some(0), "{rest:?}");
+        repaired.push(damaged.len() - rest.len());
+        assert_eq!(export(&data), (Some(0), readable.clone()));
+        cli(&data, &["verify"]).ok();
+        let kept = files(&data);
+        assert!(damaged.iter().all(|bytes| kept.contains(bytes)));
+    }
+    // Some were killed before they had done all.
+    assert!(ended_by_itself < 25, "{repaired:?}");
 }

@@ -332,8 +332,42 @@ fn stretches_cover_the_log_and_know_their_times() {
             .count()
     };
     assert_eq!(check(log.stretches().unwrap()), 0);
+    assert_eq!(log.stretches_touching(0, 1).unwrap(), [(1, RECORDS)]);
     seal_all(&log).unwrap();
-    assert!(check(log.stretches().unwrap()) > 6);
+    let stretches = log.stretches().unwrap();
+    assert!(check(stretches.clone()) > 6);
+    let seqs = |rows: &[(u64, u64)]| -> Vec<u64> {
+        rows.iter()
+            .flat_map(|(first, last)| *first..=*last)
+            .collect()
+    };
+    let mut narrowed = 0;
+    for (since, until) in spans() {
+        let rows = log.stretches_touching(since, until).unwrap();
+        // Rows that touch each other are one.
+        assert!(rows.windows(2).all(|two| two[0].1 + 1 < two[1].0));
+        let of = |s: &Stretch| (s.first_seq, s.last_seq);
+        let wanted = stretches.iter().filter(|s| s.may_touch(since, until));
+        assert_eq!(seqs(&rows), seqs(&wanted.map(of).collect::<Vec<_>>()));
+        narrowed += usize::from(seqs(&rows).len() < RECORDS as usize);
+    }
+    assert!(narrowed > 3, "{narrowed}");
+}
+
+/// Spans of time that begin and end with a record's, and with none's.
+fn spans() -> Vec<(i64, i64)> {
+    let times: Vec<i64> = (1..=RECORDS)
+        .step_by(RECORDS as usize / 7)
+        .filter_map(|seq| time_of(&record(seq)))
+        .collect();
+    let pairs = times.iter().flat_map(|since| {
+        times
+            .iter()
+            .flat_map(|until| [(*since, *until), (*since, *until + 1)])
+    });
+    pairs
+        .chain([(i64::MIN, i64::MAX), (i64::MAX, i64::MAX)])
+        .collect()
 }
 
 #[test]

@@ -3,16 +3,57 @@
 use std::collections::BTreeMap;
 
 use super::error::{IndexError, contain};
+use super::find::Finder;
 use super::merge::{Merged, Source};
 use super::slot::{Item, Slot};
 use super::store::{SledIndex, View};
 use crate::event::ProfileKey;
 
-/// The most pairs that one walk hands out, beyond the last (sub)profile's.
-const WALK_PAIRS: usize = 65_536;
+/// The most pairs that are handed out at once, beyond the last (sub)profile's.
+pub(super) const MOST_PAIRS: usize = 65_536;
 
-/// A (sub)profile and its (event time, `seq`) pairs.
-pub type Timed = (ProfileKey, Vec<(i64, u64)>);
+/// (Event time, `seq`) pairs of a (sub)profile.
+pub type Pairs = Vec<(i64, u64)>;
+
+/// A (sub)profile and its pairs.
+pub type Timed = (ProfileKey, Pairs);
+
+/// The pairs of the first ones of some (sub)profiles, while they are looked for.
+struct Found {
+    of: Vec<Pairs>,
+    pairs: usize,
+}
+
+impl Found {
+    fn new(keys: usize) -> Self {
+        Self {
+            of: vec![Pairs::new(); keys],
+            pairs: 0,
+        }
+    }
+
+    /// Adds what `find` finds of each. Where they have too many, the last are
+    /// left for another question, but never the first.
+    fn add(
+        &mut self,
+        keys: &[ProfileKey],
+        mut find: impl FnMut(ProfileKey, &mut Pairs) -> Result<(), IndexError>,
+    ) -> Result<(), IndexError> {
+        for (place, key) in keys.iter().enumerate() {
+            let Some(pairs) = self.of.get_mut(place) else {
+                break;
+            };
+            let before = pairs.len();
+            find(*key, pairs)?;
+            self.pairs += pairs.len() - before;
+            while self.pairs > MOST_PAIRS && self.of.len() > 1 {
+                let left = self.of.drain(self.of.len() / 2..);
+                self.pairs -= left.map(|pairs| pairs.len()).sum::<usize>();
+            }
+        }
+        Ok(())
+    }
+}
 
 impl View {
     /// Everything from a slot on, as one.
@@ -37,20 +78,28 @@ fn slot_after(key: ProfileKey) -> Slot {
 }
 
 impl SledIndex {
-    /// The (time, `seq`) pairs of a (sub)profile in the order of arrival.
-    pub fn pairs(&self, key: ProfileKey) -> Result<Vec<(i64, u64)>, IndexError> {
+    /// The (time, `seq`) pairs of some (sub)profiles, which come in order, each
+    /// in the order of arrival: of the first of them at least, of fewer than
+    /// all where they have many. One ordered pass over each run.
+    pub fn pairs(&self, keys: &[ProfileKey]) -> Result<Vec<Pairs>, IndexError> {
         contain(|| {
-            let slot = Slot::Events(key);
             let view = self.view();
-            let mut merged = view.read_from(slot);
-            let mut pairs = Vec::new();
-            while let Some((own, items)) = merged.next()? {
-                if own != slot {
-                    break;
-                }
-                pairs.extend(items.iter().map(|(seq, time)| (*time, *seq)));
+            let mut found = Found::new(keys.len());
+            for run in &view.runs {
+                let mut finder = Finder::new(run);
+                found.add(keys, |key, pairs| {
+                    finder.find(Slot::Events(key), |(seq, time)| pairs.push((time, seq)))
+                })?;
             }
-            Ok(pairs)
+            found.add(keys, |key, pairs| {
+                let slot = Slot::Events(key);
+                let piece = view.pending.read_from(slot).next();
+                if let Some((_, items)) = piece.filter(|(own, _)| *own == slot) {
+                    pairs.extend(items.iter().map(|(seq, time)| (*time, *seq)));
+                }
+                Ok(())
+            })?;
+            Ok(found.of)
         })
     }
 
@@ -73,7 +122,7 @@ impl SledIndex {
         let mut pairs = 0;
         self.each_piece(after, |key, items| {
             let times = items.iter().map(|(seq, time)| (*time, *seq));
-            let full = found.len() >= limit || pairs >= WALK_PAIRS;
+            let full = found.len() >= limit || pairs >= MOST_PAIRS;
             match found.last_mut() {
                 Some((last, known)) if *last == key => known.extend(times),
                 _ if full => return false,

@@ -99,31 +99,108 @@ impl BlockWriter {
 
 /// The name of the last item before a block, and its pieces; `None` where the
 /// bytes make no sense.
-pub(super) fn decode(mut bytes: &[u8]) -> Option<(&[u8], Vec<Piece>)> {
-    let before = take_bytes(&mut bytes)?;
+pub(super) fn decode(bytes: &[u8]) -> Option<(&[u8], Vec<Piece>)> {
+    let (before, mut reader) = PieceReader::new(bytes)?;
     let mut pieces = Vec::new();
-    let mut base = 0_u64;
-    while !bytes.is_empty() {
-        let head = take(&mut bytes)?;
-        base = base.wrapping_add(take(&mut bytes)?);
-        let slot = match head & 3 {
-            0 => Slot::Events(ProfileKey::profile(base)),
-            1 => Slot::Events(ProfileKey::subprofile(base, take(&mut bytes)?)),
-            2 => Slot::Owner(base),
-            _ => return None,
-        };
-        let count = usize::try_from(head >> 2).ok()?;
+    while !reader.is_at_end() {
+        let (slot, count) = reader.head()?;
         // An item has two bytes at least.
-        let mut items = Vec::with_capacity(count.min(bytes.len() / 2));
-        let (mut number, mut value) = (0_u64, 0_i64);
-        for _ in 0..count {
-            number = number.wrapping_add(take(&mut bytes)?);
-            value = value.wrapping_add(unzigzag(take(&mut bytes)?));
-            items.push((number, value));
-        }
+        let mut items = Vec::with_capacity(count.min(reader.bytes.len() / 2));
+        reader.items(count, |item| items.push(item))?;
         pieces.push((slot, items));
     }
     Some((before, pieces))
+}
+
+/// Goes over a block's pieces; what is not asked for is not decoded.
+#[derive(Clone, Copy)]
+pub(super) struct PieceReader<'a> {
+    bytes: &'a [u8],
+    /// The slot's number that the next one is told by.
+    base: u64,
+}
+
+impl<'a> PieceReader<'a> {
+    /// The name of the last item before a block, and a reader of its pieces.
+    pub fn new(mut bytes: &'a [u8]) -> Option<(&'a [u8], Self)> {
+        let before = take_bytes(&mut bytes)?;
+        Some((before, Self { bytes, base: 0 }))
+    }
+
+    /// Goes on where another reader of the same block was.
+    pub fn resume(bytes: &'a [u8], place: PiecePlace) -> Option<Self> {
+        let begin = bytes.len().checked_sub(place.left)?;
+        Some(Self {
+            bytes: bytes.get(begin..)?,
+            base: place.base,
+        })
+    }
+
+    /// Where in its block it is.
+    pub const fn place(&self) -> PiecePlace {
+        PiecePlace {
+            left: self.bytes.len(),
+            base: self.base,
+        }
+    }
+
+    /// Whether there is no other piece.
+    pub const fn is_at_end(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The slot of the next piece, and how many items it has; those must be
+    /// read or skipped then.
+    pub fn head(&mut self) -> Option<(Slot, usize)> {
+        let bytes = &mut self.bytes;
+        let head = take(bytes)?;
+        self.base = self.base.wrapping_add(take(bytes)?);
+        let slot = match head & 3 {
+            0 => Slot::Events(ProfileKey::profile(self.base)),
+            1 => Slot::Events(ProfileKey::subprofile(self.base, take(bytes)?)),
+            2 => Slot::Owner(self.base),
+            _ => return None,
+        };
+        Some((slot, usize::try_from(head >> 2).ok()?))
+    }
+
+    /// Reads the items of a piece.
+    pub fn items(&mut self, count: usize, mut each: impl FnMut(Item)) -> Option<()> {
+        let (mut number, mut value) = (0_u64, 0_i64);
+        for _ in 0..count {
+            number = number.wrapping_add(take(&mut self.bytes)?);
+            value = value.wrapping_add(unzigzag(take(&mut self.bytes)?));
+            each((number, value));
+        }
+        Some(())
+    }
+
+    /// Passes over the items of a piece.
+    pub fn skip(&mut self, count: usize) -> Option<()> {
+        let mut left = count.checked_mul(2)?;
+        // Every varint ends with the one byte of it that is below 0x80.
+        while left >= 8
+            && let Some((eight, rest)) = self.bytes.split_first_chunk()
+        {
+            let ends = !u64::from_le_bytes(*eight) & 0x8080_8080_8080_8080;
+            left -= ends.count_ones() as usize;
+            self.bytes = rest;
+        }
+        while left > 0 {
+            let (byte, rest) = self.bytes.split_first()?;
+            left -= usize::from(byte & 0x80 == 0);
+            self.bytes = rest;
+        }
+        Some(())
+    }
+}
+
+/// Where in a block a reader is.
+#[derive(Clone, Copy)]
+pub(super) struct PiecePlace {
+    /// How many bytes come after.
+    left: usize,
+    base: u64,
 }
 
 const fn zigzag(value: i64) -> u64 {
@@ -187,8 +264,36 @@ mod tests {
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>) {
+        fn what_is_passed_over_is_as_long_as_what_is_read(
+            items in proptest::collection::btree_map(any::<u64>(), any::<i64>(), 1..40),
+            small in proptest::collection::btree_map(0..300_u64, 0..300_i64, 1..40),
+        ) {
+            let mut writer = BlockWriter::new(b"before");
+            for (number, items) in [(3, items), (4, small)] {
+                let items: Vec<Item> = items.into_iter().collect();
+                let mut rest = items.as_slice();
+                while !rest.is_empty() {
+                    rest = writer.push(Slot::Events(ProfileKey::profile(number)), rest);
+                }
+            }
+            let block = writer.finish().unwrap();
+            let (_, mut reading) = PieceReader::new(&block.bytes).unwrap();
+            while !reading.is_at_end() {
+                let mut skipping = PieceReader::resume(&block.bytes, reading.place()).unwrap();
+                let (slot, count) = reading.head().unwrap();
+                reading.items(count, |_| ()).unwrap();
+                prop_assert_eq!(skipping.head().unwrap(), (slot, count));
+                skipping.skip(count).unwrap();
+                prop_assert_eq!(skipping.place().left, reading.place().left);
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_it_panic(bytes: Vec<u8>, count: usize) {
             let _ = decode(&bytes);
+            if let Some((_, mut reader)) = PieceReader::new(&bytes) {
+                let _ = reader.skip(count);
+            }
         }
     }
 }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use super::ask::{MOST_PAIRS, Pairs};
 use super::error::IndexError;
+use super::memory::MemoryIndex;
 use super::store::{Entry, Position, SledIndex};
 use crate::event::ProfileKey;
 
@@ -87,20 +89,74 @@ fn a_block_that_is_gone_is_noticed() {
     let tree = index.db.open_tree("run-0").unwrap();
     let blocks: Vec<_> = tree.iter().map(Result::unwrap).collect();
     assert!(blocks.len() > 5);
+    let all: Vec<_> = (0..500).map(ProfileKey::profile).collect();
     for (name, bytes) in &blocks {
         tree.remove(name).unwrap();
-        let told = |profile| index.pairs(ProfileKey::profile(profile)).is_err();
+        let told = |profile| index.pairs(&[ProfileKey::profile(profile)]).is_err();
         assert!((0..500).any(told));
         // No answer is short, even so.
         for profile in 0..500 {
-            if let Ok(pairs) = index.pairs(ProfileKey::profile(profile)) {
-                assert_eq!(pairs.len(), 2);
+            if let Ok(pairs) = index.pairs(&[ProfileKey::profile(profile)]) {
+                assert_eq!(pairs[0].len(), 2);
             }
         }
+        // Nor is it where all are asked for at once.
+        assert!(matches!(index.pairs(&all), Err(IndexError::Entry)));
         assert!(matches!(index.walk(None, 1000), Err(IndexError::Entry)));
         tree.insert(name, bytes).unwrap();
     }
     assert_eq!(index.walk(None, 1000).unwrap().len(), 500);
+}
+
+#[test]
+fn those_with_many_events_are_told_of_in_parts() {
+    let dir = tempfile::tempdir().unwrap();
+    let index = index(dir.path());
+    let many = MOST_PAIRS as u64;
+    let keys: Vec<_> = (0..20).map(ProfileKey::profile).collect();
+    // The third has too many for one answer, the others together too.
+    let entries: Vec<Entry> = (1..=many * 3)
+        .map(|seq| Entry {
+            key: keys[if seq <= many * 3 / 2 {
+                3
+            } else {
+                (seq % 20) as usize
+            }],
+            time: 1,
+            seq,
+        })
+        .collect();
+    for part in entries.chunks(10_000) {
+        let position = Position {
+            seq: part.last().unwrap().seq,
+            mark: 5,
+        };
+        index.apply(part, &[], position).unwrap();
+    }
+    let mut memory = MemoryIndex::default();
+    memory.apply(&entries, &[]);
+    let told = |mut ask: Box<dyn FnMut(&[ProfileKey]) -> Vec<Pairs> + '_>| {
+        let (mut found, mut answers) = (Vec::new(), 0);
+        while found.len() < keys.len() {
+            let part = ask(&keys[found.len()..]);
+            assert!(!part.is_empty());
+            let pairs: usize = part.iter().map(Vec::len).sum();
+            assert!(pairs <= MOST_PAIRS || part.len() == 1);
+            found.extend(part);
+            answers += 1;
+        }
+        assert!(answers > 3);
+        found
+    };
+    let in_sled = told(Box::new(|keys| index.pairs(keys).unwrap()));
+    assert_eq!(in_sled, told(Box::new(|keys| memory.pairs(keys))));
+    for (key, pairs) in keys.iter().zip(&in_sled) {
+        let own = entries.iter().filter(|entry| entry.key == *key);
+        assert!(
+            own.map(|entry| (entry.time, entry.seq))
+                .eq(pairs.iter().copied())
+        );
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::ask::Timed;
+use super::ask::{Pairs, Timed};
 use super::error::IndexError;
 use super::memory::MemoryIndex;
 use super::shared::{Backend, Damage, Shared};
@@ -98,10 +98,19 @@ impl Indexer {
     }
 
     /// The (time, `seq`) pairs of a (sub)profile, ordered by both.
-    pub fn timeline(&self, key: ProfileKey) -> Result<Vec<(i64, u64)>, String> {
-        let mut pairs = self.ask(|sled| sled.pairs(key), |memory| memory.pairs(key))?;
-        pairs.sort_unstable();
-        Ok(pairs)
+    pub fn timeline(&self, key: ProfileKey) -> Result<Pairs, String> {
+        Ok(self.timelines(&[key])?.pop().unwrap_or_default())
+    }
+
+    /// The (time, `seq`) pairs of some (sub)profiles, which come in order, each
+    /// ordered by both: of the first of them at least, of fewer than all where
+    /// they have many events. Much cheaper than asking one by one.
+    pub fn timelines(&self, keys: &[ProfileKey]) -> Result<Vec<Pairs>, String> {
+        let mut found = self.ask(|sled| sled.pairs(keys), |memory| memory.pairs(keys))?;
+        for pairs in &mut found {
+            pairs.sort_unstable();
+        }
+        Ok(found)
     }
 
     /// The profile that a subprofile belongs to, by the last event of it.

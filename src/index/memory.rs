@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::ask::Timed;
+use super::ask::{MOST_PAIRS, Pairs, Timed};
 use super::store::Entry;
 use crate::event::ProfileKey;
 
 /// The same entries as in sled, at about 16 bytes an event.
 #[derive(Debug, Default)]
 pub(super) struct MemoryIndex {
-    timelines: BTreeMap<ProfileKey, Vec<(i64, u64)>>,
+    timelines: BTreeMap<ProfileKey, Pairs>,
     profiles: BTreeMap<u64, u64>,
     unreadable: Vec<(u64, u64)>,
 }
@@ -29,8 +29,19 @@ impl MemoryIndex {
         }
     }
 
-    pub fn pairs(&self, key: ProfileKey) -> Vec<(i64, u64)> {
-        self.timelines.get(&key).cloned().unwrap_or_default()
+    pub fn pairs(&self, keys: &[ProfileKey]) -> Vec<Pairs> {
+        let mut left = MOST_PAIRS;
+        let mut found = Vec::new();
+        for key in keys {
+            let pairs = self.timelines.get(key);
+            if !found.is_empty() && pairs.is_some_and(|pairs| pairs.len() > left) {
+                break;
+            }
+            let pairs = pairs.cloned().unwrap_or_default();
+            left = left.saturating_sub(pairs.len());
+            found.push(pairs);
+        }
+        found
     }
 
     pub fn unreadable(&self) -> Vec<(u64, u64)> {

@@ -26,7 +26,9 @@
 //!
 //! The price is the question about one (sub)profile, which looks into every run
 //! (15 at 10 million events): 0.13 to 0.6 ms. What asks for all of them walks
-//! instead ([`Indexer::each_timeline`]).
+//! instead ([`Indexer::each_timeline`]); what asks for some, as the changes of an
+//! hour do, asks for them together, and each run is passed over once
+//! ([`Indexer::timelines`], [`find`]).
 //!
 //! sled's word is never taken for durability, its files can be damaged by an
 //! abrupt stop, and some damage makes it panic. So every call into it is
@@ -46,6 +48,7 @@ mod block;
 mod crash;
 mod error;
 mod feed;
+mod find;
 mod indexer;
 mod manifest;
 mod memory;

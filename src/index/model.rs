@@ -76,8 +76,19 @@ fn check(index: &SledIndex, came: &Came, limit: usize) -> Result<(), TestCaseErr
     let all = memory.walk(None, usize::MAX);
     prop_assert_eq!(index.position().seq, came.last);
     prop_assert_eq!(index.unreadable().unwrap(), memory.unreadable());
-    for key in keys() {
-        prop_assert_eq!(index.pairs(key).unwrap(), memory.pairs(key), "{}", key);
+    let known = |key: &ProfileKey| memory.pairs(&[*key]).remove(0);
+    let mut keys = keys();
+    for key in &keys {
+        prop_assert_eq!(&index.pairs(&[*key]).unwrap(), &[known(key)], "{}", key);
+    }
+    // Many at once, in order and in any order; and those that there are not.
+    keys.extend((298..302).map(ProfileKey::profile));
+    let expected: Vec<_> = keys.iter().map(known).collect();
+    prop_assert_eq!(index.pairs(&keys).unwrap(), expected);
+    keys.sort_unstable();
+    for keys in [keys.as_slice(), &keys[..limit.min(keys.len())]] {
+        let expected: Vec<_> = keys.iter().map(known).collect();
+        prop_assert_eq!(index.pairs(keys).unwrap(), expected);
     }
     for subprofile in [0, 7, 8, 9, u64::MAX] {
         prop_assert_eq!(

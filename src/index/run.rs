@@ -59,6 +59,12 @@ impl Run {
         Ok(())
     }
 
+    /// The names and bytes of its blocks from the first that ends at or after a
+    /// name.
+    pub fn blocks_from(&self, from: &[u8]) -> sled::Iter {
+        self.tree.range(from..)
+    }
+
     /// Its items from a slot on.
     pub fn read_from(&self, slot: Slot) -> RunReader {
         let from = slot.name(0);

@@ -28,8 +28,31 @@ impl Log {
     /// cannot be read belongs to the stretch before it. About 32 bytes for 64
     /// KiB of records.
     pub fn stretches(&self) -> Result<Vec<Stretch>, LogError> {
+        let mut stretches = Vec::new();
+        self.each_stretch(|stretch| stretches.push(stretch))?;
+        Ok(stretches)
+    }
+
+    /// First and last `seq` of the rows of stretches in which records of a span
+    /// of time may be (`until` exclusive): as many as that span has, however
+    /// long the log is.
+    pub fn stretches_touching(&self, since: i64, until: i64) -> Result<Vec<(u64, u64)>, LogError> {
+        let mut found: Vec<(u64, u64)> = Vec::new();
+        self.each_stretch(|stretch| {
+            if !stretch.may_touch(since, until) {
+                return;
+            }
+            match found.last_mut() {
+                Some((_, last)) if *last + 1 == stretch.first_seq => *last = stretch.last_seq,
+                _ => found.push((stretch.first_seq, stretch.last_seq)),
+            }
+        })?;
+        Ok(found)
+    }
+
+    /// Hands all stretches to `each`, in the order of `seq`.
+    fn each_stretch(&self, mut each: impl FnMut(Stretch)) -> Result<(), LogError> {
         let last_seq = self.last_seq();
-        let mut stretches: Vec<Stretch> = Vec::new();
         let mut next_seq = 1;
         while next_seq <= last_seq {
             let found = self.inner.with_segment(next_seq, |segment, next_first| {
@@ -39,7 +62,7 @@ impl Log {
             let Some((starts, last)) = found else {
                 // The first segment is missing.
                 let first = self.first_seq();
-                stretches.push(Stretch {
+                each(Stretch {
                     first_seq: next_seq,
                     last_seq: first.saturating_sub(1).min(last_seq),
                     times: None,
@@ -50,7 +73,7 @@ impl Log {
             let ends = starts.iter().skip(1).map(|start| start.first_seq - 1);
             for (start, last_seq) in starts.iter().zip(ends.chain([last])) {
                 if start.first_seq <= last_seq {
-                    stretches.push(Stretch {
+                    each(Stretch {
                         first_seq: start.first_seq,
                         last_seq,
                         times: start.times.filter(|_| start.last_seq == Some(last_seq)),
@@ -59,7 +82,7 @@ impl Log {
             }
             next_seq = last.max(next_seq) + 1;
         }
-        Ok(stretches)
+        Ok(())
     }
 
     /// The blocks of a segment.

@@ -5,6 +5,7 @@ use super::open::Trail;
 use super::timeline::Timeline;
 use crate::event::ProfileKey;
 use crate::history::{Baseline, Replay};
+use crate::retention::Retention;
 
 /// The events of a (sub)profile, as the index knew them.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +52,37 @@ impl EventsOf {
 }
 
 impl Trail {
+    /// The (event time, `seq`) pairs of a (sub)profile, ordered by both, without
+    /// those that were pruned.
+    pub fn times_of(&self, key: ProfileKey) -> Result<Vec<(i64, u64)>, TrailError> {
+        self.times_with(&self.retention(), key)
+    }
+
+    /// The same, with what was pruned at a moment.
+    fn times_with(
+        &self,
+        retention: &Retention,
+        key: ProfileKey,
+    ) -> Result<Vec<(i64, u64)>, TrailError> {
+        let mut times = self.indexer.timeline(key).map_err(TrailError::Index)?;
+        times.retain(|(time, seq)| !retention.hides(*time, *seq));
+        Ok(times)
+    }
+
+    /// The same of some (sub)profiles, which come in order: of the first of them
+    /// at least, of fewer than all where they have many events.
+    fn times_of_some(
+        &self,
+        retention: &Retention,
+        keys: &[ProfileKey],
+    ) -> Result<Vec<Vec<(i64, u64)>>, TrailError> {
+        let mut found = self.indexer.timelines(keys).map_err(TrailError::Index)?;
+        for times in &mut found {
+            times.retain(|(time, seq)| !retention.hides(*time, *seq));
+        }
+        Ok(found)
+    }
+
     /// The events of a (sub)profile, as the index knows them now, and what is
     /// left of those that were pruned.
     pub fn events_of(&self, key: ProfileKey) -> Result<EventsOf, TrailError> {
@@ -59,5 +91,26 @@ impl Trail {
             times: self.times_with(&retention, key)?,
             baseline: retention.baseline_of(key)?,
         })
+    }
+
+    /// Hands the same of some (sub)profiles, which come in order, to `each`, with
+    /// few questions to the index.
+    pub fn each_events_of<E: From<TrailError>>(
+        &self,
+        mut keys: &[ProfileKey],
+        mut each: impl FnMut(EventsOf) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let retention = self.retention();
+        while !keys.is_empty() {
+            let found = self.times_of_some(&retention, keys)?;
+            // An answer is of one at least.
+            let (asked, rest) = keys.split_at(found.len().clamp(1, keys.len()));
+            keys = rest;
+            for (key, times) in asked.iter().zip(found) {
+                let baseline = retention.baseline_of(*key).map_err(TrailError::from)?;
+                each(EventsOf { times, baseline })?;
+            }
+        }
+        Ok(())
     }
 }

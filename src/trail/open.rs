@@ -185,22 +185,6 @@ impl Trail {
         Ok((self.folder.format_text(held.pruned), files))
     }
 
-    /// The (event time, `seq`) pairs of a (sub)profile, ordered by both, without
-    /// those that were pruned.
-    pub fn times_of(&self, key: ProfileKey) -> Result<Vec<(i64, u64)>, TrailError> {
-        self.times_with(&self.retention(), key)
-    }
-
-    pub(super) fn times_with(
-        &self,
-        retention: &Retention,
-        key: ProfileKey,
-    ) -> Result<Vec<(i64, u64)>, TrailError> {
-        let mut times = self.indexer.timeline(key).map_err(TrailError::Index)?;
-        times.retain(|(time, seq)| !retention.hides(*time, *seq));
-        Ok(times)
-    }
-
     /// The profile of a subprofile's last event, or of its last pruned one.
     pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, TrailError> {
         let found = self.indexer.profile_of(subprofile);

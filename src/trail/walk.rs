@@ -87,22 +87,9 @@ impl<'a> Walk<'a> {
 impl Trail {
     /// The events that may be of a span of time (`until` exclusive), and others.
     pub fn walk(&self, since: i64, until: i64) -> Result<Walk<'_>, TrailError> {
-        Ok(Walk::new(self, self.stretches(since, until)?))
-    }
-
-    /// First and last `seq` of the stretches of the log in which events of a
-    /// span of time may be.
-    fn stretches(&self, since: i64, until: i64) -> Result<Vec<(u64, u64)>, TrailError> {
-        let mut found: Vec<(u64, u64)> = Vec::new();
-        for stretch in self.events.stretches()? {
-            if !stretch.may_touch(since, until) {
-                continue;
-            }
-            match found.last_mut() {
-                Some((_, last)) if *last + 1 == stretch.first_seq => *last = stretch.last_seq,
-                _ => found.push((stretch.first_seq, stretch.last_seq)),
-            }
-        }
-        Ok(found)
+        Ok(Walk::new(
+            self,
+            self.events.stretches_touching(since, until)?,
+        ))
     }
 }

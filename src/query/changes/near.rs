@@ -14,8 +14,10 @@ use crate::query::past::{Before, replay_after};
 use crate::trail::{Batch, Damages, EventReader, EventsOf, GoneSeconds, Trail, arrange_second};
 
 /// How many (sub)profiles are a group at most: each group reads the blocks of
-/// the span.
-const GROUP: usize = 2048;
+/// the span. Mostly a (sub)profile has one event in it and one before, and a
+/// few have more: so a group fits into a [`WINDOW`], and those blocks are read
+/// once.
+const GROUP: usize = 1792;
 
 /// So many groups at least, if they have any size, give all cores work.
 const GROUPS: usize = 8;
@@ -121,13 +123,12 @@ impl Reader {
         let (since, until) = query.span.bounds();
         let mut waiting: Vec<Track> = Vec::new();
         let mut events = 0;
-        for key in keys {
-            let mut events_of = trail.events_of(*key)?;
+        trail.each_events_of::<QueryError>(keys, |mut events_of| {
             let times = &mut events_of.times;
             times.truncate(times.partition_point(|(time, _)| *time < until));
             let before = times.partition_point(|(time, _)| *time < since);
             if before == times.len() {
-                continue;
+                return Ok(());
             }
             let track = Track {
                 reaches: events_of.reaches_baseline(since.saturating_sub(1)),
@@ -142,7 +143,8 @@ impl Reader {
             }
             events += count;
             waiting.push(track);
-        }
+            Ok(())
+        })?;
         self.tracks(query, &waiting, &mut told, &mut damage)?;
         told.damage = damage;
         Ok(told)

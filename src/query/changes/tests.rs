@@ -15,7 +15,8 @@ use crate::query::filter::Span;
 use crate::query::past::{Before, replay_after};
 use crate::query::{ExportQuery, HistoryQuery, Query, ShowQuery, answer as ask};
 use crate::trail::{
-    Appender, Arrival, Batch, Damages, Folder, OpenOptions, ParsedCall, Purpose, Timeline,
+    Appender, Arrival, Batch, Damages, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose,
+    Timeline,
 };
 
 /// The times of all events are this and a few seconds after it.
@@ -90,13 +91,27 @@ impl Store {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// The changes by the replay of every history from its beginning.
+    /// Prunes, and tells how many events went.
+    fn prune(&self, before: i64) -> u64 {
+        let order = PruneOrder {
+            before,
+            now: BEGIN + 10 * 86_400,
+            dry_run: false,
+            stop: &|| false,
+            tell: &mut |_, _| (),
+        };
+        self.trail.prune(order).unwrap().events
+    }
+
+    /// The changes by the replay of every history from its beginning, or from
+    /// its baseline.
     fn replayed(&self, query: &ChangesQuery) -> Vec<String> {
         let mut told = Told::default();
         for key in self.keys() {
-            let mut timeline = Timeline::new(&self.trail.times_of(key).unwrap(), None);
+            let events = self.trail.events_of(key).unwrap();
+            let mut timeline = events.timeline(i64::MAX);
             let mut reader = self.trail.reader();
-            let mut replay = Replay::default();
+            let mut replay = events.replay();
             let mut damage = Damages::default();
             while let Some(occurrence) = timeline.next(&mut reader, &mut damage).unwrap() {
                 if occurrence.duplicate_of.is_none() {
@@ -105,6 +120,22 @@ impl Store {
             }
         }
         sorted(told)
+    }
+
+    /// Every way says what the replay says.
+    fn check(&self, query: &ChangesQuery) -> Result<(), TestCaseError> {
+        let tiny = whole::Bounds {
+            turn: 800,
+            most: 400,
+            large: 300,
+        };
+        let expected = self.replayed(query);
+        prop_assert_eq!(&self.near(query, near::WINDOW), &expected);
+        prop_assert_eq!(&self.near(query, 3), &expected);
+        prop_assert_eq!(&self.near_by_heads(query), &expected);
+        prop_assert_eq!(&self.whole(query, whole::BOUNDS), &expected);
+        prop_assert_eq!(&self.whole(query, tiny), &expected);
+        Ok(())
     }
 
     fn near(&self, query: &ChangesQuery, window: usize) -> Vec<String> {
@@ -223,15 +254,28 @@ proptest! {
     #[test]
     fn changes_are_those_of_a_whole_replay(bodies in stream(), queries in vec(query(), 4)) {
         let store = Store::with(bodies);
-        let tiny = whole::Bounds { turn: 800, most: 400, large: 300 };
         for query in queries {
-            let expected = store.replayed(&query);
-            prop_assert_eq!(&store.near(&query, near::WINDOW), &expected);
-            prop_assert_eq!(&store.near(&query, 3), &expected);
-            prop_assert_eq!(&store.near_by_heads(&query), &expected);
-            prop_assert_eq!(&store.whole(&query, whole::BOUNDS), &expected);
-            prop_assert_eq!(&store.whole(&query, tiny), &expected);
+            store.check(&query)?;
         }
+    }
+
+    #[test]
+    fn changes_after_a_prune_are_those_of_a_replay_from_the_baselines(
+        bodies in vec(body(), 20..70),
+        repeated in vec(any::<Index>(), 0..6),
+        before in vec(1..=SECONDS, 1..3),
+        queries in vec(query(), 3),
+    ) {
+        let again = repeated.iter().map(|index| index.get(&bodies).clone());
+        let store = Store::with(bodies.iter().cloned().chain(again).collect());
+        let mut gone = 0;
+        for time in before {
+            gone += store.prune(BEGIN + time);
+            for query in queries.iter().chain([&ChangesQuery::default()]) {
+                store.check(query)?;
+            }
+        }
+        prop_assume!(gone > 0);
     }
 
     #[test]

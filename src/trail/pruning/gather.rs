@@ -13,7 +13,7 @@ use crate::event::ProfileKey;
 use crate::history::Baseline;
 use crate::log::Scanned;
 use crate::log::record::EventHead;
-use crate::retention::{BaselineWriter, KeptBaseline, Pruned, Retention, Walk};
+use crate::retention::{BaselineWriter, Baselines, KeptBaseline, Pruned, Retention, Walk};
 use crate::storage::RealDisk;
 use crate::trail::{Damages, EventReader, Trail};
 
@@ -85,7 +85,7 @@ impl<'a> Gather<'a> {
 
     /// Counts what would go.
     pub(super) fn count(mut self) -> Result<Counts, PruneError> {
-        self.each_item(|_, _| Ok(()))?;
+        self.each_item(|_| Ok(()))?;
         Ok(self.counts)
     }
 
@@ -95,7 +95,7 @@ impl<'a> Gather<'a> {
         let folder = self.trail.folder();
         let next = self.next;
         // Without an event that goes, those that there are stay as they are.
-        self.each_item(|_, _| Ok(()))?;
+        self.each_item(|_| Ok(()))?;
         // What the index does not know would go without leaving anything.
         let (events, mark) = self.in_the_log()?;
         if (events, mark) != (self.counts.events, self.counts.mark) {
@@ -122,7 +122,7 @@ impl<'a> Gather<'a> {
                 self.present.pruned.as_ref(),
             )?,
         };
-        self.each_item(|item, _| run.take(item))?;
+        self.each_item(|item| run.take(item))?;
         run.flush()?;
         // What is known to be lost is missed by nobody.
         let (damage, _) = run.damage.into_lines();
@@ -158,55 +158,90 @@ impl<'a> Gather<'a> {
         Ok((events, sum))
     }
 
-    /// Hands every (sub)profile to `each` that has or gets a baseline, in their order.
+    /// Hands every (sub)profile to `each` that has or gets a baseline, in their
+    /// order: one ordered pass over the index beside one over the baselines.
     fn each_item(
         &mut self,
-        mut each: impl FnMut(Item, &Counts) -> Result<(), PruneError>,
+        mut each: impl FnMut(Item) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
         let present = Arc::clone(&self.present);
-        let mut old = present.baselines().map(|baselines| Old {
-            walk: baselines.walk(),
+        let mut old = Old {
+            walk: present.baselines().map(Baselines::walk),
             next: None,
-        });
+        };
         let trail = self.trail;
-        let last_seq = trail.last_seq();
-        let (mut seen, mut keys) = (0, 0_u64);
-        trail.each_key::<PruneError>(None, None, |key| {
-            let times = trail.times_with(&present, key)?;
-            let baseline = match &mut old {
-                Some(old) => old.of(key)?,
-                None => None,
-            };
-            let goes = |(time, seq): &&(i64, u64)| self.next.hides(*time, *seq);
-            let mut gone = 0;
-            for (time, seq) in times.iter().filter(goes) {
-                gone += 1;
-                self.counts.mark = self.counts.mark.wrapping_add(mark(key, *time, *seq));
+        let mut seen = Seen::default();
+        trail.each_timeline_with::<PruneError>(&present, None, |key, times| {
+            // Of those before, a baseline is all there is.
+            while let Some(kept) = old.before(Some(key))? {
+                self.item(
+                    kept.key,
+                    Vec::new(),
+                    Some(kept.baseline),
+                    &mut seen,
+                    &mut each,
+                )?;
             }
-            let older = times.partition_point(|(time, _)| *time < self.next.before);
-            self.counts.events += gone;
-            self.counts.kept += older as u64 - gone;
-            self.counts.profiles += u64::from(gone > 0);
-            self.counts.baselines += u64::from(gone > 0 || baseline.is_some());
-            seen += times.len() as u64;
-            keys += 1;
-            if keys.is_multiple_of(TELL) {
-                (self.tell)(seen.min(last_seq), last_seq);
-                if (self.stop)() {
-                    return Err(PruneError::Stopped);
-                }
-            }
-            if gone > 0 {
-                let waiting = Box::new(Waiting::new(times, baseline, &self.next));
-                each(Item::Waiting(key, waiting), &self.counts)
-            } else if let Some(baseline) = baseline {
-                let kept = Box::new(KeptBaseline { key, baseline });
-                each(Item::Unchanged(kept), &self.counts)
-            } else {
-                Ok(())
-            }
-        })
+            let baseline = old.of(key)?;
+            self.item(key, times, baseline, &mut seen, &mut each)
+        })?;
+        while let Some(kept) = old.before(None)? {
+            self.item(
+                kept.key,
+                Vec::new(),
+                Some(kept.baseline),
+                &mut seen,
+                &mut each,
+            )?;
+        }
+        Ok(())
     }
+
+    /// Counts what goes of a (sub)profile, and hands it on.
+    fn item(
+        &mut self,
+        key: ProfileKey,
+        times: Vec<(i64, u64)>,
+        baseline: Option<Baseline>,
+        seen: &mut Seen,
+        each: &mut impl FnMut(Item) -> Result<(), PruneError>,
+    ) -> Result<(), PruneError> {
+        let goes = |(time, seq): &&(i64, u64)| self.next.hides(*time, *seq);
+        let mut gone = 0;
+        for (time, seq) in times.iter().filter(goes) {
+            gone += 1;
+            self.counts.mark = self.counts.mark.wrapping_add(mark(key, *time, *seq));
+        }
+        let older = times.partition_point(|(time, _)| *time < self.next.before);
+        self.counts.events += gone;
+        self.counts.kept += older as u64 - gone;
+        self.counts.profiles += u64::from(gone > 0);
+        self.counts.baselines += u64::from(gone > 0 || baseline.is_some());
+        seen.events += times.len() as u64;
+        seen.keys += 1;
+        if seen.keys.is_multiple_of(TELL) {
+            let last_seq = self.trail.last_seq();
+            (self.tell)(seen.events.min(last_seq), last_seq);
+            if (self.stop)() {
+                return Err(PruneError::Stopped);
+            }
+        }
+        if gone > 0 {
+            let waiting = Box::new(Waiting::new(times, baseline, &self.next));
+            each(Item::Waiting(key, waiting))
+        } else if let Some(baseline) = baseline {
+            each(Item::Unchanged(Box::new(KeptBaseline { key, baseline })))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// How far a pass is.
+#[derive(Default)]
+struct Seen {
+    events: u64,
+    keys: u64,
 }
 
 /// What tells events apart whose sums are compared.
@@ -219,18 +254,35 @@ fn mark(key: ProfileKey, time: i64, seq: u64) -> u64 {
 
 /// The baselines that are left from before, one at hand.
 struct Old {
-    walk: Walk,
+    /// `None` where none are left.
+    walk: Option<Walk>,
     next: Option<KeptBaseline>,
 }
 
 impl Old {
-    /// That of a (sub)profile, where it has one; these are asked for in their order.
-    fn of(&mut self, key: ProfileKey) -> Result<Option<Baseline>, PruneError> {
-        if self.next.is_none() {
-            self.next = self.walk.step()?;
+    /// The next one, where it is such a one.
+    fn next_if(
+        &mut self,
+        wanted: impl FnOnce(&KeptBaseline) -> bool,
+    ) -> Result<Option<KeptBaseline>, PruneError> {
+        if self.next.is_none()
+            && let Some(walk) = &mut self.walk
+        {
+            self.next = walk.step()?;
         }
-        let found = self.next.take_if(|next| next.key == key);
-        Ok(found.map(|kept| kept.baseline))
+        Ok(self.next.take_if(|next| wanted(next)))
+    }
+
+    /// The next one, where it stands before a (sub)profile's, or any.
+    fn before(&mut self, key: Option<ProfileKey>) -> Result<Option<KeptBaseline>, PruneError> {
+        self.next_if(|next| key.is_none_or(|key| next.key < key))
+    }
+
+    /// That of a (sub)profile, where it has one and those before were taken.
+    fn of(&mut self, key: ProfileKey) -> Result<Option<Baseline>, PruneError> {
+        Ok(self
+            .next_if(|next| next.key == key)?
+            .map(|kept| kept.baseline))
     }
 }
 
