@@ -227,8 +227,11 @@ impl Proxy {
     }
 }
 
+/// A request's line with its headers, and its body.
+type Request = (Vec<String>, Vec<u8>);
+
 /// A server that takes one request, tells of it and answers 200.
-fn recorder() -> (SocketAddr, JoinHandle<(Vec<String>, Vec<u8>)>) {
+fn recorder() -> (SocketAddr, JoinHandle<Request>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let thread = std::thread::spawn(move || {
