@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::JoinHandle;
 
-use support::{Server, clean, cli, eventually, json_lines};
+use support::{Cli, Server, clean, cli, eventually, json_lines};
 
 /// The name that stands in the examples, under which the tests call.
 const HOST: &str = "hooks.example.com";
@@ -70,23 +70,19 @@ fn put(text: String, from: &str, to: &str) -> String {
     text.replace(from, to)
 }
 
-/// A certificate of its own for the name.
+/// A certificate of its own for the name, which no issuer has signed.
 fn make_certificate(dir: &Path) {
-    run(clean("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:P-256",
-        ])
-        .args(["-nodes", "-days", "2", "-subj", "/CN=test", "-keyout"])
-        .arg(dir.join("privkey.pem"))
-        .arg("-out")
-        .arg(dir.join("fullchain.pem"))
-        .arg("-addext")
-        .arg(format!("subjectAltName=DNS:{HOST}")));
+    let config = format!(
+        "[req]\ndistinguished_name=name\nx509_extensions=more\nprompt=no\n[name]\nCN=test\n\
+         [more]\nbasicConstraints=critical,CA:FALSE\nsubjectAltName=DNS:{HOST},DNS:localhost\n"
+    );
+    fs::write(dir.join("openssl.cnf"), config).unwrap();
+    let mut command = clean("openssl");
+    command.args(["req", "-x509", "-newkey", "ec", "-nodes", "-days", "30"]);
+    command.args(["-pkeyopt", "ec_paramgen_curve:P-256", "-config"]);
+    command.arg(dir.join("openssl.cnf"));
+    command.arg("-keyout").arg(dir.join("privkey.pem"));
+    run(command.arg("-out").arg(dir.join("fullchain.pem")));
 }
 
 fn nginx(dir: &Path, address: SocketAddr, server: SocketAddr) -> Command {
@@ -356,6 +352,55 @@ fn a_server_behind_nginx_is_reached() {
 #[test]
 fn a_server_behind_caddy_is_reached() {
     serves(caddy);
+}
+
+#[test]
+fn doctor_tries_the_public_address() {
+    let data = tempfile::tempdir().unwrap();
+    let server = Server::start(data.path(), &[]);
+    let proxy = start(nginx, server.address);
+    let doctor = |roots: &Path, host: &str, dir: &Path| {
+        let certificate = proxy.dir.path().join("fullchain.pem");
+        let certificate = certificate.to_str().unwrap();
+        let args = ["doctor", "--format", "jsonl", "--public-host", host];
+        let more = ["--tls-cert", certificate, "--dns-server", "127.0.0.1:1"];
+        let outcome = Cli::new(dir, &[&args[..], &more].concat())
+            .env("SSL_CERT_FILE", roots)
+            .run();
+        json_lines(&outcome.stdout)
+    };
+    let result = |lines: &[serde_json::Value], check: &str| {
+        let line = lines.iter().find(|line| line["check"] == check).unwrap();
+        (
+            line["result"].as_str().unwrap().to_owned(),
+            line.to_string(),
+        )
+    };
+    let trusted = proxy.dir.path().join("fullchain.pem");
+    let host = format!("localhost:{}", proxy.address.port());
+    let found = doctor(&trusted, &host, data.path());
+    for check in ["public", "certificate"] {
+        let (result, line) = result(&found, check);
+        assert_eq!(result, "ok", "{line}");
+    }
+    // Nobody trusts it whose roots do not hold it.
+    let none = proxy.dir.path().join("none.pem");
+    fs::write(&none, "").unwrap();
+    let (verdict, line) = result(&doctor(&none, &host, data.path()), "public");
+    assert_eq!(verdict, "problem", "{line}");
+    assert!(line.contains("is not trusted"), "{line}");
+    // Nor where the name is another.
+    let other = format!("127.0.0.1:{}", proxy.address.port());
+    let found = doctor(&trusted, &other, data.path());
+    for check in ["public", "certificate"] {
+        let (verdict, line) = result(&found, check);
+        assert_eq!(verdict, "problem", "{line}");
+    }
+    // A proxy with nothing behind it.
+    server.stop();
+    let (verdict, line) = result(&doctor(&trusted, &host, data.path()), "public");
+    assert_eq!(verdict, "problem", "{line}");
+    assert!(line.contains("is answered 502"), "{line}");
 }
 
 #[test]

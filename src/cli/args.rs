@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
+use super::doctor::DoctorArgs;
 use super::evidence::EvidenceArgs;
 use super::gate_args::GateArgs;
 use super::prune::PruneArgs;
@@ -55,6 +56,14 @@ pub struct Common {
     #[arg(long, global = true, env = "PROFILETRAIL_TIMEZONE", value_name = "ZONE",
         default_value = "Europe/Amsterdam", value_parser = zone_from_name)]
     pub timezone: Zone,
+    /// Read settings that are given nowhere else from such a file as systemd reads
+    #[arg(
+        long,
+        global = true,
+        env = "PROFILETRAIL_ENV_FILE",
+        value_name = "FILE"
+    )]
+    pub env_file: Option<PathBuf>,
     /// Memory for the index's cache
     #[arg(
         long,
@@ -151,6 +160,8 @@ pub enum Command {
     Repair(RepairArgs),
     /// Remove old events, and keep what they came to
     Prune(PruneArgs),
+    /// Check what usually goes wrong around a server, and say what to do
+    Doctor(DoctorArgs),
 }
 
 /// `serve`
