@@ -10,6 +10,7 @@ mod ask;
 mod backup;
 mod care;
 mod client;
+mod common_args;
 mod doctor;
 mod env_file;
 mod evidence;

@@ -108,6 +108,7 @@ mod tests {
         };
         fs::create_dir(folder.join("log")).unwrap();
         fs::write(folder.join("log/a"), "").unwrap();
+        mode(folder, 0o700);
         mode(&folder.join("log"), 0o700);
         mode(&folder.join("log/a"), 0o600);
         assert_eq!(files(folder).unwrap().result, Verdict::Ok);
