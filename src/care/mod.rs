@@ -5,6 +5,7 @@
 //! which the command line makes what people see.
 
 pub mod backup;
+pub mod doctor;
 mod parallel;
 mod prune;
 mod repair;

@@ -8,12 +8,14 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
+pub use super::common_args::{ColorChoice, Common};
+use super::doctor::DoctorArgs;
 use super::evidence::EvidenceArgs;
 use super::gate_args::GateArgs;
 use super::prune::PruneArgs;
 use super::signature_args::SignatureArgs;
 use super::time::parse_span;
-use crate::event::{ProfileKey, Zone, is_label, zone_from_name};
+use crate::event::{ProfileKey, is_label};
 use crate::trail::Keep;
 
 /// How times can be written.
@@ -37,53 +39,6 @@ pub struct Args {
     pub common: Common,
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// What every command knows.
-#[derive(Debug, clap::Args)]
-pub struct Common {
-    /// The data folder
-    #[arg(
-        long,
-        global = true,
-        env = "PROFILETRAIL_DATA",
-        value_name = "DIR",
-        default_value = "./profiletrail-data"
-    )]
-    pub data: PathBuf,
-    /// The time zone of the sender's timestamps, and of times that name none
-    #[arg(long, global = true, env = "PROFILETRAIL_TIMEZONE", value_name = "ZONE",
-        default_value = "Europe/Amsterdam", value_parser = zone_from_name)]
-    pub timezone: Zone,
-    /// Memory for the index's cache
-    #[arg(
-        long,
-        global = true,
-        env = "PROFILETRAIL_CACHE_SIZE",
-        value_name = "SIZE",
-        default_value = "8MiB"
-    )]
-    pub cache_size: ByteSize,
-    /// When to use colours
-    #[arg(
-        long,
-        global = true,
-        env = "PROFILETRAIL_COLOR",
-        value_name = "WHEN",
-        default_value = "auto"
-    )]
-    pub color: ColorChoice,
-}
-
-/// When to use colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ColorChoice {
-    /// On a terminal, unless NO_COLOR is set
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
 }
 
 /// The form of an answer.
@@ -151,6 +106,8 @@ pub enum Command {
     Repair(RepairArgs),
     /// Remove old events, and keep what they came to
     Prune(PruneArgs),
+    /// Check what usually goes wrong around a server, and say what to do
+    Doctor(DoctorArgs),
 }
 
 /// `serve`

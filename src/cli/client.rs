@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,8 +51,13 @@ pub fn reach(setting: &Setting, purpose: Purpose) -> anyhow::Result<Access> {
 }
 
 fn connect(setting: &Setting) -> Option<UnixStream> {
-    let (path, _dir) = reachable(&Folder::socket_of(&setting.data)).ok()?;
-    UnixStream::connect(path).ok()
+    connect_to(&setting.data).ok()
+}
+
+/// Connects to the server that runs on a data folder.
+pub fn connect_to(data: &Path) -> io::Result<UnixStream> {
+    let (path, _dir) = reachable(&Folder::socket_of(data))?;
+    UnixStream::connect(path)
 }
 
 /// Asks, and writes the answer's lines to `out`.

@@ -10,6 +10,9 @@ mod ask;
 mod backup;
 mod care;
 mod client;
+mod common_args;
+mod doctor;
+mod env_file;
 mod evidence;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
@@ -31,12 +34,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
-use clap::Parser;
 use rustix::fs::Mode;
 use signal_hook::consts::SIGXFSZ;
 
 use crate::server::protocol::End;
-use args::{Args, Command};
+use args::Command;
 use setting::Setting;
 
 /// How a command ended.
@@ -62,8 +64,8 @@ impl From<Ending> for ExitCode {
 
 /// Runs the program: 0 answered, 1 nothing found, 2 wrong usage, 3 failed.
 pub fn main() -> ExitCode {
-    let args = Args::parse();
-    let outcome = Setting::new(&args.common).and_then(|setting| run(args.command, &setting));
+    let outcome =
+        env_file::parse().and_then(|args| run(args.command, &Setting::new(&args.common)?));
     match outcome {
         Ok(ending) => ending.into(),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
@@ -99,6 +101,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Stats(args) => care::stats(&args, setting),
         Command::Repair(args) => care::repair(&args, setting),
         Command::Prune(args) => prune::run(&args, setting),
+        Command::Doctor(args) => doctor::run(&args, setting),
     }
 }
 

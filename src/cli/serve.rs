@@ -14,11 +14,7 @@ use super::args::ServeArgs;
 use super::progress::Bar;
 use super::setting::{Setting, UsageError, bytes, segment_size};
 use crate::gate::Proxies;
-use crate::server::{Server, ServerConfig};
-
-/// How many open files the program needs beside connections: private
-/// connections, log, index, commands.
-const OWN_DESCRIPTORS: u64 = 400;
+use crate::server::{OWN_DESCRIPTORS, Server, ServerConfig};
 
 pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
     super::logging::from(args.log, setting);

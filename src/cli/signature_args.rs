@@ -110,7 +110,7 @@ impl SignatureArgs {
     }
 }
 
-fn parse_dns_server(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn parse_dns_server(text: &str) -> Result<SocketAddr, String> {
     let with_port = text.parse::<SocketAddr>();
     let usual = |address: IpAddr| SocketAddr::new(address, 53);
     with_port

@@ -11,8 +11,10 @@ use std::time::Duration;
 
 use super::committer::Queue;
 use super::protocol::{End, Kind, LinesWriter, Request, parse, receive, send, send_json};
+use super::refusals::Refusals;
 use super::socket::bind;
 use super::turns::Turns;
+use crate::care::doctor::{Running, Settings, Signed};
 use crate::care::{Care, CareError, Told, carry_out};
 use crate::query::{Importer, Progress, Query, QueryError, Stage, answer_telling};
 use crate::trail::{Folder, Trail};
@@ -23,6 +25,10 @@ const MAX_COMMANDS: usize = 64;
 
 /// How long a command that has connected may take to ask.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the server was told, and which calls it refused for their signature,
+/// where it checks any.
+type About = (Settings, Option<Arc<Refusals>>);
 
 /// The running socket.
 pub(super) struct Local {
@@ -41,11 +47,12 @@ struct Shared {
     /// Gone when the server stops, so that the committer can end.
     queue: Mutex<Option<Queue>>,
     turns: Turns,
+    about: About,
 }
 
 impl Local {
     /// Starts to answer commands.
-    pub fn start(trail: Arc<Trail>, queue: Queue) -> io::Result<Self> {
+    pub fn start(trail: Arc<Trail>, queue: Queue, about: About) -> io::Result<Self> {
         let path = Folder::socket_of(trail.folder().path());
         let listener = Arc::new(bind(&path)?);
         let shared = Arc::new(Shared {
@@ -55,6 +62,7 @@ impl Local {
             importing: Mutex::new(()),
             queue: Mutex::new(Some(queue)),
             turns: Turns::default(),
+            about,
         });
         let (own, accepting) = (Arc::clone(&shared), Arc::clone(&listener));
         let thread = std::thread::Builder::new()
@@ -166,8 +174,10 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
     {
         return ask(shared, query, stream);
     }
-    if let Request::Care(order) = &request {
-        return care(shared, order, stream);
+    match &request {
+        Request::Care(order) => return care(shared, order, stream),
+        Request::About => return about(shared, stream),
+        Request::Ask(_) | Request::Import => {}
     }
     let waited = shared.trail.wait_for_index(|progress| {
         let waiting = Progress {
@@ -184,7 +194,25 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
         Request::Ask(query) => ask(shared, &query, stream),
         Request::Import => import(shared, &mut input, &mut output),
         Request::Care(order) => care(shared, &order, stream),
+        Request::About => about(shared, stream),
     }
+}
+
+fn about(shared: &Shared, mut stream: &UnixStream) -> io::Result<()> {
+    let (settings, refusals) = &shared.about;
+    let counts = |refusals: &Refusals| {
+        let counts = refusals.counts().into_iter();
+        counts
+            .map(|(word, count)| (word.to_owned(), count))
+            .collect()
+    };
+    let signed = refusals.as_ref().map(|refusals| Signed {
+        last_age: refusals.last_age(),
+        refused: counts(refusals),
+    });
+    let running = Running::of(&shared.trail, settings.clone(), signed);
+    send_json(&mut stream, Kind::Lines, &running)?;
+    send_json(&mut stream, Kind::Done, &End::default())
 }
 
 fn care(shared: &Shared, order: &Care, stream: &UnixStream) -> io::Result<()> {

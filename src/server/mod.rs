@@ -31,3 +31,7 @@ mod worker;
 
 pub use run::{Server, ServerConfig, ServerError, SignatureConfig};
 pub use socket::reachable;
+
+/// How many open files a server needs beside connections: private connections,
+/// log, index, commands.
+pub const OWN_DESCRIPTORS: u64 = 400;

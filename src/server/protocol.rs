@@ -35,6 +35,8 @@ pub enum Request {
     Import,
     /// Care for the data folder.
     Care(Care),
+    /// What the server tells of itself: one line of [`crate::care::doctor::Running`].
+    About,
 }
 
 /// What a frame holds.

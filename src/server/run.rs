@@ -15,6 +15,7 @@ use super::room::Room;
 use super::signed::Checker;
 use super::socket::{bind, reachable};
 use super::worker::Worker;
+use crate::care::doctor::Settings;
 use crate::event::Zone;
 use crate::gate::{Answers, Gate, GateConfig, Proxies, Tls, TlsError, TlsFiles, connect_private};
 use crate::index::Progress;
@@ -73,6 +74,25 @@ pub struct ServerConfig {
     pub signature: Option<SignatureConfig>,
     /// How long events are kept; for ever, where it is not said.
     pub keep: Option<Keep>,
+}
+
+impl ServerConfig {
+    /// What `doctor` is told of it.
+    pub fn settings(&self) -> Settings {
+        let signature = self.signature.as_ref();
+        let policy = signature.map(|signature| &signature.policy);
+        let hosts = policy.map_or(&[][..], |policy| &policy.hosts);
+        Settings {
+            listen: Some(self.listen),
+            max_connections: Some(self.max_connections as u64),
+            min_free: Some(self.min_free),
+            public_hosts: hosts.iter().map(|host| host.to_string()).collect(),
+            tls_cert: self.tls.as_ref().map(|tls| tls.cert.clone()),
+            key_domain: policy.map(|policy| policy.key_domain.to_string()),
+            dns_server: signature.and_then(|signature| signature.dns_server),
+            alert_after: None,
+        }
+    }
 }
 
 /// Whose calls a server takes.
@@ -222,8 +242,13 @@ impl Server {
         };
         let gate = Gate::start(listener, connections, gate_config, answers)
             .map_err(system("starting the gate"))?;
-        let local =
-            Local::start(Arc::clone(&trail), queue).map_err(system("making the local socket"))?;
+        let settings = Settings {
+            listen: Some(address),
+            ..config.settings()
+        };
+        let refusals = config.signature.is_some().then_some(refusals);
+        let local = Local::start(Arc::clone(&trail), queue, (settings, refusals))
+            .map_err(system("making the local socket"))?;
         let sealer = Sealer::start(Arc::clone(&trail)).map_err(system("starting the sealer"))?;
         let keeper = Keeper::start(Arc::clone(&trail), config.keep)
             .map_err(system("starting the keeper"))?;

@@ -215,14 +215,7 @@ impl Folder {
         refuse_backup(path)?;
         let format = path.join("format");
         if !format.exists() {
-            let empty = fs::read_dir(path).map_or(true, |mut names| names.next().is_none());
-            return Err(if empty {
-                TrailError::NoFolder(path.to_owned())
-            } else if has_log(path) {
-                TrailError::FormatMissing(path.to_owned())
-            } else {
-                TrailError::ForeignFolder(path.to_owned())
-            });
+            return Err(absent(path));
         }
         let name = path.join("lock");
         let mut lock = open_lock(&name, server).map_err(TrailError::io("opening", &name))?;
@@ -252,6 +245,7 @@ impl Folder {
             log_id,
             salt_root,
             pruned,
+            ..
         } = read_format(path, &format)?;
         Ok(Self {
             path: path.to_owned(),
@@ -262,6 +256,18 @@ impl Folder {
         })
     }
 
+    /// The number of a folder's format and its log id, without its lock.
+    pub fn peek(path: &Path) -> Result<(u32, u64), TrailError> {
+        refuse_backup(path)?;
+        let format = path.join("format");
+        match fs::symlink_metadata(&format) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(absent(path)),
+            _ => {}
+        }
+        let parsed = read_format(path, &format)?;
+        Ok((parsed.number, parsed.log_id))
+    }
+
     /// Who holds the lock of a folder, if anyone.
     pub fn holder(path: &Path) -> Option<Holder> {
         let mut lock = File::open(path.join("lock")).ok()?;
@@ -269,6 +275,18 @@ impl Folder {
             Err(TryLockError::WouldBlock) => Some(read_holder(&mut lock)),
             _ => None,
         }
+    }
+}
+
+/// What a folder without `format` is.
+fn absent(path: &Path) -> TrailError {
+    let empty = fs::read_dir(path).map_or(true, |mut names| names.next().is_none());
+    if empty {
+        TrailError::NoFolder(path.to_owned())
+    } else if has_log(path) {
+        TrailError::FormatMissing(path.to_owned())
+    } else {
+        TrailError::ForeignFolder(path.to_owned())
     }
 }
 

@@ -37,6 +37,7 @@ pub(super) struct Format {
 
 /// What a `format` file says.
 pub(super) struct Parsed {
+    pub number: u32,
     pub log_id: u64,
     pub salt_root: Option<SaltRoot>,
     pub pruned: Option<Pruned>,
@@ -73,6 +74,7 @@ impl Format {
     /// What it says; `None` where that makes no sense.
     pub fn parse(&self) -> Option<Parsed> {
         let parsed = Parsed {
+            number: self.profiletrail,
             log_id: u64::from_str_radix(&self.log_id, 16).ok()?,
             salt_root: match &self.salt_root {
                 None => None,

@@ -1,0 +1,160 @@
+//! Asking a server whether it is healthy, as its callers would.
+
+use std::error::Error as _;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
+
+/// How long an answer may take with all that leads to it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest answer in bytes that is read.
+const LONGEST: u64 = 64 * 1024;
+
+/// What came of asking.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Health {
+    /// It is a profiletrail that keeps events.
+    Well,
+    /// It is a profiletrail that says why not all is well.
+    Ill(String),
+    /// Something else answered: the status.
+    Other(u16),
+    /// The name has no address.
+    NoName,
+    /// What it proves itself with is not accepted, and why.
+    Untrusted(String),
+    /// Nothing answered, and why.
+    Silent(String),
+}
+
+/// Asks for `/healthz` below an address such as `https://hooks.example.com`.
+/// Certificates are held against the system's roots.
+pub(super) fn health(base: &str) -> Health {
+    let provider = rustls::crypto::ring::default_provider();
+    let mut tls = TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(Arc::new(provider));
+    if base.starts_with("https:") {
+        let roots: Vec<_> = rustls_native_certs::load_native_certs()
+            .certs
+            .iter()
+            .map(|root| Certificate::from_der(root).to_owned())
+            .collect();
+        tls = tls.root_certs(RootCerts::from(roots));
+    }
+    let agent = ureq::Agent::config_builder()
+        .tls_config(tls.build())
+        .timeout_global(Some(PATIENCE))
+        // A sender does not follow either, and knows nothing of this machine's proxy.
+        .max_redirects(0)
+        .proxy(None)
+        .http_status_as_error(false)
+        .build()
+        .new_agent();
+    match agent.get(format!("{base}/healthz")).call() {
+        Ok(mut answer) => {
+            let body = answer.body_mut().with_config().limit(LONGEST);
+            let text = body.read_to_string().unwrap_or_default();
+            judge(answer.status().as_u16(), &text)
+        }
+        Err(error) => failed(&error),
+    }
+}
+
+/// What an answer says.
+fn judge(status: u16, body: &str) -> Health {
+    let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+    let word = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
+    match (status, word("status"), word("error")) {
+        (200, Some("ok"), _) => Health::Well,
+        (200 | 503, _, Some(reason)) | (200 | 503, Some(reason), None) => {
+            Health::Ill(reason.chars().take(300).collect())
+        }
+        _ => Health::Other(status),
+    }
+}
+
+fn failed(error: &ureq::Error) -> Health {
+    match error {
+        ureq::Error::HostNotFound => Health::NoName,
+        ureq::Error::Rustls(error) => Health::Untrusted(error.to_string()),
+        ureq::Error::Io(error) => match of_tls(error) {
+            Some(reason) => Health::Untrusted(reason),
+            None => Health::Silent(error.to_string()),
+        },
+        error => Health::Silent(error.to_string()),
+    }
+}
+
+/// What TLS has against the other side, where that is why nothing was read.
+fn of_tls(error: &io::Error) -> Option<String> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = match error.get_ref() {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    };
+    while let Some(error) = cause {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return Some(tls.to_string());
+        }
+        if let Some(inner) = error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            cause = Some(inner);
+            continue;
+        }
+        cause = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_is_told_for_what_it_is() {
+        let ill = |text: &str| Health::Ill(text.to_owned());
+        let cases = [
+            (200, r#"{"status":"ok"}"#, Health::Well),
+            (
+                503,
+                r#"{"error":"the disk is full","where":"server"}"#,
+                ill("the disk is full"),
+            ),
+            (200, r#"{"status":"silent"}"#, ill("silent")),
+            (200, "<html>", Health::Other(200)),
+            (404, r#"{"error":"nothing is here"}"#, Health::Other(404)),
+            (301, "", Health::Other(301)),
+        ];
+        for (status, body, health) in cases {
+            assert_eq!(judge(status, body), health, "{status} {body}");
+        }
+    }
+
+    #[test]
+    fn whoever_does_not_answer_is_told_so() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let thread = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            stream
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"status\":\"ok\"}")
+                .unwrap();
+        });
+        assert_eq!(health(&format!("http://{address}")), Health::Well);
+        thread.join().unwrap();
+        // Nobody listens there any more.
+        assert!(matches!(
+            health(&format!("http://{address}")),
+            Health::Silent(_)
+        ));
+    }
+}

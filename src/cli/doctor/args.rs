@@ -1,0 +1,75 @@
+//! The arguments of `doctor`, as clap reads them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use bytesize::ByteSize;
+
+use crate::cli::args::Output;
+use crate::cli::signature_args::parse_dns_server;
+use crate::keys::KeyDomain;
+use crate::signature::PublicHost;
+
+/// `doctor`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The settings are those of serve. A running server's own come first; these are for one that \
+    does not run.\nExit status: 0 no problem, 3 a problem.\n\n\
+    Example: profiletrail doctor --env-file /etc/profiletrail.env --public-host hooks.example.com"
+)]
+pub struct DoctorArgs {
+    /// The address to listen at
+    #[arg(
+        long,
+        env = "PROFILETRAIL_LISTEN",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub listen: SocketAddr,
+    /// How many connections may be open
+    #[arg(
+        long,
+        env = "PROFILETRAIL_MAX_CONNECTIONS",
+        value_name = "N",
+        default_value_t = 512
+    )]
+    pub max_connections: u32,
+    /// How much is to stay free on the data's disk
+    #[arg(
+        long,
+        env = "PROFILETRAIL_MIN_FREE",
+        value_name = "SIZE",
+        default_value = "256MiB"
+    )]
+    pub min_free: ByteSize,
+    /// A name under which the server is called; can be repeated
+    #[arg(
+        long,
+        env = "PROFILETRAIL_PUBLIC_HOST",
+        value_name = "HOST",
+        value_delimiter = ','
+    )]
+    pub public_host: Vec<PublicHost>,
+    /// The server's certificate, where it takes TLS itself
+    #[arg(long, env = "PROFILETRAIL_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The domain below which the sender's keys are
+    #[arg(
+        long,
+        env = "PROFILETRAIL_KEY_DOMAIN",
+        value_name = "DOMAIN",
+        default_value = "copernica.com"
+    )]
+    pub key_domain: KeyDomain,
+    /// The name server to ask for keys [default: the system's]
+    #[arg(long, env = "PROFILETRAIL_DNS_SERVER", value_name = "ADDR", value_parser = parse_dns_server)]
+    pub dns_server: Option<SocketAddr>,
+    /// A backup whose age is to be checked
+    #[arg(long, env = "PROFILETRAIL_BACKUP", value_name = "DIR")]
+    pub backup: Option<PathBuf>,
+    /// Ask nothing of other machines: no DNS, no public address
+    #[arg(long)]
+    pub offline: bool,
+    #[command(flatten)]
+    pub output: Output,
+}

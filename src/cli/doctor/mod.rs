@@ -1,0 +1,102 @@
+//! `doctor`: asking the running server what it is, and showing what the checks
+//! found.
+
+mod args;
+mod table;
+
+pub use args::DoctorArgs;
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::Ending;
+use super::args::Format;
+use super::client::{connect_to, follow};
+use super::setting::Setting;
+use crate::care::doctor::{Examination, Finding, Running, Settings, Verdict, examine};
+use crate::server::protocol::{Kind, Request, send_json};
+
+/// How long a running server may take to tell of itself.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// `doctor`
+pub fn run(args: &DoctorArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    super::logging::of_command(setting);
+    let examination = Examination {
+        data: setting.data.clone(),
+        settings: Settings {
+            listen: Some(args.listen),
+            max_connections: Some(args.max_connections.into()),
+            min_free: Some(args.min_free.as_u64()),
+            public_hosts: args
+                .public_host
+                .iter()
+                .map(|host| host.to_string())
+                .collect(),
+            tls_cert: args.tls_cert.clone(),
+            key_domain: Some(args.key_domain.to_string()),
+            dns_server: args.dns_server,
+            alert_after: None,
+        },
+        backup: args.backup.clone(),
+        outside: !args.offline,
+        running: ask(setting),
+        now: setting.now(),
+    };
+    let json = setting.format(args.output.format) == Format::Jsonl;
+    let mut findings = Vec::new();
+    let mut written = Ok(());
+    let found = examine(&examination, &mut |finding: Finding| {
+        if json && written.is_ok() {
+            written = write_line(&finding);
+        }
+        findings.push(finding);
+    });
+    written?;
+    if json {
+        for address in &found.addresses {
+            write_line(address)?;
+        }
+    } else {
+        let mut out = super::Stdout::new();
+        table::write(&findings, &found.addresses, setting, &mut out)?;
+        out.flush()?;
+    }
+    Ok(match found.worst {
+        Some(Verdict::Problem) => Ending::Failed,
+        _ => Ending::Answered,
+    })
+}
+
+fn write_line(line: &impl serde::Serialize) -> anyhow::Result<()> {
+    let mut out = super::Stdout::new();
+    let mut bytes = serde_json::to_vec(line)?;
+    bytes.push(b'\n');
+    out.write_all(&bytes)?;
+    Ok(out.flush()?)
+}
+
+/// What the running server tells; else why it does not, where one is there.
+fn ask(setting: &Setting) -> Result<Running, Option<String>> {
+    use std::io::ErrorKind::{ConnectionRefused, NotFound};
+    match connect_to(&setting.data) {
+        Ok(stream) => told(stream).map_err(|error| Some(format!("{error:#}"))),
+        // Where nobody listens, the socket is what a crash has left.
+        Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => Err(None),
+        Err(error) => Err(Some(error.to_string())),
+    }
+}
+
+fn told(mut stream: UnixStream) -> anyhow::Result<Running> {
+    stream.set_read_timeout(Some(PATIENCE))?;
+    send_json(&mut stream, Kind::Request, &Request::About)?;
+    let mut line = Vec::new();
+    follow(stream, &mut |_| (), &mut line)?;
+    if line.is_empty() {
+        bail!("it told nothing");
+    }
+    serde_json::from_slice(&line).context("it is of another version")
+}
