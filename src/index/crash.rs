@@ -135,7 +135,7 @@ fn those_with_many_events_are_told_of_in_parts() {
     }
     let mut memory = MemoryIndex::default();
     memory.apply(&entries, &[]);
-    let told = |mut ask: Box<dyn FnMut(&[ProfileKey]) -> Vec<Pairs> + '_>| {
+    let told = |ask: &dyn Fn(&[ProfileKey]) -> Vec<Pairs>| {
         let (mut found, mut answers) = (Vec::new(), 0);
         while found.len() < keys.len() {
             let part = ask(&keys[found.len()..]);
@@ -148,8 +148,8 @@ fn those_with_many_events_are_told_of_in_parts() {
         assert!(answers > 3);
         found
     };
-    let in_sled = told(Box::new(|keys| index.pairs(keys).unwrap()));
-    assert_eq!(in_sled, told(Box::new(|keys| memory.pairs(keys))));
+    let in_sled = told(&|keys| index.pairs(keys).unwrap());
+    assert_eq!(in_sled, told(&|keys| memory.pairs(keys)));
     for (key, pairs) in keys.iter().zip(&in_sled) {
         let own = entries.iter().filter(|entry| entry.key == *key);
         assert!(

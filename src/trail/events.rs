@@ -1,7 +1,7 @@
 //! A (sub)profile's events, and what is left of those that were pruned.
 
 use super::error::TrailError;
-use super::open::Trail;
+use super::open::{KEYS, Trail};
 use super::timeline::Timeline;
 use crate::event::ProfileKey;
 use crate::history::{Baseline, Replay};
@@ -102,7 +102,8 @@ impl Trail {
     ) -> Result<(), E> {
         let retention = self.retention();
         while !keys.is_empty() {
-            let found = self.times_of_some(&retention, keys)?;
+            let some = keys.get(..KEYS).unwrap_or(keys);
+            let found = self.times_of_some(&retention, some)?;
             // An answer is of one at least.
             let (asked, rest) = keys.split_at(found.len().clamp(1, keys.len()));
             keys = rest;

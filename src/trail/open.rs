@@ -18,8 +18,9 @@ use crate::log::{Log, OpenMode, Report, Scan, clear};
 use crate::retention::Retention;
 use crate::storage::{RealDisk, Storage};
 
-/// How many (sub)profiles are asked of the index at once.
-const KEYS: usize = 1024;
+/// How many (sub)profiles are asked of the index at once: while it answers, no
+/// event is entered.
+pub(super) const KEYS: usize = 1024;
 
 /// What a folder is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,10 +14,8 @@ use crate::query::past::{Before, replay_after};
 use crate::trail::{Batch, Damages, EventReader, EventsOf, GoneSeconds, Trail, arrange_second};
 
 /// How many (sub)profiles are a group at most: each group reads the blocks of
-/// the span. Mostly a (sub)profile has one event in it and one before, and a
-/// few have more: so a group fits into a [`WINDOW`], and those blocks are read
-/// once.
-const GROUP: usize = 1792;
+/// the span.
+const GROUP: usize = 2048;
 
 /// So many groups at least, if they have any size, give all cores work.
 const GROUPS: usize = 8;
