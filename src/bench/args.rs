@@ -162,6 +162,10 @@ pub struct RunArgs {
     /// How many turns each server has; 0 leaves rates out
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub rounds: usize,
+    /// Signed calls that profiletrail gets in a turn of its own; 0 leaves that out. To sign
+    /// them takes most of the time
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub signed: usize,
     /// How often a question is asked; one over everything at most 3 times, a start 5 times
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub times: usize,

@@ -51,13 +51,25 @@ impl Server {
         workers: usize,
         secure: Option<&Secure>,
     ) -> anyhow::Result<Self> {
+        Self::profiletrail_more(binary, data, workers, secure, [])
+    }
+
+    /// The same, with more arguments.
+    pub fn profiletrail_more<'a>(
+        binary: &Path,
+        data: &Path,
+        workers: usize,
+        secure: Option<&Secure>,
+        more: impl IntoIterator<Item = &'a str>,
+    ) -> anyhow::Result<Self> {
         let mut command = under(binary)?;
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
             .arg("--workers")
             .arg(workers.to_string())
             .arg("--data")
-            .arg(data);
+            .arg(data)
+            .args(more);
         if let Some(secure) = secure {
             command.arg("--tls-cert").arg(&secure.cert);
             command.arg("--tls-key").arg(&secure.key);

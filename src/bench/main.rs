@@ -6,6 +6,7 @@
 //! | `args`, `place` | what is asked for, and where it happens |
 //! | `generate`, `profile`, `form`, `random` | webhook bodies, the same for the same seed |
 //! | `source`, `load`, `wire` | requests, and the one thread that sends them |
+//! | `signed`, `dns` | signed calls, and where their sender's key is found |
 //! | `child`, `nothing`, `under` | the servers, each a process of its own |
 //! | `timed` | commands as whole processes: time, memory, output |
 //! | `peers` | other servers of the same kind |
@@ -21,6 +22,8 @@ mod args;
 mod child;
 mod compared;
 mod disk;
+#[path = "../../tests/support/dns.rs"]
+mod dns;
 mod form;
 mod generate;
 mod keeping;
@@ -36,6 +39,7 @@ mod rates;
 mod raw;
 mod report;
 mod scale;
+mod signed;
 mod source;
 mod store;
 mod table;

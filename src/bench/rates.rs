@@ -21,7 +21,8 @@ use super::child::{Memory, Server};
 use super::load::Load;
 use super::peers::{Peers, Which};
 use super::place::Place;
-use super::source::Prepared;
+use super::signed::Sender;
+use super::source::{Prepared, Source};
 use super::wire::Secure;
 use super::{disk, median, timed};
 
@@ -48,6 +49,8 @@ pub enum Kind {
     Full,
     /// profiletrail with TLS, and a store that was empty.
     Tls,
+    /// profiletrail that verifies signed calls, with a store that was empty.
+    Signed,
     /// Another build of it, with a store that was empty.
     Against,
     /// A peer with a database that was empty.
@@ -109,6 +112,8 @@ struct Contestant {
     asked: Option<(PathBuf, PathBuf)>,
     /// The certificate, where it speaks TLS.
     secure: Option<Secure>,
+    /// Who signs its calls, where they are signed.
+    sender: Option<Sender>,
 }
 
 #[derive(Clone, Copy)]
@@ -149,7 +154,14 @@ pub fn measure(
             for (contestant, turns) in order {
                 std::thread::sleep(REST);
                 source.rewind();
-                turns.push(turn(contestant, *connections, &mut source, args.turn())?);
+                let time = args.turn();
+                turns.push(match &contestant.sender {
+                    None => turn(contestant, *connections, &mut source, time)?,
+                    Some(sender) => {
+                        let mut calls = sender.calls(&mut bodies, args.signed + connections)?;
+                        turn(contestant, *connections, &mut calls, time)?
+                    }
+                });
             }
             for (group, turns) in GROUPS.iter().zip(&mut disk_turns) {
                 let time = args.turn() / 8;
@@ -194,6 +206,7 @@ fn contestants(
             server: Server::profiletrail(binary, &data, args.workers)?,
             asked: Some((binary.to_owned(), data)),
             secure: None,
+            sender: None,
         })
     };
     let empty = place.data(&format!("empty-{}", args.events));
@@ -210,7 +223,20 @@ fn contestants(
         server: Server::profiletrail_with(&place.binary, &data, args.workers, Some(&secure))?,
         asked: Some((place.binary.clone(), data)),
         secure: Some(secure),
+        sender: None,
     });
+    if args.signed > 0 {
+        let data = place.data(&format!("signed-{}", args.events));
+        let sender = Sender::new()?;
+        contestants.push(Contestant {
+            kind: Kind::Signed,
+            name: "profiletrail, signed calls".to_owned(),
+            server: sender.server(&place.binary, &data, args.workers)?,
+            asked: Some((place.binary.clone(), data)),
+            secure: None,
+            sender: Some(sender),
+        });
+    }
     if let Some(binary) = &args.against {
         let data = place.data(&format!("against-{}", args.events));
         contestants.push(own(Kind::Against, "the other build", binary, data)?);
@@ -222,6 +248,7 @@ fn contestants(
             server: peers.start(*which, &database(args, place, *which))?,
             asked: None,
             secure: None,
+            sender: None,
         });
     }
     contestants.push(Contestant {
@@ -230,6 +257,7 @@ fn contestants(
         server: Server::nothing(args.workers)?,
         asked: None,
         secure: None,
+        sender: None,
     });
     Ok(contestants)
 }
@@ -241,7 +269,7 @@ fn database(args: &RunArgs, place: &Place, which: Which) -> PathBuf {
 fn turn(
     contestant: &Contestant,
     connections: usize,
-    source: &mut Prepared,
+    source: &mut dyn Source,
     time: Duration,
 ) -> anyhow::Result<Turn> {
     let server = &contestant.server;
