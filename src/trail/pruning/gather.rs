@@ -254,13 +254,11 @@ fn mark(key: ProfileKey, time: i64, seq: u64) -> u64 {
 
 /// The baselines that are left from before, one at hand.
 struct Old {
-    /// `None` where none are left.
     walk: Option<Walk>,
     next: Option<KeptBaseline>,
 }
 
 impl Old {
-    /// The next one, where it is such a one.
     fn next_if(
         &mut self,
         wanted: impl FnOnce(&KeptBaseline) -> bool,
@@ -273,7 +271,7 @@ impl Old {
         Ok(self.next.take_if(|next| wanted(next)))
     }
 
-    /// The next one, where it stands before a (sub)profile's, or any.
+    /// The next one, if it stands before a (sub)profile's, or any.
     fn before(&mut self, key: Option<ProfileKey>) -> Result<Option<KeptBaseline>, PruneError> {
         self.next_if(|next| key.is_none_or(|key| next.key < key))
     }
