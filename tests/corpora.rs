@@ -2,6 +2,8 @@
 //! coverage has chosen, and the inputs of findings. `scripts/fuzz` goes on from
 //! there.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

@@ -30,6 +30,10 @@ pub const VERSION: u16 = 1;
 /// The longest payload in bytes that is believed.
 pub const MAX_PAYLOAD: usize = 1 << 30;
 
+/// The greatest `seq` that is believed: no log comes to it, and reckoning with
+/// numbers up to it never overflows.
+pub const MAX_SEQ: u64 = 1 << 62;
+
 /// A frame's header, checked for its shape but not for its checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
@@ -102,7 +106,7 @@ impl Header {
             return Err(BadFrame::Version(version));
         }
         let payload_len = len as usize;
-        if first_seq == 0 || count == 0 || payload_len > MAX_PAYLOAD {
+        if first_seq == 0 || first_seq > MAX_SEQ || count == 0 || payload_len > MAX_PAYLOAD {
             return Err(BadFrame::Header);
         }
         Ok(Self {
@@ -252,6 +256,15 @@ mod tests {
                 bad[place] ^= 1 << bit;
                 assert!(Frame::parse(&bad, 77).is_err(), "byte {place} bit {bit}");
             }
+        }
+    }
+
+    #[test]
+    fn numbers_that_no_log_comes_to_are_not_believed() {
+        let mut bytes = Vec::new();
+        for (seq, believed) in [(MAX_SEQ, true), (MAX_SEQ + 1, false), (u64::MAX, false)] {
+            encode(&mut bytes, 77, seq, &[b"one"]).unwrap();
+            assert_eq!(Frame::parse(&bytes, 77).is_ok(), believed);
         }
     }
 

@@ -1,5 +1,7 @@
 //! The names of segments' files.
 
+use super::frame::MAX_SEQ;
+
 /// The name of the plain segment that begins with a `seq`.
 pub(super) fn segment_name(first_seq: u64) -> String {
     format!("{first_seq:020}.log")
@@ -15,7 +17,10 @@ pub(super) fn parse_segment_name(name: &str) -> Option<(u64, bool)> {
     let plain = name.strip_suffix(".zst");
     let number = plain.unwrap_or(name).strip_suffix(".log")?;
     let digits = number.len() == 20 && number.bytes().all(|b| b.is_ascii_digit());
-    let first_seq = number.parse().ok().filter(|seq| digits && *seq > 0)?;
+    let first_seq = number
+        .parse()
+        .ok()
+        .filter(|seq| digits && (1..=MAX_SEQ).contains(seq))?;
     Some((first_seq, plain.is_some()))
 }
 
@@ -41,6 +46,7 @@ mod tests {
             "00000000000000000042.log.zst.new",
             "0000000000000000004x.log",
             "00000000000000000000.log",
+            "18446744073709551615.log",
         ] {
             assert_eq!(parse_segment_name(name), None, "{name}");
         }

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use bincode::config::{Configuration, standard};
+use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
 use bincode::{Decode, Encode};
 
 use crate::event::ProfileKey;
@@ -14,7 +14,13 @@ use crate::history::{Baseline, DIGEST_LEN, Gone, Known, Place, State};
 use crate::log::record::RecordError;
 
 const VERSION: u8 = 1;
-const CONFIG: Configuration = standard();
+
+/// The most bytes that a record may take in memory, so that a length that is
+/// wrong takes no more: bincode makes room for as many items as are announced.
+const MOST_BYTES: usize = 256 << 20;
+
+const CONFIG: Configuration<LittleEndian, Varint, Limit<MOST_BYTES>> =
+    standard().with_limit::<MOST_BYTES>();
 
 /// A baseline and whose it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -241,6 +247,13 @@ mod tests {
             decode_owners(&encode_owners(&owners).unwrap()).unwrap(),
             owners
         );
+    }
+
+    #[test]
+    fn an_announced_length_takes_no_memory() {
+        let mut bytes = vec![VERSION, 253];
+        bytes.extend_from_slice(&(1_u64 << 40).to_le_bytes());
+        assert!(decode_owners(&bytes).is_err());
     }
 
     #[test]

@@ -34,6 +34,10 @@ use crate::storage::Storage;
 pub use rewrite::{Mended, mend};
 use walk::{Piece, Source, walk};
 
+/// A row of more lost events than this is not believed: the records in their
+/// places alone would take 34 GB.
+const MOST_LOST: u64 = 1 << 30;
+
 /// Why a log cannot be repaired.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
@@ -46,6 +50,19 @@ pub enum RepairError {
          `format` file that belongs to it, or the whole folder, from a backup", .0.display()
     )]
     NothingReadable(PathBuf),
+    /// More would be lost than a log can have held.
+    #[error(
+        "events {first} to {last} would be lost for {}, more than can have been there, and nothing \
+         is changed: if a file in its folder is not of this log, put it elsewhere", .segment.display()
+    )]
+    Implausible {
+        /// The segment that would be made or written anew.
+        segment: PathBuf,
+        /// The first `seq`.
+        first: u64,
+        /// The last.
+        last: u64,
+    },
     /// What was written does not read back as the same.
     #[error(
         "what was written in the place of {} reads back otherwise: is the disk failing? \
@@ -144,6 +161,16 @@ pub fn survey(
     if all_kept == 0 && findings.iter().any(rewritten) {
         return Err(RepairError::NothingReadable(dir.to_owned()));
     }
+    for found in &findings {
+        let too_long = |(first, last): &&(u64, u64)| last.saturating_sub(*first) >= MOST_LOST;
+        if let Some((first, last)) = found.lost.iter().find(too_long) {
+            return Err(RepairError::Implausible {
+                segment: found.segment.clone(),
+                first: *first,
+                last: *last,
+            });
+        }
+    }
     Ok(findings)
 }
 
@@ -164,3 +191,6 @@ fn segments(
     }
     Ok((Inner::closed(storage, dir, id), segments))
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,6 +27,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::log::frame::MAX_SEQ;
+
 const SKIPPABLE: u32 = 0x184D_2A50;
 const SEEK_TABLE: u32 = 0x184D_2A5E;
 const SEEKABLE: u32 = 0x8F92_EAB1;
@@ -234,7 +236,9 @@ impl Footer {
             crc: Some(crc),
             ..Self::new(blocks, None)
         };
-        (offset == blocks_len && footer.encode(log_id)? == bytes).then_some(footer)
+        let believed = |block: &SealedBlock| (1..=MAX_SEQ).contains(&block.first_seq);
+        let believed = footer.blocks.iter().all(believed);
+        (believed && offset == blocks_len && footer.encode(log_id)? == bytes).then_some(footer)
     }
 }
 
