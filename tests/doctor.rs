@@ -262,3 +262,26 @@ fn a_services_settings_are_read_from_its_file() {
     assert!(wrong.contains("--env-file /nowhere: "), "{wrong}");
     server.stop();
 }
+
+#[test]
+fn what_signed_calls_came_to_is_told() {
+    let args = [
+        "--copernica-id",
+        "account_1234",
+        "--public-host",
+        "hooks.example.com:8443",
+    ];
+    let (dir, server) = new_server(&args);
+    assert_eq!(server.client().post("/webhook", BODY).status, 401);
+    let outcome = doctor(&data(&dir), &["--offline", "--public-host", "a.example"]);
+    let found = checks(&outcome);
+    assert_eq!(result(&found, "signatures"), "ok");
+    assert_eq!(result(&found, "refused"), "warning");
+    let what = found["refused"]["what"].as_str().unwrap();
+    assert!(what.ends_with(" 1"), "{what}");
+    assert_eq!(result(&found, "clock"), "unknown");
+    // The host that the server was told of, not this command's.
+    let address = "\"https://hooks.example.com:8443/webhook\"";
+    assert!(outcome.stdout.contains(address), "{}", outcome.stdout);
+    server.stop();
+}

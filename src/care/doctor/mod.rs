@@ -3,7 +3,7 @@
 //! Each check is a small function from what was found out to one [`Finding`];
 //! what is found out is asked of the running server ([`Running`], over its
 //! socket), since that knows what really runs, or read from the folder and taken
-//! from the flags where none runs. [`examine`] puts them in their order.
+//! from the flags where none runs. [`examine()`] puts them in their order.
 //!
 //! Nothing is changed, not even in the folder of a server that has stopped: it
 //! is read without its lock and without its index, so that what another user
