@@ -34,4 +34,5 @@ pub mod query;
 pub mod retention;
 pub mod server;
 pub mod storage;
+pub mod tokens;
 pub mod trail;

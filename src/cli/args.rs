@@ -8,8 +8,10 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
+use super::import::ImportArgs;
 use super::prune::PruneArgs;
 use super::time::parse_span;
+use super::token::TokenArgs;
 use crate::event::{ProfileKey, Zone, is_label, zone_from_name};
 use crate::trail::Keep;
 
@@ -146,6 +148,8 @@ pub enum Command {
     Repair(RepairArgs),
     /// Remove old events, and keep what they came to
     Prune(PruneArgs),
+    /// Make, list and revoke the tokens of the query API
+    Token(TokenArgs),
 }
 
 /// `serve`
@@ -354,26 +358,6 @@ pub struct ExportArgs {
     pub raw: bool,
     #[command(flatten)]
     pub output: Output,
-}
-
-/// `import`
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "What is there already is not added again, so an import can be repeated.\n\n\
-    Example: profiletrail import events.jsonl --data ./copy"
-)]
-pub struct ImportArgs {
-    /// A file that export wrote; - is standard input
-    #[arg(value_name = "FILE", default_value = "-")]
-    pub file: PathBuf,
-    /// The size at which a segment of the log is closed, where no server runs
-    #[arg(
-        long,
-        env = "PROFILETRAIL_SEGMENT_SIZE",
-        value_name = "SIZE",
-        default_value = "64MiB"
-    )]
-    pub segment_size: ByteSize,
 }
 
 /// `rejected`

@@ -19,6 +19,7 @@ mod queries;
 mod serve;
 mod setting;
 mod time;
+mod token;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -93,6 +94,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Stats(args) => care::stats(&args, setting),
         Command::Repair(args) => care::repair(&args, setting),
         Command::Prune(args) => prune::run(&args, setting),
+        Command::Token(args) => token::run(&args, setting),
     }
 }
 
