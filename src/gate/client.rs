@@ -5,6 +5,7 @@
 
 use super::call::CallId;
 use super::link::{Edge, Push, push, reset};
+use super::stream::Outgoing;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use std::time::Instant;
@@ -25,6 +26,8 @@ pub(super) enum Phase {
     Queued,
     /// The request is with the server behind, under this number.
     Upstream(CallId),
+    /// The answer has begun, and more of it is being made.
+    Streaming,
     /// The answer is being written.
     Answer,
     /// The answer is out and the sending side closed; so many more bytes are read and dropped,
@@ -43,6 +46,8 @@ pub(super) struct Manner {
     pub(super) announce_keep: bool,
     /// The answer has no body.
     pub(super) bodyless: bool,
+    /// The client speaks HTTP/1.0.
+    pub(super) http10: bool,
 }
 
 /// Names a client across the time in which it may vanish.
@@ -67,6 +72,8 @@ pub(super) struct Client {
     pub(super) manner: Manner,
     /// The request as it goes upstream.
     pub(super) message: Vec<u8>,
+    /// The long answer that is under way.
+    pub(super) outgoing: Option<Outgoing>,
     input: Vec<u8>,
     taken: usize,
     /// How much of the waiting input was there when it was last parsed, and last looked at.
@@ -162,6 +169,23 @@ impl Client {
         &mut self.output
     }
 
+    /// Appends parts to the output without sending them. What is sent of it already is let go of,
+    /// so that an output that is never quite sent does not grow.
+    pub(super) fn append(&mut self, parts: &[&[u8]]) {
+        if self.sent > 0 {
+            self.output.drain(..self.sent.min(self.output.len()));
+            self.sent = 0;
+        }
+        for part in parts {
+            self.output.extend_from_slice(part);
+        }
+    }
+
+    /// Bytes of the output that are not sent.
+    pub(super) fn unsent(&self) -> usize {
+        self.output.len().saturating_sub(self.sent)
+    }
+
     /// Sends what is unsent.
     pub(super) fn flush(&mut self, registry: &Registry) -> Push {
         let push = push(&mut self.stream, &self.output, &mut self.sent);
@@ -237,6 +261,7 @@ impl Clients {
             since: now,
             manner: Manner::default(),
             message: Vec::new(),
+            outgoing: None,
             input: Vec::new(),
             taken: 0,
             parsed: 0,

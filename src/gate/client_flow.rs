@@ -30,9 +30,10 @@ impl Engine {
             let push = client.flush(self.poll.registry());
             if push == Push::Done || client.progress() > before {
                 client.since = match client.phase {
-                    Phase::Answer => self.now,
+                    Phase::Answer | Phase::Streaming => self.now,
                     _ => client.since,
                 };
+                client.tell_unsent();
             }
             if push == Push::Broken || client.phase == Phase::Answer {
                 self.finish(index, push);
@@ -53,7 +54,7 @@ impl Engine {
                 // What comes while a request is under way is kept, but not without bound; what
                 // still comes of a body that is not wanted stays in the socket until the answer
                 // is out.
-                Phase::Queued | Phase::Upstream(_) => {
+                Phase::Queued | Phase::Upstream(_) | Phase::Streaming => {
                     !client.manner.linger
                         && client.waiting().len() <= self.config.max_head
                         && self.read(index)
@@ -79,7 +80,10 @@ impl Engine {
         } else {
             client.edge.pull(&mut client.stream, scratch)
         };
-        let in_flight = matches!(client.phase, Phase::Queued | Phase::Upstream(_));
+        let in_flight = matches!(
+            client.phase,
+            Phase::Queued | Phase::Upstream(_) | Phase::Streaming
+        );
         match pull {
             Pull::Bytes(count) => {
                 let bytes = scratch.get(..count).unwrap_or_default();
@@ -168,6 +172,7 @@ impl Engine {
             linger: !matches!(head.body, Body::Whole(_)),
             announce_keep: head.announce_keep,
             bodyless: head.bodyless,
+            http10: head.http10,
         };
         let wanted = match head.body {
             Body::Whole(wanted) | Body::TooLarge(wanted) => wanted,
@@ -254,6 +259,7 @@ impl Engine {
             return;
         };
         client.since = self.now;
+        client.outgoing = None;
         reset(&mut client.message);
         let manner = std::mem::take(&mut client.manner);
         if !manner.close {

@@ -8,6 +8,7 @@
 use super::call::{Answers, CallId, Calls};
 use super::client::{Clients, FIRST_TOKEN as FIRST_CLIENT, Phase, Ticket};
 use super::head::Refusal;
+use super::stream::{STALLED, Streams};
 use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_private};
 use super::{GateConfig, Shared, answer, lock};
 use mio::event::Event;
@@ -46,6 +47,8 @@ pub(super) struct Engine {
     pub(super) upstreams: Vec<Option<Upstream>>,
     /// The requests that were handed to them and are not answered.
     pub(super) calls: Calls,
+    /// The clients to which long answers are under way.
+    pub(super) streams: Streams,
     /// The private connections that have taken requests in this round, to be written at its end.
     pub(super) unwritten: Vec<usize>,
     /// The clients whose requests wait for one.
@@ -57,7 +60,7 @@ pub(super) struct Engine {
     pub(super) deadline: Option<Instant>,
     listener: Option<TcpListener>,
     shared: Arc<Shared>,
-    answers: Answers,
+    pub(super) answers: Answers,
     /// The answers that are being written; kept for its room.
     taken: Vec<(CallId, Vec<u8>)>,
     waker: Arc<Waker>,
@@ -92,6 +95,7 @@ impl Engine {
             clients: Clients::default(),
             upstreams,
             calls: Calls::default(),
+            streams: Streams::default(),
             unwritten: Vec::new(),
             queue: VecDeque::new(),
             scratch: vec![0; SCRATCH],
@@ -123,6 +127,7 @@ impl Engine {
             }
             self.now = Instant::now();
             self.take_answers();
+            self.take_pieces();
             let mut woken = false;
             let mut accept = self.accept_at.is_some_and(|at| at <= self.now);
             for event in events.iter() {
@@ -312,6 +317,7 @@ impl Engine {
             let age = self.now.saturating_duration_since(client.since);
             match client.phase {
                 Phase::Idle | Phase::Answer if age > self.config.idle_timeout => self.close(index),
+                Phase::Streaming if age > STALLED && client.unsent() > 0 => self.close(index),
                 Phase::Linger(_) if age > linger => self.close(index),
                 Phase::Head | Phase::Body(_) if age > self.config.request_timeout => {
                     self.refuse(index, TOO_SLOW);
@@ -361,6 +367,13 @@ impl Engine {
             tracing::error!(%error, "no thread to open a private connection again");
             self.shared.reconnecting.store(false, Ordering::Release);
         }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Whoever makes a long answer must not wait for a gate that has ended, however it did.
+        self.answers.close();
     }
 }
 

@@ -6,8 +6,20 @@ use std::path::Path;
 use crate::trail::Trail;
 
 /// What a folder holds itself, beside what [`crate::trail::Folder`] names.
-const TOP: [&str; 8] = [
-    "format", "lock", "socket", "private", "log", "rejected", "index", "tls",
+const TOP: &[&str] = &[
+    "format",
+    "lock",
+    "socket",
+    "private",
+    "log",
+    "rejected",
+    "index",
+    "tls",
+    "tokens",
+    "tokens.lock",
+    "tokens.new",
+    "private-api",
+    "baselines",
 ];
 
 /// The paths of such files, each with what it is. Files come and go while a
