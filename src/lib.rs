@@ -30,6 +30,7 @@ pub mod gate;
 pub mod history;
 pub mod index;
 pub mod log;
+pub mod metrics;
 pub mod query;
 pub mod retention;
 pub mod server;

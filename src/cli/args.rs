@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::api_args::ApiArgs;
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 use super::import::ImportArgs;
@@ -201,6 +202,8 @@ pub struct ServeArgs {
     /// Prune once a day what is older than this (5y, '18 months', 90d); at least a day
     #[arg(long, env = "PROFILETRAIL_KEEP", value_name = "SPAN", value_parser = parse_span)]
     pub keep: Option<Keep>,
+    #[command(flatten)]
+    pub api: ApiArgs,
     /// What to log: error, warn, info, debug or trace
     #[arg(
         long,

@@ -32,10 +32,15 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         max_connections: args.max_connections as usize,
         min_free: args.min_free.as_u64(),
         keep: args.keep,
+        api: args.api.api,
+        alert_after: args.api.alert_after,
     };
     raise_descriptor_limit(args.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;
+    if let Some(address) = server.api_address() {
+        super::say(&format!("answering questions on http://{address}"));
+    }
     super::say(&format!("listening on http://{}", server.address()));
     let mut early = None;
     if setting.progress {

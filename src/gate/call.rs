@@ -9,6 +9,7 @@
 //! Leaves out what is done with an answer. Invariant: a number is never given twice, so an answer
 //! reaches the call that it was made for or nobody, however calls and clients come and go.
 
+use super::census::{Census, GateFigures};
 use super::lock;
 use super::stream::{Piece, refuse};
 use mio::Waker;
@@ -48,6 +49,7 @@ struct Mailbox {
     has_pieces: AtomicBool,
     /// No gate takes anything any more.
     closed: AtomicBool,
+    census: Census,
     /// How many calls are with the server behind.
     under_way: AtomicUsize,
     /// Of the gate, once it runs.
@@ -116,6 +118,16 @@ impl Answers {
     /// still to be made.
     pub fn under_way(&self) -> usize {
         self.0.under_way.load(Ordering::Relaxed)
+    }
+
+    /// What the gate tells of itself.
+    pub fn figures(&self) -> GateFigures {
+        self.0.census.figures(self.under_way())
+    }
+
+    /// Where the gate tells of itself.
+    pub(super) fn census(&self) -> &Census {
+        &self.0.census
     }
 
     /// Tells how many calls are with the server behind.

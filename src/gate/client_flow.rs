@@ -244,6 +244,7 @@ impl Engine {
         client.phase = Phase::Answer;
         client.since = self.now;
         answer::own(client.output(), refusal, bodyless);
+        self.answers.census().tell_refused(refusal.status);
         let push = client.flush(self.poll.registry());
         self.finish(index, push);
     }

@@ -147,6 +147,9 @@ impl Engine {
                 self.sweep();
             }
             self.answers.tell_under_way(self.calls.len());
+            self.answers
+                .census()
+                .tell(self.clients.len(), self.queue.len());
             self.write_requests();
             if let Some(deadline) = self.deadline
                 && (self.clients.len() == 0 || deadline <= self.now)
@@ -286,6 +289,7 @@ impl Engine {
             } else {
                 let mut bytes = Vec::new();
                 answer::own(&mut bytes, TOO_MANY, false);
+                self.answers.census().tell_refused(TOO_MANY.status);
                 // The best that can be done for a connection there is no room for.
                 let _ = stream.write(&bytes);
                 return;
@@ -330,6 +334,7 @@ impl Engine {
                 _ => {}
             }
         }
+        self.answers.census().tell_phases(self.clients.phases());
         self.reconnect();
     }
 

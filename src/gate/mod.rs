@@ -30,6 +30,7 @@
 
 mod answer;
 mod call;
+mod census;
 mod client;
 mod client_flow;
 mod engine;
@@ -61,6 +62,7 @@ use std::time::{Duration, Instant};
 
 pub use answer::SAFETY_HEADERS;
 pub use call::{Answers, CALL_HEADER, CallId};
+pub use census::GateFigures;
 pub use head::{FAULT_HEADER, PEER_HEADER};
 pub use stream::Stream;
 pub use upstream::connect_private;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::committer::Queue;
 use super::protocol::{End, Kind, LinesWriter, Request, parse, receive, send, send_json};
-use super::socket::bind;
+use super::socket::{bind, is_owner};
 use super::turns::Turns;
 use crate::care::{Care, CareError, Told, carry_out};
 use crate::query::{Importer, Progress, Query, QueryError, Stage, answer_telling};
@@ -40,12 +40,12 @@ struct Shared {
     importing: Mutex<()>,
     /// Gone when the server stops, so that the committer can end.
     queue: Mutex<Option<Queue>>,
-    turns: Turns,
+    turns: Arc<Turns>,
 }
 
 impl Local {
     /// Starts to answer commands.
-    pub fn start(trail: Arc<Trail>, queue: Queue) -> io::Result<Self> {
+    pub fn start(trail: Arc<Trail>, queue: Queue, turns: Arc<Turns>) -> io::Result<Self> {
         let path = Folder::socket_of(trail.folder().path());
         let listener = Arc::new(bind(&path)?);
         let shared = Arc::new(Shared {
@@ -54,7 +54,7 @@ impl Local {
             commands: AtomicUsize::new(0),
             importing: Mutex::new(()),
             queue: Mutex::new(Some(queue)),
-            turns: Turns::default(),
+            turns,
         });
         let (own, accepting) = (Arc::clone(&shared), Arc::clone(&listener));
         let thread = std::thread::Builder::new()
@@ -100,7 +100,11 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
             return;
         }
         let stream = match accepted {
-            Ok((stream, _)) => stream,
+            Ok((stream, _)) if is_owner(&stream) => stream,
+            Ok(_) => {
+                tracing::warn!("a command of another user was turned away");
+                continue;
+            }
             Err(error) => {
                 tracing::warn!("a command could not be accepted: {error}");
                 std::thread::sleep(Duration::from_millis(100));

@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use serde_json::Value;
 
-use super::NEVER;
+use super::{NEVER, Server};
 
 /// The type of a body as PHP sends it.
 pub const FORM: &str = "application/x-www-form-urlencoded";
@@ -110,6 +110,10 @@ impl Client {
         if (100..200).contains(&status) {
             return self.receive(head_only);
         }
+        if reply.header("Transfer-Encoding") == Some("chunked") {
+            reply.body = self.chunks(&mut reply.headers)?;
+            return Ok(reply);
+        }
         let length = reply
             .header("Content-Length")
             .and_then(|length| length.parse::<usize>().ok())
@@ -119,6 +123,37 @@ impl Client {
             self.stream.read_exact(&mut reply.body)?;
         }
         Ok(reply)
+    }
+
+    /// A body in chunks, whose trailer is added to the headers.
+    fn chunks(&mut self, headers: &mut Vec<(String, String)>) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        let mut line = String::new();
+        let next = |stream: &mut BufReader<TcpStream>, line: &mut String| {
+            line.clear();
+            match stream.read_line(line)? {
+                0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+                _ => Ok(line.trim_end().to_owned()),
+            }
+        };
+        loop {
+            let length = next(&mut self.stream, &mut line)?;
+            let length = usize::from_str_radix(&length, 16).map_err(io::Error::other)?;
+            if length == 0 {
+                break;
+            }
+            let begun = body.len();
+            body.resize(begun + length, 0);
+            self.stream.read_exact(&mut body[begun..])?;
+            assert_eq!(next(&mut self.stream, &mut line)?, "");
+        }
+        loop {
+            let field = next(&mut self.stream, &mut line)?;
+            match field.split_once(':') {
+                Some((name, value)) => headers.push((name.to_owned(), value.trim().to_owned())),
+                None => return Ok(body),
+            }
+        }
     }
 
     pub fn try_request(
@@ -165,5 +200,18 @@ impl Client {
             Ok(_) => true,
             Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
         }
+    }
+}
+
+impl Server {
+    /// The address of its query API.
+    pub fn api(&self) -> SocketAddr {
+        let log = self.log();
+        let mut lines = log.lines();
+        let address = lines.find_map(|line| line.strip_prefix("answering questions on http://"));
+        address
+            .unwrap_or_else(|| panic!("no query API: {log}"))
+            .parse()
+            .unwrap()
     }
 }
