@@ -11,7 +11,7 @@
 
 use super::census::{Census, GateFigures};
 use super::lock;
-use super::stream::{Piece, refuse};
+use super::long::{Piece, refuse};
 use mio::Waker;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -5,7 +5,7 @@
 
 use super::call::CallId;
 use super::link::{Edge, Push, push, reset};
-use super::stream::Outgoing;
+use super::long::Outgoing;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 use std::time::Instant;

@@ -8,7 +8,7 @@
 use super::call::{Answers, CallId, Calls};
 use super::client::{Clients, FIRST_TOKEN as FIRST_CLIENT, Phase, Ticket};
 use super::head::Refusal;
-use super::stream::{STALLED, Streams};
+use super::long::{STALLED, Streams};
 use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_private};
 use super::{GateConfig, Shared, answer, lock};
 use mio::event::Event;

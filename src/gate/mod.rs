@@ -16,7 +16,7 @@
 //! connections kept 0.56 of the calls.
 //!
 //! Requests are held whole, and so are answers but for long ones, which go piece by piece (see
-//! [`stream`]).
+//! [`long`]).
 //!
 //! Left out: TLS, HTTP/2, chunked requests (they reach the server behind as a fault), and routing.
 //!
@@ -36,7 +36,7 @@ mod client_flow;
 mod engine;
 mod head;
 mod link;
-mod stream;
+mod long;
 mod upstream;
 mod upstream_flow;
 
@@ -47,7 +47,7 @@ mod tests_abuse;
 #[cfg(test)]
 mod tests_answers;
 #[cfg(test)]
-mod tests_stream;
+mod tests_long;
 #[cfg(test)]
 mod tests_support;
 
@@ -64,7 +64,7 @@ pub use answer::SAFETY_HEADERS;
 pub use call::{Answers, CALL_HEADER, CallId};
 pub use census::GateFigures;
 pub use head::{FAULT_HEADER, PEER_HEADER};
-pub use stream::Stream;
+pub use long::LongAnswer;
 pub use upstream::connect_private;
 
 /// The limits of a [`Gate`].

@@ -12,7 +12,7 @@ use serde_json::json;
 use tiny_http::{Method, Request, StatusCode};
 
 use crate::event::DecodeError;
-use crate::gate::{Answers, CallId, SAFETY_HEADERS, Stream};
+use crate::gate::{Answers, CallId, SAFETY_HEADERS, LongAnswer};
 use crate::trail::Outcome;
 
 /// Someone who waits for an answer. One who is let go without it is told to
@@ -53,13 +53,13 @@ impl Caller {
 
     /// Begins a long answer with the head of `reply`; `None` where the caller
     /// is not a client of the gate.
-    pub fn stream(mut self, reply: &Reply) -> Option<Stream> {
+    pub fn stream(mut self, reply: &Reply) -> Option<LongAnswer> {
         let Some(Way::Gate(call, answers)) = self.way.take() else {
             return None;
         };
         let mut head = reply.head();
         head.extend_from_slice(b"\r\n");
-        Some(Stream::begin(call, answers, head))
+        Some(LongAnswer::begin(call, answers, head))
     }
 
     fn send(&mut self, reply: &Reply) {

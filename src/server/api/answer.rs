@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::gate::Stream;
+use crate::gate::LongAnswer;
 use crate::query::Answered;
 use crate::server::reply::{Caller, Reply};
 
@@ -42,7 +42,7 @@ enum Way {
     /// Nothing is out yet.
     Whole(Caller),
     /// It goes piece by piece.
-    Pieces(Stream),
+    Pieces(LongAnswer),
     /// There is nobody to answer.
     Nobody,
 }

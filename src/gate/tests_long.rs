@@ -3,7 +3,7 @@
 
 use super::tests_answers::Silent;
 use super::tests_support::Peer;
-use super::{CallId, GateConfig, Stream};
+use super::{CallId, GateConfig, LongAnswer};
 use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ fn ask(rig: &Silent, version: &str) -> (Peer, CallId) {
     (peer, call)
 }
 
-fn begin(rig: &Silent, call: CallId) -> Stream {
-    Stream::begin(call, rig.answers.clone(), HEAD.to_vec())
+fn begin(rig: &Silent, call: CallId) -> LongAnswer {
+    LongAnswer::begin(call, rig.answers.clone(), HEAD.to_vec())
 }
 
 /// All that comes up to the connection's end, and whether that was a reset.

@@ -1,12 +1,12 @@
 //! Long answers, piece by piece.
 //!
-//! Whoever makes one hands pieces over by a [`Stream`], and waits while what its client has not
+//! Whoever makes one hands pieces over by a [`LongAnswer`], and waits while what its client has not
 //! taken yet is above a watermark, so that neither the answer is held whole nor the event loop
 //! ever waits. To HTTP/1.1 it goes in the chunked transfer coding; to HTTP/1.0, which has none,
 //! up to the connection's end.
 //!
 //! Leaves out what is in an answer. Invariants: what of an answer is in memory is bounded by the
-//! watermark and one piece; an answer that was not ended by [`Stream::end`], whatever became of
+//! watermark and one piece; an answer that was not ended by [`LongAnswer::end`], whatever became of
 //! its maker, has no last chunk, and its connection is reset, so that nobody takes it for whole;
 //! a client that has gone, or takes nothing for [`STALLED`], ends the waiting with an error.
 
@@ -65,14 +65,14 @@ pub(super) enum Piece {
 
 /// An answer that is made piece by piece. Dropping it without [`Self::end`] breaks it off.
 #[derive(Debug)]
-pub struct Stream {
+pub struct LongAnswer {
     call: CallId,
     answers: Answers,
     flow: Arc<Flow>,
     ended: bool,
 }
 
-impl Stream {
+impl LongAnswer {
     /// Begins the answer of a call with its `head`: the status line and the headers with the
     /// empty line, without `Content-Length`, `Transfer-Encoding` and `Connection`.
     pub fn begin(call: CallId, answers: Answers, head: Vec<u8>) -> Self {
@@ -119,7 +119,7 @@ impl Stream {
     }
 }
 
-impl Drop for Stream {
+impl Drop for LongAnswer {
     fn drop(&mut self) {
         if !self.ended {
             self.answers.hand_over(self.call, Piece::Broken);
