@@ -57,6 +57,7 @@ struct Gauges {
     memory: Gauge,
     age: Float,
     silent: Gauge,
+    signed_age: Gauge,
     connections: Labelled<Gauge, 2>,
     refused: Labelled<Counter, 2>,
     waiting: Labelled<Gauge>,
@@ -87,6 +88,10 @@ pub struct Figures {
     pub silent: bool,
     /// What the gates tell, by what they are for.
     pub gates: Vec<(&'static str, crate::gate::GateFigures)>,
+    /// Calls that were refused for their signature, by reason.
+    pub unsigned: Vec<(&'static str, u64)>,
+    /// How many seconds ago the last verified date was when it came.
+    pub signed_age: Option<i64>,
     /// Questions that are answered over HTTP, or wait to be.
     pub asked: usize,
 }
@@ -161,6 +166,10 @@ impl Metrics {
     /// All of it as text, with what there is now.
     pub fn text(&self, figures: &Figures) -> String {
         self.0.gauges.set(figures);
+        for (reason, count) in &figures.unsigned {
+            let counter = self.0.refused.get_or_create(&[("reason", *reason)]);
+            counter.inner().store(*count, Ordering::Relaxed);
+        }
         let mut text = String::new();
         // Writing to a string does not fail.
         let _ = encode(&mut text, &self.0.registry);
@@ -242,6 +251,12 @@ impl Inner {
             "1 where no event came for longer than --alert-after",
             its.silent.clone(),
         );
+        registry.register_with_unit(
+            "last_signed_date_age",
+            "What the last verified call's date was behind this machine's clock",
+            unit(),
+            its.signed_age.clone(),
+        );
         registry.register(
             "connections",
             "Open connections, by where they stand",
@@ -284,6 +299,7 @@ impl Gauges {
         self.memory.set(now.memory.map_or(-1, bytes));
         self.age.set(now.age.map_or(-1.0, |age| age.as_secs_f64()));
         self.silent.set(i64::from(now.silent));
+        self.signed_age.set(now.signed_age.unwrap_or(0));
         self.asked.set(as_gauge(now.asked));
         for (gate, told) in &now.gates {
             for (phase, count) in &told.phases {

@@ -312,6 +312,33 @@ fn what_was_at_a_damaged_end_is_lost_and_its_numbers_with_it() {
 }
 
 #[test]
+fn a_closed_segment_that_was_emptied_is_known_to_be_lost() {
+    let disk = filled();
+    let before = names(&disk);
+    assert!(before[1].ends_with(".log"));
+    write(&disk, &path(&before[1]), &[]);
+    let kept = readable(&open(&disk, OpenMode::Read).unwrap().log).0;
+    assert_eq!(repair(&disk).unwrap(), [Remedy::Rewrite]);
+    assert_eq!(names(&disk), before);
+    judge(&disk, &kept);
+}
+
+#[test]
+fn a_sealed_segment_under_anothers_name_is_not_appended_to_and_not_taken_for_torn() {
+    let disk = filled();
+    let (sealed, last) = (names(&disk)[2].clone(), "00000000000000000999.log.zst");
+    disk.rename(&path(&sealed), &path(last)).unwrap();
+    let opened = open(&disk, appending()).unwrap();
+    let poison = opened.report.poison.unwrap();
+    assert!(poison.contains("profiletrail repair"), "{poison}");
+    let before = readable(&opened.log).0;
+    let remedies = repair(&disk).unwrap();
+    assert_eq!(remedies.last(), Some(&Remedy::Rewrite));
+    assert!(!remedies.contains(&Remedy::Cut));
+    judge(&disk, &before);
+}
+
+#[test]
 fn a_fault_at_any_operation_of_a_repair_loses_nothing() {
     let damaged = filled();
     let segments = names(&damaged);

@@ -123,6 +123,7 @@ impl Store {
                     remote: None,
                     label: None,
                     content_type: None,
+                    evidence: None,
                     read: Ok((BodyKind::Form, envelope)),
                     body: body.into_bytes(),
                 }))

@@ -1,7 +1,7 @@
 //! Runs every code block of the README as a reader would, and compares what
 //! comes out with what stands there.
 //!
-//! The server listens on ports of the kernel's choice instead of 8080 and 8081, and
+//! The server listens on ports of the kernel's choice instead of those shown, and
 //! moments of receipt, which differ each time, are put in the place of those
 //! that the README shows.
 
@@ -12,11 +12,22 @@
     reason = "a test that cannot go on shall fail"
 )]
 
+#[path = "support/dns.rs"]
+mod dns;
+#[path = "support/signer.rs"]
+mod signer;
+mod support;
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use dns::DnsServer;
+use signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
+use support::{Client, fixture};
+
 const SERVE: &str = "cargo run --release -- serve";
+const SERVE_SIGNED: &str = "cargo run --release -- serve --data ./hooks --listen 127.0.0.1:8081 --copernica-id account_1234 --public-host hooks.example.com";
 const PROGRAM: &str = "target/release/profiletrail";
 
 struct Block {
@@ -84,11 +95,12 @@ fn clean(command: &mut Command, dir: &Path) {
     command.current_dir(dir).env("TZ", "UTC");
 }
 
-fn serve(dir: &Path) -> Server {
+fn serve(dir: &Path, arguments: &[&str]) -> Server {
     let mut command = Command::new(env!("CARGO_BIN_EXE_profiletrail"));
     clean(&mut command, dir);
     let mut child = command
         .args(["serve", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"])
+        .args(arguments)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
@@ -101,11 +113,42 @@ fn serve(dir: &Path) -> Server {
     };
     let api = address("answering questions on http://");
     let address = address("listening on http://");
+    // What follows is read, so that the server can go on writing.
+    std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
     Server {
         child,
         address,
         api,
     }
+}
+
+/// A server that takes signed calls alone, once the documentation's example has
+/// come to it from a sender whose key a DNS server of the test's has.
+fn serve_signed(dir: &Path) -> (Server, DnsServer) {
+    let key = Key::new("sender-2048");
+    let dns = DnsServer::start();
+    dns.set_txt(KEY_NAME, 3600, &[&key.record()]);
+    let asked = dns.address().to_string();
+    let server = serve(
+        dir,
+        &[
+            "--data",
+            "./hooks",
+            "--copernica-id",
+            ACCOUNT,
+            "--public-host",
+            HOST,
+            "--dns-server",
+            &asked,
+        ],
+    );
+    let now = profiletrail::event::now_micros().div_euclid(1_000_000);
+    let mut client = Client::connect(server.address.parse().unwrap());
+    let example = fixture("signed/valid-2048.http");
+    let (_, body) = example.split_once("\r\n\r\n").unwrap();
+    client.send(&Call::new(body, now).signed(&key)).unwrap();
+    assert_eq!(client.receive(false).unwrap().seq(), 1);
+    (server, dns)
 }
 
 /// Puts the README's moment in the place of every moment of receipt: times of
@@ -151,6 +194,7 @@ fn every_block_of_the_readme_does_what_it_shows() {
     let page = std::fs::read_to_string(root.join("README.md")).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let mut server = None;
+    let mut signed = None;
     let mut ran = 0;
     for block in blocks(&page) {
         match block.language.as_str() {
@@ -170,15 +214,20 @@ fn every_block_of_the_readme_does_what_it_shows() {
         for (command, expected) in commands(&block) {
             ran += 1;
             if command == SERVE {
-                let started: Server = serve(dir.path());
+                let started: Server = serve(dir.path(), &[]);
                 assert_eq!(expected, "listening on http://127.0.0.1:8080\n");
                 server = Some(started);
+                continue;
+            }
+            if command == SERVE_SIGNED {
+                assert_eq!(expected, "listening on http://127.0.0.1:8081\n");
+                signed = Some(serve_signed(dir.path()));
                 continue;
             }
             let running = server.as_ref().unwrap();
             let line = command
                 .replace("127.0.0.1:8080", &running.address)
-                .replace("127.0.0.1:8081", &running.api)
+                .replace("127.0.0.1:8082", &running.api)
                 .replace(PROGRAM, env!("CARGO_BIN_EXE_profiletrail"));
             let mut shell = Command::new("sh");
             clean(&mut shell, dir.path());
@@ -206,5 +255,6 @@ fn every_block_of_the_readme_does_what_it_shows() {
             assert!(output.status.success(), "$ {command}: {}", output.status);
         }
     }
+    assert!(signed.is_some(), "no signed call was shown");
     assert!(ran > 15, "the README's blocks were not found");
 }

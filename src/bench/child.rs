@@ -11,9 +11,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
 use super::under::under;
+use super::wire::Secure;
 
 /// What a server prints before its address.
-const LISTENING: &str = "listening on http://";
+const LISTENING: &str = "listening on ";
 
 /// How long a server may take to stop.
 const STOPPING: Duration = Duration::from_secs(60);
@@ -40,6 +41,16 @@ pub struct Memory {
 impl Server {
     /// Starts `profiletrail serve` on a folder.
     pub fn profiletrail(binary: &Path, data: &Path, workers: usize) -> anyhow::Result<Self> {
+        Self::profiletrail_with(binary, data, workers, None)
+    }
+
+    /// The same, with TLS if there is a certificate for it.
+    pub fn profiletrail_with(
+        binary: &Path,
+        data: &Path,
+        workers: usize,
+        secure: Option<&Secure>,
+    ) -> anyhow::Result<Self> {
         let mut command = under(binary)?;
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
@@ -47,6 +58,10 @@ impl Server {
             .arg(workers.to_string())
             .arg("--data")
             .arg(data);
+        if let Some(secure) = secure {
+            command.arg("--tls-cert").arg(&secure.cert);
+            command.arg("--tls-key").arg(&secure.key);
+        }
         Self::start(command)
     }
 
@@ -173,7 +188,10 @@ fn address(lines: &mut BufReader<ChildStderr>) -> anyhow::Result<SocketAddr> {
             bail!("the server ended before it listened");
         }
         match line.trim_end().strip_prefix(LISTENING) {
-            Some(address) => return address.parse().context("the server's address"),
+            Some(url) => {
+                let (_, address) = url.split_once("://").context("the server's address")?;
+                return address.parse().context("the server's address");
+            }
             None => eprint!("{line}"),
         }
     }

@@ -11,10 +11,10 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
 use super::source::Source;
+use super::wire::{Secure, Wire};
 
 /// How long an answer may take before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,7 +26,7 @@ const ANSWER_LEN: usize = 4096;
 const MAX_HEADERS: usize = 32;
 
 struct Connection {
-    stream: TcpStream,
+    stream: Wire,
     /// The answer, as far as it came in pieces.
     partial: Vec<u8>,
     sent: Instant,
@@ -89,6 +89,21 @@ fn parse(bytes: &[u8]) -> anyhow::Result<Option<(u16, usize)>> {
     Ok((bytes.len() >= head + length).then_some((status, head + length)))
 }
 
+/// Sends the first request of a connection, and waits for its answer.
+fn ask_first(stream: &mut (impl Read + Write), request: &[u8]) -> anyhow::Result<()> {
+    stream.write_all(request)?;
+    let mut answer = Vec::new();
+    let mut buffer = [0; ANSWER_LEN];
+    while parse(&answer)?.is_none() {
+        let count = stream.read(&mut buffer).context("the first answer")?;
+        if count == 0 {
+            bail!("a connection was closed before its first answer");
+        }
+        answer.extend_from_slice(buffer.get(..count).unwrap_or_default());
+    }
+    Ok(())
+}
+
 impl Load {
     /// Opens `count` connections, each with one answered request.
     pub fn open(
@@ -96,26 +111,31 @@ impl Load {
         count: usize,
         source: &mut dyn Source,
     ) -> anyhow::Result<Self> {
+        Self::open_with(address, count, source, None)
+    }
+
+    /// The same, with TLS if there is a certificate for it.
+    pub fn open_with(
+        address: SocketAddr,
+        count: usize,
+        source: &mut dyn Source,
+        secure: Option<&Secure>,
+    ) -> anyhow::Result<Self> {
         let poll = Poll::new()?;
         let mut connections = Vec::with_capacity(count);
         for number in 0..count {
             let mut stream = std::net::TcpStream::connect(address).context("connecting")?;
             stream.set_nodelay(true)?;
             stream.set_read_timeout(Some(PATIENCE))?;
-            stream.write_all(source.next().context("no more requests")?)?;
-            let mut answer = Vec::new();
-            let mut buffer = [0; ANSWER_LEN];
-            while parse(&answer)?.is_none() {
-                let count = stream.read(&mut buffer).context("the first answer")?;
-                if count == 0 {
-                    bail!("a connection was closed before its first answer");
-                }
-                answer.extend_from_slice(buffer.get(..count).unwrap_or_default());
+            let mut tls = secure.map(Secure::session).transpose()?;
+            let request = source.next().context("no more requests")?;
+            match &mut tls {
+                Some(tls) => ask_first(&mut rustls::Stream::new(tls, &mut stream), request)?,
+                None => ask_first(&mut stream, request)?,
             }
-            stream.set_nonblocking(true)?;
-            let mut stream = TcpStream::from_std(stream);
+            let mut stream = Wire::new(stream, tls)?;
             poll.registry()
-                .register(&mut stream, Token(number), Interest::READABLE)?;
+                .register(&mut stream.socket, Token(number), Interest::READABLE)?;
             connections.push(Connection {
                 stream,
                 partial: Vec::new(),

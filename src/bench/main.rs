@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `args`, `place` | what is asked for, and where it happens |
 //! | `generate`, `profile`, `form`, `random` | webhook bodies, the same for the same seed |
-//! | `source`, `load` | requests, and the one thread that sends them |
+//! | `source`, `load`, `wire` | requests, and the one thread that sends them |
 //! | `child`, `nothing`, `under` | the servers, each a process of its own |
 //! | `timed` | commands as whole processes: time, memory, output |
 //! | `peers` | other servers of the same kind |
@@ -42,6 +42,7 @@ mod table;
 mod timed;
 mod under;
 mod verdict;
+mod wire;
 
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;

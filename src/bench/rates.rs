@@ -22,6 +22,7 @@ use super::load::Load;
 use super::peers::{Peers, Which};
 use super::place::Place;
 use super::source::Prepared;
+use super::wire::Secure;
 use super::{disk, median, timed};
 
 /// Requests that are prepared for a second of a turn; where a server is faster,
@@ -45,6 +46,8 @@ pub enum Kind {
     Empty,
     /// profiletrail with a store of many events.
     Full,
+    /// profiletrail with TLS, and a store that was empty.
+    Tls,
     /// Another build of it, with a store that was empty.
     Against,
     /// A peer with a database that was empty.
@@ -104,6 +107,8 @@ struct Contestant {
     server: Server,
     /// The program and the folder, of which the index is asked.
     asked: Option<(PathBuf, PathBuf)>,
+    /// The certificate, where it speaks TLS.
+    secure: Option<Secure>,
 }
 
 #[derive(Clone, Copy)]
@@ -188,6 +193,7 @@ fn contestants(
             name: name.to_owned(),
             server: Server::profiletrail(binary, &data, args.workers)?,
             asked: Some((binary.to_owned(), data)),
+            secure: None,
         })
     };
     let empty = place.data(&format!("empty-{}", args.events));
@@ -196,6 +202,15 @@ fn contestants(
         let name = format!("profiletrail, holding {}", args.events);
         contestants.push(own(Kind::Full, &name, &place.binary, full.to_owned())?);
     }
+    let data = place.data(&format!("tls-{}", args.events));
+    let secure = Secure::new(place.path())?;
+    contestants.push(Contestant {
+        kind: Kind::Tls,
+        name: "profiletrail, TLS".to_owned(),
+        server: Server::profiletrail_with(&place.binary, &data, args.workers, Some(&secure))?,
+        asked: Some((place.binary.clone(), data)),
+        secure: Some(secure),
+    });
     if let Some(binary) = &args.against {
         let data = place.data(&format!("against-{}", args.events));
         contestants.push(own(Kind::Against, "the other build", binary, data)?);
@@ -206,6 +221,7 @@ fn contestants(
             name: which.name().to_owned(),
             server: peers.start(*which, &database(args, place, *which))?,
             asked: None,
+            secure: None,
         });
     }
     contestants.push(Contestant {
@@ -213,6 +229,7 @@ fn contestants(
         name: "do-nothing tiny_http".to_owned(),
         server: Server::nothing(args.workers)?,
         asked: None,
+        secure: None,
     });
     Ok(contestants)
 }
@@ -228,7 +245,8 @@ fn turn(
     time: Duration,
 ) -> anyhow::Result<Turn> {
     let server = &contestant.server;
-    let mut load = Load::open(server.address, connections, source)?;
+    let secure = contestant.secure.as_ref();
+    let mut load = Load::open_with(server.address, connections, source, secure)?;
     let before = server.processor_time()?;
     let outcome = load.run(source, Some(time))?;
     if outcome.refused > 0 {

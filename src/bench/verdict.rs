@@ -115,6 +115,11 @@ pub fn marks(report: &Report) -> Vec<Mark> {
                 full.to_first >= 0.9,
             );
         }
+        if let Some(tls) = of(Kind::Tls).next().filter(|_| connections > 1) {
+            let what = format!("calls/s with TLS to those without, {connections} connections");
+            let ratio = tls.to_first;
+            add(&what, format!("{ratio:.2}"), "≥ 0.80", ratio >= 0.8);
+        }
         let strongest = of(Kind::Peer).max_by(|one, two| one.per_second.total_cmp(&two.per_second));
         let Some(peer) = strongest.filter(|_| connections > 1) else {
             continue;

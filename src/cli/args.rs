@@ -9,8 +9,11 @@ use clap::{Parser, Subcommand, ValueEnum};
 use super::api_args::ApiArgs;
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
+use super::evidence::EvidenceArgs;
+use super::gate_args::GateArgs;
 use super::import::ImportArgs;
 use super::prune::PruneArgs;
+use super::signature_args::SignatureArgs;
 use super::time::parse_span;
 use super::token::TokenArgs;
 use crate::event::{ProfileKey, Zone, is_label, zone_from_name};
@@ -135,6 +138,8 @@ pub enum Command {
     Import(ImportArgs),
     /// List the calls that could not be read
     Rejected(RejectedArgs),
+    /// Show what proves that Copernica sent an event
+    Evidence(EvidenceArgs),
     /// Compress closed segments of the log now, not in the background
     Seal(SealArgs),
     /// Copy the data folder, in use or not, to another one, or bring that up to date
@@ -187,10 +192,8 @@ pub struct ServeArgs {
     #[arg(long, env = "PROFILETRAIL_WORKERS", value_name = "N", default_value_t = 4,
         value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: u16,
-    /// How many connections may be open
-    #[arg(long, env = "PROFILETRAIL_MAX_CONNECTIONS", value_name = "N", default_value_t = 512,
-        value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub max_connections: u32,
+    #[command(flatten)]
+    pub gate: GateArgs,
     /// How much is to stay free on the data's disk; below it calls are answered 503 [0: not looked at]
     #[arg(
         long,
@@ -204,6 +207,8 @@ pub struct ServeArgs {
     pub keep: Option<Keep>,
     #[command(flatten)]
     pub api: ApiArgs,
+    #[command(flatten)]
+    pub signature: SignatureArgs,
     /// What to log: error, warn, info, debug or trace
     #[arg(
         long,

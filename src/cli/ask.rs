@@ -8,6 +8,7 @@ use super::client;
 use super::output::Table;
 use super::setting::Setting;
 use crate::query::{Query, Span};
+use crate::server::protocol::End;
 
 /// Asks, and writes the answer in the form asked for.
 pub fn run(query: &Query, output: &Output, setting: &Setting) -> anyhow::Result<Ending> {
@@ -23,19 +24,25 @@ pub fn run(query: &Query, output: &Output, setting: &Setting) -> anyhow::Result<
         }
     };
     stdout.flush()?;
-    super::say_notes(&end);
+    Ok(lacking(query, &end).unwrap_or(Ending::Answered))
+}
+
+/// Says what an answer lacks, and how the command ends for it; `None` where it
+/// was answered.
+pub fn lacking(query: &Query, end: &End) -> Option<Ending> {
+    super::say_notes(end);
     if !end.damage.is_empty() {
         for damage in &end.damage {
             super::say(&format!("profiletrail: {damage}"));
         }
         super::say("profiletrail: the answer lacks what cannot be read");
-        return Ok(Ending::Failed);
+        return Some(Ending::Failed);
     }
     if end.found {
-        return Ok(Ending::Answered);
+        return None;
     }
     super::say(&format!("profiletrail: nothing found: {}", nothing(query)));
-    Ok(Ending::NothingFound)
+    Some(Ending::NothingFound)
 }
 
 /// What was not found, and where to look.
@@ -60,6 +67,12 @@ fn nothing(query: &Query) -> String {
             return "no call was rejected then".to_owned();
         }
         Query::Rejected(_) => return "every call could be read".to_owned(),
+        Query::Evidence(query) => {
+            let seq = query.seq;
+            return format!(
+                "there is no event {seq}, or it came without a signature, or while signatures were not checked"
+            );
+        }
     };
     match key.subprofile {
         _ if narrowed => format!("no event of {key} is like that"),

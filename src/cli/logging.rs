@@ -3,6 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 
 use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::setting::Setting;
 
@@ -22,12 +25,21 @@ impl Write for Stderr {
 
 /// Logs from a level on, with colours where standard error is a terminal.
 pub fn from(level: LevelFilter, setting: &Setting) {
+    // The resolver warns of every odd answer, which strangers can make it get;
+    // what comes of a look-up is told by who asked for it.
+    let levels = Targets::new()
+        .with_default(level)
+        .with_target("hickory_resolver", LevelFilter::OFF)
+        .with_target("hickory_net", LevelFilter::OFF)
+        .with_target("hickory_proto", LevelFilter::OFF);
     let logged = tracing_subscriber::fmt()
         .with_writer(|| Stderr)
         .with_ansi(io::stderr().is_terminal() && setting.error_color)
         .with_target(false)
         .with_max_level(level)
         .log_internal_errors(false)
+        .finish()
+        .with(levels)
         .try_init();
     if logged.is_ok() {
         // A panic that was contained is a line of the log, not a page.

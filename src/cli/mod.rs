@@ -11,6 +11,10 @@ mod ask;
 mod backup;
 mod care;
 mod client;
+mod evidence;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
+mod gate_args;
 mod import;
 mod logging;
 mod output;
@@ -19,6 +23,7 @@ mod prune;
 mod queries;
 mod serve;
 mod setting;
+mod signature_args;
 mod time;
 mod token;
 
@@ -88,6 +93,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Changes(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Evidence(args) => evidence::run(&args, setting),
         Command::Seal(args) => care::seal(&args, setting),
         Command::Backup(args) => backup::backup(&args, setting),
         Command::Restore(args) => backup::restore(&args, setting),

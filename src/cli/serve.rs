@@ -13,6 +13,7 @@ use super::Ending;
 use super::args::ServeArgs;
 use super::progress::Bar;
 use super::setting::{Setting, UsageError, bytes, segment_size};
+use crate::gate::Proxies;
 use crate::server::{Server, ServerConfig};
 
 /// How many open files the program needs beside connections: private
@@ -29,19 +30,35 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         segment_size: segment_size(args.segment_size)?,
         cache: setting.cache,
         workers: usize::from(args.workers),
-        max_connections: args.max_connections as usize,
+        max_connections: args.gate.max_connections as usize,
+        tls: args.gate.tls(),
+        max_per_address: args.gate.per_address() as usize,
+        trusted_proxies: Proxies::new(args.gate.trusted_proxy.iter().copied()),
         min_free: args.min_free.as_u64(),
+        signature: args.signature.config()?,
         keep: args.keep,
         api: args.api.api,
         alert_after: args.api.alert_after,
     };
-    raise_descriptor_limit(args.max_connections)?;
+    raise_descriptor_limit(args.gate.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;
     if let Some(address) = server.api_address() {
         super::say(&format!("answering questions on http://{address}"));
     }
-    super::say(&format!("listening on http://{}", server.address()));
+    let scheme = if config.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    super::say(&format!("listening on {scheme}://{}", server.address()));
+    if config.signature.is_none() {
+        tracing::warn!(
+            "signatures are not checked: whoever reaches {} can add events. \
+             Start with --copernica-id account_1234 --public-host YOUR-HOST, so that only Copernica's calls are taken",
+            args.listen
+        );
+    }
     let mut early = None;
     if setting.progress {
         early = show_progress(&server, &mut signals);

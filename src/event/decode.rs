@@ -10,7 +10,9 @@ use super::fields::Fields;
 use super::interests::Interests;
 use super::json::each_json_variable;
 use super::key::{ProfileKey, parse_number};
-use super::time::{TimeSource, Zone, local_to_utc, parse_timestamp, parse_unix_seconds};
+use super::time::{
+    TimeSource, Zone, local_to_utc, parse_timestamp, parse_unix_seconds, seconds_in_range,
+};
 use super::variable::{Variable, each_form_scalar, each_form_variable};
 
 /// What happened to the (sub)profile.
@@ -149,6 +151,8 @@ pub struct Event<'a> {
     pub database: Option<u64>,
     /// The collection, where the call named it.
     pub collection: Option<u64>,
+    /// Whether it was verified that Copernica sent it; `None` where nobody looked.
+    pub verified: Option<bool>,
     /// What the body says beside that.
     pub content: Content<'a>,
 }
@@ -181,6 +185,7 @@ impl Event<'_> {
             key: self.key,
             database: self.database,
             collection: self.collection,
+            verified: self.verified,
             content: self.content.into_owned(),
         }
     }
@@ -246,7 +251,10 @@ impl Scalars {
                 .timestamp
                 .as_deref()
                 .and_then(parse_timestamp)
-                .map(|local| (local_to_utc(zone, local), TimeSource::Timestamp)),
+                .map(|local| local_to_utc(zone, local))
+                // The zone may take the first or the last day out of what can be printed.
+                .filter(|seconds| seconds_in_range(*seconds))
+                .map(|seconds| (seconds, TimeSource::Timestamp)),
         };
         Ok(Envelope {
             event_type: event_type.into(),

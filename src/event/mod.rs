@@ -8,6 +8,8 @@ mod body;
 mod decode;
 mod error;
 mod fields;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod interests;
 mod json;
 mod key;

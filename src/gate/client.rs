@@ -1,17 +1,15 @@
-//! One client connection: its buffers and where it stands, and the table of all of them.
+//! One client connection: its buffers and where it stands.
 //!
-//! Leaves out what moves a client on. Invariants: a generation is never given twice, so a stale
-//! [`Ticket`] finds nobody; `input` holds only bytes that no request has taken yet.
+//! Leaves out what moves a client on. Invariant: `input` holds only bytes that no request has
+//! taken yet.
 
 use super::call::CallId;
-use super::link::{Edge, Push, push, reset};
+use super::link::{Edge, Pull, Push, push, reset};
 use super::long::Outgoing;
-use mio::net::TcpStream;
+use super::origin::Peer;
+use super::stream::Stream;
 use mio::{Interest, Registry, Token};
 use std::time::Instant;
-
-/// The first token of a client; below it are the listener, the waker and the private connections.
-pub(super) const FIRST_TOKEN: usize = 1 << 20;
 
 /// Where a client stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,14 +53,13 @@ pub(super) struct Manner {
 pub(super) struct Ticket {
     /// Its place in the table.
     pub(super) index: usize,
-    generation: u64,
+    pub(super) generation: u64,
 }
 
 /// A client connection.
 pub(super) struct Client {
-    pub(super) stream: TcpStream,
-    /// The address of the peer, without the port.
-    pub(super) peer: String,
+    pub(super) stream: Stream,
+    pub(super) peer: Peer,
     pub(super) edge: Edge,
     /// The peer sends nothing more.
     pub(super) ended: bool,
@@ -81,21 +78,55 @@ pub(super) struct Client {
     seen: usize,
     /// Bytes of empty lines before the request.
     pub(super) blank: usize,
-    output: Vec<u8>,
-    sent: usize,
+    pub(super) output: Vec<u8>,
+    pub(super) sent: usize,
     watches_writing: bool,
     token: Token,
-    generation: u64,
+    pub(super) generation: u64,
+    /// What it held when it was last weighed.
+    pub(super) weighed: usize,
 }
 
 impl Client {
+    /// A client that has sent nothing yet.
+    pub(super) fn new(
+        stream: Stream,
+        peer: Peer,
+        token: Token,
+        generation: u64,
+        now: Instant,
+    ) -> Self {
+        Self {
+            stream,
+            peer,
+            edge: Edge::default(),
+            ended: false,
+            phase: Phase::Idle,
+            since: now,
+            manner: Manner::default(),
+            message: Vec::new(),
+            outgoing: None,
+            input: Vec::new(),
+            taken: 0,
+            parsed: 0,
+            seen: 0,
+            blank: 0,
+            output: Vec::new(),
+            sent: 0,
+            watches_writing: false,
+            token,
+            generation,
+            weighed: 0,
+        }
+    }
+
     /// The bytes that no request has taken yet.
     pub(super) fn waiting(&self) -> &[u8] {
         self.input.get(self.taken..).unwrap_or_default()
     }
 
     /// The waiting bytes, and the buffer for what goes upstream.
-    pub(super) fn parse_parts(&mut self) -> (&[u8], &str, &mut Vec<u8>) {
+    pub(super) fn parse_parts(&mut self) -> (&[u8], &Peer, &mut Vec<u8>) {
         let waiting = self.input.get(self.taken..).unwrap_or_default();
         (waiting, &self.peer, &mut self.message)
     }
@@ -107,6 +138,31 @@ impl Client {
             self.taken = 0;
         }
         self.input.extend_from_slice(bytes);
+    }
+
+    /// Appends bytes of a body of which so many are missing, with room for no more than those.
+    pub(super) fn feed_body(&mut self, bytes: &[u8], missing: usize) {
+        if self.message.capacity() - self.message.len() < bytes.len() {
+            let room = self.message.len().max(bytes.len()).min(missing);
+            self.message.reserve_exact(room);
+        }
+        self.message.extend_from_slice(bytes);
+    }
+
+    /// Drops what has come of requests.
+    pub(super) fn forget_requests(&mut self) {
+        self.message = Vec::new();
+        self.input = Vec::new();
+        self.taken = 0;
+    }
+
+    /// The bytes of memory that its buffers have.
+    pub(super) fn weight(&self) -> usize {
+        [&self.message, &self.input, &self.output]
+            .into_iter()
+            .fold(self.stream.weight(), |sum, buffer| {
+                sum.saturating_add(buffer.capacity())
+            })
     }
 
     /// Takes `count` of the waiting bytes away.
@@ -149,6 +205,23 @@ impl Client {
         worth
     }
 
+    /// Reads once.
+    pub(super) fn pull(&mut self, registry: &Registry, into: &mut [u8]) -> Pull {
+        let pull = self.edge.pull(&mut self.stream, into);
+        if self.stream.has_more() {
+            self.edge.arm();
+        }
+        if self.stream.owes() && self.watch(registry, Push::Blocked) == Push::Broken {
+            return Pull::Broken;
+        }
+        pull
+    }
+
+    /// Whether something waits for room in the socket.
+    pub(super) fn is_writing(&self) -> bool {
+        self.watches_writing || !self.output.is_empty()
+    }
+
     /// Sends bytes, after what is still unsent, and keeps what the socket does not take.
     pub(super) fn send(&mut self, registry: &Registry, bytes: &[u8]) -> Push {
         if !self.output.is_empty() {
@@ -167,23 +240,6 @@ impl Client {
     /// Appends to the output without sending it.
     pub(super) fn output(&mut self) -> &mut Vec<u8> {
         &mut self.output
-    }
-
-    /// Appends parts to the output without sending them. What is sent of it already is let go of,
-    /// so that an output that is never quite sent does not grow.
-    pub(super) fn append(&mut self, parts: &[&[u8]]) {
-        if self.sent > 0 {
-            self.output.drain(..self.sent.min(self.output.len()));
-            self.sent = 0;
-        }
-        for part in parts {
-            self.output.extend_from_slice(part);
-        }
-    }
-
-    /// Bytes of the output that are not sent.
-    pub(super) fn unsent(&self) -> usize {
-        self.output.len().saturating_sub(self.sent)
     }
 
     /// Sends what is unsent.
@@ -213,120 +269,9 @@ impl Client {
             Interest::READABLE
         };
         self.watches_writing = wants;
-        match registry.reregister(&mut self.stream, self.token, interest) {
+        match registry.reregister(self.stream.socket(), self.token, interest) {
             Ok(()) => push,
             Err(_) => Push::Broken,
         }
-    }
-}
-
-/// The clients, each at the place its token names.
-#[derive(Default)]
-pub(super) struct Clients {
-    slots: Vec<Option<Client>>,
-    free: Vec<usize>,
-    count: usize,
-    generation: u64,
-}
-
-impl Clients {
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.count
-    }
-
-    /// One past the highest place in use so far.
-    pub(super) fn places(&self) -> usize {
-        self.slots.len()
-    }
-
-    /// Adds a connection and registers it.
-    pub(super) fn add(
-        &mut self,
-        registry: &Registry,
-        mut stream: TcpStream,
-        peer: String,
-        now: Instant,
-    ) -> std::io::Result<()> {
-        let index = self.free.last().copied().unwrap_or(self.slots.len());
-        let token = Token(FIRST_TOKEN.saturating_add(index));
-        registry.register(&mut stream, token, Interest::READABLE)?;
-        self.generation = self.generation.wrapping_add(1);
-        let client = Client {
-            stream,
-            peer,
-            edge: Edge::default(),
-            ended: false,
-            phase: Phase::Idle,
-            since: now,
-            manner: Manner::default(),
-            message: Vec::new(),
-            outgoing: None,
-            input: Vec::new(),
-            taken: 0,
-            parsed: 0,
-            seen: 0,
-            blank: 0,
-            output: Vec::new(),
-            sent: 0,
-            watches_writing: false,
-            token,
-            generation: self.generation,
-        };
-        match self.slots.get_mut(index) {
-            Some(slot) => {
-                self.free.pop();
-                *slot = Some(client);
-            }
-            None => self.slots.push(Some(client)),
-        }
-        self.count = self.count.saturating_add(1);
-        Ok(())
-    }
-
-    /// Where each of them stands.
-    pub(super) fn phases(&self) -> impl Iterator<Item = Phase> {
-        self.slots.iter().flatten().map(|client| client.phase)
-    }
-
-    /// The client at a place.
-    pub(super) fn get(&mut self, index: usize) -> Option<&mut Client> {
-        self.slots.get_mut(index)?.as_mut()
-    }
-
-    /// The client a ticket names, if it is still there.
-    pub(super) fn find(&mut self, ticket: Ticket) -> Option<&mut Client> {
-        self.get(ticket.index)
-            .filter(|client| client.generation == ticket.generation)
-    }
-
-    /// The ticket of the client at a place.
-    pub(super) fn ticket(&mut self, index: usize) -> Option<Ticket> {
-        let generation = self.get(index)?.generation;
-        Some(Ticket { index, generation })
-    }
-
-    /// Takes a client out.
-    pub(super) fn remove(&mut self, registry: &Registry, index: usize) -> Option<Client> {
-        let mut client = self.slots.get_mut(index)?.take()?;
-        self.free.push(index);
-        self.count = self.count.saturating_sub(1);
-        // The descriptor is closed next, which ends the registration in any case.
-        let _ = registry.deregister(&mut client.stream);
-        Some(client)
-    }
-
-    /// The place of the client that has been in one of the phases `wanted` for the longest time.
-    pub(super) fn longest(&self, wanted: impl Fn(Phase) -> bool) -> Option<usize> {
-        let mut best: Option<(Instant, usize)> = None;
-        for (index, slot) in self.slots.iter().enumerate() {
-            if let Some(client) = slot
-                && wanted(client.phase)
-                && best.is_none_or(|(since, _)| client.since < since)
-            {
-                best = Some((client.since, index));
-            }
-        }
-        best.map(|(_, index)| index)
     }
 }

@@ -6,12 +6,11 @@
 
 use super::answer;
 use super::call::CallId;
-use super::client::{Manner, Phase};
+use super::client::{Client, Manner, Phase};
 use super::engine::Engine;
-use super::head::{Body, Refusal, parse};
+use super::head::{Body, Limits, Refusal, parse};
 use super::link::{Pull, Push, reset};
 use mio::event::Event;
-use std::net::Shutdown;
 
 /// Bytes that are read and dropped after an answer that ends a connection early.
 const LINGER_BYTES: usize = 16 * 1024 * 1024;
@@ -25,7 +24,7 @@ impl Engine {
             return;
         };
         client.edge.note(event);
-        if event.is_writable() && !client.output().is_empty() {
+        if event.is_writable() && client.is_writing() {
             let before = client.progress();
             let push = client.flush(self.poll.registry());
             if push == Push::Done || client.progress() > before {
@@ -57,12 +56,13 @@ impl Engine {
                 Phase::Queued | Phase::Upstream(_) | Phase::Streaming => {
                     !client.manner.linger
                         && client.waiting().len() <= self.config.max_head
+                        && self.clients.held() <= self.config.max_buffered
                         && self.read(index)
                 }
                 Phase::Answer => false,
             };
             if !moved {
-                return;
+                return self.clients.weigh(index);
             }
         }
     }
@@ -70,7 +70,10 @@ impl Engine {
     /// Reads once; false when nothing came or the client is gone.
     fn read(&mut self, index: usize) -> bool {
         let Self {
-            clients, scratch, ..
+            clients,
+            scratch,
+            poll,
+            ..
         } = self;
         let Some(client) = clients.get(index) else {
             return false;
@@ -78,7 +81,7 @@ impl Engine {
         let pull = if client.ended {
             Pull::End
         } else {
-            client.edge.pull(&mut client.stream, scratch)
+            client.pull(poll.registry(), scratch)
         };
         let in_flight = matches!(
             client.phase,
@@ -90,7 +93,7 @@ impl Engine {
                 match client.phase {
                     Phase::Body(missing) => {
                         let (body, rest) = bytes.split_at(missing.min(count));
-                        client.message.extend_from_slice(body);
+                        client.feed_body(body, missing);
                         if !rest.is_empty() {
                             client.feed(rest);
                         }
@@ -106,6 +109,8 @@ impl Engine {
                     },
                     _ => client.feed(bytes),
                 }
+                self.clients.weigh(index);
+                self.keep_within_memory();
                 true
             }
             Pull::Drained => {
@@ -128,7 +133,12 @@ impl Engine {
 
     /// Takes a request's head off the waiting bytes; false when it is not complete.
     fn take_head(&mut self, index: usize) -> bool {
-        let (now, max_head, max_body) = (self.now, self.config.max_head, self.config.max_body);
+        let now = self.now;
+        let limits = Limits {
+            head: self.config.max_head,
+            body: self.config.max_body,
+            pass_head: self.config.pass_head,
+        };
         let Some(client) = self.clients.get(index) else {
             return false;
         };
@@ -152,11 +162,12 @@ impl Engine {
             client.phase = Phase::Head;
             client.since = now;
         }
-        if !client.worth_parsing() && client.waiting().len() < max_head {
+        if !client.worth_parsing() && client.waiting().len() < limits.head {
             return false;
         }
         let (bytes, peer, message) = client.parse_parts();
-        let head = match parse(bytes, peer, max_head, max_body, message) {
+        let proxies = &self.config.trusted_proxies;
+        let head = match parse(bytes, (peer, proxies), limits, message) {
             Ok(Some(head)) => head,
             Ok(None) => return false,
             Err(refusal) => {
@@ -236,6 +247,7 @@ impl Engine {
             return;
         };
         let bodyless = client.manner.bodyless;
+        client.forget_requests();
         client.manner = Manner {
             close: true,
             linger: true,
@@ -252,7 +264,10 @@ impl Engine {
     /// Goes on after (a part of) an answer was written.
     pub(super) fn finish(&mut self, index: usize, push: Push) {
         match push {
-            Push::Blocked => return,
+            Push::Blocked => {
+                self.clients.weigh(index);
+                return self.keep_within_memory();
+            }
             Push::Broken => return self.close(index),
             Push::Done => {}
         }
@@ -265,8 +280,7 @@ impl Engine {
         let manner = std::mem::take(&mut client.manner);
         if !manner.close {
             client.phase = Phase::Idle;
-        } else if manner.linger && !client.ended && client.stream.shutdown(Shutdown::Write).is_ok()
-        {
+        } else if manner.linger && !client.ended && client.stream.end_sending().is_ok() {
             client.phase = Phase::Linger(LINGER_BYTES);
             client.edge.arm();
         } else {
@@ -275,9 +289,30 @@ impl Engine {
         self.pump(index);
     }
 
+    /// Refuses those that hold the most of what is not yet a whole request, or that leave their
+    /// answers lying, while all clients together hold more than they may.
+    fn keep_within_memory(&mut self) {
+        while self.clients.held() > self.config.max_buffered {
+            let heaviest = self.clients.heaviest(|client| {
+                matches!(client.phase, Phase::Head | Phase::Body(_) | Phase::Answer)
+            });
+            let Some(index) = heaviest else { return };
+            let answering = |client: &mut Client| client.phase == Phase::Answer;
+            if self.clients.get(index).is_some_and(answering) {
+                self.close(index);
+            } else {
+                self.refuse(index, TOO_FULL);
+                self.clients.weigh(index);
+            }
+        }
+    }
+
     /// Closes a connection; what is upstream for it is answered to nobody.
     pub(super) fn close(&mut self, index: usize) {
         self.unqueue(index);
+        if let Some(client) = self.clients.get(index) {
+            client.stream.farewell();
+        }
         self.clients.remove(self.poll.registry(), index);
     }
 
@@ -291,5 +326,7 @@ impl Engine {
         }
     }
 }
+
+const TOO_FULL: Refusal = Refusal::new(503, "too much is being received", "body");
 
 const TOO_BLANK: Refusal = Refusal::new(400, "too many empty lines", "request line");

@@ -1,22 +1,24 @@
-//! The event loop: events to their owners, new connections, deadlines, and the end.
+//! The event loop: events to their owners, and the end.
 //!
-//! Leaves out what a request goes through, which is in the client and upstream flows.
+//! Leaves out what a request goes through, which is in the client and upstream flows, who is let
+//! in, and what is done about deadlines.
 //! Invariants: new connections are taken only after every other event of a round, so a place in
 //! the table is never given anew while an event for its last holder may still be under way; the
 //! loop ends only by being stopped.
 
+use super::admission::Admission;
 use super::call::{Answers, CallId, Calls};
-use super::client::{Clients, FIRST_TOKEN as FIRST_CLIENT, Phase, Ticket};
-use super::head::Refusal;
-use super::long::{STALLED, Streams};
+use super::client::{Phase, Ticket};
+use super::clients::{Clients, FIRST_TOKEN as FIRST_CLIENT};
+use super::deadlines::{SWEEP, SWEEP_STOPPING};
+use super::long::Streams;
 use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_private};
-use super::{GateConfig, Shared, answer, lock};
+use super::{GateConfig, Shared, lock};
 use mio::event::Event;
-use mio::net::{TcpListener, TcpStream};
+use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
 use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Write};
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,18 +28,11 @@ const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
 /// Bytes read at one time.
 const SCRATCH: usize = 64 * 1024;
-/// How often deadlines are looked at.
-const SWEEP: Duration = Duration::from_secs(1);
-/// The same while stopping.
-const SWEEP_STOPPING: Duration = Duration::from_millis(100);
-/// How long an answered connection is read on before it is closed.
-const LINGER: Duration = Duration::from_secs(5);
-/// The same while stopping.
-const LINGER_STOPPING: Duration = Duration::from_secs(1);
-/// When to try again after the system refused a new connection.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-/// How often such a refusal is logged.
-const ACCEPT_LOG: Duration = Duration::from_secs(10);
+/// New connections that the system keeps until they are taken. With the usual 128 a crowd would
+/// make others wait for a second or more.
+const BACKLOG: i32 = 1024;
+/// How long to wait when waiting for events failed.
+const POLL_RETRY: Duration = Duration::from_millis(100);
 
 /// Everything the gate's thread owns.
 pub(super) struct Engine {
@@ -58,15 +53,15 @@ pub(super) struct Engine {
     pub(super) now: Instant,
     /// Set once stopping: when to end in any case.
     pub(super) deadline: Option<Instant>,
-    listener: Option<TcpListener>,
+    pub(super) listener: Option<TcpListener>,
+    pub(super) admission: Admission,
     shared: Arc<Shared>,
     pub(super) answers: Answers,
     /// The answers that are being written; kept for its room.
     taken: Vec<(CallId, Vec<u8>)>,
     waker: Arc<Waker>,
-    swept: Instant,
-    accept_at: Option<Instant>,
-    accept_logged: Option<Instant>,
+    /// When deadlines were last looked at.
+    pub(super) swept: Instant,
 }
 
 impl Engine {
@@ -79,6 +74,7 @@ impl Engine {
     ) -> io::Result<(Self, Arc<Waker>)> {
         let poll = Poll::new()?;
         listener.set_nonblocking(true)?;
+        rustix::net::listen(&listener, BACKLOG)?;
         let mut listener = TcpListener::from_std(listener);
         poll.registry()
             .register(&mut listener, LISTENER, Interest::READABLE)?;
@@ -102,13 +98,12 @@ impl Engine {
             now,
             deadline: None,
             listener: Some(listener),
+            admission: Admission::new(),
             shared,
             answers,
             taken: Vec::new(),
             waker: Arc::clone(&waker),
             swept: now,
-            accept_at: None,
-            accept_logged: None,
             poll,
         };
         Ok((engine, waker))
@@ -121,7 +116,7 @@ impl Engine {
             if let Err(error) = self.poll.poll(&mut events, self.timeout()) {
                 if error.kind() != ErrorKind::Interrupted {
                     tracing::error!(%error, "waiting for events failed");
-                    std::thread::sleep(ACCEPT_RETRY);
+                    std::thread::sleep(POLL_RETRY);
                 }
                 continue;
             }
@@ -129,7 +124,7 @@ impl Engine {
             self.take_answers();
             self.take_pieces();
             let mut woken = false;
-            let mut accept = self.accept_at.is_some_and(|at| at <= self.now);
+            let mut accept = self.admission.retry_at.is_some_and(|at| at <= self.now);
             for event in events.iter() {
                 match event.token() {
                     LISTENER => accept = true,
@@ -180,7 +175,7 @@ impl Engine {
     fn timeout(&self) -> Option<Duration> {
         let ages = self.clients.len() > 0 || self.upstreams.iter().any(Option::is_none);
         let sweep = ages.then(|| self.swept + self.sweep_every());
-        let at = [sweep, self.accept_at, self.deadline]
+        let at = [sweep, self.admission.retry_at, self.deadline]
             .into_iter()
             .flatten()
             .min()?;
@@ -224,122 +219,33 @@ impl Engine {
         let deadline = *lock(&self.shared.deadline);
         // Without a deadline the grace was beyond the clock's range; a day is as good.
         self.deadline = deadline.or_else(|| self.now.checked_add(Duration::from_secs(86_400)));
-        self.accept_at = None;
+        self.admission.retry_at = None;
         if let Some(mut listener) = self.listener.take() {
             // It is closed next, which ends the registration in any case.
             let _ = self.poll.registry().deregister(&mut listener);
         }
         for index in 0..self.clients.places() {
-            self.look_again(index);
+            if self
+                .clients
+                .get(index)
+                .is_some_and(|client| client.phase == Phase::Idle)
+            {
+                self.look_again(index);
+            }
         }
     }
 
-    /// Reads an idle client once more, so that a request that has just come is not lost to a
-    /// decision to close; while stopping, that closes the idle ones.
-    fn look_again(&mut self, index: usize) {
-        if let Some(client) = self.clients.get(index)
-            && client.phase == Phase::Idle
-        {
+    /// Reads a client once more, so that what has just come is not lost to a decision to close;
+    /// while stopping, that closes the idle ones.
+    pub(super) fn look_again(&mut self, index: usize) {
+        if let Some(client) = self.clients.get(index) {
             client.edge.arm();
             self.pump(index);
         }
     }
 
-    fn accept(&mut self) {
-        self.accept_at = None;
-        while let Some(listener) = &self.listener {
-            match listener.accept() {
-                Ok((stream, peer)) => self.admit(stream, peer),
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => return,
-                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
-                    _ => {
-                        // Mostly: no descriptors left. No event comes when there are again.
-                        self.accept_at = self.now.checked_add(ACCEPT_RETRY);
-                        let quiet = self
-                            .accept_logged
-                            .is_some_and(|at| self.now.duration_since(at) < ACCEPT_LOG);
-                        if !quiet {
-                            self.accept_logged = Some(self.now);
-                            tracing::error!(%error, "no new connection could be accepted");
-                        }
-                        return;
-                    }
-                },
-            }
-        }
-    }
-
-    fn admit(&mut self, mut stream: TcpStream, peer: SocketAddr) {
-        while self.clients.len() >= self.config.max_connections {
-            if let Some(index) = self
-                .clients
-                .longest(|phase| matches!(phase, Phase::Linger(_)))
-            {
-                self.close(index);
-            } else if let Some(index) = self.clients.longest(|phase| phase == Phase::Idle) {
-                self.look_again(index);
-                if self
-                    .clients
-                    .get(index)
-                    .is_some_and(|client| client.phase == Phase::Idle)
-                {
-                    self.close(index);
-                }
-            } else {
-                let mut bytes = Vec::new();
-                answer::own(&mut bytes, TOO_MANY, false);
-                self.answers.census().tell_refused(TOO_MANY.status);
-                // The best that can be done for a connection there is no room for.
-                let _ = stream.write(&bytes);
-                return;
-            }
-        }
-        // It only costs latency when it fails.
-        let _ = stream.set_nodelay(true);
-        let peer = peer.ip().to_canonical().to_string();
-        if let Err(error) = self
-            .clients
-            .add(self.poll.registry(), stream, peer, self.now)
-        {
-            tracing::error!(%error, "a connection could not be registered");
-        }
-    }
-
-    /// Looks at every deadline.
-    fn sweep(&mut self) {
-        self.swept = self.now;
-        let linger = if self.deadline.is_some() {
-            LINGER_STOPPING
-        } else {
-            LINGER
-        };
-        for index in 0..self.clients.places() {
-            let Some(client) = self.clients.get(index) else {
-                continue;
-            };
-            let age = self.now.saturating_duration_since(client.since);
-            match client.phase {
-                Phase::Idle | Phase::Answer if age > self.config.idle_timeout => self.close(index),
-                Phase::Streaming if age > STALLED && client.unsent() > 0 => self.close(index),
-                Phase::Linger(_) if age > linger => self.close(index),
-                Phase::Head | Phase::Body(_) if age > self.config.request_timeout => {
-                    self.refuse(index, TOO_SLOW);
-                }
-                Phase::Queued if age > self.config.answer_timeout => self.refuse(index, BUSY),
-                Phase::Upstream(_) if age > self.config.answer_timeout => {
-                    tracing::error!("a request was not answered in time");
-                    self.refuse(index, UNANSWERED);
-                }
-                _ => {}
-            }
-        }
-        self.answers.census().tell_phases(self.clients.phases());
-        self.reconnect();
-    }
-
     /// Opens a lost private connection again, in a thread of its own because it waits.
-    fn reconnect(&mut self) {
+    pub(super) fn reconnect(&mut self) {
         let Some(path) = &self.config.private_path else {
             return;
         };
@@ -381,8 +287,3 @@ impl Drop for Engine {
         self.answers.close();
     }
 }
-
-const TOO_MANY: Refusal = Refusal::new(503, "too many connections", "connection");
-const TOO_SLOW: Refusal = Refusal::new(408, "the request took too long", "request");
-const BUSY: Refusal = Refusal::new(503, "no request could be taken in time", "server");
-const UNANSWERED: Refusal = Refusal::new(502, "no answer came in time", "server");

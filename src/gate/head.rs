@@ -2,8 +2,11 @@
 //!
 //! Leaves out everything that needs a socket. Invariants: what is written upstream holds no byte
 //! of the client outside the method, the target and the values of [`PASSED`], each checked to be
-//! plain ASCII, and its `Content-Length` is exactly what the caller then appends.
+//! plain ASCII, and its `Content-Length` is exactly what the caller then appends. Where the server
+//! behind checks signatures, which cover headers that are not known beforehand, the client's head is
+//! written as it came, but as the first part of the body, where it can be taken for nothing else.
 
+use super::origin::{Peer, Proxies};
 use httparse::{EMPTY_HEADER, Error, Request, Status};
 
 /// The headers of a client that go upstream, each with its first value. None is sent upstream but these and the
@@ -16,6 +19,10 @@ pub const PEER_HEADER: &str = "X-Peer";
 /// The header by which the server behind learns what is wrong with a body:
 /// `no-length`, or `too-large` and the announced length in bytes.
 pub const FAULT_HEADER: &str = "X-Fault";
+
+/// The header by which the server behind learns that a client's head stands before the body, and
+/// how many bytes of it.
+pub const HEAD_HEADER: &str = "X-Head";
 
 /// Headers a request may have.
 const MAX_HEADERS: usize = 64;
@@ -84,6 +91,22 @@ const BAD_TARGET: Refusal = Refusal::new(
     "request line",
 );
 
+/// What a head is parsed with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Bytes of a head.
+    pub(super) head: usize,
+    /// Bytes of a body.
+    pub(super) body: usize,
+    /// Whether the heads of requests with bodies go upstream, before the bodies.
+    pub(super) pass_head: bool,
+}
+const BARE_LINE_FEED: Refusal = Refusal::new(
+    400,
+    "a line does not end with a carriage return and a line feed",
+    "headers",
+);
+
 /// What the judged headers add up to.
 #[derive(Default)]
 struct Facts<'b> {
@@ -97,19 +120,18 @@ struct Facts<'b> {
 }
 
 /// Parses the head at the start of `bytes` and writes the head that goes upstream for it to
-/// `out`; `None` when it is not complete.
+/// `out`; `None` when it is not complete. It came from a peer, who may be one of the proxies.
 pub(super) fn parse(
     bytes: &[u8],
-    peer: &str,
-    max_head: usize,
-    max_body: usize,
+    (peer, proxies): (&Peer, &Proxies),
+    limits: Limits,
     out: &mut Vec<u8>,
 ) -> Result<Option<Head>, Refusal> {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut request = Request::new(&mut headers);
     let len = match request.parse(bytes) {
-        Ok(Status::Complete(len)) if len <= max_head => len,
-        Ok(Status::Partial) if bytes.len() < max_head => return Ok(None),
+        Ok(Status::Complete(len)) if len <= limits.head => len,
+        Ok(Status::Partial) if bytes.len() < limits.head => return Ok(None),
         Ok(_) => return Err(Refusal::new(431, "the head is too large", "headers")),
         Err(error) => return Err(refusal_of(error)),
     };
@@ -117,8 +139,12 @@ pub(super) fn parse(
     else {
         return Err(Refusal::new(400, "not an HTTP request", "request line"));
     };
+    if !lines_end_as_they_must(bytes.get(..len).unwrap_or(bytes)) {
+        return Err(BARE_LINE_FEED);
+    }
     let path = path_of(target).ok_or(BAD_TARGET)?;
     let facts = judge(request.headers)?;
+    let client = peer.client(request.headers, proxies);
     if facts.hosts > 1 || (facts.hosts == 0 && minor == 1) {
         return Err(Refusal::new(400, "not exactly one Host", "Host"));
     }
@@ -134,8 +160,8 @@ pub(super) fn parse(
         _ if facts.encoded => Body::Unframed,
         None => Body::Whole(0),
         Some(length) => match usize::try_from(length) {
-            Ok(length) if length <= max_body => Body::Whole(length),
-            _ => Body::TooLarge(bytes.len().saturating_sub(len).min(max_body)),
+            Ok(length) if length <= limits.body => Body::Whole(length),
+            _ => Body::TooLarge(bytes.len().saturating_sub(len).min(limits.body)),
         },
     };
     let wants_body = matches!(method, "POST" | "PUT" | "PATCH");
@@ -153,7 +179,7 @@ pub(super) fn parse(
             push_header(out, name, value);
         }
     }
-    push_header(out, PEER_HEADER, peer.as_bytes());
+    push_header(out, PEER_HEADER, client.as_bytes());
     let sent = match body {
         Body::Whole(length) => {
             if declared.is_none() && wants_body {
@@ -173,9 +199,21 @@ pub(super) fn parse(
             0
         }
     };
+    let as_sent = match bytes.get(..len) {
+        Some(head) if limits.pass_head && wants_body => head,
+        _ => &[],
+    };
+    if !as_sent.is_empty() {
+        out.extend_from_slice(HEAD_HEADER.as_bytes());
+        out.extend_from_slice(b": ");
+        push_number(out, u64::try_from(len).unwrap_or(u64::MAX));
+        out.extend_from_slice(b"\r\n");
+    }
     out.extend_from_slice(b"Content-Length: ");
+    let sent = sent.saturating_add(as_sent.len());
     push_number(out, u64::try_from(sent).unwrap_or(u64::MAX));
     out.extend_from_slice(b"\r\n\r\n");
+    out.extend_from_slice(as_sent);
 
     let framed = matches!(body, Body::Whole(_));
     let close = !framed || facts.close || (minor == 0 && !facts.keep);
@@ -201,6 +239,12 @@ fn refusal_of(error: Error) -> Refusal {
             Refusal::new(400, "not an HTTP request", "request line")
         }
     }
+}
+
+/// Whether no line feed stands alone: a proxy may have taken it for a part of a value.
+fn lines_end_as_they_must(head: &[u8]) -> bool {
+    let mut ends = memchr::memchr_iter(b'\n', head);
+    ends.all(|at| at.checked_sub(1).and_then(|before| head.get(before)) == Some(&b'\r'))
 }
 
 /// Looks at each header once.

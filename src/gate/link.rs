@@ -99,15 +99,26 @@ pub(super) fn push(to: &mut impl Write, bytes: &[u8], sent: &mut usize) -> Push 
             Err(_) => return Push::Broken,
         }
     }
-    Push::Done
+    loop {
+        match to.flush() {
+            Ok(()) => return Push::Done,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Push::Blocked,
+            Err(_) => return Push::Broken,
+        }
+    }
 }
 
-/// Empties a buffer for its next use, giving back what an unusually large one held.
+/// Empties a client's buffer for its next use, giving back what an unusually large one held: there
+/// are many of them.
 pub(super) fn reset(buffer: &mut Vec<u8>) {
-    /// Above this a buffer is not kept at its size.
-    const KEPT: usize = 64 * 1024;
+    reset_to(buffer, 8 * 1024);
+}
+
+/// Empties a buffer for its next use, keeping room for so many bytes.
+pub(super) fn reset_to(buffer: &mut Vec<u8>, kept: usize) {
     buffer.clear();
-    if buffer.capacity() > KEPT {
-        buffer.shrink_to(KEPT);
+    if buffer.capacity() > kept {
+        buffer.shrink_to(kept);
     }
 }

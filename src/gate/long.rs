@@ -8,7 +8,7 @@
 //! Leaves out what is in an answer. Invariants: what of an answer is in memory is bounded by the
 //! watermark and one piece; an answer that was not ended by [`LongAnswer::end`], whatever became of
 //! its maker, has no last chunk, and its connection is reset, so that nobody takes it for whole;
-//! a client that has gone, or takes nothing for [`STALLED`], ends the waiting with an error.
+//! a client that has gone, or takes nothing for [`super::GateConfig::write_timeout`], ends the waiting with an error.
 
 use super::call::CallId;
 use super::client::{Client, Phase, Ticket};
@@ -22,9 +22,6 @@ use std::time::Duration;
 
 /// Above so many bytes that its client has not taken, an answer's maker waits.
 const WATERMARK: usize = 256 * 1024;
-
-/// How long a client may take nothing of what is ready for it.
-pub(super) const STALLED: Duration = Duration::from_secs(30);
 
 /// How far an answer is; shared by its maker and the gate.
 #[derive(Debug, Default)]
@@ -279,6 +276,23 @@ impl Engine {
 }
 
 impl Client {
+    /// Appends parts to the output without sending them. What is sent of it already is let go of,
+    /// so that an output that is never quite sent does not grow.
+    pub(super) fn append(&mut self, parts: &[&[u8]]) {
+        if self.sent > 0 {
+            self.output.drain(..self.sent.min(self.output.len()));
+            self.sent = 0;
+        }
+        for part in parts {
+            self.output.extend_from_slice(part);
+        }
+    }
+
+    /// Bytes of the output that are not sent.
+    pub(super) fn unsent(&self) -> usize {
+        self.output.len().saturating_sub(self.sent)
+    }
+
     /// Lets the maker of the answer under way know how much of it is unsent.
     pub(super) fn tell_unsent(&mut self) {
         let unsent = self.unsent();
@@ -295,7 +309,8 @@ impl Drop for Client {
         if self.outgoing.is_none() {
             return;
         }
-        let reset = rustix::net::sockopt::set_socket_linger(&self.stream, Some(Duration::ZERO));
+        let reset =
+            rustix::net::sockopt::set_socket_linger(self.stream.socket(), Some(Duration::ZERO));
         if let Err(error) = reset {
             tracing::debug!(%error, "a connection could not be set to be reset");
         }

@@ -15,28 +15,39 @@
 //! over them, the whole server took 1.5 to 1.8 times the processor time for a call, and at 128
 //! connections kept 0.56 of the calls.
 //!
+//! TLS is spoken in the same loop: a client's stream decrypts and encrypts, and nothing else knows.
 //! Requests are held whole, and so are answers but for long ones, which go piece by piece (see
 //! [`long`]).
 //!
-//! Left out: TLS, HTTP/2, chunked requests (they reach the server behind as a fault), and routing.
+//! Left out: HTTP/2, chunked requests (they reach the server behind as a fault), and routing.
 //!
 //! Invariants:
-//! - nothing of a client's head goes upstream but the method, the target and the headers named in
-//!   [`head::PASSED`]; the head that goes upstream is always well formed;
+//! - nothing of a client's head goes upstream as a head but the method, the target and the headers
+//!   named in [`head::PASSED`]; the head that goes upstream is always well formed;
 //! - every call has a number of its own, and the answer made for that number goes to the client
 //!   that asked or to nobody; what a private connection carries unanswered is bounded;
 //! - a client's requests are answered in the order in which they came;
-//! - what one client can make the gate hold is bounded by its head and body limits.
+//! - what one client can make the gate hold is bounded by its head and body limits, and what all
+//!   can is bounded too (`max_buffered`);
+//! - whoever sends a whole request is answered, however many hold connections without sending one.
 
+mod admission;
 mod answer;
 mod call;
 mod census;
 mod client;
 mod client_flow;
+mod clients;
+mod deadlines;
 mod engine;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod head;
 mod link;
 mod long;
+mod origin;
+mod stream;
+mod tls;
 mod upstream;
 mod upstream_flow;
 
@@ -47,9 +58,21 @@ mod tests_abuse;
 #[cfg(test)]
 mod tests_answers;
 #[cfg(test)]
+mod tests_certificate;
+#[cfg(test)]
+mod tests_crowd;
+#[cfg(test)]
 mod tests_long;
 #[cfg(test)]
+mod tests_origin;
+#[cfg(test)]
+mod tests_secure;
+#[cfg(test)]
 mod tests_support;
+#[cfg(test)]
+mod tests_tls;
+#[cfg(test)]
+mod tests_torture;
 
 use std::io;
 use std::net::TcpListener;
@@ -63,28 +86,49 @@ use std::time::{Duration, Instant};
 pub use answer::SAFETY_HEADERS;
 pub use call::{Answers, CALL_HEADER, CallId};
 pub use census::GateFigures;
-pub use head::{FAULT_HEADER, PEER_HEADER};
+pub use head::{FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
 pub use long::LongAnswer;
+pub use origin::{Network, NotANetwork, Proxies};
+pub use tls::{Tls, TlsError, TlsFiles};
 pub use upstream::connect_private;
 
 /// The limits of a [`Gate`].
 #[derive(Debug, Clone)]
 pub struct GateConfig {
-    /// Client connections at one time; past it the longest idle one is closed for a new one.
+    /// Client connections at one time; past it the most dispensable one is closed for a new one.
     pub max_connections: usize,
+    /// The same for one address, or one IPv6 network of 64 bits; trusted proxies may have all.
+    pub max_per_address: usize,
+    /// The certificate, where clients speak TLS.
+    pub tls: Option<Tls>,
+    /// Whose word on the client's address counts.
+    pub trusted_proxies: Proxies,
     /// Bytes of a request's first line and headers together.
     pub max_head: usize,
     /// Bytes of a request's body; a longer one is announced upstream as too large.
     pub max_body: usize,
+    /// Whether a client's head goes upstream as it came, before the body, announced by
+    /// [`HEAD_HEADER`]: for who checks signatures. Only of methods that have a body.
+    pub pass_head: bool,
+    /// Bytes that the buffers of all clients may take; past it the largest request that is not
+    /// whole is refused.
+    pub max_buffered: usize,
     /// Requests that one private connection carries at one time, unanswered; what is beyond them
     /// waits.
     pub calls_per_connection: usize,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
     /// How long a connection may stay open without a request.
     pub idle_timeout: Duration,
-    /// How long a request may take from its first byte to its last.
+    /// How long a head may take from its first byte to its last.
+    pub head_timeout: Duration,
+    /// How long a request may take from its first byte to its last; one with a long body may take
+    /// longer.
     pub request_timeout: Duration,
     /// How long the answer may take, once the request is whole, before the client gets a 502.
     pub answer_timeout: Duration,
+    /// How long a client may leave its answer where it is.
+    pub write_timeout: Duration,
     /// The socket at which a lost private connection is opened again; without it, a lost one
     /// stays lost.
     pub private_path: Option<PathBuf>,
@@ -94,12 +138,20 @@ impl Default for GateConfig {
     fn default() -> Self {
         Self {
             max_connections: 512,
+            max_per_address: 256,
+            tls: None,
+            trusted_proxies: Proxies::default(),
             max_head: 16 * 1024,
             max_body: 1024 * 1024,
+            pass_head: false,
+            max_buffered: 64 * 1024 * 1024,
             calls_per_connection: 128,
+            handshake_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
+            head_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(30),
             private_path: None,
         }
     }
@@ -124,6 +176,7 @@ pub struct Gate {
     shared: Arc<Shared>,
     waker: Arc<mio::Waker>,
     thread: Option<JoinHandle<()>>,
+    _watch: Option<tls::Watch>,
 }
 
 impl Gate {
@@ -136,6 +189,7 @@ impl Gate {
         answers: Answers,
     ) -> io::Result<Gate> {
         let shared = Arc::new(Shared::default());
+        let watch = config.tls.as_ref().map(Tls::watch).transpose()?;
         let (engine, waker) =
             engine::Engine::new(listener, upstreams, config, Arc::clone(&shared), answers)?;
         let thread = std::thread::Builder::new()
@@ -145,6 +199,7 @@ impl Gate {
             shared,
             waker,
             thread: Some(thread),
+            _watch: watch,
         })
     }
 

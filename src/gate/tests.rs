@@ -34,6 +34,37 @@ fn passes_the_method_target_type_peer_and_body_and_nothing_else() {
 }
 
 #[test]
+fn passes_the_head_as_it_came_before_the_body_where_it_is_asked_to() {
+    let rig = rig_with(
+        2,
+        GateConfig {
+            pass_head: true,
+            max_body: 10,
+            ..GateConfig::default()
+        },
+    );
+    let mut peer = rig.peer();
+    let head =
+        "POST /in HTTP/1.1\r\nhOst:  x \r\nX-Head: 3\r\nSignature: s\r\nContent-Length: 5\r\n\r\n";
+    let answer = peer.ask(format!("{head}hello"));
+    let (above, below) = answer.body.split_once("\n\n").unwrap();
+    let (len, all) = (head.len(), head.len() + 5);
+    assert!(above.contains(&format!("X-Head: {len}\n")), "{above}");
+    assert_eq!(above.matches("X-Head").count(), 1);
+    assert!(
+        above.ends_with(&format!("Content-Length: {all}")),
+        "{above}"
+    );
+    assert_eq!(below, format!("{head}hello"));
+    let answer = peer.ask(GET);
+    assert!(!answer.body.contains("X-Head"), "{}", answer.body);
+    let head = "POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n";
+    let answer = peer.ask(format!("{head}hello world"));
+    assert!(answer.body.contains("X-Fault: too-large 11\n"));
+    assert!(answer.body.contains(head), "{}", answer.body);
+}
+
+#[test]
 fn keeps_a_connection_for_many_requests() {
     let rig = rig();
     let mut peer = rig.peer();

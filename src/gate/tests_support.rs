@@ -201,7 +201,11 @@ impl Peer {
 
 /// A client of a gate.
 pub(super) fn peer_of(address: SocketAddr) -> Peer {
-    let stream = TcpStream::connect(address).unwrap();
+    peer_over(TcpStream::connect(address).unwrap())
+}
+
+/// A client over a connection.
+pub(super) fn peer_over(stream: TcpStream) -> Peer {
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();

@@ -8,7 +8,7 @@
 
 use super::call::{CALL_HEADER, CallId};
 use super::head::push_number;
-use super::link::{Edge, Push, push, reset};
+use super::link::{Edge, Push, push, reset_to};
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 use std::io::{self, Read, Write};
@@ -25,7 +25,8 @@ const HELLO_MAX: usize = 64 * 1024;
 
 /// With so many bytes unanswered a private connection takes no further request.
 const FULL_BYTES: usize = 64 * 1024;
-/// Written bytes that are kept at the head of an output that is never quite written.
+/// Written bytes that are kept at the head of an output that is never quite written, and room
+/// that is kept for the next requests.
 const KEPT_BYTES: usize = 64 * 1024;
 
 /// A private connection.
@@ -109,7 +110,7 @@ impl Upstream {
         let push = push(&mut self.stream, &self.output, &mut self.sent);
         if push == Push::Done {
             self.sent = 0;
-            reset(&mut self.output);
+            reset_to(&mut self.output, KEPT_BYTES);
         }
         let wants = push == Push::Blocked;
         if wants != self.watches_writing && push != Push::Broken {

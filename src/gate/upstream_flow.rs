@@ -76,6 +76,7 @@ impl Engine {
             bytes,
         };
         self.calls.begin(id, call);
+        self.clients.weigh(ticket.index);
     }
 
     /// Writes what private connections have taken since the last time.

@@ -47,6 +47,8 @@ mod blocks;
 mod check;
 mod error;
 pub mod frame;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod leaf;
 mod lost;
 mod names;

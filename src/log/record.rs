@@ -25,6 +25,7 @@ use super::salt::SALT_LEN;
 use crate::event::{
     BodyKind, DecodeError, Envelope, Event, ProfileKey, TimeSource, decode_content,
 };
+use crate::signature::Evidence;
 
 const OWN_SALT: u8 = 1;
 const DERIVED_SALT: u8 = 3;
@@ -53,7 +54,8 @@ pub struct EventHead<'a> {
     pub label: Option<&'a str>,
     /// The sender's address, without a port.
     pub remote: Option<&'a str>,
-    /// The headers that prove who sent the call; not recorded yet.
+    /// What is known of who sent the call ([`crate::signature::Evidence`],
+    /// encoded); `None` where nobody looked.
     pub evidence: Option<&'a [u8]>,
     /// How the body is to be read.
     pub body_kind: BodyKind,
@@ -244,6 +246,7 @@ impl<'a> EventRecord<'a> {
             key: head.key(),
             database: head.database,
             collection: head.collection,
+            verified: head.evidence.and_then(Evidence::is_verified),
             content: decode_content(head.body_kind, self.body.bytes)?,
         })
     }

@@ -206,8 +206,17 @@ fn next_after(sealed: &Segment, inner: &Inner, report: &mut Report) -> Result<u6
             sealed.path.display()
         ));
     }
+    let first = footer.as_ref().and_then(|footer| footer.blocks.first());
+    if let Some(first) = first.filter(|first| first.first_seq != sealed.first_seq) {
+        report.poison = Some(format!(
+            "{}: it begins with event {}, so its name is not its own, and numbers would be given \
+             anew. Give it its name back, or run `profiletrail repair`",
+            sealed.path.display(),
+            first.first_seq
+        ));
+    }
     let next = footer.and_then(|footer| footer.next_seq());
-    Ok(next.unwrap_or(sealed.first_seq))
+    Ok(next.unwrap_or(0).max(sealed.first_seq))
 }
 
 type Active = (Arc<Segment>, Arc<dyn StorageFile>, u64);

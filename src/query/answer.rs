@@ -137,7 +137,11 @@ pub fn answer_telling(
         Query::History(query) => query.limit,
         Query::Changes(query) => query.limit,
         Query::Rejected(query) => query.limit,
-        Query::Show(_) | Query::Diff(_) | Query::Blame(_) | Query::Export(_) => None,
+        Query::Show(_)
+        | Query::Diff(_)
+        | Query::Blame(_)
+        | Query::Export(_)
+        | Query::Evidence(_) => None,
     };
     let mut lines = Lines {
         out,
@@ -167,6 +171,7 @@ pub fn answer_telling(
         Query::Changes(query) => super::changes::answer(trail, query, &mut lines)?,
         Query::Export(query) => super::export::answer(trail, query, &mut lines)?,
         Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
+        Query::Evidence(query) => super::evidence::answer(trail, query, &mut lines)?,
     };
     let (damage, mut notes) = lines.damage.into_lines();
     notes.extend(lines.notes);

@@ -79,7 +79,7 @@ fn put(
     Ok(())
 }
 
-fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
+pub(super) fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
     let KeptBaseline { key, baseline } = kept;
     let (state, content) = match baseline.known {
         Known::Nothing => ("unknown", State::default()),
@@ -96,6 +96,8 @@ fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
     let hex = |gone: &Gone| gone.digest.map(|byte| format!("{byte:02x}")).concat();
     let second = baseline.second.iter();
     ExportLine {
+        verified: None,
+        evidence: None,
         seq: baseline.place.seq,
         received: micros_to_rfc3339(baseline.place.time.saturating_mul(1_000_000)),
         remote: None,

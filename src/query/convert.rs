@@ -98,6 +98,7 @@ impl<'a> HistoryLine<'a> {
             database: event.database,
             collection: event.collection,
             label: event.label.as_deref().map(Cow::Borrowed),
+            verified: event.verified,
             changes: changes.into_iter().map(ChangeLine::from).collect(),
             duplicate_of,
         }
@@ -128,8 +129,10 @@ impl<'a> ExportLine<'a> {
                 .interests
                 .unwrap_or_else(|| Interests::List(Vec::new())),
             extra: content.extra,
+            verified: event.verified,
             body: None,
             body_base64: None,
+            evidence: None,
             baseline: None,
         }
     }

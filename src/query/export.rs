@@ -21,6 +21,7 @@ use super::request::ExportQuery;
 use super::twins::{Compared, Crowded, in_need};
 use crate::event::BodyKind;
 use crate::log::record::{EventHead, EventRecord};
+use crate::signature::{Evidence, EvidenceError, Proof};
 use crate::trail::{Batch, Damages, EventReader, Missing, Step, Trail, TrailError, Walk};
 
 /// How many bytes of records make a load.
@@ -266,6 +267,17 @@ fn encode(query: &ExportQuery, load: &Load) -> Encoded {
     encoded
 }
 
+/// The proof that a record keeps, if it keeps one.
+fn proof_of(record: &EventRecord<'_>) -> Result<Option<Proof>, EvidenceError> {
+    let Some(bytes) = record.head.evidence else {
+        return Ok(None);
+    };
+    Ok(match Evidence::decode(bytes, record.body.bytes)? {
+        Evidence::Proof(proof) => Some(*proof),
+        Evidence::Unsigned | Evidence::Told => None,
+    })
+}
+
 /// Adds the line of a record, if it is asked for. The head decides before the
 /// body is read.
 fn encode_record(
@@ -287,6 +299,10 @@ fn encode_record(
     let as_sent = head.body_kind != BodyKind::Content;
     if as_sent && (query.raw || load.with_body.binary_search(&seq).is_ok()) {
         (line.body, line.body_base64) = body_fields(body.bytes);
+    }
+    if query.raw && as_sent {
+        line.evidence =
+            proof_of(&record).map_err(|error| Missing::Damage(format!("event {seq}: {error}")))?;
     }
     serde_json::to_writer(&mut *lines, &line)
         .map_err(|error| Missing::Damage(format!("event {seq}: {error}")))?;

@@ -20,6 +20,7 @@ use crate::event::{
     BodyKind, Content, Event, Interests, ProfileKey, decode_content, is_label, parse_rfc3339_micros,
 };
 use crate::retention::KeptBaseline;
+use crate::signature::{Evidence, Proof};
 use crate::trail::{Arrival, EventReader, Outcome, PruneError, Restore, Trail};
 
 /// What became of some lines.
@@ -63,16 +64,18 @@ pub struct Importer<'a> {
 }
 
 /// What a line holds.
-enum Read {
+pub(super) enum Read {
     Event(Box<Candidate>),
     Baseline(Box<KeptBaseline>),
 }
 
 /// An event of a line, and its body where the line has it.
-struct Candidate {
+pub(super) struct Candidate {
     line: u64,
-    event: Event<'static>,
-    body: Option<(BodyKind, Vec<u8>)>,
+    pub event: Event<'static>,
+    pub body: Option<(BodyKind, Vec<u8>)>,
+    /// What the line knows of who sent it, encoded.
+    pub evidence: Option<Vec<u8>>,
 }
 
 impl<'a> Importer<'a> {
@@ -185,6 +188,7 @@ impl<'a> Importer<'a> {
             .map(|candidate| Arrival::Imported {
                 event: Box::new(candidate.event),
                 body: candidate.body,
+                evidence: candidate.evidence,
             })
             .collect();
         for (line, outcome) in numbers.into_iter().zip(append(arrivals)) {
@@ -233,7 +237,7 @@ impl<'a> Importer<'a> {
 }
 
 /// Whether two events are the same in all but their `seq`.
-fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
+pub(super) fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
     one.received == other.received
         && one.event_type == other.event_type
         && one.time == other.time
@@ -246,8 +250,33 @@ fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
         && one.content == other.content
 }
 
+/// What is to be kept of who sent an event: a proof is taken if it proves what
+/// it says, and what the store that exported the event says is taken as that.
+fn evidence(
+    verified: Option<bool>,
+    proof: Option<Proof>,
+    body: Option<&(BodyKind, Vec<u8>)>,
+) -> Result<Option<Vec<u8>>, String> {
+    let bytes = body.map_or(&[][..], |(_, bytes)| bytes);
+    let evidence = match (verified, proof) {
+        (None, None) => return Ok(None),
+        (Some(false), None) => Evidence::Unsigned,
+        (Some(true), None) => Evidence::Told,
+        (Some(true), Some(proof)) if body.is_some() => {
+            proof
+                .check(bytes)
+                .map_err(|refusal| format!("\"evidence\" proves nothing: {refusal}"))?;
+            Evidence::Proof(Box::new(proof))
+        }
+        (Some(true), Some(_)) => return Err("\"evidence\" stands without the body".to_owned()),
+        (_, Some(_)) => return Err("\"evidence\" stands beside no \"verified\"".to_owned()),
+    };
+    let encoded = evidence.encode(bytes);
+    encoded.map(Some).map_err(|error| error.to_string())
+}
+
 /// Reads a line, or tells what is wrong with it.
-fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
+pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
     let mut line: ExportLine<'static> =
         serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let received = parse_rfc3339_micros(&line.received)
@@ -307,6 +336,7 @@ fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
             ))
         }
     };
+    let evidence = evidence(line.verified, line.evidence, body.as_ref())?;
     let event = Event {
         seq: 0,
         received,
@@ -321,11 +351,13 @@ fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
         },
         database: line.database,
         collection: line.collection,
+        verified: line.verified,
         content,
     };
     Ok(Read::Event(Box::new(Candidate {
         line: number,
         event,
         body,
+        evidence,
     })))
 }

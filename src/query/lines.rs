@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 pub use super::baselines::BaselinePart;
 use crate::event::{Fields, Interests, TimeSource};
 use crate::history::Value;
+use crate::signature::Proof;
 
 /// `old`: missing is not known, `null` is absent.
 fn known<'de, 'a, D: Deserializer<'de>>(input: D) -> Result<Option<Value<'a>>, D::Error> {
@@ -68,6 +69,9 @@ pub struct HistoryLine<'a> {
     pub collection: Option<u64>,
     /// The label in the webhook's address.
     pub label: Option<Cow<'a, str>>,
+    /// Whether it was verified that Copernica sent it; missing where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
     /// What it changed.
     pub changes: Vec<ChangeLine<'a>>,
     /// The event that it repeats.
@@ -249,6 +253,9 @@ pub struct ExportLine<'a> {
     pub interests: Interests<'a>,
     /// Every other variable.
     pub extra: Fields<'a>,
+    /// Whether it was verified that Copernica sent it; missing where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verified: Option<bool>,
     /// The body as sent, where that was asked for or is needed to tell two
     /// events apart that are alike in everything else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -256,9 +263,43 @@ pub struct ExportLine<'a> {
     /// The same in base64, where the body is no UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<Cow<'a, str>>,
+    /// What proves that Copernica sent the body, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Proof>,
     /// What stands for pruned events, and is no event itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselinePart>,
+}
+
+/// The answer of `evidence`: the signature is by the key over `signed`, which
+/// has the digest of the body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvidenceLine<'a> {
+    /// The event's place in the order of arrival.
+    pub seq: u64,
+    /// The moment of receipt.
+    pub received: String,
+    /// The sender's address.
+    pub remote: Option<Cow<'a, str>>,
+    /// When the signature was verified first.
+    pub verified_at: String,
+    /// The key's name: where its record was published in DNS.
+    pub key: String,
+    /// The record as seen.
+    pub record: String,
+    /// The key that is in it, as PEM.
+    pub public_key: String,
+    /// The text that is signed.
+    pub signed: String,
+    /// The signature (RSASSA-PKCS1-v1_5 with SHA-256) in base64.
+    pub signature: String,
+    /// The body as sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<Cow<'a, str>>,
+    /// The same in base64, where the body is no UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_base64: Option<Cow<'a, str>>,
 }
 
 /// A call of `rejected`.

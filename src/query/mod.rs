@@ -11,8 +11,11 @@ mod blame;
 mod changes;
 mod convert;
 mod diff;
+mod evidence;
 mod export;
 mod filter;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod history;
 mod import;
 pub mod lines;
@@ -31,5 +34,6 @@ pub use import::{ImportReport, Importer, RefusedLine};
 pub use moment::{Rounding, parse_time};
 pub use progress::{Progress, Stage};
 pub use request::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery, ShowQuery,
+    BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExportQuery, HistoryQuery, Query,
+    RejectedQuery, ShowQuery,
 };

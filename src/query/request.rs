@@ -23,17 +23,22 @@ pub enum Query {
     Export(ExportQuery),
     /// The calls that could not be read.
     Rejected(RejectedQuery),
+    /// What proves that Copernica sent an event.
+    Evidence(EvidenceQuery),
 }
 
 impl Query {
     /// Whether the index is asked for the answer.
     pub const fn needs_index(&self) -> bool {
-        !matches!(self, Self::Rejected(_))
+        !matches!(self, Self::Rejected(_) | Self::Evidence(_))
     }
 
     /// Whether it matters to the answer whose an event is.
     pub(super) const fn needs_owners(&self) -> bool {
-        !matches!(self, Self::Rejected(_) | Self::Export(_))
+        !matches!(
+            self,
+            Self::Rejected(_) | Self::Export(_) | Self::Evidence(_)
+        )
     }
 }
 
@@ -130,6 +135,13 @@ pub struct ExportQuery {
     pub database: Option<u64>,
     /// The bodies as sent, too.
     pub raw: bool,
+}
+
+/// What proves that Copernica sent an event.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EvidenceQuery {
+    /// The event's place in the order of arrival.
+    pub seq: u64,
 }
 
 /// The calls that could not be read, in the order of arrival.

@@ -228,7 +228,10 @@ fn commit(
     tell_poison(appender, health);
     let mut batch = Batch::default();
     let (mut kept, mut last) = (0, i64::MIN);
-    for ((caller, received), outcome) in callers.drain(..).zip(outcomes) {
+    for ((mut caller, received), outcome) in callers.drain(..).zip(outcomes) {
+        if !matches!(outcome, Outcome::Unavailable(_)) {
+            caller.was_kept();
+        }
         match &outcome {
             Outcome::Kept(_) => {
                 kept += 1;

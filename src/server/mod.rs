@@ -17,19 +17,23 @@
 
 mod api;
 mod committer;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod gather;
 mod health;
 mod intake;
 mod local;
 pub mod protocol;
+mod refusals;
 mod reply;
 mod room;
 mod run;
+mod signed;
 mod silence;
 mod socket;
 mod turns;
 mod worker;
 
 pub use api::{Question, question};
-pub use run::{Server, ServerConfig, ServerError};
+pub use run::{Server, ServerConfig, ServerError, SignatureConfig};
 pub use socket::reachable;

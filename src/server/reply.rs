@@ -12,7 +12,8 @@ use serde_json::json;
 use tiny_http::{Method, Request, StatusCode};
 
 use crate::event::DecodeError;
-use crate::gate::{Answers, CallId, SAFETY_HEADERS, LongAnswer};
+use crate::gate::{Answers, CallId, LongAnswer, SAFETY_HEADERS};
+use crate::signature::{Admitted, Refusal};
 use crate::trail::Outcome;
 
 /// Someone who waits for an answer. One who is let go without it is told to
@@ -20,6 +21,8 @@ use crate::trail::Outcome;
 pub(super) struct Caller {
     way: Option<Way>,
     bodyless: bool,
+    /// Of a signed message: that it is under way.
+    pub admitted: Admitted,
 }
 
 /// How an answer goes.
@@ -43,6 +46,14 @@ impl Caller {
         Self {
             way: Some(way),
             bodyless,
+            admitted: None,
+        }
+    }
+
+    /// Says that the call is on stable storage, before its sender is told.
+    pub fn was_kept(&mut self) {
+        if let Some(admission) = self.admitted.take() {
+            admission.was_kept();
         }
     }
 
@@ -190,6 +201,17 @@ impl Reply {
     /// The call is refused, and the sender is told why.
     pub fn refused(status: u16, error: &DecodeError) -> Self {
         Self::json(status, serde_json::to_vec(error).unwrap_or_default())
+    }
+
+    /// The call is not taken for Copernica's.
+    pub fn unsigned(refusal: Refusal) -> Self {
+        let error = DecodeError::new(refusal.to_string(), "Signature");
+        let reply = Self::refused(refusal.status(), &error);
+        match refusal.status() {
+            503 => reply.with("Retry-After", "5"),
+            401 => reply.with("WWW-Authenticate", "Signature"),
+            _ => reply,
+        }
     }
 
     /// The method is not one that the path knows.

@@ -11,15 +11,19 @@ use super::api::{Api, ApiParts};
 use super::committer::{self, Health};
 use super::intake::Intake;
 use super::local::Local;
+use super::refusals::Refusals;
 use super::room::Room;
+use super::signed::Checker;
 use super::silence::{Silence, Watch};
 use super::socket::{bind, reachable};
 use super::turns::Turns;
 use super::worker::Worker;
 use crate::event::Zone;
-use crate::gate::{Answers, Gate, GateConfig, connect_private};
+use crate::gate::{Answers, Gate, GateConfig, Proxies, Tls, TlsError, TlsFiles, connect_private};
 use crate::index::Progress;
+use crate::keys::{KeyConfig, KeyRing};
 use crate::metrics::Metrics;
+use crate::signature::Policy;
 use crate::trail::{Folder, Keep, Keeper, OpenOptions, Purpose, Sealer, Trail, TrailError};
 
 /// How long accepted calls and commands may take when the server stops.
@@ -36,6 +40,13 @@ const QUEUE_LEN: usize = 1024;
 /// How many private connections the gate keeps to tiny_http. One carries many
 /// calls; the others are for what comes beside long bodies and in bursts.
 const PRIVATE_CONNECTIONS: usize = 8;
+
+/// How many bytes of unfinished and waiting requests, and of answers, the gate keeps for all
+/// connections together; more where single bodies may be that long, or connections that many.
+const MAX_BUFFERED: usize = 64 << 20;
+
+/// How many of these bytes there are at least for each connection.
+const BUFFERED_EACH: usize = 128 << 10;
 
 /// How a server is set up.
 #[derive(Clone, Debug)]
@@ -56,8 +67,17 @@ pub struct ServerConfig {
     pub workers: usize,
     /// How many connections may be open.
     pub max_connections: usize,
+    /// The certificate and its key, where calls come with TLS.
+    pub tls: Option<TlsFiles>,
+    /// How many of them one address may have.
+    pub max_per_address: usize,
+    /// Whose word on the address of a call counts.
+    pub trusted_proxies: Proxies,
     /// How many bytes are to stay free on the data folder's disk.
     pub min_free: u64,
+    /// Whose calls are taken and where their keys are asked for; everybody's,
+    /// where it is not said.
+    pub signature: Option<SignatureConfig>,
     /// How long events are kept; for ever, where it is not said.
     pub keep: Option<Keep>,
     /// The address of the query API, where there is one.
@@ -66,12 +86,24 @@ pub struct ServerConfig {
     pub alert_after: Option<Duration>,
 }
 
+/// Whose calls a server takes.
+#[derive(Clone, Debug)]
+pub struct SignatureConfig {
+    /// What a call must show.
+    pub policy: Policy,
+    /// The DNS server that is asked for keys; without it, the system's.
+    pub dns_server: Option<SocketAddr>,
+}
+
 /// Why a server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServerError {
     /// The data folder.
     #[error(transparent)]
     Trail(#[from] TrailError),
+    /// The certificate.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The address.
     #[error(
         "cannot listen at {address}: {source}; is another program there? Name another with {flag}"
@@ -107,6 +139,7 @@ pub struct Server {
     watch: Watch,
     intake: Arc<Intake>,
     workers: Vec<JoinHandle<()>>,
+    keys: Option<KeyRing>,
     committer: JoinHandle<()>,
     local: Local,
     sealer: Sealer,
@@ -119,6 +152,7 @@ pub struct Server {
 impl Server {
     /// Starts a server. When this returns it answers calls and commands.
     pub fn start(config: &ServerConfig) -> Result<Self, ServerError> {
+        let tls = config.tls.clone().map(Tls::load).transpose()?;
         Folder::make(&config.data)?;
         let (trail, appender) = Trail::open(
             &config.data,
@@ -154,21 +188,38 @@ impl Server {
             QUEUE_LEN,
         )
         .map_err(system("starting the committer"))?;
+        let refusals = Arc::new(Refusals::default());
         let parts = ApiParts {
             trail: Arc::clone(&trail),
             health: Arc::clone(&health),
             silence: silence.clone(),
             turns: Arc::clone(&turns),
             metrics: metrics.clone(),
+            refusals: Arc::clone(&refusals),
             zone: config.zone,
             webhook: answers.clone(),
         };
+        let mut keys = None;
+        let mut checker = None;
+        if let Some(signature) = &config.signature {
+            let ring = KeyRing::start(KeyConfig {
+                domain: signature.policy.key_domain.clone(),
+                dns_server: signature.dns_server,
+                remembered: Some(Folder::keys_of(&config.data)),
+                ..KeyConfig::default()
+            })
+            .map_err(system("looking keys up in DNS"))?;
+            keys = Some(ring.clone());
+            let policy = signature.policy.clone();
+            checker = Some(Checker::new(policy, ring, refusals, &trail)?);
+        }
         let worker = Worker {
             queue: queue.clone(),
             answers: answers.clone(),
             health,
             silence: silence.clone(),
             metrics,
+            checker,
             zone: config.zone,
             max_body: config.max_body,
             told_lost: Arc::default(),
@@ -189,7 +240,14 @@ impl Server {
             .map_err(system("connecting to the private socket"))?;
         let gate_config = GateConfig {
             max_connections: config.max_connections,
+            max_per_address: config.max_per_address,
+            tls,
+            trusted_proxies: config.trusted_proxies.clone(),
             max_body: config.max_body,
+            pass_head: config.signature.is_some(),
+            max_buffered: (config.max_connections.saturating_mul(BUFFERED_EACH))
+                .max(config.max_body.saturating_mul(4))
+                .max(MAX_BUFFERED),
             calls_per_connection: QUEUE_LEN / PRIVATE_CONNECTIONS,
             private_path: Some(path),
             ..GateConfig::default()
@@ -212,6 +270,7 @@ impl Server {
             watch,
             intake,
             workers,
+            keys,
             committer,
             local,
             sealer,
@@ -252,6 +311,10 @@ impl Server {
             if worker.join().is_err() {
                 tracing::error!("a worker had panicked");
             }
+        }
+        // Calls that wait for a key are let go, with 503.
+        if let Some(keys) = self.keys {
+            keys.stop();
         }
         if let Err(error) = std::fs::remove_file(&self.private) {
             tracing::debug!("the private socket could not be removed: {error}");

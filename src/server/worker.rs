@@ -8,11 +8,16 @@ use tiny_http::{Method, Request};
 use super::committer::{Health, Queue};
 use super::health::health;
 use super::reply::{Caller, Reply};
+use super::signed::{Checked, Checker};
 use super::silence::Silence;
 use crate::event::{BodyKind, DecodeError, Zone, decode_envelope, is_label, now_micros};
-use crate::gate::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
+use crate::gate::{Answers, CALL_HEADER, CallId, FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
 use crate::metrics::Metrics;
+use crate::signature::{Evidence, Refusal};
 use crate::trail::ParsedCall;
+
+/// Room in bytes for a head before a body.
+const MAX_HEAD: usize = 16 * 1024;
 
 /// What every worker knows.
 #[derive(Clone)]
@@ -23,10 +28,28 @@ pub(super) struct Worker {
     pub health: Arc<Health>,
     pub silence: Silence,
     pub metrics: Metrics,
+    /// Checks who sent a call, where that is asked for.
+    pub checker: Option<Checker>,
     pub zone: Zone,
     pub max_body: usize,
     /// When it was last told that calls are lost, in Unix microseconds.
     pub told_lost: Arc<AtomicI64>,
+}
+
+/// A call as it came.
+struct Taken {
+    /// The moment of receipt in Unix microseconds.
+    received: i64,
+    /// The sender's address.
+    remote: Option<String>,
+    /// The label in the webhook's address.
+    label: Option<String>,
+    /// The `Content-Type`.
+    content_type: Option<String>,
+    /// What the gate found wrong with it.
+    fault: Option<(u16, DecodeError)>,
+    /// The body, as far as it was taken.
+    body: Vec<u8>,
 }
 
 /// What a path leads to.
@@ -78,13 +101,15 @@ impl Worker {
         // First of all the request is taken to its end, so that whatever becomes
         // of it holds up nothing that comes after it on its connection. The gate
         // has all of its body, and no more of it than is accepted.
-        let mut body = Vec::with_capacity(request.body_length().unwrap_or(0).min(self.max_body));
+        let len = request.body_length().unwrap_or(0);
+        let mut body = Vec::with_capacity(len.min(self.max_body.saturating_add(MAX_HEAD)));
         let whole = request.as_reader().read_to_end(&mut body);
         let method = request.method().clone();
         let target = request.url().to_owned();
         let owned = |name| header(&request, name).map(str::to_owned);
         let (content_type, remote) = (owned("Content-Type"), owned(PEER_HEADER));
         let fault = owned(FAULT_HEADER);
+        let head_len = header(&request, HEAD_HEADER).and_then(|len| len.parse().ok());
         let call = header(&request, CALL_HEADER).and_then(CallId::parse);
         let caller = Caller::new(request, call, &self.answers);
         if let Err(error) = whole {
@@ -123,17 +148,72 @@ impl Worker {
             self.tell_lost(error);
             return caller.answer(&Reply::refused(411, error));
         }
-        let read = match fault {
-            Some(fault) => Err(fault),
-            None => self.read(content_type.as_deref(), &body),
+        // The gate puts the head as it came before the body.
+        let (head, body) = match head_len {
+            Some(len) if len <= body.len() => {
+                let rest = body.split_off(len);
+                (body, rest)
+            }
+            _ => (Vec::new(), body),
         };
-        let call = ParsedCall {
+        let taken = Taken {
             received: now_micros(),
             remote,
             label,
             content_type,
-            read,
+            fault,
             body,
+        };
+        let Some(checker) = &self.checker else {
+            return self.keep(taken, None, caller);
+        };
+        let whole = taken.fault.is_none().then_some(taken.body.as_slice());
+        match checker.check(&head, whole, taken.remote.as_deref()) {
+            Checked::KeyWanted(claim) => {
+                let (worker, remote) = (self.clone(), taken.remote.clone());
+                checker.when_key_comes(claim, remote, move |checked| {
+                    worker.judged(checked, taken, caller);
+                });
+            }
+            checked => self.judged(checked, taken, caller),
+        }
+    }
+
+    /// Keeps a call that was found good, or answers why it was not.
+    fn judged(&self, checked: Checked, taken: Taken, mut caller: Caller) {
+        match checked {
+            Checked::Good(evidence, admitted) => {
+                caller.admitted = admitted;
+                self.keep(taken, Some(evidence), caller);
+            }
+            Checked::Refused(refusal) => caller.answer(&Reply::unsigned(refusal)),
+            Checked::KeyWanted(_) => caller.answer(&Reply::unsigned(Refusal::KeyUnknown)),
+        }
+    }
+
+    /// Reads a call and queues it for the committer.
+    fn keep(&self, taken: Taken, evidence: Option<Evidence>, caller: Caller) {
+        let read = match taken.fault {
+            Some(fault) => Err(fault),
+            None => self.read(taken.content_type.as_deref(), &taken.body),
+        };
+        let evidence = evidence.map(|evidence| evidence.encode(&taken.body));
+        let evidence = match evidence.transpose() {
+            Ok(evidence) => evidence,
+            Err(error) => {
+                self.metrics.refused("evidence");
+                tracing::error!("the evidence of a call could not be kept: {error}");
+                return caller.answer(&Reply::unavailable("the call's evidence cannot be kept"));
+            }
+        };
+        let call = ParsedCall {
+            received: taken.received,
+            remote: taken.remote,
+            label: taken.label,
+            content_type: taken.content_type,
+            evidence,
+            read,
+            body: taken.body,
         };
         self.queue.call(call, caller);
     }

@@ -38,6 +38,9 @@ pub struct ParsedCall {
     pub label: Option<String>,
     /// The `Content-Type` as sent.
     pub content_type: Option<String>,
+    /// What is known of who sent it ([`crate::signature::Evidence`], encoded);
+    /// `None` where nobody looked.
+    pub evidence: Option<Vec<u8>>,
     /// What is wrong with it, if it cannot be read: status and reason.
     pub read: Result<(BodyKind, Envelope), (u16, DecodeError)>,
     /// The body's bytes.
@@ -56,6 +59,8 @@ pub enum Arrival {
         event: Box<Event<'static>>,
         /// The bytes as sent and how they are read.
         body: Option<(BodyKind, Vec<u8>)>,
+        /// What is known of who sent it, encoded.
+        evidence: Option<Vec<u8>>,
     },
 }
 
@@ -137,11 +142,15 @@ impl Appender {
                         }
                     }
                 }
-                Arrival::Imported { event, body } => {
+                Arrival::Imported {
+                    event,
+                    body,
+                    evidence,
+                } => {
                     if let Some(subprofile) = event.key.subprofile {
                         owners.insert(subprofile, event.key.profile);
                     }
-                    match encode_imported(&event, body) {
+                    match encode_imported(&event, body, evidence.as_deref()) {
                         Ok(record) => events.push((place, record)),
                         Err(error) => {
                             if let Some(outcome) = outcomes.last_mut() {
@@ -185,6 +194,7 @@ impl Appender {
         let mut head = EventHead::of_envelope(envelope, profile, call.received, *kind);
         head.label = call.label.as_deref();
         head.remote = call.remote.as_deref();
+        head.evidence = call.evidence.as_deref();
         EventRecord {
             head,
             body: KeptBody {
@@ -314,6 +324,7 @@ fn encode_rejected(
 fn encode_imported(
     event: &Event<'_>,
     body: Option<(BodyKind, Vec<u8>)>,
+    evidence: Option<&[u8]>,
 ) -> Result<Vec<u8>, RecordError> {
     let (body_kind, bytes) =
         body.unwrap_or_else(|| (BodyKind::Content, content_bytes(&event.content)));
@@ -328,7 +339,7 @@ fn encode_imported(
         event_type: event.event_type.name(),
         label: event.label.as_deref(),
         remote: event.remote.as_deref(),
-        evidence: None,
+        evidence,
         body_kind,
     };
     EventRecord {

@@ -87,6 +87,11 @@ impl Folder {
         path.join("socket")
     }
 
+    /// The file in which keys of senders are remembered.
+    pub fn keys_of(path: &Path) -> PathBuf {
+        path.join("keys")
+    }
+
     /// The folder of the events' log.
     pub fn log(&self) -> PathBuf {
         self.path.join("log")

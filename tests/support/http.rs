@@ -2,10 +2,11 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 
 use serde_json::Value;
 
-use super::{NEVER, Server};
+use super::{NEVER, Server, cli, json_lines};
 
 /// The type of a body as PHP sends it.
 pub const FORM: &str = "application/x-www-form-urlencoded";
@@ -214,4 +215,18 @@ impl Server {
             .parse()
             .unwrap()
     }
+}
+
+/// A new token of a scope.
+#[track_caller]
+pub fn token(data: &Path, scope: &str) -> String {
+    let made = cli(data, &["token", "create", "--scope", scope]).ok();
+    json_lines(&made)[0]["token"].as_str().unwrap().to_owned()
+}
+
+/// Asks the query API.
+pub fn ask(address: SocketAddr, token: &str, target: &str) -> Reply {
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str())];
+    Client::connect(address).request("GET", target, &headers, b"")
 }

@@ -226,7 +226,8 @@ impl Server {
             let left = NEVER.saturating_sub(begun.elapsed());
             match lines.recv_timeout(left) {
                 Ok(line) => {
-                    if let Some(address) = line.strip_prefix("listening on http://") {
+                    let url = line.strip_prefix("listening on ");
+                    if let Some((_, address)) = url.and_then(|url| url.split_once("://")) {
                         return Ok(Self {
                             child,
                             address: address.parse().unwrap(),

@@ -186,6 +186,7 @@ impl Store {
                     remote: None,
                     label: None,
                     content_type: None,
+                    evidence: None,
                     read: Ok((BodyKind::Form, envelope)),
                     body: body.into_bytes(),
                 }))]);

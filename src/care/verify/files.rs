@@ -19,6 +19,7 @@ const TOP: &[&str] = &[
     "tokens.lock",
     "tokens.new",
     "private-api",
+    "keys",
     "baselines",
 ];
 

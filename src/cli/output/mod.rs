@@ -1,6 +1,7 @@
 //! Answers for people: tables made from the lines for programs.
 
 mod number;
+mod rows;
 mod sanitize;
 mod table;
 

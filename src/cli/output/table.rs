@@ -1,20 +1,13 @@
-//! Tables.
+//! Tables; what stands in their rows is [`super::rows`]' matter.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
-use chrono::{DateTime, Utc};
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, presets};
+use comfy_table::{Attribute, Cell, ContentArrangement, presets};
 use serde::de::DeserializeOwned;
 
-use super::sanitize::plain;
 use crate::cli::setting::Setting;
 use crate::event::Zone;
-use crate::history::Value;
 use crate::query::Query;
-use crate::query::lines::{
-    BlameLine, ChangeLine, ChangesLine, DiffLine, ExportLine, HistoryLine, RejectedLine, ShowLine,
-};
 
 /// How many rows make a table; a longer answer is several.
 const ROWS: usize = 500;
@@ -22,12 +15,12 @@ const ROWS: usize = 500;
 /// Takes an answer's lines and writes tables.
 pub struct Table<'a> {
     kind: Kind,
-    zone: Zone,
-    color: bool,
+    pub(super) zone: Zone,
+    pub(super) color: bool,
     terminal: bool,
     out: &'a mut dyn Write,
     held: Vec<u8>,
-    rows: Vec<Vec<Cell>>,
+    pub(super) rows: Vec<Vec<Cell>>,
     tables: usize,
 }
 
@@ -40,6 +33,7 @@ enum Kind {
     Changes,
     Export,
     Rejected,
+    Evidence,
 }
 
 impl Kind {
@@ -48,7 +42,7 @@ impl Kind {
             Self::History => &[
                 "SEQ", "TIME", "TYPE", "WHO", "LABEL", "WHAT", "OLD", "NEW", "CAUSE",
             ],
-            Self::Show => &["WHAT", "VALUE"],
+            Self::Show | Self::Evidence => &["WHAT", "VALUE"],
             Self::Diff => &["WHAT", "OLD", "NEW"],
             Self::Blame => &["WHAT", "VALUE", "SEQ", "TIME", "TYPE", "CAUSE", "OLD"],
             Self::Changes => &["TIME", "SEQ", "WHO", "LABEL", "WHAT", "OLD", "NEW", "CAUSE"],
@@ -80,6 +74,7 @@ impl<'a> Table<'a> {
             Query::Changes(_) => Kind::Changes,
             Query::Export(_) => Kind::Export,
             Query::Rejected(_) => Kind::Rejected,
+            Query::Evidence(_) => Kind::Evidence,
         };
         Self {
             kind,
@@ -102,19 +97,12 @@ impl<'a> Table<'a> {
         match self.kind {
             Kind::History => self.history(&parse(line)?),
             Kind::Show => self.show(&parse(line)?),
-            Kind::Diff => {
-                let line: DiffLine<'_> = parse(line)?;
-                let row = vec![
-                    self.what(&line.field, &line.interest),
-                    self.old(&line.old),
-                    self.new_value(&line.new),
-                ];
-                self.rows.push(row);
-            }
+            Kind::Diff => self.diff(&parse(line)?),
             Kind::Blame => self.blame(&parse(line)?),
             Kind::Changes => self.changes(&parse(line)?),
             Kind::Export => self.export(&parse(line)?),
             Kind::Rejected => self.rejected(&parse(line)?),
+            Kind::Evidence => self.evidence(&parse(line)?),
         }
         if self.rows.len() >= ROWS {
             self.write_table()
@@ -162,192 +150,6 @@ impl<'a> Table<'a> {
         }
         Ok(())
     }
-
-    /// An RFC 3339 time in the reader's zone.
-    fn time(&self, text: &str) -> Cell {
-        let shown = DateTime::parse_from_rfc3339(text).map_or_else(
-            |_| plain(text),
-            |time| {
-                let local = time.with_timezone(&Utc).with_timezone(&self.zone);
-                local.format("%Y-%m-%d %H:%M:%S %Z").to_string()
-            },
-        );
-        self.styled(Cell::new(shown), Color::Cyan)
-    }
-
-    fn styled(&self, cell: Cell, color: Color) -> Cell {
-        if self.color { cell.fg(color) } else { cell }
-    }
-
-    fn what(&self, field: &Option<Cow<'_, str>>, interest: &Option<Cow<'_, str>>) -> Cell {
-        match (field, interest) {
-            (Some(name), _) => Cell::new(plain(name)),
-            (None, Some(name)) => Cell::new(format!("interest {}", plain(name))),
-            (None, None) => Cell::new(""),
-        }
-    }
-
-    fn old(&self, value: &Option<Value<'_>>) -> Cell {
-        match value {
-            None => Cell::new("?"),
-            Some(value) => self.styled(Cell::new(value_text(value)), Color::Red),
-        }
-    }
-
-    fn new_value(&self, value: &Value<'_>) -> Cell {
-        self.styled(Cell::new(value_text(value)), Color::Green)
-    }
-
-    fn cause(&self, cause: &str, since: Option<&String>) -> Cell {
-        match since {
-            None => Cell::new(cause),
-            Some(since) => {
-                let since = self.time(since).content();
-                self.styled(Cell::new(format!("{cause} since {since}")), Color::Yellow)
-            }
-        }
-    }
-
-    fn history(&mut self, line: &HistoryLine<'_>) {
-        let event = [
-            Cell::new(line.seq),
-            self.time(&line.time),
-            Cell::new(plain(&line.event_type)),
-            who(line.profile, line.subprofile),
-            text(&line.label),
-        ];
-        if line.changes.is_empty() {
-            let mut row = event.to_vec();
-            row.push(Cell::new(match line.duplicate_of {
-                Some(original) => format!("(duplicate of {original})"),
-                None => "(no change)".to_owned(),
-            }));
-            self.rows.push(row);
-        }
-        // All unexplained changes of an event have the same `since`: told once.
-        let mut told = false;
-        for (number, change) in line.changes.iter().enumerate() {
-            let ChangeLine {
-                field,
-                interest,
-                old,
-                new,
-                cause,
-                since,
-            } = change;
-            let mut row = match number {
-                0 => event.to_vec(),
-                _ => vec![Cell::new(""); event.len()],
-            };
-            let since = since
-                .as_ref()
-                .filter(|_| !std::mem::replace(&mut told, true));
-            row.extend([
-                self.what(field, interest),
-                self.old(old),
-                self.new_value(new),
-                self.cause(cause, since),
-            ]);
-            self.rows.push(row);
-        }
-    }
-
-    fn show(&mut self, line: &ShowLine<'_>) {
-        let mut put = |what: &str, value: Cell| self.rows.push(vec![Cell::new(what), value]);
-        let number =
-            |number: Option<u64>| Cell::new(number.map_or_else(String::new, |n| n.to_string()));
-        put("(who)", who(line.profile, line.subprofile));
-        put("(state)", Cell::new(&line.state));
-        put("(database)", number(line.database));
-        if line.collection.is_some() {
-            put("(collection)", number(line.collection));
-        }
-        put("(created)", text(&line.created));
-        put("(modified)", text(&line.modified));
-        let at = self.time(&line.at);
-        self.rows.push(vec![Cell::new("(at)"), at]);
-        if let Some(last) = &line.last_event {
-            let time = self.time(&last.time).content();
-            self.rows.push(vec![
-                Cell::new("(last event)"),
-                Cell::new(format!("{} at {time}", last.seq)),
-            ]);
-        }
-        for (name, value) in line.fields.iter() {
-            let value = self.styled(Cell::new(quoted(value)), Color::Green);
-            self.rows.push(vec![Cell::new(plain(name)), value]);
-        }
-        for name in &line.interests {
-            self.rows.push(vec![
-                Cell::new(format!("interest {}", plain(name))),
-                Cell::new("yes"),
-            ]);
-        }
-    }
-
-    fn blame(&mut self, line: &BlameLine<'_>) {
-        let row = vec![
-            self.what(&line.field, &line.interest),
-            self.new_value(&line.value),
-            Cell::new(line.seq),
-            self.time(&line.time),
-            Cell::new(plain(&line.event_type)),
-            self.cause(&line.cause, line.since.as_ref()),
-            self.old(&line.old),
-        ];
-        self.rows.push(row);
-    }
-
-    fn changes(&mut self, line: &ChangesLine<'_>) {
-        let row = vec![
-            self.time(&line.time),
-            Cell::new(line.seq),
-            who(line.profile, line.subprofile),
-            text(&line.label),
-            self.what(&line.field, &line.interest),
-            self.old(&line.old),
-            self.new_value(&line.new),
-            self.cause(&line.cause, line.since.as_ref()),
-        ];
-        self.rows.push(row);
-    }
-
-    fn export(&mut self, line: &ExportLine<'_>) {
-        let parameters: Vec<String> = line
-            .parameters
-            .iter()
-            .map(|(name, value)| format!("{}={}", plain(name), quoted(value)))
-            .collect();
-        let row = vec![
-            Cell::new(line.seq),
-            self.time(&line.time),
-            Cell::new(plain(&line.event_type)),
-            who(line.profile, line.subprofile),
-            text(&line.label),
-            Cell::new(parameters.join(" ")),
-            self.time(&line.received),
-            text(&line.remote),
-        ];
-        self.rows.push(row);
-    }
-
-    fn rejected(&mut self, line: &RejectedLine<'_>) {
-        let body = line.body.as_ref().or(line.body_base64.as_ref());
-        let begin: String = body
-            .map(|body| body.chars().take(60).collect())
-            .unwrap_or_default();
-        let row = vec![
-            Cell::new(line.number),
-            self.time(&line.received),
-            text(&line.remote),
-            text(&line.label),
-            Cell::new(line.status),
-            self.styled(Cell::new(plain(&line.error)), Color::Yellow),
-            Cell::new(plain(&line.place)),
-            Cell::new(plain(&begin)),
-        ];
-        self.rows.push(row);
-    }
 }
 
 impl Write for Table<'_> {
@@ -367,32 +169,4 @@ impl Write for Table<'_> {
 
 fn parse<T: DeserializeOwned>(line: &[u8]) -> io::Result<T> {
     serde_json::from_slice(line).map_err(io::Error::from)
-}
-
-fn who(profile: u64, subprofile: Option<u64>) -> Cell {
-    Cell::new(crate::event::ProfileKey {
-        profile,
-        subprofile,
-    })
-}
-
-fn text(text: &Option<Cow<'_, str>>) -> Cell {
-    Cell::new(text.as_deref().map(plain).unwrap_or_default())
-}
-
-/// A value so that an empty one can be seen.
-fn quoted(text: &str) -> String {
-    if text.is_empty() {
-        "\"\"".to_owned()
-    } else {
-        plain(text)
-    }
-}
-
-fn value_text(value: &Value<'_>) -> String {
-    match value {
-        Value::Absent => "(absent)".to_owned(),
-        Value::Member(member) => if *member { "yes" } else { "no" }.to_owned(),
-        Value::Text(text) => quoted(text),
-    }
 }

@@ -45,6 +45,20 @@ fn what_cannot_be_read_names_its_place() {
 }
 
 #[test]
+fn a_time_that_cannot_be_printed_is_none() {
+    for (timestamp, zone, time) in [
+        ("0000-01-01 00:00:00", Amsterdam, None),
+        ("9999-12-31 23:59:59", chrono_tz::America::New_York, None),
+        ("9999-12-31 23:59:59", chrono_tz::UTC, Some(253_402_300_799)),
+    ] {
+        let body = format!("type=update&profile=1&timestamp={timestamp}");
+        let envelope = decode_envelope(BodyKind::Form, body.as_bytes(), zone).unwrap();
+        let expected = time.map(|time| (time, TimeSource::Timestamp));
+        assert_eq!(envelope.time, expected, "{timestamp} in {zone}");
+    }
+}
+
+#[test]
 fn a_repeated_variable_keeps_its_place_and_takes_the_last_value() {
     let content = decode_content(BodyKind::Form, b"fields[a]=1&fields[b]=2&fields[a]=3").unwrap();
     let fields: Vec<_> = content

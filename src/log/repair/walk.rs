@@ -142,8 +142,12 @@ pub(super) fn walk(
         lose(&mut walked, next, each).map_err(failed())?;
     }
     match source.next_first {
-        // What was whole up to its end is whole; the next one is missing.
-        Some(next) if walked.damaged => lose(&mut walked, next, each).map_err(failed())?,
+        // What was whole up to its end is whole; the next one is missing. But one
+        // that holds nothing stands in the place of what should be there.
+        Some(next) if walked.damaged || walked.next_seq == first_seq => {
+            walked.damaged = true;
+            lose(&mut walked, next, each).map_err(failed())?;
+        }
         None if source.searched && source.cut => {
             let next = walked.next_seq + 1;
             lose(&mut walked, next, each).map_err(failed())?;
@@ -214,6 +218,8 @@ fn end(source: &Source<'_>, bad: &Bad, any: bool) -> Result<Option<u64>, LogErro
         // Frames before it are this log's, so that its id was changed.
         Err(LogError::OtherLog { .. }) if any => {}
         Err(error) => return Err(error),
+        // A sealed segment took its name when it was whole.
+        Ok(()) if source.segment.is_sealed() => {}
         Ok(()) => {
             if can_be_one_frame(file, source.id, bad, &start).map_err(failed())? {
                 return Ok(None);

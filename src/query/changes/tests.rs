@@ -51,6 +51,7 @@ impl Store {
                 remote: None,
                 label: (received % 3 == 0).then(|| "crm".to_owned()),
                 content_type: None,
+                evidence: None,
                 read: Ok((BodyKind::Form, envelope)),
                 body: body.into_bytes(),
             }))

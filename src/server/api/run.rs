@@ -16,6 +16,7 @@ use crate::event::Zone;
 use crate::gate::{Answers, Gate, GateConfig, connect_private};
 use crate::metrics::Metrics;
 use crate::server::committer::Health;
+use crate::server::refusals::Refusals;
 use crate::server::silence::Silence;
 use crate::server::socket::{bind, reachable};
 use crate::server::turns::Turns;
@@ -42,6 +43,8 @@ pub(in crate::server) struct ApiParts {
     pub silence: Silence,
     pub turns: Arc<Turns>,
     pub metrics: Metrics,
+    /// Of calls, for their signatures.
+    pub refusals: Arc<Refusals>,
     /// The zone of times that name none.
     pub zone: Zone,
     /// Of the webhook's gate.

@@ -29,6 +29,8 @@ pub(super) fn figures(shared: &Shared) -> Figures {
             ("webhook", parts.webhook.figures()),
             ("api", shared.answers.figures()),
         ],
+        unsigned: parts.refusals.counts(),
+        signed_age: parts.refusals.last_age(),
         asked: shared.questions.in_use(),
     }
 }

@@ -1,0 +1,82 @@
+//! `evidence`: what proves that Copernica sent an event, as a line, a card, or
+//! files that a stranger can check with openssl.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::Ending;
+use super::args::Output;
+use super::ask;
+use super::client;
+use super::setting::Setting;
+use crate::query::lines::EvidenceLine;
+use crate::query::{EvidenceQuery, Query};
+
+/// `evidence`
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: profiletrail evidence 17 --out ./event-17")]
+pub struct EvidenceArgs {
+    /// The event's number
+    #[arg(value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seq: u64,
+    /// Write the proof as files into this folder, which must not be there yet
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+pub fn run(args: &EvidenceArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    let query = Query::Evidence(EvidenceQuery { seq: args.seq });
+    let Some(dir) = &args.out else {
+        return ask::run(&query, &args.output, setting);
+    };
+    super::logging::of_command(setting);
+    let mut answer = Vec::new();
+    let end = client::ask(&query, setting, &mut answer)?;
+    if let Some(ending) = ask::lacking(&query, &end) {
+        return Ok(ending);
+    }
+    let line: EvidenceLine<'_> = serde_json::from_slice(&answer)?;
+    write_files(dir, &line, &answer)
+        .with_context(|| format!("writing the evidence into {}", dir.display()))?;
+    let mut stdout = super::Stdout::new();
+    write!(
+        stdout,
+        "wrote the evidence of event {} to {}; to check it there:\n\
+         openssl dgst -sha256 -verify public-key.pem -signature signature.bin signed.txt\n\
+         openssl dgst -sha256 -binary body.bin | openssl base64\n\
+         The second prints what signed.txt has as its digest.\n",
+        line.seq,
+        super::output::plain(&dir.display().to_string())
+    )?;
+    stdout.flush()?;
+    Ok(Ending::Answered)
+}
+
+/// Writes what a stranger needs, each thing into a file of its own.
+fn write_files(dir: &Path, line: &EvidenceLine<'_>, answer: &[u8]) -> anyhow::Result<()> {
+    let body = match (&line.body, &line.body_base64) {
+        (Some(text), _) => text.as_bytes().to_vec(),
+        (None, Some(text)) => STANDARD.decode(text.as_bytes())?,
+        (None, None) => Vec::new(),
+    };
+    let signature = STANDARD.decode(&line.signature)?;
+    std::fs::create_dir(dir)?;
+    let files: [(&str, &[u8]); 6] = [
+        ("body.bin", &body),
+        ("signed.txt", line.signed.as_bytes()),
+        ("signature.bin", &signature),
+        ("public-key.pem", line.public_key.as_bytes()),
+        ("key-record.txt", line.record.as_bytes()),
+        ("evidence.json", answer),
+    ];
+    for (name, bytes) in files {
+        std::fs::write(dir.join(name), bytes).with_context(|| name.to_owned())?;
+    }
+    Ok(())
+}

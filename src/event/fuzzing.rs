@@ -1,0 +1,146 @@
+//! The fuzz target of decoding.
+
+#![allow(
+    clippy::expect_used,
+    reason = "a broken promise must end the run of a target"
+)]
+
+use serde_json::{Map, Value, json};
+
+use super::variable::each_form_variable;
+use super::{
+    BodyKind, Content, DecodeError, Interests, Zone, decode_content, decode_envelope, narrow_form,
+    seconds_in_range,
+};
+
+/// What an envelope is made of.
+const SCALARS: [&str; 7] = [
+    "type",
+    "profile",
+    "subprofile",
+    "database",
+    "collection",
+    "time",
+    "timestamp",
+];
+
+/// Decodes a body. Its first byte tells the kind and the zone.
+///
+/// What must hold: nothing panics; an error has its reason and its place; a
+/// time can be printed; the content is the same after it was kept as JSON; and
+/// of a form, whatever is read with a short cut is what is read without.
+pub fn decoder(bytes: &[u8]) {
+    let Some((choice, body)) = bytes.split_first() else {
+        return;
+    };
+    let zone = match choice / 3 % 4 {
+        0 => chrono_tz::Europe::Amsterdam,
+        1 => chrono_tz::UTC,
+        2 => chrono_tz::America::New_York,
+        _ => chrono_tz::Pacific::Apia,
+    };
+    let kind = match choice % 3 {
+        0 => BodyKind::Form,
+        1 => BodyKind::Json,
+        _ => BodyKind::Content,
+    };
+    match decode_envelope(kind, body, zone) {
+        Ok(envelope) => {
+            assert!(envelope.profile.is_some() || envelope.subprofile.is_some());
+            let (seconds, _) = envelope.time_or(0);
+            assert!(seconds_in_range(seconds), "{seconds} cannot be printed");
+        }
+        Err(error) => judge_error(&error),
+    }
+    match decode_content(kind, body) {
+        Ok(content) => {
+            let kept = serde_json::to_vec(&content).expect("content is JSON");
+            let again = decode_content(BodyKind::Content, &kept);
+            assert_eq!(again.as_ref(), Ok(&content), "kept as JSON");
+            if kind == BodyKind::Form {
+                form(body, &content, zone);
+            }
+        }
+        Err(error) => judge_error(&error),
+    }
+}
+
+fn judge_error(error: &DecodeError) {
+    assert!(!error.reason.is_empty() && !error.place.is_empty());
+}
+
+/// What holds of a form that can be read.
+fn form(body: &[u8], content: &Content<'_>, zone: Zone) {
+    let mut scalars = Map::new();
+    let mut independent = form_urlencoded::parse(body);
+    let all = each_form_variable(body, |variable| {
+        let scalar = variable.key.is_none();
+        let pair = variable.into_full_name_and_value();
+        assert_eq!(Some(&pair), independent.next().as_ref());
+        let (name, value) = pair;
+        if scalar && SCALARS.contains(&name.as_ref()) {
+            scalars.insert(name.into_owned(), Value::String(value.into_owned()));
+        }
+        Ok(())
+    });
+    assert_eq!((all, independent.next()), (Ok(()), None));
+    let scalars = Value::Object(scalars).to_string();
+    assert_eq!(
+        decode_envelope(BodyKind::Form, body, zone),
+        decode_envelope(BodyKind::Json, scalars.as_bytes(), zone),
+        "the envelope read from all variables"
+    );
+
+    for wanted in [|_: &str| true, |name: &str| name.len() % 2 == 1] {
+        let narrowed = narrow_form(body, wanted);
+        let narrow = decode_content(BodyKind::Form, &narrowed).expect("a part of what was read");
+        assert_eq!(narrow.interests, content.interests);
+        assert_eq!(narrow.fields.is_empty(), content.fields.is_empty());
+        for (all, few) in [
+            (&content.fields, &narrow.fields),
+            (&content.parameters, &narrow.parameters),
+        ] {
+            for (name, value) in all.iter().filter(|(name, _)| wanted(name)) {
+                assert_eq!(few.get(name), Some(value), "{name:?} of a narrowed form");
+            }
+        }
+    }
+
+    if let Some(body) = as_json(content) {
+        // JSON repeats no names, so it may have less room than the form had.
+        if let Ok(read) = decode_content(BodyKind::Json, body.as_bytes()) {
+            assert_eq!(&read, content, "sent as JSON");
+        }
+    }
+}
+
+/// The JSON body of this content; `None` where two variables would need one name.
+fn as_json(content: &Content<'_>) -> Option<String> {
+    let mut body = Map::new();
+    for (name, value) in content.extra.iter() {
+        body.insert(name.to_string(), json!(value));
+    }
+    let taken = ["parameters", "fields", "interests"];
+    if taken.iter().any(|name| body.contains_key(*name)) {
+        return None;
+    }
+    body.insert("parameters".to_owned(), json!(content.parameters));
+    body.insert("fields".to_owned(), json!(content.fields));
+    body.insert(
+        "interests".to_owned(),
+        match &content.interests {
+            None => Value::Null,
+            Some(Interests::List(names)) => json!(names),
+            Some(Interests::Map(map)) => json!(map),
+        },
+    );
+    for (name, value) in [
+        ("created", &content.created),
+        ("modified", &content.modified),
+    ] {
+        if let Some(value) = value {
+            body.insert(name.to_owned(), json!(value));
+        }
+    }
+    Some(Value::Object(body).to_string())
+}

@@ -1,0 +1,34 @@
+//! The fuzz targets: code of this crate that reads what strangers or a damaged
+//! disk have written, run on arbitrary bytes.
+//!
+//! Each target is a function of bytes that panics where a promise is broken. It
+//! stands in a file `fuzzing.rs` beside the code that it runs, where it can reach
+//! what is private. `tests/fuzz` has a binary of libFuzzer and a corpus for each;
+//! `scripts/fuzz` builds and runs them, and `tests/corpora.rs` replays the corpora
+//! in every ordinary test run.
+//!
+//! A new target is a function beside its code, a line in each of the two lists
+//! below, a file and an entry in `tests/fuzz`, and a folder with some seeds.
+
+pub use crate::cli::fuzzing::command_line;
+pub use crate::event::fuzzing::decoder;
+pub use crate::gate::fuzzing::head;
+pub use crate::log::fuzzing::{log, records};
+pub use crate::query::fuzzing::import;
+pub use crate::server::fuzzing::protocol;
+pub use crate::signature::fuzzing::signature;
+
+/// A target.
+pub type Target = fn(&[u8]);
+
+/// Every target with its name.
+pub const TARGETS: [(&str, Target); 8] = [
+    ("command_line", command_line),
+    ("decoder", decoder),
+    ("head", head),
+    ("import", import),
+    ("log", log),
+    ("protocol", protocol),
+    ("records", records),
+    ("signature", signature),
+];

@@ -1,0 +1,208 @@
+//! New connections: who gets in, and who must go for it.
+//!
+//! A place is found for everybody as long as somebody holds one without need. Those who have
+//! nothing under way go first, then those whose request has not come whole, then those who do not
+//! read their answer, and of each kind the one that has been at it for the longest time. So a
+//! crowd of silent or slow strangers ends its own oldest connections, and whoever sends a whole
+//! request at once is answered. Only where every connection has a call with the server behind is
+//! a new one refused.
+//!
+//! The same holds within the connections of one address where it has as many as one may have, and
+//! where the process has no descriptor left. There a reserve of one descriptor lets a connection
+//! be refused that would otherwise wait unheard.
+//!
+//! Leaves out deadlines. Invariants: nobody whose request is whole is sent away unanswered; the
+//! loop comes back to its other events after a bounded number of new connections.
+
+use super::answer;
+use super::client::{Client, Phase};
+use super::engine::Engine;
+use super::head::Refusal;
+use super::origin::Peer;
+use super::stream::Stream;
+use mio::net::TcpStream;
+use rustix::io::Errno;
+use std::fs::File;
+use std::io::{Error, ErrorKind, Write};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Connections taken before other events have their turn.
+const MOST_AT_ONCE: usize = 64;
+/// When to try again after the system refused a new connection.
+const RETRY: Duration = Duration::from_millis(100);
+/// How often such a refusal is logged.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+/// Connections that are ended when there is no descriptor left, so that there are some for the
+/// rest of the program too.
+const RELIEF: usize = 8;
+
+/// Those who may be sent away, in this order.
+const DISPENSABLE: [fn(Phase) -> bool; 5] = [
+    |phase| matches!(phase, Phase::Linger(_)),
+    |phase| matches!(phase, Phase::Idle),
+    |phase| matches!(phase, Phase::Head),
+    |phase| matches!(phase, Phase::Body(_)),
+    |phase| matches!(phase, Phase::Answer),
+];
+
+/// What is remembered between attempts to take connections.
+#[derive(Default)]
+pub(super) struct Admission {
+    /// When to look for new connections without an event.
+    pub(super) retry_at: Option<Instant>,
+    logged: Option<Instant>,
+    /// A descriptor to give up when there is no other.
+    reserve: Option<File>,
+}
+
+impl Admission {
+    /// Holds the reserve.
+    pub(super) fn new() -> Self {
+        let mut admission = Self::default();
+        admission.hold_reserve();
+        admission
+    }
+
+    fn hold_reserve(&mut self) {
+        if self.reserve.is_none() {
+            // Without it the connection waits, as it would have.
+            self.reserve = File::open("/dev/null").ok();
+        }
+    }
+}
+
+impl Engine {
+    /// Takes the connections that wait.
+    pub(super) fn accept(&mut self) {
+        self.admission.retry_at = None;
+        for _ in 0..MOST_AT_ONCE {
+            let Some(listener) = &self.listener else {
+                return;
+            };
+            match listener.accept() {
+                Ok((stream, peer)) => self.admit(stream, peer),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return,
+                    ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
+                    _ => {
+                        self.tell_unaccepted(&error);
+                        let own_limit = Errno::from_io_error(&error) == Some(Errno::MFILE);
+                        if own_limit && self.free_descriptors() {
+                            continue;
+                        }
+                        // No event comes for what waits already.
+                        self.admission.retry_at = self.now.checked_add(RETRY);
+                        return;
+                    }
+                },
+            }
+        }
+        self.admission.retry_at = Some(self.now);
+    }
+
+    fn tell_unaccepted(&mut self, error: &Error) {
+        let told = self.admission.logged;
+        if told.is_none_or(|at| self.now.duration_since(at) >= LOG_EVERY) {
+            self.admission.logged = Some(self.now);
+            tracing::error!(
+                %error,
+                connections = self.clients.len(),
+                "no new connection could be accepted; raise the limit on open files if it lasts"
+            );
+        }
+    }
+
+    /// Ends some connections that can be spared; where there is none, a waiting one is refused.
+    /// False when that is not possible either, or nobody waits.
+    fn free_descriptors(&mut self) -> bool {
+        let ended = (0..RELIEF).take_while(|_| self.send_one_away(None)).count();
+        if ended > 0 {
+            return true;
+        }
+        let Some(reserve) = self.admission.reserve.take() else {
+            self.admission.hold_reserve();
+            return false;
+        };
+        drop(reserve);
+        let accepted = self.listener.as_ref().map(|listener| listener.accept());
+        if let Some(Ok((stream, _))) = accepted {
+            self.turn_away(stream);
+        }
+        self.admission.hold_reserve();
+        false
+    }
+
+    fn admit(&mut self, stream: TcpStream, address: SocketAddr) {
+        let peer = Peer::new(address, &self.config.trusted_proxies);
+        if let Some(counted) = peer.counted {
+            while self.clients.count_of(counted) >= self.config.max_per_address {
+                if !self.send_one_away(Some(counted)) {
+                    return self.turn_away(stream);
+                }
+            }
+        }
+        while self.clients.len() >= self.config.max_connections {
+            if !self.send_one_away(None) {
+                return self.turn_away(stream);
+            }
+        }
+        // It only costs latency when it fails.
+        let _ = stream.set_nodelay(true);
+        let stream = match Stream::new(stream, self.tls()) {
+            Ok(stream) => stream,
+            Err(error) => return tracing::error!(%error, "no TLS session could be begun"),
+        };
+        if let Err(error) = self
+            .clients
+            .add(self.poll.registry(), stream, peer, self.now)
+        {
+            tracing::error!(%error, "a connection could not be registered");
+        }
+    }
+
+    fn tls(&self) -> Option<&Arc<rustls::ServerConfig>> {
+        self.config.tls.as_ref().map(|tls| &tls.config)
+    }
+
+    /// Refuses a connection that there is no room for, without a word where that would take a
+    /// handshake.
+    fn turn_away(&mut self, mut stream: TcpStream) {
+        if self.config.tls.is_some() {
+            return;
+        }
+        let mut bytes = Vec::new();
+        answer::own(&mut bytes, TOO_MANY, false);
+        self.answers.census().tell_refused(TOO_MANY.status);
+        // The best that can be done for it.
+        let _ = stream.write(&bytes);
+    }
+
+    /// Ends the connection that is the most dispensable, of one address or of all; false when
+    /// none is.
+    fn send_one_away(&mut self, of: Option<IpAddr>) -> bool {
+        for kind in DISPENSABLE {
+            let wanted =
+                |client: &Client| kind(client.phase) && (of.is_none() || client.peer.counted == of);
+            while let Some(index) = self.clients.longest(wanted) {
+                // What it is waited for may have just come.
+                self.look_again(index);
+                let Some(client) = self.clients.get(index) else {
+                    return true;
+                };
+                if !kind(client.phase) {
+                    continue;
+                }
+                if matches!(client.phase, Phase::Head | Phase::Body(_)) {
+                    self.refuse(index, TOO_MANY);
+                }
+                self.close(index);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+const TOO_MANY: Refusal = Refusal::new(503, "too many connections", "connection");

@@ -1,0 +1,151 @@
+//! The table of all clients, and what they come to together.
+//!
+//! Leaves out what any of them does. Invariants: a generation is never given twice, so a stale
+//! [`Ticket`] finds nobody; how many there are of an address, and what all hold, is that of those
+//! in the table.
+
+use super::client::{Client, Ticket};
+use super::origin::Peer;
+use super::stream::Stream;
+use mio::{Interest, Registry, Token};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Instant;
+
+/// The first token of a client; below it are the listener, the waker and the private connections.
+pub(super) const FIRST_TOKEN: usize = 1 << 20;
+
+/// The clients, each at the place its token names.
+#[derive(Default)]
+pub(super) struct Clients {
+    slots: Vec<Option<Client>>,
+    free: Vec<usize>,
+    count: usize,
+    generation: u64,
+    by_address: HashMap<IpAddr, usize>,
+    held: usize,
+}
+
+impl Clients {
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// How many there are of an address, as it is counted.
+    pub(super) fn count_of(&self, counted: IpAddr) -> usize {
+        self.by_address.get(&counted).copied().unwrap_or(0)
+    }
+
+    /// The bytes of memory that the buffers of all have.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Takes note of what a client holds now.
+    pub(super) fn weigh(&mut self, index: usize) {
+        if let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) {
+            let weight = client.weight();
+            self.held = self
+                .held
+                .saturating_sub(client.weighed)
+                .saturating_add(weight);
+            client.weighed = weight;
+        }
+    }
+
+    /// The place of the one that holds the most of those `wanted`.
+    pub(super) fn heaviest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
+        let held =
+            |slot: &Option<Client>| Some(slot.as_ref().filter(|client| wanted(client))?.weighed);
+        let weights = self.slots.iter().enumerate();
+        let weights = weights.filter_map(|(index, slot)| Some((held(slot)?, index)));
+        weights.max().map(|(_, index)| index)
+    }
+
+    /// One past the highest place in use so far.
+    pub(super) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Adds a connection and registers it.
+    pub(super) fn add(
+        &mut self,
+        registry: &Registry,
+        mut stream: Stream,
+        peer: Peer,
+        now: Instant,
+    ) -> std::io::Result<()> {
+        let index = self.free.last().copied().unwrap_or(self.slots.len());
+        let token = Token(FIRST_TOKEN.saturating_add(index));
+        registry.register(stream.socket(), token, Interest::READABLE)?;
+        self.generation = self.generation.wrapping_add(1);
+        if let Some(counted) = peer.counted {
+            let count = self.by_address.entry(counted).or_default();
+            *count = count.saturating_add(1);
+        }
+        let client = Client::new(stream, peer, token, self.generation, now);
+        match self.slots.get_mut(index) {
+            Some(slot) => {
+                self.free.pop();
+                *slot = Some(client);
+            }
+            None => self.slots.push(Some(client)),
+        }
+        self.count = self.count.saturating_add(1);
+        Ok(())
+    }
+
+    /// Where each of them stands.
+    pub(super) fn phases(&self) -> impl Iterator<Item = super::client::Phase> {
+        self.slots.iter().flatten().map(|client| client.phase)
+    }
+
+    /// The client at a place.
+    pub(super) fn get(&mut self, index: usize) -> Option<&mut Client> {
+        self.slots.get_mut(index)?.as_mut()
+    }
+
+    /// The client a ticket names, if it is still there.
+    pub(super) fn find(&mut self, ticket: Ticket) -> Option<&mut Client> {
+        self.get(ticket.index)
+            .filter(|client| client.generation == ticket.generation)
+    }
+
+    /// The ticket of the client at a place.
+    pub(super) fn ticket(&mut self, index: usize) -> Option<Ticket> {
+        let generation = self.get(index)?.generation;
+        Some(Ticket { index, generation })
+    }
+
+    /// Takes a client out.
+    pub(super) fn remove(&mut self, registry: &Registry, index: usize) -> Option<Client> {
+        let mut client = self.slots.get_mut(index)?.take()?;
+        self.free.push(index);
+        self.count = self.count.saturating_sub(1);
+        self.held = self.held.saturating_sub(client.weighed);
+        if let Some(counted) = client.peer.counted
+            && let Some(count) = self.by_address.get_mut(&counted)
+        {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.by_address.remove(&counted);
+            }
+        }
+        // The descriptor is closed next, which ends the registration in any case.
+        let _ = registry.deregister(client.stream.socket());
+        Some(client)
+    }
+
+    /// The place of the one of those `wanted` that has been in its phase for the longest time.
+    pub(super) fn longest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
+        // Those that came in the same moment go in the order in which they came.
+        let age = |slot: &Option<Client>| {
+            let client = slot.as_ref().filter(|client| wanted(client))?;
+            Some((client.since, client.generation))
+        };
+        let ages = self.slots.iter().enumerate();
+        let ages = ages.filter_map(|(index, slot)| Some((age(slot)?, index)));
+        ages.min().map(|(_, index)| index)
+    }
+}

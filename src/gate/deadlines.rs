@@ -1,0 +1,88 @@
+//! What happens to whoever takes too long.
+//!
+//! | waited for | at most | then |
+//! | --- | --- | --- |
+//! | the TLS handshake | `handshake_timeout` | closed |
+//! | a request, on an open connection | `idle_timeout` | closed |
+//! | the rest of a head | `head_timeout` | 408 |
+//! | the rest of a request | `request_timeout`, and a second more for each [`BODY_RATE`] bytes | 408 |
+//! | a private connection | `answer_timeout` | 503 |
+//! | the answer | `answer_timeout` | 502 |
+//! | the client to take more of its answer | `write_timeout` | closed |
+//! | the client to end, after its last answer | [`LINGER`] | closed |
+//!
+//! A head and a request are counted from their first byte to their last, so nobody gains time by
+//! sending crumbs. A client's socket reports room only when a good part of its buffer is free, so
+//! an answer cannot be taken in crumbs for long either.
+//!
+//! Leaves out the connections that go early because others need their place. Invariant: nothing
+//! that is waited for has no deadline.
+
+use super::client::Phase;
+use super::engine::Engine;
+use super::head::Refusal;
+use std::time::Duration;
+
+/// How often deadlines are looked at.
+pub(super) const SWEEP: Duration = Duration::from_secs(1);
+/// The same while stopping.
+pub(super) const SWEEP_STOPPING: Duration = Duration::from_millis(100);
+/// How long an answered connection is read on before it is closed.
+const LINGER: Duration = Duration::from_secs(5);
+/// The same while stopping.
+const LINGER_STOPPING: Duration = Duration::from_secs(1);
+/// Bytes of a body for which a request may take a second longer.
+const BODY_RATE: usize = 256 * 1024;
+
+impl Engine {
+    /// Looks at every deadline.
+    pub(super) fn sweep(&mut self) {
+        self.swept = self.now;
+        let linger = if self.deadline.is_some() {
+            LINGER_STOPPING
+        } else {
+            LINGER
+        };
+        for index in 0..self.clients.places() {
+            let Some(client) = self.clients.get(index) else {
+                continue;
+            };
+            let age = self.now.saturating_duration_since(client.since);
+            let config = &self.config;
+            let idle = match client.stream.is_handshaking() {
+                true => config.handshake_timeout,
+                false => config.idle_timeout,
+            };
+            match client.phase {
+                Phase::Idle if age > idle => self.close(index),
+                Phase::Answer if age > config.write_timeout => self.close(index),
+                Phase::Streaming if age > config.write_timeout && client.unsent() > 0 => {
+                    self.close(index);
+                }
+                Phase::Linger(_) if age > linger => self.close(index),
+                Phase::Head if age > config.head_timeout.min(config.request_timeout) => {
+                    self.refuse(index, TOO_SLOW);
+                }
+                Phase::Body(missing) => {
+                    let body = client.message.len().saturating_add(missing);
+                    let more = Duration::from_secs((body / BODY_RATE) as u64);
+                    if age > config.request_timeout.saturating_add(more) {
+                        self.refuse(index, TOO_SLOW);
+                    }
+                }
+                Phase::Queued if age > config.answer_timeout => self.refuse(index, BUSY),
+                Phase::Upstream(_) if age > config.answer_timeout => {
+                    tracing::error!("a request was not answered in time");
+                    self.refuse(index, UNANSWERED);
+                }
+                _ => {}
+            }
+        }
+        self.answers.census().tell_phases(self.clients.phases());
+        self.reconnect();
+    }
+}
+
+const TOO_SLOW: Refusal = Refusal::new(408, "the request took too long", "request");
+const BUSY: Refusal = Refusal::new(503, "no request could be taken in time", "server");
+const UNANSWERED: Refusal = Refusal::new(502, "no answer came in time", "server");

@@ -1,0 +1,162 @@
+//! The fuzz target of request heads.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a broken promise must end the run of a target"
+)]
+
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+use super::head::{Body, FAULT_HEADER, HEAD_HEADER, Head, Limits, PASSED, PEER_HEADER, parse};
+use super::origin::{Network, Peer, Proxies};
+
+const PEER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7);
+
+/// Parses a head. The first byte tells the limits.
+///
+/// What must hold: nothing panics; a head that is not whole is never passed
+/// on; what goes upstream is one well-formed head of printable ASCII with no
+/// header but the gate's own and the passed ones, whose one `Content-Length` is
+/// what is then sent; and nothing that might frame a body otherwise is passed
+/// over.
+pub fn head(bytes: &[u8]) {
+    let Some((choice, bytes)) = bytes.split_first() else {
+        return;
+    };
+    let max_head = if choice % 2 == 0 { 16 << 10 } else { 200 };
+    let max_body = if choice / 2 % 2 == 0 { 1 << 20 } else { 50 };
+    let limits = Limits {
+        head: max_head,
+        body: max_body,
+        pass_head: choice / 4 % 2 == 1,
+    };
+    let trusted = choice / 8 % 2 == 1;
+    let everybody = "::/0".parse::<Network>().expect("a network");
+    let proxies = Proxies::new(trusted.then_some(everybody));
+    let peer = Peer::new(SocketAddr::from((PEER, 1)), &proxies);
+    let from = (&peer, &proxies);
+    let mut out = b"what was there before".to_vec();
+    let head = match parse(bytes, from, limits, &mut out) {
+        Err(refusal) => {
+            assert!(matches!(refusal.status, 400 | 417 | 431 | 505));
+            return;
+        }
+        Ok(None) => {
+            assert!(bytes.len() < max_head, "waits for more than it takes");
+            return;
+        }
+        Ok(Some(head)) => head,
+    };
+    assert!(head.len <= bytes.len().min(max_head));
+    let (own, after) = bytes.split_at(head.len);
+    for cut in [0, head.len / 2, head.len.saturating_sub(2), head.len - 1] {
+        let mut out = Vec::new();
+        let part = bytes.get(..cut).unwrap_or_default();
+        let parsed = parse(part, from, limits, &mut out);
+        assert!(matches!(parsed, Ok(None) | Err(_)), "a part is a head");
+    }
+
+    let sent = match head.body {
+        Body::Whole(length) => {
+            assert!(length <= max_body);
+            length
+        }
+        Body::TooLarge(arrived) => {
+            assert!(arrived <= max_body && arrived <= after.len());
+            arrived
+        }
+        Body::Unframed => 0,
+    };
+    if !matches!(head.body, Body::Whole(_)) {
+        assert!(head.close && !head.announce_keep && !head.expects_continue);
+    }
+    // A request with a body has the head as it came before that, if so asked.
+    let passed = limits.pass_head && out.ends_with(own) && out.len() > own.len();
+    let (upstream, before) = match passed && has_head(&out) {
+        true => out.split_at(out.len() - own.len()),
+        false => (out.as_slice(), &[][..]),
+    };
+    let peers = match trusted {
+        false => Some(PEER.to_string()),
+        true => None,
+    };
+    judge_upstream(upstream, sent + before.len(), &head, peers.as_deref());
+    judge_framing(own, &head);
+}
+
+/// Whether what goes upstream says that a head follows.
+fn has_head(out: &[u8]) -> bool {
+    let line = format!("\r\n{HEAD_HEADER}: ");
+    let own = out.windows(4).position(|four| four == b"\r\n\r\n");
+    let own = own.and_then(|end| out.get(..end)).unwrap_or_default();
+    own.windows(line.len()).any(|part| part == line.as_bytes())
+}
+
+/// What goes upstream, for a peer that no proxy speaks for.
+fn judge_upstream(out: &[u8], sent: usize, head: &Head, peer: Option<&str>) {
+    let text = std::str::from_utf8(out).expect("ASCII");
+    let plain = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+    let lines = text.strip_suffix("\r\n\r\n").expect("an end");
+    for line in lines.split("\r\n") {
+        assert!(line.as_bytes().iter().all(plain) && !line.is_empty());
+    }
+    let mut headers = [httparse::EMPTY_HEADER; 8];
+    let mut request = httparse::Request::new(&mut headers);
+    let parsed = request.parse(out).expect("a head");
+    assert_eq!(parsed, httparse::Status::Complete(out.len()));
+    assert_eq!(request.version, Some(1));
+    assert!(request.path.is_some_and(|path| path.starts_with('/')));
+    assert_eq!(request.method == Some("HEAD"), head.bodyless);
+    let values = |name: &str| {
+        let same = |header: &&httparse::Header<'_>| header.name == name;
+        let found = request.headers.iter().filter(same);
+        found.map(|header| header.value).collect::<Vec<_>>()
+    };
+    let peers = values(PEER_HEADER);
+    let told = peers
+        .first()
+        .and_then(|value| std::str::from_utf8(value).ok());
+    assert!(peer.is_none() || told == peer);
+    assert!(told.is_some_and(|told| told.parse::<IpAddr>().is_ok()));
+    assert_eq!(values("Content-Length"), [sent.to_string().as_bytes()]);
+    let faults = values(FAULT_HEADER);
+    match head.body {
+        Body::Whole(length) => {
+            assert!(faults.is_empty() || faults == [b"no-length"] && length == 0)
+        }
+        Body::TooLarge(_) => assert!(faults.first().is_some_and(|f| f.starts_with(b"too-large "))),
+        Body::Unframed => assert_eq!(faults, [b"no-length"]),
+    }
+    assert!(faults.len() <= 1);
+    let own = [PEER_HEADER, FAULT_HEADER, HEAD_HEADER, "Content-Length"];
+    for header in request.headers.iter() {
+        let known = own.contains(&header.name) || PASSED.contains(&header.name);
+        assert!(known && values(header.name).len() == 1, "{}", header.name);
+    }
+}
+
+/// What of the client's own lines could be taken for a body's frame, read as
+/// loosely as anything does.
+fn judge_framing(own: &[u8], head: &Head) {
+    for line in own.split(|byte| matches!(byte, b'\n' | b'\r')).skip(1) {
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else {
+            continue;
+        };
+        let (name, value) = line.split_at(colon);
+        let value = value.get(1..).unwrap_or_default().trim_ascii();
+        match name.trim_ascii().to_ascii_lowercase().as_slice() {
+            b"transfer-encoding" => assert_eq!(head.body, Body::Unframed),
+            b"content-length" => {
+                let number = std::str::from_utf8(value).expect("digits");
+                let number: u64 = number.parse().expect("a number");
+                match head.body {
+                    Body::Whole(length) => assert_eq!(number, length as u64),
+                    Body::TooLarge(arrived) => assert!(number > arrived as u64),
+                    Body::Unframed => panic!("both a length and a transfer coding"),
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! A client's socket, with or without TLS, as one stream of the request's bytes.
+//!
+//! Reading gives what is decrypted, until the socket has no more: so a short read means the same
+//! as that of a plain socket, with one exception that [`Stream::has_more`] tells. Writing
+//! encrypts; what the socket did not take is kept, bounded by rustls, and goes out by `flush`.
+//!
+//! Leaves out certificates. Invariants: the handshake's own messages are written as soon as the
+//! socket takes them; an end of the connection without the farewell that TLS asks for is an end
+//! like another, since every request tells its length; whoever does not speak TLS at all is not
+//! answered.
+
+use mio::net::TcpStream;
+use rustls::{Error as TlsError, ServerConfig, ServerConnection};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::sync::Arc;
+
+/// About what a session takes in memory, in bytes, when it is idle or shakes hands.
+const SESSION: usize = 24 * 1024;
+
+/// A client's stream.
+pub(super) enum Stream {
+    /// Without TLS.
+    Plain(TcpStream),
+    /// With it.
+    Tls(Box<Session>),
+}
+
+/// A socket with TLS.
+pub(super) struct Session {
+    socket: TcpStream,
+    tls: ServerConnection,
+    /// The other side has ended, or the session is broken: what is still to be told once all
+    /// that was decrypted is read.
+    ended: bool,
+    broken: bool,
+}
+
+impl Stream {
+    /// Takes a socket, with TLS if there are settings for it.
+    pub(super) fn new(
+        socket: TcpStream,
+        tls: Option<&Arc<ServerConfig>>,
+    ) -> Result<Self, TlsError> {
+        let Some(config) = tls else {
+            return Ok(Self::Plain(socket));
+        };
+        Ok(Self::Tls(Box::new(Session {
+            socket,
+            tls: ServerConnection::new(Arc::clone(config))?,
+            ended: false,
+            broken: false,
+        })))
+    }
+
+    /// The socket, to be registered.
+    pub(super) fn socket(&mut self) -> &mut TcpStream {
+        match self {
+            Self::Plain(socket) => socket,
+            Self::Tls(session) => &mut session.socket,
+        }
+    }
+
+    /// Whether the next read tells of an end for which no event will come.
+    pub(super) fn has_more(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(session) => session.ended || session.broken,
+        }
+    }
+
+    /// Whether bytes wait for the socket that were taken already.
+    pub(super) fn owes(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(session) => session.tls.wants_write(),
+        }
+    }
+
+    /// Whether it is not known yet that both sides speak TLS.
+    pub(super) fn is_handshaking(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(session) => session.tls.is_handshaking(),
+        }
+    }
+
+    /// About the bytes of memory that it takes beside its owner's buffers.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Tls(_) => SESSION,
+        }
+    }
+
+    /// Says that nothing more is sent, as far as the socket takes it.
+    pub(super) fn farewell(&mut self) {
+        if let Self::Tls(session) = self
+            && !session.tls.is_handshaking()
+            && !session.broken
+        {
+            session.tls.send_close_notify();
+            // The connection is closed all the same.
+            let _ = session.flush();
+        }
+    }
+
+    /// Ends the sending side.
+    pub(super) fn end_sending(&mut self) -> io::Result<()> {
+        self.farewell();
+        self.socket().shutdown(Shutdown::Write)
+    }
+}
+
+impl Session {
+    /// Takes what the socket has into the session; whether it may have more.
+    fn fill(&mut self) -> io::Result<bool> {
+        let mut noting = Noting {
+            socket: &mut self.socket,
+            short: false,
+        };
+        let count = self.tls.read_tls(&mut noting)?;
+        let short = noting.short;
+        match self.tls.process_new_packets() {
+            Ok(state) => self.ended |= count == 0 || state.peer_has_closed(),
+            Err(error) => {
+                tracing::debug!(%error, "a client does not speak TLS as it is known here");
+                self.broken = true;
+                let speaks = !matches!(error, TlsError::InvalidMessage(_));
+                if speaks || !self.tls.is_handshaking() {
+                    // Tells the client why.
+                    let _ = self.flush();
+                }
+                return Ok(false);
+            }
+        }
+        match self.flush() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(!short),
+        }
+    }
+}
+
+impl Read for Session {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let mut got = 0;
+        let mut more = true;
+        while let Some(room) = into.get_mut(got..).filter(|room| !room.is_empty()) {
+            match self.tls.reader().read(room) {
+                Ok(count) if count > 0 => {
+                    got += count;
+                    continue;
+                }
+                Err(error) if error.kind() != ErrorKind::WouldBlock && !self.ended => {
+                    return Err(error);
+                }
+                _ => {}
+            }
+            if got > 0 && (!more || self.ended || self.broken) {
+                break;
+            }
+            if self.broken {
+                return Err(ErrorKind::InvalidData.into());
+            }
+            if self.ended {
+                return Ok(0);
+            }
+            match self.fill() {
+                Ok(may_have) => more = may_have,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if got == 0 => return Err(error),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => self.broken = true,
+            }
+        }
+        Ok(got)
+    }
+}
+
+impl Write for Session {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        // What was taken goes first, so that no more than one piece is ever kept.
+        self.flush()?;
+        let count = self.tls.writer().write(bytes)?;
+        match self.flush() {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(count),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        while self.tls.wants_write() {
+            match self.tls.write_tls(&mut self.socket) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.read(into),
+            Self::Tls(session) => session.read(into),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(socket) => socket.write(bytes),
+            Self::Tls(session) => session.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(socket) => socket.flush(),
+            Self::Tls(session) => session.flush(),
+        }
+    }
+}
+
+/// Notes whether a read left room, which means that the socket has no more.
+struct Noting<'s> {
+    socket: &'s mut TcpStream,
+    short: bool,
+}
+
+impl Read for Noting<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.socket.read(into)?;
+        self.short = count < into.len();
+        Ok(count)
+    }
+}

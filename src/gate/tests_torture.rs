@@ -1,0 +1,274 @@
+//! Requests whose ends two servers could see differently, and other shapes that nobody sends in
+//! good faith.
+//!
+//! Whatever comes: what reaches the server behind is one well-formed request for each answer that
+//! is no refusal, a refusal ends the connection, and no byte after it is taken for a request.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use super::GateConfig;
+use super::tests_support::{Answer, Rig, rig, rig_with};
+use std::io::Write;
+use std::net::Shutdown;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// What a smuggler wants to be taken for a request of its own.
+const SMUGGLED: &str = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+
+/// Sends bytes and ends; every answer that comes.
+fn answers(rig: &Rig, bytes: impl AsRef<[u8]>) -> Vec<Answer> {
+    let mut peer = rig.peer();
+    // The gate may have closed already.
+    let _ = peer.stream.write_all(bytes.as_ref());
+    let _ = peer.stream.shutdown(Shutdown::Write);
+    std::iter::from_fn(|| peer.answer(false)).collect()
+}
+
+fn post(headers: &str, body: &str) -> String {
+    format!("POST /in HTTP/1.1\r\nHost: x\r\n{headers}\r\n\r\n{body}")
+}
+
+/// Asserts that bytes are answered once, with this status, and the connection ended.
+#[track_caller]
+fn one(rig: &Rig, bytes: &str, status: u16) {
+    let got = answers(rig, bytes);
+    assert_eq!(got.len(), 1, "{bytes:.200?}: {got:?}");
+    assert_eq!(got[0].status, status, "{bytes:.200?}: {got:?}");
+    assert!(!got[0].body.contains("smuggled HTTP"), "{bytes:.200?}");
+    assert!(
+        got[0].head.contains("Connection: close\r\n"),
+        "{bytes:.200?}"
+    );
+}
+
+#[test]
+fn lengths_and_codings_in_conflict_are_refused_and_nothing_is_read_behind_them() {
+    let rig = rig();
+    let chunked = format!("0\r\n\r\n{SMUGGLED}");
+    for headers in [
+        // CL.TE and TE.CL
+        "Content-Length: 5\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5",
+        "Content-Length: 0\r\nTransfer-Encoding: identity",
+        "content-length: 5\r\ntransfer-encoding:\tchunked",
+        // Lengths that are not one number
+        "Content-Length: 5\r\nContent-Length: 6",
+        "Content-Length: 5\r\nContent-Length: 05",
+        "Content-Length: 5,5",
+        "Content-Length: 5 5",
+        "Content-Length: +5",
+        "Content-Length: -0",
+        "Content-Length: 0x5",
+        "Content-Length: 5.0",
+        "Content-Length: 1e1",
+        "Content-Length: \"5\"",
+        "Content-Length: 5;",
+        "Content-Length: \u{665}",
+        "Content-Length:",
+        "Content-Length: 18446744073709551616",
+        "Content-Length: 18446744073709551621",
+        "Content-Length: 99999999999999999999999999999999999999",
+        "Content-Length: 5\u{b}",
+        // Names that are none
+        "Content-Length : 5",
+        "Content-Length\t: 5",
+        " Content-Length: 5",
+        "Transfer-Encoding : chunked",
+        "Transfer-Encoding\u{b}: chunked",
+        "Content-Length\0: 5",
+        "Con tent-Length: 5",
+        ": 5",
+        "Content-Length",
+        // Lines that are none
+        "A: b\r\n Content-Length: 5",
+        "A: b\r\n\tTransfer-Encoding: chunked",
+        "A: b\rTransfer-Encoding: chunked",
+        "A: b\r\r\nTransfer-Encoding: chunked",
+        "A: b\nTransfer-Encoding: chunked",
+        "A: b\nContent-Length: 5",
+        "A: b\0\r\nContent-Length: 5",
+        "A: b\u{1}",
+    ] {
+        one(&rig, &post(headers, &chunked), 400);
+    }
+    assert_eq!(rig.reached.load(Ordering::SeqCst), 0);
+}
+
+#[test]
+fn codings_however_they_are_written_are_refused_as_such() {
+    let rig = rig();
+    for headers in [
+        "Transfer-Encoding: chunked",
+        "Transfer-Encoding: xchunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity",
+        "Transfer-Encoding: identity",
+        "Transfer-Encoding: \u{b}chunked",
+        "Transfer-Encoding: gzip, chunked",
+        "TRANSFER-ENCODING: cHuNkEd",
+        "Transfer-Encoding:",
+        "Transfer-Encoding: chunked, chunked",
+    ] {
+        let bytes = post(headers, &format!("0\r\n\r\n{SMUGGLED}"));
+        // A vertical tab is no part of a value.
+        let status = if headers.contains('\u{b}') { 400 } else { 411 };
+        one(&rig, &bytes, status);
+    }
+}
+
+#[test]
+fn equal_lengths_and_blanks_around_them_are_understood() {
+    let rig = rig();
+    for headers in [
+        "Content-Length: 5\r\nContent-Length: 5",
+        "Content-Length:5",
+        "Content-Length: \t 5 \t ",
+        "cONTENT-lENGTH: 0000005",
+    ] {
+        let got = answers(&rig, format!("{}{SMUGGLED}", post(headers, "12345")));
+        let bodies: Vec<_> = got.iter().map(|answer| answer.body.as_str()).collect();
+        assert_eq!(bodies.len(), 2, "{headers}: {got:?}");
+        assert!(bodies[0].ends_with("\n\n12345"), "{headers}");
+        // What follows the body is what comes next, for everybody.
+        assert!(bodies[1].starts_with("GET /smuggled\n"), "{headers}");
+    }
+}
+
+#[test]
+fn targets_of_every_form() {
+    let rig = rig();
+    for (line, target) in [
+        ("GET / HTTP/1.1", "/"),
+        ("GET //x//y HTTP/1.1", "//x//y"),
+        ("GET /../../etc/passwd HTTP/1.1", "/../../etc/passwd"),
+        ("GET /%00%0d%0aHost:%20y HTTP/1.1", "/%00%0d%0aHost:%20y"),
+        ("GET http://h/p HTTP/1.1", "/p"),
+        ("GET hTTp://u:p@h:1/p?q#f HTTP/1.1", "/p?q#f"),
+        ("GET http://h HTTP/1.1", "/"),
+    ] {
+        let answer = rig.once(format!("{line}\r\nHost: x\r\n\r\n"));
+        assert!(
+            answer.body.starts_with(&format!("GET {target}\n")),
+            "{line}: {answer:?}"
+        );
+    }
+    for line in [
+        "GET * HTTP/1.1",
+        "OPTIONS * HTTP/1.1",
+        "CONNECT example.com:443 HTTP/1.1",
+        "GET example.com/ HTTP/1.1",
+        "GET http:/h HTTP/1.1",
+        "GET http:// HTTP/1.1",
+        "GET file:///etc/passwd HTTP/1.1",
+        "GET \\ HTTP/1.1",
+        "GET /a\0b HTTP/1.1",
+        "GET /a\u{7f} HTTP/1.1",
+        "GET /caf\u{e9} HTTP/1.1",
+        "GET  / HTTP/1.1",
+        "GET\t/ HTTP/1.1",
+        " GET / HTTP/1.1",
+        "G\0T / HTTP/1.1",
+        "GET / HTTP/1.1\n",
+        "GET / HTTP/1.1 ",
+        "GET / http/1.1",
+        "GET /",
+        "",
+        "\0",
+    ] {
+        let got = answers(&rig, format!("{line}\r\nHost: x\r\n\r\n"));
+        let refused = got.iter().all(|answer| matches!(answer.status, 400 | 505));
+        assert!(refused && got.len() <= 1, "{line:?}: {got:?}");
+    }
+    for line in ["GET / HTTP/1.2", "GET / HTTP/3.0", "GET / HTTP/1."] {
+        one(&rig, &format!("{line}\r\nHost: x\r\n\r\n"), 505);
+    }
+}
+
+#[test]
+fn heads_beyond_every_bound_are_refused_while_they_come() {
+    let rig = rig();
+    for start in [
+        "GET / HTTP/1.1\r\nHost: x\r\nX: ",
+        "GET /",
+        "",
+        "GET / HTTP/1.1\r\nHost: x\r\n",
+        "POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: ",
+    ] {
+        for piece in ["1", "a: b\r\n", "\0"] {
+            let mut peer = rig.peer();
+            let _ = peer.stream.write_all(start.as_bytes());
+            let mut sent = 0;
+            while sent < 1024 * 1024 {
+                let bytes = piece.repeat(65_536 / piece.len());
+                if peer.stream.write_all(bytes.as_bytes()).is_err() {
+                    break;
+                }
+                sent += bytes.len();
+            }
+            let answer = peer.answer(false);
+            let status = answer.map_or(431, |answer| answer.status);
+            assert!(
+                matches!(status, 400 | 431 | 505),
+                "{start:?} {piece:?}: {status}"
+            );
+        }
+    }
+    assert_eq!(rig.reached.load(Ordering::SeqCst), 0);
+    assert!(rig.serves());
+}
+
+#[test]
+fn continue_is_sent_to_those_who_wait_and_for_nothing_that_is_refused() {
+    let rig = rig();
+    let expecting = |headers: &str| post(&format!("Expect: 100-Continue\r\n{headers}"), "");
+    let mut peer = rig.peer();
+    for _ in 0..3 {
+        assert_eq!(peer.ask(expecting("Content-Length: 2")).status, 100);
+        assert!(peer.ask("ok").body.ends_with("\n\nok"));
+    }
+    // Nothing is waited for, so nothing is said.
+    assert_eq!(peer.ask(expecting("Content-Length: 0")).status, 200);
+    let old = expecting("Content-Length: 2").replace("HTTP/1.1", "HTTP/1.0");
+    let got = answers(&rig, format!("{old}ok"));
+    assert_eq!(
+        got.iter().map(|answer| answer.status).collect::<Vec<_>>(),
+        [200]
+    );
+    one(&rig, &expecting("Transfer-Encoding: chunked"), 411);
+    one(&rig, &expecting("Content-Length: 99999999"), 413);
+    one(&rig, &expecting("Content-Length: x"), 400);
+    one(
+        &rig,
+        &expecting("Expect: 200-maybe\r\nContent-Length: 2"),
+        417,
+    );
+}
+
+#[test]
+fn everything_may_be_slow_but_not_for_ever() {
+    let config = GateConfig {
+        head_timeout: Duration::from_millis(300),
+        request_timeout: Duration::from_millis(600),
+        ..GateConfig::default()
+    };
+    let rig = rig_with(2, config);
+    let whole = post("Content-Length: 4000", &"s".repeat(4000));
+    let (head, _) = whole.split_at(whole.len() - 4000);
+    // Crumbs gain no time: neither those of a head nor those of a body.
+    for sent_first in [&head[..5], head] {
+        let mut peer = rig.peer();
+        peer.send(sent_first);
+        let mut rest = whole[sent_first.len()..].bytes();
+        while peer.stream.write_all(&[rest.next().unwrap()]).is_ok() {
+            std::thread::sleep(Duration::from_millis(10));
+            peer.stream.set_nonblocking(true).unwrap();
+            let told = peer.stream.peek(&mut [0]).is_ok();
+            peer.stream.set_nonblocking(false).unwrap();
+            if told {
+                break;
+            }
+        }
+        assert_eq!(peer.answer(false).unwrap().status, 408);
+    }
+    assert_eq!(rig.reached.load(Ordering::SeqCst), 0);
+    assert_eq!(rig.once(&whole).status, 200);
+}

@@ -1,0 +1,103 @@
+//! Reading a certificate and its key from their files.
+//!
+//! Leaves out when that is done. Invariant: what is returned belongs together.
+
+use super::TlsFiles;
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+use std::path::PathBuf;
+
+/// Why a certificate cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// A file cannot be read, or is not as PEM files are.
+    #[error(
+        "{}: {source}; name a PEM file with {flag} that this user may read",
+        path.display()
+    )]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The flag that names it.
+        flag: &'static str,
+        /// What is wrong.
+        source: pem::Error,
+    },
+    /// There is none in the file.
+    #[error(
+        "{}: there is no certificate in it; name a PEM file with --tls-cert that begins with the server's own \
+         (of certbot: fullchain.pem)",
+        path.display()
+    )]
+    NoCertificate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is none in the file.
+    #[error(
+        "{}: there is no private key in it, or it has a passphrase; name a PEM file with --tls-key \
+         whose key has none (of certbot: privkey.pem)",
+        path.display()
+    )]
+    NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key cannot be used, or is not that of the certificate.
+    #[error(
+        "{} and {}: {source}; name a certificate with --tls-cert and its own key with --tls-key, \
+         ECDSA (P-256, P-384), Ed25519 or RSA from 2048 bits on",
+        cert.display(), key.display()
+    )]
+    Pair {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// What is wrong.
+        source: rustls::Error,
+    },
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {source}")]
+    Library {
+        /// What is wrong.
+        source: rustls::Error,
+    },
+}
+
+/// Reads both files.
+pub(super) fn load(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
+    let chain = chain(files)?;
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|source| match source {
+        pem::Error::NoItemsFound => TlsError::NoKey {
+            path: files.key.clone(),
+        },
+        source => TlsError::File {
+            path: files.key.clone(),
+            flag: "--tls-key",
+            source,
+        },
+    })?;
+    CertifiedKey::from_der(chain, key, provider).map_err(|source| TlsError::Pair {
+        cert: files.cert.clone(),
+        key: files.key.clone(),
+        source,
+    })
+}
+
+fn chain(files: &TlsFiles) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let chain = CertificateDer::pem_file_iter(&files.cert).and_then(Iterator::collect);
+    let chain: Vec<_> = chain.map_err(|source| TlsError::File {
+        path: files.cert.clone(),
+        flag: "--tls-cert",
+        source,
+    })?;
+    if chain.is_empty() {
+        return Err(TlsError::NoCertificate {
+            path: files.cert.clone(),
+        });
+    }
+    Ok(chain)
+}

@@ -1,0 +1,92 @@
+//! The text of a key record: the tag list of RFC 6376, sections 3.2 and 3.6.1.
+//!
+//! Only the form is read here; what the tags say is judged by [`super::PublicKey`]. White space is
+//! folded as the RFC says: it may stand around names, `=`, values and `;`, and inside a value it
+//! stays, for the reader of that value to judge.
+
+/// Bytes of a record's joined strings; an RSA key of 8192 bits takes some 1,400.
+pub(super) const MAX_RECORD: usize = 8 * 1024;
+
+/// A record's tags, in their order.
+pub(super) struct Tags<'a>(Vec<(&'a str, &'a str)>);
+
+impl<'a> Tags<'a> {
+    /// Reads a tag list; where it is none, says why.
+    pub(super) fn read(text: &'a str) -> Result<Self, &'static str> {
+        if text.len() > MAX_RECORD {
+            return Err("it is longer than 8 KiB");
+        }
+        let mut tags: Vec<(&str, &str)> = Vec::new();
+        let mut specs = text.split(';').peekable();
+        while let Some(spec) = specs.next() {
+            let spec = trim(spec);
+            if spec.is_empty() && specs.peek().is_none() {
+                break;
+            }
+            let (name, value) = spec.split_once('=').ok_or("a tag of it has no =")?;
+            let (name, value) = (trim(name), trim(value));
+            if !is_tag_name(name) {
+                return Err("a tag of it has no name");
+            }
+            if !value.chars().all(|c| is_space(c) || c.is_ascii_graphic()) {
+                return Err("it holds what is neither visible ASCII nor white space");
+            }
+            if tags.iter().any(|(earlier, _)| *earlier == name) {
+                return Err("a tag stands in it twice");
+            }
+            tags.push((name, value));
+        }
+        Ok(Self(tags))
+    }
+
+    /// The value of a tag.
+    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+        let found = self.0.iter().find(|(tag, _)| *tag == name);
+        found.map(|(_, value)| *value)
+    }
+
+    /// The name of the first tag.
+    pub(super) fn first(&self) -> Option<&'a str> {
+        self.0.first().map(|(name, _)| *name)
+    }
+}
+
+/// What folding white space is made of.
+pub(super) fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\r' | '\n')
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches(is_space)
+}
+
+fn is_tag_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_tags_and_folds_white_space() {
+        let tags = Tags::read("\t v = DKIM1 ;\r\n k=rsa;x_9=;p=A B\tC= ; ").unwrap();
+        assert_eq!(tags.first(), Some("v"));
+        assert_eq!(tags.get("v"), Some("DKIM1"));
+        assert_eq!(tags.get("x_9"), Some(""));
+        assert_eq!(tags.get("p"), Some("A B\tC="));
+        assert_eq!(tags.get("P"), None);
+        assert!(Tags::read("").unwrap().first().is_none());
+    }
+
+    #[test]
+    fn refuses_what_is_no_tag_list() {
+        for wrong in [
+            "a", "a=1;;b=2", "=1", "1a=2", "a b=1", "a=1;a=2", "a=\u{e9}", "a=\0", ";",
+        ] {
+            assert!(Tags::read(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(Tags::read(&format!("a={}", "b".repeat(MAX_RECORD))).is_err());
+    }
+}

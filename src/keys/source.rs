@@ -1,0 +1,191 @@
+//! Asking DNS for a key's record.
+//!
+//! The resolver's own cache is off, its hosts file and search list are not used: what is kept and
+//! for how long is decided by [`super::book`] alone. The case of a question's letters is made
+//! random, which whoever forges an answer must guess too; DNSSEC is left to the resolver that is
+//! asked.
+//!
+//! The system's configuration is read at the start, and again after a look-up that found DNS out of
+//! reach, as a laptop or a VM that moves gets another.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use hickory_resolver::TokioResolver;
+use hickory_resolver::config::{NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts};
+use hickory_resolver::net::runtime::TokioRuntimeProvider;
+use hickory_resolver::net::{DnsError, NetError, NoRecords};
+use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::rr::{Name, RData, Record};
+use hickory_resolver::system_conf::read_system_conf;
+
+use super::book::Fetched;
+use super::{KeyConfig, KeyError, KeyName, PublicKey};
+
+/// Bytes of a UDP answer that pass every network whole; a longer one comes over TCP.
+const UDP_ANSWER: u16 = 1232;
+
+/// The name servers that are asked, and how.
+pub(super) struct Source {
+    resolver: Mutex<TokioResolver>,
+    server: Option<SocketAddr>,
+    question_timeout: Duration,
+    look_up_timeout: Duration,
+    max_active: usize,
+}
+
+impl Source {
+    /// Reads the system's configuration where no server is given.
+    pub(super) fn new(config: &KeyConfig) -> io::Result<Self> {
+        let max_active = config.max_look_ups.saturating_mul(2).max(1);
+        let resolver = resolver(config.dns_server, config.question_timeout, max_active)?;
+        Ok(Self {
+            resolver: Mutex::new(resolver),
+            server: config.dns_server,
+            question_timeout: config.question_timeout,
+            look_up_timeout: config.look_up_timeout,
+            max_active,
+        })
+    }
+
+    /// Asks for a name's key.
+    pub(super) async fn fetch(&self, name: &KeyName) -> Fetched {
+        let asked = self.ask(name);
+        let fetched = match tokio::time::timeout(self.look_up_timeout, asked).await {
+            Ok(fetched) => fetched,
+            Err(_) => unreachable("the name server did not answer in time"),
+        };
+        if fetched.key.as_ref().is_err_and(KeyError::may_pass) && self.server.is_none() {
+            self.read_configuration_again();
+        }
+        fetched
+    }
+
+    async fn ask(&self, name: &KeyName) -> Fetched {
+        let Ok(mut asked) = Name::from_ascii(name.as_str()) else {
+            return unreachable("the name cannot be asked for");
+        };
+        asked.set_fqdn(true);
+        let resolver = {
+            let resolver = self.resolver.lock();
+            resolver.unwrap_or_else(PoisonError::into_inner).clone()
+        };
+        match resolver.txt_lookup(asked.clone()).await {
+            Ok(answer) => choose(name, &asked, answer.answers()),
+            Err(error) => failed(&error),
+        }
+    }
+
+    fn read_configuration_again(&self) {
+        match resolver(None, self.question_timeout, self.max_active) {
+            Ok(fresh) => {
+                *self.resolver.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+            }
+            Err(error) => tracing::warn!(%error, "the earlier name servers are asked on"),
+        }
+    }
+}
+
+fn resolver(
+    server: Option<SocketAddr>,
+    question_timeout: Duration,
+    max_active: usize,
+) -> io::Result<TokioResolver> {
+    let (config, mut options) = match server {
+        Some(address) => {
+            let mut server = NameServerConfig::udp_and_tcp(address.ip());
+            for connection in &mut server.connections {
+                connection.port = address.port();
+            }
+            let config = ResolverConfig::from_name_servers(vec![server]);
+            (config, ResolverOpts::default())
+        }
+        None => read_system_conf().map_err(|error| {
+            let way_out = "name a server with --dns-server";
+            io::Error::other(format!("reading /etc/resolv.conf: {error}; {way_out}"))
+        })?,
+    };
+    options.timeout = question_timeout;
+    options.attempts = 2;
+    options.cache_size = 0;
+    options.use_hosts_file = ResolveHosts::Never;
+    options.edns0 = true;
+    options.edns_payload_len = UDP_ANSWER;
+    options.case_randomization = true;
+    options.max_active_requests = max_active;
+    let provider = TokioRuntimeProvider::default();
+    let mut builder = TokioResolver::builder_with_config(config, provider);
+    *builder.options_mut() = options;
+    builder.build().map_err(io::Error::other)
+}
+
+fn unreachable(reason: &'static str) -> Fetched {
+    Fetched {
+        key: Err(KeyError::Unreachable(reason.into())),
+        ttl: None,
+    }
+}
+
+fn failed(error: &NetError) -> Fetched {
+    match error {
+        NetError::Dns(DnsError::NoRecordsFound(NoRecords {
+            response_code: ResponseCode::NXDomain | ResponseCode::NoError,
+            negative_ttl,
+            ..
+        })) => Fetched {
+            key: Err(KeyError::Absent),
+            ttl: negative_ttl.map(|ttl| Duration::from_secs(ttl.into())),
+        },
+        error => Fetched {
+            key: Err(KeyError::Unreachable(error.to_string().into())),
+            ttl: None,
+        },
+    }
+}
+
+/// Chooses the key among an answer's TXT records: the longest usable one, and of those the first
+/// in the order of their texts, as their order on the wire means nothing.
+fn choose(name: &KeyName, asked: &Name, answers: &[Record]) -> Fetched {
+    let mut owners = vec![asked];
+    for record in answers {
+        if let RData::CNAME(alias) = &record.data
+            && owners.contains(&&record.name)
+        {
+            owners.push(&alias.0);
+        }
+    }
+    let mut texts: Vec<(String, u32)> = Vec::new();
+    let mut is_text = true;
+    for record in answers.iter().filter(|it| owners.contains(&&it.name)) {
+        if let RData::TXT(txt) = &record.data {
+            match String::from_utf8(txt.txt_data.concat()) {
+                Ok(text) => texts.push((text, record.ttl)),
+                Err(_) => is_text = false,
+            }
+        }
+    }
+    texts.sort();
+    let ttl = answers.iter().map(|record| record.ttl).min();
+    let mut chosen: Option<PublicKey> = None;
+    let mut refused = None;
+    for (text, _) in &texts {
+        match PublicKey::from_record(name, text) {
+            Ok(key) if chosen.as_ref().is_none_or(|it| it.bits() < key.bits()) => {
+                chosen = Some(key)
+            }
+            Ok(_) => {}
+            Err(error) => refused = refused.or(Some(error)),
+        }
+    }
+    let none = if is_text {
+        KeyError::Absent
+    } else {
+        KeyError::Unusable("it is no text".into())
+    };
+    Fetched {
+        key: chosen.ok_or(refused.unwrap_or(none)),
+        ttl: ttl.map(|ttl| Duration::from_secs(ttl.into())),
+    }
+}

@@ -1,0 +1,263 @@
+//! A log's folder, changed as a fuzz target's bytes say.
+//!
+//! Checksums and the log id keep arbitrary bytes from ever being read as frames,
+//! so the bytes are orders that change a whole log of plain and sealed segments:
+//!
+//! | byte | what follows | order |
+//! | --- | --- | --- |
+//! | 0 | file, at (2), bytes | overwrite |
+//! | 1 | file, at (2), bytes | put in |
+//! | 2 | file, at (2), length (2) | take out |
+//! | 3 | file, length (2) | cut off |
+//! | 4 | file, at (2), from file, from (2), length (2) | put in a copy of a part |
+//! | 5 | file | remove |
+//! | 6 | file, first `seq` (1 or, after a 0, 8), sealed | give another segment's name |
+//! | 7 | file | make checksums right |
+//! | 8 | file, bytes | replace the content |
+//!
+//! *Bytes* are a length (2) and so many bytes; numbers are little-endian; what is
+//! missing at the end is 0, and numbers too great are taken modulo what there is.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use super::{event_time, open};
+use crate::event::{BodyKind, TimeSource};
+use crate::log::OpenMode;
+use crate::log::frame::{HEADER_LEN, Header, MAGIC};
+use crate::log::names::{parse_segment_name, sealed_name, segment_name};
+use crate::log::record::{EventHead, EventRecord, KeptBody};
+use crate::log::sealed::{Footer, SealedBlock};
+use crate::storage::{Access, SimulatedDisk, Storage};
+
+/// Where the log lies on the simulated disk.
+pub const DIR: &str = "/log";
+
+/// The log's id.
+pub const ID: u64 = 0x5EA1_ED00_F022_0001;
+
+/// Orders that are carried out, at most.
+const MOST_ORDERS: usize = 16;
+
+/// A file grows to so many bytes at most.
+const MOST_BYTES: usize = 16 << 10;
+
+/// Names and contents.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// All files of a log.
+pub fn files(disk: &SimulatedDisk) -> Files {
+    let dir = Path::new(DIR);
+    let read = |name: String| {
+        let file = disk.open(&dir.join(&name), Access::Read).expect("a file");
+        let mut bytes = vec![0; file.len().expect("a length") as usize];
+        file.read_at(&mut bytes, 0).expect("its bytes");
+        (name, bytes)
+    };
+    let names = disk.list(dir).expect("the names");
+    names.into_iter().map(read).collect()
+}
+
+/// A disk with the log that the orders make, and whether it is *honest*: no
+/// segment has another's name, and no checksum was made to hold afterwards.
+pub fn folder(orders: &[u8]) -> (SimulatedDisk, bool) {
+    static WHOLE: OnceLock<Files> = OnceLock::new();
+    let mut files = WHOLE.get_or_init(whole).clone();
+    let mut orders = Orders(orders);
+    let mut honest = true;
+    for _ in 0..MOST_ORDERS {
+        if orders.0.is_empty() || files.is_empty() {
+            break;
+        }
+        honest &= !matches!(orders.carry_out(&mut files), 6 | 7);
+    }
+    let disk = SimulatedDisk::new();
+    for (name, bytes) in &files {
+        let path = Path::new(DIR).join(name);
+        let file = disk.open(&path, Access::CreateNew).expect("a new file");
+        file.write_at(bytes, 0).expect("its bytes");
+        file.sync().expect("a sync");
+    }
+    disk.sync_dir(Path::new(DIR)).expect("a sync");
+    (disk, honest)
+}
+
+/// A whole log of six segments, two of them sealed.
+fn whole() -> Files {
+    let disk = SimulatedDisk::new();
+    let opened = open(&disk, OpenMode::Append { segment_size: 400 }).expect("an empty log");
+    let mut writer = opened.writer.expect("open for appending");
+    for seq in (1..=24).step_by(2) {
+        let records = [seq, seq + 1].map(|seq| record(seq).encode().expect("a record"));
+        writer.append(&records).expect("the disk does not fail");
+    }
+    for (first_seq, _) in opened.log.unsealed().into_iter().take(2) {
+        let sealed = opened.log.seal(first_seq, &event_time, &|| false);
+        sealed.expect("whole").expect("closed");
+    }
+    files(&disk)
+}
+
+fn record(seq: u64) -> EventRecord<'static> {
+    EventRecord {
+        head: EventHead {
+            received: 1_760_000_000_000_000 + seq as i64,
+            time: 1_760_000_000 + seq as i64,
+            time_source: TimeSource::Time,
+            profile: seq % 5,
+            subprofile: None,
+            database: Some(1),
+            collection: None,
+            event_type: "update",
+            label: None,
+            remote: None,
+            evidence: None,
+            body_kind: BodyKind::Form,
+        },
+        body: KeptBody {
+            salt: None,
+            bytes: b"type=update&profile=1&fields[mail]=a@example.com",
+        },
+    }
+}
+
+/// Orders that are left.
+struct Orders<'a>(&'a [u8]);
+
+impl<'a> Orders<'a> {
+    fn number<const N: usize>(&mut self) -> usize {
+        let (taken, rest) = self.0.split_at(self.0.len().min(N));
+        self.0 = rest;
+        let byte = |sum: usize, byte: &u8| sum << 8 | usize::from(*byte);
+        taken.iter().rev().fold(0, byte)
+    }
+
+    fn bytes(&mut self) -> &'a [u8] {
+        let len = self.number::<2>().min(self.0.len());
+        let (taken, rest) = self.0.split_at(len);
+        self.0 = rest;
+        taken
+    }
+
+    fn name(&mut self, files: &Files) -> String {
+        let place = self.number::<1>() % files.len();
+        files.keys().nth(place).cloned().unwrap_or_default()
+    }
+
+    /// Carries an order out, and tells which it was.
+    fn carry_out(&mut self, files: &mut Files) -> usize {
+        let order = self.number::<1>() % 9;
+        let name = self.name(files);
+        let old = files.get(&name).cloned().unwrap_or_default();
+        let mut new = old.clone();
+        match order {
+            0 => {
+                let at = self.number::<2>() % (old.len() + 1);
+                for (byte, other) in new.iter_mut().skip(at).zip(self.bytes()) {
+                    *byte = *other;
+                }
+            }
+            1 => {
+                let at = self.number::<2>() % (old.len() + 1);
+                new.splice(at..at, self.bytes().iter().copied());
+            }
+            2 => {
+                let at = self.number::<2>() % (old.len() + 1);
+                let end = (at + self.number::<2>()).min(old.len());
+                new.drain(at..end);
+            }
+            3 => new.truncate(self.number::<2>() % (old.len() + 1)),
+            4 => {
+                let at = self.number::<2>() % (old.len() + 1);
+                let from = self.name(files);
+                let from = files.get(&from).map_or(&[][..], Vec::as_slice);
+                let start = self.number::<2>() % (from.len() + 1);
+                let len = self.number::<2>();
+                new.splice(at..at, from.iter().skip(start).take(len).copied());
+            }
+            5 => {
+                files.remove(&name);
+                return order;
+            }
+            6 => {
+                let first_seq = match self.number::<1>() {
+                    0 => self.number::<8>(),
+                    small => small,
+                };
+                let sealed = self.number::<1>() % 2 == 1;
+                let name_of = if sealed { sealed_name } else { segment_name };
+                files.remove(&name);
+                files.insert(name_of(first_seq as u64), old);
+                return order;
+            }
+            7 => match parse_segment_name(&name) {
+                Some((_, true)) => right_sealed(&mut new),
+                _ => right_plain(&mut new),
+            },
+            _ => new = self.bytes().to_vec(),
+        }
+        new.truncate(MOST_BYTES);
+        files.insert(name, new);
+        order
+    }
+}
+
+/// Gives every frame a checksum that holds.
+fn right_plain(bytes: &mut [u8]) {
+    let places: Vec<usize> = memchr::memmem::find_iter(bytes, &MAGIC).collect();
+    for place in places {
+        let after = bytes.get_mut(place..).unwrap_or_default();
+        let Some((header, payload)) = after.split_first_chunk_mut::<HEADER_LEN>() else {
+            continue;
+        };
+        let Ok(told) = Header::parse(header, ID) else {
+            continue;
+        };
+        let Some(payload) = payload.get(..told.payload_len) else {
+            continue;
+        };
+        let (covered, crc) = header.split_at_mut(HEADER_LEN - 4);
+        let right = crc32c::crc32c_append(crc32c::crc32c(covered), payload);
+        crc.copy_from_slice(&right.to_le_bytes());
+    }
+}
+
+/// Gives a sealed segment a footer whose checksums hold, with the blocks that
+/// the one it has tells of.
+fn right_sealed(bytes: &mut Vec<u8>) {
+    let end = bytes.len().saturating_sub(9);
+    let Some(len) = bytes.get(end..).and_then(Footer::encoded_len) else {
+        return;
+    };
+    let Some(footer_at) = bytes.len().checked_sub(len as usize) else {
+        return;
+    };
+    let footer = bytes.split_off(footer_at);
+    let entries = footer.get(32..).unwrap_or_default().chunks_exact(40);
+    let count = (len as usize - 32) / 48;
+    let (mut blocks, mut offset, mut plain_offset) = (Vec::new(), 0, 0);
+    for entry in entries.take(count) {
+        let number = |from: usize, to: usize| {
+            let bytes = entry.get(from..to).unwrap_or_default().iter().rev();
+            bytes.fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte))
+        };
+        let len = number(12, 16).min(footer_at as u64 - offset);
+        let content = bytes.get(offset as usize..(offset + len) as usize);
+        let plain_len = number(16, 20) % (1 << 20);
+        blocks.push(SealedBlock {
+            first_seq: number(0, 8),
+            count: number(8, 12) as u32,
+            offset,
+            len: len as u32,
+            plain_offset,
+            plain_len: plain_len as u32,
+            crc: crc32c::crc32c(content.unwrap_or_default()),
+            times: (number(24, 32) as i64, number(32, 40) as i64),
+        });
+        offset += len;
+        plain_offset += plain_len;
+    }
+    let footer = Footer::new(blocks, None).encode(ID);
+    bytes.extend(footer.unwrap_or_default());
+}
