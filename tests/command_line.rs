@@ -265,12 +265,13 @@ fn hostile_values_reach_no_terminal() {
 fn the_data_is_its_owner_s_alone() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("a/b/data");
-    let server = Server::start(&data, &["--segment-size", "1B"]);
+    let server = Server::start(&data, &["--segment-size", "1B", "--api", "127.0.0.1:0"]);
     let mut client = server.client();
     for _ in 0..3 {
         client.post("/webhook", BODY).seq();
         client.post("/webhook", "");
     }
+    cli(&data, &["token", "create"]).ok();
     fn check(path: &Path, count: &mut u32) {
         let metadata = fs::symlink_metadata(path).unwrap();
         let mode = metadata.permissions().mode() & 0o777;

@@ -1,7 +1,7 @@
 //! Runs every code block of the README as a reader would, and compares what
 //! comes out with what stands there.
 //!
-//! The server listens on a port of the kernel's choice instead of 8080, and
+//! The server listens on ports of the kernel's choice instead of those shown, and
 //! moments of receipt, which differ each time, are put in the place of those
 //! that the README shows.
 
@@ -76,6 +76,7 @@ fn commands(block: &Block) -> Vec<(String, String)> {
 struct Server {
     child: Child,
     address: String,
+    api: String,
 }
 
 impl Drop for Server {
@@ -98,22 +99,27 @@ fn serve(dir: &Path, arguments: &[&str]) -> Server {
     let mut command = Command::new(env!("CARGO_BIN_EXE_profiletrail"));
     clean(&mut command, dir);
     let mut child = command
-        .args(["serve", "--listen", "127.0.0.1:0"])
+        .args(["serve", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"])
         .args(arguments)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut line = String::new();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    stderr.read_line(&mut line).unwrap();
+    let mut address = |before: &str| {
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        let address = line.trim_end().strip_prefix(before);
+        address.unwrap_or_else(|| panic!("{line}")).to_owned()
+    };
+    let api = address("answering questions on http://");
+    let address = address("listening on http://");
     // What follows is read, so that the server can go on writing.
     std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
-    let address = line
-        .trim_end()
-        .strip_prefix("listening on http://")
-        .unwrap()
-        .to_owned();
-    Server { child, address }
+    Server {
+        child,
+        address,
+        api,
+    }
 }
 
 /// A server that takes signed calls alone, once the documentation's example has
@@ -201,6 +207,8 @@ fn every_block_of_the_readme_does_what_it_shows() {
                 }
                 continue;
             }
+            // A part of another program's settings.
+            "yaml" => continue,
             other => panic!("a block of {other:?} would not be run"),
         }
         for (command, expected) in commands(&block) {
@@ -216,9 +224,10 @@ fn every_block_of_the_readme_does_what_it_shows() {
                 signed = Some(serve_signed(dir.path()));
                 continue;
             }
-            let address = &server.as_ref().unwrap().address;
+            let running = server.as_ref().unwrap();
             let line = command
-                .replace("127.0.0.1:8080", address)
+                .replace("127.0.0.1:8080", &running.address)
+                .replace("127.0.0.1:8082", &running.api)
                 .replace(PROGRAM, env!("CARGO_BIN_EXE_profiletrail"));
             let mut shell = Command::new("sh");
             clean(&mut shell, dir.path());

@@ -21,7 +21,7 @@ use backup::{BackupError, BackupOrder};
 pub use prune::PruneLine;
 pub use repair::{Repair, RepairLine};
 pub use seal::SealLine;
-pub use stats::{Count, StatsLine};
+pub use stats::{Count, StatsLine, bytes_of};
 pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
 use crate::log::LogError;

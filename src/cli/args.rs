@@ -1,20 +1,22 @@
 //! The arguments, as clap reads them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use bytesize::ByteSize;
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::api_args::ApiArgs;
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 pub use super::common_args::{ColorChoice, Common};
 use super::doctor::DoctorArgs;
 use super::evidence::EvidenceArgs;
 use super::gate_args::GateArgs;
+use super::import::ImportArgs;
 use super::prune::PruneArgs;
 use super::signature_args::SignatureArgs;
 use super::time::parse_span;
+use super::token::TokenArgs;
 use crate::event::{ProfileKey, is_label};
 use crate::trail::Keep;
 
@@ -108,6 +110,8 @@ pub enum Command {
     Prune(PruneArgs),
     /// Check what usually goes wrong around a server, and say what to do
     Doctor(DoctorArgs),
+    /// Make, list and revoke the tokens of the query API
+    Token(TokenArgs),
 }
 
 /// `serve`
@@ -157,6 +161,8 @@ pub struct ServeArgs {
     /// Prune once a day what is older than this (5y, '18 months', 90d); at least a day
     #[arg(long, env = "PROFILETRAIL_KEEP", value_name = "SPAN", value_parser = parse_span)]
     pub keep: Option<Keep>,
+    #[command(flatten)]
+    pub api: ApiArgs,
     #[command(flatten)]
     pub signature: SignatureArgs,
     /// What to log: error, warn, info, debug or trace
@@ -316,26 +322,6 @@ pub struct ExportArgs {
     pub raw: bool,
     #[command(flatten)]
     pub output: Output,
-}
-
-/// `import`
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "What is there already is not added again, so an import can be repeated.\n\n\
-    Example: profiletrail import events.jsonl --data ./copy"
-)]
-pub struct ImportArgs {
-    /// A file that export wrote; - is standard input
-    #[arg(value_name = "FILE", default_value = "-")]
-    pub file: PathBuf,
-    /// The size at which a segment of the log is closed, where no server runs
-    #[arg(
-        long,
-        env = "PROFILETRAIL_SEGMENT_SIZE",
-        value_name = "SIZE",
-        default_value = "64MiB"
-    )]
-    pub segment_size: ByteSize,
 }
 
 /// `rejected`

@@ -3,12 +3,12 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
+use bytesize::ByteSize;
 
 use super::Ending;
-use super::args::ImportArgs;
 use super::client::{Access, reach};
 use super::progress::Bar;
 use super::setting::Setting;
@@ -31,6 +31,26 @@ const BROKE_OFF: &str =
 
 /// The most refusals that are told one by one.
 const TOLD: usize = 20;
+
+/// `import`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "What is there already is not added again, so an import can be repeated.\n\n\
+    Example: profiletrail import events.jsonl --data ./copy"
+)]
+pub struct ImportArgs {
+    /// A file that export wrote; - is standard input
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub file: PathBuf,
+    /// The size at which a segment of the log is closed, where no server runs
+    #[arg(
+        long,
+        env = "PROFILETRAIL_SEGMENT_SIZE",
+        value_name = "SIZE",
+        default_value = "64MiB"
+    )]
+    pub segment_size: ByteSize,
+}
 
 pub fn run(args: &ImportArgs, setting: &Setting) -> anyhow::Result<Ending> {
     super::logging::of_command(setting);

@@ -5,6 +5,7 @@
 //! ([`run`]). Output for programs is the answer's lines as they are; output for
 //! people is made from the same lines in [`output`].
 
+mod api_args;
 mod args;
 mod ask;
 mod backup;
@@ -27,6 +28,7 @@ mod serve;
 mod setting;
 mod signature_args;
 mod time;
+mod token;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -102,6 +104,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Repair(args) => care::repair(&args, setting),
         Command::Prune(args) => prune::run(&args, setting),
         Command::Doctor(args) => doctor::run(&args, setting),
+        Command::Token(args) => token::run(&args, setting),
     }
 }
 

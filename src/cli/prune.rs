@@ -8,8 +8,8 @@ use super::Ending;
 use super::args::{Format, Output, TIMES};
 use super::care::{ending, order, parse_lines, shown, write};
 use super::setting::{Setting, UsageError};
-use super::time::Rounding;
 use crate::care::{Care, PruneLine};
+use crate::query::Rounding;
 use crate::server::protocol::End;
 use crate::trail::{Purpose, YOUNGEST};
 

@@ -7,9 +7,8 @@ use super::args::{
     SpanArgs,
 };
 use super::setting::{Setting, UsageError};
-use super::time::Rounding;
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery,
+    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery, Rounding,
     ShowQuery, Span,
 };
 

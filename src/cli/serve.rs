@@ -33,10 +33,15 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         min_free: args.min_free.as_u64(),
         signature: args.signature.config()?,
         keep: args.keep,
+        api: args.api.api,
+        alert_after: args.api.alert_after,
     };
     raise_descriptor_limit(args.gate.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;
+    if let Some(address) = server.api_address() {
+        super::say(&format!("answering questions on http://{address}"));
+    }
     let scheme = if config.tls.is_some() {
         "https"
     } else {

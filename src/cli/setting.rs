@@ -4,10 +4,11 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
+use chrono::{DateTime, Utc};
 
 use super::args::{ColorChoice, Common, Format};
-use super::time::{Rounding, parse_time};
 use crate::event::{Zone, now_micros};
+use crate::query::{Rounding, parse_time};
 
 /// Arguments that clap cannot judge, and that are wrong.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +86,17 @@ impl Setting {
     /// The present second.
     pub fn now(&self) -> i64 {
         self.now.div_euclid(1_000_000)
+    }
+
+    /// An RFC 3339 time as people read it, in their zone.
+    pub fn local(&self, time: &str) -> String {
+        match DateTime::parse_from_rfc3339(time) {
+            Ok(time) => {
+                let local = time.with_timezone(&Utc).with_timezone(&self.zone);
+                local.format("%Y-%m-%d %H:%M:%S %Z").to_string()
+            }
+            Err(_) => super::output::plain(time),
+        }
     }
 
     /// The form of an answer: as asked, else by where it goes.

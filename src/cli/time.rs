@@ -1,51 +1,8 @@
-//! Times as people write them.
+//! Spans of time as people write them.
 
 use std::time::Duration;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
-use interim::{Dialect, parse_date_string};
-
-use crate::event::{Zone, local_to_utc, parse_timestamp, seconds_in_range};
 use crate::trail::{Keep, YOUNGEST};
-
-/// Where a fraction of a second goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rounding {
-    /// To the next whole second: for the bounds of a span.
-    Up,
-    /// It is cut off: for a moment.
-    Down,
-}
-
-/// The Unix seconds of a time: RFC 3339, a date, a date and time in the zone,
-/// `@` and Unix seconds, or a phrase. `now` is in Unix microseconds.
-pub fn parse_time(text: &str, zone: Zone, now: i64, rounding: Rounding) -> Result<i64, String> {
-    let text = text.trim();
-    let wrong = || {
-        format!(
-            "{text:?} is no time: write 2025-10-09, '2025-10-09 08:53:20', 2025-10-09T08:53:20Z, \
-             @1760000000, yesterday or '2 hours ago'"
-        )
-    };
-    let found = if let Some(seconds) = text.strip_prefix('@') {
-        seconds.parse().ok()
-    } else if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        let fraction = time.timestamp_subsec_nanos() > 0 && rounding == Rounding::Up;
-        Some(time.timestamp() + i64::from(fraction))
-    } else if let Some(local) =
-        parse_timestamp(text).or_else(|| parse_timestamp(&format!("{text} 00:00:00")))
-    {
-        Some(local_to_utc(zone, local))
-    } else if text.starts_with(|first: char| first.is_ascii_digit()) && text.contains('-') {
-        // Something like 2025-13-01 is a slip, not a phrase.
-        None
-    } else {
-        phrase(text, zone, now)
-    };
-    found
-        .filter(|seconds| seconds_in_range(*seconds))
-        .ok_or_else(wrong)
-}
 
 /// How long events are to be kept: `5y`, `18 months`, `90d`, …; at least a day.
 pub fn parse_span(text: &str) -> Result<Keep, String> {
@@ -89,72 +46,9 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     }
 }
 
-fn phrase(text: &str, zone: Zone, now: i64) -> Option<i64> {
-    let now = DateTime::<Utc>::from_timestamp_micros(now)?.with_timezone(&zone);
-    let midnight = |date: NaiveDate| local_to_utc(zone, date.and_time(NaiveTime::MIN));
-    // Whole days, as journalctl takes them.
-    match text.to_ascii_lowercase().as_str() {
-        "now" => Some(now.timestamp()),
-        "today" => Some(midnight(now.date_naive())),
-        "yesterday" => Some(midnight(now.date_naive().checked_sub_days(Days::new(1))?)),
-        "tomorrow" => Some(midnight(now.date_naive().checked_add_days(Days::new(1))?)),
-        text if can_be_phrase(text) => {
-            Some(parse_date_string(text, now, Dialect::Uk).ok()?.timestamp())
-        }
-        _ => None,
-    }
-}
-
-/// Whether a text in lower case can be a phrase. interim, which decides, ends
-/// the process at words of 16 letters or with great letters in some places, and
-/// reckons without looking how great a number is.
-fn can_be_phrase(text: &str) -> bool {
-    let runs_to = |most: usize, kind: fn(&u8) -> bool| {
-        let mut runs = text.as_bytes().split(|byte| !kind(byte));
-        runs.all(|run| run.len() <= most)
-    };
-    text.is_ascii() && runs_to(15, u8::is_ascii_alphabetic) && runs_to(5, u8::is_ascii_digit)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// 2025-10-09T08:53:20Z, a Thursday.
-    const NOW: i64 = 1_760_000_000_000_000;
-
-    fn read(text: &str) -> Result<i64, String> {
-        parse_time(text, chrono_tz::Europe::Amsterdam, NOW, Rounding::Up)
-    }
-
-    #[test]
-    fn every_form_is_read() {
-        for (text, seconds) in [
-            ("2025-10-09T08:53:20Z", 1_760_000_000),
-            ("2025-10-09T10:53:20+02:00", 1_760_000_000),
-            ("2025-10-09T08:53:19.5Z", 1_760_000_000),
-            ("2025-10-09", 1_759_960_800),
-            ("2025-10-09 10:53:20", 1_760_000_000),
-            ("@1760000000", 1_760_000_000),
-            ("@-5", -5),
-            ("now", 1_760_000_000),
-            ("today", 1_759_960_800),
-            ("yesterday", 1_759_874_400),
-            ("2 hours ago", 1_759_992_800),
-            ("3 days ago", 1_759_740_800),
-            ("1 week ago", 1_759_395_200),
-            ("Friday 8PM", 1_760_119_200),
-        ] {
-            assert_eq!(read(text), Ok(seconds), "{text}");
-        }
-        let cut = parse_time(
-            "2025-10-09T08:53:19.5Z",
-            chrono_tz::UTC,
-            NOW,
-            Rounding::Down,
-        );
-        assert_eq!(cut, Ok(1_759_999_999));
-    }
 
     #[test]
     fn spans_are_read_and_are_at_least_a_day() {
@@ -189,29 +83,6 @@ mod tests {
         ] {
             assert!(
                 parse_span(text).is_err_and(|wrong| wrong.contains("5y")),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_is_no_time_is_refused_with_examples() {
-        for text in [
-            "",
-            "x",
-            "2025-13-01",
-            "2025-02-30",
-            "@",
-            "@1.5",
-            "@99999999999999",
-            "99999999999 years ago",
-            "4294967295 pm",
-            "weloe3LLLLL33333312202",
-            "9 ammmmmmmmmmmmmmm",
-            "é",
-        ] {
-            assert!(
-                read(text).is_err_and(|wrong| wrong.contains("yesterday")),
                 "{text}"
             );
         }

@@ -174,6 +174,7 @@ impl Engine {
         }
         let mut bytes = Vec::new();
         answer::own(&mut bytes, TOO_MANY, false);
+        self.answers.census().tell_refused(TOO_MANY.status);
         // The best that can be done for it.
         let _ = stream.write(&bytes);
     }

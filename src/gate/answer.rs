@@ -5,6 +5,13 @@
 use super::head::{Refusal, push_number};
 use httparse::{EMPTY_HEADER, Response, Status};
 
+/// The headers of every answer that keep browsers from guessing what it is, and from showing it
+/// in or to other pages. Nothing here is for browsers, and none may keep any of it.
+pub const SAFETY_HEADERS: &str = "X-Content-Type-Options: nosniff\r\n\
+    Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\
+    X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n\
+    Cross-Origin-Resource-Policy: same-origin\r\nCache-Control: no-store\r\n";
+
 /// Headers an answer may have.
 const MAX_HEADERS: usize = 64;
 /// Bytes its head may have.
@@ -88,9 +95,9 @@ pub(super) fn own(out: &mut Vec<u8>, refusal: Refusal, bodyless: bool) {
     push_number(out, u64::from(refusal.status));
     out.push(b' ');
     out.extend_from_slice(reason(refusal.status).as_bytes());
-    out.extend_from_slice(
-        b"\r\nContent-Type: application/json\r\nX-Content-Type-Options: nosniff\r\nConnection: close\r\n",
-    );
+    out.extend_from_slice(b"\r\nContent-Type: application/json\r\n");
+    out.extend_from_slice(SAFETY_HEADERS.as_bytes());
+    out.extend_from_slice(b"Connection: close\r\n");
     if refusal.status == 503 {
         out.extend_from_slice(b"Retry-After: 1\r\n");
     }

@@ -9,10 +9,12 @@
 //! Leaves out what is done with an answer. Invariant: a number is never given twice, so an answer
 //! reaches the call that it was made for or nobody, however calls and clients come and go.
 
+use super::census::{Census, GateFigures};
 use super::lock;
+use super::long::{Piece, refuse};
 use mio::Waker;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
 /// The header by which the server behind learns a call's number. A request without it did not come
@@ -42,6 +44,12 @@ pub struct Answers(Arc<Mailbox>);
 #[derive(Debug, Default)]
 struct Mailbox {
     waiting: Mutex<Vec<(CallId, Vec<u8>)>>,
+    /// What there is of long answers.
+    pieces: Mutex<Vec<(CallId, Piece)>>,
+    has_pieces: AtomicBool,
+    /// No gate takes anything any more.
+    closed: AtomicBool,
+    census: Census,
     /// How many calls are with the server behind.
     under_way: AtomicUsize,
     /// Of the gate, once it runs.
@@ -61,9 +69,12 @@ impl Answers {
             waiting.append(answers);
             some_wait
         };
-        if woken_already {
-            return;
+        if !woken_already {
+            self.wake();
         }
+    }
+
+    fn wake(&self) {
         if let Some(waker) = self.0.waker.get()
             && let Err(error) = waker.wake()
         {
@@ -71,10 +82,52 @@ impl Answers {
         }
     }
 
+    /// Hands over a piece of a long answer.
+    pub(super) fn hand_over(&self, call: CallId, piece: Piece) {
+        let woken_already = {
+            let mut pieces = lock(&self.0.pieces);
+            if self.0.closed.load(Ordering::Relaxed) {
+                return refuse(vec![(call, piece)]);
+            }
+            pieces.push((call, piece));
+            self.0.has_pieces.swap(true, Ordering::AcqRel)
+        };
+        if !woken_already {
+            self.wake();
+        }
+    }
+
+    /// Takes the pieces that were handed over, in their order.
+    pub(super) fn take_pieces(&self) -> Vec<(CallId, Piece)> {
+        if !self.0.has_pieces.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut pieces = lock(&self.0.pieces);
+        self.0.has_pieces.store(false, Ordering::Release);
+        std::mem::take(&mut pieces)
+    }
+
+    /// Tells those who make long answers that the gate has ended.
+    pub(super) fn close(&self) {
+        let mut pieces = lock(&self.0.pieces);
+        self.0.closed.store(true, Ordering::Relaxed);
+        refuse(std::mem::take(&mut pieces));
+    }
+
     /// How many calls are with the server behind now, answered or not: about so many answers are
     /// still to be made.
     pub fn under_way(&self) -> usize {
         self.0.under_way.load(Ordering::Relaxed)
+    }
+
+    /// What the gate tells of itself.
+    pub fn figures(&self) -> GateFigures {
+        self.0.census.figures(self.under_way())
+    }
+
+    /// Where the gate tells of itself.
+    pub(super) fn census(&self) -> &Census {
+        &self.0.census
     }
 
     /// Tells how many calls are with the server behind.

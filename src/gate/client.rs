@@ -5,6 +5,7 @@
 
 use super::call::CallId;
 use super::link::{Edge, Pull, Push, push, reset};
+use super::long::Outgoing;
 use super::origin::Peer;
 use super::stream::Stream;
 use mio::{Interest, Registry, Token};
@@ -23,6 +24,8 @@ pub(super) enum Phase {
     Queued,
     /// The request is with the server behind, under this number.
     Upstream(CallId),
+    /// The answer has begun, and more of it is being made.
+    Streaming,
     /// The answer is being written.
     Answer,
     /// The answer is out and the sending side closed; so many more bytes are read and dropped,
@@ -41,6 +44,8 @@ pub(super) struct Manner {
     pub(super) announce_keep: bool,
     /// The answer has no body.
     pub(super) bodyless: bool,
+    /// The client speaks HTTP/1.0.
+    pub(super) http10: bool,
 }
 
 /// Names a client across the time in which it may vanish.
@@ -64,6 +69,8 @@ pub(super) struct Client {
     pub(super) manner: Manner,
     /// The request as it goes upstream.
     pub(super) message: Vec<u8>,
+    /// The long answer that is under way.
+    pub(super) outgoing: Option<Outgoing>,
     input: Vec<u8>,
     taken: usize,
     /// How much of the waiting input was there when it was last parsed, and last looked at.
@@ -71,8 +78,8 @@ pub(super) struct Client {
     seen: usize,
     /// Bytes of empty lines before the request.
     pub(super) blank: usize,
-    output: Vec<u8>,
-    sent: usize,
+    pub(super) output: Vec<u8>,
+    pub(super) sent: usize,
     watches_writing: bool,
     token: Token,
     pub(super) generation: u64,
@@ -98,6 +105,7 @@ impl Client {
             since: now,
             manner: Manner::default(),
             message: Vec::new(),
+            outgoing: None,
             input: Vec::new(),
             taken: 0,
             parsed: 0,

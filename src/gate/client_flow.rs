@@ -29,9 +29,10 @@ impl Engine {
             let push = client.flush(self.poll.registry());
             if push == Push::Done || client.progress() > before {
                 client.since = match client.phase {
-                    Phase::Answer => self.now,
+                    Phase::Answer | Phase::Streaming => self.now,
                     _ => client.since,
                 };
+                client.tell_unsent();
             }
             if push == Push::Broken || client.phase == Phase::Answer {
                 self.finish(index, push);
@@ -52,7 +53,7 @@ impl Engine {
                 // What comes while a request is under way is kept, but not without bound; what
                 // still comes of a body that is not wanted stays in the socket until the answer
                 // is out.
-                Phase::Queued | Phase::Upstream(_) => {
+                Phase::Queued | Phase::Upstream(_) | Phase::Streaming => {
                     !client.manner.linger
                         && client.waiting().len() <= self.config.max_head
                         && self.clients.held() <= self.config.max_buffered
@@ -82,7 +83,10 @@ impl Engine {
         } else {
             client.pull(poll.registry(), scratch)
         };
-        let in_flight = matches!(client.phase, Phase::Queued | Phase::Upstream(_));
+        let in_flight = matches!(
+            client.phase,
+            Phase::Queued | Phase::Upstream(_) | Phase::Streaming
+        );
         match pull {
             Pull::Bytes(count) => {
                 let bytes = scratch.get(..count).unwrap_or_default();
@@ -179,6 +183,7 @@ impl Engine {
             linger: !matches!(head.body, Body::Whole(_)),
             announce_keep: head.announce_keep,
             bodyless: head.bodyless,
+            http10: head.http10,
         };
         let wanted = match head.body {
             Body::Whole(wanted) | Body::TooLarge(wanted) => wanted,
@@ -251,6 +256,7 @@ impl Engine {
         client.phase = Phase::Answer;
         client.since = self.now;
         answer::own(client.output(), refusal, bodyless);
+        self.answers.census().tell_refused(refusal.status);
         let push = client.flush(self.poll.registry());
         self.finish(index, push);
     }
@@ -269,6 +275,7 @@ impl Engine {
             return;
         };
         client.since = self.now;
+        client.outgoing = None;
         reset(&mut client.message);
         let manner = std::mem::take(&mut client.manner);
         if !manner.close {

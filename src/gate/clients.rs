@@ -96,6 +96,11 @@ impl Clients {
         Ok(())
     }
 
+    /// Where each of them stands.
+    pub(super) fn phases(&self) -> impl Iterator<Item = super::client::Phase> {
+        self.slots.iter().flatten().map(|client| client.phase)
+    }
+
     /// The client at a place.
     pub(super) fn get(&mut self, index: usize) -> Option<&mut Client> {
         self.slots.get_mut(index)?.as_mut()

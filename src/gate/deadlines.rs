@@ -56,6 +56,9 @@ impl Engine {
             match client.phase {
                 Phase::Idle if age > idle => self.close(index),
                 Phase::Answer if age > config.write_timeout => self.close(index),
+                Phase::Streaming if age > config.write_timeout && client.unsent() > 0 => {
+                    self.close(index);
+                }
                 Phase::Linger(_) if age > linger => self.close(index),
                 Phase::Head if age > config.head_timeout.min(config.request_timeout) => {
                     self.refuse(index, TOO_SLOW);
@@ -75,6 +78,7 @@ impl Engine {
                 _ => {}
             }
         }
+        self.answers.census().tell_phases(self.clients.phases());
         self.reconnect();
     }
 }

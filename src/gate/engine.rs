@@ -11,6 +11,7 @@ use super::call::{Answers, CallId, Calls};
 use super::client::{Phase, Ticket};
 use super::clients::{Clients, FIRST_TOKEN as FIRST_CLIENT};
 use super::deadlines::{SWEEP, SWEEP_STOPPING};
+use super::long::Streams;
 use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_private};
 use super::{GateConfig, Shared, lock};
 use mio::event::Event;
@@ -41,6 +42,8 @@ pub(super) struct Engine {
     pub(super) upstreams: Vec<Option<Upstream>>,
     /// The requests that were handed to them and are not answered.
     pub(super) calls: Calls,
+    /// The clients to which long answers are under way.
+    pub(super) streams: Streams,
     /// The private connections that have taken requests in this round, to be written at its end.
     pub(super) unwritten: Vec<usize>,
     /// The clients whose requests wait for one.
@@ -53,7 +56,7 @@ pub(super) struct Engine {
     pub(super) listener: Option<TcpListener>,
     pub(super) admission: Admission,
     shared: Arc<Shared>,
-    answers: Answers,
+    pub(super) answers: Answers,
     /// The answers that are being written; kept for its room.
     taken: Vec<(CallId, Vec<u8>)>,
     waker: Arc<Waker>,
@@ -88,6 +91,7 @@ impl Engine {
             clients: Clients::default(),
             upstreams,
             calls: Calls::default(),
+            streams: Streams::default(),
             unwritten: Vec::new(),
             queue: VecDeque::new(),
             scratch: vec![0; SCRATCH],
@@ -118,6 +122,7 @@ impl Engine {
             }
             self.now = Instant::now();
             self.take_answers();
+            self.take_pieces();
             let mut woken = false;
             let mut accept = self.admission.retry_at.is_some_and(|at| at <= self.now);
             for event in events.iter() {
@@ -137,6 +142,9 @@ impl Engine {
                 self.sweep();
             }
             self.answers.tell_under_way(self.calls.len());
+            self.answers
+                .census()
+                .tell(self.clients.len(), self.queue.len());
             self.write_requests();
             if let Some(deadline) = self.deadline
                 && (self.clients.len() == 0 || deadline <= self.now)
@@ -270,5 +278,12 @@ impl Engine {
             tracing::error!(%error, "no thread to open a private connection again");
             self.shared.reconnecting.store(false, Ordering::Release);
         }
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        // Whoever makes a long answer must not wait for a gate that has ended, however it did.
+        self.answers.close();
     }
 }

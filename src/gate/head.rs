@@ -11,7 +11,7 @@ use httparse::{EMPTY_HEADER, Error, Request, Status};
 
 /// The headers of a client that go upstream, each with its first value. None is sent upstream but these and the
 /// gate's own; tiny_http asks for no `Host`.
-pub(super) const PASSED: [&str; 1] = ["Content-Type"];
+pub(super) const PASSED: [&str; 2] = ["Content-Type", "Authorization"];
 
 /// The header by which the server behind learns the client's address.
 pub const PEER_HEADER: &str = "X-Peer";
@@ -74,6 +74,8 @@ pub(super) struct Head {
     pub(super) announce_keep: bool,
     /// Whether the answer has no body (HEAD).
     pub(super) bodyless: bool,
+    /// Whether the client speaks HTTP/1.0.
+    pub(super) http10: bool,
     /// Whether the client waits for `100 Continue`.
     pub(super) expects_continue: bool,
 }
@@ -221,6 +223,7 @@ pub(super) fn parse(
         close,
         announce_keep: minor == 0 && !close,
         bodyless: method == "HEAD",
+        http10: minor == 0,
         expects_continue: facts.expects_continue && minor == 1 && framed,
     }))
 }

@@ -16,9 +16,10 @@
 //! connections kept 0.56 of the calls.
 //!
 //! TLS is spoken in the same loop: a client's stream decrypts and encrypts, and nothing else knows.
+//! Requests are held whole, and so are answers but for long ones, which go piece by piece (see
+//! [`long`]).
 //!
-//! Left out: HTTP/2, chunked requests (they reach the server behind as a fault), streaming
-//! (requests and answers are held whole), and routing.
+//! Left out: HTTP/2, chunked requests (they reach the server behind as a fault), and routing.
 //!
 //! Invariants:
 //! - nothing of a client's head goes upstream as a head but the method, the target and the headers
@@ -33,6 +34,7 @@
 mod admission;
 mod answer;
 mod call;
+mod census;
 mod client;
 mod client_flow;
 mod clients;
@@ -42,6 +44,7 @@ mod engine;
 pub(crate) mod fuzzing;
 mod head;
 mod link;
+mod long;
 mod origin;
 mod stream;
 mod tls;
@@ -58,6 +61,8 @@ mod tests_answers;
 mod tests_certificate;
 #[cfg(test)]
 mod tests_crowd;
+#[cfg(test)]
+mod tests_long;
 #[cfg(test)]
 mod tests_origin;
 #[cfg(test)]
@@ -78,8 +83,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+pub use answer::SAFETY_HEADERS;
 pub use call::{Answers, CALL_HEADER, CallId};
+pub use census::GateFigures;
 pub use head::{FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
+pub use long::LongAnswer;
 pub use origin::{Network, NotANetwork, Proxies};
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use upstream::connect_private;

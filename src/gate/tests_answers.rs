@@ -11,16 +11,16 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server behind that answers nothing by itself.
-struct Silent {
-    gate: Option<Gate>,
+pub(super) struct Silent {
+    pub(super) gate: Option<Gate>,
     address: SocketAddr,
-    answers: Answers,
+    pub(super) answers: Answers,
     server: Arc<tiny_http::Server>,
     _dir: tempfile::TempDir,
 }
 
 impl Silent {
-    fn new(private: usize, config: GateConfig) -> Self {
+    pub(super) fn new(private: usize, config: GateConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("private");
         let server = Arc::new(tiny_http::Server::http_unix(&path).unwrap());
@@ -48,12 +48,12 @@ impl Silent {
         }
     }
 
-    fn peer(&self) -> Peer {
+    pub(super) fn peer(&self) -> Peer {
         peer_of(self.address)
     }
 
     /// The next request's number, and its target and body.
-    fn next(&self) -> Option<(CallId, String)> {
+    pub(super) fn next(&self) -> Option<(CallId, String)> {
         let mut request = self.server.recv_timeout(PATIENCE).unwrap()?;
         let mut body = String::new();
         request.as_reader().read_to_string(&mut body).unwrap();

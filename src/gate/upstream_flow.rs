@@ -118,16 +118,23 @@ impl Engine {
     /// Takes the answer of a call. Whoever waits for a place comes first, so that it comes before
     /// the same client's next request.
     pub(super) fn answered(&mut self, id: CallId, bytes: &[u8]) {
+        if let Some(call) = self.end_call(id) {
+            self.deliver(call.client, id, bytes);
+        }
+    }
+
+    /// Takes a call off its private connection, since its answer comes.
+    pub(super) fn end_call(&mut self, id: CallId) -> Option<Call> {
         let Some(call) = self.calls.end(id) else {
             // Its private connection was lost, and its client told.
             tracing::debug!("an answer came for a call that was given up");
-            return;
+            return None;
         };
         if let Some(upstream) = self.upstreams.get_mut(call.place).and_then(Option::as_mut) {
             upstream.answered(call.bytes);
         }
         self.relieve();
-        self.deliver(call.client, id, bytes);
+        Some(call)
     }
 
     /// Gives a private connection up. Its clients, and when it was the last one also those that

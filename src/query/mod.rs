@@ -19,6 +19,7 @@ pub(crate) mod fuzzing;
 mod history;
 mod import;
 pub mod lines;
+mod moment;
 mod parallel;
 mod past;
 mod progress;
@@ -30,6 +31,7 @@ mod twins;
 pub use answer::{Answered, QueryError, answer, answer_telling};
 pub use filter::Span;
 pub use import::{ImportReport, Importer, RefusedLine};
+pub use moment::{Rounding, parse_time};
 pub use progress::{Progress, Stage};
 pub use request::{
     BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExportQuery, HistoryQuery, Query,

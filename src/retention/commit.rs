@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::storage::{Access, Storage};
+use crate::storage::{Storage, write_aside};
 
 /// Why a commit failed.
 #[derive(Debug, thiserror::Error)]
@@ -20,19 +20,9 @@ pub enum CommitError {
 /// it is on stable storage.
 pub fn commit(storage: &dyn Storage, folder: &Path, text: &str) -> Result<(), CommitError> {
     let new = folder.join("format.new");
-    write_new(storage, &new, text).map_err(CommitError::NotDone)?;
+    write_aside(storage, &new, text.as_bytes()).map_err(CommitError::NotDone)?;
     let renamed = storage.rename(&new, &folder.join("format"));
     renamed
         .and_then(|()| storage.sync_dir(folder))
         .map_err(CommitError::Unknown)
-}
-
-fn write_new(storage: &dyn Storage, new: &Path, text: &str) -> io::Result<()> {
-    match storage.remove(new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let file = storage.open(new, Access::CreateNew)?;
-    file.write_at(text.as_bytes(), 0)?;
-    file.sync()
 }

@@ -2,13 +2,16 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use super::gather::Gathering;
 use super::reply::{Batch, Caller, Reply};
 use super::room::Room;
+use super::silence::Silence;
 use crate::gate::Answers;
+use crate::metrics::Metrics;
 use crate::trail::{Appender, Arrival, Outcome, ParsedCall};
 
 /// The most calls in one group; more wait for the next.
@@ -58,10 +61,20 @@ impl Health {
             .clone()
     }
 
-    /// Why nothing more is taken, of which so many bytes came.
-    fn refusal(&self, bytes: usize) -> Option<String> {
-        let short = || self.room.is_short(bytes).then(|| self.room.shortage());
-        self.poison().or_else(short)
+    /// Why nothing more is taken, of which so many bytes came: a word, and what
+    /// the operator is told.
+    fn refusal(&self, bytes: usize) -> Option<(&'static str, String)> {
+        let short = || {
+            let is_short = self.room.is_short(bytes);
+            is_short.then(|| ("disk_full", self.room.shortage()))
+        };
+        let poison = self.poison().map(|why| ("log_failed", why));
+        poison.or_else(short)
+    }
+
+    /// The bytes that are free on the data folder's disk, where it is known.
+    pub fn free(&self) -> Option<u64> {
+        self.room.free()
     }
 }
 
@@ -71,25 +84,35 @@ pub(super) struct Queue {
     sender: Sender<Job>,
     health: Arc<Health>,
     gathering: Arc<Gathering>,
+    metrics: Metrics,
 }
 
 impl Queue {
     /// Queues a call. The caller is answered when it is kept, or at once where
     /// the queue is full, the log has failed or the disk is almost full.
     pub fn call(&self, call: ParsedCall, caller: Caller) {
-        let refuse = |caller: Caller, why: String| {
+        let refuse = |caller: Caller, reason: &'static str, why: String| {
+            self.metrics.refused(reason);
             caller.answer(&Outcome::Unavailable(why).into());
         };
-        if let Some(why) = self.health.refusal(call.body.len()) {
-            return refuse(caller, why);
+        if let Some((reason, why)) = self.health.refusal(call.body.len()) {
+            return refuse(caller, reason, why);
         }
         match self.sender.try_send(Job::Call(Box::new(call), caller)) {
-            Ok(()) => self.gathering.arrived(self.sender.len()),
+            Ok(()) => {
+                let queued = self.sender.len();
+                self.metrics.queued(queued);
+                self.gathering.arrived(queued);
+            }
             Err(TrySendError::Full(Job::Call(_, caller))) => {
-                refuse(caller, "too many calls are waiting".to_owned());
+                refuse(
+                    caller,
+                    "queue_full",
+                    "too many calls are waiting".to_owned(),
+                );
             }
             Err(TrySendError::Disconnected(Job::Call(_, caller))) => {
-                refuse(caller, "the server is stopping".to_owned());
+                refuse(caller, "stopping", "the server is stopping".to_owned());
             }
             Err(_) => {}
         }
@@ -98,7 +121,7 @@ impl Queue {
     /// Keeps a group of imported events and waits for the outcome.
     pub fn import(&self, arrivals: Vec<Arrival>) -> Vec<Outcome> {
         let count = arrivals.len();
-        if let Some(why) = self.health.refusal(0) {
+        if let Some((_, why)) = self.health.refusal(0) {
             return vec![Outcome::Unavailable(why); count];
         }
         let (told, outcome) = bounded(1);
@@ -112,11 +135,13 @@ impl Queue {
 }
 
 /// Starts the committer. It ends, with everything synced, when the last
-/// [`Queue`] is gone. `answers` tells how many calls are under way.
+/// [`Queue`] is gone. `answers` tells how many calls are under way; what comes
+/// of calls is told to `told`.
 pub(super) fn start(
     appender: Appender,
     health: Arc<Health>,
     answers: Answers,
+    told: (Metrics, Silence),
     queue_len: usize,
 ) -> std::io::Result<(Queue, JoinHandle<()>)> {
     let (sender, receiver) = bounded(queue_len);
@@ -124,12 +149,13 @@ pub(super) fn start(
         sender,
         health: Arc::clone(&health),
         gathering: Arc::new(Gathering::new()),
+        metrics: told.0.clone(),
     };
     let gathering = Arc::clone(&queue.gathering);
     let thread = std::thread::Builder::new()
         .name("committer".to_owned())
         .spawn(move || {
-            run(appender, &health, &receiver, || {
+            run(appender, &health, &told, &receiver, || {
                 let half = answers.under_way().min(GROUP_LEN) / 2;
                 gathering.wait(half.saturating_sub(1), || receiver.len());
             });
@@ -149,7 +175,13 @@ impl Drop for Ended<'_> {
 
 /// Commits what comes, in groups; `gather` is called when the first of one has
 /// come.
-fn run(mut appender: Appender, health: &Health, jobs: &Receiver<Job>, gather: impl Fn()) {
+fn run(
+    mut appender: Appender,
+    health: &Health,
+    told: &(Metrics, Silence),
+    jobs: &Receiver<Job>,
+    gather: impl Fn(),
+) {
     let _ended = Ended(health);
     let mut arrivals = Vec::new();
     let mut callers = Vec::new();
@@ -159,42 +191,60 @@ fn run(mut appender: Appender, health: &Health, jobs: &Receiver<Job>, gather: im
         while let Some(job) = next.take() {
             match job {
                 Job::Call(call, caller) => {
+                    callers.push((caller, call.received));
                     arrivals.push(Arrival::Call(call));
-                    callers.push(caller);
                     if arrivals.len() < GROUP_LEN {
                         next = jobs.try_recv().ok();
                     }
                 }
-                Job::Import(group, told) => {
-                    commit(&mut appender, health, &mut arrivals, &mut callers);
+                Job::Import(group, importer) => {
+                    commit(&mut appender, health, told, &mut arrivals, &mut callers);
                     let outcomes = appender.append(group);
                     tell_poison(&appender, health);
                     // The importer may have gone; its events are kept all the same.
-                    let _ = told.send(outcomes);
+                    let _ = importer.send(outcomes);
                 }
             }
         }
-        commit(&mut appender, health, &mut arrivals, &mut callers);
+        commit(&mut appender, health, told, &mut arrivals, &mut callers);
+        told.0.queued(jobs.len());
     }
 }
 
 fn commit(
     appender: &mut Appender,
     health: &Health,
+    (metrics, silence): &(Metrics, Silence),
     arrivals: &mut Vec<Arrival>,
-    callers: &mut Vec<Caller>,
+    callers: &mut Vec<(Caller, i64)>,
 ) {
     if arrivals.is_empty() {
         return;
     }
+    let begun = Instant::now();
+    let calls = arrivals.len();
     let outcomes = appender.append(std::mem::take(arrivals));
+    metrics.committed(calls, begun.elapsed());
     tell_poison(appender, health);
     let mut batch = Batch::default();
-    for (mut caller, outcome) in callers.drain(..).zip(outcomes) {
+    let (mut kept, mut last) = (0, i64::MIN);
+    for ((mut caller, received), outcome) in callers.drain(..).zip(outcomes) {
         if !matches!(outcome, Outcome::Unavailable(_)) {
             caller.was_kept();
         }
+        match &outcome {
+            Outcome::Kept(_) => {
+                kept += 1;
+                last = last.max(received);
+            }
+            Outcome::Rejected(status, _) => metrics.rejected(*status),
+            Outcome::Unavailable(_) => metrics.refused("log_failed"),
+        }
         batch.add(caller, &Reply::from(outcome));
+    }
+    if kept > 0 {
+        metrics.accepted(kept);
+        silence.heard(last);
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::committer::Queue;
 use super::protocol::{End, Kind, LinesWriter, Request, parse, receive, send, send_json};
 use super::refusals::Refusals;
-use super::socket::bind;
+use super::socket::{bind, is_owner};
 use super::turns::Turns;
 use crate::care::doctor::{Running, Settings, Signed};
 use crate::care::{Care, CareError, Told, carry_out};
@@ -46,13 +46,18 @@ struct Shared {
     importing: Mutex<()>,
     /// Gone when the server stops, so that the committer can end.
     queue: Mutex<Option<Queue>>,
-    turns: Turns,
+    turns: Arc<Turns>,
     about: About,
 }
 
 impl Local {
     /// Starts to answer commands.
-    pub fn start(trail: Arc<Trail>, queue: Queue, about: About) -> io::Result<Self> {
+    pub fn start(
+        trail: Arc<Trail>,
+        queue: Queue,
+        turns: Arc<Turns>,
+        about: About,
+    ) -> io::Result<Self> {
         let path = Folder::socket_of(trail.folder().path());
         let listener = Arc::new(bind(&path)?);
         let shared = Arc::new(Shared {
@@ -61,7 +66,7 @@ impl Local {
             commands: AtomicUsize::new(0),
             importing: Mutex::new(()),
             queue: Mutex::new(Some(queue)),
-            turns: Turns::default(),
+            turns,
             about,
         });
         let (own, accepting) = (Arc::clone(&shared), Arc::clone(&listener));
@@ -108,7 +113,11 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
             return;
         }
         let stream = match accepted {
-            Ok((stream, _)) => stream,
+            Ok((stream, _)) if is_owner(&stream) => stream,
+            Ok(_) => {
+                tracing::warn!("a command of another user was turned away");
+                continue;
+            }
             Err(error) => {
                 tracing::warn!("a command could not be accepted: {error}");
                 std::thread::sleep(Duration::from_millis(100));

@@ -10,13 +10,17 @@
 //! many calls at a time when there are many.
 //!
 //! [`local`] is the Unix socket in the data folder, by which commands ask.
+//! [`api`] answers the same over HTTP, where it is wanted.
 //! Queues are bounded: past them a call is answered 503 with `Retry-After`, and
-//! so it is where [`room`] finds the disk almost full.
+//! so it is where [`room`] finds the disk almost full. [`silence`] tells when no
+//! event has come for long.
 
+mod api;
 mod committer;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gather;
+mod health;
 mod intake;
 mod local;
 pub mod protocol;
@@ -25,10 +29,12 @@ mod reply;
 mod room;
 mod run;
 mod signed;
+mod silence;
 mod socket;
 mod turns;
 mod worker;
 
+pub use api::{Question, question};
 pub use run::{Server, ServerConfig, ServerError, SignatureConfig};
 pub use socket::reachable;
 

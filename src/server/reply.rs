@@ -12,13 +12,9 @@ use serde_json::json;
 use tiny_http::{Method, Request, StatusCode};
 
 use crate::event::DecodeError;
-use crate::gate::{Answers, CallId};
+use crate::gate::{Answers, CallId, LongAnswer, SAFETY_HEADERS};
 use crate::signature::{Admitted, Refusal};
 use crate::trail::Outcome;
-
-/// Every answer's headers but the date and the length.
-const COMMON: &str = "Content-Type: application/json\r\n\
-    X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n";
 
 /// Someone who waits for an answer. One who is let go without it is told to
 /// ask again.
@@ -64,6 +60,17 @@ impl Caller {
     /// Sends the answer. A sender that has gone gets none.
     pub fn answer(mut self, reply: &Reply) {
         self.send(reply);
+    }
+
+    /// Begins a long answer with the head of `reply`; `None` where the caller
+    /// is not a client of the gate.
+    pub fn stream(mut self, reply: &Reply) -> Option<LongAnswer> {
+        let Some(Way::Gate(call, answers)) = self.way.take() else {
+            return None;
+        };
+        let mut head = reply.head();
+        head.extend_from_slice(b"\r\n");
+        Some(LongAnswer::begin(call, answers, head))
     }
 
     fn send(&mut self, reply: &Reply) {
@@ -143,89 +150,109 @@ fn append_date(bytes: &mut Vec<u8>, now: DateTime<Utc>) {
 /// An answer's status, body and the headers beyond the common ones.
 pub(super) struct Reply {
     status: u16,
+    content_type: &'static str,
     body: Vec<u8>,
     more: Option<(&'static str, &'static str)>,
+    /// Further headers, each with its line break.
+    headers: String,
 }
 
+/// What most answers are.
+const JSON: &str = "application/json";
+
 impl Reply {
+    /// An answer of a type other than JSON, or with a status of its own.
+    pub const fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
+        Self {
+            status,
+            content_type,
+            body,
+            more: None,
+            headers: String::new(),
+        }
+    }
+
+    const fn json(status: u16, body: Vec<u8>) -> Self {
+        Self::new(status, JSON, body)
+    }
+
+    /// The same with a header.
+    pub const fn with(mut self, name: &'static str, value: &'static str) -> Self {
+        self.more = Some((name, value));
+        self
+    }
+
+    /// The same with further headers, each with its line break.
+    pub fn with_headers(mut self, headers: String) -> Self {
+        self.headers = headers;
+        self
+    }
+
     /// The call is kept.
     pub fn kept(seq: u64) -> Self {
-        Self {
-            status: 200,
-            body: format!("{{\"seq\":{seq}}}").into_bytes(),
-            more: None,
-        }
+        Self::json(200, format!("{{\"seq\":{seq}}}").into_bytes())
     }
 
     /// All is well.
     pub fn healthy() -> Self {
-        Self {
-            status: 200,
-            body: b"{\"status\":\"ok\"}".to_vec(),
-            more: None,
-        }
+        Self::json(200, b"{\"status\":\"ok\"}".to_vec())
     }
 
     /// The call is refused, and the sender is told why.
     pub fn refused(status: u16, error: &DecodeError) -> Self {
-        Self {
-            status,
-            body: serde_json::to_vec(error).unwrap_or_default(),
-            more: None,
-        }
+        Self::json(status, serde_json::to_vec(error).unwrap_or_default())
     }
 
     /// The call is not taken for Copernica's.
     pub fn unsigned(refusal: Refusal) -> Self {
-        let more = match refusal.status() {
-            503 => Some(("Retry-After", "5")),
-            401 => Some(("WWW-Authenticate", "Signature")),
-            _ => None,
-        };
-        Self {
-            more,
-            ..Self::refused(
-                refusal.status(),
-                &DecodeError::new(refusal.to_string(), "Signature"),
-            )
+        let error = DecodeError::new(refusal.to_string(), "Signature");
+        let reply = Self::refused(refusal.status(), &error);
+        match refusal.status() {
+            503 => reply.with("Retry-After", "5"),
+            401 => reply.with("WWW-Authenticate", "Signature"),
+            _ => reply,
         }
     }
 
     /// The method is not one that the path knows.
     pub fn wrong_method(allowed: &'static str) -> Self {
         let error = DecodeError::new(format!("only {allowed} is answered here"), "method");
-        Self {
-            more: Some(("Allow", allowed)),
-            ..Self::refused(405, &error)
-        }
+        Self::refused(405, &error).with("Allow", allowed)
     }
 
     /// The call is not kept; it may be sent again.
     pub fn unavailable(reason: &str) -> Self {
         let body = json!({ "error": reason, "where": "server" });
-        Self {
-            status: 503,
-            body: body.to_string().into_bytes(),
-            more: Some(("Retry-After", "5")),
-        }
+        Self::json(503, body.to_string().into_bytes()).with("Retry-After", "5")
     }
 
     /// The whole answer.
     fn bytes(&self, bodyless: bool) -> Vec<u8> {
-        let status = StatusCode(self.status);
-        let mut bytes = Vec::with_capacity(256 + self.body.len());
-        let reason = status.default_reason_phrase();
-        // Writing to a vector does not fail.
-        let _ = write!(bytes, "HTTP/1.1 {} {reason}\r\nDate: ", self.status);
-        append_date(&mut bytes, Utc::now());
-        let _ = write!(bytes, "\r\n{COMMON}");
-        if let Some((name, value)) = self.more {
-            let _ = write!(bytes, "{name}: {value}\r\n");
-        }
+        let mut bytes = self.head();
         let _ = write!(bytes, "Content-Length: {}\r\n\r\n", self.body.len());
         if !bodyless {
             bytes.extend_from_slice(&self.body);
         }
+        bytes
+    }
+
+    /// The head, up to what tells the body's end.
+    fn head(&self) -> Vec<u8> {
+        let status = StatusCode(self.status);
+        let mut bytes = Vec::with_capacity(512 + self.body.len());
+        let reason = status.default_reason_phrase();
+        // Writing to a vector does not fail.
+        let _ = write!(bytes, "HTTP/1.1 {} {reason}\r\nDate: ", self.status);
+        append_date(&mut bytes, Utc::now());
+        let _ = write!(
+            bytes,
+            "\r\nContent-Type: {}\r\n{SAFETY_HEADERS}",
+            self.content_type
+        );
+        if let Some((name, value)) = self.more {
+            let _ = write!(bytes, "{name}: {value}\r\n");
+        }
+        bytes.extend_from_slice(self.headers.as_bytes());
         bytes
     }
 }

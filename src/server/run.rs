@@ -7,24 +7,31 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::api::{Api, ApiParts};
 use super::committer::{self, Health};
 use super::intake::Intake;
 use super::local::Local;
 use super::refusals::Refusals;
 use super::room::Room;
 use super::signed::Checker;
+use super::silence::{Silence, Watch};
 use super::socket::{bind, reachable};
+use super::turns::Turns;
 use super::worker::Worker;
 use crate::care::doctor::Settings;
 use crate::event::Zone;
 use crate::gate::{Answers, Gate, GateConfig, Proxies, Tls, TlsError, TlsFiles, connect_private};
 use crate::index::Progress;
 use crate::keys::{KeyConfig, KeyRing};
+use crate::metrics::Metrics;
 use crate::signature::Policy;
 use crate::trail::{Folder, Keep, Keeper, OpenOptions, Purpose, Sealer, Trail, TrailError};
 
 /// How long accepted calls and commands may take when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
+
+/// The same for questions over HTTP, which can be asked again.
+const API_GRACE: Duration = Duration::from_secs(5);
 
 /// How many calls may wait for the committer. There cannot be more than the
 /// private connections carry; what waits beyond them waits in the gate, which
@@ -74,6 +81,10 @@ pub struct ServerConfig {
     pub signature: Option<SignatureConfig>,
     /// How long events are kept; for ever, where it is not said.
     pub keep: Option<Keep>,
+    /// The address of the query API, where there is one.
+    pub api: Option<SocketAddr>,
+    /// After how long without an event that is told.
+    pub alert_after: Option<Duration>,
 }
 
 impl ServerConfig {
@@ -90,7 +101,7 @@ impl ServerConfig {
             tls_cert: self.tls.as_ref().map(|tls| tls.cert.clone()),
             key_domain: policy.map(|policy| policy.key_domain.to_string()),
             dns_server: signature.and_then(|signature| signature.dns_server),
-            alert_after: None,
+            alert_after: self.alert_after.map(|after| after.as_secs()),
         }
     }
 }
@@ -115,11 +126,13 @@ pub enum ServerError {
     Tls(#[from] TlsError),
     /// The address.
     #[error(
-        "cannot listen at {address}: {source}; is another program there? Name another with --listen"
+        "cannot listen at {address}: {source}; is another program there? Name another with {flag}"
     )]
     Listen {
         /// The address asked for.
         address: SocketAddr,
+        /// By which flag.
+        flag: &'static str,
         /// What the system says.
         source: std::io::Error,
     },
@@ -142,6 +155,8 @@ pub struct Server {
     address: SocketAddr,
     trail: Arc<Trail>,
     gate: Gate,
+    api: Option<Api>,
+    watch: Watch,
     intake: Arc<Intake>,
     workers: Vec<JoinHandle<()>>,
     keys: Option<KeyRing>,
@@ -170,10 +185,8 @@ impl Server {
                 patience: Duration::from_secs(10),
             },
         )?;
-        let listener = TcpListener::bind(config.listen).map_err(|source| ServerError::Listen {
-            address: config.listen,
-            source,
-        })?;
+        let listener = listen(config.listen, "--listen")?;
+        let api_listener = config.api.map(|api| listen(api, "--api")).transpose()?;
         let address = listener
             .local_addr()
             .map_err(system("reading the address"))?;
@@ -184,10 +197,28 @@ impl Server {
         let longest = config.max_body as u64 + (1 << 16);
         let health = Arc::new(Health::new(room, longest, appender.poison()));
         let answers = Answers::default();
-        let (queue, committer) =
-            committer::start(appender, Arc::clone(&health), answers.clone(), QUEUE_LEN)
-                .map_err(system("starting the committer"))?;
+        let (metrics, turns) = (Metrics::new(), Arc::new(Turns::default()));
+        let silence = Silence::new(config.alert_after, &trail);
+        let told = (metrics.clone(), silence.clone());
+        let (queue, committer) = committer::start(
+            appender,
+            Arc::clone(&health),
+            answers.clone(),
+            told,
+            QUEUE_LEN,
+        )
+        .map_err(system("starting the committer"))?;
         let refusals = Arc::new(Refusals::default());
+        let parts = ApiParts {
+            trail: Arc::clone(&trail),
+            health: Arc::clone(&health),
+            silence: silence.clone(),
+            turns: Arc::clone(&turns),
+            metrics: metrics.clone(),
+            refusals: Arc::clone(&refusals),
+            zone: config.zone,
+            webhook: answers.clone(),
+        };
         let mut keys = None;
         let mut checker = None;
         if let Some(signature) = &config.signature {
@@ -199,14 +230,15 @@ impl Server {
             })
             .map_err(system("looking keys up in DNS"))?;
             keys = Some(ring.clone());
-            let refusals = Arc::clone(&refusals);
             let policy = signature.policy.clone();
-            checker = Some(Checker::new(policy, ring, refusals, &trail)?);
+            checker = Some(Checker::new(policy, ring, Arc::clone(&refusals), &trail)?);
         }
         let worker = Worker {
             queue: queue.clone(),
             answers: answers.clone(),
             health,
+            silence: silence.clone(),
+            metrics,
             checker,
             zone: config.zone,
             max_body: config.max_body,
@@ -247,7 +279,10 @@ impl Server {
             ..config.settings()
         };
         let refusals = config.signature.is_some().then_some(refusals);
-        let local = Local::start(Arc::clone(&trail), queue, (settings, refusals))
+        let api = api_listener.map(|listener| Api::start(listener, parts));
+        let api = api.transpose().map_err(system("starting the query API"))?;
+        let watch = Watch::start(silence).map_err(system("watching for silence"))?;
+        let local = Local::start(Arc::clone(&trail), queue, turns, (settings, refusals))
             .map_err(system("making the local socket"))?;
         let sealer = Sealer::start(Arc::clone(&trail)).map_err(system("starting the sealer"))?;
         let keeper = Keeper::start(Arc::clone(&trail), config.keep)
@@ -256,6 +291,8 @@ impl Server {
             address,
             trail,
             gate,
+            api,
+            watch,
             intake,
             workers,
             keys,
@@ -273,6 +310,11 @@ impl Server {
         self.address
     }
 
+    /// The address of its query API, where there is one.
+    pub fn api_address(&self) -> Option<SocketAddr> {
+        self.api.as_ref().map(Api::address)
+    }
+
     /// How far its index is.
     pub fn index_progress(&self) -> Progress {
         self.trail.index_progress()
@@ -282,6 +324,10 @@ impl Server {
     /// synced, commands are answered.
     pub fn stop(self) {
         self.gate.shutdown(GRACE);
+        drop(self.watch);
+        if let Some(api) = self.api {
+            api.stop(API_GRACE);
+        }
         self.local.stop(GRACE);
         drop(self.sealer);
         drop(self.keeper);
@@ -305,6 +351,14 @@ impl Server {
         let last = self.trail.last_seq();
         tracing::info!("stopped; {last} events are kept");
     }
+}
+
+fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ServerError> {
+    TcpListener::bind(address).map_err(|source| ServerError::Listen {
+        address,
+        flag,
+        source,
+    })
 }
 
 fn start_worker(

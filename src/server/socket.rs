@@ -3,8 +3,10 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+
+use rustix::process::{Uid, geteuid};
 
 /// A path by which a socket in a folder is reached however long the folder's
 /// own path is: socket addresses have room for 107 bytes. The folder is kept
@@ -23,6 +25,23 @@ pub fn reachable(path: &Path) -> io::Result<(PathBuf, Option<fs::File>)> {
     Ok((short, Some(dir)))
 }
 
+/// Whether the other side of a connection runs as the user that this process
+/// runs as, or as root. The folder and the socket let nobody else in; this
+/// holds where their modes were changed.
+pub(super) fn is_owner(stream: &UnixStream) -> bool {
+    match rustix::net::sockopt::socket_peercred(stream) {
+        Ok(peer) => may_ask(geteuid(), peer.uid),
+        Err(error) => {
+            tracing::warn!("whose command it is could not be found out: {error}");
+            false
+        }
+    }
+}
+
+fn may_ask(own: Uid, peer: Uid) -> bool {
+    peer == own || peer.is_root()
+}
+
 /// Listens at a path in the data folder, which this process has locked: what
 /// is there is left over from a process that has gone.
 pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
@@ -34,4 +53,34 @@ pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(short)?;
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
     Ok(listener)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_and_root_may_ask_and_nobody_else() {
+        let uid = Uid::from_raw;
+        assert!(may_ask(uid(1000), uid(1000)) && may_ask(uid(1000), uid(0)));
+        assert!(!may_ask(uid(1000), uid(1001)) && !may_ask(uid(0), uid(1000)));
+        let (one, _other) = UnixStream::pair().unwrap();
+        assert!(is_owner(&one));
+    }
+
+    #[test]
+    fn a_socket_is_its_owner_s_alone_and_takes_the_place_of_a_leftover() {
+        let dir = tempfile::tempdir().unwrap();
+        // Longer than an address of a socket has room for.
+        let folder = dir.path().join("x".repeat(120));
+        fs::create_dir(&folder).unwrap();
+        let path = folder.join("socket");
+        drop(bind(&path).unwrap());
+        let _listener = bind(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let (short, _dir) = reachable(&path).unwrap();
+        UnixStream::connect(short).unwrap();
+    }
 }

@@ -6,10 +6,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use tiny_http::{Method, Request};
 
 use super::committer::{Health, Queue};
+use super::health::health;
 use super::reply::{Caller, Reply};
 use super::signed::{Checked, Checker};
+use super::silence::Silence;
 use crate::event::{BodyKind, DecodeError, Zone, decode_envelope, is_label, now_micros};
 use crate::gate::{Answers, CALL_HEADER, CallId, FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
+use crate::metrics::Metrics;
 use crate::signature::{Evidence, Refusal};
 use crate::trail::ParsedCall;
 
@@ -23,6 +26,8 @@ pub(super) struct Worker {
     /// Where the gate's clients are answered.
     pub answers: Answers,
     pub health: Arc<Health>,
+    pub silence: Silence,
+    pub metrics: Metrics,
     /// Checks who sent a call, where that is asked for.
     pub checker: Option<Checker>,
     pub zone: Zone,
@@ -52,7 +57,8 @@ enum Route<'a> {
     Webhook(Option<&'a str>),
     /// A webhook's address with a label that is none.
     WrongLabel(DecodeError),
-    Health,
+    /// `/healthz` and `/readyz`.
+    Health(&'a str),
     Unknown(DecodeError),
 }
 
@@ -63,8 +69,8 @@ fn route(target: &str) -> Route<'_> {
         let reason = "nothing is here: calls go to /webhook or /webhook/LABEL";
         Route::Unknown(DecodeError::new(reason, shown()))
     };
-    if path == "/healthz" {
-        return Route::Health;
+    if matches!(path, "/healthz" | "/readyz") {
+        return Route::Health(path);
     }
     match path.strip_prefix("/webhook") {
         Some("" | "/") => Route::Webhook(None),
@@ -80,7 +86,8 @@ fn route(target: &str) -> Route<'_> {
     }
 }
 
-fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
+/// A header's first value.
+pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a str> {
     request
         .headers()
         .iter()
@@ -107,28 +114,37 @@ impl Worker {
         let caller = Caller::new(request, call, &self.answers);
         if let Err(error) = whole {
             tracing::debug!("a body could not be read: {error}");
+            self.metrics.refused("unreadable");
             let error = DecodeError::new("the body could not be read", "body");
             return caller.answer(&Reply::refused(400, &error));
         }
         let label = match (route(&target), &method) {
-            (Route::Unknown(error), _) => return caller.answer(&Reply::refused(404, &error)),
-            (Route::Health, Method::Get | Method::Head) => {
-                let reply = match self.health.trouble() {
-                    None => Reply::healthy(),
-                    Some(reason) => Reply::unavailable(reason),
-                };
-                return caller.answer(&reply);
+            // The gate's greeting of a private connection.
+            (Route::Unknown(error), _) if call.is_none() => {
+                return caller.answer(&Reply::refused(404, &error));
             }
-            (Route::Health, _) => return caller.answer(&Reply::wrong_method("GET, HEAD")),
+            (Route::Unknown(error), _) => {
+                self.metrics.refused("not_found");
+                return caller.answer(&Reply::refused(404, &error));
+            }
+            (Route::Health(path), Method::Get | Method::Head) => {
+                return caller.answer(&health(path, &self.health, &self.silence));
+            }
+            (Route::Health(_), _) => return caller.answer(&Reply::wrong_method("GET, HEAD")),
             (Route::Webhook(label), Method::Post) => label.map(str::to_owned),
             (Route::WrongLabel(error), _) => {
+                self.metrics.refused("label");
                 self.tell_lost(&error);
                 return caller.answer(&Reply::refused(404, &error));
             }
-            (Route::Webhook(_), _) => return caller.answer(&Reply::wrong_method("POST")),
+            (Route::Webhook(_), _) => {
+                self.metrics.refused("method");
+                return caller.answer(&Reply::wrong_method("POST"));
+            }
         };
         let fault = fault.map(|fault| self.fault(&fault));
         if let Some((411, error)) = &fault {
+            self.metrics.refused("no_length");
             self.tell_lost(error);
             return caller.answer(&Reply::refused(411, error));
         }
@@ -185,6 +201,7 @@ impl Worker {
         let evidence = match evidence.transpose() {
             Ok(evidence) => evidence,
             Err(error) => {
+                self.metrics.refused("evidence");
                 tracing::error!("the evidence of a call could not be kept: {error}");
                 return caller.answer(&Reply::unavailable("the call's evidence cannot be kept"));
             }

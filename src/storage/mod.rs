@@ -80,3 +80,12 @@ pub trait StorageFile: Send + Sync {
     /// what was written since the last sync, even if a later sync succeeds.
     fn sync(&self) -> io::Result<()>;
 }
+
+/// Writes and syncs a file that is then to take the place of another by a
+/// [`Storage::rename`]; what a crash has left of an earlier one goes.
+pub fn write_aside(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    storage.remove_if_there(path)?;
+    let file = storage.open(path, Access::CreateNew)?;
+    file.write_at(bytes, 0)?;
+    file.sync()
+}

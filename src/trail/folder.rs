@@ -9,6 +9,7 @@
 //! | `rejected/` | the calls that could not be read |
 //! | `baselines/` | what is left of pruned events, once any were ([`crate::retention`]) |
 //! | `index/` | sled; can be deleted while nothing runs |
+//! | `tokens`, `tokens.lock` | the tokens of the query API ([`crate::tokens`]), once any were made |
 //!
 //! In the two logs' folders, `*.torn-*` are writes that a crash has cut short,
 //! and `*.damaged-*` segments in the place of which a repair has put others.

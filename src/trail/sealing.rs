@@ -34,6 +34,11 @@ impl Trail {
         of(Part::Events).chain(of(Part::Rejected)).collect()
     }
 
+    /// How many closed segments of both logs are plain.
+    pub fn unsealed_segments(&self) -> usize {
+        self.unsealed().len()
+    }
+
     const fn part(&self, part: Part) -> &Log {
         match part {
             Part::Events => &self.events,

@@ -2,10 +2,11 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 
 use serde_json::Value;
 
-use super::NEVER;
+use super::{NEVER, Server, cli, json_lines};
 
 /// The type of a body as PHP sends it.
 pub const FORM: &str = "application/x-www-form-urlencoded";
@@ -110,6 +111,10 @@ impl Client {
         if (100..200).contains(&status) {
             return self.receive(head_only);
         }
+        if reply.header("Transfer-Encoding") == Some("chunked") {
+            reply.body = self.chunks(&mut reply.headers)?;
+            return Ok(reply);
+        }
         let length = reply
             .header("Content-Length")
             .and_then(|length| length.parse::<usize>().ok())
@@ -119,6 +124,37 @@ impl Client {
             self.stream.read_exact(&mut reply.body)?;
         }
         Ok(reply)
+    }
+
+    /// A body in chunks, whose trailer is added to the headers.
+    fn chunks(&mut self, headers: &mut Vec<(String, String)>) -> io::Result<Vec<u8>> {
+        let mut body = Vec::new();
+        let mut line = String::new();
+        let next = |stream: &mut BufReader<TcpStream>, line: &mut String| {
+            line.clear();
+            match stream.read_line(line)? {
+                0 => Err(io::Error::from(io::ErrorKind::UnexpectedEof)),
+                _ => Ok(line.trim_end().to_owned()),
+            }
+        };
+        loop {
+            let length = next(&mut self.stream, &mut line)?;
+            let length = usize::from_str_radix(&length, 16).map_err(io::Error::other)?;
+            if length == 0 {
+                break;
+            }
+            let begun = body.len();
+            body.resize(begun + length, 0);
+            self.stream.read_exact(&mut body[begun..])?;
+            assert_eq!(next(&mut self.stream, &mut line)?, "");
+        }
+        loop {
+            let field = next(&mut self.stream, &mut line)?;
+            match field.split_once(':') {
+                Some((name, value)) => headers.push((name.to_owned(), value.trim().to_owned())),
+                None => return Ok(body),
+            }
+        }
     }
 
     pub fn try_request(
@@ -166,4 +202,31 @@ impl Client {
             Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
         }
     }
+}
+
+impl Server {
+    /// The address of its query API.
+    pub fn api(&self) -> SocketAddr {
+        let log = self.log();
+        let mut lines = log.lines();
+        let address = lines.find_map(|line| line.strip_prefix("answering questions on http://"));
+        address
+            .unwrap_or_else(|| panic!("no query API: {log}"))
+            .parse()
+            .unwrap()
+    }
+}
+
+/// A new token of a scope.
+#[track_caller]
+pub fn token(data: &Path, scope: &str) -> String {
+    let made = cli(data, &["token", "create", "--scope", scope]).ok();
+    json_lines(&made)[0]["token"].as_str().unwrap().to_owned()
+}
+
+/// Asks the query API.
+pub fn ask(address: SocketAddr, token: &str, target: &str) -> Reply {
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str())];
+    Client::connect(address).request("GET", target, &headers, b"")
 }

@@ -240,7 +240,7 @@ fn days(days: &Counter<i64>) -> Vec<Count> {
 
 /// What a folder takes on the disk, with all in it; what cannot be looked at
 /// counts nothing.
-fn bytes_of(folder: &Path) -> u64 {
+pub fn bytes_of(folder: &Path) -> u64 {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     entries
         .map(|entry| match entry.metadata() {

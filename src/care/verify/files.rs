@@ -7,7 +7,20 @@ use crate::trail::Trail;
 
 /// What a folder holds itself, beside what [`crate::trail::Folder`] names.
 const TOP: &[&str] = &[
-    "format", "lock", "socket", "private", "keys", "log", "rejected", "index", "tls",
+    "format",
+    "lock",
+    "socket",
+    "private",
+    "log",
+    "rejected",
+    "index",
+    "tls",
+    "tokens",
+    "tokens.lock",
+    "tokens.new",
+    "private-api",
+    "keys",
+    "baselines",
 ];
 
 /// The paths of such files, each with what it is. Files come and go while a

@@ -1,7 +1,5 @@
 //! `stats`
 
-use chrono::{DateTime, Utc};
-
 use super::chart::{bars, gather};
 use super::{ending, order, parse_lines, shown, write};
 use crate::care::{Care, Count, StatsLine};
@@ -36,7 +34,7 @@ pub fn stats(args: &StatsArgs, setting: &Setting) -> anyhow::Result<Ending> {
 fn text_of(line: &StatsLine, setting: &Setting) -> String {
     let span = |first: &Option<String>, last: &Option<String>| match (first, last) {
         (Some(first), Some(last)) => {
-            format!("{} to {}", local(first, setting), local(last, setting))
+            format!("{} to {}", setting.local(first), setting.local(last))
         }
         _ => "none".to_owned(),
     };
@@ -122,15 +120,4 @@ fn rows(counts: &[Count], most: usize) -> Vec<(String, u64)> {
     counts
         .map(|count| (name(&count.name), count.events))
         .collect()
-}
-
-/// An RFC 3339 time in the reader's zone.
-fn local(time: &str, setting: &Setting) -> String {
-    match DateTime::parse_from_rfc3339(time) {
-        Ok(time) => {
-            let local = time.with_timezone(&Utc).with_timezone(&setting.zone);
-            local.format("%Y-%m-%d %H:%M:%S %Z").to_string()
-        }
-        Err(_) => plain(time).to_string(),
-    }
 }

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 
 use crate::cli::args::Output;
 use crate::cli::signature_args::parse_dns_server;
+use crate::cli::time::parse_duration;
 use crate::keys::KeyDomain;
 use crate::signature::PublicHost;
 
@@ -50,6 +52,9 @@ pub struct DoctorArgs {
         value_delimiter = ','
     )]
     pub public_host: Vec<PublicHost>,
+    /// After how long without an event the server gives alarm
+    #[arg(long, env = "PROFILETRAIL_ALERT_AFTER", value_name = "SPAN", value_parser = parse_duration)]
+    pub alert_after: Option<Duration>,
     /// The server's certificate, where it takes TLS itself
     #[arg(long, env = "PROFILETRAIL_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,

@@ -39,7 +39,7 @@ pub fn run(args: &DoctorArgs, setting: &Setting) -> anyhow::Result<Ending> {
             tls_cert: args.tls_cert.clone(),
             key_domain: Some(args.key_domain.to_string()),
             dns_server: args.dns_server,
-            alert_after: None,
+            alert_after: args.alert_after.map(|after| after.as_secs()),
         },
         backup: args.backup.clone(),
         outside: !args.offline,

@@ -1,0 +1,80 @@
+//! Who may ask.
+
+use std::time::Instant;
+
+use super::limiter::Limiter;
+use crate::event::DecodeError;
+use crate::server::reply::Reply;
+use crate::tokens::{Scope, Watched};
+
+/// The door to the query API.
+#[derive(Debug)]
+pub(super) struct Door {
+    tokens: Watched,
+    limiter: Limiter,
+}
+
+impl Door {
+    /// Lets in who has one of these tokens.
+    pub fn new(tokens: Watched) -> Self {
+        Self {
+            tokens,
+            limiter: Limiter::default(),
+        }
+    }
+
+    /// Judges the `Authorization` of a request from an address: what it may
+    /// ask, or the answer that refuses it. Whatever is wrong with a token, the
+    /// answer is the same.
+    pub fn judge(&self, authorization: Option<&str>, address: &str) -> Result<Scope, Reply> {
+        let scope = authorization
+            .and_then(bearer)
+            .and_then(|token| self.tokens.scope_of(token));
+        if let Some(scope) = scope {
+            return Ok(scope);
+        }
+        let challenge = ("WWW-Authenticate", "Bearer realm=\"profiletrail\"");
+        match self.limiter.refuse(address, Instant::now()) {
+            None => {
+                let what = "a token is needed: Authorization: Bearer TOKEN";
+                let error = DecodeError::new(what, "Authorization");
+                Err(Reply::refused(401, &error).with(challenge.0, challenge.1))
+            }
+            Some(wait) => {
+                let error = DecodeError::new("too many requests without a good token", "address");
+                let seconds = wait.as_secs().saturating_add(1);
+                let header = format!("Retry-After: {seconds}\r\n");
+                Err(Reply::refused(429, &error).with_headers(header))
+            }
+        }
+    }
+}
+
+/// The token of an `Authorization` of that kind.
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.trim().split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("Bearer")
+        .then_some(token.trim_start())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bearer;
+
+    #[test]
+    fn only_a_bearer_s_token_is_taken() {
+        assert_eq!(bearer("Bearer ptr_x"), Some("ptr_x"));
+        assert_eq!(bearer("bEARER   ptr_x "), Some("ptr_x"));
+        for wrong in [
+            "",
+            "Bearer",
+            "ptr_x",
+            "Basic ptr_x",
+            "Bearerptr_x",
+            "Bearer:ptr_x",
+        ] {
+            assert_eq!(bearer(wrong), None, "{wrong}");
+        }
+    }
+}

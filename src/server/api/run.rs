@@ -1,0 +1,156 @@
+//! Putting the query API together, and taking it apart.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::auth::Door;
+use super::slots::Slots;
+use super::worker::Shared;
+use crate::event::Zone;
+use crate::gate::{Answers, Gate, GateConfig, connect_private};
+use crate::metrics::Metrics;
+use crate::server::committer::Health;
+use crate::server::refusals::Refusals;
+use crate::server::silence::Silence;
+use crate::server::socket::{bind, reachable};
+use crate::server::turns::Turns;
+use crate::tokens::{TokenFile, Watched};
+use crate::trail::Trail;
+
+/// How many questions are answered at one time, and how many wait a moment.
+const QUESTIONS: (usize, usize) = (4, 16);
+
+/// How many connections may be open.
+const CONNECTIONS: usize = 64;
+
+/// How many private connections the gate keeps.
+const PRIVATE_CONNECTIONS: usize = 2;
+
+/// How long a question may take up to the first piece of its answer, the
+/// making of an index included.
+const ANSWER: Duration = Duration::from_secs(600);
+
+/// What the query API shares with the rest of the server.
+pub(in crate::server) struct ApiParts {
+    pub trail: Arc<Trail>,
+    pub health: Arc<Health>,
+    pub silence: Silence,
+    pub turns: Arc<Turns>,
+    pub metrics: Metrics,
+    /// Of calls, for their signatures.
+    pub refusals: Arc<Refusals>,
+    /// The zone of times that name none.
+    pub zone: Zone,
+    /// Of the webhook's gate.
+    pub webhook: Answers,
+}
+
+/// The running query API.
+pub(in crate::server) struct Api {
+    address: SocketAddr,
+    gate: Gate,
+    server: Arc<tiny_http::Server>,
+    front: JoinHandle<()>,
+    shared: Arc<Shared>,
+    private: PathBuf,
+    /// Keeps the path by which private connections are opened again.
+    _private_dir: Option<std::fs::File>,
+}
+
+impl Api {
+    /// Starts to answer at a bound listener.
+    pub fn start(listener: TcpListener, parts: ApiParts) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        if !address.ip().to_canonical().is_loopback() {
+            tracing::warn!(
+                "the query API listens at {address}, where others can reach it: tokens and answers go there in \
+                 clear, so put TLS in front of it, and let it listen at a loopback address"
+            );
+        }
+        let folder = parts.trail.folder().path().to_owned();
+        let answers = Answers::default();
+        let shared = Arc::new(Shared {
+            parts,
+            answers: answers.clone(),
+            door: Door::new(Watched::new(TokenFile::of(&folder))),
+            questions: Slots::new(QUESTIONS.0, QUESTIONS.1),
+            stopping: AtomicBool::new(false),
+        });
+        let private = folder.join("private-api");
+        let server = tiny_http::Server::from_listener(bind(&private)?, None)
+            .map_err(|error| io::Error::other(error.to_string()))?;
+        let server = Arc::new(server);
+        let (taking, own) = (Arc::clone(&server), Arc::clone(&shared));
+        let front = std::thread::Builder::new()
+            .name("api".to_owned())
+            .spawn(move || run(&taking, &own))?;
+        let (path, dir) = reachable(&private)?;
+        let connections = connect_private(&path, PRIVATE_CONNECTIONS)?;
+        let config = GateConfig {
+            max_connections: CONNECTIONS,
+            max_body: 0,
+            calls_per_connection: CONNECTIONS,
+            answer_timeout: ANSWER,
+            private_path: Some(path),
+            ..GateConfig::default()
+        };
+        let gate = Gate::start(listener, connections, config, answers)?;
+        Ok(Self {
+            address,
+            gate,
+            server,
+            front,
+            shared,
+            private,
+            _private_dir: dir,
+        })
+    }
+
+    /// The address it listens at.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no more questions; those that are answered have a while.
+    pub fn stop(self, grace: Duration) {
+        let begun = Instant::now();
+        self.shared.stopping.store(true, Ordering::Release);
+        self.gate.shutdown(grace);
+        self.server.unblock();
+        if self.front.join().is_err() {
+            tracing::error!("the query API's thread had panicked");
+        }
+        if let Err(error) = std::fs::remove_file(&self.private) {
+            tracing::debug!("the query API's private socket could not be removed: {error}");
+        }
+        // With the gate gone, the next line that one hands over ends it.
+        while self.shared.questions.in_use() > 0 && begun.elapsed() < grace {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn run(server: &tiny_http::Server, shared: &Arc<Shared>) {
+    loop {
+        match server.recv() {
+            Ok(request) => {
+                let handled = catch_unwind(AssertUnwindSafe(|| shared.handle(request)));
+                if handled.is_err() {
+                    tracing::error!("a request to the query API could not be handled");
+                }
+            }
+            // Unblocked, or a failure to accept, which comes the same way.
+            Err(error) if shared.stopping.load(Ordering::Acquire) => {
+                tracing::debug!("the query API takes no more requests: {error}");
+                return;
+            }
+            Err(error) => tracing::debug!("no request was received: {error}"),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The tokens by which programs may ask over HTTP.
+//!
+//! A token is `ptr_` and 256 random bits in base64url. Only its SHA-256 is
+//! kept, in the file `tokens` of the data folder (mode 0600): with so much
+//! chance in it there is nothing to guess that a slower hash would slow down.
+//! The file is JSON:
+//!
+//! ```text
+//! {"profiletrail_tokens":1,"tokens":[{"id":"…","name":"…","scope":"read","created":"…","sha256":"…"}]}
+//! ```
+//!
+//! and is put in the place of the old one whole, by a rename, so that a server
+//! that runs meanwhile reads the one or the other; it looks before every
+//! request whether the file is another one ([`Watched`]), so a revoked token
+//! is worth nothing from then on. Whoever changes it holds a lock on
+//! `tokens.lock`, so that two commands lose nothing of each other.
+//!
+//! Leaves out who asks and how often (that is the server's). Invariants: no
+//! token is kept or logged; a file that cannot be read lets nobody in; a token
+//! is compared with all that there are, in the same time whether it is one.
+//! Not part of a backup: tokens are made anew.
+
+mod file;
+mod watched;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::event::{micros_to_rfc3339, now_micros};
+pub use file::{TokenFile, TokensError};
+pub use watched::Watched;
+
+/// How a token begins, by which it is known wherever it turns up.
+pub const PREFIX: &str = "ptr_";
+
+/// The most tokens that a folder has.
+pub const MOST: usize = 1000;
+
+/// The longest name in characters.
+const NAME_LEN: usize = 64;
+
+/// What a token is good for. None is for changing anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Scope {
+    /// Every question, and the metrics
+    Read,
+    /// The metrics alone
+    Metrics,
+}
+
+/// A token as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Token {
+    /// Names it to `revoke`.
+    pub id: String,
+    /// What its owner calls it; may be empty.
+    pub name: String,
+    /// What it is good for.
+    pub scope: Scope,
+    /// When it was made, RFC 3339.
+    pub created: String,
+    /// SHA-256 in hexadecimal digits.
+    sha256: String,
+}
+
+impl Token {
+    /// A new token, and its text, which is not kept.
+    pub fn new(name: &str, scope: Scope) -> Result<(Self, String), TokensError> {
+        use base64::Engine as _;
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let plain = |c: char| !c.is_control();
+        if name.chars().count() > NAME_LEN || !name.chars().all(plain) {
+            return Err(TokensError::Name);
+        }
+        let (mut secret, mut id) = ([0; 32], [0; 4]);
+        getrandom::fill(&mut secret)
+            .and_then(|()| getrandom::fill(&mut id))
+            .map_err(|error| TokensError::Random(error.to_string()))?;
+        let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
+        let token = Self {
+            id: hex(&id),
+            name: name.to_owned(),
+            scope,
+            created: micros_to_rfc3339(now_micros()),
+            sha256: hash(&text),
+        };
+        Ok((token, text))
+    }
+}
+
+/// The scope of the token of that text, if it is one of these.
+fn scope_of(tokens: &[Token], text: &str) -> Option<Scope> {
+    let hash = hash(text);
+    let mut found = None;
+    // To the end, whichever it is.
+    for token in tokens {
+        if bool::from(token.sha256.as_bytes().ct_eq(hash.as_bytes())) {
+            found = Some(token.scope);
+        }
+    }
+    found
+}
+
+fn hash(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_known_by_its_text_alone() {
+        let (read, text) = Token::new("report", Scope::Read).unwrap();
+        let (metrics, other) = Token::new("", Scope::Metrics).unwrap();
+        assert!(text.starts_with(PREFIX) && text.len() == PREFIX.len() + 43);
+        assert_ne!(text, other);
+        let kept = serde_json::to_string(&read).unwrap();
+        assert!(!kept.contains(text.strip_prefix(PREFIX).unwrap()));
+        let tokens = [read.clone(), metrics];
+        assert_eq!(scope_of(&tokens, &text), Some(Scope::Read));
+        assert_eq!(scope_of(&tokens, &other), Some(Scope::Metrics));
+        for wrong in [
+            "",
+            "ptr_",
+            &read.sha256,
+            &read.id,
+            &text[1..],
+            &format!("{text} "),
+        ] {
+            assert_eq!(scope_of(&tokens, wrong), None, "{wrong}");
+        }
+        assert_eq!(scope_of(&[], &text), None);
+    }
+
+    #[test]
+    fn a_name_fits_on_a_line() {
+        let named = |name: &str| Token::new(name, Scope::Read).is_ok();
+        assert!(named("") && named("Ünïts; 'x'") && named(&"é".repeat(64)));
+        assert!(!named("a\nb") && !named("\u{1b}[31m") && !named(&"x".repeat(65)));
+    }
+}

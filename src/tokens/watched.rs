@@ -1,0 +1,98 @@
+//! The tokens as a running server knows them.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, PoisonError};
+
+use super::file::TokenFile;
+use super::{Scope, Token, scope_of};
+
+/// The tokens of a data folder, read anew whenever their file is another one.
+#[derive(Debug)]
+pub struct Watched {
+    file: TokenFile,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    stamp: Option<Stamp>,
+    tokens: Vec<Token>,
+}
+
+/// Tells one file from another that has its name later: that is made while the
+/// former is there, so it has another number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    device: u64,
+    inode: u64,
+    /// Of the last change, owner and mode included: seconds and nanoseconds.
+    changed: (i64, i64),
+    len: u64,
+}
+
+impl Watched {
+    /// Those of a file.
+    pub fn new(file: TokenFile) -> Self {
+        Self {
+            file,
+            known: Mutex::default(),
+        }
+    }
+
+    /// What the token of that text is good for now; `None` where it is none, or
+    /// where the file cannot be read, which is logged once.
+    pub fn scope_of(&self, text: &str) -> Option<Scope> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let stamp = self.stamp();
+        if stamp != known.stamp {
+            known.tokens = self.file.read().unwrap_or_else(|error| {
+                tracing::error!("nobody is answered over HTTP: {error}");
+                Vec::new()
+            });
+            known.stamp = stamp;
+        }
+        scope_of(&known.tokens, text)
+    }
+
+    /// Of the file as it is; `None` where there is none. A look costs some
+    /// microseconds, and what is read is never older than its stamp.
+    fn stamp(&self) -> Option<Stamp> {
+        let data = fs::metadata(self.file.path()).ok()?;
+        Some(Stamp {
+            device: data.dev(),
+            inode: data.ino(),
+            changed: (data.ctime(), data.ctime_nsec()),
+            len: data.len(),
+        })
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_known_at_the_next_look() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = TokenFile::of(dir.path());
+        let watched = Watched::new(file.clone());
+        assert_eq!(watched.scope_of("ptr_x"), None);
+        for _ in 0..50 {
+            let (token, text) = Token::new("", Scope::Metrics).unwrap();
+            let id = token.id.clone();
+            file.add(token).unwrap();
+            assert_eq!(watched.scope_of(&text), Some(Scope::Metrics));
+            file.remove(&id).unwrap();
+            assert_eq!(watched.scope_of(&text), None);
+        }
+        let (token, text) = Token::new("", Scope::Read).unwrap();
+        file.add(token).unwrap();
+        assert_eq!(watched.scope_of(&text), Some(Scope::Read));
+        fs::write(file.path(), "rubbish").unwrap();
+        assert_eq!(watched.scope_of(&text), None);
+        fs::remove_file(file.path()).unwrap();
+        assert_eq!(watched.scope_of(&text), None);
+    }
+}
