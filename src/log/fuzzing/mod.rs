@@ -54,7 +54,7 @@ pub fn records(bytes: &[u8]) {
 }
 
 /// Opens, reads, checks and repairs a log whose files were changed at will
-/// ([`folder`] tells how the bytes say what).
+/// ([`folder()`] tells how the bytes say what).
 ///
 /// What must hold: nothing panics or goes on for ever; reading changes no file;
 /// a record is read alone as it is read in a row; and after a repair nothing is
