@@ -53,8 +53,22 @@ fn phrase(text: &str, zone: Zone, now: i64) -> Option<i64> {
         "today" => Some(midnight(now.date_naive())),
         "yesterday" => Some(midnight(now.date_naive().checked_sub_days(Days::new(1))?)),
         "tomorrow" => Some(midnight(now.date_naive().checked_add_days(Days::new(1))?)),
-        _ => Some(parse_date_string(text, now, Dialect::Uk).ok()?.timestamp()),
+        text if can_be_phrase(text) => {
+            Some(parse_date_string(text, now, Dialect::Uk).ok()?.timestamp())
+        }
+        _ => None,
     }
+}
+
+/// Whether a text in lower case can be a phrase. interim, which decides, ends
+/// the process at words of 16 letters or with great letters in some places, and
+/// reckons without looking how great a number is.
+fn can_be_phrase(text: &str) -> bool {
+    let runs_to = |most: usize, kind: fn(&u8) -> bool| {
+        let mut runs = text.as_bytes().split(|byte| !kind(byte));
+        runs.all(|run| run.len() <= most)
+    };
+    text.is_ascii() && runs_to(15, u8::is_ascii_alphabetic) && runs_to(5, u8::is_ascii_digit)
 }
 
 #[cfg(test)]
@@ -84,6 +98,7 @@ mod tests {
             ("2 hours ago", 1_759_992_800),
             ("3 days ago", 1_759_740_800),
             ("1 week ago", 1_759_395_200),
+            ("Friday 8PM", 1_760_119_200),
         ] {
             assert_eq!(read(text), Ok(seconds), "{text}");
         }
@@ -107,6 +122,9 @@ mod tests {
             "@1.5",
             "@99999999999999",
             "99999999999 years ago",
+            "4294967295 pm",
+            "weloe3LLLLL33333312202",
+            "9 ammmmmmmmmmmmmmm",
             "é",
         ] {
             assert!(
