@@ -265,10 +265,10 @@ pub enum CauseArg {
     FirstSeen,
 }
 
-/// `changes`
+/// Which changes are meant: every question about the changes of all profiles
+/// knows these.
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("{TIMES}\n\nExample: profiletrail changes --field newsletter --new Nee --since yesterday"))]
-pub struct ChangesArgs {
+pub struct FilterArgs {
     /// Only changes of this field; can be repeated
     #[arg(long, value_name = "NAME")]
     pub field: Vec<String>,
@@ -298,6 +298,14 @@ pub struct ChangesArgs {
     /// Only by events with this label; can be repeated
     #[arg(long, value_name = "L", value_parser = parse_label)]
     pub label: Vec<String>,
+}
+
+/// `changes`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail changes --field newsletter --new Nee --since yesterday"))]
+pub struct ChangesArgs {
+    #[command(flatten)]
+    pub filter: FilterArgs,
     /// At most so many changes
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use super::Ending;
 use super::args::{Format, Output};
 use super::client;
-use super::output::Table;
+use super::output::{Printed, printer};
 use super::setting::Setting;
 use crate::query::{Query, Span};
 use crate::server::protocol::End;
@@ -17,9 +17,9 @@ pub fn run(query: &Query, output: &Output, setting: &Setting) -> anyhow::Result<
     let end = match setting.format(output.format) {
         Format::Jsonl => client::ask(query, setting, &mut stdout)?,
         Format::Table => {
-            let mut table = Table::new(query, setting, &mut stdout);
-            let end = client::ask(query, setting, &mut table)?;
-            table.finish()?;
+            let mut printed = Printed::new(printer(query, setting, &mut stdout));
+            let end = client::ask(query, setting, &mut printed)?;
+            printed.finish()?;
             end
         }
     };

@@ -3,8 +3,8 @@
 use clap::ValueEnum;
 
 use super::args::{
-    BlameArgs, CauseArg, ChangesArgs, DiffArgs, ExportArgs, HistoryArgs, RejectedArgs, ShowArgs,
-    SpanArgs,
+    BlameArgs, CauseArg, ChangesArgs, DiffArgs, ExportArgs, FilterArgs, HistoryArgs, RejectedArgs,
+    ShowArgs, SpanArgs,
 };
 use super::setting::{Setting, UsageError};
 use crate::query::{
@@ -66,14 +66,15 @@ impl BlameArgs {
     }
 }
 
-impl ChangesArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+impl FilterArgs {
+    /// The question about all changes that are meant.
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<ChangesQuery> {
         let name = |cause: &CauseArg| {
             cause
                 .to_possible_value()
                 .map(|value| value.get_name().to_owned())
         };
-        Ok(Query::Changes(ChangesQuery {
+        Ok(ChangesQuery {
             fields: self.field.clone(),
             interests: self.interest.clone(),
             database: self.database,
@@ -85,7 +86,16 @@ impl ChangesArgs {
             new: self.new.clone(),
             causes: self.cause.iter().filter_map(name).collect(),
             labels: self.label.clone(),
+            limit: None,
+        })
+    }
+}
+
+impl ChangesArgs {
+    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        Ok(Query::Changes(ChangesQuery {
             limit: self.limit,
+            ..self.filter.query(setting)?
         }))
     }
 }

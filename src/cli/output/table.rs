@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use comfy_table::{Attribute, Cell, ContentArrangement, presets};
 use serde::de::DeserializeOwned;
 
+use super::printer::Printer;
 use crate::cli::setting::Setting;
 use crate::event::Zone;
 use crate::query::Query;
@@ -19,7 +20,6 @@ pub struct Table<'a> {
     pub(super) color: bool,
     terminal: bool,
     out: &'a mut dyn Write,
-    held: Vec<u8>,
     pub(super) rows: Vec<Vec<Cell>>,
     tables: usize,
 }
@@ -82,15 +82,9 @@ impl<'a> Table<'a> {
             color: setting.color,
             terminal: setting.terminal,
             out,
-            held: Vec::new(),
             rows: Vec::new(),
             tables: 0,
         }
-    }
-
-    /// Writes what is left.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.write_table()
     }
 
     fn take_line(&mut self, line: &[u8]) -> io::Result<()> {
@@ -152,18 +146,13 @@ impl<'a> Table<'a> {
     }
 }
 
-impl Write for Table<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.held.extend_from_slice(bytes);
-        while let Some(end) = self.held.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.held.drain(..=end).collect();
-            self.take_line(&line)?;
-        }
-        Ok(bytes.len())
+impl Printer for Table<'_> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        self.take_line(line)
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    fn finish(&mut self) -> io::Result<()> {
+        self.write_table()
     }
 }
 
