@@ -1,11 +1,13 @@
 //! Why a body could not be read.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A body that cannot be read as an event, and the place that says so.
 ///
 /// Serialises as the body of a 4xx answer: `{"error":"…","where":"…"}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
+#[schemars(rename = "Error")]
 #[error("{reason} (at {place})")]
 pub struct DecodeError {
     /// What is wrong, in words for the person who set up the webhook.

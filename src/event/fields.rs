@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -173,6 +174,19 @@ impl<'a> FromIterator<(Cow<'a, str>, Cow<'a, str>)> for Fields<'a> {
 impl Serialize for Fields<'_> {
     fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
         output.collect_map(self.iter())
+    }
+}
+
+impl JsonSchema for Fields<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "Fields".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = std::collections::BTreeMap::<String, String>::json_schema(generator);
+        let what = "Names and their values, in the order sent";
+        schema.insert("description".to_owned(), what.into());
+        schema
     }
 }
 

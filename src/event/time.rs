@@ -2,13 +2,14 @@
 
 use bincode::{Decode, Encode};
 use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, SecondsFormat, TimeZone, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A time zone of the IANA database.
 pub type Zone = chrono_tz::Tz;
 
 /// Where an event's time was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, Encode, Decode)]
 #[serde(rename_all = "lowercase")]
 pub enum TimeSource {
     /// The variable `time`: Unix seconds.

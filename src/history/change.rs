@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What a change is of. Serialises as `"field":"mail"` or `"interest":"news"`.
@@ -24,7 +25,7 @@ impl Subject<'_> {
 }
 
 /// What a field or an interest was or is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Value<'a> {
     /// The field was not there.

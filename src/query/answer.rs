@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::page::{Mark, Page};
 use super::progress::{Progress, Teller};
 use super::request::Query;
 use crate::event::{ProfileKey, seconds_to_rfc3339};
@@ -47,6 +48,14 @@ pub(super) struct Lines<'a> {
     out: &'a mut dyn Write,
     buffer: Vec<u8>,
     limit: Option<u64>,
+    /// Only lines after this are wanted.
+    pub after: Option<Mark>,
+    /// Whether it must be told if there are more lines than the limit.
+    paged: bool,
+    /// A line was there beyond the limit.
+    more: bool,
+    /// The line at which the limit was reached.
+    last: Vec<u8>,
     pub written: u64,
     pub progress: Teller<'a>,
     pub damage: Damages,
@@ -81,36 +90,66 @@ impl Lines<'_> {
     /// Writes one line that is JSON already, without its end; `false` once the
     /// limit is reached.
     pub fn put_one(&mut self, line: &[u8]) -> Result<bool, io::Error> {
-        if self.is_full() {
+        if !self.has_room() {
             return Ok(false);
         }
         self.out.write_all(line)?;
         self.out.write_all(b"\n")?;
-        self.written += 1;
+        self.wrote(line);
         Ok(!self.is_full())
     }
 
-    /// Writes so many lines that are JSON already, where there is no limit.
-    pub fn put_all(&mut self, lines: &[u8], count: u64) -> Result<(), io::Error> {
+    /// Writes so many lines that are JSON already; `false` once the limit is
+    /// reached.
+    pub fn put_all(&mut self, lines: &[u8], count: u64) -> Result<bool, io::Error> {
+        if self.limit.is_some() {
+            return self.put_encoded(lines);
+        }
         self.out.write_all(lines)?;
         self.written += count;
-        Ok(())
+        Ok(true)
     }
 
     /// Writes lines that are JSON already; `false` once the limit is reached.
     pub fn put_encoded(&mut self, lines: &[u8]) -> Result<bool, io::Error> {
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            if self.is_full() {
+            if !self.has_room() {
                 return Ok(false);
             }
             self.out.write_all(line)?;
-            self.written += 1;
+            self.wrote(line);
         }
         Ok(!self.is_full())
     }
 
+    /// Whether no more lines are wanted. Of a page, one more than its limit is:
+    /// so it is known whether there is a next page.
     pub fn is_full(&self) -> bool {
+        self.at_limit() && (self.more || !self.paged)
+    }
+
+    /// How many lines are wanted at most.
+    pub fn wanted(&self) -> Option<u64> {
+        let limit = self.limit?;
+        Some(limit.saturating_add(u64::from(self.paged)))
+    }
+
+    fn at_limit(&self) -> bool {
         self.limit.is_some_and(|limit| self.written >= limit)
+    }
+
+    /// Whether a line that is there is to be written.
+    fn has_room(&mut self) -> bool {
+        let full = self.at_limit();
+        self.more |= full;
+        !full
+    }
+
+    fn wrote(&mut self, line: &[u8]) {
+        self.written += 1;
+        if self.paged && self.at_limit() {
+            self.last = line.to_vec();
+        }
     }
 }
 
@@ -128,6 +167,29 @@ pub fn answer_telling(
     out: &mut dyn Write,
     tell: &mut dyn FnMut(Progress),
 ) -> Result<Answered, QueryError> {
+    answer_part(trail, query, None, out, tell).map(|(answered, _)| answered)
+}
+
+/// Answers with a page rather than all: what comes after a mark, up to a limit,
+/// in place of the question's own. Where there is more, the mark after which the
+/// next page goes on. Only `history`, `changes`, `export` and `rejected` have pages.
+pub fn answer_page(
+    trail: &Trail,
+    query: &Query,
+    page: Page,
+    out: &mut dyn Write,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<(Answered, Option<Mark>), QueryError> {
+    answer_part(trail, query, Some(page), out, tell)
+}
+
+fn answer_part(
+    trail: &Trail,
+    query: &Query,
+    page: Option<Page>,
+    out: &mut dyn Write,
+    tell: &mut dyn FnMut(Progress),
+) -> Result<(Answered, Option<Mark>), QueryError> {
     if query.needs_index() {
         trail.wait_for_index(|_| ())?;
     }
@@ -146,7 +208,11 @@ pub fn answer_telling(
     let mut lines = Lines {
         out,
         buffer: Vec::new(),
-        limit,
+        limit: page.map_or(limit, |page| page.limit),
+        after: page.and_then(|page| page.after),
+        paged: page.is_some(),
+        more: false,
+        last: Vec::new(),
         written: 0,
         progress: Teller::new(tell),
         damage: Damages::default(),
@@ -173,13 +239,18 @@ pub fn answer_telling(
         Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
         Query::Evidence(query) => super::evidence::answer(trail, query, &mut lines)?,
     };
+    let next = match lines.more {
+        true => Mark::of_line(query, &lines.last),
+        false => None,
+    };
     let (damage, mut notes) = lines.damage.into_lines();
     notes.extend(lines.notes);
-    Ok(Answered {
+    let answered = Answered {
         found,
         damage,
         notes,
-    })
+    };
+    Ok((answered, next))
 }
 
 /// The present second.

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Lines, QueryError};
@@ -20,7 +21,7 @@ use crate::retention::KeptBaseline;
 use crate::trail::Trail;
 
 /// What only a baseline's line has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BaselinePart {
     /// `present`, `deleted` or `unknown`.
@@ -52,7 +53,9 @@ pub(super) fn export(
         return Ok(bodies);
     }
     let mut walk = baselines.walk();
-    while let Some(kept) = walk.step()? {
+    while !lines.is_full()
+        && let Some(kept) = walk.step()?
+    {
         put(trail, query, kept, &mut bodies, lines)?;
     }
     Ok(bodies)
@@ -74,7 +77,12 @@ fn put(
         let times = trail.times_of(*key)?.into_iter();
         let second = times.filter(|(time, _)| *time == baseline.place.time);
         bodies.extend(second.map(|(_, seq)| seq));
-        lines.put(&line_of(kept))?;
+        if lines
+            .after
+            .is_none_or(|after| after.is_before_baseline(*key))
+        {
+            lines.put(&line_of(kept))?;
+        }
     }
     Ok(())
 }

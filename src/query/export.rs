@@ -15,6 +15,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::answer::{Lines, QueryError};
 use super::lines::{ExportLine, body_fields};
+use super::page::Mark;
 use super::parallel::in_order;
 use super::progress::{Progress, Stage};
 use super::request::ExportQuery;
@@ -36,12 +37,16 @@ pub(super) fn answer(
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let bodies = super::baselines::export(trail, query, lines)?;
-    let mut crowded = Crowded::default();
+    if lines.is_full() {
+        return Ok(lines.written > 0);
+    }
+    let after = lines.after.and_then(Mark::number).unwrap_or(0);
+    let mut crowded = Crowded::beyond(after);
     let all;
     let (since, until) = query.span.bounds();
     let source = match query.profile {
         None => {
-            let walk = trail.walk(since, until)?;
+            let walk = trail.walk(since, until)?.after(after);
             if !query.raw {
                 // The index must know every event of the walk.
                 trail.wait_for_index(|_| ())?;
@@ -64,6 +69,7 @@ pub(super) fn answer(
                 seqs.extend(asked_for.map(|(_, seq)| *seq));
                 Ok::<(), TrailError>(())
             })?;
+            seqs.retain(|seq| *seq > after);
             seqs.sort_unstable();
             all = seqs.len() as u64;
             Source::Seqs(seqs.into_iter())
@@ -85,14 +91,14 @@ pub(super) fn answer(
         || (),
         |(), load| Ok(encode(query, &load)),
         |encoded: Encoded| {
-            lines.put_all(&encoded.lines, encoded.count)?;
+            let more = lines.put_all(&encoded.lines, encoded.count)?;
             lines.progress.tell(Progress {
                 stage: Stage::Reading,
                 done: encoded.read,
                 all,
             });
             lines.damage.extend(encoded.damage);
-            Ok::<bool, QueryError>(true)
+            Ok::<bool, QueryError>(more)
         },
     )?;
     Ok(lines.written > 0)

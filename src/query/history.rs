@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::answer::{Lines, QueryError};
 use super::filter::concerns;
 use super::lines::HistoryLine;
+use super::page::{Mark, was_told};
 use super::past::{Before, replay_after};
 use super::request::HistoryQuery;
 use crate::history::{Replay, tells_all};
@@ -41,12 +42,18 @@ pub(super) fn answer(
     } else {
         take(query.key)?;
     }
+    let after = lines.after.and_then(Mark::place);
+    let ahead = |time: i64| match after {
+        Some(after) if query.reverse => time <= after.time,
+        Some(after) => after.time <= time,
+        None => true,
+    };
     let mut pairs = Vec::new();
     for (number, events) in (0_u32..).zip(&tracks) {
         let in_span = events
             .times
             .iter()
-            .filter(|(time, _)| query.span.holds(*time));
+            .filter(|(time, _)| query.span.holds(*time) && ahead(*time));
         pairs.extend(in_span.map(|(time, seq)| (*time, *seq, number)));
     }
     pairs.sort_unstable();
@@ -125,7 +132,12 @@ impl Told<'_> {
                     place.insert(replay.into_owned())
                 }
             };
-            if let Some(line) = line_of(self.query, replay, &occurrence) {
+            // It is replayed even so: others of its second may follow.
+            let line = line_of(self.query, replay, &occurrence);
+            let after = lines.after.and_then(Mark::place);
+            if let Some(line) = line
+                && !was_told(&occurrence.event, after, self.query.reverse)
+            {
                 let line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
                 if !each(line, lines)? {
                     break;

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use super::baselines::BaselinePart;
@@ -19,7 +20,7 @@ fn known<'de, 'a, D: Deserializer<'de>>(input: D) -> Result<Option<Value<'a>>, D
 }
 
 /// What changed, without the event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeLine<'a> {
     /// The field's name, if it is one.
@@ -41,11 +42,12 @@ pub struct ChangeLine<'a> {
     pub cause: Cow<'a, str>,
     /// Of an unexplained change: since when it may have happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     pub since: Option<String>,
 }
 
 /// An event of `history`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HistoryLine<'a> {
     /// Its place in the order of arrival.
@@ -54,10 +56,12 @@ pub struct HistoryLine<'a> {
     #[serde(rename = "type")]
     pub event_type: Cow<'a, str>,
     /// Its time.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
     /// Where that was read.
     pub time_source: TimeSource,
     /// The moment of receipt.
+    #[schemars(extend("format" = "date-time"))]
     pub received: String,
     /// The profile.
     pub profile: u64,
@@ -80,17 +84,18 @@ pub struct HistoryLine<'a> {
 }
 
 /// The event that `show` speaks of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LastEvent {
     /// Its place in the order of arrival.
     pub seq: u64,
     /// Its time.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
 }
 
 /// The answer of `show`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShowLine<'a> {
     /// The profile.
@@ -102,6 +107,7 @@ pub struct ShowLine<'a> {
     /// The collection as last named.
     pub collection: Option<u64>,
     /// The moment.
+    #[schemars(extend("format" = "date-time"))]
     pub at: String,
     /// `present`, `deleted` or `unknown`.
     pub state: String,
@@ -118,7 +124,7 @@ pub struct ShowLine<'a> {
 }
 
 /// A difference of `diff`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DiffLine<'a> {
     /// The field's name, if it is one.
@@ -139,7 +145,7 @@ pub struct DiffLine<'a> {
 }
 
 /// A row of `blame`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BlameLine<'a> {
     /// The field's name, if it is one.
@@ -153,6 +159,7 @@ pub struct BlameLine<'a> {
     /// The event that changed it last.
     pub seq: u64,
     /// That event's time.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
     /// That event's type.
     #[serde(rename = "type")]
@@ -168,14 +175,16 @@ pub struct BlameLine<'a> {
     pub old: Option<Value<'a>>,
     /// Of an unexplained change: since when it may have happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     pub since: Option<String>,
 }
 
 /// A change of `changes`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangesLine<'a> {
     /// The event's time.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
     /// Its place in the order of arrival.
     pub seq: u64,
@@ -211,16 +220,18 @@ pub struct ChangesLine<'a> {
     pub cause: Cow<'a, str>,
     /// Of an unexplained change: since when it may have happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
     pub since: Option<String>,
 }
 
 /// An event of `export`, which `import` reads back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExportLine<'a> {
     /// Its place in the order of arrival; given anew at import.
     pub seq: u64,
     /// The moment of receipt.
+    #[schemars(extend("format" = "date-time"))]
     pub received: String,
     /// The sender's address.
     pub remote: Option<Cow<'a, str>>,
@@ -230,6 +241,7 @@ pub struct ExportLine<'a> {
     #[serde(rename = "type")]
     pub event_type: Cow<'a, str>,
     /// Its time.
+    #[schemars(extend("format" = "date-time"))]
     pub time: String,
     /// Where that was read.
     pub time_source: TimeSource,
@@ -273,16 +285,18 @@ pub struct ExportLine<'a> {
 
 /// The answer of `evidence`: the signature is by the key over `signed`, which
 /// has the digest of the body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EvidenceLine<'a> {
     /// The event's place in the order of arrival.
     pub seq: u64,
     /// The moment of receipt.
+    #[schemars(extend("format" = "date-time"))]
     pub received: String,
     /// The sender's address.
     pub remote: Option<Cow<'a, str>>,
     /// When the signature was verified first.
+    #[schemars(extend("format" = "date-time"))]
     pub verified_at: String,
     /// The key's name: where its record was published in DNS.
     pub key: String,
@@ -303,12 +317,13 @@ pub struct EvidenceLine<'a> {
 }
 
 /// A call of `rejected`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RejectedLine<'a> {
     /// Its place in the order of arrival among the rejected: 1, 2, 3, …
     pub number: u64,
     /// The moment of receipt.
+    #[schemars(extend("format" = "date-time"))]
     pub received: String,
     /// The sender's address.
     pub remote: Option<Cow<'a, str>>,

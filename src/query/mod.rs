@@ -20,6 +20,7 @@ mod history;
 mod import;
 pub mod lines;
 mod moment;
+mod page;
 mod parallel;
 mod past;
 mod progress;
@@ -28,10 +29,11 @@ mod request;
 mod show;
 mod twins;
 
-pub use answer::{Answered, QueryError, answer, answer_telling};
+pub use answer::{Answered, QueryError, answer, answer_page, answer_telling};
 pub use filter::Span;
 pub use import::{ImportReport, Importer, RefusedLine};
 pub use moment::{Rounding, parse_time};
+pub use page::{Mark, Page};
 pub use progress::{Progress, Stage};
 pub use request::{
     BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExportQuery, HistoryQuery, Query,

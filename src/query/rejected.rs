@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::answer::{Lines, QueryError};
 use super::lines::{RejectedLine, body_fields};
+use super::page::Mark;
 use super::progress::{Progress, Stage};
 use super::request::RejectedQuery;
 use crate::event::micros_to_rfc3339;
@@ -17,7 +18,8 @@ pub(super) fn answer(
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let retention = trail.retention();
-    let mut scan = trail.scan_rejected();
+    let after = lines.after.and_then(Mark::number).unwrap_or(0);
+    let mut scan = trail.rejected().scan(after.saturating_add(1));
     let all = scan.last_seq();
     while let Some(found) = scan.step()? {
         let records = match found {

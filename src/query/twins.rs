@@ -33,13 +33,24 @@ pub(super) struct Crowded {
     begins: Vec<usize>,
     /// How many seconds were handed out.
     done: usize,
+    /// Seconds without an event beyond this `seq` are of no interest.
+    after: u64,
 }
 
 impl Crowded {
+    /// Of the seconds that have an event beyond a `seq`.
+    pub fn beyond(after: u64) -> Self {
+        Self {
+            after,
+            ..Self::default()
+        }
+    }
+
     /// Takes the (time, `seq`) pairs of a (sub)profile, ordered by both.
     pub fn add(&mut self, times: &[(i64, u64)], span: &Span) {
         for second in times.chunk_by(|a, b| a.0 == b.0) {
             if let [(time, _), .., (_, last)] = second
+                && *last > self.after
                 && span.holds(*time)
             {
                 self.begins.push(self.seqs.len());

@@ -17,6 +17,7 @@
 use bincode::config::{Configuration, standard};
 use bincode::{BorrowDecode, Encode};
 use chrono::DateTime;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::policy::{digest_of, is_digest_of};
@@ -42,7 +43,7 @@ pub enum Evidence {
 
 /// Who signed a call, to be checked by anybody: the signature is by the key in
 /// `record` over `text`, and `text` has the digest of the body.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
     /// The key's name: where its record was published.
@@ -55,6 +56,7 @@ pub struct Proof {
     pub text: String,
     /// The signature.
     #[serde(with = "base64_text")]
+    #[schemars(with = "String", extend("contentEncoding" = "base64"))]
     pub signature: Vec<u8>,
 }
 

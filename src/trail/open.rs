@@ -321,11 +321,6 @@ impl Trail {
     pub fn scan_range(&self, seq: u64, last: u64) -> Scan {
         self.events.scan_range(seq, last)
     }
-
-    /// All calls that could not be read.
-    pub fn scan_rejected(&self) -> Scan {
-        self.rejected.scan(1)
-    }
 }
 
 /// Opens what is left of pruned events; what a prune has left behind that was

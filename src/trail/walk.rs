@@ -44,6 +44,17 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// The same without the events up to a `seq`.
+    pub fn after(mut self, seq: u64) -> Self {
+        self.stretches.retain(|(_, last)| *last > seq);
+        for (first, _) in &mut self.stretches {
+            *first = (*first).max(seq.saturating_add(1));
+        }
+        let lens = self.stretches.iter().map(|(first, last)| last - first + 1);
+        self.all = lens.sum();
+        self
+    }
+
     /// How many events it reads in all.
     pub const fn events(&self) -> u64 {
         self.all

@@ -1,10 +1,11 @@
 //! The line of `stats`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What there is, in one object. Times are RFC 3339 in UTC, null where there is
 /// no event; sizes are in bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatsLine {
     /// Events in the span.
     pub events: u64,
@@ -51,7 +52,7 @@ pub struct StatsLine {
 }
 
 /// How many events have a name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Count {
     /// The name.
     pub name: String,

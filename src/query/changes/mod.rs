@@ -24,11 +24,13 @@ mod spread;
 mod tests;
 mod whole;
 
+use std::cmp::Ordering;
 use std::io;
 
 use super::answer::{Lines, QueryError};
 use super::filter::{concerns, value_is};
 use super::lines::ChangesLine;
+use super::page::Mark;
 use super::progress::{Progress, Stage};
 use super::request::ChangesQuery;
 use crate::event::{Event, ProfileKey};
@@ -52,12 +54,27 @@ pub(super) fn answer(
     query: &ChangesQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
+    let after = lines.after;
+    let begin = after.and_then(Mark::event_of_change);
+    let query = &from(query, begin.map(|(time, _)| time));
     // Each blob has a line or more.
-    let most = query.limit.map(usize::try_from);
+    let most = lines.wanted().map(usize::try_from);
     let mut sorter =
         Sorter::new(trail.folder().path()).keep(most.and_then(Result::ok).unwrap_or(usize::MAX));
     let mut take = |told: Told| -> Result<bool, QueryError> {
-        for (time, seq, blob) in told.blobs {
+        for (time, seq, mut blob) in told.blobs {
+            match begin.map(|begin| (time, seq).cmp(&begin)) {
+                Some(Ordering::Less) => continue,
+                Some(Ordering::Equal) => {
+                    if let Some(after) = after {
+                        blob = after.cut(blob);
+                    }
+                }
+                Some(Ordering::Greater) | None => {}
+            }
+            if blob.is_empty() {
+                continue;
+            }
             sorter
                 .push(time, seq, blob)
                 .map_err(TrailError::io("sorting in", trail.folder().path()))?;
@@ -77,6 +94,13 @@ pub(super) fn answer(
     }
     sorter.finish::<io::Error>(|blob| lines.put_encoded(blob))?;
     Ok(lines.written > 0)
+}
+
+/// The question of what there is from a time on.
+fn from(query: &ChangesQuery, time: Option<i64>) -> ChangesQuery {
+    let mut query = query.clone();
+    query.span.since = query.span.since.max(time);
+    query
 }
 
 /// The lines of some events.
