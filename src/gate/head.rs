@@ -11,7 +11,7 @@ use httparse::{EMPTY_HEADER, Error, Request, Status};
 
 /// The headers of a client that go upstream, each with its first value. None is sent upstream but these and the
 /// gate's own; tiny_http asks for no `Host`.
-pub(super) const PASSED: [&str; 2] = ["Content-Type", "Authorization"];
+pub(super) const PASSED: [&str; 3] = ["Content-Type", "Authorization", "If-None-Match"];
 
 /// The header by which the server behind learns the client's address.
 pub const PEER_HEADER: &str = "X-Peer";

@@ -155,7 +155,15 @@ pub(super) struct Reply {
     more: Option<(&'static str, &'static str)>,
     /// Further headers, each with its line break.
     headers: String,
+    /// Whether it has a tag, and a client may keep it as long as it asks anew.
+    tagged: bool,
 }
+
+/// That nobody may keep an answer, as [`SAFETY_HEADERS`] have it, …
+const NOT_KEPT: &str = "Cache-Control: no-store\r\n";
+
+/// … and that who asked may, to be used when it is told that it is the same.
+const KEPT: &str = "Cache-Control: private, no-cache\r\n";
 
 /// What most answers are.
 const JSON: &str = "application/json";
@@ -169,10 +177,11 @@ impl Reply {
             body,
             more: None,
             headers: String::new(),
+            tagged: false,
         }
     }
 
-    const fn json(status: u16, body: Vec<u8>) -> Self {
+    pub const fn json(status: u16, body: Vec<u8>) -> Self {
         Self::new(status, JSON, body)
     }
 
@@ -183,9 +192,22 @@ impl Reply {
     }
 
     /// The same with further headers, each with its line break.
-    pub fn with_headers(mut self, headers: String) -> Self {
-        self.headers = headers;
+    pub fn with_headers(mut self, headers: &str) -> Self {
+        self.headers.push_str(headers);
         self
+    }
+
+    /// The same with its tag.
+    pub fn tagged(mut self, tag: &str) -> Self {
+        self.tagged = true;
+        // Writing to a string does not fail.
+        let _ = write!(self.headers, "ETag: {tag}\r\n");
+        self
+    }
+
+    /// The client has the answer with that tag already.
+    pub fn unchanged(tag: &str) -> Self {
+        Self::new(304, JSON, Vec::new()).tagged(tag)
     }
 
     /// The call is kept.
@@ -229,6 +251,10 @@ impl Reply {
     /// The whole answer.
     fn bytes(&self, bodyless: bool) -> Vec<u8> {
         let mut bytes = self.head();
+        if self.status == 304 {
+            bytes.extend_from_slice(b"\r\n");
+            return bytes;
+        }
         let _ = write!(bytes, "Content-Length: {}\r\n\r\n", self.body.len());
         if !bodyless {
             bytes.extend_from_slice(&self.body);
@@ -244,11 +270,18 @@ impl Reply {
         // Writing to a vector does not fail.
         let _ = write!(bytes, "HTTP/1.1 {} {reason}\r\nDate: ", self.status);
         append_date(&mut bytes, Utc::now());
-        let _ = write!(
-            bytes,
-            "\r\nContent-Type: {}\r\n{SAFETY_HEADERS}",
-            self.content_type
-        );
+        bytes.extend_from_slice(b"\r\n");
+        // What is not sent again has none.
+        if self.status != 304 {
+            let _ = write!(bytes, "Content-Type: {}\r\n", self.content_type);
+        }
+        match SAFETY_HEADERS.strip_suffix(NOT_KEPT) {
+            Some(headers) if self.tagged => {
+                bytes.extend_from_slice(headers.as_bytes());
+                bytes.extend_from_slice(KEPT.as_bytes());
+            }
+            _ => bytes.extend_from_slice(SAFETY_HEADERS.as_bytes()),
+        }
         if let Some((name, value)) = self.more {
             let _ = write!(bytes, "{name}: {value}\r\n");
         }

@@ -115,6 +115,9 @@ impl Client {
             reply.body = self.chunks(&mut reply.headers)?;
             return Ok(reply);
         }
+        if status == 304 {
+            return Ok(reply);
+        }
         let length = reply
             .header("Content-Length")
             .and_then(|length| length.parse::<usize>().ok())

@@ -17,6 +17,10 @@ use crate::server::reply::{Caller, Reply};
 /// How many bytes of an answer go at once.
 const PIECE: usize = 64 * 1024;
 
+/// How many bytes of a page are held so that its head can name the next one:
+/// many clients do not read trailers.
+const PAGE: usize = 1024 * 1024;
+
 /// After how long a client gets the beginning of its answer.
 const SOON: Duration = Duration::from_secs(5);
 
@@ -25,6 +29,9 @@ const LINES: &str = "application/x-ndjson";
 
 /// The header, or the trailer's field, for what a reader should know.
 const NOTE: &str = "Profiletrail-Note";
+
+/// What a trailer may have.
+const TRAILER: &str = "Profiletrail-Note, Link";
 
 /// The most notes, and the most characters of one.
 const NOTES: (usize, usize) = (8, 500);
@@ -36,6 +43,9 @@ struct Inner {
     way: Way,
     held: Vec<u8>,
     begun: Instant,
+    /// How many bytes are held before the first of them go.
+    first: usize,
+    tag: Option<String>,
 }
 
 enum Way {
@@ -48,12 +58,14 @@ enum Way {
 }
 
 impl Sink {
-    /// For who asked.
-    pub fn new(caller: Caller) -> Self {
+    /// For who asked, an answer that may have a tag, or be a page.
+    pub fn new(caller: Caller, tag: Option<String>, is_page: bool) -> Self {
         Self(RefCell::new(Inner {
             way: Way::Whole(caller),
             held: Vec::new(),
             begun: Instant::now(),
+            first: if is_page { PAGE } else { PIECE },
+            tag,
         }))
     }
 
@@ -69,22 +81,31 @@ impl Sink {
         }
     }
 
-    /// Ends the answer.
-    pub fn finish(self, answered: &Answered) {
-        let Inner { way, mut held, .. } = self.0.into_inner();
+    /// Ends the answer; where it is a page, with the target of the next one.
+    pub fn finish(self, answered: &Answered, next: Option<&str>) {
+        let Inner {
+            way, mut held, tag, ..
+        } = self.0.into_inner();
         if !answered.damage.is_empty() {
             held.extend_from_slice(json!({ "damage": answered.damage }).to_string().as_bytes());
             held.push(b'\n');
         }
-        let notes = notes(&answered.notes);
+        let mut fields = notes(&answered.notes);
+        if let Some(next) = next {
+            fields.push_str(&format!("Link: <{next}>; rel=\"next\"\r\n"));
+        }
         match way {
             Way::Whole(caller) => {
-                caller.answer(&Reply::new(200, LINES, held).with_headers(notes));
+                let reply = Reply::new(200, LINES, held).with_headers(&fields);
+                caller.answer(&match tag {
+                    Some(tag) => reply.tagged(&tag),
+                    None => reply,
+                });
             }
             Way::Pieces(mut stream) => {
                 // What could not be handed over is no whole answer.
                 if stream.write(held).is_ok() {
-                    stream.end(notes.into_bytes());
+                    stream.end(fields.into_bytes());
                 }
             }
             Way::Nobody => {}
@@ -103,7 +124,10 @@ impl Inner {
     fn hand_over(&mut self) -> io::Result<()> {
         self.way = match std::mem::replace(&mut self.way, Way::Nobody) {
             Way::Whole(caller) => {
-                let head = Reply::new(200, LINES, Vec::new()).with("Trailer", NOTE);
+                let mut head = Reply::new(200, LINES, Vec::new()).with("Trailer", TRAILER);
+                if let Some(tag) = &self.tag {
+                    head = head.tagged(tag);
+                }
                 caller.stream(&head).map_or(Way::Nobody, Way::Pieces)
             }
             way => way,
@@ -119,10 +143,14 @@ impl Write for &Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut inner = self.0.borrow_mut();
         // Not all of it at once: what is handed over is held until it is sent.
-        let room = PIECE.saturating_sub(inner.held.len());
+        let most = match inner.way {
+            Way::Whole(_) => inner.first,
+            Way::Pieces(_) | Way::Nobody => PIECE,
+        };
+        let room = most.saturating_sub(inner.held.len());
         let part = bytes.get(..room).unwrap_or(bytes);
         inner.held.extend_from_slice(part);
-        if inner.held.len() >= PIECE {
+        if inner.held.len() >= most {
             inner.hand_over()?;
         }
         Ok(part.len())

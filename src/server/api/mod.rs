@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/v1/history/P[/S]`, `/v1/show/…`, `/v1/diff/…`, `/v1/blame/…` | the command of that name |
 //! | `/v1/changes`, `/v1/export`, `/v1/rejected`, `/v1/stats` | the same |
+//! | `/v1/`, `/v1/openapi.json` | the questions there are ([`table`]), and their description ([`description`]) |
 //! | `/metrics` | [`crate::metrics`] |
 //! | `/healthz`, `/readyz` | as on the webhook's side; without a token |
 //!
@@ -22,16 +23,27 @@
 //! by a program; trailers are, by most. A long answer that failed has no end:
 //! the connection is reset.
 //!
+//! An answer that a client has already is not made anew ([`conditional`]), and
+//! long ones can be had in pages: with `limit`, `Link` names the next one
+//! ([`cursor`]). `HEAD` is not answered: its only use would be the tag, which
+//! `If-None-Match` does better, and what a question comes to is known only once
+//! it is answered. The description needs a token as all else does: it is no
+//! secret, but nothing on this listener is for strangers.
+//!
 //! Leaves out every way to change anything. No path leads to a file.
 
 mod answer;
 mod auth;
+mod conditional;
+mod cursor;
+mod description;
 mod limiter;
 mod params;
 mod question;
 mod run;
 mod scrape;
 mod slots;
+mod table;
 mod worker;
 
 pub use question::{Question, question};

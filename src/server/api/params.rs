@@ -1,8 +1,15 @@
 //! The parameters of a question, each named as the flag.
+//!
+//! A question asks for each of its parameters by name and kind, whether it was
+//! given or not. So the reading of a question is at once the list of what it
+//! takes: [`Params::describing`] has no values, and tells after a reading what
+//! was asked for. What is read is also said anew, in one way however it was
+//! written, times as Unix seconds ([`Params::said`]): that tells questions
+//! apart, and stays the same question when it is asked tomorrow.
 
 use std::str::FromStr;
 
-use crate::event::{DecodeError, Zone};
+use crate::event::{DecodeError, ProfileKey, Zone, is_label};
 use crate::query::{Rounding, Span, parse_time};
 
 /// The parameters that nobody has asked for yet.
@@ -11,6 +18,38 @@ pub(super) struct Params {
     zone: Zone,
     /// The present moment in Unix microseconds.
     now: i64,
+    /// There are no values: only what is asked for matters.
+    describing: bool,
+    asked: Vec<Asked>,
+    said: Vec<(&'static str, String)>,
+    /// The value of `limit`, once it was read.
+    limit: Option<Option<u64>>,
+}
+
+/// A parameter that a question takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Asked {
+    pub name: &'static str,
+    pub kind: Kind,
+    /// It can be given more than once.
+    pub many: bool,
+    /// It must be given.
+    pub needed: bool,
+}
+
+/// What a parameter's value must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Number,
+    Flag,
+    Time,
+    /// `123` or `123/456`.
+    Key,
+    Label,
+    OneOf(&'static [&'static str]),
+    /// The mark of a page.
+    Cursor,
 }
 
 fn wrong(name: &str, what: impl Into<String>) -> DecodeError {
@@ -29,7 +68,39 @@ impl Params {
                 pairs.push((name.into_owned(), value.into_owned()));
             }
         }
-        Ok(Self { pairs, zone, now })
+        Ok(Self {
+            pairs,
+            zone,
+            now,
+            describing: false,
+            asked: Vec::new(),
+            said: Vec::new(),
+            limit: None,
+        })
+    }
+
+    /// None at all, to learn what a question takes.
+    pub const fn describing() -> Self {
+        Self {
+            pairs: Vec::new(),
+            zone: chrono_tz::UTC,
+            now: 0,
+            describing: true,
+            asked: Vec::new(),
+            said: Vec::new(),
+            limit: None,
+        }
+    }
+
+    /// What was asked for.
+    pub fn asked(&self) -> &[Asked] {
+        &self.asked
+    }
+
+    /// What was given of it, in the order in which it was asked for, but for
+    /// what says which part of an answer is wanted.
+    pub fn said(&self) -> &[(&'static str, String)] {
+        &self.said
     }
 
     /// The present moment in Unix seconds.
@@ -37,53 +108,172 @@ impl Params {
         self.now.div_euclid(1_000_000)
     }
 
-    /// All values of a parameter that can be repeated.
-    pub fn all(&mut self, name: &str) -> Vec<String> {
+    fn ask(&mut self, name: &'static str, kind: Kind, many: bool) {
+        self.asked.push(Asked {
+            name,
+            kind,
+            many,
+            needed: false,
+        });
+    }
+
+    fn say(&mut self, name: &'static str, value: impl ToString) {
+        self.said.push((name, value.to_string()));
+    }
+
+    fn take(&mut self, name: &str) -> Vec<String> {
         self.pairs
             .extract_if(.., |(known, _)| known == name)
             .map(|(_, value)| value)
             .collect()
     }
 
-    /// The value of a parameter that can be left out.
-    pub fn one(&mut self, name: &str) -> Result<Option<String>, DecodeError> {
-        let mut values = self.all(name);
+    fn take_one(&mut self, name: &str) -> Result<Option<String>, DecodeError> {
+        let mut values = self.take(name);
         match values.len() {
             0 | 1 => Ok(values.pop()),
             _ => Err(wrong(name, "it can be given once only")),
         }
     }
 
-    /// The same of a type that is read from text.
-    pub fn parsed<T: FromStr>(&mut self, name: &str, what: &str) -> Result<Option<T>, DecodeError> {
-        let read = |text: String| {
-            let parsed = text.parse();
-            parsed.map_err(|_| wrong(name, format!("{text:?} is no {what}")))
-        };
-        self.one(name)?.map(read).transpose()
+    /// All values of a parameter that can be repeated.
+    pub fn all(&mut self, name: &'static str) -> Vec<String> {
+        self.all_of(name, Kind::Text)
     }
 
-    /// A number.
-    pub fn number(&mut self, name: &str) -> Result<Option<u64>, DecodeError> {
-        self.parsed(name, "number")
+    fn all_of(&mut self, name: &'static str, kind: Kind) -> Vec<String> {
+        self.ask(name, kind, true);
+        let values = self.take(name);
+        for value in &values {
+            self.say(name, value);
+        }
+        values
     }
 
-    /// Whether something is wanted: `reverse`, `reverse=true` and `reverse=1`.
-    pub fn flag(&mut self, name: &str) -> Result<bool, DecodeError> {
-        match self.one(name)?.as_deref() {
-            None | Some("false" | "0") => Ok(false),
-            Some("" | "true" | "1") => Ok(true),
-            Some(other) => Err(wrong(name, format!("{other:?} is neither true nor false"))),
+    /// The same, each of which is one of these words, which have a name.
+    pub fn choices(
+        &mut self,
+        name: &'static str,
+        words: &'static [&'static str],
+        what: &str,
+    ) -> Result<Vec<String>, DecodeError> {
+        let values = self.all_of(name, Kind::OneOf(words));
+        match values.iter().find(|value| !words.contains(&value.as_str())) {
+            None => Ok(values),
+            Some(value) => {
+                let what = format!("{value:?} is no {what}: write {}", words.join(", "));
+                Err(wrong(name, what))
+            }
         }
     }
 
-    /// A time in Unix seconds.
-    pub fn time(&mut self, name: &str, rounding: Rounding) -> Result<Option<i64>, DecodeError> {
-        let (zone, now) = (self.zone, self.now);
-        let read = |text: String| {
-            parse_time(&text, zone, now, rounding).map_err(|error| wrong(name, error))
+    /// The same of labels.
+    pub fn labels(&mut self, name: &'static str) -> Result<Vec<String>, DecodeError> {
+        let values = self.all_of(name, Kind::Label);
+        if values.iter().all(|label| is_label(label)) {
+            return Ok(values);
+        }
+        Err(wrong(name, "a label is 1 to 64 of A-Z, a-z, 0-9, _ and -"))
+    }
+
+    /// The value of a parameter that can be left out.
+    pub fn one(&mut self, name: &'static str) -> Result<Option<String>, DecodeError> {
+        self.ask(name, Kind::Text, false);
+        let value = self.take_one(name)?;
+        if let Some(value) = &value {
+            self.say(name, value);
+        }
+        Ok(value)
+    }
+
+    fn read<T: ToString>(
+        &mut self,
+        name: &'static str,
+        kind: Kind,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<Option<T>, DecodeError> {
+        self.ask(name, kind, false);
+        let Some(text) = self.take_one(name)? else {
+            return Ok(None);
         };
-        self.one(name)?.map(read).transpose()
+        let value = read(&text).map_err(|error| wrong(name, error))?;
+        self.say(name, value.to_string());
+        Ok(Some(value))
+    }
+
+    /// A number.
+    pub fn number(&mut self, name: &'static str) -> Result<Option<u64>, DecodeError> {
+        self.read(name, Kind::Number, |text| parsed(text, "number"))
+    }
+
+    /// A (sub)profile.
+    pub fn key(&mut self, name: &'static str) -> Result<Option<ProfileKey>, DecodeError> {
+        let what = "profile: write 123 or 123/456";
+        self.read(name, Kind::Key, |text| parsed(text, what))
+    }
+
+    /// `limit`, the most lines: it is part of a question about a page, and not of
+    /// the question that has pages. Can be asked for again.
+    pub fn limit(&mut self) -> Result<Option<u64>, DecodeError> {
+        if let Some(limit) = self.limit {
+            return Ok(limit);
+        }
+        let limit = self.number("limit")?;
+        self.said.retain(|(name, _)| *name != "limit");
+        self.limit = Some(limit);
+        Ok(limit)
+    }
+
+    /// `after`, the text of a mark.
+    pub fn after(&mut self) -> Result<Option<String>, DecodeError> {
+        self.ask("after", Kind::Cursor, false);
+        self.take_one("after")
+    }
+
+    /// Whether something is wanted: `reverse`, `reverse=true` and `reverse=1`.
+    pub fn flag(&mut self, name: &'static str) -> Result<bool, DecodeError> {
+        self.ask(name, Kind::Flag, false);
+        let wanted = match self.take_one(name)?.as_deref() {
+            None | Some("false" | "0") => false,
+            Some("" | "true" | "1") => true,
+            Some(other) => {
+                return Err(wrong(name, format!("{other:?} is neither true nor false")));
+            }
+        };
+        if wanted {
+            self.say(name, true);
+        }
+        Ok(wanted)
+    }
+
+    /// A time in Unix seconds.
+    pub fn time(
+        &mut self,
+        name: &'static str,
+        rounding: Rounding,
+    ) -> Result<Option<i64>, DecodeError> {
+        let (zone, now) = (self.zone, self.now);
+        let time = self.read(name, Kind::Time, |text| {
+            parse_time(text, zone, now, rounding).map(Unix)
+        })?;
+        Ok(time.map(|Unix(seconds)| seconds))
+    }
+
+    /// The same where it must be given.
+    pub fn needed_time(
+        &mut self,
+        name: &'static str,
+        rounding: Rounding,
+    ) -> Result<i64, DecodeError> {
+        let time = self.time(name, rounding)?;
+        if let Some(asked) = self.asked.last_mut() {
+            asked.needed = true;
+        }
+        match time {
+            Some(time) => Ok(time),
+            None if self.describing => Ok(0),
+            None => Err(wrong(name, "it must be given")),
+        }
     }
 
     /// `since` and `until`.
@@ -95,12 +285,33 @@ impl Params {
     }
 
     /// Refuses what nobody has asked for.
-    pub fn finish(self) -> Result<(), DecodeError> {
-        match self.pairs.first() {
-            None => Ok(()),
-            Some((name, _)) => Err(wrong(name, "there is no such parameter here")),
-        }
+    pub fn finish(&self) -> Result<(), DecodeError> {
+        let Some((name, _)) = self.pairs.first() else {
+            return Ok(());
+        };
+        let known: Vec<_> = self.asked.iter().map(|asked| asked.name).collect();
+        let what = match known.is_empty() {
+            true => "there is no such parameter here, nor any other".to_owned(),
+            false => format!(
+                "there is no such parameter here: there are {}",
+                known.join(", ")
+            ),
+        };
+        Err(wrong(name, what))
     }
+}
+
+/// Unix seconds, said as they can be read again.
+struct Unix(i64);
+
+impl std::fmt::Display for Unix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "@{}", self.0)
+    }
+}
+
+fn parsed<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{text:?} is no {what}"))
 }
 
 /// Whether what was decoded is what was sent: what is no UTF-8 would have been
@@ -149,5 +360,40 @@ mod tests {
         assert_eq!(named(no_utf8.unwrap_err()), "f");
         let mixed = Params::parse("f=%EF%BF%BD%ff", chrono_tz::UTC, 0).map(|_| ());
         assert_eq!(named(mixed.unwrap_err()), "f");
+    }
+
+    #[test]
+    fn what_is_read_is_said_in_one_way() {
+        let mut read = params("until=2025-10-09T08:53:19.5Z&limit=03&reverse=1&n=007&p=01/2&x=+y");
+        read.span().unwrap();
+        read.limit().unwrap();
+        assert_eq!(read.limit(), Ok(Some(3)));
+        read.flag("reverse").unwrap();
+        read.flag("all").unwrap();
+        read.number("n").unwrap();
+        read.key("p").unwrap();
+        read.all("x");
+        read.finish().unwrap();
+        let said: Vec<_> = read.said().iter().map(|(n, v)| (*n, v.as_str())).collect();
+        assert_eq!(
+            said,
+            [
+                ("until", "@1760000000"),
+                ("reverse", "true"),
+                ("n", "7"),
+                ("p", "1/2"),
+                ("x", " y")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_asked_for_is_known() {
+        let mut params = Params::describing();
+        assert_eq!(params.needed_time("from", Rounding::Down), Ok(0));
+        params.limit().unwrap();
+        params.limit().unwrap();
+        let asked: Vec<_> = params.asked().iter().map(|a| (a.name, a.needed)).collect();
+        assert_eq!(asked, [("from", true), ("limit", false)]);
     }
 }

@@ -1,10 +1,14 @@
 //! From a request's target to the question that it asks.
 
+use form_urlencoded::Serializer;
+
+use super::cursor;
 use super::params::Params;
-use crate::event::{DecodeError, ProfileKey, Zone, is_label};
+use super::table::{Depends, Entry, Of};
+use crate::event::{DecodeError, ProfileKey, Zone};
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery, Rounding,
-    ShowQuery, Span,
+    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Page, Query, RejectedQuery,
+    Rounding, ShowQuery, Span,
 };
 
 /// What can be asked over HTTP.
@@ -14,6 +18,32 @@ pub enum Question {
     Ask(Box<Query>),
     /// What there is in a span of time.
     Stats(Span),
+}
+
+/// A question as it was posed.
+#[derive(Debug)]
+pub(super) struct Posed {
+    pub entry: &'static Entry,
+    pub question: Question,
+    /// Which part of the answer is wanted, of one that has pages.
+    pub page: Page,
+    /// The target of the same question, written in one way, with times in Unix
+    /// seconds; of one that has pages, without what says which.
+    pub whole: String,
+    /// Whether a moment that it is about is left out, and so is now.
+    pub about_now: bool,
+}
+
+impl Posed {
+    /// The target of the next page, which begins after a mark.
+    pub fn next(&self, mark: &str) -> String {
+        let joint = if self.whole.contains('?') { '&' } else { '?' };
+        let limit = match self.page.limit {
+            Some(limit) => format!("limit={limit}&"),
+            None => String::new(),
+        };
+        format!("{}{joint}{limit}after={mark}", self.whole)
+    }
 }
 
 /// The causes of changes, as `cause` names them.
@@ -27,6 +57,16 @@ const CAUSES: [&str; 4] = ["create", "set", "unexplained", "first_seen"];
 /// A parameter that is wrong, doubled, missing or not known: the error's place
 /// is its name.
 pub fn question(target: &str, zone: Zone, now: i64) -> Result<Option<Question>, DecodeError> {
+    Ok(pose(target, zone, now, 0)?.map(|posed| posed.question))
+}
+
+/// The same with all that was said of it. Marks are those of a store.
+pub(super) fn pose(
+    target: &str,
+    zone: Zone,
+    now: i64,
+    store: u64,
+) -> Result<Option<Posed>, DecodeError> {
     let target = target.split('#').next().unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let Some(path) = path.strip_prefix("/v1/") else {
@@ -36,21 +76,64 @@ pub fn question(target: &str, zone: Zone, now: i64) -> Result<Option<Question>, 
         Some((name, key)) => (name, Some(key)),
         None => (path, None),
     };
-    let of_one = matches!(name, "history" | "show" | "diff" | "blame");
-    let of_all = matches!(name, "changes" | "export" | "rejected" | "stats");
-    if !of_one && (!of_all || key.is_some()) {
+    let Some(entry) = Entry::named(name) else {
         return Ok(None);
-    }
-    let mut params = Params::parse(query, zone, now)?;
-    let read = if of_one {
-        let key = key.unwrap_or_default().parse();
-        let key = key.map_err(|error: String| DecodeError::new(error, "profile"))?;
-        Question::Ask(Box::new(about(name, key, &mut params)?))
-    } else {
-        over_all(name, &mut params)?
     };
+    let key = match entry.of {
+        Of::Everything if key.is_some() => return Ok(None),
+        Of::Everything => None,
+        Of::Profile => {
+            let key = key.unwrap_or_default().parse::<ProfileKey>();
+            Some(key.map_err(|error: String| DecodeError::new(error, "profile"))?)
+        }
+    };
+    let mut params = Params::parse(query, zone, now)?;
+    let (question, limit, after) = read(entry, key, &mut params)?;
     params.finish()?;
-    Ok(Some(read))
+    let path = match key {
+        Some(key) => format!("/v1/{name}/{key}"),
+        None => format!("/v1/{name}"),
+    };
+    let said = Serializer::new(String::new())
+        .extend_pairs(params.said())
+        .finish();
+    let whole = match said.is_empty() {
+        true => path,
+        false => format!("{path}?{said}"),
+    };
+    let given = |moment: &str| params.said().iter().any(|(name, _)| *name == moment);
+    let after = after.map(|text| cursor::read(&text, store, &whole));
+    Ok(Some(Posed {
+        entry,
+        question,
+        page: Page {
+            limit,
+            after: after.transpose()?,
+        },
+        whole,
+        about_now: matches!(entry.depends, Depends::EventsOnce(moment) if !given(moment)),
+    }))
+}
+
+/// Asks for the parameters of a question that has none.
+pub(super) fn describe(entry: &Entry, params: &mut Params) -> Result<(), DecodeError> {
+    let key = (entry.of == Of::Profile).then_some(ProfileKey::profile(0));
+    read(entry, key, params).map(|_| ())
+}
+
+/// A question, the most lines of a page of it, and the text of the mark after which
+/// it begins.
+type Read = (Question, Option<u64>, Option<String>);
+
+fn read(entry: &Entry, key: Option<ProfileKey>, params: &mut Params) -> Result<Read, DecodeError> {
+    let question = match key {
+        Some(key) => Question::Ask(Box::new(about(entry.name, key, params)?)),
+        None => over_all(entry.name, params)?,
+    };
+    Ok(match entry.pages {
+        true => (question, params.limit()?, params.after()?),
+        false => (question, None, None),
+    })
 }
 
 /// A question about one (sub)profile.
@@ -65,8 +148,7 @@ fn about(name: &str, key: ProfileKey, params: &mut Params) -> Result<Query, Deco
             at: params.time("at", Rounding::Down)?,
         }),
         "diff" => {
-            let from = params.time("from", Rounding::Down)?;
-            let from = from.ok_or_else(|| DecodeError::new("it must be given", "from"))?;
+            let from = params.needed_time("from", Rounding::Down)?;
             let to = params.time("to", Rounding::Down)?;
             if from > to.unwrap_or_else(|| params.now()) {
                 return Err(DecodeError::new("it is later than to", "from"));
@@ -79,7 +161,7 @@ fn about(name: &str, key: ProfileKey, params: &mut Params) -> Result<Query, Deco
             interests: params.all("interest"),
             span: params.span()?,
             all: params.flag("all")?,
-            limit: params.number("limit")?,
+            limit: params.limit()?,
             reverse: params.flag("reverse")?,
             subprofiles: params.flag("subprofiles")?,
         }),
@@ -92,10 +174,10 @@ fn over_all(name: &str, params: &mut Params) -> Result<Question, DecodeError> {
         "stats" => return Ok(Question::Stats(params.span()?)),
         "rejected" => Query::Rejected(RejectedQuery {
             span: params.span()?,
-            limit: params.number("limit")?,
+            limit: params.limit()?,
         }),
         "export" => {
-            let key = params.parsed::<ProfileKey>("profile", "profile: write 123 or 123/456")?;
+            let key = params.key("profile")?;
             Query::Export(ExportQuery {
                 span: params.span()?,
                 profile: key.map(|key| key.profile),
@@ -110,20 +192,9 @@ fn over_all(name: &str, params: &mut Params) -> Result<Question, DecodeError> {
 }
 
 fn changes(params: &mut Params) -> Result<Query, DecodeError> {
-    let key = params.parsed::<ProfileKey>("profile", "profile: write 123 or 123/456")?;
-    let causes = params.all("cause");
-    if let Some(cause) = causes
-        .iter()
-        .find(|cause| !CAUSES.contains(&cause.as_str()))
-    {
-        let what = format!("{cause:?} is no cause: write {}", CAUSES.join(", "));
-        return Err(DecodeError::new(what, "cause"));
-    }
-    let labels = params.all("label");
-    if !labels.iter().all(|label| is_label(label)) {
-        let what = "a label is 1 to 64 of A-Z, a-z, 0-9, _ and -";
-        return Err(DecodeError::new(what, "label"));
-    }
+    let key = params.key("profile")?;
+    let causes = params.choices("cause", &CAUSES, "cause")?;
+    let labels = params.labels("label")?;
     Ok(Query::Changes(ChangesQuery {
         fields: params.all("field"),
         interests: params.all("interest"),
@@ -136,7 +207,7 @@ fn changes(params: &mut Params) -> Result<Query, DecodeError> {
         new: params.one("new")?,
         causes,
         labels,
-        limit: params.number("limit")?,
+        limit: params.limit()?,
     }))
 }
 
@@ -294,8 +365,60 @@ mod tests {
             ("/v1/rejected?limit=many", "limit"),
             ("/v1/stats?token=ptr_x", "token"),
             ("/v1/stats?=", ""),
+            ("/v1/stats?limit=1", "limit"),
+            ("/v1/show/1?after=x", "after"),
+            ("/v1/export?after=", "after"),
+            ("/v1/export?after=AAAA", "after"),
+            ("/v1/changes?after=x&after=x", "after"),
         ] {
             assert_eq!(place(target), name, "{target}");
+        }
+    }
+
+    fn posed(target: &str) -> Posed {
+        pose(target, chrono_tz::UTC, NOW, 7).unwrap().unwrap()
+    }
+
+    #[test]
+    fn a_question_is_said_in_one_way() {
+        for (target, whole) in [
+            ("/v1/history/01", "/v1/history/1"),
+            (
+                "/v1/history/1/2?limit=3&all=0&reverse&since=yesterday&field=a%26%20b",
+                "/v1/history/1/2?field=a%26+b&since=%401759881600&reverse=true",
+            ),
+            ("/v1/export?raw=1&limit=5", "/v1/export?raw=true"),
+            ("/v1/show/1?at=@5", "/v1/show/1?at=%405"),
+        ] {
+            let posed = posed(target);
+            assert_eq!(posed.whole, whole, "{target}");
+            let again = pose(&posed.whole, chrono_tz::UTC, NOW + 90_000_000_000, 7);
+            assert_eq!(again.unwrap().unwrap().whole, whole);
+        }
+        assert!(posed("/v1/show/1").about_now && posed("/v1/diff/1?from=@1").about_now);
+        assert!(!posed("/v1/show/1?at=now").about_now && !posed("/v1/changes").about_now);
+    }
+
+    #[test]
+    fn the_next_page_is_one_of_the_same_question() {
+        use crate::query::Mark;
+        for target in ["/v1/export?limit=3", "/v1/changes?old=&until=@9&limit=1"] {
+            let posed = posed(target);
+            let mark = Mark::Number(9);
+            let next = posed.next(&cursor::write(mark, 7, &posed.whole));
+            let read = pose(&next, chrono_tz::UTC, NOW + 1, 7).unwrap().unwrap();
+            assert_eq!(
+                (read.page.limit, read.page.after),
+                (posed.page.limit, Some(mark))
+            );
+            assert_eq!(read.whole, posed.whole);
+            // Neither in another store nor of another question.
+            let other = next.replace("/v1/export?", "/v1/export?raw&");
+            let other = other.replace("&old=", "");
+            for (target, store) in [(&next, 8), (&other, 7)] {
+                let error = pose(target, chrono_tz::UTC, NOW, store).unwrap_err();
+                assert_eq!(error.place, "after", "{target}");
+            }
         }
     }
 

@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::auth::Door;
+use super::conditional::Tags;
 use super::slots::Slots;
 use super::worker::Shared;
 use crate::event::Zone;
@@ -81,6 +82,7 @@ impl Api {
             door: Door::new(Watched::new(TokenFile::of(&folder))),
             questions: Slots::new(QUESTIONS.0, QUESTIONS.1),
             stopping: AtomicBool::new(false),
+            tags: Tags::new(),
         });
         let private = folder.join("private-api");
         let server = tiny_http::Server::from_listener(bind(&private)?, None)

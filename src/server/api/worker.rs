@@ -6,23 +6,28 @@
 
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use tiny_http::{Method, Request};
 
 use super::answer::Sink;
 use super::auth::Door;
-use super::question::{Question, question};
+use super::conditional::{Tags, names};
+use super::cursor;
+use super::description::{INDEX, PATH, description, index};
+use super::params::Params;
+use super::question::{Posed, Question, pose};
 use super::run::ApiParts;
 use super::scrape::figures;
 use super::slots::Slots;
+use super::table::ENTRIES;
 use crate::care::{Care, CareError, Told, carry_out};
 use crate::event::{DecodeError, now_micros};
 use crate::gate::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::CONTENT_TYPE;
-use crate::query::{Answered, Query, QueryError, answer_telling};
+use crate::query::{Answered, Mark, Query, QueryError, Span, answer_page, answer_telling};
 use crate::server::health::health;
 use crate::server::reply::{Caller, Reply};
 use crate::server::worker::header;
@@ -32,6 +37,10 @@ use crate::trail::TrailError;
 /// How long a question waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// The list of questions, and their description.
+static LIST: LazyLock<String> = LazyLock::new(index);
+static DESCRIPTION: LazyLock<String> = LazyLock::new(description);
+
 /// What the threads have in common.
 pub(super) struct Shared {
     pub parts: ApiParts,
@@ -39,12 +48,16 @@ pub(super) struct Shared {
     pub door: Door,
     pub questions: Slots,
     pub stopping: AtomicBool,
+    pub tags: Tags,
 }
 
 /// What a request leads to.
 enum Wanted {
     Metrics,
-    Question(Question),
+    /// An answer that needs no reading, and its tag.
+    Ready(Reply, String),
+    /// A question, and the tag of its answer.
+    Question(Box<Posed>, Option<String>),
 }
 
 impl Shared {
@@ -55,6 +68,7 @@ impl Shared {
         let (method, target) = (request.method().clone(), request.url().to_owned());
         let owned = |name| header(&request, name).map(str::to_owned);
         let (peer, authorization) = (owned(PEER_HEADER), owned("Authorization"));
+        let known = owned("If-None-Match").unwrap_or_default();
         let fault = owned(FAULT_HEADER).filter(|_| whole.is_ok());
         let call = header(&request, CALL_HEADER).and_then(CallId::parse);
         let caller = Caller::new(request, call, &self.answers);
@@ -79,6 +93,14 @@ impl Shared {
             }
         };
         match self.wanted(&method, &target, path, fault.is_some(), scope) {
+            Ok(Wanted::Question(_, Some(tag)) | Wanted::Ready(_, tag)) if names(&known, &tag) => {
+                self.parts.metrics.asked("unchanged");
+                caller.answer(&Reply::unchanged(&tag));
+            }
+            Ok(Wanted::Ready(reply, tag)) => {
+                self.parts.metrics.asked("answered");
+                caller.answer(&reply.tagged(&tag));
+            }
             Ok(wanted) => self.begin(wanted, caller),
             Err(reply) => {
                 self.parts.metrics.asked("refused");
@@ -113,11 +135,30 @@ impl Shared {
             let what = "this token is good for /metrics alone";
             return Err(refused(403, what, "Authorization"));
         }
-        match question(target, self.parts.zone, now_micros()) {
-            Ok(Some(question)) => Ok(Wanted::Question(question)),
+        let (zone, now) = (self.parts.zone, now_micros());
+        if let INDEX | PATH = path {
+            let query = target.split_once('?').map_or("", |(_, query)| query);
+            let query = query.split('#').next().unwrap_or_default();
+            let params = Params::parse(query, zone, now);
+            return match params.and_then(|params| params.finish()) {
+                Ok(()) => Ok(self.ready(if path == PATH { &DESCRIPTION } else { &LIST })),
+                Err(error) => Err(Reply::refused(400, &error)),
+            };
+        }
+        let store = self.parts.trail.folder().log_id;
+        match pose(target, zone, now, store) {
+            Ok(Some(posed)) => {
+                let tag = self.tags.of(&posed, &self.parts.trail);
+                Ok(Wanted::Question(Box::new(posed), tag))
+            }
             Ok(None) => Err(nothing_at(path)),
             Err(error) => Err(Reply::refused(400, &error)),
         }
+    }
+
+    fn ready(&self, text: &str) -> Wanted {
+        let reply = Reply::json(200, text.as_bytes().to_vec());
+        Wanted::Ready(reply, self.tags.tag(text))
     }
 
     /// Has a thread answer it.
@@ -157,21 +198,21 @@ impl Shared {
                 let text = self.parts.metrics.text(&figures(self));
                 caller.answer(&Reply::new(200, CONTENT_TYPE, text.into_bytes()));
             }
-            Wanted::Question(Question::Stats(span)) => self.stream(caller, |sink| {
-                let mut out = sink;
-                let mut told = Told {
-                    out: &mut out,
-                    progress: &mut |_, _| sink.tick(),
-                };
-                match carry_out(&self.parts.trail, &Care::Stats(*span), &mut told) {
-                    Err(CareError::Output(error)) => Err(QueryError::Output(error)),
-                    Err(CareError::Trail(error)) => Err(QueryError::Trail(error)),
-                    Err(CareError::Log(error)) => Err(QueryError::Log(error)),
-                    Err(error) => Err(QueryError::Output(std::io::Error::other(error.to_string()))),
-                    Ok(answered) => Ok(answered),
-                }
-            }),
-            Wanted::Question(Question::Ask(query)) => {
+            // Answered before.
+            Wanted::Ready(..) => {}
+            Wanted::Question(posed, tag) => self.answer_question(posed, tag.clone(), caller),
+        }
+    }
+
+    fn answer_question(&self, posed: &Posed, tag: Option<String>, caller: Caller) {
+        let sink = |caller| Sink::new(caller, tag, posed.page.limit.is_some());
+        match &posed.question {
+            Question::Stats(span) => {
+                let sink = sink(caller);
+                let answered = self.stats(*span, &sink).map(|answered| (answered, None));
+                self.end(posed, sink, answered);
+            }
+            Question::Ask(query) => {
                 let begun = Instant::now();
                 let turn = self.parts.turns.take(query, || {
                     let over = begun.elapsed() >= PATIENCE || self.stopping.load(Ordering::Acquire);
@@ -180,26 +221,58 @@ impl Shared {
                 let Ok(_turn) = turn else {
                     return self.busy(caller);
                 };
-                self.stream(caller, |sink| self.ask(query, sink));
+                let sink = sink(caller);
+                let answered = self.ask(posed, query, &sink);
+                self.end(posed, sink, answered);
             }
         }
     }
 
-    fn ask(&self, query: &Query, sink: &Sink) -> Result<Answered, QueryError> {
+    fn stats(&self, span: Span, sink: &Sink) -> Result<Answered, QueryError> {
+        let mut out = sink;
+        let mut told = Told {
+            out: &mut out,
+            progress: &mut |_, _| sink.tick(),
+        };
+        match carry_out(&self.parts.trail, &Care::Stats(span), &mut told) {
+            Err(CareError::Output(error)) => Err(QueryError::Output(error)),
+            Err(CareError::Trail(error)) => Err(QueryError::Trail(error)),
+            Err(CareError::Log(error)) => Err(QueryError::Log(error)),
+            Err(error) => Err(QueryError::Output(std::io::Error::other(error.to_string()))),
+            Ok(answered) => Ok(answered),
+        }
+    }
+
+    fn ask(
+        &self,
+        posed: &Posed,
+        query: &Query,
+        sink: &Sink,
+    ) -> Result<(Answered, Option<Mark>), QueryError> {
         if query.needs_index() {
             self.parts.trail.wait_for_index(|_| sink.tick())?;
         }
-        let mut out = sink;
-        answer_telling(&self.parts.trail, query, &mut out, &mut |_| sink.tick())
+        let (trail, mut out) = (&self.parts.trail, sink);
+        let mut tell = |_| sink.tick();
+        if posed.entry.pages {
+            return answer_page(trail, query, posed.page, &mut out, &mut tell);
+        }
+        answer_telling(trail, query, &mut out, &mut tell).map(|answered| (answered, None))
     }
 
-    /// Sends what `make` writes, and what that comes to.
-    fn stream(&self, caller: Caller, make: impl FnOnce(&Sink) -> Result<Answered, QueryError>) {
-        let sink = Sink::new(caller);
-        match make(&sink) {
-            Ok(answered) => {
+    /// Ends an answer with what it came to.
+    fn end(
+        &self,
+        posed: &Posed,
+        sink: Sink,
+        answered: Result<(Answered, Option<Mark>), QueryError>,
+    ) {
+        match answered {
+            Ok((answered, next)) => {
                 self.parts.metrics.asked("answered");
-                sink.finish(&answered);
+                let store = self.parts.trail.folder().log_id;
+                let next = next.map(|mark| posed.next(&cursor::write(mark, store, &posed.whole)));
+                sink.finish(&answered, next.as_deref());
             }
             Err(QueryError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
                 self.parts.metrics.asked("broken_off");
@@ -208,10 +281,13 @@ impl Shared {
             Err(error) => {
                 self.parts.metrics.asked("failed");
                 tracing::error!("a question could not be answered: {error}");
-                let index = matches!(error, QueryError::Trail(TrailError::Index(_)));
-                let status = if index { 503 } else { 500 };
-                let error = DecodeError::new(error.to_string(), "server");
-                sink.fail(&Reply::refused(status, &error));
+                let told = DecodeError::new(error.to_string(), "server");
+                sink.fail(&match error {
+                    QueryError::Trail(TrailError::Index(_)) => {
+                        Reply::refused(503, &told).with("Retry-After", "5")
+                    }
+                    _ => Reply::refused(500, &told),
+                });
             }
         }
     }
@@ -219,8 +295,11 @@ impl Shared {
 
 fn nothing_at(path: &str) -> Reply {
     let shown: String = path.chars().take(200).collect();
-    let what = "nothing is here: ask at /v1/history/PROFILE, /v1/show/…, /v1/diff/…, /v1/blame/…, /v1/changes, \
-         /v1/export, /v1/rejected or /v1/stats";
+    let names: Vec<_> = ENTRIES.iter().map(|entry| entry.name).collect();
+    let what = format!(
+        "nothing is here: ask at /v1/QUESTION, such as /v1/history/123 or /v1/changes; the questions are {}",
+        names.join(", ")
+    );
     Reply::refused(404, &DecodeError::new(what, shown))
 }
 

@@ -1,0 +1,112 @@
+//! The text of a mark, by which a client asks for the next page.
+//!
+//! It is the mark in bincode with the beginning of a digest over it, the store
+//! and the question, in base64url. So one that was mistyped, comes from another
+//! store or belongs to another question is refused, rather than answered with
+//! lines that do not follow on what was told. It keeps no secret: who may ask
+//! may ask for any page.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bincode::config::{Configuration, standard};
+use sha2::{Digest, Sha256};
+
+use crate::event::DecodeError;
+use crate::query::Mark;
+
+const CONFIG: Configuration = standard();
+
+/// How many bytes of the digest are kept.
+const CHECK: usize = 12;
+
+/// No mark's text is longer.
+const LONGEST: usize = 100;
+
+/// The text of a mark in a store's answer to a question.
+pub(super) fn write(mark: Mark, store: u64, question: &str) -> String {
+    // What has no more than numbers in it can be written.
+    let mut bytes = bincode::encode_to_vec(mark, CONFIG).unwrap_or_default();
+    let check = check(&bytes, store, question);
+    bytes.extend_from_slice(&check);
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Reads it.
+pub(super) fn read(text: &str, store: u64, question: &str) -> Result<Mark, DecodeError> {
+    let decoded = match text.len() {
+        0..=LONGEST => URL_SAFE_NO_PAD.decode(text).unwrap_or_default(),
+        _ => Vec::new(),
+    };
+    decoded
+        .split_last_chunk()
+        .filter(|(mark, known)| check(mark, store, question) == **known)
+        .and_then(|(mark, _)| bincode::decode_from_slice(mark, CONFIG).ok())
+        .map(|(mark, _)| mark)
+        .ok_or_else(|| {
+            let what = "it is not where a page of this question ended: take the whole address from Link, \
+                        or begin without it";
+            DecodeError::new(what, "after")
+        })
+}
+
+fn check(mark: &[u8], store: u64, question: &str) -> [u8; CHECK] {
+    let mut hash = Sha256::new();
+    hash.update(b"profiletrail mark 1\n");
+    hash.update(store.to_le_bytes());
+    hash.update((mark.len() as u64).to_le_bytes());
+    hash.update(mark);
+    hash.update(question);
+    let digest = hash.finalize();
+    let mut check = [0; CHECK];
+    for (byte, known) in check.iter_mut().zip(digest) {
+        *byte = known;
+    }
+    check
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn mark() -> impl Strategy<Value = Mark> {
+        prop_oneof![
+            any::<(i64, u8, u64)>().prop_map(|(time, rank, seq)| Mark::Event { time, rank, seq }),
+            any::<(i64, u64, [u8; 8])>().prop_map(|(time, seq, subject)| Mark::Change {
+                time,
+                seq,
+                subject
+            }),
+            any::<(u64, Option<u64>)>().prop_map(|(profile, subprofile)| Mark::Baseline {
+                profile,
+                subprofile
+            }),
+            any::<u64>().prop_map(Mark::Number),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_read_as_it_was_written_and_no_other(mark in mark(), store: u64, at: usize, to in "[A-Za-z0-9_=-]") {
+            let text = write(mark, store, "/v1/x");
+            prop_assert!(text.len() <= LONGEST);
+            prop_assert!(text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)));
+            prop_assert_eq!(read(&text, store, "/v1/x"), Ok(mark));
+            prop_assert!(read(&text, store ^ 1, "/v1/x").is_err());
+            prop_assert!(read(&text, store, "/v1/x?a=b").is_err());
+            let at = at % text.len();
+            let mut tampered = text.clone();
+            tampered.replace_range(at..=at, &to);
+            if tampered != text {
+                prop_assert!(read(&tampered, store, "/v1/x").is_err());
+            }
+            prop_assert!(read(&text[at..], store, "/v1/x").is_err() || at == 0);
+        }
+
+        #[test]
+        fn nothing_else_is_one(text in "[ -~é]{0,60}") {
+            prop_assert_eq!(read(&text, 0, "/v1/x").unwrap_err().place, "after");
+        }
+    }
+}

@@ -1,0 +1,392 @@
+//! The description of the query API for programs, in OpenAPI 3.1, and the list
+//! of its questions.
+//!
+//! Paths and what there is to say of them come from [`super::table`],
+//! parameters from the reading of the questions, and the lines' schemas from
+//! their types ([`crate::query::lines`]): nothing is said twice. An answer is
+//! lines, and OpenAPI 3.1 has no word for that: the schema of
+//! `application/x-ndjson` is that of one line.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{Transform, transform_subschemas};
+use schemars::{Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use super::params::{Asked, Kind};
+use super::table::{Depends, ENTRIES, Entry, Of, doc};
+use crate::event::DecodeError;
+
+/// Where the description is.
+pub(super) const PATH: &str = "/v1/openapi.json";
+
+/// Where the list of questions is.
+pub(super) const INDEX: &str = "/v1/";
+
+/// What the API does not do is refused with one of these.
+const REFUSALS: [(u16, &str, &[&str]); 13] = [
+    (
+        400,
+        "A parameter, the path or a header is wrong; it is named",
+        &[],
+    ),
+    (401, "A token is needed", &["WWW-Authenticate"]),
+    (403, "The token is good for /metrics alone", &[]),
+    (404, "Nothing is at this path", &[]),
+    (405, "Only the methods in Allow are answered", &["Allow"]),
+    (408, "The request took too long to arrive", &[]),
+    (413, "A question has no body", &[]),
+    (417, "What the request expects is not done", &[]),
+    (
+        429,
+        "Too many requests without a good token came from this address",
+        &["Retry-After"],
+    ),
+    (431, "The head of the request is too large", &[]),
+    (500, "The answer could not be made", &[]),
+    (502, "The answer did not come in time", &[]),
+    (
+        503,
+        "It cannot be answered now; ask again later",
+        &["Retry-After"],
+    ),
+];
+
+/// The list of questions.
+pub(super) fn index() -> String {
+    let question = |entry: &Entry| {
+        let path = paths(entry).into_iter().next_back();
+        json!({ "path": path.map(|(path, _)| path), "what": entry.what })
+    };
+    let questions: Vec<_> = ENTRIES.iter().map(question).collect();
+    json!({ "description": PATH, "questions": questions }).to_string()
+}
+
+/// All of the description.
+pub(super) fn description() -> String {
+    let settings = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .with(|settings| settings.definitions_path = "/components/schemas".into())
+        .with_transform(Precise);
+    let mut generator = settings.into_generator();
+    let mut all = Map::new();
+    for entry in &ENTRIES {
+        let line = (entry.line)(&mut generator);
+        for (path, subject) in paths(entry) {
+            all.insert(path, json!({ "get": operation(entry, subject, &line) }));
+        }
+    }
+    others(&mut generator, &mut all);
+    let error = generator.subschema_for::<DecodeError>();
+    let mut schemas = generator.take_definitions(true);
+    schemas.insert("Damage".to_owned(), damage());
+    let document = json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "profiletrail",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": "What changed when in Copernica profiles",
+            "description": "The commands' questions over HTTP. An answer is lines of JSON, one object a line; \
+                nothing found is an answer without a line. Where events could not be read that belong to it, \
+                the last line is {\"damage\":[…]}. A long answer is streamed: without its last chunk it is not whole.",
+            "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        },
+        "servers": [{ "url": "/" }],
+        "security": [{ "token": [] }],
+        "paths": all,
+        "components": {
+            "schemas": schemas,
+            "headers": headers(),
+            "responses": refusals(&error),
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "Made by `profiletrail token create`",
+                },
+            },
+        },
+    });
+    document.to_string()
+}
+
+/// What a question's path names.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Nothing,
+    Profile,
+    Subprofile,
+}
+
+/// The paths of a question, the one that most ask last.
+fn paths(entry: &Entry) -> Vec<(String, Subject)> {
+    let name = entry.name;
+    match entry.of {
+        Of::Everything => vec![(format!("/v1/{name}"), Subject::Nothing)],
+        Of::Profile => vec![
+            (
+                format!("/v1/{name}/{{profile}}/{{subprofile}}"),
+                Subject::Subprofile,
+            ),
+            (format!("/v1/{name}/{{profile}}"), Subject::Profile),
+        ],
+    }
+}
+
+fn operation(entry: &Entry, subject: Subject, line: &Schema) -> Value {
+    let (id, of): (_, &[_]) = match subject {
+        Subject::Nothing | Subject::Profile => (entry.name.to_owned(), &["profile"]),
+        Subject::Subprofile => (
+            format!("{}_subprofile", entry.name),
+            &["profile", "subprofile"],
+        ),
+    };
+    let number = schema_of(Kind::Number);
+    let in_path =
+        |name: &&str| json!({ "name": name, "in": "path", "required": true, "schema": number });
+    let mut parameters: Vec<_> = match subject {
+        Subject::Nothing => Vec::new(),
+        Subject::Profile | Subject::Subprofile => of.iter().map(in_path).collect(),
+    };
+    parameters.extend(entry.takes().iter().map(|asked| parameter(entry, asked)));
+    let mut sent = vec!["Profiletrail-Note"];
+    if entry.pages {
+        sent.push("Link");
+    }
+    let mut responses = Map::new();
+    if entry.depends != Depends::More {
+        sent.push("ETag");
+        parameters.push(json!({
+            "name": "If-None-Match",
+            "in": "header",
+            "description": "The ETag of an answer that is there already",
+            "schema": { "type": "string" },
+        }));
+        let unchanged = json!({ "description": "The answer is the same as before", "headers": named(&["ETag"]) });
+        responses.insert("304".to_owned(), unchanged);
+    }
+    let lines = json!({ "anyOf": [line, { "$ref": "#/components/schemas/Damage" }] });
+    let answer = json!({
+        "description": "Lines, each an object of this schema",
+        "headers": named(&sent),
+        "content": { "application/x-ndjson": { "schema": lines } },
+    });
+    responses.insert("200".to_owned(), answer);
+    refer(&mut responses, |_| true);
+    json!({ "operationId": id, "summary": entry.what, "parameters": parameters, "responses": responses })
+}
+
+fn parameter(entry: &Entry, asked: &Asked) -> Value {
+    let one = schema_of(asked.kind);
+    let schema = match asked.many {
+        true => json!({ "type": "array", "items": one }),
+        false => one,
+    };
+    json!({
+        "name": asked.name,
+        "in": "query",
+        "required": asked.needed,
+        "description": doc(entry, asked.name),
+        "schema": schema,
+    })
+}
+
+fn schema_of(kind: Kind) -> Value {
+    match kind {
+        Kind::Text => json!({ "type": "string" }),
+        Kind::Number => {
+            json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX, "format": "uint64" })
+        }
+        Kind::Flag => json!({ "type": "string", "enum": ["", "true", "1", "false", "0"] }),
+        Kind::Key => json!({ "type": "string", "pattern": "^[0-9]{1,19}(/[0-9]{1,19})?$" }),
+        Kind::Label => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" }),
+        Kind::OneOf(words) => json!({ "type": "string", "enum": words }),
+        Kind::Cursor => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{16,100}$" }),
+        Kind::Time => json!({
+            "type": "string",
+            "description": "RFC 3339, a date, a date and time in the server's zone, @ and Unix seconds, or a \
+                phrase, some of which are: now, yesterday, 2 hours ago",
+            "anyOf": [
+                { "format": "date-time" },
+                { "format": "date" },
+                { "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$" },
+                { "pattern": "^@-?[0-9]{1,11}$" },
+                { "pattern": "^[a-z0-9 ]{1,40}$" },
+            ],
+            "examples": ["2025-10-09T08:53:20Z", "2025-10-09", "@1760000000", "yesterday", "2 hours ago"],
+        }),
+    }
+}
+
+/// The paths that are no questions.
+fn others(generator: &mut SchemaGenerator, all: &mut Map<String, Value>) {
+    let text = json!({ "type": "string" });
+    let object = json!({ "type": "object" });
+    let status = json!({
+        "type": "object",
+        "properties": { "status": { "type": "string" } },
+        "required": ["status"],
+    });
+    let index = json!({
+        "type": "object",
+        "required": ["description", "questions"],
+        "properties": {
+            "description": text,
+            "questions": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["path", "what"],
+                    "properties": { "path": text, "what": text },
+                },
+            },
+        },
+    });
+    let error = generator.subschema_for::<DecodeError>();
+    for (path, id, what, content_type, schema) in [
+        (
+            INDEX,
+            "index",
+            "The questions that can be asked",
+            "application/json",
+            &index,
+        ),
+        (
+            PATH,
+            "openapi",
+            "This description",
+            "application/json",
+            &object,
+        ),
+        (
+            "/metrics",
+            "metrics",
+            "Figures for Prometheus",
+            crate::metrics::CONTENT_TYPE,
+            &text,
+        ),
+    ] {
+        let mut responses = Map::new();
+        let answer =
+            json!({ "description": what, "content": { content_type: { "schema": schema } } });
+        responses.insert("200".to_owned(), answer);
+        refer(&mut responses, |_| true);
+        let get = json!({ "operationId": id, "summary": what, "responses": responses });
+        all.insert(path.to_owned(), json!({ "get": get }));
+    }
+    for (path, id, what) in [
+        ("/healthz", "healthz", "Whether events can be kept"),
+        ("/readyz", "readyz", "Whether calls are to be sent here"),
+    ] {
+        let mut responses = Map::new();
+        let content = json!({ "application/json": { "schema": status } });
+        let ill = json!({ "application/json": { "schema": { "anyOf": [status, error] } } });
+        responses.insert(
+            "200".to_owned(),
+            json!({ "description": "It is so", "content": content }),
+        );
+        refer(&mut responses, |status| {
+            !matches!(status, 401 | 403 | 413 | 429)
+        });
+        responses.insert(
+            "503".to_owned(),
+            json!({ "description": "It is not so", "content": ill }),
+        );
+        let get =
+            json!({ "operationId": id, "summary": what, "responses": responses, "security": [] });
+        all.insert(path.to_owned(), json!({ "get": get }));
+    }
+}
+
+/// Adds those refusals of which it is so of their status.
+fn refer(responses: &mut Map<String, Value>, of: impl Fn(u16) -> bool) {
+    for (status, ..) in REFUSALS.iter().filter(|(status, ..)| of(*status)) {
+        let refusal = json!({ "$ref": format!("#/components/responses/Refused{status}") });
+        responses.insert(status.to_string(), refusal);
+    }
+}
+
+fn refusals(error: &Schema) -> Value {
+    let refusal = |(status, what, sent): &(u16, &str, &[&str])| {
+        let refusal = json!({
+            "description": what,
+            "headers": named(sent),
+            "content": { "application/json": { "schema": error } },
+        });
+        (format!("Refused{status}"), refusal)
+    };
+    REFUSALS.iter().map(refusal).collect::<Map<_, _>>().into()
+}
+
+fn named(headers: &[&str]) -> Value {
+    let refer = |name: &&str| {
+        let header = json!({ "$ref": format!("#/components/headers/{name}") });
+        ((*name).to_owned(), header)
+    };
+    headers.iter().map(refer).collect::<Map<_, _>>().into()
+}
+
+fn headers() -> Value {
+    let text = json!({ "type": "string" });
+    json!({
+        "Allow": { "description": "The methods that are answered here", "schema": text },
+        "ETag": { "description": "Stands for the answer as long as it is the same; not where it is about now", "schema": text },
+        "Link": { "description": "The next page, with rel=\"next\", where there is more; in the trailer of a streamed answer", "schema": text },
+        "Profiletrail-Note": { "description": "What a reader should know of the answer; in the trailer of a streamed one", "schema": text },
+        "Retry-After": { "description": "In how many seconds to ask again", "schema": { "type": "integer", "minimum": 0 } },
+        "WWW-Authenticate": { "description": "How to say who asks", "schema": text },
+    })
+}
+
+fn damage() -> Value {
+    json!({
+        "description": "Events that belong to the answer but cannot be read; after all other lines",
+        "type": "object",
+        "properties": { "damage": { "type": "array", "items": { "type": "string" } } },
+        "required": ["damage"],
+        "additionalProperties": false,
+    })
+}
+
+/// Takes `null` from what is left out rather than null where there is nothing:
+/// in Rust both are an `Option`. What is null even so has it in its own type.
+#[derive(Clone, Debug)]
+struct Precise;
+
+impl Transform for Precise {
+    fn transform(&mut self, schema: &mut Schema) {
+        transform_subschemas(self, schema);
+        let required = schema.get("required").cloned().unwrap_or_default();
+        let is_required = |name: &String| {
+            let names = required.as_array().map(Vec::as_slice).unwrap_or_default();
+            names.iter().any(|known| known == name)
+        };
+        let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+        for (name, property) in properties.into_iter().flatten() {
+            if !is_required(name)
+                && let Some(property) = property.as_object_mut()
+            {
+                never_null(property);
+            }
+        }
+    }
+}
+
+fn never_null(property: &mut Map<String, Value>) {
+    if let Some(types) = property.get_mut("type")
+        && let Some(list) = types.as_array_mut()
+    {
+        list.retain(|known| known != "null");
+        if let [only] = list.as_slice() {
+            *types = only.clone();
+        }
+    }
+    if let Some(list) = property.get_mut("anyOf").and_then(Value::as_array_mut) {
+        list.retain(|known| known.get("type").is_none_or(|known| known != "null"));
+        if let [only] = list.as_slice()
+            && let Some(only) = only.as_object().cloned()
+        {
+            property.remove("anyOf");
+            property.extend(only);
+        }
+    }
+}

@@ -1,0 +1,494 @@
+//! Pages and tags of the query API, and its description.
+//!
+//! Proven: following `Link` tells every line once, whatever the question; a mark
+//! that was tampered with, or is another question's or store's, is refused by
+//! name; an answer is called unchanged only where nothing came, and always
+//! where that is so; and what is described is answered, with all its parameters.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde_json::Value;
+use support::http::{Reply, ask, token};
+use support::{BODY, Cli, Client, Server, cli, data, json_lines, keys, new_server};
+
+const API: [&str; 2] = ["--api", "127.0.0.1:0"];
+
+fn text(reply: &Reply) -> &str {
+    std::str::from_utf8(&reply.body).unwrap()
+}
+
+fn call(profile: u64, time: u64, value: &str) -> String {
+    format!(
+        "type=update&profile={profile}&database=3&time={time}&parameters[city]={value}&fields[city]={value}\
+         &fields[%00%22%3Cscript%3E]={value}&fields[mail]=a%40b.nl&interests[]=blue&interests[]=%C3%A9"
+    )
+}
+
+fn fill(server: &Server) {
+    let mut client = server.client();
+    for number in 0..12 {
+        let value = format!("%E2%80%AE{}", number / 2);
+        let time = 1_760_000_000 + (number * 7) % 5;
+        client
+            .post("/webhook/form", call(123 + number % 2, time, &value))
+            .seq();
+    }
+    client
+        .post(
+            "/webhook",
+            "type=create&profile=123&subprofile=456&time=1760000002&fields[a]=b",
+        )
+        .seq();
+    for _ in 0..5 {
+        let reply = client.post("/webhook", "type=update&profile=12x&a=%ff");
+        assert_eq!(reply.status, 400);
+    }
+}
+
+/// The target of the next page.
+fn next(reply: &Reply) -> Option<String> {
+    let link = reply.header("Link")?;
+    let target = link.strip_prefix('<')?.strip_suffix(">; rel=\"next\"")?;
+    Some(target.to_owned())
+}
+
+/// All lines of all pages, and how many there were.
+fn pages(address: SocketAddr, token: &str, first: &str) -> (String, usize) {
+    let (mut all, mut count, mut target) = (String::new(), 0, first.to_owned());
+    loop {
+        let reply = ask(address, token, &target);
+        assert_eq!(reply.status, 200, "{target}: {}", text(&reply));
+        all.push_str(text(&reply));
+        count += 1;
+        match next(&reply) {
+            Some(next) => target = next,
+            None => return (all, count),
+        }
+        assert!(count < 1000, "{target}");
+    }
+}
+
+#[test]
+fn following_the_links_tells_every_line_once() {
+    let (dir, server) = new_server(&API);
+    fill(&server);
+    let token = token(&data(&dir), "read");
+    let (api, token) = (server.api(), token.as_str());
+    for question in [
+        "/v1/history/123?",
+        "/v1/history/123?all&reverse&subprofiles&",
+        "/v1/history/123?field=city&since=10%20years%20ago&",
+        "/v1/history/0123/456?",
+        "/v1/changes?",
+        "/v1/changes?field=%00%22%3Cscript%3E&interest=blue&until=tomorrow&",
+        "/v1/export?",
+        "/v1/export?raw&profile=124&",
+        "/v1/rejected?since=@0&",
+    ] {
+        let whole = ask(api, token, question);
+        let lines = text(&whole).lines().count();
+        assert!(lines > 0, "{question}");
+        assert_eq!(whole.header("Link"), None);
+        for limit in [1, 2, lines - 1, lines, 1000] {
+            if limit == 0 {
+                continue;
+            }
+            let first = format!("{question}limit={limit}");
+            let (told, count) = pages(api, token, &first);
+            assert!(told == text(&whole), "{first}");
+            assert_eq!(count, lines.div_ceil(limit), "{first}");
+        }
+        let none = ask(api, token, &format!("{question}limit=0"));
+        assert_eq!((none.status, text(&none), next(&none)), (200, "", None));
+    }
+    // What arrives meanwhile is told where it comes after what was told.
+    let first = ask(api, token, "/v1/export?limit=12");
+    let seq = server.client().post("/webhook", BODY).seq();
+    let (rest, _) = pages(api, token, &next(&first).unwrap());
+    assert_eq!(json_lines(&rest).last().unwrap()["seq"], seq);
+    server.stop();
+}
+
+#[test]
+fn a_mark_of_something_else_is_refused_by_name() {
+    let (dir, server) = new_server(&API);
+    fill(&server);
+    let read = token(&data(&dir), "read");
+    let first = ask(server.api(), &read, "/v1/history/123?limit=2");
+    let target = next(&first).unwrap();
+    let (_, mark) = target.split_once("after=").unwrap();
+    let refused = |address, token: &str, target: &str| {
+        let reply = ask(address, token, target);
+        assert_eq!(
+            (reply.status, &reply.json()["where"]),
+            (400, &"after".into()),
+            "{target}"
+        );
+    };
+    let half = &mark[..mark.len() / 2];
+    for other in [
+        format!("/v1/history/124?after={mark}"),
+        format!("/v1/history/123?reverse&after={mark}"),
+        format!("/v1/history/123?all&after={mark}"),
+        format!("/v1/changes?after={mark}"),
+        format!("/v1/history/123?after={half}"),
+        format!("/v1/history/123?after={mark}A"),
+        format!("/v1/history/123?after={mark}&after={mark}"),
+        "/v1/history/123?after=".to_owned(),
+        "/v1/history/123?after=%00".to_owned(),
+        format!("/v1/history/123?after={}", "A".repeat(8000)),
+    ] {
+        refused(server.api(), &read, &other);
+    }
+    // Another limit is another page of the same question.
+    let wider = ask(server.api(), &read, &target.replace("limit=2", "limit=200"));
+    let both = format!("{}{}", text(&first), text(&wider));
+    assert_eq!(both, text(&ask(server.api(), &read, "/v1/history/123")));
+    // After a restart it still is one, and in another store it is not.
+    server.stop();
+    let server = Server::start(&data(&dir), &API);
+    assert_eq!(ask(server.api(), &read, &target).status, 200);
+    server.stop();
+    let (other_dir, other) = new_server(&API);
+    fill(&other);
+    refused(other.api(), &token(&data(&other_dir), "read"), &target);
+    other.stop();
+}
+
+#[test]
+fn a_long_page_names_the_next_one_in_its_trailer() {
+    let (dir, server) = new_server(&API);
+    let mut client = server.client();
+    let long = "x".repeat(90_000);
+    for number in 0..10 {
+        client
+            .post("/webhook", call(1, 1_760_000_000 + number, &long))
+            .seq();
+    }
+    let token = token(&data(&dir), "read");
+    let whole = ask(server.api(), &token, "/v1/export?");
+    for (limit, streamed) in [(1, false), (9, true)] {
+        let target = format!("/v1/export?limit={limit}");
+        let reply = ask(server.api(), &token, &target);
+        assert_eq!(reply.header("Transfer-Encoding").is_some(), streamed);
+        assert!(next(&reply).is_some(), "{:?}", reply.headers);
+        assert_eq!(
+            reply
+                .header("Trailer")
+                .is_some_and(|names| names.contains("Link")),
+            streamed
+        );
+        let (told, _) = pages(server.api(), &token, &target);
+        assert!(told == text(&whole));
+    }
+    server.stop();
+}
+
+/// The answer to one that may have it already.
+fn again(address: SocketAddr, token: &str, target: &str, tag: &str) -> Reply {
+    let bearer = format!("Bearer {token}");
+    let headers = [("Authorization", bearer.as_str()), ("If-None-Match", tag)];
+    Client::connect(address).request("GET", target, &headers, b"")
+}
+
+/// Questions that can be answered as unchanged.
+const TAGGED: [&str; 8] = [
+    "/v1/history/123",
+    "/v1/history/123?limit=2&since=yesterday",
+    "/v1/show/123?at=2025-10-10",
+    "/v1/diff/123?from=2025-10-01&to=@1760000003",
+    "/v1/blame/123?at=@1760000003",
+    "/v1/changes?since=2025-01-01",
+    "/v1/export?raw",
+    "/v1/rejected",
+];
+
+/// Events that came in 2025, as an import keeps them: only such can be pruned.
+fn came_long_ago(data: &Path) {
+    let (dir, server) = new_server(&[]);
+    fill(&server);
+    let mut lines = support::exported(&support::data(&dir));
+    server.stop();
+    for line in &mut lines {
+        line["received"] = "2025-10-09T08:00:00.000000Z".into();
+    }
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    // Each makes a segment.
+    for part in lines.chunks(5) {
+        Cli::new(data, &["import", "--segment-size", "1KB"])
+            .stdin(part.join("\n"))
+            .run()
+            .ok();
+    }
+}
+
+#[test]
+fn an_answer_is_unchanged_only_as_long_as_nothing_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = data(&dir);
+    came_long_ago(&data);
+    let server = Server::start(&data, &API);
+    fill(&server);
+    let token = token(&data, "read");
+    let tag_of = |address, target| {
+        let reply = ask(address, &token, target);
+        assert_eq!(reply.status, 200);
+        assert_eq!(
+            reply.header("Cache-Control"),
+            Some("private, no-cache"),
+            "{target}"
+        );
+        reply.header("ETag").unwrap().to_owned()
+    };
+    let tags = || TAGGED.map(|target| tag_of(server.api(), target));
+    let statuses = |address, tags: &[String]| -> Vec<u16> {
+        let both = TAGGED.iter().zip(tags);
+        both.map(|(target, tag)| again(address, &token, target, tag).status)
+            .collect()
+    };
+    let mut known = tags();
+    assert_eq!(statuses(server.api(), &known), [304; 8]);
+    let reply = again(
+        server.api(),
+        &token,
+        TAGGED[0],
+        &format!("\"x\", {}", known[0]),
+    );
+    assert_eq!((reply.status, reply.body.len()), (304, 0));
+    assert_eq!(reply.header("ETag"), Some(known[0].as_str()));
+    assert_eq!(reply.header("Cache-Control"), Some("private, no-cache"));
+    assert_eq!(reply.header("Content-Length"), None);
+    assert_eq!(again(server.api(), &token, TAGGED[0], "*").status, 304);
+    assert_eq!(
+        again(server.api(), &token, TAGGED[0], &known[1]).status,
+        200
+    );
+    // Who has no good token learns nothing, and a wrong question is wrong.
+    assert_eq!(
+        again(server.api(), "ptr_x", TAGGED[0], &known[0]).status,
+        401
+    );
+    assert_eq!(
+        again(server.api(), &token, "/v1/history/x", "*").status,
+        400
+    );
+    let events = [200, 200, 200, 200, 200, 200, 200, 304];
+    let everything: [(&str, &dyn Fn(), [u16; 8]); 5] = [
+        (
+            "an event",
+            &|| {
+                server
+                    .client()
+                    .post("/webhook", "type=update&profile=123&fields[city]=new")
+                    .seq();
+            },
+            events,
+        ),
+        (
+            "a late event",
+            &|| {
+                server
+                    .client()
+                    .post("/webhook", call(123, 1_760_000_001, "late"))
+                    .seq();
+            },
+            events,
+        ),
+        (
+            "an import",
+            &|| {
+                let line = cli(&data, &["export", "--profile", "124"]).ok();
+                let line = line
+                    .lines()
+                    .next()
+                    .unwrap()
+                    .replace("\"city\":\"", "\"city\":\"imported ");
+                let imported = Cli::new(&data, &["import", "-"]).stdin(line).run();
+                imported.ok();
+            },
+            events,
+        ),
+        (
+            "a rejected call",
+            &|| {
+                assert_eq!(
+                    server
+                        .client()
+                        .post("/webhook", "type=update&profile=x")
+                        .status,
+                    400
+                );
+            },
+            [304, 304, 304, 304, 304, 304, 304, 200],
+        ),
+        (
+            "a prune",
+            &|| {
+                cli(&data, &["prune", "--before", "@1760000002", "--yes"]).ok();
+            },
+            [200; 8],
+        ),
+    ];
+    for (what, come, expected) in everything {
+        come();
+        assert_eq!(statuses(server.api(), &known), expected, "{what}");
+        known = tags();
+        assert_eq!(statuses(server.api(), &known), [304; 8], "{what}");
+    }
+    // About now, or of sizes: none has a tag.
+    for target in [
+        "/v1/show/123",
+        "/v1/blame/123",
+        "/v1/diff/123?from=@1",
+        "/v1/stats",
+    ] {
+        let reply = again(server.api(), &token, target, "*");
+        assert_eq!(
+            (reply.status, reply.header("ETag")),
+            (200, None),
+            "{target}"
+        );
+        assert_eq!(reply.header("Cache-Control"), Some("no-store"));
+    }
+    // Another run may be of another version, or of a repaired folder.
+    server.stop();
+    let server = Server::start(&data, &API);
+    assert_eq!(statuses(server.api(), &known), [200; 8]);
+    server.stop();
+}
+
+/// A value that a parameter takes.
+fn value(name: &str, schema: &Value) -> String {
+    if let Some(one) = schema.get("items") {
+        return value(name, one);
+    }
+    let first = |key: &str| schema.get(key).and_then(|list| list[0].as_str());
+    match (first("enum").or(first("examples")), name) {
+        (_, "until" | "to") => "2030-01-01".to_owned(),
+        (_, "profile") => "123".to_owned(),
+        (Some(text), _) => text.replace(' ', "%20"),
+        _ => "1".to_owned(),
+    }
+}
+
+#[test]
+fn what_is_described_is_answered() {
+    let (dir, server) = new_server(&API);
+    fill(&server);
+    let token = token(&data(&dir), "read");
+    let mut stranger = Client::connect(server.api());
+    for target in ["/v1/", "/v1/openapi.json"] {
+        assert_eq!(stranger.get(target).status, 401, "{target}");
+        let reply = ask(server.api(), &token, target);
+        let tag = reply.header("ETag").unwrap();
+        assert_eq!(again(server.api(), &token, target, tag).status, 304);
+        let reply = ask(server.api(), &token, &format!("{target}?x=1"));
+        assert_eq!((reply.status, &reply.json()["where"]), (400, &"x".into()));
+    }
+    let described = ask(server.api(), &token, "/v1/openapi.json").json();
+    assert_eq!(described["openapi"], "3.1.0");
+    assert_eq!(described["info"]["version"], env!("CARGO_PKG_VERSION"));
+    let paths = described["paths"].as_object().unwrap();
+    let index = ask(server.api(), &token, "/v1/").json();
+    let questions = index["questions"].as_array().unwrap();
+    assert_eq!(questions.len(), 8);
+    for question in questions {
+        assert!(
+            paths.contains_key(question["path"].as_str().unwrap()),
+            "{question}"
+        );
+    }
+    for (path, item) in paths {
+        assert_eq!(keys(item), ["get"], "{path}");
+        let target = path
+            .replace("{profile}", "123")
+            .replace("{subprofile}", "456");
+        let none = Vec::new();
+        let parameters = item["get"]["parameters"].as_array().unwrap_or(&none);
+        let mut query = Vec::new();
+        for parameter in parameters.iter().filter(|known| known["in"] == "query") {
+            let name = parameter["name"].as_str().unwrap();
+            let given = format!("{name}={}", value(name, &parameter["schema"]));
+            match name {
+                "after" => {
+                    let reply = ask(server.api(), &token, &format!("{target}?after=1"));
+                    assert_eq!(
+                        (reply.status, &reply.json()["where"]),
+                        (400, &"after".into())
+                    );
+                }
+                _ => query.push(given),
+            }
+        }
+        // Each by itself, beside those that must be given, and all together.
+        let needed: Vec<_> = query
+            .iter()
+            .filter(|given| given.starts_with("from="))
+            .collect();
+        let alone = query.iter().map(|given| match needed.first() {
+            Some(needed) if !given.starts_with("from=") => format!("{needed}&{given}"),
+            _ => given.clone(),
+        });
+        for query in alone.chain([query.join("&")]) {
+            let target = format!("{target}?{query}");
+            let reply = ask(server.api(), &token, &target);
+            assert_eq!(reply.status, 200, "{target}: {}", text(&reply));
+            let statuses = keys(&item["get"]["responses"]);
+            assert!(statuses.contains(&"200"));
+            let content = &item["get"]["responses"]["200"]["content"];
+            assert_eq!(
+                Some(keys(content)[0]),
+                reply.header("Content-Type"),
+                "{target}"
+            );
+        }
+        let reply = ask(server.api(), &token, &format!("{target}?nothing=1"));
+        let strict = path.starts_with("/v1/");
+        assert_eq!(reply.status == 400, strict, "{path}");
+    }
+    // What the paths lead to is what the module documents.
+    let known: BTreeSet<&str> = paths.keys().map(String::as_str).collect();
+    for path in [
+        "/metrics",
+        "/healthz",
+        "/readyz",
+        "/v1/",
+        "/v1/openapi.json",
+    ] {
+        assert!(known.contains(path), "{path}");
+    }
+    assert_eq!(known.len(), 5 + 4 + 2 * 4);
+    server.stop();
+}
+
+#[test]
+fn what_is_left_out_is_told_from_what_is_null() {
+    let (dir, server) = new_server(&API);
+    let token = token(&data(&dir), "read");
+    let described = ask(server.api(), &token, "/v1/openapi.json").json();
+    let schemas = &described["components"]["schemas"];
+    let change = &schemas["ChangeLine"];
+    let required = change["required"].as_array().unwrap();
+    assert_eq!(required, &["new", "cause"]);
+    assert_eq!(change["additionalProperties"], false);
+    assert_eq!(
+        change["properties"]["old"]["$ref"],
+        "#/components/schemas/Value"
+    );
+    assert_eq!(change["properties"]["since"]["type"], "string");
+    let value = schemas["Value"]["anyOf"].as_array().unwrap();
+    let types: Vec<_> = value
+        .iter()
+        .map(|one| one["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(types, ["null", "boolean", "string"]);
+    let label = &schemas["ChangesLine"]["properties"]["label"]["type"];
+    assert_eq!(label.as_array().unwrap(), &["string", "null"]);
+    server.stop();
+}
