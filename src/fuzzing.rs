@@ -15,20 +15,21 @@ pub use crate::event::fuzzing::decoder;
 pub use crate::gate::fuzzing::head;
 pub use crate::log::fuzzing::{log, records};
 pub use crate::query::fuzzing::import;
-pub use crate::server::fuzzing::protocol;
+pub use crate::server::fuzzing::{protocol, question};
 pub use crate::signature::fuzzing::signature;
 
 /// A target.
 pub type Target = fn(&[u8]);
 
 /// Every target with its name.
-pub const TARGETS: [(&str, Target); 8] = [
+pub const TARGETS: [(&str, Target); 9] = [
     ("command_line", command_line),
     ("decoder", decoder),
     ("head", head),
     ("import", import),
     ("log", log),
     ("protocol", protocol),
+    ("question", question),
     ("records", records),
     ("signature", signature),
 ];

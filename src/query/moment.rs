@@ -36,6 +36,9 @@ pub fn parse_time(text: &str, zone: Zone, now: i64, rounding: Rounding) -> Resul
     } else if text.starts_with(|first: char| first.is_ascii_digit()) && text.contains('-') {
         // Something like 2025-13-01 is a slip, not a phrase.
         None
+    } else if text.parse::<f64>().is_ok() {
+        // So is a number: 1760000000 wants an @, and 0.5 is no time of the day.
+        None
     } else {
         phrase(text, zone, now)
     };
@@ -120,6 +123,9 @@ mod tests {
             "2025-02-30",
             "@",
             "@1.5",
+            "0.5",
+            "7",
+            "1760000000",
             "@99999999999999",
             "99999999999 years ago",
             "4294967295 pm",

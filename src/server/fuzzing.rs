@@ -1,4 +1,4 @@
-//! The fuzz target of the talk over the Unix socket.
+//! The fuzz targets of the talk over the Unix socket and of the query API.
 
 #![allow(
     clippy::expect_used,
@@ -10,6 +10,7 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use super::api::fuzzing::question;
 use super::protocol::{End, Kind, Request, parse, receive, send};
 use crate::query::{ImportReport, Progress};
 

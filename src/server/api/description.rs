@@ -208,9 +208,10 @@ fn schema_of(kind: Kind) -> Value {
             "anyOf": [
                 { "format": "date-time" },
                 { "format": "date" },
-                { "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}$" },
-                { "pattern": "^@-?[0-9]{1,11}$" },
-                { "pattern": "^[a-z0-9 ]{1,40}$" },
+                { "pattern": "^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8]) ([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]$" },
+                { "pattern": "^@([0-9]{1,11}|-[0-9]{1,10})$" },
+                { "enum": ["now", "today", "yesterday", "tomorrow"] },
+                { "pattern": "^[0-9]{1,3} (second|minute|hour|day|week|month|year)s? ago$" },
             ],
             "examples": ["2025-10-09T08:53:20Z", "2025-10-09", "@1760000000", "yesterday", "2 hours ago"],
         }),

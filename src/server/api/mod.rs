@@ -37,6 +37,8 @@ mod auth;
 mod conditional;
 mod cursor;
 mod description;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod limiter;
 mod params;
 mod question;
