@@ -39,6 +39,10 @@ fn fill(server: &Server) {
             .post("/webhook/form", call(123 + number % 2, time, &value))
             .seq();
     }
+    for time in ["-62167219200", "253402300799"] {
+        let body = format!("type=update&profile=123&time={time}&fields[a]=1&fields[b]=2");
+        client.post("/webhook", body).seq();
+    }
     client
         .post(
             "/webhook",

@@ -13,7 +13,7 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use support::http::token;
+use support::http::{self, token};
 use support::{Server, clean, data};
 
 /// Calls with values that do harm elsewhere, of the profiles 1 to 4.
@@ -31,7 +31,7 @@ fn fill(server: &Server) {
         let profile = number % 4 + 1;
         let kind = ["create", "update", "click", "update", "update", "delete"][number / 4 % 6];
         let time = 1_760_000_000 + number * 977 % 40;
-        let of = if number % 5 == 0 {
+        let of = if number % 8 > 3 {
             "&subprofile=2&collection=9"
         } else {
             ""
@@ -59,6 +59,24 @@ fn fill(server: &Server) {
         .seq();
 }
 
+/// Damages an event in the middle.
+fn damage(log: &Path) {
+    let mut segments: Vec<_> = std::fs::read_dir(log)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|end| end == "log" || end == "zst")
+        })
+        .collect();
+    segments.sort();
+    let path = &segments[segments.len() / 2];
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(path, bytes).unwrap();
+}
+
 /// Where schemathesis is; it is installed where it is not.
 fn programs() -> String {
     let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis/install");
@@ -75,8 +93,13 @@ fn programs() -> String {
 fn schemathesis_finds_nothing() {
     let programs = programs();
     let dir = tempfile::tempdir().unwrap();
-    let server = Server::start(&data(&dir), &["--api", "127.0.0.1:0"]);
+    let server = Server::start(&data(&dir), &["--segment-size", "1000B"]);
     fill(&server);
+    server.stop();
+    damage(&data(&dir).join("log"));
+    let server = Server::start(&data(&dir), &["--api", "127.0.0.1:0"]);
+    let lines = http::ask(server.api(), &token(&data(&dir), "read"), "/v1/export").body;
+    assert!(String::from_utf8(lines).unwrap().contains("{\"damage\":"));
     let bearer = format!("Authorization: Bearer {}", token(&data(&dir), "read"));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/schemathesis");
     let url = format!("http://{}/v1/openapi.json", server.api());

@@ -239,8 +239,11 @@ fn answer_part(
         Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
         Query::Evidence(query) => super::evidence::answer(trail, query, &mut lines)?,
     };
-    let next = match lines.more {
-        true => Mark::of_line(query, &lines.last),
+    // A page of no lines has no place.
+    let next = match lines.more && !lines.last.is_empty() {
+        true => Some(Mark::of_line(query, &lines.last).ok_or_else(|| {
+            io::Error::other("a line of the answer does not tell where the page ended")
+        })?),
         false => None,
     };
     let (damage, mut notes) = lines.damage.into_lines();

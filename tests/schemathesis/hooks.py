@@ -35,10 +35,11 @@ def before_load_schema(_ctx, raw_schema):
 
 @schemathesis.hook
 def map_path_parameters(_ctx, path_parameters):
-    # The store has the profiles 1 to 4: half of the numbers become one of these.
+    # The store has the profiles 1 to 4, each with the subprofile 2: half of the
+    # numbers become one of these.
     for name, value in (path_parameters or {}).items():
         if isinstance(value, int) and value % 2:
-            path_parameters[name] = value // 2 % 4 + 1
+            path_parameters[name] = 2 if name == "subprofile" else value // 2 % 4 + 1
     return path_parameters
 
 
