@@ -60,7 +60,7 @@ fn history(data: &Path) -> Vec<Value> {
 fn a_signed_call_is_kept_once_with_evidence_and_nothing_else_is() {
     let (dir, key) = (tempfile::tempdir().unwrap(), Key::new("sender-2048"));
     let dns = dns(&key);
-    let server = start(&dir, &dns, &[]);
+    let server = start(&dir, &dns, &["--api", "127.0.0.1:0"]);
     let signed = call("x y").signed(&key);
     assert_eq!(send(&server, &signed).seq(), 1);
     let again = send(&server, &signed);
@@ -119,6 +119,11 @@ fn a_signed_call_is_kept_once_with_evidence_and_nothing_else_is() {
     assert!(lines.iter().all(|line| line["verified"] == true));
     assert!(exported(&data).iter().all(|line| line["verified"] == true));
     let live = cli(&data, &["evidence", "1", "--format", "jsonl"]).ok();
+    let token = support::http::token(&data, "read");
+    for (target, known) in [("/v1/evidence/1", live.as_str()), ("/v1/evidence/9", "")] {
+        let reply = support::http::ask(server.api(), &token, target);
+        assert_eq!((reply.status, reply.body), (200, known.into()), "{target}");
+    }
     server.stop();
     assert_eq!(
         cli(&data, &["evidence", "1", "--format", "jsonl"]).ok(),

@@ -115,6 +115,7 @@ enum Subject {
     Nothing,
     Profile,
     Subprofile,
+    Event,
 }
 
 /// The paths of a question, the one that most ask last.
@@ -122,6 +123,7 @@ fn paths(entry: &Entry) -> Vec<(String, Subject)> {
     let name = entry.name;
     match entry.of {
         Of::Everything => vec![(format!("/v1/{name}"), Subject::Nothing)],
+        Of::Event => vec![(format!("/v1/{name}/{{seq}}"), Subject::Event)],
         Of::Profile => vec![
             (
                 format!("/v1/{name}/{{profile}}/{{subprofile}}"),
@@ -134,7 +136,9 @@ fn paths(entry: &Entry) -> Vec<(String, Subject)> {
 
 fn operation(entry: &Entry, subject: Subject, line: &Schema) -> Value {
     let (id, of): (_, &[_]) = match subject {
-        Subject::Nothing | Subject::Profile => (entry.name.to_owned(), &["profile"]),
+        Subject::Nothing => (entry.name.to_owned(), &[]),
+        Subject::Profile => (entry.name.to_owned(), &["profile"]),
+        Subject::Event => (entry.name.to_owned(), &["seq"]),
         Subject::Subprofile => (
             format!("{}_subprofile", entry.name),
             &["profile", "subprofile"],
@@ -143,10 +147,7 @@ fn operation(entry: &Entry, subject: Subject, line: &Schema) -> Value {
     let number = schema_of(Kind::Number);
     let in_path =
         |name: &&str| json!({ "name": name, "in": "path", "required": true, "schema": number });
-    let mut parameters: Vec<_> = match subject {
-        Subject::Nothing => Vec::new(),
-        Subject::Profile | Subject::Subprofile => of.iter().map(in_path).collect(),
-    };
+    let mut parameters: Vec<_> = of.iter().map(in_path).collect();
     parameters.extend(entry.takes().iter().map(|asked| parameter(entry, asked)));
     let mut sent = vec!["Profiletrail-Note"];
     if entry.pages {

@@ -3,7 +3,7 @@
 //! | path | answers as |
 //! | --- | --- |
 //! | `/v1/history/P[/S]`, `/v1/show/…`, `/v1/diff/…`, `/v1/blame/…` | the command of that name |
-//! | `/v1/changes`, `/v1/export`, `/v1/rejected`, `/v1/stats` | the same |
+//! | `/v1/evidence/SEQ`, `/v1/changes`, `/v1/export`, `/v1/rejected`, `/v1/stats` | the same |
 //! | `/v1/`, `/v1/openapi.json` | the questions there are ([`table`]), and their description ([`description`]) |
 //! | `/metrics` | [`crate::metrics`] |
 //! | `/healthz`, `/readyz` | as on the webhook's side; without a token |

@@ -7,8 +7,8 @@ use super::params::Params;
 use super::table::{Depends, Entry, Of};
 use crate::event::{DecodeError, ProfileKey, Zone};
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Page, Query, RejectedQuery,
-    Rounding, ShowQuery, Span,
+    BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExportQuery, HistoryQuery, Page, Query,
+    RejectedQuery, Rounding, ShowQuery, Span,
 };
 
 /// What can be asked over HTTP.
@@ -79,20 +79,22 @@ pub(super) fn pose(
     let Some(entry) = Entry::named(name) else {
         return Ok(None);
     };
-    let key = match entry.of {
-        Of::Everything if key.is_some() => return Ok(None),
-        Of::Everything => None,
-        Of::Profile => {
-            let key = key.unwrap_or_default().parse::<ProfileKey>();
-            Some(key.map_err(|error: String| DecodeError::new(error, "profile"))?)
+    let subject = match (entry.of, key) {
+        (Of::Everything, Some(_)) => return Ok(None),
+        (Of::Everything, None) => Subject::Everything,
+        (Of::Profile, key) => {
+            let key = key.unwrap_or_default().parse();
+            Subject::Profile(key.map_err(|error: String| DecodeError::new(error, "profile"))?)
         }
+        (Of::Event, seq) => Subject::Event(read_seq(seq.unwrap_or_default())?),
     };
     let mut params = Params::parse(query, zone, now)?;
-    let (question, limit, after) = read(entry, key, &mut params)?;
+    let (question, limit, after) = read(entry, subject, &mut params)?;
     params.finish()?;
-    let path = match key {
-        Some(key) => format!("/v1/{name}/{key}"),
-        None => format!("/v1/{name}"),
+    let path = match subject {
+        Subject::Profile(key) => format!("/v1/{name}/{key}"),
+        Subject::Event(seq) => format!("/v1/{name}/{seq}"),
+        Subject::Everything => format!("/v1/{name}"),
     };
     let said = Serializer::new(String::new())
         .extend_pairs(params.said())
@@ -117,18 +119,40 @@ pub(super) fn pose(
 
 /// Asks for the parameters of a question that has none.
 pub(super) fn describe(entry: &Entry, params: &mut Params) -> Result<(), DecodeError> {
-    let key = (entry.of == Of::Profile).then_some(ProfileKey::profile(0));
-    read(entry, key, params).map(|_| ())
+    let subject = match entry.of {
+        Of::Everything => Subject::Everything,
+        Of::Profile => Subject::Profile(ProfileKey::profile(0)),
+        Of::Event => Subject::Event(0),
+    };
+    read(entry, subject, params).map(|_| ())
+}
+
+/// What the path names.
+#[derive(Clone, Copy)]
+enum Subject {
+    Everything,
+    Profile(ProfileKey),
+    Event(u64),
+}
+
+fn read_seq(text: &str) -> Result<u64, DecodeError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let seq = digits.then(|| text.parse().ok()).flatten();
+    seq.ok_or_else(|| {
+        let what = format!("'{text}' is no event: write its seq, such as 7");
+        DecodeError::new(what, "seq")
+    })
 }
 
 /// A question, the most lines of a page of it, and the text of the mark after which
 /// it begins.
 type Read = (Question, Option<u64>, Option<String>);
 
-fn read(entry: &Entry, key: Option<ProfileKey>, params: &mut Params) -> Result<Read, DecodeError> {
-    let question = match key {
-        Some(key) => Question::Ask(Box::new(about(entry.name, key, params)?)),
-        None => over_all(entry.name, params)?,
+fn read(entry: &Entry, subject: Subject, params: &mut Params) -> Result<Read, DecodeError> {
+    let question = match subject {
+        Subject::Profile(key) => Question::Ask(Box::new(about(entry.name, key, params)?)),
+        Subject::Event(seq) => Question::Ask(Box::new(of_event(seq))),
+        Subject::Everything => over_all(entry.name, params)?,
     };
     Ok(match entry.pages {
         true => (question, params.limit()?, params.after()?),
@@ -166,6 +190,11 @@ fn about(name: &str, key: ProfileKey, params: &mut Params) -> Result<Query, Deco
             subprofiles: params.flag("subprofiles")?,
         }),
     })
+}
+
+/// A question about one event.
+const fn of_event(seq: u64) -> Query {
+    Query::Evidence(EvidenceQuery { seq })
 }
 
 /// A question over all profiles.
@@ -305,6 +334,10 @@ mod tests {
             })
         );
         assert_eq!(
+            asked("/v1/evidence/007"),
+            Query::Evidence(EvidenceQuery { seq: 7 })
+        );
+        assert_eq!(
             read("/v1/stats"),
             Ok(Some(Question::Stats(Span::default())))
         );
@@ -345,6 +378,15 @@ mod tests {
             "/v1/show/1/..",
         ] {
             assert_eq!(place(target), "profile", "{target}");
+        }
+        for target in [
+            "/v1/evidence",
+            "/v1/evidence/",
+            "/v1/evidence/+1",
+            "/v1/evidence/1/2",
+            "/v1/evidence/18446744073709551616",
+        ] {
+            assert_eq!(place(target), "seq", "{target}");
         }
     }
 

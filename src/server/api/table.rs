@@ -3,11 +3,11 @@
 //! From this table come the paths that lead anywhere, the list at `/v1/` and
 //! the description at `/v1/openapi.json` ([`super::description`]). What
 //! parameters a question takes is not said here: it is what its reading in
-//! [`super::question`] asks for, so that the two cannot be at odds.
+//! [`mod@super::question`] asks for, so that the two cannot be at odds.
 //!
 //! To add a question:
 //!
-//! 1. an arm in `about` or `over_all` of [`super::question`], which asks for all its
+//! 1. an arm in `about`, `of_event` or `over_all` of [`mod@super::question`], which asks for all its
 //!    parameters, whatever the values of others, before it refuses any of them
 //!    for the sake of another;
 //! 2. an entry here. Of its lines' types `#[derive(JsonSchema)]` is asked;
@@ -23,7 +23,7 @@ use super::params::{Asked, Params};
 use super::question::describe;
 use crate::care::StatsLine;
 use crate::query::lines::{
-    BlameLine, ChangesLine, DiffLine, ExportLine, HistoryLine, RejectedLine, ShowLine,
+    BlameLine, ChangesLine, DiffLine, EvidenceLine, ExportLine, HistoryLine, RejectedLine, ShowLine,
 };
 
 /// What of a question is known before it is asked.
@@ -48,6 +48,8 @@ pub(super) struct Entry {
 pub(super) enum Of {
     /// One profile or subprofile, which the path names.
     Profile,
+    /// One event, whose `seq` the path names.
+    Event,
     /// All there is.
     Everything,
 }
@@ -70,7 +72,7 @@ fn line<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// All of them.
-pub(super) const ENTRIES: [Entry; 8] = [
+pub(super) const ENTRIES: [Entry; 9] = [
     Entry {
         name: "history",
         of: Of::Profile,
@@ -101,6 +103,14 @@ pub(super) const ENTRIES: [Entry; 8] = [
         what: "The last change of every field and interest of a (sub)profile",
         line: line::<BlameLine<'static>>,
         depends: Depends::EventsOnce("at"),
+        pages: false,
+    },
+    Entry {
+        name: "evidence",
+        of: Of::Event,
+        what: "What proves that Copernica sent an event",
+        line: line::<EvidenceLine<'static>>,
+        depends: Depends::Events,
         pages: false,
     },
     Entry {
