@@ -418,31 +418,26 @@ fn what_is_described_is_answered() {
             .replace("{seq}", "1");
         let none = Vec::new();
         let parameters = item["get"]["parameters"].as_array().unwrap_or(&none);
-        let mut query = Vec::new();
+        let (mut needed, mut others) = (Vec::new(), Vec::new());
         for parameter in parameters.iter().filter(|known| known["in"] == "query") {
             let name = parameter["name"].as_str().unwrap();
-            let given = format!("{name}={}", value(name, &parameter["schema"]));
-            match name {
-                "after" => {
-                    let reply = ask(server.api(), &token, &format!("{target}?after=1"));
-                    assert_eq!(
-                        (reply.status, &reply.json()["where"]),
-                        (400, &"after".into())
-                    );
-                }
-                _ => query.push(given),
+            let schema = &parameter["schema"];
+            let given = format!("{name}={}", value(name, schema));
+            if name == "after" && schema["type"] == "string" {
+                let reply = ask(server.api(), &token, &format!("{target}?{given}"));
+                let place = &reply.json()["where"];
+                assert_eq!((reply.status, place), (400, &"after".into()));
+            } else if parameter["required"] == true {
+                needed.push(given);
+            } else {
+                others.push(given);
             }
         }
-        // Each by itself, beside those that must be given, and all together.
-        let needed: Vec<_> = query
-            .iter()
-            .filter(|given| given.starts_with("from="))
-            .collect();
-        let alone = query.iter().map(|given| match needed.first() {
-            Some(needed) if !given.starts_with("from=") => format!("{needed}&{given}"),
-            _ => given.clone(),
-        });
-        for query in alone.chain([query.join("&")]) {
+        // Those that must be given, each of the others beside them, and all.
+        let needed = needed.join("&");
+        let alone = others.iter().map(|given| format!("{needed}&{given}"));
+        let all = format!("{needed}&{}", others.join("&"));
+        for query in alone.chain([needed.clone(), all]) {
             let target = format!("{target}?{query}");
             let reply = ask(server.api(), &token, &target);
             assert_eq!(reply.status, 200, "{target}: {}", text(&reply));

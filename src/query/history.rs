@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::answer::{Lines, QueryError};
 use super::filter::concerns;
 use super::lines::HistoryLine;
-use super::page::{Mark, was_told};
+use super::page::Mark;
 use super::past::{Before, replay_after};
 use super::request::HistoryQuery;
 use crate::history::{Replay, tells_all};
@@ -42,10 +42,10 @@ pub(super) fn answer(
     } else {
         take(query.key)?;
     }
-    let after = lines.after.and_then(Mark::place);
+    let after = lines.after.and_then(Mark::time);
     let ahead = |time: i64| match after {
-        Some(after) if query.reverse => time <= after.time,
-        Some(after) => after.time <= time,
+        Some(after) if query.reverse => time <= after,
+        Some(after) => after <= time,
         None => true,
     };
     let mut pairs = Vec::new();
@@ -134,9 +134,9 @@ impl Told<'_> {
             };
             // It is replayed even so: others of its second may follow.
             let line = line_of(self.query, replay, &occurrence);
-            let after = lines.after.and_then(Mark::place);
+            let told = |after: Mark| after.has_told(&occurrence.event, self.query.reverse);
             if let Some(line) = line
-                && !was_told(&occurrence.event, after, self.query.reverse)
+                && !lines.after.is_some_and(told)
             {
                 let line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
                 if !each(line, lines)? {

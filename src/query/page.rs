@@ -12,6 +12,8 @@
 //!
 //! Leaves out how a mark travels: that is the query API's matter.
 
+use std::cmp::Ordering;
+
 use bincode::{Decode, Encode};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -32,6 +34,9 @@ pub enum Mark {
         rank: u8,
         /// … and among those of its rank.
         seq: u64,
+        /// Of whom it is told: an event may be told of a profile and of its
+        /// subprofiles.
+        subprofile: Option<u64>,
     },
     /// Of `changes`: a change of an event.
     Change {
@@ -39,6 +44,8 @@ pub enum Mark {
         time: i64,
         /// Its `seq`.
         seq: u64,
+        /// Of whom it is told.
+        subprofile: Option<u64>,
         /// The beginning of a digest of what the change is of.
         subject: [u8; 8],
     },
@@ -110,6 +117,7 @@ impl Mark {
                     time: told.time()?,
                     rank: EventType::from(told.event_type.as_deref()?).rank(),
                     seq: told.seq?,
+                    subprofile: told.subprofile,
                 })
             }
             Query::Changes(_) => {
@@ -117,6 +125,7 @@ impl Mark {
                 Some(Self::Change {
                     time: told.time()?,
                     seq: told.seq?,
+                    subprofile: told.subprofile,
                     subject: told.subject(),
                 })
             }
@@ -159,28 +168,53 @@ impl Mark {
         }
     }
 
-    /// The place of an event of `history`.
-    pub(super) const fn place(self) -> Option<Place> {
+    /// The time of the event of `history` or `changes` at which an answer goes on.
+    pub(super) const fn time(self) -> Option<i64> {
         match self {
-            Self::Event { time, rank, seq } => Some(Place { time, rank, seq }),
-            _ => None,
+            Self::Event { time, .. } | Self::Change { time, .. } => Some(time),
+            Self::Baseline { .. } | Self::Number(_) => None,
         }
     }
 
-    /// The time and the `seq` of the event at which `changes` goes on.
-    pub(super) const fn event_of_change(self) -> Option<(i64, u64)> {
-        match self {
-            Self::Change { time, seq, .. } => Some((time, seq)),
-            _ => None,
-        }
+    /// Whether an event of `history` was told by the pages up to it.
+    pub(super) fn has_told(self, event: &Event<'_>, reverse: bool) -> bool {
+        let Self::Event {
+            time,
+            rank,
+            seq,
+            subprofile,
+        } = self
+        else {
+            return false;
+        };
+        let at = (Place { time, rank, seq }, subprofile);
+        let order = (Place::of(event), event.key.subprofile).cmp(&at);
+        turned(order, reverse).is_le()
     }
 
-    /// Cuts from the lines of the changes of the event at which it stands those
-    /// that were told.
-    pub(super) fn cut(self, mut blob: Vec<u8>) -> Vec<u8> {
-        let Self::Change { subject, .. } = self else {
+    /// What is still to be told of the changes of an event, which are the lines
+    /// of a blob. Blobs of one event come in the order of their bytes, whichever
+    /// way the answer goes.
+    pub(super) fn rest(self, time: i64, seq: u64, mut blob: Vec<u8>, reverse: bool) -> Vec<u8> {
+        let Self::Change {
+            time: at,
+            seq: of,
+            subprofile,
+            subject,
+        } = self
+        else {
             return blob;
         };
+        let order = turned((time, seq).cmp(&(at, of)), reverse).then_with(|| {
+            let first = blob.split_inclusive(|byte| *byte == b'\n').next();
+            let told = first.and_then(Told::read);
+            in_bytes(told.and_then(|told| told.subprofile)).cmp(&in_bytes(subprofile))
+        });
+        match order {
+            Ordering::Less => return Vec::new(),
+            Ordering::Greater => return blob,
+            Ordering::Equal => {}
+        }
         let mut end = 0;
         for line in blob.split_inclusive(|byte| *byte == b'\n') {
             end += line.len();
@@ -192,27 +226,36 @@ impl Mark {
     }
 }
 
-/// Whether an event of `history` was told by the pages up to a mark.
-pub(super) fn was_told(event: &Event<'_>, after: Option<Place>, reverse: bool) -> bool {
-    after.is_some_and(|after| {
-        let place = Place::of(event);
-        if reverse {
-            place >= after
-        } else {
-            place <= after
-        }
-    })
+fn turned(order: Ordering, reverse: bool) -> Ordering {
+    if reverse { order.reverse() } else { order }
+}
+
+/// A subprofile as a line has it, with what follows: by this lines are ordered
+/// that are the same before it.
+fn in_bytes(subprofile: Option<u64>) -> String {
+    match subprofile {
+        Some(subprofile) => format!("{subprofile},"),
+        None => "null,".to_owned(),
+    }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use crate::query::ChangesQuery;
 
+    const AT: i64 = 1_760_000_000;
+
+    fn line_of(subprofile: &str, subject: &str) -> Vec<u8> {
+        format!(
+            "{{\"time\":\"2025-10-09T08:53:20Z\",\"seq\":7,\"subprofile\":{subprofile},{subject},\"new\":\"\\u0000 x\"}}\n"
+        )
+        .into_bytes()
+    }
+
     fn line(subject: &str) -> Vec<u8> {
-        format!("{{\"time\":\"2025-10-09T08:53:20Z\",\"seq\":7,{subject},\"new\":\"\\u0000 x\"}}\n")
-            .into_bytes()
+        line_of("null", subject)
     }
 
     #[test]
@@ -225,14 +268,71 @@ mod tests {
         ];
         let lines = subjects.map(line);
         let query = Query::Changes(ChangesQuery::default());
+        let blob = lines.concat();
+        let rest = |mark: Mark, blob: &[u8], seq| mark.rest(AT, seq, blob.to_vec(), false);
         for told in 0..lines.len() {
             let mark = Mark::of_line(&query, &lines[told]).unwrap();
-            assert_eq!(mark.event_of_change(), Some((1_760_000_000, 7)));
-            assert_eq!(mark.cut(lines.concat()), lines[told + 1..].concat());
+            assert_eq!(mark.time(), Some(AT));
+            assert_eq!(rest(mark, &blob, 7), lines[told + 1..].concat());
+            assert_eq!(rest(mark, &blob, 6), b"");
+            assert_eq!(rest(mark, &blob, 8), blob);
+            assert_eq!(mark.rest(AT, 6, blob.clone(), true), blob);
+            assert_eq!(mark.rest(AT, 8, blob.clone(), true), b"");
         }
         // One that the event no longer changes.
         let mark = Mark::of_line(&query, &line(r#""field":"gone""#)).unwrap();
-        assert_eq!(mark.cut(lines.concat()), lines.concat());
+        assert_eq!(rest(mark, &blob, 7), blob);
+    }
+
+    #[test]
+    fn an_event_may_be_told_of_several() {
+        let query = Query::Changes(ChangesQuery::default());
+        let all = ["10", "9", "null"].map(|of| line_of(of, r#""field":"a""#));
+        assert!(all.is_sorted(), "as they are sorted on disk");
+        for told in 0..all.len() {
+            let mark = Mark::of_line(&query, &all[told]).unwrap();
+            for reverse in [false, true] {
+                let rest = all.iter().cloned();
+                let rest = rest.map(|blob| mark.rest(AT, 7, blob, reverse));
+                assert_eq!(rest.collect::<Vec<_>>().concat(), all[told + 1..].concat());
+            }
+        }
+        let event = |time, seq, subprofile| Event {
+            seq,
+            received: 0,
+            remote: None,
+            label: None,
+            event_type: EventType::Delete,
+            time,
+            time_source: crate::event::TimeSource::Time,
+            key: ProfileKey {
+                profile: 1,
+                subprofile,
+            },
+            database: None,
+            collection: None,
+            verified: None,
+            content: crate::event::Content::default(),
+        };
+        let all = [
+            event(1, 9, None),
+            event(2, 8, None),
+            event(2, 8, Some(9)),
+            event(2, 8, Some(10)),
+            event(2, 9, None),
+        ];
+        for (place, told) in all.iter().enumerate() {
+            let mark = Mark::Event {
+                time: told.time,
+                rank: 2,
+                seq: told.seq,
+                subprofile: told.key.subprofile,
+            };
+            for (other, event) in all.iter().enumerate() {
+                assert_eq!(mark.has_told(event, false), other <= place);
+                assert_eq!(mark.has_told(event, true), other >= place);
+            }
+        }
     }
 
     #[test]

@@ -24,7 +24,6 @@ mod spread;
 mod tests;
 mod whole;
 
-use std::cmp::Ordering;
 use std::io;
 
 use super::answer::{Lines, QueryError};
@@ -55,22 +54,15 @@ pub(super) fn answer(
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let after = lines.after;
-    let begin = after.and_then(Mark::event_of_change);
-    let query = &from(query, begin.map(|(time, _)| time));
+    let query = &from(query, after.and_then(Mark::time));
     // Each blob has a line or more.
     let most = lines.wanted().map(usize::try_from);
     let mut sorter =
         Sorter::new(trail.folder().path()).keep(most.and_then(Result::ok).unwrap_or(usize::MAX));
     let mut take = |told: Told| -> Result<bool, QueryError> {
         for (time, seq, mut blob) in told.blobs {
-            match begin.map(|begin| (time, seq).cmp(&begin)) {
-                Some(Ordering::Less) => continue,
-                Some(Ordering::Equal) => {
-                    if let Some(after) = after {
-                        blob = after.cut(blob);
-                    }
-                }
-                Some(Ordering::Greater) | None => {}
+            if let Some(after) = after {
+                blob = after.rest(time, seq, blob, false);
             }
             if blob.is_empty() {
                 continue;

@@ -72,12 +72,22 @@ mod tests {
 
     fn mark() -> impl Strategy<Value = Mark> {
         prop_oneof![
-            any::<(i64, u8, u64)>().prop_map(|(time, rank, seq)| Mark::Event { time, rank, seq }),
-            any::<(i64, u64, [u8; 8])>().prop_map(|(time, seq, subject)| Mark::Change {
-                time,
-                seq,
-                subject
+            any::<(i64, u8, u64, Option<u64>)>().prop_map(|(time, rank, seq, subprofile)| {
+                Mark::Event {
+                    time,
+                    rank,
+                    seq,
+                    subprofile,
+                }
             }),
+            any::<(i64, u64, Option<u64>, [u8; 8])>().prop_map(
+                |(time, seq, subprofile, subject)| Mark::Change {
+                    time,
+                    seq,
+                    subprofile,
+                    subject,
+                }
+            ),
             any::<(u64, Option<u64>)>().prop_map(|(profile, subprofile)| Mark::Baseline {
                 profile,
                 subprofile
