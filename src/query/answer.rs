@@ -68,6 +68,13 @@ impl Lines<'_> {
         }
     }
 
+    /// Takes note of something that a reader of the answer should know.
+    pub fn note(&mut self, what: String) {
+        if self.notes.len() < NOTES {
+            self.notes.push(what);
+        }
+    }
+
     /// Writes one line; `false` once the limit is reached.
     pub fn put(&mut self, line: &impl Serialize) -> Result<bool, io::Error> {
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -137,11 +144,13 @@ pub fn answer_telling(
         Query::History(query) => query.limit,
         Query::Changes(query) => query.limit,
         Query::Rejected(query) => query.limit,
+        Query::Tail(query) => query.of.limit,
         Query::Show(_)
         | Query::Diff(_)
         | Query::Blame(_)
         | Query::Export(_)
-        | Query::Evidence(_) => None,
+        | Query::Evidence(_)
+        | Query::Explain(_) => None,
     };
     let mut lines = Lines {
         out,
@@ -153,15 +162,7 @@ pub fn answer_telling(
         notes: Vec::new(),
     };
     if query.needs_owners() {
-        for (first, last) in trail.without_owner(&mut lines.damage)? {
-            let events = if first == last {
-                format!("event {first}")
-            } else {
-                format!("events {first} to {last}")
-            };
-            let what = format!("{events} cannot be read, and whose they were is not known");
-            lines.damage.add(what);
-        }
+        note_without_owner(trail, &mut lines.damage)?;
     }
     let found = match query {
         Query::History(query) => super::history::answer(trail, query, &mut lines)?,
@@ -172,6 +173,8 @@ pub fn answer_telling(
         Query::Export(query) => super::export::answer(trail, query, &mut lines)?,
         Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
         Query::Evidence(query) => super::evidence::answer(trail, query, &mut lines)?,
+        Query::Tail(query) => super::tail::answer(trail, query, &mut lines)?,
+        Query::Explain(query) => super::explain::answer(trail, query, &mut lines)?,
     };
     let (damage, mut notes) = lines.damage.into_lines();
     notes.extend(lines.notes);
@@ -180,6 +183,21 @@ pub fn answer_telling(
         damage,
         notes,
     })
+}
+
+/// Takes note of events of which it is not known whose they are.
+pub(super) fn note_without_owner(trail: &Trail, damage: &mut Damages) -> Result<(), TrailError> {
+    for (first, last) in trail.without_owner(damage)? {
+        let events = if first == last {
+            format!("event {first}")
+        } else {
+            format!("events {first} to {last}")
+        };
+        damage.add(format!(
+            "{events} cannot be read, and whose they were is not known"
+        ));
+    }
+    Ok(())
 }
 
 /// The present second.

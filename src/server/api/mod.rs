@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `/v1/history/P[/S]`, `/v1/show/…`, `/v1/diff/…`, `/v1/blame/…` | the command of that name |
 //! | `/v1/changes`, `/v1/export`, `/v1/rejected`, `/v1/stats` | the same |
+//! | `/v1/tail?after=SEQ`, `/v1/explain/SEQ` | the same; a tail is a finite page, and goes on after its last line's `seq` |
 //! | `/metrics` | [`crate::metrics`] |
 //! | `/healthz`, `/readyz` | as on the webhook's side; without a token |
 //!
