@@ -524,3 +524,147 @@ fn a_page_goes_on_after_an_event() {
     let (seqs, note) = page("/v1/tail?after=6");
     assert!(seqs.is_empty() && note.unwrap().contains("the log ends with event 5"));
 }
+
+#[test]
+fn one_whose_reader_has_gone_ends_though_nothing_comes() {
+    let (dir, server) = new_server(&[]);
+    let data = data(&dir);
+    post(&server, "/webhook", &update(1, "a"));
+    let mut command = clean(BINARY);
+    command.args(["tail", "-f"]).arg("--data").arg(&data);
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut reader = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    reader.read_line(&mut line).unwrap();
+    assert_eq!(json_lines(&line)[0]["seq"], 1);
+    drop(reader);
+    eventually("it ends", || child.try_wait().unwrap().is_some());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn through_a_pipe_each_event_comes_once_when_nothing_is_killed_between_two_steps() {
+    let (dir, mut server) = new_server(&[]);
+    let data = data(&dir);
+    let (_, cursor) = cursor_file(&dir);
+    let args = ["-n", "all", "--cursor-file", &cursor];
+    let mut expected = 1..;
+    for round in 0..4 {
+        let following = Running::start(&data, &args);
+        for number in 0..20 {
+            let seq = post(&server, "/webhook", &update(number, &round.to_string()));
+            assert_eq!(Some(seq), expected.next());
+            assert_eq!(following.seq(), seq);
+        }
+        if round % 2 == 0 {
+            server.stop();
+            server = Server::start(&data, &[]);
+        }
+        // It has nothing more to say: the cursor is where the last line is.
+        eventually("the cursor stands after the last event", || {
+            let text = fs::read(dir.path().join("cursor")).unwrap();
+            let last = format!("\"seq\":{},", 20 * (round + 1));
+            String::from_utf8_lossy(&text).contains(&last)
+        });
+    }
+}
+
+/// Flips a bit of the body that has this in it, in one of the log's segments.
+fn damage(data: &Path, part: &str) {
+    let names = fs::read_dir(data.join("log")).unwrap();
+    let paths = names.map(|name| name.unwrap().path());
+    let mut flipped = 0;
+    for path in paths.filter(|path| path.extension().is_some_and(|kind| kind == "log")) {
+        let mut bytes = fs::read(&path).unwrap();
+        if let Some(at) = memchr::memmem::find(&bytes, part.as_bytes()) {
+            bytes[at] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            flipped += 1;
+        }
+    }
+    assert_eq!(flipped, 1);
+}
+
+#[test]
+fn what_cannot_be_read_is_said_and_the_rest_is_shown() {
+    let (dir, server) = new_server(&[]);
+    let data = data(&dir);
+    for (profile, value) in [(1, "a"), (2, "DAMAGED"), (3, "c"), (1, "d")] {
+        post(&server, "/webhook", &update(profile, value));
+    }
+    server.stop();
+    damage(&data, "DAMAGED");
+    let seqs = |text: &str| -> Vec<u64> {
+        let lines = json_lines(text);
+        lines
+            .iter()
+            .map(|line| line["seq"].as_u64().unwrap())
+            .collect()
+    };
+    let (_, cursor) = cursor_file(&dir);
+    for args in [&["tail"][..], &["tail", "--cursor-file", &cursor]] {
+        let outcome = cli(&data, args);
+        assert_eq!(seqs(&outcome.stdout), [1, 3, 4]);
+        let said = outcome.failed(3);
+        assert!(said.contains("event 2 cannot be read"), "{said}");
+    }
+    let said = cli(&data, &["explain", "2"]).failed(3);
+    assert!(said.contains("event 2 cannot be read"), "{said}");
+    let _server = Server::start(&data, &[]);
+    let following = Running::start(&data, &["-n", "all"]);
+    for seq in [1, 3, 4] {
+        assert_eq!(following.seq(), seq);
+    }
+    assert!(following.said().contains("cannot be read"));
+}
+
+#[test]
+fn the_output_decides_what_was_written_where_the_cursor_lags() {
+    let (dir, server) = new_server(&[]);
+    let data = data(&dir);
+    let (path, cursor) = cursor_file(&dir);
+    let out = dir.path().join("out");
+    let tail = |args: &[&str]| {
+        let mut command = clean(BINARY);
+        command.args(["tail", "-n", "all", "--cursor-file", &cursor]);
+        command.args(args).arg("--data").arg(&data);
+        let file = fs::OpenOptions::new().create(true).append(true).open(&out);
+        command.stdout(file.unwrap()).stderr(Stdio::null());
+        command.status().unwrap().code()
+    };
+    post(&server, "/webhook", &update(1, "a"));
+    assert_eq!(tail(&[]), Some(0));
+    let before = fs::read(&path).unwrap();
+    post(&server, "/webhook", &update(1, "b"));
+    post(&server, "/webhook", &update(1, "c"));
+    assert_eq!(tail(&[]), Some(0));
+    let whole = fs::read_to_string(&out).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    assert_eq!(lines.len(), 3);
+    // As a kill leaves it: the second line is whole or torn, the cursor is before it.
+    for cut in [0, 1, 9, lines[1].len() - 1, lines[1].len()] {
+        // In place: another file would be another output.
+        let file = fs::OpenOptions::new().write(true).open(&out).unwrap();
+        file.set_len((lines[0].len() + cut) as u64).unwrap();
+        fs::write(&path, &before).unwrap();
+        assert_eq!(tail(&[]), Some(0), "{cut}");
+        assert_eq!(fs::read_to_string(&out).unwrap(), whole, "{cut}");
+    }
+    // Emptied by a rotation, and another file: nothing comes twice.
+    fs::write(&out, "").unwrap();
+    assert_eq!(tail(&[]), Some(1));
+    fs::rename(&out, dir.path().join("out.1")).unwrap();
+    let seq = post(&server, "/webhook", &update(1, "d"));
+    assert_eq!(tail(&[]), Some(0));
+    let text = fs::read_to_string(&out).unwrap();
+    assert_eq!(json_lines(&text)[0]["seq"], seq);
+    assert_eq!(text.lines().count(), 1);
+    // Output for people tells no seq: it is only written.
+    post(&server, "/webhook", &update(1, "e"));
+    assert_eq!(tail(&["--format", "table"]), Some(0));
+    assert!(fs::read_to_string(&out).unwrap().ends_with("v: d → e\n"));
+}

@@ -218,3 +218,95 @@ proptest! {
         check(&store, at, field, cause);
     }
 }
+
+#[test]
+fn a_long_log_is_told_in_pages_and_searched_from_its_end() {
+    const EVENTS: u64 = 6_000;
+    let mut store = Store::new();
+    let zone = profiletrail::event::zone_from_name("UTC").unwrap();
+    let arrivals: Vec<_> = (1..=EVENTS)
+        .map(|number| {
+            // A rare field, a busy profile and a long body now and then.
+            let profile = if number % 3 == 0 { 1 } else { number % 50 };
+            let rare = if number % 2_000 == 7 { "&fields[rare]=x" } else { "" };
+            let long = "y".repeat(if number % 500 == 0 { 300_000 } else { 10 });
+            let time = BEGIN + i64::try_from(number / 2).unwrap();
+            let body = format!(
+                "type=update&profile={profile}&time={time}&fields[n]={number}{rare}&parameters[z]={long}"
+            );
+            let kind = profiletrail::event::BodyKind::Form;
+            let envelope = profiletrail::event::decode_envelope(kind, body.as_bytes(), zone);
+            profiletrail::trail::Arrival::Call(Box::new(profiletrail::trail::ParsedCall {
+                received: i64::try_from(number).unwrap() * 1_000_000,
+                remote: None,
+                label: (number % 1_500 == 0).then(|| "seldom".to_owned()),
+                content_type: None,
+                evidence: None,
+                read: Ok((kind, envelope.unwrap())),
+                body: body.into_bytes(),
+            }))
+        })
+        .collect();
+    store.appender.append(arrivals);
+    let all = all_of(&store);
+    assert_eq!(all.len() as u64, EVENTS);
+    for (line, seq) in all.iter().zip(1_u64..) {
+        assert_eq!(line["seq"], seq);
+    }
+    let seqs = |of: &ChangesQuery, after: Option<u64>, last: Option<u64>| -> Vec<u64> {
+        let lines = store.ask(&tail(of.clone(), after, last));
+        lines
+            .iter()
+            .map(|line| line["seq"].as_u64().unwrap())
+            .collect()
+    };
+    let none = ChangesQuery::default();
+    assert_eq!(seqs(&none, None, Some(3)), [5_998, 5_999, 6_000]);
+    assert_eq!(
+        seqs(&none, None, Some(3_000)),
+        (3_001..=EVENTS).collect::<Vec<_>>()
+    );
+    assert_eq!(seqs(&none, None, Some(u64::MAX)).len() as u64, EVENTS);
+    assert_eq!(seqs(&none, Some(5_999), Some(1)), [6_000]);
+    assert!(seqs(&none, Some(u64::MAX), None).is_empty());
+    let seldom = ChangesQuery {
+        labels: vec!["seldom".to_owned()],
+        ..none.clone()
+    };
+    assert_eq!(seqs(&seldom, None, Some(2)), [4_500, 6_000]);
+    assert_eq!(seqs(&seldom, None, Some(9)), [1_500, 3_000, 4_500, 6_000]);
+    assert!(seqs(&seldom, None, Some(0)).is_empty());
+    let one = ChangesQuery {
+        profile: Some(1),
+        limit: Some(2),
+        ..none.clone()
+    };
+    assert_eq!(seqs(&one, Some(0), None), [1, 3]);
+    let one = ChangesQuery { limit: None, ..one };
+    let own: Vec<u64> = (1..=EVENTS).filter(|n| n % 3 == 0 || n % 50 == 1).collect();
+    assert_eq!(seqs(&one, None, None), own);
+    assert_eq!(seqs(&one, None, Some(4)), own[own.len() - 4..]);
+    // Of profile 7 it is there, then gone: both are changes of it.
+    let rare = ChangesQuery {
+        fields: vec!["rare".to_owned()],
+        ..none.clone()
+    };
+    let found = seqs(&rare, None, None);
+    assert!(found.contains(&7) && found.contains(&4_007), "{found:?}");
+    for few in 0..=found.len() {
+        assert_eq!(
+            seqs(&rare, None, Some(few as u64)),
+            found[found.len() - few..]
+        );
+    }
+    assert_eq!(seqs(&rare, None, Some(1 << 20)), found);
+    let span = ChangesQuery {
+        span: Span {
+            since: Some(BEGIN + 2_000),
+            until: Some(BEGIN + 2_010),
+        },
+        ..none
+    };
+    assert_eq!(seqs(&span, None, None), (4_000..4_020).collect::<Vec<_>>());
+    assert_eq!(seqs(&span, None, Some(2)), [4_018, 4_019]);
+}

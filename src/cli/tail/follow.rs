@@ -9,6 +9,8 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 
 use super::sink::Sink;
 use crate::cli::client::{Access, connect_to, reach};
@@ -33,6 +35,9 @@ pub fn run(
     sink: &mut Sink<'_>,
 ) -> anyhow::Result<Ending> {
     let mut is_told = false;
+    if on {
+        end_with_reader().context("watching standard output")?;
+    }
     loop {
         query.after = sink.after();
         let access = match on {
@@ -68,6 +73,29 @@ pub fn run(
         return Ok(Ending::NothingFound);
     }
     Ok(Ending::Answered)
+}
+
+/// Ends the process when nobody reads standard output any more, which a tail
+/// that waits would only find out with the next event. Wherever it is then, the
+/// cursor file is good.
+fn end_with_reader() -> io::Result<()> {
+    let watch = || {
+        let stdout = io::stdout();
+        loop {
+            // No more is asked for: that the other side has gone is always told.
+            let mut of_output = [PollFd::new(&stdout, PollFlags::empty())];
+            match poll(&mut of_output, None) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => std::process::exit(0),
+                Err(error) => {
+                    tracing::debug!("standard output is not watched: {error}");
+                    return;
+                }
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("output".to_owned());
+    thread.spawn(watch).map(drop)
 }
 
 /// All was told that was asked for.

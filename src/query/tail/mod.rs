@@ -8,6 +8,7 @@
 //! Leaves out the waiting, which is the server's matter, and where a reader
 //! stands across restarts, which is his own; a [`Position`] has what he needs.
 
+mod lines;
 mod pages;
 
 use std::io;
@@ -79,22 +80,25 @@ impl<'t> Tail<'t> {
         trail.wait_for_index(|_| ())?;
         let _retention = trail.retention();
         note_without_owner(trail, damage)?;
-        let at = match (query.after, query.last) {
-            (Some(after), _) => after,
-            (None, Some(0)) => last,
+        let newest = match (query.after, query.last) {
             (None, Some(most)) => {
-                // What cannot be read is told with the page that it stands in.
-                Pages::between(trail, &query.of, 0, last)?.start_of_last(most, tell)?
+                let pages = Pages::between(trail, &query.of, 0, last)?;
+                Some(pages.newest(most, damage, tell)?)
             }
-            (None, None) => 0,
+            _ => None,
         };
-        let tail = Self {
+        let mut tail = Self {
             trail,
             query,
-            at,
-            pages: None,
+            at: newest.as_ref().map_or(query.after.unwrap_or(0), Pages::at),
+            pages: newest.filter(|pages| !pages.is_over()),
         };
-        let position = tail.position();
+        tail.rest();
+        let position = Position {
+            // What has come since is none of the newest that were asked for.
+            last,
+            ..tail.position()
+        };
         Ok((tail, position))
     }
 

@@ -1,26 +1,22 @@
 //! Events in the order of arrival, some at a time, with what each changed.
 //!
-//! The heads of a page's events are read in the order of the log. Then, by
-//! (sub)profile and time, what came before each is read, mostly one event, all
-//! in one more pass; that makes a page as cheap as the same events in `changes`.
+//! The heads of events are read in the order of the log, or backwards for the
+//! newest; of those that are meant, [`Maker`] makes lines.
 
 use std::collections::VecDeque;
 use std::io;
 
-use crate::event::{EventType, ProfileKey};
-use crate::history::{Replay, tells_all};
+use super::lines::{Head, Maker, by_changes};
+use crate::event::EventType;
 use crate::log::record::{EventHead, RecordError};
 use crate::log::{Cursor, LogError};
 use crate::query::answer::QueryError;
-use crate::query::changes::{attributes_match, change_matches};
+use crate::query::changes::attributes_match;
 use crate::query::filter::Span;
-use crate::query::lines::HistoryLine;
-use crate::query::past::{Before, replay_after};
 use crate::query::progress::{Progress, Stage};
 use crate::query::request::ChangesQuery;
-use crate::query::second::Track;
 use crate::retention::Retention;
-use crate::trail::{Damages, EventReader, EventsOf, GoneSeconds, Missing, Trail, TrailError};
+use crate::trail::{Damages, Missing, Trail, TrailError};
 
 /// How many events a page has at most, …
 const EVENTS: usize = 512;
@@ -38,40 +34,12 @@ const FIRST: u64 = 64;
 /// From so many events on, those of one profile are looked up in the index.
 const MANY: u64 = 4096;
 
-/// How many bytes of records are read ahead.
-const AHEAD: usize = 1 << 20;
-
-/// How many events before a second are read ahead.
-const EARLIER: usize = 4;
-
-/// Up to so many events between two of a (sub)profile are replayed rather than
-/// what came before looked for anew.
-const BETWEEN: usize = 16;
-
-/// How many (time, `seq`) pairs of (sub)profiles are held at once, about.
-const PAIRS: usize = 1 << 16;
-
-/// Whether an event's changes decide if it is meant.
-fn by_changes(query: &ChangesQuery) -> bool {
-    !query.fields.is_empty()
-        || !query.interests.is_empty()
-        || !query.causes.is_empty()
-        || query.old.is_some()
-        || query.new.is_some()
-}
+/// Of so many of the newest at most the numbers are held that the search for them
+/// has found; of more, all from the first on are looked at again.
+const LISTED: usize = 1 << 16;
 
 /// The `seq` of events, and their lines, each with its end.
 pub type EventLines = Vec<(u64, Vec<u8>)>;
-
-/// What is known of an event before its body is read.
-#[derive(Clone, Copy)]
-struct Head {
-    key: ProfileKey,
-    time: i64,
-    seq: u64,
-    /// Whether its type can change anything.
-    changes: bool,
-}
 
 /// Reads the events of some stretches of the log.
 pub struct Pages<'t> {
@@ -81,26 +49,8 @@ pub struct Pages<'t> {
     stretches: VecDeque<(u64, u64)>,
     /// Up to where it is read.
     last: u64,
-    readers: Option<Readers>,
-}
-
-struct Readers {
-    /// Of heads.
-    cursor: Cursor,
-    /// Of the events of a page, and of those just before.
-    page: EventReader,
-    /// Of what else came before.
-    earlier: EventReader,
-}
-
-impl Readers {
-    fn of(trail: &Trail) -> Self {
-        Self {
-            cursor: trail.events().cursor(),
-            page: trail.reader().holding(AHEAD),
-            earlier: trail.reader().holding(AHEAD),
-        }
-    }
+    /// What reads heads, and what makes lines.
+    readers: Option<(Cursor, Maker)>,
 }
 
 impl<'t> Pages<'t> {
@@ -166,46 +116,51 @@ impl<'t> Pages<'t> {
                 self.stretches.push_front((next, last));
             }
         }
-        let through = match self.stretches.front() {
-            Some((first, _)) => first.saturating_sub(1),
-            None => self.last,
-        };
+        let through = self.at();
         let mut lines = Vec::with_capacity(heads.len());
         self.tell(heads, damage, &mut |seq, line| lines.push((seq, line)))?;
+        drop(retention);
         lines.sort_unstable_by_key(|(seq, _)| *seq);
         Ok((lines, through))
     }
 
-    /// Looks backwards for the `most` newest events that are meant, and tells
-    /// the `seq` before the first of them.
-    pub fn start_of_last(
+    /// Looks backwards for the `most` newest events that are meant: what is left
+    /// to be read is those, and maybe others between them.
+    pub fn newest(
         mut self,
         most: u64,
+        damage: &mut Damages,
         tell: &mut dyn FnMut(Progress) -> io::Result<()>,
-    ) -> Result<u64, QueryError> {
+    ) -> Result<Self, QueryError> {
         let retention = self.trail.retention();
-        // It is told when the lines are.
-        let mut damage = Damages::default();
         let mut left = usize::try_from(most).unwrap_or(usize::MAX);
+        let listed = by_changes(self.query) && left <= LISTED;
+        // Newest first.
+        let mut list = VecDeque::new();
+        let mut first = self.last.saturating_add(1);
         let mut size = FIRST;
-        while !self.stretches.is_empty() {
+        let mut missing = Damages::default();
+        while left > 0 && !self.stretches.is_empty() {
             let mut heads = Vec::new();
             for (mut seq, last) in self.take_back(size) {
                 while seq <= last {
-                    seq = self.look(seq, &retention, &mut damage, |head, _| heads.push(head))?;
+                    seq = self.look(seq, &retention, &mut missing, |head, _| heads.push(head))?;
                 }
             }
             let mut found: Vec<u64> = Vec::new();
             if by_changes(self.query) {
-                self.tell(heads, &mut damage, &mut |seq, _| found.push(seq))?;
+                self.tell(heads, &mut missing, &mut |seq, _| found.push(seq))?;
                 found.sort_unstable();
             } else {
                 found.extend(heads.iter().map(|head| head.seq));
             }
-            if let Some(first) = found.len().checked_sub(left).and_then(|at| found.get(at)) {
-                return Ok(first.saturating_sub(1));
+            for seq in found.into_iter().rev().take(left) {
+                first = seq;
+                left -= 1;
+                if listed {
+                    list.push_front((seq, seq));
+                }
             }
-            left -= found.len();
             size = (size * 4).min(EVENTS as u64);
             let to_do = self.stretches.back().map_or(0, |(_, last)| *last);
             tell(Progress {
@@ -214,7 +169,21 @@ impl<'t> Pages<'t> {
                 all: self.last,
             })?;
         }
-        Ok(0)
+        if listed {
+            damage.extend(missing);
+            self.stretches = list;
+            return Ok(self);
+        }
+        // What cannot be read is told when it is come by again.
+        Self::between(self.trail, self.query, first.saturating_sub(1), self.last)
+    }
+
+    /// The `seq` before the next event that may be told.
+    pub fn at(&self) -> u64 {
+        match self.stretches.front() {
+            Some((first, _)) => first.saturating_sub(1),
+            None => self.last,
+        }
     }
 
     /// Takes the last events, at most so many, ascending.
@@ -245,9 +214,9 @@ impl<'t> Pages<'t> {
         meant: impl FnOnce(Head, usize),
     ) -> Result<u64, QueryError> {
         let (trail, query) = (self.trail, self.query);
-        let readers = self.readers.get_or_insert_with(|| Readers::of(trail));
+        let (cursor, _) = self.readers.get_or_insert_with(|| readers(trail));
         let next = seq.saturating_add(1);
-        let record = match readers.cursor.get(seq) {
+        let record = match cursor.get(seq) {
             Ok(record) => record,
             Err(error) => {
                 let LogError::Damaged { damage: found, .. } = &error else {
@@ -292,33 +261,20 @@ impl<'t> Pages<'t> {
         Ok(next)
     }
 
-    /// Makes the lines of events and hands them to `each`, in no order.
     fn tell(
         &mut self,
-        mut heads: Vec<Head>,
+        heads: Vec<Head>,
         damage: &mut Damages,
         each: &mut dyn FnMut(u64, Vec<u8>),
     ) -> Result<(), QueryError> {
-        let (trail, query) = (self.trail, self.query);
-        let readers = self.readers.get_or_insert_with(|| Readers::of(trail));
-        heads.sort_unstable_by_key(|head| (head.key, head.time, head.seq));
-        let mut keys: Vec<ProfileKey> = heads.iter().map(|head| head.key).collect();
-        keys.dedup();
-        let mut groups = heads.chunk_by(|a, b| a.key == b.key);
-        let mut held: Vec<(EventsOf, &[Head])> = Vec::new();
-        let mut pairs = 0;
-        trail.each_events_of::<QueryError>(&keys, |events| {
-            pairs += events.times.len();
-            held.extend(groups.next().map(|heads| (events, heads)));
-            if pairs > PAIRS {
-                readers.tell(query, &held, damage, each)?;
-                held.clear();
-                pairs = 0;
-            }
-            Ok(())
-        })?;
-        readers.tell(query, &held, damage, each)
+        let trail = self.trail;
+        let (_, maker) = self.readers.get_or_insert_with(|| readers(trail));
+        maker.tell(trail, self.query, heads, damage, each)
     }
+}
+
+fn readers(trail: &Trail) -> (Cursor, Maker) {
+    (trail.events().cursor(), Maker::new(trail))
 }
 
 /// The `seq` of a (sub)profile's events in the span, as stretches.
@@ -331,99 +287,4 @@ fn of_profile(trail: &Trail, query: &ChangesQuery) -> Result<Vec<(u64, u64)>, Tr
     })?;
     seqs.sort_unstable();
     Ok(seqs)
-}
-
-impl Readers {
-    /// Makes the lines of the events of some (sub)profiles.
-    fn tell(
-        &mut self,
-        query: &ChangesQuery,
-        tracks: &[(EventsOf, &[Head])],
-        damage: &mut Damages,
-        each: &mut dyn FnMut(u64, Vec<u8>),
-    ) -> Result<(), QueryError> {
-        let mut seqs = Vec::new();
-        for (events, heads) in tracks {
-            seqs.extend(heads.iter().map(|head| head.seq));
-            for second in heads.chunk_by(|a, b| a.time == b.time) {
-                let time = second.first().map_or(i64::MIN, |head| head.time);
-                let earlier = events.up_to(time.saturating_sub(1)).iter().rev();
-                seqs.extend(earlier.take(EARLIER).map(|(_, seq)| *seq));
-            }
-        }
-        self.page.read_ahead(seqs);
-        for (events, heads) in tracks {
-            self.tell_track(query, events, heads, damage, each)?;
-        }
-        Ok(())
-    }
-
-    /// Makes the lines of some events of one (sub)profile, ordered by time and `seq`.
-    fn tell_track(
-        &mut self,
-        query: &ChangesQuery,
-        events: &EventsOf,
-        heads: &[Head],
-        damage: &mut Damages,
-        each: &mut dyn FnMut(u64, Vec<u8>),
-    ) -> Result<(), QueryError> {
-        let gone = GoneSeconds::of(events.baseline.iter().map(|baseline| (0, baseline)));
-        let track = Track {
-            events,
-            gone: &gone,
-        };
-        let (held, reader) = (self.page.ahead(), &mut self.earlier);
-        // What is known after the events up to a second.
-        let mut known: Option<(Replay<'_>, i64)> = None;
-        for second in heads.chunk_by(|a, b| a.time == b.time) {
-            let time = second.first().map_or(i64::MIN, |head| head.time);
-            let up_to = time.saturating_sub(1);
-            let needed = second.iter().any(|head| head.changes);
-            let mut replay = match known.take() {
-                _ if !needed => Replay::default(),
-                Some((mut replay, done)) if track.between(done, up_to).len() <= BETWEEN => {
-                    for seconds in track.between(done, up_to).chunk_by(|a, b| a.0 == b.0) {
-                        let time = seconds.first().map_or(i64::MIN, |pair| pair.0);
-                        track.each(time, held, reader, damage, |event, same| {
-                            if same.is_none() {
-                                replay.skip(event);
-                            }
-                            Ok(())
-                        })?;
-                    }
-                    replay
-                }
-                _ => {
-                    let before = Before::up_to(events, up_to);
-                    replay_after(before, held, reader, damage, tells_all)?
-                }
-            };
-            track.each(time, held, reader, damage, |event, same| {
-                let meant = second.binary_search_by_key(&event.seq, |head| head.seq);
-                let changes = match (same, meant.is_ok()) {
-                    (None, true) => replay.step(event),
-                    (None, false) => {
-                        replay.skip(event);
-                        return Ok(());
-                    }
-                    (Some(_), true) => Vec::new(),
-                    (Some(_), false) => return Ok(()),
-                };
-                let changes = changes.into_iter();
-                let changes: Vec<_> = changes
-                    .filter(|change| change_matches(query, change))
-                    .collect();
-                if changes.is_empty() && by_changes(query) {
-                    return Ok(());
-                }
-                let line = HistoryLine::new(event, changes, same);
-                let mut line = serde_json::to_vec(&line).map_err(io::Error::from)?;
-                line.push(b'\n');
-                each(event.seq, line);
-                Ok(())
-            })?;
-            known = needed.then_some((replay, time));
-        }
-        Ok(())
-    }
 }

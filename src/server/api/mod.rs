@@ -27,6 +27,7 @@
 
 mod answer;
 mod auth;
+mod events;
 mod limiter;
 mod params;
 mod question;

@@ -1,10 +1,11 @@
 //! From a request's target to the question that it asks.
 
+use super::events::{explain, tail};
 use super::params::Params;
 use crate::event::{DecodeError, ProfileKey, Zone, is_label};
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExplainQuery, ExportQuery, HistoryQuery, Query,
-    RejectedQuery, Rounding, ShowQuery, Span, TailQuery,
+    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery, Rounding,
+    ShowQuery, Span,
 };
 
 /// What can be asked over HTTP.
@@ -18,13 +19,6 @@ pub enum Question {
 
 /// The causes of changes, as `cause` names them.
 const CAUSES: [&str; 4] = ["create", "set", "unexplained", "first_seen"];
-
-/// How many events a page of a tail has that goes on after one, where no limit
-/// is given; …
-const PAGE: u64 = 100;
-
-/// … and one of the newest.
-const NEWEST: u64 = 10;
 
 /// Reads a target, such as `/v1/history/123?field=mail`; `None` where nothing
 /// is at that path. `now` is in Unix microseconds; times that name no zone are
@@ -51,10 +45,7 @@ pub fn question(target: &str, zone: Zone, now: i64) -> Result<Option<Question>, 
     }
     let mut params = Params::parse(query, zone, now)?;
     let read = if of_event {
-        let seq = key.and_then(parse_seq).ok_or_else(|| {
-            DecodeError::new("an event's number is wanted: /v1/explain/17", "seq")
-        })?;
-        Question::Ask(Box::new(Query::Explain(ExplainQuery { seq, head: false })))
+        Question::Ask(Box::new(explain(key.unwrap_or_default())?))
     } else if of_one {
         let key = key.unwrap_or_default().parse();
         let key = key.map_err(|error: String| DecodeError::new(error, "profile"))?;
@@ -126,31 +117,8 @@ fn over_all(name: &str, params: &mut Params) -> Result<Question, DecodeError> {
     Ok(Question::Ask(Box::new(query)))
 }
 
-/// An event's number: decimal digits alone.
-fn parse_seq(text: &str) -> Option<u64> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|seq| digits && *seq > 0)
-}
-
-/// A page of a tail: after an event, the first ones, else the newest.
-fn tail(params: &mut Params) -> Result<Query, DecodeError> {
-    let of = filter(params)?;
-    let after = params.number("after")?;
-    let limit = params.number("limit")?;
-    let all = after.is_some() || of.span != Span::default();
-    let last = limit.or((!all).then_some(NEWEST));
-    Ok(Query::Tail(TailQuery {
-        of: ChangesQuery {
-            limit: after.map(|_| limit.unwrap_or(PAGE)),
-            ..of
-        },
-        last: last.filter(|_| after.is_none()),
-        after,
-    }))
-}
-
 /// Which changes are meant, as the flags of that name say.
-fn filter(params: &mut Params) -> Result<ChangesQuery, DecodeError> {
+pub(super) fn filter(params: &mut Params) -> Result<ChangesQuery, DecodeError> {
     let key = params.parsed::<ProfileKey>("profile", "profile: write 123 or 123/456")?;
     let causes = params.all("cause");
     if let Some(cause) = causes
@@ -275,44 +243,6 @@ mod tests {
             })
         );
         assert_eq!(
-            asked("/v1/tail?after=7&limit=3&field=a&since=@5"),
-            Query::Tail(TailQuery {
-                of: ChangesQuery {
-                    fields: vec!["a".into()],
-                    span: Span {
-                        since: Some(5),
-                        until: None
-                    },
-                    limit: Some(3),
-                    ..ChangesQuery::default()
-                },
-                after: Some(7),
-                last: None,
-            })
-        );
-        for (target, last) in [
-            ("/v1/tail", Some(10)),
-            ("/v1/tail?limit=0&since=@5", Some(0)),
-            ("/v1/tail?since=@5", None),
-        ] {
-            match asked(target) {
-                Query::Tail(query) => {
-                    assert_eq!(
-                        (query.last, query.after, query.of.limit),
-                        (last, None, None)
-                    );
-                }
-                other => panic!("{other:?}"),
-            }
-        }
-        assert_eq!(
-            asked("/v1/explain/17"),
-            Query::Explain(ExplainQuery {
-                seq: 17,
-                head: false
-            })
-        );
-        assert_eq!(
             read("/v1/stats"),
             Ok(Some(Question::Stats(Span::default())))
         );
@@ -354,21 +284,6 @@ mod tests {
         ] {
             assert_eq!(place(target), "profile", "{target}");
         }
-    }
-
-    #[test]
-    fn what_is_no_event_s_number_is_refused() {
-        for target in [
-            "/v1/explain",
-            "/v1/explain/",
-            "/v1/explain/0",
-            "/v1/explain/+1",
-            "/v1/explain/1/2",
-            "/v1/explain/18446744073709551616",
-        ] {
-            assert_eq!(place(target), "seq", "{target}");
-        }
-        assert_eq!(read("/v1/tail/1"), Ok(None));
     }
 
     #[test]
