@@ -94,6 +94,13 @@ fn every_answer_is_that_of_the_command() {
         ),
         ("/v1/rejected?limit=1", "rejected --limit 1"),
         ("/v1/stats?since=2025-10-01", "stats --since 2025-10-01"),
+        ("/v1/tail", "tail"),
+        ("/v1/tail?limit=2&label=crm", "tail -n 2 --label crm"),
+        (
+            "/v1/tail?since=2025-10-10&field=city&new=Gouda",
+            "tail --since 2025-10-10 --field city --new Gouda",
+        ),
+        ("/v1/explain/2", "explain 2"),
     ] {
         let args: Vec<String> = command
             .split(' ')
@@ -110,7 +117,7 @@ fn every_answer_is_that_of_the_command() {
         assert_eq!(reply.header("Content-Type"), Some("application/x-ndjson"));
         answered += usize::from(!expected.is_empty());
     }
-    assert_eq!(answered, 15, "an empty answer proves little");
+    assert_eq!(answered, 19, "an empty answer proves little");
     // Nothing found: no line, and no error.
     for target in [
         "/v1/history/999",

@@ -34,7 +34,7 @@ fn help_and_wrong_usage() {
     let help = Cli::bare(&["--help"]).run().ok();
     for command in [
         "serve", "history", "show", "diff", "blame", "changes", "export", "import", "rejected",
-        "seal", "backup", "restore",
+        "seal", "backup", "restore", "tail", "explain",
     ] {
         assert!(help.contains(command), "{command}");
         let help = Cli::bare(&[command, "--help"]).run().ok();
@@ -62,6 +62,12 @@ fn help_and_wrong_usage() {
         vec!["changes", "--cause", "bad"],
         vec!["changes", "--label", "a b"],
         vec!["changes", "--limit", "x"],
+        vec!["tail", "-n", "some"],
+        vec!["tail", "--cursor-file"],
+        vec!["tail", "-f", "--old"],
+        vec!["explain"],
+        vec!["explain", "0"],
+        vec!["explain", "1/2"],
         vec!["export", "--format", "xml"],
         vec!["serve", "--listen", "nowhere"],
         vec!["serve", "--max-body", "0"],
@@ -88,6 +94,9 @@ fn what_is_not_there_is_not_found() {
         (vec!["changes", "--new", "zzz"], "no change"),
         (vec!["export", "--profile", "6"], "no event"),
         (vec!["rejected"], "every call could be read"),
+        (vec!["tail", "--label", "x"], "no event is like that"),
+        (vec!["tail", "-n", "0"], "no event is like that"),
+        (vec!["explain", "2"], "there is no event 2"),
     ] {
         let outcome = cli(&data, &question);
         assert_eq!(outcome.stdout, "", "{question:?}");

@@ -11,10 +11,12 @@ pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 pub use super::common_args::{ColorChoice, Common};
 use super::doctor::DoctorArgs;
 use super::evidence::EvidenceArgs;
+use super::explain::ExplainArgs;
 use super::gate_args::GateArgs;
 use super::import::ImportArgs;
 use super::prune::PruneArgs;
 use super::signature_args::SignatureArgs;
+use super::tail::TailArgs;
 use super::time::parse_span;
 use super::token::TokenArgs;
 use crate::event::{ProfileKey, is_label};
@@ -86,6 +88,10 @@ pub enum Command {
     Blame(BlameArgs),
     /// Show what changed when, over all profiles
     Changes(ChangesArgs),
+    /// Show the newest events with what each changed, and with -f those that come
+    Tail(TailArgs),
+    /// Show what an event asked for against what came of it
+    Explain(ExplainArgs),
     /// Write every event as a line of JSON
     Export(ExportArgs),
     /// Read back what export wrote

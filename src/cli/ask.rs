@@ -67,6 +67,13 @@ fn nothing(query: &Query) -> String {
             return "no call was rejected then".to_owned();
         }
         Query::Rejected(_) => return "every call could be read".to_owned(),
+        Query::Tail(_) => return "no event is like that".to_owned(),
+        Query::Explain(query) => {
+            let seq = query.seq;
+            return format!(
+                "there is no event {seq}, or it was pruned; `profiletrail tail` shows the newest with their numbers"
+            );
+        }
         Query::Evidence(query) => {
             let seq = query.seq;
             return format!(

@@ -15,6 +15,7 @@ mod common_args;
 mod doctor;
 mod env_file;
 mod evidence;
+mod explain;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gate_args;
@@ -27,6 +28,7 @@ mod queries;
 mod serve;
 mod setting;
 mod signature_args;
+mod tail;
 mod time;
 mod token;
 
@@ -93,6 +95,8 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Diff(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Blame(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Changes(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Tail(args) => tail::run(&args, setting),
+        Command::Explain(args) => explain::run(&args, setting),
         Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Evidence(args) => evidence::run(&args, setting),

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::arrivals::Arrivals;
 use super::error::LogError;
 use super::segment::{Inner, Log, Segment};
 use crate::storage::Storage;
@@ -32,6 +33,7 @@ impl Inner {
             id,
             segments: RwLock::default(),
             last_seq: AtomicU64::new(0),
+            arrivals: Arrivals::default(),
             lost_end: None,
             leftover: None,
             cache: Arc::default(),

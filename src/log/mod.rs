@@ -43,6 +43,7 @@
 //! events' `seq` has no gaps; baselines of pruned events in a third one.
 
 mod arrangement;
+mod arrivals;
 mod blocks;
 mod check;
 mod error;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use super::arrivals::Arrivals;
 use super::blocks::{Block, Blocks};
 use super::error::{Damage, LogError};
 pub(super) use super::names::{parse_segment_name, sealed_name, segment_name};
@@ -30,6 +31,8 @@ pub(super) struct Inner {
     pub segments: RwLock<Vec<Arc<Segment>>>,
     /// The last `seq` that is synced; 0 where there is none.
     pub last_seq: AtomicU64,
+    /// Who waits for that to move.
+    pub arrivals: Arrivals,
     /// What of the end was damaged when the log was opened; nothing is appended
     /// then.
     pub lost_end: Option<Damage>,

@@ -82,6 +82,7 @@ impl Writer {
             .inner
             .last_seq
             .store(self.next_seq - 1, Ordering::Release);
+        self.log.inner.arrivals.tell();
         Ok(first_seq)
     }
 

@@ -77,6 +77,13 @@ impl Lines<'_> {
         }
     }
 
+    /// Takes note of something that a reader of the answer should know.
+    pub fn note(&mut self, what: String) {
+        if self.notes.len() < NOTES {
+            self.notes.push(what);
+        }
+    }
+
     /// Writes one line; `false` once the limit is reached.
     pub fn put(&mut self, line: &impl Serialize) -> Result<bool, io::Error> {
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -199,11 +206,13 @@ fn answer_part(
         Query::History(query) => query.limit,
         Query::Changes(query) => query.limit,
         Query::Rejected(query) => query.limit,
+        Query::Tail(query) => query.of.limit,
         Query::Show(_)
         | Query::Diff(_)
         | Query::Blame(_)
         | Query::Export(_)
-        | Query::Evidence(_) => None,
+        | Query::Evidence(_)
+        | Query::Explain(_) => None,
     };
     let mut lines = Lines {
         out,
@@ -219,15 +228,7 @@ fn answer_part(
         notes: Vec::new(),
     };
     if query.needs_owners() {
-        for (first, last) in trail.without_owner(&mut lines.damage)? {
-            let events = if first == last {
-                format!("event {first}")
-            } else {
-                format!("events {first} to {last}")
-            };
-            let what = format!("{events} cannot be read, and whose they were is not known");
-            lines.damage.add(what);
-        }
+        note_without_owner(trail, &mut lines.damage)?;
     }
     let found = match query {
         Query::History(query) => super::history::answer(trail, query, &mut lines)?,
@@ -238,6 +239,8 @@ fn answer_part(
         Query::Export(query) => super::export::answer(trail, query, &mut lines)?,
         Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
         Query::Evidence(query) => super::evidence::answer(trail, query, &mut lines)?,
+        Query::Tail(query) => super::tail::answer(trail, query, &mut lines)?,
+        Query::Explain(query) => super::explain::answer(trail, query, &mut lines)?,
     };
     // A page of no lines has no place.
     let next = match lines.more && !lines.last.is_empty() {
@@ -254,6 +257,21 @@ fn answer_part(
         notes,
     };
     Ok((answered, next))
+}
+
+/// Takes note of events of which it is not known whose they are.
+pub(super) fn note_without_owner(trail: &Trail, damage: &mut Damages) -> Result<(), TrailError> {
+    for (first, last) in trail.without_owner(damage)? {
+        let events = if first == last {
+            format!("event {first}")
+        } else {
+            format!("events {first} to {last}")
+        };
+        damage.add(format!(
+            "{events} cannot be read, and whose they were is not known"
+        ));
+    }
+    Ok(())
 }
 
 /// The present second.

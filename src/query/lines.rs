@@ -15,7 +15,9 @@ use crate::history::Value;
 use crate::signature::Proof;
 
 /// `old`: missing is not known, `null` is absent.
-fn known<'de, 'a, D: Deserializer<'de>>(input: D) -> Result<Option<Value<'a>>, D::Error> {
+pub(super) fn known<'de, 'a, D: Deserializer<'de>>(
+    input: D,
+) -> Result<Option<Value<'a>>, D::Error> {
     Value::deserialize(input).map(Some)
 }
 

@@ -12,6 +12,7 @@ mod changes;
 mod convert;
 mod diff;
 mod evidence;
+mod explain;
 mod export;
 mod filter;
 #[cfg(feature = "fuzzing")]
@@ -26,16 +27,20 @@ mod past;
 mod progress;
 mod rejected;
 mod request;
+mod second;
 mod show;
+mod tail;
 mod twins;
 
 pub use answer::{Answered, QueryError, answer, answer_page, answer_telling};
+pub use explain::{ExplainLine, Outcome};
 pub use filter::Span;
 pub use import::{ImportReport, Importer, RefusedLine};
 pub use moment::{Rounding, parse_time};
 pub use page::{Mark, Page};
 pub use progress::{Progress, Stage};
 pub use request::{
-    BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExportQuery, HistoryQuery, Query,
-    RejectedQuery, ShowQuery,
+    BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
+    Query, RejectedQuery, ShowQuery, TailQuery,
 };
+pub use tail::{Position, Tail, TailPage};

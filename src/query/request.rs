@@ -25,6 +25,10 @@ pub enum Query {
     Rejected(RejectedQuery),
     /// What proves that Copernica sent an event.
     Evidence(EvidenceQuery),
+    /// The newest events, or those after one, in the order of arrival.
+    Tail(TailQuery),
+    /// What an event asked for against what came of it.
+    Explain(ExplainQuery),
 }
 
 impl Query {
@@ -37,7 +41,7 @@ impl Query {
     pub(super) const fn needs_owners(&self) -> bool {
         !matches!(
             self,
-            Self::Rejected(_) | Self::Export(_) | Self::Evidence(_)
+            Self::Rejected(_) | Self::Export(_) | Self::Evidence(_) | Self::Tail(_)
         )
     }
 }
@@ -142,6 +146,27 @@ pub struct ExportQuery {
 pub struct EvidenceQuery {
     /// The event's place in the order of arrival.
     pub seq: u64,
+}
+
+/// The newest events in the order of arrival, with what each changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TailQuery {
+    /// Which are meant; where something of their changes is asked for, only those
+    /// changes, and only events that have some. Its limit is the most lines.
+    pub of: ChangesQuery,
+    /// Only those that came after this `seq`.
+    pub after: Option<u64>,
+    /// At most so many, the newest; not heeded where `after` is given.
+    pub last: Option<u64>,
+}
+
+/// What an event asked for against what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExplainQuery {
+    /// The event's place in the order of arrival.
+    pub seq: u64,
+    /// The event itself as the first line, as `tail` has it.
+    pub head: bool,
 }
 
 /// The calls that could not be read, in the order of arrival.

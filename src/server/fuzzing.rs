@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 pub use super::api::fuzzing::question;
 use super::protocol::{End, Kind, Request, parse, receive, send};
-use crate::query::{ImportReport, Progress};
+use crate::query::{ImportReport, Position, Progress};
 
 /// Receives frames until there are none or one is wrong. What must hold:
 /// nothing panics; a frame is sent as it was received; and its JSON says the same
@@ -29,6 +29,7 @@ pub fn protocol(bytes: &[u8]) {
             Kind::Request => reread::<Request>(&content),
             Kind::Progress => reread::<Progress>(&content),
             Kind::Report => reread::<ImportReport>(&content),
+            Kind::Position => reread::<Position>(&content),
             Kind::Done => reread::<End>(&content),
             Kind::Lines | Kind::Failed => {}
         }

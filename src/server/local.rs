@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::committer::Queue;
+use super::follow::Tails;
 use super::protocol::{End, Kind, LinesWriter, Request, parse, receive, send, send_json};
 use super::refusals::Refusals;
 use super::socket::{bind, is_owner};
@@ -42,6 +43,7 @@ struct Shared {
     trail: Arc<Trail>,
     stopping: AtomicBool,
     commands: AtomicUsize,
+    tails: Tails,
     /// One import at a time: what is there already is looked up before.
     importing: Mutex<()>,
     /// Gone when the server stops, so that the committer can end.
@@ -64,6 +66,7 @@ impl Local {
             trail,
             stopping: AtomicBool::new(false),
             commands: AtomicUsize::new(0),
+            tails: Tails::default(),
             importing: Mutex::new(()),
             queue: Mutex::new(Some(queue)),
             turns,
@@ -84,6 +87,7 @@ impl Local {
     /// Takes no more commands, and waits a while for those that are answered.
     pub fn stop(self, grace: Duration) {
         self.shared.stopping.store(true, Ordering::Release);
+        self.shared.trail.events().wake_waiting();
         // This wakes the accepting thread, though the socket's name may be gone.
         if let Err(error) = shutdown(&self.listener, Shutdown::Both) {
             tracing::debug!("the local socket could not be shut down: {error}");
@@ -95,7 +99,9 @@ impl Local {
             tracing::debug!("the socket could not be removed: {error}");
         }
         let begun = std::time::Instant::now();
-        while self.shared.commands.load(Ordering::Acquire) > 0 && begun.elapsed() < grace {
+        let shared = &self.shared;
+        let under_way = || shared.commands.load(Ordering::Acquire) + shared.tails.count();
+        while under_way() > 0 && begun.elapsed() < grace {
             std::thread::sleep(Duration::from_millis(10));
         }
         self.shared
@@ -135,11 +141,10 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
         let spawned = std::thread::Builder::new()
             .name("command".to_owned())
             .spawn(move || {
-                let guard = Done(&own.commands);
-                if let Err(error) = serve(&own, &stream) {
+                let mut counted = Counted::begun(&own.commands);
+                if let Err(error) = serve(&own, &stream, &mut counted) {
                     tracing::debug!("a command went away: {error}");
                 }
-                drop(guard);
             });
         if let Err(error) = spawned {
             shared.commands.fetch_sub(1, Ordering::AcqRel);
@@ -149,15 +154,28 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
 }
 
 /// Counts a command off however its thread ends.
-struct Done<'a>(&'a AtomicUsize);
+struct Counted<'a>(&'a AtomicUsize);
 
-impl Drop for Done<'_> {
+impl<'a> Counted<'a> {
+    /// A command that was counted already.
+    const fn begun(among: &'a AtomicUsize) -> Self {
+        Self(among)
+    }
+
+    /// Counts it among others from now on.
+    fn moves_to(&mut self, others: &'a AtomicUsize) {
+        others.fetch_add(1, Ordering::AcqRel);
+        drop(std::mem::replace(self, Self(others)));
+    }
+}
+
+impl Drop for Counted<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
-fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
+fn serve<'a>(shared: &'a Shared, stream: &UnixStream, counted: &mut Counted<'a>) -> io::Result<()> {
     // A command that connects and asks nothing must not hold a thread. What
     // comes later may take its time: a reader that pages, an import from a pipe.
     stream.set_read_timeout(Some(REQUEST_PATIENCE))?;
@@ -186,6 +204,12 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
     match &request {
         Request::Care(order) => return care(shared, order, stream),
         Request::About => return about(shared, stream),
+        Request::Tail { query, on } => {
+            // One that waits is none of those that are being answered.
+            counted.moves_to(shared.tails.counted());
+            let (trail, stopping) = (&shared.trail, &shared.stopping);
+            return shared.tails.serve(trail, query, *on, stopping, stream);
+        }
         Request::Ask(_) | Request::Import => {}
     }
     let waited = shared.trail.wait_for_index(|progress| {
@@ -203,7 +227,7 @@ fn serve(shared: &Shared, stream: &UnixStream) -> io::Result<()> {
         Request::Ask(query) => ask(shared, &query, stream),
         Request::Import => import(shared, &mut input, &mut output),
         Request::Care(order) => care(shared, &order, stream),
-        Request::About => about(shared, stream),
+        Request::About | Request::Tail { .. } => about(shared, stream),
     }
 }
 

@@ -17,6 +17,7 @@
 
 mod api;
 mod committer;
+mod follow;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gather;

@@ -6,7 +6,9 @@
 //! one [`Kind::Done`] or [`Kind::Failed`], so that an answer that was cut short
 //! is never taken for a whole one. After an import's request the command sends
 //! [`Kind::Lines`], each answered by one [`Kind::Report`], and [`Kind::Done`],
-//! which is answered by the same.
+//! which is answered by the same. A tail is answered with a [`Kind::Position`],
+//! where it begins; then with [`Kind::Lines`], which end with a line here, and
+//! after each some with a position, up to which all is told.
 
 use std::io::{self, Read, Write};
 
@@ -14,7 +16,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::care::Care;
-use crate::query::{Answered, Query};
+use crate::query::{Answered, Query, TailQuery};
 
 /// The longest frame in bytes that is believed.
 const MAX_FRAME: u32 = 256 << 20;
@@ -35,6 +37,14 @@ pub enum Request {
     Import,
     /// Care for the data folder.
     Care(Care),
+    /// The newest events, or those after one, and with `on` those that come until
+    /// the command goes.
+    Tail {
+        /// Which.
+        query: Box<TailQuery>,
+        /// Those that come, too.
+        on: bool,
+    },
     /// What the server tells of itself: one line of [`crate::care::doctor::Running`].
     About,
 }
@@ -50,6 +60,8 @@ pub enum Kind {
     Lines,
     /// [`crate::query::ImportReport`] as JSON.
     Report,
+    /// [`crate::query::Position`] as JSON.
+    Position,
     /// The end of an answer, or of an import: [`End`] as JSON.
     Done,
     /// There is no answer: the reason as text.
@@ -80,11 +92,12 @@ impl From<Answered> for End {
 }
 
 impl Kind {
-    const ALL: [(Self, u8); 6] = [
+    const ALL: [(Self, u8); 7] = [
         (Self::Request, b'Q'),
         (Self::Progress, b'P'),
         (Self::Lines, b'L'),
         (Self::Report, b'R'),
+        (Self::Position, b'S'),
         (Self::Done, b'D'),
         (Self::Failed, b'F'),
     ];

@@ -28,7 +28,7 @@ impl EventReader {
     }
 
     /// Reads ahead up to about so many bytes rather than 4 MiB.
-    pub(super) const fn holding(mut self, bytes: usize) -> Self {
+    pub const fn holding(mut self, bytes: usize) -> Self {
         self.ahead_len = bytes;
         self
     }

@@ -1,11 +1,15 @@
 //! Answers for people: tables made from the lines for programs.
 
+mod explain;
+mod ink;
 mod number;
 mod printer;
 mod rows;
 mod sanitize;
 mod table;
+mod tail;
 
 pub use number::{counted, grouped};
-pub use printer::{Printed, printer};
+pub use printer::{Printed, Printer, printer};
 pub use sanitize::plain;
+pub use tail::TailPrinter;

@@ -2,7 +2,9 @@
 
 use std::io::{self, Write};
 
+use super::explain::ExplainPrinter;
 use super::table::Table;
+use super::tail::TailPrinter;
 use crate::cli::setting::Setting;
 use crate::query::Query;
 
@@ -18,10 +20,14 @@ pub trait Printer {
 /// The printer of the answer to a question.
 pub fn printer<'a>(
     query: &Query,
-    setting: &Setting,
+    setting: &'a Setting,
     out: &'a mut dyn Write,
 ) -> Box<dyn Printer + 'a> {
-    Box::new(Table::new(query, setting, out))
+    match query {
+        Query::Tail(_) => Box::new(TailPrinter::new(setting, out)),
+        Query::Explain(_) => Box::new(ExplainPrinter::new(setting, out)),
+        _ => Box::new(Table::new(query, setting, out)),
+    }
 }
 
 /// Cuts what is written into lines, for a [`Printer`].

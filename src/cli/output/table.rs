@@ -67,7 +67,8 @@ impl<'a> Table<'a> {
     /// A table for the answer to a question.
     pub fn new(query: &Query, setting: &Setting, out: &'a mut dyn Write) -> Self {
         let kind = match query {
-            Query::History(_) => Kind::History,
+            // The last two have printers of their own.
+            Query::History(_) | Query::Tail(_) | Query::Explain(_) => Kind::History,
             Query::Show(_) => Kind::Show,
             Query::Diff(_) => Kind::Diff,
             Query::Blame(_) => Kind::Blame,

@@ -231,7 +231,7 @@ fn keys_by_index(
 }
 
 /// Whether what an event's head says is asked for.
-fn attributes_match(
+pub(super) fn attributes_match(
     query: &ChangesQuery,
     database: Option<u64>,
     collection: Option<u64>,
@@ -244,7 +244,7 @@ fn attributes_match(
         && (query.labels.is_empty() || query.labels.iter().any(|wanted| label == Some(wanted)))
 }
 
-fn change_matches(query: &ChangesQuery, change: &Change<'_>) -> bool {
+pub(super) fn change_matches(query: &ChangesQuery, change: &Change<'_>) -> bool {
     concerns(change, &query.fields, &query.interests)
         && query
             .old

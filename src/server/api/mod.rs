@@ -3,7 +3,9 @@
 //! | path | answers as |
 //! | --- | --- |
 //! | `/v1/history/P[/S]`, `/v1/show/…`, `/v1/diff/…`, `/v1/blame/…` | the command of that name |
-//! | `/v1/evidence/SEQ`, `/v1/changes`, `/v1/export`, `/v1/rejected`, `/v1/stats` | the same |
+//! | `/v1/changes`, `/v1/export`, `/v1/rejected`, `/v1/stats` | the same |
+//! | `/v1/evidence/SEQ`, `/v1/explain/SEQ` | the same |
+//! | `/v1/tail?after=SEQ` | the same; a tail is a finite page, and goes on after its last line's `seq` |
 //! | `/v1/`, `/v1/openapi.json` | the questions there are ([`table`]), and their description ([`description`]) |
 //! | `/metrics` | [`crate::metrics`] |
 //! | `/healthz`, `/readyz` | as on the webhook's side; without a token |
@@ -37,6 +39,7 @@ mod auth;
 mod conditional;
 mod cursor;
 mod description;
+mod events;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod limiter;

@@ -3,12 +3,13 @@
 use form_urlencoded::Serializer;
 
 use super::cursor;
+use super::events::tail;
 use super::params::Params;
 use super::table::{Depends, Entry, Of};
 use crate::event::{DecodeError, ProfileKey, Zone};
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExportQuery, HistoryQuery, Page, Query,
-    RejectedQuery, Rounding, ShowQuery, Span,
+    BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
+    Page, Query, RejectedQuery, Rounding, ShowQuery, Span,
 };
 
 /// What can be asked over HTTP.
@@ -151,7 +152,7 @@ type Read = (Question, Option<u64>, Option<String>);
 fn read(entry: &Entry, subject: Subject, params: &mut Params) -> Result<Read, DecodeError> {
     let question = match subject {
         Subject::Profile(key) => Question::Ask(Box::new(about(entry.name, key, params)?)),
-        Subject::Event(seq) => Question::Ask(Box::new(of_event(seq))),
+        Subject::Event(seq) => Question::Ask(Box::new(of_event(entry.name, seq))),
         Subject::Everything => over_all(entry.name, params)?,
     };
     Ok(match entry.pages {
@@ -193,8 +194,11 @@ fn about(name: &str, key: ProfileKey, params: &mut Params) -> Result<Query, Deco
 }
 
 /// A question about one event.
-const fn of_event(seq: u64) -> Query {
-    Query::Evidence(EvidenceQuery { seq })
+fn of_event(name: &str, seq: u64) -> Query {
+    match name {
+        "explain" => Query::Explain(ExplainQuery { seq, head: false }),
+        _ => Query::Evidence(EvidenceQuery { seq }),
+    }
 }
 
 /// A question over all profiles.
@@ -215,16 +219,22 @@ fn over_all(name: &str, params: &mut Params) -> Result<Question, DecodeError> {
                 raw: params.flag("raw")?,
             })
         }
-        _ => changes(params)?,
+        "tail" => tail(params)?,
+        _ => Query::Changes(ChangesQuery {
+            limit: params.limit()?,
+            ..filter(params)?
+        }),
     };
     Ok(Question::Ask(Box::new(query)))
 }
 
-fn changes(params: &mut Params) -> Result<Query, DecodeError> {
+/// Which changes are meant, as the flags of that name say; how many of them is
+/// the question's own matter.
+pub(super) fn filter(params: &mut Params) -> Result<ChangesQuery, DecodeError> {
     let key = params.key("profile")?;
     let causes = params.choices("cause", &CAUSES, "cause")?;
     let labels = params.labels("label")?;
-    Ok(Query::Changes(ChangesQuery {
+    Ok(ChangesQuery {
         fields: params.all("field"),
         interests: params.all("interest"),
         database: params.number("database")?,
@@ -236,8 +246,8 @@ fn changes(params: &mut Params) -> Result<Query, DecodeError> {
         new: params.one("new")?,
         causes,
         labels,
-        limit: params.limit()?,
-    }))
+        limit: None,
+    })
 }
 
 #[cfg(test)]
@@ -405,6 +415,9 @@ mod tests {
             ("/v1/changes?profile=x", "profile"),
             ("/v1/export?database=1&database=2", "database"),
             ("/v1/rejected?limit=many", "limit"),
+            ("/v1/tail?after=-1", "after"),
+            ("/v1/tail?follow", "follow"),
+            ("/v1/explain/1?head", "head"),
             ("/v1/stats?token=ptr_x", "token"),
             ("/v1/stats?=", ""),
             ("/v1/stats?limit=1", "limit"),

@@ -22,6 +22,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use super::params::{Asked, Params};
 use super::question::describe;
 use crate::care::StatsLine;
+use crate::query::ExplainLine;
 use crate::query::lines::{
     BlameLine, ChangesLine, DiffLine, EvidenceLine, ExportLine, HistoryLine, RejectedLine, ShowLine,
 };
@@ -72,7 +73,7 @@ fn line<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// All of them.
-pub(super) const ENTRIES: [Entry; 9] = [
+pub(super) const ENTRIES: [Entry; 11] = [
     Entry {
         name: "history",
         of: Of::Profile,
@@ -120,6 +121,22 @@ pub(super) const ENTRIES: [Entry; 9] = [
         line: line::<ChangesLine<'static>>,
         depends: Depends::Events,
         pages: true,
+    },
+    Entry {
+        name: "explain",
+        of: Of::Event,
+        what: "What an event asked for against what came of it",
+        line: line::<ExplainLine<'static>>,
+        depends: Depends::Events,
+        pages: false,
+    },
+    Entry {
+        name: "tail",
+        of: Of::Everything,
+        what: "The newest events in the order of arrival, or those after one, and what each changed",
+        line: line::<HistoryLine<'static>>,
+        depends: Depends::Events,
+        pages: false,
     },
     Entry {
         name: "export",
@@ -176,9 +193,13 @@ pub(super) fn doc(entry: &Entry, parameter: &str) -> Option<&'static str> {
         (_, "until") => "Only before this time",
         (_, "at") => "The moment; now where it is left out",
         (_, "all") => "Duplicates too",
+        ("tail", "limit") => "The most events; 100, or 10 of the newest, where it is left out",
         (_, "limit") => {
             "The most lines. Where there are more, Link names the next page: in the answer's head, or in its trailer \
              where it went out before its end was known"
+        }
+        ("tail", "after") => {
+            "Only events after this one, by its seq; the newest where it is left out"
         }
         (_, "after") => {
             "Where the page before ended, as its Link has it. What was there at the first page is told once, \

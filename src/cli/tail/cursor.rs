@@ -1,0 +1,259 @@
+//! The file in which a tail keeps how far it is.
+//!
+//! | bytes | content |
+//! | --- | --- |
+//! | 0–511 | a slot |
+//! | 512–1023 | the other one |
+//!
+//! A slot is a CRC-32C of what follows it in eight hex digits, a space, a
+//! [`Mark`] with a running number as JSON, spaces and a line feed. The one with
+//! the higher number counts. They are written in turns, in place, by one write of
+//! a sector, so that whatever is torn the other is whole. A file that holds
+//! something else is never written to. It is locked while it is used, so that no
+//! two tails keep one.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+
+/// The length of a slot in bytes.
+const SLOT: usize = 512;
+
+/// The length of the checksum in hex digits.
+const CHECKSUM: usize = 8;
+
+/// What tells a cursor from other files.
+const KIND: &str = "profiletrail tail 1";
+
+/// How far a tail is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The data folder's own number.
+    pub log: u64,
+    /// The last event that was written, or passed over.
+    pub seq: u64,
+    /// Its moment of receipt in Unix microseconds, where it is known.
+    pub received: Option<i64>,
+    /// Where it was written to, where that is a file that is only appended to.
+    pub output: Option<OutputMark>,
+}
+
+/// How far a file is that is appended to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputMark {
+    /// Its device.
+    pub device: u64,
+    /// Its number there.
+    pub inode: u64,
+    /// Its length after the last line, in bytes.
+    pub len: u64,
+    /// Its length when it was last synced, …
+    pub synced_len: u64,
+    /// … and the last event in it then.
+    pub synced_seq: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Slot {
+    cursor: String,
+    turn: u64,
+    #[serde(flatten)]
+    mark: Mark,
+}
+
+/// A cursor file that is open and locked.
+#[derive(Debug)]
+pub struct CursorFile {
+    path: PathBuf,
+    file: File,
+    /// The number of the newest slot; 0 where there is none.
+    turn: u64,
+}
+
+impl CursorFile {
+    /// Opens a cursor file, or makes one, and reads it.
+    pub fn open(path: &Path) -> anyhow::Result<(Self, Option<Mark>)> {
+        let shown = path.display();
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            // Where it is a pipe, nobody is waited for.
+            .custom_flags(libc::O_NONBLOCK)
+            .open(path)
+            .with_context(|| format!("opening the cursor file {shown}"))?;
+        if !file.metadata()?.is_file() {
+            bail!("the cursor file {shown} is no regular file; name another one");
+        }
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => {
+                bail!("the cursor file {shown} is kept by another tail; give each its own");
+            }
+            Err(std::fs::TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("locking the cursor file {shown}"));
+            }
+        }
+        let mut bytes = Vec::new();
+        let most = 2 * SLOT as u64 + 1;
+        (&mut file)
+            .take(most)
+            .read_to_end(&mut bytes)
+            .with_context(|| format!("reading the cursor file {shown}"))?;
+        let newest = bytes
+            .chunks(SLOT)
+            .filter_map(decode)
+            .max_by_key(|slot| slot.turn);
+        let (turn, mark) = match newest {
+            Some(slot) if bytes.len() <= 2 * SLOT => (slot.turn, Some(slot.mark)),
+            None if bytes.is_empty() => (0, None),
+            _ => bail!(
+                "{shown} is no cursor file of a tail, or it is damaged: name another one; or, to begin anew, \
+                 remove it (with `-n all` every event is shown again, with `-n 0` only those to come)"
+            ),
+        };
+        let path = path.to_owned();
+        Ok((Self { path, file, turn }, mark))
+    }
+
+    /// The file's path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes how far the tail is; a kill afterwards does not undo it.
+    pub fn keep(&mut self, mark: &Mark) -> anyhow::Result<()> {
+        let turn = self.turn.saturating_add(1);
+        let at = if turn.is_multiple_of(2) { SLOT } else { 0 };
+        let write = || self.file.write_all_at(&encode(turn, mark)?, at as u64);
+        write().with_context(|| format!("writing the cursor file {}", self.path.display()))?;
+        self.turn = turn;
+        Ok(())
+    }
+
+    /// Sees to it that a power cut does not undo what was kept.
+    pub fn sync(&self) -> anyhow::Result<()> {
+        self.file
+            .sync_all()
+            .with_context(|| format!("syncing the cursor file {}", self.path.display()))
+    }
+}
+
+fn encode(turn: u64, mark: &Mark) -> io::Result<Vec<u8>> {
+    let slot = Slot {
+        cursor: KIND.to_owned(),
+        turn,
+        mark: mark.clone(),
+    };
+    let mut rest = b" ".to_vec();
+    serde_json::to_writer(&mut rest, &slot)?;
+    if rest.len() + CHECKSUM >= SLOT {
+        return Err(io::Error::other("the mark is too long"));
+    }
+    rest.resize(SLOT - CHECKSUM - 1, b' ');
+    rest.push(b'\n');
+    let mut bytes = format!("{:08x}", crc32c::crc32c(&rest)).into_bytes();
+    bytes.append(&mut rest);
+    Ok(bytes)
+}
+
+fn decode(bytes: &[u8]) -> Option<Slot> {
+    let (checksum, rest) = bytes.split_at_checked(CHECKSUM)?;
+    if bytes.len() != SLOT || checksum != format!("{:08x}", crc32c::crc32c(rest)).as_bytes() {
+        return None;
+    }
+    let slot: Slot = serde_json::from_slice(rest).ok()?;
+    (slot.cursor == KIND).then_some(slot)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn mark(seq: u64) -> Mark {
+        Mark {
+            log: u64::MAX,
+            seq,
+            received: Some(i64::MIN),
+            output: Some(OutputMark {
+                device: u64::MAX,
+                inode: u64::MAX,
+                len: u64::MAX,
+                synced_len: u64::MAX,
+                synced_seq: u64::MAX,
+            }),
+        }
+    }
+
+    fn opened(path: &Path) -> Option<Mark> {
+        CursorFile::open(path).unwrap().1
+    }
+
+    #[test]
+    fn the_last_mark_is_read_back_and_a_torn_one_leaves_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cursor");
+        let (mut file, none) = CursorFile::open(&path).unwrap();
+        assert_eq!(none, None);
+        assert!(
+            CursorFile::open(&path)
+                .unwrap_err()
+                .to_string()
+                .contains("another tail")
+        );
+        for seq in [7, u64::MAX, 3, 9] {
+            file.keep(&mark(seq)).unwrap();
+        }
+        file.sync().unwrap();
+        drop(file);
+        assert_eq!(opened(&path), Some(mark(9)));
+        let whole = std::fs::read(&path).unwrap();
+        assert_eq!(whole.len(), 2 * SLOT);
+        // The newest is the second slot: whatever of it is torn, the other counts.
+        for at in [SLOT, SLOT + 3, SLOT + 40, 2 * SLOT - 1] {
+            let mut torn = whole.clone();
+            torn[at] ^= 1;
+            std::fs::write(&path, &torn).unwrap();
+            assert_eq!(opened(&path), Some(mark(3)), "{at}");
+            std::fs::write(&path, &whole[..at]).unwrap();
+            assert_eq!(opened(&path), Some(mark(3)), "{at}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_cursor_is_refused_and_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("letter");
+        for content in [
+            b"Dear".to_vec(),
+            vec![0; 2 * SLOT],
+            vec![b' '; 5000],
+            encode(1, &mark(1)).unwrap().repeat(3),
+        ] {
+            std::fs::write(&path, &content).unwrap();
+            let said = CursorFile::open(&path).unwrap_err().to_string();
+            assert!(said.contains("no cursor file"), "{said}");
+            assert_eq!(std::fs::read(&path).unwrap(), content);
+        }
+        assert!(CursorFile::open(dir.path()).is_err());
+        assert!(CursorFile::open(&dir.path().join("none/cursor")).is_err());
+        assert!(CursorFile::open(Path::new("/dev/null")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..1100)) {
+            for part in bytes.chunks(SLOT) {
+                prop_assert!(decode(part).is_none());
+            }
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Reading a tail's events: from the running server, or from the folder where
+//! none runs.
+//!
+//! One that follows reads from a server alone. When that goes, the next one is
+//! waited for, and asked for what comes after the last event.
+
+use std::io::{self, BufReader, ErrorKind};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+
+use super::sink::Sink;
+use crate::cli::client::{Access, connect_to, reach};
+use crate::cli::progress::Bar;
+use crate::cli::setting::Setting;
+use crate::cli::{Ending, say};
+use crate::query::{Position, Progress, Stage, Tail, TailPage, TailQuery};
+use crate::server::protocol::{Kind, Request, parse, receive, send_json};
+use crate::trail::{Damages, Folder, Purpose, Trail, TrailError};
+
+/// The first pause before a server is looked for again, …
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// … and the longest; each time twice as long.
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Writes the events that are asked for, with `on` until the process ends.
+pub fn run(
+    mut query: TailQuery,
+    on: bool,
+    setting: &Setting,
+    sink: &mut Sink<'_>,
+) -> anyhow::Result<Ending> {
+    let mut is_told = false;
+    if on {
+        end_with_reader().context("watching standard output")?;
+    }
+    loop {
+        query.after = sink.after();
+        let access = match on {
+            true => Access::Live(wait_for_server(setting, &mut is_told)?),
+            false => reach(setting, Purpose::Ask)?,
+        };
+        match access {
+            Access::Offline(trail, _) => {
+                from_folder(&trail, &query, setting, sink)?;
+                break;
+            }
+            Access::Live(stream) => match from_server(stream, &query, on, setting, sink)? {
+                Some(Over) => break,
+                None if on => {
+                    if !std::mem::replace(&mut is_told, true) {
+                        say("profiletrail: the server has gone; waiting for one");
+                    }
+                    // What was written is safe while it is waited.
+                    sink.finish()?;
+                    std::thread::sleep(PAUSE);
+                }
+                None => bail!("the running server broke its answer off; is it stopping? Ask again"),
+            },
+        }
+    }
+    sink.finish()?;
+    if sink.damaged {
+        say("profiletrail: the answer lacks what cannot be read");
+        return Ok(Ending::Failed);
+    }
+    if !sink.found {
+        say("profiletrail: nothing found: no new event is like that");
+        return Ok(Ending::NothingFound);
+    }
+    Ok(Ending::Answered)
+}
+
+/// Ends the process when nobody reads standard output any more, which a tail
+/// that waits would only find out with the next event. Wherever it is then, the
+/// cursor file is good.
+fn end_with_reader() -> io::Result<()> {
+    let watch = || {
+        let stdout = io::stdout();
+        loop {
+            // No more is asked for: that the other side has gone is always told.
+            let mut of_output = [PollFd::new(&stdout, PollFlags::empty())];
+            match poll(&mut of_output, None) {
+                Ok(0) | Err(Errno::INTR) => {}
+                Ok(_) => std::process::exit(0),
+                Err(error) => {
+                    tracing::debug!("standard output is not watched: {error}");
+                    return;
+                }
+            }
+        }
+    };
+    let thread = std::thread::Builder::new().name("output".to_owned());
+    thread.spawn(watch).map(drop)
+}
+
+/// All was told that was asked for.
+struct Over;
+
+/// Connects to the server, and waits for one where there is none; says so once.
+fn wait_for_server(setting: &Setting, is_told: &mut bool) -> anyhow::Result<UnixStream> {
+    let data = &setting.data;
+    let mut pause = PAUSE;
+    loop {
+        match connect_to(data) {
+            Ok(stream) => {
+                return Ok(stream);
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::ConnectionRefused
+                ) => {}
+            Err(error) => {
+                return Err(error).with_context(|| {
+                    format!(
+                        "asking the server on {}; run this as its user, or as root",
+                        data.display()
+                    )
+                });
+            }
+        }
+        // On these no server will ever run.
+        if let Err(
+            error @ (TrailError::Backup(_)
+            | TrailError::Format { .. }
+            | TrailError::FormatDamaged(_)),
+        ) = Folder::peek(data)
+        {
+            return Err(error.into());
+        }
+        if !std::mem::replace(is_told, true) {
+            let data = data.display();
+            say(&format!(
+                "profiletrail: no server runs on {data}; waiting for one (`profiletrail serve --data {data}`)"
+            ));
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Reads from the folder what is in it.
+fn from_folder(
+    trail: &Trail,
+    query: &TailQuery,
+    setting: &Setting,
+    sink: &mut Sink<'_>,
+) -> anyhow::Result<()> {
+    let mut bar = Bar::new(Stage::Index.text(), setting.progress);
+    let mut tell = |told: Progress| bar.set_of(told.stage.text(), told.done, told.all);
+    trail.wait_for_index(|index| {
+        tell(Progress {
+            stage: Stage::Index,
+            done: index.applied,
+            all: index.last,
+        });
+    })?;
+    let mut damage = Damages::default();
+    let (mut tail, begin) = Tail::begin(trail, query, &mut damage, &mut |told| {
+        tell(told);
+        Ok(())
+    })?;
+    drop(bar);
+    sink.begin(&begin.with(damage))?;
+    let mut damage = Damages::default();
+    while let Some(TailPage { lines, position }) = tail.page(&mut damage)? {
+        for (_, line) in &lines {
+            sink.line(line)?;
+        }
+        sink.position(&position.with(std::mem::take(&mut damage)))?;
+    }
+    Ok(())
+}
+
+/// Reads what a server sends; `None` where it goes before the end.
+fn from_server(
+    mut stream: UnixStream,
+    query: &TailQuery,
+    on: bool,
+    setting: &Setting,
+    sink: &mut Sink<'_>,
+) -> anyhow::Result<Option<Over>> {
+    let request = Request::Tail {
+        query: Box::new(query.clone()),
+        on,
+    };
+    if send_json(&mut stream, Kind::Request, &request).is_err() {
+        return Ok(None);
+    }
+    let mut stream = BufReader::with_capacity(1 << 16, stream);
+    let mut bar = Some(Bar::new(Stage::Index.text(), setting.progress));
+    loop {
+        let (kind, bytes) = match receive(&mut stream) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Ok(None),
+            Err(error) if is_gone(&error) => return Ok(None),
+            Err(error) => return Err(error).context("reading from the running server"),
+        };
+        match kind {
+            Kind::Progress => {
+                let told: Progress = parse(&bytes)?;
+                if let Some(bar) = &mut bar {
+                    bar.set_of(told.stage.text(), told.done, told.all);
+                }
+            }
+            Kind::Position => {
+                let position: Position = parse(&bytes)?;
+                match bar.take() {
+                    Some(_) => sink.begin(&position)?,
+                    None => sink.position(&position)?,
+                }
+            }
+            Kind::Lines if bar.is_none() => {
+                for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                    sink.line(line)?;
+                }
+            }
+            Kind::Done => return Ok(Some(Over)),
+            Kind::Failed => bail!("{}", String::from_utf8_lossy(&bytes)),
+            Kind::Lines | Kind::Request | Kind::Report => {
+                bail!("the running server is of another version")
+            }
+        }
+    }
+}
+
+/// Whether an error says that the other side has gone.
+fn is_gone(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe
+    )
+}

@@ -1,0 +1,87 @@
+//! `tail`: the newest events, and with `-f` those that come.
+//!
+//! Without `-f` and without a cursor file it is a question like any other. Else
+//! [`follow`] reads events from the server or the folder, [`sink`] writes each
+//! with one write and then notes in the [`cursor`] file how far it is.
+
+mod appended;
+mod cursor;
+mod follow;
+mod sink;
+
+use std::path::PathBuf;
+
+use super::Ending;
+use super::args::{FilterArgs, Format, Output, TIMES};
+use super::ask;
+use super::setting::Setting;
+use crate::query::{Query, Span, TailQuery};
+
+/// How many events are shown where nothing is said of it.
+const LAST: u64 = 10;
+
+/// `tail`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail tail -f --field newsletter --new Nee"))]
+pub struct TailArgs {
+    /// Go on with events as they come; waits for a server that does not run
+    #[arg(short = 'f', long)]
+    pub follow: bool,
+    /// At most so many events, the newest, or all [default: 10; all with --since or --until]
+    #[arg(short = 'n', long, value_name = "N", value_parser = parse_most)]
+    pub limit: Option<Most>,
+    /// Go on after the last event that was shown with this file, and keep there how far it is
+    #[arg(long, value_name = "FILE")]
+    pub cursor_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// How many events are shown at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Most {
+    /// Every one.
+    All,
+    /// So many.
+    Last(u64),
+}
+
+fn parse_most(text: &str) -> Result<Most, String> {
+    match text {
+        "all" => Ok(Most::All),
+        number => number
+            .parse()
+            .map(Most::Last)
+            .map_err(|_| "write a number, or all".to_owned()),
+    }
+}
+
+impl TailArgs {
+    fn query(&self, setting: &Setting) -> anyhow::Result<TailQuery> {
+        let of = self.filter.query(setting)?;
+        let last = match self.limit {
+            Some(Most::All) => None,
+            Some(Most::Last(most)) => Some(most),
+            None if of.span != Span::default() => None,
+            None => Some(LAST),
+        };
+        Ok(TailQuery {
+            of,
+            after: None,
+            last,
+        })
+    }
+}
+
+pub fn run(args: &TailArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    let query = args.query(setting)?;
+    if !args.follow && args.cursor_file.is_none() {
+        return ask::run(&Query::Tail(query), &args.output, setting);
+    }
+    super::logging::of_command(setting);
+    let for_people = setting.format(args.output.format) == Format::Table;
+    let mut sink = sink::Sink::open(setting, for_people, args.cursor_file.as_deref())?;
+    follow::run(query, args.follow, setting, &mut sink)
+}

@@ -1,0 +1,291 @@
+//! Where a tail's events go, and how far it is.
+//!
+//! Each event goes out with one write, and only then is it noted in the cursor
+//! file. So nothing is skipped, whenever the process ends; and nothing comes
+//! twice but the one event between the two, unless the output is a file that
+//! is appended to, which tells that one ([`super::appended`]).
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+
+use super::appended::{is_appended, mark_of, reconcile, seq_of};
+use super::cursor::{CursorFile, Mark};
+use crate::cli::output::{Printer, TailPrinter};
+use crate::cli::setting::Setting;
+use crate::event::parse_rfc3339_micros;
+use crate::query::Position;
+
+/// How often the output and the cursor file are synced at most.
+const SYNC: Duration = Duration::from_secs(1);
+
+/// Where a tail's events go.
+pub struct Sink<'s> {
+    setting: &'s Setting,
+    for_people: bool,
+    out: File,
+    /// Whether the output tells what was written.
+    appended: bool,
+    cursor: Option<CursorFile>,
+    /// How far it is, once that is known.
+    mark: Option<Mark>,
+    /// Something was kept since the last sync.
+    dirty: bool,
+    synced: Instant,
+    /// Whether any event was written.
+    pub found: bool,
+    /// Whether any could not be read.
+    pub damaged: bool,
+}
+
+impl<'s> Sink<'s> {
+    /// Standard output, with a cursor file where one is named.
+    pub fn open(
+        setting: &'s Setting,
+        for_people: bool,
+        cursor: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let (cursor, mut mark) = match cursor.map(CursorFile::open).transpose()? {
+            Some((cursor, mark)) => (Some(cursor), mark),
+            None => (None, None),
+        };
+        let out = std::io::stdout().as_fd().try_clone_to_owned();
+        let out = File::from(out.context("opening standard output")?);
+        let appended = cursor.is_some() && !for_people && is_appended(&out)?;
+        if appended && let Some(kept) = mark {
+            mark = Some(reconcile(&out, kept)?);
+        }
+        Ok(Self {
+            setting,
+            for_people,
+            out,
+            appended,
+            cursor,
+            mark,
+            dirty: false,
+            synced: Instant::now(),
+            found: false,
+            damaged: false,
+        })
+    }
+
+    /// The event after which to go on; `None` where there is none yet.
+    pub fn after(&self) -> Option<u64> {
+        self.mark.as_ref().map(|mark| mark.seq)
+    }
+
+    /// Takes where a tail begins, or goes on; an error where that is no going on.
+    pub fn begin(&mut self, position: &Position) -> anyhow::Result<()> {
+        if let Some(mark) = &self.mark
+            && let Some(wrong) = mismatch(mark, position)
+        {
+            match &self.cursor {
+                Some(cursor) => {
+                    let file = cursor.path().display();
+                    bail!(
+                        "{file} cannot be gone on from: {wrong}. Name the folder that it belongs to with --data; or, \
+                         to begin anew with this one, name another file, or remove this one (with `-n all` every \
+                         event is shown again, with `-n 0` only those to come)"
+                    );
+                }
+                None => bail!("it cannot be gone on: {wrong}. Start it again to begin anew"),
+            }
+        }
+        self.position(position)?;
+        // The output may be another one than the cursor knows.
+        self.keep()?;
+        self.sync(Duration::ZERO)
+    }
+
+    /// Writes an event's line, which ends with a line feed.
+    pub fn line(&mut self, line: &[u8]) -> anyhow::Result<()> {
+        let seq = seq_of(line).context("the running server is of another version")?;
+        if self.for_people {
+            let mut text = Vec::new();
+            TailPrinter::new(self.setting, &mut text).line(line)?;
+            self.write(&text)?;
+        } else {
+            self.write(line)?;
+        }
+        self.found = true;
+        if let Some(mark) = &mut self.mark {
+            mark.seq = seq;
+            mark.received = received_of(line);
+        }
+        self.keep()
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        let written = self.out.write_all(bytes);
+        written.map_err(crate::cli::tell_closed)
+    }
+
+    /// Takes up to where all is told, and says what of it cannot be read.
+    pub fn position(&mut self, position: &Position) -> anyhow::Result<()> {
+        for damage in &position.damage {
+            self.damaged = true;
+            crate::cli::say(&format!("profiletrail: {damage}"));
+        }
+        for lost in &position.lost {
+            crate::cli::say(&format!("profiletrail: note: {lost}; the answer lacks it"));
+        }
+        let before = self.mark.take();
+        let moved = before
+            .as_ref()
+            .is_none_or(|mark| mark.seq != position.seq || mark.log != position.log);
+        self.mark = Some(Mark {
+            log: position.log,
+            seq: position.seq,
+            received: position.received,
+            output: before.and_then(|mark| mark.output),
+        });
+        if moved {
+            self.keep()?;
+        }
+        self.sync(SYNC)
+    }
+
+    /// Notes in the cursor file how far it is.
+    fn keep(&mut self) -> anyhow::Result<()> {
+        let (Some(cursor), Some(mark)) = (&mut self.cursor, &mut self.mark) else {
+            return Ok(());
+        };
+        mark.output = match self.appended {
+            true => Some(mark_of(&self.out, mark.output).context("looking at standard output")?),
+            false => None,
+        };
+        self.dirty = true;
+        cursor.keep(mark)
+    }
+
+    /// Sees to it that a power cut does not undo what was written, nor leave the
+    /// cursor beyond it; not more often than each `pause`.
+    fn sync(&mut self, pause: Duration) -> anyhow::Result<()> {
+        if self.cursor.is_none() || !self.dirty || self.synced.elapsed() < pause {
+            return Ok(());
+        }
+        if self.appended {
+            self.out.sync_data().context("syncing standard output")?;
+        }
+        self.keep()?;
+        if let Some(mark) = &mut self.mark {
+            let seq = mark.seq;
+            if let Some(output) = &mut mark.output {
+                (output.synced_len, output.synced_seq) = (output.len, seq);
+            }
+            if let Some(cursor) = &mut self.cursor {
+                cursor.keep(mark)?;
+                cursor.sync()?;
+            }
+        }
+        self.dirty = false;
+        self.synced = Instant::now();
+        Ok(())
+    }
+
+    /// To be called at the end.
+    pub fn finish(&mut self) -> anyhow::Result<()> {
+        self.sync(Duration::ZERO)
+    }
+}
+
+/// Why a log is not the one in which a tail is so far, if it is not.
+fn mismatch(mark: &Mark, position: &Position) -> Option<String> {
+    if mark.log != position.log {
+        return Some("it is of another data folder".to_owned());
+    }
+    if mark.seq > position.last {
+        return Some(format!(
+            "it is at event {}, and the log ends with event {}, as after a restore of an older backup",
+            mark.seq, position.last
+        ));
+    }
+    let other = mark.received.is_some()
+        && position.received.is_some()
+        && position.seq == mark.seq
+        && mark.received != position.received;
+    other.then(|| {
+        format!(
+            "event {} is another one now, as after a restore of an older backup",
+            mark.seq
+        )
+    })
+}
+
+/// The moment of receipt of an event's line.
+fn received_of(line: &[u8]) -> Option<i64> {
+    const KEY: &[u8] = b",\"received\":\"";
+    let from = memchr::memmem::find(line, KEY)? + KEY.len();
+    let rest = line.get(from..)?;
+    let end = rest.iter().position(|byte| *byte == b'"')?;
+    parse_rfc3339_micros(std::str::from_utf8(rest.get(..end)?).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_of_receipt_is_read_past_hostile_types() {
+        let hostile =
+            serde_json::json!(",\"received\":\"2001-01-01T00:00:00.000000Z\"").to_string();
+        let line = format!(
+            "{{\"seq\":1,\"type\":{hostile},\"received\":\"1970-01-01T00:00:01.000002Z\",\"x\":1}}\n"
+        );
+        assert_eq!(received_of(line.as_bytes()), Some(1_000_002));
+        assert_eq!(received_of(b"{\"seq\":1}\n"), None);
+    }
+
+    #[test]
+    fn another_log_is_told() {
+        let mark = Mark {
+            log: 1,
+            seq: 5,
+            received: Some(9),
+            output: None,
+        };
+        let position = Position {
+            log: 1,
+            seq: 5,
+            received: Some(9),
+            last: 5,
+            ..Position::default()
+        };
+        let wrong = |position: Position| mismatch(&mark, &position);
+        assert_eq!(wrong(position.clone()), None);
+        let pruned = Position {
+            received: None,
+            ..position.clone()
+        };
+        assert_eq!(wrong(pruned), None);
+        for (position, said) in [
+            (
+                Position {
+                    log: 2,
+                    ..position.clone()
+                },
+                "another data folder",
+            ),
+            (
+                Position {
+                    last: 4,
+                    ..position.clone()
+                },
+                "ends with event 4",
+            ),
+            (
+                Position {
+                    received: Some(8),
+                    ..position
+                },
+                "another one now",
+            ),
+        ] {
+            assert!(wrong(position).is_some_and(|wrong| wrong.contains(said)));
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! `explain`: what an event asked for against what came of it.
+//!
+//! A parameter is compared with the (sub)profile's field of its name, or with its
+//! interest where no field is called so, before the event and after it. What
+//! changed without a parameter is told after those. An event of a type that
+//! changes nothing, and one that repeats another, leave everything as it was.
+//!
+//! Where nothing is known of the time before, `old` is left out: then `applied`
+//! says that the value is as asked, and `coerced` that it is another, but not
+//! what it was; and what may have changed unasked is not told.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Lines, QueryError};
+use super::lines::known;
+use super::past::{Before, replay_after};
+use super::request::ExplainQuery;
+use super::second::Track;
+use crate::event::{Event, EventType, ProfileKey, is_member};
+use crate::history::{Baseline, Change, Place, Replay, State, Subject, Value, tells_all};
+use crate::log::record::EventHead;
+use crate::query::lines::HistoryLine;
+use crate::trail::{Batch, GoneSeconds, Missing, Trail};
+
+/// What came of what was asked.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is as asked, and was not before.
+    Applied,
+    /// It is as asked, and was so before.
+    AlreadySo,
+    /// It is neither as asked nor as before.
+    Coerced,
+    /// It is as before, and not as asked; or nothing is called so.
+    Ignored,
+    /// It changed without being asked for.
+    Unasked,
+}
+
+/// A line of `explain`: a parameter, or something that changed unasked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainLine<'a> {
+    /// The field's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<Cow<'a, str>>,
+    /// The interest's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interest: Option<Cow<'a, str>>,
+    /// The parameter's value as sent; missing where nothing was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Cow<'a, str>>,
+    /// What it was; missing where that is not known.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known"
+    )]
+    pub old: Option<Value<'a>>,
+    /// What it is after the event.
+    pub new: Value<'a>,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+pub(super) fn answer(
+    trail: &Trail,
+    query: &ExplainQuery,
+    lines: &mut Lines<'_>,
+) -> Result<bool, QueryError> {
+    let Some((key, time)) = head_of(trail, query.seq, lines)? else {
+        return Ok(false);
+    };
+    let events = trail.events_of(key)?;
+    let baseline = events.baseline.as_ref();
+    lines.note_pruned(key, events.baseline_time(), Some(time));
+    let gone = GoneSeconds::of(baseline.map(|baseline| (0, baseline)));
+    let track = Track {
+        events: &events,
+        gone: &gone,
+    };
+    let (none, mut reader) = (Batch::default(), trail.reader());
+    let before = Before::up_to(&events, time.saturating_sub(1));
+    let damage = &mut lines.damage;
+    let mut replay = replay_after(before, &none, &mut reader, damage, tells_all)?;
+    let mut told = None;
+    track.each(time, &none, &mut reader, damage, |event, same| {
+        if event.seq == query.seq {
+            told = Some(Explained::of(event, same, replay.clone(), baseline).told(query.head)?);
+        } else if same.is_none() {
+            replay.skip(event);
+        }
+        Ok(())
+    })?;
+    let Some((made, is_first)) = told else {
+        return Ok(false);
+    };
+    for line in made {
+        lines.put_one(&line)?;
+    }
+    if is_first && baseline.is_none() {
+        let seq = query.seq;
+        lines.note(format!(
+            "nothing is known of {key} before event {seq}: what changed unasked is not known"
+        ));
+    }
+    Ok(true)
+}
+
+/// Whose an event is, and its time; `None` where there is none, or it cannot be
+/// read.
+fn head_of(
+    trail: &Trail,
+    seq: u64,
+    lines: &mut Lines<'_>,
+) -> Result<Option<(ProfileKey, i64)>, QueryError> {
+    if seq == 0 || seq > trail.last_seq() {
+        return Ok(None);
+    }
+    let mut reader = trail.reader();
+    let record = match reader.bytes(seq) {
+        Ok(record) => record,
+        Err(unreadable) => {
+            lines.damage.add(unreadable.into_damage()?);
+            return Ok(None);
+        }
+    };
+    if trail.retention().hides_record(seq, record) {
+        return Ok(None);
+    }
+    match EventHead::decode(record) {
+        Ok((head, _)) => Ok(Some((head.key(), head.time))),
+        Err(error) => {
+            lines.damage.add(Missing::of_record(seq, error));
+            Ok(None)
+        }
+    }
+}
+
+/// An event between what was known before it and after it.
+struct Explained<'e> {
+    event: &'e Event<'e>,
+    same: Option<u64>,
+    changes: Vec<Change<'e>>,
+    /// `None` where it is not known.
+    before: Option<State<'e>>,
+    after: Option<State<'e>>,
+    /// It shows everything for the first time.
+    is_first: bool,
+}
+
+impl<'e> Explained<'e> {
+    /// `replay` has all that comes before the event.
+    fn of(
+        event: &'e Event<'e>,
+        same: Option<u64>,
+        mut replay: Replay<'e>,
+        baseline: Option<&Baseline>,
+    ) -> Self {
+        let alone = baseline.is_some_and(|baseline| Place::of(event) < baseline.place);
+        if !alone {
+            replay.take_up();
+        }
+        let state = replay.known.state().cloned();
+        let before = match event.event_type {
+            // What it makes was not there.
+            EventType::Create if !alone && state.is_none() => Some(State::default()),
+            _ => state.clone(),
+        };
+        if same.is_some() {
+            return Self {
+                event,
+                same,
+                changes: Vec::new(),
+                after: before.clone(),
+                before,
+                is_first: false,
+            };
+        }
+        let changes = replay.step(event);
+        let after = match event.event_type {
+            EventType::Create | EventType::Update if alone => {
+                let mut own = Replay::default();
+                own.skip(event);
+                own.known.state().cloned()
+            }
+            EventType::Create | EventType::Update => replay.known.state().cloned(),
+            EventType::Delete => Some(found_at_delete(event, state)),
+            EventType::Other(_) => state,
+        };
+        Self {
+            is_first: event.event_type == EventType::Update && before.is_none(),
+            event,
+            same,
+            changes,
+            before,
+            after,
+        }
+    }
+
+    /// The lines, with the event's own before them where that is asked for.
+    fn told(self, head: bool) -> Result<(Vec<Vec<u8>>, bool), QueryError> {
+        let json = |error| QueryError::Output(std::io::Error::from(error));
+        let mut made = Vec::new();
+        if head {
+            let line = HistoryLine::new(self.event, self.changes.clone(), self.same);
+            made.push(serde_json::to_vec(&line).map_err(json)?);
+        }
+        for line in self.lines() {
+            made.push(serde_json::to_vec(&line).map_err(json)?);
+        }
+        Ok((made, self.is_first))
+    }
+
+    fn lines(&self) -> Vec<ExplainLine<'e>> {
+        let mut lines = Vec::new();
+        let mut asked: HashSet<Subject<'_>> = HashSet::new();
+        for (name, value) in self.event.content.parameters.iter() {
+            let subject = self.subject(name);
+            lines.push(self.asked(&subject, value));
+            asked.insert(subject);
+            // A parameter speaks of both where both are called so.
+            let interest = Subject::Interest(name.clone());
+            let changed = self.changes.iter().any(|change| change.subject == interest);
+            if changed && !asked.contains(&interest) {
+                lines.push(self.asked(&interest, value));
+                asked.insert(interest);
+            }
+        }
+        for change in &self.changes {
+            if change.old.is_some() && !asked.contains(&change.subject) {
+                lines.push(line_of(
+                    change.subject.clone(),
+                    None,
+                    change.old.clone(),
+                    change.new.clone(),
+                    Outcome::Unasked,
+                ));
+            }
+        }
+        lines
+    }
+
+    /// What a parameter speaks of.
+    fn subject(&self, name: &Cow<'e, str>) -> Subject<'e> {
+        let mut states = self.before.iter().chain(&self.after);
+        let sent = self.event.content.interests.as_ref();
+        if states.clone().any(|state| state.fields.contains_key(name)) {
+            Subject::Field(name.clone())
+        } else if states.any(|state| state.interests.contains(name))
+            || sent.is_some_and(|sent| sent.names(name))
+        {
+            Subject::Interest(name.clone())
+        } else {
+            Subject::Field(name.clone())
+        }
+    }
+
+    /// The line of a parameter.
+    fn asked(&self, subject: &Subject<'e>, value: &Cow<'e, str>) -> ExplainLine<'e> {
+        let old = self.before.as_ref().map(|state| value_of(state, subject));
+        let none = State::default();
+        let new = value_of(self.after.as_ref().unwrap_or(&none), subject);
+        let wanted = match subject {
+            Subject::Field(_) => Value::Text(value.clone()),
+            Subject::Interest(_) => Value::Member(is_member(value)),
+        };
+        let as_before = old.as_ref() == Some(&new);
+        let outcome = match (new == wanted, as_before) {
+            (true, true) => Outcome::AlreadySo,
+            (true, false) => Outcome::Applied,
+            (false, true) => Outcome::Ignored,
+            // Where nothing is called so, nothing was done.
+            (false, false) if old.is_none() && new == Value::Absent => Outcome::Ignored,
+            (false, false) => Outcome::Coerced,
+        };
+        line_of(subject.clone(), Some(value.clone()), old, new, outcome)
+    }
+}
+
+fn line_of<'e>(
+    subject: Subject<'e>,
+    asked: Option<Cow<'e, str>>,
+    old: Option<Value<'e>>,
+    new: Value<'e>,
+    outcome: Outcome,
+) -> ExplainLine<'e> {
+    let (field, interest) = match subject {
+        Subject::Field(name) => (Some(name), None),
+        Subject::Interest(name) => (None, Some(name)),
+    };
+    ExplainLine {
+        field,
+        interest,
+        asked,
+        old,
+        new,
+        outcome,
+    }
+}
+
+fn value_of<'e>(state: &State<'e>, subject: &Subject<'e>) -> Value<'e> {
+    match subject {
+        Subject::Field(name) => match state.fields.get(name) {
+            Some(text) => Value::Text(text.clone()),
+            None => Value::Absent,
+        },
+        Subject::Interest(name) => Value::Member(state.interests.contains(name)),
+    }
+}
+
+/// What a `delete` tells that it found; what it leaves out was as before.
+fn found_at_delete<'e>(event: &Event<'e>, before: Option<State<'e>>) -> State<'e> {
+    let mut found = before.unwrap_or_default();
+    if !event.content.fields.is_empty() {
+        found.fields.clone_from(&event.content.fields);
+    }
+    if let Some(interests) = &event.content.interests {
+        found.interests = interests.members();
+    }
+    found
+}

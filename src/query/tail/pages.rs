@@ -1,0 +1,290 @@
+//! Events in the order of arrival, some at a time, with what each changed.
+//!
+//! The heads of events are read in the order of the log, or backwards for the
+//! newest; of those that are meant, [`Maker`] makes lines.
+
+use std::collections::VecDeque;
+use std::io;
+
+use super::lines::{Head, Maker, by_changes};
+use crate::event::EventType;
+use crate::log::record::{EventHead, RecordError};
+use crate::log::{Cursor, LogError};
+use crate::query::answer::QueryError;
+use crate::query::changes::attributes_match;
+use crate::query::filter::Span;
+use crate::query::progress::{Progress, Stage};
+use crate::query::request::ChangesQuery;
+use crate::retention::Retention;
+use crate::trail::{Damages, Missing, Trail, TrailError};
+
+/// How many events a page has at most, …
+const EVENTS: usize = 512;
+
+/// … how many bytes their records have, about, …
+const BYTES: usize = 256 << 10;
+
+/// … and how many events are looked at for it.
+const SEARCHED: u64 = 1 << 14;
+
+/// How many events are looked at first for the newest ones; then each time
+/// four times as many.
+const FIRST: u64 = 64;
+
+/// From so many events on, those of one profile are looked up in the index.
+const MANY: u64 = 4096;
+
+/// Of so many of the newest at most the numbers are held that the search for them
+/// has found; of more, all from the first on are looked at again.
+const LISTED: usize = 1 << 16;
+
+/// The `seq` of events, and their lines, each with its end.
+pub type EventLines = Vec<(u64, Vec<u8>)>;
+
+/// Reads the events of some stretches of the log.
+pub struct Pages<'t> {
+    trail: &'t Trail,
+    query: &'t ChangesQuery,
+    /// First and last `seq` of what is still to be read, ascending.
+    stretches: VecDeque<(u64, u64)>,
+    /// Up to where it is read.
+    last: u64,
+    /// What reads heads, and what makes lines.
+    readers: Option<(Cursor, Maker)>,
+}
+
+impl<'t> Pages<'t> {
+    /// The events after `after` up to `last`, which the index knows.
+    pub fn between(
+        trail: &'t Trail,
+        query: &'t ChangesQuery,
+        after: u64,
+        last: u64,
+    ) -> Result<Self, QueryError> {
+        let first = after.saturating_add(1);
+        let many = last.saturating_sub(after) > MANY;
+        let stretches = if first > last {
+            Vec::new()
+        } else if many && query.profile.is_some() {
+            of_profile(trail, query)?
+        } else if many && query.span != Span::default() {
+            let (since, until) = query.span.bounds();
+            trail.events().stretches_touching(since, until)?
+        } else {
+            vec![(first, last)]
+        };
+        let within = |(begin, end): (u64, u64)| {
+            let (begin, end) = (begin.max(first), end.min(last));
+            (begin <= end).then_some((begin, end))
+        };
+        Ok(Self {
+            trail,
+            query,
+            stretches: stretches.into_iter().filter_map(within).collect(),
+            last,
+            readers: None,
+        })
+    }
+
+    /// Whether all is read.
+    pub fn is_over(&self) -> bool {
+        self.stretches.is_empty()
+    }
+
+    /// Lets go of what was read ahead.
+    pub fn rest(&mut self) {
+        self.readers = None;
+    }
+
+    /// The lines of the next events in the order of `seq`, and up to where that
+    /// is all.
+    pub fn next(&mut self, damage: &mut Damages) -> Result<(EventLines, u64), QueryError> {
+        let retention = self.trail.retention();
+        let mut heads = Vec::new();
+        let (mut bytes, mut searched) = (0, 0);
+        while let Some((first, last)) = self.stretches.pop_front() {
+            if heads.len() >= EVENTS || bytes >= BYTES || searched >= SEARCHED {
+                self.stretches.push_front((first, last));
+                break;
+            }
+            searched += 1;
+            let next = self.look(first, &retention, damage, |head, len| {
+                heads.push(head);
+                bytes += len;
+            })?;
+            if next <= last {
+                self.stretches.push_front((next, last));
+            }
+        }
+        let through = self.at();
+        let mut lines = Vec::with_capacity(heads.len());
+        self.tell(heads, damage, &mut |seq, line| lines.push((seq, line)))?;
+        drop(retention);
+        lines.sort_unstable_by_key(|(seq, _)| *seq);
+        Ok((lines, through))
+    }
+
+    /// Looks backwards for the `most` newest events that are meant: what is left
+    /// to be read is those, and maybe others between them.
+    pub fn newest(
+        mut self,
+        most: u64,
+        damage: &mut Damages,
+        tell: &mut dyn FnMut(Progress) -> io::Result<()>,
+    ) -> Result<Self, QueryError> {
+        let retention = self.trail.retention();
+        let mut left = usize::try_from(most).unwrap_or(usize::MAX);
+        let listed = by_changes(self.query) && left <= LISTED;
+        // Newest first.
+        let mut list = VecDeque::new();
+        let mut first = self.last.saturating_add(1);
+        let mut size = FIRST;
+        let mut missing = Damages::default();
+        while left > 0 && !self.stretches.is_empty() {
+            let mut heads = Vec::new();
+            for (mut seq, last) in self.take_back(size) {
+                while seq <= last {
+                    seq = self.look(seq, &retention, &mut missing, |head, _| heads.push(head))?;
+                }
+            }
+            let mut found: Vec<u64> = Vec::new();
+            if by_changes(self.query) {
+                self.tell(heads, &mut missing, &mut |seq, _| found.push(seq))?;
+                found.sort_unstable();
+            } else {
+                found.extend(heads.iter().map(|head| head.seq));
+            }
+            for seq in found.into_iter().rev().take(left) {
+                first = seq;
+                left -= 1;
+                if listed {
+                    list.push_front((seq, seq));
+                }
+            }
+            size = (size * 4).min(EVENTS as u64);
+            let to_do = self.stretches.back().map_or(0, |(_, last)| *last);
+            tell(Progress {
+                stage: Stage::Reading,
+                done: self.last.saturating_sub(to_do),
+                all: self.last,
+            })?;
+        }
+        if listed {
+            damage.extend(missing);
+            self.stretches = list;
+            return Ok(self);
+        }
+        // What cannot be read is told when it is come by again.
+        Self::between(self.trail, self.query, first.saturating_sub(1), self.last)
+    }
+
+    /// The `seq` before the next event that may be told.
+    pub fn at(&self) -> u64 {
+        match self.stretches.front() {
+            Some((first, _)) => first.saturating_sub(1),
+            None => self.last,
+        }
+    }
+
+    /// Takes the last events, at most so many, ascending.
+    fn take_back(&mut self, most: u64) -> Vec<(u64, u64)> {
+        let mut taken = Vec::new();
+        let mut left = most;
+        while left > 0
+            && let Some((first, last)) = self.stretches.pop_back()
+        {
+            let from = first.max((last + 1).saturating_sub(left));
+            if first < from {
+                self.stretches.push_back((first, from - 1));
+            }
+            left -= last + 1 - from;
+            taken.push((from, last));
+        }
+        taken.reverse();
+        taken
+    }
+
+    /// Looks at the head of an event, and hands it with the length of its record
+    /// to `meant` where it is asked for. Tells the `seq` to look at next.
+    fn look(
+        &mut self,
+        seq: u64,
+        retention: &Retention,
+        damage: &mut Damages,
+        meant: impl FnOnce(Head, usize),
+    ) -> Result<u64, QueryError> {
+        let (trail, query) = (self.trail, self.query);
+        let (cursor, _) = self.readers.get_or_insert_with(|| readers(trail));
+        let next = seq.saturating_add(1);
+        let record = match cursor.get(seq) {
+            Ok(record) => record,
+            Err(error) => {
+                let LogError::Damaged { damage: found, .. } = &error else {
+                    return Err(error.into());
+                };
+                damage.add(error.to_string());
+                return Ok(next.max(found.last_seq.saturating_add(1)));
+            }
+        };
+        if retention.hides_record(seq, record) {
+            return Ok(next);
+        }
+        let head = match EventHead::decode(record) {
+            Ok((head, _)) => head,
+            Err(error) => {
+                let after = match &error {
+                    RecordError::Lost(lost) => lost.last.saturating_add(1),
+                    _ => next,
+                };
+                damage.add(Missing::of_record(seq, error));
+                return Ok(next.max(after));
+            }
+        };
+        let key = head.key();
+        let of_whom = query.profile.is_none_or(|profile| profile == key.profile)
+            && query
+                .subprofile
+                .is_none_or(|own| Some(own) == key.subprofile);
+        if of_whom
+            && query.span.holds(head.time)
+            && attributes_match(query, head.database, head.collection, head.label)
+        {
+            let event_type = EventType::from(head.event_type);
+            let head = Head {
+                key,
+                time: head.time,
+                seq,
+                changes: !matches!(event_type, EventType::Other(_)),
+            };
+            meant(head, record.len());
+        }
+        Ok(next)
+    }
+
+    fn tell(
+        &mut self,
+        heads: Vec<Head>,
+        damage: &mut Damages,
+        each: &mut dyn FnMut(u64, Vec<u8>),
+    ) -> Result<(), QueryError> {
+        let trail = self.trail;
+        let (_, maker) = self.readers.get_or_insert_with(|| readers(trail));
+        maker.tell(trail, self.query, heads, damage, each)
+    }
+}
+
+fn readers(trail: &Trail) -> (Cursor, Maker) {
+    (trail.events().cursor(), Maker::new(trail))
+}
+
+/// The `seq` of a (sub)profile's events in the span, as stretches.
+fn of_profile(trail: &Trail, query: &ChangesQuery) -> Result<Vec<(u64, u64)>, TrailError> {
+    let mut seqs = Vec::new();
+    trail.each_key(query.profile, query.subprofile, |key| {
+        let times = trail.times_of(key)?.into_iter();
+        seqs.extend(times.filter_map(|(time, seq)| query.span.holds(time).then_some((seq, seq))));
+        Ok::<(), TrailError>(())
+    })?;
+    seqs.sort_unstable();
+    Ok(seqs)
+}
