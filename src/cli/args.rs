@@ -261,6 +261,8 @@ pub enum CauseArg {
     Set,
     /// It changed at some unseen moment before
     Unexplained,
+    /// An export showed it: it changed at some unseen moment before
+    Observed,
     /// The value was first seen here
     FirstSeen,
 }

@@ -109,7 +109,9 @@ impl<'a> ExportLine<'a> {
     /// The line of an event, without its body.
     pub fn new(event: Event<'a>) -> Self {
         let content = event.content;
+        let seen = event.event_type.seen();
         Self {
+            observed: seen.map(|seen| Cow::Borrowed(seen.name())),
             seq: event.seq,
             received: micros_to_rfc3339(event.received),
             remote: event.remote,

@@ -18,7 +18,8 @@
 //!
 //! Format 2 has derived salts ([`crate::log::salt`]), for which `format` holds
 //! the secret in base64; format 1 had salts in the records alone. A folder of
-//! format 1 becomes one of format 2 when it is opened for adding events.
+//! format 1 becomes one of format 2 when it is opened for adding events. Format 3
+//! has something pruned, and format 4 may have observed events, too.
 
 mod format;
 
@@ -27,6 +28,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -58,8 +60,18 @@ pub struct Folder {
     pub salt_root: Option<SaltRoot>,
     /// What was pruned when it was locked, if anything was.
     pub pruned: Option<Pruned>,
+    /// What changes in the `format` file, as it was written last; held by
+    /// whoever writes it.
+    written: Mutex<Written>,
     /// The lock is the open file.
     _lock: File,
+}
+
+/// What changes in the `format` file.
+#[derive(Clone, Copy, Debug)]
+struct Written {
+    pruned: Option<Pruned>,
+    observed: bool,
 }
 
 /// Who holds a folder's lock.
@@ -117,7 +129,55 @@ impl Folder {
 
     /// What the `format` file says where so much is pruned.
     pub fn format_text(&self, pruned: Option<Pruned>) -> String {
-        Format::of(self.log_id, self.salt_root, pruned).text()
+        let observed = self.written().observed;
+        self.format(Written { pruned, observed }).text()
+    }
+
+    /// Has the `format` file written for what is pruned from now on: `write`
+    /// takes its text.
+    pub fn put_pruned<E>(
+        &self,
+        pruned: Pruned,
+        write: impl FnOnce(&str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut written = self.written();
+        let next = Written {
+            pruned: Some(pruned),
+            ..*written
+        };
+        write(&self.format(next).text())?;
+        *written = next;
+        Ok(())
+    }
+
+    /// Makes the folder one that may have observed events, if it is not one
+    /// yet. When this returns that is on stable storage.
+    pub fn allow_observed(&self) -> Result<(), TrailError> {
+        let mut written = self.written();
+        if written.observed {
+            return Ok(());
+        }
+        let next = Written {
+            observed: true,
+            ..*written
+        };
+        let raised = self.format(next).write(&self.path);
+        raised.map_err(TrailError::io("raising the format of", &self.path))?;
+        *written = next;
+        drop(written);
+        tracing::info!(
+            "the data folder may have observed events from now on; older versions of profiletrail do not open it any more"
+        );
+        Ok(())
+    }
+
+    fn format(&self, written: Written) -> Format {
+        let Written { pruned, observed } = written;
+        Format::of(self.log_id, self.salt_root, pruned, observed)
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The index's folder.
@@ -246,6 +306,7 @@ impl Folder {
             log_id,
             salt_root,
             pruned,
+            observed,
             ..
         } = read_format(path, &format)?;
         Ok(Self {
@@ -253,6 +314,7 @@ impl Folder {
             log_id,
             salt_root,
             pruned,
+            written: Mutex::new(Written { pruned, observed }),
             _lock: lock,
         })
     }
