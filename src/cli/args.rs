@@ -14,6 +14,7 @@ use super::evidence::EvidenceArgs;
 use super::gate_args::GateArgs;
 use super::import::ImportArgs;
 use super::prune::PruneArgs;
+use super::reconcile::ReconcileArgs;
 use super::signature_args::SignatureArgs;
 use super::time::parse_span;
 use super::token::TokenArgs;
@@ -90,6 +91,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Read back what export wrote
     Import(ImportArgs),
+    /// Compare a Copernica export with what is known, and enter what differs
+    Reconcile(ReconcileArgs),
     /// List the calls that could not be read
     Rejected(RejectedArgs),
     /// Show what proves that Copernica sent an event
@@ -347,7 +350,7 @@ pub struct RejectedArgs {
     pub output: Output,
 }
 
-fn parse_label(text: &str) -> Result<String, String> {
+pub fn parse_label(text: &str) -> Result<String, String> {
     if is_label(text) {
         Ok(text.to_owned())
     } else {

@@ -24,6 +24,7 @@ mod output;
 mod progress;
 mod prune;
 mod queries;
+mod reconcile;
 mod serve;
 mod setting;
 mod signature_args;
@@ -96,6 +97,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Evidence(args) => evidence::run(&args, setting),
+        Command::Reconcile(args) => reconcile::run(&args, setting),
         Command::Seal(args) => care::seal(&args, setting),
         Command::Backup(args) => backup::backup(&args, setting),
         Command::Restore(args) => backup::restore(&args, setting),

@@ -23,6 +23,7 @@ mod moment;
 mod parallel;
 mod past;
 mod progress;
+mod reconcile;
 mod rejected;
 mod request;
 mod show;
@@ -33,6 +34,9 @@ pub use filter::Span;
 pub use import::{ImportReport, Importer, RefusedLine};
 pub use moment::{Rounding, parse_time};
 pub use progress::{Progress, Stage};
+pub use reconcile::{
+    ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileReport, Reconciler, Recording,
+};
 pub use request::{
     BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExportQuery, HistoryQuery, Query,
     RejectedQuery, ShowQuery,

@@ -6,7 +6,10 @@
 //! one [`Kind::Done`] or [`Kind::Failed`], so that an answer that was cut short
 //! is never taken for a whole one. After an import's request the command sends
 //! [`Kind::Lines`], each answered by one [`Kind::Report`], and [`Kind::Done`],
-//! which is answered by the same.
+//! which is answered by the same. A comparison goes alike, but that the answer to
+//! [`Kind::Lines`], rows of the file, is any number of [`Kind::Lines`] before the
+//! [`Kind::Report`], and so is the answer to [`Kind::Done`], which is answered by
+//! the same in the end.
 
 use std::io::{self, Read, Write};
 
@@ -14,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::care::Care;
-use crate::query::{Answered, Query};
+use crate::query::{Answered, Query, ReconcileOrder};
 
 /// The longest frame in bytes that is believed.
 const MAX_FRAME: u32 = 256 << 20;
@@ -33,6 +36,8 @@ pub enum Request {
     Ask(Box<Query>),
     /// To add exported events.
     Import,
+    /// A comparison of a file's rows with what is known.
+    Reconcile(Box<ReconcileOrder>),
     /// Care for the data folder.
     Care(Care),
     /// What the server tells of itself: one line of [`crate::care::doctor::Running`].
@@ -48,7 +53,7 @@ pub enum Kind {
     Progress,
     /// Lines. In an import: the number of the first (8 bytes), then lines.
     Lines,
-    /// [`crate::query::ImportReport`] as JSON.
+    /// [`crate::query::ImportReport`] or [`crate::query::ReconcileReport`] as JSON.
     Report,
     /// The end of an answer, or of an import: [`End`] as JSON.
     Done,
