@@ -9,6 +9,7 @@ use super::api_args::ApiArgs;
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 pub use super::common_args::{ColorChoice, Common};
+use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
 use super::evidence::EvidenceArgs;
 use super::gate_args::GateArgs;
@@ -77,6 +78,8 @@ pub struct SpanArgs {
 pub enum Command {
     /// Receive webhook calls, keep them and answer questions
     Serve(ServeArgs),
+    /// Try it without Copernica: a server on a made-up shop's fortnight
+    Demo(DemoArgs),
     /// Show the events of a profile or subprofile, and what each changed
     History(HistoryArgs),
     /// Show the state of a profile or subprofile, now or at a moment

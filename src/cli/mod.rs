@@ -12,6 +12,7 @@ mod backup;
 mod care;
 mod client;
 mod common_args;
+mod demo;
 mod doctor;
 mod env_file;
 mod evidence;
@@ -88,6 +89,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         .context("ignoring SIGXFSZ")?;
     match command {
         Command::Serve(args) => serve::run(&args, setting),
+        Command::Demo(args) => demo::run(&args, setting),
         Command::Import(args) => import::run(&args, setting),
         Command::History(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Show(args) => ask::run(&args.query(setting)?, &args.output, setting),
