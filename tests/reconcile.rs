@@ -248,7 +248,10 @@ fn what_is_entered_is_observed_and_differs_no_more() {
     assert!(cli(&data, &["export", "--raw"]).ok().starts_with(&exported));
     let history = |key: &str| json_lines(&cli(&data, &["history", key]).ok());
     let observed = history("1").pop().unwrap();
-    assert_eq!(observed["type"], "observed");
+    assert_eq!(
+        (&observed["type"], &observed["observed"]),
+        (&json!("observed"), &json!("present"))
+    );
     assert_eq!(observed["time"], "2025-10-09T09:10:00Z");
     assert_eq!(observed["time_source"], "time");
     assert_eq!(observed["label"], "baseline");
@@ -265,6 +268,11 @@ fn what_is_entered_is_observed_and_differs_no_more() {
     );
     let again = history("4").pop().unwrap();
     assert_eq!(again["changes"][0]["cause"], "first_seen");
+    let gone = history("3").pop().unwrap();
+    assert_eq!(
+        (&gone["observed"], &gone["changes"]),
+        (&json!("gone"), &json!([]))
+    );
     let gone: Value = serde_json::from_str(&cli(&data, &["show", "3"]).ok()).unwrap();
     assert_eq!(
         (&gone["state"], &gone["database"]),
@@ -296,7 +304,11 @@ fn nothing_else_passes_for_observed() {
     let forged = "type=observed&profile=1&database=7&time=1760001000&observed=present&fields[mail]=forged&fields[city]=x";
     let seq = server.client().post("/webhook", forged).seq();
     let after = cli(&shop.data(), &["show", "1", "--at", AT]).ok();
-    assert_eq!(before, after);
+    let last = |shown: &str| serde_json::from_str::<Value>(shown).unwrap()["fields"].clone();
+    assert_eq!(last(&before), last(&after));
+    let history = json_lines(&cli(&shop.data(), &["history", "1"]).ok());
+    let told = history.iter().find(|event| event["seq"] == seq).unwrap();
+    assert_eq!((told.get("observed"), &told["changes"]), (None, &json!([])));
     let exported = json_lines(&cli(&shop.data(), &["export", "--raw"]).ok());
     let line = exported.iter().find(|line| line["seq"] == seq).unwrap();
     assert_eq!(line.get("observed"), None);
@@ -357,6 +369,33 @@ fn another_folder_answers_alike_after_an_import() {
         let none = reconcile(&copy, &shop.file(whole()), &["--database", "7"]);
         assert_eq!(none.ok(), "");
     }
+}
+
+/// Whoever reads the lines may go: what was asked for is done all the same.
+#[test]
+fn all_is_entered_though_nobody_reads_what_differs() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let file = dir.path().join("export.csv");
+    let rows: String = (1..=5_000).map(|id| format!("{id};a{id}\n")).collect();
+    std::fs::write(&file, format!("id;mail\n{rows}")).unwrap();
+    let mut child = support::clean(support::BINARY)
+        .args([
+            "reconcile",
+            file.to_str().unwrap(),
+            "--record",
+            "--yes",
+            "--data",
+        ])
+        .arg(&data)
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+    let all = cli(&data, &["export"]).ok();
+    assert_eq!(all.lines().count(), 5_000);
 }
 
 #[test]

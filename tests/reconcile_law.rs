@@ -95,6 +95,58 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn what_was_observed_is_pruned_like_the_rest(
+        calls in proptest::collection::vec(call(40), 0..30),
+        rows in btree_map(1_u64..6, proptest::collection::vec(select(vec!["", "a", "b"]), 3), 1..5),
+        at in 0_i64..45,
+        gone: bool,
+        before in 1_i64..60,
+    ) {
+        let mut store = Store::new();
+        store.add(calls.iter().map(|call| call.body()), BEGIN);
+        let rows: Vec<FileRow> = rows
+            .into_iter()
+            .map(|(profile, cells)| FileRow(profile, None, cells.into_iter().map(Into::into).collect()))
+            .collect();
+        reconcile(&mut store, &rows, BEGIN + at, gone);
+        // As if all had come when it happened, so that it may go.
+        let export = String::from_utf8(store.export(false)).unwrap();
+        let export: Vec<String> = export
+            .lines()
+            .map(|line| {
+                let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+                line["received"] = line["time"].as_str().unwrap().replace('Z', ".000000Z").into();
+                line.to_string()
+            })
+            .collect();
+        let copy = || {
+            let Store { trail, mut appender, dir } = Store::new();
+            let mut importer = Importer::new(&trail);
+            for line in &export {
+                let report = importer.import(1, line.as_bytes(), |group| appender.append(group)).unwrap();
+                assert_eq!((report.added + report.present, &report.refused), (1, &vec![]));
+            }
+            drop(importer);
+            Store { trail, appender, dir }
+        };
+        let (whole, pruned) = (copy(), copy());
+        let first = BEGIN + before;
+        pruned.prune(first);
+        let pruned = pruned.reopened(true);
+        let since = Some(first);
+        prop_assert_eq!(pruned.ask(&changes(since)), whole.ask(&changes(since)));
+        for key in keys() {
+            prop_assert_eq!(pruned.ask(&history(key, since)), whole.ask(&history(key, since)));
+            for later in [first, first + 30] {
+                prop_assert_eq!(pruned.ask(&show(key, later)), whole.ask(&show(key, later)));
+            }
+        }
+    }
+}
+
 fn time(line: &serde_json::Value) -> i64 {
     let time = line["time"].as_str().unwrap();
     chrono::DateTime::parse_from_rfc3339(time)

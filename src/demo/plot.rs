@@ -191,8 +191,7 @@ impl Making {
 
     /// Orders, each with what becomes of it.
     fn orders(&mut self, dice: &mut Dice, lost: (i64, i64)) {
-        let mut number = FIRST_ORDER;
-        for count in 0..400_u64 {
+        for (number, count) in (FIRST_ORDER..).zip(0..400_u64) {
             // The one who vanishes has ordered three times.
             let profile = match count {
                 0..3 => VANISHED,
@@ -222,7 +221,6 @@ impl Making {
                 let what = What::Set(vec![("status", status.to_owned())]);
                 self.put(time, key, "webshop", what);
             }
-            number += 1;
         }
     }
 

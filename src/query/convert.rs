@@ -99,6 +99,7 @@ impl<'a> HistoryLine<'a> {
             collection: event.collection,
             label: event.label.as_deref().map(Cow::Borrowed),
             verified: event.verified,
+            observed: event.event_type.seen().map(|seen| seen.name().into()),
             changes: changes.into_iter().map(ChangeLine::from).collect(),
             duplicate_of,
         }

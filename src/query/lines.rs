@@ -72,6 +72,10 @@ pub struct HistoryLine<'a> {
     /// Whether it was verified that Copernica sent it; missing where nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
+    /// Only of an observed event, which is no call: whether the (sub)profile was
+    /// seen (`present`) or seen to be `gone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Cow<'a, str>>,
     /// What it changed.
     pub changes: Vec<ChangeLine<'a>>,
     /// The event that it repeats.

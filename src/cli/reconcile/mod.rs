@@ -124,7 +124,7 @@ pub fn run(args: &ReconcileArgs, setting: &Setting) -> anyhow::Result<Ending> {
     let recording = Recording {
         label: args.label.clone(),
     };
-    let mut told = Told::new(setting, args.output.format, &dir)?;
+    let mut told = Told::new(setting, args, &dir)?;
     if args.record && args.yes {
         order.record = Some(recording.clone());
     }
@@ -231,22 +231,34 @@ fn ending(end: &End, report: &ReconcileReport, skipped: u64) -> Ending {
 struct Told {
     stdout: BufWriter<super::Stdout>,
     waiting: Option<File>,
+    /// Whether what differs is entered: then it is, though nobody reads it.
+    enters: bool,
+    closed: bool,
 }
 
 impl Told {
-    fn new(
-        setting: &Setting,
-        format: Option<Format>,
-        dir: &std::path::Path,
-    ) -> anyhow::Result<Self> {
-        let waiting = match setting.format(format) {
+    fn new(setting: &Setting, args: &ReconcileArgs, dir: &std::path::Path) -> anyhow::Result<Self> {
+        let waiting = match setting.format(args.output.format) {
             Format::Jsonl => None,
             _ => Some(tempfile::tempfile_in(dir).context("making a file for the lines")?),
         };
         Ok(Self {
             stdout: BufWriter::with_capacity(1 << 16, super::Stdout::new()),
             waiting,
+            enters: args.record && args.yes,
+            closed: false,
         })
+    }
+
+    /// What became of writing to standard output.
+    fn heard<T: Default>(&mut self, written: io::Result<T>) -> io::Result<T> {
+        match written {
+            Err(error) if self.enters && error.kind() == io::ErrorKind::BrokenPipe => {
+                self.closed = true;
+                Ok(T::default())
+            }
+            written => written,
+        }
     }
 
     fn finish(
@@ -257,7 +269,7 @@ impl Told {
     ) -> anyhow::Result<()> {
         let summary = reconcile_summary(order, report);
         let Some(mut lines) = self.waiting.take() else {
-            self.stdout.flush()?;
+            io::Write::flush(self)?;
             for line in summary {
                 super::say(&line);
             }
@@ -279,17 +291,25 @@ impl Told {
 
 impl Write for Told {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.waiting {
-            Some(file) => file.write(bytes),
-            None => self.stdout.write(bytes),
+        if let Some(file) = &mut self.waiting {
+            return file.write(bytes);
         }
+        if !self.closed {
+            let written = self.stdout.write_all(bytes);
+            self.heard(written)?;
+        }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match &mut self.waiting {
-            Some(file) => file.flush(),
-            None => self.stdout.flush(),
+        if let Some(file) = &mut self.waiting {
+            return file.flush();
         }
+        let flushed = match self.closed {
+            true => Ok(()),
+            false => self.stdout.flush(),
+        };
+        self.heard(flushed)
     }
 }
 
