@@ -1,8 +1,8 @@
 //! A small shop's made-up fortnight, to try the program without Copernica.
 //!
 //! [`Story`] is what happens, and what is true of it: pure, from a moment at
-//! which it ends and a seed, and alike for alike ones. [`load`] keeps its calls
-//! in a data folder as if each had come when it happened; [`questions`] are what
+//! which it ends and a seed, and alike for alike ones. [`load()`] keeps its calls
+//! in a data folder as if each had come when it happened; [`questions()`] are what
 //! to ask then. Running a server on it is the command's matter
 //! (`profiletrail demo`).
 //!

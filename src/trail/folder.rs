@@ -22,18 +22,20 @@
 //! has something pruned, and format 4 may have observed events, too.
 
 mod format;
+mod written;
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use self::format::{FORMAT, Format, Parsed, read_format};
+use self::written::Written;
 use super::error::TrailError;
 use crate::log::salt::SaltRoot;
 use crate::retention::Pruned;
@@ -65,13 +67,6 @@ pub struct Folder {
     written: Mutex<Written>,
     /// The lock is the open file.
     _lock: File,
-}
-
-/// What changes in the `format` file.
-#[derive(Clone, Copy, Debug)]
-struct Written {
-    pruned: Option<Pruned>,
-    observed: bool,
 }
 
 /// Who holds a folder's lock.
@@ -125,59 +120,6 @@ impl Folder {
         make_folders(&path)
             .map(drop)
             .map_err(TrailError::io("making", path))
-    }
-
-    /// What the `format` file says where so much is pruned.
-    pub fn format_text(&self, pruned: Option<Pruned>) -> String {
-        let observed = self.written().observed;
-        self.format(Written { pruned, observed }).text()
-    }
-
-    /// Has the `format` file written for what is pruned from now on: `write`
-    /// takes its text.
-    pub fn put_pruned<E>(
-        &self,
-        pruned: Pruned,
-        write: impl FnOnce(&str) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let mut written = self.written();
-        let next = Written {
-            pruned: Some(pruned),
-            ..*written
-        };
-        write(&self.format(next).text())?;
-        *written = next;
-        Ok(())
-    }
-
-    /// Makes the folder one that may have observed events, if it is not one
-    /// yet. When this returns that is on stable storage.
-    pub fn allow_observed(&self) -> Result<(), TrailError> {
-        let mut written = self.written();
-        if written.observed {
-            return Ok(());
-        }
-        let next = Written {
-            observed: true,
-            ..*written
-        };
-        let raised = self.format(next).write(&self.path);
-        raised.map_err(TrailError::io("raising the format of", &self.path))?;
-        *written = next;
-        drop(written);
-        tracing::info!(
-            "the data folder may have observed events from now on; older versions of profiletrail do not open it any more"
-        );
-        Ok(())
-    }
-
-    fn format(&self, written: Written) -> Format {
-        let Written { pruned, observed } = written;
-        Format::of(self.log_id, self.salt_root, pruned, observed)
-    }
-
-    fn written(&self) -> MutexGuard<'_, Written> {
-        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The index's folder.
