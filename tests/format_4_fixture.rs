@@ -129,6 +129,27 @@ fn a_folder_becomes_one_of_format_4_with_its_first_observed_event() {
     assert_eq!(earlier(&data), before);
 }
 
+/// What was pruned is not taken for what nobody ever saw.
+#[test]
+fn nothing_is_entered_for_a_time_that_was_pruned() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = copy_of(&fixture_path("format-3").join("data"), &dir);
+    let mut args = RECORD;
+    args[3] = "@1760000050";
+    let told = Cli::new(&data, &args).stdin("id;mail\n1;x\n9;y\n").run();
+    assert!(
+        told.stderr
+            .contains("events of 1 profiles and subprofiles up to")
+            && told.stderr.contains("1 row may not differ")
+            && told.stderr.contains("entered 1 event"),
+        "{}",
+        told.stderr
+    );
+    assert_eq!(json_lines(&told.ok()).len(), 2);
+    let history = json_lines(&cli(&data, &["history", "1", "--all"]).ok());
+    assert!(history.iter().all(|event| event["type"] != "observed"));
+}
+
 /// Makes the fixture anew.
 #[test]
 #[ignore = "writes the fixture that the other tests read"]

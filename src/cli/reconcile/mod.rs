@@ -212,8 +212,8 @@ fn ending(end: &End, report: &ReconcileReport, skipped: u64) -> Ending {
     }
     if report.doubtful > 0 {
         super::say(&format!(
-            "profiletrail: {} may be none, since events cannot be read; nothing is entered for them",
-            counted(report.doubtful, "difference")
+            "profiletrail: {} may not differ: what was known then is pruned; nothing is entered there",
+            counted(report.doubtful, "row")
         ));
     }
     if skipped > 0 || !end.damage.is_empty() {

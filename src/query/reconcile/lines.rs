@@ -132,8 +132,8 @@ pub struct ReconcileReport {
     pub gone: u64,
     /// Events that were entered.
     pub recorded: u64,
-    /// Differences that were not entered, since events of the (sub)profile
-    /// cannot be read.
+    /// (Sub)profiles that differ of which nothing is entered, since their
+    /// events of that moment were pruned.
     pub doubtful: u64,
     /// Of each column, in order.
     pub columns: Vec<ColumnCount>,

@@ -11,8 +11,9 @@
 //!
 //! What differs can be entered, as observed events ([`crate::event::Seen`]) at
 //! that moment. Then nothing differs any more, so entering the same file twice
-//! adds nothing. Where events of a (sub)profile cannot be read, what it was is
-//! not known, and nothing is entered for it.
+//! adds nothing. Where the events of that moment were pruned, what a (sub)profile
+//! was is not known, and nothing is entered for it. Events that cannot be read
+//! are told; what the file says is true all the same, and is entered.
 //!
 //! Leaves out interests, and how a file is read: that is the command's matter.
 
@@ -28,7 +29,7 @@ use self::judge::{judge_gone, judge_row, observed};
 use super::answer::{Answered, QueryError};
 use super::past::{Before, replay_after};
 use super::show::Missing;
-use crate::event::{Event, ProfileKey, is_label};
+use crate::event::{Event, ProfileKey, is_label, seconds_to_rfc3339};
 use crate::history::tells_all;
 use crate::trail::{Arrival, Damages, EventReader, EventsOf, Outcome, Trail};
 
@@ -53,6 +54,9 @@ pub struct Reconciler<'a> {
     /// … and others before them.
     earlier: EventReader,
     damage: Damages,
+    /// How many (sub)profiles have lost the events of that moment to a prune,
+    /// and up to when at most.
+    pruned: (u64, i64),
     found: bool,
     /// The last row's key.
     last: Option<ProfileKey>,
@@ -117,6 +121,7 @@ impl<'a> Reconciler<'a> {
             group: trail.reader(),
             earlier: trail.reader(),
             damage,
+            pruned: (0, i64::MIN),
             found: false,
             last: None,
             keys: Keys::default(),
@@ -168,7 +173,13 @@ impl<'a> Reconciler<'a> {
 
     /// What the whole came to.
     pub fn answered(self) -> Answered {
-        let (damage, notes) = self.damage.into_lines();
+        let (damage, mut notes) = self.damage.into_lines();
+        if let (count @ 1.., until) = self.pruned {
+            let until = seconds_to_rfc3339(until);
+            notes.push(format!(
+                "events of {count} profiles and subprofiles up to {until} were pruned: what these were at that moment is not known"
+            ));
+        }
         Answered {
             found: self.found,
             damage,
@@ -291,9 +302,15 @@ impl<'a> Reconciler<'a> {
                 Item::Row(row) => judge_row(&self.order, row, &replay, out, report)?,
                 Item::Candidate(key) => judge_gone(&self.order, *key, &replay, out, report)?,
             };
+            let pruned = of_one
+                .baseline_time()
+                .filter(|_| !of_one.reaches_baseline(self.order.at));
+            if let Some(until) = pruned {
+                self.pruned = (self.pruned.0 + 1, self.pruned.1.max(until));
+            }
             if let Some((seen, fields)) = found {
                 self.found = true;
-                if !damage.is_empty() {
+                if pruned.is_some() {
                     report.doubtful += 1;
                 } else if let Some(recording) = &self.order.record {
                     events.push(observed(&self.order, recording, item.key(), seen, fields));
