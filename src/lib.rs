@@ -25,6 +25,7 @@
 
 pub mod care;
 pub mod cli;
+pub mod demo;
 pub mod event;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -87,10 +87,10 @@ fn a_folder_of_a_later_format_is_refused() {
     // No call was rejected, and git keeps no empty folder.
     fs::create_dir_all(data.join("rejected")).unwrap();
     let format = fs::read_to_string(data.join("format")).unwrap();
-    fs::write(data.join("format"), format.replacen(":3,", ":4,", 1)).unwrap();
+    fs::write(data.join("format"), format.replacen(":3,", ":5,", 1)).unwrap();
     let refused = cli(&data, &["changes"]).failed(3);
     assert!(
-        refused.contains("has format 4") && refused.contains("knows formats up to 3"),
+        refused.contains("has format 5") && refused.contains("knows formats up to 4"),
         "{refused}"
     );
 }

@@ -9,12 +9,14 @@ use super::api_args::ApiArgs;
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 pub use super::common_args::{ColorChoice, Common};
+use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
 use super::evidence::EvidenceArgs;
 use super::explain::ExplainArgs;
 use super::gate_args::GateArgs;
 use super::import::ImportArgs;
 use super::prune::PruneArgs;
+use super::reconcile::ReconcileArgs;
 use super::signature_args::SignatureArgs;
 use super::tail::TailArgs;
 use super::time::parse_span;
@@ -78,6 +80,8 @@ pub struct SpanArgs {
 pub enum Command {
     /// Receive webhook calls, keep them and answer questions
     Serve(ServeArgs),
+    /// Try it without Copernica: a server on a made-up shop's fortnight
+    Demo(DemoArgs),
     /// Show the events of a profile or subprofile, and what each changed
     History(HistoryArgs),
     /// Show the state of a profile or subprofile, now or at a moment
@@ -96,6 +100,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Read back what export wrote
     Import(ImportArgs),
+    /// Compare a Copernica export with what is known, and enter what differs
+    Reconcile(ReconcileArgs),
     /// List the calls that could not be read
     Rejected(RejectedArgs),
     /// Show what proves that Copernica sent an event
@@ -267,6 +273,8 @@ pub enum CauseArg {
     Set,
     /// It changed at some unseen moment before
     Unexplained,
+    /// An export showed it: it changed at some unseen moment before
+    Observed,
     /// The value was first seen here
     FirstSeen,
 }
@@ -351,7 +359,7 @@ pub struct RejectedArgs {
     pub output: Output,
 }
 
-fn parse_label(text: &str) -> Result<String, String> {
+pub fn parse_label(text: &str) -> Result<String, String> {
     if is_label(text) {
         Ok(text.to_owned())
     } else {

@@ -12,6 +12,7 @@ mod backup;
 mod care;
 mod client;
 mod common_args;
+mod demo;
 mod doctor;
 mod env_file;
 mod evidence;
@@ -25,6 +26,7 @@ mod output;
 mod progress;
 mod prune;
 mod queries;
+mod reconcile;
 mod serve;
 mod setting;
 mod signature_args;
@@ -89,6 +91,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         .context("ignoring SIGXFSZ")?;
     match command {
         Command::Serve(args) => serve::run(&args, setting),
+        Command::Demo(args) => demo::run(&args, setting),
         Command::Import(args) => import::run(&args, setting),
         Command::History(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Show(args) => ask::run(&args.query(setting)?, &args.output, setting),
@@ -100,6 +103,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Evidence(args) => evidence::run(&args, setting),
+        Command::Reconcile(args) => reconcile::run(&args, setting),
         Command::Seal(args) => care::seal(&args, setting),
         Command::Backup(args) => backup::backup(&args, setting),
         Command::Restore(args) => backup::restore(&args, setting),

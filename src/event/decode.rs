@@ -10,6 +10,7 @@ use super::fields::Fields;
 use super::interests::Interests;
 use super::json::each_json_variable;
 use super::key::{ProfileKey, parse_number};
+use super::seen::Seen;
 use super::time::{
     TimeSource, Zone, local_to_utc, parse_timestamp, parse_unix_seconds, seconds_in_range,
 };
@@ -25,6 +26,8 @@ pub enum EventType {
     Update,
     /// It was removed.
     Delete,
+    /// It was seen in an export; no call is of this type, whatever its word.
+    Observed(Seen),
     /// Something else (`click`, `unsubscribe`, …), which changes no state.
     Other(String),
 }
@@ -36,6 +39,7 @@ impl EventType {
             Self::Create => "create",
             Self::Update => "update",
             Self::Delete => "delete",
+            Self::Observed(_) => Seen::TYPE,
             Self::Other(name) => name,
         }
     }
@@ -46,16 +50,27 @@ impl EventType {
             Self::Create => Cow::Borrowed("create"),
             Self::Update => Cow::Borrowed("update"),
             Self::Delete => Cow::Borrowed("delete"),
+            Self::Observed(_) => Cow::Borrowed(Seen::TYPE),
             Self::Other(name) => Cow::Owned(name),
         }
     }
 
-    /// The order among events of one second: `create` before others before `delete`.
+    /// What an observed event saw; `None` where it is none.
+    pub const fn seen(&self) -> Option<Seen> {
+        match self {
+            Self::Observed(seen) => Some(*seen),
+            _ => None,
+        }
+    }
+
+    /// The order among events of one second: `create` before others before
+    /// `delete`, and what was seen at its end.
     pub const fn rank(&self) -> u8 {
         match self {
             Self::Create => 0,
             Self::Update | Self::Other(_) => 1,
             Self::Delete => 2,
+            Self::Observed(_) => 3,
         }
     }
 }
@@ -286,12 +301,13 @@ fn each_variable<'a>(
     match kind {
         BodyKind::Form => each_form_variable(body, each),
         BodyKind::Json => each_json_variable(body, each),
-        BodyKind::Content => Ok(()),
+        BodyKind::Content | BodyKind::Observed | BodyKind::Gone => Ok(()),
     }
 }
 
-/// Reads what must be known of a call before it can be kept. A body of kind
-/// [`BodyKind::Content`] has its envelope beside it and is refused here.
+/// Reads what must be known of a call before it can be kept. A body that no
+/// call has ([`BodyKind::is_as_sent`]) has its envelope beside it and is refused
+/// here.
 pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelope, DecodeError> {
     let mut scalars = Scalars::default();
     let mut set = |name: &str, value: Cow<'_, str>| {
@@ -314,7 +330,7 @@ pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelo
 
 /// Reads what a kept body says beside its envelope.
 pub fn decode_content(kind: BodyKind, body: &[u8]) -> Result<Content<'_>, DecodeError> {
-    if kind == BodyKind::Content {
+    if !kind.is_as_sent() {
         return serde_json::from_slice(body).map_err(|error| {
             DecodeError::new(format!("the kept content is damaged: {error}"), "body")
         });

@@ -14,6 +14,7 @@ mod interests;
 mod json;
 mod key;
 mod label;
+mod seen;
 mod time;
 mod variable;
 
@@ -25,6 +26,7 @@ pub use interests::Interests;
 pub(crate) use interests::is_member;
 pub use key::ProfileKey;
 pub use label::is_label;
+pub use seen::Seen;
 pub use time::{
     TimeSource, Zone, local_to_utc, micros_to_rfc3339, now_micros, parse_rfc3339_micros,
     parse_timestamp, seconds_in_range, seconds_to_rfc3339, zone_from_name,

@@ -49,6 +49,12 @@ pub enum Cause {
         /// The time of the event before, in Unix seconds.
         since: i64,
     },
+    /// An export shows another value than the last known one: it changed at some
+    /// unseen moment.
+    Observed {
+        /// The time of the event before, in Unix seconds.
+        since: i64,
+    },
     /// The value was first seen here; what was before is not known.
     FirstSeen,
     /// The value was that when the events before were pruned; which of them
@@ -63,15 +69,16 @@ impl Cause {
             Self::Create => "create",
             Self::Set => "set",
             Self::Unexplained { .. } => "unexplained",
+            Self::Observed { .. } => "observed",
             Self::FirstSeen => "first_seen",
             Self::Baseline => "baseline",
         }
     }
 
-    /// Since when an unexplained change may have happened, in Unix seconds.
+    /// Since when an unexplained or observed change may have happened, in Unix seconds.
     pub const fn since(self) -> Option<i64> {
         match self {
-            Self::Unexplained { since } => Some(since),
+            Self::Unexplained { since } | Self::Observed { since } => Some(since),
             _ => None,
         }
     }

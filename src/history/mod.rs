@@ -3,7 +3,7 @@
 //! Pure functions over events; no I/O and no clock. The rules:
 //!
 //! * **Order** of a (sub)profile's events: event time, then `create` before
-//!   others before `delete`, then `seq`.
+//!   others before `delete` before what was observed, then `seq`.
 //! * A **duplicate** has the (sub)profile, type, event time and body bytes of
 //!   an event of lower `seq`. It changes nothing.
 //! * The **state** after an event is its fields and interests. An `update`
@@ -13,12 +13,16 @@
 //!   that such an update does send are taken as sent. Its parameters are the
 //!   order in which its changes are told. A `delete` leaves no
 //!   state; other types change nothing.
+//! * An **observed** event ([`crate::event::Seen`]) tells what an export showed:
+//!   its fields are laid over the state, and where there is none they are first
+//!   seen; or it tells that the (sub)profile is gone, which changes what a
+//!   `delete` does.
 //! * A **[`Baseline`]** stands for events that were pruned. From its place on
 //!   everything is told as if they were there. Events before it, which came
 //!   late, stand alone: what was before and after each is not known, so only
 //!   what they name themselves is told, and nothing is first seen.
-//! * **Causes** are told by [`Cause`]. `since` of an unexplained change is the
-//!   time of the event before, whatever its type.
+//! * **Causes** are told by [`Cause`]. `since` of an unexplained or observed
+//!   change is the time of the event before, whatever its type.
 
 mod baseline;
 mod blame;

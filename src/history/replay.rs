@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::baseline::{Baseline, Place};
 use super::change::{Cause, Change, Subject, Value};
-use crate::event::{Content, Event, EventType, Fields, is_member};
+use crate::event::{Content, Event, EventType, Fields, Seen, is_member};
 
 /// The fields and interests of a (sub)profile at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -132,7 +132,14 @@ impl<'a> Replay<'a> {
                 Known::Present(before) => found_at_delete(before, content, since),
                 Known::Nothing | Known::Deleted { .. } => Vec::new(),
             },
-            EventType::Other(_) => Vec::new(),
+            EventType::Observed(Seen::Present) => match (before.state(), self.known.state()) {
+                (Some(before), Some(after)) => {
+                    changes_between(before, after, |_| Cause::Observed { since })
+                }
+                (None, Some(after)) => first_seen(content, after),
+                (_, None) => Vec::new(),
+            },
+            EventType::Observed(Seen::Gone) | EventType::Other(_) => Vec::new(),
         }
     }
 
@@ -146,7 +153,8 @@ impl<'a> Replay<'a> {
         let after = match &event.event_type {
             EventType::Create => Some(Known::Present(state_of(content))),
             EventType::Update => Some(Known::Present(self.state_after_update(content))),
-            EventType::Delete => Some(self.deleted(content)),
+            EventType::Observed(Seen::Present) => Some(Known::Present(self.laid_over(content))),
+            EventType::Delete | EventType::Observed(Seen::Gone) => Some(self.deleted(content)),
             EventType::Other(_) => None,
         };
         self.last = Some((event.seq, event.time));
@@ -206,6 +214,20 @@ impl<'a> Replay<'a> {
         state
     }
 
+    /// The state with what was observed laid over it.
+    fn laid_over(&self, content: &Content<'a>) -> State<'a> {
+        let mut state = self.known.state().cloned().unwrap_or_default();
+        for (name, value) in content.fields.iter() {
+            state.fields.insert(name.clone(), value.clone());
+        }
+        if let Some(interests) = &content.interests {
+            state.interests = interests.members();
+        }
+        state.created = content.created.clone().or(state.created);
+        state.modified = content.modified.clone().or(state.modified);
+        state
+    }
+
     /// What is known after a `delete`.
     fn deleted(&self, content: &Content<'a>) -> Known<'a> {
         let (created, modified) = match &self.known {
@@ -224,9 +246,9 @@ impl<'a> Replay<'a> {
 /// before. Of a `delete` that is so but for `created` and `modified`.
 pub fn tells_all(event: &Event<'_>) -> bool {
     match event.event_type {
-        EventType::Create | EventType::Delete => true,
+        EventType::Create | EventType::Delete | EventType::Observed(Seen::Gone) => true,
         EventType::Update => !event.content.fields.is_empty(),
-        EventType::Other(_) => false,
+        EventType::Observed(Seen::Present) | EventType::Other(_) => false,
     }
 }
 
@@ -311,7 +333,7 @@ fn standing_alone<'a>(event: &Event<'a>) -> Vec<Change<'a>> {
             .into_iter()
             .filter(|change| change.cause == Cause::Set)
             .collect(),
-        EventType::Delete | EventType::Other(_) => Vec::new(),
+        EventType::Delete | EventType::Observed(_) | EventType::Other(_) => Vec::new(),
     }
 }
 

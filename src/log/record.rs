@@ -23,7 +23,7 @@ use super::lost;
 pub use super::lost::Lost;
 use super::salt::SALT_LEN;
 use crate::event::{
-    BodyKind, DecodeError, Envelope, Event, ProfileKey, TimeSource, decode_content,
+    BodyKind, DecodeError, Envelope, Event, EventType, ProfileKey, TimeSource, decode_content,
 };
 use crate::signature::Evidence;
 
@@ -191,6 +191,15 @@ impl<'a> EventHead<'a> {
         }
     }
 
+    /// What happened. An observed event is told by the kind of its body: its
+    /// word may be any call's.
+    pub fn what(&self) -> EventType {
+        match self.body_kind.seen() {
+            Some(seen) => EventType::Observed(seen),
+            None => self.event_type.into(),
+        }
+    }
+
     /// The head of a call with this envelope. `profile` is the envelope's, or
     /// the one its subprofile is known by.
     pub fn of_envelope(
@@ -240,7 +249,7 @@ impl<'a> EventRecord<'a> {
             received: head.received,
             remote: head.remote.map(Cow::Borrowed),
             label: head.label.map(Cow::Borrowed),
-            event_type: head.event_type.into(),
+            event_type: head.what(),
             time: head.time,
             time_source: head.time_source,
             key: head.key(),

@@ -106,6 +106,7 @@ pub(super) fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
     ExportLine {
         verified: None,
         evidence: None,
+        observed: None,
         seq: baseline.place.seq,
         received: micros_to_rfc3339(baseline.place.time.saturating_mul(1_000_000)),
         remote: None,

@@ -99,6 +99,7 @@ impl<'a> HistoryLine<'a> {
             collection: event.collection,
             label: event.label.as_deref().map(Cow::Borrowed),
             verified: event.verified,
+            observed: event.event_type.seen().map(|seen| seen.name().into()),
             changes: changes.into_iter().map(ChangeLine::from).collect(),
             duplicate_of,
         }
@@ -109,7 +110,9 @@ impl<'a> ExportLine<'a> {
     /// The line of an event, without its body.
     pub fn new(event: Event<'a>) -> Self {
         let content = event.content;
+        let seen = event.event_type.seen();
         Self {
+            observed: seen.map(|seen| Cow::Borrowed(seen.name())),
             seq: event.seq,
             received: micros_to_rfc3339(event.received),
             remote: event.remote,

@@ -192,8 +192,9 @@ impl<'e> Explained<'e> {
                 own.known.state().cloned()
             }
             EventType::Create | EventType::Update => replay.known.state().cloned(),
+            EventType::Observed(_) if !alone => replay.known.state().cloned(),
             EventType::Delete => Some(found_at_delete(event, state)),
-            EventType::Other(_) => state,
+            EventType::Observed(_) | EventType::Other(_) => state,
         };
         Self {
             is_first: event.event_type == EventType::Update && before.is_none(),

@@ -20,7 +20,6 @@ use super::parallel::in_order;
 use super::progress::{Progress, Stage};
 use super::request::ExportQuery;
 use super::twins::{Compared, Crowded, in_need};
-use crate::event::BodyKind;
 use crate::log::record::{EventHead, EventRecord};
 use crate::signature::{Evidence, EvidenceError, Proof};
 use crate::trail::{Batch, Damages, EventReader, Missing, Step, Trail, TrailError, Walk};
@@ -302,7 +301,7 @@ fn encode_record(
     }
     let event = record.to_event(seq).map_err(missing)?;
     let mut line = ExportLine::new(event);
-    let as_sent = head.body_kind != BodyKind::Content;
+    let as_sent = head.body_kind.is_as_sent();
     if as_sent && (query.raw || load.with_body.binary_search(&seq).is_ok()) {
         (line.body, line.body_base64) = body_fields(body.bytes);
     }

@@ -17,7 +17,8 @@ use super::answer::QueryError;
 use super::baselines;
 use super::lines::ExportLine;
 use crate::event::{
-    BodyKind, Content, Event, Interests, ProfileKey, decode_content, is_label, parse_rfc3339_micros,
+    BodyKind, Content, Event, EventType, Interests, ProfileKey, Seen, decode_content, is_label,
+    parse_rfc3339_micros,
 };
 use crate::retention::KeptBaseline;
 use crate::signature::{Evidence, Proof};
@@ -336,13 +337,27 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
             ))
         }
     };
+    let event_type = match line.observed.as_deref() {
+        None => line.event_type.into_owned().into(),
+        Some(word) => {
+            let seen = Seen::from_name(word)
+                .ok_or_else(|| format!("\"observed\": {word:?} is neither present nor gone"))?;
+            if line.event_type != Seen::TYPE || body.is_some() || line.verified.is_some() {
+                return Err(
+                    "\"observed\" stands beside what only a call has: another type, a body or a proof"
+                        .to_owned(),
+                );
+            }
+            EventType::Observed(seen)
+        }
+    };
     let evidence = evidence(line.verified, line.evidence, body.as_ref())?;
     let event = Event {
         seq: 0,
         received,
         remote: line.remote,
         label: line.label,
-        event_type: line.event_type.into_owned().into(),
+        event_type,
         time,
         time_source: line.time_source,
         key: ProfileKey {

@@ -40,9 +40,9 @@ pub struct ChangeLine<'a> {
     pub old: Option<Value<'a>>,
     /// What it became.
     pub new: Value<'a>,
-    /// Why: `create`, `set`, `unexplained`, `first_seen`.
+    /// Why: `create`, `set`, `unexplained`, `observed`, `first_seen`.
     pub cause: Cow<'a, str>,
-    /// Of an unexplained change: since when it may have happened.
+    /// Of an unexplained or observed change: since when it may have happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub since: Option<String>,
@@ -78,6 +78,10 @@ pub struct HistoryLine<'a> {
     /// Whether it was verified that Copernica sent it; missing where nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
+    /// Only of an observed event, which is no call: whether the (sub)profile was
+    /// seen (`present`) or seen to be `gone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Cow<'a, str>>,
     /// What it changed.
     pub changes: Vec<ChangeLine<'a>>,
     /// The event that it repeats.
@@ -175,7 +179,7 @@ pub struct BlameLine<'a> {
         deserialize_with = "known"
     )]
     pub old: Option<Value<'a>>,
-    /// Of an unexplained change: since when it may have happened.
+    /// Of an unexplained or observed change: since when it may have happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub since: Option<String>,
@@ -220,7 +224,7 @@ pub struct ChangesLine<'a> {
     pub new: Value<'a>,
     /// Why.
     pub cause: Cow<'a, str>,
-    /// Of an unexplained change: since when it may have happened.
+    /// Of an unexplained or observed change: since when it may have happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub since: Option<String>,
@@ -280,6 +284,10 @@ pub struct ExportLine<'a> {
     /// What proves that Copernica sent the body, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Proof>,
+    /// Only of an observed event, which is no call: whether the (sub)profile was
+    /// seen (`present`) or seen to be `gone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Cow<'a, str>>,
     /// What stands for pruned events, and is no event itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselinePart>,

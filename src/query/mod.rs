@@ -25,6 +25,7 @@ mod page;
 mod parallel;
 mod past;
 mod progress;
+mod reconcile;
 mod rejected;
 mod request;
 mod second;
@@ -39,6 +40,9 @@ pub use import::{ImportReport, Importer, RefusedLine};
 pub use moment::{Rounding, parse_time};
 pub use page::{Mark, Page};
 pub use progress::{Progress, Stage};
+pub use reconcile::{
+    ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileReport, Reconciler, Recording,
+};
 pub use request::{
     BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
     Query, RejectedQuery, ShowQuery, TailQuery,

@@ -9,7 +9,7 @@ use super::answer::{Lines, QueryError, now};
 use super::lines::{LastEvent, ShowLine};
 use super::past::{Before, replay_after};
 use super::request::ShowQuery;
-use crate::event::{Event, EventType, Fields, ProfileKey, seconds_to_rfc3339};
+use crate::event::{Event, EventType, Fields, ProfileKey, Seen, seconds_to_rfc3339};
 use crate::history::{Known, tells_all};
 use crate::trail::{Batch, Trail};
 
@@ -66,7 +66,7 @@ pub(super) fn answer(
 }
 
 /// What is still to be found, going backwards.
-struct Missing {
+pub(super) struct Missing {
     state: bool,
     database: bool,
     collection: bool,
@@ -74,7 +74,7 @@ struct Missing {
 
 impl Missing {
     /// All of it. A collection is looked for where the key is a subprofile's.
-    const fn new(key: ProfileKey) -> Self {
+    pub const fn new(key: ProfileKey) -> Self {
         Self {
             state: true,
             database: true,
@@ -82,11 +82,13 @@ impl Missing {
         }
     }
 
-    fn take(&mut self, event: &Event<'_>) {
+    pub fn take(&mut self, event: &Event<'_>) {
         let content = &event.content;
         let tells_state = match event.event_type {
             // What it leaves out of these is as it was before.
-            EventType::Delete => content.created.is_some() && content.modified.is_some(),
+            EventType::Delete | EventType::Observed(Seen::Gone) => {
+                content.created.is_some() && content.modified.is_some()
+            }
             _ => tells_all(event),
         };
         self.state &= !tells_state;
@@ -94,7 +96,7 @@ impl Missing {
         self.collection &= event.collection.is_none();
     }
 
-    const fn is_nothing(&self) -> bool {
+    pub const fn is_nothing(&self) -> bool {
         !(self.state || self.database || self.collection)
     }
 }

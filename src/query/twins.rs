@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use sha2::{Digest, Sha256};
 
 use super::filter::Span;
-use crate::event::BodyKind;
+use crate::event::Seen;
 use crate::log::record::{EventRecord, RecordError};
 
 /// Stands in the last `seq` of a second.
@@ -97,10 +97,11 @@ impl Compared {
         let mut says = Sha256::new();
         says.update(event.event_type.name());
         says.update([0]);
+        says.update(event.event_type.seen().map_or("", Seen::name));
         says.update(serde_json::to_vec(&event.content).unwrap_or_default());
         Ok(Self {
             seq,
-            made: record.head.body_kind == BodyKind::Content,
+            made: !record.head.body_kind.is_as_sent(),
             says: says.finalize().into(),
             bytes: Sha256::digest(record.body.bytes).into(),
         })

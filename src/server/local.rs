@@ -17,7 +17,9 @@ use super::socket::{bind, is_owner};
 use super::turns::Turns;
 use crate::care::doctor::{Running, Settings, Signed};
 use crate::care::{Care, CareError, Told, carry_out};
-use crate::query::{Importer, Progress, Query, QueryError, Stage, answer_telling};
+use crate::query::{
+    Importer, Progress, Query, QueryError, ReconcileOrder, Reconciler, Stage, answer_telling,
+};
 use crate::trail::{Folder, Trail};
 use rustix::net::{Shutdown, shutdown};
 
@@ -210,7 +212,7 @@ fn serve<'a>(shared: &'a Shared, stream: &UnixStream, counted: &mut Counted<'a>)
             let (trail, stopping) = (&shared.trail, &shared.stopping);
             return shared.tails.serve(trail, query, *on, stopping, stream);
         }
-        Request::Ask(_) | Request::Import => {}
+        Request::Ask(_) | Request::Import | Request::Reconcile(_) => {}
     }
     let waited = shared.trail.wait_for_index(|progress| {
         let waiting = Progress {
@@ -226,6 +228,7 @@ fn serve<'a>(shared: &'a Shared, stream: &UnixStream, counted: &mut Counted<'a>)
     match request {
         Request::Ask(query) => ask(shared, &query, stream),
         Request::Import => import(shared, &mut input, &mut output),
+        Request::Reconcile(order) => reconcile(shared, *order, &mut input, stream),
         Request::Care(order) => care(shared, &order, stream),
         Request::About | Request::Tail { .. } => about(shared, stream),
     }
@@ -331,6 +334,42 @@ fn import(shared: &Shared, input: &mut impl io::Read, output: &mut impl Write) -
         match report {
             Ok(report) => send_json(output, Kind::Report, &report)?,
             Err(error) => return send(output, Kind::Failed, error.to_string().as_bytes()),
+        }
+    }
+    Ok(())
+}
+
+fn reconcile(
+    shared: &Shared,
+    order: ReconcileOrder,
+    input: &mut impl io::Read,
+    stream: &UnixStream,
+) -> io::Result<()> {
+    let (mut output, mut to_lines) = (stream, stream);
+    let mut reconciler = match Reconciler::new(&shared.trail, order) {
+        Ok(reconciler) => reconciler,
+        Err(error) => return send(&mut output, Kind::Failed, error.to_string().as_bytes()),
+    };
+    while let Some((kind, bytes)) = receive(input)? {
+        let queue = shared.queue.lock();
+        let queue = queue.unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(queue) = queue else {
+            return send(&mut output, Kind::Failed, b"the server is stopping");
+        };
+        let mut lines = LinesWriter::new(&mut to_lines);
+        let append = &mut |group| queue.import(group);
+        let reconciled = match kind {
+            Kind::Lines => reconciler.rows(&bytes, &mut lines, append),
+            Kind::Done => reconciler.finish(&mut lines, append),
+            _ => return send(&mut output, Kind::Failed, b"rows were expected"),
+        };
+        lines.flush()?;
+        match reconciled {
+            Ok(report) => send_json(&mut output, Kind::Report, &report)?,
+            Err(error) => return send(&mut output, Kind::Failed, error.to_string().as_bytes()),
+        }
+        if kind == Kind::Done {
+            return send_json(&mut output, Kind::Done, &End::from(reconciler.answered()));
         }
     }
     Ok(())

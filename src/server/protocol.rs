@@ -6,7 +6,10 @@
 //! one [`Kind::Done`] or [`Kind::Failed`], so that an answer that was cut short
 //! is never taken for a whole one. After an import's request the command sends
 //! [`Kind::Lines`], each answered by one [`Kind::Report`], and [`Kind::Done`],
-//! which is answered by the same. A tail is answered with a [`Kind::Position`],
+//! which is answered by the same. A comparison goes alike, but that the answer to
+//! [`Kind::Lines`], rows of the file, is any number of [`Kind::Lines`] before the
+//! [`Kind::Report`], and so is the answer to [`Kind::Done`], which is answered by
+//! the same in the end. A tail is answered with a [`Kind::Position`],
 //! where it begins; then with [`Kind::Lines`], which end with a line here, and
 //! after each some with a position, up to which all is told.
 
@@ -16,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::care::Care;
-use crate::query::{Answered, Query, TailQuery};
+use crate::query::{Answered, Query, ReconcileOrder, TailQuery};
 
 /// The longest frame in bytes that is believed.
 const MAX_FRAME: u32 = 256 << 20;
@@ -35,6 +38,8 @@ pub enum Request {
     Ask(Box<Query>),
     /// To add exported events.
     Import,
+    /// A comparison of a file's rows with what is known.
+    Reconcile(Box<ReconcileOrder>),
     /// Care for the data folder.
     Care(Care),
     /// The newest events, or those after one, and with `on` those that come until
@@ -58,7 +63,7 @@ pub enum Kind {
     Progress,
     /// Lines. In an import: the number of the first (8 bytes), then lines.
     Lines,
-    /// [`crate::query::ImportReport`] as JSON.
+    /// [`crate::query::ImportReport`] or [`crate::query::ReconcileReport`] as JSON.
     Report,
     /// [`crate::query::Position`] as JSON.
     Position,

@@ -108,8 +108,10 @@ fn last_received(trail: &Trail) -> Option<i64> {
     (last.saturating_sub(TAIL).max(1)..=last)
         .rev()
         .find_map(|seq| {
-            let record = cursor.get(seq).ok()?;
-            Some(EventRecord::decode(record).ok()?.head.received)
+            let record = EventRecord::decode(cursor.get(seq).ok()?).ok()?;
+            // Nobody has called where a file was compared.
+            let called = record.head.body_kind.seen().is_none();
+            called.then_some(record.head.received)
         })
 }
 

@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::error::TrailError;
 use super::open::Trail;
-use crate::event::{BodyKind, Content, DecodeError, Envelope, Event};
+use crate::event::{BodyKind, Content, DecodeError, Envelope, Event, Seen};
 use crate::log::record::{
     EventHead, EventRecord, KeptBody, RecordError, RejectedHead, RejectedRecord,
 };
@@ -52,7 +53,7 @@ pub struct ParsedCall {
 pub enum Arrival {
     /// A webhook call.
     Call(Box<ParsedCall>),
-    /// An exported event; its `seq` is given anew. `body` has the bytes as
+    /// An exported event, or an observed one; its `seq` is given anew. `body` has the bytes as
     /// sent, where they are known.
     Imported {
         /// The event.
@@ -114,6 +115,9 @@ impl Appender {
         let mut events = Vec::new();
         let mut rejected = Vec::new();
         let mut owners = HashMap::new();
+        if let Err(error) = self.prepare_for(&group) {
+            return vec![Outcome::Unavailable(error.to_string()); group.len()];
+        }
         for (place, arrival) in group.into_iter().enumerate() {
             outcomes.push(Outcome::Unavailable("it was not written".to_owned()));
             match arrival {
@@ -167,6 +171,19 @@ impl Appender {
         append_all(&mut self.rejected, &rejected, &mut outcomes, |_, _| ());
         self.wait_for_slow_index();
         outcomes
+    }
+
+    /// Sees to it that no older version reads a log with observed events in it:
+    /// it would take them for damage.
+    fn prepare_for(&self, group: &[Arrival]) -> Result<(), TrailError> {
+        let is_observed = |arrival: &Arrival| match arrival {
+            Arrival::Call(_) => false,
+            Arrival::Imported { event, .. } => event.event_type.seen().is_some(),
+        };
+        if group.iter().any(is_observed) {
+            self.trail.folder().allow_observed()?;
+        }
+        Ok(())
     }
 
     /// Calls of one microsecond get one each, so that an event is known again
@@ -326,8 +343,14 @@ fn encode_imported(
     body: Option<(BodyKind, Vec<u8>)>,
     evidence: Option<&[u8]>,
 ) -> Result<Vec<u8>, RecordError> {
-    let (body_kind, bytes) =
-        body.unwrap_or_else(|| (BodyKind::Content, content_bytes(&event.content)));
+    let made = event
+        .event_type
+        .seen()
+        .map_or(BodyKind::Content, Seen::body_kind);
+    let (body_kind, bytes) = body
+        // The body of an observed event is what tells it from a call.
+        .filter(|_| made == BodyKind::Content)
+        .unwrap_or_else(|| (made, content_bytes(&event.content)));
     let head = EventHead {
         received: event.received,
         time: event.time,

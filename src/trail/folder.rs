@@ -18,20 +18,24 @@
 //!
 //! Format 2 has derived salts ([`crate::log::salt`]), for which `format` holds
 //! the secret in base64; format 1 had salts in the records alone. A folder of
-//! format 1 becomes one of format 2 when it is opened for adding events.
+//! format 1 becomes one of format 2 when it is opened for adding events. Format 3
+//! has something pruned, and format 4 may have observed events, too.
 
 mod format;
+mod written;
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use self::format::{FORMAT, Format, Parsed, read_format};
+use self::written::Written;
 use super::error::TrailError;
 use crate::log::salt::SaltRoot;
 use crate::retention::Pruned;
@@ -58,6 +62,9 @@ pub struct Folder {
     pub salt_root: Option<SaltRoot>,
     /// What was pruned when it was locked, if anything was.
     pub pruned: Option<Pruned>,
+    /// What changes in the `format` file, as it was written last; held by
+    /// whoever writes it.
+    written: Mutex<Written>,
     /// The lock is the open file.
     _lock: File,
 }
@@ -113,11 +120,6 @@ impl Folder {
         make_folders(&path)
             .map(drop)
             .map_err(TrailError::io("making", path))
-    }
-
-    /// What the `format` file says where so much is pruned.
-    pub fn format_text(&self, pruned: Option<Pruned>) -> String {
-        Format::of(self.log_id, self.salt_root, pruned).text()
     }
 
     /// The index's folder.
@@ -246,6 +248,7 @@ impl Folder {
             log_id,
             salt_root,
             pruned,
+            observed,
             ..
         } = read_format(path, &format)?;
         Ok(Self {
@@ -253,6 +256,7 @@ impl Folder {
             log_id,
             salt_root,
             pruned,
+            written: Mutex::new(Written { pruned, observed }),
             _lock: lock,
         })
     }

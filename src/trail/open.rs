@@ -279,6 +279,15 @@ impl Trail {
     }
 
     /// Some (sub)profiles in order, from the one after `after`, of which there
+    /// are or were events; none where there is no more.
+    pub fn some_keys_after(
+        &self,
+        after: Option<ProfileKey>,
+    ) -> Result<Vec<ProfileKey>, TrailError> {
+        self.keys_after(&self.retention(), after)
+    }
+
+    /// Some (sub)profiles in order, from the one after `after`, of which there
     /// are events or a baseline.
     fn keys_after(
         &self,

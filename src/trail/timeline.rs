@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use super::batch::Batch;
 use super::damages::{Damages, Unreadable};
 use super::reader::{EventReader, read_record};
-use crate::event::{Event, EventType};
+use crate::event::{Event, Seen};
 use crate::history::{Baseline, DIGEST_LEN, Gone, Head, arrange};
 use crate::log::LogError;
 use crate::log::record::EventRecord;
@@ -220,11 +220,16 @@ pub(super) fn head_of(reader: &mut EventReader, seq: u64) -> Result<Head, Unread
 fn head(seq: u64, record: &EventRecord<'_>) -> Head {
     let mut hash = Sha256::new();
     hash.update(record.head.event_type.as_bytes());
-    hash.update([0]);
+    // No call repeats an observed event, whose body has no byte below 32.
+    hash.update([match record.head.body_kind.seen() {
+        None => 0,
+        Some(Seen::Present) => 1,
+        Some(Seen::Gone) => 2,
+    }]);
     hash.update(record.body.bytes);
     Head {
         seq,
-        rank: EventType::from(record.head.event_type).rank(),
+        rank: record.head.what().rank(),
         digest: hash.finalize().into(),
     }
 }

@@ -211,17 +211,23 @@ pub(super) fn carry_out(
     let (events, rejected) = trail.logs();
     // What is pruned from now on is in the backup, and stays until it is.
     let held = trail.retention();
-    let (format, baselines) = trail.pruned_parts(&held)?;
-    let source = Source {
-        format,
-        baselines,
-        folder: trail.folder().path(),
-        log_id: trail.folder().log_id,
-        events,
-        rejected,
-        now: micros_to_rfc3339(now_micros()),
+    let done = loop {
+        let (format, baselines) = trail.pruned_parts(&held)?;
+        let source = Source {
+            format,
+            baselines,
+            folder: trail.folder().path(),
+            log_id: trail.folder().log_id,
+            events,
+            rejected,
+            now: micros_to_rfc3339(now_micros()),
+        };
+        let done = back_up(&source, &RealDisk, order, &mut damage, told)?;
+        // The first observed event may have come meanwhile: once in a folder's life.
+        if trail.pruned_parts(&held)?.0 == source.format {
+            break done;
+        }
     };
-    let done = back_up(&source, &RealDisk, order, &mut damage, told)?;
     told.line(&BackupLine::Done(done))?;
     Ok(Answered {
         found: true,

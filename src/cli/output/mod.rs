@@ -4,6 +4,7 @@ mod explain;
 mod ink;
 mod number;
 mod printer;
+mod reconcile;
 mod rows;
 mod sanitize;
 mod table;
@@ -11,5 +12,6 @@ mod tail;
 
 pub use number::{counted, grouped};
 pub use printer::{Printed, Printer, printer};
+pub use reconcile::{ReconcileTable, reconcile_summary};
 pub use sanitize::plain;
 pub use tail::TailPrinter;

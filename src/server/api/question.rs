@@ -48,7 +48,7 @@ impl Posed {
 }
 
 /// The causes of changes, as `cause` names them.
-const CAUSES: [&str; 4] = ["create", "set", "unexplained", "first_seen"];
+const CAUSES: [&str; 5] = ["create", "set", "unexplained", "observed", "first_seen"];
 
 /// Reads a target, such as `/v1/history/123?field=mail`; `None` where nothing
 /// is at that path. `now` is in Unix microseconds; times that name no zone are

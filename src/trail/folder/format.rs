@@ -25,6 +25,13 @@ const OLDEST: u32 = 1;
 /// of baselines would answer wrongly from it.
 const FORMAT_PRUNED: u32 = 3;
 
+/// The format of a folder that may have observed events, whether something was
+/// pruned or not: a program that does not know them would take them for damage.
+const FORMAT_OBSERVED: u32 = 4;
+
+/// The newest format that this program reads.
+const NEWEST: u32 = FORMAT_OBSERVED;
+
 #[derive(Serialize, Deserialize)]
 pub(super) struct Format {
     profiletrail: u32,
@@ -41,6 +48,8 @@ pub(super) struct Parsed {
     pub log_id: u64,
     pub salt_root: Option<SaltRoot>,
     pub pruned: Option<Pruned>,
+    /// Whether there may be observed events.
+    pub observed: bool,
 }
 
 impl Format {
@@ -56,9 +65,16 @@ impl Format {
         })
     }
 
-    /// That of a folder of which so much is pruned.
-    pub fn of(log_id: u64, salt_root: Option<SaltRoot>, pruned: Option<Pruned>) -> Self {
+    /// That of a folder of which so much is pruned, and that may have
+    /// `observed` events.
+    pub fn of(
+        log_id: u64,
+        salt_root: Option<SaltRoot>,
+        pruned: Option<Pruned>,
+        observed: bool,
+    ) -> Self {
         let profiletrail = match (pruned, salt_root) {
+            _ if observed => FORMAT_OBSERVED,
             (Some(_), _) => FORMAT_PRUNED,
             (None, Some(_)) => FORMAT,
             (None, None) => OLDEST,
@@ -81,9 +97,11 @@ impl Format {
                 Some(root) => Some(SaltRoot(BASE64.decode(root).ok()?.try_into().ok()?)),
             },
             pruned: self.pruned,
+            observed: self.profiletrail >= FORMAT_OBSERVED,
         };
         let rooted = parsed.salt_root.is_some() || self.profiletrail == OLDEST;
-        let fits = parsed.pruned.is_some() == (self.profiletrail == FORMAT_PRUNED);
+        let fits =
+            parsed.observed || parsed.pruned.is_some() == (self.profiletrail == FORMAT_PRUNED);
         (rooted && fits).then_some(parsed)
     }
 
@@ -116,12 +134,12 @@ pub(super) fn read_format(path: &Path, file: &Path) -> Result<Parsed, TrailError
     // What a newer version writes has its number in the same place.
     let format: serde_json::Value = serde_json::from_str(&text).map_err(|_| damaged())?;
     let number = format.get("profiletrail").ok_or_else(damaged)?;
-    let known = |number: u64| (u64::from(OLDEST)..=u64::from(FORMAT_PRUNED)).contains(&number);
+    let known = |number: u64| (u64::from(OLDEST)..=u64::from(NEWEST)).contains(&number);
     if !number.as_u64().is_some_and(known) {
         return Err(TrailError::Format {
             path: path.to_owned(),
             found: number.to_string(),
-            known: FORMAT_PRUNED,
+            known: NEWEST,
         });
     }
     let format: Format = serde_json::from_value(format).map_err(|_| damaged())?;

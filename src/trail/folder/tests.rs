@@ -34,12 +34,12 @@ fn other_folders_and_formats_are_refused_with_the_way_out() {
     ));
     let path = dir.path().join("data");
     Folder::make(&path).unwrap();
-    fs::write(path.join("format"), r#"{"profiletrail":4,"log_id":"00"}"#).unwrap();
+    fs::write(path.join("format"), r#"{"profiletrail":5,"log_id":"00"}"#).unwrap();
     let error = Folder::lock(&path, false, Duration::ZERO)
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("format 4") && error.contains("newer"),
+        error.contains("format 5") && error.contains("newer"),
         "{error}"
     );
     for damaged in [

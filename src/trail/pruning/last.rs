@@ -1,6 +1,6 @@
 //! What one (sub)profile's pruned events came to.
 
-use crate::event::{Event, EventType};
+use crate::event::{Event, EventType, Seen};
 use crate::history::{Baseline, DIGEST_LEN, Gone, Place, Replay};
 use crate::log::LogError;
 use crate::retention::Pruned;
@@ -150,8 +150,10 @@ impl Said {
             EventType::Create => true,
             EventType::Update => !content.fields.is_empty(),
             // What it leaves out of these is as last sent.
-            EventType::Delete => content.created.is_some() && content.modified.is_some(),
-            EventType::Other(_) => false,
+            EventType::Delete | EventType::Observed(Seen::Gone) => {
+                content.created.is_some() && content.modified.is_some()
+            }
+            EventType::Observed(Seen::Present) | EventType::Other(_) => false,
         };
     }
 }

@@ -150,8 +150,8 @@ impl Trail {
         next: Pruned,
     ) -> Result<(), PruneError> {
         let folder = self.folder();
-        let text = folder.format_text(Some(next));
-        match commit(&RealDisk, folder.path(), &text) {
+        let committed = folder.put_pruned(next, |text| commit(&RealDisk, folder.path(), text));
+        match committed {
             Ok(()) => {}
             Err(error @ CommitError::NotDone(_)) => return Err(error.into()),
             Err(error @ CommitError::Unknown(_)) => {

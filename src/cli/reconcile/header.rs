@@ -1,0 +1,284 @@
+//! The line of names: what parts the columns, and which are meant.
+
+use super::export::{Export, builder};
+use crate::cli::setting::UsageError;
+
+/// How alike a name must be to what was written to be meant, of 1.
+const ALIKE: f64 = 0.75;
+
+/// How many columns are named in a message.
+const NAMED: usize = 30;
+
+/// What parts columns, in the order in which it is tried.
+const DELIMITERS: [u8; 3] = [b';', b',', b'\t'];
+
+/// Which columns were asked for.
+pub struct Wanted<'a> {
+    /// That of the profile's number.
+    pub key: &'a str,
+    /// That of the subprofile's.
+    pub subprofile: Option<&'a str>,
+    /// Those that are compared; all others where none is named, …
+    pub columns: &'a [String],
+    /// … but for these.
+    pub ignore: &'a [String],
+}
+
+/// The columns of an export, by their places.
+#[derive(Debug)]
+pub struct Columns {
+    /// What parts them.
+    pub delimiter: u8,
+    /// Their names.
+    pub names: Vec<String>,
+    /// That of the profile's number.
+    pub key: usize,
+    /// That of the subprofile's.
+    pub subprofile: Option<usize>,
+    /// Those that are compared.
+    pub compared: Vec<usize>,
+}
+
+/// What parts columns, as it is written for the flag.
+pub fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [sign] if sign.is_ascii() && !matches!(sign, b'"' | b'\r' | b'\n') => Ok(*sign),
+        _ => Err("it is one sign, such as ; or , or |, or the word tab".to_owned()),
+    }
+}
+
+impl Columns {
+    /// Finds the columns that were asked for.
+    pub fn find(
+        export: &mut Export,
+        wanted: &Wanted<'_>,
+        delimiter: Option<u8>,
+    ) -> anyhow::Result<Self> {
+        let name = export.name.clone();
+        let read = |delimiter| names(&export.head, delimiter);
+        let delimiter = match delimiter {
+            Some(delimiter) => delimiter,
+            None => {
+                // The one by which the number's column is there, or else most columns.
+                let found = |delimiter: &u8| {
+                    let names = read(*delimiter).unwrap_or_default();
+                    (place(&names, wanted.key).is_ok(), names.len())
+                };
+                let tried = DELIMITERS.iter().rev();
+                tried.copied().max_by_key(found).unwrap_or(b',')
+            }
+        };
+        let names = read(delimiter)
+            .ok_or_else(|| UsageError::new(format!("{name}: the line of names is no UTF-8")))?;
+        let find = |flag: &str, wanted: &str| {
+            place(&names, wanted)
+                .map_err(|wrong| UsageError::new(format!("{flag}: {name} has {wrong}")))
+        };
+        let key = find("--key-column", wanted.key)?;
+        let subprofile = wanted.subprofile;
+        let subprofile = subprofile
+            .map(|wanted| find("--subprofile-column", wanted))
+            .transpose()?;
+        if subprofile == Some(key) {
+            let what = "--subprofile-column: it is that of --key-column, too; name the columns of both numbers";
+            return Err(UsageError::new(what).into());
+        }
+        let places = |flag: &str, wanted: &[String]| -> Result<Vec<usize>, UsageError> {
+            wanted.iter().map(|wanted| find(flag, wanted)).collect()
+        };
+        let mut compared = places("--columns", wanted.columns)?;
+        for wanted in wanted.ignore.iter().filter(|name| !names.contains(name)) {
+            find("--ignore", wanted)?;
+        }
+        if wanted.columns.is_empty() {
+            compared = (0..names.len()).collect();
+            compared.retain(|place| {
+                let name = names.get(*place);
+                !name.is_some_and(|name| wanted.ignore.contains(name))
+            });
+            compared.retain(|place| *place != key && Some(*place) != subprofile);
+        }
+        compared.sort_unstable();
+        compared.dedup();
+        let mut seen = std::collections::HashMap::new();
+        for place in &compared {
+            let Some(column) = names.get(*place) else {
+                continue;
+            };
+            if column.is_empty() {
+                let what = format!("{name}: column {} has no name", place + 1);
+                return Err(UsageError::new(what).into());
+            }
+            if let Some(first) = seen.insert(column, place) {
+                let what = format!(
+                    "{name}: the columns {} and {} are both called {column:?}: leave one out of the export, or both with --ignore",
+                    first + 1,
+                    place + 1
+                );
+                return Err(UsageError::new(what).into());
+            }
+        }
+        if compared.is_empty() {
+            let what = format!(
+                "{name}: there is no column to compare; it has {}",
+                list(&names)
+            );
+            return Err(UsageError::new(what).into());
+        }
+        Ok(Self {
+            delimiter,
+            names,
+            key,
+            subprofile,
+            compared,
+        })
+    }
+
+    /// The names of those that are compared.
+    pub fn compared_names(&self) -> Vec<String> {
+        let places = self.compared.iter();
+        places
+            .filter_map(|place| self.names.get(*place).cloned())
+            .collect()
+    }
+}
+
+/// The names in the first line; `None` where they are no UTF-8.
+fn names(head: &[u8], delimiter: u8) -> Option<Vec<String>> {
+    let mut csv = builder(delimiter).from_reader(head);
+    let mut record = csv::ByteRecord::new();
+    csv.read_byte_record(&mut record).ok()?;
+    let names = record.iter().map(|name| std::str::from_utf8(name));
+    names
+        .map(|name| name.map(str::to_owned))
+        .collect::<Result<_, _>>()
+        .ok()
+}
+
+/// The place of a column; what is wrong where it is not there once.
+fn place(names: &[String], wanted: &str) -> Result<usize, String> {
+    let places = |is: &dyn Fn(&str) -> bool| -> Vec<usize> {
+        let named = names.iter().enumerate();
+        named
+            .filter(|(_, name)| is(name))
+            .map(|(place, _)| place)
+            .collect()
+    };
+    let mut found = places(&|name| name == wanted);
+    if found.is_empty() {
+        found = places(&|name| name.trim().eq_ignore_ascii_case(wanted.trim()));
+    }
+    match found.as_slice() {
+        [place] => Ok(*place),
+        [] => {
+            let mut wrong = format!("no column {wanted:?}; it has {}", list(names));
+            if let Some(meant) = meant(names, wanted) {
+                wrong += &format!(". Did you mean {meant:?}?");
+            }
+            Err(wrong)
+        }
+        [first, second, ..] => Err(format!(
+            "more than one column {wanted:?}: columns {} and {}",
+            first + 1,
+            second + 1
+        )),
+    }
+}
+
+fn list(names: &[String]) -> String {
+    let named: Vec<String> = names
+        .iter()
+        .take(NAMED)
+        .map(|name| format!("{name:?}"))
+        .collect();
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    named.join(", ") + &more
+}
+
+/// The name that is most alike, if any is.
+fn meant<'a>(names: &'a [String], wanted: &str) -> Option<&'a str> {
+    let wanted = wanted.to_lowercase();
+    let alike = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &wanted);
+    let scored = names.iter().map(|name| (alike(name), name.as_str()));
+    scored
+        .filter(|(score, _)| *score >= ALIKE)
+        .max_by(|one, other| one.0.total_cmp(&other.0))
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn find(text: &[u8], wanted: &Wanted<'_>) -> Result<Columns, String> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(text).unwrap();
+        let found = Export::open(file.path());
+        let found = found.and_then(|mut export| Columns::find(&mut export, wanted, None));
+        found.map_err(|error| error.to_string())
+    }
+
+    const ID: Wanted<'_> = Wanted {
+        key: "id",
+        subprofile: None,
+        columns: &[],
+        ignore: &[],
+    };
+
+    #[test]
+    fn what_parts_the_columns_is_found_by_the_numbers_column() {
+        for (text, parts) in [
+            ("id;mail;a,b\n", b';'),
+            ("id,mail,a;b\n", b','),
+            ("mail\tID\tx;y\n", b'\t'),
+            ("\"mail;x,y;z\",id\n", b','),
+            ("\u{feff}\"id\";\"naam\"\r\n1;x\r\n", b';'),
+        ] {
+            let found = find(text.as_bytes(), &ID).unwrap();
+            assert_eq!(found.delimiter, parts, "{text:?}");
+            assert!(!found.compared.contains(&found.key));
+        }
+    }
+
+    #[test]
+    fn columns_that_are_not_there_once_are_told_with_what_is() {
+        let wanted = Wanted { key: "mial", ..ID };
+        let wrong = find(b"id;mail;city\n", &wanted).unwrap_err();
+        assert!(
+            wrong.contains("it has \"id\", \"mail\", \"city\"")
+                && wrong.contains("Did you mean \"mail\"?"),
+            "{wrong}"
+        );
+        let wrong = find(b"id,mail,mail\n", &ID).unwrap_err();
+        assert!(wrong.contains("columns 2 and 3"), "{wrong}");
+        let ignore = ["mail".to_owned()];
+        let wanted = Wanted {
+            ignore: &ignore,
+            ..ID
+        };
+        let found = find(b"id,mail,mail,x\n", &wanted).unwrap();
+        assert_eq!(found.compared, [3]);
+        for (text, what) in [
+            (&b""[..], "is empty"),
+            (b"\r\n \n", "is empty"),
+            (b"\x1f\x8b\x08", "is compressed"),
+            (b"\xff\xfei\0d\0", "UTF-16"),
+            (b"id;caf\xe9\n1;x", "no UTF-8"),
+            (b"id\n1\n", "no column to compare"),
+            (b"id;\n", "no name"),
+            (b"id;ID;x\n", ""),
+        ] {
+            match find(text, &ID) {
+                Err(wrong) => assert!(wrong.contains(what) && !what.is_empty(), "{wrong}"),
+                // The exact name comes before one that is alike.
+                Ok(found) => assert_eq!((found.key, what), (0, "")),
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The rows of an export, in the order of their keys.
+//!
+//! They are sorted on disk, and then stand in a file without a name, so that
+//! they can be gone over twice. Rows whose numbers cannot be read, that have
+//! another number of columns than the first line, or that are of what had a row
+//! before, are told by their line and left out.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
+use std::path::Path;
+
+use anyhow::{Context, bail};
+
+use super::export::Export;
+use super::header::Columns;
+use crate::cli::progress::Bar;
+use crate::cli::setting::Setting;
+use crate::query::FileRow;
+use crate::trail::{Sorter, leave_room};
+
+/// How many rows go at once.
+const ROWS: u64 = 1000;
+
+/// About how many bytes of rows go at once.
+const BYTES: usize = 1 << 20;
+
+/// After so many bytes the room on the disk is looked at again.
+const CHECKED: u64 = 16 << 20;
+
+/// The most rows that are told one by one.
+const TOLD: u64 = 20;
+
+/// The rows that are compared.
+pub struct Sorted {
+    /// The rows.
+    pub rows: Rows,
+    /// How many there are.
+    pub count: u64,
+    /// The others.
+    pub refusals: Refusals,
+}
+
+/// Rows that are left out.
+#[derive(Default)]
+pub struct Refusals {
+    told: Vec<(u64, String)>,
+    count: u64,
+    /// Whether one of them does not say whose it is.
+    pub keys_unknown: bool,
+}
+
+impl Refusals {
+    fn add(&mut self, line: u64, reason: String) {
+        self.count += 1;
+        if self.count <= TOLD {
+            self.told.push((line, reason));
+        }
+    }
+
+    /// Says which they are, and how many.
+    pub fn tell(&self) -> u64 {
+        for (line, reason) in &self.told {
+            crate::cli::say(&format!(
+                "profiletrail: line {line}: {reason}; it is left out"
+            ));
+        }
+        if self.count > TOLD {
+            crate::cli::say(&format!(
+                "profiletrail: and {} more lines",
+                self.count - TOLD
+            ));
+        }
+        self.count
+    }
+}
+
+/// Rows in a file, a line of JSON each.
+pub struct Rows(BufReader<File>);
+
+impl Rows {
+    /// Begins with the first row.
+    pub fn rewind(&mut self) -> io::Result<()> {
+        self.0.rewind()
+    }
+
+    /// The next of them, and how many; none at the end.
+    pub fn next(&mut self) -> io::Result<(Vec<u8>, u64)> {
+        let (mut lines, mut count) = (Vec::new(), 0);
+        while count < ROWS && lines.len() < BYTES && self.0.read_until(b'\n', &mut lines)? > 0 {
+            count += 1;
+        }
+        Ok((lines, count))
+    }
+}
+
+/// Reads the rows of an export and puts them in order. `dir` is where they go.
+pub fn sorted(
+    export: &mut Export,
+    columns: &Columns,
+    dir: &Path,
+    setting: &Setting,
+) -> anyhow::Result<Sorted> {
+    let mut refusals = Refusals::default();
+    let mut sorter = Sorter::new(dir);
+    let mut csv = export.csv(columns.delimiter);
+    let mut bar = Bar::new("reading", setting.progress);
+    let mut record = csv::ByteRecord::new();
+    // The line of names.
+    read(export, &mut csv, &mut record)?;
+    while read(export, &mut csv, &mut record)? {
+        let position = record.position();
+        let line = position.map_or(0, csv::Position::line);
+        bar.set(
+            position.map_or(0, csv::Position::byte),
+            export.size.unwrap_or_default(),
+        );
+        let Ok(text) = csv::StringRecord::from_byte_record(record.clone()) else {
+            bail!(
+                "{}: line {line} is no UTF-8: export the file as UTF-8, or convert it with iconv",
+                export.name
+            );
+        };
+        match row(&text, columns) {
+            Ok(row) => {
+                let mut blob = line.to_be_bytes().to_vec();
+                serde_json::to_writer(&mut blob, &row)?;
+                let (profile, subprofile) = (row.0, row.1.unwrap_or_default());
+                // The order of unsigned numbers is kept.
+                sorter.push((profile ^ (1 << 63)) as i64, subprofile, blob)?;
+            }
+            Err(reason) => {
+                refusals.keys_unknown = true;
+                refusals.add(line, reason);
+            }
+        }
+    }
+    let mut file = tempfile::tempfile_in(dir)
+        .with_context(|| format!("making a file in {}", dir.display()))?;
+    let count = write(sorter, &file, dir, &mut refusals)?;
+    file.rewind()?;
+    Ok(Sorted {
+        rows: Rows(BufReader::with_capacity(1 << 16, file)),
+        count,
+        refusals,
+    })
+}
+
+/// Reads the next row; `false` at the end.
+fn read(
+    export: &Export,
+    csv: &mut csv::Reader<impl Read>,
+    record: &mut csv::ByteRecord,
+) -> anyhow::Result<bool> {
+    let last = record.position().map_or(1, csv::Position::line);
+    let more = csv
+        .read_byte_record(record)
+        .with_context(|| format!("{}, after line {last}", export.name))?;
+    export.row_ended();
+    Ok(more)
+}
+
+/// The row of a record, or what is wrong with it.
+fn row(record: &csv::StringRecord, columns: &Columns) -> Result<FileRow, String> {
+    if record.len() != columns.names.len() {
+        return Err(format!(
+            "it has {} columns, and the first line has {}",
+            record.len(),
+            columns.names.len()
+        ));
+    }
+    let number = |place: usize| {
+        let text = record.get(place).unwrap_or_default();
+        let name = columns.names.get(place).map_or("", String::as_str);
+        let digits = text.trim();
+        let number = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let number = number.then(|| digits.parse().ok()).flatten();
+        number.ok_or_else(|| {
+            let begin: String = text.chars().take(40).collect();
+            format!("{begin:?} in column {name:?} is no number")
+        })
+    };
+    let cells = columns.compared.iter();
+    Ok(FileRow(
+        number(columns.key)?,
+        columns.subprofile.map(number).transpose()?,
+        cells
+            .map(|place| record.get(*place).unwrap_or_default().to_owned())
+            .collect(),
+    ))
+}
+
+/// Writes the rows in order, each key's first alone; tells how many.
+fn write(sorter: Sorter, file: &File, dir: &Path, refusals: &mut Refusals) -> anyhow::Result<u64> {
+    let mut out = BufWriter::with_capacity(1 << 16, file);
+    let mut last: Option<(FileRow, u64)> = None;
+    let (mut count, mut written, mut checked) = (0, 0_u64, 0);
+    sorter.finish::<anyhow::Error>(|blob| {
+        let Some((line, row)) = blob.split_first_chunk::<8>() else {
+            return Ok(true);
+        };
+        let line = u64::from_be_bytes(*line);
+        let read: FileRow = serde_json::from_slice(row)?;
+        if let Some((before, first)) = &last
+            && before.key() == read.key()
+        {
+            refusals.add(
+                line,
+                format!("{} has a row in line {first} already", read.key()),
+            );
+            return Ok(true);
+        }
+        if written >= checked {
+            leave_room(dir, CHECKED)?;
+            checked = written + CHECKED;
+        }
+        out.write_all(row)?;
+        out.write_all(b"\n")?;
+        written += row.len() as u64 + 1;
+        count += 1;
+        last = Some((FileRow(read.0, read.1, Vec::new()), line));
+        Ok(true)
+    })?;
+    out.flush()?;
+    Ok(count)
+}

@@ -1,0 +1,44 @@
+//! What an observed event saw.
+//!
+//! An observed event is no call: `reconcile --record` enters it for what an
+//! export of Copernica shows. It is known by the kind of its body, which no
+//! call can have, never by its type's word, which any call may send.
+
+use super::body::BodyKind;
+
+/// What an observed event saw of a (sub)profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// It was there, with the values that the event tells.
+    Present,
+    /// It was not there any more.
+    Gone,
+}
+
+impl Seen {
+    /// The type's word of observed events.
+    pub const TYPE: &'static str = "observed";
+
+    /// The word in export lines.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Present => "present",
+            Self::Gone => "gone",
+        }
+    }
+
+    /// What a word in an export line says.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Present, Self::Gone]
+            .into_iter()
+            .find(|seen| seen.name() == name)
+    }
+
+    /// The kind of the body that says so.
+    pub const fn body_kind(self) -> BodyKind {
+        match self {
+            Self::Present => BodyKind::Observed,
+            Self::Gone => BodyKind::Gone,
+        }
+    }
+}

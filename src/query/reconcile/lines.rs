@@ -1,0 +1,184 @@
+//! What a comparison is asked for, and what it tells.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{ProfileKey, TimeSource};
+
+/// How a file is to be compared. Times are Unix seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReconcileOrder {
+    /// The fields that are compared: the file's columns, in its order.
+    pub columns: Vec<String>,
+    /// The moment whose state is compared.
+    pub at: i64,
+    /// Where that was read, for events that are recorded.
+    pub time_source: TimeSource,
+    /// Whether the rows are subprofiles.
+    pub subprofiles: bool,
+    /// The database of the rows, …
+    pub database: Option<u64>,
+    /// … and their collection.
+    pub collection: Option<u64>,
+    /// Whether what is in neither row is looked for: the file is a whole export
+    /// of the database, or of the collection.
+    pub gone: bool,
+    /// Whether what differs is entered.
+    pub record: Option<Recording>,
+}
+
+/// How what differs is entered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// The label of the events.
+    pub label: Option<String>,
+}
+
+/// A row of the file: the profile, the subprofile, and the cells of the
+/// columns. Rows come in the order of their keys, each key once.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRow(pub u64, pub Option<u64>, pub Vec<String>);
+
+impl FileRow {
+    /// Whose row it is.
+    pub const fn key(&self) -> ProfileKey {
+        ProfileKey {
+            profile: self.0,
+            subprofile: self.1,
+        }
+    }
+}
+
+/// A difference between the file and the trail: of one field, or a finding
+/// about the whole (sub)profile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReconcileLine<'a> {
+    /// The profile.
+    pub profile: u64,
+    /// The subprofile.
+    pub subprofile: Option<u64>,
+    /// The field that differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<Cow<'a, str>>,
+    /// Of a field: its value in the trail; `null` where it has none.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known"
+    )]
+    pub trail: Option<Option<Cow<'a, str>>>,
+    /// Of a field: its value in the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<Cow<'a, str>>,
+    /// `unknown`: in the file, and the trail knows no state of it. `deleted`: in
+    /// the file, and deleted in the trail. `gone`: present in the trail, and not
+    /// in the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Cow<'a, str>>,
+}
+
+/// `trail`: missing is that no field differs, `null` is absent.
+fn known<'de, 'a, D: serde::Deserializer<'de>>(
+    input: D,
+) -> Result<Option<Option<Cow<'a, str>>>, D::Error> {
+    Option::deserialize(input).map(Some)
+}
+
+impl<'a> ReconcileLine<'a> {
+    /// The line of a field that differs.
+    pub(super) fn field(
+        key: ProfileKey,
+        name: &'a str,
+        trail: Option<&'a str>,
+        file: &'a str,
+    ) -> Self {
+        Self {
+            field: Some(name.into()),
+            trail: Some(trail.map(Cow::Borrowed)),
+            file: Some(file.into()),
+            ..Self::finding(key, None)
+        }
+    }
+
+    /// The line of a finding.
+    pub(super) fn finding(key: ProfileKey, finding: Option<&'a str>) -> Self {
+        Self {
+            profile: key.profile,
+            subprofile: key.subprofile,
+            field: None,
+            trail: None,
+            file: None,
+            finding: finding.map(Cow::Borrowed),
+        }
+    }
+}
+
+/// What some rows came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReconcileReport {
+    /// Rows that were compared.
+    pub rows: u64,
+    /// Those of them in which nothing differs.
+    pub same: u64,
+    /// Those in which fields do.
+    pub differing: u64,
+    /// Rows of which the trail knows no state.
+    pub unknown: u64,
+    /// Rows of what is deleted in the trail.
+    pub deleted: u64,
+    /// What is present in the trail, and has no row.
+    pub gone: u64,
+    /// Events that were entered.
+    pub recorded: u64,
+    /// (Sub)profiles that differ of which nothing is entered, since their
+    /// events of that moment were pruned.
+    pub doubtful: u64,
+    /// Of each column, in order.
+    pub columns: Vec<ColumnCount>,
+    /// Why the comparison cannot go on, where it cannot.
+    pub failure: Option<String>,
+}
+
+/// What the rows came to in one column.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ColumnCount {
+    /// Rows of known (sub)profiles that differ in it.
+    pub differing: u64,
+    /// Those of them that have no such field in the trail.
+    pub absent: u64,
+}
+
+impl ReconcileReport {
+    /// Adds what later rows came to.
+    pub fn add(&mut self, other: Self) {
+        self.rows += other.rows;
+        self.same += other.same;
+        self.differing += other.differing;
+        self.unknown += other.unknown;
+        self.deleted += other.deleted;
+        self.gone += other.gone;
+        self.recorded += other.recorded;
+        self.doubtful += other.doubtful;
+        if self.columns.len() < other.columns.len() {
+            self.columns
+                .resize(other.columns.len(), ColumnCount::default());
+        }
+        for (own, other) in self.columns.iter_mut().zip(other.columns) {
+            own.differing += other.differing;
+            own.absent += other.absent;
+        }
+        self.failure = self.failure.take().or(other.failure);
+    }
+
+    /// How many fields differ.
+    pub fn fields(&self) -> u64 {
+        self.columns.iter().map(|column| column.differing).sum()
+    }
+
+    /// How many events enter what differs.
+    pub const fn to_record(&self) -> u64 {
+        self.differing + self.unknown + self.deleted + self.gone - self.doubtful
+    }
+}

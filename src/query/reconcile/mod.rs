@@ -1,0 +1,350 @@
+//! `reconcile`: a file's rows against what is known at a moment.
+//!
+//! The rows come in the order of their keys, and so do the trail's
+//! (sub)profiles, so what is only in one of them is found by walking along
+//! both: nothing is held but some rows, their events' places and one state.
+//!
+//! What is compared are the file's columns alone. An export has a cell for every
+//! column in every row, so it cannot say that a field is not there: an empty
+//! cell is the same as a field that the trail does not have, and as an empty
+//! one; every other value of an absent field differs. Nothing is trimmed.
+//!
+//! What differs can be entered, as observed events ([`crate::event::Seen`]) at
+//! that moment. Then nothing differs any more, so entering the same file twice
+//! adds nothing. Where the events of that moment were pruned, what a (sub)profile
+//! was is not known, and nothing is entered for it. Events that cannot be read
+//! are told; what the file says is true all the same, and is entered.
+//!
+//! Leaves out interests, and how a file is read: that is the command's matter.
+
+mod judge;
+mod lines;
+
+use std::collections::VecDeque;
+use std::io::Write;
+
+pub use lines::{ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileReport, Recording};
+
+use self::judge::{judge_gone, judge_row, observed};
+use super::answer::{Answered, QueryError};
+use super::past::{Before, replay_after};
+use super::show::Missing;
+use crate::event::{Event, ProfileKey, is_label, seconds_to_rfc3339};
+use crate::history::tells_all;
+use crate::trail::{Arrival, Damages, EventReader, EventsOf, Outcome, Trail};
+
+/// How many (sub)profiles are looked up together.
+const GROUP: usize = 1024;
+
+/// How many events' places are held at most, but for those of one (sub)profile.
+const PLACES: usize = 200_000;
+
+/// So many of a (sub)profile's last events are read in one pass with others'.
+const LAST: usize = 4;
+
+/// Keeps events and tells what became of each.
+pub type Append<'a> = &'a mut dyn FnMut(Vec<Arrival>) -> Vec<Outcome>;
+
+/// A comparison under way.
+pub struct Reconciler<'a> {
+    trail: &'a Trail,
+    order: ReconcileOrder,
+    /// Reads the last events of a group, in the order of the log, …
+    group: EventReader,
+    /// … and others before them.
+    earlier: EventReader,
+    damage: Damages,
+    /// How many (sub)profiles have lost the events of that moment to a prune,
+    /// and up to when at most.
+    pruned: (u64, i64),
+    found: bool,
+    /// The last row's key.
+    last: Option<ProfileKey>,
+    keys: Keys,
+}
+
+/// The trail's (sub)profiles in order.
+#[derive(Default)]
+struct Keys {
+    ahead: VecDeque<ProfileKey>,
+    after: Option<ProfileKey>,
+    ended: bool,
+}
+
+/// What is to be looked at: a row, or what may be gone.
+enum Item {
+    Row(FileRow),
+    Candidate(ProfileKey),
+}
+
+impl Item {
+    const fn key(&self) -> ProfileKey {
+        match self {
+            Self::Row(row) => row.key(),
+            Self::Candidate(key) => *key,
+        }
+    }
+}
+
+impl Keys {
+    /// The next one, which stays where it is.
+    fn peek(&mut self, trail: &Trail) -> Result<Option<ProfileKey>, QueryError> {
+        if self.ahead.is_empty() && !self.ended {
+            self.ahead = trail.some_keys_after(self.after)?.into();
+            self.after = self.ahead.back().copied().or(self.after);
+            self.ended = self.ahead.is_empty();
+        }
+        Ok(self.ahead.front().copied())
+    }
+}
+
+impl<'a> Reconciler<'a> {
+    /// A comparison with a trail.
+    pub fn new(trail: &'a Trail, order: ReconcileOrder) -> Result<Self, QueryError> {
+        let label = order
+            .record
+            .as_ref()
+            .and_then(|record| record.label.as_deref());
+        if let Some(label) = label.filter(|label| !is_label(label)) {
+            return Err(wrong(format!("{label:?} is no label")));
+        }
+        trail.wait_for_index(|_| ())?;
+        let mut damage = Damages::default();
+        for (first, last) in trail.without_owner(&mut damage)? {
+            damage.add(format!(
+                "events {first} to {last} cannot be read, and whose they were is not known"
+            ));
+        }
+        Ok(Self {
+            trail,
+            order,
+            group: trail.reader(),
+            earlier: trail.reader(),
+            damage,
+            pruned: (0, i64::MIN),
+            found: false,
+            last: None,
+            keys: Keys::default(),
+        })
+    }
+
+    /// Compares some rows, which are lines of JSON, and writes what differs up
+    /// to the last of them.
+    pub fn rows(
+        &mut self,
+        rows: &[u8],
+        out: &mut dyn Write,
+        append: Append<'_>,
+    ) -> Result<ReconcileReport, QueryError> {
+        self.trail.wait_for_index(|_| ())?;
+        let mut report = self.empty_report();
+        let mut items = Vec::new();
+        for line in rows.split(|byte| *byte == b'\n') {
+            if line.is_empty() {
+                continue;
+            }
+            let row: FileRow = serde_json::from_slice(line)
+                .map_err(|error| wrong(format!("a row makes no sense: {error}")))?;
+            self.check(&row)?;
+            let key = row.key();
+            self.last = Some(key);
+            self.pass(Some(key), &mut items, out, append, &mut report)?;
+            items.push(Item::Row(row));
+            if items.len() >= GROUP {
+                self.look_at(std::mem::take(&mut items), out, append, &mut report)?;
+            }
+        }
+        self.look_at(items, out, append, &mut report)?;
+        Ok(report)
+    }
+
+    /// To be called after the last row: writes what is gone beyond it.
+    pub fn finish(
+        &mut self,
+        out: &mut dyn Write,
+        append: Append<'_>,
+    ) -> Result<ReconcileReport, QueryError> {
+        let mut report = self.empty_report();
+        let mut items = Vec::new();
+        self.pass(None, &mut items, out, append, &mut report)?;
+        self.look_at(items, out, append, &mut report)?;
+        Ok(report)
+    }
+
+    /// What the whole came to.
+    pub fn answered(self) -> Answered {
+        let (damage, mut notes) = self.damage.into_lines();
+        if let (count @ 1.., until) = self.pruned {
+            let until = seconds_to_rfc3339(until);
+            notes.push(format!(
+                "events of {count} profiles and subprofiles up to {until} were pruned: what these were at that moment is not known"
+            ));
+        }
+        Answered {
+            found: self.found,
+            damage,
+            notes,
+        }
+    }
+
+    fn empty_report(&self) -> ReconcileReport {
+        ReconcileReport {
+            columns: vec![ColumnCount::default(); self.order.columns.len()],
+            ..ReconcileReport::default()
+        }
+    }
+
+    fn check(&self, row: &FileRow) -> Result<(), QueryError> {
+        let FileRow(_, subprofile, cells) = row;
+        if self.last.is_some_and(|last| last >= row.key()) {
+            return Err(wrong(format!("the row of {} is out of order", row.key())));
+        }
+        if subprofile.is_some() != self.order.subprofiles || cells.len() != self.order.columns.len()
+        {
+            return Err(wrong(format!("the row of {} does not fit", row.key())));
+        }
+        Ok(())
+    }
+
+    /// Goes past the trail's (sub)profiles before a key, which may be gone, and
+    /// past that key; past all where there is none.
+    fn pass(
+        &mut self,
+        key: Option<ProfileKey>,
+        items: &mut Vec<Item>,
+        out: &mut dyn Write,
+        append: Append<'_>,
+        report: &mut ReconcileReport,
+    ) -> Result<(), QueryError> {
+        if !self.order.gone {
+            return Ok(());
+        }
+        while let Some(next) = self.keys.peek(self.trail)? {
+            if key.is_some_and(|key| next > key) {
+                return Ok(());
+            }
+            self.keys.ahead.pop_front();
+            if Some(next) != key && next.subprofile.is_some() == self.order.subprofiles {
+                items.push(Item::Candidate(next));
+            }
+            if items.len() >= GROUP {
+                self.look_at(std::mem::take(items), out, append, report)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares what is to be looked at with the trail.
+    fn look_at(
+        &mut self,
+        items: Vec<Item>,
+        out: &mut dyn Write,
+        append: Append<'_>,
+        report: &mut ReconcileReport,
+    ) -> Result<(), QueryError> {
+        if items.is_empty() || report.failure.is_some() {
+            return Ok(());
+        }
+        let trail = self.trail;
+        // As long as this is held, nothing that is read is removed.
+        let _retention = trail.retention();
+        let keys: Vec<ProfileKey> = items.iter().map(Item::key).collect();
+        let at = self.order.at;
+        let mut items = items.into_iter();
+        let mut waiting: Vec<(Item, EventsOf)> = Vec::new();
+        let mut places = 0;
+        let mut events = Vec::new();
+        trail.each_events_of::<QueryError>(&keys, |mut of_one| {
+            let times = &mut of_one.times;
+            times.truncate(times.partition_point(|(time, _)| *time <= at));
+            times.shrink_to_fit();
+            if places + times.len() > PLACES && !waiting.is_empty() {
+                self.compare(std::mem::take(&mut waiting), out, &mut events, report)?;
+                places = 0;
+            }
+            places += of_one.times.len();
+            waiting.extend(items.next().map(|item| (item, of_one)));
+            Ok(())
+        })?;
+        self.compare(waiting, out, &mut events, report)?;
+        self.enter(events, append, report);
+        Ok(())
+    }
+
+    fn compare(
+        &mut self,
+        waiting: Vec<(Item, EventsOf)>,
+        out: &mut dyn Write,
+        events: &mut Vec<Event<'static>>,
+        report: &mut ReconcileReport,
+    ) -> Result<(), QueryError> {
+        let last = waiting.iter().flat_map(|(_, events)| {
+            let last = events.times.iter().rev().take(LAST);
+            last.map(|(_, seq)| *seq)
+        });
+        self.group.read_ahead(last.collect());
+        for (item, of_one) in waiting {
+            let mut damage = Damages::default();
+            let mut missing = Missing::new(item.key());
+            let candidate = matches!(item, Item::Candidate(_));
+            let replay = replay_after(
+                Before::up_to(&of_one, self.order.at),
+                self.group.ahead(),
+                &mut self.earlier,
+                &mut damage,
+                |event| {
+                    // A row is told by its state, what is gone by its database, too.
+                    missing.take(event);
+                    missing.is_nothing() || (!candidate && tells_all(event))
+                },
+            )?;
+            let found = match &item {
+                Item::Row(row) => judge_row(&self.order, row, &replay, out, report)?,
+                Item::Candidate(key) => judge_gone(&self.order, *key, &replay, out, report)?,
+            };
+            let pruned = of_one
+                .baseline_time()
+                .filter(|_| !of_one.reaches_baseline(self.order.at));
+            if let Some(until) = pruned {
+                self.pruned = (self.pruned.0 + 1, self.pruned.1.max(until));
+            }
+            if let Some((seen, fields)) = found {
+                self.found = true;
+                if pruned.is_some() {
+                    report.doubtful += 1;
+                } else if let Some(recording) = &self.order.record {
+                    events.push(observed(&self.order, recording, item.key(), seen, fields));
+                }
+            }
+            self.damage.extend(damage);
+        }
+        Ok(())
+    }
+
+    /// Enters events.
+    fn enter(&self, events: Vec<Event<'static>>, append: Append<'_>, report: &mut ReconcileReport) {
+        if events.is_empty() {
+            return;
+        }
+        let arrivals = events.into_iter().map(|event| Arrival::Imported {
+            event: Box::new(event),
+            body: None,
+            evidence: None,
+        });
+        for outcome in append(arrivals.collect()) {
+            match outcome {
+                Outcome::Kept(_) => report.recorded += 1,
+                Outcome::Rejected(_, error) => {
+                    report.failure.get_or_insert(error.to_string());
+                }
+                Outcome::Unavailable(reason) => {
+                    report.failure.get_or_insert(reason);
+                }
+            }
+        }
+    }
+}
+
+fn wrong(what: String) -> QueryError {
+    QueryError::Output(std::io::Error::other(what))
+}
