@@ -60,6 +60,17 @@ pub struct Output {
     pub format: Option<Format>,
 }
 
+/// Whether subprofiles end with their profile.
+#[derive(Debug, clap::Args)]
+pub struct CascadeArgs {
+    /// Tell that a profile's delete ends its subprofiles [default: in answers for people]
+    #[arg(long, overrides_with = "no_cascade")]
+    pub cascade: bool,
+    /// Tell of subprofiles only what calls of their own say
+    #[arg(long, overrides_with = "cascade")]
+    pub no_cascade: bool,
+}
+
 /// A span of time.
 #[derive(Debug, clap::Args)]
 pub struct SpanArgs {
@@ -203,6 +214,8 @@ pub struct HistoryArgs {
     #[arg(long)]
     pub subprofiles: bool,
     #[command(flatten)]
+    pub cascade: CascadeArgs,
+    #[command(flatten)]
     pub output: Output,
 }
 
@@ -216,6 +229,8 @@ pub struct ShowArgs {
     /// The moment [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
+    #[command(flatten)]
+    pub cascade: CascadeArgs,
     #[command(flatten)]
     pub output: Output,
 }
@@ -234,6 +249,8 @@ pub struct DiffArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<String>,
     #[command(flatten)]
+    pub cascade: CascadeArgs,
+    #[command(flatten)]
     pub output: Output,
 }
 
@@ -247,6 +264,8 @@ pub struct BlameArgs {
     /// The moment [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
+    #[command(flatten)]
+    pub cascade: CascadeArgs,
     #[command(flatten)]
     pub output: Output,
 }
@@ -263,6 +282,8 @@ pub enum CauseArg {
     Unexplained,
     /// The value was first seen here
     FirstSeen,
+    /// The subprofile ended with its profile
+    Cascade,
 }
 
 /// Which changes are meant: every question about the changes of all profiles
@@ -298,6 +319,8 @@ pub struct FilterArgs {
     /// Only by events with this label; can be repeated
     #[arg(long, value_name = "L", value_parser = parse_label)]
     pub label: Vec<String>,
+    #[command(flatten)]
+    pub cascade: CascadeArgs,
 }
 
 /// `changes`

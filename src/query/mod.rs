@@ -11,6 +11,7 @@ mod blame;
 mod changes;
 mod convert;
 mod diff;
+mod ends;
 mod evidence;
 mod export;
 mod filter;

@@ -61,6 +61,9 @@ pub struct HistoryQuery {
     pub reverse: bool,
     /// The events of the profile's subprofiles too.
     pub subprofiles: bool,
+    /// Subprofiles end with their profile.
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 /// The state of a (sub)profile at a moment.
@@ -70,6 +73,9 @@ pub struct ShowQuery {
     pub key: ProfileKey,
     /// When; `None` is now.
     pub at: Option<i64>,
+    /// Subprofiles end with their profile.
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 /// The net differences between two moments.
@@ -81,6 +87,9 @@ pub struct DiffQuery {
     pub from: i64,
     /// The later moment; `None` is now.
     pub to: Option<i64>,
+    /// Subprofiles end with their profile.
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 /// The last change of every field and interest that is present at a moment.
@@ -90,6 +99,9 @@ pub struct BlameQuery {
     pub key: ProfileKey,
     /// When; `None` is now.
     pub at: Option<i64>,
+    /// Subprofiles end with their profile.
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 /// What changed when, over all profiles. Lists are alternatives; an empty one
@@ -120,6 +132,9 @@ pub struct ChangesQuery {
     pub labels: Vec<String>,
     /// The most lines.
     pub limit: Option<u64>,
+    /// Subprofiles end with their profile.
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 /// Every event in the order of arrival.

@@ -17,7 +17,10 @@ pub enum Question {
 }
 
 /// The causes of changes, as `cause` names them.
-const CAUSES: [&str; 4] = ["create", "set", "unexplained", "first_seen"];
+const CAUSES: [&str; 5] = ["create", "set", "unexplained", "first_seen", CASCADE];
+
+/// The cause that is told only where it is asked for.
+const CASCADE: &str = "cascade";
 
 /// Reads a target, such as `/v1/history/123?field=mail`; `None` where nothing
 /// is at that path. `now` is in Unix microseconds; times that name no zone are
@@ -59,10 +62,12 @@ fn about(name: &str, key: ProfileKey, params: &mut Params) -> Result<Query, Deco
         "show" => Query::Show(ShowQuery {
             key,
             at: params.time("at", Rounding::Down)?,
+            cascade: params.flag(CASCADE)?,
         }),
         "blame" => Query::Blame(BlameQuery {
             key,
             at: params.time("at", Rounding::Down)?,
+            cascade: params.flag(CASCADE)?,
         }),
         "diff" => {
             let from = params.time("from", Rounding::Down)?;
@@ -71,7 +76,12 @@ fn about(name: &str, key: ProfileKey, params: &mut Params) -> Result<Query, Deco
             if from > to.unwrap_or_else(|| params.now()) {
                 return Err(DecodeError::new("it is later than to", "from"));
             }
-            Query::Diff(DiffQuery { key, from, to })
+            Query::Diff(DiffQuery {
+                key,
+                from,
+                to,
+                cascade: params.flag(CASCADE)?,
+            })
         }
         _ => Query::History(HistoryQuery {
             key,
@@ -82,6 +92,7 @@ fn about(name: &str, key: ProfileKey, params: &mut Params) -> Result<Query, Deco
             limit: params.number("limit")?,
             reverse: params.flag("reverse")?,
             subprofiles: params.flag("subprofiles")?,
+            cascade: params.flag(CASCADE)?,
         }),
     })
 }
@@ -119,6 +130,7 @@ fn changes(params: &mut Params) -> Result<Query, DecodeError> {
         let what = format!("{cause:?} is no cause: write {}", CAUSES.join(", "));
         return Err(DecodeError::new(what, "cause"));
     }
+    let cascade = params.flag(CASCADE)? || causes.iter().any(|cause| cause == CASCADE);
     let labels = params.all("label");
     if !labels.iter().all(|label| is_label(label)) {
         let what = "a label is 1 to 64 of A-Z, a-z, 0-9, _ and -";
@@ -137,6 +149,7 @@ fn changes(params: &mut Params) -> Result<Query, DecodeError> {
         causes,
         labels,
         limit: params.number("limit")?,
+        cascade,
     }))
 }
 
@@ -169,7 +182,7 @@ mod tests {
         let key = ProfileKey::subprofile(1, 2);
         assert_eq!(
             asked(
-                "/v1/history/1/2?field=a&field=b&interest=c&since=@5&until=@9&all&limit=3&reverse=1&subprofiles=true"
+                "/v1/history/1/2?field=a&field=b&interest=c&since=@5&until=@9&all&limit=3&reverse=1&subprofiles=true&cascade"
             ),
             Query::History(HistoryQuery {
                 key,
@@ -183,22 +196,32 @@ mod tests {
                 limit: Some(3),
                 reverse: true,
                 subprofiles: true,
+                cascade: true,
             })
         );
         assert_eq!(
             asked("/v1/show/1/2?at=@7#x"),
-            Query::Show(ShowQuery { key, at: Some(7) })
+            Query::Show(ShowQuery {
+                key,
+                at: Some(7),
+                cascade: false
+            })
         );
         assert_eq!(
-            asked("/v1/blame/1/2?"),
-            Query::Blame(BlameQuery { key, at: None })
+            asked("/v1/blame/1/2?cascade=1"),
+            Query::Blame(BlameQuery {
+                key,
+                at: None,
+                cascade: true
+            })
         );
         assert_eq!(
             asked("/v1/diff/1/2?from=@3"),
             Query::Diff(DiffQuery {
                 key,
                 from: 3,
-                to: None
+                to: None,
+                cascade: false
             })
         );
         assert_eq!(
@@ -214,6 +237,14 @@ mod tests {
                 new: Some("x y".into()),
                 causes: vec!["set".into(), "create".into()],
                 labels: vec!["l-1".into()],
+                ..ChangesQuery::default()
+            })
+        );
+        assert_eq!(
+            asked("/v1/changes?cause=cascade"),
+            Query::Changes(ChangesQuery {
+                causes: vec!["cascade".into()],
+                cascade: true,
                 ..ChangesQuery::default()
             })
         );
