@@ -10,6 +10,7 @@ use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 pub use super::common_args::{ColorChoice, Common};
 use super::doctor::DoctorArgs;
+use super::dossier::DossierArgs;
 use super::evidence::EvidenceArgs;
 use super::gate_args::GateArgs;
 use super::import::ImportArgs;
@@ -103,6 +104,8 @@ pub enum Command {
     Import(ImportArgs),
     /// List the calls that could not be read
     Rejected(RejectedArgs),
+    /// Write everything about one person as a page to keep
+    Dossier(DossierArgs),
     /// Show what proves that Copernica sent an event
     Evidence(EvidenceArgs),
     /// Compress closed segments of the log now, not in the background

@@ -13,6 +13,7 @@ mod care;
 mod client;
 mod common_args;
 mod doctor;
+mod dossier;
 mod env_file;
 mod evidence;
 #[cfg(feature = "fuzzing")]
@@ -95,6 +96,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Changes(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Dossier(args) => dossier::run(&args, setting),
         Command::Evidence(args) => evidence::run(&args, setting),
         Command::Seal(args) => care::seal(&args, setting),
         Command::Backup(args) => backup::backup(&args, setting),

@@ -141,7 +141,8 @@ pub fn answer_telling(
         | Query::Diff(_)
         | Query::Blame(_)
         | Query::Export(_)
-        | Query::Evidence(_) => None,
+        | Query::Evidence(_)
+        | Query::Dossier(_) => None,
     };
     let mut lines = Lines {
         out,
@@ -172,6 +173,7 @@ pub fn answer_telling(
         Query::Export(query) => super::export::answer(trail, query, &mut lines)?,
         Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
         Query::Evidence(query) => super::evidence::answer(trail, query, &mut lines)?,
+        Query::Dossier(query) => super::dossier::answer(trail, query, &mut lines)?,
     };
     let (damage, mut notes) = lines.damage.into_lines();
     notes.extend(lines.notes);

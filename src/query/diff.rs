@@ -3,7 +3,7 @@
 use super::answer::{Lines, QueryError, now};
 use super::ends::Ends;
 use super::lines::DiffLine;
-use super::past::{Before, Ended, replay_with};
+use super::past::{Before, Ended, replay_after};
 use super::request::DiffQuery;
 use crate::history::{Known, State, differences, tells_all};
 use crate::trail::{Batch, Trail};
@@ -32,7 +32,7 @@ pub(super) fn answer(
             events: &events,
             until,
         });
-        let replay = replay_with(before, ended, &none, &mut reader, damage, tells_all)?;
+        let replay = replay_after(before, ended, &none, &mut reader, damage, tells_all)?;
         Ok(replay.into_owned().known)
     };
     let before = state_at(query.from)?;

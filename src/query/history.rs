@@ -20,7 +20,7 @@ use super::answer::{Lines, QueryError};
 use super::ends::{Deletes, Ends};
 use super::filter::concerns;
 use super::lines::HistoryLine;
-use super::past::{Before, Ended, Missing, replay_with};
+use super::past::{Before, Ended, Missing, replay_after};
 use super::request::HistoryQuery;
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, End, Place, Replay, tells_all};
@@ -253,7 +253,7 @@ impl Told<'_> {
         };
         let none = Batch::default();
         let (reader, damage) = (&mut self.earlier, &mut lines.damage);
-        let replay = replay_with(before, ended, &none, reader, damage, enough)?;
+        let replay = replay_after(before, ended, &none, reader, damage, enough)?;
         Ok(Some(place.insert(replay.into_owned())))
     }
 }

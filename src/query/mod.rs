@@ -11,6 +11,7 @@ mod blame;
 mod changes;
 mod convert;
 mod diff;
+pub mod dossier;
 mod ends;
 mod evidence;
 mod export;
@@ -30,6 +31,7 @@ mod show;
 mod twins;
 
 pub use answer::{Answered, QueryError, answer, answer_telling};
+pub use dossier::DossierQuery;
 pub use filter::Span;
 pub use import::{ImportReport, Importer, RefusedLine};
 pub use moment::{Rounding, parse_time};

@@ -55,19 +55,9 @@ pub(super) struct Ended<'e> {
 
 /// The replay after a (sub)profile's events of these times, from the last of
 /// them that is `enough` on, or from the baseline; `enough` is asked of them
-/// backwards. Reads from what was `held` where it is there.
+/// backwards. Reads from what was `held` where it is there. A subprofile may have
+/// `ended` with its profile.
 pub(super) fn replay_after<'a>(
-    before: Before<'_>,
-    held: &'a Batch,
-    reader: &mut EventReader,
-    damage: &mut Damages,
-    enough: impl FnMut(&Event<'a>) -> bool,
-) -> Result<Replay<'a>, QueryError> {
-    replay_with(before, None, held, reader, damage, enough)
-}
-
-/// The same where a subprofile may have `ended` with its profile.
-pub(super) fn replay_with<'a>(
     before: Before<'_>,
     ended: Option<Ended<'_>>,
     held: &'a Batch,

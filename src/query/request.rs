@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::dossier::DossierQuery;
 use super::filter::Span;
 use crate::event::ProfileKey;
 
@@ -25,6 +26,8 @@ pub enum Query {
     Rejected(RejectedQuery),
     /// What proves that Copernica sent an event.
     Evidence(EvidenceQuery),
+    /// Everything about a (sub)profile.
+    Dossier(DossierQuery),
 }
 
 impl Query {

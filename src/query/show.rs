@@ -8,7 +8,7 @@
 use super::answer::{Lines, QueryError, now};
 use super::ends::Ends;
 use super::lines::{LastEvent, ShowLine};
-use super::past::{Before, Ended, Missing, replay_with};
+use super::past::{Before, Ended, Missing, replay_after};
 use super::request::ShowQuery;
 use crate::event::{Fields, seconds_to_rfc3339};
 use crate::history::Known;
@@ -36,7 +36,7 @@ pub(super) fn answer(
         until: at,
     });
     let damage = &mut lines.damage;
-    let replay = replay_with(before, ended, &none, &mut reader, damage, |event| {
+    let replay = replay_after(before, ended, &none, &mut reader, damage, |event| {
         missing.take(event)
     })?;
     let last_event = |(seq, time)| LastEvent {

@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::table::Table;
+use super::dossier::Page;
+use super::table::{Kind, Table};
 use crate::cli::setting::Setting;
 use crate::query::Query;
 
@@ -21,7 +22,18 @@ pub fn printer<'a>(
     setting: &Setting,
     out: &'a mut dyn Write,
 ) -> Box<dyn Printer + 'a> {
-    Box::new(Table::new(query, setting, out))
+    let kind = match query {
+        Query::History(_) => Kind::History,
+        Query::Show(_) => Kind::Show,
+        Query::Diff(_) => Kind::Diff,
+        Query::Blame(_) => Kind::Blame,
+        Query::Changes(_) => Kind::Changes,
+        Query::Export(_) => Kind::Export,
+        Query::Rejected(_) => Kind::Rejected,
+        Query::Evidence(_) => Kind::Evidence,
+        Query::Dossier(_) => return Box::new(Page::new(setting, out)),
+    };
+    Box::new(Table::new(kind, setting, out))
 }
 
 /// Cuts what is written into lines, for a [`Printer`].

@@ -17,7 +17,7 @@ use crate::event::{Event, ProfileKey};
 use crate::history::{End, Place, Replay, tells_all};
 use crate::query::ends::{Deletes, Ends};
 use crate::query::parallel::in_order;
-use crate::query::past::{Before, Ended, Missing, replay_with};
+use crate::query::past::{Before, Ended, Missing, replay_after};
 use crate::trail::{Batch, Damages, EventReader, EventsOf, GoneSeconds, Trail, arrange_second};
 
 /// How many (sub)profiles are a group at most: each group reads the blocks of
@@ -246,7 +246,7 @@ impl Reader {
             };
             let held = self.span.ahead();
             let earlier = &mut self.earlier;
-            let mut replay = replay_with(before, ended, held, earlier, &mut told.damage, enough)?;
+            let mut replay = replay_after(before, ended, held, earlier, &mut told.damage, enough)?;
             let mut steps = Steps {
                 query,
                 key: track.key,

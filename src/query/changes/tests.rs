@@ -13,7 +13,7 @@ use crate::event::{BodyKind, decode_envelope, seconds_to_rfc3339, zone_from_name
 use crate::history::{Known, Place, tells_all};
 use crate::query::ends::Ends;
 use crate::query::filter::Span;
-use crate::query::past::{Before, Ended, replay_with};
+use crate::query::past::{Before, Ended, replay_after};
 use crate::query::{BlameQuery, ExportQuery, HistoryQuery, Query, ShowQuery, answer as ask};
 use crate::trail::{
     Appender, Arrival, Batch, Damages, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose,
@@ -394,7 +394,7 @@ proptest! {
                 let mut parent = Ends::of(&store.trail, key.profile, at).unwrap();
                 let asked = cascade && key.subprofile.is_some();
                 let ended = asked.then_some(Ended { ends: &mut parent, events: &all, until: at });
-                let short = replay_with(before, ended, &none, &mut reader, &mut damage, tells_all).unwrap();
+                let short = replay_after(before, ended, &none, &mut reader, &mut damage, tells_all).unwrap();
                 prop_assert_eq!(short.known.state(), whole.known.state());
                 prop_assert_eq!(short.last, whole.last);
                 prop_assert_eq!(short.ended, whole.ended);

@@ -3,8 +3,8 @@
 use super::params::Params;
 use crate::event::{DecodeError, ProfileKey, Zone, is_label};
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery, Rounding,
-    ShowQuery, Span,
+    BlameQuery, ChangesQuery, DiffQuery, DossierQuery, ExportQuery, HistoryQuery, Query,
+    RejectedQuery, Rounding, ShowQuery, Span,
 };
 
 /// What can be asked over HTTP.
@@ -39,7 +39,7 @@ pub fn question(target: &str, zone: Zone, now: i64) -> Result<Option<Question>, 
         Some((name, key)) => (name, Some(key)),
         None => (path, None),
     };
-    let of_one = matches!(name, "history" | "show" | "diff" | "blame");
+    let of_one = matches!(name, "history" | "show" | "diff" | "blame" | "dossier");
     let of_all = matches!(name, "changes" | "export" | "rejected" | "stats");
     if !of_one && (!of_all || key.is_some()) {
         return Ok(None);
@@ -81,6 +81,22 @@ fn about(name: &str, key: ProfileKey, params: &mut Params) -> Result<Query, Deco
                 from,
                 to,
                 cascade: params.flag(CASCADE)?,
+            })
+        }
+        "dossier" => {
+            let at = params.time("at", Rounding::Down)?;
+            let mut span = params.span()?;
+            if let Some(at) = at {
+                if span.until.is_some() {
+                    return Err(DecodeError::new("it cannot be given with until", "at"));
+                }
+                span.until = Some(at.saturating_add(1));
+            }
+            Query::Dossier(DossierQuery {
+                key,
+                fields: params.all("field"),
+                interests: params.all("interest"),
+                span,
             })
         }
         _ => Query::History(HistoryQuery {
@@ -249,6 +265,18 @@ mod tests {
             })
         );
         assert_eq!(
+            asked("/v1/dossier/1/2?field=a&interest=b&since=@3&at=@5"),
+            Query::Dossier(DossierQuery {
+                key,
+                fields: vec!["a".into()],
+                interests: vec!["b".into()],
+                span: Span {
+                    since: Some(3),
+                    until: Some(6)
+                },
+            })
+        );
+        assert_eq!(
             asked("/v1/export?raw&profile=1&database=9"),
             Query::Export(ExportQuery {
                 profile: Some(1),
@@ -319,6 +347,8 @@ mod tests {
             ("/v1/diff/1?from=@5&to=@4", "from"),
             ("/v1/diff/1?from=tomorrow", "from"),
             ("/v1/changes?cause=why", "cause"),
+            ("/v1/dossier/1?at=@5&until=@5", "at"),
+            ("/v1/dossier/", "profile"),
             ("/v1/changes?label=a%2Fb", "label"),
             ("/v1/changes?profile=x", "profile"),
             ("/v1/export?database=1&database=2", "database"),
