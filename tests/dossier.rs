@@ -125,9 +125,7 @@ fn since_when_and_how_that_is_known() {
     order.dedup();
     assert_eq!(
         order,
-        [
-            "about", "total", "state", "now", "state", "value", "gap", "event"
-        ]
+        ["about", "total", "state", "now", "value", "gap", "event"]
     );
     assert_eq!(lines[0]["fields"], json!(["newsletter"]));
     let total = of_part(&lines, "total")[0];

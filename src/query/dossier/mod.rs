@@ -38,6 +38,13 @@ pub struct DossierQuery {
     pub span: Span,
 }
 
+impl DossierQuery {
+    /// Whether only some fields or interests are asked for.
+    const fn narrows(&self) -> bool {
+        !self.fields.is_empty() || !self.interests.is_empty()
+    }
+}
+
 pub(super) fn answer(
     trail: &Trail,
     query: &DossierQuery,

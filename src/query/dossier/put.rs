@@ -51,8 +51,7 @@ impl<'a> Told<'a> {
             let known = self.keys.entry(key.clone()).or_insert((0, event.seq));
             known.0 += 1;
         }
-        let narrowed = !query.fields.is_empty() || !query.interests.is_empty();
-        if narrowed && changes.is_empty() {
+        if query.narrows() && changes.is_empty() {
             return Ok(());
         }
         let part = EventPart {
@@ -133,8 +132,7 @@ impl<'a> Told<'a> {
             Subject::Field(_) => (&query.fields, &query.interests),
             Subject::Interest(_) => (&query.interests, &query.fields),
         };
-        let all = list.is_empty() && others.is_empty();
-        all || list.iter().any(|name| name == subject.name())
+        (list.is_empty() && others.is_empty()) || list.iter().any(|name| name == subject.name())
     }
 
     /// Tells values that have ended.
@@ -153,6 +151,7 @@ impl<'a> Told<'a> {
             let until = parse_rfc3339_micros(&ending.time).map(|time| time.div_euclid(1_000_000));
             let since = self.query.span.since;
             if since.is_none_or(|since| until > Some(since)) {
+                person.spoken_of = true;
                 self.tell_value(person.track, &subject, lasting, Some(ending))?;
             }
         }
@@ -188,6 +187,10 @@ impl<'a> Told<'a> {
             subprofile,
         } = track.key;
         self.total.duplicates += person.duplicates;
+        let lasts = person.spans.subjects().any(|subject| self.wants(subject));
+        if !person.spoken_of && !lasts {
+            return Ok(());
+        }
         let replay = std::mem::take(&mut person.replay);
         let mut order = Vec::new();
         let (state, created, modified) = match replay.known {

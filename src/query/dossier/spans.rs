@@ -37,6 +37,11 @@ impl Spans {
         self.lasting.get(subject)
     }
 
+    /// Of what something lasts.
+    pub fn subjects(&self) -> impl Iterator<Item = &Subject<'static>> {
+        self.lasting.keys()
+    }
+
     /// The place of the baseline that was taken up.
     pub const fn baseline(&self) -> Option<Place> {
         self.baseline

@@ -41,6 +41,8 @@ pub(super) struct Person {
     pub spans: Spans,
     /// How what was asked for by name ended last.
     pub ended: BTreeMap<Subject<'static>, Ending<'static>>,
+    /// Whether anything that is asked for was told of it.
+    pub spoken_of: bool,
     pub events: u64,
     pub duplicates: u64,
 }
@@ -116,6 +118,7 @@ impl<'a> Told<'a> {
             replay: events.replay(),
             spans: Spans::default(),
             ended: BTreeMap::new(),
+            spoken_of: !self.query.narrows() || key == self.query.key,
             events: 0,
             duplicates: 0,
         };

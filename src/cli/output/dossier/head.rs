@@ -22,7 +22,24 @@ pub fn head(words: Words, about: &AboutPart<'_>, total: &TotalPart) -> Markup {
     let names: Vec<(bool, &str)> = (about.fields.iter().map(|name| (true, &**name)))
         .chain(about.interests.iter().map(|name| (false, &**name)))
         .collect();
-    let unsure = total.unexplained + total.first_seen + total.pruned + total.damaged;
+    let unsure: Vec<String> = [
+        (
+            total.unexplained,
+            "event",
+            "with changes that no call claims",
+        ),
+        (
+            total.first_seen,
+            "event",
+            "with values of unknown beginning",
+        ),
+        (total.damaged, "report", "of events that cannot be read"),
+    ]
+    .into_iter()
+    .filter(|(count, ..)| *count > 0)
+    .map(|(count, what, of)| format!("{} {of}", counted(count, what)))
+    .chain((total.pruned > 0).then(|| "older events were removed".to_owned()))
+    .collect();
     html! {
             (DOCTYPE)
             (PreEscaped("<html lang=\"en\">"))
@@ -68,6 +85,7 @@ pub fn head(words: Words, about: &AboutPart<'_>, total: &TotalPart) -> Markup {
                         @if total.subprofiles > 0 && about.subprofile.is_none() {
                             ", of the profile and " (counted(total.subprofiles, "subprofile"))
                         }
+                        @if !names.is_empty() { "; those are told of that have changed what is asked for" }
                         @if total.duplicates > 0 {
                             "; beside them " (counted(total.duplicates, "repetition")) " of calls, which change nothing"
                         }
@@ -79,15 +97,10 @@ pub fn head(words: Words, about: &AboutPart<'_>, total: &TotalPart) -> Markup {
                     }
                     dt { "Completeness" }
                     dd {
-                        @if unsure == 0 {
+                        @if unsure.is_empty() {
                             "Nothing is known to be missing. A call that never came, and after which nothing came that shows it, cannot be missed."
                         } @else {
-                            span.warn {
-                                (counted(total.unexplained, "event")) " with changes that no call claims, "
-                                (total.first_seen) " with values of unknown beginning, "
-                                (total.pruned) " with older events removed, "
-                                (counted(total.damaged, "report")) " of events that cannot be read"
-                            }
+                            span.warn { (unsure.join(", ")) }
                             ": see " a href="#gaps" { "what is not known" } "."
                         }
                     }

@@ -144,7 +144,7 @@ impl<'a> Page<'a> {
                 ("k", "What"),
                 ("", "Value"),
                 ("t", "Since"),
-                ("", "How that is known"),
+                ("h", "How that is known"),
             ])?;
         }
         let words = self.words;
@@ -189,7 +189,7 @@ impl<'a> Page<'a> {
                 ("", "Value"),
                 ("t", "From"),
                 ("t", "Until"),
-                ("", "How that is known"),
+                ("h", "How that is known"),
             ])?;
             self.group = Some(group);
         }

@@ -115,8 +115,16 @@ impl Words {
 
     /// By what a value went.
     pub fn ending(self, ending: &Ending<'_>) -> Markup {
-        let since = ending.not_before.as_deref();
-        html! { "event " (ending.seq) ": " (self.cause(&ending.cause, since)) }
+        let what = match (&*ending.cause, &ending.not_before) {
+            ("set", _) => html! { "another value was set" },
+            ("create", _) => html! { "it was made anew with another value" },
+            ("unexplained", Some(since)) => html! {
+                span.warn { "found changed; it was still so on " (self.time(since)) }
+            },
+            ("delete", _) => html! { "deleted" },
+            (cause, _) => self.cause(cause, None),
+        };
+        html! { "event " (ending.seq) ": " (what) }
     }
 
     /// A change of an event.
@@ -126,6 +134,7 @@ impl Words {
                 b { (subject(change.field.as_deref(), change.interest.as_deref())) } ": "
                 @match &change.old {
                     None => span.none { "not known" },
+                    Some(Value::Absent) => (value(&Value::Absent)),
                     Some(old) => span.old { (value(old)) },
                 }
                 " → " span.new { (value(&change.new)) } " "
