@@ -187,11 +187,16 @@ fn history(profile: u64) -> Query {
         limit: None,
         reverse: false,
         subprofiles: true,
+        cascade: false,
     })
 }
 
 fn show(key: ProfileKey, at: i64) -> Query {
-    Query::Show(ShowQuery { key, at: Some(at) })
+    Query::Show(ShowQuery {
+        key,
+        at: Some(at),
+        cascade: false,
+    })
 }
 
 fn time_of(place: usize) -> i64 {

@@ -11,6 +11,7 @@ pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 pub use super::common_args::{ColorChoice, Common};
 use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
+use super::dossier::DossierArgs;
 use super::evidence::EvidenceArgs;
 use super::explain::ExplainArgs;
 use super::gate_args::GateArgs;
@@ -64,6 +65,17 @@ pub struct Output {
     pub format: Option<Format>,
 }
 
+/// Whether subprofiles end with their profile.
+#[derive(Debug, clap::Args)]
+pub struct CascadeArgs {
+    /// Tell that a profile's delete ends its subprofiles [default: in answers for people]
+    #[arg(long, overrides_with = "no_cascade")]
+    pub cascade: bool,
+    /// Tell of subprofiles only what calls of their own say
+    #[arg(long, overrides_with = "cascade")]
+    pub no_cascade: bool,
+}
+
 /// A span of time.
 #[derive(Debug, clap::Args)]
 pub struct SpanArgs {
@@ -104,6 +116,8 @@ pub enum Command {
     Reconcile(ReconcileArgs),
     /// List the calls that could not be read
     Rejected(RejectedArgs),
+    /// Write everything about one person as a page to keep
+    Dossier(DossierArgs),
     /// Show what proves that Copernica sent an event
     Evidence(EvidenceArgs),
     /// Compress closed segments of the log now, not in the background
@@ -215,6 +229,8 @@ pub struct HistoryArgs {
     #[arg(long)]
     pub subprofiles: bool,
     #[command(flatten)]
+    pub cascade: CascadeArgs,
+    #[command(flatten)]
     pub output: Output,
 }
 
@@ -228,6 +244,8 @@ pub struct ShowArgs {
     /// The moment [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
+    #[command(flatten)]
+    pub cascade: CascadeArgs,
     #[command(flatten)]
     pub output: Output,
 }
@@ -246,6 +264,8 @@ pub struct DiffArgs {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub to: Option<String>,
     #[command(flatten)]
+    pub cascade: CascadeArgs,
+    #[command(flatten)]
     pub output: Output,
 }
 
@@ -259,6 +279,8 @@ pub struct BlameArgs {
     /// The moment [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
+    #[command(flatten)]
+    pub cascade: CascadeArgs,
     #[command(flatten)]
     pub output: Output,
 }
@@ -277,6 +299,8 @@ pub enum CauseArg {
     Observed,
     /// The value was first seen here
     FirstSeen,
+    /// The subprofile ended with its profile
+    Cascade,
 }
 
 /// Which changes are meant: every question about the changes of all profiles
@@ -312,6 +336,8 @@ pub struct FilterArgs {
     /// Only by events with this label; can be repeated
     #[arg(long, value_name = "L", value_parser = parse_label)]
     pub label: Vec<String>,
+    #[command(flatten)]
+    pub cascade: CascadeArgs,
 }
 
 /// `changes`

@@ -58,6 +58,7 @@ fn nothing(query: &Query) -> String {
         }
         Query::Show(query) => (query.key, false),
         Query::Diff(query) => (query.key, false),
+        Query::Dossier(query) => (query.key, false),
         Query::Blame(query) => {
             return format!("{} has no fields or interests at that moment", query.key);
         }

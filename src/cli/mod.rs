@@ -14,6 +14,7 @@ mod client;
 mod common_args;
 mod demo;
 mod doctor;
+mod dossier;
 mod env_file;
 mod evidence;
 mod explain;
@@ -102,6 +103,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Explain(args) => explain::run(&args, setting),
         Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Dossier(args) => dossier::run(&args, setting),
         Command::Evidence(args) => evidence::run(&args, setting),
         Command::Reconcile(args) => reconcile::run(&args, setting),
         Command::Seal(args) => care::seal(&args, setting),

@@ -3,8 +3,8 @@
 use clap::ValueEnum;
 
 use super::args::{
-    BlameArgs, CauseArg, ChangesArgs, DiffArgs, ExportArgs, FilterArgs, HistoryArgs, RejectedArgs,
-    ShowArgs, SpanArgs,
+    BlameArgs, CascadeArgs, CauseArg, ChangesArgs, DiffArgs, ExportArgs, FilterArgs, Format,
+    HistoryArgs, Output, RejectedArgs, ShowArgs, SpanArgs,
 };
 use super::setting::{Setting, UsageError};
 use crate::query::{
@@ -22,6 +22,15 @@ impl SpanArgs {
     }
 }
 
+impl CascadeArgs {
+    /// Whether it is wanted in an answer of this form: people want it, while
+    /// what programs read stays as it is unless they ask.
+    pub fn wanted(&self, output: &Output, setting: &Setting) -> bool {
+        let people = setting.format(output.format) == Format::Table;
+        self.cascade || (people && !self.no_cascade)
+    }
+}
+
 impl HistoryArgs {
     pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
         Ok(Query::History(HistoryQuery {
@@ -33,6 +42,7 @@ impl HistoryArgs {
             limit: self.limit,
             reverse: self.reverse,
             subprofiles: self.subprofiles,
+            cascade: self.cascade.wanted(&self.output, setting),
         }))
     }
 }
@@ -40,7 +50,11 @@ impl HistoryArgs {
 impl ShowArgs {
     pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
         let at = setting.time("--at", self.at.as_deref(), Rounding::Down)?;
-        Ok(Query::Show(ShowQuery { key: self.key, at }))
+        Ok(Query::Show(ShowQuery {
+            key: self.key,
+            at,
+            cascade: self.cascade.wanted(&self.output, setting),
+        }))
     }
 }
 
@@ -55,6 +69,7 @@ impl DiffArgs {
             key: self.key,
             from,
             to,
+            cascade: self.cascade.wanted(&self.output, setting),
         }))
     }
 }
@@ -62,12 +77,18 @@ impl DiffArgs {
 impl BlameArgs {
     pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
         let at = setting.time("--at", self.at.as_deref(), Rounding::Down)?;
-        Ok(Query::Blame(BlameQuery { key: self.key, at }))
+        Ok(Query::Blame(BlameQuery {
+            key: self.key,
+            at,
+            cascade: self.cascade.wanted(&self.output, setting),
+        }))
     }
 }
 
 impl FilterArgs {
-    /// The question about all changes that are meant.
+    /// The question about all changes that are meant. Subprofiles end with their
+    /// profile where that is asked for, by a cause if not by its flag; what people
+    /// want unasked ([`CascadeArgs::wanted`]) is for those to add who know the form.
     pub fn query(&self, setting: &Setting) -> anyhow::Result<ChangesQuery> {
         let name = |cause: &CauseArg| {
             cause
@@ -87,15 +108,18 @@ impl FilterArgs {
             causes: self.cause.iter().filter_map(name).collect(),
             labels: self.label.clone(),
             limit: None,
+            cascade: self.cascade.cascade || self.cause.contains(&CauseArg::Cascade),
         })
     }
 }
 
 impl ChangesArgs {
     pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        let asked = self.filter.query(setting)?;
         Ok(Query::Changes(ChangesQuery {
             limit: self.limit,
-            ..self.filter.query(setting)?
+            cascade: asked.cascade || self.filter.cascade.wanted(&self.output, setting),
+            ..asked
         }))
     }
 }

@@ -57,6 +57,8 @@ pub enum Cause {
     },
     /// The value was first seen here; what was before is not known.
     FirstSeen,
+    /// The profile was deleted, which ends its subprofiles.
+    Cascade,
     /// The value was that when the events before were pruned; which of them
     /// changed it last is not known any more.
     Baseline,
@@ -71,6 +73,7 @@ impl Cause {
             Self::Unexplained { .. } => "unexplained",
             Self::Observed { .. } => "observed",
             Self::FirstSeen => "first_seen",
+            Self::Cascade => "cascade",
             Self::Baseline => "baseline",
         }
     }

@@ -21,6 +21,9 @@
 //!   everything is told as if they were there. Events before it, which came
 //!   late, stand alone: what was before and after each is not known, so only
 //!   what they name themselves is told, and nothing is first seen.
+//! * **Cascade**: where that is asked for, a profile's `delete` ends its
+//!   subprofiles, of which Copernica sends nothing: at its place each one that
+//!   is present becomes deleted ([`End`], [`Replay::end`]).
 //! * **Causes** are told by [`Cause`]. `since` of an unexplained or observed
 //!   change is the time of the event before, whatever its type.
 
@@ -28,6 +31,7 @@ mod baseline;
 mod blame;
 mod change;
 mod diff;
+mod end;
 mod order;
 mod replay;
 
@@ -35,5 +39,6 @@ pub use baseline::{Baseline, DIGEST_LEN, Gone, Place};
 pub use blame::{Blame, BlameRow};
 pub use change::{Cause, Change, Subject, Value};
 pub use diff::{Difference, differences};
+pub use end::{End, ends_of};
 pub use order::{Head, arrange};
 pub use replay::{Known, Replay, State, tells_all};

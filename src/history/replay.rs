@@ -58,6 +58,9 @@ pub struct Replay<'a> {
     pub database: Option<u64>,
     /// The collection as last named.
     pub collection: Option<u64>,
+    /// `seq` and time of the profile's `delete` that ended the subprofile, where
+    /// nothing has told its state since.
+    pub ended: Option<(u64, i64)>,
     /// The place of the pruned event from which the state was taken up.
     pub baseline: Option<Place>,
     /// What is to be taken up before the first event that comes after it.
@@ -158,12 +161,41 @@ impl<'a> Replay<'a> {
             EventType::Other(_) => None,
         };
         self.last = Some((event.seq, event.time));
+        if after.is_some() {
+            self.ended = None;
+        }
         self.database = event.database.or(self.database);
         self.collection = event.collection.or(self.collection);
         match after {
             Some(after) => std::mem::replace(&mut self.known, after),
             None => Known::Nothing,
         }
+    }
+
+    /// Takes the end that the profile's `delete` at a place puts to a
+    /// subprofile, and tells what that changes; `None` where it was not present.
+    pub fn end(&mut self, delete: Place) -> Option<Vec<Change<'a>>> {
+        let baseline = self.pending.as_ref().map(|baseline| baseline.place);
+        if baseline.is_some_and(|baseline| delete < baseline) {
+            return None;
+        }
+        self.take_up();
+        let before = match std::mem::take(&mut self.known) {
+            Known::Present(before) => before,
+            other => {
+                self.known = other;
+                return None;
+            }
+        };
+        self.known = Known::Deleted {
+            created: before.created.clone(),
+            modified: before.modified.clone(),
+        };
+        self.last = Some((delete.seq, delete.time));
+        self.ended = self.last;
+        Some(changes_between(&before, &State::default(), |_| {
+            Cause::Cascade
+        }))
     }
 
     /// The same without what it borrows.
@@ -186,6 +218,7 @@ impl<'a> Replay<'a> {
             last: self.last,
             database: self.database,
             collection: self.collection,
+            ended: self.ended,
             baseline: self.baseline,
             pending: self.pending,
         }

@@ -212,7 +212,8 @@ fn answer_part(
         | Query::Blame(_)
         | Query::Export(_)
         | Query::Evidence(_)
-        | Query::Explain(_) => None,
+        | Query::Explain(_)
+        | Query::Dossier(_) => None,
     };
     let mut lines = Lines {
         out,
@@ -241,6 +242,7 @@ fn answer_part(
         Query::Evidence(query) => super::evidence::answer(trail, query, &mut lines)?,
         Query::Tail(query) => super::tail::answer(trail, query, &mut lines)?,
         Query::Explain(query) => super::explain::answer(trail, query, &mut lines)?,
+        Query::Dossier(query) => super::dossier::answer(trail, query, &mut lines)?,
     };
     // A page of no lines has no place.
     let next = match lines.more && !lines.last.is_empty() {

@@ -1,8 +1,9 @@
 //! `diff`: the net differences between two moments.
 
 use super::answer::{Lines, QueryError, now};
+use super::ends::Ends;
 use super::lines::DiffLine;
-use super::past::{Before, replay_after};
+use super::past::{Before, Ended, replay_after};
 use super::request::DiffQuery;
 use crate::history::{Known, State, differences, tells_all};
 use crate::trail::{Batch, Trail};
@@ -21,13 +22,21 @@ pub(super) fn answer(
     // difference.
     let mut reader = trail.reader();
     let none = Batch::default();
-    let mut state_at = |moment: i64| -> Result<Known<'static>, QueryError> {
-        let before = Before::up_to(&events, moment);
-        let replay = replay_after(before, &none, &mut reader, &mut lines.damage, tells_all)?;
+    let to = query.to.unwrap_or_else(now);
+    let mut ends = Ends::asked(trail, query.key, query.cascade, to, lines)?;
+    let damage = &mut lines.damage;
+    let mut state_at = |until: i64| -> Result<Known<'static>, QueryError> {
+        let before = Before::up_to(&events, until);
+        let ended = ends.as_mut().map(|ends| Ended {
+            ends,
+            events: &events,
+            until,
+        });
+        let replay = replay_after(before, ended, &none, &mut reader, damage, tells_all)?;
         Ok(replay.into_owned().known)
     };
     let before = state_at(query.from)?;
-    let after = state_at(query.to.unwrap_or_else(now))?;
+    let after = state_at(to)?;
     let none = State::default();
     let before = match &before {
         Known::Nothing => None,

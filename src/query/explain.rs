@@ -89,7 +89,7 @@ pub(super) fn answer(
     let (none, mut reader) = (Batch::default(), trail.reader());
     let before = Before::up_to(&events, time.saturating_sub(1));
     let damage = &mut lines.damage;
-    let mut replay = replay_after(before, &none, &mut reader, damage, tells_all)?;
+    let mut replay = replay_after(before, None, &none, &mut reader, damage, tells_all)?;
     let mut told = None;
     track.each(time, &none, &mut reader, damage, |event, same| {
         if event.seq == query.seq {

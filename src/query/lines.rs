@@ -40,7 +40,7 @@ pub struct ChangeLine<'a> {
     pub old: Option<Value<'a>>,
     /// What it became.
     pub new: Value<'a>,
-    /// Why: `create`, `set`, `unexplained`, `observed`, `first_seen`.
+    /// Why: `create`, `set`, `unexplained`, `observed`, `first_seen`, `cascade`.
     pub cause: Cow<'a, str>,
     /// Of an unexplained or observed change: since when it may have happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -127,6 +127,10 @@ pub struct ShowLine<'a> {
     pub created: Option<Cow<'a, str>>,
     /// As sent.
     pub modified: Option<Cow<'a, str>>,
+    /// The profile's `delete` that ended the subprofile, where nothing has told
+    /// its state since; missing elsewhere, and where `cascade` is not asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cascade: Option<LastEvent>,
 }
 
 /// A difference of `diff`.

@@ -11,6 +11,8 @@ mod blame;
 mod changes;
 mod convert;
 mod diff;
+pub mod dossier;
+mod ends;
 mod evidence;
 mod explain;
 mod export;
@@ -34,6 +36,7 @@ mod tail;
 mod twins;
 
 pub use answer::{Answered, QueryError, answer, answer_page, answer_telling};
+pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};
 pub use filter::Span;
 pub use import::{ImportReport, Importer, RefusedLine};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::dossier::DossierQuery;
 use super::filter::Span;
 use crate::event::ProfileKey;
 
@@ -29,6 +30,8 @@ pub enum Query {
     Tail(TailQuery),
     /// What an event asked for against what came of it.
     Explain(ExplainQuery),
+    /// Everything about a (sub)profile.
+    Dossier(DossierQuery),
 }
 
 impl Query {
@@ -65,6 +68,9 @@ pub struct HistoryQuery {
     pub reverse: bool,
     /// The events of the profile's subprofiles too.
     pub subprofiles: bool,
+    /// Subprofiles end with their profile.
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 /// The state of a (sub)profile at a moment.
@@ -74,6 +80,9 @@ pub struct ShowQuery {
     pub key: ProfileKey,
     /// When; `None` is now.
     pub at: Option<i64>,
+    /// Subprofiles end with their profile.
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 /// The net differences between two moments.
@@ -85,6 +94,9 @@ pub struct DiffQuery {
     pub from: i64,
     /// The later moment; `None` is now.
     pub to: Option<i64>,
+    /// Subprofiles end with their profile.
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 /// The last change of every field and interest that is present at a moment.
@@ -94,6 +106,9 @@ pub struct BlameQuery {
     pub key: ProfileKey,
     /// When; `None` is now.
     pub at: Option<i64>,
+    /// Subprofiles end with their profile.
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 /// What changed when, over all profiles. Lists are alternatives; an empty one
@@ -124,6 +139,9 @@ pub struct ChangesQuery {
     pub labels: Vec<String>,
     /// The most lines.
     pub limit: Option<u64>,
+    /// Subprofiles end with their profile.
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 /// Every event in the order of arrival.

@@ -6,11 +6,12 @@
 //! read.
 
 use super::answer::{Lines, QueryError, now};
+use super::ends::Ends;
 use super::lines::{LastEvent, ShowLine};
-use super::past::{Before, replay_after};
+use super::past::{Before, Ended, Missing, replay_after};
 use super::request::ShowQuery;
-use crate::event::{Event, EventType, Fields, ProfileKey, Seen, seconds_to_rfc3339};
-use crate::history::{Known, tells_all};
+use crate::event::{Fields, seconds_to_rfc3339};
+use crate::history::Known;
 use crate::trail::{Batch, Trail};
 
 pub(super) fn answer(
@@ -28,10 +29,20 @@ pub(super) fn answer(
     let mut missing = Missing::new(query.key);
     let mut reader = trail.reader();
     let before = Before::up_to(&events, at);
-    let replay = replay_after(before, &none, &mut reader, &mut lines.damage, |event| {
-        missing.take(event);
-        missing.is_nothing()
+    let mut ends = Ends::asked(trail, query.key, query.cascade, at, lines)?;
+    let ended = ends.as_mut().map(|ends| Ended {
+        ends,
+        events: &events,
+        until: at,
+    });
+    let damage = &mut lines.damage;
+    let replay = replay_after(before, ended, &none, &mut reader, damage, |event| {
+        missing.take(event)
     })?;
+    let last_event = |(seq, time)| LastEvent {
+        seq,
+        time: seconds_to_rfc3339(time),
+    };
     let (state, fields, interests, created, modified) = match replay.known {
         Known::Nothing => ("unknown", Fields::new(), Vec::new(), None, None),
         Known::Deleted { created, modified } => {
@@ -53,50 +64,12 @@ pub(super) fn answer(
         collection: query.key.subprofile.and(replay.collection),
         at: seconds_to_rfc3339(at),
         state: state.to_owned(),
-        last_event: replay.last.map(|(seq, time)| LastEvent {
-            seq,
-            time: seconds_to_rfc3339(time),
-        }),
+        last_event: replay.last.map(last_event),
         fields,
         interests,
         created,
         modified,
+        cascade: replay.ended.map(last_event),
     })?;
     Ok(true)
-}
-
-/// What is still to be found, going backwards.
-pub(super) struct Missing {
-    state: bool,
-    database: bool,
-    collection: bool,
-}
-
-impl Missing {
-    /// All of it. A collection is looked for where the key is a subprofile's.
-    pub const fn new(key: ProfileKey) -> Self {
-        Self {
-            state: true,
-            database: true,
-            collection: key.subprofile.is_some(),
-        }
-    }
-
-    pub fn take(&mut self, event: &Event<'_>) {
-        let content = &event.content;
-        let tells_state = match event.event_type {
-            // What it leaves out of these is as it was before.
-            EventType::Delete | EventType::Observed(Seen::Gone) => {
-                content.created.is_some() && content.modified.is_some()
-            }
-            _ => tells_all(event),
-        };
-        self.state &= !tells_state;
-        self.database &= event.database.is_none();
-        self.collection &= event.collection.is_none();
-    }
-
-    pub const fn is_nothing(&self) -> bool {
-        !(self.state || self.database || self.collection)
-    }
 }

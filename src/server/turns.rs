@@ -86,7 +86,11 @@ mod tests {
         let turns = Turns::default();
         let heavy = Query::Changes(ChangesQuery::default());
         let key = ProfileKey::profile(1);
-        let light = Query::Show(ShowQuery { key, at: None });
+        let light = Query::Show(ShowQuery {
+            key,
+            at: None,
+            cascade: false,
+        });
         let one = turns.take(&heavy, || Err(())).unwrap();
         let two = turns.take(&heavy, || Err(())).unwrap();
         turns.take(&heavy, || Err(())).unwrap_err();

@@ -7,6 +7,9 @@ use crate::event::ProfileKey;
 use crate::history::{Baseline, Replay};
 use crate::retention::Retention;
 
+/// How many subprofiles of a profile are looked for at first.
+const FEW: usize = 16;
+
 /// The events of a (sub)profile, as the index knew them.
 #[derive(Clone, Debug, Default)]
 pub struct EventsOf {
@@ -91,6 +94,32 @@ impl Trail {
             times: self.times_with(&retention, key)?,
             baseline: retention.baseline_of(key)?,
         })
+    }
+
+    /// Hands the subprofiles of a profile, of which there are or were events, to
+    /// `each` in their order, as long as that answers `true`.
+    pub fn each_subprofile(
+        &self,
+        profile: u64,
+        mut each: impl FnMut(ProfileKey) -> bool,
+    ) -> Result<(), TrailError> {
+        let retention = self.retention();
+        let mut after = ProfileKey::profile(profile);
+        // Most have few.
+        let mut limit = FEW;
+        loop {
+            let keys = self.keys_after(&retention, Some(after), limit)?;
+            for key in &keys {
+                if key.profile != profile || !each(*key) {
+                    return Ok(());
+                }
+            }
+            match keys.last() {
+                Some(last) => after = *last,
+                None => return Ok(()),
+            }
+            limit = KEYS;
+        }
     }
 
     /// Hands the same of some (sub)profiles, which come in order, to `each`, with

@@ -220,7 +220,7 @@ impl Trail {
         };
         let retention = self.retention();
         loop {
-            let keys = self.keys_after(&retention, after)?;
+            let keys = self.keys_after(&retention, after, KEYS)?;
             for key in &keys {
                 if profile.is_some_and(|profile| profile != key.profile) {
                     return Ok(());
@@ -284,24 +284,25 @@ impl Trail {
         &self,
         after: Option<ProfileKey>,
     ) -> Result<Vec<ProfileKey>, TrailError> {
-        self.keys_after(&self.retention(), after)
+        self.keys_after(&self.retention(), after, KEYS)
     }
 
-    /// Some (sub)profiles in order, from the one after `after`, of which there
-    /// are events or a baseline.
-    fn keys_after(
+    /// Up to `limit` (sub)profiles in order, from the one after `after`, of which
+    /// there are events or a baseline.
+    pub(super) fn keys_after(
         &self,
         retention: &Retention,
         after: Option<ProfileKey>,
+        limit: usize,
     ) -> Result<Vec<ProfileKey>, TrailError> {
-        let keys = self.indexer.keys_after(after, KEYS);
+        let keys = self.indexer.keys_after(after, limit);
         let mut keys = keys.map_err(TrailError::Index)?;
         if let Some(baselines) = retention.baselines() {
-            keys.extend(baselines.keys_after(after, KEYS)?);
+            keys.extend(baselines.keys_after(after, limit)?);
             keys.sort_unstable();
             keys.dedup();
             // What comes after the last of either is not known yet.
-            keys.truncate(KEYS);
+            keys.truncate(limit);
         }
         Ok(keys)
     }

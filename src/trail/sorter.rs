@@ -61,6 +61,12 @@ impl Sorter {
         self
     }
 
+    /// The same that holds so many bytes before a run goes to disk.
+    pub const fn holding(mut self, bytes: usize) -> Self {
+        self.run_len = bytes;
+        self
+    }
+
     /// Takes a blob.
     pub fn push(&mut self, time: i64, seq: u64, blob: Vec<u8>) -> io::Result<()> {
         self.held_len += blob.len() + size_of::<Item>();

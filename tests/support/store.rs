@@ -255,11 +255,16 @@ pub fn history(key: ProfileKey, since: Option<i64>) -> Query {
         limit: None,
         reverse: false,
         subprofiles: false,
+        cascade: false,
     })
 }
 
 pub fn show(key: ProfileKey, at: i64) -> Query {
-    Query::Show(ShowQuery { key, at: Some(at) })
+    Query::Show(ShowQuery {
+        key,
+        at: Some(at),
+        cascade: false,
+    })
 }
 
 pub fn diff(key: ProfileKey, from: i64, to: i64) -> Query {
@@ -267,9 +272,14 @@ pub fn diff(key: ProfileKey, from: i64, to: i64) -> Query {
         key,
         from,
         to: Some(to),
+        cascade: false,
     })
 }
 
 pub fn blame(key: ProfileKey, at: i64) -> Query {
-    Query::Blame(BlameQuery { key, at: Some(at) })
+    Query::Blame(BlameQuery {
+        key,
+        at: Some(at),
+        cascade: false,
+    })
 }

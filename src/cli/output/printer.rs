@@ -2,8 +2,9 @@
 
 use std::io::{self, Write};
 
+use super::dossier::Page;
 use super::explain::ExplainPrinter;
-use super::table::Table;
+use super::table::{Kind, Table};
 use super::tail::TailPrinter;
 use crate::cli::setting::Setting;
 use crate::query::Query;
@@ -23,11 +24,20 @@ pub fn printer<'a>(
     setting: &'a Setting,
     out: &'a mut dyn Write,
 ) -> Box<dyn Printer + 'a> {
-    match query {
-        Query::Tail(_) => Box::new(TailPrinter::new(setting, out)),
-        Query::Explain(_) => Box::new(ExplainPrinter::new(setting, out)),
-        _ => Box::new(Table::new(query, setting, out)),
-    }
+    let kind = match query {
+        Query::History(_) => Kind::History,
+        Query::Show(_) => Kind::Show,
+        Query::Diff(_) => Kind::Diff,
+        Query::Blame(_) => Kind::Blame,
+        Query::Changes(_) => Kind::Changes,
+        Query::Export(_) => Kind::Export,
+        Query::Rejected(_) => Kind::Rejected,
+        Query::Evidence(_) => Kind::Evidence,
+        Query::Dossier(_) => return Box::new(Page::new(setting, out)),
+        Query::Tail(_) => return Box::new(TailPrinter::new(setting, out)),
+        Query::Explain(_) => return Box::new(ExplainPrinter::new(setting, out)),
+    };
+    Box::new(Table::new(kind, setting, out))
 }
 
 /// Cuts what is written into lines, for a [`Printer`].

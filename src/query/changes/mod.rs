@@ -10,6 +10,10 @@
 //!   over parts on disk, and each part is replayed in memory. Where the disk
 //!   has no room even for an eighth of them, it is the former way, slowly.
 //!
+//! Where subprofiles end with their profile, both feed each subprofile with the
+//! deletes of its profile, too ([`super::ends`]): the former looks for them in
+//! the profile's events, the latter keeps a profile and its subprofiles together.
+//!
 //! Both work on all cores, and their lines are sorted by time and `seq`, on
 //! disk where they are many.
 //!
@@ -27,15 +31,16 @@ mod whole;
 use std::io;
 
 use super::answer::{Lines, QueryError};
+use super::ends::Deletes;
 use super::filter::{concerns, value_is};
 use super::lines::ChangesLine;
 use super::page::Mark;
 use super::progress::{Progress, Stage};
 use super::request::ChangesQuery;
-use crate::event::{Event, ProfileKey};
-use crate::history::{Change, Replay};
+use crate::event::{Event, EventType, ProfileKey};
+use crate::history::{Change, End, Replay};
 use crate::log::record::EventHead;
-use crate::trail::{Damages, Sorter, Step, Trail, TrailError, Walk};
+use crate::trail::{Damages, EventReader, Sorter, Step, Trail, TrailError, Walk};
 
 /// Below so many events in reach, a pass over the whole log is not considered.
 const FEW: u64 = 20_000;
@@ -102,6 +107,8 @@ struct Told {
     blobs: Vec<(i64, u64, Vec<u8>)>,
     damage: Damages,
     progress: Option<Progress>,
+    /// Profiles that are, with their subprofiles, too large to be told with others.
+    large: Vec<u64>,
 }
 
 impl Told {
@@ -120,8 +127,48 @@ impl Told {
             replay.skip(event);
             return Ok(());
         }
+        self.tell(query, event, replay.step(event))
+    }
+
+    /// Takes the end that a profile's delete puts to a subprofile, and tells
+    /// what it changes where that is asked for.
+    fn end(
+        &mut self,
+        query: &ChangesQuery,
+        ending: &mut Ending<'_>,
+        replay: &mut Replay<'_>,
+        end: End,
+    ) -> Result<(), QueryError> {
+        let Some(changes) = replay.end(end.place) else {
+            return Ok(());
+        };
+        if !query.span.holds(end.place.time) {
+            return Ok(());
+        }
+        let key = ending.key;
+        let damage = &mut self.damage;
+        let delete = ending
+            .deletes
+            .of(end, key, replay, ending.reader, damage)?
+            .filter(|delete| {
+                let label = delete.label.as_deref();
+                attributes_match(query, delete.database, delete.collection, label)
+            });
+        match delete {
+            Some(delete) => self.tell(query, &delete, changes),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells those changes of an event that are asked for.
+    fn tell(
+        &mut self,
+        query: &ChangesQuery,
+        event: &Event<'_>,
+        changes: Vec<Change<'_>>,
+    ) -> Result<(), QueryError> {
         let mut blob = Vec::new();
-        for change in replay.step(event) {
+        for change in changes {
             if change_matches(query, &change) {
                 serde_json::to_writer(&mut blob, &ChangesLine::new(event, change))
                     .map_err(io::Error::from)?;
@@ -133,6 +180,65 @@ impl Told {
             self.blobs.push((event.time, event.seq, blob));
         }
         Ok(())
+    }
+}
+
+/// Whose ends are told, and from what.
+struct Ending<'e> {
+    key: ProfileKey,
+    deletes: &'e mut Deletes,
+    reader: &'e mut EventReader,
+}
+
+/// The profiles of which a delete in the span ends the subprofiles, or may: to
+/// find these.
+#[derive(Default)]
+struct Deleted {
+    profiles: Vec<u64>,
+}
+
+impl Deleted {
+    /// Takes the head of an event of the span. What it does not name of
+    /// database and collection, a subprofile may have named.
+    fn take(&mut self, query: &ChangesQuery, head: &EventHead<'_>) {
+        let wanted =
+            query.labels.is_empty() || query.labels.iter().any(|label| head.label == Some(label));
+        let elsewhere = head.database.is_some()
+            && query
+                .database
+                .is_some_and(|wanted| head.database != Some(wanted));
+        let deletes = head.subprofile.is_none() && head.event_type == EventType::Delete.name();
+        if query.cascade
+            && deletes
+            && wanted
+            && !elsewhere
+            && self.profiles.last() != Some(&head.profile)
+        {
+            self.profiles.push(head.profile);
+        }
+    }
+
+    /// Their subprofiles; `None` where they are more than so many.
+    fn subprofiles(
+        mut self,
+        trail: &Trail,
+        most: usize,
+    ) -> Result<Option<Vec<ProfileKey>>, TrailError> {
+        self.profiles.sort_unstable();
+        self.profiles.dedup();
+        let mut keys = Vec::new();
+        for profile in self.profiles {
+            let mut many = false;
+            trail.each_subprofile(profile, |key| {
+                many = keys.len() >= most;
+                keys.push(key);
+                !many
+            })?;
+            if many {
+                return Ok(None);
+            }
+        }
+        Ok(Some(keys))
     }
 }
 
@@ -157,28 +263,32 @@ fn keys(trail: &Trail, query: &ChangesQuery) -> Result<Option<Vec<ProfileKey>>, 
     if walk.events() >= all / 2 {
         return keys_by_index(trail, query, few);
     }
-    keys_by_heads(walk, query, few)
+    keys_by_heads(trail, walk, query, few)
 }
 
 /// The same from the heads of events.
 fn keys_by_heads(
+    trail: &Trail,
     mut walk: Walk<'_>,
     query: &ChangesQuery,
     few: u64,
 ) -> Result<Option<Vec<ProfileKey>>, QueryError> {
     let mut keys = Vec::new();
+    let mut deleted = Deleted::default();
     let mut events = 0;
     loop {
         let step = walk.step(|_, record| {
             let Ok((head, _)) = EventHead::decode(record) else {
                 return;
             };
-            if query.span.holds(head.time)
-                && attributes_match(query, head.database, head.collection, head.label)
-            {
+            if !query.span.holds(head.time) {
+                return;
+            }
+            if attributes_match(query, head.database, head.collection, head.label) {
                 events += 1;
                 keys.push(head.key());
             }
+            deleted.take(query, &head);
         })?;
         if let Step::End = step {
             break;
@@ -187,9 +297,15 @@ fn keys_by_heads(
             keys.sort_unstable();
             keys.dedup();
         }
-        if events > few || keys.len() >= 2 * MOST_KEYS {
+        let deletes = deleted.profiles.len();
+        if events + deletes as u64 > few || keys.len() >= 2 * MOST_KEYS {
             return Ok(None);
         }
+    }
+    let room = few.saturating_sub(events).min(MOST_KEYS as u64);
+    match deleted.subprofiles(trail, usize::try_from(room).unwrap_or(MOST_KEYS))? {
+        Some(ended) => keys.extend(ended),
+        None => return Ok(None),
     }
     keys.sort_unstable();
     keys.dedup();
@@ -219,14 +335,35 @@ fn keys_by_index(
     }
     let mut keys = Vec::new();
     let mut many = false;
+    // The profile that has an event in the span: that may end its subprofiles.
+    let mut active = None;
+    let retention = trail.retention();
+    let mut pruned = Vec::new();
     trail.each_timeline(None, |key, times| {
         let touches = |(time, _): &(i64, u64)| (since..until).contains(time);
-        if !many && times.iter().any(touches) {
-            keys.push(key);
-            many = keys.len() as u64 > few || keys.len() >= MOST_KEYS;
+        let wanted = times.iter().any(touches);
+        if key.subprofile.is_none() {
+            active = wanted.then_some(key.profile);
+            // Of some subprofiles a baseline is all there is.
+            if let Some(baselines) = retention.baselines()
+                && query.cascade
+                && wanted
+                && !many
+            {
+                baselines.each_subprofile(key.profile, |key| pruned.push(key))?;
+            }
         }
+        let may_end = query.cascade && active == Some(key.profile);
+        if !many && (wanted || may_end) {
+            keys.push(key);
+        }
+        let count = keys.len() + pruned.len();
+        many |= count as u64 > few || count >= MOST_KEYS;
         Ok::<(), TrailError>(())
     })?;
+    keys.extend(pruned);
+    keys.sort_unstable();
+    keys.dedup();
     Ok((!many).then_some(keys))
 }
 

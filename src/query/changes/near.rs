@@ -5,12 +5,19 @@
 //! and what was known before the span is made from the last event that tells
 //! all. Of a (sub)profile with more events than a group should have, they are
 //! read in windows.
+//!
+//! Where subprofiles end with their profile, those are told, too, that have no
+//! event in the span, but whose profile was deleted in it.
 
-use super::{ChangesQuery, Progress, QueryError, Stage, Told};
-use crate::event::ProfileKey;
-use crate::history::{Replay, tells_all};
+use std::iter::Peekable;
+use std::vec::IntoIter;
+
+use super::{ChangesQuery, Ending, Progress, QueryError, Stage, Told};
+use crate::event::{Event, ProfileKey};
+use crate::history::{End, Place, Replay, tells_all};
+use crate::query::ends::{Deletes, Ends};
 use crate::query::parallel::in_order;
-use crate::query::past::{Before, replay_after};
+use crate::query::past::{Before, Ended, Missing, replay_after};
 use crate::trail::{Batch, Damages, EventReader, EventsOf, GoneSeconds, Trail, arrange_second};
 
 /// How many (sub)profiles are a group at most: each group reads the blocks of
@@ -64,16 +71,20 @@ pub(super) struct Reader {
     span: EventReader,
     /// Those before it.
     earlier: EventReader,
+    deletes: Deletes,
     /// How many are read at once.
     window: usize,
 }
 
 /// A (sub)profile's events up to the span's end, and how many come before it.
 struct Track {
+    key: ProfileKey,
     events: EventsOf,
     before: usize,
     /// Whether the baseline comes before the span, where there is one.
     reaches: bool,
+    /// What may end it in the span.
+    ends: Vec<End>,
 }
 
 impl Track {
@@ -86,18 +97,40 @@ impl Track {
 }
 
 impl Reader {
-    /// Tells the changes of events of a (sub)profile, whole seconds, whose
-    /// records are `held`.
+    /// Tells the changes of all events of a (sub)profile, whose records are
+    /// `held`, and of what may end it.
     pub fn step<'a>(
         &mut self,
         query: &ChangesQuery,
+        key: ProfileKey,
         replay: &mut Replay<'a>,
         part: Part<'_>,
+        ends: Vec<End>,
         held: &'a Batch,
         told: &mut Told,
-        damage: &mut Damages,
     ) -> Result<(), QueryError> {
-        step(query, replay, part, held, &mut self.earlier, told, damage)
+        let mut steps = Steps {
+            query,
+            key,
+            gone: part.gone,
+            ends: ends.into_iter().peekable(),
+            deletes: &mut self.deletes,
+            reader: &mut self.earlier,
+        };
+        steps.events(replay, part.times, held, told)?;
+        steps.finish(replay, told)
+    }
+
+    /// Reads what may end a subprofile.
+    pub fn ends(
+        &mut self,
+        ends: &mut Ends,
+        subprofile: &EventsOf,
+        span: (i64, i64),
+        held: &Batch,
+        damage: &mut Damages,
+    ) -> Result<Vec<End>, QueryError> {
+        Ok(ends.between(span, subprofile, held, &mut self.earlier, damage)?)
     }
 
     /// A reader of a trail's events.
@@ -105,6 +138,7 @@ impl Reader {
         Self {
             span: trail.reader(),
             earlier: trail.reader(),
+            deletes: Deletes::default(),
             window,
         }
     }
@@ -117,52 +151,73 @@ impl Reader {
         keys: &[ProfileKey],
     ) -> Result<Told, QueryError> {
         let mut told = Told::default();
-        let mut damage = Damages::default();
         let (since, until) = query.span.bounds();
         let mut waiting: Vec<Track> = Vec::new();
+        // What may end those that wait, by profile.
+        let mut parents: Vec<Ends> = Vec::new();
         let mut events = 0;
+        let mut of = keys.iter();
         trail.each_events_of::<QueryError>(keys, |mut events_of| {
+            let Some(key) = of.next().copied() else {
+                return Ok(());
+            };
             let times = &mut events_of.times;
             times.truncate(times.partition_point(|(time, _)| *time < until));
             let before = times.partition_point(|(time, _)| *time < since);
-            if before == times.len() {
+            let is_in_span = before < times.len();
+            let mut ends = Vec::new();
+            if query.cascade && key.subprofile.is_some() && !events_of.is_empty() {
+                let last = until.saturating_sub(1);
+                if parents.last().map(Ends::profile) != Some(key.profile) {
+                    parents.push(Ends::of(trail, key.profile, last)?);
+                }
+                if let Some(parent) = parents.last_mut() {
+                    let (none, span) = (Batch::default(), (since, last));
+                    ends = self.ends(parent, &events_of, span, &none, &mut told.damage)?;
+                }
+            }
+            if !is_in_span && ends.is_empty() {
                 return Ok(());
             }
             let track = Track {
+                key,
                 reaches: events_of.reaches_baseline(since.saturating_sub(1)),
                 events: events_of,
                 before,
+                ends,
             };
             let count = track.events.times.len() - track.from();
             if events + count > self.window {
-                self.tracks(query, &waiting, &mut told, &mut damage)?;
+                self.tracks(query, &waiting, &mut parents, &mut told)?;
                 waiting.clear();
+                // The last may have more subprofiles.
+                parents.drain(..parents.len().saturating_sub(1));
                 events = 0;
             }
             events += count;
             waiting.push(track);
             Ok(())
         })?;
-        self.tracks(query, &waiting, &mut told, &mut damage)?;
-        told.damage = damage;
+        self.tracks(query, &waiting, &mut parents, &mut told)?;
         Ok(told)
     }
 
     /// Tells the changes of (sub)profiles whose events fit into a window, or of
-    /// one alone.
+    /// one alone; `parents` are what may end them, in the same order.
     fn tracks(
         &mut self,
         query: &ChangesQuery,
         tracks: &[Track],
+        parents: &mut [Ends],
         told: &mut Told,
-        damage: &mut Damages,
     ) -> Result<(), QueryError> {
-        let window = self.window;
+        let (window, since) = (self.window, query.span.bounds().0);
         let seqs = tracks.iter().flat_map(|track| {
             let near = track.events.times.iter().skip(track.from());
             near.take(window).map(|(_, seq)| *seq)
         });
         self.span.read_ahead(seqs.collect());
+        let mut parents = parents.iter_mut().peekable();
         for track in tracks {
             let (before, mut rest) = track.events.times.split_at(track.before);
             let baseline = track.events.baseline.as_ref();
@@ -172,9 +227,34 @@ impl Reader {
                 baseline,
                 reaches: track.reaches,
             };
+            let is_subprofile = query.cascade && track.key.subprofile.is_some();
+            while is_subprofile
+                && let Some(_) = parents.next_if(|ends| ends.profile() != track.key.profile)
+            {
+            }
+            let parent = parents.peek_mut().filter(|_| is_subprofile);
+            let ended = parent.map(|ends| Ended {
+                ends,
+                events: &track.events,
+                until: since.saturating_sub(1),
+            });
+            // An end's line names database and collection as last named.
+            let mut missing = (!track.ends.is_empty()).then(|| Missing::new(track.key));
+            let enough = |event: &Event<'_>| match &mut missing {
+                Some(missing) => missing.take(event),
+                None => tells_all(event),
+            };
             let held = self.span.ahead();
             let earlier = &mut self.earlier;
-            let mut replay = replay_after(before, held, earlier, damage, tells_all)?;
+            let mut replay = replay_after(before, ended, held, earlier, &mut told.damage, enough)?;
+            let mut steps = Steps {
+                query,
+                key: track.key,
+                gone: &gone,
+                ends: track.ends.clone().into_iter().peekable(),
+                deletes: &mut self.deletes,
+                reader: &mut self.earlier,
+            };
             let mut left = self.window.saturating_sub(track.before - track.from());
             loop {
                 // A second is not cut in two.
@@ -186,19 +266,7 @@ impl Reader {
                 }
                 let (part, later) = rest.split_at(end);
                 rest = later;
-                let held = self.span.ahead();
-                step(
-                    query,
-                    &mut replay,
-                    Part {
-                        times: part,
-                        gone: &gone,
-                    },
-                    held,
-                    &mut self.earlier,
-                    told,
-                    damage,
-                )?;
+                steps.events(&mut replay, part, self.span.ahead(), told)?;
                 if rest.is_empty() {
                     break;
                 }
@@ -208,35 +276,75 @@ impl Reader {
                 replay = kept;
                 left = self.window;
             }
+            steps.finish(&mut replay, told)?;
         }
         Ok(())
     }
 }
 
-/// Tells the changes of a part of a (sub)profile's events, whole seconds.
-fn step<'a>(
-    query: &ChangesQuery,
-    replay: &mut Replay<'a>,
-    part: Part<'_>,
-    held: &'a Batch,
-    reader: &mut EventReader,
-    told: &mut Told,
-    damage: &mut Damages,
-) -> Result<(), QueryError> {
-    for second in part.times.chunk_by(|a, b| a.0 == b.0) {
-        let gone = second
-            .first()
-            .map_or(&[][..], |(time, _)| part.gone.at(*time));
-        let second: Vec<(u64, u32)> = second.iter().map(|(_, seq)| (*seq, 0)).collect();
-        for (seq, duplicate_of, _) in arrange_second(&second, gone, held, reader, damage)? {
-            if duplicate_of.is_some() {
-                continue;
-            }
-            match reader.event_of(held, seq) {
-                Ok(event) => told.step(query, replay, &event)?,
-                Err(unreadable) => damage.add(unreadable.into_damage()?),
+/// Tells the changes of a (sub)profile, part by part.
+struct Steps<'r> {
+    query: &'r ChangesQuery,
+    key: ProfileKey,
+    gone: &'r GoneSeconds,
+    /// What may end it, as far as that was not told.
+    ends: Peekable<IntoIter<End>>,
+    deletes: &'r mut Deletes,
+    reader: &'r mut EventReader,
+}
+
+impl Steps<'_> {
+    /// Tells the changes of some events, whole seconds, and of the ends before.
+    fn events<'a>(
+        &mut self,
+        replay: &mut Replay<'a>,
+        times: &[(i64, u64)],
+        held: &'a Batch,
+        told: &mut Told,
+    ) -> Result<(), QueryError> {
+        for second in times.chunk_by(|a, b| a.0 == b.0) {
+            let gone = second
+                .first()
+                .map_or(&[][..], |(time, _)| self.gone.at(*time));
+            let second: Vec<(u64, u32)> = second.iter().map(|(_, seq)| (*seq, 0)).collect();
+            let damage = &mut told.damage;
+            for (seq, duplicate_of, _) in arrange_second(&second, gone, held, self.reader, damage)?
+            {
+                if duplicate_of.is_some() {
+                    continue;
+                }
+                match self.reader.event_of(held, seq) {
+                    Ok(event) => {
+                        self.ends_before(Some(Place::of(&event)), replay, told)?;
+                        told.step(self.query, replay, &event)?;
+                    }
+                    Err(unreadable) => told.damage.add(unreadable.into_damage()?),
+                }
             }
         }
+        Ok(())
     }
-    Ok(())
+
+    /// Tells the ends that are left.
+    fn finish(mut self, replay: &mut Replay<'_>, told: &mut Told) -> Result<(), QueryError> {
+        self.ends_before(None, replay, told)
+    }
+
+    fn ends_before(
+        &mut self,
+        place: Option<Place>,
+        replay: &mut Replay<'_>,
+        told: &mut Told,
+    ) -> Result<(), QueryError> {
+        let is_before = |end: &End| place.is_none_or(|place| end.place < place);
+        while let Some(end) = self.ends.next_if(is_before) {
+            let mut ending = Ending {
+                key: self.key,
+                deletes: self.deletes,
+                reader: self.reader,
+            };
+            told.end(self.query, &mut ending, replay, end)?;
+        }
+        Ok(())
+    }
 }

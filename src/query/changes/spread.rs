@@ -1,5 +1,7 @@
 //! Events spread by (sub)profile over the parts of a file.
 //!
+//! Where subprofiles end with their profile, they stay with it.
+//!
 //! An entry is a length (4 bytes), the (sub)profile's hash (8), the `seq` (8)
 //! and a record as the log has it, but that a form's variables may be missing
 //! on which no change depends that is asked for: then the body ends with a
@@ -37,15 +39,28 @@ const FIRST: u64 = u64::MAX;
 const CHECKED: u64 = 16 << 20;
 
 /// A hash of (sub)profiles that no sender can foresee.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Spreading {
     hash: RandomState,
+    /// Whether a profile and its subprofiles stay together.
+    together: bool,
 }
 
 impl Spreading {
+    /// That for a question.
+    pub fn new(query: &ChangesQuery) -> Self {
+        Self {
+            hash: RandomState::new(),
+            together: query.cascade,
+        }
+    }
+
     pub fn hash(&self, key: ProfileKey) -> u64 {
         let mut hasher = self.hash.build_hasher();
         hasher.write_u64(key.profile);
+        if self.together {
+            return hasher.finish();
+        }
         hasher.write_u64(key.subprofile.unwrap_or_default());
         hasher.write_u8(u8::from(key.subprofile.is_some()));
         hasher.finish()

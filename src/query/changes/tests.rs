@@ -10,10 +10,11 @@ use proptest::sample::{Index, select};
 
 use super::*;
 use crate::event::{BodyKind, decode_envelope, seconds_to_rfc3339, zone_from_name};
-use crate::history::tells_all;
+use crate::history::{Known, Place, tells_all};
+use crate::query::ends::Ends;
 use crate::query::filter::Span;
-use crate::query::past::{Before, replay_after};
-use crate::query::{ExportQuery, HistoryQuery, Query, ShowQuery, answer as ask};
+use crate::query::past::{Before, Ended, replay_after};
+use crate::query::{BlameQuery, ExportQuery, HistoryQuery, Query, ShowQuery, answer as ask};
 use crate::trail::{
     Appender, Arrival, Batch, Damages, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose,
     Timeline,
@@ -103,6 +104,42 @@ impl Store {
         self.trail.prune(order).unwrap().events
     }
 
+    /// Where the deletes of a profile are, all of them, and whether each was pruned.
+    fn deletes(&self, profile: u64) -> Vec<End> {
+        let events = self.trail.events_of(ProfileKey::profile(profile)).unwrap();
+        let mut found = Vec::new();
+        if let Some(baseline) = &events.baseline
+            && let Known::Deleted { .. } = baseline.known
+        {
+            found.push(End {
+                place: baseline.place,
+                pruned: true,
+            });
+        }
+        let mut timeline = events.timeline(i64::MAX);
+        let mut reader = self.trail.reader();
+        let mut damage = Damages::default();
+        while let Some(occurrence) = timeline.next(&mut reader, &mut damage).unwrap() {
+            let deletes = occurrence.event.event_type == EventType::Delete;
+            if deletes && occurrence.duplicate_of.is_none() {
+                found.push(End {
+                    place: Place::of(&occurrence.event),
+                    pruned: false,
+                });
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// The deletes that may end a (sub)profile, where that is asked for.
+    fn ends(&self, key: ProfileKey, cascade: bool) -> Vec<End> {
+        match key.subprofile {
+            Some(_) if cascade => self.deletes(key.profile),
+            _ => Vec::new(),
+        }
+    }
+
     /// The changes by the replay of every history from its beginning, or from
     /// its baseline.
     fn replayed(&self, query: &ChangesQuery) -> Vec<String> {
@@ -113,10 +150,25 @@ impl Store {
             let mut reader = self.trail.reader();
             let mut replay = events.replay();
             let mut damage = Damages::default();
+            let mut ends = self.ends(key, query.cascade).into_iter().peekable();
+            let mut deletes = Deletes::default();
+            let mut second = self.trail.reader();
+            let mut ending = Ending {
+                key,
+                deletes: &mut deletes,
+                reader: &mut second,
+            };
             while let Some(occurrence) = timeline.next(&mut reader, &mut damage).unwrap() {
                 if occurrence.duplicate_of.is_none() {
+                    let place = Place::of(&occurrence.event);
+                    while let Some(end) = ends.next_if(|end| end.place < place) {
+                        told.end(query, &mut ending, &mut replay, end).unwrap();
+                    }
                     told.step(query, &mut replay, &occurrence.event).unwrap();
                 }
+            }
+            for end in ends {
+                told.end(query, &mut ending, &mut replay, end).unwrap();
             }
         }
         sorted(told)
@@ -133,6 +185,9 @@ impl Store {
         prop_assert_eq!(&self.near(query, near::WINDOW), &expected);
         prop_assert_eq!(&self.near(query, 3), &expected);
         prop_assert_eq!(&self.near_by_heads(query), &expected);
+        if let Some(found) = self.near_by_index(query) {
+            prop_assert_eq!(&found, &expected);
+        }
         prop_assert_eq!(&self.whole(query, whole::BOUNDS), &expected);
         prop_assert_eq!(&self.whole(query, tiny), &expected);
         Ok(())
@@ -147,9 +202,18 @@ impl Store {
     fn near_by_heads(&self, query: &ChangesQuery) -> Vec<String> {
         let (since, until) = query.span.bounds();
         let walk = self.trail.walk(since, until).unwrap();
-        let keys = keys_by_heads(walk, query, u64::MAX).unwrap().unwrap();
+        let keys = keys_by_heads(&self.trail, walk, query, u64::MAX)
+            .unwrap()
+            .unwrap();
         let mut reader = near::Reader::new(&self.trail, near::WINDOW);
         sorted(reader.group(&self.trail, query, &keys).unwrap())
+    }
+
+    /// The same of those that the index knows to be of the span.
+    fn near_by_index(&self, query: &ChangesQuery) -> Option<Vec<String>> {
+        let keys = keys_by_index(&self.trail, query, u64::MAX).unwrap()?;
+        let mut reader = near::Reader::new(&self.trail, near::WINDOW);
+        Some(sorted(reader.group(&self.trail, query, &keys).unwrap()))
     }
 
     fn whole(&self, query: &ChangesQuery, bounds: whole::Bounds) -> Vec<String> {
@@ -235,6 +299,8 @@ prop_compose! {
         interests in vec(select(vec!["news", "sale"]), 0..2),
         labels in vec(Just("crm"), 0..2),
         database in prop_oneof![4 => Just(None), 1 => (0..SECONDS as u64).prop_map(Some)],
+        causes in prop_oneof![4 => Just(Vec::new()), 1 => Just(vec!["cascade"])],
+        cascade: bool,
     ) -> ChangesQuery {
         let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
         ChangesQuery {
@@ -243,6 +309,8 @@ prop_compose! {
             labels: owned(labels),
             span: Span { since, until },
             database,
+            causes: owned(causes),
+            cascade,
             ..ChangesQuery::default()
         }
     }
@@ -271,7 +339,8 @@ proptest! {
         let mut gone = 0;
         for time in before {
             gone += store.prune(BEGIN + time);
-            for query in queries.iter().chain([&ChangesQuery::default()]) {
+            let cascade = ChangesQuery { cascade: true, ..ChangesQuery::default() };
+            for query in queries.iter().chain([&ChangesQuery::default(), &cascade]) {
                 store.check(query)?;
             }
         }
@@ -295,7 +364,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_known_at_a_moment_is_that_of_a_whole_replay(bodies in stream()) {
+    fn what_is_known_at_a_moment_is_that_of_a_whole_replay(bodies in stream(), cascade: bool) {
         let store = Store::with(bodies);
         for key in store.keys() {
             let times = store.trail.times_of(key).unwrap();
@@ -305,20 +374,39 @@ proptest! {
                 let mut damage = Damages::default();
                 let mut timeline = Timeline::new(times, None);
                 let mut whole = Replay::default();
+                let ends = store.ends(key, cascade).into_iter().filter(|end| end.place.time <= at);
+                let mut ends = ends.peekable();
                 while let Some(occurrence) = timeline.next(&mut reader, &mut damage).unwrap() {
                     if occurrence.duplicate_of.is_none() {
+                        let place = Place::of(&occurrence.event);
+                        while let Some(end) = ends.next_if(|end| end.place < place) {
+                            whole.end(end.place);
+                        }
                         whole.step(&occurrence.event);
                     }
                 }
+                for end in ends {
+                    whole.end(end.place);
+                }
                 let none = Batch::default();
                 let before = Before { times, baseline: None, reaches: false };
-                let short = replay_after(before, &none, &mut reader, &mut damage, tells_all).unwrap();
+                let all = store.trail.events_of(key).unwrap();
+                let mut parent = Ends::of(&store.trail, key.profile, at).unwrap();
+                let asked = cascade && key.subprofile.is_some();
+                let ended = asked.then_some(Ended { ends: &mut parent, events: &all, until: at });
+                let short = replay_after(before, ended, &none, &mut reader, &mut damage, tells_all).unwrap();
                 prop_assert_eq!(short.known.state(), whole.known.state());
                 prop_assert_eq!(short.last, whole.last);
-                let shown = store.ask(&Query::Show(ShowQuery { key, at: Some(at) }));
+                prop_assert_eq!(short.ended, whole.ended);
+                let blamed = store.ask(&Query::Blame(BlameQuery { key, at: Some(at), cascade }));
+                let present = whole.known.state().map_or(0, |state| state.fields.len() + state.interests.len());
+                prop_assert_eq!(blamed.len(), present);
+                let shown = store.ask(&Query::Show(ShowQuery { key, at: Some(at), cascade }));
                 let shown: crate::query::lines::ShowLine<'_> = serde_json::from_str(&shown[0]).unwrap();
                 prop_assert_eq!(shown.database, whole.database);
                 prop_assert_eq!(shown.collection, key.subprofile.and(whole.collection));
+                let ended = shown.cascade.map(|end| (end.seq, end.time));
+                prop_assert_eq!(ended, whole.ended.map(|(seq, time)| (seq, seconds_to_rfc3339(time))));
                 let last = shown.last_event.map(|last| (last.seq, last.time));
                 prop_assert_eq!(last, whole.last.map(|(seq, time)| (seq, seconds_to_rfc3339(time))));
                 match whole.known {
@@ -337,7 +425,7 @@ proptest! {
 
     #[test]
     fn a_part_of_a_history_is_that_part_of_the_whole(
-        bodies in stream(), span in query(), limit in 1_usize..9, all: bool, subprofiles: bool
+        bodies in stream(), span in query(), limit in 1_usize..9, all: bool, subprofiles: bool, cascade: bool
     ) {
         let store = Store::with(bodies);
         let span = span.span;
@@ -345,7 +433,7 @@ proptest! {
             let history = |span: Span, limit: Option<u64>, reverse: bool| {
                 let fields = Vec::new();
                 let interests = Vec::new();
-                store.ask(&Query::History(HistoryQuery { key, fields, interests, span, all, limit, reverse, subprofiles }))
+                store.ask(&Query::History(HistoryQuery { key, fields, interests, span, all, limit, reverse, subprofiles, cascade }))
             };
             let mut expected = history(Span::default(), None, false);
             expected.retain(|line| {

@@ -6,7 +6,8 @@
 //! but events, there are several passes, each for some (sub)profiles. What is
 //! in memory is bounded: a part that is larger than expected is replayed in
 //! several turns, and a (sub)profile that is too large for one is read from the
-//! log.
+//! log. Where subprofiles end with their profile, they are replayed together with
+//! it; if they are too large together, each is read from the log, in groups.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -14,12 +15,13 @@ use std::io;
 use super::near;
 use super::spread::{Spread, Spreading, entries, write_entry};
 use super::{ChangesQuery, Progress, QueryError, Stage, Told};
-use crate::event::ProfileKey;
+use crate::event::{EventType, ProfileKey};
 use crate::history::Replay;
 use crate::log::record::{EventHead, EventRecord};
+use crate::query::ends::Ends;
 use crate::query::parallel::in_order;
 use crate::trail::{
-    Batch, Damages, GoneSeconds, Missing, Step, Trail, TrailError, Walk, room_left,
+    Batch, Damages, EventsOf, GoneSeconds, Missing, Step, Trail, TrailError, Walk, room_left,
 };
 
 /// How many bytes of records go to a thread together.
@@ -67,7 +69,7 @@ pub(super) fn tell(
     let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
     let expected = expected(trail, query);
     let passes = passes(trail, expected)?.min(MOST_PASSES);
-    let spreading = Spreading::default();
+    let spreading = Spreading::new(query);
     for pass in 0..passes {
         let mut spread = Spread::new(dir, expected / passes).map_err(sorting)?;
         let mine = |hash: u64| (hash >> 48) % passes == pass;
@@ -81,7 +83,19 @@ pub(super) fn tell(
             take(told)
         })?;
         spread.finish().map_err(sorting)?;
-        replay_parts(trail, query, bounds, &spread, take)?;
+        let mut large = Vec::new();
+        replay_parts(trail, query, bounds, &spread, &mut |mut told: Told| {
+            large.append(&mut told.large);
+            take(told)
+        })?;
+        for profile in large {
+            let mut keys = vec![ProfileKey::profile(profile)];
+            trail.each_subprofile(profile, |key| {
+                keys.push(key);
+                true
+            })?;
+            near::tell(trail, query, keys, take)?;
+        }
     }
     Ok(())
 }
@@ -228,24 +242,83 @@ fn replay_turn(
         }
     }
     let mut told = Told::default();
-    let mut damage = Damages::default();
-    let retention = trail.retention();
-    for (key, times) in &mut timelines {
-        times.sort_unstable();
-        let baseline = retention.baseline_of(*key)?;
-        let gone = GoneSeconds::of(baseline.as_ref().map(|baseline| (0, baseline)));
-        let mut replay = Replay::after(baseline);
-        let told = &mut told;
-        let part = near::Part { times, gone: &gone };
-        reader.step(query, &mut replay, part, &batch, told, &mut damage)?;
+    if query.cascade {
+        add_pruned(trail, &batch, &mut timelines)?;
     }
-    told.damage = damage;
+    let retention = trail.retention();
+    // The profile of the subprofiles that come next.
+    let mut parent: Option<Ends> = None;
+    for (key, mut times) in timelines {
+        times.sort_unstable();
+        let events = EventsOf {
+            times,
+            baseline: retention.baseline_of(key)?,
+        };
+        let mut ends = Vec::new();
+        if query.cascade && key.subprofile.is_some() {
+            if parent.as_ref().map(Ends::profile) != Some(key.profile) {
+                let baseline = retention.baseline_of(ProfileKey::profile(key.profile))?;
+                parent = Some(Ends::new(
+                    key.profile,
+                    EventsOf {
+                        times: Vec::new(),
+                        baseline,
+                    },
+                ));
+            }
+            if let Some(parent) = &mut parent {
+                let (damage, all) = (&mut told.damage, (i64::MIN, i64::MAX));
+                ends = reader.ends(parent, &events, all, &batch, damage)?;
+            }
+        }
+        let gone = GoneSeconds::of(events.baseline.iter().map(|baseline| (0, baseline)));
+        let mut replay = Replay::after(events.baseline.clone());
+        let part = near::Part {
+            times: &events.times,
+            gone: &gone,
+        };
+        reader.step(query, key, &mut replay, part, ends, &batch, &mut told)?;
+        if query.cascade && key.subprofile.is_none() {
+            parent = Some(Ends::new(key.profile, events));
+        }
+    }
     for key in large.into_values() {
+        if query.cascade {
+            told.large.push(key.profile);
+            continue;
+        }
         let more = reader.group(trail, query, &[key])?;
         told.blobs.extend(more.blobs);
         told.damage.extend(more.damage);
     }
     Ok(told)
+}
+
+/// Adds the subprofiles of deleted profiles of which a baseline is all there is.
+fn add_pruned(
+    trail: &Trail,
+    batch: &Batch,
+    timelines: &mut BTreeMap<ProfileKey, Vec<(i64, u64)>>,
+) -> Result<(), QueryError> {
+    let retention = trail.retention();
+    let Some(baselines) = retention.baselines() else {
+        return Ok(());
+    };
+    let is_delete = |(_, seq): &(i64, u64)| {
+        let head = batch.get(*seq).map(EventHead::decode);
+        matches!(head, Some(Ok((head, _))) if head.event_type == EventType::Delete.name())
+    };
+    let deleted: Vec<u64> = timelines
+        .iter()
+        .filter(|(key, times)| key.subprofile.is_none() && times.iter().any(is_delete))
+        .map(|(key, _)| key.profile)
+        .collect();
+    for profile in deleted {
+        baselines.each_subprofile(profile, |key| {
+            timelines.entry(key).or_default();
+        })?;
+    }
+    Ok(())
 }
 
 /// The records of a turn, until they have more than so many bytes; without

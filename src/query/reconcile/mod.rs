@@ -27,8 +27,7 @@ pub use lines::{ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileRe
 
 use self::judge::{judge_gone, judge_row, observed};
 use super::answer::{Answered, QueryError};
-use super::past::{Before, replay_after};
-use super::show::Missing;
+use super::past::{Before, Missing, replay_after};
 use crate::event::{Event, ProfileKey, is_label, seconds_to_rfc3339};
 use crate::history::tells_all;
 use crate::trail::{Arrival, Damages, EventReader, EventsOf, Outcome, Trail};
@@ -289,13 +288,13 @@ impl<'a> Reconciler<'a> {
             let candidate = matches!(item, Item::Candidate(_));
             let replay = replay_after(
                 Before::up_to(&of_one, self.order.at),
+                None,
                 self.group.ahead(),
                 &mut self.earlier,
                 &mut damage,
                 |event| {
                     // A row is told by its state, what is gone by its database, too.
-                    missing.take(event);
-                    missing.is_nothing() || (!candidate && tells_all(event))
+                    missing.take(event) || (!candidate && tells_all(event))
                 },
             )?;
             let found = match &item {

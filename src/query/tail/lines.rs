@@ -153,7 +153,7 @@ impl Maker {
                 }
                 _ => {
                     let before = Before::up_to(events, up_to);
-                    replay_after(before, held, reader, damage, tells_all)?
+                    replay_after(before, None, held, reader, damage, tells_all)?
                 }
             };
             track.each(time, held, reader, damage, |event, same| {

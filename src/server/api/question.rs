@@ -8,8 +8,8 @@ use super::params::Params;
 use super::table::{Depends, Entry, Of};
 use crate::event::{DecodeError, ProfileKey, Zone};
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
-    Page, Query, RejectedQuery, Rounding, ShowQuery, Span,
+    BlameQuery, ChangesQuery, DiffQuery, DossierQuery, EvidenceQuery, ExplainQuery, ExportQuery,
+    HistoryQuery, Page, Query, RejectedQuery, Rounding, ShowQuery, Span,
 };
 
 /// What can be asked over HTTP.
@@ -48,7 +48,17 @@ impl Posed {
 }
 
 /// The causes of changes, as `cause` names them.
-const CAUSES: [&str; 5] = ["create", "set", "unexplained", "observed", "first_seen"];
+const CAUSES: [&str; 6] = [
+    "create",
+    "set",
+    "unexplained",
+    "observed",
+    "first_seen",
+    CASCADE,
+];
+
+/// The cause that is told only where it is asked for.
+const CASCADE: &str = "cascade";
 
 /// Reads a target, such as `/v1/history/123?field=mail`; `None` where nothing
 /// is at that path. `now` is in Unix microseconds; times that name no zone are
@@ -167,10 +177,12 @@ fn about(name: &str, key: ProfileKey, params: &mut Params) -> Result<Query, Deco
         "show" => Query::Show(ShowQuery {
             key,
             at: params.time("at", Rounding::Down)?,
+            cascade: params.flag(CASCADE)?,
         }),
         "blame" => Query::Blame(BlameQuery {
             key,
             at: params.time("at", Rounding::Down)?,
+            cascade: params.flag(CASCADE)?,
         }),
         "diff" => {
             let from = params.needed_time("from", Rounding::Down)?;
@@ -178,7 +190,28 @@ fn about(name: &str, key: ProfileKey, params: &mut Params) -> Result<Query, Deco
             if from > to.unwrap_or_else(|| params.now()) {
                 return Err(DecodeError::new("it is later than to", "from"));
             }
-            Query::Diff(DiffQuery { key, from, to })
+            Query::Diff(DiffQuery {
+                key,
+                from,
+                to,
+                cascade: params.flag(CASCADE)?,
+            })
+        }
+        "dossier" => {
+            let at = params.time("at", Rounding::Down)?;
+            let mut span = params.span()?;
+            if let Some(at) = at {
+                if span.until.is_some() {
+                    return Err(DecodeError::new("it cannot be given with until", "at"));
+                }
+                span.until = Some(at.saturating_add(1));
+            }
+            Query::Dossier(DossierQuery {
+                key,
+                fields: params.all("field"),
+                interests: params.all("interest"),
+                span,
+            })
         }
         _ => Query::History(HistoryQuery {
             key,
@@ -189,6 +222,7 @@ fn about(name: &str, key: ProfileKey, params: &mut Params) -> Result<Query, Deco
             limit: params.limit()?,
             reverse: params.flag("reverse")?,
             subprofiles: params.flag("subprofiles")?,
+            cascade: params.flag(CASCADE)?,
         }),
     })
 }
@@ -233,6 +267,7 @@ fn over_all(name: &str, params: &mut Params) -> Result<Question, DecodeError> {
 pub(super) fn filter(params: &mut Params) -> Result<ChangesQuery, DecodeError> {
     let key = params.key("profile")?;
     let causes = params.choices("cause", &CAUSES, "cause")?;
+    let cascade = params.flag(CASCADE)? || causes.iter().any(|cause| cause == CASCADE);
     let labels = params.labels("label")?;
     Ok(ChangesQuery {
         fields: params.all("field"),
@@ -247,6 +282,7 @@ pub(super) fn filter(params: &mut Params) -> Result<ChangesQuery, DecodeError> {
         causes,
         labels,
         limit: None,
+        cascade,
     })
 }
 
@@ -279,7 +315,7 @@ mod tests {
         let key = ProfileKey::subprofile(1, 2);
         assert_eq!(
             asked(
-                "/v1/history/1/2?field=a&field=b&interest=c&since=@5&until=@9&all&limit=3&reverse=1&subprofiles=true"
+                "/v1/history/1/2?field=a&field=b&interest=c&since=@5&until=@9&all&limit=3&reverse=1&subprofiles=true&cascade"
             ),
             Query::History(HistoryQuery {
                 key,
@@ -293,22 +329,32 @@ mod tests {
                 limit: Some(3),
                 reverse: true,
                 subprofiles: true,
+                cascade: true,
             })
         );
         assert_eq!(
             asked("/v1/show/1/2?at=@7#x"),
-            Query::Show(ShowQuery { key, at: Some(7) })
+            Query::Show(ShowQuery {
+                key,
+                at: Some(7),
+                cascade: false
+            })
         );
         assert_eq!(
-            asked("/v1/blame/1/2?"),
-            Query::Blame(BlameQuery { key, at: None })
+            asked("/v1/blame/1/2?cascade=1"),
+            Query::Blame(BlameQuery {
+                key,
+                at: None,
+                cascade: true
+            })
         );
         assert_eq!(
             asked("/v1/diff/1/2?from=@3"),
             Query::Diff(DiffQuery {
                 key,
                 from: 3,
-                to: None
+                to: None,
+                cascade: false
             })
         );
         assert_eq!(
@@ -325,6 +371,26 @@ mod tests {
                 causes: vec!["set".into(), "create".into()],
                 labels: vec!["l-1".into()],
                 ..ChangesQuery::default()
+            })
+        );
+        assert_eq!(
+            asked("/v1/changes?cause=cascade"),
+            Query::Changes(ChangesQuery {
+                causes: vec!["cascade".into()],
+                cascade: true,
+                ..ChangesQuery::default()
+            })
+        );
+        assert_eq!(
+            asked("/v1/dossier/1/2?field=a&interest=b&since=@3&at=@5"),
+            Query::Dossier(DossierQuery {
+                key,
+                fields: vec!["a".into()],
+                interests: vec!["b".into()],
+                span: Span {
+                    since: Some(3),
+                    until: Some(6)
+                },
             })
         );
         assert_eq!(
@@ -411,6 +477,8 @@ mod tests {
             ("/v1/diff/1?from=@5&to=@4", "from"),
             ("/v1/diff/1?from=tomorrow", "from"),
             ("/v1/changes?cause=why", "cause"),
+            ("/v1/dossier/1?at=@5&until=@5", "at"),
+            ("/v1/dossier/", "profile"),
             ("/v1/changes?label=a%2Fb", "label"),
             ("/v1/changes?profile=x", "profile"),
             ("/v1/export?database=1&database=2", "database"),

@@ -23,6 +23,7 @@ use super::params::{Asked, Params};
 use super::question::describe;
 use crate::care::StatsLine;
 use crate::query::ExplainLine;
+use crate::query::dossier::lines::DossierLine;
 use crate::query::lines::{
     BlameLine, ChangesLine, DiffLine, EvidenceLine, ExportLine, HistoryLine, RejectedLine, ShowLine,
 };
@@ -73,7 +74,7 @@ fn line<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 /// All of them.
-pub(super) const ENTRIES: [Entry; 11] = [
+pub(super) const ENTRIES: [Entry; 12] = [
     Entry {
         name: "history",
         of: Of::Profile,
@@ -104,6 +105,14 @@ pub(super) const ENTRIES: [Entry; 11] = [
         what: "The last change of every field and interest of a (sub)profile",
         line: line::<BlameLine<'static>>,
         depends: Depends::EventsOnce("at"),
+        pages: false,
+    },
+    Entry {
+        name: "dossier",
+        of: Of::Profile,
+        what: "Everything about a (sub)profile, or about some fields and interests of it",
+        line: line::<DossierLine<'static>>,
+        depends: Depends::More,
         pages: false,
     },
     Entry {
@@ -191,7 +200,11 @@ pub(super) fn doc(entry: &Entry, parameter: &str) -> Option<&'static str> {
         (_, "interest") => "Only changes of this interest, or of another one that is named",
         (_, "since") => "Only from this time on",
         (_, "until") => "Only before this time",
+        ("dossier", "at") => "Only up to this moment; not together with until",
         (_, "at") => "The moment; now where it is left out",
+        (_, "cascade") => {
+            "What ends with a profile's deletion, too: its subprofiles, by the cause cascade"
+        }
         (_, "all") => "Duplicates too",
         ("tail", "limit") => "The most events; 100, or 10 of the newest, where it is left out",
         (_, "limit") => {

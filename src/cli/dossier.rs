@@ -1,0 +1,145 @@
+//! `dossier`: everything about one person as one page to keep, or as lines.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::ValueEnum;
+use tempfile::NamedTempFile;
+
+use super::Ending;
+use super::args::{SpanArgs, TIMES};
+use super::ask;
+use super::client;
+use super::output::{Printed, plain, printer};
+use super::setting::{Setting, UsageError};
+use crate::event::ProfileKey;
+use crate::query::{DossierQuery, Query, Rounding};
+use crate::server::protocol::End;
+
+/// `dossier`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail dossier 123 --field newsletter --out dossier-123.html"))]
+pub struct DossierArgs {
+    /// A profile (123), with its subprofiles, or a subprofile of one (123/456)
+    #[arg(value_name = "P[/S]")]
+    pub key: ProfileKey,
+    /// Only what concerns this field; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub field: Vec<String>,
+    /// Only what concerns this interest; can be repeated
+    #[arg(long, value_name = "NAME")]
+    pub interest: Vec<String>,
+    #[command(flatten)]
+    pub span: SpanArgs,
+    /// As it was at this moment, all events up to it [default: now]
+    #[arg(
+        long,
+        value_name = "TIME",
+        allow_hyphen_values = true,
+        conflicts_with = "until"
+    )]
+    pub at: Option<String>,
+    /// Write it to this file, which must not be there yet
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// A page for people, or JSON lines [default: html with --out, else jsonl]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Form>,
+}
+
+/// The form of a dossier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// One page, to be read in a browser and printed
+    Html,
+    /// One JSON object a line, for programs
+    Jsonl,
+}
+
+impl DossierArgs {
+    fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+        let mut span = self.span.span(setting)?;
+        if let Some(at) = setting.time("--at", self.at.as_deref(), Rounding::Down)? {
+            span.until = Some(at.saturating_add(1));
+        }
+        Ok(Query::Dossier(DossierQuery {
+            key: self.key,
+            fields: self.field.clone(),
+            interests: self.interest.clone(),
+            span,
+        }))
+    }
+
+    fn form(&self, setting: &Setting) -> anyhow::Result<Form> {
+        match (self.format, &self.out) {
+            (Some(form), _) => Ok(form),
+            (None, Some(_)) => Ok(Form::Html),
+            (None, None) if setting.terminal => {
+                let key = self.key;
+                let what = format!(
+                    "a dossier is a page: write --out dossier-{}.html, or --format jsonl to see its lines here",
+                    key.to_string().replace('/', "-")
+                );
+                Err(UsageError::new(what).into())
+            }
+            (None, None) => Ok(Form::Jsonl),
+        }
+    }
+}
+
+pub fn run(args: &DossierArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    super::logging::of_command(setting);
+    let query = args.query(setting)?;
+    let form = args.form(setting)?;
+    let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
+    let Some(path) = &args.out else {
+        let end = write(&query, form, setting, &mut stdout)?;
+        stdout.flush()?;
+        return Ok(ask::lacking(&query, &end).unwrap_or(Ending::Answered));
+    };
+    let shown = plain(&path.display().to_string());
+    let saying = || format!("writing the dossier to {shown}");
+    if path.exists() {
+        let what = format!("--out: {shown} is there already: name another file");
+        return Err(UsageError::new(what).into());
+    }
+    let (file, end) = write_file(path, &query, form, setting).with_context(saying)?;
+    let ending = ask::lacking(&query, &end);
+    if end.found {
+        // What cannot be read is told in it.
+        file.persist_noclobber(path).with_context(saying)?;
+        let key = args.key;
+        writeln!(stdout, "wrote the dossier of {key} to {shown}")?;
+        stdout.flush()?;
+    }
+    Ok(ending.unwrap_or(Ending::Answered))
+}
+
+/// Writes it to a file beside the one that is meant: nobody finds half of it.
+fn write_file(
+    path: &Path,
+    query: &Query,
+    form: Form,
+    setting: &Setting,
+) -> anyhow::Result<(NamedTempFile, End)> {
+    let parent = path.parent().filter(|parent| *parent != Path::new(""));
+    let file = NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
+    let mut out = BufWriter::with_capacity(1 << 16, file);
+    let end = write(query, form, setting, &mut out)?;
+    let file = out.into_inner().map_err(|error| error.into_error())?;
+    file.as_file().sync_all()?;
+    Ok((file, end))
+}
+
+fn write(query: &Query, form: Form, setting: &Setting, out: &mut dyn Write) -> anyhow::Result<End> {
+    match form {
+        Form::Jsonl => client::ask(query, setting, out),
+        Form::Html => {
+            let mut printed = Printed::new(printer(query, setting, out));
+            let end = client::ask(query, setting, &mut printed)?;
+            printed.finish()?;
+            Ok(end)
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The sections of the page.
+
+use maud::{Markup, html};
+
+/// The sections after the head, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Section {
+    Head,
+    Now,
+    Values,
+    Gaps,
+    Events,
+    Evidence,
+    Legend,
+}
+
+impl Section {
+    /// The one after it.
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Head => Self::Now,
+            Self::Now => Self::Values,
+            Self::Values => Self::Gaps,
+            Self::Gaps => Self::Events,
+            Self::Events => Self::Evidence,
+            Self::Evidence | Self::Legend => Self::Legend,
+        }
+    }
+
+    /// Its id, its name, and what it is for.
+    pub fn begin(self, at: Markup) -> Option<(&'static str, Markup, &'static str)> {
+        let name = |name: &str| html! { (name) };
+        Some(match self {
+            Self::Head => return None,
+            Self::Now => (
+                "now",
+                html! { "As it is on " (at) },
+                "Every value, since when it is so, and how that is known.",
+            ),
+            Self::Values => (
+                "values",
+                name("Values over time"),
+                "Each value with the time from which it was so and the time until which. Green rows last.",
+            ),
+            Self::Gaps => (
+                "gaps",
+                name("What is not known"),
+                "Where this trail has gaps, as far as it can tell.",
+            ),
+            Self::Events => (
+                "events",
+                name("The events"),
+                "Every call that is told of here, the oldest first. Repetitions are counted above and left out.",
+            ),
+            Self::Evidence => (
+                "evidence",
+                name("How to check this"),
+                "Copernica signs its calls; the proof of each is kept with it.",
+            ),
+            Self::Legend => ("words", name("What the words mean"), ""),
+        })
+    }
+
+    /// What it says where it has no line.
+    pub const fn empty(self) -> &'static str {
+        match self {
+            Self::Gaps => "Nothing is known to be missing.",
+            Self::Events => "No event.",
+            Self::Evidence => {
+                "None of these events carries a signature that is kept, so none can be proven in this way."
+            }
+            _ => "None.",
+        }
+    }
+}
+
+/// How a stranger checks an event.
+pub fn how_to_check() -> Markup {
+    html! {
+        p {
+            "On the machine that keeps the trail, " code { "profiletrail evidence NUMBER --out FOLDER" }
+            " writes for an event the call as it came, what was signed, the signature, the key and the record in which that was published, and how to check them with openssl. "
+            code { "profiletrail verify" } " checks that nothing of the trail is damaged."
+        }
+    }
+}

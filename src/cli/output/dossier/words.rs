@@ -1,0 +1,220 @@
+//! What a dossier says in plain language.
+//!
+//! All text from outside goes through [`plain`], so that nothing of it is
+//! hidden or turns the page's direction, and is escaped by the template.
+
+use maud::{Markup, html};
+
+use crate::cli::output::plain;
+use crate::event::Zone;
+use crate::history::Value;
+use crate::query::dossier::lines::{Ending, Origin};
+use crate::query::lines::ChangeLine;
+
+/// Says things in the reader's zone.
+#[derive(Clone, Copy)]
+pub struct Words {
+    pub zone: Zone,
+}
+
+/// Text from outside.
+pub fn text(text: &str) -> Markup {
+    html! { bdi { (plain(text)) } }
+}
+
+/// What a change or a value is of.
+pub fn subject(field: Option<&str>, interest: Option<&str>) -> Markup {
+    html! {
+        @if let Some(name) = field { (text(name)) }
+        @if let Some(name) = interest { "interest " (text(name)) }
+    }
+}
+
+/// A value, so that an empty one can be seen.
+pub fn value(value: &Value<'_>) -> Markup {
+    match value {
+        Value::Absent => html! { span.none { "not there" } },
+        Value::Member(true) => html! { "yes" },
+        Value::Member(false) => html! { "no" },
+        Value::Text(empty) if empty.is_empty() => html! { span.none { "empty" } },
+        Value::Text(value) => text(value),
+    }
+}
+
+/// Whose something is.
+pub fn who(profile: u64, subprofile: Option<u64>) -> String {
+    match subprofile {
+        None => format!("profile {profile}"),
+        Some(subprofile) => format!("subprofile {profile}/{subprofile}"),
+    }
+}
+
+/// Who sent a call, and how that is known.
+pub fn sender(
+    label: Option<&str>,
+    remote: Option<&str>,
+    verified: Option<bool>,
+    key: Option<&str>,
+) -> Markup {
+    html! {
+        @if let Some(label) = label { "label " b { (text(label)) } ", " }
+        @if let Some(remote) = remote { "from " (text(remote)) ", " }
+        @match (verified, key) {
+            (Some(true), Some(key)) => { "signed by Copernica and checked, with the key " code { (plain(key)) } },
+            (Some(true), None) => "signed by Copernica and checked",
+            (Some(false), _) => span.warn { "not signed" },
+            (None, _) => span.note { "its signature was not checked" },
+        }
+    }
+}
+
+impl Words {
+    /// A time of an answer.
+    pub fn time(self, time: &str) -> Markup {
+        let shown = chrono::DateTime::parse_from_rfc3339(time).map_or_else(
+            |_| plain(time),
+            |time| {
+                let local = time.with_timezone(&self.zone);
+                local.format("%Y-%m-%d %H:%M:%S %Z").to_string()
+            },
+        );
+        html! { time datetime=(plain(time)) { (shown) } }
+    }
+
+    /// Why a change is told where it is.
+    pub fn cause(self, cause: &str, not_before: Option<&str>) -> Markup {
+        match (cause, not_before) {
+            ("create", _) => html! { "at the creation" },
+            ("set", _) => html! { "set by this call" },
+            ("unexplained", Some(since)) => html! {
+                span.warn { "changed unseen at some moment since " (self.time(since)) }
+            },
+            ("unexplained", None) => html! { span.warn { "changed unseen" } },
+            ("first_seen", _) => html! {
+                span.warn { "first seen here; what it was before is not known" }
+            },
+            ("cascade", _) => html! { "ended with its profile" },
+            ("baseline", _) => html! {
+                span.warn { "known from when older events were removed" }
+            },
+            ("delete", _) => html! { "deleted" },
+            (other, _) => text(other),
+        }
+    }
+
+    /// By what a value came.
+    pub fn origin(self, origin: &Origin<'_>) -> Markup {
+        let since = origin.not_before.as_deref();
+        html! {
+            "event " (origin.seq) " (" (text(&origin.event_type)) "): " (self.cause(&origin.cause, since))
+            @if origin.cause != "baseline" {
+                "; " (sender(origin.label.as_deref(), origin.remote.as_deref(), origin.verified, None))
+            }
+        }
+    }
+
+    /// By what a value went.
+    pub fn ending(self, ending: &Ending<'_>) -> Markup {
+        let what = match (&*ending.cause, &ending.not_before) {
+            ("set", _) => html! { "another value was set" },
+            ("create", _) => html! { "it was made anew with another value" },
+            ("unexplained", Some(since)) => html! {
+                span.warn { "found changed; it was still so on " (self.time(since)) }
+            },
+            ("delete", _) => html! { "deleted" },
+            (cause, _) => self.cause(cause, None),
+        };
+        html! { "event " (ending.seq) ": " (what) }
+    }
+
+    /// A change of an event.
+    pub fn change(self, change: &ChangeLine<'_>) -> Markup {
+        html! {
+            div.change {
+                b { (subject(change.field.as_deref(), change.interest.as_deref())) } ": "
+                @match &change.old {
+                    None => span.none { "not known" },
+                    Some(Value::Absent) => (value(&Value::Absent)),
+                    Some(old) => span.old { (value(old)) },
+                }
+                " → " span.new { (value(&change.new)) } " "
+                span.note { "(" (self.cause(&change.cause, change.since.as_deref())) ")" }
+            }
+        }
+    }
+}
+
+/// What the words mean.
+pub fn legend() -> Markup {
+    let words = [
+        (
+            "event",
+            "a call that Copernica sent when something was done to a profile; it is kept as it came, under a number that counts the calls in the order of arrival",
+        ),
+        (
+            "profile, subprofile",
+            "what Copernica keeps of a person; a subprofile is a record below it, such as an order or a subscription",
+        ),
+        (
+            "interest",
+            "something that a profile is marked with or not; yes or no",
+        ),
+        (
+            "label",
+            "a name in the address to which the call was sent: it tells by which way the change was made",
+        ),
+        (
+            "set by this call",
+            "the call says that this field was to get this value",
+        ),
+        (
+            "at the creation",
+            "the value that the profile had when it was made",
+        ),
+        (
+            "changed unseen",
+            "the call shows another value than the one before, but does not say that it changed it: it changed at some moment between the two, by something of which no call came",
+        ),
+        (
+            "first seen",
+            "the earliest call that there is of the profile shows the value: since when it was so is not known",
+        ),
+        (
+            "ended with its profile",
+            "the profile was deleted, and Copernica removes its subprofiles then without a call for each",
+        ),
+        (
+            "older events were removed",
+            "the keeper of the trail keeps events for a time only; of older ones the last known values are left, and neither who set them nor when",
+        ),
+        (
+            "repetition",
+            "the same call, sent again: it is kept and changes nothing",
+        ),
+        (
+            "signed and checked",
+            "the call carried a signature by Copernica's key, and it was found good when the call came; the proof is kept with it, unless the event came from another store",
+        ),
+        (
+            "not signed",
+            "signatures were looked for, and the call had none",
+        ),
+        (
+            "not checked",
+            "when the call came nobody looked for a signature: who sent it is not proven",
+        ),
+    ];
+    html! {
+        dl {
+            @for (word, meaning) in words {
+                dt { (word) }
+                dd { (meaning) "." }
+            }
+        }
+        p {
+            "Characters that cannot be seen, or that would turn the direction of text, are written as "
+            code { "\\n" } " or " code { "\\u{202e}" } "; the lines of "
+            code { "profiletrail dossier … --format jsonl" } " have every value exactly as it was sent."
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The ends that a profile's `delete` puts to its subprofiles.
+//!
+//! Copernica removes the subprofiles of a deleted profile without a call for
+//! any of them. A subprofile that is not present cannot end: of several deletes
+//! between two of its events only the first can matter, so that a subprofile
+//! has no more ends than events, however often its profile was deleted.
+
+use super::baseline::{Baseline, Place};
+
+/// A `delete` of a profile that may end a subprofile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct End {
+    /// The place of the delete.
+    pub place: Place,
+    /// Whether it was pruned: then its place is that of the profile's last
+    /// pruned event, and nothing else is known of it.
+    pub pruned: bool,
+}
+
+/// Which of a profile's deletes, in their order, may end a subprofile with
+/// events of these times, which are ordered. `pruned` stands for one that was
+/// pruned. All but that one are of rank 2, so that at most other deletes follow
+/// them in their second.
+pub fn ends_of(
+    deletes: &[Place],
+    pruned: Option<Place>,
+    times: &[(i64, u64)],
+    baseline: Option<&Baseline>,
+) -> Vec<End> {
+    let baseline = baseline.map(|baseline| baseline.place.time);
+    let first = times.first().map(|(time, _)| *time);
+    let Some(first) = baseline.into_iter().chain(first).min() else {
+        return Vec::new();
+    };
+    let pruned = pruned.filter(|place| place.time >= first);
+    let mut ends: Vec<End> = pruned
+        .map(|place| End {
+            place,
+            pruned: true,
+        })
+        .into_iter()
+        .collect();
+    let mut last = None;
+    let seconds = times.chunk_by(|a, b| a.0 == b.0);
+    let seconds = seconds.filter_map(|second| second.first().map(|(time, _)| *time));
+    // The first delete after each: twice the same where no event is between.
+    for time in seconds.chain(baseline) {
+        let at = deletes.partition_point(|place| place.time < time);
+        let found = deletes.get(at).copied();
+        if let Some(place) = found.filter(|_| found != last) {
+            ends.push(End {
+                place,
+                pruned: false,
+            });
+        }
+        last = found;
+    }
+    ends.sort_unstable();
+    ends.dedup();
+    ends
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::collection::{btree_set, vec};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::event::{Content, Event, EventType, ProfileKey, TimeSource};
+    use crate::history::{Cause, Change, Known, Replay, Subject, Value};
+
+    const KEY: ProfileKey = ProfileKey::subprofile(1, 2);
+
+    fn event(seq: u64, time: i64, event_type: EventType) -> Event<'static> {
+        let fields = [("b", "<b>"), ("a", "1")];
+        let deleted = event_type == EventType::Delete;
+        Event {
+            seq,
+            received: 0,
+            remote: None,
+            label: None,
+            event_type,
+            time,
+            time_source: TimeSource::Time,
+            key: KEY,
+            database: None,
+            collection: Some(7),
+            verified: None,
+            content: Content {
+                created: Some("2020".into()),
+                fields: fields
+                    .into_iter()
+                    .filter(|_| !deleted)
+                    .map(|(name, value)| (name.into(), value.into()))
+                    .collect(),
+                ..Content::default()
+            },
+        }
+    }
+
+    fn delete(seq: u64, time: i64) -> Place {
+        Place { time, rank: 2, seq }
+    }
+
+    #[test]
+    fn what_is_present_ends_once() {
+        let mut replay = Replay::default();
+        assert_eq!(replay.end(delete(1, 4)), None);
+        replay.step(&event(2, 5, EventType::Create));
+        let gone = |name: &'static str, old: &'static str| Change {
+            subject: Subject::Field(name.into()),
+            old: Some(Value::Text(old.into())),
+            new: Value::Absent,
+            cause: Cause::Cascade,
+        };
+        assert_eq!(
+            replay.end(delete(3, 6)),
+            Some(vec![gone("a", "1"), gone("b", "<b>")])
+        );
+        assert_eq!((replay.ended, replay.last), (Some((3, 6)), Some((3, 6))));
+        let left = Known::Deleted {
+            created: Some("2020".into()),
+            modified: None,
+        };
+        assert_eq!(replay.known, left);
+        assert_eq!(replay.end(delete(4, 7)), None);
+        assert_eq!(replay.ended, Some((3, 6)));
+        // Its own delete finds it deleted, and is what is known last.
+        assert_eq!(replay.step(&event(5, 8, EventType::Delete)), []);
+        assert_eq!((replay.ended, replay.last), (None, Some((5, 8))));
+        let again = replay.step(&event(6, 9, EventType::Update));
+        assert!(
+            again
+                .iter()
+                .all(|change| change.cause == Cause::FirstSeen && change.old.is_none())
+        );
+        assert_eq!(again.len(), 2);
+    }
+
+    #[test]
+    fn what_came_before_a_baseline_ends_nothing() {
+        let mut present = Replay::default();
+        present.step(&event(1, 5, EventType::Create));
+        let baseline = Baseline {
+            place: delete(2, 5),
+            known: present.known,
+            database: None,
+            collection: None,
+            second: Vec::new(),
+        };
+        let mut replay = Replay::after(Some(baseline.clone()));
+        assert_eq!(replay.end(delete(1, 5)), None);
+        assert_eq!(replay.known, Known::Nothing);
+        assert_eq!(replay.end(delete(3, 5)).unwrap().len(), 2);
+        let ends = ends_of(&[delete(3, 5), delete(4, 6)], None, &[], Some(&baseline));
+        assert_eq!(ends.len(), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn the_deletes_that_are_left_out_change_nothing(
+            events in btree_set((0_i64..12, 0_u64..3), 0..10),
+            deletes in btree_set(0_i64..12, 0..10),
+            order in vec(any::<bool>(), 24),
+        ) {
+            // Numbers that tie in every way, but are never the same.
+            let seq = |time: i64, kind: u64| {
+                let first = order.get(time as usize).copied().unwrap_or_default();
+                time as u64 * 10 + if first { kind } else { 5 - kind }
+            };
+            let mut events: Vec<Event<'_>> = events.iter().map(|(time, kind)| {
+                let event_type = match kind {
+                    0 => EventType::Create,
+                    1 => EventType::Update,
+                    _ => EventType::Delete,
+                };
+                event(seq(*time, *kind), *time, event_type)
+            }).collect();
+            events.sort_by_key(Place::of);
+            let times: Vec<_> = events.iter().map(|event| (event.time, event.seq)).collect();
+            let deletes: Vec<_> = deletes.iter().map(|time| delete(seq(*time, 3), *time)).collect();
+            let replayed = |ends: Vec<Place>| {
+                let mut replay = Replay::default();
+                let mut ends = ends.into_iter().peekable();
+                let mut told = Vec::new();
+                for event in &events {
+                    while let Some(end) = ends.next_if(|end| *end < Place::of(event)) {
+                        told.extend(replay.end(end));
+                    }
+                    told.push(replay.step(event));
+                }
+                told.extend(ends.filter_map(|end| replay.end(end)));
+                (told, replay.known, replay.last, replay.ended)
+            };
+            let few = ends_of(&deletes, None, &times, None);
+            prop_assert!(few.len() <= events.len());
+            prop_assert!(few.is_sorted());
+            let few = few.into_iter().map(|end| end.place).collect();
+            prop_assert_eq!(replayed(few), replayed(deletes));
+        }
+    }
+}

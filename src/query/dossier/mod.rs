@@ -1,0 +1,109 @@
+//! `dossier`: everything about one person, or one field of theirs, with what is
+//! not known of it: for a regulator, or a request for access.
+//!
+//! One pass over the events of each (sub)profile. What they come to is sorted on
+//! disk into the order of the parts ([`pile`]), so that memory holds one state,
+//! however many events and subprofiles there are. Subprofiles end with their
+//! profile. The page for people is made from the lines, by the command.
+
+pub mod lines;
+mod pile;
+mod put;
+mod spans;
+mod told;
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use self::lines::{AboutPart, DossierLine, GapPart};
+use self::pile::{Shelf, Track};
+use self::told::Told;
+use super::answer::{Lines, QueryError, now};
+use super::filter::Span;
+use super::progress::{Progress, Stage};
+use crate::event::{ProfileKey, seconds_to_rfc3339};
+use crate::trail::{Trail, TrailError};
+
+/// Everything about a (sub)profile, of a profile with its subprofiles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DossierQuery {
+    /// Whose.
+    pub key: ProfileKey,
+    /// Only of these fields and the interests, …
+    pub fields: Vec<String>,
+    /// … or of these interests and the fields; where neither is named, all.
+    pub interests: Vec<String>,
+    /// Only what is of this span. What is before its end is spoken of as now.
+    pub span: Span,
+}
+
+impl DossierQuery {
+    /// Whether only some fields or interests are asked for.
+    const fn narrows(&self) -> bool {
+        !self.fields.is_empty() || !self.interests.is_empty()
+    }
+}
+
+pub(super) fn answer(
+    trail: &Trail,
+    query: &DossierQuery,
+    lines: &mut Lines<'_>,
+) -> Result<bool, QueryError> {
+    let made = now();
+    let at = match query.span.until {
+        Some(until) => until.saturating_sub(1),
+        None => made,
+    };
+    let mut keys = Vec::new();
+    let take = |key| {
+        keys.push(key);
+        Ok::<(), TrailError>(())
+    };
+    trail.each_key(Some(query.key.profile), query.key.subprofile, take)?;
+    let mut told = Told::new(trail, query, at, lines)?;
+    let all = keys.len() as u64;
+    for (number, key) in (0_u32..).zip(keys) {
+        told.one(Track { number, key }, lines)?;
+        lines.progress.tell(Progress {
+            stage: Stage::Replaying,
+            done: u64::from(number) + 1,
+            all,
+        });
+    }
+    let Some((mut pile, mut total)) = told.finish()? else {
+        return Ok(false);
+    };
+    // Of what cannot be read nobody knows that it does not belong here.
+    let (damage, lost) = lines.damage.clone().into_lines();
+    let damage = damage.iter().map(|text| ("damage", text));
+    for (kind, text) in damage.chain(lost.iter().map(|text| ("lost", text))) {
+        total.damaged += 1;
+        let gap = GapPart {
+            kind: kind.into(),
+            profile: None,
+            subprofile: None,
+            seq: None,
+            since: None,
+            until: None,
+            fields: Vec::new(),
+            interests: Vec::new(),
+            text: Some(text.into()),
+        };
+        pile.put(Shelf::Gap(None, 0), &DossierLine::Gap(gap))?;
+    }
+    pile.put(Shelf::Total, &DossierLine::Total(total))?;
+    let about = AboutPart {
+        profile: query.key.profile,
+        subprofile: query.key.subprofile,
+        fields: query.fields.iter().map(Cow::from).collect(),
+        interests: query.interests.iter().map(Cow::from).collect(),
+        since: query.span.since.map(seconds_to_rfc3339),
+        at: seconds_to_rfc3339(at),
+        made: seconds_to_rfc3339(made),
+        version: env!("CARGO_PKG_VERSION").into(),
+    };
+    pile.put(Shelf::About, &DossierLine::About(about))?;
+    pile.finish(lines)?;
+    Ok(true)
+}

@@ -1,0 +1,122 @@
+//! Lines that come in any order and go out in one, held on disk where they are
+//! many.
+
+use std::io;
+
+use serde::Serialize;
+
+use crate::event::ProfileKey;
+use crate::history::{Place, Subject};
+use crate::query::answer::{Lines, QueryError};
+use crate::trail::{Sorter, Trail, TrailError};
+
+/// Where a line belongs; in the order in which they go out.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Shelf<'s> {
+    About,
+    Total,
+    State(u32),
+    /// Of a (sub)profile, with the number among its values.
+    Now(u32, u64),
+    /// Of a (sub)profile, with the number among the values of all subjects.
+    Value(u32, &'s Subject<'s>, u64),
+    /// What is not known to belong to any (sub)profile comes first.
+    Gap(Option<Place>, u32),
+    Event(Place, u32),
+    Key(u64),
+}
+
+impl Shelf<'_> {
+    /// The number of the part, and bytes that are ordered as its lines are.
+    fn place(self) -> (i64, Vec<u8>) {
+        match self {
+            Self::About => (0, Vec::new()),
+            Self::Total => (1, Vec::new()),
+            Self::State(track) => (2, [&track.to_be_bytes()[..], &[0]].concat()),
+            Self::Now(track, number) => {
+                let parts: [&[u8]; 3] = [&track.to_be_bytes(), &[1], &number.to_be_bytes()];
+                (2, parts.concat())
+            }
+            Self::Value(track, subject, number) => {
+                let kind = u8::from(matches!(subject, Subject::Interest(_)));
+                let mut place = track.to_be_bytes().to_vec();
+                place.push(kind);
+                // No name may look like another one and a number.
+                for byte in subject.name().bytes() {
+                    place.push(byte);
+                    if byte == 0 {
+                        place.push(1);
+                    }
+                }
+                place.extend([0, 0]);
+                place.extend(number.to_be_bytes());
+                (3, place)
+            }
+            Self::Gap(None, track) => (4, [&[0][..], &track.to_be_bytes()].concat()),
+            Self::Gap(Some(place), track) => {
+                let mut bytes = vec![1];
+                bytes.extend(bytes_of(place, track));
+                (4, bytes)
+            }
+            Self::Event(place, track) => (5, bytes_of(place, track)),
+            Self::Key(number) => (6, number.to_be_bytes().to_vec()),
+        }
+    }
+}
+
+fn bytes_of(place: Place, track: u32) -> Vec<u8> {
+    let time = (place.time.cast_unsigned() ^ (1 << 63)).to_be_bytes();
+    let parts: [&[u8]; 4] = [
+        &time,
+        &[place.rank],
+        &place.seq.to_be_bytes(),
+        &track.to_be_bytes(),
+    ];
+    parts.concat()
+}
+
+/// The lines.
+pub(super) struct Pile<'t> {
+    trail: &'t Trail,
+    sorter: Sorter,
+}
+
+impl<'t> Pile<'t> {
+    pub fn new(trail: &'t Trail) -> Self {
+        Self {
+            trail,
+            sorter: Sorter::new(trail.folder().path()),
+        }
+    }
+
+    /// Takes a line.
+    pub fn put(&mut self, shelf: Shelf<'_>, line: &impl Serialize) -> Result<(), QueryError> {
+        let (part, mut blob) = shelf.place();
+        let len = u32::try_from(blob.len()).map_err(io::Error::other)?;
+        serde_json::to_writer(&mut blob, line).map_err(io::Error::from)?;
+        blob.extend_from_slice(&len.to_le_bytes());
+        self.sorter
+            .push(part, 0, blob)
+            .map_err(TrailError::io("sorting in", self.trail.folder().path()))?;
+        Ok(())
+    }
+
+    /// Writes all of them.
+    pub fn finish(self, lines: &mut Lines<'_>) -> Result<(), QueryError> {
+        self.sorter.finish::<io::Error>(|blob| {
+            let Some((rest, len)) = blob.split_last_chunk::<4>() else {
+                return Ok(true);
+            };
+            let len = u32::from_le_bytes(*len) as usize;
+            lines.put_one(rest.get(len..).unwrap_or_default())
+        })?;
+        Ok(())
+    }
+}
+
+/// A (sub)profile and its number among those of a dossier.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Track {
+    pub number: u32,
+    pub key: ProfileKey,
+}
