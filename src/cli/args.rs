@@ -11,9 +11,13 @@ pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 pub use super::common_args::{ColorChoice, Common};
 use super::doctor::DoctorArgs;
 use super::evidence::EvidenceArgs;
+use super::gaps::GapsArgs;
 use super::gate_args::GateArgs;
 use super::import::ImportArgs;
+use super::incidents::IncidentsArgs;
+use super::loops::LoopsArgs;
 use super::prune::PruneArgs;
+use super::report::ReportArgs;
 use super::signature_args::SignatureArgs;
 use super::time::parse_span;
 use super::token::TokenArgs;
@@ -86,6 +90,14 @@ pub enum Command {
     Blame(BlameArgs),
     /// Show what changed when, over all profiles
     Changes(ChangesArgs),
+    /// Show how many changes there are, by field, label, hour or day
+    Report(ReportArgs),
+    /// Show what changed unexplained, and which lost calls would explain it
+    Gaps(GapsArgs),
+    /// Show when many profiles got the same field changed at once, and undo it
+    Incidents(IncidentsArgs),
+    /// Show fields that change from one value to another and back, again and again
+    Loops(LoopsArgs),
     /// Write every event as a line of JSON
     Export(ExportArgs),
     /// Read back what export wrote
@@ -295,9 +307,12 @@ pub struct FilterArgs {
     /// Only by this cause; can be repeated
     #[arg(long, value_name = "C")]
     pub cause: Vec<CauseArg>,
-    /// Only by events with this label; can be repeated
+    /// Only by events with this label, '' for those without; can be repeated
     #[arg(long, value_name = "L", value_parser = parse_label)]
     pub label: Vec<String>,
+    /// Only by events of this type; can be repeated
+    #[arg(long = "type", value_name = "TYPE")]
+    pub event_type: Vec<String>,
 }
 
 /// `changes`
@@ -346,7 +361,7 @@ pub struct RejectedArgs {
 }
 
 fn parse_label(text: &str) -> Result<String, String> {
-    if is_label(text) {
+    if text.is_empty() || is_label(text) {
         Ok(text.to_owned())
     } else {
         Err("a label is 1 to 64 of A-Z, a-z, 0-9, _ and -".to_owned())

@@ -9,6 +9,7 @@ mod api_args;
 mod args;
 mod ask;
 mod backup;
+mod bar;
 mod care;
 mod client;
 mod common_args;
@@ -17,18 +18,23 @@ mod env_file;
 mod evidence;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod gaps;
 mod gate_args;
 mod import;
+mod incidents;
 mod logging;
+mod loops;
 mod output;
 mod progress;
 mod prune;
 mod queries;
+mod report;
 mod serve;
 mod setting;
 mod signature_args;
 mod time;
 mod token;
+mod undo;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -93,6 +99,10 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Diff(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Blame(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Changes(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Report(args) => report::run(&args, setting),
+        Command::Gaps(args) => gaps::run(&args, setting),
+        Command::Incidents(args) => incidents::run(&args, setting),
+        Command::Loops(args) => loops::run(&args, setting),
         Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Evidence(args) => evidence::run(&args, setting),

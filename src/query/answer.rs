@@ -68,6 +68,13 @@ impl Lines<'_> {
         }
     }
 
+    /// Tells the reader what the answer lacks.
+    pub fn note(&mut self, what: String) {
+        if !self.notes.contains(&what) {
+            self.notes.push(what);
+        }
+    }
+
     /// Writes one line; `false` once the limit is reached.
     pub fn put(&mut self, line: &impl Serialize) -> Result<bool, io::Error> {
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -137,11 +144,15 @@ pub fn answer_telling(
         Query::History(query) => query.limit,
         Query::Changes(query) => query.limit,
         Query::Rejected(query) => query.limit,
+        Query::Report(query) => query.of.limit,
+        Query::Gaps(query) => query.of.limit,
+        Query::Incidents(query) => query.of.limit,
         Query::Show(_)
         | Query::Diff(_)
         | Query::Blame(_)
         | Query::Export(_)
-        | Query::Evidence(_) => None,
+        | Query::Evidence(_)
+        | Query::Loops(_) => None,
     };
     let mut lines = Lines {
         out,
@@ -172,6 +183,10 @@ pub fn answer_telling(
         Query::Export(query) => super::export::answer(trail, query, &mut lines)?,
         Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
         Query::Evidence(query) => super::evidence::answer(trail, query, &mut lines)?,
+        Query::Report(query) => super::report::answer(trail, query, &mut lines)?,
+        Query::Gaps(query) => super::gaps::answer(trail, query, &mut lines)?,
+        Query::Incidents(query) => super::incidents::answer(trail, query, &mut lines)?,
+        Query::Loops(query) => super::loops::answer(trail, query, &mut lines)?,
     };
     let (damage, mut notes) = lines.damage.into_lines();
     notes.extend(lines.notes);

@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::filter::Span;
+use super::gaps::GapsQuery;
+use super::incidents::IncidentsQuery;
+use super::loops::LoopsQuery;
+use super::report::ReportQuery;
 use crate::event::ProfileKey;
 
 /// A question.
@@ -25,6 +29,14 @@ pub enum Query {
     Rejected(RejectedQuery),
     /// What proves that Copernica sent an event.
     Evidence(EvidenceQuery),
+    /// How many changes there are of each kind.
+    Report(ReportQuery),
+    /// What changed unexplained.
+    Gaps(GapsQuery),
+    /// Bursts of changes.
+    Incidents(IncidentsQuery),
+    /// Fields that go on changing.
+    Loops(LoopsQuery),
 }
 
 impl Query {
@@ -116,8 +128,11 @@ pub struct ChangesQuery {
     pub new: Option<String>,
     /// By one of these causes.
     pub causes: Vec<String>,
-    /// By one of these labels.
+    /// By one of these labels; the empty one stands for none.
     pub labels: Vec<String>,
+    /// By events of one of these types.
+    #[serde(default)]
+    pub types: Vec<String>,
     /// The most lines.
     pub limit: Option<u64>,
 }

@@ -1,7 +1,12 @@
 //! Answers for people: tables made from the lines for programs.
 
+mod brief;
+mod gaps;
+mod incidents;
+mod loops;
 mod number;
 mod printer;
+mod report;
 mod rows;
 mod sanitize;
 mod table;

@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use super::printer::Printer;
 use crate::cli::setting::Setting;
 use crate::event::Zone;
-use crate::query::Query;
 
 /// How many rows make a table; a longer answer is several.
 const ROWS: usize = 500;
@@ -24,8 +23,9 @@ pub struct Table<'a> {
     tables: usize,
 }
 
+/// Whose lines stand in a table.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     History,
     Show,
     Diff,
@@ -64,18 +64,8 @@ impl Kind {
 }
 
 impl<'a> Table<'a> {
-    /// A table for the answer to a question.
-    pub fn new(query: &Query, setting: &Setting, out: &'a mut dyn Write) -> Self {
-        let kind = match query {
-            Query::History(_) => Kind::History,
-            Query::Show(_) => Kind::Show,
-            Query::Diff(_) => Kind::Diff,
-            Query::Blame(_) => Kind::Blame,
-            Query::Changes(_) => Kind::Changes,
-            Query::Export(_) => Kind::Export,
-            Query::Rejected(_) => Kind::Rejected,
-            Query::Evidence(_) => Kind::Evidence,
-        };
+    /// A table for answers of a kind.
+    pub(super) fn new(kind: Kind, setting: &Setting, out: &'a mut dyn Write) -> Self {
         Self {
             kind,
             zone: setting.zone,

@@ -6,12 +6,12 @@
 //! all. Of a (sub)profile with more events than a group should have, they are
 //! read in windows.
 
-use super::{ChangesQuery, Progress, QueryError, Stage, Told};
+use super::{ChangesQuery, Gather, Progress, QueryError, Stage, Take, Told};
 use crate::event::ProfileKey;
 use crate::history::{Replay, tells_all};
 use crate::query::parallel::in_order;
 use crate::query::past::{Before, replay_after};
-use crate::trail::{Batch, Damages, EventReader, EventsOf, GoneSeconds, Trail, arrange_second};
+use crate::trail::{Batch, EventReader, EventsOf, GoneSeconds, Trail, arrange_second};
 
 /// How many (sub)profiles are a group at most: each group reads the blocks of
 /// the span.
@@ -24,11 +24,12 @@ const GROUPS: usize = 8;
 pub(super) const WINDOW: usize = 4096;
 
 /// Tells the changes of (sub)profiles.
-pub(super) fn tell(
+pub(super) fn tell<G: Gather>(
     trail: &Trail,
     query: &ChangesQuery,
     keys: Vec<ProfileKey>,
-    take: &mut dyn FnMut(Told) -> Result<bool, QueryError>,
+    make: &(impl Fn() -> G + Sync),
+    take: &mut Take<'_, G>,
 ) -> Result<(), QueryError> {
     let all = keys.len() as u64;
     let group = (keys.len() / GROUPS).clamp(64, GROUP);
@@ -37,7 +38,8 @@ pub(super) fn tell(
         || Ok(groups.next()),
         || Reader::new(trail, WINDOW),
         |reader, (keys, number): (&[ProfileKey], u64)| {
-            let mut told = reader.group(trail, query, keys)?;
+            let mut told = Told::new(make());
+            reader.group(trail, query, keys, &mut told)?;
             told.progress = Some(Progress {
                 stage: Stage::Replaying,
                 done: all.min(number * group as u64),
@@ -88,16 +90,15 @@ impl Track {
 impl Reader {
     /// Tells the changes of events of a (sub)profile, whole seconds, whose
     /// records are `held`.
-    pub fn step<'a>(
+    pub fn step<'a, G: Gather>(
         &mut self,
         query: &ChangesQuery,
         replay: &mut Replay<'a>,
         part: Part<'_>,
         held: &'a Batch,
-        told: &mut Told,
-        damage: &mut Damages,
+        told: &mut Told<G>,
     ) -> Result<(), QueryError> {
-        step(query, replay, part, held, &mut self.earlier, told, damage)
+        step(query, replay, part, held, &mut self.earlier, told)
     }
 
     /// A reader of a trail's events.
@@ -110,14 +111,13 @@ impl Reader {
     }
 
     /// Tells the changes of some (sub)profiles.
-    pub fn group(
+    pub fn group<G: Gather>(
         &mut self,
         trail: &Trail,
         query: &ChangesQuery,
         keys: &[ProfileKey],
-    ) -> Result<Told, QueryError> {
-        let mut told = Told::default();
-        let mut damage = Damages::default();
+        told: &mut Told<G>,
+    ) -> Result<(), QueryError> {
         let (since, until) = query.span.bounds();
         let mut waiting: Vec<Track> = Vec::new();
         let mut events = 0;
@@ -135,7 +135,7 @@ impl Reader {
             };
             let count = track.events.times.len() - track.from();
             if events + count > self.window {
-                self.tracks(query, &waiting, &mut told, &mut damage)?;
+                self.tracks(query, &waiting, told)?;
                 waiting.clear();
                 events = 0;
             }
@@ -143,19 +143,16 @@ impl Reader {
             waiting.push(track);
             Ok(())
         })?;
-        self.tracks(query, &waiting, &mut told, &mut damage)?;
-        told.damage = damage;
-        Ok(told)
+        self.tracks(query, &waiting, told)
     }
 
     /// Tells the changes of (sub)profiles whose events fit into a window, or of
     /// one alone.
-    fn tracks(
+    fn tracks<G: Gather>(
         &mut self,
         query: &ChangesQuery,
         tracks: &[Track],
-        told: &mut Told,
-        damage: &mut Damages,
+        told: &mut Told<G>,
     ) -> Result<(), QueryError> {
         let window = self.window;
         let seqs = tracks.iter().flat_map(|track| {
@@ -174,7 +171,7 @@ impl Reader {
             };
             let held = self.span.ahead();
             let earlier = &mut self.earlier;
-            let mut replay = replay_after(before, held, earlier, damage, tells_all)?;
+            let mut replay = replay_after(before, held, earlier, &mut told.damage, tells_all)?;
             let mut left = self.window.saturating_sub(track.before - track.from());
             loop {
                 // A second is not cut in two.
@@ -197,7 +194,6 @@ impl Reader {
                     held,
                     &mut self.earlier,
                     told,
-                    damage,
                 )?;
                 if rest.is_empty() {
                     break;
@@ -214,27 +210,27 @@ impl Reader {
 }
 
 /// Tells the changes of a part of a (sub)profile's events, whole seconds.
-fn step<'a>(
+fn step<'a, G: Gather>(
     query: &ChangesQuery,
     replay: &mut Replay<'a>,
     part: Part<'_>,
     held: &'a Batch,
     reader: &mut EventReader,
-    told: &mut Told,
-    damage: &mut Damages,
+    told: &mut Told<G>,
 ) -> Result<(), QueryError> {
     for second in part.times.chunk_by(|a, b| a.0 == b.0) {
         let gone = second
             .first()
             .map_or(&[][..], |(time, _)| part.gone.at(*time));
         let second: Vec<(u64, u32)> = second.iter().map(|(_, seq)| (*seq, 0)).collect();
-        for (seq, duplicate_of, _) in arrange_second(&second, gone, held, reader, damage)? {
+        for (seq, duplicate_of, _) in arrange_second(&second, gone, held, reader, &mut told.damage)?
+        {
             if duplicate_of.is_some() {
                 continue;
             }
             match reader.event_of(held, seq) {
                 Ok(event) => told.step(query, replay, &event)?,
-                Err(unreadable) => damage.add(unreadable.into_damage()?),
+                Err(unreadable) => told.damage.add(unreadable.into_damage()?),
             }
         }
     }

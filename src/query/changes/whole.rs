@@ -13,7 +13,7 @@ use std::io;
 
 use super::near;
 use super::spread::{Spread, Spreading, entries, write_entry};
-use super::{ChangesQuery, Progress, QueryError, Stage, Told};
+use super::{ChangesQuery, Gather, Progress, QueryError, Stage, Take, Told};
 use crate::event::ProfileKey;
 use crate::history::Replay;
 use crate::log::record::{EventHead, EventRecord};
@@ -53,15 +53,13 @@ const NARROWED: u64 = 200;
 /// With less room than for this part of the events, no pass is begun.
 const MOST_PASSES: u64 = 8;
 
-/// Takes what some events came to.
-type Take<'a> = dyn FnMut(Told) -> Result<bool, QueryError> + 'a;
-
 /// Tells the changes of all (sub)profiles.
-pub(super) fn tell(
+pub(super) fn tell<G: Gather>(
     trail: &Trail,
     query: &ChangesQuery,
     bounds: Bounds,
-    take: &mut Take<'_>,
+    make: &(impl Fn() -> G + Sync),
+    take: &mut Take<'_, G>,
 ) -> Result<(), QueryError> {
     let dir = trail.folder().path();
     let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
@@ -78,10 +76,10 @@ pub(super) fn tell(
             if !tell {
                 told.damage = Damages::default();
             }
-            take(told)
+            take(told.with(make()))
         })?;
         spread.finish().map_err(sorting)?;
-        replay_parts(trail, query, bounds, &spread, take)?;
+        replay_parts(trail, query, bounds, &spread, make, take)?;
     }
     Ok(())
 }
@@ -112,7 +110,7 @@ fn spread_log(
     query: &ChangesQuery,
     spreading: &Spreading,
     mine: impl Fn(u64) -> bool + Sync,
-    mut push: impl FnMut(&[u8], Told) -> Result<bool, QueryError>,
+    mut push: impl FnMut(&[u8], Told<()>) -> Result<bool, QueryError>,
 ) -> Result<(), QueryError> {
     let (_, until) = query.span.bounds();
     let mut walk = trail.walk(i64::MIN, until)?;
@@ -121,7 +119,7 @@ fn spread_log(
     in_order(
         move || next_batch(&mut walk),
         || (),
-        |(), (batch, mut told): (Batch, Told)| {
+        |(), (batch, mut told): (Batch, Told<()>)| {
             let mut bytes = Vec::with_capacity(batch.bytes_len() / 4);
             for (seq, record) in batch.iter() {
                 let written = EventRecord::decode(record).and_then(|record| {
@@ -142,9 +140,9 @@ fn spread_log(
     )
 }
 
-fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, Told)>, QueryError> {
+fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, Told<()>)>, QueryError> {
     let mut batch = Batch::default();
-    let mut told = Told::default();
+    let mut told = Told::new(());
     while batch.bytes_len() < BATCH_LEN {
         match walk.step(|seq, record| batch.push(seq, record))? {
             Step::Records => {}
@@ -175,12 +173,13 @@ impl Turn {
     }
 }
 
-fn replay_parts(
+fn replay_parts<G: Gather>(
     trail: &Trail,
     query: &ChangesQuery,
     bounds: Bounds,
     spread: &Spread,
-    take: &mut Take<'_>,
+    make: &(impl Fn() -> G + Sync),
+    take: &mut Take<'_, G>,
 ) -> Result<(), QueryError> {
     let lens = spread.part_lens();
     let all = lens.iter().map(|len| len.div_ceil(bounds.turn)).sum();
@@ -193,7 +192,8 @@ fn replay_parts(
         || Ok(turns.next()),
         || near::Reader::new(trail, near::WINDOW),
         |reader, (turn, done)| {
-            let mut told = replay_turn(trail, query, bounds, spread, turn, reader)?;
+            let mut told = Told::new(make());
+            replay_turn(trail, query, bounds, spread, turn, reader, &mut told)?;
             told.progress = Some(Progress {
                 stage: Stage::Replaying,
                 done,
@@ -205,14 +205,15 @@ fn replay_parts(
     )
 }
 
-fn replay_turn(
+fn replay_turn<G: Gather>(
     trail: &Trail,
     query: &ChangesQuery,
     bounds: Bounds,
     spread: &Spread,
     turn: Turn,
     reader: &mut near::Reader,
-) -> Result<Told, QueryError> {
+    told: &mut Told<G>,
+) -> Result<(), QueryError> {
     let sorting = |error: io::Error| TrailError::io("sorting in", trail.folder().path())(error);
     let mut large = HashMap::new();
     let mut batch = load(spread, turn, &large, bounds.most).map_err(sorting)?;
@@ -227,25 +228,19 @@ fn replay_turn(
             times.push((head.time, seq));
         }
     }
-    let mut told = Told::default();
-    let mut damage = Damages::default();
     let retention = trail.retention();
     for (key, times) in &mut timelines {
         times.sort_unstable();
         let baseline = retention.baseline_of(*key)?;
         let gone = GoneSeconds::of(baseline.as_ref().map(|baseline| (0, baseline)));
         let mut replay = Replay::after(baseline);
-        let told = &mut told;
         let part = near::Part { times, gone: &gone };
-        reader.step(query, &mut replay, part, &batch, told, &mut damage)?;
+        reader.step(query, &mut replay, part, &batch, told)?;
     }
-    told.damage = damage;
     for key in large.into_values() {
-        let more = reader.group(trail, query, &[key])?;
-        told.blobs.extend(more.blobs);
-        told.damage.extend(more.damage);
+        reader.group(trail, query, &[key], told)?;
     }
-    Ok(told)
+    Ok(())
 }
 
 /// The records of a turn, until they have more than so many bytes; without

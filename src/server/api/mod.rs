@@ -26,6 +26,7 @@
 
 mod answer;
 mod auth;
+mod bursts;
 mod limiter;
 mod params;
 mod question;

@@ -1,5 +1,6 @@
 //! From a request's target to the question that it asks.
 
+use super::bursts;
 use super::params::Params;
 use crate::event::{DecodeError, ProfileKey, Zone, is_label};
 use crate::query::{
@@ -37,7 +38,10 @@ pub fn question(target: &str, zone: Zone, now: i64) -> Result<Option<Question>, 
         None => (path, None),
     };
     let of_one = matches!(name, "history" | "show" | "diff" | "blame");
-    let of_all = matches!(name, "changes" | "export" | "rejected" | "stats");
+    let of_all = matches!(
+        name,
+        "changes" | "export" | "rejected" | "stats" | "report" | "gaps" | "incidents" | "loops"
+    );
     if !of_one && (!of_all || key.is_some()) {
         return Ok(None);
     }
@@ -104,12 +108,24 @@ fn over_all(name: &str, params: &mut Params) -> Result<Question, DecodeError> {
                 raw: params.flag("raw")?,
             })
         }
-        _ => changes(params)?,
+        "report" => bursts::report(params)?,
+        "gaps" => bursts::gaps(params)?,
+        "incidents" => bursts::incidents(params)?,
+        "loops" => bursts::loops(params)?,
+        _ => {
+            let limit = params.number("limit")?;
+            Query::Changes(ChangesQuery {
+                limit,
+                ..filter(params)?
+            })
+        }
     };
     Ok(Question::Ask(Box::new(query)))
 }
 
-fn changes(params: &mut Params) -> Result<Query, DecodeError> {
+/// Which changes are meant: every question about the changes of all profiles
+/// knows these.
+pub(super) fn filter(params: &mut Params) -> Result<ChangesQuery, DecodeError> {
     let key = params.parsed::<ProfileKey>("profile", "profile: write 123 or 123/456")?;
     let causes = params.all("cause");
     if let Some(cause) = causes
@@ -120,11 +136,15 @@ fn changes(params: &mut Params) -> Result<Query, DecodeError> {
         return Err(DecodeError::new(what, "cause"));
     }
     let labels = params.all("label");
-    if !labels.iter().all(|label| is_label(label)) {
+    // The empty one stands for none.
+    if !labels
+        .iter()
+        .all(|label| label.is_empty() || is_label(label))
+    {
         let what = "a label is 1 to 64 of A-Z, a-z, 0-9, _ and -";
         return Err(DecodeError::new(what, "label"));
     }
-    Ok(Query::Changes(ChangesQuery {
+    Ok(ChangesQuery {
         fields: params.all("field"),
         interests: params.all("interest"),
         database: params.number("database")?,
@@ -136,8 +156,9 @@ fn changes(params: &mut Params) -> Result<Query, DecodeError> {
         new: params.one("new")?,
         causes,
         labels,
-        limit: params.number("limit")?,
-    }))
+        types: params.all("type"),
+        limit: None,
+    })
 }
 
 #[cfg(test)]

@@ -220,7 +220,7 @@ impl Shared {
 fn nothing_at(path: &str) -> Reply {
     let shown: String = path.chars().take(200).collect();
     let what = "nothing is here: ask at /v1/history/PROFILE, /v1/show/…, /v1/diff/…, /v1/blame/…, /v1/changes, \
-         /v1/export, /v1/rejected or /v1/stats";
+         /v1/report, /v1/gaps, /v1/incidents, /v1/loops, /v1/export, /v1/rejected or /v1/stats";
     Reply::refused(404, &DecodeError::new(what, shown))
 }
 
