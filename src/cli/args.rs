@@ -14,10 +14,14 @@ use super::doctor::DoctorArgs;
 use super::dossier::DossierArgs;
 use super::evidence::EvidenceArgs;
 use super::explain::ExplainArgs;
+use super::gaps::GapsArgs;
 use super::gate_args::GateArgs;
 use super::import::ImportArgs;
+use super::incidents::IncidentsArgs;
+use super::loops::LoopsArgs;
 use super::prune::PruneArgs;
 use super::reconcile::ReconcileArgs;
+use super::report::ReportArgs;
 use super::signature_args::SignatureArgs;
 use super::tail::TailArgs;
 use super::time::parse_span;
@@ -108,6 +112,14 @@ pub enum Command {
     Tail(TailArgs),
     /// Show what an event asked for against what came of it
     Explain(ExplainArgs),
+    /// Show how many changes there are, by field, label, hour or day
+    Report(ReportArgs),
+    /// Show what changed unexplained, and which lost calls would explain it
+    Gaps(GapsArgs),
+    /// Show when many profiles got the same field changed at once, and undo it
+    Incidents(IncidentsArgs),
+    /// Show fields that change from one value to another and back, again and again
+    Loops(LoopsArgs),
     /// Write every event as a line of JSON
     Export(ExportArgs),
     /// Read back what export wrote
@@ -333,11 +345,14 @@ pub struct FilterArgs {
     /// Only by this cause; can be repeated
     #[arg(long, value_name = "C")]
     pub cause: Vec<CauseArg>,
-    /// Only by events with this label; can be repeated
+    /// Only by events with this label, '' for those without; can be repeated
     #[arg(long, value_name = "L", value_parser = parse_label)]
     pub label: Vec<String>,
     #[command(flatten)]
     pub cascade: CascadeArgs,
+    /// Only by events of this type; can be repeated
+    #[arg(long = "type", value_name = "TYPE")]
+    pub event_type: Vec<String>,
 }
 
 /// `changes`
@@ -386,7 +401,7 @@ pub struct RejectedArgs {
 }
 
 pub fn parse_label(text: &str) -> Result<String, String> {
-    if is_label(text) {
+    if text.is_empty() || is_label(text) {
         Ok(text.to_owned())
     } else {
         Err("a label is 1 to 64 of A-Z, a-z, 0-9, _ and -".to_owned())

@@ -7,7 +7,7 @@ use super::args::{Format, Output};
 use super::client;
 use super::output::{Printed, printer};
 use super::setting::Setting;
-use crate::query::{Query, Span};
+use crate::query::{Query, Span, Wanted};
 use crate::server::protocol::End;
 
 /// Asks, and writes the answer in the form asked for.
@@ -45,6 +45,18 @@ pub fn lacking(query: &Query, end: &End) -> Option<Ending> {
     Some(Ending::NothingFound)
 }
 
+/// Which incident was not found, and where to look.
+fn no_incident(what: &Wanted) -> String {
+    match what {
+        Wanted::List => "no field changed in so many profiles at once, but at its usual rate; \
+             --least and --within say what is an incident"
+            .to_owned(),
+        Wanted::Show(id) | Wanted::Undo(id) => format!(
+            "there is no incident {id}: see 'profiletrail incidents', and give the flags that it was listed with"
+        ),
+    }
+}
+
 /// What was not found, and where to look.
 fn nothing(query: &Query) -> String {
     let all = Span::default();
@@ -62,7 +74,13 @@ fn nothing(query: &Query) -> String {
         Query::Blame(query) => {
             return format!("{} has no fields or interests at that moment", query.key);
         }
-        Query::Changes(_) => return "no change is like that".to_owned(),
+        Query::Changes(_) | Query::Report(_) => return "no change is like that".to_owned(),
+        Query::Gaps(_) => return "no unexplained change is like that".to_owned(),
+        Query::Incidents(query) => return no_incident(&query.what),
+        Query::Loops(_) => {
+            return "no field goes on changing like that; --least and --within say what is a loop"
+                .to_owned();
+        }
         Query::Export(_) => return "no event is like that".to_owned(),
         Query::Rejected(query) if query.span != all => {
             return "no call was rejected then".to_owned();

@@ -9,6 +9,7 @@ mod api_args;
 mod args;
 mod ask;
 mod backup;
+mod bar;
 mod care;
 mod client;
 mod common_args;
@@ -20,20 +21,25 @@ mod evidence;
 mod explain;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod gaps;
 mod gate_args;
 mod import;
+mod incidents;
 mod logging;
+mod loops;
 mod output;
 mod progress;
 mod prune;
 mod queries;
 mod reconcile;
+mod report;
 mod serve;
 mod setting;
 mod signature_args;
 mod tail;
 mod time;
 mod token;
+mod undo;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -101,6 +107,10 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Changes(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Tail(args) => tail::run(&args, setting),
         Command::Explain(args) => explain::run(&args, setting),
+        Command::Report(args) => report::run(&args, setting),
+        Command::Gaps(args) => gaps::run(&args, setting),
+        Command::Incidents(args) => incidents::run(&args, setting),
+        Command::Loops(args) => loops::run(&args, setting),
         Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Dossier(args) => dossier::run(&args, setting),

@@ -107,6 +107,7 @@ impl FilterArgs {
             new: self.new.clone(),
             causes: self.cause.iter().filter_map(name).collect(),
             labels: self.label.clone(),
+            types: self.event_type.clone(),
             limit: None,
             cascade: self.cascade.cascade || self.cause.contains(&CauseArg::Cascade),
         })

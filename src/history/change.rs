@@ -22,10 +22,20 @@ impl Subject<'_> {
             Self::Field(name) | Self::Interest(name) => name,
         }
     }
+
+    /// The same without what it borrows.
+    pub fn to_owned(&self) -> Subject<'static> {
+        match self {
+            Self::Field(name) => Subject::Field(Cow::Owned(name.to_string())),
+            Self::Interest(name) => Subject::Interest(Cow::Owned(name.to_string())),
+        }
+    }
 }
 
 /// What a field or an interest was or is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(untagged)]
 pub enum Value<'a> {
     /// The field was not there.
@@ -34,6 +44,17 @@ pub enum Value<'a> {
     Member(bool),
     /// The field's value.
     Text(Cow<'a, str>),
+}
+
+impl Value<'_> {
+    /// The same without what it borrows.
+    pub fn to_owned(&self) -> Value<'static> {
+        match self {
+            Self::Absent => Value::Absent,
+            Self::Member(member) => Value::Member(*member),
+            Self::Text(text) => Value::Text(Cow::Owned(text.to_string())),
+        }
+    }
 }
 
 /// Why a value is what it is.

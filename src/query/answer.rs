@@ -79,7 +79,7 @@ impl Lines<'_> {
 
     /// Takes note of something that a reader of the answer should know.
     pub fn note(&mut self, what: String) {
-        if self.notes.len() < NOTES {
+        if self.notes.len() < NOTES && !self.notes.contains(&what) {
             self.notes.push(what);
         }
     }
@@ -207,13 +207,17 @@ fn answer_part(
         Query::Changes(query) => query.limit,
         Query::Rejected(query) => query.limit,
         Query::Tail(query) => query.of.limit,
+        Query::Report(query) => query.of.limit,
+        Query::Gaps(query) => query.of.limit,
+        Query::Incidents(query) => query.of.limit,
         Query::Show(_)
         | Query::Diff(_)
         | Query::Blame(_)
         | Query::Export(_)
         | Query::Evidence(_)
         | Query::Explain(_)
-        | Query::Dossier(_) => None,
+        | Query::Dossier(_)
+        | Query::Loops(_) => None,
     };
     let mut lines = Lines {
         out,
@@ -243,6 +247,10 @@ fn answer_part(
         Query::Tail(query) => super::tail::answer(trail, query, &mut lines)?,
         Query::Explain(query) => super::explain::answer(trail, query, &mut lines)?,
         Query::Dossier(query) => super::dossier::answer(trail, query, &mut lines)?,
+        Query::Report(query) => super::report::answer(trail, query, &mut lines)?,
+        Query::Gaps(query) => super::gaps::answer(trail, query, &mut lines)?,
+        Query::Incidents(query) => super::incidents::answer(trail, query, &mut lines)?,
+        Query::Loops(query) => super::loops::answer(trail, query, &mut lines)?,
     };
     // A page of no lines has no place.
     let next = match lines.more && !lines.last.is_empty() {

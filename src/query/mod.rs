@@ -9,6 +9,7 @@ mod answer;
 mod baselines;
 mod blame;
 mod changes;
+mod command;
 mod convert;
 mod diff;
 pub mod dossier;
@@ -19,17 +20,23 @@ mod export;
 mod filter;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod gaps;
 mod history;
 mod import;
+mod incidents;
 pub mod lines;
+mod loops;
 mod moment;
+mod names;
 mod page;
 mod parallel;
 mod past;
 mod progress;
 mod reconcile;
 mod rejected;
+mod report;
 mod request;
+mod sample;
 mod second;
 mod show;
 mod tail;
@@ -39,13 +46,17 @@ pub use answer::{Answered, QueryError, answer, answer_page, answer_telling};
 pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};
 pub use filter::Span;
+pub use gaps::{GapKind, GapLine, GapsQuery};
 pub use import::{ImportReport, Importer, RefusedLine};
-pub use moment::{Rounding, parse_time};
+pub use incidents::{IncidentId, IncidentLine, IncidentsQuery, Left, UndoLine, Wanted};
+pub use loops::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsQuery};
+pub use moment::{Rounding, parse_duration, parse_time};
 pub use page::{Mark, Page};
 pub use progress::{Progress, Stage};
 pub use reconcile::{
     ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileReport, Reconciler, Recording,
 };
+pub use report::{By, ReportGroup, ReportLine, ReportQuery};
 pub use request::{
     BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
     Query, RejectedQuery, ShowQuery, TailQuery,

@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::dossier::DossierQuery;
 use super::filter::Span;
+use super::gaps::GapsQuery;
+use super::incidents::IncidentsQuery;
+use super::loops::LoopsQuery;
+use super::report::ReportQuery;
 use crate::event::ProfileKey;
 
 /// A question.
@@ -32,6 +36,14 @@ pub enum Query {
     Explain(ExplainQuery),
     /// Everything about a (sub)profile.
     Dossier(DossierQuery),
+    /// How many changes there are of each kind.
+    Report(ReportQuery),
+    /// What changed unexplained.
+    Gaps(GapsQuery),
+    /// Bursts of changes.
+    Incidents(IncidentsQuery),
+    /// Fields that go on changing.
+    Loops(LoopsQuery),
 }
 
 impl Query {
@@ -135,8 +147,11 @@ pub struct ChangesQuery {
     pub new: Option<String>,
     /// By one of these causes.
     pub causes: Vec<String>,
-    /// By one of these labels.
+    /// By one of these labels; the empty one stands for none.
     pub labels: Vec<String>,
+    /// By events of one of these types.
+    #[serde(default)]
+    pub types: Vec<String>,
     /// The most lines.
     pub limit: Option<u64>,
     /// Subprofiles end with their profile.

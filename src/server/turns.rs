@@ -7,9 +7,9 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::query::Query;
+use crate::query::{GapsQuery, IncidentsQuery, LoopsQuery, Query, ReportQuery};
 
-/// What all questions under way may weigh together: two `changes`, or four
+/// What all questions under way may weigh together: two `changes` or `report`, or four
 /// `export`, over everything.
 const ALL: u32 = 4;
 
@@ -34,6 +34,14 @@ pub(super) struct Turn<'a> {
 const fn weight(query: &Query) -> u32 {
     match query {
         Query::Changes(query) if query.profile.is_none() => 2,
+        Query::Report(ReportQuery { of, .. })
+        | Query::Gaps(GapsQuery { of, .. })
+        | Query::Incidents(IncidentsQuery { of, .. })
+        | Query::Loops(LoopsQuery { of, .. })
+            if of.profile.is_none() =>
+        {
+            2
+        }
         Query::Export(query) if query.profile.is_none() => 1,
         _ => 0,
     }

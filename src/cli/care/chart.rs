@@ -1,12 +1,10 @@
-//! Bars of text.
+//! Charts of text.
 
+use crate::cli::bar::bar;
 use crate::cli::output::grouped;
 
 /// The longest bar, in characters.
 const WIDTH: u64 = 40;
-
-/// Eighths of a character, from none to seven.
-const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 /// Rows of a name, a bar and a number; the most takes the whole width.
 pub(super) fn bars(rows: &[(String, u64)]) -> String {
@@ -18,20 +16,13 @@ pub(super) fn bars(rows: &[(String, u64)]) -> String {
         .map(|(name, count)| {
             let pad = " ".repeat(names - name.chars().count());
             let number = grouped(*count);
-            let row = format!("  {name}{pad}  {number:>numbers$}  {}", bar(*count, most));
+            let row = format!(
+                "  {name}{pad}  {number:>numbers$}  {}",
+                bar(*count, most, WIDTH)
+            );
             format!("{}\n", row.trim_end())
         })
         .collect()
-}
-
-fn bar(count: u64, most: u64) -> String {
-    let eighths = u128::from(count) * u128::from(WIDTH * 8) / u128::from(most.max(1));
-    // Whatever is there is seen.
-    let eighths = usize::try_from(eighths)
-        .unwrap_or(0)
-        .max(usize::from(count > 0));
-    let part = EIGHTHS.get(eighths % 8).copied().unwrap_or_default();
-    format!("{}{part}", "█".repeat(eighths / 8))
 }
 
 /// Days (`YYYY-MM-DD`) in their order as at most `rows` rows: as they are, or

@@ -1,11 +1,16 @@
 //! Answers for people: tables made from the lines for programs.
 
+mod brief;
 mod dossier;
 mod explain;
+mod gaps;
+mod incidents;
 mod ink;
+mod loops;
 mod number;
 mod printer;
 mod reconcile;
+mod report;
 mod rows;
 mod sanitize;
 mod table;

@@ -4,10 +4,14 @@ use std::io::{self, Write};
 
 use super::dossier::Page;
 use super::explain::ExplainPrinter;
+use super::gaps::Gaps;
+use super::incidents::{Incidents, Undo};
+use super::loops::Loops;
+use super::report::Report;
 use super::table::{Kind, Table};
 use super::tail::TailPrinter;
 use crate::cli::setting::Setting;
-use crate::query::Query;
+use crate::query::{Query, Wanted};
 
 /// Writes an answer for people, from its lines for programs.
 pub trait Printer {
@@ -25,6 +29,14 @@ pub fn printer<'a>(
     out: &'a mut dyn Write,
 ) -> Box<dyn Printer + 'a> {
     let kind = match query {
+        Query::Report(query) => return Box::new(Report::new(query, setting, out)),
+        Query::Gaps(_) => return Box::new(Gaps::new(setting, out)),
+        Query::Loops(_) => return Box::new(Loops::new(setting, out)),
+        Query::Incidents(query) => match query.what {
+            Wanted::List => return Box::new(Incidents::new(setting, out)),
+            Wanted::Undo(_) => return Box::new(Undo::new(setting, out)),
+            Wanted::Show(_) => Kind::Changes,
+        },
         Query::History(_) => Kind::History,
         Query::Show(_) => Kind::Show,
         Query::Diff(_) => Kind::Diff,

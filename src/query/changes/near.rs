@@ -12,7 +12,7 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use super::{ChangesQuery, Ending, Progress, QueryError, Stage, Told};
+use super::{ChangesQuery, Ending, Gather, Progress, QueryError, Stage, Take, Told};
 use crate::event::{Event, ProfileKey};
 use crate::history::{End, Place, Replay, tells_all};
 use crate::query::ends::{Deletes, Ends};
@@ -31,11 +31,12 @@ const GROUPS: usize = 8;
 pub(super) const WINDOW: usize = 4096;
 
 /// Tells the changes of (sub)profiles.
-pub(super) fn tell(
+pub(super) fn tell<G: Gather>(
     trail: &Trail,
     query: &ChangesQuery,
     keys: Vec<ProfileKey>,
-    take: &mut dyn FnMut(Told) -> Result<bool, QueryError>,
+    make: &(impl Fn() -> G + Sync),
+    take: &mut Take<'_, G>,
 ) -> Result<(), QueryError> {
     let all = keys.len() as u64;
     let group = (keys.len() / GROUPS).clamp(64, GROUP);
@@ -44,7 +45,8 @@ pub(super) fn tell(
         || Ok(groups.next()),
         || Reader::new(trail, WINDOW),
         |reader, (keys, number): (&[ProfileKey], u64)| {
-            let mut told = reader.group(trail, query, keys)?;
+            let mut told = Told::new(make());
+            reader.group(trail, query, keys, &mut told)?;
             told.progress = Some(Progress {
                 stage: Stage::Replaying,
                 done: all.min(number * group as u64),
@@ -99,7 +101,7 @@ impl Track {
 impl Reader {
     /// Tells the changes of all events of a (sub)profile, whose records are
     /// `held`, and of what may end it.
-    pub fn step<'a>(
+    pub fn step<'a, G: Gather>(
         &mut self,
         query: &ChangesQuery,
         key: ProfileKey,
@@ -107,7 +109,7 @@ impl Reader {
         part: Part<'_>,
         ends: Vec<End>,
         held: &'a Batch,
-        told: &mut Told,
+        told: &mut Told<G>,
     ) -> Result<(), QueryError> {
         let mut steps = Steps {
             query,
@@ -144,13 +146,13 @@ impl Reader {
     }
 
     /// Tells the changes of some (sub)profiles.
-    pub fn group(
+    pub fn group<G: Gather>(
         &mut self,
         trail: &Trail,
         query: &ChangesQuery,
         keys: &[ProfileKey],
-    ) -> Result<Told, QueryError> {
-        let mut told = Told::default();
+        told: &mut Told<G>,
+    ) -> Result<(), QueryError> {
         let (since, until) = query.span.bounds();
         let mut waiting: Vec<Track> = Vec::new();
         // What may end those that wait, by profile.
@@ -188,7 +190,7 @@ impl Reader {
             };
             let count = track.events.times.len() - track.from();
             if events + count > self.window {
-                self.tracks(query, &waiting, &mut parents, &mut told)?;
+                self.tracks(query, &waiting, &mut parents, told)?;
                 waiting.clear();
                 // The last may have more subprofiles.
                 parents.drain(..parents.len().saturating_sub(1));
@@ -198,18 +200,17 @@ impl Reader {
             waiting.push(track);
             Ok(())
         })?;
-        self.tracks(query, &waiting, &mut parents, &mut told)?;
-        Ok(told)
+        self.tracks(query, &waiting, &mut parents, told)
     }
 
     /// Tells the changes of (sub)profiles whose events fit into a window, or of
     /// one alone; `parents` are what may end them, in the same order.
-    fn tracks(
+    fn tracks<G: Gather>(
         &mut self,
         query: &ChangesQuery,
         tracks: &[Track],
         parents: &mut [Ends],
-        told: &mut Told,
+        told: &mut Told<G>,
     ) -> Result<(), QueryError> {
         let (window, since) = (self.window, query.span.bounds().0);
         let seqs = tracks.iter().flat_map(|track| {
@@ -295,12 +296,12 @@ struct Steps<'r> {
 
 impl Steps<'_> {
     /// Tells the changes of some events, whole seconds, and of the ends before.
-    fn events<'a>(
+    fn events<'a, G: Gather>(
         &mut self,
         replay: &mut Replay<'a>,
         times: &[(i64, u64)],
         held: &'a Batch,
-        told: &mut Told,
+        told: &mut Told<G>,
     ) -> Result<(), QueryError> {
         for second in times.chunk_by(|a, b| a.0 == b.0) {
             let gone = second
@@ -326,15 +327,19 @@ impl Steps<'_> {
     }
 
     /// Tells the ends that are left.
-    fn finish(mut self, replay: &mut Replay<'_>, told: &mut Told) -> Result<(), QueryError> {
+    fn finish<G: Gather>(
+        mut self,
+        replay: &mut Replay<'_>,
+        told: &mut Told<G>,
+    ) -> Result<(), QueryError> {
         self.ends_before(None, replay, told)
     }
 
-    fn ends_before(
+    fn ends_before<G: Gather>(
         &mut self,
         place: Option<Place>,
         replay: &mut Replay<'_>,
-        told: &mut Told,
+        told: &mut Told<G>,
     ) -> Result<(), QueryError> {
         let is_before = |end: &End| place.is_none_or(|place| end.place < place);
         while let Some(end) = self.ends.next_if(is_before) {

@@ -143,7 +143,7 @@ impl Store {
     /// The changes by the replay of every history from its beginning, or from
     /// its baseline.
     fn replayed(&self, query: &ChangesQuery) -> Vec<String> {
-        let mut told = Told::default();
+        let mut told = Told::new(encoded());
         for key in self.keys() {
             let events = self.trail.events_of(key).unwrap();
             let mut timeline = events.timeline(i64::MAX);
@@ -194,8 +194,7 @@ impl Store {
     }
 
     fn near(&self, query: &ChangesQuery, window: usize) -> Vec<String> {
-        let mut reader = near::Reader::new(&self.trail, window);
-        sorted(reader.group(&self.trail, query, &self.keys()).unwrap())
+        self.near_of(query, window, &self.keys())
     }
 
     /// The same of the (sub)profiles that the heads of the span's events name.
@@ -205,33 +204,52 @@ impl Store {
         let keys = keys_by_heads(&self.trail, walk, query, u64::MAX)
             .unwrap()
             .unwrap();
-        let mut reader = near::Reader::new(&self.trail, near::WINDOW);
-        sorted(reader.group(&self.trail, query, &keys).unwrap())
+        self.near_of(query, near::WINDOW, &keys)
+    }
+
+    fn near_of(&self, query: &ChangesQuery, window: usize, keys: &[ProfileKey]) -> Vec<String> {
+        let mut reader = near::Reader::new(&self.trail, window);
+        let mut told = Told::new(encoded());
+        reader.group(&self.trail, query, keys, &mut told).unwrap();
+        sorted(told)
     }
 
     /// The same of those that the index knows to be of the span.
     fn near_by_index(&self, query: &ChangesQuery) -> Option<Vec<String>> {
         let keys = keys_by_index(&self.trail, query, u64::MAX).unwrap()?;
-        let mut reader = near::Reader::new(&self.trail, near::WINDOW);
-        Some(sorted(reader.group(&self.trail, query, &keys).unwrap()))
+        Some(self.near_of(query, near::WINDOW, &keys))
     }
 
     fn whole(&self, query: &ChangesQuery, bounds: whole::Bounds) -> Vec<String> {
-        let mut all = Told::default();
-        let mut take = |told: Told| {
-            all.blobs.extend(told.blobs);
+        let mut all = Told::new(encoded());
+        let mut take = |told: Told<Lines>| {
+            all.gathered.blobs.extend(told.gathered.blobs);
             all.damage.extend(told.damage);
             Ok(true)
         };
-        whole::tell(&self.trail, query, bounds, &mut take).unwrap();
+        whole::tell(&self.trail, query, bounds, &encoded, &mut take).unwrap();
         sorted(all)
     }
 }
 
-fn sorted(mut told: Told) -> Vec<String> {
+type Lines = Encoded<'static, fn(&Event<'_>) -> bool>;
+
+fn encoded() -> Lines {
+    const ANY: &fn(&Event<'_>) -> bool = &(any_event as fn(&Event<'_>) -> bool);
+    Encoded {
+        blobs: Vec::new(),
+        wanted: ANY,
+    }
+}
+
+fn any_event(_: &Event<'_>) -> bool {
+    true
+}
+
+fn sorted(mut told: Told<Lines>) -> Vec<String> {
     assert!(told.damage.is_empty(), "{:?}", told.damage);
-    told.blobs.sort();
-    let blobs = told.blobs.into_iter();
+    told.gathered.blobs.sort();
+    let blobs = told.gathered.blobs.into_iter();
     blobs
         .map(|(_, _, blob)| String::from_utf8(blob).unwrap())
         .collect()
@@ -297,7 +315,8 @@ prop_compose! {
         until in prop_oneof![Just(None), (0..SECONDS).prop_map(|time| Some(BEGIN + time))],
         fields in vec(select(vec!["mail", "a[b]", "news"]), 0..2),
         interests in vec(select(vec!["news", "sale"]), 0..2),
-        labels in vec(Just("crm"), 0..2),
+        labels in vec(select(vec!["crm", ""]), 0..2),
+        types in vec(select(vec!["update", "delete"]), 0..2),
         database in prop_oneof![4 => Just(None), 1 => (0..SECONDS as u64).prop_map(Some)],
         causes in prop_oneof![4 => Just(Vec::new()), 1 => Just(vec!["cascade"])],
         cascade: bool,
@@ -307,6 +326,7 @@ prop_compose! {
             fields: owned(fields),
             interests: owned(interests),
             labels: owned(labels),
+            types: owned(types),
             span: Span { since, until },
             database,
             causes: owned(causes),

@@ -14,7 +14,7 @@ use std::io;
 
 use super::near;
 use super::spread::{Spread, Spreading, entries, write_entry};
-use super::{ChangesQuery, Progress, QueryError, Stage, Told};
+use super::{ChangesQuery, Gather, Progress, QueryError, Stage, Take, Told};
 use crate::event::{EventType, ProfileKey};
 use crate::history::Replay;
 use crate::log::record::{EventHead, EventRecord};
@@ -55,15 +55,13 @@ const NARROWED: u64 = 200;
 /// With less room than for this part of the events, no pass is begun.
 const MOST_PASSES: u64 = 8;
 
-/// Takes what some events came to.
-type Take<'a> = dyn FnMut(Told) -> Result<bool, QueryError> + 'a;
-
 /// Tells the changes of all (sub)profiles.
-pub(super) fn tell(
+pub(super) fn tell<G: Gather>(
     trail: &Trail,
     query: &ChangesQuery,
     bounds: Bounds,
-    take: &mut Take<'_>,
+    make: &(impl Fn() -> G + Sync),
+    take: &mut Take<'_, G>,
 ) -> Result<(), QueryError> {
     let dir = trail.folder().path();
     let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
@@ -80,11 +78,11 @@ pub(super) fn tell(
             if !tell {
                 told.damage = Damages::default();
             }
-            take(told)
+            take(told.with(make()))
         })?;
         spread.finish().map_err(sorting)?;
         let mut large = Vec::new();
-        replay_parts(trail, query, bounds, &spread, &mut |mut told: Told| {
+        replay_parts(trail, query, bounds, &spread, make, &mut |mut told| {
             large.append(&mut told.large);
             take(told)
         })?;
@@ -94,7 +92,7 @@ pub(super) fn tell(
                 keys.push(key);
                 true
             })?;
-            near::tell(trail, query, keys, take)?;
+            near::tell(trail, query, keys, make, take)?;
         }
     }
     Ok(())
@@ -126,7 +124,7 @@ fn spread_log(
     query: &ChangesQuery,
     spreading: &Spreading,
     mine: impl Fn(u64) -> bool + Sync,
-    mut push: impl FnMut(&[u8], Told) -> Result<bool, QueryError>,
+    mut push: impl FnMut(&[u8], Told<()>) -> Result<bool, QueryError>,
 ) -> Result<(), QueryError> {
     let (_, until) = query.span.bounds();
     let mut walk = trail.walk(i64::MIN, until)?;
@@ -135,7 +133,7 @@ fn spread_log(
     in_order(
         move || next_batch(&mut walk),
         || (),
-        |(), (batch, mut told): (Batch, Told)| {
+        |(), (batch, mut told): (Batch, Told<()>)| {
             let mut bytes = Vec::with_capacity(batch.bytes_len() / 4);
             for (seq, record) in batch.iter() {
                 let written = EventRecord::decode(record).and_then(|record| {
@@ -156,9 +154,9 @@ fn spread_log(
     )
 }
 
-fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, Told)>, QueryError> {
+fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, Told<()>)>, QueryError> {
     let mut batch = Batch::default();
-    let mut told = Told::default();
+    let mut told = Told::new(());
     while batch.bytes_len() < BATCH_LEN {
         match walk.step(|seq, record| batch.push(seq, record))? {
             Step::Records => {}
@@ -189,12 +187,13 @@ impl Turn {
     }
 }
 
-fn replay_parts(
+fn replay_parts<G: Gather>(
     trail: &Trail,
     query: &ChangesQuery,
     bounds: Bounds,
     spread: &Spread,
-    take: &mut Take<'_>,
+    make: &(impl Fn() -> G + Sync),
+    take: &mut Take<'_, G>,
 ) -> Result<(), QueryError> {
     let lens = spread.part_lens();
     let all = lens.iter().map(|len| len.div_ceil(bounds.turn)).sum();
@@ -207,7 +206,8 @@ fn replay_parts(
         || Ok(turns.next()),
         || near::Reader::new(trail, near::WINDOW),
         |reader, (turn, done)| {
-            let mut told = replay_turn(trail, query, bounds, spread, turn, reader)?;
+            let mut told = Told::new(make());
+            replay_turn(trail, query, bounds, spread, turn, reader, &mut told)?;
             told.progress = Some(Progress {
                 stage: Stage::Replaying,
                 done,
@@ -219,14 +219,15 @@ fn replay_parts(
     )
 }
 
-fn replay_turn(
+fn replay_turn<G: Gather>(
     trail: &Trail,
     query: &ChangesQuery,
     bounds: Bounds,
     spread: &Spread,
     turn: Turn,
     reader: &mut near::Reader,
-) -> Result<Told, QueryError> {
+    told: &mut Told<G>,
+) -> Result<(), QueryError> {
     let sorting = |error: io::Error| TrailError::io("sorting in", trail.folder().path())(error);
     let mut large = HashMap::new();
     let mut batch = load(spread, turn, &large, bounds.most).map_err(sorting)?;
@@ -241,7 +242,6 @@ fn replay_turn(
             times.push((head.time, seq));
         }
     }
-    let mut told = Told::default();
     if query.cascade {
         add_pruned(trail, &batch, &mut timelines)?;
     }
@@ -277,7 +277,7 @@ fn replay_turn(
             times: &events.times,
             gone: &gone,
         };
-        reader.step(query, key, &mut replay, part, ends, &batch, &mut told)?;
+        reader.step(query, key, &mut replay, part, ends, &batch, told)?;
         if query.cascade && key.subprofile.is_none() {
             parent = Some(Ends::new(key.profile, events));
         }
@@ -287,11 +287,9 @@ fn replay_turn(
             told.large.push(key.profile);
             continue;
         }
-        let more = reader.group(trail, query, &[key])?;
-        told.blobs.extend(more.blobs);
-        told.damage.extend(more.damage);
+        reader.group(trail, query, &[key], told)?;
     }
-    Ok(told)
+    Ok(())
 }
 
 /// Adds the subprofiles of deleted profiles of which a baseline is all there is.

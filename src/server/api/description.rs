@@ -199,7 +199,18 @@ fn schema_of(kind: Kind) -> Value {
         }
         Kind::Flag => json!({ "type": "string", "enum": ["", "true", "1", "false", "0"] }),
         Kind::Key => json!({ "type": "string", "pattern": "^[0-9]{1,19}(/[0-9]{1,19})?$" }),
-        Kind::Label => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$" }),
+        Kind::Label => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{0,64}$" }),
+        Kind::From(lowest) => {
+            json!({ "type": "integer", "minimum": lowest, "maximum": u64::MAX, "format": "uint64" })
+        }
+        Kind::Stretch => json!({
+            "type": "string",
+            "description": "A stretch of time: 90s, 30m, 6h or 2d",
+            "pattern": "^[1-9][0-9]{0,4}[smhd]$",
+        }),
+        Kind::Incident => {
+            json!({ "type": "string", "pattern": "^[A-Za-z0-9_.]{1,24}-[1-9][0-9]{0,17}$" })
+        }
         Kind::OneOf(words) => json!({ "type": "string", "enum": words }),
         Kind::Cursor => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{16,100}$" }),
         Kind::Time => json!({

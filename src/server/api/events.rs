@@ -1,7 +1,7 @@
 //! The question about the order of arrival: a page of a tail.
 
 use super::params::Params;
-use super::question::filter;
+use super::question::{Causes, filter};
 use crate::event::DecodeError;
 use crate::query::{ChangesQuery, Query, Span, TailQuery};
 
@@ -14,7 +14,7 @@ const NEWEST: u64 = 10;
 
 /// A page of a tail: with `after` the first ones after that event, else the newest.
 pub(super) fn tail(params: &mut Params) -> Result<Query, DecodeError> {
-    let of = filter(params)?;
+    let of = filter(params, Causes::All)?;
     let after = params.number("after")?;
     let limit = params.number("limit")?;
     Ok(Query::Tail(match after {

@@ -36,6 +36,7 @@
 
 mod answer;
 mod auth;
+mod bursts;
 mod conditional;
 mod cursor;
 mod description;

@@ -10,7 +10,7 @@
 use std::str::FromStr;
 
 use crate::event::{DecodeError, ProfileKey, Zone, is_label};
-use crate::query::{Rounding, Span, parse_time};
+use crate::query::{IncidentId, Rounding, Span, parse_duration, parse_time};
 
 /// The parameters that nobody has asked for yet.
 pub(super) struct Params {
@@ -46,7 +46,14 @@ pub(super) enum Kind {
     Time,
     /// `123` or `123/456`.
     Key,
+    /// A label, or nothing for none.
     Label,
+    /// A number that is not lower than this one.
+    From(u64),
+    /// `90s`, `30m`, `6h`, `2d`.
+    Stretch,
+    /// `mail-1234`.
+    Incident,
     OneOf(&'static [&'static str]),
     /// The mark of a page.
     Cursor,
@@ -170,7 +177,8 @@ impl Params {
     /// The same of labels.
     pub fn labels(&mut self, name: &'static str) -> Result<Vec<String>, DecodeError> {
         let values = self.all_of(name, Kind::Label);
-        if values.iter().all(|label| is_label(label)) {
+        let fits = |label: &String| label.is_empty() || is_label(label);
+        if values.iter().all(fits) {
             return Ok(values);
         }
         Err(wrong(name, "a label is 1 to 64 of A-Z, a-z, 0-9, _ and -"))
@@ -204,6 +212,47 @@ impl Params {
     /// A number.
     pub fn number(&mut self, name: &'static str) -> Result<Option<u64>, DecodeError> {
         self.read(name, Kind::Number, |text| parsed(text, "number"))
+    }
+
+    /// A number that must not be lower than another one.
+    pub fn number_from(
+        &mut self,
+        name: &'static str,
+        lowest: u64,
+        default: u64,
+    ) -> Result<u64, DecodeError> {
+        let number = self.read(name, Kind::From(lowest), |text| {
+            let number: u64 = parsed(text, "number")?;
+            match number < lowest {
+                true => Err(format!("it must be {lowest} at least")),
+                false => Ok(number),
+            }
+        })?;
+        Ok(number.unwrap_or(default))
+    }
+
+    /// A stretch of time in seconds, from the one to the other at most.
+    pub fn stretch(
+        &mut self,
+        name: &'static str,
+        (shortest, longest): (i64, i64),
+        default: i64,
+    ) -> Result<i64, DecodeError> {
+        let stretch = self.read(name, Kind::Stretch, |text| {
+            let seconds = i64::try_from(parse_duration(text)?.as_secs());
+            let fits = |seconds: &i64| (shortest..=longest).contains(seconds);
+            seconds
+                .ok()
+                .filter(fits)
+                .map(Seconds)
+                .ok_or_else(|| format!("from {shortest} s to {longest} s can be had"))
+        })?;
+        Ok(stretch.map_or(default, |Seconds(seconds)| seconds))
+    }
+
+    /// An incident's name.
+    pub fn incident(&mut self, name: &'static str) -> Result<Option<IncidentId>, DecodeError> {
+        self.read(name, Kind::Incident, str::parse)
     }
 
     /// A (sub)profile.
@@ -298,6 +347,15 @@ impl Params {
             ),
         };
         Err(wrong(name, what))
+    }
+}
+
+/// A stretch of time, said as it can be read again.
+struct Seconds(i64);
+
+impl std::fmt::Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}s", self.0)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use form_urlencoded::Serializer;
 
+use super::bursts;
 use super::cursor;
 use super::events::tail;
 use super::params::Params;
@@ -254,19 +255,35 @@ fn over_all(name: &str, params: &mut Params) -> Result<Question, DecodeError> {
             })
         }
         "tail" => tail(params)?,
+        "report" => bursts::report(params)?,
+        "gaps" => bursts::gaps(params)?,
+        "incidents" => bursts::incidents(params)?,
+        "loops" => bursts::loops(params)?,
         _ => Query::Changes(ChangesQuery {
             limit: params.limit()?,
-            ..filter(params)?
+            ..filter(params, Causes::All)?
         }),
     };
     Ok(Question::Ask(Box::new(query)))
 }
 
+/// By which causes changes can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Causes {
+    /// By any.
+    All,
+    /// The question itself decides.
+    None,
+}
+
 /// Which changes are meant, as the flags of that name say; how many of them is
 /// the question's own matter.
-pub(super) fn filter(params: &mut Params) -> Result<ChangesQuery, DecodeError> {
+pub(super) fn filter(params: &mut Params, by: Causes) -> Result<ChangesQuery, DecodeError> {
     let key = params.key("profile")?;
-    let causes = params.choices("cause", &CAUSES, "cause")?;
+    let causes = match by {
+        Causes::All => params.choices("cause", &CAUSES, "cause")?,
+        Causes::None => Vec::new(),
+    };
     let cascade = params.flag(CASCADE)? || causes.iter().any(|cause| cause == CASCADE);
     let labels = params.labels("label")?;
     Ok(ChangesQuery {
@@ -281,6 +298,7 @@ pub(super) fn filter(params: &mut Params) -> Result<ChangesQuery, DecodeError> {
         new: params.one("new")?,
         causes,
         labels,
+        types: params.all("type"),
         limit: None,
         cascade,
     })

@@ -17,15 +17,17 @@
 //! what is not after `Lines::after`; [`crate::query::Mark`] gets what tells the
 //! place of one of its lines.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::params::{Asked, Params};
 use super::question::describe;
 use crate::care::StatsLine;
-use crate::query::ExplainLine;
 use crate::query::dossier::lines::DossierLine;
 use crate::query::lines::{
     BlameLine, ChangesLine, DiffLine, EvidenceLine, ExportLine, HistoryLine, RejectedLine, ShowLine,
+};
+use crate::query::{
+    ExplainLine, GapLine, IncidentLine, LoopGroupLine, LoopLine, ReportLine, UndoLine,
 };
 
 /// What of a question is known before it is asked.
@@ -73,8 +75,21 @@ fn line<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     generator.subschema_for::<T>()
 }
 
+fn any_of<T: JsonSchema, U: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "anyOf": [generator.subschema_for::<T>(), generator.subschema_for::<U>()],
+    })
+}
+
+fn any_of_three<T: JsonSchema, U: JsonSchema, V: JsonSchema>(
+    generator: &mut SchemaGenerator,
+) -> Schema {
+    let third = generator.subschema_for::<V>();
+    json_schema!({ "anyOf": [any_of::<T, U>(generator), third] })
+}
+
 /// All of them.
-pub(super) const ENTRIES: [Entry; 12] = [
+pub(super) const ENTRIES: [Entry; 16] = [
     Entry {
         name: "history",
         of: Of::Profile,
@@ -148,6 +163,38 @@ pub(super) const ENTRIES: [Entry; 12] = [
         pages: false,
     },
     Entry {
+        name: "report",
+        of: Of::Everything,
+        what: "How many changes there are, by field, label, hour, …",
+        line: line::<ReportLine>,
+        depends: Depends::Events,
+        pages: false,
+    },
+    Entry {
+        name: "gaps",
+        of: Of::Everything,
+        what: "What changed unexplained, and which lost calls would explain it",
+        line: line::<GapLine>,
+        depends: Depends::Events,
+        pages: false,
+    },
+    Entry {
+        name: "incidents",
+        of: Of::Everything,
+        what: "Bursts in which many (sub)profiles got the same field changed; the changes of one, or what would undo it",
+        line: any_of_three::<IncidentLine, ChangesLine<'static>, UndoLine>,
+        depends: Depends::Events,
+        pages: false,
+    },
+    Entry {
+        name: "loops",
+        of: Of::Everything,
+        what: "Fields that go from one value to another and back, again and again",
+        line: any_of::<LoopLine, LoopGroupLine>,
+        depends: Depends::Events,
+        pages: false,
+    },
+    Entry {
         name: "export",
         of: Of::Everything,
         what: "Every event in the order of arrival",
@@ -205,6 +252,17 @@ pub(super) fn doc(entry: &Entry, parameter: &str) -> Option<&'static str> {
         (_, "cascade") => {
             "What ends with a profile's deletion, too: its subprofiles, by the cause cascade"
         }
+        ("report", "by") => "What the changes of a line have in common; field where it is left out",
+        ("incidents", "show") => "The changes of this incident instead",
+        ("incidents", "undo") => "What each (sub)profile of this incident had and has, instead",
+        ("gaps", "within") => "How far apart a group's changes may be",
+        ("incidents", "within") => "How long a burst may take",
+        ("loops", "within") => "How far apart the changes of a loop may be",
+        ("gaps", "least") => "Only findings of at least so many changes",
+        ("incidents", "least") => "Only bursts of at least so many (sub)profiles",
+        ("loops", "least") => "Only what changed at least so often",
+        ("report" | "gaps" | "incidents" | "loops", "limit") => "The most lines",
+        (_, "type") => "Only of events of this type, or of another one that is named",
         (_, "all") => "Duplicates too",
         ("tail", "limit") => "The most events; 100, or 10 of the newest, where it is left out",
         (_, "limit") => {

@@ -1,0 +1,47 @@
+//! `report`: how many changes there are of each kind.
+
+use super::Ending;
+use super::args::{FilterArgs, Format, Output, TIMES};
+use super::ask;
+use super::setting::Setting;
+use crate::event::Zone;
+use crate::query::{By, ChangesQuery, Query, ReportQuery};
+
+/// `report`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!(
+    "Hours, days and months are those of --timezone in a table, and UTC's with --format jsonl.\n{TIMES}\n\n\
+    Example: profiletrail report --by day,label --since '2 weeks ago'"
+))]
+pub struct ReportArgs {
+    /// What to count by, several with commas: field, type, label, cause, hour, day, month, database, collection
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        default_value = "field"
+    )]
+    pub by: Vec<By>,
+    #[command(flatten)]
+    pub filter: FilterArgs,
+    /// At most so many rows
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<u64>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+pub fn run(args: &ReportArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    let query = Query::Report(ReportQuery {
+        of: ChangesQuery {
+            limit: args.limit,
+            ..args.filter.query(setting)?
+        },
+        by: args.by.clone(),
+        zone: match setting.format(args.output.format) {
+            Format::Table => setting.zone,
+            Format::Jsonl => Zone::UTC,
+        },
+    });
+    ask::run(&query, &args.output, setting)
+}

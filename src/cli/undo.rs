@@ -1,0 +1,209 @@
+//! `incidents undo`: a file for Copernica's import, and what it leaves alone.
+//!
+//! The file is written aside, synced, and put in its place in one step, so that
+//! it is never there in part; where events cannot be read it is not put there
+//! at all, since one of them may have changed a value since. Values are in it
+//! as they are known, to the byte, for they are to be imported.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use tempfile::NamedTempFile;
+
+use super::Ending;
+use super::args::Format;
+use super::ask;
+use super::client;
+use super::incidents::UndoArgs;
+use super::output::{Printed, counted, plain, printer};
+use super::setting::{Setting, UsageError};
+use crate::history::Value;
+use crate::query::{Query, UndoLine};
+
+pub fn run(query: &Query, args: &UndoArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    super::logging::of_command(setting);
+    let out = args.out.as_path();
+    if !args.force && out.symlink_metadata().is_ok() {
+        return Err(already(out).into());
+    }
+    let mut file = Fix::beside(out)?;
+    let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
+    let mut parted = Parted {
+        fix: &mut file,
+        left: 0,
+        held: Vec::new(),
+        others: &mut stdout,
+    };
+    let (end, left) = match setting.format(args.output.format) {
+        Format::Jsonl => (client::ask(query, setting, &mut parted)?, parted.left),
+        Format::Table => {
+            let mut printed = Printed::new(printer(query, setting, parted.others));
+            let mut parted = Parted {
+                fix: parted.fix,
+                left: 0,
+                held: Vec::new(),
+                others: &mut printed,
+            };
+            let end = client::ask(query, setting, &mut parted)?;
+            let left = parted.left;
+            printed.finish()?;
+            (end, left)
+        }
+    };
+    stdout.flush()?;
+    if let Some(ending) = ask::lacking(query, &end) {
+        if !end.damage.is_empty() {
+            super::say(
+                "profiletrail: nothing was written: what cannot be read may have changed a value since",
+            );
+        }
+        return Ok(ending);
+    }
+    let told = match file.restored {
+        0 => format!("nothing is to be restored; {} left alone", are(left)),
+        restored => {
+            file.put(out, args.force)?;
+            let path = plain(&out.display().to_string());
+            format!(
+                "wrote {} to restore to {path}; {} left alone",
+                counted(restored, "value"),
+                are(left)
+            )
+        }
+    };
+    super::say(&format!("profiletrail: {told}"));
+    Ok(Ending::Answered)
+}
+
+fn are(count: u64) -> String {
+    match count {
+        1 => "1 is".to_owned(),
+        count => format!("{} are", super::output::grouped(count)),
+    }
+}
+
+fn already(out: &Path) -> UsageError {
+    let path = out.display();
+    UsageError::new(format!(
+        "--out: {path} is there already; name another file, or add --force"
+    ))
+}
+
+/// Takes an answer's lines: what is to be restored goes to the file, the others
+/// go on.
+struct Parted<'a> {
+    fix: &'a mut Fix,
+    left: u64,
+    held: Vec<u8>,
+    others: &'a mut dyn Write,
+}
+
+impl Write for Parted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            self.held.extend_from_slice(piece);
+            if !piece.ends_with(b"\n") {
+                break;
+            }
+            let held = std::mem::take(&mut self.held);
+            let line: UndoLine<'_> = serde_json::from_slice(&held)?;
+            if line.left.is_some() {
+                self.left += 1;
+                self.others.write_all(&held)?;
+            } else {
+                self.fix.restore(&line)?;
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.others.flush()
+    }
+}
+
+/// The file on its way.
+struct Fix {
+    dir: PathBuf,
+    csv: csv::Writer<NamedTempFile>,
+    restored: u64,
+}
+
+impl Fix {
+    /// A file beside the one that it is to be.
+    fn beside(out: &Path) -> anyhow::Result<Self> {
+        let dir = match out.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let file = NamedTempFile::new_in(&dir);
+        let file = file.with_context(|| format!("writing into {}", dir.display()))?;
+        Ok(Self {
+            dir,
+            csv: csv::Writer::from_writer(file),
+            restored: 0,
+        })
+    }
+
+    fn restore(&mut self, line: &UndoLine<'_>) -> io::Result<()> {
+        let name = line.field.as_deref().or(line.interest.as_deref());
+        let name = name.unwrap_or_default();
+        let old = match &line.old {
+            Some(Value::Text(text)) => text.as_ref(),
+            Some(Value::Member(true)) => "1",
+            Some(Value::Member(false)) => "0",
+            Some(Value::Absent) | None => return Err(io::Error::other("what it was is not known")),
+        };
+        let subprofile = line.subprofile.map(|number| number.to_string());
+        if self.restored == 0 {
+            // A field of that name must not be taken for the profile's number.
+            let clash = |column: &str| name.eq_ignore_ascii_case(column);
+            let id = if clash("id") { "profile_id" } else { "id" };
+            let sub = if clash("subprofile") {
+                "subprofile_id"
+            } else {
+                "subprofile"
+            };
+            let sub = subprofile.as_ref().map(|_| sub);
+            let head = [Some(id), sub, Some(name)];
+            self.csv.write_record(head.iter().flatten())?;
+        }
+        let profile = line.profile.to_string();
+        let row = [Some(profile.as_str()), subprofile.as_deref(), Some(old)];
+        self.csv.write_record(row.iter().flatten())?;
+        self.restored += 1;
+        Ok(())
+    }
+
+    /// Puts it in its place. When this returns it is on stable storage.
+    fn put(self, out: &Path, force: bool) -> anyhow::Result<()> {
+        let writing = || format!("writing {}", out.display());
+        let file = self.csv.into_inner();
+        let file = file
+            .map_err(|error| error.into_error())
+            .with_context(writing)?;
+        file.as_file().sync_all().with_context(writing)?;
+        let put = if force {
+            file.persist(out)
+        } else {
+            file.persist_noclobber(out)
+        };
+        match put {
+            Ok(_) => {}
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(already(out).into());
+            }
+            Err(error) => return Err(error.error).with_context(writing),
+        }
+        let dir = File::open(&self.dir).and_then(|dir| dir.sync_all());
+        if let Err(error) = dir {
+            bail!(
+                "{}: it is written, but may not outlive a power cut: {error}",
+                out.display()
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,250 @@
+//! Which unexplained changes one lost span of time explains.
+//!
+//! An unexplained change happened in its window: after the (sub)profile's event
+//! before, and not after the event that shows it. Calls that were lost between
+//! two and three o'clock leave, for each (sub)profile that one of them spoke of,
+//! a window that begins at its last event before and ends at its first one
+//! after. Windows are as long as (sub)profiles are quiet, so they reach far
+//! beyond the lost hour, each in its own way; but all of them hold a moment of it.
+//! So the moment is looked for that the most windows hold (a sweep over their
+//! beginnings and ends; where nearly as many hold others, the one in the longest
+//! stretch without a beginning or an end, for in a lost hour there is none), what
+//! holds it is a finding, and the same is done again with what is left. A (sub)profile's windows do not overlap: a finding's
+//! windows are of so many (sub)profiles.
+//!
+//! Windows of single calls that were lost here and there overlap, too, if there
+//! are many. Spread evenly over the time, their lengths tell how many hold a
+//! moment on average; a finding must have twice as many, and more than an
+//! average wavers, or four of five windows there are. Then each field's windows are looked at alone, where a lost label
+//! stands out of what was lost of other fields. What is left is scattered.
+//!
+//! The span of a finding is from the latest beginning of a window to the
+//! earliest end: whatever moment of it the changes had, all are explained. Two
+//! findings whose spans lie close together are one, whose span is then from the
+//! earliest end to the latest beginning: at the least, calls were lost so long.
+//!
+//! A field that calls hardly ever claim to change, and whose windows no two
+//! moments explain, is one that Copernica changes by itself.
+
+use std::collections::{BTreeMap, HashMap};
+
+/// A window, and the fields that changed in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Window {
+    /// The change came after this second, …
+    pub since: i64,
+    /// … and not after this one.
+    pub until: i64,
+    /// The fields and interests, by their number.
+    pub subjects: Vec<u32>,
+}
+
+/// What is looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// How many (sub)profiles make a finding at least.
+    pub least: usize,
+    /// Findings whose spans are so many seconds apart are one.
+    pub within: i64,
+    /// The time of the first and of the last event that was looked at.
+    pub hull: (i64, i64),
+}
+
+/// Windows that a lost span explains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Finding {
+    /// Their places among all.
+    pub windows: Vec<usize>,
+    /// The narrowest span that explains them.
+    pub since: i64,
+    pub until: i64,
+    /// Whether one moment of it does.
+    pub within_one: bool,
+    /// About how many windows would hold a moment anyway.
+    pub by_chance: u64,
+}
+
+/// The most findings that are looked for, in all windows or in a field's.
+const FINDINGS: usize = 40;
+
+/// Finds what lost spans explain; the rest stays apart.
+pub(super) fn find(windows: &[Window], bounds: Bounds) -> (Vec<Finding>, Vec<usize>) {
+    let mut left: Vec<usize> = (0..windows.len()).collect();
+    let mut found = Vec::new();
+    peaks(windows, &mut left, bounds, &mut found);
+    let mut of: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for place in &left {
+        for subject in windows
+            .get(*place)
+            .iter()
+            .flat_map(|window| &window.subjects)
+        {
+            of.entry(*subject).or_default().push(*place);
+        }
+    }
+    let mut taken = vec![false; windows.len()];
+    for mut own in of.into_values().filter(|own| own.len() >= bounds.least) {
+        own.retain(|place| !taken.get(*place).copied().unwrap_or(true));
+        let before = found.len();
+        peaks(windows, &mut own, bounds, &mut found);
+        for place in found
+            .iter()
+            .skip(before)
+            .flat_map(|finding: &Finding| &finding.windows)
+        {
+            if let Some(taken) = taken.get_mut(*place) {
+                *taken = true;
+            }
+        }
+    }
+    left.retain(|place| !taken.get(*place).copied().unwrap_or(true));
+    let mut found = merged(windows, found, bounds.within);
+    found.sort_by_key(|finding| (std::cmp::Reverse(finding.windows.len()), finding.since));
+    left.sort_unstable();
+    (found, left)
+}
+
+/// Moves to `found` what is held by moments that many windows hold.
+fn peaks(windows: &[Window], left: &mut Vec<usize>, bounds: Bounds, found: &mut Vec<Finding>) {
+    let length = (bounds.hull.1.saturating_sub(bounds.hull.0)).max(1);
+    let all = left.len();
+    for _ in 0..FINDINGS {
+        if left.len() < bounds.least {
+            return;
+        }
+        let held = || left.iter().filter_map(|place| windows.get(*place));
+        let sum: i128 = held()
+            .map(|window| i128::from(window.until) - i128::from(window.since))
+            .sum();
+        let hundredths = u64::try_from(sum * 100 / i128::from(length)).unwrap_or(u64::MAX);
+        let Some((moment, count)) = most_held(held()) else {
+            return;
+        };
+        if count < bounds.least || !stands_out(count, hundredths, all) {
+            return;
+        }
+        let holds = |place: &usize| {
+            windows
+                .get(*place)
+                .is_some_and(|window| window.since < moment && moment <= window.until)
+        };
+        let (own, others): (Vec<usize>, Vec<usize>) = left.iter().partition(|place| holds(place));
+        *left = others;
+        // What holds the moment by chance is no more than the half of it.
+        let by_chance = (hundredths / 100).min(own.len() as u64 / 2);
+        found.push(finding(windows, own, by_chance));
+    }
+}
+
+/// Whether so many of all windows hold a moment for a reason, where so many
+/// hundredths of one would by chance.
+fn stands_out(count: usize, hundredths: u64, all: usize) -> bool {
+    // The fullest of many moments has some more than the average: five times
+    // the root of it, and two, are not met by chance.
+    let wavering = hundredths.isqrt().saturating_mul(50).saturating_add(200);
+    let many = hundredths.max(wavering).saturating_add(hundredths);
+    (count as u64).saturating_mul(100) >= many || count.saturating_mul(5) >= all.saturating_mul(4)
+}
+
+/// A second that the most windows hold, or all but a twentieth of them, and how
+/// many do: of the longest stretch in which no window begins or ends, since in
+/// that no call came.
+fn most_held<'w>(windows: impl Iterator<Item = &'w Window>) -> Option<(i64, usize)> {
+    let mut bounds: Vec<(i64, i32)> = windows
+        .flat_map(|window| [(window.since, 1), (window.until, -1)])
+        .collect();
+    bounds.sort_unstable();
+    let stretches = || {
+        let mut held = 0_i64;
+        bounds.windows(2).filter_map(move |pair| match pair {
+            [(since, step), (until, _)] => {
+                held += i64::from(*step);
+                // A window holds the seconds after it begins, up to its last.
+                (since < until).then_some((held, until.saturating_sub(*since), *since))
+            }
+            _ => None,
+        })
+    };
+    let most = stretches().map(|(held, ..)| held).max()?;
+    let enough = most - most / 20;
+    let (held, _, since) = stretches()
+        .filter(|(held, ..)| *held >= enough)
+        .max_by_key(|(held, len, since)| (*len, *held, std::cmp::Reverse(*since)))?;
+    Some((since.saturating_add(1), usize::try_from(held).ok()?))
+}
+
+fn finding(windows: &[Window], own: Vec<usize>, by_chance: u64) -> Finding {
+    let held = || own.iter().filter_map(|place| windows.get(*place));
+    let latest = held().map(|window| window.since).max().unwrap_or_default();
+    let earliest = held().map(|window| window.until).min().unwrap_or_default();
+    Finding {
+        since: latest.min(earliest),
+        until: latest.max(earliest),
+        within_one: latest < earliest,
+        windows: own,
+        by_chance,
+    }
+}
+
+/// Findings whose spans lie close together are one.
+fn merged(windows: &[Window], mut found: Vec<Finding>, within: i64) -> Vec<Finding> {
+    found.sort_by_key(|finding| (finding.since, finding.until));
+    let mut merged: Vec<Finding> = Vec::new();
+    for next in found {
+        match merged.last_mut() {
+            Some(last) if next.since.saturating_sub(last.until) <= within => {
+                let by_chance = last.by_chance + next.by_chance;
+                let mut own = std::mem::take(&mut last.windows);
+                own.extend(next.windows);
+                *last = finding(windows, own, by_chance);
+            }
+            _ => merged.push(next),
+        }
+    }
+    merged
+}
+
+/// What is known of a field's changes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claims {
+    /// How many events claim to set it.
+    pub set: u64,
+    /// How many show that it changed without a claim.
+    pub unexplained: u64,
+}
+
+/// The fields that Copernica changes by itself.
+pub(super) fn silent_fields(
+    windows: &[Window],
+    claims: impl Fn(u32) -> Claims,
+    least: usize,
+) -> Vec<u32> {
+    let mut order: Vec<&Window> = windows.iter().collect();
+    order.sort_by_key(|window| window.until);
+    // The last of the moments that it takes to hit every window, and how many they are.
+    let mut stabs: HashMap<u32, (i64, u32)> = HashMap::new();
+    for window in order {
+        for subject in &window.subjects {
+            let (moment, count) = stabs.entry(*subject).or_insert((i64::MIN, 0));
+            if *count == 0 || *moment <= window.since {
+                *moment = window.until;
+                *count += 1;
+            }
+        }
+    }
+    let is_silent = |subject: &u32, moments: u32| {
+        let Claims { set, unexplained } = claims(*subject);
+        moments >= 3 && unexplained >= least as u64 && set.saturating_mul(9) <= unexplained
+    };
+    let mut silent: Vec<u32> = stabs
+        .iter()
+        .filter(|(subject, (_, moments))| is_silent(subject, *moments))
+        .map(|(subject, _)| *subject)
+        .collect();
+    silent.sort_unstable();
+    silent
+}
+
+#[cfg(test)]
+#[path = "find_tests.rs"]
+mod tests;

@@ -1,0 +1,385 @@
+//! `gaps`: what changed unexplained, put together by what would explain it.
+//!
+//! [`find`] tells which changes one lost span of time would explain; this
+//! module hands it the windows of all unexplained changes, and looks up which
+//! calls there are of that span's time. What is told is what is known: that
+//! calls of that time *would* explain the changes, how many would be there by
+//! chance, and whether any call came then, in all and of those labels that
+//! usually set these fields. Why calls were lost is not known here.
+//!
+//! What is held is bounded: [`gathered`] states by what.
+
+mod find;
+mod gathered;
+mod lines;
+mod quiet;
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use lines::{GapField, GapKind, GapLabel, GapLine, GapSetter, Quiet};
+
+use super::answer::{Lines, QueryError};
+use super::changes::gather;
+use super::command::changes_command;
+use super::filter::Span;
+use super::request::ChangesQuery;
+use crate::event::seconds_to_rfc3339;
+use crate::history::Subject;
+use crate::trail::Trail;
+use find::{Bounds, Finding, Window};
+use gathered::{Counted, Gathered, Shown};
+
+/// What changed unexplained. The `limit` of `of` is the most lines; its causes
+/// are not asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GapsQuery {
+    /// Of which changes.
+    pub of: ChangesQuery,
+    /// Lost spans that are no more than so many seconds apart are one.
+    pub within: i64,
+    /// How many (sub)profiles a lost span has at least.
+    pub least: u64,
+}
+
+impl GapsQuery {
+    /// How close lost spans are that are one, in seconds, where nothing is said.
+    pub const WITHIN: i64 = 3_600;
+    /// How many (sub)profiles a lost span has at least, where nothing is said.
+    pub const LEAST: u64 = 5;
+}
+
+/// The most fields and labels of a line.
+const NAMED: usize = 20;
+
+/// Of so many findings at most the calls of that time are looked at.
+const LOOKED_AT: usize = 20;
+
+pub(super) fn answer(
+    trail: &Trail,
+    query: &GapsQuery,
+    lines: &mut Lines<'_>,
+) -> Result<bool, QueryError> {
+    let of = ChangesQuery {
+        causes: Vec::new(),
+        limit: None,
+        ..query.of.clone()
+    };
+    let mut all = Gathered::default();
+    gather(trail, &of, lines, &Gathered::default, &mut |one| {
+        all.join(one);
+        Ok(())
+    })?;
+    if all.left_out > 0 {
+        lines.note(format!(
+            "what {} of more than {} events show is told as scattered; ask for a shorter span",
+            all.left_out,
+            gathered::WINDOWS
+        ));
+    }
+    if all.others > 0 {
+        lines.note(format!(
+            "there are more than {} fields: {} unexplained changes are of others",
+            gathered::SUBJECTS,
+            all.others
+        ));
+    }
+    let least = usize::try_from(query.least).unwrap_or(usize::MAX).max(1);
+    let (mut windows, mut shown): (Vec<Window>, Vec<Shown>) =
+        std::mem::take(&mut all.shown).into_iter().unzip();
+    let silent = find::silent_fields(&windows, |subject| counted(&all, subject).claims(), least);
+    for window in &mut windows {
+        window
+            .subjects
+            .retain(|subject| silent.binary_search(subject).is_err());
+    }
+    let mut of_windows = windows.iter();
+    shown.retain(|_| {
+        of_windows
+            .next()
+            .is_some_and(|window| !window.subjects.is_empty())
+    });
+    windows.retain(|window| !window.subjects.is_empty());
+    let bounds = Bounds {
+        least,
+        within: query.within.max(0),
+        hull: all.hull.unwrap_or_default(),
+    };
+    let (found, left) = find::find(&windows, bounds);
+    let place = |place: &usize| Some((shown.get(*place)?, windows.get(*place)?));
+    let told = Told {
+        query: &of,
+        all: &all,
+    };
+    let mut lost: HashMap<u32, u64> = HashMap::new();
+    for (number, finding) in found.iter().enumerate() {
+        let own: Vec<_> = finding.windows.iter().filter_map(place).collect();
+        for subject in own.iter().flat_map(|(_, window)| &window.subjects) {
+            *lost.entry(*subject).or_default() += 1;
+        }
+        let mut line = told.lost(finding, &own);
+        if number < LOOKED_AT {
+            look_at_calls(trail, finding, &mut line, lines)?;
+        }
+        if !lines.put(&line)? {
+            return Ok(true);
+        }
+    }
+    let left: Vec<_> = left.iter().filter_map(place).collect();
+    for line in told.rest(&silent, &lost, &left) {
+        if !lines.put(&line)? {
+            break;
+        }
+    }
+    Ok(lines.written > 0)
+}
+
+fn counted(all: &Gathered, subject: u32) -> Counted {
+    all.counts
+        .get(subject as usize)
+        .cloned()
+        .unwrap_or_default()
+}
+
+fn look_at_calls(
+    trail: &Trail,
+    finding: &Finding,
+    line: &mut GapLine<'_>,
+    lines: &mut Lines<'_>,
+) -> Result<(), QueryError> {
+    let Some(calls) = quiet::calls(trail, finding.since, finding.until, lines)? else {
+        return Ok(());
+    };
+    line.quiet = calls.quiet.map(|(since, until)| Quiet {
+        since: seconds_to_rfc3339(since),
+        until: seconds_to_rfc3339(until),
+    });
+    for setter in &mut line.set_by {
+        let label = setter.label.as_deref().map(str::to_owned);
+        setter.calls = Some(calls.by_label.get(&label).copied().unwrap_or_default());
+    }
+    Ok(())
+}
+
+/// Makes the lines.
+struct Told<'a> {
+    query: &'a ChangesQuery,
+    all: &'a Gathered,
+}
+
+impl<'a> Told<'a> {
+    /// The line of a lost span.
+    fn lost(&self, finding: &Finding, own: &[(&Shown, &Window)]) -> GapLine<'a> {
+        let mut fields: HashMap<u32, u64> = HashMap::new();
+        let mut labels: HashMap<u32, u64> = HashMap::new();
+        let mut keys: Vec<_> = own.iter().map(|(shown, _)| shown.key).collect();
+        for (shown, window) in own {
+            *labels.entry(shown.label).or_default() += 1;
+            for subject in &window.subjects {
+                *fields.entry(*subject).or_default() += 1;
+            }
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        let profiles = keys.iter().filter(|key| key.subprofile.is_none()).count() as u64;
+        let mut set_by: HashMap<u32, u64> = HashMap::new();
+        for subject in fields.keys() {
+            for (label, count) in counted(self.all, *subject).set_by {
+                *set_by.entry(label).or_default() += count;
+            }
+        }
+        let seqs = || own.iter().map(|(shown, _)| shown.seq);
+        let times = || own.iter().map(|(_, window)| window.until);
+        let mut line = self.line(&fields, &labels, &set_by);
+        line.kind = GapKind::Lost;
+        line.since = Some(seconds_to_rfc3339(finding.since));
+        line.until = Some(seconds_to_rfc3339(finding.until));
+        line.within_one = Some(finding.within_one);
+        line.by_chance = Some(finding.by_chance);
+        let begun = own.iter().map(|(_, window)| window.since).min();
+        line.outer_since = seconds_to_rfc3339(begun.unwrap_or_default());
+        let last = times().max().unwrap_or_default();
+        line.outer_until = seconds_to_rfc3339(last);
+        line.profiles = profiles;
+        line.subprofiles = keys.len() as u64 - profiles;
+        line.events = own.len() as u64;
+        line.first_seq = seqs().min().unwrap_or_default();
+        line.last_seq = seqs().max().unwrap_or_default();
+        line.command = self.command(&fields, times().min().unwrap_or_default(), last);
+        line
+    }
+
+    /// The lines of silent fields, and of what is left beside what was lost.
+    fn rest(
+        &self,
+        silent: &[u32],
+        lost: &HashMap<u32, u64>,
+        left: &[(&Shown, &Window)],
+    ) -> Vec<GapLine<'a>> {
+        let mut counts: HashMap<u32, Counted> = HashMap::new();
+        for (shown, window) in left {
+            for subject in &window.subjects {
+                let count = counts.entry(*subject).or_default();
+                count.show(
+                    shown.key,
+                    shown.seq,
+                    (window.since, window.until),
+                    shown.label,
+                );
+            }
+        }
+        let mut rest = Vec::new();
+        for (all, subject) in self.all.counts.iter().zip(0_u32..) {
+            let is_silent = silent.binary_search(&subject).is_ok();
+            let lost = lost.get(&subject).copied().unwrap_or_default();
+            let changes = all.unexplained.saturating_sub(lost);
+            if changes == 0 {
+                continue;
+            }
+            // Where not all windows were looked at, those counts are all there is.
+            let exact = counts
+                .get(&subject)
+                .filter(|count| count.unexplained == changes);
+            let kind = if is_silent {
+                GapKind::SilentField
+            } else {
+                GapKind::Scattered
+            };
+            rest.push(self.of_field(kind, subject, exact.unwrap_or(all), changes));
+        }
+        rest.sort_by(|a, b| {
+            let rank = |line: &GapLine<'_>| {
+                (
+                    line.kind == GapKind::Scattered,
+                    Reverse(line.changes),
+                    line.first_seq,
+                )
+            };
+            rank(a)
+                .cmp(&rank(b))
+                .then_with(|| a.command.cmp(&b.command))
+        });
+        rest
+    }
+
+    /// The line of a field's changes.
+    fn of_field(&self, kind: GapKind, subject: u32, count: &Counted, changes: u64) -> GapLine<'a> {
+        let fields = HashMap::from([(subject, changes)]);
+        let set_by = counted(self.all, subject).set_by;
+        let mut line = self.line(&fields, &count.shown_by, &set_by);
+        let (since, until) = count.times.unwrap_or_default();
+        line.kind = kind;
+        line.outer_since = seconds_to_rfc3339(since);
+        line.outer_until = seconds_to_rfc3339(until);
+        line.profiles = count.profiles;
+        line.subprofiles = count.subprofiles;
+        line.events = changes;
+        (line.first_seq, line.last_seq) = count.seqs.unwrap_or_default();
+        line.command = self.command(&fields, since, until);
+        line
+    }
+
+    /// What every line has.
+    fn line(
+        &self,
+        fields: &HashMap<u32, u64>,
+        labels: &HashMap<u32, u64>,
+        set_by: &HashMap<u32, u64>,
+    ) -> GapLine<'a> {
+        let all = self.all;
+        let mut ranked: Vec<_> = fields
+            .iter()
+            .filter_map(|(subject, changes)| Some((all.subjects.get(*subject)?, *changes)))
+            .collect();
+        ranked.sort_by(|(a, more), (b, less)| less.cmp(more).then_with(|| a.cmp(b)));
+        let named = ranked.iter().take(NAMED).map(|(subject, changes)| {
+            let name = Some(Cow::Borrowed(subject.name()));
+            let (field, interest) = match subject {
+                Subject::Field(_) => (name, None),
+                Subject::Interest(_) => (None, name),
+            };
+            GapField {
+                field,
+                interest,
+                changes: *changes,
+            }
+        });
+        let labelled = |counts: &HashMap<u32, u64>| -> Vec<(Option<Cow<'a, str>>, u64)> {
+            let mut counts: Vec<_> = counts
+                .iter()
+                .filter_map(|(label, count)| {
+                    let label = all.labels.get(*label)?;
+                    Some((label.as_deref().map(Cow::Borrowed), *count))
+                })
+                .collect();
+            counts.sort_by(|(a, more), (b, less)| less.cmp(more).then_with(|| a.cmp(b)));
+            counts.truncate(NAMED);
+            counts
+        };
+        GapLine {
+            kind: GapKind::Scattered,
+            since: None,
+            until: None,
+            within_one: None,
+            outer_since: String::new(),
+            outer_until: String::new(),
+            profiles: 0,
+            subprofiles: 0,
+            events: 0,
+            changes: fields.values().sum(),
+            by_chance: None,
+            fields: named.collect(),
+            more_fields: ranked.len() > NAMED,
+            first_seq: 0,
+            last_seq: 0,
+            labels: labelled(labels)
+                .into_iter()
+                .map(|(label, events)| GapLabel { label, events })
+                .collect(),
+            set_by: labelled(set_by)
+                .into_iter()
+                .map(|(label, changes)| GapSetter {
+                    label,
+                    changes,
+                    calls: None,
+                })
+                .collect(),
+            quiet: None,
+            command: None,
+        }
+    }
+
+    /// The command that shows the changes of these fields in events of that time.
+    fn command(&self, fields: &HashMap<u32, u64>, first: i64, last: i64) -> Option<Cow<'a, str>> {
+        let mut of = ChangesQuery {
+            causes: vec!["unexplained".to_owned()],
+            span: Span {
+                since: Some(
+                    self.query
+                        .span
+                        .since
+                        .map_or(first, |since| since.max(first)),
+                ),
+                until: Some(last.saturating_add(1)),
+            },
+            ..self.query.clone()
+        };
+        if fields.len() <= NAMED && of.fields.is_empty() && of.interests.is_empty() {
+            let subjects = fields
+                .keys()
+                .filter_map(|subject| self.all.subjects.get(*subject));
+            for subject in subjects {
+                match subject {
+                    Subject::Field(name) => of.fields.push(name.to_string()),
+                    Subject::Interest(name) => of.interests.push(name.to_string()),
+                }
+            }
+            of.fields.sort_unstable();
+            of.interests.sort_unstable();
+        }
+        changes_command(&of).map(Cow::Owned)
+    }
+}

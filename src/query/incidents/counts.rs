@@ -1,0 +1,223 @@
+//! How many (sub)profiles got which field changed when, in bounded memory:
+//! counts that are too many to be held are sorted on disk.
+
+use std::collections::HashMap;
+use std::io;
+
+use super::detect::Cell;
+use crate::event::{Event, ProfileKey};
+use crate::history::{Change, Subject};
+use crate::query::answer::QueryError;
+use crate::query::changes::Gather;
+use crate::query::names::Names;
+use crate::trail::{Sorter, Trail, TrailError};
+
+/// The most fields, of databases and collections, that are told apart.
+pub(super) const GROUPS: usize = 2_000;
+
+/// How many counts are held.
+const CELLS: usize = 200_000;
+
+/// A field of a database's profiles, or of a collection's subprofiles.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Group<'a> {
+    pub subject: Subject<'a>,
+    pub database: Option<u64>,
+    pub collection: Option<u64>,
+    pub subprofiles: bool,
+}
+
+impl<'a> Group<'a> {
+    pub fn of(event: &Event<'_>, change: &'a Change<'_>) -> Self {
+        let subject = match &change.subject {
+            Subject::Field(name) => Subject::Field(name.as_ref().into()),
+            Subject::Interest(name) => Subject::Interest(name.as_ref().into()),
+        };
+        Self {
+            subject,
+            database: event.database,
+            collection: event.collection,
+            subprofiles: event.key.subprofile.is_some(),
+        }
+    }
+
+    /// Whether an event can change it.
+    pub fn is_of(&self, event: &Event<'_>) -> bool {
+        self.database == event.database
+            && self.collection == event.collection
+            && self.subprofiles == event.key.subprofile.is_some()
+    }
+
+    pub fn to_owned(&self) -> Group<'static> {
+        Group {
+            subject: self.subject.to_owned(),
+            ..*self
+        }
+    }
+}
+
+/// Counts on one thread.
+pub(super) struct Counts<'w> {
+    /// How long a slice is, in seconds.
+    slice: i64,
+    /// The only fields that are counted.
+    wanted: Option<&'w str>,
+    groups: Names<Group<'static>>,
+    /// By group and slice.
+    cells: HashMap<(u32, i64), u32>,
+    /// In which slices the (sub)profile that comes now was counted last, by group.
+    seen: HashMap<u32, i64>,
+    key: Option<ProfileKey>,
+    /// The times of the first and of the last event with a change.
+    hull: Option<(i64, i64)>,
+}
+
+impl<'w> Counts<'w> {
+    pub fn new(slice: i64, wanted: Option<&'w str>) -> Self {
+        Self {
+            slice: slice.max(1),
+            wanted,
+            groups: Names::default(),
+            cells: HashMap::new(),
+            seen: HashMap::new(),
+            key: None,
+            hull: None,
+        }
+    }
+
+    fn group(&mut self, group: &Group<'_>) -> u32 {
+        let numbers: &HashMap<Group<'_>, u32> = self.groups.numbers();
+        let known = numbers.get(group).copied();
+        known.unwrap_or_else(|| self.groups.number(group.to_owned()))
+    }
+}
+
+impl Gather for Counts<'_> {
+    fn take(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+        let (first, last) = self.hull.unwrap_or((event.time, event.time));
+        self.hull = Some((first.min(event.time), last.max(event.time)));
+        if self.key != Some(event.key) {
+            self.key = Some(event.key);
+            self.seen.clear();
+        }
+        let slice = event.time.div_euclid(self.slice);
+        for change in &changes {
+            let group = Group::of(event, change);
+            if self
+                .wanted
+                .is_some_and(|wanted| wanted != super::id::word(&group.subject))
+            {
+                continue;
+            }
+            let number = self.group(&group);
+            // A (sub)profile counts once in a slice.
+            if self.seen.insert(number, slice) != Some(slice) {
+                *self.cells.entry((number, slice)).or_default() += 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All counts.
+pub(super) struct Total<'t> {
+    trail: &'t Trail,
+    groups: Names<Group<'static>>,
+    cells: HashMap<(u32, i64), u32>,
+    sorter: Sorter,
+    /// How many counts are of fields that are not told apart.
+    pub left_out: u64,
+    pub hull: Option<(i64, i64)>,
+}
+
+impl<'t> Total<'t> {
+    pub fn new(trail: &'t Trail) -> Self {
+        Self {
+            trail,
+            groups: Names::default(),
+            cells: HashMap::new(),
+            sorter: Sorter::new(trail.folder().path()),
+            left_out: 0,
+            hull: None,
+        }
+    }
+
+    /// Adds what a thread has counted, of other (sub)profiles.
+    pub fn join(&mut self, counts: Counts<'_>) -> Result<(), QueryError> {
+        let mut numbers = Vec::new();
+        for group in counts.groups.iter() {
+            let room = self.groups.len() < GROUPS || self.groups.numbers().contains_key(group);
+            numbers.push(room.then(|| self.groups.number(group.clone())));
+        }
+        for ((number, slice), count) in counts.cells {
+            match numbers.get(number as usize).copied().flatten() {
+                Some(number) => *self.cells.entry((number, slice)).or_default() += count,
+                None => self.left_out += u64::from(count),
+            }
+        }
+        if let Some((first, last)) = counts.hull {
+            let (known_first, known_last) = self.hull.unwrap_or((first, last));
+            self.hull = Some((first.min(known_first), last.max(known_last)));
+        }
+        if self.cells.len() > CELLS {
+            self.spill()?;
+        }
+        Ok(())
+    }
+
+    fn spill(&mut self) -> Result<(), QueryError> {
+        for ((number, slice), count) in self.cells.drain() {
+            let mut blob = number.to_le_bytes().to_vec();
+            blob.extend_from_slice(&slice.to_le_bytes());
+            blob.extend_from_slice(&count.to_le_bytes());
+            // In the order of numbers, the lowest first.
+            let place = slice.cast_unsigned() ^ (1 << 63);
+            self.sorter
+                .push(i64::from(number), place, blob)
+                .map_err(TrailError::io("sorting in", self.trail.folder().path()))?;
+        }
+        Ok(())
+    }
+
+    /// Hands out the cells, of one field after the other, in their order.
+    pub fn each(
+        mut self,
+        mut take: impl FnMut(&Group<'static>, Cell) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        self.spill()?;
+        let groups = self.groups;
+        let mut last: Option<(u32, Cell)> = None;
+        let mut hand_out = |(number, cell): (u32, Cell)| match groups.get(number) {
+            Some(group) => take(group, cell),
+            None => Ok(()),
+        };
+        self.sorter.finish::<QueryError>(|blob| {
+            let Some((number, cell)) = read(blob) else {
+                return Err(io::Error::other("the disk gave back something else").into());
+            };
+            match &mut last {
+                Some((known, held)) if *known == number && held.slice == cell.slice => {
+                    held.count = held.count.saturating_add(cell.count);
+                }
+                _ => {
+                    if let Some(held) = last.replace((number, cell)) {
+                        hand_out(held)?;
+                    }
+                }
+            }
+            Ok(true)
+        })?;
+        last.map_or(Ok(()), hand_out)
+    }
+}
+
+fn read(blob: &[u8]) -> Option<(u32, Cell)> {
+    let (number, rest) = blob.split_first_chunk()?;
+    let (slice, rest) = rest.split_first_chunk()?;
+    let (count, _) = rest.split_first_chunk()?;
+    let cell = Cell {
+        slice: i64::from_le_bytes(*slice),
+        count: u32::from_le_bytes(*count),
+    };
+    Some((u32::from_le_bytes(*number), cell))
+}

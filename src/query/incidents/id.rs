@@ -1,0 +1,139 @@
+//! The names of incidents.
+//!
+//! An incident is named by its field and by the `seq` of one of its events, the
+//! first: `mail-1234`. A field's name of another form than that, and an
+//! interest's, is shortened and gets some digits of its digest, so that no two
+//! fields have the same.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::history::Subject;
+
+/// The longest name that stands in an incident's as it is.
+const LONGEST: usize = 40;
+
+/// The name of an incident.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct IncidentId {
+    /// The field.
+    pub(super) word: String,
+    /// One of the events.
+    pub(super) seq: u64,
+}
+
+/// The word for a field or an interest.
+pub(super) fn word(subject: &Subject<'_>) -> String {
+    let name = subject.name();
+    let simple = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_simple = !name.is_empty() && name.len() <= LONGEST && name.bytes().all(simple);
+    if let (Subject::Field(_), true) = (subject, is_simple) {
+        return name.to_owned();
+    }
+    let kind = match subject {
+        Subject::Field(_) => "field",
+        Subject::Interest(_) => "interest",
+    };
+    let digest = Sha256::digest(format!("{kind}:{name}"));
+    let short = name
+        .chars()
+        .filter(|character| character.is_ascii_alphanumeric());
+    let short: String = short.take(LONGEST).collect();
+    let digits: String = digest
+        .iter()
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("{short}.{digits}")
+}
+
+impl fmt::Display for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}", self.word, self.seq)
+    }
+}
+
+impl From<IncidentId> for String {
+    fn from(id: IncidentId) -> Self {
+        id.to_string()
+    }
+}
+
+impl TryFrom<String> for IncidentId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl FromStr for IncidentId {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || {
+            format!(
+                "{text:?} is no incident: write mail-1234, as 'profiletrail incidents' names them"
+            )
+        };
+        let (word, seq) = text.rsplit_once('-').ok_or_else(wrong)?;
+        let part = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+        let is_word = !word.is_empty() && word.len() <= 2 * LONGEST && word.bytes().all(part);
+        let digits = seq.bytes().all(|byte| byte.is_ascii_digit());
+        let seq = seq.parse().ok().filter(|seq| is_word && digits && *seq > 0);
+        Ok(Self {
+            word: word.to_owned(),
+            seq: seq.ok_or_else(wrong)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::borrow::Cow;
+
+    fn field(name: &str) -> Subject<'_> {
+        Subject::Field(Cow::Borrowed(name))
+    }
+
+    #[test]
+    fn simple_names_are_kept_and_others_told_apart() {
+        assert_eq!(word(&field("First_name2")), "First_name2");
+        let words = ["e-mail", "email.", "e mail", "", "é"].map(|name| word(&field(name)));
+        for (place, word) in words.iter().enumerate() {
+            assert!(word.contains('.') && !words.iter().skip(place + 1).any(|other| other == word));
+        }
+        let interest = Subject::Interest(Cow::Borrowed("email"));
+        assert_ne!(word(&interest), word(&field("email")));
+        for text in [
+            "",
+            "mail",
+            "mail-",
+            "-1",
+            "mail-x",
+            "mail-0",
+            "mail-+1",
+            "a b-1",
+            "a/b-1",
+            "mail-99999999999999999999",
+        ] {
+            assert!(text.parse::<IncidentId>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_printed_is_read(name in ".*", interest: bool, seq in 1_u64..) {
+            let name = Cow::Owned(name);
+            let subject = if interest { Subject::Interest(name) } else { Subject::Field(name) };
+            let id = IncidentId { word: word(&subject), seq };
+            prop_assert_eq!(id.to_string().parse(), Ok(id));
+        }
+    }
+}

@@ -1,0 +1,427 @@
+//! `incidents`: bursts in which many (sub)profiles got the same field changed
+//! within minutes, as a bad import leaves them.
+//!
+//! [`counts`] counts by field and slice of time, [`detect`] tells which slices
+//! are a burst, and what rate is none; then the changes of each burst are read
+//! once more for its [`detail`]. Counts are of changes by updates: a `create` and
+//! a first sight change nothing that was known (unless `--cause` asks for them).
+//! A field is that of one database's profiles, or one collection's subprofiles.
+//!
+//! What is a burst depends on a day before it and a day after, which are read
+//! too, whatever span is asked for: it decides only which bursts are told. So an
+//! incident has the same [`id`] in every answer with the same other filters, and
+//! later events change it only where they are of its time. A name is good as
+//! long as the event in it belongs to an incident of that field.
+//!
+//! Memory is bounded: counts go to disk where they are many, and details are
+//! held of one incident at a time.
+
+mod counts;
+mod detail;
+mod detect;
+mod id;
+mod lines;
+mod undo;
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+
+use serde::{Deserialize, Serialize};
+
+pub use id::IncidentId;
+pub use lines::{IncidentCause, IncidentLabel, IncidentLine, IncidentPair, Left, UndoLine};
+
+use super::answer::{Lines, QueryError};
+use super::changes::{answer_where, gather};
+use super::command::CommandLine;
+use super::filter::Span;
+use super::request::ChangesQuery;
+use crate::event::seconds_to_rfc3339;
+use crate::history::Subject;
+use crate::log::record::{EventHead, is_pruned};
+use crate::trail::Trail;
+use counts::{Counts, GROUPS, Group, Total};
+use detail::{Detail, ranked};
+use detect::{Burst, Detector, Rule, SLICES};
+
+/// Bursts of changes. The `limit` of `of` is the most incidents that are told,
+/// those of the most (sub)profiles.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IncidentsQuery {
+    /// Of which changes.
+    pub of: ChangesQuery,
+    /// Within how many seconds so many (sub)profiles must be changed.
+    pub within: i64,
+    /// How many (sub)profiles an incident has at least.
+    pub least: u64,
+    /// What is asked of them.
+    pub what: Wanted,
+}
+
+/// What is asked of incidents.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Wanted {
+    /// Which there are.
+    List,
+    /// The changes of one.
+    Show(IncidentId),
+    /// What each (sub)profile of one had before, and has now.
+    Undo(IncidentId),
+}
+
+impl IncidentsQuery {
+    /// Within how many seconds, where nothing is said.
+    pub const WITHIN: i64 = 300;
+    /// How many (sub)profiles at least, where nothing is said.
+    pub const LEAST: u64 = 20;
+    /// What `within` can be: from a minute to a day.
+    pub const WITHINS: (i64, i64) = (60, DAY);
+}
+
+const DAY: i64 = 86_400;
+
+/// The most incidents that are told.
+const MOST: usize = 200;
+
+/// The most values of an incident that are told.
+const PAIRS: usize = 5;
+
+/// The most labels of an incident that are told.
+const LABELS: usize = 20;
+
+/// An incident that is found, but not yet read.
+struct Found {
+    group: Group<'static>,
+    burst: Burst,
+}
+
+pub(super) fn answer(
+    trail: &Trail,
+    query: &IncidentsQuery,
+    lines: &mut Lines<'_>,
+) -> Result<bool, QueryError> {
+    let asking = Asking::new(trail, query);
+    match &query.what {
+        Wanted::List => asking.list(lines)?,
+        Wanted::Show(id) => {
+            if let Some((found, of)) = asking.resolve(id, lines)? {
+                answer_where(trail, &of, &|event| found.group.is_of(event), lines)?;
+            }
+        }
+        Wanted::Undo(id) => {
+            if let Some((found, of)) = asking.resolve(id, lines)? {
+                undo::answer(trail, &of, &found.group, lines)?;
+            }
+        }
+    }
+    Ok(lines.written > 0)
+}
+
+/// A question about incidents.
+struct Asking<'q> {
+    trail: &'q Trail,
+    query: &'q IncidentsQuery,
+    /// What it is about, whatever the span and the limit.
+    of: ChangesQuery,
+    /// How long a slice is, in seconds.
+    slice: i64,
+    /// How long before and after an incident is looked at what is usual, in seconds.
+    around: i64,
+}
+
+impl<'q> Asking<'q> {
+    fn new(trail: &'q Trail, query: &'q IncidentsQuery) -> Self {
+        let (least, most) = IncidentsQuery::WITHINS;
+        let within = query.within.clamp(least, most);
+        let mut of = ChangesQuery {
+            limit: None,
+            ..query.of.clone()
+        };
+        if of.causes.is_empty() {
+            of.causes = ["set", "unexplained"].map(str::to_owned).to_vec();
+        }
+        Self {
+            trail,
+            query,
+            of,
+            slice: within / SLICES,
+            around: DAY.max(within * 48),
+        }
+    }
+
+    fn list(&self, lines: &mut Lines<'_>) -> Result<(), QueryError> {
+        let span = self.query.of.span;
+        let reach = self.around + self.query.within.saturating_mul(24).min(self.around);
+        let read = Span {
+            since: span.since.map(|since| since.saturating_sub(reach)),
+            until: span.until.map(|until| until.saturating_add(reach)),
+        };
+        let mut found = self.find(read, None, false, lines)?;
+        found.retain(|found| {
+            let (first, last) = self.seconds(&found.burst);
+            let (since, until) = span.bounds();
+            first < until && since < last
+        });
+        // Their changes are counted already, but not their (sub)profiles.
+        let most = self.query.of.limit.map_or(MOST, |limit| {
+            usize::try_from(limit).unwrap_or(MOST).min(MOST)
+        });
+        let mut told = Vec::new();
+        let all = found.len();
+        found.truncate(MOST);
+        if all > MOST {
+            lines.note(format!(
+                "{} bursts of {all} are not looked at: ask for a shorter span, or for a field",
+                all - MOST
+            ));
+        }
+        for found in found {
+            let detail = self.detail(&found, &self.span_of(&found), 0, lines)?;
+            if let Some((time, _)) = detail.first
+                && detail.profiles + detail.subprofiles >= self.query.least
+                && span.bounds().0 <= detail.times.map_or(time, |times| times.1)
+                && time < span.bounds().1
+            {
+                told.push((
+                    detail.profiles + detail.subprofiles,
+                    time,
+                    self.line(&found, detail),
+                ));
+            }
+        }
+        told.sort_by_key(|(count, time, _)| (Reverse(*count), *time));
+        told.truncate(most);
+        told.sort_by_key(|(_, time, line)| (*time, line.first_seq));
+        for (_, _, line) in told {
+            lines.put(&line)?;
+        }
+        Ok(())
+    }
+
+    /// The bursts of a span of time, the largest first; only of the fields with
+    /// that word in an incident's name.
+    fn find(
+        &self,
+        span: Span,
+        word: Option<&str>,
+        any_rate: bool,
+        lines: &mut Lines<'_>,
+    ) -> Result<Vec<Found>, QueryError> {
+        let of = ChangesQuery {
+            span,
+            ..self.of.clone()
+        };
+        let mut total = Total::new(self.trail);
+        let make = || Counts::new(self.slice, word);
+        gather(self.trail, &of, lines, &make, &mut |counts| {
+            total.join(counts)
+        })?;
+        if total.left_out > 0 {
+            lines.note(format!(
+                "there are more than {GROUPS} fields: {} changes of others are not looked at",
+                total.left_out
+            ));
+        }
+        let Some((first, last)) = total.hull else {
+            return Ok(Vec::new());
+        };
+        let first = first.min(self.time_of(1).unwrap_or(first));
+        let last = last.max(self.time_of(self.trail.last_seq()).unwrap_or(last));
+        let rule = Rule {
+            least: self.query.least.max(1),
+            around: self.around / self.slice,
+            known: (first.div_euclid(self.slice), last.div_euclid(self.slice)),
+            any_rate,
+        };
+        let mut found: Vec<Found> = Vec::new();
+        let mut now: Option<(Group<'static>, Detector)> = None;
+        let mut finish = |now: Option<(Group<'static>, Detector)>| {
+            let Some((group, detector)) = now else {
+                return;
+            };
+            for burst in detector.finish() {
+                let group = group.clone();
+                found.push(Found { group, burst });
+            }
+        };
+        total.each(|group, cell| {
+            if now.as_ref().is_none_or(|(known, _)| known != group) {
+                finish(now.replace((group.clone(), Detector::new(rule))));
+            }
+            if let Some((_, detector)) = &mut now {
+                detector.push(cell);
+            }
+            Ok(())
+        })?;
+        finish(now);
+        found.sort_by_key(|found| (Reverse(found.burst.count), found.burst.first));
+        Ok(found)
+    }
+
+    /// The incident of that name, and the question for its changes.
+    fn resolve(
+        &self,
+        id: &IncidentId,
+        lines: &mut Lines<'_>,
+    ) -> Result<Option<(Found, ChangesQuery)>, QueryError> {
+        let Some(time) = self.time_of(id.seq) else {
+            return Ok(None);
+        };
+        // As much as the incident may be long, and twice what is usual around it.
+        let reach = self.around.saturating_mul(3);
+        let span = Span {
+            since: Some(time.saturating_sub(reach)),
+            until: Some(time.saturating_add(reach)),
+        };
+        // Where later events make its rate a usual one, it has its name still.
+        for any_rate in [false, true] {
+            for found in self.find(span, Some(&id.word), any_rate, lines)? {
+                let (first, last) = self.seconds(&found.burst);
+                if !(first..last).contains(&time) {
+                    continue;
+                }
+                let of = self.span_of(&found);
+                if self.detail(&found, &of, id.seq, lines)?.has_named {
+                    return Ok(Some((found, of)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first second of a burst, and the first after it.
+    const fn seconds(&self, burst: &Burst) -> (i64, i64) {
+        (
+            burst.first.saturating_mul(self.slice),
+            burst.last.saturating_add(1).saturating_mul(self.slice),
+        )
+    }
+
+    /// The question for the changes of an incident, and maybe of others.
+    fn span_of(&self, found: &Found) -> ChangesQuery {
+        let (since, until) = self.seconds(&found.burst);
+        let mut of = ChangesQuery {
+            fields: Vec::new(),
+            interests: Vec::new(),
+            database: found.group.database,
+            collection: found.group.collection,
+            span: Span {
+                since: Some(since),
+                until: Some(until),
+            },
+            ..self.of.clone()
+        };
+        match &found.group.subject {
+            Subject::Field(name) => of.fields.push(name.to_string()),
+            Subject::Interest(name) => of.interests.push(name.to_string()),
+        }
+        of
+    }
+
+    fn detail<'g>(
+        &self,
+        found: &'g Found,
+        of: &ChangesQuery,
+        named: u64,
+        lines: &mut Lines<'_>,
+    ) -> Result<Detail<'g>, QueryError> {
+        let make = || Detail::new(&found.group, named);
+        let mut all = make();
+        gather(self.trail, of, lines, &make, &mut |detail| {
+            all.join(detail);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    fn line(&self, found: &Found, detail: Detail<'_>) -> IncidentLine<'static> {
+        let subject = &found.group.subject;
+        let id = IncidentId {
+            word: id::word(subject),
+            seq: detail.first.map_or(0, |(_, seq)| seq),
+        };
+        let name = Some(Cow::Owned(subject.name().to_owned()));
+        let (field, interest) = match subject {
+            Subject::Field(_) => (name, None),
+            Subject::Interest(_) => (None, name),
+        };
+        let times = detail.times.unwrap_or_default();
+        let seqs = detail.seqs.unwrap_or_default();
+        let more_pairs = detail.more_pairs || detail.pairs.len() > PAIRS;
+        let pairs = ranked(detail.pairs).into_iter().take(PAIRS);
+        let labels = ranked(detail.labels).into_iter().take(LABELS);
+        let causes = ranked(detail.causes).into_iter();
+        IncidentLine {
+            command: self.command("show", &id).line().map(Cow::Owned),
+            undo: self
+                .command("undo", &id)
+                .flag("--out", format!("{id}.csv"))
+                .line()
+                .map(Cow::Owned),
+            id: id.to_string(),
+            field,
+            interest,
+            database: found.group.database,
+            collection: found.group.collection,
+            from: seconds_to_rfc3339(times.0),
+            until: seconds_to_rfc3339(times.1),
+            profiles: detail.profiles,
+            subprofiles: detail.subprofiles,
+            events: detail.events,
+            usual: found.burst.usual,
+            pairs: pairs
+                .map(|((old, new), events)| IncidentPair { old, new, events })
+                .collect(),
+            more_pairs,
+            labels: labels
+                .map(|(label, events)| IncidentLabel {
+                    label: label.map(Cow::Owned),
+                    events,
+                })
+                .collect(),
+            causes: causes
+                .map(|(cause, events)| IncidentCause {
+                    cause: Cow::Borrowed(cause),
+                    events,
+                })
+                .collect(),
+            first_seq: seqs.0,
+            last_seq: seqs.1,
+        }
+    }
+
+    /// A command about an incident that finds it as this question does.
+    fn command(&self, what: &str, id: &IncidentId) -> CommandLine {
+        let id = id.to_string();
+        let of = ChangesQuery {
+            fields: Vec::new(),
+            interests: Vec::new(),
+            span: Span::default(),
+            limit: None,
+            ..self.query.of.clone()
+        };
+        let mut line = CommandLine::new(&["incidents", what, &id]).filter(&of);
+        if self.query.within != IncidentsQuery::WITHIN {
+            line = line.flag("--within", format!("{}s", self.query.within));
+        }
+        if self.query.least != IncidentsQuery::LEAST {
+            line = line.flag("--least", self.query.least.to_string());
+        }
+        line
+    }
+
+    /// The time of an event; `None` where there is none, or it cannot be read.
+    fn time_of(&self, seq: u64) -> Option<i64> {
+        if seq == 0 || seq > self.trail.last_seq() {
+            return None;
+        }
+        let mut reader = self.trail.reader();
+        let bytes = reader.bytes(seq).ok()?;
+        if is_pruned(bytes) || self.trail.retention().hides_record(seq, bytes) {
+            return None;
+        }
+        let (head, _) = EventHead::decode(bytes).ok()?;
+        Some(head.time)
+    }
+}

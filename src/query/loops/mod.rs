@@ -1,0 +1,364 @@
+//! `loops`: fields that go on changing, from one value to another and back or
+//! every few seconds, as when two systems fight over them.
+//!
+//! Where a (sub)profile's changes are found, each of its fields is followed by
+//! a [`track`], which tells loops; so what is held is the loops, the
+//! [`LOOPS`] of the most changes, and counts of all by field and labels, of which
+//! there are at most [`GROUPS`]. A `create` and a first sight begin anew: they
+//! take nothing back.
+
+mod lines;
+mod track;
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use lines::{GroupKind, LoopGroupLine, LoopKind, LoopLine, LoopValue, LoopWriter};
+
+use super::answer::{Lines, QueryError, now};
+use super::changes::{Gather, gather};
+use super::command::CommandLine;
+use super::request::ChangesQuery;
+use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
+use crate::history::{Cause, Change, Subject};
+use crate::trail::Trail;
+use track::{FEW_SECONDS, Rule, Run, Step, Track};
+
+/// Fields that go on changing. The `limit` of `of` is the most loops that are
+/// told, those of the most changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoopsQuery {
+    /// Of which changes.
+    pub of: ChangesQuery,
+    /// How many seconds there are between two turns at most.
+    pub within: i64,
+    /// How many changes a loop has at least.
+    pub least: u64,
+}
+
+impl LoopsQuery {
+    /// How long there is between two turns at most, where nothing is said.
+    pub const WITHIN: i64 = 86_400;
+    /// How many changes a loop has at least, where nothing is said.
+    pub const LEAST: u64 = 4;
+}
+
+/// The most loops that are told.
+const LOOPS: usize = 10_000;
+
+/// The most fields, each with the labels of its loops, that are counted.
+const GROUPS: usize = 2_000;
+
+/// A loop, and whose it is.
+struct Found {
+    key: ProfileKey,
+    subject: Subject<'static>,
+    run: Run,
+}
+
+/// Follows the fields of one (sub)profile after the other.
+struct Tracks {
+    rule: Rule,
+    key: Option<ProfileKey>,
+    tracks: HashMap<Subject<'static>, Track>,
+    found: Vec<Found>,
+}
+
+impl Tracks {
+    fn new(rule: Rule) -> Self {
+        Self {
+            rule,
+            key: None,
+            tracks: HashMap::new(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Ends what is followed of a (sub)profile.
+    fn end(&mut self) {
+        let Some(key) = self.key else {
+            return;
+        };
+        for (subject, track) in self.tracks.drain() {
+            end_track(&mut self.found, self.rule, key, &subject, track);
+        }
+    }
+}
+
+fn end_track(
+    found: &mut Vec<Found>,
+    rule: Rule,
+    key: ProfileKey,
+    subject: &Subject<'static>,
+    track: Track,
+) {
+    let runs = track.finish(rule).into_iter();
+    found.extend(runs.map(|run| Found {
+        key,
+        subject: subject.clone(),
+        run,
+    }));
+}
+
+impl Gather for Tracks {
+    fn take(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+        if self.key != Some(event.key) {
+            self.end();
+            self.key = Some(event.key);
+        }
+        for change in &changes {
+            let claimed = match change.cause {
+                Cause::Set => true,
+                Cause::Unexplained { .. } | Cause::Observed { .. } => false,
+                Cause::Create | Cause::FirstSeen | Cause::Baseline | Cause::Cascade => {
+                    let subject = change.subject.to_owned();
+                    if let Some(track) = self.tracks.remove(&subject) {
+                        end_track(&mut self.found, self.rule, event.key, &subject, track);
+                    }
+                    continue;
+                }
+            };
+            let step = Step {
+                time: event.time,
+                seq: event.seq,
+                label: event.label.as_deref(),
+                claimed,
+                old: change.old.as_ref(),
+                new: &change.new,
+            };
+            let subject = change.subject.to_owned();
+            self.tracks
+                .entry(subject)
+                .or_default()
+                .step(self.rule, step);
+        }
+        Ok(())
+    }
+}
+
+/// Loops of one field by the same labels.
+#[derive(Default)]
+struct Group {
+    loops: u64,
+    going_on: u64,
+    changes: u64,
+    times: Option<(i64, i64)>,
+}
+
+/// A field with the labels of a loop's writers, and whether some changes are
+/// claimed by none.
+type GroupKey = (Subject<'static>, Vec<Option<String>>, bool);
+
+fn group_key(found: &Found) -> GroupKey {
+    let writers = found.run.writers.iter();
+    let claimed = writers.filter(|writer| writer.claimed);
+    let mut labels: Vec<_> = claimed.map(|writer| writer.label.clone()).collect();
+    labels.sort_unstable();
+    let unexplained = found.run.writers.iter().any(|writer| !writer.claimed);
+    (found.subject.clone(), labels, unexplained)
+}
+
+/// All loops.
+struct Total {
+    /// The moment up to which is known what went on.
+    at: i64,
+    rule: Rule,
+    most: usize,
+    found: Vec<Found>,
+    left_out: u64,
+    groups: HashMap<GroupKey, Group>,
+}
+
+impl Total {
+    fn join(&mut self, mut tracks: Tracks) {
+        tracks.end();
+        for found in tracks.found {
+            let key = group_key(&found);
+            if self.groups.len() < GROUPS || self.groups.contains_key(&key) {
+                let going_on = self.goes_on(&found.run);
+                let group = self.groups.entry(key).or_default();
+                group.loops += 1;
+                group.going_on += u64::from(going_on);
+                group.changes += found.run.changes;
+                let (first, last) = (found.run.first.0, found.run.last.0);
+                let (known_first, known_last) = group.times.unwrap_or((first, last));
+                group.times = Some((first.min(known_first), last.max(known_last)));
+            }
+            self.found.push(found);
+        }
+        if self.found.len() > 2 * self.most.max(1_000) {
+            self.keep_most();
+        }
+    }
+
+    fn keep_most(&mut self) {
+        self.found.sort_by(|a, b| {
+            let rank = |found: &Found| (Reverse(found.run.changes), found.key, found.run.first);
+            rank(a)
+                .cmp(&rank(b))
+                .then_with(|| a.subject.cmp(&b.subject))
+        });
+        self.left_out += self.found.len().saturating_sub(self.most) as u64;
+        self.found.truncate(self.most);
+    }
+
+    /// Whether the next change of a loop is not overdue.
+    const fn goes_on(&self, run: &Run) -> bool {
+        let pause = match run.kind {
+            LoopKind::Turns => self.rule.within,
+            LoopKind::Rewrites => 6 * FEW_SECONDS,
+        };
+        run.last.0.saturating_add(pause) >= self.at
+    }
+}
+
+pub(super) fn answer(
+    trail: &Trail,
+    query: &LoopsQuery,
+    lines: &mut Lines<'_>,
+) -> Result<bool, QueryError> {
+    let rule = Rule {
+        within: query.within.max(1),
+        // Two changes may be a slip that was put right.
+        least: query.least.max(3),
+    };
+    let limit = query.of.limit;
+    let most = limit.map_or(LOOPS, |limit| {
+        usize::try_from(limit).unwrap_or(LOOPS).min(LOOPS)
+    });
+    let mut total = Total {
+        at: query
+            .of
+            .span
+            .until
+            .map_or_else(now, |until| until.min(now())),
+        rule,
+        most,
+        found: Vec::new(),
+        left_out: 0,
+        groups: HashMap::new(),
+    };
+    let of = ChangesQuery {
+        limit: None,
+        ..query.of.clone()
+    };
+    gather(trail, &of, lines, &|| Tracks::new(rule), &mut |tracks| {
+        total.join(tracks);
+        Ok(())
+    })?;
+    total.keep_most();
+    if total.left_out > 0 && limit.is_none_or(|limit| limit > LOOPS as u64) {
+        lines.note(format!(
+            "{} loops beyond the {LOOPS} of the most changes are told in their groups alone",
+            total.left_out
+        ));
+    }
+    for line in groups(&mut total) {
+        lines.put(&line)?;
+    }
+    for found in &total.found {
+        lines.put(&line_of(&of, found, total.goes_on(&found.run)))?;
+    }
+    Ok(lines.written > 0)
+}
+
+/// The lines of groups, those of the most changes first.
+fn groups(total: &mut Total) -> Vec<LoopGroupLine<'static>> {
+    let mut groups: Vec<_> = std::mem::take(&mut total.groups).into_iter().collect();
+    groups.sort_by(|(a, more), (b, less)| less.changes.cmp(&more.changes).then_with(|| a.cmp(b)));
+    let lines = groups
+        .into_iter()
+        .map(|((subject, labels, unexplained), group)| {
+            let (field, interest) = names(&subject);
+            let (first, last) = group.times.unwrap_or_default();
+            LoopGroupLine {
+                kind: GroupKind::Group,
+                field,
+                interest,
+                labels: labels
+                    .into_iter()
+                    .map(|label| label.map(Cow::Owned))
+                    .collect(),
+                unexplained,
+                loops: group.loops,
+                going_on: group.going_on,
+                changes: group.changes,
+                first: seconds_to_rfc3339(first),
+                last: seconds_to_rfc3339(last),
+            }
+        });
+    lines.collect()
+}
+
+type Name = Option<Cow<'static, str>>;
+
+fn names(subject: &Subject<'_>) -> (Name, Name) {
+    let name = Some(Cow::Owned(subject.name().to_owned()));
+    match subject {
+        Subject::Field(_) => (name, None),
+        Subject::Interest(_) => (None, name),
+    }
+}
+
+fn line_of(of: &ChangesQuery, found: &Found, going_on: bool) -> LoopLine<'static> {
+    let run = &found.run;
+    let (field, interest) = names(&found.subject);
+    let (first, last) = (run.first.0, run.last.0);
+    let pauses = run.changes.saturating_sub(1).max(1);
+    let mut writers: Vec<LoopWriter<'static>> = run
+        .writers
+        .iter()
+        .map(|writer| {
+            let mut values = writer.values.clone();
+            values.sort_by(|(a, more), (b, less)| less.cmp(more).then_with(|| a.cmp(b)));
+            let values = values.into_iter();
+            LoopWriter {
+                label: writer.label.clone().map(Cow::Owned),
+                claimed: writer.claimed,
+                changes: writer.changes,
+                values: values
+                    .map(|(value, changes)| LoopValue { value, changes })
+                    .collect(),
+            }
+        })
+        .collect();
+    writers.sort_by(|a, b| {
+        b.changes
+            .cmp(&a.changes)
+            .then_with(|| a.label.cmp(&b.label))
+    });
+    let (flag, name) = match &found.subject {
+        Subject::Field(name) => ("--field", name),
+        Subject::Interest(name) => ("--interest", name),
+    };
+    let key = found.key.to_string();
+    let command = CommandLine::new(&["history", &key])
+        .flag(flag, name.to_string())
+        .flag("--since", seconds_to_rfc3339(first))
+        .flag("--until", seconds_to_rfc3339(last.saturating_add(1)));
+    // `history` knows no other filters.
+    let narrowed = of.old.is_some()
+        || of.new.is_some()
+        || !of.causes.is_empty()
+        || !of.labels.is_empty()
+        || !of.types.is_empty();
+    LoopLine {
+        kind: run.kind,
+        profile: found.key.profile,
+        subprofile: found.key.subprofile,
+        field,
+        interest,
+        changes: run.changes,
+        first: seconds_to_rfc3339(first),
+        last: seconds_to_rfc3339(last),
+        every: last.abs_diff(first) / pauses,
+        going_on,
+        writers,
+        first_seq: run.first.1,
+        last_seq: run.last.1,
+        command: command.line().filter(|_| !narrowed).map(Cow::Owned),
+    }
+}

@@ -1,0 +1,315 @@
+//! When a field's changes are a loop.
+//!
+//! *Turns*: each change takes the one before back, and comes no later than so
+//! long after it. *Rewrites*: each change comes within [`FEW_SECONDS`] of the
+//! one before, whatever the values are. A run of changes is as long as that
+//! holds for each of them but the first, and a loop where it has enough of them.
+
+use crate::history::Value;
+use crate::query::sample::sample;
+
+use super::lines::LoopKind;
+
+/// Rewrites come so many seconds after each other at most.
+pub(super) const FEW_SECONDS: i64 = 10;
+
+/// Rewrites are so many at least: two or three in a row are a form that is
+/// sent again.
+pub(super) const REWRITES: u64 = 10;
+
+/// The most writers of a loop, and values of a writer, that are told apart.
+const NAMES: usize = 8;
+
+/// What is a loop.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rule {
+    /// How many seconds there are between two turns at most.
+    pub within: i64,
+    /// How many changes a loop has at least.
+    pub least: u64,
+}
+
+/// One change.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step<'s> {
+    pub time: i64,
+    pub seq: u64,
+    pub label: Option<&'s str>,
+    /// Whether the call claims it.
+    pub claimed: bool,
+    pub old: Option<&'s Value<'s>>,
+    pub new: &'s Value<'s>,
+}
+
+/// Who changes a field to what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Writer {
+    pub label: Option<String>,
+    pub claimed: bool,
+    pub changes: u64,
+    pub values: Vec<(Value<'static>, u64)>,
+}
+
+/// Changes in a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Run {
+    pub kind: LoopKind,
+    pub changes: u64,
+    /// Time and `seq`.
+    pub first: (i64, u64),
+    pub last: (i64, u64),
+    pub writers: Vec<Writer>,
+}
+
+impl Run {
+    fn new(kind: LoopKind, step: Step<'_>) -> Self {
+        let mut run = Self {
+            kind,
+            changes: 0,
+            first: (step.time, step.seq),
+            last: (step.time, step.seq),
+            writers: Vec::new(),
+        };
+        run.add(step);
+        run
+    }
+
+    fn add(&mut self, step: Step<'_>) {
+        self.changes += 1;
+        self.last = (step.time, step.seq);
+        let own = |writer: &Writer| {
+            writer.label.as_deref() == step.label && writer.claimed == step.claimed
+        };
+        if self.writers.len() < NAMES && !self.writers.iter().any(own) {
+            self.writers.push(Writer {
+                label: step.label.map(str::to_owned),
+                claimed: step.claimed,
+                changes: 0,
+                values: Vec::new(),
+            });
+        }
+        let Some(writer) = self.writers.iter_mut().find(|writer| own(writer)) else {
+            return;
+        };
+        writer.changes += 1;
+        let value = sample(step.new);
+        if let Some((_, count)) = writer.values.iter_mut().find(|(known, _)| *known == value) {
+            *count += 1;
+        } else if writer.values.len() < NAMES {
+            writer.values.push((value, 1));
+        }
+    }
+
+    const fn is_loop(&self, rule: Rule) -> bool {
+        let rewrites = if rule.least > REWRITES {
+            rule.least
+        } else {
+            REWRITES
+        };
+        match self.kind {
+            LoopKind::Turns => self.changes >= rule.least,
+            LoopKind::Rewrites => self.changes >= rewrites,
+        }
+    }
+}
+
+/// The changes of one field of one (sub)profile, in order.
+#[derive(Debug, Default)]
+pub(super) struct Track {
+    /// From what to what the last change was.
+    last: Option<(Option<Value<'static>>, Value<'static>)>,
+    turns: Option<Run>,
+    rewrites: Option<Run>,
+    found: Vec<Run>,
+}
+
+impl Track {
+    /// Takes the next change.
+    pub fn step(&mut self, rule: Rule, step: Step<'_>) {
+        let takes_back = self
+            .last
+            .as_ref()
+            .is_some_and(|(old, new)| old.as_ref() == Some(step.new) && Some(new) == step.old);
+        let since = |run: &Run| step.time.saturating_sub(run.last.0);
+        match &mut self.turns {
+            Some(run) if takes_back && since(run) <= rule.within => run.add(step),
+            _ => {
+                let run = self.turns.replace(Run::new(LoopKind::Turns, step));
+                self.found.extend(run.filter(|run| run.is_loop(rule)));
+            }
+        }
+        match &mut self.rewrites {
+            Some(run) if since(run) <= FEW_SECONDS => run.add(step),
+            _ => {
+                let run = self.rewrites.replace(Run::new(LoopKind::Rewrites, step));
+                self.found.extend(run.filter(|run| run.is_loop(rule)));
+            }
+        }
+        self.last = Some((step.old.map(Value::to_owned), step.new.to_owned()));
+    }
+
+    /// The loops that were found. Rewrites that are turns for the most part are
+    /// told as those.
+    pub fn finish(self, rule: Rule) -> Vec<Run> {
+        let mut found = self.found;
+        let last = self.turns.into_iter().chain(self.rewrites);
+        found.extend(last.filter(|run| run.is_loop(rule)));
+        let (turns, mut rewrites): (Vec<Run>, Vec<Run>) = found
+            .into_iter()
+            .partition(|run| run.kind == LoopKind::Turns);
+        rewrites.retain(|run| {
+            let within = |turns: &&Run| run.first <= turns.last && turns.first <= run.last;
+            let told: u64 = turns.iter().filter(within).map(|turns| turns.changes).sum();
+            told < run.changes.div_ceil(2)
+        });
+        let mut found = turns;
+        found.extend(rewrites);
+        found.sort_by_key(|run| run.first);
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::borrow::Cow;
+
+    const RULE: Rule = Rule {
+        within: 86_400,
+        least: 4,
+    };
+
+    fn text(text: &str) -> Value<'_> {
+        Value::Text(Cow::Borrowed(text))
+    }
+
+    /// Changes at these times to these values, by labels in turn.
+    fn runs(first: &str, steps: &[(i64, &str, Option<&str>)]) -> Vec<Run> {
+        let mut track = Track::default();
+        let mut old = text(first);
+        for ((time, new, label), seq) in steps.iter().zip(1..) {
+            let new = text(new);
+            let step = Step {
+                time: *time,
+                seq,
+                label: *label,
+                claimed: true,
+                old: Some(&old),
+                new: &new,
+            };
+            track.step(RULE, step);
+            old = new;
+        }
+        track.finish(RULE)
+    }
+
+    #[test]
+    fn two_systems_that_fight_are_a_loop_and_one_who_changes_her_mind_thrice_is_not() {
+        let fight: Vec<_> = (0..6)
+            .map(|n| {
+                (
+                    n * 3_600,
+                    if n % 2 == 0 { "a" } else { "b" },
+                    Some(if n % 2 == 0 { "crm" } else { "shop" }),
+                )
+            })
+            .collect();
+        let found = runs("b", &fight);
+        assert_eq!(found.len(), 1);
+        let run = &found[0];
+        assert_eq!(
+            (run.kind, run.changes, run.first, run.last),
+            (LoopKind::Turns, 6, (0, 1), (5 * 3_600, 6))
+        );
+        let wrote: Vec<_> = run
+            .writers
+            .iter()
+            .map(|writer| (writer.label.as_deref(), writer.values.clone()))
+            .collect();
+        assert_eq!(
+            wrote,
+            [
+                (Some("crm"), vec![(text("a"), 3)]),
+                (Some("shop"), vec![(text("b"), 3)])
+            ]
+        );
+        assert_eq!(runs("b", &fight[..3]), []);
+        // Another value, or too long a pause, is the end of a run.
+        let other: Vec<_> = ["a", "b", "c", "b", "c", "b"]
+            .iter()
+            .zip(0..)
+            .map(|(new, time)| (time, *new, None))
+            .collect();
+        assert_eq!(runs("b", &other).len(), 1);
+        assert_eq!(runs("b", &other[..5]), []);
+        let late: Vec<_> = fight
+            .iter()
+            .map(|(time, new, label)| (time * 30, *new, *label))
+            .collect();
+        assert_eq!(runs("b", &late), []);
+    }
+
+    #[test]
+    fn a_counter_that_is_written_every_few_seconds_is_a_loop() {
+        let values: Vec<String> = (0..30).map(|n| n.to_string()).collect();
+        let steps: Vec<_> = values
+            .iter()
+            .zip(0..)
+            .map(|(value, n)| (n * 7, value.as_str(), None))
+            .collect();
+        let found = runs("x", &steps);
+        assert_eq!(
+            (found.len(), found[0].kind, found[0].changes),
+            (1, LoopKind::Rewrites, 30)
+        );
+        assert!(found[0].writers[0].values.len() <= NAMES);
+        assert_eq!(runs("x", &steps[..9]), []);
+        let slow: Vec<_> = steps
+            .iter()
+            .map(|(time, value, label)| (time * 2, *value, *label))
+            .collect();
+        assert_eq!(runs("x", &slow), []);
+        // Turns every second are told once, as turns.
+        let both: Vec<_> = (0..20)
+            .map(|n| (n, if n % 2 == 0 { "a" } else { "b" }, None))
+            .collect();
+        let found = runs("b", &both);
+        assert_eq!((found.len(), found[0].kind), (1, LoopKind::Turns));
+    }
+
+    proptest! {
+        #[test]
+        fn a_run_of_turns_is_as_long_as_each_takes_the_one_before_back(
+            steps in proptest::collection::vec((0_i64..40_000, 0_u8..3), 0..40)
+        ) {
+            let names = ["a", "b", "c"];
+            let (mut time, mut last) = (0, 0);
+            let mut changes = Vec::new();
+            for (pause, value) in steps {
+                if value != last {
+                    time += pause * 4;
+                    changes.push((time, names[usize::from(value)], None));
+                    last = value;
+                }
+            }
+            let mut lengths = Vec::new();
+            let mut length = 0;
+            for place in 0..changes.len() {
+                let back = place > 0 && {
+                    let before = if place > 1 { changes[place - 2].1 } else { "a" };
+                    changes[place].1 == before && changes[place].0 - changes[place - 1].0 <= RULE.within
+                };
+                if !back {
+                    lengths.push(length);
+                    length = 0;
+                }
+                length += 1;
+            }
+            lengths.push(length);
+            lengths.retain(|length| *length >= RULE.least);
+            let found = runs("a", &changes).into_iter().filter(|run| run.kind == LoopKind::Turns);
+            prop_assert_eq!(found.map(|run| run.changes).collect::<Vec<_>>(), lengths);
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! What changes are grouped by.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, Offset, TimeZone, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::lines::ReportGroup;
+use crate::event::{Event, Zone, local_to_utc, seconds_to_rfc3339};
+use crate::history::{Change, Subject};
+use crate::query::request::ChangesQuery;
+
+/// What changes can be grouped by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// The month of the event's time.
+    Month,
+    /// The day of the event's time.
+    Day,
+    /// The hour of the event's time.
+    Hour,
+    /// The field or interest.
+    Field,
+    /// The event's type.
+    Type,
+    /// The label in the webhook's address.
+    Label,
+    /// Why it changed.
+    Cause,
+    /// The database, where the call named it.
+    Database,
+    /// The collection, where the call named it.
+    Collection,
+}
+
+impl By {
+    /// All, and their words.
+    pub const ALL: [(&'static str, Self); 9] = [
+        ("field", Self::Field),
+        ("type", Self::Type),
+        ("label", Self::Label),
+        ("cause", Self::Cause),
+        ("hour", Self::Hour),
+        ("day", Self::Day),
+        ("month", Self::Month),
+        ("database", Self::Database),
+        ("collection", Self::Collection),
+    ];
+
+    /// The words alone.
+    pub const WORDS: [&'static str; 9] = {
+        let mut words = [""; 9];
+        let mut place = 0;
+        while place < words.len() {
+            words[place] = Self::ALL[place].0;
+            place += 1;
+        }
+        words
+    };
+}
+
+impl FromStr for By {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.iter().find(|(word, _)| *word == text);
+        found.map(|(_, by)| *by).ok_or_else(|| {
+            let words: Vec<_> = Self::ALL.iter().map(|(word, _)| *word).collect();
+            format!("changes have no {text:?}: write {}", words.join(", "))
+        })
+    }
+}
+
+/// What the changes of a group have in common in one respect.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Part<'a> {
+    /// The first second of a stretch of time.
+    Time(i64),
+    /// The field or interest.
+    Subject(Subject<'a>),
+    /// A word.
+    Text(Option<Cow<'a, str>>),
+    /// A number.
+    Number(Option<u64>),
+}
+
+impl<'a> Part<'a> {
+    /// What a change of an event is by `by`.
+    pub fn of(by: By, zone: Zone, event: &'a Event<'_>, change: &'a Change<'_>) -> Self {
+        match by {
+            By::Month | By::Day | By::Hour => Self::Time(begin(by, zone, event.time)),
+            By::Field => Self::Subject(match &change.subject {
+                Subject::Field(name) => Subject::Field(Cow::Borrowed(name)),
+                Subject::Interest(name) => Subject::Interest(Cow::Borrowed(name)),
+            }),
+            By::Type => Self::Text(Some(Cow::Borrowed(event.event_type.name()))),
+            By::Label => Self::Text(event.label.as_deref().map(Cow::Borrowed)),
+            By::Cause => Self::Text(Some(Cow::Borrowed(change.cause.name()))),
+            By::Database => Self::Number(event.database),
+            By::Collection => Self::Number(event.collection),
+        }
+    }
+
+    /// The same without what it borrows.
+    pub fn into_owned(self) -> Part<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Self::Time(time) => Part::Time(time),
+            Self::Subject(subject) => Part::Subject(subject.to_owned()),
+            Self::Text(text) => Part::Text(text.map(owned)),
+            Self::Number(number) => Part::Number(number),
+        }
+    }
+
+    /// Puts it at its key.
+    pub fn put(self, by: By, zone: Zone, group: &mut ReportGroup<'a>) {
+        match (by, self) {
+            (By::Month, Self::Time(time)) => {
+                let date = local_date(zone, time);
+                group.month = Some(Cow::Owned(format!("{}", date.format("%Y-%m"))));
+            }
+            (By::Day, Self::Time(time)) => {
+                group.day = Some(Cow::Owned(local_date(zone, time).to_string()));
+            }
+            (_, Self::Time(time)) => group.hour = Some(Cow::Owned(seconds_to_rfc3339(time))),
+            (_, Self::Subject(Subject::Field(name))) => group.field = Some(name),
+            (_, Self::Subject(Subject::Interest(name))) => group.interest = Some(name),
+            (By::Type, Self::Text(text)) => group.event_type = text,
+            (By::Cause, Self::Text(text)) => group.cause = text,
+            (_, Self::Text(text)) => group.label = Some(text),
+            (By::Database, Self::Number(number)) => group.database = Some(number),
+            (_, Self::Number(number)) => group.collection = Some(number),
+        }
+    }
+
+    /// Narrows what is asked for to it; `None` where that cannot be said.
+    pub fn narrow(&self, by: By, zone: Zone, of: &mut ChangesQuery) -> Option<()> {
+        match self {
+            Self::Time(since) => {
+                let until = end(by, zone, *since);
+                let (first, last) = of.span.bounds();
+                of.span.since = Some(first.max(*since));
+                of.span.until = Some(last.min(until));
+            }
+            Self::Subject(subject) => {
+                of.fields.clear();
+                of.interests.clear();
+                match subject {
+                    Subject::Field(name) => of.fields.push(name.to_string()),
+                    Subject::Interest(name) => of.interests.push(name.to_string()),
+                }
+            }
+            Self::Text(text) => {
+                let text = text.as_deref().unwrap_or_default().to_owned();
+                match by {
+                    By::Type => of.types = vec![text],
+                    By::Cause => of.causes = vec![text],
+                    _ => of.labels = vec![text],
+                }
+            }
+            Self::Number(number) => {
+                let number = Some((*number)?);
+                match by {
+                    By::Database => of.database = number,
+                    _ => of.collection = number,
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+/// When the month, the day or the hour of a time began, by the clocks of a
+/// zone. Of a doubled hour each is an hour of its own.
+fn begin(by: By, zone: Zone, time: i64) -> i64 {
+    let utc = DateTime::<Utc>::from_timestamp(time, 0).unwrap_or_default();
+    if by == By::Hour {
+        let offset = zone.offset_from_utc_datetime(&utc.naive_utc()).fix();
+        return time - (time + i64::from(offset.local_minus_utc())).rem_euclid(3_600);
+    }
+    let date = local_date(zone, time);
+    midnight(zone, first_of(by, date))
+}
+
+/// When what began so is over.
+fn end(by: By, zone: Zone, begun: i64) -> i64 {
+    let date = first_of(by, local_date(zone, begun));
+    let next = match by {
+        By::Month => date.checked_add_months(Months::new(1)),
+        By::Day => date.checked_add_days(Days::new(1)),
+        _ => return begun + 3_600,
+    };
+    next.map_or(i64::MAX, |date| midnight(zone, date))
+}
+
+fn first_of(by: By, date: NaiveDate) -> NaiveDate {
+    match by {
+        By::Month => date.with_day(1).unwrap_or(date),
+        _ => date,
+    }
+}
+
+fn local_date(zone: Zone, time: i64) -> NaiveDate {
+    let utc = DateTime::<Utc>::from_timestamp(time, 0).unwrap_or_default();
+    utc.with_timezone(&zone).date_naive()
+}
+
+fn midnight(zone: Zone, date: NaiveDate) -> i64 {
+    local_to_utc(zone, date.and_time(NaiveTime::MIN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
+    const AMSTERDAM: Zone = chrono_tz::Europe::Amsterdam;
+
+    #[test]
+    fn days_have_23_24_or_25_hours_and_a_doubled_hour_is_two() {
+        let day = |text: &str| {
+            let time = text.parse::<DateTime<Utc>>().unwrap().timestamp();
+            let begun = begin(By::Day, AMSTERDAM, time);
+            (
+                seconds_to_rfc3339(begun),
+                (end(By::Day, AMSTERDAM, begun) - begun) / 3_600,
+            )
+        };
+        assert_eq!(
+            day("2025-10-26T12:00:00Z"),
+            ("2025-10-25T22:00:00Z".into(), 25)
+        );
+        assert_eq!(
+            day("2025-03-30T12:00:00Z"),
+            ("2025-03-29T23:00:00Z".into(), 23)
+        );
+        assert_eq!(
+            day("2025-06-01T21:59:59Z"),
+            ("2025-05-31T22:00:00Z".into(), 24)
+        );
+        let hours = ["2025-10-26T00:30:00Z", "2025-10-26T01:30:00Z"];
+        let hours = hours.map(|text| {
+            begin(
+                By::Hour,
+                AMSTERDAM,
+                text.parse::<DateTime<Utc>>().unwrap().timestamp(),
+            )
+        });
+        assert_eq!(hours[1] - hours[0], 3_600);
+    }
+
+    #[test]
+    fn words_are_read() {
+        for (word, by) in By::ALL {
+            assert_eq!(word.parse(), Ok(by));
+            assert_eq!(serde_json::to_value(by).unwrap(), word);
+        }
+        assert!("mail".parse::<By>().unwrap_err().contains("field, type"));
+    }
+
+    proptest! {
+        #[test]
+        fn a_time_is_in_its_stretch_and_the_next_begins_where_it_ends(
+            time in -60_000_000_000_i64..200_000_000_000,
+            by in select(vec![By::Month, By::Day, By::Hour]),
+            zone in select(vec![
+                AMSTERDAM, chrono_tz::UTC, chrono_tz::America::Havana, chrono_tz::Australia::Lord_Howe,
+                chrono_tz::Pacific::Apia, chrono_tz::America::Sao_Paulo, chrono_tz::Asia::Kathmandu,
+            ]),
+        ) {
+            let begun = begin(by, zone, time);
+            let over = end(by, zone, begun);
+            prop_assert!(begun <= time && time < over, "{begun} {time} {over}");
+            if by != By::Hour {
+                prop_assert_eq!(begin(by, zone, begun), begun);
+                prop_assert_eq!(begin(by, zone, over), over);
+            }
+        }
+    }
+}

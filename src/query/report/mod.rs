@@ -1,0 +1,108 @@
+//! `report`: how many changes there are, by field, by hour, by whatever they
+//! have in common.
+//!
+//! Changes are counted where they are found ([`tally`]): nothing is sorted, and
+//! what is held is a count for each group, of which there are at most
+//! [`tally::GROUPS`]; the changes of others are told as left out. How many
+//! events and (sub)profiles a group has is exact.
+//!
+//! Hours, days and months are those of the clocks in a zone: an answer for
+//! people has the reader's, one for programs UTC. An hour of a doubled one is an
+//! hour of its own, and a day has 23 hours where one was skipped.
+
+mod group;
+mod lines;
+mod tally;
+
+use serde::{Deserialize, Serialize};
+
+pub use group::By;
+pub use lines::{ReportGroup, ReportLine};
+
+use super::answer::{Lines, QueryError};
+use super::changes::gather;
+use super::command::changes_command;
+use super::request::ChangesQuery;
+use crate::event::{Zone, seconds_to_rfc3339};
+use crate::trail::Trail;
+use tally::{Tally, Total};
+
+/// How many changes there are of each kind. The `limit` of `of` is the most
+/// lines.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportQuery {
+    /// Of which changes.
+    pub of: ChangesQuery,
+    /// What they are grouped by.
+    pub by: Vec<By>,
+    /// Whose clocks tell hours, days and months.
+    #[serde(with = "zone_name")]
+    pub zone: Zone,
+}
+
+/// A zone by its name.
+mod zone_name {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::event::{Zone, zone_from_name};
+
+    pub fn serialize<S: Serializer>(zone: &Zone, output: S) -> Result<S::Ok, S::Error> {
+        output.serialize_str(zone.name())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Zone, D::Error> {
+        zone_from_name(&String::deserialize(input)?).map_err(D::Error::custom)
+    }
+}
+
+pub(super) fn answer(
+    trail: &Trail,
+    query: &ReportQuery,
+    lines: &mut Lines<'_>,
+) -> Result<bool, QueryError> {
+    let mut by = Vec::new();
+    for wanted in &query.by {
+        if !by.contains(wanted) {
+            by.push(*wanted);
+        }
+    }
+    let mut total = Total::default();
+    let make = || Tally::new(&by, query.zone);
+    gather(trail, &query.of, lines, &make, &mut |tally| {
+        total.join(tally);
+        Ok(())
+    })?;
+    if total.left_out > 0 {
+        lines.note(format!(
+            "there are more than {} groups: {} changes are of others; ask for a shorter span, or group by less",
+            tally::GROUPS,
+            total.left_out
+        ));
+    }
+    for (parts, count) in total.ranked() {
+        let mut of = Some(ChangesQuery {
+            limit: None,
+            ..query.of.clone()
+        });
+        let mut group = ReportGroup::default();
+        for (part, by) in parts.into_iter().zip(&by) {
+            of = of.and_then(|mut of| part.narrow(*by, query.zone, &mut of).map(|()| of));
+            part.put(*by, query.zone, &mut group);
+        }
+        let more = lines.put(&ReportLine {
+            group,
+            changes: count.changes,
+            events: count.events,
+            profiles: count.profiles,
+            subprofiles: count.subprofiles,
+            first: seconds_to_rfc3339(count.times.0),
+            last: seconds_to_rfc3339(count.times.1),
+            command: of.as_ref().and_then(changes_command).map(Into::into),
+        })?;
+        if !more {
+            break;
+        }
+    }
+    Ok(lines.written > 0)
+}
