@@ -490,7 +490,7 @@ fn what_came_of_what_was_asked() {
         let outcome = cli(&data, &["explain", &seq.to_string()]);
         let unknown = outcome
             .stderr
-            .contains("nothing is known of 1 before event 7");
+            .contains("what 1 was before event 7 is not known");
         assert_eq!(unknown, seq == 7, "{}", outcome.stderr);
         assert_eq!(json!(json_lines(&outcome.ok())), expected, "event {seq}");
     }
