@@ -668,3 +668,26 @@ fn the_output_decides_what_was_written_where_the_cursor_lags() {
     assert_eq!(tail(&["--format", "table"]), Some(0));
     assert!(fs::read_to_string(&out).unwrap().ends_with("v: d → e\n"));
 }
+
+#[test]
+fn one_that_reads_nothing_keeps_no_server_from_its_end() {
+    let (dir, server) = new_server(&[]);
+    let data = data(&dir);
+    let mut command = clean(BINARY);
+    command
+        .args(["tail", "-f", "-n", "all"])
+        .arg("--data")
+        .arg(&data);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let long = "x".repeat(200_000);
+    // More than pipes and sockets hold.
+    for number in 0..20 {
+        post(&server, "/webhook", &update(number, &long));
+    }
+    // Others are answered, and follow.
+    let following = Running::start(&data, &["-n", "1"]);
+    assert_eq!(following.seq(), 20);
+    server.stop();
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
