@@ -105,10 +105,10 @@ pub(super) fn answer(
     for line in made {
         lines.put_one(&line)?;
     }
-    if is_first && baseline.is_none() {
+    if is_first {
         let seq = query.seq;
         lines.note(format!(
-            "nothing is known of {key} before event {seq}: what changed unasked is not known"
+            "what {key} was before event {seq} is not known: what it changed unasked is not, either"
         ));
     }
     Ok(true)
@@ -152,7 +152,7 @@ struct Explained<'e> {
     /// `None` where it is not known.
     before: Option<State<'e>>,
     after: Option<State<'e>>,
-    /// It shows everything for the first time.
+    /// It shows everything for the first time, or for the first since a `delete`.
     is_first: bool,
 }
 
@@ -197,7 +197,7 @@ impl<'e> Explained<'e> {
             EventType::Observed(_) | EventType::Other(_) => state,
         };
         Self {
-            is_first: event.event_type == EventType::Update && before.is_none(),
+            is_first: event.event_type == EventType::Update && before.is_none() && !alone,
             event,
             same,
             changes,

@@ -95,6 +95,9 @@ impl Tails {
                 return Ok(());
             }
             told = Instant::now();
+            if out.is_over() {
+                return Err(io::Error::other("nobody waits for it any more"));
+            }
             send_json(out, Kind::Progress, &progress)
         };
         trail.wait_for_index(|index| {
@@ -106,7 +109,11 @@ impl Tails {
             });
         })?;
         let mut damage = Damages::default();
-        let one = self.turn_to_search(&mut tell)?;
+        let searches = query.after.is_none() && query.last.is_some();
+        let one = match searches {
+            true => Some(self.turn_to_search(&mut tell)?),
+            false => None,
+        };
         let (mut tail, begin) = Tail::begin(trail, query, &mut damage, &mut tell)?;
         drop(one);
         out.position(begin.clone(), damage)?;

@@ -40,12 +40,8 @@ impl<'a> TailPrinter<'a> {
             text.push_str(&ink.put(Role::Aside, "  (no change)"));
         }
         text.push('\n');
-        let names: Vec<String> = line
-            .changes
-            .iter()
-            .map(|change| name_of(&change.field, &change.interest))
-            .collect();
-        for (change, name) in line.changes.iter().zip(names) {
+        for change in &line.changes {
+            let name = name_of(&change.field, &change.interest);
             // Writing to a string does not fail.
             let _ = write!(
                 text,

@@ -16,12 +16,6 @@ use crate::query::request::ChangesQuery;
 use crate::query::second::Track;
 use crate::trail::{Damages, EventReader, EventsOf, GoneSeconds, Trail};
 
-/// How many bytes of records are read ahead.
-const AHEAD: usize = 1 << 20;
-
-/// How many events before a second are read ahead.
-const EARLIER: usize = 4;
-
 /// Up to so many events between two of a (sub)profile are replayed rather than
 /// what came before looked for anew.
 const BETWEEN: usize = 16;
@@ -57,11 +51,11 @@ pub(super) struct Maker {
 }
 
 impl Maker {
-    /// With the events of a trail.
-    pub fn new(trail: &Trail) -> Self {
+    /// With the events of a trail, of which some bytes are read ahead.
+    pub fn new(trail: &Trail, ahead: usize) -> Self {
         Self {
-            near: trail.reader().holding(AHEAD),
-            earlier: trail.reader().holding(AHEAD),
+            near: trail.reader().holding(ahead),
+            earlier: trail.reader().holding(ahead),
         }
     }
 
@@ -106,8 +100,9 @@ impl Maker {
         for (events, heads) in tracks {
             seqs.extend(heads.iter().map(|head| head.seq));
             for second in seconds(heads) {
-                let earlier = events.up_to(second.time.saturating_sub(1)).iter().rev();
-                seqs.extend(earlier.take(EARLIER).map(|(_, seq)| *seq));
+                // Mostly it tells all; each costs the reading of a block.
+                let before = events.up_to(second.time.saturating_sub(1)).last();
+                seqs.extend(before.map(|(_, seq)| *seq));
             }
         }
         self.near.read_ahead(seqs);

@@ -27,9 +27,18 @@ const BYTES: usize = 256 << 10;
 /// … and how many events are looked at for it.
 const SEARCHED: u64 = 1 << 14;
 
-/// How many events are looked at first for the newest ones; then each time
-/// four times as many.
+/// How many bytes of records are read ahead for it.
+const AHEAD: usize = 1 << 20;
+
+/// How many events are looked at first for the newest ones; then each time four
+/// times as many, …
 const FIRST: u64 = 64;
+
+/// … up to so many: the more, the fewer blocks are read for each.
+const MOST: u64 = 2048;
+
+/// How many bytes of records are read ahead for these.
+const MOST_AHEAD: usize = 4 << 20;
 
 /// From so many events on, those of one profile are looked up in the index.
 const MANY: u64 = 4096;
@@ -51,6 +60,7 @@ pub struct Pages<'t> {
     last: u64,
     /// What reads heads, and what makes lines.
     readers: Option<(Cursor, Maker)>,
+    ahead: usize,
 }
 
 impl<'t> Pages<'t> {
@@ -83,6 +93,7 @@ impl<'t> Pages<'t> {
             stretches: stretches.into_iter().filter_map(within).collect(),
             last,
             readers: None,
+            ahead: AHEAD,
         })
     }
 
@@ -140,6 +151,7 @@ impl<'t> Pages<'t> {
         let mut first = self.last.saturating_add(1);
         let mut size = FIRST;
         let mut missing = Damages::default();
+        self.ahead = MOST_AHEAD;
         while left > 0 && !self.stretches.is_empty() {
             let mut heads = Vec::new();
             for (mut seq, last) in self.take_back(size) {
@@ -161,7 +173,7 @@ impl<'t> Pages<'t> {
                     list.push_front((seq, seq));
                 }
             }
-            size = (size * 4).min(EVENTS as u64);
+            size = (size * 4).min(MOST);
             let to_do = self.stretches.back().map_or(0, |(_, last)| *last);
             tell(Progress {
                 stage: Stage::Reading,
@@ -172,6 +184,8 @@ impl<'t> Pages<'t> {
         if listed {
             damage.extend(missing);
             self.stretches = list;
+            self.ahead = AHEAD;
+            self.rest();
             return Ok(self);
         }
         // What cannot be read is told when it is come by again.
@@ -213,8 +227,8 @@ impl<'t> Pages<'t> {
         damage: &mut Damages,
         meant: impl FnOnce(Head, usize),
     ) -> Result<u64, QueryError> {
-        let (trail, query) = (self.trail, self.query);
-        let (cursor, _) = self.readers.get_or_insert_with(|| readers(trail));
+        let (trail, query, ahead) = (self.trail, self.query, self.ahead);
+        let (cursor, _) = self.readers.get_or_insert_with(|| readers(trail, ahead));
         let next = seq.saturating_add(1);
         let record = match cursor.get(seq) {
             Ok(record) => record,
@@ -267,14 +281,14 @@ impl<'t> Pages<'t> {
         damage: &mut Damages,
         each: &mut dyn FnMut(u64, Vec<u8>),
     ) -> Result<(), QueryError> {
-        let trail = self.trail;
-        let (_, maker) = self.readers.get_or_insert_with(|| readers(trail));
+        let (trail, ahead) = (self.trail, self.ahead);
+        let (_, maker) = self.readers.get_or_insert_with(|| readers(trail, ahead));
         maker.tell(trail, self.query, heads, damage, each)
     }
 }
 
-fn readers(trail: &Trail) -> (Cursor, Maker) {
-    (trail.events().cursor(), Maker::new(trail))
+fn readers(trail: &Trail, ahead: usize) -> (Cursor, Maker) {
+    (trail.events().cursor(), Maker::new(trail, ahead))
 }
 
 /// The `seq` of a (sub)profile's events in the span, as stretches.
