@@ -118,7 +118,7 @@ fn a_deleted_profile_takes_its_subprofiles_along() {
         "-n",
         "1",
     ]);
-    assert_eq!(one, [end.clone()]);
+    assert_eq!(one, std::slice::from_ref(end));
     let some = read(&["history", "7/10", "--cascade", "--field", "order"]);
     assert_eq!(some.len(), 2);
     assert_eq!(some[1]["changes"], json!([gone("order", HOSTILE)]));

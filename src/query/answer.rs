@@ -73,7 +73,9 @@ impl Lines<'_> {
             let what = format!(
                 "events of {key} up to {time} were pruned: what is not told of the time before is not known"
             );
-            self.notes.push(what);
+            if !self.notes.contains(&what) {
+                self.notes.push(what);
+            }
         }
     }
 

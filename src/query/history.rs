@@ -39,7 +39,7 @@ const PIECE: usize = 4096;
 const HELD: usize = 8 << 20;
 
 /// How many (sub)profiles' states are held at most, between two seconds.
-const STATES: usize = 16_384;
+const STATES: usize = 8_192;
 
 pub(super) fn answer(
     trail: &Trail,
@@ -205,22 +205,30 @@ impl Told<'_> {
     ) -> Result<bool, QueryError> {
         let is_before = |end: &End| before.is_none_or(|before| end.place < before);
         while let Some((end, track)) = ends.next_if(|(end, _)| is_before(end)) {
-            let Some(key) = self.track(track).map(|(key, _)| *key) else {
+            let (Some((key, events)), second) = (self.track(track), end.place.time) else {
                 continue;
             };
-            let Some(replay) = self.state(track, end.place.time, states, lines)? else {
+            let key = *key;
+            // Only what is told of it in this second needs its state yet.
+            let is_needed = events
+                .times
+                .binary_search_by_key(&second, |(time, _)| *time)
+                .is_ok();
+            let Some(replay) = self.state(track, second, states, lines)? else {
                 continue;
             };
-            let Some(changes) = replay.end(end.place) else {
-                continue;
-            };
+            let changes = replay.end(end.place);
             let (reader, damage) = (&mut self.earlier, &mut lines.damage);
-            if let Some(event) = self.deletes.of(end, key, replay, reader, damage)?
+            if let Some(changes) = changes
+                && let Some(event) = self.deletes.of(end, key, replay, reader, damage)?
                 && let Some(line) = line_with(self.query, &event, changes, None)
                 && !has_told(lines, self.query, &event)
                 && !each(json(&line)?, lines)?
             {
                 return Ok(false);
+            }
+            if !is_needed {
+                states.of.remove(&track);
             }
         }
         Ok(true)

@@ -27,6 +27,8 @@ mod near;
 mod spread;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_store;
 mod whole;
 
 use std::io;

@@ -58,13 +58,15 @@ pub(super) fn tell<G: Gather>(
     )
 }
 
-/// A part of a (sub)profile's events, whole seconds.
-#[derive(Clone, Copy)]
+/// The events of a (sub)profile, whose records are held.
 pub(super) struct Part<'p> {
+    pub key: ProfileKey,
     /// Their times and `seq`, ordered by both.
     pub times: &'p [(i64, u64)],
     /// The pruned events that they may repeat.
     pub gone: &'p GoneSeconds,
+    /// What may end it.
+    pub ends: Vec<End>,
 }
 
 /// Reads the events of (sub)profiles.
@@ -104,18 +106,16 @@ impl Reader {
     pub fn step<'a, G: Gather>(
         &mut self,
         query: &ChangesQuery,
-        key: ProfileKey,
         replay: &mut Replay<'a>,
         part: Part<'_>,
-        ends: Vec<End>,
         held: &'a Batch,
         told: &mut Told<G>,
     ) -> Result<(), QueryError> {
         let mut steps = Steps {
             query,
-            key,
+            key: part.key,
             gone: part.gone,
-            ends: ends.into_iter().peekable(),
+            ends: part.ends.into_iter().peekable(),
             deletes: &mut self.deletes,
             reader: &mut self.earlier,
         };

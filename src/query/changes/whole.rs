@@ -274,10 +274,12 @@ fn replay_turn<G: Gather>(
         let gone = GoneSeconds::of(events.baseline.iter().map(|baseline| (0, baseline)));
         let mut replay = Replay::after(events.baseline.clone());
         let part = near::Part {
+            key,
             times: &events.times,
             gone: &gone,
+            ends,
         };
-        reader.step(query, key, &mut replay, part, ends, &batch, told)?;
+        reader.step(query, &mut replay, part, &batch, told)?;
         if query.cascade && key.subprofile.is_none() {
             parent = Some(Ends::new(key.profile, events));
         }
