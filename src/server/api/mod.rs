@@ -41,6 +41,7 @@ mod description;
 pub(crate) mod fuzzing;
 mod limiter;
 mod params;
+mod posed;
 mod question;
 mod run;
 mod scrape;

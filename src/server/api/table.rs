@@ -20,7 +20,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use super::params::{Asked, Params};
-use super::question::describe;
+use super::posed::describe;
 use crate::care::StatsLine;
 use crate::query::lines::{
     BlameLine, ChangesLine, DiffLine, EvidenceLine, ExportLine, HistoryLine, RejectedLine, ShowLine,
