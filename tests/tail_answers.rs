@@ -48,6 +48,7 @@ fn histories(store: &Store) -> Vec<Value> {
             limit: None,
             reverse: false,
             subprofiles: false,
+            cascade: false,
         }));
         for line in lines {
             assert!(found.insert(line["seq"].as_u64().unwrap(), line).is_none());

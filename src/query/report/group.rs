@@ -51,13 +51,18 @@ impl By {
 
     /// The words alone.
     pub const WORDS: [&'static str; 9] = {
-        let mut words = [""; 9];
-        let mut place = 0;
-        while place < words.len() {
-            words[place] = Self::ALL[place].0;
-            place += 1;
-        }
-        words
+        let [
+            (a, _),
+            (b, _),
+            (c, _),
+            (d, _),
+            (e, _),
+            (f, _),
+            (g, _),
+            (h, _),
+            (i, _),
+        ] = Self::ALL;
+        [a, b, c, d, e, f, g, h, i]
     };
 }
 

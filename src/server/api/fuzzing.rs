@@ -7,7 +7,7 @@
 
 use super::conditional::names;
 use super::cursor;
-use super::question::pose;
+use super::posed::pose;
 use crate::query::Mark;
 
 /// 2025-10-09T08:53:20Z.

@@ -45,6 +45,7 @@ mod events;
 pub(crate) mod fuzzing;
 mod limiter;
 mod params;
+mod posed;
 mod question;
 mod run;
 mod scrape;

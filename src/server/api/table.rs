@@ -20,7 +20,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::params::{Asked, Params};
-use super::question::describe;
+use super::posed::describe;
 use crate::care::StatsLine;
 use crate::query::dossier::lines::DossierLine;
 use crate::query::lines::{
