@@ -20,7 +20,7 @@ pub(crate) mod fuzzing;
 mod gate_args;
 mod import;
 mod logging;
-mod output;
+pub(crate) mod output;
 mod progress;
 mod prune;
 mod queries;

@@ -155,6 +155,8 @@ pub(super) struct Reply {
     more: Option<(&'static str, &'static str)>,
     /// Further headers, each with its line break.
     headers: String,
+    /// Those that bind browsers, each with its line break.
+    safety: &'static str,
 }
 
 /// What most answers are.
@@ -169,7 +171,14 @@ impl Reply {
             body,
             more: None,
             headers: String::new(),
+            safety: SAFETY_HEADERS,
         }
+    }
+
+    /// The same with other headers that bind browsers.
+    pub const fn bound_by(mut self, safety: &'static str) -> Self {
+        self.safety = safety;
+        self
     }
 
     const fn json(status: u16, body: Vec<u8>) -> Self {
@@ -229,7 +238,11 @@ impl Reply {
     /// The whole answer.
     fn bytes(&self, bodyless: bool) -> Vec<u8> {
         let mut bytes = self.head();
-        let _ = write!(bytes, "Content-Length: {}\r\n\r\n", self.body.len());
+        // One that says that nothing is new has no length of its own.
+        if self.status != 304 {
+            let _ = write!(bytes, "Content-Length: {}\r\n", self.body.len());
+        }
+        bytes.extend_from_slice(b"\r\n");
         if !bodyless {
             bytes.extend_from_slice(&self.body);
         }
@@ -246,8 +259,8 @@ impl Reply {
         append_date(&mut bytes, Utc::now());
         let _ = write!(
             bytes,
-            "\r\nContent-Type: {}\r\n{SAFETY_HEADERS}",
-            self.content_type
+            "\r\nContent-Type: {}\r\n{}",
+            self.content_type, self.safety
         );
         if let Some((name, value)) = self.more {
             let _ = write!(bytes, "{name}: {value}\r\n");

@@ -6,6 +6,7 @@
 //! | `/v1/changes`, `/v1/export`, `/v1/rejected`, `/v1/stats` | the same |
 //! | `/metrics` | [`crate::metrics`] |
 //! | `/healthz`, `/readyz` | as on the webhook's side; without a token |
+//! | everything else | the page for browsers ([`ui`]), where it is wanted |
 //!
 //! Parameters have the flags' names ([`question()`]), lines are those of
 //! `--format jsonl`. It has a listener, a gate and a tiny_http of its own, so
@@ -32,6 +33,7 @@ mod question;
 mod run;
 mod scrape;
 mod slots;
+mod ui;
 mod worker;
 
 pub use question::{Question, question};
