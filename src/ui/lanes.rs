@@ -170,7 +170,7 @@ impl Render for Timeline {
             p.note {
                 (self.changes) " changes in " (self.events) " events"
                 @if together > 0 {
-                    ", drawn as " (self.marks()) " marks: where several would be closer than a pixel or two they are one. "
+                    ", drawn as " (self.marks()) " marks: those that would stand too close to be told apart are one. "
                     "Choose a shorter span to see each"
                 }
                 "."

@@ -21,7 +21,7 @@ pub const PARTS: u32 = 480;
 pub const ROWS: usize = 60;
 
 /// The most marks.
-pub const MARKS: usize = 600;
+pub const MARKS: usize = 1500;
 
 /// The longest name in bytes of a row.
 const NAME_LEN: usize = 1000;
