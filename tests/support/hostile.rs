@@ -1,5 +1,12 @@
 //! Values as strangers send them, and what a page may consist of.
 
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing
+)]
+
 /// Texts that would run, load, hide or break out somewhere if they were taken
 /// for anything but text. What runs sets `window.hit`.
 pub const PAYLOADS: [&str; 20] = [
