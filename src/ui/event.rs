@@ -13,7 +13,7 @@ use crate::history::Value;
 use crate::query::lines::{ExportLine, HistoryLine};
 
 /// The most changes, and the most pairs of a kind.
-const MOST: usize = 300;
+const MOST: usize = 200;
 
 /// How much time is drawn on either side of it.
 const AROUND: i64 = 43_200;

@@ -67,23 +67,49 @@ pub fn lanes(timeline: &Timeline, at: i64, clock: &Clock) -> Markup {
     }
 }
 
+/// The tints of a row's values, given in the order in which they come, so that
+/// neighbours differ and a value that comes back is known again.
+#[derive(Default)]
+struct Tints(Vec<u32>);
+
+/// Their classes.
+const TINTS: [&str; 6] = ["t0", "t1", "t2", "t3", "t4", "t5"];
+
+impl Tints {
+    fn class(&mut self, value: &Shown) -> &'static str {
+        let print = match value {
+            Shown::Text(_) => value.print().unwrap_or_default(),
+            Shown::Member(true) => return "yes",
+            Shown::Member(false) | Shown::Absent => return "none",
+            Shown::Unknown => return "unknown",
+        };
+        let known = self.0.iter().position(|it| *it == print);
+        let place = known.unwrap_or_else(|| {
+            self.0.push(print);
+            self.0.len() - 1
+        });
+        TINTS.get(place % TINTS.len()).copied().unwrap_or_default()
+    }
+}
+
 /// What a row was, from place to place.
 fn spans(row: &Row, now: u32) -> Markup {
-    let begins = std::iter::once((0, &row.before))
-        .chain(row.marks.iter().map(|mark| (mark.part, &mark.new)));
-    let ends = row
-        .marks
-        .iter()
-        .map(|mark| mark.part)
-        .chain(std::iter::once(now));
+    let marks = || row.marks.iter();
+    let begins =
+        std::iter::once((0, &row.before)).chain(marks().map(|mark| (mark.part, &mark.new)));
+    let ends = marks().map(|mark| mark.part).chain(std::iter::once(now));
+    let mut tints = Tints::default();
+    let spans = begins
+        .zip(ends)
+        .map(|((begin, value), end)| (begin, end, value, tints.class(value)));
     html! {
-        @for ((begin, value), end) in begins.zip(ends) {
-            @if end > begin { (span(begin, end, value)) }
+        @for (begin, end, value, class) in spans {
+            @if end > begin { (span(begin, end, value, class)) }
         }
     }
 }
 
-fn span(begin: u32, end: u32, value: &Shown) -> Markup {
+fn span(begin: u32, end: u32, value: &Shown, class: &str) -> Markup {
     let (x, width) = (
         percent(begin, PARTS),
         percent(end.saturating_sub(begin), PARTS),
@@ -93,9 +119,9 @@ fn span(begin: u32, end: u32, value: &Shown) -> Markup {
     let silent = matches!(value, Shown::Absent | Shown::Member(false));
     html! {
         @if silent {
-            rect.span.(value.class()) x=(x) y="14" width=(width) height="2" { title { (text) } }
+            rect.span.(class) x=(x) y="14" width=(width) height="2" { title { (text) } }
         } @else {
-            rect.span.(value.class()) x=(x) y="5" width=(width) height="20" { title { (text) } }
+            rect.span.(class) x=(x) y="5" width=(width) height="20" { title { (text) } }
             @if wide {
                 svg.text x=(x) width=(width) height=(HEIGHT) { text x="7" y="19" { (text) } }
             }

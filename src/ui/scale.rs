@@ -1,6 +1,9 @@
 //! From time to places on a line.
 
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
+
 use super::when::Clock;
+use crate::event::local_to_utc;
 
 /// A span of time that is drawn from one end of a line to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +25,18 @@ const STEPS: [(i64, &str); 14] = [
     (12 * 3_600, "%-d %b %H:%M"),
     (86_400, "%-d %b"),
     (7 * 86_400, "%-d %b"),
-    (30 * 86_400, "%-d %b %Y"),
-    (91 * 86_400, "%b %Y"),
-    (365 * 86_400, "%b %Y"),
-    (10 * 365 * 86_400, "%Y"),
-    (100 * 365 * 86_400, "%Y"),
+    (MONTH, "%b %Y"),
+    (3 * MONTH, "%b %Y"),
+    (12 * MONTH, "%b %Y"),
+    (120 * MONTH, "%Y"),
+    (1200 * MONTH, "%Y"),
 ];
+
+/// About a month: ticks so far from each other are at the first of one.
+const MONTH: i64 = 30 * 86_400;
+
+/// From the epoch, a Thursday, to the first Monday.
+const MONDAY: i64 = 4 * 86_400;
 
 /// The most ticks.
 const TICKS: i64 = 8;
@@ -66,23 +75,49 @@ impl Scale {
         let Some((step, form)) = STEPS.iter().find(fits).or(STEPS.last()) else {
             return Vec::new();
         };
-        // On whole days of the zone, as far as its offset stays what it is.
-        let offset = clock.format(self.from, "%z");
-        let (hours, minutes) = (offset.get(1..3), offset.get(3..5));
-        let number = |text: Option<&str>| text.and_then(|text| text.parse::<i64>().ok());
-        let size = number(hours).unwrap_or(0) * 3_600 + number(minutes).unwrap_or(0) * 60;
-        let offset = if offset.starts_with('-') { -size } else { size };
-        let local = self.from.saturating_add(offset);
-        let first = local
-            .div_euclid(*step)
-            .saturating_add(i64::from(local.rem_euclid(*step) != 0))
-            .saturating_mul(*step)
-            .saturating_sub(offset);
-        (0..=TICKS + 1)
-            .map(|number| first.saturating_add(number.saturating_mul(*step)))
-            .take_while(|moment| *moment < self.to)
+        if *step >= MONTH {
+            let months = u32::try_from(step / MONTH).unwrap_or(1);
+            return self.months(clock, months, form);
+        }
+        // By the zone's own clock, so that days are whole ones whenever it is put
+        // forward or back; weeks begin on Mondays.
+        let local = clock.local(self.from).and_utc().timestamp();
+        let shift = if *step == 7 * 86_400 { MONDAY } else { 0 };
+        let first = local.saturating_sub(shift).div_euclid(*step);
+        let moment = |count: i64| {
+            let local = (first + count).saturating_mul(*step).saturating_add(shift);
+            let local = DateTime::from_timestamp(local, 0)?.naive_utc();
+            Some(local_to_utc(clock.zone, local))
+        };
+        self.written((0..=TICKS + 2).filter_map(moment), clock, form)
+    }
+
+    /// Those of some moments that are on the line, and how they are written.
+    fn written(
+        &self,
+        moments: impl Iterator<Item = i64>,
+        clock: &Clock,
+        form: &str,
+    ) -> Vec<(i64, String)> {
+        moments
+            .filter(|moment| (self.from..self.to).contains(moment))
             .map(|moment| (moment, clock.format(moment, form)))
             .collect()
+    }
+
+    /// The first of every so many months.
+    fn months(&self, clock: &Clock, step: u32, form: &str) -> Vec<(i64, String)> {
+        let begin = clock.local(self.from);
+        let step = i64::from(step.max(1));
+        let first = (i64::from(begin.year()) * 12 + i64::from(begin.month0())).div_euclid(step);
+        let moment = |count: i64| {
+            let month = (first + count) * step;
+            let year = i32::try_from(month.div_euclid(12)).ok()?;
+            let month = u32::try_from(month.rem_euclid(12)).ok()? + 1;
+            let local = NaiveDate::from_ymd_opt(year, month, 1)?.and_time(NaiveTime::MIN);
+            Some(local_to_utc(clock.zone, local))
+        };
+        self.written((0..=TICKS + 2).filter_map(moment), clock, form)
     }
 }
 
@@ -115,6 +150,19 @@ mod tests {
         let ticks = Scale::new(1_760_000_000, 1_760_000_000 + 4 * 3_600).ticks(&clock);
         let texts: Vec<_> = ticks.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(texts, ["11:00", "12:00", "13:00", "14:00"]);
+        let texts = |days: i64| {
+            let ticks = Scale::new(1_760_000_000, 1_760_000_000 + days * 86_400).ticks(&clock);
+            ticks.into_iter().map(|(_, text)| text).collect::<Vec<_>>()
+        };
+        // Mondays, and the first of months.
+        assert_eq!(texts(30), ["13 Oct", "20 Oct", "27 Oct", "3 Nov"]);
+        assert_eq!(texts(100), ["Nov 2025", "Dec 2025", "Jan 2026"]);
+        assert_eq!(
+            texts(700),
+            [
+                "Jan 2026", "Apr 2026", "Jul 2026", "Oct 2026", "Jan 2027", "Apr 2027", "Jul 2027"
+            ]
+        );
     }
 
     proptest! {
@@ -123,7 +171,7 @@ mod tests {
             let clock = Clock { zone: chrono_tz::UTC, now: at };
             let scale = Scale::new(from, to);
             prop_assert!(scale.part(at, 600) <= 600);
-            prop_assert!(scale.ticks(&clock).len() <= 10);
+            prop_assert!(scale.ticks(&clock).len() <= 11);
         }
     }
 }

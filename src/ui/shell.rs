@@ -74,12 +74,18 @@ pub fn message(title: &str, body: &Markup, clock: Option<&Clock>) -> Markup {
     frame.around(&inner)
 }
 
-/// The form by which one logs in. `next` is where that leads.
-pub fn login(next: &str, error: Option<&str>) -> Markup {
+/// The form by which one logs in. `next` is where that leads; `clear` tells
+/// that the browser may speak no TLS.
+pub fn login(next: &str, error: Option<&str>, clear: bool) -> Markup {
     let body = html! {
         section.login {
             h1 { "Log in" }
             @if let Some(error) = error { p.error role="alert" { (error) } }
+            @if clear {
+                p.notes role="note" {
+                    "If the address above does not begin with " code { "https://" } ", others can read along: send no token that way."
+                }
+            }
             form method="post" action="/login" {
                 input type="hidden" name="next" value=(next);
                 label for="token" { "Token" }

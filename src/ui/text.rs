@@ -14,10 +14,7 @@ pub const NAME: usize = 80;
 pub const SHORT: usize = 120;
 
 /// The most characters of a value where there is room.
-pub const LONG: usize = 2000;
-
-/// How many tints spans have, by which alike values are known.
-const TINTS: u32 = 6;
+pub const LONG: usize = 1000;
 
 /// A text as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,7 +22,8 @@ pub struct Text {
     shown: Box<str>,
     /// How many characters were left out.
     rest: usize,
-    tint: u8,
+    /// Of the whole text: tells it from others.
+    print: u32,
 }
 
 impl Text {
@@ -38,7 +36,7 @@ impl Text {
         Self {
             shown: plain(begin).into(),
             rest: rest.chars().count(),
-            tint: tint(text),
+            print: print(text),
         }
     }
 
@@ -58,14 +56,11 @@ impl Text {
     }
 }
 
-/// The tint of a text: alike for alike texts.
-fn tint(text: &str) -> u8 {
-    // FNV-1a.
-    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+/// A number that is alike for alike texts, and mostly for no others (FNV-1a).
+fn print(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
-    // Below TINTS.
-    u8::try_from((hash ^ (hash >> 16)) % TINTS).unwrap_or_default()
+    })
 }
 
 impl Render for Text {
@@ -113,20 +108,11 @@ impl Shown {
         }
     }
 
-    /// The class of a span that has this value.
-    pub const fn class(&self) -> &'static str {
+    /// What tells a text from others, where it is one.
+    pub const fn print(&self) -> Option<u32> {
         match self {
-            Self::Text(text) => match text.tint {
-                0 => "t0",
-                1 => "t1",
-                2 => "t2",
-                3 => "t3",
-                4 => "t4",
-                _ => "t5",
-            },
-            Self::Member(true) => "yes",
-            Self::Member(false) | Self::Absent => "none",
-            Self::Unknown => "unknown",
+            Self::Text(text) => Some(text.print),
+            _ => None,
         }
     }
 }
@@ -292,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn every_value_has_a_word_and_a_class() {
+    fn every_value_has_a_word() {
         let text = |text: &'static str| Value::Text(text.into());
         assert_eq!(Shown::of(Some(&text("")), 9).line(9), "(empty)");
         assert_eq!(Shown::of(None, 9).line(9), "(not known)");
@@ -300,6 +286,7 @@ mod tests {
         assert_eq!(Shown::of(Some(&Value::Member(true)), 9).line(9), "yes");
         assert_eq!(Shown::of(Some(&text("abcdef")), 9).line(3), "abc…");
         let one = Shown::of(Some(&text("a")), 9);
-        assert_eq!(one.class(), Shown::of(Some(&text("a")), 1).class());
+        assert_eq!(one.print(), Shown::of(Some(&text("a")), 1).print());
+        assert_ne!(one.print(), Shown::of(Some(&text("b")), 1).print());
     }
 }

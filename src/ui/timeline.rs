@@ -23,6 +23,9 @@ pub const ROWS: usize = 60;
 /// The most marks.
 pub const MARKS: usize = 1500;
 
+/// So many marks are held at most while events are still taken.
+const HELD: usize = 4 * MARKS;
+
 /// The longest name in bytes of a row.
 const NAME_LEN: usize = 1000;
 
@@ -73,10 +76,17 @@ impl Row {
         self.marks.last().map_or(&self.before, |mark| &mark.new)
     }
 
-    fn push(&mut self, mark: Mark) {
+    /// Takes the next mark; tells how many marks there are more.
+    fn push(&mut self, mark: Mark) -> usize {
         match self.marks.last_mut() {
-            Some(last) if last.part == mark.part => last.absorb(mark),
-            _ => self.marks.push(mark),
+            Some(last) if last.part == mark.part => {
+                last.absorb(mark);
+                0
+            }
+            _ => {
+                self.marks.push(mark);
+                1
+            }
         }
     }
 }
@@ -109,6 +119,8 @@ pub struct Timeline {
     pub left_out: u64,
     /// How many places are put together to one.
     pub together: u32,
+    /// How many marks there are.
+    held: usize,
     places: HashMap<(bool, String), usize>,
     /// What a row is before its first change that does not say so.
     before: Shown,
@@ -129,6 +141,7 @@ impl Timeline {
             changes: 0,
             left_out: 0,
             together: 1,
+            held: 0,
             places: HashMap::new(),
             before: if known { Shown::Absent } else { Shown::Unknown },
             is_full: false,
@@ -185,7 +198,10 @@ impl Timeline {
         }
         self.events += 1;
         let time = seconds_of(&line.time).unwrap_or(self.scale.from);
-        let part = self.scale.part(time, PARTS);
+        while self.held > HELD && self.together < PARTS {
+            self.coarsen();
+        }
+        let part = self.scale.part(time, PARTS) / self.together * self.together;
         for told in &line.changes {
             let (name, interest) = match (&told.field, &told.interest) {
                 (None, Some(interest)) => (interest, true),
@@ -206,7 +222,7 @@ impl Timeline {
             };
             self.changes += 1;
             let change = Change::new(told, VALUE);
-            row.push(Mark {
+            self.held += row.push(Mark {
                 part,
                 count: 1,
                 seq: line.seq,
@@ -227,7 +243,7 @@ impl Timeline {
             let old = row.value().clone();
             if !matches!(old, Shown::Absent | Shown::Member(false)) {
                 let interest = row.name.interest;
-                row.push(Mark {
+                self.held += row.push(Mark {
                     part,
                     count: 1,
                     seq,
@@ -245,8 +261,8 @@ impl Timeline {
     }
 
     /// How many marks there are.
-    pub fn marks(&self) -> usize {
-        self.rows.iter().map(|row| row.marks.len()).sum()
+    pub const fn marks(&self) -> usize {
+        self.held
     }
 
     /// Whether rows are left out.
@@ -254,18 +270,24 @@ impl Timeline {
         self.is_full || self.left_out > 0
     }
 
+    /// Puts two places together to one.
+    fn coarsen(&mut self) {
+        self.together *= 2;
+        let together = self.together;
+        self.held = 0;
+        for row in &mut self.rows {
+            let marks = std::mem::take(&mut row.marks);
+            for mut mark in marks {
+                mark.part = mark.part / together * together;
+                self.held += row.push(mark);
+            }
+        }
+    }
+
     /// Puts places together until there are few enough marks.
     pub fn finish(mut self) -> Self {
-        while self.marks() > MARKS && self.together < PARTS {
-            self.together *= 2;
-            let together = self.together;
-            for row in &mut self.rows {
-                let marks = std::mem::take(&mut row.marks);
-                for mut mark in marks {
-                    mark.part = mark.part / together * together;
-                    row.push(mark);
-                }
-            }
+        while self.held > MARKS && self.together < PARTS {
+            self.coarsen();
         }
         self
     }

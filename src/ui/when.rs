@@ -1,6 +1,6 @@
 //! Moments as they are shown: in the reader's zone, which the page names.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use maud::{Markup, html};
 
 use crate::event::{Zone, seconds_to_rfc3339};
@@ -15,10 +15,17 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A moment in the zone, in a form that chrono knows.
-    pub fn format(&self, seconds: i64, form: &str) -> String {
+    /// What the zone's clocks show at a moment.
+    pub fn local(&self, seconds: i64) -> NaiveDateTime {
+        // Of the years that answers can tell, so that every zone has room.
+        let seconds = seconds.clamp(-62_167_219_200, 253_402_300_799);
         let moment = DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or_default();
-        moment.with_timezone(&self.zone).format(form).to_string()
+        moment.with_timezone(&self.zone).naive_local()
+    }
+
+    /// The same in a form that chrono knows.
+    pub fn format(&self, seconds: i64, form: &str) -> String {
+        self.local(seconds).format(form).to_string()
     }
 
     /// A moment in whole.
@@ -83,6 +90,7 @@ mod tests {
         ] {
             assert_eq!(clock.ago(clock.now - seconds), text);
         }
-        assert_eq!(clock.text(i64::MAX), "1970-01-01 01:00:00");
+        assert_eq!(clock.text(i64::MAX), "+10000-01-01 00:59:59");
+        assert!(clock.text(i64::MIN).starts_with("0000-01-01"));
     }
 }

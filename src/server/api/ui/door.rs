@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use maud::html;
 use tiny_http::Method;
 
-use super::origin::{Way, own_target, way};
+use super::origin::{Way, may_be_clear, own_target, way};
 use super::reply::{elsewhere, file, html as page, log_in, unchanged};
 use super::route::{Route, route};
 use super::{Asked, Ui, cookie};
@@ -61,7 +61,10 @@ impl Ui {
             let next = next(&asked.target);
             return Opened::Now(match inside {
                 true => elsewhere(own_target(&next), ""),
-                false => page(200, shell::login(own_target(&next), None)),
+                false => page(
+                    200,
+                    shell::login(own_target(&next), None, may_be_clear(asked)),
+                ),
             });
         }
         match (inside, wanted) {
@@ -108,7 +111,7 @@ impl Ui {
         if asked.fault || !form.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return page(
                 400,
-                shell::login("/", Some("The form did not come whole; try again.")),
+                shell::login("/", Some("The form did not come whole; try again."), false),
             );
         }
         let (mut token, mut next) = (String::new(), String::new());
@@ -124,13 +127,13 @@ impl Ui {
             Ok(found) => found,
             Err(None) => {
                 let what = "This is no token of this server. Copy it whole: it begins with ptr_ and is shown once, when it is made.";
-                return page(401, shell::login(next, Some(what)));
+                return page(401, shell::login(next, Some(what), false));
             }
             Err(Some(wait)) => return too_many(next, wait),
         };
         if found.scope != Scope::Read {
             let what = "This token is good for the metrics alone: make another with --scope read.";
-            return page(403, shell::login(next, Some(what)));
+            return page(403, shell::login(next, Some(what), false));
         }
         // Whoever had a session has another one from now on.
         for (old, _) in cookie::sessions(asked.cookie.as_deref()) {
@@ -145,6 +148,7 @@ impl Ui {
                     shell::login(
                         next,
                         Some("No session could be begun; the server's log says why."),
+                        false,
                     ),
                 )
             }
@@ -214,5 +218,6 @@ fn in_clear() -> Reply {
 fn too_many(next: &str, wait: Duration) -> Reply {
     let seconds = wait.as_secs().saturating_add(1);
     let what = format!("Too many tokens were tried that are none. Wait {seconds} seconds.");
-    page(429, shell::login(next, Some(&what))).with_headers(format!("Retry-After: {seconds}\r\n"))
+    page(429, shell::login(next, Some(&what), false))
+        .with_headers(format!("Retry-After: {seconds}\r\n"))
 }

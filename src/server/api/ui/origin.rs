@@ -51,6 +51,13 @@ pub(super) fn way(asked: &Asked, loopback: bool) -> Way {
     }
 }
 
+/// Whether a browser that has shown no form yet may come over the net in clear:
+/// it says nothing of where it comes from, as it does where it trusts the way.
+pub(super) fn may_be_clear(asked: &Asked) -> bool {
+    let here = asked.host.as_deref().is_some_and(is_loopback);
+    asked.fetch_site.is_none() && !here
+}
+
 /// Whether a host, with or without a port, is this machine by its name.
 fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
