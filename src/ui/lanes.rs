@@ -39,6 +39,8 @@ pub fn lanes(timeline: &Timeline, at: i64, clock: &Clock) -> Markup {
         .iter()
         .map(|(moment, _)| timeline.scale.percent(*moment))
         .collect();
+    // What would not fit after its place stands before it.
+    let ends = |moment: i64| timeline.scale.part(moment, 100) > 90;
     let now = timeline.scale.part(clock.now, PARTS);
     let at = timeline.scale.percent(at);
     html! {
@@ -58,8 +60,8 @@ pub fn lanes(timeline: &Timeline, at: i64, clock: &Clock) -> Markup {
             div.lane.axis aria-hidden="true" {
                 div.label {}
                 svg width="100%" height="20" {
-                    @for ((_, text), place) in ticks.iter().zip(&places) {
-                        text x=(place) y="14" { (text) }
+                    @for ((moment, text), place) in ticks.iter().zip(&places) {
+                        text x=(place) y="14" text-anchor=[ends(*moment).then_some("end")] { (text) }
                     }
                 }
             }

@@ -203,8 +203,10 @@ impl Page<'_> {
 
     fn slider(&self, clock: &Clock) -> Markup {
         let at = self.state.at();
-        let latest = clock.now.max(at);
-        let step = latest.saturating_sub(self.first).max(STEPS) / STEPS + 1;
+        // Over what is drawn, so that a shorter span has finer steps.
+        let scale = self.timeline.scale;
+        let latest = scale.to.saturating_sub(1);
+        let step = (scale.length() / STEPS).saturating_add(1);
         let least = latest.saturating_sub(step.saturating_mul(STEPS));
         let fragment = self.link().with("part", "state").to();
         html! {
@@ -220,10 +222,10 @@ impl Page<'_> {
                         input type="hidden" name="to" value={ "@" (to) };
                     }
                 }
-                input #slider type="range" min=(least) max=(latest) step=(step) value=(at) hidden
+                input #slider type="range" min=(least) max=(latest) step=(step) value=(at.clamp(least, latest)) hidden
                     aria-label="moment of which the state is shown" aria-valuetext=(clock.text(at))
                     data-zone=(clock.zone.name()) data-fragment=(fragment)
-                    data-from=(self.timeline.scale.from) data-to=(self.timeline.scale.to);
+                    data-from=(scale.from) data-to=(scale.to);
                 label for="at" { "On" }
                 @if let Some((text, why)) = self.wrong {
                     input #at name="at" value=(text) aria-invalid="true" aria-describedby="at-wrong";
