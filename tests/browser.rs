@@ -51,8 +51,20 @@ fn visited(fill: impl FnOnce(&mut Client)) -> (tempfile::TempDir, Server, Browse
     (dir, server, browser)
 }
 
-/// A person who moved, changed her mind thrice, and mistyped her address.
+/// How many events come before hers.
+const OTHERS: u64 = 40;
+
+/// A person who moved, changed her mind thrice, and mistyped her address; and
+/// others, in the last two days.
 fn fill(client: &mut Client) {
+    for number in 0..OTHERS {
+        let time = now() - i64::try_from(number * number * 90).unwrap();
+        let body = format!(
+            "type=create&profile={}&time={time}&fields[city]=Delft",
+            200 + number
+        );
+        client.post("/webhook/shop", body).seq();
+    }
     let mut post = |target: &str, days: i64, rest: &str| {
         let time = now() - days * 86_400;
         let body =
@@ -166,7 +178,7 @@ fn a_person_finds_a_profile_and_sees_what_changed_when() {
         browser
             .run("document.querySelector('.lane [aria-label=mail] a.mark:last-of-type').focus()");
         browser.keys(&[key::ENTER]);
-        browser.await_text("h1", "Event 6");
+        browser.await_text("h1", &format!("Event {}", OTHERS + 6));
         browser.await_text("#main", "johnny@example.com");
         judge_looks(&browser, "an event");
         picture("event");
@@ -207,7 +219,7 @@ fn a_person_finds_a_profile_and_sees_what_changed_when() {
     for target in [
         "/",
         "/profile/123",
-        "/event/6",
+        "/event/46",
         "/search?q=mail%3Djohny%40example.com",
         "/profile/123?at=x",
         "/nothing",

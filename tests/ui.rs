@@ -293,6 +293,20 @@ fn no_other_site_and_no_open_line_can_log_in() {
 }
 
 #[test]
+fn behind_a_proxy_the_limits_are_each_client_s_own() {
+    let (_dir, server) = new_server(&[&UI[..], &["--trusted-proxy", "127.0.0.1"]].concat());
+    let visitor = Visitor::new(server.api());
+    let tried = |address: &str| {
+        let headers = [("X-Forwarded-For", address)];
+        visitor.post("/login", &headers, "token=ptr_guess").status
+    };
+    let statuses: Vec<_> = (0..12).map(|_| tried("192.0.2.1")).collect();
+    assert_eq!(statuses.last(), Some(&429));
+    assert_eq!(tried("192.0.2.2"), 401);
+    server.stop();
+}
+
+#[test]
 fn the_only_body_is_a_login_s_and_it_is_bounded() {
     let (dir, server, visitor) = visited();
     let token = token(&data(&dir), "read");

@@ -134,7 +134,8 @@ impl Page<'_> {
             section aria-labelledby="then" {
                 h2 #then { "As it was on …" }
                 (self.slider(clock))
-                div #state aria-live="polite" { (self.state.table(clock)) }
+                div #state { (self.state.table(clock)) }
+                p #state-told.heard role="status" {}
             }
             section aria-labelledby="events" {
                 h2 #events tabindex="-1" { "Events" }

@@ -22,6 +22,7 @@
     const range = document.getElementById("slider");
     const state = document.getElementById("state");
     const field = document.getElementById("at");
+    const told = document.getElementById("state-told");
     if (!range || !state || !field) return;
     range.hidden = false;
     const zone = { timeZone: range.dataset.zone, dateStyle: "short", timeStyle: "medium" };
@@ -39,13 +40,17 @@
         const address = range.dataset.fragment + (range.dataset.fragment.includes("?") ? "&" : "?");
         const page = await fragment(address + "at=%40" + range.value, { signal: mine.signal });
         const fresh = page?.querySelector(".state");
-        if (fresh) state.replaceChildren(document.importNode(fresh, true));
+        if (fresh) {
+          state.replaceChildren(document.importNode(fresh, true));
+          if (told) told.textContent = fresh.querySelector(".summary")?.textContent ?? "";
+        }
       } catch (error) {
         if (error.name === "AbortError") return;
-        const told = document.createElement("p");
-        told.className = "error";
-        told.textContent = "The state at that moment could not be had; try again.";
-        state.replaceChildren(told);
+        const wrong = document.createElement("p");
+        wrong.className = "error";
+        wrong.setAttribute("role", "alert");
+        wrong.textContent = "The state at that moment could not be had; try again.";
+        state.replaceChildren(wrong);
       }
       if (mine === asked) state.removeAttribute("aria-busy");
     }

@@ -29,8 +29,6 @@ pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
     if let Some(seq) = event.and_then(|seq| number(seq.trim())) {
         return Ok(elsewhere(&format!("/event/{seq}"), ""));
     }
-    // The value is taken as it is written, since values are never trimmed; the
-    // blank around the sign, as people write it, is not of the field's name.
     let Some((field, value)) = text
         .split_once('=')
         .filter(|(field, _)| !field.trim().is_empty())
@@ -41,12 +39,15 @@ pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
         ));
     };
     let field = field.trim();
-    let found = find(asker, field, value.trim())?;
+    // Values are never trimmed, but what people paste often has a blank too many.
+    let (mut value, trimmed) = (value, value.trim());
+    let mut found = find(asker, field, value)?;
+    if found.hits.is_empty() && trimmed != value {
+        value = trimmed;
+        found = find(asker, field, value)?;
+    }
     let status = if found.hits.is_empty() { 404 } else { 200 };
-    Ok(reply(
-        status,
-        hits(text, field, value.trim(), &found, clock),
-    ))
+    Ok(reply(status, hits(text, field, value, &found, clock)))
 }
 
 /// Who has or had a value of a field.

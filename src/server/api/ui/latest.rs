@@ -1,7 +1,7 @@
 //! What has come lately: the latest events, and how many by hour.
 
 use std::ops::ControlFlow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::ask::each;
@@ -36,7 +36,29 @@ impl<T: Clone> Remembered<T> {
     /// What there is, if it is not too old, or what is made now. Who comes
     /// while it is made waits for it.
     pub fn get<E>(&self, lasts: Duration, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::of(held, lasts, make)
+    }
+
+    /// The same for what takes long: `None` for who comes while it is made.
+    pub fn try_get<E>(
+        &self,
+        lasts: Duration,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Option<Result<T, E>> {
+        let held = match self.0.try_lock() {
+            Ok(held) => held,
+            Err(TryLockError::Poisoned(held)) => held.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(Self::of(held, lasts, make))
+    }
+
+    fn of<E>(
+        mut held: MutexGuard<'_, Option<(Instant, T)>>,
+        lasts: Duration,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         if let Some((made, value)) = &*held
             && made.elapsed() < lasts
         {
@@ -81,14 +103,11 @@ pub(super) fn whose(trail: &Trail, seq: u64) -> Result<Option<(ProfileKey, i64)>
     Ok(Some((head.0.key(), head.0.time)))
 }
 
-/// The events after one in the order of arrival, newest first, and how many of
-/// them are too many to be told.
-pub(super) fn latest(trail: &Trail, after: u64) -> Result<(Vec<Row>, u64), QueryError> {
-    let last = trail.last_seq();
-    let first = after
-        .saturating_add(1)
-        .max((last + 1).saturating_sub(MOST))
-        .max(1);
+/// The events after one in the order of arrival up to another, newest first, and
+/// how many of them are too many to be told.
+pub(super) fn latest(trail: &Trail, after: u64, last: u64) -> Result<(Vec<Row>, u64), QueryError> {
+    let next = after.saturating_add(1);
+    let first = next.max(last.saturating_add(1).saturating_sub(MOST)).max(1);
     let mut rows = Vec::new();
     for seq in (first..=last).rev() {
         let (key, time) = match whose(trail, seq) {
@@ -112,7 +131,7 @@ pub(super) fn latest(trail: &Trail, after: u64) -> Result<(Vec<Row>, u64), Query
             },
         )?;
     }
-    Ok((rows, first.saturating_sub(after.saturating_add(1))))
+    Ok((rows, first.saturating_sub(next)))
 }
 
 /// How many events there are in each of the last hours. Only their heads are

@@ -62,7 +62,7 @@ impl<'a> Asker<'a> {
             Route::Start => Ok(page(200, start::page(self)?)),
             Route::Live(after) => {
                 let cursor = self.parts.trail.last_seq();
-                let (rows, skipped) = latest::latest(&self.parts.trail, *after)?;
+                let (rows, skipped) = latest::latest(&self.parts.trail, *after, cursor)?;
                 Ok(page(
                     200,
                     crate::ui::start::live(&rows, cursor, skipped, &self.clock),

@@ -31,12 +31,15 @@ const FIELDS: usize = 500;
 const NAME_LEN: usize = 1000;
 
 /// How long findings are good.
-const LASTS: Duration = Duration::from_secs(60);
+const LASTS: Duration = Duration::from_secs(300);
 
 pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply, Failure> {
     let clock = &asker.clock;
     let found = match panel {
-        Panel::Gaps => asker.ui.gaps.get(LASTS, || gaps(asker))?,
+        Panel::Gaps => {
+            let found = asker.ui.gaps.try_get(LASTS, || gaps(asker));
+            found.unwrap_or(Err(Failure::Busy))?
+        }
         Panel::Incidents => incidents(asker)?,
         Panel::Rejected => {
             let (count, last) = calls(asker)?;

@@ -24,16 +24,15 @@ pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
         behind: progress.last.saturating_sub(progress.applied),
         free: parts.health.free(),
     };
-    // Before what it is said to be up to, so that nothing is passed over.
     let cursor = parts.trail.last_seq();
-    let (rows, _) = latest(&parts.trail, 0)?;
+    let (rows, _) = latest(&parts.trail, 0, cursor)?;
     let page = Page {
         health,
         hours: asker
             .ui
             .hours
             .get(LASTS, || hours(&parts.trail, clock.now))?,
-        cursor: rows.first().map_or(cursor, |row| row.seq.max(cursor)),
+        cursor,
         latest: rows,
         incidents: panels::has_incidents(),
         damage: Vec::new(),
