@@ -20,7 +20,7 @@ mod browser_support;
 mod hostile;
 mod support;
 
-use browser_support::{Browser, LOOKS, Look, key};
+use browser_support::{Browser, LOOKS, Look, UNREADABLE, key};
 use hostile::{PAYLOADS, hostile_calls};
 use serde_json::json;
 use support::http::token;
@@ -98,29 +98,7 @@ fn fill(client: &mut Client) {
 /// wider than the screen.
 #[track_caller]
 fn judge_looks(browser: &Browser, what: &str) {
-    let unreadable = browser.run(
-        "const part = (v) => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
-         const light = ([r, g, b]) => .2126 * part(r) + .7152 * part(g) + .0722 * part(b);
-         const read = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
-         const found = [];
-         for (const element of document.querySelectorAll('body *')) {
-           const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-           const box = element.getBoundingClientRect();
-           if (!own || element.closest('svg, [hidden], .skip, .search label, [aria-busy=true]') || !box.width || box.right < 0) continue;
-           let ground = null;
-           for (let at = element; at && !ground; at = at.parentElement) {
-             const style = getComputedStyle(at);
-             if (style.backgroundImage !== 'none') { ground = 'drawn'; break; }
-             const colour = read(style.backgroundColor);
-             if (colour.length === 3 || colour[3] === 1) ground = colour;
-           }
-           if (ground === 'drawn') continue;
-           const [one, other] = [light(read(getComputedStyle(element).color)), light(ground ?? [255, 255, 255])];
-           const contrast = (Math.max(one, other) + .05) / (Math.min(one, other) + .05);
-           if (contrast < 4.5) found.push(element.outerHTML.slice(0, 120) + ' ' + contrast.toFixed(2));
-         }
-         return found",
-    );
+    let unreadable = browser.run(UNREADABLE);
     assert_eq!(unreadable, json!([]), "{what}");
     let wide = browser.run("return document.documentElement.scrollWidth - innerWidth");
     assert!(wide.as_i64().unwrap() <= 0, "{what} is {wide} too wide");

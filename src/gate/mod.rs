@@ -62,6 +62,8 @@ mod tests_certificate;
 #[cfg(test)]
 mod tests_crowd;
 #[cfg(test)]
+mod tests_head;
+#[cfg(test)]
 mod tests_long;
 #[cfg(test)]
 mod tests_origin;
