@@ -12,7 +12,9 @@ mod support;
 mod visitor;
 
 use hostile::{PAYLOADS, hostile_calls, judge_html, judge_text};
-use visitor::{encoded, visited};
+use support::http::token;
+use support::{Cli, Server, cli, data};
+use visitor::{UI, Visitor, encoded, visited};
 
 #[test]
 fn pages_tell_what_the_commands_tell() {
@@ -281,5 +283,96 @@ fn a_text_from_outside_is_text_wherever_it_stands() {
     );
     let page = visitor.page("/profile/77?part=state");
     assert!(page.contains("\\u{1b}[31m"), "{page}");
+    server.stop();
+}
+
+#[test]
+fn what_cannot_be_read_is_said() {
+    let (dir, server, _) = visited();
+    let mut client = server.client();
+    for (days, city) in [(900, "Utrecht"), (800, "Gouda"), (700, "Delft")] {
+        let time = 1_760_000_000 - days * 86_400;
+        let body = format!("type=update&profile=5&time={time}&fields[city]={city}-was-here");
+        client.post("/webhook", body).seq();
+    }
+    server.stop();
+    let log = data(&dir).join("log/00000000000000000001.log");
+    let mut bytes = std::fs::read(&log).unwrap();
+    let at = bytes.windows(5).position(|five| five == b"Gouda").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&log, bytes).unwrap();
+    let server = Server::start(&data(&dir), &UI);
+    let mut visitor = Visitor::new(server.api());
+    visitor.log_in(&token(&data(&dir), "read"));
+    let page = visitor.page("/profile/5");
+    assert!(
+        page.contains("Some events that belong here cannot be read")
+            && page.contains("profiletrail verify"),
+        "{page}"
+    );
+    assert!(page.contains("Delft-was-here"), "{page}");
+    let reply = visitor.get("/event/2");
+    let page = String::from_utf8(reply.body).unwrap();
+    assert!(
+        reply.status == 404 && page.contains("profiletrail verify"),
+        "{page}"
+    );
+    for target in [
+        "/",
+        "/live?after=0",
+        "/gaps",
+        "/search?q=city%3DDelft-was-here",
+    ] {
+        judge_html(&visitor.page(target));
+    }
+    server.stop();
+}
+
+#[test]
+fn what_was_pruned_is_said_and_what_is_left_of_it_is_shown() {
+    let (dir, server, _) = visited();
+    server.stop();
+    // One segment for each of a profile that has an event later, and of one that has none.
+    for (profile, year, city) in [
+        (7, 2017, "Utrecht"),
+        (8, 2017, "Gouda"),
+        (7, 2024, "Delft"),
+        (9, 2025, "Rijswijk"),
+    ] {
+        let line = format!(
+            "{{\"seq\":1,\"received\":\"{year}-01-01T00:00:01.000000Z\",\"remote\":null,\"label\":null,\"type\":\"update\",\
+             \"time\":\"{year}-01-01T00:00:00Z\",\"time_source\":\"time\",\"profile\":{profile},\"subprofile\":null,\"database\":1,\
+             \"collection\":null,\"created\":null,\"modified\":null,\"parameters\":{{}},\"fields\":{{\"city\":\"{city}\"}},\
+             \"interests\":[],\"extra\":{{}}}}\n"
+        );
+        Cli::new(&data(&dir), &["import", "--segment-size", "1B"])
+            .stdin(line)
+            .run()
+            .ok();
+    }
+    cli(&data(&dir), &["prune", "--before", "2020-01-01", "--yes"]).ok();
+    let server = Server::start(&data(&dir), &UI);
+    let mut visitor = Visitor::new(server.api());
+    visitor.log_in(&token(&data(&dir), "read"));
+    for (profile, city) in [(7, "Delft"), (8, "Gouda")] {
+        let page = visitor.page(&format!("/profile/{profile}"));
+        assert!(
+            page.contains("were pruned") && page.contains(city),
+            "{page}"
+        );
+        assert!(page.contains("aria-label=\"city\""), "it is drawn: {page}");
+        assert_eq!(
+            page.contains("city: Utrecht → Delft"),
+            profile == 7,
+            "{page}"
+        );
+        judge_html(&page);
+    }
+    let reply = visitor.get("/event/1");
+    let page = String::from_utf8(reply.body).unwrap();
+    assert!(
+        reply.status == 404 && page.contains("It was pruned"),
+        "{page}"
+    );
     server.stop();
 }

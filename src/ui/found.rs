@@ -20,7 +20,8 @@ pub struct Hit {
     pub since_seq: u64,
     /// The cause of that change.
     pub cause: String,
-    /// Until when; `None` where it has the value now.
+    /// Until when; empty where it has ended at a moment that is not known, `None`
+    /// where it has the value now.
     pub until: Option<String>,
     /// The event that ended it, where that is known.
     pub until_seq: Option<u64>,
@@ -60,6 +61,7 @@ pub fn hits(asked: &str, field: &str, value: &str, found: &Hits, clock: &Clock) 
                             td data-label="until" {
                                 @match &hit.until {
                                     None => span.badge.good { "now" },
+                                    Some(until) if until.is_empty() => span.nothing { "no longer; since when is not known" },
                                     Some(until) => {
                                         (clock.line(until))
                                         @if let Some(seq) = hit.until_seq { " " a href=(links::event(seq)) { "event " (seq) } }

@@ -73,8 +73,8 @@ pub struct Page<'a> {
     pub timeline: Timeline,
     /// The field or interest that alone is asked for.
     pub only: Option<(&'a str, bool)>,
-    /// When its first event was.
-    pub first: i64,
+    /// When the first of its events was that are kept.
+    pub first: Option<i64>,
     /// The state at a moment.
     pub state: State,
     /// What was written where a moment should stand, and why it is none.
@@ -167,7 +167,7 @@ impl Page<'_> {
                 @if let Some((seq, time)) = &head.last {
                     div { dt { "last event" } dd { a href=(links::event(*seq)) { (seq) } ", " (clock.line(time)) } }
                 }
-                div { dt { "first event" } dd { (clock.time(self.first)) } }
+                @if let Some(first) = self.first { div { dt { "first event" } dd { (clock.time(first)) } } }
                 @if let Some(created) = &head.created { div { dt { "created, as sent" } dd { (created) } } }
                 @if let Some(modified) = &head.modified { div { dt { "modified, as sent" } dd { (modified) } } }
             }

@@ -234,7 +234,11 @@ impl Shared {
                 reply
             }
             Err(failure) => {
-                self.parts.metrics.asked("failed");
+                let word = match failure {
+                    Failure::Busy => "busy",
+                    Failure::Query(_) => "failed",
+                };
+                self.parts.metrics.asked(word);
                 asker.failed(&failure)
             }
         };

@@ -107,9 +107,12 @@ fn find(asker: &Asker<'_>, field: &str, value: &str) -> Result<Hits, Failure> {
                 }
                 ControlFlow::Continue(())
             })?;
-            if let (None, Some(last)) = (&hit.until, now.and_then(|now| now.last_event)) {
-                // Its end is the (sub)profile's.
-                (hit.until, hit.until_seq) = (Some(last.time), Some(last.seq));
+            if hit.until.is_none() {
+                // Its end is the (sub)profile's, or is not known.
+                let deleted = now.filter(|now| now.state == "deleted");
+                let last = deleted.and_then(|now| now.last_event);
+                hit.until_seq = last.as_ref().map(|last| last.seq);
+                hit.until = Some(last.map_or_else(String::new, |last| last.time));
             }
         }
         found.hits.push(hit);

@@ -147,7 +147,7 @@ fn command(interest: bool, name: &str) -> String {
     let plain = crate::cli::output::plain(name);
     let flag = if interest { "interest" } else { "field" };
     let quoted = plain.replace('\'', "'\\''");
-    format!("profiletrail changes --cause unexplained --since '7 days ago' --{flag} '{quoted}'")
+    format!("profiletrail changes --cause unexplained --since '7 days ago' --{flag}='{quoted}'")
 }
 
 /// Whether [`incidents`] can be asked for.

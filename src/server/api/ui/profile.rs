@@ -79,18 +79,22 @@ pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Fai
     if key.subprofile.is_none() {
         head.subprofiles = subprofiles(asker, key)?;
     }
-    let ends = (end(asker, key, false)?, end(asker, key, true)?);
-    let begun = ends.0.unwrap_or(clock.now);
+    let ends = (
+        end(asker, key, false, &mut known)?,
+        end(asker, key, true, &mut known)?,
+    );
+    // Without one, all of them were pruned: what is left is of before.
+    let begun = ends.0.unwrap_or(clock.now.saturating_sub(30 * 86_400));
     let scale = scale(route.zoom, begun, ends.1.unwrap_or(begun).max(clock.now));
     let page = Page {
         head,
         zoom: route.zoom,
-        timeline: timeline(asker, route, scale, begun, &mut known)?,
+        timeline: timeline(asker, route, scale, &mut known)?,
         only: route
             .only
             .as_ref()
             .map(|(name, interest)| (name.as_str(), *interest)),
-        first: begun,
+        first: ends.0,
         state,
         wrong,
         list: list(asker, route)?,
@@ -103,14 +107,20 @@ pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Fai
     ))
 }
 
-/// The time of the first event, or of the last.
-fn end(asker: &Asker<'_>, key: ProfileKey, reverse: bool) -> Result<Option<i64>, Failure> {
+/// The time of the first event, or of the last; and what is to be known of all.
+fn end(
+    asker: &Asker<'_>,
+    key: ProfileKey,
+    reverse: bool,
+    known: &mut Known,
+) -> Result<Option<i64>, Failure> {
     let query = Query::History(HistoryQuery {
         limit: Some(1),
         reverse,
         ..history(key)
     });
-    let (line, _) = first::<HistoryLine<'static>>(&asker.parts.trail, &query)?;
+    let (line, answered) = first::<HistoryLine<'static>>(&asker.parts.trail, &query)?;
+    known.add(answered);
     Ok(line.map(|line| Row::new(&line).time))
 }
 
@@ -134,15 +144,11 @@ fn timeline(
     asker: &Asker<'_>,
     route: &ProfileRoute,
     scale: Scale,
-    begun: i64,
     known: &mut Known,
 ) -> Result<Timeline, Failure> {
     let (trail, key) = (&asker.parts.trail, route.key);
-    let mut before = None;
-    if begun < scale.from {
-        let at = Some(scale.from.saturating_sub(1));
-        before = first::<ShowLine<'static>>(trail, &Query::Show(ShowQuery { key, at }))?.0;
-    }
+    let at = Some(scale.from.saturating_sub(1));
+    let (before, _) = first::<ShowLine<'static>>(trail, &Query::Show(ShowQuery { key, at }))?;
     let only = route
         .only
         .as_ref()
