@@ -131,6 +131,12 @@ fn pages_tell_what_the_commands_tell() {
         );
         judge_html(&page);
     }
+    for (target, text) in [
+        ("/event/6", "deleted: nothing of it"),
+        ("/profile/124", "deleted: nothing of it"),
+    ] {
+        assert!(visitor.page(target).contains(text), "{target}");
+    }
     // Searching.
     for (asked, location) in [
         ("123", "/profile/123"),

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::events::verified;
+use super::events::{nothing, verified};
 use super::links::{self, ProfileLink, Zoom};
 use super::profile::name;
 use super::shell::{Frame, command, notes};
@@ -71,6 +71,7 @@ pub struct Page {
     duplicate_of: Option<u64>,
     changes: Vec<Change>,
     further: usize,
+    nothing: &'static str,
     sent: Vec<Pairs>,
     interests: Option<Text>,
     /// The events before and after it of the same (sub)profile.
@@ -105,6 +106,7 @@ impl Page {
                 .map(|change| Change::new(change, LONG))
                 .collect(),
             further: line.changes.len().saturating_sub(MOST),
+            nothing: nothing(&line.event_type),
             sent: Vec::new(),
             interests: None,
             neighbours: (None, None),
@@ -200,7 +202,7 @@ impl Page {
             @if let Some(seq) = self.duplicate_of {
                 p.empty { "It repeats " a href=(links::event(seq)) { "event " (seq) } ", and changes nothing." }
             } @else if self.changes.is_empty() {
-                p.empty { "Nothing: all of it was so already." }
+                p.empty { (self.nothing) }
             } @else {
                 table.cards.detail {
                     thead { tr { th scope="col" { "field" } th scope="col" { "old" } th scope="col" { "new" } th scope="col" { "why" } } }

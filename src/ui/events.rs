@@ -25,6 +25,17 @@ pub struct Row {
     duplicate_of: Option<u64>,
     changes: Vec<Change>,
     further: usize,
+    nothing: &'static str,
+}
+
+/// What is said of an event that changed no field and no interest.
+pub fn nothing(event_type: &str) -> &'static str {
+    match event_type {
+        "create" => "created without any field",
+        "update" => "no change",
+        "delete" => "deleted: nothing of it is there from here on",
+        _ => "an event of this type changes nothing",
+    }
 }
 
 impl Row {
@@ -44,6 +55,7 @@ impl Row {
             duplicate_of: line.duplicate_of,
             changes: told.map(|change| Change::new(change, SHORT)).collect(),
             further: line.changes.len().saturating_sub(CHANGES),
+            nothing: nothing(&line.event_type),
         }
     }
 }
@@ -80,7 +92,7 @@ pub fn rows(rows: &[Row], clock: &Clock, of_several: bool) -> Markup {
                     @if let Some(seq) = row.duplicate_of {
                         span.nothing { "repeats event " (seq) }
                     } @else if row.changes.is_empty() {
-                        span.nothing { "no change" }
+                        span.nothing { (row.nothing) }
                     } @else {
                         ul {
                             @for change in &row.changes { li { (change) " " (change.badge()) } }
