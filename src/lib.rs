@@ -42,3 +42,4 @@ pub mod signature;
 pub mod storage;
 pub mod tokens;
 pub mod trail;
+pub mod ui;

@@ -137,6 +137,7 @@ fn config(listen: SocketAddr, data: &Path, setting: &Setting) -> ServerConfig {
         signature: None,
         keep: None,
         api: None,
+        ui: false,
         alert_after: None,
     }
 }

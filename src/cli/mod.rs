@@ -27,7 +27,7 @@ mod import;
 mod incidents;
 mod logging;
 mod loops;
-mod output;
+pub(crate) mod output;
 mod progress;
 mod prune;
 mod queries;

@@ -33,7 +33,8 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         min_free: args.min_free.as_u64(),
         signature: args.signature.config()?,
         keep: args.keep,
-        api: args.api.api,
+        api: args.api.address(),
+        ui: args.api.ui,
         alert_after: args.api.alert_after,
     };
     raise_descriptor_limit(args.gate.max_connections)?;
@@ -41,6 +42,11 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
     let server = Server::start(&config)?;
     if let Some(address) = server.api_address() {
         super::say(&format!("answering questions on http://{address}"));
+        if config.ui {
+            super::say(&format!(
+                "the page is at http://{address}/ (profiletrail token create makes a token to log in with)"
+            ));
+        }
     }
     let scheme = if config.tls.is_some() {
         "https"

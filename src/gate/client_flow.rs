@@ -138,6 +138,7 @@ impl Engine {
             head: self.config.max_head,
             body: self.config.max_body,
             pass_head: self.config.pass_head,
+            pass_browser: self.config.pass_browser,
         };
         let Some(client) = self.clients.get(index) else {
             return false;

@@ -30,6 +30,7 @@ pub fn head(bytes: &[u8]) {
         head: max_head,
         body: max_body,
         pass_head: choice / 4 % 2 == 1,
+        pass_browser: choice / 16 % 2 == 1,
     };
     let trusted = choice / 8 % 2 == 1;
     let everybody = "::/0".parse::<Network>().expect("a network");
@@ -101,7 +102,7 @@ fn judge_upstream(out: &[u8], sent: usize, head: &Head, peer: Option<&str>) {
     for line in lines.split("\r\n") {
         assert!(line.as_bytes().iter().all(plain) && !line.is_empty());
     }
-    let mut headers = [httparse::EMPTY_HEADER; 8];
+    let mut headers = [httparse::EMPTY_HEADER; 16];
     let mut request = httparse::Request::new(&mut headers);
     let parsed = request.parse(out).expect("a head");
     assert_eq!(parsed, httparse::Status::Complete(out.len()));

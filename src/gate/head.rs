@@ -11,7 +11,18 @@ use httparse::{EMPTY_HEADER, Error, Request, Status};
 
 /// The headers of a client that go upstream, each with its first value. None is sent upstream but these and the
 /// gate's own; tiny_http asks for no `Host`.
-pub(super) const PASSED: [&str; 3] = ["Content-Type", "Authorization", "If-None-Match"];
+pub(super) const PASSED: [&str; 7] = [
+    "Content-Type",
+    "Authorization",
+    "If-None-Match",
+    "Cookie",
+    "Host",
+    "Origin",
+    "Sec-Fetch-Site",
+];
+
+/// How many of them go upstream in any case; the others only where browsers are answered.
+const ALWAYS: usize = 3;
 
 /// The header by which the server behind learns the client's address.
 pub const PEER_HEADER: &str = "X-Peer";
@@ -100,6 +111,8 @@ pub(super) struct Limits {
     pub(super) body: usize,
     /// Whether the heads of requests with bodies go upstream, before the bodies.
     pub(super) pass_head: bool,
+    /// Whether the headers by which browsers are known go upstream.
+    pub(super) pass_browser: bool,
 }
 const BARE_LINE_FEED: Refusal = Refusal::new(
     400,
@@ -174,7 +187,12 @@ pub(super) fn parse(
     }
     out.extend_from_slice(path.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    for (name, value) in PASSED.iter().zip(facts.passed) {
+    let passed = if limits.pass_browser {
+        PASSED.len()
+    } else {
+        ALWAYS
+    };
+    for (name, value) in PASSED.iter().zip(facts.passed).take(passed) {
         if let Some(value) = value {
             push_header(out, name, value);
         }

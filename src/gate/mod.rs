@@ -62,6 +62,8 @@ mod tests_certificate;
 #[cfg(test)]
 mod tests_crowd;
 #[cfg(test)]
+mod tests_head;
+#[cfg(test)]
 mod tests_long;
 #[cfg(test)]
 mod tests_origin;
@@ -110,6 +112,8 @@ pub struct GateConfig {
     /// Whether a client's head goes upstream as it came, before the body, announced by
     /// [`HEAD_HEADER`]: for who checks signatures. Only of methods that have a body.
     pub pass_head: bool,
+    /// Whether the headers by which browsers and their sessions are known go upstream too.
+    pub pass_browser: bool,
     /// Bytes that the buffers of all clients may take; past it the largest request that is not
     /// whole is refused.
     pub max_buffered: usize,
@@ -144,6 +148,7 @@ impl Default for GateConfig {
             max_head: 16 * 1024,
             max_body: 1024 * 1024,
             pass_head: false,
+            pass_browser: false,
             max_buffered: 64 * 1024 * 1024,
             calls_per_connection: 128,
             handshake_timeout: Duration::from_secs(10),

@@ -157,6 +157,8 @@ pub(super) struct Reply {
     headers: String,
     /// Whether it has a tag, and a client may keep it as long as it asks anew.
     tagged: bool,
+    /// Those that bind browsers, each with its line break.
+    safety: &'static str,
 }
 
 /// That nobody may keep an answer, as [`SAFETY_HEADERS`] have it, …
@@ -178,7 +180,14 @@ impl Reply {
             more: None,
             headers: String::new(),
             tagged: false,
+            safety: SAFETY_HEADERS,
         }
+    }
+
+    /// The same with other headers that bind browsers.
+    pub const fn bound_by(mut self, safety: &'static str) -> Self {
+        self.safety = safety;
+        self
     }
 
     pub const fn json(status: u16, body: Vec<u8>) -> Self {
@@ -251,11 +260,11 @@ impl Reply {
     /// The whole answer.
     fn bytes(&self, bodyless: bool) -> Vec<u8> {
         let mut bytes = self.head();
-        if self.status == 304 {
-            bytes.extend_from_slice(b"\r\n");
-            return bytes;
+        // One that says that nothing is new has no length of its own.
+        if self.status != 304 {
+            let _ = write!(bytes, "Content-Length: {}\r\n", self.body.len());
         }
-        let _ = write!(bytes, "Content-Length: {}\r\n\r\n", self.body.len());
+        bytes.extend_from_slice(b"\r\n");
         if !bodyless {
             bytes.extend_from_slice(&self.body);
         }
@@ -275,12 +284,12 @@ impl Reply {
         if self.status != 304 {
             let _ = write!(bytes, "Content-Type: {}\r\n", self.content_type);
         }
-        match SAFETY_HEADERS.strip_suffix(NOT_KEPT) {
+        match self.safety.strip_suffix(NOT_KEPT) {
             Some(headers) if self.tagged => {
                 bytes.extend_from_slice(headers.as_bytes());
                 bytes.extend_from_slice(KEPT.as_bytes());
             }
-            _ => bytes.extend_from_slice(SAFETY_HEADERS.as_bytes()),
+            _ => bytes.extend_from_slice(self.safety.as_bytes()),
         }
         if let Some((name, value)) = self.more {
             let _ = write!(bytes, "{name}: {value}\r\n");

@@ -83,6 +83,8 @@ pub struct ServerConfig {
     pub keep: Option<Keep>,
     /// The address of the query API, where there is one.
     pub api: Option<SocketAddr>,
+    /// Whether browsers are shown a page there.
+    pub ui: bool,
     /// After how long without an event that is told.
     pub alert_after: Option<Duration>,
 }
@@ -218,6 +220,8 @@ impl Server {
             refusals: Arc::clone(&refusals),
             zone: config.zone,
             webhook: answers.clone(),
+            proxies: config.trusted_proxies.clone(),
+            ui: config.ui,
         };
         let mut keys = None;
         let mut checker = None;

@@ -90,14 +90,14 @@ impl Token {
     }
 }
 
-/// The scope of the token of that text, if it is one of these.
-fn scope_of(tokens: &[Token], text: &str) -> Option<Scope> {
+/// The token of that text, if it is one of these.
+fn token_of<'t>(tokens: &'t [Token], text: &str) -> Option<&'t Token> {
     let hash = hash(text);
     let mut found = None;
     // To the end, whichever it is.
     for token in tokens {
         if bool::from(token.sha256.as_bytes().ct_eq(hash.as_bytes())) {
-            found = Some(token.scope);
+            found = Some(token);
         }
     }
     found
@@ -125,8 +125,9 @@ mod tests {
         let kept = serde_json::to_string(&read).unwrap();
         assert!(!kept.contains(text.strip_prefix(PREFIX).unwrap()));
         let tokens = [read.clone(), metrics];
-        assert_eq!(scope_of(&tokens, &text), Some(Scope::Read));
-        assert_eq!(scope_of(&tokens, &other), Some(Scope::Metrics));
+        let scope_of = |tokens, text: &str| token_of(tokens, text).map(|token| token.scope);
+        assert_eq!(scope_of(&tokens[..], &text), Some(Scope::Read));
+        assert_eq!(scope_of(&tokens[..], &other), Some(Scope::Metrics));
         for wrong in [
             "",
             "ptr_",
@@ -135,7 +136,7 @@ mod tests {
             &text[1..],
             &format!("{text} "),
         ] {
-            assert_eq!(scope_of(&tokens, wrong), None, "{wrong}");
+            assert_eq!(scope_of(&tokens[..], wrong), None, "{wrong}");
         }
         assert_eq!(scope_of(&[], &text), None);
     }

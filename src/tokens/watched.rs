@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 
 use super::file::TokenFile;
-use super::{Scope, Token, scope_of};
+use super::{Scope, Token, token_of};
 
 /// The tokens of a data folder, read anew whenever their file is another one.
 #[derive(Debug)]
@@ -43,6 +43,20 @@ impl Watched {
     /// What the token of that text is good for now; `None` where it is none, or
     /// where the file cannot be read, which is logged once.
     pub fn scope_of(&self, text: &str) -> Option<Scope> {
+        self.look(|tokens| token_of(tokens, text).map(|token| token.scope))
+    }
+
+    /// The token of that text, if it is one now.
+    pub fn find(&self, text: &str) -> Option<Token> {
+        self.look(|tokens| token_of(tokens, text).cloned())
+    }
+
+    /// Whether a token that was found is still one.
+    pub fn has(&self, token: &Token) -> bool {
+        self.look(|tokens| tokens.contains(token))
+    }
+
+    fn look<T>(&self, look: impl FnOnce(&[Token]) -> T) -> T {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = self.stamp();
         if stamp != known.stamp {
@@ -52,7 +66,7 @@ impl Watched {
             });
             known.stamp = stamp;
         }
-        scope_of(&known.tokens, text)
+        look(&known.tokens)
     }
 
     /// Of the file as it is; `None` where there is none. A look costs some
@@ -84,8 +98,11 @@ mod tests {
             let id = token.id.clone();
             file.add(token).unwrap();
             assert_eq!(watched.scope_of(&text), Some(Scope::Metrics));
+            let found = watched.find(&text).unwrap();
+            assert!(found.id == id && watched.has(&found));
             file.remove(&id).unwrap();
             assert_eq!(watched.scope_of(&text), None);
+            assert!(watched.find(&text).is_none() && !watched.has(&found));
         }
         let (token, text) = Token::new("", Scope::Read).unwrap();
         file.add(token).unwrap();

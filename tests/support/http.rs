@@ -121,6 +121,7 @@ impl Client {
         let length = reply
             .header("Content-Length")
             .and_then(|length| length.parse::<usize>().ok())
+            .or((status == 304).then_some(0))
             .ok_or_else(|| io::Error::other("no length"))?;
         if !head_only {
             reply.body = vec![0; length];

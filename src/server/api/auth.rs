@@ -1,11 +1,11 @@
 //! Who may ask.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::limiter::Limiter;
 use crate::event::DecodeError;
 use crate::server::reply::Reply;
-use crate::tokens::{Scope, Watched};
+use crate::tokens::{Scope, Token, Watched};
 
 /// The door to the query API.
 #[derive(Debug)]
@@ -21,6 +21,18 @@ impl Door {
             tokens,
             limiter: Limiter::default(),
         }
+    }
+
+    /// The token of that text, which somebody at an address sent; otherwise for
+    /// how long nothing is to be tried, where too many were none.
+    pub fn find(&self, text: &str, address: &str) -> Result<Token, Option<Duration>> {
+        let found = self.tokens.find(text);
+        found.ok_or_else(|| self.limiter.refuse(address, Instant::now()))
+    }
+
+    /// Whether a token that was found is still one.
+    pub fn is_good(&self, token: &Token) -> bool {
+        self.tokens.has(token)
     }
 
     /// Judges the `Authorization` of a request from an address: what it may

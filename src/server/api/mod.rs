@@ -9,6 +9,7 @@
 //! | `/v1/`, `/v1/openapi.json` | the questions there are ([`table`]), and their description ([`description`]) |
 //! | `/metrics` | [`crate::metrics`] |
 //! | `/healthz`, `/readyz` | as on the webhook's side; without a token |
+//! | everything else | the page for browsers ([`ui`]), where it is wanted |
 //!
 //! Parameters have the flags' names ([`question()`]), lines are those of
 //! `--format jsonl`. It has a listener, a gate and a tiny_http of its own, so
@@ -51,6 +52,7 @@ mod run;
 mod scrape;
 mod slots;
 mod table;
+mod ui;
 mod worker;
 
 pub use question::{Question, question};

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use super::auth::Door;
 use super::conditional::Tags;
 use super::slots::Slots;
+use super::ui::{MAX_BODY, Ui};
 use super::worker::Shared;
 use crate::event::Zone;
-use crate::gate::{Answers, Gate, GateConfig, connect_private};
+use crate::gate::{Answers, Gate, GateConfig, Proxies, connect_private};
 use crate::metrics::Metrics;
 use crate::server::committer::Health;
 use crate::server::refusals::Refusals;
@@ -50,6 +51,10 @@ pub(in crate::server) struct ApiParts {
     pub zone: Zone,
     /// Of the webhook's gate.
     pub webhook: Answers,
+    /// Whose word on the address of a request counts.
+    pub proxies: Proxies,
+    /// Whether browsers are shown a page.
+    pub ui: bool,
 }
 
 /// The running query API.
@@ -68,7 +73,8 @@ impl Api {
     /// Starts to answer at a bound listener.
     pub fn start(listener: TcpListener, parts: ApiParts) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        if !address.ip().to_canonical().is_loopback() {
+        let loopback = address.ip().to_canonical().is_loopback();
+        if !loopback {
             tracing::warn!(
                 "the query API listens at {address}, where others can reach it: tokens and answers go there in \
                  clear, so put TLS in front of it, and let it listen at a loopback address"
@@ -76,7 +82,9 @@ impl Api {
         }
         let folder = parts.trail.folder().path().to_owned();
         let answers = Answers::default();
+        let (proxies, shown) = (parts.proxies.clone(), parts.ui);
         let shared = Arc::new(Shared {
+            ui: shown.then(|| Ui::new(loopback)),
             parts,
             answers: answers.clone(),
             door: Door::new(Watched::new(TokenFile::of(&folder))),
@@ -96,7 +104,10 @@ impl Api {
         let connections = connect_private(&path, PRIVATE_CONNECTIONS)?;
         let config = GateConfig {
             max_connections: CONNECTIONS,
-            max_body: 0,
+            // A login's, which is all that has one.
+            max_body: if shown { MAX_BODY } else { 0 },
+            pass_browser: shown,
+            trusted_proxies: proxies,
             calls_per_connection: CONNECTIONS,
             answer_timeout: ANSWER,
             private_path: Some(path),

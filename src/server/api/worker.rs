@@ -4,7 +4,7 @@
 //! needs no reading; every other question has a thread of its own while it is
 //! answered.
 
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -24,6 +24,7 @@ use super::run::ApiParts;
 use super::scrape::figures;
 use super::slots::Slots;
 use super::table::ENTRIES;
+use super::ui::{Asked, Asker, Failure, MAX_BODY, Opened, Route, Ui};
 use crate::care::{Care, CareError, Told, carry_out};
 use crate::event::{DecodeError, now_micros};
 use crate::gate::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
@@ -50,6 +51,8 @@ pub(super) struct Shared {
     pub questions: Slots,
     pub stopping: AtomicBool,
     pub tags: Tags,
+    /// The page for browsers, where it is wanted.
+    pub ui: Option<Ui>,
 }
 
 /// What a request leads to.
@@ -59,19 +62,40 @@ enum Wanted {
     Ready(Reply, String),
     /// A question, and the tag of its answer.
     Question(Box<Posed>, Option<String>),
+    Page(Route),
 }
 
 impl Shared {
     /// Handles one request; its answer is sent now, or by a thread of its own.
     pub fn handle(self: &Arc<Self>, mut request: Request) {
-        // So that it holds up nothing that comes after it on its connection.
-        let whole = std::io::copy(request.as_reader(), &mut std::io::sink());
+        // So that it holds up nothing that comes after it on its connection; what
+        // there may be of a body is bounded by the gate.
+        let mut body = Vec::new();
+        let whole = request
+            .as_reader()
+            .take(MAX_BODY as u64)
+            .read_to_end(&mut body);
+        let whole = whole.and_then(|_| std::io::copy(request.as_reader(), &mut std::io::sink()));
         let (method, target) = (request.method().clone(), request.url().to_owned());
         let owned = |name| header(&request, name).map(str::to_owned);
         let (peer, authorization) = (owned(PEER_HEADER), owned("Authorization"));
         let known = owned("If-None-Match").unwrap_or_default();
-        let fault = owned(FAULT_HEADER).filter(|_| whole.is_ok());
+        let fault = owned(FAULT_HEADER).is_some() || !matches!(whole, Ok(0));
+        let asked = self.ui.is_some().then(|| Asked {
+            method: method.clone(),
+            target: target.clone(),
+            peer: peer.clone().unwrap_or_default(),
+            cookie: owned("Cookie"),
+            host: owned("Host"),
+            origin: owned("Origin"),
+            fetch_site: owned("Sec-Fetch-Site"),
+            tag: owned("If-None-Match"),
+            content_type: owned("Content-Type"),
+            body: std::mem::take(&mut body),
+            fault,
+        });
         let call = header(&request, CALL_HEADER).and_then(CallId::parse);
+        let has_body = fault || !asked.as_ref().map_or(&body, |asked| &asked.body).is_empty();
         let caller = Caller::new(request, call, &self.answers);
         let path = target.split(['?', '#']).next().unwrap_or_default();
         if matches!(path, "/healthz" | "/readyz") {
@@ -85,6 +109,16 @@ impl Shared {
             // The gate's greeting of a private connection.
             return caller.answer(&nothing_at(path));
         }
+        if let (Some(ui), Some(asked), None) = (&self.ui, &asked, &authorization)
+            && !path.starts_with("/v1/")
+            && path != "/metrics"
+        {
+            let last = self.parts.trail.last_seq();
+            return match ui.open(asked, &self.door, self.parts.zone, last) {
+                Opened::Now(reply) => caller.answer(&reply),
+                Opened::Page(route) => self.begin(Wanted::Page(route), caller),
+            };
+        }
         let peer = peer.as_deref().unwrap_or_default();
         let scope = match self.door.judge(authorization.as_deref(), peer) {
             Ok(scope) => scope,
@@ -93,7 +127,7 @@ impl Shared {
                 return caller.answer(&reply);
             }
         };
-        match self.wanted(&method, &target, path, fault.is_some(), scope) {
+        match self.wanted(&method, &target, path, has_body, scope) {
             Ok(Wanted::Question(_, Some(tag)) | Wanted::Ready(_, tag)) if names(&known, &tag) => {
                 self.parts.metrics.asked("unchanged");
                 caller.answer(&Reply::unchanged(&tag));
@@ -165,7 +199,7 @@ impl Shared {
     /// Has a thread answer it.
     fn begin(self: &Arc<Self>, wanted: Wanted, caller: Caller) {
         if !self.questions.enter() {
-            return self.busy(caller);
+            return self.busy(&wanted, caller);
         }
         let entered = Entered(Arc::clone(self));
         let spawned = std::thread::Builder::new()
@@ -182,16 +216,18 @@ impl Shared {
         }
     }
 
-    fn busy(&self, caller: Caller) {
+    fn busy(&self, wanted: &Wanted, caller: Caller) {
         self.parts.metrics.asked("busy");
-        caller.answer(&Reply::unavailable(
-            "other questions are answered; ask again later",
-        ));
+        let reply = match (wanted, &self.ui) {
+            (Wanted::Page(_), Some(ui)) => Asker::new(&self.parts, ui).failed(&Failure::Busy),
+            _ => Reply::unavailable("other questions are answered; ask again later"),
+        };
+        caller.answer(&reply);
     }
 
     fn answer(&self, wanted: &Wanted, caller: Caller) {
         let Some(_slot) = self.questions.take(PATIENCE) else {
-            return self.busy(caller);
+            return self.busy(wanted, caller);
         };
         match wanted {
             Wanted::Metrics => {
@@ -201,11 +237,14 @@ impl Shared {
             }
             // Answered before.
             Wanted::Ready(..) => {}
-            Wanted::Question(posed, tag) => self.answer_question(posed, tag.clone(), caller),
+            Wanted::Page(route) => self.show(route, caller),
+            Wanted::Question(posed, tag) => {
+                self.answer_question(wanted, posed, tag.clone(), caller);
+            }
         }
     }
 
-    fn answer_question(&self, posed: &Posed, tag: Option<String>, caller: Caller) {
+    fn answer_question(&self, wanted: &Wanted, posed: &Posed, tag: Option<String>, caller: Caller) {
         let sink = |caller| Sink::new(caller, tag, posed.page.limit.is_some());
         match &posed.question {
             Question::Stats(span) => {
@@ -220,13 +259,36 @@ impl Shared {
                     if over { Err(()) } else { Ok(()) }
                 });
                 let Ok(_turn) = turn else {
-                    return self.busy(caller);
+                    return self.busy(wanted, caller);
                 };
                 let sink = sink(caller);
                 let answered = self.ask(posed, query, &sink);
                 self.end(posed, sink, answered);
             }
         }
+    }
+
+    /// Shows a page.
+    fn show(&self, route: &Route, caller: Caller) {
+        let Some(ui) = &self.ui else {
+            return;
+        };
+        let asker = Asker::new(&self.parts, ui);
+        let reply = match asker.page(route) {
+            Ok(reply) => {
+                self.parts.metrics.asked("answered");
+                reply
+            }
+            Err(failure) => {
+                let word = match failure {
+                    Failure::Busy => "busy",
+                    Failure::Query(_) => "failed",
+                };
+                self.parts.metrics.asked(word);
+                asker.failed(&failure)
+            }
+        };
+        caller.answer(&reply);
     }
 
     fn stats(&self, span: Span, sink: &Sink) -> Result<Answered, QueryError> {

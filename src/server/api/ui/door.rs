@@ -1,0 +1,223 @@
+//! Who is let in, and what a request of a browser is: a page that needs an
+//! answer, or something that can be answered at once.
+
+use std::time::{Duration, Instant};
+
+use maud::html;
+use tiny_http::Method;
+
+use super::origin::{Way, may_be_clear, own_target, way};
+use super::reply::{elsewhere, file, html as page, log_in, unchanged};
+use super::route::{Route, route};
+use super::{Asked, Ui, cookie};
+use crate::event::{Zone, now_micros};
+use crate::server::api::auth::Door;
+use crate::server::reply::Reply;
+use crate::tokens::Scope;
+use crate::ui::text::Text;
+use crate::ui::{Clock, assets, shell};
+
+/// What a request came to.
+pub(in crate::server::api) enum Opened {
+    /// The answer.
+    Now(Reply),
+    /// A page that is to be made.
+    Page(Route),
+}
+
+impl Ui {
+    /// Judges a request. `last_seq` is that of the last event.
+    pub fn open(&self, asked: &Asked, door: &Door, zone: Zone, last_seq: u64) -> Opened {
+        let path = asked.path();
+        let reads = matches!(asked.method, Method::Get | Method::Head);
+        let posts = asked.method == Method::Post;
+        if path == "/login" && posts {
+            return Opened::Now(self.log_in(asked, door));
+        }
+        if path == "/logout" && posts {
+            return Opened::Now(self.log_out(asked));
+        }
+        if !reads || path == "/logout" {
+            return Opened::Now(wrong_method(path));
+        }
+        if asked.fault || !asked.body.is_empty() {
+            let body = html! { p { "A page is asked for without a body." } };
+            return Opened::Now(page(413, shell::message("Not so", &body, None)));
+        }
+        if path.starts_with("/static/") {
+            return Opened::Now(match assets::find(path) {
+                Some(asset) => file(asset),
+                None => nothing(None),
+            });
+        }
+        let clock = Clock {
+            zone,
+            now: now_micros().div_euclid(1_000_000),
+        };
+        let wanted = route(&asked.target, clock);
+        let by_script = matches!(&wanted, Ok(Some(route)) if route.is_fragment());
+        let inside = self.is_inside(asked, door, !by_script);
+        if path == "/login" {
+            let next = next(&asked.target);
+            return Opened::Now(match inside {
+                true => elsewhere(own_target(&next), ""),
+                false => page(
+                    200,
+                    shell::login(own_target(&next), None, may_be_clear(asked)),
+                ),
+            });
+        }
+        match (inside, wanted) {
+            (false, _) if by_script => {
+                let body = html! { p { "Log in again." } };
+                Opened::Now(page(401, body))
+            }
+            (false, _) => Opened::Now(log_in(own_target(&asked.target))),
+            (true, Ok(Some(Route::Live(_)))) if asked.tag.as_deref() == Some(&*tag(last_seq)) => {
+                Opened::Now(unchanged())
+            }
+            (true, Ok(Some(route))) => Opened::Page(route),
+            (true, Ok(None)) => Opened::Now(nothing(Some(&clock))),
+            (true, Err(wrong)) => {
+                let body = html! {
+                    p.error { (Text::new(&wrong, 400)) }
+                    p { a href="/" { "To the start page" } }
+                };
+                Opened::Now(page(
+                    400,
+                    shell::message("That cannot be asked", &body, Some(&clock)),
+                ))
+            }
+        }
+    }
+
+    fn is_inside(&self, asked: &Asked, door: &Door, used: bool) -> bool {
+        let now = Instant::now();
+        cookie::sessions(asked.cookie.as_deref()).any(|session| {
+            self.sessions
+                .is_good(session, now, used, |token| door.is_good(token))
+        })
+    }
+
+    /// Judges a login, the only request whose body is read.
+    fn log_in(&self, asked: &Asked, door: &Door) -> Reply {
+        let secure = match way(asked, self.loopback) {
+            Way::Own(secure) => secure,
+            Way::Foreign => return foreign(),
+            Way::Clear => return in_clear(),
+        };
+        let form = asked.content_type.as_deref().unwrap_or_default();
+        let form = form.split(';').next().unwrap_or_default().trim();
+        if asked.fault || !form.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return page(
+                400,
+                shell::login("/", Some("The form did not come whole; try again."), false),
+            );
+        }
+        let (mut token, mut next) = (String::new(), String::new());
+        for (name, value) in form_urlencoded::parse(&asked.body) {
+            match &*name {
+                "token" => token = value.trim().to_owned(),
+                "next" => next = value.into_owned(),
+                _ => {}
+            }
+        }
+        let next = own_target(&next);
+        let found = match door.find(&token, &asked.peer) {
+            Ok(found) => found,
+            Err(None) => {
+                let what = "This is no token of this server. Copy it whole: it begins with ptr_ and is shown once, when it is made.";
+                return page(401, shell::login(next, Some(what), false));
+            }
+            Err(Some(wait)) => return too_many(next, wait),
+        };
+        if found.scope != Scope::Read {
+            let what = "This token is good for the metrics alone: make another with --scope read.";
+            return page(403, shell::login(next, Some(what), false));
+        }
+        // Whoever had a session has another one from now on.
+        for (old, _) in cookie::sessions(asked.cookie.as_deref()) {
+            self.sessions.end(old);
+        }
+        match self.sessions.begin(found, secure, Instant::now()) {
+            Ok(session) => elsewhere(next, &cookie::given(&session, secure)),
+            Err(error) => {
+                tracing::error!("no session could be begun: {error}");
+                page(
+                    500,
+                    shell::login(
+                        next,
+                        Some("No session could be begun; the server's log says why."),
+                        false,
+                    ),
+                )
+            }
+        }
+    }
+
+    fn log_out(&self, asked: &Asked) -> Reply {
+        if way(asked, self.loopback) == Way::Foreign {
+            return foreign();
+        }
+        for (session, _) in cookie::sessions(asked.cookie.as_deref()) {
+            self.sessions.end(session);
+        }
+        elsewhere("/login", &cookie::taken())
+    }
+}
+
+/// What tells one moment's latest events from another's.
+pub(super) fn tag(last_seq: u64) -> String {
+    format!("\"{last_seq}\"")
+}
+
+/// Where a login is to lead, as the target says.
+fn next(target: &str) -> String {
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let next = pairs.find(|(name, _)| name == "next");
+    next.map_or_else(String::new, |(_, value)| value.into_owned())
+}
+
+fn nothing(clock: Option<&Clock>) -> Reply {
+    let body = html! {
+        p { "Nothing is here. A profile is at " code { "/profile/123" } ", an event at " code { "/event/7" } "." }
+        p { a href="/" { "To the start page" } }
+    };
+    page(404, shell::message("Nothing here", &body, clock))
+}
+
+fn wrong_method(path: &str) -> Reply {
+    let body = html! { p { "Pages are only read here." } p { a href="/" { "To the start page" } } };
+    let allowed = match path {
+        "/login" => "GET, HEAD, POST",
+        "/logout" => "POST",
+        _ => "GET, HEAD",
+    };
+    page(405, shell::message("Not so", &body, None)).with("Allow", allowed)
+}
+
+fn foreign() -> Reply {
+    let body = html! {
+        p { "This form came from another site's page, and was not taken." }
+        p { a href="/login" { "Log in here" } }
+    };
+    page(403, shell::message("Not from here", &body, None))
+}
+
+fn in_clear() -> Reply {
+    let body = html! {
+        p { "Your browser reaches this server over the network without TLS, where others can read along. Nobody is logged in that way." }
+        p { "Put a proxy with TLS in front of it, or come by a tunnel and log in at the address that it has on your machine:" }
+        pre { code { "ssh -L 8082:127.0.0.1:8082 THIS-SERVER" } }
+        p { "The token that was just sent may have been seen: revoke it with " code { "profiletrail token revoke" } "." }
+    };
+    page(403, shell::message("Only with TLS", &body, None))
+}
+
+fn too_many(next: &str, wait: Duration) -> Reply {
+    let seconds = wait.as_secs().saturating_add(1);
+    let what = format!("Too many tokens were tried that are none. Wait {seconds} seconds.");
+    page(429, shell::login(next, Some(&what), false))
+        .with_headers(&format!("Retry-After: {seconds}\r\n"))
+}

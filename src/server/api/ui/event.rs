@@ -1,0 +1,99 @@
+//! What an event's page tells.
+
+use std::ops::ControlFlow;
+
+use super::ask::each;
+use super::latest::{second, whose};
+use super::pages::{Asker, Failure};
+use super::reply::html as reply;
+use crate::event::ProfileKey;
+use crate::query::lines::{ExportLine, HistoryLine};
+use crate::query::{ExportQuery, HistoryQuery, Query, Span};
+use crate::server::reply::Reply;
+use crate::trail::Trail;
+use crate::ui::event::{Page, missing};
+use crate::ui::events::Row;
+
+pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
+    let (trail, clock) = (&asker.parts.trail, &asker.clock);
+    let none = |why: Option<String>| {
+        let page = missing(seq, trail.last_seq(), why.as_deref(), clock);
+        Ok(reply(404, page))
+    };
+    let (key, time) = match whose(trail, seq) {
+        Ok(Some(found)) => found,
+        Ok(None) => return none(None),
+        Err(unreadable) => {
+            let damage = unreadable.into_damage()?.to_string();
+            return none(Some(damage));
+        }
+    };
+    let mut page = None;
+    let answered = each(
+        trail,
+        &Query::History(second(key, time)),
+        |line: HistoryLine<'static>| {
+            if line.seq != seq {
+                return ControlFlow::Continue(());
+            }
+            page = Some(Page::new(&line));
+            ControlFlow::Break(())
+        },
+    )?;
+    let Some(mut page) = page else {
+        return none(answered.damage.into_iter().next());
+    };
+    page.damage = answered.damage;
+    let query = Query::Export(ExportQuery {
+        span: second(key, time).span,
+        profile: Some(key.profile),
+        subprofile: key.subprofile,
+        database: None,
+        raw: false,
+    });
+    each(trail, &query, |line: ExportLine<'static>| {
+        if line.seq != seq || line.baseline.is_some() {
+            return ControlFlow::Continue(());
+        }
+        page.with_sent(&line);
+        ControlFlow::Break(())
+    })?;
+    page.neighbours = (
+        beside(trail, key, (time, seq), true)?,
+        beside(trail, key, (time, seq), false)?,
+    );
+    Ok(reply(200, page.render(clock)))
+}
+
+/// The event of the same (sub)profile that comes before one (`back`), or after.
+fn beside(
+    trail: &Trail,
+    key: ProfileKey,
+    (time, seq): (i64, u64),
+    back: bool,
+) -> Result<Option<u64>, Failure> {
+    let mut span = Span::default();
+    if back {
+        span.until = Some(time.saturating_add(1));
+    } else {
+        span.since = Some(time);
+    }
+    let query = Query::History(HistoryQuery {
+        span,
+        all: false,
+        reverse: back,
+        ..second(key, time)
+    });
+    let (mut passed, mut found) = (false, None);
+    each(trail, &query, |line: HistoryLine<'static>| {
+        let row = Row::new(&line);
+        if row.seq == seq {
+            passed = true;
+        } else if passed || row.time != time {
+            found = Some(row.seq);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}

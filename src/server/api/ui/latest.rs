@@ -1,0 +1,169 @@
+//! What has come lately: the latest events, and how many by hour.
+
+use std::ops::ControlFlow;
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use super::ask::each;
+use crate::event::ProfileKey;
+use crate::log::record::{EventHead, is_pruned};
+use crate::query::lines::HistoryLine;
+use crate::query::{HistoryQuery, Query, QueryError, Span};
+use crate::trail::{Step, Trail, Unreadable};
+use crate::ui::bars::Hours;
+use crate::ui::events::Row;
+
+/// The most events that are told at once.
+pub(super) const MOST: u64 = 30;
+
+/// How many hours are counted.
+const HOURS: usize = 48;
+
+/// How many events are counted at most.
+const COUNTED: u64 = 2_000_000;
+
+/// What is made anew only after a while.
+#[derive(Debug)]
+pub(super) struct Remembered<T>(Mutex<Option<(Instant, T)>>);
+
+impl<T> Default for Remembered<T> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<T: Clone> Remembered<T> {
+    /// What there is, if it is not too old, or what is made now. Who comes
+    /// while it is made waits for it.
+    pub fn get<E>(&self, lasts: Duration, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::of(held, lasts, make)
+    }
+
+    /// The same for what takes long: `None` for who comes while it is made.
+    pub fn try_get<E>(
+        &self,
+        lasts: Duration,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Option<Result<T, E>> {
+        let held = match self.0.try_lock() {
+            Ok(held) => held,
+            Err(TryLockError::Poisoned(held)) => held.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        Some(Self::of(held, lasts, make))
+    }
+
+    fn of<E>(
+        mut held: MutexGuard<'_, Option<(Instant, T)>>,
+        lasts: Duration,
+        make: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        if let Some((made, value)) = &*held
+            && made.elapsed() < lasts
+        {
+            return Ok(value.clone());
+        }
+        let value = make()?;
+        *held = Some((Instant::now(), value.clone()));
+        Ok(value)
+    }
+}
+
+/// The question for the events of one second.
+pub(super) fn second(key: ProfileKey, time: i64) -> HistoryQuery {
+    HistoryQuery {
+        key,
+        fields: Vec::new(),
+        interests: Vec::new(),
+        span: Span {
+            since: Some(time),
+            until: Some(time.saturating_add(1)),
+        },
+        all: true,
+        limit: None,
+        reverse: false,
+        subprofiles: false,
+        cascade: true,
+    }
+}
+
+/// Whose an event is, and its time; `None` where it was pruned or is not there.
+pub(super) fn whose(trail: &Trail, seq: u64) -> Result<Option<(ProfileKey, i64)>, Unreadable> {
+    if seq == 0 || seq > trail.last_seq() {
+        return Ok(None);
+    }
+    let retention = trail.retention();
+    let mut reader = trail.reader();
+    let bytes = reader.bytes(seq)?;
+    if is_pruned(bytes) || retention.hides_record(seq, bytes) {
+        return Ok(None);
+    }
+    let head = EventHead::decode(bytes)
+        .map_err(|error| Unreadable::Damage(crate::trail::Missing::of_record(seq, error)))?;
+    Ok(Some((head.0.key(), head.0.time)))
+}
+
+/// The events after one in the order of arrival up to another, newest first, and
+/// how many of them are too many to be told.
+pub(super) fn latest(trail: &Trail, after: u64, last: u64) -> Result<(Vec<Row>, u64), QueryError> {
+    let next = after.saturating_add(1);
+    let first = next.max(last.saturating_add(1).saturating_sub(MOST)).max(1);
+    let mut rows = Vec::new();
+    for seq in (first..=last).rev() {
+        let (key, time) = match whose(trail, seq) {
+            Ok(Some(found)) => found,
+            Ok(None) => continue,
+            // That it cannot be read is told where it is asked for.
+            Err(unreadable) => {
+                unreadable.into_damage()?;
+                continue;
+            }
+        };
+        each(
+            trail,
+            &Query::History(second(key, time)),
+            |line: HistoryLine<'static>| {
+                if line.seq != seq {
+                    return ControlFlow::Continue(());
+                }
+                rows.push(Row::new(&line));
+                ControlFlow::Break(())
+            },
+        )?;
+    }
+    Ok((rows, first.saturating_sub(next)))
+}
+
+/// How many events there are in each of the last hours. Only their heads are
+/// read.
+pub(super) fn hours(trail: &Trail, now: i64) -> Result<Hours, QueryError> {
+    let begun = now.div_euclid(3_600);
+    let from = begun.saturating_sub(HOURS as i64 - 1).saturating_mul(3_600);
+    let until = begun.saturating_add(1).saturating_mul(3_600);
+    let mut hours = Hours {
+        from,
+        counts: vec![0; HOURS],
+        too_many: false,
+    };
+    let mut walk = trail.walk(from, until)?;
+    if walk.events() > COUNTED {
+        hours.too_many = true;
+        return Ok(hours);
+    }
+    let counts = &mut hours.counts;
+    loop {
+        let step = walk.step(|_, record| {
+            let Ok((head, _)) = EventHead::decode(record) else {
+                return;
+            };
+            let place = usize::try_from(head.time.saturating_sub(from).div_euclid(3_600));
+            if let Some(count) = place.ok().and_then(|place| counts.get_mut(place)) {
+                *count += 1;
+            }
+        })?;
+        if let Step::End = step {
+            return Ok(hours);
+        }
+    }
+}

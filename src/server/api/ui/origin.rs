@@ -1,0 +1,200 @@
+//! From where a browser's form came, and by which way.
+//!
+//! Browsers say so themselves, in headers that no page can write: by
+//! `Sec-Fetch-Site` where they trust the way (TLS, or this machine), else by
+//! `Origin`, which also tells whether they speak TLS, whatever proxies do after
+//! them. A program that sends neither has no other site's page in it.
+
+use std::net::IpAddr;
+
+use super::Asked;
+
+/// What a form's headers tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// It came from this site's own page, over TLS (`true`) or on loopback.
+    Own(bool),
+    /// It came from this site's own page, over the net in clear.
+    Clear,
+    /// Another site's page made it.
+    Foreign,
+}
+
+/// Judges a form. `loopback` tells whether only this machine reaches the
+/// listener.
+pub(super) fn way(asked: &Asked, loopback: bool) -> Way {
+    let origin = asked.origin.as_deref();
+    match asked.fetch_site.as_deref() {
+        Some("same-origin") => {}
+        Some(_) => return Way::Foreign,
+        None => {
+            let own = |origin: &str| {
+                let host = origin.split_once("://").map(|(_, host)| host);
+                let same = |host: &str| {
+                    asked
+                        .host
+                        .as_deref()
+                        .is_some_and(|it| it.eq_ignore_ascii_case(host))
+                };
+                host.is_some_and(same)
+            };
+            if origin.is_some_and(|origin| !own(origin)) {
+                return Way::Foreign;
+            }
+        }
+    }
+    match origin.and_then(|origin| origin.split_once("://")) {
+        Some(("https", _)) => Way::Own(true),
+        Some((_, host)) if is_loopback(host) => Way::Own(false),
+        Some(_) => Way::Clear,
+        None => Way::Own(!loopback),
+    }
+}
+
+/// Whether a browser that has shown no form yet may come over the net in clear:
+/// it says nothing of where it comes from, as it does where it trusts the way.
+pub(super) fn may_be_clear(asked: &Asked) -> bool {
+    let here = asked.host.as_deref().is_some_and(is_loopback);
+    asked.fetch_site.is_none() && !here
+}
+
+/// Whether a host, with or without a port, is this machine by its name.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    let name = name.to_ascii_lowercase();
+    let address = name.parse::<IpAddr>();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
+}
+
+/// The target to which a login leads: one of this site's own, whatever was asked for.
+pub(super) fn own_target(next: &str) -> &str {
+    let plain = next.len() <= 2000
+        && next
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let path = next.split(['?', '#']).next().unwrap_or_default();
+    let own = plain && next.starts_with('/') && !next.starts_with("//");
+    if own && !matches!(path, "/login" | "/logout" | "/live") {
+        next
+    } else {
+        "/"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tiny_http::Method;
+
+    fn asked(origin: Option<&str>, site: Option<&str>, host: &str) -> Asked {
+        Asked {
+            method: Method::Post,
+            target: "/login".to_owned(),
+            peer: String::new(),
+            cookie: None,
+            host: Some(host.to_owned()),
+            origin: origin.map(str::to_owned),
+            fetch_site: site.map(str::to_owned),
+            tag: None,
+            content_type: None,
+            body: Vec::new(),
+            fault: false,
+        }
+    }
+
+    #[test]
+    fn other_sites_are_known() {
+        for (origin, site, host, expected) in [
+            (
+                Some("http://127.0.0.1:8082"),
+                Some("same-origin"),
+                "127.0.0.1:8082",
+                Way::Own(false),
+            ),
+            (
+                Some("https://trail.example"),
+                Some("same-origin"),
+                "127.0.0.1:8082",
+                Way::Own(true),
+            ),
+            (
+                Some("https://trail.example"),
+                None,
+                "Trail.Example",
+                Way::Own(true),
+            ),
+            (
+                Some("http://[::1]:8082"),
+                None,
+                "[::1]:8082",
+                Way::Own(false),
+            ),
+            (
+                Some("http://10.0.0.5:8082"),
+                None,
+                "10.0.0.5:8082",
+                Way::Clear,
+            ),
+            (
+                Some("http://evil.example"),
+                None,
+                "10.0.0.5:8082",
+                Way::Foreign,
+            ),
+            (Some("null"), None, "10.0.0.5:8082", Way::Foreign),
+            (
+                Some("null"),
+                Some("same-origin"),
+                "trail.example",
+                Way::Own(true),
+            ),
+            (
+                Some("http://127.0.0.1:8082"),
+                Some("cross-site"),
+                "127.0.0.1:8082",
+                Way::Foreign,
+            ),
+            (
+                Some("http://127.0.0.1:9"),
+                Some("same-site"),
+                "127.0.0.1:8082",
+                Way::Foreign,
+            ),
+            (None, Some("none"), "127.0.0.1:8082", Way::Foreign),
+            (None, None, "127.0.0.1:8082", Way::Own(true)),
+        ] {
+            assert_eq!(
+                way(&asked(origin, site, host), false),
+                expected,
+                "{origin:?} {site:?} {host}"
+            );
+        }
+        assert_eq!(way(&asked(None, None, "x"), true), Way::Own(false));
+        assert!(!is_loopback("127.0.0.1.evil.example:80") && !is_loopback("notlocalhost"));
+        assert!(is_loopback("a.localhost:1") && is_loopback("127.8.8.8"));
+    }
+
+    #[test]
+    fn a_login_leads_nowhere_else() {
+        for own in ["/", "/profile/1?at=%402", "/search?q=//x"] {
+            assert_eq!(own_target(own), own);
+        }
+        for foreign in [
+            "",
+            "//evil.example",
+            "/\\evil.example",
+            "https://evil.example",
+            "/a\r\nX: y",
+            "/login",
+            "/logout?x",
+            "/é",
+        ] {
+            assert_eq!(own_target(foreign), "/", "{foreign}");
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Making the pages.
+
+use maud::html;
+
+use super::reply::html as page;
+use super::route::Route;
+use super::{Ui, event, find, latest, panels, profile, start};
+use crate::event::now_micros;
+use crate::query::QueryError;
+use crate::server::api::run::ApiParts;
+use crate::server::reply::Reply;
+use crate::ui::{Clock, shell};
+
+/// With more events than this not in the index yet, pages wait for it.
+const BEHIND: u64 = 20_000;
+
+/// Makes one page.
+pub(in crate::server::api) struct Asker<'a> {
+    /// What there is.
+    pub parts: &'a ApiParts,
+    /// What is remembered between pages.
+    pub ui: &'a Ui,
+    /// The zone and the moment.
+    pub clock: Clock,
+}
+
+/// Why there is no page.
+#[derive(Debug)]
+pub(in crate::server::api) enum Failure {
+    /// Other questions are answered now.
+    Busy,
+    /// The answer failed.
+    Query(QueryError),
+}
+
+impl<E: Into<QueryError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Query(error.into())
+    }
+}
+
+impl<'a> Asker<'a> {
+    /// Of what the query API has.
+    pub fn new(parts: &'a ApiParts, ui: &'a Ui) -> Self {
+        Self {
+            parts,
+            ui,
+            clock: Clock {
+                zone: parts.zone,
+                now: now_micros().div_euclid(1_000_000),
+            },
+        }
+    }
+
+    /// The answer to a request for a page.
+    pub fn page(&self, route: &Route) -> Result<Reply, Failure> {
+        let progress = self.parts.trail.index_progress();
+        if progress.last.saturating_sub(progress.applied) > BEHIND {
+            return Ok(self.not_yet(progress.applied, progress.last));
+        }
+        match route {
+            Route::Start => Ok(page(200, start::page(self)?)),
+            Route::Live(after) => {
+                let cursor = self.parts.trail.last_seq();
+                let (rows, skipped) = latest::latest(&self.parts.trail, *after, cursor)?;
+                Ok(page(
+                    200,
+                    crate::ui::start::live(&rows, cursor, skipped, &self.clock),
+                ))
+            }
+            Route::Search(text) => find::search(self, text),
+            Route::Profile(route) => profile::page(self, route),
+            Route::Event(seq) => event::page(self, *seq),
+            Route::Panel(panel, alone) => panels::page(self, *panel, *alone),
+        }
+    }
+
+    fn not_yet(&self, applied: u64, last: u64) -> Reply {
+        let body = html! {
+            p { "The index is being made: " (applied) " of " (last) " events are in it. Look again in a moment." }
+        };
+        page(503, shell::message("Not yet", &body, Some(&self.clock))).with("Retry-After", "5")
+    }
+
+    /// The answer where there is no page.
+    pub fn failed(&self, failure: &Failure) -> Reply {
+        let (status, title, body) = match failure {
+            Failure::Busy => (
+                503,
+                "Busy",
+                html! { p { "Other questions are answered now. Ask again in a moment." } },
+            ),
+            Failure::Query(error) => {
+                tracing::error!("a page could not be made: {error}");
+                (
+                    500,
+                    "That failed",
+                    html! { p { "The answer could not be made; the server's log says why. " code { "profiletrail doctor" } " looks for what usually goes wrong." } },
+                )
+            }
+        };
+        page(status, shell::message(title, &body, Some(&self.clock))).with("Retry-After", "5")
+    }
+}

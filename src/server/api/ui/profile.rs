@@ -1,0 +1,280 @@
+//! What a (sub)profile's page tells.
+
+use std::ops::ControlFlow;
+
+use super::ask::{each, first};
+use super::pages::{Asker, Failure};
+use super::reply::html as reply;
+use super::route::ProfileRoute;
+use crate::event::ProfileKey;
+use crate::query::lines::{DiffLine, HistoryLine, ShowLine};
+use crate::query::{Answered, DiffQuery, HistoryQuery, Query, ShowQuery, Span};
+use crate::server::reply::Reply;
+use crate::trail::TrailError;
+use crate::ui::events::Row;
+use crate::ui::profile::{Head, List, Page, SUBPROFILES, unknown};
+use crate::ui::state::State;
+use crate::ui::timeline::Timeline;
+use crate::ui::{Scale, Zoom};
+
+/// How many events a page of the list has.
+const PAGE: usize = 50;
+
+/// What a reader should know of all answers of a page.
+#[derive(Default)]
+struct Known {
+    damage: Vec<String>,
+    notes: Vec<String>,
+}
+
+impl Known {
+    fn add(&mut self, answered: Answered) {
+        for (all, more) in [
+            (&mut self.damage, answered.damage),
+            (&mut self.notes, answered.notes),
+        ] {
+            for text in more {
+                if !all.contains(&text) {
+                    all.push(text);
+                }
+            }
+        }
+    }
+}
+
+fn history(key: ProfileKey) -> HistoryQuery {
+    HistoryQuery {
+        key,
+        fields: Vec::new(),
+        interests: Vec::new(),
+        span: Span::default(),
+        all: false,
+        limit: None,
+        reverse: false,
+        subprofiles: false,
+        cascade: true,
+    }
+}
+
+pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Failure> {
+    let (trail, clock, key) = (&asker.parts.trail, &asker.clock, route.key);
+    let mut known = Known::default();
+    let show = |at| {
+        Query::Show(ShowQuery {
+            key,
+            at,
+            cascade: true,
+        })
+    };
+    let (now, answered) = first::<ShowLine<'static>>(trail, &show(None))?;
+    known.add(answered);
+    let Some(now) = now else {
+        let page = unknown(key, trail.last_seq(), &known.damage, clock);
+        return Ok(reply(404, page));
+    };
+    let (at, wrong) = match &route.at {
+        Some(Ok(at)) => (*at, None),
+        Some(Err((text, why))) => (clock.now, Some((text.as_str(), why.as_str()))),
+        None => (clock.now, None),
+    };
+    let state = state(asker, key, at, &mut known)?;
+    if route.fragment {
+        let status = if wrong.is_some() { 400 } else { 200 };
+        return Ok(reply(status, state.table(clock)));
+    }
+    let mut head = Head::new(key, &now);
+    if key.subprofile.is_none() {
+        head.subprofiles = subprofiles(asker, key)?;
+    }
+    let ends = (
+        end(asker, key, false, &mut known)?,
+        end(asker, key, true, &mut known)?,
+    );
+    // Without one, all of them were pruned: what is left is of before.
+    let begun = ends.0.unwrap_or(clock.now.saturating_sub(30 * 86_400));
+    let scale = scale(route.zoom, begun, ends.1.unwrap_or(begun).max(clock.now));
+    let page = Page {
+        head,
+        zoom: route.zoom,
+        timeline: timeline(asker, route, scale, &mut known)?,
+        only: route
+            .only
+            .as_ref()
+            .map(|(name, interest)| (name.as_str(), *interest)),
+        first: ends.0,
+        state,
+        wrong,
+        list: list(asker, route)?,
+        damage: known.damage,
+        notes: known.notes,
+    };
+    Ok(reply(
+        if wrong.is_some() { 400 } else { 200 },
+        page.render(clock),
+    ))
+}
+
+/// The time of the first event, or of the last; and what is to be known of all.
+fn end(
+    asker: &Asker<'_>,
+    key: ProfileKey,
+    reverse: bool,
+    known: &mut Known,
+) -> Result<Option<i64>, Failure> {
+    let query = Query::History(HistoryQuery {
+        limit: Some(1),
+        reverse,
+        ..history(key)
+    });
+    let (line, answered) = first::<HistoryLine<'static>>(&asker.parts.trail, &query)?;
+    known.add(answered);
+    Ok(line.map(|line| Row::new(&line).time))
+}
+
+/// What is drawn, of a time from the first event to the last or now.
+fn scale(zoom: Zoom, begun: i64, ended: i64) -> Scale {
+    let until = ended.saturating_add(1);
+    match zoom {
+        // A little before, so that the first mark does not stand at the edge.
+        Zoom::All => Scale::new(
+            begun
+                .saturating_sub(until.saturating_sub(begun) / 50)
+                .saturating_sub(1),
+            until,
+        ),
+        Zoom::Last(name) => Scale::new(until.saturating_sub(crate::ui::seconds(name)), until),
+        Zoom::Between(from, to) => Scale::new(from, to),
+    }
+}
+
+fn timeline(
+    asker: &Asker<'_>,
+    route: &ProfileRoute,
+    scale: Scale,
+    known: &mut Known,
+) -> Result<Timeline, Failure> {
+    let (trail, key) = (&asker.parts.trail, route.key);
+    let at = Some(scale.from.saturating_sub(1));
+    let (before, _) = first::<ShowLine<'static>>(
+        trail,
+        &Query::Show(ShowQuery {
+            key,
+            at,
+            cascade: true,
+        }),
+    )?;
+    let only = route
+        .only
+        .as_ref()
+        .map(|(name, interest)| (name.as_str(), *interest));
+    let mut timeline = Timeline::new(scale, before.as_ref(), only);
+    let query = Query::History(HistoryQuery {
+        span: Span {
+            since: Some(scale.from),
+            until: Some(scale.to),
+        },
+        ..history(key)
+    });
+    known.add(each(trail, &query, |line: HistoryLine<'static>| {
+        timeline.take(&line);
+        ControlFlow::Continue(())
+    })?);
+    Ok(timeline.finish())
+}
+
+/// The state at a moment, and what differs now.
+fn state(asker: &Asker<'_>, key: ProfileKey, at: i64, known: &mut Known) -> Result<State, Failure> {
+    let trail = &asker.parts.trail;
+    let query = Query::Show(ShowQuery {
+        key,
+        at: Some(at),
+        cascade: true,
+    });
+    let (show, answered) = first::<ShowLine<'static>>(trail, &query)?;
+    known.add(answered);
+    let Some(show) = show else {
+        return Err(
+            std::io::Error::other("the state of a profile was there, and then was not").into(),
+        );
+    };
+    let mut state = State::new(&show);
+    if at < asker.clock.now {
+        let query = Query::Diff(DiffQuery {
+            key,
+            from: at,
+            to: None,
+            cascade: true,
+        });
+        known.add(each(trail, &query, |line: DiffLine<'static>| {
+            state.differs(&line);
+            ControlFlow::Continue(())
+        })?);
+    }
+    Ok(state)
+}
+
+/// A page of the list of events, newest first.
+fn list(asker: &Asker<'_>, route: &ProfileRoute) -> Result<List, Failure> {
+    let (fields, interests) = match &route.only {
+        Some((name, false)) => (vec![name.clone()], Vec::new()),
+        Some((name, true)) => (Vec::new(), vec![name.clone()]),
+        None => (Vec::new(), Vec::new()),
+    };
+    let query = Query::History(HistoryQuery {
+        fields,
+        interests,
+        span: Span {
+            since: None,
+            until: route.before.map(|(time, _)| time.saturating_add(1)),
+        },
+        reverse: true,
+        ..history(route.key)
+    });
+    let mut list = List {
+        is_later: route.before.is_some(),
+        ..List::default()
+    };
+    // Within a second, what comes before the last one of the page before is passed over.
+    let mut before = route.before;
+    let mut more = false;
+    each(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
+        let row = Row::new(&line);
+        if let Some((time, seq)) = before {
+            let passed = row.time < time;
+            if passed || row.seq == seq {
+                before = None;
+            }
+            if !passed {
+                return ControlFlow::Continue(());
+            }
+        }
+        more = list.rows.len() >= PAGE;
+        if more {
+            return ControlFlow::Break(());
+        }
+        list.rows.push(row);
+        ControlFlow::Continue(())
+    })?;
+    let last = list.rows.last().map(|row| (row.time, row.seq));
+    list.older = last.filter(|_| more);
+    Ok(list)
+}
+
+/// Some of a profile's subprofiles, and whether there are more.
+fn subprofiles(asker: &Asker<'_>, key: ProfileKey) -> Result<(Vec<ProfileKey>, bool), Failure> {
+    let mut keys = Vec::new();
+    let mut more = false;
+    asker
+        .parts
+        .trail
+        .each_key(Some(key.profile), None, |found| {
+            if found.subprofile.is_some() {
+                more = keys.len() >= SUBPROFILES;
+                if !more {
+                    keys.push(found);
+                }
+            }
+            Ok::<(), TrailError>(())
+        })?;
+    Ok((keys, more))
+}

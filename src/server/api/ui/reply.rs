@@ -1,0 +1,57 @@
+//! Answers to browsers.
+
+use form_urlencoded::byte_serialize;
+use maud::Markup;
+
+use crate::server::reply::Reply;
+use crate::ui::assets::Asset;
+
+/// What binds a browser that shows a page: it runs and loads nothing but the page's own two files, sends
+/// forms nowhere else, is in no other page, and keeps nothing. It tells its own site alone from where it
+/// comes: without that, `Origin` would be `null` where no TLS is.
+pub(super) const PAGE: &str = "X-Content-Type-Options: nosniff\r\n\
+    Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n\
+    X-Frame-Options: DENY\r\nReferrer-Policy: same-origin\r\n\
+    Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+    Permissions-Policy: camera=(), geolocation=(), microphone=()\r\nCache-Control: no-store\r\n";
+
+/// The same of the page's files, which can be kept for good.
+const FILE: &str = "X-Content-Type-Options: nosniff\r\n\
+    Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\
+    X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n\
+    Cross-Origin-Resource-Policy: same-origin\r\nCache-Control: public, max-age=31536000, immutable\r\n";
+
+/// A page, or a fragment of one.
+pub(super) fn html(status: u16, page: Markup) -> Reply {
+    Reply::new(
+        status,
+        "text/html; charset=utf-8",
+        page.into_string().into_bytes(),
+    )
+    .bound_by(PAGE)
+}
+
+/// A file of the page.
+pub(super) fn file(asset: &'static Asset) -> Reply {
+    Reply::new(200, asset.content_type, asset.content.as_bytes().to_vec()).bound_by(FILE)
+}
+
+/// The browser is to go somewhere else on this site. `more` has further
+/// headers, each with its line break.
+pub(super) fn elsewhere(target: &str, more: &str) -> Reply {
+    Reply::new(303, "text/plain", Vec::new())
+        .bound_by(PAGE)
+        .with_headers(&format!("Location: {target}\r\n{more}"))
+}
+
+/// The browser is to log in, and comes back after that.
+pub(super) fn log_in(target: &str) -> Reply {
+    let next: String = byte_serialize(target.as_bytes()).collect();
+    elsewhere(&format!("/login?next={next}"), "")
+}
+
+/// What the browser has is still so.
+pub(super) fn unchanged() -> Reply {
+    Reply::new(304, "text/html; charset=utf-8", Vec::new()).bound_by(PAGE)
+}

@@ -1,0 +1,273 @@
+//! From a browser's target to the page that it asks for.
+
+use crate::event::ProfileKey;
+use crate::query::{Rounding, parse_time};
+use crate::server::api::params::Params;
+use crate::ui::{Clock, Zoom};
+
+/// A page, or a fragment of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::server::api) enum Route {
+    /// The start page.
+    Start,
+    /// What a text finds.
+    Search(String),
+    /// A (sub)profile.
+    Profile(Box<ProfileRoute>),
+    /// An event.
+    Event(u64),
+    /// What has come after an event.
+    Live(u64),
+    /// What stands out, alone (`true`) or as a page.
+    Panel(Panel, bool),
+}
+
+/// What stands out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server::api) enum Panel {
+    /// Changes that no event explains.
+    Gaps,
+    /// Bursts of the same change.
+    Incidents,
+    /// Calls that could not be read.
+    Rejected,
+}
+
+/// What is asked of a (sub)profile's page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::server::api) struct ProfileRoute {
+    /// Whose.
+    pub key: ProfileKey,
+    /// The moment of which the state is shown; what was written and why it is
+    /// none, where it is wrong.
+    pub at: Option<Result<i64, (String, String)>>,
+    /// Which part of its time is drawn.
+    pub zoom: Zoom,
+    /// The field (`false`) or interest that alone is shown.
+    pub only: Option<(String, bool)>,
+    /// The list begins after the event of that time and `seq`.
+    pub before: Option<(i64, u64)>,
+    /// Whether only the state is wanted.
+    pub fragment: bool,
+}
+
+impl Route {
+    /// Whether the page's script asks for it by itself.
+    pub fn is_fragment(&self) -> bool {
+        match self {
+            Self::Live(_) | Self::Panel(_, true) => true,
+            Self::Profile(profile) => profile.fragment,
+            _ => false,
+        }
+    }
+}
+
+/// Reads a target; `None` where no page is. The error says what is wrong.
+/// Parameters that no page knows are passed over.
+pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String> {
+    let target = target.split('#').next().unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let told = |error: crate::event::DecodeError| error.to_string();
+    let micros = clock.now.saturating_mul(1_000_000);
+    let mut params = Params::parse(query, clock.zone, micros).map_err(told)?;
+    let part = params.one("part").map_err(told)?;
+    let route = match path {
+        "/" => Route::Start,
+        "/search" => Route::Search(params.one("q").map_err(told)?.unwrap_or_default()),
+        "/live" => {
+            let after = params.number("after").map_err(told)?;
+            Route::Live(after.unwrap_or_default())
+        }
+        "/gaps" => Route::Panel(Panel::Gaps, part.is_some()),
+        "/incidents" => Route::Panel(Panel::Incidents, part.is_some()),
+        "/rejected" => Route::Panel(Panel::Rejected, part.is_some()),
+        _ => {
+            if let Some(seq) = path.strip_prefix("/event/") {
+                let Some(seq) = number(seq) else {
+                    return Err(format!(
+                        "'{seq}' is no event: an event has a number, as in /event/7"
+                    ));
+                };
+                Route::Event(seq)
+            } else if let Some(key) = path.strip_prefix("/profile/") {
+                let key = key.parse()?;
+                Route::Profile(Box::new(profile(key, part.is_some(), &mut params, clock)?))
+            } else {
+                return Ok(None);
+            }
+        }
+    };
+    Ok(Some(route))
+}
+
+/// A number of decimal digits alone.
+pub(super) fn number(text: &str) -> Option<u64> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+fn profile(
+    key: ProfileKey,
+    fragment: bool,
+    params: &mut Params,
+    clock: Clock,
+) -> Result<ProfileRoute, String> {
+    let told = |error: crate::event::DecodeError| error.to_string();
+    let at = params
+        .one("at")
+        .map_err(told)?
+        .filter(|text| !text.trim().is_empty());
+    let at = at.map(|text| {
+        let micros = clock.now.saturating_mul(1_000_000);
+        let read = parse_time(&written(&text), clock.zone, micros, Rounding::Down);
+        read.map_err(|why| (text, why))
+    });
+    let (from, to) = (
+        params.time("from", Rounding::Up).map_err(told)?,
+        params.time("to", Rounding::Up).map_err(told)?,
+    );
+    let span = params.one("span").map_err(told)?;
+    let zoom = match (from, to, span) {
+        (Some(from), to, _) => {
+            let to = to.unwrap_or(clock.now);
+            if from >= to {
+                return Err("from: it is not earlier than to".to_owned());
+            }
+            Zoom::Between(from, to)
+        }
+        (None, _, Some(name)) => Zoom::of(&name).ok_or_else(|| {
+            format!("span: '{name}' is none: write day, week, month, year or all")
+        })?,
+        (None, _, None) => Zoom::All,
+    };
+    let field = params.one("field").map_err(told)?;
+    let interest = params.one("interest").map_err(told)?;
+    let before = params.one("before").map_err(told)?;
+    let before = before.as_deref().and_then(|text| {
+        let (time, seq) = text.rsplit_once('.')?;
+        Some((time.parse().ok()?, number(seq)?))
+    });
+    Ok(ProfileRoute {
+        key,
+        at,
+        zoom,
+        only: field
+            .map(|name| (name, false))
+            .or(interest.map(|name| (name, true))),
+        before,
+        fragment,
+    })
+}
+
+/// A moment as a browser's date field writes it, as people write it.
+fn written(text: &str) -> String {
+    let text = text.trim();
+    match text.split_once('T') {
+        Some((date, time)) if date.len() == 10 && time.len() == 5 => format!("{date} {time}:00"),
+        Some((date, time)) if date.len() == 10 && time.len() == 8 => format!("{date} {time}"),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CLOCK: Clock = Clock {
+        zone: chrono_tz::Europe::Amsterdam,
+        now: 1_760_000_000,
+    };
+
+    fn read(target: &str) -> Result<Option<Route>, String> {
+        route(target, CLOCK)
+    }
+
+    fn asked(target: &str) -> ProfileRoute {
+        match read(target).unwrap().unwrap() {
+            Route::Profile(profile) => *profile,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn every_page_can_be_asked_for() {
+        assert_eq!(read("/"), Ok(Some(Route::Start)));
+        assert_eq!(
+            read("/search?q=a%3Db+c"),
+            Ok(Some(Route::Search("a=b c".to_owned())))
+        );
+        assert_eq!(read("/event/7?x=y#z"), Ok(Some(Route::Event(7))));
+        assert_eq!(read("/live?after=9"), Ok(Some(Route::Live(9))));
+        assert_eq!(read("/gaps"), Ok(Some(Route::Panel(Panel::Gaps, false))));
+        assert_eq!(
+            read("/rejected?part=panel"),
+            Ok(Some(Route::Panel(Panel::Rejected, true)))
+        );
+        let page = asked("/profile/1/2?at=2025-10-09T10:53&span=week&field=a%26b&before=-5.7");
+        assert_eq!(
+            page,
+            ProfileRoute {
+                key: ProfileKey::subprofile(1, 2),
+                at: Some(Ok(1_759_999_980)),
+                zoom: Zoom::Last("week"),
+                only: Some(("a&b".to_owned(), false)),
+                before: Some((-5, 7)),
+                fragment: false,
+            }
+        );
+        assert_eq!(asked("/profile/1?at=@5&part=state").at, Some(Ok(5)));
+        assert_eq!(asked("/profile/1?from=@5&to=@9").zoom, Zoom::Between(5, 9));
+        assert_eq!(asked("/profile/1?at=").at, None);
+        assert_eq!(
+            asked("/profile/1?at=2025-10-09T10:53:20").at,
+            Some(Ok(1_760_000_000))
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_and_what_is_not_there_is_not() {
+        let page = asked("/profile/1?at=<script>");
+        assert!(page.at.unwrap().unwrap_err().1.contains("is no time"));
+        for target in [
+            "/profile/x",
+            "/profile/",
+            "/profile/1/2/3",
+            "/event/",
+            "/event/+1",
+            "/event/99999999999999999999",
+            "/profile/1?span=aeon",
+            "/profile/1?from=@9&to=@5",
+            "/profile/1?at=1&at=2",
+            "/search?q=%FF",
+        ] {
+            assert!(read(target).is_err(), "{target}");
+        }
+        for target in [
+            "",
+            "/login",
+            "/logout",
+            "/../tokens",
+            "/profile",
+            "//",
+            "/v1/stats",
+            "/static/x",
+        ] {
+            assert_eq!(read(target), Ok(None), "{target}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(target in "/(profile/1|event|search|live|gaps)?[!-~é]{0,60}") {
+            let _ = read(&target);
+        }
+
+        #[test]
+        fn no_moment_panics(at in "\\PC{0,24}") {
+            let text: String = form_urlencoded::byte_serialize(at.as_bytes()).collect();
+            let _ = read(&format!("/profile/1?at={text}&before={text}"));
+        }
+    }
+}

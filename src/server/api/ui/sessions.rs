@@ -1,0 +1,166 @@
+//! Who has logged in.
+//!
+//! A session is known by 256 random bits, of which only the SHA-256 is held, in
+//! memory: a restart ends all. It ends with its token, after [`IDLE`] without
+//! use, and after [`LONGEST`] in any case; what the page's script asks by
+//! itself is no use. Invariant: there are never more than [`MOST`]; past that
+//! the one that was not used for longest ends.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::tokens::Token;
+
+/// How long a session lasts that is not used.
+const IDLE: Duration = Duration::from_secs(30 * 60);
+
+/// How long one lasts at most.
+pub(super) const LONGEST: Duration = Duration::from_secs(12 * 3600);
+
+/// How many there are at most.
+const MOST: usize = 200;
+
+/// The sessions.
+#[derive(Debug, Default)]
+pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
+
+#[derive(Debug)]
+struct Session {
+    token: Token,
+    /// Whether it began over TLS: then it is good for no other cookie.
+    secure: bool,
+    begun: Instant,
+    used: Instant,
+}
+
+impl Session {
+    fn lasts(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.used) < IDLE
+            && now.saturating_duration_since(self.begun) < LONGEST
+    }
+}
+
+impl Sessions {
+    fn table(&self) -> MutexGuard<'_, HashMap<[u8; 32], Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new session of a token: its name, which is nowhere else.
+    pub fn begin(&self, token: Token, secure: bool, now: Instant) -> Result<String, String> {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).map_err(|error| error.to_string())?;
+        let name = URL_SAFE_NO_PAD.encode(secret);
+        let mut table = self.table();
+        table.retain(|_, session| session.lasts(now));
+        let oldest = table.iter().min_by_key(|(_, session)| session.used);
+        if table.len() >= MOST
+            && let Some(oldest) = oldest.map(|(key, _)| *key)
+        {
+            table.remove(&oldest);
+        }
+        let session = Session {
+            token,
+            secure,
+            begun: now,
+            used: now,
+        };
+        table.insert(key(&name), session);
+        Ok(name)
+    }
+
+    /// Whether there is a session of that name, whose token is `still` one. It
+    /// counts as used where `used` says so.
+    pub fn is_good(
+        &self,
+        (name, secure): (&str, bool),
+        now: Instant,
+        used: bool,
+        still: impl FnOnce(&Token) -> bool,
+    ) -> bool {
+        let mut table = self.table();
+        let key = key(name);
+        let Some(session) = table.get_mut(&key) else {
+            return false;
+        };
+        if !session.lasts(now) || !still(&session.token) {
+            table.remove(&key);
+            return false;
+        }
+        if used {
+            session.used = now;
+        }
+        session.secure == secure
+    }
+
+    /// Ends the session of that name, if there is one.
+    pub fn end(&self, name: &str) {
+        self.table().remove(&key(name));
+    }
+}
+
+/// By what a session is found. A digest, so that looking tells nothing of names
+/// by the time that it takes.
+fn key(name: &str) -> [u8; 32] {
+    Sha256::digest(name.as_bytes()).into()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::tokens::Scope;
+
+    fn token() -> Token {
+        Token::new("", Scope::Read).unwrap().0
+    }
+
+    #[test]
+    fn a_session_ends_when_it_should() {
+        let (sessions, begun) = (Sessions::default(), Instant::now());
+        let good = |name: &str, now, used| sessions.is_good((name, true), now, used, |_| true);
+        let name = sessions.begin(token(), true, begun).unwrap();
+        assert!(good(&name, begun, true));
+        assert!(!good("", begun, true) && !good(&name[1..], begun, true));
+        assert!(!sessions.is_good((&name, false), begun, true, |_| true));
+        // Asking by itself is no use of it.
+        let later = begun + IDLE / 2;
+        assert!(good(&name, later, false));
+        assert!(!good(&name, begun + IDLE, false));
+        assert!(!good(&name, begun, false), "it has ended");
+        // Used all the time, it ends all the same.
+        let name = sessions.begin(token(), true, begun).unwrap();
+        let mut now = begun;
+        while now < begun + LONGEST {
+            assert!(good(&name, now, true));
+            now += IDLE / 2;
+        }
+        assert!(!good(&name, begun + LONGEST, true));
+        // And it ends with its token, and on demand.
+        let name = sessions.begin(token(), true, begun).unwrap();
+        assert!(!sessions.is_good((&name, true), begun, true, |_| false));
+        assert!(!good(&name, begun, true));
+        let name = sessions.begin(token(), true, begun).unwrap();
+        sessions.end(&name);
+        assert!(!good(&name, begun, true));
+    }
+
+    #[test]
+    fn there_are_never_too_many_and_no_two_alike() {
+        let (sessions, begun) = (Sessions::default(), Instant::now());
+        let names: Vec<_> = (0..2 * MOST)
+            .map(|number| {
+                let now = begun + Duration::from_millis(number as u64);
+                sessions.begin(token(), false, now).unwrap()
+            })
+            .collect();
+        assert_eq!(sessions.table().len(), MOST);
+        let last = begun + Duration::from_secs(1);
+        let good = |name: &String| sessions.is_good((name, false), last, false, |_| true);
+        assert!(!good(&names[0]) && good(&names[MOST]));
+    }
+}

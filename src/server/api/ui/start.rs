@@ -1,0 +1,41 @@
+//! What the start page tells.
+
+use std::time::Duration;
+
+use maud::Markup;
+
+use super::latest::{hours, latest};
+use super::pages::{Asker, Failure};
+use super::panels;
+use crate::ui::start::{Health, Page};
+
+/// How long the numbers by hour are good.
+const LASTS: Duration = Duration::from_secs(10);
+
+pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
+    let (parts, clock) = (asker.parts, &asker.clock);
+    let progress = parts.trail.index_progress();
+    let last = parts.silence.last_event();
+    let health = Health {
+        trouble: parts.health.trouble(),
+        silent: parts.silence.is_alarm(),
+        last: last.map(|micros| micros.div_euclid(1_000_000)),
+        events: progress.last,
+        behind: progress.last.saturating_sub(progress.applied),
+        free: parts.health.free(),
+    };
+    let cursor = parts.trail.last_seq();
+    let (rows, _) = latest(&parts.trail, 0, cursor)?;
+    let page = Page {
+        health,
+        hours: asker
+            .ui
+            .hours
+            .get(LASTS, || hours(&parts.trail, clock.now))?,
+        cursor,
+        latest: rows,
+        incidents: panels::has_incidents(),
+        damage: Vec::new(),
+    };
+    Ok(page.render(clock))
+}

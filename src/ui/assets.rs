@@ -1,0 +1,85 @@
+//! The page's style, script and icon, which are in the binary.
+//!
+//! Each has a digest of its content in its name, so that a browser may keep it
+//! for good and still never mixes two versions.
+
+use std::sync::LazyLock;
+
+use sha2::{Digest, Sha256};
+
+/// A file of the page.
+#[derive(Debug)]
+pub struct Asset {
+    /// Where it is.
+    pub path: String,
+    /// What it is.
+    pub content_type: &'static str,
+    /// Its bytes.
+    pub content: &'static str,
+}
+
+/// How many hexadecimal digits of the digest are in a name.
+const DIGITS: usize = 16;
+
+fn asset(name: &str, extension: &str, content_type: &'static str, content: &'static str) -> Asset {
+    let digest = Sha256::digest(content.as_bytes());
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let digits = digits.get(..DIGITS).unwrap_or_default();
+    Asset {
+        path: format!("/static/{name}-{digits}.{extension}"),
+        content_type,
+        content,
+    }
+}
+
+/// The style.
+pub static STYLE: LazyLock<Asset> = LazyLock::new(|| {
+    let content = include_str!("assets/page.css");
+    asset("page", "css", "text/css; charset=utf-8", content)
+});
+
+/// The script.
+pub static SCRIPT: LazyLock<Asset> = LazyLock::new(|| {
+    let content = include_str!("assets/page.js");
+    asset("page", "js", "text/javascript; charset=utf-8", content)
+});
+
+/// The icon.
+pub static ICON: LazyLock<Asset> = LazyLock::new(|| {
+    let content = include_str!("assets/icon.svg");
+    asset("icon", "svg", "image/svg+xml", content)
+});
+
+/// The file at a path.
+pub fn find(path: &str) -> Option<&'static Asset> {
+    let all: [&'static Asset; 3] = [&STYLE, &SCRIPT, &ICON];
+    all.into_iter().find(|asset| asset.path == path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_found_by_their_whole_name_alone() {
+        for asset in [&STYLE, &SCRIPT, &ICON] {
+            assert_eq!(find(&asset.path).map(|it| it.content), Some(asset.content));
+        }
+        for path in ["/static/", "/static/page.css", "/static/../tokens", ""] {
+            assert!(find(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn nothing_in_them_leads_to_another_host() {
+        for asset in [&STYLE, &SCRIPT, &ICON] {
+            let text = asset.content.replace("http://www.w3.org/2000/svg", "");
+            assert!(
+                !text.contains("//www") && !text.contains("http"),
+                "{}",
+                asset.path
+            );
+            assert!(!text.contains("@import") && !text.contains("eval("));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Events in a list, with what each changed.
+
+use maud::{Markup, html};
+
+use super::links;
+use super::text::{Change, NAME, SHORT, Text};
+use super::when::{Clock, seconds_of};
+use crate::event::ProfileKey;
+use crate::query::lines::HistoryLine;
+
+/// The most changes of an event in a list.
+const CHANGES: usize = 10;
+
+/// An event of a list.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// Its place in the order of arrival.
+    pub seq: u64,
+    /// Its time.
+    pub time: i64,
+    key: ProfileKey,
+    event_type: Text,
+    label: Option<Text>,
+    verified: Option<bool>,
+    duplicate_of: Option<u64>,
+    changes: Vec<Change>,
+    further: usize,
+    nothing: &'static str,
+}
+
+/// What is said of an event that changed no field and no interest.
+pub fn nothing(event_type: &str) -> &'static str {
+    match event_type {
+        "create" => "created without any field",
+        "update" => "no change",
+        "delete" => "deleted: nothing of it is there from here on",
+        _ => "an event of this type changes nothing",
+    }
+}
+
+impl Row {
+    /// From a line.
+    pub fn new(line: &HistoryLine<'_>) -> Self {
+        let told = line.changes.iter().take(CHANGES);
+        Self {
+            seq: line.seq,
+            time: seconds_of(&line.time).unwrap_or_default(),
+            key: ProfileKey {
+                profile: line.profile,
+                subprofile: line.subprofile,
+            },
+            event_type: Text::new(&line.event_type, NAME),
+            label: line.label.as_deref().map(|label| Text::new(label, NAME)),
+            verified: line.verified,
+            duplicate_of: line.duplicate_of,
+            changes: told.map(|change| Change::new(change, SHORT)).collect(),
+            further: line.changes.len().saturating_sub(CHANGES),
+            nothing: nothing(&line.event_type),
+        }
+    }
+}
+
+/// What is known of who sent an event.
+pub fn verified(verified: Option<bool>) -> Markup {
+    match verified {
+        Some(true) => {
+            html! { span.badge.good title="its signature proves that Copernica sent it" { "verified" } }
+        }
+        Some(false) => {
+            html! { span.badge.bad title="it has no good signature of Copernica" { "not verified" } }
+        }
+        None => html! {},
+    }
+}
+
+/// The rows of a list; with the (sub)profile's link where they are of several.
+pub fn rows(rows: &[Row], clock: &Clock, of_several: bool) -> Markup {
+    html! {
+        @for row in rows {
+            tr data-seq=(row.seq) {
+                td.when data-label="time" { (clock.time(row.time)) }
+                @if of_several {
+                    td.whose data-label="profile" { a href=(links::profile(row.key)) { (row.key) } }
+                }
+                td.what data-label="event" {
+                    a href=(links::event(row.seq)) { "event " (row.seq) } " "
+                    span.type { (row.event_type) }
+                    @if let Some(label) = &row.label { " " span.badge.label title="the label of the webhook" { (label) } }
+                    " " (verified(row.verified))
+                }
+                td.changes data-label="changes" {
+                    @if let Some(seq) = row.duplicate_of {
+                        span.nothing { "repeats event " (seq) }
+                    } @else if row.changes.is_empty() {
+                        span.nothing { (row.nothing) }
+                    } @else {
+                        ul {
+                            @for change in &row.changes { li { (change) " " (change.badge()) } }
+                            @if row.further > 0 {
+                                li { a href=(links::event(row.seq)) { (row.further) " further changes" } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A list with its head. `id` names its body to the script.
+pub fn table(list: &[Row], clock: &Clock, of_several: bool, id: &str) -> Markup {
+    html! {
+        table.cards.events {
+            thead {
+                tr {
+                    th scope="col" { "time" }
+                    @if of_several { th scope="col" { "profile" } }
+                    th scope="col" { "event" }
+                    th scope="col" { "changes" }
+                }
+            }
+            tbody id=(id) { (rows(list, clock, of_several)) }
+        }
+    }
+}

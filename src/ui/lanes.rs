@@ -1,0 +1,212 @@
+//! A timeline as it is drawn: a line of SVG for each row.
+//!
+//! Places are percentages of the width, so that one drawing fits a phone and a
+//! wide screen, and its text is not scaled with it. Values are spans; changes
+//! are marks, each a link to its event, told apart by form and not by colour
+//! alone.
+
+use maud::{Markup, PreEscaped, Render, html};
+
+use super::links;
+use super::scale::percent;
+use super::text::Shown;
+use super::timeline::{Kind, Mark, PARTS, Row, Timeline};
+use super::when::Clock;
+
+/// The height of a line.
+const HEIGHT: u32 = 30;
+
+/// Of so many places at least is a span wide enough for text.
+const FOR_TEXT: u32 = 12;
+
+/// The most characters of a value in a title.
+const TITLE: usize = 60;
+
+/// The forms of marks, which the lines refer to.
+const FORMS: &str = r#"<svg class="forms" width="0" height="0" aria-hidden="true" focusable="false"><defs>
+<g id="m-set"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27"/></g>
+<g id="m-create"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27"/><circle cx="0" cy="5" r="4"/></g>
+<g id="m-unexplained"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27" stroke-dasharray="3 2"/><path class="fill" d="M0 9L6 15L0 21L-6 15Z"/></g>
+<g id="m-other"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27" stroke-dasharray="1 3"/></g>
+<g id="m-deleted"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27M-5 10L5 20M5 10L-5 20"/></g>
+<g id="m-many"><rect class="hit" x="-6" y="0" width="12" height="30"/><path class="fill" d="M-2 3H2V27H-2Z"/></g>
+</defs></svg>"#;
+
+/// The whole drawing. `at` is the moment of which the state is shown.
+pub fn lanes(timeline: &Timeline, at: i64, clock: &Clock) -> Markup {
+    let ticks = timeline.scale.ticks(clock);
+    let places: Vec<String> = ticks
+        .iter()
+        .map(|(moment, _)| timeline.scale.percent(*moment))
+        .collect();
+    // What would not fit after its place stands before it.
+    let ends = |moment: i64| timeline.scale.part(moment, 100) > 90;
+    let now = timeline.scale.part(clock.now, PARTS);
+    let at = timeline.scale.percent(at);
+    html! {
+        (PreEscaped(FORMS))
+        div.lanes {
+            @for row in &timeline.rows {
+                div.lane {
+                    div.label { (row.name) }
+                    svg width="100%" height=(HEIGHT) role="group" aria-label=(row.name.text.line()) {
+                        @for place in &places { line.grid x1=(place) x2=(place) y1="0" y2=(HEIGHT) {} }
+                        (spans(row, now))
+                        @for mark in &row.marks { (drawn(row, mark, clock)) }
+                        line.at x1=(at) x2=(at) y1="0" y2=(HEIGHT) {}
+                    }
+                }
+            }
+            div.lane.axis aria-hidden="true" {
+                div.label {}
+                svg width="100%" height="20" {
+                    @for ((moment, text), place) in ticks.iter().zip(&places) {
+                        text x=(place) y="14" text-anchor=[ends(*moment).then_some("end")] { (text) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The tints of a row's values, given in the order in which they come, so that
+/// neighbours differ and a value that comes back is known again.
+#[derive(Default)]
+struct Tints(Vec<u32>);
+
+/// Their classes.
+const TINTS: [&str; 6] = ["t0", "t1", "t2", "t3", "t4", "t5"];
+
+impl Tints {
+    fn class(&mut self, value: &Shown) -> &'static str {
+        let print = match value {
+            Shown::Text(_) => value.print().unwrap_or_default(),
+            Shown::Member(true) => return "yes",
+            Shown::Member(false) | Shown::Absent => return "none",
+            Shown::Unknown => return "unknown",
+        };
+        let known = self.0.iter().position(|it| *it == print);
+        let place = known.unwrap_or_else(|| {
+            self.0.push(print);
+            self.0.len() - 1
+        });
+        TINTS.get(place % TINTS.len()).copied().unwrap_or_default()
+    }
+}
+
+/// What a row was, from place to place.
+fn spans(row: &Row, now: u32) -> Markup {
+    let marks = || row.marks.iter();
+    let begins =
+        std::iter::once((0, &row.before)).chain(marks().map(|mark| (mark.part, &mark.new)));
+    let ends = marks().map(|mark| mark.part).chain(std::iter::once(now));
+    let mut tints = Tints::default();
+    let spans = begins
+        .zip(ends)
+        .map(|((begin, value), end)| (begin, end, value, tints.class(value)));
+    html! {
+        @for (begin, end, value, class) in spans {
+            @if end > begin { (span(begin, end, value, class)) }
+        }
+    }
+}
+
+fn span(begin: u32, end: u32, value: &Shown, class: &str) -> Markup {
+    let (x, width) = (
+        percent(begin, PARTS),
+        percent(end.saturating_sub(begin), PARTS),
+    );
+    let text = value.line(TITLE);
+    let wide = end.saturating_sub(begin) >= FOR_TEXT;
+    let silent = matches!(value, Shown::Absent | Shown::Member(false));
+    html! {
+        @if silent {
+            rect.span.(class) x=(x) y="14" width=(width) height="2" { title { (text) } }
+        } @else {
+            rect.span.(class) x=(x) y="5" width=(width) height="20" { title { (text) } }
+            @if wide {
+                svg.text x=(x) width=(width) height=(HEIGHT) { text x="7" y="19" { (text) } }
+            }
+        }
+    }
+}
+
+fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
+    let (class, form) = match &mark.kind {
+        Kind::Deleted => ("deleted", "#m-deleted"),
+        Kind::Changed(cause) => match cause.as_str() {
+            "unexplained" => ("unexplained", "#m-unexplained"),
+            _ if mark.count > 1 => ("many", "#m-many"),
+            "set" => ("set", "#m-set"),
+            "create" => ("create", "#m-create"),
+            _ => ("other", "#m-other"),
+        },
+    };
+    let (old, new) = (mark.old.line(TITLE), mark.new.line(TITLE));
+    let when = clock.text(mark.time);
+    let name = row.name.text.line();
+    let why = match &mark.kind {
+        Kind::Deleted => "the profile was deleted",
+        Kind::Changed(cause) => cause,
+    };
+    let title = if mark.count > 1 {
+        format!(
+            "{} changes of {name}: {old} → … → {new}, the last at {when}, event {}",
+            mark.count, mark.seq
+        )
+    } else {
+        format!("{name}: {old} → {new}, {when}, {why}, event {}", mark.seq)
+    };
+    html! {
+        a.mark.(class) href=(links::event(mark.seq)) {
+            title { (title) }
+            use href=(form) x=(percent(mark.part, PARTS)) {}
+        }
+    }
+}
+
+/// What the forms mean.
+pub fn legend() -> Markup {
+    let entry = |class: &str, form: &str, text: &str| {
+        html! {
+            li {
+                svg width="14" height=(HEIGHT) aria-hidden="true" {
+                    g.mark.(class) { use href=(form) x="7" {} }
+                }
+                (text)
+            }
+        }
+    };
+    html! {
+        ul.legend aria-label="what the marks mean" {
+            (entry("create", "#m-create", "created"))
+            (entry("set", "#m-set", "set by an update"))
+            (entry("unexplained", "#m-unexplained", "unexplained"))
+            (entry("other", "#m-other", "first seen"))
+            (entry("many", "#m-many", "several changes"))
+            (entry("deleted", "#m-deleted", "deleted"))
+        }
+    }
+}
+
+/// What the drawing leaves out or puts together.
+impl Render for Timeline {
+    fn render(&self) -> Markup {
+        let drawn = self.rows.iter().flat_map(|row| &row.marks);
+        let together = drawn.filter(|mark| mark.count > 1).count();
+        html! {
+            p.note {
+                (self.changes) " changes in " (self.events) " events"
+                @if together > 0 {
+                    ", drawn as " (self.marks()) " marks: those that would stand too close to be told apart are one. "
+                    "Choose a shorter span to see each"
+                }
+                "."
+                @if self.is_cut() {
+                    " Only the first " (self.rows.len()) " fields and interests are drawn; "
+                    (self.left_out) " changes are of others, and stand in the list of events."
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The addresses of pages.
+
+use form_urlencoded::Serializer;
+
+use crate::event::ProfileKey;
+
+/// Which part of a (sub)profile's time is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zoom {
+    /// From its first event on.
+    #[default]
+    All,
+    /// The last of this name's length.
+    Last(&'static str),
+    /// From a second up to another.
+    Between(i64, i64),
+}
+
+/// The names of lengths that can be drawn up to now, and their seconds.
+pub const LENGTHS: [(&str, i64); 4] = [
+    ("day", 86_400),
+    ("week", 7 * 86_400),
+    ("month", 30 * 86_400),
+    ("year", 365 * 86_400),
+];
+
+impl Zoom {
+    /// The one of that name.
+    pub fn of(name: &str) -> Option<Self> {
+        if name == "all" {
+            return Some(Self::All);
+        }
+        let found = LENGTHS.iter().find(|(known, _)| *known == name);
+        found.map(|(known, _)| Self::Last(known))
+    }
+}
+
+/// The seconds of a length's name.
+pub fn seconds(name: &str) -> i64 {
+    let found = LENGTHS.iter().find(|(known, _)| *known == name);
+    found.map_or(86_400, |(_, seconds)| *seconds)
+}
+
+/// Of a (sub)profile's page.
+pub fn profile(key: ProfileKey) -> String {
+    format!("/profile/{key}")
+}
+
+/// Of an event's page.
+pub fn event(seq: u64) -> String {
+    format!("/event/{seq}")
+}
+
+/// Of a (sub)profile's page with what else is asked of it.
+#[derive(Clone, Debug)]
+pub struct ProfileLink {
+    key: ProfileKey,
+    pairs: Vec<(&'static str, String)>,
+}
+
+impl ProfileLink {
+    /// Of a part of its time.
+    pub fn new(key: ProfileKey, zoom: Zoom) -> Self {
+        let pairs = match zoom {
+            Zoom::All => Vec::new(),
+            Zoom::Last(name) => vec![("span", name.to_owned())],
+            Zoom::Between(from, to) => vec![("from", format!("@{from}")), ("to", format!("@{to}"))],
+        };
+        Self { key, pairs }
+    }
+
+    /// With a parameter more.
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.pairs.push((name, value.into()));
+        self
+    }
+
+    /// The address.
+    pub fn to(&self) -> String {
+        let path = profile(self.key);
+        if self.pairs.is_empty() {
+            return path;
+        }
+        let mut query = Serializer::new(String::new());
+        query.extend_pairs(&self.pairs);
+        format!("{path}?{}", query.finish())
+    }
+}
+
+/// Of what is found by a search.
+pub fn search(text: &str) -> String {
+    let mut query = Serializer::new(String::new());
+    query.append_pair("q", text);
+    format!("/search?{}", query.finish())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_a_name_gets_out_of_its_parameter() {
+        let link = ProfileLink::new(ProfileKey::subprofile(1, 2), Zoom::Between(-5, 9));
+        let link = link.with("field", "a&b=\"<c>#é\u{202e}");
+        assert_eq!(
+            link.to(),
+            "/profile/1/2?from=%40-5&to=%409&field=a%26b%3D%22%3Cc%3E%23%C3%A9%E2%80%AE"
+        );
+        assert_eq!(search("javascript:x"), "/search?q=javascript%3Ax");
+        assert_eq!(Zoom::of("week"), Some(Zoom::Last("week")));
+        assert_eq!(Zoom::of("Week"), None);
+    }
+}

@@ -1,0 +1,34 @@
+//! What browsers are shown: from the lines of answers to HTML.
+//!
+//! Pure functions: typed lines ([`crate::query::lines`]) become small views with
+//! shortened texts ([`text`]), and these become pages. Plots are SVG whose
+//! places are percentages, so that one drawing fits every width and its text
+//! keeps its size.
+//!
+//! Leaves out where lines come from, and everything of HTTP. Invariants:
+//! every text from outside passes through [`text::Text`], which shows what
+//! would hide or turn text as escapes, and through maud, which escapes HTML;
+//! nothing in a page is script or style but the two files of [`assets`], so
+//! that the strictest Content-Security-Policy holds; whatever a store holds, a
+//! page's size is bounded, and what is left out is said.
+
+pub mod assets;
+pub mod bars;
+mod differing;
+pub mod event;
+pub mod events;
+pub mod found;
+mod lanes;
+mod links;
+pub mod profile;
+mod scale;
+pub mod shell;
+pub mod start;
+pub mod state;
+pub mod text;
+pub mod timeline;
+mod when;
+
+pub use links::{Zoom, seconds};
+pub use scale::Scale;
+pub use when::{Clock, seconds_of};

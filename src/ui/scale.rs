@@ -1,0 +1,177 @@
+//! From time to places on a line.
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
+
+use super::when::Clock;
+use crate::event::local_to_utc;
+
+/// A span of time that is drawn from one end of a line to the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale {
+    /// Its first second.
+    pub from: i64,
+    /// The second after its last.
+    pub to: i64,
+}
+
+/// Lengths between ticks in seconds, and how a tick is written.
+const STEPS: [(i64, &str); 14] = [
+    (1, "%H:%M:%S"),
+    (10, "%H:%M:%S"),
+    (60, "%H:%M"),
+    (600, "%H:%M"),
+    (3_600, "%H:%M"),
+    (3 * 3_600, "%-d %b %H:%M"),
+    (12 * 3_600, "%-d %b %H:%M"),
+    (86_400, "%-d %b"),
+    (7 * 86_400, "%-d %b"),
+    (MONTH, "%b %Y"),
+    (3 * MONTH, "%b %Y"),
+    (12 * MONTH, "%b %Y"),
+    (120 * MONTH, "%Y"),
+    (1200 * MONTH, "%Y"),
+];
+
+/// About a month: ticks so far from each other are at the first of one.
+const MONTH: i64 = 30 * 86_400;
+
+/// From the epoch, a Thursday, to the first Monday.
+const MONDAY: i64 = 4 * 86_400;
+
+/// The most ticks.
+const TICKS: i64 = 8;
+
+impl Scale {
+    /// From a second up to another; at least a second long.
+    pub fn new(from: i64, to: i64) -> Self {
+        Self {
+            from,
+            to: to.max(from.saturating_add(1)),
+        }
+    }
+
+    /// How long it is.
+    pub const fn length(&self) -> i64 {
+        self.to.saturating_sub(self.from)
+    }
+
+    /// The place of a moment in so many parts of the line; at its ends where it
+    /// is beyond them.
+    pub fn part(&self, seconds: i64, parts: u32) -> u32 {
+        let past = i128::from(seconds.clamp(self.from, self.to)) - i128::from(self.from);
+        let length = i128::from(self.to) - i128::from(self.from);
+        let part = past * i128::from(parts) / length.max(1);
+        u32::try_from(part).unwrap_or(parts)
+    }
+
+    /// The place of a moment as a percentage.
+    pub fn percent(&self, seconds: i64) -> String {
+        percent(self.part(seconds, 10_000), 10_000)
+    }
+
+    /// Moments to write below the line, and how.
+    pub fn ticks(&self, clock: &Clock) -> Vec<(i64, String)> {
+        let fits = |(step, _): &&(i64, &str)| self.length() / step <= TICKS;
+        let Some((step, form)) = STEPS.iter().find(fits).or(STEPS.last()) else {
+            return Vec::new();
+        };
+        if *step >= MONTH {
+            let months = u32::try_from(step / MONTH).unwrap_or(1);
+            return self.months(clock, months, form);
+        }
+        // By the zone's own clock, so that days are whole ones whenever it is put
+        // forward or back; weeks begin on Mondays.
+        let local = clock.local(self.from).and_utc().timestamp();
+        let shift = if *step == 7 * 86_400 { MONDAY } else { 0 };
+        let first = local.saturating_sub(shift).div_euclid(*step);
+        let moment = |count: i64| {
+            let local = (first + count).saturating_mul(*step).saturating_add(shift);
+            let local = DateTime::from_timestamp(local, 0)?.naive_utc();
+            Some(local_to_utc(clock.zone, local))
+        };
+        self.written((0..=TICKS + 2).filter_map(moment), clock, form)
+    }
+
+    /// Those of some moments that are on the line, and how they are written.
+    fn written(
+        &self,
+        moments: impl Iterator<Item = i64>,
+        clock: &Clock,
+        form: &str,
+    ) -> Vec<(i64, String)> {
+        moments
+            .filter(|moment| (self.from..self.to).contains(moment))
+            .map(|moment| (moment, clock.format(moment, form)))
+            .collect()
+    }
+
+    /// The first of every so many months.
+    fn months(&self, clock: &Clock, step: u32, form: &str) -> Vec<(i64, String)> {
+        let begin = clock.local(self.from);
+        let step = i64::from(step.max(1));
+        let first = (i64::from(begin.year()) * 12 + i64::from(begin.month0())).div_euclid(step);
+        let moment = |count: i64| {
+            let month = (first + count) * step;
+            let year = i32::try_from(month.div_euclid(12)).ok()?;
+            let month = u32::try_from(month.rem_euclid(12)).ok()? + 1;
+            let local = NaiveDate::from_ymd_opt(year, month, 1)?.and_time(NaiveTime::MIN);
+            Some(local_to_utc(clock.zone, local))
+        };
+        self.written((0..=TICKS + 2).filter_map(moment), clock, form)
+    }
+}
+
+/// A place in so many parts, as a percentage.
+pub fn percent(part: u32, parts: u32) -> String {
+    let hundredths = u64::from(part) * 10_000 / u64::from(parts.max(1));
+    format!("{}.{:02}%", hundredths / 100, hundredths % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn places_are_within_the_line() {
+        let scale = Scale::new(100, 300);
+        assert_eq!(scale.percent(100), "0.00%");
+        assert_eq!(scale.percent(201), "50.50%");
+        assert_eq!(scale.percent(900), "100.00%");
+        assert_eq!(Scale::new(5, 5).length(), 1);
+    }
+
+    #[test]
+    fn ticks_are_at_whole_hours_of_the_zone() {
+        let clock = Clock {
+            zone: chrono_tz::Europe::Amsterdam,
+            now: 0,
+        };
+        let ticks = Scale::new(1_760_000_000, 1_760_000_000 + 4 * 3_600).ticks(&clock);
+        let texts: Vec<_> = ticks.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(texts, ["11:00", "12:00", "13:00", "14:00"]);
+        let texts = |days: i64| {
+            let ticks = Scale::new(1_760_000_000, 1_760_000_000 + days * 86_400).ticks(&clock);
+            ticks.into_iter().map(|(_, text)| text).collect::<Vec<_>>()
+        };
+        // Mondays, and the first of months.
+        assert_eq!(texts(30), ["13 Oct", "20 Oct", "27 Oct", "3 Nov"]);
+        assert_eq!(texts(100), ["Nov 2025", "Dec 2025", "Jan 2026"]);
+        assert_eq!(
+            texts(700),
+            [
+                "Jan 2026", "Apr 2026", "Jul 2026", "Oct 2026", "Jan 2027", "Apr 2027", "Jul 2027"
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_span_panics(from in any::<i64>(), to in any::<i64>(), at in any::<i64>()) {
+            let clock = Clock { zone: chrono_tz::UTC, now: at };
+            let scale = Scale::new(from, to);
+            prop_assert!(scale.part(at, 600) <= 600);
+            prop_assert!(scale.ticks(&clock).len() <= 11);
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What all pages have around them, and the pages that are little more.
+
+use maud::{DOCTYPE, Markup, html};
+
+use super::assets::{ICON, SCRIPT, STYLE};
+use super::when::Clock;
+
+/// A page as it is sent.
+#[derive(Clone, Debug)]
+pub struct Frame<'a> {
+    /// Its title, before the program's name.
+    pub title: &'a str,
+    /// What stands in the search box.
+    pub asked: &'a str,
+    /// The zone, where times are shown; `None` for who has not logged in.
+    pub clock: Option<&'a Clock>,
+}
+
+impl Frame<'_> {
+    /// The whole page.
+    pub fn around(&self, body: &Markup) -> Markup {
+        html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    title { (self.title) " · profiletrail" }
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    meta name="color-scheme" content="light dark";
+                    link rel="icon" href=(ICON.path) type="image/svg+xml";
+                    link rel="stylesheet" href=(STYLE.path);
+                    @if self.clock.is_some() { script src=(SCRIPT.path) defer {} }
+                }
+                body {
+                    a.skip href="#main" { "Skip to the content" }
+                    header.top {
+                        a.brand href="/" { span.sign aria-hidden="true" {} "profiletrail" }
+                        @if self.clock.is_some() {
+                            (search(self.asked))
+                            form.out method="post" action="/logout" { button.quiet type="submit" { "Log out" } }
+                        }
+                    }
+                    main #main tabindex="-1" { (body) }
+                    @if let Some(clock) = self.clock {
+                        footer { "Times are those of " (clock.zone.name()) ". Nothing on these pages changes anything." }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn search(asked: &str) -> Markup {
+    html! {
+        form.search role="search" method="get" action="/search" {
+            label for="q" { "Search" }
+            input #q type="search" name="q" value=(asked) placeholder="123, 123/456 or mail=johny@example.com"
+                autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="1000";
+            button type="submit" { "Search" }
+        }
+    }
+}
+
+/// A page that says one thing, and what to do next.
+pub fn message(title: &str, body: &Markup, clock: Option<&Clock>) -> Markup {
+    let inner = html! {
+        section.message { h1 { (title) } (body) }
+    };
+    let frame = Frame {
+        title,
+        asked: "",
+        clock,
+    };
+    frame.around(&inner)
+}
+
+/// The form by which one logs in. `next` is where that leads; `clear` tells
+/// that the browser may speak no TLS.
+pub fn login(next: &str, error: Option<&str>, clear: bool) -> Markup {
+    let body = html! {
+        section.login {
+            h1 { "Log in" }
+            @if let Some(error) = error { p.error role="alert" { (error) } }
+            @if clear {
+                p.notes role="note" {
+                    "If the address above does not begin with " code { "https://" } ", others can read along: send no token that way."
+                }
+            }
+            form method="post" action="/login" {
+                input type="hidden" name="next" value=(next);
+                label for="token" { "Token" }
+                input #token type="password" name="token" required autofocus autocomplete="current-password"
+                    maxlength="200" spellcheck="false" aria-describedby="token-help";
+                button type="submit" { "Log in" }
+            }
+            p #token-help {
+                "On the machine that keeps the events, this makes a token for you:"
+            }
+            pre { code { "profiletrail token create --name browser" } }
+            p.note { "With it you may ask everything and change nothing. It is not kept in your browser; a session ends after half an hour without use, and when its token is revoked." }
+        }
+    };
+    let frame = Frame {
+        title: "Log in",
+        asked: "",
+        clock: None,
+    };
+    frame.around(&body)
+}
+
+/// What a reader should know of an answer: what is lacking, and why.
+pub fn notes(damage: &[String], notes: &[String]) -> Markup {
+    html! {
+        @if !damage.is_empty() {
+            div.damage role="note" {
+                p { strong { "Some events that belong here cannot be read." } " Ask " code { "profiletrail verify" } " what is damaged." }
+                ul { @for what in damage.iter().take(5) { li { (super::text::Text::new(what, 300)) } } }
+                @if damage.len() > 5 { p { (damage.len() - 5) " more like these." } }
+            }
+        }
+        @if !notes.is_empty() {
+            div.notes role="note" {
+                ul { @for note in notes { li { (super::text::Text::new(note, 300)) } } }
+            }
+        }
+    }
+}
+
+/// A command that tells the same on a terminal.
+pub fn command(text: &str) -> Markup {
+    html! { pre.command { code { (text) } } }
+}

@@ -1,0 +1,143 @@
+//! The start page.
+
+use maud::{Markup, html};
+
+use super::bars::{Hours, bars};
+use super::events::{Row, rows, table};
+use super::shell::Frame;
+use super::when::Clock;
+
+/// How the server is.
+#[derive(Clone, Debug, Default)]
+pub struct Health {
+    /// Why no event can be kept, if that is so.
+    pub trouble: Option<&'static str>,
+    /// Whether it has been silent for too long.
+    pub silent: bool,
+    /// When the last event came, in Unix seconds.
+    pub last: Option<i64>,
+    /// How many events there are.
+    pub events: u64,
+    /// How many of them are not in the index yet.
+    pub behind: u64,
+    /// The bytes that are free on the disk, where that is known.
+    pub free: Option<u64>,
+}
+
+impl Health {
+    fn render(&self, clock: &Clock) -> Markup {
+        html! {
+            dl.facts.health {
+                div {
+                    dt { "calls" }
+                    dd {
+                        @match (self.trouble, self.silent) {
+                            (Some(trouble), _) => { span.badge.bad { "not kept" } " " (trouble) "; ask " code { "profiletrail doctor" } }
+                            (None, true) => { span.badge.bad { "silent" } " no event came for too long; ask " code { "profiletrail doctor" } }
+                            (None, false) => span.badge.good { "well" },
+                        }
+                    }
+                }
+                div { dt { "events" } dd { (self.events) } }
+                @if let Some(last) = self.last { div { dt { "last one" } dd { (clock.ago(last)) } } }
+                @if self.behind > 0 { div { dt { "not indexed yet" } dd { (self.behind) } } }
+                @if let Some(free) = self.free { div { dt { "free on the disk" } dd { (bytesize::ByteSize(free).display().iec()) } } }
+            }
+        }
+    }
+}
+
+/// All that is on the page at first; panels that cost more come after it.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// How the server is.
+    pub health: Health,
+    /// Events of the last hours.
+    pub hours: Hours,
+    /// The latest events, newest first.
+    pub latest: Vec<Row>,
+    /// Up to which event they are told.
+    pub cursor: u64,
+    /// Whether incidents can be asked for.
+    pub incidents: bool,
+    /// What a reader should know.
+    pub damage: Vec<String>,
+}
+
+impl Page {
+    /// The whole page.
+    pub fn render(&self, clock: &Clock) -> Markup {
+        let body = html! {
+            h1.quiet { "What changed when" }
+            (self.health.render(clock))
+            (super::shell::notes(&self.damage, &[]))
+            section aria-labelledby="hours" {
+                h2 #hours { "Events per hour" }
+                @if self.hours.too_many {
+                    p.empty { "There are too many to be counted here: ask " code { "profiletrail stats --since yesterday" } "." }
+                } @else if self.hours.counts.iter().all(|count| *count == 0) {
+                    p.empty { "None in the last two days." }
+                } @else {
+                    (bars(&self.hours, clock))
+                }
+            }
+            div.columns {
+                section.wide aria-labelledby="latest" {
+                    div.bar {
+                        h2 #latest { "Latest events" }
+                        span #live-told.note role="status" aria-live="polite" {}
+                        button #live-pause.quiet type="button" hidden aria-pressed="false" { "Pause" }
+                    }
+                    @if self.latest.is_empty() {
+                        p.empty #live-none {
+                            "No event has come yet. Point Copernica's webhooks at " code { "/webhook" }
+                            " of the address that receives calls, or try it:"
+                        }
+                        pre.command { code { "curl -d 'type=create&profile=1&fields[mail]=johny@example.com' http://127.0.0.1:8080/webhook" } }
+                    }
+                    div #live data-cursor=(self.cursor) { (table(&self.latest, clock, true, "live-rows")) }
+                }
+                div.panels {
+                    (panel("gaps", "/gaps", "Unexplained changes"))
+                    @if self.incidents { (panel("incidents", "/incidents", "Incidents")) }
+                    (panel("rejected", "/rejected", "Calls that could not be read"))
+                }
+            }
+        };
+        let frame = Frame {
+            title: "Start",
+            asked: "",
+            clock: Some(clock),
+        };
+        frame.around(&body)
+    }
+}
+
+/// A panel whose content the script fetches; without it, a link leads there.
+fn panel(id: &str, path: &str, title: &str) -> Markup {
+    html! {
+        section aria-labelledby=(id) {
+            h2 id=(id) { (title) }
+            div data-panel={ (path) "?part=panel" } aria-busy="false" { p { a href=(path) { "Look" } } }
+        }
+    }
+}
+
+/// What has come since: a fragment for the script, newest first.
+pub fn live(latest: &[Row], cursor: u64, skipped: u64, clock: &Clock) -> Markup {
+    let last = latest.first();
+    html! {
+        table {
+            tbody data-cursor=(cursor) {
+                (rows(latest, clock, true))
+            }
+        }
+        p #told {
+            @if skipped > 0 { (skipped) " more events came than are shown; " }
+            @if let Some(last) = last {
+                (latest.len()) " new event" @if latest.len() != 1 { "s" }
+                ", the last at " (clock.text(last.time))
+            }
+        }
+    }
+}

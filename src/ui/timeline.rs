@@ -1,0 +1,397 @@
+//! The timeline of a (sub)profile: what each field and interest was when.
+//!
+//! It takes the state at its begin and then the events of its span, in order,
+//! and holds of each row only what can be told apart on a line of [`PARTS`]
+//! places: changes at one place are one mark, which knows how many they are.
+//! Where there are still more than [`MARKS`] of them, places are put together.
+//! So neither memory nor the drawing grows with the number of events.
+
+use std::collections::HashMap;
+
+use super::scale::Scale;
+use super::text::{Change, Name, Shown};
+use super::when::seconds_of;
+use crate::history::Value;
+use crate::query::lines::{HistoryLine, ShowLine};
+
+/// How many places a line has.
+pub const PARTS: u32 = 480;
+
+/// The most rows.
+pub const ROWS: usize = 60;
+
+/// The most marks.
+pub const MARKS: usize = 1500;
+
+/// So many marks are held at most while events are still taken.
+const HELD: usize = 4 * MARKS;
+
+/// The longest name in bytes of a row.
+const NAME_LEN: usize = 1000;
+
+/// The most characters of a value.
+const VALUE: usize = 60;
+
+/// Why a row has another value from a place on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It changed: the last cause, or `unexplained` where one of several is.
+    Changed(String),
+    /// The (sub)profile was deleted.
+    Deleted,
+}
+
+/// A place at which a row's value becomes another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The place, of [`PARTS`].
+    pub part: u32,
+    /// How many changes are here.
+    pub count: u32,
+    /// The last of them: its event and its time.
+    pub seq: u64,
+    /// That event's time.
+    pub time: i64,
+    /// What the value was before the first of them.
+    pub old: Shown,
+    /// What it is after the last of them.
+    pub new: Shown,
+    /// Why.
+    pub kind: Kind,
+}
+
+/// A field or an interest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its name.
+    pub name: Name,
+    /// What it is at the begin.
+    pub before: Shown,
+    /// From where on it is something else, in order.
+    pub marks: Vec<Mark>,
+}
+
+impl Row {
+    fn value(&self) -> &Shown {
+        self.marks.last().map_or(&self.before, |mark| &mark.new)
+    }
+
+    /// Takes the next mark; tells how many marks there are more.
+    fn push(&mut self, mark: Mark) -> usize {
+        match self.marks.last_mut() {
+            Some(last) if last.part == mark.part => {
+                last.absorb(mark);
+                0
+            }
+            _ => {
+                self.marks.push(mark);
+                1
+            }
+        }
+    }
+}
+
+impl Mark {
+    /// Takes a later one at the same place.
+    fn absorb(&mut self, later: Self) {
+        let is_unexplained =
+            |kind: &Kind| matches!(kind, Kind::Changed(word) if word == "unexplained");
+        if !is_unexplained(&self.kind) || later.kind == Kind::Deleted {
+            self.kind = later.kind;
+        }
+        self.count = self.count.saturating_add(later.count);
+        (self.seq, self.time, self.new) = (later.seq, later.time, later.new);
+    }
+}
+
+/// A timeline as far as it has been told.
+#[derive(Clone, Debug)]
+pub struct Timeline {
+    /// Its span.
+    pub scale: Scale,
+    /// In the order in which they were first told.
+    pub rows: Vec<Row>,
+    /// How many events it was told, without duplicates.
+    pub events: u64,
+    /// How many changes are in its rows.
+    pub changes: u64,
+    /// How many changes are of rows that it has no place for.
+    pub left_out: u64,
+    /// How many places are put together to one.
+    pub together: u32,
+    /// How many marks there are.
+    held: usize,
+    places: HashMap<(bool, String), usize>,
+    /// What a row is before its first change that does not say so.
+    before: Shown,
+    is_full: bool,
+    /// The row that alone is drawn.
+    only: Option<(bool, String)>,
+}
+
+impl Timeline {
+    /// Of a span, with the state just before it, where anything was known; of
+    /// one field or interest (`true`) alone, where that is named.
+    pub fn new(scale: Scale, before: Option<&ShowLine<'_>>, only: Option<(&str, bool)>) -> Self {
+        let known = before.is_some_and(|show| show.state != "unknown");
+        let mut timeline = Self {
+            scale,
+            rows: Vec::new(),
+            events: 0,
+            changes: 0,
+            left_out: 0,
+            together: 1,
+            held: 0,
+            places: HashMap::new(),
+            before: if known { Shown::Absent } else { Shown::Unknown },
+            is_full: false,
+            only: only.map(|(name, interest)| (interest, name.to_owned())),
+        };
+        if let Some(show) = before {
+            for (name, value) in show.fields.iter() {
+                if timeline.is_wanted(name, false) {
+                    let value = Shown::of(Some(&Value::Text(value.as_ref().into())), VALUE);
+                    timeline.begin(name, false, value);
+                }
+            }
+            for name in &show.interests {
+                if timeline.is_wanted(name, true) {
+                    timeline.begin(name, true, Shown::Member(true));
+                }
+            }
+        }
+        timeline
+    }
+
+    fn is_wanted(&self, name: &str, interest: bool) -> bool {
+        let only = self.only.as_ref();
+        only.is_none_or(|(kind, known)| *kind == interest && known == name)
+    }
+
+    /// The place of a row, made if there is room.
+    fn begin(&mut self, name: &str, interest: bool, before: Shown) -> Option<usize> {
+        if name.len() > NAME_LEN {
+            return None;
+        }
+        let key = (interest, name.to_owned());
+        if let Some(place) = self.places.get(&key) {
+            return Some(*place);
+        }
+        if self.rows.len() >= ROWS {
+            self.is_full = true;
+            return None;
+        }
+        let place = self.rows.len();
+        self.places.insert(key, place);
+        self.rows.push(Row {
+            name: Name::new(name, interest),
+            before,
+            marks: Vec::new(),
+        });
+        Some(place)
+    }
+
+    /// Takes the next event.
+    pub fn take(&mut self, line: &HistoryLine<'_>) {
+        if line.duplicate_of.is_some() {
+            return;
+        }
+        self.events += 1;
+        let time = seconds_of(&line.time).unwrap_or(self.scale.from);
+        while self.held > HELD && self.together < PARTS {
+            self.coarsen();
+        }
+        let part = self.scale.part(time, PARTS) / self.together * self.together;
+        for told in &line.changes {
+            let (name, interest) = match (&told.field, &told.interest) {
+                (None, Some(interest)) => (interest, true),
+                (Some(field), _) => (field, false),
+                (None, None) => continue,
+            };
+            if !self.is_wanted(name, interest) {
+                continue;
+            }
+            let old = match &told.old {
+                Some(old) => Shown::of(Some(old), VALUE),
+                None => self.before.clone(),
+            };
+            let place = self.begin(name, interest, old);
+            let Some(row) = place.and_then(|place| self.rows.get_mut(place)) else {
+                self.left_out += 1;
+                continue;
+            };
+            self.changes += 1;
+            let change = Change::new(told, VALUE);
+            self.held += row.push(Mark {
+                part,
+                count: 1,
+                seq: line.seq,
+                time,
+                old: change.old,
+                new: change.new,
+                kind: Kind::Changed(told.cause.clone().into_owned()),
+            });
+        }
+        if line.event_type == "delete" {
+            self.end_all(part, line.seq, time);
+        }
+    }
+
+    /// Nothing is there any more.
+    fn end_all(&mut self, part: u32, seq: u64, time: i64) {
+        for row in &mut self.rows {
+            let old = row.value().clone();
+            if !matches!(old, Shown::Absent | Shown::Member(false)) {
+                let interest = row.name.interest;
+                self.held += row.push(Mark {
+                    part,
+                    count: 1,
+                    seq,
+                    time,
+                    old,
+                    new: if interest {
+                        Shown::Member(false)
+                    } else {
+                        Shown::Absent
+                    },
+                    kind: Kind::Deleted,
+                });
+            }
+        }
+    }
+
+    /// How many marks there are.
+    pub const fn marks(&self) -> usize {
+        self.held
+    }
+
+    /// Whether rows are left out.
+    pub const fn is_cut(&self) -> bool {
+        self.is_full || self.left_out > 0
+    }
+
+    /// Puts two places together to one.
+    fn coarsen(&mut self) {
+        self.together *= 2;
+        let together = self.together;
+        self.held = 0;
+        for row in &mut self.rows {
+            let marks = std::mem::take(&mut row.marks);
+            for mut mark in marks {
+                mark.part = mark.part / together * together;
+                self.held += row.push(mark);
+            }
+        }
+    }
+
+    /// Puts places together until there are few enough marks.
+    pub fn finish(mut self) -> Self {
+        while self.held > MARKS && self.together < PARTS {
+            self.coarsen();
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn event(seq: u64, time: i64, event_type: &str, changes: &str) -> HistoryLine<'static> {
+        let line = format!(
+            r#"{{"seq":{seq},"type":"{event_type}","time":"{}","time_source":"time","received":"2025-10-09T08:53:20.000000Z",
+            "profile":1,"subprofile":null,"database":1,"collection":null,"label":null,"changes":[{changes}]}}"#,
+            crate::event::seconds_to_rfc3339(time)
+        );
+        serde_json::from_str(&line).unwrap()
+    }
+
+    fn change(field: &str, old: &str, new: &str, cause: &str) -> String {
+        format!(r#"{{"field":"{field}","old":{old},"new":{new},"cause":"{cause}"}}"#)
+    }
+
+    #[test]
+    fn rows_have_what_was_before_and_what_came() {
+        let mut timeline = Timeline::new(Scale::new(0, 480), None, None);
+        timeline.take(&event(
+            1,
+            0,
+            "create",
+            &change("mail", "null", "\"a\"", "create"),
+        ));
+        timeline.take(&event(
+            2,
+            10,
+            "update",
+            &change("mail", "\"a\"", "\"b\"", "unexplained"),
+        ));
+        timeline.take(&event(
+            3,
+            10,
+            "update",
+            &change("mail", "\"b\"", "\"c\"", "set"),
+        ));
+        timeline.take(&event(4, 20, "delete", ""));
+        let timeline = timeline.finish();
+        let row = &timeline.rows[0];
+        assert_eq!(
+            (timeline.events, timeline.changes, row.marks.len()),
+            (4, 3, 3)
+        );
+        assert_eq!(row.before, Shown::Absent);
+        assert_eq!(
+            (row.marks[1].part, row.marks[1].count, row.marks[1].seq),
+            (10, 2, 3)
+        );
+        assert_eq!(row.marks[1].kind, Kind::Changed("unexplained".into()));
+        assert_eq!(row.marks[1].old.line(9), "a");
+        assert_eq!(
+            (&row.marks[2].new, &row.marks[2].kind),
+            (&Shown::Absent, &Kind::Deleted)
+        );
+    }
+
+    #[test]
+    fn rows_and_marks_are_bounded() {
+        let mut timeline = Timeline::new(Scale::new(0, 100_000), None, None);
+        for time in 0..100_000_u32 {
+            let field = format!("f{}", time % 97);
+            let told = change(&field, "\"a\"", &format!("\"{time}\""), "set");
+            timeline.take(&event(u64::from(time) + 1, time.into(), "update", &told));
+        }
+        let timeline = timeline.finish();
+        assert_eq!(timeline.rows.len(), ROWS);
+        assert!(timeline.marks() <= MARKS && timeline.is_cut());
+        let told: u64 = timeline
+            .rows
+            .iter()
+            .flat_map(|row| &row.marks)
+            .map(|mark| u64::from(mark.count))
+            .sum();
+        assert_eq!(
+            (told, told + timeline.left_out),
+            (timeline.changes, 100_000)
+        );
+        let last = timeline.rows[0].marks.last().unwrap();
+        assert_eq!(last.new.line(9), (99_999 / 97 * 97).to_string());
+    }
+
+    proptest! {
+        #[test]
+        fn marks_stay_in_order(times in proptest::collection::vec(-100_i64..1000, 0..400)) {
+            let mut times = times;
+            times.sort_unstable();
+            let mut timeline = Timeline::new(Scale::new(0, 600), None, None);
+            for (seq, time) in (1..).zip(&times) {
+                timeline.take(&event(seq, *time, "update", &change("a", "\"x\"", "\"y\"", "set")));
+            }
+            let timeline = timeline.finish();
+            for row in &timeline.rows {
+                prop_assert!(row.marks.windows(2).all(|two| two[0].part < two[1].part));
+            }
+            prop_assert_eq!(timeline.changes, times.len() as u64);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Moments as they are shown: in the reader's zone, which the page names.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use maud::{Markup, html};
+
+use crate::event::{Zone, seconds_to_rfc3339};
+
+/// The zone of a page, and its present moment in Unix seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    /// In which times are shown.
+    pub zone: Zone,
+    /// The present moment.
+    pub now: i64,
+}
+
+impl Clock {
+    /// What the zone's clocks show at a moment.
+    pub fn local(&self, seconds: i64) -> NaiveDateTime {
+        // Of the years that answers can tell, so that every zone has room.
+        let seconds = seconds.clamp(-62_167_219_200, 253_402_300_799);
+        let moment = DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or_default();
+        moment.with_timezone(&self.zone).naive_local()
+    }
+
+    /// The same in a form that chrono knows.
+    pub fn format(&self, seconds: i64, form: &str) -> String {
+        self.local(seconds).format(form).to_string()
+    }
+
+    /// A moment in whole.
+    pub fn text(&self, seconds: i64) -> String {
+        self.format(seconds, "%Y-%m-%d %H:%M:%S")
+    }
+
+    /// The same as an element.
+    pub fn time(&self, seconds: i64) -> Markup {
+        html! { time datetime=(seconds_to_rfc3339(seconds)) { (self.text(seconds)) } }
+    }
+
+    /// A moment as an answer's line writes it, as an element.
+    pub fn line(&self, rfc3339: &str) -> Markup {
+        match seconds_of(rfc3339) {
+            Some(seconds) => self.time(seconds),
+            None => html! { (rfc3339) },
+        }
+    }
+
+    /// How long ago a moment is, roughly.
+    pub fn ago(&self, seconds: i64) -> String {
+        let past = self.now.saturating_sub(seconds);
+        let (count, unit) = match past.unsigned_abs() {
+            0..60 => return "just now".to_owned(),
+            span @ 60..3_600 => (span / 60, "minute"),
+            span @ 3_600..86_400 => (span / 3_600, "hour"),
+            span => (span / 86_400, "day"),
+        };
+        let many = if count == 1 { "" } else { "s" };
+        if past < 0 {
+            format!("in {count} {unit}{many}")
+        } else {
+            format!("{count} {unit}{many} ago")
+        }
+    }
+}
+
+/// The Unix seconds of a time of a line.
+pub fn seconds_of(rfc3339: &str) -> Option<i64> {
+    Some(DateTime::parse_from_rfc3339(rfc3339).ok()?.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_told_in_the_zone() {
+        let clock = Clock {
+            zone: chrono_tz::Europe::Amsterdam,
+            now: 1_760_000_000,
+        };
+        assert_eq!(clock.text(1_760_000_000), "2025-10-09 10:53:20");
+        assert_eq!(seconds_of("2025-10-09T08:53:20.5Z"), Some(1_760_000_000));
+        for (seconds, text) in [
+            (0, "just now"),
+            (61, "1 minute ago"),
+            (7_200, "2 hours ago"),
+            (86_400 * 3, "3 days ago"),
+            (-7_200, "in 2 hours"),
+        ] {
+            assert_eq!(clock.ago(clock.now - seconds), text);
+        }
+        assert_eq!(clock.text(i64::MAX), "+10000-01-01 00:59:59");
+        assert!(clock.text(i64::MIN).starts_with("0000-01-01"));
+    }
+}
