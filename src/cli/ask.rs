@@ -1,30 +1,49 @@
 //! Asking a question and writing the answer.
 
-use std::io::{BufWriter, Write};
-
 use super::Ending;
 use super::args::{Format, Output};
 use super::client;
-use super::output::{Printed, printer};
-use super::setting::Setting;
+use super::output::{Csv, Printed, columns, printer};
+use super::pager::Screen;
+use super::setting::{Setting, UsageError};
 use crate::query::{Query, Span};
 use crate::server::protocol::End;
 
 /// Asks, and writes the answer in the form asked for.
 pub fn run(query: &Query, output: &Output, setting: &Setting) -> anyhow::Result<Ending> {
     super::logging::of_command(setting);
-    let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
-    let end = match setting.format(output.format) {
-        Format::Jsonl => client::ask(query, setting, &mut stdout)?,
-        Format::Table => {
-            let mut printed = Printed::new(printer(query, setting, &mut stdout));
-            let end = client::ask(query, setting, &mut printed)?;
-            printed.finish()?;
-            end
+    let format = setting.format(output.format);
+    let columns = match (format, columns(query)) {
+        (Format::Csv, None) => {
+            let what = "--format csv: this answer has no such form; write jsonl or table";
+            return Err(UsageError::new(what).into());
+        }
+        (_, columns) => columns,
+    };
+    let mut screen = Screen::new(setting);
+    let end = match (format, columns) {
+        (Format::Csv, Some(columns)) => {
+            let csv = Box::new(Csv::new(columns, &mut screen));
+            printed(Printed::new(csv), query, setting)?
+        }
+        (Format::Jsonl, _) => client::ask(query, setting, &mut screen)?,
+        _ => {
+            let printer = printer(query, setting, &mut screen);
+            printed(Printed::new(printer), query, setting)?
         }
     };
-    stdout.flush()?;
+    screen.finish()?;
     Ok(lacking(query, &end).unwrap_or(Ending::Answered))
+}
+
+/// Asks, and has the answer's lines written by a printer.
+fn printed(mut printed: Printed<'_>, query: &Query, setting: &Setting) -> anyhow::Result<End> {
+    let end = client::ask(query, setting, &mut printed)?;
+    // Of an answer that found nothing there is nothing to be said here.
+    if end.found {
+        printed.finish()?;
+    }
+    Ok(end)
 }
 
 /// Says what an answer lacks, and how the command ends for it; `None` where it
@@ -42,6 +61,9 @@ pub fn lacking(query: &Query, end: &End) -> Option<Ending> {
         return None;
     }
     super::say(&format!("profiletrail: nothing found: {}", nothing(query)));
+    for hint in &end.hints {
+        super::say(&format!("profiletrail: {hint}"));
+    }
     Some(Ending::NothingFound)
 }
 

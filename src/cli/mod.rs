@@ -18,9 +18,11 @@ mod evidence;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gate_args;
+mod generate;
 mod import;
 mod logging;
 mod output;
+mod pager;
 mod progress;
 mod prune;
 mod queries;
@@ -105,6 +107,8 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Prune(args) => prune::run(&args, setting),
         Command::Doctor(args) => doctor::run(&args, setting),
         Command::Token(args) => token::run(&args, setting),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
     }
 }
 

@@ -87,6 +87,7 @@ impl FilterArgs {
             causes: self.cause.iter().filter_map(name).collect(),
             labels: self.label.clone(),
             limit: None,
+            reverse: false,
         })
     }
 }
@@ -95,6 +96,7 @@ impl ChangesArgs {
     pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
         Ok(Query::Changes(ChangesQuery {
             limit: self.limit,
+            reverse: self.reverse,
             ..self.filter.query(setting)?
         }))
     }
@@ -117,6 +119,7 @@ impl RejectedArgs {
         Ok(Query::Rejected(RejectedQuery {
             span: self.span.span(setting)?,
             limit: self.limit,
+            reverse: self.reverse,
         }))
     }
 }

@@ -20,6 +20,8 @@ pub struct Answered {
     /// What a reader should know of the answer: which events are known to be
     /// lost since a repair, and what speaks of a time of which events were pruned.
     pub notes: Vec<String>,
+    /// Where nothing was found: what to ask instead.
+    pub hints: Vec<String>,
 }
 
 /// Why there is no answer.
@@ -175,10 +177,15 @@ pub fn answer_telling(
     };
     let (damage, mut notes) = lines.damage.into_lines();
     notes.extend(lines.notes);
+    let hints = match found || !damage.is_empty() {
+        true => Vec::new(),
+        false => super::hints::hints(trail, query)?,
+    };
     Ok(Answered {
         found,
         damage,
         notes,
+        hints,
     })
 }
 

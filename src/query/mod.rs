@@ -16,6 +16,7 @@ mod export;
 mod filter;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
+mod hints;
 mod history;
 mod import;
 pub mod lines;
@@ -30,6 +31,7 @@ mod twins;
 
 pub use answer::{Answered, QueryError, answer, answer_telling};
 pub use filter::Span;
+pub use hints::nearest;
 pub use import::{ImportReport, Importer, RefusedLine};
 pub use moment::{Rounding, parse_time};
 pub use progress::{Progress, Stage};

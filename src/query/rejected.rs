@@ -1,4 +1,7 @@
 //! `rejected`: the calls that could not be read.
+//!
+//! They can only be read forwards; newest first, they are sorted, on disk where
+//! they are many.
 
 use std::borrow::Cow;
 
@@ -9,7 +12,7 @@ use super::request::RejectedQuery;
 use crate::event::micros_to_rfc3339;
 use crate::log::Scanned;
 use crate::log::record::{RecordError, RejectedRecord, is_pruned};
-use crate::trail::{Missing, Trail};
+use crate::trail::{Missing, Sorter, Trail, TrailError};
 
 pub(super) fn answer(
     trail: &Trail,
@@ -17,6 +20,9 @@ pub(super) fn answer(
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let retention = trail.retention();
+    let folder = trail.folder().path();
+    let most = query.limit.map(usize::try_from);
+    let mut newest = Sorter::new(folder).keep(most.and_then(Result::ok).unwrap_or(usize::MAX));
     let mut scan = trail.scan_rejected();
     let all = scan.last_seq();
     while let Some(found) = scan.step()? {
@@ -53,7 +59,7 @@ pub(super) fn answer(
                 continue;
             }
             let (body, body_base64) = body_fields(record.body.bytes);
-            let more = lines.put(&RejectedLine {
+            let line = RejectedLine {
                 number,
                 received: micros_to_rfc3339(head.received),
                 remote: head.remote.map(Cow::Borrowed),
@@ -64,11 +70,17 @@ pub(super) fn answer(
                 place: Cow::Borrowed(head.place),
                 body,
                 body_base64,
-            })?;
-            if !more {
+            };
+            if query.reverse {
+                let line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
+                newest
+                    .push(0, !number, line)
+                    .map_err(TrailError::io("sorting in", folder))?;
+            } else if !lines.put(&line)? {
                 return Ok(true);
             }
         }
     }
+    newest.finish::<std::io::Error>(|line| lines.put_one(line))?;
     Ok(lines.written > 0)
 }

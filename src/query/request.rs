@@ -120,6 +120,9 @@ pub struct ChangesQuery {
     pub labels: Vec<String>,
     /// The most lines.
     pub limit: Option<u64>,
+    /// Newest first.
+    #[serde(default)]
+    pub reverse: bool,
 }
 
 /// Every event in the order of arrival.
@@ -151,4 +154,7 @@ pub struct RejectedQuery {
     pub span: Span,
     /// The most lines.
     pub limit: Option<u64>,
+    /// Newest first.
+    #[serde(default)]
+    pub reverse: bool,
 }

@@ -2,7 +2,17 @@
 
 use std::io::{self, Write};
 
-use super::table::Table;
+use serde::Deserialize;
+
+use super::blame::Blame;
+use super::changes::Changes;
+use super::diff::Diff;
+use super::evidence::Evidence;
+use super::export::Export;
+use super::history::History;
+use super::rejected::Rejected;
+use super::show::Show;
+use super::view::View;
 use crate::cli::setting::Setting;
 use crate::query::Query;
 
@@ -21,7 +31,22 @@ pub fn printer<'a>(
     setting: &Setting,
     out: &'a mut dyn Write,
 ) -> Box<dyn Printer + 'a> {
-    Box::new(Table::new(query, setting, out))
+    let view = View::of(setting);
+    match query {
+        Query::History(query) => Box::new(History::new(query, view, out)),
+        Query::Show(query) => Box::new(Show::new(query.at, view, out)),
+        Query::Diff(query) => Box::new(Diff::new(query, view, out)),
+        Query::Blame(query) => Box::new(Blame::new(query, view, out)),
+        Query::Changes(_) => Box::new(Changes::new(view, out)),
+        Query::Export(_) => Box::new(Export::new(view, out)),
+        Query::Rejected(_) => Box::new(Rejected::new(view, out)),
+        Query::Evidence(_) => Box::new(Evidence::new(view, out)),
+    }
+}
+
+/// Reads a line.
+pub(super) fn parse<'a, T: Deserialize<'a>>(line: &'a [u8]) -> io::Result<T> {
+    serde_json::from_slice(line).map_err(io::Error::from)
 }
 
 /// Cuts what is written into lines, for a [`Printer`].

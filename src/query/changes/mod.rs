@@ -57,9 +57,15 @@ pub(super) fn answer(
     let mut sorter =
         Sorter::new(trail.folder().path()).keep(most.and_then(Result::ok).unwrap_or(usize::MAX));
     let mut take = |told: Told| -> Result<bool, QueryError> {
-        for (time, seq, blob) in told.blobs {
+        for (time, seq, mut blob) in told.blobs {
+            let mut place = (time, seq);
+            if query.reverse {
+                // The complement turns the order round.
+                place = (!time, !seq);
+                blob = backwards(&blob);
+            }
             sorter
-                .push(time, seq, blob)
+                .push(place.0, place.1, blob)
                 .map_err(TrailError::io("sorting in", trail.folder().path()))?;
         }
         if let Some(progress) = told.progress {
@@ -77,6 +83,12 @@ pub(super) fn answer(
     }
     sorter.finish::<io::Error>(|blob| lines.put_encoded(blob))?;
     Ok(lines.written > 0)
+}
+
+/// Lines, the last first.
+fn backwards(lines: &[u8]) -> Vec<u8> {
+    let lines: Vec<&[u8]> = lines.split_inclusive(|byte| *byte == b'\n').collect();
+    lines.into_iter().rev().collect::<Vec<_>>().concat()
 }
 
 /// The lines of some events.

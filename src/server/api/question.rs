@@ -93,6 +93,7 @@ fn over_all(name: &str, params: &mut Params) -> Result<Question, DecodeError> {
         "rejected" => Query::Rejected(RejectedQuery {
             span: params.span()?,
             limit: params.number("limit")?,
+            reverse: params.flag("reverse")?,
         }),
         "export" => {
             let key = params.parsed::<ProfileKey>("profile", "profile: write 123 or 123/456")?;
@@ -137,6 +138,7 @@ fn changes(params: &mut Params) -> Result<Query, DecodeError> {
         causes,
         labels,
         limit: params.number("limit")?,
+        reverse: params.flag("reverse")?,
     }))
 }
 
@@ -203,7 +205,7 @@ mod tests {
         );
         assert_eq!(
             asked(
-                "/v1/changes?profile=1/2&database=3&collection=4&old=&new=x%20y&cause=set&cause=create&label=l-1"
+                "/v1/changes?profile=1/2&database=3&collection=4&old=&new=x%20y&cause=set&cause=create&label=l-1&reverse"
             ),
             Query::Changes(ChangesQuery {
                 database: Some(3),
@@ -214,6 +216,7 @@ mod tests {
                 new: Some("x y".into()),
                 causes: vec!["set".into(), "create".into()],
                 labels: vec!["l-1".into()],
+                reverse: true,
                 ..ChangesQuery::default()
             })
         );
@@ -227,9 +230,10 @@ mod tests {
             })
         );
         assert_eq!(
-            asked("/v1/rejected?limit=0"),
+            asked("/v1/rejected?limit=0&reverse"),
             Query::Rejected(RejectedQuery {
                 limit: Some(0),
+                reverse: true,
                 ..RejectedQuery::default()
             })
         );
