@@ -78,14 +78,30 @@ fn check(data: &Path, how: &str) {
         assert!(said.contains(hint), "{how}: {question:?}: {said}");
         assert!(!said.contains('\u{1b}'), "{said:?}");
     }
-    for question in [
+    for (question, next) in [
         // Far from all, or as it is.
-        &["history", "99999"][..],
-        &["changes", "--field", "mail", "--new", "zzz"],
-        &["rejected"],
+        (&["history", "99999"][..], Some("changes --reverse")),
+        (
+            &["changes", "--field", "mail", "--new", "zzz"],
+            Some("stats"),
+        ),
+        (
+            &["history", "123", "--field", "mail", "-n", "0"],
+            Some("history 123"),
+        ),
+        (&["rejected"], None),
     ] {
         let said = cli(data, question).failed(1);
-        assert_eq!(said.lines().count(), 1, "{question:?}: {said}");
+        let lines: Vec<&str> = said.lines().collect();
+        assert_eq!(
+            lines.len(),
+            1 + usize::from(next.is_some()),
+            "{question:?}: {said}"
+        );
+        assert!(
+            lines.last().unwrap().contains(next.unwrap_or_default()),
+            "{said}"
+        );
     }
 }
 

@@ -212,7 +212,7 @@ pub struct HistoryArgs {
     pub interest: Vec<String>,
     #[command(flatten)]
     pub span: SpanArgs,
-    /// Duplicates too; on a terminal also every update without a change by itself
+    /// Duplicates too and, for people, each update without a change by itself
     #[arg(long)]
     pub all: bool,
     /// At most so many events

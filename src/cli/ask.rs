@@ -54,7 +54,9 @@ pub fn lacking(query: &Query, end: &End) -> Option<Ending> {
         for damage in &end.damage {
             super::say(&format!("profiletrail: {damage}"));
         }
-        super::say("profiletrail: the answer lacks what cannot be read");
+        super::say(
+            "profiletrail: the answer lacks what cannot be read; `profiletrail verify` tells where it is",
+        );
         return Some(Ending::Failed);
     }
     if end.found {
@@ -64,22 +66,19 @@ pub fn lacking(query: &Query, end: &End) -> Option<Ending> {
     for hint in &end.hints {
         super::say(&format!("profiletrail: {hint}"));
     }
+    if let Some(next) = next(query).filter(|_| end.hints.is_empty()) {
+        super::say(&format!("profiletrail: {next}"));
+    }
     Some(Ending::NothingFound)
 }
 
-/// What was not found, and where to look.
+/// What was not found.
 fn nothing(query: &Query) -> String {
     let all = Span::default();
-    let (key, narrowed) = match query {
-        Query::History(query) => {
-            let of_some = !query.fields.is_empty() || !query.interests.is_empty();
-            (
-                query.key,
-                of_some || query.span != all || query.limit == Some(0),
-            )
-        }
-        Query::Show(query) => (query.key, false),
-        Query::Diff(query) => (query.key, false),
+    let key = match query {
+        Query::History(query) => query.key,
+        Query::Show(query) => query.key,
+        Query::Diff(query) => query.key,
         Query::Blame(query) => {
             return format!("{} has no fields or interests at that moment", query.key);
         }
@@ -97,8 +96,39 @@ fn nothing(query: &Query) -> String {
         }
     };
     match key.subprofile {
-        _ if narrowed => format!("no event of {key} is like that"),
+        _ if is_narrowed(query) => format!("no event of {key} is like that"),
         None => format!("no event of profile {key} (its subprofiles are {key}/NUMBER)"),
         Some(_) => format!("no event of subprofile {key}"),
     }
+}
+
+/// Whether a history was asked for in part.
+fn is_narrowed(query: &Query) -> bool {
+    let Query::History(query) = query else {
+        return false;
+    };
+    let of_some = !query.fields.is_empty() || !query.interests.is_empty();
+    of_some || query.span != Span::default() || query.limit == Some(0)
+}
+
+/// What to type next, where the answer itself gave no hint.
+fn next(query: &Query) -> Option<String> {
+    Some(match query {
+        Query::History(all) if is_narrowed(query) => {
+            format!("`profiletrail history {}` shows all its events", all.key)
+        }
+        Query::History(_) | Query::Show(_) | Query::Diff(_) | Query::Blame(_) => {
+            "`profiletrail changes --reverse -n 10` shows whose the newest are".to_owned()
+        }
+        Query::Changes(_) | Query::Export(_) => {
+            "fewer filters find more; `profiletrail stats` shows what there is".to_owned()
+        }
+        Query::Rejected(query) if query.span != Span::default() => {
+            "without --since and --until all are listed".to_owned()
+        }
+        Query::Evidence(_) => {
+            "`profiletrail history` marks events that have a proof with ✓".to_owned()
+        }
+        _ => return None,
+    })
 }

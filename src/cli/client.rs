@@ -117,7 +117,9 @@ pub fn follow(
             Kind::Progress => tell(parse(&bytes)?),
             Kind::Done => return Ok(parse(&bytes)?),
             Kind::Failed => bail!("{}", String::from_utf8_lossy(&bytes)),
-            Kind::Request | Kind::Report => bail!("the running server is of another version"),
+            Kind::Request | Kind::Report => {
+                bail!("the running server is of another version: restart it with this one")
+            }
         }
     }
 }

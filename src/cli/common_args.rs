@@ -9,6 +9,7 @@ use crate::event::{Zone, zone_from_name};
 
 /// What every command knows.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Common {
     /// The data folder
     #[arg(

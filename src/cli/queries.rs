@@ -49,7 +49,10 @@ impl DiffArgs {
         let from = setting.moment("--from", &self.from, Rounding::Down)?;
         let to = setting.time("--to", self.to.as_deref(), Rounding::Down)?;
         if from > to.unwrap_or_else(|| setting.now()) {
-            return Err(UsageError::new("--from is later than --to").into());
+            return Err(UsageError::new(
+                "--from is later than --to: give the earlier moment as --from",
+            )
+            .into());
         }
         Ok(Query::Diff(DiffQuery {
             key: self.key,

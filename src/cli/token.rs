@@ -105,7 +105,9 @@ pub fn run(args: &TokenArgs, setting: &Setting) -> anyhow::Result<Ending> {
                 .map(|token| TokenLine::of(token, None))
                 .collect();
             if lines.is_empty() {
-                super::say("profiletrail: nothing found: no token was made, or all are revoked");
+                super::say(
+                    "profiletrail: nothing found: no token was made, or all are revoked; `profiletrail token create` makes one",
+                );
                 return Ok(Ending::NothingFound);
             }
             show(&lines, output, setting)?;

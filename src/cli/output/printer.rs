@@ -72,11 +72,19 @@ impl<'a> Printed<'a> {
 
 impl Write for Printed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.held.extend_from_slice(bytes);
-        while let Some(end) = self.held.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.held.drain(..=end).collect();
-            self.printer.line(&line)?;
+        let mut rest = bytes;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, after) = rest.split_at_checked(end + 1).unwrap_or((rest, &[]));
+            rest = after;
+            if self.held.is_empty() {
+                self.printer.line(line)?;
+            } else {
+                self.held.extend_from_slice(line);
+                self.printer.line(&self.held)?;
+                self.held.clear();
+            }
         }
+        self.held.extend_from_slice(rest);
         Ok(bytes.len())
     }
 
