@@ -25,8 +25,7 @@ use std::path::Path;
 use profiletrail::event::DecodeError;
 use profiletrail::trail::{Arrival, ParsedCall};
 use support::{Cli, cli, fixture_path};
-use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The name of a fixture, and what is typed.
 const COMMANDS: &[(&str, &str)] = &[
@@ -93,8 +92,10 @@ fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
     (dir, data)
 }
 
+/// How wide a line is on terminals that draw emoji in parts, and on others.
 fn wide(text: &str) -> usize {
-    text.graphemes(true).map(UnicodeWidthStr::width).sum()
+    let parts = text.chars().filter_map(UnicodeWidthChar::width).sum();
+    UnicodeWidthStr::width(text).max(parts)
 }
 
 /// The text without the colours that the program chooses.

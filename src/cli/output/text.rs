@@ -1,12 +1,14 @@
 //! Text that knows how wide it is on a terminal.
 //!
 //! Cut and padded by what is seen as one character (a grapheme cluster), so
-//! that wide characters, emoji and combining marks keep columns straight. All
+//! that wide characters, emoji and combining marks keep columns straight. Where
+//! terminals differ in how wide one is, the widest counts: a column that is a
+//! space off is better than a line that runs over. All
 //! that is put into a [`Text`] is safe for a terminal: what comes from outside
 //! goes through [`plain`] first.
 
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::sanitize::plain;
 use super::style::{Role, Styles};
@@ -19,7 +21,13 @@ pub fn width_of(text: &str) -> usize {
     if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         return text.len();
     }
-    text.graphemes(true).map(UnicodeWidthStr::width).sum()
+    text.graphemes(true).map(width_of_one).sum()
+}
+
+/// How wide one is: many terminals draw the parts of an emoji beside each other.
+fn width_of_one(grapheme: &str) -> usize {
+    let parts = grapheme.chars().filter_map(UnicodeWidthChar::width);
+    grapheme.width().max(parts.sum())
 }
 
 /// The bytes of the longest beginning that is at most so wide.
@@ -27,7 +35,7 @@ fn fitting(text: &str, width: usize) -> usize {
     let mut used = 0;
     let mut end = 0;
     for grapheme in text.graphemes(true) {
-        used += grapheme.width();
+        used += width_of_one(grapheme);
         if used > width {
             break;
         }
@@ -41,7 +49,7 @@ fn fitting_end(text: &str, width: usize) -> usize {
     let mut used = 0;
     let mut begin = text.len();
     for grapheme in text.graphemes(true).rev() {
-        used += grapheme.width();
+        used += width_of_one(grapheme);
         if used > width {
             break;
         }
