@@ -18,9 +18,9 @@ const OF_ONE: usize = 64;
 const OF_ALL: u64 = 500;
 
 /// The most names that are gathered, …
-const NAMES: usize = 10_000;
+const NAMES: usize = 2_000;
 
-/// … and that a hint lists.
+/// … and that a hint lists, or looks for.
 const LISTED: usize = 8;
 
 /// Names longer than this have nothing near to them.
@@ -125,7 +125,7 @@ fn of_changes(
     let newest = last.saturating_sub(OF_ALL - 1).max(1)..=last;
     let known = Names::of(trail, newest.collect());
     known.compare(&query.fields, &query.interests, hints);
-    for label in &query.labels {
+    for label in query.labels.iter().take(LISTED) {
         if known.labels.contains(label) {
             continue;
         }
@@ -259,7 +259,6 @@ impl Names {
             for seq in seqs {
                 if let Ok(event) = reader.event(*seq)
                     && !retention.hides(event.time, *seq)
-                    && known.fields.len() < NAMES
                 {
                     known.take(&event);
                 }
@@ -269,14 +268,20 @@ impl Names {
     }
 
     fn take(&mut self, event: &Event<'_>) {
-        let content = &event.content;
-        for name in content.fields.keys() {
-            self.fields.insert(name.clone().into_owned());
+        let put = |names: &mut BTreeSet<String>, name: &str| {
+            if names.len() < NAMES && name.chars().count() <= LONG && !names.contains(name) {
+                names.insert(name.to_owned());
+            }
+        };
+        for name in event.content.fields.keys() {
+            put(&mut self.fields, name);
         }
-        let members = content.interests.iter().flat_map(|all| all.members());
-        self.interests
-            .extend(members.map(std::borrow::Cow::into_owned));
-        self.labels.extend(event.label.clone().map(Into::into));
+        for name in event.content.interests.iter().flat_map(|all| all.members()) {
+            put(&mut self.interests, &name);
+        }
+        if let Some(label) = &event.label {
+            put(&mut self.labels, label);
+        }
     }
 
     /// Compares with the names that were asked for.
@@ -297,7 +302,7 @@ impl Names {
                 &self.fields,
             ),
         ] {
-            for name in asked {
+            for name in asked.iter().take(LISTED) {
                 if known.contains(name) {
                     continue;
                 }

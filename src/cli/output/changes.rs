@@ -5,7 +5,8 @@
 
 use std::io::{self, Write};
 
-use super::grid::{Cell, Column, Grid};
+use super::cell::{Cell, Column};
+use super::grid::Grid;
 use super::plain;
 use super::printer::{Printer, parse};
 use super::style::Role;

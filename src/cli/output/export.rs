@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::grid::{Cell, Column, Grid};
+use super::cell::{Cell, Column};
+use super::grid::Grid;
 use super::history::push_mark;
 use super::printer::{Printer, parse};
 use super::style::Role;

@@ -7,123 +7,18 @@
 
 use std::io::{self, Write};
 
+use super::cell::{Cell, Column};
 use super::style::{Role, Styles};
-use super::text::Text;
-use super::value::Change;
 
-/// How many rows decide.
+/// How many rows decide, …
 const HELD: usize = 100;
+
+/// … and with how many bytes at most.
+const HELD_LEN: usize = 4 << 20;
 
 /// Where there is no limit, a column is made no wider than this: what is longer
 /// stands out of it, and one value cannot push every row to the right.
 const WIDEST: usize = 60;
-
-/// A column.
-#[derive(Clone, Copy, Debug)]
-pub struct Column {
-    head: &'static str,
-    /// Whether it may be shortened, and to what at least.
-    least: Option<usize>,
-    /// Below this, others are left out first.
-    ease: usize,
-    /// How wide it is at most where there is a limit.
-    most: usize,
-    /// Whether it is left out where there is no room: the highest goes first.
-    spare: u8,
-    right: bool,
-    /// Whether it is left out where it is empty.
-    hidden: bool,
-}
-
-impl Column {
-    /// One that is never shortened.
-    pub const fn fixed(head: &'static str) -> Self {
-        Self {
-            head,
-            least: None,
-            ease: 0,
-            most: usize::MAX,
-            spare: 0,
-            right: false,
-            hidden: false,
-        }
-    }
-
-    /// One that may be.
-    pub const fn elastic(head: &'static str, least: usize, most: usize) -> Self {
-        Self {
-            least: Some(least),
-            ease: least,
-            most,
-            ..Self::fixed(head)
-        }
-    }
-
-    /// The same, left out where there is no room.
-    pub const fn spare(mut self, rank: u8) -> Self {
-        self.spare = rank;
-        self
-    }
-
-    /// The same, for the sake of which others are left out below that width.
-    pub const fn ease(mut self, width: usize) -> Self {
-        self.ease = width;
-        self
-    }
-
-    /// The same, with its cells at the right.
-    pub const fn right(mut self) -> Self {
-        self.right = true;
-        self
-    }
-
-    /// The same, left out where all of the first rows have nothing in it.
-    pub const fn hidden(mut self) -> Self {
-        self.hidden = true;
-        self
-    }
-}
-
-/// What stands in a row.
-#[derive(Clone, Debug)]
-pub enum Cell {
-    /// A text.
-    Text(Text),
-    /// From what to what.
-    Change(Box<Change>),
-}
-
-impl From<Text> for Cell {
-    fn from(text: Text) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl Cell {
-    /// A text of one role, safe already.
-    pub fn of(role: Role, text: impl Into<String>) -> Self {
-        Self::Text(Text::of(role, text))
-    }
-
-    fn width(&self, styles: Styles) -> usize {
-        match self {
-            Self::Text(text) => text.width(),
-            Self::Change(change) => change.width(styles),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        matches!(self, Self::Text(text) if text.is_empty())
-    }
-
-    fn fit(&self, styles: Styles, width: Option<usize>) -> Text {
-        match (self, width) {
-            (Self::Text(text), None) => text.clone(),
-            (Self::Text(text), Some(width)) => text.fit(width),
-            (Self::Change(change), width) => change.fit(styles, width),
-        }
-    }
-}
 
 /// Rows in columns.
 pub struct Grid {
@@ -135,6 +30,7 @@ pub struct Grid {
     gap: usize,
     most_held: usize,
     held: Vec<Vec<Cell>>,
+    held_len: usize,
     /// How wide each column is, once that is decided; `None` is left out.
     widths: Option<Vec<Option<usize>>>,
 }
@@ -153,11 +49,12 @@ impl Grid {
             gap,
             most_held: HELD,
             held: Vec::new(),
+            held_len: 0,
             widths: None,
         }
     }
 
-    /// The same, decided by all rows, which must be few.
+    /// The same, decided by all rows, which should be few.
     pub const fn of_few(mut self) -> Self {
         self.most_held = usize::MAX;
         self
@@ -175,9 +72,10 @@ impl Grid {
         if self.widths.is_some() {
             return self.write(&row, out);
         }
+        self.held_len += row.iter().map(Cell::len).sum::<usize>();
         self.held.push(row);
-        if self.held.len() >= self.most_held {
-            self.finish(out)
+        if self.held.len() >= self.most_held || self.held_len >= HELD_LEN {
+            self.write_held(false, out)
         } else {
             Ok(())
         }
@@ -185,12 +83,16 @@ impl Grid {
 
     /// Writes what is held.
     pub fn finish(&mut self, out: &mut dyn Write) -> io::Result<()> {
+        self.write_held(true, out)
+    }
+
+    fn write_held(&mut self, all: bool, out: &mut dyn Write) -> io::Result<()> {
         let held = std::mem::take(&mut self.held);
         if held.is_empty() {
             return Ok(());
         }
         if self.widths.is_none() {
-            self.widths = Some(self.decide(&held));
+            self.widths = Some(self.decide(&held, all));
             let heads = self.heads.iter();
             let heads = heads.map(|head| Cell::of(Role::Head, head.as_str()));
             self.write(&heads.collect::<Vec<_>>(), out)?;
@@ -201,13 +103,14 @@ impl Grid {
         Ok(())
     }
 
-    fn decide(&self, held: &[Vec<Cell>]) -> Vec<Option<usize>> {
+    /// How wide columns are for these rows, which may be all.
+    fn decide(&self, held: &[Vec<Cell>], all: bool) -> Vec<Option<usize>> {
         let mut widths = Vec::new();
         for (place, (column, head)) in self.columns.iter().zip(&self.heads).enumerate() {
             let cells = held.iter().filter_map(|row| row.get(place));
             let widest = cells.clone().map(|cell| cell.width(self.styles)).max();
             let widest = widest.unwrap_or(0).max(head.len());
-            let empty = column.hidden && cells.clone().all(Cell::is_empty);
+            let empty = all && column.hidden && cells.clone().all(Cell::is_empty);
             let most = match self.limit {
                 Some(limit) => column.most.min(limit),
                 None => WIDEST,
@@ -381,7 +284,7 @@ mod tests {
                 .all(|line| super::super::text::width_of(line) <= 26)
         );
         let last: Vec<&str> = text.lines().rev().take(2).collect();
-        assert_eq!(last[1], "123456789 a …e value…value");
-        assert_eq!(last[0], "        1 n    v");
+        assert_eq!(last[1], "123456789 a …e      val…ue");
+        assert_eq!(last[0], "        1 n         v");
     }
 }

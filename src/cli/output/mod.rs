@@ -6,6 +6,7 @@
 
 mod blame;
 mod card;
+mod cell;
 mod changes;
 mod columns;
 mod csv;

@@ -137,6 +137,11 @@ impl Text {
         self.pieces.is_empty()
     }
 
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
+        self.pieces.iter().map(|(_, text)| text.len()).sum()
+    }
+
     /// How wide it is.
     pub fn width(&self) -> usize {
         self.pieces.iter().map(|(_, text)| width_of(text)).sum()

@@ -24,6 +24,9 @@ const ABSENT_SHORT: &str = "∅";
 /// Shorter texts than this are seen at a glance.
 const LONG: usize = 12;
 
+/// In texts of more bytes than this nothing is looked for.
+const TOO_LONG: usize = 64 << 10;
+
 /// By so many characters the part that differs grows at most, to whole words.
 const WORD: usize = 12;
 
@@ -198,6 +201,12 @@ impl Change {
         }
     }
 
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
+        let of = |side: &Side| side.before.len() + side.part.len() + side.after.len();
+        of(&self.old) + of(&self.new) + self.suffix.len()
+    }
+
     /// How wide it is, without its suffix.
     pub fn width(&self, styles: Styles) -> usize {
         self.old.width(styles) + width_of(ARROW) + self.new.width(styles)
@@ -270,6 +279,9 @@ type Cut = (String, String, String);
 
 /// Where two texts differ.
 fn differing(old: &str, new: &str) -> Option<[Cut; 2]> {
+    if old.len().max(new.len()) > TOO_LONG {
+        return None;
+    }
     let old: Vec<&str> = old.graphemes(true).collect();
     let new: Vec<&str> = new.graphemes(true).collect();
     let shorter = old.len().min(new.len());

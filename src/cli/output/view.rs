@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use chrono::DateTime;
 
-use super::grid::{Column, Grid};
+use super::cell::Column;
+use super::grid::Grid;
 use super::style::Styles;
 use crate::cli::setting::Setting;
 use crate::event::Zone;
