@@ -10,7 +10,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use support::{BINARY, Outcome, clean};
+use support::{BINARY, Cli, Outcome, clean};
 
 fn install(root: &Path, args: &[&str]) -> Outcome {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/install");
@@ -45,12 +45,33 @@ fn files(root: &Path) -> BTreeMap<String, u32> {
 }
 
 fn expected(prefix: &str) -> BTreeMap<String, u32> {
-    BTreeMap::from([
+    // A page for each command, and one for all.
+    let dir = tempfile::tempdir().unwrap();
+    Cli::bare(&["man", "--dir", dir.path().to_str().unwrap()])
+        .run()
+        .ok();
+    let pages: Vec<String> = files(dir.path()).into_keys().collect();
+    for page in ["profiletrail.1", "profiletrail-history.1"] {
+        assert!(pages.iter().any(|known| known == page), "{pages:?}");
+    }
+    let pages = pages.into_iter();
+    let mut all: BTreeMap<String, u32> = pages
+        .map(|page| (format!("{prefix}/share/man/man1/{page}"), 0o644))
+        .collect();
+    for place in [
+        "bash-completion/completions/profiletrail",
+        "zsh/site-functions/_profiletrail",
+        "fish/vendor_completions.d/profiletrail.fish",
+    ] {
+        all.insert(format!("{prefix}/share/{place}"), 0o644);
+    }
+    all.extend([
         ("etc/profiletrail.env".to_owned(), 0o644),
         ("etc/profiletrail.env.example".to_owned(), 0o644),
         ("etc/systemd/system/profiletrail.service".to_owned(), 0o644),
         (format!("{prefix}/bin/profiletrail"), 0o755),
-    ])
+    ]);
+    all
 }
 
 #[test]
@@ -66,6 +87,10 @@ fn an_upgrade_keeps_what_was_written_and_nothing_takes_data_away() {
     let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
     let unit = read("etc/systemd/system/profiletrail.service");
     assert!(unit.contains("ExecStart=/usr/local/bin/profiletrail serve\n"));
+    let page = read("usr/local/share/man/man1/profiletrail-history.1");
+    assert!(page.contains("Newest first"), "{page}");
+    // Of a command that is no more.
+    fs::write(root.join("usr/local/share/man/man1/profiletrail-old.1"), "").unwrap();
     let backups = root.join("var/backups/profiletrail");
     let mode = backups.metadata().unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
@@ -77,7 +102,8 @@ fn an_upgrade_keeps_what_was_written_and_nothing_takes_data_away() {
     let data = root.join("var/lib/profiletrail/log");
     fs::create_dir_all(&data).unwrap();
     fs::write(data.join("00000000000000000001.log"), "x").unwrap();
-    let before = files(root);
+    let mut before = files(root);
+    before.remove("usr/local/share/man/man1/profiletrail-old.1");
     let said = install(root, &["--binary", BINARY]).ok();
     assert!(said.contains("systemctl restart profiletrail"), "{said}");
     assert_eq!(files(root), before);

@@ -88,7 +88,7 @@ impl Drop for Server {
 
 fn clean(command: &mut Command, dir: &Path) {
     for (name, _) in std::env::vars() {
-        if name.starts_with("PROFILETRAIL_") || name == "NO_COLOR" {
+        if name.starts_with("PROFILETRAIL_") || name == "NO_COLOR" || name == "COLUMNS" {
             command.env_remove(name);
         }
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use bytesize::ByteSize;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::api_args::ApiArgs;
@@ -16,6 +17,7 @@ use super::evidence::EvidenceArgs;
 use super::explain::ExplainArgs;
 use super::gaps::GapsArgs;
 use super::gate_args::GateArgs;
+use super::generate::{CompletionsArgs, ManArgs};
 use super::import::ImportArgs;
 use super::incidents::IncidentsArgs;
 use super::loops::LoopsArgs;
@@ -59,6 +61,8 @@ pub enum Format {
     Table,
     /// One JSON object a line, for programs
     Jsonl,
+    /// Rows of fixed columns, for spreadsheets
+    Csv,
 }
 
 /// How an answer is written.
@@ -78,6 +82,20 @@ pub struct CascadeArgs {
     /// Tell of subprofiles only what calls of their own say
     #[arg(long, overrides_with = "cascade")]
     pub no_cascade: bool,
+}
+
+/// How what was done is told: a table or lines.
+#[derive(Debug, clap::Args)]
+pub struct TellOutput {
+    /// The form of the answer [default: table on a terminal, jsonl elsewhere]
+    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT", value_parser = told_format())]
+    pub format: Option<Format>,
+}
+
+/// The forms that every command has.
+fn told_format() -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(["table", "jsonl"])
+        .try_map(|name| <Format as ValueEnum>::from_str(&name, false))
 }
 
 /// A span of time.
@@ -150,6 +168,10 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Make, list and revoke the tokens of the query API
     Token(TokenArgs),
+    /// Write what a shell needs to complete commands and flags
+    Completions(CompletionsArgs),
+    /// Write the manual pages
+    Man(ManArgs),
 }
 
 /// `serve`
@@ -228,7 +250,7 @@ pub struct HistoryArgs {
     pub interest: Vec<String>,
     #[command(flatten)]
     pub span: SpanArgs,
-    /// Duplicates too
+    /// Duplicates too and, for people, each update without a change by itself
     #[arg(long)]
     pub all: bool,
     /// At most so many events
@@ -364,6 +386,9 @@ pub struct ChangesArgs {
     /// At most so many changes
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
+    /// Newest first
+    #[arg(long)]
+    pub reverse: bool,
     #[command(flatten)]
     pub output: Output,
 }
@@ -396,6 +421,9 @@ pub struct RejectedArgs {
     /// At most so many calls
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
+    /// Newest first
+    #[arg(long)]
+    pub reverse: bool,
     #[command(flatten)]
     pub output: Output,
 }

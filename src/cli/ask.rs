@@ -1,30 +1,49 @@
 //! Asking a question and writing the answer.
 
-use std::io::{BufWriter, Write};
-
 use super::Ending;
 use super::args::{Format, Output};
 use super::client;
-use super::output::{Printed, printer};
-use super::setting::Setting;
+use super::output::{Csv, Printed, columns, printer};
+use super::pager::Screen;
+use super::setting::{Setting, UsageError};
 use crate::query::{Query, Span, Wanted};
 use crate::server::protocol::End;
 
 /// Asks, and writes the answer in the form asked for.
 pub fn run(query: &Query, output: &Output, setting: &Setting) -> anyhow::Result<Ending> {
     super::logging::of_command(setting);
-    let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
-    let end = match setting.format(output.format) {
-        Format::Jsonl => client::ask(query, setting, &mut stdout)?,
-        Format::Table => {
-            let mut printed = Printed::new(printer(query, setting, &mut stdout));
-            let end = client::ask(query, setting, &mut printed)?;
-            printed.finish()?;
-            end
+    let format = setting.format(output.format);
+    let columns = match (format, columns(query)) {
+        (Format::Csv, None) => {
+            let what = "--format csv: this answer has no such form; write jsonl or table";
+            return Err(UsageError::new(what).into());
+        }
+        (_, columns) => columns,
+    };
+    let mut screen = Screen::new(setting);
+    let end = match (format, columns) {
+        (Format::Csv, Some(columns)) => {
+            let csv = Box::new(Csv::new(columns, &mut screen));
+            printed(Printed::new(csv), query, setting)?
+        }
+        (Format::Jsonl, _) => client::ask(query, setting, &mut screen)?,
+        _ => {
+            let printer = printer(query, setting, &mut screen);
+            printed(Printed::new(printer), query, setting)?
         }
     };
-    stdout.flush()?;
+    screen.finish()?;
     Ok(lacking(query, &end).unwrap_or(Ending::Answered))
+}
+
+/// Asks, and has the answer's lines written by a printer.
+fn printed(mut printed: Printed<'_>, query: &Query, setting: &Setting) -> anyhow::Result<End> {
+    let end = client::ask(query, setting, &mut printed)?;
+    // Of an answer that found nothing there is nothing to be said here.
+    if end.found {
+        printed.finish()?;
+    }
+    Ok(end)
 }
 
 /// Says what an answer lacks, and how the command ends for it; `None` where it
@@ -35,13 +54,21 @@ pub fn lacking(query: &Query, end: &End) -> Option<Ending> {
         for damage in &end.damage {
             super::say(&format!("profiletrail: {damage}"));
         }
-        super::say("profiletrail: the answer lacks what cannot be read");
+        super::say(
+            "profiletrail: the answer lacks what cannot be read; `profiletrail verify` tells where it is",
+        );
         return Some(Ending::Failed);
     }
     if end.found {
         return None;
     }
     super::say(&format!("profiletrail: nothing found: {}", nothing(query)));
+    for hint in &end.hints {
+        super::say(&format!("profiletrail: {hint}"));
+    }
+    if let Some(next) = next(query).filter(|_| end.hints.is_empty()) {
+        super::say(&format!("profiletrail: {next}"));
+    }
     Some(Ending::NothingFound)
 }
 
@@ -57,20 +84,14 @@ fn no_incident(what: &Wanted) -> String {
     }
 }
 
-/// What was not found, and where to look.
+/// What was not found.
 fn nothing(query: &Query) -> String {
     let all = Span::default();
-    let (key, narrowed) = match query {
-        Query::History(query) => {
-            let of_some = !query.fields.is_empty() || !query.interests.is_empty();
-            (
-                query.key,
-                of_some || query.span != all || query.limit == Some(0),
-            )
-        }
-        Query::Show(query) => (query.key, false),
-        Query::Diff(query) => (query.key, false),
-        Query::Dossier(query) => (query.key, false),
+    let key = match query {
+        Query::History(query) => query.key,
+        Query::Show(query) => query.key,
+        Query::Diff(query) => query.key,
+        Query::Dossier(query) => query.key,
         Query::Blame(query) => {
             return format!("{} has no fields or interests at that moment", query.key);
         }
@@ -101,8 +122,39 @@ fn nothing(query: &Query) -> String {
         }
     };
     match key.subprofile {
-        _ if narrowed => format!("no event of {key} is like that"),
+        _ if is_narrowed(query) => format!("no event of {key} is like that"),
         None => format!("no event of profile {key} (its subprofiles are {key}/NUMBER)"),
         Some(_) => format!("no event of subprofile {key}"),
     }
+}
+
+/// Whether a history was asked for in part.
+fn is_narrowed(query: &Query) -> bool {
+    let Query::History(query) = query else {
+        return false;
+    };
+    let of_some = !query.fields.is_empty() || !query.interests.is_empty();
+    of_some || query.span != Span::default() || query.limit == Some(0)
+}
+
+/// What to type next, where the answer itself gave no hint.
+fn next(query: &Query) -> Option<String> {
+    Some(match query {
+        Query::History(all) if is_narrowed(query) => {
+            format!("`profiletrail history {}` shows all its events", all.key)
+        }
+        Query::History(_) | Query::Show(_) | Query::Diff(_) | Query::Blame(_) => {
+            "`profiletrail changes --reverse -n 10` shows whose the newest are".to_owned()
+        }
+        Query::Changes(_) | Query::Export(_) => {
+            "fewer filters find more; `profiletrail stats` shows what there is".to_owned()
+        }
+        Query::Rejected(query) if query.span != Span::default() => {
+            "without --since and --until all are listed".to_owned()
+        }
+        Query::Evidence(_) => {
+            "`profiletrail history` marks events that have a proof with ✓".to_owned()
+        }
+        _ => return None,
+    })
 }

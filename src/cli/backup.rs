@@ -6,7 +6,7 @@ use anyhow::Context;
 use bytesize::ByteSize;
 
 use super::Ending;
-use super::args::{Format, Output};
+use super::args::{Format, TellOutput};
 use super::care::{ending, order, parse_lines, write};
 use super::progress::Bar;
 use super::setting::Setting;
@@ -33,7 +33,7 @@ pub struct BackupArgs {
     #[arg(long)]
     pub copy: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub output: TellOutput,
 }
 
 /// `restore`

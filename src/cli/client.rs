@@ -118,7 +118,7 @@ pub fn follow(
             Kind::Done => return Ok(parse(&bytes)?),
             Kind::Failed => bail!("{}", String::from_utf8_lossy(&bytes)),
             Kind::Request | Kind::Report | Kind::Position => {
-                bail!("the running server is of another version")
+                bail!("the running server is of another version: restart it with this one")
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::event::{Zone, zone_from_name};
 
 /// What every command knows.
 #[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Options of every command")]
 pub struct Common {
     /// The data folder
     #[arg(
@@ -23,6 +24,14 @@ pub struct Common {
     #[arg(long, global = true, env = "PROFILETRAIL_TIMEZONE", value_name = "ZONE",
         default_value = "Europe/Amsterdam", value_parser = zone_from_name)]
     pub timezone: Zone,
+    /// The time zone in which times are shown: one such as Europe/Amsterdam, or local for
+    /// this machine's [default: that of --timezone]
+    #[arg(long, global = true, env = "PROFILETRAIL_TZ", value_name = "ZONE",
+        value_parser = reader_zone)]
+    pub tz: Option<Zone>,
+    /// Show times in UTC; before --tz
+    #[arg(long, global = true)]
+    pub utc: bool,
     /// Read settings that are given nowhere else from such a file as systemd reads
     #[arg(
         long,
@@ -49,6 +58,32 @@ pub struct Common {
         default_value = "auto"
     )]
     pub color: ColorChoice,
+    /// The program through which long answers go on a terminal [default: $PAGER, or less]
+    #[arg(
+        long,
+        global = true,
+        env = "PROFILETRAIL_PAGER",
+        value_name = "COMMAND"
+    )]
+    pub pager: Option<String>,
+    /// Use no pager
+    #[arg(long, global = true)]
+    pub no_pager: bool,
+}
+
+/// A zone by its name, or this machine's.
+fn reader_zone(name: &str) -> Result<Zone, String> {
+    if name != "local" {
+        return zone_from_name(name);
+    }
+    // As the C library does it: first what the environment says.
+    let named = std::env::var("TZ").ok().filter(|name| !name.is_empty());
+    let named = named.or_else(|| iana_time_zone::get_timezone().ok());
+    let zone = named.and_then(|name| zone_from_name(name.trim_start_matches(':')).ok());
+    zone.ok_or_else(|| {
+        "this machine's time zone cannot be told: write one such as Europe/Amsterdam or UTC"
+            .to_owned()
+    })
 }
 
 /// When to use colours.

@@ -23,11 +23,13 @@ mod explain;
 pub(crate) mod fuzzing;
 mod gaps;
 mod gate_args;
+mod generate;
 mod import;
 mod incidents;
 mod logging;
 mod loops;
 pub(crate) mod output;
+mod pager;
 mod progress;
 mod prune;
 mod queries;
@@ -125,6 +127,8 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Prune(args) => prune::run(&args, setting),
         Command::Doctor(args) => doctor::run(&args, setting),
         Command::Token(args) => token::run(&args, setting),
+        Command::Completions(args) => generate::completions(&args),
+        Command::Man(args) => generate::man(&args),
     }
 }
 

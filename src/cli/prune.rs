@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal, Write};
 use anyhow::Context;
 
 use super::Ending;
-use super::args::{Format, Output, TIMES};
+use super::args::{Format, TIMES, TellOutput};
 use super::care::{ending, order, parse_lines, shown, write};
 use super::setting::{Setting, UsageError};
 use crate::care::{Care, PruneLine};
@@ -28,7 +28,7 @@ pub struct PruneArgs {
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub output: TellOutput,
 }
 
 pub fn run(args: &PruneArgs, setting: &Setting) -> anyhow::Result<Ending> {

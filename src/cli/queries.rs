@@ -63,7 +63,10 @@ impl DiffArgs {
         let from = setting.moment("--from", &self.from, Rounding::Down)?;
         let to = setting.time("--to", self.to.as_deref(), Rounding::Down)?;
         if from > to.unwrap_or_else(|| setting.now()) {
-            return Err(UsageError::new("--from is later than --to").into());
+            return Err(UsageError::new(
+                "--from is later than --to: give the earlier moment as --from",
+            )
+            .into());
         }
         Ok(Query::Diff(DiffQuery {
             key: self.key,
@@ -110,6 +113,7 @@ impl FilterArgs {
             types: self.event_type.clone(),
             limit: None,
             cascade: self.cascade.cascade || self.cause.contains(&CauseArg::Cascade),
+            reverse: false,
         })
     }
 }
@@ -120,6 +124,7 @@ impl ChangesArgs {
         Ok(Query::Changes(ChangesQuery {
             limit: self.limit,
             cascade: asked.cascade || self.filter.cascade.wanted(&self.output, setting),
+            reverse: self.reverse,
             ..asked
         }))
     }
@@ -142,6 +147,7 @@ impl RejectedArgs {
         Ok(Query::Rejected(RejectedQuery {
             span: self.span.span(setting)?,
             limit: self.limit,
+            reverse: self.reverse,
         }))
     }
 }

@@ -39,8 +39,8 @@ pub fn run(args: &ReportArgs, setting: &Setting) -> anyhow::Result<Ending> {
         },
         by: args.by.clone(),
         zone: match setting.format(args.output.format) {
-            Format::Table => setting.zone,
-            Format::Jsonl => Zone::UTC,
+            Format::Table => setting.reader_zone,
+            Format::Jsonl | Format::Csv => Zone::UTC,
         },
     });
     ask::run(&query, &args.output, setting)

@@ -4,11 +4,13 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
-use chrono::{DateTime, Utc};
 
 use super::args::{ColorChoice, Common, Format};
 use crate::event::{Zone, now_micros};
 use crate::query::{Rounding, parse_time};
+
+/// Fewer columns than this are not reckoned with.
+const LEAST: usize = 20;
 
 /// Arguments that clap cannot judge, and that are wrong.
 #[derive(Debug, thiserror::Error)]
@@ -42,12 +44,41 @@ pub fn segment_size(size: ByteSize) -> anyhow::Result<u64> {
     bytes("--segment-size", size, 1, 1 << 40)
 }
 
+/// Columns and rows of the terminal that standard output is.
+fn screen() -> Option<(usize, usize)> {
+    let (width, height) = terminal_size::terminal_size_of(std::io::stdout())?;
+    let (columns, rows) = (usize::from(width.0), usize::from(height.0));
+    // A terminal that does not know says nought.
+    (columns > 0 && rows > 0).then_some((columns.max(LEAST), rows))
+}
+
+/// The columns that the environment tells of.
+fn told_columns() -> Option<usize> {
+    let columns: usize = std::env::var("COLUMNS").ok()?.parse().ok()?;
+    (columns > 0).then_some(columns.max(LEAST))
+}
+
+/// The pager that is wanted; none where the terminal could not show it.
+fn pager(common: &Common) -> Option<String> {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    if common.no_pager || dumb {
+        return None;
+    }
+    let of_all = || std::env::var("PAGER").ok();
+    let pager = common.pager.clone().or_else(of_all);
+    let pager = pager.unwrap_or_else(|| "less".to_owned());
+    // As with git, both of these are none.
+    (!matches!(pager.trim(), "" | "cat")).then_some(pager)
+}
+
 /// What a command finds around it.
 pub struct Setting {
     /// The data folder.
     pub data: PathBuf,
-    /// The zone of times that name none.
+    /// The zone of the sender's timestamps, and of times that name none.
     pub zone: Zone,
+    /// The zone in which times are shown.
+    pub reader_zone: Zone,
     /// The index's cache in bytes.
     pub cache: u64,
     /// Whether standard output takes colours.
@@ -56,6 +87,12 @@ pub struct Setting {
     pub error_color: bool,
     /// Whether standard output is a terminal.
     pub terminal: bool,
+    /// Columns and rows of the terminal that standard output is.
+    pub screen: Option<(usize, usize)>,
+    /// How many columns output for people may have; `None` is no limit.
+    pub width: Option<usize>,
+    /// The pager through which answers go that are longer than the screen.
+    pub pager: Option<String>,
     /// Whether standard error is a terminal.
     pub progress: bool,
     /// The present moment in Unix microseconds.
@@ -66,10 +103,16 @@ impl Setting {
     pub fn new(common: &Common) -> anyhow::Result<Self> {
         let terminal = std::io::stdout().is_terminal();
         // https://no-color.org: any value but an empty one.
+        let screen = if terminal { screen() } else { None };
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Ok(Self {
             data: common.data.clone(),
             zone: common.timezone,
+            // Shown as they can be typed, and as Copernica shows them.
+            reader_zone: match common.utc {
+                true => Zone::UTC,
+                false => common.tz.unwrap_or(common.timezone),
+            },
             cache: bytes("--cache-size", common.cache_size, 1 << 20, 1 << 40)?,
             color: match common.color {
                 ColorChoice::Always => true,
@@ -78,6 +121,9 @@ impl Setting {
             },
             error_color: common.color != ColorChoice::Never && !no_color,
             terminal,
+            screen,
+            width: screen.map(|(columns, _)| columns).or_else(told_columns),
+            pager: pager(common).filter(|_| terminal),
             progress: std::io::stderr().is_terminal(),
             now: now_micros(),
         })
@@ -90,13 +136,7 @@ impl Setting {
 
     /// An RFC 3339 time as people read it, in their zone.
     pub fn local(&self, time: &str) -> String {
-        match DateTime::parse_from_rfc3339(time) {
-            Ok(time) => {
-                let local = time.with_timezone(&Utc).with_timezone(&self.zone);
-                local.format("%Y-%m-%d %H:%M:%S %Z").to_string()
-            }
-            Err(_) => super::output::plain(time),
-        }
+        super::output::shown(time, self.reader_zone)
     }
 
     /// The form of an answer: as asked, else by where it goes.

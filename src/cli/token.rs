@@ -5,7 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::Ending;
-use super::args::{Format, Output};
+use super::args::{Format, TellOutput};
 use super::output::plain;
 use super::setting::{Setting, UsageError};
 use crate::tokens::{Scope, Token, TokenFile, TokensError};
@@ -36,12 +36,12 @@ enum TokenCommand {
         #[arg(long, value_name = "SCOPE", default_value = "read")]
         scope: Scope,
         #[command(flatten)]
-        output: Output,
+        output: TellOutput,
     },
     /// List the tokens there are, without what is secret
     List {
         #[command(flatten)]
-        output: Output,
+        output: TellOutput,
     },
     /// Revoke a token
     Revoke {
@@ -49,7 +49,7 @@ enum TokenCommand {
         #[arg(value_name = "ID")]
         id: String,
         #[command(flatten)]
-        output: Output,
+        output: TellOutput,
     },
 }
 
@@ -105,7 +105,9 @@ pub fn run(args: &TokenArgs, setting: &Setting) -> anyhow::Result<Ending> {
                 .map(|token| TokenLine::of(token, None))
                 .collect();
             if lines.is_empty() {
-                super::say("profiletrail: nothing found: no token was made, or all are revoked");
+                super::say(
+                    "profiletrail: nothing found: no token was made, or all are revoked; `profiletrail token create` makes one",
+                );
                 return Ok(Ending::NothingFound);
             }
             show(&lines, output, setting)?;
@@ -129,7 +131,7 @@ pub fn run(args: &TokenArgs, setting: &Setting) -> anyhow::Result<Ending> {
     }
 }
 
-fn show(lines: &[TokenLine<'_>], output: &Output, setting: &Setting) -> anyhow::Result<()> {
+fn show(lines: &[TokenLine<'_>], output: &TellOutput, setting: &Setting) -> anyhow::Result<()> {
     let mut bytes = Vec::new();
     if setting.format(output.format) == Format::Jsonl {
         for line in lines {

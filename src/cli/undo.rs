@@ -17,7 +17,7 @@ use super::args::Format;
 use super::ask;
 use super::client;
 use super::incidents::UndoArgs;
-use super::output::{Printed, counted, plain, printer};
+use super::output::{Csv, Printed, columns, counted, plain, printer};
 use super::setting::{Setting, UsageError};
 use crate::history::Value;
 use crate::query::{Query, UndoLine};
@@ -38,8 +38,12 @@ pub fn run(query: &Query, args: &UndoArgs, setting: &Setting) -> anyhow::Result<
     };
     let (end, left) = match setting.format(args.output.format) {
         Format::Jsonl => (client::ask(query, setting, &mut parted)?, parted.left),
-        Format::Table => {
-            let mut printed = Printed::new(printer(query, setting, parted.others));
+        format => {
+            let mut printed =
+                Printed::new(match columns(query).filter(|_| format == Format::Csv) {
+                    Some(columns) => Box::new(Csv::new(columns, parted.others)),
+                    None => printer(query, setting, parted.others),
+                });
             let mut parted = Parted {
                 fix: parted.fix,
                 left: 0,

@@ -21,6 +21,8 @@ pub struct Answered {
     /// What a reader should know of the answer: which events are known to be
     /// lost since a repair, and what speaks of a time of which events were pruned.
     pub notes: Vec<String>,
+    /// Where nothing was found: what to ask instead.
+    pub hints: Vec<String>,
 }
 
 /// Why there is no answer.
@@ -263,10 +265,15 @@ fn answer_part(
     };
     let (damage, mut notes) = lines.damage.into_lines();
     notes.extend(lines.notes);
+    let hints = match found || !damage.is_empty() {
+        true => Vec::new(),
+        false => super::hints::hints(trail, query)?,
+    };
     let answered = Answered {
         found,
         damage,
         notes,
+        hints,
     };
     Ok((answered, next))
 }

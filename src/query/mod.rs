@@ -21,6 +21,7 @@ mod filter;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gaps;
+mod hints;
 mod history;
 mod import;
 mod incidents;
@@ -47,6 +48,7 @@ pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};
 pub use filter::Span;
 pub use gaps::{GapKind, GapLine, GapsQuery};
+pub use hints::nearest;
 pub use import::{ImportReport, Importer, RefusedLine};
 pub use incidents::{IncidentId, IncidentLine, IncidentsQuery, Left, UndoLine, Wanted};
 pub use loops::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsQuery};

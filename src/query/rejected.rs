@@ -1,4 +1,7 @@
 //! `rejected`: the calls that could not be read.
+//!
+//! They can only be read forwards; newest first, they are sorted, on disk where
+//! they are many.
 
 use std::borrow::Cow;
 
@@ -10,7 +13,7 @@ use super::request::RejectedQuery;
 use crate::event::micros_to_rfc3339;
 use crate::log::Scanned;
 use crate::log::record::{RecordError, RejectedRecord, is_pruned};
-use crate::trail::{Missing, Trail};
+use crate::trail::{Missing, Sorter, Trail, TrailError};
 
 pub(super) fn answer(
     trail: &Trail,
@@ -18,8 +21,16 @@ pub(super) fn answer(
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let retention = trail.retention();
-    let after = lines.after.and_then(Mark::number).unwrap_or(0);
-    let mut scan = trail.rejected().scan(after.saturating_add(1));
+    let after = lines.after.and_then(Mark::number);
+    let (first, end) = match after {
+        Some(after) if query.reverse => (1, after),
+        Some(after) => (after.saturating_add(1), u64::MAX),
+        None => (1, u64::MAX),
+    };
+    let folder = trail.folder().path();
+    let most = lines.wanted().map(usize::try_from);
+    let mut newest = Sorter::new(folder).keep(most.and_then(Result::ok).unwrap_or(usize::MAX));
+    let mut scan = trail.rejected().scan(first);
     let all = scan.last_seq();
     while let Some(found) = scan.step()? {
         let records = match found {
@@ -35,7 +46,7 @@ pub(super) fn answer(
                 done: number,
                 all,
             });
-            if is_pruned(bytes) {
+            if is_pruned(bytes) || number >= end {
                 continue;
             }
             let record = match RejectedRecord::decode(bytes) {
@@ -55,7 +66,7 @@ pub(super) fn answer(
                 continue;
             }
             let (body, body_base64) = body_fields(record.body.bytes);
-            let more = lines.put(&RejectedLine {
+            let line = RejectedLine {
                 number,
                 received: micros_to_rfc3339(head.received),
                 remote: head.remote.map(Cow::Borrowed),
@@ -66,11 +77,17 @@ pub(super) fn answer(
                 place: Cow::Borrowed(head.place),
                 body,
                 body_base64,
-            })?;
-            if !more {
+            };
+            if query.reverse {
+                let line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
+                newest
+                    .push(0, !number, line)
+                    .map_err(TrailError::io("sorting in", folder))?;
+            } else if !lines.put(&line)? {
                 return Ok(true);
             }
         }
     }
+    newest.finish::<std::io::Error>(|line| lines.put_one(line))?;
     Ok(lines.written > 0)
 }

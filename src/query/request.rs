@@ -157,6 +157,9 @@ pub struct ChangesQuery {
     /// Subprofiles end with their profile.
     #[serde(default)]
     pub cascade: bool,
+    /// Newest first.
+    #[serde(default)]
+    pub reverse: bool,
 }
 
 /// Every event in the order of arrival.
@@ -209,4 +212,7 @@ pub struct RejectedQuery {
     pub span: Span,
     /// The most lines.
     pub limit: Option<u64>,
+    /// Newest first.
+    #[serde(default)]
+    pub reverse: bool,
 }

@@ -84,6 +84,9 @@ pub struct End {
     /// lost since a repair, and what speaks of a time of which events were pruned.
     #[serde(default)]
     pub notes: Vec<String>,
+    /// Where nothing was found: what to ask instead.
+    #[serde(default)]
+    pub hints: Vec<String>,
 }
 
 impl From<Answered> for End {
@@ -92,6 +95,7 @@ impl From<Answered> for End {
             found: answered.found,
             damage: answered.damage,
             notes: answered.notes,
+            hints: answered.hints,
         }
     }
 }

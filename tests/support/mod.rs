@@ -54,7 +54,9 @@ pub fn clean(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if text.starts_with("PROFILETRAIL_") || text == "NO_COLOR" || text == "RUST_LOG" {
+        if text.starts_with("PROFILETRAIL_")
+            || matches!(text.as_ref(), "NO_COLOR" | "COLUMNS" | "RUST_LOG")
+        {
             command.env_remove(&name);
         }
     }

@@ -232,7 +232,7 @@ pub(super) fn carry_out(
     Ok(Answered {
         found: true,
         damage,
-        notes: Vec::new(),
+        ..Answered::default()
     })
 }
 

@@ -84,6 +84,7 @@ pub(super) fn carry_out(
         found: true,
         damage,
         notes,
+        ..Answered::default()
     })
 }
 

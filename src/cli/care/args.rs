@@ -1,6 +1,6 @@
 //! The arguments of the commands that care for a data folder, as clap reads them.
 
-use crate::cli::args::{Output, SpanArgs, TIMES};
+use crate::cli::args::{SpanArgs, TIMES, TellOutput};
 
 /// `seal`
 #[derive(Debug, clap::Args)]
@@ -10,7 +10,7 @@ use crate::cli::args::{Output, SpanArgs, TIMES};
 )]
 pub struct SealArgs {
     #[command(flatten)]
-    pub output: Output,
+    pub output: TellOutput,
 }
 
 /// `verify`
@@ -21,7 +21,7 @@ pub struct SealArgs {
 )]
 pub struct VerifyArgs {
     #[command(flatten)]
-    pub output: Output,
+    pub output: TellOutput,
 }
 
 /// `stats`
@@ -31,7 +31,7 @@ pub struct StatsArgs {
     #[command(flatten)]
     pub span: SpanArgs,
     #[command(flatten)]
-    pub output: Output,
+    pub output: TellOutput,
 }
 
 /// `repair`
@@ -45,5 +45,5 @@ pub struct RepairArgs {
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub output: TellOutput,
 }

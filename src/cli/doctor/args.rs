@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
-use crate::cli::args::Output;
+use crate::cli::args::TellOutput;
 use crate::cli::signature_args::parse_dns_server;
 use crate::cli::time::parse_duration;
 use crate::keys::KeyDomain;
@@ -76,5 +76,5 @@ pub struct DoctorArgs {
     #[arg(long)]
     pub offline: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub output: TellOutput,
 }

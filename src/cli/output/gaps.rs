@@ -24,7 +24,7 @@ pub struct Gaps<'a> {
 impl<'a> Gaps<'a> {
     pub fn new(setting: &Setting, out: &'a mut dyn Write) -> Self {
         Self {
-            zone: setting.zone,
+            zone: setting.reader_zone,
             color: setting.color,
             out,
             written: 0,

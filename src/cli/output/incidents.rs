@@ -25,7 +25,7 @@ pub struct Incidents<'a> {
 impl<'a> Incidents<'a> {
     pub fn new(setting: &Setting, out: &'a mut dyn Write) -> Self {
         Self {
-            zone: setting.zone,
+            zone: setting.reader_zone,
             color: setting.color,
             out,
             written: 0,
@@ -118,7 +118,7 @@ pub struct Undo<'a> {
 impl<'a> Undo<'a> {
     pub fn new(setting: &Setting, out: &'a mut dyn Write) -> Self {
         Self {
-            zone: setting.zone,
+            zone: setting.reader_zone,
             color: setting.color,
             out,
             rows: Vec::new(),

@@ -37,7 +37,7 @@ struct Kind<'a> {
 impl<'a> Loops<'a> {
     pub fn new(setting: &Setting, out: &'a mut dyn Write) -> Self {
         Self {
-            zone: setting.zone,
+            zone: setting.reader_zone,
             color: setting.color,
             out,
             groups: Vec::new(),

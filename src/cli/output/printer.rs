@@ -2,14 +2,24 @@
 
 use std::io::{self, Write};
 
+use serde::Deserialize;
+
+use super::blame::Blame;
+use super::changes::Changes;
+use super::diff::Diff;
 use super::dossier::Page;
+use super::evidence::Evidence;
 use super::explain::ExplainPrinter;
+use super::export::Export;
 use super::gaps::Gaps;
+use super::history::History;
 use super::incidents::{Incidents, Undo};
 use super::loops::Loops;
+use super::rejected::Rejected;
 use super::report::Report;
-use super::table::{Kind, Table};
+use super::show::Show;
 use super::tail::TailPrinter;
+use super::view::View;
 use crate::cli::setting::Setting;
 use crate::query::{Query, Wanted};
 
@@ -28,28 +38,33 @@ pub fn printer<'a>(
     setting: &'a Setting,
     out: &'a mut dyn Write,
 ) -> Box<dyn Printer + 'a> {
-    let kind = match query {
-        Query::Report(query) => return Box::new(Report::new(query, setting, out)),
-        Query::Gaps(_) => return Box::new(Gaps::new(setting, out)),
-        Query::Loops(_) => return Box::new(Loops::new(setting, out)),
+    let view = View::of(setting);
+    match query {
+        Query::History(query) => Box::new(History::new(query, view, out)),
+        Query::Show(query) => Box::new(Show::new(query.at, view, out)),
+        Query::Diff(query) => Box::new(Diff::new(query, view, out)),
+        Query::Blame(query) => Box::new(Blame::new(query, view, out)),
+        Query::Changes(_) => Box::new(Changes::new(view, out)),
+        Query::Export(_) => Box::new(Export::new(view, out)),
+        Query::Rejected(_) => Box::new(Rejected::new(view, out)),
+        Query::Evidence(_) => Box::new(Evidence::new(view, out)),
+        Query::Tail(_) => Box::new(TailPrinter::new(setting, out)),
+        Query::Explain(_) => Box::new(ExplainPrinter::new(setting, out)),
+        Query::Dossier(_) => Box::new(Page::new(setting, out)),
+        Query::Report(query) => Box::new(Report::new(query, setting, out)),
+        Query::Gaps(_) => Box::new(Gaps::new(setting, out)),
+        Query::Loops(_) => Box::new(Loops::new(setting, out)),
         Query::Incidents(query) => match query.what {
-            Wanted::List => return Box::new(Incidents::new(setting, out)),
-            Wanted::Undo(_) => return Box::new(Undo::new(setting, out)),
-            Wanted::Show(_) => Kind::Changes,
+            Wanted::List => Box::new(Incidents::new(setting, out)),
+            Wanted::Undo(_) => Box::new(Undo::new(setting, out)),
+            Wanted::Show(_) => Box::new(Changes::new(view, out)),
         },
-        Query::History(_) => Kind::History,
-        Query::Show(_) => Kind::Show,
-        Query::Diff(_) => Kind::Diff,
-        Query::Blame(_) => Kind::Blame,
-        Query::Changes(_) => Kind::Changes,
-        Query::Export(_) => Kind::Export,
-        Query::Rejected(_) => Kind::Rejected,
-        Query::Evidence(_) => Kind::Evidence,
-        Query::Dossier(_) => return Box::new(Page::new(setting, out)),
-        Query::Tail(_) => return Box::new(TailPrinter::new(setting, out)),
-        Query::Explain(_) => return Box::new(ExplainPrinter::new(setting, out)),
-    };
-    Box::new(Table::new(kind, setting, out))
+    }
+}
+
+/// Reads a line.
+pub(super) fn parse<'a, T: Deserialize<'a>>(line: &'a [u8]) -> io::Result<T> {
+    serde_json::from_slice(line).map_err(io::Error::from)
 }
 
 /// Cuts what is written into lines, for a [`Printer`].
@@ -75,11 +90,19 @@ impl<'a> Printed<'a> {
 
 impl Write for Printed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.held.extend_from_slice(bytes);
-        while let Some(end) = self.held.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = self.held.drain(..=end).collect();
-            self.printer.line(&line)?;
+        let mut rest = bytes;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, after) = rest.split_at_checked(end + 1).unwrap_or((rest, &[]));
+            rest = after;
+            if self.held.is_empty() {
+                self.printer.line(line)?;
+            } else {
+                self.held.extend_from_slice(line);
+                self.printer.line(&self.held)?;
+                self.held.clear();
+            }
         }
+        self.held.extend_from_slice(rest);
         Ok(bytes.len())
     }
 

@@ -86,14 +86,20 @@ pub(super) fn answer_where(
         _,
     >| {
         for (time, seq, mut blob) in encoded.blobs {
+            let mut place = (time, seq);
+            if query.reverse {
+                // The complement turns the order round.
+                place = (!time, !seq);
+                blob = backwards(&blob);
+            }
             if let Some(after) = after {
-                blob = after.rest(time, seq, blob, false);
+                blob = after.rest(time, seq, blob, query.reverse);
             }
             if blob.is_empty() {
                 continue;
             }
             sorter
-                .push(time, seq, blob)
+                .push(place.0, place.1, blob)
                 .map_err(TrailError::io("sorting in", trail.folder().path()))?;
         }
         Ok(())
@@ -144,11 +150,23 @@ pub(super) fn gather<G: Gather>(
     }
 }
 
-/// The question of what there is from a time on.
+/// The question of what there is from a time on, in the order that is asked for.
 fn from(query: &ChangesQuery, time: Option<i64>) -> ChangesQuery {
     let mut query = query.clone();
-    query.span.since = query.span.since.max(time);
+    match time {
+        Some(time) if query.reverse => {
+            let end = time.saturating_add(1);
+            query.span.until = Some(query.span.until.map_or(end, |until| until.min(end)));
+        }
+        _ => query.span.since = query.span.since.max(time),
+    }
     query
+}
+
+/// Lines, the last first.
+fn backwards(lines: &[u8]) -> Vec<u8> {
+    let lines: Vec<&[u8]> = lines.split_inclusive(|byte| *byte == b'\n').collect();
+    lines.into_iter().rev().collect::<Vec<_>>().concat()
 }
 
 /// Takes what some events came to.

@@ -180,6 +180,7 @@ impl<'a> Reconciler<'a> {
             ));
         }
         Answered {
+            hints: Vec::new(),
             found: self.found,
             damage,
             notes,

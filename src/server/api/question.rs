@@ -123,6 +123,7 @@ pub(super) fn over_all(name: &str, params: &mut Params) -> Result<Question, Deco
         "rejected" => Query::Rejected(RejectedQuery {
             span: params.span()?,
             limit: params.limit()?,
+            reverse: params.flag("reverse")?,
         }),
         "export" => {
             let key = params.key("profile")?;
@@ -141,6 +142,7 @@ pub(super) fn over_all(name: &str, params: &mut Params) -> Result<Question, Deco
         "loops" => bursts::loops(params)?,
         "changes" => Query::Changes(ChangesQuery {
             limit: params.limit()?,
+            reverse: params.flag("reverse")?,
             ..filter(params, Causes::All)?
         }),
         _ => return Err(unread(name)),
@@ -187,6 +189,7 @@ pub(super) fn filter(params: &mut Params, by: Causes) -> Result<ChangesQuery, De
         types: params.all("type"),
         limit: None,
         cascade,
+        reverse: false,
     })
 }
 
@@ -263,7 +266,7 @@ mod tests {
         );
         assert_eq!(
             asked(
-                "/v1/changes?profile=1/2&database=3&collection=4&old=&new=x%20y&cause=set&cause=create&label=l-1"
+                "/v1/changes?profile=1/2&database=3&collection=4&old=&new=x%20y&cause=set&cause=create&label=l-1&reverse"
             ),
             Query::Changes(ChangesQuery {
                 database: Some(3),
@@ -274,6 +277,7 @@ mod tests {
                 new: Some("x y".into()),
                 causes: vec!["set".into(), "create".into()],
                 labels: vec!["l-1".into()],
+                reverse: true,
                 ..ChangesQuery::default()
             })
         );
@@ -307,9 +311,10 @@ mod tests {
             })
         );
         assert_eq!(
-            asked("/v1/rejected?limit=0"),
+            asked("/v1/rejected?limit=0&reverse"),
             Query::Rejected(RejectedQuery {
                 limit: Some(0),
+                reverse: true,
                 ..RejectedQuery::default()
             })
         );

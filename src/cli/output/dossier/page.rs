@@ -33,7 +33,9 @@ impl<'a> Page<'a> {
     pub fn new(setting: &Setting, out: &'a mut dyn Write) -> Self {
         Self {
             out,
-            words: Words { zone: setting.zone },
+            words: Words {
+                zone: setting.reader_zone,
+            },
             section: Section::Head,
             about: None,
             open: None,

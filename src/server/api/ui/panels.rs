@@ -174,6 +174,7 @@ fn calls(asker: &Asker<'_>) -> Result<(u64, Vec<Rejected>), Failure> {
             until: None,
         },
         limit: None,
+        reverse: false,
     });
     let (mut count, mut last) = (0, std::collections::VecDeque::new());
     each(&asker.parts.trail, &query, |line: RejectedLine<'static>| {

@@ -1,0 +1,91 @@
+//! `changes` for people: a line for each change.
+//!
+//! Where there is little room the heading names the zone, and a line only where
+//! it is another.
+
+use std::io::{self, Write};
+
+use super::cell::{Cell, Column};
+use super::grid::Grid;
+use super::plain;
+use super::printer::{Printer, parse};
+use super::style::Role;
+use super::text::Text;
+use super::value::{Change, key, subject};
+use super::view::View;
+use crate::query::lines::ChangesLine;
+
+const COLUMNS: [Column; 7] = [
+    Column::fixed("TIME"),
+    Column::fixed("SEQ").right(),
+    Column::fixed("WHO"),
+    Column::elastic("LABEL", 5, 16).spare(1),
+    Column::fixed("CAUSE"),
+    Column::elastic("FIELD", 6, 24).ease(8),
+    Column::elastic("CHANGE", 12, usize::MAX).ease(24),
+];
+
+/// Writes what changed when.
+pub struct Changes<'a> {
+    view: View,
+    grid: Grid,
+    /// The zone that the heading names.
+    zone: Option<String>,
+    out: &'a mut dyn Write,
+}
+
+impl<'a> Changes<'a> {
+    pub fn new(view: View, out: &'a mut dyn Write) -> Self {
+        Self {
+            view,
+            grid: view.grid(&COLUMNS),
+            zone: None,
+            out,
+        }
+    }
+}
+
+impl Changes<'_> {
+    fn time(&mut self, time: &str) -> String {
+        if !self.view.is_narrow() {
+            return self.view.time(time);
+        }
+        let (shown, zone) = self.view.parted(time);
+        let headed = self.zone.get_or_insert_with(|| {
+            self.grid.name(0, format!("TIME ({zone})"));
+            zone.clone()
+        });
+        if *headed == zone {
+            shown
+        } else {
+            format!("{shown} {zone}")
+        }
+    }
+}
+
+impl Printer for Changes<'_> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        let line: ChangesLine<'_> = parse(line)?;
+        let mut change = Change::new(line.old.as_ref(), &line.new);
+        let mut cause = Role::Plain;
+        if let Some(since) = &line.since {
+            let since = format!("since {}", self.view.time(since));
+            change.suffix = Text::of(Role::Doubt, since);
+            cause = Role::Doubt;
+        }
+        let row = vec![
+            Cell::of(Role::Time, self.time(&line.time)),
+            Cell::of(Role::Seq, line.seq.to_string()),
+            Cell::of(Role::Plain, key(line.profile, line.subprofile)),
+            Text::outside(Role::Plain, line.label.as_deref().unwrap_or_default()).into(),
+            Cell::of(cause, plain(&line.cause)),
+            subject(line.field.as_deref(), line.interest.as_deref()).into(),
+            Cell::Change(Box::new(change)),
+        ];
+        self.grid.row(row, self.out)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.grid.finish(self.out)
+    }
+}

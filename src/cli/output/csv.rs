@@ -1,0 +1,193 @@
+//! Answers as CSV (RFC 4180, lines ending with a line feed), for spreadsheets.
+//!
+//! The first row names the columns; times are UTC as in JSON lines, objects and
+//! lists are JSON text. What strangers wrote must not become a formula where it
+//! is opened: a text that begins as one does (`=`, `+`, `-`, `@`, a tab, a line's
+//! end) gets a `'` before it, but for a mere number; and so does one that begins
+//! with a `'`, so that taking one away gives every text as it was.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use super::columns::Columns;
+use super::printer::Printer;
+
+/// Writes an answer as CSV.
+pub struct Csv<'a> {
+    columns: Columns,
+    headed: bool,
+    out: csv::Writer<&'a mut dyn Write>,
+}
+
+impl<'a> Csv<'a> {
+    /// A writer of these columns.
+    pub fn new(columns: Columns, out: &'a mut dyn Write) -> Self {
+        Self {
+            columns,
+            headed: false,
+            out: csv::Writer::from_writer(out),
+        }
+    }
+
+    fn head(&mut self) -> io::Result<()> {
+        if std::mem::replace(&mut self.headed, true) {
+            return Ok(());
+        }
+        let names = self.columns.names.iter().map(|name| name.replace('.', "_"));
+        self.out.write_record(names).map_err(io_error)
+    }
+
+    fn row(&mut self, line: &Value, item: &Value) -> io::Result<()> {
+        let names = self.columns.names.iter();
+        let cells = names.map(|name| cell(line, item, name));
+        self.out.write_record(cells).map_err(io_error)
+    }
+}
+
+/// The error of the stream itself, so that a closed pipe is known as one.
+fn io_error(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
+    }
+}
+
+/// What is at a key of what makes the row, or of its line.
+fn found<'v>(line: &'v Value, item: &'v Value, name: &str) -> Option<&'v Value> {
+    match name.split_once('.') {
+        Some((outer, inner)) => line.get(outer)?.get(inner),
+        None => item.get(name).or_else(|| line.get(name)),
+    }
+}
+
+fn cell(line: &Value, item: &Value, name: &str) -> String {
+    if let Some(of) = name.strip_suffix("_is") {
+        let kind = match found(line, item, of) {
+            // An event without changes has no value to speak of.
+            None if !item.is_object() => "",
+            None => "unknown",
+            Some(Value::Null) => "absent",
+            Some(_) => "value",
+        };
+        return kind.to_owned();
+    }
+    match found(line, item, name) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => guarded(text),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// A text so that no spreadsheet reckons with it.
+fn guarded(text: &str) -> String {
+    let begins = text.starts_with([
+        '=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠',
+    ]);
+    if begins && !is_number(text) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Whether a text is digits with a sign and at most one point, and no more.
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let points = digits.bytes().filter(|byte| *byte == b'.').count();
+    let ends_in_digits = digits.starts_with(|first: char| first.is_ascii_digit())
+        && digits.ends_with(|last: char| last.is_ascii_digit());
+    points <= 1
+        && ends_in_digits
+        && digits
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte == b'.')
+}
+
+impl Printer for Csv<'_> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        self.head()?;
+        let line: Value = serde_json::from_slice(line)?;
+        let Some(each) = self.columns.each else {
+            return self.row(&line, &line);
+        };
+        match line.get(each).and_then(Value::as_array) {
+            Some(items) if !items.is_empty() => {
+                for item in items {
+                    self.row(&line, item)?;
+                }
+                Ok(())
+            }
+            _ => self.row(&line, &Value::Null),
+        }
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.head()?;
+        self.out.flush()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const COLUMNS: Columns = Columns {
+        each: Some("changes"),
+        names: &["seq", "last.seq", "field", "old", "old_is", "new", "new_is"],
+    };
+
+    fn written(columns: Columns, lines: &[&str]) -> String {
+        let mut out = Vec::new();
+        let mut csv = Csv::new(columns, &mut out);
+        for line in lines {
+            csv.line(line.as_bytes()).unwrap();
+        }
+        csv.finish().unwrap();
+        drop(csv);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_row_for_each_in_the_list_and_one_where_there_is_none() {
+        let text = written(
+            COLUMNS,
+            &[
+                r#"{"seq":1,"last":{"seq":7},"changes":[{"field":"a","old":null,"new":"=1+1"},{"field":"b","new":"x\"y"}]}"#,
+                r#"{"seq":2,"last":null,"changes":[]}"#,
+            ],
+        );
+        assert_eq!(
+            text,
+            "seq,last_seq,field,old,old_is,new,new_is\n\
+             1,7,a,,absent,'=1+1,value\n\
+             1,7,b,,unknown,\"x\"\"y\",value\n\
+             2,,,,,,\n"
+        );
+        let none = "seq,last_seq,field,old,old_is,new,new_is\n";
+        assert_eq!(written(COLUMNS, &[]), none);
+    }
+
+    #[test]
+    fn a_number_is_left_as_it_is() {
+        for text in ["-5", "+31612345678", "-0.5", "5", "", "a-b"] {
+            assert_eq!(guarded(text), text);
+        }
+        for text in [
+            "-5+1", "=1", "@A", "+", "-.", "\t=1", "'x", "+3 1", "＝1", "-1.2.3",
+        ] {
+            assert_eq!(guarded(text), format!("'{text}"));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_can_be_had_again(text in "[-=+@'a1 \t\n\",é]{0,8}") {
+            let guarded = guarded(&text);
+            prop_assert_eq!(guarded.strip_prefix('\'').unwrap_or(&guarded), &text);
+            prop_assert!(!guarded.starts_with(['=', '@', '\t', '\n']));
+        }
+    }
+}

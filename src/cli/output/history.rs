@@ -1,0 +1,312 @@
+//! `history` for people: a head line for each event, its changes below it.
+//!
+//! Updates in a row that changed nothing are told in one line, unless duplicates
+//! and all else is asked for. Only what that line needs is held of them.
+
+use std::io::{self, Write};
+
+use super::printer::{Printer, parse};
+use super::style::Role;
+use super::text::{Text, middle, width_of};
+use super::value::{Change, who};
+use super::view::View;
+use super::{counted, plain};
+use crate::query::HistoryQuery;
+use crate::query::lines::{ChangeLine, HistoryLine};
+
+/// Before the changes of an event.
+const INDENT: &str = "    ";
+
+/// The longest cause.
+const CAUSE: usize = "unexplained".len();
+
+/// The longest that a field's name is where there is a limit.
+const NAME: usize = 24;
+
+/// What was, up to this width, stands on one line with a long value.
+const SHORT: usize = 12;
+
+/// How many stretches of numbers, and how many labels, a folded line names.
+const NAMED: usize = 4;
+
+/// Writes the events of (sub)profiles.
+pub struct History<'a> {
+    view: View,
+    /// Whether every event is wanted by itself.
+    all: bool,
+    folded: Option<Folded>,
+    out: &'a mut dyn Write,
+}
+
+/// Updates in a row that changed nothing.
+struct Folded {
+    who: (u64, Option<u64>),
+    count: u64,
+    first: String,
+    last: String,
+    /// Stretches of numbers, in the order told; at most [`NAMED`] and one.
+    seqs: Vec<(u64, u64)>,
+    /// Distinct labels; at most [`NAMED`] and one.
+    labels: Vec<Option<String>>,
+    /// The lowest that is known: `false` where one was found to be unsigned.
+    verified: Option<bool>,
+}
+
+impl<'a> History<'a> {
+    pub fn new(query: &HistoryQuery, view: View, out: &'a mut dyn Write) -> Self {
+        Self {
+            view,
+            all: query.all,
+            folded: None,
+            out,
+        }
+    }
+
+    fn put(&mut self, text: &Text) -> io::Result<()> {
+        let text = match self.view.width {
+            Some(width) => text.fit(width),
+            None => text.clone(),
+        };
+        let mut line = String::new();
+        text.put(&mut line, self.view.styles);
+        line.push('\n');
+        self.out.write_all(line.as_bytes())
+    }
+
+    fn event(&mut self, line: &HistoryLine<'_>) -> io::Result<()> {
+        let mut head = Text::of(Role::Seq, format!("event {}", line.seq))
+            .and(Role::Plain, "  ")
+            .and(Role::Time, self.view.time(&line.time));
+        if line.time_source == crate::event::TimeSource::Received {
+            head.push(Role::Dim, " (of receipt)");
+        }
+        let event_type = match self.view.width {
+            // A stranger's word must not push the rest out of sight.
+            Some(_) => middle(&plain(&line.event_type), NAME),
+            None => plain(&line.event_type),
+        };
+        head.push(Role::Plain, "  ");
+        head.push(Role::Head, event_type);
+        push_mark(&mut head, line.verified);
+        head.push(
+            Role::Plain,
+            format!("  {}", who(line.profile, line.subprofile)),
+        );
+        if let Some(label) = &line.label {
+            head.push(Role::Plain, format!("  via {}", plain(label)));
+        }
+        self.put(&head)?;
+        if let Some(original) = line.duplicate_of {
+            let text = format!("{INDENT}duplicate of event {original}");
+            return self.put(&Text::of(Role::Dim, text));
+        }
+        let can_change = matches!(line.event_type.as_ref(), "create" | "update" | "delete");
+        if line.changes.is_empty() && can_change {
+            return self.put(&Text::of(Role::Dim, format!("{INDENT}no change")));
+        }
+        let names = line.changes.iter().map(|change| name_of(change).width());
+        let widest = names.max().unwrap_or(0).min(NAME);
+        // All unexplained changes of an event have the same `since`: told once.
+        let mut told = false;
+        for change in &line.changes {
+            let since = change.since.as_ref();
+            let since = since.filter(|_| !std::mem::replace(&mut told, true));
+            self.change(change, since, widest)?;
+        }
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        line: &ChangeLine<'_>,
+        since: Option<&String>,
+        widest: usize,
+    ) -> io::Result<()> {
+        let styles = self.view.styles;
+        let mut name = name_of(line);
+        if self.view.width.is_some() {
+            name = name.fit(widest);
+        }
+        let mut text = String::from(INDENT);
+        cause_of(&line.cause).put_padded(&mut text, styles, CAUSE);
+        text.push_str("  ");
+        name.put_padded(&mut text, styles, widest);
+        text.push_str("  ");
+        let taken = INDENT.len() + CAUSE + 2 + widest.max(name.width()) + 2;
+        let mut change = Change::new(line.old.as_ref(), &line.new);
+        if let Some(since) = since {
+            let since = format!("since {}", self.view.time(since));
+            change.suffix = Text::of(Role::Doubt, since);
+        }
+        let all = change.width(styles) + 2 + change.suffix.width();
+        // What has no room goes on below, as far right as it begins here.
+        let room = self.view.width.map(|width| width.saturating_sub(taken));
+        match room {
+            Some(room) if all > room => {
+                let suffix = std::mem::take(&mut change.suffix);
+                let indent = " ".repeat(taken);
+                if change.old.width(styles) <= SHORT {
+                    // A short one needs no line of its own.
+                    change.fit(styles, Some(room)).put(&mut text, styles);
+                } else {
+                    let room = room.saturating_sub(2).max(8);
+                    change.old.fit(styles, room).put(&mut text, styles);
+                    text.push_str(&format!("\n{indent}"));
+                    styles.put(&mut text, Role::Dim, "→ ");
+                    change.new.fit(styles, room).put(&mut text, styles);
+                }
+                if !suffix.is_empty() {
+                    let width = suffix.width();
+                    let place = if width <= room {
+                        indent.len()
+                    } else {
+                        INDENT.len() + CAUSE + 2
+                    };
+                    text.push_str(&format!("\n{}", " ".repeat(place)));
+                    suffix.put(&mut text, styles);
+                }
+            }
+            _ => change.fit(styles, None).put(&mut text, styles),
+        }
+        text.push('\n');
+        self.out.write_all(text.as_bytes())
+    }
+
+    /// Takes an update that changed nothing.
+    fn fold(&mut self, line: &HistoryLine<'_>) -> io::Result<()> {
+        let who = (line.profile, line.subprofile);
+        if self.folded.as_ref().is_some_and(|known| known.who != who) {
+            self.unfold()?;
+        }
+        let folded = self.folded.get_or_insert_with(|| Folded {
+            who,
+            count: 0,
+            first: line.time.clone(),
+            last: String::new(),
+            seqs: Vec::new(),
+            labels: Vec::new(),
+            verified: line.verified,
+        });
+        folded.count += 1;
+        folded.last.clone_from(&line.time);
+        folded.verified = folded.verified.min(line.verified);
+        folded.note(line.seq);
+        let label = line.label.as_deref();
+        let known = folded.labels.iter().any(|known| known.as_deref() == label);
+        if !known && folded.labels.len() <= NAMED {
+            folded.labels.push(label.map(str::to_owned));
+        }
+        Ok(())
+    }
+
+    /// Writes what was folded.
+    fn unfold(&mut self) -> io::Result<()> {
+        let Some(folded) = self.folded.take() else {
+            return Ok(());
+        };
+        let times = match folded.count {
+            1 => self.view.time(&folded.first),
+            _ => self.view.stretch(&folded.first, &folded.last),
+        };
+        let mut text = Text::of(
+            Role::Dim,
+            format!("{} without a change", counted(folded.count, "update")),
+        );
+        text.push(Role::Plain, "  ");
+        text.push(Role::Time, times);
+        push_mark(&mut text, folded.verified);
+        let mut rest = who(folded.who.0, folded.who.1);
+        let labels: Vec<String> = folded.labels.iter().flatten().map(|l| plain(l)).collect();
+        if !labels.is_empty() {
+            rest.push_str(&format!("  via {}", listed(&labels)));
+        }
+        let seqs: Vec<String> = folded.seqs.iter().map(stretch).collect();
+        let one = if folded.count == 1 { "event" } else { "events" };
+        let seqs = format!("{one} {}", listed(&seqs));
+        // Where there is no room the second half goes on below.
+        let wide = text.width() + 2 + width_of(&rest) + 2 + width_of(&seqs);
+        let mut between = "  ";
+        if self.view.width.is_some_and(|width| wide > width) {
+            self.put(&text)?;
+            (text, between) = (Text::default(), INDENT);
+        }
+        text.push(Role::Plain, format!("{between}{rest}  "));
+        text.push(Role::Seq, seqs);
+        self.put(&text)
+    }
+}
+
+impl Folded {
+    /// Takes note of the next number.
+    fn note(&mut self, seq: u64) {
+        if let Some((first, last)) = self.seqs.last_mut() {
+            if *last + 1 == seq {
+                *last = seq;
+                return;
+            }
+            if *first == *last && seq + 1 == *first || *first > *last && seq + 1 == *last {
+                *last = seq;
+                return;
+            }
+        }
+        if self.seqs.len() <= NAMED {
+            self.seqs.push((seq, seq));
+        }
+    }
+}
+
+fn stretch((first, last): &(u64, u64)) -> String {
+    if first == last {
+        first.to_string()
+    } else {
+        format!("{first}-{last}")
+    }
+}
+
+/// The first of some words; `…` for more.
+fn listed(words: &[String]) -> String {
+    let mut text = words.get(..NAMED).unwrap_or(words).join(", ");
+    if words.len() > NAMED {
+        text.push_str(", …");
+    }
+    text
+}
+
+/// Whether it is known that Copernica sent the event.
+pub(super) fn push_mark(text: &mut Text, verified: Option<bool>) {
+    match verified {
+        None => {}
+        Some(true) => text.push(Role::New, " ✓"),
+        Some(false) => text.push(Role::Doubt, " ✗"),
+    }
+}
+
+fn name_of(change: &ChangeLine<'_>) -> Text {
+    super::value::subject(change.field.as_deref(), change.interest.as_deref())
+}
+
+/// A cause; the one that tells of something unseen stands out.
+fn cause_of(cause: &str) -> Text {
+    let role = match cause {
+        "unexplained" => Role::Doubt,
+        _ => Role::Plain,
+    };
+    Text::of(role, plain(cause))
+}
+
+impl Printer for History<'_> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        let line: HistoryLine<'_> = parse(line)?;
+        let idle =
+            line.event_type == "update" && line.changes.is_empty() && line.duplicate_of.is_none();
+        if idle && !self.all {
+            return self.fold(&line);
+        }
+        self.unfold()?;
+        self.event(&line)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.unfold()
+    }
+}

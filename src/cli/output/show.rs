@@ -1,0 +1,100 @@
+//! `show` for people: a card.
+
+use std::io::{self, Write};
+
+use super::card::{self, Row};
+use super::printer::{Printer, parse};
+use super::style::Role;
+use super::text::Text;
+use super::value::{quoted, who};
+use super::view::View;
+use crate::query::lines::ShowLine;
+
+/// How long the line below the title is.
+const RULE: usize = 40;
+
+/// Writes a state.
+pub struct Show<'a> {
+    view: View,
+    at: Option<i64>,
+    out: &'a mut dyn Write,
+}
+
+impl<'a> Show<'a> {
+    pub fn new(at: Option<i64>, view: View, out: &'a mut dyn Write) -> Self {
+        Self { view, at, out }
+    }
+
+    fn facts(&self, line: &ShowLine<'_>) -> Vec<Row> {
+        let mut rows = Vec::new();
+        let mut put = |name: &str, text: Text| rows.push((Text::of(Role::Dim, name), text));
+        put("as of", Text::of(Role::Time, self.view.time(&line.at)));
+        if let Some(last) = &line.last_event {
+            let age = self.view.age(&last.time, self.at);
+            let text = Text::of(Role::Seq, last.seq.to_string())
+                .and(Role::Plain, " at ")
+                .and(Role::Time, self.view.time(&last.time))
+                .and(Role::Dim, format!(" ({age})"));
+            put("last event", text);
+        }
+        for (name, number) in [("database", line.database), ("collection", line.collection)] {
+            if let Some(number) = number {
+                put(name, Text::of(Role::Plain, number.to_string()));
+            }
+        }
+        for (name, sent) in [("created", &line.created), ("modified", &line.modified)] {
+            if let Some(sent) = sent {
+                put(name, Text::of(Role::Plain, quoted(sent)));
+            }
+        }
+        rows
+    }
+}
+
+impl Printer for Show<'_> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        let line: ShowLine<'_> = parse(line)?;
+        let state = match line.state.as_str() {
+            "present" => Role::New,
+            _ => Role::Doubt,
+        };
+        let title = Text::of(Role::Head, who(line.profile, line.subprofile))
+            .and(Role::Plain, "  ")
+            .and(state, super::plain(&line.state));
+        let mut head = String::new();
+        title.put(&mut head, self.view.styles);
+        let wide = self.view.width.map_or(RULE, |width| width.min(RULE));
+        head.push('\n');
+        self.view
+            .styles
+            .put(&mut head, Role::Dim, &"─".repeat(wide));
+        head.push('\n');
+        self.out.write_all(head.as_bytes())?;
+        let facts = self.facts(&line);
+        card::write(&facts, &self.view, self.out)?;
+        let fields = line.fields.iter();
+        let fields: Vec<Row> = fields
+            .map(|(name, value)| {
+                let name = Text::of(Role::Plain, quoted(name));
+                (name, Text::of(Role::New, quoted(value)))
+            })
+            .collect();
+        let names = line.interests.iter();
+        let interests: Vec<String> = names.map(|name| quoted(name)).collect();
+        if !fields.is_empty() {
+            writeln!(self.out)?;
+            card::write(&fields, &self.view, self.out)?;
+        }
+        if !interests.is_empty() {
+            writeln!(self.out)?;
+            let names = Text::of(Role::New, interests.join(", "));
+            let row = (Text::of(Role::Dim, "interests"), names);
+            card::write(&[row], &self.view, self.out)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

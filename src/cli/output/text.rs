@@ -1,0 +1,286 @@
+//! Text that knows how wide it is on a terminal.
+//!
+//! Cut and padded by what is seen as one character (a grapheme cluster), so
+//! that wide characters, emoji and combining marks keep columns straight. Where
+//! terminals differ in how wide one is, the widest counts: a column that is a
+//! space off is better than a line that runs over. All
+//! that is put into a [`Text`] is safe for a terminal: what comes from outside
+//! goes through [`plain`] first.
+
+use unicode_segmentation::UnicodeSegmentation;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use super::sanitize::plain;
+use super::style::{Role, Styles};
+
+/// What stands for what was left out.
+const ELLIPSIS: &str = "…";
+
+/// How wide a text is.
+pub fn width_of(text: &str) -> usize {
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.len();
+    }
+    text.graphemes(true).map(width_of_one).sum()
+}
+
+/// How wide one is: many terminals draw the parts of an emoji beside each other.
+fn width_of_one(grapheme: &str) -> usize {
+    let parts = grapheme.chars().filter_map(UnicodeWidthChar::width);
+    grapheme.width().max(parts.sum())
+}
+
+/// The bytes of the longest beginning that is at most so wide.
+fn fitting(text: &str, width: usize) -> usize {
+    let mut used = 0;
+    let mut end = 0;
+    for grapheme in text.graphemes(true) {
+        used += width_of_one(grapheme);
+        if used > width {
+            break;
+        }
+        end += grapheme.len();
+    }
+    end
+}
+
+/// The bytes before the longest end that is at most so wide.
+fn fitting_end(text: &str, width: usize) -> usize {
+    let mut used = 0;
+    let mut begin = text.len();
+    for grapheme in text.graphemes(true).rev() {
+        used += width_of_one(grapheme);
+        if used > width {
+            break;
+        }
+        begin -= grapheme.len();
+    }
+    begin
+}
+
+/// The beginning of a text, of at most that width.
+pub fn head(text: &str, width: usize) -> String {
+    if width_of(text) <= width {
+        return text.to_owned();
+    }
+    let Some(room) = width.checked_sub(1) else {
+        return String::new();
+    };
+    let begin = text.get(..fitting(text, room)).unwrap_or_default();
+    format!("{begin}{ELLIPSIS}")
+}
+
+/// The end of a text, of at most that width.
+pub fn tail(text: &str, width: usize) -> String {
+    if width_of(text) <= width {
+        return text.to_owned();
+    }
+    let Some(room) = width.checked_sub(1) else {
+        return String::new();
+    };
+    let end = text.get(fitting_end(text, room)..).unwrap_or_default();
+    format!("{ELLIPSIS}{end}")
+}
+
+/// The beginning and the end of a text, together of at most that width.
+pub fn middle(text: &str, width: usize) -> String {
+    if width_of(text) <= width {
+        return text.to_owned();
+    }
+    let Some(room) = width.checked_sub(1) else {
+        return String::new();
+    };
+    let after = room / 2;
+    let begin = text.get(..fitting(text, room - after)).unwrap_or_default();
+    let end = text.get(fitting_end(text, after)..).unwrap_or_default();
+    format!("{begin}{ELLIPSIS}{end}")
+}
+
+/// Pieces of text with their roles.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Text {
+    pieces: Vec<(Role, String)>,
+}
+
+impl Text {
+    /// A text of one role, safe already.
+    pub fn of(role: Role, text: impl Into<String>) -> Self {
+        Self::default().and(role, text)
+    }
+
+    /// A text from outside.
+    pub fn outside(role: Role, text: &str) -> Self {
+        Self::of(role, plain(text))
+    }
+
+    /// The same with one more piece.
+    pub fn and(mut self, role: Role, text: impl Into<String>) -> Self {
+        self.push(role, text);
+        self
+    }
+
+    /// Adds a piece.
+    pub fn push(&mut self, role: Role, text: impl Into<String>) {
+        let text = text.into();
+        if !text.is_empty() {
+            self.pieces.push((role, text));
+        }
+    }
+
+    /// Adds the pieces of another.
+    pub fn append(&mut self, other: Self) {
+        self.pieces.extend(other.pieces);
+    }
+
+    /// Whether there is nothing of it.
+    pub const fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
+        self.pieces.iter().map(|(_, text)| text.len()).sum()
+    }
+
+    /// How wide it is.
+    pub fn width(&self) -> usize {
+        self.pieces.iter().map(|(_, text)| width_of(text)).sum()
+    }
+
+    /// The same, of at most that width: what is too much is taken from the
+    /// middle of a text of one piece, else from the end.
+    pub fn fit(&self, width: usize) -> Self {
+        if self.width() <= width {
+            return self.clone();
+        }
+        if let [(role, text)] = self.pieces.as_slice() {
+            return Self::of(*role, middle(text, width));
+        }
+        let mut left = width;
+        let mut fitted = Self::default();
+        if width == 0 {
+            return fitted;
+        }
+        for (role, text) in &self.pieces {
+            let wide = width_of(text);
+            // The last that has room ends with the sign of what was left out.
+            if wide < left {
+                fitted.push(*role, text.as_str());
+                left -= wide;
+                continue;
+            }
+            let begin = text.get(..fitting(text, left.saturating_sub(1)));
+            fitted.push(*role, format!("{}{ELLIPSIS}", begin.unwrap_or_default()));
+            break;
+        }
+        fitted
+    }
+
+    /// Cuts it into lines of at most that width, at spaces where it can be; a
+    /// space at which it is cut is left out.
+    pub fn wrap(&self, width: usize) -> Vec<Self> {
+        let width = width.max(1);
+        let mut lines = Vec::new();
+        let mut line = Self::default();
+        let mut left = width;
+        for (role, text) in &self.pieces {
+            let mut rest = text.as_str();
+            while !rest.is_empty() {
+                if width_of(rest) <= left {
+                    left -= width_of(rest);
+                    line.push(*role, rest);
+                    break;
+                }
+                let mut end = fitting(rest, left);
+                let fits = rest.get(..end).unwrap_or_default();
+                if let Some(space) = fits.rfind(' ').filter(|space| *space >= end / 2) {
+                    end = space + 1;
+                }
+                if end == 0 && left == width {
+                    // One that is wider than a line goes out as it is.
+                    end = rest.graphemes(true).next().map_or(rest.len(), str::len);
+                }
+                let (begin, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+                line.push(*role, begin.strip_suffix(' ').unwrap_or(begin));
+                rest = after;
+                lines.push(std::mem::take(&mut line));
+                left = width;
+            }
+        }
+        if !line.is_empty() || lines.is_empty() {
+            lines.push(line);
+        }
+        lines
+    }
+
+    /// Adds it to a line.
+    pub fn put(&self, line: &mut String, styles: Styles) {
+        for (role, text) in &self.pieces {
+            styles.put(line, *role, text);
+        }
+    }
+
+    /// Adds it to a line, with spaces up to a width.
+    pub fn put_padded(&self, line: &mut String, styles: Styles, width: usize) {
+        self.put(line, styles);
+        line.push_str(&" ".repeat(width.saturating_sub(self.width())));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shown(text: &Text) -> String {
+        let mut line = String::new();
+        text.put(&mut line, Styles { on: false });
+        line
+    }
+
+    #[test]
+    fn what_is_cut_shows_it() {
+        for (text, width, begin, inner, end) in [
+            ("abcdef", 6, "abcdef", "abcdef", "abcdef"),
+            ("abcdef", 5, "abcd…", "ab…ef", "…cdef"),
+            ("李雷韓梅", 5, "李雷…", "李…梅", "…韓梅"),
+            ("李雷韓梅", 4, "李…", "李…", "…梅"),
+            (
+                "e\u{301}e\u{301}e\u{301}",
+                2,
+                "e\u{301}…",
+                "e\u{301}…",
+                "…e\u{301}",
+            ),
+            ("abc", 0, "", "", ""),
+            ("abc", 1, "…", "…", "…"),
+        ] {
+            assert_eq!(head(text, width), begin, "{text} {width}");
+            assert_eq!(middle(text, width), inner, "{text} {width}");
+            assert_eq!(tail(text, width), end, "{text} {width}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_wider_than_asked(
+            parts in proptest::collection::vec("[ a-z李é👍\u{301}]{0,12}", 0..4), width in 0_usize..30
+        ) {
+            let mut text = Text::default();
+            for part in &parts {
+                text.push(Role::Plain, part.as_str());
+                for cut in [head(part, width), middle(part, width), tail(part, width)] {
+                    prop_assert!(width_of(&cut) <= width, "{cut:?}");
+                }
+            }
+            prop_assert!(text.fit(width).width() <= width);
+            let lines = text.wrap(width);
+            // One that is seen as one character may be wider than such a line.
+            prop_assert!(lines.iter().all(|line| line.width() <= width.max(3)));
+            let joined: String = lines.iter().map(shown).collect();
+            let dense = |text: String| text.replace(' ', "");
+            prop_assert_eq!(dense(joined), dense(parts.concat()));
+        }
+    }
+}

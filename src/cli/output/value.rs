@@ -1,0 +1,384 @@
+//! Values, and what changed in them, for people.
+//!
+//! Of two long texts the part that differs is marked: by colour, and by
+//! brackets where there is none. Where they have no room they are shortened
+//! around that part, so that it stays in sight.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use super::sanitize::plain;
+use super::style::{Role, Styles};
+use super::text::{Text, head, middle, tail, width_of};
+use crate::event::ProfileKey;
+use crate::history::Value;
+
+/// What stands for an unknown value.
+const UNKNOWN: &str = "?";
+
+/// What stands for a field that was not there.
+const ABSENT: &str = "(absent)";
+
+/// The same in little room.
+const ABSENT_SHORT: &str = "∅";
+
+/// Shorter texts than this are seen at a glance.
+const LONG: usize = 12;
+
+/// In texts of more bytes than this nothing is looked for.
+const TOO_LONG: usize = 64 << 10;
+
+/// By so many characters the part that differs grows at most, to whole words.
+const WORD: usize = 12;
+
+/// A value from outside, so that an empty one, spaces at its ends and one that
+/// looks like a word of ours can be seen.
+pub fn quoted(text: &str) -> String {
+    let looks_ours = matches!(text, UNKNOWN | ABSENT | ABSENT_SHORT | "…")
+        || text.starts_with('"')
+        || text.contains(ARROW.trim());
+    if text.is_empty() || looks_ours || text.trim() != text {
+        format!("\"{}\"", plain(text))
+    } else {
+        plain(text)
+    }
+}
+
+/// A value's text.
+pub fn value_text(value: &Value<'_>) -> String {
+    match value {
+        Value::Absent => ABSENT.to_owned(),
+        Value::Member(member) => if *member { "yes" } else { "no" }.to_owned(),
+        Value::Text(text) => quoted(text),
+    }
+}
+
+/// Who an event is of, in a sentence.
+pub fn who(profile: u64, subprofile: Option<u64>) -> String {
+    let what = match subprofile {
+        None => "profile",
+        Some(_) => "subprofile",
+    };
+    format!("{what} {}", key(profile, subprofile))
+}
+
+/// The same as it is typed.
+pub fn key(profile: u64, subprofile: Option<u64>) -> String {
+    let key = ProfileKey {
+        profile,
+        subprofile,
+    };
+    key.to_string()
+}
+
+/// What a change is of.
+pub fn subject(field: Option<&str>, interest: Option<&str>) -> Text {
+    match (field, interest) {
+        (Some(name), _) => Text::of(Role::Plain, quoted(name)),
+        (None, Some(name)) => Text::of(Role::Dim, "interest ").and(Role::Plain, quoted(name)),
+        (None, None) => Text::default(),
+    }
+}
+
+/// Between what was and what is.
+const ARROW: &str = " → ";
+
+/// One of two values, cut where they begin and cease to differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    before: String,
+    part: String,
+    after: String,
+    /// Whether the part is marked: else all of the value is in it.
+    marked: bool,
+    role: Role,
+    part_role: Role,
+}
+
+/// A change from a value to another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// What was.
+    pub old: Side,
+    /// What is.
+    pub new: Side,
+    /// Said after both, where there is room for all.
+    pub suffix: Text,
+}
+
+impl Side {
+    fn whole(text: String, role: Role) -> Self {
+        Self {
+            before: String::new(),
+            part: text,
+            after: String::new(),
+            marked: false,
+            role,
+            part_role: role,
+        }
+    }
+
+    /// A value by itself.
+    pub fn new_value(value: &Value<'_>) -> Self {
+        let role = match value {
+            Value::Absent => Role::Dim,
+            _ => Role::New,
+        };
+        Self::whole(value_text(value), role)
+    }
+
+    /// What was; `None` is not known.
+    pub fn old_value(value: Option<&Value<'_>>) -> Self {
+        match value {
+            None => Self::whole(UNKNOWN.to_owned(), Role::Dim),
+            Some(Value::Absent) => Self::whole(ABSENT.to_owned(), Role::Dim),
+            Some(value) => Self::whole(value_text(value), Role::Old),
+        }
+    }
+
+    /// Whether brackets mark the part.
+    const fn bracketed(&self, styles: Styles) -> bool {
+        self.marked && !styles.on && !self.part.is_empty()
+    }
+
+    /// How wide it is.
+    pub fn width(&self, styles: Styles) -> usize {
+        let brackets = if self.bracketed(styles) { 2 } else { 0 };
+        width_of(&self.before) + width_of(&self.part) + width_of(&self.after) + brackets
+    }
+
+    /// All of it.
+    pub fn text(&self, styles: Styles) -> Text {
+        self.join(styles, &self.before, &self.part, &self.after)
+    }
+
+    fn join(&self, styles: Styles, before: &str, part: &str, after: &str) -> Text {
+        let (open, close) = match self.bracketed(styles) {
+            true => ("[", "]"),
+            false => ("", ""),
+        };
+        Text::of(self.role, before)
+            .and(self.part_role, format!("{open}{part}{close}"))
+            .and(self.role, after)
+    }
+
+    /// The same, of at most that width, with the part in sight.
+    pub fn fit(&self, styles: Styles, width: usize) -> Text {
+        if self.width(styles) <= width {
+            return self.text(styles);
+        }
+        if !self.marked {
+            return Text::of(self.part_role, middle(&self.part, width));
+        }
+        let brackets = if self.bracketed(styles) { 2 } else { 0 };
+        let room = width.saturating_sub(brackets);
+        let around = width_of(&self.before) + width_of(&self.after);
+        // A quarter is for what stands around it, and more where there is room.
+        let part = middle(&self.part, room - (room / 4).min(around));
+        let left = room.saturating_sub(width_of(&part));
+        let half = left / 2;
+        let (before, after) = (width_of(&self.before), width_of(&self.after));
+        let (before, after) = match (before <= half, after <= half) {
+            (true, _) => (before, left - before),
+            (false, true) => (left - after, after),
+            (false, false) => (left - half, half),
+        };
+        let (before, after) = (tail(&self.before, before), head(&self.after, after));
+        self.join(styles, &before, &part, &after)
+    }
+}
+
+impl Change {
+    /// A change from a value, where that is known, to another.
+    pub fn new(old: Option<&Value<'_>>, new: &Value<'_>) -> Self {
+        let (mut was, mut is) = (Side::old_value(old), Side::new_value(new));
+        if let (Some(Value::Text(_)), Value::Text(_)) = (old, new) {
+            mark(&mut was, &mut is);
+        }
+        Self {
+            old: was,
+            new: is,
+            suffix: Text::default(),
+        }
+    }
+
+    /// How many bytes it has.
+    pub fn len(&self) -> usize {
+        let of = |side: &Side| side.before.len() + side.part.len() + side.after.len();
+        of(&self.old) + of(&self.new) + self.suffix.len()
+    }
+
+    /// How wide it is, without its suffix.
+    pub fn width(&self, styles: Styles) -> usize {
+        self.old.width(styles) + width_of(ARROW) + self.new.width(styles)
+    }
+
+    /// It in one line, of at most that width; `None` is no limit.
+    pub fn fit(&self, styles: Styles, width: Option<usize>) -> Text {
+        let width = width.unwrap_or(usize::MAX);
+        let (old, new) = (self.old.width(styles), self.new.width(styles));
+        let all = self.width(styles);
+        let mut text;
+        if all <= width {
+            text = self.old.text(styles).and(Role::Dim, ARROW);
+            text.append(self.new.text(styles));
+            if !self.suffix.is_empty() && all + 2 + self.suffix.width() <= width {
+                text.push(Role::Plain, "  ");
+                text.append(self.suffix.clone());
+            }
+            return text;
+        }
+        if let Some(shorter) = self.without_words() {
+            return shorter.fit(styles, Some(width));
+        }
+        let room = width.saturating_sub(width_of(ARROW));
+        let half = room / 2;
+        // One that needs less than its half leaves the rest to the other.
+        let (old, new) = match (old <= half, new <= half) {
+            (true, _) => (old, room - old),
+            (false, true) => (room - new, new),
+            (false, false) => (room - half, half),
+        };
+        text = self.old.fit(styles, old).and(Role::Dim, ARROW);
+        text.append(self.new.fit(styles, new));
+        text
+    }
+}
+
+impl Change {
+    /// The same with a sign in place of our word, where it has one.
+    fn without_words(&self) -> Option<Self> {
+        let mut shorter = self.clone();
+        let mut found = false;
+        for side in [&mut shorter.old, &mut shorter.new] {
+            if side.role == Role::Dim && side.part == ABSENT {
+                ABSENT_SHORT.clone_into(&mut side.part);
+                found = true;
+            }
+        }
+        found.then_some(shorter)
+    }
+}
+
+/// Marks the parts in which two long texts differ, where they have much in common.
+fn mark(old: &mut Side, new: &mut Side) {
+    let Some(parts) = differing(&old.part, &new.part) else {
+        return;
+    };
+    for (side, (before, part, after)) in [old, new].into_iter().zip(parts) {
+        side.part_role = match side.role {
+            Role::Old => Role::OldPart,
+            _ => Role::NewPart,
+        };
+        (side.before, side.part, side.after) = (before, part, after);
+        side.marked = true;
+    }
+}
+
+/// A text before the part that differs, that part, and the text after it.
+type Cut = (String, String, String);
+
+/// Where two texts differ.
+fn differing(old: &str, new: &str) -> Option<[Cut; 2]> {
+    if old.len().max(new.len()) > TOO_LONG {
+        return None;
+    }
+    let old: Vec<&str> = old.graphemes(true).collect();
+    let new: Vec<&str> = new.graphemes(true).collect();
+    let shorter = old.len().min(new.len());
+    if old.len().max(new.len()) < LONG {
+        return None;
+    }
+    let alike = |(one, other): &(&&str, &&str)| one == other;
+    let begin = old.iter().zip(&new).take_while(alike).count();
+    let backwards = old.iter().rev().zip(new.iter().rev());
+    let backwards = backwards.take(shorter - begin);
+    let end = backwards.take_while(alike).count();
+    if 3 * (begin + end) < shorter {
+        return None;
+    }
+    // Whole words are easier to read than some of their letters.
+    let in_word = |text: &&&str| text.chars().all(char::is_alphanumeric);
+    let before = old.get(..begin).unwrap_or_default();
+    let before = before.iter().rev().take_while(in_word).count();
+    let after = old.get(old.len() - end..).unwrap_or_default();
+    let after = after.iter().take_while(in_word).count();
+    let begin = begin - if before > WORD { 0 } else { before };
+    let end = end - if after > WORD { 0 } else { after };
+    if begin + end == 0 {
+        return None;
+    }
+    Some([old, new].map(|all| {
+        let cut = |from, to| all.get(from..to).unwrap_or_default().concat();
+        let to = all.len() - end;
+        (cut(0, begin), cut(begin, to), cut(to, all.len()))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const PLAIN: Styles = Styles { on: false };
+
+    fn text(text: &str) -> Value<'_> {
+        Value::Text(text.into())
+    }
+
+    fn line(change: &Change, width: Option<usize>) -> String {
+        let mut line = String::new();
+        change.fit(PLAIN, width).put(&mut line, PLAIN);
+        line
+    }
+
+    #[test]
+    fn the_part_that_differs_is_marked_and_stays_in_sight() {
+        for (old, new, width, expected) in [
+            ("Ja", "Nee", None, "Ja → Nee"),
+            ("", " x", None, "\"\" → \" x\""),
+            (
+                "johny@example.com",
+                "johny2@example.com",
+                None,
+                "[johny]@example.com → [johny2]@example.com",
+            ),
+            (
+                "a street 12, in the town of Utrecht, the Netherlands",
+                "a street 14, in the town of Utrecht, the Netherlands",
+                Some(43),
+                "…street [12], in th… → …street [14], in th…",
+            ),
+            (
+                "nothing in common here",
+                "x y z 1 2 3 4 5 6 7 8 9",
+                Some(23),
+                "nothi…here → x y z… 8 9",
+            ),
+        ] {
+            let change = Change::new(Some(&text(old)), &text(new));
+            assert_eq!(line(&change, width), expected);
+        }
+        let first = Change::new(None, &Value::Member(true));
+        assert_eq!(line(&first, None), "? → yes");
+        let made = Change::new(Some(&Value::Absent), &text("a long value"));
+        assert_eq!(line(&made, Some(16)), "∅ → a long value");
+        let gone = Change::new(Some(&text("?")), &Value::Absent);
+        assert_eq!(line(&gone, None), "\"?\" → (absent)");
+    }
+
+    proptest! {
+        #[test]
+        fn a_change_fits_and_its_parts_make_the_values(
+            old in "[ab 李\u{1b}é]{0,40}", new in "[ab 李\u{1b}é]{0,40}", width in 8_usize..60, on: bool
+        ) {
+            let styles = Styles { on };
+            let change = Change::new(Some(&text(&old)), &text(&new));
+            for (side, value) in [(&change.old, &old), (&change.new, &new)] {
+                let all = format!("{}{}{}", side.before, side.part, side.after);
+                prop_assert_eq!(all, quoted(value));
+            }
+            let fitted = change.fit(styles, Some(width));
+            prop_assert!(fitted.width() <= width, "{fitted:?}");
+        }
+    }
+}

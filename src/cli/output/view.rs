@@ -1,0 +1,152 @@
+//! What a printer knows of who reads it: zone, width, colours and the present.
+
+use std::time::Duration;
+
+use chrono::DateTime;
+
+use super::cell::Column;
+use super::grid::Grid;
+use super::style::Styles;
+use crate::cli::setting::Setting;
+use crate::event::Zone;
+
+/// Below so many columns a line is pressed together.
+const NARROW: usize = 100;
+
+/// What a printer knows of who reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// The zone in which times are shown.
+    pub zone: Zone,
+    /// Whether there are colours.
+    pub styles: Styles,
+    /// How many columns there are; `None` is no limit.
+    pub width: Option<usize>,
+    /// The present in Unix seconds.
+    pub now: i64,
+}
+
+impl View {
+    /// That of a command.
+    pub fn of(setting: &Setting) -> Self {
+        Self {
+            zone: setting.reader_zone,
+            styles: Styles { on: setting.color },
+            width: setting.width,
+            now: setting.now(),
+        }
+    }
+
+    /// Whether a line has little room.
+    pub fn is_narrow(&self) -> bool {
+        self.width.is_some_and(|width| width < NARROW)
+    }
+
+    /// A grid for this reader.
+    pub fn grid(&self, columns: &[Column]) -> Grid {
+        let gap = if self.is_narrow() { 1 } else { 2 };
+        Grid::new(columns, self.styles, self.width, gap)
+    }
+
+    /// An RFC 3339 time in the reader's zone, and the zone's short name.
+    pub fn parted(&self, text: &str) -> (String, String) {
+        let time = self.time(text);
+        match time.rsplit_once(' ') {
+            Some((time, zone)) => (time.to_owned(), zone.to_owned()),
+            None => (time, String::new()),
+        }
+    }
+
+    /// A stretch of time: what both ends have in common is told once.
+    pub fn stretch(&self, first: &str, last: &str) -> String {
+        let ((begin, zone), (end, last_zone)) = (self.parted(first), self.parted(last));
+        if zone != last_zone {
+            return format!("{begin} {zone} to {end} {last_zone}");
+        }
+        let day = begin.split(' ').next().unwrap_or_default();
+        let end = end.strip_prefix(day).map_or(end.as_str(), str::trim_start);
+        format!("{begin} to {end} {zone}")
+    }
+
+    /// An RFC 3339 time in the reader's zone.
+    pub fn time(&self, text: &str) -> String {
+        shown(text, self.zone)
+    }
+
+    /// Unix seconds in the reader's zone.
+    pub fn moment(&self, seconds: i64) -> String {
+        self.time(&crate::event::seconds_to_rfc3339(seconds))
+    }
+
+    /// How long before the moment of a question a time was: `3 days ago`.
+    pub fn age(&self, time: &str, at: Option<i64>) -> String {
+        let Ok(time) = DateTime::parse_from_rfc3339(time) else {
+            return String::new();
+        };
+        let seconds = at.unwrap_or(self.now).saturating_sub(time.timestamp());
+        let mut words = timeago::Formatter::new();
+        if at.is_some() {
+            words.ago("before").too_low("just then");
+        } else {
+            words.too_low("just now");
+        }
+        words.convert(Duration::from_secs(seconds.try_into().unwrap_or(0)))
+    }
+}
+
+/// An RFC 3339 time in a zone, which is named.
+pub fn shown(text: &str, zone: Zone) -> String {
+    DateTime::parse_from_rfc3339(text).map_or_else(
+        |_| super::plain(text),
+        |time| {
+            let local = time.with_timezone(&zone);
+            local.format("%Y-%m-%d %H:%M:%S %Z").to_string()
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_reckoned_from_the_moment_asked_for() {
+        let view = View {
+            zone: chrono_tz::Europe::Amsterdam,
+            styles: Styles { on: false },
+            width: None,
+            now: 1_760_000_000,
+        };
+        for (time, at, age) in [
+            ("2025-10-09T08:53:20Z", None, "just now"),
+            ("2025-10-06T08:53:20Z", None, "3 days ago"),
+            ("2025-10-06T08:53:20Z", Some(1_759_744_400), "1 hour before"),
+            ("2025-10-09T08:53:21Z", None, "just now"),
+            ("2020-10-07T08:53:20Z", None, "5 years ago"),
+            ("no time", None, ""),
+        ] {
+            assert_eq!(view.age(time, at), age, "{time}");
+        }
+        for (first, last, told) in [
+            (
+                "2025-10-09T08:53:20Z",
+                "2025-10-09T09:53:20Z",
+                "2025-10-09 10:53:20 to 11:53:20 CEST",
+            ),
+            (
+                "2025-10-09T08:53:20Z",
+                "2025-10-10T08:53:20Z",
+                "2025-10-09 10:53:20 to 2025-10-10 10:53:20 CEST",
+            ),
+            (
+                "2025-10-09T08:53:20Z",
+                "2025-12-10T08:53:20Z",
+                "2025-10-09 10:53:20 CEST to 2025-12-10 09:53:20 CET",
+            ),
+        ] {
+            assert_eq!(view.stretch(first, last), told);
+        }
+        assert_eq!(view.moment(1_760_000_000), "2025-10-09 10:53:20 CEST");
+        assert_eq!(view.time("\u{1b}"), "\\u{1b}");
+    }
+}

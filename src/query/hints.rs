@@ -1,0 +1,395 @@
+//! What to ask instead, where nothing was found: names and numbers that are near
+//! to those asked for, from what the (sub)profile or the newest events have.
+//!
+//! Looks at a bounded number of events, and leaves out what cannot be read: a
+//! hint is a help, never part of an answer.
+
+use std::collections::BTreeSet;
+
+use super::answer::QueryError;
+use super::gaps::GapsQuery;
+use super::incidents::IncidentsQuery;
+use super::loops::LoopsQuery;
+use super::report::ReportQuery;
+use super::request::{ChangesQuery, HistoryQuery, Query, TailQuery};
+use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
+use crate::trail::{Trail, TrailError};
+
+/// How many of a (sub)profile's newest events are looked at, …
+const OF_ONE: usize = 64;
+
+/// … and how many of the log's.
+const OF_ALL: u64 = 500;
+
+/// The most names that are gathered, …
+const NAMES: usize = 2_000;
+
+/// … and that a hint lists, or looks for.
+const LISTED: usize = 8;
+
+/// Names longer than this have nothing near to them.
+const LONG: usize = 100;
+
+/// The most numbers that a hint lists; where more are near, none is meant.
+const NUMBERS: usize = 3;
+
+/// The one of some names that was probably meant.
+pub fn nearest<'n>(asked: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    if asked.chars().count() > LONG {
+        return None;
+    }
+    let asked = asked.to_lowercase();
+    let distance = |name: &str| {
+        if name.chars().count() > LONG {
+            return None;
+        }
+        let name = name.to_lowercase();
+        let distance = strsim::damerau_levenshtein(&asked, &name);
+        let most = (asked.chars().count().max(name.chars().count()) / 3).max(1);
+        (distance <= most && distance < name.chars().count()).then_some(distance)
+    };
+    let near = names.into_iter();
+    let near = near.filter_map(|name| Some((distance(name)?, name)));
+    near.min_by_key(|(distance, _)| *distance)
+        .map(|(_, name)| name)
+}
+
+/// What to ask instead of a question that found nothing.
+pub(super) fn hints(trail: &Trail, query: &Query) -> Result<Vec<String>, QueryError> {
+    let mut hints = Vec::new();
+    match query {
+        Query::History(query) => of_history(trail, query, &mut hints)?,
+        Query::Show(query) => of_key(trail, query.key, &mut hints)?,
+        Query::Diff(query) => of_key(trail, query.key, &mut hints)?,
+        Query::Blame(query) => {
+            let times = trail.times_of(query.key)?;
+            match times.first() {
+                None => of_key(trail, query.key, &mut hints)?,
+                Some((time, _)) => hints.push(format!(
+                    "its first event is of {}: --at a moment from there on, or see history {}",
+                    seconds_to_rfc3339(*time),
+                    query.key
+                )),
+            }
+        }
+        Query::Changes(query) => of_changes(trail, query, &mut hints)?,
+        Query::Export(query) => {
+            if let Some(key) = key_of(query.profile, query.subprofile) {
+                of_key(trail, key, &mut hints)?;
+            }
+        }
+        Query::Evidence(query) if query.seq > trail.last_seq() => {
+            hints.push(format!("the last event is {}", trail.last_seq()));
+        }
+        Query::Explain(query) if query.seq > trail.last_seq() => {
+            hints.push(format!("the last event is {}", trail.last_seq()));
+        }
+        Query::Dossier(query) => of_key(trail, query.key, &mut hints)?,
+        Query::Tail(TailQuery { of, .. })
+        | Query::Report(ReportQuery { of, .. })
+        | Query::Gaps(GapsQuery { of, .. })
+        | Query::Incidents(IncidentsQuery { of, .. })
+        | Query::Loops(LoopsQuery { of, .. }) => of_changes(trail, of, &mut hints)?,
+        Query::Rejected(_) | Query::Evidence(_) | Query::Explain(_) => {}
+    }
+    Ok(hints)
+}
+
+fn key_of(profile: Option<u64>, subprofile: Option<u64>) -> Option<ProfileKey> {
+    let profile = profile?;
+    Some(ProfileKey {
+        profile,
+        subprofile,
+    })
+}
+
+fn of_history(
+    trail: &Trail,
+    query: &HistoryQuery,
+    hints: &mut Vec<String>,
+) -> Result<(), QueryError> {
+    let times = trail.times_of(query.key)?;
+    let (Some((first, _)), Some((last, _))) = (times.first(), times.last()) else {
+        return of_key(trail, query.key, hints);
+    };
+    let newest = times.iter().rev().take(OF_ONE).map(|(_, seq)| *seq);
+    let known = Names::of(trail, newest.collect());
+    known.compare(&query.fields, &query.interests, hints);
+    if hints.is_empty() && !times.iter().any(|(time, _)| query.span.holds(*time)) {
+        hints.push(format!(
+            "the events of {} are of {} to {}",
+            query.key,
+            seconds_to_rfc3339(*first),
+            seconds_to_rfc3339(*last)
+        ));
+    }
+    Ok(())
+}
+
+fn of_changes(
+    trail: &Trail,
+    query: &ChangesQuery,
+    hints: &mut Vec<String>,
+) -> Result<(), QueryError> {
+    if let Some(key) = key_of(query.profile, query.subprofile) {
+        of_key(trail, key, hints)?;
+    }
+    let last = trail.last_seq();
+    let newest = last.saturating_sub(OF_ALL - 1).max(1)..=last;
+    let known = Names::of(trail, newest.collect());
+    known.compare(&query.fields, &query.interests, hints);
+    for label in query.labels.iter().take(LISTED) {
+        if known.labels.contains(label) {
+            continue;
+        }
+        if let Some(near) = nearest(label, known.labels.iter().map(String::as_str)) {
+            hints.push(format!("did you mean --label {near}?"));
+        } else if !known.labels.is_empty() {
+            let labels = listed(&known.labels);
+            hints.push(format!("the newest events have these labels: {labels}"));
+        }
+    }
+    Ok(())
+}
+
+/// What there is instead of a (sub)profile without events.
+fn of_key(trail: &Trail, key: ProfileKey, hints: &mut Vec<String>) -> Result<(), QueryError> {
+    if !trail.events_of(key)?.is_empty() {
+        return Ok(());
+    }
+    let number = key.subprofile.unwrap_or(key.profile);
+    if let Some(profile) = trail.profile_of(number)?
+        && key != ProfileKey::subprofile(profile, number)
+    {
+        hints.push(format!(
+            "{number} is a subprofile of {profile}: did you mean {profile}/{number}?"
+        ));
+        return Ok(());
+    }
+    let subprofiles = subprofiles(trail, key.profile)?;
+    if !subprofiles.is_empty() {
+        let names: Vec<String> = subprofiles.iter().map(ToString::to_string).collect();
+        let more = if subprofiles.len() > NUMBERS {
+            ", …"
+        } else {
+            ""
+        };
+        let names = names.get(..NUMBERS).unwrap_or(&names).join(", ");
+        hints.push(format!(
+            "{} has subprofiles: did you mean {names}{more}? history {0} --subprofiles shows all",
+            key.profile
+        ));
+        return Ok(());
+    }
+    let mut near = Vec::new();
+    for number in near_numbers(key.profile) {
+        let other = ProfileKey::profile(number);
+        if !trail.times_of(other)?.is_empty() {
+            near.push(other.to_string());
+        }
+        if near.len() > NUMBERS {
+            return Ok(());
+        }
+    }
+    if !near.is_empty() {
+        hints.push(format!("did you mean {}?", near.join(" or ")));
+    }
+    Ok(())
+}
+
+/// Some subprofiles of a profile, one more than a hint lists.
+fn subprofiles(trail: &Trail, profile: u64) -> Result<Vec<ProfileKey>, TrailError> {
+    enum Stop {
+        Enough,
+        Failed(TrailError),
+    }
+    impl From<TrailError> for Stop {
+        fn from(error: TrailError) -> Self {
+            Self::Failed(error)
+        }
+    }
+    let mut found = Vec::new();
+    let walked = trail.each_key(Some(profile), None, |key| {
+        if key.subprofile.is_some() {
+            found.push(key);
+        }
+        match found.len() > NUMBERS {
+            true => Err(Stop::Enough),
+            false => Ok(()),
+        }
+    });
+    match walked {
+        Err(Stop::Failed(error)) => Err(error),
+        Ok(()) | Err(Stop::Enough) => Ok(found),
+    }
+}
+
+/// Numbers that are one slip away: two digits the wrong way round, one wrong,
+/// one left out, one too many.
+fn near_numbers(number: u64) -> BTreeSet<u64> {
+    let digits = number.to_string();
+    let mut near = BTreeSet::new();
+    let mut put = |text: String| {
+        let canonical = !text.starts_with('0') && !text.is_empty();
+        near.extend(text.parse::<u64>().ok().filter(|_| canonical));
+    };
+    for place in 0..=digits.len() {
+        let (before, after) = digits.split_at_checked(place).unwrap_or((&digits, ""));
+        let mut rest = after.chars();
+        let here = rest.next();
+        for digit in '0'..='9' {
+            put(format!("{before}{digit}{after}"));
+            if here.is_some() {
+                put(format!("{before}{digit}{}", rest.as_str()));
+            }
+        }
+        if let Some(here) = here {
+            put(format!("{before}{}", rest.as_str()));
+            if let Some(next) = rest.next() {
+                put(format!("{before}{next}{here}{}", rest.as_str()));
+            }
+        }
+    }
+    near.remove(&number);
+    near
+}
+
+/// The names that some events have.
+#[derive(Debug, Default)]
+struct Names {
+    fields: BTreeSet<String>,
+    interests: BTreeSet<String>,
+    labels: BTreeSet<String>,
+}
+
+impl Names {
+    fn of(trail: &Trail, seqs: Vec<u64>) -> Self {
+        let mut known = Self::default();
+        let retention = trail.retention();
+        let mut reader = trail.reader();
+        for seqs in seqs.chunks(OF_ONE) {
+            reader.read_ahead(seqs.to_vec());
+            for seq in seqs {
+                if let Ok(event) = reader.event(*seq)
+                    && !retention.hides(event.time, *seq)
+                {
+                    known.take(&event);
+                }
+            }
+        }
+        known
+    }
+
+    fn take(&mut self, event: &Event<'_>) {
+        let put = |names: &mut BTreeSet<String>, name: &str| {
+            if names.len() < NAMES && name.chars().count() <= LONG && !names.contains(name) {
+                names.insert(name.to_owned());
+            }
+        };
+        for name in event.content.fields.keys() {
+            put(&mut self.fields, name);
+        }
+        for name in event.content.interests.iter().flat_map(|all| all.members()) {
+            put(&mut self.interests, &name);
+        }
+        if let Some(label) = &event.label {
+            put(&mut self.labels, label);
+        }
+    }
+
+    /// Compares with the names that were asked for.
+    fn compare(&self, fields: &[String], interests: &[String], hints: &mut Vec<String>) {
+        for (asked, flag, known, other_flag, others) in [
+            (
+                fields,
+                "--field",
+                &self.fields,
+                "--interest",
+                &self.interests,
+            ),
+            (
+                interests,
+                "--interest",
+                &self.interests,
+                "--field",
+                &self.fields,
+            ),
+        ] {
+            for name in asked.iter().take(LISTED) {
+                if known.contains(name) {
+                    continue;
+                }
+                if others.contains(name) {
+                    hints.push(format!("did you mean {other_flag} {}?", typed(name)));
+                } else if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
+                    hints.push(format!("did you mean {flag} {}?", typed(near)));
+                } else if !known.is_empty() {
+                    let what = flag.trim_start_matches('-');
+                    hints.push(format!("{what}s that there are: {}", listed(known)));
+                }
+            }
+        }
+    }
+}
+
+/// A name as a shell takes it.
+fn typed(name: &str) -> String {
+    let bare = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/');
+    if !name.is_empty() && name.chars().all(bare) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    }
+}
+
+/// The first of some names, and how many more there are.
+fn listed(names: &BTreeSet<String>) -> String {
+    let first: Vec<&str> = names.iter().take(LISTED).map(String::as_str).collect();
+    let more = names.len().saturating_sub(LISTED);
+    let rest = if more == 0 {
+        String::new()
+    } else {
+        format!(" and {more} more")
+    };
+    format!("{}{rest}", first.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_name_is_the_one_that_was_meant() {
+        let names = ["mail", "newsletter", "city", "First name", "x"];
+        for (asked, meant) in [
+            ("mial", Some("mail")),
+            ("Mail", Some("mail")),
+            ("newsleter", Some("newsletter")),
+            ("first_name", Some("First name")),
+            ("telephone", None),
+            ("y", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(asked, names), meant, "{asked}");
+        }
+        assert_eq!(nearest(&"x".repeat(100_000), names), None);
+    }
+
+    #[test]
+    fn near_numbers_are_one_slip_away() {
+        let near = near_numbers(1234);
+        for number in [2134, 1244, 123, 12345, 11234] {
+            assert!(near.contains(&number), "{number}");
+        }
+        assert!(!near.contains(&1234) && !near.contains(&4321));
+        assert!(near_numbers(u64::MAX).contains(&1_844_674_407_370_955_161));
+        assert!(near_numbers(0).contains(&7));
+    }
+
+    #[test]
+    fn names_can_be_typed() {
+        assert_eq!(typed("mail"), "mail");
+        assert_eq!(typed("it's"), "'it'\\''s'");
+        assert_eq!(typed(""), "''");
+    }
+}
