@@ -95,7 +95,7 @@ pub enum Command {
     /// Show what changed unexplained, and which lost calls would explain it
     Gaps(GapsArgs),
     /// Show when many profiles got the same field changed at once, and undo it
-    Incidents(IncidentsArgs),
+    Incidents(Box<IncidentsArgs>),
     /// Show fields that change from one value to another and back, again and again
     Loops(LoopsArgs),
     /// Write every event as a line of JSON
