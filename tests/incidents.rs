@@ -15,7 +15,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use shop::{BEGIN, DAY, HARMED, Shop, shop};
-use support::{Cli, Server, cli, json_lines};
+use support::{BINARY, Cli, Server, clean, cli, json_lines};
 
 /// Finds the incident, and gives its name.
 fn incidents(shop: &Shop) -> String {
@@ -168,6 +168,19 @@ fn undo(shop: &Shop, id: &str) {
         .map(|entry| entry.unwrap().file_name())
         .collect();
     assert_eq!(names.len(), 2, "nothing is left beside it: {names:?}");
+    // A reader of the list that goes does not keep the file from being written.
+    std::fs::remove_file(&out).unwrap();
+    let script = format!(
+        "exec 3>&1; {{ {BINARY} incidents undo {id} --out {path} --data {} 2>&3; }} | true",
+        shop.data.display()
+    );
+    let status = clean("sh")
+        .args(["-c", &script])
+        .stdout(std::process::Stdio::null())
+        .status()
+        .unwrap();
+    assert!(status.success());
+    assert_eq!(rows(&out), expected);
     let nowhere = shop.dir.path().join("none/fix.csv");
     cli(
         &shop.data,
