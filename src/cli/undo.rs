@@ -36,8 +36,13 @@ pub fn run(query: &Query, args: &UndoArgs, setting: &Setting) -> anyhow::Result<
         held: Vec::new(),
         others: &mut stdout,
     };
-    let (end, left) = match setting.format(args.output.format) {
-        Format::Jsonl => (client::ask(query, setting, &mut parted)?, parted.left),
+    // Whoever reads the list may go: the file is written all the same.
+    let (end, left, listed) = match setting.format(args.output.format) {
+        Format::Jsonl => (
+            client::ask(query, setting, &mut parted)?,
+            parted.left,
+            Ok(()),
+        ),
         format => {
             let mut printed =
                 Printed::new(match columns(query).filter(|_| format == Format::Csv) {
@@ -52,11 +57,10 @@ pub fn run(query: &Query, args: &UndoArgs, setting: &Setting) -> anyhow::Result<
             };
             let end = client::ask(query, setting, &mut parted)?;
             let left = parted.left;
-            printed.finish()?;
-            (end, left)
+            (end, left, printed.finish())
         }
     };
-    stdout.flush()?;
+    let listed = listed.and_then(|()| stdout.flush());
     if let Some(ending) = ask::lacking(query, &end) {
         if !end.damage.is_empty() {
             super::say(
@@ -78,6 +82,7 @@ pub fn run(query: &Query, args: &UndoArgs, setting: &Setting) -> anyhow::Result<
         }
     };
     super::say(&format!("profiletrail: {told}"));
+    listed?;
     Ok(Ending::Answered)
 }
 
@@ -115,7 +120,10 @@ impl Write for Parted<'_> {
             let line: UndoLine<'_> = serde_json::from_slice(&held)?;
             if line.left.is_some() {
                 self.left += 1;
-                self.others.write_all(&held)?;
+                match self.others.write_all(&held) {
+                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+                    _ => {}
+                }
             } else {
                 self.fix.restore(&line)?;
             }

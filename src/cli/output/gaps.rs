@@ -91,7 +91,12 @@ impl<'a> Gaps<'a> {
                 format!("about {} would be there anyway", grouped(by_chance)),
             ));
         }
-        for one in line.set_by.iter().take(NAMES) {
+        // Of what is scattered every label is one of those that usually do.
+        let set_by = line
+            .set_by
+            .iter()
+            .filter(|_| line.kind != GapKind::Scattered);
+        for one in set_by.take(NAMES) {
             let usually = format!(
                 "label {} claims {} of these fields",
                 label(one.label.as_deref()),

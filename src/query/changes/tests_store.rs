@@ -183,6 +183,24 @@ impl Store {
         }
         prop_assert_eq!(&self.whole(query, whole::BOUNDS), &expected);
         prop_assert_eq!(&self.whole(query, tiny), &expected);
+        self.check_rows(query, tiny)
+    }
+
+    /// All events of a (sub)profile go to one gatherer, in a row and in order.
+    fn check_rows(&self, query: &ChangesQuery, bounds: whole::Bounds) -> Result<(), TestCaseError> {
+        let mut seen = std::collections::HashSet::new();
+        let mut rows = Vec::new();
+        let mut take = |told: Told<Rows>| {
+            rows.push(told.gathered.0);
+            Ok(true)
+        };
+        whole::tell(&self.trail, query, bounds, &Rows::default, &mut take).unwrap();
+        for row in rows {
+            for own in row.chunk_by(|a, b| a.0 == b.0) {
+                prop_assert!(seen.insert(own[0].0), "{:?} comes twice", own[0].0);
+                prop_assert!(own.is_sorted_by_key(|(_, time)| *time));
+            }
+        }
         Ok(())
     }
 
@@ -222,6 +240,17 @@ impl Store {
         };
         whole::tell(&self.trail, query, bounds, &encoded, &mut take).unwrap();
         sorted(all)
+    }
+}
+
+/// The (sub)profiles and times of events.
+#[derive(Default)]
+struct Rows(Vec<(ProfileKey, i64)>);
+
+impl Gather for Rows {
+    fn take(&mut self, event: &Event<'_>, _: Vec<Change<'_>>) -> Result<(), QueryError> {
+        self.0.push((event.key, event.time));
+        Ok(())
     }
 }
 

@@ -21,27 +21,25 @@ mod detail;
 mod detect;
 mod id;
 mod lines;
+mod told;
 mod undo;
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
 pub use id::IncidentId;
-pub use lines::{IncidentCause, IncidentLabel, IncidentLine, IncidentPair, Left, UndoLine};
+pub use lines::{IncidentLine, Left, UndoLine};
 
 use super::answer::{Lines, QueryError};
 use super::changes::{answer_where, gather};
-use super::command::CommandLine;
 use super::filter::Span;
 use super::request::ChangesQuery;
-use crate::event::seconds_to_rfc3339;
 use crate::history::Subject;
 use crate::log::record::{EventHead, is_pruned};
 use crate::trail::Trail;
 use counts::{Counts, GROUPS, Group, Total};
-use detail::{Detail, ranked};
+use detail::Detail;
 use detect::{Burst, Detector, Rule, SLICES};
 
 /// Bursts of changes. The `limit` of `of` is the most incidents that are told,
@@ -83,12 +81,6 @@ const DAY: i64 = 86_400;
 
 /// The most incidents that are told.
 const MOST: usize = 200;
-
-/// The most values of an incident that are told.
-const PAIRS: usize = 5;
-
-/// The most labels of an incident that are told.
-const LABELS: usize = 20;
 
 /// An incident that is found, but not yet read.
 struct Found {
@@ -186,7 +178,7 @@ impl<'q> Asking<'q> {
                 told.push((
                     detail.profiles + detail.subprofiles,
                     time,
-                    self.line(&found, detail),
+                    told::line(self.query, &found.group, &found.burst, detail),
                 ));
             }
         }
@@ -328,87 +320,14 @@ impl<'q> Asking<'q> {
     ) -> Result<Detail<'g>, QueryError> {
         let make = || Detail::new(&found.group, named);
         let mut all = make();
+        // What cannot be read of these events was told when they were counted.
+        let damage = lines.damage.clone();
         gather(self.trail, of, lines, &make, &mut |detail| {
             all.join(detail);
             Ok(())
         })?;
+        lines.damage = damage;
         Ok(all)
-    }
-
-    fn line(&self, found: &Found, detail: Detail<'_>) -> IncidentLine<'static> {
-        let subject = &found.group.subject;
-        let id = IncidentId {
-            word: id::word(subject),
-            seq: detail.first.map_or(0, |(_, seq)| seq),
-        };
-        let name = Some(Cow::Owned(subject.name().to_owned()));
-        let (field, interest) = match subject {
-            Subject::Field(_) => (name, None),
-            Subject::Interest(_) => (None, name),
-        };
-        let times = detail.times.unwrap_or_default();
-        let seqs = detail.seqs.unwrap_or_default();
-        let more_pairs = detail.more_pairs || detail.pairs.len() > PAIRS;
-        let pairs = ranked(detail.pairs).into_iter().take(PAIRS);
-        let labels = ranked(detail.labels).into_iter().take(LABELS);
-        let causes = ranked(detail.causes).into_iter();
-        IncidentLine {
-            command: self.command("show", &id).line().map(Cow::Owned),
-            undo: self
-                .command("undo", &id)
-                .flag("--out", format!("{id}.csv"))
-                .line()
-                .map(Cow::Owned),
-            id: id.to_string(),
-            field,
-            interest,
-            database: found.group.database,
-            collection: found.group.collection,
-            from: seconds_to_rfc3339(times.0),
-            until: seconds_to_rfc3339(times.1),
-            profiles: detail.profiles,
-            subprofiles: detail.subprofiles,
-            events: detail.events,
-            usual: found.burst.usual,
-            pairs: pairs
-                .map(|((old, new), events)| IncidentPair { old, new, events })
-                .collect(),
-            more_pairs,
-            labels: labels
-                .map(|(label, events)| IncidentLabel {
-                    label: label.map(Cow::Owned),
-                    events,
-                })
-                .collect(),
-            causes: causes
-                .map(|(cause, events)| IncidentCause {
-                    cause: Cow::Borrowed(cause),
-                    events,
-                })
-                .collect(),
-            first_seq: seqs.0,
-            last_seq: seqs.1,
-        }
-    }
-
-    /// A command about an incident that finds it as this question does.
-    fn command(&self, what: &str, id: &IncidentId) -> CommandLine {
-        let id = id.to_string();
-        let of = ChangesQuery {
-            fields: Vec::new(),
-            interests: Vec::new(),
-            span: Span::default(),
-            limit: None,
-            ..self.query.of.clone()
-        };
-        let mut line = CommandLine::new(&["incidents", what, &id]).filter(&of);
-        if self.query.within != IncidentsQuery::WITHIN {
-            line = line.flag("--within", format!("{}s", self.query.within));
-        }
-        if self.query.least != IncidentsQuery::LEAST {
-            line = line.flag("--least", self.query.least.to_string());
-        }
-        line
     }
 
     /// The time of an event; `None` where there is none, or it cannot be read.

@@ -94,6 +94,8 @@ pub(super) fn answer(
     let mut reader = trail.reader();
     let none = Batch::default();
     let at = now();
+    // The profile of the last subprofile, and whether it was deleted.
+    let mut profile = (None, false);
     sorter.finish::<QueryError>(|blob| {
         let mut line: UndoLine<'_> = serde_json::from_slice(blob).map_err(io::Error::from)?;
         let key = ProfileKey {
@@ -111,6 +113,19 @@ pub(super) fn answer(
             tells_all,
         )?;
         line.now = value_now(&replay.known, &group.subject);
+        if key.subprofile.is_some() && profile.0 != Some(key.profile) {
+            let events = trail.events_of(ProfileKey::profile(key.profile))?;
+            let before = Before::up_to(&events, at);
+            let replay = replay_after(before, &none, &mut reader, &mut lines.damage, tells_all)?;
+            profile = (
+                Some(key.profile),
+                matches!(replay.known, Known::Deleted { .. }),
+            );
+        }
+        if key.subprofile.is_some() && profile.1 {
+            // Its subprofiles go with a profile, without a call.
+            line.now = None;
+        }
         line.left = left(&line);
         Ok(lines.put(&line)?)
     })

@@ -1,0 +1,102 @@
+//! What is told of an incident.
+
+use std::borrow::Cow;
+
+use super::IncidentsQuery;
+use super::counts::Group;
+use super::detail::{Detail, ranked};
+use super::detect::Burst;
+use super::id::{IncidentId, word};
+use super::lines::{IncidentCause, IncidentLabel, IncidentLine, IncidentPair};
+use crate::event::seconds_to_rfc3339;
+use crate::history::Subject;
+use crate::query::command::CommandLine;
+use crate::query::filter::Span;
+use crate::query::request::ChangesQuery;
+
+/// The most values of an incident that are told.
+const PAIRS: usize = 5;
+
+/// The most labels of an incident that are told.
+const LABELS: usize = 20;
+
+/// The line of an incident.
+pub(super) fn line(
+    query: &IncidentsQuery,
+    group: &Group<'static>,
+    burst: &Burst,
+    detail: Detail<'_>,
+) -> IncidentLine<'static> {
+    let subject = &group.subject;
+    let id = IncidentId {
+        word: word(subject),
+        seq: detail.first.map_or(0, |(_, seq)| seq),
+    };
+    let name = Some(Cow::Owned(subject.name().to_owned()));
+    let (field, interest) = match subject {
+        Subject::Field(_) => (name, None),
+        Subject::Interest(_) => (None, name),
+    };
+    let times = detail.times.unwrap_or_default();
+    let seqs = detail.seqs.unwrap_or_default();
+    let more_pairs = detail.more_pairs || detail.pairs.len() > PAIRS;
+    let pairs = ranked(detail.pairs).into_iter().take(PAIRS);
+    let labels = ranked(detail.labels).into_iter().take(LABELS);
+    let causes = ranked(detail.causes).into_iter();
+    IncidentLine {
+        command: command(query, "show", &id).line().map(Cow::Owned),
+        undo: command(query, "undo", &id)
+            .flag("--out", format!("{id}.csv"))
+            .line()
+            .map(Cow::Owned),
+        id: id.to_string(),
+        field,
+        interest,
+        database: group.database,
+        collection: group.collection,
+        from: seconds_to_rfc3339(times.0),
+        until: seconds_to_rfc3339(times.1),
+        profiles: detail.profiles,
+        subprofiles: detail.subprofiles,
+        events: detail.events,
+        usual: burst.usual,
+        pairs: pairs
+            .map(|((old, new), events)| IncidentPair { old, new, events })
+            .collect(),
+        more_pairs,
+        labels: labels
+            .map(|(label, events)| IncidentLabel {
+                label: label.map(Cow::Owned),
+                events,
+            })
+            .collect(),
+        causes: causes
+            .map(|(cause, events)| IncidentCause {
+                cause: Cow::Borrowed(cause),
+                events,
+            })
+            .collect(),
+        first_seq: seqs.0,
+        last_seq: seqs.1,
+    }
+}
+
+/// A command about an incident that finds it as this question does.
+fn command(query: &IncidentsQuery, what: &str, id: &IncidentId) -> CommandLine {
+    let id = id.to_string();
+    let of = ChangesQuery {
+        fields: Vec::new(),
+        interests: Vec::new(),
+        span: Span::default(),
+        limit: None,
+        ..query.of.clone()
+    };
+    let mut line = CommandLine::new(&["incidents", what, &id]).filter(&of);
+    if query.within != IncidentsQuery::WITHIN {
+        line = line.flag("--within", format!("{}s", query.within));
+    }
+    if query.least != IncidentsQuery::LEAST {
+        line = line.flag("--least", query.least.to_string());
+    }
+    line
+}
