@@ -11,8 +11,10 @@ pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 pub use super::common_args::{ColorChoice, Common};
 use super::doctor::DoctorArgs;
 use super::evidence::EvidenceArgs;
+use super::find::FindArgs;
 use super::gate_args::GateArgs;
 use super::import::ImportArgs;
+use super::lookup_args::LookupArgs;
 use super::prune::PruneArgs;
 use super::signature_args::SignatureArgs;
 use super::time::parse_span;
@@ -86,6 +88,8 @@ pub enum Command {
     Blame(BlameArgs),
     /// Show what changed when, over all profiles
     Changes(ChangesArgs),
+    /// Show which profiles have or had a value, since when until when
+    Find(FindArgs),
     /// Write every event as a line of JSON
     Export(ExportArgs),
     /// Read back what export wrote
@@ -161,6 +165,8 @@ pub struct ServeArgs {
     /// Prune once a day what is older than this (5y, '18 months', 90d); at least a day
     #[arg(long, env = "PROFILETRAIL_KEEP", value_name = "SPAN", value_parser = parse_span)]
     pub keep: Option<Keep>,
+    #[command(flatten)]
+    pub lookup: LookupArgs,
     #[command(flatten)]
     pub api: ApiArgs,
     #[command(flatten)]

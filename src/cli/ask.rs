@@ -7,7 +7,7 @@ use super::args::{Format, Output};
 use super::client;
 use super::output::{Printed, printer};
 use super::setting::Setting;
-use crate::query::{Query, Span};
+use crate::query::{FindQuery, Query, Sought, Span};
 use crate::server::protocol::End;
 
 /// Asks, and writes the answer in the form asked for.
@@ -62,6 +62,7 @@ fn nothing(query: &Query) -> String {
             return format!("{} has no fields or interests at that moment", query.key);
         }
         Query::Changes(_) => return "no change is like that".to_owned(),
+        Query::Find(query) => return nobody(query),
         Query::Export(_) => return "no event is like that".to_owned(),
         Query::Rejected(query) if query.span != all => {
             return "no call was rejected then".to_owned();
@@ -78,5 +79,28 @@ fn nothing(query: &Query) -> String {
         _ if narrowed => format!("no event of {key} is like that"),
         None => format!("no event of profile {key} (its subprofiles are {key}/NUMBER)"),
         Some(_) => format!("no event of subprofile {key}"),
+    }
+}
+
+/// Who was not found, and how to look further.
+fn nobody(query: &FindQuery) -> String {
+    let who = match &query.sought {
+        Sought::Field { name, .. } => {
+            format!(
+                "no profile or subprofile has such a value in {:?}",
+                super::output::plain(name)
+            )
+        }
+        Sought::Interest(name) => {
+            format!(
+                "no profile has the interest {:?}",
+                super::output::plain(name)
+            )
+        }
+    };
+    if query.ever {
+        format!("{who}, or ever had; 'profiletrail stats' lists the names of fields")
+    } else {
+        format!("{who} at that moment; --ever tells who had it once")
     }
 }

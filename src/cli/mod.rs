@@ -15,11 +15,13 @@ mod common_args;
 mod doctor;
 mod env_file;
 mod evidence;
+mod find;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gate_args;
 mod import;
 mod logging;
+mod lookup_args;
 mod output;
 mod progress;
 mod prune;
@@ -93,6 +95,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Diff(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Blame(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Changes(args) => ask::run(&args.query(setting)?, &args.output, setting),
+        Command::Find(args) => find::run(&args, setting),
         Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Evidence(args) => evidence::run(&args, setting),

@@ -34,6 +34,9 @@ pub enum QueryError {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// What is asked makes no sense.
+    #[error("{0}")]
+    Wrong(String),
     /// Baselines could not be imported.
     #[error(transparent)]
     Restore(#[from] PruneError),
@@ -53,7 +56,24 @@ pub(super) struct Lines<'a> {
     notes: Vec<String>,
 }
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
+    /// Lines that go to `out`, so many at most.
+    pub fn to(
+        out: &'a mut dyn Write,
+        limit: Option<u64>,
+        tell: &'a mut dyn FnMut(Progress),
+    ) -> Self {
+        Self {
+            out,
+            buffer: Vec::new(),
+            limit,
+            written: 0,
+            progress: Teller::new(tell),
+            damage: Damages::default(),
+            notes: Vec::new(),
+        }
+    }
+
     /// Takes note that an answer speaks of a time of which events were pruned,
     /// if it does: from `since` on, where events of `key` up to `baseline` were.
     pub fn note_pruned(&mut self, key: ProfileKey, baseline: Option<i64>, since: Option<i64>) {
@@ -66,6 +86,11 @@ impl Lines<'_> {
             );
             self.notes.push(what);
         }
+    }
+
+    /// Takes note of what a reader should know.
+    pub fn note(&mut self, what: String) {
+        self.notes.push(what);
     }
 
     /// Writes one line; `false` once the limit is reached.
@@ -136,6 +161,7 @@ pub fn answer_telling(
     let limit = match query {
         Query::History(query) => query.limit,
         Query::Changes(query) => query.limit,
+        Query::Find(query) => query.limit,
         Query::Rejected(query) => query.limit,
         Query::Show(_)
         | Query::Diff(_)
@@ -143,15 +169,7 @@ pub fn answer_telling(
         | Query::Export(_)
         | Query::Evidence(_) => None,
     };
-    let mut lines = Lines {
-        out,
-        buffer: Vec::new(),
-        limit,
-        written: 0,
-        progress: Teller::new(tell),
-        damage: Damages::default(),
-        notes: Vec::new(),
-    };
+    let mut lines = Lines::to(out, limit, tell);
     if query.needs_owners() {
         for (first, last) in trail.without_owner(&mut lines.damage)? {
             let events = if first == last {
@@ -169,6 +187,7 @@ pub fn answer_telling(
         Query::Diff(query) => super::diff::answer(trail, query, &mut lines)?,
         Query::Blame(query) => super::blame::answer(trail, query, &mut lines)?,
         Query::Changes(query) => super::changes::answer(trail, query, &mut lines)?,
+        Query::Find(query) => super::find::answer(trail, query, &mut lines)?,
         Query::Export(query) => super::export::answer(trail, query, &mut lines)?,
         Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
         Query::Evidence(query) => super::evidence::answer(trail, query, &mut lines)?,

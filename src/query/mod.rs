@@ -14,6 +14,7 @@ mod diff;
 mod evidence;
 mod export;
 mod filter;
+mod find;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod history;
@@ -30,6 +31,7 @@ mod twins;
 
 pub use answer::{Answered, QueryError, answer, answer_telling};
 pub use filter::Span;
+pub use find::{By, FindQuery, Sought, Word, Words};
 pub use import::{ImportReport, Importer, RefusedLine};
 pub use moment::{Rounding, parse_time};
 pub use progress::{Progress, Stage};

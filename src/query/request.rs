@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::filter::Span;
+use super::find::FindQuery;
 use crate::event::ProfileKey;
 
 /// A question.
@@ -19,6 +20,8 @@ pub enum Query {
     Blame(BlameQuery),
     /// What changed when, over all profiles.
     Changes(ChangesQuery),
+    /// Which (sub)profiles have or had a value.
+    Find(FindQuery),
     /// Every event.
     Export(ExportQuery),
     /// The calls that could not be read.

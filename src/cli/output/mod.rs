@@ -1,5 +1,6 @@
 //! Answers for people: tables made from the lines for programs.
 
+mod find;
 mod number;
 mod printer;
 mod rows;

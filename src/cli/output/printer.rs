@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::find::Found;
 use super::table::Table;
 use crate::cli::setting::Setting;
 use crate::query::Query;
@@ -21,7 +22,10 @@ pub fn printer<'a>(
     setting: &Setting,
     out: &'a mut dyn Write,
 ) -> Box<dyn Printer + 'a> {
-    Box::new(Table::new(query, setting, out))
+    match query {
+        Query::Find(_) => Box::new(Found::new(setting, out)),
+        _ => Box::new(Table::new(query, setting, out)),
+    }
 }
 
 /// Cuts what is written into lines, for a [`Printer`].

@@ -71,7 +71,7 @@ impl<'a> Table<'a> {
             Query::Show(_) => Kind::Show,
             Query::Diff(_) => Kind::Diff,
             Query::Blame(_) => Kind::Blame,
-            Query::Changes(_) => Kind::Changes,
+            Query::Changes(_) | Query::Find(_) => Kind::Changes,
             Query::Export(_) => Kind::Export,
             Query::Rejected(_) => Kind::Rejected,
             Query::Evidence(_) => Kind::Evidence,

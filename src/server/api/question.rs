@@ -3,8 +3,8 @@
 use super::params::Params;
 use crate::event::{DecodeError, ProfileKey, Zone, is_label};
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery, Rounding,
-    ShowQuery, Span,
+    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, FindQuery, HistoryQuery, Query,
+    RejectedQuery, Rounding, ShowQuery, Span, Word, Words,
 };
 
 /// What can be asked over HTTP.
@@ -37,7 +37,7 @@ pub fn question(target: &str, zone: Zone, now: i64) -> Result<Option<Question>, 
         None => (path, None),
     };
     let of_one = matches!(name, "history" | "show" | "diff" | "blame");
-    let of_all = matches!(name, "changes" | "export" | "rejected" | "stats");
+    let of_all = matches!(name, "changes" | "export" | "find" | "rejected" | "stats");
     if !of_one && (!of_all || key.is_some()) {
         return Ok(None);
     }
@@ -104,9 +104,57 @@ fn over_all(name: &str, params: &mut Params) -> Result<Question, DecodeError> {
                 raw: params.flag("raw")?,
             })
         }
+        "find" => find(params)?,
         _ => changes(params)?,
     };
     Ok(Question::Ask(Box::new(query)))
+}
+
+fn find(params: &mut Params) -> Result<Query, DecodeError> {
+    let (text, value) = (params.one("q")?, params.one("value")?);
+    if text.is_some() && value.is_some() {
+        let what = "write q=FIELD=VALUE, or field=FIELD and value=VALUE";
+        return Err(DecodeError::new(what, "value"));
+    }
+    let field = params.one("field")?;
+    if field.is_some() && value.is_none() {
+        let what = "field goes with value: the value that is looked for";
+        return Err(DecodeError::new(what, "field"));
+    }
+    if field.is_none() && value.is_some() {
+        let what = "value goes with field: the name of the field";
+        return Err(DecodeError::new(what, "value"));
+    }
+    let by_value = value.is_some();
+    let words = Words {
+        text: text.or(value),
+        field,
+        interest: params.one("interest")?,
+        prefix: params.flag("prefix")?,
+        matches: params.flag("match")?,
+        ignore_case: params.flag("ignore-case")?,
+    };
+    let sought = words.read().map_err(|(word, what)| {
+        let place = match word {
+            Word::Text if by_value => "value",
+            Word::Text => "q",
+            Word::Interest => "interest",
+            Word::Prefix => "prefix",
+            Word::Match => "match",
+        };
+        DecodeError::new(what, place)
+    })?;
+    let (ever, at) = (params.flag("ever")?, params.time("at", Rounding::Down)?);
+    if ever && at.is_some() {
+        return Err(DecodeError::new("ever is no moment: leave one out", "at"));
+    }
+    Ok(Query::Find(FindQuery {
+        sought,
+        ever,
+        at,
+        database: params.number("database")?,
+        limit: params.number("limit")?,
+    }))
 }
 
 fn changes(params: &mut Params) -> Result<Query, DecodeError> {
@@ -144,6 +192,7 @@ fn changes(params: &mut Params) -> Result<Query, DecodeError> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::query::{By, Sought};
     use proptest::prelude::*;
 
     const NOW: i64 = 1_760_000_000_000_000;
@@ -215,6 +264,43 @@ mod tests {
                 causes: vec!["set".into(), "create".into()],
                 labels: vec!["l-1".into()],
                 ..ChangesQuery::default()
+            })
+        );
+        let mail = |by, ignore_case| Sought::Field {
+            name: "mail".into(),
+            value: "x=y".into(),
+            by,
+            ignore_case,
+        };
+        let find = |sought, ever, at| {
+            Query::Find(FindQuery {
+                sought,
+                ever,
+                at,
+                database: None,
+                limit: None,
+            })
+        };
+        assert_eq!(
+            asked("/v1/find?q=mail%3Dx%3Dy"),
+            find(mail(By::Whole, false), false, None)
+        );
+        assert_eq!(
+            asked("/v1/find?field=mail&value=x%3Dy&prefix&ignore-case=1&at=@7"),
+            find(mail(By::Prefix, true), false, Some(7))
+        );
+        assert_eq!(
+            asked("/v1/find?q=mail=x=y&match&ever"),
+            find(mail(By::Match, false), true, None)
+        );
+        assert_eq!(
+            asked("/v1/find?interest=news&database=3&limit=4"),
+            Query::Find(FindQuery {
+                sought: Sought::Interest("news".into()),
+                ever: false,
+                at: None,
+                database: Some(3),
+                limit: Some(4),
             })
         );
         assert_eq!(
@@ -291,6 +377,18 @@ mod tests {
             ("/v1/changes?label=a%2Fb", "label"),
             ("/v1/changes?profile=x", "profile"),
             ("/v1/export?database=1&database=2", "database"),
+            ("/v1/find", "q"),
+            ("/v1/find?q=mail", "q"),
+            ("/v1/find?q=a=b&value=c", "value"),
+            ("/v1/find?field=a", "field"),
+            ("/v1/find?field=a&q=b=c", "field"),
+            ("/v1/find?value=a", "value"),
+            ("/v1/find?q=a=b&interest=c", "interest"),
+            ("/v1/find?q=a=b&prefix&match", "match"),
+            ("/v1/find?q=a=(&match", "q"),
+            ("/v1/find?field=a&value=(&match", "value"),
+            ("/v1/find?q=a=b&ever&at=@1", "at"),
+            ("/v1/find?q=a=b&q=a=c", "q"),
             ("/v1/rejected?limit=many", "limit"),
             ("/v1/stats?token=ptr_x", "token"),
             ("/v1/stats?=", ""),
@@ -301,7 +399,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_panics(target in "/v1/(history|diff|changes|export|stats)[!-~é]{0,60}") {
+        fn nothing_panics(target in "/v1/(history|diff|changes|export|find|stats)[!-~é]{0,60}") {
             let _ = read(&target);
         }
     }

@@ -25,6 +25,7 @@ use crate::metrics::CONTENT_TYPE;
 use crate::query::{Answered, Query, QueryError, answer_telling};
 use crate::server::health::health;
 use crate::server::reply::{Caller, Reply};
+use crate::server::turns::take_turn;
 use crate::server::worker::header;
 use crate::tokens::Scope;
 use crate::trail::TrailError;
@@ -173,7 +174,7 @@ impl Shared {
             }),
             Wanted::Question(Question::Ask(query)) => {
                 let begun = Instant::now();
-                let turn = self.parts.turns.take(query, || {
+                let turn = take_turn(&self.parts.turns, &self.parts.trail, query, || {
                     let over = begun.elapsed() >= PATIENCE || self.stopping.load(Ordering::Acquire);
                     if over { Err(()) } else { Ok(()) }
                 });
@@ -219,7 +220,7 @@ impl Shared {
 
 fn nothing_at(path: &str) -> Reply {
     let shown: String = path.chars().take(200).collect();
-    let what = "nothing is here: ask at /v1/history/PROFILE, /v1/show/…, /v1/diff/…, /v1/blame/…, /v1/changes, \
+    let what = "nothing is here: ask at /v1/history/PROFILE, /v1/show/…, /v1/diff/…, /v1/blame/…, /v1/changes, /v1/find, \
          /v1/export, /v1/rejected or /v1/stats";
     Reply::refused(404, &DecodeError::new(what, shown))
 }

@@ -1,0 +1,407 @@
+//! The lookups: which (sub)profiles ever had a value, of some fields.
+//!
+//! An entry ([`Word`]) stands for each distinct field, value and (sub)profile,
+//! not for each event: what comes again is let go before a run is made of what
+//! is pending. The runs stand beside those of the events in the same database,
+//! with a manifest and a position of their own, so that they can be made while
+//! questions are answered, and dropped.
+//!
+//! They tell of every value that an event up to their position can have given,
+//! and of others: the answer is confirmed by a replay. Values of pruned events
+//! are those of the baselines; which baselines are in them is kept with the
+//! fields, in sled's default tree under `f`: 1 (a byte), then as varints the
+//! number of fields, each name after its length, and 0, or 1 and what is pruned
+//! (the numbers of [`Pruned`]).
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use super::error::{IndexError, contain};
+use super::find::Finder;
+use super::manifest::Manifest;
+use super::run::{Run, drop_others};
+use super::slot::{put, put_bytes, take, take_bytes};
+use super::slotted::Slotted;
+use super::store::{Position, Store};
+use super::word::{Folded, HEAD, Word};
+use crate::event::ProfileKey;
+use crate::retention::Pruned;
+
+/// The most fields that are looked up.
+pub const MOST_FIELDS: usize = 16;
+
+/// How many entries are gathered before a run is made of the new ones among
+/// them: some 150 bytes each in memory.
+const GATHERED: usize = 16_384;
+
+/// After how many events the position is kept, though few entries came.
+const KEPT_EVERY: u64 = 65_536;
+
+/// Under which name the fields are kept.
+const SETTINGS: &[u8] = b"f";
+
+/// The version of the settings' bytes.
+const VERSION: u8 = 1;
+
+/// What the lookups are asked for.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    field: String,
+    folded: Folded,
+    /// The value's beginning is asked for.
+    prefix: bool,
+}
+
+impl Probe {
+    /// Who may have had a value, or one that begins so; in upper or lower case.
+    pub fn new(field: &str, value: &str, prefix: bool) -> Self {
+        Self {
+            field: field.to_owned(),
+            folded: Folded::new(value),
+            prefix,
+        }
+    }
+
+    /// The lowest entry that it may be about.
+    fn first(&self, field: u8) -> Word {
+        let mut folded = self.folded;
+        if self.prefix {
+            folded.hash = 0;
+        }
+        Word::new(field, folded, ProfileKey::profile(0))
+    }
+
+    /// Whether an entry is what is asked for; `None` where none after it is.
+    fn judge(&self, field: u8, word: &Word) -> Option<bool> {
+        if word.field != field {
+            return None;
+        }
+        let own = (word.head, word.len, word.hash);
+        if !self.prefix {
+            let same = own == (self.folded.head, self.folded.len, self.folded.hash);
+            return same.then_some(true);
+        }
+        let begins = word.head.starts_with(self.folded.bytes());
+        begins.then_some(word.len >= self.folded.len)
+    }
+}
+
+/// A page of what the lookups told.
+#[derive(Clone, Debug)]
+pub struct Looked {
+    /// (Sub)profiles that may have had the value.
+    pub keys: Vec<ProfileKey>,
+    /// Up to this event they tell of all.
+    pub up_to: u64,
+    /// They tell of the baselines too.
+    pub baselines: bool,
+    /// The last entry, where there may be others.
+    last: Option<Word>,
+}
+
+impl Looked {
+    /// Whether no page follows.
+    pub const fn is_last(&self) -> bool {
+        self.last.is_none()
+    }
+}
+
+/// The lookups of a data folder, and how far they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LookupState {
+    /// Of which fields.
+    pub fields: Vec<String>,
+    /// The last event that is in them.
+    pub up_to: u64,
+    /// How many entries there are; some may be counted twice until a merge.
+    pub entries: u64,
+    /// How many bytes those take that are not in memory.
+    pub bytes: u64,
+}
+
+/// Fields as they are kept: in order, each once.
+pub(super) fn arranged(fields: &[String]) -> Vec<String> {
+    let fields: BTreeSet<&String> = fields.iter().collect();
+    fields.into_iter().take(MOST_FIELDS).cloned().collect()
+}
+
+/// The lookups.
+pub(super) struct Lookup {
+    pub fields: Vec<String>,
+    store: Store<Word>,
+    /// How many entries are gathered for a run.
+    gathered: usize,
+    /// Which baselines are in them.
+    baselines: Mutex<Option<Pruned>>,
+}
+
+impl Lookup {
+    /// Those of a database, if it has any.
+    pub fn open(db: &sled::Db, log_id: u64) -> Result<Option<Self>, IndexError> {
+        contain(|| {
+            let settings = db.get(SETTINGS)?;
+            let settings = settings.as_deref().and_then(decode);
+            let Some((fields, baselines)) = settings else {
+                // None, or those of a later version.
+                Self::remove_from(db)?;
+                return Ok(None);
+            };
+            Ok(Some(Self {
+                fields,
+                store: Store::of(db.clone(), log_id)?,
+                gathered: GATHERED,
+                baselines: Mutex::new(baselines),
+            }))
+        })
+    }
+
+    /// Begins lookups of some fields, which are arranged, in the place of those
+    /// that there were.
+    pub fn make(db: &sled::Db, log_id: u64, fields: Vec<String>) -> Result<Self, IndexError> {
+        contain(|| {
+            Self::remove_from(db)?;
+            let mut batch = sled::Batch::default();
+            batch.insert(SETTINGS, encode(&fields, None));
+            batch.insert(Word::MANIFEST, Manifest::default().encode(log_id));
+            db.apply_batch(batch)?;
+            Ok(Self {
+                fields,
+                store: Store::of(db.clone(), log_id)?,
+                gathered: GATHERED,
+                baselines: Mutex::new(None),
+            })
+        })
+    }
+
+    /// The same, with runs of another length.
+    #[cfg(test)]
+    pub fn with_gathered(self, gathered: usize) -> Self {
+        Self { gathered, ..self }
+    }
+
+    /// Drops all lookups of a database; nobody may hold any.
+    pub fn remove(db: &sled::Db) -> Result<(), IndexError> {
+        contain(|| Self::remove_from(db))
+    }
+
+    fn remove_from(db: &sled::Db) -> Result<(), IndexError> {
+        let mut batch = sled::Batch::default();
+        batch.remove(SETTINGS);
+        batch.remove(Word::MANIFEST);
+        db.apply_batch(batch)?;
+        drop_others::<Word>(db, &[])
+    }
+
+    /// Up to where the log is in them, with what is pending.
+    pub fn position(&self) -> Position {
+        self.store.position()
+    }
+
+    /// The word of a field's value, by the field's place.
+    pub fn word(&self, field: usize, value: &str, key: ProfileKey) -> Option<Word> {
+        let field = u8::try_from(field).ok()?;
+        Some(Word::new(field, Folded::new(value), key))
+    }
+
+    /// Enters words and moves the position.
+    pub fn enter(&self, words: &[Word], position: Position) -> Result<(), IndexError> {
+        self.store.view_mut().pending.enter_bare(words, position);
+        let view = self.store.view();
+        let due = view.pending.len() >= self.gathered
+            || position.seq.saturating_sub(view.kept.seq) >= KEPT_EVERY;
+        drop(view);
+        if due { self.write() } else { Ok(()) }
+    }
+
+    /// Enters words of baselines; the position stays.
+    pub fn enter_pruned(&self, words: &[Word]) -> Result<(), IndexError> {
+        self.enter(words, self.position())
+    }
+
+    /// Whether the baselines of what is pruned are in them.
+    pub fn knows(&self, pruned: Option<Pruned>) -> bool {
+        pruned.is_none() || *self.baselines() == pruned
+    }
+
+    /// Takes note that they are.
+    pub fn learn(&self, pruned: Pruned) -> Result<(), IndexError> {
+        self.write()?;
+        contain(|| {
+            let settings = encode(&self.fields, Some(pruned));
+            self.store.db.insert(SETTINGS, settings)?;
+            Ok(())
+        })?;
+        *self.baselines() = Some(pruned);
+        Ok(())
+    }
+
+    fn baselines(&self) -> std::sync::MutexGuard<'_, Option<Pruned>> {
+        self.baselines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a run of what is pending and new, and keeps the position.
+    fn write(&self) -> Result<(), IndexError> {
+        contain(|| {
+            let known = self.known()?;
+            self.store.view_mut().pending.forget_bare(&known);
+            self.store.write_pending()
+        })
+    }
+
+    /// The pending words that are in a run already.
+    fn known(&self) -> Result<Vec<Word>, IndexError> {
+        let view = self.store.view();
+        let mut finders: Vec<_> = view.runs.iter().map(Finder::new).collect();
+        let mut known = Vec::new();
+        for word in view.pending.slots() {
+            if held(&mut finders, word)? {
+                known.push(word);
+            }
+        }
+        Ok(known)
+    }
+
+    /// Goes on with merging for a while; `false` where there is nothing to merge.
+    pub fn tidy(&self) -> Result<bool, IndexError> {
+        self.store.tidy()
+    }
+
+    /// Hands everything to the database.
+    pub fn flush(&self) -> Result<(), IndexError> {
+        self.write()?;
+        self.store.flush()
+    }
+
+    /// A page of what is asked for, after another page; `None` where the field
+    /// is not looked up. `pruned` is what is pruned now.
+    pub fn look_up(
+        &self,
+        probe: &Probe,
+        pruned: Option<Pruned>,
+        after: Option<&Looked>,
+        limit: usize,
+    ) -> Result<Option<Looked>, IndexError> {
+        let place = self.fields.iter().position(|name| *name == probe.field);
+        let Some(field) = place.and_then(|place| u8::try_from(place).ok()) else {
+            return Ok(None);
+        };
+        contain(|| {
+            let baselines = self.knows(pruned);
+            let view = self.store.view();
+            let after = after.and_then(|looked| looked.last);
+            let from = after.unwrap_or_else(|| probe.first(field));
+            let mut looked = Looked {
+                keys: Vec::new(),
+                up_to: view.pending.position.seq,
+                baselines,
+                last: None,
+            };
+            let mut merged = view.read_from(from);
+            while let Some((word, _)) = merged.next()? {
+                match probe.judge(field, &word) {
+                    Some(true) if Some(word) != after => looked.keys.push(word.key),
+                    Some(_) => {}
+                    None => break,
+                }
+                if looked.keys.len() >= limit {
+                    looked.last = Some(word);
+                    break;
+                }
+            }
+            Ok(Some(looked))
+        })
+    }
+
+    /// How far they are, and how large.
+    pub fn state(&self) -> Result<LookupState, IndexError> {
+        contain(|| {
+            let view = self.store.view();
+            let runs: &[Run<Word>] = &view.runs;
+            let items: u64 = runs.iter().map(|run| run.items).sum();
+            let bytes = runs.iter().map(Run::bytes_len).sum::<Result<u64, _>>()?;
+            Ok(LookupState {
+                fields: self.fields.clone(),
+                up_to: view.pending.position.seq,
+                entries: items + view.pending.len() as u64,
+                bytes,
+            })
+        })
+    }
+
+    /// The first of some words, which come in order, that is not in them.
+    pub fn lacks(&self, words: &BTreeSet<Word>) -> Result<Option<Word>, IndexError> {
+        contain(|| {
+            let view = self.store.view();
+            let mut finders: Vec<_> = view.runs.iter().map(Finder::new).collect();
+            for word in words {
+                if !view.pending.holds_bare(*word) && !held(&mut finders, *word)? {
+                    return Ok(Some(*word));
+                }
+            }
+            Ok(None)
+        })
+    }
+}
+
+/// Whether a word is in one of some runs.
+fn held(finders: &mut [Finder<'_, Word>], word: Word) -> Result<bool, IndexError> {
+    let mut found = false;
+    for finder in finders {
+        finder.find(word, |_| found = true)?;
+        if found {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+fn encode(fields: &[String], baselines: Option<Pruned>) -> Vec<u8> {
+    let mut bytes = vec![VERSION];
+    put(&mut bytes, fields.len() as u64);
+    for field in fields {
+        put_bytes(&mut bytes, field.as_bytes());
+    }
+    put(&mut bytes, u64::from(baselines.is_some()));
+    if let Some(pruned) = baselines {
+        put(&mut bytes, pruned.before.cast_unsigned());
+        for number in [
+            pruned.events,
+            pruned.rejected,
+            pruned.baselines,
+            pruned.owners,
+            pruned.end,
+        ] {
+            put(&mut bytes, number);
+        }
+    }
+    bytes
+}
+
+fn decode(bytes: &[u8]) -> Option<(Vec<String>, Option<Pruned>)> {
+    let (version, mut bytes) = bytes.split_first()?;
+    if *version != VERSION {
+        return None;
+    }
+    let bytes = &mut bytes;
+    let count = take(bytes)?;
+    let mut fields = Vec::new();
+    for _ in 0..count.min(MOST_FIELDS as u64) {
+        fields.push(String::from_utf8(take_bytes(bytes)?.to_vec()).ok()?);
+    }
+    let baselines = match take(bytes)? {
+        0 => None,
+        _ => Some(Pruned {
+            before: take(bytes)?.cast_signed(),
+            events: take(bytes)?,
+            rejected: take(bytes)?,
+            baselines: take(bytes)?,
+            owners: take(bytes)?,
+            end: take(bytes)?,
+        }),
+    };
+    (bytes.is_empty() && !fields.is_empty()).then_some((fields, baselines))
+}
+
+const _: () = assert!(HEAD <= u8::MAX as usize && MOST_FIELDS <= u8::MAX as usize);
