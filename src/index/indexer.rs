@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::ask::{Pairs, Timed};
 use super::error::IndexError;
-use super::lookup::{Looked, Lookup, LookupState, Probe};
+use super::lookup::{Looked, LookedValues, Lookup, LookupState, Probe};
 use super::memory::MemoryIndex;
 use super::shared::{Backend, Damage, Opened, PresentRetention, Shared};
 use super::store::SledIndex;
@@ -187,11 +187,30 @@ impl Indexer {
 
     /// The lookups, and how far they are; `None` where there are none.
     pub fn lookup_state(&self) -> Result<Option<LookupState>, String> {
-        self.ask_lookup(Lookup::state)
+        self.ask_lookup(|lookup| Ok(lookup.state()))
+    }
+
+    /// The same with their bytes, for which all of them are read.
+    pub fn whole_lookup_state(&self) -> Result<Option<LookupState>, String> {
+        self.ask_lookup(Lookup::whole_state)
+    }
+
+    /// The field's place and the (sub)profile of the first of some values of
+    /// fields that is not in the lookups, if they are of these fields.
+    pub fn lookup_lacks(
+        &self,
+        fields: &[String],
+        values: &LookedValues,
+    ) -> Result<Option<(usize, ProfileKey)>, String> {
+        let lacks = self.ask_lookup(|lookup| match lookup.fields == fields {
+            true => lookup.lacks(values),
+            false => Ok(None),
+        });
+        lacks.map(Option::flatten)
     }
 
     /// Asks the lookups, where there are any.
-    pub(super) fn ask_lookup<T>(
+    fn ask_lookup<T>(
         &self,
         ask: impl Fn(&Lookup) -> Result<T, IndexError>,
     ) -> Result<Option<T>, String> {

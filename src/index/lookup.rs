@@ -117,6 +117,34 @@ pub struct LookupState {
     pub entries: u64,
     /// How many bytes those take that are not in memory.
     pub bytes: u64,
+    /// Of which pruned events what is left is in them.
+    pub pruned: Option<Pruned>,
+}
+
+/// Values of looked-up fields, by the fields' places, and whose they are.
+#[derive(Debug, Default)]
+pub struct LookedValues(BTreeSet<Word>);
+
+impl LookedValues {
+    /// Adds one.
+    pub fn add(&mut self, field: usize, value: &str, key: ProfileKey) {
+        self.0.extend(word(field, value, key));
+    }
+
+    /// How many there are that differ.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+fn word(field: usize, value: &str, key: ProfileKey) -> Option<Word> {
+    let field = u8::try_from(field).ok()?;
+    Some(Word::new(field, Folded::new(value), key))
 }
 
 /// Fields as they are kept: in order, each once.
@@ -199,8 +227,7 @@ impl Lookup {
 
     /// The word of a field's value, by the field's place.
     pub fn word(&self, field: usize, value: &str, key: ProfileKey) -> Option<Word> {
-        let field = u8::try_from(field).ok()?;
-        Some(Word::new(field, Folded::new(value), key))
+        word(field, value, key)
     }
 
     /// Enters words and moves the position.
@@ -314,24 +341,40 @@ impl Lookup {
         })
     }
 
-    /// How far they are, and how large.
-    pub fn state(&self) -> Result<LookupState, IndexError> {
+    /// How far they are, and how large; without their bytes, which all must be
+    /// looked at.
+    pub fn state(&self) -> LookupState {
+        let view = self.store.view();
+        let items: u64 = view.runs.iter().map(|run| run.items).sum();
+        LookupState {
+            fields: self.fields.clone(),
+            up_to: view.pending.position.seq,
+            entries: items + view.pending.len() as u64,
+            bytes: 0,
+            pruned: *self.baselines(),
+        }
+    }
+
+    /// The same with their bytes.
+    pub fn whole_state(&self) -> Result<LookupState, IndexError> {
         contain(|| {
-            let view = self.store.view();
-            let runs: &[Run<Word>] = &view.runs;
-            let items: u64 = runs.iter().map(|run| run.items).sum();
+            let runs: Vec<Run<Word>> = self.store.view().runs.clone();
             let bytes = runs.iter().map(Run::bytes_len).sum::<Result<u64, _>>()?;
             Ok(LookupState {
-                fields: self.fields.clone(),
-                up_to: view.pending.position.seq,
-                entries: items + view.pending.len() as u64,
                 bytes,
+                ..self.state()
             })
         })
     }
 
-    /// The first of some words, which come in order, that is not in them.
-    pub fn lacks(&self, words: &BTreeSet<Word>) -> Result<Option<Word>, IndexError> {
+    /// The field's place and the (sub)profile of the first of some values that
+    /// is not in them.
+    pub fn lacks(&self, values: &LookedValues) -> Result<Option<(usize, ProfileKey)>, IndexError> {
+        let lacking = self.lacks_word(&values.0)?;
+        Ok(lacking.map(|word| (usize::from(word.field), word.key)))
+    }
+
+    pub(super) fn lacks_word(&self, words: &BTreeSet<Word>) -> Result<Option<Word>, IndexError> {
         contain(|| {
             let view = self.store.view();
             let mut finders: Vec<_> = view.runs.iter().map(Finder::new).collect();

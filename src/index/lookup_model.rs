@@ -147,14 +147,14 @@ fn check(open: &Open, came: &[(usize, usize, u64)], limit: usize) -> Result<(), 
         open.lookup.word(field, VALUES[value], key(whose)).unwrap()
     };
     let words: BTreeSet<Word> = came.iter().map(word).collect();
-    prop_assert_eq!(open.lookup.lacks(&words).unwrap(), None);
+    prop_assert_eq!(open.lookup.lacks_word(&words).unwrap(), None);
     let absent = open.lookup.word(0, "absent", key(0)).unwrap();
     prop_assert_eq!(
-        open.lookup.lacks(&BTreeSet::from([absent])).unwrap(),
+        open.lookup.lacks_word(&BTreeSet::from([absent])).unwrap(),
         Some(absent)
     );
     // What comes again takes no room.
-    let state = open.lookup.state().unwrap();
+    let state = open.lookup.state();
     prop_assert!(state.entries <= 2 * words.len() as u64);
     Ok(())
 }
@@ -248,7 +248,7 @@ fn a_block_that_is_gone_is_noticed() {
     tree.remove(&name).unwrap();
     let all = Probe::new("city", "value-", true);
     assert!(own.lookup.look_up(&all, None, None, 1000).is_err());
-    assert!(own.lookup.lacks(&words.iter().copied().collect()).is_err());
+    assert!(own.lookup.lacks_word(&words.iter().copied().collect()).is_err());
     tree.insert(&name, bytes).unwrap();
     assert_eq!(own.told(&all, 100).len(), 600);
 }

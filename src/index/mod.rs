@@ -76,7 +76,7 @@ mod word;
 pub use ask::Timed;
 pub use error::IndexError;
 pub use indexer::{Indexer, Progress};
-pub use lookup::{Looked, LookupState, MOST_FIELDS, Probe};
+pub use lookup::{Looked, LookedValues, LookupState, MOST_FIELDS, Probe};
 pub use shared::PresentRetention;
 pub use store::{Entry, Position};
 pub use word::folded;
