@@ -248,7 +248,11 @@ fn a_block_that_is_gone_is_noticed() {
     tree.remove(&name).unwrap();
     let all = Probe::new("city", "value-", true);
     assert!(own.lookup.look_up(&all, None, None, 1000).is_err());
-    assert!(own.lookup.lacks_word(&words.iter().copied().collect()).is_err());
+    assert!(
+        own.lookup
+            .lacks_word(&words.iter().copied().collect())
+            .is_err()
+    );
     tree.insert(&name, bytes).unwrap();
     assert_eq!(own.told(&all, 100).len(), 600);
 }

@@ -31,7 +31,9 @@ pub(super) fn lookup(fields: &[String], up_to: u64, last: u64) -> Finding {
     if last.saturating_sub(up_to) < BEHIND {
         return Finding::ok(
             CHECK,
-            format!("values of {fields} are looked up, of all {last} events, or will be in a moment"),
+            format!(
+                "values of {fields} are looked up, of all {last} events, or will be in a moment"
+            ),
         );
     }
     Finding::warning(

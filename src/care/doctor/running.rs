@@ -51,7 +51,11 @@ impl Running {
             settings,
             open_files: limit.current.unwrap_or(u64::MAX),
             indexed: (progress.applied, progress.last),
-            lookup: trail.lookup_state().ok().flatten().map(|state| (state.fields, state.up_to)),
+            lookup: trail
+                .lookup_state()
+                .ok()
+                .flatten()
+                .map(|state| (state.fields, state.up_to)),
             log: LogFacts::of(events, rejected, trail.folder().path()),
             signed,
         }

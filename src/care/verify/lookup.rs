@@ -13,7 +13,8 @@ use crate::trail::{Step, Trail};
 const TOGETHER: usize = 65_536;
 
 /// What can be done about lookups that lack values.
-const WAY_OUT: &str = "start the server once without --lookup, and then with it: they are made anew";
+const WAY_OUT: &str =
+    "start the server once without --lookup, and then with it: they are made anew";
 
 /// Tells where the lookups lack a value of an event up to where they are, or of
 /// what is left of pruned ones.

@@ -10,8 +10,8 @@ mod digest;
 mod files;
 mod index;
 mod lines;
-mod lookup;
 mod logs;
+mod lookup;
 mod ranges;
 
 pub use lines::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
