@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use super::ask::{Pairs, Timed};
 use super::error::IndexError;
-use super::lookup::{Looked, LookedValues, Lookup, LookupState, Probe};
+use super::lookup::{LookedValues, Lookup, LookupState};
 use super::memory::MemoryIndex;
+use super::probe::{Looked, Probe};
 use super::shared::{Backend, Damage, Opened, PresentRetention, Shared};
 use super::store::SledIndex;
 use crate::event::ProfileKey;

@@ -9,21 +9,20 @@
 //! They tell of every value that an event up to their position can have given,
 //! and of others: the answer is confirmed by a replay. Values of pruned events
 //! are those of the baselines; which baselines are in them is kept with the
-//! fields, in sled's default tree under `f`: 1 (a byte), then as varints the
-//! number of fields, each name after its length, and 0, or 1 and what is pruned
-//! (the numbers of [`Pruned`]).
+//! fields, in sled's default tree under `f` ([`super::lookup_settings`]).
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use super::error::{IndexError, contain};
 use super::find::Finder;
+use super::lookup_settings::{decode, encode};
 use super::manifest::Manifest;
+use super::probe::{Looked, Probe};
 use super::run::{Run, drop_others};
-use super::slot::{put, put_bytes, take, take_bytes};
 use super::slotted::Slotted;
 use super::store::{Position, Store};
-use super::word::{Folded, HEAD, Word};
+use super::word::{Folded, Word};
 use crate::event::ProfileKey;
 use crate::retention::Pruned;
 
@@ -39,72 +38,6 @@ const KEPT_EVERY: u64 = 65_536;
 
 /// Under which name the fields are kept.
 const SETTINGS: &[u8] = b"f";
-
-/// The version of the settings' bytes.
-const VERSION: u8 = 1;
-
-/// What the lookups are asked for.
-#[derive(Clone, Debug)]
-pub struct Probe {
-    field: String,
-    folded: Folded,
-    /// The value's beginning is asked for.
-    prefix: bool,
-}
-
-impl Probe {
-    /// Who may have had a value, or one that begins so; in upper or lower case.
-    pub fn new(field: &str, value: &str, prefix: bool) -> Self {
-        Self {
-            field: field.to_owned(),
-            folded: Folded::new(value),
-            prefix,
-        }
-    }
-
-    /// The lowest entry that it may be about.
-    fn first(&self, field: u8) -> Word {
-        let mut folded = self.folded;
-        if self.prefix {
-            folded.hash = 0;
-        }
-        Word::new(field, folded, ProfileKey::profile(0))
-    }
-
-    /// Whether an entry is what is asked for; `None` where none after it is.
-    fn judge(&self, field: u8, word: &Word) -> Option<bool> {
-        if word.field != field {
-            return None;
-        }
-        let own = (word.head, word.len, word.hash);
-        if !self.prefix {
-            let same = own == (self.folded.head, self.folded.len, self.folded.hash);
-            return same.then_some(true);
-        }
-        let begins = word.head.starts_with(self.folded.bytes());
-        begins.then_some(word.len >= self.folded.len)
-    }
-}
-
-/// A page of what the lookups told.
-#[derive(Clone, Debug)]
-pub struct Looked {
-    /// (Sub)profiles that may have had the value.
-    pub keys: Vec<ProfileKey>,
-    /// Up to this event they tell of all.
-    pub up_to: u64,
-    /// They tell of the baselines too.
-    pub baselines: bool,
-    /// The last entry, where there may be others.
-    last: Option<Word>,
-}
-
-impl Looked {
-    /// Whether no page follows.
-    pub const fn is_last(&self) -> bool {
-        self.last.is_none()
-    }
-}
 
 /// The lookups of a data folder, and how far they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -314,10 +247,14 @@ impl Lookup {
         let Some(field) = place.and_then(|place| u8::try_from(place).ok()) else {
             return Ok(None);
         };
+        let after = after.and_then(|looked| looked.last);
+        if after.is_some_and(|word| word.field != field) {
+            // It was a page of others, which are no more.
+            return Ok(None);
+        }
         contain(|| {
             let baselines = self.knows(pruned);
             let view = self.store.view();
-            let after = after.and_then(|looked| looked.last);
             let from = after.unwrap_or_else(|| probe.first(field));
             let mut looked = Looked {
                 keys: Vec::new(),
@@ -399,52 +336,3 @@ fn held(finders: &mut [Finder<'_, Word>], word: Word) -> Result<bool, IndexError
     }
     Ok(found)
 }
-
-fn encode(fields: &[String], baselines: Option<Pruned>) -> Vec<u8> {
-    let mut bytes = vec![VERSION];
-    put(&mut bytes, fields.len() as u64);
-    for field in fields {
-        put_bytes(&mut bytes, field.as_bytes());
-    }
-    put(&mut bytes, u64::from(baselines.is_some()));
-    if let Some(pruned) = baselines {
-        put(&mut bytes, pruned.before.cast_unsigned());
-        for number in [
-            pruned.events,
-            pruned.rejected,
-            pruned.baselines,
-            pruned.owners,
-            pruned.end,
-        ] {
-            put(&mut bytes, number);
-        }
-    }
-    bytes
-}
-
-fn decode(bytes: &[u8]) -> Option<(Vec<String>, Option<Pruned>)> {
-    let (version, mut bytes) = bytes.split_first()?;
-    if *version != VERSION {
-        return None;
-    }
-    let bytes = &mut bytes;
-    let count = take(bytes)?;
-    let mut fields = Vec::new();
-    for _ in 0..count.min(MOST_FIELDS as u64) {
-        fields.push(String::from_utf8(take_bytes(bytes)?.to_vec()).ok()?);
-    }
-    let baselines = match take(bytes)? {
-        0 => None,
-        _ => Some(Pruned {
-            before: take(bytes)?.cast_signed(),
-            events: take(bytes)?,
-            rejected: take(bytes)?,
-            baselines: take(bytes)?,
-            owners: take(bytes)?,
-            end: take(bytes)?,
-        }),
-    };
-    (bytes.is_empty() && !fields.is_empty()).then_some((fields, baselines))
-}
-
-const _: () = assert!(HEAD <= u8::MAX as usize && MOST_FIELDS <= u8::MAX as usize);

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::lookup::{Lookup, Probe};
+use super::lookup::Lookup;
+use super::probe::Probe;
 use super::store::{Position, SledIndex};
 use super::word::{Word, folded};
 use crate::event::ProfileKey;

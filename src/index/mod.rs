@@ -60,12 +60,14 @@ mod lookup;
 mod lookup_feed;
 #[cfg(test)]
 mod lookup_model;
+mod lookup_settings;
 mod manifest;
 mod memory;
 mod merge;
 #[cfg(test)]
 mod model;
 mod pending;
+mod probe;
 mod run;
 mod shared;
 mod slot;
@@ -76,7 +78,8 @@ mod word;
 pub use ask::Timed;
 pub use error::IndexError;
 pub use indexer::{Indexer, Progress};
-pub use lookup::{Looked, LookedValues, LookupState, MOST_FIELDS, Probe};
+pub use lookup::{LookedValues, LookupState, MOST_FIELDS};
+pub use probe::{Looked, Probe};
 pub use shared::PresentRetention;
 pub use store::{Entry, Position};
 pub use word::folded;

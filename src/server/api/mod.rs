@@ -26,6 +26,7 @@
 
 mod answer;
 mod auth;
+mod find;
 mod limiter;
 mod params;
 mod question;

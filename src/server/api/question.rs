@@ -1,10 +1,11 @@
 //! From a request's target to the question that it asks.
 
+use super::find::find;
 use super::params::Params;
 use crate::event::{DecodeError, ProfileKey, Zone, is_label};
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, FindQuery, HistoryQuery, Query,
-    RejectedQuery, Rounding, ShowQuery, Span, Word, Words,
+    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery, Rounding,
+    ShowQuery, Span,
 };
 
 /// What can be asked over HTTP.
@@ -110,53 +111,6 @@ fn over_all(name: &str, params: &mut Params) -> Result<Question, DecodeError> {
     Ok(Question::Ask(Box::new(query)))
 }
 
-fn find(params: &mut Params) -> Result<Query, DecodeError> {
-    let (text, value) = (params.one("q")?, params.one("value")?);
-    if text.is_some() && value.is_some() {
-        let what = "write q=FIELD=VALUE, or field=FIELD and value=VALUE";
-        return Err(DecodeError::new(what, "value"));
-    }
-    let field = params.one("field")?;
-    if field.is_some() && value.is_none() {
-        let what = "field goes with value: the value that is looked for";
-        return Err(DecodeError::new(what, "field"));
-    }
-    if field.is_none() && value.is_some() {
-        let what = "value goes with field: the name of the field";
-        return Err(DecodeError::new(what, "value"));
-    }
-    let by_value = value.is_some();
-    let words = Words {
-        text: text.or(value),
-        field,
-        interest: params.one("interest")?,
-        prefix: params.flag("prefix")?,
-        matches: params.flag("match")?,
-        ignore_case: params.flag("ignore-case")?,
-    };
-    let sought = words.read().map_err(|(word, what)| {
-        let place = match word {
-            Word::Text if by_value => "value",
-            Word::Text => "q",
-            Word::Interest => "interest",
-            Word::Prefix => "prefix",
-            Word::Match => "match",
-        };
-        DecodeError::new(what, place)
-    })?;
-    let (ever, at) = (params.flag("ever")?, params.time("at", Rounding::Down)?);
-    if ever && at.is_some() {
-        return Err(DecodeError::new("ever is no moment: leave one out", "at"));
-    }
-    Ok(Query::Find(FindQuery {
-        sought,
-        ever,
-        at,
-        database: params.number("database")?,
-        limit: params.number("limit")?,
-    }))
-}
-
 fn changes(params: &mut Params) -> Result<Query, DecodeError> {
     let key = params.parsed::<ProfileKey>("profile", "profile: write 123 or 123/456")?;
     let causes = params.all("cause");
@@ -192,7 +146,7 @@ fn changes(params: &mut Params) -> Result<Query, DecodeError> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::query::{By, Sought};
+    use crate::query::{By, FindQuery, Sought};
     use proptest::prelude::*;
 
     const NOW: i64 = 1_760_000_000_000_000;
