@@ -15,11 +15,13 @@ use super::doctor::DoctorArgs;
 use super::dossier::DossierArgs;
 use super::evidence::EvidenceArgs;
 use super::explain::ExplainArgs;
+use super::find::FindArgs;
 use super::gaps::GapsArgs;
 use super::gate_args::GateArgs;
 use super::generate::{CompletionsArgs, ManArgs};
 use super::import::ImportArgs;
 use super::incidents::IncidentsArgs;
+use super::lookup_args::LookupArgs;
 use super::loops::LoopsArgs;
 use super::prune::PruneArgs;
 use super::reconcile::ReconcileArgs;
@@ -138,6 +140,8 @@ pub enum Command {
     Incidents(Box<IncidentsArgs>),
     /// Show fields that change from one value to another and back, again and again
     Loops(LoopsArgs),
+    /// Show which profiles have or had a value, since when until when
+    Find(FindArgs),
     /// Write every event as a line of JSON
     Export(ExportArgs),
     /// Read back what export wrote
@@ -221,6 +225,8 @@ pub struct ServeArgs {
     /// Prune once a day what is older than this (5y, '18 months', 90d); at least a day
     #[arg(long, env = "PROFILETRAIL_KEEP", value_name = "SPAN", value_parser = parse_span)]
     pub keep: Option<Keep>,
+    #[command(flatten)]
+    pub lookup: LookupArgs,
     #[command(flatten)]
     pub api: ApiArgs,
     #[command(flatten)]

@@ -6,7 +6,7 @@ use super::client;
 use super::output::{Csv, Printed, columns, printer};
 use super::pager::Screen;
 use super::setting::{Setting, UsageError};
-use crate::query::{Query, Span, Wanted};
+use crate::query::{FindQuery, Query, Sought, Span, Wanted};
 use crate::server::protocol::End;
 
 /// Asks, and writes the answer in the form asked for.
@@ -102,6 +102,7 @@ fn nothing(query: &Query) -> String {
             return "no field goes on changing like that; --least and --within say what is a loop"
                 .to_owned();
         }
+        Query::Find(query) => return nobody(query),
         Query::Export(_) => return "no event is like that".to_owned(),
         Query::Rejected(query) if query.span != all => {
             return "no call was rejected then".to_owned();
@@ -128,6 +129,20 @@ fn nothing(query: &Query) -> String {
     }
 }
 
+/// Who was not found.
+fn nobody(query: &FindQuery) -> String {
+    let who = match &query.sought {
+        Sought::Field { name, .. } => {
+            format!("no profile or subprofile has such a value in {name:?}")
+        }
+        Sought::Interest(name) => format!("no profile has the interest {name:?}"),
+    };
+    match query.ever {
+        true => format!("{who}, or ever had"),
+        false => format!("{who} at that moment"),
+    }
+}
+
 /// Whether a history was asked for in part.
 fn is_narrowed(query: &Query) -> bool {
     let Query::History(query) = query else {
@@ -146,6 +161,8 @@ fn next(query: &Query) -> Option<String> {
         Query::History(_) | Query::Show(_) | Query::Diff(_) | Query::Blame(_) => {
             "`profiletrail changes --reverse -n 10` shows whose the newest are".to_owned()
         }
+        Query::Find(query) if !query.ever => "--ever tells who had it once".to_owned(),
+        Query::Find(_) => "`profiletrail stats` lists the names of fields".to_owned(),
         Query::Changes(_) | Query::Export(_) => {
             "fewer filters find more; `profiletrail stats` shows what there is".to_owned()
         }

@@ -138,6 +138,7 @@ fn config(listen: SocketAddr, data: &Path, setting: &Setting) -> ServerConfig {
         keep: None,
         api: None,
         ui: false,
+        lookup: vec!["mail".to_owned()],
         alert_after: None,
     }
 }

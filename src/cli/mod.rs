@@ -19,6 +19,7 @@ mod dossier;
 mod env_file;
 mod evidence;
 mod explain;
+mod find;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gaps;
@@ -27,6 +28,7 @@ mod generate;
 mod import;
 mod incidents;
 mod logging;
+mod lookup_args;
 mod loops;
 pub(crate) mod output;
 mod pager;
@@ -113,6 +115,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
         Command::Gaps(args) => gaps::run(&args, setting),
         Command::Incidents(args) => incidents::run(&args, setting),
         Command::Loops(args) => loops::run(&args, setting),
+        Command::Find(args) => find::run(&args, setting),
         Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
         Command::Dossier(args) => dossier::run(&args, setting),

@@ -33,6 +33,7 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         min_free: args.min_free.as_u64(),
         signature: args.signature.config()?,
         keep: args.keep,
+        lookup: args.lookup.fields()?,
         api: args.api.address(),
         ui: args.api.ui,
         alert_after: args.api.alert_after,

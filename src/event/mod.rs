@@ -16,6 +16,7 @@ mod key;
 mod label;
 mod seen;
 mod time;
+mod values;
 mod variable;
 
 pub use body::BodyKind;
@@ -31,4 +32,5 @@ pub use time::{
     TimeSource, Zone, local_to_utc, micros_to_rfc3339, now_micros, parse_rfc3339_micros,
     parse_timestamp, seconds_in_range, seconds_to_rfc3339, zone_from_name,
 };
+pub use values::values_of;
 pub use variable::narrow_form;

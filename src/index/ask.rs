@@ -6,6 +6,7 @@ use super::error::{IndexError, contain};
 use super::find::Finder;
 use super::merge::{Merged, Source};
 use super::slot::{Item, Slot};
+use super::slotted::Slotted;
 use super::store::{SledIndex, View};
 use crate::event::ProfileKey;
 
@@ -55,11 +56,11 @@ impl Found {
     }
 }
 
-impl View {
+impl<S: Slotted> View<S> {
     /// Everything from a slot on, as one.
-    fn read_from(&self, slot: Slot) -> Merged<'_> {
+    pub fn read_from(&self, slot: S) -> Merged<'_, S> {
         let runs = self.runs.iter();
-        let mut sources: Vec<Source<'_>> = runs
+        let mut sources: Vec<Source<'_, S>> = runs
             .map(|run| Source::Run(Box::new(run.read_from(slot))))
             .collect();
         sources.push(Source::Pending(self.pending.read_from(slot)));

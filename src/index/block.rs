@@ -11,24 +11,25 @@
 //! | the slot | the profile, or an owner's subprofile, less that of the piece before (wrapping); of a subprofile's events its number too |
 //! | each item | number and value less those of the item before in the piece (wrapping), the value's zigzag |
 //!
-//! All of them are LEB128 varints.
+//! All of them are LEB128 varints. Of [`super::word::Word`] head and slot are as that tells,
+//! and there are no items.
 
-use super::slot::{Item, Slot, put, put_bytes, take, take_bytes};
-use crate::event::ProfileKey;
+use super::slot::{Item, put, put_bytes, take, take_bytes};
+use super::slotted::Slotted;
 
 /// About how many bytes of items a block holds. Finding one (sub)profile reads
 /// a sled leaf of some ten blocks; smaller ones cost more names.
 const BLOCK_LEN: usize = 1024;
 
 /// Items of one slot, in the order of their numbers; or a part of them.
-pub(super) type Piece = (Slot, Vec<Item>);
+pub(super) type Piece<S> = (S, Vec<Item>);
 
 /// A block that is being filled.
-pub(super) struct BlockWriter {
+pub(super) struct BlockWriter<S: Slotted> {
     bytes: Vec<u8>,
-    /// The slot's number that the next one is told by.
-    base: u64,
-    last: Option<(Slot, u64)>,
+    /// What the next slot is told by.
+    base: S::Base,
+    last: Option<(S, u64)>,
 }
 
 /// A block's name and bytes.
@@ -37,44 +38,30 @@ pub(super) struct Block {
     pub bytes: Vec<u8>,
 }
 
-impl BlockWriter {
+impl<S: Slotted> BlockWriter<S> {
     /// An empty block after the item of this name.
     pub fn new(before: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(BLOCK_LEN + 64);
         put_bytes(&mut bytes, before);
         Self {
             bytes,
-            base: 0,
+            base: S::Base::default(),
             last: None,
         }
     }
 
     /// Adds as many of a slot's items as there is room for, at least one;
     /// returns the others.
-    pub fn push<'a>(&mut self, slot: Slot, items: &'a [Item]) -> &'a [Item] {
+    pub fn push<'a>(&mut self, slot: S, items: &'a [Item]) -> &'a [Item] {
         // An item takes 20 bytes at the most, some 7 as a rule.
         let room = BLOCK_LEN.saturating_sub(self.bytes.len()) / 7;
         let (items, rest) = items.split_at(room.clamp(1, 256).min(items.len()));
         let Some((last, _)) = items.last() else {
             return rest;
         };
-        let (number, kind) = match slot {
-            Slot::Events(key) => (key.profile, u64::from(key.subprofile.is_some())),
-            Slot::Owner(subprofile) => (subprofile, 2),
-        };
-        let step = number.wrapping_sub(self.base);
-        self.base = number;
-        put(&mut self.bytes, ((items.len() as u64) << 2) | kind);
-        put(&mut self.bytes, step);
-        if let Slot::Events(ProfileKey {
-            subprofile: Some(subprofile),
-            ..
-        }) = slot
-        {
-            put(&mut self.bytes, subprofile);
-        }
+        slot.put(items.len() as u64, &mut self.base, &mut self.bytes);
         let (mut number, mut value) = (0_u64, 0_i64);
-        for item in items {
+        for item in items.iter().filter(|_| !S::BARE) {
             put(&mut self.bytes, item.0.wrapping_sub(number));
             put(&mut self.bytes, zigzag(item.1.wrapping_sub(value)));
             (number, value) = *item;
@@ -99,13 +86,13 @@ impl BlockWriter {
 
 /// The name of the last item before a block, and its pieces; `None` where the
 /// bytes make no sense.
-pub(super) fn decode(bytes: &[u8]) -> Option<(&[u8], Vec<Piece>)> {
-    let (before, mut reader) = PieceReader::new(bytes)?;
+pub(super) fn decode<S: Slotted>(bytes: &[u8]) -> Option<(&[u8], Vec<Piece<S>>)> {
+    let (before, mut reader) = PieceReader::<S>::new(bytes)?;
     let mut pieces = Vec::new();
     while !reader.is_at_end() {
         let (slot, count) = reader.head()?;
-        // An item has two bytes at least.
-        let mut items = Vec::with_capacity(count.min(reader.bytes.len() / 2));
+        // An item has two bytes at least, or there is but one.
+        let mut items = Vec::with_capacity(count.min(reader.bytes.len() / 2 + 1));
         reader.items(count, |item| items.push(item))?;
         pieces.push((slot, items));
     }
@@ -113,22 +100,22 @@ pub(super) fn decode(bytes: &[u8]) -> Option<(&[u8], Vec<Piece>)> {
 }
 
 /// Goes over a block's pieces; what is not asked for is not decoded.
-#[derive(Clone, Copy)]
-pub(super) struct PieceReader<'a> {
+pub(super) struct PieceReader<'a, S: Slotted> {
     bytes: &'a [u8],
-    /// The slot's number that the next one is told by.
-    base: u64,
+    /// What the next slot is told by.
+    base: S::Base,
 }
 
-impl<'a> PieceReader<'a> {
+impl<'a, S: Slotted> PieceReader<'a, S> {
     /// The name of the last item before a block, and a reader of its pieces.
     pub fn new(mut bytes: &'a [u8]) -> Option<(&'a [u8], Self)> {
         let before = take_bytes(&mut bytes)?;
-        Some((before, Self { bytes, base: 0 }))
+        let base = S::Base::default();
+        Some((before, Self { bytes, base }))
     }
 
     /// Goes on where another reader of the same block was.
-    pub fn resume(bytes: &'a [u8], place: PiecePlace) -> Option<Self> {
+    pub fn resume(bytes: &'a [u8], place: PiecePlace<S::Base>) -> Option<Self> {
         let begin = bytes.len().checked_sub(place.left)?;
         Some(Self {
             bytes: bytes.get(begin..)?,
@@ -137,7 +124,7 @@ impl<'a> PieceReader<'a> {
     }
 
     /// Where in its block it is.
-    pub const fn place(&self) -> PiecePlace {
+    pub const fn place(&self) -> PiecePlace<S::Base> {
         PiecePlace {
             left: self.bytes.len(),
             base: self.base,
@@ -151,22 +138,17 @@ impl<'a> PieceReader<'a> {
 
     /// The slot of the next piece, and how many items it has; those must be
     /// read or skipped then.
-    pub fn head(&mut self) -> Option<(Slot, usize)> {
-        let bytes = &mut self.bytes;
-        let head = take(bytes)?;
-        self.base = self.base.wrapping_add(take(bytes)?);
-        let slot = match head & 3 {
-            0 => Slot::Events(ProfileKey::profile(self.base)),
-            1 => Slot::Events(ProfileKey::subprofile(self.base, take(bytes)?)),
-            2 => Slot::Owner(self.base),
-            _ => return None,
-        };
-        Some((slot, usize::try_from(head >> 2).ok()?))
+    pub fn head(&mut self) -> Option<(S, usize)> {
+        S::take(&mut self.bytes, &mut self.base)
     }
 
     /// Reads the items of a piece.
     pub fn items(&mut self, count: usize, mut each: impl FnMut(Item)) -> Option<()> {
         let (mut number, mut value) = (0_u64, 0_i64);
+        if S::BARE {
+            each((number, value));
+            return Some(());
+        }
         for _ in 0..count {
             number = number.wrapping_add(take(&mut self.bytes)?);
             value = value.wrapping_add(unzigzag(take(&mut self.bytes)?));
@@ -177,6 +159,9 @@ impl<'a> PieceReader<'a> {
 
     /// Passes over the items of a piece.
     pub fn skip(&mut self, count: usize) -> Option<()> {
+        if S::BARE {
+            return Some(());
+        }
         let mut left = count.checked_mul(2)?;
         // Every varint ends with the one byte of it that is below 0x80.
         while left >= 8
@@ -197,10 +182,10 @@ impl<'a> PieceReader<'a> {
 
 /// Where in a block a reader is.
 #[derive(Clone, Copy)]
-pub(super) struct PiecePlace {
+pub(super) struct PiecePlace<B> {
     /// How many bytes come after.
     left: usize,
-    base: u64,
+    base: B,
 }
 
 const fn zigzag(value: i64) -> u64 {
@@ -213,7 +198,10 @@ const fn unzigzag(value: u64) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot::Slot;
+    use super::super::word::Word;
     use super::*;
+    use crate::event::ProfileKey;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -254,7 +242,7 @@ mod tests {
             }
             let block = writer.finish().unwrap();
             prop_assert_eq!(&block.name, &name);
-            let (found_before, pieces) = decode(&block.bytes).unwrap();
+            let (found_before, pieces) = decode::<Slot>(&block.bytes).unwrap();
             prop_assert_eq!(found_before, before);
             let mut found: BTreeMap<Slot, Vec<Item>> = BTreeMap::new();
             for (slot, items) in pieces {
@@ -268,7 +256,7 @@ mod tests {
             items in proptest::collection::btree_map(any::<u64>(), any::<i64>(), 1..40),
             small in proptest::collection::btree_map(0..300_u64, 0..300_i64, 1..40),
         ) {
-            let mut writer = BlockWriter::new(b"before");
+            let mut writer = BlockWriter::<Slot>::new(b"before");
             for (number, items) in [(3, items), (4, small)] {
                 let items: Vec<Item> = items.into_iter().collect();
                 let mut rest = items.as_slice();
@@ -277,9 +265,9 @@ mod tests {
                 }
             }
             let block = writer.finish().unwrap();
-            let (_, mut reading) = PieceReader::new(&block.bytes).unwrap();
+            let (_, mut reading) = PieceReader::<Slot>::new(&block.bytes).unwrap();
             while !reading.is_at_end() {
-                let mut skipping = PieceReader::resume(&block.bytes, reading.place()).unwrap();
+                let mut skipping = PieceReader::<Slot>::resume(&block.bytes, reading.place()).unwrap();
                 let (slot, count) = reading.head().unwrap();
                 reading.items(count, |_| ()).unwrap();
                 prop_assert_eq!(skipping.head().unwrap(), (slot, count));
@@ -290,8 +278,9 @@ mod tests {
 
         #[test]
         fn no_bytes_make_it_panic(bytes: Vec<u8>, count: usize) {
-            let _ = decode(&bytes);
-            if let Some((_, mut reader)) = PieceReader::new(&bytes) {
+            let _ = decode::<Slot>(&bytes);
+            let _ = decode::<Word>(&bytes);
+            if let Some((_, mut reader)) = PieceReader::<Slot>::new(&bytes) {
                 let _ = reader.skip(count);
             }
         }

@@ -2,13 +2,15 @@
 //! in its place where it fails.
 
 use std::path::PathBuf;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::error::IndexError;
+use super::lookup::Lookup;
+use super::lookup_feed::Feeding;
 use super::memory::MemoryIndex;
-use super::shared::{Backend, Damage, Shared, discard};
+use super::shared::{Backend, Damage, Opened, Shared, discard};
 use super::store::{Entry, Position, SledIndex};
 use crate::event::{now_micros, seconds_to_rfc3339};
 use crate::log::record::{EventHead, RecordError, is_pruned};
@@ -69,7 +71,7 @@ enum Work {
     Mend(Damage),
     /// The log has more than the index.
     CatchUp,
-    /// A merge goes on.
+    /// Nothing else: a merge may go on, or the lookups.
     Tidy,
 }
 
@@ -99,8 +101,9 @@ impl Shared {
         let _ended = Ended(self);
         self.open();
         let mut looked = Instant::now();
+        let mut feeding = Feeding::default();
         loop {
-            let busy = self.tidy() == Some(true);
+            let busy = self.tidy() == Some(true) || self.feed_lookup(&mut feeding);
             match self.wait_for_work(busy, looked) {
                 Work::Stop => return,
                 // An index that is only full is whole: the next start goes on with it.
@@ -115,10 +118,11 @@ impl Shared {
         }
     }
 
-    /// Waits until there is something to do. While the index is `busy` merging,
-    /// it does not wait. `looked` is when the log was last looked at.
+    /// Waits a while, or until there is something to do. While the index is
+    /// `busy` merging, or with the lookups, it does not wait. `looked` is when the log was last looked at.
     fn wait_for_work(&self, busy: bool, looked: Instant) -> Work {
         let mut state = self.state();
+        let mut waited = busy;
         loop {
             if state.stop {
                 return Work::Stop;
@@ -130,12 +134,13 @@ impl Shared {
             if behind && (state.wanted > state.applied || looked.elapsed() >= PAUSE) {
                 return Work::CatchUp;
             }
-            if busy {
+            if waited {
                 return Work::Tidy;
             }
             let pause = if behind { PAUSE } else { IDLE };
-            let waited = self.changed.wait_timeout(state, pause);
-            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            let woken = self.changed.wait_timeout(state, pause);
+            (state, _) = woken.unwrap_or_else(PoisonError::into_inner);
+            waited = true;
         }
     }
 
@@ -143,14 +148,14 @@ impl Shared {
     /// it failed and another index took its place.
     fn tidy(&self) -> Option<bool> {
         let done = match &*self.backend() {
-            Backend::Sled(index) => index.tidy(),
+            Backend::Sled(opened) => opened.events.tidy(),
             Backend::Memory(_) | Backend::Closed => Ok(false),
         };
         done.map_err(|error| self.give_up(&error)).ok()
     }
 
     /// Puts another index in the place of one that failed.
-    fn give_up(&self, error: &IndexError) {
+    pub(super) fn give_up(&self, error: &IndexError) {
         if error.is_disk_full() {
             self.use_memory(&error.to_string());
         } else {
@@ -165,7 +170,10 @@ impl Shared {
             .map(|index| (index.position(), index));
         let reason = match opened {
             Ok((position, index)) => match self.distrust(position) {
-                None => return self.set_backend(Backend::Sled(Box::new(index)), position.seq),
+                None => match self.open_lookup(index) {
+                    Ok(opened) => return self.set_backend(Backend::Sled(opened), position.seq),
+                    Err(error) => error.to_string(),
+                },
                 Some(reason) => {
                     discard(index);
                     reason.to_owned()
@@ -178,6 +186,22 @@ impl Shared {
             Err(error) => error.to_string(),
         };
         self.rebuild(&reason);
+    }
+
+    /// Opens the lookups of an index, if they are of this log; else they are
+    /// begun anew.
+    fn open_lookup(&self, events: SledIndex) -> Result<Box<Opened>, IndexError> {
+        let db = &events.db;
+        let mut lookup = Lookup::open(db, self.log_id)?;
+        if let Some(known) = lookup.take_if(|known| self.distrust(known.position()).is_some()) {
+            let fields = known.fields.clone();
+            drop(known);
+            lookup = Some(Lookup::make(db, self.log_id, fields)?);
+        }
+        Ok(Box::new(Opened {
+            events,
+            lookup: RwLock::new(lookup),
+        }))
     }
 
     /// Why an index with this position is not one of this log, if so.
@@ -244,7 +268,13 @@ impl Shared {
     /// Begins an index where there is none.
     fn begin(&self) {
         match SledIndex::open(&self.path, self.cache, self.log_id) {
-            Ok(index) => self.set_backend(Backend::Sled(Box::new(index)), 0),
+            Ok(index) => self.set_backend(
+                Backend::Sled(Box::new(Opened {
+                    events: index,
+                    lookup: RwLock::default(),
+                })),
+                0,
+            ),
             Err(error) => self.use_memory(&error.to_string()),
         }
     }
@@ -330,7 +360,7 @@ impl Shared {
             unreadable,
         } = std::mem::take(batch);
         let in_sled = match &*self.backend() {
-            Backend::Sled(index) => Some(index.apply(&entries, &unreadable, position)),
+            Backend::Sled(opened) => Some(opened.events.apply(&entries, &unreadable, position)),
             Backend::Memory(_) | Backend::Closed => None,
         };
         let applied = in_sled.unwrap_or_else(|| {
@@ -353,7 +383,7 @@ impl Shared {
         }
     }
 
-    fn fail(&self, reason: &str) {
+    pub(super) fn fail(&self, reason: &str) {
         tracing::error!("the log cannot be read for the index: {reason}");
         let mut state = self.state();
         state.failure = Some(reason.to_owned());

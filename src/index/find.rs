@@ -21,32 +21,33 @@
 use super::block::{PiecePlace, PieceReader};
 use super::error::IndexError;
 use super::run::Run;
-use super::slot::{Item, Slot};
+use super::slot::Item;
+use super::slotted::Slotted;
 
 /// So many blocks are passed over before sled is asked for the right one:
 /// about so many of the next ones take as long as finding one.
 const STEPS: usize = 3;
 
 /// Finds slots in a run.
-pub(super) struct Finder<'r> {
-    run: &'r Run,
+pub(super) struct Finder<'r, S: Slotted> {
+    run: &'r Run<S>,
     iter: Option<sled::Iter>,
-    block: Option<Block>,
+    block: Option<Block<S::Base>>,
     /// The slot that was asked for last.
-    last: Option<Slot>,
+    last: Option<S>,
 }
 
 /// A block at hand.
-struct Block {
+struct Block<B> {
     name: sled::IVec,
     bytes: sled::IVec,
     /// Where the pieces begin that were not passed over yet.
-    place: PiecePlace,
+    place: PiecePlace<B>,
 }
 
-impl<'r> Finder<'r> {
+impl<'r, S: Slotted> Finder<'r, S> {
     /// A finder that has not begun.
-    pub const fn new(run: &'r Run) -> Self {
+    pub const fn new(run: &'r Run<S>) -> Self {
         Self {
             run,
             iter: None,
@@ -57,7 +58,7 @@ impl<'r> Finder<'r> {
 
     /// Hands over the items of a slot in their order. Slots that come in order
     /// are found much quicker than others. A block that is missing is an error.
-    pub fn find(&mut self, slot: Slot, mut each: impl FnMut(Item)) -> Result<(), IndexError> {
+    pub fn find(&mut self, slot: S, mut each: impl FnMut(Item)) -> Result<(), IndexError> {
         if self.last >= Some(slot) {
             (self.iter, self.block) = (None, None);
         }
@@ -97,7 +98,7 @@ impl<'r> Finder<'r> {
         }
         let mut iter = self.run.blocks_from(from);
         let (name, bytes) = iter.next().ok_or(IndexError::Entry)??;
-        let (before, reader) = PieceReader::new(&bytes).ok_or(IndexError::Entry)?;
+        let (before, reader) = PieceReader::<S>::new(&bytes).ok_or(IndexError::Entry)?;
         if before >= from {
             return Err(IndexError::Entry);
         }
@@ -111,7 +112,7 @@ impl<'r> Finder<'r> {
     fn step(&mut self) -> Result<(), IndexError> {
         let iter = self.iter.as_mut().ok_or(IndexError::Entry)?;
         let (name, bytes) = iter.next().ok_or(IndexError::Entry)??;
-        let (before, reader) = PieceReader::new(&bytes).ok_or(IndexError::Entry)?;
+        let (before, reader) = PieceReader::<S>::new(&bytes).ok_or(IndexError::Entry)?;
         let follows = self.block.as_ref().map(|block| block.name.as_ref()) == Some(before);
         if !follows {
             return Err(IndexError::Entry);
@@ -122,11 +123,11 @@ impl<'r> Finder<'r> {
     }
 }
 
-impl Block {
+impl<B: Copy> Block<B> {
     /// Hands over the items of a slot, and passes over all before them; `None`
     /// where the bytes make no sense.
-    fn find(&mut self, slot: Slot, each: &mut impl FnMut(Item)) -> Option<()> {
-        let mut reader = PieceReader::resume(&self.bytes, self.place)?;
+    fn find<S: Slotted<Base = B>>(&mut self, slot: S, each: &mut impl FnMut(Item)) -> Option<()> {
+        let mut reader = PieceReader::<S>::resume(&self.bytes, self.place)?;
         while !reader.is_at_end() {
             let begin = reader.place();
             let (own, count) = reader.head()?;

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::ask::{Pairs, Timed};
 use super::error::IndexError;
+use super::lookup::{LookedValues, Lookup, LookupState};
 use super::memory::MemoryIndex;
-use super::shared::{Backend, Damage, Shared};
+use super::probe::{Looked, Probe};
+use super::shared::{Backend, Damage, Opened, PresentRetention, Shared};
 use super::store::SledIndex;
 use crate::event::ProfileKey;
 use crate::log::Log;
@@ -34,8 +36,14 @@ pub struct Indexer {
 impl Indexer {
     /// Starts the thread that opens or rebuilds the index in a folder and
     /// feeds it. `cache` is sled's, in bytes.
-    pub fn start(log: Log, path: &Path, cache: u64, log_id: u64) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared::new(log, path.to_owned(), cache, log_id));
+    pub fn start(
+        log: Log,
+        path: &Path,
+        cache: u64,
+        log_id: u64,
+        retention: PresentRetention,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared::new(log, path.to_owned(), cache, log_id, retention));
         let own = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("indexer".to_owned())
@@ -158,11 +166,75 @@ impl Indexer {
         self.ask(SledIndex::unreadable, MemoryIndex::unreadable)
     }
 
-    /// Asks the index. Where it is found damaged, or another is taking its
-    /// place, that is waited for.
+    /// Sets of which fields the values are looked up from now on; of the others
+    /// what there is is dropped, and what is not there yet is made.
+    pub fn set_lookup(&self, fields: Vec<String>) {
+        self.shared.state().lookup = Some(fields);
+        self.shared.changed.notify_all();
+    }
+
+    /// A page of the (sub)profiles that may have had a value, after another
+    /// page; `None` where the field is not looked up.
+    pub fn look_up(
+        &self,
+        probe: &Probe,
+        after: Option<&Looked>,
+        limit: usize,
+    ) -> Result<Option<Looked>, String> {
+        let pruned = self.shared.pruned();
+        self.ask_lookup(|lookup| lookup.look_up(probe, pruned, after, limit))
+            .map(Option::flatten)
+    }
+
+    /// The lookups, and how far they are; `None` where there are none.
+    pub fn lookup_state(&self) -> Result<Option<LookupState>, String> {
+        self.ask_lookup(|lookup| Ok(lookup.state()))
+    }
+
+    /// The same with their bytes, for which all of them are read.
+    pub fn whole_lookup_state(&self) -> Result<Option<LookupState>, String> {
+        self.ask_lookup(Lookup::whole_state)
+    }
+
+    /// The field's place and the (sub)profile of the first of some values of
+    /// fields that is not in the lookups, if they are of these fields.
+    pub fn lookup_lacks(
+        &self,
+        fields: &[String],
+        values: &LookedValues,
+    ) -> Result<Option<(usize, ProfileKey)>, String> {
+        let lacks = self.ask_lookup(|lookup| match lookup.fields == fields {
+            true => lookup.lacks(values),
+            false => Ok(None),
+        });
+        lacks.map(Option::flatten)
+    }
+
+    /// Asks the lookups, where there are any.
+    fn ask_lookup<T>(
+        &self,
+        ask: impl Fn(&Lookup) -> Result<T, IndexError>,
+    ) -> Result<Option<T>, String> {
+        self.ask_either(
+            |opened| opened.lookup().as_ref().map(&ask).transpose(),
+            |_| None,
+        )
+    }
+
+    /// Asks the index of events.
     fn ask<T>(
         &self,
         sled: impl Fn(&SledIndex) -> Result<T, IndexError>,
+        memory: impl Fn(&MemoryIndex) -> T,
+    ) -> Result<T, String> {
+        self.ask_either(|opened| sled(&opened.events), memory)
+    }
+
+    /// Asks the index. Where it is found damaged, or another is taking its
+    /// place, that is waited for.
+    fn ask_either<T>(
+        &self,
+        sled: impl Fn(&Opened) -> Result<T, IndexError>,
         memory: impl Fn(&MemoryIndex) -> T,
     ) -> Result<T, String> {
         loop {
@@ -170,7 +242,7 @@ impl Indexer {
             let backend = self.shared.backend();
             if self.shared.state().is_ready() {
                 match &*backend {
-                    Backend::Sled(index) => match sled(index) {
+                    Backend::Sled(opened) => match sled(opened) {
                         Ok(answer) => return Ok(answer),
                         Err(error) => self.shared.state().damage = Some(Damage::from(error)),
                     },
@@ -194,8 +266,8 @@ impl Drop for Indexer {
         {
             tracing::error!("the index's thread had panicked");
         }
-        if let Backend::Sled(index) = &*self.shared.backend()
-            && let Err(error) = index.flush()
+        if let Backend::Sled(opened) = &*self.shared.backend()
+            && let Err(error) = opened.flush()
         {
             tracing::warn!(
                 "the index could not be flushed, the next start may rebuild it: {error}"

@@ -28,7 +28,7 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    pub fn new(position: Position, next_run: u64, runs: &[Run]) -> Self {
+    pub fn new<S>(position: Position, next_run: u64, runs: &[Run<S>]) -> Self {
         let runs = runs
             .iter()
             .map(|run| (run.number, run.items, run.last.clone()));

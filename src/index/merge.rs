@@ -7,6 +7,7 @@ use super::block::Piece;
 use super::error::IndexError;
 use super::pending::PendingReader;
 use super::run::RunReader;
+use super::slotted::Slotted;
 
 /// How many runs of a tier there may be beside each other before they are
 /// merged. Each event is rewritten once per tier: fewer runs are quicker to
@@ -25,22 +26,22 @@ const MERGE_SHARE: u64 = 7;
 const MERGE_ALWAYS: u64 = 1 << 21;
 
 /// Where items are read from.
-pub(super) enum Source<'a> {
-    Run(Box<RunReader>),
-    Pending(PendingReader<'a>),
+pub(super) enum Source<'a, S> {
+    Run(Box<RunReader<S>>),
+    Pending(PendingReader<'a, S>),
 }
 
 /// Reads sources, from the oldest to the newest, as one. The items of a slot
 /// may come in several pieces; their numbers go up.
-pub(super) struct Merged<'a> {
-    sources: Vec<Source<'a>>,
-    heads: Vec<Option<Piece>>,
+pub(super) struct Merged<'a, S> {
+    sources: Vec<Source<'a, S>>,
+    heads: Vec<Option<Piece<S>>>,
     begun: bool,
 }
 
-impl<'a> Merged<'a> {
+impl<'a, S: Slotted> Merged<'a, S> {
     /// The sources stand at the same slot.
-    pub fn new(sources: Vec<Source<'a>>) -> Self {
+    pub fn new(sources: Vec<Source<'a, S>>) -> Self {
         Self {
             heads: sources.iter().map(|_| None).collect(),
             sources,
@@ -49,7 +50,7 @@ impl<'a> Merged<'a> {
     }
 
     /// The next piece.
-    pub fn next(&mut self) -> Result<Option<Piece>, IndexError> {
+    pub fn next(&mut self) -> Result<Option<Piece<S>>, IndexError> {
         if !self.begun {
             for (source, head) in self.sources.iter_mut().zip(&mut self.heads) {
                 *head = source.next()?;
@@ -63,10 +64,10 @@ impl<'a> Merged<'a> {
         for (source, head) in self.sources.iter_mut().zip(&mut self.heads) {
             if head.as_ref().is_some_and(|(own, _)| *own == slot) {
                 let piece = std::mem::replace(head, source.next()?);
-                if slot.key().is_some() {
+                if !slot.is_single() {
                     return Ok(piece);
                 }
-                // Of an owner, only the newest counts.
+                // Only the newest counts.
                 newest = piece;
             }
         }
@@ -74,8 +75,8 @@ impl<'a> Merged<'a> {
     }
 }
 
-impl Source<'_> {
-    fn next(&mut self) -> Result<Option<Piece>, IndexError> {
+impl<S: Slotted> Source<'_, S> {
+    fn next(&mut self) -> Result<Option<Piece<S>>, IndexError> {
         match self {
             Self::Run(run) => run.next(),
             Self::Pending(pending) => Ok(pending.next()),

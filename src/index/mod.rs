@@ -38,6 +38,12 @@
 //! 16 bytes an event, until the next start. Until the new index has come as
 //! far as the old one was, questions wait for it.
 //!
+//! Beside the events stand the *lookups* of some fields, if any are wanted:
+//! which (sub)profiles ever had a value ([`lookup`], [`word`]). They are runs of
+//! another kind in the same database, made when the thread has nothing else to
+//! do ([`lookup_feed`]); a folder without them is as it was before there were
+//! any, and a version that does not know them leaves them alone.
+//!
 //! Events that could not be read when the index was made are kept in it as
 //! such: whose they were is not known, so every answer about a (sub)profile
 //! tells of them.
@@ -50,18 +56,30 @@ mod error;
 mod feed;
 mod find;
 mod indexer;
+mod lookup;
+mod lookup_feed;
+#[cfg(test)]
+mod lookup_model;
+mod lookup_settings;
 mod manifest;
 mod memory;
 mod merge;
 #[cfg(test)]
 mod model;
 mod pending;
+mod probe;
 mod run;
 mod shared;
 mod slot;
+mod slotted;
 mod store;
+mod word;
 
 pub use ask::Timed;
 pub use error::IndexError;
 pub use indexer::{Indexer, Progress};
+pub use lookup::{LookedValues, LookupState, MOST_FIELDS};
+pub use probe::{Looked, Probe};
+pub use shared::PresentRetention;
 pub use store::{Entry, Position};
+pub use word::folded;

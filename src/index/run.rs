@@ -3,16 +3,16 @@
 //! Each run is a sled tree of its own, written once from front to back and
 //! dropped when a merge has made another of it.
 
+use std::marker::PhantomData;
+
 use super::block::{BlockWriter, Piece, decode};
 use super::error::IndexError;
-use super::slot::{Item, Slot};
-
-/// What the names of runs' trees begin with; the run's number follows, in hex.
-const TREE: &str = "run-";
+use super::slot::Item;
+use super::slotted::Slotted;
 
 /// A whole run.
 #[derive(Clone)]
-pub(super) struct Run {
+pub(super) struct Run<S> {
     /// By which its tree is named; none is used twice.
     pub number: u64,
     /// How many items it holds.
@@ -20,19 +20,20 @@ pub(super) struct Run {
     /// The name of its last item.
     pub last: Vec<u8>,
     tree: sled::Tree,
+    of: PhantomData<S>,
 }
 
 /// The name of a run's tree.
-fn tree_name(number: u64) -> String {
-    format!("{TREE}{number:x}")
+fn tree_name<S: Slotted>(number: u64) -> String {
+    format!("{}{number:x}", S::TREES)
 }
 
-/// Drops the trees of all runs but some: what a crash has left of runs that
+/// Drops the trees of all runs of a kind but some: what a crash has left of runs that
 /// were not finished, or not dropped yet.
-pub(super) fn drop_others(db: &sled::Db, runs: &[Run]) -> Result<(), IndexError> {
+pub(super) fn drop_others<S: Slotted>(db: &sled::Db, runs: &[Run<S>]) -> Result<(), IndexError> {
     for name in db.tree_names() {
-        let of_run = name.starts_with(TREE.as_bytes());
-        let known = |run: &Run| run.tree.name() == name;
+        let of_run = name.starts_with(S::TREES.as_bytes());
+        let known = |run: &Run<S>| run.tree.name() == name;
         if of_run && !runs.iter().any(known) {
             db.drop_tree(name)?;
         }
@@ -40,14 +41,23 @@ pub(super) fn drop_others(db: &sled::Db, runs: &[Run]) -> Result<(), IndexError>
     Ok(())
 }
 
-impl Run {
+impl<S: Slotted> Run<S> {
     /// A run that was finished before.
     pub fn open(db: &sled::Db, number: u64, items: u64, last: Vec<u8>) -> Result<Self, IndexError> {
         Ok(Self {
             number,
             items,
             last,
-            tree: db.open_tree(tree_name(number))?,
+            tree: db.open_tree(tree_name::<S>(number))?,
+            of: PhantomData,
+        })
+    }
+
+    /// How many bytes its blocks have, with their names.
+    pub fn bytes_len(&self) -> Result<u64, IndexError> {
+        self.tree.iter().try_fold(0, |sum, block| {
+            let (name, bytes) = block?;
+            Ok(sum + (name.len() + bytes.len()) as u64)
         })
     }
 
@@ -55,7 +65,7 @@ impl Run {
     pub fn drop_from(self, db: &sled::Db) -> Result<(), IndexError> {
         let Self { number, tree, .. } = self;
         drop(tree);
-        db.drop_tree(tree_name(number))?;
+        db.drop_tree(tree_name::<S>(number))?;
         Ok(())
     }
 
@@ -66,7 +76,7 @@ impl Run {
     }
 
     /// Its items from a slot on.
-    pub fn read_from(&self, slot: Slot) -> RunReader {
+    pub fn read_from(&self, slot: S) -> RunReader<S> {
         let from = slot.name(0);
         RunReader {
             iter: (from <= self.last).then(|| self.tree.range(from.clone()..)),
@@ -80,27 +90,27 @@ impl Run {
 }
 
 /// Writes a run. What is not finished is dropped at the next opening.
-pub(super) struct RunWriter {
+pub(super) struct RunWriter<S: Slotted> {
     number: u64,
     items: u64,
     last: Vec<u8>,
     tree: sled::Tree,
-    block: BlockWriter,
+    block: BlockWriter<S>,
 }
 
-impl RunWriter {
+impl<S: Slotted> RunWriter<S> {
     pub fn new(db: &sled::Db, number: u64) -> Result<Self, IndexError> {
         Ok(Self {
             number,
             items: 0,
             last: Vec::new(),
-            tree: db.open_tree(tree_name(number))?,
+            tree: db.open_tree(tree_name::<S>(number))?,
             block: BlockWriter::new(&[]),
         })
     }
 
     /// Adds items, which sort after those before.
-    pub fn push(&mut self, slot: Slot, mut items: &[Item]) -> Result<(), IndexError> {
+    pub fn push(&mut self, slot: S, mut items: &[Item]) -> Result<(), IndexError> {
         self.items += items.len() as u64;
         while !items.is_empty() {
             items = self.block.push(slot, items);
@@ -121,13 +131,14 @@ impl RunWriter {
         Ok(())
     }
 
-    pub fn finish(mut self) -> Result<Run, IndexError> {
+    pub fn finish(mut self) -> Result<Run<S>, IndexError> {
         self.end_block()?;
         Ok(Run {
             number: self.number,
             items: self.items,
             last: self.last,
             tree: self.tree,
+            of: PhantomData,
         })
     }
 
@@ -135,13 +146,13 @@ impl RunWriter {
     pub fn discard(self, db: &sled::Db) -> Result<(), IndexError> {
         let number = self.number;
         drop(self);
-        db.drop_tree(tree_name(number))?;
+        db.drop_tree(tree_name::<S>(number))?;
         Ok(())
     }
 }
 
 /// Reads a run's pieces in order. A block that is missing is an error.
-pub(super) struct RunReader {
+pub(super) struct RunReader<S> {
     /// `None` at the end.
     iter: Option<sled::Iter>,
     /// The name from which it reads.
@@ -150,13 +161,13 @@ pub(super) struct RunReader {
     before: Option<Vec<u8>>,
     /// The name of the run's last block.
     last: Vec<u8>,
-    slot: Slot,
-    pieces: std::vec::IntoIter<Piece>,
+    slot: S,
+    pieces: std::vec::IntoIter<Piece<S>>,
 }
 
-impl RunReader {
+impl<S: Slotted> RunReader<S> {
     /// The next piece.
-    pub fn next(&mut self) -> Result<Option<Piece>, IndexError> {
+    pub fn next(&mut self) -> Result<Option<Piece<S>>, IndexError> {
         loop {
             // The first block may begin with slots before the one asked for.
             if let Some(piece) = self.pieces.find(|(slot, _)| *slot >= self.slot) {

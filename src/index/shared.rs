@@ -3,12 +3,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use super::error::IndexError;
+use super::lookup::Lookup;
 use super::memory::MemoryIndex;
 use super::store::SledIndex;
 use crate::log::Log;
+use crate::retention::{Pruned, Retention};
+
+/// What is pruned now, as the trail knows it.
+pub type PresentRetention = Arc<RwLock<Arc<Retention>>>;
 
 /// What the index's thread and those who ask have in common. The backend's
 /// lock is taken before the state's, never after.
@@ -17,6 +22,7 @@ pub(super) struct Shared {
     pub path: PathBuf,
     pub cache: u64,
     pub log_id: u64,
+    retention: PresentRetention,
     backend: RwLock<Backend>,
     state: Mutex<State>,
     pub changed: Condvar,
@@ -26,8 +32,15 @@ pub(super) struct Shared {
 
 pub(super) enum Backend {
     Closed,
-    Sled(Box<SledIndex>),
+    Sled(Box<Opened>),
     Memory(MemoryIndex),
+}
+
+/// The index in sled.
+pub(super) struct Opened {
+    pub events: SledIndex,
+    /// Those of some fields' values, if any are looked up.
+    pub lookup: RwLock<Option<Lookup>>,
 }
 
 #[derive(Default)]
@@ -45,6 +58,9 @@ pub(super) struct State {
     pub ended: bool,
     /// What a question found wrong with the present backend.
     pub damage: Option<Damage>,
+    /// The fields that are to be looked up; `None` for those that the folder
+    /// says, which are not known yet.
+    pub lookup: Option<Vec<String>>,
     /// Why the log cannot be read.
     pub failure: Option<String>,
 }
@@ -73,17 +89,37 @@ impl State {
 }
 
 impl Shared {
-    pub fn new(log: Log, path: PathBuf, cache: u64, log_id: u64) -> Self {
+    pub fn new(
+        log: Log,
+        path: PathBuf,
+        cache: u64,
+        log_id: u64,
+        retention: PresentRetention,
+    ) -> Self {
         Self {
             log,
             path,
             cache,
             log_id,
+            retention,
             backend: RwLock::new(Backend::Closed),
             state: Mutex::default(),
             changed: Condvar::new(),
             rebuilds: AtomicU32::new(0),
         }
+    }
+
+    /// What is pruned now; while it is held, nothing that it does not hide is
+    /// removed.
+    pub fn retention(&self) -> Arc<Retention> {
+        let retention = self.retention.read();
+        Arc::clone(&retention.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The bounds of what is pruned now.
+    pub fn pruned(&self) -> Option<Pruned> {
+        let retention = self.retention.read();
+        retention.unwrap_or_else(PoisonError::into_inner).pruned
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {

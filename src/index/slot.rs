@@ -1,5 +1,7 @@
 //! What the index keeps things of, and the names under which they sort.
 
+use super::manifest::META;
+use super::slotted::Slotted;
 use crate::event::ProfileKey;
 
 /// What an item of the index belongs to. Slots sort by kind, then by number, a
@@ -15,25 +17,19 @@ pub(super) enum Slot {
 /// An item's number and value: an event's `seq` and time, or 0 and a profile.
 pub(super) type Item = (u64, i64);
 
-impl Slot {
-    /// The lowest of all.
-    pub const FIRST: Self = Self::Events(ProfileKey::profile(0));
+impl Slotted for Slot {
+    /// The number of the slot before: a profile's, or an owner's subprofile's.
+    type Base = u64;
 
-    /// The lowest that is no (sub)profile's.
-    pub const FIRST_OWNER: Self = Self::Owner(0);
-
-    /// The (sub)profile, where it is one's.
-    pub const fn key(self) -> Option<ProfileKey> {
-        match self {
-            Self::Events(key) => Some(key),
-            Self::Owner(_) => None,
-        }
-    }
+    const FIRST: Self = Self::Events(ProfileKey::profile(0));
+    const TREES: &'static str = "run-";
+    const MANIFEST: &'static [u8] = META;
+    const BARE: bool = false;
 
     /// The name of an item: the kind (0 or 1); for events the profile (8
     /// bytes) and 0, or the profile, 1 and the subprofile (8 bytes), else the
     /// subprofile (8 bytes); then the item's number (8 bytes). All big-endian.
-    pub fn name(self, number: u64) -> Vec<u8> {
+    fn name(self, number: u64) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(26);
         match self {
             Self::Events(key) => {
@@ -54,6 +50,53 @@ impl Slot {
         }
         bytes.extend_from_slice(&number.to_be_bytes());
         bytes
+    }
+
+    fn is_single(self) -> bool {
+        matches!(self, Self::Owner(_))
+    }
+
+    fn put(self, count: u64, base: &mut u64, bytes: &mut Vec<u8>) {
+        let (number, kind) = match self {
+            Self::Events(key) => (key.profile, u64::from(key.subprofile.is_some())),
+            Self::Owner(subprofile) => (subprofile, 2),
+        };
+        let step = number.wrapping_sub(*base);
+        *base = number;
+        put(bytes, (count << 2) | kind);
+        put(bytes, step);
+        if let Self::Events(ProfileKey {
+            subprofile: Some(subprofile),
+            ..
+        }) = self
+        {
+            put(bytes, subprofile);
+        }
+    }
+
+    fn take(bytes: &mut &[u8], base: &mut u64) -> Option<(Self, usize)> {
+        let head = take(bytes)?;
+        *base = base.wrapping_add(take(bytes)?);
+        let slot = match head & 3 {
+            0 => Self::Events(ProfileKey::profile(*base)),
+            1 => Self::Events(ProfileKey::subprofile(*base, take(bytes)?)),
+            2 => Self::Owner(*base),
+            _ => return None,
+        };
+        Some((slot, usize::try_from(head >> 2).ok()?))
+    }
+}
+
+impl Slot {
+    /// The lowest that is no (sub)profile's.
+    pub const FIRST_OWNER: Self = Self::Owner(0);
+
+    /// The (sub)profile, where it is one's.
+    pub const fn key(self) -> Option<ProfileKey> {
+        match self {
+            Self::Events(key) => Some(key),
+            Self::Owner(_) => None,
+        }
     }
 }
 

@@ -6,12 +6,14 @@
 //! merged into one, in small steps. A question reads the runs from the oldest to
 //! the newest, and then what is pending.
 //!
-//! sled's default tree holds two kinds of values:
+//! sled's default tree holds these values:
 //!
 //! | key | value |
 //! | --- | --- |
 //! | `m` | the [`Manifest`]: the position, and which runs there are |
 //! | `d`, first `seq` (8 bytes) | last `seq` (8 bytes, both big-endian) of events that cannot be read |
+//! | `w` | the same of lookups, if there are any: their own runs, and their own position |
+//! | `f` | of which fields they are, and which baselines are in them ([`super::lookup`]) |
 //!
 //! A run counts from when the manifest names it, and until it does no longer:
 //! its tree is written before and dropped after, and what a crash leaves of
@@ -28,6 +30,7 @@ use super::merge::{Merged, Source, to_merge};
 use super::pending::Pending;
 use super::run::{Run, RunWriter, drop_others};
 use super::slot::Slot;
+use super::slotted::Slotted;
 use crate::event::ProfileKey;
 
 /// How many items are gathered for a run: as many events are read from the log
@@ -67,42 +70,45 @@ pub struct Position {
     pub mark: u32,
 }
 
-/// The index in sled. One thread enters events; any may ask.
-pub(super) struct SledIndex {
+/// The events' part of the index in sled.
+pub(super) type SledIndex = Store<Slot>;
+
+/// A kind of runs in sled. One thread enters items; any may ask.
+pub(super) struct Store<S: Slotted> {
     pub(super) db: sled::Db,
     log_id: u64,
     /// How many items are gathered for a run.
     run_len: usize,
-    view: RwLock<View>,
-    merging: Mutex<Option<Merging>>,
+    view: RwLock<View<S>>,
+    merging: Mutex<Option<Merging<S>>>,
 }
 
 /// What the answers are made of. While it is read, no run of it is dropped.
-pub(super) struct View {
+pub(super) struct View<S> {
     /// From the oldest to the newest.
-    pub runs: Vec<Run>,
+    pub runs: Vec<Run<S>>,
     next_run: u64,
     /// A run was added since the start or the last merge.
     grown: bool,
     /// Up to where the log is in runs.
-    kept: Position,
-    pub pending: Pending,
+    pub kept: Position,
+    pub pending: Pending<S>,
 }
 
-impl View {
+impl<S> View<S> {
     /// The runs that are to be merged next, if any.
-    fn to_merge(&self) -> Option<&[Run]> {
+    fn to_merge(&self) -> Option<&[Run<S>]> {
         let items: Vec<u64> = self.runs.iter().map(|run| run.items).collect();
         self.runs.get(to_merge(&items)?)
     }
 }
 
 /// A merge that is going on.
-struct Merging {
+struct Merging<S: Slotted> {
     /// The runs' numbers.
     inputs: Vec<u64>,
-    merged: Merged<'static>,
-    output: RunWriter,
+    merged: Merged<'static, S>,
+    output: RunWriter<S>,
 }
 
 impl SledIndex {
@@ -137,7 +143,29 @@ impl SledIndex {
         if db.is_empty() {
             db.insert(META, Manifest::default().encode(log_id))?;
         }
-        let meta = db.get(META)?.ok_or(IndexError::Foreign)?;
+        Self::of(db, log_id)
+    }
+
+    /// Enters events, in the order of their `seq`, and those that cannot be
+    /// read (first and last `seq`), and moves the position.
+    pub fn apply(
+        &self,
+        entries: &[Entry],
+        unreadable: &[(u64, u64)],
+        position: Position,
+    ) -> Result<(), IndexError> {
+        self.view_mut().pending.enter(entries, unreadable, position);
+        if self.view().pending.len() >= self.run_len {
+            contain(|| self.write_pending())?;
+        }
+        Ok(())
+    }
+}
+
+impl<S: Slotted> Store<S> {
+    /// The runs of a kind in a database, which has a manifest of them.
+    pub fn of(db: sled::Db, log_id: u64) -> Result<Self, IndexError> {
+        let meta = db.get(S::MANIFEST)?.ok_or(IndexError::Foreign)?;
         let manifest = Manifest::decode(&meta, log_id)?;
         let runs = manifest.runs.into_iter();
         let runs = runs
@@ -160,15 +188,15 @@ impl SledIndex {
         })
     }
 
-    pub(super) fn view(&self) -> RwLockReadGuard<'_, View> {
+    pub(super) fn view(&self) -> RwLockReadGuard<'_, View<S>> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
+    pub(super) fn view_mut(&self) -> RwLockWriteGuard<'_, View<S>> {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn merging(&self) -> MutexGuard<'_, Option<Merging>> {
+    fn merging(&self) -> MutexGuard<'_, Option<Merging<S>>> {
         self.merging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -177,30 +205,15 @@ impl SledIndex {
         self.view().pending.position
     }
 
-    /// Enters events, in the order of their `seq`, and those that cannot be
-    /// read (first and last `seq`), and moves the position.
-    pub fn apply(
-        &self,
-        entries: &[Entry],
-        unreadable: &[(u64, u64)],
-        position: Position,
-    ) -> Result<(), IndexError> {
-        self.view_mut().pending.enter(entries, unreadable, position);
-        if self.view().pending.len() >= self.run_len {
-            contain(|| self.write_pending())?;
-        }
-        Ok(())
-    }
-
     /// Makes a run of what is pending.
-    fn write_pending(&self) -> Result<(), IndexError> {
+    pub(super) fn write_pending(&self) -> Result<(), IndexError> {
         let view = self.view();
         let pending = &view.pending;
         let mut runs = view.runs.clone();
         let mut next_run = view.next_run;
         if pending.len() > 0 {
             let mut writer = RunWriter::new(&self.db, next_run)?;
-            let mut items = pending.read_from(Slot::FIRST);
+            let mut items = pending.read_from(S::FIRST);
             while let Some((slot, items)) = items.next() {
                 writer.push(slot, &items)?;
             }
@@ -213,7 +226,7 @@ impl SledIndex {
             batch.insert(name, &last.to_be_bytes());
         }
         let manifest = Manifest::new(pending.position, next_run, &runs);
-        batch.insert(META, manifest.encode(self.log_id));
+        batch.insert(S::MANIFEST, manifest.encode(self.log_id));
         self.db.apply_batch(batch)?;
         drop(view);
         let mut view = self.view_mut();
@@ -250,7 +263,7 @@ impl SledIndex {
         })
     }
 
-    fn begin_merge(&self) -> Result<Option<Merging>, IndexError> {
+    fn begin_merge(&self) -> Result<Option<Merging<S>>, IndexError> {
         let mut view = self.view_mut();
         if !view.grown && view.runs.len() <= MANY_RUNS {
             return Ok(None);
@@ -264,7 +277,7 @@ impl SledIndex {
             merged: Merged::new(
                 inputs
                     .iter()
-                    .map(|run| Source::Run(Box::new(run.read_from(Slot::FIRST))))
+                    .map(|run| Source::Run(Box::new(run.read_from(S::FIRST))))
                     .collect(),
             ),
             output: RunWriter::new(&self.db, view.next_run)?,
@@ -274,7 +287,7 @@ impl SledIndex {
     }
 
     /// Puts the new run in the place of those of which it was made.
-    fn end_merge(&self, merging: Merging) -> Result<(), IndexError> {
+    fn end_merge(&self, merging: Merging<S>) -> Result<(), IndexError> {
         let Merging {
             inputs,
             merged,
@@ -284,12 +297,12 @@ impl SledIndex {
         let output = output.finish()?;
         let mut view = self.view_mut();
         let mut runs = view.runs.clone();
-        let is_input = |run: &Run| inputs.contains(&run.number);
+        let is_input = |run: &Run<S>| inputs.contains(&run.number);
         let from = runs.iter().position(is_input).ok_or(IndexError::Entry)?;
-        let old: Vec<Run> = runs.splice(from..from + inputs.len(), [output]).collect();
+        let old: Vec<Run<S>> = runs.splice(from..from + inputs.len(), [output]).collect();
         // What is pending is not in a run yet: the position stays where it was.
         let manifest = Manifest::new(view.kept, view.next_run, &runs);
-        self.db.insert(META, manifest.encode(self.log_id))?;
+        self.db.insert(S::MANIFEST, manifest.encode(self.log_id))?;
         view.runs = runs;
         drop(view);
         old.into_iter().try_for_each(|run| run.drop_from(&self.db))
@@ -319,7 +332,7 @@ impl SledIndex {
     /// Whether a merge is to be made of few items.
     fn has_quick_merge(&self) -> bool {
         let view = self.view();
-        let items = |runs: &[Run]| runs.iter().map(|run| run.items).sum::<u64>();
+        let items = |runs: &[Run<S>]| runs.iter().map(|run| run.items).sum::<u64>();
         view.to_merge()
             .is_some_and(|runs| items(runs) <= QUICK_MERGE)
     }

@@ -37,6 +37,9 @@ pub enum QueryError {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// What is asked makes no sense.
+    #[error("{0}")]
+    Wrong(String),
     /// Baselines could not be imported.
     #[error(transparent)]
     Restore(#[from] PruneError),
@@ -64,7 +67,28 @@ pub(super) struct Lines<'a> {
     notes: Vec<String>,
 }
 
-impl Lines<'_> {
+impl<'a> Lines<'a> {
+    /// Lines that go to `out`, so many at most.
+    pub fn to(
+        out: &'a mut dyn Write,
+        limit: Option<u64>,
+        tell: &'a mut dyn FnMut(Progress),
+    ) -> Self {
+        Self {
+            out,
+            buffer: Vec::new(),
+            limit,
+            after: None,
+            paged: false,
+            more: false,
+            last: Vec::new(),
+            written: 0,
+            progress: Teller::new(tell),
+            damage: Damages::default(),
+            notes: Vec::new(),
+        }
+    }
+
     /// Takes note that an answer speaks of a time of which events were pruned,
     /// if it does: from `since` on, where events of `key` up to `baseline` were.
     pub fn note_pruned(&mut self, key: ProfileKey, baseline: Option<i64>, since: Option<i64>) {
@@ -209,6 +233,7 @@ fn answer_part(
     let limit = match query {
         Query::History(query) => query.limit,
         Query::Changes(query) => query.limit,
+        Query::Find(query) => query.limit,
         Query::Rejected(query) => query.limit,
         Query::Tail(query) => query.of.limit,
         Query::Report(query) => query.of.limit,
@@ -224,17 +249,9 @@ fn answer_part(
         | Query::Loops(_) => None,
     };
     let mut lines = Lines {
-        out,
-        buffer: Vec::new(),
-        limit: page.map_or(limit, |page| page.limit),
         after: page.and_then(|page| page.after),
         paged: page.is_some(),
-        more: false,
-        last: Vec::new(),
-        written: 0,
-        progress: Teller::new(tell),
-        damage: Damages::default(),
-        notes: Vec::new(),
+        ..Lines::to(out, page.map_or(limit, |page| page.limit), tell)
     };
     if query.needs_owners() {
         note_without_owner(trail, &mut lines.damage)?;
@@ -245,6 +262,7 @@ fn answer_part(
         Query::Diff(query) => super::diff::answer(trail, query, &mut lines)?,
         Query::Blame(query) => super::blame::answer(trail, query, &mut lines)?,
         Query::Changes(query) => super::changes::answer(trail, query, &mut lines)?,
+        Query::Find(query) => super::find::answer(trail, query, &mut lines)?,
         Query::Export(query) => super::export::answer(trail, query, &mut lines)?,
         Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
         Query::Evidence(query) => super::evidence::answer(trail, query, &mut lines)?,

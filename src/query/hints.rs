@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::answer::QueryError;
+use super::find::Sought;
 use super::gaps::GapsQuery;
 use super::incidents::IncidentsQuery;
 use super::loops::LoopsQuery;
@@ -83,6 +84,19 @@ pub(super) fn hints(trail: &Trail, query: &Query) -> Result<Vec<String>, QueryEr
         }
         Query::Explain(query) if query.seq > trail.last_seq() => {
             hints.push(format!("the last event is {}", trail.last_seq()));
+        }
+        Query::Find(query) => {
+            let asked = match &query.sought {
+                Sought::Field { name, .. } => ChangesQuery {
+                    fields: vec![name.clone()],
+                    ..ChangesQuery::default()
+                },
+                Sought::Interest(name) => ChangesQuery {
+                    interests: vec![name.clone()],
+                    ..ChangesQuery::default()
+                },
+            };
+            of_changes(trail, &asked, &mut hints)?;
         }
         Query::Dossier(query) => of_key(trail, query.key, &mut hints)?,
         Query::Tail(TailQuery { of, .. })

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use super::baselines::BaselinePart;
+pub use super::find::FindLine;
 use crate::event::{Fields, Interests, TimeSource};
 use crate::history::Value;
 use crate::signature::Proof;

@@ -18,6 +18,7 @@ mod evidence;
 mod explain;
 mod export;
 mod filter;
+mod find;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gaps;
@@ -47,6 +48,7 @@ pub use answer::{Answered, QueryError, answer, answer_page, answer_telling};
 pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};
 pub use filter::Span;
+pub use find::{FindQuery, Matching, Sought, Word, Words};
 pub use gaps::{GapKind, GapLine, GapsQuery};
 pub use hints::nearest;
 pub use import::{ImportReport, Importer, RefusedLine};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dossier::DossierQuery;
 use super::filter::Span;
+use super::find::FindQuery;
 use super::gaps::GapsQuery;
 use super::incidents::IncidentsQuery;
 use super::loops::LoopsQuery;
@@ -24,6 +25,8 @@ pub enum Query {
     Blame(BlameQuery),
     /// What changed when, over all profiles.
     Changes(ChangesQuery),
+    /// Which (sub)profiles have or had a value.
+    Find(FindQuery),
     /// Every event.
     Export(ExportQuery),
     /// The calls that could not be read.

@@ -14,7 +14,7 @@ use super::follow::Tails;
 use super::protocol::{End, Kind, LinesWriter, Request, parse, receive, send, send_json};
 use super::refusals::Refusals;
 use super::socket::{bind, is_owner};
-use super::turns::Turns;
+use super::turns::{Turns, take_turn};
 use crate::care::doctor::{Running, Settings, Signed};
 use crate::care::{Care, CareError, Told, carry_out};
 use crate::query::{
@@ -276,7 +276,7 @@ fn ask(shared: &Shared, query: &Query, stream: &UnixStream) -> io::Result<()> {
         stage: Stage::Waiting,
         ..Progress::default()
     };
-    let turn = shared.turns.take(query, || {
+    let turn = take_turn(&shared.turns, &shared.trail, query, || {
         if shared.stopping.load(Ordering::Acquire) {
             return Err(io::Error::other("the server is stopping"));
         }

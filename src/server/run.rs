@@ -81,6 +81,8 @@ pub struct ServerConfig {
     pub signature: Option<SignatureConfig>,
     /// How long events are kept; for ever, where it is not said.
     pub keep: Option<Keep>,
+    /// The fields by whose values (sub)profiles are found at once.
+    pub lookup: Vec<String>,
     /// The address of the query API, where there is one.
     pub api: Option<SocketAddr>,
     /// Whether browsers are shown a page there.
@@ -187,6 +189,7 @@ impl Server {
                 patience: Duration::from_secs(10),
             },
         )?;
+        trail.set_lookup(config.lookup.clone());
         let listener = listen(config.listen, "--listen")?;
         let api_listener = config.api.map(|api| listen(api, "--api")).transpose()?;
         let address = listener

@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::query::{GapsQuery, IncidentsQuery, LoopsQuery, Query, ReportQuery};
+use crate::trail::Trail;
 
 /// What all questions under way may weigh together: two `changes` or `report`, or four
 /// `export`, over everything.
@@ -42,6 +43,7 @@ const fn weight(query: &Query) -> u32 {
         {
             2
         }
+        Query::Find(_) => 2,
         Query::Export(query) if query.profile.is_none() => 1,
         _ => 0,
     }
@@ -72,6 +74,19 @@ impl Turns {
             drop(taken);
             tell()?;
         }
+    }
+}
+
+/// Waits for a turn for a question, unless it takes no time anyway.
+pub(super) fn take_turn<'t, E>(
+    turns: &'t Turns,
+    trail: &Trail,
+    query: &Query,
+    tell: impl FnMut() -> Result<(), E>,
+) -> Result<Option<Turn<'t>>, E> {
+    match query {
+        Query::Find(find) if find.is_quick(trail) => Ok(None),
+        query => turns.take(query, tell).map(Some),
     }
 }
 

@@ -11,6 +11,7 @@ mod damages;
 mod error;
 mod events;
 mod folder;
+mod lookup;
 mod open;
 mod proofs;
 mod pruning;

@@ -12,7 +12,7 @@ use super::folder::Folder;
 use super::pruning::Pruning;
 use super::reader::EventReader;
 use crate::event::ProfileKey;
-use crate::index::{Indexer, Progress};
+use crate::index::{Indexer, PresentRetention, Progress};
 use crate::log::record::Lost;
 use crate::log::{Log, OpenMode, Report, Scan, clear};
 use crate::retention::Retention;
@@ -55,7 +55,7 @@ pub struct Trail {
     pub(super) rejected: Log,
     folder: Folder,
     /// What is pruned; another one takes its place when more is.
-    pub(super) retention: RwLock<Arc<Retention>>,
+    pub(super) retention: PresentRetention,
     /// Held by whoever prunes.
     pub(super) pruning: Mutex<Pruning>,
     /// What is pruned is to be removed, and nobody does it.
@@ -85,11 +85,13 @@ impl Trail {
         tell(&events.report);
         tell(&rejected.report);
         let retention = open_retention(&folder, mode)?;
+        let retention = Arc::new(RwLock::new(Arc::new(retention)));
         let indexer = Indexer::start(
             events.log.clone(),
             &folder.index(),
             options.cache,
             folder.log_id,
+            Arc::clone(&retention),
         )
         .map_err(TrailError::io("starting the index of", path))?;
         let trail = Arc::new(Self {
@@ -98,7 +100,7 @@ impl Trail {
             rejected: rejected.log,
             removal_due: AtomicBool::new(folder.pruned.is_some()),
             folder,
-            retention: RwLock::new(Arc::new(retention)),
+            retention,
             pruning: Mutex::default(),
         });
         let appender = match (events.writer, rejected.writer) {

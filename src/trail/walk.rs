@@ -96,6 +96,17 @@ impl<'a> Walk<'a> {
 }
 
 impl Trail {
+    /// The events from a `seq` on.
+    pub fn walk_from(&self, seq: u64) -> Result<Walk<'_>, TrailError> {
+        let last = self.last_seq();
+        // Where all are read, blocks of pruned records alone are passed over.
+        Ok(match seq {
+            0 | 1 => self.walk(i64::MIN, i64::MAX)?,
+            _ if seq > last => Walk::new(self, Vec::new()),
+            _ => Walk::new(self, vec![(seq, last)]),
+        })
+    }
+
     /// The events that may be of a span of time (`until` exclusive), and others.
     pub fn walk(&self, since: i64, until: i64) -> Result<Walk<'_>, TrailError> {
         Ok(Walk::new(

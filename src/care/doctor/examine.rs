@@ -70,6 +70,9 @@ pub fn examine(examination: &Examination, tell: &mut dyn FnMut(Finding)) -> Foun
     }
     if let Some(running) = running {
         put(index::state(running.indexed));
+        if let Some((fields, up_to)) = &running.lookup {
+            put(index::lookup(fields, *up_to, running.indexed.1));
+        }
     }
     of_system(examination, &settings, running, &mut put);
     let log = match running {

@@ -23,6 +23,26 @@ pub(super) fn state(indexed: (u64, u64)) -> Finding {
     )
 }
 
+/// Whether the lookups are up to date: of which fields they are, the last event
+/// in them, and the last one.
+pub(super) fn lookup(fields: &[String], up_to: u64, last: u64) -> Finding {
+    const CHECK: &str = "lookup";
+    let fields = fields.join(", ");
+    if last.saturating_sub(up_to) < BEHIND {
+        return Finding::ok(
+            CHECK,
+            format!(
+                "values of {fields} are looked up, of all {last} events, or will be in a moment"
+            ),
+        );
+    }
+    Finding::warning(
+        CHECK,
+        format!("the lookups of {fields} are being made: {up_to} of {last} events are in them"),
+        "wait for it; find reads the log for the others meanwhile",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::Verdict;
@@ -34,5 +54,8 @@ mod tests {
         assert_eq!(state((5, 99_999)).result, Verdict::Ok);
         assert_eq!(state((5, 100_005)).result, Verdict::Warning);
         assert_eq!(state((9, 5)).result, Verdict::Ok);
+        let fields = ["mail".to_owned()];
+        assert_eq!(lookup(&fields, 5, 99_999).result, Verdict::Ok);
+        assert_eq!(lookup(&fields, 5, 100_005).result, Verdict::Warning);
     }
 }

@@ -19,6 +19,9 @@ pub struct Running {
     pub open_files: u64,
     /// The last event that is in the index, and the last that is to be.
     pub indexed: (u64, u64),
+    /// The fields that are looked up, and the last event that is in the lookups;
+    /// `None` where there are none.
+    pub lookup: Option<(Vec<String>, u64)>,
     /// What its logs say.
     pub log: LogFacts,
     /// What signed calls came to; `None` where it checks no signatures.
@@ -48,6 +51,11 @@ impl Running {
             settings,
             open_files: limit.current.unwrap_or(u64::MAX),
             indexed: (progress.applied, progress.last),
+            lookup: trail
+                .lookup_state()
+                .ok()
+                .flatten()
+                .map(|state| (state.fields, state.up_to)),
             log: LogFacts::of(events, rejected, trail.folder().path()),
             signed,
         }

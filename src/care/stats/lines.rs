@@ -49,6 +49,23 @@ pub struct StatsLine {
     pub fields: Vec<Count>,
     /// Which of these lists lack names, since there were more than 10,000.
     pub capped: Vec<String>,
+    /// The lookups, where there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookup: Option<LookupLine>,
+}
+
+/// What there is of lookups.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LookupLine {
+    /// Of which fields.
+    pub fields: Vec<String>,
+    /// The last event that is in them.
+    pub up_to: u64,
+    /// How many distinct values of (sub)profiles there are; some may be counted
+    /// twice until runs are merged.
+    pub entries: u64,
+    /// How many bytes of the index's files are theirs.
+    pub bytes: u64,
 }
 
 /// How many events have a name.

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub use lines::{Count, StatsLine};
+pub use lines::{Count, LookupLine, StatsLine};
 
 use super::parallel::each;
 use super::{CareError, Told};
@@ -76,6 +76,7 @@ pub(super) fn carry_out(
     let line = StatsLine {
         profiles,
         subprofiles,
+        lookup: lookup(trail)?,
         ..line_of(trail, tally)
     };
     told.line(&line)?;
@@ -184,6 +185,16 @@ fn keys(trail: &Trail, span: Span) -> Result<(u64, u64), CareError> {
         Ok(())
     })?;
     Ok((profiles, subprofiles))
+}
+
+fn lookup(trail: &Trail) -> Result<Option<LookupLine>, CareError> {
+    let state = trail.whole_lookup_state()?;
+    Ok(state.map(|state| LookupLine {
+        fields: state.fields,
+        up_to: state.up_to,
+        entries: state.entries,
+        bytes: state.bytes,
+    }))
 }
 
 fn line_of(trail: &Trail, tally: Tally) -> StatsLine {

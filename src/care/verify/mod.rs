@@ -11,6 +11,7 @@ mod files;
 mod index;
 mod lines;
 mod logs;
+mod lookup;
 mod ranges;
 
 pub use lines::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
@@ -38,7 +39,8 @@ pub(super) fn carry_out(trail: &Trail, told: &mut Told<'_>) -> Result<Answered, 
     check_log(&rejected, told, (events.last, all), &mut summary)?;
     absent.arrange();
     let differences = index::compare(trail, &retention, &digest, &absent, events.last, told)?;
-    for what in differences {
+    let lacking = lookup::check(trail, &retention, told)?;
+    for what in differences.into_iter().chain(lacking) {
         summary.damages += 1;
         told.line(&VerifyLine::Index(IndexLine { what }))?;
     }

@@ -5,7 +5,7 @@ use super::{ending, order, parse_lines, shown, write};
 use crate::care::{Care, Count, StatsLine};
 use crate::cli::Ending;
 use crate::cli::args::{Format, StatsArgs};
-use crate::cli::output::{grouped, plain};
+use crate::cli::output::{counted, grouped, plain};
 use crate::cli::setting::Setting;
 use crate::trail::Purpose;
 
@@ -71,6 +71,18 @@ fn text_of(line: &StatsLine, setting: &Setting) -> String {
             ),
         ),
     ]);
+    if let Some(lookup) = &line.lookup {
+        facts.push((
+            "lookups",
+            format!(
+                "{}: {} up to event {}, {}",
+                plain(&lookup.fields.join(", ")),
+                counted(lookup.entries, "value"),
+                grouped(lookup.up_to),
+                shown(lookup.bytes)
+            ),
+        ));
+    }
     let mut text: String = facts
         .iter()
         .map(|(name, value)| format!("{name:<15} {value}\n"))

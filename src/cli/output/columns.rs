@@ -152,6 +152,23 @@ pub const fn columns(query: &Query) -> Option<Columns> {
                 "body_base64",
             ],
         ),
+        Query::Find(_) => (
+            None,
+            &[
+                "profile",
+                "subprofile",
+                "database",
+                "collection",
+                "field",
+                "interest",
+                "value",
+                "since",
+                "since_seq",
+                "cause",
+                "until",
+                "until_seq",
+            ],
+        ),
         Query::Tail(_) => (Some("changes"), HISTORY),
         Query::Explain(_) => (
             None,

@@ -16,6 +16,7 @@ mod dossier;
 mod evidence;
 mod explain;
 mod export;
+mod find;
 mod gaps;
 mod grid;
 mod history;

@@ -11,6 +11,7 @@ use super::dossier::Page;
 use super::evidence::Evidence;
 use super::explain::ExplainPrinter;
 use super::export::Export;
+use super::find::Found;
 use super::gaps::Gaps;
 use super::history::History;
 use super::incidents::{Incidents, Undo};
@@ -48,6 +49,7 @@ pub fn printer<'a>(
         Query::Export(_) => Box::new(Export::new(view, out)),
         Query::Rejected(_) => Box::new(Rejected::new(view, out)),
         Query::Evidence(_) => Box::new(Evidence::new(view, out)),
+        Query::Find(_) => Box::new(Found::new(setting, out)),
         Query::Tail(_) => Box::new(TailPrinter::new(setting, out)),
         Query::Explain(_) => Box::new(ExplainPrinter::new(setting, out)),
         Query::Dossier(_) => Box::new(Page::new(setting, out)),

@@ -116,7 +116,14 @@ pub(super) fn answer(
         if key.subprofile.is_some() && profile.0 != Some(key.profile) {
             let events = trail.events_of(ProfileKey::profile(key.profile))?;
             let before = Before::up_to(&events, at);
-            let replay = replay_after(before, &none, &mut reader, &mut lines.damage, tells_all)?;
+            let replay = replay_after(
+                before,
+                None,
+                &none,
+                &mut reader,
+                &mut lines.damage,
+                tells_all,
+            )?;
             profile = (
                 Some(key.profile),
                 matches!(replay.known, Known::Deleted { .. }),

@@ -42,6 +42,7 @@ mod conditional;
 mod cursor;
 mod description;
 mod events;
+mod find;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod limiter;

@@ -5,6 +5,7 @@
 
 use super::bursts;
 use super::events::tail;
+use super::find::find;
 use super::params::Params;
 use super::posed::pose;
 use crate::event::{DecodeError, ProfileKey, Zone};
@@ -135,6 +136,7 @@ pub(super) fn over_all(name: &str, params: &mut Params) -> Result<Question, Deco
                 raw: params.flag("raw")?,
             })
         }
+        "find" => find(params)?,
         "tail" => tail(params)?,
         "report" => bursts::report(params)?,
         "gaps" => bursts::gaps(params)?,
@@ -197,6 +199,7 @@ pub(super) fn filter(params: &mut Params, by: Causes) -> Result<ChangesQuery, De
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::query::{FindQuery, Matching, Sought};
     use proptest::prelude::*;
 
     const NOW: i64 = 1_760_000_000_000_000;
@@ -279,6 +282,43 @@ mod tests {
                 labels: vec!["l-1".into()],
                 reverse: true,
                 ..ChangesQuery::default()
+            })
+        );
+        let mail = |by, ignore_case| Sought::Field {
+            name: "mail".into(),
+            value: "x=y".into(),
+            by,
+            ignore_case,
+        };
+        let find = |sought, ever, at| {
+            Query::Find(FindQuery {
+                sought,
+                ever,
+                at,
+                database: None,
+                limit: None,
+            })
+        };
+        assert_eq!(
+            asked("/v1/find?q=mail%3Dx%3Dy"),
+            find(mail(Matching::Whole, false), false, None)
+        );
+        assert_eq!(
+            asked("/v1/find?field=mail&value=x%3Dy&prefix&ignore-case=1&at=@7"),
+            find(mail(Matching::Prefix, true), false, Some(7))
+        );
+        assert_eq!(
+            asked("/v1/find?q=mail=x=y&match&ever"),
+            find(mail(Matching::Match, false), true, None)
+        );
+        assert_eq!(
+            asked("/v1/find?interest=news&database=3&limit=4"),
+            Query::Find(FindQuery {
+                sought: Sought::Interest("news".into()),
+                ever: false,
+                at: None,
+                database: Some(3),
+                limit: Some(4),
             })
         );
         assert_eq!(
@@ -391,6 +431,18 @@ mod tests {
             ("/v1/changes?label=a%2Fb", "label"),
             ("/v1/changes?profile=x", "profile"),
             ("/v1/export?database=1&database=2", "database"),
+            ("/v1/find", "q"),
+            ("/v1/find?q=mail", "q"),
+            ("/v1/find?q=a=b&value=c", "value"),
+            ("/v1/find?field=a", "field"),
+            ("/v1/find?field=a&q=b=c", "field"),
+            ("/v1/find?value=a", "value"),
+            ("/v1/find?q=a=b&interest=c", "interest"),
+            ("/v1/find?q=a=b&prefix&match", "match"),
+            ("/v1/find?q=a=(&match", "q"),
+            ("/v1/find?field=a&value=(&match", "value"),
+            ("/v1/find?q=a=b&ever&at=@1", "at"),
+            ("/v1/find?q=a=b&q=a=c", "q"),
             ("/v1/rejected?limit=many", "limit"),
             ("/v1/tail?after=-1", "after"),
             ("/v1/tail?follow", "follow"),
@@ -409,7 +461,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn nothing_panics(target in "/v1/(history|diff|changes|export|stats)[!-~é]{0,60}") {
+        fn nothing_panics(target in "/v1/(history|diff|changes|export|find|stats)[!-~é]{0,60}") {
             let _ = read(&target);
         }
     }

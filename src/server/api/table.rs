@@ -24,7 +24,8 @@ use super::posed::describe;
 use crate::care::StatsLine;
 use crate::query::dossier::lines::DossierLine;
 use crate::query::lines::{
-    BlameLine, ChangesLine, DiffLine, EvidenceLine, ExportLine, HistoryLine, RejectedLine, ShowLine,
+    BlameLine, ChangesLine, DiffLine, EvidenceLine, ExportLine, FindLine, HistoryLine,
+    RejectedLine, ShowLine,
 };
 use crate::query::{
     ExplainLine, GapLine, IncidentLine, LoopGroupLine, LoopLine, ReportLine, UndoLine,
@@ -89,7 +90,7 @@ fn any_of_three<T: JsonSchema, U: JsonSchema, V: JsonSchema>(
 }
 
 /// All of them.
-pub(super) const ENTRIES: [Entry; 16] = [
+pub(super) const ENTRIES: [Entry; 17] = [
     Entry {
         name: "history",
         of: Of::Profile,
@@ -160,6 +161,14 @@ pub(super) const ENTRIES: [Entry; 16] = [
         what: "The newest events in the order of arrival, or those after one, and what each changed",
         line: line::<HistoryLine<'static>>,
         depends: Depends::Events,
+        pages: false,
+    },
+    Entry {
+        name: "find",
+        of: Of::Everything,
+        what: "Which (sub)profiles have or had a value, since when until when",
+        line: line::<FindLine<'static>>,
+        depends: Depends::EventsOnce("at"),
         pages: false,
     },
     Entry {
@@ -243,6 +252,15 @@ pub(super) fn doc(entry: &Entry, parameter: &str) -> Option<&'static str> {
         ("rejected", "until") => "Only calls received before this time",
         ("diff", "from") => "The earlier moment",
         ("diff", "to") => "The later moment; now where it is left out",
+        ("find", "q") => "FIELD=VALUE; instead of field and value, or of interest",
+        ("find", "field") => "The field that is looked at; goes with value",
+        ("find", "value") => "The value that is looked for; goes with field",
+        ("find", "interest") => "The members of this interest instead",
+        ("find", "prefix") => "All values that begin so",
+        ("find", "match") => "All values that this regular expression matches",
+        ("find", "ignore-case") => "Whatever letters are great or small",
+        ("find", "ever") => "Who had it once, too",
+        ("find", "limit") => "The most lines",
         (_, "field") => "Only changes of this field, or of another one that is named",
         (_, "interest") => "Only changes of this interest, or of another one that is named",
         (_, "since") => "Only from this time on",

@@ -32,6 +32,7 @@ use crate::metrics::CONTENT_TYPE;
 use crate::query::{Answered, Mark, Query, QueryError, Span, answer_page, answer_telling};
 use crate::server::health::health;
 use crate::server::reply::{Caller, Reply};
+use crate::server::turns::take_turn;
 use crate::server::worker::header;
 use crate::tokens::Scope;
 use crate::trail::TrailError;
@@ -254,7 +255,7 @@ impl Shared {
             }
             Question::Ask(query) => {
                 let begun = Instant::now();
-                let turn = self.parts.turns.take(query, || {
+                let turn = take_turn(&self.parts.turns, &self.parts.trail, query, || {
                     let over = begun.elapsed() >= PATIENCE || self.stopping.load(Ordering::Acquire);
                     if over { Err(()) } else { Ok(()) }
                 });

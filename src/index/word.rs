@@ -1,0 +1,287 @@
+//! A value of a field that a (sub)profile had, as the lookups keep it.
+//!
+//! Of the value's text in lower case stand the first bytes, so that values
+//! with the same beginning stand together and case can be ignored; of a longer
+//! one its CRC-32C too. So a word tells of more values than one, and whoever
+//! asks confirms what it tells.
+
+use super::slot::{put, take};
+use super::slotted::Slotted;
+use crate::event::ProfileKey;
+
+/// How many bytes of a value are kept as they are.
+pub(super) const HEAD: usize = 24;
+
+/// The bytes of a text in which upper and lower case are the same: each
+/// character's lower case, so that the beginning of a text has the beginning
+/// of its folded text.
+pub fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
+}
+
+/// A value that a (sub)profile had. They sort by field, then by the value's
+/// bytes, then by the (sub)profile; their names sort alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Word {
+    /// The field's place among those that are looked up.
+    pub field: u8,
+    /// The first bytes of the folded value; noughts after its end.
+    pub head: [u8; HEAD],
+    /// How many bytes of it there are in the head.
+    pub len: u8,
+    /// The CRC-32C of the folded value, where it is longer than the head; else 0.
+    pub hash: u32,
+    /// Whose it was.
+    pub key: ProfileKey,
+}
+
+/// A folded value without its (sub)profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Folded {
+    pub head: [u8; HEAD],
+    pub len: u8,
+    pub hash: u32,
+}
+
+impl Folded {
+    /// Of a value.
+    pub fn new(value: &str) -> Self {
+        let mut head = [0; HEAD];
+        let mut len = 0;
+        let mut hash = 0;
+        let mut buffer = [0; 4];
+        for character in folded(value) {
+            let bytes = character.encode_utf8(&mut buffer).as_bytes();
+            hash = crc32c::crc32c_append(hash, bytes);
+            for byte in bytes {
+                if let Some(place) = head.get_mut(len) {
+                    *place = *byte;
+                }
+                len += 1;
+            }
+        }
+        Self {
+            head,
+            len: len.min(HEAD) as u8,
+            hash: if len > HEAD { hash } else { 0 },
+        }
+    }
+
+    /// The bytes of the head.
+    pub fn bytes(&self) -> &[u8] {
+        self.head.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+impl Word {
+    /// The word of a value.
+    pub const fn new(field: u8, folded: Folded, key: ProfileKey) -> Self {
+        Self {
+            field,
+            head: folded.head,
+            len: folded.len,
+            hash: folded.hash,
+            key,
+        }
+    }
+}
+
+/// A field is another than that of the word before.
+const FIELD: u8 = 1;
+/// The value is another.
+const VALUE: u8 = 2;
+/// It is longer than its head.
+const LONG: u8 = 4;
+/// It is a subprofile's.
+const SUBPROFILE: u8 = 8;
+
+impl Slotted for Word {
+    /// The word before.
+    type Base = Option<Self>;
+
+    const FIRST: Self = Self {
+        field: 0,
+        head: [0; HEAD],
+        len: 0,
+        hash: 0,
+        key: ProfileKey::profile(0),
+    };
+    const TREES: &'static str = "word-";
+    const MANIFEST: &'static [u8] = b"w";
+    const BARE: bool = true;
+
+    /// The field (1 byte), the head (24), how many bytes of it count (1), the
+    /// hash (4), the profile (8), 0 or 1 and the subprofile (8, or 8 noughts),
+    /// and the number (8). All big-endian.
+    fn name(self, number: u64) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(55);
+        bytes.push(self.field);
+        bytes.extend_from_slice(&self.head);
+        bytes.push(self.len);
+        bytes.extend_from_slice(&self.hash.to_be_bytes());
+        bytes.extend_from_slice(&self.key.profile.to_be_bytes());
+        bytes.push(u8::from(self.key.subprofile.is_some()));
+        bytes.extend_from_slice(&self.key.subprofile.unwrap_or_default().to_be_bytes());
+        bytes.extend_from_slice(&number.to_be_bytes());
+        bytes
+    }
+
+    fn is_single(self) -> bool {
+        true
+    }
+
+    /// A byte of flags; the field, where it is another; where the value is
+    /// another, how many bytes of the head are those of the word before (1
+    /// byte), how many there are (1), the others, and the hash where there is
+    /// one (4, little-endian); the profile, less that of the word before where
+    /// the value is the same (wrapping), and the subprofile, as varints.
+    fn put(self, _: u64, base: &mut Option<Self>, bytes: &mut Vec<u8>) {
+        let before = base.unwrap_or(Self::FIRST);
+        let new_field = base.is_none() || before.field != self.field;
+        let same = (before.head, before.len, before.hash) == (self.head, self.len, self.hash);
+        let new_value = new_field || !same;
+        let flags = [
+            (new_field, FIELD),
+            (new_value, VALUE),
+            (self.hash != 0, LONG),
+            (self.key.subprofile.is_some(), SUBPROFILE),
+        ];
+        let flags = flags.iter().filter(|(set, _)| *set);
+        bytes.push(flags.fold(0, |all, (_, flag)| all | flag));
+        if new_field {
+            bytes.push(self.field);
+        }
+        let mut profile = self.key.profile;
+        if new_value {
+            let pairs = before.head.iter().zip(&self.head);
+            let shared = pairs.take_while(|(a, b)| a == b).count();
+            let shared = shared.min(usize::from(self.len));
+            bytes.push(shared as u8);
+            bytes.push(self.len);
+            let rest = self.head.get(shared..usize::from(self.len));
+            bytes.extend_from_slice(rest.unwrap_or_default());
+            if self.hash != 0 {
+                bytes.extend_from_slice(&self.hash.to_le_bytes());
+            }
+        } else {
+            profile = profile.wrapping_sub(before.key.profile);
+        }
+        put(bytes, profile);
+        if let Some(subprofile) = self.key.subprofile {
+            put(bytes, subprofile);
+        }
+        *base = Some(self);
+    }
+
+    fn take(bytes: &mut &[u8], base: &mut Option<Self>) -> Option<(Self, usize)> {
+        let before = base.unwrap_or(Self::FIRST);
+        let mut word = before;
+        let flags = take_byte(bytes)?;
+        if flags & FIELD != 0 {
+            word.field = take_byte(bytes)?;
+        }
+        let new_value = flags & VALUE != 0;
+        if new_value {
+            let shared = usize::from(take_byte(bytes)?);
+            word.len = take_byte(bytes)?;
+            let len = usize::from(word.len);
+            let rest;
+            (rest, *bytes) = bytes.split_at_checked(len.checked_sub(shared)?)?;
+            word.head = [0; HEAD];
+            word.head
+                .get_mut(..shared)?
+                .copy_from_slice(before.head.get(..shared)?);
+            word.head.get_mut(shared..len)?.copy_from_slice(rest);
+            word.hash = 0;
+            if flags & LONG != 0 {
+                let (hash, rest) = bytes.split_first_chunk()?;
+                *bytes = rest;
+                word.hash = u32::from_le_bytes(*hash);
+            }
+        }
+        let profile = take(bytes)?;
+        word.key.profile = if new_value {
+            profile
+        } else {
+            before.key.profile.wrapping_add(profile)
+        };
+        word.key.subprofile = match flags & SUBPROFILE {
+            0 => None,
+            _ => Some(take(bytes)?),
+        };
+        *base = Some(word);
+        Some((word, 1))
+    }
+}
+
+fn take_byte(bytes: &mut &[u8]) -> Option<u8> {
+    let (byte, rest) = bytes.split_first()?;
+    *bytes = rest;
+    Some(*byte)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::super::block::{BlockWriter, decode};
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn word() -> impl Strategy<Value = Word> {
+        let number = || prop_oneof![0..4_u64, any::<u64>()];
+        let value = prop_oneof!["[ab\u{0}]{0,3}", "a{20}[a-c]{0,8}", "é{11}[éE]{0,3}"];
+        (0..3_u8, value, number(), proptest::option::of(number())).prop_map(
+            |(field, value, profile, subprofile)| {
+                let key = ProfileKey {
+                    profile,
+                    subprofile,
+                };
+                Word::new(field, Folded::new(&value), key)
+            },
+        )
+    }
+
+    #[test]
+    fn values_are_folded_and_long_ones_told_apart() {
+        let of = Folded::new;
+        assert_eq!(of("John@X.COM"), of("john@x.com"));
+        assert_eq!(of("Johnß").bytes(), "johnß".as_bytes());
+        assert_ne!(of(""), of("\0"));
+        let long = "x".repeat(HEAD);
+        assert_eq!(of(&long).hash, 0);
+        let (one, other) = (of(&format!("{long}a")), of(&format!("{long}b")));
+        assert_eq!(one.head, other.head);
+        assert_ne!(one, other);
+        // A character that is cut in two keeps its beginning.
+        assert_eq!(of(&format!("{}é", "x".repeat(HEAD - 1))).len, 24);
+    }
+
+    proptest! {
+        #[test]
+        fn they_sort_as_their_values_do(a in "[ab\u{0}é]{0,6}", b in "[ab\u{0}é]{0,6}") {
+            let word = |value: &str| Word::new(1, Folded::new(value), ProfileKey::profile(0));
+            prop_assert_eq!(word(&a).cmp(&word(&b)), a.as_bytes().cmp(b.as_bytes()));
+        }
+
+        #[test]
+        fn names_sort_as_words_do(a in word(), b in word()) {
+            prop_assert_eq!(a.cmp(&b), a.name(0).cmp(&b.name(0)));
+        }
+
+        #[test]
+        fn a_block_reads_what_was_written(words in proptest::collection::btree_set(word(), 1..40)) {
+            let mut writer = BlockWriter::new(b"before");
+            for word in &words {
+                writer.push(*word, &[(0, 0)]);
+            }
+            let block = writer.finish().unwrap();
+            prop_assert_eq!(&block.name, &words.last().unwrap().name(0));
+            let (before, pieces) = decode::<Word>(&block.bytes).unwrap();
+            prop_assert_eq!(before, b"before");
+            prop_assert!(pieces.iter().all(|(_, items)| items == &[(0, 0)]));
+            let read: BTreeSet<Word> = pieces.into_iter().map(|(word, _)| word).collect();
+            prop_assert_eq!(read, words);
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Which (sub)profiles may have or have had a value.
+//!
+//! The index of lookups tells them where it knows the field, up to the event
+//! that it has come to; the log is read for the rest, or for all of it. What
+//! was pruned is looked for in the baselines, where the lookups do not know
+//! them. So every way tells all of them, and maybe others.
+
+use super::wanted::{Matching, Sought, Wanted};
+use super::{Progress, QueryError, Stage};
+use crate::event::{Content, ProfileKey, decode_content, values_of};
+use crate::history::{Known, Subject, Value};
+use crate::index::{Looked, Probe};
+use crate::log::record::{EventRecord, RecordError};
+use crate::query::answer::Lines;
+use crate::query::parallel::in_order;
+use crate::retention::Retention;
+use crate::trail::{Batch, Damages, Missing, Step, Trail, Walk};
+
+/// The most (sub)profiles that are held; beyond them all are looked at.
+const MOST_KEYS: usize = 400_000;
+
+/// How many bytes of records go to a thread together.
+const BATCH_LEN: usize = 256 << 10;
+
+/// How many entries are asked of the index at once.
+const PAGE: usize = 4096;
+
+/// How many candidates and how many events beyond the lookups make an answer
+/// that is given at once.
+const QUICK: usize = 1000;
+
+/// The (sub)profiles to look at.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Candidates {
+    /// These, in order.
+    Some(Vec<ProfileKey>),
+    /// All there are.
+    All,
+}
+
+/// Those that were found so far.
+#[derive(Debug)]
+struct Gathered {
+    keys: Vec<ProfileKey>,
+    most: usize,
+    /// There are too many.
+    many: bool,
+}
+
+impl Gathered {
+    const fn new(most: usize) -> Self {
+        Self {
+            keys: Vec::new(),
+            most,
+            many: false,
+        }
+    }
+
+    fn add(&mut self, keys: impl IntoIterator<Item = ProfileKey>) {
+        if self.many {
+            return;
+        }
+        self.keys.extend(keys);
+        if self.keys.len() >= self.most.saturating_mul(2) {
+            self.arrange();
+        }
+    }
+
+    fn arrange(&mut self) {
+        self.keys.sort_unstable();
+        self.keys.dedup();
+        if self.keys.len() > self.most {
+            self.many = true;
+            self.keys = Vec::new();
+        }
+    }
+
+    fn finish(mut self) -> Candidates {
+        self.arrange();
+        if self.many {
+            Candidates::All
+        } else {
+            Candidates::Some(self.keys)
+        }
+    }
+}
+
+/// What the index can be asked, if anything.
+fn probe(sought: &Sought) -> Option<Probe> {
+    match sought {
+        Sought::Interest(_)
+        | Sought::Field {
+            by: Matching::Match,
+            ..
+        } => None,
+        Sought::Field {
+            name, value, by, ..
+        } => Some(Probe::new(name, value, *by == Matching::Prefix)),
+    }
+}
+
+/// Whether the lookups tell few (sub)profiles, and hardly an event is missing
+/// in them: then the answer takes no time and little memory.
+pub(super) fn are_few(trail: &Trail, sought: &Sought) -> Result<bool, QueryError> {
+    let Some(probe) = probe(sought) else {
+        return Ok(false);
+    };
+    let last = trail.last_seq();
+    let looked = trail.look_up(&probe, None, QUICK)?;
+    Ok(looked.is_some_and(|looked| {
+        looked.is_last() && looked.baselines && last.saturating_sub(looked.up_to) < QUICK as u64
+    }))
+}
+
+/// Gathers them.
+pub(super) fn gather(
+    trail: &Trail,
+    sought: &Sought,
+    wanted: &Wanted,
+    lines: &mut Lines<'_>,
+) -> Result<Candidates, QueryError> {
+    gather_up_to(trail, sought, wanted, MOST_KEYS, lines)
+}
+
+/// The same, holding so many at most.
+pub(super) fn gather_up_to(
+    trail: &Trail,
+    sought: &Sought,
+    wanted: &Wanted,
+    most: usize,
+    lines: &mut Lines<'_>,
+) -> Result<Candidates, QueryError> {
+    let mut gathered = Gathered::new(most);
+    let pruned = trail.retention().pruned;
+    let (up_to, baselines) = match probe(sought) {
+        Some(probe) => look_up(trail, &probe, &mut gathered)?,
+        None => (0, false),
+    };
+    if !gathered.many {
+        scan(trail, wanted, up_to + 1, &mut gathered, lines)?;
+    }
+    // What is pruned while the log is read stands in other baselines then.
+    let retention = trail.retention();
+    if !baselines || retention.pruned != pruned {
+        in_baselines(&retention, wanted, &mut gathered)?;
+    }
+    Ok(gathered.finish())
+}
+
+/// Asks the index; up to which event it told all, and whether of the baselines
+/// too.
+fn look_up(
+    trail: &Trail,
+    probe: &Probe,
+    gathered: &mut Gathered,
+) -> Result<(u64, bool), QueryError> {
+    let (mut up_to, mut baselines) = (u64::MAX, true);
+    let mut before: Option<Looked> = None;
+    loop {
+        let Some(looked) = trail.look_up(probe, before.as_ref(), PAGE)? else {
+            return Ok((0, false));
+        };
+        // Another index may have taken its place: what all pages knew counts.
+        up_to = up_to.min(looked.up_to);
+        baselines &= looked.baselines;
+        gathered.add(looked.keys.iter().copied());
+        if looked.is_last() || gathered.many {
+            return Ok((up_to, baselines));
+        }
+        before = Some(looked);
+    }
+}
+
+fn in_baselines(
+    retention: &Retention,
+    wanted: &Wanted,
+    gathered: &mut Gathered,
+) -> Result<(), QueryError> {
+    let Some(baselines) = retention.baselines() else {
+        return Ok(());
+    };
+    let mut walk = baselines.walk();
+    while let Some(kept) = walk.step()? {
+        let Known::Present(state) = &kept.baseline.known else {
+            continue;
+        };
+        let held = match wanted.subject() {
+            Subject::Field(name) => state
+                .fields
+                .get(name)
+                .is_some_and(|value| wanted.holds_text(value)),
+            Subject::Interest(name) => state.interests.contains(name),
+        };
+        if held {
+            gathered.add([kept.key]);
+        }
+    }
+    Ok(())
+}
+
+/// What some records told.
+#[derive(Default)]
+struct Told {
+    keys: Vec<ProfileKey>,
+    damage: Damages,
+    progress: Progress,
+}
+
+/// Reads the log from an event on.
+fn scan(
+    trail: &Trail,
+    wanted: &Wanted,
+    from: u64,
+    gathered: &mut Gathered,
+    lines: &mut Lines<'_>,
+) -> Result<(), QueryError> {
+    let mut walk = trail.walk_from(from)?;
+    if walk.events() == 0 {
+        return Ok(());
+    }
+    in_order(
+        move || next_batch(&mut walk),
+        || (),
+        |(), (batch, mut told): (Batch, Told)| {
+            for (seq, record) in batch.iter() {
+                match may_give(record, wanted) {
+                    Ok(Some(key)) => told.keys.push(key),
+                    Ok(None) => {}
+                    Err(error) => told.damage.add(Missing::of_record(seq, error)),
+                }
+            }
+            told.keys.sort_unstable();
+            told.keys.dedup();
+            Ok(told)
+        },
+        |told: Told| {
+            lines.damage.extend(told.damage);
+            lines.progress.tell(told.progress);
+            gathered.add(told.keys);
+            Ok(!gathered.many)
+        },
+    )
+}
+
+fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, Told)>, QueryError> {
+    let mut batch = Batch::default();
+    let mut told = Told::default();
+    while batch.bytes_len() < BATCH_LEN {
+        match walk.step(|seq, record| batch.push(seq, record))? {
+            Step::Records => {}
+            Step::Damage(found) => told.damage.add(found.to_string()),
+            Step::End if batch.is_empty() && told.damage.is_empty() => return Ok(None),
+            Step::End => break,
+        }
+    }
+    told.progress = Progress {
+        stage: Stage::Reading,
+        done: walk.events_done(),
+        all: walk.events(),
+    };
+    Ok(Some((batch, told)))
+}
+
+/// The (sub)profile to which an event may have given what is looked for.
+fn may_give(record: &[u8], wanted: &Wanted) -> Result<Option<ProfileKey>, RecordError> {
+    let record = EventRecord::decode(record)?;
+    let (kind, body) = (record.head.body_kind, record.body.bytes);
+    let mut gives = false;
+    match wanted.subject() {
+        Subject::Field(name) => values_of(kind, body, &[name.as_ref()], |_, value| {
+            gives = wanted.holds_text(&value);
+        })?,
+        Subject::Interest(name) => {
+            let Content { interests, .. } = decode_content(kind, body)?;
+            let members = interests.map(|interests| interests.members());
+            gives = members.is_some_and(|members| members.contains(name))
+                && wanted.holds(&Value::Member(true));
+        }
+    }
+    Ok(gives.then(|| record.head.key()))
+}

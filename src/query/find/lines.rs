@@ -1,0 +1,42 @@
+//! The lines of `find`.
+
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::history::Value;
+
+/// An interval in which a (sub)profile held a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindLine<'a> {
+    /// The profile.
+    pub profile: u64,
+    /// The subprofile.
+    pub subprofile: Option<u64>,
+    /// The database as last named.
+    pub database: Option<u64>,
+    /// The collection as last named.
+    pub collection: Option<u64>,
+    /// The field's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<Cow<'a, str>>,
+    /// The interest's name, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interest: Option<Cow<'a, str>>,
+    /// The value; `true` for an interest.
+    pub value: Value<'a>,
+    /// The time of the event that began it.
+    pub since: String,
+    /// That event's `seq`.
+    pub since_seq: u64,
+    /// The cause of the change that began it: with `unexplained`,
+    /// `first_seen` and `baseline` it may have begun earlier.
+    pub cause: Cow<'a, str>,
+    /// The time of the event that ended it; null while it lasts. Where it is
+    /// `since` and of the same event, only that moment is known.
+    pub until: Option<String>,
+    /// That event's `seq`.
+    pub until_seq: Option<u64>,
+}

@@ -1,0 +1,652 @@
+//! Every way to an answer tells what the histories and the states tell, on
+//! streams with late events, ties, repetitions, deletes, bare updates and
+//! pruned events.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use serde_json::Value as Json;
+
+use super::candidates::gather_up_to;
+use super::*;
+use crate::event::{BodyKind, decode_envelope, zone_from_name};
+use crate::query::{ChangesQuery, HistoryQuery, Query, ShowQuery, Span, answer as ask};
+use crate::trail::{
+    Appender, Arrival, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose, Trail,
+};
+
+/// The times of all events are this and a few seconds after it.
+const BEGIN: i64 = 1_500_000_000;
+const SECONDS: i64 = 8;
+
+struct Store {
+    trail: Arc<Trail>,
+    appender: Appender,
+    dir: tempfile::TempDir,
+    came: i64,
+}
+
+fn open(dir: &tempfile::TempDir) -> (Arc<Trail>, Appender) {
+    let options = OpenOptions {
+        purpose: Purpose::Append {
+            server: false,
+            segment_size: 1024,
+        },
+        cache: 1 << 20,
+        patience: Duration::from_secs(10),
+    };
+    let (trail, appender) = Trail::open(&dir.path().join("data"), options).unwrap();
+    (trail, appender.unwrap())
+}
+
+impl Store {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Folder::make(&dir.path().join("data")).unwrap();
+        let (trail, appender) = open(&dir);
+        Self {
+            trail,
+            appender,
+            dir,
+            came: 0,
+        }
+    }
+
+    fn add(&mut self, calls: &[Call]) {
+        let zone = zone_from_name("Europe/Amsterdam").unwrap();
+        let arrivals = calls.iter().map(|call| {
+            self.came += 1;
+            let (kind, body) = call.body();
+            let envelope = decode_envelope(kind, body.as_bytes(), zone).unwrap();
+            Arrival::Call(Box::new(ParsedCall {
+                received: self.came * 1_000_000,
+                remote: None,
+                label: None,
+                content_type: None,
+                evidence: None,
+                read: Ok((kind, envelope)),
+                body: body.into_bytes(),
+            }))
+        });
+        let arrivals = arrivals.collect::<Vec<_>>();
+        for arrival in arrivals {
+            self.appender.append(vec![arrival]);
+        }
+    }
+
+    fn reopened(self) -> Self {
+        let Self {
+            trail,
+            appender,
+            dir,
+            came,
+        } = self;
+        drop((trail, appender));
+        let (trail, appender) = open(&dir);
+        Self {
+            trail,
+            appender,
+            dir,
+            came,
+        }
+    }
+
+    fn ask(&self, query: &Query) -> Vec<Json> {
+        let mut out = Vec::new();
+        ask(&self.trail, query, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        let lines = text.lines();
+        lines
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+
+    fn find(&self, query: &FindQuery) -> Vec<Json> {
+        let mut out = Vec::new();
+        let query = Query::Find(query.clone());
+        let answered = ask(&self.trail, &query, &mut out).unwrap();
+        assert_eq!(answered.damage, Vec::<String>::new());
+        assert_eq!(answered.found, !out.is_empty());
+        lines(&out)
+    }
+
+    /// The same by a certain way, holding little.
+    fn find_by(&self, query: &FindQuery, most_keys: usize, held: usize) -> Vec<Json> {
+        let mut out = Vec::new();
+        let mut tell = |_: Progress| ();
+        let mut told = Lines::to(&mut out, query.limit, &mut tell);
+        answer_within(
+            &self.trail,
+            query,
+            &mut told,
+            held,
+            |trail, sought, wanted, lines| gather_up_to(trail, sought, wanted, most_keys, lines),
+        )
+        .unwrap();
+        drop(told);
+        lines(&out)
+    }
+
+    /// Waits until the lookups have all events.
+    fn wait_for_lookup(&self, fields: &[&str]) {
+        self.trail.wait_for_index(|_| ()).unwrap();
+        let begun = Instant::now();
+        loop {
+            let state = self.trail.lookup_state().unwrap().unwrap_or_default();
+            let probe = fields
+                .first()
+                .map(|field| crate::index::Probe::new(field, "", true));
+            let looked = probe.and_then(|probe| self.trail.look_up(&probe, None, 1).unwrap());
+            let knows = looked.is_none_or(|looked| looked.baselines);
+            if state.fields == fields
+                && knows
+                && (fields.is_empty() || state.up_to == self.trail.last_seq())
+            {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(30), "{state:?}");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn set_lookup(&self, fields: &[&str]) {
+        self.trail
+            .set_lookup(fields.iter().map(|field| (*field).to_owned()).collect());
+    }
+
+    fn prune(&self, before: i64) {
+        self.trail
+            .prune(PruneOrder {
+                before,
+                now: BEGIN + 1_000_000_000,
+                dry_run: false,
+                stop: &|| false,
+                tell: &mut |_, _| (),
+            })
+            .unwrap();
+    }
+}
+
+fn lines(out: &[u8]) -> Vec<Json> {
+    let text = std::str::from_utf8(out).unwrap();
+    text.lines()
+        .map(|line| {
+            serde_json::from_str::<FindLine<'_>>(line).unwrap_or_else(|_| panic!("{line}"));
+            serde_json::from_str(line).unwrap()
+        })
+        .collect()
+}
+
+#[derive(Clone, Debug)]
+struct Call {
+    key: ProfileKey,
+    event_type: &'static str,
+    time: i64,
+    database: Option<u64>,
+    parameters: Vec<(&'static str, &'static str)>,
+    fields: Vec<(&'static str, &'static str)>,
+    interests: Vec<&'static str>,
+    json: bool,
+}
+
+impl Call {
+    fn body(&self) -> (BodyKind, String) {
+        let mut pairs = vec![
+            ("type".to_owned(), self.event_type.to_owned()),
+            ("time".to_owned(), (BEGIN + self.time).to_string()),
+            ("profile".to_owned(), self.key.profile.to_string()),
+        ];
+        if let Some(subprofile) = self.key.subprofile {
+            pairs.push(("subprofile".to_owned(), subprofile.to_string()));
+        }
+        if let Some(database) = self.database {
+            pairs.push(("database".to_owned(), database.to_string()));
+        }
+        for (what, own) in [("parameters", &self.parameters), ("fields", &self.fields)] {
+            for (name, value) in own {
+                pairs.push((format!("{what}[{name}]"), (*value).to_owned()));
+            }
+        }
+        for (number, name) in self.interests.iter().enumerate() {
+            pairs.push((format!("interests[{number}]"), (*name).to_owned()));
+        }
+        if self.json {
+            let map: serde_json::Map<String, Json> = pairs
+                .into_iter()
+                .map(|(name, value)| (name, Json::String(value)))
+                .collect();
+            return (BodyKind::Json, Json::Object(map).to_string());
+        }
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(pairs);
+        (BodyKind::Form, form.finish())
+    }
+}
+
+const LONG: &str = "a-value-that-is-much-longer-than-its-head@example.com";
+
+const VALUES: [&str; 9] = [
+    "",
+    "a",
+    "A",
+    "ab",
+    "b",
+    "\0",
+    "50% + [x]",
+    LONG,
+    "a-value-that-is-much-longer-than-another",
+];
+
+fn pairs() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
+    vec(
+        (
+            select(vec!["mail", "mail", "city", "news"]),
+            select(VALUES.to_vec()),
+        ),
+        0..3,
+    )
+}
+
+fn call() -> impl Strategy<Value = Call> {
+    let event_type = select(vec![
+        "create", "update", "update", "update", "delete", "click",
+    ]);
+    let key = (1_u64..4, proptest::option::of(1_u64..3));
+    let rest = (
+        vec(select(vec!["news", "sale"]), 0..3),
+        0..SECONDS,
+        proptest::option::of(1_u64..3),
+        any::<bool>(),
+    );
+    (key, event_type, pairs(), pairs(), rest).prop_map(
+        |((profile, subprofile), event_type, parameters, fields, rest)| {
+            let (interests, time, database, json) = rest;
+            Call {
+                key: ProfileKey {
+                    profile,
+                    subprofile: subprofile.map(|number| profile * 10 + number),
+                },
+                event_type,
+                time,
+                database,
+                parameters,
+                fields,
+                interests,
+                json,
+            }
+        },
+    )
+}
+
+fn keys() -> Vec<ProfileKey> {
+    let of = |profile| {
+        let subprofiles = (1..3).map(move |n| ProfileKey::subprofile(profile, profile * 10 + n));
+        std::iter::once(ProfileKey::profile(profile)).chain(subprofiles)
+    };
+    (1..4).flat_map(of).collect()
+}
+
+fn sought() -> impl Strategy<Value = Sought> {
+    let field = (
+        select(vec!["mail", "mail", "city", "none"]),
+        select(VALUES.to_vec()),
+        select(vec![Matching::Whole, Matching::Prefix, Matching::Match]),
+        any::<bool>(),
+    );
+    prop_oneof![
+        4 => field.prop_map(|(name, value, by, ignore_case)| Sought::Field {
+            name: name.to_owned(),
+            value: match by {
+                Matching::Match if value.contains('[') => "[x]".to_owned(),
+                _ => value.to_owned(),
+            },
+            by,
+            ignore_case,
+        }),
+        1 => select(vec!["news", "sale", "none"]).prop_map(|name| Sought::Interest(name.to_owned())),
+    ]
+}
+
+fn query(sought: &Sought, ever: bool, at: Option<i64>) -> FindQuery {
+    FindQuery {
+        sought: sought.clone(),
+        ever,
+        at,
+        database: None,
+        limit: None,
+    }
+}
+
+/// Whether a line of `history` or a state has the value.
+fn holds(sought: &Sought, value: &Json) -> bool {
+    match (sought, value) {
+        (Sought::Interest(_), value) => *value == Json::Bool(true),
+        (
+            Sought::Field {
+                value: wanted,
+                by,
+                ignore_case,
+                ..
+            },
+            Json::String(text),
+        ) => {
+            let fold = |text: &str| match ignore_case {
+                true => text.to_lowercase(),
+                false => text.to_owned(),
+            };
+            match by {
+                Matching::Whole => fold(text) == fold(wanted),
+                Matching::Prefix => fold(text).starts_with(&fold(wanted)),
+                Matching::Match => {
+                    fold(text).contains(&fold(if wanted == "[x]" { "x" } else { wanted }))
+                }
+            }
+        }
+        _ => false,
+    }
+}
+
+/// The intervals of all, made from their histories.
+fn naive(store: &Store, sought: &Sought) -> Vec<Json> {
+    let (kind, name) = match sought {
+        Sought::Field { name, .. } => ("field", name),
+        Sought::Interest(name) => ("interest", name),
+    };
+    let mut found = Vec::new();
+    for key in keys() {
+        let history = store.ask(&Query::History(HistoryQuery {
+            key,
+            fields: Vec::new(),
+            interests: Vec::new(),
+            span: Span::default(),
+            all: false,
+            limit: None,
+            reverse: false,
+            subprofiles: false,
+            cascade: false,
+        }));
+        let mut open: Option<Json> = None;
+        let mut own = Vec::new();
+        for event in &history {
+            let mut close = |open: &mut Option<Json>| {
+                if let Some(mut interval) = open.take() {
+                    interval["until"] = event["time"].clone();
+                    interval["until_seq"] = event["seq"].clone();
+                    own.push(interval);
+                }
+            };
+            for change in event["changes"].as_array().unwrap() {
+                if change[kind] != **name {
+                    continue;
+                }
+                close(&mut open);
+                if holds(sought, &change["new"]) {
+                    open = Some(serde_json::json!({
+                        "profile": key.profile, "subprofile": key.subprofile,
+                        kind: name, "value": change["new"],
+                        "since": event["time"], "since_seq": event["seq"], "cause": change["cause"],
+                        "until": null, "until_seq": null,
+                    }));
+                }
+            }
+            if event["type"] == "delete" {
+                close(&mut open);
+            }
+        }
+        own.extend(open);
+        found.extend(own);
+    }
+    found
+}
+
+/// Lines without what their histories do not tell.
+fn bare(lines: Vec<Json>) -> Vec<Json> {
+    let mut lines = lines;
+    for line in &mut lines {
+        let line = line.as_object_mut().unwrap();
+        line.remove("database").unwrap();
+        line.remove("collection").unwrap();
+    }
+    lines
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn intervals_are_those_of_the_histories_and_of_the_states(
+        calls in vec(call(), 1..40),
+        sought in vec(sought(), 3),
+        lookup in any::<bool>(),
+    ) {
+        let mut store = Store::new();
+        let (first, second) = calls.split_at(calls.len() / 2);
+        store.add(first);
+        if lookup {
+            store.set_lookup(&["mail"]);
+        }
+        store.add(second);
+        for sought in &sought {
+            let ever = query(sought, true, None);
+            let found = store.find(&ever);
+            prop_assert_eq!(bare(found.clone()), naive(&store, sought), "{:?}", sought);
+            // Every way tells the same, and the first lines are the first ones.
+            for (most_keys, held) in [(0, usize::MAX), (usize::MAX, 0), (1, 300)] {
+                prop_assert_eq!(&store.find_by(&ever, most_keys, held), &found);
+            }
+            for limit in [0, 1, 2, 5] {
+                let few = FindQuery { limit: Some(limit), ..ever.clone() };
+                let first = &found[..found.len().min(limit as usize)];
+                prop_assert_eq!(&store.find(&few), first);
+                prop_assert_eq!(&store.find_by(&few, 0, 0), first);
+            }
+            for database in [1, 2] {
+                let of = FindQuery { database: Some(database), ..ever.clone() };
+                let own: Vec<_> = found.iter().filter(|line| line["database"] == database).cloned().collect();
+                prop_assert_eq!(store.find(&of), own);
+            }
+            for second in -1..=SECONDS {
+                let at = BEGIN + second;
+                let told: BTreeSet<String> = store
+                    .find(&query(sought, false, Some(at)))
+                    .iter()
+                    .map(|line| format!("{}/{} {}", line["profile"], line["subprofile"], line["value"]))
+                    .collect();
+                let mut expected = BTreeSet::new();
+                for key in keys() {
+                    let shown = store.ask(&Query::Show(ShowQuery { key, at: Some(at), cascade: false }));
+                    let Some(shown) = shown.first() else { continue };
+                    let value = match sought {
+                        Sought::Field { name, .. } => shown["fields"].get(name).cloned(),
+                        Sought::Interest(name) => {
+                            let held = shown["interests"].as_array().unwrap();
+                            held.iter().any(|own| own == name.as_str()).then_some(Json::Bool(true))
+                        }
+                    };
+                    let value = value.filter(|value| holds(sought, value));
+                    expected.extend(value.map(|value| {
+                        format!("{}/{} {}", shown["profile"], shown["subprofile"], value)
+                    }));
+                }
+                prop_assert_eq!(told, expected, "{:?} at {}", sought, second);
+            }
+            prop_assert_eq!(
+                store.find(&query(sought, false, None)),
+                store.find(&query(sought, false, Some(BEGIN + SECONDS)))
+            );
+        }
+    }
+
+    #[test]
+    fn lookups_change_no_answer(
+        parts in vec(vec(call(), 0..20), 4),
+        prunes in vec(proptest::option::of(0..SECONDS), 4),
+        reopen in vec(any::<bool>(), 4),
+        fields in vec(select(vec![vec!["mail"], vec!["city", "mail"], vec![]]), 4),
+        sought in vec(sought(), 4),
+        gone in any::<Index>(),
+    ) {
+        let (mut plain, mut store) = (Store::new(), Store::new());
+        for (part, calls) in parts.iter().enumerate() {
+            store.set_lookup(&fields[part]);
+            for of in [&mut plain, &mut store] {
+                of.add(calls);
+            }
+            let waited = gone.index(parts.len()) == part;
+            if waited {
+                // Whatever is known by then, the baselines are read.
+                store.wait_for_lookup(&fields[part]);
+            }
+            if let Some(second) = prunes[part] {
+                for of in [&plain, &store] {
+                    of.prune(BEGIN + second);
+                }
+            }
+            if reopen[part] {
+                store = store.reopened();
+                if !waited {
+                    // What was wanted may not have been begun.
+                    store.set_lookup(&fields[part]);
+                }
+            }
+            for sought in &sought {
+                for query in [query(sought, true, None), query(sought, false, None)] {
+                    prop_assert_eq!(store.find(&query), plain.find(&query), "{:?}", sought);
+                }
+            }
+            store.wait_for_lookup(&fields[part]);
+            for sought in &sought {
+                for query in [query(sought, true, None), query(sought, false, None)] {
+                    prop_assert_eq!(store.find(&query), plain.find(&query), "{:?}", sought);
+                }
+            }
+        }
+    }
+}
+
+fn update(profile: u64, time: i64, value: &'static str) -> Call {
+    Call {
+        key: ProfileKey::profile(profile),
+        event_type: "update",
+        time,
+        database: Some(1),
+        parameters: vec![("mail", value)],
+        fields: vec![("mail", value)],
+        interests: Vec::new(),
+        json: false,
+    }
+}
+
+fn mail(value: &str) -> Sought {
+    Sought::Field {
+        name: "mail".to_owned(),
+        value: value.to_owned(),
+        by: Matching::Whole,
+        ignore_case: false,
+    }
+}
+
+#[test]
+fn lookups_whose_index_is_destroyed_are_made_again() {
+    let mut store = Store::new();
+    store.set_lookup(&["mail"]);
+    store.add(&[update(1, 0, "a"), update(2, 1, "a"), update(1, 2, "b")]);
+    store.wait_for_lookup(&["mail"]);
+    let found = store.find(&query(&mail("a"), true, None));
+    assert_eq!(found.len(), 2);
+    let data = store.dir.path().join("data");
+    let index = data.join("index");
+    let Store {
+        trail,
+        appender,
+        dir,
+        came,
+    } = store;
+    drop((trail, appender));
+    for name in ["db", "conf"] {
+        let path = index.join(name);
+        if path.exists() {
+            std::fs::write(path, b"no database").unwrap();
+        }
+    }
+    let (trail, appender) = open(&dir);
+    let store = Store {
+        trail,
+        appender,
+        dir,
+        came,
+    };
+    assert_eq!(store.find(&query(&mail("a"), true, None)), found);
+    // What was to be looked up was known by the index alone.
+    store.set_lookup(&["mail"]);
+    store.wait_for_lookup(&["mail"]);
+    assert_eq!(store.find(&query(&mail("a"), true, None)), found);
+}
+
+#[test]
+fn a_late_event_before_a_baseline_is_known_for_its_moment_alone() {
+    let mut store = Store::new();
+    store.add(&[update(1, 3, "a"), update(1, 5, "b")]);
+    // Only what stands in closed segments is pruned.
+    store.add(&vec![update(9, 7, "c"); 20]);
+    store.prune(BEGIN + 6);
+    store.add(&[update(1, 1, "late")]);
+    let found = store.find(&query(&mail("late"), true, None));
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["since"], found[0]["until"]);
+    assert_eq!(found[0]["since_seq"], found[0]["until_seq"]);
+    assert_eq!(
+        store.find(&query(&mail("late"), false, Some(BEGIN + 1))),
+        Vec::<Json>::new()
+    );
+    let found = store.find(&query(&mail("b"), false, None));
+    assert_eq!(found[0]["cause"], "baseline");
+    assert_eq!(found[0]["until"], Json::Null);
+}
+
+#[test]
+fn values_of_a_mebibyte_are_found_and_told_apart() {
+    let long: &'static str = Box::leak("x".repeat(1 << 20).into_boxed_str());
+    let other: &'static str = Box::leak(format!("{}y", &long[1..]).into_boxed_str());
+    let mut store = Store::new();
+    store.set_lookup(&["mail"]);
+    store.add(&[update(1, 0, long), update(2, 0, other), update(3, 0, "")]);
+    store.wait_for_lookup(&["mail"]);
+    let whose = |sought: &Sought| -> Vec<u64> {
+        let found = store.find(&query(sought, false, None));
+        found
+            .iter()
+            .map(|line| line["profile"].as_u64().unwrap())
+            .collect()
+    };
+    assert_eq!(whose(&mail(long)), [1]);
+    assert_eq!(whose(&mail(other)), [2]);
+    assert_eq!(whose(&mail("")), [3]);
+    let by_prefix = |value: &str| Sought::Field {
+        name: "mail".to_owned(),
+        value: value.to_owned(),
+        by: Matching::Prefix,
+        ignore_case: true,
+    };
+    assert_eq!(whose(&by_prefix("XXX")), [1, 2]);
+    assert_eq!(whose(&by_prefix("")), [1, 2, 3]);
+    // The changes are there all the same.
+    assert_eq!(store.ask_changes(), 3);
+}
+
+impl Store {
+    fn ask_changes(&self) -> usize {
+        let mut out = Vec::new();
+        ask(
+            &self.trail,
+            &Query::Changes(ChangesQuery::default()),
+            &mut out,
+        )
+        .unwrap();
+        out.iter().filter(|byte| **byte == b'\n').count()
+    }
+}

@@ -1,0 +1,337 @@
+//! What is looked for, and whether a value is it.
+
+use std::borrow::Cow;
+
+use regex::{Regex, RegexBuilder};
+use serde::{Deserialize, Serialize};
+
+use crate::history::{Subject, Value};
+use crate::index::folded;
+
+/// The most bytes that a compiled expression may take: whoever asks over HTTP
+/// writes it.
+const REGEX_SIZE: usize = 1 << 20;
+
+/// What is looked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sought {
+    /// A value of a field.
+    Field {
+        /// The field's name.
+        name: String,
+        /// The value, its beginning, or an expression.
+        value: String,
+        /// Which of these.
+        by: Matching,
+        /// Whether upper and lower case are the same.
+        ignore_case: bool,
+    },
+    /// Membership of an interest.
+    Interest(String),
+}
+
+/// How a value is looked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Matching {
+    /// By all of it.
+    #[default]
+    Whole,
+    /// By its beginning.
+    Prefix,
+    /// By a regular expression that matches anywhere in it.
+    Match,
+}
+
+/// What is looked for, as a person writes it, piece by piece.
+#[derive(Clone, Debug, Default)]
+pub struct Words {
+    /// `FIELD=VALUE`; the value alone where the field is named.
+    pub text: Option<String>,
+    /// The field's name.
+    pub field: Option<String>,
+    /// The interest's name.
+    pub interest: Option<String>,
+    /// By the beginning.
+    pub prefix: bool,
+    /// By an expression.
+    pub matches: bool,
+    /// Upper and lower case are the same.
+    pub ignore_case: bool,
+}
+
+/// Which of the words is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// The text.
+    Text,
+    /// The interest's name.
+    Interest,
+    /// By the beginning.
+    Prefix,
+    /// By an expression.
+    Match,
+}
+
+impl Words {
+    /// What they mean.
+    ///
+    /// # Errors
+    /// The word that is wrong, and what is wrong with it.
+    pub fn read(self) -> Result<Sought, (Word, String)> {
+        let by = match (self.prefix, self.matches) {
+            (false, false) => Matching::Whole,
+            (true, false) => Matching::Prefix,
+            (false, true) => Matching::Match,
+            (true, true) => {
+                let what = "a value is looked for by its beginning or by an expression, not both";
+                return Err((Word::Match, what.to_owned()));
+            }
+        };
+        if let Some(interest) = self.interest {
+            if self.text.is_some() || self.field.is_some() {
+                let what = "either an interest is looked for or a value of a field";
+                return Err((Word::Interest, what.to_owned()));
+            }
+            if by != Matching::Whole || self.ignore_case {
+                let what = "an interest is looked for by its whole name";
+                return Err((Word::Interest, what.to_owned()));
+            }
+            return Ok(Sought::Interest(interest));
+        }
+        let Some(text) = self.text else {
+            let what = "what is looked for? Write 'mail=johny@example.com', or name an interest";
+            return Err((Word::Text, what.to_owned()));
+        };
+        let (name, value) = match (self.field, text.split_once('=')) {
+            (Some(name), _) => (name, text),
+            (None, Some((name, value))) => (name.to_owned(), value.to_owned()),
+            (None, None) => {
+                let shown: String = text.chars().take(40).collect();
+                let what = format!(
+                    "{shown:?} names no value: write '{shown}=VALUE', or '{shown}=' and prefix for \
+                     whoever has the field"
+                );
+                return Err((Word::Text, what));
+            }
+        };
+        let sought = Sought::Field {
+            name,
+            value,
+            by,
+            ignore_case: self.ignore_case,
+        };
+        match Wanted::new(&sought) {
+            Ok(_) => Ok(sought),
+            Err(what) => Err((Word::Text, what)),
+        }
+    }
+}
+
+/// Whether a value is what is looked for.
+#[derive(Clone, Debug)]
+pub(super) struct Wanted {
+    subject: Subject<'static>,
+    test: Test,
+}
+
+#[derive(Clone, Debug)]
+enum Test {
+    Whole(String),
+    WholeFolded(String),
+    Prefix(String),
+    PrefixFolded(String),
+    Match(Regex),
+    Member,
+}
+
+impl Wanted {
+    /// What is looked for.
+    ///
+    /// # Errors
+    /// The expression is none, or too large.
+    pub fn new(sought: &Sought) -> Result<Self, String> {
+        let (name, value, by, ignore_case) = match sought {
+            Sought::Interest(name) => {
+                return Ok(Self {
+                    subject: Subject::Interest(Cow::Owned(name.clone())),
+                    test: Test::Member,
+                });
+            }
+            Sought::Field {
+                name,
+                value,
+                by,
+                ignore_case,
+            } => (name, value, *by, *ignore_case),
+        };
+        let test = match (by, ignore_case) {
+            (Matching::Whole, false) => Test::Whole(value.clone()),
+            (Matching::Whole, true) => Test::WholeFolded(folded(value).collect()),
+            (Matching::Prefix, false) => Test::Prefix(value.clone()),
+            (Matching::Prefix, true) => Test::PrefixFolded(folded(value).collect()),
+            (Matching::Match, ignore_case) => Test::Match(
+                RegexBuilder::new(value)
+                    .case_insensitive(ignore_case)
+                    .size_limit(REGEX_SIZE)
+                    .dfa_size_limit(REGEX_SIZE)
+                    .build()
+                    .map_err(|error| no_expression(value, &error))?,
+            ),
+        };
+        Ok(Self {
+            subject: Subject::Field(Cow::Owned(name.clone())),
+            test,
+        })
+    }
+
+    /// Of what.
+    pub const fn subject(&self) -> &Subject<'static> {
+        &self.subject
+    }
+
+    /// Whether a value is it.
+    pub fn holds(&self, value: &Value<'_>) -> bool {
+        match value {
+            Value::Absent => false,
+            Value::Member(member) => *member && matches!(self.test, Test::Member),
+            Value::Text(text) => self.holds_text(text),
+        }
+    }
+
+    /// Whether a field's value is it.
+    pub fn holds_text(&self, text: &str) -> bool {
+        match &self.test {
+            Test::Whole(value) => text == value,
+            Test::Prefix(value) => text.starts_with(value.as_str()),
+            Test::WholeFolded(value) => folded(text).eq(value.chars()),
+            Test::PrefixFolded(value) => {
+                let mut own = folded(text);
+                value.chars().all(|wanted| own.next() == Some(wanted))
+            }
+            Test::Match(regex) => regex.is_match(text),
+            Test::Member => false,
+        }
+    }
+}
+
+fn no_expression(text: &str, error: &regex::Error) -> String {
+    let shown: String = text.chars().take(40).collect();
+    match error {
+        regex::Error::CompiledTooBig(_) => {
+            format!("{shown:?}: the expression is too large; write a simpler one")
+        }
+        error => {
+            // Its text shows the place in several lines; the last one says what is wrong.
+            let text = error.to_string();
+            let what = text.lines().last().unwrap_or_default();
+            let what = what.trim_start_matches("error: ");
+            format!(
+                "{shown:?} is no regular expression: {what}; write a literal . or ( as \\. or \\("
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn words(text: &str) -> Words {
+        Words {
+            text: Some(text.to_owned()),
+            ..Words::default()
+        }
+    }
+
+    fn wanted(words: Words) -> Wanted {
+        Wanted::new(&words.read().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_field_ends_at_the_first_equals_sign() {
+        let sought = words("a b==c=").read().unwrap();
+        let field = |name: &str, value: &str| Sought::Field {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            by: Matching::Whole,
+            ignore_case: false,
+        };
+        assert_eq!(sought, field("a b", "=c="));
+        let named = Words {
+            field: Some("a=b".to_owned()),
+            ..words("c=d")
+        };
+        assert_eq!(named.read().unwrap(), field("a=b", "c=d"));
+        assert_eq!(words("=").read().unwrap(), field("", ""));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let wrong = |words: Words| words.read().unwrap_err();
+        assert_eq!(wrong(Words::default()).0, Word::Text);
+        let (word, what) = wrong(words("mail"));
+        assert_eq!(word, Word::Text);
+        assert!(what.contains("'mail=VALUE'"), "{what}");
+        let both = Words {
+            prefix: true,
+            matches: true,
+            ..words("a=b")
+        };
+        assert_eq!(wrong(both).0, Word::Match);
+        let interest = || Words {
+            interest: Some("news".to_owned()),
+            ..Words::default()
+        };
+        interest().read().unwrap();
+        let with_text = Words {
+            text: Some("a=b".to_owned()),
+            ..interest()
+        };
+        assert_eq!(wrong(with_text).0, Word::Interest);
+        let with_case = Words {
+            ignore_case: true,
+            ..interest()
+        };
+        assert_eq!(wrong(with_case).0, Word::Interest);
+        for text in ["a=(", "a=x{1000}{1000}", "a=[z-a]"] {
+            let matches = Words {
+                matches: true,
+                ..words(text)
+            };
+            let (word, what) = wrong(matches);
+            assert_eq!(word, Word::Text, "{text}");
+            assert!(what.contains("expression"), "{what}");
+        }
+    }
+
+    #[test]
+    fn values_are_told_apart_by_their_bytes_unless_case_is_ignored() {
+        let whole = wanted(words("m=Ab"));
+        assert!(whole.holds_text("Ab") && !whole.holds_text("ab") && !whole.holds_text("Abc"));
+        let prefix = wanted(Words {
+            prefix: true,
+            ..words("m=Ab")
+        });
+        assert!(prefix.holds_text("Abc") && !prefix.holds_text("abc") && !prefix.holds_text("A"));
+        let folded = wanted(Words {
+            ignore_case: true,
+            ..words("m=İJohn@ΣΑΣ")
+        });
+        assert!(folded.holds_text("İjohn@σασ") && !folded.holds_text("ijohn@σας"));
+        let folded = wanted(Words {
+            ignore_case: true,
+            prefix: true,
+            ..words("m=JO")
+        });
+        assert!(folded.holds_text("john") && folded.holds_text("Jo") && !folded.holds_text("j"));
+        let matches = wanted(Words {
+            matches: true,
+            ..words("m=^j.*@example\\.(com|org)$")
+        });
+        assert!(matches.holds_text("john@example.org") && !matches.holds_text("John@example.org"));
+        assert!(!matches.holds(&Value::Absent) && !matches.holds(&Value::Member(true)));
+    }
+}

@@ -1,0 +1,53 @@
+//! From parameters to the question who has a value.
+
+use super::params::Params;
+use crate::event::DecodeError;
+use crate::query::{FindQuery, Query, Rounding, Word, Words};
+
+/// Reads `q=FIELD=VALUE`, or `field` and `value`, or `interest`, and the rest.
+pub(super) fn find(params: &mut Params) -> Result<Query, DecodeError> {
+    let (text, value) = (params.one("q")?, params.one("value")?);
+    if text.is_some() && value.is_some() {
+        let what = "write q=FIELD=VALUE, or field=FIELD and value=VALUE";
+        return Err(DecodeError::new(what, "value"));
+    }
+    let field = params.one("field")?;
+    if field.is_some() && value.is_none() {
+        let what = "field goes with value: the value that is looked for";
+        return Err(DecodeError::new(what, "field"));
+    }
+    if field.is_none() && value.is_some() {
+        let what = "value goes with field: the name of the field";
+        return Err(DecodeError::new(what, "value"));
+    }
+    let by_value = value.is_some();
+    let words = Words {
+        text: text.or(value),
+        field,
+        interest: params.one("interest")?,
+        prefix: params.flag("prefix")?,
+        matches: params.flag("match")?,
+        ignore_case: params.flag("ignore-case")?,
+    };
+    let sought = words.read().map_err(|(word, what)| {
+        let place = match word {
+            Word::Text if by_value => "value",
+            Word::Text => "q",
+            Word::Interest => "interest",
+            Word::Prefix => "prefix",
+            Word::Match => "match",
+        };
+        DecodeError::new(what, place)
+    })?;
+    let (ever, at) = (params.flag("ever")?, params.time("at", Rounding::Down)?);
+    if ever && at.is_some() {
+        return Err(DecodeError::new("ever is no moment: leave one out", "at"));
+    }
+    Ok(Query::Find(FindQuery {
+        sought,
+        ever,
+        at,
+        database: params.number("database")?,
+        limit: params.number("limit")?,
+    }))
+}
