@@ -207,9 +207,14 @@ fn schema_of(kind: Kind) -> Value {
             "type": "string",
             "description": "A stretch of time: 90s, 30m, 6h or 2d",
             "pattern": "^[1-9][0-9]{0,4}[smhd]$",
+            "examples": ["90s", "2h"],
         }),
         Kind::Incident => {
-            json!({ "type": "string", "pattern": "^[A-Za-z0-9_.]{1,24}-[1-9][0-9]{0,17}$" })
+            json!({
+                "type": "string",
+                "pattern": "^[A-Za-z0-9_.]{1,24}-[1-9][0-9]{0,17}$",
+                "examples": ["mail-1234"],
+            })
         }
         Kind::OneOf(words) => json!({ "type": "string", "enum": words }),
         Kind::Cursor => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{16,100}$" }),

@@ -2,16 +2,33 @@
 
 use super::params::Params;
 use crate::event::DecodeError;
-use crate::query::{FindQuery, Query, Rounding, Word, Words};
+use crate::query::{FindQuery, Query, Rounding, Sought, Word, Words};
 
 /// Reads `q=FIELD=VALUE`, or `field` and `value`, or `interest`, and the rest.
 pub(super) fn find(params: &mut Params) -> Result<Query, DecodeError> {
     let (text, value) = (params.one("q")?, params.one("value")?);
+    let (field, interest) = (params.one("field")?, params.one("interest")?);
+    let (prefix, matches) = (params.flag("prefix")?, params.flag("match")?);
+    let ignore_case = params.flag("ignore-case")?;
+    let (ever, at) = (params.flag("ever")?, params.time("at", Rounding::Down)?);
+    let (database, limit) = (params.number("database")?, params.number("limit")?);
+    let found = |sought| {
+        Ok(Query::Find(FindQuery {
+            sought,
+            ever,
+            at,
+            database,
+            limit,
+        }))
+    };
+    if params.is_describing() {
+        // Which of them go together is not told by the list of them.
+        return found(Sought::Interest(String::new()));
+    }
     if text.is_some() && value.is_some() {
         let what = "write q=FIELD=VALUE, or field=FIELD and value=VALUE";
         return Err(DecodeError::new(what, "value"));
     }
-    let field = params.one("field")?;
     if field.is_some() && value.is_none() {
         let what = "field goes with value: the value that is looked for";
         return Err(DecodeError::new(what, "field"));
@@ -24,10 +41,10 @@ pub(super) fn find(params: &mut Params) -> Result<Query, DecodeError> {
     let words = Words {
         text: text.or(value),
         field,
-        interest: params.one("interest")?,
-        prefix: params.flag("prefix")?,
-        matches: params.flag("match")?,
-        ignore_case: params.flag("ignore-case")?,
+        interest,
+        prefix,
+        matches,
+        ignore_case,
     };
     let sought = words.read().map_err(|(word, what)| {
         let place = match word {
@@ -39,15 +56,8 @@ pub(super) fn find(params: &mut Params) -> Result<Query, DecodeError> {
         };
         DecodeError::new(what, place)
     })?;
-    let (ever, at) = (params.flag("ever")?, params.time("at", Rounding::Down)?);
     if ever && at.is_some() {
         return Err(DecodeError::new("ever is no moment: leave one out", "at"));
     }
-    Ok(Query::Find(FindQuery {
-        sought,
-        ever,
-        at,
-        database: params.number("database")?,
-        limit: params.number("limit")?,
-    }))
+    found(sought)
 }

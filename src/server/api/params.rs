@@ -99,6 +99,11 @@ impl Params {
         }
     }
 
+    /// Whether there are no values, and only what is asked for matters.
+    pub const fn is_describing(&self) -> bool {
+        self.describing
+    }
+
     /// What was asked for.
     pub fn asked(&self) -> &[Asked] {
         &self.asked

@@ -80,12 +80,9 @@ pub(super) fn about(
         "dossier" => {
             let at = params.time("at", Rounding::Down)?;
             let mut span = params.span()?;
-            if let Some(at) = at {
-                if span.until.is_some() {
-                    return Err(DecodeError::new("it cannot be given with until", "at"));
-                }
-                span.until = Some(at.saturating_add(1));
-            }
+            // Of both the earlier one counts.
+            let end = at.map(|at| at.saturating_add(1));
+            span.until = span.until.into_iter().chain(end).min();
             Query::Dossier(DossierQuery {
                 key,
                 fields: params.all("field"),

@@ -265,7 +265,7 @@ pub(super) fn doc(entry: &Entry, parameter: &str) -> Option<&'static str> {
         (_, "interest") => "Only changes of this interest, or of another one that is named",
         (_, "since") => "Only from this time on",
         (_, "until") => "Only before this time",
-        ("dossier", "at") => "Only up to this moment; not together with until",
+        ("dossier", "at") => "The moment that is spoken of; of it and until the earlier one counts",
         (_, "at") => "The moment; now where it is left out",
         (_, "cascade") => {
             "What ends with a profile's deletion, too: its subprofiles, by the cause cascade"
