@@ -202,7 +202,7 @@ fn loops(shop: &Shop) {
     );
     assert_eq!(json_lines(&shop.run(&one["command"], &[]).ok()).len(), 40);
     let shown = cli(&shop.data, &["loops", "--format", "table"]).ok();
-    assert!(shown.contains("label crm writes 'Delft' (20)"), "{shown}");
+    assert!(shown.contains("label crm writes Delft (20)"), "{shown}");
     // At the time it was going on.
     let at = format!("@{}", BEGIN + DAY + 20 * 900);
     let then = shop.ask(&["loops", "--until", &at]);

@@ -60,7 +60,10 @@ fn a_cursor_file_goes_on_where_it_was() {
     post(&server, "/webhook", &update(91, "b"));
     server.stop();
     let shown = once(&["--format", "table"]).ok();
-    assert!(shown.contains("  91  update\n    v: ? → b\n"), "{shown}");
+    assert!(
+        shown.contains("  update  profile 91\n    set          v  ? → b\n"),
+        "{shown}"
+    );
     assert!(once(&[]).failed(1).contains("nothing found"));
 }
 
@@ -280,5 +283,5 @@ fn the_output_decides_what_was_written_where_the_cursor_lags() {
     // Output for people tells no seq: it is only written.
     post(&server, "/webhook", &update(1, "e"));
     assert_eq!(tail(&["--format", "table"]), Some(0));
-    assert!(fs::read_to_string(&out).unwrap().ends_with("v: d → e\n"));
+    assert!(fs::read_to_string(&out).unwrap().ends_with("v  d → e\n"));
 }

@@ -184,11 +184,11 @@ fn csv_has_the_columns_that_are_promised() {
     for (words, columns) in [
         (
             "history 123",
-            "seq,type,time,time_source,received,profile,subprofile,database,collection,label,verified,duplicate_of,field,interest,old,old_is,new,new_is,cause,since",
+            "seq,type,time,time_source,received,profile,subprofile,database,collection,label,verified,observed,duplicate_of,field,interest,old,old_is,new,new_is,cause,since",
         ),
         (
             "show 123",
-            "profile,subprofile,database,collection,at,state,last_event_seq,last_event_time,fields,interests,created,modified",
+            "profile,subprofile,database,collection,at,state,last_event_seq,last_event_time,fields,interests,created,modified,cascade_seq,cascade_time",
         ),
         (
             "diff 123 --from 2025-10-02",
@@ -204,7 +204,7 @@ fn csv_has_the_columns_that_are_promised() {
         ),
         (
             "export --raw",
-            "seq,received,remote,label,type,time,time_source,profile,subprofile,database,collection,created,modified,parameters,fields,interests,extra,verified,body,body_base64,evidence,baseline",
+            "seq,received,remote,label,type,time,time_source,profile,subprofile,database,collection,created,modified,parameters,fields,interests,extra,verified,body,body_base64,evidence,observed,baseline",
         ),
         (
             "rejected",

@@ -1,12 +1,10 @@
 //! The arguments, as clap reads them.
 
-use std::net::SocketAddr;
+use clap::{Parser, Subcommand};
 
-use bytesize::ByteSize;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
-use clap::{Parser, Subcommand, ValueEnum};
-
-use super::api_args::ApiArgs;
+pub use super::answer_args::{
+    CascadeArgs, CauseArg, FilterArgs, Format, Output, SpanArgs, TIMES, TellOutput, parse_label,
+};
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 pub use super::common_args::{ColorChoice, Common};
@@ -17,25 +15,17 @@ use super::evidence::EvidenceArgs;
 use super::explain::ExplainArgs;
 use super::find::FindArgs;
 use super::gaps::GapsArgs;
-use super::gate_args::GateArgs;
 use super::generate::{CompletionsArgs, ManArgs};
 use super::import::ImportArgs;
 use super::incidents::IncidentsArgs;
-use super::lookup_args::LookupArgs;
 use super::loops::LoopsArgs;
 use super::prune::PruneArgs;
 use super::reconcile::ReconcileArgs;
 use super::report::ReportArgs;
-use super::signature_args::SignatureArgs;
+use super::serve::ServeArgs;
 use super::tail::TailArgs;
-use super::time::parse_span;
 use super::token::TokenArgs;
-use crate::event::{ProfileKey, is_label};
-use crate::trail::Keep;
-
-/// How times can be written.
-pub const TIMES: &str = "Times: RFC 3339 (2025-10-09T08:53:20Z), YYYY-MM-DD, 'YYYY-MM-DD HH:MM:SS' (in --timezone), \
-@UNIXSECONDS, or a phrase such as yesterday or '2 hours ago'.";
+use crate::event::ProfileKey;
 
 /// Keeps every Copernica webhook call, and answers what changed when.
 #[derive(Debug, Parser)]
@@ -54,61 +44,6 @@ pub struct Args {
     pub common: Common,
     #[command(subcommand)]
     pub command: Command,
-}
-
-/// The form of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// A table for people
-    Table,
-    /// One JSON object a line, for programs
-    Jsonl,
-    /// Rows of fixed columns, for spreadsheets
-    Csv,
-}
-
-/// How an answer is written.
-#[derive(Debug, clap::Args)]
-pub struct Output {
-    /// The form of the answer [default: table on a terminal, jsonl elsewhere]
-    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT")]
-    pub format: Option<Format>,
-}
-
-/// Whether subprofiles end with their profile.
-#[derive(Debug, clap::Args)]
-pub struct CascadeArgs {
-    /// Tell that a profile's delete ends its subprofiles [default: in answers for people]
-    #[arg(long, overrides_with = "no_cascade")]
-    pub cascade: bool,
-    /// Tell of subprofiles only what calls of their own say
-    #[arg(long, overrides_with = "cascade")]
-    pub no_cascade: bool,
-}
-
-/// How what was done is told: a table or lines.
-#[derive(Debug, clap::Args)]
-pub struct TellOutput {
-    /// The form of the answer [default: table on a terminal, jsonl elsewhere]
-    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT", value_parser = told_format())]
-    pub format: Option<Format>,
-}
-
-/// The forms that every command has.
-fn told_format() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(["table", "jsonl"])
-        .try_map(|name| <Format as ValueEnum>::from_str(&name, false))
-}
-
-/// A span of time.
-#[derive(Debug, clap::Args)]
-pub struct SpanArgs {
-    /// Only from this time on
-    #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true)]
-    pub since: Option<String>,
-    /// Only before this time
-    #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true)]
-    pub until: Option<String>,
 }
 
 /// What to do.
@@ -176,69 +111,6 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Write the manual pages
     Man(ManArgs),
-}
-
-/// `serve`
-#[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example: profiletrail serve --data /var/lib/profiletrail --listen 127.0.0.1:8080"
-)]
-pub struct ServeArgs {
-    /// The address to listen at; port 0 takes a free one
-    #[arg(
-        long,
-        env = "PROFILETRAIL_LISTEN",
-        value_name = "ADDR",
-        default_value = "127.0.0.1:8080"
-    )]
-    pub listen: SocketAddr,
-    /// The longest body that is read
-    #[arg(
-        long,
-        env = "PROFILETRAIL_MAX_BODY",
-        value_name = "SIZE",
-        default_value = "1MiB"
-    )]
-    pub max_body: ByteSize,
-    /// The size at which a segment of the log is closed
-    #[arg(
-        long,
-        env = "PROFILETRAIL_SEGMENT_SIZE",
-        value_name = "SIZE",
-        default_value = "64MiB"
-    )]
-    pub segment_size: ByteSize,
-    /// How many threads decode calls
-    #[arg(long, env = "PROFILETRAIL_WORKERS", value_name = "N", default_value_t = 4,
-        value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub workers: u16,
-    #[command(flatten)]
-    pub gate: GateArgs,
-    /// How much is to stay free on the data's disk; below it calls are answered 503 [0: not looked at]
-    #[arg(
-        long,
-        env = "PROFILETRAIL_MIN_FREE",
-        value_name = "SIZE",
-        default_value = "256MiB"
-    )]
-    pub min_free: ByteSize,
-    /// Prune once a day what is older than this (5y, '18 months', 90d); at least a day
-    #[arg(long, env = "PROFILETRAIL_KEEP", value_name = "SPAN", value_parser = parse_span)]
-    pub keep: Option<Keep>,
-    #[command(flatten)]
-    pub lookup: LookupArgs,
-    #[command(flatten)]
-    pub api: ApiArgs,
-    #[command(flatten)]
-    pub signature: SignatureArgs,
-    /// What to log: error, warn, info, debug or trace
-    #[arg(
-        long,
-        env = "PROFILETRAIL_LOG",
-        value_name = "LEVEL",
-        default_value = "info"
-    )]
-    pub log: tracing::level_filters::LevelFilter,
 }
 
 /// `history`
@@ -325,64 +197,6 @@ pub struct BlameArgs {
     pub output: Output,
 }
 
-/// The causes of changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum CauseArg {
-    /// The event created the profile
-    Create,
-    /// The update names the field or interest
-    Set,
-    /// It changed at some unseen moment before
-    Unexplained,
-    /// An export showed it: it changed at some unseen moment before
-    Observed,
-    /// The value was first seen here
-    FirstSeen,
-    /// The subprofile ended with its profile
-    Cascade,
-}
-
-/// Which changes are meant: every question about the changes of all profiles
-/// knows these.
-#[derive(Debug, clap::Args)]
-pub struct FilterArgs {
-    /// Only changes of this field; can be repeated
-    #[arg(long, value_name = "NAME")]
-    pub field: Vec<String>,
-    /// Only changes of this interest; can be repeated
-    #[arg(long, value_name = "NAME")]
-    pub interest: Vec<String>,
-    /// Only by events that name this database
-    #[arg(long, value_name = "D")]
-    pub database: Option<u64>,
-    /// Only by events that name this collection
-    #[arg(long, value_name = "C")]
-    pub collection: Option<u64>,
-    /// Only of this profile and its subprofiles, or of this subprofile
-    #[arg(long, value_name = "P[/S]")]
-    pub profile: Option<ProfileKey>,
-    #[command(flatten)]
-    pub span: SpanArgs,
-    /// Only from this value; true or false for interests
-    #[arg(long, value_name = "V", allow_hyphen_values = true)]
-    pub old: Option<String>,
-    /// Only to this value; true or false for interests
-    #[arg(long, value_name = "V", allow_hyphen_values = true)]
-    pub new: Option<String>,
-    /// Only by this cause; can be repeated
-    #[arg(long, value_name = "C")]
-    pub cause: Vec<CauseArg>,
-    /// Only by events with this label, '' for those without; can be repeated
-    #[arg(long, value_name = "L", value_parser = parse_label)]
-    pub label: Vec<String>,
-    #[command(flatten)]
-    pub cascade: CascadeArgs,
-    /// Only by events of this type; can be repeated
-    #[arg(long = "type", value_name = "TYPE")]
-    pub event_type: Vec<String>,
-}
-
 /// `changes`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail changes --field newsletter --new Nee --since yesterday"))]
@@ -432,12 +246,4 @@ pub struct RejectedArgs {
     pub reverse: bool,
     #[command(flatten)]
     pub output: Output,
-}
-
-pub fn parse_label(text: &str) -> Result<String, String> {
-    if text.is_empty() || is_label(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("a label is 1 to 64 of A-Z, a-z, 0-9, _ and -".to_owned())
-    }
 }

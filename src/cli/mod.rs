@@ -5,6 +5,7 @@
 //! ([`run`]). Output for programs is the answer's lines as they are; output for
 //! people is made from the same lines in [`output`].
 
+mod answer_args;
 mod api_args;
 mod args;
 mod ask;

@@ -58,6 +58,12 @@ impl Screen {
         }))
     }
 
+    /// The same for what a question follows: that must not wait for a pager, which
+    /// ends the command when it is left.
+    pub fn unpaged() -> Self {
+        Self(plain())
+    }
+
     /// Writes what is left, and waits until the pager is left.
     pub fn finish(mut self) -> io::Result<()> {
         if let State::Held(held) = &mut self.0 {

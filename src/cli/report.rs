@@ -10,7 +10,7 @@ use crate::query::{By, ChangesQuery, Query, ReportQuery};
 /// `report`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!(
-    "Hours, days and months are those of --timezone in a table, and UTC's with --format jsonl.\n{TIMES}\n\n\
+    "Hours, days and months are those of --tz in a table, and UTC's with --format jsonl and csv.\n{TIMES}\n\n\
     Example: profiletrail report --by day,label --since '2 weeks ago'"
 ))]
 pub struct ReportArgs {

@@ -1,20 +1,90 @@
 //! `serve`: running the server until a signal.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
+use bytesize::ByteSize;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::Ending;
-use super::args::ServeArgs;
+use super::api_args::ApiArgs;
+use super::gate_args::GateArgs;
+use super::lookup_args::LookupArgs;
 use super::progress::Bar;
 use super::setting::{Setting, UsageError, bytes, segment_size};
+use super::signature_args::SignatureArgs;
+use super::time::parse_span;
 use crate::gate::Proxies;
 use crate::server::{OWN_DESCRIPTORS, Server, ServerConfig};
+use crate::trail::Keep;
+
+/// `serve`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: profiletrail serve --data /var/lib/profiletrail --listen 127.0.0.1:8080"
+)]
+pub struct ServeArgs {
+    /// The address to listen at; port 0 takes a free one
+    #[arg(
+        long,
+        env = "PROFILETRAIL_LISTEN",
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub listen: SocketAddr,
+    /// The longest body that is read
+    #[arg(
+        long,
+        env = "PROFILETRAIL_MAX_BODY",
+        value_name = "SIZE",
+        default_value = "1MiB"
+    )]
+    pub max_body: ByteSize,
+    /// The size at which a segment of the log is closed
+    #[arg(
+        long,
+        env = "PROFILETRAIL_SEGMENT_SIZE",
+        value_name = "SIZE",
+        default_value = "64MiB"
+    )]
+    pub segment_size: ByteSize,
+    /// How many threads decode calls
+    #[arg(long, env = "PROFILETRAIL_WORKERS", value_name = "N", default_value_t = 4,
+        value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub workers: u16,
+    #[command(flatten)]
+    pub gate: GateArgs,
+    /// How much is to stay free on the data's disk; below it calls are answered 503 [0: not looked at]
+    #[arg(
+        long,
+        env = "PROFILETRAIL_MIN_FREE",
+        value_name = "SIZE",
+        default_value = "256MiB"
+    )]
+    pub min_free: ByteSize,
+    /// Prune once a day what is older than this (5y, '18 months', 90d); at least a day
+    #[arg(long, env = "PROFILETRAIL_KEEP", value_name = "SPAN", value_parser = parse_span)]
+    pub keep: Option<Keep>,
+    #[command(flatten)]
+    pub lookup: LookupArgs,
+    #[command(flatten)]
+    pub api: ApiArgs,
+    #[command(flatten)]
+    pub signature: SignatureArgs,
+    /// What to log: error, warn, info, debug or trace
+    #[arg(
+        long,
+        env = "PROFILETRAIL_LOG",
+        value_name = "LEVEL",
+        default_value = "info"
+    )]
+    pub log: tracing::level_filters::LevelFilter,
+}
 
 pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
     super::logging::from(args.log, setting);

@@ -1,43 +1,120 @@
-//! Names with what stands behind them, below each other.
+//! Names with what is said of each, below each other; and a title above them.
 
 use std::io::{self, Write};
 
+use super::command::broken;
+use super::style::Role;
 use super::text::Text;
+use super::value::Change;
 use super::view::View;
 
 /// The longest that a name is where there is a limit.
 const NAME: usize = 24;
 
-/// A name and what stands behind it.
-pub type Row = (Text, Text);
+/// Less room than this for what is said is not reckoned with.
+const LEAST: usize = 8;
 
-/// Writes rows; where there is a limit, long values go over several lines.
+/// What is said behind a name.
+#[derive(Clone, Debug)]
+pub enum Said {
+    /// A text, which goes over several lines where it is long.
+    Text(Text),
+    /// From what to what.
+    Change(Box<Change>),
+    /// A command to be typed.
+    Command(String),
+}
+
+/// A name and what is said of it.
+pub type Row = (Text, Said);
+
+impl From<Text> for Said {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Change> for Said {
+    fn from(change: Change) -> Self {
+        Self::Change(Box::new(change))
+    }
+}
+
+impl Said {
+    /// A text of no colour, safe already.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text(Text::of(Role::Plain, text))
+    }
+
+    fn lines(&self, view: &View, room: Option<usize>) -> Vec<Text> {
+        match self {
+            Self::Text(text) => match room {
+                Some(room) => text.wrap(room),
+                None => vec![text.clone()],
+            },
+            Self::Change(change) => change.lines(view.styles, room),
+            Self::Command(command) => broken(command, room)
+                .into_iter()
+                .map(|line| Text::of(Role::Plain, line))
+                .collect(),
+        }
+    }
+}
+
+/// A row with a name of our own.
+pub fn fact(name: &str, said: impl Into<Said>) -> Row {
+    (Text::of(Role::Dim, name), said.into())
+}
+
+/// Writes a text over as many lines as it takes.
+pub fn title(text: &Text, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let lines = match view.width {
+        Some(width) => text.wrap(width),
+        None => vec![text.clone()],
+    };
+    for line in lines {
+        let mut shown = String::new();
+        line.put(&mut shown, view.styles);
+        shown.push('\n');
+        out.write_all(shown.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Writes rows below a title.
 pub fn write(rows: &[Row], view: &View, out: &mut dyn Write) -> io::Result<()> {
+    write_at("  ", rows, view, out)
+}
+
+/// Writes rows behind a margin; where there is a limit, what is long goes over
+/// several lines.
+pub fn write_at(margin: &str, rows: &[Row], view: &View, out: &mut dyn Write) -> io::Result<()> {
     let names = rows.iter().map(|(name, _)| name.width());
     let widest = names.max().unwrap_or(0);
     let widest = match view.width {
         Some(width) => widest.min(NAME).min(width / 3),
         None => widest.min(2 * NAME),
     };
-    for (name, value) in rows {
-        let (name, lines) = match view.width {
-            None => (name.clone(), vec![value.clone()]),
-            Some(width) => {
-                let room = width.saturating_sub(widest + 4).max(8);
-                (name.fit(widest), value.wrap(room))
-            }
+    let taken = margin.len() + widest + 2;
+    let room = view
+        .width
+        .map(|width| width.saturating_sub(taken).max(LEAST));
+    for (name, said) in rows {
+        let name = match view.width {
+            Some(_) => name.fit(widest),
+            None => name.clone(),
         };
-        let mut shown = String::from("  ");
+        let mut shown = margin.to_owned();
         name.put_padded(&mut shown, view.styles, widest);
-        for (number, line) in lines.iter().enumerate() {
+        shown.push_str("  ");
+        for (number, line) in said.lines(view, room).iter().enumerate() {
             if number > 0 {
-                shown.push_str(&" ".repeat(widest + 2));
+                shown.push('\n');
+                shown.push_str(&" ".repeat(taken));
             }
-            shown.push_str("  ");
             line.put(&mut shown, view.styles);
-            shown.push('\n');
         }
-        out.write_all(shown.as_bytes())?;
+        writeln!(out, "{}", shown.trim_end())?;
     }
     Ok(())
 }

@@ -1,7 +1,4 @@
 //! `changes` for people: a line for each change.
-//!
-//! Where there is little room the heading names the zone, and a line only where
-//! it is another.
 
 use std::io::{self, Write};
 
@@ -12,7 +9,7 @@ use super::printer::{Printer, parse};
 use super::style::Role;
 use super::text::Text;
 use super::value::{Change, key, subject};
-use super::view::View;
+use super::view::{Headed, View};
 use crate::query::lines::ChangesLine;
 
 const COLUMNS: [Column; 7] = [
@@ -29,8 +26,7 @@ const COLUMNS: [Column; 7] = [
 pub struct Changes<'a> {
     view: View,
     grid: Grid,
-    /// The zone that the heading names.
-    zone: Option<String>,
+    times: Headed,
     out: &'a mut dyn Write,
 }
 
@@ -39,26 +35,8 @@ impl<'a> Changes<'a> {
         Self {
             view,
             grid: view.grid(&COLUMNS),
-            zone: None,
+            times: Headed::new(0, "TIME"),
             out,
-        }
-    }
-}
-
-impl Changes<'_> {
-    fn time(&mut self, time: &str) -> String {
-        if !self.view.is_narrow() {
-            return self.view.time(time);
-        }
-        let (shown, zone) = self.view.parted(time);
-        let headed = self.zone.get_or_insert_with(|| {
-            self.grid.name(0, format!("TIME ({zone})"));
-            zone.clone()
-        });
-        if *headed == zone {
-            shown
-        } else {
-            format!("{shown} {zone}")
         }
     }
 }
@@ -74,7 +52,10 @@ impl Printer for Changes<'_> {
             cause = Role::Doubt;
         }
         let row = vec![
-            Cell::of(Role::Time, self.time(&line.time)),
+            Cell::of(
+                Role::Time,
+                self.times.time(&line.time, &self.view, &mut self.grid),
+            ),
             Cell::of(Role::Seq, line.seq.to_string()),
             Cell::of(Role::Plain, key(line.profile, line.subprofile)),
             Text::outside(Role::Plain, line.label.as_deref().unwrap_or_default()).into(),

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::card::{self, Row};
+use super::card::{self, Row, fact};
 use super::printer::{Printer, parse};
 use super::style::Role;
 use super::text::Text;
@@ -25,7 +25,7 @@ impl Printer for Evidence<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
         let line: EvidenceLine<'_> = parse(line)?;
         let mut rows: Vec<Row> = Vec::new();
-        let mut put = |what: &str, value: Text| rows.push((Text::of(Role::Dim, what), value));
+        let mut put = |what: &str, value: Text| rows.push(fact(what, value));
         let outside = |text: &str| Text::outside(Role::Plain, text);
         put("event", Text::of(Role::Seq, line.seq.to_string()));
         if let Some(remote) = &line.remote {

@@ -1,84 +1,103 @@
 //! `explain` for people: the event as a card, then what came of what it asked,
 //! grouped by that.
 
-use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::ink::{Ink, Role, event_type, name_of, quoted, who};
-use super::printer::Printer;
-use crate::cli::setting::Setting;
+use super::card::{self, Row, Said, fact};
+use super::history::push_mark;
+use super::plain;
+use super::printer::{Printer, parse};
+use super::style::Role;
+use super::text::{Text, middle};
+use super::value::{Change, Side, quoted, subject, who};
+use super::view::View;
 use crate::history::Value;
 use crate::query::lines::HistoryLine;
 use crate::query::{ExplainLine, Outcome};
 
+/// The longest value that was asked for, in columns.
+const ASKED: usize = 160;
+
 /// Gathers the lines of one event.
-pub struct ExplainPrinter<'a> {
-    ink: Ink<'a>,
+pub struct Explain<'a> {
+    view: View,
     out: &'a mut dyn Write,
     head: Option<HistoryLine<'static>>,
     lines: Vec<ExplainLine<'static>>,
 }
 
-impl<'a> ExplainPrinter<'a> {
-    /// Writes to `out`.
-    pub const fn new(setting: &'a Setting, out: &'a mut dyn Write) -> Self {
+impl<'a> Explain<'a> {
+    pub const fn new(view: View, out: &'a mut dyn Write) -> Self {
         Self {
-            ink: Ink::new(setting),
+            view,
             out,
             head: None,
             lines: Vec::new(),
         }
     }
 
-    fn card(&self, head: &HistoryLine<'_>) -> String {
-        let ink = self.ink;
-        let mut text = format!(
-            "{}  {} of {}\n",
-            ink.put(Role::Head, &format!("event {}", head.seq)),
-            event_type(&head.event_type, head.verified),
-            who(head.profile, head.subprofile)
+    fn card(&mut self, head: &HistoryLine<'_>) -> io::Result<()> {
+        let mut title = Text::of(Role::Seq, format!("event {}", head.seq))
+            .and(Role::Plain, "  ")
+            .and(Role::Head, plain(&head.event_type));
+        push_mark(&mut title, head.verified);
+        title.push(
+            Role::Plain,
+            format!(" of {}", who(head.profile, head.subprofile)),
         );
-        let mut put = |what: &str, value: &str| {
-            // Writing to a string does not fail.
-            let _ = writeln!(text, "  {what:<10}  {value}");
-        };
-        put("time", &ink.time(&head.time));
-        put("received", &ink.time(&head.received));
+        card::title(&title, &self.view, self.out)?;
+        let time = |time: &str| Text::of(Role::Time, self.view.time(time));
+        let mut rows = vec![
+            fact("time", time(&head.time)),
+            fact("received", time(&head.received)),
+        ];
         if let Some(label) = &head.label {
-            put("label", &ink.put(Role::Aside, label));
+            rows.push(fact("label", Text::outside(Role::Plain, label)));
         }
         for (what, number) in [("database", head.database), ("collection", head.collection)] {
-            if let Some(number) = number {
-                put(what, &number.to_string());
-            }
+            rows.extend(number.map(|number| fact(what, Said::text(number.to_string()))));
         }
-        let aside = match (head.duplicate_of, head.event_type.as_ref()) {
-            (Some(same), _) => format!("it repeats event {same}, and changes nothing"),
+        let note = match (head.duplicate_of, head.event_type.as_ref()) {
+            (Some(same), _) => Some(format!("it repeats event {same}, and changes nothing")),
             (None, "delete") => {
-                "it removed all; shown is what it found, against what was known".to_owned()
+                Some("it removed all; shown is what it found, against what was known".to_owned())
             }
-            (None, "create" | "update") => return text,
-            (None, _) => "events of this type change nothing".to_owned(),
+            (None, "create" | "update") => None,
+            (None, _) if head.observed.is_some() => {
+                Some("no call: an export showed it, and asked for nothing".to_owned())
+            }
+            (None, _) => Some("events of this type change nothing".to_owned()),
         };
-        put("", &ink.put(Role::Doubt, &aside));
-        text
+        rows.extend(note.map(|note| fact("note", Text::of(Role::Doubt, note))));
+        card::write(&rows, &self.view, self.out)
     }
 
-    fn row(&self, line: &ExplainLine<'_>) -> String {
-        let ink = self.ink;
-        let name = name_of(&line.field, &line.interest);
+    fn row(&self, line: &ExplainLine<'_>) -> Row {
         let asked = quoted(line.asked.as_deref().unwrap_or_default());
-        let asked = ink.put(Role::New, &asked);
-        let (old, new) = (ink.old(line.old.as_ref()), ink.new_value(&line.new));
-        match line.outcome {
-            Outcome::Applied | Outcome::Unasked => format!("{name}: {old} → {new}"),
-            Outcome::AlreadySo => format!("{name}: {new}"),
-            Outcome::Coerced => format!("{name}: {old} → {new}, asked was {asked}"),
-            Outcome::Ignored if line.new == Value::Absent => {
-                format!("{name}: asked was {asked}, and nothing is called so")
+        let asked = middle(&asked, ASKED);
+        let new = || Side::new_value(&line.new).text(self.view.styles);
+        let mut change = Change::new(line.old.as_ref(), &line.new);
+        let said = match line.outcome {
+            Outcome::Applied | Outcome::Unasked => change.into(),
+            Outcome::AlreadySo => new().into(),
+            Outcome::Coerced => {
+                change.suffix = Text::of(Role::Doubt, format!("asked was {asked}"));
+                change.into()
             }
-            Outcome::Ignored => format!("{name}: asked was {asked}, and it is still {new}"),
-        }
+            Outcome::Ignored if line.new == Value::Absent => Text::of(Role::Plain, "asked was ")
+                .and(Role::Doubt, asked)
+                .and(Role::Plain, ", and nothing is called so")
+                .into(),
+            Outcome::Ignored => {
+                let mut text = Text::of(Role::Plain, "asked was ")
+                    .and(Role::Doubt, asked)
+                    .and(Role::Plain, ", and it is still ");
+                text.append(new());
+                text.into()
+            }
+        };
+        let name = subject(line.field.as_deref(), line.interest.as_deref());
+        (name, said)
     }
 }
 
@@ -90,35 +109,36 @@ const GROUPS: [(Outcome, &str); 5] = [
     (Outcome::Unasked, "changed without being asked"),
 ];
 
-impl Printer for ExplainPrinter<'_> {
+impl Printer for Explain<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
         if self.head.is_none() {
-            self.head = Some(serde_json::from_slice(line)?);
+            self.head = Some(parse(line)?);
         } else {
-            self.lines.push(serde_json::from_slice(line)?);
+            self.lines.push(parse(line)?);
         }
         Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        let Some(head) = &self.head else {
+        let Some(head) = self.head.take() else {
             return Ok(());
         };
-        let mut text = self.card(head);
+        self.card(&head)?;
         if self.lines.is_empty() {
-            text.push_str("\nit asked for nothing, and nothing is known to have changed\n");
+            let text = "it asked for nothing, and nothing is known to have changed";
+            writeln!(self.out)?;
+            card::title(&Text::of(Role::Plain, text), &self.view, self.out)?;
         }
-        for (outcome, title) in GROUPS {
-            let mut rows = self.lines.iter().filter(|line| line.outcome == outcome);
-            let Some(first) = rows.next() else { continue };
-            let _ = writeln!(text, "\n{}", self.ink.put(Role::Head, title));
-            for line in std::iter::once(first).chain(rows) {
-                let _ = writeln!(text, "  {}", self.row(line));
+        for (outcome, name) in GROUPS {
+            let lines = self.lines.iter().filter(|line| line.outcome == outcome);
+            let rows: Vec<Row> = lines.map(|line| self.row(line)).collect();
+            if rows.is_empty() {
+                continue;
             }
+            writeln!(self.out)?;
+            card::title(&Text::of(Role::Head, name), &self.view, self.out)?;
+            card::write(&rows, &self.view, self.out)?;
         }
-        if self.lines.iter().any(|line| line.old.is_none()) {
-            text.push_str("\n?: what was before is not known\n");
-        }
-        self.out.write_all(text.as_bytes())
+        Ok(())
     }
 }

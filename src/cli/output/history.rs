@@ -1,7 +1,8 @@
-//! `history` for people: a head line for each event, its changes below it.
+//! `history` and `tail` for people: a head line for each event, its changes below
+//! it.
 //!
-//! Updates in a row that changed nothing are told in one line, unless duplicates
-//! and all else is asked for. Only what that line needs is held of them.
+//! Updates in a row that changed nothing are told in one line, unless each event
+//! is wanted by itself. Only what that line needs is held of them.
 
 use std::io::{self, Write};
 
@@ -11,7 +12,6 @@ use super::text::{Text, middle, width_of};
 use super::value::{Change, who};
 use super::view::View;
 use super::{counted, plain};
-use crate::query::HistoryQuery;
 use crate::query::lines::{ChangeLine, HistoryLine};
 
 /// Before the changes of an event.
@@ -22,9 +22,6 @@ const CAUSE: usize = "unexplained".len();
 
 /// The longest that a field's name is where there is a limit.
 const NAME: usize = 24;
-
-/// What was, up to this width, stands on one line with a long value.
-const SHORT: usize = 12;
 
 /// How many stretches of numbers, and how many labels, a folded line names.
 const NAMED: usize = 4;
@@ -53,10 +50,11 @@ struct Folded {
 }
 
 impl<'a> History<'a> {
-    pub fn new(query: &HistoryQuery, view: View, out: &'a mut dyn Write) -> Self {
+    /// With `all`, every event stands by itself.
+    pub fn new(all: bool, view: View, out: &'a mut dyn Write) -> Self {
         Self {
             view,
-            all: query.all,
+            all,
             folded: None,
             out,
         }
@@ -100,9 +98,10 @@ impl<'a> History<'a> {
             let text = format!("{INDENT}duplicate of event {original}");
             return self.put(&Text::of(Role::Dim, text));
         }
-        let can_change = matches!(line.event_type.as_ref(), "create" | "update" | "delete");
-        if line.changes.is_empty() && can_change {
-            return self.put(&Text::of(Role::Dim, format!("{INDENT}no change")));
+        if line.changes.is_empty()
+            && let Some(came) = came_of(line)
+        {
+            return self.put(&Text::of(Role::Dim, format!("{INDENT}{came}")));
         }
         let names = line.changes.iter().map(|change| name_of(change).width());
         let widest = names.max().unwrap_or(0).min(NAME);
@@ -138,35 +137,20 @@ impl<'a> History<'a> {
             let since = format!("since {}", self.view.time(since));
             change.suffix = Text::of(Role::Doubt, since);
         }
-        let all = change.width(styles) + 2 + change.suffix.width();
         // What has no room goes on below, as far right as it begins here.
         let room = self.view.width.map(|width| width.saturating_sub(taken));
-        match room {
-            Some(room) if all > room => {
-                let suffix = std::mem::take(&mut change.suffix);
-                let indent = " ".repeat(taken);
-                if change.old.width(styles) <= SHORT {
-                    // A short one needs no line of its own.
-                    change.fit(styles, Some(room)).put(&mut text, styles);
+        for (number, line) in change.lines(styles, room).iter().enumerate() {
+            if number > 0 {
+                let fits = room.is_none_or(|room| line.width() <= room);
+                let place = if fits {
+                    taken
                 } else {
-                    let room = room.saturating_sub(2).max(8);
-                    change.old.fit(styles, room).put(&mut text, styles);
-                    text.push_str(&format!("\n{indent}"));
-                    styles.put(&mut text, Role::Dim, "→ ");
-                    change.new.fit(styles, room).put(&mut text, styles);
-                }
-                if !suffix.is_empty() {
-                    let width = suffix.width();
-                    let place = if width <= room {
-                        indent.len()
-                    } else {
-                        INDENT.len() + CAUSE + 2
-                    };
-                    text.push_str(&format!("\n{}", " ".repeat(place)));
-                    suffix.put(&mut text, styles);
-                }
+                    INDENT.len() + CAUSE + 2
+                };
+                text.push('\n');
+                text.push_str(&" ".repeat(place));
             }
-            _ => change.fit(styles, None).put(&mut text, styles),
+            line.put(&mut text, styles);
         }
         text.push('\n');
         self.out.write_all(text.as_bytes())
@@ -270,6 +254,16 @@ fn listed(words: &[String]) -> String {
         text.push_str(", …");
     }
     text
+}
+
+/// What came of an event without changes; `None` where none can be expected.
+fn came_of(line: &HistoryLine<'_>) -> Option<&'static str> {
+    match (line.event_type.as_ref(), line.observed.as_deref()) {
+        (_, Some("gone")) => Some("gone: the export did not have it"),
+        ("delete", _) => Some("deleted"),
+        ("create" | "update", _) | (_, Some(_)) => Some("no change"),
+        _ => None,
+    }
 }
 
 /// Whether it is known that Copernica sent the event.

@@ -4,14 +4,20 @@ use std::io::{self, Write};
 
 use serde::Deserialize;
 
-use super::brief::{bold, columns, label, span, subject, value, who};
+use super::card::{self, Row, Said, fact};
+use super::cell::{Cell, Column};
 use super::number::{counted, grouped};
-use super::printer::Printer;
-use super::sanitize::plain;
+use super::printer::{Printer, parse};
+use super::style::Role;
+use super::text::{Text, middle};
+use super::value::{key, subject, value_text};
+use super::view::View;
+use super::words::{label, listed};
 use crate::cli::bar::bar;
-use crate::cli::setting::Setting;
-use crate::event::Zone;
 use crate::query::{LoopGroupLine, LoopKind, LoopLine, LoopWriter};
+
+/// The longest name of a field, in columns.
+const NAME: usize = 60;
 
 /// The longest bar, in characters.
 const WIDTH: u64 = 20;
@@ -19,10 +25,23 @@ const WIDTH: u64 = 20;
 /// The most values of a writer.
 const VALUES: usize = 3;
 
+/// The longest value of a writer, in columns.
+const VALUE: usize = 60;
+
+/// What has no room is left out in this order: the bar, the time.
+const GROUPS: [Column; 7] = [
+    Column::elastic("FIELD", 6, 24),
+    Column::elastic("BY", 8, 40),
+    Column::fixed("LOOPS").right(),
+    Column::fixed("GOING ON").right(),
+    Column::fixed("CHANGES").right(),
+    Column::fixed("").spare(2),
+    Column::fixed("TIME").spare(1),
+];
+
 /// Writes loops.
 pub struct Loops<'a> {
-    zone: Zone,
-    color: bool,
+    view: View,
     out: &'a mut dyn Write,
     groups: Vec<LoopGroupLine<'static>>,
     written: u64,
@@ -35,10 +54,9 @@ struct Kind<'a> {
 }
 
 impl<'a> Loops<'a> {
-    pub fn new(setting: &Setting, out: &'a mut dyn Write) -> Self {
+    pub const fn new(view: View, out: &'a mut dyn Write) -> Self {
         Self {
-            zone: setting.reader_zone,
-            color: setting.color,
+            view,
             out,
             groups: Vec::new(),
             written: 0,
@@ -52,27 +70,27 @@ impl<'a> Loops<'a> {
             return Ok(());
         }
         let most = groups.iter().map(|group| group.changes).max().unwrap_or(0);
-        let head = ["FIELD", "BY", "LOOPS", "GOING ON", "CHANGES", "", "TIME"];
-        let mut rows = vec![head.map(str::to_owned).to_vec()];
+        let mut grid = self.view.grid(&GROUPS).of_few();
         for group in &groups {
             let labels = group.labels.iter();
             let mut by: Vec<_> = labels.map(|one| label(one.as_deref())).collect();
             if group.unexplained {
                 by.push("unexplained".to_owned());
             }
-            rows.push(vec![
-                subject(group.field.as_deref(), group.interest.as_deref()),
-                by.join(", "),
-                grouped(group.loops),
-                grouped(group.going_on),
-                grouped(group.changes),
-                bar(group.changes, most, WIDTH),
-                span(self.zone, &group.first, &group.last),
-            ]);
+            let count = |count| Cell::of(Role::Plain, grouped(count));
+            let row = vec![
+                subject(group.field.as_deref(), group.interest.as_deref()).into(),
+                Cell::of(Role::Plain, by.join(", ")),
+                count(group.loops),
+                count(group.going_on),
+                count(group.changes),
+                Cell::of(Role::Plain, bar(group.changes, most, WIDTH)),
+                Cell::of(Role::Time, self.view.stretch(&group.first, &group.last)),
+            ];
+            grid.row(row, self.out)?;
         }
         self.written += 1;
-        self.out
-            .write_all(columns(&rows, &[2, 3, 4], self.color).as_bytes())
+        grid.finish(self.out)
     }
 
     fn one(&mut self, line: &LoopLine<'_>) -> io::Result<()> {
@@ -84,54 +102,51 @@ impl<'a> Loops<'a> {
             LoopKind::Turns => "turns",
             LoopKind::Rewrites => "is rewritten",
         };
-        let title = format!(
-            "{}  {} {how}: {}, one in {}, {}{}",
-            who(line.profile, line.subprofile),
-            subject(line.field.as_deref(), line.interest.as_deref()),
-            counted(line.changes, "change"),
-            counted(line.every, "second"),
-            span(self.zone, &line.first, &line.last),
-            if line.going_on { ", going on" } else { "" }
-        );
-        writeln!(self.out, "{}", bold(self.color, &title))?;
-        for writer in &line.writers {
-            writeln!(self.out, "  {}", wrote(writer))?;
+        let name = subject(line.field.as_deref(), line.interest.as_deref());
+        let mut title = Text::of(Role::Plain, key(line.profile, line.subprofile))
+            .and(Role::Plain, "  ")
+            .and(Role::Head, name.fit(NAME).text());
+        let every = View::lasted(i64::try_from(line.every).unwrap_or(i64::MAX));
+        let times = counted(line.changes, "change");
+        title.push(Role::Plain, format!(" {how}: {times}, one in {every}"));
+        if line.going_on {
+            title.push(Role::Plain, ", ");
+            title.push(Role::Doubt, "going on");
         }
-        if let Some(command) = &line.command {
-            writeln!(self.out, "  {}", plain(command))?;
+        card::title(&title, &self.view, self.out)?;
+        let when = self.view.stretch(&line.first, &line.last);
+        let mut rows: Vec<Row> = vec![fact("when", Text::of(Role::Time, when))];
+        for (number, writer) in line.writers.iter().enumerate() {
+            rows.push(fact(if number == 0 { "by" } else { "" }, wrote(writer)));
         }
-        Ok(())
+        let command = line.command.as_deref();
+        rows.extend(command.map(|command| fact("see", Said::Command(command.to_owned()))));
+        card::write(&rows, &self.view, self.out)
     }
 }
 
-fn wrote(writer: &LoopWriter<'_>) -> String {
-    let values = writer.values.iter().take(VALUES);
-    let values: Vec<_> = values
-        .map(|one| format!("{} ({})", value(Some(&one.value)), grouped(one.changes)))
-        .collect();
-    let others = if writer.values.len() > VALUES {
-        ", and others"
-    } else {
-        ""
-    };
+fn wrote(writer: &LoopWriter<'_>) -> Text {
     let who = label(writer.label.as_deref());
-    let who = if writer.claimed {
-        format!("label {who} writes")
+    let mut text = if writer.claimed {
+        Text::of(Role::Plain, format!("label {who} writes "))
     } else {
-        format!("unexplained, shown by label {who}:")
+        Text::of(Role::Doubt, "unexplained").and(Role::Plain, format!(", shown by label {who}: "))
     };
-    format!("{who} {}{others}", values.join(", "))
+    let values = writer.values.iter();
+    let values = values.map(|one| (middle(&value_text(&one.value), VALUE), one.changes));
+    text.push(Role::New, listed(values, VALUES, false));
+    text
 }
 
 impl Printer for Loops<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let Kind { kind } = serde_json::from_slice(line)?;
+        let Kind { kind } = parse(line)?;
         if kind == "group" {
-            self.groups.push(serde_json::from_slice(line)?);
+            self.groups.push(parse(line)?);
             return Ok(());
         }
         self.groups()?;
-        self.one(&serde_json::from_slice(line)?)
+        self.one(&parse(line)?)
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -5,13 +5,14 @@
 //! [`plain`] keeps a terminal safe from it, [`csv`] a spreadsheet.
 
 mod blame;
-mod brief;
 mod card;
 mod cell;
 mod changes;
 mod columns;
+mod command;
 mod csv;
 mod diff;
+mod differ;
 mod dossier;
 mod evidence;
 mod explain;
@@ -21,7 +22,6 @@ mod gaps;
 mod grid;
 mod history;
 mod incidents;
-mod ink;
 mod loops;
 mod number;
 mod printer;
@@ -31,16 +31,15 @@ mod report;
 mod sanitize;
 mod show;
 mod style;
-mod tail;
 mod text;
 mod value;
 mod view;
+mod words;
 
 pub use columns::columns;
 pub use csv::Csv;
 pub use number::{counted, grouped};
-pub use printer::{Printed, Printer, printer};
+pub use printer::{Printed, Printer, printer, tail_printer};
 pub use reconcile::{ReconcileTable, reconcile_summary};
 pub use sanitize::plain;
-pub use tail::TailPrinter;
 pub use view::shown;

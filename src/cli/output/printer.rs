@@ -9,7 +9,7 @@ use super::changes::Changes;
 use super::diff::Diff;
 use super::dossier::Page;
 use super::evidence::Evidence;
-use super::explain::ExplainPrinter;
+use super::explain::Explain;
 use super::export::Export;
 use super::find::Found;
 use super::gaps::Gaps;
@@ -19,7 +19,6 @@ use super::loops::Loops;
 use super::rejected::Rejected;
 use super::report::Report;
 use super::show::Show;
-use super::tail::TailPrinter;
 use super::view::View;
 use crate::cli::setting::Setting;
 use crate::query::{Query, Wanted};
@@ -33,6 +32,11 @@ pub trait Printer {
     fn finish(&mut self) -> io::Result<()>;
 }
 
+/// The printer of a tail's events: none waits for the one after it.
+pub fn tail_printer<'a>(setting: &Setting, out: &'a mut dyn Write) -> impl Printer + 'a {
+    History::new(true, View::of(setting), out)
+}
+
 /// The printer of the answer to a question.
 pub fn printer<'a>(
     query: &Query,
@@ -41,7 +45,7 @@ pub fn printer<'a>(
 ) -> Box<dyn Printer + 'a> {
     let view = View::of(setting);
     match query {
-        Query::History(query) => Box::new(History::new(query, view, out)),
+        Query::History(query) => Box::new(History::new(query.all, view, out)),
         Query::Show(query) => Box::new(Show::new(query.at, view, out)),
         Query::Diff(query) => Box::new(Diff::new(query, view, out)),
         Query::Blame(query) => Box::new(Blame::new(query, view, out)),
@@ -49,16 +53,16 @@ pub fn printer<'a>(
         Query::Export(_) => Box::new(Export::new(view, out)),
         Query::Rejected(_) => Box::new(Rejected::new(view, out)),
         Query::Evidence(_) => Box::new(Evidence::new(view, out)),
-        Query::Find(_) => Box::new(Found::new(setting, out)),
-        Query::Tail(_) => Box::new(TailPrinter::new(setting, out)),
-        Query::Explain(_) => Box::new(ExplainPrinter::new(setting, out)),
+        Query::Find(_) => Box::new(Found::new(view, out)),
+        Query::Tail(_) => Box::new(tail_printer(setting, out)),
+        Query::Explain(_) => Box::new(Explain::new(view, out)),
         Query::Dossier(_) => Box::new(Page::new(setting, out)),
-        Query::Report(query) => Box::new(Report::new(query, setting, out)),
-        Query::Gaps(_) => Box::new(Gaps::new(setting, out)),
-        Query::Loops(_) => Box::new(Loops::new(setting, out)),
+        Query::Report(query) => Box::new(Report::new(query, view, out)),
+        Query::Gaps(_) => Box::new(Gaps::new(view, out)),
+        Query::Loops(_) => Box::new(Loops::new(view, out)),
         Query::Incidents(query) => match query.what {
-            Wanted::List => Box::new(Incidents::new(setting, out)),
-            Wanted::Undo(_) => Box::new(Undo::new(setting, out)),
+            Wanted::List => Box::new(Incidents::new(view, out)),
+            Wanted::Undo(_) => Box::new(Undo::new(view, out)),
             Wanted::Show(_) => Box::new(Changes::new(view, out)),
         },
     }

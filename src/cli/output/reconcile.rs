@@ -2,29 +2,35 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Cell, Color, ContentArrangement, presets};
-
+use super::cell::{Cell, Column};
+use super::grid::Grid;
 use super::number::{counted, grouped};
-use super::sanitize::plain;
+use super::plain;
+use super::printer::{Printer, parse};
+use super::style::Role;
+use super::text::Text;
+use super::value::{Change, key, subject};
+use super::view::View;
 use crate::cli::setting::Setting;
-use crate::event::{ProfileKey, seconds_to_rfc3339};
+use crate::history::Value;
 use crate::query::{ReconcileLine, ReconcileOrder, ReconcileReport};
-
-/// How many rows make a table; a longer answer is several.
-const ROWS: usize = 500;
 
 /// A column that differs in so many rows at least, and is no field of any, is
 /// taken for none.
 const NO_FIELD: u64 = 3;
 
 /// What a comparison came to, a line each.
-pub fn reconcile_summary(order: &ReconcileOrder, report: &ReconcileReport) -> Vec<String> {
+pub fn reconcile_summary(
+    order: &ReconcileOrder,
+    report: &ReconcileReport,
+    setting: &Setting,
+) -> Vec<String> {
     let what = if order.subprofiles {
         "subprofile"
     } else {
         "profile"
     };
-    let at = seconds_to_rfc3339(order.at);
+    let at = View::of(setting).moment(order.at);
     let mut lines = vec![format!(
         "{} compared with the trail as of {at}: {} the same, {} with other values ({})",
         counted(report.rows, "row"),
@@ -52,88 +58,56 @@ pub fn reconcile_summary(order: &ReconcileOrder, report: &ReconcileReport) -> Ve
     lines
 }
 
-/// Writes what differs as tables.
+/// Findings stand where a field's name does.
+const COLUMNS: [Column; 3] = [
+    Column::fixed("WHO"),
+    Column::elastic("FIELD", 9, 32),
+    Column::elastic("TRAIL → FILE", 12, usize::MAX),
+];
+
+/// Writes what differs.
 pub struct ReconcileTable<'a> {
-    color: bool,
-    terminal: bool,
+    grid: Grid,
     out: &'a mut dyn Write,
-    rows: Vec<[Cell; 4]>,
 }
 
 impl<'a> ReconcileTable<'a> {
-    /// A table.
     pub fn new(setting: &Setting, out: &'a mut dyn Write) -> Self {
         Self {
-            color: setting.color,
-            terminal: setting.terminal,
+            grid: View::of(setting).grid(&COLUMNS),
             out,
-            rows: Vec::new(),
         }
     }
+}
 
-    /// Takes a line.
-    pub fn line(&mut self, line: &ReconcileLine<'_>) -> io::Result<()> {
-        let styled = |cell: Cell, color| if self.color { cell.fg(color) } else { cell };
-        let who = Cell::new(ProfileKey {
-            profile: line.profile,
-            subprofile: line.subprofile,
-        });
-        let value = |text: &str| match text {
-            "" => "\"\"".to_owned(),
-            text => plain(text),
-        };
-        let trail = match &line.trail {
-            None => String::new(),
-            Some(None) => "(absent)".to_owned(),
-            Some(Some(text)) => value(text),
-        };
-        let file = line.file.as_deref().map(value).unwrap_or_default();
-        let what = match (&line.field, &line.finding) {
-            (Some(name), _) => Cell::new(plain(name)),
+impl Printer for ReconcileTable<'_> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        let line: ReconcileLine<'_> = parse(line)?;
+        let name = match (&line.field, &line.finding) {
+            (Some(name), _) => subject(Some(name), None),
             (None, finding) => {
                 let finding = finding.as_deref().map(plain).unwrap_or_default();
-                styled(Cell::new(format!("({finding})")), Color::Yellow)
+                Text::of(Role::Doubt, format!("({finding})"))
             }
         };
-        self.rows.push([
-            who,
-            what,
-            styled(Cell::new(trail), Color::Red),
-            styled(Cell::new(file), Color::Green),
-        ]);
-        if self.rows.len() >= ROWS {
-            self.finish()?;
-        }
-        Ok(())
+        let trail = line
+            .trail
+            .map(|trail| trail.map_or(Value::Absent, Value::Text));
+        let change = line
+            .file
+            .map(|file| Change::new(trail.as_ref(), &Value::Text(file)));
+        let row = vec![
+            Cell::of(Role::Plain, key(line.profile, line.subprofile)),
+            name.into(),
+            change.map_or_else(
+                || Text::default().into(),
+                |change| Cell::Change(Box::new(change)),
+            ),
+        ];
+        self.grid.row(row, self.out)
     }
 
-    /// Writes what is left.
-    pub fn finish(&mut self) -> io::Result<()> {
-        if self.rows.is_empty() {
-            return Ok(());
-        }
-        let mut table = comfy_table::Table::new();
-        table.load_preset(presets::NOTHING);
-        if self.terminal {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        } else {
-            table.force_no_tty();
-        }
-        if self.color {
-            table.enforce_styling();
-        }
-        table.set_header(["WHO", "WHAT", "TRAIL", "FILE"]);
-        for row in self.rows.drain(..) {
-            table.add_row(row);
-        }
-        // Columns are parted by the cells' padding; the first needs none.
-        if let Some(first) = table.column_mut(0) {
-            first.set_padding((0, 1));
-        }
-        writeln!(self.out)?;
-        for line in table.lines() {
-            writeln!(self.out, "{}", line.trim_end())?;
-        }
-        Ok(())
+    fn finish(&mut self) -> io::Result<()> {
+        self.grid.finish(self.out)
     }
 }

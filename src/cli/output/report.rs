@@ -1,88 +1,191 @@
 //! `report` for people: a table with bars, and the command behind each row.
+//!
+//! Where a row has no room for the command, that stands below it, so that it can
+//! be copied whole.
 
 use std::io::{self, Write};
 
-use super::brief::{columns, label, local, subject};
+use super::cell::{Cell, Column};
+use super::command::broken;
 use super::number::grouped;
-use super::printer::Printer;
-use super::sanitize::plain;
+use super::plain;
+use super::printer::{Printer, parse};
+use super::style::{Role, Styles};
+use super::text::{Text, width_of};
+use super::value::subject;
+use super::view::View;
+use super::words::label;
 use crate::cli::bar::bar;
-use crate::cli::setting::Setting;
-use crate::event::Zone;
 use crate::query::{By, ReportLine, ReportQuery};
 
 /// The longest bar, in characters.
 const WIDTH: u64 = 20;
 
+/// Before a command on a line of its own.
+const INDENT: &str = "    ";
+
 /// Holds a report's rows until the longest bar is known.
 pub struct Report<'a> {
     by: Vec<By>,
-    zone: Zone,
-    color: bool,
+    view: View,
     out: &'a mut dyn Write,
-    /// The cells before the bar, how long that is, and the command.
-    rows: Vec<(Vec<String>, u64, String)>,
+    rows: Vec<Row>,
+    /// The short names of the reader's zone in that time.
+    zones: Vec<String>,
+}
+
+struct Row {
+    /// What is before the bar.
+    cells: Vec<Cell>,
+    changes: u64,
+    command: String,
 }
 
 impl<'a> Report<'a> {
-    pub fn new(query: &ReportQuery, setting: &Setting, out: &'a mut dyn Write) -> Self {
+    pub fn new(query: &ReportQuery, view: View, out: &'a mut dyn Write) -> Self {
         let mut by = query.by.clone();
         let mut seen = Vec::new();
         by.retain(|by| !seen.contains(by) && (seen.push(*by), true).1);
         Self {
             by,
-            zone: query.zone,
-            color: setting.color,
+            view,
             out,
             rows: Vec::new(),
+            zones: Vec::new(),
         }
     }
 
-    fn cell(&self, by: By, line: &ReportLine<'_>) -> String {
+    fn cell(&self, by: By, line: &ReportLine<'_>) -> Cell {
         let group = &line.group;
-        let number = |number: Option<Option<u64>>| match number.flatten() {
-            Some(number) => number.to_string(),
-            None => "(none)".to_owned(),
+        let text = |text: &Option<std::borrow::Cow<'_, str>>| {
+            Text::outside(Role::Plain, text.as_deref().unwrap_or_default()).into()
         };
+        let number = |number: Option<Option<u64>>| {
+            let number = number.flatten().map(|number| number.to_string());
+            Cell::of(Role::Plain, number.unwrap_or_else(|| label(None)))
+        };
+        let time = |time: &str| Cell::of(Role::Time, time);
         match by {
-            By::Month => group.month.as_deref().map(plain).unwrap_or_default(),
-            By::Day => group.day.as_deref().map(plain).unwrap_or_default(),
+            By::Month => time(&plain(group.month.as_deref().unwrap_or_default())),
+            By::Day => time(&plain(group.day.as_deref().unwrap_or_default())),
             By::Hour => {
-                let hour = group.hour.as_deref().unwrap_or_default();
-                local(self.zone, hour, "%Y-%m-%d %H:%M %Z")
+                let (hour, zone) = self.view.parted(group.hour.as_deref().unwrap_or_default());
+                // Without the seconds, of which an hour has none.
+                time(&format!(
+                    "{} {zone}",
+                    hour.strip_suffix(":00").unwrap_or(&hour)
+                ))
             }
-            By::Field => subject(group.field.as_deref(), group.interest.as_deref()),
-            By::Type => group.event_type.as_deref().map(plain).unwrap_or_default(),
-            By::Cause => group.cause.as_deref().map(plain).unwrap_or_default(),
-            By::Label => label(group.label.as_ref().and_then(Option::as_deref)),
+            By::Field => subject(group.field.as_deref(), group.interest.as_deref()).into(),
+            By::Type => text(&group.event_type),
+            By::Cause => text(&group.cause),
+            By::Label => Cell::of(
+                Role::Plain,
+                label(group.label.as_ref().and_then(Option::as_deref)),
+            ),
             By::Database => number(group.database),
             By::Collection => number(group.collection),
         }
     }
+
+    /// The heading of a column that tells days or months, with the zone.
+    fn zoned(&self, head: &str) -> String {
+        format!("{head} ({})", self.zones.join("/"))
+    }
+
+    /// The table, a line for each row; with the commands in it, or without.
+    fn table(&self, view: View, within: bool) -> io::Result<Vec<u8>> {
+        let mut columns: Vec<Column> = self.by.iter().map(|by| column(*by)).collect();
+        let counts = ["CHANGES", "EVENTS", "(SUB)PROFILES"];
+        columns.extend(counts.map(|head| Column::fixed(head).right()));
+        columns.push(Column::fixed("").spare(1));
+        if within {
+            columns.push(Column::fixed("SHOWN BY").hidden());
+        }
+        let mut grid = view.grid(&columns).of_few();
+        for (place, by) in self.by.iter().enumerate() {
+            match by {
+                By::Day => grid.name(place, self.zoned("DAY")),
+                By::Month => grid.name(place, self.zoned("MONTH")),
+                _ => {}
+            }
+        }
+        let most = self.rows.iter().map(|row| row.changes).max().unwrap_or(0);
+        let mut text = Vec::new();
+        for row in &self.rows {
+            let mut cells = row.cells.clone();
+            let bar = bar(row.changes, most, WIDTH);
+            cells.push(Cell::of(Role::Plain, bar));
+            if within {
+                cells.push(Cell::of(Role::Plain, plain(&row.command)));
+            }
+            grid.row(cells, &mut text)?;
+        }
+        grid.finish(&mut text)?;
+        Ok(text)
+    }
+
+    /// Whether there is room for each command in its row.
+    fn has_room(&self) -> io::Result<bool> {
+        let Some(limit) = self.view.width else {
+            return Ok(true);
+        };
+        let endless = View {
+            styles: Styles { on: false },
+            width: None,
+            ..self.view
+        };
+        let text = self.table(endless, true)?;
+        Ok(String::from_utf8_lossy(&text)
+            .lines()
+            .all(|line| width_of(line) <= limit))
+    }
+
+    /// Writes a command below its row.
+    fn below(&mut self, command: &str) -> io::Result<()> {
+        let room = self.view.width;
+        let room = room.map(|width| width.saturating_sub(INDENT.len()));
+        for line in broken(command, room) {
+            let mut shown = INDENT.to_owned();
+            Text::of(Role::Dim, line).put(&mut shown, self.view.styles);
+            writeln!(self.out, "{shown}")?;
+        }
+        Ok(())
+    }
 }
 
-/// The head of a column.
-const fn head(by: By) -> &'static str {
+/// The column of a group; that of names may be shortened.
+const fn column(by: By) -> Column {
     match by {
-        By::Month => "MONTH",
-        By::Day => "DAY",
-        By::Hour => "HOUR",
-        By::Field => "FIELD",
-        By::Type => "TYPE",
-        By::Cause => "CAUSE",
-        By::Label => "LABEL",
-        By::Database => "DATABASE",
-        By::Collection => "COLLECTION",
+        By::Month => Column::fixed("MONTH"),
+        By::Day => Column::fixed("DAY"),
+        By::Hour => Column::fixed("HOUR"),
+        By::Field => Column::elastic("FIELD", 8, 40),
+        By::Type => Column::elastic("TYPE", 6, 24),
+        By::Cause => Column::fixed("CAUSE"),
+        By::Label => Column::elastic("LABEL", 6, 40),
+        By::Database => Column::fixed("DATABASE"),
+        By::Collection => Column::fixed("COLLECTION"),
     }
 }
 
 impl Printer for Report<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let line: ReportLine<'_> = serde_json::from_slice(line)?;
-        let mut cells: Vec<String> = self.by.iter().map(|by| self.cell(*by, &line)).collect();
-        cells.extend([line.changes, line.events, line.profiles + line.subprofiles].map(grouped));
-        let command = line.command.as_deref().map(plain).unwrap_or_default();
-        self.rows.push((cells, line.changes, command));
+        let line: ReportLine<'_> = parse(line)?;
+        let mut cells: Vec<Cell> = self.by.iter().map(|by| self.cell(*by, &line)).collect();
+        let counts = [line.changes, line.events, line.profiles + line.subprofiles];
+        cells.extend(counts.map(|count| Cell::of(Role::Plain, grouped(count))));
+        for time in [&line.first, &line.last] {
+            let (_, zone) = self.view.parted(time);
+            if !self.zones.contains(&zone) {
+                self.zones.push(zone);
+            }
+        }
+        self.rows.push(Row {
+            cells,
+            changes: line.changes,
+            command: line.command.as_deref().unwrap_or_default().to_owned(),
+        });
         Ok(())
     }
 
@@ -90,18 +193,20 @@ impl Printer for Report<'_> {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let most = self.rows.iter().map(|(_, changes, _)| *changes).max();
-        let mut head: Vec<String> = self.by.iter().map(|by| head(*by).to_owned()).collect();
-        let first = head.len();
-        let rest = ["CHANGES", "EVENTS", "(SUB)PROFILES", "", "SHOWN BY"];
-        head.extend(rest.map(str::to_owned));
-        let mut rows = vec![head];
-        for (mut cells, changes, command) in self.rows.drain(..) {
-            cells.push(bar(changes, most.unwrap_or(0), WIDTH));
-            cells.push(command);
-            rows.push(cells);
+        if self.has_room()? {
+            let text = self.table(self.view, true)?;
+            return self.out.write_all(&text);
         }
-        let text = columns(&rows, &[first, first + 1, first + 2], self.color);
-        self.out.write_all(text.as_bytes())
+        let text = self.table(self.view, false)?;
+        let mut lines = text.split_inclusive(|byte| *byte == b'\n');
+        self.out.write_all(lines.next().unwrap_or_default())?;
+        let rows = std::mem::take(&mut self.rows);
+        for (line, row) in lines.zip(&rows) {
+            self.out.write_all(line)?;
+            if !row.command.is_empty() {
+                self.below(&row.command)?;
+            }
+        }
+        Ok(())
     }
 }

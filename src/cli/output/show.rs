@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::card::{self, Row};
+use super::card::{self, Row, fact};
 use super::printer::{Printer, parse};
 use super::style::Role;
 use super::text::Text;
@@ -27,7 +27,7 @@ impl<'a> Show<'a> {
 
     fn facts(&self, line: &ShowLine<'_>) -> Vec<Row> {
         let mut rows = Vec::new();
-        let mut put = |name: &str, text: Text| rows.push((Text::of(Role::Dim, name), text));
+        let mut put = |name: &str, text: Text| rows.push(fact(name, text));
         put("as of", Text::of(Role::Time, self.view.time(&line.at)));
         if let Some(last) = &line.last_event {
             let age = self.view.age(&last.time, self.at);
@@ -36,6 +36,14 @@ impl<'a> Show<'a> {
                 .and(Role::Time, self.view.time(&last.time))
                 .and(Role::Dim, format!(" ({age})"));
             put("last event", text);
+        }
+        if let Some(end) = &line.cascade {
+            let text = Text::of(Role::Doubt, "with its profile")
+                .and(Role::Plain, ", by event ")
+                .and(Role::Seq, end.seq.to_string())
+                .and(Role::Plain, " at ")
+                .and(Role::Time, self.view.time(&end.time));
+            put("deleted", text);
         }
         for (name, number) in [("database", line.database), ("collection", line.collection)] {
             if let Some(number) = number {
@@ -76,7 +84,7 @@ impl Printer for Show<'_> {
         let fields: Vec<Row> = fields
             .map(|(name, value)| {
                 let name = Text::of(Role::Plain, quoted(name));
-                (name, Text::of(Role::New, quoted(value)))
+                (name, Text::of(Role::New, quoted(value)).into())
             })
             .collect();
         let names = line.interests.iter();
@@ -88,8 +96,7 @@ impl Printer for Show<'_> {
         if !interests.is_empty() {
             writeln!(self.out)?;
             let names = Text::of(Role::New, interests.join(", "));
-            let row = (Text::of(Role::Dim, "interests"), names);
-            card::write(&[row], &self.view, self.out)?;
+            card::write(&[fact("interests", names)], &self.view, self.out)?;
         }
         Ok(())
     }

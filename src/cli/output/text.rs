@@ -137,6 +137,11 @@ impl Text {
         self.pieces.is_empty()
     }
 
+    /// All of it, without roles.
+    pub fn text(&self) -> String {
+        self.pieces.iter().map(|(_, text)| text.as_str()).collect()
+    }
+
     /// How many bytes it has.
     pub fn len(&self) -> usize {
         self.pieces.iter().map(|(_, text)| text.len()).sum()

@@ -4,8 +4,7 @@
 //! brackets where there is none. Where they have no room they are shortened
 //! around that part, so that it stays in sight.
 
-use unicode_segmentation::UnicodeSegmentation;
-
+use super::differ::differing;
 use super::sanitize::plain;
 use super::style::{Role, Styles};
 use super::text::{Text, head, middle, tail, width_of};
@@ -21,14 +20,8 @@ const ABSENT: &str = "(absent)";
 /// The same in little room.
 const ABSENT_SHORT: &str = "∅";
 
-/// Shorter texts than this are seen at a glance.
-const LONG: usize = 12;
-
-/// In texts of more bytes than this nothing is looked for.
-const TOO_LONG: usize = 64 << 10;
-
-/// By so many characters the part that differs grows at most, to whole words.
-const WORD: usize = 12;
+/// What was, up to this width, stands on one line with a long value.
+const SHORT: usize = 12;
 
 /// A value from outside, so that an empty one, spaces at its ends and one that
 /// looks like a word of ours can be seen.
@@ -245,6 +238,32 @@ impl Change {
 }
 
 impl Change {
+    /// It over several lines where one has not that much room: what was, what
+    /// is, and what is said after both, which then is the last.
+    pub fn lines(&self, styles: Styles, room: Option<usize>) -> Vec<Text> {
+        let all = self.width(styles) + 2 + self.suffix.width();
+        let Some(room) = room.filter(|room| all > *room) else {
+            return vec![self.fit(styles, None)];
+        };
+        let mut lines = if self.old.width(styles) <= SHORT {
+            // A short one needs no line of its own.
+            let alone = Self {
+                suffix: Text::default(),
+                ..self.clone()
+            };
+            vec![alone.fit(styles, Some(room))]
+        } else {
+            let room = room.saturating_sub(2).max(8);
+            let mut new = Text::of(Role::Dim, ARROW.trim_start());
+            new.append(self.new.fit(styles, room));
+            vec![self.old.fit(styles, room), new]
+        };
+        if !self.suffix.is_empty() {
+            lines.push(self.suffix.clone());
+        }
+        lines
+    }
+
     /// The same with a sign in place of our word, where it has one.
     fn without_words(&self) -> Option<Self> {
         let mut shorter = self.clone();
@@ -272,46 +291,6 @@ fn mark(old: &mut Side, new: &mut Side) {
         (side.before, side.part, side.after) = (before, part, after);
         side.marked = true;
     }
-}
-
-/// A text before the part that differs, that part, and the text after it.
-type Cut = (String, String, String);
-
-/// Where two texts differ.
-fn differing(old: &str, new: &str) -> Option<[Cut; 2]> {
-    if old.len().max(new.len()) > TOO_LONG {
-        return None;
-    }
-    let old: Vec<&str> = old.graphemes(true).collect();
-    let new: Vec<&str> = new.graphemes(true).collect();
-    let shorter = old.len().min(new.len());
-    if old.len().max(new.len()) < LONG {
-        return None;
-    }
-    let alike = |(one, other): &(&&str, &&str)| one == other;
-    let begin = old.iter().zip(&new).take_while(alike).count();
-    let backwards = old.iter().rev().zip(new.iter().rev());
-    let backwards = backwards.take(shorter - begin);
-    let end = backwards.take_while(alike).count();
-    if 3 * (begin + end) < shorter {
-        return None;
-    }
-    // Whole words are easier to read than some of their letters.
-    let in_word = |text: &&&str| text.chars().all(char::is_alphanumeric);
-    let before = old.get(..begin).unwrap_or_default();
-    let before = before.iter().rev().take_while(in_word).count();
-    let after = old.get(old.len() - end..).unwrap_or_default();
-    let after = after.iter().take_while(in_word).count();
-    let begin = begin - if before > WORD { 0 } else { before };
-    let end = end - if after > WORD { 0 } else { after };
-    if begin + end == 0 {
-        return None;
-    }
-    Some([old, new].map(|all| {
-        let cut = |from, to| all.get(from..to).unwrap_or_default().concat();
-        let to = all.len() - end;
-        (cut(0, begin), cut(begin, to), cut(to, all.len()))
-    }))
 }
 
 #[cfg(test)]

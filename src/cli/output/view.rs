@@ -78,6 +78,13 @@ impl View {
         self.time(&crate::event::seconds_to_rfc3339(seconds))
     }
 
+    /// How long something took: `12 days`.
+    pub fn lasted(seconds: i64) -> String {
+        let mut words = timeago::Formatter::new();
+        words.ago("").too_low("0 seconds");
+        words.convert(Duration::from_secs(seconds.try_into().unwrap_or(0)))
+    }
+
     /// How long before the moment of a question a time was: `3 days ago`.
     pub fn age(&self, time: &str, at: Option<i64>) -> String {
         let Ok(time) = DateTime::parse_from_rfc3339(time) else {
@@ -91,6 +98,42 @@ impl View {
             words.too_low("just now");
         }
         words.convert(Duration::from_secs(seconds.try_into().unwrap_or(0)))
+    }
+}
+
+/// A column of times. Where there is little room the heading names the zone, and
+/// a row only where it is another.
+pub struct Headed {
+    place: usize,
+    head: &'static str,
+    zone: Option<String>,
+}
+
+impl Headed {
+    /// The column at that place, and its heading.
+    pub const fn new(place: usize, head: &'static str) -> Self {
+        Self {
+            place,
+            head,
+            zone: None,
+        }
+    }
+
+    /// An RFC 3339 time as it stands in the column.
+    pub fn time(&mut self, time: &str, view: &View, grid: &mut Grid) -> String {
+        if !view.is_narrow() {
+            return view.time(time);
+        }
+        let (shown, zone) = view.parted(time);
+        let headed = self.zone.get_or_insert_with(|| {
+            grid.name(self.place, format!("{} ({zone})", self.head));
+            zone.clone()
+        });
+        if *headed == zone {
+            shown
+        } else {
+            format!("{shown} {zone}")
+        }
     }
 }
 

@@ -11,7 +11,7 @@ mod rows;
 mod target;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal, Seek, Write};
+use std::io::{self, BufRead, BufWriter, IsTerminal, Seek, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -20,8 +20,9 @@ use self::export::Export;
 use self::header::{Columns, Wanted, delimiter};
 use self::rows::sorted;
 use super::Ending;
-use super::args::{Format, Output, TIMES, parse_label};
-use super::output::{ReconcileTable, counted, reconcile_summary};
+use super::args::{Format, TIMES, TellOutput, parse_label};
+use super::output::{Printed, ReconcileTable, counted, reconcile_summary};
+use super::pager::Screen;
 use super::setting::{Setting, UsageError};
 use crate::event::TimeSource;
 use crate::query::{ReconcileOrder, ReconcileReport, Recording, Rounding};
@@ -82,7 +83,7 @@ pub struct ReconcileArgs {
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub output: TellOutput,
 }
 
 pub fn run(args: &ReconcileArgs, setting: &Setting) -> anyhow::Result<Ending> {
@@ -231,7 +232,9 @@ fn ending(end: &End, report: &ReconcileReport, skipped: u64) -> Ending {
 struct Told {
     stdout: BufWriter<super::Stdout>,
     waiting: Option<File>,
-    /// Whether what differs is entered: then it is, though nobody reads it.
+    /// Whether something is to be entered, …
+    records: bool,
+    /// … and unasked: then it is, though nobody reads what differs.
     enters: bool,
     closed: bool,
 }
@@ -245,6 +248,7 @@ impl Told {
         Ok(Self {
             stdout: BufWriter::with_capacity(1 << 16, super::Stdout::new()),
             waiting,
+            records: args.record,
             enters: args.record && args.yes,
             closed: false,
         })
@@ -267,7 +271,7 @@ impl Told {
         report: &ReconcileReport,
         setting: &Setting,
     ) -> anyhow::Result<()> {
-        let summary = reconcile_summary(order, report);
+        let summary = reconcile_summary(order, report, setting);
         let Some(mut lines) = self.waiting.take() else {
             io::Write::flush(self)?;
             for line in summary {
@@ -275,16 +279,21 @@ impl Told {
             }
             return Ok(());
         };
+        let mut screen = match self.records {
+            true => Screen::unpaged(),
+            false => Screen::new(setting),
+        };
         for line in summary {
-            writeln!(self.stdout, "{}", super::output::plain(&line))?;
+            writeln!(screen, "{}", super::output::plain(&line))?;
+        }
+        if lines.stream_position()? > 0 {
+            writeln!(screen)?;
         }
         lines.rewind()?;
-        let mut table = ReconcileTable::new(setting, &mut self.stdout);
-        for line in BufReader::new(lines).lines() {
-            table.line(&serde_json::from_str(&line?)?)?;
-        }
-        table.finish()?;
-        self.stdout.flush()?;
+        let mut printed = Printed::new(Box::new(ReconcileTable::new(setting, &mut screen)));
+        io::copy(&mut lines, &mut printed)?;
+        printed.finish()?;
+        screen.finish()?;
         Ok(())
     }
 }

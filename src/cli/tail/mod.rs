@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use super::Ending;
 use super::args::{FilterArgs, Format, Output, TIMES};
 use super::ask;
-use super::setting::Setting;
+use super::setting::{Setting, UsageError};
 use crate::query::{Query, Span, TailQuery};
 
 /// How many events are shown where nothing is said of it.
@@ -80,8 +80,16 @@ pub fn run(args: &TailArgs, setting: &Setting) -> anyhow::Result<Ending> {
     if !args.follow && args.cursor_file.is_none() {
         return ask::run(&Query::Tail(query), &args.output, setting);
     }
+    let for_people = match setting.format(args.output.format) {
+        Format::Table => true,
+        Format::Jsonl => false,
+        Format::Csv => {
+            let what = "--format csv: a tail that goes on has no such form; write --format jsonl, \
+                or leave out --follow and --cursor-file";
+            return Err(UsageError::new(what).into());
+        }
+    };
     super::logging::of_command(setting);
-    let for_people = setting.format(args.output.format) == Format::Table;
     let mut sink = sink::Sink::open(setting, for_people, args.cursor_file.as_deref())?;
     follow::run(query, args.follow, setting, &mut sink)
 }

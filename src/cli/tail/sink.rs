@@ -15,7 +15,7 @@ use anyhow::{Context, bail};
 
 use super::appended::{is_appended, mark_of, reconcile, seq_of};
 use super::cursor::{CursorFile, Mark};
-use crate::cli::output::{Printer, TailPrinter};
+use crate::cli::output::{Printer, tail_printer};
 use crate::cli::setting::Setting;
 use crate::event::parse_rfc3339_micros;
 use crate::query::Position;
@@ -106,7 +106,7 @@ impl<'s> Sink<'s> {
         let seq = seq_of(line).context("the running server is of another version")?;
         if self.for_people {
             let mut text = Vec::new();
-            TailPrinter::new(self.setting, &mut text).line(line)?;
+            tail_printer(self.setting, &mut text).line(line)?;
             self.write(&text)?;
         } else {
             self.write(line)?;

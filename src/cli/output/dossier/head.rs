@@ -5,8 +5,9 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use super::words::{Words, text, who};
+use super::words::{Words, text};
 use crate::cli::output::counted;
+use crate::cli::output::value::who;
 use crate::query::dossier::lines::{AboutPart, TotalPart};
 
 const STYLE: &str = include_str!("style.css");

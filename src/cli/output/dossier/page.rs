@@ -6,9 +6,10 @@ use maud::{Markup, PreEscaped, html};
 
 use super::head::head;
 use super::section::{Section, how_to_check};
-use super::words::{Words, legend, sender, subject, text, value, who};
+use super::words::{Words, legend, sender, subject, text, value};
 use crate::cli::output::counted;
 use crate::cli::output::printer::Printer;
+use crate::cli::output::value::who;
 use crate::cli::setting::Setting;
 use crate::query::dossier::lines::{
     AboutPart, DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, TotalPart, ValuePart,

@@ -5,7 +5,7 @@
 
 use maud::{Markup, html};
 
-use crate::cli::output::plain;
+use crate::cli::output::{plain, shown};
 use crate::event::Zone;
 use crate::history::Value;
 use crate::query::dossier::lines::{Ending, Origin};
@@ -41,14 +41,6 @@ pub fn value(value: &Value<'_>) -> Markup {
     }
 }
 
-/// Whose something is.
-pub fn who(profile: u64, subprofile: Option<u64>) -> String {
-    match subprofile {
-        None => format!("profile {profile}"),
-        Some(subprofile) => format!("subprofile {profile}/{subprofile}"),
-    }
-}
-
 /// Who sent a call, and how that is known.
 pub fn sender(
     label: Option<&str>,
@@ -71,13 +63,7 @@ pub fn sender(
 impl Words {
     /// A time of an answer.
     pub fn time(self, time: &str) -> Markup {
-        let shown = chrono::DateTime::parse_from_rfc3339(time).map_or_else(
-            |_| plain(time),
-            |time| {
-                let local = time.with_timezone(&self.zone);
-                local.format("%Y-%m-%d %H:%M:%S %Z").to_string()
-            },
-        );
+        let shown = shown(time, self.zone);
         html! { time datetime=(plain(time)) { (shown) } }
     }
 

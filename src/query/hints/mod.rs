@@ -4,8 +4,12 @@
 //! Looks at a bounded number of events, and leaves out what cannot be read: a
 //! hint is a help, never part of an answer.
 
+mod names;
+
 use std::collections::BTreeSet;
 
+pub use self::names::nearest;
+use self::names::{LISTED, Names, listed};
 use super::answer::QueryError;
 use super::find::Sought;
 use super::gaps::GapsQuery;
@@ -13,7 +17,7 @@ use super::incidents::IncidentsQuery;
 use super::loops::LoopsQuery;
 use super::report::ReportQuery;
 use super::request::{ChangesQuery, HistoryQuery, Query, TailQuery};
-use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
+use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::trail::{Trail, TrailError};
 
 /// How many of a (sub)profile's newest events are looked at, …
@@ -22,38 +26,8 @@ const OF_ONE: usize = 64;
 /// … and how many of the log's.
 const OF_ALL: u64 = 500;
 
-/// The most names that are gathered, …
-const NAMES: usize = 2_000;
-
-/// … and that a hint lists, or looks for.
-const LISTED: usize = 8;
-
-/// Names longer than this have nothing near to them.
-const LONG: usize = 100;
-
 /// The most numbers that a hint lists; where more are near, none is meant.
 const NUMBERS: usize = 3;
-
-/// The one of some names that was probably meant.
-pub fn nearest<'n>(asked: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
-    if asked.chars().count() > LONG {
-        return None;
-    }
-    let asked = asked.to_lowercase();
-    let distance = |name: &str| {
-        if name.chars().count() > LONG {
-            return None;
-        }
-        let name = name.to_lowercase();
-        let distance = strsim::damerau_levenshtein(&asked, &name);
-        let most = (asked.chars().count().max(name.chars().count()) / 3).max(1);
-        (distance <= most && distance < name.chars().count()).then_some(distance)
-    };
-    let near = names.into_iter();
-    let near = near.filter_map(|name| Some((distance(name)?, name)));
-    near.min_by_key(|(distance, _)| *distance)
-        .map(|(_, name)| name)
-}
 
 /// What to ask instead of a question that found nothing.
 pub(super) fn hints(trail: &Trail, query: &Query) -> Result<Vec<String>, QueryError> {
@@ -268,126 +242,9 @@ fn near_numbers(number: u64) -> BTreeSet<u64> {
     near
 }
 
-/// The names that some events have.
-#[derive(Debug, Default)]
-struct Names {
-    fields: BTreeSet<String>,
-    interests: BTreeSet<String>,
-    labels: BTreeSet<String>,
-}
-
-impl Names {
-    fn of(trail: &Trail, seqs: Vec<u64>) -> Self {
-        let mut known = Self::default();
-        let retention = trail.retention();
-        let mut reader = trail.reader();
-        for seqs in seqs.chunks(OF_ONE) {
-            reader.read_ahead(seqs.to_vec());
-            for seq in seqs {
-                if let Ok(event) = reader.event(*seq)
-                    && !retention.hides(event.time, *seq)
-                {
-                    known.take(&event);
-                }
-            }
-        }
-        known
-    }
-
-    fn take(&mut self, event: &Event<'_>) {
-        let put = |names: &mut BTreeSet<String>, name: &str| {
-            if names.len() < NAMES && name.chars().count() <= LONG && !names.contains(name) {
-                names.insert(name.to_owned());
-            }
-        };
-        for name in event.content.fields.keys() {
-            put(&mut self.fields, name);
-        }
-        for name in event.content.interests.iter().flat_map(|all| all.members()) {
-            put(&mut self.interests, &name);
-        }
-        if let Some(label) = &event.label {
-            put(&mut self.labels, label);
-        }
-    }
-
-    /// Compares with the names that were asked for.
-    fn compare(&self, fields: &[String], interests: &[String], hints: &mut Vec<String>) {
-        for (asked, flag, known, other_flag, others) in [
-            (
-                fields,
-                "--field",
-                &self.fields,
-                "--interest",
-                &self.interests,
-            ),
-            (
-                interests,
-                "--interest",
-                &self.interests,
-                "--field",
-                &self.fields,
-            ),
-        ] {
-            for name in asked.iter().take(LISTED) {
-                if known.contains(name) {
-                    continue;
-                }
-                if others.contains(name) {
-                    hints.push(format!("did you mean {other_flag} {}?", typed(name)));
-                } else if let Some(near) = nearest(name, known.iter().map(String::as_str)) {
-                    hints.push(format!("did you mean {flag} {}?", typed(near)));
-                } else if !known.is_empty() {
-                    let what = flag.trim_start_matches('-');
-                    hints.push(format!("{what}s that there are: {}", listed(known)));
-                }
-            }
-        }
-    }
-}
-
-/// A name as a shell takes it.
-fn typed(name: &str) -> String {
-    let bare = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/');
-    if !name.is_empty() && name.chars().all(bare) {
-        name.to_owned()
-    } else {
-        format!("'{}'", name.replace('\'', "'\\''"))
-    }
-}
-
-/// The first of some names, and how many more there are.
-fn listed(names: &BTreeSet<String>) -> String {
-    let first: Vec<&str> = names.iter().take(LISTED).map(String::as_str).collect();
-    let more = names.len().saturating_sub(LISTED);
-    let rest = if more == 0 {
-        String::new()
-    } else {
-        format!(" and {more} more")
-    };
-    format!("{}{rest}", first.join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_nearest_name_is_the_one_that_was_meant() {
-        let names = ["mail", "newsletter", "city", "First name", "x"];
-        for (asked, meant) in [
-            ("mial", Some("mail")),
-            ("Mail", Some("mail")),
-            ("newsleter", Some("newsletter")),
-            ("first_name", Some("First name")),
-            ("telephone", None),
-            ("y", None),
-            ("", None),
-        ] {
-            assert_eq!(nearest(asked, names), meant, "{asked}");
-        }
-        assert_eq!(nearest(&"x".repeat(100_000), names), None);
-    }
 
     #[test]
     fn near_numbers_are_one_slip_away() {
@@ -398,12 +255,5 @@ mod tests {
         assert!(!near.contains(&1234) && !near.contains(&4321));
         assert!(near_numbers(u64::MAX).contains(&1_844_674_407_370_955_161));
         assert!(near_numbers(0).contains(&7));
-    }
-
-    #[test]
-    fn names_can_be_typed() {
-        assert_eq!(typed("mail"), "mail");
-        assert_eq!(typed("it's"), "'it'\\''s'");
-        assert_eq!(typed(""), "''");
     }
 }

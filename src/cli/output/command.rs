@@ -1,0 +1,106 @@
+//! A command to be typed next, over several lines where it has no room on one.
+//!
+//! It is broken as a shell takes it, between words and with a `\` before the
+//! line's end, so that it can be copied from the screen. A flag and its value
+//! stay together; a word that is wider than the screen stands out of it.
+
+use super::sanitize::plain;
+use super::text::width_of;
+
+/// Before the lines after the first.
+const INDENT: &str = "    ";
+
+/// The lines of a command; `None` is no limit to their width.
+pub fn broken(command: &str, width: Option<usize>) -> Vec<String> {
+    let safe = plain(command);
+    let Some(width) = width.filter(|width| width_of(&safe) > *width) else {
+        return vec![safe];
+    };
+    let room = width.saturating_sub(" \\".len());
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts(&safe) {
+        match lines.last_mut() {
+            Some(line) if width_of(line) + 1 + width_of(part) <= room => {
+                line.push(' ');
+                line.push_str(part);
+            }
+            Some(line) => {
+                line.push_str(" \\");
+                lines.push(format!("{INDENT}{part}"));
+            }
+            None => lines.push(part.to_owned()),
+        }
+    }
+    lines
+}
+
+/// The words of a line for a shell as they stand in it, a flag with its value.
+fn parts(line: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
+    let (mut from, mut quote, mut escaped) = (0, None, false);
+    let mut words = Vec::new();
+    for (place, c) in line.char_indices() {
+        match (c, quote) {
+            _ if escaped => escaped = false,
+            ('\\', None | Some('"')) => escaped = true,
+            (' ', None) => {
+                words.push((from, place));
+                from = place + 1;
+            }
+            ('"' | '\'', None) => quote = Some(c),
+            (c, Some(open)) if c == open => quote = None,
+            _ => {}
+        }
+    }
+    words.push((from, line.len()));
+    let text = |from, to| line.get(from..to).unwrap_or_default();
+    let is_flag = |word: &str| word.starts_with("--") && !word.contains('=');
+    let mut words = words.into_iter().peekable();
+    while let Some((from, to)) = words.next() {
+        let mut end = to;
+        if is_flag(text(from, to))
+            && let Some((_, next)) = words.next_if(|(from, to)| !text(*from, *to).starts_with('-'))
+        {
+            end = next;
+        }
+        parts.push(text(from, end));
+    }
+    parts
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_command_is_broken_between_words() {
+        let command = "profiletrail changes --field 'First name' --label \"it's\" --new '' -n 1";
+        assert_eq!(
+            broken(command, Some(34)),
+            [
+                "profiletrail changes \\",
+                "    --field 'First name' \\",
+                "    --label \"it's\" --new '' -n 1",
+            ]
+        );
+        assert_eq!(broken(command, None), [command]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_shell_reads_the_same_words(
+            words in proptest::collection::vec("[-a-z '\"\\\\$é=]{0,9}", 1..8), width in 1_usize..60
+        ) {
+            let command = shlex::try_join(words.iter().map(String::as_str)).unwrap();
+            let lines = broken(&command, Some(width));
+            // As a shell does it: a backslash and the line's end are nothing.
+            let joined: Vec<&str> = lines.iter().enumerate().map(|(number, line)| {
+                let more = number + 1 < lines.len();
+                if more { line.strip_suffix('\\').unwrap() } else { line.as_str() }
+            }).collect();
+            prop_assert_eq!(shlex::split(&joined.concat()).unwrap(), words);
+        }
+    }
+}

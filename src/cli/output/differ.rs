@@ -1,0 +1,52 @@
+//! Where two texts begin and cease to differ, to whole words where they are short.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Shorter texts than this are seen at a glance.
+const LONG: usize = 12;
+
+/// In texts of more bytes than this nothing is looked for.
+const TOO_LONG: usize = 64 << 10;
+
+/// By so many characters the part that differs grows at most, to whole words.
+const WORD: usize = 12;
+
+/// A text before the part that differs, that part, and the text after it.
+pub type Cut = (String, String, String);
+
+/// Where two texts differ; `None` where that is seen at a glance, or all differs.
+pub fn differing(old: &str, new: &str) -> Option<[Cut; 2]> {
+    if old.len().max(new.len()) > TOO_LONG {
+        return None;
+    }
+    let old: Vec<&str> = old.graphemes(true).collect();
+    let new: Vec<&str> = new.graphemes(true).collect();
+    let shorter = old.len().min(new.len());
+    if old.len().max(new.len()) < LONG {
+        return None;
+    }
+    let alike = |(one, other): &(&&str, &&str)| one == other;
+    let begin = old.iter().zip(&new).take_while(alike).count();
+    let backwards = old.iter().rev().zip(new.iter().rev());
+    let backwards = backwards.take(shorter - begin);
+    let end = backwards.take_while(alike).count();
+    if 3 * (begin + end) < shorter {
+        return None;
+    }
+    // Whole words are easier to read than some of their letters.
+    let in_word = |text: &&&str| text.chars().all(char::is_alphanumeric);
+    let before = old.get(..begin).unwrap_or_default();
+    let before = before.iter().rev().take_while(in_word).count();
+    let after = old.get(old.len() - end..).unwrap_or_default();
+    let after = after.iter().take_while(in_word).count();
+    let begin = begin - if before > WORD { 0 } else { before };
+    let end = end - if after > WORD { 0 } else { after };
+    if begin + end == 0 {
+        return None;
+    }
+    Some([old, new].map(|all| {
+        let cut = |from, to| all.get(from..to).unwrap_or_default().concat();
+        let to = all.len() - end;
+        (cut(0, begin), cut(begin, to), cut(to, all.len()))
+    }))
+}

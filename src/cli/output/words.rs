@@ -1,0 +1,43 @@
+//! What is said of labels and numbers in the same words by every command.
+
+use super::number::{counted, grouped};
+use super::sanitize::plain;
+
+/// A label, or that there is none.
+pub fn label(label: Option<&str>) -> String {
+    label.map_or_else(|| "(none)".to_owned(), plain)
+}
+
+/// How many profiles and subprofiles: `2 profiles`, `1 profile, 3 subprofiles`.
+pub fn of_many(profiles: u64, subprofiles: u64) -> String {
+    match (profiles, subprofiles) {
+        (_, 0) => counted(profiles, "profile"),
+        (0, _) => counted(subprofiles, "subprofile"),
+        _ => format!(
+            "{}, {}",
+            counted(profiles, "profile"),
+            counted(subprofiles, "subprofile")
+        ),
+    }
+}
+
+/// Which events: `event 7`, `4 events, 7 to 12`.
+pub fn events(count: u64, first: u64, last: u64) -> String {
+    match count {
+        1 => format!("event {first}"),
+        count => format!("{}, {first} to {last}", counted(count, "event")),
+    }
+}
+
+/// The first of some names with their counts, `most` at most: `crm (2), shop (1)`.
+pub fn listed(names: impl IntoIterator<Item = (String, u64)>, most: usize, more: bool) -> String {
+    let mut names = names.into_iter();
+    let named: Vec<_> = names
+        .by_ref()
+        .take(most)
+        .map(|(name, count)| format!("{name} ({})", grouped(count)))
+        .collect();
+    let others = more || names.next().is_some();
+    let others = if others { ", and others" } else { "" };
+    format!("{}{others}", named.join(", "))
+}
