@@ -18,6 +18,8 @@
 #[path = "support/store.rs"]
 mod store;
 mod support;
+#[path = "support/week.rs"]
+mod week;
 
 use std::fs;
 use std::path::Path;
@@ -60,6 +62,62 @@ const COMMANDS: &[(&str, &str)] = &[
     ("nothing-subprofile", "show 456"),
     ("nothing-profile", "blame 132"),
     ("nothing-label", "changes --label crn"),
+    ("nothing-event", "explain 99"),
+    ("tail", "tail -n 5"),
+    ("tail-filtered", "tail -n all --field note --tz Asia/Tokyo"),
+    ("explain", "explain 7"),
+    ("explain-duplicate", "explain 8"),
+    ("explain-first", "explain 9"),
+    ("explain-hostile", "explain 10"),
+    ("explain-delete", "explain 14"),
+    ("find-hostile", "find mail=\u{1b} --prefix --ever"),
+    ("report-hostile", "report --by field,cause --profile 7"),
+    ("gaps-hostile", "gaps --least 1"),
+    ("stats", "stats"),
+    ("verify", "verify"),
+    ("seal", "seal"),
+    ("prune", "prune --before 2025-10-02 --dry-run"),
+];
+
+/// The same of a week in which much goes wrong ([`week::week`]), and of which an
+/// export was entered.
+const WEEK: &[(&str, &str)] = &[
+    ("week-tail", "tail -n 9"),
+    ("week-history-observed", "history 1 --since 2025-10-10"),
+    ("week-history-gone", "history 29 --reverse -n 2"),
+    (
+        "week-history-cascade",
+        "history 30 --subprofiles -n 5 --reverse",
+    ),
+    ("week-show-cascade", "show 30/101 --at 2025-10-12"),
+    ("week-changes-observed", "changes --cause observed"),
+    ("week-changes-cascade", "changes --cause cascade"),
+    ("week-find", "find city=Nederland --at 2025-10-09"),
+    (
+        "week-find-ended",
+        "find mail=customer.number.30 --prefix --ever",
+    ),
+    ("week-report", "report"),
+    ("week-report-day", "report --by day,label"),
+    ("week-report-hour", "report --by hour --label import --utc"),
+    ("week-report-month", "report --by month,type -n 3"),
+    ("week-gaps", "gaps"),
+    ("week-incidents", "incidents --least 20"),
+    (
+        "week-incidents-show",
+        "incidents show city-70 --least 20 -n 4",
+    ),
+    (
+        "week-incidents-undo",
+        "incidents undo city-70 --least 20 --out DIR/fix.csv --force",
+    ),
+    ("week-loops", "loops"),
+    ("week-explain", "explain 116"),
+    (
+        "week-reconcile",
+        "reconcile DIR/customers.csv --at 2025-10-12 --database 1",
+    ),
+    ("week-nothing-find", "find city=nederland"),
 ];
 
 /// A folder whose answers are alike in every run.
@@ -90,6 +148,39 @@ fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
     }
     drop((trail, appender));
     (dir, data)
+}
+
+/// The folder of the week, with an export entered.
+fn folder_of_week() -> (tempfile::TempDir, std::path::PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let events = dir.path().join("events.jsonl");
+    fs::write(&events, week::week()).unwrap();
+    cli(&data, &["import", events.to_str().unwrap()]).ok();
+    let export = dir.path().join("customers.csv");
+    fs::copy(fixture_path("terminal/customers.csv"), &export).unwrap();
+    let export = export.to_str().unwrap();
+    let args = ["reconcile", export, "--at", "2025-10-13", "--partial"];
+    let record = ["--record", "--yes", "--label", "export"];
+    cli(&data, &[args.as_slice(), &record].concat()).ok();
+    (dir, data)
+}
+
+/// Both folders, each with what is asked of it.
+fn stores() -> [(tempfile::TempDir, std::path::PathBuf, Commands); 2] {
+    let ((one, data), (other, of_week)) = (folder(), folder_of_week());
+    [(one, data, COMMANDS), (other, of_week, WEEK)]
+}
+
+type Commands = &'static [(&'static str, &'static str)];
+
+/// What is typed, with the place of the files.
+fn typed(data: &Path, words: &str) -> Vec<String> {
+    let dir = data.parent().unwrap().to_str().unwrap();
+    words
+        .split(' ')
+        .map(|word| word.replace("DIR", dir))
+        .collect()
 }
 
 /// How wide a line is on terminals that draw emoji in parts, and on others.
@@ -127,53 +218,75 @@ fn check(name: &str, shown: &str) {
     );
 }
 
+/// What differs from run to run, in other words.
+fn settled(data: &Path, text: &str) -> String {
+    let dir = data.parent().unwrap().to_str().unwrap();
+    let text = text.replace(dir, "DIR");
+    let mut lines: Vec<&str> = text.split('\n').collect();
+    // Sizes of the index, on one line or two.
+    if let Some(at) = lines.iter().position(|line| line.contains("on disk")) {
+        lines[at] = "on disk         (sizes)";
+        if lines[at + 1].starts_with("  ") {
+            lines.remove(at + 1);
+        }
+    }
+    lines.join("\n")
+}
+
 fn ask(data: &Path, words: &str, width: usize, color: &str) -> String {
-    let mut args: Vec<&str> = words.split(' ').collect();
+    let typed = typed(data, words);
+    let mut args: Vec<&str> = typed.iter().map(String::as_str).collect();
     args.extend(["--format", "table", "--color", color]);
     let outcome = Cli::new(data, &args)
         .env("COLUMNS", width.to_string())
         .run();
-    format!("$ {words}\n{}{}", outcome.stdout, outcome.stderr)
+    assert_ne!(outcome.status, Some(2), "{words}: {}", outcome.stderr);
+    let said = settled(data, &format!("{}{}", outcome.stdout, outcome.stderr));
+    format!("$ {}\n{said}", words.escape_debug())
 }
 
 #[test]
 fn every_command_shows_what_is_pinned() {
-    let (_dir, data) = folder();
-    for (name, words) in COMMANDS {
-        for width in [80, 200] {
-            let plain = ask(&data, words, width, "never");
-            assert!(!plain.contains('\u{1b}'), "{name}");
-            let coloured = ask(&data, words, width, "always");
-            for text in [&plain, &uncoloured(&coloured)] {
-                let hostile = |c: char| {
-                    c.is_control() && c != '\n' || matches!(c, '\u{200b}' | '\u{200d}' | '\u{202e}')
-                };
-                assert!(!text.contains(hostile), "{name}: {text:?}");
-                let answer = text.lines().skip(1);
-                // What goes to standard error is not cut.
-                for line in answer.filter(|line| !line.starts_with("profiletrail: ")) {
-                    assert!(wide(line) <= width, "{name}: {line}");
-                    assert_eq!(line, line.trim_end(), "{name}");
+    for (_dir, data, commands) in &stores() {
+        for (name, words) in *commands {
+            for width in [80, 200] {
+                let plain = ask(data, words, width, "never");
+                assert!(!plain.contains('\u{1b}'), "{name}");
+                let coloured = ask(data, words, width, "always");
+                for text in [&plain, &uncoloured(&coloured)] {
+                    let hostile = |c: char| {
+                        c.is_control() && c != '\n'
+                            || matches!(c, '\u{200b}' | '\u{200d}' | '\u{202e}')
+                    };
+                    assert!(!text.contains(hostile), "{name}: {text:?}");
+                    let answer = text.lines().skip(1);
+                    // What goes to standard error is not cut.
+                    for line in answer.filter(|line| !line.starts_with("profiletrail: ")) {
+                        assert!(wide(line) <= width, "{name}: {line}");
+                        assert_eq!(line, line.trim_end(), "{name}");
+                    }
                 }
+                check(&format!("{name}-{width}"), &plain);
+                check(&format!("{name}-{width}-colour"), &coloured);
             }
-            check(&format!("{name}-{width}"), &plain);
-            check(&format!("{name}-{width}-colour"), &coloured);
         }
     }
 }
 
 #[test]
 fn a_narrow_screen_breaks_nothing() {
-    let (_dir, data) = folder();
-    for (name, words) in COMMANDS {
-        for width in ["1", "21", "40", "0", "-3", "wide", "99999999999999999999"] {
-            let words: Vec<&str> = words.split(' ').collect();
-            let args = [words.as_slice(), &["--format", "table"]].concat();
-            let outcome = Cli::new(&data, &args).env("COLUMNS", width).run();
-            assert!(
-                matches!(outcome.status, Some(0 | 1)),
-                "{name} at {width}: {outcome:?}"
-            );
+    for (_dir, data, commands) in &stores() {
+        for (name, words) in *commands {
+            for width in ["1", "21", "40", "0", "-3", "wide", "99999999999999999999"] {
+                let typed = typed(data, words);
+                let mut args: Vec<&str> = typed.iter().map(String::as_str).collect();
+                args.extend(["--format", "table"]);
+                let outcome = Cli::new(data, &args).env("COLUMNS", width).run();
+                assert!(
+                    matches!(outcome.status, Some(0 | 1)),
+                    "{name} at {width}: {outcome:?}"
+                );
+            }
         }
     }
 }
@@ -250,12 +363,48 @@ fn csv_has_the_columns_that_are_promised() {
             }
         }
     }
+    let (_dir, week) = folder_of_week();
+    for words in [
+        "tail -n all",
+        "history 29",
+        "find city=Nederland --ever",
+        "explain 116",
+        "report --by field,day,label",
+        "gaps",
+        "incidents --least 20",
+        "incidents show city-70 --least 20",
+        "loops",
+        "show 30/101 --cascade",
+        "export",
+    ] {
+        let args: Vec<&str> = words.split(' ').collect();
+        let csv = cli(&week, &[args.as_slice(), &["--format", "csv"]].concat()).ok();
+        let head: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
+        for line in support::json_lines(&cli(&week, &args).ok()) {
+            for key in support::keys(&line) {
+                // A list that makes rows is none, an object has a column for each key.
+                let inner = format!("{key}_");
+                let rows = key == "changes" && line[key].is_array();
+                let is_there = |column: &&str| *column == key || column.starts_with(&inner);
+                assert!(rows || head.iter().any(is_there), "{words}: {key}");
+            }
+        }
+    }
     // Where there is nothing, and where there is no such form.
     let nothing = cli(&data, &["history", "9", "--format", "csv"]);
     assert_eq!(nothing.stdout, "");
     nothing.failed(1);
-    let said = cli(&data, &["verify", "--format", "csv"]).failed(2);
-    assert!(said.contains("jsonl"), "{said}");
+    let cursor = week.parent().unwrap().join("cursor");
+    for words in [
+        &["verify"][..],
+        &["reconcile", "-"],
+        &["tail", "-f"],
+        &["tail", "--cursor-file", cursor.to_str().unwrap()],
+    ] {
+        let said = cli(&week, &[words, &["--format", "csv"]].concat()).failed(2);
+        assert!(said.contains("jsonl"), "{said}");
+    }
+    assert!(!cursor.exists());
 }
 
 #[test]

@@ -114,7 +114,7 @@ pub fn restore(args: &RestoreArgs, setting: &Setting) -> anyhow::Result<Ending> 
     let text = format!(
         "{what}: all up to {}, as of {}\n",
         up_to(restored.last_event, restored.last_rejected),
-        restored.made
+        super::output::shown(&restored.made, setting.reader_zone)
     );
     write_lines(&text)?;
     for damage in &restored.damage {

@@ -7,6 +7,7 @@ use anyhow::Context;
 use super::Ending;
 use super::args::{Format, TIMES, TellOutput};
 use super::care::{ending, order, parse_lines, shown, write};
+use super::output::{Role, Text, View, card, counted, grouped};
 use super::setting::{Setting, UsageError};
 use crate::care::{Care, PruneLine};
 use crate::query::Rounding;
@@ -47,22 +48,23 @@ pub fn run(args: &PruneArgs, setting: &Setting) -> anyhow::Result<Ending> {
             "prune removes events for good: look with --dry-run what would go, then say --yes";
         return Err(UsageError::new(what).into());
     }
+    let view = View::of(setting);
     let jsonl = setting.format(args.output.format) == Format::Jsonl;
     if args.dry_run || !args.yes {
         let (end, lines) = carry_out(before, true, setting)?;
         if args.dry_run {
-            told(&lines, jsonl)?;
+            told(&lines, jsonl, &view)?;
             return Ok(ending(&end));
         }
         let would: Vec<PruneLine> = parse_lines(&lines)?;
         let goes = would.iter().any(|line| line.events + line.rejected > 0);
-        if goes && !agreed(&would)? {
+        if goes && !agreed(&would, &view)? {
             super::say("nothing was pruned");
             return Ok(Ending::Answered);
         }
     }
     let (end, lines) = carry_out(before, false, setting)?;
-    told(&lines, jsonl)?;
+    told(&lines, jsonl, &view)?;
     Ok(ending(&end))
 }
 
@@ -79,9 +81,9 @@ fn carry_out(before: i64, dry_run: bool, setting: &Setting) -> anyhow::Result<(E
 }
 
 /// Asks on the terminal; only a yes is one.
-fn agreed(would: &[PruneLine]) -> anyhow::Result<bool> {
+fn agreed(would: &[PruneLine], view: &View) -> anyhow::Result<bool> {
     for line in would {
-        super::say(&text_of(line));
+        super::say(&text_of(line, view));
     }
     let mut terminal = std::io::stderr();
     write!(terminal, "Remove them for good? [y/N] ")?;
@@ -97,19 +99,22 @@ fn agreed(would: &[PruneLine]) -> anyhow::Result<bool> {
     ))
 }
 
-fn told(lines: &[u8], jsonl: bool) -> anyhow::Result<()> {
+fn told(lines: &[u8], jsonl: bool, view: &View) -> anyhow::Result<()> {
     if jsonl {
         return write(lines);
     }
     let lines: Vec<PruneLine> = parse_lines(lines)?;
-    let text: Vec<String> = lines.iter().map(|line| text_of(line) + "\n").collect();
-    write(text.concat().as_bytes())
+    let mut text = Vec::new();
+    for line in &lines {
+        let line = Text::of(Role::Plain, text_of(line, view));
+        card::title(&line, view, &mut text)?;
+    }
+    write(&text)
 }
 
 /// What people see of a prune.
-fn text_of(line: &PruneLine) -> String {
+fn text_of(line: &PruneLine, view: &View) -> String {
     let PruneLine {
-        before,
         events,
         kept,
         profiles,
@@ -117,21 +122,33 @@ fn text_of(line: &PruneLine) -> String {
         bytes,
         ..
     } = line;
-    let mut text = if let Some(already) = line.already.as_ref().filter(|already| *already >= before)
-    {
+    let already = line.already.as_ref();
+    let before = view.time(&line.before);
+    let mut text = if let Some(already) = already.filter(|already| **already >= line.before) {
+        let already = view.time(already);
         format!("nothing to prune before {before}: everything before {already} is pruned already")
     } else if events + rejected == 0 {
         format!("nothing to prune before {before}")
     } else {
         let verb = if line.dry_run { "would go" } else { "pruned" };
         format!(
-            "{verb}: {events} events of {profiles} profiles and subprofiles, and {rejected} rejected calls, before {before}"
+            "{verb}: {} of {} profiles and subprofiles, and {}, before {before}",
+            counted(*events, "event"),
+            grouped(*profiles),
+            counted(*rejected, "rejected call")
         )
     };
     if *kept > 0 {
-        text += &format!(
-            "; {kept} older events stay: they stand in the newest segment, or arrived later"
-        );
+        let stay = match kept {
+            1 => {
+                "1 older event stays: it stands in the newest segment, or arrived later".to_owned()
+            }
+            kept => format!(
+                "{} older events stay: they stand in the newest segment, or arrived later",
+                grouped(*kept)
+            ),
+        };
+        text += &format!("; {stay}");
     }
     if *bytes > 0 {
         let about = if line.dry_run { "about " } else { "" };

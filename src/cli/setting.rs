@@ -134,11 +134,6 @@ impl Setting {
         self.now.div_euclid(1_000_000)
     }
 
-    /// An RFC 3339 time as people read it, in their zone.
-    pub fn local(&self, time: &str) -> String {
-        super::output::shown(time, self.reader_zone)
-    }
-
     /// The form of an answer: as asked, else by where it goes.
     pub fn format(&self, asked: Option<Format>) -> Format {
         asked.unwrap_or(if self.terminal {

@@ -1,12 +1,13 @@
 //! `token`: the tokens of the query API.
 
+use std::io;
+
 use clap::Subcommand;
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::Ending;
 use super::args::{Format, TellOutput};
-use super::output::plain;
+use super::output::{Cell, Column, Role, View, plain};
 use super::setting::{Setting, UsageError};
 use crate::tokens::{Scope, Token, TokenFile, TokensError};
 use crate::trail::Folder;
@@ -139,40 +140,39 @@ fn show(lines: &[TokenLine<'_>], output: &TellOutput, setting: &Setting) -> anyh
             bytes.push(b'\n');
         }
     } else {
-        bytes = table_of(lines, setting).into_bytes();
+        table(lines, setting, &mut bytes)?;
     }
     super::care::write(&bytes)
 }
 
-fn table_of(lines: &[TokenLine<'_>], setting: &Setting) -> String {
-    let shown = lines.iter().any(|line| line.token.is_some());
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
+const COLUMNS: [Column; 5] = [
+    Column::fixed("ID"),
+    Column::fixed("NAME"),
+    Column::fixed("SCOPE"),
+    Column::fixed("CREATED"),
+    Column::fixed("TOKEN").hidden(),
+];
+
+fn table(lines: &[TokenLine<'_>], setting: &Setting, out: &mut Vec<u8>) -> io::Result<()> {
+    let view = View {
         // A token that is cut in two is none.
-        .set_content_arrangement(ContentArrangement::Disabled);
-    let mut header = vec!["ID", "NAME", "SCOPE", "CREATED"];
-    if shown {
-        header.push("TOKEN");
-    }
-    table.set_header(header);
-    if let Some(first) = table.column_mut(0) {
-        first.set_padding((0, 1));
-    }
+        width: None,
+        ..View::of(setting)
+    };
+    let mut grid = view.grid(&COLUMNS).of_few();
     for line in lines {
         let scope = match line.scope {
             Scope::Read => "read",
             Scope::Metrics => "metrics",
         };
-        let mut row = vec![
-            line.id.to_owned(),
-            plain(line.name),
-            scope.to_owned(),
-            setting.local(line.created),
+        let row = vec![
+            Cell::of(Role::Seq, plain(line.id)),
+            Cell::of(Role::Plain, plain(line.name)),
+            Cell::of(Role::Plain, scope),
+            Cell::of(Role::Time, view.time(line.created)),
+            Cell::of(Role::New, plain(line.token.unwrap_or_default())),
         ];
-        row.extend(line.token.map(str::to_owned));
-        table.add_row(row);
+        grid.row(row, out)?;
     }
-    let lines = table.lines().map(|line| line.trim_end().to_owned() + "\n");
-    lines.collect()
+    grid.finish(out)
 }

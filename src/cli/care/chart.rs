@@ -1,28 +1,41 @@
 //! Charts of text.
 
+use std::io::{self, Write};
+
 use crate::cli::bar::bar;
-use crate::cli::output::grouped;
+use crate::cli::output::{Role, Text, View, grouped};
 
-/// The longest bar, in characters.
-const WIDTH: u64 = 40;
+/// The longest bar, in columns, …
+const WIDTH: usize = 40;
 
-/// Rows of a name, a bar and a number; the most takes the whole width.
-pub(super) fn bars(rows: &[(String, u64)]) -> String {
+/// … and what is kept for it where a name is long.
+const LEAST: usize = 10;
+
+/// Writes rows of a name, a number and a bar; the most takes the whole width.
+pub(super) fn bars(rows: &[(String, u64)], view: &View, out: &mut dyn Write) -> io::Result<()> {
     let most = rows.iter().map(|(_, count)| *count).max().unwrap_or(0);
-    let names = rows.iter().map(|(name, _)| name.chars().count());
-    let names = names.max().unwrap_or(0);
+    let names: Vec<Text> = rows
+        .iter()
+        .map(|(name, _)| Text::of(Role::Plain, name.as_str()))
+        .collect();
+    let widest = names.iter().map(Text::width).max().unwrap_or(0);
     let numbers = grouped(most).len();
-    rows.iter()
-        .map(|(name, count)| {
-            let pad = " ".repeat(names - name.chars().count());
-            let number = grouped(*count);
-            let row = format!(
-                "  {name}{pad}  {number:>numbers$}  {}",
-                bar(*count, most, WIDTH)
-            );
-            format!("{}\n", row.trim_end())
-        })
-        .collect()
+    // Two columns before the name, the number and the bar each.
+    let room = view.width.map(|width| width.saturating_sub(numbers + 6));
+    let widest = room.map_or(widest, |room| widest.min(room.saturating_sub(LEAST)));
+    let longest = room.map_or(WIDTH, |room| room.saturating_sub(widest).min(WIDTH));
+    for (name, (_, count)) in names.iter().zip(rows) {
+        let mut line = String::from("  ");
+        let name = match room {
+            Some(_) => name.fit(widest),
+            None => name.clone(),
+        };
+        name.put_padded(&mut line, view.styles, widest);
+        let bar = bar(*count, most, longest as u64);
+        line.push_str(&format!("  {:>numbers$}  {bar}", grouped(*count)));
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
 }
 
 /// Days (`YYYY-MM-DD`) in their order as at most `rows` rows: as they are, or
@@ -53,8 +66,10 @@ pub(super) fn gather(days: &[(String, u64)], rows: usize) -> (&'static str, Vec<
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::cli::output::style::Styles;
 
     fn row(name: &str, count: u64) -> (String, u64) {
         (name.to_owned(), count)
@@ -62,13 +77,28 @@ mod tests {
 
     #[test]
     fn bars_are_as_long_as_what_they_show() {
-        let text = bars(&[row("a", 1_000), row("bcd", 500), row("é", 1), row("", 0)]);
+        let drawn = |rows: &[(String, u64)], width| {
+            let view = View {
+                zone: crate::event::Zone::UTC,
+                styles: Styles { on: false },
+                width,
+                now: 0,
+            };
+            let mut out = Vec::new();
+            bars(rows, &view, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let rows = [row("a", 1_000), row("bcd", 500), row("é", 1), row("", 0)];
+        let text = drawn(&rows, None);
         let full = "█".repeat(40);
         let half = "█".repeat(20);
         assert_eq!(
             text,
             format!("  a    1,000  {full}\n  bcd    500  {half}\n  é        1  ▏\n           0\n")
         );
+        // A long name leaves room for the bar.
+        let rows = [row("a name of thirty columns, about", 2)];
+        assert_eq!(drawn(&rows, Some(30)), "  a name… about  2  ██████████\n");
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! `stats`
 
+use std::io::Write;
+
 use super::chart::{bars, gather};
 use super::{ending, order, parse_lines, shown, write};
 use crate::care::{Care, Count, StatsLine};
 use crate::cli::Ending;
 use crate::cli::args::{Format, StatsArgs};
-use crate::cli::output::{counted, grouped, plain};
+use crate::cli::output::card::{self, Row, Said, fact};
+use crate::cli::output::{Role, Text, View, counted, grouped, plain};
+use crate::cli::pager::Screen;
 use crate::cli::setting::Setting;
 use crate::trail::Purpose;
 
@@ -24,18 +28,18 @@ pub fn stats(args: &StatsArgs, setting: &Setting) -> anyhow::Result<Ending> {
     if setting.format(args.output.format) == Format::Jsonl {
         write(&lines)?;
     } else {
+        let mut screen = Screen::new(setting);
         for line in parse_lines::<StatsLine>(&lines)? {
-            write(text_of(&line, setting).as_bytes())?;
+            tell(&line, &View::of(setting), &mut screen)?;
         }
+        screen.finish()?;
     }
     Ok(ending(&end))
 }
 
-fn text_of(line: &StatsLine, setting: &Setting) -> String {
+fn tell(line: &StatsLine, view: &View, out: &mut dyn Write) -> std::io::Result<()> {
     let span = |first: &Option<String>, last: &Option<String>| match (first, last) {
-        (Some(first), Some(last)) => {
-            format!("{} to {}", setting.local(first), setting.local(last))
-        }
+        (Some(first), Some(last)) => format!("{} to {}", view.time(first), view.time(last)),
         _ => "none".to_owned(),
     };
     let mut facts = vec![
@@ -83,10 +87,11 @@ fn text_of(line: &StatsLine, setting: &Setting) -> String {
             ),
         ));
     }
-    let mut text: String = facts
-        .iter()
-        .map(|(name, value)| format!("{name:<15} {value}\n"))
+    let facts: Vec<Row> = facts
+        .into_iter()
+        .map(|(name, value)| fact(name, Said::text(value)))
         .collect();
+    card::write_at("", &facts, view, out)?;
     let days: Vec<_> = rows(&line.days, usize::MAX);
     let (what, times) = gather(&days, TIMES);
     let lists = [
@@ -104,14 +109,16 @@ fn text_of(line: &StatsLine, setting: &Setting) -> String {
         if rows.is_empty() {
             continue;
         }
-        text.push_str(&format!("\n{title}\n{}", bars(&rows)));
+        writeln!(out)?;
+        card::title(&Text::of(Role::Head, title), view, out)?;
+        bars(&rows, view, out)?;
         match (more, line.capped.iter().any(|capped| capped == name)) {
-            (_, true) => text.push_str("  and others: there are too many to be counted\n"),
+            (_, true) => writeln!(out, "  and others: there are too many to be counted")?,
             (0, false) => {}
-            (more, false) => text.push_str(&format!("  and {} more\n", grouped(more))),
+            (more, false) => writeln!(out, "  and {} more", grouped(more))?,
         }
     }
-    text
+    Ok(())
 }
 
 fn list(
@@ -126,7 +133,7 @@ fn list(
 fn rows(counts: &[Count], most: usize) -> Vec<(String, u64)> {
     let name = |name: &str| match name {
         "" => "(none)".to_owned(),
-        name => plain(name).to_string(),
+        name => plain(name),
     };
     let counts = counts.iter().take(most);
     counts

@@ -15,6 +15,7 @@ use anyhow::{Context, bail};
 use super::Ending;
 use super::args::Format;
 use super::client::{connect_to, follow};
+use super::pager::Screen;
 use super::setting::Setting;
 use crate::care::doctor::{Examination, Finding, Running, Settings, Verdict, examine};
 use crate::server::protocol::{Kind, Request, send_json};
@@ -61,9 +62,9 @@ pub fn run(args: &DoctorArgs, setting: &Setting) -> anyhow::Result<Ending> {
             write_line(address)?;
         }
     } else {
-        let mut out = super::Stdout::new();
-        table::write(&findings, &found.addresses, setting, &mut out)?;
-        out.flush()?;
+        let mut screen = Screen::new(setting);
+        table::write(&findings, &found.addresses, setting, &mut screen)?;
+        screen.finish()?;
     }
     Ok(match found.worst {
         Some(Verdict::Problem) => Ending::Failed,

@@ -2,66 +2,47 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{Attribute, Cell, Color, ContentArrangement, presets};
-
 use crate::care::doctor::{Address, Finding, Verdict};
-use crate::cli::output::plain;
+use crate::cli::output::card::{self, Row};
+use crate::cli::output::{Role, Text, View, plain};
 use crate::cli::setting::Setting;
 
-/// Writes a row for each finding, and what to enter in Copernica.
+/// Between the name of a check and its result.
+const GAP: &str = "  ";
+
+/// Writes each finding with what to do below it, and what to enter in Copernica.
 pub(super) fn write(
     findings: &[Finding],
     addresses: &[Address],
     setting: &Setting,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let mut table = comfy_table::Table::new();
-    table.load_preset(presets::NOTHING);
-    if setting.terminal {
-        table.set_content_arrangement(ContentArrangement::Dynamic);
-    } else {
-        table.force_no_tty();
-    }
-    if setting.color {
-        table.enforce_styling();
-    }
-    table.set_header(["CHECK", "RESULT", "FOUND", "WHAT TO DO"].map(|name| {
-        let cell = Cell::new(name);
-        if setting.color {
-            cell.add_attribute(Attribute::Bold)
-        } else {
-            cell
-        }
-    }));
+    let view = View::of(setting);
+    let names = findings.iter().map(|finding| finding.check.len());
+    let widest = names.max().unwrap_or(0).max("CHECK".len());
+    let head = |text: &str| Text::of(Role::Head, text);
+    let mut rows: Vec<Row> = vec![(
+        head(&format!("{:widest$}{GAP}RESULT", "CHECK")),
+        head("FOUND, AND WHAT TO DO").into(),
+    )];
     for finding in findings {
-        let (word, color) = match finding.result {
-            Verdict::Ok => ("ok", Color::Green),
-            Verdict::Unknown => ("unknown", Color::Cyan),
-            Verdict::Warning => ("warning", Color::Yellow),
-            Verdict::Problem => ("PROBLEM", Color::Red),
+        let (word, role) = match finding.result {
+            Verdict::Ok => ("ok", Role::New),
+            Verdict::Unknown => ("unknown", Role::Time),
+            Verdict::Warning => ("warning", Role::Doubt),
+            Verdict::Problem => ("PROBLEM", Role::Old),
         };
-        let result = Cell::new(word);
-        table.add_row([
-            Cell::new(finding.check),
-            if setting.color {
-                result.fg(color)
-            } else {
-                result
-            },
-            Cell::new(plain(&finding.what)),
-            Cell::new(finding.fix.as_deref().map(plain).unwrap_or_default()),
-        ]);
+        let name = Text::of(Role::Plain, format!("{:widest$}{GAP}", finding.check)).and(role, word);
+        rows.push((name, Text::outside(Role::Plain, &finding.what).into()));
+        if let Some(fix) = &finding.fix {
+            let fix = Text::of(Role::Dim, "→ ").and(Role::Plain, plain(fix));
+            rows.push((Text::default(), fix.into()));
+        }
     }
-    if let Some(first) = table.column_mut(0) {
-        first.set_padding((0, 1));
-    }
-    for line in table.lines() {
-        writeln!(out, "{}", line.trim_end())?;
-    }
-    writeln!(
-        out,
-        "\nAddresses for webhooks in Copernica, one label for each way a call may come:"
-    )?;
+    card::write_at("", &rows, &view, out)?;
+    writeln!(out)?;
+    let title = "Addresses for webhooks in Copernica, one label for each way a call may come:";
+    card::title(&Text::of(Role::Plain, title), &view, out)?;
     for address in addresses {
         writeln!(out, "{}", plain(&address.address))?;
     }

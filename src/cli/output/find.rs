@@ -12,6 +12,7 @@ use super::style::Role;
 use super::text::Text;
 use super::value::{Side, key, subject};
 use super::view::{Headed, View};
+use crate::query::FindQuery;
 use crate::query::lines::FindLine;
 
 /// What has no room is left out in this order: database, field, what began it.
@@ -19,7 +20,7 @@ const COLUMNS: [Column; 8] = [
     Column::fixed("WHO"),
     Column::fixed("DATABASE").spare(3).hidden(),
     Column::elastic("FIELD", 5, 24).spare(2),
-    Column::elastic("VALUE", 8, usize::MAX),
+    Column::elastic("VALUE", 8, usize::MAX).ease(20),
     Column::fixed("SINCE"),
     Column::fixed("UNTIL"),
     Column::fixed("FOR"),
@@ -36,16 +37,19 @@ pub struct Found<'a> {
     grid: Grid,
     since: Headed,
     until: Headed,
+    /// The moment that the question is about, in Unix seconds.
+    at: i64,
     out: &'a mut dyn Write,
 }
 
 impl<'a> Found<'a> {
-    pub fn new(view: View, out: &'a mut dyn Write) -> Self {
+    pub fn new(query: &FindQuery, view: View, out: &'a mut dyn Write) -> Self {
         Self {
             view,
             grid: view.grid(&COLUMNS),
             since: Headed::new(SINCE, "SINCE"),
             until: Headed::new(UNTIL, "UNTIL"),
+            at: query.at.unwrap_or(view.now),
             out,
         }
     }
@@ -62,7 +66,7 @@ impl Printer for Found<'_> {
         let line: FindLine<'_> = parse(line)?;
         let end = line.until.as_deref();
         let begin = seconds(&line.since);
-        let lasted = begin.zip(end.map_or(Some(self.view.now), seconds));
+        let lasted = begin.zip(end.map_or(Some(self.at), seconds));
         let lasted = lasted.map(|(begin, end)| View::lasted(end.saturating_sub(begin)));
         let until = match end {
             Some(end) => self.until.time(end, &self.view, &mut self.grid),

@@ -5,7 +5,7 @@
 //! [`plain`] keeps a terminal safe from it, [`csv`] a spreadsheet.
 
 mod blame;
-mod card;
+pub mod card;
 mod cell;
 mod changes;
 mod columns;
@@ -30,16 +30,19 @@ mod rejected;
 mod report;
 mod sanitize;
 mod show;
-mod style;
+pub mod style;
 mod text;
 mod value;
 mod view;
 mod words;
 
+pub use cell::{Cell, Column};
 pub use columns::columns;
 pub use csv::Csv;
 pub use number::{counted, grouped};
 pub use printer::{Printed, Printer, printer, tail_printer};
 pub use reconcile::{ReconcileTable, reconcile_summary};
 pub use sanitize::plain;
-pub use view::shown;
+pub use style::Role;
+pub use text::Text;
+pub use view::{View, shown};

@@ -53,7 +53,7 @@ pub fn printer<'a>(
         Query::Export(_) => Box::new(Export::new(view, out)),
         Query::Rejected(_) => Box::new(Rejected::new(view, out)),
         Query::Evidence(_) => Box::new(Evidence::new(view, out)),
-        Query::Find(_) => Box::new(Found::new(view, out)),
+        Query::Find(query) => Box::new(Found::new(query, view, out)),
         Query::Tail(_) => Box::new(tail_printer(setting, out)),
         Query::Explain(_) => Box::new(Explain::new(view, out)),
         Query::Dossier(_) => Box::new(Page::new(setting, out)),

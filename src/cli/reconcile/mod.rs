@@ -21,7 +21,7 @@ use self::header::{Columns, Wanted, delimiter};
 use self::rows::sorted;
 use super::Ending;
 use super::args::{Format, TIMES, TellOutput, parse_label};
-use super::output::{Printed, ReconcileTable, counted, reconcile_summary};
+use super::output::{Printed, ReconcileTable, Role, Text, View, card, counted, reconcile_summary};
 use super::pager::Screen;
 use super::setting::{Setting, UsageError};
 use crate::event::TimeSource;
@@ -284,7 +284,11 @@ impl Told {
             false => Screen::new(setting),
         };
         for line in summary {
-            writeln!(screen, "{}", super::output::plain(&line))?;
+            card::title(
+                &Text::outside(Role::Plain, &line),
+                &View::of(setting),
+                &mut screen,
+            )?;
         }
         if lines.stream_position()? > 0 {
             writeln!(screen)?;
