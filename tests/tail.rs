@@ -221,6 +221,34 @@ fn people_see_events_and_nothing_hostile() {
 }
 
 #[test]
+fn what_an_export_showed_is_told_as_history_tells_it() {
+    let (dir, server) = new_server(&[]);
+    let data = data(&dir);
+    for profile in [1, 2] {
+        let body = format!(
+            "type=update&profile={profile}&database=1&time=1760000000&parameters[city]=a&fields[city]=a&fields[mail]=m"
+        );
+        post(&server, "/webhook", &body);
+    }
+    let file = dir.path().join("export.csv");
+    std::fs::write(&file, "id,city\n1,b\n").unwrap();
+    let file = file.to_str().unwrap();
+    let args = ["reconcile", file, "--database", "1", "--record", "--yes"];
+    cli(&data, &args).ok();
+    let told = json_lines(&cli(&data, &["tail", "-n", "2"]).ok());
+    for (line, (profile, seen)) in told.iter().zip([("1", "present"), ("2", "gone")]) {
+        let own = json_lines(&cli(&data, &["history", profile]).ok());
+        assert_eq!((line, &line["observed"]), (&own[1], &json!(seen)));
+    }
+    assert_eq!(told[0]["changes"][0]["old"], "a");
+    let shown = cli(&data, &["tail", "-n", "1", "--format", "table"]).ok();
+    assert!(
+        shown.ends_with("gone: the export did not have it\n"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn what_came_of_what_was_asked() {
     let (dir, server) = new_server(&[]);
     let data = data(&dir);

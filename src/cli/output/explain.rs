@@ -63,9 +63,10 @@ impl<'a> Explain<'a> {
                 Some("it removed all; shown is what it found, against what was known".to_owned())
             }
             (None, "create" | "update") => None,
-            (None, _) if head.observed.is_some() => {
-                Some("no call: an export showed it, and asked for nothing".to_owned())
+            (None, _) if head.observed.as_deref() == Some("gone") => {
+                Some("no call: an export did not have it, so it is gone".to_owned())
             }
+            (None, _) if head.observed.is_some() => Some("no call: an export showed it".to_owned()),
             (None, _) => Some("events of this type change nothing".to_owned()),
         };
         rows.extend(note.map(|note| fact("note", Text::of(Role::Doubt, note))));

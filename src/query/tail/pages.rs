@@ -263,12 +263,11 @@ impl<'t> Pages<'t> {
             && query.span.holds(head.time)
             && attributes_match(query, head.database, head.collection, head.label)
         {
-            let event_type = EventType::from(head.event_type);
             let head = Head {
                 key,
                 time: head.time,
                 seq,
-                changes: !matches!(event_type, EventType::Other(_)),
+                changes: !matches!(head.what(), EventType::Other(_)),
             };
             meant(head, record.len());
         }
