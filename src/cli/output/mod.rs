@@ -1,6 +1,6 @@
 //! Answers for people and for spreadsheets, made from the lines for programs.
 //!
-//! [`printer()`] knows which [`Printer`] writes an answer for people, [`columns`]
+//! [`printer()`] knows which [`Printer`] writes an answer for people, [`mod@columns`]
 //! what columns it has as CSV. What stands in lines comes from strangers:
 //! [`plain`] keeps a terminal safe from it, [`csv`] a spreadsheet.
 
