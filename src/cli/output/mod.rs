@@ -43,4 +43,5 @@ pub use printer::{Printed, Printer, printer};
 pub use reconcile::{ReconcileTable, reconcile_summary};
 pub use sanitize::plain;
 pub use tail::TailPrinter;
+pub use text::{width_of, wrapped};
 pub use view::shown;
