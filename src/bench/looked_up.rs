@@ -54,7 +54,7 @@ pub fn measure(
     let server = Server::profiletrail_more(binary, &data, args.workers, None, ["--lookup", FIELD])?;
     let lookup = loop {
         let lookup = state(binary, &data)?;
-        if lookup["up_to"].as_u64() >= Some(store.made.events) {
+        if number(&lookup, "up_to") >= store.made.events {
             break lookup;
         }
         anyhow::ensure!(begun.elapsed() < PATIENCE, "the lookups are never complete");
@@ -80,7 +80,7 @@ pub fn measure(
         });
     }
     server.stop()?;
-    let bytes = state(binary, &data)?["bytes"].as_u64().unwrap_or_default();
+    let bytes = number(&state(binary, &data)?, "bytes");
     for asked in &mut asked {
         let command: Vec<&str> = asked.command.split(' ').collect();
         asked.offline = ask(binary, &data, &command, args.times.max(1))?;
@@ -90,7 +90,7 @@ pub fn measure(
     Ok(LookedUp {
         entered_ms,
         entering,
-        entries: lookup["entries"].as_u64().unwrap_or_default(),
+        entries: number(&lookup, "entries"),
         bytes,
         asked,
     })
@@ -99,7 +99,9 @@ pub fn measure(
 /// What a profile has in the field now.
 fn value(binary: &Path, data: &Path, profile: u64) -> anyhow::Result<String> {
     let shown = answer(binary, data, &["show", &profile.to_string()])?;
-    let value = shown["fields"][FIELD].as_str();
+    let value = shown
+        .pointer(&format!("/fields/{FIELD}"))
+        .and_then(Value::as_str);
     let value = value.with_context(|| format!("profile {profile} has no {FIELD}"))?;
     Ok(value.to_owned())
 }
@@ -108,5 +110,10 @@ fn value(binary: &Path, data: &Path, profile: u64) -> anyhow::Result<String> {
 fn state(binary: &Path, data: &Path) -> anyhow::Result<Value> {
     let never = "2200-01-01T00:00:00Z";
     let mut stats = answer(binary, data, &["stats", "--since", never])?;
-    Ok(stats["lookup"].take())
+    Ok(stats.get_mut("lookup").map(Value::take).unwrap_or_default())
+}
+
+/// A number of an answer, 0 where it has none.
+fn number(of: &Value, name: &str) -> u64 {
+    of.get(name).and_then(Value::as_u64).unwrap_or_default()
 }
