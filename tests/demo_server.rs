@@ -3,7 +3,8 @@
 //! Proven: it takes calls and answers questions, and nothing is left when it
 //! ends by whatever signal, unless a folder is to be kept; several run beside
 //! each other; each printed command, the call too, is taken by a shell in
-//! another folder and is answered; the printed address opens the page.
+//! another folder and is answered; the printed token asks the query API, and the
+//! printed address opens the page.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
@@ -22,7 +23,8 @@ use std::process::{Child, Stdio};
 use browser_support::{Browser, key};
 use fortnight::{AT, ask, story};
 use rustix::process::{Pid, Signal, kill_process};
-use serde_json::json;
+use serde_json::{Value, json};
+use support::http::ask as ask_over_http;
 use support::{Cli, Client, Server, clean, cli, eventually};
 use visitor::Visitor;
 
@@ -78,6 +80,10 @@ fn a_folder_can_be_kept_and_another_is_left_alone() {
     assert_eq!(cli(&data, &["verify"]).status, Some(0));
     let refused = Cli::bare(&[&["demo"], &keep[..]].concat()).run().failed(2);
     assert!(refused.contains("is not empty"), "{refused}");
+    let file = data.join("format");
+    let refused = Cli::bare(&["demo", "--keep", file.to_str().unwrap()]).run();
+    let refused = refused.failed(2);
+    assert!(refused.contains("is no folder"), "{refused}");
 }
 
 #[test]
@@ -204,6 +210,32 @@ fn each_command_is_answered_in_another_terminal() {
     }
     let fix = std::fs::read_to_string(elsewhere.path().join("fix.csv")).unwrap();
     assert_eq!(fix.lines().count(), 106);
+    seen.end();
+}
+
+#[test]
+fn the_printed_token_asks_over_http() {
+    let seen = Seen::start();
+    let (address, token) = seen.page();
+    let found = ask_over_http(
+        address,
+        token,
+        "/v1/find?field=mail&value=emma.devries%40example.com",
+    );
+    assert_eq!(found.status, 200);
+    let found: Value = serde_json::from_slice(&found.body).unwrap();
+    assert_eq!(
+        (&found["profile"], &found["cause"]),
+        (&json!(1042), &json!("first_seen"))
+    );
+    eventually("all mail addresses in the lookup", || {
+        let stats = ask_over_http(address, token, "/v1/stats");
+        let stats: Value = serde_json::from_slice(&stats.body).unwrap();
+        let lookup = &stats["lookup"];
+        lookup["fields"] == json!(["mail"]) && lookup["up_to"] == json!(story().calls.len())
+    });
+    // Nobody is answered without it.
+    assert_eq!(ask_over_http(address, "ptr_x", "/v1/stats").status, 401);
     seen.end();
 }
 

@@ -7,6 +7,7 @@
 
 mod told;
 
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
@@ -64,12 +65,17 @@ impl Place {
             let made = tempfile::Builder::new()
                 .prefix("profiletrail-demo-")
                 .tempdir();
-            return Ok(Self::Gone(made.context("making a temporary folder")?));
+            return Ok(Self::Gone(made.context(
+                "making a temporary folder (name another place with TMPDIR, or a folder with --keep)",
+            )?));
         };
-        let names = std::fs::read_dir(keep);
-        if names.is_ok_and(|mut names| names.next().is_some()) {
+        let wrong = match std::fs::read_dir(keep) {
+            Ok(mut names) => names.next().map(|_| "is not empty"),
+            Err(error) => (error.kind() == ErrorKind::NotADirectory).then_some("is no folder"),
+        };
+        if let Some(wrong) = wrong {
             let what = format!(
-                "--keep: {} is not empty: name an empty folder, or a new one",
+                "--keep: {} {wrong}: name an empty folder, or a new one",
                 keep.display()
             );
             return Err(UsageError::new(what).into());

@@ -128,13 +128,19 @@ impl Told<'_> {
         indented.collect()
     }
 
-    /// A command; where it is too long for a line, parted before flags, in a way
-    /// that a shell takes it for one.
+    /// A command; where it is too long for a line, parted before flags, and what
+    /// is too long even then before other words, but no flag from its value; in a
+    /// way that a shell takes it for one.
     fn command(&self, words: impl IntoIterator<Item = String>) -> Vec<String> {
         let width = self.width.unwrap_or(WIDTH);
+        let room = width.max(LEAST) - INDENT.len() - CONTINUED.len();
         let mut parts: Vec<String> = Vec::new();
         for word in words {
-            match parts.last_mut().filter(|_| !word.starts_with("--")) {
+            let goes_with = |part: &String| {
+                let fits = width_of(part) + 1 + width_of(&word) <= room;
+                !word.starts_with("--") && (fits || part.starts_with("--"))
+            };
+            match parts.last_mut().filter(|part| goes_with(part)) {
                 Some(part) => {
                     part.push(' ');
                     part.push_str(&word);
@@ -184,23 +190,28 @@ pub(super) fn word(text: &str) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
     use crate::demo::SEED;
 
-    fn told(story: &Story, width: Option<usize>) -> String {
-        let told = Told {
+    const TOKEN: &str = "ptr_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+
+    fn shown(story: &Story, width: Option<usize>) -> Told<'_> {
+        Told {
             story,
             program: "profiletrail".to_owned(),
             data: "/tmp/profiletrail-demo-x1Yz2A".to_owned(),
             kept: false,
             calls: "127.0.0.1:8080".parse().unwrap(),
             page: Some("127.0.0.1:65535".parse().unwrap()),
-            token: &format!("ptr_{}", "x".repeat(43)),
+            token: TOKEN,
             width,
-        };
-        told.text()
+        }
+    }
+
+    fn told(story: &Story, width: Option<usize>) -> String {
+        shown(story, width).text()
     }
 
     #[test]
@@ -223,6 +234,36 @@ mod tests {
             "{narrow}"
         );
         assert!(told(&story, Some(200)).contains("--out fix.csv --data /tmp/"));
+    }
+
+    #[test]
+    fn a_long_path_of_the_program_takes_lines_of_its_own() {
+        let story = Story::tell(SEED, 1_773_658_967);
+        for length in 1..=75 {
+            let program = "p".repeat(length);
+            let told = Told {
+                program: program.clone(),
+                data: "/tmp/profiletrail-demo-x1Yz2A".to_owned(),
+                ..shown(&story, None)
+            };
+            let text = told.text();
+            let wide = text.lines().find(|line| width_of(line) > WIDTH);
+            assert_eq!(wide, None, "{length}");
+            // A shell reads the same words whatever the length.
+            let joined = text.replace(" \\\n", " ");
+            let commands = joined.lines().filter(|line| line.contains("--data /tmp/"));
+            let words: Vec<Vec<&str>> = commands
+                .map(|line| line.split_whitespace().skip(1).collect())
+                .collect();
+            assert_eq!(words.len(), 9);
+            assert_eq!(
+                words[1],
+                "incidents undo city-3923 --out fix.csv --data /tmp/profiletrail-demo-x1Yz2A"
+                    .split(' ')
+                    .collect::<Vec<_>>()
+            );
+            assert!(joined.contains(&format!("   {program} ")));
+        }
     }
 
     #[test]
