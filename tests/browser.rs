@@ -292,7 +292,7 @@ fn nothing_from_outside_runs() {
     };
     browser.open(server.api(), "/");
     browser.await_text("#gaps + div", "changes");
-    browser.await_text("#rejected + div", "in the last week");
+    browser.await_text("#rejected + div", "in the last two weeks");
     judge("the start page");
     // What comes live is put into the page by the script.
     for (number, payload) in PAYLOADS.iter().enumerate() {

@@ -27,6 +27,7 @@ const FORMS: &str = r#"<svg class="forms" width="0" height="0" aria-hidden="true
 <g id="m-set"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27"/></g>
 <g id="m-create"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27"/><circle cx="0" cy="5" r="4"/></g>
 <g id="m-unexplained"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27" stroke-dasharray="3 2"/><path class="fill" d="M0 9L6 15L0 21L-6 15Z"/></g>
+<g id="m-observed"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V9M0 21V27M0 9L6 15L0 21L-6 15Z"/></g>
 <g id="m-other"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27" stroke-dasharray="1 3"/></g>
 <g id="m-deleted"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27M-5 10L5 20M5 10L-5 20"/></g>
 <g id="m-many"><rect class="hit" x="-6" y="0" width="12" height="30"/><path class="fill" d="M-2 3H2V27H-2Z"/></g>
@@ -136,6 +137,8 @@ fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
         Kind::Deleted => ("deleted", "#m-deleted"),
         Kind::Changed(cause) => match cause.as_str() {
             "unexplained" => ("unexplained", "#m-unexplained"),
+            "observed" => ("observed", "#m-observed"),
+            "cascade" => ("deleted", "#m-deleted"),
             _ if mark.count > 1 => ("many", "#m-many"),
             "set" => ("set", "#m-set"),
             "create" => ("create", "#m-create"),
@@ -146,7 +149,9 @@ fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
     let when = clock.text(mark.time);
     let name = row.name.text.line();
     let why = match &mark.kind {
-        Kind::Deleted => "the profile was deleted",
+        Kind::Deleted => "it is gone",
+        Kind::Changed(cause) if cause == "cascade" => "it ended with its profile",
+        Kind::Changed(cause) if cause == "observed" => "an export shows it",
         Kind::Changed(cause) => cause,
     };
     let title = if mark.count > 1 {
@@ -182,6 +187,7 @@ pub fn legend() -> Markup {
             (entry("create", "#m-create", "created"))
             (entry("set", "#m-set", "set by an update"))
             (entry("unexplained", "#m-unexplained", "unexplained"))
+            (entry("observed", "#m-observed", "shown by an export"))
             (entry("other", "#m-other", "first seen"))
             (entry("many", "#m-many", "several changes"))
             (entry("deleted", "#m-deleted", "deleted"))

@@ -58,8 +58,6 @@ pub struct Page {
     pub latest: Vec<Row>,
     /// Up to which event they are told.
     pub cursor: u64,
-    /// Whether incidents can be asked for.
-    pub incidents: bool,
     /// What a reader should know.
     pub damage: Vec<String>,
 }
@@ -99,7 +97,8 @@ impl Page {
                 }
                 div.panels {
                     (panel("gaps", "/gaps", "Unexplained changes"))
-                    @if self.incidents { (panel("incidents", "/incidents", "Incidents")) }
+                    (panel("incidents", "/incidents", "Incidents"))
+                    (panel("loops", "/loops", "Loops"))
                     (panel("rejected", "/rejected", "Calls that could not be read"))
                 }
             }

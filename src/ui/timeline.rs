@@ -35,10 +35,18 @@ const VALUE: usize = 60;
 /// Why a row has another value from a place on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It changed: the last cause, or `unexplained` where one of several is.
+    /// It changed: the last cause, or the first of several that is `unexplained`
+    /// or `observed`.
     Changed(String),
     /// The (sub)profile was deleted.
     Deleted,
+}
+
+impl Kind {
+    /// Whether it changed at another moment than that of the event.
+    fn is_unseen(&self) -> bool {
+        matches!(self, Self::Changed(word) if matches!(word.as_str(), "unexplained" | "observed"))
+    }
 }
 
 /// A place at which a row's value becomes another one.
@@ -94,9 +102,7 @@ impl Row {
 impl Mark {
     /// Takes a later one at the same place.
     fn absorb(&mut self, later: Self) {
-        let is_unexplained =
-            |kind: &Kind| matches!(kind, Kind::Changed(word) if word == "unexplained");
-        if !is_unexplained(&self.kind) || later.kind == Kind::Deleted {
+        if !self.kind.is_unseen() || later.kind == Kind::Deleted {
             self.kind = later.kind;
         }
         self.count = self.count.saturating_add(later.count);
@@ -232,7 +238,9 @@ impl Timeline {
                 kind: Kind::Changed(told.cause.clone().into_owned()),
             });
         }
-        if line.event_type == "delete" {
+        if line.observed.as_deref() == Some("gone")
+            || line.observed.is_none() && line.event_type == "delete"
+        {
             self.end_all(part, line.seq, time);
         }
     }
