@@ -5,7 +5,7 @@
 use maud::{Markup, html};
 
 use super::links::{self, ProfileLink, Zoom};
-use super::shell::{command, message, notes};
+use super::shell::{Frame, command, notes};
 use super::text::{NAME, Name, SHORT, Shown, Text};
 use super::when::{Clock, seconds_of};
 use crate::cli::output::{counted, grouped, plain};
@@ -30,7 +30,8 @@ pub struct Finding {
     seqs: (u64, u64),
     /// A profile whose timeline shows it.
     profile: Option<(ProfileKey, String)>,
-    commands: Vec<String>,
+    /// What can be typed, and what it is good for.
+    commands: Vec<(&'static str, String)>,
 }
 
 /// How many profiles and subprofiles.
@@ -45,6 +46,14 @@ fn label(label: Option<&str>) -> Markup {
     match label {
         Some(label) => html! { "label " (Text::new(label, NAME)) },
         None => html! { "no label" },
+    }
+}
+
+/// Things after each other, and whether there are others.
+fn list(parts: impl Iterator<Item = Markup>, others: bool) -> Markup {
+    html! {
+        @for (place, part) in parts.enumerate() { @if place > 0 { ", " } (part) }
+        @if others { ", and others" }
     }
 }
 
@@ -70,19 +79,20 @@ impl Finding {
             ),
         };
         if let Some(count) = line.by_chance.filter(|count| *count > 0) {
-            facts.push(html! { "About " (grouped(count)) " would be there anyway." });
+            facts.push(html! { "About " (grouped(count)) " of them would be there anyway." });
         }
-        if line.kind == GapKind::Lost {
-            for one in line.set_by.iter().take(NAMED) {
+        if line.kind == GapKind::Lost && !line.set_by.is_empty() {
+            let setters = line.set_by.iter().take(NAMED).map(|one| {
                 let calls = match one.calls {
                     None => String::new(),
-                    Some(0) => ", and none of its calls is of this time".to_owned(),
-                    Some(calls) => format!("; {} of this time", counted(calls, "call")),
+                    Some(0) => ", none of its calls is of this time".to_owned(),
+                    Some(calls) => format!(", {} of this time", counted(calls, "call")),
                 };
-                facts.push(html! {
-                    "Usually " (label(one.label.as_deref())) " sets them (" (counted(one.changes, "change")) ")" (calls) "."
-                });
-            }
+                html! { (label(one.label.as_deref())) " (" (counted(one.changes, "change")) (calls) ")" }
+            });
+            facts.push(
+                html! { "Usually set by calls with " (list(setters, line.set_by.len() > NAMED)) "." },
+            );
         }
         let fields = line.fields.iter().take(NAMED);
         Self {
@@ -104,7 +114,7 @@ impl Finding {
                 .map(|quiet| (quiet.since.clone(), quiet.until.clone())),
             seqs: (line.first_seq, line.last_seq),
             profile: None,
-            commands: commands([line.command.as_deref()]),
+            commands: commands([("The changes", line.command.as_deref())]),
         }
     }
 
@@ -124,95 +134,107 @@ impl Finding {
         if line.more_pairs || line.pairs.len() > NAMED {
             facts.push(html! { "and others" });
         }
-        let labels = line.labels.iter().take(NAMED);
-        for one in labels {
-            facts.push(
-                html! { "by calls with " (label(one.label.as_deref())) " (" (grouped(one.events)) ")" },
-            );
+        let labels = line.labels.iter().take(NAMED).map(
+            |one| html! { (label(one.label.as_deref())) " (" (counted(one.events, "event")) ")" },
+        );
+        if !line.labels.is_empty() {
+            facts.push(html! { "By calls with " (list(labels, line.labels.len() > NAMED)) "." });
         }
         Self {
             what: vec![Name::of(line.field.as_deref(), line.interest.as_deref())],
             more_names: false,
             how_much: format!("changed on {}", whose(line.profiles, line.subprofiles)),
             span: (line.from.clone(), line.until.clone()),
-            meaning: format!(
-                "Usual in such a time: {}. The second command writes a file that undoes it.",
-                grouped(line.usual)
-            ),
+            meaning: match line.usual {
+                0 => "Usually none changes in such a time.".to_owned(),
+                usual => format!("Usually {} change in such a time.", grouped(usual)),
+            },
             facts,
             quiet: None,
             seqs: (line.first_seq, line.last_seq),
             profile: None,
-            commands: commands([line.command.as_deref(), line.undo.as_deref()]),
+            commands: commands([
+                ("Its changes", line.command.as_deref()),
+                ("A file that undoes it", line.undo.as_deref()),
+            ]),
         }
     }
 
     /// Fields that go on changing, and one of them.
     pub fn unrest(line: &LoopGroupLine<'_>, one: Option<&LoopLine<'_>>) -> Self {
-        let mut facts: Vec<Markup> = line
-            .labels
-            .iter()
-            .take(NAMED)
-            .map(|one| html! { "by calls with " (label(one.as_deref())) })
-            .collect();
+        let mut facts = Vec::new();
+        for writer in one.iter().flat_map(|one| one.writers.iter().take(NAMED)) {
+            let values = writer.values.iter().take(NAMED);
+            let values = values.map(|value| html! { (Shown::of(Some(&value.value), SHORT)) });
+            let does = if writer.claimed {
+                " sets it to "
+            } else {
+                " shows that it became "
+            };
+            facts.push(html! {
+                (label(writer.label.as_deref())) (does) (list(values, writer.values.len() > NAMED))
+            });
+        }
+        if one.is_none() {
+            let labels = line.labels.iter().take(NAMED);
+            let labels = labels.map(|one| label(one.as_deref()));
+            facts.push(html! { "By calls with " (list(labels, line.labels.len() > NAMED)) "." });
+        }
         if line.unexplained {
-            facts.push(html! { "and by something that no call tells of" });
+            facts.push(html! { "Some of it no call tells of." });
         }
-        if let Some(one) = one {
-            for writer in one.writers.iter().take(NAMED) {
-                let values = writer.values.iter().take(NAMED);
-                facts.push(html! {
-                    (label(writer.label.as_deref())) ": to "
-                    @for (place, value) in values.enumerate() {
-                        @if place > 0 { ", " }
-                        (Shown::of(Some(&value.value), SHORT))
-                    }
-                });
-            }
-        }
-        let going_on = match line.going_on {
-            0 => "None of them goes on still.".to_owned(),
-            count => format!("{} of them still going on.", grouped(count)),
+        let going_on = match (line.going_on, line.loops) {
+            (0, _) => "It has come to rest.".to_owned(),
+            (_, 1) => "It goes on still.".to_owned(),
+            (count, _) => format!("{} of them go on still.", grouped(count)),
         };
         let (first, last) = one.map_or((0, 0), |one| (one.first_seq, one.last_seq));
         Self {
             what: vec![Name::of(line.field.as_deref(), line.interest.as_deref())],
             more_names: false,
-            how_much: format!(
-                "{} back and forth, in {}",
-                counted(line.changes, "change"),
-                counted(line.loops, "loop")
-            ),
+            how_much: match line.loops {
+                1 => format!("{} back and forth", counted(line.changes, "change")),
+                loops => format!(
+                    "{} back and forth, on {}",
+                    counted(line.changes, "change"),
+                    counted(loops, "profile")
+                ),
+            },
             span: (line.first.clone(), line.last.clone()),
             meaning: going_on,
             facts,
             quiet: None,
             seqs: (first, last),
             profile: one.map(timeline),
-            commands: commands([one.and_then(|one| one.command.as_deref())]),
+            commands: commands([("The changes", one.and_then(|one| one.command.as_deref()))]),
         }
     }
 
     fn render(&self, clock: &Clock) -> Markup {
+        let names = self.what.iter().map(|name| html! { (name) });
         html! {
             li {
-                p {
-                    @for (place, name) in self.what.iter().enumerate() { @if place > 0 { ", " } (name) }
-                    @if self.more_names { " and others" }
-                    " " strong { (self.how_much) }
-                }
+                p.head { (list(names, self.more_names)) }
+                p { strong { (self.how_much) } }
                 p.note { (clock.line(&self.span.0)) " – " (clock.line(&self.span.1)) }
                 p { (self.meaning) }
-                @for fact in &self.facts { p.fact { (fact) } }
-                @if let Some((since, until)) = &self.quiet {
-                    p.fact { "No call at all from " (clock.line(since)) " to " (clock.line(until)) "." }
+                ul {
+                    @for fact in &self.facts { li { (fact) } }
+                    @if let Some((since, until)) = &self.quiet {
+                        li { "No call at all from " (clock.line(since)) " to " (clock.line(until)) "." }
+                    }
                 }
-                p {
+                p.leads {
                     @if let Some((key, target)) = &self.profile { a href=(target) { "timeline of " (key) } " " }
-                    @if self.seqs.0 > 0 { a href=(links::event(self.seqs.0)) { "first event " (self.seqs.0) } }
-                    @if self.seqs.1 > self.seqs.0 { " " a href=(links::event(self.seqs.1)) { "last event " (self.seqs.1) } }
+                    @if self.seqs.0 > 0 { a href=(links::event(self.seqs.0)) { "first event" } " " }
+                    @if self.seqs.1 > self.seqs.0 { a href=(links::event(self.seqs.1)) { "last event" } }
                 }
-                @for line in &self.commands { (command(line)) }
+                @if !self.commands.is_empty() {
+                    details {
+                        summary { "On a terminal" }
+                        @for (good_for, line) in &self.commands { p.note { (good_for) } (command(line)) }
+                    }
+                }
             }
         }
     }
@@ -241,8 +263,13 @@ fn timeline(one: &LoopLine<'_>) -> (ProfileKey, String) {
 }
 
 /// What can be typed, made plain.
-fn commands<const N: usize>(lines: [Option<&str>; N]) -> Vec<String> {
-    lines.into_iter().flatten().map(plain).collect()
+fn commands<const N: usize>(
+    lines: [(&'static str, Option<&str>); N],
+) -> Vec<(&'static str, String)> {
+    let there = lines
+        .into_iter()
+        .filter_map(|(what, line)| Some((what, line?)));
+    there.map(|(what, line)| (what, plain(line))).collect()
 }
 
 /// What stands out, and what is said where nothing does.
@@ -270,18 +297,30 @@ impl Findings {
     /// The panel's content.
     pub fn panel(&self, clock: &Clock) -> Markup {
         html! {
-            p.note { (self.meaning) }
+            p.note.lead { (self.meaning) }
             (notes(&self.damage, &self.notes))
             @if self.rows.is_empty() { p.empty { (self.none) } }
             ul.findings { @for row in &self.rows { (row.render(clock)) } }
-            @if self.further > 0 { p.note { (self.further) " more; this tells all of them:" } }
-            @else if !self.rows.is_empty() { p.note { "The same on a terminal:" } }
-            @if !self.rows.is_empty() { (command(self.command)) }
+            @if self.further > 0 {
+                p.note { (self.further) " more; this tells all of them:" }
+                (command(self.command))
+            } @else if !self.rows.is_empty() {
+                details { summary { "All of it on a terminal" } (command(self.command)) }
+            }
         }
     }
 
     /// The same as a page.
     pub fn page(&self, clock: &Clock) -> Markup {
-        message(self.title, &self.panel(clock), Some(clock))
+        let body = html! {
+            h1 { (self.title) }
+            section { (self.panel(clock)) }
+        };
+        let frame = Frame {
+            title: self.title,
+            asked: "",
+            clock: Some(clock),
+        };
+        frame.around(&body)
     }
 }

@@ -111,6 +111,21 @@ pub fn hits(asked: &str, what: &Sought, found: &Hits, clock: &Clock) -> Markup {
         h1 { "Who has or had this value" }
         p { (sought(what)) }
         (super::shell::notes(&found.damage, &found.notes))
+        section { (table(found, several, clock)) @if let Some(line) = find_command(what) {
+            details { summary { "The same on a terminal" } (command(&line)) }
+        } }
+    };
+    let frame = Frame {
+        title: "Search",
+        asked,
+        clock: Some(clock),
+    };
+    frame.around(&body)
+}
+
+/// Who has or had it; with the value of each where they are `several`.
+fn table(found: &Hits, several: bool, clock: &Clock) -> Markup {
+    html! {
         @if found.hits.is_empty() {
             p.empty { "Nobody has or had it. The value must be written as Copernica sent it, and the field as it is called there; a " code { "*" } " at the end stands for anything." }
             @if !found.hints.is_empty() {
@@ -139,14 +154,7 @@ pub fn hits(asked: &str, what: &Sought, found: &Hits, clock: &Clock) -> Markup {
             }
             @if found.more { p.note { "There are more than these " (found.hits.len()) "." } }
         }
-        @if let Some(line) = find_command(what) { (command(&line)) }
-    };
-    let frame = Frame {
-        title: "Search",
-        asked,
-        clock: Some(clock),
-    };
-    frame.around(&body)
+    }
 }
 
 /// The command that tells the same.

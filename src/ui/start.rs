@@ -96,8 +96,8 @@ impl Page {
                     div #live data-cursor=(self.cursor) { (table(&self.latest, clock, true, "live-rows")) }
                 }
                 div.panels {
-                    (panel("gaps", "/gaps", "Unexplained changes"))
                     (panel("incidents", "/incidents", "Incidents"))
+                    (panel("gaps", "/gaps", "Unexplained changes"))
                     (panel("loops", "/loops", "Loops"))
                     (panel("rejected", "/rejected", "Calls that could not be read"))
                 }

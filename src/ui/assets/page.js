@@ -118,8 +118,8 @@
   async function panels() {
     const pause = (time) => new Promise((done) => setTimeout(done, time));
     let places = [...document.querySelectorAll("[data-panel]")];
-    for (let round = 0; places.length > 0 && round < 6; round++) {
-      if (round > 0) await pause(5000);
+    for (let round = 0; places.length > 0 && round < 7; round++) {
+      if (round > 0) await pause(500 * 2 ** round);
       const failed = [];
       for (const place of places) {
         place.setAttribute("aria-busy", "true");
