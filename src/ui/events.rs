@@ -43,7 +43,7 @@ pub fn nothing(line: &HistoryLine<'_>) -> &'static str {
             "deleted: nothing of it, nor of its subprofiles, is there from here on"
         }
         (None, "delete", Some(_)) => "deleted: nothing of it is there from here on",
-        _ => "changes nothing, as its type says",
+        _ => "changes nothing",
     }
 }
 
