@@ -1,6 +1,6 @@
 //! Answers for people and for spreadsheets, made from the lines for programs.
 //!
-//! [`printer()`] knows which [`Printer`] writes an answer for people, [`columns`]
+//! [`printer()`] knows which [`Printer`] writes an answer for people, [`mod@columns`]
 //! what columns it has as CSV. What stands in lines comes from strangers:
 //! [`plain`] keeps a terminal safe from it, [`csv`] a spreadsheet.
 
@@ -42,4 +42,5 @@ pub use printer::{Printed, Printer, printer};
 pub use reconcile::{ReconcileTable, reconcile_summary};
 pub use sanitize::plain;
 pub use tail::TailPrinter;
+pub use text::{width_of, wrapped};
 pub use view::shown;

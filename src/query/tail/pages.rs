@@ -263,7 +263,7 @@ impl<'t> Pages<'t> {
             && query.span.holds(head.time)
             && attributes_match(query, head.database, head.collection, head.label)
         {
-            let event_type = EventType::from(head.event_type);
+            let event_type = head.what();
             let head = Head {
                 key,
                 time: head.time,

@@ -5,6 +5,15 @@
 (() => {
   const parse = (text) => new DOMParser().parseFromString(text, "text/html");
 
+  // A token may stand behind the address, where no server and no log sees it. It
+  // is put into the form, never sent unasked, and not left in the address.
+  const given = location.hash.slice(1);
+  if (given.startsWith("ptr_")) {
+    const token = document.getElementById("token");
+    if (token) token.value = given;
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+
   // A fragment of this server; null where nothing is new. A session that is
   // over leads to the login form.
   async function fragment(address, options = {}) {

@@ -1,7 +1,13 @@
 //! `demo`: a server on a made-up fortnight, until a signal.
+//!
+//! Its query API and its page are at a free port of the loopback, with a token
+//! made for whoever reads what is printed ([`told`]). Nothing is left of it: the
+//! folder, with the token in it, is removed however the command ends but by a
+//! kill.
 
-use std::io::Write;
-use std::net::{Ipv4Addr, SocketAddr};
+mod told;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,15 +17,19 @@ use tempfile::TempDir;
 use tracing::level_filters::LevelFilter;
 
 use super::Ending;
-use super::output::{counted, plain};
 use super::setting::{Setting, UsageError};
-use crate::demo::{SEED, Story, load, questions};
+use crate::demo::{SEED, Story, load};
 use crate::gate::Proxies;
 use crate::query::Rounding;
 use crate::server::{Server, ServerConfig, ServerError};
+use crate::tokens::{Scope, Token, TokenFile};
+use told::{Told, program, word};
 
 /// Where it listens, unless somebody is there.
-const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Where it answers questions and shows its page: the port is the system's choice.
+const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
 /// The size at which a segment is closed: so that there are some.
 const SEGMENT_SIZE: u64 = 1 << 20;
@@ -27,14 +37,14 @@ const SEGMENT_SIZE: u64 = 1 << 20;
 /// `demo`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The folder is a temporary one, and gone with the server, unless --keep names another.\n\n\
-    Example: profiletrail demo"
+    after_help = "It ends with Ctrl-C. The folder is a temporary one, and gone then, unless --keep names another; \
+    --data is not looked at. Several can run at once.\n\nExample: profiletrail demo"
 )]
 pub struct DemoArgs {
     /// The address to listen at; port 0 takes a free one [default: 127.0.0.1:8080, or a free port]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Keep the data folder, in this one
+    /// Keep the data in this folder, which is empty or made
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// The moment at which the fortnight ends
@@ -67,18 +77,34 @@ impl Place {
         Ok(Self::Kept(keep.to_owned()))
     }
 
-    fn data(&self) -> PathBuf {
-        match self {
-            Self::Kept(path) => path.clone(),
-            Self::Gone(dir) => dir.path().join("data"),
-        }
+    /// The data folder, from whatever folder it is looked at.
+    fn data(&self) -> anyhow::Result<PathBuf> {
+        let path = match self {
+            Self::Kept(path) => path,
+            Self::Gone(dir) => dir.path(),
+        };
+        std::path::absolute(path).context("finding the data folder")
     }
 
-    fn remove(self) -> anyhow::Result<()> {
-        match self {
-            Self::Kept(_) => Ok(()),
-            Self::Gone(dir) => dir.close().context("removing the temporary folder"),
-        }
+    const fn is_kept(&self) -> bool {
+        matches!(self, Self::Kept(_))
+    }
+
+    /// Leaves nothing behind that is not to be kept; says what became of it.
+    fn leave(self, data: &Path) -> anyhow::Result<()> {
+        let told = match self {
+            Self::Kept(_) => format!(
+                "stopped; {} serve --data {} goes on with it",
+                program(),
+                word(&data.to_string_lossy())
+            ),
+            Self::Gone(dir) => {
+                dir.close().context("removing the temporary folder")?;
+                "stopped, and the folder is gone".to_owned()
+            }
+        };
+        super::say(&format!("profiletrail: {told}"));
+        Ok(())
     }
 }
 
@@ -89,16 +115,32 @@ pub fn run(args: &DemoArgs, setting: &Setting) -> anyhow::Result<Ending> {
     let end = setting.time("--now", args.now.as_deref(), Rounding::Down)?;
     let story = Story::tell(SEED, end.unwrap_or_else(|| setting.now()));
     let place = Place::make(args.keep.as_deref())?;
-    let data = place.data();
+    let data = place.data()?;
     load(&story, &data, setting.cache, SEGMENT_SIZE)?;
+    let (token, text) = Token::new("demo", Scope::Read)?;
+    TokenFile::of(&data).add(token)?;
     let server = start(args.listen, &data, setting)?;
+    let page = server.api_address();
+    if let Some(page) = page {
+        super::say(&format!("answering questions on http://{page}"));
+    }
     super::say(&format!("listening on http://{}", server.address()));
-    let told = tell(&story, &server, &data, args.keep.is_some());
+    let told = Told {
+        story: &story,
+        program: program(),
+        data: word(&data.to_string_lossy()),
+        kept: place.is_kept(),
+        calls: server.address(),
+        page,
+        token: &text,
+        width: setting.width,
+    };
+    let told = told.write();
     if told.is_ok() {
         signals.forever().next();
     }
     server.stop();
-    place.remove()?;
+    place.leave(&data)?;
     told?;
     Ok(Ending::Answered)
 }
@@ -107,19 +149,15 @@ pub fn run(args: &DemoArgs, setting: &Setting) -> anyhow::Result<Ending> {
 fn start(listen: Option<SocketAddr>, data: &Path, setting: &Setting) -> anyhow::Result<Server> {
     let config = config(listen.unwrap_or(USUAL), data, setting);
     match Server::start(&config) {
-        Err(ServerError::Listen { .. }) if listen.is_none() => {
-            let mut free = USUAL;
-            free.set_port(0);
-            Ok(Server::start(&ServerConfig {
-                listen: free,
-                ..config
-            })?)
-        }
+        Err(ServerError::Listen { .. }) if listen.is_none() => Ok(Server::start(&ServerConfig {
+            listen: FREE,
+            ..config
+        })?),
         started => Ok(started?),
     }
 }
 
-/// How the demo's server is set up: what else it offers is said here.
+/// How the demo's server is set up.
 fn config(listen: SocketAddr, data: &Path, setting: &Setting) -> ServerConfig {
     ServerConfig {
         data: data.to_owned(),
@@ -136,68 +174,9 @@ fn config(listen: SocketAddr, data: &Path, setting: &Setting) -> ServerConfig {
         min_free: 0,
         signature: None,
         keep: None,
-        api: None,
-        ui: false,
+        api: Some(FREE),
+        ui: true,
         lookup: vec!["mail".to_owned()],
         alert_after: None,
-    }
-}
-
-/// Says where it is, and what to ask.
-fn tell(story: &Story, server: &Server, data: &Path, kept: bool) -> anyhow::Result<()> {
-    let program = std::env::args_os().next();
-    let program = program.map_or_else(
-        || "profiletrail".to_owned(),
-        |program| word(&program.to_string_lossy()),
-    );
-    let data = word(&data.to_string_lossy());
-    let address = server.address();
-    let mut text = format!(
-        "A small shop's fortnight, {}, is in {data}{}.\nFive questions to ask of it, in another terminal:\n",
-        counted(story.calls.len() as u64, "call"),
-        if kept {
-            ""
-        } else {
-            ", until this ends (Ctrl-C)"
-        },
-    );
-    for (number, asked) in (1..).zip(questions(story)) {
-        let words: Vec<String> = asked.command.iter().map(|text| word(text)).collect();
-        text += &format!(
-            "\n{number}. {}\n   {program} {} --data {data}\n   ({})\n",
-            asked.question,
-            words.join(" "),
-            asked.hint
-        );
-    }
-    text += &format!(
-        "\nIt takes calls, too:\n   curl -s http://{address}/webhook/by-hand --data 'type=update&profile={}&parameters[newsletter]=Nee'\n",
-        story.mind.profile
-    );
-    let mut stdout = super::Stdout::new();
-    let told = stdout
-        .write_all(plain_lines(&text).as_bytes())
-        .and_then(|()| stdout.flush());
-    match told.map_err(anyhow::Error::from) {
-        // Nobody reads it; the server is there all the same.
-        Err(error) if super::is_closed_pipe(&error) => Ok(()),
-        told => told,
-    }
-}
-
-/// Texts in which a folder's name may stand, fit for a terminal.
-fn plain_lines(text: &str) -> String {
-    text.split_inclusive('\n')
-        .map(|line| plain(line.trim_end_matches('\n')) + "\n")
-        .collect()
-}
-
-/// What a shell takes for one word.
-fn word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-,:@%+=".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
     }
 }
