@@ -324,3 +324,7 @@ impl Findings {
         frame.around(&body)
     }
 }
+
+#[cfg(test)]
+#[path = "findings_tests.rs"]
+mod tests;

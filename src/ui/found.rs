@@ -266,3 +266,43 @@ pub fn rejected(count: u64, last: &[Rejected], clock: &Clock) -> Markup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_to_be_typed_asks_the_same() {
+        let field = |name: &str, value: &str, by| Sought::Field {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            by,
+            ignore_case: false,
+        };
+        for (sought, line) in [
+            (
+                field("mail", "a b", Matching::Whole),
+                Some("profiletrail find 'mail=a b' --ever"),
+            ),
+            (
+                field("mail", "", Matching::Prefix),
+                Some("profiletrail find 'mail=' --ever --prefix"),
+            ),
+            (
+                field("a=b", "c", Matching::Whole),
+                Some("profiletrail find --field 'a=b' c --ever"),
+            ),
+            (
+                Sought::Interest("it's".to_owned()),
+                Some("profiletrail find --interest \"it's\" --ever"),
+            ),
+            // What would be taken for a flag, cannot be given, or is too long.
+            (field("--out", "x", Matching::Whole), None),
+            (field("a=b", "--ever", Matching::Whole), None),
+            (field("a", "\0", Matching::Whole), None),
+            (field("a", &"x".repeat(COMMAND), Matching::Whole), None),
+        ] {
+            assert_eq!(find_command(&sought).as_deref(), line, "{sought:?}");
+        }
+    }
+}
