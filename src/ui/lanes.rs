@@ -1,7 +1,8 @@
 //! A timeline as it is drawn: a line of SVG for each row.
 //!
 //! Places are percentages of the width, so that one drawing fits a phone and a
-//! wide screen, and its text is not scaled with it. Values are spans; changes
+//! wide screen, and its text is not scaled with it. Values are spans, whose text
+//! ends in a sign where it is cut off, so that none is taken for another; changes
 //! are marks, each a link to its event, told apart by form and not by colour
 //! alone.
 
@@ -12,6 +13,7 @@ use super::scale::percent;
 use super::text::Shown;
 use super::timeline::{Kind, Mark, PARTS, Row, Timeline};
 use super::when::Clock;
+use crate::cli::output::counted;
 
 /// The height of a line.
 const HEIGHT: u32 = 30;
@@ -126,7 +128,7 @@ fn span(begin: u32, end: u32, value: &Shown, class: &str) -> Markup {
         } @else {
             rect.span.(class) x=(x) y="5" width=(width) height="20" { title { (text) } }
             @if wide {
-                svg.text x=(x) width=(width) height=(HEIGHT) { text x="7" y="19" { (text) } }
+                foreignObject.text x=(x) y="5" width=(width) height="20" { div { (text) } }
             }
         }
     }
@@ -202,15 +204,15 @@ impl Render for Timeline {
         let together = drawn.filter(|mark| mark.count > 1).count();
         html! {
             p.note {
-                (self.changes) " changes in " (self.events) " events"
+                (counted(self.changes, "change")) " in " (counted(self.events, "event"))
                 @if together > 0 {
-                    ", drawn as " (self.marks()) " marks: those that would stand too close to be told apart are one. "
+                    ", drawn as " (counted(self.marks() as u64, "mark")) ": those that would stand too close to be told apart are one. "
                     "Choose a shorter span to see each"
                 }
                 "."
                 @if self.is_cut() {
                     " Only the first " (self.rows.len()) " fields and interests are drawn; "
-                    (self.left_out) " changes are of others, and stand in the list of events."
+                    (counted(self.left_out, "change")) " of others stand in the list of events."
                 }
             }
         }
