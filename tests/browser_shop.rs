@@ -100,8 +100,8 @@ fn the_shop_is_shown() {
     let profile = format!("/profile/{}?at=@{}", emma.profile, last - 86_400);
     for (name, target, (width, height, dark)) in [
         ("page-start", "/", (1280, 760, false)),
-        ("page-profile", &profile, (1280, 900, false)),
-        ("page-profile-dark", &profile, (1280, 900, true)),
+        ("page-profile", &profile, (1000, 1290, false)),
+        ("page-profile-dark", &profile, (1000, 1290, true)),
         ("page-phone", &profile, (390, 844, false)),
     ] {
         browser.look(Look {

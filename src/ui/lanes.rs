@@ -128,7 +128,7 @@ fn span(begin: u32, end: u32, value: &Shown, class: &str) -> Markup {
         } @else {
             rect.span.(class) x=(x) y="5" width=(width) height="20" { title { (text) } }
             @if wide {
-                foreignObject.text x=(x) y="5" width=(width) height="20" { div { (text) } }
+                foreignObject.text x=(x) y="5" width=(width) height="20" { div { span { (text) } } }
             }
         }
     }
