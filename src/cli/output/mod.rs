@@ -12,7 +12,6 @@ mod changes;
 mod columns;
 mod csv;
 mod diff;
-mod dossier;
 mod evidence;
 mod explain;
 mod export;

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use super::blame::Blame;
 use super::changes::Changes;
 use super::diff::Diff;
-use super::dossier::Page;
 use super::evidence::Evidence;
 use super::explain::ExplainPrinter;
 use super::export::Export;
@@ -23,6 +22,7 @@ use super::tail::TailPrinter;
 use super::view::View;
 use crate::cli::setting::Setting;
 use crate::query::{Query, Wanted};
+use crate::ui::dossier::Page;
 
 /// Writes an answer for people, from its lines for programs.
 pub trait Printer {
@@ -52,7 +52,7 @@ pub fn printer<'a>(
         Query::Find(_) => Box::new(Found::new(setting, out)),
         Query::Tail(_) => Box::new(TailPrinter::new(setting, out)),
         Query::Explain(_) => Box::new(ExplainPrinter::new(setting, out)),
-        Query::Dossier(_) => Box::new(Page::new(setting, out)),
+        Query::Dossier(_) => Box::new(Page::new(setting.reader_zone, out)),
         Query::Report(query) => Box::new(Report::new(query, setting, out)),
         Query::Gaps(_) => Box::new(Gaps::new(setting, out)),
         Query::Loops(_) => Box::new(Loops::new(setting, out)),

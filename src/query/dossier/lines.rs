@@ -266,6 +266,10 @@ pub struct EventPart<'a> {
     /// The key of which `evidence` shows the signature, where it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Cow<'a, str>>,
+    /// Only of an observed event, which is no call: whether the (sub)profile was
+    /// seen (`present`) or seen to be `gone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Cow<'a, str>>,
     /// What it changed.
     pub changes: Vec<ChangeLine<'a>>,
 }
