@@ -123,6 +123,10 @@ fn a_small_run_measures_everything_and_leaves_nothing() {
         "as-of",
         "hour",
         "day",
+        "report",
+        "gaps",
+        "incidents",
+        "loops",
         "hot",
         "changes of a field",
         "changes",
@@ -142,6 +146,13 @@ fn a_small_run_measures_everything_and_leaves_nothing() {
             "as-of" => assert_eq!(lines, 1),
             _ => {}
         }
+    }
+    let looked_up = &keeping["looked_up"];
+    assert!(looked_up["entries"].as_u64().unwrap() >= 100, "{looked_up}");
+    assert!(looked_up["bytes"].as_u64().unwrap() > 0, "{looked_up}");
+    assert_eq!(names(&looked_up["asked"], "name"), ["find", "find --ever"]);
+    for row in looked_up["asked"].as_array().unwrap() {
+        assert_eq!(row["live"]["lines"], 1, "{row}");
     }
     let marks = names(&report["marks"], "what");
     assert!(marks.contains(&"full export"), "{marks:?}");

@@ -235,7 +235,7 @@ fn what_happened_in_a_week_is_found_and_nothing_else() {
         })
         .collect();
     for (target, expected) in [
-        "report?by=day,label",
+        "report?by=day&by=label",
         "gaps",
         "incidents",
         "loops?field=city",

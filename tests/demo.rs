@@ -1,119 +1,42 @@
 //! The made-up fortnight of `demo`, and what is answered of it.
 //!
 //! Proven: the story is the same for the same moment; each of its five questions
-//! is answered with what is true of it, which the story knows from what the shop
-//! did, and which stands here as well, checked by hand; the server takes calls
-//! and answers questions, and nothing is left when it ends.
+//! is answered, by the command that is printed, with what is true of it: as it was
+//! counted by hand ([`EXPECTED`]), and as the story knows it from what the shop
+//! did.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+#[path = "support/counted.rs"]
+mod counted;
+#[path = "support/fortnight.rs"]
+mod fortnight;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 
-use profiletrail::demo::{SEED, Story, load, questions};
+use counted::EXPECTED;
+use fortnight::{NOW, ask, asked, story, told};
+use profiletrail::demo::{SEED, Story, questions};
 use profiletrail::event::{ProfileKey, seconds_to_rfc3339};
-use rustix::process::Signal;
 use serde_json::{Value, json};
-use support::{Server, clean, cli, json_lines};
+use support::cli;
 
-/// 2026-03-16T11:02:47Z, a Monday.
-const NOW: i64 = 1_773_658_967;
-
-fn story() -> Story {
-    Story::tell(SEED, NOW)
+/// The words of a question's commands.
+fn commands<const COUNT: usize>(story: &Story, question: usize) -> [Vec<String>; COUNT] {
+    questions(story)[question]
+        .commands
+        .clone()
+        .try_into()
+        .unwrap()
 }
-
-/// A data folder of the story.
-fn told() -> (tempfile::TempDir, PathBuf, Story) {
-    let dir = tempfile::tempdir().unwrap();
-    let data = dir.path().join("data");
-    let story = story();
-    load(&story, &data, 8 << 20, 1 << 20).unwrap();
-    (dir, data, story)
-}
-
-fn ask(data: &Path, args: &[&str]) -> Vec<Value> {
-    json_lines(&cli(data, args).ok())
-}
-
-/// What the questions about the whole are to be answered with, by hand: who
-/// wires up `incidents`, `loops`, `gaps` and `find` compares with it.
-struct Expected {
-    /// The one incident: its field, its label, its first and last second, how
-    /// many profiles, and what it wrote.
-    incident: (
-        &'static str,
-        &'static str,
-        &'static str,
-        &'static str,
-        usize,
-        &'static str,
-    ),
-    /// How many of them an undo restores, and how many it leaves alone.
-    undo: (usize, usize),
-    /// Those that it leaves alone, since they were put right or are gone.
-    left_alone: &'static [u64],
-    /// The one loop: the profile, the field, the labels, how many changes, and
-    /// the first and the last second.
-    fight: (
-        u64,
-        &'static str,
-        [&'static str; 2],
-        usize,
-        &'static str,
-        &'static str,
-    ),
-    /// The lost hour, which every gap spans some of.
-    lost: (&'static str, &'static str),
-    /// The fields that changed unseen, and of how many (sub)profiles.
-    gaps: &'static [(&'static str, usize)],
-    /// What `find` says of a mail address: the profile, and since when it is no more.
-    vanished: (&'static str, u64, &'static str),
-}
-
-const EXPECTED: Expected = Expected {
-    incident: (
-        "city",
-        "import",
-        "2026-03-13T09:00:00Z",
-        "2026-03-13T09:03:58Z",
-        120,
-        "Nederland",
-    ),
-    undo: (105, 15),
-    left_alone: &[
-        1007, 1012, 1052, 1057, 1065, 1072, 1080, 1123, 1165, 1187, 1209, 1224, 1241, 1243, 1246,
-    ],
-    fight: (
-        1088,
-        "phone",
-        ["crm", "webshop"],
-        144,
-        "2026-03-11T10:00:00Z",
-        "2026-03-12T19:20:23Z",
-    ),
-    lost: ("2026-03-10T13:00:00Z", "2026-03-10T14:00:00Z"),
-    gaps: &[
-        ("city", 1),
-        ("last_visit", 2),
-        ("newsletter", 42),
-        ("points", 1),
-    ],
-    vanished: ("sanne.bakker@example.com", 1187, "2026-03-14T15:20:00Z"),
-};
 
 #[test]
 fn the_story_is_what_it_is() {
     let story = story();
     assert_eq!(story, self::story());
     assert_ne!(story.calls, Story::tell(SEED + 1, NOW).calls);
-    assert!(
-        (4_500..5_500).contains(&story.calls.len()),
-        "{}",
-        story.calls.len()
-    );
+    assert_eq!(story.calls.len(), 5353);
     let labels: BTreeSet<&str> = story.calls.iter().map(|call| call.label).collect();
     assert_eq!(
         labels.into_iter().collect::<Vec<_>>(),
@@ -135,20 +58,53 @@ fn the_story_is_what_it_is() {
             "{end}"
         );
     }
+    for asked in questions(&story) {
+        assert!(!asked.question.is_empty() && !asked.commands.is_empty() && !asked.hint.is_empty());
+    }
 }
 
 #[test]
-fn who_was_harmed_by_the_import() {
+fn whose_city_the_import_has_overwritten() {
     let (_dir, data, story) = told();
-    let import = &story.import;
-    let (field, label, first, last, count, value) = EXPECTED.incident;
+    let (import, expected) = (&story.import, &EXPECTED.incident);
+    let [list, undo] = commands(&story, 0);
+    let found = asked(&data, &list);
+    let pairs = expected
+        .pairs
+        .map(|(old, events)| json!({"old": old, "new": expected.value, "events": events}));
+    let id = format!("city-{}", expected.first_seq);
     assert_eq!(
-        (import.field, import.label, import.value),
-        (field, label, value)
+        found,
+        [json!({
+            "id": id, "field": "city", "database": 1, "collection": null,
+            "from": expected.from, "until": expected.until,
+            "profiles": expected.profiles, "subprofiles": 0, "events": expected.profiles, "usual": 0,
+            "pairs": pairs, "more_pairs": true,
+            "labels": [{"label": "import", "events": expected.profiles}],
+            "causes": [{"cause": "set", "events": expected.profiles}],
+            "first_seq": expected.first_seq, "last_seq": expected.last_seq,
+            "command": format!("profiletrail incidents show {id}"),
+            "undo": format!("profiletrail incidents undo {id} --out {id}.csv"),
+        })]
     );
-    assert_eq!(seconds_to_rfc3339(import.began), first);
-    assert_eq!(seconds_to_rfc3339(import.ended), last);
-    let changes = ask(&data, &["changes", "--label", label, "--field", field]);
+    // What is printed is about it.
+    assert_eq!(undo[..3], ["incidents", "undo", &id]);
+    // The story says the same, and of each profile what was there before.
+    assert_eq!(
+        (
+            seconds_to_rfc3339(import.began).as_str(),
+            seconds_to_rfc3339(import.ended).as_str(),
+            import.value,
+            import.first_seq
+        ),
+        (
+            expected.from,
+            expected.until,
+            expected.value,
+            expected.first_seq
+        )
+    );
+    let changes = ask(&data, &["incidents", "show", &id]);
     let told: BTreeMap<u64, &Value> = changes
         .iter()
         .map(|line| (line["profile"].as_u64().unwrap(), &line["old"]))
@@ -156,69 +112,100 @@ fn who_was_harmed_by_the_import() {
     let harmed: Vec<Value> = import.harmed.iter().map(|one| json!(one.before)).collect();
     let harmed = import.harmed.iter().map(|one| one.profile).zip(&harmed);
     assert_eq!(told, harmed.collect());
-    assert_eq!((changes.len(), told.len()), (count, count));
-    assert_eq!(changes[0]["time"], first);
-    assert_eq!(changes[count - 1]["time"], last);
-    assert!(
-        changes
-            .iter()
-            .all(|line| line["new"] == value && line["cause"] == "set")
-    );
-    // Who has it still, by the state of each.
-    let left_alone: Vec<u64> = told
-        .keys()
-        .copied()
-        .filter(|profile| {
-            let shown = ask(&data, &["show", &profile.to_string()]).remove(0);
-            shown["fields"][field] != value
-        })
-        .collect();
-    assert_eq!(left_alone, EXPECTED.left_alone);
-    let still = import.harmed.iter().filter(|one| one.still).count();
-    assert_eq!((still, count - still), EXPECTED.undo);
-    assert_eq!(EXPECTED.undo.1, left_alone.len());
+    assert_eq!(changes.len(), expected.profiles);
 }
 
 #[test]
 fn which_systems_fight() {
     let (_dir, data, story) = told();
-    let (profile, field, labels, count, first, last) = EXPECTED.fight;
-    let fight = &story.fight;
-    assert_eq!((fight.profile, fight.field), (profile, field));
-    assert_eq!(fight.sides.map(|(label, _)| label), labels);
+    let (fight, expected) = (&story.fight, &EXPECTED.fight);
+    let [loops, history] = commands(&story, 1);
+    let found = asked(&data, &loops);
+    let changes: u64 = expected.sides.iter().map(|(.., changes)| changes).sum();
+    let writers = expected.sides.map(|(label, value, changes)| {
+        json!({"label": label, "claimed": true, "changes": changes,
+            "values": [{"value": value, "changes": changes}]})
+    });
+    assert_eq!(found.len(), 2, "a group and what is in it");
+    assert_eq!(
+        found[0]["labels"],
+        json!(expected.sides.map(|(label, ..)| label))
+    );
+    let (profile, first, last) = (expected.profile, expected.first, expected.last);
+    let (first_seq, last_seq) = (&found[1]["first_seq"], &found[1]["last_seq"]);
+    assert_eq!(
+        found[1],
+        json!({
+            "kind": "turns", "profile": profile, "subprofile": null, "field": "phone",
+            "changes": changes, "first": first, "last": last, "every": expected.every, "going_on": false,
+            "writers": writers, "first_seq": first_seq, "last_seq": last_seq,
+            "command": format!(
+                "profiletrail history {profile} --field phone --since {first} --until 2026-03-12T19:20:24Z"
+            ),
+        })
+    );
+    // Each blow is told, the last ones first.
+    let blows = asked(&data, &history);
+    assert_eq!((blows.len(), &blows[0]["time"]), (4, &json!(last)));
     let key = profile.to_string();
     let events = ask(
         &data,
-        &["history", &key, "--field", field, "--since", first],
+        &["history", &key, "--field", "phone", "--since", first],
     );
-    assert_eq!(events.len(), count);
-    assert_eq!(
-        (&events[0]["time"], &events[count - 1]["time"]),
-        (&json!(first), &json!(last))
-    );
-    assert_eq!(fight.changes, count as u64);
-    assert_eq!(seconds_to_rfc3339(fight.ended), last);
+    assert_eq!((events.len() as u64, fight.changes), (changes, changes));
     for (event, (label, value)) in events.iter().zip(fight.sides.iter().cycle()) {
         assert_eq!(
             (&event["label"], &event["changes"][0]["new"]),
             (&json!(label), &json!(value))
         );
     }
+    let ended = seconds_to_rfc3339(fight.ended);
+    assert_eq!(
+        (fight.profile, fight.field, ended.as_str()),
+        (profile, "phone", last)
+    );
 }
 
 #[test]
 fn which_hour_is_missing() {
     let (_dir, data, story) = told();
-    let (begin, end) = EXPECTED.lost;
-    let lost = &story.lost;
+    let (lost, expected) = (&story.lost, &EXPECTED.lost);
+    let [gaps] = commands(&story, 2);
+    let mut found = asked(&data, &gaps);
+    assert_eq!(found.len(), 1, "{found:?}");
+    // How many would be there by chance is an estimate.
+    let found = found[0].as_object_mut().unwrap();
+    assert!(found.remove("by_chance").unwrap().as_u64().unwrap() < 10);
+    let count: usize = expected.fields.iter().map(|(_, profiles)| profiles).sum();
+    let fields = expected
+        .fields
+        .map(|(field, count)| json!({"field": field, "changes": count}));
+    let shown = expected
+        .shown_by
+        .map(|(label, events)| json!({"label": label, "events": events}));
+    let set_by = expected
+        .set_by
+        .map(|(label, changes, calls)| json!({"label": label, "changes": changes, "calls": calls}));
+    let ((since, until), quiet) = (expected.span, expected.quiet);
     assert_eq!(
-        (
-            seconds_to_rfc3339(lost.begin).as_str(),
-            seconds_to_rfc3339(lost.end).as_str()
-        ),
-        (begin, end)
+        json!(found),
+        json!({
+            "kind": "lost", "since": since, "until": until, "within_one": true,
+            "outer_since": "2026-03-05T09:18:27Z", "outer_until": "2026-03-13T09:01:48Z",
+            "profiles": count, "subprofiles": 0, "events": count, "changes": count,
+            "fields": fields, "more_fields": false, "first_seq": 2565, "last_seq": 3978,
+            "labels": shown, "set_by": set_by,
+            "quiet": {"since": quiet.0, "until": quiet.1},
+            "command": "profiletrail changes --field city --field last_visit --field newsletter --field points \
+                --since 2026-03-10T14:02:47Z --until 2026-03-13T09:01:49Z --cause unexplained",
+        })
     );
+    let (begin, end) = expected.hour;
+    assert!(quiet.0 < begin && begin < end && end <= quiet.1);
     cli(&data, &["export", "--since", begin, "--until", end]).failed(1);
+    // Which they are the story knows, each with the calls around it.
+    let hour = [lost.begin, lost.end].map(seconds_to_rfc3339);
+    assert_eq!(hour, [begin, end]);
     let told: BTreeSet<_> = ask(&data, &["changes", "--cause", "unexplained"])
         .iter()
         .map(|line| {
@@ -230,215 +217,122 @@ fn which_hour_is_missing() {
             (key, text("field"), text("since"), text("time"))
         })
         .collect();
-    let expected: BTreeSet<_> = lost
-        .unexplained
-        .iter()
-        .map(|one| {
-            let times = (seconds_to_rfc3339(one.since), seconds_to_rfc3339(one.time));
-            (one.key, one.field.to_owned(), times.0, times.1)
-        })
-        .collect();
-    assert_eq!(told, expected);
-    // Each may have been then, and only then were all of them.
+    let known = lost.unexplained.iter().map(|one| {
+        let times = (seconds_to_rfc3339(one.since), seconds_to_rfc3339(one.time));
+        (one.key, one.field.to_owned(), times.0, times.1)
+    });
+    assert_eq!(told, known.collect());
     assert!(
         told.iter()
             .all(|(_, _, since, time)| since.as_str() < begin && time.as_str() >= end)
     );
-    let mut fields: BTreeMap<&str, BTreeSet<ProfileKey>> = BTreeMap::new();
-    for (key, field, ..) in &told {
-        fields.entry(field).or_default().insert(*key);
-    }
-    let fields: Vec<(&str, usize)> = fields
-        .into_iter()
-        .map(|(field, keys)| (field, keys.len()))
-        .collect();
-    assert_eq!(fields, EXPECTED.gaps);
 }
 
 #[test]
 fn since_when_emma_agrees() {
     let (_dir, data, story) = told();
-    let [_, _, _, asked, _] = questions(&story);
-    let command: Vec<&str> = asked.command.iter().map(String::as_str).collect();
-    assert_eq!(command, ["history", "1042", "--field", "newsletter"]);
-    let told: Vec<Value> = ask(&data, &command)
+    let [history, blame] = commands(&story, 3);
+    let told = asked(&data, &history);
+    let told: Vec<Value> = told
         .iter()
         .map(|event| {
+            let change = &event["changes"][0];
             json!([
+                event["seq"],
                 event["time"],
                 event["label"],
-                event["changes"][0]["new"],
-                event["changes"][0]["cause"]
+                change["new"],
+                change["cause"]
             ])
         })
         .collect();
-    assert_eq!(
-        told,
-        [
-            // What she had said before is not known.
-            json!([told[0][0], "webshop", "Nee", "first_seen"]),
-            json!(["2026-03-05T19:12:07Z", "newsletter-form", "Ja", "set"]),
-            json!(["2026-03-08T08:12:07Z", "crm", "Nee", "set"]),
-            json!(["2026-03-12T18:12:07Z", "newsletter-form", "Ja", "set"]),
-        ]
-    );
-    let turns: Vec<Value> = story
+    let expected = EXPECTED.emma;
+    let line = |(seq, time, label, value), cause| json!([seq, time, label, value, cause]);
+    // What she had said before the first is not known.
+    let first = line(expected[0], "first_seen");
+    let turns: Vec<Value> = expected[1..]
+        .iter()
+        .map(|turn| line(*turn, "set"))
+        .collect();
+    assert_eq!((&told[0], &told[1..]), (&first, &turns[..]));
+    let known = story
         .mind
         .turns
         .iter()
-        .map(|(time, label, value)| json!([seconds_to_rfc3339(*time), label, value, "set"]))
-        .collect();
-    assert_eq!(told[1..], turns);
+        .map(|(time, label, value)| (seconds_to_rfc3339(*time), *label, value.clone()));
+    let turns = expected[1..]
+        .iter()
+        .map(|(_, time, label, value)| ((*time).to_owned(), *label, (*value).to_owned()));
+    assert!(known.eq(turns));
+    // The last change of each field has it, too.
+    let fields = asked(&data, &blame);
+    let field = fields.iter().find(|line| line["field"] == "newsletter");
+    let (seq, time, _, value) = expected[3];
+    assert_eq!(
+        field.unwrap(),
+        &json!({"field": "newsletter", "value": value, "seq": seq, "time": time,
+            "type": "update", "cause": "set", "old": "Nee"})
+    );
 }
 
 #[test]
-fn what_happened_to_who_vanished() {
+fn who_had_an_address_that_is_not_found() {
     let (_dir, data, story) = told();
-    let (mail, profile, time) = EXPECTED.vanished;
-    let vanished = &story.vanished;
-    assert_eq!((vanished.mail.as_str(), vanished.profile), (mail, profile));
-    assert_eq!(seconds_to_rfc3339(vanished.time), time);
-    let [.., asked] = questions(&story);
-    let command: Vec<&str> = asked.command.iter().map(String::as_str).collect();
-    let events = ask(&data, &command);
+    let expected = &EXPECTED.vanished;
+    let [find, history] = commands(&story, 4);
+    let (profile, mail) = (expected.profile, expected.mail);
+    assert_eq!(
+        asked(&data, &find),
+        [json!({
+            "profile": profile, "subprofile": null, "database": 1, "collection": null,
+            "field": "mail", "value": mail,
+            "since": expected.first.1, "since_seq": expected.first.0, "cause": "first_seen",
+            "until": expected.deleted.1, "until_seq": expected.deleted.0,
+        })]
+    );
+    // Nobody has it now.
+    let now = cli(&data, &["find", &format!("mail={mail}")]).failed(1);
+    assert!(now.contains("--ever"), "{now}");
+    let events = asked(&data, &history);
     assert_eq!(
         (
             &events[0]["type"],
-            &events[0]["time"],
+            &events[0]["seq"],
             &events[0]["label"],
             &events[0]["subprofile"]
         ),
         (
             &json!("delete"),
-            &json!(time),
-            &json!(vanished.label),
+            &json!(expected.deleted.0),
+            &json!("crm"),
             &Value::Null
         )
     );
+    let vanished = &story.vanished;
+    let time = seconds_to_rfc3339(vanished.time);
+    assert_eq!((time.as_str(), vanished.label), (expected.deleted.1, "crm"));
+    assert_eq!((vanished.profile, vanished.mail.as_str()), (profile, mail));
     let key = profile.to_string();
-    let shown = ask(&data, &["show", &key]).remove(0);
-    assert_eq!(shown["state"], "deleted");
-    let before = ask(
-        &data,
-        &["show", &key, "--at", &format!("@{}", vanished.time - 1)],
-    )
-    .remove(0);
+    assert_eq!(ask(&data, &["show", &key])[0]["state"], "deleted");
+    let before = format!("@{}", vanished.time - 1);
+    let before = ask(&data, &["show", &key, "--at", &before]).remove(0);
     assert_eq!(
         (&before["state"], &before["fields"]["mail"]),
         (&json!("present"), &json!(mail))
     );
-    // No call told of the end of her orders.
+    // No call told of the end of the orders; people are told all the same.
     let all = ask(&data, &["history", &key, "--subprofiles"]);
-    let orders: BTreeSet<u64> = all
-        .iter()
-        .filter_map(|event| event["subprofile"].as_u64())
-        .collect();
-    assert_eq!(orders.into_iter().collect::<Vec<_>>(), vanished.subprofiles);
     assert_eq!(
         all.iter().filter(|event| event["type"] == "delete").count(),
         1
     );
-}
-
-/// Starts `demo`; gives it, and the folder for temporary ones.
-fn demo(args: &[&str]) -> (Server, tempfile::TempDir) {
-    let temporary = tempfile::tempdir().unwrap();
-    let mut command = clean(support::BINARY);
-    command
-        .env("TMPDIR", temporary.path())
-        .arg("demo")
-        .args(args);
-    (Server::spawn(command).unwrap(), temporary)
-}
-
-fn names(dir: &Path) -> Vec<PathBuf> {
-    let names = std::fs::read_dir(dir).unwrap();
-    names.map(|name| name.unwrap().path()).collect()
-}
-
-#[test]
-fn it_answers_until_a_signal_and_leaves_nothing() {
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
-        let (server, temporary) = demo(&["--listen", "127.0.0.1:0", "--now", "@1773658967"]);
-        let data = names(temporary.path()).remove(0).join("data");
-        let before = ask(&data, &["history", "1042", "--field", "newsletter"]);
-        assert_eq!(before.len(), 4);
-        let body = "type=update&profile=1042&parameters[newsletter]=Nee";
-        let seq = server.client().post("/webhook/by-hand", body).seq();
-        assert_eq!(seq, story().calls.len() as u64 + 1);
-        let last = ask(
-            &data,
-            &[
-                "history",
-                "1042",
-                "--field",
-                "newsletter",
-                "--reverse",
-                "--limit",
-                "1",
-            ],
-        );
-        assert_eq!(
-            (&last[0]["label"], &last[0]["changes"][0]["cause"]),
-            (&json!("by-hand"), &json!("set"))
-        );
-        server.signal(signal);
-        let (status, log) = server.wait();
-        assert_eq!(status.code(), Some(0), "{log}");
-        assert_eq!(names(temporary.path()), Vec::<PathBuf>::new());
-    }
-}
-
-#[test]
-fn a_folder_can_be_kept_and_another_is_left_alone() {
-    let dir = tempfile::tempdir().unwrap();
-    let data = dir.path().join("my shop");
-    let keep = ["--listen", "127.0.0.1:0", "--keep", data.to_str().unwrap()];
-    let (server, temporary) = demo(&keep);
-    server.stop();
-    assert_eq!(names(temporary.path()), Vec::<PathBuf>::new());
-    assert_eq!(cli(&data, &["verify"]).status, Some(0));
-    let refused = support::Cli::bare(&[&["demo"], &keep[..]].concat())
-        .run()
-        .failed(2);
-    assert!(refused.contains("is not empty"), "{refused}");
-}
-
-#[test]
-fn it_says_what_to_type() {
-    let story = story();
-    for asked in questions(&story) {
-        assert!(!asked.question.is_empty() && !asked.command.is_empty());
-    }
-    let temporary = tempfile::tempdir().unwrap();
-    let mut child = clean(support::BINARY)
-        .args(["demo", "--listen", "127.0.0.1:0"])
-        .env("TMPDIR", temporary.path())
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = std::io::BufReader::new(child.stdout.take().unwrap());
-    let mut said = String::new();
-    while !said.contains("curl -s http://127.0.0.1:") {
-        let read = std::io::BufRead::read_line(&mut stdout, &mut said).unwrap();
-        assert!(read > 0, "{said}");
-    }
-    let data = names(temporary.path()).remove(0).join("data");
-    let commands: Vec<&str> = said
-        .lines()
-        .filter(|line| line.ends_with(&format!(" --data {}", data.display())))
-        .collect();
-    assert_eq!(commands.len(), 5, "{said}");
-    // As it stands there, a shell takes it.
-    let emma = commands.iter().find(|line| line.contains("1042")).unwrap();
-    let answered = clean("sh").arg("-c").arg(emma).output().unwrap();
-    assert!(answered.status.success(), "{answered:?}");
-    assert!(
-        String::from_utf8(answered.stdout)
-            .unwrap()
-            .contains("newsletter")
+    let ended = ask(&data, &["changes", "--cause", "cascade"]);
+    let ended = ended
+        .iter()
+        .map(|line| line["subprofile"].as_u64().unwrap());
+    let ended: Vec<u64> = ended.collect::<BTreeSet<_>>().into_iter().collect();
+    assert_eq!(
+        (&ended[..], &vanished.subprofiles[..]),
+        (&expected.orders[..], &expected.orders[..])
     );
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), Signal::TERM).unwrap();
-    assert!(child.wait().unwrap().success());
 }

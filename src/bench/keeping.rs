@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::args::RunArgs;
 use super::child::{Memory, Server};
 use super::load::Load;
+use super::looked_up::{self, LookedUp};
 use super::place::Place;
 use super::source::Fresh;
 use super::store::{Made, Store, disk_bytes};
@@ -46,6 +47,27 @@ pub struct Asked {
     pub offline: Timed,
 }
 
+impl Asked {
+    /// A fast answer that is wrong would be worth nothing.
+    pub fn check(&self, events: u64) -> anyhow::Result<()> {
+        let Self { live, offline, .. } = self;
+        anyhow::ensure!(
+            live.bytes == offline.bytes,
+            "{}: {} bytes while the server runs, {} while it does not",
+            self.command,
+            live.bytes,
+            offline.bytes
+        );
+        anyhow::ensure!(
+            !self.name.starts_with("export") || offline.lines == events,
+            "{}: {} of {events} events",
+            self.command,
+            offline.lines
+        );
+        Ok(())
+    }
+}
+
 /// From the start of the process, in milliseconds; medians.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Start {
@@ -70,6 +92,8 @@ pub struct Keeping {
     pub after_start: Memory,
     /// Questions.
     pub asked: Vec<Asked>,
+    /// What looking up a field's values costs and brings.
+    pub looked_up: LookedUp,
     /// After a clean stop.
     pub after_stop: Start,
     /// After a kill under load.
@@ -79,7 +103,8 @@ pub struct Keeping {
 impl Keeping {
     /// What was asked under a name.
     pub fn asked(&self, name: &str) -> Option<&Asked> {
-        self.asked.iter().find(|asked| asked.name == name)
+        let all = self.asked.iter().chain(&self.looked_up.asked);
+        all.into_iter().find(|asked| asked.name == name)
     }
 
     /// Bytes on disk for an event.
@@ -146,8 +171,9 @@ pub fn measure(
     for (question, asked) in questions::all(args, usual).iter().zip(&mut asked) {
         eprintln!("asking while it does not: {}", asked.command);
         asked.offline = ask(binary, data, &question.command, question.times)?;
-        check(asked, args.events)?;
+        asked.check(args.events)?;
     }
+    let looked_up = looked_up::measure(args, place, store, usual)?;
     let after_kill = kills(args, binary, scratch)?;
     Ok(Keeping {
         made: store.made.clone(),
@@ -156,28 +182,10 @@ pub fn measure(
         usual_events,
         after_start,
         asked,
+        looked_up,
         after_stop,
         after_kill,
     })
-}
-
-/// A fast answer that is wrong would be worth nothing.
-fn check(asked: &Asked, events: u64) -> anyhow::Result<()> {
-    let Asked { live, offline, .. } = asked;
-    anyhow::ensure!(
-        live.bytes == offline.bytes,
-        "{}: {} bytes while the server runs, {} while it does not",
-        asked.command,
-        live.bytes,
-        offline.bytes
-    );
-    anyhow::ensure!(
-        !asked.name.starts_with("export") || offline.lines == events,
-        "{}: {} of {events} events",
-        asked.command,
-        offline.lines
-    );
-    Ok(())
 }
 
 /// Starts after kills under load.

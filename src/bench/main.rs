@@ -13,7 +13,7 @@
 //! | `disk`, `raw` | append and sync without a server; `zstd -3` of the raw lines |
 //! | `store`, `peer_store` | stores of many events |
 //! | `rates` | calls per second, everything in turn |
-//! | `keeping`, `questions` | bytes on disk, memory, start, questions |
+//! | `keeping`, `questions`, `looked_up` | bytes on disk, memory, start, questions |
 //! | `scale` | all of it at several sizes |
 //! | `report`, `table` | tables and JSON |
 //! | `compared`, `verdict` | all side by side, and what decides |
@@ -28,6 +28,7 @@ mod form;
 mod generate;
 mod keeping;
 mod load;
+mod looked_up;
 mod nothing;
 mod peer_store;
 mod peers;

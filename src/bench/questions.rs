@@ -48,12 +48,18 @@ pub fn all(args: &RunArgs, usual: u64) -> Vec<Question> {
             "changes", "--field", field, "--since", &now, "--until", until,
         ]
     };
+    // Of all fields in a day.
+    let over = |command| [command, "--since", &now, "--until", &day];
     vec![
         question("history", often, &["history", &usual]),
         question("field", often, &["history", &usual, "--field", field]),
         question("as-of", often, &["show", &usual, "--at", &now]),
         question("hour", often, &changes(&hour)),
         question("day", often, &changes(&day)),
+        question("report", often, &over("report")),
+        question("gaps", often, &over("gaps")),
+        question("incidents", often, &over("incidents")),
+        question("loops", often, &over("loops")),
         question("hot", seldom, &["history", &hot]),
         question("changes of a field", seldom, &["changes", "--field", field]),
         question("changes", seldom, &["changes"]),

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::compared;
 use super::keeping::Keeping;
+use super::looked_up::LookedUp;
 use super::peer_store::PeersKeeping;
 use super::rates::Rates;
 use super::table::{Printed, mib, ms, whole};
@@ -45,6 +46,7 @@ impl Report {
         }
         if let Some(keeping) = &self.keeping {
             print_keeping(keeping, self.peers.as_ref());
+            print_looked_up(&keeping.looked_up);
             print_questions(keeping, self.peers.as_ref());
         }
         compared::print(self);
@@ -156,6 +158,28 @@ fn print_keeping(keeping: &Keeping, peers: Option<&PeersKeeping>) {
     );
 }
 
+fn print_looked_up(looked_up: &LookedUp) {
+    let mut table = Printed::new(
+        &[
+            "values",
+            "bytes a value",
+            "all entered after",
+            "memory then",
+            "most",
+        ],
+        0,
+    );
+    let entries = looked_up.entries as f64;
+    table.row([
+        whole(entries),
+        format!("{:.1}", looked_up.bytes as f64 / entries.max(1.0)),
+        ms(looked_up.entered_ms),
+        mib(looked_up.entering.rss_kib),
+        mib(looked_up.entering.peak_kib),
+    ]);
+    table.print("serve --lookup mail: what is there already is entered");
+}
+
 fn print_questions(keeping: &Keeping, peers: Option<&PeersKeeping>) {
     let mut asked = Printed::new(
         &[
@@ -169,7 +193,7 @@ fn print_questions(keeping: &Keeping, peers: Option<&PeersKeeping>) {
         ],
         1,
     );
-    for row in &keeping.asked {
+    for row in keeping.asked.iter().chain(&keeping.looked_up.asked) {
         asked.row([
             row.command.clone(),
             whole(row.live.lines as f64),

@@ -158,7 +158,7 @@ impl Store {
 }
 
 /// Copies a data folder; what is sealed never changes and is linked.
-fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
+pub fn copy_folder(from: &Path, to: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(to)?;
     for entry in std::fs::read_dir(from).with_context(|| format!("reading {}", from.display()))? {
         let entry = entry?;

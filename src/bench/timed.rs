@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use signal_hook::consts::SIGTERM;
 use signal_hook::iterator::Signals;
 use wait4::Wait4;
@@ -67,6 +68,20 @@ pub fn ask<S: AsRef<str>>(
     command.extend(["--data".into(), data.into()]);
     command.extend(["--format".into(), "jsonl".into()]);
     time(&command, times)
+}
+
+/// The first line that profiletrail answers to a question, which must have one.
+pub fn answer(binary: &Path, data: &Path, question: &[&str]) -> anyhow::Result<Value> {
+    let output = under(binary)?
+        .args(question)
+        .arg("--data")
+        .arg(data)
+        .args(["--format", "jsonl"])
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()?;
+    let line = output.stdout.split(|byte| *byte == b'\n').next();
+    serde_json::from_slice(line.unwrap_or_default()).with_context(|| question.join(" "))
 }
 
 /// Runs a program up to `times` times. Status 1 says that nothing was found and

@@ -3,20 +3,20 @@
 use super::call::local;
 use super::story::Story;
 
-/// A question, and the command that answers it.
+/// A question, and the commands that answer it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// What somebody wants to know.
     pub question: String,
-    /// The command's words, after the program's name and before `--data`.
-    pub command: Vec<String>,
-    /// What else to type, or to look at.
+    /// The words of each command, after the program's name and before `--data`.
+    pub commands: Vec<Vec<String>>,
+    /// What the answer is, or what else to look at.
     pub hint: String,
 }
 
 /// The five questions.
 pub fn questions(story: &Story) -> [Asked; 5] {
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let words = |text: &str| -> Vec<String> { text.split(' ').map(str::to_owned).collect() };
     let Story {
         import,
         fight,
@@ -24,44 +24,66 @@ pub fn questions(story: &Story) -> [Asked; 5] {
         vanished,
         ..
     } = story;
-    let day = |time| local(time).chars().take(10).collect::<String>();
-    let (emma, gone) = (mind.profile.to_string(), vanished.profile.to_string());
+    let day: String = local(import.began).chars().take(10).collect();
     [
         Asked {
             question: format!(
-                "On {} an import has overwritten cities. Who was harmed, and how is it undone?",
-                day(import.began)
+                "On {day} an import has overwritten cities. Whose, and how is that undone?"
             ),
-            command: words(&["incidents"]),
-            hint: "incidents undo ID --out fix.csv, with the number of the incident, writes a file for Copernica's \
-                   import, which leaves alone who was put right since"
+            commands: vec![
+                words("incidents"),
+                words(&format!(
+                    "incidents undo {}-{} --out fix.csv",
+                    import.field, import.first_seq
+                )),
+            ],
+            hint: "The second writes a file for Copernica's import. Whoever has another city by now, or is gone, is \
+                   left alone."
                 .to_owned(),
         },
         Asked {
             question: format!(
-                "The {} of profile {} never stays. Which systems fight?",
+                "The {} of profile {} never stays as it is. Which systems fight over it?",
                 fight.field, fight.profile
             ),
-            command: words(&["loops"]),
-            hint: format!("history {} --field {} shows every blow", fight.profile, fight.field),
+            commands: vec![
+                words("loops"),
+                words(&format!(
+                    "history {} --field {} --reverse --limit 4",
+                    fight.profile, fight.field
+                )),
+            ],
+            hint: "The second shows the last blows.".to_owned(),
         },
         Asked {
             question: "Some calls never came. Which hour is missing?".to_owned(),
-            command: words(&["gaps"]),
-            hint: "changes --cause unexplained shows each field that changed unseen".to_owned(),
+            commands: vec![words("gaps")],
+            hint: "All that has changed without a call that told of it can have changed in that hour.".to_owned(),
         },
         Asked {
             question: format!(
                 "Since when does Emma ({}) agree to the newsletter, and by which way did she say so?",
                 mind.mail
             ),
-            command: words(&["history", &emma, "--field", mind.field]),
-            hint: format!("show {emma} --at '3 days ago' shows all that was known of her then"),
+            commands: vec![
+                words(&format!("history {} --field {}", mind.profile, mind.field)),
+                words(&format!("blame {}", mind.profile)),
+            ],
+            hint: "She has changed her mind thrice. The second shows the last change of every field.".to_owned(),
         },
         Asked {
-            question: format!("{} is not there any more. What happened?", vanished.mail),
-            command: words(&["history", &gone, "--subprofiles", "--reverse", "--limit", "5"]),
-            hint: format!("diff {gone} --from '1 week ago' shows what went with it"),
+            question: format!(
+                "{} is not found any more. Who had that address, and what has happened?",
+                vanished.mail
+            ),
+            commands: vec![
+                words(&format!("find mail={} --ever", vanished.mail)),
+                words(&format!(
+                    "history {} --subprofiles --reverse --limit 5",
+                    vanished.profile
+                )),
+            ],
+            hint: "No call told of the end of the orders: they have ended with their profile.".to_owned(),
         },
     ]
 }

@@ -33,6 +33,9 @@ pub struct BadImport {
     pub field: &'static str,
     /// What it wrote.
     pub value: &'static str,
+    /// The number that its first call gets where the calls are kept in their
+    /// order from 1 on.
+    pub first_seq: u64,
     /// The time of its first call, …
     pub began: i64,
     /// … and of its last.
@@ -148,6 +151,7 @@ impl Story {
                 label: "import",
                 field: "city",
                 value: COUNTRY,
+                first_seq: 0,
                 began: import,
                 ended: import,
                 harmed: Vec::new(),
@@ -195,6 +199,10 @@ impl Story {
         story.lost.unexplained = shop.unexplained;
         story.calls = shop.calls;
         story.calls.sort_by_key(|call| call.received);
+        let label = story.import.label;
+        let numbered = (1..).zip(&story.calls);
+        let mut imported = numbered.filter(|(_, call)| call.label == label);
+        story.import.first_seq = imported.next().map_or(0, |(seq, _)| seq);
         story
     }
 

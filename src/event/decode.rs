@@ -63,6 +63,11 @@ impl EventType {
         }
     }
 
+    /// Whether nothing of the (sub)profile is there after it.
+    pub const fn is_end(&self) -> bool {
+        matches!(self, Self::Delete | Self::Observed(Seen::Gone))
+    }
+
     /// The order among events of one second: `create` before others before
     /// `delete`, and what was seen at its end.
     pub const fn rank(&self) -> u8 {

@@ -1,11 +1,16 @@
 //! The ends that a profile's `delete` puts to its subprofiles.
 //!
 //! Copernica removes the subprofiles of a deleted profile without a call for
-//! any of them. A subprofile that is not present cannot end: of several deletes
-//! between two of its events only the first can matter, so that a subprofile
-//! has no more ends than events, however often its profile was deleted.
+//! any of them. So where an export was seen not to have a profile, its
+//! subprofiles are not there either: that is a delete, too, of the moment of the
+//! export, since it is not known when they went.
+//!
+//! A subprofile that is not present cannot end: of several deletes between two
+//! of its events only the first can matter, so that a subprofile has at most
+//! two ends for each of its events, however often its profile was deleted.
 
 use super::baseline::{Baseline, Place};
+use crate::event::{EventType, Seen};
 
 /// A `delete` of a profile that may end a subprofile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,18 +23,18 @@ pub struct End {
 }
 
 /// Which of a profile's deletes, in their order, may end a subprofile with
-/// events of these times, which are ordered. `pruned` stands for one that was
-/// pruned. All but that one are of rank 2, so that at most other deletes follow
-/// them in their second.
+/// events of these times and `seq`, which are ordered. `pruned` stands for one
+/// that was pruned.
 pub fn ends_of(
     deletes: &[Place],
     pruned: Option<Place>,
     times: &[(i64, u64)],
     baseline: Option<&Baseline>,
 ) -> Vec<End> {
-    let baseline = baseline.map(|baseline| baseline.place.time);
+    let baseline = baseline.map(|baseline| baseline.place);
+    let begun = baseline.map(|place| place.time);
     let first = times.first().map(|(time, _)| *time);
-    let Some(first) = baseline.into_iter().chain(first).min() else {
+    let Some(first) = begun.into_iter().chain(first).min() else {
         return Vec::new();
     };
     let pruned = pruned.filter(|place| place.time >= first);
@@ -40,21 +45,36 @@ pub fn ends_of(
         })
         .into_iter()
         .collect();
-    let mut last = None;
-    let seconds = times.chunk_by(|a, b| a.0 == b.0);
-    let seconds = seconds.filter_map(|second| second.first().map(|(time, _)| *time));
-    // The first delete after each: twice the same where no event is between.
-    for time in seconds.chain(baseline) {
-        let at = deletes.partition_point(|place| place.time < time);
-        let found = deletes.get(at).copied();
-        if let Some(place) = found.filter(|_| found != last) {
-            ends.push(End {
-                place,
-                pruned: false,
-            });
+    // The first delete after each event. Of which type that is, and so where it is
+    // in its second, is not known: it is the first or among the last.
+    let latest = EventType::Observed(Seen::Present).rank();
+    let early = times.iter().map(|(time, _)| Place {
+        time: *time,
+        rank: 0,
+        seq: 0,
+    });
+    let late = times.iter().map(|(time, seq)| Place {
+        time: *time,
+        rank: latest,
+        seq: *seq,
+    });
+    let mut find = |places: &mut dyn Iterator<Item = Place>| {
+        let mut last = None;
+        for place in places {
+            let after = deletes.partition_point(|delete| *delete <= place);
+            let found = deletes.get(after).copied();
+            // Twice the same where no event is between.
+            if let Some(place) = found.filter(|_| found != last) {
+                ends.push(End {
+                    place,
+                    pruned: false,
+                });
+            }
+            last = found;
         }
-        last = found;
-    }
+    };
+    find(&mut early.chain(baseline));
+    find(&mut late.into_iter());
     ends.sort_unstable();
     ends.dedup();
     ends
@@ -74,7 +94,7 @@ mod tests {
 
     fn event(seq: u64, time: i64, event_type: EventType) -> Event<'static> {
         let fields = [("b", "<b>"), ("a", "1")];
-        let deleted = event_type == EventType::Delete;
+        let deleted = event_type.is_end();
         Event {
             seq,
             received: 0,
@@ -160,26 +180,31 @@ mod tests {
     proptest! {
         #[test]
         fn the_deletes_that_are_left_out_change_nothing(
-            events in btree_set((0_i64..12, 0_u64..3), 0..10),
-            deletes in btree_set(0_i64..12, 0..10),
+            events in btree_set((0_i64..12, 0_u64..4), 0..10),
+            deletes in btree_set((0_i64..12, 4_u64..6), 0..10),
             order in vec(any::<bool>(), 24),
         ) {
             // Numbers that tie in every way, but are never the same.
             let seq = |time: i64, kind: u64| {
                 let first = order.get(time as usize).copied().unwrap_or_default();
-                time as u64 * 10 + if first { kind } else { 5 - kind }
+                time as u64 * 10 + if first { kind } else { 9 - kind }
             };
             let mut events: Vec<Event<'_>> = events.iter().map(|(time, kind)| {
                 let event_type = match kind {
                     0 => EventType::Create,
                     1 => EventType::Update,
-                    _ => EventType::Delete,
+                    2 => EventType::Delete,
+                    _ => EventType::Observed(Seen::Present),
                 };
                 event(seq(*time, *kind), *time, event_type)
             }).collect();
             events.sort_by_key(Place::of);
             let times: Vec<_> = events.iter().map(|event| (event.time, event.seq)).collect();
-            let deletes: Vec<_> = deletes.iter().map(|time| delete(seq(*time, 3), *time)).collect();
+            let mut deletes: Vec<_> = deletes.iter().map(|(time, kind)| Place {
+                rank: if *kind == 4 { 2 } else { 3 },
+                ..delete(seq(*time, *kind), *time)
+            }).collect();
+            deletes.sort_unstable();
             let replayed = |ends: Vec<Place>| {
                 let mut replay = Replay::default();
                 let mut ends = ends.into_iter().peekable();
@@ -194,7 +219,7 @@ mod tests {
                 (told, replay.known, replay.last, replay.ended)
             };
             let few = ends_of(&deletes, None, &times, None);
-            prop_assert!(few.len() <= events.len());
+            prop_assert!(few.len() <= 2 * events.len());
             prop_assert!(few.is_sorted());
             let few = few.into_iter().map(|end| end.place).collect();
             prop_assert_eq!(replayed(few), replayed(deletes));

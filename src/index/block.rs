@@ -21,11 +21,10 @@ use super::slotted::Slotted;
 /// a sled leaf of some ten blocks; smaller ones cost more names.
 ///
 /// It is the leaves that decide how much memory a question about many
-/// (sub)profiles takes, whatever the size of sled's cache: sled reckons with a
-/// leaf that was read only when its 256 shards have 64 reads each, so up to
-/// 16,384 leaves are held beside the cache. At ten million events `changes` of a
-/// day left 151 MiB resident with blocks of 1 KiB, and 104 MiB with these, which
-/// cost a fifth more bytes on disk.
+/// (sub)profiles takes, since sled holds many of them beside its cache
+/// ([`super::run`]). At ten million events `changes` of a day left 151 MiB
+/// resident with blocks of 1 KiB, and 104 MiB with these, which cost a fifth more
+/// bytes on disk.
 const BLOCK_LEN: usize = 512;
 
 /// Items of one slot, in the order of their numbers; or a part of them.

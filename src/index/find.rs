@@ -103,6 +103,7 @@ impl<'r, S: Slotted> Finder<'r, S> {
             return Err(IndexError::Entry);
         }
         let place = reader.place();
+        self.run.touch(&name)?;
         self.iter = Some(iter);
         self.block = Some(Block { name, bytes, place });
         Ok(())

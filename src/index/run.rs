@@ -10,6 +10,16 @@ use super::error::IndexError;
 use super::slot::Item;
 use super::slotted::Slotted;
 
+/// How many times more a block is read where another leaf is looked up.
+///
+/// sled reckons with a leaf that was read, and lets others go for it, only when
+/// the shard that the leaf is of, one of 256, has had 64 reads: 16,384 leaves, of
+/// some 4 KiB, can be held beside the cache, whatever its size. Reads that count
+/// sixteen times make that 1,024. In a server with ten million events, `changes`
+/// of two hours and two days left 81 MiB resident without, 60 with this many,
+/// at the same processor time: what is read again is at hand.
+const TOUCHES: usize = 15;
+
 /// A whole run.
 #[derive(Clone)]
 pub(super) struct Run<S> {
@@ -73,6 +83,15 @@ impl<S: Slotted> Run<S> {
     /// name.
     pub fn blocks_from(&self, from: &[u8]) -> sled::Iter {
         self.tree.range(from..)
+    }
+
+    /// Reads a block that was just read [`TOUCHES`] times more, so that sled
+    /// reckons with its leaf the sooner.
+    pub fn touch(&self, name: &[u8]) -> Result<(), IndexError> {
+        for _ in 0..TOUCHES {
+            self.tree.get(name)?;
+        }
+        Ok(())
     }
 
     /// Its items from a slot on.

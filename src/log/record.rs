@@ -23,7 +23,7 @@ use super::lost;
 pub use super::lost::Lost;
 use super::salt::SALT_LEN;
 use crate::event::{
-    BodyKind, DecodeError, Envelope, Event, EventType, ProfileKey, TimeSource, decode_content,
+    BodyKind, DecodeError, Envelope, Event, EventType, ProfileKey, Seen, TimeSource, decode_content,
 };
 use crate::signature::Evidence;
 
@@ -197,6 +197,15 @@ impl<'a> EventHead<'a> {
         match self.body_kind.seen() {
             Some(seen) => EventType::Observed(seen),
             None => self.event_type.into(),
+        }
+    }
+
+    /// The type, where nothing of the (sub)profile is there after the event.
+    pub fn end(&self) -> Option<EventType> {
+        match self.body_kind.seen() {
+            Some(Seen::Gone) => Some(EventType::Observed(Seen::Gone)),
+            Some(Seen::Present) => None,
+            None => (self.event_type == EventType::Delete.name()).then_some(EventType::Delete),
         }
     }
 

@@ -1,4 +1,5 @@
-//! The deletes of a profile, which end its subprofiles.
+//! The deletes of a profile, which end its subprofiles; that an export was seen
+//! not to have the profile is one of them ([`ends_of`]).
 //!
 //! The index tells no types: the heads of the profile's events are read, from
 //! the latest backwards, as far as anybody has asked, and each once. Held are
@@ -15,7 +16,7 @@
 use std::collections::VecDeque;
 
 use super::answer::{Lines, QueryError};
-use crate::event::{Content, Event, EventType, ProfileKey};
+use crate::event::{Content, Event, ProfileKey};
 use crate::history::{End, Known, Place, Replay, ends_of};
 use crate::log::LogError;
 use crate::log::record::EventHead;
@@ -159,10 +160,14 @@ impl Ends {
             }
             let begin = before.partition_point(|(earlier, _)| *earlier < time);
             let mut second = Vec::new();
+            let mut ranks = Vec::new();
             for (_, seq) in before.iter().skip(begin) {
-                match is_delete(held, reader, *seq) {
-                    Ok(true) => second.push((*seq, 0)),
-                    Ok(false) => {}
+                match rank_of_end(held, reader, *seq) {
+                    Ok(Some(rank)) => {
+                        second.push((*seq, 0));
+                        ranks.push(rank);
+                    }
+                    Ok(None) => {}
                     Err(unreadable) => damage.add(unreadable.into_damage()?),
                 }
             }
@@ -173,8 +178,9 @@ impl Ends {
             let gone = self.gone.at(time);
             let arranged = arrange_second(&second, gone, held, reader, damage)?;
             for (seq, duplicate_of, _) in arranged.into_iter().rev() {
-                if duplicate_of.is_none() {
-                    let rank = EventType::Delete.rank();
+                let rank = second.iter().zip(&ranks).find(|((of, _), _)| *of == seq);
+                if let Some((_, rank)) = rank.filter(|_| duplicate_of.is_none()) {
+                    let rank = *rank;
                     self.deletes.push_front(Place { time, rank, seq });
                 }
             }
@@ -183,14 +189,15 @@ impl Ends {
     }
 }
 
-fn is_delete(held: &Batch, reader: &mut EventReader, seq: u64) -> Result<bool, Unreadable> {
-    let delete = EventType::Delete;
+/// The rank of an event, where it is a delete.
+fn rank_of_end(held: &Batch, reader: &mut EventReader, seq: u64) -> Result<Option<u8>, Unreadable> {
+    let rank = |head: &EventHead<'_>| head.end().map(|end| end.rank());
     match held.get(seq) {
         Some(bytes) => match EventHead::decode(bytes) {
-            Ok((head, _)) => Ok(head.event_type == delete.name()),
+            Ok((head, _)) => Ok(rank(&head)),
             Err(error) => Err(Unreadable::Damage(Missing::of_record(seq, error))),
         },
-        None => reader.record(seq, |record| Ok(record.head.event_type == delete.name())),
+        None => reader.record(seq, |record| Ok(rank(&record.head))),
     }
 }
 

@@ -128,8 +128,8 @@ pub struct ShowLine<'a> {
     pub created: Option<Cow<'a, str>>,
     /// As sent.
     pub modified: Option<Cow<'a, str>>,
-    /// The profile's `delete` that ended the subprofile, where nothing has told
-    /// its state since; missing elsewhere, and where `cascade` is not asked for.
+    /// The profile's `delete` that ended the subprofile, or the export that did
+    /// not have the profile, where nothing has told its state since; missing elsewhere, and where `cascade` is not asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cascade: Option<LastEvent>,
 }

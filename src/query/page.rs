@@ -20,7 +20,7 @@ use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
 use super::request::Query;
-use crate::event::{Event, EventType, ProfileKey, parse_rfc3339_micros};
+use crate::event::{Event, EventType, ProfileKey, Seen, parse_rfc3339_micros};
 use crate::history::Place;
 
 /// Where a page ended.
@@ -76,6 +76,7 @@ struct Told {
     seq: Option<u64>,
     #[serde(rename = "type")]
     event_type: Option<String>,
+    observed: Option<String>,
     field: Option<String>,
     interest: Option<String>,
     profile: Option<u64>,
@@ -91,6 +92,15 @@ impl Told {
 
     fn time(&self) -> Option<i64> {
         Some(parse_rfc3339_micros(self.time.as_deref()?)?.div_euclid(1_000_000))
+    }
+
+    /// Where in its second: an observed event is known by its mark, since any
+    /// call's type may have that word.
+    fn rank(&self) -> Option<u8> {
+        let event_type = self.event_type.as_deref()?;
+        let seen = self.observed.as_deref().and_then(Seen::from_name);
+        let event_type = seen.map_or_else(|| EventType::from(event_type), EventType::Observed);
+        Some(event_type.rank())
     }
 
     fn subject(&self) -> [u8; 8] {
@@ -115,7 +125,7 @@ impl Mark {
                 let told = Told::read(line)?;
                 Some(Self::Event {
                     time: told.time()?,
-                    rank: EventType::from(told.event_type.as_deref()?).rank(),
+                    rank: told.rank()?,
                     seq: told.seq?,
                     subprofile: told.subprofile,
                 })
@@ -243,7 +253,7 @@ fn in_bytes(subprofile: Option<u64>) -> String {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::query::ChangesQuery;
+    use crate::query::{ChangesQuery, HistoryQuery, Span};
 
     const AT: i64 = 1_760_000_000;
 
@@ -333,6 +343,33 @@ mod tests {
                 assert_eq!(mark.has_told(event, true), other >= place);
             }
         }
+    }
+
+    #[test]
+    fn an_observed_event_is_known_by_its_mark() {
+        let query = Query::History(HistoryQuery {
+            key: ProfileKey::profile(1),
+            fields: Vec::new(),
+            interests: Vec::new(),
+            span: Span::default(),
+            all: false,
+            limit: None,
+            reverse: false,
+            subprofiles: false,
+            cascade: false,
+        });
+        let rank = |rest: &str| {
+            let line =
+                format!(r#"{{"seq":7,"type":"observed","time":"1970-01-01T00:00:01Z"{rest}}}"#);
+            match Mark::of_line(&query, line.as_bytes()).unwrap() {
+                Mark::Event { rank, .. } => rank,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!(rank(""), EventType::Other(String::new()).rank());
+        let observed = EventType::Observed(Seen::Gone).rank();
+        assert_eq!(rank(r#","observed":"gone""#), observed);
+        assert_eq!(rank(r#","observed":"present""#), observed);
     }
 
     #[test]

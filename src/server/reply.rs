@@ -194,10 +194,22 @@ impl Reply {
         Self::new(status, JSON, body)
     }
 
+    /// The same with another body.
+    pub fn with_body(mut self, body: Vec<u8>) -> Self {
+        self.body = body;
+        self
+    }
+
     /// The same with a header.
     pub const fn with(mut self, name: &'static str, value: &'static str) -> Self {
         self.more = Some((name, value));
         self
+    }
+
+    /// Adds a header.
+    pub fn add(&mut self, name: &str, value: &str) {
+        // Writing to a string does not fail.
+        let _ = write!(self.headers, "{name}: {value}\r\n");
     }
 
     /// The same with further headers, each with its line break.

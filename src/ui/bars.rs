@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::when::Clock;
+use crate::cli::output::{counted, grouped};
 
 /// Events in hours that follow each other.
 #[derive(Clone, Debug, Default)]
@@ -29,7 +30,11 @@ pub fn bars(hours: &Hours, clock: &Clock) -> Markup {
         let number = i64::try_from(number).unwrap_or_default();
         hours.from.saturating_add(number.saturating_mul(3_600))
     };
-    let label = format!("{all} events in the last {count} hours, at most {most} in one");
+    let label = format!(
+        "{} in the last {count} hours, at most {} in one",
+        counted(all, "event"),
+        grouped(most)
+    );
     let height = |events: u64| {
         let height = events.saturating_mul(HEIGHT).checked_div(most).unwrap_or(0);
         if events > 0 { height.max(2) } else { 0 }
@@ -41,7 +46,7 @@ pub fn bars(hours: &Hours, clock: &Clock) -> Markup {
                 @for (number, events) in hours.counts.iter().enumerate() {
                     rect.bar x=(place(number)) y=(HEIGHT - height(*events)) width=(width) height=(height(*events)) {}
                     rect.hover x=(place(number)) y="0" width=(width) height=(HEIGHT) {
-                        title { (events) " events from " (clock.format(begin(number), "%a %H:%M")) }
+                        title { (counted(*events, "event")) " from " (clock.format(begin(number), "%a %H:%M")) }
                     }
                     @if number % 12 == 0 {
                         text x=(place(number)) y=(HEIGHT + 18) { (clock.format(begin(number), "%a %H:%M")) }

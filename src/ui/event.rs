@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::asked::{self, Asked};
 use super::events::{nothing, verified};
 use super::links::{self, ProfileLink, Zoom};
 use super::profile::name;
@@ -10,6 +11,7 @@ use super::text::{Change, LONG, NAME, Name, SHORT, Shown, Text};
 use super::when::{Clock, seconds_of};
 use crate::event::{Fields, ProfileKey};
 use crate::history::Value;
+use crate::query::ExplainLine;
 use crate::query::lines::{ExportLine, HistoryLine};
 
 /// The most changes, and the most pairs of a kind.
@@ -68,16 +70,21 @@ pub struct Page {
     database: Option<u64>,
     collection: Option<u64>,
     verified: Option<bool>,
+    observed: bool,
     duplicate_of: Option<u64>,
     changes: Vec<Change>,
     further: usize,
     nothing: &'static str,
+    /// What it asked for, and what came of that; and how much of it is left out.
+    asked: (Vec<Asked>, usize),
     sent: Vec<Pairs>,
     interests: Option<Text>,
     /// The events before and after it of the same (sub)profile.
     pub neighbours: (Option<u64>, Option<u64>),
     /// What a reader should know.
     pub damage: Vec<String>,
+    /// What a reader should know of what it asked for.
+    pub asked_notes: Vec<String>,
 }
 
 impl Page {
@@ -98,6 +105,7 @@ impl Page {
             database: line.database,
             collection: line.collection,
             verified: line.verified,
+            observed: line.observed.is_some(),
             duplicate_of: line.duplicate_of,
             changes: line
                 .changes
@@ -106,11 +114,34 @@ impl Page {
                 .map(|change| Change::new(change, LONG))
                 .collect(),
             further: line.changes.len().saturating_sub(MOST),
-            nothing: nothing(&line.event_type),
+            nothing: nothing(line),
+            asked: (Vec::new(), 0),
             sent: Vec::new(),
             interests: None,
             neighbours: (None, None),
             damage: Vec::new(),
+            asked_notes: Vec::new(),
+        }
+    }
+
+    /// Whether it can have asked for something of which something came.
+    pub fn asks(&self) -> bool {
+        let words = ["create", "update"];
+        self.duplicate_of.is_none()
+            && !self.observed
+            && words.contains(&self.event_type.line().as_str())
+    }
+
+    /// With a line of `explain`. What a `create` made unasked is what it created.
+    pub fn with_asked(&mut self, line: &ExplainLine<'_>) {
+        if line.asked.is_none() && self.event_type.line() == "create" {
+            return;
+        }
+        let (asked, further) = &mut self.asked;
+        if asked.len() < MOST {
+            asked.push(Asked::new(line));
+        } else {
+            *further += 1;
         }
     }
 
@@ -138,7 +169,7 @@ impl Page {
         let body = html! {
             div.head {
                 h1 { (title) }
-                span.type { (self.event_type) } " " (verified(self.verified))
+                span.type { (self.event_type) } " " (verified(self.verified, self.observed))
             }
             (notes(&self.damage, &[]))
             nav.pages aria-label="events of the same profile" {
@@ -160,6 +191,7 @@ impl Page {
                     dt { "sender" }
                     dd {
                         @match self.verified {
+                            _ if self.observed => { "nobody: it is no call, but what an export showed, entered by " code { "reconcile --record" } }
                             Some(true) => { "verified: Copernica signed it" }
                             Some(false) => { "not verified" }
                             None => { "nobody looked: signatures were not checked" }
@@ -171,8 +203,15 @@ impl Page {
                 h2 #changes { "What it changed" }
                 (self.changes(clock))
             }
+            @if !self.asked.0.is_empty() {
+                section aria-labelledby="asked" {
+                    h2 #asked { "What it asked for" }
+                    (notes(&[], &self.asked_notes))
+                    (asked::table(&self.asked.0, self.asked.1))
+                }
+            }
             section aria-labelledby="sent" {
-                h2 #sent { "What was sent" }
+                h2 #sent { @if self.observed { "What was seen" } @else { "What was sent" } }
                 @for pairs in &self.sent { (pairs.render()) }
                 @if let Some(interests) = &self.interests {
                     details { summary { "Interests as sent" } p { (interests) } }
@@ -184,6 +223,8 @@ impl Page {
                 @if self.verified == Some(true) {
                     p { "What proves that Copernica sent it is kept with the event:" }
                     (command(&format!("profiletrail evidence {}", self.seq)))
+                } @else if self.observed {
+                    p { "Nothing proves it: who entered the export says so." }
                 } @else {
                     p { "No proof is kept with this event. Calls that are signed are checked where the server is started with " code { "--copernica-id" } " and " code { "--public-host" } "." }
                 }

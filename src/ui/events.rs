@@ -22,6 +22,10 @@ pub struct Row {
     event_type: Text,
     label: Option<Text>,
     verified: Option<bool>,
+    /// Whether an export showed it: then it is no call.
+    observed: bool,
+    /// Whether it is that of the profile, and ended the subprofile with it.
+    cascade: bool,
     duplicate_of: Option<u64>,
     changes: Vec<Change>,
     further: usize,
@@ -29,13 +33,23 @@ pub struct Row {
 }
 
 /// What is said of an event that changed no field and no interest.
-pub fn nothing(event_type: &str) -> &'static str {
-    match event_type {
-        "create" => "created without any field",
-        "update" => "no change",
-        "delete" => "deleted: nothing of it is there from here on",
-        _ => "an event of this type changes nothing",
+pub fn nothing(line: &HistoryLine<'_>) -> &'static str {
+    match (line.observed.as_deref(), &*line.event_type, line.subprofile) {
+        (Some("gone"), ..) => "an export has it no more: nothing of it is there from here on",
+        (Some(_), ..) => "an export shows it as it was known",
+        (None, "create", _) => "created without any field",
+        (None, "update", _) => "no change",
+        (None, "delete", None) => {
+            "deleted: nothing of it, nor of its subprofiles, is there from here on"
+        }
+        (None, "delete", Some(_)) => "deleted: nothing of it is there from here on",
+        _ => "changes nothing",
     }
+}
+
+/// Whether a line tells a subprofile's end by the `delete` of its profile.
+fn is_cascade(line: &HistoryLine<'_>) -> bool {
+    line.changes.iter().any(|change| change.cause == "cascade")
 }
 
 impl Row {
@@ -52,17 +66,22 @@ impl Row {
             event_type: Text::new(&line.event_type, NAME),
             label: line.label.as_deref().map(|label| Text::new(label, NAME)),
             verified: line.verified,
+            observed: line.observed.is_some(),
+            cascade: is_cascade(line),
             duplicate_of: line.duplicate_of,
             changes: told.map(|change| Change::new(change, SHORT)).collect(),
             further: line.changes.len().saturating_sub(CHANGES),
-            nothing: nothing(&line.event_type),
+            nothing: nothing(line),
         }
     }
 }
 
-/// What is known of who sent an event.
-pub fn verified(verified: Option<bool>) -> Markup {
+/// What is known of who sent an event; one that an export showed was sent by nobody.
+pub fn verified(verified: Option<bool>, observed: bool) -> Markup {
     match verified {
+        _ if observed => {
+            html! { span.badge.unexplained title="it is no call: reconcile --record entered what an export shows" { "from an export" } }
+        }
         Some(true) => {
             html! { span.badge.good title="its signature proves that Copernica sent it" { "verified" } }
         }
@@ -84,9 +103,9 @@ pub fn rows(rows: &[Row], clock: &Clock, of_several: bool) -> Markup {
                 }
                 td.what data-label="event" {
                     a href=(links::event(row.seq)) { "event " (row.seq) } " "
-                    span.type { (row.event_type) }
+                    span.type { (row.event_type) @if row.cascade { " of its profile" } }
                     @if let Some(label) = &row.label { " " span.badge.label title="the label of the webhook" { (label) } }
-                    " " (verified(row.verified))
+                    " " (verified(row.verified, row.observed))
                 }
                 td.changes data-label="changes" {
                     @if let Some(seq) = row.duplicate_of {

@@ -1,79 +1,119 @@
-//! What a search and the questions over all profiles come to.
+//! What a search comes to, and the calls that could not be read.
 
 use maud::{Markup, html};
 
 use super::links;
-use super::shell::{Frame, command, message};
+use super::shell::{Frame, command};
 use super::text::{NAME, Name, SHORT, Shown, Text};
 use super::when::Clock;
+use crate::cli::output::plain;
 use crate::event::ProfileKey;
-use crate::query::lines::RejectedLine;
+use crate::history::Value;
+use crate::query::lines::{FindLine, RejectedLine};
+use crate::query::{Matching, Sought};
 
-/// A (sub)profile that has or had a value.
+/// The longest command in bytes that is shown.
+const COMMAND: usize = 500;
+
+/// A (sub)profile that has or had what was looked for, and when.
 #[derive(Clone, Debug)]
 pub struct Hit {
-    /// Whose.
-    pub key: ProfileKey,
-    /// Since when: a line's time.
-    pub since: String,
-    /// The event that began it.
-    pub since_seq: u64,
-    /// The cause of that change.
-    pub cause: String,
-    /// Until when; empty where it has ended at a moment that is not known, `None`
-    /// where it has the value now.
-    pub until: Option<String>,
-    /// The event that ended it, where that is known.
-    pub until_seq: Option<u64>,
+    key: ProfileKey,
+    value: Shown,
+    since: (String, u64),
+    cause: Box<str>,
+    /// `None` where it lasts.
+    until: Option<(String, u64)>,
 }
 
-/// What a search for a value came to.
+impl Hit {
+    /// From a line.
+    pub fn new(line: &FindLine<'_>) -> Self {
+        let seq = line.until_seq.unwrap_or_default();
+        Self {
+            key: ProfileKey {
+                profile: line.profile,
+                subprofile: line.subprofile,
+            },
+            value: Shown::of(Some(&line.value), SHORT),
+            since: (line.since.clone(), line.since_seq),
+            cause: line.cause.as_ref().into(),
+            until: line.until.clone().map(|until| (until, seq)),
+        }
+    }
+
+    /// Whether it is so now.
+    pub const fn lasts(&self) -> bool {
+        self.until.is_none()
+    }
+
+    fn since(&self, clock: &Clock) -> Markup {
+        let why = match &*self.cause {
+            "first_seen" => "or before: it was seen first then",
+            "unexplained" | "observed" => "or before: it changed unseen",
+            "baseline" => "or before: older events were pruned",
+            _ => "",
+        };
+        html! {
+            (clock.line(&self.since.0)) " "
+            @if !why.is_empty() { span.note { (why) } " " }
+            a href=(links::event(self.since.1)) { "event " (self.since.1) }
+        }
+    }
+
+    fn until(&self, clock: &Clock) -> Markup {
+        html! {
+            @match &self.until {
+                None => span.badge.good { "now" },
+                Some((_, seq)) if *seq == self.since.1 => span.nothing { "only that moment is known" },
+                Some((until, seq)) => { (clock.line(until)) " " a href=(links::event(*seq)) { "event " (seq) } },
+            }
+        }
+    }
+}
+
+/// What a search came to.
 #[derive(Clone, Debug, Default)]
 pub struct Hits {
-    /// Those that were found.
+    /// Those that were found: who has it now comes first.
     pub hits: Vec<Hit>,
     /// Whether there are more.
     pub more: bool,
-    /// What a reader should know.
+    /// What cannot be read of it.
     pub damage: Vec<String>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+    /// Where nothing was found: what to ask instead.
+    pub hints: Vec<String>,
 }
 
-/// The page of a search for a value of a field.
-pub fn hits(asked: &str, field: &str, value: &str, found: &Hits, clock: &Clock) -> Markup {
-    let since = |hit: &Hit| match hit.cause.as_str() {
-        "first_seen" | "unexplained" | "baseline" => "or before",
-        _ => "",
-    };
+/// What was looked for.
+fn sought(sought: &Sought) -> Markup {
+    match sought {
+        Sought::Interest(name) => html! { (Name::new(name, true)) },
+        Sought::Field {
+            name, value, by, ..
+        } => html! {
+            (Name::new(name, false))
+            @match by {
+                Matching::Prefix if value.is_empty() => " has any value",
+                Matching::Prefix => { " begins with " (Shown::of(Some(&Value::Text(value.into())), SHORT)) },
+                _ => { " = " (Shown::of(Some(&Value::Text(value.into())), SHORT)) },
+            }
+        },
+    }
+}
+
+/// The page of a search for a value of a field, or for an interest.
+pub fn hits(asked: &str, what: &Sought, found: &Hits, clock: &Clock) -> Markup {
+    let several = matches!(what, Sought::Field { by, .. } if *by != Matching::Whole);
     let body = html! {
         h1 { "Who has or had this value" }
-        p { (Name::new(field, false)) " = " (Shown::of(Some(&crate::history::Value::Text(value.into())), SHORT)) }
-        (super::shell::notes(&found.damage, &[]))
-        @if found.hits.is_empty() {
-            p.empty { "Nobody has or had it. The whole value must be written as Copernica sent it, and the field as it is called there." }
-        } @else {
-            table.cards.hits {
-                thead { tr { th scope="col" { "profile" } th scope="col" { "since" } th scope="col" { "until" } } }
-                tbody {
-                    @for hit in &found.hits {
-                        tr {
-                            th scope="row" { a href=(links::profile(hit.key)) { (hit.key) } }
-                            td data-label="since" { (clock.line(&hit.since)) " " (since(hit)) " " a href=(links::event(hit.since_seq)) { "event " (hit.since_seq) } }
-                            td data-label="until" {
-                                @match &hit.until {
-                                    None => span.badge.good { "now" },
-                                    Some(until) if until.is_empty() => span.nothing { "no longer; since when is not known" },
-                                    Some(until) => {
-                                        (clock.line(until))
-                                        @if let Some(seq) = hit.until_seq { " " a href=(links::event(seq)) { "event " (seq) } }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-            @if found.more { p.note { "There are more than these " (found.hits.len()) "." } }
-        }
+        p { (sought(what)) }
+        (super::shell::notes(&found.damage, &found.notes))
+        section { (table(found, several, clock)) @if let Some(line) = find_command(what) {
+            details { summary { "The same on a terminal" } (command(&line)) }
+        } }
     };
     let frame = Frame {
         title: "Search",
@@ -81,6 +121,67 @@ pub fn hits(asked: &str, field: &str, value: &str, found: &Hits, clock: &Clock) 
         clock: Some(clock),
     };
     frame.around(&body)
+}
+
+/// Who has or had it; with the value of each where they are `several`.
+fn table(found: &Hits, several: bool, clock: &Clock) -> Markup {
+    html! {
+        @if found.hits.is_empty() {
+            p.empty { "Nobody has or had it. The value must be written as Copernica sent it, and the field as it is called there; a " code { "*" } " at the end stands for anything." }
+            @if !found.hints.is_empty() {
+                ul { @for hint in &found.hints { li { (Text::new(hint, SHORT * 3)) } } }
+            }
+        } @else {
+            table.cards.hits {
+                thead {
+                    tr {
+                        th scope="col" { "profile" }
+                        @if several { th scope="col" { "value" } }
+                        th scope="col" { "since" }
+                        th scope="col" { "until" }
+                    }
+                }
+                tbody {
+                    @for hit in &found.hits {
+                        tr {
+                            th scope="row" { a href=(links::profile(hit.key)) { (hit.key) } }
+                            @if several { td data-label="value" { (hit.value) } }
+                            td data-label="since" { (hit.since(clock)) }
+                            td data-label="until" { (hit.until(clock)) }
+                        }
+                    }
+                }
+            }
+            @if found.more { p.note { "There are more than these " (found.hits.len()) "." } }
+        }
+    }
+}
+
+/// The command that tells the same.
+fn find_command(what: &Sought) -> Option<String> {
+    let text;
+    let words = match what {
+        Sought::Interest(name) => vec!["--interest", name, "--ever"],
+        Sought::Field { name, value, .. } if name.contains('=') => {
+            vec!["--field", name, value, "--ever"]
+        }
+        Sought::Field { name, value, .. } => {
+            text = format!("{name}={value}");
+            vec![text.as_str(), "--ever"]
+        }
+    };
+    let prefix = matches!(what, Sought::Field { by, .. } if *by == Matching::Prefix);
+    let words = words.into_iter().chain(prefix.then_some("--prefix"));
+    let is_flag = |word: &&str| word.starts_with('-');
+    // What begins like a flag, or has what no command can be given, is not told.
+    let line = shlex::try_join(["profiletrail", "find"].into_iter().chain(words.clone()));
+    let flags = words.filter(is_flag).count();
+    let own = 1
+        + usize::from(prefix)
+        + usize::from(!matches!(what, Sought::Field { name, .. } if !name.contains('=')));
+    line.ok()
+        .filter(|line| flags == own && line.len() <= COMMAND)
+        .map(|line| plain(&line))
 }
 
 /// The page of a search that is none.
@@ -104,6 +205,8 @@ pub fn no_search(asked: &str, clock: &Clock) -> Markup {
             ul {
                 li { code { "123" } " is a profile, " code { "123/456" } " a subprofile of it" }
                 li { code { "mail=johny@example.com" } " finds who has or had that value of the field" }
+                li { code { "mail=johny@*" } " finds every value of the field that begins so" }
+                li { code { "interest news" } " finds who is or was a member of it" }
                 li { code { "event 7" } " is the seventh event that came" }
             }
         }
@@ -114,65 +217,6 @@ pub fn no_search(asked: &str, clock: &Clock) -> Markup {
         clock: Some(clock),
     };
     frame.around(&body)
-}
-
-/// Something that stands out: a row of a panel.
-#[derive(Clone, Debug)]
-pub struct Finding {
-    /// What it is about: a field, most times.
-    pub what: Name,
-    /// How much of it there is, in words.
-    pub how_much: String,
-    /// From when to when, as lines write it.
-    pub span: Option<(String, String)>,
-    /// More of it: a value, or the commonest change.
-    pub detail: Option<Text>,
-    /// An event that is an example.
-    pub seq: Option<u64>,
-    /// The command that tells all.
-    pub command: String,
-}
-
-/// What stands out, and what is said where nothing does.
-#[derive(Clone, Debug)]
-pub struct Findings {
-    /// What they are.
-    pub title: &'static str,
-    /// What they mean.
-    pub meaning: &'static str,
-    /// They.
-    pub rows: Vec<Finding>,
-    /// What is said where there are none.
-    pub none: &'static str,
-    /// What a reader should know.
-    pub damage: Vec<String>,
-}
-
-impl Findings {
-    /// The panel's content.
-    pub fn panel(&self, clock: &Clock) -> Markup {
-        html! {
-            p.note { (self.meaning) }
-            (super::shell::notes(&self.damage, &[]))
-            @if self.rows.is_empty() { p.empty { (self.none) } }
-            ul.findings {
-                @for row in &self.rows {
-                    li {
-                        p { (row.what) " " strong { (row.how_much) } }
-                        @if let Some((from, to)) = &row.span { p.note { (clock.line(from)) " – " (clock.line(to)) } }
-                        @if let Some(detail) = &row.detail { p { (detail) } }
-                        @if let Some(seq) = row.seq { p { a href=(links::event(seq)) { "event " (seq) " is one of them" } } }
-                        (command(&row.command))
-                    }
-                }
-            }
-        }
-    }
-
-    /// The same as a page.
-    pub fn page(&self, clock: &Clock) -> Markup {
-        message(self.title, &self.panel(clock), Some(clock))
-    }
 }
 
 /// A call that could not be read.
@@ -205,10 +249,10 @@ impl Rejected {
 pub fn rejected(count: u64, last: &[Rejected], clock: &Clock) -> Markup {
     html! {
         @if count == 0 {
-            p.empty { "None in the last week: every call could be read." }
+            p.empty { "None in the last two weeks: every call could be read." }
         } @else {
-            p { strong { (count) } " in the last week; they are kept, and can be listed:" }
-            (command("profiletrail rejected --since '7 days ago'"))
+            p { strong { (count) } " in the last two weeks; they are kept, and can be listed:" }
+            (command("profiletrail rejected --since '14 days ago'"))
             ul.findings {
                 @for call in last {
                     li {
@@ -219,6 +263,46 @@ pub fn rejected(count: u64, last: &[Rejected], clock: &Clock) -> Markup {
                     }
                 }
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_to_be_typed_asks_the_same() {
+        let field = |name: &str, value: &str, by| Sought::Field {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            by,
+            ignore_case: false,
+        };
+        for (sought, line) in [
+            (
+                field("mail", "a b", Matching::Whole),
+                Some("profiletrail find 'mail=a b' --ever"),
+            ),
+            (
+                field("mail", "", Matching::Prefix),
+                Some("profiletrail find 'mail=' --ever --prefix"),
+            ),
+            (
+                field("a=b", "c", Matching::Whole),
+                Some("profiletrail find --field 'a=b' c --ever"),
+            ),
+            (
+                Sought::Interest("it's".to_owned()),
+                Some("profiletrail find --interest \"it's\" --ever"),
+            ),
+            // What would be taken for a flag, cannot be given, or is too long.
+            (field("--out", "x", Matching::Whole), None),
+            (field("a=b", "--ever", Matching::Whole), None),
+            (field("a", "\0", Matching::Whole), None),
+            (field("a", &"x".repeat(COMMAND), Matching::Whole), None),
+        ] {
+            assert_eq!(find_command(&sought).as_deref(), line, "{sought:?}");
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A timeline as it is drawn: a line of SVG for each row.
 //!
 //! Places are percentages of the width, so that one drawing fits a phone and a
-//! wide screen, and its text is not scaled with it. Values are spans; changes
+//! wide screen, and its text is not scaled with it. Values are spans, whose text
+//! ends in a sign where it is cut off, so that none is taken for another; changes
 //! are marks, each a link to its event, told apart by form and not by colour
 //! alone.
 
@@ -12,6 +13,7 @@ use super::scale::percent;
 use super::text::Shown;
 use super::timeline::{Kind, Mark, PARTS, Row, Timeline};
 use super::when::Clock;
+use crate::cli::output::counted;
 
 /// The height of a line.
 const HEIGHT: u32 = 30;
@@ -27,6 +29,7 @@ const FORMS: &str = r#"<svg class="forms" width="0" height="0" aria-hidden="true
 <g id="m-set"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27"/></g>
 <g id="m-create"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27"/><circle cx="0" cy="5" r="4"/></g>
 <g id="m-unexplained"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27" stroke-dasharray="3 2"/><path class="fill" d="M0 9L6 15L0 21L-6 15Z"/></g>
+<g id="m-observed"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V9M0 21V27M0 9L6 15L0 21L-6 15Z"/></g>
 <g id="m-other"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27" stroke-dasharray="1 3"/></g>
 <g id="m-deleted"><rect class="hit" x="-6" y="0" width="12" height="30"/><path d="M0 3V27M-5 10L5 20M5 10L-5 20"/></g>
 <g id="m-many"><rect class="hit" x="-6" y="0" width="12" height="30"/><path class="fill" d="M-2 3H2V27H-2Z"/></g>
@@ -125,7 +128,7 @@ fn span(begin: u32, end: u32, value: &Shown, class: &str) -> Markup {
         } @else {
             rect.span.(class) x=(x) y="5" width=(width) height="20" { title { (text) } }
             @if wide {
-                svg.text x=(x) width=(width) height=(HEIGHT) { text x="7" y="19" { (text) } }
+                foreignObject.text x=(x) y="5" width=(width) height="20" { div { span { (text) } } }
             }
         }
     }
@@ -136,6 +139,8 @@ fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
         Kind::Deleted => ("deleted", "#m-deleted"),
         Kind::Changed(cause) => match cause.as_str() {
             "unexplained" => ("unexplained", "#m-unexplained"),
+            "observed" => ("observed", "#m-observed"),
+            "cascade" => ("deleted", "#m-deleted"),
             _ if mark.count > 1 => ("many", "#m-many"),
             "set" => ("set", "#m-set"),
             "create" => ("create", "#m-create"),
@@ -146,7 +151,9 @@ fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
     let when = clock.text(mark.time);
     let name = row.name.text.line();
     let why = match &mark.kind {
-        Kind::Deleted => "the profile was deleted",
+        Kind::Deleted => "it is gone",
+        Kind::Changed(cause) if cause == "cascade" => "it ended with its profile",
+        Kind::Changed(cause) if cause == "observed" => "an export shows it",
         Kind::Changed(cause) => cause,
     };
     let title = if mark.count > 1 {
@@ -182,6 +189,7 @@ pub fn legend() -> Markup {
             (entry("create", "#m-create", "created"))
             (entry("set", "#m-set", "set by an update"))
             (entry("unexplained", "#m-unexplained", "unexplained"))
+            (entry("observed", "#m-observed", "shown by an export"))
             (entry("other", "#m-other", "first seen"))
             (entry("many", "#m-many", "several changes"))
             (entry("deleted", "#m-deleted", "deleted"))
@@ -196,15 +204,15 @@ impl Render for Timeline {
         let together = drawn.filter(|mark| mark.count > 1).count();
         html! {
             p.note {
-                (self.changes) " changes in " (self.events) " events"
+                (counted(self.changes, "change")) " in " (counted(self.events, "event"))
                 @if together > 0 {
-                    ", drawn as " (self.marks()) " marks: those that would stand too close to be told apart are one. "
+                    ", drawn as " (counted(self.marks() as u64, "mark")) ": those that would stand too close to be told apart are one. "
                     "Choose a shorter span to see each"
                 }
                 "."
                 @if self.is_cut() {
                     " Only the first " (self.rows.len()) " fields and interests are drawn; "
-                    (self.left_out) " changes are of others, and stand in the list of events."
+                    (counted(self.left_out, "change")) " of others stand in the list of events."
                 }
             }
         }

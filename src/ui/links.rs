@@ -87,6 +87,18 @@ impl ProfileLink {
     }
 }
 
+/// Of a (sub)profile's dossier; of one field or interest (`true`) alone, where
+/// that is named.
+pub fn dossier(key: ProfileKey, only: Option<(&str, bool)>) -> String {
+    let path = format!("{}/dossier", profile(key));
+    let Some((name, interest)) = only else {
+        return path;
+    };
+    let mut query = Serializer::new(String::new());
+    query.append_pair(if interest { "interest" } else { "field" }, name);
+    format!("{path}?{}", query.finish())
+}
+
 /// Of what is found by a search.
 pub fn search(text: &str) -> String {
     let mut query = Serializer::new(String::new());
@@ -107,6 +119,10 @@ mod tests {
             "/profile/1/2?from=%40-5&to=%409&field=a%26b%3D%22%3Cc%3E%23%C3%A9%E2%80%AE"
         );
         assert_eq!(search("javascript:x"), "/search?q=javascript%3Ax");
+        assert_eq!(
+            dossier(ProfileKey::profile(1), Some(("a&b", true))),
+            "/profile/1/dossier?interest=a%26b"
+        );
         assert_eq!(Zoom::of("week"), Some(Zoom::Last("week")));
         assert_eq!(Zoom::of("Week"), None);
     }

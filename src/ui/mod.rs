@@ -9,14 +9,18 @@
 //! every text from outside passes through [`text::Text`], which shows what
 //! would hide or turn text as escapes, and through maud, which escapes HTML;
 //! nothing in a page is script or style but the two files of [`assets`], so
-//! that the strictest Content-Security-Policy holds; whatever a store holds, a
+//! that the strictest Content-Security-Policy holds (a [`dossier`] is a document
+//! by itself, which has its style in it and no script); whatever a store holds, a
 //! page's size is bounded, and what is left out is said.
 
+mod asked;
 pub mod assets;
 pub mod bars;
 mod differing;
+pub mod dossier;
 pub mod event;
 pub mod events;
+pub mod findings;
 pub mod found;
 mod lanes;
 mod links;

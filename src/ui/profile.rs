@@ -27,6 +27,8 @@ pub struct Head {
     created: Option<Text>,
     modified: Option<Text>,
     last: Option<(u64, String)>,
+    /// The event of its profile that ended it.
+    cascade: Option<u64>,
     /// Some of its subprofiles, and whether there are more.
     pub subprofiles: (Vec<ProfileKey>, bool),
 }
@@ -46,6 +48,7 @@ impl Head {
                 .last_event
                 .as_ref()
                 .map(|last| (last.seq, last.time.clone())),
+            cascade: show.cascade.as_ref().map(|end| end.seq),
             subprofiles: (Vec::new(), false),
         }
     }
@@ -162,6 +165,9 @@ impl Page<'_> {
                 @if head.key.subprofile.is_some() {
                     div { dt { "of" } dd { a href=(links::profile(ProfileKey::profile(head.key.profile))) { "profile " (head.key.profile) } } }
                 }
+                @if let Some(seq) = head.cascade {
+                    div { dt { "ended" } dd { "with its profile, by " a href=(links::event(seq)) { "event " (seq) } } }
+                }
                 @if let Some(database) = head.database { div { dt { "database" } dd { (database) } } }
                 @if let Some(collection) = head.collection { div { dt { "collection" } dd { (collection) } } }
                 @if let Some((seq, time)) = &head.last {
@@ -170,6 +176,16 @@ impl Page<'_> {
                 @if let Some(first) = self.first { div { dt { "first event" } dd { (clock.time(first)) } } }
                 @if let Some(created) = &head.created { div { dt { "created, as sent" } dd { (created) } } }
                 @if let Some(modified) = &head.modified { div { dt { "modified, as sent" } dd { (modified) } } }
+            }
+            p.note {
+                a href=(links::dossier(head.key, self.only)) { "Dossier" }
+                ": everything about "
+                @match self.only {
+                    None => "it",
+                    Some((name, true)) => { "the interest " (Text::new(name, NAME)) },
+                    Some((name, false)) => { "the field " (Text::new(name, NAME)) },
+                }
+                ", with what is not known of it, on one page to keep or print"
             }
             @if !head.subprofiles.0.is_empty() {
                 p.subprofiles {

@@ -29,7 +29,7 @@ impl Frame<'_> {
                     meta name="color-scheme" content="light dark";
                     link rel="icon" href=(ICON.path) type="image/svg+xml";
                     link rel="stylesheet" href=(STYLE.path);
-                    @if self.clock.is_some() { script src=(SCRIPT.path) defer {} }
+                    script src=(SCRIPT.path) defer {}
                 }
                 body {
                     a.skip href="#main" { "Skip to the content" }

@@ -6,6 +6,7 @@ use super::bars::{Hours, bars};
 use super::events::{Row, rows, table};
 use super::shell::Frame;
 use super::when::Clock;
+use crate::cli::output::grouped;
 
 /// How the server is.
 #[derive(Clone, Debug, Default)]
@@ -38,9 +39,9 @@ impl Health {
                         }
                     }
                 }
-                div { dt { "events" } dd { (self.events) } }
+                div { dt { "events" } dd { (grouped(self.events)) } }
                 @if let Some(last) = self.last { div { dt { "last one" } dd { (clock.ago(last)) } } }
-                @if self.behind > 0 { div { dt { "not indexed yet" } dd { (self.behind) } } }
+                @if self.behind > 0 { div { dt { "not indexed yet" } dd { (grouped(self.behind)) } } }
                 @if let Some(free) = self.free { div { dt { "free on the disk" } dd { (bytesize::ByteSize(free).display().iec()) } } }
             }
         }
@@ -58,8 +59,6 @@ pub struct Page {
     pub latest: Vec<Row>,
     /// Up to which event they are told.
     pub cursor: u64,
-    /// Whether incidents can be asked for.
-    pub incidents: bool,
     /// What a reader should know.
     pub damage: Vec<String>,
 }
@@ -98,8 +97,9 @@ impl Page {
                     div #live data-cursor=(self.cursor) { (table(&self.latest, clock, true, "live-rows")) }
                 }
                 div.panels {
+                    (panel("incidents", "/incidents", "Incidents"))
                     (panel("gaps", "/gaps", "Unexplained changes"))
-                    @if self.incidents { (panel("incidents", "/incidents", "Incidents")) }
+                    (panel("loops", "/loops", "Loops"))
                     (panel("rejected", "/rejected", "Calls that could not be read"))
                 }
             }

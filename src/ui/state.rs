@@ -17,6 +17,8 @@ const ROWS: usize = 300;
 pub struct State {
     at: i64,
     word: String,
+    /// Whether it ended with its profile.
+    cascade: bool,
     last: Option<(u64, i64)>,
     rows: Vec<Row>,
     /// How many of each are not among them.
@@ -39,6 +41,7 @@ impl State {
         let mut state = Self {
             at: seconds_of(&show.at).unwrap_or_default(),
             word: show.state.clone(),
+            cascade: show.cascade.is_some(),
             last: last.and_then(|event| Some((event.seq, seconds_of(&event.time)?))),
             rows: Vec::new(),
             left_out: 0,
@@ -98,7 +101,7 @@ impl State {
                     "As it was on " strong { (clock.time(self.at)) } ": "
                     @match self.word.as_str() {
                         "present" => { "present" }
-                        "deleted" => { strong { "deleted" } }
+                        "deleted" => { strong { "deleted" } @if self.cascade { " with its profile" } }
                         _ => { strong { "not known" } ", since no event had come yet" }
                     }
                     @if let Some((seq, time)) = self.last {

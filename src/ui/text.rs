@@ -235,17 +235,19 @@ impl Change {
 
     /// The word for why, as a badge.
     pub fn badge(&self) -> Markup {
-        let class = match &*self.cause.shown {
-            "create" => "create",
-            "set" => "set",
-            "unexplained" => "unexplained",
-            _ => "other",
-        };
-        let title = match class {
-            "unexplained" => "it changed at some unseen moment before this event",
-            "set" => "the update names it",
-            "create" => "the event created the profile",
-            _ => "what was before is not known",
+        let (class, title) = match &*self.cause.shown {
+            "create" => ("create", "the event created the profile"),
+            "set" => ("set", "the update names it"),
+            "unexplained" => (
+                "unexplained",
+                "it changed at some unseen moment before this event",
+            ),
+            "observed" => (
+                "unexplained",
+                "an export shows it: it changed at some unseen moment before",
+            ),
+            "cascade" => ("bad", "it ended with its profile, which was deleted"),
+            _ => ("other", "what was before is not known"),
         };
         html! { span.badge.(class) title=(title) { (self.cause.shown.replace('_', " ")) } }
     }

@@ -25,7 +25,7 @@ use base64::Engine as _;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use super::{Client, eventually};
+use crate::support::{Client, eventually};
 
 /// Where elements stand in answers, as WebDriver names it.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -46,51 +46,6 @@ pub struct Look {
     pub height: u32,
     pub dark: bool,
 }
-
-/// On a desk by day and by night, and on a phone.
-pub const LOOKS: [Look; 3] = [
-    Look {
-        name: "light",
-        width: 1280,
-        height: 900,
-        dark: false,
-    },
-    Look {
-        name: "dark",
-        width: 1280,
-        height: 900,
-        dark: true,
-    },
-    Look {
-        name: "phone",
-        width: 390,
-        height: 844,
-        dark: false,
-    },
-];
-
-/// Tells which texts of a page cannot be read on their ground (WCAG AA).
-pub const UNREADABLE: &str = "const part = (v) => { v /= 255; return v <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; };
-         const light = ([r, g, b]) => .2126 * part(r) + .7152 * part(g) + .0722 * part(b);
-         const read = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
-         const found = [];
-         for (const element of document.querySelectorAll('body *')) {
-           const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim());
-           const box = element.getBoundingClientRect();
-           if (!own || element.closest('svg, [hidden], .skip, .search label, [aria-busy=true]') || !box.width || box.right < 0) continue;
-           let ground = null;
-           for (let at = element; at && !ground; at = at.parentElement) {
-             const style = getComputedStyle(at);
-             if (style.backgroundImage !== 'none') { ground = 'drawn'; break; }
-             const colour = read(style.backgroundColor);
-             if (colour.length === 3 || colour[3] === 1) ground = colour;
-           }
-           if (ground === 'drawn') continue;
-           const [one, other] = [light(read(getComputedStyle(element).color)), light(ground ?? [255, 255, 255])];
-           const contrast = (Math.max(one, other) + .05) / (Math.min(one, other) + .05);
-           if (contrast < 4.5) found.push(element.outerHTML.slice(0, 120) + ' ' + contrast.toFixed(2));
-         }
-         return found";
 
 /// Who may run a browser now.
 static TURN: Mutex<()> = Mutex::new(());
@@ -141,6 +96,7 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--hide-scrollbars",
+            "--lang=en-GB",
             &format!("--user-data-dir={profile}"),
         ];
         let wanted = json!({ "capabilities": { "alwaysMatch": {

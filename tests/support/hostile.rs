@@ -35,7 +35,7 @@ pub const PAYLOADS: [&str; 20] = [
 /// Elements that pages have.
 const ELEMENTS: &str = " !DOCTYPE html head meta title link script body a header span form label input button main footer \
     section h1 h2 p div dl dt dd ul li code pre strong details summary nav table thead tbody tr th td bdi del ins time figure \
-    figcaption svg g rect path circle use text line defs ";
+    figcaption svg g rect path circle use text line defs foreignObject ";
 
 /// Goes through a page's tags: they are of those that pages have, no attribute
 /// is a handler or a style, and no address leads to another host. Returns how
@@ -114,6 +114,55 @@ pub fn form(pairs: &[(String, String)]) -> String {
     let mut body = form_urlencoded::Serializer::new(String::new());
     body.extend_pairs(pairs);
     body.finish()
+}
+
+/// The names of fields in [`hostile_bursts`]: one that is set in a burst, one that
+/// changes unseen, and one that goes to and fro.
+pub const BURST: [&str; 3] = [PAYLOADS[1], PAYLOADS[0], PAYLOADS[14]];
+
+/// How many profiles a burst has, and the number of the first.
+pub const IN_BURST: std::ops::Range<u64> = 300..340;
+
+/// The bodies of calls that come to an incident, to a gap and to a loop, in which
+/// every name and every value is such a text. They take two hours.
+pub fn hostile_bursts(time: i64) -> Vec<String> {
+    let [set, unseen, loops] = BURST;
+    let body = |profile: u64, time: i64, fields: &[(&str, &str)], asked: &[(&str, &str)]| {
+        let own = [
+            ("type".to_owned(), "update".to_owned()),
+            ("profile".to_owned(), profile.to_string()),
+            ("time".to_owned(), time.to_string()),
+        ];
+        let of = |word: &'static str| {
+            move |(name, value): &(&str, &str)| (format!("{word}[{name}]"), (*value).to_owned())
+        };
+        let fields = fields.iter().map(of("fields"));
+        let asked = asked.iter().map(of("parameters"));
+        form(
+            &own.into_iter()
+                .chain(fields)
+                .chain(asked)
+                .collect::<Vec<_>>(),
+        )
+    };
+    let old = [(set, PAYLOADS[2]), (unseen, PAYLOADS[5])];
+    let new = [(set, PAYLOADS[9]), (unseen, PAYLOADS[10])];
+    let before = IN_BURST
+        .zip(time..)
+        .map(|(profile, time)| body(profile, time, &old, &[]));
+    let after = IN_BURST
+        .zip(time + 5400..)
+        .map(|(profile, time)| body(profile, time, &new, &new[..1]));
+    let turns = (0_i64..12).map(|turn| {
+        let value = if turn % 2 == 0 {
+            PAYLOADS[6]
+        } else {
+            PAYLOADS[8]
+        };
+        let fields = [(loops, value)];
+        body(IN_BURST.end, time + 600 * turn, &fields, &fields)
+    });
+    before.chain(after).chain(turns).collect()
 }
 
 /// The bodies of calls with such a text in every place.

@@ -112,6 +112,9 @@ impl Client {
             return self.receive(head_only);
         }
         if reply.header("Transfer-Encoding") == Some("chunked") {
+            if head_only {
+                return Ok(reply);
+            }
             reply.body = self.chunks(&mut reply.headers)?;
             return Ok(reply);
         }

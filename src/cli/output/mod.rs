@@ -1,6 +1,6 @@
 //! Answers for people and for spreadsheets, made from the lines for programs.
 //!
-//! [`printer()`] knows which [`Printer`] writes an answer for people, [`columns`]
+//! [`printer()`] knows which [`Printer`] writes an answer for people, [`mod@columns`]
 //! what columns it has as CSV. What stands in lines comes from strangers:
 //! [`plain`] keeps a terminal safe from it, [`csv`] a spreadsheet.
 
@@ -13,7 +13,6 @@ mod command;
 mod csv;
 mod diff;
 mod differ;
-mod dossier;
 mod evidence;
 mod explain;
 mod export;
@@ -44,5 +43,6 @@ pub use printer::{Printed, Printer, printer, tail_printer};
 pub use reconcile::{ReconcileTable, reconcile_summary};
 pub use sanitize::plain;
 pub use style::Role;
-pub use text::Text;
+pub use text::{Text, width_of, wrapped};
+pub use value::who;
 pub use view::{View, shown};

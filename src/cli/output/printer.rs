@@ -7,7 +7,6 @@ use serde::Deserialize;
 use super::blame::Blame;
 use super::changes::Changes;
 use super::diff::Diff;
-use super::dossier::Page;
 use super::evidence::Evidence;
 use super::explain::Explain;
 use super::export::Export;
@@ -22,6 +21,7 @@ use super::show::Show;
 use super::view::View;
 use crate::cli::setting::Setting;
 use crate::query::{Query, Wanted};
+use crate::ui::dossier::Page;
 
 /// Writes an answer for people, from its lines for programs.
 pub trait Printer {
@@ -56,7 +56,7 @@ pub fn printer<'a>(
         Query::Find(query) => Box::new(Found::new(query, view, out)),
         Query::Tail(_) => Box::new(tail_printer(setting, out)),
         Query::Explain(_) => Box::new(Explain::new(view, out)),
-        Query::Dossier(_) => Box::new(Page::new(setting, out)),
+        Query::Dossier(_) => Box::new(Page::new(setting.reader_zone, out)),
         Query::Report(query) => Box::new(Report::new(query, view, out)),
         Query::Gaps(_) => Box::new(Gaps::new(view, out)),
         Query::Loops(_) => Box::new(Loops::new(view, out)),

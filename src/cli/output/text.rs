@@ -30,6 +30,13 @@ fn width_of_one(grapheme: &str) -> usize {
     grapheme.width().max(parts.sum())
 }
 
+/// Lines of a text that is safe, each of at most that width.
+pub fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let lines = Text::of(Role::Plain, text).wrap(width).into_iter();
+    let plain = lines.map(|line| line.pieces.into_iter().map(|(_, text)| text).collect());
+    plain.collect()
+}
+
 /// The bytes of the longest beginning that is at most so wide.
 fn fitting(text: &str, width: usize) -> usize {
     let mut used = 0;

@@ -40,7 +40,7 @@ use super::lines::ChangesLine;
 use super::page::Mark;
 use super::progress::{Progress, Stage};
 use super::request::ChangesQuery;
-use crate::event::{Event, EventType, ProfileKey};
+use crate::event::{Event, ProfileKey};
 use crate::history::{Change, End, Replay};
 use crate::log::record::EventHead;
 use crate::trail::{Damages, EventReader, Sorter, Step, Trail, TrailError, Walk};
@@ -318,7 +318,7 @@ impl Deleted {
             && query
                 .database
                 .is_some_and(|wanted| head.database != Some(wanted));
-        let deletes = head.subprofile.is_none() && head.event_type == EventType::Delete.name();
+        let deletes = head.subprofile.is_none() && head.end().is_some();
         if query.cascade
             && deletes
             && wanted

@@ -113,7 +113,7 @@ impl Store {
         let mut reader = self.trail.reader();
         let mut damage = Damages::default();
         while let Some(occurrence) = timeline.next(&mut reader, &mut damage).unwrap() {
-            let deletes = occurrence.event.event_type == EventType::Delete;
+            let deletes = occurrence.event.event_type.is_end();
             if deletes && occurrence.duplicate_of.is_none() {
                 found.push(End {
                     place: Place::of(&occurrence.event),

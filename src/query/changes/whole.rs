@@ -15,7 +15,7 @@ use std::io;
 use super::near;
 use super::spread::{Spread, Spreading, entries, write_entry};
 use super::{ChangesQuery, Gather, Progress, QueryError, Stage, Take, Told};
-use crate::event::{EventType, ProfileKey};
+use crate::event::ProfileKey;
 use crate::history::Replay;
 use crate::log::record::{EventHead, EventRecord};
 use crate::query::ends::Ends;
@@ -306,7 +306,7 @@ fn add_pruned(
     };
     let is_delete = |(_, seq): &(i64, u64)| {
         let head = batch.get(*seq).map(EventHead::decode);
-        matches!(head, Some(Ok((head, _))) if head.event_type == EventType::Delete.name())
+        matches!(head, Some(Ok((head, _))) if head.end().is_some())
     };
     let deleted: Vec<u64> = timelines
         .iter()

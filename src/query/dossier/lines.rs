@@ -152,9 +152,10 @@ pub struct Ending<'a> {
     /// Its time.
     pub time: String,
     /// Why: a cause; `delete` where the (sub)profile was deleted; `baseline`
-    /// where only pruned events could tell when.
+    /// where only pruned events could tell when; `observed`, too, where an
+    /// export did not have the (sub)profile any more.
     pub cause: Cow<'a, str>,
-    /// Of an unexplained change: when the value was still so.
+    /// Of an unexplained or observed change: when the value was still so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_before: Option<String>,
 }
@@ -265,6 +266,10 @@ pub struct EventPart<'a> {
     /// The key of which `evidence` shows the signature, where it is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Cow<'a, str>>,
+    /// Only of an observed event, which is no call: whether the (sub)profile was
+    /// seen (`present`) or seen to be `gone`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<Cow<'a, str>>,
     /// What it changed.
     pub changes: Vec<ChangeLine<'a>>,
 }

@@ -68,6 +68,7 @@ impl<'a> Told<'a> {
             remote: event.remote.as_deref().map(Cow::Borrowed),
             verified: event.verified,
             key: signed_by.map(Cow::Owned),
+            observed: event.event_type.seen().map(|seen| seen.name().into()),
             changes: changes.into_iter().map(ChangeLine::from).collect(),
         };
         let shelf = Shelf::Event(Place::of(event), track.number);

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::lines::{Ending, Origin};
-use crate::event::{Event, seconds_to_rfc3339};
+use crate::event::{Event, EventType, Seen, seconds_to_rfc3339};
 use crate::history::{Baseline, Cause, Change, Known, Place, Subject, Value};
 
 /// A value and by what it came.
@@ -104,9 +104,13 @@ impl Spans {
         ended
     }
 
-    /// Ends everything, since the (sub)profile was deleted.
-    pub fn delete(&mut self, event: &Event<'_>) -> Vec<Ended> {
-        self.end_all(&ending_of(event, "delete", None))
+    /// Ends everything, since the (sub)profile was deleted, or seen to be gone:
+    /// then it went at a moment since the event before.
+    pub fn end(&mut self, event: &Event<'_>, since: Option<i64>) -> Vec<Ended> {
+        self.end_all(&match event.event_type {
+            EventType::Observed(_) => ending_of(event, Seen::TYPE, since),
+            _ => ending_of(event, EventType::Delete.name(), None),
+        })
     }
 
     /// Ends everything, since a pruned `delete` has ended the subprofile.
@@ -142,11 +146,11 @@ impl Spans {
     }
 }
 
-fn ending_of(event: &Event<'_>, cause: &'static str, since: Option<i64>) -> Ending<'static> {
+fn ending_of(event: &Event<'_>, cause: &str, since: Option<i64>) -> Ending<'static> {
     Ending {
         seq: event.seq,
         time: seconds_to_rfc3339(event.time),
-        cause: cause.into(),
+        cause: cause.to_owned().into(),
         not_before: since.map(seconds_to_rfc3339),
     }
 }

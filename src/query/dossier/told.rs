@@ -7,7 +7,7 @@ use super::lines::{DossierLine, Ending, GapPart, KeyPart, TotalPart};
 use super::pile::{Pile, Shelf, Track};
 use super::put::last_event;
 use super::spans::Spans;
-use crate::event::{Event, EventType, seconds_to_rfc3339};
+use crate::event::{Event, seconds_to_rfc3339};
 use crate::history::{End, Place, Replay, Subject};
 use crate::query::answer::{Lines, QueryError};
 use crate::query::ends::{Deletes, Ends};
@@ -192,12 +192,13 @@ impl<'a> Told<'a> {
         events: &EventsOf,
         event: &Event<'static>,
     ) -> Result<(), QueryError> {
+        let since = person.replay.last.map(|(_, time)| time);
         let changes = person.replay.step(event);
         self.take_up(person, events)?;
         let mut ended = person.spans.step(event, &changes);
         let stands = person.replay.last == Some((event.seq, event.time));
-        if stands && event.event_type == EventType::Delete {
-            ended.extend(person.spans.delete(event));
+        if stands && event.event_type.is_end() {
+            ended.extend(person.spans.end(event, since));
         }
         self.tell_values(person, ended)?;
         if !self.query.span.holds(event.time) {

@@ -15,6 +15,11 @@
 //! was is not known, and nothing is entered for it. Events that cannot be read
 //! are told; what the file says is true all the same, and is entered.
 //!
+//! A profile that an export does not have is gone, and so are its subprofiles from
+//! then on, with the cause `cascade` where that is asked for, as after a `delete`.
+//! The comparison itself goes by what was told of each (sub)profile alone: a
+//! subprofile of a deleted profile that no event has ended is told to be gone.
+//!
 //! Leaves out interests, and how a file is read: that is the command's matter.
 
 mod judge;

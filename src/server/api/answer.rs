@@ -1,4 +1,4 @@
-//! The lines of an answer on their way to a client.
+//! The lines of an answer, or a document, on their way to a client.
 //!
 //! A short answer goes as one piece with its length; one that grows beyond
 //! [`PIECE`], or takes longer than [`SOON`], goes piece by piece. Until the first
@@ -45,7 +45,10 @@ struct Inner {
     begun: Instant,
     /// How many bytes are held before the first of them go.
     first: usize,
-    tag: Option<String>,
+    /// What stands before the body.
+    head: Reply,
+    /// Whether it may have a trailer, as lines may.
+    trailed: bool,
 }
 
 enum Way {
@@ -60,12 +63,29 @@ enum Way {
 impl Sink {
     /// For who asked, an answer that may have a tag, or be a page.
     pub fn new(caller: Caller, tag: Option<String>, is_page: bool) -> Self {
+        let head = Reply::new(200, LINES, Vec::new());
         Self(RefCell::new(Inner {
             way: Way::Whole(caller),
             held: Vec::new(),
             begun: Instant::now(),
             first: if is_page { PAGE } else { PIECE },
-            tag,
+            head: match tag {
+                Some(tag) => head.tagged(&tag),
+                None => head,
+            },
+            trailed: true,
+        }))
+    }
+
+    /// For who asked, a document with this head.
+    pub fn document(caller: Caller, head: Reply) -> Self {
+        Self(RefCell::new(Inner {
+            way: Way::Whole(caller),
+            held: Vec::new(),
+            begun: Instant::now(),
+            first: PIECE,
+            head,
+            trailed: false,
         }))
     }
 
@@ -83,9 +103,8 @@ impl Sink {
 
     /// Ends the answer; where it is a page, with the target of the next one.
     pub fn finish(self, answered: &Answered, next: Option<&str>) {
-        let Inner {
-            way, mut held, tag, ..
-        } = self.0.into_inner();
+        let mut inner = self.0.into_inner();
+        let held = &mut inner.held;
         if !answered.damage.is_empty() {
             held.extend_from_slice(json!({ "damage": answered.damage }).to_string().as_bytes());
             held.push(b'\n');
@@ -94,22 +113,12 @@ impl Sink {
         if let Some(next) = next {
             fields.push_str(&format!("Link: <{next}>; rel=\"next\"\r\n"));
         }
-        match way {
-            Way::Whole(caller) => {
-                let reply = Reply::new(200, LINES, held).with_headers(&fields);
-                caller.answer(&match tag {
-                    Some(tag) => reply.tagged(&tag),
-                    None => reply,
-                });
-            }
-            Way::Pieces(mut stream) => {
-                // What could not be handed over is no whole answer.
-                if stream.write(held).is_ok() {
-                    stream.end(fields.into_bytes());
-                }
-            }
-            Way::Nobody => {}
-        }
+        inner.end(fields);
+    }
+
+    /// Ends a document.
+    pub fn end(self) {
+        self.0.into_inner().end(String::new());
     }
 
     /// Ends it without an answer; one of which a part is out is broken off.
@@ -121,14 +130,29 @@ impl Sink {
 }
 
 impl Inner {
+    /// Sends what is held, with what is known now of it.
+    fn end(self, fields: String) {
+        match self.way {
+            Way::Whole(caller) => {
+                caller.answer(&self.head.with_headers(&fields).with_body(self.held));
+            }
+            Way::Pieces(mut stream) => {
+                // What could not be handed over is no whole answer.
+                if stream.write(self.held).is_ok() {
+                    stream.end(fields.into_bytes());
+                }
+            }
+            Way::Nobody => {}
+        }
+    }
+
     fn hand_over(&mut self) -> io::Result<()> {
         self.way = match std::mem::replace(&mut self.way, Way::Nobody) {
             Way::Whole(caller) => {
-                let mut head = Reply::new(200, LINES, Vec::new()).with("Trailer", TRAILER);
-                if let Some(tag) = &self.tag {
-                    head = head.tagged(tag);
+                if self.trailed {
+                    self.head.add("Trailer", TRAILER);
                 }
-                caller.stream(&head).map_or(Way::Nobody, Way::Pieces)
+                caller.stream(&self.head).map_or(Way::Nobody, Way::Pieces)
             }
             way => way,
         };

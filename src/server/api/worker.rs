@@ -24,7 +24,7 @@ use super::run::ApiParts;
 use super::scrape::figures;
 use super::slots::Slots;
 use super::table::ENTRIES;
-use super::ui::{Asked, Asker, Failure, MAX_BODY, Opened, Route, Ui};
+use super::ui::{Asked, Asker, MAX_BODY, Opened, Route, Ui};
 use crate::care::{Care, CareError, Told, carry_out};
 use crate::event::{DecodeError, now_micros};
 use crate::gate::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
@@ -220,7 +220,7 @@ impl Shared {
     fn busy(&self, wanted: &Wanted, caller: Caller) {
         self.parts.metrics.asked("busy");
         let reply = match (wanted, &self.ui) {
-            (Wanted::Page(_), Some(ui)) => Asker::new(&self.parts, ui).failed(&Failure::Busy),
+            (Wanted::Page(_), Some(ui)) => Asker::new(&self.parts, ui).busy(),
             _ => Reply::unavailable("other questions are answered; ask again later"),
         };
         caller.answer(&reply);
@@ -274,22 +274,8 @@ impl Shared {
         let Some(ui) = &self.ui else {
             return;
         };
-        let asker = Asker::new(&self.parts, ui);
-        let reply = match asker.page(route) {
-            Ok(reply) => {
-                self.parts.metrics.asked("answered");
-                reply
-            }
-            Err(failure) => {
-                let word = match failure {
-                    Failure::Busy => "busy",
-                    Failure::Query(_) => "failed",
-                };
-                self.parts.metrics.asked(word);
-                asker.failed(&failure)
-            }
-        };
-        caller.answer(&reply);
+        let came = Asker::new(&self.parts, ui).show(route, caller);
+        self.parts.metrics.asked(came);
     }
 
     fn stats(&self, span: Span, sink: &Sink) -> Result<Answered, QueryError> {

@@ -5,6 +5,15 @@
 (() => {
   const parse = (text) => new DOMParser().parseFromString(text, "text/html");
 
+  // A token may stand behind the address, where no server and no log sees it. It
+  // is put into the form, never sent unasked, and not left in the address.
+  const given = location.hash.slice(1);
+  if (given.startsWith("ptr_")) {
+    const token = document.getElementById("token");
+    if (token) token.value = given;
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+
   // A fragment of this server; null where nothing is new. A session that is
   // over leads to the login form.
   async function fragment(address, options = {}) {
@@ -113,18 +122,29 @@
     setTimeout(look, wait);
   }
 
-  async function panel(place) {
-    place.setAttribute("aria-busy", "true");
-    try {
-      const page = await fragment(place.dataset.panel);
-      if (page) place.replaceChildren(...[...page.body.childNodes].map((node) => document.importNode(node, true)));
-    } catch {
-      // The link to it stays.
+  // One after the other, since each may be much work. One that cannot be had
+  // now is tried again after the others; at last the link to it stays.
+  async function panels() {
+    const pause = (time) => new Promise((done) => setTimeout(done, time));
+    let places = [...document.querySelectorAll("[data-panel]")];
+    for (let round = 0; places.length > 0 && round < 7; round++) {
+      if (round > 0) await pause(500 * 2 ** round);
+      const failed = [];
+      for (const place of places) {
+        place.setAttribute("aria-busy", "true");
+        try {
+          const page = await fragment(place.dataset.panel);
+          if (page) place.replaceChildren(...[...page.body.childNodes].map((node) => document.importNode(node, true)));
+        } catch {
+          failed.push(place);
+        }
+        place.setAttribute("aria-busy", "false");
+      }
+      places = failed;
     }
-    place.setAttribute("aria-busy", "false");
   }
 
   slider();
   live();
-  for (const place of document.querySelectorAll("[data-panel]")) panel(place);
+  panels();
 })();

@@ -8,7 +8,7 @@ use super::pages::{Asker, Failure};
 use super::reply::html as reply;
 use crate::event::ProfileKey;
 use crate::query::lines::{ExportLine, HistoryLine};
-use crate::query::{ExportQuery, HistoryQuery, Query, Span};
+use crate::query::{ExplainLine, ExplainQuery, ExportQuery, HistoryQuery, Query, Span};
 use crate::server::reply::Reply;
 use crate::trail::Trail;
 use crate::ui::event::{Page, missing};
@@ -44,6 +44,14 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
         return none(answered.damage.into_iter().next());
     };
     page.damage = answered.damage;
+    if page.asks() {
+        let query = Query::Explain(ExplainQuery { seq, head: false });
+        let answered = each(trail, &query, |line: ExplainLine<'static>| {
+            page.with_asked(&line);
+            ControlFlow::Continue(())
+        })?;
+        page.asked_notes = answered.notes;
+    }
     let query = Query::Export(ExportQuery {
         span: second(key, time).span,
         profile: Some(key.profile),

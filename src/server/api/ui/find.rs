@@ -2,21 +2,20 @@
 //!
 //! [`find`] is the one place where a value is looked for over all profiles.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use super::ask::{each, first};
+use super::ask::each;
 use super::pages::{Asker, Failure};
 use super::panels::turn;
 use super::reply::{elsewhere, html as reply};
 use super::route::number;
 use crate::event::ProfileKey;
-use crate::query::lines::{ChangesLine, ShowLine};
-use crate::query::{ChangesQuery, Query, ShowQuery, Span};
+use crate::query::lines::FindLine;
+use crate::query::{FindQuery, Matching, Query, Sought};
 use crate::server::reply::Reply;
 use crate::ui::found::{Hit, Hits, hits, no_search};
 
-/// How many (sub)profiles are shown.
+/// How many are shown of those that have it now, and of those that had it.
 const MOST: usize = 100;
 
 pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
@@ -29,106 +28,118 @@ pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
     if let Some(seq) = event.and_then(|seq| number(seq.trim())) {
         return Ok(elsewhere(&format!("/event/{seq}"), ""));
     }
-    let Some((field, value)) = text
-        .split_once('=')
-        .filter(|(field, _)| !field.trim().is_empty())
-    else {
-        return Ok(reply(
-            if asked.is_empty() { 200 } else { 404 },
-            no_search(text, clock),
-        ));
-    };
-    let field = field.trim();
-    // Values are never trimmed, but what people paste often has a blank too many.
-    let (mut value, trimmed) = (value, value.trim());
-    let mut found = find(asker, field, value)?;
-    if found.hits.is_empty() && trimmed != value {
-        value = trimmed;
-        found = find(asker, field, value)?;
+    let tries = sought(text);
+    let mut tried = None;
+    for sought in tries {
+        let found = find(asker, &sought)?;
+        let is_found = !found.hits.is_empty();
+        tried = Some((sought, found));
+        if is_found {
+            break;
+        }
     }
+    let Some((sought, found)) = tried else {
+        let status = if asked.is_empty() { 200 } else { 404 };
+        return Ok(reply(status, no_search(text, clock)));
+    };
     let status = if found.hits.is_empty() { 404 } else { 200 };
-    Ok(reply(status, hits(text, field, value, &found, clock)))
+    Ok(reply(status, hits(text, &sought, &found, clock)))
 }
 
-/// Who has or had a value of a field.
-fn find(asker: &Asker<'_>, field: &str, value: &str) -> Result<Hits, Failure> {
-    let trail = &asker.parts.trail;
-    let of = ChangesQuery {
-        fields: vec![field.to_owned()],
-        ..ChangesQuery::default()
+/// What a text may look for, one after the other until something is found.
+fn sought(text: &str) -> Vec<Sought> {
+    let Some((name, value)) = text.split_once('=') else {
+        let interest = text.trim().strip_prefix("interest ");
+        let interest = interest.map(|name| Sought::Interest(name.trim().to_owned()));
+        return interest.into_iter().collect();
     };
-    let query = Query::Changes(ChangesQuery {
-        new: Some(value.to_owned()),
-        ..of.clone()
-    });
-    let mut found = Hits::default();
-    let mut last: BTreeMap<ProfileKey, Hit> = BTreeMap::new();
-    let turn = turn(asker, &query)?;
-    let answered = each(trail, &query, |line: ChangesLine<'static>| {
-        let key = key_of(&line);
-        if last.len() >= MOST && !last.contains_key(&key) {
-            found.more = true;
-            return ControlFlow::Continue(());
-        }
-        last.insert(
-            key,
-            Hit {
-                key,
-                since: line.time,
-                since_seq: line.seq,
-                cause: line.cause.into_owned(),
-                until: None,
-                until_seq: None,
-            },
-        );
-        ControlFlow::Continue(())
-    })?;
-    drop(turn);
-    found.damage = answered.damage;
-    for (key, mut hit) in last {
-        let show = Query::Show(ShowQuery {
-            key,
-            at: None,
-            cascade: true,
-        });
-        let (now, _) = first::<ShowLine<'static>>(trail, &show)?;
-        let has = now.as_ref().and_then(|now| now.fields.get(field));
-        if has.is_none_or(|has| has.as_ref() != value) {
-            let query = Query::Changes(ChangesQuery {
-                old: Some(value.to_owned()),
-                profile: Some(key.profile),
-                subprofile: key.subprofile,
-                span: Span {
-                    since: crate::ui::seconds_of(&hit.since),
-                    until: None,
-                },
-                ..of.clone()
-            });
-            each(trail, &query, |line: ChangesLine<'static>| {
-                if key_of(&line) == key {
-                    hit.until = Some(line.time);
-                    hit.until_seq = Some(line.seq);
-                }
-                ControlFlow::Continue(())
-            })?;
-            if hit.until.is_none() {
-                // Its end is the (sub)profile's, or is not known.
-                let deleted = now.filter(|now| now.state == "deleted");
-                let last = deleted.and_then(|now| now.last_event);
-                hit.until_seq = last.as_ref().map(|last| last.seq);
-                hit.until = Some(last.map_or_else(String::new, |last| last.time));
-            }
-        }
-        found.hits.push(hit);
+    let name = name.trim();
+    if name.is_empty() {
+        return Vec::new();
     }
-    // Who has it now comes first.
-    found.hits.sort_by_key(|hit| hit.until.is_some());
-    Ok(found)
+    let field = |value: &str, by| Sought::Field {
+        name: name.to_owned(),
+        value: value.to_owned(),
+        by,
+        ignore_case: false,
+    };
+    let trimmed = value.trim();
+    // One that ends so itself begins so, too.
+    if let Some(begin) = trimmed.strip_suffix('*') {
+        return vec![field(begin, Matching::Prefix)];
+    }
+    // Values are never trimmed, but what people paste often has a blank too many.
+    let mut tries = vec![field(value, Matching::Whole)];
+    if trimmed != value {
+        tries.push(field(trimmed, Matching::Whole));
+    }
+    tries
 }
 
-fn key_of(line: &ChangesLine<'_>) -> ProfileKey {
-    ProfileKey {
-        profile: line.profile,
-        subprofile: line.subprofile,
+/// Who has or had it, who has it now first.
+fn find(asker: &Asker<'_>, sought: &Sought) -> Result<Hits, Failure> {
+    let query = Query::Find(FindQuery {
+        sought: sought.clone(),
+        ever: true,
+        at: None,
+        database: None,
+        limit: None,
+    });
+    let _turn = turn(asker, &query)?;
+    let (mut now, mut before) = (Vec::new(), Vec::new());
+    let mut more = false;
+    let answered = each(&asker.parts.trail, &query, |line: FindLine<'static>| {
+        let hit = Hit::new(&line);
+        let held = if hit.lasts() { &mut now } else { &mut before };
+        if held.len() < MOST {
+            held.push(hit);
+        } else {
+            more = true;
+        }
+        // Nothing that comes would be shown before these.
+        if more && now.len() >= MOST {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })?;
+    now.append(&mut before);
+    if more {
+        now.truncate(MOST);
+    }
+    Ok(Hits {
+        hits: now,
+        more,
+        damage: answered.damage,
+        notes: answered.notes,
+        hints: answered.hints,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_says_what_is_looked_for() {
+        let field = |name: &str, value: &str, by| Sought::Field {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            by,
+            ignore_case: false,
+        };
+        let whole = |value| field("mail", value, Matching::Whole);
+        for (text, expected) in [
+            ("mail=a=b", vec![whole("a=b")]),
+            (" mail = a ", vec![whole(" a "), whole("a")]),
+            ("mail=", vec![whole("")]),
+            ("mail=a* ", vec![field("mail", "a", Matching::Prefix)]),
+            ("mail=*", vec![field("mail", "", Matching::Prefix)]),
+            ("interest news", vec![Sought::Interest("news".into())]),
+            ("=a", vec![]),
+            ("mail", vec![]),
+        ] {
+            assert_eq!(sought(text), expected, "{text}");
+        }
     }
 }

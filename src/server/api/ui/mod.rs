@@ -4,9 +4,10 @@
 //! | --- | --- |
 //! | `/` | how the server is, events per hour, the latest ones live |
 //! | `/profile/P[/S]` | a (sub)profile: its timeline, its state at a moment, its events |
+//! | `/profile/P[/S]/dossier` | everything about it as a document |
 //! | `/event/SEQ` | an event |
 //! | `/search?q=` | a profile, or who has or had a field's value |
-//! | `/gaps`, `/incidents`, `/rejected` | what stands out |
+//! | `/gaps`, `/incidents`, `/loops`, `/rejected` | what stands out |
 //! | `/live?after=SEQ`, `…?part=…` | fragments for the page's script |
 //! | `/login`, `/logout`, `/static/…` | what needs no session |
 //!
@@ -19,11 +20,13 @@
 //! Leaves out every way to change anything. Invariants: nothing but the login
 //! form is shown to who has no session, and its body is the only one that is
 //! read, up to [`MAX_BODY`] bytes; a page runs no script but its own
-//! ([`reply::PAGE`]); every other site's request to log in or out is refused.
+//! ([`reply::PAGE`]), a dossier none at all; every other site's request to log in
+//! or out is refused.
 
 mod ask;
 mod cookie;
 mod door;
+mod dossier;
 mod event;
 mod find;
 mod latest;
@@ -38,8 +41,10 @@ mod start;
 
 use tiny_http::Method;
 
+use crate::ui::findings::Findings;
+
 pub(super) use door::Opened;
-pub(super) use pages::{Asker, Failure};
+pub(super) use pages::Asker;
 pub(super) use route::Route;
 
 /// The longest body of a login in bytes.
@@ -52,7 +57,9 @@ pub(super) struct Ui {
     /// Whether only this machine reaches the listener.
     loopback: bool,
     hours: latest::Remembered<crate::ui::bars::Hours>,
-    gaps: latest::Remembered<crate::ui::found::Findings>,
+    gaps: latest::Remembered<Findings>,
+    incidents: latest::Remembered<Findings>,
+    loops: latest::Remembered<Findings>,
 }
 
 impl Ui {
@@ -63,6 +70,8 @@ impl Ui {
             loopback,
             hours: latest::Remembered::default(),
             gaps: latest::Remembered::default(),
+            incidents: latest::Remembered::default(),
+            loops: latest::Remembered::default(),
         }
     }
 }

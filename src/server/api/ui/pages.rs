@@ -4,11 +4,11 @@ use maud::html;
 
 use super::reply::html as page;
 use super::route::Route;
-use super::{Ui, event, find, latest, panels, profile, start};
+use super::{Ui, dossier, event, find, latest, panels, profile, start};
 use crate::event::now_micros;
 use crate::query::QueryError;
 use crate::server::api::run::ApiParts;
-use crate::server::reply::Reply;
+use crate::server::reply::{Caller, Reply};
 use crate::ui::{Clock, shell};
 
 /// With more events than this not in the index yet, pages wait for it.
@@ -26,7 +26,7 @@ pub(in crate::server::api) struct Asker<'a> {
 
 /// Why there is no page.
 #[derive(Debug)]
-pub(in crate::server::api) enum Failure {
+pub(super) enum Failure {
     /// Other questions are answered now.
     Busy,
     /// The answer failed.
@@ -52,27 +52,48 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// The answer to a request for a page.
-    pub fn page(&self, route: &Route) -> Result<Reply, Failure> {
+    /// Answers a request for a page, and tells what came of that.
+    pub fn show(&self, route: &Route, caller: Caller) -> &'static str {
         let progress = self.parts.trail.index_progress();
         if progress.last.saturating_sub(progress.applied) > BEHIND {
-            return Ok(self.not_yet(progress.applied, progress.last));
+            caller.answer(&self.not_yet(progress.applied, progress.last));
+            return "busy";
         }
-        match route {
-            Route::Start => Ok(page(200, start::page(self)?)),
-            Route::Live(after) => {
-                let cursor = self.parts.trail.last_seq();
-                let (rows, skipped) = latest::latest(&self.parts.trail, *after, cursor)?;
-                Ok(page(
-                    200,
-                    crate::ui::start::live(&rows, cursor, skipped, &self.clock),
-                ))
-            }
+        let made = match route {
+            Route::Dossier(query) => return dossier::send(self, query, caller),
+            Route::Start => start::page(self).map(|start| page(200, start)),
+            Route::Live(after) => self.live(*after),
             Route::Search(text) => find::search(self, text),
             Route::Profile(route) => profile::page(self, route),
             Route::Event(seq) => event::page(self, *seq),
             Route::Panel(panel, alone) => panels::page(self, *panel, *alone),
+        };
+        match made {
+            Ok(reply) => {
+                caller.answer(&reply);
+                "answered"
+            }
+            Err(failure) => {
+                caller.answer(&self.failed(&failure));
+                match failure {
+                    Failure::Busy => "busy",
+                    Failure::Query(_) => "failed",
+                }
+            }
         }
+    }
+
+    /// What has come after an event.
+    fn live(&self, after: u64) -> Result<Reply, Failure> {
+        let cursor = self.parts.trail.last_seq();
+        let (rows, skipped) = latest::latest(&self.parts.trail, after, cursor)?;
+        let told = crate::ui::start::live(&rows, cursor, skipped, &self.clock);
+        Ok(page(200, told))
+    }
+
+    /// The answer where there is no time for a page.
+    pub fn busy(&self) -> Reply {
+        self.failed(&Failure::Busy)
     }
 
     fn not_yet(&self, applied: u64, last: u64) -> Reply {
@@ -83,7 +104,7 @@ impl<'a> Asker<'a> {
     }
 
     /// The answer where there is no page.
-    pub fn failed(&self, failure: &Failure) -> Reply {
+    pub(super) fn failed(&self, failure: &Failure) -> Reply {
         let (status, title, body) = match failure {
             Failure::Busy => (
                 503,

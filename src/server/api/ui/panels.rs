@@ -1,46 +1,49 @@
-//! What stands out: unexplained changes, incidents, calls that could not be read.
+//! What stands out: unexplained changes, incidents, loops, calls that could not
+//! be read.
 //!
-//! Each of the first two is one function, [`gaps`] and [`incidents`], that turns
-//! lines of answers into [`Findings`].
+//! Each of the first three is a question over all changes of some days; its
+//! lines become [`Findings`], which are remembered for a while, and of which
+//! only one is made at a time.
 
-use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 use super::ask::each;
 use super::pages::{Asker, Failure};
 use super::reply::html as reply;
 use super::route::Panel;
-use crate::query::lines::{ChangesLine, RejectedLine};
-use crate::query::{ChangesQuery, Query, RejectedQuery, Span};
+use crate::query::lines::RejectedLine;
+use crate::query::{
+    ChangesQuery, GapLine, GapsQuery, IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine,
+    LoopsQuery, Query, RejectedQuery, Span, Wanted,
+};
 use crate::server::reply::Reply;
-use crate::ui::found::{Finding, Findings, Rejected, rejected};
+use crate::server::turns::{Turn, take_turn};
+use crate::ui::findings::{Finding, Findings};
+use crate::ui::found::{Rejected, rejected};
 use crate::ui::shell::message;
-use crate::ui::text::Name;
 
 /// How far back is looked.
-const BACK: i64 = 7 * 86_400;
+const BACK: i64 = 14 * 86_400;
 
 /// How many findings are shown.
 const SHOWN: usize = 8;
 
-/// How many fields are counted at most.
-const FIELDS: usize = 500;
-
-/// The longest name in bytes that is counted.
-const NAME_LEN: usize = 1000;
+/// How many loops are looked through for examples.
+const LOOPS: u64 = 200;
 
 /// How long findings are good.
 const LASTS: Duration = Duration::from_secs(300);
 
 pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply, Failure> {
-    let clock = &asker.clock;
-    let found = match panel {
-        Panel::Gaps => {
-            let found = asker.ui.gaps.try_get(LASTS, || gaps(asker));
-            found.unwrap_or(Err(Failure::Busy))?
-        }
-        Panel::Incidents => incidents(asker)?,
+    let (ui, clock) = (asker.ui, &asker.clock);
+    let made = match panel {
+        Panel::Gaps => ui.gaps.try_get(LASTS, || gaps(asker)),
+        Panel::Incidents => ui.incidents.try_get(LASTS, || incidents(asker)),
+        Panel::Loops => ui.loops.try_get(LASTS, || loops(asker)),
         Panel::Rejected => {
             let (count, last) = calls(asker)?;
             let body = rejected(count, &last, clock);
@@ -55,6 +58,7 @@ pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply
             ));
         }
     };
+    let found = made.unwrap_or(Err(Failure::Busy))?;
     Ok(reply(
         200,
         if alone {
@@ -65,13 +69,10 @@ pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply
     ))
 }
 
-/// A turn for a question that reads much.
-pub(super) fn turn<'a>(
-    asker: &Asker<'a>,
-    query: &Query,
-) -> Result<crate::server::turns::Turn<'a>, Failure> {
-    let begun = std::time::Instant::now();
-    let turn = asker.parts.turns.take(query, || {
+/// A turn for a question, if it needs one.
+pub(super) fn turn<'a>(asker: &Asker<'a>, query: &Query) -> Result<Option<Turn<'a>>, Failure> {
+    let begun = Instant::now();
+    let turn = take_turn(&asker.parts.turns, &asker.parts.trail, query, || {
         if begun.elapsed() < Duration::from_secs(3) {
             Ok(())
         } else {
@@ -81,98 +82,147 @@ pub(super) fn turn<'a>(
     turn.map_err(|()| Failure::Busy)
 }
 
-#[derive(Debug)]
-struct Tally {
-    count: u64,
-    first: String,
-    last: String,
-    seq: u64,
-}
-
-/// What changed at moments that nobody saw, by field.
-fn gaps(asker: &Asker<'_>) -> Result<Findings, Failure> {
-    let query = Query::Changes(ChangesQuery {
-        causes: vec!["unexplained".to_owned()],
+/// The changes that are looked at.
+fn lately(asker: &Asker<'_>) -> ChangesQuery {
+    ChangesQuery {
         span: Span {
             since: Some(asker.clock.now.saturating_sub(BACK)),
             until: None,
         },
         ..ChangesQuery::default()
-    });
-    let _turn = turn(asker, &query)?;
-    let mut fields: BTreeMap<(bool, String), Tally> = BTreeMap::new();
-    let answered = each(&asker.parts.trail, &query, |line: ChangesLine<'static>| {
-        let (name, interest) = match (line.field, line.interest) {
-            (None, Some(interest)) => (interest, true),
-            (field, _) => (field.unwrap_or_default(), false),
-        };
-        let key = (interest, name.into_owned());
-        if key.1.len() > NAME_LEN || fields.len() >= FIELDS && !fields.contains_key(&key) {
-            return ControlFlow::Continue(());
+    }
+}
+
+/// Asks, and adds what each line comes to, as far as it is shown.
+fn ask<T: DeserializeOwned>(
+    asker: &Asker<'_>,
+    query: &Query,
+    mut findings: Findings,
+    mut take: impl FnMut(T) -> Option<Finding>,
+) -> Result<Findings, Failure> {
+    let _turn = turn(asker, query)?;
+    let answered = each(&asker.parts.trail, query, |line: T| {
+        if let Some(finding) = take(line) {
+            if findings.rows.len() < SHOWN {
+                findings.rows.push(finding);
+            } else {
+                findings.further += 1;
+            }
         }
-        let tally = fields.entry(key).or_insert_with(|| Tally {
-            count: 0,
-            first: line.time.clone(),
-            last: String::new(),
-            seq: line.seq,
-        });
-        tally.count += 1;
-        tally.last = line.time;
         ControlFlow::Continue(())
     })?;
-    let mut fields: Vec<_> = fields.into_iter().collect();
-    fields.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.count));
-    let finding = |((interest, name), tally): ((bool, String), Tally)| Finding {
-        what: Name::new(&name, interest),
-        how_much: match tally.count {
-            1 => "one change".to_owned(),
-            count => format!("{count} changes"),
-        },
-        span: Some((tally.first, tally.last)),
-        detail: None,
-        seq: Some(tally.seq),
-        command: command(interest, &name),
-    };
-    Ok(Findings {
+    (findings.damage, findings.notes) = (answered.damage, answered.notes);
+    Ok(findings)
+}
+
+/// What changed unexplained.
+fn gaps(asker: &Asker<'_>) -> Result<Findings, Failure> {
+    let query = Query::Gaps(GapsQuery {
+        of: lately(asker),
+        within: GapsQuery::WITHIN,
+        least: GapsQuery::LEAST,
+    });
+    let findings = Findings {
         title: "Unexplained changes",
-        meaning: "Of the last week, by field: values that changed without an event that says so. A call was lost, or something changes them without a webhook.",
-        rows: fields.into_iter().take(SHOWN).map(finding).collect(),
-        none: "None: every change of the last week came with an event that says so.",
-        damage: answered.damage,
+        meaning: "Of the last two weeks: values that changed without a call that says so, put together by what would explain them.",
+        rows: Vec::new(),
+        further: 0,
+        none: "None: every change of the last two weeks came with a call that says so.",
+        command: "profiletrail gaps --since '14 days ago'",
+        damage: Vec::new(),
+        notes: Vec::new(),
+    };
+    ask(asker, &query, findings, |line: GapLine<'static>| {
+        Some(Finding::gap(&line))
     })
-}
-
-/// The command that lists them; its name quoted as a shell wants it.
-fn command(interest: bool, name: &str) -> String {
-    let plain = crate::cli::output::plain(name);
-    let flag = if interest { "interest" } else { "field" };
-    let quoted = plain.replace('\'', "'\\''");
-    format!("profiletrail changes --cause unexplained --since '7 days ago' --{flag}='{quoted}'")
-}
-
-/// Whether [`incidents`] can be asked for.
-pub(super) const fn has_incidents() -> bool {
-    false
 }
 
 /// Bursts in which many profiles got the same field changed.
-fn incidents(_: &Asker<'_>) -> Result<Findings, Failure> {
-    Ok(Findings {
+fn incidents(asker: &Asker<'_>) -> Result<Findings, Failure> {
+    let query = Query::Incidents(IncidentsQuery {
+        of: lately(asker),
+        within: IncidentsQuery::WITHIN,
+        least: IncidentsQuery::LEAST,
+        what: Wanted::List,
+    });
+    let findings = Findings {
         title: "Incidents",
-        meaning: "Bursts in which many profiles got the same field changed within minutes.",
+        meaning: "Of the last two weeks: bursts in which many profiles got the same field changed within minutes, as a bad import leaves them.",
         rows: Vec::new(),
-        none: "They cannot be told here. Ask what changed: profiletrail changes --since yesterday",
+        further: 0,
+        none: "None: in the last two weeks nothing changed on many profiles at once.",
+        command: "profiletrail incidents --since '14 days ago'",
         damage: Vec::new(),
+        notes: Vec::new(),
+    };
+    ask(asker, &query, findings, |line: IncidentLine<'static>| {
+        Some(Finding::incident(&line))
     })
+}
+
+/// A line of `loops`: the groups come first.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Either {
+    Group(LoopGroupLine<'static>),
+    One(Box<LoopLine<'static>>),
+}
+
+/// Fields that go on changing.
+fn loops(asker: &Asker<'_>) -> Result<Findings, Failure> {
+    let query = Query::Loops(LoopsQuery {
+        of: ChangesQuery {
+            limit: Some(LOOPS),
+            ..lately(asker)
+        },
+        within: LoopsQuery::WITHIN,
+        least: LoopsQuery::LEAST,
+    });
+    let mut findings = Findings {
+        title: "Loops",
+        meaning: "Of the last two weeks: fields that go from one value to another and back, as when two systems fight over them.",
+        rows: Vec::new(),
+        further: 0,
+        none: "None: in the last two weeks no field kept changing back and forth.",
+        command: "profiletrail loops --since '14 days ago'",
+        damage: Vec::new(),
+        notes: Vec::new(),
+    };
+    let mut groups: Vec<(LoopGroupLine<'static>, Option<LoopLine<'static>>)> = Vec::new();
+    let _turn = turn(asker, &query)?;
+    let answered = each(&asker.parts.trail, &query, |line: Either| {
+        match line {
+            Either::Group(group) if groups.len() < SHOWN => groups.push((group, None)),
+            Either::Group(_) => findings.further += 1,
+            Either::One(one) => {
+                // Those of the most changes come first.
+                let own = groups.iter_mut().find(|(group, example)| {
+                    example.is_none()
+                        && (&group.field, &group.interest) == (&one.field, &one.interest)
+                        && one
+                            .writers
+                            .iter()
+                            .all(|writer| !writer.claimed || group.labels.contains(&writer.label))
+                });
+                if let Some((_, example)) = own {
+                    *example = Some(*one);
+                }
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    let rows = groups.iter();
+    findings.rows = rows
+        .map(|(group, one)| Finding::unrest(group, one.as_ref()))
+        .collect();
+    (findings.damage, findings.notes) = (answered.damage, answered.notes);
+    Ok(findings)
 }
 
 /// How many calls could not be read lately, and the last of them, newest first.
 fn calls(asker: &Asker<'_>) -> Result<(u64, Vec<Rejected>), Failure> {
     let query = Query::Rejected(RejectedQuery {
-        span: Span {
-            since: Some(asker.clock.now.saturating_sub(BACK)),
-            until: None,
-        },
+        span: lately(asker).span,
         limit: None,
         reverse: false,
     });

@@ -1,10 +1,13 @@
 //! Answers to browsers.
 
+use std::sync::LazyLock;
+
 use form_urlencoded::byte_serialize;
 use maud::Markup;
 
 use crate::server::reply::Reply;
 use crate::ui::assets::Asset;
+use crate::ui::dossier::policy;
 
 /// What binds a browser that shows a page: it runs and loads nothing but the page's own two files, sends
 /// forms nowhere else, is in no other page, and keeps nothing. It tells its own site alone from where it
@@ -22,14 +25,35 @@ const FILE: &str = "X-Content-Type-Options: nosniff\r\n\
     X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n\
     Cross-Origin-Resource-Policy: same-origin\r\nCache-Control: public, max-age=31536000, immutable\r\n";
 
+/// The same where a dossier is shown, which has its style in it, runs nothing, and
+/// has nothing of this site.
+static DOSSIER: LazyLock<String> = LazyLock::new(|| {
+    let policy = policy();
+    format!(
+        "X-Content-Type-Options: nosniff\r\n\
+         Content-Security-Policy: {policy}; frame-ancestors 'none'; sandbox\r\n\
+         X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n\
+         Cross-Origin-Opener-Policy: same-origin\r\nCross-Origin-Resource-Policy: same-origin\r\n\
+         Permissions-Policy: camera=(), geolocation=(), microphone=()\r\nCache-Control: no-store\r\n"
+    )
+});
+
+/// The head of a document that browsers show, and keep under a name of plain
+/// characters.
+pub(super) fn document(name: &str) -> Reply {
+    Reply::new(200, HTML, Vec::new())
+        .bound_by(&DOSSIER)
+        .with_headers(&format!(
+            "Content-Disposition: inline; filename=\"{name}\"\r\n"
+        ))
+}
+
+/// What pages are.
+const HTML: &str = "text/html; charset=utf-8";
+
 /// A page, or a fragment of one.
 pub(super) fn html(status: u16, page: Markup) -> Reply {
-    Reply::new(
-        status,
-        "text/html; charset=utf-8",
-        page.into_string().into_bytes(),
-    )
-    .bound_by(PAGE)
+    Reply::new(status, HTML, page.into_string().into_bytes()).bound_by(PAGE)
 }
 
 /// A file of the page.
@@ -53,5 +77,5 @@ pub(super) fn log_in(target: &str) -> Reply {
 
 /// What the browser has is still so.
 pub(super) fn unchanged() -> Reply {
-    Reply::new(304, "text/html; charset=utf-8", Vec::new()).bound_by(PAGE)
+    Reply::new(304, HTML, Vec::new()).bound_by(PAGE)
 }

@@ -1,7 +1,7 @@
 //! From a browser's target to the page that it asks for.
 
 use crate::event::ProfileKey;
-use crate::query::{Rounding, parse_time};
+use crate::query::{DossierQuery, Rounding, Span, parse_time};
 use crate::server::api::params::Params;
 use crate::ui::{Clock, Zoom};
 
@@ -14,6 +14,8 @@ pub(in crate::server::api) enum Route {
     Search(String),
     /// A (sub)profile.
     Profile(Box<ProfileRoute>),
+    /// Everything about a (sub)profile as a document.
+    Dossier(Box<DossierQuery>),
     /// An event.
     Event(u64),
     /// What has come after an event.
@@ -29,6 +31,8 @@ pub(in crate::server::api) enum Panel {
     Gaps,
     /// Bursts of the same change.
     Incidents,
+    /// Fields that go on changing.
+    Loops,
     /// Calls that could not be read.
     Rejected,
 }
@@ -80,6 +84,7 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
         }
         "/gaps" => Route::Panel(Panel::Gaps, part.is_some()),
         "/incidents" => Route::Panel(Panel::Incidents, part.is_some()),
+        "/loops" => Route::Panel(Panel::Loops, part.is_some()),
         "/rejected" => Route::Panel(Panel::Rejected, part.is_some()),
         _ => {
             if let Some(seq) = path.strip_prefix("/event/") {
@@ -90,6 +95,14 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
                 };
                 Route::Event(seq)
             } else if let Some(key) = path.strip_prefix("/profile/") {
+                if let Some(key) = key.strip_suffix("/dossier") {
+                    return Ok(Some(Route::Dossier(Box::new(DossierQuery {
+                        key: key.parse()?,
+                        fields: params.all("field"),
+                        interests: params.all("interest"),
+                        span: Span::default(),
+                    }))));
+                }
                 let key = key.parse()?;
                 Route::Profile(Box::new(profile(key, part.is_some(), &mut params, clock)?))
             } else {
@@ -205,6 +218,16 @@ mod tests {
             read("/rejected?part=panel"),
             Ok(Some(Route::Panel(Panel::Rejected, true)))
         );
+        let dossier = DossierQuery {
+            key: ProfileKey::subprofile(1, 2),
+            fields: vec!["a".to_owned(), "b&c".to_owned()],
+            interests: vec![],
+            span: Span::default(),
+        };
+        assert_eq!(
+            read("/profile/1/2/dossier?field=a&field=b%26c"),
+            Ok(Some(Route::Dossier(Box::new(dossier))))
+        );
         let page = asked("/profile/1/2?at=2025-10-09T10:53&span=week&field=a%26b&before=-5.7");
         assert_eq!(
             page,
@@ -234,6 +257,8 @@ mod tests {
             "/profile/x",
             "/profile/",
             "/profile/1/2/3",
+            "/profile/x/dossier",
+            "/profile/dossier",
             "/event/",
             "/event/+1",
             "/event/99999999999999999999",

@@ -6,7 +6,6 @@ use maud::Markup;
 
 use super::latest::{hours, latest};
 use super::pages::{Asker, Failure};
-use super::panels;
 use crate::ui::start::{Health, Page};
 
 /// How long the numbers by hour are good.
@@ -34,7 +33,6 @@ pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
             .get(LASTS, || hours(&parts.trail, clock.now))?,
         cursor,
         latest: rows,
-        incidents: panels::has_incidents(),
         damage: Vec::new(),
     };
     Ok(page.render(clock))

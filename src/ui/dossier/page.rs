@@ -6,11 +6,9 @@ use maud::{Markup, PreEscaped, html};
 
 use super::head::head;
 use super::section::{Section, how_to_check};
-use super::words::{Words, legend, sender, subject, text, value};
-use crate::cli::output::counted;
-use crate::cli::output::printer::Printer;
-use crate::cli::output::value::who;
-use crate::cli::setting::Setting;
+use super::words::{Words, legend, observed, sender, subject, text, value};
+use crate::cli::output::{Printer, counted, who};
+use crate::event::Zone;
 use crate::query::dossier::lines::{
     AboutPart, DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, TotalPart, ValuePart,
 };
@@ -31,12 +29,10 @@ pub struct Page<'a> {
 
 impl<'a> Page<'a> {
     /// A page in the reader's zone.
-    pub fn new(setting: &Setting, out: &'a mut dyn Write) -> Self {
+    pub fn new(zone: Zone, out: &'a mut dyn Write) -> Self {
         Self {
             out,
-            words: Words {
-                zone: setting.reader_zone,
-            },
+            words: Words { zone },
             section: Section::Head,
             about: None,
             open: None,
@@ -176,7 +172,10 @@ impl<'a> Page<'a> {
 
     /// A beginning; of some it is known only that it was no later.
     fn begun(&self, time: &str, cause: &str) -> Markup {
-        let unsure = matches!(cause, "unexplained" | "first_seen" | "baseline");
+        let unsure = matches!(
+            cause,
+            "unexplained" | "observed" | "first_seen" | "baseline"
+        );
         html! { (self.words.time(time)) @if unsure { " " span.warn { "or earlier" } } }
     }
 
@@ -206,7 +205,7 @@ impl<'a> Page<'a> {
                         None => "it lasts",
                         Some(until) => {
                             (words.time(&until.time))
-                            @if matches!(&*until.cause, "unexplained" | "baseline") { " " span.warn { "or earlier" } }
+                            @if matches!(&*until.cause, "unexplained" | "observed" | "baseline") { " " span.warn { "or earlier" } }
                         },
                     }
                 }
@@ -280,7 +279,12 @@ impl<'a> Page<'a> {
                     @for change in &line.changes { (words.change(change)) }
                     @if line.changes.is_empty() { span.none { "no change" } }
                 }
-                td { (sender(line.label.as_deref(), line.remote.as_deref(), line.verified, line.key.as_deref())) }
+                td {
+                    @match &line.observed {
+                        Some(seen) => (observed(line.label.as_deref(), seen)),
+                        None => (sender(line.label.as_deref(), line.remote.as_deref(), line.verified, line.key.as_deref())),
+                    }
+                }
             }
             "\n"
         })

@@ -6,19 +6,20 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use super::words::{Words, text};
-use crate::cli::output::counted;
-use crate::cli::output::value::who;
+use crate::cli::output::{counted, who};
 use crate::query::dossier::lines::{AboutPart, TotalPart};
 
 const STYLE: &str = include_str!("style.css");
 
-/// All up to the first section of lines. The policy lets nothing in but the one
-/// style sheet, by its digest.
-pub fn head(words: Words, about: &AboutPart<'_>, total: &TotalPart) -> Markup {
+/// The policy that binds the browser which shows it: it lets nothing in but the
+/// one style sheet, by its digest.
+pub fn policy() -> String {
     let style = STANDARD.encode(Sha256::digest(STYLE.as_bytes()));
-    let policy = format!(
-        "default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
-    );
+    format!("default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'")
+}
+
+/// All up to the first section of lines.
+pub fn head(words: Words, about: &AboutPart<'_>, total: &TotalPart) -> Markup {
     let person = who(about.profile, about.subprofile);
     let names: Vec<(bool, &str)> = (about.fields.iter().map(|name| (true, &**name)))
         .chain(about.interests.iter().map(|name| (false, &**name)))
@@ -46,7 +47,7 @@ pub fn head(words: Words, about: &AboutPart<'_>, total: &TotalPart) -> Markup {
             (PreEscaped("<html lang=\"en\">"))
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy);
+                meta http-equiv="Content-Security-Policy" content=(policy());
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="referrer" content="no-referrer";
                 meta name="robots" content="noindex, nofollow";

@@ -60,6 +60,16 @@ pub fn sender(
     }
 }
 
+/// What an event is that nobody sent.
+pub fn observed(label: Option<&str>, seen: &str) -> Markup {
+    html! {
+        @if let Some(label) = label { "label " b { (text(label)) } ", " }
+        span.warn {
+            @if seen == "gone" { "no call: an export has it no more" } @else { "no call: shown by an export" }
+        }
+    }
+}
+
 impl Words {
     /// A time of an answer.
     pub fn time(self, time: &str) -> Markup {
@@ -76,6 +86,10 @@ impl Words {
                 span.warn { "changed unseen at some moment since " (self.time(since)) }
             },
             ("unexplained", None) => html! { span.warn { "changed unseen" } },
+            ("observed", Some(since)) => html! {
+                span.warn { "shown by an export; changed unseen at some moment since " (self.time(since)) }
+            },
+            ("observed", None) => html! { span.warn { "shown by an export" } },
             ("first_seen", _) => html! {
                 span.warn { "first seen here; what it was before is not known" }
             },
@@ -93,7 +107,7 @@ impl Words {
         let since = origin.not_before.as_deref();
         html! {
             "event " (origin.seq) " (" (text(&origin.event_type)) "): " (self.cause(&origin.cause, since))
-            @if origin.cause != "baseline" {
+            @if !matches!(&*origin.cause, "baseline" | "observed") {
                 "; " (sender(origin.label.as_deref(), origin.remote.as_deref(), origin.verified, None))
             }
         }
@@ -106,6 +120,9 @@ impl Words {
             ("create", _) => html! { "it was made anew with another value" },
             ("unexplained", Some(since)) => html! {
                 span.warn { "found changed; it was still so on " (self.time(since)) }
+            },
+            ("observed", Some(since)) => html! {
+                span.warn { "an export shows it changed; it was still so on " (self.time(since)) }
             },
             ("delete", _) => html! { "deleted" },
             (cause, _) => self.cause(cause, None),
@@ -164,6 +181,10 @@ pub fn legend() -> Markup {
         (
             "first seen",
             "the earliest call that there is of the profile shows the value: since when it was so is not known",
+        ),
+        (
+            "shown by an export",
+            "no call tells it: the keeper of the trail has compared it with an export of Copernica, and entered what that showed",
         ),
         (
             "ended with its profile",

@@ -1,0 +1,119 @@
+//! What `serve --lookup` costs and brings: how long it takes to enter the values
+//! that are there already, the bytes they take, the server's memory, and `find`
+//! by such a field. In a copy of the store, which goes after it.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::args::RunArgs;
+use super::child::{Memory, Server};
+use super::keeping::{Asked, milliseconds};
+use super::place::Place;
+use super::store::{Store, copy_folder};
+use super::timed::{Timed, answer, ask};
+
+/// The field whose values are entered; every profile has its own.
+const FIELD: &str = "mail";
+
+/// How long it may take until all values are entered.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// All of it.
+#[derive(Debug, Serialize)]
+pub struct LookedUp {
+    /// From the start of the server until all values are entered, in milliseconds.
+    pub entered_ms: f64,
+    /// The server's memory then, and the most until then.
+    pub entering: Memory,
+    /// Values that are kept.
+    pub entries: u64,
+    /// Bytes that they take on disk, once the server has stopped.
+    pub bytes: u64,
+    /// `find`.
+    pub asked: Vec<Asked>,
+}
+
+/// Measures it; the value that is asked for is that of a profile with the usual
+/// number of events.
+pub fn measure(
+    args: &RunArgs,
+    place: &Place,
+    store: &Store,
+    usual: u64,
+) -> anyhow::Result<LookedUp> {
+    let binary = &place.binary;
+    let data = place.data("looked-up");
+    copy_folder(&store.data, &data)?;
+    let wanted = value(binary, &data, usual)?;
+    eprintln!("entering the values of {FIELD}");
+    let begun = Instant::now();
+    let server = Server::profiletrail_more(binary, &data, args.workers, None, ["--lookup", FIELD])?;
+    let lookup = loop {
+        let lookup = state(binary, &data)?;
+        if number(&lookup, "up_to") >= store.made.events {
+            break lookup;
+        }
+        anyhow::ensure!(begun.elapsed() < PATIENCE, "the lookups are never complete");
+        // Asking walks the index, which is not to hold up what is waited for.
+        std::thread::sleep((begun.elapsed() / 8).max(Duration::from_millis(5)));
+    };
+    let entered_ms = milliseconds(begun);
+    let entering = server.memory()?;
+    let mut asked = Vec::new();
+    for (name, more) in [("find", None), ("find --ever", Some("--ever"))] {
+        let mut command = vec!["find".to_owned(), format!("{FIELD}={wanted}")];
+        command.extend(more.map(str::to_owned));
+        eprintln!("asking: {}", command.join(" "));
+        server.forget_peak();
+        let live = ask(binary, &data, &command, args.times.max(1))?;
+        anyhow::ensure!(live.lines > 0, "{}: nothing found", command.join(" "));
+        asked.push(Asked {
+            name,
+            command: command.join(" "),
+            live,
+            server: server.memory()?,
+            offline: Timed::default(),
+        });
+    }
+    server.stop()?;
+    let bytes = number(&state(binary, &data)?, "bytes");
+    for asked in &mut asked {
+        let command: Vec<&str> = asked.command.split(' ').collect();
+        asked.offline = ask(binary, &data, &command, args.times.max(1))?;
+        asked.check(store.made.events)?;
+    }
+    std::fs::remove_dir_all(&data).with_context(|| format!("removing {}", data.display()))?;
+    Ok(LookedUp {
+        entered_ms,
+        entering,
+        entries: number(&lookup, "entries"),
+        bytes,
+        asked,
+    })
+}
+
+/// What a profile has in the field now.
+fn value(binary: &Path, data: &Path, profile: u64) -> anyhow::Result<String> {
+    let shown = answer(binary, data, &["show", &profile.to_string()])?;
+    let value = shown
+        .pointer(&format!("/fields/{FIELD}"))
+        .and_then(Value::as_str);
+    let value = value.with_context(|| format!("profile {profile} has no {FIELD}"))?;
+    Ok(value.to_owned())
+}
+
+/// What `stats` says of the lookups; of no event, so that it is quick.
+fn state(binary: &Path, data: &Path) -> anyhow::Result<Value> {
+    let never = "2200-01-01T00:00:00Z";
+    let mut stats = answer(binary, data, &["stats", "--since", never])?;
+    Ok(stats.get_mut("lookup").map(Value::take).unwrap_or_default())
+}
+
+/// A number of an answer, 0 where it has none.
+fn number(of: &Value, name: &str) -> u64 {
+    of.get(name).and_then(Value::as_u64).unwrap_or_default()
+}

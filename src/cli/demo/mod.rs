@@ -1,0 +1,188 @@
+//! `demo`: a server on a made-up fortnight, until a signal.
+//!
+//! Its query API and its page are at a free port of the loopback, with a token
+//! made for whoever reads what is printed ([`told`]). Nothing is left of it: the
+//! folder, with the token in it, is removed however the command ends but by a
+//! kill.
+
+mod told;
+
+use std::io::ErrorKind;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use tempfile::TempDir;
+use tracing::level_filters::LevelFilter;
+
+use super::Ending;
+use super::setting::{Setting, UsageError};
+use crate::demo::{SEED, Story, load};
+use crate::gate::Proxies;
+use crate::query::Rounding;
+use crate::server::{Server, ServerConfig, ServerError};
+use crate::tokens::{Scope, Token, TokenFile};
+use told::{Told, program, word};
+
+/// Where it listens, unless somebody is there.
+const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
+
+/// Where it answers questions and shows its page: the port is the system's choice.
+const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// The size at which a segment is closed: so that there are some.
+const SEGMENT_SIZE: u64 = 1 << 20;
+
+/// `demo`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "It ends with Ctrl-C. The folder is a temporary one, and gone then, unless --keep names another; \
+    --data is not looked at. Several can run at once.\n\nExample: profiletrail demo"
+)]
+pub struct DemoArgs {
+    /// The address to listen at; port 0 takes a free one [default: 127.0.0.1:8080, or a free port]
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Keep the data in this folder, which is empty or made
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// The moment at which the fortnight ends
+    #[arg(long, value_name = "TIME", hide = true, allow_hyphen_values = true)]
+    pub now: Option<String>,
+}
+
+/// Where the data is.
+enum Place {
+    Kept(PathBuf),
+    Gone(TempDir),
+}
+
+impl Place {
+    fn make(keep: Option<&Path>) -> anyhow::Result<Self> {
+        let Some(keep) = keep else {
+            let made = tempfile::Builder::new()
+                .prefix("profiletrail-demo-")
+                .tempdir();
+            return Ok(Self::Gone(made.context(
+                "making a temporary folder (name another place with TMPDIR, or a folder with --keep)",
+            )?));
+        };
+        let wrong = match std::fs::read_dir(keep) {
+            Ok(mut names) => names.next().map(|_| "is not empty"),
+            Err(error) => (error.kind() == ErrorKind::NotADirectory).then_some("is no folder"),
+        };
+        if let Some(wrong) = wrong {
+            let what = format!(
+                "--keep: {} {wrong}: name an empty folder, or a new one",
+                keep.display()
+            );
+            return Err(UsageError::new(what).into());
+        }
+        Ok(Self::Kept(keep.to_owned()))
+    }
+
+    /// The data folder, from whatever folder it is looked at.
+    fn data(&self) -> anyhow::Result<PathBuf> {
+        let path = match self {
+            Self::Kept(path) => path,
+            Self::Gone(dir) => dir.path(),
+        };
+        std::path::absolute(path).context("finding the data folder")
+    }
+
+    const fn is_kept(&self) -> bool {
+        matches!(self, Self::Kept(_))
+    }
+
+    /// Leaves nothing behind that is not to be kept; says what became of it.
+    fn leave(self, data: &Path) -> anyhow::Result<()> {
+        let told = match self {
+            Self::Kept(_) => format!(
+                "stopped; {} serve --data {} goes on with it",
+                program(),
+                word(&data.to_string_lossy())
+            ),
+            Self::Gone(dir) => {
+                dir.close().context("removing the temporary folder")?;
+                "stopped, and the folder is gone".to_owned()
+            }
+        };
+        super::say(&format!("profiletrail: {told}"));
+        Ok(())
+    }
+}
+
+pub fn run(args: &DemoArgs, setting: &Setting) -> anyhow::Result<Ending> {
+    super::logging::from(LevelFilter::WARN, setting);
+    // From here on a signal ends what follows in order, so that nothing is left behind.
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("waiting for signals")?;
+    let end = setting.time("--now", args.now.as_deref(), Rounding::Down)?;
+    let story = Story::tell(SEED, end.unwrap_or_else(|| setting.now()));
+    let place = Place::make(args.keep.as_deref())?;
+    let data = place.data()?;
+    load(&story, &data, setting.cache, SEGMENT_SIZE)?;
+    let (token, text) = Token::new("demo", Scope::Read)?;
+    TokenFile::of(&data).add(token)?;
+    let server = start(args.listen, &data, setting)?;
+    let page = server.api_address();
+    if let Some(page) = page {
+        super::say(&format!("answering questions on http://{page}"));
+    }
+    super::say(&format!("listening on http://{}", server.address()));
+    let told = Told {
+        story: &story,
+        program: program(),
+        data: word(&data.to_string_lossy()),
+        kept: place.is_kept(),
+        calls: server.address(),
+        page,
+        token: &text,
+        width: setting.width,
+    };
+    let told = told.write();
+    if told.is_ok() {
+        signals.forever().next();
+    }
+    server.stop();
+    place.leave(&data)?;
+    told?;
+    Ok(Ending::Answered)
+}
+
+/// Starts the server. At the usual address it need not be: somebody may be there.
+fn start(listen: Option<SocketAddr>, data: &Path, setting: &Setting) -> anyhow::Result<Server> {
+    let config = config(listen.unwrap_or(USUAL), data, setting);
+    match Server::start(&config) {
+        Err(ServerError::Listen { .. }) if listen.is_none() => Ok(Server::start(&ServerConfig {
+            listen: FREE,
+            ..config
+        })?),
+        started => Ok(started?),
+    }
+}
+
+/// How the demo's server is set up.
+fn config(listen: SocketAddr, data: &Path, setting: &Setting) -> ServerConfig {
+    ServerConfig {
+        data: data.to_owned(),
+        listen,
+        zone: setting.zone,
+        max_body: 1 << 20,
+        segment_size: SEGMENT_SIZE,
+        cache: setting.cache,
+        workers: 2,
+        max_connections: 256,
+        tls: None,
+        max_per_address: 256,
+        trusted_proxies: Proxies::new([]),
+        min_free: 0,
+        signature: None,
+        keep: None,
+        api: Some(FREE),
+        ui: true,
+        lookup: vec!["mail".to_owned()],
+        alert_after: None,
+    }
+}

@@ -1,0 +1,50 @@
+//! A dossier as a document, sent while it is made.
+
+use std::io::ErrorKind;
+
+use super::pages::{Asker, Failure};
+use super::reply::{document, html};
+use crate::cli::output::Printed;
+use crate::query::{DossierQuery, Query, QueryError, answer_telling};
+use crate::server::api::answer::Sink;
+use crate::server::reply::Caller;
+use crate::ui::dossier::Page;
+use crate::ui::profile::unknown;
+
+/// Sends it, and tells what came of that.
+pub(super) fn send(asker: &Asker<'_>, query: &DossierQuery, caller: Caller) -> &'static str {
+    let name = format!("dossier-{}.html", query.key.to_string().replace('/', "-"));
+    let (trail, clock) = (&asker.parts.trail, &asker.clock);
+    let sink = Sink::document(caller, document(&name));
+    let made = make(asker, query, &sink);
+    match made {
+        Ok(true) => {
+            sink.end();
+            "answered"
+        }
+        Ok(false) => {
+            let page = unknown(query.key, trail.last_seq(), &[], clock);
+            sink.fail(&html(404, page));
+            "answered"
+        }
+        Err(QueryError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {
+            tracing::debug!("a dossier was broken off: {error}");
+            "broken_off"
+        }
+        Err(error) => {
+            sink.fail(&asker.failed(&Failure::Query(error)));
+            "failed"
+        }
+    }
+}
+
+/// Whether there is anything to tell.
+fn make(asker: &Asker<'_>, query: &DossierQuery, sink: &Sink) -> Result<bool, QueryError> {
+    let mut out = sink;
+    let mut printed = Printed::new(Box::new(Page::new(asker.clock.zone, &mut out)));
+    let query = Query::Dossier(query.clone());
+    let tell = &mut |_| sink.tick();
+    let answered = answer_telling(&asker.parts.trail, &query, &mut printed, tell)?;
+    printed.finish().map_err(QueryError::Output)?;
+    Ok(answered.found)
+}

@@ -1,0 +1,330 @@
+//! What stands out over all profiles: changes that no call explains, bursts,
+//! and fields that never rest. Each finding says what, how many and when, and
+//! leads to an event and to the command that tells or undoes it.
+
+use maud::{Markup, html};
+
+use super::links::{self, ProfileLink, Zoom};
+use super::shell::{Frame, command, notes};
+use super::text::{NAME, Name, SHORT, Shown, Text};
+use super::when::{Clock, seconds_of};
+use crate::cli::output::{counted, grouped, plain};
+use crate::event::ProfileKey;
+use crate::query::{GapKind, GapLine, IncidentLine, LoopGroupLine, LoopLine};
+
+/// The most names, and the most changes, of a finding.
+const NAMED: usize = 4;
+
+/// Something that stands out: a row of a panel.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    what: Vec<Name>,
+    more_names: bool,
+    how_much: String,
+    /// From when to when, as lines write it.
+    span: (String, String),
+    meaning: String,
+    facts: Vec<Markup>,
+    /// A stretch of it in which no call came.
+    quiet: Option<(String, String)>,
+    seqs: (u64, u64),
+    /// A profile whose timeline shows it.
+    profile: Option<(ProfileKey, String)>,
+    /// What can be typed, and what it is good for.
+    commands: Vec<(&'static str, String)>,
+}
+
+/// How many profiles and subprofiles.
+fn whose(profiles: u64, subprofiles: u64) -> String {
+    let told = [(profiles, "profile"), (subprofiles, "subprofile")];
+    let told = told.iter().filter(|(count, _)| *count > 0);
+    let told: Vec<_> = told.map(|(count, what)| counted(*count, what)).collect();
+    told.join(" and ")
+}
+
+fn label(label: Option<&str>) -> Markup {
+    match label {
+        Some(label) => html! { "label " (Text::new(label, NAME)) },
+        None => html! { "no label" },
+    }
+}
+
+/// Things after each other, and whether there are others.
+fn list(parts: impl Iterator<Item = Markup>, others: bool) -> Markup {
+    html! {
+        @for (place, part) in parts.enumerate() { @if place > 0 { ", " } (part) }
+        @if others { ", and others" }
+    }
+}
+
+impl Finding {
+    /// Unexplained changes that belong together.
+    pub fn gap(line: &GapLine<'_>) -> Self {
+        let mut facts = Vec::new();
+        let outer = || (line.outer_since.clone(), line.outer_until.clone());
+        let (meaning, span) = match (line.kind, &line.since, &line.until) {
+            (GapKind::Lost, Some(since), Some(until)) => (
+                match line.within_one {
+                    Some(true) => "Calls lost at one moment of this time would explain them all.",
+                    _ => {
+                        "Calls lost at the beginning and at the end of this time would explain them."
+                    }
+                },
+                (since.clone(), until.clone()),
+            ),
+            (GapKind::SilentField, ..) => ("It changes without a call that says so.", outer()),
+            _ => (
+                "Here and there: each may have a reason of its own.",
+                outer(),
+            ),
+        };
+        if let Some(count) = line.by_chance.filter(|count| *count > 0) {
+            facts.push(html! { "About " (grouped(count)) " of them would be there anyway." });
+        }
+        if line.kind == GapKind::Lost && !line.set_by.is_empty() {
+            let setters = line.set_by.iter().take(NAMED).map(|one| {
+                let calls = match one.calls {
+                    None => String::new(),
+                    Some(0) => ", none of its calls is of this time".to_owned(),
+                    Some(calls) => format!(", {} of this time", counted(calls, "call")),
+                };
+                html! { (label(one.label.as_deref())) " (" (counted(one.changes, "change")) (calls) ")" }
+            });
+            facts.push(
+                html! { "Usually set by calls with " (list(setters, line.set_by.len() > NAMED)) "." },
+            );
+        }
+        let fields = line.fields.iter().take(NAMED);
+        Self {
+            what: fields
+                .map(|one| Name::of(one.field.as_deref(), one.interest.as_deref()))
+                .collect(),
+            more_names: line.more_fields || line.fields.len() > NAMED,
+            how_much: format!(
+                "{} of {}",
+                counted(line.changes, "change"),
+                whose(line.profiles, line.subprofiles)
+            ),
+            span,
+            meaning: meaning.to_owned(),
+            facts,
+            quiet: line
+                .quiet
+                .as_ref()
+                .map(|quiet| (quiet.since.clone(), quiet.until.clone())),
+            seqs: (line.first_seq, line.last_seq),
+            profile: None,
+            commands: commands([("The changes", line.command.as_deref())]),
+        }
+    }
+
+    /// A burst.
+    pub fn incident(line: &IncidentLine<'_>) -> Self {
+        let mut facts: Vec<Markup> = line
+            .pairs
+            .iter()
+            .take(NAMED)
+            .map(|pair| {
+                html! {
+                    (Shown::of(pair.old.as_ref(), SHORT)) " " span.arrow aria-label="became" { "→" } " "
+                    (Shown::of(Some(&pair.new), SHORT)) " (" (grouped(pair.events)) ")"
+                }
+            })
+            .collect();
+        if line.more_pairs || line.pairs.len() > NAMED {
+            facts.push(html! { "and others" });
+        }
+        let labels = line.labels.iter().take(NAMED).map(
+            |one| html! { (label(one.label.as_deref())) " (" (counted(one.events, "event")) ")" },
+        );
+        if !line.labels.is_empty() {
+            facts.push(html! { "By calls with " (list(labels, line.labels.len() > NAMED)) "." });
+        }
+        Self {
+            what: vec![Name::of(line.field.as_deref(), line.interest.as_deref())],
+            more_names: false,
+            how_much: format!("changed on {}", whose(line.profiles, line.subprofiles)),
+            span: (line.from.clone(), line.until.clone()),
+            meaning: match line.usual {
+                0 => "Usually none changes in such a time.".to_owned(),
+                usual => format!("Usually {} change in such a time.", grouped(usual)),
+            },
+            facts,
+            quiet: None,
+            seqs: (line.first_seq, line.last_seq),
+            profile: None,
+            commands: commands([
+                ("Its changes", line.command.as_deref()),
+                ("A file that undoes it", line.undo.as_deref()),
+            ]),
+        }
+    }
+
+    /// Fields that go on changing, and one of them.
+    pub fn unrest(line: &LoopGroupLine<'_>, one: Option<&LoopLine<'_>>) -> Self {
+        let mut facts = Vec::new();
+        for writer in one.iter().flat_map(|one| one.writers.iter().take(NAMED)) {
+            let values = writer.values.iter().take(NAMED);
+            let values = values.map(|value| html! { (Shown::of(Some(&value.value), SHORT)) });
+            let does = if writer.claimed {
+                " sets it to "
+            } else {
+                " shows that it became "
+            };
+            facts.push(html! {
+                (label(writer.label.as_deref())) (does) (list(values, writer.values.len() > NAMED))
+            });
+        }
+        if one.is_none() {
+            let labels = line.labels.iter().take(NAMED);
+            let labels = labels.map(|one| label(one.as_deref()));
+            facts.push(html! { "By calls with " (list(labels, line.labels.len() > NAMED)) "." });
+        }
+        if line.unexplained {
+            facts.push(html! { "Some of it no call tells of." });
+        }
+        let going_on = match (line.going_on, line.loops) {
+            (0, _) => "It has come to rest.".to_owned(),
+            (_, 1) => "It goes on still.".to_owned(),
+            (count, _) => format!("{} of them go on still.", grouped(count)),
+        };
+        let (first, last) = one.map_or((0, 0), |one| (one.first_seq, one.last_seq));
+        Self {
+            what: vec![Name::of(line.field.as_deref(), line.interest.as_deref())],
+            more_names: false,
+            how_much: match line.loops {
+                1 => format!("{} back and forth", counted(line.changes, "change")),
+                loops => format!(
+                    "{} back and forth, on {}",
+                    counted(line.changes, "change"),
+                    counted(loops, "profile")
+                ),
+            },
+            span: (line.first.clone(), line.last.clone()),
+            meaning: going_on,
+            facts,
+            quiet: None,
+            seqs: (first, last),
+            profile: one.map(timeline),
+            commands: commands([("The changes", one.and_then(|one| one.command.as_deref()))]),
+        }
+    }
+
+    fn render(&self, clock: &Clock) -> Markup {
+        let names = self.what.iter().map(|name| html! { (name) });
+        html! {
+            li {
+                p.head { (list(names, self.more_names)) }
+                p { strong { (self.how_much) } }
+                p.note { (clock.line(&self.span.0)) " – " (clock.line(&self.span.1)) }
+                p { (self.meaning) }
+                ul {
+                    @for fact in &self.facts { li { (fact) } }
+                    @if let Some((since, until)) = &self.quiet {
+                        li { "No call at all from " (clock.line(since)) " to " (clock.line(until)) "." }
+                    }
+                }
+                p.leads {
+                    @if let Some((key, target)) = &self.profile { a href=(target) { "timeline of " (key) } " " }
+                    @if self.seqs.0 > 0 { a href=(links::event(self.seqs.0)) { "first event" } " " }
+                    @if self.seqs.1 > self.seqs.0 { a href=(links::event(self.seqs.1)) { "last event" } }
+                }
+                @if !self.commands.is_empty() {
+                    details {
+                        summary { "On a terminal" }
+                        @for (good_for, line) in &self.commands { p.note { (good_for) } (command(line)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Where a loop is seen: the field alone, in its time.
+fn timeline(one: &LoopLine<'_>) -> (ProfileKey, String) {
+    let key = ProfileKey {
+        profile: one.profile,
+        subprofile: one.subprofile,
+    };
+    let zoom = match (seconds_of(&one.first), seconds_of(&one.last)) {
+        (Some(first), Some(last)) => {
+            let around = last.saturating_sub(first) / 10 + 60;
+            Zoom::Between(first.saturating_sub(around), last.saturating_add(around))
+        }
+        _ => Zoom::All,
+    };
+    let name = Name::of(one.field.as_deref(), one.interest.as_deref());
+    let mut link = ProfileLink::new(key, zoom);
+    if let Some(raw) = name.raw {
+        let parameter = if name.interest { "interest" } else { "field" };
+        link = link.with(parameter, raw);
+    }
+    (key, link.to())
+}
+
+/// What can be typed, made plain.
+fn commands<const N: usize>(
+    lines: [(&'static str, Option<&str>); N],
+) -> Vec<(&'static str, String)> {
+    let there = lines
+        .into_iter()
+        .filter_map(|(what, line)| Some((what, line?)));
+    there.map(|(what, line)| (what, plain(line))).collect()
+}
+
+/// What stands out, and what is said where nothing does.
+#[derive(Clone, Debug)]
+pub struct Findings {
+    /// What they are.
+    pub title: &'static str,
+    /// What they mean.
+    pub meaning: &'static str,
+    /// They.
+    pub rows: Vec<Finding>,
+    /// How many there are besides.
+    pub further: usize,
+    /// What is said where there are none.
+    pub none: &'static str,
+    /// The command that tells them all.
+    pub command: &'static str,
+    /// What cannot be read of it.
+    pub damage: Vec<String>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+}
+
+impl Findings {
+    /// The panel's content.
+    pub fn panel(&self, clock: &Clock) -> Markup {
+        html! {
+            p.note.lead { (self.meaning) }
+            (notes(&self.damage, &self.notes))
+            @if self.rows.is_empty() { p.empty { (self.none) } }
+            ul.findings { @for row in &self.rows { (row.render(clock)) } }
+            @if self.further > 0 {
+                p.note { (self.further) " more; this tells all of them:" }
+                (command(self.command))
+            } @else if !self.rows.is_empty() {
+                details { summary { "All of it on a terminal" } (command(self.command)) }
+            }
+        }
+    }
+
+    /// The same as a page.
+    pub fn page(&self, clock: &Clock) -> Markup {
+        let body = html! {
+            h1 { (self.title) }
+            section { (self.panel(clock)) }
+        };
+        let frame = Frame {
+            title: self.title,
+            asked: "",
+            clock: Some(clock),
+        };
+        frame.around(&body)
+    }
+}
+
+#[cfg(test)]
+#[path = "findings_tests.rs"]
+mod tests;
