@@ -25,7 +25,7 @@ use fortnight::{AT, ask, story};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use support::http::ask as ask_over_http;
-use support::{Cli, Client, Server, clean, cli, eventually};
+use support::{Cli, Server, clean, cli, eventually};
 use visitor::Visitor;
 
 /// Starts `demo`; gives it, and the folder for temporary ones.
