@@ -12,6 +12,8 @@
     reason = "a test that cannot go on shall fail"
 )]
 
+#[path = "support/demo.rs"]
+mod demo;
 #[path = "support/dns.rs"]
 mod dns;
 #[path = "support/signer.rs"]
@@ -22,12 +24,14 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use demo::Demo;
 use dns::DnsServer;
 use signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
 use support::{Client, fixture};
 
 const SERVE: &str = "cargo run --release -- serve";
 const SERVE_SIGNED: &str = "cargo run --release -- serve --data ./hooks --listen 127.0.0.1:8081 --copernica-id account_1234 --public-host hooks.example.com";
+const DEMO: &str = "cargo run --release -- demo";
 const PROGRAM: &str = "target/release/profiletrail";
 
 struct Block {
@@ -100,6 +104,7 @@ fn serve(dir: &Path, arguments: &[&str]) -> Server {
     clean(&mut command, dir);
     let mut child = command
         .args(["serve", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0"])
+        .arg("--ui")
         .args(arguments)
         .stderr(Stdio::piped())
         .spawn()
@@ -112,6 +117,7 @@ fn serve(dir: &Path, arguments: &[&str]) -> Server {
         address.unwrap_or_else(|| panic!("{line}")).to_owned()
     };
     let api = address("answering questions on http://");
+    assert!(address("the page is at http://").starts_with(&api));
     let address = address("listening on http://");
     // What follows is read, so that the server can go on writing.
     std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
@@ -188,6 +194,40 @@ fn squeeze(text: &str) -> String {
         .collect()
 }
 
+/// A text, of which the page may leave parts out, each with a line `…` for it.
+fn shows(text: &str, expected: &str) {
+    let parts: Vec<&str> = expected.split("…\n").collect();
+    let (first, last) = (parts[0], parts[parts.len() - 1]);
+    assert!(text.starts_with(first) && text.ends_with(last), "{text}");
+    let mut rest = text;
+    for part in parts {
+        let Some((_, after)) = rest.split_once(part) else {
+            panic!("{part:?} is not in its place in {text}");
+        };
+        rest = after;
+    }
+}
+
+/// A part of nginx's settings, as nginx reads it within a server's.
+fn nginx_takes(dir: &Path, part: &str) {
+    let settings = dir.join("nginx.conf");
+    let whole = format!(
+        "pid nginx.pid; error_log stderr;\nevents {{}}\n\
+         http {{ access_log off; server {{ listen 127.0.0.1:1;\n{part}\n}} }}\n"
+    );
+    std::fs::write(&settings, whole).unwrap();
+    let mut command = Command::new("nginx");
+    clean(&mut command, dir);
+    let output = command
+        .args(["-t", "-q", "-p"])
+        .arg(dir)
+        .arg("-c")
+        .arg(&settings)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
 #[test]
 fn every_block_of_the_readme_does_what_it_shows() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -196,6 +236,7 @@ fn every_block_of_the_readme_does_what_it_shows() {
     let mut server = None;
     let mut signed = None;
     let mut ran = 0;
+    let mut wrong = Vec::new();
     for block in blocks(&page) {
         match block.language.as_str() {
             "console" => {}
@@ -209,6 +250,11 @@ fn every_block_of_the_readme_does_what_it_shows() {
             }
             // A part of another program's settings.
             "yaml" => continue,
+            "nginx" => {
+                ran += 1;
+                nginx_takes(dir.path(), &block.lines.join("\n"));
+                continue;
+            }
             other => panic!("a block of {other:?} would not be run"),
         }
         for (command, expected) in commands(&block) {
@@ -217,6 +263,12 @@ fn every_block_of_the_readme_does_what_it_shows() {
                 let started: Server = serve(dir.path(), &[]);
                 assert_eq!(expected, "listening on http://127.0.0.1:8080\n");
                 server = Some(started);
+                continue;
+            }
+            if command == DEMO {
+                let demo = Demo::start(dir.path());
+                shows(&demo::normalise(&demo.text), &expected);
+                demo.end();
                 continue;
             }
             if command == SERVE_SIGNED {
@@ -247,14 +299,13 @@ fn every_block_of_the_readme_does_what_it_shows() {
             } else {
                 text + "\n"
             };
-            assert_eq!(
-                squeeze(&normalise(&text)),
-                squeeze(&expected),
-                "$ {command}\n{text}"
-            );
-            assert!(output.status.success(), "$ {command}: {}", output.status);
+            let text = normalise(&text.replace(&running.api, "127.0.0.1:8082"));
+            if squeeze(&text) != squeeze(&expected) || !output.status.success() {
+                wrong.push(format!("$ {command}\n{text}({})\n", output.status));
+            }
         }
     }
+    assert!(wrong.is_empty(), "otherwise:\n{}", wrong.concat());
     assert!(signed.is_some(), "no signed call was shown");
     assert!(ran > 15, "the README's blocks were not found");
 }

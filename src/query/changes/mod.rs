@@ -23,6 +23,7 @@
 //! each of which a block is read), all of them 5.4 s. The replay of whole
 //! histories, of plain segments, took 0.5 s, 3.3 s and 21 s.
 
+mod keys;
 mod near;
 mod spread;
 #[cfg(test)]
@@ -33,6 +34,7 @@ mod whole;
 
 use std::io;
 
+use self::keys::{all_keys, keys};
 use super::answer::{Lines, QueryError};
 use super::ends::Deletes;
 use super::filter::{concerns, value_is};
@@ -42,19 +44,7 @@ use super::progress::{Progress, Stage};
 use super::request::ChangesQuery;
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, End, Replay};
-use crate::log::record::EventHead;
-use crate::trail::{Damages, EventReader, Sorter, Step, Trail, TrailError, Walk};
-
-/// Below so many events in reach, a pass over the whole log is not considered.
-const FEW: u64 = 20_000;
-
-/// How many events of the log are read in a row, at most, for one that is read
-/// by itself: about so much longer takes the latter, a block of 64 KiB for it
-/// alone.
-const IN_A_ROW: u64 = 12;
-
-/// The most (sub)profiles of which [`near`] is told: they are held.
-const MOST_KEYS: usize = 200_000;
+use crate::trail::{Damages, EventReader, Sorter, Trail, TrailError};
 
 pub(super) fn answer(
     trail: &Trail,
@@ -301,183 +291,6 @@ struct Ending<'e> {
     reader: &'e mut EventReader,
 }
 
-/// The profiles of which a delete in the span ends the subprofiles, or may: to
-/// find these.
-#[derive(Default)]
-struct Deleted {
-    profiles: Vec<u64>,
-}
-
-impl Deleted {
-    /// Takes the head of an event of the span. What it does not name of
-    /// database and collection, a subprofile may have named.
-    fn take(&mut self, query: &ChangesQuery, head: &EventHead<'_>) {
-        let wanted =
-            query.labels.is_empty() || query.labels.iter().any(|label| head.label == Some(label));
-        let elsewhere = head.database.is_some()
-            && query
-                .database
-                .is_some_and(|wanted| head.database != Some(wanted));
-        let deletes = head.subprofile.is_none() && head.end().is_some();
-        if query.cascade
-            && deletes
-            && wanted
-            && !elsewhere
-            && self.profiles.last() != Some(&head.profile)
-        {
-            self.profiles.push(head.profile);
-        }
-    }
-
-    /// Their subprofiles; `None` where they are more than so many.
-    fn subprofiles(
-        mut self,
-        trail: &Trail,
-        most: usize,
-    ) -> Result<Option<Vec<ProfileKey>>, TrailError> {
-        self.profiles.sort_unstable();
-        self.profiles.dedup();
-        let mut keys = Vec::new();
-        for profile in self.profiles {
-            let mut many = false;
-            trail.each_subprofile(profile, |key| {
-                many = keys.len() >= most;
-                keys.push(key);
-                !many
-            })?;
-            if many {
-                return Ok(None);
-            }
-        }
-        Ok(Some(keys))
-    }
-}
-
-/// The (sub)profiles with an event that is asked for by its head, and maybe
-/// others; `None` where a pass over the whole log costs less.
-fn keys(trail: &Trail, query: &ChangesQuery) -> Result<Option<Vec<ProfileKey>>, QueryError> {
-    if query.profile.is_some() {
-        let mut keys = Vec::new();
-        trail.each_key(query.profile, query.subprofile, |key| {
-            keys.push(key);
-            Ok::<(), TrailError>(())
-        })?;
-        return Ok(Some(keys));
-    }
-    let (since, until) = query.span.bounds();
-    let all = trail.last_seq();
-    let few = FEW.max(all / IN_A_ROW);
-    if all <= FEW {
-        return Ok(Some(all_keys(trail)?));
-    }
-    let walk = trail.walk(since, until)?;
-    if walk.events() >= all / 2 {
-        return keys_by_index(trail, query, few);
-    }
-    keys_by_heads(trail, walk, query, few)
-}
-
-/// The same from the heads of events.
-fn keys_by_heads(
-    trail: &Trail,
-    mut walk: Walk<'_>,
-    query: &ChangesQuery,
-    few: u64,
-) -> Result<Option<Vec<ProfileKey>>, QueryError> {
-    let mut keys = Vec::new();
-    let mut deleted = Deleted::default();
-    let mut events = 0;
-    loop {
-        let step = walk.step(|_, record| {
-            let Ok((head, _)) = EventHead::decode(record) else {
-                return;
-            };
-            if !query.span.holds(head.time) {
-                return;
-            }
-            if attributes_match(query, head.database, head.collection, head.label) {
-                events += 1;
-                keys.push(head.key());
-            }
-            deleted.take(query, &head);
-        })?;
-        if let Step::End = step {
-            break;
-        }
-        if keys.len() >= 2 * MOST_KEYS {
-            keys.sort_unstable();
-            keys.dedup();
-        }
-        let deletes = deleted.profiles.len();
-        if events + deletes as u64 > few || keys.len() >= 2 * MOST_KEYS {
-            return Ok(None);
-        }
-    }
-    let room = few.saturating_sub(events).min(MOST_KEYS as u64);
-    match deleted.subprofiles(trail, usize::try_from(room).unwrap_or(MOST_KEYS))? {
-        Some(ended) => keys.extend(ended),
-        None => return Ok(None),
-    }
-    keys.sort_unstable();
-    keys.dedup();
-    Ok(Some(keys))
-}
-
-/// All (sub)profiles.
-fn all_keys(trail: &Trail) -> Result<Vec<ProfileKey>, TrailError> {
-    let mut keys = Vec::new();
-    trail.each_key(None, None, |key| {
-        keys.push(key);
-        Ok::<(), TrailError>(())
-    })?;
-    Ok(keys)
-}
-
-/// The same from the index, where the log does not know which of its parts
-/// are of which time.
-fn keys_by_index(
-    trail: &Trail,
-    query: &ChangesQuery,
-    few: u64,
-) -> Result<Option<Vec<ProfileKey>>, QueryError> {
-    let (since, until) = query.span.bounds();
-    if query.span.since.is_none() {
-        return Ok(None);
-    }
-    let mut keys = Vec::new();
-    let mut many = false;
-    // The profile that has an event in the span: that may end its subprofiles.
-    let mut active = None;
-    let retention = trail.retention();
-    let mut pruned = Vec::new();
-    trail.each_timeline(None, |key, times| {
-        let touches = |(time, _): &(i64, u64)| (since..until).contains(time);
-        let wanted = times.iter().any(touches);
-        if key.subprofile.is_none() {
-            active = wanted.then_some(key.profile);
-            // Of some subprofiles a baseline is all there is.
-            if let Some(baselines) = retention.baselines()
-                && query.cascade
-                && wanted
-                && !many
-            {
-                baselines.each_subprofile(key.profile, |key| pruned.push(key))?;
-            }
-        }
-        let may_end = query.cascade && active == Some(key.profile);
-        if !many && (wanted || may_end) {
-            keys.push(key);
-        }
-        let count = keys.len() + pruned.len();
-        many |= count as u64 > few || count >= MOST_KEYS;
-        Ok::<(), TrailError>(())
-    })?;
-    keys.extend(pruned);
-    keys.sort_unstable();
-    keys.dedup();
-    Ok((!many).then_some(keys))
-}
-
 /// Whether what an event's head says is asked for.
 pub(super) fn attributes_match(
     query: &ChangesQuery,
@@ -489,9 +302,13 @@ pub(super) fn attributes_match(
         && query
             .collection
             .is_none_or(|wanted| collection == Some(wanted))
-        && (query.labels.is_empty()
-            // No label is empty: that stands for none.
-            || query.labels.iter().any(|wanted| label.unwrap_or_default() == wanted))
+        && label_matches(query, label)
+}
+
+/// Whether a label is asked for. No label is empty: that stands for none.
+fn label_matches(query: &ChangesQuery, label: Option<&str>) -> bool {
+    let label = label.unwrap_or_default();
+    query.labels.is_empty() || query.labels.iter().any(|wanted| wanted == label)
 }
 
 /// Whether an event is of a type that is asked for.

@@ -96,6 +96,26 @@ prop_compose! {
     }
 }
 
+/// Only the delete is in the span, and by its head alone is the subprofile found.
+#[test]
+fn an_end_by_a_delete_without_a_label_is_found_by_its_head() {
+    let store = Store::with(vec![
+        format!("type=create&time={BEGIN}&profile=1&subprofile=11&fields[mail]=a"),
+        format!("type=delete&time={}&profile=1", BEGIN + 9),
+    ]);
+    let query = ChangesQuery {
+        labels: vec![String::new()],
+        span: Span {
+            since: Some(BEGIN + 1),
+            until: None,
+        },
+        cascade: true,
+        ..ChangesQuery::default()
+    };
+    assert_eq!(store.ask(&Query::Changes(query.clone())).len(), 1);
+    store.check(&query).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::keys::{keys_by_heads, keys_by_index};
 use super::*;
 use crate::event::{BodyKind, decode_envelope, zone_from_name};
 use crate::history::{Known, Place};

@@ -15,9 +15,9 @@ pub struct FindLine<'a> {
     pub profile: u64,
     /// The subprofile.
     pub subprofile: Option<u64>,
-    /// The database as last named.
+    /// The database as last named, up to the end of the interval.
     pub database: Option<u64>,
-    /// The collection as last named.
+    /// The collection, likewise.
     pub collection: Option<u64>,
     /// The field's name, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]

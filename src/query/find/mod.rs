@@ -14,6 +14,8 @@ mod held;
 mod lines;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_store;
 mod wanted;
 
 use std::borrow::Cow;
@@ -43,7 +45,7 @@ pub struct FindQuery {
     pub ever: bool,
     /// The moment; `None` is now.
     pub at: Option<i64>,
-    /// In this database, as last named.
+    /// In this database, as last named up to the end of an interval.
     pub database: Option<u64>,
     /// The most lines.
     pub limit: Option<u64>,

@@ -16,7 +16,7 @@ use crate::query::answer::{Lines, QueryError, now};
 use crate::query::changes::{Gather, gather};
 use crate::query::past::{Before, replay_after};
 use crate::query::request::ChangesQuery;
-use crate::trail::{Batch, Sorter, Trail, TrailError};
+use crate::trail::{Batch, Damages, EventReader, Sorter, Trail, TrailError};
 
 /// What an incident did to the (sub)profiles of one thread.
 struct Harmed<'g> {
@@ -102,32 +102,11 @@ pub(super) fn answer(
             profile: line.profile,
             subprofile: line.subprofile,
         };
-        let events = trail.events_of(key)?;
-        let before = Before::up_to(&events, at);
-        let replay = replay_after(
-            before,
-            None,
-            &none,
-            &mut reader,
-            &mut lines.damage,
-            tells_all,
-        )?;
-        line.now = value_now(&replay.known, &group.subject);
+        let mut known_of = |key| known_at(trail, (key, at), &none, &mut reader, &mut lines.damage);
+        line.now = value_now(&known_of(key)?, &group.subject);
         if key.subprofile.is_some() && profile.0 != Some(key.profile) {
-            let events = trail.events_of(ProfileKey::profile(key.profile))?;
-            let before = Before::up_to(&events, at);
-            let replay = replay_after(
-                before,
-                None,
-                &none,
-                &mut reader,
-                &mut lines.damage,
-                tells_all,
-            )?;
-            profile = (
-                Some(key.profile),
-                matches!(replay.known, Known::Deleted { .. }),
-            );
+            let known = known_of(ProfileKey::profile(key.profile))?;
+            profile = (Some(key.profile), matches!(known, Known::Deleted { .. }));
         }
         if key.subprofile.is_some() && profile.1 {
             // Its subprofiles go with a profile, without a call.
@@ -136,6 +115,19 @@ pub(super) fn answer(
         line.left = left(&line);
         Ok(lines.put(&line)?)
     })
+}
+
+/// What is known of a (sub)profile at a moment.
+fn known_at<'a>(
+    trail: &Trail,
+    (key, at): (ProfileKey, i64),
+    none: &'a Batch,
+    reader: &mut EventReader,
+    damage: &mut Damages,
+) -> Result<Known<'a>, QueryError> {
+    let events = trail.events_of(key)?;
+    let before = Before::up_to(&events, at);
+    Ok(replay_after(before, None, none, reader, damage, tells_all)?.known)
 }
 
 /// The present value; `None` where the (sub)profile was deleted.

@@ -48,6 +48,7 @@ pub(crate) mod fuzzing;
 mod limiter;
 mod params;
 mod posed;
+mod precise;
 mod question;
 mod run;
 mod scrape;
