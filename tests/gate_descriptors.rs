@@ -7,17 +7,22 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::net::TcpStream;
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use support::{BODY, Client, Server, data, eventually, exported, new_server};
 
 /// Lets a server have so many descriptors more than it has now; returns the limit it had.
-fn spare(server: &Server, count: u64) -> Rlimit {
+fn spare(server: &Server, count: usize) -> Rlimit {
     let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
-    let used = open.count() as u64;
+    let open: BTreeSet<u64> = open
+        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
+        .collect();
+    // The limit is of their numbers, among which one that was closed leaves a gap.
+    let free = (0..).filter(|number| !open.contains(number)).nth(count);
     let limit = Rlimit {
-        current: Some(used + count),
+        current: free,
         maximum: Some(20_000),
     };
     set(server, limit)
