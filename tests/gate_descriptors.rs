@@ -7,22 +7,56 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use support::{BODY, Client, Server, data, eventually, exported, new_server};
 
+/// The numbers of the descriptors that a server has open, and what each is of.
+fn open(server: &Server) -> BTreeMap<u64, PathBuf> {
+    let entries = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
+    entries
+        .filter_map(|entry| {
+            let path = entry.unwrap().path();
+            let number = path.file_name()?.to_str()?.parse().ok()?;
+            // One that is closed meanwhile is not open.
+            Some((number, std::fs::read_link(path).ok()?))
+        })
+        .collect()
+}
+
 /// Lets a server have so many descriptors more than it has now; returns the limit it had.
-fn spare(server: &Server, count: usize) -> Rlimit {
-    let open = std::fs::read_dir(format!("/proc/{}/fd", server.pid())).unwrap();
-    let open: BTreeSet<u64> = open
-        .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok())
-        .collect();
-    // The limit is of their numbers, among which one that was closed leaves a gap.
-    let free = (0..).filter(|number| !open.contains(number)).nth(count);
+fn spare(server: &Server, count: u64) -> Rlimit {
+    limit(server, open(server).len() as u64 + count)
+}
+
+/// Fills the gaps among the numbers of a server's descriptors with connections that are not the
+/// gate's to end: the limit is of numbers. One that a thread waits for a connection with is taken,
+/// though it is not told of.
+fn fill(server: &Server, data: &Path) -> Vec<UnixStream> {
+    let before = open(server).len();
+    let connect = |_| UnixStream::connect(data.join("socket")).unwrap();
+    let filling: Vec<_> = (0..16).map(connect).collect();
+    eventually("they are accepted", || {
+        open(server).len() >= before + filling.len()
+    });
+    filling
+}
+
+/// Lets a server have no descriptor but those it has, of which the gate's reserve is the last;
+/// returns the limit it had.
+fn spare_none(server: &Server) -> Rlimit {
+    let open = open(server);
+    let reserve = open.iter().rfind(|(_, of)| **of == Path::new("/dev/null"));
+    limit(server, reserve.unwrap().0 + 1)
+}
+
+fn limit(server: &Server, current: u64) -> Rlimit {
     let limit = Rlimit {
-        current: free,
+        current: Some(current),
         maximum: Some(20_000),
     };
     set(server, limit)
@@ -72,11 +106,12 @@ fn idle_connections_go_where_descriptors_end() {
 
 #[test]
 fn without_any_descriptor_a_call_is_told_to_come_again() {
-    let (_dir, server) = new_server(&[]);
+    let (dir, server) = new_server(&[]);
+    let filling = fill(&server, &data(&dir));
     assert!(is_kept(&server));
     // The connection of the call before may be open still.
     eventually("none is open but its own", || {
-        let before = spare(&server, 0);
+        let before = spare_none(&server);
         let reply =
             Client::try_connect(server.address).and_then(|mut client| client.receive(false));
         set(&server, before);
@@ -85,5 +120,6 @@ fn without_any_descriptor_a_call_is_told_to_come_again() {
     for _ in 0..20 {
         eventually("calls are taken again", || is_kept(&server));
     }
+    drop(filling);
     server.stop();
 }
