@@ -33,7 +33,8 @@ pub fn load(story: &Story, data: &Path, cache: u64, segment_size: u64) -> Result
             segment_size,
         },
         cache,
-        patience: Duration::ZERO,
+        // Whoever starts a program at this moment may hold the new folder's lock until it runs.
+        patience: Duration::from_secs(2),
     };
     let (trail, appender) = Trail::open(data, options)?;
     let mut appender =
