@@ -14,11 +14,12 @@ use super::args::RunArgs;
 use super::child::{Memory, Server};
 use super::load::Load;
 use super::looked_up::{self, LookedUp};
+use super::median;
 use super::place::Place;
+use super::questions::{self, Question};
 use super::source::Fresh;
 use super::store::{Made, Store, disk_bytes};
 use super::timed::{Timed, ask};
-use super::{median, questions};
 
 /// Connections over which events come before a kill.
 const CONNECTIONS: usize = 32;
@@ -47,9 +48,39 @@ pub struct Asked {
     pub offline: Timed,
 }
 
+/// Asks questions while a server runs, stops it, and asks them again.
+pub fn ask_all(
+    args: &RunArgs,
+    binary: &Path,
+    data: &Path,
+    server: Server,
+    questions: &[Question],
+) -> anyhow::Result<Vec<Asked>> {
+    let mut all = Vec::new();
+    for question in questions {
+        let command = question.command.join(" ");
+        eprintln!("asking while the server runs: {command}");
+        server.forget_peak();
+        all.push(Asked {
+            name: question.name,
+            command,
+            live: ask(binary, data, &question.command, question.times)?,
+            server: server.memory()?,
+            offline: Timed::default(),
+        });
+    }
+    server.stop()?;
+    for (question, asked) in questions.iter().zip(&mut all) {
+        eprintln!("asking while it does not: {}", asked.command);
+        asked.offline = ask(binary, data, &question.command, question.times)?;
+        asked.check(args.events)?;
+    }
+    Ok(all)
+}
+
 impl Asked {
     /// A fast answer that is wrong would be worth nothing.
-    pub fn check(&self, events: u64) -> anyhow::Result<()> {
+    fn check(&self, events: u64) -> anyhow::Result<()> {
         let Self { live, offline, .. } = self;
         anyhow::ensure!(
             live.bytes == offline.bytes,
@@ -151,28 +182,7 @@ pub fn measure(
     let (server, _) = timed_start(args, binary, data)?;
     let after_start = server.memory()?;
     let (usual, usual_events) = questions::usual_profile(binary, data, &args.plan(args.events))?;
-    let mut asked = Vec::new();
-    for question in questions::all(args, usual) {
-        eprintln!(
-            "asking while the server runs: {}",
-            question.command.join(" ")
-        );
-        server.forget_peak();
-        let live = ask(binary, data, &question.command, question.times)?;
-        asked.push(Asked {
-            name: question.name,
-            command: question.command.join(" "),
-            live,
-            server: server.memory()?,
-            offline: Timed::default(),
-        });
-    }
-    server.stop()?;
-    for (question, asked) in questions::all(args, usual).iter().zip(&mut asked) {
-        eprintln!("asking while it does not: {}", asked.command);
-        asked.offline = ask(binary, data, &question.command, question.times)?;
-        asked.check(args.events)?;
-    }
+    let asked = ask_all(args, binary, data, server, &questions::all(args, usual))?;
     let looked_up = looked_up::measure(args, place, store, usual)?;
     let after_kill = kills(args, binary, scratch)?;
     Ok(Keeping {

@@ -11,10 +11,11 @@ use serde_json::Value;
 
 use super::args::RunArgs;
 use super::child::{Memory, Server};
-use super::keeping::{Asked, milliseconds};
+use super::keeping::{Asked, ask_all, milliseconds};
 use super::place::Place;
+use super::questions::Question;
 use super::store::{Store, copy_folder};
-use super::timed::{Timed, answer, ask};
+use super::timed::answer;
 
 /// The field whose values are entered; every profile has its own.
 const FIELD: &str = "mail";
@@ -63,29 +64,22 @@ pub fn measure(
     };
     let entered_ms = milliseconds(begun);
     let entering = server.memory()?;
-    let mut asked = Vec::new();
-    for (name, more) in [("find", None), ("find --ever", Some("--ever"))] {
+    let find = |name, more: &[&str]| {
         let mut command = vec!["find".to_owned(), format!("{FIELD}={wanted}")];
-        command.extend(more.map(str::to_owned));
-        eprintln!("asking: {}", command.join(" "));
-        server.forget_peak();
-        let live = ask(binary, &data, &command, args.times.max(1))?;
-        anyhow::ensure!(live.lines > 0, "{}: nothing found", command.join(" "));
-        asked.push(Asked {
+        command.extend(more.iter().map(|flag| (*flag).to_owned()));
+        let times = args.times.max(1);
+        Question {
             name,
-            command: command.join(" "),
-            live,
-            server: server.memory()?,
-            offline: Timed::default(),
-        });
+            command,
+            times,
+        }
+    };
+    let questions = [find("find", &[]), find("find --ever", &["--ever"])];
+    let asked = ask_all(args, binary, &data, server, &questions)?;
+    for asked in &asked {
+        anyhow::ensure!(asked.live.lines > 0, "{}: nothing found", asked.command);
     }
-    server.stop()?;
     let bytes = number(&state(binary, &data)?, "bytes");
-    for asked in &mut asked {
-        let command: Vec<&str> = asked.command.split(' ').collect();
-        asked.offline = ask(binary, &data, &command, args.times.max(1))?;
-        asked.check(store.made.events)?;
-    }
     std::fs::remove_dir_all(&data).with_context(|| format!("removing {}", data.display()))?;
     Ok(LookedUp {
         entered_ms,
