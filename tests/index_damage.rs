@@ -167,6 +167,26 @@ fn an_index_that_is_gone_or_replaced() {
 }
 
 #[test]
+fn an_index_of_another_version() {
+    let case = Case::new(300);
+    // Earlier ones tell nothing that the new one will not.
+    for (version, aside) in [
+        (1_u32, Aside::MustNot),
+        (2, Aside::MustNot),
+        (4, Aside::Must),
+    ] {
+        case.check(&format!("version {version}"), aside, |data| {
+            let db = sled::open(data.join("index")).unwrap();
+            let mut manifest = db.get("m").unwrap().unwrap().to_vec();
+            assert_eq!(manifest[..4], 3_u32.to_le_bytes());
+            manifest[..4].copy_from_slice(&version.to_le_bytes());
+            db.insert("m", manifest).unwrap();
+            db.flush().unwrap();
+        });
+    }
+}
+
+#[test]
 fn an_index_that_is_behind_catches_up() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

@@ -1,5 +1,6 @@
 //! What the index in sled is asked.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::error::{IndexError, contain};
@@ -19,16 +20,55 @@ pub type Pairs = Vec<(i64, u64)>;
 /// A (sub)profile and its pairs.
 pub type Timed = (ProfileKey, Pairs);
 
+/// A question about the events of (sub)profiles up to a time.
+#[derive(Clone, Copy, Debug)]
+pub struct Stretch<V> {
+    /// All pairs from this time on are wanted, and those of the last second
+    /// before it that has any.
+    pub since: i64,
+    /// Only pairs before this time are wanted.
+    pub until: i64,
+    /// Whether a pair counts.
+    pub visible: V,
+}
+
+/// The pairs of a (sub)profile that a [`Stretch`] asks for, and maybe earlier ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recent {
+    /// They that are told.
+    pub pairs: Pairs,
+    /// Whether there may be earlier ones that are not told.
+    pub cut: bool,
+    /// The last time before the stretch.
+    before: Option<i64>,
+}
+
+impl Recent {
+    /// Takes a pair, if it is wanted.
+    pub(super) fn take<V: Fn(i64, u64) -> bool>(
+        &mut self,
+        stretch: &Stretch<V>,
+        (time, seq): (i64, u64),
+    ) {
+        if time < stretch.until && (stretch.visible)(time, seq) {
+            if time < stretch.since {
+                self.before = self.before.max(Some(time));
+            }
+            self.pairs.push((time, seq));
+        }
+    }
+}
+
 /// The pairs of the first ones of some (sub)profiles, while they are looked for.
 struct Found {
-    of: Vec<Pairs>,
+    of: Vec<Recent>,
     pairs: usize,
 }
 
 impl Found {
     fn new(keys: usize) -> Self {
         Self {
-            of: vec![Pairs::new(); keys],
+            of: vec![Recent::default(); keys],
             pairs: 0,
         }
     }
@@ -38,18 +78,18 @@ impl Found {
     fn add(
         &mut self,
         keys: &[ProfileKey],
-        mut find: impl FnMut(ProfileKey, &mut Pairs) -> Result<(), IndexError>,
+        mut find: impl FnMut(ProfileKey, &mut Recent) -> Result<(), IndexError>,
     ) -> Result<(), IndexError> {
         for (place, key) in keys.iter().enumerate() {
-            let Some(pairs) = self.of.get_mut(place) else {
+            let Some(recent) = self.of.get_mut(place) else {
                 break;
             };
-            let before = pairs.len();
-            find(*key, pairs)?;
-            self.pairs += pairs.len() - before;
+            let before = recent.pairs.len();
+            find(*key, recent)?;
+            self.pairs += recent.pairs.len() - before;
             while self.pairs > MOST_PAIRS && self.of.len() > 1 {
                 let left = self.of.drain(self.of.len() / 2..);
-                self.pairs -= left.map(|pairs| pairs.len()).sum::<usize>();
+                self.pairs -= left.map(|recent| recent.pairs.len()).sum::<usize>();
             }
         }
         Ok(())
@@ -80,26 +120,58 @@ fn slot_after(key: ProfileKey) -> Slot {
 
 impl SledIndex {
     /// The (time, `seq`) pairs of some (sub)profiles, which come in order, each
-    /// in the order of arrival: of the first of them at least, of fewer than
-    /// all where they have many. One ordered pass over each run.
+    /// in no order: of the first of them at least, of fewer than all where they
+    /// have many. One ordered pass over each run.
     pub fn pairs(&self, keys: &[ProfileKey]) -> Result<Vec<Pairs>, IndexError> {
+        let all = Stretch {
+            since: i64::MIN,
+            until: i64::MAX,
+            visible: |_, _| true,
+        };
+        let found = self.recent(keys, &all)?.into_iter();
+        Ok(found.map(|recent| recent.pairs).collect())
+    }
+
+    /// The same of a stretch. The runs are passed over from the one that ends
+    /// last by the times of its events on: once an event before the stretch is
+    /// found of a (sub)profile, the runs that end before it are not looked into.
+    ///
+    /// Of ten million events in a year, `changes --field` of an hour took 286 ms
+    /// of the server's processor time when all of some eleven runs were looked
+    /// into, and takes 109 ms: 3,800 leaves of sled are read where 13,800 were.
+    pub fn recent(
+        &self,
+        keys: &[ProfileKey],
+        stretch: &Stretch<impl Fn(i64, u64) -> bool>,
+    ) -> Result<Vec<Recent>, IndexError> {
         contain(|| {
             let view = self.view();
             let mut found = Found::new(keys.len());
-            for run in &view.runs {
-                let mut finder = Finder::new(run);
-                found.add(keys, |key, pairs| {
-                    finder.find(Slot::Events(key), |(seq, time)| pairs.push((time, seq)))
-                })?;
-            }
-            found.add(keys, |key, pairs| {
+            found.add(keys, |key, recent| {
                 let slot = Slot::Events(key);
                 let piece = view.pending.read_from(slot).next();
                 if let Some((_, items)) = piece.filter(|(own, _)| *own == slot) {
-                    pairs.extend(items.iter().map(|(seq, time)| (*time, *seq)));
+                    let items = items.into_iter();
+                    items.for_each(|(seq, time)| recent.take(stretch, (time, seq)));
                 }
                 Ok(())
             })?;
+            let runs = view.runs.iter();
+            let mut runs: Vec<_> = runs
+                .filter(|run| run.shape.times.0 < stretch.until)
+                .collect();
+            runs.sort_by_key(|run| Reverse(run.shape.times.1));
+            for run in runs {
+                let mut finder = Finder::new(run);
+                found.add(keys, |key, recent| {
+                    recent.cut |= recent.before > Some(run.shape.times.1);
+                    if recent.cut {
+                        return Ok(());
+                    }
+                    let slot = Slot::Events(key);
+                    finder.find(slot, |(seq, time)| recent.take(stretch, (time, seq)))
+                })?;
+            }
             Ok(found.of)
         })
     }

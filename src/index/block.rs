@@ -14,7 +14,7 @@
 //! All of them are LEB128 varints. Of [`super::word::Word`] head and slot are as that tells,
 //! and there are no items.
 
-use super::slot::{Item, put, put_bytes, take, take_bytes};
+use super::slot::{Item, put, put_bytes, put_signed, take, take_bytes, take_signed};
 use super::slotted::Slotted;
 
 /// About how many bytes of items a block holds. Finding one (sub)profile reads
@@ -69,7 +69,7 @@ impl<S: Slotted> BlockWriter<S> {
         let (mut number, mut value) = (0_u64, 0_i64);
         for item in items.iter().filter(|_| !S::BARE) {
             put(&mut self.bytes, item.0.wrapping_sub(number));
-            put(&mut self.bytes, zigzag(item.1.wrapping_sub(value)));
+            put_signed(&mut self.bytes, item.1.wrapping_sub(value));
             (number, value) = *item;
         }
         self.last = Some((slot, *last));
@@ -157,7 +157,7 @@ impl<'a, S: Slotted> PieceReader<'a, S> {
         }
         for _ in 0..count {
             number = number.wrapping_add(take(&mut self.bytes)?);
-            value = value.wrapping_add(unzigzag(take(&mut self.bytes)?));
+            value = value.wrapping_add(take_signed(&mut self.bytes)?);
             each((number, value));
         }
         Some(())
@@ -192,14 +192,6 @@ pub(super) struct PiecePlace<B> {
     /// How many bytes come after.
     left: usize,
     base: B,
-}
-
-const fn zigzag(value: i64) -> u64 {
-    ((value << 1) ^ (value >> 63)).cast_unsigned()
-}
-
-const fn unzigzag(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -(value & 1).cast_signed()
 }
 
 #[cfg(test)]

@@ -30,7 +30,12 @@ fn enter(index: &SledIndex, seqs: std::ops::RangeInclusive<u64>) {
 }
 
 fn runs(index: &SledIndex) -> Vec<u64> {
-    index.view().runs.iter().map(|run| run.items).collect()
+    index
+        .view()
+        .runs
+        .iter()
+        .map(|run| run.shape.items)
+        .collect()
 }
 
 fn trees(index: &SledIndex) -> usize {

@@ -64,7 +64,7 @@ impl<'r, S: Slotted> Finder<'r, S> {
         }
         self.last = Some(slot);
         let from = slot.name(0);
-        if from > self.run.last {
+        if from > self.run.shape.last {
             return Ok(());
         }
         self.go_to(&from)?;
@@ -72,7 +72,7 @@ impl<'r, S: Slotted> Finder<'r, S> {
             let block = self.block.as_mut().ok_or(IndexError::Entry)?;
             block.find(slot, &mut each).ok_or(IndexError::Entry)?;
             // The name is that of the block's last item.
-            let goes_on = block.name.as_ref() != self.run.last.as_slice()
+            let goes_on = block.name.as_ref() != self.run.shape.last.as_slice()
                 && block.name.len() == from.len()
                 && block.name.get(..from.len() - 8) == from.get(..from.len() - 8);
             if !goes_on {

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::ask::{Pairs, Timed};
+use super::ask::{Pairs, Recent, Stretch, Timed};
 use super::error::IndexError;
 use super::lookup::{LookedValues, Lookup, LookupState};
 use super::memory::MemoryIndex;
@@ -107,16 +107,28 @@ impl Indexer {
 
     /// The (time, `seq`) pairs of a (sub)profile, ordered by both.
     pub fn timeline(&self, key: ProfileKey) -> Result<Pairs, String> {
-        Ok(self.timelines(&[key])?.pop().unwrap_or_default())
+        let keys = &[key];
+        let found = self.ask(|sled| sled.pairs(keys), |memory| memory.pairs(keys))?;
+        let mut pairs = found.into_iter().next().unwrap_or_default();
+        pairs.sort_unstable();
+        Ok(pairs)
     }
 
-    /// The (time, `seq`) pairs of some (sub)profiles, which come in order, each
+    /// The pairs of a stretch of some (sub)profiles, which come in order, each
     /// ordered by both: of the first of them at least, of fewer than all where
-    /// they have many events. Much cheaper than asking one by one.
-    pub fn timelines(&self, keys: &[ProfileKey]) -> Result<Vec<Pairs>, String> {
-        let mut found = self.ask(|sled| sled.pairs(keys), |memory| memory.pairs(keys))?;
-        for pairs in &mut found {
-            pairs.sort_unstable();
+    /// they have many events. Much cheaper than asking one by one, and cheaper
+    /// still where the events of different times stand in different runs.
+    pub fn recent(
+        &self,
+        keys: &[ProfileKey],
+        stretch: &Stretch<impl Fn(i64, u64) -> bool>,
+    ) -> Result<Vec<Recent>, String> {
+        let mut found = self.ask(
+            |sled| sled.recent(keys, stretch),
+            |memory| memory.recent(keys, stretch),
+        )?;
+        for recent in &mut found {
+            recent.pairs.sort_unstable();
         }
         Ok(found)
     }

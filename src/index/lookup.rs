@@ -282,7 +282,7 @@ impl Lookup {
     /// looked at.
     pub fn state(&self) -> LookupState {
         let view = self.store.view();
-        let items: u64 = view.runs.iter().map(|run| run.items).sum();
+        let items: u64 = view.runs.iter().map(|run| run.shape.items).sum();
         LookupState {
             fields: self.fields.clone(),
             up_to: view.pending.position.seq,

@@ -1,15 +1,18 @@
 //! The value that says what the index consists of.
 
 use super::error::IndexError;
-use super::run::Run;
-use super::slot::{put, put_bytes, take, take_bytes};
+use super::run::{Run, Shape};
+use super::slot::{put, put_bytes, put_signed, take, take_bytes, take_signed};
 use super::store::Position;
 
 /// The version of everything the index keeps in sled.
-const VERSION: u32 = 2;
-
-/// The version before: one value per (sub)profile.
-const VERSION_BEFORE: u32 = 1;
+///
+/// | version | what it kept |
+/// | --- | --- |
+/// | 1 | one value per (sub)profile |
+/// | 2 | runs, without the times of their events |
+/// | 3 | runs with the times of their events |
+const VERSION: u32 = 3;
 
 /// Under which name it is kept, in sled's default tree.
 pub(super) const META: &[u8] = b"m";
@@ -17,25 +20,22 @@ pub(super) const META: &[u8] = b"m";
 /// What the index consists of: the version (4 bytes), the log's id (8), the
 /// applied `seq` (8) and the CRC-32C of that event's record (4), all
 /// little-endian; then, as varints, the number of the next run and for each run,
-/// from the oldest, its number, the number of its items, and the name of its
-/// last item after its length.
+/// from the oldest, its number, the number of its items, the name of its last item
+/// after its length, and the first and the last time of its events (zigzag).
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Manifest {
     pub position: Position,
     pub next_run: u64,
-    /// Number, items and last item's name of each run.
-    pub runs: Vec<(u64, u64, Vec<u8>)>,
+    /// The runs, from the oldest.
+    pub runs: Vec<Shape>,
 }
 
 impl Manifest {
     pub fn new<S>(position: Position, next_run: u64, runs: &[Run<S>]) -> Self {
-        let runs = runs
-            .iter()
-            .map(|run| (run.number, run.items, run.last.clone()));
         Self {
             position,
             next_run,
-            runs: runs.collect(),
+            runs: runs.iter().map(|run| run.shape.clone()).collect(),
         }
     }
 
@@ -45,10 +45,12 @@ impl Manifest {
         bytes.extend_from_slice(&self.position.seq.to_le_bytes());
         bytes.extend_from_slice(&self.position.mark.to_le_bytes());
         put(&mut bytes, self.next_run);
-        for (number, items, last) in &self.runs {
-            put(&mut bytes, *number);
-            put(&mut bytes, *items);
-            put_bytes(&mut bytes, last);
+        for run in &self.runs {
+            put(&mut bytes, run.number);
+            put(&mut bytes, run.items);
+            put_bytes(&mut bytes, &run.last);
+            put_signed(&mut bytes, run.times.0);
+            put_signed(&mut bytes, run.times.1);
         }
         bytes
     }
@@ -59,7 +61,7 @@ impl Manifest {
         match u32::from_le_bytes(*version) {
             _ if u64::from_le_bytes(*own) != log_id => return Err(IndexError::Foreign),
             VERSION => {}
-            VERSION_BEFORE => return Err(IndexError::Outdated),
+            1..VERSION => return Err(IndexError::Outdated),
             _ => return Err(IndexError::Foreign),
         }
         Self::decode_rest(rest).ok_or(IndexError::Entry)
@@ -77,9 +79,12 @@ impl Manifest {
             runs: Vec::new(),
         };
         while !bytes.is_empty() {
-            let (number, items) = (take(&mut bytes)?, take(&mut bytes)?);
-            let last = take_bytes(&mut bytes)?.to_vec();
-            manifest.runs.push((number, items, last));
+            manifest.runs.push(Shape {
+                number: take(&mut bytes)?,
+                items: take(&mut bytes)?,
+                last: take_bytes(&mut bytes)?.to_vec(),
+                times: (take_signed(&mut bytes)?, take_signed(&mut bytes)?),
+            });
         }
         Some(manifest)
     }
@@ -91,22 +96,25 @@ mod tests {
 
     #[test]
     fn a_manifest_reads_what_was_written() {
+        let run = |number, items, last, times| Shape {
+            number,
+            items,
+            last,
+            times,
+        };
         let manifest = Manifest {
             position: Position { seq: 7, mark: 9 },
             next_run: 300,
-            runs: vec![(2, 1_000_000, vec![1; 26]), (299, 1, Vec::new())],
+            runs: vec![
+                run(2, 1_000_000, vec![1; 26], (-5, i64::MAX)),
+                run(299, 1, Vec::new(), (i64::MAX, i64::MIN)),
+            ],
         };
         let bytes = manifest.encode(5);
         assert_eq!(Manifest::decode(&bytes, 5).unwrap(), manifest);
         for len in 0..bytes.len() {
-            assert_ne!(
-                Manifest::decode(&bytes[..len], 5).ok(),
-                Some(Manifest {
-                    position: Position { seq: 7, mark: 9 },
-                    next_run: 300,
-                    runs: vec![(2, 1_000_000, vec![1; 26]), (299, 1, Vec::new())],
-                })
-            );
+            let short = Manifest::decode(&bytes[..len], 5).ok();
+            assert_ne!(short.as_ref(), Some(&manifest));
         }
         assert!(matches!(
             Manifest::decode(&bytes, 6),
@@ -115,15 +123,19 @@ mod tests {
     }
 
     #[test]
-    fn the_version_before_is_told_apart() {
+    fn the_versions_before_are_told_apart() {
         let bytes = |version: u32| {
             let id = 5_u64.to_le_bytes();
             [version.to_le_bytes().as_slice(), id.as_slice(), &[0; 12]].concat()
         };
         let read = |version, id| Manifest::decode(&bytes(version), id);
-        assert!(matches!(read(1, 5), Err(IndexError::Outdated)));
+        for version in [1, 2] {
+            assert!(matches!(read(version, 5), Err(IndexError::Outdated)));
+        }
         assert!(matches!(read(1, 6), Err(IndexError::Foreign)));
-        assert!(matches!(read(3, 5), Err(IndexError::Foreign)));
+        for version in [0, 4] {
+            assert!(matches!(read(version, 5), Err(IndexError::Foreign)));
+        }
         assert!(matches!(Manifest::decode(b"", 5), Err(IndexError::Foreign)));
     }
 }

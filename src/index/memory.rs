@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
-use super::ask::{MOST_PAIRS, Pairs, Timed};
+use super::ask::{MOST_PAIRS, Pairs, Recent, Stretch, Timed};
 use super::store::Entry;
 use crate::event::ProfileKey;
 
@@ -42,6 +42,22 @@ impl MemoryIndex {
             found.push(pairs);
         }
         found
+    }
+
+    /// The same of a stretch; none of them is cut.
+    pub fn recent(
+        &self,
+        keys: &[ProfileKey],
+        stretch: &Stretch<impl Fn(i64, u64) -> bool>,
+    ) -> Vec<Recent> {
+        let of_key = |pairs: Pairs| {
+            let mut recent = Recent::default();
+            pairs
+                .into_iter()
+                .for_each(|pair| recent.take(stretch, pair));
+            recent
+        };
+        self.pairs(keys).into_iter().map(of_key).collect()
     }
 
     pub fn unreadable(&self) -> Vec<(u64, u64)> {

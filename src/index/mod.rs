@@ -27,8 +27,9 @@
 //! The price is the question about one (sub)profile, which looks into every run
 //! (15 at 10 million events): 0.13 to 0.6 ms. What asks for all of them walks
 //! instead ([`Indexer::each_timeline`]); what asks for some, as the changes of an
-//! hour do, asks for them together, and each run is passed over once
-//! ([`Indexer::timelines`], [`find`]).
+//! hour do, asks for them together, and each run is passed over once, if its
+//! events are of the time that is asked for or needed to know what was before
+//! ([`Indexer::recent`], [`find`]).
 //!
 //! sled's word is never taken for durability, its files can be damaged by an
 //! abrupt stop, and some damage makes it panic. So every call into it is
@@ -75,7 +76,7 @@ mod slotted;
 mod store;
 mod word;
 
-pub use ask::Timed;
+pub use ask::{Recent, Stretch, Timed};
 pub use error::IndexError;
 pub use indexer::{Indexer, Progress};
 pub use lookup::{LookedValues, LookupState, MOST_FIELDS};

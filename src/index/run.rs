@@ -20,15 +20,24 @@ use super::slotted::Slotted;
 /// at the same processor time: what is read again is at hand.
 const TOUCHES: usize = 15;
 
-/// A whole run.
-#[derive(Clone)]
-pub(super) struct Run<S> {
+/// What is known of a run without its tree, as the manifest keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Shape {
     /// By which its tree is named; none is used twice.
     pub number: u64,
     /// How many items it holds.
     pub items: u64,
     /// The name of its last item.
     pub last: Vec<u8>,
+    /// The first and the last time of its events, in Unix seconds; where it has
+    /// none, the first is after the last.
+    pub times: (i64, i64),
+}
+
+/// A whole run.
+#[derive(Clone)]
+pub(super) struct Run<S> {
+    pub shape: Shape,
     tree: sled::Tree,
     of: PhantomData<S>,
 }
@@ -53,12 +62,10 @@ pub(super) fn drop_others<S: Slotted>(db: &sled::Db, runs: &[Run<S>]) -> Result<
 
 impl<S: Slotted> Run<S> {
     /// A run that was finished before.
-    pub fn open(db: &sled::Db, number: u64, items: u64, last: Vec<u8>) -> Result<Self, IndexError> {
+    pub fn open(db: &sled::Db, shape: Shape) -> Result<Self, IndexError> {
         Ok(Self {
-            number,
-            items,
-            last,
-            tree: db.open_tree(tree_name::<S>(number))?,
+            tree: db.open_tree(tree_name::<S>(shape.number))?,
+            shape,
             of: PhantomData,
         })
     }
@@ -73,9 +80,9 @@ impl<S: Slotted> Run<S> {
 
     /// Drops its tree; nobody may read it any more.
     pub fn drop_from(self, db: &sled::Db) -> Result<(), IndexError> {
-        let Self { number, tree, .. } = self;
+        let Self { shape, tree, .. } = self;
         drop(tree);
-        db.drop_tree(tree_name::<S>(number))?;
+        db.drop_tree(tree_name::<S>(shape.number))?;
         Ok(())
     }
 
@@ -98,10 +105,10 @@ impl<S: Slotted> Run<S> {
     pub fn read_from(&self, slot: S) -> RunReader<S> {
         let from = slot.name(0);
         RunReader {
-            iter: (from <= self.last).then(|| self.tree.range(from.clone()..)),
+            iter: (from <= self.shape.last).then(|| self.tree.range(from.clone()..)),
             from,
             before: None,
-            last: self.last.clone(),
+            last: self.shape.last.clone(),
             slot,
             pieces: Vec::new().into_iter(),
         }
@@ -110,9 +117,7 @@ impl<S: Slotted> Run<S> {
 
 /// Writes a run. What is not finished is dropped at the next opening.
 pub(super) struct RunWriter<S: Slotted> {
-    number: u64,
-    items: u64,
-    last: Vec<u8>,
+    shape: Shape,
     tree: sled::Tree,
     block: BlockWriter<S>,
 }
@@ -120,9 +125,12 @@ pub(super) struct RunWriter<S: Slotted> {
 impl<S: Slotted> RunWriter<S> {
     pub fn new(db: &sled::Db, number: u64) -> Result<Self, IndexError> {
         Ok(Self {
-            number,
-            items: 0,
-            last: Vec::new(),
+            shape: Shape {
+                number,
+                items: 0,
+                last: Vec::new(),
+                times: (i64::MAX, i64::MIN),
+            },
             tree: db.open_tree(tree_name::<S>(number))?,
             block: BlockWriter::new(&[]),
         })
@@ -130,7 +138,11 @@ impl<S: Slotted> RunWriter<S> {
 
     /// Adds items, which sort after those before.
     pub fn push(&mut self, slot: S, mut items: &[Item]) -> Result<(), IndexError> {
-        self.items += items.len() as u64;
+        self.shape.items += items.len() as u64;
+        for time in items.iter().filter_map(|item| slot.time(*item)) {
+            let (first, last) = &mut self.shape.times;
+            (*first, *last) = (time.min(*first), time.max(*last));
+        }
         while !items.is_empty() {
             items = self.block.push(slot, items);
             if self.block.is_full() {
@@ -145,7 +157,7 @@ impl<S: Slotted> RunWriter<S> {
         if let Some(block) = block.finish() {
             self.tree.insert(&block.name, block.bytes)?;
             self.block = BlockWriter::new(&block.name);
-            self.last = block.name;
+            self.shape.last = block.name;
         }
         Ok(())
     }
@@ -153,9 +165,7 @@ impl<S: Slotted> RunWriter<S> {
     pub fn finish(mut self) -> Result<Run<S>, IndexError> {
         self.end_block()?;
         Ok(Run {
-            number: self.number,
-            items: self.items,
-            last: self.last,
+            shape: self.shape,
             tree: self.tree,
             of: PhantomData,
         })
@@ -163,7 +173,7 @@ impl<S: Slotted> RunWriter<S> {
 
     /// Drops what is written.
     pub fn discard(self, db: &sled::Db) -> Result<(), IndexError> {
-        let number = self.number;
+        let number = self.shape.number;
         drop(self);
         db.drop_tree(tree_name::<S>(number))?;
         Ok(())

@@ -56,6 +56,10 @@ impl Slotted for Slot {
         matches!(self, Self::Owner(_))
     }
 
+    fn time(self, (_, value): Item) -> Option<i64> {
+        matches!(self, Self::Events(_)).then_some(value)
+    }
+
     fn put(self, count: u64, base: &mut u64, bytes: &mut Vec<u8>) {
         let (number, kind) = match self {
             Self::Events(key) => (key.profile, u64::from(key.subprofile.is_some())),
@@ -121,6 +125,17 @@ pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+/// Appends a number that may be negative, as a zigzag varint.
+pub(super) fn put_signed(bytes: &mut Vec<u8>, value: i64) {
+    put(bytes, ((value << 1) ^ (value >> 63)).cast_unsigned());
+}
+
+/// Takes a zigzag varint off the front.
+pub(super) fn take_signed(bytes: &mut &[u8]) -> Option<i64> {
+    let value = take(bytes)?;
+    Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed())
 }
 
 /// Appends bytes after their length.

@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use super::slot::Item;
+
 /// What an item belongs to. Two kinds of runs stand in one database, with the
 /// same blocks, merges and manifest: of [`super::slot::Slot`] and of
 /// [`super::word::Word`].
@@ -28,6 +30,9 @@ pub(super) trait Slotted: Copy + Debug + Ord + Send + Sync + 'static {
 
     /// Whether only the newest item counts: then there is one.
     fn is_single(self) -> bool;
+
+    /// The time of an item in Unix seconds, where it is an event's.
+    fn time(self, item: Item) -> Option<i64>;
 
     /// Appends the head of a piece: the slot and the number of its items.
     fn put(self, count: u64, base: &mut Self::Base, bytes: &mut Vec<u8>);

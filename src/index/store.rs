@@ -98,7 +98,7 @@ pub(super) struct View<S> {
 impl<S> View<S> {
     /// The runs that are to be merged next, if any.
     fn to_merge(&self) -> Option<&[Run<S>]> {
-        let items: Vec<u64> = self.runs.iter().map(|run| run.items).collect();
+        let items: Vec<u64> = self.runs.iter().map(|run| run.shape.items).collect();
         self.runs.get(to_merge(&items)?)
     }
 }
@@ -169,7 +169,7 @@ impl<S: Slotted> Store<S> {
         let manifest = Manifest::decode(&meta, log_id)?;
         let runs = manifest.runs.into_iter();
         let runs = runs
-            .map(|(number, items, last)| Run::open(&db, number, items, last))
+            .map(|shape| Run::open(&db, shape))
             .collect::<Result<Vec<_>, _>>()?;
         drop_others(&db, &runs)?;
         let view = View {
@@ -273,7 +273,7 @@ impl<S: Slotted> Store<S> {
             return Ok(None);
         };
         let merging = Merging {
-            inputs: inputs.iter().map(|run| run.number).collect(),
+            inputs: inputs.iter().map(|run| run.shape.number).collect(),
             merged: Merged::new(
                 inputs
                     .iter()
@@ -297,7 +297,7 @@ impl<S: Slotted> Store<S> {
         let output = output.finish()?;
         let mut view = self.view_mut();
         let mut runs = view.runs.clone();
-        let is_input = |run: &Run<S>| inputs.contains(&run.number);
+        let is_input = |run: &Run<S>| inputs.contains(&run.shape.number);
         let from = runs.iter().position(is_input).ok_or(IndexError::Entry)?;
         let old: Vec<Run<S>> = runs.splice(from..from + inputs.len(), [output]).collect();
         // What is pending is not in a run yet: the position stays where it was.
@@ -332,7 +332,7 @@ impl<S: Slotted> Store<S> {
     /// Whether a merge is to be made of few items.
     fn has_quick_merge(&self) -> bool {
         let view = self.view();
-        let items = |runs: &[Run<S>]| runs.iter().map(|run| run.items).sum::<u64>();
+        let items = |runs: &[Run<S>]| runs.iter().map(|run| run.shape.items).sum::<u64>();
         view.to_merge()
             .is_some_and(|runs| items(runs) <= QUICK_MERGE)
     }

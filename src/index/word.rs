@@ -5,7 +5,7 @@
 //! one its CRC-32C too. So a word tells of more values than one, and whoever
 //! asks confirms what it tells.
 
-use super::slot::{put, take};
+use super::slot::{Item, put, take};
 use super::slotted::Slotted;
 use crate::event::ProfileKey;
 
@@ -128,6 +128,10 @@ impl Slotted for Word {
 
     fn is_single(self) -> bool {
         true
+    }
+
+    fn time(self, _: Item) -> Option<i64> {
+        None
     }
 
     /// A byte of flags; the field, where it is another; where the value is

@@ -5,6 +5,7 @@ use super::open::{KEYS, Trail};
 use super::timeline::Timeline;
 use crate::event::ProfileKey;
 use crate::history::{Baseline, Replay};
+use crate::index::Stretch;
 use crate::retention::Retention;
 
 /// How many subprofiles of a profile are looked for at first.
@@ -72,20 +73,6 @@ impl Trail {
         Ok(times)
     }
 
-    /// The same of some (sub)profiles, which come in order: of the first of them
-    /// at least, of fewer than all where they have many events.
-    fn times_of_some(
-        &self,
-        retention: &Retention,
-        keys: &[ProfileKey],
-    ) -> Result<Vec<Vec<(i64, u64)>>, TrailError> {
-        let mut found = self.indexer.timelines(keys).map_err(TrailError::Index)?;
-        for times in &mut found {
-            times.retain(|(time, seq)| !retention.hides(*time, *seq));
-        }
-        Ok(found)
-    }
-
     /// The events of a (sub)profile, as the index knows them now, and what is
     /// left of those that were pruned.
     pub fn events_of(&self, key: ProfileKey) -> Result<EventsOf, TrailError> {
@@ -126,19 +113,40 @@ impl Trail {
     /// few questions to the index.
     pub fn each_events_of<E: From<TrailError>>(
         &self,
-        mut keys: &[ProfileKey],
+        keys: &[ProfileKey],
         mut each: impl FnMut(EventsOf) -> Result<(), E>,
     ) -> Result<(), E> {
+        self.each_recent_events_of(keys, (i64::MIN, i64::MAX), |events, _| each(events))
+    }
+
+    /// Hands the events of some (sub)profiles, which come in order, to `each`:
+    /// those from a time on and before another, those of the last second before
+    /// them that has any, and maybe earlier ones; and whether there may be still
+    /// others before. That is cheaper than all of them, of which most are not
+    /// looked at to tell what changed in a short span.
+    pub fn each_recent_events_of<E: From<TrailError>>(
+        &self,
+        mut keys: &[ProfileKey],
+        (since, until): (i64, i64),
+        mut each: impl FnMut(EventsOf, bool) -> Result<(), E>,
+    ) -> Result<(), E> {
         let retention = self.retention();
+        let stretch = Stretch {
+            since,
+            until,
+            visible: |time, seq| !retention.hides(time, seq),
+        };
         while !keys.is_empty() {
             let some = keys.get(..KEYS).unwrap_or(keys);
-            let found = self.times_of_some(&retention, some)?;
+            let found = self.indexer.recent(some, &stretch);
+            let found = found.map_err(TrailError::Index)?;
             // An answer is of one at least.
             let (asked, rest) = keys.split_at(found.len().clamp(1, keys.len()));
             keys = rest;
-            for (key, times) in asked.iter().zip(found) {
+            for (key, recent) in asked.iter().zip(found) {
                 let baseline = retention.baseline_of(*key).map_err(TrailError::from)?;
-                each(EventsOf { times, baseline })?;
+                let times = recent.pairs;
+                each(EventsOf { times, baseline }, recent.cut)?;
             }
         }
         Ok(())

@@ -78,6 +78,10 @@ pub(super) struct Reader {
     deletes: Deletes,
     /// How many are read at once.
     window: usize,
+    /// Whether of the events before the span only those of the last second are
+    /// taken, as where the index tells of no others.
+    #[cfg(test)]
+    pub least: bool,
 }
 
 /// A (sub)profile's events up to the span's end, and how many come before it.
@@ -85,6 +89,8 @@ struct Track {
     key: ProfileKey,
     events: EventsOf,
     before: usize,
+    /// Whether the index may have earlier ones.
+    cut: bool,
     /// Whether the baseline comes before the span, where there is one.
     reaches: bool,
     /// What may end it in the span.
@@ -92,6 +98,16 @@ struct Track {
 }
 
 impl Track {
+    /// Lets the events go that come before the second before the span.
+    #[cfg(test)]
+    fn cut(mut self) -> Self {
+        let from = self.from();
+        self.events.times.drain(..from);
+        self.before -= from;
+        self.cut |= from > 0;
+        self
+    }
+
     /// Where the second before the span begins.
     fn from(&self) -> usize {
         let earlier = self.events.times.get(..self.before).unwrap_or_default();
@@ -142,6 +158,8 @@ impl Reader {
             earlier: trail.reader(),
             deletes: Deletes::default(),
             window,
+            #[cfg(test)]
+            least: false,
         }
     }
 
@@ -159,12 +177,13 @@ impl Reader {
         let mut parents: Vec<Ends> = Vec::new();
         let mut events = 0;
         let mut of = keys.iter();
-        trail.each_events_of::<QueryError>(keys, |mut events_of| {
+        // Whether a subprofile has ended depends on all of its events.
+        let from = if query.cascade { i64::MIN } else { since };
+        trail.each_recent_events_of::<QueryError>(keys, (from, until), |events_of, cut| {
             let Some(key) = of.next().copied() else {
                 return Ok(());
             };
-            let times = &mut events_of.times;
-            times.truncate(times.partition_point(|(time, _)| *time < until));
+            let times = &events_of.times;
             let before = times.partition_point(|(time, _)| *time < since);
             let is_in_span = before < times.len();
             let mut ends = Vec::new();
@@ -186,11 +205,17 @@ impl Reader {
                 reaches: events_of.reaches_baseline(since.saturating_sub(1)),
                 events: events_of,
                 before,
+                cut,
                 ends,
+            };
+            #[cfg(test)]
+            let track = match self.least && !query.cascade {
+                true => track.cut(),
+                false => track,
             };
             let count = track.events.times.len() - track.from();
             if events + count > self.window {
-                self.tracks(query, &waiting, &mut parents, told)?;
+                self.tracks(trail, query, &waiting, &mut parents, told)?;
                 waiting.clear();
                 // The last may have more subprofiles.
                 parents.drain(..parents.len().saturating_sub(1));
@@ -200,13 +225,14 @@ impl Reader {
             waiting.push(track);
             Ok(())
         })?;
-        self.tracks(query, &waiting, &mut parents, told)
+        self.tracks(trail, query, &waiting, &mut parents, told)
     }
 
     /// Tells the changes of (sub)profiles whose events fit into a window, or of
     /// one alone; `parents` are what may end them, in the same order.
     fn tracks<G: Gather>(
         &mut self,
+        trail: &Trail,
         query: &ChangesQuery,
         tracks: &[Track],
         parents: &mut [Ends],
@@ -241,13 +267,26 @@ impl Reader {
             });
             // An end's line names database and collection as last named.
             let mut missing = (!track.ends.is_empty()).then(|| Missing::new(track.key));
-            let enough = |event: &Event<'_>| match &mut missing {
-                Some(missing) => missing.take(event),
-                None => tells_all(event),
+            let mut found = false;
+            let enough = |event: &Event<'_>| {
+                found = match &mut missing {
+                    Some(missing) => missing.take(event),
+                    None => tells_all(event),
+                };
+                found
             };
             let held = self.span.ahead();
             let earlier = &mut self.earlier;
-            let mut replay = replay_after(before, ended, held, earlier, &mut told.damage, enough)?;
+            let mut damage = Damages::default();
+            let mut replay = replay_after(before, ended, held, earlier, &mut damage, enough)?;
+            if track.cut && !found {
+                // Earlier events are needed; of those that are cut no end is asked for.
+                let whole = trail.events_of(track.key)?;
+                let before = Before::up_to(&whole, since.saturating_sub(1));
+                damage = Damages::default();
+                replay = replay_after(before, None, held, earlier, &mut damage, tells_all)?;
+            }
+            told.damage.extend(damage);
             let mut steps = Steps {
                 query,
                 key: track.key,

@@ -116,6 +116,30 @@ fn an_end_by_a_delete_without_a_label_is_found_by_its_head() {
     store.check(&query).unwrap();
 }
 
+/// The last event before the span tells nothing of what the field was.
+#[test]
+fn earlier_events_than_the_last_before_a_span_are_found() {
+    let store = Store::with(vec![
+        format!("type=create&time={BEGIN}&profile=1&fields[mail]=a"),
+        format!("type=click&time={}&profile=1", BEGIN + 1),
+        format!(
+            "type=update&time={}&profile=1&fields[mail]=b&parameters[mail]=b",
+            BEGIN + 3
+        ),
+    ]);
+    let query = ChangesQuery {
+        span: Span {
+            since: Some(BEGIN + 2),
+            until: None,
+        },
+        ..ChangesQuery::default()
+    };
+    let told = store.ask(&Query::Changes(query.clone()));
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains(r#""old":"a""#), "{}", told[0]);
+    store.check(&query).unwrap();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

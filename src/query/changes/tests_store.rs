@@ -220,10 +220,16 @@ impl Store {
     }
 
     fn near_of(&self, query: &ChangesQuery, window: usize, keys: &[ProfileKey]) -> Vec<String> {
-        let mut reader = near::Reader::new(&self.trail, window);
-        let mut told = Told::new(encoded());
-        reader.group(&self.trail, query, keys, &mut told).unwrap();
-        sorted(told)
+        let tell = |least| {
+            let mut reader = near::Reader::new(&self.trail, window);
+            reader.least = least;
+            let mut told = Told::new(encoded());
+            reader.group(&self.trail, query, keys, &mut told).unwrap();
+            sorted(told)
+        };
+        let (told, of_the_least) = (tell(false), tell(true));
+        assert_eq!(told, of_the_least);
+        told
     }
 
     /// The same of those that the index knows to be of the span.
