@@ -127,6 +127,7 @@ fn a_small_run_measures_everything_and_leaves_nothing() {
         "gaps",
         "incidents",
         "loops",
+        "stats",
         "hot",
         "changes of a field",
         "changes",

@@ -60,6 +60,7 @@ pub fn all(args: &RunArgs, usual: u64) -> Vec<Question> {
         question("gaps", often, &over("gaps")),
         question("incidents", often, &over("incidents")),
         question("loops", often, &over("loops")),
+        question("stats", seldom, &["stats"]),
         question("hot", seldom, &["history", &hot]),
         question("changes of a field", seldom, &["changes", "--field", field]),
         question("changes", seldom, &["changes"]),

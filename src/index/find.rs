@@ -20,7 +20,7 @@
 
 use super::block::{PiecePlace, PieceReader};
 use super::error::IndexError;
-use super::run::Run;
+use super::run::{Blocks, Run};
 use super::slot::Item;
 use super::slotted::Slotted;
 
@@ -31,7 +31,7 @@ const STEPS: usize = 3;
 /// Finds slots in a run.
 pub(super) struct Finder<'r, S: Slotted> {
     run: &'r Run<S>,
-    iter: Option<sled::Iter>,
+    blocks: Option<Blocks>,
     block: Option<Block<S::Base>>,
     /// The slot that was asked for last.
     last: Option<S>,
@@ -50,7 +50,7 @@ impl<'r, S: Slotted> Finder<'r, S> {
     pub const fn new(run: &'r Run<S>) -> Self {
         Self {
             run,
-            iter: None,
+            blocks: None,
             block: None,
             last: None,
         }
@@ -60,7 +60,7 @@ impl<'r, S: Slotted> Finder<'r, S> {
     /// are found much quicker than others. A block that is missing is an error.
     pub fn find(&mut self, slot: S, mut each: impl FnMut(Item)) -> Result<(), IndexError> {
         if self.last >= Some(slot) {
-            (self.iter, self.block) = (None, None);
+            (self.blocks, self.block) = (None, None);
         }
         self.last = Some(slot);
         let from = slot.name(0);
@@ -96,23 +96,22 @@ impl<'r, S: Slotted> Finder<'r, S> {
         {
             return Ok(());
         }
-        let mut iter = self.run.blocks_from(from);
-        let (name, bytes) = iter.next().ok_or(IndexError::Entry)??;
+        let mut blocks = self.run.blocks_from(from);
+        let (name, bytes) = blocks.next()?.ok_or(IndexError::Entry)?;
         let (before, reader) = PieceReader::<S>::new(&bytes).ok_or(IndexError::Entry)?;
         if before >= from {
             return Err(IndexError::Entry);
         }
         let place = reader.place();
-        self.run.touch(&name)?;
-        self.iter = Some(iter);
+        self.blocks = Some(blocks);
         self.block = Some(Block { name, bytes, place });
         Ok(())
     }
 
     /// Makes the next block the one at hand.
     fn step(&mut self) -> Result<(), IndexError> {
-        let iter = self.iter.as_mut().ok_or(IndexError::Entry)?;
-        let (name, bytes) = iter.next().ok_or(IndexError::Entry)??;
+        let blocks = self.blocks.as_mut().ok_or(IndexError::Entry)?;
+        let (name, bytes) = blocks.next()?.ok_or(IndexError::Entry)?;
         let (before, reader) = PieceReader::<S>::new(&bytes).ok_or(IndexError::Entry)?;
         let follows = self.block.as_ref().map(|block| block.name.as_ref()) == Some(before);
         if !follows {

@@ -3,7 +3,7 @@
 //! It is made from the log and can always be made again. It holds the (event
 //! time, `seq`) pairs of each (sub)profile, which are put in order when read,
 //! and subprofile → profile. Events are gathered in memory, and written to sled
-//! as sorted runs of some 65,000, cut into blocks of half a KiB; runs are merged as
+//! as sorted runs of some 65,000, cut into blocks of a KiB; runs are merged as
 //! they grow in number ([`store`], [`merge`]; [`block`] tells the bytes). The
 //! position moves with each run: after a crash, what was not written is read from
 //! the log again, which is a run and what sled had not handed to the system

@@ -1,7 +1,7 @@
 //! The index in sled.
 //!
 //! Events are gathered in memory ([`Pending`]) and written as *runs*: sorted,
-//! cut into blocks of about half a KiB, each run a sled tree of its own. Runs are
+//! cut into blocks of about a KiB, each run a sled tree of its own. Runs are
 //! never changed; when enough of one size stand beside each other they are
 //! merged into one, in small steps. A question reads the runs from the oldest to
 //! the newest, and then what is pending.
