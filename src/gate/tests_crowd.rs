@@ -162,7 +162,9 @@ fn is_refused(peer: &mut Peer) -> Option<()> {
 
 #[test]
 fn what_all_hold_together_is_bounded_and_small_calls_come_through() {
-    const LARGE: usize = 200_000;
+    // Five fit and six do not, however much of each came together with its head: of the buffer
+    // for that 8 KiB are kept.
+    const LARGE: usize = 190_000;
     let config = GateConfig {
         max_buffered: 1024 * 1024,
         max_body: 1024 * 1024,
