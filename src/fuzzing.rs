@@ -10,13 +10,13 @@
 //! A new target is a function beside its code, a line in each of the two lists
 //! below, a file and an entry in `tests/fuzz`, and a folder with some seeds.
 
+pub use crate::auth::signature::fuzzing::signature;
 pub use crate::cli::fuzzing::command_line;
 pub use crate::event::fuzzing::decoder;
-pub use crate::gate::fuzzing::head;
+pub use crate::frontend::fuzzing::head;
 pub use crate::log::fuzzing::{log, records};
 pub use crate::query::fuzzing::import;
 pub use crate::server::fuzzing::{protocol, question};
-pub use crate::signature::fuzzing::signature;
 
 /// A target.
 pub type Target = fn(&[u8]);

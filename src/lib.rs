@@ -4,12 +4,12 @@
 //! One writer, one truth, one direction:
 //!
 //! ```text
-//! POST /webhook ─▶ gate ─▶ server ─▶ event ─▶ log (append, sync: the truth) ─▶ 200
+//! POST /webhook ─▶ frontend ─▶ server ─▶ event ─▶ log (append, sync: the truth) ─▶ 200
 //!                                              │
 //!                                              ▼
 //!                                            index (sled; can always be rebuilt)
 //!                                              │
-//! command line ─▶ query ─▶ history ◀── trail ──┘
+//! command line ─▶ query ─▶ history ◀── store ──┘
 //! ```
 //!
 //! An event passes through four states, and these words are used for them
@@ -23,23 +23,19 @@
     reason = "the documentation is made with private items, for developers"
 )]
 
-pub mod care;
+pub mod auth;
 pub mod cli;
-pub mod demo;
 pub mod event;
+pub mod frontend;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-pub mod gate;
 pub mod history;
 pub mod index;
-pub mod keys;
 pub mod log;
 pub mod metrics;
+pub mod ops;
 pub mod query;
-pub mod retention;
 pub mod server;
-pub mod signature;
 pub mod storage;
-pub mod tokens;
-pub mod trail;
-pub mod ui;
+pub mod store;
+pub mod web;

@@ -87,7 +87,7 @@ pub struct Figures {
     /// Whether that is longer than it may be.
     pub silent: bool,
     /// What the gates tell, by what they are for.
-    pub gates: Vec<(&'static str, crate::gate::GateFigures)>,
+    pub gates: Vec<(&'static str, crate::frontend::GateFigures)>,
     /// Calls that were refused for their signature, by reason.
     pub unsigned: Vec<(&'static str, u64)>,
     /// How many seconds ago the last verified date was when it came.
@@ -337,7 +337,7 @@ fn as_float(count: usize) -> f64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::gate::GateFigures;
+    use crate::frontend::GateFigures;
 
     #[test]
     fn what_was_counted_is_told() {

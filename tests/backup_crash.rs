@@ -10,11 +10,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use profiletrail::care::Told;
-use profiletrail::care::backup::{
+use profiletrail::log::{Log, OpenMode, Recovered, Scanned};
+use profiletrail::ops::Told;
+use profiletrail::ops::backup::{
     BackupDone, BackupError, BackupOrder, Manifest, Source, back_up, check_backup, restore,
 };
-use profiletrail::log::{Log, OpenMode, Recovered, Scanned};
 use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
 
 const ID: u64 = 0xBAC0_0000_0000_0001;

@@ -24,7 +24,7 @@ mod support;
 
 use browser_support::{Browser, Look, key};
 use looks::{LOOKS, UI, judge_console, judge_looks, log_in, now};
-use profiletrail::demo::{SEED, Story, load};
+use profiletrail::ops::demo::{SEED, Story, load};
 use support::{Server, data, eventually};
 
 /// Waits until a panel of the start page is there.

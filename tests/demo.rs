@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use counted::EXPECTED;
 use fortnight::{NOW, ask, asked, story, told};
-use profiletrail::demo::{SEED, Story, questions};
 use profiletrail::event::{ProfileKey, seconds_to_rfc3339};
+use profiletrail::ops::demo::{SEED, Story, questions};
 use serde_json::{Value, json};
 use support::cli;
 

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use fortnight::{ask, told};
-use profiletrail::demo::{Story, questions};
+use profiletrail::ops::demo::{Story, questions};
 use serde_json::{Value, json};
 use support::{Outcome, Server, cli, json_lines};
 

@@ -13,7 +13,7 @@ mod dns;
 mod ring;
 
 use dns::Mode;
-use profiletrail::keys::{KeyError, Lookup};
+use profiletrail::auth::keys::{KeyError, Lookup};
 use ring::{DAY, OLD, ONE, World, is_unreachable, name, patient, record};
 
 #[test]

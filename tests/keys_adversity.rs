@@ -16,7 +16,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 
 use dns::{DnsServer, Mode};
-use profiletrail::keys::{Busy, KeyConfig, KeyError, KeyRing, Lookup};
+use profiletrail::auth::keys::{Busy, KeyConfig, KeyError, KeyRing, Lookup};
 use ring::{
     DAY, Kind, NEVER, OLD, ONE, TestClock, Told, World, impatient, is_unreachable, name, patient,
     record,

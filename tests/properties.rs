@@ -19,7 +19,7 @@ use profiletrail::event::{BodyKind, ProfileKey, decode_envelope, now_micros, zon
 use profiletrail::query::{
     ChangesQuery, ExportQuery, HistoryQuery, Importer, Query, ShowQuery, Span, answer,
 };
-use profiletrail::trail::{
+use profiletrail::store::{
     Appender, Arrival, Folder, OpenOptions, Outcome, ParsedCall, Purpose, Trail,
 };
 use proptest::collection::vec;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use profiletrail::event::ProfileKey;
-use profiletrail::trail::{Keep, PruneError, PruneOrder};
+use profiletrail::store::{Keep, PruneError, PruneOrder};
 use serde_json::Value;
 use store::{BEGIN, Store, blame, changes, history, show};
 

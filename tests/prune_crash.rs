@@ -16,10 +16,10 @@ use std::sync::Arc;
 use profiletrail::event::ProfileKey;
 use profiletrail::history::{Baseline, Known, Place};
 use profiletrail::log::{Log, OpenMode, Scanned, clear};
-use profiletrail::retention::{
+use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
+use profiletrail::store::retention::{
     BaselineWriter, CommitError, KeptBaseline, Pruned, Retention, commit, remove,
 };
-use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
 
 const FOLDER: &str = "/data";
 const LOG: &str = "/data/log";

@@ -16,8 +16,8 @@ use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use profiletrail::keys::{KeyDomain, KeyName, PublicKey};
-use profiletrail::signature::{Evidence, Head, Judged, Policy, Proof, Refusal};
+use profiletrail::auth::keys::{KeyDomain, KeyName, PublicKey};
+use profiletrail::auth::signature::{Evidence, Head, Judged, Policy, Proof, Refusal};
 use proptest::prelude::*;
 use signer::{ACCOUNT, Call, HOST, KEY_NAME, Key, digest, http_date};
 use support::{fixture, fixture_path};

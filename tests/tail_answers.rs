@@ -237,7 +237,7 @@ fn a_long_log_is_told_in_pages_and_searched_from_its_end() {
             );
             let kind = profiletrail::event::BodyKind::Form;
             let envelope = profiletrail::event::decode_envelope(kind, body.as_bytes(), zone);
-            profiletrail::trail::Arrival::Call(Box::new(profiletrail::trail::ParsedCall {
+            profiletrail::store::Arrival::Call(Box::new(profiletrail::store::ParsedCall {
                 received: i64::try_from(number).unwrap() * 1_000_000,
                 remote: None,
                 label: (number % 1_500 == 0).then(|| "seldom".to_owned()),

@@ -17,7 +17,7 @@ mod visitor;
 
 use dossier::must_be_harmless;
 use hostile::{BURST, IN_BURST, PAYLOADS, hostile_bursts, hostile_calls, judge_html, judge_text};
-use profiletrail::demo::{SEED, Story, load};
+use profiletrail::ops::demo::{SEED, Story, load};
 use support::http::token;
 use support::{Server, data};
 use visitor::{UI, Visitor, encoded, has, text, visited};

@@ -10,9 +10,9 @@ use super::args::{Format, TellOutput};
 use super::care::{ending, order, parse_lines, write};
 use super::progress::Bar;
 use super::setting::Setting;
-use crate::care::Care;
-use crate::care::backup::{BackupLine, BackupOrder, restore_folder};
-use crate::trail::Purpose;
+use crate::ops::Care;
+use crate::ops::backup::{BackupLine, BackupOrder, restore_folder};
+use crate::store::Purpose;
 
 /// `backup`
 #[derive(Debug, clap::Args)]

@@ -14,7 +14,7 @@ use super::setting::Setting;
 use crate::query::{Progress, Query, Stage, answer_telling};
 use crate::server::protocol::{End, Kind, Request, parse, receive, send_json};
 use crate::server::reachable;
-use crate::trail::{Appender, Folder, OpenOptions, Purpose, Trail, TrailError};
+use crate::store::{Appender, Folder, OpenOptions, Purpose, Trail, TrailError};
 
 /// How long a command waits for another one, or for a server that starts.
 const PATIENCE: Duration = Duration::from_secs(10);

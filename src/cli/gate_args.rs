@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::gate::{Network, TlsFiles};
+use crate::frontend::{Network, TlsFiles};
 
 /// Who may connect, and how.
 #[derive(Debug, clap::Args)]

@@ -14,7 +14,7 @@ use super::progress::Bar;
 use super::setting::Setting;
 use crate::query::{ImportReport, Importer};
 use crate::server::protocol::{End, Kind, Request, parse, receive, send, send_json};
-use crate::trail::{Appender, Folder, Purpose};
+use crate::store::{Appender, Folder, Purpose};
 
 /// How many lines go at once.
 const LINES: u64 = 1000;

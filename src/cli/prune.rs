@@ -9,10 +9,10 @@ use super::args::{Format, TIMES, TellOutput};
 use super::care::{ending, order, parse_lines, shown, write};
 use super::output::{Role, Text, View, card, counted, grouped};
 use super::setting::{Setting, UsageError};
-use crate::care::{Care, PruneLine};
+use crate::ops::{Care, PruneLine};
 use crate::query::Rounding;
 use crate::server::protocol::End;
-use crate::trail::{Purpose, YOUNGEST};
+use crate::store::{Purpose, YOUNGEST};
 
 /// `prune`
 #[derive(Debug, clap::Args)]

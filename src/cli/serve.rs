@@ -19,9 +19,9 @@ use super::progress::Bar;
 use super::setting::{Setting, UsageError, bytes, segment_size};
 use super::signature_args::SignatureArgs;
 use super::time::parse_span;
-use crate::gate::Proxies;
+use crate::frontend::Proxies;
 use crate::server::{OWN_DESCRIPTORS, Server, ServerConfig};
-use crate::trail::Keep;
+use crate::store::Keep;
 
 /// `serve`
 #[derive(Debug, clap::Args)]

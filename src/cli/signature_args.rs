@@ -7,9 +7,9 @@ use clap::ValueEnum;
 
 use super::setting::UsageError;
 use super::time::parse_duration;
-use crate::keys::KeyDomain;
+use crate::auth::keys::KeyDomain;
+use crate::auth::signature::{Account, Policy, PublicHost};
 use crate::server::SignatureConfig;
-use crate::signature::{Account, Policy, PublicHost};
 
 /// Whether calls must be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

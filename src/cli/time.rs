@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 pub use crate::query::parse_duration;
-use crate::trail::{Keep, YOUNGEST};
+use crate::store::{Keep, YOUNGEST};
 
 /// How long events are to be kept: `5y`, `18 months`, `90d`, …; at least a day.
 pub fn parse_span(text: &str) -> Result<Keep, String> {

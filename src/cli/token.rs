@@ -9,8 +9,8 @@ use super::Ending;
 use super::args::{Format, TellOutput};
 use super::output::{Cell, Column, Role, View, plain};
 use super::setting::{Setting, UsageError};
-use crate::tokens::{Scope, Token, TokenFile, TokensError};
-use crate::trail::Folder;
+use crate::auth::tokens::{Scope, Token, TokenFile, TokensError};
+use crate::store::Folder;
 
 /// `token`
 #[derive(Debug, clap::Args)]

@@ -24,7 +24,7 @@ use super::slotted::Slotted;
 use super::store::{Position, Store};
 use super::word::{Folded, Word};
 use crate::event::ProfileKey;
-use crate::retention::Pruned;
+use crate::store::retention::Pruned;
 
 /// The most fields that are looked up.
 pub const MOST_FIELDS: usize = 16;

@@ -17,7 +17,7 @@ use crate::event::{ProfileKey, values_of};
 use crate::history::{Baseline, Known};
 use crate::log::record::{EventRecord, is_pruned};
 use crate::log::{LogError, Scanned};
-use crate::retention::{Pruned, Walk};
+use crate::store::retention::{Pruned, Walk};
 
 /// How many events, or baselines, a step reads.
 const STEP: u64 = 1024;

@@ -10,7 +10,7 @@ use super::probe::Probe;
 use super::store::{Position, SledIndex};
 use super::word::{Word, folded};
 use crate::event::ProfileKey;
-use crate::retention::Pruned;
+use crate::store::retention::Pruned;
 
 /// What is done to them.
 #[derive(Clone, Debug)]

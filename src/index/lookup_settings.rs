@@ -4,7 +4,7 @@
 
 use super::lookup::MOST_FIELDS;
 use super::slot::{put, put_bytes, take, take_bytes};
-use crate::retention::Pruned;
+use crate::store::retention::Pruned;
 
 /// The version of the bytes.
 const VERSION: u8 = 1;

@@ -10,7 +10,7 @@ use super::lookup::Lookup;
 use super::memory::MemoryIndex;
 use super::store::SledIndex;
 use crate::log::Log;
-use crate::retention::{Pruned, Retention};
+use crate::store::retention::{Pruned, Retention};
 
 /// What is pruned now, as the trail knows it.
 pub type PresentRetention = Arc<RwLock<Arc<Retention>>>;

@@ -22,7 +22,7 @@
 //! **Pruning** ([`Log::prune`]) rewrites a closed segment without some of its
 //! records. In the place of each stands one of no bytes: numbers have no gaps,
 //! and frames their format. Which are pruned, and what is known of them
-//! afterwards, is [`crate::retention`]'s matter.
+//! afterwards, is [`crate::store::retention`]'s matter.
 //!
 //! **Recovery** ([`Log::open`] for appending) cuts a torn last frame off, after
 //! setting its bytes aside, and writes the last whole frame once more before

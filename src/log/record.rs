@@ -22,10 +22,10 @@ use bincode::{BorrowDecode, Encode};
 use super::lost;
 pub use super::lost::Lost;
 use super::salt::SALT_LEN;
+use crate::auth::signature::Evidence;
 use crate::event::{
     BodyKind, DecodeError, Envelope, Event, EventType, ProfileKey, Seen, TimeSource, decode_content,
 };
-use crate::signature::Evidence;
 
 const OWN_SALT: u8 = 1;
 const DERIVED_SALT: u8 = 3;
@@ -54,7 +54,7 @@ pub struct EventHead<'a> {
     pub label: Option<&'a str>,
     /// The sender's address, without a port.
     pub remote: Option<&'a str>,
-    /// What is known of who sent the call ([`crate::signature::Evidence`],
+    /// What is known of who sent the call ([`crate::auth::signature::Evidence`],
     /// encoded); `None` where nobody looked.
     pub evidence: Option<&'a [u8]>,
     /// How the body is to be read.

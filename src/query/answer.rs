@@ -9,7 +9,7 @@ use super::progress::{Progress, Teller};
 use super::request::Query;
 use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::log::LogError;
-use crate::trail::{Damages, PruneError, Trail, TrailError};
+use crate::store::{Damages, PruneError, Trail, TrailError};
 
 /// What an answer came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use crate::event::{
     Fields, Interests, ProfileKey, TimeSource, micros_to_rfc3339, seconds_to_rfc3339,
 };
 use crate::history::{Baseline, DIGEST_LEN, Gone, Known, Place, State};
-use crate::retention::KeptBaseline;
-use crate::trail::Trail;
+use crate::store::Trail;
+use crate::store::retention::KeptBaseline;
 
 /// What only a baseline's line has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

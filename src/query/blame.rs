@@ -5,7 +5,7 @@ use super::ends::Ends;
 use super::lines::BlameLine;
 use super::request::BlameQuery;
 use crate::history::{Blame, Place};
-use crate::trail::{Batch, Trail};
+use crate::store::{Batch, Trail};
 
 pub(super) fn answer(
     trail: &Trail,

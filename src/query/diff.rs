@@ -6,7 +6,7 @@ use super::lines::DiffLine;
 use super::past::{Before, Ended, replay_after};
 use super::request::DiffQuery;
 use crate::history::{Known, State, differences, tells_all};
-use crate::trail::{Batch, Trail};
+use crate::store::{Batch, Trail};
 
 pub(super) fn answer(
     trail: &Trail,

@@ -20,7 +20,7 @@ use crate::event::{Content, Event, ProfileKey};
 use crate::history::{End, Known, Place, Replay, ends_of};
 use crate::log::LogError;
 use crate::log::record::EventHead;
-use crate::trail::{
+use crate::store::{
     Batch, Damages, EventReader, EventsOf, GoneSeconds, Missing, Trail, Unreadable, arrange_second,
 };
 

@@ -6,10 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use super::answer::{Lines, QueryError};
 use super::lines::{EvidenceLine, body_fields};
 use super::request::EvidenceQuery;
+use crate::auth::signature::Evidence;
 use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
 use crate::log::record::{EventRecord, RecordError, is_pruned};
-use crate::signature::Evidence;
-use crate::trail::{Missing, Trail};
+use crate::store::{Missing, Trail};
 
 /// Characters in a line of PEM.
 const PEM_LINE: usize = 64;

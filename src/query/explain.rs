@@ -24,7 +24,7 @@ use crate::event::{Event, EventType, ProfileKey, is_member};
 use crate::history::{Baseline, Change, Place, Replay, State, Subject, Value, tells_all};
 use crate::log::record::EventHead;
 use crate::query::lines::HistoryLine;
-use crate::trail::{Batch, GoneSeconds, Missing, Trail};
+use crate::store::{Batch, GoneSeconds, Missing, Trail};
 
 /// What came of what was asked.
 #[derive(

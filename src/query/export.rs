@@ -20,9 +20,9 @@ use super::parallel::in_order;
 use super::progress::{Progress, Stage};
 use super::request::ExportQuery;
 use super::twins::{Compared, Crowded, in_need};
+use crate::auth::signature::{Evidence, EvidenceError, Proof};
 use crate::log::record::{EventHead, EventRecord};
-use crate::signature::{Evidence, EvidenceError, Proof};
-use crate::trail::{Batch, Damages, EventReader, Missing, Step, Trail, TrailError, Walk};
+use crate::store::{Batch, Damages, EventReader, Missing, Step, Trail, TrailError, Walk};
 
 /// How many bytes of records make a load.
 const BATCH_LEN: usize = 256 << 10;

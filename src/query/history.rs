@@ -25,7 +25,7 @@ use super::past::{Before, Ended, Missing, replay_after};
 use super::request::HistoryQuery;
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, End, Place, Replay, tells_all};
-use crate::trail::{
+use crate::store::{
     Batch, EventReader, EventsOf, GoneSeconds, Occurrence, Sorter, Timeline, Trail, TrailError,
 };
 

@@ -16,13 +16,13 @@ use serde::{Deserialize, Serialize};
 use super::answer::QueryError;
 use super::baselines;
 use super::lines::ExportLine;
+use crate::auth::signature::{Evidence, Proof};
 use crate::event::{
     BodyKind, Content, Event, EventType, Interests, ProfileKey, Seen, decode_content, is_label,
     parse_rfc3339_micros,
 };
-use crate::retention::KeptBaseline;
-use crate::signature::{Evidence, Proof};
-use crate::trail::{Arrival, EventReader, Outcome, PruneError, Restore, Trail};
+use crate::store::retention::KeptBaseline;
+use crate::store::{Arrival, EventReader, Outcome, PruneError, Restore, Trail};
 
 /// What became of some lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

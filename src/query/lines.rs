@@ -11,9 +11,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 pub use super::baselines::BaselinePart;
 pub use super::find::FindLine;
+use crate::auth::signature::Proof;
 use crate::event::{Fields, Interests, TimeSource};
 use crate::history::Value;
-use crate::signature::Proof;
 
 /// `old`: missing is not known, `null` is absent.
 pub(super) fn known<'de, 'a, D: Deserializer<'de>>(

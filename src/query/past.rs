@@ -13,7 +13,7 @@ use super::answer::QueryError;
 use super::ends::Ends;
 use crate::event::{Event, EventType, ProfileKey, Seen};
 use crate::history::{Baseline, Place, Replay, tells_all};
-use crate::trail::{Batch, Damages, EventReader, EventsOf, GoneSeconds, arrange_second};
+use crate::store::{Batch, Damages, EventReader, EventsOf, GoneSeconds, arrange_second};
 
 /// How many events are read ahead at first, …
 const FIRST_WINDOW: usize = 8;

@@ -13,7 +13,7 @@ use super::request::RejectedQuery;
 use crate::event::micros_to_rfc3339;
 use crate::log::Scanned;
 use crate::log::record::{RecordError, RejectedRecord, is_pruned};
-use crate::trail::{Missing, Sorter, Trail, TrailError};
+use crate::store::{Missing, Sorter, Trail, TrailError};
 
 pub(super) fn answer(
     trail: &Trail,

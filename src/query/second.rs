@@ -6,7 +6,7 @@
 
 use super::answer::QueryError;
 use crate::event::Event;
-use crate::trail::{Batch, Damages, EventReader, EventsOf, GoneSeconds, arrange_second};
+use crate::store::{Batch, Damages, EventReader, EventsOf, GoneSeconds, arrange_second};
 
 /// What is known of a (sub)profile's events.
 #[derive(Clone, Copy)]

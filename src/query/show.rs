@@ -12,7 +12,7 @@ use super::past::{Before, Ended, Missing, replay_after};
 use super::request::ShowQuery;
 use crate::event::{Fields, seconds_to_rfc3339};
 use crate::history::Known;
-use crate::trail::{Batch, Trail};
+use crate::store::{Batch, Trail};
 
 pub(super) fn answer(
     trail: &Trail,

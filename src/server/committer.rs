@@ -10,9 +10,9 @@ use super::gather::Gathering;
 use super::reply::{Batch, Caller, Reply};
 use super::room::Room;
 use super::silence::Silence;
-use crate::gate::Answers;
+use crate::frontend::Answers;
 use crate::metrics::Metrics;
-use crate::trail::{Appender, Arrival, Outcome, ParsedCall};
+use crate::store::{Appender, Arrival, Outcome, ParsedCall};
 
 /// The most calls in one group; more wait for the next.
 const GROUP_LEN: usize = 256;

@@ -17,7 +17,7 @@ use rustix::net::{RecvFlags, recv};
 
 use super::protocol::{End, Kind, send, send_json};
 use crate::query::{Position, Progress, QueryError, Stage, Tail, TailPage, TailQuery};
-use crate::trail::{Damages, Trail};
+use crate::store::{Damages, Trail};
 
 /// The most tails at one time; more are refused.
 const MAX_TAILS: usize = 64;

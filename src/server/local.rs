@@ -15,12 +15,12 @@ use super::protocol::{End, Kind, LinesWriter, Request, parse, receive, send, sen
 use super::refusals::Refusals;
 use super::socket::{bind, is_owner};
 use super::turns::{Turns, take_turn};
-use crate::care::doctor::{Running, Settings, Signed};
-use crate::care::{Care, CareError, Told, carry_out};
+use crate::ops::doctor::{Running, Settings, Signed};
+use crate::ops::{Care, CareError, Told, carry_out};
 use crate::query::{
     Importer, Progress, Query, QueryError, ReconcileOrder, Reconciler, Stage, answer_telling,
 };
-use crate::trail::{Folder, Trail};
+use crate::store::{Folder, Trail};
 use rustix::net::{Shutdown, shutdown};
 
 /// The most commands that are answered at one time; more wait to be accepted.

@@ -1,6 +1,6 @@
 //! The server: receives calls, keeps them, and lets the local socket ask.
 //!
-//! [`crate::gate`] owns the public listener and passes whole requests on to
+//! [`crate::frontend`] owns the public listener and passes whole requests on to
 //! tiny_http; [`worker`] threads take them ([`intake`]), decode and queue them;
 //! the one [`committer`] lets a group come together ([`gather`]), keeps it and
 //! only then has each of its calls answered, all at once and by way of the gate.

@@ -18,7 +18,7 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::care::Care;
+use crate::ops::Care;
 use crate::query::{Answered, Query, ReconcileOrder, TailQuery};
 
 /// The longest frame in bytes that is believed.
@@ -50,7 +50,7 @@ pub enum Request {
         /// Those that come, too.
         on: bool,
     },
-    /// What the server tells of itself: one line of [`crate::care::doctor::Running`].
+    /// What the server tells of itself: one line of [`crate::ops::doctor::Running`].
     About,
 }
 

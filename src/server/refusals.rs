@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::signature::Refusal;
+use crate::auth::signature::Refusal;
 
 /// How often a reason is logged at most.
 const PAUSE: Duration = Duration::from_secs(60);

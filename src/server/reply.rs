@@ -11,10 +11,10 @@ use chrono::{DateTime, Utc};
 use serde_json::json;
 use tiny_http::{Method, Request, StatusCode};
 
+use crate::auth::signature::{Admitted, Refusal};
 use crate::event::DecodeError;
-use crate::gate::{Answers, CallId, LongAnswer, SAFETY_HEADERS};
-use crate::signature::{Admitted, Refusal};
-use crate::trail::Outcome;
+use crate::frontend::{Answers, CallId, LongAnswer, SAFETY_HEADERS};
+use crate::store::Outcome;
 
 /// Someone who waits for an answer. One who is let go without it is told to
 /// ask again.

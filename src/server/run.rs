@@ -18,14 +18,16 @@ use super::silence::{Silence, Watch};
 use super::socket::{bind, reachable};
 use super::turns::Turns;
 use super::worker::Worker;
-use crate::care::doctor::Settings;
+use crate::auth::keys::{KeyConfig, KeyRing};
+use crate::auth::signature::Policy;
 use crate::event::Zone;
-use crate::gate::{Answers, Gate, GateConfig, Proxies, Tls, TlsError, TlsFiles, connect_private};
+use crate::frontend::{
+    Answers, Gate, GateConfig, Proxies, Tls, TlsError, TlsFiles, connect_private,
+};
 use crate::index::Progress;
-use crate::keys::{KeyConfig, KeyRing};
 use crate::metrics::Metrics;
-use crate::signature::Policy;
-use crate::trail::{Folder, Keep, Keeper, OpenOptions, Purpose, Sealer, Trail, TrailError};
+use crate::ops::doctor::Settings;
+use crate::store::{Folder, Keep, Keeper, OpenOptions, Purpose, Sealer, Trail, TrailError};
 
 /// How long accepted calls and commands may take when the server stops.
 const GRACE: Duration = Duration::from_secs(10);

@@ -5,16 +5,16 @@
 //! looked up waits on the key ring's thread, not on a worker's, and is judged
 //! there when the answer has come. What waits is bounded by the ring.
 //!
-//! Left out are what is judged and how ([`crate::signature`]), and where keys
-//! come from ([`crate::keys`]).
+//! Left out are what is judged and how ([`crate::auth::signature`]), and where keys
+//! come from ([`crate::auth::keys`]).
 
 use std::sync::Arc;
 
 use super::refusals::Refusals;
+use crate::auth::keys::{KeyError, KeyRing, Lookup, PublicKey};
+use crate::auth::signature::{Admitted, Claim, Evidence, Head, Judged, Policy, Refusal, Replays};
 use crate::event::now_micros;
-use crate::keys::{KeyError, KeyRing, Lookup, PublicKey};
-use crate::signature::{Admitted, Claim, Evidence, Head, Judged, Policy, Refusal, Replays};
-use crate::trail::{Trail, TrailError};
+use crate::store::{Trail, TrailError};
 
 /// Who checks calls; clones share everything.
 #[derive(Clone)]

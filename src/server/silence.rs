@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use crate::event::{micros_to_rfc3339, now_micros};
 use crate::log::record::EventRecord;
-use crate::trail::Trail;
+use crate::store::Trail;
 
 /// How often the clock is looked at, which may have been set meanwhile.
 const LOOK: Duration = Duration::from_secs(30);

@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::query::{GapsQuery, IncidentsQuery, LoopsQuery, Query, ReportQuery};
-use crate::trail::Trail;
+use crate::store::Trail;
 
 /// What all questions under way may weigh together: two `changes` or `report`, or four
 /// `export`, over everything.

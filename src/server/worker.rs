@@ -10,11 +10,11 @@ use super::health::health;
 use super::reply::{Caller, Reply};
 use super::signed::{Checked, Checker};
 use super::silence::Silence;
+use crate::auth::signature::{Evidence, Refusal};
 use crate::event::{BodyKind, DecodeError, Zone, decode_envelope, is_label, now_micros};
-use crate::gate::{Answers, CALL_HEADER, CallId, FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
+use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
 use crate::metrics::Metrics;
-use crate::signature::{Evidence, Refusal};
-use crate::trail::ParsedCall;
+use crate::store::ParsedCall;
 
 /// Room in bytes for a head before a body.
 const MAX_HEAD: usize = 16 * 1024;

@@ -6,7 +6,7 @@
 use std::fs;
 
 use profiletrail::event::DecodeError;
-use profiletrail::trail::{Arrival, ParsedCall};
+use profiletrail::store::{Arrival, ParsedCall};
 
 use super::support::{cli, fixture_path};
 

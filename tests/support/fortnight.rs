@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use profiletrail::demo::{SEED, Story, load};
+use profiletrail::ops::demo::{SEED, Story, load};
 use serde_json::Value;
 
 use super::support::{cli, json_lines};

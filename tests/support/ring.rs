@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use profiletrail::keys::{
+use profiletrail::auth::keys::{
     Busy, Clock, KeyConfig, KeyDomain, KeyError, KeyName, KeyRing, Lookup, PublicKey,
 };
 

@@ -15,7 +15,7 @@ use profiletrail::event::{BodyKind, ProfileKey, decode_envelope, zone_from_name}
 use profiletrail::query::{
     BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, ShowQuery, Span, answer,
 };
-use profiletrail::trail::{
+use profiletrail::store::{
     Appender, Arrival, Folder, OpenOptions, Outcome, ParsedCall, PruneError, PruneOrder,
     PruneReport, Purpose, Trail,
 };

@@ -21,10 +21,10 @@ use super::args::{Format, SealArgs};
 use super::client::{Access, follow, reach};
 use super::progress::Bar;
 use super::setting::Setting;
-use crate::care::{Care, SealLine, Told, carry_out};
+use crate::ops::{Care, SealLine, Told, carry_out};
 use crate::query::Progress;
 use crate::server::protocol::{End, Kind, Request, send_json};
-use crate::trail::Purpose;
+use crate::store::Purpose;
 
 /// `seal`
 pub fn seal(args: &SealArgs, setting: &Setting) -> anyhow::Result<Ending> {

@@ -5,11 +5,11 @@ use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 use anyhow::Context;
 
 use super::write;
-use crate::care::{Repair, RepairLine};
 use crate::cli::Ending;
 use crate::cli::args::{Format, RepairArgs};
 use crate::cli::output::{counted, plain};
 use crate::cli::setting::{Setting, UsageError};
+use crate::ops::{Repair, RepairLine};
 
 /// `repair`
 pub fn repair(args: &RepairArgs, setting: &Setting) -> anyhow::Result<Ending> {

@@ -4,14 +4,14 @@ use std::io::Write;
 
 use super::chart::{bars, gather};
 use super::{ending, order, parse_lines, shown, write};
-use crate::care::{Care, Count, StatsLine};
 use crate::cli::Ending;
 use crate::cli::args::{Format, StatsArgs};
 use crate::cli::output::card::{self, Row, Said, fact};
 use crate::cli::output::{Role, Text, View, counted, grouped, plain};
 use crate::cli::pager::Screen;
 use crate::cli::setting::Setting;
-use crate::trail::Purpose;
+use crate::ops::{Care, Count, StatsLine};
+use crate::store::Purpose;
 
 /// How many rows a list shows.
 const ROWS: usize = 10;

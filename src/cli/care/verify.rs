@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use super::{ending, order, parse_lines, shown, write};
-use crate::care::{Care, VerifyLine, VerifySummary};
 use crate::cli::Ending;
 use crate::cli::args::{Format, VerifyArgs};
 use crate::cli::output::{counted, grouped, plain};
 use crate::cli::setting::Setting;
-use crate::trail::Purpose;
+use crate::ops::{Care, VerifyLine, VerifySummary};
+use crate::store::Purpose;
 
 /// `verify`
 pub fn verify(args: &VerifyArgs, setting: &Setting) -> anyhow::Result<Ending> {

@@ -19,11 +19,11 @@ use tracing::level_filters::LevelFilter;
 
 use super::Ending;
 use super::setting::{Setting, UsageError};
-use crate::demo::{SEED, Story, load};
-use crate::gate::Proxies;
+use crate::auth::tokens::{Scope, Token, TokenFile};
+use crate::frontend::Proxies;
+use crate::ops::demo::{SEED, Story, load};
 use crate::query::Rounding;
 use crate::server::{Server, ServerConfig, ServerError};
-use crate::tokens::{Scope, Token, TokenFile};
 use told::{Told, program, word};
 
 /// Where it listens, unless somebody is there.

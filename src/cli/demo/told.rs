@@ -9,7 +9,7 @@ use std::path::Path;
 
 use super::super::output::{counted, plain, width_of, wrapped};
 use super::super::{Stdout, is_closed_pipe};
-use crate::demo::{Story, questions};
+use crate::ops::demo::{Story, questions};
 
 /// The columns where nobody tells of others, and the fewest and most of prose.
 const WIDTH: usize = 80;
@@ -193,7 +193,7 @@ pub(super) fn word(text: &str) -> String {
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::demo::SEED;
+    use crate::ops::demo::SEED;
 
     const TOKEN: &str = "ptr_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
 

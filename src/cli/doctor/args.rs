@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use bytesize::ByteSize;
 
+use crate::auth::keys::KeyDomain;
+use crate::auth::signature::PublicHost;
 use crate::cli::args::TellOutput;
 use crate::cli::signature_args::parse_dns_server;
 use crate::cli::time::parse_duration;
-use crate::keys::KeyDomain;
-use crate::signature::PublicHost;
 
 /// `doctor`
 #[derive(Debug, clap::Args)]

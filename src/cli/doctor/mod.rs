@@ -17,7 +17,7 @@ use super::args::Format;
 use super::client::{connect_to, follow};
 use super::pager::Screen;
 use super::setting::Setting;
-use crate::care::doctor::{Examination, Finding, Running, Settings, Verdict, examine};
+use crate::ops::doctor::{Examination, Finding, Running, Settings, Verdict, examine};
 use crate::server::protocol::{Kind, Request, send_json};
 
 /// How long a running server may take to tell of itself.

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use crate::care::doctor::{Address, Finding, Verdict};
 use crate::cli::output::card::{self, Row};
 use crate::cli::output::{Role, Text, View, plain};
 use crate::cli::setting::Setting;
+use crate::ops::doctor::{Address, Finding, Verdict};
 
 /// Between the name of a check and its result.
 const GAP: &str = "  ";

@@ -21,7 +21,7 @@ use super::show::Show;
 use super::view::View;
 use crate::cli::setting::Setting;
 use crate::query::{Query, Wanted};
-use crate::ui::dossier::Page;
+use crate::web::dossier::Page;
 
 /// Writes an answer for people, from its lines for programs.
 pub trait Printer {

@@ -27,7 +27,7 @@ use super::setting::{Setting, UsageError};
 use crate::event::TimeSource;
 use crate::query::{ReconcileOrder, ReconcileReport, Recording, Rounding};
 use crate::server::protocol::End;
-use crate::trail::Folder;
+use crate::store::Folder;
 
 /// `reconcile`
 #[derive(Debug, clap::Args)]

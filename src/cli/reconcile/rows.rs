@@ -16,7 +16,7 @@ use super::header::Columns;
 use crate::cli::progress::Bar;
 use crate::cli::setting::Setting;
 use crate::query::FileRow;
-use crate::trail::{Sorter, leave_room};
+use crate::store::{Sorter, leave_room};
 
 /// How many rows go at once.
 const ROWS: u64 = 1000;

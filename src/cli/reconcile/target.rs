@@ -12,7 +12,7 @@ use crate::cli::progress::Bar;
 use crate::cli::setting::Setting;
 use crate::query::{ReconcileOrder, ReconcileReport, Reconciler};
 use crate::server::protocol::{End, Kind, Request, parse, receive, send, send_json};
-use crate::trail::{Arrival, Outcome, Purpose};
+use crate::store::{Arrival, Outcome, Purpose};
 
 /// The size at which a segment is closed, where no server runs: `serve`'s own.
 const SEGMENT_SIZE: u64 = 64 << 20;

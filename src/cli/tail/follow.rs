@@ -19,7 +19,7 @@ use crate::cli::setting::Setting;
 use crate::cli::{Ending, say};
 use crate::query::{Position, Progress, Stage, Tail, TailPage, TailQuery};
 use crate::server::protocol::{Kind, Request, parse, receive, send_json};
-use crate::trail::{Damages, Folder, Purpose, Trail, TrailError};
+use crate::store::{Damages, Folder, Purpose, Trail, TrailError};
 
 /// The first pause before a server is looked for again, …
 const PAUSE: Duration = Duration::from_millis(20);

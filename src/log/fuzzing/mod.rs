@@ -17,8 +17,8 @@ use super::record::{EventRecord, Lost, RejectedRecord, event_time, received_time
 use super::repair::{RepairError, mend, survey};
 use super::salt::SaltRoot;
 use super::{Log, LogError, OpenMode, Recovered, Scanned, Visited, leaf_hash};
-use crate::retention::KeptBaseline;
 use crate::storage::{SimulatedDisk, Storage};
+use crate::store::retention::KeptBaseline;
 use folder::{DIR, ID, files, folder};
 
 /// A repair of more lost events than this takes longer than a run should.

@@ -17,7 +17,7 @@
 //! A pruned record has no time. A block of such alone has the greatest number
 //! as its least time and the least as its greatest, so that no span touches it.
 //! In the log of baselines numbers of another kind stand in the place of times
-//! ([`crate::retention`]); the log never asks what they mean.
+//! ([`crate::store::retention`]); the log never asks what they mean.
 //!
 //! Then the seek table of zstd's seekable format
 //! (`contrib/seekable_format/zstd_seekable_compression_format.md` in zstd's

@@ -10,7 +10,7 @@ use super::{ChangesQuery, attributes_match, label_matches};
 use crate::event::ProfileKey;
 use crate::log::record::EventHead;
 use crate::query::answer::QueryError;
-use crate::trail::{Step, Trail, TrailError, Walk};
+use crate::store::{Step, Trail, TrailError, Walk};
 
 /// Below so many events in reach, a pass over the whole log is not considered.
 const FEW: u64 = 20_000;

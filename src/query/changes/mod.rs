@@ -44,7 +44,7 @@ use super::progress::{Progress, Stage};
 use super::request::ChangesQuery;
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, End, Replay};
-use crate::trail::{Damages, EventReader, Sorter, Trail, TrailError};
+use crate::store::{Damages, EventReader, Sorter, Trail, TrailError};
 
 pub(super) fn answer(
     trail: &Trail,

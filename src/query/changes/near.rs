@@ -18,7 +18,7 @@ use crate::history::{End, Place, Replay, tells_all};
 use crate::query::ends::{Deletes, Ends};
 use crate::query::parallel::in_order;
 use crate::query::past::{Before, Ended, Missing, replay_after};
-use crate::trail::{Batch, Damages, EventReader, EventsOf, GoneSeconds, Trail, arrange_second};
+use crate::store::{Batch, Damages, EventReader, EventsOf, GoneSeconds, Trail, arrange_second};
 
 /// How many (sub)profiles are a group at most: each group reads the blocks of
 /// the span.

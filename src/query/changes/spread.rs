@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use super::ChangesQuery;
 use crate::event::{BodyKind, ProfileKey, narrow_form};
 use crate::log::record::{EventHead, EventRecord, KeptBody, RecordError};
-use crate::trail::leave_room;
+use crate::store::leave_room;
 
 /// How many bytes wait for the disk, of all parts together.
 const HELD: usize = 8 << 20;

@@ -13,7 +13,7 @@ use crate::query::ends::Ends;
 use crate::query::filter::Span;
 use crate::query::past::{Before, Ended, replay_after};
 use crate::query::{BlameQuery, ExportQuery, HistoryQuery, Query, ShowQuery};
-use crate::trail::{Batch, Damages, Timeline};
+use crate::store::{Batch, Damages, Timeline};
 
 fn pairs(most: usize) -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
     let name = select(vec!["mail", "city", "First name", "a[b]", "é", "news"]);

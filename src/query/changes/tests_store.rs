@@ -10,7 +10,7 @@ use super::*;
 use crate::event::{BodyKind, decode_envelope, zone_from_name};
 use crate::history::{Known, Place};
 use crate::query::{Query, answer as ask};
-use crate::trail::{
+use crate::store::{
     Appender, Arrival, Damages, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose,
 };
 

@@ -20,7 +20,7 @@ use crate::history::Replay;
 use crate::log::record::{EventHead, EventRecord};
 use crate::query::ends::Ends;
 use crate::query::parallel::in_order;
-use crate::trail::{
+use crate::store::{
     Batch, Damages, EventsOf, GoneSeconds, Missing, Step, Trail, TrailError, Walk, room_left,
 };
 

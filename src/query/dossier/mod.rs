@@ -23,7 +23,7 @@ use super::answer::{Lines, QueryError, now};
 use super::filter::Span;
 use super::progress::{Progress, Stage};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
-use crate::trail::{Trail, TrailError};
+use crate::store::{Trail, TrailError};
 
 /// Everything about a (sub)profile, of a profile with its subprofiles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

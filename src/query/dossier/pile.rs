@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::event::ProfileKey;
 use crate::history::{Place, Subject};
 use crate::query::answer::{Lines, QueryError};
-use crate::trail::{Sorter, Trail, TrailError};
+use crate::store::{Sorter, Trail, TrailError};
 
 /// Where a line belongs; in the order in which they go out.
 #[derive(Clone, Copy, Debug)]

@@ -7,6 +7,7 @@ use super::lines::{DossierLine, Ending, EventPart, GapPart, NowPart, StatePart, 
 use super::pile::{Pile, Shelf, Track};
 use super::spans::{Ended, Lasting};
 use super::told::{Person, Told};
+use crate::auth::signature::Evidence;
 use crate::event::{
     Event, ProfileKey, micros_to_rfc3339, parse_rfc3339_micros, seconds_to_rfc3339,
 };
@@ -14,7 +15,6 @@ use crate::history::{Change, Known, Place, Subject, Value};
 use crate::query::answer::QueryError;
 use crate::query::filter::concerns;
 use crate::query::lines::{ChangeLine, LastEvent};
-use crate::signature::Evidence;
 
 pub(super) fn last_event((seq, time): (u64, i64)) -> LastEvent {
     let time = seconds_to_rfc3339(time);

@@ -11,7 +11,7 @@ use crate::event::{Event, seconds_to_rfc3339};
 use crate::history::{End, Place, Replay, Subject};
 use crate::query::answer::{Lines, QueryError};
 use crate::query::ends::{Deletes, Ends};
-use crate::trail::{Batch, EventReader, EventsOf, Trail};
+use crate::store::{Batch, EventReader, EventsOf, Trail};
 
 /// What is told, and from what.
 pub(super) struct Told<'a> {

@@ -13,8 +13,8 @@ use crate::index::{Looked, Probe};
 use crate::log::record::{EventRecord, RecordError};
 use crate::query::answer::Lines;
 use crate::query::parallel::in_order;
-use crate::retention::Retention;
-use crate::trail::{Batch, Damages, Missing, Step, Trail, Walk};
+use crate::store::retention::Retention;
+use crate::store::{Batch, Damages, Missing, Step, Trail, Walk};
 
 /// The most (sub)profiles that are held; beyond them all are looked at.
 const MOST_KEYS: usize = 400_000;

@@ -34,7 +34,7 @@ use super::parallel::in_order;
 use super::progress::{Progress, Stage};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::history::Subject;
-use crate::trail::{Damages, EventReader, EventsOf, Trail};
+use crate::store::{Damages, EventReader, EventsOf, Trail};
 
 /// Which (sub)profiles have or had a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use super::candidates::gather_up_to;
 use super::*;
 use crate::event::{BodyKind, decode_envelope, zone_from_name};
 use crate::query::{ChangesQuery, Query, answer as ask};
-use crate::trail::{
+use crate::store::{
     Appender, Arrival, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose, Trail,
 };
 

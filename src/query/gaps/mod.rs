@@ -29,7 +29,7 @@ use super::filter::Span;
 use super::request::ChangesQuery;
 use crate::event::seconds_to_rfc3339;
 use crate::history::Subject;
-use crate::trail::Trail;
+use crate::store::Trail;
 use find::{Bounds, Finding, Window};
 use gathered::{Counted, Gathered, Shown};
 

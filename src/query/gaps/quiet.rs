@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::log::record::EventHead;
 use crate::query::answer::{Lines, QueryError};
-use crate::trail::{Step, Trail};
+use crate::store::{Step, Trail};
 
 /// In a longer span than this many seconds nothing is looked for.
 const LONGEST: i64 = 31 * 86_400;

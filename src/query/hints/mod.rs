@@ -18,7 +18,7 @@ use super::loops::LoopsQuery;
 use super::report::ReportQuery;
 use super::request::{ChangesQuery, HistoryQuery, Query, TailQuery};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
-use crate::trail::{Trail, TrailError};
+use crate::store::{Trail, TrailError};
 
 /// How many of a (sub)profile's newest events are looked at, …
 const OF_ONE: usize = 64;

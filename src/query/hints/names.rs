@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::OF_ONE;
 use crate::event::Event;
-use crate::trail::Trail;
+use crate::store::Trail;
 
 /// The most names that are gathered, …
 const NAMES: usize = 2_000;

@@ -10,7 +10,7 @@ use crate::history::{Change, Subject};
 use crate::query::answer::QueryError;
 use crate::query::changes::Gather;
 use crate::query::names::Names;
-use crate::trail::{Sorter, Trail, TrailError};
+use crate::store::{Sorter, Trail, TrailError};
 
 /// The most fields, of databases and collections, that are told apart.
 pub(super) const GROUPS: usize = 2_000;

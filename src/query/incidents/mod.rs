@@ -37,7 +37,7 @@ use super::filter::Span;
 use super::request::ChangesQuery;
 use crate::history::Subject;
 use crate::log::record::{EventHead, is_pruned};
-use crate::trail::Trail;
+use crate::store::Trail;
 use counts::{Counts, GROUPS, Group, Total};
 use detail::Detail;
 use detect::{Burst, Detector, Rule, SLICES};

@@ -16,7 +16,7 @@ use crate::query::answer::{Lines, QueryError, now};
 use crate::query::changes::{Gather, gather};
 use crate::query::past::{Before, replay_after};
 use crate::query::request::ChangesQuery;
-use crate::trail::{Batch, Damages, EventReader, Sorter, Trail, TrailError};
+use crate::store::{Batch, Damages, EventReader, Sorter, Trail, TrailError};
 
 /// What an incident did to the (sub)profiles of one thread.
 struct Harmed<'g> {

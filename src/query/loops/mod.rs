@@ -24,7 +24,7 @@ use super::command::CommandLine;
 use super::request::ChangesQuery;
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
 use crate::history::{Cause, Change, Subject};
-use crate::trail::Trail;
+use crate::store::Trail;
 use track::{FEW_SECONDS, Rule, Run, Step, Track};
 
 /// Fields that go on changing. The `limit` of `of` is the most loops that are

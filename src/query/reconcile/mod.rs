@@ -35,7 +35,7 @@ use super::answer::{Answered, QueryError};
 use super::past::{Before, Missing, replay_after};
 use crate::event::{Event, ProfileKey, is_label, seconds_to_rfc3339};
 use crate::history::tells_all;
-use crate::trail::{Arrival, Damages, EventReader, EventsOf, Outcome, Trail};
+use crate::store::{Arrival, Damages, EventReader, EventsOf, Outcome, Trail};
 
 /// How many (sub)profiles are looked up together.
 const GROUP: usize = 1024;

@@ -24,7 +24,7 @@ use super::changes::gather;
 use super::command::changes_command;
 use super::request::ChangesQuery;
 use crate::event::{Zone, seconds_to_rfc3339};
-use crate::trail::Trail;
+use crate::store::Trail;
 use tally::{Tally, Total};
 
 /// How many changes there are of each kind. The `limit` of `of` is the most

@@ -14,7 +14,7 @@ use crate::query::lines::HistoryLine;
 use crate::query::past::{Before, replay_after};
 use crate::query::request::ChangesQuery;
 use crate::query::second::Track;
-use crate::trail::{Damages, EventReader, EventsOf, GoneSeconds, Trail};
+use crate::store::{Damages, EventReader, EventsOf, GoneSeconds, Trail};
 
 /// Up to so many events between two of a (sub)profile are replayed rather than
 /// what came before looked for anew.

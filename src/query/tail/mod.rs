@@ -19,7 +19,7 @@ use super::answer::{Lines, QueryError, note_without_owner};
 use super::progress::{Progress, Stage};
 use super::request::TailQuery;
 use crate::log::record::EventHead;
-use crate::trail::{Damages, Trail};
+use crate::store::{Damages, Trail};
 use pages::{EventLines, Pages};
 
 /// How far a reader is: he was told all that is asked for up to an event.

@@ -15,8 +15,8 @@ use crate::query::changes::attributes_match;
 use crate::query::filter::Span;
 use crate::query::progress::{Progress, Stage};
 use crate::query::request::ChangesQuery;
-use crate::retention::Retention;
-use crate::trail::{Damages, Missing, Trail, TrailError};
+use crate::store::retention::Retention;
+use crate::store::{Damages, Missing, Trail, TrailError};
 
 /// How many events a page has at most, …
 const EVENTS: usize = 512;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::gate::LongAnswer;
+use crate::frontend::LongAnswer;
 use crate::query::Answered;
 use crate::server::reply::{Caller, Reply};
 

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::limiter::Limiter;
+use crate::auth::tokens::{Scope, Token, Watched};
 use crate::event::DecodeError;
 use crate::server::reply::Reply;
-use crate::tokens::{Scope, Token, Watched};
 
 /// The door to the query API.
 #[derive(Debug)]

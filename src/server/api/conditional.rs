@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 
 use super::posed::Posed;
 use super::table::Depends;
-use crate::trail::Trail;
+use crate::store::Trail;
 
 /// Makes the tags of one run of a server.
 #[derive(Debug)]

@@ -14,16 +14,16 @@ use super::conditional::Tags;
 use super::slots::Slots;
 use super::ui::{MAX_BODY, Ui};
 use super::worker::Shared;
+use crate::auth::tokens::{TokenFile, Watched};
 use crate::event::Zone;
-use crate::gate::{Answers, Gate, GateConfig, Proxies, connect_private};
+use crate::frontend::{Answers, Gate, GateConfig, Proxies, connect_private};
 use crate::metrics::Metrics;
 use crate::server::committer::Health;
 use crate::server::refusals::Refusals;
 use crate::server::silence::Silence;
 use crate::server::socket::{bind, reachable};
 use crate::server::turns::Turns;
-use crate::tokens::{TokenFile, Watched};
-use crate::trail::Trail;
+use crate::store::Trail;
 
 /// How many questions are answered at one time, and how many wait a moment.
 const QUESTIONS: (usize, usize) = (4, 16);

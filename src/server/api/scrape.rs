@@ -4,9 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use super::worker::Shared;
-use crate::care::bytes_of;
 use crate::event::now_micros;
 use crate::metrics::Figures;
+use crate::ops::bytes_of;
 
 /// Looks at everything that is not counted. It lists the folder's files, whose
 /// number is that of the segments.

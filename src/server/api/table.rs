@@ -21,7 +21,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use super::params::{Asked, Params};
 use super::posed::describe;
-use crate::care::StatsLine;
+use crate::ops::StatsLine;
 use crate::query::dossier::lines::DossierLine;
 use crate::query::lines::{
     BlameLine, ChangesLine, DiffLine, EvidenceLine, ExportLine, FindLine, HistoryLine,

@@ -25,17 +25,17 @@ use super::scrape::figures;
 use super::slots::Slots;
 use super::table::ENTRIES;
 use super::ui::{Asked, Asker, MAX_BODY, Opened, Route, Ui};
-use crate::care::{Care, CareError, Told, carry_out};
+use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_micros};
-use crate::gate::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
+use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::CONTENT_TYPE;
+use crate::ops::{Care, CareError, Told, carry_out};
 use crate::query::{Answered, Mark, Query, QueryError, Span, answer_page, answer_telling};
 use crate::server::health::health;
 use crate::server::reply::{Caller, Reply};
 use crate::server::turns::take_turn;
 use crate::server::worker::header;
-use crate::tokens::Scope;
-use crate::trail::TrailError;
+use crate::store::TrailError;
 
 /// How long a question waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use serde::de::DeserializeOwned;
 
 use crate::query::{Answered, Query, QueryError, answer};
-use crate::trail::Trail;
+use crate::store::Trail;
 
 /// Hands each line of an answer to `take` until that has enough.
 pub(super) fn each<T: DeserializeOwned>(

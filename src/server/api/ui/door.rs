@@ -10,12 +10,12 @@ use super::origin::{Way, may_be_clear, own_target, way};
 use super::reply::{elsewhere, file, html as page, log_in, unchanged};
 use super::route::{Route, route};
 use super::{Asked, Ui, cookie};
+use crate::auth::tokens::Scope;
 use crate::event::{Zone, now_micros};
 use crate::server::api::auth::Door;
 use crate::server::reply::Reply;
-use crate::tokens::Scope;
-use crate::ui::text::Text;
-use crate::ui::{Clock, assets, shell};
+use crate::web::text::Text;
+use crate::web::{Clock, assets, shell};
 
 /// What a request came to.
 pub(in crate::server::api) enum Opened {

@@ -8,8 +8,8 @@ use crate::cli::output::Printed;
 use crate::query::{DossierQuery, Query, QueryError, answer_telling};
 use crate::server::api::answer::Sink;
 use crate::server::reply::Caller;
-use crate::ui::dossier::Page;
-use crate::ui::profile::unknown;
+use crate::web::dossier::Page;
+use crate::web::profile::unknown;
 
 /// Sends it, and tells what came of that.
 pub(super) fn send(asker: &Asker<'_>, query: &DossierQuery, caller: Caller) -> &'static str {

@@ -10,9 +10,9 @@ use crate::event::ProfileKey;
 use crate::query::lines::{ExportLine, HistoryLine};
 use crate::query::{ExplainLine, ExplainQuery, ExportQuery, HistoryQuery, Query, Span};
 use crate::server::reply::Reply;
-use crate::trail::Trail;
-use crate::ui::event::{Page, missing};
-use crate::ui::events::Row;
+use crate::store::Trail;
+use crate::web::event::{Page, missing};
+use crate::web::events::Row;
 
 pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
     let (trail, clock) = (&asker.parts.trail, &asker.clock);

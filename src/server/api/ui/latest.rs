@@ -9,9 +9,9 @@ use crate::event::ProfileKey;
 use crate::log::record::{EventHead, is_pruned};
 use crate::query::lines::HistoryLine;
 use crate::query::{HistoryQuery, Query, QueryError, Span};
-use crate::trail::{Step, Trail, Unreadable};
-use crate::ui::bars::Hours;
-use crate::ui::events::Row;
+use crate::store::{Step, Trail, Unreadable};
+use crate::web::bars::Hours;
+use crate::web::events::Row;
 
 /// The most events that are told at once.
 pub(super) const MOST: u64 = 30;
@@ -100,7 +100,7 @@ pub(super) fn whose(trail: &Trail, seq: u64) -> Result<Option<(ProfileKey, i64)>
         return Ok(None);
     }
     let head = EventHead::decode(bytes)
-        .map_err(|error| Unreadable::Damage(crate::trail::Missing::of_record(seq, error)))?;
+        .map_err(|error| Unreadable::Damage(crate::store::Missing::of_record(seq, error)))?;
     Ok(Some((head.0.key(), head.0.time)))
 }
 

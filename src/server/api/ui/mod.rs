@@ -15,7 +15,7 @@
 //! token, once, and has a session after that ([`sessions`]), known by a cookie
 //! that no script and no other site can use ([`cookie`]). Everything that is
 //! asked goes through [`ask`], so a page is made from the lines of answers;
-//! [`crate::ui`] makes the HTML.
+//! [`crate::web`] makes the HTML.
 //!
 //! Leaves out every way to change anything. Invariants: nothing but the login
 //! form is shown to who has no session, and its body is the only one that is
@@ -41,7 +41,7 @@ mod start;
 
 use tiny_http::Method;
 
-use crate::ui::findings::Findings;
+use crate::web::findings::Findings;
 
 pub(super) use door::Opened;
 pub(super) use pages::Asker;
@@ -56,7 +56,7 @@ pub(super) struct Ui {
     sessions: sessions::Sessions,
     /// Whether only this machine reaches the listener.
     loopback: bool,
-    hours: latest::Remembered<crate::ui::bars::Hours>,
+    hours: latest::Remembered<crate::web::bars::Hours>,
     gaps: latest::Remembered<Findings>,
     incidents: latest::Remembered<Findings>,
     loops: latest::Remembered<Findings>,

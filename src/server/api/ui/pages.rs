@@ -9,7 +9,7 @@ use crate::event::now_micros;
 use crate::query::QueryError;
 use crate::server::api::run::ApiParts;
 use crate::server::reply::{Caller, Reply};
-use crate::ui::{Clock, shell};
+use crate::web::{Clock, shell};
 
 /// With more events than this not in the index yet, pages wait for it.
 const BEHIND: u64 = 20_000;
@@ -87,7 +87,7 @@ impl<'a> Asker<'a> {
     fn live(&self, after: u64) -> Result<Reply, Failure> {
         let cursor = self.parts.trail.last_seq();
         let (rows, skipped) = latest::latest(&self.parts.trail, after, cursor)?;
-        let told = crate::ui::start::live(&rows, cursor, skipped, &self.clock);
+        let told = crate::web::start::live(&rows, cursor, skipped, &self.clock);
         Ok(page(200, told))
     }
 

@@ -22,9 +22,9 @@ use crate::query::{
 };
 use crate::server::reply::Reply;
 use crate::server::turns::{Turn, take_turn};
-use crate::ui::findings::{Finding, Findings};
-use crate::ui::found::{Rejected, rejected};
-use crate::ui::shell::message;
+use crate::web::findings::{Finding, Findings};
+use crate::web::found::{Rejected, rejected};
+use crate::web::shell::message;
 
 /// How far back is looked.
 const BACK: i64 = 14 * 86_400;

@@ -10,12 +10,12 @@ use crate::event::ProfileKey;
 use crate::query::lines::{DiffLine, HistoryLine, ShowLine};
 use crate::query::{Answered, DiffQuery, HistoryQuery, Query, ShowQuery, Span};
 use crate::server::reply::Reply;
-use crate::trail::TrailError;
-use crate::ui::events::Row;
-use crate::ui::profile::{Head, List, Page, SUBPROFILES, unknown};
-use crate::ui::state::State;
-use crate::ui::timeline::Timeline;
-use crate::ui::{Scale, Zoom};
+use crate::store::TrailError;
+use crate::web::events::Row;
+use crate::web::profile::{Head, List, Page, SUBPROFILES, unknown};
+use crate::web::state::State;
+use crate::web::timeline::Timeline;
+use crate::web::{Scale, Zoom};
 
 /// How many events a page of the list has.
 const PAGE: usize = 50;
@@ -142,7 +142,7 @@ fn scale(zoom: Zoom, begun: i64, ended: i64) -> Scale {
                 .saturating_sub(1),
             until,
         ),
-        Zoom::Last(name) => Scale::new(until.saturating_sub(crate::ui::seconds(name)), until),
+        Zoom::Last(name) => Scale::new(until.saturating_sub(crate::web::seconds(name)), until),
         Zoom::Between(from, to) => Scale::new(from, to),
     }
 }

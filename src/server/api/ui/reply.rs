@@ -6,8 +6,8 @@ use form_urlencoded::byte_serialize;
 use maud::Markup;
 
 use crate::server::reply::Reply;
-use crate::ui::assets::Asset;
-use crate::ui::dossier::policy;
+use crate::web::assets::Asset;
+use crate::web::dossier::policy;
 
 /// What binds a browser that shows a page: it runs and loads nothing but the page's own two files, sends
 /// forms nowhere else, is in no other page, and keeps nothing. It tells its own site alone from where it

@@ -3,7 +3,7 @@
 use crate::event::ProfileKey;
 use crate::query::{DossierQuery, Rounding, Span, parse_time};
 use crate::server::api::params::Params;
-use crate::ui::{Clock, Zoom};
+use crate::web::{Clock, Zoom};
 
 /// A page, or a fragment of one.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use crate::tokens::Token;
+use crate::auth::tokens::Token;
 
 /// How long a session lasts that is not used.
 const IDLE: Duration = Duration::from_secs(30 * 60);
@@ -113,7 +113,7 @@ fn key(name: &str) -> [u8; 32] {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::tokens::Scope;
+    use crate::auth::tokens::Scope;
 
     fn token() -> Token {
         Token::new("", Scope::Read).unwrap().0

@@ -6,7 +6,7 @@ use maud::Markup;
 
 use super::latest::{hours, latest};
 use super::pages::{Asker, Failure};
-use crate::ui::start::{Health, Page};
+use crate::web::start::{Health, Page};
 
 /// How long the numbers by hour are good.
 const LASTS: Duration = Duration::from_secs(10);

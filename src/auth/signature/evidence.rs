@@ -1,0 +1,223 @@
+//! What the log keeps beside an event of who sent it.
+//!
+//! | first byte | meaning |
+//! | --- | --- |
+//! | 0 | it was looked for a signature, and there was none |
+//! | 1 | a [`Proof`], as bincode (little-endian, variable-length integers) |
+//! | 2 | imported: the store that it was exported from had verified it |
+//!
+//! Each proof has the key's record whole, rather than a reference to where it
+//! was kept once: so it needs nothing but itself, whatever is pruned, repaired
+//! or cut out of a log, and it costs little, since compression finds the same
+//! record in the event before. The digest of the body is left out of the text
+//! where it is written the usual way, since the body tells it and, being
+//! random, it would not compress; the signature (256 bytes of a usual key) does
+//! not either, and is most of what evidence costs.
+
+use bincode::config::{Configuration, standard};
+use bincode::{BorrowDecode, Encode};
+use chrono::DateTime;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::policy::{digest_of, is_digest_of};
+use super::refusal::Refusal;
+use crate::auth::keys::{KeyDomain, KeyError, KeyName, PublicKey};
+
+const UNSIGNED: u8 = 0;
+const PROOF: u8 = 1;
+const TOLD: u8 = 2;
+const CONFIG: Configuration = standard();
+
+/// What is known of who sent an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// It had no signature, though signatures were looked for.
+    Unsigned,
+    /// It was verified by the store that it was exported from, which left the
+    /// proof out.
+    Told,
+    /// It was verified, and this proves it.
+    Proof(Box<Proof>),
+}
+
+/// Who signed a call, to be checked by anybody: the signature is by the key in
+/// `record` over `text`, and `text` has the digest of the body.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Proof {
+    /// The key's name: where its record was published.
+    pub key: String,
+    /// The key's TXT record as seen.
+    pub record: String,
+    /// When it was verified, in Unix seconds.
+    pub verified: i64,
+    /// The text that is signed: the headers that are covered, a line each.
+    pub text: String,
+    /// The signature.
+    #[serde(with = "base64_text")]
+    #[schemars(with = "String", extend("contentEncoding" = "base64"))]
+    pub signature: Vec<u8>,
+}
+
+/// A proof as it is kept.
+#[derive(Encode, BorrowDecode)]
+struct Kept<'a> {
+    key: &'a str,
+    record: &'a str,
+    verified: i64,
+    text: &'a str,
+    /// Where the body's digest is to be put into the text.
+    digest_at: Option<u32>,
+    signature: &'a [u8],
+}
+
+/// Evidence that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EvidenceError {
+    /// It is of another kind than this program knows.
+    #[error("the evidence is of the unknown kind {0}")]
+    Kind(u8),
+    /// It cannot be read.
+    #[error("the evidence cannot be read: {0}")]
+    Malformed(String),
+}
+
+impl Evidence {
+    /// Whether evidence says that the event was verified; `None` where it
+    /// cannot be told.
+    pub fn is_verified(bytes: &[u8]) -> Option<bool> {
+        match bytes.first()? {
+            &UNSIGNED => Some(false),
+            &PROOF | &TOLD => Some(true),
+            _ => None,
+        }
+    }
+
+    /// The bytes that are kept beside this body.
+    pub fn encode(&self, body: &[u8]) -> Result<Vec<u8>, EvidenceError> {
+        match self {
+            Self::Unsigned => Ok(vec![UNSIGNED]),
+            Self::Told => Ok(vec![TOLD]),
+            Self::Proof(proof) => proof.encode(body),
+        }
+    }
+
+    /// Reads what is kept beside this body.
+    pub fn decode(bytes: &[u8], body: &[u8]) -> Result<Self, EvidenceError> {
+        match bytes.split_first() {
+            None => Err(EvidenceError::Malformed("it is empty".to_owned())),
+            Some((&UNSIGNED, [])) => Ok(Self::Unsigned),
+            Some((&TOLD, [])) => Ok(Self::Told),
+            Some((&PROOF, rest)) => Ok(Self::Proof(Box::new(Proof::decode(rest, body)?))),
+            Some((kind, _)) => Err(EvidenceError::Kind(*kind)),
+        }
+    }
+}
+
+impl Proof {
+    fn encode(&self, body: &[u8]) -> Result<Vec<u8>, EvidenceError> {
+        let malformed = |error: String| EvidenceError::Malformed(error);
+        let digest = digest_of(body);
+        let mut text = self.text.clone();
+        let at = text.find(&digest);
+        if let Some(at) = at {
+            text.replace_range(at..at + digest.len(), "");
+        }
+        let digest_at = at
+            .map(u32::try_from)
+            .transpose()
+            .map_err(|error| malformed(error.to_string()))?;
+        let mut bytes = vec![PROOF];
+        let kept = Kept {
+            key: &self.key,
+            record: &self.record,
+            verified: self.verified,
+            text: &text,
+            digest_at,
+            signature: &self.signature,
+        };
+        bincode::encode_into_std_write(kept, &mut bytes, CONFIG)
+            .map_err(|error| malformed(error.to_string()))?;
+        Ok(bytes)
+    }
+
+    fn decode(bytes: &[u8], body: &[u8]) -> Result<Self, EvidenceError> {
+        let malformed = |error: &str| EvidenceError::Malformed(error.to_owned());
+        let (kept, len): (Kept<'_>, usize) = bincode::borrow_decode_from_slice(bytes, CONFIG)
+            .map_err(|error| malformed(&error.to_string()))?;
+        if len != bytes.len() {
+            return Err(malformed("bytes are left over"));
+        }
+        let mut text = kept.text.to_owned();
+        if let Some(at) = kept.digest_at {
+            let at = usize::try_from(at)
+                .ok()
+                .filter(|at| text.is_char_boundary(*at))
+                .ok_or_else(|| malformed("its digest has no place"))?;
+            text.insert_str(at, &digest_of(body));
+        }
+        Ok(Self {
+            key: kept.key.to_owned(),
+            record: kept.record.to_owned(),
+            verified: kept.verified,
+            text,
+            signature: kept.signature.to_owned(),
+        })
+    }
+
+    /// The key that is in its record.
+    pub fn public_key(&self) -> Result<PublicKey, KeyError> {
+        let unusable = || KeyError::Unusable("its name is none".into());
+        // Below which domain it had to be was judged when the call came.
+        let (_, domain) = self.key.split_once('.').ok_or_else(unusable)?;
+        let domain: KeyDomain = domain.parse().map_err(|_| unusable())?;
+        let name = KeyName::below(&self.key, &domain).ok_or_else(unusable)?;
+        PublicKey::from_record(&name, &self.record)
+    }
+
+    /// The value of a header that is signed.
+    fn line(&self, name: &str) -> Option<&str> {
+        let mut lines = self.text.lines().filter_map(|line| line.split_once(": "));
+        lines
+            .find(|(other, _)| *other == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The signed date in Unix seconds.
+    pub fn date(&self) -> Option<i64> {
+        let date = DateTime::parse_from_rfc2822(self.line("date")?).ok()?;
+        Some(date.timestamp())
+    }
+
+    /// Whether it proves what it says of this body.
+    pub fn check(&self, body: &[u8]) -> Result<(), Refusal> {
+        let digest = self.line("digest").ok_or(Refusal::NotCovered("digest"))?;
+        if !is_digest_of(digest, body)? {
+            return Err(Refusal::Digest);
+        }
+        let key = self.public_key().map_err(|_| Refusal::NoKey)?;
+        match key.verify(self.text.as_bytes(), &self.signature) {
+            true => Ok(()),
+            false => Err(Refusal::Wrong),
+        }
+    }
+}
+
+/// Bytes as base64.
+mod base64_text {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(bytes: &[u8], output: S) -> Result<S::Ok, S::Error> {
+        output.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Vec<u8>, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(input)?;
+        STANDARD
+            .decode(text.as_ref())
+            .map_err(serde::de::Error::custom)
+    }
+}

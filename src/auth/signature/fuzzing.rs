@@ -1,0 +1,66 @@
+//! The fuzz target of signatures and evidence.
+
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a broken promise must end the run of a target"
+)]
+
+use super::{Evidence, Head, Judged, Policy, Refusal};
+use crate::auth::keys::KeyDomain;
+
+/// When the calls of the corpus were signed, in Unix seconds.
+const NOW: i64 = 1_763_892_005;
+
+/// Judges a call. The first two bytes tell how long the body is that follows
+/// its head, as far as there is so much.
+///
+/// What must hold: nothing panics; what is judged good but for its key covers
+/// all that decides, once each; nothing is good without a signature where one is
+/// required; and whatever is read as evidence is written as it was read.
+pub fn signature(bytes: &[u8]) {
+    evidence(bytes);
+    let Some((len, rest)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let len = usize::from(u16::from_le_bytes(*len)).min(rest.len());
+    let (head, body) = rest.split_at(rest.len() - len);
+    let Some(head) = Head::parse(head) else {
+        return;
+    };
+    let policy = |required| Policy {
+        required,
+        accounts: vec!["account_1234".parse().expect("an account")],
+        hosts: vec!["hooks.example.com".parse().expect("a host")],
+        max_age: 60,
+        key_domain: KeyDomain::default(),
+    };
+    let judged = policy(true).judge(&head, Some(body), NOW);
+    match (&judged, policy(false).judge(&head, Some(body), NOW)) {
+        (Ok(Judged::Signed(claim)), Ok(Judged::Signed(_))) => {
+            for line in [
+                "(request-target): ",
+                "host: ",
+                "date: ",
+                "x-copernica-id: ",
+                "digest: ",
+            ] {
+                let lines = claim.text().split('\n');
+                assert_eq!(lines.filter(|found| found.starts_with(line)).count(), 1);
+            }
+            assert!((claim.date() - NOW).abs() <= 60);
+            assert!(claim.key().as_str().ends_with(".copernica.com"));
+        }
+        (Err(Refusal::Unsigned), Ok(Judged::Unsigned)) => {}
+        (Err(one), Err(other)) => assert_eq!(*one, other),
+        (required, optional) => panic!("{required:?} and {optional:?}"),
+    }
+}
+
+fn evidence(bytes: &[u8]) {
+    if let Ok(evidence) = Evidence::decode(bytes, b"body") {
+        assert!(Evidence::is_verified(bytes).is_some());
+        let encoded = evidence.encode(b"body").expect("it was read");
+        assert_eq!(Evidence::decode(&encoded, b"body"), Ok(evidence));
+    }
+}

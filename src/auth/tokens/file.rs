@@ -1,0 +1,232 @@
+//! The file that holds the tokens of a data folder.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{MOST, Token};
+use crate::storage::{RealDisk, Storage, write_aside};
+
+/// The version of the file that is read and written.
+const VERSION: u32 = 1;
+
+/// The most bytes that are read of it.
+const MAX_LEN: u64 = 4 << 20;
+
+/// Why tokens cannot be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum TokensError {
+    /// The file cannot be read or written.
+    #[error("{doing} {}: {source}", path.display())]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The file makes no sense.
+    #[error(
+        "the file {} is damaged: remove it, and make the tokens anew with `profiletrail token create`", .0.display()
+    )]
+    Damaged(PathBuf),
+    /// The file is of a newer version.
+    #[error("the file {} is of a newer profiletrail: use that, or remove the file", .0.display())]
+    Newer(PathBuf),
+    /// There are as many as there may be.
+    #[error(
+        "there are {MOST} tokens, the most there may be: revoke some with `profiletrail token revoke ID`"
+    )]
+    TooMany,
+    /// The name is none.
+    #[error("--name: a name has at most 64 characters, and no control characters")]
+    Name,
+    /// The system gives no random bytes.
+    #[error("no random bytes could be had: {0}")]
+    Random(String),
+}
+
+/// The tokens of a data folder.
+#[derive(Clone, Debug)]
+pub struct TokenFile {
+    folder: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Content {
+    profiletrail_tokens: u32,
+    tokens: Vec<Token>,
+}
+
+impl TokenFile {
+    /// Those of the folder at that path.
+    pub fn of(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// The file.
+    pub fn path(&self) -> PathBuf {
+        self.folder.join("tokens")
+    }
+
+    /// All tokens, oldest first; none where there is no file.
+    pub fn read(&self) -> Result<Vec<Token>, TokensError> {
+        use io::Read;
+        let path = self.path();
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            opened => opened.map_err(failed("reading", &path))?,
+        };
+        let mut bytes = Vec::new();
+        file.take(MAX_LEN)
+            .read_to_end(&mut bytes)
+            .map_err(failed("reading", &path))?;
+        let value: serde_json::Value =
+            serde_json::from_slice(&bytes).map_err(|_| TokensError::Damaged(path.clone()))?;
+        // What a newer version writes has its number in the same place.
+        let version = value.get("profiletrail_tokens").and_then(|it| it.as_u64());
+        if version.is_some_and(|version| version > u64::from(VERSION)) {
+            return Err(TokensError::Newer(path));
+        }
+        serde_json::from_value(value)
+            .map(|content: Content| content.tokens)
+            .map_err(|_| TokensError::Damaged(path))
+    }
+
+    /// Adds a token. When this returns it is on stable storage.
+    pub fn add(&self, token: Token) -> Result<(), TokensError> {
+        let _lock = self.lock()?;
+        let mut tokens = self.read()?;
+        if tokens.len() >= MOST {
+            return Err(TokensError::TooMany);
+        }
+        tokens.push(token);
+        self.write(tokens)
+    }
+
+    /// Takes a token away, and gives it back; `None` where there is none of
+    /// that id. When this returns that is on stable storage.
+    pub fn remove(&self, id: &str) -> Result<Option<Token>, TokensError> {
+        let _lock = self.lock()?;
+        let mut tokens = self.read()?;
+        let Some(place) = tokens.iter().position(|token| token.id == id) else {
+            return Ok(None);
+        };
+        let removed = tokens.remove(place);
+        self.write(tokens)?;
+        Ok(Some(removed))
+    }
+
+    /// Waits for whoever changes the tokens now; they last an instant.
+    fn lock(&self) -> Result<File, TokensError> {
+        let path = self.folder.join("tokens.lock");
+        let lock = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|file| self.give(&path).map(|()| file))
+            .map_err(failed("opening", &path))?;
+        lock.lock().map_err(failed("locking", &path))?;
+        Ok(lock)
+    }
+
+    fn write(&self, tokens: Vec<Token>) -> Result<(), TokensError> {
+        let content = Content {
+            profiletrail_tokens: VERSION,
+            tokens,
+        };
+        let (path, new) = (self.path(), self.folder.join("tokens.new"));
+        let mut text =
+            serde_json::to_vec(&content).map_err(|error| failed("writing", &path)(error.into()))?;
+        text.push(b'\n');
+        write_aside(&RealDisk, &new, &text)
+            .and_then(|()| self.give(&new))
+            .map_err(failed("writing", &new))?;
+        RealDisk
+            .rename(&new, &path)
+            .and_then(|()| RealDisk.sync_dir(&self.folder))
+            .map_err(failed("writing", &path))
+    }
+
+    /// Gives a file to the folder's owner, where root makes it for a server
+    /// that runs as somebody else and could not read it.
+    fn give(&self, path: &Path) -> io::Result<()> {
+        let (folder, file) = (fs::metadata(&self.folder)?, fs::metadata(path)?);
+        if rustix::process::geteuid().is_root() && file.uid() != folder.uid() {
+            chown(path, Some(folder.uid()), Some(folder.gid()))?;
+        }
+        Ok(())
+    }
+}
+
+fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> TokensError {
+    let path = path.to_owned();
+    move |source| TokensError::Io {
+        doing,
+        path,
+        source,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use crate::auth::tokens::Scope;
+
+    #[test]
+    fn tokens_that_are_made_at_one_time_are_all_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = TokenFile::of(dir.path());
+        assert_eq!(file.read().unwrap(), []);
+        std::thread::scope(|scope| {
+            for number in 0..8 {
+                let file = &file;
+                scope.spawn(move || {
+                    let (token, _) = Token::new(&format!("n{number}"), Scope::Read).unwrap();
+                    file.add(token).unwrap();
+                });
+            }
+        });
+        let tokens = file.read().unwrap();
+        assert_eq!(tokens.len(), 8);
+        let gone = file.remove(&tokens[3].id).unwrap();
+        assert_eq!(gone.as_ref(), Some(&tokens[3]));
+        assert_eq!(file.remove(&tokens[3].id).unwrap(), None);
+        assert_eq!(file.read().unwrap().len(), 7);
+        assert_eq!(fs::metadata(file.path()).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn what_is_no_file_of_ours_is_refused_and_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = TokenFile::of(dir.path());
+        let (token, _) = Token::new("", Scope::Read).unwrap();
+        for text in [
+            "",
+            "{}",
+            "[]",
+            "{\"profiletrail_tokens\":1}",
+            "{\"profiletrail_tokens\":1,\"tokens\":[{\"id\":\"a\"}]}",
+        ] {
+            fs::write(file.path(), text).unwrap();
+            assert!(
+                matches!(file.read(), Err(TokensError::Damaged(_))),
+                "{text}"
+            );
+            file.add(token.clone()).unwrap_err();
+            assert_eq!(fs::read_to_string(file.path()).unwrap(), text);
+        }
+        fs::write(file.path(), "{\"profiletrail_tokens\":2,\"keys\":[]}").unwrap();
+        assert!(matches!(file.read(), Err(TokensError::Newer(_))));
+    }
+}

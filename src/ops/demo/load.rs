@@ -1,0 +1,68 @@
+//! Keeping the story's calls, as if each had come when it happened.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::story::Story;
+use crate::event::{BodyKind, decode_envelope};
+use crate::store::{Arrival, Folder, OpenOptions, Outcome, ParsedCall, Purpose, Trail, TrailError};
+
+/// How many calls go at once.
+const GROUP: usize = 256;
+
+/// Where all calls come from: an address that is kept for examples.
+const REMOTE: &str = "192.0.2.10";
+
+/// Why a story cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The folder.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+    /// An event was not kept.
+    #[error("the story could not be kept: {0}")]
+    NotKept(String),
+}
+
+/// Makes a data folder of a story.
+pub fn load(story: &Story, data: &Path, cache: u64, segment_size: u64) -> Result<(), LoadError> {
+    Folder::make(data)?;
+    let options = OpenOptions {
+        purpose: Purpose::Append {
+            server: false,
+            segment_size,
+        },
+        cache,
+        // Whoever starts a program at this moment may hold the new folder's lock until it runs.
+        patience: Duration::from_secs(2),
+    };
+    let (trail, appender) = Trail::open(data, options)?;
+    let mut appender =
+        appender.ok_or_else(|| LoadError::NotKept("the log cannot be written".to_owned()))?;
+    for calls in story.calls.chunks(GROUP) {
+        let arrivals = calls.iter().map(|call| {
+            let body = call.body.clone().into_bytes();
+            let envelope = decode_envelope(BodyKind::Form, &body, chrono_tz::UTC);
+            Arrival::Call(Box::new(ParsedCall {
+                received: call.received,
+                remote: Some(REMOTE.to_owned()),
+                label: Some(call.label.to_owned()),
+                content_type: Some("application/x-www-form-urlencoded".to_owned()),
+                evidence: None,
+                read: envelope
+                    .map(|envelope| (BodyKind::Form, envelope))
+                    .map_err(|error| (400, error)),
+                body,
+            }))
+        });
+        for outcome in appender.append(arrivals.collect()) {
+            match outcome {
+                Outcome::Kept(_) => {}
+                Outcome::Rejected(_, error) => return Err(LoadError::NotKept(error.to_string())),
+                Outcome::Unavailable(reason) => return Err(LoadError::NotKept(reason)),
+            }
+        }
+    }
+    trail.wait_for_index(|_| ())?;
+    Ok(())
+}

@@ -1,0 +1,70 @@
+//! Files in a data folder that no log and no index is read from.
+
+use std::fs;
+use std::path::Path;
+
+use crate::store::Trail;
+
+/// What a folder holds itself, beside what [`crate::store::Folder`] names.
+const TOP: &[&str] = &[
+    "format",
+    "lock",
+    "socket",
+    "private",
+    "log",
+    "rejected",
+    "index",
+    "tls",
+    "tokens",
+    "tokens.lock",
+    "tokens.new",
+    "private-api",
+    "keys",
+    "baselines",
+];
+
+/// The paths of such files, each with what it is. Files come and go while a
+/// server runs; what is gone when it is looked at is left out.
+pub(super) fn strangers(trail: &Trail) -> Vec<(String, &'static str)> {
+    let folder = trail.folder();
+    let mut found = Vec::new();
+    let mut look = |dir: &Path, known: &dyn Fn(&str) -> bool| {
+        let mut names: Vec<String> = fs::read_dir(dir)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().into_owned()))
+            .collect();
+        names.sort();
+        for name in names.iter().filter(|name| !known(name)) {
+            found.push((dir.join(name).display().to_string(), what_is(name)));
+        }
+    };
+    look(folder.path(), &|name| TOP.contains(&name));
+    let logs = [
+        (folder.log(), trail.events()),
+        (folder.rejected(), trail.rejected()),
+    ];
+    for (dir, log) in logs {
+        let before = log.file_names();
+        // A segment may have been closed or sealed since.
+        look(&dir, &|name| {
+            let is = |known: &String| known == name;
+            before.iter().any(is) || log.file_names().iter().any(is)
+        });
+    }
+    found
+}
+
+fn what_is(name: &str) -> &'static str {
+    if name.contains(".torn-") {
+        "a write that a crash has cut short, kept aside; it can be deleted"
+    } else if name.contains("damaged-") {
+        "kept aside when it was damaged; it can be deleted"
+    } else if name.ends_with(".new") || name.ends_with(".part") {
+        "left by work that was cut short; the next start removes it, or it can be deleted"
+    } else if name.ends_with(".log") || name.ends_with(".log.zst") || name.ends_with(".blocks") {
+        "left by sealing that was cut short; the next start removes it"
+    } else {
+        "it does not belong here"
+    }
+}

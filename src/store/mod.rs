@@ -1,0 +1,37 @@
+//! The engine: log and index of one data folder, and how they are asked.
+//!
+//! The library's face. [`Trail::open`] takes the folder's lock, recovers the
+//! logs and starts the index; [`Appender`] adds events; [`Timeline`] reads
+//! those of (sub)profiles, [`Walk`] those of a span of time. What a question means is [`crate::query`]'s
+//! matter, what events mean [`crate::history`]'s.
+
+mod appender;
+mod batch;
+mod damages;
+mod error;
+mod events;
+mod folder;
+mod lookup;
+mod open;
+mod proofs;
+mod pruning;
+mod reader;
+pub mod retention;
+mod sealing;
+mod sorter;
+mod timeline;
+mod walk;
+
+pub use appender::{Appender, Arrival, Outcome, ParsedCall};
+pub use batch::Batch;
+pub use damages::{Damages, Missing, Unreadable};
+pub use error::TrailError;
+pub use events::EventsOf;
+pub use folder::{Folder, Holder};
+pub use open::{OpenOptions, Purpose, Trail};
+pub use pruning::{Keep, Keeper, PruneError, PruneOrder, PruneReport, Restore, YOUNGEST};
+pub use reader::EventReader;
+pub use sealing::Sealer;
+pub use sorter::{Sorter, leave_room, room_left};
+pub use timeline::{GoneSeconds, Occurrence, Timeline, arrange_second};
+pub use walk::{Step, Walk};

@@ -1,0 +1,159 @@
+//! What one (sub)profile's pruned events came to.
+
+use crate::event::{Event, EventType, Seen};
+use crate::history::{Baseline, DIGEST_LEN, Gone, Place, Replay};
+use crate::log::LogError;
+use crate::store::retention::Pruned;
+use crate::store::timeline::head_of;
+use crate::store::{Damages, EventReader, Timeline};
+
+/// A (sub)profile that loses events: its events up to the last second of those.
+pub(super) struct Waiting {
+    /// (time, `seq`) pairs, ordered by both.
+    times: Vec<(i64, u64)>,
+    /// Where in them the last second begins.
+    last_second: usize,
+    /// What is left from before.
+    baseline: Option<Baseline>,
+}
+
+impl Waiting {
+    /// `times` are those of all its events; at least one goes.
+    pub fn new(mut times: Vec<(i64, u64)>, baseline: Option<Baseline>, next: &Pruned) -> Self {
+        let last = times.iter().rfind(|(time, seq)| next.hides(*time, *seq));
+        let second = last.map_or(i64::MIN, |(time, _)| *time);
+        times.truncate(times.partition_point(|(time, _)| *time <= second));
+        times.shrink_to_fit();
+        Self {
+            last_second: times.partition_point(|(time, _)| *time < second),
+            times,
+            baseline,
+        }
+    }
+
+    /// How many events it has.
+    pub fn len(&self) -> usize {
+        self.times.len()
+    }
+
+    /// The `seq` of every event.
+    pub fn seqs(&self) -> impl Iterator<Item = u64> {
+        self.times.iter().map(|(_, seq)| *seq)
+    }
+
+    /// The `seq` of every event of the last second.
+    pub fn last_seqs(&self) -> impl Iterator<Item = u64> {
+        self.seqs().skip(self.last_second)
+    }
+}
+
+/// The baseline of a (sub)profile: from the events of the last second alone,
+/// if those say all, or from all of its events. `None` where they do not, or
+/// none can be read.
+pub(super) fn baseline_of(
+    waiting: &Waiting,
+    last_second: bool,
+    next: &Pruned,
+    reader: &mut EventReader,
+    damage: &mut Damages,
+) -> Result<Option<Baseline>, LogError> {
+    let Waiting {
+        times,
+        last_second: second_at,
+        baseline: old,
+    } = waiting;
+    let second = times.last().map(|(time, _)| *time);
+    // What came late and stands before the old one changes nothing of it.
+    if let Some(old) = old.as_ref().filter(|old| Some(old.place.time) > second) {
+        return Ok(Some(old.clone()));
+    }
+    let in_second = |place: &Place| Some(place.time) == second;
+    let old_place = old.as_ref().map(|old| old.place);
+    // What nothing stands before is whole from its beginning.
+    let begin = if last_second { *second_at } else { 0 };
+    let whole = begin == 0 && (!last_second || old_place.is_none_or(|place| in_second(&place)));
+    let times: Vec<_> = times.iter().skip(begin).copied().collect();
+    let before = old.as_ref().filter(|_| whole || !last_second);
+    let mut timeline = Timeline::new(&times, before).without_window();
+    let mut replay = Replay::after(before.cloned());
+    let mut said = Said {
+        all: whole || !last_second,
+        ..Said::default()
+    };
+    // Events after the last that goes do not belong to it.
+    let mut kept = Vec::new();
+    let mut place = old_place;
+    while let Some(occurrence) = timeline.next(reader, damage)? {
+        let event = &occurrence.event;
+        let goes = next.hides(event.time, event.seq);
+        kept.push(occurrence);
+        if !goes {
+            continue;
+        }
+        for occurrence in kept.drain(..) {
+            if occurrence.duplicate_of.is_none() {
+                replay.step(&occurrence.event);
+                said.hear(&occurrence.event);
+                place = place.max(Some(Place::of(&occurrence.event)));
+            }
+        }
+    }
+    replay.take_up();
+    let Some(place) = place else { return Ok(None) };
+    let unnamed = replay.database.is_none() || (replay.collection.is_none() && said.of_subprofile);
+    if !said.all || (unnamed && !whole && last_second) {
+        return Ok(None);
+    }
+    let mut baseline = Baseline {
+        place,
+        known: replay.known,
+        database: replay.database,
+        collection: replay.collection,
+        second: Vec::new(),
+    };
+    if let Some(old) = old.as_ref().filter(|old| old.place.time == place.time) {
+        baseline.second.clone_from(&old.second);
+    }
+    for (time, seq) in waiting.times.iter().skip(*second_at) {
+        if *time == place.time && next.hides(*time, *seq) {
+            match head_of(reader, *seq) {
+                Ok(head) => baseline.second.push(Gone {
+                    seq: *seq,
+                    rank: head.rank,
+                    digest: head
+                        .digest
+                        .first_chunk::<DIGEST_LEN>()
+                        .copied()
+                        .unwrap_or_default(),
+                }),
+                Err(unreadable) => damage.add(unreadable.into_damage()?),
+            }
+        }
+    }
+    Ok(Some(baseline))
+}
+
+/// What events say of a state without those before them.
+#[derive(Default)]
+struct Said {
+    /// All of it.
+    all: bool,
+    of_subprofile: bool,
+}
+
+impl Said {
+    /// Takes the next event, which is no duplicate.
+    fn hear(&mut self, event: &Event<'_>) {
+        let content = &event.content;
+        self.of_subprofile |= event.key.subprofile.is_some();
+        self.all |= match event.event_type {
+            EventType::Create => true,
+            EventType::Update => !content.fields.is_empty(),
+            // What it leaves out of these is as last sent.
+            EventType::Delete | EventType::Observed(Seen::Gone) => {
+                content.created.is_some() && content.modified.is_some()
+            }
+            EventType::Observed(Seen::Present) | EventType::Other(_) => false,
+        };
+    }
+}

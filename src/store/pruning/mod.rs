@@ -1,0 +1,261 @@
+//! Pruning a data folder: what is old enough goes, baselines stay.
+//!
+//! [`Trail::prune`] decides what goes ([`bounds`]), makes the baselines
+//! ([`gather`]), commits, and removes. [`crate::store::retention`] says what is on disk
+//! at each point. [`Keeper`] does it in a server by itself.
+//!
+//! The index is walked, not asked for each (sub)profile: over 1.7 million events
+//! of 213,000 of them that takes 0.4 s of processor time rather than 10.6 s.
+//!
+//! Nothing lets it eat too much: what goes is before the given time by the
+//! event's own word *and* came before it; it stands in a closed segment; a time
+//! younger than a day is refused; index and log must agree on what goes, so that
+//! no event goes whose (sub)profile gets no baseline; and what a server does by itself reckons from
+//! the newest events as well as from the clock ([`Trail::keep`]), so that a
+//! clock that has jumped ahead takes nothing along.
+
+mod bounds;
+mod gather;
+mod keeper;
+mod last;
+mod owners;
+mod report;
+mod restore;
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard, PoisonError, TryLockError, Weak};
+use std::time::{Duration, Instant};
+
+pub use keeper::{Keep, Keeper};
+pub use report::{PruneError, PruneReport};
+pub use restore::Restore;
+
+use self::gather::Gather;
+use super::damages::Damages;
+use super::open::Trail;
+use crate::log::record::{event_time, rejected_time};
+use crate::storage::RealDisk;
+use crate::store::retention::{CommitError, Pruned, Removed, Retention, commit, remove};
+
+/// What happened less long ago is never pruned, in seconds.
+pub const YOUNGEST: i64 = 86_400;
+
+/// How long a command waits for answers that began before the commit.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The pause between two looks at whether they have ended.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// What those who prune have in common.
+#[derive(Default)]
+pub(super) struct Pruning {
+    /// Whether the last commit holds is not known.
+    uncertain: bool,
+    /// What answers hold that began before a commit: as long as one does, what
+    /// it reads is not removed.
+    earlier: Vec<Weak<Retention>>,
+}
+
+impl Pruning {
+    /// Whether no answer is given any more that began before a commit.
+    fn is_settled(&mut self) -> bool {
+        self.earlier.retain(|earlier| earlier.strong_count() > 0);
+        self.earlier.is_empty()
+    }
+}
+
+/// What is asked of a prune.
+pub struct PruneOrder<'a> {
+    /// Events before this time go, in Unix seconds.
+    pub before: i64,
+    /// The present second.
+    pub now: i64,
+    /// Only tell what would go.
+    pub dry_run: bool,
+    /// Asked often; ends the work.
+    pub stop: &'a dyn Fn() -> bool,
+    /// Told how much is done, and of how much.
+    pub tell: &'a mut dyn FnMut(u64, u64),
+}
+
+impl Trail {
+    /// Prunes, or tells what pruning would do. One at a time does.
+    pub fn prune(&self, order: PruneOrder<'_>) -> Result<PruneReport, PruneError> {
+        let PruneOrder {
+            before,
+            now,
+            dry_run,
+            stop,
+            tell,
+        } = order;
+        let youngest = now.saturating_sub(YOUNGEST);
+        if before > youngest {
+            return Err(PruneError::TooYoung { before, youngest });
+        }
+        let mut pruning = self.begin_pruning()?;
+        if pruning.uncertain {
+            return Err(PruneError::Uncertain);
+        }
+        self.wait_for_index(|_| ())?;
+        let present = self.retention();
+        let mut report = PruneReport::new(before, dry_run, present.before());
+        if present.before().is_none_or(|already| already < before) {
+            let next = self.next_bounds(before, present.pruned)?;
+            self.know_all_up_to(next.events)?;
+            let gather = Gather::new(self, Arc::clone(&present), next, stop, &mut *tell);
+            if dry_run {
+                report.count(gather.count()?);
+                report.rejected = self.count_rejected(&present, &next)?;
+                report.bytes = self.events.bytes_older_than(before, next.events)?;
+                return Ok(report);
+            }
+            report.rejected = self.count_rejected(&present, &next)?;
+            self.folder().make_baselines()?;
+            let written = gather.write();
+            if written.is_err() {
+                // On a full disk what is of no use must not stay.
+                let kept = present
+                    .pruned
+                    .map_or(0..0, |pruned| pruned.baselines..pruned.end);
+                let _ = crate::log::clear(&RealDisk, &self.folder().baselines(), kept);
+            }
+            let (counts, next) = written?;
+            report.count(counts);
+            if counts.events + report.rejected > 0 {
+                self.put_in_place(&mut pruning, &present, next)?;
+            }
+        } else if dry_run {
+            return Ok(report);
+        }
+        drop(present);
+        // Of answers that are being given, those that began before may yet read
+        // what is hidden from those that begin now.
+        let begun = Instant::now();
+        while !pruning.is_settled() {
+            if stop() || begun.elapsed() > PATIENCE {
+                report.waiting = true;
+                return Ok(report);
+            }
+            std::thread::sleep(PAUSE);
+        }
+        report.removed(self.remove_pruned(stop, tell)?);
+        Ok(report)
+    }
+
+    /// Commits what is pruned from now on, and lets answers know.
+    fn put_in_place(
+        &self,
+        pruning: &mut Pruning,
+        present: &Arc<Retention>,
+        next: Pruned,
+    ) -> Result<(), PruneError> {
+        let folder = self.folder();
+        let committed = folder.put_pruned(next, |text| commit(&RealDisk, folder.path(), text));
+        match committed {
+            Ok(()) => {}
+            Err(error @ CommitError::NotDone(_)) => return Err(error.into()),
+            Err(error @ CommitError::Unknown(_)) => {
+                pruning.uncertain = true;
+                return Err(error.into());
+            }
+        }
+        let dir = folder.baselines();
+        let opened = Retention::open(Arc::new(RealDisk), &dir, folder.log_id, Some(next));
+        // Where it fails, what is on disk is right, but not what is known here.
+        pruning.uncertain = opened.is_err();
+        let opened = Arc::new(opened?);
+        let mut place = self
+            .retention
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *place = opened;
+        drop(place);
+        pruning.earlier.push(Arc::downgrade(present));
+        self.removal_due.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Removes what is pruned and still on the disk.
+    fn remove_pruned(
+        &self,
+        stop: &dyn Fn() -> bool,
+        tell: &mut dyn FnMut(u64, u64),
+    ) -> Result<Removed, PruneError> {
+        let mut removed = Removed::default();
+        let Some(pruned) = self.retention().pruned else {
+            return Ok(removed);
+        };
+        let generation = pruned.baselines..pruned.end;
+        crate::log::clear(&RealDisk, &self.folder().baselines(), generation)?;
+        let Pruned {
+            before,
+            events,
+            rejected,
+            ..
+        } = pruned;
+        removed.add(remove(
+            &self.events,
+            before,
+            events,
+            &event_time,
+            stop,
+            tell,
+        )?);
+        removed.add(remove(
+            &self.rejected,
+            before,
+            rejected,
+            &rejected_time,
+            stop,
+            &mut |_, _| (),
+        )?);
+        self.removal_due.store(false, Ordering::Release);
+        Ok(removed)
+    }
+
+    /// An error where events up to a `seq` cannot be read: whose they were is not
+    /// known, so any baseline might lack them. What a repair has found to be lost
+    /// is missed by nobody.
+    fn know_all_up_to(&self, last: u64) -> Result<(), PruneError> {
+        let unknown = self.without_owner(&mut Damages::default())?;
+        let missing = unknown.iter().filter(|(first, _)| *first <= last);
+        let told: Vec<_> = missing
+            .map(|(first, last)| format!("events {first} to {last}"))
+            .collect();
+        if told.is_empty() {
+            Ok(())
+        } else {
+            Err(PruneError::Unreadable(told))
+        }
+    }
+
+    /// Waits a while for another prune: a server's own may just be looking
+    /// whether there is anything to be done.
+    fn begin_pruning(&self) -> Result<MutexGuard<'_, Pruning>, PruneError> {
+        let begun = Instant::now();
+        loop {
+            match self.pruning.try_lock() {
+                Ok(pruning) => return Ok(pruning),
+                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) if begun.elapsed() >= PATIENCE => {
+                    return Err(PruneError::Busy);
+                }
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PAUSE),
+            }
+        }
+    }
+
+    /// Goes on with a removal that was broken off, where one was.
+    pub fn finish_removal(&self, stop: &dyn Fn() -> bool) -> Result<Removed, PruneError> {
+        if !self.removal_due.load(Ordering::Acquire) {
+            return Ok(Removed::default());
+        }
+        let Ok(mut pruning) = self.pruning.try_lock() else {
+            return Ok(Removed::default());
+        };
+        if pruning.uncertain || !pruning.is_settled() {
+            return Ok(Removed::default());
+        }
+        self.remove_pruned(stop, &mut |_, _| ())
+    }
+}

@@ -1,0 +1,73 @@
+//! Whose the subprofiles are that have baselines.
+
+use std::io;
+use std::path::Path;
+
+use super::PruneError;
+use crate::event::ProfileKey;
+use crate::log::NotSealed;
+use crate::store::Sorter;
+use crate::store::retention::BaselineWriter;
+
+/// Subprofiles and their profiles, on their way to the disk, where they are
+/// ordered by subprofile.
+pub(super) struct Owners {
+    sorter: Sorter,
+}
+
+impl Owners {
+    /// None yet. What does not fit in memory goes to a folder.
+    pub fn new(dir: &Path) -> Self {
+        Self {
+            sorter: Sorter::new(dir),
+        }
+    }
+
+    /// Takes note of whose a subprofile is; the event of the last `seq` counts.
+    pub fn note(&mut self, key: ProfileKey, seq: u64) -> Result<(), PruneError> {
+        let Some(subprofile) = key.subprofile else {
+            return Ok(());
+        };
+        let pair = [subprofile.to_be_bytes(), key.profile.to_be_bytes()].concat();
+        let place = (subprofile ^ (1 << 63)).cast_signed();
+        self.sorter
+            .push(place, seq, pair)
+            .map_err(PruneError::Baselines)
+    }
+
+    /// Writes them after the baselines.
+    pub fn write(self, mut writer: BaselineWriter) -> Result<BaselineWriter, PruneError> {
+        writer.begin_owners()?;
+        self.sorter.finish::<OwnerError>(|pair| {
+            let mut numbers = pair.chunks_exact(8);
+            let mut number = || numbers.next()?.try_into().ok().map(u64::from_be_bytes);
+            if let (Some(subprofile), Some(profile)) = (number(), number()) {
+                let added = writer.add_owner(subprofile, profile);
+                added.map_err(OwnerError::Log)?;
+            }
+            Ok(true)
+        })?;
+        Ok(writer)
+    }
+}
+
+/// Why the owners were not written.
+enum OwnerError {
+    Io(io::Error),
+    Log(NotSealed),
+}
+
+impl From<io::Error> for OwnerError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<OwnerError> for PruneError {
+    fn from(error: OwnerError) -> Self {
+        match error {
+            OwnerError::Io(error) => Self::Baselines(error),
+            OwnerError::Log(error) => Self::Log(error),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Taking up baselines that another folder has exported.
+
+use std::sync::{Arc, MutexGuard};
+
+use super::gather::encode;
+use super::owners::Owners;
+use super::{PruneError, Pruning};
+use crate::event::ProfileKey;
+use crate::storage::RealDisk;
+use crate::store::Trail;
+use crate::store::retention::{BaselineWriter, KeptBaseline, Pruned};
+
+/// Baselines that are put into a folder that holds nothing yet; nobody prunes
+/// meanwhile. Dropped without [`Restore::finish`], they are not there.
+pub struct Restore<'a> {
+    trail: &'a Trail,
+    pruning: MutexGuard<'a, Pruning>,
+    writer: BaselineWriter,
+    owners: Owners,
+    last: Option<ProfileKey>,
+    /// The time of the latest, in Unix seconds.
+    latest: i64,
+}
+
+impl Trail {
+    /// Whether the folder holds neither events nor baselines.
+    pub fn is_blank(&self) -> bool {
+        self.last_seq() == 0 && self.retention().pruned.is_none()
+    }
+
+    /// Begins to take up baselines.
+    pub fn restore(&self) -> Result<Restore<'_>, PruneError> {
+        let pruning = self.begin_pruning()?;
+        if pruning.uncertain {
+            return Err(PruneError::Uncertain);
+        }
+        if !self.is_blank() {
+            return Err(PruneError::NotBlank);
+        }
+        let folder = self.folder();
+        folder.make_baselines()?;
+        let dir = folder.baselines();
+        Ok(Restore {
+            trail: self,
+            pruning,
+            writer: BaselineWriter::new(Arc::new(RealDisk), &dir, folder.log_id, None)?,
+            owners: Owners::new(folder.path()),
+            last: None,
+            latest: i64::MIN,
+        })
+    }
+}
+
+impl Restore<'_> {
+    /// Takes a baseline; they come in the order of (sub)profiles. `false` where
+    /// this one does not.
+    pub fn add(&mut self, kept: KeptBaseline) -> Result<bool, PruneError> {
+        let (key, place) = (kept.key, kept.baseline.place);
+        if self.last >= Some(key) {
+            return Ok(false);
+        }
+        self.last = Some(key);
+        self.latest = self.latest.max(place.time);
+        self.owners.note(key, place.seq)?;
+        self.writer.add(key, &encode(kept)?)?;
+        Ok(true)
+    }
+
+    /// Puts them in place.
+    pub fn finish(mut self) -> Result<(), PruneError> {
+        let writer = self.owners.write(self.writer)?;
+        let next = writer.finish(Pruned {
+            before: self.latest.saturating_add(1),
+            ..Pruned::default()
+        })?;
+        if !self.trail.is_blank() {
+            return Err(PruneError::NotBlank);
+        }
+        let present = self.trail.retention();
+        self.trail.put_in_place(&mut self.pruning, &present, next)
+    }
+}
