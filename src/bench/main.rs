@@ -22,7 +22,8 @@ mod args;
 mod child;
 mod compared;
 mod disk;
-#[path = "../../tests/support/dns.rs"]
+#[path = "../../tests/it/support/dns.rs"]
+#[expect(dead_code, reason = "the tests' DNS server can do more")]
 mod dns;
 mod form;
 mod generate;

@@ -1,0 +1,163 @@
+//! Answers of the query API that are long, broken off or incomplete.
+//!
+//! Proven: long ones come in chunks, to HTTP/1.0 up to the end, and hold up
+//! nobody; what is broken off is seen to be; what cannot be read is told.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::support::http::{Reply, ask, token};
+use crate::support::{
+    BODY, Client, NEVER, Server, cli, data, eventually, json_lines, keys, new_server,
+};
+
+const API: [&str; 2] = ["--api", "127.0.0.1:0"];
+
+fn text(reply: &Reply) -> &str {
+    std::str::from_utf8(&reply.body).unwrap()
+}
+
+fn call(profile: u64, time: u64, value: &str) -> String {
+    format!(
+        "type=update&profile={profile}&database=3&time={time}&parameters[city]={value}&fields[city]={value}&fields[mail]=a%40b.nl&interests[]=blue"
+    )
+}
+
+fn fill(server: &Server) {
+    let mut client = server.client();
+    for (target, body) in [
+        ("/webhook/form", call(123, 1_760_000_000, "Utrecht")),
+        ("/webhook/crm", call(123, 1_760_086_400, "Gouda")),
+        ("/webhook/crm", call(123, 1_760_086_400, "Gouda")),
+        ("/webhook", call(124, 1_760_086_400, "%C3%89%26+%2B")),
+        (
+            "/webhook",
+            "type=create&profile=123&subprofile=456&collection=7&time=1760000100&fields[a]=b"
+                .to_owned(),
+        ),
+    ] {
+        client.post(target, body).seq();
+    }
+    assert_eq!(
+        client.post("/webhook", "type=update&profile=12x").status,
+        400
+    );
+}
+
+/// A server with some MiB to export, and a token.
+fn much() -> (tempfile::TempDir, Server, String) {
+    let (dir, server) = new_server(&API);
+    let mut client = server.client();
+    let long = "x".repeat(450_000);
+    for number in 0..60 {
+        let time = 1_760_000_000 + number;
+        client.post("/webhook", call(number + 1, time, &long)).seq();
+    }
+    let token = token(&data(&dir), "read");
+    (dir, server, token)
+}
+
+/// Asks on a connection of its own, without reading.
+fn begin(server: &Server, token: &str, target: &str, version: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(server.api()).unwrap();
+    stream.set_read_timeout(Some(NEVER)).unwrap();
+    let request =
+        format!("GET {target} {version}\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn long_answers_come_piece_by_piece_and_hold_up_nobody() {
+    let (dir, server, token) = much();
+    let expected = cli(&data(&dir), &["export"]).ok();
+    assert!(expected.len() > 50_000_000);
+    let reply = ask(server.api(), &token, "/v1/export");
+    assert_eq!(reply.header("Transfer-Encoding"), Some("chunked"));
+    assert!(text(&reply) == expected);
+    // HTTP/1.0 gets it up to the end of the connection.
+    let mut old = begin(&server, &token, "/v1/export", "HTTP/1.0");
+    let mut bytes = Vec::new();
+    old.read_to_end(&mut bytes).unwrap();
+    assert!(!bytes.starts_with(b"HTTP/1.1 200 OK\r\nTransfer-Encoding"));
+    assert!(bytes.ends_with(expected.as_bytes()));
+    // Readers that do not read take the places for long answers, and no other.
+    let stalled: Vec<_> = (0..4)
+        .map(|_| begin(&server, &token, "/v1/export", "HTTP/1.1"))
+        .collect();
+    let busy = || {
+        let reply = ask(server.api(), &token, "/v1/stats");
+        assert!(matches!(reply.status, 200 | 503));
+        reply.header("Retry-After").is_some()
+    };
+    eventually("all places are taken", busy);
+    assert_eq!(server.client().post("/webhook", BODY).status, 200);
+    assert_eq!(Client::connect(server.api()).get("/healthz").status, 200);
+    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
+    let resident = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    let kib: u64 = resident.trim().trim_end_matches(" kB").parse().unwrap();
+    assert!(kib < 200 * 1024, "{kib} KiB");
+    // With them gone there is room again.
+    drop(stalled);
+    eventually("there is room", || {
+        ask(server.api(), &token, "/v1/stats").status == 200
+    });
+    server.stop();
+}
+
+#[test]
+fn a_stop_breaks_off_what_nobody_reads() {
+    let (_dir, server, token) = much();
+    let mut stalled = begin(&server, &token, "/v1/export", "HTTP/1.1");
+    let mut head = [0; 15];
+    stalled.read_exact(&mut head).unwrap();
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
+    server.stop();
+    let mut bytes = Vec::new();
+    let read = stalled.read_to_end(&mut bytes);
+    assert!(read.is_err() && !bytes.ends_with(b"0\r\n\r\n"), "{read:?}");
+}
+
+#[test]
+fn what_cannot_be_read_is_told_in_the_answer() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = data(&dir);
+    let server = Server::start(&data, &["--segment-size", "1000B"]);
+    fill(&server);
+    server.stop();
+    // A byte of the first event's record.
+    let log = data.join("log");
+    let mut segments: Vec<_> = std::fs::read_dir(&log)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|end| end == "log" || end == "zst")
+        })
+        .collect();
+    segments.sort();
+    let mut bytes = std::fs::read(&segments[0]).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0xff;
+    std::fs::write(&segments[0], bytes).unwrap();
+    let server = Server::start(&data, &API);
+    let command = cli(&data, &["export"]);
+    assert_eq!(command.status, Some(3), "{}", command.stderr);
+    let token = token(&data, "read");
+    let reply = ask(server.api(), &token, "/v1/export");
+    assert_eq!(reply.status, 200);
+    let lines = text(&reply).strip_prefix(command.stdout.as_str()).unwrap();
+    let last = json_lines(lines);
+    assert_eq!(last.len(), 1);
+    assert_eq!(keys(&last[0]), ["damage"]);
+    let damage = last[0]["damage"][0].as_str().unwrap();
+    assert!(
+        command.stderr.contains(damage),
+        "{damage}: {}",
+        command.stderr
+    );
+    server.stop();
+}

@@ -1,0 +1,251 @@
+//! The key ring while DNS fails, and while strangers ask it for what they invented.
+
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
+
+use crate::support::dns::{DnsServer, Mode};
+use crate::support::ring::{
+    DAY, Kind, NEVER, OLD, ONE, TestClock, Told, World, impatient, is_unreachable, name, patient,
+    record,
+};
+use profiletrail::auth::keys::{Busy, KeyConfig, KeyError, KeyRing, Lookup};
+
+/// Looks up until an answer comes in time: on a busy machine the short time-outs may be reached.
+fn found_at_last(world: &World) -> Told {
+    for _ in 0..50 {
+        let told = world.find(ONE);
+        if told.is_ok() {
+            return told;
+        }
+        world.clock.pass(5);
+    }
+    world.find(ONE)
+}
+
+#[test]
+fn failures_of_dns_are_told_apart_from_its_answers() {
+    for mode in [
+        Mode::ServFail,
+        Mode::Refuse,
+        Mode::Silent,
+        Mode::WrongId,
+        Mode::WrongQuestion,
+        Mode::Garbage,
+    ] {
+        let world = World::new(impatient);
+        world.dns.set_mode(mode);
+        let told = world.look_up(ONE);
+        assert!(is_unreachable(&told), "{mode:?}: {told:?}");
+        // It is not asked again at once, and found when DNS is back.
+        let known = world.ring.get(&name(ONE));
+        assert!(matches!(known, Lookup::Refused(KeyError::Unreachable(_))));
+        world.dns.set_mode(Mode::Answer);
+        world.clock.pass(5);
+        assert_eq!(world.ring.get(&name(ONE)).kind(), "unknown");
+        let told = found_at_last(&world);
+        assert_eq!(told.unwrap().record(), record(ONE), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_key_seen_valid_serves_through_an_outage_until_it_would_be_rotated() {
+    let world = World::new(patient);
+    world.ring.seen_valid(&world.look_up(ONE).unwrap());
+    world.look_up(OLD).unwrap();
+    world.dns.set_mode(Mode::ServFail);
+    world.clock.pass(300);
+    assert_eq!(world.find_record(ONE), record(ONE));
+    // Calls do not each wait for DNS meanwhile.
+    let asked = world.dns.questions(ONE);
+    assert_eq!(world.ring.get(&name(ONE)).kind(), "key");
+    world.find(ONE).unwrap();
+    assert_eq!(world.dns.questions(ONE), asked);
+    // Nobody had signed with this one.
+    assert!(is_unreachable(&world.find(OLD)));
+
+    world.clock.pass(35 * DAY - 301);
+    assert_eq!(world.find_record(ONE), record(ONE));
+    world.clock.pass(60);
+    assert!(is_unreachable(&world.find(ONE)));
+    world.clock.pass(60);
+    world.dns.set_mode(Mode::Answer);
+    assert_eq!(world.find_record(ONE), record(ONE));
+}
+
+#[test]
+fn a_key_seen_valid_outlasts_a_restart_in_an_outage() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let remembering = |dns: &DnsServer, clock: &Arc<TestClock>| KeyConfig {
+        remembered: Some(file.clone()),
+        ..patient(dns, clock)
+    };
+    let mut world = World::new(remembering);
+    world.ring.seen_valid(&world.look_up(ONE).unwrap());
+    world.look_up(OLD).unwrap();
+    world.ring.stop();
+
+    world.dns.set_mode(Mode::ServFail);
+    world.clock.pass(34 * DAY);
+    world.ring = KeyRing::start(remembering(&world.dns, &world.clock)).unwrap();
+    // What is remembered is not used before DNS was asked.
+    assert_eq!(world.ring.get(&name(ONE)).kind(), "unknown");
+    assert_eq!(world.look_up(ONE).unwrap().record(), record(ONE));
+    assert!(is_unreachable(&world.look_up(OLD)));
+    world.ring.stop();
+
+    // A domain that the owner no longer trusts, and a file that is broken, give nothing.
+    let elsewhere = KeyConfig {
+        domain: "example.net".parse().unwrap(),
+        ..remembering(&world.dns, &world.clock)
+    };
+    world.ring = KeyRing::start(elsewhere).unwrap();
+    assert!(is_unreachable(&world.look_up(ONE)));
+    world.ring.stop();
+    let whole = std::fs::read(&file).unwrap();
+    for broken in [
+        &whole[..whole.len() - 10],
+        b"",
+        b"{}",
+        b"{\"remembered\":2}\n",
+        b"\xff\xfe",
+        &[b'\n'; 1 << 21],
+    ] {
+        std::fs::write(&file, broken).unwrap();
+        world.ring = KeyRing::start(remembering(&world.dns, &world.clock)).unwrap();
+        assert!(is_unreachable(&world.look_up(ONE)));
+        world.ring.stop();
+    }
+    std::fs::write(&file, &whole).unwrap();
+
+    // DNS is back and says that the key is gone: then it is forgotten for good.
+    world.dns.set_mode(Mode::Answer);
+    world.dns.remove(ONE);
+    world.ring = KeyRing::start(remembering(&world.dns, &world.clock)).unwrap();
+    assert_eq!(world.look_up(ONE).unwrap_err(), KeyError::Absent);
+    world.ring.stop();
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        "{\"remembered\":1}\n"
+    );
+}
+
+#[test]
+fn invented_names_keep_no_real_key_from_being_found() {
+    let world = World::new(|dns, clock| KeyConfig {
+        max_names: 64,
+        max_look_ups: 8,
+        max_per_asker: 2,
+        ..patient(dns, clock)
+    });
+    world.ring.seen_valid(&world.look_up(ONE).unwrap());
+    // One address has two names looked up, and then no more until one is answered.
+    world.dns.set_mode(Mode::Silent);
+    world.dns.set_mode_of(ONE, Mode::Answer);
+    world.dns.set_mode_of(OLD, Mode::Answer);
+    let mut waiting = Vec::new();
+    for at in 0..2 {
+        waiting.push(
+            world
+                .asked(&format!("a{at}.copernica.com"), "192.0.2.7")
+                .unwrap(),
+        );
+    }
+    let third = world.asked("a3.copernica.com", "192.0.2.7");
+    assert_eq!(third.unwrap_err(), Busy::Asker);
+    // Another address still finds a key that was never asked for.
+    assert_eq!(world.look_up(OLD).unwrap().record(), record(OLD));
+    // Many addresses: the bound on all, and a key seen valid is fetched again all the same.
+    for at in 0..6 {
+        let asker = format!("198.51.100.{at}");
+        waiting.push(
+            world
+                .asked(&format!("b{at}.copernica.com"), &asker)
+                .unwrap(),
+        );
+    }
+    let ninth = world.asked("c.copernica.com", "203.0.113.1");
+    assert_eq!(ninth.unwrap_err(), Busy::Names);
+    world.clock.pass(300);
+    assert_eq!(world.find_record(ONE), record(ONE));
+    for receive in &waiting {
+        assert!(receive.try_recv().is_err());
+    }
+    // Stopping tells everybody.
+    world.ring.stop();
+    for receive in waiting {
+        assert!(is_unreachable(&receive.recv_timeout(NEVER).unwrap()));
+    }
+}
+
+#[test]
+fn a_flood_of_invented_names_pushes_out_no_key_seen_valid() {
+    let world = World::new(|dns, clock| KeyConfig {
+        max_names: 32,
+        ..patient(dns, clock)
+    });
+    world.ring.seen_valid(&world.look_up(ONE).unwrap());
+    let asked = world.dns.questions(ONE);
+    for at in 0..500 {
+        let told = world.find(&format!("r{at}.copernica.com"));
+        assert_eq!(told.unwrap_err(), KeyError::Absent);
+        if at == 0 {
+            // Of names that came at one moment any may go first.
+            world.clock.pass(1);
+        }
+    }
+    assert!(world.dns.names_asked() > 500);
+    assert_eq!(world.ring.get(&name(ONE)).kind(), "key");
+    assert_eq!(world.dns.questions(ONE), asked);
+    // The bound holds: the first of them is forgotten, the last is known.
+    assert_eq!(world.ring.get(&name("r0.copernica.com")).kind(), "unknown");
+    assert_eq!(
+        world.ring.get(&name("r499.copernica.com")).kind(),
+        "refused"
+    );
+}
+
+#[test]
+fn calls_for_one_name_wait_for_one_look_up_and_not_too_many_of_them() {
+    let world = World::new(|dns, clock| KeyConfig {
+        max_waiting_per_name: 10,
+        ..patient(dns, clock)
+    });
+    world.dns.set_mode(Mode::Silent);
+    let asked = |_| world.asked(ONE, "192.0.2.1").unwrap();
+    let waiting: Vec<_> = (0..10).map(asked).collect();
+    let more = world.asked(ONE, "192.0.2.1");
+    assert_eq!(more.unwrap_err(), Busy::Waiting);
+    world.dns.set_mode(Mode::Answer);
+    // The resolver asks again on its own, and everybody is told.
+    for receive in waiting {
+        assert!(receive.recv_timeout(NEVER).unwrap().is_ok());
+    }
+}
+
+#[test]
+fn what_follows_a_look_up_may_panic_and_may_ask_again() {
+    let world = World::new(patient);
+    let then = Box::new(|_| panic!("on purpose"));
+    world.ring.look_up(name(ONE), "192.0.2.1", then).unwrap();
+    let (told, receive) = channel();
+    let ring = world.ring.clone();
+    let told = Mutex::new(told);
+    let then = Box::new(move |_| {
+        let told = told.into_inner().unwrap();
+        let then = Box::new(move |result: Told| told.send(result.unwrap().bits()).unwrap());
+        ring.look_up(name(OLD), "192.0.2.1", then).unwrap();
+    });
+    world.ring.look_up(name(ONE), "192.0.2.1", then).unwrap();
+    assert_eq!(receive.recv_timeout(NEVER).unwrap(), 1024);
+}
+
+#[test]
+fn a_stopped_ring_looks_nothing_up() {
+    let world = World::new(patient);
+    world.look_up(ONE).unwrap();
+    world.ring.clone().stop();
+    assert_eq!(world.ring.get(&name(ONE)).kind(), "key");
+    assert_eq!(world.asked(OLD, "192.0.2.1").unwrap_err(), Busy::Stopped);
+    world.ring.clone().stop();
+}

@@ -1,0 +1,239 @@
+//! What a crash leaves at the end of a log is cut off; what may have been
+//! acknowledged is not.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use profiletrail::log::repair::{mend, survey};
+use profiletrail::log::{AppendError, Damage, Log, LogError, OpenMode, Recovered, Scanned, frame};
+use profiletrail::storage::{Access, SimulatedDisk, Storage};
+
+const DIR: &str = "/log";
+const NAME: &str = "00000000000000000001.log";
+const ID: u64 = 0x0123_4567_89AB_CDEF;
+const APPEND: OpenMode = OpenMode::Append {
+    segment_size: 1 << 20,
+};
+
+fn frame_of(id: u64, seq: u64, len: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    frame::encode(&mut bytes, id, seq, &[vec![seq as u8; len]]).unwrap();
+    bytes
+}
+
+/// A segment of six frames of one event each, and where they begin.
+fn segment() -> (Vec<u8>, Vec<usize>) {
+    let mut bytes = Vec::new();
+    let mut starts = Vec::new();
+    for seq in 1..=6 {
+        starts.push(bytes.len());
+        bytes.extend(frame_of(ID, seq, 700));
+    }
+    (bytes, starts)
+}
+
+fn disk(bytes: &[u8]) -> SimulatedDisk {
+    let disk = SimulatedDisk::new();
+    let path = Path::new(DIR).join(NAME);
+    let file = disk.open(&path, Access::CreateNew).unwrap();
+    file.write_at(bytes, 0).unwrap();
+    file.sync().unwrap();
+    disk.sync_dir(Path::new(DIR)).unwrap();
+    disk
+}
+
+fn open(disk: &SimulatedDisk, mode: OpenMode) -> Result<Recovered, LogError> {
+    Log::open(Arc::new(disk.clone()), Path::new(DIR), ID, mode)
+}
+
+fn is_unchanged(disk: &SimulatedDisk, bytes: &[u8]) -> bool {
+    let path = Path::new(DIR).join(NAME);
+    let file = disk.open(&path, Access::Read).unwrap();
+    let mut found = vec![0; file.len().unwrap() as usize];
+    file.read_at(&mut found, 0).unwrap();
+    found == bytes && disk.list(Path::new(DIR)).unwrap() == [NAME]
+}
+
+/// The log opens up to the event `last`, says so, and takes and cuts nothing.
+#[track_caller]
+fn is_kept(bytes: &[u8], last: u64, offset: usize) {
+    let disk = disk(bytes);
+    for mode in [OpenMode::Read, APPEND, APPEND] {
+        let opened = open(&disk, mode).unwrap();
+        let found = opened.report.damage.last().unwrap();
+        assert_eq!((found.first_seq, found.offset), (last + 1, offset as u64));
+        assert_eq!(found.last_seq, Damage::UNKNOWN);
+        assert_eq!(opened.report.torn, None);
+        assert_eq!(opened.log.last_seq(), last);
+        let mut cursor = opened.log.cursor();
+        for seq in last + 1..8 {
+            assert!(matches!(cursor.get(seq), Err(LogError::NotFound { .. })));
+        }
+        let mut scan = opened.log.scan(1);
+        let mut read = 0;
+        while let Some(step) = scan.step().unwrap() {
+            match step {
+                Scanned::Records(records) => read += records.count() as u64,
+                Scanned::Damage(damage) => panic!("{damage}"),
+            }
+        }
+        assert_eq!(read, last);
+        if let Some(mut writer) = opened.writer {
+            let poison = opened.report.poison.unwrap();
+            let (place, way_out) = (format!("offset {offset} "), "`profiletrail repair`");
+            assert!(
+                poison.contains(&place) && poison.contains(way_out),
+                "{poison}"
+            );
+            assert_eq!(writer.append(&[b"x"]), Err(AppendError::Poisoned(poison)));
+        }
+    }
+    assert!(is_unchanged(&disk, bytes));
+    // The way out that it tells.
+    let (storage, dir): (Arc<dyn Storage>, _) = (Arc::new(disk.clone()), Path::new(DIR));
+    for finding in survey(&storage, dir, ID).unwrap() {
+        mend(&storage, dir, ID, finding, (0, "now"), &|_| None).unwrap();
+    }
+    let mut opened = open(&disk, APPEND).unwrap();
+    let next = opened.log.last_seq() + 1;
+    assert!(next > last + 1, "a number would be given anew");
+    assert_eq!(
+        opened.writer.as_mut().unwrap().append(&[b"x"]).unwrap(),
+        next
+    );
+}
+
+#[test]
+fn several_bad_frames_at_the_end_are_not_torn() {
+    let (whole, starts) = segment();
+    for first in 0..5 {
+        let mut bytes = whole.clone();
+        for start in &starts[first..] {
+            bytes[start + 100] ^= 1;
+        }
+        is_kept(&bytes, first as u64, starts[first]);
+        // The header of the first tells nothing any more: the next one does.
+        bytes[starts[first] + 28] ^= 1;
+        bytes[starts[first]] ^= 1;
+        is_kept(&bytes, first as u64, starts[first]);
+        // Neither do the others, but the first does.
+        let mut bytes = whole.clone();
+        bytes[starts[first] + 100] ^= 1;
+        for start in &starts[first + 1..] {
+            bytes[*start] ^= 1;
+        }
+        is_kept(&bytes, first as u64, starts[first]);
+    }
+}
+
+#[test]
+fn a_header_is_found_wherever_the_search_is_divided() {
+    for len in [
+        262_144 - 60,
+        262_144 - 45,
+        262_144 - 40,
+        262_144 - 36,
+        600_000,
+    ] {
+        let start = frame_of(ID, 1, 10);
+        let mut bytes = start.clone();
+        bytes.extend(frame_of(ID, 2, len));
+        let second = bytes.len();
+        bytes.extend(frame_of(ID, 3, 10));
+        bytes[start.len()] ^= 1;
+        bytes[second + 40] ^= 1;
+        is_kept(&bytes, 1, start.len());
+    }
+}
+
+#[test]
+fn one_bad_frame_at_the_end_is_torn() {
+    let (whole, starts) = segment();
+    let last = starts[5];
+    let mut tails: Vec<Vec<u8>> = vec![whole.clone(), whole.clone()];
+    tails[0][last + 100] ^= 1;
+    tails[1][last + 100] ^= 1;
+    tails[1].extend([0; 5000]);
+    // What a crash leaves: any sectors of the write, the others zero.
+    for without in 0..8 {
+        for shift in 0..512 {
+            let mut bytes = frame_of(ID, 1, shift);
+            let start = bytes.len();
+            bytes.extend(frame_of(ID, 2, 1500));
+            for (at, byte) in bytes.iter_mut().enumerate().skip(start) {
+                let sector = at / 512 - start / 512;
+                if sector < 3 && without & (1 << sector) == 0 {
+                    *byte = 0;
+                }
+            }
+            if without != 7 {
+                tails.push(bytes);
+            }
+        }
+    }
+    for bytes in tails {
+        let disk = disk(&bytes);
+        let mut opened = open(&disk, APPEND).unwrap();
+        let (damage, torn) = (opened.report.damage, opened.report.torn.unwrap());
+        assert!(damage.is_empty(), "{damage:?}");
+        assert_eq!(torn.offset + torn.bytes, bytes.len() as u64);
+        opened.writer.as_mut().unwrap().append(&[b"x"]).unwrap();
+    }
+}
+
+#[test]
+fn another_logs_frame_at_the_end_is_refused() {
+    let (whole, starts) = segment();
+    for bytes in [
+        frame_of(ID ^ 1, 1, 10),
+        frame_of(ID ^ 1, 1, 10)[..40].to_vec(),
+        [frame_of(ID ^ 1, 1, 10), frame_of(ID ^ 1, 2, 10)].concat(),
+        [whole[..starts[3]].to_vec(), frame_of(ID ^ 1, 4, 10)].concat(),
+    ] {
+        let disk = disk(&bytes);
+        for mode in [OpenMode::Read, APPEND] {
+            let error = open(&disk, mode).map(|_| ()).unwrap_err();
+            assert!(matches!(error, LogError::OtherLog { .. }), "{error}");
+            assert!(error.to_string().contains("`format`"), "{error}");
+        }
+        assert!(is_unchanged(&disk, &bytes));
+    }
+}
+
+#[test]
+fn a_newer_frame_at_the_end_is_refused() {
+    let (whole, starts) = segment();
+    for first in [0, 3, 5] {
+        let mut bytes = whole.clone();
+        for start in &starts[first..] {
+            bytes[start + 4] = 2;
+        }
+        let disk = disk(&bytes);
+        for mode in [OpenMode::Read, APPEND] {
+            let error = open(&disk, mode).map(|_| ()).unwrap_err();
+            assert!(
+                matches!(error, LogError::Newer { version: 2, .. }),
+                "{error}"
+            );
+            assert!(error.to_string().contains("newer profiletrail"), "{error}");
+        }
+        assert!(is_unchanged(&disk, &bytes));
+    }
+}
+
+#[test]
+fn in_the_middle_they_are_damage() {
+    let (whole, starts) = segment();
+    for (place, value) in [(4, 2), (8, 0)] {
+        for (number, start) in starts[..5].iter().enumerate() {
+            let mut bytes = whole.clone();
+            bytes[start + place] = value;
+            let opened = open(&disk(&bytes), APPEND).unwrap();
+            assert_eq!(opened.report.poison, None);
+            assert_eq!(opened.log.last_seq(), 6);
+            let found = &opened.report.damage[0];
+            let seq = number as u64 + 1;
+            assert_eq!((found.first_seq, found.last_seq), (seq, seq));
+        }
+    }
+}

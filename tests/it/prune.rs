@@ -1,0 +1,263 @@
+//! `prune` and `serve --keep`, driven as an operator drives them, and killed.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::{Cli, Dice, Server, cli, eventually, json_lines};
+use serde_json::Value;
+
+/// Times begin here.
+const BEGIN: i64 = 1_500_000_000;
+
+const SMALL: [&str; 2] = ["--segment-size", "900"];
+
+/// A line that `import` takes, of an event that was received a second after it
+/// happened.
+fn line(seq: u64, profile: u64, time: i64, value: &str) -> String {
+    let shown = |time: i64| {
+        chrono::DateTime::from_timestamp(time, 0)
+            .unwrap()
+            .format("%Y-%m-%dT%H:%M:%S")
+            .to_string()
+    };
+    format!(
+        "{{\"seq\":{seq},\"received\":\"{}.000000Z\",\"remote\":null,\"label\":null,\"type\":\"update\",\"time\":\"{}Z\",\
+         \"time_source\":\"time\",\"profile\":{profile},\"subprofile\":null,\"database\":1,\"collection\":null,\"created\":null,\
+         \"modified\":null,\"parameters\":{{\"v\":\"{value}\"}},\"fields\":{{\"v\":\"{value}\",\"w\":\"{}\"}},\"interests\":[],\"extra\":{{}}}}\n",
+        shown(time + 1),
+        shown(time),
+        "w".repeat(400),
+    )
+}
+
+/// A folder with events of ten years, one a day of one of 50 profiles, in small
+/// segments.
+fn ten_years(data: &Path, days: u64) {
+    let lines: String = (1..=days)
+        .map(|day| {
+            line(
+                day,
+                day % 50,
+                BEGIN + day as i64 * 86_400,
+                &format!("v{day}"),
+            )
+        })
+        .collect();
+    // One frame of an import makes one segment at least.
+    for part in lines.split_inclusive('\n').collect::<Vec<_>>().chunks(40) {
+        Cli::new(data, &["import", "--segment-size", "20KB"])
+            .stdin(part.concat())
+            .run()
+            .ok();
+    }
+}
+
+fn prune_line(data: &Path, args: &[&str]) -> Value {
+    let mut all = vec!["prune"];
+    all.extend(args);
+    json_lines(&cli(data, &all).ok()).remove(0)
+}
+
+fn at(day: i64) -> String {
+    format!("@{}", BEGIN + day * 86_400)
+}
+
+#[test]
+fn it_tells_asks_and_gives_the_space_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    ten_years(data, 800);
+    let before = at(400);
+    let answers = |data: &Path| {
+        let since = before.clone();
+        let questions: [&[&str]; 4] = [
+            &["changes", "--since", &since],
+            &["history", "7", "--since", &since],
+            &["show", "7", "--at", &since],
+            &["diff", "7", "--from", &since, "--to", "@1700000000"],
+        ];
+        questions.map(|question| cli(data, question).ok())
+    };
+    let expected = answers(data);
+    let no = cli(data, &["prune", "--before", &before]).failed(2);
+    assert!(no.contains("--dry-run") && no.contains("--yes"), "{no}");
+    let would = prune_line(data, &["--before", &before, "--dry-run"]);
+    assert_eq!(
+        (&would["events"], &would["profiles"], &would["dry_run"]),
+        (&399.into(), &50.into(), &true.into())
+    );
+    let did = prune_line(data, &["--before", &before, "--yes"]);
+    assert_eq!(
+        (&did["events"], &did["baselines"], &did["dry_run"]),
+        (&399.into(), &50.into(), &false.into())
+    );
+    assert!(
+        did["bytes"].as_u64() > Some(0) && did["waiting"] == false,
+        "{did}"
+    );
+    assert_eq!(answers(data), expected);
+    // A program that knows nothing of baselines must not open it.
+    let format = std::fs::read_to_string(data.join("format")).unwrap();
+    assert!(format.starts_with("{\"profiletrail\":3,"), "{format}");
+    let again = cli(
+        data,
+        &["prune", "--before", &at(100), "--yes", "--format", "table"],
+    )
+    .ok();
+    assert!(again.contains("pruned already"), "{again}");
+    // What was before is told to be unknown, and why.
+    let then = cli(data, &["show", "7", "--at", &at(100)]);
+    assert!(
+        then.stderr.contains("events of 7 up to") && then.stderr.contains("pruned"),
+        "{}",
+        then.stderr
+    );
+    assert!(then.ok().contains("\"state\":\"unknown\""));
+    let row = json_lines(&cli(data, &["blame", "7", "--at", &before]).ok()).remove(0);
+    assert_eq!(
+        (&row["type"], &row["cause"], &row["value"]),
+        (&"baseline".into(), &"baseline".into(), &"v357".into())
+    );
+    assert!(row.get("old").is_none());
+    // The server does it, too, with the same words.
+    let server = Server::start(data, &SMALL);
+    let live = prune_line(data, &["--before", &at(600), "--yes"]);
+    assert_eq!(live["events"], 200);
+    let wrong = cli(data, &["prune", "--before", "2 hours ago", "--yes"]).failed(2);
+    assert!(wrong.contains("not a day ago"), "{wrong}");
+    let wrong = cli(data, &["prune", "--before", "2100-01-01", "--yes"]).failed(2);
+    assert!(wrong.contains("not a day ago"), "{wrong}");
+    server.stop();
+}
+
+#[test]
+fn a_server_keeps_what_it_was_told_to_keep_and_takes_a_lost_call_for_its_profile() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let created = format!(
+        "{}{}",
+        line(1, 70, BEGIN, "a").replace("\"subprofile\":null", "\"subprofile\":700"),
+        line(2, 71, BEGIN, "a")
+    );
+    Cli::new(data, &["import", "--segment-size", "1"])
+        .stdin(created)
+        .run()
+        .ok();
+    ten_years(data, 800);
+    // The last event, not the clock, is where a year is reckoned from.
+    let server = Server::start(data, &["--keep", "1y", "--log", "info"]);
+    eventually("it prunes", || server.log().contains("pruned "));
+    let mut kept = json_lines(&cli(data, &["export"]).ok());
+    kept.retain(|line| line.get("baseline").is_none());
+    assert!((365..420).contains(&kept.len()), "{}", kept.len());
+    server.stop();
+    std::fs::remove_dir_all(data.join("index")).unwrap();
+    let server = Server::start(data, &[]);
+    let reply = server
+        .client()
+        .post("/webhook", "type=delete&subprofile=700&time=1600000000");
+    assert_eq!(reply.status, 200);
+    let reply = server
+        .client()
+        .post("/webhook", "type=delete&subprofile=701&time=1600000000");
+    assert_eq!(reply.status, 400);
+    let line = json_lines(&cli(data, &["show", "70/700"]).ok()).remove(0);
+    assert_eq!(
+        (&line["state"], &line["profile"]),
+        (&"deleted".into(), &70.into())
+    );
+    server.stop();
+}
+
+#[test]
+fn no_kill_leaves_a_prune_half_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let whole = dir.path().join("whole");
+    ten_years(&whole, 600);
+    let mut dice = Dice(20_260_301);
+    let questions: [&[&str]; 3] = [
+        &["changes", "--since", "@1530000000"],
+        &["show", "7", "--at", "@1530000000"],
+        &["history", "11", "--since", "@1530000000"],
+    ];
+    let expected = questions.map(|question| cli(&whole, question).ok());
+    let data = dir.path().join("data");
+    let (mut undone, mut done) = (0, 0);
+    for _ in 0..25 {
+        let _ = std::fs::remove_dir_all(&data);
+        crate::support::copy_folder(&whole, &data);
+        let mut child = crate::support::clean(crate::support::BINARY)
+            .args(["prune", "--before", "@1530000000", "--yes", "--data"])
+            .arg(&data)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_micros(5_000 + dice.below(250_000)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let format = std::fs::read_to_string(data.join("format")).unwrap();
+        match format.contains("before") {
+            true => done += 1,
+            false => undone += 1,
+        }
+        for (question, expected) in questions.iter().zip(&expected) {
+            assert_eq!(&cli(&data, question).ok(), expected, "{question:?}");
+        }
+        let rest = prune_line(&data, &["--before", "@1530000000", "--yes"]);
+        assert_eq!(rest["events"] == 0, format.contains("before"), "{rest}");
+        for (question, expected) in questions.iter().zip(&expected) {
+            assert_eq!(&cli(&data, question).ok(), expected, "{question:?}");
+        }
+        let mut left = json_lines(&cli(&data, &["export"]).ok());
+        left.retain(|line| line.get("baseline").is_none());
+        assert!(
+            left.iter()
+                .all(|line| line["time"].as_str() >= Some("2018-06-26")),
+            "{left:?}"
+        );
+    }
+    assert!(undone + done == 25);
+}
+
+#[test]
+fn a_backup_has_the_baselines_and_all_is_well_after_a_prune() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    ten_years(&data, 800);
+    let (backup, restored) = (dir.path().join("backup"), dir.path().join("restored"));
+    let take = || cli(&data, &["backup", backup.to_str().unwrap()]).ok();
+    take();
+    cli(&data, &["prune", "--before", &at(400), "--yes"]).ok();
+    let verified = json_lines(&cli(&data, &["verify"]).ok());
+    let summary = verified.last().unwrap();
+    assert_eq!(
+        (&summary["damages"], &summary["pruned"], &summary["events"]),
+        (&0.into(), &399.into(), &401.into()),
+        "{summary}"
+    );
+    let stats = json_lines(&cli(&data, &["stats"]).ok()).remove(0);
+    assert_eq!(
+        (&stats["events"], &stats["pruned"]),
+        (&401.into(), &399.into()),
+        "{stats}"
+    );
+    take();
+    take();
+    let kept = std::fs::read_dir(backup.join("baselines")).unwrap().count();
+    assert!(kept > 0);
+    cli(&restored, &["restore", backup.to_str().unwrap()]).ok();
+    for question in [
+        &["changes"][..],
+        &["export", "--raw"],
+        &["show", "7"],
+        &["blame", "7"],
+        &["history", "7"],
+        &["stats"],
+    ] {
+        let (ours, theirs) = (cli(&data, question).ok(), cli(&restored, question).ok());
+        if question != ["stats"] {
+            assert_eq!(ours, theirs, "{question:?}");
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Whatever might make pruning remove what must stay: clocks, absurd times, a
+//! small log, and others who append, ask and prune at the same time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::support::store::{BEGIN, Store, blame, changes, history, show};
+use profiletrail::event::ProfileKey;
+use profiletrail::store::{Keep, PruneError, PruneOrder};
+use serde_json::Value;
+
+/// Long enough that a segment of [`SMALL`] holds two events.
+fn body(profile: u64, time: i64, value: &str) -> String {
+    let filler = "x".repeat(400);
+    format!(
+        "type=update&profile={profile}&database=1&time={time}&parameters[v]={value}&fields[v]={value}&fields[filler]={filler}"
+    )
+}
+
+#[test]
+fn nothing_makes_it_eat_too_much() {
+    // An empty log; one whose only segment is the newest.
+    let mut store = Store::new();
+    assert_eq!(store.prune(BEGIN + 1).events, 0);
+    store.add([body(1, BEGIN, "a")], BEGIN);
+    let report = store.prune(BEGIN + 1_000_000);
+    assert_eq!((report.events, report.kept), (0, 1));
+    // The future, and what is younger than a day.
+    let now = BEGIN + 1_000_000_000;
+    for before in [now, now - 86_399, now + 1, i64::MAX] {
+        let refused = store.try_prune(before, false);
+        assert!(
+            matches!(refused, Err(PruneError::TooYoung { .. })),
+            "{before}"
+        );
+    }
+    // Everything is older, but the newest segment stays.
+    for day in 0..20_i64 {
+        store.add(
+            [body(2, BEGIN + day, "b"), body(3, BEGIN + day, "c")],
+            BEGIN + day,
+        );
+    }
+    // Absurd times: 1970 by a sender that is broken today, and 9999.
+    store.add(
+        [
+            body(4, 0, "d"),
+            body(4, 253_402_300_799, "e"),
+            body(4, -1, "f"),
+        ],
+        BEGIN + 10_000,
+    );
+    store.add(
+        [body(2, BEGIN + 10_001, "g"), body(2, BEGIN + 10_002, "h")],
+        BEGIN + 10_001,
+    );
+    let all = store.ask(&history(ProfileKey::profile(4), None)).len();
+    let report = store.prune(BEGIN + 9_000);
+    assert_eq!(report.events, 41);
+    assert_eq!(report.kept, 2);
+    assert_eq!(store.ask(&history(ProfileKey::profile(4), None)).len(), all);
+    let newest = store.trail.last_seq();
+    let report = store.prune(now - 86_400);
+    assert!(report.kept >= 1, "{report:?}");
+    let left = store.ask(&changes(None));
+    assert!(left.iter().any(|line| line["seq"] == newest), "{left:?}");
+    let e = store.ask(&show(ProfileKey::profile(4), now));
+    assert_eq!(e[0]["fields"]["v"], "d");
+}
+
+#[test]
+fn a_clock_that_jumps_takes_nothing_along() {
+    let mut store = Store::new();
+    for day in 0..40_i64 {
+        store.add(
+            [
+                body(1, BEGIN + day * 86_400, "a"),
+                body(2, BEGIN + day * 86_400, "b"),
+            ],
+            BEGIN + day * 86_400,
+        );
+    }
+    let count = |store: &Store| store.ask(&changes(None)).len();
+    let before = count(&store);
+    let keep = |store: &Store, now| store.trail.keep(Keep::Days(60), now, &|| false).unwrap();
+    // 80 years ahead: the newest events say otherwise.
+    assert_eq!(keep(&store, BEGIN + 80 * 365 * 86_400).events, 0);
+    // Even where calls came in that time, as long as their sender's clock is right.
+    store.add(
+        [
+            body(3, BEGIN + 40 * 86_400, "c"),
+            body(3, BEGIN + 40 * 86_400 + 1, "d"),
+        ],
+        BEGIN + 80 * 365 * 86_400,
+    );
+    assert_eq!(keep(&store, BEGIN + 80 * 365 * 86_400).events, 0);
+    // Behind: everything is young.
+    assert_eq!(keep(&store, 0).events, 0);
+    assert_eq!(keep(&store, i64::MIN).events, 0);
+    assert!(count(&store) >= before);
+    // And when all clocks are right, what is old goes.
+    let report = store
+        .trail
+        .keep(Keep::Days(10), BEGIN + 41 * 86_400, &|| false)
+        .unwrap();
+    assert!((1..60).contains(&report.events), "{report:?}");
+}
+
+#[test]
+fn it_prunes_beside_answers_appends_and_others_who_prune() {
+    let mut store = Store::new();
+    for time in 0..150 {
+        store.add(
+            [body(time as u64 % 5, BEGIN + time, &time.to_string())],
+            BEGIN + time,
+        );
+    }
+    let trail = std::sync::Arc::clone(&store.trail);
+    let since = BEGIN + 140;
+    let expected = store.ask(&changes(Some(since)));
+    let done = AtomicBool::new(false);
+    let more = AtomicBool::new(false);
+    let prune = |before| {
+        trail.prune(PruneOrder {
+            before,
+            now: BEGIN + 1_000_000,
+            dry_run: false,
+            stop: &|| false,
+            tell: &mut |_, _| (),
+        })
+    };
+    let prune = &prune;
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !done.load(Ordering::Acquire) {
+                    let mut out = Vec::new();
+                    for query in [
+                        changes(Some(since)),
+                        changes(None),
+                        history(ProfileKey::profile(3), None),
+                        blame(ProfileKey::profile(1), since),
+                    ] {
+                        out.clear();
+                        let answered =
+                            profiletrail::query::answer(&trail, &query, &mut out).unwrap();
+                        assert_eq!(answered.damage, Vec::<String>::new(), "{query:?}");
+                        if query == changes(Some(since)) && !more.load(Ordering::Acquire) {
+                            let found = lines_of(&out);
+                            assert_eq!(found[..expected.len()], expected[..]);
+                        }
+                    }
+                }
+            });
+        }
+        let others: Vec<_> = (0..3)
+            .map(|number| {
+                scope.spawn(move || {
+                    let mut pruned = 0;
+                    for step in 0..8 {
+                        match prune(BEGIN + 15 * step + number) {
+                            Ok(report) => pruned += report.events,
+                            Err(PruneError::Busy) => std::thread::sleep(Duration::from_millis(1)),
+                            Err(error) => panic!("{error}"),
+                        }
+                    }
+                    pruned
+                })
+            })
+            .collect();
+        for time in 150..200 {
+            store.add(
+                [body(time as u64 % 5, BEGIN + time, &time.to_string())],
+                BEGIN + time,
+            );
+        }
+        let pruned: u64 = others.into_iter().map(|other| other.join().unwrap()).sum();
+        assert!(pruned > 0);
+        // Whatever they left, one more does.
+        more.store(true, Ordering::Release);
+        prune(since).unwrap();
+        done.store(true, Ordering::Release);
+    });
+    assert_eq!(store.ask(&changes(None)).len(), 60);
+}
+
+#[test]
+fn what_the_index_and_the_log_do_not_agree_on_is_not_pruned() {
+    for the_index_knows in [false, true] {
+        is_not_pruned_where_an_event_cannot_be_read(the_index_knows);
+    }
+}
+
+fn is_not_pruned_where_an_event_cannot_be_read(the_index_knows: bool) {
+    let mut store = Store::new();
+    for time in 0..40 {
+        store.add([body(time as u64 % 5, BEGIN + time, "a")], BEGIN + time);
+    }
+    store.trail.wait_for_index(|_| ()).unwrap();
+    let data = store.trail.folder().path().to_owned();
+    let mut segments: Vec<_> = std::fs::read_dir(data.join("log"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|kind| kind == "log"))
+        .collect();
+    segments.sort();
+    // An event that is not the last of its profile.
+    let mut bytes = std::fs::read(&segments[3]).unwrap();
+    let whole = bytes.clone();
+    bytes[100] ^= 1;
+    std::fs::write(&segments[3], bytes).unwrap();
+    if the_index_knows {
+        store = store.reopened(true);
+    }
+    let before = store.log_len();
+    let refused = store.try_prune(BEGIN + 30, false).unwrap_err();
+    match refused {
+        PruneError::IndexDiffers { .. } => assert!(!the_index_knows),
+        PruneError::Unreadable(_) => assert!(the_index_knows),
+        other => panic!("{other}"),
+    }
+    assert_eq!(store.log_len(), before);
+    assert_eq!(store.trail.retention().pruned, None);
+    let format = std::fs::read_to_string(data.join("format")).unwrap();
+    assert!(format.contains(":2,"), "{format}");
+    let baselines = std::fs::read_dir(data.join("baselines"));
+    assert_eq!(baselines.map_or(0, Iterator::count), 0);
+    std::fs::write(&segments[3], whole).unwrap();
+    if the_index_knows {
+        store = store.reopened(true);
+    }
+    assert_eq!(store.prune(BEGIN + 30).events, 30);
+}
+
+fn lines_of(bytes: &[u8]) -> Vec<Value> {
+    let lines = serde_json::Deserializer::from_slice(bytes).into_iter();
+    lines.map(Result::unwrap).collect()
+}
