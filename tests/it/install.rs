@@ -164,7 +164,7 @@ fn an_old_binary_is_not_put_in_place() {
     // A checkout in which cargo is not to be used, as under sudo.
     let dir = tempfile::tempdir().unwrap();
     let checkout = dir.path().join("checkout");
-    for folder in ["scripts", "src", "target/release"] {
+    for folder in ["scripts", "src", "target/dist"] {
         fs::create_dir_all(checkout.join(folder)).unwrap();
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -176,7 +176,7 @@ fn an_old_binary_is_not_put_in_place() {
         let name = Path::new("scripts").join(name);
         fs::copy(source.join(&name), checkout.join(&name)).unwrap();
     }
-    let binary = checkout.join("target/release/profiletrail");
+    let binary = checkout.join("target/dist/profiletrail");
     let root = dir.path().join("root");
     fs::write(checkout.join("Cargo.lock"), "").unwrap();
     let run = || {
@@ -192,7 +192,7 @@ fn an_old_binary_is_not_put_in_place() {
     };
     let (status, said) = run();
     assert_eq!(status, Some(3), "{said}");
-    assert!(said.contains("cargo build --release"), "{said}");
+    assert!(said.contains("cargo build --profile dist"), "{said}");
     fs::copy(BINARY, &binary).unwrap();
     let (status, said) = run();
     assert_eq!(status, Some(0), "{said}");
