@@ -23,7 +23,14 @@ mod child;
 mod compared;
 mod disk;
 #[path = "../../tests/it/support/dns.rs"]
-#[expect(dead_code, reason = "the tests' DNS server can do more")]
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "code of the tests"
+)]
 mod dns;
 mod form;
 mod generate;
