@@ -26,6 +26,7 @@
 pub mod auth;
 pub mod cli;
 pub mod event;
+pub mod format;
 pub mod frontend;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

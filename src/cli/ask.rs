@@ -3,9 +3,10 @@
 use super::Ending;
 use super::args::{Format, Output};
 use super::client;
-use super::output::{Csv, Printed, columns, printer};
+use super::output::{Csv, columns, printer};
 use super::pager::Screen;
 use super::setting::{Setting, UsageError};
+use crate::format::LineSplitter;
 use crate::query::{FindQuery, Query, Sought, Span, Wanted};
 use crate::server::protocol::End;
 
@@ -24,12 +25,12 @@ pub fn run(query: &Query, output: &Output, setting: &Setting) -> anyhow::Result<
     let end = match (format, columns) {
         (Format::Csv, Some(columns)) => {
             let csv = Box::new(Csv::new(columns, &mut screen));
-            printed(Printed::new(csv), query, setting)?
+            printed(LineSplitter::new(csv), query, setting)?
         }
         (Format::Jsonl, _) => client::ask(query, setting, &mut screen)?,
         _ => {
             let printer = printer(query, setting, &mut screen);
-            printed(Printed::new(printer), query, setting)?
+            printed(LineSplitter::new(printer), query, setting)?
         }
     };
     screen.finish()?;
@@ -37,7 +38,7 @@ pub fn run(query: &Query, output: &Output, setting: &Setting) -> anyhow::Result<
 }
 
 /// Asks, and has the answer's lines written by a printer.
-fn printed(mut printed: Printed<'_>, query: &Query, setting: &Setting) -> anyhow::Result<End> {
+fn printed(mut printed: LineSplitter<'_>, query: &Query, setting: &Setting) -> anyhow::Result<End> {
     let end = client::ask(query, setting, &mut printed)?;
     // Of an answer that found nothing there is nothing to be said here.
     if end.found {

@@ -114,7 +114,7 @@ pub fn restore(args: &RestoreArgs, setting: &Setting) -> anyhow::Result<Ending> 
     let text = format!(
         "{what}: all up to {}, as of {}\n",
         up_to(restored.last_event, restored.last_rejected),
-        super::output::shown(&restored.made, setting.reader_zone)
+        crate::format::shown(&restored.made, setting.reader_zone)
     );
     write_lines(&text)?;
     for damage in &restored.damage {
@@ -125,7 +125,7 @@ pub fn restore(args: &RestoreArgs, setting: &Setting) -> anyhow::Result<Ending> 
 
 /// Writes lines, in which there are names of folders.
 fn write_lines(text: &str) -> anyhow::Result<()> {
-    let plain = text.lines().map(|line| super::output::plain(line) + "\n");
+    let plain = text.lines().map(|line| crate::format::plain(line) + "\n");
     write(plain.collect::<String>().as_bytes())
 }
 

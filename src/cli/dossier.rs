@@ -11,9 +11,10 @@ use super::Ending;
 use super::args::{SpanArgs, TIMES};
 use super::ask;
 use super::client;
-use super::output::{Printed, plain, printer};
+use super::output::printer;
 use super::setting::{Setting, UsageError};
 use crate::event::ProfileKey;
+use crate::format::{LineSplitter, plain};
 use crate::query::{DossierQuery, Query, Rounding};
 use crate::server::protocol::End;
 
@@ -136,7 +137,7 @@ fn write(query: &Query, form: Form, setting: &Setting, out: &mut dyn Write) -> a
     match form {
         Form::Jsonl => client::ask(query, setting, out),
         Form::Html => {
-            let mut printed = Printed::new(printer(query, setting, out));
+            let mut printed = LineSplitter::new(printer(query, setting, out));
             let end = client::ask(query, setting, &mut printed)?;
             printed.finish()?;
             Ok(end)

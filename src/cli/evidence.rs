@@ -52,7 +52,7 @@ pub fn run(args: &EvidenceArgs, setting: &Setting) -> anyhow::Result<Ending> {
          openssl dgst -sha256 -binary body.bin | openssl base64\n\
          The second prints what signed.txt has as its digest.\n",
         line.seq,
-        super::output::plain(&dir.display().to_string())
+        crate::format::plain(&dir.display().to_string())
     )?;
     stdout.flush()?;
     Ok(Ending::Answered)

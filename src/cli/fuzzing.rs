@@ -1,11 +1,11 @@
 //! The fuzz target of what people write on the command line.
 
-use super::output::plain;
 use super::time::parse_span;
 use crate::event::{
     ProfileKey, is_label, local_to_utc, parse_rfc3339_micros, parse_timestamp, seconds_in_range,
     seconds_to_rfc3339, zone_from_name,
 };
+use crate::format::plain;
 use crate::query::{Rounding, parse_time};
 
 /// 2025-10-09T08:53:20Z.

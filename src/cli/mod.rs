@@ -138,7 +138,7 @@ fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
 
 /// Says a line on standard error. Where that is closed, nobody is told.
 fn say(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", output::plain(line));
+    let _ = writeln!(std::io::stderr(), "{}", crate::format::plain(line));
 }
 
 /// Says what an answer lacks that is known to be lost: no failure.

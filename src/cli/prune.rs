@@ -7,8 +7,9 @@ use anyhow::Context;
 use super::Ending;
 use super::args::{Format, TIMES, TellOutput};
 use super::care::{ending, order, parse_lines, shown, write};
-use super::output::{Role, Text, View, card, counted, grouped};
+use super::output::card;
 use super::setting::{Setting, UsageError};
+use crate::format::{Role, Text, View, counted, grouped};
 use crate::ops::{Care, PruneLine};
 use crate::query::Rounding;
 use crate::server::protocol::End;
@@ -48,7 +49,7 @@ pub fn run(args: &PruneArgs, setting: &Setting) -> anyhow::Result<Ending> {
             "prune removes events for good: look with --dry-run what would go, then say --yes";
         return Err(UsageError::new(what).into());
     }
-    let view = View::of(setting);
+    let view = setting.view();
     let jsonl = setting.format(args.output.format) == Format::Jsonl;
     if args.dry_run || !args.yes {
         let (end, lines) = carry_out(before, true, setting)?;

@@ -7,6 +7,7 @@ use bytesize::ByteSize;
 
 use super::args::{ColorChoice, Common, Format};
 use crate::event::{Zone, now_micros};
+use crate::format::{Styles, View};
 use crate::query::{Rounding, parse_time};
 
 /// Fewer columns than this are not reckoned with.
@@ -127,6 +128,16 @@ impl Setting {
             progress: std::io::stderr().is_terminal(),
             now: now_micros(),
         })
+    }
+
+    /// What a printer must know of this reader.
+    pub fn view(&self) -> View {
+        View {
+            zone: self.reader_zone,
+            styles: Styles { on: self.color },
+            width: self.width,
+            now: self.now(),
+        }
     }
 
     /// The present second.

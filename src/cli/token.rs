@@ -7,9 +7,10 @@ use serde::Serialize;
 
 use super::Ending;
 use super::args::{Format, TellOutput};
-use super::output::{Cell, Column, Role, View, plain};
+use super::output::{Cell, Column, Grid};
 use super::setting::{Setting, UsageError};
 use crate::auth::tokens::{Scope, Token, TokenFile, TokensError};
+use crate::format::{Role, View, plain};
 use crate::store::Folder;
 
 /// `token`
@@ -157,9 +158,9 @@ fn table(lines: &[TokenLine<'_>], setting: &Setting, out: &mut Vec<u8>) -> io::R
     let view = View {
         // A token that is cut in two is none.
         width: None,
-        ..View::of(setting)
+        ..setting.view()
     };
-    let mut grid = view.grid(&COLUMNS).of_few();
+    let mut grid = Grid::of_view(&COLUMNS, &view).of_few();
     for line in lines {
         let scope = match line.scope {
             Scope::Read => "read",

@@ -17,8 +17,9 @@ use super::args::Format;
 use super::ask;
 use super::client;
 use super::incidents::UndoArgs;
-use super::output::{Csv, Printed, columns, counted, plain, printer};
+use super::output::{Csv, columns, printer};
 use super::setting::{Setting, UsageError};
+use crate::format::{LineSplitter, counted, plain};
 use crate::history::Value;
 use crate::query::{Query, UndoLine};
 
@@ -45,7 +46,7 @@ pub fn run(query: &Query, args: &UndoArgs, setting: &Setting) -> anyhow::Result<
         ),
         format => {
             let mut printed =
-                Printed::new(match columns(query).filter(|_| format == Format::Csv) {
+                LineSplitter::new(match columns(query).filter(|_| format == Format::Csv) {
                     Some(columns) => Box::new(Csv::new(columns, parted.others)),
                     None => printer(query, setting, parted.others),
                 });
@@ -89,7 +90,7 @@ pub fn run(query: &Query, args: &UndoArgs, setting: &Setting) -> anyhow::Result<
 fn are(count: u64) -> String {
     match count {
         1 => "1 is".to_owned(),
-        count => format!("{} are", super::output::grouped(count)),
+        count => format!("{} are", crate::format::grouped(count)),
     }
 }
 

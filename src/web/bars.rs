@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::when::Clock;
-use crate::cli::output::{counted, grouped};
+use crate::format::{counted, grouped};
 
 /// Events in hours that follow each other.
 #[derive(Clone, Debug, Default)]

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::cli::output::plain;
+use crate::format::plain;
 
 /// Fewer characters than this in common are not worth telling apart.
 const LEAST: usize = 3;

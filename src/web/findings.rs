@@ -8,8 +8,8 @@ use super::links::{self, ProfileLink, Zoom};
 use super::shell::{Frame, command, notes};
 use super::text::{NAME, Name, SHORT, Shown, Text};
 use super::when::{Clock, seconds_of};
-use crate::cli::output::{counted, grouped, plain};
 use crate::event::ProfileKey;
+use crate::format::{counted, grouped, plain};
 use crate::query::{GapKind, GapLine, IncidentLine, LoopGroupLine, LoopLine};
 
 /// The most names, and the most changes, of a finding.

@@ -13,7 +13,7 @@ use super::scale::percent;
 use super::text::Shown;
 use super::timeline::{Kind, Mark, PARTS, Row, Timeline};
 use super::when::Clock;
-use crate::cli::output::counted;
+use crate::format::counted;
 
 /// The height of a line.
 const HEIGHT: u32 = 30;

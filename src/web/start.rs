@@ -6,7 +6,7 @@ use super::bars::{Hours, bars};
 use super::events::{Row, rows, table};
 use super::shell::Frame;
 use super::when::Clock;
-use crate::cli::output::grouped;
+use crate::format::grouped;
 
 /// How the server is.
 #[derive(Clone, Debug, Default)]

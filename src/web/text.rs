@@ -3,7 +3,7 @@
 use maud::{Markup, Render, html};
 
 use super::differing::Parts;
-use crate::cli::output::plain;
+use crate::format::plain;
 use crate::history::Value;
 use crate::query::lines::{ChangeLine, DiffLine};
 

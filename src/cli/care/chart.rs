@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::cli::bar::bar;
-use crate::cli::output::{Role, Text, View, grouped};
+use crate::format::{Role, Text, View, grouped};
 
 /// The longest bar, in columns, …
 const WIDTH: usize = 40;
@@ -69,7 +69,7 @@ pub(super) fn gather(days: &[(String, u64)], rows: usize) -> (&'static str, Vec<
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::cli::output::style::Styles;
+    use crate::format::Styles;
 
     fn row(name: &str, count: u64) -> (String, u64) {
         (name.to_owned(), count)

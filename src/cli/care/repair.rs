@@ -7,8 +7,8 @@ use anyhow::Context;
 use super::write;
 use crate::cli::Ending;
 use crate::cli::args::{Format, RepairArgs};
-use crate::cli::output::{counted, plain};
 use crate::cli::setting::{Setting, UsageError};
+use crate::format::{counted, plain};
 use crate::ops::{Repair, RepairLine};
 
 /// `repair`

@@ -7,9 +7,9 @@ use super::{ending, order, parse_lines, shown, write};
 use crate::cli::Ending;
 use crate::cli::args::{Format, StatsArgs};
 use crate::cli::output::card::{self, Row, Said, fact};
-use crate::cli::output::{Role, Text, View, counted, grouped, plain};
 use crate::cli::pager::Screen;
 use crate::cli::setting::Setting;
+use crate::format::{Role, Text, View, counted, grouped, plain};
 use crate::ops::{Care, Count, StatsLine};
 use crate::store::Purpose;
 
@@ -30,7 +30,7 @@ pub fn stats(args: &StatsArgs, setting: &Setting) -> anyhow::Result<Ending> {
     } else {
         let mut screen = Screen::new(setting);
         for line in parse_lines::<StatsLine>(&lines)? {
-            tell(&line, &View::of(setting), &mut screen)?;
+            tell(&line, &setting.view(), &mut screen)?;
         }
         screen.finish()?;
     }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use super::{ending, order, parse_lines, shown, write};
 use crate::cli::Ending;
 use crate::cli::args::{Format, VerifyArgs};
-use crate::cli::output::{counted, grouped, plain};
 use crate::cli::setting::Setting;
+use crate::format::{counted, grouped, plain};
 use crate::ops::{Care, VerifyLine, VerifySummary};
 use crate::store::Purpose;
 

@@ -7,8 +7,8 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::super::output::{counted, plain, width_of, wrapped};
 use super::super::{Stdout, is_closed_pipe};
+use crate::format::{counted, plain, width_of, wrapped};
 use crate::ops::demo::{Story, questions};
 
 /// The columns where nobody tells of others, and the fewest and most of prose.

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use crate::cli::output::card::{self, Row};
-use crate::cli::output::{Role, Text, View, plain};
 use crate::cli::setting::Setting;
+use crate::format::{Role, Text, plain};
 use crate::ops::doctor::{Address, Finding, Verdict};
 
 /// Between the name of a check and its result.
@@ -17,7 +17,7 @@ pub(super) fn write(
     setting: &Setting,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let view = View::of(setting);
+    let view = setting.view();
     let names = findings.iter().map(|finding| finding.check.len());
     let widest = names.max().unwrap_or(0).max("CHECK".len());
     let head = |text: &str| Text::of(Role::Head, text);
@@ -29,7 +29,7 @@ pub(super) fn write(
         let (word, role) = match finding.result {
             Verdict::Ok => ("ok", Role::New),
             Verdict::Unknown => ("unknown", Role::Time),
-            Verdict::Warning => ("warning", Role::Doubt),
+            Verdict::Warning => ("warning", Role::Warning),
             Verdict::Problem => ("PROBLEM", Role::Old),
         };
         let name = Text::of(Role::Plain, format!("{:widest$}{GAP}", finding.check)).and(role, word);

@@ -4,12 +4,8 @@ use std::io::{self, Write};
 
 use super::cell::{Cell, Column};
 use super::grid::Grid;
-use super::plain;
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::Text;
-use super::value::{Side, subject};
-use super::view::View;
+use super::printer::parse;
+use crate::format::{Printer, Role, Side, Text, View, plain, subject};
 use crate::query::BlameQuery;
 use crate::query::lines::BlameLine;
 
@@ -40,7 +36,7 @@ impl<'a> Blame<'a> {
             view,
             at: query.at,
             // No more rows than an event has fields.
-            grid: view.grid(&COLUMNS).of_few(),
+            grid: Grid::of_view(&COLUMNS, &view).of_few(),
             out,
         }
     }
@@ -52,7 +48,7 @@ impl Printer for Blame<'_> {
         let styles = self.view.styles;
         let since = line.since.as_ref().map(|since| self.view.time(since));
         let cause = match line.cause.as_ref() {
-            "unexplained" => Role::Doubt,
+            "unexplained" => Role::Warning,
             _ => Role::Plain,
         };
         let row = vec![
@@ -63,7 +59,7 @@ impl Printer for Blame<'_> {
             Cell::of(Role::Time, self.view.time(&line.time)),
             Text::outside(Role::Plain, &line.event_type).into(),
             Cell::of(cause, plain(&line.cause)),
-            Cell::of(Role::Doubt, since.unwrap_or_default()),
+            Cell::of(Role::Warning, since.unwrap_or_default()),
             Side::old_value(line.old.as_ref()).text(styles).into(),
         ];
         self.grid.row(row, self.out)

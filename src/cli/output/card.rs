@@ -3,10 +3,7 @@
 use std::io::{self, Write};
 
 use super::command::broken;
-use super::style::Role;
-use super::text::Text;
-use super::value::Change;
-use super::view::View;
+use crate::format::{Change, Role, Text, View};
 
 /// The longest that a name is where there is a limit.
 const NAME: usize = 24;

@@ -1,8 +1,6 @@
 //! The columns of a grid, and what stands in its rows.
 
-use super::style::{Role, Styles};
-use super::text::Text;
-use super::value::Change;
+use crate::format::{Change, Role, Styles, Text};
 
 /// A column.
 #[derive(Clone, Copy, Debug)]

@@ -4,12 +4,9 @@ use std::io::{self, Write};
 
 use super::cell::{Cell, Column};
 use super::grid::Grid;
-use super::plain;
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::Text;
-use super::value::{Change, key, subject};
-use super::view::{Headed, View};
+use super::grid::Headed;
+use super::printer::parse;
+use crate::format::{Change, Printer, Role, Text, View, key, plain, subject};
 use crate::query::lines::ChangesLine;
 
 const COLUMNS: [Column; 7] = [
@@ -34,7 +31,7 @@ impl<'a> Changes<'a> {
     pub fn new(view: View, out: &'a mut dyn Write) -> Self {
         Self {
             view,
-            grid: view.grid(&COLUMNS),
+            grid: Grid::of_view(&COLUMNS, &view),
             times: Headed::new(0, "TIME"),
             out,
         }
@@ -48,8 +45,8 @@ impl Printer for Changes<'_> {
         let mut cause = Role::Plain;
         if let Some(since) = &line.since {
             let since = format!("since {}", self.view.time(since));
-            change.suffix = Text::of(Role::Doubt, since);
-            cause = Role::Doubt;
+            change.suffix = Text::of(Role::Warning, since);
+            cause = Role::Warning;
         }
         let row = vec![
             Cell::of(

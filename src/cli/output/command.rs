@@ -4,8 +4,7 @@
 //! line's end, so that it can be copied from the screen. A flag and its value
 //! stay together; a word that is wider than the screen stands out of it.
 
-use super::sanitize::plain;
-use super::text::width_of;
+use crate::format::{plain, width_of};
 
 /// Before the lines after the first.
 const INDENT: &str = "    ";

@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use serde_json::Value;
 
 use super::columns::Columns;
-use super::printer::Printer;
+use crate::format::Printer;
 
 /// Writes an answer as CSV.
 pub struct Csv<'a> {

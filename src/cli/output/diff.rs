@@ -2,12 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::plain;
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::Text;
-use super::value::{Change, Side, subject};
-use super::view::View;
+use super::printer::parse;
+use crate::format::{Change, Printer, Role, Side, Text, View, plain, subject};
 use crate::history::Value;
 use crate::query::DiffQuery;
 use crate::query::lines::DiffLine;

@@ -3,10 +3,8 @@
 use std::io::{self, Write};
 
 use super::card::{self, Row, fact};
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::Text;
-use super::view::View;
+use super::printer::parse;
+use crate::format::{Printer, Role, Text, View};
 use crate::query::lines::EvidenceLine;
 
 /// Writes what proves that Copernica sent an event.

@@ -5,12 +5,8 @@ use std::io::{self, Write};
 
 use super::card::{self, Row, Said, fact};
 use super::history::push_mark;
-use super::plain;
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::{Text, middle};
-use super::value::{Change, Side, quoted, subject, who};
-use super::view::View;
+use super::printer::parse;
+use crate::format::{Change, Printer, Role, Side, Text, View, middle, plain, quoted, subject, who};
 use crate::history::Value;
 use crate::query::lines::HistoryLine;
 use crate::query::{ExplainLine, Outcome};
@@ -69,7 +65,7 @@ impl<'a> Explain<'a> {
             (None, _) if head.observed.is_some() => Some("no call: an export showed it".to_owned()),
             (None, _) => Some("events of this type change nothing".to_owned()),
         };
-        rows.extend(note.map(|note| fact("note", Text::of(Role::Doubt, note))));
+        rows.extend(note.map(|note| fact("note", Text::of(Role::Warning, note))));
         card::write(&rows, &self.view, self.out)
     }
 
@@ -82,16 +78,16 @@ impl<'a> Explain<'a> {
             Outcome::Applied | Outcome::Unasked => change.into(),
             Outcome::AlreadySo => new().into(),
             Outcome::Coerced => {
-                change.suffix = Text::of(Role::Doubt, format!("asked was {asked}"));
+                change.suffix = Text::of(Role::Warning, format!("asked was {asked}"));
                 change.into()
             }
             Outcome::Ignored if line.new == Value::Absent => Text::of(Role::Plain, "asked was ")
-                .and(Role::Doubt, asked)
+                .and(Role::Warning, asked)
                 .and(Role::Plain, ", and nothing is called so")
                 .into(),
             Outcome::Ignored => {
                 let mut text = Text::of(Role::Plain, "asked was ")
-                    .and(Role::Doubt, asked)
+                    .and(Role::Warning, asked)
                     .and(Role::Plain, ", and it is still ");
                 text.append(new());
                 text.into()

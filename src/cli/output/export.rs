@@ -5,11 +5,8 @@ use std::io::{self, Write};
 use super::cell::{Cell, Column};
 use super::grid::Grid;
 use super::history::push_mark;
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::Text;
-use super::value::{key, quoted};
-use super::view::View;
+use super::printer::parse;
+use crate::format::{Printer, Role, Text, View, key, quoted};
 use crate::query::lines::ExportLine;
 
 const COLUMNS: [Column; 8] = [
@@ -34,7 +31,7 @@ impl<'a> Export<'a> {
     pub fn new(view: View, out: &'a mut dyn Write) -> Self {
         Self {
             view,
-            grid: view.grid(&COLUMNS),
+            grid: Grid::of_view(&COLUMNS, &view),
             out,
         }
     }

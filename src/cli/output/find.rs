@@ -6,12 +6,9 @@ use chrono::DateTime;
 
 use super::cell::{Cell, Column};
 use super::grid::Grid;
-use super::plain;
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::Text;
-use super::value::{Side, key, subject};
-use super::view::{Headed, View};
+use super::grid::Headed;
+use super::printer::parse;
+use crate::format::{Printer, Role, Side, Text, View, format_duration, key, plain, subject};
 use crate::query::FindQuery;
 use crate::query::lines::FindLine;
 
@@ -46,7 +43,7 @@ impl<'a> Found<'a> {
     pub fn new(query: &FindQuery, view: View, out: &'a mut dyn Write) -> Self {
         Self {
             view,
-            grid: view.grid(&COLUMNS),
+            grid: Grid::of_view(&COLUMNS, &view),
             since: Headed::new(SINCE, "SINCE"),
             until: Headed::new(UNTIL, "UNTIL"),
             at: query.at.unwrap_or(view.now),
@@ -67,7 +64,7 @@ impl Printer for Found<'_> {
         let end = line.until.as_deref();
         let begin = seconds(&line.since);
         let lasted = begin.zip(end.map_or(Some(self.at), seconds));
-        let lasted = lasted.map(|(begin, end)| View::lasted(end.saturating_sub(begin)));
+        let lasted = lasted.map(|(begin, end)| format_duration(end.saturating_sub(begin)));
         let until = match end {
             Some(end) => self.until.time(end, &self.view, &mut self.grid),
             None => "(still)".to_owned(),
@@ -77,7 +74,7 @@ impl Printer for Found<'_> {
             // The true beginning is not known.
             unknown @ ("unexplained" | "first_seen" | "observed" | "baseline") => {
                 let more = if is_narrow { "" } else { " or earlier" };
-                Cell::of(Role::Doubt, format!("{unknown}{more}"))
+                Cell::of(Role::Warning, format!("{unknown}{more}"))
             }
             cause => Cell::of(Role::Plain, plain(cause)),
         };

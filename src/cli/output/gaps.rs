@@ -3,13 +3,10 @@
 use std::io::{self, Write};
 
 use super::card::{self, Row, Said, fact};
-use super::number::{counted, grouped};
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::Text;
-use super::value::subject;
-use super::view::View;
-use super::words::{events, label, listed, of_many};
+use super::printer::parse;
+use crate::format::{
+    Printer, Role, Text, View, counted, events, grouped, label, listed, of_many, subject,
+};
 use crate::query::{GapKind, GapLine};
 
 /// The most names in a row.
@@ -54,7 +51,7 @@ impl<'a> Gaps<'a> {
                     _ => "calls lost at the beginning and the end",
                 };
                 title.push(Role::Plain, format!("{how} from "));
-                title.push(Role::Time, self.view.stretch(since, until));
+                title.push(Role::Time, self.view.format_range(since, until));
                 title.push(Role::Plain, " would explain them");
             }
             (GapKind::SilentField, ..) => of_field(" changes without a call that says so"),
@@ -81,7 +78,7 @@ impl<'a> Gaps<'a> {
             listed(labels, NAMES, false)
         );
         facts.push(fact("shown", Said::text(shown)));
-        let between = self.view.stretch(&line.outer_since, &line.outer_until);
+        let between = self.view.format_range(&line.outer_since, &line.outer_until);
         facts.push(fact("between", Text::of(Role::Time, between)));
         if let Some(by_chance) = line.by_chance.filter(|count| *count > 0) {
             let chance = format!("about {} would be there anyway", grouped(by_chance));
@@ -107,8 +104,8 @@ impl<'a> Gaps<'a> {
             ));
         }
         if let Some(quiet) = &line.quiet {
-            let stretch = self.view.stretch(&quiet.since, &quiet.until);
-            let text = Text::of(Role::Doubt, "no call at all")
+            let stretch = self.view.format_range(&quiet.since, &quiet.until);
+            let text = Text::of(Role::Warning, "no call at all")
                 .and(Role::Plain, " in ")
                 .and(Role::Time, stretch);
             facts.push(fact("quiet", text));

@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 
 use super::cell::{Cell, Column};
-use super::style::{Role, Styles};
+use crate::format::{Role, Styles, View};
 
 /// How many rows decide, …
 const HELD: usize = 100;
@@ -52,6 +52,12 @@ impl Grid {
             held_len: 0,
             widths: None,
         }
+    }
+
+    /// A grid for this reader.
+    pub fn of_view(columns: &[Column], view: &View) -> Self {
+        let gap = if view.is_narrow() { 1 } else { 2 };
+        Self::new(columns, view.styles, view.width, gap)
     }
 
     /// The same, decided by all rows, which should be few.
@@ -227,6 +233,42 @@ impl Grid {
     }
 }
 
+/// A column of times. Where there is little room the heading names the zone, and
+/// a row only where it is another.
+pub struct Headed {
+    place: usize,
+    head: &'static str,
+    zone: Option<String>,
+}
+
+impl Headed {
+    /// The column at that place, and its heading.
+    pub const fn new(place: usize, head: &'static str) -> Self {
+        Self {
+            place,
+            head,
+            zone: None,
+        }
+    }
+
+    /// An RFC 3339 time as it stands in the column.
+    pub fn time(&mut self, time: &str, view: &View, grid: &mut Grid) -> String {
+        if !view.is_narrow() {
+            return view.time(time);
+        }
+        let (shown, zone) = view.split_zone(time);
+        let headed = self.zone.get_or_insert_with(|| {
+            grid.name(self.place, format!("{} ({zone})", self.head));
+            zone.clone()
+        });
+        if *headed == zone {
+            shown
+        } else {
+            format!("{shown} {zone}")
+        }
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -279,10 +321,7 @@ mod tests {
         rows.push(["123456789", "a long name", "", "value value value"]);
         rows.push(["1", "n", "", "v"]);
         let text = written(&rows, Some(26));
-        assert!(
-            text.lines()
-                .all(|line| super::super::text::width_of(line) <= 26)
-        );
+        assert!(text.lines().all(|line| crate::format::width_of(line) <= 26));
         let last: Vec<&str> = text.lines().rev().take(2).collect();
         assert_eq!(last[1], "123456789 a …e      val…ue");
         assert_eq!(last[0], "        1 n         v");

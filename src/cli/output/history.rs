@@ -6,12 +6,8 @@
 
 use std::io::{self, Write};
 
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::{Text, middle, width_of};
-use super::value::{Change, who};
-use super::view::View;
-use super::{counted, plain};
+use super::printer::parse;
+use crate::format::{Change, Printer, Role, Text, View, counted, middle, plain, who, width_of};
 use crate::query::lines::{ChangeLine, HistoryLine};
 
 /// Before the changes of an event.
@@ -135,7 +131,7 @@ impl<'a> History<'a> {
         let mut change = Change::new(line.old.as_ref(), &line.new);
         if let Some(since) = since {
             let since = format!("since {}", self.view.time(since));
-            change.suffix = Text::of(Role::Doubt, since);
+            change.suffix = Text::of(Role::Warning, since);
         }
         // What has no room goes on below, as far right as it begins here.
         let room = self.view.width.map(|width| width.saturating_sub(taken));
@@ -190,7 +186,7 @@ impl<'a> History<'a> {
         };
         let times = match folded.count {
             1 => self.view.time(&folded.first),
-            _ => self.view.stretch(&folded.first, &folded.last),
+            _ => self.view.format_range(&folded.first, &folded.last),
         };
         let mut text = Text::of(
             Role::Dim,
@@ -271,18 +267,18 @@ pub(super) fn push_mark(text: &mut Text, verified: Option<bool>) {
     match verified {
         None => {}
         Some(true) => text.push(Role::New, " ✓"),
-        Some(false) => text.push(Role::Doubt, " ✗"),
+        Some(false) => text.push(Role::Warning, " ✗"),
     }
 }
 
 fn name_of(change: &ChangeLine<'_>) -> Text {
-    super::value::subject(change.field.as_deref(), change.interest.as_deref())
+    crate::format::subject(change.field.as_deref(), change.interest.as_deref())
 }
 
 /// A cause; the one that tells of something unseen stands out.
 fn cause_of(cause: &str) -> Text {
     let role = match cause {
-        "unexplained" => Role::Doubt,
+        "unexplained" => Role::Warning,
         _ => Role::Plain,
     };
     Text::of(role, plain(cause))

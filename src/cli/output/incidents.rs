@@ -5,15 +5,13 @@ use std::io::{self, Write};
 use super::card::{self, Row, Said, fact};
 use super::cell::{Cell, Column};
 use super::grid::Grid;
-use super::number::grouped;
-use super::plain;
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::{Text, width_of};
-use super::value::{Change, Side, key, subject};
-use super::view::{Headed, View};
-use super::words::{events, label, listed, of_many};
+use super::grid::Headed;
+use super::printer::parse;
 use crate::cli::bar::bar;
+use crate::format::{
+    Change, Printer, Role, Side, Text, View, events, grouped, key, label, listed, of_many, plain,
+    subject, width_of,
+};
 use crate::query::{IncidentLine, UndoLine};
 
 /// The longest bar, in characters.
@@ -53,7 +51,7 @@ impl<'a> Incidents<'a> {
         let labels = labels.map(|one| (label(one.label.as_deref()), one.events));
         let causes = line.causes.iter();
         let causes = causes.map(|one| (plain(&one.cause), one.events));
-        let when = self.view.stretch(&line.from, &line.until);
+        let when = self.view.format_range(&line.from, &line.until);
         vec![
             fact("when", Text::of(Role::Time, when)),
             fact("shown", Said::text(format!("by {shown}"))),
@@ -148,7 +146,7 @@ impl<'a> Undo<'a> {
     pub fn new(view: View, out: &'a mut dyn Write) -> Self {
         Self {
             view,
-            grid: view.grid(&UNDO),
+            grid: Grid::of_view(&UNDO, &view),
             times: Headed::new(TIME, "TIME"),
             out,
         }
@@ -168,7 +166,7 @@ impl Printer for Undo<'_> {
             Side::old_value(line.old.as_ref()).text(styles).into(),
             Side::old_value(Some(&line.bad)).text(styles).into(),
             now.unwrap_or_default().into(),
-            Cell::of(Role::Doubt, left.unwrap_or_default()),
+            Cell::of(Role::Warning, left.unwrap_or_default()),
             Cell::of(Role::Seq, line.seq.to_string()),
             Cell::of(
                 Role::Time,

@@ -6,14 +6,13 @@ use serde::Deserialize;
 
 use super::card::{self, Row, Said, fact};
 use super::cell::{Cell, Column};
-use super::number::{counted, grouped};
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::{Text, middle};
-use super::value::{key, subject, value_text};
-use super::view::View;
-use super::words::{label, listed};
+use super::grid::Grid;
+use super::printer::parse;
 use crate::cli::bar::bar;
+use crate::format::{
+    Printer, Role, Text, View, counted, format_duration, grouped, key, label, listed, middle,
+    subject, value_text,
+};
 use crate::query::{LoopGroupLine, LoopKind, LoopLine, LoopWriter};
 
 /// The longest name of a field, in columns.
@@ -70,7 +69,7 @@ impl<'a> Loops<'a> {
             return Ok(());
         }
         let most = groups.iter().map(|group| group.changes).max().unwrap_or(0);
-        let mut grid = self.view.grid(&GROUPS).of_few();
+        let mut grid = Grid::of_view(&GROUPS, &self.view).of_few();
         for group in &groups {
             let labels = group.labels.iter();
             let mut by: Vec<_> = labels.map(|one| label(one.as_deref())).collect();
@@ -85,7 +84,10 @@ impl<'a> Loops<'a> {
                 count(group.going_on),
                 count(group.changes),
                 Cell::of(Role::Plain, bar(group.changes, most, WIDTH)),
-                Cell::of(Role::Time, self.view.stretch(&group.first, &group.last)),
+                Cell::of(
+                    Role::Time,
+                    self.view.format_range(&group.first, &group.last),
+                ),
             ];
             grid.row(row, self.out)?;
         }
@@ -106,15 +108,15 @@ impl<'a> Loops<'a> {
         let mut title = Text::of(Role::Plain, key(line.profile, line.subprofile))
             .and(Role::Plain, "  ")
             .and(Role::Head, name.fit(NAME).text());
-        let every = View::lasted(i64::try_from(line.every).unwrap_or(i64::MAX));
+        let every = format_duration(i64::try_from(line.every).unwrap_or(i64::MAX));
         let times = counted(line.changes, "change");
         title.push(Role::Plain, format!(" {how}: {times}, one in {every}"));
         if line.going_on {
             title.push(Role::Plain, ", ");
-            title.push(Role::Doubt, "going on");
+            title.push(Role::Warning, "going on");
         }
         card::title(&title, &self.view, self.out)?;
-        let when = self.view.stretch(&line.first, &line.last);
+        let when = self.view.format_range(&line.first, &line.last);
         let mut rows: Vec<Row> = vec![fact("when", Text::of(Role::Time, when))];
         for (number, writer) in line.writers.iter().enumerate() {
             rows.push(fact(if number == 0 { "by" } else { "" }, wrote(writer)));
@@ -130,7 +132,7 @@ fn wrote(writer: &LoopWriter<'_>) -> Text {
     let mut text = if writer.claimed {
         Text::of(Role::Plain, format!("label {who} writes "))
     } else {
-        Text::of(Role::Doubt, "unexplained").and(Role::Plain, format!(", shown by label {who}: "))
+        Text::of(Role::Warning, "unexplained").and(Role::Plain, format!(", shown by label {who}: "))
     };
     let values = writer.values.iter();
     let values = values.map(|one| (middle(&value_text(&one.value), VALUE), one.changes));

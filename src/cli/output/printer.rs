@@ -18,23 +18,14 @@ use super::loops::Loops;
 use super::rejected::Rejected;
 use super::report::Report;
 use super::show::Show;
-use super::view::View;
 use crate::cli::setting::Setting;
+use crate::format::Printer;
 use crate::query::{Query, Wanted};
 use crate::web::dossier::Page;
 
-/// Writes an answer for people, from its lines for programs.
-pub trait Printer {
-    /// Takes the next line, with its end.
-    fn line(&mut self, line: &[u8]) -> io::Result<()>;
-
-    /// Writes what is left.
-    fn finish(&mut self) -> io::Result<()>;
-}
-
 /// The printer of a tail's events: none waits for the one after it.
 pub fn tail_printer<'a>(setting: &Setting, out: &'a mut dyn Write) -> impl Printer + 'a {
-    History::new(true, View::of(setting), out)
+    History::new(true, setting.view(), out)
 }
 
 /// The printer of the answer to a question.
@@ -43,7 +34,7 @@ pub fn printer<'a>(
     setting: &'a Setting,
     out: &'a mut dyn Write,
 ) -> Box<dyn Printer + 'a> {
-    let view = View::of(setting);
+    let view = setting.view();
     match query {
         Query::History(query) => Box::new(History::new(query.all, view, out)),
         Query::Show(query) => Box::new(Show::new(query.at, view, out)),
@@ -71,48 +62,4 @@ pub fn printer<'a>(
 /// Reads a line.
 pub(super) fn parse<'a, T: Deserialize<'a>>(line: &'a [u8]) -> io::Result<T> {
     serde_json::from_slice(line).map_err(io::Error::from)
-}
-
-/// Cuts what is written into lines, for a [`Printer`].
-pub struct Printed<'a> {
-    printer: Box<dyn Printer + 'a>,
-    held: Vec<u8>,
-}
-
-impl<'a> Printed<'a> {
-    /// What is written goes to this printer.
-    pub const fn new(printer: Box<dyn Printer + 'a>) -> Self {
-        Self {
-            printer,
-            held: Vec::new(),
-        }
-    }
-
-    /// Writes what is left.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.printer.finish()
-    }
-}
-
-impl Write for Printed<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut rest = bytes;
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            let (line, after) = rest.split_at_checked(end + 1).unwrap_or((rest, &[]));
-            rest = after;
-            if self.held.is_empty() {
-                self.printer.line(line)?;
-            } else {
-                self.held.extend_from_slice(line);
-                self.printer.line(&self.held)?;
-                self.held.clear();
-            }
-        }
-        self.held.extend_from_slice(rest);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

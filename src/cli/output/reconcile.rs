@@ -4,14 +4,9 @@ use std::io::{self, Write};
 
 use super::cell::{Cell, Column};
 use super::grid::Grid;
-use super::number::{counted, grouped};
-use super::plain;
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::Text;
-use super::value::{Change, key, subject};
-use super::view::View;
+use super::printer::parse;
 use crate::cli::setting::Setting;
+use crate::format::{Change, Printer, Role, Text, counted, grouped, key, plain, subject};
 use crate::history::Value;
 use crate::query::{ReconcileLine, ReconcileOrder, ReconcileReport};
 
@@ -30,7 +25,7 @@ pub fn reconcile_summary(
     } else {
         "profile"
     };
-    let at = View::of(setting).moment(order.at);
+    let at = setting.view().moment(order.at);
     let mut lines = vec![format!(
         "{} compared with the trail as of {at}: {} the same, {} with other values ({})",
         counted(report.rows, "row"),
@@ -74,7 +69,7 @@ pub struct ReconcileTable<'a> {
 impl<'a> ReconcileTable<'a> {
     pub fn new(setting: &Setting, out: &'a mut dyn Write) -> Self {
         Self {
-            grid: View::of(setting).grid(&COLUMNS),
+            grid: Grid::of_view(&COLUMNS, &setting.view()),
             out,
         }
     }
@@ -87,7 +82,7 @@ impl Printer for ReconcileTable<'_> {
             (Some(name), _) => subject(Some(name), None),
             (None, finding) => {
                 let finding = finding.as_deref().map(plain).unwrap_or_default();
-                Text::of(Role::Doubt, format!("({finding})"))
+                Text::of(Role::Warning, format!("({finding})"))
             }
         };
         let trail = line

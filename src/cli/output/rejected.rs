@@ -4,10 +4,8 @@ use std::io::{self, Write};
 
 use super::cell::{Cell, Column};
 use super::grid::Grid;
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::Text;
-use super::view::View;
+use super::printer::parse;
+use crate::format::{Printer, Role, Text, View};
 use crate::query::lines::RejectedLine;
 
 /// How many characters of a body are shown at most.
@@ -35,7 +33,7 @@ impl<'a> Rejected<'a> {
     pub fn new(view: View, out: &'a mut dyn Write) -> Self {
         Self {
             view,
-            grid: view.grid(&COLUMNS),
+            grid: Grid::of_view(&COLUMNS, &view),
             out,
         }
     }
@@ -58,7 +56,7 @@ impl Printer for Rejected<'_> {
             text(line.remote.as_deref().unwrap_or_default()),
             text(line.label.as_deref().unwrap_or_default()),
             Cell::of(Role::Plain, line.status.to_string()),
-            Text::outside(Role::Doubt, &line.error).into(),
+            Text::outside(Role::Warning, &line.error).into(),
             text(&line.place),
             text(&begin),
         ];

@@ -7,15 +7,10 @@ use std::io::{self, Write};
 
 use super::cell::{Cell, Column};
 use super::command::broken;
-use super::number::grouped;
-use super::plain;
-use super::printer::{Printer, parse};
-use super::style::{Role, Styles};
-use super::text::{Text, width_of};
-use super::value::subject;
-use super::view::View;
-use super::words::label;
+use super::grid::Grid;
+use super::printer::parse;
 use crate::cli::bar::bar;
+use crate::format::{Printer, Role, Styles, Text, View, grouped, label, plain, subject, width_of};
 use crate::query::{By, ReportLine, ReportQuery};
 
 /// The longest bar, in characters.
@@ -69,7 +64,9 @@ impl<'a> Report<'a> {
             By::Month => time(&plain(group.month.as_deref().unwrap_or_default())),
             By::Day => time(&plain(group.day.as_deref().unwrap_or_default())),
             By::Hour => {
-                let (hour, zone) = self.view.parted(group.hour.as_deref().unwrap_or_default());
+                let (hour, zone) = self
+                    .view
+                    .split_zone(group.hour.as_deref().unwrap_or_default());
                 // Without the seconds, of which an hour has none.
                 time(&format!(
                     "{} {zone}",
@@ -102,7 +99,7 @@ impl<'a> Report<'a> {
         if within {
             columns.push(Column::fixed("SHOWN BY").hidden());
         }
-        let mut grid = view.grid(&columns).of_few();
+        let mut grid = Grid::of_view(&columns, &view).of_few();
         for (place, by) in self.by.iter().enumerate() {
             match by {
                 By::Day => grid.name(place, self.zoned("DAY")),
@@ -176,7 +173,7 @@ impl Printer for Report<'_> {
         let counts = [line.changes, line.events, line.profiles + line.subprofiles];
         cells.extend(counts.map(|count| Cell::of(Role::Plain, grouped(count))));
         for time in [&line.first, &line.last] {
-            let (_, zone) = self.view.parted(time);
+            let (_, zone) = self.view.split_zone(time);
             if !self.zones.contains(&zone) {
                 self.zones.push(zone);
             }

@@ -3,11 +3,8 @@
 use std::io::{self, Write};
 
 use super::card::{self, Row, fact};
-use super::printer::{Printer, parse};
-use super::style::Role;
-use super::text::Text;
-use super::value::{quoted, who};
-use super::view::View;
+use super::printer::parse;
+use crate::format::{Printer, Role, Text, View, plain, quoted, who};
 use crate::query::lines::ShowLine;
 
 /// How long the line below the title is.
@@ -38,7 +35,7 @@ impl<'a> Show<'a> {
             put("last event", text);
         }
         if let Some(end) = &line.cascade {
-            let text = Text::of(Role::Doubt, "with its profile")
+            let text = Text::of(Role::Warning, "with its profile")
                 .and(Role::Plain, ", by event ")
                 .and(Role::Seq, end.seq.to_string())
                 .and(Role::Plain, " at ")
@@ -64,11 +61,11 @@ impl Printer for Show<'_> {
         let line: ShowLine<'_> = parse(line)?;
         let state = match line.state.as_str() {
             "present" => Role::New,
-            _ => Role::Doubt,
+            _ => Role::Warning,
         };
         let title = Text::of(Role::Head, who(line.profile, line.subprofile))
             .and(Role::Plain, "  ")
-            .and(state, super::plain(&line.state));
+            .and(state, plain(&line.state));
         let mut head = String::new();
         title.put(&mut head, self.view.styles);
         let wide = self.view.width.map_or(RULE, |width| width.min(RULE));

@@ -21,10 +21,11 @@ use self::header::{Columns, Wanted, delimiter};
 use self::rows::sorted;
 use super::Ending;
 use super::args::{Format, TIMES, TellOutput, parse_label};
-use super::output::{Printed, ReconcileTable, Role, Text, View, card, counted, reconcile_summary};
+use super::output::{ReconcileTable, card, reconcile_summary};
 use super::pager::Screen;
 use super::setting::{Setting, UsageError};
 use crate::event::TimeSource;
+use crate::format::{LineSplitter, Role, Text, counted};
 use crate::query::{ReconcileOrder, ReconcileReport, Recording, Rounding};
 use crate::server::protocol::End;
 use crate::store::Folder;
@@ -286,7 +287,7 @@ impl Told {
         for line in summary {
             card::title(
                 &Text::outside(Role::Plain, &line),
-                &View::of(setting),
+                &setting.view(),
                 &mut screen,
             )?;
         }
@@ -294,7 +295,7 @@ impl Told {
             writeln!(screen)?;
         }
         lines.rewind()?;
-        let mut printed = Printed::new(Box::new(ReconcileTable::new(setting, &mut screen)));
+        let mut printed = LineSplitter::new(Box::new(ReconcileTable::new(setting, &mut screen)));
         io::copy(&mut lines, &mut printed)?;
         printed.finish()?;
         screen.finish()?;

@@ -15,9 +15,10 @@ use anyhow::{Context, bail};
 
 use super::appended::{is_appended, mark_of, reconcile, seq_of};
 use super::cursor::{CursorFile, Mark};
-use crate::cli::output::{Printer, tail_printer};
+use crate::cli::output::tail_printer;
 use crate::cli::setting::Setting;
 use crate::event::parse_rfc3339_micros;
+use crate::format::Printer;
 use crate::query::Position;
 
 /// How often the output and the cursor file are synced at most.

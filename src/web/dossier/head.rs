@@ -6,7 +6,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
 use super::words::{Words, text};
-use crate::cli::output::{counted, who};
+use crate::format::{counted, who};
 use crate::query::dossier::lines::{AboutPart, TotalPart};
 
 const STYLE: &str = include_str!("style.css");

@@ -7,8 +7,8 @@ use maud::{Markup, PreEscaped, html};
 use super::head::head;
 use super::section::{Section, how_to_check};
 use super::words::{Words, legend, observed, sender, subject, text, value};
-use crate::cli::output::{Printer, counted, who};
 use crate::event::Zone;
+use crate::format::{Printer, counted, who};
 use crate::query::dossier::lines::{
     AboutPart, DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, TotalPart, ValuePart,
 };

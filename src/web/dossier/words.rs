@@ -5,8 +5,8 @@
 
 use maud::{Markup, html};
 
-use crate::cli::output::{plain, shown};
 use crate::event::Zone;
+use crate::format::{plain, shown};
 use crate::history::Value;
 use crate::query::dossier::lines::{Ending, Origin};
 use crate::query::lines::ChangeLine;

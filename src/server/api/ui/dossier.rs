@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use super::pages::{Asker, Failure};
 use super::reply::{document, html};
-use crate::cli::output::Printed;
+use crate::format::LineSplitter;
 use crate::query::{DossierQuery, Query, QueryError, answer_telling};
 use crate::server::api::answer::Sink;
 use crate::server::reply::Caller;
@@ -41,7 +41,7 @@ pub(super) fn send(asker: &Asker<'_>, query: &DossierQuery, caller: Caller) -> &
 /// Whether there is anything to tell.
 fn make(asker: &Asker<'_>, query: &DossierQuery, sink: &Sink) -> Result<bool, QueryError> {
     let mut out = sink;
-    let mut printed = Printed::new(Box::new(Page::new(asker.clock.zone, &mut out)));
+    let mut printed = LineSplitter::new(Box::new(Page::new(asker.clock.zone, &mut out)));
     let query = Query::Dossier(query.clone());
     let tell = &mut |_| sink.tick();
     let answered = answer_telling(&asker.parts.trail, &query, &mut printed, tell)?;

@@ -23,7 +23,7 @@ pub enum Role {
     /// The part of it that differs.
     NewPart,
     /// Something to look at twice.
-    Doubt,
+    Warning,
 }
 
 impl Role {
@@ -34,7 +34,7 @@ impl Role {
             Self::Head => "\u{1b}[1m",
             Self::Dim => "\u{1b}[2m",
             Self::Time => "\u{1b}[36m",
-            Self::Seq | Self::Doubt => "\u{1b}[33m",
+            Self::Seq | Self::Warning => "\u{1b}[33m",
             Self::Old => "\u{1b}[31m",
             Self::OldPart => "\u{1b}[31;1;4m",
             Self::New => "\u{1b}[32m",

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use chrono::DateTime;
 
-use super::cell::Column;
-use super::grid::Grid;
+use super::sanitize::plain;
 use super::style::Styles;
-use crate::cli::setting::Setting;
 use crate::event::Zone;
 
 /// Below so many columns a line is pressed together.
@@ -27,29 +25,13 @@ pub struct View {
 }
 
 impl View {
-    /// That of a command.
-    pub fn of(setting: &Setting) -> Self {
-        Self {
-            zone: setting.reader_zone,
-            styles: Styles { on: setting.color },
-            width: setting.width,
-            now: setting.now(),
-        }
-    }
-
     /// Whether a line has little room.
     pub fn is_narrow(&self) -> bool {
         self.width.is_some_and(|width| width < NARROW)
     }
 
-    /// A grid for this reader.
-    pub fn grid(&self, columns: &[Column]) -> Grid {
-        let gap = if self.is_narrow() { 1 } else { 2 };
-        Grid::new(columns, self.styles, self.width, gap)
-    }
-
     /// An RFC 3339 time in the reader's zone, and the zone's short name.
-    pub fn parted(&self, text: &str) -> (String, String) {
+    pub fn split_zone(&self, text: &str) -> (String, String) {
         let time = self.time(text);
         match time.rsplit_once(' ') {
             Some((time, zone)) => (time.to_owned(), zone.to_owned()),
@@ -58,8 +40,8 @@ impl View {
     }
 
     /// A stretch of time: what both ends have in common is told once.
-    pub fn stretch(&self, first: &str, last: &str) -> String {
-        let ((begin, zone), (end, last_zone)) = (self.parted(first), self.parted(last));
+    pub fn format_range(&self, first: &str, last: &str) -> String {
+        let ((begin, zone), (end, last_zone)) = (self.split_zone(first), self.split_zone(last));
         if zone != last_zone {
             return format!("{begin} {zone} to {end} {last_zone}");
         }
@@ -78,13 +60,6 @@ impl View {
         self.time(&crate::event::seconds_to_rfc3339(seconds))
     }
 
-    /// How long something took: `12 days`.
-    pub fn lasted(seconds: i64) -> String {
-        let mut words = timeago::Formatter::new();
-        words.ago("").too_low("0 seconds");
-        words.convert(Duration::from_secs(seconds.try_into().unwrap_or(0)))
-    }
-
     /// How long before the moment of a question a time was: `3 days ago`.
     pub fn age(&self, time: &str, at: Option<i64>) -> String {
         let Ok(time) = DateTime::parse_from_rfc3339(time) else {
@@ -101,46 +76,17 @@ impl View {
     }
 }
 
-/// A column of times. Where there is little room the heading names the zone, and
-/// a row only where it is another.
-pub struct Headed {
-    place: usize,
-    head: &'static str,
-    zone: Option<String>,
-}
-
-impl Headed {
-    /// The column at that place, and its heading.
-    pub const fn new(place: usize, head: &'static str) -> Self {
-        Self {
-            place,
-            head,
-            zone: None,
-        }
-    }
-
-    /// An RFC 3339 time as it stands in the column.
-    pub fn time(&mut self, time: &str, view: &View, grid: &mut Grid) -> String {
-        if !view.is_narrow() {
-            return view.time(time);
-        }
-        let (shown, zone) = view.parted(time);
-        let headed = self.zone.get_or_insert_with(|| {
-            grid.name(self.place, format!("{} ({zone})", self.head));
-            zone.clone()
-        });
-        if *headed == zone {
-            shown
-        } else {
-            format!("{shown} {zone}")
-        }
-    }
+/// How long something took: `12 days`.
+pub fn format_duration(seconds: i64) -> String {
+    let mut words = timeago::Formatter::new();
+    words.ago("").too_low("0 seconds");
+    words.convert(Duration::from_secs(seconds.try_into().unwrap_or(0)))
 }
 
 /// An RFC 3339 time in a zone, which is named.
 pub fn shown(text: &str, zone: Zone) -> String {
     DateTime::parse_from_rfc3339(text).map_or_else(
-        |_| super::plain(text),
+        |_| plain(text),
         |time| {
             let local = time.with_timezone(&zone);
             local.format("%Y-%m-%d %H:%M:%S %Z").to_string()
@@ -187,7 +133,7 @@ mod tests {
                 "2025-10-09 10:53:20 CEST to 2025-12-10 09:53:20 CET",
             ),
         ] {
-            assert_eq!(view.stretch(first, last), told);
+            assert_eq!(view.format_range(first, last), told);
         }
         assert_eq!(view.moment(1_760_000_000), "2025-10-09 10:53:20 CEST");
         assert_eq!(view.time("\u{1b}"), "\\u{1b}");

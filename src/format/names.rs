@@ -2,6 +2,7 @@
 
 use super::number::{counted, grouped};
 use super::sanitize::plain;
+use crate::event::ProfileKey;
 
 /// A label, or that there is none.
 pub fn label(label: Option<&str>) -> String {
@@ -40,4 +41,22 @@ pub fn listed(names: impl IntoIterator<Item = (String, u64)>, most: usize, more:
     let others = more || names.next().is_some();
     let others = if others { ", and others" } else { "" };
     format!("{}{others}", named.join(", "))
+}
+
+/// Who an event is of, in a sentence.
+pub fn who(profile: u64, subprofile: Option<u64>) -> String {
+    let what = match subprofile {
+        None => "profile",
+        Some(_) => "subprofile",
+    };
+    format!("{what} {}", key(profile, subprofile))
+}
+
+/// The same as it is typed.
+pub fn key(profile: u64, subprofile: Option<u64>) -> String {
+    let key = ProfileKey {
+        profile,
+        subprofile,
+    };
+    key.to_string()
 }

@@ -4,11 +4,10 @@
 //! brackets where there is none. Where they have no room they are shortened
 //! around that part, so that it stays in sight.
 
-use super::differ::differing;
+use super::difference::differing;
 use super::sanitize::plain;
 use super::style::{Role, Styles};
 use super::text::{Text, head, middle, tail, width_of};
-use crate::event::ProfileKey;
 use crate::history::Value;
 
 /// What stands for an unknown value.
@@ -43,24 +42,6 @@ pub fn value_text(value: &Value<'_>) -> String {
         Value::Member(member) => if *member { "yes" } else { "no" }.to_owned(),
         Value::Text(text) => quoted(text),
     }
-}
-
-/// Who an event is of, in a sentence.
-pub fn who(profile: u64, subprofile: Option<u64>) -> String {
-    let what = match subprofile {
-        None => "profile",
-        Some(_) => "subprofile",
-    };
-    format!("{what} {}", key(profile, subprofile))
-}
-
-/// The same as it is typed.
-pub fn key(profile: u64, subprofile: Option<u64>) -> String {
-    let key = ProfileKey {
-        profile,
-        subprofile,
-    };
-    key.to_string()
 }
 
 /// What a change is of.

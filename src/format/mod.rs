@@ -1,0 +1,26 @@
+//! What the terminal, the page and CSV share: values and their differences, times,
+//! numbers, names, widths, and text from strangers made safe.
+//!
+//! Leaves out where text goes and how it is laid out (`cli::output`, `web`).
+//! Invariant: whatever came from outside passes through [`plain`] before it is
+//! in a [`Text`], so nothing of it controls a terminal or hides.
+
+mod difference;
+mod names;
+mod number;
+mod printer;
+mod sanitize;
+mod style;
+mod text;
+mod value;
+mod view;
+
+pub use difference::differing;
+pub use names::{events, key, label, listed, of_many, who};
+pub use number::{counted, grouped};
+pub use printer::{LineSplitter, Printer};
+pub use sanitize::plain;
+pub use style::{Role, Styles};
+pub use text::{Text, head, middle, tail, width_of, wrapped};
+pub use value::{Change, Side, quoted, subject, value_text};
+pub use view::{View, format_duration, shown};
