@@ -176,7 +176,7 @@ impl Change {
     }
 
     /// How many bytes it has.
-    pub fn len(&self) -> usize {
+    pub fn byte_len(&self) -> usize {
         let of = |side: &Side| side.before.len() + side.part.len() + side.after.len();
         of(&self.old) + of(&self.new) + self.suffix.len()
     }

@@ -100,7 +100,7 @@ impl Cell {
     pub fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Change(change) => change.len(),
+            Self::Change(change) => change.byte_len(),
         }
     }
 
