@@ -9,7 +9,7 @@ use super::store::{Entry, Position, SledIndex};
 use crate::event::ProfileKey;
 
 fn index(path: &Path) -> SledIndex {
-    SledIndex::open(path, 1 << 20, 9)
+    SledIndex::open(path, 1 << 20, 9, 0)
         .unwrap()
         .with_run_len(1000)
 }
@@ -167,9 +167,9 @@ fn those_with_many_events_are_told_of_in_parts() {
 #[test]
 fn an_index_of_another_folder_is_foreign() {
     let dir = tempfile::tempdir().unwrap();
-    drop(SledIndex::open(dir.path(), 1 << 20, 9).unwrap());
+    drop(SledIndex::open(dir.path(), 1 << 20, 9, 0).unwrap());
     assert!(matches!(
-        SledIndex::open(dir.path(), 1 << 20, 8),
+        SledIndex::open(dir.path(), 1 << 20, 8, 0),
         Err(IndexError::Foreign)
     ));
 }

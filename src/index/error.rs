@@ -14,9 +14,6 @@ pub enum IndexError {
     /// A value that makes no sense, or one that is gone.
     #[error("an entry is damaged")]
     Entry,
-    /// An index of this data folder in the form that an earlier version wrote.
-    #[error("an earlier version of the program wrote it")]
-    Outdated,
     /// An index of another version or another data folder.
     #[error("it was written by another version, or for another data folder")]
     Foreign,

@@ -10,11 +10,12 @@ use super::error::IndexError;
 use super::lookup::Lookup;
 use super::lookup_feed::Feeding;
 use super::memory::MemoryIndex;
-use super::shared::{Backend, Damage, Opened, Shared, discard};
+use super::shared::{Backend, Damage, Opened, Renewal, Shared, discard};
 use super::store::{Entry, Position, SledIndex};
 use crate::event::{now_micros, seconds_to_rfc3339};
-use crate::log::record::{EventHead, RecordError, is_pruned};
+use crate::log::record::{EventHead, Lost, RecordError, is_pruned};
 use crate::log::{LogError, Scanned};
+use crate::store::retention::Retention;
 
 /// How many events are entered at once when catching up; a step of a merge goes
 /// between, so that runs do not pile up.
@@ -45,8 +46,8 @@ struct Batch {
 }
 
 impl Batch {
-    fn add(&mut self, seq: u64, record: &[u8]) {
-        if is_pruned(record) {
+    fn add(&mut self, retention: &Retention, seq: u64, record: &[u8]) {
+        if retention.hides_record(seq, record) {
             return;
         }
         match EventHead::decode(record) {
@@ -71,6 +72,8 @@ enum Work {
     Mend(Damage),
     /// The log has more than the index.
     CatchUp,
+    /// The index is out of date.
+    Renew(Renewal),
     /// Nothing else: a merge may go on, or the lookups.
     Tidy,
 }
@@ -109,6 +112,7 @@ impl Shared {
                 // An index that is only full is whole: the next start goes on with it.
                 Work::Mend(damage) if damage.disk_full => self.use_memory(&damage.reason),
                 Work::Mend(damage) => self.rebuild(&damage.reason),
+                Work::Renew(renewal) => self.renew(renewal),
                 Work::CatchUp => {
                     self.catch_up();
                     looked = Instant::now();
@@ -129,6 +133,9 @@ impl Shared {
             }
             if let Some(damage) = &state.damage {
                 return Work::Mend(damage.clone());
+            }
+            if let Some(renewal) = state.renew {
+                return Work::Renew(renewal);
             }
             let behind = self.log.last_seq() > state.applied;
             if behind && (state.wanted > state.applied || looked.elapsed() >= PAUSE) {
@@ -166,12 +173,12 @@ impl Shared {
     /// Opens the index, if it is one of this log; else sets it aside.
     fn open(&self) {
         let existed = self.path.exists();
-        let opened = SledIndex::open(&self.path, self.cache, self.log_id)
+        let opened = SledIndex::open(&self.path, self.cache, self.log_id, self.generation())
             .map(|index| (index.position(), index));
         let reason = match opened {
             Ok((position, index)) => match self.distrust(position) {
                 None => match self.open_lookup(index) {
-                    Ok(opened) => return self.set_backend(Backend::Sled(opened), position.seq),
+                    Ok(opened) => return self.accept(opened, position),
                     Err(error) => error.to_string(),
                 },
                 Some(reason) => {
@@ -182,10 +189,47 @@ impl Shared {
             Err(error) if error.is_disk_full() || !existed => {
                 return self.use_memory(&error.to_string());
             }
-            Err(error @ IndexError::Outdated) => return self.renew(&error),
             Err(error) => error.to_string(),
         };
         self.rebuild(&reason);
+    }
+
+    /// Answers from an index, unless it lacks events that the log can read now.
+    fn accept(&self, opened: Box<Opened>, position: Position) {
+        let unreadable = match opened.events.unreadable() {
+            Ok(unreadable) => unreadable,
+            Err(error) => {
+                discard(opened);
+                return self.rebuild(&error.to_string());
+            }
+        };
+        let healed = self.can_read_any(&unreadable);
+        if healed {
+            self.state().renew = Some(Renewal::Healed);
+        }
+        self.set_backend(Backend::Sled(opened), position.seq);
+    }
+
+    /// Whether the log can read now any of the events that an index holds as
+    /// unreadable.
+    pub(super) fn can_read_any(&self, unreadable: &[(u64, u64)]) -> bool {
+        let mut cursor = self.log.cursor();
+        for (first, last) in unreadable {
+            let mut seq = *first;
+            while seq <= *last {
+                let end = match cursor.get(seq) {
+                    Ok(record) => match Lost::decode(record) {
+                        Some(lost) => lost.last,
+                        None if !is_pruned(record) && EventHead::decode(record).is_err() => seq,
+                        None => return true,
+                    },
+                    Err(LogError::Damaged { damage, .. }) => damage.last_seq,
+                    Err(_) => return false,
+                };
+                seq = end.max(seq).saturating_add(1);
+            }
+        }
+        false
     }
 
     /// Opens the lookups of an index, if they are of this log; else they are
@@ -227,18 +271,44 @@ impl Shared {
         }
     }
 
-    /// Removes an index that an earlier version made, of which the new one will
-    /// tell the same, and begins that.
-    fn renew(&self, error: &IndexError) {
-        match std::fs::remove_dir_all(&self.path) {
-            Ok(()) => tracing::info!("the index is made anew from the log: {error}"),
-            Err(error) => {
-                return self.use_memory(&format!(
-                    "one of an earlier version cannot be removed: {error}"
-                ));
+    /// Removes the index and begins a new one.
+    fn renew(&self, renewal: Renewal) {
+        let fields = match &*self.backend() {
+            Backend::Sled(opened) => opened.lookup().as_ref().map(|known| known.fields.clone()),
+            Backend::Memory(_) | Backend::Closed => None,
+        };
+        if let Some(fields) = fields {
+            self.state().lookup.get_or_insert(fields);
+        }
+        self.set_backend(Backend::Closed, 0);
+        let removed = self.folders().and_then(|folders| {
+            folders
+                .iter()
+                .filter(|folder| renewal == Renewal::Pruned || **folder == self.path)
+                .try_for_each(|folder| std::fs::remove_dir_all(folder))
+        });
+        if let Err(error) = removed {
+            return self.use_memory(&format!("the old one cannot be removed: {error}"));
+        }
+        tracing::info!("the index is built again from the log, {renewal}");
+        self.begin();
+    }
+
+    /// The index's folder, and those that were set aside.
+    fn folders(&self) -> std::io::Result<Vec<PathBuf>> {
+        let (Some(dir), Some(name)) = (self.path.parent(), self.path.file_name()) else {
+            return Ok(Vec::new());
+        };
+        let aside = format!("{}.damaged-", name.to_string_lossy());
+        let mut folders = Vec::new();
+        for entry in std::fs::read_dir(dir)? {
+            let entry = entry?;
+            let own = entry.file_name();
+            if own == name || own.to_string_lossy().starts_with(&aside) {
+                folders.push(entry.path());
             }
         }
-        self.begin();
+        Ok(folders)
     }
 
     /// Sets the index aside and begins a new one.
@@ -267,7 +337,7 @@ impl Shared {
 
     /// Begins an index where there is none.
     fn begin(&self) {
-        match SledIndex::open(&self.path, self.cache, self.log_id) {
+        match SledIndex::open(&self.path, self.cache, self.log_id, self.generation()) {
             Ok(index) => self.set_backend(
                 Backend::Sled(Box::new(Opened {
                     events: index,
@@ -316,12 +386,13 @@ impl Shared {
         while !self.state().stop {
             match scan.step() {
                 Ok(Some(Scanned::Records(records))) => {
+                    let retention = self.retention();
                     for (seq, record) in records {
                         position = Position {
                             seq,
                             mark: crc32c::crc32c(record),
                         };
-                        batch.add(seq, record);
+                        batch.add(&retention, seq, record);
                     }
                 }
                 Ok(Some(Scanned::Damage(damage))) => {

@@ -10,7 +10,7 @@ use super::error::IndexError;
 use super::lookup::{LookedValues, Lookup, LookupState};
 use super::memory::MemoryIndex;
 use super::probe::{Looked, Probe};
-use super::shared::{Backend, Damage, Opened, PresentRetention, Shared};
+use super::shared::{Backend, Damage, Opened, PresentRetention, Renewal, Shared};
 use super::store::SledIndex;
 use crate::event::ProfileKey;
 use crate::log::Log;
@@ -174,8 +174,33 @@ impl Indexer {
 
     /// First and last `seq` of events of which it is not known whose they are,
     /// since they could not be read when the index was made.
+    ///
+    /// Where the log can read any of them now, the index is built again first.
     pub fn unreadable(&self) -> Result<Vec<(u64, u64)>, String> {
-        self.ask(SledIndex::unreadable, MemoryIndex::unreadable)
+        loop {
+            let unreadable = self.ask(SledIndex::unreadable, MemoryIndex::unreadable)?;
+            if !self.shared.can_read_any(&unreadable) {
+                return Ok(unreadable);
+            }
+            self.shared.state().renew = Some(Renewal::Healed);
+            self.shared.changed.notify_all();
+        }
+    }
+
+    /// Sees to it that nothing of a pruned event is left in the index's files:
+    /// builds the index again from the log if a prune was committed since it
+    /// was begun. To be called when the log's own files are rewritten; returns
+    /// when the new index has come as far as the old one was.
+    pub fn remove_pruned(&self) -> Result<(), String> {
+        loop {
+            let generation = self.shared.generation();
+            let known = self.ask(|sled| Ok(sled.generation), |_| generation)?;
+            if known == generation {
+                return Ok(());
+            }
+            self.shared.state().renew = Some(Renewal::Pruned);
+            self.shared.changed.notify_all();
+        }
     }
 
     /// Sets of which fields the values are looked up from now on; of the others

@@ -15,7 +15,7 @@ use super::store::Position;
 use super::word::Word;
 use crate::event::{ProfileKey, values_of};
 use crate::history::{Baseline, Known};
-use crate::log::record::{EventRecord, is_pruned};
+use crate::log::record::EventRecord;
 use crate::log::{LogError, Scanned};
 use crate::store::retention::{Pruned, Walk};
 
@@ -196,6 +196,7 @@ impl Shared {
             seq: first.saturating_sub(1),
             mark: 0,
         };
+        let retention = self.retention();
         let mut scan = self.log.scan_range(first, last);
         while let Some(scanned) = scan.step()? {
             match scanned {
@@ -205,7 +206,7 @@ impl Shared {
                             seq,
                             mark: crc32c::crc32c(record),
                         };
-                        if !is_pruned(record) {
+                        if !retention.hides_record(seq, record) {
                             read(lookup, record, &mut words);
                         }
                     }

@@ -64,7 +64,7 @@ struct Open {
 }
 
 fn open(path: &Path, gathered: usize) -> Open {
-    let events = SledIndex::open(path, 1 << 20, 9).unwrap();
+    let events = SledIndex::open(path, 1 << 20, 9, 0).unwrap();
     let lookup = Lookup::open(&events.db, 9).unwrap();
     let lookup = lookup.unwrap_or_else(|| {
         let fields = vec!["city".to_owned(), "mail".to_owned()];

@@ -6,24 +6,21 @@ use super::slot::{put, put_bytes, put_signed, take, take_bytes, take_signed};
 use super::store::Position;
 
 /// The version of everything the index keeps in sled.
-///
-/// | version | what it kept |
-/// | --- | --- |
-/// | 1 | one value per (sub)profile |
-/// | 2 | runs, without the times of their events |
-/// | 3 | runs with the times of their events |
-const VERSION: u32 = 3;
+const VERSION: u32 = 1;
 
 /// Under which name it is kept, in sled's default tree.
 pub(super) const META: &[u8] = b"m";
 
 /// What the index consists of: the version (4 bytes), the log's id (8), the
-/// applied `seq` (8) and the CRC-32C of that event's record (4), all
-/// little-endian; then, as varints, the number of the next run and for each run,
+/// generation of baselines (8), the applied `seq` (8) and the CRC-32C of that
+/// event's record (4), all little-endian; then, as varints, the number of the next run and for each run,
 /// from the oldest, its number, the number of its items, the name of its last item
 /// after its length, and the first and the last time of its events (zigzag).
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Manifest {
+    /// The prune that had been committed when the index was begun: no event that
+    /// it removes is in the index. 0 where nothing was pruned.
+    pub generation: u64,
     pub position: Position,
     pub next_run: u64,
     /// The runs, from the oldest.
@@ -31,8 +28,9 @@ pub(super) struct Manifest {
 }
 
 impl Manifest {
-    pub fn new<S>(position: Position, next_run: u64, runs: &[Run<S>]) -> Self {
+    pub fn new<S>(generation: u64, position: Position, next_run: u64, runs: &[Run<S>]) -> Self {
         Self {
+            generation,
             position,
             next_run,
             runs: runs.iter().map(|run| run.shape.clone()).collect(),
@@ -42,6 +40,7 @@ impl Manifest {
     pub fn encode(&self, log_id: u64) -> Vec<u8> {
         let mut bytes = VERSION.to_le_bytes().to_vec();
         bytes.extend_from_slice(&log_id.to_le_bytes());
+        bytes.extend_from_slice(&self.generation.to_le_bytes());
         bytes.extend_from_slice(&self.position.seq.to_le_bytes());
         bytes.extend_from_slice(&self.position.mark.to_le_bytes());
         put(&mut bytes, self.next_run);
@@ -58,19 +57,18 @@ impl Manifest {
     pub fn decode(bytes: &[u8], log_id: u64) -> Result<Self, IndexError> {
         let (version, rest) = bytes.split_first_chunk().ok_or(IndexError::Foreign)?;
         let (own, rest) = rest.split_first_chunk().ok_or(IndexError::Foreign)?;
-        match u32::from_le_bytes(*version) {
-            _ if u64::from_le_bytes(*own) != log_id => return Err(IndexError::Foreign),
-            VERSION => {}
-            1..VERSION => return Err(IndexError::Outdated),
-            _ => return Err(IndexError::Foreign),
+        if u32::from_le_bytes(*version) != VERSION || u64::from_le_bytes(*own) != log_id {
+            return Err(IndexError::Foreign);
         }
         Self::decode_rest(rest).ok_or(IndexError::Entry)
     }
 
     fn decode_rest(bytes: &[u8]) -> Option<Self> {
+        let (generation, bytes) = bytes.split_first_chunk()?;
         let (seq, bytes) = bytes.split_first_chunk()?;
         let (mark, mut bytes) = bytes.split_first_chunk()?;
         let mut manifest = Self {
+            generation: u64::from_le_bytes(*generation),
             position: Position {
                 seq: u64::from_le_bytes(*seq),
                 mark: u32::from_le_bytes(*mark),
@@ -103,6 +101,7 @@ mod tests {
             times,
         };
         let manifest = Manifest {
+            generation: 11,
             position: Position { seq: 7, mark: 9 },
             next_run: 300,
             runs: vec![
@@ -123,19 +122,15 @@ mod tests {
     }
 
     #[test]
-    fn the_versions_before_are_told_apart() {
-        let bytes = |version: u32| {
-            let id = 5_u64.to_le_bytes();
-            [version.to_le_bytes().as_slice(), id.as_slice(), &[0; 12]].concat()
-        };
-        let read = |version, id| Manifest::decode(&bytes(version), id);
-        for version in [1, 2] {
-            assert!(matches!(read(version, 5), Err(IndexError::Outdated)));
+    fn another_version_is_refused() {
+        let mut bytes = Manifest::default().encode(5);
+        assert!(Manifest::decode(&bytes, 5).is_ok());
+        bytes[0] += 1;
+        for bytes in [bytes.as_slice(), b""] {
+            assert!(matches!(
+                Manifest::decode(bytes, 5),
+                Err(IndexError::Foreign)
+            ));
         }
-        assert!(matches!(read(1, 6), Err(IndexError::Foreign)));
-        for version in [0, 4] {
-            assert!(matches!(read(version, 5), Err(IndexError::Foreign)));
-        }
-        assert!(matches!(Manifest::decode(b"", 5), Err(IndexError::Foreign)));
     }
 }

@@ -173,7 +173,7 @@ fn check_recent(
 #[test]
 fn runs_that_end_before_what_is_asked_for_are_not_looked_into() {
     let dir = tempfile::tempdir().unwrap();
-    let index = SledIndex::open(dir.path(), 1 << 20, 9)
+    let index = SledIndex::open(dir.path(), 1 << 20, 9, 0)
         .unwrap()
         .with_run_len(50);
     let key = ProfileKey::profile(7);
@@ -221,7 +221,7 @@ proptest! {
         steady: bool,
     ) {
         let dir = tempfile::tempdir().unwrap();
-        let open = || SledIndex::open(dir.path(), 1 << 20, 9).unwrap().with_run_len(run_len);
+        let open = || SledIndex::open(dir.path(), 1 << 20, 9, 0).unwrap().with_run_len(run_len);
         let keys = keys();
         let mut index = open();
         let mut came = Came::default();

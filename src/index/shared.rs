@@ -56,6 +56,8 @@ pub(super) struct State {
     pub stop: bool,
     /// The thread has ended.
     pub ended: bool,
+    /// Why the index is to be built again from the log, though it is whole.
+    pub renew: Option<Renewal>,
     /// What a question found wrong with the present backend.
     pub damage: Option<Damage>,
     /// The fields that are to be looked up; `None` for those that the folder
@@ -63,6 +65,24 @@ pub(super) struct State {
     pub lookup: Option<Vec<String>>,
     /// Why the log cannot be read.
     pub failure: Option<String>,
+}
+
+/// Why an index is built again from the log, though it is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Renewal {
+    /// A prune was committed since it was begun, so it may hold pruned events.
+    Pruned,
+    /// The log can read events that it holds as unreadable.
+    Healed,
+}
+
+impl std::fmt::Display for Renewal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Pruned => "without the pruned events",
+            Self::Healed => "with events that could not be read before",
+        })
+    }
 }
 
 /// What is wrong with an index.
@@ -84,7 +104,7 @@ impl From<IndexError> for Damage {
 impl State {
     /// Whether the index can be asked.
     pub fn is_ready(&self) -> bool {
-        self.opened && self.damage.is_none() && self.applied >= self.floor
+        self.opened && self.damage.is_none() && self.renew.is_none() && self.applied >= self.floor
     }
 }
 
@@ -116,6 +136,11 @@ impl Shared {
         Arc::clone(&retention.unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Which prune was committed last: where its baselines end; 0 for none.
+    pub fn generation(&self) -> u64 {
+        self.pruned().map_or(0, |pruned| pruned.end)
+    }
+
     /// The bounds of what is pruned now.
     pub fn pruned(&self) -> Option<Pruned> {
         let retention = self.retention.read();
@@ -141,6 +166,9 @@ impl Shared {
         state.floor = state.floor.max(applied);
         state.opened = opened;
         state.damage = None;
+        if !opened {
+            state.renew = None;
+        }
         drop(state);
         drop(place);
         self.changed.notify_all();

@@ -77,6 +77,8 @@ pub(super) type SledIndex = Store<Slot>;
 pub(super) struct Store<S: Slotted> {
     pub(super) db: sled::Db,
     log_id: u64,
+    /// See [`Manifest::generation`].
+    pub(super) generation: u64,
     /// How many items are gathered for a run.
     run_len: usize,
     view: RwLock<View<S>>,
@@ -112,11 +114,12 @@ struct Merging<S: Slotted> {
 }
 
 impl SledIndex {
-    /// Opens or makes the index in a folder. `cache` is sled's, in bytes.
-    pub fn open(path: &Path, cache: u64, log_id: u64) -> Result<Self, IndexError> {
+    /// Opens or makes the index in a folder. `cache` is sled's, in bytes;
+    /// `generation` is that of a new one.
+    pub fn open(path: &Path, cache: u64, log_id: u64, generation: u64) -> Result<Self, IndexError> {
         let begun = Instant::now();
         loop {
-            match contain(|| Self::open_once(path, cache, log_id)) {
+            match contain(|| Self::open_once(path, cache, log_id, generation)) {
                 // sled's own threads let a database go a moment after it was
                 // dropped. The data folder's lock keeps other processes out.
                 Err(error) if error.is_locked() && begun.elapsed() < LOCK_PATIENCE => {
@@ -133,7 +136,12 @@ impl SledIndex {
         Self { run_len, ..self }
     }
 
-    fn open_once(path: &Path, cache: u64, log_id: u64) -> Result<Self, IndexError> {
+    fn open_once(
+        path: &Path,
+        cache: u64,
+        log_id: u64,
+        generation: u64,
+    ) -> Result<Self, IndexError> {
         let db = sled::Config::new()
             .path(path)
             .cache_capacity(cache)
@@ -141,7 +149,11 @@ impl SledIndex {
             .flush_every_ms(Some(2_000))
             .open()?;
         if db.is_empty() {
-            db.insert(META, Manifest::default().encode(log_id))?;
+            let manifest = Manifest {
+                generation,
+                ..Manifest::default()
+            };
+            db.insert(META, manifest.encode(log_id))?;
         }
         Self::of(db, log_id)
     }
@@ -182,6 +194,7 @@ impl<S: Slotted> Store<S> {
         Ok(Self {
             db,
             log_id,
+            generation: manifest.generation,
             run_len: RUN_LEN,
             view: RwLock::new(view),
             merging: Mutex::new(None),
@@ -225,7 +238,7 @@ impl<S: Slotted> Store<S> {
             let name = [b"d".as_slice(), &first.to_be_bytes()].concat();
             batch.insert(name, &last.to_be_bytes());
         }
-        let manifest = Manifest::new(pending.position, next_run, &runs);
+        let manifest = Manifest::new(self.generation, pending.position, next_run, &runs);
         batch.insert(S::MANIFEST, manifest.encode(self.log_id));
         self.db.apply_batch(batch)?;
         drop(view);
@@ -301,7 +314,7 @@ impl<S: Slotted> Store<S> {
         let from = runs.iter().position(is_input).ok_or(IndexError::Entry)?;
         let old: Vec<Run<S>> = runs.splice(from..from + inputs.len(), [output]).collect();
         // What is pending is not in a run yet: the position stays where it was.
-        let manifest = Manifest::new(view.kept, view.next_run, &runs);
+        let manifest = Manifest::new(self.generation, view.kept, view.next_run, &runs);
         self.db.insert(S::MANIFEST, manifest.encode(self.log_id))?;
         view.runs = runs;
         drop(view);

@@ -54,6 +54,7 @@ mod hints;
 mod http;
 mod incidents;
 mod index_damage;
+mod index_pruned;
 mod install;
 mod keys;
 mod keys_adversity;

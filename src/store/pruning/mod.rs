@@ -32,6 +32,7 @@ pub use restore::Restore;
 
 use self::gather::Gather;
 use super::damages::Damages;
+use super::error::TrailError;
 use super::open::Trail;
 use crate::log::record::{event_time, rejected_time};
 use crate::storage::RealDisk;
@@ -209,6 +210,7 @@ impl Trail {
             stop,
             &mut |_, _| (),
         )?);
+        self.indexer.remove_pruned().map_err(TrailError::Index)?;
         self.removal_due.store(false, Ordering::Release);
         Ok(removed)
     }
