@@ -33,6 +33,7 @@ pub mod fuzzing;
 pub mod history;
 pub mod index;
 pub mod log;
+mod log_limiter;
 pub mod metrics;
 pub mod ops;
 pub mod query;

@@ -87,7 +87,7 @@ pub struct Figures {
     /// Whether that is longer than it may be.
     pub silent: bool,
     /// What the gates tell, by what they are for.
-    pub gates: Vec<(&'static str, crate::frontend::GateFigures)>,
+    pub gates: Vec<(&'static str, crate::frontend::StatsSnapshot)>,
     /// Calls that were refused for their signature, by reason.
     pub unsigned: Vec<(&'static str, u64)>,
     /// How many seconds ago the last verified date was when it came.
@@ -131,6 +131,8 @@ impl Metrics {
     pub fn rejected(&self, status: u16) {
         let status = match status {
             400 => "400",
+            401 => "401",
+            404 => "404",
             413 => "413",
             415 => "415",
             _ => "other",
@@ -264,12 +266,12 @@ impl Inner {
         );
         registry.register(
             "gate_refused",
-            "Requests that a gate has refused by itself, by status",
+            "Requests that the frontend answered itself, by status",
             its.refused.clone(),
         );
         registry.register(
             "gate_waiting_requests",
-            "Whole requests that wait in the gate",
+            "Complete requests waiting in the frontend",
             its.waiting.clone(),
         );
         registry.register(
@@ -319,7 +321,7 @@ impl Gauges {
                 .set(as_gauge(told.waiting));
             self.under_way
                 .get_or_create(&labels)
-                .set(as_gauge(told.under_way));
+                .set(as_gauge(told.in_flight));
         }
     }
 }
@@ -337,7 +339,7 @@ fn as_float(count: usize) -> f64 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::frontend::GateFigures;
+    use crate::frontend::StatsSnapshot;
 
     #[test]
     fn what_was_counted_is_told() {
@@ -347,11 +349,11 @@ mod tests {
         metrics.refused("method");
         metrics.rejected(413);
         metrics.committed(3, Duration::from_millis(1));
-        let gate = GateFigures {
+        let gate = StatsSnapshot {
             connections: 2,
             phases: vec![("idle", 2)],
             refused: vec![("408", 7)],
-            ..GateFigures::default()
+            ..StatsSnapshot::default()
         };
         let figures = Figures {
             log: [10, 20],

@@ -4,7 +4,7 @@
 //! nothing under way go first, then those whose request has not come whole, then those who do not
 //! read their answer, and of each kind the one that has been at it for the longest time. So a
 //! crowd of silent or slow strangers ends its own oldest connections, and whoever sends a whole
-//! request at once is answered. Only where every connection has a call with the server behind is
+//! request at once is answered. Only where every connection has a call with tiny_http is
 //! a new one refused.
 //!
 //! The same holds within the connections of one address where it has as many as one may have, and
@@ -14,12 +14,13 @@
 //! Leaves out deadlines. Invariants: nobody whose request is whole is sent away unanswered; the
 //! loop comes back to its other events after a bounded number of new connections.
 
-use super::answer;
 use super::client::{Client, Phase};
-use super::engine::Engine;
+use super::event_loop::EventLoop;
 use super::head::Refusal;
 use super::origin::Peer;
+use super::response;
 use super::stream::Stream;
+use crate::log_limiter::LogLimiter;
 use mio::net::TcpStream;
 use rustix::io::Errno;
 use std::fs::File;
@@ -32,14 +33,12 @@ use std::time::{Duration, Instant};
 const MOST_AT_ONCE: usize = 64;
 /// When to try again after the system refused a new connection.
 const RETRY: Duration = Duration::from_millis(100);
-/// How often such a refusal is logged.
-const LOG_EVERY: Duration = Duration::from_secs(10);
 /// Connections that are ended when there is no descriptor left, so that there are some for the
 /// rest of the program too.
 const RELIEF: usize = 8;
 
 /// Those who may be sent away, in this order.
-const DISPENSABLE: [fn(Phase) -> bool; 5] = [
+const EVICTION_ORDER: [fn(Phase) -> bool; 5] = [
     |phase| matches!(phase, Phase::Linger(_)),
     |phase| matches!(phase, Phase::Idle),
     |phase| matches!(phase, Phase::Head),
@@ -52,7 +51,7 @@ const DISPENSABLE: [fn(Phase) -> bool; 5] = [
 pub(super) struct Admission {
     /// When to look for new connections without an event.
     pub(super) retry_at: Option<Instant>,
-    logged: Option<Instant>,
+    log: LogLimiter,
     /// A descriptor to give up when there is no other.
     reserve: Option<File>,
 }
@@ -73,7 +72,7 @@ impl Admission {
     }
 }
 
-impl Engine {
+impl EventLoop {
     /// Takes the connections that wait.
     pub(super) fn accept(&mut self) {
         self.admission.retry_at = None;
@@ -87,7 +86,7 @@ impl Engine {
                     ErrorKind::WouldBlock => return,
                     ErrorKind::Interrupted | ErrorKind::ConnectionAborted => {}
                     _ => {
-                        self.tell_unaccepted(&error);
+                        self.log_accept_failure(&error);
                         let own_limit = Errno::from_io_error(&error) == Some(Errno::MFILE);
                         if own_limit && self.free_descriptors() {
                             continue;
@@ -102,22 +101,18 @@ impl Engine {
         self.admission.retry_at = Some(self.now);
     }
 
-    fn tell_unaccepted(&mut self, error: &Error) {
-        let told = self.admission.logged;
-        if told.is_none_or(|at| self.now.duration_since(at) >= LOG_EVERY) {
-            self.admission.logged = Some(self.now);
-            tracing::error!(
-                %error,
-                connections = self.clients.len(),
-                "no new connection could be accepted; raise the limit on open files if it lasts"
-            );
-        }
+    fn log_accept_failure(&self, error: &Error) {
+        self.admission.log.warn(format!(
+            "no new connection could be accepted beside {} open ones: {error}; raise the limit on \
+             open files if it lasts",
+            self.clients.len()
+        ));
     }
 
     /// Ends some connections that can be spared; where there is none, a waiting one is refused.
     /// False when that is not possible either, or nobody waits.
     fn free_descriptors(&mut self) -> bool {
-        let ended = (0..RELIEF).take_while(|_| self.send_one_away(None)).count();
+        let ended = (0..RELIEF).take_while(|_| self.evict_one(None)).count();
         if ended > 0 {
             return true;
         }
@@ -128,7 +123,7 @@ impl Engine {
         drop(reserve);
         let accepted = self.listener.as_ref().map(|listener| listener.accept());
         if let Some(Ok((stream, _))) = accepted {
-            self.turn_away(stream);
+            self.refuse_connection(stream);
         }
         self.admission.hold_reserve();
         false
@@ -138,14 +133,14 @@ impl Engine {
         let peer = Peer::new(address, &self.config.trusted_proxies);
         if let Some(counted) = peer.counted {
             while self.clients.count_of(counted) >= self.config.max_per_address {
-                if !self.send_one_away(Some(counted)) {
-                    return self.turn_away(stream);
+                if !self.evict_one(Some(counted)) {
+                    return self.refuse_connection(stream);
                 }
             }
         }
         while self.clients.len() >= self.config.max_connections {
-            if !self.send_one_away(None) {
-                return self.turn_away(stream);
+            if !self.evict_one(None) {
+                return self.refuse_connection(stream);
             }
         }
         // It only costs latency when it fails.
@@ -168,26 +163,26 @@ impl Engine {
 
     /// Refuses a connection that there is no room for, without a word where that would take a
     /// handshake.
-    fn turn_away(&mut self, mut stream: TcpStream) {
+    fn refuse_connection(&mut self, mut stream: TcpStream) {
         if self.config.tls.is_some() {
             return;
         }
         let mut bytes = Vec::new();
-        answer::own(&mut bytes, TOO_MANY, false);
-        self.answers.census().tell_refused(TOO_MANY.status);
+        response::own(&mut bytes, TOO_MANY, false);
+        self.answers.stats().count_refused(TOO_MANY.status);
         // The best that can be done for it.
         let _ = stream.write(&bytes);
     }
 
     /// Ends the connection that is the most dispensable, of one address or of all; false when
     /// none is.
-    fn send_one_away(&mut self, of: Option<IpAddr>) -> bool {
-        for kind in DISPENSABLE {
+    fn evict_one(&mut self, of: Option<IpAddr>) -> bool {
+        for kind in EVICTION_ORDER {
             let wanted =
                 |client: &Client| kind(client.phase) && (of.is_none() || client.peer.counted == of);
             while let Some(index) = self.clients.longest(wanted) {
                 // What it is waited for may have just come.
-                self.look_again(index);
+                self.read_again(index);
                 let Some(client) = self.clients.get(index) else {
                     return true;
                 };

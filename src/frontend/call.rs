@@ -1,24 +1,24 @@
-//! Calls that are with the server behind, and the way their answers come back.
+//! Calls that are with tiny_http, and the way their answers come back.
 //!
 //! An answer does not come over the private connection that carried the request. Whoever makes it
-//! puts it into the gate's [`Answers`] under the call's number, many at one time if they are ready
-//! at one time, and the gate is woken once for all of them. That spares, for every call, a write
+//! puts it into the frontend's [`Answers`] under the call's number, many at one time if they are ready
+//! at one time, and the frontend is woken once for all of them. That spares, for every call, a write
 //! to the private connection, an event and a read, and it leaves a private connection nothing to
 //! wait for: it can carry many calls.
 //!
 //! Leaves out what is done with an answer. Invariant: a number is never given twice, so an answer
 //! reaches the call that it was made for or nobody, however calls and clients come and go.
 
-use super::census::{Census, GateFigures};
 use super::lock;
-use super::long::{Piece, refuse};
+use super::response_stream::{StreamEvent, refuse};
+use super::stats::{Stats, StatsSnapshot};
 use mio::Waker;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 
-/// The header by which the server behind learns a call's number. A request without it did not come
-/// through the gate's clients, and is answered over its own connection.
+/// The header by which tiny_http learns a call's number. A request without it did not come
+/// through the frontend's clients, and is answered over its own connection.
 pub const CALL_HEADER: &str = "X-Call";
 
 /// The number of a call.
@@ -37,7 +37,7 @@ impl CallId {
     }
 }
 
-/// Where the answers of calls are put. Clones share it; it serves one gate.
+/// Where the answers of calls are put. Clones share it; it serves one frontend.
 #[derive(Debug, Clone, Default)]
 pub struct Answers(Arc<Mailbox>);
 
@@ -45,14 +45,14 @@ pub struct Answers(Arc<Mailbox>);
 struct Mailbox {
     waiting: Mutex<Vec<(CallId, Vec<u8>)>>,
     /// What there is of long answers.
-    pieces: Mutex<Vec<(CallId, Piece)>>,
-    has_pieces: AtomicBool,
-    /// No gate takes anything any more.
+    stream_events: Mutex<Vec<(CallId, StreamEvent)>>,
+    has_stream_events: AtomicBool,
+    /// No frontend takes anything any more.
     closed: AtomicBool,
-    census: Census,
-    /// How many calls are with the server behind.
-    under_way: AtomicUsize,
-    /// Of the gate, once it runs.
+    stats: Stats,
+    /// How many calls are with tiny_http.
+    in_flight: AtomicUsize,
+    /// Of the frontend, once it runs.
     waker: OnceLock<Arc<Waker>>,
 }
 
@@ -78,19 +78,19 @@ impl Answers {
         if let Some(waker) = self.0.waker.get()
             && let Err(error) = waker.wake()
         {
-            tracing::error!(%error, "the gate could not be woken for answers");
+            tracing::error!(%error, "the frontend could not be woken for answers");
         }
     }
 
     /// Hands over a piece of a long answer.
-    pub(super) fn hand_over(&self, call: CallId, piece: Piece) {
+    pub(super) fn hand_over(&self, call: CallId, piece: StreamEvent) {
         let woken_already = {
-            let mut pieces = lock(&self.0.pieces);
+            let mut stream_events = lock(&self.0.stream_events);
             if self.0.closed.load(Ordering::Relaxed) {
                 return refuse(vec![(call, piece)]);
             }
-            pieces.push((call, piece));
-            self.0.has_pieces.swap(true, Ordering::AcqRel)
+            stream_events.push((call, piece));
+            self.0.has_stream_events.swap(true, Ordering::AcqRel)
         };
         if !woken_already {
             self.wake();
@@ -98,44 +98,44 @@ impl Answers {
     }
 
     /// Takes the pieces that were handed over, in their order.
-    pub(super) fn take_pieces(&self) -> Vec<(CallId, Piece)> {
-        if !self.0.has_pieces.load(Ordering::Acquire) {
+    pub(super) fn take_stream_events(&self) -> Vec<(CallId, StreamEvent)> {
+        if !self.0.has_stream_events.load(Ordering::Acquire) {
             return Vec::new();
         }
-        let mut pieces = lock(&self.0.pieces);
-        self.0.has_pieces.store(false, Ordering::Release);
-        std::mem::take(&mut pieces)
+        let mut stream_events = lock(&self.0.stream_events);
+        self.0.has_stream_events.store(false, Ordering::Release);
+        std::mem::take(&mut stream_events)
     }
 
-    /// Tells those who make long answers that the gate has ended.
+    /// Tells those who make long answers that the frontend has ended.
     pub(super) fn close(&self) {
-        let mut pieces = lock(&self.0.pieces);
+        let mut stream_events = lock(&self.0.stream_events);
         self.0.closed.store(true, Ordering::Relaxed);
-        refuse(std::mem::take(&mut pieces));
+        refuse(std::mem::take(&mut stream_events));
     }
 
-    /// How many calls are with the server behind now, answered or not: about so many answers are
+    /// How many calls are with tiny_http now, answered or not: about so many answers are
     /// still to be made.
-    pub fn under_way(&self) -> usize {
-        self.0.under_way.load(Ordering::Relaxed)
+    pub fn in_flight(&self) -> usize {
+        self.0.in_flight.load(Ordering::Relaxed)
     }
 
-    /// What the gate tells of itself.
-    pub fn figures(&self) -> GateFigures {
-        self.0.census.figures(self.under_way())
+    /// What the frontend tells of itself.
+    pub fn snapshot(&self) -> StatsSnapshot {
+        self.0.stats.snapshot(self.in_flight())
     }
 
-    /// Where the gate tells of itself.
-    pub(super) fn census(&self) -> &Census {
-        &self.0.census
+    /// Where the frontend tells of itself.
+    pub(super) fn stats(&self) -> &Stats {
+        &self.0.stats
     }
 
-    /// Tells how many calls are with the server behind.
-    pub(super) fn tell_under_way(&self, count: usize) {
-        self.0.under_way.store(count, Ordering::Relaxed);
+    /// Tells how many calls are with tiny_http.
+    pub(super) fn set_in_flight(&self, count: usize) {
+        self.0.in_flight.store(count, Ordering::Relaxed);
     }
 
-    /// What waits to be taken by a gate.
+    /// What waits to be taken by a frontend.
     #[cfg(test)]
     pub fn waiting(&self) -> Vec<(CallId, Vec<u8>)> {
         lock(&self.0.waiting).clone()
@@ -143,7 +143,7 @@ impl Answers {
 
     /// Names whom to wake. Only the first one counts.
     pub(super) fn wake_by(&self, waker: Arc<Waker>) {
-        // A second gate on the same answers would find none, which its tests would show.
+        // A second frontend on the same answers would find none, which its tests would show.
         let _ = self.0.waker.set(waker);
     }
 
@@ -167,7 +167,7 @@ pub(super) struct Call {
 /// The calls under way.
 #[derive(Default)]
 pub(super) struct Calls {
-    under_way: HashMap<CallId, Call>,
+    in_flight: HashMap<CallId, Call>,
     last: u64,
 }
 
@@ -180,22 +180,22 @@ impl Calls {
 
     /// Notes a call as under way.
     pub(super) fn begin(&mut self, id: CallId, call: Call) {
-        self.under_way.insert(id, call);
+        self.in_flight.insert(id, call);
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.under_way.len()
+        self.in_flight.len()
     }
 
     /// Takes a call that was answered out.
     pub(super) fn end(&mut self, id: CallId) -> Option<Call> {
-        self.under_way.remove(&id)
+        self.in_flight.remove(&id)
     }
 
     /// Takes out all calls of a private connection that is no more.
     pub(super) fn end_of_place(&mut self, place: usize) -> Vec<(CallId, Call)> {
-        self.under_way
+        self.in_flight
             .extract_if(|_, call| call.place == place)
             .collect()
     }

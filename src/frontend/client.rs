@@ -4,9 +4,9 @@
 //! taken yet.
 
 use super::call::CallId;
-use super::link::{Edge, Pull, Push, push, reset};
-use super::long::Outgoing;
+use super::nonblocking::{ReadOutcome, Readiness, WriteOutcome, reset, write_from};
 use super::origin::Peer;
+use super::response_stream::Outgoing;
 use super::stream::Stream;
 use mio::{Interest, Registry, Token};
 use std::time::Instant;
@@ -22,7 +22,7 @@ pub(super) enum Phase {
     Body(usize),
     /// The request is whole and waits for a private connection.
     Queued,
-    /// The request is with the server behind, under this number.
+    /// The request is with tiny_http, under this number.
     Upstream(CallId),
     /// The answer has begun, and more of it is being made.
     Streaming,
@@ -35,7 +35,7 @@ pub(super) enum Phase {
 
 /// What becomes of the connection after the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Manner {
+pub(super) struct ResponseOptions {
     /// It is closed.
     pub(super) close: bool,
     /// It is closed only after what the client still sends has been read for a while.
@@ -50,7 +50,7 @@ pub(super) struct Manner {
 
 /// Names a client across the time in which it may vanish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ticket {
+pub(super) struct ClientHandle {
     /// Its place in the table.
     pub(super) index: usize,
     pub(super) generation: u64,
@@ -60,13 +60,13 @@ pub(super) struct Ticket {
 pub(super) struct Client {
     pub(super) stream: Stream,
     pub(super) peer: Peer,
-    pub(super) edge: Edge,
+    pub(super) readiness: Readiness,
     /// The peer sends nothing more.
     pub(super) ended: bool,
     pub(super) phase: Phase,
     /// When the phase began, or a write last got on.
     pub(super) since: Instant,
-    pub(super) manner: Manner,
+    pub(super) options: ResponseOptions,
     /// The request as it goes upstream.
     pub(super) message: Vec<u8>,
     /// The long answer that is under way.
@@ -99,11 +99,11 @@ impl Client {
         Self {
             stream,
             peer,
-            edge: Edge::default(),
+            readiness: Readiness::default(),
             ended: false,
             phase: Phase::Idle,
             since: now,
-            manner: Manner::default(),
+            options: ResponseOptions::default(),
             message: Vec::new(),
             outgoing: None,
             input: Vec::new(),
@@ -189,7 +189,7 @@ impl Client {
     /// Whether the waiting bytes are worth parsing: at first, when an empty line has come since,
     /// and whenever they have doubled, so that a head sent in crumbs costs no more than its
     /// length, and rubbish without an empty line is still found out early.
-    pub(super) fn worth_parsing(&mut self) -> bool {
+    pub(super) fn should_parse(&mut self) -> bool {
         let waiting = self.input.get(self.taken..).unwrap_or_default();
         let fresh = waiting
             .get(self.seen.saturating_sub(3)..)
@@ -206,15 +206,16 @@ impl Client {
     }
 
     /// Reads once.
-    pub(super) fn pull(&mut self, registry: &Registry, into: &mut [u8]) -> Pull {
-        let pull = self.edge.pull(&mut self.stream, into);
+    pub(super) fn read(&mut self, registry: &Registry, into: &mut [u8]) -> ReadOutcome {
+        let read = self.readiness.read(&mut self.stream, into);
         if self.stream.has_more() {
-            self.edge.arm();
+            self.readiness.arm();
         }
-        if self.stream.owes() && self.watch(registry, Push::Blocked) == Push::Broken {
-            return Pull::Broken;
+        if self.stream.owes() && self.watch(registry, WriteOutcome::Blocked) == WriteOutcome::Broken
+        {
+            return ReadOutcome::Broken;
         }
-        pull
+        read
     }
 
     /// Whether something waits for room in the socket.
@@ -223,18 +224,18 @@ impl Client {
     }
 
     /// Sends bytes, after what is still unsent, and keeps what the socket does not take.
-    pub(super) fn send(&mut self, registry: &Registry, bytes: &[u8]) -> Push {
+    pub(super) fn send(&mut self, registry: &Registry, bytes: &[u8]) -> WriteOutcome {
         if !self.output.is_empty() {
             self.output.extend_from_slice(bytes);
             return self.flush(registry);
         }
         let mut sent = 0;
-        let push = push(&mut self.stream, bytes, &mut sent);
-        if push == Push::Blocked {
+        let outcome = write_from(&mut self.stream, bytes, &mut sent);
+        if outcome == WriteOutcome::Blocked {
             self.output
                 .extend_from_slice(bytes.get(sent..).unwrap_or_default());
         }
-        self.watch(registry, push)
+        self.watch(registry, outcome)
     }
 
     /// Appends to the output without sending it.
@@ -243,13 +244,13 @@ impl Client {
     }
 
     /// Sends what is unsent.
-    pub(super) fn flush(&mut self, registry: &Registry) -> Push {
-        let push = push(&mut self.stream, &self.output, &mut self.sent);
-        if push == Push::Done {
+    pub(super) fn flush(&mut self, registry: &Registry) -> WriteOutcome {
+        let outcome = write_from(&mut self.stream, &self.output, &mut self.sent);
+        if outcome == WriteOutcome::Done {
             self.sent = 0;
             reset(&mut self.output);
         }
-        self.watch(registry, push)
+        self.watch(registry, outcome)
     }
 
     /// How much of the output has been sent.
@@ -258,10 +259,10 @@ impl Client {
     }
 
     /// Room for writing is watched only while it is wanted.
-    fn watch(&mut self, registry: &Registry, push: Push) -> Push {
-        let wants = push == Push::Blocked;
-        if wants == self.watches_writing || push == Push::Broken {
-            return push;
+    fn watch(&mut self, registry: &Registry, outcome: WriteOutcome) -> WriteOutcome {
+        let wants = outcome == WriteOutcome::Blocked;
+        if wants == self.watches_writing || outcome == WriteOutcome::Broken {
+            return outcome;
         }
         let interest = if wants {
             Interest::READABLE | Interest::WRITABLE
@@ -270,8 +271,8 @@ impl Client {
         };
         self.watches_writing = wants;
         match registry.reregister(self.stream.socket(), self.token, interest) {
-            Ok(()) => push,
-            Err(_) => Push::Broken,
+            Ok(()) => outcome,
+            Err(_) => WriteOutcome::Broken,
         }
     }
 }

@@ -4,12 +4,12 @@
 //! Leaves out which private connection carries the request. Invariant: every function leaves a
 //! client either waiting for something that will come (an event, an answer, a deadline) or gone.
 
-use super::answer;
 use super::call::CallId;
-use super::client::{Client, Manner, Phase};
-use super::engine::Engine;
+use super::client::{Client, Phase, ResponseOptions};
+use super::event_loop::EventLoop;
 use super::head::{Body, Limits, Refusal, parse};
-use super::link::{Pull, Push, reset};
+use super::nonblocking::{ReadOutcome, WriteOutcome, reset};
+use super::response;
 use mio::event::Event;
 
 /// Bytes that are read and dropped after an answer that ends a connection early.
@@ -17,25 +17,25 @@ const LINGER_BYTES: usize = 16 * 1024 * 1024;
 /// Bytes of empty lines that are tolerated before a request.
 const MAX_BLANK: usize = 8;
 
-impl Engine {
+impl EventLoop {
     /// Takes an event of a client's socket.
     pub(super) fn client_event(&mut self, index: usize, event: &Event) {
         let Some(client) = self.clients.get(index) else {
             return;
         };
-        client.edge.note(event);
+        client.readiness.note(event);
         if event.is_writable() && client.is_writing() {
             let before = client.progress();
-            let push = client.flush(self.poll.registry());
-            if push == Push::Done || client.progress() > before {
+            let outcome = client.flush(self.poll.registry());
+            if outcome == WriteOutcome::Done || client.progress() > before {
                 client.since = match client.phase {
                     Phase::Answer | Phase::Streaming => self.now,
                     _ => client.since,
                 };
-                client.tell_unsent();
+                client.report_unsent();
             }
-            if push == Push::Broken || client.phase == Phase::Answer {
-                self.finish(index, push);
+            if outcome == WriteOutcome::Broken || client.phase == Phase::Answer {
+                self.finish(index, outcome);
             }
         }
         self.pump(index);
@@ -54,7 +54,7 @@ impl Engine {
                 // still comes of a body that is not wanted stays in the socket until the answer
                 // is out.
                 Phase::Queued | Phase::Upstream(_) | Phase::Streaming => {
-                    !client.manner.linger
+                    !client.options.linger
                         && client.waiting().len() <= self.config.max_head
                         && self.clients.held() <= self.config.max_buffered
                         && self.read(index)
@@ -62,7 +62,7 @@ impl Engine {
                 Phase::Answer => false,
             };
             if !moved {
-                return self.clients.weigh(index);
+                return self.clients.update_weight(index);
             }
         }
     }
@@ -78,17 +78,17 @@ impl Engine {
         let Some(client) = clients.get(index) else {
             return false;
         };
-        let pull = if client.ended {
-            Pull::End
+        let read = if client.ended {
+            ReadOutcome::End
         } else {
-            client.pull(poll.registry(), scratch)
+            client.read(poll.registry(), scratch)
         };
         let in_flight = matches!(
             client.phase,
             Phase::Queued | Phase::Upstream(_) | Phase::Streaming
         );
-        match pull {
-            Pull::Bytes(count) => {
+        match read {
+            ReadOutcome::Bytes(count) => {
                 let bytes = scratch.get(..count).unwrap_or_default();
                 match client.phase {
                     Phase::Body(missing) => {
@@ -109,22 +109,22 @@ impl Engine {
                     },
                     _ => client.feed(bytes),
                 }
-                self.clients.weigh(index);
+                self.clients.update_weight(index);
                 self.keep_within_memory();
                 true
             }
-            Pull::Drained => {
+            ReadOutcome::Drained => {
                 if client.phase == Phase::Idle && self.deadline.is_some() {
                     self.close(index);
                 }
                 false
             }
             // A client that has ended only its sending side still gets its answers.
-            Pull::End if in_flight => {
+            ReadOutcome::End if in_flight => {
                 client.ended = true;
                 false
             }
-            Pull::End | Pull::Broken => {
+            ReadOutcome::End | ReadOutcome::Broken => {
                 self.close(index);
                 false
             }
@@ -163,7 +163,7 @@ impl Engine {
             client.phase = Phase::Head;
             client.since = now;
         }
-        if !client.worth_parsing() && client.waiting().len() < limits.head {
+        if !client.should_parse() && client.waiting().len() < limits.head {
             return false;
         }
         let (bytes, peer, message) = client.parse_parts();
@@ -172,14 +172,14 @@ impl Engine {
             Ok(Some(head)) => head,
             Ok(None) => return false,
             Err(refusal) => {
-                client.manner.bodyless = client.waiting().starts_with(b"HEAD ");
+                client.options.bodyless = client.waiting().starts_with(b"HEAD ");
                 self.refuse(index, refusal);
                 return true;
             }
         };
         client.blank = 0;
         client.take(head.len);
-        client.manner = Manner {
+        client.options = ResponseOptions {
             close: head.close,
             linger: !matches!(head.body, Body::Whole(_)),
             announce_keep: head.announce_keep,
@@ -198,7 +198,7 @@ impl Engine {
         client.phase = Phase::Body(wanted.saturating_sub(taken));
         if head.expects_continue && taken == 0 {
             let line = b"HTTP/1.1 100 Continue\r\n\r\n";
-            if client.send(self.poll.registry(), line) == Push::Broken {
+            if client.send(self.poll.registry(), line) == WriteOutcome::Broken {
                 self.close(index);
             }
         }
@@ -217,18 +217,18 @@ impl Engine {
         client.since = self.now;
         // Whoever has sent more is answered on, also while stopping.
         if self.deadline.is_some() && client.waiting().is_empty() {
-            client.manner.close = true;
+            client.options.close = true;
         }
-        let line: &[u8] = match client.manner {
-            Manner { close: true, .. } => b"Connection: close\r\n",
-            Manner {
+        let line: &[u8] = match client.options {
+            ResponseOptions { close: true, .. } => b"Connection: close\r\n",
+            ResponseOptions {
                 announce_keep: true,
                 ..
             } => b"Connection: keep-alive\r\n",
             _ => b"",
         };
         let registry = self.poll.registry();
-        let push = match bytes.split_at_checked(answer::first_line(bytes)) {
+        let outcome = match bytes.split_at_checked(response::first_line(bytes)) {
             Some((start, rest)) if !line.is_empty() => {
                 let output = client.output();
                 output.extend_from_slice(start);
@@ -238,7 +238,7 @@ impl Engine {
             }
             _ => client.send(registry, bytes),
         };
-        self.finish(index, push);
+        self.finish(index, outcome);
     }
 
     /// Answers a client from here, which ends its connection.
@@ -247,30 +247,30 @@ impl Engine {
         let Some(client) = self.clients.get(index) else {
             return;
         };
-        let bodyless = client.manner.bodyless;
+        let bodyless = client.options.bodyless;
         client.forget_requests();
-        client.manner = Manner {
+        client.options = ResponseOptions {
             close: true,
             linger: true,
-            ..Manner::default()
+            ..ResponseOptions::default()
         };
         client.phase = Phase::Answer;
         client.since = self.now;
-        answer::own(client.output(), refusal, bodyless);
-        self.answers.census().tell_refused(refusal.status);
-        let push = client.flush(self.poll.registry());
-        self.finish(index, push);
+        response::own(client.output(), refusal, bodyless);
+        self.answers.stats().count_refused(refusal.status);
+        let outcome = client.flush(self.poll.registry());
+        self.finish(index, outcome);
     }
 
     /// Goes on after (a part of) an answer was written.
-    pub(super) fn finish(&mut self, index: usize, push: Push) {
-        match push {
-            Push::Blocked => {
-                self.clients.weigh(index);
+    pub(super) fn finish(&mut self, index: usize, outcome: WriteOutcome) {
+        match outcome {
+            WriteOutcome::Blocked => {
+                self.clients.update_weight(index);
                 return self.keep_within_memory();
             }
-            Push::Broken => return self.close(index),
-            Push::Done => {}
+            WriteOutcome::Broken => return self.close(index),
+            WriteOutcome::Done => {}
         }
         let Some(client) = self.clients.get(index) else {
             return;
@@ -278,12 +278,12 @@ impl Engine {
         client.since = self.now;
         client.outgoing = None;
         reset(&mut client.message);
-        let manner = std::mem::take(&mut client.manner);
-        if !manner.close {
+        let options = std::mem::take(&mut client.options);
+        if !options.close {
             client.phase = Phase::Idle;
-        } else if manner.linger && !client.ended && client.stream.end_sending().is_ok() {
+        } else if options.linger && !client.ended && client.stream.end_sending().is_ok() {
             client.phase = Phase::Linger(LINGER_BYTES);
-            client.edge.arm();
+            client.readiness.arm();
         } else {
             return self.close(index);
         }
@@ -303,7 +303,7 @@ impl Engine {
                 self.close(index);
             } else {
                 self.refuse(index, TOO_FULL);
-                self.clients.weigh(index);
+                self.clients.update_weight(index);
             }
         }
     }
@@ -312,7 +312,7 @@ impl Engine {
     pub(super) fn close(&mut self, index: usize) {
         self.unqueue(index);
         if let Some(client) = self.clients.get(index) {
-            client.stream.farewell();
+            client.stream.send_close_notify();
         }
         self.clients.remove(self.poll.registry(), index);
     }
@@ -321,9 +321,9 @@ impl Engine {
     fn unqueue(&mut self, index: usize) {
         if let Some(client) = self.clients.get(index)
             && client.phase == Phase::Queued
-            && let Some(ticket) = self.clients.ticket(index)
+            && let Some(handle) = self.clients.handle(index)
         {
-            self.queue.retain(|queued| *queued != ticket);
+            self.queue.retain(|queued| *queued != handle);
         }
     }
 }

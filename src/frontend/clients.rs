@@ -1,10 +1,10 @@
 //! The table of all clients, and what they come to together.
 //!
 //! Leaves out what any of them does. Invariants: a generation is never given twice, so a stale
-//! [`Ticket`] finds nobody; how many there are of an address, and what all hold, is that of those
+//! [`ClientHandle`] finds nobody; how many there are of an address, and what all hold, is that of those
 //! in the table.
 
-use super::client::{Client, Ticket};
+use super::client::{Client, ClientHandle};
 use super::origin::Peer;
 use super::stream::Stream;
 use mio::{Interest, Registry, Token};
@@ -43,7 +43,7 @@ impl Clients {
     }
 
     /// Takes note of what a client holds now.
-    pub(super) fn weigh(&mut self, index: usize) {
+    pub(super) fn update_weight(&mut self, index: usize) {
         if let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) {
             let weight = client.weight();
             self.held = self
@@ -106,16 +106,16 @@ impl Clients {
         self.slots.get_mut(index)?.as_mut()
     }
 
-    /// The client a ticket names, if it is still there.
-    pub(super) fn find(&mut self, ticket: Ticket) -> Option<&mut Client> {
-        self.get(ticket.index)
-            .filter(|client| client.generation == ticket.generation)
+    /// The client a handle names, if it is still there.
+    pub(super) fn find(&mut self, handle: ClientHandle) -> Option<&mut Client> {
+        self.get(handle.index)
+            .filter(|client| client.generation == handle.generation)
     }
 
-    /// The ticket of the client at a place.
-    pub(super) fn ticket(&mut self, index: usize) -> Option<Ticket> {
+    /// The handle of the client at a place.
+    pub(super) fn handle(&mut self, index: usize) -> Option<ClientHandle> {
         let generation = self.get(index)?.generation;
-        Some(Ticket { index, generation })
+        Some(ClientHandle { index, generation })
     }
 
     /// Takes a client out.

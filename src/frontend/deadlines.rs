@@ -19,7 +19,7 @@
 //! that is waited for has no deadline.
 
 use super::client::Phase;
-use super::engine::Engine;
+use super::event_loop::EventLoop;
 use super::head::Refusal;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ const LINGER_STOPPING: Duration = Duration::from_secs(1);
 /// Bytes of a body for which a request may take a second longer.
 const BODY_RATE: usize = 256 * 1024;
 
-impl Engine {
+impl EventLoop {
     /// Looks at every deadline.
     pub(super) fn sweep(&mut self) {
         self.swept = self.now;
@@ -78,7 +78,7 @@ impl Engine {
                 _ => {}
             }
         }
-        self.answers.census().tell_phases(self.clients.phases());
+        self.answers.stats().count_phases(self.clients.phases());
         self.reconnect();
     }
 }

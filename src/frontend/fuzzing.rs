@@ -17,7 +17,7 @@ const PEER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7);
 ///
 /// What must hold: nothing panics; a head that is not whole is never passed
 /// on; what goes upstream is one well-formed head of printable ASCII with no
-/// header but the gate's own and the passed ones, whose one `Content-Length` is
+/// header but the frontend's own and the passed ones, whose one `Content-Length` is
 /// what is then sent; and nothing that might frame a body otherwise is passed
 /// over.
 pub fn head(bytes: &[u8]) {

@@ -1,4 +1,4 @@
-//! A client's request head: parsed, judged, and written anew for the server behind.
+//! A client's request head: parsed, judged, and written anew for tiny_http.
 //!
 //! Leaves out everything that needs a socket. Invariants: what is written upstream holds no byte
 //! of the client outside the method, the target and the values of [`PASSED`], each checked to be
@@ -10,7 +10,7 @@ use super::origin::{Peer, Proxies};
 use httparse::{EMPTY_HEADER, Error, Request, Status};
 
 /// The headers of a client that go upstream, each with its first value. None is sent upstream but these and the
-/// gate's own; tiny_http asks for no `Host`.
+/// frontend's own; tiny_http asks for no `Host`.
 pub(super) const PASSED: [&str; 7] = [
     "Content-Type",
     "Authorization",
@@ -24,21 +24,21 @@ pub(super) const PASSED: [&str; 7] = [
 /// How many of them go upstream in any case; the others only where browsers are answered.
 const ALWAYS: usize = 3;
 
-/// The header by which the server behind learns the client's address.
+/// The header by which tiny_http learns the client's address.
 pub const PEER_HEADER: &str = "X-Peer";
 
-/// The header by which the server behind learns what is wrong with a body:
+/// The header by which tiny_http learns what is wrong with a body:
 /// `no-length`, or `too-large` and the announced length in bytes.
 pub const FAULT_HEADER: &str = "X-Fault";
 
-/// The header by which the server behind learns that a client's head stands before the body, and
+/// The header by which tiny_http learns that a client's head stands before the body, and
 /// how many bytes of it.
 pub const HEAD_HEADER: &str = "X-Head";
 
 /// Headers a request may have.
 const MAX_HEADERS: usize = 64;
 
-/// Why a request is not passed on; the gate answers it itself and closes.
+/// Why a request is not passed on; the frontend answers it itself and closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{status}: {error} ({place})")]
 pub(super) struct Refusal {

@@ -2,7 +2,7 @@
 //! connection, reads whole requests, and passes each on to the HTTP server behind it over one of
 //! a fixed set of private, long-lived Unix-socket connections.
 //!
-//! It exists because the server behind hands a new connection to a thread that is about to wake
+//! It exists because tiny_http hands a new connection to a thread that is about to wake
 //! as if that thread were free, so keep-alive connections that are opened together can wait for
 //! each other without end, and because that server knows neither caps nor deadlines. Here every
 //! private connection is opened and answered once before the next one, so each has its thread,
@@ -10,7 +10,7 @@
 //!
 //! Requests go over the private connections, several at one time and without waiting for each
 //! other; answers come back in process, all that are ready at one time with one wake-up (see
-//! [`call`]). For a call the gate then pays a read and a write of the client's socket and a share
+//! [`call`]). For a call the frontend then pays a read and a write of the client's socket and a share
 //! of everything else. With one call on each of 64 private connections, whose answers came back
 //! over them, the whole server took 1.5 to 1.8 times the processor time for a call, and at 128
 //! connections kept 0.56 of the calls.
@@ -19,7 +19,7 @@
 //! Requests are held whole, and so are answers but for long ones, which go piece by piece (see
 //! [`long`]).
 //!
-//! Left out: HTTP/2, chunked requests (they reach the server behind as a fault), and routing.
+//! Left out: HTTP/2, chunked requests (they reach tiny_http as a fault), and routing.
 //!
 //! Invariants:
 //! - nothing of a client's head goes upstream as a head but the method, the target and the headers
@@ -27,25 +27,25 @@
 //! - every call has a number of its own, and the answer made for that number goes to the client
 //!   that asked or to nobody; what a private connection carries unanswered is bounded;
 //! - a client's requests are answered in the order in which they came;
-//! - what one client can make the gate hold is bounded by its head and body limits, and what all
+//! - what one client can make the frontend hold is bounded by its head and body limits, and what all
 //!   can is bounded too (`max_buffered`);
 //! - whoever sends a whole request is answered, however many hold connections without sending one.
 
 mod admission;
-mod answer;
 mod call;
-mod census;
 mod client;
 mod client_flow;
 mod clients;
 mod deadlines;
-mod engine;
+mod event_loop;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod head;
-mod link;
-mod long;
+mod nonblocking;
 mod origin;
+mod response;
+mod response_stream;
+mod stats;
 mod stream;
 mod tls;
 mod upstream;
@@ -53,28 +53,6 @@ mod upstream_flow;
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tests_abuse;
-#[cfg(test)]
-mod tests_answers;
-#[cfg(test)]
-mod tests_certificate;
-#[cfg(test)]
-mod tests_crowd;
-#[cfg(test)]
-mod tests_head;
-#[cfg(test)]
-mod tests_long;
-#[cfg(test)]
-mod tests_origin;
-#[cfg(test)]
-mod tests_secure;
-#[cfg(test)]
-mod tests_support;
-#[cfg(test)]
-mod tests_tls;
-#[cfg(test)]
-mod tests_torture;
 
 use std::io;
 use std::net::TcpListener;
@@ -85,18 +63,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-pub use answer::SAFETY_HEADERS;
 pub use call::{Answers, CALL_HEADER, CallId};
-pub use census::GateFigures;
 pub use head::{FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
-pub use long::LongAnswer;
-pub use origin::{Network, NotANetwork, Proxies};
+pub use origin::{Network, NotANetwork, Proxies, client_network};
+pub use response::SAFETY_HEADERS;
+pub use response_stream::ResponseStream;
+pub use stats::StatsSnapshot;
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use upstream::connect_private;
 
-/// The limits of a [`Gate`].
+/// The limits of a [`Frontend`].
 #[derive(Debug, Clone)]
-pub struct GateConfig {
+pub struct FrontendConfig {
     /// Client connections at one time; past it the most dispensable one is closed for a new one.
     pub max_connections: usize,
     /// The same for one address, or one IPv6 network of 64 bits; trusted proxies may have all.
@@ -138,7 +116,7 @@ pub struct GateConfig {
     pub private_path: Option<PathBuf>,
 }
 
-impl Default for GateConfig {
+impl Default for FrontendConfig {
     fn default() -> Self {
         Self {
             max_connections: 512,
@@ -176,31 +154,31 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The running gate; dropping it stops it without grace.
-pub struct Gate {
+/// The running frontend; dropping it stops it without grace.
+pub struct Frontend {
     shared: Arc<Shared>,
     waker: Arc<mio::Waker>,
     thread: Option<JoinHandle<()>>,
     _watch: Option<tls::Watch>,
 }
 
-impl Gate {
+impl Frontend {
     /// Takes a bound listener, the private connections and the place where their requests'
     /// answers are put, and starts to serve.
     pub fn start(
         listener: TcpListener,
         upstreams: Vec<UnixStream>,
-        config: GateConfig,
+        config: FrontendConfig,
         answers: Answers,
-    ) -> io::Result<Gate> {
+    ) -> io::Result<Frontend> {
         let shared = Arc::new(Shared::default());
         let watch = config.tls.as_ref().map(Tls::watch).transpose()?;
-        let (engine, waker) =
-            engine::Engine::new(listener, upstreams, config, Arc::clone(&shared), answers)?;
+        let (event_loop, waker) =
+            event_loop::EventLoop::new(listener, upstreams, config, Arc::clone(&shared), answers)?;
         let thread = std::thread::Builder::new()
-            .name("gate".to_owned())
-            .spawn(move || engine.run())?;
-        Ok(Gate {
+            .name("frontend".to_owned())
+            .spawn(move || event_loop.run())?;
+        Ok(Frontend {
             shared,
             waker,
             thread: Some(thread),
@@ -222,16 +200,16 @@ impl Gate {
         *lock(&self.shared.deadline) = Instant::now().checked_add(grace);
         self.shared.stopping.store(true, Ordering::Release);
         if let Err(error) = self.waker.wake() {
-            tracing::error!(%error, "the gate could not be woken to stop");
+            tracing::error!(%error, "the frontend could not be woken to stop");
             return;
         }
         if thread.join().is_err() {
-            tracing::error!("the gate's thread had panicked");
+            tracing::error!("the frontend's thread had panicked");
         }
     }
 }
 
-impl Drop for Gate {
+impl Drop for Frontend {
     fn drop(&mut self) {
         self.stop(Duration::ZERO);
     }

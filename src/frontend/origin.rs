@@ -1,25 +1,25 @@
-//! Whose a request is: the address of the connection's peer, or, where the peer is a trusted
-//! proxy, the address that it passes on.
+//! The client's address: that of the connection's peer or, if the peer is a trusted proxy, the
+//! address that the proxy passes on.
 //!
-//! A proxy appends what it saw to what the client had sent, so a list is read from its right end,
-//! past the proxies that are trusted, and the first address that is none of them is the client's;
-//! whatever stands further left was written by strangers. Nobody else's headers are looked at.
+//! A proxy appends the address it saw to what the client had sent. A list is therefore read from its
+//! right end, past trusted proxies; the first other address is the client's, and strangers may have
+//! written everything left of it. The headers of untrusted peers are ignored.
 //!
-//! Both `X-Forwarded-For` and `Forwarded` (RFC 7239) are read, and where both are there they must
-//! agree: a proxy that sets one lets the other through as the client wrote it. Where they do not,
-//! or where what is needed of them is no address (`unknown`, a hidden name, a Unix socket), the
-//! proxy's own address stands for the client, so that nobody can choose another's.
+//! `X-Forwarded-For` and `Forwarded` (RFC 7239) must agree if both are present: a proxy that sets
+//! one passes the other through as the client wrote it. If they differ, or if an entry that is needed
+//! is not an address (`unknown`, a hidden name, a Unix socket), the proxy's own address is used, so
+//! that nobody can choose another's.
 //!
-//! Leaves out what is done with the address. Invariant: addresses are canonical: an IPv4 address
-//! in an IPv6 one is an IPv4 address, in lists of proxies too.
+//! Invariant: addresses are canonical: an IPv4 address mapped into IPv6 is an IPv4 address, in lists
+//! of proxies too.
 
 use httparse::Header;
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net};
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
 
-/// The networks of proxies whose word counts.
+/// The networks of trusted proxies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Proxies(Vec<IpNet>);
 
@@ -39,7 +39,7 @@ impl Proxies {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Network(IpNet);
 
-/// What is no [`Network`].
+/// A text that is not a [`Network`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a network is an address with or without a prefix length: 10.0.0.0/8, 192.0.2.7, fd00::/8")]
 pub struct NotANetwork;
@@ -56,7 +56,7 @@ impl FromStr for Network {
     }
 }
 
-/// The IPv4 network that an IPv6 one holds and is nothing but.
+/// The IPv4 network that an IPv6 network of mapped addresses stands for.
 fn canonical(network: IpNet) -> IpNet {
     /// Bits before the IPv4 address.
     const BEFORE: u8 = 96;
@@ -70,12 +70,21 @@ fn canonical(network: IpNet) -> IpNet {
     }
 }
 
+/// What a client is counted under: its address, or for IPv6 its network of 64 bits, all of which
+/// one machine can have.
+pub fn client_network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(six) => IpAddr::V6((six.to_bits() >> 64 << 64).into()),
+        address => address,
+    }
+}
+
 /// The peer of a connection.
 #[derive(Debug, Clone)]
 pub(super) struct Peer {
     text: String,
-    /// What its connections are counted under: for IPv6 the network of 64 bits, of which a
-    /// stranger has all; `None` for a trusted proxy, whose connections are not counted.
+    /// What its connections are counted under ([`client_network`]); `None` for a trusted proxy,
+    /// whose connections are not counted.
     pub(super) counted: Option<IpAddr>,
 }
 
@@ -83,13 +92,7 @@ impl Peer {
     /// The peer at an address.
     pub(super) fn new(address: SocketAddr, proxies: &Proxies) -> Self {
         let address = address.ip().to_canonical();
-        let counted = match address {
-            _ if proxies.trusts(address) => None,
-            IpAddr::V4(_) => Some(address),
-            IpAddr::V6(six) => {
-                Some(Ipv6Net::new(six, 64).map_or(address, |network| IpAddr::V6(network.network())))
-            }
-        };
+        let counted = (!proxies.trusts(address)).then(|| client_network(address));
         Self {
             text: address.to_string(),
             counted,
@@ -115,19 +118,19 @@ impl Peer {
     }
 }
 
-/// What the headers of one name say.
+/// The client according to the headers of one name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
-    /// There is none.
+    /// There is no such header.
     Nothing,
-    /// It is not known.
+    /// An entry is not an address.
     Unclear,
     /// The client's address.
     Address(IpAddr),
 }
 
-/// Reads the headers of one name, which are one list, from the right. `read` gives the addresses
-/// of one header from the left, with `None` for what is no address.
+/// Reads the headers of one name, which are one list, from the right. `read` returns the entries of
+/// one header from the left, with `None` for one that is not an address.
 fn lists(
     headers: &[Header<'_>],
     name: &str,
@@ -150,7 +153,7 @@ fn lists(
             }
         }
     }
-    // All of them are proxies: the one furthest away asks for itself.
+    // All entries are proxies: the furthest one is the client.
     last
 }
 
@@ -159,7 +162,7 @@ fn forwarded_for(text: &str) -> Vec<Option<IpAddr>> {
     text.split(',').map(|entry| node(entry.trim())).collect()
 }
 
-/// Reads a `Forwarded`: elements between commas, each of pairs between semicolons.
+/// Reads a `Forwarded`: elements separated by commas, each of pairs separated by semicolons.
 fn forwarded(text: &str) -> Vec<Option<IpAddr>> {
     let element = |element: &str| {
         let mut found = None;
@@ -177,7 +180,7 @@ fn forwarded(text: &str) -> Vec<Option<IpAddr>> {
     split(text, ',').into_iter().map(element).collect()
 }
 
-/// Splits where a separator stands outside quotes.
+/// Splits at separators outside quotes.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let (mut quoted, mut escaped) = (false, false);
     text.split(move |found: char| {
@@ -193,7 +196,7 @@ fn split(text: &str, separator: char) -> Vec<&str> {
     .collect()
 }
 
-/// The value of a token or a quoted string; no address needs an escape, and so none is read.
+/// The value of a token or a quoted string, without escapes, which no address needs.
 fn unquoted(value: &str) -> Option<&str> {
     match value.strip_prefix('"') {
         Some(rest) => rest.strip_suffix('"'),
@@ -201,7 +204,7 @@ fn unquoted(value: &str) -> Option<&str> {
     }
 }
 
-/// The address of a node, which may have a port, and then brackets if it is IPv6.
+/// The address of a node, which may have a port and, for IPv6, brackets.
 fn node(text: &str) -> Option<IpAddr> {
     let bracketed = |text: &str| text.strip_prefix('[')?.strip_suffix(']')?.parse().ok();
     text.parse()

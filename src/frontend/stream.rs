@@ -94,7 +94,7 @@ impl Stream {
     }
 
     /// Says that nothing more is sent, as far as the socket takes it.
-    pub(super) fn farewell(&mut self) {
+    pub(super) fn send_close_notify(&mut self) {
         if let Self::Tls(session) = self
             && !session.tls.is_handshaking()
             && !session.broken
@@ -107,7 +107,7 @@ impl Stream {
 
     /// Ends the sending side.
     pub(super) fn end_sending(&mut self) -> io::Result<()> {
-        self.farewell();
+        self.send_close_notify();
         self.socket().shutdown(Shutdown::Write)
     }
 }
@@ -115,12 +115,12 @@ impl Stream {
 impl Session {
     /// Takes what the socket has into the session; whether it may have more.
     fn fill(&mut self) -> io::Result<bool> {
-        let mut noting = Noting {
+        let mut tracker = ShortReadTracker {
             socket: &mut self.socket,
             short: false,
         };
-        let count = self.tls.read_tls(&mut noting)?;
-        let short = noting.short;
+        let count = self.tls.read_tls(&mut tracker)?;
+        let short = tracker.short;
         match self.tls.process_new_packets() {
             Ok(state) => self.ended |= count == 0 || state.peer_has_closed(),
             Err(error) => {
@@ -227,12 +227,12 @@ impl Write for Stream {
 }
 
 /// Notes whether a read left room, which means that the socket has no more.
-struct Noting<'s> {
+struct ShortReadTracker<'s> {
     socket: &'s mut TcpStream,
     short: bool,
 }
 
-impl Read for Noting<'_> {
+impl Read for ShortReadTracker<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.socket.read(into)?;
         self.short = count < into.len();

@@ -1,14 +1,14 @@
-//! One private connection to the server behind, and how they are opened.
+//! One private connection to tiny_http, and how they are opened.
 //!
 //! It carries many requests at one time, one after the other: answers come by another way (see
 //! [`super::call`]), so nothing is ever read from it but its end.
 //!
 //! Leaves out which request goes where. Invariant: what it carries unanswered is bounded, so that
-//! a long request delays few others, and the server behind never holds more than the gate lets it.
+//! a long request delays few others, and tiny_http never holds more than the frontend lets it.
 
 use super::call::{CALL_HEADER, CallId};
 use super::head::push_number;
-use super::link::{Edge, Push, push, reset_to};
+use super::nonblocking::{Readiness, WriteOutcome, reset_to, write_from};
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 use std::io::{self, Read, Write};
@@ -32,7 +32,7 @@ const KEPT_BYTES: usize = 64 * 1024;
 /// A private connection.
 pub(super) struct Upstream {
     pub(super) stream: UnixStream,
-    pub(super) edge: Edge,
+    pub(super) readiness: Readiness,
     /// How many requests it carries that are not answered.
     calls: usize,
     /// Their bytes.
@@ -57,7 +57,7 @@ impl Upstream {
         registry.register(&mut stream, token, Interest::READABLE)?;
         Ok(Self {
             stream,
-            edge: Edge::default(),
+            readiness: Readiness::default(),
             calls: 0,
             bytes: 0,
             output: Vec::new(),
@@ -84,7 +84,7 @@ impl Upstream {
             self.output.drain(..self.sent.min(self.output.len()));
             self.sent = 0;
         }
-        let line = super::answer::first_line(request);
+        let line = super::response::first_line(request);
         let (start, rest) = request.split_at_checked(line).unwrap_or((request, &[]));
         self.output.extend_from_slice(start);
         self.output.extend_from_slice(CALL_HEADER.as_bytes());
@@ -106,14 +106,14 @@ impl Upstream {
     /// Writes what is unwritten. Room for writing is watched only while it is wanted: a Unix
     /// socket reports it whenever the other side has read, which would wake the loop once more
     /// for every request.
-    pub(super) fn flush(&mut self, registry: &Registry) -> Push {
-        let push = push(&mut self.stream, &self.output, &mut self.sent);
-        if push == Push::Done {
+    pub(super) fn flush(&mut self, registry: &Registry) -> WriteOutcome {
+        let outcome = write_from(&mut self.stream, &self.output, &mut self.sent);
+        if outcome == WriteOutcome::Done {
             self.sent = 0;
             reset_to(&mut self.output, KEPT_BYTES);
         }
-        let wants = push == Push::Blocked;
-        if wants != self.watches_writing && push != Push::Broken {
+        let wants = outcome == WriteOutcome::Blocked;
+        if wants != self.watches_writing && outcome != WriteOutcome::Broken {
             self.watches_writing = wants;
             let interest = if wants {
                 Interest::READABLE | Interest::WRITABLE
@@ -124,10 +124,10 @@ impl Upstream {
                 .reregister(&mut self.stream, self.token, interest)
                 .is_err()
             {
-                return Push::Broken;
+                return WriteOutcome::Broken;
             }
         }
-        push
+        outcome
     }
 }
 
@@ -145,12 +145,12 @@ fn connect_one(path: &Path) -> io::Result<std::os::unix::net::UnixStream> {
     let mut stream = std::os::unix::net::UnixStream::connect(path)?;
     stream.set_read_timeout(Some(HELLO_TIMEOUT))?;
     stream.set_write_timeout(Some(HELLO_TIMEOUT))?;
-    stream.write_all(b"GET /-/hello HTTP/1.1\r\nHost: gate\r\n\r\n")?;
+    stream.write_all(b"GET /-/hello HTTP/1.1\r\nHost: frontend\r\n\r\n")?;
     let rubbish = |why: &'static str| io::Error::new(io::ErrorKind::InvalidData, why);
     let mut answer = Vec::new();
     let mut buffer = [0u8; 4096];
     loop {
-        match super::answer::length(&answer, false).map_err(rubbish)? {
+        match super::response::length(&answer, false).map_err(rubbish)? {
             Some(length) if answer.len() == length => break,
             Some(length) if answer.len() > length => {
                 return Err(rubbish("more than one answer to the greeting"));

@@ -1,7 +1,7 @@
 //! How requests come to private connections, and answers back to clients.
 //!
 //! Requests go to the first private connection that has room, and all that a round of events
-//! brought is written at its end, so that the server behind is woken once and reads several
+//! brought is written at its end, so that tiny_http is woken once and reads several
 //! requests at one time; the further connections are for what the first cannot take.
 //!
 //! Leaves out how a client became one that asks. Invariants: a private connection that says
@@ -9,14 +9,14 @@
 //! later.
 
 use super::call::{Call, CallId};
-use super::client::{Phase, Ticket};
-use super::engine::Engine;
+use super::client::{ClientHandle, Phase};
+use super::event_loop::EventLoop;
 use super::head::Refusal;
-use super::link::{Pull, Push, reset};
+use super::nonblocking::{ReadOutcome, WriteOutcome, reset};
 use super::upstream::Upstream;
 use mio::event::Event;
 
-impl Engine {
+impl EventLoop {
     /// Takes a whole request to a private connection with room, or lets it wait for one.
     pub(super) fn submit(&mut self, index: usize) {
         let now = self.now;
@@ -25,18 +25,18 @@ impl Engine {
         };
         client.phase = Phase::Queued;
         client.since = now;
-        let Some(ticket) = self.clients.ticket(index) else {
+        let Some(handle) = self.clients.handle(index) else {
             return;
         };
         if self.upstreams.iter().all(Option::is_none) {
             return self.refuse(index, NOBODY);
         }
-        self.queue.push_back(ticket);
-        self.relieve();
+        self.queue.push_back(handle);
+        self.dispatch_queued();
     }
 
     /// Hands over what waits, as far as there is room.
-    pub(super) fn relieve(&mut self) {
+    pub(super) fn dispatch_queued(&mut self) {
         while !self.queue.is_empty() {
             let most = self.config.calls_per_connection;
             let room = |upstream: &Option<Upstream>| {
@@ -45,18 +45,18 @@ impl Engine {
             let Some(place) = self.upstreams.iter().position(room) else {
                 return;
             };
-            if let Some(ticket) = self.queue.pop_front() {
-                self.hand_over(place, ticket);
+            if let Some(handle) = self.queue.pop_front() {
+                self.hand_over(place, handle);
             }
         }
     }
 
     /// Gives a client's request to a private connection, to be written at the round's end.
-    fn hand_over(&mut self, place: usize, ticket: Ticket) {
+    fn hand_over(&mut self, place: usize, handle: ClientHandle) {
         let Some(upstream) = self.upstreams.get_mut(place).and_then(Option::as_mut) else {
             return;
         };
-        let Some(client) = self.clients.find(ticket) else {
+        let Some(client) = self.clients.find(handle) else {
             return;
         };
         if client.phase != Phase::Queued {
@@ -71,12 +71,12 @@ impl Engine {
         client.phase = Phase::Upstream(id);
         client.since = self.now;
         let call = Call {
-            client: ticket.index,
+            client: handle.index,
             place,
             bytes,
         };
         self.calls.begin(id, call);
-        self.clients.weigh(ticket.index);
+        self.clients.update_weight(handle.index);
     }
 
     /// Writes what private connections have taken since the last time.
@@ -90,7 +90,7 @@ impl Engine {
         let Some(upstream) = self.upstreams.get_mut(place).and_then(Option::as_mut) else {
             return;
         };
-        if upstream.flush(self.poll.registry()) == Push::Broken {
+        if upstream.flush(self.poll.registry()) == WriteOutcome::Broken {
             self.lost(place, "it takes no request");
         }
     }
@@ -103,12 +103,12 @@ impl Engine {
         let Some(upstream) = upstreams.get_mut(place).and_then(Option::as_mut) else {
             return;
         };
-        upstream.edge.note(event);
-        match upstream.edge.pull(&mut upstream.stream, scratch) {
-            Pull::Drained => {}
-            Pull::Bytes(_) => return self.lost(place, "it sent what nobody asked for"),
-            Pull::End => return self.lost(place, "it was closed"),
-            Pull::Broken => return self.lost(place, "it is broken"),
+        upstream.readiness.note(event);
+        match upstream.readiness.read(&mut upstream.stream, scratch) {
+            ReadOutcome::Drained => {}
+            ReadOutcome::Bytes(_) => return self.lost(place, "it sent what nobody asked for"),
+            ReadOutcome::End => return self.lost(place, "it was closed"),
+            ReadOutcome::Broken => return self.lost(place, "it is broken"),
         }
         if event.is_writable() && upstream.is_writing() {
             self.write_to(place);
@@ -133,7 +133,7 @@ impl Engine {
         if let Some(upstream) = self.upstreams.get_mut(call.place).and_then(Option::as_mut) {
             upstream.answered(call.bytes);
         }
-        self.relieve();
+        self.dispatch_queued();
         Some(call)
     }
 
@@ -157,15 +157,15 @@ impl Engine {
             }
         }
         if self.upstreams.iter().all(Option::is_none) {
-            while let Some(ticket) = self.queue.pop_front() {
-                if self.clients.find(ticket).is_some() {
-                    self.refuse(ticket.index, NOBODY);
+            while let Some(handle) = self.queue.pop_front() {
+                if self.clients.find(handle).is_some() {
+                    self.refuse(handle.index, NOBODY);
                 }
             }
         }
     }
 }
 
-const LOST: Refusal = Refusal::new(502, "the server behind broke off", "server");
+const LOST: Refusal = Refusal::new(502, "tiny_http broke off", "server");
 
-const NOBODY: Refusal = Refusal::new(503, "the server behind is not there", "server");
+const NOBODY: Refusal = Refusal::new(503, "tiny_http is not there", "server");

@@ -59,7 +59,7 @@ fn line_of(seq: u64, bytes: &[u8]) -> Result<Option<EvidenceLine<'_>>, Missing> 
     };
     let proof = match Evidence::decode(evidence, body.bytes) {
         Ok(Evidence::Proof(proof)) => *proof,
-        Ok(Evidence::Unsigned | Evidence::Told) => return Ok(None),
+        Ok(Evidence::Unsigned | Evidence::VerifiedElsewhere) => return Ok(None),
         Err(error) => return Err(damage(error.to_string())),
     };
     proof

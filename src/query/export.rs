@@ -279,7 +279,7 @@ fn proof_of(record: &EventRecord<'_>) -> Result<Option<Proof>, EvidenceError> {
     };
     Ok(match Evidence::decode(bytes, record.body.bytes)? {
         Evidence::Proof(proof) => Some(*proof),
-        Evidence::Unsigned | Evidence::Told => None,
+        Evidence::Unsigned | Evidence::VerifiedElsewhere => None,
     })
 }
 

@@ -262,7 +262,7 @@ fn evidence(
     let evidence = match (verified, proof) {
         (None, None) => return Ok(None),
         (Some(false), None) => Evidence::Unsigned,
-        (Some(true), None) => Evidence::Told,
+        (Some(true), None) => Evidence::VerifiedElsewhere,
         (Some(true), Some(proof)) if body.is_some() => {
             proof
                 .check(bytes)

@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use super::gather::Gathering;
-use super::reply::{Batch, Caller, Reply};
-use super::room::Room;
-use super::silence::Silence;
+use super::disk_space::DiskSpaceMonitor;
+use super::group_commit::GroupCommitDelay;
+use super::inactivity::InactivityAlarm;
+use super::reply::{Batch, Reply, Responder};
 use crate::frontend::Answers;
 use crate::metrics::Metrics;
 use crate::store::{Appender, Arrival, Outcome, ParsedCall};
@@ -18,7 +18,7 @@ use crate::store::{Appender, Arrival, Outcome, ParsedCall};
 const GROUP_LEN: usize = 256;
 
 enum Job {
-    Call(Box<ParsedCall>, Caller),
+    Call(Box<ParsedCall>, Responder),
     Import(Vec<Arrival>, Sender<Vec<Outcome>>),
 }
 
@@ -26,16 +26,16 @@ enum Job {
 #[derive(Debug)]
 pub(super) struct Health {
     poison: Mutex<Option<String>>,
-    room: Room,
+    disk: DiskSpaceMonitor,
     /// The bytes that the longest call needs.
     longest: u64,
 }
 
 impl Health {
-    pub fn new(room: Room, longest: u64, poison: Option<&str>) -> Self {
+    pub fn new(disk: DiskSpaceMonitor, longest: u64, poison: Option<&str>) -> Self {
         Self {
             poison: Mutex::new(poison.map(str::to_owned)),
-            room,
+            disk,
             longest,
         }
     }
@@ -46,10 +46,10 @@ impl Health {
         if self.poison().is_some() {
             return Some("events cannot be kept; the server's log says why");
         }
-        if self.room.is_short(0) {
+        if self.disk.is_short(0) {
             return Some("the disk is almost full");
         }
-        let full = self.room.free()? < self.longest;
+        let full = self.disk.free()? < self.longest;
         full.then_some("the disk is full")
     }
 
@@ -65,8 +65,8 @@ impl Health {
     /// the operator is told.
     fn refusal(&self, bytes: usize) -> Option<(&'static str, String)> {
         let short = || {
-            let is_short = self.room.is_short(bytes);
-            is_short.then(|| ("disk_full", self.room.shortage()))
+            let is_short = self.disk.is_short(bytes);
+            is_short.then(|| ("disk_full", self.disk.shortage()))
         };
         let poison = self.poison().map(|why| ("log_failed", why));
         poison.or_else(short)
@@ -74,7 +74,7 @@ impl Health {
 
     /// The bytes that are free on the data folder's disk, where it is known.
     pub fn free(&self) -> Option<u64> {
-        self.room.free()
+        self.disk.free()
     }
 }
 
@@ -83,36 +83,36 @@ impl Health {
 pub(super) struct Queue {
     sender: Sender<Job>,
     health: Arc<Health>,
-    gathering: Arc<Gathering>,
+    delay: Arc<GroupCommitDelay>,
     metrics: Metrics,
 }
 
 impl Queue {
-    /// Queues a call. The caller is answered when it is kept, or at once where
+    /// Queues a call. The responder is answered when it is kept, or at once where
     /// the queue is full, the log has failed or the disk is almost full.
-    pub fn call(&self, call: ParsedCall, caller: Caller) {
-        let refuse = |caller: Caller, reason: &'static str, why: String| {
+    pub fn call(&self, call: ParsedCall, responder: Responder) {
+        let refuse = |responder: Responder, reason: &'static str, why: String| {
             self.metrics.refused(reason);
-            caller.answer(&Outcome::Unavailable(why).into());
+            responder.answer(&Outcome::Unavailable(why).into());
         };
         if let Some((reason, why)) = self.health.refusal(call.body.len()) {
-            return refuse(caller, reason, why);
+            return refuse(responder, reason, why);
         }
-        match self.sender.try_send(Job::Call(Box::new(call), caller)) {
+        match self.sender.try_send(Job::Call(Box::new(call), responder)) {
             Ok(()) => {
                 let queued = self.sender.len();
                 self.metrics.queued(queued);
-                self.gathering.arrived(queued);
+                self.delay.arrived(queued);
             }
-            Err(TrySendError::Full(Job::Call(_, caller))) => {
+            Err(TrySendError::Full(Job::Call(_, responder))) => {
                 refuse(
-                    caller,
+                    responder,
                     "queue_full",
                     "too many calls are waiting".to_owned(),
                 );
             }
-            Err(TrySendError::Disconnected(Job::Call(_, caller))) => {
-                refuse(caller, "stopping", "the server is stopping".to_owned());
+            Err(TrySendError::Disconnected(Job::Call(_, responder))) => {
+                refuse(responder, "stopping", "the server is stopping".to_owned());
             }
             Err(_) => {}
         }
@@ -141,23 +141,23 @@ pub(super) fn start(
     appender: Appender,
     health: Arc<Health>,
     answers: Answers,
-    told: (Metrics, Silence),
+    told: (Metrics, InactivityAlarm),
     queue_len: usize,
 ) -> std::io::Result<(Queue, JoinHandle<()>)> {
     let (sender, receiver) = bounded(queue_len);
     let queue = Queue {
         sender,
         health: Arc::clone(&health),
-        gathering: Arc::new(Gathering::new()),
+        delay: Arc::new(GroupCommitDelay::new()),
         metrics: told.0.clone(),
     };
-    let gathering = Arc::clone(&queue.gathering);
+    let delay = Arc::clone(&queue.delay);
     let thread = std::thread::Builder::new()
         .name("committer".to_owned())
         .spawn(move || {
             run(appender, &health, &told, &receiver, || {
-                let half = answers.under_way().min(GROUP_LEN) / 2;
-                gathering.wait(half.saturating_sub(1), || receiver.len());
+                let half = answers.in_flight().min(GROUP_LEN) / 2;
+                delay.wait(half.saturating_sub(1), || receiver.len());
             });
         })?;
     Ok((queue, thread))
@@ -178,27 +178,27 @@ impl Drop for Ended<'_> {
 fn run(
     mut appender: Appender,
     health: &Health,
-    told: &(Metrics, Silence),
+    told: &(Metrics, InactivityAlarm),
     jobs: &Receiver<Job>,
     gather: impl Fn(),
 ) {
     let _ended = Ended(health);
     let mut arrivals = Vec::new();
-    let mut callers = Vec::new();
+    let mut responders = Vec::new();
     while let Ok(first) = jobs.recv() {
         gather();
         let mut next = Some(first);
         while let Some(job) = next.take() {
             match job {
-                Job::Call(call, caller) => {
-                    callers.push((caller, call.received));
+                Job::Call(call, responder) => {
+                    responders.push((responder, call.received));
                     arrivals.push(Arrival::Call(call));
                     if arrivals.len() < GROUP_LEN {
                         next = jobs.try_recv().ok();
                     }
                 }
                 Job::Import(group, importer) => {
-                    commit(&mut appender, health, told, &mut arrivals, &mut callers);
+                    commit(&mut appender, health, told, &mut arrivals, &mut responders);
                     let outcomes = appender.append(group);
                     tell_poison(&appender, health);
                     // The importer may have gone; its events are kept all the same.
@@ -206,7 +206,7 @@ fn run(
                 }
             }
         }
-        commit(&mut appender, health, told, &mut arrivals, &mut callers);
+        commit(&mut appender, health, told, &mut arrivals, &mut responders);
         told.0.queued(jobs.len());
     }
 }
@@ -214,9 +214,9 @@ fn run(
 fn commit(
     appender: &mut Appender,
     health: &Health,
-    (metrics, silence): &(Metrics, Silence),
+    (metrics, inactivity): &(Metrics, InactivityAlarm),
     arrivals: &mut Vec<Arrival>,
-    callers: &mut Vec<(Caller, i64)>,
+    responders: &mut Vec<(Responder, i64)>,
 ) {
     if arrivals.is_empty() {
         return;
@@ -228,23 +228,28 @@ fn commit(
     tell_poison(appender, health);
     let mut batch = Batch::default();
     let (mut kept, mut last) = (0, i64::MIN);
-    for ((mut caller, received), outcome) in callers.drain(..).zip(outcomes) {
-        if !matches!(outcome, Outcome::Unavailable(_)) {
-            caller.was_kept();
-        }
+    for ((mut responder, received), outcome) in responders.drain(..).zip(outcomes) {
         match &outcome {
-            Outcome::Kept(_) => {
+            Outcome::Kept(seq) => {
+                responder.was_kept(Some(*seq));
                 kept += 1;
                 last = last.max(received);
             }
-            Outcome::Rejected(status, _) => metrics.rejected(*status),
-            Outcome::Unavailable(_) => metrics.refused("log_failed"),
+            Outcome::Rejected(status, _) => {
+                responder.was_kept(None);
+                metrics.rejected(*status);
+            }
+            Outcome::Unavailable(_) if appender.poison().is_some() => {
+                metrics.refused("log_failed");
+            }
+            // Only this call: the index does not know yet whose subprofile it is.
+            Outcome::Unavailable(_) => metrics.refused("owner_unknown"),
         }
-        batch.add(caller, &Reply::from(outcome));
+        batch.add(responder, &Reply::from(outcome));
     }
     if kept > 0 {
         metrics.accepted(kept);
-        silence.heard(last);
+        inactivity.heard(last);
     }
 }
 

@@ -13,47 +13,48 @@ use tiny_http::{Method, Request, StatusCode};
 
 use crate::auth::signature::{Admitted, Refusal};
 use crate::event::DecodeError;
-use crate::frontend::{Answers, CallId, LongAnswer, SAFETY_HEADERS};
+use crate::frontend::{Answers, CallId, ResponseStream, SAFETY_HEADERS};
 use crate::store::Outcome;
 
 /// Someone who waits for an answer. One who is let go without it is told to
 /// ask again.
-pub(super) struct Caller {
-    way: Option<Way>,
+pub(super) struct Responder {
+    target: Option<ReplyTarget>,
     bodyless: bool,
     /// Of a signed message: that it is under way.
     pub admitted: Admitted,
 }
 
 /// How an answer goes.
-enum Way {
-    /// To the gate, for a client's call.
-    Gate(CallId, Answers),
-    /// Over the connection on which it was asked, for the gate's own greeting.
+enum ReplyTarget {
+    /// To the frontend, for a client's call.
+    Frontend(CallId, Answers),
+    /// Over the connection on which it was asked, for the frontend's own greeting.
     Connection(Box<dyn Write + Send>),
 }
 
-impl Caller {
+impl Responder {
     /// Who sent a request, which is over with this for tiny_http: of one that came with the number
     /// of a `call`, nothing is written to its connection, so the next one there waits for nothing.
     pub fn new(request: Request, call: Option<CallId>, answers: &Answers) -> Self {
         let bodyless = *request.method() == Method::Head;
         let writer = request.into_writer();
         let way = match call {
-            Some(call) => Way::Gate(call, answers.clone()),
-            None => Way::Connection(writer),
+            Some(call) => ReplyTarget::Frontend(call, answers.clone()),
+            None => ReplyTarget::Connection(writer),
         };
         Self {
-            way: Some(way),
+            target: Some(way),
             bodyless,
             admitted: None,
         }
     }
 
-    /// Says that the call is on stable storage, before its sender is told.
-    pub fn was_kept(&mut self) {
+    /// The call is on stable storage, as the event `seq` or as a rejected call. To be called before
+    /// the answer is sent.
+    pub fn was_kept(&mut self, seq: Option<u64>) {
         if let Some(admission) = self.admitted.take() {
-            admission.was_kept();
+            admission.was_kept(seq);
         }
     }
 
@@ -62,15 +63,15 @@ impl Caller {
         self.send(reply);
     }
 
-    /// Begins a long answer with the head of `reply`; `None` where the caller
-    /// is not a client of the gate.
-    pub fn stream(mut self, reply: &Reply) -> Option<LongAnswer> {
-        let Some(Way::Gate(call, answers)) = self.way.take() else {
+    /// Begins a long answer with the head of `reply`; `None` where the responder
+    /// is not a client of the frontend.
+    pub fn stream(mut self, reply: &Reply) -> Option<ResponseStream> {
+        let Some(ReplyTarget::Frontend(call, answers)) = self.target.take() else {
             return None;
         };
         let mut head = reply.head();
         head.extend_from_slice(b"\r\n");
-        Some(LongAnswer::begin(call, answers, head))
+        Some(ResponseStream::begin(call, answers, head))
     }
 
     fn send(&mut self, reply: &Reply) {
@@ -80,16 +81,16 @@ impl Caller {
     }
 
     fn put(&mut self, reply: &Reply, batch: &mut Batch) {
-        let Some(way) = self.way.take() else {
+        let Some(way) = self.target.take() else {
             return;
         };
         let bytes = reply.bytes(self.bodyless);
         match way {
-            Way::Gate(call, answers) => {
+            ReplyTarget::Frontend(call, answers) => {
                 batch.ready.push((call, bytes));
                 batch.answers.get_or_insert(answers);
             }
-            Way::Connection(mut writer) => {
+            ReplyTarget::Connection(mut writer) => {
                 if let Err(error) = writer.write_all(&bytes).and_then(|()| writer.flush()) {
                     tracing::debug!("an answer could not be sent: {error}");
                 }
@@ -98,16 +99,16 @@ impl Caller {
     }
 }
 
-impl Drop for Caller {
+impl Drop for Responder {
     fn drop(&mut self) {
-        if self.way.is_some() {
+        if self.target.is_some() {
             self.send(&Reply::unavailable("the call was not finished"));
         }
     }
 }
 
-/// Answers that go to the gate together, which wakes it once. The callers of
-/// one batch are all of one gate.
+/// Answers that go to the frontend together, which wakes it once. The responders of
+/// one batch are all of one frontend.
 #[derive(Default)]
 pub(super) struct Batch {
     ready: Vec<(CallId, Vec<u8>)>,
@@ -116,8 +117,8 @@ pub(super) struct Batch {
 
 impl Batch {
     /// Adds an answer.
-    pub fn add(&mut self, mut caller: Caller, reply: &Reply) {
-        caller.put(reply, self);
+    pub fn add(&mut self, mut responder: Responder, reply: &Reply) {
+        responder.put(reply, self);
     }
 
     /// Sends what was added.
@@ -335,16 +336,16 @@ mod tests {
         let answers = Answers::default();
         let call = CallId::parse("7").unwrap();
         let request = || tiny_http::Request::from(tiny_http::TestRequest::new());
-        let caller = Caller::new(request(), Some(call), &answers);
+        let responder = Responder::new(request(), Some(call), &answers);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
-            let _caller = caller;
+            let _caller = responder;
             std::panic::resume_unwind(Box::new(()));
         }));
         assert!(panicked.is_err());
         // The answers that a broken-off batch holds go out too.
         let mut batch = Batch::default();
         batch.add(
-            Caller::new(request(), Some(call), &answers),
+            Responder::new(request(), Some(call), &answers),
             &Reply::kept(3),
         );
         drop(batch);

@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use super::api::{Api, ApiParts};
 use super::committer::{self, Health};
-use super::intake::Intake;
+use super::disk_space::DiskSpaceMonitor;
+use super::inactivity::{InactivityAlarm, InactivityWatch};
 use super::local::Local;
+use super::receiver::RequestReceiver;
 use super::refusals::Refusals;
-use super::room::Room;
 use super::signed::Checker;
-use super::silence::{Silence, Watch};
 use super::socket::{bind, reachable};
 use super::turns::Turns;
 use super::worker::Worker;
@@ -22,9 +22,10 @@ use crate::auth::keys::{KeyConfig, KeyRing};
 use crate::auth::signature::Policy;
 use crate::event::Zone;
 use crate::frontend::{
-    Answers, Gate, GateConfig, Proxies, Tls, TlsError, TlsFiles, connect_private,
+    Answers, Frontend, FrontendConfig, Proxies, Tls, TlsError, TlsFiles, connect_private,
 };
 use crate::index::Progress;
+use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::ops::doctor::Settings;
 use crate::store::{Folder, Keep, Keeper, OpenOptions, Purpose, Sealer, Trail, TrailError};
@@ -36,15 +37,15 @@ const GRACE: Duration = Duration::from_secs(10);
 const API_GRACE: Duration = Duration::from_secs(5);
 
 /// How many calls may wait for the committer. There cannot be more than the
-/// private connections carry; what waits beyond them waits in the gate, which
+/// private connections carry; what waits beyond them waits in the frontend, which
 /// is bounded by the number of connections.
 const QUEUE_LEN: usize = 1024;
 
-/// How many private connections the gate keeps to tiny_http. One carries many
+/// How many private connections the frontend keeps to tiny_http. One carries many
 /// calls; the others are for what comes beside long bodies and in bursts.
 const PRIVATE_CONNECTIONS: usize = 8;
 
-/// How many bytes of unfinished and waiting requests, and of answers, the gate keeps for all
+/// How many bytes of unfinished and waiting requests, and of answers, the frontend keeps for all
 /// connections together; more where single bodies may be that long, or connections that many.
 const MAX_BUFFERED: usize = 64 << 20;
 
@@ -132,7 +133,7 @@ pub enum ServerError {
     Tls(#[from] TlsError),
     /// The address.
     #[error(
-        "cannot listen at {address}: {source}; is another program there? Name another with {flag}"
+        "cannot listen at {address}: {cause}; is another program there? Name another with {flag}"
     )]
     Listen {
         /// The address asked for.
@@ -140,30 +141,30 @@ pub enum ServerError {
         /// By which flag.
         flag: &'static str,
         /// What the system says.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// Something that the system must give.
-    #[error("{what}: {source}")]
+    #[error("{what}: {cause}")]
     System {
         /// What was being done.
         what: &'static str,
         /// What the system says.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
 }
 
 fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> ServerError {
-    move |source| ServerError::System { what, source }
+    move |cause| ServerError::System { what, cause }
 }
 
 /// A running server.
 pub struct Server {
     address: SocketAddr,
     trail: Arc<Trail>,
-    gate: Gate,
+    frontend: Frontend,
     api: Option<Api>,
-    watch: Watch,
-    intake: Arc<Intake>,
+    watch: InactivityWatch,
+    receiver: Arc<RequestReceiver>,
     workers: Vec<JoinHandle<()>>,
     keys: Option<KeyRing>,
     committer: JoinHandle<()>,
@@ -200,13 +201,13 @@ impl Server {
         let appender = appender.ok_or_else(|| {
             system("opening the log")(std::io::Error::other("it cannot be appended to"))
         })?;
-        let room = Room::new(config.data.clone(), config.min_free);
+        let disk = DiskSpaceMonitor::new(config.data.clone(), config.min_free);
         let longest = config.max_body as u64 + (1 << 16);
-        let health = Arc::new(Health::new(room, longest, appender.poison()));
+        let health = Arc::new(Health::new(disk, longest, appender.poison()));
         let answers = Answers::default();
         let (metrics, turns) = (Metrics::new(), Arc::new(Turns::default()));
-        let silence = Silence::new(config.alert_after, &trail);
-        let told = (metrics.clone(), silence.clone());
+        let inactivity = InactivityAlarm::new(config.alert_after, &trail);
+        let told = (metrics.clone(), inactivity.clone());
         let (queue, committer) = committer::start(
             appender,
             Arc::clone(&health),
@@ -219,7 +220,7 @@ impl Server {
         let parts = ApiParts {
             trail: Arc::clone(&trail),
             health: Arc::clone(&health),
-            silence: silence.clone(),
+            inactivity: inactivity.clone(),
             turns: Arc::clone(&turns),
             metrics: metrics.clone(),
             refusals: Arc::clone(&refusals),
@@ -234,7 +235,7 @@ impl Server {
             let ring = KeyRing::start(KeyConfig {
                 domain: signature.policy.key_domain.clone(),
                 dns_server: signature.dns_server,
-                remembered: Some(Folder::keys_of(&config.data)),
+                key_store: Some(Folder::keys_of(&config.data)),
                 ..KeyConfig::default()
             })
             .map_err(system("looking keys up in DNS"))?;
@@ -246,28 +247,28 @@ impl Server {
             queue: queue.clone(),
             answers: answers.clone(),
             health,
-            silence: silence.clone(),
+            inactivity: inactivity.clone(),
             metrics,
             checker,
             zone: config.zone,
             max_body: config.max_body,
-            told_lost: Arc::default(),
+            lost_log: LogLimiter::default(),
         };
         let private = config.data.join("private");
         let inner = bind(&private).map_err(system("making the private socket"))?;
         let inner = tiny_http::Server::from_listener(inner, None).map_err(|error| {
             system("starting tiny_http")(std::io::Error::other(error.to_string()))
         })?;
-        let intake = Arc::new(Intake::new(inner));
+        let receiver = Arc::new(RequestReceiver::new(inner));
         let workers = (0..config.workers.max(1))
-            .map(|number| start_worker(number, worker.clone(), Arc::clone(&intake)))
+            .map(|number| start_worker(number, worker.clone(), Arc::clone(&receiver)))
             .collect::<Result<Vec<_>, _>>()
             .map_err(system("starting a worker"))?;
         drop(worker);
         let (path, dir) = reachable(&private).map_err(system("reaching the private socket"))?;
         let connections = connect_private(&path, PRIVATE_CONNECTIONS)
             .map_err(system("connecting to the private socket"))?;
-        let gate_config = GateConfig {
+        let frontend_config = FrontendConfig {
             max_connections: config.max_connections,
             max_per_address: config.max_per_address,
             tls,
@@ -279,10 +280,10 @@ impl Server {
                 .max(MAX_BUFFERED),
             calls_per_connection: QUEUE_LEN / PRIVATE_CONNECTIONS,
             private_path: Some(path),
-            ..GateConfig::default()
+            ..FrontendConfig::default()
         };
-        let gate = Gate::start(listener, connections, gate_config, answers)
-            .map_err(system("starting the gate"))?;
+        let frontend = Frontend::start(listener, connections, frontend_config, answers)
+            .map_err(system("starting the frontend"))?;
         let settings = Settings {
             listen: Some(address),
             ..config.settings()
@@ -290,7 +291,8 @@ impl Server {
         let refusals = config.signature.is_some().then_some(refusals);
         let api = api_listener.map(|listener| Api::start(listener, parts));
         let api = api.transpose().map_err(system("starting the query API"))?;
-        let watch = Watch::start(silence).map_err(system("watching for silence"))?;
+        let watch =
+            InactivityWatch::start(inactivity).map_err(system("watching for inactivity"))?;
         let local = Local::start(Arc::clone(&trail), queue, turns, (settings, refusals))
             .map_err(system("making the local socket"))?;
         let sealer = Sealer::start(Arc::clone(&trail)).map_err(system("starting the sealer"))?;
@@ -299,10 +301,10 @@ impl Server {
         Ok(Self {
             address,
             trail,
-            gate,
+            frontend,
             api,
             watch,
-            intake,
+            receiver,
             workers,
             keys,
             committer,
@@ -332,7 +334,7 @@ impl Server {
     /// Stops it: no more calls are taken, those that were are finished and
     /// synced, commands are answered.
     pub fn stop(self) {
-        self.gate.shutdown(GRACE);
+        self.frontend.shutdown(GRACE);
         drop(self.watch);
         if let Some(api) = self.api {
             api.stop(API_GRACE);
@@ -340,7 +342,7 @@ impl Server {
         self.local.stop(GRACE);
         drop(self.sealer);
         drop(self.keeper);
-        self.intake.stop();
+        self.receiver.stop();
         for worker in self.workers {
             if worker.join().is_err() {
                 tracing::error!("a worker had panicked");
@@ -363,29 +365,36 @@ impl Server {
 }
 
 fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ServerError> {
-    TcpListener::bind(address).map_err(|source| ServerError::Listen {
+    TcpListener::bind(address).map_err(|cause| ServerError::Listen {
         address,
         flag,
-        source,
+        cause,
     })
 }
 
 fn start_worker(
     number: usize,
     worker: Worker,
-    intake: Arc<Intake>,
+    receiver: Arc<RequestReceiver>,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
         .name(format!("worker-{number}"))
         .spawn(move || {
-            intake.run(|request| {
-                // Whoever's request a panic drops is answered all the same: with
-                // 503 once it has become a caller, which is the first thing done
-                // with it. Before, tiny_http answers, and the gate with 502.
+            // A request that a panic drops is answered all the same: with 503 once it has become a
+            // responder, which is the first thing done with it. Before, tiny_http answers, and the
+            // frontend with 502.
+            let handle = |request| {
                 let handled = catch_unwind(AssertUnwindSafe(|| worker.handle(request)));
-                if handled.is_err() {
-                    tracing::error!("a request could not be handled");
+                handled.unwrap_or_else(|_| {
+                    tracing::error!("handling a request panicked");
+                    None
+                })
+            };
+            let verify = |unverified| {
+                if catch_unwind(AssertUnwindSafe(|| worker.verify(unverified))).is_err() {
+                    tracing::error!("verifying a call panicked");
                 }
-            });
+            };
+            receiver.run(handle, verify);
         })
 }

@@ -1,22 +1,22 @@
 //! Checking who sent a call, before anything of it is kept.
 //!
-//! What needs no key is judged at once, in the worker; so is the signature,
-//! where its key is known, which nearly always it is. A call whose key is to be
-//! looked up waits on the key ring's thread, not on a worker's, and is judged
-//! there when the answer has come. What waits is bounded by the ring.
+//! [`Checker::check`] does what needs no key and is cheap; [`Checker::verify`] verifies the
+//! signature, once, on whichever worker is free. A call whose key must be looked up waits for the
+//! key ring, not on a worker; the ring bounds how many wait.
 //!
-//! Left out are what is judged and how ([`crate::auth::signature`]), and where keys
-//! come from ([`crate::auth::keys`]).
+//! Not here: the policy ([`crate::auth::signature`]) and the keys ([`crate::auth::keys`]).
 
 use std::sync::Arc;
 
 use super::refusals::Refusals;
 use crate::auth::keys::{KeyError, KeyRing, Lookup, PublicKey};
-use crate::auth::signature::{Admitted, Claim, Evidence, Head, Judged, Policy, Refusal, Replays};
+use crate::auth::signature::{
+    Admitted, CheckOutcome, Claim, Evidence, Head, Policy, Proof, Refusal, Replays,
+};
 use crate::event::now_micros;
 use crate::store::{Trail, TrailError};
 
-/// Who checks calls; clones share everything.
+/// Checks calls; clones share everything.
 #[derive(Clone)]
 pub(super) struct Checker {
     policy: Arc<Policy>,
@@ -25,15 +25,16 @@ pub(super) struct Checker {
     refusals: Arc<Refusals>,
 }
 
-/// What a call was found to be.
-pub(super) enum Checked {
-    /// It may be kept, with this evidence.
-    Good(Evidence, Admitted),
-    /// It is not taken.
-    Refused(Refusal),
-    /// Its key must be looked up first.
-    KeyWanted(Box<Claim>),
+/// A call whose signature is good.
+pub(super) struct Verified {
+    pub evidence: Evidence,
+    pub admitted: Admitted,
+    /// Why it is kept as rejected all the same: its date is wrong.
+    pub fault: Option<Refusal>,
 }
+
+/// Seconds of a day.
+const DAY: i64 = 24 * 60 * 60;
 
 /// The present second.
 fn now() -> i64 {
@@ -41,8 +42,7 @@ fn now() -> i64 {
 }
 
 impl Checker {
-    /// A checker that knows the messages that a trail has from the time in
-    /// which they could be sent again.
+    /// A checker that knows the signed messages in the trail that could be sent again.
     pub fn new(
         policy: Policy,
         keys: KeyRing,
@@ -52,9 +52,9 @@ impl Checker {
         let replays = Replays::default();
         // A date may be as far ahead of its receipt as it may be behind.
         let since = now().saturating_sub(policy.max_age.saturating_mul(2));
-        trail.each_proof_since(since.saturating_mul(1_000_000), |proof| {
+        trail.each_proof_since(since.saturating_mul(1_000_000), |seq, proof| {
             if let Some(date) = proof.date() {
-                replays.note(&proof.text, policy.expires(date));
+                replays.note(&proof.text, policy.expires(date), seq);
             }
         })?;
         Ok(Self {
@@ -65,92 +65,114 @@ impl Checker {
         })
     }
 
-    /// Judges a call: its head as it came, and its body, or `None` where that
-    /// was not taken whole.
-    pub fn check(&self, head: &[u8], body: Option<&[u8]>, remote: Option<&str>) -> Checked {
-        let now = now();
-        let malformed = Refusal::Malformed("the head is none");
-        let judged = Head::parse(head)
+    /// Checks all that needs no key. `head` is the request's head as received; `body` is `None` if
+    /// it was not received whole.
+    pub fn check(
+        &self,
+        head: &[u8],
+        body: Option<&[u8]>,
+        remote: Option<&str>,
+    ) -> Result<CheckOutcome, Refusal> {
+        let malformed = Refusal::Malformed("the head is not HTTP");
+        Head::parse(head)
             .ok_or(malformed)
-            .and_then(|head| self.policy.judge(&head, body, now));
-        match judged {
-            Ok(Judged::Unsigned) => Checked::Good(Evidence::Unsigned, None),
-            Ok(Judged::Signed(claim)) => match self.keys.get(claim.key()) {
-                // It may have been changed since it was looked up.
-                Lookup::Key(key) if claim.verify(&key, now).is_err() && self.keys.doubted(&key) => {
-                    Checked::KeyWanted(claim)
-                }
-                Lookup::Key(key) => self.verified(&claim, Ok(key), remote),
-                Lookup::Refused(error) => self.verified(&claim, Err(error), remote),
-                Lookup::Unknown => Checked::KeyWanted(claim),
-            },
-            Err(refusal) => self.refuse(refusal, None, remote),
-        }
+            .and_then(|head| self.policy.check(&head, body, now()))
+            .map_err(|refusal| self.refuse(refusal, None, remote))
     }
 
-    /// Has the key of a claim looked up and judges by it; `then` is called on
-    /// the key ring's thread, or dropped where too much is looked up already.
-    pub fn when_key_comes(
+    /// Verifies a claim's signature and calls `then`: at once if the key is cached, else on the
+    /// key ring's thread. `then` is dropped if too many keys are being looked up.
+    pub fn verify(
         &self,
         claim: Box<Claim>,
         remote: Option<String>,
-        then: impl FnOnce(Checked) + Send + 'static,
+        then: impl FnOnce(Result<Verified, Refusal>) + Send + 'static,
     ) {
-        let checker = self.clone();
-        let name = claim.key().clone();
-        let asker = remote.clone().unwrap_or_default();
-        let judge = move |found: Result<Arc<PublicKey>, KeyError>| {
-            then(checker.verified(&claim, found, remote.as_deref()));
+        let tried = match self.keys.get(claim.key()) {
+            Lookup::Key(key) => match claim.verify_signature(&key, now()) {
+                // Another key may have been published since.
+                Err(Refusal::Wrong) if self.keys.recheck(&key) => Some(key),
+                result => return then(self.admit(&claim, &key, result, remote.as_deref())),
+            },
+            Lookup::Refused(error) => {
+                return then(Err(self.no_key(&claim, &error, remote.as_deref())));
+            }
+            Lookup::Unknown => None,
         };
-        if let Err(busy) = self.keys.look_up(name, &asker, Box::new(judge)) {
+        let (checker, name, address) = (self.clone(), claim.key().clone(), remote.clone());
+        let judge = move |found: Result<Arc<PublicKey>, KeyError>| {
+            let remote = remote.as_deref();
+            then(match found {
+                Err(error) => Err(checker.no_key(&claim, &error, remote)),
+                Ok(key) => {
+                    let is_same = |tried: &Arc<PublicKey>| tried.record() == key.record();
+                    let result = match tried.as_ref().is_some_and(is_same) {
+                        true => Err(Refusal::Wrong),
+                        false => claim.verify_signature(&key, now()),
+                    };
+                    checker.admit(&claim, &key, result, remote)
+                }
+            });
+        };
+        if let Err(busy) = self.keys.look_up(name, Box::new(judge)) {
+            let address = address.as_deref();
             self.refusals
-                .note(Refusal::KeyUnknown, &busy.to_string(), Some(&asker));
+                .note(Refusal::KeyUnknown, &busy.to_string(), address);
         }
     }
 
-    /// Judges by the key, or by why there is none.
-    fn verified(
+    /// Turns a verification into what may be kept, unless the message was received before.
+    fn admit(
         &self,
         claim: &Claim,
-        found: Result<Arc<PublicKey>, KeyError>,
+        key: &PublicKey,
+        result: Result<Proof, Refusal>,
         remote: Option<&str>,
-    ) -> Checked {
-        let key = match found {
-            Ok(key) => key,
-            Err(error) => {
-                let refusal = match error.may_pass() {
-                    true => Refusal::KeyUnknown,
-                    false => Refusal::NoKey,
-                };
-                let what = format!("{}: {error}", claim.key());
-                return self.refuse(refusal, Some(&what), remote);
-            }
-        };
+    ) -> Result<Verified, Refusal> {
+        let proof =
+            result.map_err(|refusal| self.refuse(refusal, Some(claim.key().as_str()), remote))?;
+        self.keys.mark_verified(key);
         let now = now();
-        let proof = match claim.verify(&key, now) {
-            Ok(proof) => proof,
-            Err(refusal) => {
-                return self.refuse(refusal, Some(claim.key().as_str()), remote);
+        self.refusals.saw_age(now.saturating_sub(claim.date()));
+        let fault = claim.wrong_date();
+        let expires = match fault {
+            None => self.policy.expires(claim.date()),
+            // It is kept as rejected, once a day at most.
+            Some(fault) => {
+                self.refuse(fault, None, remote);
+                (now / DAY + 1) * DAY
             }
         };
-        self.keys.seen_valid(&key);
-        self.refusals.saw_age(now.saturating_sub(claim.date()));
-        let expires = self.policy.expires(claim.date());
         match self.replays.admit(claim.text(), expires, now) {
-            Ok(admission) => Checked::Good(Evidence::Proof(Box::new(proof)), Some(admission)),
-            Err(refusal) => self.refuse(refusal, None, remote),
+            Ok(admission) => Ok(Verified {
+                evidence: Evidence::Proof(Box::new(proof)),
+                admitted: Some(admission),
+                fault,
+            }),
+            // An honest sender that missed the answer sends the same message again.
+            Err(refusal @ Refusal::Replay(Some(_))) => Err(refusal),
+            Err(refusal) => Err(self.refuse(refusal, None, remote)),
         }
     }
 
-    fn refuse(&self, refusal: Refusal, what: Option<&str>, remote: Option<&str>) -> Checked {
+    fn no_key(&self, claim: &Claim, error: &KeyError, remote: Option<&str>) -> Refusal {
+        let refusal = match error.is_temporary() {
+            true => Refusal::KeyUnknown,
+            false => Refusal::NoKey,
+        };
+        let detail = format!("{}: {error}", claim.key());
+        self.refuse(refusal, Some(&detail), remote)
+    }
+
+    fn refuse(&self, refusal: Refusal, detail: Option<&str>, remote: Option<&str>) -> Refusal {
         let dated = match refusal {
             Refusal::Stale(age) => Some(format!("{age} s ago by this machine's clock")),
             Refusal::Ahead(by) => Some(format!("{by} s ahead of this machine's clock")),
             _ => None,
         };
-        let what = dated.as_deref().or(what);
+        let detail = dated.as_deref().or(detail);
         self.refusals
-            .note(refusal, what.unwrap_or_default(), remote);
-        Checked::Refused(refusal)
+            .note(refusal, detail.unwrap_or_default(), remote);
+        refusal
     }
 }

@@ -1,62 +1,73 @@
 //! Decoding requests and queueing them for the committer.
 
+use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
+use percent_encoding::percent_decode_str;
 use tiny_http::{Method, Request};
 
 use super::committer::{Health, Queue};
 use super::health::health;
-use super::reply::{Caller, Reply};
-use super::signed::{Checked, Checker};
-use super::silence::Silence;
-use crate::auth::signature::{Evidence, Refusal};
-use crate::event::{BodyKind, DecodeError, Zone, decode_envelope, is_label, now_micros};
+use super::inactivity::InactivityAlarm;
+use super::reply::{Reply, Responder};
+use super::signed::{Checker, Verified};
+use crate::auth::signature::{CheckOutcome, Claim, Evidence, Refusal};
+use crate::event::{BodyKind, DecodeError, Envelope, Zone, decode_envelope, is_label, now_micros};
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
+use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::store::ParsedCall;
 
-/// Room in bytes for a head before a body.
+/// Bytes reserved for a head before a body.
 const MAX_HEAD: usize = 16 * 1024;
 
-/// What every worker knows.
+/// Shared by all workers.
 #[derive(Clone)]
 pub(super) struct Worker {
     pub queue: Queue,
-    /// Where the gate's clients are answered.
+    /// Answers the frontend's clients.
     pub answers: Answers,
     pub health: Arc<Health>,
-    pub silence: Silence,
+    pub inactivity: InactivityAlarm,
     pub metrics: Metrics,
-    /// Checks who sent a call, where that is asked for.
+    /// Checks who sent a call, if signatures are checked.
     pub checker: Option<Checker>,
     pub zone: Zone,
     pub max_body: usize,
-    /// When it was last told that calls are lost, in Unix microseconds.
-    pub told_lost: Arc<AtomicI64>,
+    /// Logs lost calls.
+    pub lost_log: LogLimiter,
 }
 
-/// A call as it came.
-struct Taken {
+/// A received call.
+struct Received {
     /// The moment of receipt in Unix microseconds.
-    received: i64,
+    at: i64,
     /// The sender's address.
     remote: Option<String>,
     /// The label in the webhook's address.
     label: Option<String>,
     /// The `Content-Type`.
     content_type: Option<String>,
-    /// What the gate found wrong with it.
+    /// Why it is kept as rejected whatever its body says: a status and a reason.
     fault: Option<(u16, DecodeError)>,
-    /// The body, as far as it was taken.
+    /// Whether the body is whole.
+    whole: bool,
+    /// The body, as far as it was received.
     body: Vec<u8>,
+}
+
+/// A call whose signature is still to be verified.
+pub(super) struct Unverified {
+    claim: Box<Claim>,
+    call: Received,
+    responder: Responder,
 }
 
 /// What a path leads to.
 enum Route<'a> {
-    Webhook(Option<&'a str>),
-    /// A webhook's address with a label that is none.
-    WrongLabel(DecodeError),
+    Webhook(Option<Cow<'a, str>>),
+    /// An unknown address below the webhook's, such as an invalid label.
+    BelowWebhook(DecodeError),
     /// `/healthz` and `/readyz`.
     Health(&'a str),
     Unknown(DecodeError),
@@ -65,24 +76,27 @@ enum Route<'a> {
 fn route(target: &str) -> Route<'_> {
     let path = target.split(['?', '#']).next().unwrap_or_default();
     let shown = || path.chars().take(200).collect::<String>();
-    let unknown = || {
-        let reason = "nothing is here: calls go to /webhook or /webhook/LABEL";
-        Route::Unknown(DecodeError::new(reason, shown()))
-    };
     if matches!(path, "/healthz" | "/readyz") {
         return Route::Health(path);
     }
-    match path.strip_prefix("/webhook") {
-        Some("" | "/") => Route::Webhook(None),
-        Some(rest) => match rest.strip_prefix('/') {
-            Some(label) if is_label(label) => Route::Webhook(Some(label)),
-            Some(_) => Route::WrongLabel(DecodeError::new(
-                "a label is 1 to 64 of A-Z, a-z, 0-9, _ and -: /webhook/LABEL",
-                shown(),
-            )),
-            None => unknown(),
-        },
-        None => unknown(),
+    let Some(label) = path
+        .strip_prefix("/webhook")
+        .filter(|rest| rest.is_empty() || rest.starts_with('/'))
+    else {
+        let reason = "nothing is here: calls go to /webhook or /webhook/LABEL";
+        return Route::Unknown(DecodeError::new(reason, shown()));
+    };
+    let label = label.strip_prefix('/').unwrap_or(label);
+    let label = label.strip_suffix('/').unwrap_or(label);
+    if label.is_empty() && path.len() <= "/webhook/".len() {
+        return Route::Webhook(None);
+    }
+    match percent_decode_str(label).decode_utf8() {
+        Ok(label) if is_label(&label) => Route::Webhook(Some(label)),
+        _ => Route::BelowWebhook(DecodeError::new(
+            "a label is 1 to 64 of A-Z, a-z, 0-9, _ and -: /webhook/LABEL",
+            shown(),
+        )),
     }
 }
 
@@ -96,14 +110,14 @@ pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a
 }
 
 impl Worker {
-    /// Handles one request; its answer is sent now, or by the committer.
-    pub fn handle(&self, mut request: Request) {
-        // First of all the request is taken to its end, so that whatever becomes
-        // of it holds up nothing that comes after it on its connection. The gate
-        // has all of its body, and no more of it than is accepted.
+    /// Handles a request. It is answered now or by the committer; a signed call is returned, to be
+    /// passed to [`Self::verify`].
+    pub fn handle(&self, mut request: Request) -> Option<Unverified> {
+        // The request is read to its end first, so that it holds up nothing behind it on its
+        // connection. The frontend has all of the body, and no more than is accepted.
         let len = request.body_length().unwrap_or(0);
         let mut body = Vec::with_capacity(len.min(self.max_body.saturating_add(MAX_HEAD)));
-        let whole = request.as_reader().read_to_end(&mut body);
+        let read = request.as_reader().read_to_end(&mut body);
         let method = request.method().clone();
         let target = request.url().to_owned();
         let owned = |name| header(&request, name).map(str::to_owned);
@@ -111,44 +125,55 @@ impl Worker {
         let fault = owned(FAULT_HEADER);
         let head_len = header(&request, HEAD_HEADER).and_then(|len| len.parse().ok());
         let call = header(&request, CALL_HEADER).and_then(CallId::parse);
-        let caller = Caller::new(request, call, &self.answers);
-        if let Err(error) = whole {
+        let responder = Responder::new(request, call, &self.answers);
+        let answer = |responder: Responder, reply: Reply| {
+            responder.answer(&reply);
+            None
+        };
+        if let Err(error) = read {
             tracing::debug!("a body could not be read: {error}");
             self.metrics.refused("unreadable");
             let error = DecodeError::new("the body could not be read", "body");
-            return caller.answer(&Reply::refused(400, &error));
+            return answer(responder, Reply::refused(400, &error));
         }
-        let label = match (route(&target), &method) {
-            // The gate's greeting of a private connection.
-            (Route::Unknown(error), _) if call.is_none() => {
-                return caller.answer(&Reply::refused(404, &error));
-            }
+        let (label, mut fault) = match (route(&target), &method) {
             (Route::Unknown(error), _) => {
-                self.metrics.refused("not_found");
-                return caller.answer(&Reply::refused(404, &error));
+                // Without a number it is the frontend's greeting of a private connection.
+                if call.is_some() {
+                    self.metrics.refused("not_found");
+                }
+                return answer(responder, Reply::refused(404, &error));
             }
             (Route::Health(path), Method::Get | Method::Head) => {
-                return caller.answer(&health(path, &self.health, &self.silence));
+                return answer(responder, health(path, &self.health, &self.inactivity));
             }
-            (Route::Health(_), _) => return caller.answer(&Reply::wrong_method("GET, HEAD")),
-            (Route::Webhook(label), Method::Post) => label.map(str::to_owned),
-            (Route::WrongLabel(error), _) => {
+            (Route::Health(_), _) => return answer(responder, Reply::wrong_method("GET, HEAD")),
+            (Route::Webhook(label), Method::Post) => {
+                let fault = fault.map(|fault| self.fault(&fault));
+                (label.map(Cow::into_owned), fault)
+            }
+            (Route::BelowWebhook(error), Method::Post) => {
+                self.lost_log
+                    .warn(format!("a call came to an unknown address: {error}"));
+                (None, Some((404, error)))
+            }
+            (Route::BelowWebhook(error), _) => {
                 self.metrics.refused("label");
-                self.tell_lost(&error);
-                return caller.answer(&Reply::refused(404, &error));
+                return answer(responder, Reply::refused(404, &error));
             }
             (Route::Webhook(_), _) => {
                 self.metrics.refused("method");
-                return caller.answer(&Reply::wrong_method("POST"));
+                return answer(responder, Reply::wrong_method("POST"));
             }
         };
-        let fault = fault.map(|fault| self.fault(&fault));
         if let Some((411, error)) = &fault {
             self.metrics.refused("no_length");
-            self.tell_lost(error);
-            return caller.answer(&Reply::refused(411, error));
+            self.lost_log
+                .warn(format!("a call was refused and not kept: {error}"));
+            return answer(responder, Reply::refused(411, error));
         }
-        // The gate puts the head as it came before the body.
+        let whole = !matches!(fault, Some((413, _)));
+        // The frontend puts the head as received before the body.
         let (head, body) = match head_len {
             Some(len) if len <= body.len() => {
                 let rest = body.split_off(len);
@@ -156,73 +181,103 @@ impl Worker {
             }
             _ => (Vec::new(), body),
         };
-        let taken = Taken {
-            received: now_micros(),
+        let call = Received {
+            at: now_micros(),
             remote,
             label,
             content_type,
-            fault,
+            fault: fault.take(),
+            whole,
             body,
         };
         let Some(checker) = &self.checker else {
-            return self.keep(taken, None, caller);
+            self.keep(call, None, responder);
+            return None;
         };
-        let whole = taken.fault.is_none().then_some(taken.body.as_slice());
-        match checker.check(&head, whole, taken.remote.as_deref()) {
-            Checked::KeyWanted(claim) => {
-                let (worker, remote) = (self.clone(), taken.remote.clone());
-                checker.when_key_comes(claim, remote, move |checked| {
-                    worker.judged(checked, taken, caller);
+        let body = call.whole.then_some(call.body.as_slice());
+        match checker.check(&head, body, call.remote.as_deref()) {
+            Ok(CheckOutcome::Unsigned) => self.keep(call, Some(Evidence::Unsigned), responder),
+            Ok(CheckOutcome::Signed(claim)) => {
+                return Some(Unverified {
+                    claim,
+                    call,
+                    responder,
                 });
             }
-            checked => self.judged(checked, taken, caller),
+            Err(refusal) => responder.answer(&Reply::unsigned(refusal)),
         }
+        None
     }
 
-    /// Keeps a call that was found good, or answers why it was not.
-    fn judged(&self, checked: Checked, taken: Taken, mut caller: Caller) {
-        match checked {
-            Checked::Good(evidence, admitted) => {
-                caller.admitted = admitted;
-                self.keep(taken, Some(evidence), caller);
-            }
-            Checked::Refused(refusal) => caller.answer(&Reply::unsigned(refusal)),
-            Checked::KeyWanted(_) => caller.answer(&Reply::unsigned(Refusal::KeyUnknown)),
-        }
-    }
-
-    /// Reads a call and queues it for the committer.
-    fn keep(&self, taken: Taken, evidence: Option<Evidence>, caller: Caller) {
-        let read = match taken.fault {
-            Some(fault) => Err(fault),
-            None => self.read(taken.content_type.as_deref(), &taken.body),
+    /// Verifies a signed call and keeps it, or answers why not: at once or when its key arrives.
+    pub fn verify(&self, unverified: Unverified) {
+        let Unverified {
+            claim,
+            call,
+            responder,
+        } = unverified;
+        let Some(checker) = &self.checker else {
+            return;
         };
-        let evidence = evidence.map(|evidence| evidence.encode(&taken.body));
+        let (worker, remote) = (self.clone(), call.remote.clone());
+        checker.verify(claim, remote, move |verified| {
+            worker.keep_verified(verified, call, responder);
+        });
+    }
+
+    fn keep_verified(
+        &self,
+        verified: Result<Verified, Refusal>,
+        mut call: Received,
+        mut responder: Responder,
+    ) {
+        match verified {
+            Ok(verified) => {
+                responder.admitted = verified.admitted;
+                let fault = verified.fault.map(|refusal| {
+                    let error = DecodeError::new(refusal.to_string(), "Date");
+                    (refusal.status(), error)
+                });
+                call.fault = call.fault.or(fault);
+                self.keep(call, Some(verified.evidence), responder);
+            }
+            Err(Refusal::Replay(Some(seq))) => responder.answer(&Reply::kept(seq)),
+            Err(refusal) => responder.answer(&Reply::unsigned(refusal)),
+        }
+    }
+
+    /// Decodes a call and queues it for the committer.
+    fn keep(&self, call: Received, evidence: Option<Evidence>, responder: Responder) {
+        let read = match call.fault {
+            Some(fault) => Err(fault),
+            None => self.read(call.content_type.as_deref(), &call.body),
+        };
+        let evidence = evidence.map(|evidence| evidence.encode(&call.body));
         let evidence = match evidence.transpose() {
             Ok(evidence) => evidence,
             Err(error) => {
                 self.metrics.refused("evidence");
-                tracing::error!("the evidence of a call could not be kept: {error}");
-                return caller.answer(&Reply::unavailable("the call's evidence cannot be kept"));
+                tracing::error!("the evidence of a call could not be encoded: {error}");
+                return responder.answer(&Reply::unavailable("the call's evidence cannot be kept"));
             }
         };
         let call = ParsedCall {
-            received: taken.received,
-            remote: taken.remote,
-            label: taken.label,
-            content_type: taken.content_type,
+            received: call.at,
+            remote: call.remote,
+            label: call.label,
+            content_type: call.content_type,
             evidence,
             read,
-            body: taken.body,
+            body: call.body,
         };
-        self.queue.call(call, caller);
+        self.queue.call(call, responder);
     }
 
     fn read(
         &self,
         content_type: Option<&str>,
         body: &[u8],
-    ) -> Result<(BodyKind, crate::event::Envelope), (u16, DecodeError)> {
+    ) -> Result<(BodyKind, Envelope), (u16, DecodeError)> {
         let kind = BodyKind::from_content_type(content_type).ok_or_else(|| {
             let reason = "only application/x-www-form-urlencoded and application/json are read";
             (415, DecodeError::new(reason, "Content-Type"))
@@ -233,29 +288,56 @@ impl Worker {
         }
     }
 
-    /// Says, once a minute at most, that calls are lost by the way in which they
-    /// are sent: nothing of them is kept, so nobody would find out.
-    fn tell_lost(&self, error: &DecodeError) {
-        let now = now_micros();
-        let told = self.told_lost.load(Ordering::Relaxed);
-        if now - told > 60_000_000 || now < told {
-            self.told_lost.store(now, Ordering::Relaxed);
-            tracing::warn!("a call was refused and nothing of it kept: {error}");
-        }
-    }
-
-    /// What the gate found wrong with a body.
+    /// The frontend's fault of a body as a status and a reason.
     fn fault(&self, fault: &str) -> (u16, DecodeError) {
         let (status, reason) = match fault.strip_prefix("too-large ") {
             Some(declared) => {
                 let most = self.max_body;
-                (
-                    413,
-                    format!("the body has {declared} bytes, and at most {most} are read"),
-                )
+                let reason = format!(
+                    "the body has {declared} bytes, and at most {most} are read (--max-body)"
+                );
+                (413, reason)
             }
             None => (411, "the body's length must be sent".to_owned()),
         };
         (status, DecodeError::new(reason, "Content-Length"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_may_be_percent_encoded_and_end_with_a_slash() {
+        let label = |target| match route(target) {
+            Route::Webhook(label) => Some(label.map(Cow::into_owned)),
+            _ => None,
+        };
+        for (target, expected) in [
+            ("/webhook", None),
+            ("/webhook/", None),
+            ("/webhook?x=/y", None),
+            ("/webhook/crm", Some("crm")),
+            ("/webhook/crm/", Some("crm")),
+            ("/webhook/nieuws%2Dbrief", Some("nieuws-brief")),
+            ("/webhook/%63rm/?a=b", Some("crm")),
+        ] {
+            assert_eq!(label(target), Some(expected.map(str::to_owned)), "{target}");
+        }
+        for target in [
+            "/webhook//",
+            "/webhook//crm",
+            "/webhook/crm//",
+            "/webhook/a/b",
+            "/webhook/a%2Fb",
+            "/webhook/%ff",
+            "/webhook/a%20b",
+            "/webhook/é",
+        ] {
+            assert!(matches!(route(target), Route::BelowWebhook(_)), "{target}");
+        }
+        assert!(matches!(route("/webhooks"), Route::Unknown(_)));
+        assert!(matches!(route("/healthz"), Route::Health("/healthz")));
     }
 }

@@ -18,7 +18,7 @@ impl Trail {
     pub fn each_proof_since(
         &self,
         since: i64,
-        mut each: impl FnMut(&Proof),
+        mut each: impl FnMut(u64, &Proof),
     ) -> Result<(), TrailError> {
         let mut last = self.last_seq();
         let mut found = true;
@@ -30,7 +30,7 @@ impl Trail {
                 let Scanned::Records(records) = step else {
                     continue;
                 };
-                for (_, bytes) in records {
+                for (seq, bytes) in records {
                     let Ok(record) = EventRecord::decode(bytes) else {
                         continue;
                     };
@@ -41,7 +41,7 @@ impl Trail {
                     let evidence = record.head.evidence;
                     let read = evidence.map(|bytes| Evidence::decode(bytes, record.body.bytes));
                     if let Some(Ok(Evidence::Proof(proof))) = read {
-                        each(&proof);
+                        each(seq, &proof);
                     }
                 }
             }

@@ -8,6 +8,7 @@ use crate::support::http::FORM;
 use crate::support::{
     BODY, Cli, Client, Server, cli, data, exported, json_lines, keys, new_server,
 };
+use serde_json::Value;
 
 #[test]
 fn paths_and_methods_that_are_not_there() {
@@ -51,9 +52,21 @@ fn paths_and_methods_that_are_not_there() {
         (reply.status, reply.header("Allow")),
         (405, Some("GET, HEAD"))
     );
-    // Nothing of this was a call.
+    // Only what came below the webhook's address is kept, as rejected.
     assert_eq!(client.post("/webhook", BODY).seq(), 1);
-    cli(&data(&dir), &["rejected"]).failed(1);
+    let rejected = json_lines(&cli(&data(&dir), &["rejected", "--format", "jsonl"]).ok());
+    let places: Vec<_> = rejected.iter().map(|line| &line["where"]).collect();
+    let below = ["/webhook/a/b", "/webhook/a%20b", "/webhook/a.b", &too_long];
+    assert_eq!(places, below);
+    assert!(rejected.iter().all(|line| line["status"] == 404));
+    // Other ways to write a label.
+    assert_eq!(client.post("/webhook/crm/", BODY).seq(), 2);
+    assert_eq!(client.post("/webhook/nieuws%2Dbrief", BODY).seq(), 3);
+    let labels: Vec<_> = exported(&data(&dir))
+        .iter()
+        .map(|line| line["label"].clone())
+        .collect();
+    assert_eq!(labels, [Value::Null, "crm".into(), "nieuws-brief".into()]);
     server.stop();
 }
 

@@ -47,7 +47,7 @@ fn a_ttl_is_kept_within_its_bounds() {
 fn a_rotated_key_takes_the_place_of_the_old_one() {
     let world = World::new(patient);
     let key = world.look_up(ONE).unwrap();
-    world.ring.seen_valid(&key);
+    world.ring.mark_verified(&key);
     world.dns.set_txt(ONE, 300, &[&record(OLD)]);
     assert_eq!(world.find_record(ONE), record(ONE));
     world.clock.pass(300);
@@ -59,25 +59,25 @@ fn a_rotated_key_takes_the_place_of_the_old_one() {
 }
 
 #[test]
-fn a_doubted_key_is_asked_for_again_but_not_often() {
+fn a_key_that_fails_to_verify_is_fetched_again_but_not_often() {
     let world = World::new(patient);
     let key = world.look_up(ONE).unwrap();
     world.dns.set_txt(ONE, 300, &[&record(OLD)]);
     world.clock.pass(59);
-    assert!(!world.ring.doubted(&key));
+    assert!(!world.ring.recheck(&key));
     assert_eq!(world.find_record(ONE), record(ONE));
     world.clock.pass(1);
-    assert!(world.ring.doubted(&key));
+    assert!(world.ring.recheck(&key));
     assert_eq!(world.find_record(ONE), record(OLD));
     // Who still holds the old one is sent to the new one; the new one is not doubted at once.
-    assert!(world.ring.doubted(&key));
+    assert!(world.ring.recheck(&key));
     let fresh = world.find(ONE).unwrap();
-    assert!(!world.ring.doubted(&fresh));
+    assert!(!world.ring.recheck(&fresh));
 
     // A doubt while DNS is out of reach takes nothing away before the TTL is over.
     world.clock.pass(60);
     world.dns.set_mode(Mode::ServFail);
-    assert!(world.ring.doubted(&fresh));
+    assert!(world.ring.recheck(&fresh));
     assert_eq!(world.find_record(ONE), record(OLD));
     world.clock.pass(240);
     assert!(is_unreachable(&world.find(ONE)));
@@ -106,10 +106,10 @@ fn a_name_without_a_key_is_refused_for_a_while() {
 }
 
 #[test]
-fn a_key_that_is_gone_or_revoked_stops_though_it_was_seen_valid() {
+fn a_key_that_is_gone_or_revoked_stops_though_it_was_mark_verified() {
     let world = World::new(patient);
     for name in [ONE, OLD] {
-        world.ring.seen_valid(&world.look_up(name).unwrap());
+        world.ring.mark_verified(&world.look_up(name).unwrap());
     }
     world.dns.remove(ONE);
     world.dns.set_txt(OLD, 300, &["v=DKIM1; k=rsa; p="]);

@@ -9,7 +9,7 @@ use crate::support::{fixture, fixture_path};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use profiletrail::auth::keys::{KeyDomain, KeyName, PublicKey};
-use profiletrail::auth::signature::{Evidence, Head, Judged, Policy, Proof, Refusal};
+use profiletrail::auth::signature::{CheckOutcome, Evidence, Head, Policy, Proof, Refusal};
 use proptest::prelude::*;
 
 const NOW: i64 = 1_763_892_005; // 2025-11-23T10:00:05Z
@@ -37,9 +37,9 @@ fn judge(
         + 4;
     let (head, body) = request.split_at(end);
     let head = Head::parse(head).unwrap();
-    let claim = match policy.judge(&head, Some(body), NOW)? {
-        Judged::Unsigned => return Ok(None),
-        Judged::Signed(claim) => claim,
+    let claim = match policy.check(&head, Some(body), NOW)? {
+        CheckOutcome::Unsigned => return Ok(None),
+        CheckOutcome::Signed(claim) => claim,
     };
     let record = keys.get(claim.key().as_str()).ok_or(Refusal::NoKey)?;
     let key = PublicKey::from_record(claim.key(), record).map_err(|_| Refusal::NoKey)?;
@@ -168,7 +168,7 @@ fn every_check_refuses_what_is_forged() {
     );
     refused(
         signed(call().set("Date", "now")),
-        Refusal::Malformed("the date is none"),
+        Refusal::Malformed("the date is malformed"),
     );
     refused(
         signed(call().set("Digest", digest(b"another"))),
@@ -182,7 +182,7 @@ fn every_check_refuses_what_is_forged() {
         Refusal::Digest,
     );
     let md5 = signed(call().set("Digest", "MD5=AAAA"));
-    refused(md5, Refusal::Malformed("the digest is no ALGORITHM=VALUE"));
+    refused(md5, Refusal::Malformed("the digest is not ALGORITHM=VALUE"));
     for name in [
         "(request-target)",
         "host",
@@ -311,7 +311,7 @@ fn without_a_signature_a_call_is_taken_where_none_is_required() {
 fn a_body_that_was_not_taken_whole_is_not_judged_good() {
     let request = call().signed(&Key::new("sender-2048"));
     let head = Head::parse(&request).unwrap();
-    let judged = policy().judge(&head, None, NOW);
+    let judged = policy().check(&head, None, NOW);
     assert!(matches!(judged, Err(Refusal::NotWhole)));
 }
 
@@ -338,7 +338,10 @@ fn evidence_reads_what_was_kept_and_proves_its_body_alone() {
             assert!(Evidence::decode(&bytes[..len], &body).is_err());
         }
     }
-    for (evidence, verified) in [(Evidence::Unsigned, false), (Evidence::Told, true)] {
+    for (evidence, verified) in [
+        (Evidence::Unsigned, false),
+        (Evidence::VerifiedElsewhere, true),
+    ] {
         let bytes = evidence.encode(b"").unwrap();
         assert_eq!(Evidence::decode(&bytes, b"x"), Ok(evidence));
         assert_eq!(Evidence::is_verified(&bytes), Some(verified));
@@ -368,7 +371,7 @@ proptest! {
         }
         signed.truncate(cut.max(1));
         if let Some(head) = Head::parse(&signed) {
-            let _ = policy().judge(&head, Some(b"body"), NOW);
+            let _ = policy().check(&head, Some(b"body"), NOW);
         }
     }
 }

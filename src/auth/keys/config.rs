@@ -1,48 +1,44 @@
-//! The limits of a key ring.
+//! The limits of a key ring, and its clock.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use super::{Clock, KeyDomain, SystemClock};
+use super::KeyDomain;
 
-/// How keys are looked up, kept and bounded. The default suits a server on the open internet.
+/// How keys are looked up, cached and bounded. The default suits a server on the open internet.
 #[derive(Clone)]
 pub struct KeyConfig {
-    /// The domain below which remembered keys must lie.
+    /// The domain below which stored keys must lie.
     pub domain: KeyDomain,
-    /// The server to ask, over UDP and TCP; without it, those of the system's configuration.
+    /// The DNS server, asked over UDP and TCP; `None` for those of the system's configuration.
     pub dns_server: Option<SocketAddr>,
-    /// How long one question to a server may wait for its answer.
+    /// Time-out of one query to one server.
     pub question_timeout: Duration,
-    /// How long a look-up may take with all that it asks.
+    /// Time-out of a look-up with all its queries.
     pub look_up_timeout: Duration,
-    /// A record's TTL counts as at least this.
+    /// A shorter TTL counts as this.
     pub min_ttl: Duration,
-    /// A record's TTL counts as at most this.
+    /// A longer TTL counts as this.
     pub max_ttl: Duration,
-    /// For how long at most it is kept that a name has no usable key.
+    /// The longest time for which "no usable key" is cached.
     pub refused_ttl: Duration,
-    /// How long a name is not asked for again after DNS could not be reached.
+    /// How long "DNS is unreachable" is cached.
     pub pause: Duration,
-    /// How long a key that was seen valid is used through an outage, from when it was last
-    /// fetched: by then it would have been rotated.
+    /// How long after its last fetch a verified key is used while DNS is unreachable. By then it
+    /// would have been rotated.
     pub outage: Duration,
-    /// Names that are kept at one time, with and without keys.
+    /// Names in the cache, with and without keys.
     pub max_names: usize,
-    /// Keys seen valid that are kept at one time.
-    pub max_seen: usize,
-    /// Names that are looked up at one time, and as many again of keys seen valid.
+    /// Verified keys in the cache.
+    pub max_verified: usize,
+    /// Concurrent look-ups of names that are not verified keys.
     pub max_look_ups: usize,
-    /// Names that one address may have looked up at one time; of IPv6, one network of 64 bits.
-    pub max_per_asker: usize,
     /// Calls that wait for one name.
-    pub max_waiting_per_name: usize,
-    /// Calls that wait, and as many again for keys seen valid.
     pub max_waiting: usize,
-    /// Where the keys seen valid are kept, so that they outlast a restart.
-    pub remembered: Option<PathBuf>,
+    /// The file of verified keys, which survive a restart.
+    pub key_store: Option<PathBuf>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -60,13 +56,35 @@ impl Default for KeyConfig {
             pause: Duration::from_secs(5),
             outage: Duration::from_secs(35 * 24 * 60 * 60),
             max_names: 1024,
-            max_seen: 64,
+            max_verified: 64,
             max_look_ups: 32,
-            max_per_asker: 4,
-            max_waiting_per_name: 512,
-            max_waiting: 1024,
-            remembered: None,
-            clock: Arc::new(SystemClock::default()),
+            max_waiting: 512,
+            key_store: None,
+            clock: Arc::new(SystemClock(Instant::now())),
         }
+    }
+}
+
+/// Two clocks: a monotonic one for TTLs, and the calendar for what survives a restart. A test can
+/// move both.
+pub trait Clock: Send + Sync {
+    /// The time since an arbitrary moment; never decreases.
+    fn elapsed(&self) -> Duration;
+    /// Unix seconds.
+    fn unix(&self) -> i64;
+}
+
+struct SystemClock(Instant);
+
+impl Clock for SystemClock {
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn unix(&self) -> i64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.map_or(0, |since| {
+            i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+        })
     }
 }

@@ -1,42 +1,36 @@
-//! The key ring: finds the public keys by which the sender signs its calls.
+//! The key ring: the public keys with which the sender signs its calls.
 //!
-//! A key is a DKIM-style TXT record (RFC 6376, section 3.6.1) below the key domain, named by a
-//! signature's `keyId`, and another one about every month. Who sends a call chooses the name, so
-//! everything here is made for names that strangers invent: [`KeyName`] lets none through that the
-//! key domain's owner does not answer for, and the ring bounds what they can make it ask, keep and
-//! wait for.
+//! A key is a DKIM-style TXT record (RFC 6376, section 3.6.1) below the key domain. A signature's
+//! `keyId` names it, so the caller chooses the name. [`KeyName`] therefore accepts only names below
+//! the key domain, and the ring bounds what invented names can make it look up, cache and wait for.
 //!
 //! ```text
-//! get(name) ──▶ Key | Refused            at once, from the book
-//!           └─▶ Unknown ─▶ look_up(name) ─▶ thread `keys` ─▶ DNS ─▶ book ─▶ then(…)
+//! get(name) ──▶ Key | Refused          at once, from the cache
+//!           └─▶ Unknown ─▶ look_up(name) ─▶ thread `keys` ─▶ DNS ─▶ cache ─▶ callback(…)
 //! ```
 //!
-//! - A key serves until its TTL is over (within `min_ttl` and `max_ttl`); then the next call waits
-//!   for it to be fetched again. That a name has no key is kept too, more briefly.
-//! - DNS decides: when it says that a key is gone, or another one, the old one stops at once.
-//! - A key with which a signature was verified ([`KeyRing::seen_valid`]) serves on where DNS cannot
-//!   be reached, until it would have been rotated, over a restart too (the file of remembered keys).
-//! - A signature that does not verify may be a key that changed before its TTL was over:
-//!   [`KeyRing::doubted`] says when it is worth asking again, and never more often than `min_ttl`.
+//! - A key is used until its TTL ends (within `min_ttl` and `max_ttl`); the next call then waits for
+//!   it to be fetched again. That a name has no key is cached too, for a shorter time.
+//! - DNS decides: when it says that a key is gone or another one, the old one is no longer used.
+//! - A verified key ([`KeyRing::mark_verified`]) is used on while DNS is unreachable, until it would
+//!   have been rotated, and across a restart ([`key_store`]).
+//! - A signature that does not verify may mean that the key changed within its TTL:
+//!   [`KeyRing::recheck`] says when to ask DNS again, at most once in `min_ttl`.
 //!
-//! Left out: DNSSEC (the resolver that is asked may check it), encrypted DNS, keys other than RSA,
-//! and the signature itself, which is its caller's to judge; here is only whether bytes are signed.
+//! Not here: DNSSEC (the resolver may check it), encrypted DNS, keys other than RSA, and the policy
+//! for signatures ([`super::signature`]).
 
-mod asker;
-mod book;
-mod clock;
+mod cache;
 mod config;
+mod dns;
 mod error;
-mod flights;
+mod key_store;
 mod name;
 mod public_key;
 mod record;
-mod remembered;
 mod ring;
-mod source;
 
-pub use clock::{Clock, SystemClock};
-pub use config::KeyConfig;
+pub use config::{Clock, KeyConfig};
 pub use error::{Busy, KeyError};
 pub use name::{KeyDomain, KeyDomainError, KeyName};
 pub use public_key::PublicKey;

@@ -1,8 +1,7 @@
 //! The names of keys, and the domain below which they must lie.
 //!
-//! A key's name is chosen by whoever sends a call, and what stands under it in DNS decides whether
-//! the call is believed. So a [`KeyName`] can only be made by [`KeyName::below`]: whoever holds one
-//! knows that the owner of the key domain answers for it.
+//! The caller chooses a key's name, and its DNS record decides whether the call is accepted. A
+//! [`KeyName`] can only be made by [`KeyName::below`], so the owner of the key domain controls it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,10 +11,10 @@ const MAX_NAME: usize = 253;
 /// Bytes of a label.
 const MAX_LABEL: usize = 63;
 
-/// Why a text is no key domain.
+/// A text that is not a key domain.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no key domain: write at least two labels of letters, digits, _ and inner -, as in copernica.com"
+    "{0:?} is not a key domain: write at least two labels of letters, digits, _ and inner -, as in copernica.com"
 )]
 pub struct KeyDomainError(String);
 
@@ -39,7 +38,7 @@ impl Default for KeyDomain {
 impl FromStr for KeyDomain {
     type Err = KeyDomainError;
 
-    /// Reads what an owner writes: the case does not matter, and one trailing dot may stand.
+    /// Case-insensitive; one trailing dot is allowed.
     fn from_str(text: &str) -> Result<Self, KeyDomainError> {
         let name = text.strip_suffix('.').unwrap_or(text);
         if is_name(name) && name.contains('.') {
@@ -62,9 +61,9 @@ impl fmt::Display for KeyDomain {
 pub struct KeyName(String);
 
 impl KeyName {
-    /// Reads a name as a stranger sent it. `None` where it does not lie below the domain at the
-    /// border of a label, is the domain itself, is longer than 253 bytes, ends with a dot, or has
-    /// a label that is not 1 to 63 letters, digits, `_` and inner `-`.
+    /// Checks a name as the caller sent it. `None` unless it is a true subdomain of the domain, at
+    /// most 253 bytes long, without a trailing dot, with labels of 1 to 63 letters, digits, `_` and
+    /// inner `-`.
     pub fn below(name: &str, domain: &KeyDomain) -> Option<KeyName> {
         if !is_name(name) {
             return None;

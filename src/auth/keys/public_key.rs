@@ -1,7 +1,7 @@
-//! A public key as published in DNS, and the one way in which it verifies.
+//! A public key as published in DNS, and its verification.
 //!
-//! Left out on purpose: every algorithm but RSASSA-PKCS1-v1_5 with SHA-256, whatever a signature's
-//! header claims; no other can be reached from here.
+//! The only algorithm is RSASSA-PKCS1-v1_5 with SHA-256, whatever a signature's header claims; no
+//! other can be reached from here.
 
 use std::fmt;
 
@@ -21,12 +21,12 @@ use super::{KeyError, KeyName};
 
 const RSA_ENCRYPTION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 
-/// Bits of a modulus; below 1024 anybody can forge.
+/// Bits of a modulus; shorter keys can be forged.
 const BITS: std::ops::RangeInclusive<usize> = 1024..=8192;
-/// The greatest public exponent that the crypto library takes: 33 bits.
+/// The crypto library's greatest public exponent: 33 bits.
 const MAX_EXPONENT: u64 = (1 << 33) - 1;
 
-/// Some publishers leave the padding out.
+/// Some publishers omit the padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -42,10 +42,10 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a TXT record's joined strings as a DKIM key record (RFC 6376, section 3.6.1): `v` may
-    /// be missing, but if it is there it must be `DKIM1` and stand first; `k` must be `rsa`, and is
-    /// where it is missing; `h`, where it is there, must allow `sha256`; `p` must be a
-    /// SubjectPublicKeyInfo in base64. Other tags are of no account.
+    /// Parses a TXT record's joined strings as a DKIM key record (RFC 6376, section 3.6.1): `v` is
+    /// optional, but must be `DKIM1` and come first; `k` must be `rsa`, the default; `h`, if
+    /// present, must allow `sha256`; `p` must be a SubjectPublicKeyInfo in base64. Other tags are
+    /// ignored.
     pub fn from_record(name: &KeyName, txt: &str) -> Result<Self, KeyError> {
         let unusable = |reason| KeyError::Unusable(std::borrow::Cow::Borrowed(reason));
         let der = key_of(txt).map_err(unusable)?;
@@ -59,8 +59,7 @@ impl PublicKey {
         })
     }
 
-    /// Whether this is the signature of a message: RSASSA-PKCS1-v1_5 with SHA-256, and nothing
-    /// else.
+    /// Whether this is the key's signature of a message (RSASSA-PKCS1-v1_5 with SHA-256).
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> bool {
         let parameters = if self.bits < 2048 {
             &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY
@@ -101,13 +100,13 @@ impl fmt::Debug for PublicKey {
     }
 }
 
-/// The bytes under `p`, once the other tags allow their use.
+/// The bytes of `p`, if the other tags allow their use.
 fn key_of(txt: &str) -> Result<Vec<u8>, &'static str> {
     let tags = Tags::read(txt)?;
     match tags.get("v") {
         None => {}
         Some("DKIM1") if tags.first() == Some("v") => {}
-        Some("DKIM1") => return Err("its v= does not stand first"),
+        Some("DKIM1") => return Err("its v= does not come first"),
         Some(_) => return Err("its v= is not DKIM1"),
     }
     if tags.get("k").is_some_and(|kind| kind != "rsa") {
@@ -127,17 +126,17 @@ fn key_of(txt: &str) -> Result<Vec<u8>, &'static str> {
     BASE64.decode(key).map_err(|_| "its p= is not base64")
 }
 
-/// An RSA key's length in bits and its numbers, where the verifier can use them.
+/// An RSA key's length in bits and its numbers, if the verifier can use them.
 fn components_of(der: &[u8]) -> Result<(usize, RsaPublicKeyComponents<Vec<u8>>), &'static str> {
     let info = SubjectPublicKeyInfoRef::from_der(der)
-        .map_err(|_| "its p= is no SubjectPublicKeyInfo in DER")?;
+        .map_err(|_| "its p= is not a SubjectPublicKeyInfo in DER")?;
     let is_null = |parameters: AnyRef<'_>| parameters.tag() == Tag::Null;
     if info.algorithm.oid != RSA_ENCRYPTION || !info.algorithm.parameters.is_none_or(is_null) {
-        return Err("its p= is no key for rsaEncryption");
+        return Err("its p= is not a key for rsaEncryption");
     }
     let key = info.subject_public_key.as_bytes();
     let key = key.and_then(|key| RsaPublicKeyRef::try_from(key).ok());
-    let key = key.ok_or("its p= holds no RSAPublicKey")?;
+    let key = key.ok_or("its p= has no RSAPublicKey")?;
     let (modulus, exponent) = (key.modulus.as_bytes(), key.public_exponent.as_bytes());
     let bits = bits(modulus);
     if !BITS.contains(&bits) {

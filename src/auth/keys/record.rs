@@ -1,17 +1,16 @@
 //! The text of a key record: the tag list of RFC 6376, sections 3.2 and 3.6.1.
 //!
-//! Only the form is read here; what the tags say is judged by [`super::PublicKey`]. White space is
-//! folded as the RFC says: it may stand around names, `=`, values and `;`, and inside a value it
-//! stays, for the reader of that value to judge.
+//! Only the form is checked here; [`super::PublicKey`] checks the values. White space may surround
+//! names, `=`, values and `;`; inside a value it is kept, for the reader of that value.
 
 /// Bytes of a record's joined strings; an RSA key of 8192 bits takes some 1,400.
 pub(super) const MAX_RECORD: usize = 8 * 1024;
 
-/// A record's tags, in their order.
+/// A record's tags, in order.
 pub(super) struct Tags<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Tags<'a> {
-    /// Reads a tag list; where it is none, says why.
+    /// Parses a tag list; an error says what is wrong.
     pub(super) fn read(text: &'a str) -> Result<Self, &'static str> {
         if text.len() > MAX_RECORD {
             return Err("it is longer than 8 KiB");
@@ -23,16 +22,16 @@ impl<'a> Tags<'a> {
             if spec.is_empty() && specs.peek().is_none() {
                 break;
             }
-            let (name, value) = spec.split_once('=').ok_or("a tag of it has no =")?;
+            let (name, value) = spec.split_once('=').ok_or("a tag has no =")?;
             let (name, value) = (trim(name), trim(value));
             if !is_tag_name(name) {
-                return Err("a tag of it has no name");
+                return Err("a tag has no name");
             }
             if !value.chars().all(|c| is_space(c) || c.is_ascii_graphic()) {
-                return Err("it holds what is neither visible ASCII nor white space");
+                return Err("it has characters other than visible ASCII and white space");
             }
             if tags.iter().any(|(earlier, _)| *earlier == name) {
-                return Err("a tag stands in it twice");
+                return Err("a tag occurs twice");
             }
             tags.push((name, value));
         }
@@ -51,7 +50,7 @@ impl<'a> Tags<'a> {
     }
 }
 
-/// What folding white space is made of.
+/// Whether a character is folding white space.
 pub(super) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\r' | '\n')
 }
@@ -81,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_tag_list() {
+    fn refuses_malformed_tag_lists() {
         for wrong in [
             "a", "a=1;;b=2", "=1", "1a=2", "a b=1", "a=1;a=2", "a=\u{e9}", "a=\0", ";",
         ] {

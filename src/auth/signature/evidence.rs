@@ -26,7 +26,7 @@ use crate::auth::keys::{KeyDomain, KeyError, KeyName, PublicKey};
 
 const UNSIGNED: u8 = 0;
 const PROOF: u8 = 1;
-const TOLD: u8 = 2;
+const VERIFIED_ELSEWHERE: u8 = 2;
 const CONFIG: Configuration = standard();
 
 /// What is known of who sent an event.
@@ -36,7 +36,7 @@ pub enum Evidence {
     Unsigned,
     /// It was verified by the store that it was exported from, which left the
     /// proof out.
-    Told,
+    VerifiedElsewhere,
     /// It was verified, and this proves it.
     Proof(Box<Proof>),
 }
@@ -89,7 +89,7 @@ impl Evidence {
     pub fn is_verified(bytes: &[u8]) -> Option<bool> {
         match bytes.first()? {
             &UNSIGNED => Some(false),
-            &PROOF | &TOLD => Some(true),
+            &PROOF | &VERIFIED_ELSEWHERE => Some(true),
             _ => None,
         }
     }
@@ -98,7 +98,7 @@ impl Evidence {
     pub fn encode(&self, body: &[u8]) -> Result<Vec<u8>, EvidenceError> {
         match self {
             Self::Unsigned => Ok(vec![UNSIGNED]),
-            Self::Told => Ok(vec![TOLD]),
+            Self::VerifiedElsewhere => Ok(vec![VERIFIED_ELSEWHERE]),
             Self::Proof(proof) => proof.encode(body),
         }
     }
@@ -108,7 +108,7 @@ impl Evidence {
         match bytes.split_first() {
             None => Err(EvidenceError::Malformed("it is empty".to_owned())),
             Some((&UNSIGNED, [])) => Ok(Self::Unsigned),
-            Some((&TOLD, [])) => Ok(Self::Told),
+            Some((&VERIFIED_ELSEWHERE, [])) => Ok(Self::VerifiedElsewhere),
             Some((&PROOF, rest)) => Ok(Self::Proof(Box::new(Proof::decode(rest, body)?))),
             Some((kind, _)) => Err(EvidenceError::Kind(*kind)),
         }

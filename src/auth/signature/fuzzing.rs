@@ -6,7 +6,7 @@
     reason = "a broken promise must end the run of a target"
 )]
 
-use super::{Evidence, Head, Judged, Policy, Refusal};
+use super::{CheckOutcome, Evidence, Head, Policy, Refusal};
 use crate::auth::keys::KeyDomain;
 
 /// When the calls of the corpus were signed, in Unix seconds.
@@ -35,9 +35,9 @@ pub fn signature(bytes: &[u8]) {
         max_age: 60,
         key_domain: KeyDomain::default(),
     };
-    let judged = policy(true).judge(&head, Some(body), NOW);
-    match (&judged, policy(false).judge(&head, Some(body), NOW)) {
-        (Ok(Judged::Signed(claim)), Ok(Judged::Signed(_))) => {
+    let judged = policy(true).check(&head, Some(body), NOW);
+    match (&judged, policy(false).check(&head, Some(body), NOW)) {
+        (Ok(CheckOutcome::Signed(claim)), Ok(CheckOutcome::Signed(_))) => {
             for line in [
                 "(request-target): ",
                 "host: ",
@@ -51,7 +51,7 @@ pub fn signature(bytes: &[u8]) {
             assert!((claim.date() - NOW).abs() <= 60);
             assert!(claim.key().as_str().ends_with(".copernica.com"));
         }
-        (Err(Refusal::Unsigned), Ok(Judged::Unsigned)) => {}
+        (Err(Refusal::Unsigned), Ok(CheckOutcome::Unsigned)) => {}
         (Err(one), Err(other)) => assert_eq!(*one, other),
         (required, optional) => panic!("{required:?} and {optional:?}"),
     }

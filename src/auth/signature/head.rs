@@ -1,4 +1,4 @@
-//! The head of a call as its sender wrote it.
+//! The head of a call as received.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use httparse::{EMPTY_HEADER, Request, Status};
 
 use super::refusal::Refusal;
 
-/// Headers that a head may have; the gate takes no more.
+/// The most headers of a head; the frontend allows no more.
 const MAX_HEADERS: usize = 64;
 
 /// The method, target and headers of a call, in the order sent.
@@ -18,7 +18,7 @@ pub struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
-    /// Reads a head with its empty line; `None` where it is none.
+    /// Parses a head with its empty line; `None` if it is malformed.
     pub fn parse(bytes: &'a [u8]) -> Option<Self> {
         let mut headers = [EMPTY_HEADER; MAX_HEADERS];
         let mut request = Request::new(&mut headers);
@@ -44,7 +44,7 @@ impl<'a> Head<'a> {
             .map(|(_, value)| *value)
     }
 
-    /// The value of a header that may be there once at most.
+    /// The value of a header that may occur once at most.
     pub(super) fn one(&self, name: &'static str) -> Result<Option<&'a str>, Refusal> {
         let mut values = self.values(name);
         let Some(value) = values.next() else {
@@ -55,12 +55,11 @@ impl<'a> Head<'a> {
         }
         std::str::from_utf8(value)
             .map(Some)
-            .map_err(|_| Refusal::Malformed("a header is no text"))
+            .map_err(|_| Refusal::Malformed("a header is not text"))
     }
 
-    /// What a signature that covers `name` (in lower case) covers: the method
-    /// and the target for `(request-target)`, else the values of the header,
-    /// of several joined by a comma and a space.
+    /// What a signature covers by `name` (in lower case): the method and the target for
+    /// `(request-target)`, else the header's values, joined by a comma and a space.
     pub(super) fn covered(&self, name: &str) -> Option<Cow<'a, [u8]>> {
         if name == "(request-target)" {
             let target = format!("{} {}", self.method.to_ascii_lowercase(), self.target);

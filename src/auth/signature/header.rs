@@ -1,9 +1,8 @@
 //! The `Signature` header: its parameters.
 //!
-//! `name="value"` pairs with commas between them, as the draft's ABNF has them;
-//! `created` and `expires` may stand without quotes. Blanks around the commas
-//! are passed over. A parameter that is there twice is refused, an unknown one
-//! is passed over, as the draft asks.
+//! `name="value"` pairs separated by commas, as in the draft's ABNF, or by blanks, as some senders
+//! write them; `created` and `expires` may be unquoted. A repeated parameter is refused, an unknown
+//! one is ignored, as the draft asks.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,7 +15,7 @@ const MAX_SIGNATURE: usize = 1024;
 /// The most headers that a signature may cover; a head has no more.
 const MAX_COVERED: usize = 64;
 
-/// What a `Signature` header says.
+/// A parsed `Signature` header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct SignatureHeader<'a> {
     /// The name of the key.
@@ -45,22 +44,24 @@ impl<'a> SignatureHeader<'a> {
                 }
             };
             if slot.replace(value).is_some() {
-                return Err(Refusal::Malformed("a parameter is there twice"));
+                return Err(Refusal::Malformed("a parameter occurs twice"));
             }
             rest = after;
         }
-        if algorithm.is_some_and(|name| name != "rsa-sha256") {
+        // `hs2019` leaves the algorithm to the key, and all keys here are RSA keys.
+        let is_rsa = |name: &str| name.eq_ignore_ascii_case("rsa-sha256") || name == "hs2019";
+        if !algorithm.is_none_or(is_rsa) {
             return Err(Refusal::Algorithm);
         }
         let missing = Refusal::Malformed("a parameter is missing");
         let key_id = key_id.ok_or(missing)?;
-        // Where nothing is named, the date alone is covered.
+        // By default the date alone is covered.
         let covered = covered(headers.unwrap_or("date"))?;
         let signature = STANDARD
             .decode(signature.ok_or(missing)?)
             .ok()
             .filter(|bytes| !bytes.is_empty() && bytes.len() <= MAX_SIGNATURE)
-            .ok_or(Refusal::Malformed("the signature is no base64 of one"))?;
+            .ok_or(Refusal::Malformed("the signature is not base64"))?;
         Ok(Self {
             key_id,
             covered,
@@ -77,7 +78,7 @@ fn covered(text: &str) -> Result<Vec<String>, Refusal> {
         if names.len() >= MAX_COVERED || names.contains(&name) {
             return Err(Refusal::Malformed("a header is covered twice"));
         }
-        // Times of their own are for other algorithms.
+        // `(created)` and `(expires)` are not for RSA with SHA-256.
         if name.starts_with('(') && name != "(request-target)" {
             return Err(Refusal::Malformed("something unknown is covered"));
         }
@@ -88,7 +89,7 @@ fn covered(text: &str) -> Result<Vec<String>, Refusal> {
 
 /// The first parameter: its name, its value, and what follows its comma.
 fn parameter(text: &str) -> Result<(&str, &str, &str), Refusal> {
-    let malformed = Refusal::Malformed("it is no list of name=\"value\"");
+    let malformed = Refusal::Malformed("it is not a list of name=\"value\"");
     let (name, rest) = text.split_once('=').ok_or(malformed)?;
     let name = name.trim_ascii();
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
@@ -97,7 +98,7 @@ fn parameter(text: &str) -> Result<(&str, &str, &str), Refusal> {
     }
     let rest = rest.trim_ascii_start();
     let (value, rest) = match rest.strip_prefix('"') {
-        // Nothing that is needed has a quote or a backslash in it.
+        // No value that is used has a quote or a backslash in it.
         Some(quoted) => quoted.split_once('"').ok_or(malformed)?,
         None => {
             let end = rest
@@ -110,10 +111,10 @@ fn parameter(text: &str) -> Result<(&str, &str, &str), Refusal> {
     if value.contains('\\') {
         return Err(malformed);
     }
-    let rest = rest.trim_ascii_start();
-    match rest.strip_prefix(',') {
+    let next = rest.trim_ascii_start();
+    match next.strip_prefix(',') {
         Some(after) => Ok((name, value, after.trim_ascii_start())),
-        None if rest.is_empty() => Ok((name, value, "")),
+        None if next.is_empty() || next.len() < rest.len() => Ok((name, value, next)),
         None => Err(malformed),
     }
 }
@@ -131,12 +132,15 @@ mod tests {
         assert_eq!(read.key_id, "a.b");
         assert_eq!(read.covered, ["(request-target)", "host", "date"]);
         assert_eq!(read.signature, [1, 2, 3]);
+        let blanks = r#"keyId="a.b" algorithm="rsa-sha256"  headers="date", signature="AQID""#;
+        let read = SignatureHeader::parse(blanks).unwrap();
+        assert_eq!((read.key_id, read.signature.len()), ("a.b", 3));
         let bare = SignatureHeader::parse(r#"keyId="k",signature="AQID""#).unwrap();
         assert_eq!(bare.covered, ["date"]);
     }
 
     #[test]
-    fn what_is_no_signature_is_refused() {
+    fn malformed_headers_are_refused() {
         for text in [
             "",
             "keyId",
@@ -149,7 +153,7 @@ mod tests {
             r#"keyId="k",signature="AQID",headers="date date""#,
             r#"keyId="k",signature="AQID",headers="date Date""#,
             r#"keyId="k",signature="AQID",headers="(created)""#,
-            r#"keyId="k" signature="AQID""#,
+            r#"keyId="k"signature="AQID""#,
             r#"keyId="k\"",signature="AQID""#,
             r#"Signature keyId="k",signature="AQID""#,
         ] {
@@ -160,12 +164,16 @@ mod tests {
     }
 
     #[test]
-    fn only_one_algorithm_is_known() {
+    fn only_rsa_with_sha256_is_accepted() {
+        for name in ["rsa-sha256", "RSA-SHA256", "Rsa-Sha256", "hs2019"] {
+            let text = format!(r#"keyId="k",algorithm="{name}",signature="AQID""#);
+            assert!(SignatureHeader::parse(&text).is_ok(), "{name}");
+        }
         for name in [
             "hmac-sha256",
             "rsa-sha1",
             "rsa-sha512",
-            "hs2019",
+            "HS2019",
             "none",
             "",
         ] {

@@ -3,7 +3,7 @@
 //! Copernica signs each call as draft-cavage-http-signatures-10 says: the
 //! `Signature` header names a key, the headers it covers and an RSA signature
 //! over their text; among them are the `Digest` of the body (RFC 3230), the
-//! `Date` and the account. [`Policy::judge`] checks everything that needs no
+//! `Date` and the account. [`Policy::check`] checks everything that needs no
 //! key, and leaves a [`Claim`]; with the key ([`crate::auth::keys`]) that becomes a
 //! [`Proof`], which the log keeps with the event, or a [`Refusal`].
 //! [`Replays`] tells a message that was taken already.
@@ -34,6 +34,6 @@ pub use claim::Claim;
 pub use evidence::{Evidence, EvidenceError, Proof};
 pub use head::Head;
 pub use party::{Account, PublicHost};
-pub use policy::{Judged, Policy};
+pub use policy::{CheckOutcome, Policy};
 pub use refusal::Refusal;
 pub use replays::{Admission, Admitted, Replays};

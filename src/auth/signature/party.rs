@@ -1,36 +1,43 @@
-//! Whose call it is and to whom: accounts and public hosts.
+//! The sender's accounts and the receiver's public hosts.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// An account of Copernica. Senders write `account_1234` and `account-1234`;
-/// the digits decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Account(u64);
+/// An account of the sender: the product's word for it and its number, as in `account_1234` or
+/// `environment-1234`. Both count; `-` equals `_`, and a number alone is an `account`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// In lower case.
+    kind: String,
+    number: u64,
+}
+
+/// The word of a number alone.
+const ACCOUNT: &str = "account";
 
 impl FromStr for Account {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let digits = match text.get(.."account".len()) {
-            Some(word) if word.eq_ignore_ascii_case("account") => text
-                .get("account".len()..)
-                .and_then(|rest| rest.strip_prefix(['_', '-'])),
-            _ => Some(text),
-        };
-        digits
-            .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))
-            .and_then(|digits| digits.parse().ok())
-            .map(Self)
-            .ok_or_else(|| {
-                "an account is written account_1234, as in Copernica's X-Copernica-ID".to_owned()
-            })
+        let (kind, digits) = text.rsplit_once(['_', '-']).unwrap_or((ACCOUNT, text));
+        let is_word = !kind.is_empty() && kind.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+        match digits.parse() {
+            Ok(number) if is_word && is_number => Ok(Self {
+                kind: kind.to_ascii_lowercase(),
+                number,
+            }),
+            _ => Err(
+                "write an account as in X-Copernica-ID: account_1234 or environment-1234"
+                    .to_owned(),
+            ),
+        }
     }
 }
 
 impl fmt::Display for Account {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "account_{}", self.0)
+        write!(out, "{}_{}", self.kind, self.number)
     }
 }
 
@@ -45,8 +52,8 @@ pub struct PublicHost {
 const USUAL_PORTS: [u16; 2] = [80, 443];
 
 impl PublicHost {
-    /// Whether a `Host` header names it. Without a port in either, or with one
-    /// of the usual ones in the header, the name decides.
+    /// Whether a `Host` header names it. Without a port in either, or with one of the usual ones
+    /// in the header, the name decides.
     pub fn is_named_by(&self, header: &str) -> bool {
         let Ok(named) = header.parse::<Self>() else {
             return false;
@@ -72,10 +79,10 @@ impl FromStr for PublicHost {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "{text:?} is no host: write it as in the webhook's address, as hooks.example.com or hooks.example.com:8443"
+                "{text:?} is not a host: write it as in the webhook's address, as hooks.example.com or hooks.example.com:8443"
             )
         };
-        // An address of the sixth version stands in brackets.
+        // An IPv6 address is in brackets.
         let end = match text.strip_prefix('[') {
             Some(_) => text.find(']').map(|end| end + 1).ok_or_else(wrong)?,
             None => text.find(':').unwrap_or(text.len()),
@@ -112,11 +119,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_digits_decide() {
+    fn word_and_number_both_count() {
         let account: Account = "account_1234".parse().unwrap();
         for text in ["account-1234", "1234", "Account_01234"] {
-            assert_eq!(text.parse(), Ok(account));
+            assert_eq!(text.parse(), Ok(account.clone()), "{text}");
         }
+        let environment: Account = "environment-1234".parse().unwrap();
+        assert_eq!("ENVIRONMENT_1234".parse(), Ok(environment.clone()));
+        assert_ne!(environment, account);
+        assert_ne!("account_12345".parse(), Ok(account));
         for text in [
             "",
             "account_",

@@ -1,4 +1,4 @@
-//! What a call must show: everything that can be judged without a key.
+//! What a call must satisfy: everything that can be checked without the key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -21,39 +21,42 @@ const MUST_COVER: [&str; 5] = [
     "digest",
 ];
 
-/// Whose calls are taken.
+/// Which calls are accepted.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// Whether a call without a signature is refused. One with a signature is
-    /// taken only if that is good, either way.
+    /// Whether a call without a signature is refused. A bad signature is refused either way.
     pub required: bool,
-    /// The accounts whose calls are taken.
+    /// The accepted accounts.
     pub accounts: Vec<Account>,
-    /// The hosts under which this receiver is called.
+    /// The hosts by which this receiver is called.
     pub hosts: Vec<PublicHost>,
-    /// How old a signed date may be, and how far ahead, in seconds.
+    /// How old a signed date may be, or how far ahead, in seconds.
     pub max_age: i64,
-    /// The domain below which keys lie.
+    /// The domain below which keys must lie.
     pub key_domain: KeyDomain,
 }
 
-/// What a call was found to be.
+/// The outcome of a check that found no fault.
 #[derive(Clone, Debug)]
-pub enum Judged {
+pub enum CheckOutcome {
     /// It has no signature, and needs none.
     Unsigned,
-    /// All is well, if the signature is by the key that it names.
+    /// It is good if the signature is the named key's.
     Signed(Box<Claim>),
 }
 
 impl Policy {
-    /// Judges a call at a moment in Unix seconds. `body` is `None` where the
-    /// body was not taken whole.
-    pub fn judge(&self, head: &Head<'_>, body: Option<&[u8]>, now: i64) -> Result<Judged, Refusal> {
+    /// Checks a call; `now` is in Unix seconds. `body` is `None` if it was not received whole.
+    pub fn check(
+        &self,
+        head: &Head<'_>,
+        body: Option<&[u8]>,
+        now: i64,
+    ) -> Result<CheckOutcome, Refusal> {
         let Some(header) = head.one("Signature")? else {
             return match self.required {
                 true => Err(Refusal::Unsigned),
-                false => Ok(Judged::Unsigned),
+                false => Ok(CheckOutcome::Unsigned),
             };
         };
         let header = SignatureHeader::parse(header)?;
@@ -75,39 +78,45 @@ impl Policy {
             return Err(Refusal::Host);
         }
         let date = DateTime::parse_from_rfc2822(sent("Date")?)
-            .map_err(|_| Refusal::Malformed("the date is none"))?
+            .map_err(|_| Refusal::Malformed("the date is malformed"))?
             .timestamp();
-        match now.saturating_sub(date) {
-            age if age > self.max_age => return Err(Refusal::Stale(age)),
-            age if age < -self.max_age => return Err(Refusal::Ahead(-age)),
-            _ => {}
-        }
+        let wrong_date = match now.saturating_sub(date) {
+            age if age > self.max_age => Some(Refusal::Stale(age)),
+            age if age < -self.max_age => Some(Refusal::Ahead(-age)),
+            _ => None,
+        };
         let digest = sent("Digest")?;
-        if !is_digest_of(digest, body.ok_or(Refusal::NotWhole)?)? {
+        let body = body.ok_or(Refusal::NotWhole)?;
+        if !is_digest_of(digest, body)? {
             return Err(Refusal::Digest);
         }
         let key = KeyName::below(header.key_id, &self.key_domain).ok_or(Refusal::KeyName)?;
-        Ok(Judged::Signed(Box::new(Claim {
+        Ok(CheckOutcome::Signed(Box::new(Claim {
             key,
-            text: signed_text(head, &header.covered)?,
+            text: signed_text(head, &header.covered, body.len())?,
             signature: header.signature,
             date,
+            wrong_date,
         })))
     }
 
-    /// The last moment, in Unix seconds, at which a message of that date is taken.
+    /// The last second (Unix) at which a message of that date is accepted.
     pub const fn expires(&self, date: i64) -> i64 {
         date.saturating_add(self.max_age)
     }
 }
 
-/// The text that is signed: a line for each header that is covered, in order.
-fn signed_text(head: &Head<'_>, covered: &[String]) -> Result<String, Refusal> {
+/// The signed text: a line for each covered header, in order. A chunked body has no
+/// `Content-Length`; its length as received stands for it.
+fn signed_text(head: &Head<'_>, covered: &[String], length: usize) -> Result<String, Refusal> {
     let mut text = String::with_capacity(512);
     for name in covered {
-        let value = head.covered(name).ok_or(Refusal::NotSent)?;
+        let value = match head.covered(name) {
+            None if name == "content-length" => length.to_string().into_bytes().into(),
+            value => value.ok_or(Refusal::NotSent)?,
+        };
         let value = std::str::from_utf8(&value)
-            .map_err(|_| Refusal::Malformed("a covered header is no text"))?;
+            .map_err(|_| Refusal::Malformed("a covered header is not text"))?;
         if !text.is_empty() {
             text.push('\n');
         }
@@ -118,18 +127,18 @@ fn signed_text(head: &Head<'_>, covered: &[String]) -> Result<String, Refusal> {
     Ok(text)
 }
 
-/// A body's digest as a `Digest` header writes it.
+/// A body's digest as in a `Digest` header.
 pub(super) fn digest_of(body: &[u8]) -> String {
     format!("SHA-256={}", STANDARD.encode(Sha256::digest(body)))
 }
 
-/// Whether a `Digest` is of a body: it names SHA-256, and every value it has
-/// for that is right. Other algorithms beside it are passed over.
+/// Whether a `Digest` header matches a body: it must name SHA-256, and each such value must match.
+/// Other algorithms are ignored.
 pub(super) fn is_digest_of(digest: &str, body: &[u8]) -> Result<bool, Refusal> {
     if digest == digest_of(body) {
         return Ok(true);
     }
-    let malformed = Refusal::Malformed("the digest is no ALGORITHM=VALUE");
+    let malformed = Refusal::Malformed("the digest is not ALGORITHM=VALUE");
     let mut right = None;
     for instance in digest.split(',') {
         let (algorithm, value) = instance.trim_ascii().split_once('=').ok_or(malformed)?;

@@ -1,7 +1,7 @@
-//! Why a call is not taken for one of Copernica's.
+//! Why a call is not accepted as Copernica's.
 
-/// The reason. Its text helps whoever set the sender up, and tells a stranger
-/// nothing that he did not send himself: never what was expected instead.
+/// The reason. Its text helps whoever set up the sender, and reveals nothing to a stranger: never
+/// what was expected instead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// There is no `Signature`.
@@ -10,67 +10,68 @@ pub enum Refusal {
     /// The `Signature` or a header it needs cannot be read.
     #[error("the signature cannot be read: {0}")]
     Malformed(&'static str),
-    /// A header that decides is there twice.
-    #[error("{0} is there twice")]
+    /// A required header occurs twice.
+    #[error("{0} is sent twice")]
     Twice(&'static str),
-    /// Another algorithm than RSA with SHA-256.
-    #[error("the signature is not of the algorithm rsa-sha256")]
+    /// An algorithm other than RSA with SHA-256.
+    #[error("the algorithm of the signature is not rsa-sha256")]
     Algorithm,
-    /// A header that must be covered is not.
+    /// A required header is not covered.
     #[error("the signature does not cover {0}")]
     NotCovered(&'static str),
-    /// A header that is said to be covered is not there.
+    /// A covered header was not sent.
     #[error("the signature covers a header that was not sent")]
     NotSent,
     /// Another account.
-    #[error("the account is not one of this receiver")]
+    #[error("the account is not one of this receiver's")]
     Account,
     /// Another host.
-    #[error("the host is not one of this receiver")]
+    #[error("the host is not one of this receiver's")]
     Host,
-    /// Too old, by so many seconds since its date.
+    /// Too old: the date's age in seconds.
     #[error("the date is too long ago")]
     Stale(i64),
-    /// From the future, by so many seconds up to its date.
+    /// From the future: the seconds until its date.
     #[error("the date is in the future")]
     Ahead(i64),
-    /// Another body than the one that was signed.
-    #[error("the digest is not that of the body")]
+    /// The body is not the signed one.
+    #[error("the digest does not match the body")]
     Digest,
-    /// The body was not taken whole, so nothing can be said of it.
+    /// The body was not received whole, so its digest cannot be checked.
     #[error("the body is too long to be checked")]
     NotWhole,
-    /// The key is not Copernica's.
-    #[error("the key is not below the domain of keys")]
+    /// The key's name is not below the key domain.
+    #[error("the key is not below the key domain")]
     KeyName,
-    /// There is no such key, or none that can be used.
+    /// There is no such key, or it cannot be used.
     #[error("there is no such key")]
     NoKey,
     /// The key cannot be looked up now: the call may be sent again.
     #[error("the key cannot be looked up now; send it again later")]
     KeyUnknown,
-    /// The signature is not by the key.
+    /// The signature is not the key's.
     #[error("the signature does not match")]
     Wrong,
-    /// The same signed message was taken already.
+    /// The same signed message was received before, as the event of this `seq` or as a rejected
+    /// call.
     #[error("it was sent before")]
-    Replay,
-    /// The same signed message is being kept at this moment.
-    #[error("the same call is under way")]
-    UnderWay,
+    Replay(Option<u64>),
+    /// The same signed message is being kept right now.
+    #[error("the same call is in flight")]
+    InFlight,
 }
 
 impl Refusal {
     /// The HTTP status of the answer.
     pub const fn status(self) -> u16 {
         match self {
-            Self::KeyUnknown | Self::UnderWay => 503,
+            Self::KeyUnknown | Self::InFlight => 503,
             Self::NotWhole => 413,
             _ => 401,
         }
     }
 
-    /// The word under which refusals are counted.
+    /// The label under which refusals are counted.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Unsigned => "unsigned",
@@ -87,8 +88,8 @@ impl Refusal {
             Self::NoKey => "no_key",
             Self::KeyUnknown => "key_unknown",
             Self::Wrong => "wrong_signature",
-            Self::Replay => "replay",
-            Self::UnderWay => "under_way",
+            Self::Replay(_) => "replay",
+            Self::InFlight => "under_way",
         }
     }
 }

@@ -1,16 +1,13 @@
-//! Which signed messages were taken already.
+//! Which signed messages were received before.
 //!
-//! A message is known by the text that its signature covers: what stands
-//! beside that, a nonce that is not covered or the spelling of the `Signature`,
-//! can be changed by anybody. It is remembered until its date is too old to be
-//! taken, under that moment; so what is remembered is bounded by the calls of
-//! twice the age, at 8 bytes of a keyed hash each. Only verified messages come
-//! here, so a stranger cannot make it grow.
+//! A message is identified by the text that its signature covers: anything else (a nonce that is not
+//! covered, the spelling of `Signature`) can be changed by anybody. It is remembered until its date
+//! is too old to be accepted, at some 20 bytes each. Only verified messages get here, so strangers
+//! cannot make it grow.
 //!
-//! Invariant: a message is remembered for good only when it is kept. While it
-//! is under way a second one is told to come again, and if the first is not
-//! kept, the message is as good as before: an honest sender's retry is never
-//! taken for a replay of a call that was lost.
+//! Invariant: a message counts as received only when it is kept. While it is in flight a second one
+//! is answered 503, and if the first is not kept, it is forgotten: an honest sender's retry is never
+//! mistaken for a replay of a lost call.
 
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
@@ -18,17 +15,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::refusal::Refusal;
 
-/// Whether a message is kept, or on its way to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    UnderWay,
-    Kept,
+    InFlight,
+    /// On stable storage, with its `seq` if it is an event.
+    Kept(Option<u64>),
 }
 
-/// The messages of each moment until which they could be taken.
+/// The hashes of messages, by the last second at which they are accepted.
 type Messages = BTreeMap<i64, HashMap<u64, State>>;
 
-/// The memory of messages; clones share it.
+/// The messages received; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Replays(Arc<Memory>);
 
@@ -38,17 +35,16 @@ struct Memory {
     messages: Mutex<Messages>,
 }
 
-/// A message that is on its way to be kept. Dropped without
-/// [`Self::was_kept`], it is as if it had not come.
+/// A message in flight. If it is dropped without [`Self::was_kept`], the message is forgotten.
 #[derive(Debug)]
 pub struct Admission {
     memory: Arc<Memory>,
     expires: i64,
     hash: u64,
-    kept: bool,
+    kept: Option<State>,
 }
 
-/// An [`Admission`], or none for a call that needs none.
+/// An [`Admission`]; `None` for an unsigned call.
 pub type Admitted = Option<Admission>;
 
 impl Memory {
@@ -58,8 +54,8 @@ impl Memory {
 }
 
 impl Replays {
-    /// Takes a verified message in, at a moment; `expires` is the last one at
-    /// which it could be taken. Both are Unix seconds.
+    /// Admits a verified message now; `expires` is the last second at which it is accepted. Both
+    /// are Unix seconds.
     pub fn admit(&self, text: &str, expires: i64, now: i64) -> Result<Admission, Refusal> {
         let hash = self.0.hasher.hash_one(text);
         let mut messages = self.0.lock();
@@ -70,51 +66,50 @@ impl Replays {
         }
         match messages.entry(expires).or_default().entry(hash) {
             std::collections::hash_map::Entry::Occupied(known) => Err(match known.get() {
-                State::UnderWay => Refusal::UnderWay,
-                State::Kept => Refusal::Replay,
+                State::InFlight => Refusal::InFlight,
+                State::Kept(seq) => Refusal::Replay(*seq),
             }),
             std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(State::UnderWay);
+                place.insert(State::InFlight);
                 Ok(Admission {
                     memory: Arc::clone(&self.0),
                     expires,
                     hash,
-                    kept: false,
+                    kept: None,
                 })
             }
         }
     }
 
-    /// Takes note of a message that was kept before the server started.
-    pub fn note(&self, text: &str, expires: i64) {
+    /// Notes a message that was kept as an event before the server started.
+    pub fn note(&self, text: &str, expires: i64, seq: u64) {
         let hash = self.0.hasher.hash_one(text);
         let mut messages = self.0.lock();
         messages
             .entry(expires)
             .or_default()
-            .insert(hash, State::Kept);
+            .insert(hash, State::Kept(Some(seq)));
     }
 }
 
 impl Admission {
-    /// Says that the message is on stable storage.
-    pub fn was_kept(mut self) {
-        self.kept = true;
+    /// The message is on stable storage, as the event `seq` or as a rejected call.
+    pub fn was_kept(mut self, seq: Option<u64>) {
+        self.kept = Some(State::Kept(seq));
     }
 }
 
 impl Drop for Admission {
     fn drop(&mut self) {
         let mut messages = self.memory.lock();
-        // Its moment may have passed, and be forgotten.
+        // It may have expired meanwhile.
         let Some(all) = messages.get_mut(&self.expires) else {
             return;
         };
-        if self.kept {
-            all.insert(self.hash, State::Kept);
-        } else {
-            all.remove(&self.hash);
-        }
+        match self.kept {
+            Some(kept) => all.insert(self.hash, kept),
+            None => all.remove(&self.hash),
+        };
     }
 }
 
@@ -127,15 +122,24 @@ mod tests {
     fn only_what_was_kept_is_a_replay() {
         let replays = Replays::default();
         let first = replays.admit("a", 100, 50).unwrap();
-        assert_eq!(replays.admit("a", 100, 50).unwrap_err(), Refusal::UnderWay);
-        replays.admit("b", 100, 50).unwrap().was_kept();
+        assert_eq!(replays.admit("a", 100, 50).unwrap_err(), Refusal::InFlight);
+        replays.admit("b", 100, 50).unwrap().was_kept(None);
         drop(first);
         let again = replays.admit("a", 100, 51).unwrap();
-        again.was_kept();
-        assert_eq!(replays.admit("a", 100, 100).unwrap_err(), Refusal::Replay);
-        assert_eq!(replays.admit("b", 100, 100).unwrap_err(), Refusal::Replay);
-        replays.note("c", 120);
-        assert_eq!(replays.admit("c", 120, 100).unwrap_err(), Refusal::Replay);
+        again.was_kept(Some(7));
+        assert_eq!(
+            replays.admit("a", 100, 100).unwrap_err(),
+            Refusal::Replay(Some(7))
+        );
+        assert_eq!(
+            replays.admit("b", 100, 100).unwrap_err(),
+            Refusal::Replay(None)
+        );
+        replays.note("c", 120, 9);
+        assert_eq!(
+            replays.admit("c", 120, 100).unwrap_err(),
+            Refusal::Replay(Some(9))
+        );
     }
 
     #[test]
@@ -146,7 +150,7 @@ mod tests {
             let text = second.to_string();
             let admission = replays.admit(&text, second + 60, second).unwrap();
             if second % 2 == 0 {
-                admission.was_kept();
+                admission.was_kept(Some(1));
             } else {
                 held.push(admission);
             }

@@ -20,14 +20,14 @@ const MAX_LEN: u64 = 4 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum TokensError {
     /// The file cannot be read or written.
-    #[error("{doing} {}: {source}", path.display())]
+    #[error("{doing} {}: {cause}", path.display())]
     Io {
         /// What was being done.
         doing: &'static str,
         /// With which file.
         path: PathBuf,
         /// What the system says.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The file makes no sense.
     #[error(
@@ -170,11 +170,7 @@ impl TokenFile {
 
 fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> TokensError {
     let path = path.to_owned();
-    move |source| TokensError::Io {
-        doing,
-        path,
-        source,
-    }
+    move |cause| TokensError::Io { doing, path, cause }
 }
 
 #[cfg(test)]

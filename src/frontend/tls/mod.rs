@@ -3,7 +3,7 @@
 //! TLS 1.2 and 1.3 with the suites of rustls on ring, HTTP/1.1 by ALPN, sessions resumed by
 //! tickets whose key lives and changes in memory. No early data: it can be replayed.
 //!
-//! Leaves out the connections, which are streams of the gate's own loop, and certificates of
+//! Leaves out the connections, which are streams of the frontend's own loop, and certificates of
 //! clients. Invariants: there is always a certificate with its own key; a connection keeps the
 //! one that it began with.
 
@@ -64,7 +64,7 @@ impl Tls {
         let pair = pair::load(&files, &provider)?;
         let current = Arc::new(Current(RwLock::new(Arc::new(pair))));
         let config = settings(provider, Arc::clone(&current))
-            .map_err(|source| TlsError::Library { source })?;
+            .map_err(|cause| TlsError::Library { cause })?;
         Ok(Self {
             files,
             loaded,

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 pub enum TlsError {
     /// A file cannot be read, or is not as PEM files are.
     #[error(
-        "{}: {source}; name a PEM file with {flag} that this user may read",
+        "{}: {cause}; name a PEM file with {flag} that this user may read",
         path.display()
     )]
     File {
@@ -23,7 +23,7 @@ pub enum TlsError {
         /// The flag that names it.
         flag: &'static str,
         /// What is wrong.
-        source: pem::Error,
+        cause: pem::Error,
     },
     /// There is none in the file.
     #[error(
@@ -47,7 +47,7 @@ pub enum TlsError {
     },
     /// The key cannot be used, or is not that of the certificate.
     #[error(
-        "{} and {}: {source}; name a certificate with --tls-cert and its own key with --tls-key, \
+        "{} and {}: {cause}; name a certificate with --tls-cert and its own key with --tls-key, \
          ECDSA (P-256, P-384), Ed25519 or RSA from 2048 bits on",
         cert.display(), key.display()
     )]
@@ -57,42 +57,42 @@ pub enum TlsError {
         /// The key's file.
         key: PathBuf,
         /// What is wrong.
-        source: rustls::Error,
+        cause: rustls::Error,
     },
     /// TLS cannot be set up.
-    #[error("TLS cannot be set up: {source}")]
+    #[error("TLS cannot be set up: {cause}")]
     Library {
         /// What is wrong.
-        source: rustls::Error,
+        cause: rustls::Error,
     },
 }
 
 /// Reads both files.
 pub(super) fn load(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
     let chain = chain(files)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|source| match source {
+    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|cause| match cause {
         pem::Error::NoItemsFound => TlsError::NoKey {
             path: files.key.clone(),
         },
-        source => TlsError::File {
+        cause => TlsError::File {
             path: files.key.clone(),
             flag: "--tls-key",
-            source,
+            cause,
         },
     })?;
-    CertifiedKey::from_der(chain, key, provider).map_err(|source| TlsError::Pair {
+    CertifiedKey::from_der(chain, key, provider).map_err(|cause| TlsError::Pair {
         cert: files.cert.clone(),
         key: files.key.clone(),
-        source,
+        cause,
     })
 }
 
 fn chain(files: &TlsFiles) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let chain = CertificateDer::pem_file_iter(&files.cert).and_then(Iterator::collect);
-    let chain: Vec<_> = chain.map_err(|source| TlsError::File {
+    let chain: Vec<_> = chain.map_err(|cause| TlsError::File {
         path: files.cert.clone(),
         flag: "--tls-cert",
-        source,
+        cause,
     })?;
     if chain.is_empty() {
         return Err(TlsError::NoCertificate {

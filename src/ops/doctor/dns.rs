@@ -30,7 +30,7 @@ pub(super) fn ask(domain: &KeyDomain, server: Option<SocketAddr>) -> Result<(), 
         // Whoever has asked may have given up.
         let _ = told.send(found.err());
     });
-    let asked = ring.look_up(name, "doctor", then);
+    let asked = ring.look_up(name, then);
     let found = asked.map_err(|error| error.to_string()).and_then(|()| {
         let answer = answer.recv_timeout(PATIENCE);
         answer.map_err(|_| "there was no answer in time".to_owned())

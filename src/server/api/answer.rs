@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::frontend::LongAnswer;
+use crate::frontend::ResponseStream;
 use crate::query::Answered;
-use crate::server::reply::{Caller, Reply};
+use crate::server::reply::{Reply, Responder};
 
 /// How many bytes of an answer go at once.
 const PIECE: usize = 64 * 1024;
@@ -53,16 +53,16 @@ struct Inner {
 
 enum Way {
     /// Nothing is out yet.
-    Whole(Caller),
+    Whole(Responder),
     /// It goes piece by piece.
-    Pieces(LongAnswer),
+    Pieces(ResponseStream),
     /// There is nobody to answer.
     Nobody,
 }
 
 impl Sink {
     /// For who asked, an answer that may have a tag, or be a page.
-    pub fn new(caller: Caller, tag: Option<String>, is_page: bool) -> Self {
+    pub fn new(caller: Responder, tag: Option<String>, is_page: bool) -> Self {
         let head = Reply::new(200, LINES, Vec::new());
         Self(RefCell::new(Inner {
             way: Way::Whole(caller),
@@ -78,7 +78,7 @@ impl Sink {
     }
 
     /// For who asked, a document with this head.
-    pub fn document(caller: Caller, head: Reply) -> Self {
+    pub fn document(caller: Responder, head: Reply) -> Self {
         Self(RefCell::new(Inner {
             way: Way::Whole(caller),
             held: Vec::new(),

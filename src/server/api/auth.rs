@@ -9,12 +9,12 @@ use crate::server::reply::Reply;
 
 /// The door to the query API.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(super) struct Authenticator {
     tokens: Watched,
     limiter: Limiter,
 }
 
-impl Door {
+impl Authenticator {
     /// Lets in who has one of these tokens.
     pub fn new(tokens: Watched) -> Self {
         Self {
@@ -38,7 +38,7 @@ impl Door {
     /// Judges the `Authorization` of a request from an address: what it may
     /// ask, or the answer that refuses it. Whatever is wrong with a token, the
     /// answer is the same.
-    pub fn judge(&self, authorization: Option<&str>, address: &str) -> Result<Scope, Reply> {
+    pub fn check(&self, authorization: Option<&str>, address: &str) -> Result<Scope, Reply> {
         let scope = authorization
             .and_then(bearer)
             .and_then(|token| self.tokens.scope_of(token));

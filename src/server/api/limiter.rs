@@ -12,6 +12,9 @@ use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::frontend::client_network;
+use crate::log_limiter::LogLimiter;
+
 /// How many refusals in a minute an address is told the reason of.
 const MOST: u32 = 10;
 
@@ -25,13 +28,12 @@ const ADDRESSES: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Limiter {
     table: Mutex<Table>,
+    log: LogLimiter,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     windows: HashMap<Option<IpAddr>, Window>,
-    logged: Option<Instant>,
-    unlogged: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -44,9 +46,11 @@ impl Limiter {
     /// Takes note of a refusal of an address, and logs it if none was lately.
     /// `Some` where there were too many: for how long nothing is to be tried.
     pub fn refuse(&self, address: &str, now: Instant) -> Option<Duration> {
-        let key = address.parse().ok().map(network);
+        self.log.warn(format!(
+            "a request to the query API came without a good token from {address}"
+        ));
+        let key = address.parse().ok().map(client_network);
         let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        table.log(address, now);
         let is_over = |window: &Window| now.saturating_duration_since(window.begun) >= WINDOW;
         if table.windows.len() >= ADDRESSES && !table.windows.contains_key(&key) {
             table.windows.retain(|_, window| !is_over(window));
@@ -68,31 +72,6 @@ impl Limiter {
         window.refusals = window.refusals.saturating_add(1);
         let left = WINDOW.saturating_sub(now.saturating_duration_since(window.begun));
         (window.refusals > MOST).then_some(left)
-    }
-}
-
-impl Table {
-    /// Once a minute at most.
-    fn log(&mut self, address: &str, now: Instant) {
-        self.unlogged = self.unlogged.saturating_add(1);
-        let recent = |logged: &Instant| now.saturating_duration_since(*logged) < WINDOW;
-        if self.logged.as_ref().is_some_and(recent) {
-            return;
-        }
-        let count = std::mem::take(&mut self.unlogged);
-        self.logged = Some(now);
-        tracing::warn!(
-            "{count} requests to the query API came without a good token, the last one from {address}"
-        );
-    }
-}
-
-/// The part of an address by which who has it is known: one machine can have
-/// all of a /64.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => IpAddr::V6((address.to_bits() >> 64 << 64).into()),
-        address => address,
     }
 }
 

@@ -12,9 +12,9 @@
 //! | everything else | the page for browsers ([`ui`]), where it is wanted |
 //!
 //! Parameters have the flags' names ([`question()`]), lines are those of
-//! `--format jsonl`. It has a listener, a gate and a tiny_http of its own, so
+//! `--format jsonl`. It has a listener, a frontend and a tiny_http of its own, so
 //! that what is asked holds up no call; a thread for each question under way,
-//! of which there are few ([`slots`]), hands its lines to the gate piece by
+//! of which there are few ([`slots`]), hands its lines to the frontend piece by
 //! piece ([`answer`]).
 //!
 //! What an answer came to: nothing found is 200 without a line, since an empty

@@ -9,18 +9,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::auth::Door;
+use super::auth::Authenticator;
 use super::conditional::Tags;
 use super::slots::Slots;
 use super::ui::{MAX_BODY, Ui};
 use super::worker::Shared;
 use crate::auth::tokens::{TokenFile, Watched};
 use crate::event::Zone;
-use crate::frontend::{Answers, Gate, GateConfig, Proxies, connect_private};
+use crate::frontend::{Answers, Frontend, FrontendConfig, Proxies, connect_private};
 use crate::metrics::Metrics;
 use crate::server::committer::Health;
+use crate::server::inactivity::InactivityAlarm;
 use crate::server::refusals::Refusals;
-use crate::server::silence::Silence;
 use crate::server::socket::{bind, reachable};
 use crate::server::turns::Turns;
 use crate::store::Trail;
@@ -31,7 +31,7 @@ const QUESTIONS: (usize, usize) = (4, 16);
 /// How many connections may be open.
 const CONNECTIONS: usize = 64;
 
-/// How many private connections the gate keeps.
+/// How many private connections the frontend keeps.
 const PRIVATE_CONNECTIONS: usize = 2;
 
 /// How long a question may take up to the first piece of its answer, the
@@ -42,14 +42,14 @@ const ANSWER: Duration = Duration::from_secs(600);
 pub(in crate::server) struct ApiParts {
     pub trail: Arc<Trail>,
     pub health: Arc<Health>,
-    pub silence: Silence,
+    pub inactivity: InactivityAlarm,
     pub turns: Arc<Turns>,
     pub metrics: Metrics,
     /// Of calls, for their signatures.
     pub refusals: Arc<Refusals>,
     /// The zone of times that name none.
     pub zone: Zone,
-    /// Of the webhook's gate.
+    /// Of the webhook's frontend.
     pub webhook: Answers,
     /// Whose word on the address of a request counts.
     pub proxies: Proxies,
@@ -60,7 +60,7 @@ pub(in crate::server) struct ApiParts {
 /// The running query API.
 pub(in crate::server) struct Api {
     address: SocketAddr,
-    gate: Gate,
+    frontend: Frontend,
     server: Arc<tiny_http::Server>,
     front: JoinHandle<()>,
     shared: Arc<Shared>,
@@ -87,7 +87,7 @@ impl Api {
             ui: shown.then(|| Ui::new(loopback)),
             parts,
             answers: answers.clone(),
-            door: Door::new(Watched::new(TokenFile::of(&folder))),
+            door: Authenticator::new(Watched::new(TokenFile::of(&folder))),
             questions: Slots::new(QUESTIONS.0, QUESTIONS.1),
             stopping: AtomicBool::new(false),
             tags: Tags::new(),
@@ -102,7 +102,7 @@ impl Api {
             .spawn(move || run(&taking, &own))?;
         let (path, dir) = reachable(&private)?;
         let connections = connect_private(&path, PRIVATE_CONNECTIONS)?;
-        let config = GateConfig {
+        let config = FrontendConfig {
             max_connections: CONNECTIONS,
             // A login's, which is all that has one.
             max_body: if shown { MAX_BODY } else { 0 },
@@ -111,12 +111,12 @@ impl Api {
             calls_per_connection: CONNECTIONS,
             answer_timeout: ANSWER,
             private_path: Some(path),
-            ..GateConfig::default()
+            ..FrontendConfig::default()
         };
-        let gate = Gate::start(listener, connections, config, answers)?;
+        let frontend = Frontend::start(listener, connections, config, answers)?;
         Ok(Self {
             address,
-            gate,
+            frontend,
             server,
             front,
             shared,
@@ -134,7 +134,7 @@ impl Api {
     pub fn stop(self, grace: Duration) {
         let begun = Instant::now();
         self.shared.stopping.store(true, Ordering::Release);
-        self.gate.shutdown(grace);
+        self.frontend.shutdown(grace);
         self.server.unblock();
         if self.front.join().is_err() {
             tracing::error!("the query API's thread had panicked");
@@ -142,7 +142,7 @@ impl Api {
         if let Err(error) = std::fs::remove_file(&self.private) {
             tracing::debug!("the query API's private socket could not be removed: {error}");
         }
-        // With the gate gone, the next line that one hands over ends it.
+        // With the frontend gone, the next line that one hands over ends it.
         while self.shared.questions.in_use() > 0 && begun.elapsed() < grace {
             std::thread::sleep(Duration::from_millis(10));
         }

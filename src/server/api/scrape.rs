@@ -13,7 +13,7 @@ use crate::ops::bytes_of;
 pub(super) fn figures(shared: &Shared) -> Figures {
     let (trail, parts) = (&shared.parts.trail, &shared.parts);
     let (folder, progress) = (trail.folder(), trail.index_progress());
-    let since = parts.silence.last_event();
+    let since = parts.inactivity.last_event();
     let age = since.map(|last| now_micros().saturating_sub(last).max(0));
     Figures {
         events: trail.last_seq(),
@@ -24,10 +24,10 @@ pub(super) fn figures(shared: &Shared) -> Figures {
         free: parts.health.free(),
         memory: resident(),
         age: age.map(|age| Duration::from_micros(age.unsigned_abs())),
-        silent: parts.silence.is_alarm(),
+        silent: parts.inactivity.is_alarm(),
         gates: vec![
-            ("webhook", parts.webhook.figures()),
-            ("api", shared.answers.figures()),
+            ("webhook", parts.webhook.snapshot()),
+            ("api", shared.answers.snapshot()),
         ],
         unsigned: parts.refusals.counts(),
         signed_age: parts.refusals.last_age(),

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use tiny_http::{Method, Request};
 
 use super::answer::Sink;
-use super::auth::Door;
+use super::auth::Authenticator;
 use super::conditional::{Tags, names};
 use super::cursor;
 use super::description::{INDEX, PATH, description, index};
@@ -32,7 +32,7 @@ use crate::metrics::CONTENT_TYPE;
 use crate::ops::{Care, CareError, Told, carry_out};
 use crate::query::{Answered, Mark, Query, QueryError, Span, answer_page, answer_telling};
 use crate::server::health::health;
-use crate::server::reply::{Caller, Reply};
+use crate::server::reply::{Reply, Responder};
 use crate::server::turns::take_turn;
 use crate::server::worker::header;
 use crate::store::TrailError;
@@ -48,7 +48,7 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(description);
 pub(super) struct Shared {
     pub parts: ApiParts,
     pub answers: Answers,
-    pub door: Door,
+    pub door: Authenticator,
     pub questions: Slots,
     pub stopping: AtomicBool,
     pub tags: Tags,
@@ -70,7 +70,7 @@ impl Shared {
     /// Handles one request; its answer is sent now, or by a thread of its own.
     pub fn handle(self: &Arc<Self>, mut request: Request) {
         // So that it holds up nothing that comes after it on its connection; what
-        // there may be of a body is bounded by the gate.
+        // there may be of a body is bounded by the frontend.
         let mut body = Vec::new();
         let whole = request
             .as_reader()
@@ -97,17 +97,19 @@ impl Shared {
         });
         let call = header(&request, CALL_HEADER).and_then(CallId::parse);
         let has_body = fault || !asked.as_ref().map_or(&body, |asked| &asked.body).is_empty();
-        let caller = Caller::new(request, call, &self.answers);
+        let caller = Responder::new(request, call, &self.answers);
         let path = target.split(['?', '#']).next().unwrap_or_default();
         if matches!(path, "/healthz" | "/readyz") {
             let reply = match method {
-                Method::Get | Method::Head => health(path, &self.parts.health, &self.parts.silence),
+                Method::Get | Method::Head => {
+                    health(path, &self.parts.health, &self.parts.inactivity)
+                }
                 _ => Reply::wrong_method("GET, HEAD"),
             };
             return caller.answer(&reply);
         }
         if call.is_none() {
-            // The gate's greeting of a private connection.
+            // The frontend's greeting of a private connection.
             return caller.answer(&nothing_at(path));
         }
         if let (Some(ui), Some(asked), None) = (&self.ui, &asked, &authorization)
@@ -121,7 +123,7 @@ impl Shared {
             };
         }
         let peer = peer.as_deref().unwrap_or_default();
-        let scope = match self.door.judge(authorization.as_deref(), peer) {
+        let scope = match self.door.check(authorization.as_deref(), peer) {
             Ok(scope) => scope,
             Err(reply) => {
                 self.parts.metrics.asked("unauthorized");
@@ -198,7 +200,7 @@ impl Shared {
     }
 
     /// Has a thread answer it.
-    fn begin(self: &Arc<Self>, wanted: Wanted, caller: Caller) {
+    fn begin(self: &Arc<Self>, wanted: Wanted, caller: Responder) {
         if !self.questions.enter() {
             return self.busy(&wanted, caller);
         }
@@ -217,7 +219,7 @@ impl Shared {
         }
     }
 
-    fn busy(&self, wanted: &Wanted, caller: Caller) {
+    fn busy(&self, wanted: &Wanted, caller: Responder) {
         self.parts.metrics.asked("busy");
         let reply = match (wanted, &self.ui) {
             (Wanted::Page(_), Some(ui)) => Asker::new(&self.parts, ui).busy(),
@@ -226,7 +228,7 @@ impl Shared {
         caller.answer(&reply);
     }
 
-    fn answer(&self, wanted: &Wanted, caller: Caller) {
+    fn answer(&self, wanted: &Wanted, caller: Responder) {
         let Some(_slot) = self.questions.take(PATIENCE) else {
             return self.busy(wanted, caller);
         };
@@ -245,7 +247,13 @@ impl Shared {
         }
     }
 
-    fn answer_question(&self, wanted: &Wanted, posed: &Posed, tag: Option<String>, caller: Caller) {
+    fn answer_question(
+        &self,
+        wanted: &Wanted,
+        posed: &Posed,
+        tag: Option<String>,
+        caller: Responder,
+    ) {
         let sink = |caller| Sink::new(caller, tag, posed.page.limit.is_some());
         match &posed.question {
             Question::Stats(span) => {
@@ -270,7 +278,7 @@ impl Shared {
     }
 
     /// Shows a page.
-    fn show(&self, route: &Route, caller: Caller) {
+    fn show(&self, route: &Route, caller: Responder) {
         let Some(ui) = &self.ui else {
             return;
         };

@@ -38,7 +38,7 @@ impl Clock for TestClock {
     }
 }
 
-pub type Told = Result<Arc<PublicKey>, KeyError>;
+pub type Found = Result<Arc<PublicKey>, KeyError>;
 
 /// A server with the records of the signed calls, and a ring that asks it.
 pub struct World {
@@ -91,20 +91,20 @@ impl World {
         Self { dns, clock, ring }
     }
 
-    pub fn asked(&self, text: &str, asker: &str) -> Result<Receiver<Told>, Busy> {
-        let (told, receive) = channel();
-        let then = Box::new(move |result| told.send(result).unwrap());
-        self.ring.look_up(name(text), asker, then)?;
+    pub fn asked(&self, text: &str) -> Result<Receiver<Found>, Busy> {
+        let (found, receive) = channel();
+        let callback = Box::new(move |result| found.send(result).unwrap());
+        self.ring.look_up(name(text), callback)?;
         Ok(receive)
     }
 
-    pub fn look_up(&self, text: &str) -> Told {
-        let receive = self.asked(text, "192.0.2.1").unwrap();
+    pub fn look_up(&self, text: &str) -> Found {
+        let receive = self.asked(text).unwrap();
         receive.recv_timeout(NEVER).unwrap()
     }
 
     /// As a caller should: what is known, else a look-up.
-    pub fn find(&self, text: &str) -> Told {
+    pub fn find(&self, text: &str) -> Found {
         match self.ring.get(&name(text)) {
             Lookup::Key(key) => Ok(key),
             Lookup::Refused(error) => Err(error),
@@ -117,8 +117,8 @@ impl World {
     }
 }
 
-pub fn is_unreachable(told: &Told) -> bool {
-    matches!(told, Err(KeyError::Unreachable(_)))
+pub fn is_unreachable(found: &Found) -> bool {
+    matches!(found, Err(KeyError::Unreachable(_)))
 }
 
 /// What is known of a name, as a word.

@@ -12,7 +12,7 @@ use super::route::{Route, route};
 use super::{Asked, Ui, cookie};
 use crate::auth::tokens::Scope;
 use crate::event::{Zone, now_micros};
-use crate::server::api::auth::Door;
+use crate::server::api::auth::Authenticator;
 use crate::server::reply::Reply;
 use crate::web::text::Text;
 use crate::web::{Clock, assets, shell};
@@ -27,7 +27,7 @@ pub(in crate::server::api) enum Opened {
 
 impl Ui {
     /// Judges a request. `last_seq` is that of the last event.
-    pub fn open(&self, asked: &Asked, door: &Door, zone: Zone, last_seq: u64) -> Opened {
+    pub fn open(&self, asked: &Asked, door: &Authenticator, zone: Zone, last_seq: u64) -> Opened {
         let path = asked.path();
         let reads = matches!(asked.method, Method::Get | Method::Head);
         let posts = asked.method == Method::Post;
@@ -91,7 +91,7 @@ impl Ui {
         }
     }
 
-    fn is_inside(&self, asked: &Asked, door: &Door, used: bool) -> bool {
+    fn is_inside(&self, asked: &Asked, door: &Authenticator, used: bool) -> bool {
         let now = Instant::now();
         cookie::sessions(asked.cookie.as_deref()).any(|session| {
             self.sessions
@@ -100,7 +100,7 @@ impl Ui {
     }
 
     /// Judges a login, the only request whose body is read.
-    fn log_in(&self, asked: &Asked, door: &Door) -> Reply {
+    fn log_in(&self, asked: &Asked, door: &Authenticator) -> Reply {
         let secure = match way(asked, self.loopback) {
             Way::Own(secure) => secure,
             Way::Foreign => return foreign(),

@@ -7,12 +7,12 @@ use super::reply::{document, html};
 use crate::format::LineSplitter;
 use crate::query::{DossierQuery, Query, QueryError, answer_telling};
 use crate::server::api::answer::Sink;
-use crate::server::reply::Caller;
+use crate::server::reply::Responder;
 use crate::web::dossier::Page;
 use crate::web::profile::unknown;
 
 /// Sends it, and tells what came of that.
-pub(super) fn send(asker: &Asker<'_>, query: &DossierQuery, caller: Caller) -> &'static str {
+pub(super) fn send(asker: &Asker<'_>, query: &DossierQuery, caller: Responder) -> &'static str {
     let name = format!("dossier-{}.html", query.key.to_string().replace('/', "-"));
     let (trail, clock) = (&asker.parts.trail, &asker.clock);
     let sink = Sink::document(caller, document(&name));

@@ -8,7 +8,7 @@ use super::{Ui, dossier, event, find, latest, panels, profile, start};
 use crate::event::now_micros;
 use crate::query::QueryError;
 use crate::server::api::run::ApiParts;
-use crate::server::reply::{Caller, Reply};
+use crate::server::reply::{Reply, Responder};
 use crate::web::{Clock, shell};
 
 /// With more events than this not in the index yet, pages wait for it.
@@ -53,7 +53,7 @@ impl<'a> Asker<'a> {
     }
 
     /// Answers a request for a page, and tells what came of that.
-    pub fn show(&self, route: &Route, caller: Caller) -> &'static str {
+    pub fn show(&self, route: &Route, caller: Responder) -> &'static str {
         let progress = self.parts.trail.index_progress();
         if progress.last.saturating_sub(progress.applied) > BEHIND {
             caller.answer(&self.not_yet(progress.applied, progress.last));

@@ -14,10 +14,10 @@ const LASTS: Duration = Duration::from_secs(10);
 pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
     let (parts, clock) = (asker.parts, &asker.clock);
     let progress = parts.trail.index_progress();
-    let last = parts.silence.last_event();
+    let last = parts.inactivity.last_event();
     let health = Health {
         trouble: parts.health.trouble(),
-        silent: parts.silence.is_alarm(),
+        silent: parts.inactivity.is_alarm(),
         last: last.map(|micros| micros.div_euclid(1_000_000)),
         events: progress.last,
         behind: progress.last.saturating_sub(progress.applied),

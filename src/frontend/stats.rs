@@ -6,7 +6,7 @@
 use super::client::Phase;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-/// The statuses with which the gate refuses by itself; others are not counted.
+/// The statuses with which the frontend refuses by itself; others are not counted.
 const STATUSES: [(u16, &str); 7] = [
     (400, "400"),
     (408, "408"),
@@ -20,31 +20,31 @@ const STATUSES: [(u16, &str); 7] = [
 /// Where connections stand.
 const PHASES: [&str; 6] = ["idle", "head", "body", "waiting", "answer", "linger"];
 
-/// What the gate tells of itself.
+/// What the frontend tells of itself.
 #[derive(Debug, Default)]
-pub(super) struct Census {
+pub(super) struct Stats {
     connections: AtomicUsize,
     waiting: AtomicUsize,
     phases: [AtomicUsize; PHASES.len()],
     refused: [AtomicU64; STATUSES.len()],
 }
 
-/// What a gate has told last.
+/// What a frontend has told last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct GateFigures {
+pub struct StatsSnapshot {
     /// Open connections.
     pub connections: usize,
     /// Requests that wait for a private connection.
     pub waiting: usize,
-    /// Requests that are with the server behind.
-    pub under_way: usize,
+    /// Requests that are with tiny_http.
+    pub in_flight: usize,
     /// Connections by where they stand, as they were within the last second.
     pub phases: Vec<(&'static str, usize)>,
-    /// Requests that the gate has refused by itself, by status.
+    /// Requests that the frontend has refused by itself, by status.
     pub refused: Vec<(&'static str, u64)>,
 }
 
-impl Census {
+impl Stats {
     /// Tells how many connections are open, and how many requests wait.
     pub(super) fn tell(&self, connections: usize, waiting: usize) {
         self.connections.store(connections, Ordering::Relaxed);
@@ -52,7 +52,7 @@ impl Census {
     }
 
     /// Tells where the connections stand.
-    pub(super) fn tell_phases(&self, phases: impl Iterator<Item = Phase>) {
+    pub(super) fn count_phases(&self, phases: impl Iterator<Item = Phase>) {
         let mut counts = [0usize; PHASES.len()];
         for phase in phases {
             let place = match phase {
@@ -73,7 +73,7 @@ impl Census {
     }
 
     /// Tells that a request was refused.
-    pub(super) fn tell_refused(&self, status: u16) {
+    pub(super) fn count_refused(&self, status: u16) {
         let counters = STATUSES.iter().zip(&self.refused);
         for (_, counter) in counters.filter(|((known, _), _)| *known == status) {
             counter.fetch_add(1, Ordering::Relaxed);
@@ -81,15 +81,15 @@ impl Census {
     }
 
     /// What was told.
-    pub(super) fn figures(&self, under_way: usize) -> GateFigures {
+    pub(super) fn snapshot(&self, in_flight: usize) -> StatsSnapshot {
         let connections = self.connections.load(Ordering::Relaxed);
         // Without connections nobody looks at deadlines.
         let known = |count: &AtomicUsize| count.load(Ordering::Relaxed).min(connections);
         let refused = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        GateFigures {
+        StatsSnapshot {
             connections,
             waiting: self.waiting.load(Ordering::Relaxed),
-            under_way,
+            in_flight,
             phases: PHASES
                 .into_iter()
                 .zip(self.phases.iter().map(known))

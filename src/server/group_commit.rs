@@ -19,13 +19,13 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_micros(300);
 
 /// What the committer and those who queue calls have in common.
-pub(super) struct Gathering {
+pub(super) struct GroupCommitDelay {
     /// With so many queued calls the committer is to be woken; `usize::MAX` while it does not wait.
     wanted: AtomicUsize,
     committer: std::sync::OnceLock<Thread>,
 }
 
-impl Gathering {
+impl GroupCommitDelay {
     /// Nobody waits yet.
     pub const fn new() -> Self {
         Self {
@@ -69,27 +69,27 @@ mod tests {
 
     #[test]
     fn a_wait_ends_with_what_was_wanted_or_without_it() {
-        let (gathering, queued) = (Gathering::new(), AtomicUsize::new(0));
+        let (delay, queued) = (GroupCommitDelay::new(), AtomicUsize::new(0));
         // Nobody comes.
-        gathering.wait(1, || queued.load(Ordering::SeqCst));
-        assert_eq!(gathering.wanted.load(Ordering::SeqCst), usize::MAX);
+        delay.wait(1, || queued.load(Ordering::SeqCst));
+        assert_eq!(delay.wanted.load(Ordering::SeqCst), usize::MAX);
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for round in 1..=300 {
-                    gathering.wait(round, || queued.load(Ordering::SeqCst));
+                    delay.wait(round, || queued.load(Ordering::SeqCst));
                 }
             });
             scope.spawn(|| {
                 for _ in 0..300 {
                     let now = queued.fetch_add(1, Ordering::SeqCst) + 1;
-                    gathering.arrived(now);
+                    delay.arrived(now);
                     std::thread::yield_now();
                 }
             });
         });
         // What is there already is not waited for, nor is nothing.
-        gathering.wait(300, || queued.load(Ordering::SeqCst));
-        gathering.wait(0, || 0);
-        assert_eq!(gathering.wanted.load(Ordering::SeqCst), usize::MAX);
+        delay.wait(300, || queued.load(Ordering::SeqCst));
+        delay.wait(0, || 0);
+        assert_eq!(delay.wanted.load(Ordering::SeqCst), usize::MAX);
     }
 }

@@ -1,12 +1,11 @@
-//! Asking DNS for a key's record.
+//! Asks DNS for a key's record.
 //!
-//! The resolver's own cache is off, its hosts file and search list are not used: what is kept and
-//! for how long is decided by [`super::book`] alone. The case of a question's letters is made
-//! random, which whoever forges an answer must guess too; DNSSEC is left to the resolver that is
-//! asked.
+//! The resolver's cache, hosts file and search list are not used: [`super::cache`] alone decides what
+//! is kept and for how long. The letter case of a query is random, which a forged answer must guess
+//! too; DNSSEC is left to the resolver that is asked.
 //!
-//! The system's configuration is read at the start, and again after a look-up that found DNS out of
-//! reach, as a laptop or a VM that moves gets another.
+//! The system's configuration is read at the start, and again after a look-up that found DNS
+//! unreachable, as a machine that changes networks gets another one.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,14 +20,14 @@ use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, Record};
 use hickory_resolver::system_conf::read_system_conf;
 
-use super::book::Fetched;
+use super::cache::Fetched;
 use super::{KeyConfig, KeyError, KeyName, PublicKey};
 
-/// Bytes of a UDP answer that pass every network whole; a longer one comes over TCP.
+/// Bytes of a UDP answer that cross every network unfragmented; a longer answer uses TCP.
 const UDP_ANSWER: u16 = 1232;
 
-/// The name servers that are asked, and how.
-pub(super) struct Source {
+/// The name servers to ask, and how.
+pub(super) struct Dns {
     resolver: Mutex<TokioResolver>,
     server: Option<SocketAddr>,
     question_timeout: Duration,
@@ -36,10 +35,13 @@ pub(super) struct Source {
     max_active: usize,
 }
 
-impl Source {
+impl Dns {
     /// Reads the system's configuration where no server is given.
     pub(super) fn new(config: &KeyConfig) -> io::Result<Self> {
-        let max_active = config.max_look_ups.saturating_mul(2).max(1);
+        let max_active = config
+            .max_look_ups
+            .saturating_add(config.max_verified)
+            .max(1);
         let resolver = resolver(config.dns_server, config.question_timeout, max_active)?;
         Ok(Self {
             resolver: Mutex::new(resolver),
@@ -50,14 +52,14 @@ impl Source {
         })
     }
 
-    /// Asks for a name's key.
+    /// Looks a name's key up.
     pub(super) async fn fetch(&self, name: &KeyName) -> Fetched {
         let asked = self.ask(name);
         let fetched = match tokio::time::timeout(self.look_up_timeout, asked).await {
             Ok(fetched) => fetched,
             Err(_) => unreachable("the name server did not answer in time"),
         };
-        if fetched.key.as_ref().is_err_and(KeyError::may_pass) && self.server.is_none() {
+        if fetched.key.as_ref().is_err_and(KeyError::is_temporary) && self.server.is_none() {
             self.read_configuration_again();
         }
         fetched
@@ -65,7 +67,7 @@ impl Source {
 
     async fn ask(&self, name: &KeyName) -> Fetched {
         let Ok(mut asked) = Name::from_ascii(name.as_str()) else {
-            return unreachable("the name cannot be asked for");
+            return unreachable("the name cannot be looked up");
         };
         asked.set_fqdn(true);
         let resolver = {
@@ -83,7 +85,7 @@ impl Source {
             Ok(fresh) => {
                 *self.resolver.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
             }
-            Err(error) => tracing::warn!(%error, "the earlier name servers are asked on"),
+            Err(error) => tracing::warn!(%error, "the earlier name servers are used"),
         }
     }
 }
@@ -103,8 +105,8 @@ fn resolver(
             (config, ResolverOpts::default())
         }
         None => read_system_conf().map_err(|error| {
-            let way_out = "name a server with --dns-server";
-            io::Error::other(format!("reading /etc/resolv.conf: {error}; {way_out}"))
+            let hint = "name a server with --dns-server";
+            io::Error::other(format!("reading /etc/resolv.conf: {error}; {hint}"))
         })?,
     };
     options.timeout = question_timeout;
@@ -145,8 +147,8 @@ fn failed(error: &NetError) -> Fetched {
     }
 }
 
-/// Chooses the key among an answer's TXT records: the longest usable one, and of those the first
-/// in the order of their texts, as their order on the wire means nothing.
+/// The key among an answer's TXT records: the longest usable one, and of equal ones the first by
+/// text, as their order on the wire means nothing.
 fn choose(name: &KeyName, asked: &Name, answers: &[Record]) -> Fetched {
     let mut owners = vec![asked];
     for record in answers {
@@ -182,7 +184,7 @@ fn choose(name: &KeyName, asked: &Name, answers: &[Record]) -> Fetched {
     let none = if is_text {
         KeyError::Absent
     } else {
-        KeyError::Unusable("it is no text".into())
+        KeyError::Unusable("it is not text".into())
     };
     Fetched {
         key: chosen.ok_or(refused.unwrap_or(none)),

@@ -1,8 +1,8 @@
-//! The gate in crowds: many connections, of one address or of all, and much that is half sent.
+//! The frontend in crowds: many connections, of one address or of all, and much that is half sent.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-use super::tests_support::{Peer, Rig, peer_of, peer_over, rig_with};
-use super::{GateConfig, Proxies};
+use super::{Peer, Rig, peer_of, peer_over, rig_with};
+use crate::frontend::{FrontendConfig, Proxies};
 use rustix::net::{AddressFamily, SocketType, bind, connect, socket};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -23,7 +23,7 @@ fn from(last: u8, address: SocketAddr) -> Peer {
     peer_over(TcpStream::from(socket))
 }
 
-/// Whether the gate has closed a connection, which must not have been answered.
+/// Whether the frontend has closed a connection, which must not have been answered.
 fn is_gone(peer: &mut Peer) -> bool {
     peer.stream.set_nonblocking(true).unwrap();
     let read = peer.stream.read(&mut [0; 64]);
@@ -43,17 +43,17 @@ fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// Asks until the gate has taken every connection made before.
+/// Asks until the frontend has taken every connection made before.
 fn settle(rig: &Rig) {
     assert_eq!(from(99, rig.address).ask(GET).status, 200);
 }
 
 #[test]
 fn one_address_takes_no_place_of_others() {
-    let config = GateConfig {
+    let config = FrontendConfig {
         max_connections: 20,
         max_per_address: 4,
-        ..GateConfig::default()
+        ..FrontendConfig::default()
     };
     let rig = rig_with(4, config);
     let mut others: Vec<_> = (2..6).map(|last| from(last, rig.address)).collect();
@@ -73,9 +73,9 @@ fn one_address_takes_no_place_of_others() {
 
 #[test]
 fn a_busy_address_is_refused_more_and_has_them_back_afterwards() {
-    let config = GateConfig {
+    let config = FrontendConfig {
         max_per_address: 3,
-        ..GateConfig::default()
+        ..FrontendConfig::default()
     };
     let rig = rig_with(4, config);
     let mut busy: Vec<_> = (0..3).map(|_| from(7, rig.address)).collect();
@@ -97,10 +97,10 @@ fn a_busy_address_is_refused_more_and_has_them_back_afterwards() {
 
 #[test]
 fn proxies_that_are_trusted_may_have_all_and_tell_whose_a_call_is() {
-    let config = GateConfig {
+    let config = FrontendConfig {
         max_per_address: 2,
         trusted_proxies: Proxies::new(["127.0.0.7/32".parse().unwrap()]),
-        ..GateConfig::default()
+        ..FrontendConfig::default()
     };
     let rig = rig_with(4, config);
     let told = "GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 6.6.6.6, 192.0.2.1\r\n\r\n";
@@ -117,9 +117,9 @@ fn proxies_that_are_trusted_may_have_all_and_tell_whose_a_call_is() {
 
 #[test]
 fn half_sent_requests_go_before_a_whole_one_is_refused() {
-    let config = GateConfig {
+    let config = FrontendConfig {
         max_connections: 4,
-        ..GateConfig::default()
+        ..FrontendConfig::default()
     };
     let rig = rig_with(4, config);
     let mut heads: Vec<_> = (0..2).map(|_| rig.peer()).collect();
@@ -165,17 +165,17 @@ fn what_all_hold_together_is_bounded_and_small_calls_come_through() {
     // Five fit and six do not, however much of each came together with its head: of the buffer
     // for that 8 KiB are kept.
     const LARGE: usize = 190_000;
-    let config = GateConfig {
+    let config = FrontendConfig {
         max_buffered: 1024 * 1024,
         max_body: 1024 * 1024,
-        ..GateConfig::default()
+        ..FrontendConfig::default()
     };
     let rig = rig_with(4, config);
     let head = format!("POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: {LARGE}\r\n\r\n");
     let mut hoarders: Vec<_> = (0..30).map(|_| rig.peer()).collect();
     for peer in &mut hoarders {
         peer.send(&head);
-        // The gate may refuse on the way.
+        // The frontend may refuse on the way.
         let _ = peer.stream.write_all(&vec![b'h'; LARGE - 1]);
         assert_eq!(rig.once(GET).status, 200);
     }
@@ -202,10 +202,10 @@ fn what_all_hold_together_is_bounded_and_small_calls_come_through() {
 
 #[test]
 fn answers_that_nobody_takes_are_bounded_too() {
-    let config = GateConfig {
+    let config = FrontendConfig {
         max_buffered: 64 * 1024 * 1024,
         write_timeout: Duration::from_millis(300),
-        ..GateConfig::default()
+        ..FrontendConfig::default()
     };
     let rig = rig_with(4, config);
     let mut deaf: Vec<_> = (0..12).map(|_| rig.peer()).collect();

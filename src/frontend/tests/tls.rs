@@ -1,13 +1,121 @@
-//! The gate with TLS, against clients that speak it well, badly, or not at all.
+//! TLS: handshakes, sessions, hostile clients, and certificates that change.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::GateConfig;
-use super::tests_secure::{BOTH, GET, PATIENCE, answer, connect, ended_well, post, secure};
-use super::tests_secure::{secure_with, settings};
-use rustls::{HandshakeKind, version};
+use super::{Rig, rig_with};
+use crate::frontend::{FrontendConfig, Tls, TlsFiles};
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, StreamOwned};
+use rustls::{SupportedProtocolVersion, version};
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const GET: &str = "GET /a HTTP/1.1\r\nHost: x\r\n\r\n";
+const BOTH: [&SupportedProtocolVersion; 2] = [&version::TLS12, &version::TLS13];
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Makes a certificate for `localhost` and writes it and its key into a folder.
+fn certificate(folder: &Path) -> TlsFiles {
+    std::fs::create_dir_all(folder).unwrap();
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let files = TlsFiles {
+        cert: folder.join("cert.pem"),
+        key: folder.join("key.pem"),
+    };
+    std::fs::write(&files.cert, made.cert.pem()).unwrap();
+    std::fs::write(&files.key, made.signing_key.serialize_pem()).unwrap();
+    files
+}
+
+struct Secure {
+    rig: Rig,
+    files: TlsFiles,
+    dir: tempfile::TempDir,
+}
+
+fn secure_with(config: FrontendConfig) -> Secure {
+    let dir = tempfile::tempdir().unwrap();
+    let files = certificate(dir.path());
+    let tls = Some(Tls::load(files.clone()).unwrap());
+    let rig = rig_with(4, FrontendConfig { tls, ..config });
+    Secure { rig, files, dir }
+}
+
+fn secure() -> Secure {
+    secure_with(FrontendConfig::default())
+}
+
+type Client = StreamOwned<ClientConnection, TcpStream>;
+
+/// A client's settings that trust the certificate in a file.
+fn settings(cert: &Path, version: &'static SupportedProtocolVersion) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(cert).unwrap())
+        .unwrap();
+    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Arc::new(config)
+}
+
+fn connect(address: SocketAddr, settings: &Arc<ClientConfig>) -> Client {
+    let stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_nodelay(true).unwrap();
+    let name = "localhost".try_into().unwrap();
+    let tls = ClientConnection::new(Arc::clone(settings), name).unwrap();
+    StreamOwned::new(tls, stream)
+}
+
+impl Secure {
+    fn client(&self, version: &'static SupportedProtocolVersion) -> Client {
+        connect(self.rig.address, &settings(&self.files.cert, version))
+    }
+
+    fn serves(&self) -> bool {
+        let mut client = self.client(&version::TLS13);
+        client.write_all(GET.as_bytes()).unwrap();
+        answer(&mut client).0 == 200
+    }
+}
+
+/// Reads one answer: its status, head and body.
+fn answer(client: &mut impl Read) -> (u16, String, Vec<u8>) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Content-Length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    client.read_exact(&mut body).unwrap();
+    (status, head, body)
+}
+
+fn post(body: &str) -> String {
+    let length = body.len();
+    format!("POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}")
+}
+
+/// Whether the frontend has said farewell, as TLS asks for it.
+fn ended_well(client: &mut Client) -> bool {
+    matches!(client.read(&mut [0]), Ok(0))
+}
 
 #[test]
 fn serves_both_versions_and_many_requests_of_all_sizes() {
@@ -199,7 +307,7 @@ fn whoever_does_not_speak_tls_gets_no_word() {
         for _ in 0..next() % 50 {
             bytes.extend(next().to_le_bytes());
         }
-        // The gate may have closed already.
+        // The frontend may have closed already.
         let _ = stream.write_all(&bytes);
         let _ = stream.shutdown(Shutdown::Write);
         assert!(all_that_comes(&stream).len() < 100);
@@ -223,9 +331,9 @@ fn rubbish_within_a_session_ends_it() {
 
 #[test]
 fn a_handshake_that_stalls_is_given_up() {
-    let secure = secure_with(GateConfig {
+    let secure = secure_with(FrontendConfig {
         handshake_timeout: Duration::from_millis(300),
-        ..GateConfig::default()
+        ..FrontendConfig::default()
     });
     let silent = TcpStream::connect(secure.rig.address).unwrap();
     let mut half = TcpStream::connect(secure.rig.address).unwrap();
@@ -250,8 +358,105 @@ fn a_stop_answers_and_says_farewell() {
     busy.write_all(b"GET /sleep/200 HTTP/1.1\r\nHost: x\r\n\r\n")
         .unwrap();
     std::thread::sleep(Duration::from_millis(50));
-    secure.rig.gate.stop(Duration::from_secs(8));
+    secure.rig.frontend.stop(Duration::from_secs(8));
     assert!(ended_well(&mut idle));
     assert_eq!(answer(&mut busy).0, 200);
     assert!(ended_well(&mut busy));
+}
+
+/// The certificate that a new connection gets.
+fn presented(address: SocketAddr, trusted: [&Path; 2]) -> Vec<u8> {
+    for cert in trusted {
+        let mut client = connect(address, &settings(cert, &version::TLS13));
+        if client.write_all(GET.as_bytes()).is_ok() {
+            assert_eq!(answer(&mut client).0, 200);
+            return client.conn.peer_certificates().unwrap()[0].to_vec();
+        }
+    }
+    panic!("a certificate that nobody knows");
+}
+
+#[test]
+fn a_new_certificate_is_taken_when_its_key_is_there_and_nobody_is_cut_off() {
+    let dir = tempfile::tempdir().unwrap();
+    let (one, other) = (dir.path().join("1"), dir.path().join("2"));
+    let (old, new) = (certificate(&one), certificate(&other));
+    let der = |files: &TlsFiles| CertificateDer::from_pem_file(&files.cert).unwrap().to_vec();
+    // Links, as certbot has them.
+    let live = TlsFiles {
+        cert: dir.path().join("live-cert.pem"),
+        key: dir.path().join("live-key.pem"),
+    };
+    let point = |link: &Path, to: &Path| {
+        let aside = link.with_extension("new");
+        std::os::unix::fs::symlink(to, &aside).unwrap();
+        std::fs::rename(&aside, link).unwrap();
+    };
+    point(&live.cert, &old.cert);
+    point(&live.key, &old.key);
+    let config = FrontendConfig {
+        tls: Some(Tls::load(live.clone()).unwrap()),
+        ..FrontendConfig::default()
+    };
+    let rig = rig_with(2, config);
+    let known = || presented(rig.address, [&old.cert, &new.cert]);
+    let mut open = connect(rig.address, &settings(&old.cert, &version::TLS13));
+    open.write_all(GET.as_bytes()).unwrap();
+    assert_eq!(answer(&mut open).0, 200);
+    // Only one of the two, then nothing at all, for longer than it takes to look.
+    point(&live.cert, &new.cert);
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(known(), der(&old));
+    std::fs::remove_file(&live.cert).unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!(known(), der(&old));
+    point(&live.cert, &new.cert);
+    point(&live.key, &new.key);
+    let begun = Instant::now();
+    while known() != der(&new) {
+        assert!(begun.elapsed() < PATIENCE, "it is never taken");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    open.write_all(GET.as_bytes()).unwrap();
+    assert_eq!(answer(&mut open).0, 200);
+}
+
+#[test]
+fn what_cannot_be_used_is_told_with_its_file_and_the_way_out() {
+    let secure = secure();
+    let folder = secure.dir.path();
+    let other = certificate(&folder.join("other"));
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    };
+    let said = |cert: &Path, key: &Path| {
+        let (cert, key) = (cert.to_owned(), key.to_owned());
+        Tls::load(TlsFiles { cert, key }).unwrap_err().to_string()
+    };
+    let (cert, key) = (&secure.files.cert, &secure.files.key);
+    let encrypted =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    for (error, name, flag) in [
+        (said(&folder.join("none"), key), "none", "--tls-cert"),
+        (said(cert, &folder.join("none")), "none", "--tls-key"),
+        (said(&file("empty", ""), key), "empty", "--tls-cert"),
+        (said(cert, &file("empty", "")), "empty", "--tls-key"),
+        (
+            said(cert, &file("locked", encrypted)),
+            "passphrase",
+            "--tls-key",
+        ),
+        (said(key, key), "key.pem", "--tls-cert"),
+        (said(cert, cert), "cert.pem", "--tls-key"),
+        (said(cert, &other.key), "key.pem", "--tls-key"),
+        (
+            said(&file("cut", "-----BEGIN CERTIFICATE-----\nAAAA\n"), key),
+            "cut",
+            "--tls-cert",
+        ),
+    ] {
+        assert!(error.contains(name) && error.contains(flag), "{error}");
+    }
 }

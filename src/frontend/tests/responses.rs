@@ -1,9 +1,10 @@
-//! Answers that come in process: each to the one who asked, in whatever order, or to nobody.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+//! How answers reach the client that asked, whole and streamed.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::tests_support::{Answer, Peer, call_of, peer_of};
-use super::{Answers, CallId, Gate, GateConfig, connect_private};
+use super::{Answer, Peer, call_of, peer_of};
+use crate::frontend::{Answers, CallId, Frontend, FrontendConfig, ResponseStream, connect_private};
 use std::collections::HashMap;
+use std::io::{ErrorKind, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,16 +12,16 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server behind that answers nothing by itself.
-pub(super) struct Silent {
-    pub(super) gate: Option<Gate>,
+struct Silent {
+    frontend: Option<Frontend>,
     address: SocketAddr,
-    pub(super) answers: Answers,
+    answers: Answers,
     server: Arc<tiny_http::Server>,
     _dir: tempfile::TempDir,
 }
 
 impl Silent {
-    pub(super) fn new(private: usize, config: GateConfig) -> Self {
+    fn new(private: usize, config: FrontendConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("private");
         let server = Arc::new(tiny_http::Server::http_unix(&path).unwrap());
@@ -38,9 +39,9 @@ impl Silent {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let answers = Answers::default();
-        let gate = Gate::start(listener, streams, config, answers.clone()).unwrap();
+        let frontend = Frontend::start(listener, streams, config, answers.clone()).unwrap();
         Self {
-            gate: Some(gate),
+            frontend: Some(frontend),
             address,
             answers,
             server,
@@ -48,12 +49,12 @@ impl Silent {
         }
     }
 
-    pub(super) fn peer(&self) -> Peer {
+    fn peer(&self) -> Peer {
         peer_of(self.address)
     }
 
     /// The next request's number, and its target and body.
-    pub(super) fn next(&self) -> Option<(CallId, String)> {
+    fn next(&self) -> Option<(CallId, String)> {
         let mut request = self.server.recv_timeout(PATIENCE).unwrap()?;
         let mut body = String::new();
         request.as_reader().read_to_string(&mut body).unwrap();
@@ -83,7 +84,7 @@ fn whole(call: CallId, body: &str) -> (CallId, Vec<u8>) {
     (call, bytes.into_bytes())
 }
 
-/// Leaves so that the gate lets go of the client at once: with a reset.
+/// Leaves so that the frontend lets go of the client at once: with a reset.
 fn leave(peer: Peer) {
     rustix::net::sockopt::set_socket_linger(&peer.stream, Some(Duration::ZERO)).unwrap();
 }
@@ -107,7 +108,7 @@ fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
 fn in_any_order_and_twice_they_reach_those_who_asked() {
     const CLIENTS: usize = 24;
     const CALLS: usize = 120;
-    let rig = Silent::new(3, GateConfig::default());
+    let rig = Silent::new(3, FrontendConfig::default());
     let address = rig.address;
     std::thread::scope(|scope| {
         let asking = (0..CLIENTS).map(|client| {
@@ -170,9 +171,9 @@ fn in_any_order_and_twice_they_reach_those_who_asked() {
 
 #[test]
 fn one_for_somebody_who_has_gone_reaches_nobody() {
-    let config = GateConfig {
+    let config = FrontendConfig {
         max_connections: 1,
-        ..GateConfig::default()
+        ..FrontendConfig::default()
     };
     let rig = Silent::new(1, config);
     for _ in 0..20 {
@@ -183,7 +184,7 @@ fn one_for_somebody_who_has_gone_reaches_nobody() {
             let mut peer = rig.peer();
             let target = format!("/second/{number}");
             peer.send(format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n"));
-            // None where the gate had not seen yet that the first has gone.
+            // None where the frontend had not seen yet that the first has gone.
             while let Some(request) = rig.server.recv_timeout(Duration::from_millis(100)).unwrap() {
                 let call = call_of(&request).unwrap();
                 let own = request.url() == target;
@@ -211,9 +212,9 @@ fn one_for_somebody_who_has_gone_reaches_nobody() {
 
 #[test]
 fn what_is_under_way_is_bounded_and_the_rest_has_its_turn() {
-    let config = GateConfig {
+    let config = FrontendConfig {
         calls_per_connection: 2,
-        ..GateConfig::default()
+        ..FrontendConfig::default()
     };
     let rig = Silent::new(2, config);
     let mut peers: Vec<_> = (0..9).map(|_| rig.peer()).collect();
@@ -224,7 +225,7 @@ fn what_is_under_way_is_bounded_and_the_rest_has_its_turn() {
     for _ in 4..9 {
         let more = rig.server.recv_timeout(Duration::from_millis(50)).unwrap();
         assert!(more.is_none(), "more than four are under way");
-        assert_eq!(rig.answers.under_way(), 4);
+        assert_eq!(rig.answers.in_flight(), 4);
         let call = *held.keys().next().unwrap();
         let text = held.remove(&call).unwrap();
         rig.send(call, &text);
@@ -241,9 +242,9 @@ fn what_is_under_way_is_bounded_and_the_rest_has_its_turn() {
 
 #[test]
 fn a_lost_private_connection_takes_what_it_carries_and_no_more() {
-    let config = GateConfig {
+    let config = FrontendConfig {
         calls_per_connection: 3,
-        ..GateConfig::default()
+        ..FrontendConfig::default()
     };
     let rig = Silent::new(2, config);
     let mut asked: Vec<_> = (0..5).map(|n| rig.ask(&n.to_string())).collect();
@@ -272,9 +273,186 @@ fn a_lost_private_connection_takes_what_it_carries_and_no_more() {
 
 #[test]
 fn those_made_after_the_gate_has_gone_harm_nobody() {
-    let mut rig = Silent::new(1, GateConfig::default());
+    let mut rig = Silent::new(1, FrontendConfig::default());
     let (mut peer, call) = rig.ask("a");
-    rig.gate.take().unwrap().shutdown(Duration::ZERO);
+    rig.frontend.take().unwrap().shutdown(Duration::ZERO);
     rig.send(call, "late");
     assert!(peer.is_closed());
+}
+
+const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\nX-Kind: long\r\n\r\n";
+
+fn ask(rig: &Silent, version: &str) -> (Peer, CallId) {
+    let mut peer = rig.peer();
+    peer.send(format!("GET /long {version}\r\nHost: x\r\n\r\n"));
+    let (call, _) = rig.next().unwrap();
+    (peer, call)
+}
+
+fn begin(rig: &Silent, call: CallId) -> ResponseStream {
+    ResponseStream::begin(call, rig.answers.clone(), HEAD.to_vec())
+}
+
+/// All that comes up to the connection's end, and whether that was a reset.
+fn rest(peer: &mut Peer) -> (String, bool) {
+    let mut bytes = Vec::new();
+    let reset = match peer.stream.read_to_end(&mut bytes) {
+        Ok(_) => false,
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => true,
+        Err(error) => panic!("neither an end nor a reset: {error}"),
+    };
+    (String::from_utf8(bytes).unwrap(), reset)
+}
+
+/// Reads until the text that came ends so.
+fn until(peer: &mut Peer, end: &str) -> String {
+    let mut text = Vec::new();
+    while !text.ends_with(end.as_bytes()) {
+        let mut byte = [0];
+        peer.stream.read_exact(&mut byte).unwrap();
+        text.push(byte[0]);
+    }
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn an_answer_comes_in_chunks_and_the_connection_stays() {
+    let rig = Silent::new(1, FrontendConfig::default());
+    let (mut peer, call) = ask(&rig, "HTTP/1.1");
+    let mut stream = begin(&rig, call);
+    assert_eq!(
+        until(&mut peer, "\r\n\r\n"),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX-Kind: long\r\n\r\n"
+    );
+    stream.write(b"one\n".to_vec()).unwrap();
+    assert_eq!(until(&mut peer, "one\n\r\n"), "4\r\none\n\r\n");
+    // An empty chunk would be the end.
+    stream.write(Vec::new()).unwrap();
+    stream.write(vec![b'x'; 300]).unwrap();
+    stream.end(b"X-Note: a\r\n".to_vec());
+    let text = until(&mut peer, "X-Note: a\r\n\r\n");
+    assert_eq!(
+        text,
+        format!("12c\r\n{}\r\n0\r\nX-Note: a\r\n\r\n", "x".repeat(300))
+    );
+    // The next request of the same connection.
+    peer.send("GET /next HTTP/1.1\r\nHost: x\r\n\r\n");
+    let (call, text) = rig.next().unwrap();
+    assert_eq!(text, "/next ");
+    begin(&rig, call).end(Vec::new());
+    assert!(until(&mut peer, "0\r\n\r\n").starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+#[test]
+fn http_1_0_gets_it_plain_up_to_the_end() {
+    let rig = Silent::new(1, FrontendConfig::default());
+    let (mut peer, call) = ask(&rig, "HTTP/1.0");
+    let mut stream = begin(&rig, call);
+    stream.write(b"one\n".to_vec()).unwrap();
+    stream.write(b"two\n".to_vec()).unwrap();
+    stream.end(b"X-Note: a\r\n".to_vec());
+    let (text, reset) = rest(&mut peer);
+    assert_eq!(
+        text,
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nX-Kind: long\r\n\r\none\ntwo\n"
+    );
+    assert!(!reset);
+}
+
+#[test]
+fn an_answer_that_is_broken_off_is_seen_to_be() {
+    let rig = Silent::new(1, FrontendConfig::default());
+    for version in ["HTTP/1.1", "HTTP/1.0"] {
+        let (mut peer, call) = ask(&rig, version);
+        let mut stream = begin(&rig, call);
+        stream.write(b"one\n".to_vec()).unwrap();
+        until(&mut peer, "one\n");
+        drop(stream);
+        let (text, reset) = rest(&mut peer);
+        assert!(reset && !text.contains("0\r\n"), "{version}: {text:?}");
+    }
+}
+
+#[test]
+fn the_maker_waits_for_a_client_that_does_not_read() {
+    const PIECE: usize = 64 * 1024;
+    const PIECES: usize = 400;
+    let rig = Silent::new(1, FrontendConfig::default());
+    let (mut peer, call) = ask(&rig, "HTTP/1.1");
+    let mut stream = begin(&rig, call);
+    let (told, handed) = std::sync::mpsc::channel();
+    let maker = std::thread::spawn(move || {
+        for number in 0..PIECES {
+            stream
+                .write(vec![b'a' + (number % 26) as u8; PIECE])
+                .unwrap();
+            told.send(()).unwrap();
+        }
+        stream.end(Vec::new());
+    });
+    // It stops at what the sockets and the watermark take: far from all.
+    let mut count = 0;
+    while handed.recv_timeout(Duration::from_secs(1)).is_ok() {
+        count += 1;
+    }
+    assert!(count > 4 && count < PIECES / 2, "{count}");
+    // Others are answered meanwhile.
+    let (mut other, call) = ask(&rig, "HTTP/1.1");
+    begin(&rig, call).end(Vec::new());
+    until(&mut other, "0\r\n\r\n");
+    // And it goes on.
+    let (mut bytes, mut buffer) = (Vec::new(), vec![0; PIECE]);
+    while !bytes.ends_with(b"\r\n0\r\n\r\n") {
+        let count = peer.stream.read(&mut buffer).unwrap();
+        assert!(count > 0, "the answer ended early");
+        bytes.extend_from_slice(&buffer[..count]);
+    }
+    maker.join().unwrap();
+    let letters = bytes.iter().filter(|byte| byte.is_ascii_lowercase());
+    let letters = letters.count();
+    let head = "ransfer-ncoding: chunked-ind: long".len();
+    assert!(letters >= PIECES * PIECE && letters < PIECES * (PIECE + 8) + head);
+}
+
+#[test]
+fn a_client_that_goes_ends_the_making() {
+    let rig = Silent::new(1, FrontendConfig::default());
+    let (peer, call) = ask(&rig, "HTTP/1.1");
+    let mut stream = begin(&rig, call);
+    rustix::net::sockopt::set_socket_linger(&peer.stream, Some(Duration::ZERO)).unwrap();
+    drop(peer);
+    while stream.write(vec![b'x'; 64 * 1024]).is_ok() {}
+    // One that had gone before the first piece, too.
+    let (peer, call) = ask(&rig, "HTTP/1.1");
+    rustix::net::sockopt::set_socket_linger(&peer.stream, Some(Duration::ZERO)).unwrap();
+    drop(peer);
+    let mut stream = begin(&rig, call);
+    while stream.write(vec![b'x'; 64 * 1024]).is_ok() {}
+    drop(stream);
+    // The frontend holds nothing of them.
+    let (mut peer, call) = ask(&rig, "HTTP/1.1");
+    begin(&rig, call).end(Vec::new());
+    until(&mut peer, "0\r\n\r\n");
+}
+
+#[test]
+fn a_gate_that_stops_ends_the_making() {
+    let mut rig = Silent::new(1, FrontendConfig::default());
+    let (mut peer, call) = ask(&rig, "HTTP/1.0");
+    let mut stream = begin(&rig, call);
+    stream.write(b"one\n".to_vec()).unwrap();
+    until(&mut peer, "one\n");
+    rig.frontend
+        .take()
+        .unwrap()
+        .shutdown(Duration::from_millis(10));
+    let error = stream.write(b"two\n".to_vec()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+    assert!(
+        rest(&mut peer).1,
+        "a part of an answer must not pass for all"
+    );
+    // Nor does one wait that begins only now.
+    let mut late = begin(&rig, call);
+    late.write(b"x".to_vec()).unwrap_err();
 }

@@ -16,7 +16,7 @@ const HOLDS: u64 = 200;
 
 /// Looks at the room on a disk now and then.
 #[derive(Debug)]
-pub(super) struct Room {
+pub(super) struct DiskSpaceMonitor {
     folder: PathBuf,
     /// In bytes; with 0 nothing is looked at.
     min_free: u64,
@@ -28,10 +28,10 @@ pub(super) struct Room {
     short: AtomicBool,
 }
 
-impl Room {
+impl DiskSpaceMonitor {
     /// Looks at the disk of a folder for the first time.
     pub fn new(folder: PathBuf, min_free: u64) -> Self {
-        let room = Self {
+        let disk = Self {
             folder,
             min_free,
             begun: Instant::now(),
@@ -39,8 +39,8 @@ impl Room {
             since: AtomicU64::new(0),
             short: AtomicBool::new(false),
         };
-        room.look();
-        room
+        disk.look();
+        disk
     }
 
     /// The bytes that are free for this user; `None` where it is not known.
@@ -93,7 +93,7 @@ impl Room {
         if short {
             tracing::warn!(
                 "only {free} are free where the data is kept, and {} are to stay free (--min-free): every call is \
-                 answered 503 until there is room. Prune the log, remove something else, or enlarge the disk; \
+                 answered 503 until there is disk. Prune the log, remove something else, or enlarge the disk; \
                  calls are then accepted again without a restart",
                 ByteSize(self.min_free).display().iec()
             );
@@ -126,9 +126,9 @@ mod tests {
     #[test]
     fn the_disk_is_looked_at_unless_nothing_is_to_stay_free() {
         let dir = tempfile::tempdir().unwrap();
-        let room = |min_free| Room::new(dir.path().to_owned(), min_free).is_short(0);
-        assert!(!room(0));
-        assert!(room(u64::MAX));
-        assert!(!room(1));
+        let disk = |min_free| DiskSpaceMonitor::new(dir.path().to_owned(), min_free).is_short(0);
+        assert!(!disk(0));
+        assert!(disk(u64::MAX));
+        assert!(!disk(1));
     }
 }

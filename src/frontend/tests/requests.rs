@@ -1,8 +1,10 @@
-//! The gate against a real server behind: what is passed on, and what clients may count on.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+//! What is passed on to tiny_http, and what well-behaved clients may count on.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::GateConfig;
-use super::tests_support::{rig, rig_with};
+use super::{rig, rig_with};
+use crate::frontend::FrontendConfig;
+use crate::frontend::head::{Limits, parse};
+use crate::frontend::origin::{Peer, Proxies};
 use std::net::Shutdown;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -37,10 +39,10 @@ fn passes_the_method_target_type_peer_and_body_and_nothing_else() {
 fn passes_the_head_as_it_came_before_the_body_where_it_is_asked_to() {
     let rig = rig_with(
         2,
-        GateConfig {
+        FrontendConfig {
             pass_head: true,
             max_body: 10,
-            ..GateConfig::default()
+            ..FrontendConfig::default()
         },
     );
     let mut peer = rig.peer();
@@ -237,10 +239,10 @@ fn answers_a_client_that_has_ended_its_side() {
 
 #[test]
 fn closes_idle_connections_and_answers_unfinished_requests() {
-    let config = GateConfig {
+    let config = FrontendConfig {
         idle_timeout: Duration::from_millis(300),
         request_timeout: Duration::from_millis(300),
-        ..GateConfig::default()
+        ..FrontendConfig::default()
     };
     let rig = rig_with(2, config);
     let (mut idle, mut head, mut body) = (rig.peer(), rig.peer(), rig.peer());
@@ -260,10 +262,10 @@ fn closes_idle_connections_and_answers_unfinished_requests() {
 
 #[test]
 fn a_request_that_takes_too_long_is_given_up_but_its_connection_is_not() {
-    let config = GateConfig {
+    let config = FrontendConfig {
         answer_timeout: Duration::from_millis(300),
         calls_per_connection: 1,
-        ..GateConfig::default()
+        ..FrontendConfig::default()
     };
     let rig = rig_with(1, config);
     let (mut slow, mut queued) = (rig.peer(), rig.peer());
@@ -279,7 +281,7 @@ fn a_request_that_takes_too_long_is_given_up_but_its_connection_is_not() {
 
 #[test]
 fn stops_when_the_last_request_is_answered() {
-    let rig = rig_with(2, GateConfig::default());
+    let rig = rig_with(2, FrontendConfig::default());
     let mut idle = rig.peer();
     assert_eq!(idle.ask(GET).status, 200);
     let mut flying: Vec<_> = (0..6).map(|_| rig.peer()).collect();
@@ -294,7 +296,7 @@ fn stops_when_the_last_request_is_answered() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut rig = rig;
-            rig.gate.stop(Duration::from_secs(8));
+            rig.frontend.stop(Duration::from_secs(8));
         });
         assert!(idle.is_closed());
         assert!(std::net::TcpStream::connect(address).is_err());
@@ -317,7 +319,41 @@ fn stops_after_the_grace_in_any_case() {
     std::thread::sleep(Duration::from_millis(50));
     let start = Instant::now();
     let mut rig = rig;
-    rig.gate.stop(Duration::from_millis(300));
+    rig.frontend.stop(Duration::from_millis(300));
     let took = start.elapsed();
     assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(5));
+}
+
+#[test]
+fn what_browsers_are_known_by_goes_upstream_only_where_they_are_answered() {
+    let proxies = Proxies::default();
+    let peer = Peer::new("192.0.2.7:9".parse().unwrap(), &proxies);
+    let sent =
+        b"GET / HTTP/1.1\r\nHost: a.example\r\ncookie: a=b\r\nCookie: c\r\nAuthorization: x\r\n\
+        Origin: null\r\nReferer: y\r\nSec-Fetch-Site: none\r\nX-Peer: 1.1.1.1\r\n\r\n";
+    let upstream = |pass_browser| {
+        let limits = Limits {
+            head: 1000,
+            body: 0,
+            pass_head: false,
+            pass_browser,
+        };
+        let mut out = Vec::new();
+        parse(sent, (&peer, &proxies), limits, &mut out)
+            .unwrap()
+            .unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    let common = "X-Peer: 192.0.2.7\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(
+        upstream(false),
+        format!("GET / HTTP/1.1\r\nAuthorization: x\r\n{common}")
+    );
+    assert_eq!(
+        upstream(true),
+        format!(
+            "GET / HTTP/1.1\r\nAuthorization: x\r\nCookie: a=b\r\nHost: a.example\r\nOrigin: null\r\n\
+             Sec-Fetch-Site: none\r\n{common}"
+        )
+    );
 }

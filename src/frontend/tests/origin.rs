@@ -1,7 +1,7 @@
 //! Whose a request is, when proxies pass it on.
 #![allow(clippy::unwrap_used)]
 
-use super::origin::{Network, NotANetwork, Peer, Proxies};
+use crate::frontend::origin::{Network, NotANetwork, Peer, Proxies};
 use httparse::Header;
 
 fn proxies(networks: &[&str]) -> Proxies {

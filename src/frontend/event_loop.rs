@@ -8,12 +8,12 @@
 
 use super::admission::Admission;
 use super::call::{Answers, CallId, Calls};
-use super::client::{Phase, Ticket};
+use super::client::{ClientHandle, Phase};
 use super::clients::{Clients, FIRST_TOKEN as FIRST_CLIENT};
 use super::deadlines::{SWEEP, SWEEP_STOPPING};
-use super::long::Streams;
+use super::response_stream::Streams;
 use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_private};
-use super::{GateConfig, Shared, lock};
+use super::{FrontendConfig, Shared, lock};
 use mio::event::Event;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
@@ -34,10 +34,10 @@ const BACKLOG: i32 = 1024;
 /// How long to wait when waiting for events failed.
 const POLL_RETRY: Duration = Duration::from_millis(100);
 
-/// Everything the gate's thread owns.
-pub(super) struct Engine {
+/// Everything the frontend's thread owns.
+pub(super) struct EventLoop {
     pub(super) poll: Poll,
-    pub(super) config: GateConfig,
+    pub(super) config: FrontendConfig,
     pub(super) clients: Clients,
     pub(super) upstreams: Vec<Option<Upstream>>,
     /// The requests that were handed to them and are not answered.
@@ -47,7 +47,7 @@ pub(super) struct Engine {
     /// The private connections that have taken requests in this round, to be written at its end.
     pub(super) unwritten: Vec<usize>,
     /// The clients whose requests wait for one.
-    pub(super) queue: VecDeque<Ticket>,
+    pub(super) queue: VecDeque<ClientHandle>,
     pub(super) scratch: Vec<u8>,
     /// The time at which the current round began.
     pub(super) now: Instant,
@@ -64,11 +64,11 @@ pub(super) struct Engine {
     pub(super) swept: Instant,
 }
 
-impl Engine {
+impl EventLoop {
     pub(super) fn new(
         listener: std::net::TcpListener,
         streams: Vec<UnixStream>,
-        config: GateConfig,
+        config: FrontendConfig,
         shared: Arc<Shared>,
         answers: Answers,
     ) -> io::Result<(Self, Arc<Waker>)> {
@@ -86,7 +86,7 @@ impl Engine {
             .map(|(place, stream)| Upstream::new(poll.registry(), stream, place).map(Some))
             .collect::<io::Result<Vec<_>>>()?;
         let now = Instant::now();
-        let engine = Self {
+        let event_loop = Self {
             config,
             clients: Clients::default(),
             upstreams,
@@ -106,7 +106,7 @@ impl Engine {
             swept: now,
             poll,
         };
-        Ok((engine, waker))
+        Ok((event_loop, waker))
     }
 
     /// Runs until stopped.
@@ -122,7 +122,7 @@ impl Engine {
             }
             self.now = Instant::now();
             self.take_answers();
-            self.take_pieces();
+            self.take_stream_events();
             let mut woken = false;
             let mut accept = self.admission.retry_at.is_some_and(|at| at <= self.now);
             for event in events.iter() {
@@ -141,9 +141,9 @@ impl Engine {
             if self.now.duration_since(self.swept) >= self.sweep_every() {
                 self.sweep();
             }
-            self.answers.tell_under_way(self.calls.len());
+            self.answers.set_in_flight(self.calls.len());
             self.answers
-                .census()
+                .stats()
                 .tell(self.clients.len(), self.queue.len());
             self.write_requests();
             if let Some(deadline) = self.deadline
@@ -203,7 +203,7 @@ impl Engine {
                     Ok(upstream) => {
                         *slot = Some(upstream);
                         tracing::info!(place, "a private connection is open again");
-                        self.relieve();
+                        self.dispatch_queued();
                     }
                     Err(error) => tracing::error!(%error, "a private connection was not taken"),
                 }
@@ -230,16 +230,16 @@ impl Engine {
                 .get(index)
                 .is_some_and(|client| client.phase == Phase::Idle)
             {
-                self.look_again(index);
+                self.read_again(index);
             }
         }
     }
 
     /// Reads a client once more, so that what has just come is not lost to a decision to close;
     /// while stopping, that closes the idle ones.
-    pub(super) fn look_again(&mut self, index: usize) {
+    pub(super) fn read_again(&mut self, index: usize) {
         if let Some(client) = self.clients.get(index) {
-            client.edge.arm();
+            client.readiness.arm();
             self.pump(index);
         }
     }
@@ -261,12 +261,12 @@ impl Engine {
             Arc::clone(&self.waker),
         );
         let spawned = std::thread::Builder::new()
-            .name("gate-reconnect".to_owned())
+            .name("reconnect".to_owned())
             .spawn(move || match connect_private(&path, 1) {
                 Ok(streams) => {
                     lock(&shared.fresh).extend(streams);
                     if let Err(error) = waker.wake() {
-                        tracing::error!(%error, "the gate could not be woken");
+                        tracing::error!(%error, "the frontend could not be woken");
                     }
                 }
                 Err(error) => {
@@ -281,9 +281,9 @@ impl Engine {
     }
 }
 
-impl Drop for Engine {
+impl Drop for EventLoop {
     fn drop(&mut self) {
-        // Whoever makes a long answer must not wait for a gate that has ended, however it did.
+        // Whoever makes a long answer must not wait for a frontend that has ended, however it did.
         self.answers.close();
     }
 }

@@ -1,28 +1,35 @@
-//! What the gate's tests share: a real server behind that echoes what reached it, and a client.
+//! What the frontend's tests share: a real tiny_http server that echoes what reached it, and a client.
 //!
 //! Leaves out the tests. Invariant: every read has a deadline, so a lost answer fails a test and
 //! does not hang it.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::{Answers, CALL_HEADER, CallId, Gate, GateConfig, connect_private};
+mod hostile;
+mod limits;
+mod origin;
+mod requests;
+mod responses;
+mod tls;
+
+use crate::frontend::{Answers, CALL_HEADER, CallId, Frontend, FrontendConfig, connect_private};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// A server behind and the gate before it.
-pub(super) struct Rig {
-    pub(super) gate: Gate,
-    pub(super) address: SocketAddr,
+/// A server behind and the frontend before it.
+struct Rig {
+    frontend: Frontend,
+    address: SocketAddr,
     /// Requests that reached a worker.
-    pub(super) reached: Arc<AtomicUsize>,
+    reached: Arc<AtomicUsize>,
     server: Arc<tiny_http::Server>,
     _dir: tempfile::TempDir,
 }
 
-/// A gate with `private` connections and the given limits.
-pub(super) fn rig_with(private: usize, config: GateConfig) -> Rig {
+/// A frontend with `private` connections and the given limits.
+fn rig_with(private: usize, config: FrontendConfig) -> Rig {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("private");
     let server = Arc::new(tiny_http::Server::http_unix(&path).unwrap());
@@ -43,9 +50,9 @@ pub(super) fn rig_with(private: usize, config: GateConfig) -> Rig {
     let upstreams = connect_private(&path, private).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let gate = Gate::start(listener, upstreams, config, answers).unwrap();
+    let frontend = Frontend::start(listener, upstreams, config, answers).unwrap();
     Rig {
-        gate,
+        frontend,
         address,
         reached,
         server,
@@ -53,13 +60,13 @@ pub(super) fn rig_with(private: usize, config: GateConfig) -> Rig {
     }
 }
 
-pub(super) fn rig() -> Rig {
-    rig_with(8, GateConfig::default())
+fn rig() -> Rig {
+    rig_with(8, FrontendConfig::default())
 }
 
 /// `/sleep/N` waits N ms, `/big/N` answers with N bytes, `/empty` with nothing (204), anything else
 /// with what arrived.
-pub(super) fn echo(mut request: tiny_http::Request, answers: &Answers) {
+fn echo(mut request: tiny_http::Request, answers: &Answers) {
     let mut body = Vec::new();
     let _ = request.as_reader().read_to_end(&mut body);
     let url = request.url().to_owned();
@@ -108,8 +115,8 @@ pub(super) fn echo(mut request: tiny_http::Request, answers: &Answers) {
     answers.send(&mut vec![(call, bytes.into_bytes())]);
 }
 
-/// The number of a request that came through the gate.
-pub(super) fn call_of(request: &tiny_http::Request) -> Option<CallId> {
+/// The number of a request that came through the frontend.
+fn call_of(request: &tiny_http::Request) -> Option<CallId> {
     let headers = request.headers();
     let call = headers
         .iter()
@@ -119,25 +126,25 @@ pub(super) fn call_of(request: &tiny_http::Request) -> Option<CallId> {
 
 /// What a client reads.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) head: String,
-    pub(super) body: String,
+struct Answer {
+    status: u16,
+    head: String,
+    body: String,
 }
 
 /// A client with deadlines.
-pub(super) struct Peer {
-    pub(super) stream: TcpStream,
+struct Peer {
+    stream: TcpStream,
     buffer: Vec<u8>,
 }
 
 impl Peer {
-    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+    fn send(&mut self, bytes: impl AsRef<[u8]>) {
         self.stream.write_all(bytes.as_ref()).unwrap();
     }
 
     /// Sends a POST of `body`.
-    pub(super) fn post(&mut self, target: &str, body: &str) {
+    fn post(&mut self, target: &str, body: &str) {
         let length = body.len();
         self.send(format!(
             "POST {target} HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\nContent-Length: {length}\r\n\r\n{body}"
@@ -158,7 +165,7 @@ impl Peer {
     }
 
     /// Reads one answer; `None` at the end of the connection.
-    pub(super) fn answer(&mut self, bodyless: bool) -> Option<Answer> {
+    fn answer(&mut self, bodyless: bool) -> Option<Answer> {
         let end = loop {
             if let Some(at) = self.buffer.windows(4).position(|four| four == b"\r\n\r\n") {
                 break at + 4;
@@ -188,24 +195,24 @@ impl Peer {
     }
 
     /// Sends, and reads the one answer.
-    pub(super) fn ask(&mut self, bytes: impl AsRef<[u8]>) -> Answer {
+    fn ask(&mut self, bytes: impl AsRef<[u8]>) -> Answer {
         self.send(bytes);
         self.answer(false).unwrap()
     }
 
-    /// Whether the gate has closed, after what is still to be read.
-    pub(super) fn is_closed(&mut self) -> bool {
+    /// Whether the frontend has closed, after what is still to be read.
+    fn is_closed(&mut self) -> bool {
         self.answer(false).is_none()
     }
 }
 
-/// A client of a gate.
-pub(super) fn peer_of(address: SocketAddr) -> Peer {
+/// A client of a frontend.
+fn peer_of(address: SocketAddr) -> Peer {
     peer_over(TcpStream::connect(address).unwrap())
 }
 
 /// A client over a connection.
-pub(super) fn peer_over(stream: TcpStream) -> Peer {
+fn peer_over(stream: TcpStream) -> Peer {
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
         .unwrap();
@@ -220,17 +227,17 @@ pub(super) fn peer_over(stream: TcpStream) -> Peer {
 }
 
 impl Rig {
-    pub(super) fn peer(&self) -> Peer {
+    fn peer(&self) -> Peer {
         peer_of(self.address)
     }
 
     /// Asks over a connection of its own.
-    pub(super) fn once(&self, bytes: impl AsRef<[u8]>) -> Answer {
+    fn once(&self, bytes: impl AsRef<[u8]>) -> Answer {
         self.peer().ask(bytes)
     }
 
-    /// Whether the gate still serves.
-    pub(super) fn serves(&self) -> bool {
+    /// Whether the frontend still serves.
+    fn serves(&self) -> bool {
         let answer = self.once("GET /alive HTTP/1.1\r\nHost: x\r\n\r\n");
         answer.status == 200 && answer.body.starts_with("GET /alive\n")
     }

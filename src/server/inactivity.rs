@@ -26,7 +26,7 @@ const TAIL: u64 = 64;
 
 /// When the last event came; clones share it.
 #[derive(Clone, Debug)]
-pub(super) struct Silence(Arc<Shared>);
+pub(super) struct InactivityAlarm(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
@@ -39,7 +39,7 @@ struct Shared {
     told: AtomicBool,
 }
 
-impl Silence {
+impl InactivityAlarm {
     /// From now on, with the events there are.
     pub fn new(after: Option<Duration>, trail: &Trail) -> Self {
         Self::at(after, last_received(trail), now_micros())
@@ -116,27 +116,27 @@ fn last_received(trail: &Trail) -> Option<i64> {
 }
 
 /// The thread that logs the beginning of a silence; it ends when this is dropped.
-pub(super) struct Watch {
+pub(super) struct InactivityWatch {
     stop: Arc<(Mutex<bool>, Condvar)>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Watch {
+impl InactivityWatch {
     /// Starts the thread, where there is an alarm.
-    pub fn start(silence: Silence) -> std::io::Result<Self> {
+    pub fn start(inactivity: InactivityAlarm) -> std::io::Result<Self> {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let own = Arc::clone(&stop);
-        let thread = silence.0.after.map(|_| {
+        let thread = inactivity.0.after.map(|_| {
             std::thread::Builder::new()
                 .name("silence".to_owned())
-                .spawn(move || watch(&silence, &own))
+                .spawn(move || watch(&inactivity, &own))
         });
         let thread = thread.transpose()?;
         Ok(Self { stop, thread })
     }
 }
 
-impl Drop for Watch {
+impl Drop for InactivityWatch {
     fn drop(&mut self) {
         let (stop, changed) = &*self.stop;
         *stop.lock().unwrap_or_else(PoisonError::into_inner) = true;
@@ -149,9 +149,9 @@ impl Drop for Watch {
     }
 }
 
-fn watch(silence: &Silence, (stop, changed): &(Mutex<bool>, Condvar)) {
+fn watch(inactivity: &InactivityAlarm, (stop, changed): &(Mutex<bool>, Condvar)) {
     let mut stopped = stop.lock().unwrap_or_else(PoisonError::into_inner);
-    while !*stopped && let Some(wait) = silence.look(now_micros()) {
+    while !*stopped && let Some(wait) = inactivity.look(now_micros()) {
         let waited = changed.wait_timeout_while(stopped, wait, |stop| !*stop);
         (stopped, _) = waited.unwrap_or_else(PoisonError::into_inner);
     }
@@ -166,28 +166,28 @@ mod tests {
     #[test]
     fn an_alarm_is_reckoned_from_the_last_event_or_the_start() {
         let after = Some(Duration::from_secs(3_600));
-        let silence = Silence::at(after, None, 10 * HOUR);
-        assert_eq!(silence.left(10 * HOUR), Some(HOUR));
-        assert_eq!(silence.last_event(), None);
-        let silence = Silence::at(after, Some(2 * HOUR), 10 * HOUR);
-        assert_eq!(silence.left(10 * HOUR), Some(-7 * HOUR));
-        silence.heard(10 * HOUR);
-        assert_eq!(silence.left(10 * HOUR + 1), Some(HOUR - 1));
+        let inactivity = InactivityAlarm::at(after, None, 10 * HOUR);
+        assert_eq!(inactivity.left(10 * HOUR), Some(HOUR));
+        assert_eq!(inactivity.last_event(), None);
+        let inactivity = InactivityAlarm::at(after, Some(2 * HOUR), 10 * HOUR);
+        assert_eq!(inactivity.left(10 * HOUR), Some(-7 * HOUR));
+        inactivity.heard(10 * HOUR);
+        assert_eq!(inactivity.left(10 * HOUR + 1), Some(HOUR - 1));
         // A clock that was set back makes no alarm.
-        assert_eq!(silence.left(3 * HOUR), Some(8 * HOUR));
-        assert!(!Silence::at(None, Some(0), 0).is_alarm());
+        assert_eq!(inactivity.left(3 * HOUR), Some(8 * HOUR));
+        assert!(!InactivityAlarm::at(None, Some(0), 0).is_alarm());
     }
 
     #[test]
     fn it_is_told_once_and_looked_for_in_time() {
-        let silence = Silence::at(Some(Duration::from_secs(60)), None, 0);
-        assert_eq!(silence.look(0), Some(LOOK));
-        assert_eq!(silence.look(59_000_000), Some(Duration::from_secs(1)));
-        assert!(!silence.0.told.load(Ordering::Relaxed));
-        silence.look(60_000_000);
-        assert!(silence.0.told.load(Ordering::Relaxed));
-        silence.heard(61_000_000);
-        assert!(!silence.0.told.load(Ordering::Relaxed));
-        assert_eq!(Silence::at(None, None, 0).look(HOUR), None);
+        let inactivity = InactivityAlarm::at(Some(Duration::from_secs(60)), None, 0);
+        assert_eq!(inactivity.look(0), Some(LOOK));
+        assert_eq!(inactivity.look(59_000_000), Some(Duration::from_secs(1)));
+        assert!(!inactivity.0.told.load(Ordering::Relaxed));
+        inactivity.look(60_000_000);
+        assert!(inactivity.0.told.load(Ordering::Relaxed));
+        inactivity.heard(61_000_000);
+        assert!(!inactivity.0.told.load(Ordering::Relaxed));
+        assert_eq!(InactivityAlarm::at(None, None, 0).look(HOUR), None);
     }
 }

@@ -1,6 +1,6 @@
-//! Reading and writing non-blocking sockets under edge-triggered readiness.
+//! Reading and writing non-blocking sockets under readiness-triggered readiness.
 //!
-//! Leaves out who owns the bytes. Invariant: an [`Edge`] is ready whenever the socket may hold
+//! Leaves out who owns the bytes. Invariant: an [`Readiness`] is ready whenever the socket may hold
 //! bytes (or an end) for which no further event will come, so nothing is ever waited for that
 //! has already arrived.
 
@@ -8,7 +8,7 @@ use std::io::{ErrorKind, Read, Write};
 
 /// Whether a socket may have something to read.
 #[derive(Default)]
-pub(super) struct Edge {
+pub(super) struct Readiness {
     ready: bool,
     /// The peer's end was reported, perhaps together with bytes: a short read is then no sign
     /// that the socket is drained, because no event will come for the end behind them.
@@ -17,7 +17,7 @@ pub(super) struct Edge {
 
 /// What one read brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pull {
+pub(super) enum ReadOutcome {
     /// So many bytes.
     Bytes(usize),
     /// Nothing now; an event will come.
@@ -28,7 +28,7 @@ pub(super) enum Pull {
     Broken,
 }
 
-impl Edge {
+impl Readiness {
     /// Takes note of an event.
     pub(super) fn note(&mut self, event: &mio::event::Event) {
         if event.is_readable() || event.is_read_closed() || event.is_error() {
@@ -46,31 +46,31 @@ impl Edge {
     }
 
     /// Reads once.
-    pub(super) fn pull(&mut self, from: &mut impl Read, into: &mut [u8]) -> Pull {
+    pub(super) fn read(&mut self, from: &mut impl Read, into: &mut [u8]) -> ReadOutcome {
         if !self.ready {
-            return Pull::Drained;
+            return ReadOutcome::Drained;
         }
         loop {
             match from.read(into) {
                 Ok(0) => {
                     self.ready = false;
-                    return Pull::End;
+                    return ReadOutcome::End;
                 }
                 Ok(count) => {
                     // A read that leaves room has emptied the socket; what arrives later
                     // brings an event of its own.
                     self.ready = self.ending || count == into.len();
-                    return Pull::Bytes(count);
+                    return ReadOutcome::Bytes(count);
                 }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.ready = false;
                     self.ending = false;
-                    return Pull::Drained;
+                    return ReadOutcome::Drained;
                 }
                 Err(_) => {
                     self.ready = false;
-                    return Pull::Broken;
+                    return ReadOutcome::Broken;
                 }
             }
         }
@@ -79,7 +79,7 @@ impl Edge {
 
 /// How far a write came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Push {
+pub(super) enum WriteOutcome {
     /// All of it is out.
     Done,
     /// The socket takes no more now.
@@ -89,22 +89,22 @@ pub(super) enum Push {
 }
 
 /// Writes what follows `sent` in `bytes`, and moves `sent` on.
-pub(super) fn push(to: &mut impl Write, bytes: &[u8], sent: &mut usize) -> Push {
+pub(super) fn write_from(to: &mut impl Write, bytes: &[u8], sent: &mut usize) -> WriteOutcome {
     while let Some(rest) = bytes.get(*sent..).filter(|rest| !rest.is_empty()) {
         match to.write(rest) {
-            Ok(0) => return Push::Broken,
+            Ok(0) => return WriteOutcome::Broken,
             Ok(count) => *sent = sent.saturating_add(count),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Push::Blocked,
-            Err(_) => return Push::Broken,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return WriteOutcome::Blocked,
+            Err(_) => return WriteOutcome::Broken,
         }
     }
     loop {
         match to.flush() {
-            Ok(()) => return Push::Done,
+            Ok(()) => return WriteOutcome::Done,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Push::Blocked,
-            Err(_) => return Push::Broken,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return WriteOutcome::Blocked,
+            Err(_) => return WriteOutcome::Broken,
         }
     }
 }

@@ -1,20 +1,20 @@
 //! Long answers, piece by piece.
 //!
-//! Whoever makes one hands pieces over by a [`LongAnswer`], and waits while what its client has not
+//! Whoever makes one hands pieces over by a [`ResponseStream`], and waits while what its client has not
 //! taken yet is above a watermark, so that neither the answer is held whole nor the event loop
 //! ever waits. To HTTP/1.1 it goes in the chunked transfer coding; to HTTP/1.0, which has none,
 //! up to the connection's end.
 //!
 //! Leaves out what is in an answer. Invariants: what of an answer is in memory is bounded by the
-//! watermark and one piece; an answer that was not ended by [`LongAnswer::end`], whatever became of
+//! watermark and one piece; an answer that was not ended by [`ResponseStream::end`], whatever became of
 //! its maker, has no last chunk, and its connection is reset, so that nobody takes it for whole;
-//! a client that has gone, or takes nothing for [`super::GateConfig::write_timeout`], ends the waiting with an error.
+//! a client that has gone, or takes nothing for [`super::FrontendConfig::write_timeout`], ends the waiting with an error.
 
 use super::call::CallId;
-use super::client::{Client, Phase, Ticket};
-use super::engine::Engine;
-use super::link::Push;
-use super::{Answers, answer, lock};
+use super::client::{Client, ClientHandle, Phase};
+use super::event_loop::EventLoop;
+use super::nonblocking::WriteOutcome;
+use super::{Answers, lock, response};
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -23,25 +23,25 @@ use std::time::Duration;
 /// Above so many bytes that its client has not taken, an answer's maker waits.
 const WATERMARK: usize = 256 * 1024;
 
-/// How far an answer is; shared by its maker and the gate.
+/// How far an answer is; shared by its maker and the frontend.
 #[derive(Debug, Default)]
-pub(super) struct Flow {
-    state: Mutex<FlowState>,
+pub(super) struct Backpressure {
+    state: Mutex<BackpressureState>,
     moved: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct FlowState {
-    /// Bytes that were handed over, and not taken by the gate.
+struct BackpressureState {
+    /// Bytes that were handed over, and not taken by the frontend.
     handed: usize,
-    /// Bytes that the gate has and the client's socket has not taken.
+    /// Bytes that the frontend has and the client's socket has not taken.
     unsent: usize,
     /// Nobody wants the rest.
     gone: bool,
 }
 
-impl Flow {
-    fn change(&self, change: impl FnOnce(&mut FlowState)) {
+impl Backpressure {
+    fn change(&self, change: impl FnOnce(&mut BackpressureState)) {
         change(&mut lock(&self.state));
         self.moved.notify_all();
     }
@@ -49,9 +49,9 @@ impl Flow {
 
 /// What the maker of an answer hands over.
 #[derive(Debug)]
-pub(super) enum Piece {
+pub(super) enum StreamEvent {
     /// The status line and the headers, without those that tell where the answer ends.
-    Begin(Vec<u8>, Arc<Flow>),
+    Begin(Vec<u8>, Arc<Backpressure>),
     /// More of the body.
     More(Vec<u8>),
     /// The end, with the trailer's fields, each with its line break.
@@ -62,23 +62,23 @@ pub(super) enum Piece {
 
 /// An answer that is made piece by piece. Dropping it without [`Self::end`] breaks it off.
 #[derive(Debug)]
-pub struct LongAnswer {
+pub struct ResponseStream {
     call: CallId,
     answers: Answers,
-    flow: Arc<Flow>,
+    backpressure: Arc<Backpressure>,
     ended: bool,
 }
 
-impl LongAnswer {
+impl ResponseStream {
     /// Begins the answer of a call with its `head`: the status line and the headers with the
     /// empty line, without `Content-Length`, `Transfer-Encoding` and `Connection`.
     pub fn begin(call: CallId, answers: Answers, head: Vec<u8>) -> Self {
-        let flow = Arc::new(Flow::default());
-        answers.hand_over(call, Piece::Begin(head, Arc::clone(&flow)));
+        let backpressure = Arc::new(Backpressure::default());
+        answers.hand_over(call, StreamEvent::Begin(head, Arc::clone(&backpressure)));
         Self {
             call,
             answers,
-            flow,
+            backpressure,
             ended: false,
         }
     }
@@ -91,10 +91,13 @@ impl LongAnswer {
         if bytes.is_empty() {
             return Ok(());
         }
-        let full = |state: &mut FlowState| {
+        let full = |state: &mut BackpressureState| {
             !state.gone && state.handed.saturating_add(state.unsent) > WATERMARK
         };
-        let waited = self.flow.moved.wait_while(lock(&self.flow.state), full);
+        let waited = self
+            .backpressure
+            .moved
+            .wait_while(lock(&self.backpressure.state), full);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner);
         if state.gone {
             return Err(io::Error::new(
@@ -104,7 +107,7 @@ impl LongAnswer {
         }
         state.handed = state.handed.saturating_add(bytes.len());
         drop(state);
-        self.answers.hand_over(self.call, Piece::More(bytes));
+        self.answers.hand_over(self.call, StreamEvent::More(bytes));
         Ok(())
     }
 
@@ -112,66 +115,68 @@ impl LongAnswer {
     /// break; HTTP/1.0 has no place for them.
     pub fn end(mut self, trailer: Vec<u8>) {
         self.ended = true;
-        self.answers.hand_over(self.call, Piece::End(trailer));
+        self.answers.hand_over(self.call, StreamEvent::End(trailer));
     }
 }
 
-impl Drop for LongAnswer {
+impl Drop for ResponseStream {
     fn drop(&mut self) {
         if !self.ended {
-            self.answers.hand_over(self.call, Piece::Broken);
+            self.answers.hand_over(self.call, StreamEvent::Broken);
         }
     }
 }
 
-/// The gate's side of an answer on its way to a client; with it the maker's waiting ends.
+/// The frontend's side of an answer on its way to a client; with it the maker's waiting ends.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    flow: Arc<Flow>,
+    backpressure: Arc<Backpressure>,
     chunked: bool,
 }
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        self.flow.change(|state| state.gone = true);
+        self.backpressure.change(|state| state.gone = true);
     }
 }
 
 /// Tells the makers of answers that were handed over, and that nobody will take, so.
-pub(super) fn refuse(pieces: Vec<(CallId, Piece)>) {
-    for (_, piece) in pieces {
-        if let Piece::Begin(_, flow) = piece {
-            flow.change(|state| state.gone = true);
+pub(super) fn refuse(stream_events: Vec<(CallId, StreamEvent)>) {
+    for (_, piece) in stream_events {
+        if let StreamEvent::Begin(_, backpressure) = piece {
+            backpressure.change(|state| state.gone = true);
         }
     }
 }
 
 /// The clients to which answers are under way.
-pub(super) type Streams = HashMap<CallId, Ticket>;
+pub(super) type Streams = HashMap<CallId, ClientHandle>;
 
-impl Engine {
+impl EventLoop {
     /// Takes what the makers of long answers have handed over.
-    pub(super) fn take_pieces(&mut self) {
-        for (id, piece) in self.answers.take_pieces() {
+    pub(super) fn take_stream_events(&mut self) {
+        for (id, piece) in self.answers.take_stream_events() {
             match piece {
-                Piece::Begin(head, flow) => self.begin_stream(id, &head, flow),
-                Piece::More(bytes) => self.continue_stream(id, &bytes),
-                Piece::End(trailer) => self.end_stream(id, &trailer),
-                Piece::Broken => self.break_stream(id),
+                StreamEvent::Begin(head, backpressure) => {
+                    self.begin_stream(id, &head, backpressure)
+                }
+                StreamEvent::More(bytes) => self.continue_stream(id, &bytes),
+                StreamEvent::End(trailer) => self.end_stream(id, &trailer),
+                StreamEvent::Broken => self.break_stream(id),
             }
         }
     }
 
-    fn begin_stream(&mut self, id: CallId, head: &[u8], flow: Arc<Flow>) {
+    fn begin_stream(&mut self, id: CallId, head: &[u8], backpressure: Arc<Backpressure>) {
         let mut outgoing = Outgoing {
-            flow,
+            backpressure,
             chunked: true,
         };
         let Some(call) = self.end_call(id) else {
             return;
         };
         let (stopping, now) = (self.deadline.is_some(), self.now);
-        let Some(ticket) = self.clients.ticket(call.client) else {
+        let Some(handle) = self.clients.handle(call.client) else {
             return;
         };
         let Some(client) = self.clients.get(call.client) else {
@@ -182,47 +187,47 @@ impl Engine {
         }
         client.phase = Phase::Streaming;
         client.since = now;
-        client.manner.close |= client.manner.http10 || stopping;
-        let chunked = !client.manner.http10;
-        let bodyless = client.manner.bodyless;
+        client.options.close |= client.options.http10 || stopping;
+        let chunked = !client.options.http10;
+        let bodyless = client.options.bodyless;
         let (start, rest) = head
-            .split_at_checked(answer::first_line(head))
+            .split_at_checked(response::first_line(head))
             .unwrap_or((head, &[]));
         let framing: &[u8] = if chunked {
             b"Transfer-Encoding: chunked\r\n"
         } else {
             b""
         };
-        let manner: &[u8] = if client.manner.close {
+        let options: &[u8] = if client.options.close {
             b"Connection: close\r\n"
         } else {
             b""
         };
-        client.append(&[start, framing, manner, rest]);
+        client.append(&[start, framing, options, rest]);
         if bodyless {
             // What was made for a body finds nobody.
             client.phase = Phase::Answer;
-            let push = client.flush(self.poll.registry());
-            return self.finish(call.client, push);
+            let outcome = client.flush(self.poll.registry());
+            return self.finish(call.client, outcome);
         }
         outgoing.chunked = chunked;
         client.outgoing = Some(outgoing);
-        self.streams.insert(id, ticket);
-        self.push_stream(ticket);
+        self.streams.insert(id, handle);
+        self.push_stream(handle);
     }
 
     fn continue_stream(&mut self, id: CallId, bytes: &[u8]) {
         let now = self.now;
-        let Some(ticket) = self.streams.get(&id).copied() else {
+        let Some(handle) = self.streams.get(&id).copied() else {
             return;
         };
-        let Some(client) = self.clients.find(ticket) else {
+        let Some(client) = self.clients.find(handle) else {
             return;
         };
         let Some(outgoing) = &client.outgoing else {
             return;
         };
-        let flow = Arc::clone(&outgoing.flow);
+        let backpressure = Arc::clone(&outgoing.backpressure);
         if client.unsent() == 0 {
             client.since = now;
         }
@@ -232,15 +237,15 @@ impl Engine {
         } else {
             client.append(&[bytes]);
         }
-        flow.change(|state| state.handed = state.handed.saturating_sub(bytes.len()));
-        self.push_stream(ticket);
+        backpressure.change(|state| state.handed = state.handed.saturating_sub(bytes.len()));
+        self.push_stream(handle);
     }
 
     fn end_stream(&mut self, id: CallId, trailer: &[u8]) {
-        let Some(ticket) = self.streams.remove(&id) else {
+        let Some(handle) = self.streams.remove(&id) else {
             return;
         };
-        let Some(client) = self.clients.find(ticket) else {
+        let Some(client) = self.clients.find(handle) else {
             return;
         };
         if client.outgoing.as_ref().is_some_and(|it| it.chunked) {
@@ -248,30 +253,30 @@ impl Engine {
         }
         client.phase = Phase::Answer;
         client.since = self.now;
-        let push = client.flush(self.poll.registry());
-        self.finish(ticket.index, push);
+        let outcome = client.flush(self.poll.registry());
+        self.finish(handle.index, outcome);
     }
 
     /// Ends the connection of an answer that stays unfinished.
     fn break_stream(&mut self, id: CallId) {
-        let Some(ticket) = self.streams.remove(&id) else {
+        let Some(handle) = self.streams.remove(&id) else {
             return;
         };
-        if self.clients.find(ticket).is_some() {
-            self.close(ticket.index);
+        if self.clients.find(handle).is_some() {
+            self.close(handle.index);
         }
     }
 
     /// Sends what there is of an answer, and lets its maker know how far that came.
-    fn push_stream(&mut self, ticket: Ticket) {
+    fn push_stream(&mut self, handle: ClientHandle) {
         let registry = self.poll.registry();
-        let Some(client) = self.clients.find(ticket) else {
+        let Some(client) = self.clients.find(handle) else {
             return;
         };
-        if client.flush(registry) == Push::Broken {
-            return self.close(ticket.index);
+        if client.flush(registry) == WriteOutcome::Broken {
+            return self.close(handle.index);
         }
-        client.tell_unsent();
+        client.report_unsent();
     }
 }
 
@@ -294,10 +299,10 @@ impl Client {
     }
 
     /// Lets the maker of the answer under way know how much of it is unsent.
-    pub(super) fn tell_unsent(&mut self) {
+    pub(super) fn report_unsent(&mut self) {
         let unsent = self.unsent();
         if let Some(outgoing) = &self.outgoing {
-            outgoing.flow.change(|state| state.unsent = unsent);
+            outgoing.backpressure.change(|state| state.unsent = unsent);
         }
     }
 }

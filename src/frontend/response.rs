@@ -1,4 +1,4 @@
-//! Answers: where one from the server behind ends, and the few the gate gives itself.
+//! Answers: where one from tiny_http ends, and the few the frontend gives itself.
 //!
 //! Leaves out their delivery. Invariant: an answer whose end is not certain is never relayed.
 
@@ -64,7 +64,7 @@ pub(super) fn first_line(bytes: &[u8]) -> usize {
         .map_or(0, |at| at.saturating_add(1))
 }
 
-/// The reason phrase of a status the gate gives.
+/// The reason phrase of a status the frontend gives.
 fn reason(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
@@ -78,7 +78,7 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-/// Appends the gate's own answer, which always ends the connection.
+/// Appends the frontend's own answer, which always ends the connection.
 pub(super) fn own(out: &mut Vec<u8>, refusal: Refusal, bodyless: bool) {
     const PARTS: [&[u8]; 3] = [b"{\"error\":\"", b"\",\"where\":\"", b"\"}"];
     let [open, middle, close] = PARTS;

@@ -1,0 +1,128 @@
+//! Rate-limited warnings.
+//!
+//! Strangers can cause some warnings as often as they like. A [`LogLimiter`] logs the first at once,
+//! counts those that follow within a period, and logs their number and the last of them when the
+//! period ends, so that the end of a burst is logged too.
+//!
+//! Invariant: at most two lines a period, and at most one sleeping thread for each limiter.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The usual period.
+const PERIOD: Duration = Duration::from_secs(60);
+
+/// Logs a warning at most once a period. Clones share the limit.
+#[derive(Clone, Debug)]
+pub struct LogLimiter {
+    period: Duration,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    logged: Option<Instant>,
+    /// The number of warnings since then, and the last of them.
+    suppressed: u64,
+    last: String,
+    /// A thread waits for the end of the period.
+    waits: bool,
+}
+
+impl Default for LogLimiter {
+    fn default() -> Self {
+        Self::new(PERIOD)
+    }
+}
+
+impl LogLimiter {
+    /// Limits to one warning in each period.
+    pub fn new(period: Duration) -> Self {
+        Self {
+            period,
+            state: Arc::default(),
+        }
+    }
+
+    /// Logs a warning, or counts it if one was logged within the period.
+    pub fn warn(&self, message: String) {
+        let mut state = lock(&self.state);
+        let left = state
+            .logged
+            .and_then(|logged| self.period.checked_sub(logged.elapsed()));
+        let Some(left) = left else {
+            state.logged = Some(Instant::now());
+            let earlier = std::mem::take(&mut state.suppressed);
+            drop(state);
+            return emit(&message, earlier);
+        };
+        state.suppressed += 1;
+        state.last = message;
+        if !state.waits {
+            state.waits = self.flush_after(left);
+        }
+    }
+
+    /// Logs what is suppressed once this time has passed; false if no thread can be had, in which
+    /// case the next warning after the period says it.
+    fn flush_after(&self, left: Duration) -> bool {
+        let state = Arc::downgrade(&self.state);
+        let flush = move || {
+            std::thread::sleep(left);
+            if let Some(state) = state.upgrade() {
+                let mut state = lock(&state);
+                state.waits = false;
+                state.flush();
+            }
+        };
+        let thread = std::thread::Builder::new().name("log-limiter".to_owned());
+        thread.spawn(flush).is_ok()
+    }
+}
+
+impl State {
+    fn flush(&mut self) {
+        if self.suppressed > 0 {
+            self.logged = Some(Instant::now());
+            let count = std::mem::take(&mut self.suppressed);
+            emit(&self.last, count.saturating_sub(1));
+        }
+    }
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn emit(message: &str, earlier: u64) {
+    match earlier {
+        0 => tracing::warn!("{message}"),
+        count => tracing::warn!("{message} ({count} more like it since the last such line)"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_is_logged_twice_with_its_count() {
+        let limiter = LogLimiter::new(Duration::from_millis(50));
+        for number in 0..100 {
+            limiter.warn(number.to_string());
+        }
+        assert!(lock(&limiter.state).suppressed > 0);
+        let begun = Instant::now();
+        while lock(&limiter.state).waits && begun.elapsed() < Duration::from_secs(20) {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(lock(&limiter.state).suppressed, 0);
+        assert!(!lock(&limiter.state).waits);
+    }
+}

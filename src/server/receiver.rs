@@ -1,0 +1,179 @@
+//! How workers receive requests from tiny_http.
+//!
+//! One worker at a time receives requests and handles them at once, so a burst costs one wake-up:
+//! with all workers waiting in tiny_http, every request would wake one, which costs more than
+//! decoding it. Expensive work is done without the turn: a long request, and what `handle` returns
+//! (the verification of a signature). The worker first lets the next one receive.
+//!
+//! Invariant: a worker never holds the turn during expensive work, so short requests and further
+//! verifications proceed while another worker is free.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use tiny_http::{Request, Server};
+
+/// A request with more bytes of body is long.
+const LONG: usize = 32 * 1024;
+
+/// How often a worker that finds no request yields before it sleeps: mostly the thread that reads
+/// the next request only waits for the processor.
+const YIELDS: usize = 2;
+
+/// Shared by the workers.
+pub(super) struct RequestReceiver {
+    server: Server,
+    turn: Mutex<()>,
+    stopping: AtomicBool,
+}
+
+/// What is left to do without the turn.
+enum Work<T> {
+    /// A long request.
+    Handle(Request),
+    /// The expensive rest of a request.
+    Finish(T),
+}
+
+impl RequestReceiver {
+    /// Receives requests from a server.
+    pub const fn new(server: Server) -> Self {
+        Self {
+            server,
+            turn: Mutex::new(()),
+            stopping: AtomicBool::new(false),
+        }
+    }
+
+    /// Lets every [`Self::run`] return.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+        // Only the worker with the turn waits for requests; the others check before they do.
+        self.server.unblock();
+    }
+
+    /// Handles requests in this thread until stopped. If `handle` returns something, `finish` gets
+    /// it once another worker can receive. Neither may panic.
+    pub fn run<T>(&self, handle: impl Fn(Request) -> Option<T>, finish: impl Fn(T)) {
+        while let Some(work) = self.take_turn(&handle) {
+            let rest = match work {
+                Work::Handle(request) => handle(request),
+                Work::Finish(rest) => Some(rest),
+            };
+            if let Some(rest) = rest {
+                finish(rest);
+            }
+        }
+    }
+
+    /// Handles short requests until there is expensive work, or `None` when stopped.
+    fn take_turn<T>(&self, handle: &impl Fn(Request) -> Option<T>) -> Option<Work<T>> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            let request = self.next()?;
+            if request.body_length().is_some_and(|length| length > LONG) {
+                return Some(Work::Handle(request));
+            }
+            if let Some(rest) = handle(request) {
+                return Some(Work::Finish(rest));
+            }
+        }
+    }
+
+    /// The next request, or `None` when stopped.
+    fn next(&self) -> Option<Request> {
+        for _ in 0..YIELDS {
+            match self.server.try_recv() {
+                Ok(Some(request)) => return Some(request),
+                _ => std::thread::yield_now(),
+            }
+        }
+        while !self.stopping.load(Ordering::Acquire) {
+            match self.server.recv() {
+                Ok(request) => return Some(request),
+                // Unblocked, or accepting failed, which is reported the same way.
+                Err(error) => tracing::debug!("no request was received: {error}"),
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::{SocketAddr, TcpStream};
+    use std::sync::Barrier;
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    fn start() -> (RequestReceiver, SocketAddr) {
+        let server = Server::http("127.0.0.1:0").unwrap();
+        let address = server.server_addr().to_ip().unwrap();
+        (RequestReceiver::new(server), address)
+    }
+
+    fn post(address: SocketAddr, target: &str, length: usize) -> TcpStream {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = format!("POST {target} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(&vec![b'x'; length]).unwrap();
+        stream
+    }
+
+    #[test]
+    fn short_requests_do_not_wait_for_a_long_one() {
+        let (receiver, address) = start();
+        let (short_done, short) = channel();
+        let (long_done, long) = channel();
+        // The long request is finished only when three short ones have been.
+        let long_waits = Mutex::new(short);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                let (short_done, long_done) = (short_done.clone(), long_done.clone());
+                let (receiver, long_waits) = (&receiver, &long_waits);
+                let handle = move |request: Request| {
+                    if request.url() == "/short" {
+                        short_done.send(()).unwrap();
+                        return None;
+                    }
+                    let short = long_waits.lock().unwrap();
+                    let came = (0..3).map(|_| short.recv_timeout(Duration::from_secs(20)));
+                    long_done.send(came.filter(Result::is_ok).count()).unwrap();
+                    None
+                };
+                scope.spawn(move || receiver.run(handle, |()| ()));
+            }
+            let mut open = vec![post(address, "/long", LONG + 1)];
+            open.extend((0..3).map(|_| post(address, "/short", 10)));
+            let came = long.recv_timeout(Duration::from_secs(60));
+            // Also when the assertion below fails, the threads must end.
+            receiver.stop();
+            assert_eq!(came.unwrap(), 3);
+        });
+    }
+
+    #[test]
+    fn the_expensive_rest_of_requests_runs_on_all_workers() {
+        let (receiver, address) = start();
+        // Both must be in `finish` at one time, or neither gets past the barrier.
+        let (barrier, (done, finished)) = (Barrier::new(2), channel());
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                let (receiver, barrier, done) = (&receiver, &barrier, done.clone());
+                let finish = move |()| {
+                    barrier.wait();
+                    done.send(()).unwrap();
+                };
+                scope.spawn(move || receiver.run(|_| Some(()), finish));
+            }
+            let _open = [post(address, "/a", 10), post(address, "/b", 10)];
+            let both = (0..2).filter(|_| finished.recv_timeout(Duration::from_secs(60)).is_ok());
+            let both = both.count();
+            receiver.stop();
+            assert_eq!(both, 2);
+        });
+    }
+}
