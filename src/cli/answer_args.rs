@@ -4,7 +4,8 @@
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::event::{ProfileKey, is_label};
+use crate::event::ProfileKey;
+use crate::query::{CauseKind, parse_label};
 
 /// How times can be written.
 pub const TIMES: &str = "Times: RFC 3339 (2025-10-09T08:53:20Z), YYYY-MM-DD, 'YYYY-MM-DD HH:MM:SS' (in --timezone), \
@@ -65,24 +66,6 @@ pub struct SpanArgs {
     pub until: Option<String>,
 }
 
-/// The causes of changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum CauseArg {
-    /// The event created the profile
-    Create,
-    /// The update names the field or interest
-    Set,
-    /// It changed at some unseen moment before
-    Unexplained,
-    /// An export showed it: it changed at some unseen moment before
-    Observed,
-    /// The value was first seen here
-    FirstSeen,
-    /// The subprofile ended with its profile
-    Cascade,
-}
-
 /// Which changes are meant: every question about the changes of all profiles
 /// knows these.
 #[derive(Debug, clap::Args)]
@@ -112,22 +95,16 @@ pub struct FilterArgs {
     pub new: Option<String>,
     /// Only by this cause; can be repeated
     #[arg(long, value_name = "C")]
-    pub cause: Vec<CauseArg>,
+    pub cause: Vec<CauseKind>,
     /// Only by events with this label, '' for those without; can be repeated
     #[arg(long, value_name = "L", value_parser = parse_label)]
     pub label: Vec<String>,
+    /// Not by events with this label, '' for those without; can be repeated
+    #[arg(long, value_name = "L", value_parser = parse_label)]
+    pub not_label: Vec<String>,
     #[command(flatten)]
     pub cascade: CascadeArgs,
     /// Only by events of this type; can be repeated
     #[arg(long = "type", value_name = "TYPE")]
     pub event_type: Vec<String>,
-}
-
-/// A label, or '' for none.
-pub fn parse_label(text: &str) -> Result<String, String> {
-    if text.is_empty() || is_label(text) {
-        Ok(text.to_owned())
-    } else {
-        Err("a label is 1 to 64 of A-Z, a-z, 0-9, _ and -".to_owned())
-    }
 }

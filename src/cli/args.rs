@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 pub use super::answer_args::{
-    CascadeArgs, CauseArg, FilterArgs, Format, Output, SpanArgs, TIMES, TellOutput, parse_label,
+    CascadeArgs, FilterArgs, Format, Output, SpanArgs, TIMES, TellOutput,
 };
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};

@@ -7,7 +7,7 @@ use super::args::{FilterArgs, Output, TIMES};
 use super::ask;
 use super::setting::{Setting, UsageError};
 use super::time::{parse_duration, seconds};
-use crate::query::{ChangesQuery, GapsQuery, Query};
+use crate::query::{GapsQuery, Query};
 
 /// `gaps`
 #[derive(Debug, clap::Args)]
@@ -35,10 +35,8 @@ pub fn run(args: &GapsArgs, setting: &Setting) -> anyhow::Result<Ending> {
         return Err(UsageError::new(what).into());
     }
     let query = Query::Gaps(GapsQuery {
-        of: ChangesQuery {
-            limit: args.limit,
-            ..args.filter.query(setting)?
-        },
+        filter: args.filter.filter(setting)?,
+        limit: args.limit,
         within: seconds(args.within),
         least: args.least,
     });

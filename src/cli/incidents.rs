@@ -11,7 +11,7 @@ use super::ask;
 use super::setting::{Setting, UsageError};
 use super::time::{parse_duration, seconds};
 use super::undo;
-use crate::query::{ChangesQuery, IncidentId, IncidentsQuery, Query, Wanted};
+use crate::query::{IncidentId, IncidentsQuery, Query, Wanted};
 
 /// `incidents`
 #[derive(Debug, clap::Args)]
@@ -105,14 +105,15 @@ impl WhichArgs {
         if !(least..=most).contains(&within) {
             return Err(UsageError::new("--within: from 1m to 1d can be had").into());
         }
-        let of = self.filter.query(setting)?;
+        let filter = self.filter.filter(setting)?;
         let about_one = !matches!(what, Wanted::List);
-        if about_one && (of.span.since.is_some() || of.span.until.is_some()) {
+        if about_one && (filter.span.since.is_some() || filter.span.until.is_some()) {
             let what = "--since and --until: an incident has a time of its own; leave them out";
             return Err(UsageError::new(what).into());
         }
         Ok(Query::Incidents(IncidentsQuery {
-            of: ChangesQuery { limit, ..of },
+            filter,
+            limit,
             within,
             least: self.least,
             what,

@@ -7,7 +7,7 @@ use super::args::{FilterArgs, Output, TIMES};
 use super::ask;
 use super::setting::Setting;
 use super::time::{parse_duration, seconds};
-use crate::query::{ChangesQuery, LoopsQuery, Query};
+use crate::query::{LoopsQuery, Query};
 
 /// `loops`
 #[derive(Debug, clap::Args)]
@@ -34,10 +34,8 @@ pub struct LoopsArgs {
 
 pub fn run(args: &LoopsArgs, setting: &Setting) -> anyhow::Result<Ending> {
     let query = Query::Loops(LoopsQuery {
-        of: ChangesQuery {
-            limit: args.limit,
-            ..args.filter.query(setting)?
-        },
+        filter: args.filter.filter(setting)?,
+        limit: args.limit,
         within: seconds(args.within),
         least: args.least,
     });

@@ -1,15 +1,13 @@
 //! From arguments to questions.
 
-use clap::ValueEnum;
-
 use super::args::{
-    BlameArgs, CascadeArgs, CauseArg, ChangesArgs, DiffArgs, ExportArgs, FilterArgs, Format,
-    HistoryArgs, Output, RejectedArgs, ShowArgs, SpanArgs,
+    BlameArgs, CascadeArgs, ChangesArgs, DiffArgs, ExportArgs, FilterArgs, Format, HistoryArgs,
+    Output, RejectedArgs, ShowArgs, SpanArgs,
 };
 use super::setting::{Setting, UsageError};
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, RejectedQuery, Rounding,
-    ShowQuery, Span,
+    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, Filter, HistoryQuery, Query, RejectedQuery,
+    Rounding, ShowQuery, Span,
 };
 
 impl SpanArgs {
@@ -89,43 +87,37 @@ impl BlameArgs {
 }
 
 impl FilterArgs {
-    /// The question about all changes that are meant. Subprofiles end with their
-    /// profile where that is asked for, by a cause if not by its flag; what people
-    /// want unasked ([`CascadeArgs::wanted`]) is for those to add who know the form.
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<ChangesQuery> {
-        let name = |cause: &CauseArg| {
-            cause
-                .to_possible_value()
-                .map(|value| value.get_name().to_owned())
-        };
-        Ok(ChangesQuery {
+    /// The filter, and whether a profile's delete also deletes its subprofiles where
+    /// people read the answer.
+    pub fn filter(&self, setting: &Setting) -> anyhow::Result<Filter> {
+        Ok(Filter {
             fields: self.field.clone(),
             interests: self.interest.clone(),
             database: self.database,
             collection: self.collection,
-            profile: self.profile.map(|key| key.profile),
-            subprofile: self.profile.and_then(|key| key.subprofile),
+            profile: self.profile,
             span: self.span.span(setting)?,
             old: self.old.clone(),
             new: self.new.clone(),
-            causes: self.cause.iter().filter_map(name).collect(),
+            causes: self.cause.clone(),
             labels: self.label.clone(),
+            not_labels: self.not_label.clone(),
             types: self.event_type.clone(),
-            limit: None,
-            cascade: self.cascade.cascade || self.cause.contains(&CauseArg::Cascade),
-            reverse: false,
+            cascade: self.cascade.cascade,
         })
     }
 }
 
 impl ChangesArgs {
     pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        let asked = self.filter.query(setting)?;
+        let filter = self.filter.filter(setting)?;
         Ok(Query::Changes(ChangesQuery {
+            filter: Filter {
+                cascade: filter.cascade || self.filter.cascade.wanted(&self.output, setting),
+                ..filter
+            },
             limit: self.limit,
-            cascade: asked.cascade || self.filter.cascade.wanted(&self.output, setting),
             reverse: self.reverse,
-            ..asked
         }))
     }
 }
@@ -134,8 +126,7 @@ impl ExportArgs {
     pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
         Ok(Query::Export(ExportQuery {
             span: self.span.span(setting)?,
-            profile: self.profile.map(|key| key.profile),
-            subprofile: self.profile.and_then(|key| key.subprofile),
+            profile: self.profile,
             database: self.database,
             raw: self.raw,
         }))

@@ -5,7 +5,7 @@ use super::args::{FilterArgs, Format, Output, TIMES};
 use super::ask;
 use super::setting::Setting;
 use crate::event::Zone;
-use crate::query::{By, ChangesQuery, Query, ReportQuery};
+use crate::query::{By, Query, ReportQuery};
 
 /// `report`
 #[derive(Debug, clap::Args)]
@@ -33,10 +33,8 @@ pub struct ReportArgs {
 
 pub fn run(args: &ReportArgs, setting: &Setting) -> anyhow::Result<Ending> {
     let query = Query::Report(ReportQuery {
-        of: ChangesQuery {
-            limit: args.limit,
-            ..args.filter.query(setting)?
-        },
+        filter: args.filter.filter(setting)?,
+        limit: args.limit,
         by: args.by.clone(),
         zone: match setting.format(args.output.format) {
             Format::Table => setting.reader_zone,

@@ -235,10 +235,10 @@ fn answer_part(
         Query::Changes(query) => query.limit,
         Query::Find(query) => query.limit,
         Query::Rejected(query) => query.limit,
-        Query::Tail(query) => query.of.limit,
-        Query::Report(query) => query.of.limit,
-        Query::Gaps(query) => query.of.limit,
-        Query::Incidents(query) => query.of.limit,
+        Query::Tail(query) => query.limit,
+        Query::Report(query) => query.limit,
+        Query::Gaps(query) => query.limit,
+        Query::Incidents(query) => query.limit,
         Query::Show(_)
         | Query::Diff(_)
         | Query::Blame(_)

@@ -44,8 +44,7 @@ pub(super) fn export(
     let Some(baselines) = retention.baselines() else {
         return Ok(bodies);
     };
-    if let Some((profile, subprofile)) = query.profile.zip(query.subprofile) {
-        let key = ProfileKey::subprofile(profile, subprofile);
+    if let Some(key) = query.profile.filter(|key| key.subprofile.is_some()) {
         if let Some(baseline) = baselines.find(key)? {
             let kept = KeptBaseline { key, baseline };
             put(trail, query, kept, &mut bodies, lines)?;
@@ -70,8 +69,10 @@ fn put(
 ) -> Result<(), QueryError> {
     let KeptBaseline { key, baseline } = &kept;
     let in_database = |database| baseline.database == Some(database);
-    if query.profile.is_none_or(|profile| profile == key.profile)
-        && query.span.holds(baseline.place.time)
+    if query
+        .profile
+        .is_none_or(|wanted| wanted.profile == key.profile)
+        && query.span.contains(baseline.place.time)
         && query.database.is_none_or(in_database)
     {
         let times = trail.times_of(*key)?.into_iter();

@@ -5,8 +5,8 @@
 //! characters stand in it as they are: whoever shows a line to people makes it
 //! plain first.
 
-use super::request::ChangesQuery;
-use crate::event::{ProfileKey, seconds_to_rfc3339};
+use super::filter::Filter;
+use crate::event::seconds_to_rfc3339;
 
 /// A command on its way.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl CommandLine {
     }
 
     /// Adds a flag with each of its values.
-    fn flags<'v>(self, flag: &str, values: impl IntoIterator<Item = &'v String>) -> Self {
+    fn flags(self, flag: &str, values: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let values = values.into_iter();
         values.fold(self, |line, value| line.flag(flag, value))
     }
@@ -48,24 +48,21 @@ impl CommandLine {
         }
     }
 
-    /// Adds the flags by which these changes are meant.
-    pub fn filter(self, of: &ChangesQuery) -> Self {
-        let key = of.profile.map(|profile| ProfileKey {
-            profile,
-            subprofile: of.subprofile,
-        });
-        self.flags("--field", &of.fields)
-            .flags("--interest", &of.interests)
-            .maybe("--database", of.database)
-            .maybe("--collection", of.collection)
-            .maybe("--profile", key)
-            .maybe("--since", of.span.since.map(seconds_to_rfc3339))
-            .maybe("--until", of.span.until.map(seconds_to_rfc3339))
-            .maybe("--old", of.old.as_ref())
-            .maybe("--new", of.new.as_ref())
-            .flags("--cause", &of.causes)
-            .flags("--label", &of.labels)
-            .flags("--type", &of.types)
+    /// Adds the flags of a filter.
+    pub fn filter(self, filter: &Filter) -> Self {
+        self.flags("--field", &filter.fields)
+            .flags("--interest", &filter.interests)
+            .maybe("--database", filter.database)
+            .maybe("--collection", filter.collection)
+            .maybe("--profile", filter.profile)
+            .maybe("--since", filter.span.since.map(seconds_to_rfc3339))
+            .maybe("--until", filter.span.until.map(seconds_to_rfc3339))
+            .maybe("--old", filter.old.as_ref())
+            .maybe("--new", filter.new.as_ref())
+            .flags("--cause", filter.causes.iter().map(|cause| cause.name()))
+            .flags("--label", &filter.labels)
+            .flags("--not-label", &filter.not_labels)
+            .flags("--type", &filter.types)
     }
 
     /// The line; `None` where a word has what no command can be given (NUL).
@@ -75,42 +72,42 @@ impl CommandLine {
 }
 
 /// The command that shows these changes.
-pub(super) fn changes_command(of: &ChangesQuery) -> Option<String> {
-    CommandLine::new(&["changes"]).filter(of).line()
+pub(super) fn changes_command(filter: &Filter) -> Option<String> {
+    CommandLine::new(&["changes"]).filter(filter).line()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::query::Span;
+    use crate::event::ProfileKey;
+    use crate::query::{CauseKind, Span};
     use proptest::prelude::*;
 
     #[test]
     fn a_line_names_all_that_is_asked_for() {
-        let of = ChangesQuery {
+        let filter = Filter {
             fields: vec!["mail".into(), "it's; rm -rf /".into(), "-x".into()],
             database: Some(3),
-            profile: Some(1),
-            subprofile: Some(2),
+            profile: Some(ProfileKey::subprofile(1, 2)),
             span: Span {
                 since: Some(1_760_000_000),
                 until: None,
             },
             new: Some(String::new()),
-            causes: vec!["set".into()],
+            causes: vec![CauseKind::Set],
             labels: vec![String::new()],
-            ..ChangesQuery::default()
+            ..Filter::default()
         };
         assert_eq!(
-            changes_command(&of).as_deref(),
+            changes_command(&filter).as_deref(),
             Some(
                 "profiletrail changes --field mail --field \"it's; rm -rf /\" '--field=-x' --database 3 \
                  --profile 1/2 --since 2025-10-09T08:53:20Z --new '' --cause set --label ''"
             )
         );
-        let nul = ChangesQuery {
+        let nul = Filter {
             fields: vec!["a\0b".into()],
-            ..ChangesQuery::default()
+            ..Filter::default()
         };
         assert_eq!(changes_command(&nul), None);
     }

@@ -57,14 +57,14 @@ pub(super) fn answer(
             all = walk.events();
             Source::Log(walk)
         }
-        Some(profile) => {
+        Some(wanted) => {
             let mut seqs = Vec::new();
-            trail.each_key(Some(profile), query.subprofile, |key| {
+            trail.each_key(Some(wanted.profile), wanted.subprofile, |key| {
                 let times = trail.times_of(key)?;
                 if !query.raw {
                     crowded.add(&times, &query.span);
                 }
-                let asked_for = times.iter().filter(|(time, _)| query.span.holds(*time));
+                let asked_for = times.iter().filter(|(time, _)| query.span.contains(*time));
                 seqs.extend(asked_for.map(|(_, seq)| *seq));
                 Ok::<(), TrailError>(())
             })?;
@@ -176,7 +176,7 @@ impl Batches<'_> {
                         // What cannot be read is told when its line is made.
                         let other = narrow
                             && EventHead::decode(record)
-                                .is_ok_and(|(head, _)| !span.holds(head.time));
+                                .is_ok_and(|(head, _)| !span.contains(head.time));
                         if !other {
                             load.records.push(seq, record);
                         }
@@ -296,7 +296,7 @@ fn encode_record(
     let record = EventRecord::decode(bytes).map_err(missing)?;
     let EventRecord { head, body } = &record;
     let in_database = |database| head.database == Some(database);
-    if !query.span.holds(head.time) || !query.database.is_none_or(in_database) {
+    if !query.span.contains(head.time) || !query.database.is_none_or(in_database) {
         return Ok(false);
     }
     let event = record.to_event(seq).map_err(missing)?;

@@ -1,21 +1,37 @@
-//! Filters that more than one question knows.
+//! Which events and changes a question is about.
+//!
+//! Every question over all profiles takes the same [`Filter`]: it is the flags of
+//! the command line, the parameters of the query API, and what the engines match
+//! with. A filter that is added here is known to all of them.
+//!
+//! Lists are alternatives; an empty list filters nothing.
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::moment::{Rounding, unix_time};
+use crate::event::{Event, ProfileKey, is_label};
 use crate::history::{Change, Subject, Value};
+use crate::log::record::EventHead;
 
 /// A span of time in Unix seconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Span {
-    /// The first second that belongs to it; `None` is the beginning.
+    /// Only from this time on
+    #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true,
+        value_parser = unix_time(Rounding::Up))]
+    #[serde(default)]
     pub since: Option<i64>,
-    /// The first second that no longer does; `None` is the end.
+    /// Only before this time
+    #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true,
+        value_parser = unix_time(Rounding::Up))]
+    #[serde(default)]
     pub until: Option<i64>,
 }
 
 impl Span {
-    /// Whether a time belongs to it.
-    pub fn holds(&self, time: i64) -> bool {
+    /// Whether a time is in the span: `since` is inclusive, `until` exclusive.
+    pub fn contains(&self, time: i64) -> bool {
         self.since.is_none_or(|since| since <= time) && self.until.is_none_or(|until| time < until)
     }
 
@@ -28,9 +44,228 @@ impl Span {
     }
 }
 
-/// Whether a change is of one of the fields or interests asked for. Where
-/// neither is named, all are.
-pub(super) fn concerns(change: &Change<'_>, fields: &[String], interests: &[String]) -> bool {
+/// A cause of changes that can be asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum CauseKind {
+    /// The event created the profile
+    Create,
+    /// The update names the field or interest
+    Set,
+    /// It changed at some unseen moment before
+    Unexplained,
+    /// An export showed it: it changed at some unseen moment before
+    Observed,
+    /// The value was first seen here
+    FirstSeen,
+    /// The subprofile was deleted with its profile
+    Cascade,
+}
+
+impl CauseKind {
+    /// The word in answers; the same as that of [`crate::history::Cause::name`].
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Set => "set",
+            Self::Unexplained => "unexplained",
+            Self::Observed => "observed",
+            Self::FirstSeen => "first_seen",
+            Self::Cascade => "cascade",
+        }
+    }
+
+    /// The cause with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let mut all = Self::value_variants().iter().copied();
+        all.find(|kind| kind.name() == name)
+    }
+}
+
+/// Which changes a question is about.
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Filter {
+    /// Only changes of this field; can be repeated
+    #[arg(long = "field", value_name = "NAME")]
+    #[serde(rename = "field")]
+    pub fields: Vec<String>,
+    /// Only changes of this interest; can be repeated
+    #[arg(long = "interest", value_name = "NAME")]
+    #[serde(rename = "interest")]
+    pub interests: Vec<String>,
+    /// Only by events that name this database
+    #[arg(long, value_name = "D")]
+    pub database: Option<u64>,
+    /// Only by events that name this collection
+    #[arg(long, value_name = "C")]
+    pub collection: Option<u64>,
+    /// Only of this profile and its subprofiles (123), or of this subprofile (123/456)
+    #[arg(long, value_name = "P[/S]")]
+    #[serde(with = "key_text")]
+    pub profile: Option<ProfileKey>,
+    /// Only in this span.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub span: Span,
+    /// Only from this value; true or false for interests
+    #[arg(long, value_name = "V", allow_hyphen_values = true)]
+    pub old: Option<String>,
+    /// Only to this value; true or false for interests
+    #[arg(long, value_name = "V", allow_hyphen_values = true)]
+    pub new: Option<String>,
+    /// Only by this cause; can be repeated
+    #[arg(long = "cause", value_name = "C")]
+    #[serde(rename = "cause")]
+    pub causes: Vec<CauseKind>,
+    /// Only by events with this label, '' for those without; can be repeated
+    #[arg(long = "label", value_name = "L", value_parser = parse_label)]
+    #[serde(rename = "label")]
+    pub labels: Vec<String>,
+    /// Not by events with this label, '' for those without; can be repeated
+    #[arg(long = "not-label", value_name = "L", value_parser = parse_label)]
+    #[serde(rename = "not-label")]
+    pub not_labels: Vec<String>,
+    /// Only by events of this type; can be repeated
+    #[arg(long = "type", value_name = "TYPE")]
+    #[serde(rename = "type")]
+    pub types: Vec<String>,
+    /// A profile's delete also deletes its subprofiles, by the cause cascade [default: in answers for people]
+    #[arg(long)]
+    pub cascade: bool,
+}
+
+/// What a filter looks at of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct EventFacts<'a> {
+    /// The (sub)profile.
+    pub key: ProfileKey,
+    /// The event's time in Unix seconds.
+    pub time: i64,
+    /// The database, where the call named it.
+    pub database: Option<u64>,
+    /// The collection, where the call named it.
+    pub collection: Option<u64>,
+    /// The label in the webhook's address.
+    pub label: Option<&'a str>,
+    /// The type's word.
+    pub event_type: &'a str,
+}
+
+impl<'a> From<&'a Event<'_>> for EventFacts<'a> {
+    fn from(event: &'a Event<'_>) -> Self {
+        Self {
+            key: event.key,
+            time: event.time,
+            database: event.database,
+            collection: event.collection,
+            label: event.label.as_deref(),
+            event_type: event.event_type.name(),
+        }
+    }
+}
+
+impl<'a> From<&EventHead<'a>> for EventFacts<'a> {
+    fn from(head: &EventHead<'a>) -> Self {
+        Self {
+            key: head.key(),
+            time: head.time,
+            database: head.database,
+            collection: head.collection,
+            label: head.label,
+            event_type: head.event_type,
+        }
+    }
+}
+
+impl Filter {
+    /// Whether a profile's delete also deletes its subprofiles: where that is asked
+    /// for, or changes with that cause are.
+    pub fn cascades(&self) -> bool {
+        self.cascade || self.causes.contains(&CauseKind::Cascade)
+    }
+
+    /// Whether an event can have changes that are asked for.
+    pub fn matches_event<'a>(&self, event: impl Into<EventFacts<'a>>) -> bool {
+        let event = event.into();
+        self.span.contains(event.time)
+            && self.matches_key(event.key)
+            && self
+                .database
+                .is_none_or(|wanted| event.database == Some(wanted))
+            && self
+                .collection
+                .is_none_or(|wanted| event.collection == Some(wanted))
+            && self.matches_label(event.label)
+            && self.matches_type(event.event_type)
+    }
+
+    /// Whether a change of a matching event is asked for.
+    pub fn matches_change(&self, change: &Change<'_>) -> bool {
+        matches_subject(change, &self.fields, &self.interests)
+            && self
+                .old
+                .as_ref()
+                .is_none_or(|old| value_is(change.old.as_ref(), old))
+            && self
+                .new
+                .as_ref()
+                .is_none_or(|new| value_is(Some(&change.new), new))
+            && (self.causes.is_empty()
+                || self
+                    .causes
+                    .iter()
+                    .any(|cause| cause.name() == change.cause.name()))
+    }
+
+    /// Whether the changes of an event decide if it is asked for.
+    pub fn needs_changes(&self) -> bool {
+        !self.fields.is_empty()
+            || !self.interests.is_empty()
+            || !self.causes.is_empty()
+            || self.old.is_some()
+            || self.new.is_some()
+    }
+
+    /// Whether a (sub)profile is asked for.
+    pub fn matches_key(&self, key: ProfileKey) -> bool {
+        self.profile.is_none_or(|wanted| {
+            wanted.profile == key.profile
+                && wanted
+                    .subprofile
+                    .is_none_or(|own| Some(own) == key.subprofile)
+        })
+    }
+
+    /// Whether a label is asked for. No label is empty: '' stands for none.
+    pub fn matches_label(&self, label: Option<&str>) -> bool {
+        let label = label.unwrap_or_default();
+        let among = |list: &[String]| list.iter().any(|listed| listed == label);
+        (self.labels.is_empty() || among(&self.labels)) && !among(&self.not_labels)
+    }
+
+    /// Whether events of a type are asked for.
+    pub fn matches_type(&self, event_type: &str) -> bool {
+        self.types.is_empty() || self.types.iter().any(|wanted| wanted == event_type)
+    }
+
+    /// The numbers of the (sub)profile that is asked for, as the index takes them.
+    pub fn numbers(&self) -> (Option<u64>, Option<u64>) {
+        (
+            self.profile.map(|key| key.profile),
+            self.profile.and_then(|key| key.subprofile),
+        )
+    }
+}
+
+/// Whether a change is of one of these fields or interests. Where neither is
+/// named, every change is.
+pub(super) fn matches_subject(
+    change: &Change<'_>,
+    fields: &[String],
+    interests: &[String],
+) -> bool {
     if fields.is_empty() && interests.is_empty() {
         return true;
     }
@@ -41,10 +276,131 @@ pub(super) fn concerns(change: &Change<'_>, fields: &[String], interests: &[Stri
 }
 
 /// Whether a value is the one asked for; an unknown or absent one never is.
-pub(super) fn value_is(value: Option<&Value<'_>>, wanted: &str) -> bool {
+fn value_is(value: Option<&Value<'_>>, wanted: &str) -> bool {
     match value {
         Some(Value::Text(text)) => text == wanted,
         Some(Value::Member(member)) => wanted == if *member { "true" } else { "false" },
         Some(Value::Absent) | None => false,
+    }
+}
+
+/// A label, or '' for none.
+pub fn parse_label(text: &str) -> Result<String, String> {
+    if text.is_empty() || is_label(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("a label is 1 to 64 of A-Z, a-z, 0-9, _ and -".to_owned())
+    }
+}
+
+/// A (sub)profile as the text `123` or `123/456`.
+pub(super) mod key_text {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::event::ProfileKey;
+
+    pub fn serialize<S: Serializer>(
+        key: &Option<ProfileKey>,
+        output: S,
+    ) -> Result<S::Ok, S::Error> {
+        match key {
+            Some(key) => output.collect_str(key),
+            None => output.serialize_none(),
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        input: D,
+    ) -> Result<Option<ProfileKey>, D::Error> {
+        let text = Option::<String>::deserialize(input)?;
+        text.map(|text| text.parse().map_err(D::Error::custom))
+            .transpose()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::Cause;
+
+    fn facts(label: Option<&str>) -> EventFacts<'_> {
+        EventFacts {
+            key: ProfileKey::subprofile(1, 2),
+            time: 5,
+            database: Some(3),
+            collection: None,
+            label,
+            event_type: "update",
+        }
+    }
+
+    #[test]
+    fn each_filter_of_events_decides() {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        type Case = (fn(&mut Filter, Vec<String>), Vec<String>, bool);
+        let cases: [Case; 14] = [
+            (|_, _| (), texts(&[]), true),
+            (|f, _| f.span.since = Some(5), texts(&[]), true),
+            (|f, _| f.span.until = Some(5), texts(&[]), false),
+            (|f, _| f.database = Some(3), texts(&[]), true),
+            (|f, _| f.collection = Some(3), texts(&[]), false),
+            (
+                |f, _| f.profile = Some(ProfileKey::profile(1)),
+                texts(&[]),
+                true,
+            ),
+            (
+                |f, _| f.profile = Some(ProfileKey::subprofile(1, 3)),
+                texts(&[]),
+                false,
+            ),
+            (|f, l| f.labels = l, texts(&["shop"]), true),
+            (|f, l| f.labels = l, texts(&["", "crm"]), false),
+            (|f, l| f.not_labels = l, texts(&["shop"]), false),
+            (|f, l| f.not_labels = l, texts(&[""]), true),
+            (
+                |f, l| (f.labels, f.not_labels) = (l.clone(), l),
+                texts(&["shop"]),
+                false,
+            ),
+            (|f, t| f.types = t, texts(&["create", "update"]), true),
+            (|f, t| f.types = t, texts(&["create"]), false),
+        ];
+        for (number, (set, values, expected)) in cases.into_iter().enumerate() {
+            let mut filter = Filter::default();
+            set(&mut filter, values);
+            assert_eq!(
+                filter.matches_event(facts(Some("shop"))),
+                expected,
+                "case {number}"
+            );
+        }
+        let unlabelled = Filter {
+            not_labels: vec![String::new()],
+            ..Filter::default()
+        };
+        assert!(!unlabelled.matches_event(facts(None)));
+    }
+
+    #[test]
+    fn a_cause_that_can_be_asked_for_has_the_name_of_answers() {
+        let causes = [
+            Cause::Create,
+            Cause::Set,
+            Cause::Unexplained { since: 0 },
+            Cause::Observed { since: 0 },
+            Cause::FirstSeen,
+            Cause::Cascade,
+        ];
+        for (kind, cause) in CauseKind::value_variants().iter().zip(causes) {
+            assert_eq!(kind.name(), cause.name());
+            assert_eq!(CauseKind::from_name(cause.name()), Some(*kind));
+            let word = kind
+                .to_possible_value()
+                .map(|value| value.get_name().to_owned());
+            assert_eq!(word.as_deref(), Some(cause.name()));
+        }
+        assert_eq!(CauseKind::from_name("baseline"), None);
     }
 }

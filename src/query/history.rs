@@ -18,7 +18,7 @@ use std::vec::IntoIter;
 
 use super::answer::{Lines, QueryError};
 use super::ends::{Deletes, Ends};
-use super::filter::concerns;
+use super::filter::matches_subject;
 use super::lines::HistoryLine;
 use super::page::Mark;
 use super::past::{Before, Ended, Missing, replay_after};
@@ -69,7 +69,7 @@ pub(super) fn answer(
         let in_span = events
             .times
             .iter()
-            .filter(|(time, _)| query.span.holds(*time) && ahead(*time));
+            .filter(|(time, _)| query.span.contains(*time) && ahead(*time));
         pairs.extend(in_span.map(|(time, seq)| (*time, *seq, number)));
     }
     pairs.sort_unstable();
@@ -330,7 +330,7 @@ fn line_with<'a>(
     let filtered = !query.fields.is_empty() || !query.interests.is_empty();
     let changes: Vec<_> = changes
         .into_iter()
-        .filter(|change| concerns(change, &query.fields, &query.interests))
+        .filter(|change| matches_subject(change, &query.fields, &query.interests))
         .collect();
     if filtered && changes.is_empty() {
         return None;

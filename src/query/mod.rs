@@ -47,14 +47,14 @@ mod twins;
 pub use answer::{Answered, QueryError, answer, answer_page, answer_telling};
 pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};
-pub use filter::Span;
+pub use filter::{CauseKind, EventFacts, Filter, Span, parse_label};
 pub use find::{FindQuery, Matching, Sought, Word, Words};
 pub use gaps::{GapKind, GapLine, GapsQuery};
 pub use hints::nearest;
 pub use import::{ImportReport, Importer, RefusedLine};
 pub use incidents::{IncidentId, IncidentLine, IncidentsQuery, Left, UndoLine, Wanted};
 pub use loops::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsQuery};
-pub use moment::{Rounding, parse_duration, parse_time};
+pub use moment::{Clock, Rounding, is_time, parse_duration, parse_time, unix_time, with_clock};
 pub use page::{Mark, Page};
 pub use progress::{Progress, Stage};
 pub use reconcile::{

@@ -1,8 +1,11 @@
 //! Times as people write them, on the command line and in the query API.
 
+use std::any::TypeId;
 use std::time::Duration;
 
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use clap::builder::{StringValueParser, TypedValueParser};
+use clap::{Arg, Command};
 use interim::{Dialect, parse_date_string};
 
 use crate::event::{Zone, local_to_utc, parse_timestamp, seconds_in_range};
@@ -14,6 +17,65 @@ pub enum Rounding {
     Up,
     /// It is cut off: for a moment.
     Down,
+}
+
+/// By what a time is read that names no zone, or is a phrase.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clock {
+    /// The zone of times that name none.
+    pub zone: Zone,
+    /// The present moment in Unix microseconds.
+    pub now: i64,
+}
+
+impl Clock {
+    /// Reads a time as Unix seconds.
+    pub fn parse(self, text: &str, rounding: Rounding) -> Result<i64, String> {
+        parse_time(text, self.zone, self.now, rounding)
+    }
+
+    /// The present second.
+    pub const fn seconds(self) -> i64 {
+        self.now.div_euclid(1_000_000)
+    }
+}
+
+/// Reads a time as Unix seconds, for arguments of clap. They are declared with a
+/// clock that shows the epoch in UTC; [`with_clock`] gives them the right one.
+pub fn unix_time(rounding: Rounding) -> impl TypedValueParser<Value = i64> {
+    time_parser(
+        Clock {
+            zone: Zone::UTC,
+            now: 0,
+        },
+        rounding,
+    )
+}
+
+fn time_parser(clock: Clock, rounding: Rounding) -> impl TypedValueParser<Value = i64> {
+    StringValueParser::new().try_map(move |text| clock.parse(&text, rounding))
+}
+
+/// Whether an argument is a time, which [`unix_time`] reads.
+pub fn is_time(arg: &Arg) -> bool {
+    let names = arg.get_value_names().unwrap_or_default();
+    arg.get_value_parser().type_id() == TypeId::of::<i64>()
+        && names.iter().any(|name| name.as_str() == "TIME")
+}
+
+/// The command, its times read by this clock.
+pub fn with_clock(command: Command, clock: Clock) -> Command {
+    let command = command.mut_args(|arg| {
+        if !is_time(&arg) {
+            return arg;
+        }
+        let rounding = match arg.get_id().as_str() {
+            "since" | "until" => Rounding::Up,
+            _ => Rounding::Down,
+        };
+        arg.value_parser(time_parser(clock, rounding))
+    });
+    command.mut_subcommands(|subcommand| with_clock(subcommand, clock))
 }
 
 /// The Unix seconds of a time: RFC 3339, a date, a date and time in the zone,

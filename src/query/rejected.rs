@@ -62,7 +62,7 @@ pub(super) fn answer(
             };
             let head = record.head;
             let received = head.received.div_euclid(1_000_000);
-            if retention.hides_rejected(received, number) || !query.span.holds(received) {
+            if retention.hides_rejected(received, number) || !query.span.contains(received) {
                 continue;
             }
             let (body, body_base64) = body_fields(record.body.bytes);

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dossier::DossierQuery;
-use super::filter::Span;
+use super::filter::{Filter, Span, key_text};
 use super::find::FindQuery;
 use super::gaps::GapsQuery;
 use super::incidents::IncidentsQuery;
@@ -126,40 +126,14 @@ pub struct BlameQuery {
     pub cascade: bool,
 }
 
-/// What changed when, over all profiles. Lists are alternatives; an empty one
-/// asks for nothing.
+/// What changed when, over all profiles.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangesQuery {
-    /// Of one of these fields, or of the interests.
-    pub fields: Vec<String>,
-    /// Of one of these interests, or of the fields.
-    pub interests: Vec<String>,
-    /// In this database, as the event named it.
-    pub database: Option<u64>,
-    /// In this collection, as the event named it.
-    pub collection: Option<u64>,
-    /// Of this profile or its subprofiles.
-    pub profile: Option<u64>,
-    /// Of this subprofile alone.
-    pub subprofile: Option<u64>,
-    /// In this span.
-    pub span: Span,
-    /// From this value; `true` and `false` for interests.
-    pub old: Option<String>,
-    /// To this value; `true` and `false` for interests.
-    pub new: Option<String>,
-    /// By one of these causes.
-    pub causes: Vec<String>,
-    /// By one of these labels; the empty one stands for none.
-    pub labels: Vec<String>,
-    /// By events of one of these types.
-    #[serde(default)]
-    pub types: Vec<String>,
+    /// Which changes.
+    #[serde(flatten)]
+    pub filter: Filter,
     /// The most lines.
     pub limit: Option<u64>,
-    /// Subprofiles end with their profile.
-    #[serde(default)]
-    pub cascade: bool,
     /// Newest first.
     #[serde(default)]
     pub reverse: bool,
@@ -170,10 +144,9 @@ pub struct ChangesQuery {
 pub struct ExportQuery {
     /// In this span.
     pub span: Span,
-    /// Of this profile or its subprofiles.
-    pub profile: Option<u64>,
-    /// Of this subprofile alone.
-    pub subprofile: Option<u64>,
+    /// Of this profile and its subprofiles, or of this subprofile.
+    #[serde(with = "key_text", default)]
+    pub profile: Option<ProfileKey>,
     /// In this database, as the event named it.
     pub database: Option<u64>,
     /// The bodies as sent, too.
@@ -190,13 +163,15 @@ pub struct EvidenceQuery {
 /// The newest events in the order of arrival, with what each changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TailQuery {
-    /// Which are meant; where something of their changes is asked for, only those
-    /// changes, and only events that have some. Its limit is the most lines.
-    pub of: ChangesQuery,
-    /// Only those that came after this `seq`.
+    /// Which events: where something of their changes is asked for, only those
+    /// changes, and only events that have some.
+    pub filter: Filter,
+    /// Only events after this `seq`.
     pub after: Option<u64>,
-    /// At most so many, the newest; not heeded where `after` is given.
+    /// At most so many, the newest; ignored where `after` is given.
     pub last: Option<u64>,
+    /// The most lines.
+    pub limit: Option<u64>,
 }
 
 /// What an event asked for against what came of it.

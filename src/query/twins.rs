@@ -51,7 +51,7 @@ impl Crowded {
         for second in times.chunk_by(|a, b| a.0 == b.0) {
             if let [(time, _), .., (_, last)] = second
                 && *last > self.after
-                && span.holds(*time)
+                && span.contains(*time)
             {
                 self.begins.push(self.seqs.len());
                 self.seqs.extend(second.iter().map(|(_, seq)| *seq));

@@ -34,12 +34,12 @@ pub(super) struct Turn<'a> {
 /// What a question weighs.
 const fn weight(query: &Query) -> u32 {
     match query {
-        Query::Changes(query) if query.profile.is_none() => 2,
-        Query::Report(ReportQuery { of, .. })
-        | Query::Gaps(GapsQuery { of, .. })
-        | Query::Incidents(IncidentsQuery { of, .. })
-        | Query::Loops(LoopsQuery { of, .. })
-            if of.profile.is_none() =>
+        Query::Changes(query) if query.filter.profile.is_none() => 2,
+        Query::Report(ReportQuery { filter, .. })
+        | Query::Gaps(GapsQuery { filter, .. })
+        | Query::Incidents(IncidentsQuery { filter, .. })
+        | Query::Loops(LoopsQuery { filter, .. })
+            if filter.profile.is_none() =>
         {
             2
         }

@@ -11,7 +11,7 @@ use crate::support::{Cli, Server, cli, data, json_lines, keys, new_server};
 use serde_json::{Value, json};
 
 use profiletrail::event::ProfileKey;
-use profiletrail::query::{ChangesQuery, HistoryQuery, Query, ShowQuery, Span};
+use profiletrail::query::{ChangesQuery, Filter, HistoryQuery, Query, ShowQuery, Span};
 
 const HOSTILE: &str = "<script>alert(1)</script>\u{1b}[31m\u{202e}";
 
@@ -262,7 +262,10 @@ fn state(store: &Store, subprofile: u64, at: i64, cascade: bool) -> Value {
 
 fn ended(store: &Store) -> Vec<Value> {
     let mut changes = store.ask(&Query::Changes(ChangesQuery {
-        cascade: true,
+        filter: Filter {
+            cascade: true,
+            ..Filter::default()
+        },
         ..ChangesQuery::default()
     }));
     changes.retain(|line| line["cause"] == "cascade");

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use crate::support::store::{BEGIN, Call, Store, call, history};
 use profiletrail::event::ProfileKey;
 use profiletrail::query::{
-    ChangesQuery, ExportQuery, HistoryQuery, Mark, Page, Query, Span, answer_page,
+    ChangesQuery, ExportQuery, Filter, HistoryQuery, Mark, Page, Query, Span, answer_page,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -50,8 +50,11 @@ fn questions() -> Vec<Query> {
     }
     all.push(Query::Changes(ChangesQuery::default()));
     all.push(Query::Changes(ChangesQuery {
-        fields,
-        span,
+        filter: Filter {
+            fields,
+            span,
+            ..Filter::default()
+        },
         ..ChangesQuery::default()
     }));
     all.push(Query::Export(export.clone()));
@@ -61,7 +64,7 @@ fn questions() -> Vec<Query> {
         ..export.clone()
     }));
     all.push(Query::Export(ExportQuery {
-        profile: Some(2),
+        profile: Some(ProfileKey::profile(2)),
         database: Some(1),
         ..export
     }));

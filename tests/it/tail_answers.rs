@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 
 use crate::support::store::{BEGIN, Call, Store, call, keys};
-use profiletrail::query::{ChangesQuery, ExplainQuery, HistoryQuery, Query, Span, TailQuery};
+use profiletrail::event::ProfileKey;
+use profiletrail::query::{CauseKind, ExplainQuery, Filter, HistoryQuery, Query, Span, TailQuery};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -17,12 +18,26 @@ use serde_json::Value;
 
 const SPAN: i64 = 12;
 
-fn tail(of: ChangesQuery, after: Option<u64>, last: Option<u64>) -> Query {
-    Query::Tail(TailQuery { of, after, last })
+fn tail(filter: Filter, after: Option<u64>, last: Option<u64>) -> Query {
+    Query::Tail(TailQuery {
+        filter,
+        after,
+        last,
+        limit: None,
+    })
+}
+
+fn first(filter: Filter, limit: u64) -> Query {
+    Query::Tail(TailQuery {
+        filter,
+        after: Some(0),
+        last: None,
+        limit: Some(limit),
+    })
 }
 
 fn all_of(store: &Store) -> Vec<Value> {
-    store.ask(&tail(ChangesQuery::default(), None, None))
+    store.ask(&tail(Filter::default(), None, None))
 }
 
 /// Every event's line by its `seq`, from the histories.
@@ -48,12 +63,12 @@ fn histories(store: &Store) -> Vec<Value> {
 }
 
 /// A filter on changes, and whether it is meant to take a change.
-fn of_changes(field: &str, cause: &str) -> (ChangesQuery, impl Fn(&Value) -> bool) {
-    let query = ChangesQuery {
+fn of_changes(field: &str, cause: &str) -> (Filter, impl Fn(&Value) -> bool) {
+    let query = Filter {
         fields: vec![field.to_owned()],
         interests: vec![field.to_owned()],
-        causes: vec![cause.to_owned()],
-        ..ChangesQuery::default()
+        causes: vec![CauseKind::from_name(cause).unwrap()],
+        ..Filter::default()
     };
     let (field, cause) = (field.to_owned(), cause.to_owned());
     (query, move |change: &Value| {
@@ -126,7 +141,7 @@ fn check(store: &Store, at: Index, field: &str, cause: &str) {
     let all = all_of(store);
     assert_eq!(all, histories(store));
     let some = at.index(all.len() + 1);
-    let newest = store.ask(&tail(ChangesQuery::default(), None, Some(some as u64)));
+    let newest = store.ask(&tail(Filter::default(), None, Some(some as u64)));
     assert_eq!(newest, all[all.len() - some..]);
     let after = some as u64;
     let later: Vec<_> = all
@@ -135,7 +150,7 @@ fn check(store: &Store, at: Index, field: &str, cause: &str) {
         .cloned()
         .collect();
     assert_eq!(
-        store.ask(&tail(ChangesQuery::default(), Some(after), None)),
+        store.ask(&tail(Filter::default(), Some(after), None)),
         later
     );
 
@@ -155,26 +170,22 @@ fn check(store: &Store, at: Index, field: &str, cause: &str) {
         store.ask(&tail(query.clone(), None, Some(few as u64))),
         meant[meant.len() - few..]
     );
-    let limited = ChangesQuery {
-        limit: Some(few as u64),
-        ..query
-    };
-    assert_eq!(store.ask(&tail(limited, Some(0), None)), meant[..few]);
+    assert_eq!(store.ask(&first(query, few as u64)), meant[..few]);
 
     let span = Span {
         since: Some(BEGIN + 3),
         until: Some(BEGIN + 9),
     };
-    let own = ChangesQuery {
-        profile: Some(2),
+    let own = Filter {
+        profile: Some(ProfileKey::profile(2)),
         span,
-        ..ChangesQuery::default()
+        ..Filter::default()
     };
     let of_two: Vec<_> = all
         .iter()
         .filter(|line| {
             let time = chrono::DateTime::parse_from_rfc3339(line["time"].as_str().unwrap());
-            line["profile"] == 2 && span.holds(time.unwrap().timestamp())
+            line["profile"] == 2 && span.contains(time.unwrap().timestamp())
         })
         .cloned()
         .collect();
@@ -244,14 +255,14 @@ fn a_long_log_is_told_in_pages_and_searched_from_its_end() {
     for (line, seq) in all.iter().zip(1_u64..) {
         assert_eq!(line["seq"], seq);
     }
-    let seqs = |of: &ChangesQuery, after: Option<u64>, last: Option<u64>| -> Vec<u64> {
+    let seqs = |of: &Filter, after: Option<u64>, last: Option<u64>| -> Vec<u64> {
         let lines = store.ask(&tail(of.clone(), after, last));
         lines
             .iter()
             .map(|line| line["seq"].as_u64().unwrap())
             .collect()
     };
-    let none = ChangesQuery::default();
+    let none = Filter::default();
     assert_eq!(seqs(&none, None, Some(3)), [5_998, 5_999, 6_000]);
     assert_eq!(
         seqs(&none, None, Some(3_000)),
@@ -260,25 +271,27 @@ fn a_long_log_is_told_in_pages_and_searched_from_its_end() {
     assert_eq!(seqs(&none, None, Some(u64::MAX)).len() as u64, EVENTS);
     assert_eq!(seqs(&none, Some(5_999), Some(1)), [6_000]);
     assert!(seqs(&none, Some(u64::MAX), None).is_empty());
-    let seldom = ChangesQuery {
+    let seldom = Filter {
         labels: vec!["seldom".to_owned()],
         ..none.clone()
     };
     assert_eq!(seqs(&seldom, None, Some(2)), [4_500, 6_000]);
     assert_eq!(seqs(&seldom, None, Some(9)), [1_500, 3_000, 4_500, 6_000]);
     assert!(seqs(&seldom, None, Some(0)).is_empty());
-    let one = ChangesQuery {
-        profile: Some(1),
-        limit: Some(2),
+    let one = Filter {
+        profile: Some(ProfileKey::profile(1)),
         ..none.clone()
     };
-    assert_eq!(seqs(&one, Some(0), None), [1, 3]);
-    let one = ChangesQuery { limit: None, ..one };
+    let two = store.ask(&first(one.clone(), 2));
+    assert_eq!(
+        (two.len(), &two[0]["seq"], &two[1]["seq"]),
+        (2, &1.into(), &3.into())
+    );
     let own: Vec<u64> = (1..=EVENTS).filter(|n| n % 3 == 0 || n % 50 == 1).collect();
     assert_eq!(seqs(&one, None, None), own);
     assert_eq!(seqs(&one, None, Some(4)), own[own.len() - 4..]);
     // Of profile 7 it is there, then gone: both are changes of it.
-    let rare = ChangesQuery {
+    let rare = Filter {
         fields: vec!["rare".to_owned()],
         ..none.clone()
     };
@@ -291,7 +304,7 @@ fn a_long_log_is_told_in_pages_and_searched_from_its_end() {
         );
     }
     assert_eq!(seqs(&rare, None, Some(1 << 20)), found);
-    let span = ChangesQuery {
+    let span = Filter {
         span: Span {
             since: Some(BEGIN + 2_000),
             until: Some(BEGIN + 2_010),

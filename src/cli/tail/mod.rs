@@ -60,17 +60,18 @@ fn parse_most(text: &str) -> Result<Most, String> {
 
 impl TailArgs {
     fn query(&self, setting: &Setting) -> anyhow::Result<TailQuery> {
-        let of = self.filter.query(setting)?;
+        let filter = self.filter.filter(setting)?;
         let last = match self.limit {
             Some(Most::All) => None,
             Some(Most::Last(most)) => Some(most),
-            None if of.span != Span::default() => None,
+            None if filter.span != Span::default() => None,
             None => Some(LAST),
         };
         Ok(TailQuery {
-            of,
+            filter,
             after: None,
             last,
+            limit: None,
         })
     }
 }

@@ -149,7 +149,7 @@ fn count(
             } else if !piece.events {
                 let time = rejected_time(bytes);
                 let time = time.filter(|time| !retention.hides_rejected(*time, seq));
-                tally.rejected += u64::from(time.is_some_and(|time| span.holds(time)));
+                tally.rejected += u64::from(time.is_some_and(|time| span.contains(time)));
             } else if let Err(error) = count_event(&mut tally, seq, bytes, span) {
                 tally.missing.push(Missing::of_record(seq, error));
             }
@@ -161,7 +161,7 @@ fn count(
 
 fn count_event(tally: &mut Tally, seq: u64, bytes: &[u8], span: Span) -> Result<(), RecordError> {
     let (head, _) = EventHead::decode(bytes)?;
-    if !span.holds(head.time) {
+    if !span.contains(head.time) {
         return Ok(());
     }
     let record = EventRecord::decode(bytes)?;
@@ -176,7 +176,7 @@ fn count_event(tally: &mut Tally, seq: u64, bytes: &[u8], span: Span) -> Result<
 fn keys(trail: &Trail, span: Span) -> Result<(u64, u64), CareError> {
     let (mut profiles, mut subprofiles) = (0, 0);
     trail.each_timeline(None, |key, times| -> Result<(), CareError> {
-        let inside = times.iter().any(|(time, _)| span.holds(*time));
+        let inside = times.iter().any(|(time, _)| span.contains(*time));
         match key.subprofile {
             _ if !inside => {}
             None => profiles += 1,

@@ -6,7 +6,7 @@
 //! what is asked for, never less. Beyond a count nothing is told: then a pass
 //! over the whole log costs less.
 
-use super::{ChangesQuery, attributes_match, label_matches};
+use super::Filter;
 use crate::event::ProfileKey;
 use crate::log::record::EventHead;
 use crate::query::answer::QueryError;
@@ -33,15 +33,16 @@ struct Deleted {
 impl Deleted {
     /// Takes the head of an event of the span. What it does not name of
     /// database and collection, a subprofile may have named.
-    fn take(&mut self, query: &ChangesQuery, head: &EventHead<'_>) {
+    fn take(&mut self, filter: &Filter, head: &EventHead<'_>) {
         let elsewhere = head.database.is_some()
-            && query
+            && filter
                 .database
                 .is_some_and(|wanted| head.database != Some(wanted));
         let deletes = head.subprofile.is_none() && head.end().is_some();
-        if query.cascade
+        if filter.cascades()
             && deletes
-            && label_matches(query, head.label)
+            && filter.matches_label(head.label)
+            && filter.matches_type(head.event_type)
             && !elsewhere
             && self.profiles.last() != Some(&head.profile)
         {
@@ -75,19 +76,17 @@ impl Deleted {
 
 /// The (sub)profiles with an event that is asked for by its head, and maybe
 /// others; `None` where a pass over the whole log costs less.
-pub(super) fn keys(
-    trail: &Trail,
-    query: &ChangesQuery,
-) -> Result<Option<Vec<ProfileKey>>, QueryError> {
-    if query.profile.is_some() {
+pub(super) fn keys(trail: &Trail, filter: &Filter) -> Result<Option<Vec<ProfileKey>>, QueryError> {
+    if filter.profile.is_some() {
         let mut keys = Vec::new();
-        trail.each_key(query.profile, query.subprofile, |key| {
+        let (profile, subprofile) = filter.numbers();
+        trail.each_key(profile, subprofile, |key| {
             keys.push(key);
             Ok::<(), TrailError>(())
         })?;
         return Ok(Some(keys));
     }
-    let (since, until) = query.span.bounds();
+    let (since, until) = filter.span.bounds();
     let all = trail.last_seq();
     let few = FEW.max(all / IN_A_ROW);
     if all <= FEW {
@@ -95,16 +94,16 @@ pub(super) fn keys(
     }
     let walk = trail.walk(since, until)?;
     if walk.events() >= all / 2 {
-        return keys_by_index(trail, query, few);
+        return keys_by_index(trail, filter, few);
     }
-    keys_by_heads(trail, walk, query, few)
+    keys_by_heads(trail, walk, filter, few)
 }
 
 /// The same from the heads of events.
 pub(super) fn keys_by_heads(
     trail: &Trail,
     mut walk: Walk<'_>,
-    query: &ChangesQuery,
+    filter: &Filter,
     few: u64,
 ) -> Result<Option<Vec<ProfileKey>>, QueryError> {
     let mut keys = Vec::new();
@@ -115,14 +114,14 @@ pub(super) fn keys_by_heads(
             let Ok((head, _)) = EventHead::decode(record) else {
                 return;
             };
-            if !query.span.holds(head.time) {
+            if !filter.span.contains(head.time) {
                 return;
             }
-            if attributes_match(query, head.database, head.collection, head.label) {
+            if filter.matches_event(&head) {
                 events += 1;
                 keys.push(head.key());
             }
-            deleted.take(query, &head);
+            deleted.take(filter, &head);
         })?;
         if let Step::End = step {
             break;
@@ -160,11 +159,11 @@ pub(super) fn all_keys(trail: &Trail) -> Result<Vec<ProfileKey>, TrailError> {
 /// are of which time.
 pub(super) fn keys_by_index(
     trail: &Trail,
-    query: &ChangesQuery,
+    filter: &Filter,
     few: u64,
 ) -> Result<Option<Vec<ProfileKey>>, QueryError> {
-    let (since, until) = query.span.bounds();
-    if query.span.since.is_none() {
+    let (since, until) = filter.span.bounds();
+    if filter.span.since.is_none() {
         return Ok(None);
     }
     let mut keys = Vec::new();
@@ -180,14 +179,14 @@ pub(super) fn keys_by_index(
             active = wanted.then_some(key.profile);
             // Of some subprofiles a baseline is all there is.
             if let Some(baselines) = retention.baselines()
-                && query.cascade
+                && filter.cascades()
                 && wanted
                 && !many
             {
                 baselines.each_subprofile(key.profile, |key| pruned.push(key))?;
             }
         }
-        let may_end = query.cascade && active == Some(key.profile);
+        let may_end = filter.cascades() && active == Some(key.profile);
         if !many && (wanted || may_end) {
             keys.push(key);
         }

@@ -37,7 +37,7 @@ use std::io;
 use self::keys::{all_keys, keys};
 use super::answer::{Lines, QueryError};
 use super::ends::Deletes;
-use super::filter::{concerns, value_is};
+use super::filter::Filter;
 use super::lines::ChangesLine;
 use super::page::Mark;
 use super::progress::{Progress, Stage};
@@ -62,7 +62,7 @@ pub(super) fn answer_where(
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let after = lines.after;
-    let query = &from(query, after.and_then(Mark::time));
+    let filter = &from(query, after.and_then(Mark::time));
     // Each blob has a line or more.
     let most = lines.wanted().map(usize::try_from);
     let mut sorter =
@@ -71,7 +71,7 @@ pub(super) fn answer_where(
         blobs: Vec::new(),
         wanted,
     };
-    gather(trail, query, lines, &make, &mut |encoded: Encoded<
+    gather(trail, filter, lines, &make, &mut |encoded: Encoded<
         '_,
         _,
     >| {
@@ -113,12 +113,12 @@ impl Gather for () {
     }
 }
 
-/// Finds all changes that are asked for, whatever their `limit`, and hands
+/// Finds all changes that are asked for, and hands
 /// them to gatherers that `make` makes, in no order but each (sub)profile's
 /// own; `join` gets each gatherer when it has all that is for it.
 pub(super) fn gather<G: Gather>(
     trail: &Trail,
-    query: &ChangesQuery,
+    filter: &Filter,
     lines: &mut Lines<'_>,
     make: &(impl Fn() -> G + Sync),
     join: &mut dyn FnMut(G) -> Result<(), QueryError>,
@@ -131,26 +131,27 @@ pub(super) fn gather<G: Gather>(
         lines.damage.extend(told.damage);
         Ok(true)
     };
-    match keys(trail, query)? {
-        Some(keys) => near::tell(trail, query, keys, make, &mut take),
-        None if whole::has_room(trail, query)? => {
-            whole::tell(trail, query, whole::BOUNDS, make, &mut take)
+    match keys(trail, filter)? {
+        Some(keys) => near::tell(trail, filter, keys, make, &mut take),
+        None if whole::has_room(trail, filter)? => {
+            whole::tell(trail, filter, whole::BOUNDS, make, &mut take)
         }
-        None => near::tell(trail, query, all_keys(trail)?, make, &mut take),
+        None => near::tell(trail, filter, all_keys(trail)?, make, &mut take),
     }
 }
 
-/// The question of what there is from a time on, in the order that is asked for.
-fn from(query: &ChangesQuery, time: Option<i64>) -> ChangesQuery {
-    let mut query = query.clone();
+/// What is asked for from a time on, in the order that is asked for.
+fn from(query: &ChangesQuery, time: Option<i64>) -> Filter {
+    let mut filter = query.filter.clone();
+    let span = &mut filter.span;
     match time {
         Some(time) if query.reverse => {
             let end = time.saturating_add(1);
-            query.span.until = Some(query.span.until.map_or(end, |until| until.min(end)));
+            span.until = Some(span.until.map_or(end, |until| until.min(end)));
         }
-        _ => query.span.since = query.span.since.max(time),
+        _ => span.since = span.since.max(time),
     }
-    query
+    filter
 }
 
 /// Lines, the last first.
@@ -222,27 +223,23 @@ impl<G: Gather> Told<G> {
     /// its changes where they are asked for.
     fn step<'a>(
         &mut self,
-        query: &ChangesQuery,
+        filter: &Filter,
         replay: &mut Replay<'a>,
         event: &Event<'a>,
     ) -> Result<(), QueryError> {
-        let label = event.label.as_deref();
-        let wanted = query.span.holds(event.time)
-            && attributes_match(query, event.database, event.collection, label)
-            && type_matches(query, event.event_type.name());
-        if !wanted {
+        if !filter.matches_event(event) {
             replay.skip(event);
             return Ok(());
         }
         let changes = replay.step(event);
-        self.tell(query, event, changes)
+        self.tell(filter, event, changes)
     }
 
     /// Takes the end that a profile's delete puts to a subprofile, and tells
     /// what it changes where that is asked for.
     fn end(
         &mut self,
-        query: &ChangesQuery,
+        filter: &Filter,
         ending: &mut Ending<'_>,
         replay: &mut Replay<'_>,
         end: End,
@@ -250,7 +247,7 @@ impl<G: Gather> Told<G> {
         let Some(changes) = replay.end(end.place) else {
             return Ok(());
         };
-        if !query.span.holds(end.place.time) {
+        if !filter.span.contains(end.place.time) {
             return Ok(());
         }
         let key = ending.key;
@@ -258,13 +255,9 @@ impl<G: Gather> Told<G> {
         let delete = ending
             .deletes
             .of(end, key, replay, ending.reader, damage)?
-            .filter(|delete| {
-                let label = delete.label.as_deref();
-                attributes_match(query, delete.database, delete.collection, label)
-                    && type_matches(query, delete.event_type.name())
-            });
+            .filter(|delete| filter.matches_event(delete));
         match delete {
-            Some(delete) => self.tell(query, &delete, changes),
+            Some(delete) => self.tell(filter, &delete, changes),
             None => Ok(()),
         }
     }
@@ -272,11 +265,11 @@ impl<G: Gather> Told<G> {
     /// Tells those changes of an event that are asked for.
     fn tell(
         &mut self,
-        query: &ChangesQuery,
+        filter: &Filter,
         event: &Event<'_>,
         mut changes: Vec<Change<'_>>,
     ) -> Result<(), QueryError> {
-        changes.retain(|change| change_matches(query, change));
+        changes.retain(|change| filter.matches_change(change));
         if changes.is_empty() {
             return Ok(());
         }
@@ -289,46 +282,4 @@ struct Ending<'e> {
     key: ProfileKey,
     deletes: &'e mut Deletes,
     reader: &'e mut EventReader,
-}
-
-/// Whether what an event's head says is asked for.
-pub(super) fn attributes_match(
-    query: &ChangesQuery,
-    database: Option<u64>,
-    collection: Option<u64>,
-    label: Option<&str>,
-) -> bool {
-    query.database.is_none_or(|wanted| database == Some(wanted))
-        && query
-            .collection
-            .is_none_or(|wanted| collection == Some(wanted))
-        && label_matches(query, label)
-}
-
-/// Whether a label is asked for. No label is empty: that stands for none.
-fn label_matches(query: &ChangesQuery, label: Option<&str>) -> bool {
-    let label = label.unwrap_or_default();
-    query.labels.is_empty() || query.labels.iter().any(|wanted| wanted == label)
-}
-
-/// Whether an event is of a type that is asked for.
-fn type_matches(query: &ChangesQuery, event_type: &str) -> bool {
-    query.types.is_empty() || query.types.iter().any(|wanted| wanted == event_type)
-}
-
-pub(super) fn change_matches(query: &ChangesQuery, change: &Change<'_>) -> bool {
-    concerns(change, &query.fields, &query.interests)
-        && query
-            .old
-            .as_ref()
-            .is_none_or(|old| value_is(change.old.as_ref(), old))
-        && query
-            .new
-            .as_ref()
-            .is_none_or(|new| value_is(Some(&change.new), new))
-        && (query.causes.is_empty()
-            || query
-                .causes
-                .iter()
-                .any(|cause| cause == change.cause.name()))
 }

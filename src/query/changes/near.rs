@@ -12,7 +12,7 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use super::{ChangesQuery, Ending, Gather, Progress, QueryError, Stage, Take, Told};
+use super::{Ending, Filter, Gather, Progress, QueryError, Stage, Take, Told};
 use crate::event::{Event, ProfileKey};
 use crate::history::{End, Place, Replay, tells_all};
 use crate::query::ends::{Deletes, Ends};
@@ -33,7 +33,7 @@ pub(super) const WINDOW: usize = 4096;
 /// Tells the changes of (sub)profiles.
 pub(super) fn tell<G: Gather>(
     trail: &Trail,
-    query: &ChangesQuery,
+    filter: &Filter,
     keys: Vec<ProfileKey>,
     make: &(impl Fn() -> G + Sync),
     take: &mut Take<'_, G>,
@@ -46,7 +46,7 @@ pub(super) fn tell<G: Gather>(
         || Reader::new(trail, WINDOW),
         |reader, (keys, number): (&[ProfileKey], u64)| {
             let mut told = Told::new(make());
-            reader.group(trail, query, keys, &mut told)?;
+            reader.group(trail, filter, keys, &mut told)?;
             told.progress = Some(Progress {
                 stage: Stage::Replaying,
                 done: all.min(number * group as u64),
@@ -121,14 +121,14 @@ impl Reader {
     /// `held`, and of what may end it.
     pub fn step<'a, G: Gather>(
         &mut self,
-        query: &ChangesQuery,
+        filter: &Filter,
         replay: &mut Replay<'a>,
         part: Part<'_>,
         held: &'a Batch,
         told: &mut Told<G>,
     ) -> Result<(), QueryError> {
         let mut steps = Steps {
-            query,
+            filter,
             key: part.key,
             gone: part.gone,
             ends: part.ends.into_iter().peekable(),
@@ -167,18 +167,18 @@ impl Reader {
     pub fn group<G: Gather>(
         &mut self,
         trail: &Trail,
-        query: &ChangesQuery,
+        filter: &Filter,
         keys: &[ProfileKey],
         told: &mut Told<G>,
     ) -> Result<(), QueryError> {
-        let (since, until) = query.span.bounds();
+        let (since, until) = filter.span.bounds();
         let mut waiting: Vec<Track> = Vec::new();
         // What may end those that wait, by profile.
         let mut parents: Vec<Ends> = Vec::new();
         let mut events = 0;
         let mut of = keys.iter();
         // Whether a subprofile has ended depends on all of its events.
-        let from = if query.cascade { i64::MIN } else { since };
+        let from = if filter.cascades() { i64::MIN } else { since };
         trail.each_recent_events_of::<QueryError>(keys, (from, until), |events_of, cut| {
             let Some(key) = of.next().copied() else {
                 return Ok(());
@@ -187,7 +187,7 @@ impl Reader {
             let before = times.partition_point(|(time, _)| *time < since);
             let is_in_span = before < times.len();
             let mut ends = Vec::new();
-            if query.cascade && key.subprofile.is_some() && !events_of.is_empty() {
+            if filter.cascades() && key.subprofile.is_some() && !events_of.is_empty() {
                 let last = until.saturating_sub(1);
                 if parents.last().map(Ends::profile) != Some(key.profile) {
                     parents.push(Ends::of(trail, key.profile, last)?);
@@ -209,13 +209,13 @@ impl Reader {
                 ends,
             };
             #[cfg(test)]
-            let track = match self.least && !query.cascade {
+            let track = match self.least && !filter.cascades() {
                 true => track.cut(),
                 false => track,
             };
             let count = track.events.times.len() - track.from();
             if events + count > self.window {
-                self.tracks(trail, query, &waiting, &mut parents, told)?;
+                self.tracks(trail, filter, &waiting, &mut parents, told)?;
                 waiting.clear();
                 // The last may have more subprofiles.
                 parents.drain(..parents.len().saturating_sub(1));
@@ -225,7 +225,7 @@ impl Reader {
             waiting.push(track);
             Ok(())
         })?;
-        self.tracks(trail, query, &waiting, &mut parents, told)
+        self.tracks(trail, filter, &waiting, &mut parents, told)
     }
 
     /// Tells the changes of (sub)profiles whose events fit into a window, or of
@@ -233,12 +233,12 @@ impl Reader {
     fn tracks<G: Gather>(
         &mut self,
         trail: &Trail,
-        query: &ChangesQuery,
+        filter: &Filter,
         tracks: &[Track],
         parents: &mut [Ends],
         told: &mut Told<G>,
     ) -> Result<(), QueryError> {
-        let (window, since) = (self.window, query.span.bounds().0);
+        let (window, since) = (self.window, filter.span.bounds().0);
         let seqs = tracks.iter().flat_map(|track| {
             let near = track.events.times.iter().skip(track.from());
             near.take(window).map(|(_, seq)| *seq)
@@ -254,7 +254,7 @@ impl Reader {
                 baseline,
                 reaches: track.reaches,
             };
-            let is_subprofile = query.cascade && track.key.subprofile.is_some();
+            let is_subprofile = filter.cascades() && track.key.subprofile.is_some();
             while is_subprofile
                 && let Some(_) = parents.next_if(|ends| ends.profile() != track.key.profile)
             {
@@ -288,7 +288,7 @@ impl Reader {
             }
             told.damage.extend(damage);
             let mut steps = Steps {
-                query,
+                filter,
                 key: track.key,
                 gone: &gone,
                 ends: track.ends.clone().into_iter().peekable(),
@@ -324,7 +324,7 @@ impl Reader {
 
 /// Tells the changes of a (sub)profile, part by part.
 struct Steps<'r> {
-    query: &'r ChangesQuery,
+    filter: &'r Filter,
     key: ProfileKey,
     gone: &'r GoneSeconds,
     /// What may end it, as far as that was not told.
@@ -356,7 +356,7 @@ impl Steps<'_> {
                 match self.reader.event_of(held, seq) {
                     Ok(event) => {
                         self.ends_before(Some(Place::of(&event)), replay, told)?;
-                        told.step(self.query, replay, &event)?;
+                        told.step(self.filter, replay, &event)?;
                     }
                     Err(unreadable) => told.damage.add(unreadable.into_damage()?),
                 }
@@ -387,7 +387,7 @@ impl Steps<'_> {
                 deletes: self.deletes,
                 reader: self.reader,
             };
-            told.end(self.query, &mut ending, replay, end)?;
+            told.end(self.filter, &mut ending, replay, end)?;
         }
         Ok(())
     }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::ChangesQuery;
+use super::Filter;
 use crate::event::{BodyKind, ProfileKey, narrow_form};
 use crate::log::record::{EventHead, EventRecord, KeptBody, RecordError};
 use crate::store::leave_room;
@@ -48,10 +48,10 @@ pub(super) struct Spreading {
 
 impl Spreading {
     /// That for a question.
-    pub fn new(query: &ChangesQuery) -> Self {
+    pub fn new(filter: &Filter) -> Self {
         Self {
             hash: RandomState::new(),
-            together: query.cascade,
+            together: filter.cascades(),
         }
     }
 
@@ -69,7 +69,7 @@ impl Spreading {
 
 /// Appends the entry of a record, with its `whole` body if need be.
 pub(super) fn write_entry(
-    query: &ChangesQuery,
+    filter: &Filter,
     hash: u64,
     seq: u64,
     record: &EventRecord<'_>,
@@ -77,10 +77,10 @@ pub(super) fn write_entry(
     entry: &mut Vec<u8>,
 ) -> Result<(), RecordError> {
     let wanted = |name: &str| {
-        let mut names = query.fields.iter().chain(&query.interests);
+        let mut names = filter.fields.iter().chain(&filter.interests);
         names.any(|wanted| wanted == name)
     };
-    let all = whole || (query.fields.is_empty() && query.interests.is_empty());
+    let all = whole || (filter.fields.is_empty() && filter.interests.is_empty());
     let body = record.body.bytes;
     let narrowed = (record.head.body_kind == BodyKind::Form && !all).then(|| {
         let mut narrowed = narrow_form(body, wanted);

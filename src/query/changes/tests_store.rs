@@ -79,9 +79,9 @@ impl Store {
         keys
     }
 
-    pub fn ask(&self, query: &Query) -> Vec<String> {
+    pub fn ask(&self, filter: &Query) -> Vec<String> {
         let mut out = Vec::new();
-        ask(&self.trail, query, &mut out).unwrap();
+        ask(&self.trail, filter, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         text.lines().map(str::to_owned).collect()
     }
@@ -136,7 +136,7 @@ impl Store {
 
     /// The changes by the replay of every history from its beginning, or from
     /// its baseline.
-    fn replayed(&self, query: &ChangesQuery) -> Vec<String> {
+    fn replayed(&self, filter: &Filter) -> Vec<String> {
         let mut told = Told::new(encoded());
         for key in self.keys() {
             let events = self.trail.events_of(key).unwrap();
@@ -144,7 +144,7 @@ impl Store {
             let mut reader = self.trail.reader();
             let mut replay = events.replay();
             let mut damage = Damages::default();
-            let mut ends = self.ends(key, query.cascade).into_iter().peekable();
+            let mut ends = self.ends(key, filter.cascades()).into_iter().peekable();
             let mut deletes = Deletes::default();
             let mut second = self.trail.reader();
             let mut ending = Ending {
@@ -156,46 +156,46 @@ impl Store {
                 if occurrence.duplicate_of.is_none() {
                     let place = Place::of(&occurrence.event);
                     while let Some(end) = ends.next_if(|end| end.place < place) {
-                        told.end(query, &mut ending, &mut replay, end).unwrap();
+                        told.end(filter, &mut ending, &mut replay, end).unwrap();
                     }
-                    told.step(query, &mut replay, &occurrence.event).unwrap();
+                    told.step(filter, &mut replay, &occurrence.event).unwrap();
                 }
             }
             for end in ends {
-                told.end(query, &mut ending, &mut replay, end).unwrap();
+                told.end(filter, &mut ending, &mut replay, end).unwrap();
             }
         }
         sorted(told)
     }
 
     /// Every way says what the replay says.
-    pub fn check(&self, query: &ChangesQuery) -> Result<(), TestCaseError> {
+    pub fn check(&self, filter: &Filter) -> Result<(), TestCaseError> {
         let tiny = whole::Bounds {
             turn: 800,
             most: 400,
             large: 300,
         };
-        let expected = self.replayed(query);
-        prop_assert_eq!(&self.near(query, near::WINDOW), &expected);
-        prop_assert_eq!(&self.near(query, 3), &expected);
-        prop_assert_eq!(&self.near_by_heads(query), &expected);
-        if let Some(found) = self.near_by_index(query) {
+        let expected = self.replayed(filter);
+        prop_assert_eq!(&self.near(filter, near::WINDOW), &expected);
+        prop_assert_eq!(&self.near(filter, 3), &expected);
+        prop_assert_eq!(&self.near_by_heads(filter), &expected);
+        if let Some(found) = self.near_by_index(filter) {
             prop_assert_eq!(&found, &expected);
         }
-        prop_assert_eq!(&self.whole(query, whole::BOUNDS), &expected);
-        prop_assert_eq!(&self.whole(query, tiny), &expected);
-        self.check_rows(query, tiny)
+        prop_assert_eq!(&self.whole(filter, whole::BOUNDS), &expected);
+        prop_assert_eq!(&self.whole(filter, tiny), &expected);
+        self.check_rows(filter, tiny)
     }
 
     /// All events of a (sub)profile go to one gatherer, in a row and in order.
-    fn check_rows(&self, query: &ChangesQuery, bounds: whole::Bounds) -> Result<(), TestCaseError> {
+    fn check_rows(&self, filter: &Filter, bounds: whole::Bounds) -> Result<(), TestCaseError> {
         let mut seen = std::collections::HashSet::new();
         let mut rows = Vec::new();
         let mut take = |told: Told<Rows>| {
             rows.push(told.gathered.0);
             Ok(true)
         };
-        whole::tell(&self.trail, query, bounds, &Rows::default, &mut take).unwrap();
+        whole::tell(&self.trail, filter, bounds, &Rows::default, &mut take).unwrap();
         for row in rows {
             for own in row.chunk_by(|a, b| a.0 == b.0) {
                 prop_assert!(seen.insert(own[0].0), "{:?} comes twice", own[0].0);
@@ -205,26 +205,26 @@ impl Store {
         Ok(())
     }
 
-    fn near(&self, query: &ChangesQuery, window: usize) -> Vec<String> {
-        self.near_of(query, window, &self.keys())
+    fn near(&self, filter: &Filter, window: usize) -> Vec<String> {
+        self.near_of(filter, window, &self.keys())
     }
 
     /// The same of the (sub)profiles that the heads of the span's events name.
-    fn near_by_heads(&self, query: &ChangesQuery) -> Vec<String> {
-        let (since, until) = query.span.bounds();
+    fn near_by_heads(&self, filter: &Filter) -> Vec<String> {
+        let (since, until) = filter.span.bounds();
         let walk = self.trail.walk(since, until).unwrap();
-        let keys = keys_by_heads(&self.trail, walk, query, u64::MAX)
+        let keys = keys_by_heads(&self.trail, walk, filter, u64::MAX)
             .unwrap()
             .unwrap();
-        self.near_of(query, near::WINDOW, &keys)
+        self.near_of(filter, near::WINDOW, &keys)
     }
 
-    fn near_of(&self, query: &ChangesQuery, window: usize, keys: &[ProfileKey]) -> Vec<String> {
+    fn near_of(&self, filter: &Filter, window: usize, keys: &[ProfileKey]) -> Vec<String> {
         let tell = |least| {
             let mut reader = near::Reader::new(&self.trail, window);
             reader.least = least;
             let mut told = Told::new(encoded());
-            reader.group(&self.trail, query, keys, &mut told).unwrap();
+            reader.group(&self.trail, filter, keys, &mut told).unwrap();
             sorted(told)
         };
         let (told, of_the_least) = (tell(false), tell(true));
@@ -233,19 +233,19 @@ impl Store {
     }
 
     /// The same of those that the index knows to be of the span.
-    fn near_by_index(&self, query: &ChangesQuery) -> Option<Vec<String>> {
-        let keys = keys_by_index(&self.trail, query, u64::MAX).unwrap()?;
-        Some(self.near_of(query, near::WINDOW, &keys))
+    fn near_by_index(&self, filter: &Filter) -> Option<Vec<String>> {
+        let keys = keys_by_index(&self.trail, filter, u64::MAX).unwrap()?;
+        Some(self.near_of(filter, near::WINDOW, &keys))
     }
 
-    fn whole(&self, query: &ChangesQuery, bounds: whole::Bounds) -> Vec<String> {
+    fn whole(&self, filter: &Filter, bounds: whole::Bounds) -> Vec<String> {
         let mut all = Told::new(encoded());
         let mut take = |told: Told<Lines>| {
             all.gathered.blobs.extend(told.gathered.blobs);
             all.damage.extend(told.damage);
             Ok(true)
         };
-        whole::tell(&self.trail, query, bounds, &encoded, &mut take).unwrap();
+        whole::tell(&self.trail, filter, bounds, &encoded, &mut take).unwrap();
         sorted(all)
     }
 }

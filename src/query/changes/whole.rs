@@ -14,7 +14,7 @@ use std::io;
 
 use super::near;
 use super::spread::{Spread, Spreading, entries, write_entry};
-use super::{ChangesQuery, Gather, Progress, QueryError, Stage, Take, Told};
+use super::{Filter, Gather, Progress, QueryError, Stage, Take, Told};
 use crate::event::ProfileKey;
 use crate::history::Replay;
 use crate::log::record::{EventHead, EventRecord};
@@ -58,22 +58,22 @@ const MOST_PASSES: u64 = 8;
 /// Tells the changes of all (sub)profiles.
 pub(super) fn tell<G: Gather>(
     trail: &Trail,
-    query: &ChangesQuery,
+    filter: &Filter,
     bounds: Bounds,
     make: &(impl Fn() -> G + Sync),
     take: &mut Take<'_, G>,
 ) -> Result<(), QueryError> {
     let dir = trail.folder().path();
     let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
-    let expected = expected(trail, query);
+    let expected = expected(trail, filter);
     let passes = passes(trail, expected)?.min(MOST_PASSES);
-    let spreading = Spreading::new(query);
+    let spreading = Spreading::new(filter);
     for pass in 0..passes {
         let mut spread = Spread::new(dir, expected / passes).map_err(sorting)?;
         let mine = |hash: u64| (hash >> 48) % passes == pass;
         // The second pass would tell of all damage once more.
         let tell = pass == 0;
-        spread_log(trail, query, &spreading, mine, |bytes, mut told| {
+        spread_log(trail, filter, &spreading, mine, |bytes, mut told| {
             spread.push(bytes).map_err(sorting)?;
             if !tell {
                 told.damage = Damages::default();
@@ -82,7 +82,7 @@ pub(super) fn tell<G: Gather>(
         })?;
         spread.finish().map_err(sorting)?;
         let mut large = Vec::new();
-        replay_parts(trail, query, bounds, &spread, make, &mut |mut told| {
+        replay_parts(trail, filter, bounds, &spread, make, &mut |mut told| {
             large.append(&mut told.large);
             take(told)
         })?;
@@ -92,15 +92,15 @@ pub(super) fn tell<G: Gather>(
                 keys.push(key);
                 true
             })?;
-            near::tell(trail, query, keys, make, take)?;
+            near::tell(trail, filter, keys, make, take)?;
         }
     }
     Ok(())
 }
 
 /// About how many bytes all entries take.
-fn expected(trail: &Trail, query: &ChangesQuery) -> u64 {
-    let all = query.fields.is_empty() && query.interests.is_empty();
+fn expected(trail: &Trail, filter: &Filter) -> u64 {
+    let all = filter.fields.is_empty() && filter.interests.is_empty();
     trail.last_seq() * if all { ENTRY } else { NARROWED }
 }
 
@@ -113,20 +113,20 @@ fn passes(trail: &Trail, expected: u64) -> Result<u64, QueryError> {
 }
 
 /// Whether the disk has room for this way.
-pub(super) fn has_room(trail: &Trail, query: &ChangesQuery) -> Result<bool, QueryError> {
-    Ok(passes(trail, expected(trail, query))? <= MOST_PASSES)
+pub(super) fn has_room(trail: &Trail, filter: &Filter) -> Result<bool, QueryError> {
+    Ok(passes(trail, expected(trail, filter))? <= MOST_PASSES)
 }
 
 /// Makes entries of the log's events, in order, and hands them to `push` with
 /// what cannot be read.
 fn spread_log(
     trail: &Trail,
-    query: &ChangesQuery,
+    filter: &Filter,
     spreading: &Spreading,
     mine: impl Fn(u64) -> bool + Sync,
     mut push: impl FnMut(&[u8], Told<()>) -> Result<bool, QueryError>,
 ) -> Result<(), QueryError> {
-    let (_, until) = query.span.bounds();
+    let (_, until) = filter.span.bounds();
     let mut walk = trail.walk(i64::MIN, until)?;
     // Before this time an event may repeat a pruned one, by its whole body.
     let whole_before = trail.retention().before().unwrap_or(i64::MIN);
@@ -140,7 +140,7 @@ fn spread_log(
                     let hash = spreading.hash(record.head.key());
                     if record.head.time < until && mine(hash) {
                         let whole = record.head.time < whole_before;
-                        write_entry(query, hash, seq, &record, whole, &mut bytes)?;
+                        write_entry(filter, hash, seq, &record, whole, &mut bytes)?;
                     }
                     Ok(())
                 });
@@ -189,7 +189,7 @@ impl Turn {
 
 fn replay_parts<G: Gather>(
     trail: &Trail,
-    query: &ChangesQuery,
+    filter: &Filter,
     bounds: Bounds,
     spread: &Spread,
     make: &(impl Fn() -> G + Sync),
@@ -207,7 +207,7 @@ fn replay_parts<G: Gather>(
         || near::Reader::new(trail, near::WINDOW),
         |reader, (turn, done)| {
             let mut told = Told::new(make());
-            replay_turn(trail, query, bounds, spread, turn, reader, &mut told)?;
+            replay_turn(trail, filter, bounds, spread, turn, reader, &mut told)?;
             told.progress = Some(Progress {
                 stage: Stage::Replaying,
                 done,
@@ -221,7 +221,7 @@ fn replay_parts<G: Gather>(
 
 fn replay_turn<G: Gather>(
     trail: &Trail,
-    query: &ChangesQuery,
+    filter: &Filter,
     bounds: Bounds,
     spread: &Spread,
     turn: Turn,
@@ -242,7 +242,7 @@ fn replay_turn<G: Gather>(
             times.push((head.time, seq));
         }
     }
-    if query.cascade {
+    if filter.cascades() {
         add_pruned(trail, &batch, &mut timelines)?;
     }
     let retention = trail.retention();
@@ -255,7 +255,7 @@ fn replay_turn<G: Gather>(
             baseline: retention.baseline_of(key)?,
         };
         let mut ends = Vec::new();
-        if query.cascade && key.subprofile.is_some() {
+        if filter.cascades() && key.subprofile.is_some() {
             if parent.as_ref().map(Ends::profile) != Some(key.profile) {
                 let baseline = retention.baseline_of(ProfileKey::profile(key.profile))?;
                 parent = Some(Ends::new(
@@ -279,17 +279,17 @@ fn replay_turn<G: Gather>(
             gone: &gone,
             ends,
         };
-        reader.step(query, &mut replay, part, &batch, told)?;
-        if query.cascade && key.subprofile.is_none() {
+        reader.step(filter, &mut replay, part, &batch, told)?;
+        if filter.cascades() && key.subprofile.is_none() {
             parent = Some(Ends::new(key.profile, events));
         }
     }
     for key in large.into_values() {
-        if query.cascade {
+        if filter.cascades() {
             told.large.push(key.profile);
             continue;
         }
-        reader.group(trail, query, &[key], told)?;
+        reader.group(trail, filter, &[key], told)?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::event::{
 };
 use crate::history::{Change, Known, Place, Subject, Value};
 use crate::query::answer::QueryError;
-use crate::query::filter::concerns;
+use crate::query::filter::matches_subject;
 use crate::query::lines::{ChangeLine, LastEvent};
 
 pub(super) fn last_event((seq, time): (u64, i64)) -> LastEvent {
@@ -39,7 +39,7 @@ impl<'a> Told<'a> {
         mut changes: Vec<Change<'static>>,
     ) -> Result<(), QueryError> {
         let query = self.query;
-        changes.retain(|change| concerns(change, &query.fields, &query.interests));
+        changes.retain(|change| matches_subject(change, &query.fields, &query.interests));
         for kind in ["unexplained", "first_seen"] {
             self.tell_gap(kind, track, event, &changes)?;
         }

@@ -126,7 +126,7 @@ impl<'a> Told<'a> {
         while let Some(occurrence) = timeline.next(&mut self.reader, &mut lines.damage)? {
             let event = &occurrence.event;
             if occurrence.duplicate_of.is_some() {
-                person.duplicates += u64::from(self.query.span.holds(event.time));
+                person.duplicates += u64::from(self.query.span.contains(event.time));
                 continue;
             }
             while let Some(end) = ends.next_if(|end| end.place < Place::of(event)) {
@@ -201,7 +201,7 @@ impl<'a> Told<'a> {
             ended.extend(person.spans.end(event, since));
         }
         self.tell_values(person, ended)?;
-        if !self.query.span.holds(event.time) {
+        if !self.query.span.contains(event.time) {
             return Ok(());
         }
         person.events += 1;
@@ -241,7 +241,7 @@ impl<'a> Told<'a> {
         };
         let ended = person.spans.step(&event, &changes);
         self.tell_values(person, ended)?;
-        if self.query.span.holds(event.time) {
+        if self.query.span.contains(event.time) {
             self.tell_event(person.track, &event, changes)?;
         }
         Ok(())

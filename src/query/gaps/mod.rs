@@ -25,24 +25,24 @@ pub use lines::{GapField, GapKind, GapLabel, GapLine, GapSetter, Quiet};
 use super::answer::{Lines, QueryError};
 use super::changes::gather;
 use super::command::changes_command;
-use super::filter::Span;
-use super::request::ChangesQuery;
+use super::filter::{CauseKind, Filter, Span};
 use crate::event::seconds_to_rfc3339;
 use crate::history::Subject;
 use crate::store::Trail;
 use find::{Bounds, Finding, Window};
 use gathered::{Counted, Gathered, Shown};
 
-/// What changed unexplained. The `limit` of `of` is the most lines; its causes
-/// are not asked for.
+/// What changed unexplained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GapsQuery {
     /// Of which changes.
-    pub of: ChangesQuery,
+    pub filter: Filter,
     /// Lost spans that are no more than so many seconds apart are one.
     pub within: i64,
     /// How many (sub)profiles a lost span has at least.
     pub least: u64,
+    /// The most lines.
+    pub limit: Option<u64>,
 }
 
 impl GapsQuery {
@@ -63,13 +63,12 @@ pub(super) fn answer(
     query: &GapsQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let of = ChangesQuery {
+    let filter = Filter {
         causes: Vec::new(),
-        limit: None,
-        ..query.of.clone()
+        ..query.filter.clone()
     };
     let mut all = Gathered::default();
-    gather(trail, &of, lines, &Gathered::default, &mut |one| {
+    gather(trail, &filter, lines, &Gathered::default, &mut |one| {
         all.join(one);
         Ok(())
     })?;
@@ -111,7 +110,7 @@ pub(super) fn answer(
     let (found, left) = find::find(&windows, bounds);
     let place = |place: &usize| Some((shown.get(*place)?, windows.get(*place)?));
     let told = Told {
-        query: &of,
+        filter: &filter,
         all: &all,
     };
     let mut lost: HashMap<u32, u64> = HashMap::new();
@@ -166,7 +165,7 @@ fn look_at_calls(
 
 /// Makes the lines.
 struct Told<'a> {
-    query: &'a ChangesQuery,
+    filter: &'a Filter,
     all: &'a Gathered,
 }
 
@@ -354,32 +353,32 @@ impl<'a> Told<'a> {
 
     /// The command that shows the changes of these fields in events of that time.
     fn command(&self, fields: &HashMap<u32, u64>, first: i64, last: i64) -> Option<Cow<'a, str>> {
-        let mut of = ChangesQuery {
-            causes: vec!["unexplained".to_owned()],
+        let mut filter = Filter {
+            causes: vec![CauseKind::Unexplained],
             span: Span {
                 since: Some(
-                    self.query
+                    self.filter
                         .span
                         .since
                         .map_or(first, |since| since.max(first)),
                 ),
                 until: Some(last.saturating_add(1)),
             },
-            ..self.query.clone()
+            ..self.filter.clone()
         };
-        if fields.len() <= NAMED && of.fields.is_empty() && of.interests.is_empty() {
+        if fields.len() <= NAMED && filter.fields.is_empty() && filter.interests.is_empty() {
             let subjects = fields
                 .keys()
                 .filter_map(|subject| self.all.subjects.get(*subject));
             for subject in subjects {
                 match subject {
-                    Subject::Field(name) => of.fields.push(name.to_string()),
-                    Subject::Interest(name) => of.interests.push(name.to_string()),
+                    Subject::Field(name) => filter.fields.push(name.to_string()),
+                    Subject::Interest(name) => filter.interests.push(name.to_string()),
                 }
             }
-            of.fields.sort_unstable();
-            of.interests.sort_unstable();
+            filter.fields.sort_unstable();
+            filter.interests.sort_unstable();
         }
-        changes_command(&of).map(Cow::Owned)
+        changes_command(&filter).map(Cow::Owned)
     }
 }

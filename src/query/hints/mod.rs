@@ -11,12 +11,13 @@ use std::collections::BTreeSet;
 pub use self::names::nearest;
 use self::names::{LISTED, Names, listed};
 use super::answer::QueryError;
+use super::filter::Filter;
 use super::find::Sought;
 use super::gaps::GapsQuery;
 use super::incidents::IncidentsQuery;
 use super::loops::LoopsQuery;
 use super::report::ReportQuery;
-use super::request::{ChangesQuery, HistoryQuery, Query, TailQuery};
+use super::request::{HistoryQuery, Query, TailQuery};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::store::{Trail, TrailError};
 
@@ -47,9 +48,9 @@ pub(super) fn hints(trail: &Trail, query: &Query) -> Result<Vec<String>, QueryEr
                 )),
             }
         }
-        Query::Changes(query) => of_changes(trail, query, &mut hints)?,
+        Query::Changes(query) => of_changes(trail, &query.filter, &mut hints)?,
         Query::Export(query) => {
-            if let Some(key) = key_of(query.profile, query.subprofile) {
+            if let Some(key) = query.profile {
                 of_key(trail, key, &mut hints)?;
             }
         }
@@ -61,34 +62,26 @@ pub(super) fn hints(trail: &Trail, query: &Query) -> Result<Vec<String>, QueryEr
         }
         Query::Find(query) => {
             let asked = match &query.sought {
-                Sought::Field { name, .. } => ChangesQuery {
+                Sought::Field { name, .. } => Filter {
                     fields: vec![name.clone()],
-                    ..ChangesQuery::default()
+                    ..Filter::default()
                 },
-                Sought::Interest(name) => ChangesQuery {
+                Sought::Interest(name) => Filter {
                     interests: vec![name.clone()],
-                    ..ChangesQuery::default()
+                    ..Filter::default()
                 },
             };
             of_changes(trail, &asked, &mut hints)?;
         }
         Query::Dossier(query) => of_key(trail, query.key, &mut hints)?,
-        Query::Tail(TailQuery { of, .. })
-        | Query::Report(ReportQuery { of, .. })
-        | Query::Gaps(GapsQuery { of, .. })
-        | Query::Incidents(IncidentsQuery { of, .. })
-        | Query::Loops(LoopsQuery { of, .. }) => of_changes(trail, of, &mut hints)?,
+        Query::Tail(TailQuery { filter, .. })
+        | Query::Report(ReportQuery { filter, .. })
+        | Query::Gaps(GapsQuery { filter, .. })
+        | Query::Incidents(IncidentsQuery { filter, .. })
+        | Query::Loops(LoopsQuery { filter, .. }) => of_changes(trail, filter, &mut hints)?,
         Query::Rejected(_) | Query::Evidence(_) | Query::Explain(_) => {}
     }
     Ok(hints)
-}
-
-fn key_of(profile: Option<u64>, subprofile: Option<u64>) -> Option<ProfileKey> {
-    let profile = profile?;
-    Some(ProfileKey {
-        profile,
-        subprofile,
-    })
 }
 
 fn of_history(
@@ -103,7 +96,7 @@ fn of_history(
     let newest = times.iter().rev().take(OF_ONE).map(|(_, seq)| *seq);
     let known = Names::of(trail, newest.collect());
     known.compare(&query.fields, &query.interests, hints);
-    if hints.is_empty() && !times.iter().any(|(time, _)| query.span.holds(*time)) {
+    if hints.is_empty() && !times.iter().any(|(time, _)| query.span.contains(*time)) {
         hints.push(format!(
             "the events of {} are of {} to {}",
             query.key,
@@ -114,19 +107,15 @@ fn of_history(
     Ok(())
 }
 
-fn of_changes(
-    trail: &Trail,
-    query: &ChangesQuery,
-    hints: &mut Vec<String>,
-) -> Result<(), QueryError> {
-    if let Some(key) = key_of(query.profile, query.subprofile) {
+fn of_changes(trail: &Trail, filter: &Filter, hints: &mut Vec<String>) -> Result<(), QueryError> {
+    if let Some(key) = filter.profile {
         of_key(trail, key, hints)?;
     }
     let last = trail.last_seq();
     let newest = last.saturating_sub(OF_ALL - 1).max(1)..=last;
     let known = Names::of(trail, newest.collect());
-    known.compare(&query.fields, &query.interests, hints);
-    for label in query.labels.iter().take(LISTED) {
+    known.compare(&filter.fields, &filter.interests, hints);
+    for label in filter.labels.iter().take(LISTED) {
         if known.labels.contains(label) {
             continue;
         }

@@ -33,7 +33,7 @@ pub use lines::{IncidentLine, Left, UndoLine};
 
 use super::answer::{Lines, QueryError};
 use super::changes::{answer_where, gather};
-use super::filter::Span;
+use super::filter::{CauseKind, Filter, Span};
 use super::request::ChangesQuery;
 use crate::history::Subject;
 use crate::log::record::{EventHead, is_pruned};
@@ -42,18 +42,20 @@ use counts::{Counts, GROUPS, Group, Total};
 use detail::Detail;
 use detect::{Burst, Detector, Rule, SLICES};
 
-/// Bursts of changes. The `limit` of `of` is the most incidents that are told,
-/// those of the most (sub)profiles.
+/// Bursts of changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentsQuery {
     /// Of which changes.
-    pub of: ChangesQuery,
+    pub filter: Filter,
     /// Within how many seconds so many (sub)profiles must be changed.
     pub within: i64,
     /// How many (sub)profiles an incident has at least.
     pub least: u64,
     /// What is asked of them.
     pub what: Wanted,
+    /// The most incidents, those of the most (sub)profiles; of one incident the
+    /// most changes.
+    pub limit: Option<u64>,
 }
 
 /// What is asked of incidents.
@@ -97,13 +99,17 @@ pub(super) fn answer(
     match &query.what {
         Wanted::List => asking.list(lines)?,
         Wanted::Show(id) => {
-            if let Some((found, of)) = asking.resolve(id, lines)? {
+            if let Some((found, filter)) = asking.resolve(id, lines)? {
+                let of = ChangesQuery {
+                    filter,
+                    ..ChangesQuery::default()
+                };
                 answer_where(trail, &of, &|event| found.group.is_of(event), lines)?;
             }
         }
         Wanted::Undo(id) => {
-            if let Some((found, of)) = asking.resolve(id, lines)? {
-                undo::answer(trail, &of, &found.group, lines)?;
+            if let Some((found, filter)) = asking.resolve(id, lines)? {
+                undo::answer(trail, &filter, &found.group, lines)?;
             }
         }
     }
@@ -114,8 +120,8 @@ pub(super) fn answer(
 struct Asking<'q> {
     trail: &'q Trail,
     query: &'q IncidentsQuery,
-    /// What it is about, whatever the span and the limit.
-    of: ChangesQuery,
+    /// What it is about, whatever the span.
+    filter: Filter,
     /// How long a slice is, in seconds.
     slice: i64,
     /// How long before and after an incident is looked at what is usual, in seconds.
@@ -126,24 +132,21 @@ impl<'q> Asking<'q> {
     fn new(trail: &'q Trail, query: &'q IncidentsQuery) -> Self {
         let (least, most) = IncidentsQuery::WITHINS;
         let within = query.within.clamp(least, most);
-        let mut of = ChangesQuery {
-            limit: None,
-            ..query.of.clone()
-        };
-        if of.causes.is_empty() {
-            of.causes = ["set", "unexplained"].map(str::to_owned).to_vec();
+        let mut filter = query.filter.clone();
+        if filter.causes.is_empty() {
+            filter.causes = vec![CauseKind::Set, CauseKind::Unexplained];
         }
         Self {
             trail,
             query,
-            of,
+            filter,
             slice: within / SLICES,
             around: DAY.max(within * 48),
         }
     }
 
     fn list(&self, lines: &mut Lines<'_>) -> Result<(), QueryError> {
-        let span = self.query.of.span;
+        let span = self.query.filter.span;
         let reach = self.around + self.query.within.saturating_mul(24).min(self.around);
         let read = Span {
             since: span.since.map(|since| since.saturating_sub(reach)),
@@ -156,7 +159,7 @@ impl<'q> Asking<'q> {
             first < until && since < last
         });
         // Their changes are counted already, but not their (sub)profiles.
-        let most = self.query.of.limit.map_or(MOST, |limit| {
+        let most = self.query.limit.map_or(MOST, |limit| {
             usize::try_from(limit).unwrap_or(MOST).min(MOST)
         });
         let mut told = Vec::new();
@@ -200,13 +203,13 @@ impl<'q> Asking<'q> {
         any_rate: bool,
         lines: &mut Lines<'_>,
     ) -> Result<Vec<Found>, QueryError> {
-        let of = ChangesQuery {
+        let filter = Filter {
             span,
-            ..self.of.clone()
+            ..self.filter.clone()
         };
         let mut total = Total::new(self.trail);
         let make = || Counts::new(self.slice, word);
-        gather(self.trail, &of, lines, &make, &mut |counts| {
+        gather(self.trail, &filter, lines, &make, &mut |counts| {
             total.join(counts)
         })?;
         if total.left_out > 0 {
@@ -256,7 +259,7 @@ impl<'q> Asking<'q> {
         &self,
         id: &IncidentId,
         lines: &mut Lines<'_>,
-    ) -> Result<Option<(Found, ChangesQuery)>, QueryError> {
+    ) -> Result<Option<(Found, Filter)>, QueryError> {
         let Some(time) = self.time_of(id.seq) else {
             return Ok(None);
         };
@@ -273,9 +276,9 @@ impl<'q> Asking<'q> {
                 if !(first..last).contains(&time) {
                     continue;
                 }
-                let of = self.span_of(&found);
-                if self.detail(&found, &of, id.seq, lines)?.has_named {
-                    return Ok(Some((found, of)));
+                let filter = self.span_of(&found);
+                if self.detail(&found, &filter, id.seq, lines)?.has_named {
+                    return Ok(Some((found, filter)));
                 }
             }
         }
@@ -291,9 +294,9 @@ impl<'q> Asking<'q> {
     }
 
     /// The question for the changes of an incident, and maybe of others.
-    fn span_of(&self, found: &Found) -> ChangesQuery {
+    fn span_of(&self, found: &Found) -> Filter {
         let (since, until) = self.seconds(&found.burst);
-        let mut of = ChangesQuery {
+        let mut filter = Filter {
             fields: Vec::new(),
             interests: Vec::new(),
             database: found.group.database,
@@ -302,19 +305,19 @@ impl<'q> Asking<'q> {
                 since: Some(since),
                 until: Some(until),
             },
-            ..self.of.clone()
+            ..self.filter.clone()
         };
         match &found.group.subject {
-            Subject::Field(name) => of.fields.push(name.to_string()),
-            Subject::Interest(name) => of.interests.push(name.to_string()),
+            Subject::Field(name) => filter.fields.push(name.to_string()),
+            Subject::Interest(name) => filter.interests.push(name.to_string()),
         }
-        of
+        filter
     }
 
     fn detail<'g>(
         &self,
         found: &'g Found,
-        of: &ChangesQuery,
+        filter: &Filter,
         named: u64,
         lines: &mut Lines<'_>,
     ) -> Result<Detail<'g>, QueryError> {
@@ -322,7 +325,7 @@ impl<'q> Asking<'q> {
         let mut all = make();
         // What cannot be read of these events was told when they were counted.
         let damage = lines.damage.clone();
-        gather(self.trail, of, lines, &make, &mut |detail| {
+        gather(self.trail, filter, lines, &make, &mut |detail| {
             all.join(detail);
             Ok(())
         })?;

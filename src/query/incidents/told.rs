@@ -11,8 +11,7 @@ use super::lines::{IncidentCause, IncidentLabel, IncidentLine, IncidentPair};
 use crate::event::seconds_to_rfc3339;
 use crate::history::Subject;
 use crate::query::command::CommandLine;
-use crate::query::filter::Span;
-use crate::query::request::ChangesQuery;
+use crate::query::filter::{Filter, Span};
 
 /// The most values of an incident that are told.
 const PAIRS: usize = 5;
@@ -84,14 +83,13 @@ pub(super) fn line(
 /// A command about an incident that finds it as this question does.
 fn command(query: &IncidentsQuery, what: &str, id: &IncidentId) -> CommandLine {
     let id = id.to_string();
-    let of = ChangesQuery {
+    let filter = Filter {
         fields: Vec::new(),
         interests: Vec::new(),
         span: Span::default(),
-        limit: None,
-        ..query.of.clone()
+        ..query.filter.clone()
     };
-    let mut line = CommandLine::new(&["incidents", what, &id]).filter(&of);
+    let mut line = CommandLine::new(&["incidents", what, &id]).filter(&filter);
     if query.within != IncidentsQuery::WITHIN {
         line = line.flag("--within", format!("{}s", query.within));
     }

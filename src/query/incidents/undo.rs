@@ -14,8 +14,8 @@ use crate::event::{Event, Fields, ProfileKey, seconds_to_rfc3339};
 use crate::history::{Change, Known, Subject, Value, tells_all};
 use crate::query::answer::{Lines, QueryError, now};
 use crate::query::changes::{Gather, gather};
+use crate::query::filter::Filter;
 use crate::query::past::{Before, replay_after};
-use crate::query::request::ChangesQuery;
 use crate::store::{Batch, Damages, EventReader, Sorter, Trail, TrailError};
 
 /// What an incident did to the (sub)profiles of one thread.
@@ -70,7 +70,7 @@ impl Gather for Harmed<'_> {
 /// order of their numbers.
 pub(super) fn answer(
     trail: &Trail,
-    of: &ChangesQuery,
+    filter: &Filter,
     group: &Group<'static>,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
@@ -80,7 +80,7 @@ pub(super) fn answer(
         group,
         found: Vec::new(),
     };
-    gather(trail, of, lines, &make, &mut |harmed| {
+    gather(trail, filter, lines, &make, &mut |harmed| {
         for (key, line) in harmed.found {
             // Numbers beyond the half of what there can be go last.
             let first = i64::try_from(key.profile).unwrap_or(i64::MAX);

@@ -21,22 +21,23 @@ pub use lines::{GroupKind, LoopGroupLine, LoopKind, LoopLine, LoopValue, LoopWri
 use super::answer::{Lines, QueryError, now};
 use super::changes::{Gather, gather};
 use super::command::CommandLine;
-use super::request::ChangesQuery;
+use super::filter::Filter;
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
 use crate::history::{Cause, Change, Subject};
 use crate::store::Trail;
 use track::{FEW_SECONDS, Rule, Run, Step, Track};
 
-/// Fields that go on changing. The `limit` of `of` is the most loops that are
-/// told, those of the most changes.
+/// Fields that go on changing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoopsQuery {
     /// Of which changes.
-    pub of: ChangesQuery,
+    pub filter: Filter,
     /// How many seconds there are between two turns at most.
     pub within: i64,
     /// How many changes a loop has at least.
     pub least: u64,
+    /// The most loops, those of the most changes.
+    pub limit: Option<u64>,
 }
 
 impl LoopsQuery {
@@ -225,13 +226,13 @@ pub(super) fn answer(
         // Two changes may be a slip that was put right.
         least: query.least.max(3),
     };
-    let limit = query.of.limit;
+    let limit = query.limit;
     let most = limit.map_or(LOOPS, |limit| {
         usize::try_from(limit).unwrap_or(LOOPS).min(LOOPS)
     });
     let mut total = Total {
         at: query
-            .of
+            .filter
             .span
             .until
             .map_or_else(now, |until| until.min(now())),
@@ -241,14 +242,16 @@ pub(super) fn answer(
         left_out: 0,
         groups: HashMap::new(),
     };
-    let of = ChangesQuery {
-        limit: None,
-        ..query.of.clone()
-    };
-    gather(trail, &of, lines, &|| Tracks::new(rule), &mut |tracks| {
-        total.join(tracks);
-        Ok(())
-    })?;
+    gather(
+        trail,
+        &query.filter,
+        lines,
+        &|| Tracks::new(rule),
+        &mut |tracks| {
+            total.join(tracks);
+            Ok(())
+        },
+    )?;
     total.keep_most();
     if total.left_out > 0 && limit.is_none_or(|limit| limit > LOOPS as u64) {
         lines.note(format!(
@@ -260,7 +263,7 @@ pub(super) fn answer(
         lines.put(&line)?;
     }
     for found in &total.found {
-        lines.put(&line_of(&of, found, total.goes_on(&found.run)))?;
+        lines.put(&line_of(&query.filter, found, total.goes_on(&found.run)))?;
     }
     Ok(lines.written > 0)
 }
@@ -303,7 +306,7 @@ fn names(subject: &Subject<'_>) -> (Name, Name) {
     }
 }
 
-fn line_of(of: &ChangesQuery, found: &Found, going_on: bool) -> LoopLine<'static> {
+fn line_of(filter: &Filter, found: &Found, going_on: bool) -> LoopLine<'static> {
     let run = &found.run;
     let (field, interest) = names(&found.subject);
     let (first, last) = (run.first.0, run.last.0);
@@ -340,11 +343,12 @@ fn line_of(of: &ChangesQuery, found: &Found, going_on: bool) -> LoopLine<'static
         .flag("--since", seconds_to_rfc3339(first))
         .flag("--until", seconds_to_rfc3339(last.saturating_add(1)));
     // `history` knows no other filters.
-    let narrowed = of.old.is_some()
-        || of.new.is_some()
-        || !of.causes.is_empty()
-        || !of.labels.is_empty()
-        || !of.types.is_empty();
+    let narrowed = filter.old.is_some()
+        || filter.new.is_some()
+        || !filter.causes.is_empty()
+        || !filter.labels.is_empty()
+        || !filter.not_labels.is_empty()
+        || !filter.types.is_empty();
     LoopLine {
         kind: run.kind,
         profile: found.key.profile,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::lines::ReportGroup;
 use crate::event::{Event, Zone, local_to_utc, seconds_to_rfc3339};
 use crate::history::{Change, Subject};
-use crate::query::request::ChangesQuery;
+use crate::query::filter::{CauseKind, Filter};
 
 /// What changes can be grouped by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -141,39 +141,39 @@ impl<'a> Part<'a> {
     }
 
     /// Narrows what is asked for to it; `None` where that cannot be said.
-    pub fn narrow(&self, by: By, zone: Zone, of: &mut ChangesQuery) -> Option<()> {
+    pub fn narrow(&self, by: By, zone: Zone, mut filter: Filter) -> Option<Filter> {
         match self {
             Self::Time(since) => {
                 let until = end(by, zone, *since);
-                let (first, last) = of.span.bounds();
-                of.span.since = Some(first.max(*since));
-                of.span.until = Some(last.min(until));
+                let (first, last) = filter.span.bounds();
+                filter.span.since = Some(first.max(*since));
+                filter.span.until = Some(last.min(until));
             }
             Self::Subject(subject) => {
-                of.fields.clear();
-                of.interests.clear();
+                filter.fields.clear();
+                filter.interests.clear();
                 match subject {
-                    Subject::Field(name) => of.fields.push(name.to_string()),
-                    Subject::Interest(name) => of.interests.push(name.to_string()),
+                    Subject::Field(name) => filter.fields.push(name.to_string()),
+                    Subject::Interest(name) => filter.interests.push(name.to_string()),
                 }
             }
             Self::Text(text) => {
                 let text = text.as_deref().unwrap_or_default().to_owned();
                 match by {
-                    By::Type => of.types = vec![text],
-                    By::Cause => of.causes = vec![text],
-                    _ => of.labels = vec![text],
+                    By::Type => filter.types = vec![text],
+                    By::Cause => filter.causes = vec![CauseKind::from_name(&text)?],
+                    _ => filter.labels = vec![text],
                 }
             }
             Self::Number(number) => {
                 let number = Some((*number)?);
                 match by {
-                    By::Database => of.database = number,
-                    _ => of.collection = number,
+                    By::Database => filter.database = number,
+                    _ => filter.collection = number,
                 }
             }
         }
-        Some(())
+        Some(filter)
     }
 }
 

@@ -22,22 +22,23 @@ pub use lines::{ReportGroup, ReportLine};
 use super::answer::{Lines, QueryError};
 use super::changes::gather;
 use super::command::changes_command;
-use super::request::ChangesQuery;
+use super::filter::Filter;
 use crate::event::{Zone, seconds_to_rfc3339};
 use crate::store::Trail;
 use tally::{Tally, Total};
 
-/// How many changes there are of each kind. The `limit` of `of` is the most
-/// lines.
+/// How many changes there are of each kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportQuery {
     /// Of which changes.
-    pub of: ChangesQuery,
+    pub filter: Filter,
     /// What they are grouped by.
     pub by: Vec<By>,
     /// Whose clocks tell hours, days and months.
     #[serde(with = "zone_name")]
     pub zone: Zone,
+    /// The most lines.
+    pub limit: Option<u64>,
 }
 
 /// A zone by its name.
@@ -69,7 +70,7 @@ pub(super) fn answer(
     }
     let mut total = Total::default();
     let make = || Tally::new(&by, query.zone);
-    gather(trail, &query.of, lines, &make, &mut |tally| {
+    gather(trail, &query.filter, lines, &make, &mut |tally| {
         total.join(tally);
         Ok(())
     })?;
@@ -81,13 +82,10 @@ pub(super) fn answer(
         ));
     }
     for (parts, count) in total.ranked() {
-        let mut of = Some(ChangesQuery {
-            limit: None,
-            ..query.of.clone()
-        });
+        let mut filter = Some(query.filter.clone());
         let mut group = ReportGroup::default();
         for (part, by) in parts.into_iter().zip(&by) {
-            of = of.and_then(|mut of| part.narrow(*by, query.zone, &mut of).map(|()| of));
+            filter = filter.and_then(|filter| part.narrow(*by, query.zone, filter));
             part.put(*by, query.zone, &mut group);
         }
         let more = lines.put(&ReportLine {
@@ -98,7 +96,7 @@ pub(super) fn answer(
             subprofiles: count.subprofiles,
             first: seconds_to_rfc3339(count.times.0),
             last: seconds_to_rfc3339(count.times.1),
-            command: of.as_ref().and_then(changes_command).map(Into::into),
+            command: filter.as_ref().and_then(changes_command).map(Into::into),
         })?;
         if !more {
             break;

@@ -9,10 +9,9 @@ use std::io;
 use crate::event::ProfileKey;
 use crate::history::{Replay, tells_all};
 use crate::query::answer::QueryError;
-use crate::query::changes::change_matches;
+use crate::query::filter::Filter;
 use crate::query::lines::HistoryLine;
 use crate::query::past::{Before, replay_after};
-use crate::query::request::ChangesQuery;
 use crate::query::second::Track;
 use crate::store::{Damages, EventReader, EventsOf, GoneSeconds, Trail};
 
@@ -22,15 +21,6 @@ const BETWEEN: usize = 16;
 
 /// How many (time, `seq`) pairs of (sub)profiles are held at once, about.
 const PAIRS: usize = 1 << 16;
-
-/// Whether an event's changes decide if it is meant.
-pub(super) fn by_changes(query: &ChangesQuery) -> bool {
-    !query.fields.is_empty()
-        || !query.interests.is_empty()
-        || !query.causes.is_empty()
-        || query.old.is_some()
-        || query.new.is_some()
-}
 
 /// What is known of an event before its body is read.
 #[derive(Clone, Copy)]
@@ -64,7 +54,7 @@ impl Maker {
     pub fn tell(
         &mut self,
         trail: &Trail,
-        query: &ChangesQuery,
+        filter: &Filter,
         mut heads: Vec<Head>,
         damage: &mut Damages,
         each: &mut dyn FnMut(u64, Vec<u8>),
@@ -79,19 +69,19 @@ impl Maker {
             pairs += events.times.len();
             held.extend(groups.next().map(|heads| (events, heads)));
             if pairs > PAIRS {
-                self.tell_some(query, &held, damage, each)?;
+                self.tell_some(filter, &held, damage, each)?;
                 held.clear();
                 pairs = 0;
             }
             Ok(())
         })?;
-        self.tell_some(query, &held, damage, each)
+        self.tell_some(filter, &held, damage, each)
     }
 
     /// The same of the events of some (sub)profiles.
     fn tell_some(
         &mut self,
-        query: &ChangesQuery,
+        filter: &Filter,
         tracks: &[(EventsOf, &[Head])],
         damage: &mut Damages,
         each: &mut dyn FnMut(u64, Vec<u8>),
@@ -107,7 +97,7 @@ impl Maker {
         }
         self.near.read_ahead(seqs);
         for (events, heads) in tracks {
-            self.tell_track(query, events, heads, damage, each)?;
+            self.tell_track(filter, events, heads, damage, each)?;
         }
         Ok(())
     }
@@ -115,7 +105,7 @@ impl Maker {
     /// The same of some events of one (sub)profile, ordered by time and `seq`.
     fn tell_track(
         &mut self,
-        query: &ChangesQuery,
+        filter: &Filter,
         events: &EventsOf,
         heads: &[Head],
         damage: &mut Damages,
@@ -164,9 +154,9 @@ impl Maker {
                 };
                 let changes = changes.into_iter();
                 let changes: Vec<_> = changes
-                    .filter(|change| change_matches(query, change))
+                    .filter(|change| filter.matches_change(change))
                     .collect();
-                if changes.is_empty() && by_changes(query) {
+                if changes.is_empty() && filter.needs_changes() {
                     return Ok(());
                 }
                 let line = HistoryLine::new(event, changes, same);

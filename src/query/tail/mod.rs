@@ -82,7 +82,7 @@ impl<'t> Tail<'t> {
         note_without_owner(trail, damage)?;
         let newest = match (query.after, query.last) {
             (None, Some(most)) => {
-                let pages = Pages::between(trail, &query.of, 0, last)?;
+                let pages = Pages::between(trail, &query.filter, 0, last)?;
                 Some(pages.newest(most, damage, tell)?)
             }
             _ => None,
@@ -113,7 +113,12 @@ impl<'t> Tail<'t> {
                 }
                 // Events that are synced in the meantime may not be in it.
                 self.trail.wait_for_index(|_| ())?;
-                none.insert(Pages::between(self.trail, &self.query.of, self.at, last)?)
+                none.insert(Pages::between(
+                    self.trail,
+                    &self.query.filter,
+                    self.at,
+                    last,
+                )?)
             }
         };
         let (lines, through) = pages.next(damage)?;

@@ -6,15 +6,13 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::lines::{Head, Maker, by_changes};
+use super::lines::{Head, Maker};
 use crate::event::EventType;
 use crate::log::record::{EventHead, RecordError};
 use crate::log::{Cursor, LogError};
 use crate::query::answer::QueryError;
-use crate::query::changes::attributes_match;
-use crate::query::filter::Span;
+use crate::query::filter::{Filter, Span};
 use crate::query::progress::{Progress, Stage};
-use crate::query::request::ChangesQuery;
 use crate::store::retention::Retention;
 use crate::store::{Damages, Missing, Trail, TrailError};
 
@@ -53,7 +51,7 @@ pub type EventLines = Vec<(u64, Vec<u8>)>;
 /// Reads the events of some stretches of the log.
 pub struct Pages<'t> {
     trail: &'t Trail,
-    query: &'t ChangesQuery,
+    filter: &'t Filter,
     /// First and last `seq` of what is still to be read, ascending.
     stretches: VecDeque<(u64, u64)>,
     /// Up to where it is read.
@@ -67,7 +65,7 @@ impl<'t> Pages<'t> {
     /// The events after `after` up to `last`, which the index knows.
     pub fn between(
         trail: &'t Trail,
-        query: &'t ChangesQuery,
+        filter: &'t Filter,
         after: u64,
         last: u64,
     ) -> Result<Self, QueryError> {
@@ -75,10 +73,10 @@ impl<'t> Pages<'t> {
         let many = last.saturating_sub(after) > MANY;
         let stretches = if first > last {
             Vec::new()
-        } else if many && query.profile.is_some() {
-            of_profile(trail, query)?
-        } else if many && query.span != Span::default() {
-            let (since, until) = query.span.bounds();
+        } else if many && filter.profile.is_some() {
+            of_profile(trail, filter)?
+        } else if many && filter.span != Span::default() {
+            let (since, until) = filter.span.bounds();
             trail.events().stretches_touching(since, until)?
         } else {
             vec![(first, last)]
@@ -89,7 +87,7 @@ impl<'t> Pages<'t> {
         };
         Ok(Self {
             trail,
-            query,
+            filter,
             stretches: stretches.into_iter().filter_map(within).collect(),
             last,
             readers: None,
@@ -145,7 +143,7 @@ impl<'t> Pages<'t> {
     ) -> Result<Self, QueryError> {
         let retention = self.trail.retention();
         let mut left = usize::try_from(most).unwrap_or(usize::MAX);
-        let listed = by_changes(self.query) && left <= LISTED;
+        let listed = self.filter.needs_changes() && left <= LISTED;
         // Newest first.
         let mut list = VecDeque::new();
         let mut first = self.last.saturating_add(1);
@@ -160,7 +158,7 @@ impl<'t> Pages<'t> {
                 }
             }
             let mut found: Vec<u64> = Vec::new();
-            if by_changes(self.query) {
+            if self.filter.needs_changes() {
                 self.tell(heads, &mut missing, &mut |seq, _| found.push(seq))?;
                 found.sort_unstable();
             } else {
@@ -189,7 +187,7 @@ impl<'t> Pages<'t> {
             return Ok(self);
         }
         // What cannot be read is told when it is come by again.
-        Self::between(self.trail, self.query, first.saturating_sub(1), self.last)
+        Self::between(self.trail, self.filter, first.saturating_sub(1), self.last)
     }
 
     /// The `seq` before the next event that may be told.
@@ -227,7 +225,7 @@ impl<'t> Pages<'t> {
         damage: &mut Damages,
         meant: impl FnOnce(Head, usize),
     ) -> Result<u64, QueryError> {
-        let (trail, query, ahead) = (self.trail, self.query, self.ahead);
+        let (trail, filter, ahead) = (self.trail, self.filter, self.ahead);
         let (cursor, _) = self.readers.get_or_insert_with(|| readers(trail, ahead));
         let next = seq.saturating_add(1);
         let record = match cursor.get(seq) {
@@ -254,17 +252,9 @@ impl<'t> Pages<'t> {
                 return Ok(next.max(after));
             }
         };
-        let key = head.key();
-        let of_whom = query.profile.is_none_or(|profile| profile == key.profile)
-            && query
-                .subprofile
-                .is_none_or(|own| Some(own) == key.subprofile);
-        if of_whom
-            && query.span.holds(head.time)
-            && attributes_match(query, head.database, head.collection, head.label)
-        {
+        if filter.matches_event(&head) {
             let head = Head {
-                key,
+                key: head.key(),
                 time: head.time,
                 seq,
                 changes: !matches!(head.what(), EventType::Other(_)),
@@ -282,7 +272,7 @@ impl<'t> Pages<'t> {
     ) -> Result<(), QueryError> {
         let (trail, ahead) = (self.trail, self.ahead);
         let (_, maker) = self.readers.get_or_insert_with(|| readers(trail, ahead));
-        maker.tell(trail, self.query, heads, damage, each)
+        maker.tell(trail, self.filter, heads, damage, each)
     }
 }
 
@@ -291,11 +281,14 @@ fn readers(trail: &Trail, ahead: usize) -> (Cursor, Maker) {
 }
 
 /// The `seq` of a (sub)profile's events in the span, as stretches.
-fn of_profile(trail: &Trail, query: &ChangesQuery) -> Result<Vec<(u64, u64)>, TrailError> {
+fn of_profile(trail: &Trail, filter: &Filter) -> Result<Vec<(u64, u64)>, TrailError> {
     let mut seqs = Vec::new();
-    trail.each_key(query.profile, query.subprofile, |key| {
+    let (profile, subprofile) = filter.numbers();
+    trail.each_key(profile, subprofile, |key| {
         let times = trail.times_of(key)?.into_iter();
-        seqs.extend(times.filter_map(|(time, seq)| query.span.holds(time).then_some((seq, seq))));
+        seqs.extend(
+            times.filter_map(|(time, seq)| filter.span.contains(time).then_some((seq, seq))),
+        );
         Ok::<(), TrailError>(())
     })?;
     seqs.sort_unstable();

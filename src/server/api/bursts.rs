@@ -4,18 +4,7 @@
 use super::params::Params;
 use super::question::{Causes, filter};
 use crate::event::{DecodeError, Zone};
-use crate::query::{
-    By, ChangesQuery, GapsQuery, IncidentsQuery, LoopsQuery, Query, ReportQuery, Wanted,
-};
-
-/// Which changes are meant, and how many lines of an answer.
-fn limited(params: &mut Params, by: Causes) -> Result<ChangesQuery, DecodeError> {
-    let limit = params.number("limit")?;
-    Ok(ChangesQuery {
-        limit,
-        ..filter(params, by)?
-    })
-}
+use crate::query::{By, GapsQuery, IncidentsQuery, LoopsQuery, Query, ReportQuery, Wanted};
 
 /// Hours, days and months are UTC's.
 pub(super) fn report(params: &mut Params) -> Result<Query, DecodeError> {
@@ -25,7 +14,8 @@ pub(super) fn report(params: &mut Params) -> Result<Query, DecodeError> {
         by.push(By::Field);
     }
     Ok(Query::Report(ReportQuery {
-        of: limited(params, Causes::All)?,
+        limit: params.number("limit")?,
+        filter: filter(params, Causes::All)?,
         by,
         zone: Zone::UTC,
     }))
@@ -33,7 +23,8 @@ pub(super) fn report(params: &mut Params) -> Result<Query, DecodeError> {
 
 pub(super) fn gaps(params: &mut Params) -> Result<Query, DecodeError> {
     Ok(Query::Gaps(GapsQuery {
-        of: limited(params, Causes::None)?,
+        limit: params.number("limit")?,
+        filter: filter(params, Causes::None)?,
         within: params.stretch("within", (1, i64::MAX), GapsQuery::WITHIN)?,
         least: params.number_from("least", 1, GapsQuery::LEAST)?,
     }))
@@ -43,7 +34,8 @@ pub(super) fn gaps(params: &mut Params) -> Result<Query, DecodeError> {
 /// (sub)profiles had and has.
 pub(super) fn incidents(params: &mut Params) -> Result<Query, DecodeError> {
     let (show, undo) = (params.incident("show")?, params.incident("undo")?);
-    let of = limited(params, Causes::All)?;
+    let limit = params.number("limit")?;
+    let filter = filter(params, Causes::All)?;
     let within = params.stretch("within", IncidentsQuery::WITHINS, IncidentsQuery::WITHIN)?;
     let least = params.number_from("least", 2, IncidentsQuery::LEAST)?;
     let what = match (show, undo) {
@@ -55,7 +47,7 @@ pub(super) fn incidents(params: &mut Params) -> Result<Query, DecodeError> {
         }
     };
     if what != Wanted::List {
-        let name = match (of.span.since, of.span.until) {
+        let name = match (filter.span.since, filter.span.until) {
             (Some(_), _) => Some("since"),
             (None, Some(_)) => Some("until"),
             (None, None) => None,
@@ -66,16 +58,18 @@ pub(super) fn incidents(params: &mut Params) -> Result<Query, DecodeError> {
         }
     }
     Ok(Query::Incidents(IncidentsQuery {
-        of,
+        filter,
         within,
         least,
         what,
+        limit,
     }))
 }
 
 pub(super) fn loops(params: &mut Params) -> Result<Query, DecodeError> {
     Ok(Query::Loops(LoopsQuery {
-        of: limited(params, Causes::All)?,
+        limit: params.number("limit")?,
+        filter: filter(params, Causes::All)?,
         within: params.stretch("within", (1, i64::MAX), LoopsQuery::WITHIN)?,
         least: params.number_from("least", 3, LoopsQuery::LEAST)?,
     }))
@@ -86,6 +80,7 @@ pub(super) fn loops(params: &mut Params) -> Result<Query, DecodeError> {
 mod tests {
     use super::super::question::{Question, question};
     use super::*;
+    use crate::query::Filter;
 
     fn asked(target: &str) -> Result<Query, String> {
         match question(target, chrono_tz::UTC, 1_760_000_000_000_000) {
@@ -100,15 +95,15 @@ mod tests {
 
     #[test]
     fn each_can_be_asked_as_by_its_command() {
-        let of = |field: &str| ChangesQuery {
+        let of = |field: &str| Filter {
             fields: vec![field.to_owned()],
-            limit: Some(3),
-            ..ChangesQuery::default()
+            ..Filter::default()
         };
         assert_eq!(
             asked("/v1/report?by=day&by=label&by=type&field=a&limit=3"),
             Ok(Query::Report(ReportQuery {
-                of: of("a"),
+                filter: of("a"),
+                limit: Some(3),
                 by: vec![By::Day, By::Label, By::Type],
                 zone: Zone::UTC,
             }))
@@ -116,7 +111,8 @@ mod tests {
         assert_eq!(
             asked("/v1/gaps?field=a&limit=3&within=2h&least=9"),
             Ok(Query::Gaps(GapsQuery {
-                of: of("a"),
+                filter: of("a"),
+                limit: Some(3),
                 within: 7_200,
                 least: 9
             }))
@@ -124,7 +120,8 @@ mod tests {
         let incidents = |what| {
             let (within, least) = (IncidentsQuery::WITHIN, IncidentsQuery::LEAST);
             Ok(Query::Incidents(IncidentsQuery {
-                of: of("a"),
+                filter: of("a"),
+                limit: Some(3),
                 within,
                 least,
                 what,
@@ -146,7 +143,8 @@ mod tests {
         assert_eq!(
             asked("/v1/loops?field=a&limit=3&least=5"),
             Ok(Query::Loops(LoopsQuery {
-                of: of("a"),
+                filter: of("a"),
+                limit: Some(3),
                 within: LoopsQuery::WITHIN,
                 least: 5
             }))

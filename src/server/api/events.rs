@@ -3,7 +3,7 @@
 use super::params::Params;
 use super::question::{Causes, filter};
 use crate::event::DecodeError;
-use crate::query::{ChangesQuery, Query, Span, TailQuery};
+use crate::query::{Query, Span, TailQuery};
 
 /// How many events a page of a tail has that goes on after one, where no limit
 /// is given; …
@@ -14,22 +14,21 @@ const NEWEST: u64 = 10;
 
 /// A page of a tail: with `after` the first ones after that event, else the newest.
 pub(super) fn tail(params: &mut Params) -> Result<Query, DecodeError> {
-    let of = filter(params, Causes::All)?;
+    let filter = filter(params, Causes::All)?;
     let after = params.number("after")?;
     let limit = params.number("limit")?;
     Ok(Query::Tail(match after {
         Some(_) => TailQuery {
-            of: ChangesQuery {
-                limit: limit.or(Some(PAGE)),
-                ..of
-            },
+            filter,
             after,
             last: None,
+            limit: limit.or(Some(PAGE)),
         },
         None => TailQuery {
-            last: limit.or((of.span == Span::default()).then_some(NEWEST)),
-            of,
+            last: limit.or((filter.span == Span::default()).then_some(NEWEST)),
+            filter,
             after: None,
+            limit: None,
         },
     }))
 }
@@ -38,7 +37,7 @@ pub(super) fn tail(params: &mut Params) -> Result<Query, DecodeError> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::query::ExplainQuery;
+    use crate::query::{ExplainQuery, Filter};
     use crate::server::api::{Question, question};
 
     const NOW: i64 = 1_760_000_000_000_000;
@@ -55,17 +54,17 @@ mod tests {
         assert_eq!(
             asked("/v1/tail?after=7&limit=3&field=a&since=@5"),
             Query::Tail(TailQuery {
-                of: ChangesQuery {
+                filter: Filter {
                     fields: vec!["a".into()],
                     span: Span {
                         since: Some(5),
                         until: None
                     },
-                    limit: Some(3),
-                    ..ChangesQuery::default()
+                    ..Filter::default()
                 },
                 after: Some(7),
                 last: None,
+                limit: Some(3),
             })
         );
         for (target, last) in [
@@ -75,10 +74,7 @@ mod tests {
         ] {
             match asked(target) {
                 Query::Tail(query) => {
-                    assert_eq!(
-                        (query.last, query.after, query.of.limit),
-                        (last, None, None)
-                    );
+                    assert_eq!((query.last, query.after, query.limit), (last, None, None));
                 }
                 other => panic!("{other:?}"),
             }

@@ -10,8 +10,8 @@ use super::params::Params;
 use super::posed::pose;
 use crate::event::{DecodeError, ProfileKey, Zone};
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, DossierQuery, EvidenceQuery, ExplainQuery, ExportQuery,
-    HistoryQuery, Query, RejectedQuery, Rounding, ShowQuery, Span,
+    BlameQuery, CauseKind, ChangesQuery, DiffQuery, DossierQuery, EvidenceQuery, ExplainQuery,
+    ExportQuery, Filter, HistoryQuery, Query, RejectedQuery, Rounding, ShowQuery, Span,
 };
 
 /// What can be asked over HTTP.
@@ -30,7 +30,7 @@ const CAUSES: [&str; 6] = [
     "unexplained",
     "observed",
     "first_seen",
-    CASCADE,
+    "cascade",
 ];
 
 /// The cause that is told only where it is asked for.
@@ -124,11 +124,10 @@ pub(super) fn over_all(name: &str, params: &mut Params) -> Result<Question, Deco
             reverse: params.flag("reverse")?,
         }),
         "export" => {
-            let key = params.key("profile")?;
+            let profile = params.key("profile")?;
             Query::Export(ExportQuery {
                 span: params.span()?,
-                profile: key.map(|key| key.profile),
-                subprofile: key.and_then(|key| key.subprofile),
+                profile,
                 database: params.number("database")?,
                 raw: params.flag("raw")?,
             })
@@ -142,7 +141,7 @@ pub(super) fn over_all(name: &str, params: &mut Params) -> Result<Question, Deco
         "changes" => Query::Changes(ChangesQuery {
             limit: params.limit()?,
             reverse: params.flag("reverse")?,
-            ..filter(params, Causes::All)?
+            filter: filter(params, Causes::All)?,
         }),
         _ => return Err(unread(name)),
     };
@@ -165,30 +164,32 @@ pub(super) enum Causes {
 
 /// Which changes are meant, as the flags of that name say; how many of them is
 /// the question's own matter.
-pub(super) fn filter(params: &mut Params, by: Causes) -> Result<ChangesQuery, DecodeError> {
-    let key = params.key("profile")?;
+pub(super) fn filter(params: &mut Params, by: Causes) -> Result<Filter, DecodeError> {
+    let profile = params.key("profile")?;
     let causes = match by {
         Causes::All => params.choices("cause", &CAUSES, "cause")?,
         Causes::None => Vec::new(),
     };
-    let cascade = params.flag(CASCADE)? || causes.iter().any(|cause| cause == CASCADE);
+    let cascade = params.flag(CASCADE)?;
     let labels = params.labels("label")?;
-    Ok(ChangesQuery {
+    let not_labels = params.labels("not-label")?;
+    Ok(Filter {
         fields: params.all("field"),
         interests: params.all("interest"),
         database: params.number("database")?,
         collection: params.number("collection")?,
-        profile: key.map(|key| key.profile),
-        subprofile: key.and_then(|key| key.subprofile),
+        profile,
         span: params.span()?,
         old: params.one("old")?,
         new: params.one("new")?,
-        causes,
+        causes: causes
+            .iter()
+            .filter_map(|cause| CauseKind::from_name(cause))
+            .collect(),
         labels,
+        not_labels,
         types: params.all("type"),
-        limit: None,
         cascade,
-        reverse: false,
     })
 }
 

@@ -71,17 +71,20 @@ fn every_question_can_be_asked() {
     );
     assert_eq!(
         asked(
-            "/v1/changes?profile=1/2&database=3&collection=4&old=&new=x%20y&cause=set&cause=create&label=l-1&reverse"
+            "/v1/changes?profile=1/2&database=3&collection=4&old=&new=x%20y&cause=set&cause=create&label=l-1&not-label=&not-label=l-2&reverse"
         ),
         Query::Changes(ChangesQuery {
-            database: Some(3),
-            collection: Some(4),
-            profile: Some(1),
-            subprofile: Some(2),
-            old: Some(String::new()),
-            new: Some("x y".into()),
-            causes: vec!["set".into(), "create".into()],
-            labels: vec!["l-1".into()],
+            filter: Filter {
+                database: Some(3),
+                collection: Some(4),
+                profile: Some(key),
+                old: Some(String::new()),
+                new: Some("x y".into()),
+                causes: vec![CauseKind::Set, CauseKind::Create],
+                labels: vec!["l-1".into()],
+                not_labels: vec![String::new(), "l-2".into()],
+                ..Filter::default()
+            },
             reverse: true,
             ..ChangesQuery::default()
         })
@@ -126,8 +129,10 @@ fn every_question_can_be_asked() {
     assert_eq!(
         asked("/v1/changes?cause=cascade"),
         Query::Changes(ChangesQuery {
-            causes: vec!["cascade".into()],
-            cascade: true,
+            filter: Filter {
+                causes: vec![CauseKind::Cascade],
+                ..Filter::default()
+            },
             ..ChangesQuery::default()
         })
     );
@@ -146,7 +151,7 @@ fn every_question_can_be_asked() {
     assert_eq!(
         asked("/v1/export?raw&profile=1&database=9"),
         Query::Export(ExportQuery {
-            profile: Some(1),
+            profile: Some(ProfileKey::profile(1)),
             database: Some(9),
             raw: true,
             ..ExportQuery::default()

@@ -305,6 +305,9 @@ pub(super) fn doc(entry: &Entry, parameter: &str) -> Option<&'static str> {
         (_, "new") => "Only changes to this value; true or false of an interest",
         (_, "cause") => "Only changes by this cause, or by another one that is named",
         (_, "label") => "Only of calls to this label's address, or to another one that is named",
+        (_, "not-label") => {
+            "Not of calls to this label's address, nor to another one that is named"
+        }
         (_, "raw") => "The bodies as sent, too, and what proves who sent them",
         _ => return None,
     })

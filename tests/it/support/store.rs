@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use profiletrail::event::{BodyKind, ProfileKey, decode_envelope, zone_from_name};
 use profiletrail::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, Query, ShowQuery, Span, answer,
+    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, Filter, HistoryQuery, Query, ShowQuery, Span,
+    answer,
 };
 use profiletrail::store::{
     Appender, Arrival, Folder, OpenOptions, Outcome, ParsedCall, PruneError, PruneOrder,
@@ -233,7 +234,10 @@ impl Store {
 
 pub fn changes(since: Option<i64>) -> Query {
     Query::Changes(ChangesQuery {
-        span: Span { since, until: None },
+        filter: Filter {
+            span: Span { since, until: None },
+            ..Filter::default()
+        },
         ..ChangesQuery::default()
     })
 }

@@ -54,8 +54,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
     }
     let query = Query::Export(ExportQuery {
         span: second(key, time).span,
-        profile: Some(key.profile),
-        subprofile: key.subprofile,
+        profile: Some(key),
         database: None,
         raw: false,
     });

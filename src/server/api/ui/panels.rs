@@ -17,8 +17,8 @@ use super::reply::html as reply;
 use super::route::Panel;
 use crate::query::lines::RejectedLine;
 use crate::query::{
-    ChangesQuery, GapLine, GapsQuery, IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine,
-    LoopsQuery, Query, RejectedQuery, Span, Wanted,
+    Filter, GapLine, GapsQuery, IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine, LoopsQuery,
+    Query, RejectedQuery, Span, Wanted,
 };
 use crate::server::reply::Reply;
 use crate::server::turns::{Turn, take_turn};
@@ -83,13 +83,13 @@ pub(super) fn turn<'a>(asker: &Asker<'a>, query: &Query) -> Result<Option<Turn<'
 }
 
 /// The changes that are looked at.
-fn lately(asker: &Asker<'_>) -> ChangesQuery {
-    ChangesQuery {
+fn lately(asker: &Asker<'_>) -> Filter {
+    Filter {
         span: Span {
             since: Some(asker.clock.now.saturating_sub(BACK)),
             until: None,
         },
-        ..ChangesQuery::default()
+        ..Filter::default()
     }
 }
 
@@ -118,7 +118,8 @@ fn ask<T: DeserializeOwned>(
 /// What changed unexplained.
 fn gaps(asker: &Asker<'_>) -> Result<Findings, Failure> {
     let query = Query::Gaps(GapsQuery {
-        of: lately(asker),
+        filter: lately(asker),
+        limit: None,
         within: GapsQuery::WITHIN,
         least: GapsQuery::LEAST,
     });
@@ -140,7 +141,8 @@ fn gaps(asker: &Asker<'_>) -> Result<Findings, Failure> {
 /// Bursts in which many profiles got the same field changed.
 fn incidents(asker: &Asker<'_>) -> Result<Findings, Failure> {
     let query = Query::Incidents(IncidentsQuery {
-        of: lately(asker),
+        filter: lately(asker),
+        limit: None,
         within: IncidentsQuery::WITHIN,
         least: IncidentsQuery::LEAST,
         what: Wanted::List,
@@ -171,10 +173,8 @@ enum Either {
 /// Fields that go on changing.
 fn loops(asker: &Asker<'_>) -> Result<Findings, Failure> {
     let query = Query::Loops(LoopsQuery {
-        of: ChangesQuery {
-            limit: Some(LOOPS),
-            ..lately(asker)
-        },
+        filter: lately(asker),
+        limit: Some(LOOPS),
         within: LoopsQuery::WITHIN,
         least: LoopsQuery::LEAST,
     });
