@@ -4,7 +4,7 @@
 //! Each target is a function of bytes that panics where a promise is broken. It
 //! stands in a file `fuzzing.rs` beside the code that it runs, where it can reach
 //! what is private. `tests/fuzz` has a binary of libFuzzer and a corpus for each;
-//! `scripts/fuzz` builds and runs them, and `tests/it/corpora.rs` replays the corpora
+//! `scripts/fuzz` builds and runs them, and `tests/it/project/fuzz_corpora.rs` replays the corpora
 //! in every ordinary test run.
 //!
 //! A new target is a function beside its code, a line in each of the two lists

@@ -7,7 +7,7 @@
 //! sealed segments, too. Both folders of the newest format were made by
 //!
 //! ```text
-//! cargo test --test format_fixture -- --ignored
+//! cargo test --test it format_fixture -- --ignored
 //! ```
 //!
 //! (once both are removed), and the answers then read against the rules. They

@@ -7,7 +7,7 @@
 //! were made by
 //!
 //! ```text
-//! cargo test --test format_3_fixture -- --ignored
+//! cargo test --test it format_3_fixture -- --ignored
 //! ```
 //!
 //! (once both are removed), and the answers then read against the rules. They

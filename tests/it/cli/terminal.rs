@@ -5,7 +5,7 @@
 //! you read the program. They are made anew by
 //!
 //! ```text
-//! PROFILETRAIL_WRITE_FIXTURES=1 cargo test --test terminal
+//! PROFILETRAIL_WRITE_FIXTURES=1 cargo test --test it terminal
 //! ```
 //!
 //! Proven, beside that nothing has changed: no line is wider than the screen,

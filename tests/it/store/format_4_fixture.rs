@@ -7,7 +7,7 @@
 //! byte. Both were made by
 //!
 //! ```text
-//! cargo test --test format_4_fixture -- --ignored
+//! cargo test --test it format_4_fixture -- --ignored
 //! ```
 //!
 //! (once both are removed), and the answers then read against the rules. They

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! cargo build --release
-//! PROGRAM=target/release/profiletrail cargo test --all-features --test browser_paint -- --nocapture
+//! PROGRAM=target/release/profiletrail cargo test --all-features --test it browser_paint -- --nocapture
 //! ```
 
 use crate::support::looks::{LOOKS, UI, judge_console, judge_looks, log_in, now};

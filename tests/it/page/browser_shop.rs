@@ -6,7 +6,7 @@
 //! those whose names begin with `page-`:
 //!
 //! ```text
-//! SCREENSHOTS=FOLDER cargo test --all-features --test browser_shop
+//! SCREENSHOTS=FOLDER cargo test --all-features --test it browser_shop
 //! ```
 
 use crate::support::browser::{Browser, Look, key};

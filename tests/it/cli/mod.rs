@@ -1,0 +1,9 @@
+//! The command line: flags, output on a terminal, exit statuses.
+
+mod command_line;
+mod completions_and_manuals;
+mod csv_columns;
+mod hints;
+mod pager;
+mod terminal;
+mod tokens;

@@ -1,0 +1,8 @@
+//! The log alone, mostly on a simulated disk: crashes, damage, repair, sealing.
+
+mod crash;
+mod damage;
+mod planted_frames;
+mod repair;
+mod sealing;
+mod torn_end;

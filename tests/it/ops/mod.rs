@@ -1,0 +1,11 @@
+//! Maintenance commands and the demo.
+
+mod backup;
+mod demo;
+mod demo_server;
+mod demo_undo;
+mod doctor;
+mod prune;
+mod repair;
+mod seal;
+mod verify;
