@@ -1,11 +1,10 @@
 //! Which segments a log has, while others take their place.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::arrivals::Arrivals;
 use super::error::LogError;
+use super::notifier::AppendNotifier;
 use super::segment::{Inner, Log, Segment};
 use crate::storage::Storage;
 
@@ -32,8 +31,7 @@ impl Inner {
             dir: dir.to_owned(),
             id,
             segments: RwLock::default(),
-            last_seq: AtomicU64::new(0),
-            arrivals: Arrivals::default(),
+            notifier: AppendNotifier::default(),
             lost_end: None,
             leftover: None,
             cache: Arc::default(),
@@ -43,7 +41,7 @@ impl Inner {
 
     /// The last `seq` that is synced; 0 where there is none.
     pub fn last_seq(&self) -> u64 {
-        self.last_seq.load(Ordering::Acquire)
+        self.notifier.last_seq()
     }
 
     pub fn segments(&self) -> Vec<Arc<Segment>> {

@@ -43,7 +43,6 @@
 //! events' `seq` has no gaps; baselines of pruned events in a third one.
 
 mod arrangement;
-mod arrivals;
 mod blocks;
 mod check;
 mod error;
@@ -53,6 +52,7 @@ pub(crate) mod fuzzing;
 mod leaf;
 mod lost;
 mod names;
+mod notifier;
 mod pruning;
 mod reader;
 pub mod record;
@@ -71,6 +71,7 @@ pub use check::{CheckedFrame, CheckedSegment, Form, Visit, Visited};
 pub use error::{AppendError, Damage, LogError};
 pub use leaf::{body_commitment, leaf_hash};
 pub use names::segment_of;
+pub use notifier::AppendNotifier;
 pub use reader::{Cursor, Scan, Scanned};
 pub use recover::{OpenMode, Recovered, Report, Torn};
 pub use sealed::{NotSealed, Rewriting, Row, SealedSegment, clear};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, RwLock};
 
 use super::error::{Damage, LogError};
@@ -95,7 +94,7 @@ impl Log {
             (None, Some(sealed)) => next_after(sealed, &inner, &mut report)?,
             (None, None) => 1,
         };
-        inner.last_seq.store(next_seq - 1, Ordering::Release);
+        inner.notifier.notify(next_seq - 1);
         let inner = Inner {
             segments: RwLock::new(segments),
             ..inner

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use super::arrivals::Arrivals;
 use super::blocks::{Block, Blocks};
 use super::error::{Damage, LogError};
 pub(super) use super::names::{parse_segment_name, sealed_name, segment_name};
+use super::notifier::AppendNotifier;
 use super::scan::{Bad, Frames, Step};
 use super::sealed::{BlockCache, Footer, SealedFile, load};
 use crate::storage::{Access, Storage, StorageFile};
@@ -29,10 +29,8 @@ pub(super) struct Inner {
     pub id: u64,
     /// In the order of their first `seq`; only the last one grows.
     pub segments: RwLock<Vec<Arc<Segment>>>,
-    /// The last `seq` that is synced; 0 where there is none.
-    pub last_seq: AtomicU64,
-    /// Who waits for that to move.
-    pub arrivals: Arrivals,
+    /// The last synced `seq`, and the threads that wait for it to grow.
+    pub notifier: AppendNotifier,
     /// What of the end was damaged when the log was opened; nothing is appended
     /// then.
     pub lost_end: Option<Damage>,

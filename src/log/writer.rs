@@ -1,7 +1,6 @@
 //! Appending to a log: group commit, rolling of segments, poison.
 
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use super::error::{AppendError, LogError};
@@ -78,11 +77,7 @@ impl Writer {
             return Err(AppendError::Poisoned(reason));
         }
         self.next_seq = first_seq + records.len() as u64;
-        self.log
-            .inner
-            .last_seq
-            .store(self.next_seq - 1, Ordering::Release);
-        self.log.inner.arrivals.tell();
+        self.log.inner.notifier.notify(self.next_seq - 1);
         Ok(first_seq)
     }
 

@@ -2,7 +2,7 @@
 //!
 //! One that waits holds a thread and its connection, nothing of the log and no
 //! place among the commands that are answered; it sleeps until an event is
-//! synced ([`crate::log::Log::wait_beyond`]) and looks once a second whether its
+//! synced ([`crate::log::AppendNotifier`]) and looks once a second whether its
 //! command is still there. The lines of one page are made at a time, so that many
 //! tails take no more memory than one, beside what each has on its way.
 
@@ -139,7 +139,8 @@ impl Tails {
             if !is_told {
                 std::thread::sleep(GATHER);
             }
-            let last = trail.events().wait_beyond(tail.at(), LOOK);
+            let notifier = trail.events().notifier();
+            let last = notifier.wait_for_seq_after(tail.at(), LOOK);
             if last <= tail.at() && !is_told {
                 // What was told before comes to rest at the command.
                 is_told = true;

@@ -89,7 +89,7 @@ impl Local {
     /// Takes no more commands, and waits a while for those that are answered.
     pub fn stop(self, grace: Duration) {
         self.shared.stopping.store(true, Ordering::Release);
-        self.shared.trail.events().wake_waiting();
+        self.shared.trail.events().notifier().wake_all();
         // This wakes the accepting thread, though the socket's name may be gone.
         if let Err(error) = shutdown(&self.listener, Shutdown::Both) {
             tracing::debug!("the local socket could not be shut down: {error}");
