@@ -1,13 +1,16 @@
 //! The narrow seam between the log and the file system.
 //!
-//! Two implementations: [`RealDisk`], and [`SimulatedDisk`], which loses what
-//! was not synced, tears writes and fails on demand, so that the log's promise
-//! is tested on every way in which a machine can die. All paths are absolute
-//! or relative to the process; the log never looks at the file system past
-//! these traits.
+//! Two implementations: [`RealDisk`], and, for tests alone, `SimulatedDisk`,
+//! which loses what was not synced, tears writes and fails on demand, so that
+//! the log is tested against every way in which a machine can die. Paths are
+//! absolute or relative to the process. The log accesses the file system through
+//! these traits alone; what opens files safely belongs in [`RealDisk`].
 
 mod real;
+mod replace;
+#[cfg(any(test, feature = "fuzzing"))]
 mod simulated;
+#[cfg(any(test, feature = "fuzzing"))]
 mod unsynced;
 
 use std::io;
@@ -15,39 +18,41 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use real::RealDisk;
+pub use replace::{atomic_replace, name_of_new, rename_durably, write_new};
+#[cfg(any(test, feature = "fuzzing"))]
 pub use simulated::{Fault, SimulatedDisk};
 
 /// How a file is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// An existing file, to be read.
+    /// Read an existing file.
     Read,
-    /// An existing file, to be read and written.
+    /// Read and write an existing file.
     Write,
-    /// A file that must not exist yet, to be read and written. Its name is
-    /// durable only after [`Storage::sync_dir`].
+    /// Read and write a file that must not exist yet. Its name is durable only
+    /// after [`Storage::sync_dir`].
     CreateNew,
 }
 
 /// A file system.
 pub trait Storage: Send + Sync {
-    /// The names of the files in a directory, in no order.
+    /// The names of the files in a directory, in any order.
     fn list(&self, dir: &Path) -> io::Result<Vec<String>>;
-    /// Opens a file. Files that are made are the owner's alone (mode 0600).
+    /// Opens a file. New files have mode 0600.
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StorageFile>>;
-    /// Gives a file another name in the same directory, in the place of what
-    /// has that name; durable only after [`Storage::sync_dir`], and whole or
-    /// not at all. A directory takes the place of an empty one alone.
+    /// Renames a file within its directory, atomically replacing a file of that
+    /// name; durable only after [`Storage::sync_dir`]. A directory can replace
+    /// only an empty one.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Gives a file a second name that must not exist yet; fails where that
-    /// would lie on another file system. Durable as a new file's name is.
+    /// Adds a hard link, whose name must not exist yet; fails across file
+    /// systems. Durable only after [`Storage::sync_dir`].
     fn link(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Makes a directory, the owner's alone (mode 0700), where there is none.
-    /// Its name is durable only after a [`Storage::sync_dir`] of its parent.
+    /// Creates a directory (mode 0700) unless it exists. Its name is durable
+    /// only after a [`Storage::sync_dir`] of its parent.
     fn make_dir(&self, dir: &Path) -> io::Result<()>;
-    /// Takes a file's name away. Whoever has it open can still read it.
+    /// Removes a file's name. An open file can still be read.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// The same, where the file may be gone already.
+    /// Removes a file's name, if it exists.
     fn remove_if_there(&self, path: &Path) -> io::Result<()> {
         match self.remove(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -66,8 +71,8 @@ pub trait StorageFile: Send + Sync {
     fn is_empty(&self) -> io::Result<bool> {
         Ok(self.len()? == 0)
     }
-    /// Tells this file apart from any that has been at its place, or in a
-    /// backup: another file, or this one after a change, has another stamp.
+    /// A stamp that differs between files and changes when the content does, so
+    /// that a backup recognises a file that it already has.
     fn stamp(&self) -> io::Result<String>;
     /// Reads up to `buffer.len()` bytes at an offset; fewer only at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
@@ -79,13 +84,4 @@ pub trait StorageFile: Send + Sync {
     /// Makes content and length durable. After an error nothing is known of
     /// what was written since the last sync, even if a later sync succeeds.
     fn sync(&self) -> io::Result<()>;
-}
-
-/// Writes and syncs a file that is then to take the place of another by a
-/// [`Storage::rename`]; what a crash has left of an earlier one goes.
-pub fn write_aside(storage: &dyn Storage, path: &Path, bytes: &[u8]) -> io::Result<()> {
-    storage.remove_if_there(path)?;
-    let file = storage.open(path, Access::CreateNew)?;
-    file.write_at(bytes, 0)?;
-    file.sync()
 }

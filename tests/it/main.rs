@@ -1,7 +1,8 @@
 //! The integration tests, which drive the real binary and the library's face.
 //!
 //! One binary, so that the dependencies are linked once; its files are grouped by
-//! topic. [`support`] holds what the tests share.
+//! topic. [`support`] holds what the tests share. The tests on the simulated disk and
+//! the fuzz corpora need the feature `fuzzing`; `scripts/test` enables all features.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +14,7 @@
 
 mod answers;
 mod cli;
+#[cfg(feature = "fuzzing")]
 mod log;
 mod ops;
 mod page;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::MAX_RECORD;
 use super::{KeyConfig, KeyName, PublicKey};
-use crate::storage::{Access, RealDisk, Storage, write_aside};
+use crate::storage::{Access, RealDisk, Storage, atomic_replace};
 
 /// The version that is read and written.
 const VERSION: u32 = 1;
@@ -89,11 +89,5 @@ pub(super) fn write(path: &Path, keys: &[StoredKey]) -> io::Result<()> {
         text.push_str(&serde_json::to_string(key)?);
         text.push('\n');
     }
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = Path::new(&new);
-    write_aside(&RealDisk, new, text.as_bytes())?;
-    RealDisk.rename(new, path)?;
-    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
-    RealDisk.sync_dir(folder.unwrap_or(Path::new(".")))
+    atomic_replace(&RealDisk, path, text.as_bytes())
 }

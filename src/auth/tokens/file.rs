@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{MOST, Token};
-use crate::storage::{RealDisk, Storage, write_aside};
+use crate::storage::{RealDisk, name_of_new, rename_durably, write_new};
 
 /// The version of the file that is read and written.
 const VERSION: u32 = 1;
@@ -144,17 +144,15 @@ impl TokenFile {
             profiletrail_tokens: VERSION,
             tokens,
         };
-        let (path, new) = (self.path(), self.folder.join("tokens.new"));
+        let path = self.path();
+        let new = name_of_new(&path);
         let mut text =
             serde_json::to_vec(&content).map_err(|error| failed("writing", &path)(error.into()))?;
         text.push(b'\n');
-        write_aside(&RealDisk, &new, &text)
+        write_new(&RealDisk, &new, &text)
             .and_then(|()| self.give(&new))
             .map_err(failed("writing", &new))?;
-        RealDisk
-            .rename(&new, &path)
-            .and_then(|()| RealDisk.sync_dir(&self.folder))
-            .map_err(failed("writing", &path))
+        rename_durably(&RealDisk, &new, &path).map_err(failed("writing", &path))
     }
 
     /// Gives a file to the folder's owner, where root makes it for a server

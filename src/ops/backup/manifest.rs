@@ -4,14 +4,14 @@
 //! written. It is read only where every byte is as it was written.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::BackupError;
 use super::copying::{hex, read_small};
-use crate::storage::{Access, Storage};
+use crate::storage::{Access, Storage, atomic_replace};
 
 /// The manifest's file.
 pub const NAME: &str = "manifest.json";
@@ -163,20 +163,10 @@ impl Manifest {
 
     /// Puts it in the place of the one before, once it is synced.
     pub fn write(&self, storage: &dyn Storage, dir: &Path) -> Result<(), BackupError> {
-        let (path, new): (PathBuf, PathBuf) = (dir.join(NAME), dir.join(NEW_NAME));
-        let put = || {
-            let bytes = self.encode()?;
-            match storage.remove(&new) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let file = storage.open(&new, Access::CreateNew)?;
-            file.write_at(&bytes, 0)?;
-            file.sync()?;
-            storage.rename(&new, &path)?;
-            storage.sync_dir(dir)
-        };
-        put().map_err(BackupError::io("writing", &path))
+        let path = dir.join(NAME);
+        self.encode()
+            .and_then(|bytes| atomic_replace(storage, &path, &bytes))
+            .map_err(BackupError::io("writing", &path))
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::copying::{copy, hash, list, remove};
 use super::manifest::{BASELINES, Manifest, ManifestFile, PARTS};
 use super::{BackupError, LOCK, lock};
-use crate::storage::{Access, RealDisk, Storage};
+use crate::storage::{Access, RealDisk, Storage, rename_durably};
 use crate::store::Folder;
 
 /// What was restored, or checked.
@@ -153,10 +153,7 @@ pub fn restore(
         sync(&aside.join(part))?;
     }
     sync(&aside)?;
-    storage
-        .rename(&aside, target)
-        .map_err(BackupError::io("renaming to", target))?;
-    target.parent().map_or(Ok(()), sync)
+    rename_durably(storage, &aside, target).map_err(BackupError::io("renaming to", target))
 }
 
 /// Removes the files of a restore that was not finished.

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::storage::{Storage, write_aside};
+use crate::storage::{Storage, name_of_new, rename_durably, write_new};
 
 /// Why a commit failed.
 #[derive(Debug, thiserror::Error)]
@@ -19,10 +19,8 @@ pub enum CommitError {
 /// Puts a text in the place of a data folder's `format` file. When this returns
 /// it is on stable storage.
 pub fn commit(storage: &dyn Storage, folder: &Path, text: &str) -> Result<(), CommitError> {
-    let new = folder.join("format.new");
-    write_aside(storage, &new, text.as_bytes()).map_err(CommitError::NotDone)?;
-    let renamed = storage.rename(&new, &folder.join("format"));
-    renamed
-        .and_then(|()| storage.sync_dir(folder))
-        .map_err(CommitError::Unknown)
+    let path = folder.join("format");
+    let new = name_of_new(&path);
+    write_new(storage, &new, text.as_bytes()).map_err(CommitError::NotDone)?;
+    rename_durably(storage, &new, &path).map_err(CommitError::Unknown)
 }

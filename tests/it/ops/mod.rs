@@ -8,4 +8,5 @@ mod doctor;
 mod prune;
 mod repair;
 mod seal;
+#[cfg(feature = "fuzzing")]
 mod verify;

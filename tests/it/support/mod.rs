@@ -8,11 +8,14 @@
 pub mod browser;
 pub mod compared;
 pub mod counted;
+#[cfg(feature = "fuzzing")]
 pub mod crashed_log;
+#[cfg(feature = "fuzzing")]
 pub mod damaged_log;
 pub mod demo;
 pub mod dns;
 pub mod dossier;
+#[cfg(feature = "fuzzing")]
 pub mod flaky;
 pub mod folders;
 pub mod fortnight;
@@ -21,6 +24,7 @@ pub mod http;
 pub mod looks;
 pub mod recorder;
 pub mod ring;
+#[cfg(feature = "fuzzing")]
 pub mod sealed_log;
 mod server;
 pub mod shop;
