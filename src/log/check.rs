@@ -91,16 +91,13 @@ impl Log {
             .collect()
     }
 
-    /// The names of the files that the log is read from, or makes by itself.
+    /// The names of the segments' files.
     pub fn file_names(&self) -> Vec<String> {
         let segments = self.inner.segments();
-        let blocks = segments.iter().filter(|segment| !segment.is_sealed());
-        let blocks = blocks.map(|segment| segment.blocks_path());
-        let paths = segments.iter().map(|segment| segment.path.clone());
-        paths
-            .chain(blocks)
-            .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
-            .collect()
+        let names = segments
+            .iter()
+            .filter_map(|it| it.path.file_name()?.to_str());
+        names.map(str::to_owned).collect()
     }
 
     /// What followed the last good frame when the log was opened, if it is

@@ -109,9 +109,6 @@ impl Cursor {
                 Some(Step::Frame { .. }) => {}
                 Some(Step::Bad(bad)) if bad.next_seq.is_some_and(|next| next <= seq) => {}
                 found => {
-                    if segment.verify_blocks(&self.inner, next_first)? {
-                        return self.locate(seq);
-                    }
                     let bad = match found {
                         Some(Step::Bad(bad)) => bad,
                         _ => ends_at(at, expected),
@@ -266,9 +263,6 @@ impl Scan {
             let last_seq = bad.next_seq.map_or(segment_last, |next| next - 1);
             // The end of a whole segment lacks nothing.
             let lacks = bad.offset < bad.end || bad.first_seq <= last_seq;
-            if lacks && open.segment.verify_blocks(&self.inner, open.next_first)? {
-                continue;
-            }
             if bad.next_seq.is_some() && bad.first_seq <= last_seq && last_seq < self.next {
                 // It lies before the first event that was asked for.
                 self.open = Some(open);
@@ -291,7 +285,12 @@ impl Scan {
     fn open_segment(&self) -> Result<Option<OpenSegment>, LogError> {
         let inner = &self.inner;
         inner.with_segment(self.next, |segment, next_first| {
-            let block = segment.find_block(inner, self.next, next_first)?;
+            let (offset, first_seq) = if self.next <= segment.first_seq {
+                (0, segment.first_seq)
+            } else {
+                let block = segment.find_block(inner, self.next, next_first)?;
+                (block.offset, block.first_seq)
+            };
             let end = if next_first.is_some_and(|next| next <= self.last) {
                 segment.end(inner)?
             } else {
@@ -299,7 +298,7 @@ impl Scan {
                 segment.find_block(inner, self.last, next_first)?.end
             };
             let mut frames = Frames::new(segment.open(inner, false)?, inner.id);
-            frames.seek(block.offset, end, block.first_seq, next_first);
+            frames.seek(offset, end, first_seq, next_first);
             Ok(OpenSegment {
                 segment: Arc::clone(segment),
                 next_first,

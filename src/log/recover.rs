@@ -9,7 +9,7 @@ use super::error::{Damage, LogError};
 use super::frame::Frame;
 use super::scan::Bad;
 use super::sealed::{UNFINISHED, load};
-use super::segment::{Inner, Log, Segment, parse_segment_name, read_whole};
+use super::segment::{Inner, Log, Segment, parse_segment_name};
 use super::tail::{Tail, read_tail};
 use super::writer::Writer;
 use crate::storage::{Access, Storage, StorageFile};
@@ -154,15 +154,8 @@ pub(super) fn closed_segments(
             tracing::warn!("{} could not be removed: {error}", path.display());
         }
     };
-    let orphan = |name: &String| {
-        let blocks_of = name.strip_suffix(".blocks");
-        let plain = blocks_of.and_then(|of| parse_segment_name(&format!("{of}.log")));
-        plain.is_some_and(|(first, _)| forms.get(&first) == Some(&(false, true)))
-    };
-    for name in &names {
-        if name.ends_with(UNFINISHED) || orphan(name) {
-            remove(&dir.join(name));
-        }
+    for name in names.iter().filter(|name| name.ends_with(UNFINISHED)) {
+        remove(&dir.join(name));
     }
     let mut segments = Vec::with_capacity(forms.len());
     let mut active = None;
@@ -181,7 +174,6 @@ pub(super) fn closed_segments(
         if use_sealed {
             if *is_plain {
                 remove(&plain.path);
-                remove(&plain.blocks_path());
             }
             segments.push(Arc::new(sealed));
         } else if forms.keys().next_back() == Some(first_seq) {
@@ -330,4 +322,12 @@ fn save_torn(
     }
     // A hundred copies of one torn frame are enough.
     Ok(None)
+}
+
+/// The content of a file, if it can be read.
+fn read_whole(storage: &dyn Storage, path: &Path) -> Option<Vec<u8>> {
+    let file = storage.open(path, Access::Read).ok()?;
+    let mut bytes = vec![0; usize::try_from(file.len().ok()?).ok()?];
+    let count = file.read_at(&mut bytes, 0).ok()?;
+    (count == bytes.len()).then_some(bytes)
 }

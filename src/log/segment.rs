@@ -189,47 +189,25 @@ impl Segment {
         }))
     }
 
-    /// Asks the blocks of a plain segment, which are read where they are not
-    /// known; those of a sealed one are none.
+    /// Calls `ask` with the blocks of a plain segment. They are known while it
+    /// is appended to; of one that was closed by an earlier process they are
+    /// found by reading it once. A sealed segment has none.
     pub fn with_blocks<T>(
         &self,
         inner: &Inner,
         next_first: Option<u64>,
         ask: impl FnOnce(&Blocks) -> T,
     ) -> Result<T, LogError> {
-        let Content::Plain { end, blocks } = &self.content else {
+        let Content::Plain { blocks, .. } = &self.content else {
             return Ok(ask(&Blocks::default()));
         };
         let known = || blocks.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*known() {
             return Ok(ask(known));
         }
-        let end = end.load(Ordering::Acquire);
-        let kept = read_whole(inner.storage.as_ref(), &self.blocks_path())
-            .and_then(|bytes| Blocks::decode(&bytes, inner.id, end));
-        let loaded = match kept {
-            Some(blocks) => blocks,
-            None => self.scan_blocks(inner, next_first)?,
-        };
+        let loaded = self.scan_blocks(inner, next_first)?;
         let mut place = blocks.write().unwrap_or_else(PoisonError::into_inner);
         Ok(ask(place.get_or_insert(loaded)))
-    }
-
-    /// To be called where a bad stretch was met: blocks that only the block
-    /// index tells of may begin inside a frame, where bytes have moved since.
-    /// Tells whether others, from a scan, have taken their place.
-    pub fn verify_blocks(&self, inner: &Inner, next_first: Option<u64>) -> Result<bool, LogError> {
-        let Content::Plain { blocks, .. } = &self.content else {
-            return Ok(false);
-        };
-        let known = blocks.read().unwrap_or_else(PoisonError::into_inner);
-        if !known.as_ref().is_some_and(|blocks| blocks.hearsay) {
-            return Ok(false);
-        }
-        drop(known);
-        let scanned = self.scan_blocks(inner, next_first)?;
-        *blocks.write().unwrap_or_else(PoisonError::into_inner) = Some(scanned);
-        Ok(true)
     }
 
     fn scan_blocks(&self, inner: &Inner, next_first: Option<u64>) -> Result<Blocks, LogError> {
@@ -244,30 +222,6 @@ impl Segment {
             }
         }
         Ok(blocks)
-    }
-
-    pub fn blocks_path(&self) -> PathBuf {
-        self.path.with_extension("blocks")
-    }
-
-    /// Leaves the block index beside a plain segment that is closed. It is a
-    /// help alone: where it cannot be written, a scan takes its place, and one
-    /// that a crash has torn fails its checksum.
-    pub fn write_blocks(&self, inner: &Inner) {
-        let Content::Plain { end, blocks } = &self.content else {
-            return;
-        };
-        let blocks = blocks.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(blocks) = &*blocks else { return };
-        let bytes = blocks.encode(inner.id, end.load(Ordering::Acquire));
-        let path = self.blocks_path();
-        let file = inner.storage.open(&path, Access::CreateNew).or_else(|_| {
-            let file = inner.storage.open(&path, Access::Write)?;
-            file.set_len(0).map(|()| file)
-        });
-        if let Err(error) = file.and_then(|file| file.write_at(&bytes, 0)) {
-            tracing::debug!("no block index beside {}: {error}", self.path.display());
-        }
     }
 
     /// Tells of a bad stretch that was met in reading. Of a sealed segment the
@@ -299,12 +253,4 @@ impl Segment {
         }
         damage
     }
-}
-
-/// The content of a file, if it can be read.
-pub(super) fn read_whole(storage: &dyn Storage, path: &Path) -> Option<Vec<u8>> {
-    let file = storage.open(path, Access::Read).ok()?;
-    let mut bytes = vec![0; usize::try_from(file.len().ok()?).ok()?];
-    let count = file.read_at(&mut bytes, 0).ok()?;
-    (count == bytes.len()).then_some(bytes)
 }

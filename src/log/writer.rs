@@ -86,8 +86,8 @@ impl Writer {
             .active
             .as_ref()
             .is_some_and(|active| active.end > 0 && active.end >= self.segment_size);
-        if full && let Some(closed) = self.active.take() {
-            closed.segment.write_blocks(&self.log.inner);
+        if full {
+            self.active = None;
         }
         let active = match &mut self.active {
             Some(active) => active,

@@ -116,7 +116,6 @@ pub fn mend(
         new.clone()
     };
     let aside = keep_aside(disk, dir, segment, stamp)?;
-    remove(disk, &segment.blocks_path())?;
     take_place(disk, dir, &ready, &segment.path)?;
     if ready != new {
         remove(disk, &new)?;

@@ -159,12 +159,10 @@ impl Log {
             .map_err(LogError::io("syncing", &inner.dir))?;
         // From here on the sealed form is the segment; what is left of a plain
         // one is removed at the next start, too.
-        if !segment.is_sealed() {
-            for path in [&segment.path, &segment.blocks_path()] {
-                if let Err(error) = storage.remove_if_there(path) {
-                    tracing::warn!("{} could not be removed: {error}", path.display());
-                }
-            }
+        if !segment.is_sealed()
+            && let Err(error) = storage.remove_if_there(&segment.path)
+        {
+            tracing::warn!("{} could not be removed: {error}", segment.path.display());
         }
         Ok(Some(SealedSegment {
             first_seq,

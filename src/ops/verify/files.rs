@@ -62,7 +62,7 @@ fn what_is(name: &str) -> &'static str {
         "kept aside when it was damaged; it can be deleted"
     } else if name.ends_with(".new") || name.ends_with(".part") {
         "left by work that was cut short; the next start removes it, or it can be deleted"
-    } else if name.ends_with(".log") || name.ends_with(".log.zst") || name.ends_with(".blocks") {
+    } else if name.ends_with(".log") || name.ends_with(".log.zst") {
         "left by sealing that was cut short; the next start removes it"
     } else {
         "it does not belong here"

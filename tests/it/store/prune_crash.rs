@@ -227,7 +227,6 @@ fn names(disk: &SimulatedDisk) -> Vec<String> {
     let mut names: Vec<String> = [LOG, BASELINES]
         .iter()
         .flat_map(|dir| disk.list(Path::new(dir)).unwrap())
-        .filter(|name| !name.ends_with(".blocks"))
         .collect();
     names.sort();
     names
