@@ -257,7 +257,7 @@ fn read(lookup: &Lookup, record: &[u8], words: &mut Vec<Word>) {
     };
     let (key, kind) = (record.head.key(), record.head.body_kind);
     // An event whose body cannot be read is damage wherever it is replayed.
-    let _ = values_of(kind, record.body.bytes, &lookup.fields, |place, value| {
+    let _ = values_of(kind, record.body, &lookup.fields, |place, value| {
         words.extend(lookup.word(place, &value, key));
     });
 }

@@ -1,53 +1,49 @@
-//! What stands in the place of an event that is lost for good.
+//! The record that replaces an event that is lost for good.
 //!
-//! A repair cannot bring back what bytes no longer tell, but their numbers were
-//! given, and must neither be given anew nor leave a gap. So each lost event
-//! gets a record that says so:
+//! A repair cannot restore what no byte says any more, but the events' numbers
+//! were given: they must not be given again, nor leave a gap. So the repair writes
+//! this record in place of each lost event:
 //!
 //! | offset | bytes | content (little-endian) |
 //! | --- | --- | --- |
-//! | 0 | 1 | record version, 2 |
-//! | 1 | 1 | `L` |
-//! | 2 | 8 | the first `seq` of the row of events that were lost together |
-//! | 10 | 8 | the last |
-//! | 18 | 8 | the moment of the repair in Unix microseconds |
+//! | 0 | 1 | kind of record, 2 |
+//! | 1 | 8 | `seq` of the first of the consecutive events that were lost together |
+//! | 9 | 8 | `seq` of the last |
+//! | 17 | 8 | time of the repair in Unix microseconds |
 //!
-//! Readers take it for an event that cannot be read, and know that the operator
-//! knows.
+//! Readers treat it as an event that cannot be read and that the operator knows of.
 
 use std::fmt;
 
 use crate::event::micros_to_rfc3339;
 
-/// The version byte of the record.
-pub(super) const VERSION: u8 = 2;
+/// The first byte of the record.
+pub(super) const KIND: u8 = 2;
 
-const KIND: u8 = b'L';
-
-/// Events that were lost together, as the record of each of them tells it.
+/// Consecutive events that were lost together; each of them has this record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lost {
     /// The first `seq`.
     pub first: u64,
     /// The last `seq`.
     pub last: u64,
-    /// The moment of the repair in Unix microseconds.
+    /// The time of the repair in Unix microseconds.
     pub repaired: i64,
 }
 
 impl Lost {
     /// The record's bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![VERSION, KIND];
+        let mut bytes = vec![KIND];
         bytes.extend_from_slice(&self.first.to_le_bytes());
         bytes.extend_from_slice(&self.last.to_le_bytes());
         bytes.extend_from_slice(&self.repaired.to_le_bytes());
         bytes
     }
 
-    /// Reads a record; `None` where it is another.
+    /// Decodes the record; `None` if it is of another kind.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let rest = bytes.strip_prefix(&[VERSION, KIND])?;
+        let rest = bytes.strip_prefix(&[KIND])?;
         let (first, rest) = rest.split_first_chunk()?;
         let (last, rest) = rest.split_first_chunk()?;
         let (repaired, rest) = rest.split_first_chunk()?;
@@ -85,9 +81,9 @@ mod tests {
             repaired: 1_760_000_000_000_000,
         };
         let bytes = lost.encode();
-        assert_eq!(bytes.len(), 26);
+        assert_eq!(bytes.len(), 25);
         assert_eq!(Lost::decode(&bytes), Some(lost));
-        for len in 0..26 {
+        for len in 0..25 {
             assert_eq!(Lost::decode(&bytes[..len]), None);
         }
         assert_eq!(Lost::decode(&[bytes.as_slice(), b"x"].concat()), None);

@@ -1,17 +1,24 @@
-//! The records of the two logs: events, and calls that could not be read.
+//! The bytes of a record: an event, a call that could not be read, or what
+//! replaces one.
 //!
-//! A record is a version byte and two bincode values (little-endian,
-//! variable-length integers): first the head, then the kept body. The head
-//! holds what the index and most filters need, so that neither parses bodies.
+//! The first byte says what the record is. It is part of an event's
+//! [leaf hash](super::leaf_hash), so that no rewrite may ever change it.
 //!
-//! | version | kept body |
-//! | --- | --- |
-//! | 1 | salt (16 bytes), bytes as sent |
-//! | 2 | none: in the place of an event that a repair could not save stands a [`Lost`] |
-//! | 3 | bytes as sent; the salt is derived ([`super::salt`]) |
+//! | byte 0 | content | bytes after it |
+//! | --- | --- | --- |
+//! | none | *pruned*: the content was removed on purpose ([`is_pruned`]) | none |
+//! | 1 | an event, or, in the log of rejected calls, such a call | head, then body |
+//! | 2 | *lost*: an event that a repair could not save ([`Lost`]) | 24 |
+//! | 3 | reserved for a *tombstone*: the leaf hash of an event that was pruned or erased | 32 |
+//! | 4 | reserved for a *control record*: what was done to the log | |
 //!
-//! A record of no bytes stands where one was *pruned* ([`is_pruned`]): what it
-//! held is gone on purpose, and nothing is missing or damaged there.
+//! Reading a record of any other kind fails with [`RecordError::Kind`], which
+//! names the byte; a new kind therefore needs no new format of the log.
+//!
+//! Head and body are bincode values (little-endian, variable-length integers).
+//! The head holds what the index and most filters need, so that neither parses
+//! bodies. The body is kept as sent; the salt of its commitment is derived from
+//! the `seq` ([`super::salt`]). Both are personal data.
 
 use std::borrow::Cow;
 
@@ -21,32 +28,32 @@ use bincode::{BorrowDecode, Encode};
 
 use super::lost;
 pub use super::lost::Lost;
-use super::salt::SALT_LEN;
 use crate::auth::signature::Evidence;
 use crate::event::{
     BodyKind, DecodeError, Envelope, Event, EventType, ProfileKey, Seen, TimeSource, decode_content,
 };
 
-const OWN_SALT: u8 = 1;
-const DERIVED_SALT: u8 = 3;
+/// The first byte of an event and of a rejected call.
+const CONTENT: u8 = 1;
+
 const CONFIG: Configuration = standard();
 
-/// What is known of an event without its body.
+/// What the log knows of an event without decoding its body.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, BorrowDecode)]
 pub struct EventHead<'a> {
-    /// The moment of receipt in Unix microseconds.
+    /// The time of receipt in Unix microseconds.
     pub received: i64,
-    /// The event's time in Unix seconds.
+    /// The event time in Unix seconds.
     pub time: i64,
-    /// Where the time was read.
+    /// Where the event time was read.
     pub time_source: TimeSource,
     /// The profile's number.
     pub profile: u64,
     /// The subprofile's number.
     pub subprofile: Option<u64>,
-    /// The database, where the call named it.
+    /// The database, if the call named it.
     pub database: Option<u64>,
-    /// The collection, where the call named it.
+    /// The collection, if the call named it.
     pub collection: Option<u64>,
     /// The type's word.
     pub event_type: &'a str,
@@ -55,35 +62,25 @@ pub struct EventHead<'a> {
     /// The sender's address, without a port.
     pub remote: Option<&'a str>,
     /// What is known of who sent the call ([`crate::auth::signature::Evidence`],
-    /// encoded); `None` where nobody looked.
+    /// encoded); `None` if signatures were not checked.
     pub evidence: Option<&'a [u8]>,
-    /// How the body is to be read.
+    /// How to decode the body.
     pub body_kind: BodyKind,
-}
-
-/// A body as it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeptBody<'a> {
-    /// Random bytes that make the body's commitment tell nothing of a body
-    /// that was erased; `None` where they are derived from the `seq`.
-    pub salt: Option<[u8; SALT_LEN]>,
-    /// The bytes as sent.
-    pub bytes: &'a [u8],
 }
 
 /// An event as the log keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventRecord<'a> {
-    /// What is known without the body.
+    /// What is known without decoding the body.
     pub head: EventHead<'a>,
-    /// The body.
-    pub body: KeptBody<'a>,
+    /// The body as sent.
+    pub body: &'a [u8],
 }
 
 /// A call that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, BorrowDecode)]
 pub struct RejectedHead<'a> {
-    /// The moment of receipt in Unix microseconds.
+    /// The time of receipt in Unix microseconds.
     pub received: i64,
     /// The sender's address, without a port.
     pub remote: Option<&'a str>,
@@ -93,92 +90,86 @@ pub struct RejectedHead<'a> {
     pub content_type: Option<&'a str>,
     /// The HTTP status of the answer.
     pub status: u16,
-    /// What was wrong.
+    /// Why it could not be read.
     pub reason: &'a str,
-    /// Where.
+    /// Where in the call.
     pub place: &'a str,
 }
 
 /// A call that could not be read, as the log keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedRecord<'a> {
-    /// What is known without the body.
+    /// What is known without decoding the body.
     pub head: RejectedHead<'a>,
-    /// The bytes that came; of a body over the limit, those that had arrived.
-    pub body: KeptBody<'a>,
+    /// The body as sent; of one over the limit, the bytes that had arrived.
+    pub body: &'a [u8],
 }
 
-/// A record that cannot be written, or not be read although its frame is whole.
+/// Why a record cannot be encoded, or cannot be decoded though its frame is whole.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// There is no record any more.
+    /// The event was lost before a repair.
     #[error("{0}")]
     Lost(Lost),
-    /// A version that this program does not know.
-    #[error("the record has the unknown version {0}")]
-    Version(u8),
-    /// A record that cannot be made into bytes.
+    /// A kind of record that this version of the program does not know.
+    #[error("the record is of the unknown kind {0}; a newer profiletrail may have written it")]
+    Kind(u8),
+    /// The record cannot be encoded.
     #[error("the record cannot be encoded: {0}")]
     Encode(String),
-    /// Bytes that are no record.
+    /// The bytes are not a record.
     #[error("the record makes no sense: {0}")]
     Malformed(String),
-    /// The body cannot be read as what it was taken for.
+    /// The body is not of the kind that the head says.
     #[error("the body cannot be read: {0}")]
     Body(#[from] DecodeError),
 }
 
-/// Whether a record is what stands in the place of one that was pruned.
+/// Whether a record was pruned: only its number is left.
 pub const fn is_pruned(record: &[u8]) -> bool {
     record.is_empty()
 }
 
-fn encode(head: impl Encode, body: &KeptBody<'_>) -> Result<Vec<u8>, RecordError> {
-    let mut bytes = Vec::with_capacity(body.bytes.len() + 128);
-    bytes.push(body.salt.map_or(DERIVED_SALT, |_| OWN_SALT));
-    let wrong = |error: EncodeError| RecordError::Encode(error.to_string());
-    bincode::encode_into_std_write(head, &mut bytes, CONFIG).map_err(wrong)?;
-    bytes.extend_from_slice(body.salt.as_ref().map_or(&[], |salt| salt));
-    bincode::encode_into_std_write(body.bytes, &mut bytes, CONFIG).map_err(wrong)?;
+fn encode(head: impl Encode, body: &[u8]) -> Result<Vec<u8>, RecordError> {
+    let mut bytes = Vec::with_capacity(body.len() + 128);
+    bytes.push(CONTENT);
+    let failed = |error: EncodeError| RecordError::Encode(error.to_string());
+    bincode::encode_into_std_write(head, &mut bytes, CONFIG).map_err(failed)?;
+    bincode::encode_into_std_write(body, &mut bytes, CONFIG).map_err(failed)?;
     Ok(bytes)
 }
 
+/// Decodes the head; also returns how many bytes it and the first byte take.
 fn decode_head<'a, H: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(H, usize), RecordError> {
-    let (version, rest) = bytes
-        .split_first()
-        .ok_or_else(|| RecordError::Malformed("it is empty".to_owned()))?;
-    if *version == lost::VERSION
-        && let Some(lost) = Lost::decode(bytes)
-    {
-        return Err(RecordError::Lost(lost));
-    }
-    if !matches!(*version, OWN_SALT | DERIVED_SALT) {
-        return Err(RecordError::Version(*version));
-    }
+    let malformed = |reason: &str| RecordError::Malformed(reason.to_owned());
+    let rest = match bytes.split_first() {
+        Some((&CONTENT, rest)) => rest,
+        Some((&lost::KIND, _)) => {
+            return Err(match Lost::decode(bytes) {
+                Some(lost) => RecordError::Lost(lost),
+                None => malformed("it says that events are lost, but not which"),
+            });
+        }
+        Some((kind, _)) => return Err(RecordError::Kind(*kind)),
+        None => return Err(malformed("it is empty")),
+    };
     let (head, len) = bincode::borrow_decode_from_slice(rest, CONFIG)
         .map_err(|error| RecordError::Malformed(error.to_string()))?;
     Ok((head, len + 1))
 }
 
-fn decode_body(bytes: &[u8], head_len: usize) -> Result<KeptBody<'_>, RecordError> {
-    let mut rest = bytes.get(head_len..).unwrap_or_default();
-    let mut salt = None;
-    if bytes.first() == Some(&OWN_SALT) {
-        let (own, after) = rest
-            .split_first_chunk()
-            .ok_or_else(|| RecordError::Malformed("its salt is cut short".to_owned()))?;
-        (salt, rest) = (Some(*own), after);
-    }
+fn decode_body(bytes: &[u8], head_len: usize) -> Result<&[u8], RecordError> {
+    let rest = bytes.get(head_len..).unwrap_or_default();
     let (body, len) = bincode::borrow_decode_from_slice(rest, CONFIG)
         .map_err(|error| RecordError::Malformed(error.to_string()))?;
     if len != rest.len() {
         return Err(RecordError::Malformed("bytes are left over".to_owned()));
     }
-    Ok(KeptBody { salt, bytes: body })
+    Ok(body)
 }
 
 impl<'a> EventHead<'a> {
-    /// Reads the head alone; also tells how many bytes it and the version take.
+    /// Decodes the head alone; also returns how many bytes it and the kind take.
     pub fn decode(bytes: &'a [u8]) -> Result<(Self, usize), RecordError> {
         decode_head(bytes)
     }
@@ -191,8 +182,8 @@ impl<'a> EventHead<'a> {
         }
     }
 
-    /// What happened. An observed event is told by the kind of its body: its
-    /// word may be any call's.
+    /// What happened. The kind of the body marks an observed event, whose word
+    /// can be that of any call.
     pub fn what(&self) -> EventType {
         match self.body_kind.seen() {
             Some(seen) => EventType::Observed(seen),
@@ -200,7 +191,7 @@ impl<'a> EventHead<'a> {
         }
     }
 
-    /// The type, where nothing of the (sub)profile is there after the event.
+    /// The type, if the (sub)profile does not exist after the event.
     pub fn end(&self) -> Option<EventType> {
         match self.body_kind.seen() {
             Some(Seen::Gone) => Some(EventType::Observed(Seen::Gone)),
@@ -238,7 +229,7 @@ impl<'a> EventHead<'a> {
 impl<'a> EventRecord<'a> {
     /// The record's bytes.
     pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
-        encode(&self.head, &self.body)
+        encode(&self.head, self.body)
     }
 
     /// Reads a record.
@@ -265,7 +256,7 @@ impl<'a> EventRecord<'a> {
             database: head.database,
             collection: head.collection,
             verified: head.evidence.and_then(Evidence::is_verified),
-            content: decode_content(head.body_kind, self.body.bytes)?,
+            content: decode_content(head.body_kind, self.body)?,
         })
     }
 }
@@ -273,7 +264,7 @@ impl<'a> EventRecord<'a> {
 impl<'a> RejectedRecord<'a> {
     /// The record's bytes.
     pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
-        encode(&self.head, &self.body)
+        encode(&self.head, self.body)
     }
 
     /// Reads a record.
@@ -286,21 +277,21 @@ impl<'a> RejectedRecord<'a> {
     }
 }
 
-/// The event's time in Unix seconds in an event's record; `None` where the
-/// record cannot be read.
+/// The event time of an event's record in Unix seconds; `None` if the record
+/// cannot be read.
 pub fn event_time(record: &[u8]) -> Option<i64> {
     EventHead::decode(record).ok().map(|(head, _)| head.time)
 }
 
-/// The moment of receipt in Unix seconds in an event's record; `None` where the
+/// The time of receipt of an event's record in Unix seconds; `None` if the
 /// record cannot be read.
 pub fn received_time(record: &[u8]) -> Option<i64> {
     let head = EventHead::decode(record).ok();
     head.map(|(head, _)| head.received.div_euclid(1_000_000))
 }
 
-/// The moment of receipt in Unix seconds in a rejected call's record; `None`
-/// where the record cannot be read.
+/// The time of receipt of a rejected call's record in Unix seconds; `None` if
+/// the record cannot be read.
 pub fn rejected_time(record: &[u8]) -> Option<i64> {
     let head = decode_head::<RejectedHead<'_>>(record).ok();
     head.map(|(head, _)| head.received.div_euclid(1_000_000))
@@ -326,21 +317,34 @@ pub(crate) mod tests {
                 evidence: None,
                 body_kind: BodyKind::Form,
             },
-            body: KeptBody {
-                salt: None,
-                bytes: body,
-            },
+            body,
         }
     }
 
     #[test]
     fn a_record_reads_what_was_written() {
-        for salt in [None, Some([9; SALT_LEN])] {
-            let mut record = example(b"fields[a]=1");
-            record.body.salt = salt;
-            let bytes = record.encode().unwrap();
-            assert_eq!(EventRecord::decode(&bytes).unwrap(), record);
-            assert_eq!(EventHead::decode(&bytes).unwrap().0, record.head);
+        let record = example(b"fields[a]=1");
+        let bytes = record.encode().unwrap();
+        assert_eq!(EventRecord::decode(&bytes).unwrap(), record);
+        assert_eq!(EventHead::decode(&bytes).unwrap().0, record.head);
+    }
+
+    #[test]
+    fn a_record_of_an_unknown_kind_is_named_and_never_a_panic() {
+        let mut bytes = example(b"fields[a]=1").encode().unwrap();
+        for kind in (0..=u8::MAX).filter(|kind| ![CONTENT, lost::KIND].contains(kind)) {
+            bytes[0] = kind;
+            let error = EventRecord::decode(&bytes).unwrap_err();
+            assert!(error.to_string().contains(&format!("unknown kind {kind}")));
+            assert!(matches!(
+                EventRecord::decode(&[kind]),
+                Err(RecordError::Kind(_))
+            ));
+            assert!(matches!(
+                RejectedRecord::decode(&bytes),
+                Err(RecordError::Kind(_))
+            ));
+            assert!(event_time(&bytes).is_none() && !is_pruned(&bytes));
         }
     }
 

@@ -57,18 +57,18 @@ fn line_of(seq: u64, bytes: &[u8]) -> Result<Option<EvidenceLine<'_>>, Missing> 
     let Some(evidence) = head.evidence else {
         return Ok(None);
     };
-    let proof = match Evidence::decode(evidence, body.bytes) {
+    let proof = match Evidence::decode(evidence, body) {
         Ok(Evidence::Proof(proof)) => *proof,
         Ok(Evidence::Unsigned | Evidence::VerifiedElsewhere) => return Ok(None),
         Err(error) => return Err(damage(error.to_string())),
     };
     proof
-        .check(body.bytes)
+        .check(body)
         .map_err(|refusal| damage(format!("its evidence proves nothing: {refusal}")))?;
     let key = proof
         .public_key()
         .map_err(|error| damage(error.to_string()))?;
-    let (sent, sent_base64) = body_fields(body.bytes);
+    let (sent, sent_base64) = body_fields(body);
     Ok(Some(EvidenceLine {
         seq,
         received: micros_to_rfc3339(head.received),

@@ -277,7 +277,7 @@ fn proof_of(record: &EventRecord<'_>) -> Result<Option<Proof>, EvidenceError> {
     let Some(bytes) = record.head.evidence else {
         return Ok(None);
     };
-    Ok(match Evidence::decode(bytes, record.body.bytes)? {
+    Ok(match Evidence::decode(bytes, record.body)? {
         Evidence::Proof(proof) => Some(*proof),
         Evidence::Unsigned | Evidence::VerifiedElsewhere => None,
     })
@@ -303,7 +303,7 @@ fn encode_record(
     let mut line = ExportLine::new(event);
     let as_sent = head.body_kind.is_as_sent();
     if as_sent && (query.raw || load.with_body.binary_search(&seq).is_ok()) {
-        (line.body, line.body_base64) = body_fields(body.bytes);
+        (line.body, line.body_base64) = body_fields(body);
     }
     if query.raw && as_sent {
         line.evidence =

@@ -65,7 +65,7 @@ pub(super) fn answer(
             if retention.hides_rejected(received, number) || !query.span.contains(received) {
                 continue;
             }
-            let (body, body_base64) = body_fields(record.body.bytes);
+            let (body, body_base64) = body_fields(record.body);
             let line = RejectedLine {
                 number,
                 received: micros_to_rfc3339(head.received),

@@ -103,7 +103,7 @@ impl Compared {
             seq,
             made: !record.head.body_kind.is_as_sent(),
             says: says.finalize().into(),
-            bytes: Sha256::digest(record.body.bytes).into(),
+            bytes: Sha256::digest(record.body).into(),
         })
     }
 }

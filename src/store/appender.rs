@@ -7,9 +7,7 @@ use std::time::Duration;
 use super::error::TrailError;
 use super::open::Trail;
 use crate::event::{BodyKind, Content, DecodeError, Envelope, Event, Seen};
-use crate::log::record::{
-    EventHead, EventRecord, KeptBody, RecordError, RejectedHead, RejectedRecord,
-};
+use crate::log::record::{EventHead, EventRecord, RecordError, RejectedHead, RejectedRecord};
 use crate::log::{AppendError, Writer};
 
 /// The most records in one frame: beyond that a larger group gains nothing,
@@ -214,10 +212,7 @@ impl Appender {
         head.evidence = call.evidence.as_deref();
         EventRecord {
             head,
-            body: KeptBody {
-                salt: None,
-                bytes: &call.body,
-            },
+            body: &call.body,
         }
         .encode()
         .map_err(|error| (503, DecodeError::new(error.to_string(), "")))
@@ -330,10 +325,7 @@ fn encode_rejected(
     };
     RejectedRecord {
         head,
-        body: KeptBody {
-            salt: None,
-            bytes: &call.body,
-        },
+        body: &call.body,
     }
     .encode()
 }
@@ -365,14 +357,7 @@ fn encode_imported(
         evidence,
         body_kind,
     };
-    EventRecord {
-        head,
-        body: KeptBody {
-            salt: None,
-            bytes: &bytes,
-        },
-    }
-    .encode()
+    EventRecord { head, body: &bytes }.encode()
 }
 
 /// The kept form of a content without a body. Equal contents give equal bytes,

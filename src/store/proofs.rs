@@ -39,7 +39,7 @@ impl Trail {
                     }
                     found = true;
                     let evidence = record.head.evidence;
-                    let read = evidence.map(|bytes| Evidence::decode(bytes, record.body.bytes));
+                    let read = evidence.map(|bytes| Evidence::decode(bytes, record.body));
                     if let Some(Ok(Evidence::Proof(proof))) = read {
                         each(seq, &proof);
                     }

@@ -226,7 +226,7 @@ fn head(seq: u64, record: &EventRecord<'_>) -> Head {
         Some(Seen::Present) => 1,
         Some(Seen::Gone) => 2,
     }]);
-    hash.update(record.body.bytes);
+    hash.update(record.body);
     Head {
         seq,
         rank: record.head.what().rank(),

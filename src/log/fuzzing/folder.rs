@@ -27,7 +27,7 @@ use crate::event::{BodyKind, TimeSource};
 use crate::log::OpenMode;
 use crate::log::frame::{HEADER_LEN, Header, MAGIC};
 use crate::log::names::{parse_segment_name, sealed_name, segment_name};
-use crate::log::record::{EventHead, EventRecord, KeptBody};
+use crate::log::record::{EventHead, EventRecord};
 use crate::log::sealed::{Footer, SealedBlock};
 use crate::storage::{Access, SimulatedDisk, Storage};
 
@@ -115,10 +115,7 @@ fn record(seq: u64) -> EventRecord<'static> {
             evidence: None,
             body_kind: BodyKind::Form,
         },
-        body: KeptBody {
-            salt: None,
-            bytes: b"type=update&profile=1&fields[mail]=a@example.com",
-        },
+        body: b"type=update&profile=1&fields[mail]=a@example.com",
     }
 }
 

@@ -165,7 +165,7 @@ fn count_event(tally: &mut Tally, seq: u64, bytes: &[u8], span: Span) -> Result<
         return Ok(());
     }
     let record = EventRecord::decode(bytes)?;
-    tally.add(&record.head, record.body.bytes.len());
+    tally.add(&record.head, record.body.len());
     if record.head.event_type == "update" {
         tally.add_names(record.to_event(seq)?);
     }

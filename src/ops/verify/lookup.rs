@@ -68,7 +68,7 @@ fn read(record: &[u8], fields: &[String], values: &mut LookedValues) {
     };
     let (key, kind): (ProfileKey, _) = (record.head.key(), record.head.body_kind);
     // A body that cannot be read is told of as the log's damage.
-    let _ = values_of(kind, record.body.bytes, fields, |place, value| {
+    let _ = values_of(kind, record.body, fields, |place, value| {
         values.add(place, &value, key);
     });
 }

@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::Filter;
 use crate::event::{BodyKind, ProfileKey, narrow_form};
-use crate::log::record::{EventHead, EventRecord, KeptBody, RecordError};
+use crate::log::record::{EventHead, EventRecord, RecordError};
 use crate::store::leave_room;
 
 /// How many bytes wait for the disk, of all parts together.
@@ -81,7 +81,7 @@ pub(super) fn write_entry(
         names.any(|wanted| wanted == name)
     };
     let all = whole || (filter.fields.is_empty() && filter.interests.is_empty());
-    let body = record.body.bytes;
+    let body = record.body;
     let narrowed = (record.head.body_kind == BodyKind::Form && !all).then(|| {
         let mut narrowed = narrow_form(body, wanted);
         narrowed.extend_from_slice(b"&=");
@@ -96,10 +96,7 @@ pub(super) fn write_entry(
             evidence: None,
             ..record.head.clone()
         },
-        body: KeptBody {
-            salt: None,
-            bytes: narrowed.as_deref().unwrap_or(body),
-        },
+        body: narrowed.as_deref().unwrap_or(body),
     }
     .encode()?;
     let len =

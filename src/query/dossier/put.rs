@@ -79,7 +79,7 @@ impl<'a> Told<'a> {
     fn signer(&mut self, seq: u64) -> Option<String> {
         let read = self.reader.record(seq, |record| {
             let evidence = record.head.evidence;
-            let evidence = evidence.map(|bytes| Evidence::decode(bytes, record.body.bytes));
+            let evidence = evidence.map(|bytes| Evidence::decode(bytes, record.body));
             Ok(match evidence {
                 Some(Ok(Evidence::Proof(proof))) => Some(proof.key),
                 _ => None,

@@ -264,7 +264,7 @@ fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, Told)>, QueryError> 
 /// The (sub)profile to which an event may have given what is looked for.
 fn may_give(record: &[u8], wanted: &Wanted) -> Result<Option<ProfileKey>, RecordError> {
     let record = EventRecord::decode(record)?;
-    let (kind, body) = (record.head.body_kind, record.body.bytes);
+    let (kind, body) = (record.head.body_kind, record.body);
     let mut gives = false;
     match wanted.subject() {
         Subject::Field(name) => values_of(kind, body, &[name.as_ref()], |_, value| {
