@@ -165,6 +165,7 @@ impl Manifest {
     pub fn write(&self, storage: &dyn Storage, dir: &Path) -> Result<(), BackupError> {
         let path = dir.join(NAME);
         self.encode()
+            .map_err(std::io::Error::from)
             .and_then(|bytes| atomic_replace(storage, &path, &bytes))
             .map_err(BackupError::io("writing", &path))
     }

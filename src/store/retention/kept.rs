@@ -123,7 +123,7 @@ fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, RecordError> {
         .split_first()
         .ok_or_else(|| RecordError::Malformed("it is empty".to_owned()))?;
     if *version != VERSION {
-        return Err(RecordError::Version(*version));
+        return Err(RecordError::Kind(*version));
     }
     bincode::decode_from_slice(rest, CONFIG)
         .map(|(value, _)| value)
