@@ -74,8 +74,11 @@ const QUESTIONS: [(&str, &[&str]); 12] = [
     ("blame-1", &["blame", "1", "--at", "@1760000300"]),
 ];
 
-/// All formats that there were; the last is what is written now.
-const FORMATS: [&str; 2] = ["format-1", "format-2"];
+/// The formats whose data folders are read; the last is what is written now.
+const FORMATS: [&str; 1] = ["format-2"];
+
+/// The formats whose exports are imported.
+const EXPORTED: [&str; 2] = ["format-1", "format-2"];
 
 fn folder(format: &str, name: &str) -> PathBuf {
     fixture_path(format).join(name)
@@ -131,7 +134,7 @@ fn what_any_format_wrote_is_answered_as_pinned() {
 
 #[test]
 fn what_any_format_exported_is_imported_and_answered_as_pinned() {
-    for format in FORMATS {
+    for format in EXPORTED {
         let dir = tempfile::tempdir().unwrap();
         let file = folder(format, "expected").join("export-raw.jsonl");
         let data = dir.path().join("copy");
