@@ -9,7 +9,7 @@ use super::progress::{Progress, Teller};
 use super::request::Query;
 use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::log::LogError;
-use crate::store::{Damages, PruneError, Trail, TrailError};
+use crate::store::{Damages, PruneError, Snapshot, Trail, TrailError};
 
 /// What an answer came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -225,11 +225,10 @@ fn answer_part(
     out: &mut dyn Write,
     tell: &mut dyn FnMut(Progress),
 ) -> Result<(Answered, Option<Mark>), QueryError> {
+    let snapshot = &trail.snapshot();
     if query.needs_index() {
-        trail.wait_for_index(|_| ())?;
+        snapshot.wait_for_index(|_| ())?;
     }
-    // As long as this is held, nothing that the answer reads is removed.
-    let _retention = trail.retention();
     let limit = match query {
         Query::History(query) => query.limit,
         Query::Changes(query) => query.limit,
@@ -254,25 +253,25 @@ fn answer_part(
         ..Lines::to(out, page.map_or(limit, |page| page.limit), tell)
     };
     if query.needs_owners() {
-        note_without_owner(trail, &mut lines.damage)?;
+        note_without_owner(snapshot, &mut lines.damage)?;
     }
     let found = match query {
-        Query::History(query) => super::history::answer(trail, query, &mut lines)?,
-        Query::Show(query) => super::show::answer(trail, query, &mut lines)?,
-        Query::Diff(query) => super::diff::answer(trail, query, &mut lines)?,
-        Query::Blame(query) => super::blame::answer(trail, query, &mut lines)?,
-        Query::Changes(query) => super::changes::answer(trail, query, &mut lines)?,
-        Query::Find(query) => super::find::answer(trail, query, &mut lines)?,
-        Query::Export(query) => super::export::answer(trail, query, &mut lines)?,
-        Query::Rejected(query) => super::rejected::answer(trail, query, &mut lines)?,
-        Query::Evidence(query) => super::evidence::answer(trail, query, &mut lines)?,
+        Query::History(query) => super::history::answer(snapshot, query, &mut lines)?,
+        Query::Show(query) => super::show::answer(snapshot, query, &mut lines)?,
+        Query::Diff(query) => super::diff::answer(snapshot, query, &mut lines)?,
+        Query::Blame(query) => super::blame::answer(snapshot, query, &mut lines)?,
+        Query::Changes(query) => super::changes::answer(snapshot, query, &mut lines)?,
+        Query::Find(query) => super::find::answer(snapshot, query, &mut lines)?,
+        Query::Export(query) => super::export::answer(snapshot, query, &mut lines)?,
+        Query::Rejected(query) => super::rejected::answer(snapshot, query, &mut lines)?,
+        Query::Evidence(query) => super::evidence::answer(snapshot, query, &mut lines)?,
         Query::Tail(query) => super::tail::answer(trail, query, &mut lines)?,
-        Query::Explain(query) => super::explain::answer(trail, query, &mut lines)?,
-        Query::Dossier(query) => super::dossier::answer(trail, query, &mut lines)?,
-        Query::Report(query) => super::report::answer(trail, query, &mut lines)?,
-        Query::Gaps(query) => super::gaps::answer(trail, query, &mut lines)?,
-        Query::Incidents(query) => super::incidents::answer(trail, query, &mut lines)?,
-        Query::Loops(query) => super::loops::answer(trail, query, &mut lines)?,
+        Query::Explain(query) => super::explain::answer(snapshot, query, &mut lines)?,
+        Query::Dossier(query) => super::dossier::answer(snapshot, query, &mut lines)?,
+        Query::Report(query) => super::report::answer(snapshot, query, &mut lines)?,
+        Query::Gaps(query) => super::gaps::answer(snapshot, query, &mut lines)?,
+        Query::Incidents(query) => super::incidents::answer(snapshot, query, &mut lines)?,
+        Query::Loops(query) => super::loops::answer(snapshot, query, &mut lines)?,
     };
     // A page of no lines has no place.
     let next = match lines.more && !lines.last.is_empty() {
@@ -285,7 +284,7 @@ fn answer_part(
     notes.extend(lines.notes);
     let hints = match found || !damage.is_empty() {
         true => Vec::new(),
-        false => super::hints::hints(trail, query)?,
+        false => super::hints::hints(snapshot, query)?,
     };
     let answered = Answered {
         found,
@@ -297,8 +296,11 @@ fn answer_part(
 }
 
 /// Takes note of events of which it is not known whose they are.
-pub(super) fn note_without_owner(trail: &Trail, damage: &mut Damages) -> Result<(), TrailError> {
-    for (first, last) in trail.without_owner(damage)? {
+pub(super) fn note_without_owner(
+    snapshot: &Snapshot<'_>,
+    damage: &mut Damages,
+) -> Result<(), TrailError> {
+    for (first, last) in snapshot.without_owner(damage)? {
         let events = if first == last {
             format!("event {first}")
         } else {

@@ -17,7 +17,7 @@ use crate::event::{
     Fields, Interests, ProfileKey, TimeSource, micros_to_rfc3339, seconds_to_rfc3339,
 };
 use crate::history::{Baseline, DIGEST_LEN, Gone, Known, Place, State};
-use crate::store::Trail;
+use crate::store::Snapshot;
 use crate::store::retention::KeptBaseline;
 
 /// What only a baseline's line has.
@@ -35,11 +35,11 @@ pub struct BaselinePart {
 /// Writes the baselines that are asked for. Tells which events must come with
 /// their bodies: they may repeat pruned ones, which are known by their bytes.
 pub(super) fn export(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &ExportQuery,
     lines: &mut Lines<'_>,
 ) -> Result<BTreeSet<u64>, QueryError> {
-    let retention = trail.retention();
+    let retention = snapshot.retention();
     let mut bodies = BTreeSet::new();
     let Some(baselines) = retention.baselines() else {
         return Ok(bodies);
@@ -47,7 +47,7 @@ pub(super) fn export(
     if let Some(key) = query.profile.filter(|key| key.subprofile.is_some()) {
         if let Some(baseline) = baselines.find(key)? {
             let kept = KeptBaseline { key, baseline };
-            put(trail, query, kept, &mut bodies, lines)?;
+            put(snapshot, query, kept, &mut bodies, lines)?;
         }
         return Ok(bodies);
     }
@@ -55,13 +55,13 @@ pub(super) fn export(
     while !lines.is_full()
         && let Some(kept) = walk.step()?
     {
-        put(trail, query, kept, &mut bodies, lines)?;
+        put(snapshot, query, kept, &mut bodies, lines)?;
     }
     Ok(bodies)
 }
 
 fn put(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &ExportQuery,
     kept: KeptBaseline,
     bodies: &mut BTreeSet<u64>,
@@ -75,7 +75,7 @@ fn put(
         && query.span.contains(baseline.place.time)
         && query.database.is_none_or(in_database)
     {
-        let times = trail.times_of(*key)?.into_iter();
+        let times = snapshot.times_of(*key)?.into_iter();
         let second = times.filter(|(time, _)| *time == baseline.place.time);
         bodies.extend(second.map(|(_, seq)| seq));
         if lines

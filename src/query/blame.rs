@@ -5,21 +5,21 @@ use super::ends::Ends;
 use super::lines::BlameLine;
 use super::request::BlameQuery;
 use crate::history::{Blame, Place};
-use crate::store::{Batch, Trail};
+use crate::store::{Batch, Snapshot};
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &BlameQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let at = query.at.unwrap_or_else(now);
-    let events = trail.events_of(query.key)?;
+    let events = snapshot.events_of(query.key)?;
     lines.note_pruned(query.key, events.baseline_time(), Some(at));
     let mut timeline = events.timeline(at);
     let mut blame = Blame::default();
     let mut replay = events.replay();
-    let mut reader = trail.reader();
-    let mut ends = match Ends::asked(trail, query.key, query.cascade, at, lines)? {
+    let mut reader = snapshot.reader();
+    let mut ends = match Ends::asked(snapshot, query.key, query.cascade, at, lines)? {
         Some(mut ends) => {
             let (all, none) = ((i64::MIN, at), Batch::default());
             ends.between(all, &events, &none, &mut reader, &mut lines.damage)?

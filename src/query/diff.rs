@@ -6,24 +6,24 @@ use super::lines::DiffLine;
 use super::past::{Before, Ended, replay_after};
 use super::request::DiffQuery;
 use crate::history::{Known, State, differences, tells_all};
-use crate::store::{Batch, Trail};
+use crate::store::{Batch, Snapshot};
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &DiffQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let events = trail.events_of(query.key)?;
+    let events = snapshot.events_of(query.key)?;
     if events.is_empty() {
         return Ok(false);
     }
     lines.note_pruned(query.key, events.baseline_time(), Some(query.from));
     // Both moments are read from these: an event that comes meanwhile is no
     // difference.
-    let mut reader = trail.reader();
+    let mut reader = snapshot.reader();
     let none = Batch::default();
     let to = query.to.unwrap_or_else(now);
-    let mut ends = Ends::asked(trail, query.key, query.cascade, to, lines)?;
+    let mut ends = Ends::asked(snapshot, query.key, query.cascade, to, lines)?;
     let damage = &mut lines.damage;
     let mut state_at = |until: i64| -> Result<Known<'static>, QueryError> {
         let before = Before::up_to(&events, until);

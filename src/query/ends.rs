@@ -21,7 +21,8 @@ use crate::history::{End, Known, Place, Replay, ends_of};
 use crate::log::LogError;
 use crate::log::record::EventHead;
 use crate::store::{
-    Batch, Damages, EventReader, EventsOf, GoneSeconds, Missing, Trail, Unreadable, arrange_second,
+    Batch, Damages, EventReader, EventsOf, GoneSeconds, Missing, Snapshot, Unreadable,
+    arrange_second,
 };
 
 /// How many heads are read ahead at first, …
@@ -44,8 +45,8 @@ pub(super) struct Ends {
 
 impl Ends {
     /// The deletes of a profile up to a second and with it.
-    pub fn of(trail: &Trail, profile: u64, until: i64) -> Result<Self, QueryError> {
-        let mut events = trail.events_of(ProfileKey::profile(profile))?;
+    pub fn of(snapshot: &Snapshot<'_>, profile: u64, until: i64) -> Result<Self, QueryError> {
+        let mut events = snapshot.events_of(ProfileKey::profile(profile))?;
         let end = events.up_to(until).len();
         events.times.truncate(end);
         Ok(Self::new(profile, events))
@@ -54,7 +55,7 @@ impl Ends {
     /// Those that end a subprofile up to a second and with it, where it is one
     /// and they are asked for. Takes note of what is not known of them.
     pub fn asked(
-        trail: &Trail,
+        snapshot: &Snapshot<'_>,
         key: ProfileKey,
         cascade: bool,
         until: i64,
@@ -63,7 +64,7 @@ impl Ends {
         if !cascade || key.subprofile.is_none() {
             return Ok(None);
         }
-        let ends = Self::of(trail, key.profile, until)?;
+        let ends = Self::of(snapshot, key.profile, until)?;
         let profile = ProfileKey::profile(key.profile);
         lines.note_pruned(profile, ends.events.baseline_time(), None);
         Ok(Some(ends))

@@ -9,22 +9,22 @@ use super::request::EvidenceQuery;
 use crate::auth::signature::Evidence;
 use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
 use crate::log::record::{EventRecord, RecordError, is_pruned};
-use crate::store::{Missing, Trail};
+use crate::store::{Missing, Snapshot};
 
 /// Characters in a line of PEM.
 const PEM_LINE: usize = 64;
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &EvidenceQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let seq = query.seq;
-    if seq == 0 || seq > trail.last_seq() {
+    if seq == 0 || seq > snapshot.last_seq() {
         return Ok(false);
     }
-    let retention = trail.retention();
-    let mut reader = trail.reader();
+    let retention = snapshot.retention();
+    let mut reader = snapshot.reader();
     let bytes = match reader.bytes(seq) {
         Ok(bytes) => bytes,
         Err(unreadable) => {

@@ -24,7 +24,7 @@ use crate::event::{Event, EventType, ProfileKey, is_member};
 use crate::history::{Baseline, Change, Place, Replay, State, Subject, Value, tells_all};
 use crate::log::record::EventHead;
 use crate::query::lines::HistoryLine;
-use crate::store::{Batch, GoneSeconds, Missing, Trail};
+use crate::store::{Batch, GoneSeconds, Missing, Snapshot};
 
 /// What came of what was asked.
 #[derive(
@@ -71,14 +71,14 @@ pub struct ExplainLine<'a> {
 }
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &ExplainQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let Some((key, time)) = head_of(trail, query.seq, lines)? else {
+    let Some((key, time)) = head_of(snapshot, query.seq, lines)? else {
         return Ok(false);
     };
-    let events = trail.events_of(key)?;
+    let events = snapshot.events_of(key)?;
     let baseline = events.baseline.as_ref();
     lines.note_pruned(key, events.baseline_time(), Some(time));
     let gone = GoneSeconds::of(baseline.map(|baseline| (0, baseline)));
@@ -86,7 +86,7 @@ pub(super) fn answer(
         events: &events,
         gone: &gone,
     };
-    let (none, mut reader) = (Batch::default(), trail.reader());
+    let (none, mut reader) = (Batch::default(), snapshot.reader());
     let before = Before::up_to(&events, time.saturating_sub(1));
     let damage = &mut lines.damage;
     let mut replay = replay_after(before, None, &none, &mut reader, damage, tells_all)?;
@@ -117,14 +117,14 @@ pub(super) fn answer(
 /// Whose an event is, and its time; `None` where there is none, or it cannot be
 /// read.
 fn head_of(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     seq: u64,
     lines: &mut Lines<'_>,
 ) -> Result<Option<(ProfileKey, i64)>, QueryError> {
-    if seq == 0 || seq > trail.last_seq() {
+    if seq == 0 || seq > snapshot.last_seq() {
         return Ok(None);
     }
-    let mut reader = trail.reader();
+    let mut reader = snapshot.reader();
     let record = match reader.bytes(seq) {
         Ok(record) => record,
         Err(unreadable) => {
@@ -132,7 +132,7 @@ fn head_of(
             return Ok(None);
         }
     };
-    if trail.retention().hides_record(seq, record) {
+    if snapshot.retention().hides_record(seq, record) {
         return Ok(None);
     }
     match EventHead::decode(record) {

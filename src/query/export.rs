@@ -22,7 +22,7 @@ use super::request::ExportQuery;
 use super::twins::{Compared, Crowded, in_need};
 use crate::auth::signature::{Evidence, EvidenceError, Proof};
 use crate::log::record::{EventHead, EventRecord};
-use crate::store::{Batch, Damages, EventReader, Missing, Step, Trail, TrailError, Walk};
+use crate::store::{Batch, Damages, EventReader, Missing, Snapshot, Step, TrailError, Walk};
 
 /// How many bytes of records make a load.
 const BATCH_LEN: usize = 256 << 10;
@@ -31,11 +31,11 @@ const BATCH_LEN: usize = 256 << 10;
 const AHEAD: usize = 6;
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &ExportQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let bodies = super::baselines::export(trail, query, lines)?;
+    let bodies = super::baselines::export(snapshot, query, lines)?;
     if lines.is_full() {
         return Ok(lines.written > 0);
     }
@@ -45,11 +45,11 @@ pub(super) fn answer(
     let (since, until) = query.span.bounds();
     let source = match query.profile {
         None => {
-            let walk = trail.walk(since, until)?.after(after);
+            let walk = snapshot.walk(since, until)?.after(after);
             if !query.raw {
                 // The index must know every event of the walk.
-                trail.wait_for_index(|_| ())?;
-                trail.each_timeline(None, |_, times| {
+                snapshot.wait_for_index(|_| ())?;
+                snapshot.each_timeline(None, |_, times| {
                     crowded.add(&times, &query.span);
                     Ok::<(), TrailError>(())
                 })?;
@@ -59,8 +59,8 @@ pub(super) fn answer(
         }
         Some(wanted) => {
             let mut seqs = Vec::new();
-            trail.each_key(Some(wanted.profile), wanted.subprofile, |key| {
-                let times = trail.times_of(key)?;
+            snapshot.each_key(Some(wanted.profile), wanted.subprofile, |key| {
+                let times = snapshot.times_of(key)?;
                 if !query.raw {
                     crowded.add(&times, &query.span);
                 }
@@ -79,7 +79,7 @@ pub(super) fn answer(
         query,
         source,
         all,
-        reader: trail.reader(),
+        reader: snapshot.reader(),
         crowded,
         ahead: VecDeque::new(),
         ended: false,

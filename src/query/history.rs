@@ -26,7 +26,7 @@ use super::request::HistoryQuery;
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, End, Place, Replay, tells_all};
 use crate::store::{
-    Batch, EventReader, EventsOf, GoneSeconds, Occurrence, Sorter, Timeline, Trail, TrailError,
+    Batch, EventReader, EventsOf, GoneSeconds, Occurrence, Snapshot, Sorter, Timeline, TrailError,
 };
 
 /// How many events the last piece has, newest first, …
@@ -42,19 +42,19 @@ const HELD: usize = 8 << 20;
 const STATES: usize = 8_192;
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &HistoryQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let mut tracks = Vec::new();
     let mut take = |key| -> Result<(), TrailError> {
-        let events = trail.events_of(key)?;
+        let events = snapshot.events_of(key)?;
         lines.note_pruned(key, events.baseline_time(), query.span.since);
         tracks.push((key, events));
         Ok(())
     };
     if query.subprofiles {
-        trail.each_key(Some(query.key.profile), query.key.subprofile, take)?;
+        snapshot.each_key(Some(query.key.profile), query.key.subprofile, take)?;
     } else {
         take(query.key)?;
     }
@@ -81,12 +81,12 @@ pub(super) fn answer(
         query,
         tracks,
         gone,
-        reader: trail.reader(),
-        earlier: trail.reader(),
+        reader: snapshot.reader(),
+        earlier: snapshot.reader(),
         ends: None,
         deletes: Deletes::default(),
     };
-    let mut ends = told.find_ends(trail, lines)?;
+    let mut ends = told.find_ends(snapshot, lines)?;
     if !query.reverse {
         told.tell(pairs, ends, lines, |line, lines| Ok(lines.put_one(&line)?))?;
         return Ok(lines.written > 0);
@@ -101,13 +101,16 @@ pub(super) fn answer(
         };
         let from = pairs.partition_point(|pair| pair.0 < time);
         let ends_from = ends.partition_point(|(end, _)| end.place.time < time);
-        let mut held = Sorter::new(trail.folder().path()).holding(HELD);
+        let mut held = Sorter::new(snapshot.trail().folder().path()).holding(HELD);
         let mut count = 0;
         let (pairs, ends) = (pairs.split_off(from), ends.split_off(ends_from));
         told.tell(pairs, ends, lines, |line, _| {
             count += 1;
             held.push(0, u64::MAX - count, line)
-                .map_err(TrailError::io("sorting in", trail.folder().path()))?;
+                .map_err(TrailError::io(
+                    "sorting in",
+                    snapshot.trail().folder().path(),
+                ))?;
             Ok(true)
         })?;
         held.finish::<io::Error>(|line| lines.put_one(line))?;
@@ -137,7 +140,7 @@ impl Told<'_> {
     /// Looks for what may end the subprofiles, and tells which ends are in the span.
     fn find_ends(
         &mut self,
-        trail: &Trail,
+        snapshot: &Snapshot<'_>,
         lines: &mut Lines<'_>,
     ) -> Result<NumberedEnds, QueryError> {
         let (since, until) = self.query.span.bounds();
@@ -147,7 +150,7 @@ impl Told<'_> {
         let subprofiles = numbered.filter(|(_, (key, _))| key.subprofile.is_some());
         let any = subprofiles.clone().next();
         let key = any.map_or(self.query.key, |(_, (key, _))| *key);
-        let Some(mut ends) = Ends::asked(trail, key, self.query.cascade, last, lines)? else {
+        let Some(mut ends) = Ends::asked(snapshot, key, self.query.cascade, last, lines)? else {
             return Ok(found);
         };
         let none = Batch::default();

@@ -84,7 +84,7 @@ impl<'a> Importer<'a> {
     pub fn new(trail: &'a Trail) -> Self {
         Self {
             trail,
-            reader: trail.reader(),
+            reader: trail.snapshot().reader(),
             restore: None,
         }
     }
@@ -99,7 +99,7 @@ impl<'a> Importer<'a> {
 
     /// Takes a baseline: whether it was not there already, or why it is refused.
     fn take_baseline(&mut self, kept: KeptBaseline) -> Result<Result<bool, String>, QueryError> {
-        let present = self.trail.retention().baseline_of(kept.key)?;
+        let present = self.trail.snapshot().baseline_of(kept.key)?;
         if present.is_some_and(|present| baselines::is_same(&present, &kept.baseline)) {
             return Ok(Ok(false));
         }
@@ -132,7 +132,8 @@ impl<'a> Importer<'a> {
     ) -> Result<ImportReport, QueryError> {
         let mut report = ImportReport::default();
         let mut fresh: Vec<Candidate> = Vec::new();
-        self.trail.wait_for_index(|_| ())?;
+        let snapshot = self.trail.snapshot();
+        snapshot.wait_for_index(|_| ())?;
         let mut timelines: HashMap<ProfileKey, Vec<(i64, u64)>> = HashMap::new();
         let mut taken: HashMap<(ProfileKey, i64), Vec<usize>> = HashMap::new();
         for (offset, line) in lines.split(|byte| *byte == b'\n').enumerate() {
@@ -167,7 +168,7 @@ impl<'a> Importer<'a> {
             let times = match timelines.entry(event.key) {
                 std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
                 std::collections::hash_map::Entry::Vacant(place) => {
-                    place.insert(self.trail.times_of(event.key)?)
+                    place.insert(snapshot.times_of(event.key)?)
                 }
             };
             let before = taken.entry((event.key, event.time)).or_default();

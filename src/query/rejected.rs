@@ -13,24 +13,24 @@ use super::request::RejectedQuery;
 use crate::event::micros_to_rfc3339;
 use crate::log::Scanned;
 use crate::log::record::{RecordError, RejectedRecord, is_pruned};
-use crate::store::{Missing, Sorter, Trail, TrailError};
+use crate::store::{Missing, Snapshot, Sorter, TrailError};
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &RejectedQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let retention = trail.retention();
+    let retention = snapshot.retention();
     let after = lines.after.and_then(Mark::number);
     let (first, end) = match after {
         Some(after) if query.reverse => (1, after),
         Some(after) => (after.saturating_add(1), u64::MAX),
         None => (1, u64::MAX),
     };
-    let folder = trail.folder().path();
+    let folder = snapshot.trail().folder().path();
     let most = lines.wanted().map(usize::try_from);
     let mut newest = Sorter::new(folder).keep(most.and_then(Result::ok).unwrap_or(usize::MAX));
-    let mut scan = trail.rejected().scan(first);
+    let mut scan = snapshot.trail().rejected().scan(first);
     let all = scan.last_seq();
     while let Some(found) = scan.step()? {
         let records = match found {

@@ -12,14 +12,14 @@ use super::past::{Before, Ended, Missing, replay_after};
 use super::request::ShowQuery;
 use crate::event::{Fields, seconds_to_rfc3339};
 use crate::history::Known;
-use crate::store::{Batch, Trail};
+use crate::store::{Batch, Snapshot};
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &ShowQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let events = trail.events_of(query.key)?;
+    let events = snapshot.events_of(query.key)?;
     if events.is_empty() {
         return Ok(false);
     }
@@ -27,9 +27,9 @@ pub(super) fn answer(
     lines.note_pruned(query.key, events.baseline_time(), Some(at));
     let none = Batch::default();
     let mut missing = Missing::new(query.key);
-    let mut reader = trail.reader();
+    let mut reader = snapshot.reader();
     let before = Before::up_to(&events, at);
-    let mut ends = Ends::asked(trail, query.key, query.cascade, at, lines)?;
+    let mut ends = Ends::asked(snapshot, query.key, query.cascade, at, lines)?;
     let ended = ends.as_mut().map(|ends| Ended {
         ends,
         events: &events,

@@ -192,7 +192,7 @@ impl Server {
                 patience: Duration::from_secs(10),
             },
         )?;
-        trail.set_lookup(config.lookup.clone());
+        trail.index().set_lookup(config.lookup.clone());
         let listener = listen(config.listen, "--listen")?;
         let api_listener = config.api.map(|api| listen(api, "--api")).transpose()?;
         let address = listener
@@ -328,7 +328,7 @@ impl Server {
 
     /// How far its index is.
     pub fn index_progress(&self) -> Progress {
-        self.trail.index_progress()
+        self.trail.index().progress()
     }
 
     /// Stops it: no more calls are taken, those that were are finished and

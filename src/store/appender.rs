@@ -243,6 +243,7 @@ impl Appender {
         {
             Ok(true) => self
                 .trail
+                .snapshot()
                 .profile_of(subprofile)
                 .map_err(|error| error.to_string()),
             Ok(false) => Err("the index is being made".to_owned()),
@@ -258,7 +259,7 @@ impl Appender {
     /// Keeps the index from falling behind without bound, since questions wait
     /// for it. While one is being built, events do not wait.
     fn wait_for_slow_index(&mut self) {
-        let progress = self.trail.index_progress();
+        let progress = self.trail.index().progress();
         let lag = progress.last.saturating_sub(progress.applied);
         let rebuilt = progress.applied < self.last_applied;
         self.indexed_once = (self.indexed_once && !rebuilt) || lag < MAX_LAG / 2;

@@ -25,7 +25,7 @@ impl Trail {
         while found && last > 0 {
             found = false;
             let first = last.saturating_sub(CHUNK - 1).max(1);
-            let mut scan = self.scan_range(first, last);
+            let mut scan = self.events.scan_range(first, last);
             while let Some(step) = scan.step()? {
                 let Scanned::Records(records) = step else {
                     continue;

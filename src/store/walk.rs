@@ -1,58 +1,62 @@
 //! The events of a span of time, in the order of arrival.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use super::error::TrailError;
-use super::open::Trail;
+use super::snapshot::Snapshot;
 use crate::log::{Damage, LogError, Scan, Scanned};
-use crate::store::retention::Retention;
 
-/// Goes over the events of the log that may be of a span of time, in the order
-/// of arrival: those that were synced when it began, without what was pruned.
+/// Reads the events of a snapshot that may be of a span of time, in the order of
+/// arrival.
 pub struct Walk<'a> {
-    trail: &'a Trail,
-    retention: Arc<Retention>,
+    snapshot: Snapshot<'a>,
     /// First and last `seq` of what is still to be read.
-    stretches: VecDeque<(u64, u64)>,
-    /// The scan under way, and the last `seq` that is wanted of it.
+    ranges: VecDeque<(u64, u64)>,
+    /// The scan under way, and its last `seq`.
     scan: Option<(Scan, u64)>,
     all: u64,
     done: u64,
 }
 
-/// What a step of a [`Walk`] came to.
+/// What one step of a [`Walk`] read.
 #[derive(Debug)]
 pub enum Step {
-    /// The records of a frame were handed out.
+    /// The records of a frame.
     Records,
     /// Events that cannot be read.
     Damage(Damage),
-    /// There is no more.
+    /// Everything is read.
     End,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(trail: &'a Trail, stretches: Vec<(u64, u64)>) -> Self {
-        Self {
-            trail,
-            retention: trail.retention(),
-            all: stretches.iter().map(|(first, last)| last - first + 1).sum(),
-            stretches: stretches.into(),
+    /// The events of some ranges of `seq`, which are ordered.
+    pub(super) fn new(snapshot: Snapshot<'a>, ranges: Vec<(u64, u64)>) -> Self {
+        let last = snapshot.last_seq();
+        let mut walk = Self {
+            snapshot,
+            ranges: ranges.into(),
             scan: None,
+            all: 0,
             done: 0,
-        }
+        };
+        walk.clip(1, last);
+        walk
     }
 
     /// The same without the events up to a `seq`.
     pub fn after(mut self, seq: u64) -> Self {
-        self.stretches.retain(|(_, last)| *last > seq);
-        for (first, _) in &mut self.stretches {
-            *first = (*first).max(seq.saturating_add(1));
-        }
-        let lens = self.stretches.iter().map(|(first, last)| last - first + 1);
-        self.all = lens.sum();
+        self.clip(seq.saturating_add(1), u64::MAX);
         self
+    }
+
+    fn clip(&mut self, from: u64, to: u64) {
+        for (first, last) in &mut self.ranges {
+            *first = (*first).max(from);
+            *last = (*last).min(to);
+        }
+        self.ranges.retain(|(first, last)| first <= last);
+        let lens = self.ranges.iter().map(|(first, last)| last - first + 1);
+        self.all = lens.sum();
     }
 
     /// How many events it reads in all.
@@ -65,21 +69,21 @@ impl<'a> Walk<'a> {
         self.done
     }
 
-    /// Reads a frame, and hands its records to `each` with their `seq`.
+    /// Reads a frame, and calls `each` with its records and their `seq`.
     pub fn step(&mut self, mut each: impl FnMut(u64, &[u8])) -> Result<Step, LogError> {
         loop {
             let Some((scan, last)) = &mut self.scan else {
-                let Some((first, last)) = self.stretches.pop_front() else {
+                let Some((first, last)) = self.ranges.pop_front() else {
                     return Ok(Step::End);
                 };
-                self.scan = Some((self.trail.events.scan_range(first, last), last));
+                self.scan = Some((self.snapshot.trail().events.scan_range(first, last), last));
                 continue;
             };
             match scan.step()? {
                 Some(Scanned::Records(records)) => {
                     for (seq, bytes) in records {
                         self.done += 1;
-                        if !self.retention.hides_record(seq, bytes) {
+                        if !self.snapshot.retention().hides_record(seq, bytes) {
                             each(seq, bytes);
                         }
                     }
@@ -92,26 +96,5 @@ impl<'a> Walk<'a> {
                 None => self.scan = None,
             }
         }
-    }
-}
-
-impl Trail {
-    /// The events from a `seq` on.
-    pub fn walk_from(&self, seq: u64) -> Result<Walk<'_>, TrailError> {
-        let last = self.last_seq();
-        // Where all are read, blocks of pruned records alone are passed over.
-        Ok(match seq {
-            0 | 1 => self.walk(i64::MIN, i64::MAX)?,
-            _ if seq > last => Walk::new(self, Vec::new()),
-            _ => Walk::new(self, vec![(seq, last)]),
-        })
-    }
-
-    /// The events that may be of a span of time (`until` exclusive), and others.
-    pub fn walk(&self, since: i64, until: i64) -> Result<Walk<'_>, TrailError> {
-        Ok(Walk::new(
-            self,
-            self.events.stretches_touching(since, until)?,
-        ))
     }
 }

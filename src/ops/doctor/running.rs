@@ -42,7 +42,7 @@ pub struct Signed {
 impl Running {
     /// What the process that calls this tells.
     pub fn of(trail: &Trail, settings: Settings, signed: Option<Signed>) -> Self {
-        let progress = trail.index_progress();
+        let progress = trail.index().progress();
         let (events, rejected) = trail.logs();
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
         Self {
@@ -52,6 +52,7 @@ impl Running {
             open_files: limit.current.unwrap_or(u64::MAX),
             indexed: (progress.applied, progress.last),
             lookup: trail
+                .index()
                 .lookup_state()
                 .ok()
                 .flatten()

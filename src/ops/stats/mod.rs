@@ -20,7 +20,7 @@ use crate::log::record::{EventHead, EventRecord, RecordError, rejected_time};
 use crate::log::{Form, Log, LogError, Scanned};
 use crate::query::{Answered, Span};
 use crate::store::retention::Retention;
-use crate::store::{Damages, Missing, Trail};
+use crate::store::{Damages, Missing, Snapshot, Trail, TrailError};
 use tally::{Counter, Tally};
 
 /// How many stretches of a log are read in one piece of work.
@@ -39,7 +39,7 @@ pub(super) fn carry_out(
     span: Span,
     told: &mut Told<'_>,
 ) -> Result<Answered, CareError> {
-    let retention = trail.retention();
+    let snapshot = trail.snapshot();
     let mut pieces = pieces(trail.events(), true, span)?;
     pieces.extend(self::pieces(trail.rejected(), false, span)?);
     let all = pieces
@@ -54,7 +54,7 @@ pub(super) fn carry_out(
     let mut failure = None;
     each(
         &pieces,
-        |piece| count(piece, &retention, span, &done),
+        |piece| count(piece, snapshot.retention(), span, &done),
         || (told.progress)(done.load(Ordering::Relaxed), all),
         |_, counted| {
             match counted {
@@ -67,8 +67,8 @@ pub(super) fn carry_out(
     if let Some(error) = failure {
         return Err(error.into());
     }
-    trail.wait_for_index(|progress| (told.progress)(progress.applied, progress.last))?;
-    let (profiles, subprofiles) = keys(trail, span)?;
+    snapshot.wait_for_index(|progress| (told.progress)(progress.applied, progress.last))?;
+    let (profiles, subprofiles) = keys(&snapshot, span)?;
     let mut damages = Damages::default();
     let mut missing = std::mem::take(&mut tally.missing);
     missing.sort_by_key(Missing::to_string);
@@ -173,9 +173,9 @@ fn count_event(tally: &mut Tally, seq: u64, bytes: &[u8], span: Span) -> Result<
 }
 
 /// How many profiles and subprofiles have an event in a span.
-fn keys(trail: &Trail, span: Span) -> Result<(u64, u64), CareError> {
+fn keys(snapshot: &Snapshot<'_>, span: Span) -> Result<(u64, u64), CareError> {
     let (mut profiles, mut subprofiles) = (0, 0);
-    trail.each_timeline(None, |key, times| -> Result<(), CareError> {
+    snapshot.each_timeline(None, |key, times| -> Result<(), CareError> {
         let inside = times.iter().any(|(time, _)| span.contains(*time));
         match key.subprofile {
             _ if !inside => {}
@@ -188,7 +188,8 @@ fn keys(trail: &Trail, span: Span) -> Result<(u64, u64), CareError> {
 }
 
 fn lookup(trail: &Trail) -> Result<Option<LookupLine>, CareError> {
-    let state = trail.whole_lookup_state()?;
+    let state = trail.index().whole_lookup_state();
+    let state = state.map_err(TrailError::Index)?;
     Ok(state.map(|state| LookupLine {
         fields: state.fields,
         up_to: state.up_to,

@@ -11,8 +11,7 @@ use crate::log::record::{EventRecord, Lost, RecordError, RejectedRecord};
 use crate::log::{CheckedFrame, CheckedSegment, Damage, Log, LogError, Visited};
 use crate::ops::parallel::each;
 use crate::ops::{CareError, Told};
-use crate::store::Trail;
-use crate::store::retention::Retention;
+use crate::store::Snapshot;
 
 /// One of the two logs.
 pub(super) struct Part<'a> {
@@ -46,26 +45,25 @@ impl Read {
 
 impl<'a> Part<'a> {
     /// The log of events, which are added to a digest.
-    pub fn events(trail: &'a Trail, retention: &'a Retention, digest: &'a Digest) -> Self {
-        Self::reading_events(trail, retention, |key, time, seq| {
+    pub fn events(snapshot: &'a Snapshot<'a>, digest: &'a Digest) -> Self {
+        Self::reading_events(snapshot, |key, time, seq| {
             digest.add(key, time, seq);
         })
     }
 
     /// The log of events, each of which is handed to `each`.
     pub fn reading_events(
-        trail: &'a Trail,
-        retention: &'a Retention,
+        snapshot: &'a Snapshot<'a>,
         each: impl Fn(ProfileKey, i64, u64) + Sync + 'a,
     ) -> Self {
         Self {
             name: "events",
-            log: trail.events(),
-            last: trail.events().last_seq(),
+            log: snapshot.trail().events(),
+            last: snapshot.last_seq(),
             read: Box::new(move |seq, bytes| match EventRecord::decode(bytes) {
                 Ok(record) => {
                     let (key, time) = (record.head.key(), record.head.time);
-                    let pruned = retention.hides(time, seq);
+                    let pruned = snapshot.retention().hides(time, seq);
                     let wrong = record.to_event(seq).err().filter(|_| !pruned);
                     if wrong.is_none() && !pruned {
                         each(key, time, seq);
@@ -82,7 +80,8 @@ impl<'a> Part<'a> {
     }
 
     /// The log of rejected calls.
-    pub fn rejected(trail: &'a Trail, retention: &'a Retention) -> Self {
+    pub fn rejected(snapshot: &'a Snapshot<'a>) -> Self {
+        let trail = snapshot.trail();
         Self {
             name: "rejected",
             log: trail.rejected(),
@@ -93,7 +92,7 @@ impl<'a> Part<'a> {
                     Read {
                         time: Some(received),
                         wrong: None,
-                        pruned: retention.hides_rejected(received, number),
+                        pruned: snapshot.retention().hides_rejected(received, number),
                     }
                 }
                 Err(wrong) => Read::wrong(wrong),
@@ -258,11 +257,10 @@ fn note_loss(losses: &mut Vec<Lost>, seq: u64, loss: &Lost) {
 
 /// Hands every event that can be read to `each`, from several threads.
 pub(super) fn each_event(
-    trail: &Trail,
-    retention: &Retention,
+    snapshot: &Snapshot<'_>,
     each_event: impl Fn(ProfileKey, i64, u64) + Sync,
 ) -> Result<(), CareError> {
-    let part = Part::reading_events(trail, retention, each_event);
+    let part = Part::reading_events(snapshot, each_event);
     let mut failure = None;
     each(
         &part.segments(),

@@ -6,8 +6,7 @@ use crate::history::Known;
 use crate::index::LookedValues;
 use crate::log::record::EventRecord;
 use crate::ops::{CareError, Told};
-use crate::store::retention::Retention;
-use crate::store::{Step, Trail};
+use crate::store::{Snapshot, Step, Trail, TrailError};
 
 /// How many values are looked for together.
 const TOGETHER: usize = 65_536;
@@ -19,16 +18,17 @@ const WAY_OUT: &str =
 /// Tells where the lookups lack a value of an event up to where they are, or of
 /// what is left of pruned ones.
 pub(super) fn check(
-    trail: &Trail,
-    retention: &Retention,
+    snapshot: &Snapshot<'_>,
     told: &mut Told<'_>,
 ) -> Result<Option<String>, CareError> {
-    let Some(state) = trail.lookup_state()? else {
+    let trail = snapshot.trail();
+    let state = trail.index().lookup_state();
+    let Some(state) = state.map_err(TrailError::Index)? else {
         return Ok(None);
     };
     let fields = &state.fields;
     let mut values = LookedValues::default();
-    let mut walk = trail.walk(i64::MIN, i64::MAX)?;
+    let mut walk = snapshot.walk(i64::MIN, i64::MAX)?;
     let mut end = false;
     while !end {
         let step = walk.step(|seq, record| {
@@ -42,8 +42,8 @@ pub(super) fn check(
             return Ok(Some(what));
         }
     }
-    let known = state.pruned == retention.pruned;
-    let Some(baselines) = retention.baselines().filter(|_| known) else {
+    let known = state.pruned == snapshot.retention().pruned;
+    let Some(baselines) = snapshot.baselines().filter(|_| known) else {
         return Ok(None);
     };
     let mut walk = baselines.walk();
@@ -85,7 +85,8 @@ fn lacks(
         return Ok(None);
     }
     let values = std::mem::take(values);
-    let lacking = trail.lookup_lacks(fields, &values)?;
+    let lacking = trail.index().lookup_lacks(fields, &values);
+    let lacking = lacking.map_err(TrailError::Index)?;
     Ok(lacking.map(|(place, key)| {
         let name = fields.get(place).map_or("", String::as_str);
         format!("the lookups of {name:?} lack a value of {key}; {WAY_OUT}")

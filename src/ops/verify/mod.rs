@@ -19,8 +19,7 @@ pub use lines::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySum
 use super::{CareError, Told};
 use crate::log::LogError;
 use crate::query::Answered;
-use crate::store::Trail;
-use crate::store::retention::Retention;
+use crate::store::{Snapshot, Trail};
 use digest::Digest;
 use logs::{Part, check_log};
 
@@ -29,17 +28,16 @@ const NAMED: usize = 10_000;
 
 pub(super) fn carry_out(trail: &Trail, told: &mut Told<'_>) -> Result<Answered, CareError> {
     let digest = Digest::new();
-    let all = trail.events().last_seq() + trail.rejected().last_seq();
-    // What is pruned meanwhile is not removed before this is let go.
-    let retention = trail.retention();
+    let snapshot = trail.snapshot();
+    let all = snapshot.last_seq() + trail.rejected().last_seq();
     let mut summary = VerifySummary::default();
-    let events = Part::events(trail, &retention, &digest);
+    let events = Part::events(&snapshot, &digest);
     let mut absent = check_log(&events, told, (0, all), &mut summary)?;
-    let rejected = Part::rejected(trail, &retention);
+    let rejected = Part::rejected(&snapshot);
     check_log(&rejected, told, (events.last, all), &mut summary)?;
     absent.arrange();
-    let differences = index::compare(trail, &retention, &digest, &absent, events.last, told)?;
-    let lacking = lookup::check(trail, &retention, told)?;
+    let differences = index::compare(&snapshot, &digest, &absent, events.last, told)?;
+    let lacking = lookup::check(&snapshot, told)?;
     for what in differences.into_iter().chain(lacking) {
         summary.damages += 1;
         told.line(&VerifyLine::Index(IndexLine { what }))?;
@@ -48,7 +46,7 @@ pub(super) fn carry_out(trail: &Trail, told: &mut Told<'_>) -> Result<Answered, 
         let what = what.to_owned();
         told.line(&VerifyLine::Note(NoteLine { file, what }))?;
     }
-    let unread = read_baselines(&retention).err();
+    let unread = read_baselines(&snapshot).err();
     summary.damages += u64::from(unread.is_some());
     told.line(&VerifyLine::Summary(summary))?;
     let mut damage = match summary.damages {
@@ -65,8 +63,8 @@ pub(super) fn carry_out(trail: &Trail, told: &mut Told<'_>) -> Result<Answered, 
 }
 
 /// Reads what is left of pruned events to its end.
-fn read_baselines(retention: &Retention) -> Result<(), LogError> {
-    if let Some(baselines) = retention.baselines() {
+fn read_baselines(snapshot: &Snapshot<'_>) -> Result<(), LogError> {
+    if let Some(baselines) = snapshot.baselines() {
         let mut walk = baselines.walk();
         while walk.step()?.is_some() {}
     }

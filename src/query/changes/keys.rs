@@ -10,7 +10,7 @@ use super::Filter;
 use crate::event::ProfileKey;
 use crate::log::record::EventHead;
 use crate::query::answer::QueryError;
-use crate::store::{Step, Trail, TrailError, Walk};
+use crate::store::{Snapshot, Step, TrailError, Walk};
 
 /// Below so many events in reach, a pass over the whole log is not considered.
 const FEW: u64 = 20_000;
@@ -53,7 +53,7 @@ impl Deleted {
     /// Their subprofiles; `None` where they are more than so many.
     fn subprofiles(
         mut self,
-        trail: &Trail,
+        snapshot: &Snapshot<'_>,
         most: usize,
     ) -> Result<Option<Vec<ProfileKey>>, TrailError> {
         self.profiles.sort_unstable();
@@ -61,7 +61,7 @@ impl Deleted {
         let mut keys = Vec::new();
         for profile in self.profiles {
             let mut many = false;
-            trail.each_subprofile(profile, |key| {
+            snapshot.each_subprofile(profile, |key| {
                 many = keys.len() >= most;
                 keys.push(key);
                 !many
@@ -76,32 +76,35 @@ impl Deleted {
 
 /// The (sub)profiles with an event that is asked for by its head, and maybe
 /// others; `None` where a pass over the whole log costs less.
-pub(super) fn keys(trail: &Trail, filter: &Filter) -> Result<Option<Vec<ProfileKey>>, QueryError> {
+pub(super) fn keys(
+    snapshot: &Snapshot<'_>,
+    filter: &Filter,
+) -> Result<Option<Vec<ProfileKey>>, QueryError> {
     if filter.profile.is_some() {
         let mut keys = Vec::new();
         let (profile, subprofile) = filter.numbers();
-        trail.each_key(profile, subprofile, |key| {
+        snapshot.each_key(profile, subprofile, |key| {
             keys.push(key);
             Ok::<(), TrailError>(())
         })?;
         return Ok(Some(keys));
     }
     let (since, until) = filter.span.bounds();
-    let all = trail.last_seq();
+    let all = snapshot.last_seq();
     let few = FEW.max(all / IN_A_ROW);
     if all <= FEW {
-        return Ok(Some(all_keys(trail)?));
+        return Ok(Some(all_keys(snapshot)?));
     }
-    let walk = trail.walk(since, until)?;
+    let walk = snapshot.walk(since, until)?;
     if walk.events() >= all / 2 {
-        return keys_by_index(trail, filter, few);
+        return keys_by_index(snapshot, filter, few);
     }
-    keys_by_heads(trail, walk, filter, few)
+    keys_by_heads(snapshot, walk, filter, few)
 }
 
 /// The same from the heads of events.
 pub(super) fn keys_by_heads(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     mut walk: Walk<'_>,
     filter: &Filter,
     few: u64,
@@ -136,7 +139,7 @@ pub(super) fn keys_by_heads(
         }
     }
     let room = few.saturating_sub(events).min(MOST_KEYS as u64);
-    match deleted.subprofiles(trail, usize::try_from(room).unwrap_or(MOST_KEYS))? {
+    match deleted.subprofiles(snapshot, usize::try_from(room).unwrap_or(MOST_KEYS))? {
         Some(ended) => keys.extend(ended),
         None => return Ok(None),
     }
@@ -146,9 +149,9 @@ pub(super) fn keys_by_heads(
 }
 
 /// All (sub)profiles.
-pub(super) fn all_keys(trail: &Trail) -> Result<Vec<ProfileKey>, TrailError> {
+pub(super) fn all_keys(snapshot: &Snapshot<'_>) -> Result<Vec<ProfileKey>, TrailError> {
     let mut keys = Vec::new();
-    trail.each_key(None, None, |key| {
+    snapshot.each_key(None, None, |key| {
         keys.push(key);
         Ok::<(), TrailError>(())
     })?;
@@ -158,7 +161,7 @@ pub(super) fn all_keys(trail: &Trail) -> Result<Vec<ProfileKey>, TrailError> {
 /// The same from the index, where the log does not know which of its parts
 /// are of which time.
 pub(super) fn keys_by_index(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     filter: &Filter,
     few: u64,
 ) -> Result<Option<Vec<ProfileKey>>, QueryError> {
@@ -170,9 +173,9 @@ pub(super) fn keys_by_index(
     let mut many = false;
     // The profile that has an event in the span: that may end its subprofiles.
     let mut active = None;
-    let retention = trail.retention();
+    let retention = snapshot.retention();
     let mut pruned = Vec::new();
-    trail.each_timeline(None, |key, times| {
+    snapshot.each_timeline(None, |key, times| {
         let touches = |(time, _): &(i64, u64)| (since..until).contains(time);
         let wanted = times.iter().any(touches);
         if key.subprofile.is_none() {

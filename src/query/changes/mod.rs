@@ -44,19 +44,19 @@ use super::progress::{Progress, Stage};
 use super::request::ChangesQuery;
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, End, Replay};
-use crate::store::{Damages, EventReader, Sorter, Trail, TrailError};
+use crate::store::{Damages, EventReader, Snapshot, Sorter, TrailError};
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &ChangesQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    answer_where(trail, query, &|_| true, lines)
+    answer_where(snapshot, query, &|_| true, lines)
 }
 
 /// The same of events that are like that.
 pub(super) fn answer_where(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &ChangesQuery,
     wanted: &(impl Fn(&Event<'_>) -> bool + Sync),
     lines: &mut Lines<'_>,
@@ -65,13 +65,13 @@ pub(super) fn answer_where(
     let filter = &from(query, after.and_then(Mark::time));
     // Each blob has a line or more.
     let most = lines.wanted().map(usize::try_from);
-    let mut sorter =
-        Sorter::new(trail.folder().path()).keep(most.and_then(Result::ok).unwrap_or(usize::MAX));
+    let mut sorter = Sorter::new(snapshot.trail().folder().path())
+        .keep(most.and_then(Result::ok).unwrap_or(usize::MAX));
     let make = || Encoded {
         blobs: Vec::new(),
         wanted,
     };
-    gather(trail, filter, lines, &make, &mut |encoded: Encoded<
+    gather(snapshot, filter, lines, &make, &mut |encoded: Encoded<
         '_,
         _,
     >| {
@@ -88,9 +88,10 @@ pub(super) fn answer_where(
             if blob.is_empty() {
                 continue;
             }
-            sorter
-                .push(place.0, place.1, blob)
-                .map_err(TrailError::io("sorting in", trail.folder().path()))?;
+            sorter.push(place.0, place.1, blob).map_err(TrailError::io(
+                "sorting in",
+                snapshot.trail().folder().path(),
+            ))?;
         }
         Ok(())
     })?;
@@ -117,7 +118,7 @@ impl Gather for () {
 /// them to gatherers that `make` makes, in no order but each (sub)profile's
 /// own; `join` gets each gatherer when it has all that is for it.
 pub(super) fn gather<G: Gather>(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     filter: &Filter,
     lines: &mut Lines<'_>,
     make: &(impl Fn() -> G + Sync),
@@ -131,12 +132,12 @@ pub(super) fn gather<G: Gather>(
         lines.damage.extend(told.damage);
         Ok(true)
     };
-    match keys(trail, filter)? {
-        Some(keys) => near::tell(trail, filter, keys, make, &mut take),
-        None if whole::has_room(trail, filter)? => {
-            whole::tell(trail, filter, whole::BOUNDS, make, &mut take)
+    match keys(snapshot, filter)? {
+        Some(keys) => near::tell(snapshot, filter, keys, make, &mut take),
+        None if whole::has_room(snapshot, filter)? => {
+            whole::tell(snapshot, filter, whole::BOUNDS, make, &mut take)
         }
-        None => near::tell(trail, filter, all_keys(trail)?, make, &mut take),
+        None => near::tell(snapshot, filter, all_keys(snapshot)?, make, &mut take),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::history::{End, Place, Replay, tells_all};
 use crate::query::ends::{Deletes, Ends};
 use crate::query::parallel::in_order;
 use crate::query::past::{Before, Ended, Missing, replay_after};
-use crate::store::{Batch, Damages, EventReader, EventsOf, GoneSeconds, Trail, arrange_second};
+use crate::store::{Batch, Damages, EventReader, EventsOf, GoneSeconds, Snapshot, arrange_second};
 
 /// How many (sub)profiles are a group at most: each group reads the blocks of
 /// the span.
@@ -32,7 +32,7 @@ pub(super) const WINDOW: usize = 4096;
 
 /// Tells the changes of (sub)profiles.
 pub(super) fn tell<G: Gather>(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     filter: &Filter,
     keys: Vec<ProfileKey>,
     make: &(impl Fn() -> G + Sync),
@@ -43,10 +43,10 @@ pub(super) fn tell<G: Gather>(
     let mut groups = keys.chunks(group).zip(1_u64..);
     in_order(
         || Ok(groups.next()),
-        || Reader::new(trail, WINDOW),
+        || Reader::new(snapshot, WINDOW),
         |reader, (keys, number): (&[ProfileKey], u64)| {
             let mut told = Told::new(make());
-            reader.group(trail, filter, keys, &mut told)?;
+            reader.group(snapshot, filter, keys, &mut told)?;
             told.progress = Some(Progress {
                 stage: Stage::Replaying,
                 done: all.min(number * group as u64),
@@ -152,10 +152,10 @@ impl Reader {
     }
 
     /// A reader of a trail's events.
-    pub fn new(trail: &Trail, window: usize) -> Self {
+    pub fn new(snapshot: &Snapshot<'_>, window: usize) -> Self {
         Self {
-            span: trail.reader(),
-            earlier: trail.reader(),
+            span: snapshot.reader(),
+            earlier: snapshot.reader(),
             deletes: Deletes::default(),
             window,
             #[cfg(test)]
@@ -166,7 +166,7 @@ impl Reader {
     /// Tells the changes of some (sub)profiles.
     pub fn group<G: Gather>(
         &mut self,
-        trail: &Trail,
+        snapshot: &Snapshot<'_>,
         filter: &Filter,
         keys: &[ProfileKey],
         told: &mut Told<G>,
@@ -179,7 +179,7 @@ impl Reader {
         let mut of = keys.iter();
         // Whether a subprofile has ended depends on all of its events.
         let from = if filter.cascades() { i64::MIN } else { since };
-        trail.each_recent_events_of::<QueryError>(keys, (from, until), |events_of, cut| {
+        snapshot.each_recent_events_of::<QueryError>(keys, (from, until), |events_of, cut| {
             let Some(key) = of.next().copied() else {
                 return Ok(());
             };
@@ -190,7 +190,7 @@ impl Reader {
             if filter.cascades() && key.subprofile.is_some() && !events_of.is_empty() {
                 let last = until.saturating_sub(1);
                 if parents.last().map(Ends::profile) != Some(key.profile) {
-                    parents.push(Ends::of(trail, key.profile, last)?);
+                    parents.push(Ends::of(snapshot, key.profile, last)?);
                 }
                 if let Some(parent) = parents.last_mut() {
                     let (none, span) = (Batch::default(), (since, last));
@@ -215,7 +215,7 @@ impl Reader {
             };
             let count = track.events.times.len() - track.from();
             if events + count > self.window {
-                self.tracks(trail, filter, &waiting, &mut parents, told)?;
+                self.tracks(snapshot, filter, &waiting, &mut parents, told)?;
                 waiting.clear();
                 // The last may have more subprofiles.
                 parents.drain(..parents.len().saturating_sub(1));
@@ -225,14 +225,14 @@ impl Reader {
             waiting.push(track);
             Ok(())
         })?;
-        self.tracks(trail, filter, &waiting, &mut parents, told)
+        self.tracks(snapshot, filter, &waiting, &mut parents, told)
     }
 
     /// Tells the changes of (sub)profiles whose events fit into a window, or of
     /// one alone; `parents` are what may end them, in the same order.
     fn tracks<G: Gather>(
         &mut self,
-        trail: &Trail,
+        snapshot: &Snapshot<'_>,
         filter: &Filter,
         tracks: &[Track],
         parents: &mut [Ends],
@@ -281,7 +281,7 @@ impl Reader {
             let mut replay = replay_after(before, ended, held, earlier, &mut damage, enough)?;
             if track.cut && !found {
                 // Earlier events are needed; of those that are cut no end is asked for.
-                let whole = trail.events_of(track.key)?;
+                let whole = snapshot.events_of(track.key)?;
                 let before = Before::up_to(&whole, since.saturating_sub(1));
                 damage = Damages::default();
                 replay = replay_after(before, None, held, earlier, &mut damage, tells_all)?;

@@ -200,10 +200,10 @@ proptest! {
     fn what_is_known_at_a_moment_is_that_of_a_whole_replay(bodies in stream(), cascade: bool) {
         let store = Store::with(bodies);
         for key in store.keys() {
-            let times = store.trail.times_of(key).unwrap();
+            let times = store.trail.snapshot().times_of(key).unwrap();
             for at in BEGIN - 1..BEGIN + SECONDS {
                 let times = &times[..times.partition_point(|(time, _)| *time <= at)];
-                let mut reader = store.trail.reader();
+                let mut reader = store.trail.snapshot().reader();
                 let mut damage = Damages::default();
                 let mut timeline = Timeline::new(times, None);
                 let mut whole = Replay::default();
@@ -223,8 +223,8 @@ proptest! {
                 }
                 let none = Batch::default();
                 let before = Before { times, baseline: None, reaches: false };
-                let all = store.trail.events_of(key).unwrap();
-                let mut parent = Ends::of(&store.trail, key.profile, at).unwrap();
+                let all = store.trail.snapshot().events_of(key).unwrap();
+                let mut parent = Ends::of(&store.trail.snapshot(), key.profile, at).unwrap();
                 let asked = cascade && key.subprofile.is_some();
                 let ended = asked.then_some(Ended { ends: &mut parent, events: &all, until: at });
                 let short = replay_after(before, ended, &none, &mut reader, &mut damage, tells_all).unwrap();

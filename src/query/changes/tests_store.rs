@@ -11,7 +11,7 @@ use crate::event::{BodyKind, decode_envelope, zone_from_name};
 use crate::history::{Known, Place};
 use crate::query::{Query, answer as ask};
 use crate::store::{
-    Appender, Arrival, Damages, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose,
+    Appender, Arrival, Damages, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose, Trail,
 };
 
 /// The times of all events are this and a few seconds after it.
@@ -75,7 +75,7 @@ impl Store {
             keys.push(key);
             Ok::<(), TrailError>(())
         };
-        self.trail.each_key(None, None, take).unwrap();
+        self.trail.snapshot().each_key(None, None, take).unwrap();
         keys
     }
 
@@ -100,7 +100,11 @@ impl Store {
 
     /// Where the deletes of a profile are, all of them, and whether each was pruned.
     fn deletes(&self, profile: u64) -> Vec<End> {
-        let events = self.trail.events_of(ProfileKey::profile(profile)).unwrap();
+        let events = self
+            .trail
+            .snapshot()
+            .events_of(ProfileKey::profile(profile))
+            .unwrap();
         let mut found = Vec::new();
         if let Some(baseline) = &events.baseline
             && let Known::Deleted { .. } = baseline.known
@@ -111,7 +115,7 @@ impl Store {
             });
         }
         let mut timeline = events.timeline(i64::MAX);
-        let mut reader = self.trail.reader();
+        let mut reader = self.trail.snapshot().reader();
         let mut damage = Damages::default();
         while let Some(occurrence) = timeline.next(&mut reader, &mut damage).unwrap() {
             let deletes = occurrence.event.event_type.is_end();
@@ -139,14 +143,14 @@ impl Store {
     fn replayed(&self, filter: &Filter) -> Vec<String> {
         let mut told = Told::new(encoded());
         for key in self.keys() {
-            let events = self.trail.events_of(key).unwrap();
+            let events = self.trail.snapshot().events_of(key).unwrap();
             let mut timeline = events.timeline(i64::MAX);
-            let mut reader = self.trail.reader();
+            let mut reader = self.trail.snapshot().reader();
             let mut replay = events.replay();
             let mut damage = Damages::default();
             let mut ends = self.ends(key, filter.cascades()).into_iter().peekable();
             let mut deletes = Deletes::default();
-            let mut second = self.trail.reader();
+            let mut second = self.trail.snapshot().reader();
             let mut ending = Ending {
                 key,
                 deletes: &mut deletes,
@@ -195,7 +199,14 @@ impl Store {
             rows.push(told.gathered.0);
             Ok(true)
         };
-        whole::tell(&self.trail, filter, bounds, &Rows::default, &mut take).unwrap();
+        whole::tell(
+            &self.trail.snapshot(),
+            filter,
+            bounds,
+            &Rows::default,
+            &mut take,
+        )
+        .unwrap();
         for row in rows {
             for own in row.chunk_by(|a, b| a.0 == b.0) {
                 prop_assert!(seen.insert(own[0].0), "{:?} comes twice", own[0].0);
@@ -212,8 +223,8 @@ impl Store {
     /// The same of the (sub)profiles that the heads of the span's events name.
     fn near_by_heads(&self, filter: &Filter) -> Vec<String> {
         let (since, until) = filter.span.bounds();
-        let walk = self.trail.walk(since, until).unwrap();
-        let keys = keys_by_heads(&self.trail, walk, filter, u64::MAX)
+        let walk = self.trail.snapshot().walk(since, until).unwrap();
+        let keys = keys_by_heads(&self.trail.snapshot(), walk, filter, u64::MAX)
             .unwrap()
             .unwrap();
         self.near_of(filter, near::WINDOW, &keys)
@@ -221,10 +232,12 @@ impl Store {
 
     fn near_of(&self, filter: &Filter, window: usize, keys: &[ProfileKey]) -> Vec<String> {
         let tell = |least| {
-            let mut reader = near::Reader::new(&self.trail, window);
+            let mut reader = near::Reader::new(&self.trail.snapshot(), window);
             reader.least = least;
             let mut told = Told::new(encoded());
-            reader.group(&self.trail, filter, keys, &mut told).unwrap();
+            reader
+                .group(&self.trail.snapshot(), filter, keys, &mut told)
+                .unwrap();
             sorted(told)
         };
         let (told, of_the_least) = (tell(false), tell(true));
@@ -234,7 +247,7 @@ impl Store {
 
     /// The same of those that the index knows to be of the span.
     fn near_by_index(&self, filter: &Filter) -> Option<Vec<String>> {
-        let keys = keys_by_index(&self.trail, filter, u64::MAX).unwrap()?;
+        let keys = keys_by_index(&self.trail.snapshot(), filter, u64::MAX).unwrap()?;
         Some(self.near_of(filter, near::WINDOW, &keys))
     }
 
@@ -245,7 +258,7 @@ impl Store {
             all.damage.extend(told.damage);
             Ok(true)
         };
-        whole::tell(&self.trail, filter, bounds, &encoded, &mut take).unwrap();
+        whole::tell(&self.trail.snapshot(), filter, bounds, &encoded, &mut take).unwrap();
         sorted(all)
     }
 }

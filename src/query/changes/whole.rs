@@ -21,7 +21,7 @@ use crate::log::record::{EventHead, EventRecord};
 use crate::query::ends::Ends;
 use crate::query::parallel::in_order;
 use crate::store::{
-    Batch, Damages, EventsOf, GoneSeconds, Missing, Step, Trail, TrailError, Walk, room_left,
+    Batch, Damages, EventsOf, GoneSeconds, Missing, Snapshot, Step, TrailError, Walk, room_left,
 };
 
 /// How many bytes of records go to a thread together.
@@ -57,23 +57,23 @@ const MOST_PASSES: u64 = 8;
 
 /// Tells the changes of all (sub)profiles.
 pub(super) fn tell<G: Gather>(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     filter: &Filter,
     bounds: Bounds,
     make: &(impl Fn() -> G + Sync),
     take: &mut Take<'_, G>,
 ) -> Result<(), QueryError> {
-    let dir = trail.folder().path();
+    let dir = snapshot.trail().folder().path();
     let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
-    let expected = expected(trail, filter);
-    let passes = passes(trail, expected)?.min(MOST_PASSES);
+    let expected = expected(snapshot, filter);
+    let passes = passes(snapshot, expected)?.min(MOST_PASSES);
     let spreading = Spreading::new(filter);
     for pass in 0..passes {
         let mut spread = Spread::new(dir, expected / passes).map_err(sorting)?;
         let mine = |hash: u64| (hash >> 48) % passes == pass;
         // The second pass would tell of all damage once more.
         let tell = pass == 0;
-        spread_log(trail, filter, &spreading, mine, |bytes, mut told| {
+        spread_log(snapshot, filter, &spreading, mine, |bytes, mut told| {
             spread.push(bytes).map_err(sorting)?;
             if !tell {
                 told.damage = Damages::default();
@@ -82,54 +82,54 @@ pub(super) fn tell<G: Gather>(
         })?;
         spread.finish().map_err(sorting)?;
         let mut large = Vec::new();
-        replay_parts(trail, filter, bounds, &spread, make, &mut |mut told| {
+        replay_parts(snapshot, filter, bounds, &spread, make, &mut |mut told| {
             large.append(&mut told.large);
             take(told)
         })?;
         for profile in large {
             let mut keys = vec![ProfileKey::profile(profile)];
-            trail.each_subprofile(profile, |key| {
+            snapshot.each_subprofile(profile, |key| {
                 keys.push(key);
                 true
             })?;
-            near::tell(trail, filter, keys, make, take)?;
+            near::tell(snapshot, filter, keys, make, take)?;
         }
     }
     Ok(())
 }
 
 /// About how many bytes all entries take.
-fn expected(trail: &Trail, filter: &Filter) -> u64 {
+fn expected(snapshot: &Snapshot<'_>, filter: &Filter) -> u64 {
     let all = filter.fields.is_empty() && filter.interests.is_empty();
-    trail.last_seq() * if all { ENTRY } else { NARROWED }
+    snapshot.last_seq() * if all { ENTRY } else { NARROWED }
 }
 
 /// How many passes the room on the disk asks for.
-fn passes(trail: &Trail, expected: u64) -> Result<u64, QueryError> {
-    let dir = trail.folder().path();
+fn passes(snapshot: &Snapshot<'_>, expected: u64) -> Result<u64, QueryError> {
+    let dir = snapshot.trail().folder().path();
     // Half of the room is for the sorted lines.
     let room = room_left(dir).map_err(TrailError::io("sorting in", dir))? / 2;
     Ok(expected.div_ceil(room.max(1)).max(1))
 }
 
 /// Whether the disk has room for this way.
-pub(super) fn has_room(trail: &Trail, filter: &Filter) -> Result<bool, QueryError> {
-    Ok(passes(trail, expected(trail, filter))? <= MOST_PASSES)
+pub(super) fn has_room(snapshot: &Snapshot<'_>, filter: &Filter) -> Result<bool, QueryError> {
+    Ok(passes(snapshot, expected(snapshot, filter))? <= MOST_PASSES)
 }
 
 /// Makes entries of the log's events, in order, and hands them to `push` with
 /// what cannot be read.
 fn spread_log(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     filter: &Filter,
     spreading: &Spreading,
     mine: impl Fn(u64) -> bool + Sync,
     mut push: impl FnMut(&[u8], Told<()>) -> Result<bool, QueryError>,
 ) -> Result<(), QueryError> {
     let (_, until) = filter.span.bounds();
-    let mut walk = trail.walk(i64::MIN, until)?;
+    let mut walk = snapshot.walk(i64::MIN, until)?;
     // Before this time an event may repeat a pruned one, by its whole body.
-    let whole_before = trail.retention().before().unwrap_or(i64::MIN);
+    let whole_before = snapshot.retention().before().unwrap_or(i64::MIN);
     in_order(
         move || next_batch(&mut walk),
         || (),
@@ -188,7 +188,7 @@ impl Turn {
 }
 
 fn replay_parts<G: Gather>(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     filter: &Filter,
     bounds: Bounds,
     spread: &Spread,
@@ -204,10 +204,10 @@ fn replay_parts<G: Gather>(
     let mut turns = turns.zip(1_u64..);
     in_order(
         || Ok(turns.next()),
-        || near::Reader::new(trail, near::WINDOW),
+        || near::Reader::new(snapshot, near::WINDOW),
         |reader, (turn, done)| {
             let mut told = Told::new(make());
-            replay_turn(trail, filter, bounds, spread, turn, reader, &mut told)?;
+            replay_turn(snapshot, filter, bounds, spread, turn, reader, &mut told)?;
             told.progress = Some(Progress {
                 stage: Stage::Replaying,
                 done,
@@ -220,7 +220,7 @@ fn replay_parts<G: Gather>(
 }
 
 fn replay_turn<G: Gather>(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     filter: &Filter,
     bounds: Bounds,
     spread: &Spread,
@@ -228,7 +228,8 @@ fn replay_turn<G: Gather>(
     reader: &mut near::Reader,
     told: &mut Told<G>,
 ) -> Result<(), QueryError> {
-    let sorting = |error: io::Error| TrailError::io("sorting in", trail.folder().path())(error);
+    let sorting =
+        |error: io::Error| TrailError::io("sorting in", snapshot.trail().folder().path())(error);
     let mut large = HashMap::new();
     let mut batch = load(spread, turn, &large, bounds.most).map_err(sorting)?;
     if batch.bytes_len() > bounds.most {
@@ -243,9 +244,9 @@ fn replay_turn<G: Gather>(
         }
     }
     if filter.cascades() {
-        add_pruned(trail, &batch, &mut timelines)?;
+        add_pruned(snapshot, &batch, &mut timelines)?;
     }
-    let retention = trail.retention();
+    let retention = snapshot.retention();
     // The profile of the subprofiles that come next.
     let mut parent: Option<Ends> = None;
     for (key, mut times) in timelines {
@@ -289,18 +290,18 @@ fn replay_turn<G: Gather>(
             told.large.push(key.profile);
             continue;
         }
-        reader.group(trail, filter, &[key], told)?;
+        reader.group(snapshot, filter, &[key], told)?;
     }
     Ok(())
 }
 
 /// Adds the subprofiles of deleted profiles of which a baseline is all there is.
 fn add_pruned(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     batch: &Batch,
     timelines: &mut BTreeMap<ProfileKey, Vec<(i64, u64)>>,
 ) -> Result<(), QueryError> {
-    let retention = trail.retention();
+    let retention = snapshot.retention();
     let Some(baselines) = retention.baselines() else {
         return Ok(());
     };

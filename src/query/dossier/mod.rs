@@ -23,7 +23,7 @@ use super::answer::{Lines, QueryError, now};
 use super::filter::Span;
 use super::progress::{Progress, Stage};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
-use crate::store::{Trail, TrailError};
+use crate::store::{Snapshot, TrailError};
 
 /// Everything about a (sub)profile, of a profile with its subprofiles.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +46,7 @@ impl DossierQuery {
 }
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &DossierQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
@@ -60,8 +60,8 @@ pub(super) fn answer(
         keys.push(key);
         Ok::<(), TrailError>(())
     };
-    trail.each_key(Some(query.key.profile), query.key.subprofile, take)?;
-    let mut told = Told::new(trail, query, at, lines)?;
+    snapshot.each_key(Some(query.key.profile), query.key.subprofile, take)?;
+    let mut told = Told::new(snapshot, query, at, lines)?;
     let all = keys.len() as u64;
     for (number, key) in (0_u32..).zip(keys) {
         told.one(Track { number, key }, lines)?;

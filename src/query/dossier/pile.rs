@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::event::ProfileKey;
 use crate::history::{Place, Subject};
 use crate::query::answer::{Lines, QueryError};
-use crate::store::{Sorter, Trail, TrailError};
+use crate::store::{Snapshot, Sorter, TrailError};
 
 /// Where a line belongs; in the order in which they go out.
 #[derive(Clone, Copy, Debug)]
@@ -77,15 +77,15 @@ fn bytes_of(place: Place, track: u32) -> Vec<u8> {
 
 /// The lines.
 pub(super) struct Pile<'t> {
-    trail: &'t Trail,
+    snapshot: &'t Snapshot<'t>,
     sorter: Sorter,
 }
 
 impl<'t> Pile<'t> {
-    pub fn new(trail: &'t Trail) -> Self {
+    pub fn new(snapshot: &'t Snapshot<'t>) -> Self {
         Self {
-            trail,
-            sorter: Sorter::new(trail.folder().path()),
+            snapshot,
+            sorter: Sorter::new(snapshot.trail().folder().path()),
         }
     }
 
@@ -95,9 +95,10 @@ impl<'t> Pile<'t> {
         let len = u32::try_from(blob.len()).map_err(io::Error::other)?;
         serde_json::to_writer(&mut blob, line).map_err(io::Error::from)?;
         blob.extend_from_slice(&len.to_le_bytes());
-        self.sorter
-            .push(part, 0, blob)
-            .map_err(TrailError::io("sorting in", self.trail.folder().path()))?;
+        self.sorter.push(part, 0, blob).map_err(TrailError::io(
+            "sorting in",
+            self.snapshot.trail().folder().path(),
+        ))?;
         Ok(())
     }
 

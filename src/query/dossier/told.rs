@@ -11,11 +11,11 @@ use crate::event::{Event, seconds_to_rfc3339};
 use crate::history::{End, Place, Replay, Subject};
 use crate::query::answer::{Lines, QueryError};
 use crate::query::ends::{Deletes, Ends};
-use crate::store::{Batch, EventReader, EventsOf, Trail};
+use crate::store::{Batch, EventReader, EventsOf, Snapshot};
 
 /// What is told, and from what.
 pub(super) struct Told<'a> {
-    trail: &'a Trail,
+    snapshot: &'a Snapshot<'a>,
     pub(super) query: &'a DossierQuery,
     at: i64,
     pub(super) pile: Pile<'a>,
@@ -49,22 +49,22 @@ pub(super) struct Person {
 
 impl<'a> Told<'a> {
     pub fn new(
-        trail: &'a Trail,
+        snapshot: &'a Snapshot<'a>,
         query: &'a DossierQuery,
         at: i64,
         lines: &mut Lines<'_>,
     ) -> Result<Self, QueryError> {
         let profile = query.key.profile;
         // Of a subprofile alone it is to be said what is not known of its profile.
-        let ends = match Ends::asked(trail, query.key, true, at, lines)? {
+        let ends = match Ends::asked(snapshot, query.key, true, at, lines)? {
             Some(ends) => ends,
-            None => Ends::of(trail, profile, at)?,
+            None => Ends::of(snapshot, profile, at)?,
         };
         Ok(Self {
-            trail,
+            snapshot,
             query,
             at,
-            pile: Pile::new(trail),
+            pile: Pile::new(snapshot),
             total: TotalPart::default(),
             first: None,
             last: None,
@@ -72,8 +72,8 @@ impl<'a> Told<'a> {
             found: false,
             ends,
             deletes: Deletes::default(),
-            reader: trail.reader(),
-            other: trail.reader(),
+            reader: snapshot.reader(),
+            other: snapshot.reader(),
         })
     }
 
@@ -96,7 +96,7 @@ impl<'a> Told<'a> {
     /// Tells all of a (sub)profile.
     pub fn one(&mut self, track: Track, lines: &mut Lines<'_>) -> Result<(), QueryError> {
         let key = track.key;
-        let events = self.trail.events_of(key)?;
+        let events = self.snapshot.events_of(key)?;
         if events.is_empty() {
             return Ok(());
         }

@@ -13,8 +13,7 @@ use crate::index::{Looked, Probe};
 use crate::log::record::{EventRecord, RecordError};
 use crate::query::answer::Lines;
 use crate::query::parallel::in_order;
-use crate::store::retention::Retention;
-use crate::store::{Batch, Damages, Missing, Step, Trail, Walk};
+use crate::store::{Batch, Damages, Missing, Snapshot, Step, Walk};
 
 /// The most (sub)profiles that are held; beyond them all are looked at.
 const MOST_KEYS: usize = 400_000;
@@ -101,12 +100,12 @@ fn probe(sought: &Sought) -> Option<Probe> {
 
 /// Whether the lookups tell few (sub)profiles, and hardly an event is missing
 /// in them: then the answer takes no time and little memory.
-pub(super) fn are_few(trail: &Trail, sought: &Sought) -> Result<bool, QueryError> {
+pub(super) fn are_few(snapshot: &Snapshot<'_>, sought: &Sought) -> Result<bool, QueryError> {
     let Some(probe) = probe(sought) else {
         return Ok(false);
     };
-    let last = trail.last_seq();
-    let looked = trail.look_up(&probe, None, QUICK)?;
+    let last = snapshot.last_seq();
+    let looked = snapshot.look_up(&probe, None, QUICK)?;
     Ok(looked.is_some_and(|looked| {
         looked.is_last() && looked.baselines && last.saturating_sub(looked.up_to) < QUICK as u64
     }))
@@ -114,35 +113,32 @@ pub(super) fn are_few(trail: &Trail, sought: &Sought) -> Result<bool, QueryError
 
 /// Gathers them.
 pub(super) fn gather(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     sought: &Sought,
     wanted: &Wanted,
     lines: &mut Lines<'_>,
 ) -> Result<Candidates, QueryError> {
-    gather_up_to(trail, sought, wanted, MOST_KEYS, lines)
+    gather_up_to(snapshot, sought, wanted, MOST_KEYS, lines)
 }
 
 /// The same, holding so many at most.
 pub(super) fn gather_up_to(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     sought: &Sought,
     wanted: &Wanted,
     most: usize,
     lines: &mut Lines<'_>,
 ) -> Result<Candidates, QueryError> {
     let mut gathered = Gathered::new(most);
-    let pruned = trail.retention().pruned;
     let (up_to, baselines) = match probe(sought) {
-        Some(probe) => look_up(trail, &probe, &mut gathered)?,
+        Some(probe) => look_up(snapshot, &probe, &mut gathered)?,
         None => (0, false),
     };
     if !gathered.many {
-        scan(trail, wanted, up_to + 1, &mut gathered, lines)?;
+        scan(snapshot, wanted, up_to + 1, &mut gathered, lines)?;
     }
-    // What is pruned while the log is read stands in other baselines then.
-    let retention = trail.retention();
-    if !baselines || retention.pruned != pruned {
-        in_baselines(&retention, wanted, &mut gathered)?;
+    if !baselines {
+        in_baselines(snapshot, wanted, &mut gathered)?;
     }
     Ok(gathered.finish())
 }
@@ -150,14 +146,14 @@ pub(super) fn gather_up_to(
 /// Asks the index; up to which event it told all, and whether of the baselines
 /// too.
 fn look_up(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     probe: &Probe,
     gathered: &mut Gathered,
 ) -> Result<(u64, bool), QueryError> {
     let (mut up_to, mut baselines) = (u64::MAX, true);
     let mut before: Option<Looked> = None;
     loop {
-        let Some(looked) = trail.look_up(probe, before.as_ref(), PAGE)? else {
+        let Some(looked) = snapshot.look_up(probe, before.as_ref(), PAGE)? else {
             return Ok((0, false));
         };
         // Another index may have taken its place: what all pages knew counts.
@@ -172,11 +168,11 @@ fn look_up(
 }
 
 fn in_baselines(
-    retention: &Retention,
+    snapshot: &Snapshot<'_>,
     wanted: &Wanted,
     gathered: &mut Gathered,
 ) -> Result<(), QueryError> {
-    let Some(baselines) = retention.baselines() else {
+    let Some(baselines) = snapshot.baselines() else {
         return Ok(());
     };
     let mut walk = baselines.walk();
@@ -208,13 +204,13 @@ struct Told {
 
 /// Reads the log from an event on.
 fn scan(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     wanted: &Wanted,
     from: u64,
     gathered: &mut Gathered,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
-    let mut walk = trail.walk_from(from)?;
+    let mut walk = snapshot.walk_from(from)?;
     if walk.events() == 0 {
         return Ok(());
     }

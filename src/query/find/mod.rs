@@ -34,7 +34,7 @@ use super::parallel::in_order;
 use super::progress::{Progress, Stage};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::history::Subject;
-use crate::store::{Damages, EventReader, EventsOf, Trail};
+use crate::store::{Damages, EventReader, EventsOf, Snapshot, Trail};
 
 /// Which (sub)profiles have or had a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +55,7 @@ impl FindQuery {
     /// Whether the index tells the few (sub)profiles that are to be looked at,
     /// so that the answer takes neither long nor much memory.
     pub fn is_quick(&self, trail: &Trail) -> bool {
-        are_few(trail, &self.sought).unwrap_or(false)
+        are_few(&trail.snapshot(), &self.sought).unwrap_or(false)
     }
 }
 
@@ -72,20 +72,25 @@ const WINDOW: usize = 4096;
 const HELD: usize = 2 << 20;
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &FindQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    answer_within(trail, query, lines, HELD, gather)
+    answer_within(snapshot, query, lines, HELD, gather)
 }
 
 /// The same, holding so many bytes of a group's lines.
 fn answer_within(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &FindQuery,
     lines: &mut Lines<'_>,
     most: usize,
-    gather: impl FnOnce(&Trail, &Sought, &Wanted, &mut Lines<'_>) -> Result<Candidates, QueryError>,
+    gather: impl FnOnce(
+        &Snapshot<'_>,
+        &Sought,
+        &Wanted,
+        &mut Lines<'_>,
+    ) -> Result<Candidates, QueryError>,
 ) -> Result<bool, QueryError> {
     let wanted = Wanted::new(&query.sought).map_err(QueryError::Wrong)?;
     let at = query.at.unwrap_or_else(now);
@@ -94,7 +99,7 @@ fn answer_within(
         at: (!query.ever).then_some(at),
         database: query.database,
     };
-    if let Some(before) = trail.retention().before()
+    if let Some(before) = snapshot.retention().before()
         && asked.at.is_none_or(|at| at < before)
     {
         let before = seconds_to_rfc3339(before);
@@ -102,8 +107,8 @@ fn answer_within(
             "events before {before} were pruned: who had it only before is not known"
         ));
     }
-    let candidates = gather(trail, &query.sought, &wanted, lines)?;
-    let mut reader = trail.reader();
+    let candidates = gather(snapshot, &query.sought, &wanted, lines)?;
+    let mut reader = snapshot.reader();
     let mut take = |told: Told| -> Result<bool, QueryError> {
         lines.damage.extend(told.damage);
         lines.progress.tell(told.progress);
@@ -112,7 +117,7 @@ fn answer_within(
             if !more {
                 break;
             }
-            let events = trail.events_of(key)?;
+            let events = snapshot.events_of(key)?;
             let mut damage = Damages::default();
             more = asked.tell(key, &events, true, &mut reader, &mut damage, |line| {
                 Ok(lines.put(&line)?)
@@ -128,7 +133,7 @@ fn answer_within(
             let mut groups = keys.chunks(group);
             let mut done = 0;
             replay(
-                trail,
+                snapshot,
                 asked,
                 most,
                 move || {
@@ -144,11 +149,11 @@ fn answer_within(
             let mut after = None;
             let mut done = 0;
             replay(
-                trail,
+                snapshot,
                 asked,
                 most,
                 move || {
-                    let keys = trail.some_keys_after(after)?;
+                    let keys = snapshot.some_keys_after(after)?;
                     let Some(last) = keys.last() else {
                         return Ok(None);
                     };
@@ -169,7 +174,7 @@ type Group = (Vec<ProfileKey>, u64, u64);
 
 /// Has threads tell of groups of (sub)profiles.
 fn replay(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     asked: Asked<'_>,
     most: usize,
     next: impl FnMut() -> Result<Option<Group>, QueryError> + Send,
@@ -177,9 +182,9 @@ fn replay(
 ) -> Result<(), QueryError> {
     in_order(
         next,
-        || trail.reader(),
+        || snapshot.reader(),
         |reader, (keys, done, all): Group| {
-            let mut told = asked.group(trail, &keys, most, reader)?;
+            let mut told = asked.group(snapshot, &keys, most, reader)?;
             told.progress = Progress {
                 stage: Stage::Replaying,
                 done,
@@ -214,7 +219,7 @@ impl Asked<'_> {
     /// Tells of some (sub)profiles, which come in order.
     fn group(
         &self,
-        trail: &Trail,
+        snapshot: &Snapshot<'_>,
         keys: &[ProfileKey],
         most: usize,
         reader: &mut EventReader,
@@ -223,7 +228,7 @@ impl Asked<'_> {
         let mut waiting: Vec<(ProfileKey, EventsOf)> = Vec::new();
         let mut events = 0;
         let mut all = keys.iter();
-        trail.each_events_of::<QueryError>(keys, |own| {
+        snapshot.each_events_of::<QueryError>(keys, |own| {
             let Some(key) = all.next() else {
                 return Ok(());
             };

@@ -114,11 +114,13 @@ impl Store {
         let mut tell = |_: Progress| ();
         let mut told = Lines::to(&mut out, query.limit, &mut tell);
         answer_within(
-            &self.trail,
+            &self.trail.snapshot(),
             query,
             &mut told,
             held,
-            |trail, sought, wanted, lines| gather_up_to(trail, sought, wanted, most_keys, lines),
+            |snapshot, sought, wanted, lines| {
+                gather_up_to(snapshot, sought, wanted, most_keys, lines)
+            },
         )
         .unwrap();
         drop(told);
@@ -130,11 +132,17 @@ impl Store {
         self.trail.wait_for_index(|_| ()).unwrap();
         let begun = Instant::now();
         loop {
-            let state = self.trail.lookup_state().unwrap().unwrap_or_default();
+            let state = self
+                .trail
+                .index()
+                .lookup_state()
+                .unwrap()
+                .unwrap_or_default();
             let probe = fields
                 .first()
                 .map(|field| crate::index::Probe::new(field, "", true));
-            let looked = probe.and_then(|probe| self.trail.look_up(&probe, None, 1).unwrap());
+            let looked =
+                probe.and_then(|probe| self.trail.snapshot().look_up(&probe, None, 1).unwrap());
             let knows = looked.is_none_or(|looked| looked.baselines);
             if state.fields == fields
                 && knows
@@ -149,6 +157,7 @@ impl Store {
 
     pub fn set_lookup(&self, fields: &[&str]) {
         self.trail
+            .index()
             .set_lookup(fields.iter().map(|field| (*field).to_owned()).collect());
     }
 

@@ -28,7 +28,7 @@ use super::command::changes_command;
 use super::filter::{CauseKind, Filter, Span};
 use crate::event::seconds_to_rfc3339;
 use crate::history::Subject;
-use crate::store::Trail;
+use crate::store::Snapshot;
 use find::{Bounds, Finding, Window};
 use gathered::{Counted, Gathered, Shown};
 
@@ -59,7 +59,7 @@ const NAMED: usize = 20;
 const LOOKED_AT: usize = 20;
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &GapsQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
@@ -68,7 +68,7 @@ pub(super) fn answer(
         ..query.filter.clone()
     };
     let mut all = Gathered::default();
-    gather(trail, &filter, lines, &Gathered::default, &mut |one| {
+    gather(snapshot, &filter, lines, &Gathered::default, &mut |one| {
         all.join(one);
         Ok(())
     })?;
@@ -121,7 +121,7 @@ pub(super) fn answer(
         }
         let mut line = told.lost(finding, &own);
         if number < LOOKED_AT {
-            look_at_calls(trail, finding, &mut line, lines)?;
+            look_at_calls(snapshot, finding, &mut line, lines)?;
         }
         if !lines.put(&line)? {
             return Ok(true);
@@ -144,12 +144,12 @@ fn counted(all: &Gathered, subject: u32) -> Counted {
 }
 
 fn look_at_calls(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     finding: &Finding,
     line: &mut GapLine<'_>,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
-    let Some(calls) = quiet::calls(trail, finding.since, finding.until, lines)? else {
+    let Some(calls) = quiet::calls(snapshot, finding.since, finding.until, lines)? else {
         return Ok(());
     };
     line.quiet = calls.quiet.map(|(since, until)| Quiet {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::log::record::EventHead;
 use crate::query::answer::{Lines, QueryError};
-use crate::store::{Step, Trail};
+use crate::store::{Snapshot, Step};
 
 /// In a longer span than this many seconds nothing is looked for.
 const LONGEST: i64 = 31 * 86_400;
@@ -24,7 +24,7 @@ pub(super) struct Calls {
 /// Looks at the calls whose time is after `since` and not after `until`; `None`
 /// where they would be too many.
 pub(super) fn calls(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     since: i64,
     until: i64,
     lines: &mut Lines<'_>,
@@ -34,7 +34,7 @@ pub(super) fn calls(
     }
     let mut calls = Calls::default();
     let mut times = Vec::new();
-    let mut walk = trail.walk(since, until.saturating_add(1))?;
+    let mut walk = snapshot.walk(since, until.saturating_add(1))?;
     loop {
         let step = walk.step(|_, record| {
             let Ok((head, _)) = EventHead::decode(record) else {

@@ -19,7 +19,7 @@ use super::loops::LoopsQuery;
 use super::report::ReportQuery;
 use super::request::{HistoryQuery, Query, TailQuery};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
-use crate::store::{Trail, TrailError};
+use crate::store::{Snapshot, TrailError};
 
 /// How many of a (sub)profile's newest events are looked at, …
 const OF_ONE: usize = 64;
@@ -31,16 +31,16 @@ const OF_ALL: u64 = 500;
 const NUMBERS: usize = 3;
 
 /// What to ask instead of a question that found nothing.
-pub(super) fn hints(trail: &Trail, query: &Query) -> Result<Vec<String>, QueryError> {
+pub(super) fn hints(snapshot: &Snapshot<'_>, query: &Query) -> Result<Vec<String>, QueryError> {
     let mut hints = Vec::new();
     match query {
-        Query::History(query) => of_history(trail, query, &mut hints)?,
-        Query::Show(query) => of_key(trail, query.key, &mut hints)?,
-        Query::Diff(query) => of_key(trail, query.key, &mut hints)?,
+        Query::History(query) => of_history(snapshot, query, &mut hints)?,
+        Query::Show(query) => of_key(snapshot, query.key, &mut hints)?,
+        Query::Diff(query) => of_key(snapshot, query.key, &mut hints)?,
         Query::Blame(query) => {
-            let times = trail.times_of(query.key)?;
+            let times = snapshot.times_of(query.key)?;
             match times.first() {
-                None => of_key(trail, query.key, &mut hints)?,
+                None => of_key(snapshot, query.key, &mut hints)?,
                 Some((time, _)) => hints.push(format!(
                     "its first event is of {}: --at a moment from there on, or see history {}",
                     seconds_to_rfc3339(*time),
@@ -48,17 +48,17 @@ pub(super) fn hints(trail: &Trail, query: &Query) -> Result<Vec<String>, QueryEr
                 )),
             }
         }
-        Query::Changes(query) => of_changes(trail, &query.filter, &mut hints)?,
+        Query::Changes(query) => of_changes(snapshot, &query.filter, &mut hints)?,
         Query::Export(query) => {
             if let Some(key) = query.profile {
-                of_key(trail, key, &mut hints)?;
+                of_key(snapshot, key, &mut hints)?;
             }
         }
-        Query::Evidence(query) if query.seq > trail.last_seq() => {
-            hints.push(format!("the last event is {}", trail.last_seq()));
+        Query::Evidence(query) if query.seq > snapshot.last_seq() => {
+            hints.push(format!("the last event is {}", snapshot.last_seq()));
         }
-        Query::Explain(query) if query.seq > trail.last_seq() => {
-            hints.push(format!("the last event is {}", trail.last_seq()));
+        Query::Explain(query) if query.seq > snapshot.last_seq() => {
+            hints.push(format!("the last event is {}", snapshot.last_seq()));
         }
         Query::Find(query) => {
             let asked = match &query.sought {
@@ -71,30 +71,30 @@ pub(super) fn hints(trail: &Trail, query: &Query) -> Result<Vec<String>, QueryEr
                     ..Filter::default()
                 },
             };
-            of_changes(trail, &asked, &mut hints)?;
+            of_changes(snapshot, &asked, &mut hints)?;
         }
-        Query::Dossier(query) => of_key(trail, query.key, &mut hints)?,
+        Query::Dossier(query) => of_key(snapshot, query.key, &mut hints)?,
         Query::Tail(TailQuery { filter, .. })
         | Query::Report(ReportQuery { filter, .. })
         | Query::Gaps(GapsQuery { filter, .. })
         | Query::Incidents(IncidentsQuery { filter, .. })
-        | Query::Loops(LoopsQuery { filter, .. }) => of_changes(trail, filter, &mut hints)?,
+        | Query::Loops(LoopsQuery { filter, .. }) => of_changes(snapshot, filter, &mut hints)?,
         Query::Rejected(_) | Query::Evidence(_) | Query::Explain(_) => {}
     }
     Ok(hints)
 }
 
 fn of_history(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &HistoryQuery,
     hints: &mut Vec<String>,
 ) -> Result<(), QueryError> {
-    let times = trail.times_of(query.key)?;
+    let times = snapshot.times_of(query.key)?;
     let (Some((first, _)), Some((last, _))) = (times.first(), times.last()) else {
-        return of_key(trail, query.key, hints);
+        return of_key(snapshot, query.key, hints);
     };
     let newest = times.iter().rev().take(OF_ONE).map(|(_, seq)| *seq);
-    let known = Names::of(trail, newest.collect());
+    let known = Names::of(snapshot, newest.collect());
     known.compare(&query.fields, &query.interests, hints);
     if hints.is_empty() && !times.iter().any(|(time, _)| query.span.contains(*time)) {
         hints.push(format!(
@@ -107,13 +107,17 @@ fn of_history(
     Ok(())
 }
 
-fn of_changes(trail: &Trail, filter: &Filter, hints: &mut Vec<String>) -> Result<(), QueryError> {
+fn of_changes(
+    snapshot: &Snapshot<'_>,
+    filter: &Filter,
+    hints: &mut Vec<String>,
+) -> Result<(), QueryError> {
     if let Some(key) = filter.profile {
-        of_key(trail, key, hints)?;
+        of_key(snapshot, key, hints)?;
     }
-    let last = trail.last_seq();
+    let last = snapshot.last_seq();
     let newest = last.saturating_sub(OF_ALL - 1).max(1)..=last;
-    let known = Names::of(trail, newest.collect());
+    let known = Names::of(snapshot, newest.collect());
     known.compare(&filter.fields, &filter.interests, hints);
     for label in filter.labels.iter().take(LISTED) {
         if known.labels.contains(label) {
@@ -130,12 +134,16 @@ fn of_changes(trail: &Trail, filter: &Filter, hints: &mut Vec<String>) -> Result
 }
 
 /// What there is instead of a (sub)profile without events.
-fn of_key(trail: &Trail, key: ProfileKey, hints: &mut Vec<String>) -> Result<(), QueryError> {
-    if !trail.events_of(key)?.is_empty() {
+fn of_key(
+    snapshot: &Snapshot<'_>,
+    key: ProfileKey,
+    hints: &mut Vec<String>,
+) -> Result<(), QueryError> {
+    if !snapshot.events_of(key)?.is_empty() {
         return Ok(());
     }
     let number = key.subprofile.unwrap_or(key.profile);
-    if let Some(profile) = trail.profile_of(number)?
+    if let Some(profile) = snapshot.profile_of(number)?
         && key != ProfileKey::subprofile(profile, number)
     {
         hints.push(format!(
@@ -143,7 +151,7 @@ fn of_key(trail: &Trail, key: ProfileKey, hints: &mut Vec<String>) -> Result<(),
         ));
         return Ok(());
     }
-    let subprofiles = subprofiles(trail, key.profile)?;
+    let subprofiles = subprofiles(snapshot, key.profile)?;
     if !subprofiles.is_empty() {
         let names: Vec<String> = subprofiles.iter().map(ToString::to_string).collect();
         let more = if subprofiles.len() > NUMBERS {
@@ -161,7 +169,7 @@ fn of_key(trail: &Trail, key: ProfileKey, hints: &mut Vec<String>) -> Result<(),
     let mut near = Vec::new();
     for number in near_numbers(key.profile) {
         let other = ProfileKey::profile(number);
-        if !trail.times_of(other)?.is_empty() {
+        if !snapshot.times_of(other)?.is_empty() {
             near.push(other.to_string());
         }
         if near.len() > NUMBERS {
@@ -175,7 +183,7 @@ fn of_key(trail: &Trail, key: ProfileKey, hints: &mut Vec<String>) -> Result<(),
 }
 
 /// Some subprofiles of a profile, one more than a hint lists.
-fn subprofiles(trail: &Trail, profile: u64) -> Result<Vec<ProfileKey>, TrailError> {
+fn subprofiles(snapshot: &Snapshot<'_>, profile: u64) -> Result<Vec<ProfileKey>, TrailError> {
     enum Stop {
         Enough,
         Failed(TrailError),
@@ -186,7 +194,7 @@ fn subprofiles(trail: &Trail, profile: u64) -> Result<Vec<ProfileKey>, TrailErro
         }
     }
     let mut found = Vec::new();
-    let walked = trail.each_key(Some(profile), None, |key| {
+    let walked = snapshot.each_key(Some(profile), None, |key| {
         if key.subprofile.is_some() {
             found.push(key);
         }

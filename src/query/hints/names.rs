@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::OF_ONE;
 use crate::event::Event;
-use crate::store::Trail;
+use crate::store::Snapshot;
 
 /// The most names that are gathered, …
 const NAMES: usize = 2_000;
@@ -46,10 +46,10 @@ pub(super) struct Names {
 
 impl Names {
     /// Those of the events with these numbers.
-    pub(super) fn of(trail: &Trail, seqs: Vec<u64>) -> Self {
+    pub(super) fn of(snapshot: &Snapshot<'_>, seqs: Vec<u64>) -> Self {
         let mut known = Self::default();
-        let retention = trail.retention();
-        let mut reader = trail.reader();
+        let retention = snapshot.retention();
+        let mut reader = snapshot.reader();
         for seqs in seqs.chunks(OF_ONE) {
             reader.read_ahead(seqs.to_vec());
             for seq in seqs {

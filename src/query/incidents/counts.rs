@@ -10,7 +10,7 @@ use crate::history::{Change, Subject};
 use crate::query::answer::QueryError;
 use crate::query::changes::Gather;
 use crate::query::names::Names;
-use crate::store::{Sorter, Trail, TrailError};
+use crate::store::{Snapshot, Sorter, TrailError};
 
 /// The most fields, of databases and collections, that are told apart.
 pub(super) const GROUPS: usize = 2_000;
@@ -121,7 +121,7 @@ impl Gather for Counts<'_> {
 
 /// All counts.
 pub(super) struct Total<'t> {
-    trail: &'t Trail,
+    snapshot: &'t Snapshot<'t>,
     groups: Names<Group<'static>>,
     cells: HashMap<(u32, i64), u32>,
     sorter: Sorter,
@@ -131,12 +131,12 @@ pub(super) struct Total<'t> {
 }
 
 impl<'t> Total<'t> {
-    pub fn new(trail: &'t Trail) -> Self {
+    pub fn new(snapshot: &'t Snapshot<'t>) -> Self {
         Self {
-            trail,
+            snapshot,
             groups: Names::default(),
             cells: HashMap::new(),
-            sorter: Sorter::new(trail.folder().path()),
+            sorter: Sorter::new(snapshot.trail().folder().path()),
             left_out: 0,
             hull: None,
         }
@@ -174,7 +174,10 @@ impl<'t> Total<'t> {
             let place = slice.cast_unsigned() ^ (1 << 63);
             self.sorter
                 .push(i64::from(number), place, blob)
-                .map_err(TrailError::io("sorting in", self.trail.folder().path()))?;
+                .map_err(TrailError::io(
+                    "sorting in",
+                    self.snapshot.trail().folder().path(),
+                ))?;
         }
         Ok(())
     }

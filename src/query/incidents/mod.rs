@@ -37,7 +37,7 @@ use super::filter::{CauseKind, Filter, Span};
 use super::request::ChangesQuery;
 use crate::history::Subject;
 use crate::log::record::{EventHead, is_pruned};
-use crate::store::Trail;
+use crate::store::Snapshot;
 use counts::{Counts, GROUPS, Group, Total};
 use detail::Detail;
 use detect::{Burst, Detector, Rule, SLICES};
@@ -91,11 +91,11 @@ struct Found {
 }
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &IncidentsQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let asking = Asking::new(trail, query);
+    let asking = Asking::new(snapshot, query);
     match &query.what {
         Wanted::List => asking.list(lines)?,
         Wanted::Show(id) => {
@@ -104,12 +104,12 @@ pub(super) fn answer(
                     filter,
                     ..ChangesQuery::default()
                 };
-                answer_where(trail, &of, &|event| found.group.is_of(event), lines)?;
+                answer_where(snapshot, &of, &|event| found.group.is_of(event), lines)?;
             }
         }
         Wanted::Undo(id) => {
             if let Some((found, filter)) = asking.resolve(id, lines)? {
-                undo::answer(trail, &filter, &found.group, lines)?;
+                undo::answer(snapshot, &filter, &found.group, lines)?;
             }
         }
     }
@@ -118,7 +118,7 @@ pub(super) fn answer(
 
 /// A question about incidents.
 struct Asking<'q> {
-    trail: &'q Trail,
+    snapshot: &'q Snapshot<'q>,
     query: &'q IncidentsQuery,
     /// What it is about, whatever the span.
     filter: Filter,
@@ -129,7 +129,7 @@ struct Asking<'q> {
 }
 
 impl<'q> Asking<'q> {
-    fn new(trail: &'q Trail, query: &'q IncidentsQuery) -> Self {
+    fn new(snapshot: &'q Snapshot<'q>, query: &'q IncidentsQuery) -> Self {
         let (least, most) = IncidentsQuery::WITHINS;
         let within = query.within.clamp(least, most);
         let mut filter = query.filter.clone();
@@ -137,7 +137,7 @@ impl<'q> Asking<'q> {
             filter.causes = vec![CauseKind::Set, CauseKind::Unexplained];
         }
         Self {
-            trail,
+            snapshot,
             query,
             filter,
             slice: within / SLICES,
@@ -207,9 +207,9 @@ impl<'q> Asking<'q> {
             span,
             ..self.filter.clone()
         };
-        let mut total = Total::new(self.trail);
+        let mut total = Total::new(self.snapshot);
         let make = || Counts::new(self.slice, word);
-        gather(self.trail, &filter, lines, &make, &mut |counts| {
+        gather(self.snapshot, &filter, lines, &make, &mut |counts| {
             total.join(counts)
         })?;
         if total.left_out > 0 {
@@ -222,7 +222,7 @@ impl<'q> Asking<'q> {
             return Ok(Vec::new());
         };
         let first = first.min(self.time_of(1).unwrap_or(first));
-        let last = last.max(self.time_of(self.trail.last_seq()).unwrap_or(last));
+        let last = last.max(self.time_of(self.snapshot.last_seq()).unwrap_or(last));
         let rule = Rule {
             least: self.query.least.max(1),
             around: self.around / self.slice,
@@ -325,7 +325,7 @@ impl<'q> Asking<'q> {
         let mut all = make();
         // What cannot be read of these events was told when they were counted.
         let damage = lines.damage.clone();
-        gather(self.trail, filter, lines, &make, &mut |detail| {
+        gather(self.snapshot, filter, lines, &make, &mut |detail| {
             all.join(detail);
             Ok(())
         })?;
@@ -335,12 +335,12 @@ impl<'q> Asking<'q> {
 
     /// The time of an event; `None` where there is none, or it cannot be read.
     fn time_of(&self, seq: u64) -> Option<i64> {
-        if seq == 0 || seq > self.trail.last_seq() {
+        if seq == 0 || seq > self.snapshot.last_seq() {
             return None;
         }
-        let mut reader = self.trail.reader();
+        let mut reader = self.snapshot.reader();
         let bytes = reader.bytes(seq).ok()?;
-        if is_pruned(bytes) || self.trail.retention().hides_record(seq, bytes) {
+        if is_pruned(bytes) || self.snapshot.retention().hides_record(seq, bytes) {
             return None;
         }
         let (head, _) = EventHead::decode(bytes).ok()?;

@@ -16,7 +16,7 @@ use crate::query::answer::{Lines, QueryError, now};
 use crate::query::changes::{Gather, gather};
 use crate::query::filter::Filter;
 use crate::query::past::{Before, replay_after};
-use crate::store::{Batch, Damages, EventReader, Sorter, Trail, TrailError};
+use crate::store::{Batch, Damages, EventReader, Snapshot, Sorter, TrailError};
 
 /// What an incident did to the (sub)profiles of one thread.
 struct Harmed<'g> {
@@ -69,18 +69,18 @@ impl Gather for Harmed<'_> {
 /// Writes a line for each (sub)profile that changes like these harmed, in the
 /// order of their numbers.
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     filter: &Filter,
     group: &Group<'static>,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
-    let sorting = |error| TrailError::io("sorting in", trail.folder().path())(error);
-    let mut sorter = Sorter::new(trail.folder().path());
+    let sorting = |error| TrailError::io("sorting in", snapshot.trail().folder().path())(error);
+    let mut sorter = Sorter::new(snapshot.trail().folder().path());
     let make = || Harmed {
         group,
         found: Vec::new(),
     };
-    gather(trail, filter, lines, &make, &mut |harmed| {
+    gather(snapshot, filter, lines, &make, &mut |harmed| {
         for (key, line) in harmed.found {
             // Numbers beyond the half of what there can be go last.
             let first = i64::try_from(key.profile).unwrap_or(i64::MAX);
@@ -91,7 +91,7 @@ pub(super) fn answer(
         }
         Ok(())
     })?;
-    let mut reader = trail.reader();
+    let mut reader = snapshot.reader();
     let none = Batch::default();
     let at = now();
     // The profile of the last subprofile, and whether it was deleted.
@@ -102,7 +102,8 @@ pub(super) fn answer(
             profile: line.profile,
             subprofile: line.subprofile,
         };
-        let mut known_of = |key| known_at(trail, (key, at), &none, &mut reader, &mut lines.damage);
+        let mut known_of =
+            |key| known_at(snapshot, (key, at), &none, &mut reader, &mut lines.damage);
         line.now = value_now(&known_of(key)?, &group.subject);
         if key.subprofile.is_some() && profile.0 != Some(key.profile) {
             let known = known_of(ProfileKey::profile(key.profile))?;
@@ -119,13 +120,13 @@ pub(super) fn answer(
 
 /// What is known of a (sub)profile at a moment.
 fn known_at<'a>(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     (key, at): (ProfileKey, i64),
     none: &'a Batch,
     reader: &mut EventReader,
     damage: &mut Damages,
 ) -> Result<Known<'a>, QueryError> {
-    let events = trail.events_of(key)?;
+    let events = snapshot.events_of(key)?;
     let before = Before::up_to(&events, at);
     Ok(replay_after(before, None, none, reader, damage, tells_all)?.known)
 }

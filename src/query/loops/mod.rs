@@ -24,7 +24,7 @@ use super::command::CommandLine;
 use super::filter::Filter;
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
 use crate::history::{Cause, Change, Subject};
-use crate::store::Trail;
+use crate::store::Snapshot;
 use track::{FEW_SECONDS, Rule, Run, Step, Track};
 
 /// Fields that go on changing.
@@ -217,7 +217,7 @@ impl Total {
 }
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &LoopsQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
@@ -243,7 +243,7 @@ pub(super) fn answer(
         groups: HashMap::new(),
     };
     gather(
-        trail,
+        snapshot,
         &query.filter,
         lines,
         &|| Tracks::new(rule),

@@ -35,7 +35,7 @@ use super::answer::{Answered, QueryError};
 use super::past::{Before, Missing, replay_after};
 use crate::event::{Event, ProfileKey, is_label, seconds_to_rfc3339};
 use crate::history::tells_all;
-use crate::store::{Arrival, Damages, EventReader, EventsOf, Outcome, Trail};
+use crate::store::{Arrival, Damages, EventReader, EventsOf, Outcome, Snapshot, Trail};
 
 /// How many (sub)profiles are looked up together.
 const GROUP: usize = 1024;
@@ -92,9 +92,9 @@ impl Item {
 
 impl Keys {
     /// The next one, which stays where it is.
-    fn peek(&mut self, trail: &Trail) -> Result<Option<ProfileKey>, QueryError> {
+    fn peek(&mut self, snapshot: &Snapshot<'_>) -> Result<Option<ProfileKey>, QueryError> {
         if self.ahead.is_empty() && !self.ended {
-            self.ahead = trail.some_keys_after(self.after)?.into();
+            self.ahead = snapshot.some_keys_after(self.after)?.into();
             self.after = self.ahead.back().copied().or(self.after);
             self.ended = self.ahead.is_empty();
         }
@@ -112,9 +112,10 @@ impl<'a> Reconciler<'a> {
         if let Some(label) = label.filter(|label| !is_label(label)) {
             return Err(wrong(format!("{label:?} is no label")));
         }
-        trail.wait_for_index(|_| ())?;
+        let snapshot = trail.snapshot();
+        snapshot.wait_for_index(|_| ())?;
         let mut damage = Damages::default();
-        for (first, last) in trail.without_owner(&mut damage)? {
+        for (first, last) in snapshot.without_owner(&mut damage)? {
             damage.add(format!(
                 "events {first} to {last} cannot be read, and whose they were is not known"
             ));
@@ -122,8 +123,8 @@ impl<'a> Reconciler<'a> {
         Ok(Self {
             trail,
             order,
-            group: trail.reader(),
-            earlier: trail.reader(),
+            group: snapshot.reader(),
+            earlier: snapshot.reader(),
             damage,
             pruned: (0, i64::MIN),
             found: false,
@@ -224,7 +225,7 @@ impl<'a> Reconciler<'a> {
         if !self.order.gone {
             return Ok(());
         }
-        while let Some(next) = self.keys.peek(self.trail)? {
+        while let Some(next) = self.keys.peek(&self.trail.snapshot())? {
             if key.is_some_and(|key| next > key) {
                 return Ok(());
             }
@@ -250,16 +251,14 @@ impl<'a> Reconciler<'a> {
         if items.is_empty() || report.failure.is_some() {
             return Ok(());
         }
-        let trail = self.trail;
-        // As long as this is held, nothing that is read is removed.
-        let _retention = trail.retention();
+        let snapshot = self.trail.snapshot();
         let keys: Vec<ProfileKey> = items.iter().map(Item::key).collect();
         let at = self.order.at;
         let mut items = items.into_iter();
         let mut waiting: Vec<(Item, EventsOf)> = Vec::new();
         let mut places = 0;
         let mut events = Vec::new();
-        trail.each_events_of::<QueryError>(&keys, |mut of_one| {
+        snapshot.each_events_of::<QueryError>(&keys, |mut of_one| {
             let times = &mut of_one.times;
             times.truncate(times.partition_point(|(time, _)| *time <= at));
             times.shrink_to_fit();

@@ -24,7 +24,7 @@ use super::changes::gather;
 use super::command::changes_command;
 use super::filter::Filter;
 use crate::event::{Zone, seconds_to_rfc3339};
-use crate::store::Trail;
+use crate::store::Snapshot;
 use tally::{Tally, Total};
 
 /// How many changes there are of each kind.
@@ -58,7 +58,7 @@ mod zone_name {
 }
 
 pub(super) fn answer(
-    trail: &Trail,
+    snapshot: &Snapshot<'_>,
     query: &ReportQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
@@ -70,7 +70,7 @@ pub(super) fn answer(
     }
     let mut total = Total::default();
     let make = || Tally::new(&by, query.zone);
-    gather(trail, &query.filter, lines, &make, &mut |tally| {
+    gather(snapshot, &query.filter, lines, &make, &mut |tally| {
         total.join(tally);
         Ok(())
     })?;

@@ -13,7 +13,7 @@ use crate::query::filter::Filter;
 use crate::query::lines::HistoryLine;
 use crate::query::past::{Before, replay_after};
 use crate::query::second::Track;
-use crate::store::{Damages, EventReader, EventsOf, GoneSeconds, Trail};
+use crate::store::{Damages, EventReader, EventsOf, GoneSeconds, Snapshot};
 
 /// Up to so many events between two of a (sub)profile are replayed rather than
 /// what came before looked for anew.
@@ -42,10 +42,10 @@ pub(super) struct Maker {
 
 impl Maker {
     /// With the events of a trail, of which some bytes are read ahead.
-    pub fn new(trail: &Trail, ahead: usize) -> Self {
+    pub fn new(snapshot: &Snapshot<'_>, ahead: usize) -> Self {
         Self {
-            near: trail.reader().holding(ahead),
-            earlier: trail.reader().holding(ahead),
+            near: snapshot.reader().holding(ahead),
+            earlier: snapshot.reader().holding(ahead),
         }
     }
 
@@ -53,7 +53,7 @@ impl Maker {
     /// order.
     pub fn tell(
         &mut self,
-        trail: &Trail,
+        snapshot: &Snapshot<'_>,
         filter: &Filter,
         mut heads: Vec<Head>,
         damage: &mut Damages,
@@ -65,7 +65,7 @@ impl Maker {
         let mut groups = heads.chunk_by(|a, b| a.key == b.key);
         let mut held: Vec<(EventsOf, &[Head])> = Vec::new();
         let mut pairs = 0;
-        trail.each_events_of::<QueryError>(&keys, |events| {
+        snapshot.each_events_of::<QueryError>(&keys, |events| {
             pairs += events.times.len();
             held.extend(groups.next().map(|heads| (events, heads)));
             if pairs > PAIRS {

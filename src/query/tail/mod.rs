@@ -76,14 +76,14 @@ impl<'t> Tail<'t> {
         damage: &mut Damages,
         tell: &mut dyn FnMut(Progress) -> io::Result<()>,
     ) -> Result<(Self, Position), QueryError> {
-        let last = trail.last_seq();
-        trail.wait_for_index(|_| ())?;
-        let _retention = trail.retention();
-        note_without_owner(trail, damage)?;
+        let snapshot = trail.snapshot();
+        snapshot.wait_for_index(|_| ())?;
+        let last = snapshot.last_seq();
+        note_without_owner(&snapshot, damage)?;
         let newest = match (query.after, query.last) {
             (None, Some(most)) => {
-                let pages = Pages::between(trail, &query.filter, 0, last)?;
-                Some(pages.newest(most, damage, tell)?)
+                let pages = Pages::between(&snapshot, &query.filter, 0, last)?;
+                Some(pages.newest(&snapshot, most, damage, tell)?)
             }
             _ => None,
         };
@@ -104,24 +104,25 @@ impl<'t> Tail<'t> {
 
     /// The next page of what is synced; `None` where there is no more.
     pub fn page(&mut self, damage: &mut Damages) -> Result<Option<TailPage>, QueryError> {
+        // Each page takes its own, so that what is pruned can be removed between two.
+        let snapshot = self.trail.snapshot();
         let pages = match &mut self.pages {
             Some(pages) => pages,
             none => {
-                let last = self.trail.last_seq();
+                let last = snapshot.last_seq();
                 if self.at >= last {
                     return Ok(None);
                 }
-                // Events that are synced in the meantime may not be in it.
-                self.trail.wait_for_index(|_| ())?;
+                snapshot.wait_for_index(|_| ())?;
                 none.insert(Pages::between(
-                    self.trail,
+                    &snapshot,
                     &self.query.filter,
                     self.at,
                     last,
                 )?)
             }
         };
-        let (lines, through) = pages.next(damage)?;
+        let (lines, through) = pages.next(&snapshot, damage)?;
         if pages.is_over() {
             self.pages = None;
         }

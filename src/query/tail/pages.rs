@@ -13,8 +13,7 @@ use crate::log::{Cursor, LogError};
 use crate::query::answer::QueryError;
 use crate::query::filter::{Filter, Span};
 use crate::query::progress::{Progress, Stage};
-use crate::store::retention::Retention;
-use crate::store::{Damages, Missing, Trail, TrailError};
+use crate::store::{Damages, Missing, Snapshot, TrailError};
 
 /// How many events a page has at most, …
 const EVENTS: usize = 512;
@@ -50,7 +49,6 @@ pub type EventLines = Vec<(u64, Vec<u8>)>;
 
 /// Reads the events of some stretches of the log.
 pub struct Pages<'t> {
-    trail: &'t Trail,
     filter: &'t Filter,
     /// First and last `seq` of what is still to be read, ascending.
     stretches: VecDeque<(u64, u64)>,
@@ -64,7 +62,7 @@ pub struct Pages<'t> {
 impl<'t> Pages<'t> {
     /// The events after `after` up to `last`, which the index knows.
     pub fn between(
-        trail: &'t Trail,
+        snapshot: &Snapshot<'_>,
         filter: &'t Filter,
         after: u64,
         last: u64,
@@ -74,10 +72,10 @@ impl<'t> Pages<'t> {
         let stretches = if first > last {
             Vec::new()
         } else if many && filter.profile.is_some() {
-            of_profile(trail, filter)?
+            of_profile(snapshot, filter)?
         } else if many && filter.span != Span::default() {
             let (since, until) = filter.span.bounds();
-            trail.events().stretches_touching(since, until)?
+            snapshot.trail().events().stretches_touching(since, until)?
         } else {
             vec![(first, last)]
         };
@@ -86,7 +84,6 @@ impl<'t> Pages<'t> {
             (begin <= end).then_some((begin, end))
         };
         Ok(Self {
-            trail,
             filter,
             stretches: stretches.into_iter().filter_map(within).collect(),
             last,
@@ -107,8 +104,11 @@ impl<'t> Pages<'t> {
 
     /// The lines of the next events in the order of `seq`, and up to where that
     /// is all.
-    pub fn next(&mut self, damage: &mut Damages) -> Result<(EventLines, u64), QueryError> {
-        let retention = self.trail.retention();
+    pub fn next(
+        &mut self,
+        snapshot: &Snapshot<'_>,
+        damage: &mut Damages,
+    ) -> Result<(EventLines, u64), QueryError> {
         let mut heads = Vec::new();
         let (mut bytes, mut searched) = (0, 0);
         while let Some((first, last)) = self.stretches.pop_front() {
@@ -117,7 +117,7 @@ impl<'t> Pages<'t> {
                 break;
             }
             searched += 1;
-            let next = self.look(first, &retention, damage, |head, len| {
+            let next = self.look(snapshot, first, damage, |head, len| {
                 heads.push(head);
                 bytes += len;
             })?;
@@ -127,8 +127,9 @@ impl<'t> Pages<'t> {
         }
         let through = self.at();
         let mut lines = Vec::with_capacity(heads.len());
-        self.tell(heads, damage, &mut |seq, line| lines.push((seq, line)))?;
-        drop(retention);
+        self.tell(snapshot, heads, damage, &mut |seq, line| {
+            lines.push((seq, line))
+        })?;
         lines.sort_unstable_by_key(|(seq, _)| *seq);
         Ok((lines, through))
     }
@@ -137,11 +138,11 @@ impl<'t> Pages<'t> {
     /// to be read is those, and maybe others between them.
     pub fn newest(
         mut self,
+        snapshot: &Snapshot<'_>,
         most: u64,
         damage: &mut Damages,
         tell: &mut dyn FnMut(Progress) -> io::Result<()>,
     ) -> Result<Self, QueryError> {
-        let retention = self.trail.retention();
         let mut left = usize::try_from(most).unwrap_or(usize::MAX);
         let listed = self.filter.needs_changes() && left <= LISTED;
         // Newest first.
@@ -154,12 +155,12 @@ impl<'t> Pages<'t> {
             let mut heads = Vec::new();
             for (mut seq, last) in self.take_back(size) {
                 while seq <= last {
-                    seq = self.look(seq, &retention, &mut missing, |head, _| heads.push(head))?;
+                    seq = self.look(snapshot, seq, &mut missing, |head, _| heads.push(head))?;
                 }
             }
             let mut found: Vec<u64> = Vec::new();
             if self.filter.needs_changes() {
-                self.tell(heads, &mut missing, &mut |seq, _| found.push(seq))?;
+                self.tell(snapshot, heads, &mut missing, &mut |seq, _| found.push(seq))?;
                 found.sort_unstable();
             } else {
                 found.extend(heads.iter().map(|head| head.seq));
@@ -187,7 +188,7 @@ impl<'t> Pages<'t> {
             return Ok(self);
         }
         // What cannot be read is told when it is come by again.
-        Self::between(self.trail, self.filter, first.saturating_sub(1), self.last)
+        Self::between(snapshot, self.filter, first.saturating_sub(1), self.last)
     }
 
     /// The `seq` before the next event that may be told.
@@ -220,13 +221,13 @@ impl<'t> Pages<'t> {
     /// to `meant` where it is asked for. Tells the `seq` to look at next.
     fn look(
         &mut self,
+        snapshot: &Snapshot<'_>,
         seq: u64,
-        retention: &Retention,
         damage: &mut Damages,
         meant: impl FnOnce(Head, usize),
     ) -> Result<u64, QueryError> {
-        let (trail, filter, ahead) = (self.trail, self.filter, self.ahead);
-        let (cursor, _) = self.readers.get_or_insert_with(|| readers(trail, ahead));
+        let (filter, ahead) = (self.filter, self.ahead);
+        let (cursor, _) = self.readers.get_or_insert_with(|| readers(snapshot, ahead));
         let next = seq.saturating_add(1);
         let record = match cursor.get(seq) {
             Ok(record) => record,
@@ -238,7 +239,7 @@ impl<'t> Pages<'t> {
                 return Ok(next.max(found.last_seq.saturating_add(1)));
             }
         };
-        if retention.hides_record(seq, record) {
+        if snapshot.retention().hides_record(seq, record) {
             return Ok(next);
         }
         let head = match EventHead::decode(record) {
@@ -266,26 +267,30 @@ impl<'t> Pages<'t> {
 
     fn tell(
         &mut self,
+        snapshot: &Snapshot<'_>,
         heads: Vec<Head>,
         damage: &mut Damages,
         each: &mut dyn FnMut(u64, Vec<u8>),
     ) -> Result<(), QueryError> {
-        let (trail, ahead) = (self.trail, self.ahead);
-        let (_, maker) = self.readers.get_or_insert_with(|| readers(trail, ahead));
-        maker.tell(trail, self.filter, heads, damage, each)
+        let ahead = self.ahead;
+        let (_, maker) = self.readers.get_or_insert_with(|| readers(snapshot, ahead));
+        maker.tell(snapshot, self.filter, heads, damage, each)
     }
 }
 
-fn readers(trail: &Trail, ahead: usize) -> (Cursor, Maker) {
-    (trail.events().cursor(), Maker::new(trail, ahead))
+fn readers(snapshot: &Snapshot<'_>, ahead: usize) -> (Cursor, Maker) {
+    (
+        snapshot.trail().events().cursor(),
+        Maker::new(snapshot, ahead),
+    )
 }
 
 /// The `seq` of a (sub)profile's events in the span, as stretches.
-fn of_profile(trail: &Trail, filter: &Filter) -> Result<Vec<(u64, u64)>, TrailError> {
+fn of_profile(snapshot: &Snapshot<'_>, filter: &Filter) -> Result<Vec<(u64, u64)>, TrailError> {
     let mut seqs = Vec::new();
     let (profile, subprofile) = filter.numbers();
-    trail.each_key(profile, subprofile, |key| {
-        let times = trail.times_of(key)?.into_iter();
+    snapshot.each_key(profile, subprofile, |key| {
+        let times = snapshot.times_of(key)?.into_iter();
         seqs.extend(
             times.filter_map(|(time, seq)| filter.span.contains(time).then_some((seq, seq))),
         );

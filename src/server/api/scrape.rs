@@ -12,7 +12,7 @@ use crate::ops::bytes_of;
 /// number is that of the segments.
 pub(super) fn figures(shared: &Shared) -> Figures {
     let (trail, parts) = (&shared.parts.trail, &shared.parts);
-    let (folder, progress) = (trail.folder(), trail.index_progress());
+    let (folder, progress) = (trail.folder(), trail.index().progress());
     let since = parts.inactivity.last_event();
     let age = since.map(|last| now_micros().saturating_sub(last).max(0));
     Figures {

@@ -14,8 +14,8 @@ use crate::history::Baseline;
 use crate::log::Scanned;
 use crate::log::record::EventHead;
 use crate::storage::RealDisk;
-use crate::store::retention::{BaselineWriter, Baselines, KeptBaseline, Pruned, Retention, Walk};
-use crate::store::{Damages, EventReader, Trail};
+use crate::store::retention::{BaselineWriter, Baselines, KeptBaseline, Pruned, Walk};
+use crate::store::{Damages, EventReader, Snapshot};
 
 /// How many (sub)profiles wait at most.
 const WAITING: usize = 8_192;
@@ -49,8 +49,7 @@ pub(super) struct Counts {
 
 /// Makes the baselines of a prune.
 pub(super) struct Gather<'a> {
-    trail: &'a Trail,
-    present: Arc<Retention>,
+    snapshot: Snapshot<'a>,
     next: Pruned,
     stop: &'a dyn Fn() -> bool,
     tell: &'a mut dyn FnMut(u64, u64),
@@ -67,15 +66,13 @@ enum Item {
 
 impl<'a> Gather<'a> {
     pub(super) fn new(
-        trail: &'a Trail,
-        present: Arc<Retention>,
+        snapshot: Snapshot<'a>,
         next: Pruned,
         stop: &'a dyn Fn() -> bool,
         tell: &'a mut dyn FnMut(u64, u64),
     ) -> Self {
         Self {
-            trail,
-            present,
+            snapshot,
             next,
             stop,
             tell,
@@ -92,7 +89,7 @@ impl<'a> Gather<'a> {
     /// Writes the baselines, if any event goes, and tells where they are. Their
     /// folder must exist.
     pub(super) fn write(mut self) -> Result<(Counts, Pruned), PruneError> {
-        let folder = self.trail.folder();
+        let folder = self.snapshot.trail().folder();
         let next = self.next;
         // Without an event that goes, those that there are stay as they are.
         self.each_item(|_| Ok(()))?;
@@ -110,7 +107,7 @@ impl<'a> Gather<'a> {
         self.counts = Counts::default();
         let mut run = Run {
             next,
-            reader: self.trail.reader().holding(AHEAD_LEN),
+            reader: self.snapshot.reader().holding(AHEAD_LEN),
             damage: Damages::default(),
             items: Vec::new(),
             events: 0,
@@ -119,7 +116,7 @@ impl<'a> Gather<'a> {
                 Arc::new(RealDisk),
                 &folder.baselines(),
                 folder.log_id,
-                self.present.pruned.as_ref(),
+                self.snapshot.retention().pruned.as_ref(),
             )?,
         };
         self.each_item(|item| run.take(item))?;
@@ -137,7 +134,11 @@ impl<'a> Gather<'a> {
     /// How many events of the log go, and the sum of their marks.
     fn in_the_log(&self) -> Result<(u64, u64), PruneError> {
         let (mut events, mut sum) = (0, 0_u64);
-        let mut scan = self.trail.scan_range(1, self.next.events);
+        let mut scan = self
+            .snapshot
+            .trail()
+            .events()
+            .scan_range(1, self.next.events);
         while let Some(found) = scan.step()? {
             let Scanned::Records(records) = found else {
                 continue;
@@ -145,7 +146,7 @@ impl<'a> Gather<'a> {
             for (seq, record) in records {
                 if let Ok((head, _)) = EventHead::decode(record)
                     && self.next.hides(head.time, seq)
-                    && !self.present.hides(head.time, seq)
+                    && !self.snapshot.retention().hides(head.time, seq)
                 {
                     events += 1;
                     sum = sum.wrapping_add(mark(head.key(), head.time, seq));
@@ -164,14 +165,13 @@ impl<'a> Gather<'a> {
         &mut self,
         mut each: impl FnMut(Item) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
-        let present = Arc::clone(&self.present);
+        let snapshot = self.snapshot.clone();
         let mut old = Old {
-            walk: present.baselines().map(Baselines::walk),
+            walk: snapshot.baselines().map(Baselines::walk),
             next: None,
         };
-        let trail = self.trail;
         let mut seen = Seen::default();
-        trail.each_timeline_with::<PruneError>(&present, None, |key, times| {
+        snapshot.each_timeline::<PruneError>(None, |key, times| {
             // Of those before, a baseline is all there is.
             while let Some(kept) = old.before(Some(key))? {
                 self.item(
@@ -220,7 +220,7 @@ impl<'a> Gather<'a> {
         seen.events += times.len() as u64;
         seen.keys += 1;
         if seen.keys.is_multiple_of(TELL) {
-            let last_seq = self.trail.last_seq();
+            let last_seq = self.snapshot.last_seq();
             (self.tell)(seen.events.min(last_seq), last_seq);
             if (self.stop)() {
                 return Err(PruneError::Stopped);

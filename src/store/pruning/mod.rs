@@ -97,13 +97,14 @@ impl Trail {
         if pruning.uncertain {
             return Err(PruneError::Uncertain);
         }
-        self.wait_for_index(|_| ())?;
+        let snapshot = self.snapshot();
+        snapshot.wait_for_index(|_| ())?;
         let present = self.retention();
         let mut report = PruneReport::new(before, dry_run, present.before());
         if present.before().is_none_or(|already| already < before) {
             let next = self.next_bounds(before, present.pruned)?;
             self.know_all_up_to(next.events)?;
-            let gather = Gather::new(self, Arc::clone(&present), next, stop, &mut *tell);
+            let gather = Gather::new(snapshot, next, stop, &mut *tell);
             if dry_run {
                 report.count(gather.count()?);
                 report.rejected = self.count_rejected(&present, &next)?;
@@ -219,7 +220,7 @@ impl Trail {
     /// known, so any baseline might lack them. What a repair has found to be lost
     /// is missed by nobody.
     fn know_all_up_to(&self, last: u64) -> Result<(), PruneError> {
-        let unknown = self.without_owner(&mut Damages::default())?;
+        let unknown = self.snapshot().without_owner(&mut Damages::default())?;
         let missing = unknown.iter().filter(|(first, _)| *first <= last);
         let told: Vec<_> = missing
             .map(|(first, last)| format!("events {first} to {last}"))

@@ -81,7 +81,7 @@ proptest! {
         prop_assert_eq!(other.export(false), export);
         prop_assert_eq!(other.ask(&changes(None)), store.ask(&changes(None)));
         for key in keys() {
-            let known = store.trail.events_of(key).unwrap();
+            let known = store.trail.snapshot().events_of(key).unwrap();
             if !known.is_empty() {
                 prop_assert_eq!(other.ask(&history(key, None)), store.ask(&history(key, None)));
                 prop_assert_eq!(other.ask(&show(key, at)), store.ask(&show(key, at)));

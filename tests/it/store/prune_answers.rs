@@ -211,7 +211,7 @@ proptest! {
                     prop_assert_eq!(unnumbered(copy.ask(&question)), unnumbered(pruned.ask(&question)), "{:?}", question);
                 }
                 if let Some(subprofile) = key.subprofile {
-                    prop_assert_eq!(trail.profile_of(subprofile).unwrap(), pruned.trail.profile_of(subprofile).unwrap());
+                    prop_assert_eq!(trail.snapshot().profile_of(subprofile).unwrap(), pruned.trail.snapshot().profile_of(subprofile).unwrap());
                 }
             }
         }

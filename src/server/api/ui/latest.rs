@@ -93,10 +93,10 @@ pub(super) fn whose(trail: &Trail, seq: u64) -> Result<Option<(ProfileKey, i64)>
     if seq == 0 || seq > trail.last_seq() {
         return Ok(None);
     }
-    let retention = trail.retention();
-    let mut reader = trail.reader();
+    let snapshot = trail.snapshot();
+    let mut reader = snapshot.reader();
     let bytes = reader.bytes(seq)?;
-    if is_pruned(bytes) || retention.hides_record(seq, bytes) {
+    if is_pruned(bytes) || snapshot.retention().hides_record(seq, bytes) {
         return Ok(None);
     }
     let head = EventHead::decode(bytes)
@@ -146,7 +146,7 @@ pub(super) fn hours(trail: &Trail, now: i64) -> Result<Hours, QueryError> {
         counts: vec![0; HOURS],
         too_many: false,
     };
-    let mut walk = trail.walk(from, until)?;
+    let mut walk = trail.snapshot().walk(from, until)?;
     if walk.events() > COUNTED {
         hours.too_many = true;
         return Ok(hours);

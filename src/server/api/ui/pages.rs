@@ -54,7 +54,7 @@ impl<'a> Asker<'a> {
 
     /// Answers a request for a page, and tells what came of that.
     pub fn show(&self, route: &Route, caller: Responder) -> &'static str {
-        let progress = self.parts.trail.index_progress();
+        let progress = self.parts.trail.index().progress();
         if progress.last.saturating_sub(progress.applied) > BEHIND {
             caller.answer(&self.not_yet(progress.applied, progress.last));
             return "busy";

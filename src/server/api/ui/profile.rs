@@ -267,6 +267,7 @@ fn subprofiles(asker: &Asker<'_>, key: ProfileKey) -> Result<(Vec<ProfileKey>, b
     asker
         .parts
         .trail
+        .snapshot()
         .each_key(Some(key.profile), None, |found| {
             if found.subprofile.is_some() {
                 more = keys.len() >= SUBPROFILES;

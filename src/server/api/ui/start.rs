@@ -13,7 +13,7 @@ const LASTS: Duration = Duration::from_secs(10);
 
 pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
     let (parts, clock) = (asker.parts, &asker.clock);
-    let progress = parts.trail.index_progress();
+    let progress = parts.trail.index().progress();
     let last = parts.inactivity.last_event();
     let health = Health {
         trouble: parts.health.trouble(),

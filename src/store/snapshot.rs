@@ -1,0 +1,333 @@
+//! One consistent view of a data folder, on which everything an answer reads hangs.
+//!
+//! A [`Snapshot`] fixes the last event and what is pruned. Events that arrive
+//! later are invisible through it, and a prune that commits while it is held
+//! neither hides nor removes anything that it shows, so that an answer never mixes
+//! old events with new baselines. Whoever answers a question takes one, and takes
+//! another for the next question: a snapshot that is held keeps pruned events on
+//! the disk.
+
+use std::sync::Arc;
+
+use super::damages::{Damages, Missing};
+use super::error::TrailError;
+use super::events::EventsOf;
+use super::open::Trail;
+use super::reader::EventReader;
+use super::retention::{Baselines, Retention};
+use super::walk::Walk;
+use crate::event::ProfileKey;
+use crate::history::Baseline;
+use crate::index::{Looked, Probe, Progress, Stretch};
+use crate::log::record::Lost;
+
+/// How many (sub)profiles are read from the index in one call: no event is
+/// indexed meanwhile.
+const KEYS_PER_CALL: usize = 1024;
+
+/// How many subprofiles of a profile are read first: most profiles have few.
+const FIRST_SUBPROFILES: usize = 16;
+
+/// What a data folder holds at one moment.
+#[derive(Clone)]
+pub struct Snapshot<'a> {
+    trail: &'a Trail,
+    retention: Arc<Retention>,
+    last_seq: u64,
+}
+
+impl Trail {
+    /// What the folder holds now. An answer from the index is complete after
+    /// [`Snapshot::wait_for_index`].
+    pub fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot {
+            retention: self.retention(),
+            last_seq: self.last_seq(),
+            trail: self,
+        }
+    }
+}
+
+impl<'a> Snapshot<'a> {
+    /// The data folder it is of.
+    pub const fn trail(&self) -> &'a Trail {
+        self.trail
+    }
+
+    /// What is pruned, and the baselines.
+    pub fn retention(&self) -> &Retention {
+        &self.retention
+    }
+
+    /// The `seq` of the last visible event; 0 without events.
+    pub const fn last_seq(&self) -> u64 {
+        self.last_seq
+    }
+
+    /// Waits until the index has every visible event. `tell` is called about ten
+    /// times a second meanwhile.
+    pub fn wait_for_index(&self, tell: impl FnMut(Progress)) -> Result<(), TrailError> {
+        let waited = self.trail.indexer.wait_for(self.last_seq, None, tell);
+        waited.map(|_| ()).map_err(TrailError::Index)
+    }
+
+    /// Whether an event of the index is part of the snapshot.
+    pub fn shows(&self, time: i64, seq: u64) -> bool {
+        seq <= self.last_seq && !self.retention.hides(time, seq)
+    }
+
+    /// The profile of a subprofile's last event, or of its last pruned one.
+    pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, TrailError> {
+        let found = self.trail.indexer.profile_of(subprofile);
+        match (found.map_err(TrailError::Index)?, self.baselines()) {
+            (None, Some(baselines)) => Ok(baselines.owner_of(subprofile)?),
+            (found, _) => Ok(found),
+        }
+    }
+
+    /// The baselines, if anything is pruned.
+    pub fn baselines(&self) -> Option<&Baselines> {
+        self.retention.baselines()
+    }
+
+    /// The baseline of a (sub)profile, if it has one.
+    pub fn baseline_of(&self, key: ProfileKey) -> Result<Option<Baseline>, TrailError> {
+        Ok(self.retention.baseline_of(key)?)
+    }
+
+    /// A reader for single events.
+    pub fn reader(&self) -> EventReader {
+        EventReader::new(self.trail.events.cursor())
+    }
+
+    /// The events that may be of a span of time (`until` exclusive), and maybe
+    /// others, in the order of arrival.
+    pub fn walk(&self, since: i64, until: i64) -> Result<Walk<'a>, TrailError> {
+        let ranges = self.trail.events.stretches_touching(since, until)?;
+        Ok(Walk::new(self.clone(), ranges))
+    }
+
+    /// The events from a `seq` on, in the order of arrival.
+    pub fn walk_from(&self, seq: u64) -> Result<Walk<'a>, TrailError> {
+        match seq {
+            // Blocks with nothing but pruned records are skipped.
+            0 | 1 => self.walk(i64::MIN, i64::MAX),
+            _ => Ok(Walk::new(self.clone(), vec![(seq, self.last_seq)])),
+        }
+    }
+
+    /// A page of the (sub)profiles that may have had a value, and maybe others,
+    /// after another page; `None` if the field is not looked up.
+    pub fn look_up(
+        &self,
+        probe: &Probe,
+        after: Option<&Looked>,
+        limit: usize,
+    ) -> Result<Option<Looked>, TrailError> {
+        let looked = self.trail.indexer.look_up(probe, after, limit);
+        looked.map_err(TrailError::Index)
+    }
+
+    /// First and last `seq` of events that cannot be read, so that their
+    /// (sub)profiles are unknown.
+    pub fn unreadable(&self) -> Result<Vec<(u64, u64)>, TrailError> {
+        self.trail.indexer.unreadable().map_err(TrailError::Index)
+    }
+
+    /// The same without those that a repair has declared lost; these are added to
+    /// `lost`.
+    pub fn without_owner(&self, lost: &mut Damages) -> Result<Vec<(u64, u64)>, TrailError> {
+        let mut others = Vec::new();
+        let mut cursor = self.trail.events.cursor();
+        for (first, last) in self.unreadable()? {
+            let mut seq = first;
+            while seq <= last
+                && let Some(loss) = cursor.get(seq).ok().and_then(Lost::decode)
+                && loss.last >= seq
+            {
+                lost.add(Missing::Lost(loss));
+                seq = loss.last.saturating_add(1);
+            }
+            if seq <= last {
+                others.push((seq, last));
+            }
+        }
+        Ok(others)
+    }
+
+    /// The (event time, `seq`) pairs of a (sub)profile, ordered by both.
+    pub fn times_of(&self, key: ProfileKey) -> Result<Vec<(i64, u64)>, TrailError> {
+        let mut times = self
+            .trail
+            .indexer
+            .timeline(key)
+            .map_err(TrailError::Index)?;
+        times.retain(|(time, seq)| self.shows(*time, *seq));
+        Ok(times)
+    }
+
+    /// The events of a (sub)profile, and what is left of its pruned ones.
+    pub fn events_of(&self, key: ProfileKey) -> Result<EventsOf, TrailError> {
+        Ok(EventsOf {
+            times: self.times_of(key)?,
+            baseline: self.baseline_of(key)?,
+        })
+    }
+
+    /// Calls `each` with the events of some (sub)profiles, which are ordered,
+    /// with few calls to the index.
+    pub fn each_events_of<E: From<TrailError>>(
+        &self,
+        keys: &[ProfileKey],
+        mut each: impl FnMut(EventsOf) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.each_recent_events_of(keys, (i64::MIN, i64::MAX), |events, _| each(events))
+    }
+
+    /// Calls `each` with the events of some (sub)profiles, which are ordered: those
+    /// of a span (`until` exclusive), those of the last second before it that has
+    /// any, and maybe earlier ones; and with whether there may be more before. That
+    /// is cheaper than all events if the span is short.
+    pub fn each_recent_events_of<E: From<TrailError>>(
+        &self,
+        mut keys: &[ProfileKey],
+        (since, until): (i64, i64),
+        mut each: impl FnMut(EventsOf, bool) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let stretch = Stretch {
+            since,
+            until,
+            visible: |time, seq| self.shows(time, seq),
+        };
+        while !keys.is_empty() {
+            let some = keys.get(..KEYS_PER_CALL).unwrap_or(keys);
+            let found = self.trail.indexer.recent(some, &stretch);
+            let found = found.map_err(TrailError::Index)?;
+            // An answer has at least one.
+            let (asked, rest) = keys.split_at(found.len().clamp(1, keys.len()));
+            keys = rest;
+            for (key, recent) in asked.iter().zip(found) {
+                let baseline = self.baseline_of(*key)?;
+                let times = recent.pairs;
+                each(EventsOf { times, baseline }, recent.cut)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with (sub)profiles in order, a profile before its subprofiles:
+    /// one subprofile, or a profile with its subprofiles, or all with events or a
+    /// baseline.
+    pub fn each_key<E: From<TrailError>>(
+        &self,
+        profile: Option<u64>,
+        subprofile: Option<u64>,
+        mut each: impl FnMut(ProfileKey) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut after = match (profile, subprofile) {
+            (Some(profile), Some(subprofile)) => {
+                return each(ProfileKey::subprofile(profile, subprofile));
+            }
+            (Some(profile), None) => {
+                let key = ProfileKey::profile(profile);
+                each(key)?;
+                Some(key)
+            }
+            (None, _) => None,
+        };
+        loop {
+            let keys = self.keys_after(after, KEYS_PER_CALL)?;
+            for key in &keys {
+                if profile.is_some_and(|profile| profile != key.profile) {
+                    return Ok(());
+                }
+                each(*key)?;
+            }
+            match keys.last() {
+                Some(last) => after = Some(*last),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Calls `each` with the subprofiles of a profile that have events or a
+    /// baseline, in order, as long as it returns `true`.
+    pub fn each_subprofile(
+        &self,
+        profile: u64,
+        mut each: impl FnMut(ProfileKey) -> bool,
+    ) -> Result<(), TrailError> {
+        let mut after = ProfileKey::profile(profile);
+        let mut limit = FIRST_SUBPROFILES;
+        loop {
+            let keys = self.keys_after(Some(after), limit)?;
+            for key in &keys {
+                if key.profile != profile || !each(*key) {
+                    return Ok(());
+                }
+            }
+            match keys.last() {
+                Some(last) => after = *last,
+                None => return Ok(()),
+            }
+            limit = KEYS_PER_CALL;
+        }
+    }
+
+    /// Some (sub)profiles with events or a baseline, in order, from the one after
+    /// `after`; empty at the end.
+    pub fn some_keys_after(
+        &self,
+        after: Option<ProfileKey>,
+    ) -> Result<Vec<ProfileKey>, TrailError> {
+        self.keys_after(after, KEYS_PER_CALL)
+    }
+
+    fn keys_after(
+        &self,
+        after: Option<ProfileKey>,
+        limit: usize,
+    ) -> Result<Vec<ProfileKey>, TrailError> {
+        let keys = self.trail.indexer.keys_after(after, limit);
+        let mut keys = keys.map_err(TrailError::Index)?;
+        if let Some(baselines) = self.baselines() {
+            keys.extend(baselines.keys_after(after, limit)?);
+            keys.sort_unstable();
+            keys.dedup();
+            // What follows the last key of either is not known yet.
+            keys.truncate(limit);
+        }
+        Ok(keys)
+    }
+
+    /// Calls `each` with (sub)profiles in order and their (event time, `seq`)
+    /// pairs, ordered by both, if there are any: of one profile with its
+    /// subprofiles, or of all. One ordered pass over the index.
+    pub fn each_timeline<E: From<TrailError>>(
+        &self,
+        profile: Option<u64>,
+        mut each: impl FnMut(ProfileKey, Vec<(i64, u64)>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        // The last key before the profile's own.
+        let mut after = profile
+            .and_then(|profile| profile.checked_sub(1))
+            .map(|before| ProfileKey::subprofile(before, u64::MAX));
+        loop {
+            let timelines = self.trail.indexer.each_timeline(after, KEYS_PER_CALL);
+            let timelines = timelines.map_err(TrailError::Index)?;
+            let Some((last, _)) = timelines.last() else {
+                return Ok(());
+            };
+            after = Some(*last);
+            for (key, mut pairs) in timelines {
+                if profile.is_some_and(|profile| profile != key.profile) {
+                    return Ok(());
+                }
+                pairs.retain(|(time, seq)| self.shows(*time, *seq));
+                if !pairs.is_empty() {
+                    each(key, pairs)?;
+                }
+            }
+        }
+    }
+}
