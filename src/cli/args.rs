@@ -36,7 +36,7 @@ use crate::event::ProfileKey;
     arg_required_else_help = true
 )]
 #[command(
-    after_help = "Exit status: 0 answered, 1 nothing found, 2 wrong usage, 3 failed.\n\
+    after_help = "Exit status: 0 answered or done, 1 nothing found or nothing done, 2 wrong usage, 3 failed.\n\
     Try: profiletrail serve, then profiletrail history 123"
 )]
 pub struct Args {

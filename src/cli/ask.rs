@@ -1,45 +1,49 @@
 //! Asking a question and writing the answer.
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::{Format, Output};
 use super::client;
-use super::output::{Csv, columns, printer};
-use super::pager::Screen;
-use super::setting::{Setting, UsageError};
+use super::context::{CommandContext, UsageError};
+use super::output::{Csv, csv_columns, printer};
+use super::pager::PagedStdout;
 use crate::format::LineSplitter;
 use crate::query::{FindQuery, Query, Sought, Span, Wanted};
 use crate::server::protocol::End;
 
 /// Asks, and writes the answer in the form asked for.
-pub fn run(query: &Query, output: &Output, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::of_command(setting);
-    let format = setting.format(output.format);
-    let columns = match (format, columns(query)) {
+pub fn run(query: &Query, output: &Output, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::of_command(context);
+    let format = context.format(output.format);
+    let columns = match (format, csv_columns(query)) {
         (Format::Csv, None) => {
             let what = "--format csv: this answer has no such form; write jsonl or table";
             return Err(UsageError::new(what).into());
         }
         (_, columns) => columns,
     };
-    let mut screen = Screen::new(setting);
+    let mut screen = PagedStdout::new(context);
     let end = match (format, columns) {
         (Format::Csv, Some(columns)) => {
             let csv = Box::new(Csv::new(columns, &mut screen));
-            printed(LineSplitter::new(csv), query, setting)?
+            printed(LineSplitter::new(csv), query, context)?
         }
-        (Format::Jsonl, _) => client::ask(query, setting, &mut screen)?,
+        (Format::Jsonl, _) => client::ask(query, context, &mut screen)?,
         _ => {
-            let printer = printer(query, setting, &mut screen);
-            printed(LineSplitter::new(printer), query, setting)?
+            let printer = printer(query, context.view(), &mut screen);
+            printed(LineSplitter::new(printer), query, context)?
         }
     };
     screen.finish()?;
-    Ok(lacking(query, &end).unwrap_or(Ending::Answered))
+    Ok(lacking(query, &end).unwrap_or(ExitStatus::Success))
 }
 
 /// Asks, and has the answer's lines written by a printer.
-fn printed(mut printed: LineSplitter<'_>, query: &Query, setting: &Setting) -> anyhow::Result<End> {
-    let end = client::ask(query, setting, &mut printed)?;
+fn printed(
+    mut printed: LineSplitter<'_>,
+    query: &Query,
+    context: &CommandContext,
+) -> anyhow::Result<End> {
+    let end = client::ask(query, context, &mut printed)?;
     // Of an answer that found nothing there is nothing to be said here.
     if end.found {
         printed.finish()?;
@@ -49,7 +53,7 @@ fn printed(mut printed: LineSplitter<'_>, query: &Query, setting: &Setting) -> a
 
 /// Says what an answer lacks, and how the command ends for it; `None` where it
 /// was answered.
-pub fn lacking(query: &Query, end: &End) -> Option<Ending> {
+pub fn lacking(query: &Query, end: &End) -> Option<ExitStatus> {
     super::say_notes(end);
     if !end.damage.is_empty() {
         for damage in &end.damage {
@@ -58,7 +62,7 @@ pub fn lacking(query: &Query, end: &End) -> Option<Ending> {
         super::say(
             "profiletrail: the answer lacks what cannot be read; `profiletrail verify` tells where it is",
         );
-        return Some(Ending::Failed);
+        return Some(ExitStatus::Failed);
     }
     if end.found {
         return None;
@@ -70,7 +74,7 @@ pub fn lacking(query: &Query, end: &End) -> Option<Ending> {
     if let Some(next) = next(query).filter(|_| end.hints.is_empty()) {
         super::say(&format!("profiletrail: {next}"));
     }
-    Some(Ending::NothingFound)
+    Some(ExitStatus::Nothing)
 }
 
 /// Which incident was not found, and where to look.

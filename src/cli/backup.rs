@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use bytesize::ByteSize;
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::{Format, TellOutput};
 use super::care::{ending, order, parse_lines, write};
+use super::context::CommandContext;
 use super::progress::Bar;
-use super::setting::Setting;
 use crate::ops::Care;
 use crate::ops::backup::{BackupLine, BackupOrder, restore_folder};
 use crate::store::Purpose;
@@ -54,8 +54,8 @@ pub struct RestoreArgs {
 }
 
 /// Carries out `backup`.
-pub fn backup(args: &BackupArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::of_command(setting);
+pub fn backup(args: &BackupArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::of_command(context);
     // The server has another working directory.
     let dir = std::path::absolute(&args.dir).context("finding the backup's folder")?;
     let care = Care::Backup(BackupOrder {
@@ -63,8 +63,8 @@ pub fn backup(args: &BackupArgs, setting: &Setting) -> anyhow::Result<Ending> {
         copy: args.copy,
     });
     let mut lines = Vec::new();
-    let end = order(&care, Purpose::Ask, "backing up", setting, &mut lines)?;
-    if setting.format(args.output.format) == Format::Jsonl {
+    let end = order(&care, Purpose::Ask, "backing up", context, &mut lines)?;
+    if context.format(args.output.format) == Format::Jsonl {
         write(&lines)?;
     } else {
         let lines: Vec<BackupLine> = parse_lines(&lines)?;
@@ -87,9 +87,9 @@ pub fn backup(args: &BackupArgs, setting: &Setting) -> anyhow::Result<Ending> {
 }
 
 /// Carries out `restore`.
-pub fn restore(args: &RestoreArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::of_command(setting);
-    let target = std::path::absolute(&setting.data).context("finding the data folder")?;
+pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::of_command(context);
+    let target = std::path::absolute(&context.data).context("finding the data folder")?;
     // A link to an empty folder is not replaced.
     let target = std::fs::canonicalize(&target).unwrap_or(target);
     let mut bar: Option<(&str, Bar)> = None;
@@ -98,7 +98,7 @@ pub fn restore(args: &RestoreArgs, setting: &Setting) -> anyhow::Result<Ending> 
         Some(target.as_path()).filter(|_| !args.verify_only),
         |step, done, all| {
             if bar.as_ref().is_none_or(|(of, _)| *of != step) {
-                bar = Some((step, Bar::new(step, setting.progress)));
+                bar = Some((step, Bar::new(step, context.progress)));
             }
             if let Some((_, bar)) = &mut bar {
                 bar.set(done, all);
@@ -109,18 +109,18 @@ pub fn restore(args: &RestoreArgs, setting: &Setting) -> anyhow::Result<Ending> 
     let what = if args.verify_only {
         format!("the backup {} is whole", args.dir.display())
     } else {
-        format!("restored {}", setting.data.display())
+        format!("restored {}", context.data.display())
     };
     let text = format!(
         "{what}: all up to {}, as of {}\n",
         up_to(restored.last_event, restored.last_rejected),
-        crate::format::shown(&restored.made, setting.reader_zone)
+        crate::format::shown(&restored.made, context.reader_zone)
     );
     write_lines(&text)?;
     for damage in &restored.damage {
         super::say(&format!("profiletrail: when it was backed up: {damage}"));
     }
-    Ok(Ending::Answered)
+    Ok(ExitStatus::Success)
 }
 
 /// Writes lines, in which there are names of folders.

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
+use super::context::CommandContext;
 use super::progress::{Bar, Unbarred};
-use super::setting::Setting;
 use crate::query::{Progress, Query, Stage, answer_telling};
 use crate::server::protocol::{End, Kind, Request, parse, receive, send_json};
 use crate::server::reachable;
@@ -28,18 +28,18 @@ pub enum Access {
 }
 
 /// Reaches the data. A server that is just starting or stopping is waited for.
-pub fn reach(setting: &Setting, purpose: Purpose) -> anyhow::Result<Access> {
+pub fn reach(context: &CommandContext, purpose: Purpose) -> anyhow::Result<Access> {
     let begun = Instant::now();
     loop {
-        if let Some(stream) = connect(setting) {
+        if let Some(stream) = connect(context) {
             return Ok(Access::Live(stream));
         }
         let options = OpenOptions {
             purpose,
-            cache: setting.cache,
+            cache: context.cache,
             patience: Duration::from_millis(200),
         };
-        match Trail::open(&setting.data, options) {
+        match Trail::open(&context.data, options) {
             Ok((trail, appender)) => return Ok(Access::Offline(trail, appender.map(Box::new))),
             Err(error @ TrailError::InUse { .. }) if begun.elapsed() >= PATIENCE => {
                 return Err(error).context("it does not answer commands, and it has not ended");
@@ -50,8 +50,8 @@ pub fn reach(setting: &Setting, purpose: Purpose) -> anyhow::Result<Access> {
     }
 }
 
-fn connect(setting: &Setting) -> Option<UnixStream> {
-    connect_to(&setting.data).ok()
+fn connect(context: &CommandContext) -> Option<UnixStream> {
+    connect_to(&context.data).ok()
 }
 
 /// Connects to the server that runs on a data folder.
@@ -61,18 +61,18 @@ pub fn connect_to(data: &Path) -> io::Result<UnixStream> {
 }
 
 /// Asks, and writes the answer's lines to `out`.
-pub fn ask(query: &Query, setting: &Setting, out: &mut dyn Write) -> anyhow::Result<End> {
-    let bar = RefCell::new(Bar::new(Stage::Index.text(), setting.progress));
+pub fn ask(query: &Query, context: &CommandContext, out: &mut dyn Write) -> anyhow::Result<End> {
+    let bar = RefCell::new(Bar::new(Stage::Index.text(), context.progress));
     let mut out = Unbarred {
         out,
         bar: &bar,
-        terminal: setting.terminal,
+        terminal: context.terminal,
     };
     let mut tell = |progress: Progress| {
         let (what, all) = (progress.stage.text(), progress.all);
         bar.borrow_mut().set_of(what, progress.done, all);
     };
-    match reach(setting, Purpose::Ask)? {
+    match reach(context, Purpose::Ask)? {
         Access::Live(stream) => ask_server(stream, query, &mut tell, &mut out),
         Access::Offline(trail, _) => {
             trail.wait_for_index(|progress| {

@@ -7,12 +7,12 @@ use anyhow::Context;
 use clap::ValueEnum;
 use tempfile::NamedTempFile;
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::{SpanArgs, TIMES};
 use super::ask;
 use super::client;
+use super::context::{CommandContext, UsageError};
 use super::output::printer;
-use super::setting::{Setting, UsageError};
 use crate::event::ProfileKey;
 use crate::format::{LineSplitter, plain};
 use crate::query::{DossierQuery, Query, Rounding};
@@ -59,9 +59,9 @@ pub enum Form {
 }
 
 impl DossierArgs {
-    fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        let mut span = self.span.span(setting)?;
-        if let Some(at) = setting.time("--at", self.at.as_deref(), Rounding::Down)? {
+    fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
+        let mut span = self.span.span(context)?;
+        if let Some(at) = context.time("--at", self.at.as_deref(), Rounding::Down)? {
             span.until = Some(at.saturating_add(1));
         }
         Ok(Query::Dossier(DossierQuery {
@@ -72,11 +72,11 @@ impl DossierArgs {
         }))
     }
 
-    fn form(&self, setting: &Setting) -> anyhow::Result<Form> {
+    fn form(&self, context: &CommandContext) -> anyhow::Result<Form> {
         match (self.format, &self.out) {
             (Some(form), _) => Ok(form),
             (None, Some(_)) => Ok(Form::Html),
-            (None, None) if setting.terminal => {
+            (None, None) if context.terminal => {
                 let key = self.key;
                 let what = format!(
                     "a dossier is a page: write --out dossier-{}.html, or --format jsonl to see its lines here",
@@ -89,15 +89,15 @@ impl DossierArgs {
     }
 }
 
-pub fn run(args: &DossierArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::of_command(setting);
-    let query = args.query(setting)?;
-    let form = args.form(setting)?;
+pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::of_command(context);
+    let query = args.query(context)?;
+    let form = args.form(context)?;
     let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
     let Some(path) = &args.out else {
-        let end = write(&query, form, setting, &mut stdout)?;
+        let end = write(&query, form, context, &mut stdout)?;
         stdout.flush()?;
-        return Ok(ask::lacking(&query, &end).unwrap_or(Ending::Answered));
+        return Ok(ask::lacking(&query, &end).unwrap_or(ExitStatus::Success));
     };
     let shown = plain(&path.display().to_string());
     let saying = || format!("writing the dossier to {shown}");
@@ -105,7 +105,7 @@ pub fn run(args: &DossierArgs, setting: &Setting) -> anyhow::Result<Ending> {
         let what = format!("--out: {shown} is there already: name another file");
         return Err(UsageError::new(what).into());
     }
-    let (file, end) = write_file(path, &query, form, setting).with_context(saying)?;
+    let (file, end) = write_file(path, &query, form, context).with_context(saying)?;
     let ending = ask::lacking(&query, &end);
     if end.found {
         // What cannot be read is told in it.
@@ -114,7 +114,7 @@ pub fn run(args: &DossierArgs, setting: &Setting) -> anyhow::Result<Ending> {
         writeln!(stdout, "wrote the dossier of {key} to {shown}")?;
         stdout.flush()?;
     }
-    Ok(ending.unwrap_or(Ending::Answered))
+    Ok(ending.unwrap_or(ExitStatus::Success))
 }
 
 /// Writes it to a file beside the one that is meant: nobody finds half of it.
@@ -122,23 +122,28 @@ fn write_file(
     path: &Path,
     query: &Query,
     form: Form,
-    setting: &Setting,
+    context: &CommandContext,
 ) -> anyhow::Result<(NamedTempFile, End)> {
     let parent = path.parent().filter(|parent| *parent != Path::new(""));
     let file = NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
     let mut out = BufWriter::with_capacity(1 << 16, file);
-    let end = write(query, form, setting, &mut out)?;
+    let end = write(query, form, context, &mut out)?;
     let file = out.into_inner().map_err(|error| error.into_error())?;
     file.as_file().sync_all()?;
     Ok((file, end))
 }
 
-fn write(query: &Query, form: Form, setting: &Setting, out: &mut dyn Write) -> anyhow::Result<End> {
+fn write(
+    query: &Query,
+    form: Form,
+    context: &CommandContext,
+    out: &mut dyn Write,
+) -> anyhow::Result<End> {
     match form {
-        Form::Jsonl => client::ask(query, setting, out),
+        Form::Jsonl => client::ask(query, context, out),
         Form::Html => {
-            let mut printed = LineSplitter::new(printer(query, setting, out));
-            let end = client::ask(query, setting, &mut printed)?;
+            let mut printed = LineSplitter::new(printer(query, context.view(), out));
+            let end = client::ask(query, context, &mut printed)?;
             printed.finish()?;
             Ok(end)
         }

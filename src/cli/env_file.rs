@@ -1,41 +1,57 @@
 //! `--env-file`: the settings of a service, for commands that are typed.
 //!
-//! The file is one that systemd reads (`EnvironmentFile=`): lines of `NAME=VALUE`,
-//! empty ones, comments with `#` or `;`, values bare or in one pair of quotes. A
-//! flag comes before the environment, the environment before the file, the file
-//! before what is the default. Names that are no setting are told: they are slips.
+//! The file has the form that systemd reads (`EnvironmentFile=`): lines of
+//! `NAME=VALUE`, empty lines, comments with `#` or `;`, values bare or in one pair
+//! of quotes. A flag takes precedence over the environment, the environment over
+//! the file, the file over the default. All of them are merged before arguments
+//! are checked, so a check never sees a part of them. Unknown names are reported:
+//! they are typing errors.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clap::{Arg, Command, CommandFactory, FromArgMatches, Parser};
+use clap::builder::Resettable;
+use clap::{Arg, Command, CommandFactory, FromArgMatches, ValueEnum};
 
-use super::args::Args;
-use super::setting::UsageError;
+use super::args::{Args, Format};
+use super::context::UsageError;
 
 /// What the names of settings begin with.
 const PREFIX: &str = "PROFILETRAIL_";
 
+/// The name of the setting whose value some commands do not support.
+const FORMAT: &str = "PROFILETRAIL_FORMAT";
+
 /// A name and its value.
 type Pair = (String, String);
 
-/// Reads the arguments; where they name a file, once more with what it says.
+/// Reads the arguments, with the settings of the file that they name.
 pub fn parse() -> anyhow::Result<Args> {
-    let args = Args::parse();
-    let Some(path) = &args.common.env_file else {
-        return Ok(args);
+    let pairs = match path() {
+        None => Vec::new(),
+        Some(path) => {
+            let wrong =
+                |what: String| UsageError::new(format!("--env-file {}: {what}", path.display()));
+            let pairs = pairs(&read(&path).map_err(wrong)?).map_err(wrong)?;
+            for name in unknown_settings(&Args::command(), &pairs) {
+                let path = path.display();
+                super::say(&format!(
+                    "profiletrail: note: unknown setting {name} in {path}"
+                ));
+            }
+            pairs
+        }
     };
-    let wrong = |what: String| UsageError::new(format!("--env-file {}: {what}", path.display()));
-    let text = read(path).map_err(wrong)?;
-    let pairs = pairs(&text).map_err(wrong)?;
-    for name in strangers(&Args::command(), &pairs) {
-        super::say(&format!(
-            "profiletrail: note: {name} in {} is no setting",
-            path.display()
-        ));
-    }
-    let mut matches = with_defaults(Args::command(), &pairs).get_matches();
+    let environment = |name: &str| std::env::var(name).ok();
+    let mut matches = merge(Args::command(), &pairs, &environment).get_matches();
     Ok(Args::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit()))
+}
+
+/// The file that the arguments name, whatever else is wrong with them.
+fn path() -> Option<PathBuf> {
+    let command = Args::command().ignore_errors(true);
+    let matches = command.try_get_matches().ok()?;
+    matches.try_get_one("env_file").ok()?.cloned()
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -67,8 +83,8 @@ fn env_of(arg: &Arg) -> Option<&str> {
     arg.get_env()?.to_str()
 }
 
-/// The names of this program's form that no command knows.
-fn strangers(command: &Command, pairs: &[Pair]) -> Vec<String> {
+/// The names of this program's form that no command has.
+fn unknown_settings(command: &Command, pairs: &[Pair]) -> Vec<String> {
     let mut known = BTreeSet::new();
     let mut commands = vec![command];
     while let Some(command) = commands.pop() {
@@ -81,13 +97,26 @@ fn strangers(command: &Command, pairs: &[Pair]) -> Vec<String> {
         .collect()
 }
 
-/// The command with a file's values as its defaults.
-fn with_defaults(command: Command, pairs: &[Pair]) -> Command {
+/// The command and all below it, with a file's values as their defaults. A
+/// default format that a command does not support is left out there.
+fn merge(
+    command: Command,
+    pairs: &[Pair],
+    environment: &impl Fn(&str) -> Option<String>,
+) -> Command {
     let set = |arg: Arg| {
-        let given = env_of(&arg).and_then(|env| pairs.iter().rev().find(|(name, _)| name == env));
+        let Some(name) = env_of(&arg).map(str::to_owned) else {
+            return arg;
+        };
+        let arg = match environment(&name) {
+            Some(value) if name == FORMAT && !supports(&arg, &value) => arg.env(Resettable::Reset),
+            _ => arg,
+        };
+        let given = pairs.iter().rev().find(|(known, _)| *known == name);
         match (given, arg.get_value_delimiter()) {
             (None, _) => arg,
             (Some((_, value)), _) if value.is_empty() => arg,
+            (Some((_, value)), _) if name == FORMAT && !supports(&arg, value) => arg,
             (Some((_, value)), Some(delimiter)) => {
                 let values: Vec<String> = value.split(delimiter).map(str::to_owned).collect();
                 arg.default_values(values)
@@ -97,9 +126,18 @@ fn with_defaults(command: Command, pairs: &[Pair]) -> Command {
     };
     command
         .mut_args(set)
-        .mut_subcommands(|command| command.mut_args(set))
+        .mut_subcommands(|command| merge(command, pairs, environment))
 }
 
+/// Whether a format can be the default of a command; an unknown one can, so that
+/// it is refused.
+fn supports(format: &Arg, value: &str) -> bool {
+    let supported = format.get_possible_values();
+    supported
+        .iter()
+        .any(|supported| supported.matches(value, false))
+        || Format::from_str(value, false).is_err()
+}
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
@@ -112,7 +150,7 @@ mod tests {
 
     fn parsed(arguments: &[&str]) -> Args {
         let pairs = pairs(FILE).unwrap();
-        let matches = with_defaults(Args::command(), &pairs);
+        let matches = merge(Args::command(), &pairs, &|_| None);
         let matches = matches.try_get_matches_from(arguments).unwrap();
         Args::from_arg_matches(&matches).unwrap()
     }
@@ -132,9 +170,9 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_is_told() {
+    fn an_unknown_setting_is_found() {
         let pairs = pairs(FILE).unwrap();
-        let found = strangers(&Args::command(), &pairs);
+        let found = unknown_settings(&Args::command(), &pairs);
         assert_eq!(found, ["PROFILETRAIL_MAX_CONECTIONS"]);
         let wrong = super::pairs("A=1\nexport").unwrap_err();
         assert_eq!(wrong, "line 2 is not NAME=VALUE");

@@ -8,11 +8,11 @@ use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::Output;
 use super::ask;
 use super::client;
-use super::setting::Setting;
+use super::context::CommandContext;
 use crate::query::lines::EvidenceLine;
 use crate::query::{EvidenceQuery, Query};
 
@@ -30,14 +30,14 @@ pub struct EvidenceArgs {
     pub output: Output,
 }
 
-pub fn run(args: &EvidenceArgs, setting: &Setting) -> anyhow::Result<Ending> {
+pub fn run(args: &EvidenceArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let query = Query::Evidence(EvidenceQuery { seq: args.seq });
     let Some(dir) = &args.out else {
-        return ask::run(&query, &args.output, setting);
+        return ask::run(&query, &args.output, context);
     };
-    super::logging::of_command(setting);
+    super::logging::of_command(context);
     let mut answer = Vec::new();
-    let end = client::ask(&query, setting, &mut answer)?;
+    let end = client::ask(&query, context, &mut answer)?;
     if let Some(ending) = ask::lacking(&query, &end) {
         return Ok(ending);
     }
@@ -55,7 +55,7 @@ pub fn run(args: &EvidenceArgs, setting: &Setting) -> anyhow::Result<Ending> {
         crate::format::plain(&dir.display().to_string())
     )?;
     stdout.flush()?;
-    Ok(Ending::Answered)
+    Ok(ExitStatus::Success)
 }
 
 /// Writes what a stranger needs, each thing into a file of its own.

@@ -1,9 +1,9 @@
 //! `explain`: what an event asked for against what came of it.
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::{Format, Output};
 use super::ask;
-use super::setting::Setting;
+use super::context::CommandContext;
 use crate::query::{ExplainQuery, Query};
 
 /// `explain`
@@ -17,11 +17,11 @@ pub struct ExplainArgs {
     pub output: Output,
 }
 
-pub fn run(args: &ExplainArgs, setting: &Setting) -> anyhow::Result<Ending> {
+pub fn run(args: &ExplainArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let query = Query::Explain(ExplainQuery {
         seq: args.seq,
         // People are shown whose event it is.
-        head: setting.format(args.output.format) == Format::Table,
+        head: context.format(args.output.format) == Format::Table,
     });
-    ask::run(&query, &args.output, setting)
+    ask::run(&query, &args.output, context)
 }

@@ -1,8 +1,8 @@
 //! `find`: who has a value.
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::{Output, TIMES};
-use super::setting::{Setting, UsageError};
+use super::context::{CommandContext, UsageError};
 use crate::query::{FindQuery, Query, Rounding, Word, Words};
 
 /// `find`
@@ -49,7 +49,7 @@ pub struct FindArgs {
 }
 
 impl FindArgs {
-    fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+    fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
         let words = Words {
             text: self.text.clone(),
             field: self.field.clone(),
@@ -70,7 +70,7 @@ impl FindArgs {
         Ok(Query::Find(FindQuery {
             sought,
             ever: self.ever,
-            at: setting.time("--at", self.at.as_deref(), Rounding::Down)?,
+            at: context.time("--at", self.at.as_deref(), Rounding::Down)?,
             database: self.database,
             limit: self.limit,
         }))
@@ -78,6 +78,6 @@ impl FindArgs {
 }
 
 /// Asks, and writes the answer.
-pub fn run(args: &FindArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::ask::run(&args.query(setting)?, &args.output, setting)
+pub fn run(args: &FindArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::ask::run(&args.query(context)?, &args.output, context)
 }

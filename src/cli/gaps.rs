@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::{FilterArgs, Output, TIMES};
 use super::ask;
-use super::setting::{Setting, UsageError};
+use super::context::{CommandContext, UsageError};
 use super::time::{parse_duration, seconds};
 use crate::query::{GapsQuery, Query};
 
@@ -29,16 +29,16 @@ pub struct GapsArgs {
     pub output: Output,
 }
 
-pub fn run(args: &GapsArgs, setting: &Setting) -> anyhow::Result<Ending> {
+pub fn run(args: &GapsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     if !args.filter.cause.is_empty() {
         let what = "--cause: gaps are of unexplained changes alone; leave it out";
         return Err(UsageError::new(what).into());
     }
     let query = Query::Gaps(GapsQuery {
-        filter: args.filter.filter(setting)?,
+        filter: args.filter.filter(context)?,
         limit: args.limit,
         within: seconds(args.within),
         least: args.least,
     });
-    ask::run(&query, &args.output, setting)
+    ask::run(&query, &args.output, context)
 }

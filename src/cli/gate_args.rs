@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::context::UsageError;
 use crate::frontend::{Network, TlsFiles};
 
 /// Who may connect, and how.
@@ -26,28 +27,27 @@ pub struct GateArgs {
     pub trusted_proxy: Vec<Network>,
     /// Take calls with TLS: the certificate, with those that lead to it, in PEM form; it is read
     /// again when it changes
-    #[arg(
-        long,
-        env = "PROFILETRAIL_TLS_CERT",
-        value_name = "FILE",
-        requires = "tls_key"
-    )]
+    #[arg(long, env = "PROFILETRAIL_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
     /// The certificate's private key, in PEM form
-    #[arg(
-        long,
-        env = "PROFILETRAIL_TLS_KEY",
-        value_name = "FILE",
-        requires = "tls_cert"
-    )]
+    #[arg(long, env = "PROFILETRAIL_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 }
 
 impl GateArgs {
-    /// The certificate and its key, where there are any.
-    pub fn tls(&self) -> Option<TlsFiles> {
-        let (cert, key) = self.tls_cert.clone().zip(self.tls_key.clone())?;
-        Some(TlsFiles { cert, key })
+    /// The certificate and its key, if there are any. Half a pair is refused,
+    /// whichever source it comes from: without TLS, calls would be readable.
+    pub fn tls(&self) -> Result<Option<TlsFiles>, UsageError> {
+        let half = |given: &str, missing: &str| {
+            let what = format!("{given} is set and {missing} is not: TLS needs both");
+            Err(UsageError::new(what))
+        };
+        match (self.tls_cert.clone(), self.tls_key.clone()) {
+            (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+            (None, None) => Ok(None),
+            (Some(_), None) => half("--tls-cert", "--tls-key"),
+            (None, Some(_)) => half("--tls-key", "--tls-cert"),
+        }
     }
 
     /// How many connections one address may have.

@@ -9,7 +9,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use rustix::fs::Mode;
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::Args;
 
 /// `completions`
@@ -41,14 +41,14 @@ pub struct ManArgs {
 }
 
 /// `completions`
-pub fn completions(args: &CompletionsArgs) -> anyhow::Result<Ending> {
+pub fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitStatus> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Args::command(), "profiletrail", &mut text);
     write(&text)
 }
 
 /// `man`
-pub fn man(args: &ManArgs) -> anyhow::Result<Ending> {
+pub fn man(args: &ManArgs) -> anyhow::Result<ExitStatus> {
     let command = Args::command();
     if let Some(dir) = &args.dir {
         return pages(command, dir).with_context(|| format!("writing into {}", dir.display()));
@@ -73,23 +73,23 @@ fn page_of(mut command: clap::Command, name: &str) -> anyhow::Result<clap::Comma
             None => "profiletrail --help lists the commands".to_owned(),
         };
         let what = format!("there is no command {name}: {next}");
-        return Err(super::setting::UsageError::new(what).into());
+        return Err(super::context::UsageError::new(what).into());
     };
     let title = format!("profiletrail-{name}");
     Ok(found.clone().name(title.clone()).display_name(title))
 }
 
-fn pages(command: clap::Command, dir: &Path) -> anyhow::Result<Ending> {
+fn pages(command: clap::Command, dir: &Path) -> anyhow::Result<ExitStatus> {
     // They are for everyone, unlike what commands make in a data folder.
     rustix::process::umask(Mode::from_raw_mode(0o022));
     std::fs::create_dir_all(dir)?;
     clap_mangen::generate_to(command, dir)?;
-    Ok(Ending::Answered)
+    Ok(ExitStatus::Success)
 }
 
-fn write(text: &[u8]) -> anyhow::Result<Ending> {
+fn write(text: &[u8]) -> anyhow::Result<ExitStatus> {
     let mut stdout = super::Stdout::new();
     stdout.write_all(text)?;
     stdout.flush()?;
-    Ok(Ending::Answered)
+    Ok(ExitStatus::Success)
 }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use bytesize::ByteSize;
 
-use super::Ending;
+use super::ExitStatus;
 use super::client::{Access, reach};
+use super::context::CommandContext;
 use super::progress::Bar;
-use super::setting::Setting;
 use crate::query::{ImportReport, Importer};
 use crate::server::protocol::{End, Kind, Request, parse, receive, send, send_json};
 use crate::store::{Appender, Folder, Purpose};
@@ -52,15 +52,15 @@ pub struct ImportArgs {
     pub segment_size: ByteSize,
 }
 
-pub fn run(args: &ImportArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::of_command(setting);
+pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::of_command(context);
     let (input, size) = open(&args.file)?;
-    Folder::make(&setting.data)?;
+    Folder::make(&context.data)?;
     let purpose = Purpose::Append {
         server: false,
-        segment_size: super::setting::segment_size(args.segment_size)?,
+        segment_size: super::context::segment_size(args.segment_size)?,
     };
-    let mut access = reach(setting, purpose)?;
+    let mut access = reach(context, purpose)?;
     let mut target = match &mut access {
         Access::Live(stream) => {
             send_json(stream, Kind::Request, &Request::Import)?;
@@ -71,7 +71,7 @@ pub fn run(args: &ImportArgs, setting: &Setting) -> anyhow::Result<Ending> {
         }
         Access::Offline(_, None) => bail!("the folder cannot be written"),
     };
-    let mut bar = Bar::new("importing", setting.progress);
+    let mut bar = Bar::new("importing", context.progress);
     let mut batches = Batches {
         input,
         next_line: 1,
@@ -107,9 +107,9 @@ pub fn run(args: &ImportArgs, setting: &Setting) -> anyhow::Result<Ending> {
         all.added, all.present
     ));
     Ok(if told == 0 {
-        Ending::Answered
+        ExitStatus::Success
     } else {
-        Ending::Failed
+        ExitStatus::Failed
     })
 }
 

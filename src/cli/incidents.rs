@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::{FilterArgs, Output, TIMES};
 use super::ask;
-use super::setting::{Setting, UsageError};
+use super::context::{CommandContext, UsageError};
 use super::time::{parse_duration, seconds};
 use super::undo;
 use crate::query::{IncidentId, IncidentsQuery, Query, Wanted};
@@ -99,13 +99,18 @@ pub struct UndoArgs {
 }
 
 impl WhichArgs {
-    fn query(&self, limit: Option<u64>, what: Wanted, setting: &Setting) -> anyhow::Result<Query> {
+    fn query(
+        &self,
+        limit: Option<u64>,
+        what: Wanted,
+        context: &CommandContext,
+    ) -> anyhow::Result<Query> {
         let within = seconds(self.within);
         let (least, most) = IncidentsQuery::WITHINS;
         if !(least..=most).contains(&within) {
             return Err(UsageError::new("--within: from 1m to 1d can be had").into());
         }
-        let filter = self.filter.filter(setting)?;
+        let filter = self.filter.filter(context)?;
         let about_one = !matches!(what, Wanted::List);
         if about_one && (filter.span.since.is_some() || filter.span.until.is_some()) {
             let what = "--since and --until: an incident has a time of its own; leave them out";
@@ -121,21 +126,21 @@ impl WhichArgs {
     }
 }
 
-pub fn run(args: &IncidentsArgs, setting: &Setting) -> anyhow::Result<Ending> {
+pub fn run(args: &IncidentsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     match &args.command {
         None => {
-            let query = args.which.query(args.limit, Wanted::List, setting)?;
-            ask::run(&query, &args.output, setting)
+            let query = args.which.query(args.limit, Wanted::List, context)?;
+            ask::run(&query, &args.output, context)
         }
         Some(IncidentsCommand::Show(args)) => {
             let what = Wanted::Show(args.id.clone());
-            let query = args.which.query(args.limit, what, setting)?;
-            ask::run(&query, &args.output, setting)
+            let query = args.which.query(args.limit, what, context)?;
+            ask::run(&query, &args.output, context)
         }
         Some(IncidentsCommand::Undo(args)) => {
             let what = Wanted::Undo(args.id.clone());
-            let query = args.which.query(None, what, setting)?;
-            undo::run(&query, args, setting)
+            let query = args.which.query(None, what, context)?;
+            undo::run(&query, args, context)
         }
     }
 }

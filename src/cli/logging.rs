@@ -7,7 +7,7 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::setting::Setting;
+use super::context::CommandContext;
 
 /// Standard error, whose closing must not end a server: nobody is told then.
 struct Stderr;
@@ -24,7 +24,7 @@ impl Write for Stderr {
 }
 
 /// Logs from a level on, with colours where standard error is a terminal.
-pub fn from(level: LevelFilter, setting: &Setting) {
+pub fn from(level: LevelFilter, context: &CommandContext) {
     // The resolver warns of every odd answer, which strangers can make it get;
     // what comes of a look-up is told by who asked for it.
     let levels = Targets::new()
@@ -34,7 +34,7 @@ pub fn from(level: LevelFilter, setting: &Setting) {
         .with_target("hickory_proto", LevelFilter::OFF);
     let logged = tracing_subscriber::fmt()
         .with_writer(|| Stderr)
-        .with_ansi(io::stderr().is_terminal() && setting.error_color)
+        .with_ansi(io::stderr().is_terminal() && context.error_color)
         .with_target(false)
         .with_max_level(level)
         .log_internal_errors(false)
@@ -49,13 +49,13 @@ pub fn from(level: LevelFilter, setting: &Setting) {
 
 /// What commands other than `serve` log: progress goes to a bar on a terminal,
 /// and to log lines elsewhere.
-pub fn of_command(setting: &Setting) {
+pub fn of_command(context: &CommandContext) {
     from(
-        if setting.progress {
+        if context.progress {
             LevelFilter::WARN
         } else {
             LevelFilter::INFO
         },
-        setting,
+        context,
     );
 }

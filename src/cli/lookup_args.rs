@@ -1,6 +1,6 @@
 //! The fields of which the values are looked up.
 
-use super::setting::UsageError;
+use super::context::UsageError;
 use crate::index::MOST_FIELDS;
 
 /// Of which fields values are found at once.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::{FilterArgs, Output, TIMES};
 use super::ask;
-use super::setting::Setting;
+use super::context::CommandContext;
 use super::time::{parse_duration, seconds};
 use crate::query::{LoopsQuery, Query};
 
@@ -32,12 +32,12 @@ pub struct LoopsArgs {
     pub output: Output,
 }
 
-pub fn run(args: &LoopsArgs, setting: &Setting) -> anyhow::Result<Ending> {
+pub fn run(args: &LoopsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let query = Query::Loops(LoopsQuery {
-        filter: args.filter.filter(setting)?,
+        filter: args.filter.filter(context)?,
         limit: args.limit,
         within: seconds(args.within),
         least: args.least,
     });
-    ask::run(&query, &args.output, setting)
+    ask::run(&query, &args.output, context)
 }

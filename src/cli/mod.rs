@@ -1,9 +1,10 @@
 //! The command line: arguments, a question each, and output for people.
 //!
-//! From arguments in three steps: clap's raw structs ([`args`]), what they come
-//! to with the terminal and the clock read once ([`Setting`]), and one `match`
-//! ([`run`]). Output for programs is the answer's lines as they are; output for
-//! people is made from the same lines in [`output`].
+//! Three steps from the arguments: clap's structs ([`args`]) with all sources of
+//! settings merged ([`env_file`]), the terminal and the clock read once
+//! ([`CommandContext`]), and one `match` ([`run`]). Output for programs is the
+//! answer's lines as they are; output for people is made from the same lines in
+//! [`output`].
 
 mod answer_args;
 mod api_args;
@@ -14,6 +15,7 @@ mod bar;
 mod care;
 mod client;
 mod common_args;
+mod context;
 mod demo;
 mod doctor;
 mod dossier;
@@ -34,12 +36,12 @@ mod loops;
 pub(crate) mod output;
 mod pager;
 mod progress;
+mod prompt;
 mod prune;
 mod queries;
 mod reconcile;
 mod report;
 mod serve;
-mod setting;
 mod signature_args;
 mod tail;
 mod time;
@@ -51,105 +53,106 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use rustix::fs::Mode;
 use signal_hook::consts::SIGXFSZ;
 
 use crate::server::protocol::End;
 use args::Command;
-use setting::Setting;
+use context::CommandContext;
 
-/// How a command ended.
+/// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ending {
-    /// It was answered, or done.
-    Answered,
-    /// Nothing was found.
-    NothingFound,
-    /// Something failed, which was said already.
+enum ExitStatus {
+    /// Answered, or done.
+    Success,
+    /// Nothing was found, or a prompt was declined.
+    Nothing,
+    /// Something failed, and the reason was printed.
     Failed,
 }
 
-impl From<Ending> for ExitCode {
-    fn from(ending: Ending) -> Self {
-        match ending {
-            Ending::Answered => Self::SUCCESS,
-            Ending::NothingFound => Self::from(1),
-            Ending::Failed => Self::from(3),
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        match status {
+            ExitStatus::Success => Self::SUCCESS,
+            ExitStatus::Nothing => Self::from(1),
+            ExitStatus::Failed => Self::from(3),
         }
     }
 }
 
-/// Runs the program: 0 answered, 1 nothing found, 2 wrong usage, 3 failed.
+/// Runs the program. Exit status: 0 answered or done, 1 nothing found or nothing
+/// done, 2 wrong usage, 3 failed.
 pub fn main() -> ExitCode {
     let outcome =
-        env_file::parse().and_then(|args| run(args.command, &Setting::new(&args.common)?));
+        env_file::parse().and_then(|args| run(args.command, &CommandContext::new(&args.common)?));
     match outcome {
-        Ok(ending) => ending.into(),
+        Ok(status) => status.into(),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("profiletrail: {error:#}"));
-            let usage = error.downcast_ref::<setting::UsageError>().is_some();
+            let usage = error.downcast_ref::<context::UsageError>().is_some();
             ExitCode::from(if usage { 2 } else { 3 })
         }
     }
 }
 
-fn run(command: Command, setting: &Setting) -> anyhow::Result<Ending> {
-    // What any command makes in the data folder is its owner's alone.
+fn run(command: Command, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    // Whatever a command creates in the data folder, only its owner can read.
     rustix::process::umask(Mode::from_raw_mode(0o077));
-    // A write beyond a file size limit shall fail, not end the process.
+    // A write beyond the file size limit must fail, not end the process.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
         .context("ignoring SIGXFSZ")?;
     match command {
-        Command::Serve(args) => serve::run(&args, setting),
-        Command::Demo(args) => demo::run(&args, setting),
-        Command::Import(args) => import::run(&args, setting),
-        Command::History(args) => ask::run(&args.query(setting)?, &args.output, setting),
-        Command::Show(args) => ask::run(&args.query(setting)?, &args.output, setting),
-        Command::Diff(args) => ask::run(&args.query(setting)?, &args.output, setting),
-        Command::Blame(args) => ask::run(&args.query(setting)?, &args.output, setting),
-        Command::Changes(args) => ask::run(&args.query(setting)?, &args.output, setting),
-        Command::Tail(args) => tail::run(&args, setting),
-        Command::Explain(args) => explain::run(&args, setting),
-        Command::Report(args) => report::run(&args, setting),
-        Command::Gaps(args) => gaps::run(&args, setting),
-        Command::Incidents(args) => incidents::run(&args, setting),
-        Command::Loops(args) => loops::run(&args, setting),
-        Command::Find(args) => find::run(&args, setting),
-        Command::Export(args) => ask::run(&args.query(setting)?, &args.output, setting),
-        Command::Rejected(args) => ask::run(&args.query(setting)?, &args.output, setting),
-        Command::Dossier(args) => dossier::run(&args, setting),
-        Command::Evidence(args) => evidence::run(&args, setting),
-        Command::Reconcile(args) => reconcile::run(&args, setting),
-        Command::Seal(args) => care::seal(&args, setting),
-        Command::Backup(args) => backup::backup(&args, setting),
-        Command::Restore(args) => backup::restore(&args, setting),
-        Command::Verify(args) => care::verify(&args, setting),
-        Command::Stats(args) => care::stats(&args, setting),
-        Command::Repair(args) => care::repair(&args, setting),
-        Command::Prune(args) => prune::run(&args, setting),
-        Command::Doctor(args) => doctor::run(&args, setting),
-        Command::Token(args) => token::run(&args, setting),
+        Command::Serve(args) => serve::run(&args, context),
+        Command::Demo(args) => demo::run(&args, context),
+        Command::Import(args) => import::run(&args, context),
+        Command::History(args) => ask::run(&args.query(context)?, &args.output, context),
+        Command::Show(args) => ask::run(&args.query(context)?, &args.output, context),
+        Command::Diff(args) => ask::run(&args.query(context)?, &args.output, context),
+        Command::Blame(args) => ask::run(&args.query(context)?, &args.output, context),
+        Command::Changes(args) => ask::run(&args.query(context)?, &args.output, context),
+        Command::Tail(args) => tail::run(&args, context),
+        Command::Explain(args) => explain::run(&args, context),
+        Command::Report(args) => report::run(&args, context),
+        Command::Gaps(args) => gaps::run(&args, context),
+        Command::Incidents(args) => incidents::run(&args, context),
+        Command::Loops(args) => loops::run(&args, context),
+        Command::Find(args) => find::run(&args, context),
+        Command::Export(args) => ask::run(&args.query(context)?, &args.output, context),
+        Command::Rejected(args) => ask::run(&args.query(context)?, &args.output, context),
+        Command::Dossier(args) => dossier::run(&args, context),
+        Command::Evidence(args) => evidence::run(&args, context),
+        Command::Reconcile(args) => reconcile::run(&args, context),
+        Command::Seal(args) => care::seal(&args, context),
+        Command::Backup(args) => backup::backup(&args, context),
+        Command::Restore(args) => backup::restore(&args, context),
+        Command::Verify(args) => care::verify(&args, context),
+        Command::Stats(args) => care::stats(&args, context),
+        Command::Repair(args) => care::repair(&args, context),
+        Command::Prune(args) => prune::run(&args, context),
+        Command::Doctor(args) => doctor::run(&args, context),
+        Command::Token(args) => token::run(&args, context),
         Command::Completions(args) => generate::completions(&args),
         Command::Man(args) => generate::man(&args),
     }
 }
 
-/// Says a line on standard error. Where that is closed, nobody is told.
+/// Prints a line on standard error; if that is closed, the line is dropped.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", crate::format::plain(line));
 }
 
-/// Says what an answer lacks that is known to be lost: no failure.
+/// Prints which events an answer lacks that are known to be lost; no failure.
 fn say_notes(end: &End) {
     for note in &end.notes {
         say(&format!("profiletrail: note: {note}; the answer lacks it"));
     }
 }
 
-/// A reader of standard output that has gone, as `head` does, is no failure;
-/// a server that has gone is one.
+/// Whether standard output was closed, as `head` does: no failure. A broken pipe to
+/// the server is one.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     let is_closed = |error: &std::io::Error| {
         error
@@ -164,12 +167,12 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         })
 }
 
-/// Nobody reads standard output any more.
+/// Standard output was closed by its reader.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output is closed")]
 struct StdoutClosed;
 
-/// Standard output, whose closing is told apart from that of other pipes.
+/// Standard output; its closing can be distinguished from that of other pipes.
 struct Stdout(std::io::StdoutLock<'static>);
 
 impl Stdout {
@@ -178,7 +181,7 @@ impl Stdout {
     }
 }
 
-fn tell_closed(error: std::io::Error) -> std::io::Error {
+fn mark_closed(error: std::io::Error) -> std::io::Error {
     match error.kind() {
         std::io::ErrorKind::BrokenPipe => std::io::Error::new(error.kind(), StdoutClosed),
         _ => error,
@@ -187,10 +190,10 @@ fn tell_closed(error: std::io::Error) -> std::io::Error {
 
 impl Write for Stdout {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.write(bytes).map_err(tell_closed)
+        self.0.write(bytes).map_err(mark_closed)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush().map_err(tell_closed)
+        self.0.flush().map_err(mark_closed)
     }
 }

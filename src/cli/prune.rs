@@ -1,14 +1,11 @@
 //! `prune`: telling what would go, asking, and having it done.
 
-use std::io::{BufRead, IsTerminal, Write};
-
-use anyhow::Context;
-
-use super::Ending;
+use super::ExitStatus;
 use super::args::{Format, TIMES, TellOutput};
 use super::care::{ending, order, parse_lines, shown, write};
-use super::output::card;
-use super::setting::{Setting, UsageError};
+use super::context::{CommandContext, UsageError};
+use super::output::details;
+use super::prompt::{confirm, declined, require_terminal};
 use crate::format::{Role, Text, View, counted, grouped};
 use crate::ops::{Care, PruneLine};
 use crate::query::Rounding;
@@ -33,43 +30,50 @@ pub struct PruneArgs {
     pub output: TellOutput,
 }
 
-pub fn run(args: &PruneArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::of_command(setting);
-    let before = setting.moment("--before", &args.before, Rounding::Down)?;
-    if before > setting.now().saturating_sub(YOUNGEST) {
+pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::of_command(context);
+    let before = context.moment("--before", &args.before, Rounding::Down)?;
+    if before > context.now().saturating_sub(YOUNGEST) {
         let what = format!(
             "--before: {:?} is not a day ago: what is younger is never pruned",
             args.before
         );
         return Err(UsageError::new(what).into());
     }
-    let asks = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-    if !args.dry_run && !args.yes && !asks {
-        let what =
-            "prune removes events for good: look with --dry-run what would go, then say --yes";
-        return Err(UsageError::new(what).into());
+    if !args.dry_run && !args.yes {
+        require_terminal(
+            "prune removes events permanently: see what it would remove with --dry-run, then add --yes",
+        )?;
     }
-    let view = setting.view();
-    let jsonl = setting.format(args.output.format) == Format::Jsonl;
+    let view = context.view();
+    let jsonl = context.format(args.output.format) == Format::Jsonl;
     if args.dry_run || !args.yes {
-        let (end, lines) = carry_out(before, true, setting)?;
+        let (end, lines) = carry_out(before, true, context)?;
         if args.dry_run {
             told(&lines, jsonl, &view)?;
             return Ok(ending(&end));
         }
         let would: Vec<PruneLine> = parse_lines(&lines)?;
         let goes = would.iter().any(|line| line.events + line.rejected > 0);
-        if goes && !agreed(&would, &view)? {
-            super::say("nothing was pruned");
-            return Ok(Ending::Answered);
+        if goes {
+            for line in &would {
+                super::say(&text_of(line, &view));
+            }
+            if !confirm("Remove them permanently?")? {
+                return Ok(declined());
+            }
         }
     }
-    let (end, lines) = carry_out(before, false, setting)?;
+    let (end, lines) = carry_out(before, false, context)?;
     told(&lines, jsonl, &view)?;
     Ok(ending(&end))
 }
 
-fn carry_out(before: i64, dry_run: bool, setting: &Setting) -> anyhow::Result<(End, Vec<u8>)> {
+fn carry_out(
+    before: i64,
+    dry_run: bool,
+    context: &CommandContext,
+) -> anyhow::Result<(End, Vec<u8>)> {
     let purpose = Purpose::Append {
         server: false,
         segment_size: u64::MAX,
@@ -77,27 +81,8 @@ fn carry_out(before: i64, dry_run: bool, setting: &Setting) -> anyhow::Result<(E
     let mut lines = Vec::new();
     let care = Care::Prune { before, dry_run };
     let doing = if dry_run { "looking" } else { "pruning" };
-    let end = order(&care, purpose, doing, setting, &mut lines)?;
+    let end = order(&care, purpose, doing, context, &mut lines)?;
     Ok((end, lines))
-}
-
-/// Asks on the terminal; only a yes is one.
-fn agreed(would: &[PruneLine], view: &View) -> anyhow::Result<bool> {
-    for line in would {
-        super::say(&text_of(line, view));
-    }
-    let mut terminal = std::io::stderr();
-    write!(terminal, "Remove them for good? [y/N] ")?;
-    terminal.flush()?;
-    let mut answer = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .context("reading the answer")?;
-    Ok(matches!(
-        answer.trim().to_ascii_lowercase().as_str(),
-        "y" | "yes"
-    ))
 }
 
 fn told(lines: &[u8], jsonl: bool, view: &View) -> anyhow::Result<()> {
@@ -108,7 +93,7 @@ fn told(lines: &[u8], jsonl: bool, view: &View) -> anyhow::Result<()> {
     let mut text = Vec::new();
     for line in &lines {
         let line = Text::of(Role::Plain, text_of(line, view));
-        card::title(&line, view, &mut text)?;
+        details::title(&line, view, &mut text)?;
     }
     write(&text)
 }

@@ -4,7 +4,7 @@ use super::args::{
     BlameArgs, CascadeArgs, ChangesArgs, DiffArgs, ExportArgs, FilterArgs, Format, HistoryArgs,
     Output, RejectedArgs, ShowArgs, SpanArgs,
 };
-use super::setting::{Setting, UsageError};
+use super::context::{CommandContext, UsageError};
 use crate::query::{
     BlameQuery, ChangesQuery, DiffQuery, ExportQuery, Filter, HistoryQuery, Query, RejectedQuery,
     Rounding, ShowQuery, Span,
@@ -12,10 +12,10 @@ use crate::query::{
 
 impl SpanArgs {
     /// The span that is meant.
-    pub fn span(&self, setting: &Setting) -> anyhow::Result<Span> {
+    pub fn span(&self, context: &CommandContext) -> anyhow::Result<Span> {
         Ok(Span {
-            since: setting.time("--since", self.since.as_deref(), Rounding::Up)?,
-            until: setting.time("--until", self.until.as_deref(), Rounding::Up)?,
+            since: context.time("--since", self.since.as_deref(), Rounding::Up)?,
+            until: context.time("--until", self.until.as_deref(), Rounding::Up)?,
         })
     }
 }
@@ -23,44 +23,44 @@ impl SpanArgs {
 impl CascadeArgs {
     /// Whether it is wanted in an answer of this form: people want it, while
     /// what programs read stays as it is unless they ask.
-    pub fn wanted(&self, output: &Output, setting: &Setting) -> bool {
-        let people = setting.format(output.format) == Format::Table;
+    pub fn wanted(&self, output: &Output, context: &CommandContext) -> bool {
+        let people = context.format(output.format) == Format::Table;
         self.cascade || (people && !self.no_cascade)
     }
 }
 
 impl HistoryArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
         Ok(Query::History(HistoryQuery {
             key: self.key,
             fields: self.field.clone(),
             interests: self.interest.clone(),
-            span: self.span.span(setting)?,
+            span: self.span.span(context)?,
             all: self.all,
             limit: self.limit,
             reverse: self.reverse,
             subprofiles: self.subprofiles,
-            cascade: self.cascade.wanted(&self.output, setting),
+            cascade: self.cascade.wanted(&self.output, context),
         }))
     }
 }
 
 impl ShowArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        let at = setting.time("--at", self.at.as_deref(), Rounding::Down)?;
+    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
+        let at = context.time("--at", self.at.as_deref(), Rounding::Down)?;
         Ok(Query::Show(ShowQuery {
             key: self.key,
             at,
-            cascade: self.cascade.wanted(&self.output, setting),
+            cascade: self.cascade.wanted(&self.output, context),
         }))
     }
 }
 
 impl DiffArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        let from = setting.moment("--from", &self.from, Rounding::Down)?;
-        let to = setting.time("--to", self.to.as_deref(), Rounding::Down)?;
-        if from > to.unwrap_or_else(|| setting.now()) {
+    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
+        let from = context.moment("--from", &self.from, Rounding::Down)?;
+        let to = context.time("--to", self.to.as_deref(), Rounding::Down)?;
+        if from > to.unwrap_or_else(|| context.now()) {
             return Err(UsageError::new(
                 "--from is later than --to: give the earlier moment as --from",
             )
@@ -70,18 +70,18 @@ impl DiffArgs {
             key: self.key,
             from,
             to,
-            cascade: self.cascade.wanted(&self.output, setting),
+            cascade: self.cascade.wanted(&self.output, context),
         }))
     }
 }
 
 impl BlameArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        let at = setting.time("--at", self.at.as_deref(), Rounding::Down)?;
+    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
+        let at = context.time("--at", self.at.as_deref(), Rounding::Down)?;
         Ok(Query::Blame(BlameQuery {
             key: self.key,
             at,
-            cascade: self.cascade.wanted(&self.output, setting),
+            cascade: self.cascade.wanted(&self.output, context),
         }))
     }
 }
@@ -89,14 +89,14 @@ impl BlameArgs {
 impl FilterArgs {
     /// The filter, and whether a profile's delete also deletes its subprofiles where
     /// people read the answer.
-    pub fn filter(&self, setting: &Setting) -> anyhow::Result<Filter> {
+    pub fn filter(&self, context: &CommandContext) -> anyhow::Result<Filter> {
         Ok(Filter {
             fields: self.field.clone(),
             interests: self.interest.clone(),
             database: self.database,
             collection: self.collection,
             profile: self.profile,
-            span: self.span.span(setting)?,
+            span: self.span.span(context)?,
             old: self.old.clone(),
             new: self.new.clone(),
             causes: self.cause.clone(),
@@ -109,11 +109,11 @@ impl FilterArgs {
 }
 
 impl ChangesArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
-        let filter = self.filter.filter(setting)?;
+    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
+        let filter = self.filter.filter(context)?;
         Ok(Query::Changes(ChangesQuery {
             filter: Filter {
-                cascade: filter.cascade || self.filter.cascade.wanted(&self.output, setting),
+                cascade: filter.cascade || self.filter.cascade.wanted(&self.output, context),
                 ..filter
             },
             limit: self.limit,
@@ -123,9 +123,9 @@ impl ChangesArgs {
 }
 
 impl ExportArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
         Ok(Query::Export(ExportQuery {
-            span: self.span.span(setting)?,
+            span: self.span.span(context)?,
             profile: self.profile,
             database: self.database,
             raw: self.raw,
@@ -134,9 +134,9 @@ impl ExportArgs {
 }
 
 impl RejectedArgs {
-    pub fn query(&self, setting: &Setting) -> anyhow::Result<Query> {
+    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
         Ok(Query::Rejected(RejectedQuery {
-            span: self.span.span(setting)?,
+            span: self.span.span(context)?,
             limit: self.limit,
             reverse: self.reverse,
         }))

@@ -1,9 +1,9 @@
 //! `report`: how many changes there are of each kind.
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::{FilterArgs, Format, Output, TIMES};
 use super::ask;
-use super::setting::Setting;
+use super::context::CommandContext;
 use crate::event::Zone;
 use crate::query::{By, Query, ReportQuery};
 
@@ -31,15 +31,15 @@ pub struct ReportArgs {
     pub output: Output,
 }
 
-pub fn run(args: &ReportArgs, setting: &Setting) -> anyhow::Result<Ending> {
+pub fn run(args: &ReportArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let query = Query::Report(ReportQuery {
-        filter: args.filter.filter(setting)?,
+        filter: args.filter.filter(context)?,
         limit: args.limit,
         by: args.by.clone(),
-        zone: match setting.format(args.output.format) {
-            Format::Table => setting.reader_zone,
+        zone: match context.format(args.output.format) {
+            Format::Table => context.reader_zone,
             Format::Jsonl | Format::Csv => Zone::UTC,
         },
     });
-    ask::run(&query, &args.output, setting)
+    ask::run(&query, &args.output, context)
 }

@@ -11,12 +11,12 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::Ending;
+use super::ExitStatus;
 use super::api_args::ApiArgs;
+use super::context::{CommandContext, UsageError, bytes, segment_size};
 use super::gate_args::GateArgs;
 use super::lookup_args::LookupArgs;
 use super::progress::Bar;
-use super::setting::{Setting, UsageError, bytes, segment_size};
 use super::signature_args::SignatureArgs;
 use super::time::parse_span;
 use crate::frontend::Proxies;
@@ -86,18 +86,18 @@ pub struct ServeArgs {
     pub log: tracing::level_filters::LevelFilter,
 }
 
-pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::from(args.log, setting);
+pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::from(args.log, context);
     let config = ServerConfig {
-        data: setting.data.clone(),
+        data: context.data.clone(),
         listen: args.listen,
-        zone: setting.zone,
+        zone: context.zone,
         max_body: usize::try_from(bytes("--max-body", args.max_body, 1, 64 << 20)?)?,
         segment_size: segment_size(args.segment_size)?,
-        cache: setting.cache,
+        cache: context.cache,
         workers: usize::from(args.workers),
         max_connections: args.gate.max_connections as usize,
-        tls: args.gate.tls(),
+        tls: args.gate.tls()?,
         max_per_address: args.gate.per_address() as usize,
         trusted_proxies: Proxies::new(args.gate.trusted_proxy.iter().copied()),
         min_free: args.min_free.as_u64(),
@@ -133,7 +133,7 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         );
     }
     let mut early = None;
-    if setting.progress {
+    if context.progress {
         early = show_progress(&server, &mut signals);
     }
     if let Some(signal) = early.or_else(|| signals.forever().next()) {
@@ -156,7 +156,7 @@ pub fn run(args: &ServeArgs, setting: &Setting) -> anyhow::Result<Ending> {
         .context("waiting for signals")?;
     }
     server.stop();
-    Ok(Ending::Answered)
+    Ok(ExitStatus::Success)
 }
 
 /// Raises the limit on open files as far as it goes, and sees to it that the

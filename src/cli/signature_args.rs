@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 
-use super::setting::UsageError;
+use super::context::UsageError;
 use super::time::parse_duration;
 use crate::auth::keys::KeyDomain;
 use crate::auth::signature::{Account, Policy, PublicHost};

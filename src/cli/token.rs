@@ -5,10 +5,10 @@ use std::io;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::{Format, TellOutput};
-use super::output::{Cell, Column, Grid};
-use super::setting::{Setting, UsageError};
+use super::context::{CommandContext, UsageError};
+use super::output::{Cell, CellContext, Column, Layout, TablePrinter};
 use crate::auth::tokens::{Scope, Token, TokenFile, TokensError};
 use crate::format::{Role, View, plain};
 use crate::store::Folder;
@@ -79,9 +79,9 @@ impl<'a> TokenLine<'a> {
 }
 
 /// `token`
-pub fn run(args: &TokenArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::of_command(setting);
-    let file = TokenFile::of(&setting.data);
+pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::of_command(context);
+    let file = TokenFile::of(&context.data);
     match &args.command {
         TokenCommand::Create {
             name,
@@ -92,13 +92,13 @@ pub fn run(args: &TokenArgs, setting: &Setting) -> anyhow::Result<Ending> {
                 TokensError::Name => UsageError::new(error.to_string()).into(),
                 error => anyhow::Error::from(error),
             })?;
-            Folder::make(&setting.data)?;
+            Folder::make(&context.data)?;
             file.add(token.clone())?;
-            show(&[TokenLine::of(&token, Some(&text))], output, setting)?;
+            show(&[TokenLine::of(&token, Some(&text))], output, context)?;
             super::say(
                 "profiletrail: keep the token where its program reads it: it is not shown again",
             );
-            Ok(Ending::Answered)
+            Ok(ExitStatus::Success)
         }
         TokenCommand::List { output } => {
             let tokens = file.read()?;
@@ -110,10 +110,10 @@ pub fn run(args: &TokenArgs, setting: &Setting) -> anyhow::Result<Ending> {
                 super::say(
                     "profiletrail: nothing found: no token was made, or all are revoked; `profiletrail token create` makes one",
                 );
-                return Ok(Ending::NothingFound);
+                return Ok(ExitStatus::Nothing);
             }
-            show(&lines, output, setting)?;
-            Ok(Ending::Answered)
+            show(&lines, output, context)?;
+            Ok(ExitStatus::Success)
         }
         TokenCommand::Revoke { id, output } => {
             // Where nothing was ever made, nothing is made for it.
@@ -124,56 +124,61 @@ pub fn run(args: &TokenArgs, setting: &Setting) -> anyhow::Result<Ending> {
                 super::say(&format!(
                     "profiletrail: nothing found: no token has the id {id}; `profiletrail token list` shows those there are"
                 ));
-                return Ok(Ending::NothingFound);
+                return Ok(ExitStatus::Nothing);
             };
-            show(&[TokenLine::of(&token, None)], output, setting)?;
+            show(&[TokenLine::of(&token, None)], output, context)?;
             super::say("profiletrail: revoked");
-            Ok(Ending::Answered)
+            Ok(ExitStatus::Success)
         }
     }
 }
 
-fn show(lines: &[TokenLine<'_>], output: &TellOutput, setting: &Setting) -> anyhow::Result<()> {
+fn show(
+    lines: &[TokenLine<'_>],
+    output: &TellOutput,
+    context: &CommandContext,
+) -> anyhow::Result<()> {
     let mut bytes = Vec::new();
-    if setting.format(output.format) == Format::Jsonl {
+    if context.format(output.format) == Format::Jsonl {
         for line in lines {
             serde_json::to_writer(&mut bytes, line)?;
             bytes.push(b'\n');
         }
     } else {
-        table(lines, setting, &mut bytes)?;
+        table(lines, context, &mut bytes)?;
     }
     super::care::write(&bytes)
 }
 
-const COLUMNS: [Column; 5] = [
-    Column::fixed("ID"),
-    Column::fixed("NAME"),
-    Column::fixed("SCOPE"),
-    Column::fixed("CREATED"),
-    Column::fixed("TOKEN").hidden(),
-];
+const fn columns<'a>() -> [Column<TokenLine<'a>>; 5] {
+    [
+        Layout::fixed("ID").cell(|line, _| Cell::of(Role::Seq, plain(line.id))),
+        Layout::fixed("NAME").cell(|line, _| Cell::outside(line.name)),
+        Layout::fixed("SCOPE").cell(|line, _| {
+            let scope = match line.scope {
+                Scope::Read => "read",
+                Scope::Metrics => "metrics",
+            };
+            Cell::of(Role::Plain, scope)
+        }),
+        Layout::fixed("CREATED").cell(|line, _| Cell::time(line.created)),
+        Layout::fixed("TOKEN")
+            .hide_empty()
+            .cell(|line, _| Cell::of(Role::New, plain(line.token.unwrap_or_default()))),
+    ]
+}
 
-fn table(lines: &[TokenLine<'_>], setting: &Setting, out: &mut Vec<u8>) -> io::Result<()> {
+fn table(lines: &[TokenLine<'_>], context: &CommandContext, out: &mut Vec<u8>) -> io::Result<()> {
     let view = View {
-        // A token that is cut in two is none.
+        // A token that is cut in two is useless.
         width: None,
-        ..setting.view()
+        ..context.view()
     };
-    let mut grid = Grid::of_view(&COLUMNS, &view).of_few();
+    let context = CellContext { view, at: None };
+    let columns = columns();
+    let mut table = TablePrinter::new(&columns, context, out).of_few();
     for line in lines {
-        let scope = match line.scope {
-            Scope::Read => "read",
-            Scope::Metrics => "metrics",
-        };
-        let row = vec![
-            Cell::of(Role::Seq, plain(line.id)),
-            Cell::of(Role::Plain, plain(line.name)),
-            Cell::of(Role::Plain, scope),
-            Cell::of(Role::Time, view.time(line.created)),
-            Cell::of(Role::New, plain(line.token.unwrap_or_default())),
-        ];
-        grid.row(row, out)?;
+        table.row(line)?;
     }
-    grid.finish(out)
+    table.end()
 }

@@ -12,19 +12,19 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use tempfile::NamedTempFile;
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::Format;
 use super::ask;
 use super::client;
+use super::context::{CommandContext, UsageError};
 use super::incidents::UndoArgs;
-use super::output::{Csv, columns, printer};
-use super::setting::{Setting, UsageError};
+use super::output::{Csv, csv_columns, printer};
 use crate::format::{LineSplitter, counted, plain};
 use crate::history::Value;
 use crate::query::{Query, UndoLine};
 
-pub fn run(query: &Query, args: &UndoArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::of_command(setting);
+pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::of_command(context);
     let out = args.out.as_path();
     if !args.force && out.symlink_metadata().is_ok() {
         return Err(already(out).into());
@@ -38,17 +38,17 @@ pub fn run(query: &Query, args: &UndoArgs, setting: &Setting) -> anyhow::Result<
         others: &mut stdout,
     };
     // Whoever reads the list may go: the file is written all the same.
-    let (end, left, listed) = match setting.format(args.output.format) {
+    let (end, left, listed) = match context.format(args.output.format) {
         Format::Jsonl => (
-            client::ask(query, setting, &mut parted)?,
+            client::ask(query, context, &mut parted)?,
             parted.left,
             Ok(()),
         ),
         format => {
             let mut printed =
-                LineSplitter::new(match columns(query).filter(|_| format == Format::Csv) {
+                LineSplitter::new(match csv_columns(query).filter(|_| format == Format::Csv) {
                     Some(columns) => Box::new(Csv::new(columns, parted.others)),
-                    None => printer(query, setting, parted.others),
+                    None => printer(query, context.view(), parted.others),
                 });
             let mut parted = Parted {
                 fix: parted.fix,
@@ -56,7 +56,7 @@ pub fn run(query: &Query, args: &UndoArgs, setting: &Setting) -> anyhow::Result<
                 held: Vec::new(),
                 others: &mut printed,
             };
-            let end = client::ask(query, setting, &mut parted)?;
+            let end = client::ask(query, context, &mut parted)?;
             let left = parted.left;
             (end, left, printed.finish())
         }
@@ -84,7 +84,7 @@ pub fn run(query: &Query, args: &UndoArgs, setting: &Setting) -> anyhow::Result<
     };
     super::say(&format!("profiletrail: {told}"));
     listed?;
-    Ok(Ending::Answered)
+    Ok(ExitStatus::Success)
 }
 
 fn are(count: u64) -> String {

@@ -23,4 +23,4 @@ pub use sanitize::plain;
 pub use style::{Role, Styles};
 pub use text::{Text, head, middle, tail, width_of, wrapped};
 pub use value::{Change, Side, quoted, subject, value_text};
-pub use view::{View, format_duration, shown};
+pub use view::{View, format_duration, seconds_of, shown};

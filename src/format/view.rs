@@ -94,6 +94,11 @@ pub fn shown(text: &str, zone: Zone) -> String {
     )
 }
 
+/// The Unix seconds of a time of a line.
+pub fn seconds_of(rfc3339: &str) -> Option<i64> {
+    Some(DateTime::parse_from_rfc3339(rfc3339).ok()?.timestamp())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,8 +4,9 @@ use maud::{Markup, html};
 
 use super::links;
 use super::text::{Change, NAME, SHORT, Text};
-use super::when::{Clock, seconds_of};
+use super::when::Clock;
 use crate::event::ProfileKey;
+use crate::format::seconds_of;
 use crate::query::lines::HistoryLine;
 
 /// The most changes of an event in a list.

@@ -7,8 +7,9 @@ use maud::{Markup, html};
 use super::links::{self, ProfileLink, Zoom};
 use super::shell::{Frame, command, notes};
 use super::text::{NAME, Name, SHORT, Shown, Text};
-use super::when::{Clock, seconds_of};
+use super::when::Clock;
 use crate::event::ProfileKey;
+use crate::format::seconds_of;
 use crate::format::{counted, grouped, plain};
 use crate::query::{GapKind, GapLine, IncidentLine, LoopGroupLine, LoopLine};
 

@@ -33,6 +33,7 @@ pub mod text;
 pub mod timeline;
 mod when;
 
+pub use crate::format::seconds_of;
 pub use links::{Zoom, seconds};
 pub use scale::Scale;
-pub use when::{Clock, seconds_of};
+pub use when::Clock;

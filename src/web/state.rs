@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use maud::{Markup, html};
 
 use super::text::{Change, Name, SHORT, Shown};
-use super::when::{Clock, seconds_of};
+use super::when::Clock;
+use crate::format::seconds_of;
 use crate::history::Value;
 use crate::query::lines::{DiffLine, ShowLine};
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use super::scale::Scale;
 use super::text::{Change, Name, Shown};
-use super::when::seconds_of;
+use crate::format::seconds_of;
 use crate::history::Value;
 use crate::query::lines::{HistoryLine, ShowLine};
 

@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use maud::{Markup, html};
 
 use crate::event::{Zone, seconds_to_rfc3339};
+use crate::format::seconds_of;
 
 /// The zone of a page, and its present moment in Unix seconds.
 #[derive(Clone, Copy, Debug)]
@@ -62,11 +63,6 @@ impl Clock {
             format!("{count} {unit}{many} ago")
         }
     }
-}
-
-/// The Unix seconds of a time of a line.
-pub fn seconds_of(rfc3339: &str) -> Option<i64> {
-    Some(DateTime::parse_from_rfc3339(rfc3339).ok()?.timestamp())
 }
 
 #[cfg(test)]

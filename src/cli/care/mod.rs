@@ -16,26 +16,26 @@ use std::io::{BufWriter, Write};
 use bytesize::ByteSize;
 use serde::de::DeserializeOwned;
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::{Format, SealArgs};
 use super::client::{Access, follow, reach};
+use super::context::CommandContext;
 use super::progress::Bar;
-use super::setting::Setting;
 use crate::ops::{Care, SealLine, Told, carry_out};
 use crate::query::Progress;
 use crate::server::protocol::{End, Kind, Request, send_json};
 use crate::store::Purpose;
 
 /// `seal`
-pub fn seal(args: &SealArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::of_command(setting);
+pub fn seal(args: &SealArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::of_command(context);
     let purpose = Purpose::Append {
         server: false,
         segment_size: u64::MAX,
     };
     let mut lines = Vec::new();
-    let end = order(&Care::Seal, purpose, "sealing", setting, &mut lines)?;
-    if setting.format(args.output.format) == Format::Jsonl {
+    let end = order(&Care::Seal, purpose, "sealing", context, &mut lines)?;
+    if context.format(args.output.format) == Format::Jsonl {
         write(&lines)?;
     } else {
         let sealed: Vec<SealLine> = parse_lines(&lines)?;
@@ -65,15 +65,15 @@ pub(super) fn shown(bytes: u64) -> String {
 }
 
 /// What an order came to; what is not well is said on standard error.
-pub(super) fn ending(end: &End) -> Ending {
+pub(super) fn ending(end: &End) -> ExitStatus {
     super::say_notes(end);
     for damage in &end.damage {
         super::say(&format!("profiletrail: {damage}"));
     }
     if end.damage.is_empty() {
-        Ending::Answered
+        ExitStatus::Success
     } else {
-        Ending::Failed
+        ExitStatus::Failed
     }
 }
 
@@ -82,11 +82,11 @@ pub(super) fn order(
     care: &Care,
     purpose: Purpose,
     doing: &'static str,
-    setting: &Setting,
+    context: &CommandContext,
     out: &mut dyn Write,
 ) -> anyhow::Result<End> {
-    let mut bar = Bar::new(doing, setting.progress);
-    match reach(setting, purpose)? {
+    let mut bar = Bar::new(doing, context.progress);
+    match reach(context, purpose)? {
         Access::Live(mut stream) => {
             send_json(&mut stream, Kind::Request, &Request::Care(care.clone()))?;
             let mut tell = |progress: Progress| bar.set(progress.done, progress.all);

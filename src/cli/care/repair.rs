@@ -1,34 +1,33 @@
 //! `repair`
 
-use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
-
-use anyhow::Context;
+use anyhow::Context as _;
 
 use super::write;
-use crate::cli::Ending;
+use crate::cli::ExitStatus;
 use crate::cli::args::{Format, RepairArgs};
-use crate::cli::setting::{Setting, UsageError};
+use crate::cli::context::CommandContext;
+use crate::cli::prompt::{confirm, declined, require_terminal};
 use crate::format::{counted, plain};
 use crate::ops::{Repair, RepairLine};
 
 /// `repair`
-pub fn repair(args: &RepairArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    crate::cli::logging::of_command(setting);
-    let repair = Repair::survey(&setting.data)
+pub fn repair(args: &RepairArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    crate::cli::logging::of_command(context);
+    let repair = Repair::survey(&context.data)
         .context("a repair needs the data folder for itself, and readable")?;
     let lines = repair.lines();
-    let json = setting.format(args.output.format) == Format::Jsonl;
+    let json = context.format(args.output.format) == Format::Jsonl;
     if lines.is_empty() {
         crate::cli::say("profiletrail: nothing to repair: every segment is whole");
-        return Ok(Ending::Answered);
+        return Ok(ExitStatus::Success);
     }
     if !args.yes {
         for line in &lines {
             crate::cli::say(&told(line));
         }
-        if !ask()? {
-            crate::cli::say("profiletrail: nothing was changed");
-            return Ok(Ending::Failed);
+        require_terminal("nothing was changed: run it on a terminal, or with --yes")?;
+        if !confirm("Rewrite these segments, keeping the damaged files aside?")? {
+            return Ok(declined());
         }
     }
     let mut done = Ok(());
@@ -43,24 +42,7 @@ pub fn repair(args: &RepairArgs, setting: &Setting) -> anyhow::Result<Ending> {
         }
     })?;
     done?;
-    Ok(Ending::Answered)
-}
-
-/// Asks a person; an error where there is none to be asked.
-fn ask() -> anyhow::Result<bool> {
-    if !stdin().is_terminal() || !stderr().is_terminal() {
-        let what = "nothing was changed: run it on a terminal, or with --yes";
-        return Err(UsageError::new(what).into());
-    }
-    let mut err = stderr().lock();
-    write!(
-        err,
-        "Write these segments anew, keeping the damaged files aside? [y/N] "
-    )?;
-    err.flush()?;
-    let mut answer = String::new();
-    stdin().lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    Ok(ExitStatus::Success)
 }
 
 /// A segment for people: what is to be done, or was done.

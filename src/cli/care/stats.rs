@@ -4,11 +4,11 @@ use std::io::Write;
 
 use super::chart::{bars, gather};
 use super::{ending, order, parse_lines, shown, write};
-use crate::cli::Ending;
+use crate::cli::ExitStatus;
 use crate::cli::args::{Format, StatsArgs};
-use crate::cli::output::card::{self, Row, Said, fact};
-use crate::cli::pager::Screen;
-use crate::cli::setting::Setting;
+use crate::cli::context::CommandContext;
+use crate::cli::output::details::{self, Field, FieldValue, field};
+use crate::cli::pager::PagedStdout;
 use crate::format::{Role, Text, View, counted, grouped, plain};
 use crate::ops::{Care, Count, StatsLine};
 use crate::store::Purpose;
@@ -20,17 +20,17 @@ const ROWS: usize = 10;
 const TIMES: usize = 31;
 
 /// `stats`
-pub fn stats(args: &StatsArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    crate::cli::logging::of_command(setting);
-    let care = Care::Stats(args.span.span(setting)?);
+pub fn stats(args: &StatsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    crate::cli::logging::of_command(context);
+    let care = Care::Stats(args.span.span(context)?);
     let mut lines = Vec::new();
-    let end = order(&care, Purpose::Ask, "counting", setting, &mut lines)?;
-    if setting.format(args.output.format) == Format::Jsonl {
+    let end = order(&care, Purpose::Ask, "counting", context, &mut lines)?;
+    if context.format(args.output.format) == Format::Jsonl {
         write(&lines)?;
     } else {
-        let mut screen = Screen::new(setting);
+        let mut screen = PagedStdout::new(context);
         for line in parse_lines::<StatsLine>(&lines)? {
-            tell(&line, &setting.view(), &mut screen)?;
+            tell(&line, &context.view(), &mut screen)?;
         }
         screen.finish()?;
     }
@@ -87,11 +87,11 @@ fn tell(line: &StatsLine, view: &View, out: &mut dyn Write) -> std::io::Result<(
             ),
         ));
     }
-    let facts: Vec<Row> = facts
+    let facts: Vec<Field> = facts
         .into_iter()
-        .map(|(name, value)| fact(name, Said::text(value)))
+        .map(|(name, value)| field(name, FieldValue::text(value)))
         .collect();
-    card::write_at("", &facts, view, out)?;
+    details::write_at("", &facts, view, out)?;
     let days: Vec<_> = rows(&line.days, usize::MAX);
     let (what, times) = gather(&days, TIMES);
     let lists = [
@@ -110,7 +110,7 @@ fn tell(line: &StatsLine, view: &View, out: &mut dyn Write) -> std::io::Result<(
             continue;
         }
         writeln!(out)?;
-        card::title(&Text::of(Role::Head, title), view, out)?;
+        details::title(&Text::of(Role::Head, title), view, out)?;
         bars(&rows, view, out)?;
         match (more, line.capped.iter().any(|capped| capped == name)) {
             (_, true) => writeln!(out, "  and others: there are too many to be counted")?,

@@ -3,26 +3,26 @@
 use std::fmt::Write;
 
 use super::{ending, order, parse_lines, shown, write};
-use crate::cli::Ending;
+use crate::cli::ExitStatus;
 use crate::cli::args::{Format, VerifyArgs};
-use crate::cli::setting::Setting;
+use crate::cli::context::CommandContext;
 use crate::format::{counted, grouped, plain};
 use crate::ops::{Care, VerifyLine, VerifySummary};
 use crate::store::Purpose;
 
 /// `verify`
-pub fn verify(args: &VerifyArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    crate::cli::logging::of_command(setting);
+pub fn verify(args: &VerifyArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    crate::cli::logging::of_command(context);
     let mut lines = Vec::new();
     let mut end = order(
         &Care::Verify,
         Purpose::Ask,
         "verifying",
-        setting,
+        context,
         &mut lines,
     )?;
     let read: Vec<VerifyLine> = parse_lines(&lines)?;
-    if setting.format(args.output.format) == Format::Jsonl {
+    if context.format(args.output.format) == Format::Jsonl {
         write(&lines)?;
     } else {
         let mut text = String::new();

@@ -17,8 +17,8 @@ use signal_hook::iterator::Signals;
 use tempfile::TempDir;
 use tracing::level_filters::LevelFilter;
 
-use super::Ending;
-use super::setting::{Setting, UsageError};
+use super::ExitStatus;
+use super::context::{CommandContext, UsageError};
 use crate::auth::tokens::{Scope, Token, TokenFile};
 use crate::frontend::Proxies;
 use crate::ops::demo::{SEED, Story, load};
@@ -114,18 +114,18 @@ impl Place {
     }
 }
 
-pub fn run(args: &DemoArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::from(LevelFilter::WARN, setting);
+pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::from(LevelFilter::WARN, context);
     // From here on a signal ends what follows in order, so that nothing is left behind.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("waiting for signals")?;
-    let end = setting.time("--now", args.now.as_deref(), Rounding::Down)?;
-    let story = Story::tell(SEED, end.unwrap_or_else(|| setting.now()));
+    let end = context.time("--now", args.now.as_deref(), Rounding::Down)?;
+    let story = Story::tell(SEED, end.unwrap_or_else(|| context.now()));
     let place = Place::make(args.keep.as_deref())?;
     let data = place.data()?;
-    load(&story, &data, setting.cache, SEGMENT_SIZE)?;
+    load(&story, &data, context.cache, SEGMENT_SIZE)?;
     let (token, text) = Token::new("demo", Scope::Read)?;
     TokenFile::of(&data).add(token)?;
-    let server = start(args.listen, &data, setting)?;
+    let server = start(args.listen, &data, context)?;
     let page = server.api_address();
     if let Some(page) = page {
         super::say(&format!("answering questions on http://{page}"));
@@ -139,7 +139,7 @@ pub fn run(args: &DemoArgs, setting: &Setting) -> anyhow::Result<Ending> {
         calls: server.address(),
         page,
         token: &text,
-        width: setting.width,
+        width: context.width,
     };
     let told = told.write();
     if told.is_ok() {
@@ -148,12 +148,16 @@ pub fn run(args: &DemoArgs, setting: &Setting) -> anyhow::Result<Ending> {
     server.stop();
     place.leave(&data)?;
     told?;
-    Ok(Ending::Answered)
+    Ok(ExitStatus::Success)
 }
 
 /// Starts the server. At the usual address it need not be: somebody may be there.
-fn start(listen: Option<SocketAddr>, data: &Path, setting: &Setting) -> anyhow::Result<Server> {
-    let config = config(listen.unwrap_or(USUAL), data, setting);
+fn start(
+    listen: Option<SocketAddr>,
+    data: &Path,
+    context: &CommandContext,
+) -> anyhow::Result<Server> {
+    let config = config(listen.unwrap_or(USUAL), data, context);
     match Server::start(&config) {
         Err(ServerError::Listen { .. }) if listen.is_none() => Ok(Server::start(&ServerConfig {
             listen: FREE,
@@ -164,14 +168,14 @@ fn start(listen: Option<SocketAddr>, data: &Path, setting: &Setting) -> anyhow::
 }
 
 /// How the demo's server is set up.
-fn config(listen: SocketAddr, data: &Path, setting: &Setting) -> ServerConfig {
+fn config(listen: SocketAddr, data: &Path, context: &CommandContext) -> ServerConfig {
     ServerConfig {
         data: data.to_owned(),
         listen,
-        zone: setting.zone,
+        zone: context.zone,
         max_body: 1 << 20,
         segment_size: SEGMENT_SIZE,
-        cache: setting.cache,
+        cache: context.cache,
         workers: 2,
         max_connections: 256,
         tls: None,

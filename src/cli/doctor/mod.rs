@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::Format;
 use super::client::{connect_to, follow};
-use super::pager::Screen;
-use super::setting::Setting;
+use super::context::CommandContext;
+use super::pager::PagedStdout;
 use crate::ops::doctor::{Examination, Finding, Running, Settings, Verdict, examine};
 use crate::server::protocol::{Kind, Request, send_json};
 
@@ -24,10 +24,10 @@ use crate::server::protocol::{Kind, Request, send_json};
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// `doctor`
-pub fn run(args: &DoctorArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::of_command(setting);
+pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::of_command(context);
     let examination = Examination {
-        data: setting.data.clone(),
+        data: context.data.clone(),
         settings: Settings {
             listen: Some(args.listen),
             max_connections: Some(args.max_connections.into()),
@@ -44,10 +44,10 @@ pub fn run(args: &DoctorArgs, setting: &Setting) -> anyhow::Result<Ending> {
         },
         backup: args.backup.clone(),
         outside: !args.offline,
-        running: ask(setting),
-        now: setting.now(),
+        running: ask(context),
+        now: context.now(),
     };
-    let json = setting.format(args.output.format) == Format::Jsonl;
+    let json = context.format(args.output.format) == Format::Jsonl;
     let mut findings = Vec::new();
     let mut written = Ok(());
     let found = examine(&examination, &mut |finding: Finding| {
@@ -62,13 +62,13 @@ pub fn run(args: &DoctorArgs, setting: &Setting) -> anyhow::Result<Ending> {
             write_line(address)?;
         }
     } else {
-        let mut screen = Screen::new(setting);
-        table::write(&findings, &found.addresses, setting, &mut screen)?;
+        let mut screen = PagedStdout::new(context);
+        table::write(&findings, &found.addresses, context, &mut screen)?;
         screen.finish()?;
     }
     Ok(match found.worst {
-        Some(Verdict::Problem) => Ending::Failed,
-        _ => Ending::Answered,
+        Some(Verdict::Problem) => ExitStatus::Failed,
+        _ => ExitStatus::Success,
     })
 }
 
@@ -81,9 +81,9 @@ fn write_line(line: &impl serde::Serialize) -> anyhow::Result<()> {
 }
 
 /// What the running server tells; else why it does not, where one is there.
-fn ask(setting: &Setting) -> Result<Running, Option<String>> {
+fn ask(context: &CommandContext) -> Result<Running, Option<String>> {
     use std::io::ErrorKind::{ConnectionRefused, NotFound};
-    match connect_to(&setting.data) {
+    match connect_to(&context.data) {
         Ok(stream) => told(stream).map_err(|error| Some(format!("{error:#}"))),
         // Where nobody listens, the socket is what a crash has left.
         Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => Err(None),

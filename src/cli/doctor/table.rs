@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::cli::output::card::{self, Row};
-use crate::cli::setting::Setting;
+use crate::cli::context::CommandContext;
+use crate::cli::output::details::{self, Field};
 use crate::format::{Role, Text, plain};
 use crate::ops::doctor::{Address, Finding, Verdict};
 
@@ -14,14 +14,14 @@ const GAP: &str = "  ";
 pub(super) fn write(
     findings: &[Finding],
     addresses: &[Address],
-    setting: &Setting,
+    context: &CommandContext,
     out: &mut dyn Write,
 ) -> io::Result<()> {
-    let view = setting.view();
+    let view = context.view();
     let names = findings.iter().map(|finding| finding.check.len());
     let widest = names.max().unwrap_or(0).max("CHECK".len());
     let head = |text: &str| Text::of(Role::Head, text);
-    let mut rows: Vec<Row> = vec![(
+    let mut rows: Vec<Field> = vec![(
         head(&format!("{:widest$}{GAP}RESULT", "CHECK")),
         head("FOUND, AND WHAT TO DO").into(),
     )];
@@ -39,10 +39,10 @@ pub(super) fn write(
             rows.push((Text::default(), fix.into()));
         }
     }
-    card::write_at("", &rows, &view, out)?;
+    details::write_at("", &rows, &view, out)?;
     writeln!(out)?;
     let title = "Addresses for webhooks in Copernica, one label for each way a call may come:";
-    card::title(&Text::of(Role::Plain, title), &view, out)?;
+    details::title(&Text::of(Role::Plain, title), &view, out)?;
     for address in addresses {
         writeln!(out, "{}", plain(&address.address))?;
     }

@@ -10,19 +10,50 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::columns::Columns;
 use crate::format::Printer;
+
+/// The columns of an answer as CSV.
+///
+/// A column is the key of a line of that name; `last_event.seq` is the key in an
+/// object. `old_is` and `new_is` say what an empty cell cannot: `value`, `absent`
+/// (it was not there) or `unknown`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CsvColumns {
+    /// Their names, separated by spaces.
+    names: &'static str,
+    /// A list in a line: each of its items makes a row, and an empty one a row too.
+    each: Option<&'static str>,
+}
+
+impl CsvColumns {
+    /// Columns of these names, separated by spaces.
+    pub const fn new(names: &'static str) -> Self {
+        Self { names, each: None }
+    }
+
+    /// The same, with a row for each item of that list.
+    pub const fn of_each(self, list: &'static str) -> Self {
+        Self {
+            each: Some(list),
+            ..self
+        }
+    }
+
+    fn names(self) -> impl Iterator<Item = &'static str> {
+        self.names.split_ascii_whitespace()
+    }
+}
 
 /// Writes an answer as CSV.
 pub struct Csv<'a> {
-    columns: Columns,
+    columns: CsvColumns,
     headed: bool,
     out: csv::Writer<&'a mut dyn Write>,
 }
 
 impl<'a> Csv<'a> {
     /// A writer of these columns.
-    pub fn new(columns: Columns, out: &'a mut dyn Write) -> Self {
+    pub fn new(columns: CsvColumns, out: &'a mut dyn Write) -> Self {
         Self {
             columns,
             headed: false,
@@ -34,13 +65,12 @@ impl<'a> Csv<'a> {
         if std::mem::replace(&mut self.headed, true) {
             return Ok(());
         }
-        let names = self.columns.names.iter().map(|name| name.replace('.', "_"));
+        let names = self.columns.names().map(|name| name.replace('.', "_"));
         self.out.write_record(names).map_err(io_error)
     }
 
     fn row(&mut self, line: &Value, item: &Value) -> io::Result<()> {
-        let names = self.columns.names.iter();
-        let cells = names.map(|name| cell(line, item, name));
+        let cells = self.columns.names().map(|name| cell(line, item, name));
         self.out.write_record(cells).map_err(io_error)
     }
 }
@@ -79,7 +109,7 @@ fn cell(line: &Value, item: &Value, name: &str) -> String {
     }
 }
 
-/// A text so that no spreadsheet reckons with it.
+/// A text that no spreadsheet takes for a formula.
 fn guarded(text: &str) -> String {
     let begins = text.starts_with([
         '=', '+', '-', '@', '\t', '\r', '\n', '\'', '＝', '＋', '－', '＠',
@@ -134,12 +164,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const COLUMNS: Columns = Columns {
-        each: Some("changes"),
-        names: &["seq", "last.seq", "field", "old", "old_is", "new", "new_is"],
-    };
+    const COLUMNS: CsvColumns =
+        CsvColumns::new("seq last.seq field old old_is new new_is").of_each("changes");
 
-    fn written(columns: Columns, lines: &[&str]) -> String {
+    fn written(columns: CsvColumns, lines: &[&str]) -> String {
         let mut out = Vec::new();
         let mut csv = Csv::new(columns, &mut out);
         for line in lines {

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::printer::parse;
+use super::table::parse;
 use crate::format::{Change, Printer, Role, Side, Text, View, plain, subject};
 use crate::history::Value;
 use crate::query::DiffQuery;

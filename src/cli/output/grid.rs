@@ -5,30 +5,180 @@
 //! makes it wider from there on. So memory is bounded however many rows come,
 //! and the first is not late.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
-use super::cell::{Cell, Column};
-use crate::format::{Role, Styles, View};
+use crate::format::{Change, Role, Styles, Text, View, grouped};
 
 /// How many rows decide, …
-const HELD: usize = 100;
+const MAX_HELD: usize = 100;
 
 /// … and with how many bytes at most.
-const HELD_LEN: usize = 4 << 20;
+const MAX_HELD_LEN: usize = 4 << 20;
 
 /// Where there is no limit, a column is made no wider than this: what is longer
 /// stands out of it, and one value cannot push every row to the right.
-const WIDEST: usize = 60;
+const MAX_UNLIMITED: usize = 60;
+
+/// How a column is laid out.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// What stands above it.
+    pub(super) head: Cow<'static, str>,
+    /// How narrow it may get; `None` is never shortened.
+    pub(super) min_width: Option<usize>,
+    /// Below this, columns with a drop priority are left out first.
+    pub(super) preferred_width: usize,
+    /// How wide it gets at most where the width is limited.
+    pub(super) max_width: usize,
+    /// Left out where there is no room, the highest first; 0 always stays.
+    pub(super) drop_priority: u8,
+    /// Aligned at the right.
+    pub(super) right: bool,
+    /// Left out where no row has anything in it.
+    pub(super) hide_empty: bool,
+}
+
+impl Layout {
+    /// One that is never shortened.
+    pub const fn fixed(head: &'static str) -> Self {
+        Self {
+            head: Cow::Borrowed(head),
+            min_width: None,
+            preferred_width: 0,
+            max_width: usize::MAX,
+            drop_priority: 0,
+            right: false,
+            hide_empty: false,
+        }
+    }
+
+    /// One that may be shortened to `min` columns, and is `max` wide at most.
+    pub const fn elastic(head: &'static str, min: usize, max: usize) -> Self {
+        Self {
+            head: Cow::Borrowed(head),
+            min_width: Some(min),
+            preferred_width: min,
+            max_width: max,
+            drop_priority: 0,
+            right: false,
+            hide_empty: false,
+        }
+    }
+
+    /// The same, left out where there is no room: the highest priority goes first.
+    pub const fn drop_priority(mut self, priority: u8) -> Self {
+        self.drop_priority = priority;
+        self
+    }
+
+    /// The same; others are left out before it gets narrower than this.
+    pub const fn preferred_width(mut self, width: usize) -> Self {
+        self.preferred_width = width;
+        self
+    }
+
+    /// The same, aligned at the right.
+    pub const fn right(mut self) -> Self {
+        self.right = true;
+        self
+    }
+
+    /// The same, left out where no row has anything in it.
+    pub const fn hide_empty(mut self) -> Self {
+        self.hide_empty = true;
+        self
+    }
+}
+
+/// What stands in a row.
+#[derive(Clone, Debug)]
+pub enum Cell {
+    /// A text.
+    Text(Text),
+    /// From what to what.
+    Change(Box<Change>),
+    /// An RFC 3339 time, shown in the reader's zone.
+    Time(String),
+}
+
+impl From<Text> for Cell {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Change> for Cell {
+    fn from(change: Change) -> Self {
+        Self::Change(Box::new(change))
+    }
+}
+
+impl Cell {
+    /// A text of one role, safe already.
+    pub fn of(role: Role, text: impl Into<String>) -> Self {
+        Self::Text(Text::of(role, text))
+    }
+
+    /// A text from outside.
+    pub fn outside(text: &str) -> Self {
+        Self::Text(Text::outside(Role::Plain, text))
+    }
+
+    /// A number.
+    pub fn number(number: u64) -> Self {
+        Self::of(Role::Plain, grouped(number))
+    }
+
+    /// An event's number.
+    pub fn seq(seq: u64) -> Self {
+        Self::of(Role::Seq, seq.to_string())
+    }
+
+    /// An RFC 3339 time.
+    pub fn time(time: &str) -> Self {
+        Self::Time(time.to_owned())
+    }
+
+    fn width(&self, styles: Styles) -> usize {
+        match self {
+            Self::Text(text) => text.width(),
+            Self::Change(change) => change.width(styles),
+            Self::Time(time) => time.len(),
+        }
+    }
+
+    /// How many bytes it has.
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Change(change) => change.byte_len(),
+            Self::Time(time) => time.len(),
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Text(text) if text.is_empty())
+    }
+
+    fn fit(&self, styles: Styles, width: Option<usize>) -> Text {
+        match (self, width) {
+            (Self::Text(text), None) => text.clone(),
+            (Self::Text(text), Some(width)) => text.fit(width),
+            (Self::Change(change), width) => change.fit(styles, width),
+            // The grid has replaced it with a text.
+            (Self::Time(time), _) => Text::of(Role::Time, time.as_str()),
+        }
+    }
+}
 
 /// Rows in columns.
 pub struct Grid {
-    columns: Vec<Column>,
-    /// What stands above them.
-    heads: Vec<String>,
-    styles: Styles,
-    limit: Option<usize>,
-    gap: usize,
-    most_held: usize,
+    columns: Vec<Layout>,
+    /// The zone that a column's heading names, where it names one.
+    zones: Vec<Option<String>>,
+    view: View,
+    max_held: usize,
     held: Vec<Vec<Cell>>,
     held_len: usize,
     /// How wide each column is, once that is decided; `None` is left out.
@@ -36,51 +186,65 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// A grid of at most that width; `None` is no limit.
-    pub fn new(columns: &[Column], styles: Styles, limit: Option<usize>, gap: usize) -> Self {
+    /// A grid for this reader.
+    pub fn new(columns: Vec<Layout>, view: View) -> Self {
         Self {
-            columns: columns.to_vec(),
-            heads: columns
-                .iter()
-                .map(|column| column.head.to_owned())
-                .collect(),
-            styles,
-            limit,
-            gap,
-            most_held: HELD,
+            zones: vec![None; columns.len()],
+            columns,
+            view,
+            max_held: MAX_HELD,
             held: Vec::new(),
             held_len: 0,
             widths: None,
         }
     }
 
-    /// A grid for this reader.
-    pub fn of_view(columns: &[Column], view: &View) -> Self {
-        let gap = if view.is_narrow() { 1 } else { 2 };
-        Self::new(columns, view.styles, view.width, gap)
-    }
-
-    /// The same, decided by all rows, which should be few.
+    /// The same, laid out by all rows, which must be few.
     pub const fn of_few(mut self) -> Self {
-        self.most_held = usize::MAX;
+        self.max_held = usize::MAX;
         self
     }
 
-    /// Puts another name above a column; to be done before the first row.
-    pub fn name(&mut self, place: usize, name: String) {
-        if let Some(head) = self.heads.get_mut(place) {
-            *head = name;
+    /// The columns between two cells.
+    fn gap(&self) -> usize {
+        if self.view.is_narrow() { 1 } else { 2 }
+    }
+
+    /// A time as its column shows it. Where there is little room the heading names
+    /// the zone, and a row only where its own is another.
+    fn time(&mut self, place: usize, time: &str) -> String {
+        let (text, zone) = self.view.split_zone(time);
+        let (Some(named), Some(column)) = (self.zones.get_mut(place), self.columns.get_mut(place))
+        else {
+            return text;
+        };
+        if !self.view.is_narrow() {
+            return format!("{text} {zone}").trim_end().to_owned();
+        }
+        if named.is_none() && self.widths.is_none() {
+            column.head = format!("{} ({zone})", column.head).into();
+            *named = Some(zone.clone());
+        }
+        if named.as_ref() == Some(&zone) {
+            text
+        } else {
+            format!("{text} {zone}")
         }
     }
 
     /// Takes the next row.
-    pub fn row(&mut self, row: Vec<Cell>, out: &mut dyn Write) -> io::Result<()> {
+    pub fn row(&mut self, mut row: Vec<Cell>, out: &mut dyn Write) -> io::Result<()> {
+        for (place, cell) in row.iter_mut().enumerate() {
+            if let Cell::Time(time) = cell {
+                *cell = Cell::of(Role::Time, self.time(place, time));
+            }
+        }
         if self.widths.is_some() {
             return self.write(&row, out);
         }
         self.held_len += row.iter().map(Cell::len).sum::<usize>();
         self.held.push(row);
-        if self.held.len() >= self.most_held || self.held_len >= HELD_LEN {
+        if self.held.len() >= self.max_held || self.held_len >= MAX_HELD_LEN {
             self.write_held(false, out)
         } else {
             Ok(())
@@ -99,8 +263,8 @@ impl Grid {
         }
         if self.widths.is_none() {
             self.widths = Some(self.decide(&held, all));
-            let heads = self.heads.iter();
-            let heads = heads.map(|head| Cell::of(Role::Head, head.as_str()));
+            let heads = self.columns.iter();
+            let heads = heads.map(|column| Cell::of(Role::Head, column.head.as_ref()));
             self.write(&heads.collect::<Vec<_>>(), out)?;
         }
         for row in &held {
@@ -112,25 +276,27 @@ impl Grid {
     /// How wide columns are for these rows, which may be all.
     fn decide(&self, held: &[Vec<Cell>], all: bool) -> Vec<Option<usize>> {
         let mut widths = Vec::new();
-        for (place, (column, head)) in self.columns.iter().zip(&self.heads).enumerate() {
+        for (place, column) in self.columns.iter().enumerate() {
             let cells = held.iter().filter_map(|row| row.get(place));
-            let widest = cells.clone().map(|cell| cell.width(self.styles)).max();
-            let widest = widest.unwrap_or(0).max(head.len());
-            let empty = all && column.hidden && cells.clone().all(Cell::is_empty);
-            let most = match self.limit {
-                Some(limit) => column.most.min(limit),
-                None => WIDEST,
+            let widest = cells.clone().map(|cell| cell.width(self.view.styles)).max();
+            let widest = widest.unwrap_or(0).max(column.head.len());
+            let empty = all && column.hide_empty && cells.clone().all(Cell::is_empty);
+            let most = match self.view.width {
+                Some(limit) => column.max_width.min(limit),
+                None => MAX_UNLIMITED,
             };
             widths.push((!empty).then_some(widest.min(most)));
         }
-        let Some(limit) = self.limit else {
+        let Some(limit) = self.view.width else {
             return widths;
         };
         // Columns are left out until the others fit, shortened as far as is good.
-        while self.at_ease(&widths) > limit {
-            let spare = self.columns.iter().zip(&widths).enumerate();
-            let spare = spare.filter(|(_, (column, width))| column.spare > 0 && width.is_some());
-            let Some((place, _)) = spare.max_by_key(|(_, (column, _))| column.spare) else {
+        while self.preferred(&widths) > limit {
+            let droppable = self.columns.iter().zip(&widths).enumerate();
+            let droppable = droppable
+                .filter(|(_, (column, width))| column.drop_priority > 0 && width.is_some());
+            let Some((place, _)) = droppable.max_by_key(|(_, (column, _))| column.drop_priority)
+            else {
                 break;
             };
             if let Some(width) = widths.get_mut(place) {
@@ -143,7 +309,7 @@ impl Grid {
             let columns = self.columns.iter().zip(&mut widths);
             let elastic = columns.filter_map(|(column, width)| {
                 let width = width.as_mut()?;
-                (*width > column.least?).then_some(width)
+                (*width > column.min_width?).then_some(width)
             });
             let Some(widest) = elastic.max_by_key(|width| **width) else {
                 break;
@@ -156,14 +322,14 @@ impl Grid {
 
     fn all(&self, widths: &[Option<usize>]) -> usize {
         let shown = widths.iter().flatten();
-        shown.clone().sum::<usize>() + self.gap * shown.count().saturating_sub(1)
+        shown.clone().sum::<usize>() + self.gap() * shown.count().saturating_sub(1)
     }
 
-    fn at_ease(&self, widths: &[Option<usize>]) -> usize {
+    fn preferred(&self, widths: &[Option<usize>]) -> usize {
         let pairs = self.columns.iter().zip(widths);
         let eased = pairs.map(|(column, width)| {
             let width = (*width)?;
-            let ease = column.least.map(|_| column.ease.min(width));
+            let ease = column.min_width.map(|_| column.preferred_width.min(width));
             Some(ease.unwrap_or(width))
         });
         self.all(&eased.collect::<Vec<_>>())
@@ -171,24 +337,24 @@ impl Grid {
 
     /// Makes room for a row whose fixed cells are wider than those before.
     fn widen(&mut self, row: &[Cell]) {
-        let (styles, limited) = (self.styles, self.limit.is_some());
+        let (styles, limited) = (self.view.styles, self.view.width.is_some());
         let Some(widths) = &mut self.widths else {
             return;
         };
         let mut taken = 0;
         let columns = self.columns.iter().zip(row);
         for (width, (column, cell)) in widths.iter_mut().zip(columns) {
-            let (Some(width), None) = (width, column.least) else {
+            let (Some(width), None) = (width, column.min_width) else {
                 continue;
             };
-            let wide = cell.width(styles).min(WIDEST);
+            let wide = cell.width(styles).min(MAX_UNLIMITED);
             taken += wide.saturating_sub(*width);
             *width = wide.max(*width);
         }
         // What they take, the last column that can gives.
         let elastic = self.columns.iter().zip(widths.iter_mut()).rev();
         for (column, width) in elastic {
-            if let (Some(width), Some(least), true) = (width, column.least, limited) {
+            if let (Some(width), Some(least), true) = (width, column.min_width, limited) {
                 let given = taken.min(width.saturating_sub(least));
                 *width -= given;
                 taken -= given;
@@ -208,17 +374,17 @@ impl Grid {
         let mut waiting = 0;
         for (place, (column, width, cell)) in shown.enumerate() {
             if place > 0 {
-                waiting += self.gap;
+                waiting += self.gap();
             }
             if cell.is_empty() {
                 waiting += width;
                 continue;
             }
-            let cut = self.limit.and(column.least).map(|_| width);
-            let text = match (cell, self.limit) {
+            let cut = self.view.width.and(column.min_width).map(|_| width);
+            let text = match (cell, self.view.width) {
                 // What comes last may take what is left of the line.
-                (Cell::Change(_), None) => cell.fit(self.styles, None),
-                _ => cell.fit(self.styles, cut),
+                (Cell::Change(_), None) => cell.fit(self.view.styles, None),
+                _ => cell.fit(self.view.styles, cut),
             };
             line.push_str(&" ".repeat(std::mem::take(&mut waiting)));
             if column.right {
@@ -226,46 +392,10 @@ impl Grid {
             } else {
                 waiting = width.saturating_sub(text.width());
             }
-            text.put(&mut line, self.styles);
+            text.put(&mut line, self.view.styles);
         }
         line.push('\n');
         out.write_all(line.as_bytes())
-    }
-}
-
-/// A column of times. Where there is little room the heading names the zone, and
-/// a row only where it is another.
-pub struct Headed {
-    place: usize,
-    head: &'static str,
-    zone: Option<String>,
-}
-
-impl Headed {
-    /// The column at that place, and its heading.
-    pub const fn new(place: usize, head: &'static str) -> Self {
-        Self {
-            place,
-            head,
-            zone: None,
-        }
-    }
-
-    /// An RFC 3339 time as it stands in the column.
-    pub fn time(&mut self, time: &str, view: &View, grid: &mut Grid) -> String {
-        if !view.is_narrow() {
-            return view.time(time);
-        }
-        let (shown, zone) = view.split_zone(time);
-        let headed = self.zone.get_or_insert_with(|| {
-            grid.name(self.place, format!("{} ({zone})", self.head));
-            zone.clone()
-        });
-        if *headed == zone {
-            shown
-        } else {
-            format!("{shown} {zone}")
-        }
     }
 }
 
@@ -274,17 +404,23 @@ impl Headed {
 mod tests {
     use super::*;
 
-    const PLAIN: Styles = Styles { on: false };
+    fn columns() -> Vec<Layout> {
+        vec![
+            Layout::fixed("SEQ").right(),
+            Layout::elastic("NAME", 4, 20),
+            Layout::fixed("NOTE").drop_priority(1).hide_empty(),
+            Layout::elastic("VALUE", 6, usize::MAX),
+        ]
+    }
 
-    const COLUMNS: [Column; 4] = [
-        Column::fixed("SEQ").right(),
-        Column::elastic("NAME", 4, 20),
-        Column::fixed("NOTE").spare(1).hidden(),
-        Column::elastic("VALUE", 6, usize::MAX),
-    ];
-
-    fn written(rows: &[[&str; 4]], limit: Option<usize>) -> String {
-        let mut grid = Grid::new(&COLUMNS, PLAIN, limit, 1);
+    fn written(rows: &[[&str; 4]], width: Option<usize>) -> String {
+        let view = View {
+            zone: crate::event::Zone::UTC,
+            styles: Styles { on: false },
+            width,
+            now: 0,
+        };
+        let mut grid = Grid::new(columns(), view);
         let mut out = Vec::new();
         for row in rows {
             let row = row.map(|text| Cell::of(Role::Plain, text));
@@ -302,7 +438,7 @@ mod tests {
         ];
         assert_eq!(
             written(&rows, None),
-            "SEQ NAME NOTE   VALUE\n  1 name a note a long value\n 12 李雷        b\n"
+            "SEQ  NAME  NOTE    VALUE\n  1  name  a note  a long value\n 12  李雷          b\n"
         );
         assert_eq!(
             written(&rows, Some(20)),
@@ -310,14 +446,14 @@ mod tests {
         );
         assert_eq!(
             written(&[["1", "x", "", "y"]], None),
-            "SEQ NAME VALUE\n  1 x    y\n"
+            "SEQ  NAME  VALUE\n  1  x     y\n"
         );
         assert_eq!(written(&[], Some(9)), "");
     }
 
     #[test]
     fn later_rows_keep_to_the_width() {
-        let mut rows = vec![["1", "n", "", "value value value"]; HELD];
+        let mut rows = vec![["1", "n", "", "value value value"]; MAX_HELD];
         rows.push(["123456789", "a long name", "", "value value value"]);
         rows.push(["1", "n", "", "v"]);
         let text = written(&rows, Some(26));

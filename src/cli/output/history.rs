@@ -1,12 +1,12 @@
 //! `history` and `tail` for people: a head line for each event, its changes below
 //! it.
 //!
-//! Updates in a row that changed nothing are told in one line, unless each event
-//! is wanted by itself. Only what that line needs is held of them.
+//! Consecutive updates that changed nothing are folded into one line, unless each
+//! event is wanted by itself. Only what that line needs is held of them.
 
 use std::io::{self, Write};
 
-use super::printer::parse;
+use super::table::parse;
 use crate::format::{Change, Printer, Role, Text, View, counted, middle, plain, who, width_of};
 use crate::query::lines::{ChangeLine, HistoryLine};
 
@@ -16,11 +16,11 @@ const INDENT: &str = "    ";
 /// The longest cause.
 const CAUSE: usize = "unexplained".len();
 
-/// The longest that a field's name is where there is a limit.
-const NAME: usize = 24;
+/// The longest name of a field where the width is limited.
+const MAX_NAME: usize = 24;
 
-/// How many stretches of numbers, and how many labels, a folded line names.
-const NAMED: usize = 4;
+/// The most ranges of numbers, and the most labels, in a folded line.
+const MAX_NAMED: usize = 4;
 
 /// Writes the events of (sub)profiles.
 pub struct History<'a> {
@@ -37,11 +37,11 @@ struct Folded {
     count: u64,
     first: String,
     last: String,
-    /// Stretches of numbers, in the order told; at most [`NAMED`] and one.
+    /// Ranges of numbers, in the order of the lines; at most [`MAX_NAMED`] and one.
     seqs: Vec<(u64, u64)>,
-    /// Distinct labels; at most [`NAMED`] and one.
+    /// Distinct labels; at most [`MAX_NAMED`] and one.
     labels: Vec<Option<String>>,
-    /// The lowest that is known: `false` where one was found to be unsigned.
+    /// What holds of all: `false` if any was unsigned, `None` if any was not checked.
     verified: Option<bool>,
 }
 
@@ -75,13 +75,13 @@ impl<'a> History<'a> {
             head.push(Role::Dim, " (of receipt)");
         }
         let event_type = match self.view.width {
-            // A stranger's word must not push the rest out of sight.
-            Some(_) => middle(&plain(&line.event_type), NAME),
+            // A type is a stranger's text: it must not push the rest out of sight.
+            Some(_) => middle(&plain(&line.event_type), MAX_NAME),
             None => plain(&line.event_type),
         };
         head.push(Role::Plain, "  ");
         head.push(Role::Head, event_type);
-        push_mark(&mut head, line.verified);
+        push_signature_mark(&mut head, line.verified);
         head.push(
             Role::Plain,
             format!("  {}", who(line.profile, line.subprofile)),
@@ -95,17 +95,17 @@ impl<'a> History<'a> {
             return self.put(&Text::of(Role::Dim, text));
         }
         if line.changes.is_empty()
-            && let Some(came) = came_of(line)
+            && let Some(outcome) = outcome_of(line)
         {
-            return self.put(&Text::of(Role::Dim, format!("{INDENT}{came}")));
+            return self.put(&Text::of(Role::Dim, format!("{INDENT}{outcome}")));
         }
         let names = line.changes.iter().map(|change| name_of(change).width());
-        let widest = names.max().unwrap_or(0).min(NAME);
-        // All unexplained changes of an event have the same `since`: told once.
-        let mut told = false;
+        let widest = names.max().unwrap_or(0).min(MAX_NAME);
+        // All unexplained changes of an event have the same `since`: shown once.
+        let mut shown = false;
         for change in &line.changes {
             let since = change.since.as_ref();
-            let since = since.filter(|_| !std::mem::replace(&mut told, true));
+            let since = since.filter(|_| !std::mem::replace(&mut shown, true));
             self.change(change, since, widest)?;
         }
         Ok(())
@@ -152,7 +152,7 @@ impl<'a> History<'a> {
         self.out.write_all(text.as_bytes())
     }
 
-    /// Takes an update that changed nothing.
+    /// Adds an update that changed nothing.
     fn fold(&mut self, line: &HistoryLine<'_>) -> io::Result<()> {
         let who = (line.profile, line.subprofile);
         if self.folded.as_ref().is_some_and(|known| known.who != who) {
@@ -169,11 +169,11 @@ impl<'a> History<'a> {
         });
         folded.count += 1;
         folded.last.clone_from(&line.time);
-        folded.verified = folded.verified.min(line.verified);
+        folded.verified = lowest_trust(folded.verified, line.verified);
         folded.note(line.seq);
         let label = line.label.as_deref();
         let known = folded.labels.iter().any(|known| known.as_deref() == label);
-        if !known && folded.labels.len() <= NAMED {
+        if !known && folded.labels.len() <= MAX_NAMED {
             folded.labels.push(label.map(str::to_owned));
         }
         Ok(())
@@ -194,13 +194,13 @@ impl<'a> History<'a> {
         );
         text.push(Role::Plain, "  ");
         text.push(Role::Time, times);
-        push_mark(&mut text, folded.verified);
+        push_signature_mark(&mut text, folded.verified);
         let mut rest = who(folded.who.0, folded.who.1);
         let labels: Vec<String> = folded.labels.iter().flatten().map(|l| plain(l)).collect();
         if !labels.is_empty() {
             rest.push_str(&format!("  via {}", listed(&labels)));
         }
-        let seqs: Vec<String> = folded.seqs.iter().map(stretch).collect();
+        let seqs: Vec<String> = folded.seqs.iter().map(seq_range).collect();
         let one = if folded.count == 1 { "event" } else { "events" };
         let seqs = format!("{one} {}", listed(&seqs));
         // Where there is no room the second half goes on below.
@@ -217,7 +217,7 @@ impl<'a> History<'a> {
 }
 
 impl Folded {
-    /// Takes note of the next number.
+    /// Adds the next number.
     fn note(&mut self, seq: u64) {
         if let Some((first, last)) = self.seqs.last_mut() {
             if *last + 1 == seq {
@@ -229,13 +229,13 @@ impl Folded {
                 return;
             }
         }
-        if self.seqs.len() <= NAMED {
+        if self.seqs.len() <= MAX_NAMED {
             self.seqs.push((seq, seq));
         }
     }
 }
 
-fn stretch((first, last): &(u64, u64)) -> String {
+fn seq_range((first, last): &(u64, u64)) -> String {
     if first == last {
         first.to_string()
     } else {
@@ -243,27 +243,37 @@ fn stretch((first, last): &(u64, u64)) -> String {
     }
 }
 
+/// What holds of two events together: one that is known to be unsigned decides,
+/// then one that was not checked.
+fn lowest_trust(one: Option<bool>, other: Option<bool>) -> Option<bool> {
+    match (one, other) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (None, _) | (_, None) => None,
+        (Some(true), Some(true)) => Some(true),
+    }
+}
+
 /// The first of some words; `…` for more.
 fn listed(words: &[String]) -> String {
-    let mut text = words.get(..NAMED).unwrap_or(words).join(", ");
-    if words.len() > NAMED {
+    let mut text = words.get(..MAX_NAMED).unwrap_or(words).join(", ");
+    if words.len() > MAX_NAMED {
         text.push_str(", …");
     }
     text
 }
 
-/// What came of an event without changes; `None` where none can be expected.
-fn came_of(line: &HistoryLine<'_>) -> Option<&'static str> {
+/// The outcome of an event without changes; `None` where none can be expected.
+fn outcome_of(line: &HistoryLine<'_>) -> Option<&'static str> {
     match (line.event_type.as_ref(), line.observed.as_deref()) {
-        (_, Some("gone")) => Some("gone: the export did not have it"),
+        (_, Some("gone")) => Some("gone: missing from the export"),
         ("delete", _) => Some("deleted"),
         ("create" | "update", _) | (_, Some(_)) => Some("no change"),
         _ => None,
     }
 }
 
-/// Whether it is known that Copernica sent the event.
-pub(super) fn push_mark(text: &mut Text, verified: Option<bool>) {
+/// Marks whether the event is known to come from Copernica.
+pub(super) fn push_signature_mark(text: &mut Text, verified: Option<bool>) {
     match verified {
         None => {}
         Some(true) => text.push(Role::New, " ✓"),
@@ -275,7 +285,7 @@ fn name_of(change: &ChangeLine<'_>) -> Text {
     crate::format::subject(change.field.as_deref(), change.interest.as_deref())
 }
 
-/// A cause; the one that tells of something unseen stands out.
+/// A cause; `unexplained` stands out.
 fn cause_of(cause: &str) -> Text {
     let role = match cause {
         "unexplained" => Role::Warning,
@@ -298,5 +308,43 @@ impl Printer for History<'_> {
 
     fn finish(&mut self) -> io::Result<()> {
         self.unfold()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::format::Styles;
+
+    #[test]
+    fn a_folded_line_marks_unsigned_calls_whatever_the_others_are() {
+        for (verified, mark) in [
+            (["true", "true"], "✓"),
+            (["true", "false"], "✗"),
+            (["null", "false"], "✗"),
+            (["false", "null"], "✗"),
+            (["true", "null"], ""),
+            (["null", "null"], ""),
+        ] {
+            let view = View {
+                zone: crate::event::Zone::UTC,
+                styles: Styles { on: false },
+                width: None,
+                now: 0,
+            };
+            let mut out = Vec::new();
+            let mut history = History::new(false, view, &mut out);
+            for (seq, verified) in (1..).zip(verified) {
+                let line = format!(
+                    r#"{{"seq":{seq},"type":"update","time":"2025-10-09T08:53:20Z","time_source":"time","received":"2025-10-09T08:53:20.000000Z","profile":1,"subprofile":null,"database":null,"collection":null,"label":null,"verified":{verified},"changes":[]}}"#
+                );
+                history.line(line.as_bytes()).unwrap();
+            }
+            history.finish().unwrap();
+            let text = String::from_utf8(out).unwrap();
+            let shown: String = text.chars().filter(|c| "✓✗".contains(*c)).collect();
+            assert_eq!(shown, mark, "{verified:?}: {text}");
+        }
     }
 }

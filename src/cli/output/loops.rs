@@ -4,14 +4,13 @@ use std::io::{self, Write};
 
 use serde::Deserialize;
 
-use super::card::{self, Row, Said, fact};
-use super::cell::{Cell, Column};
-use super::grid::Grid;
-use super::printer::parse;
+use super::details::{self, Field, FieldValue, field};
+use super::grid::{Cell, Layout};
+use super::table::{CellContext, Column, TablePrinter, parse};
 use crate::cli::bar::bar;
 use crate::format::{
-    Printer, Role, Text, View, counted, format_duration, grouped, key, label, listed, middle,
-    subject, value_text,
+    Printer, Role, Text, View, counted, format_duration, key, label, listed, middle, subject,
+    value_text,
 };
 use crate::query::{LoopGroupLine, LoopKind, LoopLine, LoopWriter};
 
@@ -27,15 +26,43 @@ const VALUES: usize = 3;
 /// The longest value of a writer, in columns.
 const VALUE: usize = 60;
 
-/// What has no room is left out in this order: the bar, the time.
-const GROUPS: [Column; 7] = [
-    Column::elastic("FIELD", 6, 24),
-    Column::elastic("BY", 8, 40),
-    Column::fixed("LOOPS").right(),
-    Column::fixed("GOING ON").right(),
-    Column::fixed("CHANGES").right(),
-    Column::fixed("").spare(2),
-    Column::fixed("TIME").spare(1),
+/// A group, with the most changes of any.
+struct Group {
+    line: LoopGroupLine<'static>,
+    most: u64,
+}
+
+const GROUPS: &[Column<Group>] = &[
+    Layout::elastic("FIELD", 6, 24).cell(|group, _| {
+        let line = &group.line;
+        subject(line.field.as_deref(), line.interest.as_deref()).into()
+    }),
+    Layout::elastic("BY", 8, 40).cell(|group, _| {
+        let labels = group.line.labels.iter();
+        let mut by: Vec<_> = labels.map(|one| label(one.as_deref())).collect();
+        if group.line.unexplained {
+            by.push("unexplained".to_owned());
+        }
+        Cell::of(Role::Plain, by.join(", "))
+    }),
+    Layout::fixed("LOOPS")
+        .right()
+        .cell(|group, _| Cell::number(group.line.loops)),
+    Layout::fixed("GOING ON")
+        .right()
+        .cell(|group, _| Cell::number(group.line.going_on)),
+    Layout::fixed("CHANGES")
+        .right()
+        .cell(|group, _| Cell::number(group.line.changes)),
+    Layout::fixed("")
+        .drop_priority(2)
+        .cell(|group, _| Cell::of(Role::Plain, bar(group.line.changes, group.most, WIDTH))),
+    Layout::fixed("TIME")
+        .drop_priority(1)
+        .cell(|group, context| {
+            let (first, last) = (&group.line.first, &group.line.last);
+            Cell::of(Role::Time, context.view.format_range(first, last))
+        }),
 ];
 
 /// Writes loops.
@@ -69,30 +96,16 @@ impl<'a> Loops<'a> {
             return Ok(());
         }
         let most = groups.iter().map(|group| group.changes).max().unwrap_or(0);
-        let mut grid = Grid::of_view(&GROUPS, &self.view).of_few();
-        for group in &groups {
-            let labels = group.labels.iter();
-            let mut by: Vec<_> = labels.map(|one| label(one.as_deref())).collect();
-            if group.unexplained {
-                by.push("unexplained".to_owned());
-            }
-            let count = |count| Cell::of(Role::Plain, grouped(count));
-            let row = vec![
-                subject(group.field.as_deref(), group.interest.as_deref()).into(),
-                Cell::of(Role::Plain, by.join(", ")),
-                count(group.loops),
-                count(group.going_on),
-                count(group.changes),
-                Cell::of(Role::Plain, bar(group.changes, most, WIDTH)),
-                Cell::of(
-                    Role::Time,
-                    self.view.format_range(&group.first, &group.last),
-                ),
-            ];
-            grid.row(row, self.out)?;
+        let context = CellContext {
+            view: self.view,
+            at: None,
+        };
+        let mut table = TablePrinter::new(GROUPS, context, self.out).of_few();
+        for line in groups {
+            table.row(&Group { line, most })?;
         }
         self.written += 1;
-        grid.finish(self.out)
+        table.end()
     }
 
     fn one(&mut self, line: &LoopLine<'_>) -> io::Result<()> {
@@ -115,15 +128,15 @@ impl<'a> Loops<'a> {
             title.push(Role::Plain, ", ");
             title.push(Role::Warning, "going on");
         }
-        card::title(&title, &self.view, self.out)?;
+        details::title(&title, &self.view, self.out)?;
         let when = self.view.format_range(&line.first, &line.last);
-        let mut rows: Vec<Row> = vec![fact("when", Text::of(Role::Time, when))];
+        let mut rows: Vec<Field> = vec![field("when", Text::of(Role::Time, when))];
         for (number, writer) in line.writers.iter().enumerate() {
-            rows.push(fact(if number == 0 { "by" } else { "" }, wrote(writer)));
+            rows.push(field(if number == 0 { "by" } else { "" }, wrote(writer)));
         }
         let command = line.command.as_deref();
-        rows.extend(command.map(|command| fact("see", Said::Command(command.to_owned()))));
-        card::write(&rows, &self.view, self.out)
+        rows.extend(command.map(|command| field("see", FieldValue::Command(command.to_owned()))));
+        details::write(&rows, &self.view, self.out)
     }
 }
 

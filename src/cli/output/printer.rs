@@ -1,65 +1,78 @@
-//! From an answer's lines to what people read.
+//! How each answer is written for people, and what columns it has as CSV.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use serde::Deserialize;
-
-use super::blame::Blame;
-use super::changes::Changes;
+use super::csv::CsvColumns;
 use super::diff::Diff;
-use super::evidence::Evidence;
 use super::explain::Explain;
-use super::export::Export;
-use super::find::Found;
-use super::gaps::Gaps;
 use super::history::History;
-use super::incidents::{Incidents, Undo};
 use super::loops::Loops;
-use super::rejected::Rejected;
 use super::report::Report;
-use super::show::Show;
-use crate::cli::setting::Setting;
-use crate::format::Printer;
+use super::table::{CellContext, Paragraphs, TablePrinter};
+use super::{evidence, gaps, incidents, show, tables};
+use crate::format::{Printer, View};
 use crate::query::{Query, Wanted};
 use crate::web::dossier::Page;
 
 /// The printer of a tail's events: none waits for the one after it.
-pub fn tail_printer<'a>(setting: &Setting, out: &'a mut dyn Write) -> impl Printer + 'a {
-    History::new(true, setting.view(), out)
+pub fn tail_printer<'a>(view: View, out: &'a mut dyn Write) -> impl Printer + 'a {
+    History::new(true, view, out)
 }
 
 /// The printer of the answer to a question.
-pub fn printer<'a>(
-    query: &Query,
-    setting: &'a Setting,
-    out: &'a mut dyn Write,
-) -> Box<dyn Printer + 'a> {
-    let view = setting.view();
+pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn Printer + 'a> {
+    let at = |at| CellContext { view, at };
+    let now = at(None);
     match query {
         Query::History(query) => Box::new(History::new(query.all, view, out)),
-        Query::Show(query) => Box::new(Show::new(query.at, view, out)),
+        Query::Tail(_) => Box::new(tail_printer(view, out)),
+        Query::Show(query) => Box::new(show::Show::new(query.at, view, out)),
         Query::Diff(query) => Box::new(Diff::new(query, view, out)),
-        Query::Blame(query) => Box::new(Blame::new(query, view, out)),
-        Query::Changes(_) => Box::new(Changes::new(view, out)),
-        Query::Export(_) => Box::new(Export::new(view, out)),
-        Query::Rejected(_) => Box::new(Rejected::new(view, out)),
-        Query::Evidence(_) => Box::new(Evidence::new(view, out)),
-        Query::Find(query) => Box::new(Found::new(query, view, out)),
-        Query::Tail(_) => Box::new(tail_printer(setting, out)),
+        Query::Blame(query) => {
+            let blame = TablePrinter::new(tables::BLAME.columns, at(query.at), out);
+            // No more rows than an event has fields.
+            Box::new(blame.of_few())
+        }
+        Query::Changes(_) => Box::new(TablePrinter::new(tables::CHANGES.columns, now, out)),
+        Query::Export(_) => Box::new(TablePrinter::new(tables::EXPORT.columns, now, out)),
+        Query::Rejected(_) => Box::new(TablePrinter::new(tables::REJECTED.columns, now, out)),
+        Query::Find(query) => Box::new(TablePrinter::new(tables::FIND.columns, at(query.at), out)),
+        Query::Evidence(_) => Box::new(Paragraphs::new(view, out, evidence::write)),
         Query::Explain(_) => Box::new(Explain::new(view, out)),
-        Query::Dossier(_) => Box::new(Page::new(setting.reader_zone, out)),
+        Query::Dossier(_) => Box::new(Page::new(view.zone, out)),
         Query::Report(query) => Box::new(Report::new(query, view, out)),
-        Query::Gaps(_) => Box::new(Gaps::new(view, out)),
+        Query::Gaps(_) => Box::new(Paragraphs::new(view, out, gaps::write)),
         Query::Loops(_) => Box::new(Loops::new(view, out)),
         Query::Incidents(query) => match query.what {
-            Wanted::List => Box::new(Incidents::new(view, out)),
-            Wanted::Undo(_) => Box::new(Undo::new(view, out)),
-            Wanted::Show(_) => Box::new(Changes::new(view, out)),
+            Wanted::List => Box::new(Paragraphs::new(view, out, incidents::write)),
+            Wanted::Undo(_) => Box::new(TablePrinter::new(tables::UNDO.columns, now, out)),
+            Wanted::Show(_) => Box::new(TablePrinter::new(tables::CHANGES.columns, now, out)),
         },
     }
 }
 
-/// Reads a line.
-pub(super) fn parse<'a, T: Deserialize<'a>>(line: &'a [u8]) -> io::Result<T> {
-    serde_json::from_slice(line).map_err(io::Error::from)
+/// The columns of the answer to a question; `None` where it has no CSV.
+pub const fn csv_columns(query: &Query) -> Option<CsvColumns> {
+    Some(match query {
+        Query::History(_) | Query::Tail(_) => tables::HISTORY_CSV,
+        Query::Show(_) => tables::SHOW_CSV,
+        Query::Diff(_) => tables::DIFF_CSV,
+        Query::Blame(_) => tables::BLAME.csv,
+        Query::Changes(_) => tables::CHANGES.csv,
+        Query::Export(_) => tables::EXPORT.csv,
+        Query::Rejected(_) => tables::REJECTED.csv,
+        Query::Evidence(_) => tables::EVIDENCE_CSV,
+        Query::Find(_) => tables::FIND.csv,
+        Query::Explain(_) => tables::EXPLAIN_CSV,
+        Query::Report(_) => tables::REPORT_CSV,
+        Query::Gaps(_) => tables::GAPS_CSV,
+        Query::Loops(_) => tables::LOOPS_CSV,
+        Query::Incidents(query) => match query.what {
+            Wanted::Show(_) => tables::CHANGES.csv,
+            Wanted::Undo(_) => tables::UNDO.csv,
+            Wanted::List => tables::INCIDENTS_CSV,
+        },
+        // It is one document of many parts.
+        Query::Dossier(_) => return None,
+    })
 }

@@ -1,16 +1,15 @@
 //! `report` for people: a table with bars, and the command behind each row.
 //!
-//! Where a row has no room for the command, that stands below it, so that it can
-//! be copied whole.
+//! A row without room for its command has it on the next line, so that it can be
+//! copied whole.
 
 use std::io::{self, Write};
 
-use super::cell::{Cell, Column};
 use super::command::broken;
-use super::grid::Grid;
-use super::printer::parse;
+use super::grid::{Cell, Layout};
+use super::table::{CellContext, Column, TablePrinter, parse};
 use crate::cli::bar::bar;
-use crate::format::{Printer, Role, Styles, Text, View, grouped, label, plain, subject, width_of};
+use crate::format::{Printer, Role, Styles, Text, View, label, plain, subject, width_of};
 use crate::query::{By, ReportLine, ReportQuery};
 
 /// The longest bar, in characters.
@@ -25,15 +24,14 @@ pub struct Report<'a> {
     view: View,
     out: &'a mut dyn Write,
     rows: Vec<Row>,
-    /// The short names of the reader's zone in that time.
+    /// The short names of the reader's zone during the report's time.
     zones: Vec<String>,
 }
 
 struct Row {
-    /// What is before the bar.
-    cells: Vec<Cell>,
-    changes: u64,
-    command: String,
+    line: ReportLine<'static>,
+    /// The most changes of any row.
+    most: u64,
 }
 
 impl<'a> Report<'a> {
@@ -50,75 +48,47 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn cell(&self, by: By, line: &ReportLine<'_>) -> Cell {
-        let group = &line.group;
-        let text = |text: &Option<std::borrow::Cow<'_, str>>| {
-            Text::outside(Role::Plain, text.as_deref().unwrap_or_default()).into()
+    fn columns(&self, with_commands: bool) -> Vec<Column<Row>> {
+        let by = self.by.iter().map(|by| match by {
+            By::Day => column(*by).headed(format!("DAY ({})", self.zones.join("/"))),
+            By::Month => column(*by).headed(format!("MONTH ({})", self.zones.join("/"))),
+            by => column(*by),
+        });
+        let mut columns: Vec<_> = by.collect();
+        columns.push(
+            Layout::fixed("CHANGES")
+                .right()
+                .cell(|row: &Row, _| Cell::number(row.line.changes)),
+        );
+        columns.push(
+            Layout::fixed("EVENTS")
+                .right()
+                .cell(|row: &Row, _| Cell::number(row.line.events)),
+        );
+        let profiles =
+            |row: &Row, _: &CellContext| Cell::number(row.line.profiles + row.line.subprofiles);
+        columns.push(Layout::fixed("(SUB)PROFILES").right().cell(profiles));
+        let bars = |row: &Row, _: &CellContext| {
+            Cell::of(Role::Plain, bar(row.line.changes, row.most, WIDTH))
         };
-        let number = |number: Option<Option<u64>>| {
-            let number = number.flatten().map(|number| number.to_string());
-            Cell::of(Role::Plain, number.unwrap_or_else(|| label(None)))
-        };
-        let time = |time: &str| Cell::of(Role::Time, time);
-        match by {
-            By::Month => time(&plain(group.month.as_deref().unwrap_or_default())),
-            By::Day => time(&plain(group.day.as_deref().unwrap_or_default())),
-            By::Hour => {
-                let (hour, zone) = self
-                    .view
-                    .split_zone(group.hour.as_deref().unwrap_or_default());
-                // Without the seconds, of which an hour has none.
-                time(&format!(
-                    "{} {zone}",
-                    hour.strip_suffix(":00").unwrap_or(&hour)
-                ))
-            }
-            By::Field => subject(group.field.as_deref(), group.interest.as_deref()).into(),
-            By::Type => text(&group.event_type),
-            By::Cause => text(&group.cause),
-            By::Label => Cell::of(
-                Role::Plain,
-                label(group.label.as_ref().and_then(Option::as_deref)),
-            ),
-            By::Database => number(group.database),
-            By::Collection => number(group.collection),
+        columns.push(Layout::fixed("").drop_priority(1).cell(bars));
+        if with_commands {
+            let command = |row: &Row, _: &CellContext| Cell::outside(row.command());
+            columns.push(Layout::fixed("SHOWN BY").hide_empty().cell(command));
         }
-    }
-
-    /// The heading of a column that tells days or months, with the zone.
-    fn zoned(&self, head: &str) -> String {
-        format!("{head} ({})", self.zones.join("/"))
+        columns
     }
 
     /// The table, a line for each row; with the commands in it, or without.
-    fn table(&self, view: View, within: bool) -> io::Result<Vec<u8>> {
-        let mut columns: Vec<Column> = self.by.iter().map(|by| column(*by)).collect();
-        let counts = ["CHANGES", "EVENTS", "(SUB)PROFILES"];
-        columns.extend(counts.map(|head| Column::fixed(head).right()));
-        columns.push(Column::fixed("").spare(1));
-        if within {
-            columns.push(Column::fixed("SHOWN BY").hidden());
-        }
-        let mut grid = Grid::of_view(&columns, &view).of_few();
-        for (place, by) in self.by.iter().enumerate() {
-            match by {
-                By::Day => grid.name(place, self.zoned("DAY")),
-                By::Month => grid.name(place, self.zoned("MONTH")),
-                _ => {}
-            }
-        }
-        let most = self.rows.iter().map(|row| row.changes).max().unwrap_or(0);
+    fn table(&self, view: View, with_commands: bool) -> io::Result<Vec<u8>> {
+        let columns = self.columns(with_commands);
         let mut text = Vec::new();
+        let context = CellContext { view, at: None };
+        let mut table = TablePrinter::new(&columns, context, &mut text).of_few();
         for row in &self.rows {
-            let mut cells = row.cells.clone();
-            let bar = bar(row.changes, most, WIDTH);
-            cells.push(Cell::of(Role::Plain, bar));
-            if within {
-                cells.push(Cell::of(Role::Plain, plain(&row.command)));
-            }
-            grid.row(cells, &mut text)?;
+            table.row(row)?;
         }
-        grid.finish(&mut text)?;
+        table.end()?;
         Ok(text)
     }
 
@@ -127,15 +97,14 @@ impl<'a> Report<'a> {
         let Some(limit) = self.view.width else {
             return Ok(true);
         };
-        let endless = View {
+        let unlimited = View {
             styles: Styles { on: false },
             width: None,
             ..self.view
         };
-        let text = self.table(endless, true)?;
-        Ok(String::from_utf8_lossy(&text)
-            .lines()
-            .all(|line| width_of(line) <= limit))
+        let text = self.table(unlimited, true)?;
+        let text = String::from_utf8_lossy(&text);
+        Ok(text.lines().all(|line| width_of(line) <= limit))
     }
 
     /// Writes a command below its row.
@@ -151,44 +120,72 @@ impl<'a> Report<'a> {
     }
 }
 
-/// The column of a group; that of names may be shortened.
-const fn column(by: By) -> Column {
-    match by {
-        By::Month => Column::fixed("MONTH"),
-        By::Day => Column::fixed("DAY"),
-        By::Hour => Column::fixed("HOUR"),
-        By::Field => Column::elastic("FIELD", 8, 40),
-        By::Type => Column::elastic("TYPE", 6, 24),
-        By::Cause => Column::fixed("CAUSE"),
-        By::Label => Column::elastic("LABEL", 6, 40),
-        By::Database => Column::fixed("DATABASE"),
-        By::Collection => Column::fixed("COLLECTION"),
+impl Row {
+    fn command(&self) -> &str {
+        self.line.command.as_deref().unwrap_or_default()
     }
+}
+
+/// The column of a group; that of names may be shortened.
+const fn column(by: By) -> Column<Row> {
+    match by {
+        By::Month => Layout::fixed("MONTH").cell(|row, _| time(row.line.group.month.as_deref())),
+        By::Day => Layout::fixed("DAY").cell(|row, _| time(row.line.group.day.as_deref())),
+        By::Hour => Layout::fixed("HOUR").cell(|row, context| {
+            let hour = row.line.group.hour.as_deref().unwrap_or_default();
+            let (hour, zone) = context.view.split_zone(hour);
+            // An hour has no seconds to show.
+            let hour = hour.strip_suffix(":00").unwrap_or(&hour);
+            Cell::of(Role::Time, format!("{hour} {zone}"))
+        }),
+        By::Field => Layout::elastic("FIELD", 8, 40).cell(|row, _| {
+            let group = &row.line.group;
+            subject(group.field.as_deref(), group.interest.as_deref()).into()
+        }),
+        By::Type => Layout::elastic("TYPE", 6, 24)
+            .cell(|row, _| Cell::outside(row.line.group.event_type.as_deref().unwrap_or_default())),
+        By::Cause => Layout::fixed("CAUSE")
+            .cell(|row, _| Cell::outside(row.line.group.cause.as_deref().unwrap_or_default())),
+        By::Label => Layout::elastic("LABEL", 6, 40).cell(|row, _| {
+            let of_group = row.line.group.label.as_ref();
+            Cell::of(Role::Plain, label(of_group.and_then(Option::as_deref)))
+        }),
+        By::Database => Layout::fixed("DATABASE").cell(|row, _| number(row.line.group.database)),
+        By::Collection => {
+            Layout::fixed("COLLECTION").cell(|row, _| number(row.line.group.collection))
+        }
+    }
+}
+
+fn time(time: Option<&str>) -> Cell {
+    Cell::of(Role::Time, plain(time.unwrap_or_default()))
+}
+
+fn number(number: Option<Option<u64>>) -> Cell {
+    let number = number.flatten().map(|number| number.to_string());
+    Cell::of(Role::Plain, number.unwrap_or_else(|| label(None)))
 }
 
 impl Printer for Report<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let line: ReportLine<'_> = parse(line)?;
-        let mut cells: Vec<Cell> = self.by.iter().map(|by| self.cell(*by, &line)).collect();
-        let counts = [line.changes, line.events, line.profiles + line.subprofiles];
-        cells.extend(counts.map(|count| Cell::of(Role::Plain, grouped(count))));
+        let line: ReportLine<'static> = parse(line)?;
         for time in [&line.first, &line.last] {
             let (_, zone) = self.view.split_zone(time);
             if !self.zones.contains(&zone) {
                 self.zones.push(zone);
             }
         }
-        self.rows.push(Row {
-            cells,
-            changes: line.changes,
-            command: line.command.as_deref().unwrap_or_default().to_owned(),
-        });
+        self.rows.push(Row { line, most: 0 });
         Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        if self.rows.is_empty() {
+        let most = self.rows.iter().map(|row| row.line.changes).max();
+        let Some(most) = most else {
             return Ok(());
+        };
+        for row in &mut self.rows {
+            row.most = most;
         }
         if self.has_room()? {
             let text = self.table(self.view, true)?;
@@ -200,8 +197,8 @@ impl Printer for Report<'_> {
         let rows = std::mem::take(&mut self.rows);
         for (line, row) in lines.zip(&rows) {
             self.out.write_all(line)?;
-            if !row.command.is_empty() {
-                self.below(&row.command)?;
+            if !row.command().is_empty() {
+                self.below(row.command())?;
             }
         }
         Ok(())

@@ -1,13 +1,13 @@
-//! `show` for people: a card.
+//! `show` for people: a list of details.
 
 use std::io::{self, Write};
 
-use super::card::{self, Row, fact};
-use super::printer::parse;
+use super::details::{self, Field, field};
+use super::table::parse;
 use crate::format::{Printer, Role, Text, View, plain, quoted, who};
 use crate::query::lines::ShowLine;
 
-/// How long the line below the title is.
+/// The length of the line below the title.
 const RULE: usize = 40;
 
 /// Writes a state.
@@ -22,9 +22,9 @@ impl<'a> Show<'a> {
         Self { view, at, out }
     }
 
-    fn facts(&self, line: &ShowLine<'_>) -> Vec<Row> {
+    fn fields(&self, line: &ShowLine<'_>) -> Vec<Field> {
         let mut rows = Vec::new();
-        let mut put = |name: &str, text: Text| rows.push(fact(name, text));
+        let mut put = |name: &str, text: Text| rows.push(field(name, text));
         put("as of", Text::of(Role::Time, self.view.time(&line.at)));
         if let Some(last) = &line.last_event {
             let age = self.view.age(&last.time, self.at);
@@ -75,10 +75,11 @@ impl Printer for Show<'_> {
             .put(&mut head, Role::Dim, &"─".repeat(wide));
         head.push('\n');
         self.out.write_all(head.as_bytes())?;
-        let facts = self.facts(&line);
-        card::write(&facts, &self.view, self.out)?;
-        let fields = line.fields.iter();
-        let fields: Vec<Row> = fields
+        let fields = self.fields(&line);
+        details::write(&fields, &self.view, self.out)?;
+        let values: Vec<Field> = line
+            .fields
+            .iter()
             .map(|(name, value)| {
                 let name = Text::of(Role::Plain, quoted(name));
                 (name, Text::of(Role::New, quoted(value)).into())
@@ -86,14 +87,14 @@ impl Printer for Show<'_> {
             .collect();
         let names = line.interests.iter();
         let interests: Vec<String> = names.map(|name| quoted(name)).collect();
-        if !fields.is_empty() {
+        if !values.is_empty() {
             writeln!(self.out)?;
-            card::write(&fields, &self.view, self.out)?;
+            details::write(&values, &self.view, self.out)?;
         }
         if !interests.is_empty() {
             writeln!(self.out)?;
             let names = Text::of(Role::New, interests.join(", "));
-            card::write(&[fact("interests", names)], &self.view, self.out)?;
+            details::write(&[field("interests", names)], &self.view, self.out)?;
         }
         Ok(())
     }

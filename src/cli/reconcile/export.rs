@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use anyhow::Context;
 
-use crate::cli::setting::UsageError;
+use crate::cli::context::UsageError;
 
 /// How many bytes are looked at to tell what a file is.
 const LOOK: usize = 64 << 10;

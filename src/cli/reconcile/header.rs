@@ -1,10 +1,8 @@
 //! The line of names: what parts the columns, and which are meant.
 
 use super::export::{Export, builder};
-use crate::cli::setting::UsageError;
-
-/// How alike a name must be to what was written to be meant, of 1.
-const ALIKE: f64 = 0.75;
+use crate::cli::context::UsageError;
+use crate::query::nearest;
 
 /// How many columns are named in a message.
 const NAMED: usize = 30;
@@ -173,8 +171,8 @@ fn place(names: &[String], wanted: &str) -> Result<usize, String> {
         [place] => Ok(*place),
         [] => {
             let mut wrong = format!("no column {wanted:?}; it has {}", list(names));
-            if let Some(meant) = meant(names, wanted) {
-                wrong += &format!(". Did you mean {meant:?}?");
+            if let Some(near) = nearest(wanted, names.iter().map(String::as_str)) {
+                wrong += &format!(". Did you mean {near:?}?");
             }
             Err(wrong)
         }
@@ -197,17 +195,6 @@ fn list(names: &[String]) -> String {
         more => format!(" and {more} more"),
     };
     named.join(", ") + &more
-}
-
-/// The name that is most alike, if any is.
-fn meant<'a>(names: &'a [String], wanted: &str) -> Option<&'a str> {
-    let wanted = wanted.to_lowercase();
-    let alike = |name: &str| strsim::jaro_winkler(&name.to_lowercase(), &wanted);
-    let scored = names.iter().map(|name| (alike(name), name.as_str()));
-    scored
-        .filter(|(score, _)| *score >= ALIKE)
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .map(|(_, name)| name)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ mod rows;
 mod target;
 
 use std::fs::File;
-use std::io::{self, BufRead, BufWriter, IsTerminal, Seek, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
@@ -19,11 +19,12 @@ use anyhow::{Context, bail};
 use self::export::Export;
 use self::header::{Columns, Wanted, delimiter};
 use self::rows::sorted;
-use super::Ending;
+use super::ExitStatus;
 use super::args::{Format, TIMES, TellOutput};
-use super::output::{ReconcileTable, card, reconcile_summary};
-use super::pager::Screen;
-use super::setting::{Setting, UsageError};
+use super::context::{CommandContext, UsageError};
+use super::output::{details, reconcile_summary, reconcile_table};
+use super::pager::PagedStdout;
+use super::prompt::{confirm, declined, require_terminal};
 use crate::event::TimeSource;
 use crate::format::{LineSplitter, Role, Text, counted};
 use crate::query::parse_label;
@@ -88,31 +89,31 @@ pub struct ReconcileArgs {
     pub output: TellOutput,
 }
 
-pub fn run(args: &ReconcileArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    super::logging::of_command(setting);
-    let at = setting.time("--at", args.at.as_deref(), Rounding::Down)?;
-    if at.is_some_and(|at| at > setting.now()) {
+pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::of_command(context);
+    let at = context.time("--at", args.at.as_deref(), Rounding::Down)?;
+    if at.is_some_and(|at| at > context.now()) {
         return Err(UsageError::new("--at is later than now: no export is from then").into());
     }
-    let asks = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if args.record && !args.yes && !asks {
-        let what = "--record enters events for good: look without it what differs, then say --yes";
-        return Err(UsageError::new(what).into());
+    if args.record && !args.yes {
+        require_terminal(
+            "--record adds events permanently: see what differs without it, then add --yes",
+        )?;
     }
     let mut export = Export::open(&args.file)?;
     let columns = Columns::find(&mut export, &wanted(args), args.delimiter)?;
     if args.record {
-        Folder::make(&setting.data)?;
+        Folder::make(&context.data)?;
     }
-    let dir = match setting.data.is_dir() {
-        true => setting.data.clone(),
+    let dir = match context.data.is_dir() {
+        true => context.data.clone(),
         false => std::env::temp_dir(),
     };
-    let mut sorted = sorted(&mut export, &columns, &dir, setting)?;
+    let mut sorted = sorted(&mut export, &columns, &dir, context)?;
     let skipped = sorted.refusals.tell();
     let mut order = ReconcileOrder {
         columns: columns.compared_names(),
-        at: at.unwrap_or_else(|| setting.now()),
+        at: at.unwrap_or_else(|| context.now()),
         time_source: match at {
             Some(_) => TimeSource::Time,
             None => TimeSource::Received,
@@ -127,27 +128,27 @@ pub fn run(args: &ReconcileArgs, setting: &Setting) -> anyhow::Result<Ending> {
     let recording = Recording {
         label: args.label.clone(),
     };
-    let mut told = Told::new(setting, args, &dir)?;
+    let mut told = Told::new(context, args, &dir)?;
     if args.record && args.yes {
         order.record = Some(recording.clone());
     }
-    let (mut report, end) = target::compare(&order, &mut sorted.rows, setting, &mut told)?;
+    let (mut report, end) = target::compare(&order, &mut sorted.rows, context, &mut told)?;
     if args.record && !args.yes {
         if report.to_record() > 0 {
-            told.finish(&order, &report, setting)?;
-            if !agreed(&report)? {
-                super::say("nothing was entered");
-                return Ok(ending(&end, &report, skipped));
+            told.finish(&order, &report, context)?;
+            let events = counted(report.to_record(), "observed event");
+            if !confirm(&format!("Add {events} permanently?"))? {
+                return Ok(declined());
             }
             order.record = Some(recording);
-            let (entered, _) = target::compare(&order, &mut sorted.rows, setting, &mut io::sink())?;
+            let (entered, _) = target::compare(&order, &mut sorted.rows, context, &mut io::sink())?;
             report.recorded = entered.recorded;
             super::say(&format!("entered {}", counted(report.recorded, "event")));
             return Ok(ending(&end, &report, skipped));
         }
         report.recorded = 0;
     }
-    told.finish(&order, &report, setting)?;
+    told.finish(&order, &report, context)?;
     if args.record {
         super::say(&format!("entered {}", counted(report.recorded, "event")));
     }
@@ -190,25 +191,7 @@ fn looks_for_gone(args: &ReconcileArgs, keys_unknown: bool, rows: u64) -> bool {
     }
 }
 
-/// Asks on the terminal; only a yes is one.
-fn agreed(report: &ReconcileReport) -> anyhow::Result<bool> {
-    let mut terminal = io::stderr();
-    write!(
-        terminal,
-        "{} will be entered, for good. Enter them? [y/N] ",
-        counted(report.to_record(), "observed event")
-    )?;
-    terminal.flush()?;
-    let mut answer = String::new();
-    let read = io::stdin().lock().read_line(&mut answer);
-    read.context("reading the answer")?;
-    Ok(matches!(
-        answer.trim().to_ascii_lowercase().as_str(),
-        "y" | "yes"
-    ))
-}
-
-fn ending(end: &End, report: &ReconcileReport, skipped: u64) -> Ending {
+fn ending(end: &End, report: &ReconcileReport, skipped: u64) -> ExitStatus {
     super::say_notes(end);
     for damage in &end.damage {
         super::say(&format!("profiletrail: {damage}"));
@@ -220,12 +203,12 @@ fn ending(end: &End, report: &ReconcileReport, skipped: u64) -> Ending {
         ));
     }
     if skipped > 0 || !end.damage.is_empty() {
-        Ending::Failed
+        ExitStatus::Failed
     } else if report.rows == 0 && report.gone == 0 {
         super::say("profiletrail: nothing found: the file has no rows");
-        Ending::NothingFound
+        ExitStatus::Nothing
     } else {
-        Ending::Answered
+        ExitStatus::Success
     }
 }
 
@@ -242,8 +225,12 @@ struct Told {
 }
 
 impl Told {
-    fn new(setting: &Setting, args: &ReconcileArgs, dir: &std::path::Path) -> anyhow::Result<Self> {
-        let waiting = match setting.format(args.output.format) {
+    fn new(
+        context: &CommandContext,
+        args: &ReconcileArgs,
+        dir: &std::path::Path,
+    ) -> anyhow::Result<Self> {
+        let waiting = match context.format(args.output.format) {
             Format::Jsonl => None,
             _ => Some(tempfile::tempfile_in(dir).context("making a file for the lines")?),
         };
@@ -271,9 +258,9 @@ impl Told {
         &mut self,
         order: &ReconcileOrder,
         report: &ReconcileReport,
-        setting: &Setting,
+        context: &CommandContext,
     ) -> anyhow::Result<()> {
-        let summary = reconcile_summary(order, report, setting);
+        let summary = reconcile_summary(order, report, &context.view());
         let Some(mut lines) = self.waiting.take() else {
             io::Write::flush(self)?;
             for line in summary {
@@ -282,13 +269,13 @@ impl Told {
             return Ok(());
         };
         let mut screen = match self.records {
-            true => Screen::unpaged(),
-            false => Screen::new(setting),
+            true => PagedStdout::unpaged(),
+            false => PagedStdout::new(context),
         };
         for line in summary {
-            card::title(
+            details::title(
                 &Text::outside(Role::Plain, &line),
-                &setting.view(),
+                &context.view(),
                 &mut screen,
             )?;
         }
@@ -296,7 +283,7 @@ impl Told {
             writeln!(screen)?;
         }
         lines.rewind()?;
-        let mut printed = LineSplitter::new(Box::new(ReconcileTable::new(setting, &mut screen)));
+        let mut printed = LineSplitter::new(reconcile_table(context.view(), &mut screen));
         io::copy(&mut lines, &mut printed)?;
         printed.finish()?;
         screen.finish()?;

@@ -13,8 +13,8 @@ use anyhow::{Context, bail};
 
 use super::export::Export;
 use super::header::Columns;
+use crate::cli::context::CommandContext;
 use crate::cli::progress::Bar;
-use crate::cli::setting::Setting;
 use crate::query::FileRow;
 use crate::store::{Sorter, leave_room};
 
@@ -98,12 +98,12 @@ pub fn sorted(
     export: &mut Export,
     columns: &Columns,
     dir: &Path,
-    setting: &Setting,
+    context: &CommandContext,
 ) -> anyhow::Result<Sorted> {
     let mut refusals = Refusals::default();
     let mut sorter = Sorter::new(dir);
     let mut csv = export.csv(columns.delimiter);
-    let mut bar = Bar::new("reading", setting.progress);
+    let mut bar = Bar::new("reading", context.progress);
     let mut record = csv::ByteRecord::new();
     // The line of names.
     read(export, &mut csv, &mut record)?;

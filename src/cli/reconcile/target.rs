@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use super::failed;
 use super::rows::Rows;
 use crate::cli::client::{Access, reach};
+use crate::cli::context::CommandContext;
 use crate::cli::progress::Bar;
-use crate::cli::setting::Setting;
 use crate::query::{ReconcileOrder, ReconcileReport, Reconciler};
 use crate::server::protocol::{End, Kind, Request, parse, receive, send, send_json};
 use crate::store::{Arrival, Outcome, Purpose};
@@ -25,7 +25,7 @@ const BROKE_OFF: &str = "the running server broke off; repeat the command: what 
 pub fn compare(
     order: &ReconcileOrder,
     rows: &mut Rows,
-    setting: &Setting,
+    context: &CommandContext,
     out: &mut dyn Write,
 ) -> anyhow::Result<(ReconcileReport, End)> {
     rows.rewind()?;
@@ -36,14 +36,14 @@ pub fn compare(
             segment_size: SEGMENT_SIZE,
         },
     };
-    match reach(setting, purpose)? {
+    match reach(context, purpose)? {
         Access::Live(mut stream) => {
             let request = Request::Reconcile(Box::new(order.clone()));
             send_json(&mut stream, Kind::Request, &request)?;
-            live(&mut stream, rows, setting, out)
+            live(&mut stream, rows, context, out)
         }
         Access::Offline(trail, mut appender) => {
-            let mut bar = Bar::new("comparing", setting.progress);
+            let mut bar = Bar::new("comparing", context.progress);
             trail.wait_for_index(|progress| bar.set(progress.applied, progress.last))?;
             let mut reconciler = Reconciler::new(&trail, order.clone())?;
             let mut append = |group: Vec<Arrival>| match &mut appender {
@@ -72,10 +72,10 @@ pub fn compare(
 fn live(
     stream: &mut UnixStream,
     rows: &mut Rows,
-    setting: &Setting,
+    context: &CommandContext,
     out: &mut dyn Write,
 ) -> anyhow::Result<(ReconcileReport, End)> {
-    let mut bar = Bar::new("waiting for the index", setting.progress);
+    let mut bar = Bar::new("waiting for the index", context.progress);
     let mut all = ReconcileReport::default();
     loop {
         let (lines, count) = rows.next()?;

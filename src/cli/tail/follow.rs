@@ -14,9 +14,9 @@ use rustix::io::Errno;
 
 use super::sink::Sink;
 use crate::cli::client::{Access, connect_to, reach};
+use crate::cli::context::CommandContext;
 use crate::cli::progress::Bar;
-use crate::cli::setting::Setting;
-use crate::cli::{Ending, say};
+use crate::cli::{ExitStatus, say};
 use crate::query::{Position, Progress, Stage, Tail, TailPage, TailQuery};
 use crate::server::protocol::{Kind, Request, parse, receive, send_json};
 use crate::store::{Damages, Folder, Purpose, Trail, TrailError};
@@ -31,9 +31,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 pub fn run(
     mut query: TailQuery,
     on: bool,
-    setting: &Setting,
+    context: &CommandContext,
     sink: &mut Sink<'_>,
-) -> anyhow::Result<Ending> {
+) -> anyhow::Result<ExitStatus> {
     let mut is_told = false;
     if on {
         end_with_reader().context("watching standard output")?;
@@ -41,15 +41,15 @@ pub fn run(
     loop {
         query.after = sink.after();
         let access = match on {
-            true => Access::Live(wait_for_server(setting, &mut is_told)?),
-            false => reach(setting, Purpose::Ask)?,
+            true => Access::Live(wait_for_server(context, &mut is_told)?),
+            false => reach(context, Purpose::Ask)?,
         };
         match access {
             Access::Offline(trail, _) => {
-                from_folder(&trail, &query, setting, sink)?;
+                from_folder(&trail, &query, context, sink)?;
                 break;
             }
-            Access::Live(stream) => match from_server(stream, &query, on, setting, sink)? {
+            Access::Live(stream) => match from_server(stream, &query, on, context, sink)? {
                 Some(Over) => break,
                 None if on => {
                     if !std::mem::replace(&mut is_told, true) {
@@ -66,13 +66,13 @@ pub fn run(
     sink.finish()?;
     if sink.damaged {
         say("profiletrail: the answer lacks what cannot be read");
-        return Ok(Ending::Failed);
+        return Ok(ExitStatus::Failed);
     }
     if !sink.found {
         say("profiletrail: nothing found: no new event is like that");
-        return Ok(Ending::NothingFound);
+        return Ok(ExitStatus::Nothing);
     }
-    Ok(Ending::Answered)
+    Ok(ExitStatus::Success)
 }
 
 /// Ends the process when nobody reads standard output any more, which a tail
@@ -102,8 +102,8 @@ fn end_with_reader() -> io::Result<()> {
 struct Over;
 
 /// Connects to the server, and waits for one where there is none; says so once.
-fn wait_for_server(setting: &Setting, is_told: &mut bool) -> anyhow::Result<UnixStream> {
-    let data = &setting.data;
+fn wait_for_server(context: &CommandContext, is_told: &mut bool) -> anyhow::Result<UnixStream> {
+    let data = &context.data;
     let mut pause = PAUSE;
     loop {
         match connect_to(data) {
@@ -148,10 +148,10 @@ fn wait_for_server(setting: &Setting, is_told: &mut bool) -> anyhow::Result<Unix
 fn from_folder(
     trail: &Trail,
     query: &TailQuery,
-    setting: &Setting,
+    context: &CommandContext,
     sink: &mut Sink<'_>,
 ) -> anyhow::Result<()> {
-    let mut bar = Bar::new(Stage::Index.text(), setting.progress);
+    let mut bar = Bar::new(Stage::Index.text(), context.progress);
     let mut tell = |told: Progress| bar.set_of(told.stage.text(), told.done, told.all);
     trail.wait_for_index(|index| {
         tell(Progress {
@@ -182,7 +182,7 @@ fn from_server(
     mut stream: UnixStream,
     query: &TailQuery,
     on: bool,
-    setting: &Setting,
+    context: &CommandContext,
     sink: &mut Sink<'_>,
 ) -> anyhow::Result<Option<Over>> {
     let request = Request::Tail {
@@ -193,7 +193,7 @@ fn from_server(
         return Ok(None);
     }
     let mut stream = BufReader::with_capacity(1 << 16, stream);
-    let mut bar = Some(Bar::new(Stage::Index.text(), setting.progress));
+    let mut bar = Some(Bar::new(Stage::Index.text(), context.progress));
     loop {
         let (kind, bytes) = match receive(&mut stream) {
             Ok(Some(frame)) => frame,

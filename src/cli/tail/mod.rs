@@ -11,10 +11,10 @@ mod sink;
 
 use std::path::PathBuf;
 
-use super::Ending;
+use super::ExitStatus;
 use super::args::{FilterArgs, Format, Output, TIMES};
 use super::ask;
-use super::setting::{Setting, UsageError};
+use super::context::{CommandContext, UsageError};
 use crate::query::{Query, Span, TailQuery};
 
 /// How many events are shown where nothing is said of it.
@@ -59,8 +59,8 @@ fn parse_most(text: &str) -> Result<Most, String> {
 }
 
 impl TailArgs {
-    fn query(&self, setting: &Setting) -> anyhow::Result<TailQuery> {
-        let filter = self.filter.filter(setting)?;
+    fn query(&self, context: &CommandContext) -> anyhow::Result<TailQuery> {
+        let filter = self.filter.filter(context)?;
         let last = match self.limit {
             Some(Most::All) => None,
             Some(Most::Last(most)) => Some(most),
@@ -76,12 +76,12 @@ impl TailArgs {
     }
 }
 
-pub fn run(args: &TailArgs, setting: &Setting) -> anyhow::Result<Ending> {
-    let query = args.query(setting)?;
+pub fn run(args: &TailArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    let query = args.query(context)?;
     if !args.follow && args.cursor_file.is_none() {
-        return ask::run(&Query::Tail(query), &args.output, setting);
+        return ask::run(&Query::Tail(query), &args.output, context);
     }
-    let for_people = match setting.format(args.output.format) {
+    let for_people = match context.format(args.output.format) {
         Format::Table => true,
         Format::Jsonl => false,
         Format::Csv => {
@@ -90,7 +90,7 @@ pub fn run(args: &TailArgs, setting: &Setting) -> anyhow::Result<Ending> {
             return Err(UsageError::new(what).into());
         }
     };
-    super::logging::of_command(setting);
-    let mut sink = sink::Sink::open(setting, for_people, args.cursor_file.as_deref())?;
-    follow::run(query, args.follow, setting, &mut sink)
+    super::logging::of_command(context);
+    let mut sink = sink::Sink::open(context, for_people, args.cursor_file.as_deref())?;
+    follow::run(query, args.follow, context, &mut sink)
 }

@@ -15,8 +15,8 @@ use anyhow::{Context, bail};
 
 use super::appended::{is_appended, mark_of, reconcile, seq_of};
 use super::cursor::{CursorFile, Mark};
+use crate::cli::context::CommandContext;
 use crate::cli::output::tail_printer;
-use crate::cli::setting::Setting;
 use crate::event::parse_rfc3339_micros;
 use crate::format::Printer;
 use crate::query::Position;
@@ -26,7 +26,7 @@ const SYNC: Duration = Duration::from_secs(1);
 
 /// Where a tail's events go.
 pub struct Sink<'s> {
-    setting: &'s Setting,
+    context: &'s CommandContext,
     for_people: bool,
     out: File,
     /// Whether the output tells what was written.
@@ -46,7 +46,7 @@ pub struct Sink<'s> {
 impl<'s> Sink<'s> {
     /// Standard output, with a cursor file where one is named.
     pub fn open(
-        setting: &'s Setting,
+        context: &'s CommandContext,
         for_people: bool,
         cursor: Option<&Path>,
     ) -> anyhow::Result<Self> {
@@ -61,7 +61,7 @@ impl<'s> Sink<'s> {
             mark = Some(reconcile(&out, kept)?);
         }
         Ok(Self {
-            setting,
+            context,
             for_people,
             out,
             appended,
@@ -107,7 +107,7 @@ impl<'s> Sink<'s> {
         let seq = seq_of(line).context("the running server is of another version")?;
         if self.for_people {
             let mut text = Vec::new();
-            tail_printer(self.setting, &mut text).line(line)?;
+            tail_printer(self.context.view(), &mut text).line(line)?;
             self.write(&text)?;
         } else {
             self.write(line)?;
@@ -122,7 +122,7 @@ impl<'s> Sink<'s> {
 
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         let written = self.out.write_all(bytes);
-        written.map_err(crate::cli::tell_closed)
+        written.map_err(crate::cli::mark_closed)
     }
 
     /// Takes up to where all is told, and says what of it cannot be read.

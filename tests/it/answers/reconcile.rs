@@ -26,7 +26,7 @@ fn what_differs_is_told_live_and_offline() {
                 .contains("0 the same, 2 with other values (2 fields)")
             && live
                 .stderr
-                .contains("1 profile in the trail and gone from the file"),
+                .contains("1 profile in the trail and missing from the file"),
         "{}",
         live.stderr
     );

@@ -203,8 +203,8 @@ fn people_see_events_and_nothing_hostile() {
     for part in [
         "event 2  update of profile 1\n  time      2025-10-09 08:55:00 UTC\n",
         "\napplied\n  mail  a → \\u{1b}[2J\\u{202e}\n",
-        "\nignored\n  \"\\n\"  asked was z, and nothing is called so\n",
-        "\nchanged without being asked\n  city  (absent) → \"\"\n",
+        "\nignored\n  \"\\n\"  requested: z; no field or interest has this name\n",
+        "\nchanged without a request\n  city  (absent) → \"\"\n",
     ] {
         assert!(explained.contains(part), "{explained}");
     }
@@ -237,7 +237,7 @@ fn what_an_export_showed_is_told_as_history_tells_it() {
     assert_eq!(told[0]["changes"][0]["old"], "a");
     let shown = cli(&data, &["tail", "-n", "1", "--format", "table"]).ok();
     assert!(
-        shown.ends_with("gone: the export did not have it\n"),
+        shown.ends_with("gone: missing from the export\n"),
         "{shown}"
     );
 }
@@ -298,7 +298,7 @@ fn what_came_of_what_was_asked() {
         assert_eq!(json!(json_lines(&outcome.ok())), expected, "event {seq}");
     }
     let people = cli(&data, &["explain", "4", "--format", "table"]).ok();
-    assert!(people.contains("it repeats event 3"), "{people}");
+    assert!(people.contains("duplicate of event 3"), "{people}");
 }
 
 #[test]

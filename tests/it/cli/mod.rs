@@ -5,5 +5,6 @@ mod completions_and_manuals;
 mod csv_columns;
 mod hints;
 mod pager;
+mod settings;
 mod terminal;
 mod tokens;

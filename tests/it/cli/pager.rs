@@ -1,18 +1,15 @@
-//! Long answers go through the pager, on a terminal of the test's own.
+//! Answers go through the pager, on a terminal of the test's own.
 //!
-//! Proven: what fits on the screen is not paged, what does not is, with `LESS`
-//! set; `--no-pager` and an empty pager; one that is not there, one that is left
+//! Proven: every answer on a terminal is paged, with `LESS` set, and one that found
+//! nothing is not; `--no-pager` and an empty pager; a missing pager, one that is left
 //! early, and an interrupt while it runs.
 
-use std::fs::{self, File};
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::fs;
+use std::path::PathBuf;
 
-use crate::support::{BINARY, Server, clean, eventually};
+use crate::support::terminal::OnTerminal;
+use crate::support::{Server, eventually};
 use rustix::process::{Pid, Signal, kill_process};
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
 
 const LONG: &[&str] = &["changes"];
 const SHORT: &[&str] = &["show", "5"];
@@ -34,87 +31,20 @@ fn folder() -> (tempfile::TempDir, PathBuf) {
     (dir, data)
 }
 
-/// A command on a terminal of 24 rows.
-struct OnTerminal {
-    child: Child,
-    shown: std::thread::JoinHandle<String>,
-}
-
-impl OnTerminal {
-    fn start(data: &Path, args: &[&str], pager: &str) -> Self {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
-        grantpt(&master).unwrap();
-        unlockpt(&master).unwrap();
-        let name = ptsname(&master, Vec::new()).unwrap();
-        let slave = File::options()
-            .read(true)
-            .write(true)
-            .open(name.to_str().unwrap())
-            .unwrap();
-        let size = Winsize {
-            ws_row: 24,
-            ws_col: 80,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        tcsetwinsize(&slave, size).unwrap();
-        let child = clean(BINARY)
-            .args(args)
-            .arg("--data")
-            .arg(data)
-            .env("PROFILETRAIL_PAGER", pager)
-            .env("TERM", "xterm")
-            .env_remove("LESS")
-            .stdin(Stdio::from(slave.try_clone().unwrap()))
-            .stdout(Stdio::from(slave.try_clone().unwrap()))
-            .stderr(Stdio::from(slave))
-            .spawn()
-            .unwrap();
-        let mut master = File::from(master);
-        let shown = std::thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let mut part = [0; 4096];
-            // The last of the terminal's users gone is an error here.
-            while let Ok(count) = master.read(&mut part)
-                && count > 0
-            {
-                bytes.extend(part.iter().take(count));
-            }
-            String::from_utf8_lossy(&bytes).replace("\r\n", "\n")
-        });
-        Self { child, shown }
-    }
-
-    /// Its exit status, and what stood on the terminal.
-    fn end(mut self) -> (Option<i32>, String) {
-        let mut status = None;
-        eventually("the command ends", || {
-            status = self.child.try_wait().unwrap();
-            status.is_some()
-        });
-        (
-            status.and_then(|status| status.code()),
-            self.shown.join().unwrap(),
-        )
-    }
-}
-
 #[test]
-fn what_is_longer_than_the_screen_is_paged() {
+fn answers_on_a_terminal_go_through_the_pager() {
     let (dir, data) = folder();
     let paged = dir.path().join("paged");
     let pager = format!("echo $LESS > {0}; cat >> {0}", paged.display());
-    let (status, shown) = OnTerminal::start(&data, SHORT, &pager).end();
-    assert_eq!(status, Some(0));
-    assert!(shown.contains("profile 5"), "{shown}");
-    assert!(!paged.exists(), "a short answer was paged");
-
-    let (status, shown) = OnTerminal::start(&data, LONG, &pager).end();
-    assert_eq!((status, shown.as_str()), (Some(0), ""));
-    let text = fs::read_to_string(&paged).unwrap();
-    assert!(text.starts_with("FRX\n"), "{text}");
-    assert_eq!(text.lines().count(), 1 + 1 + 200);
-    assert!(text.contains('\u{1b}'), "colours go through the pager");
+    for (args, lines) in [(SHORT, None), (LONG, Some(1 + 200))] {
+        let (status, shown) = OnTerminal::start(&data, args, &pager).end();
+        assert_eq!((status, shown.as_str()), (Some(0), ""));
+        let text = fs::read_to_string(&paged).unwrap();
+        // With F, less leaves at once where all fits on the screen.
+        assert!(text.starts_with("FRX\n"), "{text}");
+        assert!(lines.is_none_or(|lines| text.lines().count() == 1 + lines));
+        assert!(text.contains('\u{1b}'), "colours go through the pager");
+    }
     fs::remove_file(&paged).unwrap();
 
     for (args, pager) in [
@@ -127,6 +57,10 @@ fn what_is_longer_than_the_screen_is_paged() {
         assert_eq!(shown.lines().count(), 201, "{shown}");
         assert!(!paged.exists());
     }
+    // Nothing is paged where nothing is found.
+    let (status, _) = OnTerminal::start(&data, &["show", "6"], &pager).end();
+    assert_eq!(status, Some(1));
+    assert!(!paged.exists());
 }
 
 #[test]

@@ -239,7 +239,7 @@ fn a_services_settings_are_read_from_its_file() {
             .stdout
             .contains("\"https://b.example:8443/webhook\"")
     );
-    let note = format!("profiletrail: note: PROFILETRAIL_BACKUPS in {file} is no setting\n");
+    let note = format!("profiletrail: note: unknown setting PROFILETRAIL_BACKUPS in {file}\n");
     assert_eq!(outcome.stderr, note);
     // The environment comes before the file, a flag before both.
     let elsewhere = dir.path().join("elsewhere");

@@ -31,6 +31,7 @@ pub mod shop;
 pub mod signer;
 pub mod store;
 pub mod tail;
+pub mod terminal;
 pub mod tls;
 pub mod visitor;
 pub mod week;

@@ -1,4 +1,4 @@
-//! What a command finds around it: read once.
+//! What a command finds around it: flags, terminal, environment and clock, read once.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -10,10 +10,10 @@ use crate::event::{Zone, now_micros};
 use crate::format::{Styles, View};
 use crate::query::{Rounding, parse_time};
 
-/// Fewer columns than this are not reckoned with.
-const LEAST: usize = 20;
+/// A narrower terminal counts as this many columns.
+const MIN_COLUMNS: usize = 20;
 
-/// Arguments that clap cannot judge, and that are wrong.
+/// Arguments that are wrong in a way that clap cannot check.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(String);
@@ -45,18 +45,17 @@ pub fn segment_size(size: ByteSize) -> anyhow::Result<u64> {
     bytes("--segment-size", size, 1, 1 << 40)
 }
 
-/// Columns and rows of the terminal that standard output is.
-fn screen() -> Option<(usize, usize)> {
-    let (width, height) = terminal_size::terminal_size_of(std::io::stdout())?;
-    let (columns, rows) = (usize::from(width.0), usize::from(height.0));
-    // A terminal that does not know says nought.
-    (columns > 0 && rows > 0).then_some((columns.max(LEAST), rows))
-}
-
-/// The columns that the environment tells of.
-fn told_columns() -> Option<usize> {
-    let columns: usize = std::env::var("COLUMNS").ok()?.parse().ok()?;
-    (columns > 0).then_some(columns.max(LEAST))
+/// The width of the terminal that standard output is, else what `COLUMNS` says.
+fn width(terminal: bool) -> Option<usize> {
+    let size = || terminal_size::terminal_size_of(std::io::stdout());
+    let of_terminal = || terminal.then(size)?.map(|(width, _)| usize::from(width.0));
+    let of_environment = || std::env::var("COLUMNS").ok()?.parse().ok();
+    // A terminal that does not know its size says 0.
+    let columns = of_terminal().filter(|columns| *columns > 0);
+    let columns = columns
+        .or_else(of_environment)
+        .filter(|columns| *columns > 0);
+    columns.map(|columns: usize| columns.max(MIN_COLUMNS))
 }
 
 /// The pager that is wanted; none where the terminal could not show it.
@@ -73,7 +72,7 @@ fn pager(common: &Common) -> Option<String> {
 }
 
 /// What a command finds around it.
-pub struct Setting {
+pub struct CommandContext {
     /// The data folder.
     pub data: PathBuf,
     /// The zone of the sender's timestamps, and of times that name none.
@@ -88,11 +87,9 @@ pub struct Setting {
     pub error_color: bool,
     /// Whether standard output is a terminal.
     pub terminal: bool,
-    /// Columns and rows of the terminal that standard output is.
-    pub screen: Option<(usize, usize)>,
     /// How many columns output for people may have; `None` is no limit.
     pub width: Option<usize>,
-    /// The pager through which answers go that are longer than the screen.
+    /// The pager for answers on a terminal.
     pub pager: Option<String>,
     /// Whether standard error is a terminal.
     pub progress: bool,
@@ -100,11 +97,10 @@ pub struct Setting {
     now: i64,
 }
 
-impl Setting {
+impl CommandContext {
     pub fn new(common: &Common) -> anyhow::Result<Self> {
         let terminal = std::io::stdout().is_terminal();
         // https://no-color.org: any value but an empty one.
-        let screen = if terminal { screen() } else { None };
         let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Ok(Self {
             data: common.data.clone(),
@@ -122,8 +118,7 @@ impl Setting {
             },
             error_color: common.color != ColorChoice::Never && !no_color,
             terminal,
-            screen,
-            width: screen.map(|(columns, _)| columns).or_else(told_columns),
+            width: width(terminal),
             pager: pager(common).filter(|_| terminal),
             progress: std::io::stderr().is_terminal(),
             now: now_micros(),

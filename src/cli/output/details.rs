@@ -1,4 +1,4 @@
-//! Names with what is said of each, below each other; and a title above them.
+//! Details: names with their values, one below the other, under a title.
 
 use std::io::{self, Write};
 
@@ -6,14 +6,14 @@ use super::command::broken;
 use crate::format::{Change, Role, Text, View};
 
 /// The longest that a name is where there is a limit.
-const NAME: usize = 24;
+const MAX_NAME: usize = 24;
 
-/// Less room than this for what is said is not reckoned with.
-const LEAST: usize = 8;
+/// A value always has at least this much room, in columns.
+const MIN_ROOM: usize = 8;
 
-/// What is said behind a name.
+/// The value of a field.
 #[derive(Clone, Debug)]
-pub enum Said {
+pub enum FieldValue {
     /// A text, which goes over several lines where it is long.
     Text(Text),
     /// From what to what.
@@ -22,22 +22,22 @@ pub enum Said {
     Command(String),
 }
 
-/// A name and what is said of it.
-pub type Row = (Text, Said);
+/// A field: its name and its value.
+pub type Field = (Text, FieldValue);
 
-impl From<Text> for Said {
+impl From<Text> for FieldValue {
     fn from(text: Text) -> Self {
         Self::Text(text)
     }
 }
 
-impl From<Change> for Said {
+impl From<Change> for FieldValue {
     fn from(change: Change) -> Self {
         Self::Change(Box::new(change))
     }
 }
 
-impl Said {
+impl FieldValue {
     /// A text of no colour, safe already.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(Text::of(Role::Plain, text))
@@ -58,9 +58,9 @@ impl Said {
     }
 }
 
-/// A row with a name of our own.
-pub fn fact(name: &str, said: impl Into<Said>) -> Row {
-    (Text::of(Role::Dim, name), said.into())
+/// A field with a name of our own.
+pub fn field(name: &str, value: impl Into<FieldValue>) -> Field {
+    (Text::of(Role::Dim, name), value.into())
 }
 
 /// Writes a text over as many lines as it takes.
@@ -78,25 +78,30 @@ pub fn title(text: &Text, view: &View, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes rows below a title.
-pub fn write(rows: &[Row], view: &View, out: &mut dyn Write) -> io::Result<()> {
-    write_at("  ", rows, view, out)
+/// Writes fields below a title.
+pub fn write(fields: &[Field], view: &View, out: &mut dyn Write) -> io::Result<()> {
+    write_at("  ", fields, view, out)
 }
 
-/// Writes rows behind a margin; where there is a limit, what is long goes over
+/// Writes fields behind a margin; where there is a limit, what is long goes over
 /// several lines.
-pub fn write_at(margin: &str, rows: &[Row], view: &View, out: &mut dyn Write) -> io::Result<()> {
-    let names = rows.iter().map(|(name, _)| name.width());
+pub fn write_at(
+    margin: &str,
+    fields: &[Field],
+    view: &View,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let names = fields.iter().map(|(name, _)| name.width());
     let widest = names.max().unwrap_or(0);
     let widest = match view.width {
-        Some(width) => widest.min(NAME).min(width / 3),
-        None => widest.min(2 * NAME),
+        Some(width) => widest.min(MAX_NAME).min(width / 3),
+        None => widest.min(2 * MAX_NAME),
     };
     let taken = margin.len() + widest + 2;
     let room = view
         .width
-        .map(|width| width.saturating_sub(taken).max(LEAST));
-    for (name, said) in rows {
+        .map(|width| width.saturating_sub(taken).max(MIN_ROOM));
+    for (name, value) in fields {
         let name = match view.width {
             Some(_) => name.fit(widest),
             None => name.clone(),
@@ -104,7 +109,7 @@ pub fn write_at(margin: &str, rows: &[Row], view: &View, out: &mut dyn Write) ->
         let mut shown = margin.to_owned();
         name.put_padded(&mut shown, view.styles, widest);
         shown.push_str("  ");
-        for (number, line) in said.lines(view, room).iter().enumerate() {
+        for (number, line) in value.lines(view, room).iter().enumerate() {
             if number > 0 {
                 shown.push('\n');
                 shown.push_str(&" ".repeat(taken));

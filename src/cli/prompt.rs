@@ -1,0 +1,35 @@
+//! Asking a person to confirm what cannot be undone.
+
+use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
+
+use anyhow::Context as _;
+
+use super::ExitStatus;
+use super::context::UsageError;
+
+/// Fails with what to do instead where there is no terminal to ask on.
+pub fn require_terminal(instead: &str) -> Result<(), UsageError> {
+    if stdin().is_terminal() && stderr().is_terminal() {
+        Ok(())
+    } else {
+        Err(UsageError::new(instead))
+    }
+}
+
+/// Asks on the terminal; only `y` and `yes` agree.
+pub fn confirm(question: &str) -> anyhow::Result<bool> {
+    let mut terminal = stderr();
+    write!(terminal, "{question} [y/N] ")?;
+    terminal.flush()?;
+    let mut answer = String::new();
+    let read = stdin().lock().read_line(&mut answer);
+    read.context("reading the answer")?;
+    let answer = answer.trim();
+    Ok(answer.eq_ignore_ascii_case("y") || answer.eq_ignore_ascii_case("yes"))
+}
+
+/// How a command ends whose question was declined.
+pub fn declined() -> ExitStatus {
+    super::say("profiletrail: nothing was changed");
+    ExitStatus::Nothing
+}
