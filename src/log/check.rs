@@ -1,62 +1,63 @@
-//! Reading a segment to prove it: every byte, and what the footer says of it.
+//! Checking every byte of a segment, and its footer against its records.
 //!
-//! A plain segment is read frame by frame, a sealed one block by block, each as
-//! it is on the disk. What is found goes to whoever asked, in the order of the
-//! file; nothing ends the reading but a failure of the file system.
+//! A plain segment is read frame by frame, a sealed one block by block. Damage is
+//! collected in the order of the file; only an error of the file system ends the
+//! check early.
 
 use std::io;
 use std::sync::Arc;
 
 use super::error::{Damage, LogError};
 use super::frame::{Frame, Header};
-use super::scan::{Frames, Step};
 use super::sealed::{SealedBlock, SealedFile, load};
 use super::segment::{Inner, Log, Segment, segment_name};
+use super::segment_reader::{Found, SegmentReader};
+use crate::storage::StorageFile;
 
-/// How a segment is kept.
+/// The form of a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// As frames.
+    /// Frames, as they were appended.
     Plain,
-    /// As compressed blocks.
+    /// Compressed blocks.
     Sealed,
 }
 
-/// A segment that was read to its end.
+/// The result of checking a segment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckedSegment {
     /// What is wrong with it, in the order of the file.
     pub damage: Vec<Damage>,
-    /// How many bytes it has in its file.
+    /// The length of its file in bytes.
     pub bytes: u64,
 }
 
-/// Where a whole frame of records stands in a file.
+/// A whole frame of a segment that is checked.
 pub struct CheckedFrame<'a> {
     /// Its records.
     pub frame: Frame<'a>,
-    /// Where its bytes, or those of its compressed block, begin in the file.
+    /// Where the frame, or its compressed block, begins in the file.
     pub offset: u64,
-    /// Where they end.
+    /// Where it ends.
     pub end: u64,
 }
 
-/// What the records of a frame come to.
+/// What a visitor found in the records of a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Visited {
-    /// The least and the greatest time of those that could be read.
+    /// The least and the greatest time of the records that could be read.
     pub times: Option<(i64, i64)>,
     /// Whether there are records whose time is not known.
     pub untimed: bool,
-    /// Which records make no sense, and why.
+    /// The records that cannot be read, and why.
     pub wrong: Vec<(u64, String)>,
 }
 
-/// What takes the frames of a segment.
+/// Called with each whole frame of a segment.
 pub type Visit<'a> = dyn FnMut(&CheckedFrame<'_>) -> Visited + 'a;
 
 impl Visited {
-    /// Takes note of a record's time.
+    /// Notes a record's time; `None` if it cannot be read.
     pub fn time(&mut self, time: Option<i64>) {
         let Some(time) = time else {
             self.untimed = true;
@@ -66,8 +67,8 @@ impl Visited {
         self.times = Some((least.min(time), greatest.max(time)));
     }
 
-    /// Whether a footer may tell these times of the frame: just those, unless
-    /// some are not known.
+    /// Whether a footer can have these times of the frame: exactly them, or, if
+    /// some are unknown, a range that includes those that are known.
     fn agrees(&self, (least, greatest): (i64, i64)) -> bool {
         match self.times {
             Some(times) if !self.untimed => times == (least, greatest),
@@ -78,7 +79,7 @@ impl Visited {
 }
 
 impl Log {
-    /// First `seq` and form of every segment, in their order.
+    /// First `seq` and form of every segment, in order.
     pub fn segments(&self) -> Vec<(u64, Form)> {
         let segments = self.inner.segments();
         let form = |segment: &Segment| match segment.is_sealed() {
@@ -100,18 +101,18 @@ impl Log {
         names.map(str::to_owned).collect()
     }
 
-    /// What followed the last good frame when the log was opened, if it is
-    /// there still.
+    /// What followed the last good frame when the log was opened, unless opening
+    /// cut it off.
     pub fn leftover(&self) -> Option<&Damage> {
         self.inner.leftover.as_ref()
     }
 
-    /// The want of segments before the first one that is there.
+    /// The damage if segments are missing before the first one that exists.
     pub fn missing_start(&self) -> Option<Damage> {
         self.inner.missing_start()
     }
 
-    /// Reads the segment that begins with a `seq`, and hands its whole frames to
+    /// Reads the segment that begins with a `seq` and passes its whole frames to
     /// `visit`. `next_first` is the `seq` that should follow its last.
     pub fn check_segment(
         &self,
@@ -123,51 +124,71 @@ impl Log {
         let opened = inner.with_segment(first_seq, |segment, next| {
             let file = segment.open_raw(inner.storage.as_ref())?;
             // Of the active segment only what is synced counts.
-            let end = match next {
+            let len = match next {
                 None if !segment.is_sealed() => segment.end(inner)?,
                 _ => file.len().map_err(LogError::io("reading", &segment.path))?,
             };
-            Ok((Arc::clone(segment), file, end, next))
+            Ok((Arc::clone(segment), file, len, next))
         })?;
-        let Some((segment, file, end, next)) = opened else {
+        let Some((segment, file, len, limit)) = opened else {
             return Ok(CheckedSegment::default());
         };
-        let mut check = Check {
-            segment: &segment,
-            visit,
-            damage: Vec::new(),
-            expected: first_seq,
-        };
-        let done = if segment.is_sealed() {
-            let footer =
-                load(file.as_ref(), inner.id).map_err(LogError::io("reading", &segment.path))?;
-            let sealed = SealedFile::new(file, Arc::new(footer), None)
-                .map_err(LogError::io("reading", &segment.path))?;
-            check.sealed(&sealed, inner, end, next_first)
-        } else {
-            let mut frames = Frames::new(file, inner.id);
-            frames.seek(0, end, first_seq, next);
-            check.plain(&mut frames, inner, next_first)
-        };
-        done.map_err(LogError::io("reading", &segment.path))?;
+        let mut check = Check::new(inner, &segment, Some(next_first), visit);
+        check.read(file, len, limit)?;
         Ok(CheckedSegment {
             damage: check.damage,
-            bytes: end,
+            bytes: len,
         })
     }
 }
 
-/// A segment that is read.
-struct Check<'a, 'v> {
+/// The check of one segment's file.
+pub(super) struct Check<'a, 'v> {
+    inner: &'a Inner,
     segment: &'a Segment,
+    /// The `seq` that should follow the last one; `None` if nothing says it.
+    next_first: Option<u64>,
     visit: &'a mut Visit<'v>,
-    damage: Vec<Damage>,
+    /// What is wrong, in the order of the file.
+    pub damage: Vec<Damage>,
     /// The `seq` that comes next.
-    expected: u64,
+    pub expected: u64,
 }
 
-impl Check<'_, '_> {
-    fn tell(&mut self, (offset, end): (u64, u64), (first, last): (u64, u64), reason: &str) {
+impl<'a, 'v> Check<'a, 'v> {
+    pub fn new(
+        inner: &'a Inner,
+        segment: &'a Segment,
+        next_first: Option<u64>,
+        visit: &'a mut Visit<'v>,
+    ) -> Self {
+        Self {
+            inner,
+            segment,
+            next_first,
+            visit,
+            damage: Vec::new(),
+            expected: segment.first_seq,
+        }
+    }
+
+    /// Reads `len` bytes of the segment's file, or of a copy of it. `limit` is
+    /// the first `seq` of the next segment.
+    pub fn read(
+        &mut self,
+        file: Arc<dyn StorageFile>,
+        len: u64,
+        limit: Option<u64>,
+    ) -> Result<(), LogError> {
+        let read = if self.segment.is_sealed() {
+            self.read_sealed(file, len)
+        } else {
+            self.read_plain(file, len, limit)
+        };
+        read.map_err(LogError::io("reading", &self.segment.path))
+    }
+
+    fn report(&mut self, (offset, end): (u64, u64), (first, last): (u64, u64), reason: &str) {
         self.damage.push(Damage {
             segment: self.segment.path.clone(),
             offset,
@@ -178,111 +199,121 @@ impl Check<'_, '_> {
         });
     }
 
-    /// Hands a frame on.
+    /// Reports damage before a `seq` by which no event is lost.
+    fn report_without_loss(&mut self, place: (u64, u64), next_seq: u64, reason: &str) {
+        self.report(place, (next_seq, next_seq - 1), reason);
+    }
+
     fn visit(&mut self, found: &CheckedFrame<'_>) -> Visited {
         let visited = (self.visit)(found);
         for (seq, reason) in &visited.wrong {
-            self.tell((found.offset, found.end), (*seq, *seq), reason);
+            self.report((found.offset, found.end), (*seq, *seq), reason);
         }
         visited
     }
 
-    fn plain(&mut self, frames: &mut Frames, inner: &Inner, next_first: u64) -> io::Result<()> {
-        while let Some(step) = frames.step()? {
-            match step {
-                Step::Frame { offset, header } => {
-                    if let Some(frame) = frames.frame(offset, header) {
-                        self.visit(&CheckedFrame {
-                            frame,
-                            offset,
-                            end: offset + header.frame_len(),
-                        });
-                    }
-                    self.expected = header.next_seq();
+    /// The last `seq` that is lost if nothing follows that can be read.
+    fn last_lost(&self) -> u64 {
+        self.next_first.map_or(Damage::UNKNOWN, |next| next - 1)
+    }
+
+    fn read_plain(
+        &mut self,
+        file: Arc<dyn StorageFile>,
+        len: u64,
+        limit: Option<u64>,
+    ) -> io::Result<()> {
+        let mut reader = SegmentReader::new(file, self.inner.id);
+        reader.seek(0, len, self.expected, limit);
+        while let Some(found) = reader.read_next()? {
+            match found {
+                Found::Frame { offset, frame } => {
+                    let end = offset + frame.header.frame_len();
+                    self.visit(&CheckedFrame { frame, offset, end });
+                    self.expected = frame.header.next_seq();
                 }
-                Step::Bad(bad) => {
-                    let next = bad.next_seq.unwrap_or(next_first).max(self.expected);
-                    let lost = (self.expected, next - 1);
-                    self.tell((bad.offset, bad.end), lost, &bad.reason);
-                    self.expected = next;
+                Found::Gap(gap) => {
+                    let last = gap.next_seq.map_or(self.last_lost(), |next| next - 1);
+                    self.report((gap.offset, gap.end), (self.expected, last), &gap.reason);
+                    let next = gap.next_seq.or(self.next_first);
+                    self.expected = next.map_or(self.expected, |next| next.max(self.expected));
                 }
             }
         }
-        self.follow(inner, next_first);
+        self.check_end();
         Ok(())
     }
 
-    fn sealed(
-        &mut self,
-        file: &SealedFile,
-        inner: &Inner,
-        len: u64,
-        next_first: u64,
-    ) -> io::Result<()> {
-        let footer = file.footer();
+    fn read_sealed(&mut self, file: Arc<dyn StorageFile>, len: u64) -> io::Result<()> {
+        let footer = Arc::new(load(file.as_ref(), self.inner.id)?);
+        let file = SealedFile::new(file, Arc::clone(&footer), None)?;
         let mut plain = Vec::new();
         let mut at = 0;
         for block in &footer.blocks {
             if block.first_seq > self.expected || block.offset > at {
                 let lost = (self.expected, block.first_seq - 1);
-                self.tell((at, block.offset), lost, "no whole block is here");
+                self.report((at, block.offset), lost, "no whole block is here");
                 self.expected = block.first_seq;
             }
             at = block.offset + u64::from(block.len);
             let place = (block.offset, at);
-            let last = block.next_seq() - 1;
-            let read = file.read_block(block, &mut plain)?;
-            let frame = match read {
-                Ok(()) => frame_of(&plain, block, inner.id),
+            let frame = match file.read_block(block, &mut plain)? {
+                Ok(()) => frame_of(&plain, block, self.inner.id),
                 Err(bad) => Err(bad.to_string()),
             };
             match frame {
-                Err(reason) => self.tell(place, (block.first_seq, last), &reason),
+                Err(reason) => {
+                    self.report(place, (block.first_seq, block.next_seq() - 1), &reason);
+                }
                 Ok(frame) => {
-                    let found = CheckedFrame {
+                    let visited = self.visit(&CheckedFrame {
                         frame,
                         offset: block.offset,
                         end: at,
-                    };
-                    let visited = self.visit(&found);
-                    if footer.searched.is_none() && !visited.agrees(block.times) {
-                        let none = (block.next_seq(), last);
-                        self.tell(place, none, "the footer tells other times of the block");
+                    });
+                    if footer.recovered_by_scan.is_none() && !visited.agrees(block.times) {
+                        let reason = "the footer has other times of the block";
+                        self.report_without_loss(place, block.next_seq(), reason);
                     }
                 }
             }
             if block.first_seq < self.expected {
-                let none = (self.expected, self.expected - 1);
-                self.tell(place, none, "the block's numbers were there before");
+                let reason = "an earlier block has the block's numbers";
+                self.report_without_loss(place, self.expected, reason);
             }
             self.expected = self.expected.max(block.next_seq());
             plain.shrink_to(1 << 20);
         }
-        let lost = (self.expected, next_first.max(self.expected) - 1);
-        if let Some(reason) = footer.searched {
-            self.tell((at, len), lost, reason);
-        } else {
-            self.follow(inner, next_first);
+        match footer.recovered_by_scan {
+            Some(reason) => {
+                let lost = match self.next_first {
+                    Some(next) => (self.expected, next.max(self.expected) - 1),
+                    None => (self.expected, self.expected - 1),
+                };
+                self.report((at, len), lost, reason);
+            }
+            None => self.check_end(),
         }
         Ok(())
     }
 
-    /// Tells what is missing between this segment's end and the next one.
-    fn follow(&mut self, inner: &Inner, next_first: u64) {
-        if self.expected < next_first {
+    /// Reports what is missing between the segment's end and the next segment.
+    fn check_end(&mut self) {
+        let last_seq = self.last_lost();
+        if self.next_first.is_some() && self.expected <= last_seq {
             self.damage.push(Damage {
-                segment: inner.dir.join(segment_name(self.expected)),
+                segment: self.inner.dir.join(segment_name(self.expected)),
                 offset: 0,
                 end: 0,
                 first_seq: self.expected,
-                last_seq: next_first - 1,
+                last_seq,
                 reason: "the segment is missing, or the one before it ends too early".to_owned(),
             });
         }
     }
 }
 
-/// The one frame that makes a block, if it is what the footer says.
+/// The one frame of a block, if it is the one that the footer describes.
 fn frame_of<'a>(plain: &'a [u8], block: &SealedBlock, id: u64) -> Result<Frame<'a>, String> {
     let frame = Frame::parse(plain, id).map_err(|bad| bad.to_string())?;
     let Header {
@@ -292,6 +323,6 @@ fn frame_of<'a>(plain: &'a [u8], block: &SealedBlock, id: u64) -> Result<Frame<'
     if whole && first_seq == block.first_seq && count == block.count {
         Ok(frame)
     } else {
-        Err("the footer tells other numbers of the block".to_owned())
+        Err("the footer has other numbers of the block".to_owned())
     }
 }

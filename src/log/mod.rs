@@ -16,7 +16,7 @@
 //!
 //! **Sealing** ([`sealed`]) rewrites a closed segment as compressed blocks,
 //! `<first seq>.log.zst`, from which the same records are read by the same
-//! numbers. [`Log::stretches`] tells the times of each block, so that a scan by
+//! numbers. [`Log::block_ranges`] tells the times of each block, so that a scan by
 //! time can pass over what it need not read.
 //!
 //! **Pruning** ([`Log::prune`]) rewrites a closed segment without some of its
@@ -42,7 +42,7 @@
 //! Events and rejected calls are kept in two logs of this format, so that the
 //! events' `seq` has no gaps; baselines of pruned events in a third one.
 
-mod arrangement;
+mod block_range;
 mod blocks;
 mod check;
 mod error;
@@ -59,14 +59,16 @@ pub mod record;
 mod recover;
 pub mod repair;
 pub mod salt;
-mod scan;
 mod sealed;
+mod search;
 mod segment;
+mod segment_list;
+mod segment_reader;
 mod snapshot;
-mod stretch;
 mod tail;
 mod writer;
 
+pub use block_range::BlockRange;
 pub use check::{CheckedFrame, CheckedSegment, Form, Visit, Visited};
 pub use error::{AppendError, Damage, LogError};
 pub use leaf::{body_commitment, leaf_hash};
@@ -74,8 +76,7 @@ pub use names::segment_of;
 pub use notifier::AppendNotifier;
 pub use reader::{Cursor, Scan, Scanned};
 pub use recover::{OpenMode, Recovered, Report, Torn};
-pub use sealed::{NotSealed, Rewriting, Row, SealedSegment, clear};
+pub use sealed::{BulkSegmentWriter, NotSealed, Rewriting, SealedSegment, remove_segments_outside};
 pub use segment::Log;
 pub use snapshot::{Held, SnapshotFile};
-pub use stretch::Stretch;
 pub use writer::Writer;

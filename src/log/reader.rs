@@ -1,18 +1,17 @@
-//! Reading a log: one event by its `seq`, or all in a row.
+//! Reading a log: one event by its `seq`, or all in order.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{Damage, LogError};
 use super::frame::{Header, Records};
-use super::scan::{Bad, Frames, Step};
 use super::segment::{Inner, Log, Segment, segment_name};
+use super::segment_reader::{Found, Gap, SegmentReader};
 
 /// Reads single records by `seq`. Keeps the last segment open and the last
 /// block in memory, so that reading in ascending order costs least.
 pub struct Cursor {
     inner: Arc<Inner>,
-    open: Option<(Arc<Segment>, Frames)>,
+    open: Option<(Arc<Segment>, SegmentReader)>,
     /// The last frame of the open segment that was found good, and its offset.
     last: Option<(u64, Header)>,
 }
@@ -50,7 +49,7 @@ impl Cursor {
         let (offset, header) = self.locate(seq)?;
         self.open
             .as_ref()
-            .and_then(|(_, frames)| frames.frame(offset, header))
+            .and_then(|(_, reader)| reader.frame_at(offset, header))
             .and_then(|frame| frame.records_within(seq, seq).next())
             .map(|(_, record)| record)
             .ok_or(LogError::NotFound { seq })
@@ -75,7 +74,7 @@ impl Cursor {
                 None
             } else {
                 let file = segment.open(inner, true)?;
-                Some((Arc::clone(segment), Frames::new(file, inner.id)))
+                Some((Arc::clone(segment), SegmentReader::new(file, inner.id)))
             };
             Ok((next_first, block, opened))
         })?;
@@ -87,83 +86,54 @@ impl Cursor {
         if opened.is_some() {
             self.open = opened;
         }
-        let (segment, frames) = self.open.as_mut().ok_or_else(missing)?;
+        let (segment, reader) = self.open.as_mut().ok_or_else(missing)?;
         let (offset, first) = match last {
-            // What was read last stands before it in the same block.
+            // The frame that was read last is before it in the same block.
             Some((offset, header)) if offset >= block.offset && header.first_seq < seq => {
                 (offset + header.frame_len(), header.next_seq())
             }
             _ => (block.offset, block.first_seq),
         };
-        frames.seek(offset, block.end, first, next_first);
-        loop {
-            let (at, expected) = (frames.at(), frames.expected());
-            match frames
-                .step()
-                .map_err(LogError::io("reading", &segment.path))?
-            {
-                Some(Step::Frame { offset, header }) if header.next_seq() > seq => {
-                    self.last = Some((offset, header));
-                    return Ok((offset, header));
+        reader.seek(offset, block.end, first, next_first);
+        let gap = loop {
+            let (at, expected) = (reader.at(), reader.expected());
+            let found = reader.read_next();
+            match found.map_err(LogError::io("reading", &segment.path))? {
+                Some(Found::Frame { offset, frame }) => {
+                    let header = frame.header;
+                    if header.next_seq() > seq {
+                        self.last = Some((offset, header));
+                        return Ok((offset, header));
+                    }
                 }
-                Some(Step::Frame { .. }) => {}
-                Some(Step::Bad(bad)) if bad.next_seq.is_some_and(|next| next <= seq) => {}
-                found => {
-                    let bad = match found {
-                        Some(Step::Bad(bad)) => bad,
-                        _ => ends_at(at, expected),
-                    };
-                    let next = bad.next_seq.or(block.next_seq).or(next_first);
-                    let last = next.map_or(self.inner.last_seq(), |next| next - 1);
-                    let damage = Box::new(segment.damage(&self.inner, bad, last));
-                    return Err(LogError::Damaged { seq, damage });
-                }
+                Some(Found::Gap(gap)) if gap.next_seq.is_some_and(|next| next <= seq) => {}
+                Some(Found::Gap(gap)) => break gap,
+                None => break Gap::at_end(at, expected),
             }
-        }
-    }
-}
-
-/// The want of frames where a segment ends before its successor begins.
-fn ends_at(at: u64, expected: u64) -> Bad {
-    Bad {
-        offset: at,
-        end: at,
-        first_seq: expected,
-        next_seq: None,
-        reason: "the segment ends too early".to_owned(),
+        };
+        let next = gap.next_seq.or(block.next_seq).or(next_first);
+        let last = next.map_or(self.inner.last_seq(), |next| next - 1);
+        let damage = Box::new(segment.damage(&self.inner, gap, last));
+        Err(LogError::Damaged { seq, damage })
     }
 }
 
 impl Inner {
-    /// The want of the segments before the first one that is there.
+    /// The damage if segments are missing before the first one that exists.
     pub(super) fn missing_start(&self) -> Option<Damage> {
-        let segments = self.segments();
-        let first = segments.first()?.first_seq;
-        let bad = Bad {
-            next_seq: Some(first),
-            ..ends_at(0, 1)
-        };
+        let first = self.segments().first()?.first_seq;
         (first > 1).then(|| Damage {
+            segment: self.dir.join(segment_name(1)),
+            offset: 0,
+            end: 0,
+            first_seq: 1,
+            last_seq: first - 1,
             reason: "the segment is missing".to_owned(),
-            ..bad.damage(&self.dir.join(segment_name(1)), first - 1)
         })
     }
 }
 
-impl Bad {
-    pub(super) fn damage(self, segment: &Path, last_seq: u64) -> Damage {
-        Damage {
-            segment: segment.to_owned(),
-            offset: self.offset,
-            end: self.end,
-            first_seq: self.first_seq,
-            last_seq,
-            reason: self.reason,
-        }
-    }
-}
-
-/// All frames of a log in a row, past damage, up to the last `seq` that was
+/// All frames of a log in order, past damage, up to the last `seq` that was
 /// synced when it began.
 pub struct Scan {
     inner: Arc<Inner>,
@@ -177,10 +147,10 @@ struct OpenSegment {
     segment: Arc<Segment>,
     /// The first `seq` of the segment after it.
     next_first: Option<u64>,
-    frames: Frames,
+    reader: SegmentReader,
 }
 
-enum Found {
+enum Advanced {
     Frame {
         offset: u64,
         header: Header,
@@ -207,8 +177,8 @@ impl Scan {
     pub fn step(&mut self) -> Result<Option<Scanned<'_>>, LogError> {
         let (offset, header, first) = match self.advance()? {
             None => return Ok(None),
-            Some(Found::Damage(damage)) => return Ok(Some(Scanned::Damage(damage))),
-            Some(Found::Frame {
+            Some(Advanced::Damage(damage)) => return Ok(Some(Scanned::Damage(damage))),
+            Some(Advanced::Frame {
                 offset,
                 header,
                 first,
@@ -217,11 +187,11 @@ impl Scan {
         let frame = self
             .open
             .as_ref()
-            .and_then(|open| open.frames.frame(offset, header));
+            .and_then(|open| open.reader.frame_at(offset, header));
         Ok(frame.map(|frame| Scanned::Records(frame.records_within(first, self.last))))
     }
 
-    fn advance(&mut self) -> Result<Option<Found>, LogError> {
+    fn advance(&mut self) -> Result<Option<Advanced>, LogError> {
         while self.next <= self.last {
             let mut open = match self.open.take() {
                 Some(open) => open,
@@ -231,52 +201,49 @@ impl Scan {
                         let missing = self.inner.missing_start();
                         let next = missing.as_ref().map(|damage| damage.last_seq + 1);
                         self.next = next.unwrap_or(u64::MAX);
-                        return Ok(missing.map(Found::Damage));
+                        return Ok(missing.map(Advanced::Damage));
                     }
                 },
             };
             let segment_last = open
                 .next_first
                 .map_or(self.last, |next| (next - 1).min(self.last));
-            let (at, expected) = (open.frames.at(), open.frames.expected());
-            let step = open
-                .frames
-                .step()
-                .map_err(LogError::io("reading", &open.segment.path))?;
-            let bad = match step {
-                Some(Step::Frame { offset, header }) => {
-                    let first = self.next;
+            let (at, expected) = (open.reader.at(), open.reader.expected());
+            let found = open.reader.read_next();
+            let gap = match found.map_err(LogError::io("reading", &open.segment.path))? {
+                Some(Found::Frame { offset, frame }) => {
+                    let (header, first) = (frame.header, self.next);
                     self.next = first.max(header.next_seq());
                     self.open = Some(open);
                     if header.next_seq() <= first {
                         continue;
                     }
-                    return Ok(Some(Found::Frame {
+                    return Ok(Some(Advanced::Frame {
                         offset,
                         header,
                         first,
                     }));
                 }
-                Some(Step::Bad(bad)) => bad,
-                None => ends_at(at, expected),
+                Some(Found::Gap(gap)) => gap,
+                None => Gap::at_end(at, expected),
             };
-            let last_seq = bad.next_seq.map_or(segment_last, |next| next - 1);
-            // The end of a whole segment lacks nothing.
-            let lacks = bad.offset < bad.end || bad.first_seq <= last_seq;
-            if bad.next_seq.is_some() && bad.first_seq <= last_seq && last_seq < self.next {
-                // It lies before the first event that was asked for.
+            let last_seq = gap.next_seq.map_or(segment_last, |next| next - 1);
+            // Nothing is missing at the end of a whole segment.
+            let is_damage = gap.offset < gap.end || gap.first_seq <= last_seq;
+            if gap.next_seq.is_some() && gap.first_seq <= last_seq && last_seq < self.next {
+                // It is before the first event that was asked for.
                 self.open = Some(open);
                 continue;
             }
             self.next = self.next.max(last_seq.saturating_add(1));
-            if bad.next_seq.is_some() {
-                let damage = open.segment.damage(&self.inner, bad, last_seq);
+            if gap.next_seq.is_some() {
+                let damage = open.segment.damage(&self.inner, gap, last_seq);
                 self.open = Some(open);
-                return Ok(Some(Found::Damage(damage)));
+                return Ok(Some(Advanced::Damage(damage)));
             }
-            if lacks {
-                let damage = open.segment.damage(&self.inner, bad, last_seq);
-                return Ok(Some(Found::Damage(damage)));
+            if is_damage {
+                let damage = open.segment.damage(&self.inner, gap, last_seq);
+                return Ok(Some(Advanced::Damage(damage)));
             }
         }
         Ok(None)
@@ -297,12 +264,12 @@ impl Scan {
                 // Blocks after the last one that is wanted are not read ahead.
                 segment.find_block(inner, self.last, next_first)?.end
             };
-            let mut frames = Frames::new(segment.open(inner, false)?, inner.id);
-            frames.seek(offset, end, first_seq, next_first);
+            let mut reader = SegmentReader::new(segment.open(inner, false)?, inner.id);
+            reader.seek(offset, end, first_seq, next_first);
             Ok(OpenSegment {
                 segment: Arc::clone(segment),
                 next_first,
-                frames,
+                reader,
             })
         })
     }

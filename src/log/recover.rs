@@ -7,9 +7,9 @@ use std::sync::{Arc, RwLock};
 
 use super::error::{Damage, LogError};
 use super::frame::Frame;
-use super::scan::Bad;
 use super::sealed::{UNFINISHED, load};
 use super::segment::{Inner, Log, Segment, parse_segment_name};
+use super::segment_reader::Gap;
 use super::tail::{Tail, read_tail};
 use super::writer::Writer;
 use crate::storage::{Access, Storage, StorageFile};
@@ -87,7 +87,7 @@ impl Log {
         let inner = Inner {
             lost_end: tail.as_ref().and_then(|tail| tail.lost_end.clone()),
             leftover: tail.as_ref().and_then(|tail| tail.leftover(mode)),
-            ..Inner::closed(&storage, dir, id)
+            ..Inner::new(&storage, dir, id)
         };
         let next_seq = match (&tail, segments.last()) {
             (Some(tail), _) => tail.next_seq,
@@ -167,7 +167,7 @@ pub(super) fn closed_segments(
                 let file = sealed.open_raw(storage)?;
                 let footer =
                     load(file.as_ref(), id).map_err(LogError::io("reading", &sealed.path))?;
-                footer.searched.is_none()
+                footer.recovered_by_scan.is_none()
             }
             (_, is_sealed) => *is_sealed,
         };
@@ -190,7 +190,7 @@ pub(super) fn closed_segments(
 /// The `seq` that comes after a sealed segment that is the last.
 fn next_after(sealed: &Segment, inner: &Inner, report: &mut Report) -> Result<u64, LogError> {
     let footer = sealed.footer(inner)?;
-    if let Some(reason) = footer.as_ref().and_then(|footer| footer.searched) {
+    if let Some(reason) = footer.as_ref().and_then(|footer| footer.recovered_by_scan) {
         report.poison = Some(format!(
             "{}: {reason}, so the last event's number is not known. Put the segment back from a \
              backup, or run `profiletrail repair`",
@@ -224,7 +224,7 @@ fn make_ready(
 ) -> Option<Active> {
     let path = &tail.segment.path;
     if let Some(lost) = &tail.lost_end {
-        report.poison = Some(way_out(lost));
+        report.poison = Some(recovery_hint(lost));
         return None;
     }
     let file = match storage.open(path, Access::Write) {
@@ -269,7 +269,7 @@ fn make_ready(
 /// What an operator can do about damage at the end of the active segment.
 /// Nothing is cut without his word: the numbers of what was there would be
 /// given again.
-fn way_out(lost: &Damage) -> String {
+fn recovery_hint(lost: &Damage) -> String {
     let path = lost.segment.display();
     format!(
         "{lost}. That is more than one write that a crash has cut short: events from there on \
@@ -294,7 +294,7 @@ fn save_torn(
     storage: &dyn Storage,
     file: &dyn StorageFile,
     path: &Path,
-    torn: &Bad,
+    torn: &Gap,
 ) -> Result<Option<PathBuf>, LogError> {
     let bytes = read_again(file, torn.offset, torn.end - torn.offset)
         .map_err(LogError::io("reading", path))?;

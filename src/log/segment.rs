@@ -1,8 +1,8 @@
-//! The segments of a log, and where in them a `seq` is found.
+//! One segment, and where in it a `seq` is found.
 //!
 //! A segment is *plain*, a file of frames as they were appended, or *sealed*
-//! ([`super::sealed`]). Both are read as a plain file, by blocks: of a plain
-//! one [`super::blocks`] knows where they begin, of a sealed one its footer.
+//! ([`super::sealed`]). Both are read as a plain file, by blocks, whose places
+//! [`super::blocks`] or the footer gives.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,8 +13,8 @@ use super::blocks::{Block, Blocks};
 use super::error::{Damage, LogError};
 pub(super) use super::names::{parse_segment_name, sealed_name, segment_name};
 use super::notifier::AppendNotifier;
-use super::scan::{Bad, Frames, Step};
 use super::sealed::{BlockCache, Footer, SealedFile, load};
+use super::segment_reader::{Found, Gap, SegmentReader};
 use crate::storage::{Access, Storage, StorageFile};
 
 /// A log that is open for reading; clones share it.
@@ -31,17 +31,17 @@ pub(super) struct Inner {
     pub segments: RwLock<Vec<Arc<Segment>>>,
     /// The last synced `seq`, and the threads that wait for it to grow.
     pub notifier: AppendNotifier,
-    /// What of the end was damaged when the log was opened; nothing is appended
-    /// then.
+    /// The damage at the end when the log was opened, after which nothing is
+    /// appended.
     pub lost_end: Option<Damage>,
-    /// What followed the last good frame when the log was opened, if it is
-    /// there still.
+    /// What followed the last good frame when the log was opened, unless opening
+    /// cut it off.
     pub leftover: Option<Damage>,
     /// Blocks of sealed segments for readers of single events.
     pub cache: Arc<BlockCache>,
-    /// Held for writing by whoever puts files in the place of others, for
-    /// reading by whoever needs that none does.
-    pub arrangement: RwLock<()>,
+    /// Locked for writing while files are replaced, and for reading by what
+    /// needs that none is.
+    pub rewrite_lock: RwLock<()>,
 }
 
 pub(super) struct Segment {
@@ -57,7 +57,7 @@ enum Content {
         blocks: RwLock<Option<Blocks>>,
     },
     Sealed {
-        /// Read when it is needed first.
+        /// Read at the first use.
         footer: Mutex<Option<Arc<Footer>>>,
     },
 }
@@ -97,16 +97,16 @@ impl Segment {
             .map_err(LogError::io("opening", &self.path))
     }
 
-    /// The file as that of a plain segment. Blocks of a sealed one are kept in
-    /// the log's cache where `cached` says so.
+    /// The file as that of a plain segment. With `cached`, blocks of a sealed one
+    /// are kept in the log's cache.
     pub fn open(&self, inner: &Inner, cached: bool) -> Result<Arc<dyn StorageFile>, LogError> {
         let file = self.open_raw(inner.storage.as_ref())?;
         let Some(footer) = self.footer(inner)? else {
             return Ok(file);
         };
-        // Its file may have been rewritten since its footer was read; then
-        // whoever asked finds the segment that has taken its place.
-        if let Some((at, crc)) = footer.mark() {
+        // The file may have been rewritten since its footer was read; then the
+        // caller finds the segment that replaced this one.
+        if let Some((at, crc)) = footer.stored_crc() {
             let mut found = [0; 4];
             file.read_at(&mut found, at)
                 .map_err(LogError::io("reading", &self.path))?;
@@ -122,7 +122,7 @@ impl Segment {
         Ok(Arc::new(sealed))
     }
 
-    /// The footer of a sealed segment; `None` of a plain one.
+    /// The footer of a sealed segment; `None` if the segment is plain.
     pub fn footer(&self, inner: &Inner) -> Result<Option<Arc<Footer>>, LogError> {
         let Content::Sealed { footer } = &self.content else {
             return Ok(None);
@@ -133,16 +133,16 @@ impl Segment {
         }
         let file = self.open_raw(inner.storage.as_ref())?;
         let loaded = load(file.as_ref(), inner.id).map_err(LogError::io("reading", &self.path))?;
-        if let Some(reason) = loaded.searched {
+        if let Some(reason) = loaded.recovered_by_scan {
             tracing::error!(
-                "{}: {reason}; its blocks were searched for instead, and nothing of them is lost by that",
+                "{}: {reason}; its blocks were found by searching the file, so no event is lost by that",
                 self.path.display()
             );
         }
         Ok(Some(Arc::clone(known.insert(Arc::new(loaded)))))
     }
 
-    /// The length of the plain segment up to which it may be read, in bytes.
+    /// The readable length in bytes, as a plain segment.
     pub fn end(&self, inner: &Inner) -> Result<u64, LogError> {
         match &self.content {
             Content::Plain { end, .. } => Ok(end.load(Ordering::Acquire)),
@@ -153,7 +153,7 @@ impl Segment {
         }
     }
 
-    /// Makes a frame readable that was appended and synced.
+    /// Makes a frame readable, which was appended and synced.
     pub fn publish(&self, first_seq: u64, offset: u64, new_end: u64) {
         if let Content::Plain { end, blocks } = &self.content {
             let mut blocks = blocks.write().unwrap_or_else(PoisonError::into_inner);
@@ -212,23 +212,24 @@ impl Segment {
 
     fn scan_blocks(&self, inner: &Inner, next_first: Option<u64>) -> Result<Blocks, LogError> {
         let mut blocks = Blocks::default();
-        let mut frames = Frames::new(self.open(inner, false)?, inner.id);
-        frames.seek(0, self.end(inner)?, self.first_seq, next_first);
-        while let Some(step) = frames.step().map_err(LogError::io("reading", &self.path))? {
-            match step {
-                Step::Frame { offset, header } => blocks.add(header.first_seq, offset),
-                // The bad stretch belongs to the block before it.
-                Step::Bad(bad) => blocks.add(bad.first_seq, bad.offset),
+        let mut reader = SegmentReader::new(self.open(inner, false)?, inner.id);
+        reader.seek(0, self.end(inner)?, self.first_seq, next_first);
+        let reading = || LogError::io("reading", &self.path);
+        while let Some(found) = reader.read_next().map_err(reading())? {
+            match found {
+                Found::Frame { offset, frame } => blocks.add(frame.header.first_seq, offset),
+                Found::Gap(gap) => blocks.add(gap.first_seq, gap.offset),
             }
         }
         Ok(blocks)
     }
 
-    /// Tells of a bad stretch that was met in reading. Of a sealed segment the
-    /// place is the compressed block's, with what is wrong with that.
-    pub fn damage(&self, inner: &Inner, bad: Bad, last_seq: u64) -> Damage {
-        let (offset, end) = (bad.offset, bad.end);
-        let mut damage = bad.damage(&self.path, last_seq);
+    /// The damage of this segment of which the events up to `last_seq` cannot be
+    /// read. In a sealed segment the offsets are those of the compressed blocks,
+    /// and the reason is what is wrong with the first of them.
+    pub fn damage(&self, inner: &Inner, gap: Gap, last_seq: u64) -> Damage {
+        let (offset, end) = (gap.offset, gap.end);
+        let mut damage = gap.damage(&self.path, last_seq);
         let Ok(Some(footer)) = self.footer(inner) else {
             return damage;
         };
@@ -247,7 +248,7 @@ impl Segment {
             .open_raw(inner.storage.as_ref())
             .ok()
             .and_then(|file| SealedFile::new(file, Arc::clone(&footer), None).ok())
-            .and_then(|file| file.check(first).ok());
+            .and_then(|file| file.read_block(first, &mut Vec::new()).ok());
         if let Some(Err(reason)) = checked {
             damage.reason = reason.to_string();
         }

@@ -1,15 +1,14 @@
-//! The files of a log as they are at one moment, for a backup.
+//! The files of a log at one moment, for a backup.
 
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
+use super::check::{Check, CheckedFrame, Visited};
 use super::error::{Damage, LogError};
-use super::scan::{Frames, Step};
-use super::sealed::{SealedFile, load};
 use super::segment::{Log, Segment};
 use crate::storage::StorageFile;
 
-/// A segment's file as it was at a moment.
+/// A segment's file at the moment of the snapshot.
 pub struct SnapshotFile {
     /// Its name in the log's folder.
     pub name: String,
@@ -17,8 +16,8 @@ pub struct SnapshotFile {
     pub path: PathBuf,
     /// How many of its bytes are synced and belong to the log.
     pub len: u64,
-    /// Whether its content never changes again: only then may the file be
-    /// linked rather than copied.
+    /// Whether its content never changes again, so that a backup can link the
+    /// file instead of copying it.
     pub closed: bool,
     log: Log,
     segment: Arc<Segment>,
@@ -29,23 +28,23 @@ pub struct SnapshotFile {
 /// What a segment holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Held {
-    /// The `seq` of its last record; one less than its first where it has none.
+    /// The `seq` of its last record; one less than its first if it has none.
     pub last_seq: u64,
-    /// What of it cannot be read.
+    /// The damage in it.
     pub damage: Vec<Damage>,
 }
 
 impl Log {
-    /// Hands the log's files as they are now to `each`, open, in the order of
-    /// their records, while none is put in the place of another or removed; only
-    /// appending goes on. `each` should be quick.
+    /// Calls `each` with the log's files, open and in the order of their records.
+    /// Meanwhile no file is replaced or removed, and only appending goes on, so
+    /// `each` should be quick.
     pub fn snapshot<E: From<LogError>>(
         &self,
         mut each: impl FnMut(SnapshotFile, Arc<dyn StorageFile>) -> Result<(), E>,
     ) -> Result<(), E> {
         let inner = &self.inner;
         let _still = inner
-            .arrangement
+            .rewrite_lock
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         let segments = inner.segments();
@@ -54,7 +53,7 @@ impl Log {
             let file = segment.open_raw(inner.storage.as_ref())?;
             let reading = || LogError::io("reading", &segment.path);
             let closed = next_first.is_some() || segment.is_sealed();
-            // An end that is damaged is taken as it is: nothing is appended then.
+            // A damaged end belongs to the file: nothing is appended after it.
             let whole = closed || inner.lost_end.is_some();
             let len = if whole {
                 file.len().map_err(reading())?
@@ -78,49 +77,16 @@ impl Log {
 }
 
 impl SnapshotFile {
-    /// Reads a file with the content of this one, and tells what it holds. That
-    /// this one has another form by now, or is gone, does not matter.
+    /// Checks a file that has the content of this one, which may have another
+    /// form by now or be gone.
     pub fn read(&self, copy: Arc<dyn StorageFile>) -> Result<Held, LogError> {
+        let mut visit = |_: &CheckedFrame<'_>| Visited::default();
         let inner = &self.log.inner;
-        let failed = || LogError::io("reading", &self.path);
-        let mut searched = None;
-        let (plain, len): (Arc<dyn StorageFile>, u64) = if self.segment.is_sealed() {
-            let footer = Arc::new(load(copy.as_ref(), inner.id).map_err(failed())?);
-            searched = footer.searched;
-            let len = footer.plain_len();
-            let plain = SealedFile::new(copy, footer, None).map_err(failed())?;
-            (Arc::new(plain), len)
-        } else {
-            (copy, self.len)
-        };
-        let mut frames = Frames::new(plain, inner.id);
-        frames.seek(0, len, self.segment.first_seq, self.next_first);
-        let end = self.next_first.map_or(Damage::UNKNOWN, |next| next - 1);
-        let mut damage = Vec::new();
-        while let Some(step) = frames.step().map_err(failed())? {
-            if let Step::Bad(bad) = step {
-                let last = bad.next_seq.map_or(end, |next| next - 1);
-                damage.push(self.segment.damage(inner, bad, last));
-            }
-        }
-        let stretch = |first_seq, last_seq, reason: &str| Damage {
-            segment: self.path.clone(),
-            offset: self.len,
-            end: self.len,
-            first_seq,
-            last_seq,
-            reason: reason.to_owned(),
-        };
-        if let Some(reason) = searched {
-            damage.push(stretch(1, 0, reason));
-        }
-        let next = frames.expected();
-        if damage.is_empty() && self.next_first.is_some_and(|first| next < first) {
-            damage.push(stretch(next, end, "the segment ends too early"));
-        }
+        let mut check = Check::new(inner, &self.segment, self.next_first, &mut visit);
+        check.read(copy, self.len, self.next_first)?;
         Ok(Held {
-            last_seq: next - 1,
-            damage,
+            last_seq: check.expected - 1,
+            damage: check.damage,
         })
     }
 }

@@ -17,12 +17,10 @@ use super::blocks::Blocks;
 use super::error::{Damage, LogError};
 use super::frame::{BadFrame, HEADER_LEN, Header, MAGIC, VERSION};
 use super::recover::{OpenMode, Torn};
-use super::scan::{Bad, Frames, Step};
+use super::search::{MagicSearch, is_zero};
 use super::segment::Segment;
+use super::segment_reader::{Found, Gap, SegmentReader};
 use crate::storage::{Storage, StorageFile};
-
-/// How many bytes are searched at once.
-const WINDOW: u64 = 256 * 1024;
 
 /// Where in a frame the log id stands.
 const ID_AT: usize = 8;
@@ -39,7 +37,7 @@ pub(super) struct Tail {
     /// Offset and length of the last good frame.
     pub last_frame: Option<(u64, u64)>,
     /// A bad stretch at the end that can be one frame.
-    pub torn: Option<Bad>,
+    pub torn: Option<Gap>,
     /// A bad stretch at the end that cannot; it is in `damage`, too.
     pub lost_end: Option<Damage>,
     pub damage: Vec<Damage>,
@@ -86,32 +84,33 @@ pub(super) fn read_tail(
     let reading = || LogError::io("reading", &probe.path);
     let file = probe.open_raw(storage)?;
     let len = file.len().map_err(reading())?;
-    let mut frames = Frames::new(Arc::clone(&file), id);
-    frames.seek(0, len, first_seq, None);
+    let mut reader = SegmentReader::new(Arc::clone(&file), id);
+    reader.seek(0, len, first_seq, None);
     let mut blocks = Blocks::default();
     let (mut end, mut last_frame, mut damage) = (0, None, Vec::new());
     let (mut torn, mut lost_end) = (None, None);
-    while let Some(step) = frames.step().map_err(reading())? {
-        match step {
-            Step::Frame { offset, header } => {
+    while let Some(found) = reader.read_next().map_err(reading())? {
+        match found {
+            Found::Frame { offset, frame } => {
+                let header = frame.header;
                 blocks.add(header.first_seq, offset);
                 end = offset + header.frame_len();
                 last_frame = Some((offset, header.frame_len()));
             }
-            Step::Bad(bad) => match bad.next_seq {
+            Found::Gap(gap) => match gap.next_seq {
                 Some(next) => {
-                    blocks.add(bad.first_seq, bad.offset);
-                    damage.push(bad.damage(&probe.path, next - 1));
+                    blocks.add(gap.first_seq, gap.offset);
+                    damage.push(gap.damage(&probe.path, next - 1));
                 }
                 None => {
                     let mut start = [0; HEADER_LEN];
-                    let read = file.read_at(&mut start, bad.offset).map_err(reading())?;
+                    let read = file.read_at(&mut start, gap.offset).map_err(reading())?;
                     let start = start.get(..read).unwrap_or_default();
-                    refuse_others(start, id, &probe.path, bad.offset)?;
-                    if can_be_one_frame(file.as_ref(), id, &bad, start).map_err(reading())? {
-                        torn = Some(bad);
+                    refuse_others(start, id, &probe.path, gap.offset)?;
+                    if can_be_one_frame(file.as_ref(), id, &gap, start).map_err(reading())? {
+                        torn = Some(gap);
                     } else {
-                        let lost = bad.damage(&probe.path, Damage::UNKNOWN);
+                        let lost = gap.damage(&probe.path, Damage::UNKNOWN);
                         damage.push(lost.clone());
                         lost_end = Some(lost);
                     }
@@ -122,7 +121,7 @@ pub(super) fn read_tail(
     Ok(Tail {
         segment: Arc::new(Segment::plain(dir, first_seq, end, Some(blocks))),
         end,
-        next_seq: frames.expected(),
+        next_seq: reader.expected(),
         last_frame,
         torn,
         lost_end,
@@ -169,41 +168,22 @@ fn is_cut_by_zeros(start: &[u8], id: u64) -> bool {
 pub(super) fn can_be_one_frame(
     file: &dyn StorageFile,
     id: u64,
-    bad: &Bad,
+    gap: &Gap,
     start: &[u8],
 ) -> io::Result<bool> {
     // Where the sector was not written that the header ends in, its checksum
     // is zero, and its lengths may be cut.
     let frame_end = Header::parse(start, id)
         .ok()
-        .filter(|header| header.first_seq == bad.first_seq && header.crc != 0)
-        .map(|header| bad.offset + header.frame_len());
-    let mut at = bad.offset;
-    loop {
-        let len = WINDOW.min(bad.end.saturating_sub(at));
-        let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
-        let read = file.read_at(&mut bytes, at)?;
-        bytes.truncate(read);
-        let is_header = |found: usize| {
-            at + found as u64 > bad.offset
-                && bytes.get(found + ID_AT..found + ID_END) == Some(&id.to_le_bytes())
-        };
-        if memchr::memmem::find_iter(&bytes, &MAGIC).any(is_header) {
+        .filter(|header| header.first_seq == gap.first_seq && header.crc != 0)
+        .map(|header| gap.offset + header.frame_len());
+    let mut search = MagicSearch::new(file, MAGIC, gap.offset + 1, gap.end);
+    while let Some((_, header)) = search.next_hit()? {
+        if header.get(ID_AT..ID_END) == Some(&id.to_le_bytes()) {
             return Ok(false);
         }
-        let behind = frame_end.and_then(|end| {
-            let skip = usize::try_from(end.saturating_sub(at)).ok()?;
-            bytes.get(skip..)
-        });
-        if behind.is_some_and(|behind| behind.iter().any(|byte| *byte != 0)) {
-            return Ok(false);
-        }
-        if bytes.len() < ID_END || at + bytes.len() as u64 >= bad.end {
-            return Ok(true);
-        }
-        // A header may be cut by the window's end.
-        at += (bytes.len() - (ID_END - 1)) as u64;
     }
+    frame_end.map_or(Ok(true), |end| is_zero(file, end, gap.end))
 }
 
 #[cfg(test)]

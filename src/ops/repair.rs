@@ -13,14 +13,14 @@ use serde::{Deserialize, Serialize};
 use super::CareError;
 use crate::event::{micros_to_rfc3339, now_micros};
 use crate::log::record::{event_time, rejected_time};
-use crate::log::repair::{Finding, Remedy, mend, survey};
+use crate::log::repair::{Finding, Remedy, repair_segment, survey};
 use crate::storage::{RealDisk, Storage};
 use crate::store::Folder;
 
 /// How long a command that has the folder open is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A segment that is not whole, or that was mended.
+/// A segment that is not whole, or that was repaired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepairLine {
     /// `events` or `rejected`.
@@ -111,8 +111,8 @@ impl Repair {
                 Log::Rejected => (self.folder.rejected(), rejected_time),
             };
             let id = self.folder.log_id;
-            let mended = mend(&self.disk, &dir, id, finding, (now, &stamp), &time_of)?;
-            tell(line_of(log, &mended.finding, mended.aside.as_deref()));
+            let repaired = repair_segment(&self.disk, &dir, id, finding, (now, &stamp), &time_of)?;
+            tell(line_of(log, &repaired.finding, repaired.aside.as_deref()));
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use super::error::TrailError;
 use super::folder::Folder;
 use super::pruning::Pruning;
 use crate::index::{Indexer, PresentRetention, Progress};
-use crate::log::{Log, OpenMode, Report, clear};
+use crate::log::{Log, OpenMode, Report, remove_segments_outside};
 use crate::storage::{RealDisk, Storage};
 use crate::store::retention::Retention;
 
@@ -172,7 +172,7 @@ fn open_retention(folder: &Folder, mode: OpenMode) -> Result<Retention, TrailErr
         let synced = RealDisk.sync_dir(folder.path());
         synced.map_err(TrailError::io("syncing", folder.path()))?;
         let kept = pruned.map_or(0..0, |pruned| pruned.baselines..pruned.end);
-        if let Err(error) = clear(&RealDisk, &dir, kept) {
+        if let Err(error) = remove_segments_outside(&RealDisk, &dir, kept) {
             tracing::warn!("what an unfinished prune has left is still there: {error}");
         }
     }

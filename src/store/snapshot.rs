@@ -103,7 +103,7 @@ impl<'a> Snapshot<'a> {
     /// The events that may be of a span of time (`until` exclusive), and maybe
     /// others, in the order of arrival.
     pub fn walk(&self, since: i64, until: i64) -> Result<Walk<'a>, TrailError> {
-        let ranges = self.trail.events.stretches_touching(since, until)?;
+        let ranges = self.trail.events.block_ranges_touching(since, until)?;
         Ok(Walk::new(self.clone(), ranges))
     }
 

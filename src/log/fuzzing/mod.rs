@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::frame::Frame;
 use super::record::{EventRecord, Lost, RejectedRecord, event_time, received_time, rejected_time};
-use super::repair::{RepairError, mend, survey};
+use super::repair::{RepairError, repair_segment, survey};
 use super::salt::SaltRoot;
 use super::{Log, LogError, OpenMode, Recovered, Scanned, Visited, leaf_hash};
 use crate::storage::{SimulatedDisk, Storage};
@@ -123,7 +123,7 @@ fn read(disk: &SimulatedDisk) -> Option<BTreeMap<u64, Vec<u8>>> {
             assert!(!damage.to_string().is_empty());
         }
     }
-    let _ = log.stretches();
+    let _ = log.block_ranges();
     Some(found)
 }
 
@@ -140,7 +140,7 @@ fn repair(disk: &SimulatedDisk) -> Result<bool, RepairError> {
         return Ok(false);
     }
     for finding in findings {
-        mend(&storage, dir, ID, finding, (0, "stamp"), &event_time)?;
+        repair_segment(&storage, dir, ID, finding, (0, "stamp"), &event_time)?;
     }
     Ok(true)
 }

@@ -1,24 +1,24 @@
-//! Mending a log: what can be read is kept, what cannot is known to be lost.
+//! Repairing a log: what can be read is kept, and the rest is recorded as lost.
 //!
-//! [`survey`] tells what is wrong with each segment and what of it can be saved;
-//! [`mend`] does it. A damaged segment is written anew in its own form: the same
-//! records under the same numbers, and in the place of each event that cannot be
-//! read a record that says so ([`super::lost`]), so that numbers have no gaps and
-//! are never given anew. A missing segment becomes one of such records. A frame
-//! whose magic, version or log id alone was changed is read all the same, since
-//! its checksum proves the rest.
+//! [`survey`] finds what is wrong with each segment and what of it can be saved;
+//! [`repair_segment`] does it. A damaged segment is written again as a sealed one: the
+//! same records under the same numbers, and in place of each event that cannot be
+//! read a [`Lost`](super::record::Lost) record, so that numbers have no gaps and
+//! are never given again. A missing segment becomes one of such records. A frame
+//! of which only the magic, the version or the log id was changed is still read,
+//! since its checksum proves the rest.
 //!
-//! **At the end** of a log, nothing tells how many events a damaged stretch has
-//! held, but for the headers in it. The numbers up to the highest that any of them
-//! tells are lost; if there were more, their numbers are given anew, which
-//! [`Finding::unknown`] says. A last write that is merely cut short is left to
-//! the recovery at the next opening.
+//! **At the end** of a log nothing but the headers in it says how many events a
+//! damaged part held. The numbers up to the highest in any of them are lost; if
+//! there were more, their numbers are given again, which [`Finding::unknown`]
+//! says. A last write that was only cut short is left to the recovery at the next
+//! opening.
 //!
-//! **A crash** at any moment leaves the old segment or the new one whole: the
-//! damaged file is copied aside first, the new one is written aside, synced and
-//! read back, and takes the old one's name by a rename. Repairing again goes on.
-//! A record that makes no sense in a whole frame is left as it is: it may be one
-//! of a newer version.
+//! **A crash** at any moment leaves the old segment or the new one whole: the new
+//! file is written aside, synced and read back, the damaged one is copied aside,
+//! and only then does a rename make the new one the segment; a plain one is
+//! removed after that. Repairing again continues. A record that makes no sense in
+//! a whole frame stays as it is, as a newer version may have written it.
 
 mod rewrite;
 mod walk;
@@ -29,78 +29,78 @@ use std::sync::Arc;
 use super::OpenMode;
 use super::error::LogError;
 use super::recover::closed_segments;
-use super::segment::{Inner, Segment, segment_name};
+use super::segment::{Inner, Segment, sealed_name};
 use crate::storage::Storage;
-pub use rewrite::{Mended, mend};
+pub use rewrite::{Repaired, repair_segment};
 use walk::{Piece, Source, walk};
 
-/// A row of more lost events than this is not believed: the records in their
-/// places alone would take 34 GB.
-const MOST_LOST: u64 = 1 << 30;
+/// More lost events than this in a row are not plausible, and would take too
+/// long to write.
+const MAX_LOST: u64 = 1 << 30;
 
 /// Why a log cannot be repaired.
 #[derive(Debug, thiserror::Error)]
 pub enum RepairError {
-    /// The log cannot be read, or not be written.
+    /// The log cannot be read or written.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// Nothing of the log can be read, so that nothing can be saved either.
+    /// Nothing of the log can be read, so that nothing can be saved.
     #[error(
-        "of all that is in {} not one frame can be read, and nothing is changed: put back the \
+        "not one frame in {} can be read, and nothing is changed: put back the \
          `format` file that belongs to it, or the whole folder, from a backup", .0.display()
     )]
     NothingReadable(PathBuf),
-    /// More would be lost than a log can have held.
+    /// More events would be lost than a log can have held.
     #[error(
-        "events {first} to {last} would be lost for {}, more than can have been there, and nothing \
-         is changed: if a file in its folder is not of this log, put it elsewhere", .segment.display()
+        "repairing {} would record events {first} to {last} as lost, more than can have been there; \
+         nothing is changed: if a file in its folder is not of this log, put it elsewhere", .segment.display()
     )]
     Implausible {
-        /// The segment that would be made or written anew.
+        /// The segment that would be made or written again.
         segment: PathBuf,
         /// The first `seq`.
         first: u64,
         /// The last.
         last: u64,
     },
-    /// What was written does not read back as the same.
+    /// The new segment does not read back as it was written.
     #[error(
-        "what was written in the place of {} reads back otherwise: is the disk failing? \
-         That segment is as it was", .0.display()
+        "the replacement of {} does not read back as it was written: is the disk failing? \
+         The segment is unchanged", .0.display()
     )]
     Differs(PathBuf),
 }
 
-/// What is to be done about a segment.
+/// What must be done about a segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
-    /// It is written anew.
+    /// It is written again.
     Rewrite,
-    /// It is missing, and made of lost events.
+    /// It is missing, and is made of lost events.
     Make,
-    /// Its last write is not whole: it is set aside and cut off.
+    /// Its last write is incomplete; it is set aside and cut off.
     Cut,
 }
 
 /// A segment that is not whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// Its file.
+    /// Its file; of a missing segment, the one to be made.
     pub segment: PathBuf,
     /// `seq` of its first record.
     pub first_seq: u64,
-    /// What is to be done.
+    /// What must be done.
     pub remedy: Remedy,
     /// How many of its records can be read.
     pub kept: u64,
-    /// First and last `seq` of events that cannot.
+    /// First and last `seq` of the events that cannot.
     pub lost: Vec<(u64, u64)>,
-    /// Whether there may have been more at its end, of unknown number.
+    /// Whether there may have been more events at its end.
     pub unknown: bool,
 }
 
-/// Tells which segments of a log are not whole. Nothing is changed. The log must
-/// not be open for appending.
+/// Finds the segments of a log that are not whole, without changing anything. The
+/// log must not be open for appending.
 pub fn survey(
     storage: &Arc<dyn Storage>,
     dir: &Path,
@@ -109,7 +109,7 @@ pub fn survey(
     let (inner, segments) = segments(storage, dir, id)?;
     let mut findings = Vec::new();
     let missing = |first: u64, next: u64| Finding {
-        segment: dir.join(segment_name(first)),
+        segment: dir.join(sealed_name(first)),
         first_seq: first,
         remedy: Remedy::Make,
         kept: 0,
@@ -156,13 +156,13 @@ pub fn survey(
             _ => {}
         }
     }
-    // Headers at an unknown end are known to be this log's.
+    // The headers at an unknown end are of this log.
     let rewritten = |found: &Finding| found.remedy == Remedy::Rewrite && !found.unknown;
     if all_kept == 0 && findings.iter().any(rewritten) {
         return Err(RepairError::NothingReadable(dir.to_owned()));
     }
     for found in &findings {
-        let too_long = |(first, last): &&(u64, u64)| last.saturating_sub(*first) >= MOST_LOST;
+        let too_long = |(first, last): &&(u64, u64)| last.saturating_sub(*first) >= MAX_LOST;
         if let Some((first, last)) = found.lost.iter().find(too_long) {
             return Err(RepairError::Implausible {
                 segment: found.segment.clone(),
@@ -189,7 +189,7 @@ fn segments(
             .map_err(LogError::io("reading", &probe.path))?;
         segments.push(Arc::new(Segment::plain(dir, first_seq, len, None)));
     }
-    Ok((Inner::closed(storage, dir, id), segments))
+    Ok((Inner::new(storage, dir, id), segments))
 }
 
 #[cfg(test)]

@@ -1,21 +1,19 @@
-//! A damaged segment as a row of whole frames and of numbers that are lost.
+//! Reading a damaged segment as whole frames and lost numbers.
 
 use std::io;
 use std::sync::Arc;
 
 use crate::log::error::LogError;
 use crate::log::frame::{BadFrame, Frame, HEADER_LEN, Header, MAGIC, VERSION};
-use crate::log::scan::{Bad, Frames, Step};
 use crate::log::sealed::{SealedFile, begins_footer, load};
+use crate::log::search::MagicSearch;
 use crate::log::segment::{Inner, Segment};
+use crate::log::segment_reader::{Found, Gap, SegmentReader};
 use crate::log::tail::{can_be_one_frame, refuse_others};
 use crate::storage::StorageFile;
 
-/// How many bytes are searched for headers at once.
-const WINDOW: usize = 1 << 20;
-
-/// The least bytes that a record takes in a frame.
-const LEAST_RECORD: u64 = 4;
+/// The fewest bytes that a record takes in a frame.
+const MIN_RECORD: u64 = 4;
 
 /// A segment, open for reading.
 pub(super) struct Source<'a> {
@@ -25,9 +23,9 @@ pub(super) struct Source<'a> {
     len: u64,
     next_first: Option<u64>,
     id: u64,
-    /// Of a sealed segment: whether its footer had to be done without, and
-    /// whether something other than the footer follows the last block.
-    searched: bool,
+    /// Whether the footer of a sealed segment is damaged.
+    no_footer: bool,
+    /// Whether something other than the footer follows its last block.
     cut: bool,
 }
 
@@ -39,14 +37,14 @@ pub(super) enum Piece<'a> {
     Lost(u64, u64),
 }
 
-/// What a segment came to.
+/// What reading a segment showed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Walked {
-    /// Something of it is not as it should be.
+    /// Something in it is damaged.
     pub damaged: bool,
     /// There may have been more events at the end of the log.
     pub unknown: bool,
-    /// It ends with a write that was cut short.
+    /// It ends with an incomplete write.
     pub torn: bool,
     /// The `seq` after its last.
     pub next_seq: u64,
@@ -66,12 +64,12 @@ impl<'a> Source<'a> {
             len: raw.len().map_err(reading())?,
             next_first,
             id: inner.id,
-            searched: false,
+            no_footer: false,
             cut: false,
         };
         if segment.is_sealed() {
             let footer = Arc::new(load(raw.as_ref(), inner.id).map_err(reading())?);
-            source.searched = footer.searched.is_some();
+            source.no_footer = footer.recovered_by_scan.is_some();
             let end = footer.blocks.last();
             let end = end.map_or(0, |last| last.offset + u64::from(last.len));
             let mut start = [0; 4];
@@ -85,49 +83,47 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Hands the parts of a segment to `each`, in the order of their numbers, which
-/// follow each other without gaps.
+/// Calls `each` with the parts of a segment in the order of their numbers, which
+/// have no gaps.
 pub(super) fn walk(
     source: &Source<'_>,
     each: &mut dyn FnMut(Piece<'_>) -> io::Result<()>,
 ) -> Result<Walked, LogError> {
     let failed = || LogError::io("reading", &source.segment.path);
-    let mut frames = Frames::new(Arc::clone(&source.file), source.id);
+    let mut reader = SegmentReader::new(Arc::clone(&source.file), source.id);
     let first_seq = source.segment.first_seq;
-    frames.seek(0, source.len, first_seq, source.next_first);
+    reader.seek(0, source.len, first_seq, source.next_first);
     let mut walked = Walked {
-        damaged: source.searched,
+        damaged: source.no_footer,
         next_seq: first_seq,
         ..Walked::default()
     };
     let mut any = false;
-    while let Some(step) = frames.step().map_err(failed())? {
-        let mut bad = match step {
-            Step::Frame { offset, header } => {
-                if let Some(frame) = frames.frame(offset, header) {
-                    each(Piece::Good(frame)).map_err(failed())?;
-                }
-                walked.next_seq = header.next_seq();
+    while let Some(found) = reader.read_next().map_err(failed())? {
+        let mut gap = match found {
+            Found::Frame { frame, .. } => {
+                walked.next_seq = frame.header.next_seq();
+                each(Piece::Good(frame)).map_err(failed())?;
                 any = true;
                 continue;
             }
-            Step::Bad(bad) => bad,
+            Found::Gap(gap) => gap,
         };
-        if let Some(bytes) = heal(source, &bad).map_err(failed())?
+        if let Some(bytes) = restore_header(source, &gap).map_err(failed())?
             && let Ok(frame) = Frame::parse(&bytes, source.id)
         {
             each(Piece::Good(frame)).map_err(failed())?;
             walked.damaged = true;
             walked.next_seq = frame.header.next_seq();
-            bad.offset += bytes.len() as u64;
-            bad.first_seq = walked.next_seq;
-            if bad.offset >= bad.end && bad.next_seq.is_none_or(|next| next == bad.first_seq) {
+            gap.offset += bytes.len() as u64;
+            gap.first_seq = walked.next_seq;
+            if gap.offset >= gap.end && gap.next_seq.is_none_or(|next| next == gap.first_seq) {
                 continue;
             }
         }
-        let next = match (bad.next_seq, source.next_first) {
-            (Some(next), _) | (None, Some(next)) => next,
-            (None, None) => match end(source, &bad, any)? {
+        let next = match gap.next_seq.or(source.next_first) {
+            Some(next) => next,
+            None => match next_after_end(source, &gap, any)? {
                 Some(next) => {
                     walked.unknown = true;
                     next
@@ -139,18 +135,18 @@ pub(super) fn walk(
             },
         };
         walked.damaged = true;
-        lose(&mut walked, next, each).map_err(failed())?;
+        walked.mark_lost(next, each).map_err(failed())?;
     }
     match source.next_first {
-        // What was whole up to its end is whole; the next one is missing. But one
-        // that holds nothing stands in the place of what should be there.
+        // A whole segment that ends early is whole, and the next one is missing.
+        // But an empty one stands for all that should be in it.
         Some(next) if walked.damaged || walked.next_seq == first_seq => {
             walked.damaged = true;
-            lose(&mut walked, next, each).map_err(failed())?;
+            walked.mark_lost(next, each).map_err(failed())?;
         }
-        None if source.searched && source.cut => {
+        None if source.no_footer && source.cut => {
             let next = walked.next_seq + 1;
-            lose(&mut walked, next, each).map_err(failed())?;
+            walked.mark_lost(next, each).map_err(failed())?;
             walked.unknown = true;
         }
         _ => {}
@@ -158,43 +154,45 @@ pub(super) fn walk(
     Ok(walked)
 }
 
-/// Takes note that the events before `next` are lost.
-fn lose(
-    walked: &mut Walked,
-    next: u64,
-    each: &mut dyn FnMut(Piece<'_>) -> io::Result<()>,
-) -> io::Result<()> {
-    if walked.next_seq < next {
-        each(Piece::Lost(walked.next_seq, next - 1))?;
-        walked.next_seq = next;
+impl Walked {
+    /// Notes that the events before `next` are lost.
+    fn mark_lost(
+        &mut self,
+        next: u64,
+        each: &mut dyn FnMut(Piece<'_>) -> io::Result<()>,
+    ) -> io::Result<()> {
+        if self.next_seq < next {
+            each(Piece::Lost(self.next_seq, next - 1))?;
+            self.next_seq = next;
+        }
+        Ok(())
     }
-    Ok(())
 }
 
-/// The bytes of a frame with the magic, version and log id that it must have
-/// had, if its checksum holds with them.
-fn heal(source: &Source<'_>, bad: &Bad) -> io::Result<Option<Vec<u8>>> {
+/// The bytes of the frame at a gap with the magic, the version and the log id
+/// that it must have had, if its checksum matches with them.
+fn restore_header(source: &Source<'_>, gap: &Gap) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = vec![0; HEADER_LEN];
-    source.file.read_at(&mut bytes, bad.offset)?;
-    amend(&mut bytes, source.id);
+    source.file.read_at(&mut bytes, gap.offset)?;
+    patch_header(&mut bytes, source.id);
     let Ok(header) = Header::parse(&bytes, source.id) else {
         return Ok(None);
     };
-    let limit = bad.next_seq.or(source.next_first).unwrap_or(u64::MAX);
-    if header.first_seq != bad.first_seq
+    let limit = gap.next_seq.or(source.next_first).unwrap_or(u64::MAX);
+    if header.first_seq != gap.first_seq
         || header.next_seq() > limit
-        || bad.offset + header.frame_len() > bad.end
+        || gap.offset + header.frame_len() > gap.end
     {
         return Ok(None);
     }
     bytes.resize(HEADER_LEN + header.payload_len, 0);
-    source.file.read_at(&mut bytes, bad.offset)?;
-    amend(&mut bytes, source.id);
+    source.file.read_at(&mut bytes, gap.offset)?;
+    patch_header(&mut bytes, source.id);
     Ok(Frame::parse(&bytes, source.id).is_ok().then_some(bytes))
 }
 
-/// Puts in the first bytes of a header what is the same in every frame.
-fn amend(header: &mut [u8], id: u64) {
+/// Overwrites the bytes of a header that are the same in every frame.
+fn patch_header(header: &mut [u8], id: u64) {
     let mut start = MAGIC.to_vec();
     start.extend_from_slice(&VERSION.to_le_bytes());
     start.extend_from_slice(&[0; 2]);
@@ -204,62 +202,49 @@ fn amend(header: &mut [u8], id: u64) {
     }
 }
 
-/// The `seq` that comes next after a bad stretch at the end of the log; `None`
-/// where it is one write that was cut short. `any` tells whether whole frames
-/// stand before it.
-fn end(source: &Source<'_>, bad: &Bad, any: bool) -> Result<Option<u64>, LogError> {
+/// The `seq` after a gap at the end of the log; `None` if the gap is one write
+/// that was cut short. `any` says whether whole frames precede it.
+fn next_after_end(source: &Source<'_>, gap: &Gap, any: bool) -> Result<Option<u64>, LogError> {
     let path = &source.segment.path;
     let failed = || LogError::io("reading", path);
     let file = source.file.as_ref();
     let mut start = vec![0; HEADER_LEN];
-    let read = file.read_at(&mut start, bad.offset).map_err(failed())?;
+    let read = file.read_at(&mut start, gap.offset).map_err(failed())?;
     start.truncate(read);
-    match refuse_others(&start, source.id, path, bad.offset) {
-        // Frames before it are this log's, so that its id was changed.
+    match refuse_others(&start, source.id, path, gap.offset) {
+        // The frames before it are of this log, so its id was changed.
         Err(LogError::OtherLog { .. }) if any => {}
         Err(error) => return Err(error),
-        // A sealed segment took its name when it was whole.
+        // A sealed segment was whole when it got its name.
         Ok(()) if source.segment.is_sealed() => {}
         Ok(()) => {
-            if can_be_one_frame(file, source.id, bad, &start).map_err(failed())? {
+            if can_be_one_frame(file, source.id, gap, &start).map_err(failed())? {
                 return Ok(None);
             }
         }
     }
     // At least one event was there.
-    let mut next = bad.first_seq + 1;
-    let most = (bad.end - bad.offset) / LEAST_RECORD;
-    let mut learn = |header: &[u8]| {
+    let mut next = gap.first_seq + 1;
+    let max_records = (gap.end - gap.offset) / MIN_RECORD;
+    let mut note_header = |header: &[u8]| {
         let mut header = header.to_vec();
-        amend(&mut header, source.id);
+        patch_header(&mut header, source.id);
         let Ok(header) = Header::parse(&header, source.id) else {
             return;
         };
         let seen = header.next_seq();
-        if header.first_seq >= bad.first_seq && seen - bad.first_seq <= most {
+        if header.first_seq >= gap.first_seq && seen - gap.first_seq <= max_records {
             next = next.max(seen);
         }
     };
-    learn(&start);
-    let mut at = bad.offset;
-    while at < bad.end {
-        let mut bytes = vec![0; WINDOW];
-        let read = file.read_at(&mut bytes, at).map_err(failed())?;
-        bytes.truncate(read);
-        for found in memchr::memmem::find_iter(&bytes, &MAGIC) {
-            let header = bytes.get(found..found + HEADER_LEN);
-            let own = |header: &&[u8]| {
-                !matches!(Header::parse(header, source.id), Err(BadFrame::OtherLog))
-            };
-            if let Some(header) = header.filter(own) {
-                learn(header);
-            }
+    note_header(&start);
+    let mut search = MagicSearch::new(file, MAGIC, gap.offset, gap.end);
+    while let Some((_, bytes)) = search.next_hit().map_err(failed())? {
+        if let Some(header) = bytes.get(..HEADER_LEN)
+            && !matches!(Header::parse(header, source.id), Err(BadFrame::OtherLog))
+        {
+            note_header(header);
         }
-        if read < WINDOW {
-            break;
-        }
-        // A header may be cut by the window's end.
-        at += (read - HEADER_LEN) as u64;
     }
     Ok(Some(next))
 }

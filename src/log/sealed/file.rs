@@ -1,4 +1,4 @@
-//! A sealed segment, read as the plain one that it was made of.
+//! A sealed segment, read as the plain one that it was made from.
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,12 +8,13 @@ use zstd::bulk::Decompressor;
 use super::cache::BlockCache;
 use super::footer::{Footer, SealedBlock, TABLE_END_LEN};
 use crate::log::frame::{Frame, Header, MAX_PAYLOAD};
+use crate::log::search::MagicSearch;
 use crate::storage::StorageFile;
 
 /// The first bytes of a zstd frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
 
-/// How many bytes are searched for a block at once.
+/// How many bytes are read at first of a block of unknown length.
 const WINDOW: usize = 1 << 20;
 
 /// Why a block cannot be read.
@@ -25,13 +26,13 @@ pub(in crate::log) enum BadBlock {
     /// Its bytes are not those that were written.
     #[error("the compressed block's checksum does not match")]
     Checksum,
-    /// It makes no frame of the log.
+    /// It does not decompress to a frame of the log.
     #[error("the compressed block cannot be decompressed")]
     Content,
 }
 
 /// A sealed segment, open for reading. Offsets and lengths are those of the
-/// plain segment; a damaged block reads as zeros, which no frame begins with.
+/// plain segment; a damaged block reads as zeros, with which no frame begins.
 pub(in crate::log) struct SealedFile {
     file: Arc<dyn StorageFile>,
     footer: Arc<Footer>,
@@ -42,13 +43,13 @@ pub(in crate::log) struct SealedFile {
 struct Work {
     decompressor: Decompressor<'static>,
     compressed: Vec<u8>,
-    /// The block that was used last, so that reading on costs nothing.
+    /// The block that was used last.
     last: Option<(usize, Arc<Vec<u8>>)>,
 }
 
 impl SealedFile {
-    /// The file behind a footer that [`load`] gave. Blocks that are wanted
-    /// again are looked for in `cache`.
+    /// The file whose footer [`load`] returned. With a cache, blocks are looked
+    /// up there first.
     pub fn new(
         file: Arc<dyn StorageFile>,
         footer: Arc<Footer>,
@@ -70,18 +71,7 @@ impl SealedFile {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where its blocks are.
-    pub fn footer(&self) -> Arc<Footer> {
-        Arc::clone(&self.footer)
-    }
-
-    /// What is wrong with a block, if anything is.
-    pub fn check(&self, block: &SealedBlock) -> io::Result<Result<(), BadBlock>> {
-        self.read_block(block, &mut Vec::new())
-    }
-
-    /// Decompresses a block into `plain`, and tells what is wrong with it, if
-    /// anything is.
+    /// Decompresses a block into `plain`, or returns what is wrong with it.
     pub fn read_block(
         &self,
         block: &SealedBlock,
@@ -200,8 +190,8 @@ impl StorageFile for SealedFile {
     }
 }
 
-/// Reads the footer of a sealed segment; where it is damaged, the blocks are
-/// searched for.
+/// Reads the footer of a sealed segment; if it is damaged, searches the file for
+/// the blocks.
 pub(in crate::log) fn load(file: &dyn StorageFile, log_id: u64) -> io::Result<Footer> {
     let len = file.len()?;
     if let Some(footer) = read_footer(file, log_id, len)? {
@@ -228,24 +218,14 @@ fn read_footer(file: &dyn StorageFile, log_id: u64, len: u64) -> io::Result<Opti
 /// Finds the whole blocks of a file by their content alone.
 fn search(file: &dyn StorageFile, log_id: u64, file_len: u64) -> io::Result<Vec<SealedBlock>> {
     let mut blocks: Vec<SealedBlock> = Vec::new();
-    let mut at = 0;
-    while at < file_len {
-        let window = read(file, at, WINDOW)?;
-        let Some(found) = memchr::memmem::find(&window, &ZSTD_MAGIC) else {
-            // A magic may be cut by the window's end.
-            at += window.len().saturating_sub(ZSTD_MAGIC.len() - 1).max(1) as u64;
-            continue;
-        };
-        at += found as u64;
-        let block = whole_block(file, at, log_id)?;
+    let mut search = MagicSearch::new(file, ZSTD_MAGIC, 0, file_len);
+    while let Some((at, _)) = search.next_hit()? {
         let after = blocks.last().map_or(0, SealedBlock::next_seq);
-        match block.filter(|block| block.first_seq >= after) {
-            Some(mut block) => {
-                block.plain_offset = blocks.last().map_or(0, SealedBlock::plain_end);
-                at += u64::from(block.len);
-                blocks.push(block);
-            }
-            None => at += 1,
+        let block = whole_block(file, at, log_id)?;
+        if let Some(mut block) = block.filter(|block| block.first_seq >= after) {
+            block.plain_offset = blocks.last().map_or(0, SealedBlock::plain_end);
+            search.skip_to(at + u64::from(block.len));
+            blocks.push(block);
         }
     }
     Ok(blocks)

@@ -1,6 +1,6 @@
-//! What stands after a sealed segment's blocks.
+//! What follows the blocks of a sealed segment.
 //!
-//! Two of zstd's skippable frames, numbers in little-endian. First the footer:
+//! Two of zstd's skippable frames, with little-endian numbers. First the footer:
 //!
 //! | bytes | content |
 //! | --- | --- |
@@ -14,20 +14,23 @@
 //! | 40 each | for each block: first `seq` (8), number of records (4), length compressed (4), length plain (4), CRC-32C of the compressed bytes (4), least and greatest time in Unix seconds (8 each) |
 //! | 4 | CRC-32C of all from the magic on |
 //!
-//! A pruned record has no time. A block of such alone has the greatest number
-//! as its least time and the least as its greatest, so that no span touches it.
-//! In the log of baselines numbers of another kind stand in the place of times
-//! ([`crate::store::retention`]); the log never asks what they mean.
+//! A pruned record has no time. A block of pruned records alone has
+//! [`NO_TIMES`], an empty range. The log of baselines has numbers of another kind
+//! in place of times ([`crate::store::retention`]); the log does not interpret
+//! them.
 //!
 //! Then the seek table of zstd's seekable format
 //! (`contrib/seekable_format/zstd_seekable_compression_format.md` in zstd's
-//! sources), without checksums: an entry for each block, and one for the
-//! footer, whose plain length is 0. It ends the file, and its length, which is
-//! known by its last nine bytes, tells where the footer ends.
+//! sources), without checksums: an entry for each block, and one for the footer,
+//! whose plain length is 0. Its last nine bytes, which end the file, give its
+//! length and so the end of the footer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::log::frame::MAX_SEQ;
+
+/// The times of a block of pruned records alone: no range of time includes them.
+pub(super) const NO_TIMES: (i64, i64) = (i64::MAX, i64::MIN);
 
 const SKIPPABLE: u32 = 0x184D_2A50;
 const SEEK_TABLE: u32 = 0x184D_2A5E;
@@ -63,8 +66,8 @@ pub(in crate::log) struct SealedBlock {
     pub plain_len: u32,
     /// CRC-32C of its bytes in the file.
     pub crc: u32,
-    /// The least and the greatest time of its records in Unix seconds; all
-    /// times where a record's could not be read, none where all are pruned.
+    /// The least and the greatest time of its records in Unix seconds; the whole
+    /// range if the time of one is not known, [`NO_TIMES`] if all are pruned.
     pub times: (i64, i64),
 }
 
@@ -85,12 +88,12 @@ impl SealedBlock {
 pub(in crate::log) struct Footer {
     /// In their order; both offsets grow.
     pub blocks: Vec<SealedBlock>,
-    /// Why the blocks had to be searched for, if they had.
-    pub searched: Option<&'static str>,
+    /// Why the blocks were found by searching the file, if they were.
+    pub recovered_by_scan: Option<&'static str>,
     /// A number that no other footer of this process has.
     pub number: u64,
-    /// Its checksum in the file; `None` where the blocks were searched for, or
-    /// it is not written yet.
+    /// Its checksum in the file; `None` if the file has none or is not written
+    /// yet.
     crc: Option<u32>,
 }
 
@@ -108,18 +111,18 @@ pub(in crate::log) fn begins_footer(bytes: [u8; 4]) -> bool {
 }
 
 impl Footer {
-    pub fn new(blocks: Vec<SealedBlock>, searched: Option<&'static str>) -> Self {
+    pub fn new(blocks: Vec<SealedBlock>, recovered_by_scan: Option<&'static str>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         Self {
             blocks,
-            searched,
+            recovered_by_scan,
             number: NEXT.fetch_add(1, Ordering::Relaxed),
             crc: None,
         }
     }
 
-    /// Where in the file its checksum stands, and what it is.
-    pub fn mark(&self) -> Option<(u64, u32)> {
+    /// The offset of its checksum in the file, and the checksum.
+    pub fn stored_crc(&self) -> Option<(u64, u32)> {
         let last = self.blocks.last();
         let end = last.map_or(0, |block| block.offset + u64::from(block.len));
         let entries = self.blocks.len() * ENTRY_LEN;
@@ -131,12 +134,12 @@ impl Footer {
         self.blocks.last().map_or(0, SealedBlock::plain_end)
     }
 
-    /// The `seq` after the last record; `None` where there is no block.
+    /// The `seq` after the last record; `None` if there is no block.
     pub fn next_seq(&self) -> Option<u64> {
         self.blocks.last().map(SealedBlock::next_seq)
     }
 
-    /// The block in which a `seq` stands or should stand, and its number.
+    /// The block that holds or should hold a `seq`, and its number.
     pub fn block_of_seq(&self, seq: u64) -> Option<(usize, &SealedBlock)> {
         let after = self.blocks.partition_point(|block| block.first_seq <= seq);
         let at = after.checked_sub(1)?;
@@ -151,8 +154,8 @@ impl Footer {
         Some((at, self.blocks.get(at)?))
     }
 
-    /// Both skippable frames, to be written after the blocks; `None` where a
-    /// segment has too many.
+    /// Both skippable frames, to be written after the blocks; `None` if there are
+    /// too many blocks.
     pub fn encode(&self, log_id: u64) -> Option<Vec<u8>> {
         let content = HEAD_LEN - 8 + self.blocks.len() * ENTRY_LEN + CRC_LEN;
         let count = u32::try_from(self.blocks.len()).ok()?;
@@ -189,8 +192,8 @@ impl Footer {
         Some(bytes)
     }
 
-    /// How many bytes footer and seek table take together, as the last
-    /// [`TABLE_END_LEN`] bytes of a file tell it.
+    /// How many bytes footer and seek table take together according to the last
+    /// [`TABLE_END_LEN`] bytes of a file.
     pub fn encoded_len(file_end: &[u8]) -> Option<u64> {
         let entries = u64::from(u32_at(file_end, 0)?);
         if u32_at(file_end, 5)? != SEEKABLE || file_end.get(4) != Some(&0) {
@@ -202,9 +205,8 @@ impl Footer {
         Some(footer + table)
     }
 
-    /// Reads what [`Footer::encode`] made. `blocks_len` is the length of the
-    /// file before it. The seek table is what `zstd` needs, so it must be the
-    /// one that belongs to the footer.
+    /// Decodes what [`Footer::encode`] made. `blocks_len` is the length of the
+    /// file before it. `zstd` reads the seek table, so that must match the footer.
     pub fn decode(bytes: &[u8], log_id: u64, blocks_len: u64) -> Option<Self> {
         let count = u32_at(bytes, 24)? as usize;
         let crc_at = HEAD_LEN.checked_add(count.checked_mul(ENTRY_LEN)?)?;
@@ -268,7 +270,7 @@ mod tests {
         assert_eq!(Footer::encoded_len(end), Some(bytes.len() as u64));
         let read = Footer::decode(&bytes, 9, 300).unwrap();
         assert_eq!(read.blocks, blocks());
-        let (at, crc) = read.mark().unwrap();
+        let (at, crc) = read.stored_crc().unwrap();
         let at = at as usize - 300;
         assert_eq!(bytes[at..at + 4], crc.to_le_bytes());
         assert!(Footer::decode(&bytes, 8, 300).is_none());

@@ -7,22 +7,20 @@ use std::sync::Arc;
 use zstd::bulk::Compressor;
 
 use super::file::{SealedFile, load};
-use super::footer::{Footer, SealedBlock};
-use super::{BLOCK_LEN, LEVEL};
+use super::footer::{Footer, NO_TIMES, SealedBlock};
+use super::{BLOCK_LEN, LEVEL, Rewriting};
 use crate::log::frame;
-use crate::log::scan::{Frames, Step};
+use crate::log::record::is_pruned;
+use crate::log::segment_reader::{Found, SegmentReader};
 use crate::storage::{Access, Storage, StorageFile};
 
-/// After how many bytes written they are synced: a large sync at once would
-/// hold up the committer's.
+/// The file is synced after each of so many bytes: one large sync would delay
+/// those of the committer.
 const SYNC_LEN: u64 = 1 << 20;
 
-/// The times of a block of pruned records alone: no span touches them.
-const NO_TIMES: (i64, i64) = (i64::MAX, i64::MIN);
-
-/// A closed segment that is to be sealed, or written anew.
-pub(in crate::log) struct Plain<'a> {
-    /// Its file, read as that of a plain segment.
+/// A closed segment whose records are read.
+pub(in crate::log) struct Plain {
+    /// Its file, as that of a plain segment.
     pub file: Arc<dyn StorageFile>,
     /// Its length in bytes.
     pub len: u64,
@@ -30,51 +28,55 @@ pub(in crate::log) struct Plain<'a> {
     pub first_seq: u64,
     /// `seq` of the record after its last.
     pub next_seq: u64,
-    /// The folder's.
+    /// The id of the log.
     pub log_id: u64,
-    /// The time of a record in Unix seconds; `None` where it cannot be read.
-    pub time_of: &'a dyn Fn(&[u8]) -> Option<i64>,
-    /// Whether a record is to be left out; one without bytes stands in its place.
-    pub is_pruned: &'a dyn Fn(u64, &[u8]) -> bool,
 }
 
-/// Why a segment was not sealed. It is as it was.
+/// Why a segment was not written. The old one is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::log) enum SealError {
-    /// Some of it cannot be read.
+    /// A part of it cannot be read.
     #[error("it is damaged at offset {0}")]
     Damaged(u64),
-    /// It was told to stop.
+    /// The caller stopped it.
     #[error("sealing was stopped")]
     Stopped,
-    /// What was written does not read back as the same.
-    #[error("what was written reads back otherwise")]
+    /// The new file does not read back as it was written.
+    #[error("the new file does not read back as it was written")]
     Differs,
     /// The file system failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
-/// Writes the sealed form of a segment to a new file and syncs it; its name is
-/// not synced. `stop` is asked between blocks. Tells the new file's length in bytes.
+/// Writes the sealed form of a segment to a new file and syncs it, but not its
+/// name. `stop` is called between blocks. Returns the new file's length in bytes.
 pub(in crate::log) fn seal(
-    plain: &Plain<'_>,
+    plain: &Plain,
+    rewriting: &Rewriting<'_>,
     storage: &dyn Storage,
     target: &Path,
-    stop: &dyn Fn() -> bool,
 ) -> Result<u64, SealError> {
     let mut writer = SealedWriter::create(storage, target, plain.log_id, plain.first_seq)?;
-    each_record(&plain.file, plain, stop, |seq, record| {
-        if (plain.is_pruned)(seq, record) {
+    each_record(plain, rewriting.stop, |seq, record| {
+        if (rewriting.is_pruned)(seq, record) {
             return writer.add(&[], None);
         }
-        let time = (plain.time_of)(record).map_or((i64::MIN, i64::MAX), |time| (time, time));
-        writer.add(record, Some(time).filter(|_| !record.is_empty()))
+        writer.add_record(record, rewriting.time_of)
     })?;
-    writer.finish(stop)
+    writer.finish(rewriting.stop)
 }
 
-/// Tells two rows of records apart.
+impl From<SealError> for io::Error {
+    fn from(error: SealError) -> Self {
+        match error {
+            SealError::Io(error) => error,
+            other => Self::other(other),
+        }
+    }
+}
+
+/// Count and checksum of records, to compare what was written with what is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Digest {
     count: u64,
@@ -89,37 +91,35 @@ impl Digest {
     }
 }
 
-/// Hands all records of a segment to `each`; an error where any is missing.
+/// Calls `each` with all records of a segment; an error if one is missing.
 fn each_record(
-    file: &Arc<dyn StorageFile>,
-    plain: &Plain<'_>,
+    plain: &Plain,
     stop: &dyn Fn() -> bool,
     mut each: impl FnMut(u64, &[u8]) -> Result<(), SealError>,
 ) -> Result<(), SealError> {
-    let mut frames = Frames::new(Arc::clone(file), plain.log_id);
-    frames.seek(0, plain.len, plain.first_seq, Some(plain.next_seq));
-    while let Some(step) = frames.step()? {
+    let mut reader = SegmentReader::new(Arc::clone(&plain.file), plain.log_id);
+    reader.seek(0, plain.len, plain.first_seq, Some(plain.next_seq));
+    while let Some(found) = reader.read_next()? {
         if stop() {
             return Err(SealError::Stopped);
         }
-        match step {
-            Step::Bad(bad) => return Err(SealError::Damaged(bad.offset)),
-            Step::Frame { offset, header } => {
-                let frame = frames.frame(offset, header).into_iter();
-                for (seq, record) in frame.flat_map(|frame| frame.records()) {
+        match found {
+            Found::Gap(gap) => return Err(SealError::Damaged(gap.offset)),
+            Found::Frame { frame, .. } => {
+                for (seq, record) in frame.records() {
                     each(seq, record)?;
                 }
             }
         }
     }
-    if frames.expected() == plain.next_seq {
+    if reader.expected() == plain.next_seq {
         Ok(())
     } else {
-        Err(SealError::Damaged(frames.at()))
+        Err(SealError::Damaged(reader.at()))
     }
 }
 
-/// Writes a new sealed segment: gathers records to blocks.
+/// Writes a new sealed segment; collects records into blocks.
 pub(in crate::log) struct SealedWriter {
     file: Arc<dyn StorageFile>,
     log_id: u64,
@@ -130,7 +130,7 @@ pub(in crate::log) struct SealedWriter {
     records_len: usize,
     /// `seq` of the next record.
     next_seq: u64,
-    /// The least and the greatest time of the gathered records.
+    /// The least and the greatest time of the collected records.
     times: Option<(i64, i64)>,
     frame: Vec<u8>,
     /// Up to where the file is synced.
@@ -139,7 +139,7 @@ pub(in crate::log) struct SealedWriter {
 }
 
 impl SealedWriter {
-    /// Makes the file, which must not be there yet.
+    /// Creates the file, which must not exist yet.
     pub fn create(
         storage: &dyn Storage,
         target: &Path,
@@ -160,6 +160,17 @@ impl SealedWriter {
             synced: 0,
             written: Digest::default(),
         })
+    }
+
+    /// Writes a record with its time; a pruned record has none, and one whose
+    /// time cannot be read may have any.
+    pub fn add_record(
+        &mut self,
+        record: &[u8],
+        time_of: &dyn Fn(&[u8]) -> Option<i64>,
+    ) -> Result<(), SealError> {
+        let time = time_of(record).map_or((i64::MIN, i64::MAX), |time| (time, time));
+        self.add(record, Some(time).filter(|_| !is_pruned(record)))
     }
 
     /// Writes a record. `times` are its least and its greatest time.
@@ -210,13 +221,13 @@ impl SealedWriter {
         }
         self.records.clear();
         self.records_len = 0;
-        // A rare large record must not hold its memory for ever.
+        // The memory of a rare large record is given back.
         self.frame.shrink_to(2 * BLOCK_LEN);
         Ok(())
     }
 
-    /// Writes what is left, syncs the file, and reads it back: what it holds
-    /// must be what was written. Its name is not synced. Tells its length in bytes.
+    /// Writes the rest, syncs the file, reads it back and compares it with what
+    /// was written. Its name is not synced. Returns its length in bytes.
     pub fn finish(mut self, stop: &dyn Fn() -> bool) -> Result<u64, SealError> {
         self.write_block()?;
         let end = self
@@ -231,7 +242,7 @@ impl SealedWriter {
         self.file.sync()?;
         let len = self.file.len()?;
         let footer = Arc::new(load(self.file.as_ref(), self.log_id)?);
-        if footer.searched.is_some() {
+        if footer.recovered_by_scan.is_some() {
             return Err(SealError::Differs);
         }
         let plain_len = footer.plain_len();
@@ -241,11 +252,9 @@ impl SealedWriter {
             first_seq: self.first_seq,
             next_seq: self.next_seq,
             log_id: self.log_id,
-            time_of: &|_| None,
-            is_pruned: &|_, _| false,
         };
         let mut read = Digest::default();
-        let same = each_record(&sealed.file, &sealed, stop, |seq, record| {
+        let same = each_record(&sealed, stop, |seq, record| {
             read.add(seq, record);
             Ok(())
         });

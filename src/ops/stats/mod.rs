@@ -91,7 +91,7 @@ pub(super) fn carry_out(
 
 /// How many records are in blocks of pruned records alone, which no span touches.
 fn pruned_blocks(log: &Log) -> Result<u64, LogError> {
-    let stretches = log.stretches()?.into_iter();
+    let stretches = log.block_ranges()?.into_iter();
     let pruned = stretches.filter(|stretch| stretch.times.is_some_and(|times| times.0 > times.1));
     Ok(pruned
         .map(|stretch| stretch.last_seq - stretch.first_seq + 1)
@@ -102,7 +102,7 @@ fn pruned_blocks(log: &Log) -> Result<u64, LogError> {
 fn pieces(log: &Log, events: bool, span: Span) -> Result<Vec<Piece<'_>>, LogError> {
     let (since, until) = span.bounds();
     let mut pieces: Vec<(Piece<'_>, usize)> = Vec::new();
-    for stretch in log.stretches()? {
+    for stretch in log.block_ranges()? {
         if !stretch.may_touch(since, until) {
             continue;
         }

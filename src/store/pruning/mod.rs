@@ -119,7 +119,11 @@ impl Trail {
                 let kept = present
                     .pruned
                     .map_or(0..0, |pruned| pruned.baselines..pruned.end);
-                let _ = crate::log::clear(&RealDisk, &self.folder().baselines(), kept);
+                let _ = crate::log::remove_segments_outside(
+                    &RealDisk,
+                    &self.folder().baselines(),
+                    kept,
+                );
             }
             let (counts, next) = written?;
             report.count(counts);
@@ -188,7 +192,7 @@ impl Trail {
             return Ok(removed);
         };
         let generation = pruned.baselines..pruned.end;
-        crate::log::clear(&RealDisk, &self.folder().baselines(), generation)?;
+        crate::log::remove_segments_outside(&RealDisk, &self.folder().baselines(), generation)?;
         let Pruned {
             before,
             events,

@@ -11,7 +11,7 @@ use super::pruned::Pruned;
 use crate::event::ProfileKey;
 use crate::history::Baseline;
 use crate::log::record::RecordError;
-use crate::log::{Cursor, Log, LogError, OpenMode, Scan, Scanned, Stretch, segment_of};
+use crate::log::{BlockRange, Cursor, Log, LogError, OpenMode, Scan, Scanned, segment_of};
 use crate::storage::Storage;
 
 /// A generation of baselines, open for reading. Holds some 40 bytes for 64 KiB.
@@ -24,11 +24,11 @@ pub struct Baselines {
 /// The blocks of a row of records that is ordered by a number.
 struct Blocks {
     numbers: Range<u64>,
-    stretches: Vec<Stretch>,
+    stretches: Vec<BlockRange>,
 }
 
 impl Blocks {
-    fn new(all: &[Stretch], numbers: Range<u64>) -> Self {
+    fn new(all: &[BlockRange], numbers: Range<u64>) -> Self {
         let inside = all
             .iter()
             .filter(|stretch| numbers.contains(&stretch.first_seq));
@@ -41,7 +41,7 @@ impl Blocks {
     fn of(&self, number: u64) -> Range<u64> {
         let figure = figure(number);
         let known =
-            |stretch: &Stretch| stretch.times.filter(|times| *times != (i64::MIN, i64::MAX));
+            |stretch: &BlockRange| stretch.times.filter(|times| *times != (i64::MIN, i64::MAX));
         if !self
             .stretches
             .iter()
@@ -49,7 +49,7 @@ impl Blocks {
         {
             return self.numbers.clone();
         }
-        let times = |stretch: &Stretch| stretch.times.unwrap_or_default();
+        let times = |stretch: &BlockRange| stretch.times.unwrap_or_default();
         let from = self.stretches.partition_point(|s| times(s).1 < figure);
         let to = self.stretches.partition_point(|s| times(s).0 <= figure);
         let begin = self.stretches.get(from).map(|first| first.first_seq);
@@ -70,7 +70,7 @@ impl Baselines {
         pruned: &Pruned,
     ) -> Result<Self, LogError> {
         let log = Log::open(storage, dir, log_id, OpenMode::Read)?.log;
-        let stretches = log.stretches()?;
+        let stretches = log.block_ranges()?;
         Ok(Self {
             baselines: Blocks::new(&stretches, pruned.baselines..pruned.owners),
             owners: Blocks::new(&stretches, pruned.owners..pruned.end),

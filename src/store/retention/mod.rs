@@ -9,7 +9,7 @@
 //! or what was before.
 //!
 //! **What is on disk.** `baselines/` is a log of sealed segments that are
-//! written in one go ([`crate::log::Row`]), a *generation* for each prune:
+//! written in one go ([`crate::log::BulkSegmentWriter`]), a *generation* for each prune:
 //! first the baselines, ordered by (sub)profile, then the owners: which profile
 //! a subprofile belongs to, ordered by subprofile. In the place of times their
 //! footers have profiles' and subprofiles' numbers, so that one block is read

@@ -7,7 +7,7 @@ use super::kept::{KeptBaseline, encode_owners, figure};
 use super::pruned::Pruned;
 use crate::event::ProfileKey;
 use crate::log::record::RecordError;
-use crate::log::{LogError, NotSealed, Row, clear};
+use crate::log::{BulkSegmentWriter, LogError, NotSealed, remove_segments_outside};
 use crate::storage::Storage;
 
 /// How many pairs of subprofile and profile stand in one record.
@@ -16,7 +16,7 @@ const OWNERS: usize = 512;
 /// Writes a generation of baselines. What it writes counts once a [`Pruned`]
 /// that names it is committed.
 pub struct BaselineWriter {
-    row: Row,
+    row: BulkSegmentWriter,
     begin: u64,
     owners: u64,
     held: Vec<(u64, u64)>,
@@ -32,10 +32,10 @@ impl BaselineWriter {
         pruned: Option<&Pruned>,
     ) -> Result<Self, LogError> {
         let kept = pruned.map_or(0..0, |pruned| pruned.baselines..pruned.end);
-        clear(storage.as_ref(), dir, kept.clone())?;
+        remove_segments_outside(storage.as_ref(), dir, kept.clone())?;
         let begin = kept.end.max(1);
         Ok(Self {
-            row: Row::new(storage, dir, log_id, begin),
+            row: BulkSegmentWriter::new(storage, dir, log_id, begin),
             begin,
             owners: begin,
             held: Vec::new(),

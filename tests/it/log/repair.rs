@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use profiletrail::log::record::Lost;
-use profiletrail::log::repair::{Remedy, RepairError, mend, survey};
+use profiletrail::log::repair::{Remedy, RepairError, repair_segment, survey};
 use profiletrail::log::{Log, LogError, OpenMode, Recovered, Scanned};
 use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
 use proptest::prelude::*;
@@ -81,7 +81,7 @@ fn repair(disk: &SimulatedDisk) -> Result<Vec<Remedy>, RepairError> {
     let mut remedies = Vec::new();
     for finding in survey(&storage, dir, ID)? {
         remedies.push(finding.remedy);
-        mend(
+        repair_segment(
             &storage,
             dir,
             ID,

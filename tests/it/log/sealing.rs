@@ -9,7 +9,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use profiletrail::log::{NotSealed, OpenMode, Recovered, Scanned, Stretch};
+use profiletrail::log::{BlockRange, NotSealed, OpenMode, Recovered, Scanned};
 use profiletrail::storage::{Access, Fault, Storage};
 
 use crate::support::sealed_log::{
@@ -141,7 +141,7 @@ fn a_flipped_byte_costs_a_block_at_most_and_is_told() {
     let stretches = open(&whole, OpenMode::Read)
         .unwrap()
         .log
-        .stretches()
+        .block_ranges()
         .unwrap();
     assert!(stretches.len() >= 3);
     let mut damaged = 0;
@@ -178,7 +178,7 @@ fn a_flipped_byte_costs_a_block_at_most_and_is_told() {
 fn stretches_cover_the_log_and_know_their_times() {
     let disk = filled();
     let log = open(&disk, appending()).unwrap().log;
-    let check = |stretches: Vec<Stretch>| {
+    let check = |stretches: Vec<BlockRange>| {
         let mut next = 1;
         for stretch in &stretches {
             assert_eq!(stretch.first_seq, next);
@@ -209,10 +209,10 @@ fn stretches_cover_the_log_and_know_their_times() {
             .filter(|stretch| stretch.times.is_some())
             .count()
     };
-    assert_eq!(check(log.stretches().unwrap()), 0);
-    assert_eq!(log.stretches_touching(0, 1).unwrap(), [(1, RECORDS)]);
+    assert_eq!(check(log.block_ranges().unwrap()), 0);
+    assert_eq!(log.block_ranges_touching(0, 1).unwrap(), [(1, RECORDS)]);
     seal_all(&log).unwrap();
-    let stretches = log.stretches().unwrap();
+    let stretches = log.block_ranges().unwrap();
     assert!(check(stretches.clone()) > 6);
     let seqs = |rows: &[(u64, u64)]| -> Vec<u64> {
         rows.iter()
@@ -221,10 +221,10 @@ fn stretches_cover_the_log_and_know_their_times() {
     };
     let mut narrowed = 0;
     for (since, until) in spans() {
-        let rows = log.stretches_touching(since, until).unwrap();
+        let rows = log.block_ranges_touching(since, until).unwrap();
         // Rows that touch each other are one.
         assert!(rows.windows(2).all(|two| two[0].1 + 1 < two[1].0));
-        let of = |s: &Stretch| (s.first_seq, s.last_seq);
+        let of = |s: &BlockRange| (s.first_seq, s.last_seq);
         let wanted = stretches.iter().filter(|s| s.may_touch(since, until));
         assert_eq!(seqs(&rows), seqs(&wanted.map(of).collect::<Vec<_>>()));
         narrowed += usize::from(seqs(&rows).len() < RECORDS as usize);

@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use profiletrail::log::repair::{mend, survey};
+use profiletrail::log::repair::{repair_segment, survey};
 use profiletrail::log::{AppendError, Damage, Log, LogError, OpenMode, Recovered, Scanned, frame};
 use profiletrail::storage::{Access, SimulatedDisk, Storage};
 
@@ -92,7 +92,7 @@ fn is_kept(bytes: &[u8], last: u64, offset: usize) {
     // The way out that it tells.
     let (storage, dir): (Arc<dyn Storage>, _) = (Arc::new(disk.clone()), Path::new(DIR));
     for finding in survey(&storage, dir, ID).unwrap() {
-        mend(&storage, dir, ID, finding, (0, "now"), &|_| None).unwrap();
+        repair_segment(&storage, dir, ID, finding, (0, "now"), &|_| None).unwrap();
     }
     let mut opened = open(&disk, APPEND).unwrap();
     let next = opened.log.last_seq() + 1;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use profiletrail::event::ProfileKey;
 use profiletrail::history::{Baseline, Known, Place};
-use profiletrail::log::{Log, OpenMode, Scanned, clear};
+use profiletrail::log::{Log, OpenMode, Scanned, remove_segments_outside};
 use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
 use profiletrail::store::retention::{
     BaselineWriter, CommitError, KeptBaseline, Pruned, Retention, commit, remove,
@@ -147,9 +147,9 @@ fn finish(disk: &SimulatedDisk, log: &Log) -> Result<(), Failure> {
     // As at a start: what the format file says must stay so.
     disk.sync_dir(Path::new(FOLDER))?;
     let Some(pruned) = pruned(disk) else {
-        return Ok(clear(disk, Path::new(BASELINES), 0..0)?);
+        return Ok(remove_segments_outside(disk, Path::new(BASELINES), 0..0)?);
     };
-    clear(disk, Path::new(BASELINES), pruned.baselines..pruned.end)?;
+    remove_segments_outside(disk, Path::new(BASELINES), pruned.baselines..pruned.end)?;
     let removed = remove(
         log,
         pruned.before,

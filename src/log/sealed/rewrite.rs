@@ -1,14 +1,13 @@
-//! Putting a sealed segment in the place of the plain one, or of a sealed one
-//! that holds more.
+//! Replacing a closed segment by a sealed one, which may hold fewer records.
 
 use std::sync::{Arc, PoisonError};
 
-use super::UNFINISHED;
 use super::seal::{Plain, SealError, seal};
+use super::unfinished_path;
 use crate::log::error::LogError;
 use crate::log::segment::{Log, Segment, sealed_name};
 
-/// What sealing a segment came to.
+/// A segment that was sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SealedSegment {
     /// `seq` of its first record.
@@ -19,13 +18,13 @@ pub struct SealedSegment {
     pub sealed_bytes: u64,
 }
 
-/// Why a segment was not sealed. It is as it was.
+/// Why a segment was not sealed. It is unchanged.
 #[derive(Debug, thiserror::Error)]
 pub enum NotSealed {
-    /// It was told to stop.
+    /// The caller stopped it.
     #[error("sealing was stopped")]
     Stopped,
-    /// Some of it cannot be read, so that something would be lost.
+    /// A part of it cannot be read and would be lost.
     #[error("{segment} is damaged at offset {offset}: run `profiletrail repair`")]
     Damaged {
         /// The segment's file.
@@ -33,23 +32,21 @@ pub enum NotSealed {
         /// Where the damage begins.
         offset: u64,
     },
-    /// What was written does not read back as the same.
-    #[error(
-        "the sealed form of {0} reads back otherwise than it was written: is the disk failing?"
-    )]
+    /// The sealed form does not read back as it was written.
+    #[error("the sealed form of {0} does not read back as it was written: is the disk failing?")]
     Differs(String),
     /// The file system failed.
     #[error(transparent)]
     Log(#[from] LogError),
 }
 
-/// How a segment is to be written anew.
+/// How to rewrite a segment.
 pub struct Rewriting<'a> {
-    /// Tells a record's time in Unix seconds; `None` where it cannot be read.
+    /// Returns a record's time in Unix seconds; `None` if it cannot be read.
     pub time_of: &'a dyn Fn(&[u8]) -> Option<i64>,
-    /// Whether the record of a `seq` is to be left out.
+    /// Whether to prune the record of a `seq`.
     pub is_pruned: &'a dyn Fn(u64, &[u8]) -> bool,
-    /// Asked often; ends the work, and leaves the segment as it is.
+    /// Called often; `true` ends the work and leaves the segment as it is.
     pub stop: &'a dyn Fn() -> bool,
 }
 
@@ -65,9 +62,9 @@ impl Log {
             .collect()
     }
 
-    /// Seals the closed segment that begins with a `seq`; `None` where there is
-    /// no plain one. `time_of` tells a record's time in Unix seconds; `stop` is
-    /// asked often. Readers go on meanwhile; of those who seal, one at a time does.
+    /// Seals the closed segment that begins with a `seq`; `None` if there is no
+    /// plain one. `time_of` returns a record's time in Unix seconds; `stop` is
+    /// called often. Readers continue meanwhile; one segment is sealed at a time.
     pub fn seal(
         &self,
         first_seq: u64,
@@ -82,10 +79,9 @@ impl Log {
         self.rewrite(first_seq, |segment| !segment.is_sealed(), &rewriting)
     }
 
-    /// Writes the closed segment that begins with a `seq`, plain or sealed, as a
-    /// sealed one in which records without bytes stand in the place of those
-    /// that are pruned; `None` where there is no such segment. Otherwise as
-    /// [`Log::seal`].
+    /// Rewrites the closed segment that begins with a `seq`, plain or sealed, as a
+    /// sealed one in which the pruned records are empty; `None` if there is no
+    /// such segment. Otherwise as [`Log::seal`].
     pub fn prune(
         &self,
         first_seq: u64,
@@ -102,11 +98,11 @@ impl Log {
     ) -> Result<Option<SealedSegment>, NotSealed> {
         let inner = &self.inner;
         let _alone = inner
-            .arrangement
+            .rewrite_lock
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         let segments = inner.segments();
-        // The last segment is never touched: only what another follows is closed.
+        // The last segment is not closed.
         let mut pairs = segments.iter().zip(segments.iter().skip(1));
         let found = pairs.find(|(segment, _)| segment.first_seq == first_seq);
         let Some((segment, next)) = found.filter(|(segment, _)| wanted(segment)) else {
@@ -123,18 +119,16 @@ impl Log {
             first_seq,
             next_seq: next.first_seq,
             log_id: inner.id,
-            time_of: rewriting.time_of,
-            is_pruned: rewriting.is_pruned,
         };
         let target = inner.dir.join(sealed_name(first_seq));
-        let unfinished = inner.dir.join(format!("{first_seq:020}{UNFINISHED}"));
+        let unfinished = unfinished_path(&inner.dir, first_seq);
         storage
             .remove_if_there(&unfinished)
             .map_err(LogError::io("removing", &unfinished))?;
-        let sealed_bytes = match seal(&plain, storage, &unfinished, rewriting.stop) {
+        let sealed_bytes = match seal(&plain, rewriting, storage, &unfinished) {
             Ok(bytes) => bytes,
             Err(error) => {
-                // What is left is removed by the next one who seals, too.
+                // Otherwise the next opening or sealing removes it.
                 let _ = storage.remove(&unfinished);
                 let name = || segment.path.display().to_string();
                 return Err(match error {
@@ -157,8 +151,8 @@ impl Log {
         storage
             .sync_dir(&inner.dir)
             .map_err(LogError::io("syncing", &inner.dir))?;
-        // From here on the sealed form is the segment; what is left of a plain
-        // one is removed at the next start, too.
+        // From here on the sealed form is the segment, even if the plain one stays
+        // until the next start removes it.
         if !segment.is_sealed()
             && let Err(error) = storage.remove_if_there(&segment.path)
         {

@@ -1,4 +1,4 @@
-//! Which segments a log has, while others take their place.
+//! The segments of a log, which sealing and pruning replace.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -9,12 +9,12 @@ use super::segment::{Inner, Log, Segment};
 use crate::storage::Storage;
 
 impl Log {
-    /// The last `seq` that is synced; 0 where there is none.
+    /// The last synced `seq`; 0 in an empty log.
     pub fn last_seq(&self) -> u64 {
         self.inner.last_seq()
     }
 
-    /// The first `seq` that the log holds; 1 where it is empty.
+    /// The first `seq` of the log; 1 if it is empty.
     pub fn first_seq(&self) -> u64 {
         self.inner
             .segments()
@@ -24,8 +24,8 @@ impl Log {
 }
 
 impl Inner {
-    /// A log of which nothing is known yet.
-    pub fn closed(storage: &Arc<dyn Storage>, dir: &Path, id: u64) -> Self {
+    /// A log without segments yet.
+    pub fn new(storage: &Arc<dyn Storage>, dir: &Path, id: u64) -> Self {
         Self {
             storage: Arc::clone(storage),
             dir: dir.to_owned(),
@@ -35,11 +35,11 @@ impl Inner {
             lost_end: None,
             leftover: None,
             cache: Arc::default(),
-            arrangement: RwLock::default(),
+            rewrite_lock: RwLock::default(),
         }
     }
 
-    /// The last `seq` that is synced; 0 where there is none.
+    /// The last synced `seq`; 0 in an empty log.
     pub fn last_seq(&self) -> u64 {
         self.notifier.last_seq()
     }
@@ -51,8 +51,8 @@ impl Inner {
             .clone()
     }
 
-    /// Puts another form of a segment in its place, once `rename` has put its
-    /// file there. Nobody finds the one without the other.
+    /// Replaces a segment by another form of it. `rename` replaces the file; no
+    /// reader sees one without the other.
     pub fn replace<E>(
         &self,
         old: &Arc<Segment>,
@@ -70,7 +70,7 @@ impl Inner {
         Ok(())
     }
 
-    /// Whether a segment is one of the log's, and no other form has taken its place.
+    /// Whether a segment belongs to the log and was not replaced.
     pub fn holds(&self, segment: &Segment) -> bool {
         let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
         segments
@@ -78,9 +78,9 @@ impl Inner {
             .any(|held| std::ptr::eq(held.as_ref(), segment))
     }
 
-    /// Does something with the segment in which a `seq` stands, if it stands in
-    /// any, and the first `seq` of the one after it; once more, where another
-    /// form of the segment has taken its place meanwhile and its file is gone.
+    /// Calls `work` with the segment that holds a `seq`, if one does, and the
+    /// first `seq` of the next one. Repeats it if the segment was replaced
+    /// meanwhile and its file is gone.
     pub fn with_segment<T>(
         &self,
         seq: u64,

@@ -1,22 +1,22 @@
-//! A log as a row of stretches, which a scan by time can pass over.
+//! The log as consecutive ranges of records, each with its range of time.
 
 use super::error::LogError;
 use super::segment::{Log, Segment};
 
-/// Records in a row that stand in one block.
+/// The consecutive records of one block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct BlockRange {
     /// `seq` of the first.
     pub first_seq: u64,
     /// `seq` of the last.
     pub last_seq: u64,
-    /// The least and the greatest time of all of them in Unix seconds; `None`
-    /// where that is not known, as in a plain segment or one with damage.
+    /// The least and the greatest time of all of them in Unix seconds; `None` if
+    /// not known, as in a plain segment or one with damage.
     pub times: Option<(i64, i64)>,
 }
 
-impl Stretch {
-    /// Whether a record may have a time in a span (`until` exclusive).
+impl BlockRange {
+    /// Whether a record may have a time from `since` to `until` (exclusive).
     pub fn may_touch(&self, since: i64, until: i64) -> bool {
         self.times
             .is_none_or(|(least, greatest)| least < until && greatest >= since)
@@ -24,34 +24,38 @@ impl Stretch {
 }
 
 impl Log {
-    /// All that is synced now, in the order of `seq` and without gaps: what
-    /// cannot be read belongs to the stretch before it. About 32 bytes for 64
-    /// KiB of records.
-    pub fn stretches(&self) -> Result<Vec<Stretch>, LogError> {
-        let mut stretches = Vec::new();
-        self.each_stretch(|stretch| stretches.push(stretch))?;
-        Ok(stretches)
+    /// All that is synced now, in the order of `seq` and without gaps: what cannot
+    /// be read belongs to the range before it. About 32 bytes for 64 KiB of
+    /// records.
+    pub fn block_ranges(&self) -> Result<Vec<BlockRange>, LogError> {
+        let mut ranges = Vec::new();
+        self.each_range(|range| ranges.push(range))?;
+        Ok(ranges)
     }
 
-    /// First and last `seq` of the rows of stretches in which records of a span
-    /// of time may be (`until` exclusive): as many as that span has, however
-    /// long the log is.
-    pub fn stretches_touching(&self, since: i64, until: i64) -> Result<Vec<(u64, u64)>, LogError> {
+    /// First and last `seq` of the consecutive ranges that may hold records from
+    /// `since` to `until` (exclusive). Their number depends on that span alone,
+    /// not on the length of the log.
+    pub fn block_ranges_touching(
+        &self,
+        since: i64,
+        until: i64,
+    ) -> Result<Vec<(u64, u64)>, LogError> {
         let mut found: Vec<(u64, u64)> = Vec::new();
-        self.each_stretch(|stretch| {
-            if !stretch.may_touch(since, until) {
+        self.each_range(|range| {
+            if !range.may_touch(since, until) {
                 return;
             }
             match found.last_mut() {
-                Some((_, last)) if *last + 1 == stretch.first_seq => *last = stretch.last_seq,
-                _ => found.push((stretch.first_seq, stretch.last_seq)),
+                Some((_, last)) if *last + 1 == range.first_seq => *last = range.last_seq,
+                _ => found.push((range.first_seq, range.last_seq)),
             }
         })?;
         Ok(found)
     }
 
-    /// Hands all stretches to `each`, in the order of `seq`.
-    fn each_stretch(&self, mut each: impl FnMut(Stretch)) -> Result<(), LogError> {
+    /// Calls `each` with all ranges in the order of `seq`.
+    fn each_range(&self, mut each: impl FnMut(BlockRange)) -> Result<(), LogError> {
         let last_seq = self.last_seq();
         let mut next_seq = 1;
         while next_seq <= last_seq {
@@ -62,7 +66,7 @@ impl Log {
             let Some((starts, last)) = found else {
                 // The first segment is missing.
                 let first = self.first_seq();
-                each(Stretch {
+                each(BlockRange {
                     first_seq: next_seq,
                     last_seq: first.saturating_sub(1).min(last_seq),
                     times: None,
@@ -73,7 +77,7 @@ impl Log {
             let ends = starts.iter().skip(1).map(|start| start.first_seq - 1);
             for (start, last_seq) in starts.iter().zip(ends.chain([last])) {
                 if start.first_seq <= last_seq {
-                    each(Stretch {
+                    each(BlockRange {
                         first_seq: start.first_seq,
                         last_seq,
                         times: start.times.filter(|_| start.last_seq == Some(last_seq)),
@@ -103,7 +107,7 @@ impl Log {
             })?,
         };
         match starts.first_mut() {
-            // What is missing at the beginning belongs to the first block.
+            // Records that are missing at the beginning belong to the first block.
             Some(first) if first.first_seq != segment.first_seq => {
                 *first = Start::unknown(segment.first_seq);
             }
@@ -114,7 +118,7 @@ impl Log {
     }
 }
 
-/// Where a block begins, and what a footer tells of it.
+/// Where a block begins, and what the footer says of it.
 struct Start {
     first_seq: u64,
     last_seq: Option<u64>,

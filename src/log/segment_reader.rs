@@ -1,52 +1,85 @@
-//! Reading the frames of one segment in a row, past damage.
+//! Reading a segment: its frames in order, and the gaps between them.
+//!
+//! Everything that reads a segment, plain or sealed, reads it through
+//! [`SegmentReader`]; no other code decides what is a frame and what is damage.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
+use super::error::Damage;
 use super::frame::{BadFrame, Frame, HEADER_LEN, Header, MAGIC};
+use super::search::MagicSearch;
 use crate::storage::StorageFile;
 
 /// How many bytes are read at once.
 const WINDOW: usize = 256 * 1024;
 
-/// The frames of a segment from an offset to an end, in a row.
-pub(super) struct Frames {
+/// Reads the frames of a part of a segment in order.
+pub(super) struct SegmentReader {
     file: Arc<dyn StorageFile>,
     log_id: u64,
-    /// The next offset to be read.
+    /// The next offset to read.
     at: u64,
     /// Bytes from here on are not read.
     end: u64,
-    /// The `seq` that the next frame should begin with.
+    /// The `seq` with which the next frame should begin.
     expected: u64,
-    /// Frames with this `seq` or a later one do not belong here.
+    /// A frame with this `seq` or a later one does not belong here.
     limit: u64,
     window: Vec<u8>,
     window_at: u64,
 }
 
-/// What stands at an offset.
-pub(super) enum Step {
-    /// A whole, good frame; [`Frames::frame`] gives its records.
-    Frame { offset: u64, header: Header },
-    /// Bytes that are no frame, up to the next good one or the end.
-    Bad(Bad),
+/// What a segment holds at an offset.
+pub(super) enum Found<'a> {
+    /// A whole frame, whose checksum matches.
+    Frame { offset: u64, frame: Frame<'a> },
+    /// Missing frames, or bytes that are not a frame.
+    Gap(Gap),
 }
 
-/// A stretch of bytes that are no frame.
-pub(super) struct Bad {
+/// A part of a segment that cannot be read.
+pub(super) struct Gap {
     pub offset: u64,
-    /// Where the next good frame begins, or where reading ends.
+    /// Where the next good frame begins, or where reading ends. Equal to
+    /// `offset` if whole frames are missing.
     pub end: u64,
     /// The first `seq` that is missing.
     pub first_seq: u64,
-    /// The `seq` of the good frame that follows; `None` where reading ends.
+    /// The `seq` of the good frame that follows; `None` if reading ends.
     pub next_seq: Option<u64>,
     pub reason: String,
 }
 
-impl Frames {
-    /// The frames of a whole file; [`Self::seek`] tells what is to be read.
+impl Gap {
+    /// The gap of a segment that ends before its successor begins.
+    pub fn at_end(offset: u64, first_seq: u64) -> Self {
+        Self {
+            offset,
+            end: offset,
+            first_seq,
+            next_seq: None,
+            reason: "the segment ends too early".to_owned(),
+        }
+    }
+
+    /// The damage of a plain segment of which the events up to `last_seq` cannot
+    /// be read.
+    pub fn damage(self, segment: &Path, last_seq: u64) -> Damage {
+        Damage {
+            segment: segment.to_owned(),
+            offset: self.offset,
+            end: self.end,
+            first_seq: self.first_seq,
+            last_seq,
+            reason: self.reason,
+        }
+    }
+}
+
+impl SegmentReader {
+    /// A reader of a segment's file; [`Self::seek`] says what it reads.
     pub fn new(file: Arc<dyn StorageFile>, log_id: u64) -> Self {
         Self {
             file,
@@ -60,9 +93,9 @@ impl Frames {
         }
     }
 
-    /// Goes to the stretch from `at` to `end`, which begins with the `seq`
-    /// `expected`; what was read is kept. `next_first` is the first `seq` of
-    /// the segment that follows.
+    /// Continues with the bytes from `at` to `end`, which begin with the `seq`
+    /// `expected`; what is in memory stays there. `next_first` is the first `seq`
+    /// of the next segment.
     pub fn seek(&mut self, at: u64, end: u64, expected: u64, next_first: Option<u64>) {
         self.at = at;
         self.end = end;
@@ -80,50 +113,48 @@ impl Frames {
         self.at
     }
 
-    /// The next frame or bad stretch; `None` at the end.
-    pub fn step(&mut self) -> io::Result<Option<Step>> {
+    /// Reads the next frame or gap; `None` at the end.
+    pub fn read_next(&mut self) -> io::Result<Option<Found<'_>>> {
         if self.at >= self.end {
             return Ok(None);
         }
-        let offset = self.at;
-        let first_seq = self.expected;
-        match self.check(offset)? {
+        let (offset, first_seq) = (self.at, self.expected);
+        let gap = match self.check(offset)? {
             Ok(header) if header.first_seq > first_seq => {
-                // Whole frames are missing; this one comes with the next step.
+                // The next call returns the frame.
                 self.expected = header.first_seq;
-                Ok(Some(Step::Bad(Bad {
+                Gap {
                     offset,
                     end: offset,
                     first_seq,
                     next_seq: Some(header.first_seq),
                     reason: "frames are missing before it".to_owned(),
-                })))
+                }
             }
             Ok(header) => {
                 self.at = offset + header.frame_len();
                 self.expected = header.next_seq();
-                Ok(Some(Step::Frame { offset, header }))
+                let frame = self.frame_at(offset, header);
+                return Ok(frame.map(|frame| Found::Frame { offset, frame }));
             }
-            Err(reason) => {
-                let next_seq = self.find_next(offset + 1)?;
-                Ok(Some(Step::Bad(Bad {
-                    offset,
-                    end: self.at,
-                    first_seq,
-                    next_seq,
-                    reason: reason.to_string(),
-                })))
-            }
-        }
+            Err(reason) => Gap {
+                offset,
+                first_seq,
+                next_seq: self.find_next(offset + 1)?,
+                end: self.at,
+                reason: reason.to_string(),
+            },
+        };
+        Ok(Some(Found::Gap(gap)))
     }
 
-    /// The frame that the last step told of.
-    pub fn frame(&self, offset: u64, header: Header) -> Option<Frame<'_>> {
+    /// The frame that was read last.
+    pub fn frame_at(&self, offset: u64, header: Header) -> Option<Frame<'_>> {
         Frame::checked_before(header, self.window_from(offset))
     }
 
-    /// The header of the whole, good frame at an offset, which is in the
-    /// window afterwards.
+    /// The header of the whole, good frame at an offset, which is in the window
+    /// afterwards.
     fn check(&mut self, offset: u64) -> io::Result<Result<Header, BadFrame>> {
         self.fill(offset, HEADER_LEN)?;
         let header = match Header::parse(self.window_from(offset), self.log_id) {
@@ -140,36 +171,24 @@ impl Frames {
         Ok(Frame::parse(self.window_from(offset), self.log_id).map(|frame| frame.header))
     }
 
-    /// Looks for the next good frame from an offset on and goes there, or to
-    /// the end. Tells its first `seq`.
+    /// Moves to the next good frame from an offset on, or to the end. Returns the
+    /// frame's first `seq`.
     fn find_next(&mut self, from: u64) -> io::Result<Option<u64>> {
-        let mut from = from;
-        while from < self.end {
-            self.fill(from, HEADER_LEN)?;
-            let bytes = self.window_from(from);
-            if bytes.is_empty() {
-                // The file has become shorter than it was.
-                break;
-            }
-            let Some(found) = memchr::memmem::find(bytes, &MAGIC) else {
-                // A magic may be cut by the window's end.
-                from += bytes.len().saturating_sub(MAGIC.len() - 1).max(1) as u64;
-                continue;
-            };
-            let offset = from + found as u64;
+        let file = Arc::clone(&self.file);
+        let mut search = MagicSearch::new(file.as_ref(), MAGIC, from, self.end);
+        while let Some((offset, _)) = search.next_hit()? {
             if let Ok(header) = self.check(offset)? {
                 self.at = offset;
                 self.expected = header.first_seq;
                 return Ok(Some(header.first_seq));
             }
-            from = offset + 1;
         }
         self.at = self.end;
         Ok(None)
     }
 
-    /// Sees to it that `len` bytes from an offset, or all up to the end, are in
-    /// the window.
+    /// Reads `len` bytes from an offset, or all up to the end, into the window,
+    /// unless they are there.
     fn fill(&mut self, offset: u64, len: usize) -> io::Result<()> {
         let wanted = (len as u64).min(self.end.saturating_sub(offset));
         let window_end = self.window_at + self.window.len() as u64;
@@ -178,13 +197,13 @@ impl Frames {
         }
         let room = (WINDOW.max(len) as u64).min(self.end.saturating_sub(offset));
         let room = usize::try_from(room).map_err(io::Error::other)?;
-        // A rare large frame must not hold its memory for ever.
+        // The memory of a rare large frame is given back.
         self.window.truncate(room);
         self.window.shrink_to(WINDOW.max(room));
         self.window.resize(room, 0);
         self.window_at = offset;
         let read = self.file.read_at(&mut self.window, offset);
-        // After a failure nothing of the window is to be believed.
+        // After an error the window is empty.
         self.window.truncate(*read.as_ref().unwrap_or(&0));
         read.map(|_| ())
     }

@@ -1,27 +1,26 @@
-//! A log that is written in one go, as sealed segments alone.
+//! Writing sealed segments in bulk.
 //!
-//! Nobody appends to such a log: it holds *generations* of records, one after
-//! the other, each made whole before anything refers to it. Which generation
-//! counts, and so which files, is known elsewhere.
+//! Nothing is appended to a log of this kind. It holds *generations* of records,
+//! each complete before anything refers to it. Which generation is valid, and so
+//! which files, is recorded elsewhere.
 
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::UNFINISHED;
+use super::rewrite::NotSealed;
 use super::seal::{SealError, SealedWriter};
-use super::swap::NotSealed;
+use super::{UNFINISHED, unfinished_path};
 use crate::log::error::LogError;
 use crate::log::segment::{parse_segment_name, sealed_name};
 use crate::storage::Storage;
 
-/// The `seq` at which a segment is closed, counted from its first: some
-/// 64 MiB of small records.
+/// How many records a segment gets: about 64 MiB of small ones.
 const SEGMENT_RECORDS: u64 = 1 << 18;
 
 /// Writes the segments of a generation.
-pub struct Row {
+pub struct BulkSegmentWriter {
     storage: Arc<dyn Storage>,
     dir: PathBuf,
     log_id: u64,
@@ -29,9 +28,9 @@ pub struct Row {
     open: Option<(u64, SealedWriter)>,
 }
 
-impl Row {
-    /// Begins a generation in a folder, which must exist and hold no file of
-    /// its numbers ([`clear`]).
+impl BulkSegmentWriter {
+    /// Begins a generation in a folder, which must exist and hold no segment of
+    /// its numbers ([`remove_segments_outside`]).
     pub fn new(storage: Arc<dyn Storage>, dir: &Path, log_id: u64, first_seq: u64) -> Self {
         Self {
             storage,
@@ -47,9 +46,9 @@ impl Row {
         self.next_seq
     }
 
-    /// Writes a record. `figures` are the least and the greatest figure that
-    /// stand for it where a footer has times.
-    pub fn add(&mut self, record: &[u8], figures: (i64, i64)) -> Result<(), NotSealed> {
+    /// Writes a record. `range` is what the footer notes in place of the least and
+    /// the greatest time.
+    pub fn add(&mut self, record: &[u8], range: (i64, i64)) -> Result<(), NotSealed> {
         let full = |(first, _): &(u64, SealedWriter)| self.next_seq - first >= SEGMENT_RECORDS;
         if self.open.as_ref().is_some_and(full) {
             self.cut()?;
@@ -57,7 +56,7 @@ impl Row {
         let (_, writer) = match &mut self.open {
             Some(open) => open,
             none => {
-                let path = unfinished(&self.dir, self.next_seq);
+                let path = unfinished_path(&self.dir, self.next_seq);
                 let made =
                     SealedWriter::create(self.storage.as_ref(), &path, self.log_id, self.next_seq);
                 let writer = made.map_err(LogError::io("making", &path))?;
@@ -65,13 +64,13 @@ impl Row {
             }
         };
         writer
-            .add(record, Some(figures))
+            .add(record, Some(range))
             .map_err(|error| self.failed(error))?;
         self.next_seq += 1;
         Ok(())
     }
 
-    /// Ends the segment that is open, so that the next record begins another.
+    /// Ends the open segment, so that the next record begins another.
     pub fn cut(&mut self) -> Result<(), NotSealed> {
         let Some((first_seq, writer)) = self.open.take() else {
             return Ok(());
@@ -80,15 +79,15 @@ impl Row {
             .finish(&|| false)
             .map_err(|error| self.failed(error))?;
         let (from, to) = (
-            unfinished(&self.dir, first_seq),
+            unfinished_path(&self.dir, first_seq),
             self.dir.join(sealed_name(first_seq)),
         );
         let renamed = self.storage.rename(&from, &to);
         Ok(renamed.map_err(LogError::io("renaming", &from))?)
     }
 
-    /// Ends the generation. When this returns it is on stable storage. Tells the
-    /// `seq` after its last record.
+    /// Ends the generation. When this returns, it is on stable storage. Returns
+    /// the `seq` after its last record.
     pub fn finish(mut self) -> Result<u64, NotSealed> {
         self.cut()?;
         let synced = self.storage.sync_dir(&self.dir);
@@ -107,13 +106,13 @@ impl Row {
     }
 }
 
-fn unfinished(dir: &Path, first_seq: u64) -> PathBuf {
-    dir.join(format!("{first_seq:020}{UNFINISHED}"))
-}
-
-/// Removes every segment of a folder that does not belong to a generation, and
-/// what was not finished.
-pub fn clear(storage: &dyn Storage, dir: &Path, kept: Range<u64>) -> Result<(), LogError> {
+/// Removes every segment of a folder whose first `seq` is outside a range, and
+/// every unfinished file.
+pub fn remove_segments_outside(
+    storage: &dyn Storage,
+    dir: &Path,
+    kept: Range<u64>,
+) -> Result<(), LogError> {
     let names = match storage.list(dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         names => names.map_err(LogError::io("listing", dir))?,

@@ -1,0 +1,133 @@
+//! Searching a file for the bytes with which a frame or a block begins.
+
+use std::io;
+
+use super::frame::HEADER_LEN;
+use crate::storage::StorageFile;
+
+/// How many bytes are read at once.
+const WINDOW: usize = 256 * 1024;
+
+/// Finds every place of a magic in a part of a file.
+pub(super) struct MagicSearch<'a> {
+    file: &'a dyn StorageFile,
+    magic: [u8; 4],
+    /// Where the search goes on.
+    at: u64,
+    end: u64,
+    window: Vec<u8>,
+    window_at: u64,
+    /// Whether nothing can be read after the window.
+    is_last: bool,
+}
+
+impl<'a> MagicSearch<'a> {
+    /// Searches the bytes from `from` to `end`.
+    pub fn new(file: &'a dyn StorageFile, magic: [u8; 4], from: u64, end: u64) -> Self {
+        Self {
+            file,
+            magic,
+            at: from,
+            end,
+            window: Vec::new(),
+            window_at: from,
+            is_last: false,
+        }
+    }
+
+    /// Continues at an offset.
+    pub fn skip_to(&mut self, offset: u64) {
+        self.at = offset;
+    }
+
+    /// The offset of the next magic, and the bytes that begin there: at least
+    /// [`HEADER_LEN`] of them, unless the part of the file ends before.
+    pub fn next_hit(&mut self) -> io::Result<Option<(u64, &[u8])>> {
+        loop {
+            let bytes = self.window_from(self.at);
+            match memchr::memmem::find(bytes, &self.magic) {
+                Some(found) if self.is_last || bytes.len() - found >= HEADER_LEN => {
+                    let hit = self.at + found as u64;
+                    self.at = hit + 1;
+                    return Ok(Some((hit, self.window_from(hit))));
+                }
+                Some(found) => self.at += found as u64,
+                None if self.is_last => return Ok(None),
+                // The window's end may cut a magic.
+                None => self.at += bytes.len().saturating_sub(self.magic.len() - 1) as u64,
+            }
+            self.read_window()?;
+        }
+    }
+
+    fn read_window(&mut self) -> io::Result<()> {
+        let rest = self.end.saturating_sub(self.at);
+        self.window.resize(WINDOW.min(rest as usize), 0);
+        self.window_at = self.at;
+        let read = self.file.read_at(&mut self.window, self.at)?;
+        self.is_last = read < WINDOW;
+        self.window.truncate(read);
+        Ok(())
+    }
+
+    fn window_from(&self, offset: u64) -> &[u8] {
+        let skip = offset.saturating_sub(self.window_at) as usize;
+        self.window.get(skip..).unwrap_or_default()
+    }
+}
+
+/// Whether a part of a file holds zeros alone, up to where the file ends.
+pub(super) fn is_zero(file: &dyn StorageFile, from: u64, end: u64) -> io::Result<bool> {
+    let mut at = from;
+    while at < end {
+        let mut bytes = vec![0; WINDOW.min((end - at) as usize)];
+        let read = file.read_at(&mut bytes, at)?;
+        bytes.truncate(read);
+        if bytes.iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        if read == 0 {
+            break;
+        }
+        at += read as u64;
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::storage::{Access, SimulatedDisk, Storage};
+
+    #[test]
+    fn every_magic_is_found_wherever_the_window_ends() {
+        let disk = SimulatedDisk::new();
+        for shift in 0..2 * HEADER_LEN {
+            let path = format!("/{shift}");
+            let file = disk.open(Path::new(&path), Access::CreateNew).unwrap();
+            let places = [0, 4, WINDOW - shift, WINDOW + 100, 2 * WINDOW];
+            let mut bytes = vec![7; 2 * WINDOW + 6];
+            for place in places {
+                bytes[place..place + 4].copy_from_slice(b"PTLF");
+            }
+            file.write_at(&bytes, 0).unwrap();
+            let mut search = MagicSearch::new(file.as_ref(), *b"PTLF", 0, bytes.len() as u64);
+            let mut found = Vec::new();
+            while let Some((at, rest)) = search.next_hit().unwrap() {
+                let at = at as usize;
+                assert_eq!(rest[..6], bytes[at..at + 6]);
+                assert!(rest.len() >= HEADER_LEN.min(bytes.len() - at));
+                found.push(at);
+            }
+            assert_eq!(found, places);
+            assert_eq!(
+                MagicSearch::new(file.as_ref(), *b"PTLF", 1, 7)
+                    .next_hit()
+                    .unwrap(),
+                None
+            );
+        }
+    }
+}
