@@ -16,6 +16,14 @@ pub struct BlockRange {
 }
 
 impl BlockRange {
+    const fn unknown(first_seq: u64, last_seq: u64) -> Self {
+        Self {
+            first_seq,
+            last_seq,
+            times: None,
+        }
+    }
+
     /// Whether a record may have a time from `since` to `until` (exclusive).
     pub fn may_touch(&self, since: i64, until: i64) -> bool {
         self.times
@@ -61,76 +69,60 @@ impl Log {
         while next_seq <= last_seq {
             let found = self.inner.with_segment(next_seq, |segment, next_first| {
                 let last = next_first.map_or(last_seq, |next| (next - 1).min(last_seq));
-                Ok((self.starts(segment, next_first)?, last))
+                Ok((self.ranges_of(segment, next_first, last)?, last))
             })?;
-            let Some((starts, last)) = found else {
+            let (ranges, last) = found.unwrap_or_else(|| {
                 // The first segment is missing.
-                let first = self.first_seq();
-                each(BlockRange {
-                    first_seq: next_seq,
-                    last_seq: first.saturating_sub(1).min(last_seq),
-                    times: None,
-                });
-                next_seq = first.max(next_seq + 1);
-                continue;
-            };
-            let ends = starts.iter().skip(1).map(|start| start.first_seq - 1);
-            for (start, last_seq) in starts.iter().zip(ends.chain([last])) {
-                if start.first_seq <= last_seq {
-                    each(BlockRange {
-                        first_seq: start.first_seq,
-                        last_seq,
-                        times: start.times.filter(|_| start.last_seq == Some(last_seq)),
-                    });
-                }
-            }
+                let last = self.first_seq().saturating_sub(1).min(last_seq);
+                (vec![BlockRange::unknown(next_seq, last)], last)
+            });
+            let ranges = ranges.into_iter();
+            ranges
+                .filter(|range| range.first_seq <= range.last_seq)
+                .for_each(&mut each);
             next_seq = last.max(next_seq) + 1;
         }
         Ok(())
     }
 
-    /// The blocks of a segment.
-    fn starts(&self, segment: &Segment, next_first: Option<u64>) -> Result<Vec<Start>, LogError> {
+    /// The blocks of a segment whose last `seq` is given.
+    fn ranges_of(
+        &self,
+        segment: &Segment,
+        next_first: Option<u64>,
+        last_seq: u64,
+    ) -> Result<Vec<BlockRange>, LogError> {
         let inner = &self.inner;
-        let mut starts: Vec<_> = match segment.footer(inner)? {
+        let unknown = |first_seq| BlockRange::unknown(first_seq, 0);
+        let mut ranges: Vec<_> = match segment.footer(inner)? {
             Some(footer) => footer
                 .blocks
                 .iter()
-                .map(|block| Start {
+                .map(|block| BlockRange {
                     first_seq: block.first_seq,
-                    last_seq: Some(block.next_seq() - 1),
+                    last_seq: block.next_seq() - 1,
                     times: Some(block.times),
                 })
                 .collect(),
             None => segment.with_blocks(inner, next_first, |blocks| {
-                blocks.firsts().map(Start::unknown).collect()
+                blocks.firsts().map(unknown).collect()
             })?,
         };
-        match starts.first_mut() {
+        match ranges.first_mut() {
             // Records that are missing at the beginning belong to the first block.
             Some(first) if first.first_seq != segment.first_seq => {
-                *first = Start::unknown(segment.first_seq);
+                *first = unknown(segment.first_seq);
             }
             Some(_) => {}
-            None => starts.push(Start::unknown(segment.first_seq)),
+            None => ranges.push(unknown(segment.first_seq)),
         }
-        Ok(starts)
-    }
-}
-
-/// Where a block begins, and what the footer says of it.
-struct Start {
-    first_seq: u64,
-    last_seq: Option<u64>,
-    times: Option<(i64, i64)>,
-}
-
-impl Start {
-    const fn unknown(first_seq: u64) -> Self {
-        Self {
-            first_seq,
-            last_seq: None,
-            times: None,
+        let mut end = last_seq;
+        for range in ranges.iter_mut().rev() {
+            if range.last_seq != end {
+                *range = BlockRange::unknown(range.first_seq, end);
+            }
+            end = range.first_seq - 1;
         }
+        Ok(ranges)
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// A stretch of a segment that cannot be read.
+/// A part of a segment that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// The segment's file.
@@ -15,7 +15,7 @@ pub struct Damage {
     pub end: u64,
     /// The first `seq` that is lost.
     pub first_seq: u64,
-    /// The last `seq` that is lost; less than `first_seq` where none is, and
+    /// The last `seq` that is lost; less than `first_seq` if none is, and
     /// [`Damage::UNKNOWN`] at the end of a log.
     pub last_seq: u64,
     /// What is wrong at the offset.
@@ -23,7 +23,7 @@ pub struct Damage {
 }
 
 impl Damage {
-    /// The `last_seq` of damage that nothing follows which would tell it.
+    /// The `last_seq` of damage at the end of a log, after which no frame says it.
     pub const UNKNOWN: u64 = u64::MAX;
 }
 
@@ -66,17 +66,17 @@ pub enum LogError {
     Io {
         /// What was being done, such as `reading`.
         what: &'static str,
-        /// To which file or folder.
+        /// The file or folder.
         path: PathBuf,
-        /// How it failed.
+        /// The error.
         source: io::Error,
     },
-    /// The event stands in bytes that cannot be read.
+    /// The bytes of the event cannot be read.
     #[error("event {seq} cannot be read: {damage}")]
     Damaged {
         /// The event.
         seq: u64,
-        /// Where it stood.
+        /// The damage at its place.
         damage: Box<Damage>,
     },
     /// The log ends with a frame of another log.
@@ -113,7 +113,7 @@ pub enum LogError {
 }
 
 impl LogError {
-    /// Whether a file is not there.
+    /// Whether a file does not exist.
     pub(super) fn is_not_found(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
@@ -130,11 +130,11 @@ impl LogError {
 /// Why nothing was appended.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AppendError {
-    /// A write or sync failed, now or before; nothing is taken until a restart
+    /// A write or sync failed, now or before; nothing is accepted until a restart
     /// has recovered the log.
     #[error("the log takes no events: {0}")]
     Poisoned(String),
-    /// A record that no frame can hold.
+    /// The records do not fit in a frame.
     #[error("a record of {0} bytes is too large")]
     TooLarge(usize),
 }

@@ -14,9 +14,9 @@
 //! | 32 | 4 | CRC-32C of bytes 0 to 31 and the payload |
 //! | 36 | … | payload: for each record its length (4 bytes) and its bytes |
 //!
-//! The log id keeps a sender from planting a frame of his own inside a body:
-//! when a reader looks for the next good frame after damage, only frames with
-//! the folder's id count.
+//! The log id is secret. It keeps a sender from planting a frame inside a body:
+//! when a reader searches for the next good frame after damage, only frames with
+//! the id are accepted.
 
 /// The length of a frame's header in bytes.
 pub const HEADER_LEN: usize = 36;
@@ -24,17 +24,17 @@ pub const HEADER_LEN: usize = 36;
 /// The first bytes of every frame.
 pub const MAGIC: [u8; 4] = *b"PTLF";
 
-/// The version of frames that this program writes.
+/// The version of frames.
 pub const VERSION: u16 = 1;
 
-/// The longest payload in bytes that is believed.
+/// The longest valid payload in bytes.
 pub const MAX_PAYLOAD: usize = 1 << 30;
 
-/// The greatest `seq` that is believed: no log comes to it, and reckoning with
-/// numbers up to it never overflows.
+/// The greatest valid `seq`: no log reaches it, and sums of numbers up to it do not
+/// overflow.
 pub const MAX_SEQ: u64 = 1 << 62;
 
-/// A frame's header, checked for its shape but not for its checksum.
+/// A frame's header, whose checksum is not checked yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
     /// `seq` of the first record.
@@ -47,22 +47,22 @@ pub struct Header {
     pub crc: u32,
 }
 
-/// Why bytes are no frame.
+/// Why bytes are not a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BadFrame {
     /// Fewer bytes than a frame needs.
     #[error("the frame is cut short")]
     Short,
-    /// Other bytes than a frame's magic.
+    /// They do not begin with the magic.
     #[error("no frame begins here")]
     Magic,
-    /// A version that this program does not know.
+    /// A version that this version of the program does not know.
     #[error("the frame has the unknown version {0}")]
     Version(u16),
     /// A frame of another data folder.
     #[error("the frame belongs to another data folder")]
     OtherLog,
-    /// A header that makes no sense.
+    /// A header with invalid numbers.
     #[error("the frame's header makes no sense")]
     Header,
     /// A checksum that does not match.
@@ -118,7 +118,7 @@ impl Header {
     }
 }
 
-/// A whole frame whose checksum holds.
+/// A whole frame, whose checksum matches.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     /// The header.
@@ -142,7 +142,7 @@ impl<'a> Frame<'a> {
         Ok(frame)
     }
 
-    /// The frame at the start of `bytes`, which was parsed before.
+    /// The frame at the start of `bytes`, which [`Self::parse`] accepted before.
     pub(super) fn checked_before(header: Header, bytes: &'a [u8]) -> Option<Self> {
         let payload = bytes.get(HEADER_LEN..HEADER_LEN + header.payload_len)?;
         Some(Self { header, payload })
@@ -193,8 +193,8 @@ impl<'a> Iterator for Records<'a> {
     }
 }
 
-/// Writes the frame of these records into `buffer`, which is cleared first.
-/// `None` where there are none or they are too long for one frame.
+/// Writes the frame of these records into `buffer`, which is cleared first. `None`
+/// if there are no records, or they are too long for one frame.
 pub fn encode<R: AsRef<[u8]>>(
     buffer: &mut Vec<u8>,
     log_id: u64,
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn no_flipped_bit_and_no_missing_byte_goes_unseen() {
+    fn a_flipped_bit_or_a_missing_byte_is_found() {
         let bytes = frame();
         for place in 0..bytes.len() {
             assert!(Frame::parse(&bytes[..place], 77).is_err());
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_that_no_log_comes_to_are_not_believed() {
+    fn numbers_beyond_the_greatest_valid_one_are_refused() {
         let mut bytes = Vec::new();
         for (seq, believed) in [(MAX_SEQ, true), (MAX_SEQ + 1, false), (u64::MAX, false)] {
             encode(&mut bytes, 77, seq, &[b"one"]).unwrap();

@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_reads_what_was_written_and_nothing_else() {
+    fn only_what_was_encoded_is_decoded() {
         let lost = Lost {
             first: 17,
             last: 25,

@@ -1,18 +1,18 @@
-//! The names of segments' files.
+//! The file names of segments.
 
 use super::frame::MAX_SEQ;
 
-/// The name of the plain segment that begins with a `seq`.
+/// The file name of the plain segment that begins with a `seq`.
 pub(super) fn segment_name(first_seq: u64) -> String {
     format!("{first_seq:020}.log")
 }
 
-/// The name of the sealed segment that begins with a `seq`.
+/// The file name of the sealed segment that begins with a `seq`.
 pub(super) fn sealed_name(first_seq: u64) -> String {
     format!("{first_seq:020}.log.zst")
 }
 
-/// The first `seq` of the segment of that name, and whether it is sealed.
+/// The first `seq` of a segment, and whether it is sealed, from its file name.
 pub(super) fn parse_segment_name(name: &str) -> Option<(u64, bool)> {
     let plain = name.strip_suffix(".zst");
     let number = plain.unwrap_or(name).strip_suffix(".log")?;
@@ -24,7 +24,7 @@ pub(super) fn parse_segment_name(name: &str) -> Option<(u64, bool)> {
     Some((first_seq, plain.is_some()))
 }
 
-/// The first `seq` of the sealed segment of that name.
+/// The first `seq` of a sealed segment, from its file name.
 pub fn segment_of(name: &str) -> Option<u64> {
     parse_segment_name(name)
         .filter(|(_, sealed)| *sealed)
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_read_as_they_are_made() {
+    fn names_are_parsed_as_they_are_made() {
         assert_eq!(parse_segment_name(&segment_name(42)), Some((42, false)));
         assert_eq!(parse_segment_name(&sealed_name(42)), Some((42, true)));
         for name in [

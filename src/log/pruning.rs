@@ -1,4 +1,4 @@
-//! What a log tells those who prune it.
+//! Which closed segments pruning must look at.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ impl Log {
             .collect()
     }
 
-    /// First and last `seq` of the closed segments that may hold records up to a
-    /// `seq` with a time before another: plain ones, and sealed ones whose
-    /// footer says so.
+    /// First and last `seq` of the closed segments that may hold records up to
+    /// `last_seq` with a time before `before`: plain ones, and sealed ones by their
+    /// footer.
     pub fn older_than(&self, before: i64, last_seq: u64) -> Result<Vec<(u64, u64)>, LogError> {
         let mut found = Vec::new();
         for (segment, last) in self.closed_segments(last_seq) {
@@ -34,8 +34,8 @@ impl Log {
         Ok(found)
     }
 
-    /// How many bytes of sealed blocks hold nothing but records up to a `seq`
-    /// with a time before another: about what pruning them gives back.
+    /// The length of the sealed blocks in bytes of which all records are up to
+    /// `last_seq` and have a time before `before`: about what pruning them frees.
     pub fn bytes_older_than(&self, before: i64, last_seq: u64) -> Result<u64, LogError> {
         let mut bytes = 0;
         for (segment, _) in self.closed_segments(last_seq) {

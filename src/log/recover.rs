@@ -1,4 +1,4 @@
-//! Opening a log: what a crash may have left is put right, or reported.
+//! Opening a log: what a crash left is corrected or reported.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,23 +14,23 @@ use super::tail::{Tail, read_tail};
 use super::writer::Writer;
 use crate::storage::{Access, Storage, StorageFile};
 
-/// What a log is opened for.
+/// The purpose of opening a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OpenMode {
-    /// Reading alone: nothing is written, a torn tail is passed over.
+    /// Reading alone: nothing is written, a torn tail is skipped.
     Read,
-    /// Appending, with segments that are closed at this size in bytes.
+    /// Reading and appending.
     Append {
         /// The size in bytes at which a segment is closed.
         segment_size: u64,
     },
 }
 
-/// A log that was opened.
+/// An opened log.
 pub struct Recovered {
     /// The log, for reading.
     pub log: Log,
-    /// The log, for appending; `None` where it was opened for reading.
+    /// The log, for appending; `None` if it was opened for reading.
     pub writer: Option<Writer>,
     /// What was found.
     pub report: Report,
@@ -41,11 +41,11 @@ pub struct Recovered {
 pub struct Report {
     /// A torn frame at the end: a write that was cut short.
     pub torn: Option<Torn>,
-    /// Bad stretches in the active segment. Those of closed segments are
-    /// found when they are read. One at the end that is more than a torn frame
-    /// is told here alone: what it held counts as never given.
+    /// Damage in the active segment; that of closed segments is found when they
+    /// are read. Damage at the end that is more than a torn frame is reported here
+    /// alone, as the numbers of the events in it are not known.
     pub damage: Vec<Damage>,
-    /// Why nothing can be appended, though all can be read.
+    /// Why nothing can be appended, although the log can be read.
     pub poison: Option<String>,
 }
 
@@ -58,16 +58,16 @@ pub struct Torn {
     pub offset: u64,
     /// How many bytes of it there were.
     pub bytes: u64,
-    /// Where its bytes were set aside before they were cut off; `None` where
-    /// they were all zero, or nothing was cut.
+    /// Where its bytes were kept before they were cut off; `None` if they were all
+    /// zero, or nothing was cut.
     pub saved: Option<PathBuf>,
 }
 
 impl Log {
-    /// Opens the log in a folder, which must exist. `id` is the data folder's.
-    /// Fails where the log cannot be read, or ends with a frame of another log
-    /// or of a newer version; where it can be read but not be appended to, it
-    /// opens with a writer that is poisoned.
+    /// Opens the log in a folder, which must exist, with the id of the data folder.
+    /// Fails if the log cannot be read, or ends with a frame of another log or of a
+    /// newer version. If it can be read but not appended to, the writer is
+    /// poisoned.
     pub fn open(
         storage: Arc<dyn Storage>,
         dir: &Path,
@@ -109,7 +109,7 @@ impl Log {
             }
             OpenMode::Append { segment_size } => {
                 let active = match tail {
-                    Some(tail) => make_ready(storage.as_ref(), dir, id, tail, &mut report),
+                    Some(tail) => prepare_active(storage.as_ref(), dir, id, tail, &mut report),
                     None => None,
                 };
                 let poison = report.poison.clone();
@@ -130,10 +130,10 @@ impl Log {
     }
 }
 
-/// The segments before the active one, and the first `seq` of that; it is none
-/// where the last segment is sealed. Where a segment is there in both forms,
-/// since sealing was cut short, one is passed over, and removed if the log is
-/// opened for appending, as is what sealing had not finished.
+/// The closed segments, and the first `seq` of the active one, which is `None` if
+/// the last segment is sealed. If a segment exists in both forms because sealing
+/// was interrupted, the sealed one is used if its footer is whole. For appending,
+/// a plain one that is not used and unfinished files are removed.
 pub(super) fn closed_segments(
     storage: &dyn Storage,
     dir: &Path,
@@ -187,7 +187,7 @@ pub(super) fn closed_segments(
     Ok((segments, active))
 }
 
-/// The `seq` that comes after a sealed segment that is the last.
+/// The `seq` after a sealed segment that is the last one.
 fn next_after(sealed: &Segment, inner: &Inner, report: &mut Report) -> Result<u64, LogError> {
     let footer = sealed.footer(inner)?;
     if let Some(reason) = footer.as_ref().and_then(|footer| footer.recovered_by_scan) {
@@ -200,8 +200,8 @@ fn next_after(sealed: &Segment, inner: &Inner, report: &mut Report) -> Result<u6
     let first = footer.as_ref().and_then(|footer| footer.blocks.first());
     if let Some(first) = first.filter(|first| first.first_seq != sealed.first_seq) {
         report.poison = Some(format!(
-            "{}: it begins with event {}, so its name is not its own, and numbers would be given \
-             anew. Give it its name back, or run `profiletrail repair`",
+            "{}: it begins with event {}, so the file has a wrong name, and numbers would be given \
+             twice. Rename it, or run `profiletrail repair`",
             sealed.path.display(),
             first.first_seq
         ));
@@ -212,10 +212,10 @@ fn next_after(sealed: &Segment, inner: &Inner, report: &mut Report) -> Result<u6
 
 type Active = (Arc<Segment>, Arc<dyn StorageFile>, u64);
 
-/// Makes the last segment fit for appending: its torn tail set aside and cut
-/// off, its last frame surely on the disk. Where that fails, or the end is
-/// damaged, the reason is left in the report as poison.
-fn make_ready(
+/// Prepares the last segment for appending: keeps a copy of its torn tail and cuts
+/// it off, and makes its last frame durable. If that fails, or the end is damaged,
+/// the report gets the reason as poison.
+fn prepare_active(
     storage: &dyn Storage,
     dir: &Path,
     id: u64,
@@ -239,7 +239,7 @@ fn make_ready(
     let ready = (|| {
         if let Some(torn) = &tail.torn {
             saved = save_torn(storage, file.as_ref(), path, torn)?;
-            // The copy's name must not be lost when the bytes are.
+            // The copy's name must be durable before the bytes are cut off.
             storage
                 .sync_dir(dir)
                 .map_err(LogError::io("syncing", dir))?;
@@ -247,8 +247,8 @@ fn make_ready(
                 .map_err(LogError::io("cutting", path))?;
         }
         if let Some((offset, len)) = tail.last_frame {
-            // Its sync may have failed before the restart, and the kernel then
-            // takes its pages for clean: only written again are they synced.
+            // Its sync may have failed before the restart. The kernel then takes its
+            // pages for clean, and syncs them only if they are written again.
             let bytes = read_again(file.as_ref(), offset, len)
                 .and_then(|bytes| match Frame::parse(&bytes, id) {
                     Ok(_) => Ok(bytes),
@@ -266,19 +266,18 @@ fn make_ready(
     Some((tail.segment, file, tail.end))
 }
 
-/// What an operator can do about damage at the end of the active segment.
-/// Nothing is cut without his word: the numbers of what was there would be
-/// given again.
+/// What an operator can do about damage at the end of the active segment. It is
+/// never cut off automatically: the numbers in it would be given again.
 fn recovery_hint(lost: &Damage) -> String {
     let path = lost.segment.display();
     format!(
-        "{lost}. That is more than one write that a crash has cut short: events from there on \
-         were perhaps acknowledged, so nothing is cut off. Put {path} back from a backup, or run \
-         `profiletrail repair`, which keeps it aside and saves what of it can be read"
+        "{lost}. This is more than one interrupted write: events from there on may have been \
+         acknowledged, so nothing is cut off. Put {path} back from a backup, or run \
+         `profiletrail repair`, which keeps a copy and saves what can be read"
     )
 }
 
-/// The bytes of a stretch that was read before.
+/// The bytes of a part that was read before.
 fn read_again(file: &dyn StorageFile, offset: u64, len: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
     if file.read_at(&mut bytes, offset)? < bytes.len() {
@@ -287,9 +286,9 @@ fn read_again(file: &dyn StorageFile, offset: u64, len: u64) -> io::Result<Vec<u
     Ok(bytes)
 }
 
-/// Sets the bytes of a torn frame aside, so that nothing is thrown away that
-/// somebody may yet want to look at. Zeros, which a crash leaves where a file
-/// had grown but nothing was written, are not worth it.
+/// Keeps a copy of the bytes of a torn frame, which somebody may want to examine.
+/// Zeros, which a crash leaves if a file had grown but nothing was written, are not
+/// kept.
 fn save_torn(
     storage: &dyn Storage,
     file: &dyn StorageFile,
@@ -304,7 +303,7 @@ fn save_torn(
     for attempt in 0..100 {
         let aside = path.with_extension(format!("torn-{}-{attempt}", torn.offset));
         let copy = match storage.open(&aside, Access::CreateNew) {
-            // A recovery that failed may have left a part of the same bytes.
+            // An interrupted recovery may have left a part of the same bytes.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                 let there = read_whole(storage, &aside);
                 if !there.is_some_and(|there| bytes.starts_with(&there)) {

@@ -1,13 +1,12 @@
 //! The end of the active segment: whole, torn by a crash, or damaged.
 //!
-//! Only the last frame can be unsynced. A bad stretch at the end is therefore
-//! taken for a torn tail, which nobody was promised, only where it can be *one*
-//! frame. It cannot where its header is sound and something stands after the
-//! frame that the header tells of, or where a second header of this log stands
-//! in it: then it is damage, and may have held acknowledged events.
+//! Only the last frame can be unsynced. A gap at the end is therefore a torn tail,
+//! of which nothing was acknowledged, only if it can be *one* frame. It cannot if
+//! its header is sound and other bytes follow the frame that the header describes,
+//! or if it contains a second header of this log: then it is damage, and may have
+//! held acknowledged events.
 //!
-//! A frame of another log or of a newer version at the end is neither: the log
-//! is not opened.
+//! A log that ends with a frame of another log or of a newer version is not opened.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,7 +21,7 @@ use super::segment::Segment;
 use super::segment_reader::{Found, Gap, SegmentReader};
 use crate::storage::{Storage, StorageFile};
 
-/// Where in a frame the log id stands.
+/// Where in a frame the log id begins.
 const ID_AT: usize = 8;
 
 /// Where the log id ends.
@@ -36,15 +35,15 @@ pub(super) struct Tail {
     pub next_seq: u64,
     /// Offset and length of the last good frame.
     pub last_frame: Option<(u64, u64)>,
-    /// A bad stretch at the end that can be one frame.
+    /// A gap at the end that can be one frame.
     pub torn: Option<Gap>,
-    /// A bad stretch at the end that cannot; it is in `damage`, too.
+    /// A gap at the end that cannot; it is in `damage`, too.
     pub lost_end: Option<Damage>,
     pub damage: Vec<Damage>,
 }
 
 impl Tail {
-    /// What stays after the last good frame once the log is open.
+    /// What remains after the last good frame while the log is open.
     pub fn leftover(&self, mode: OpenMode) -> Option<Damage> {
         let torn = self.torn.as_ref().filter(|_| mode == OpenMode::Read);
         let torn = torn.map(|torn| Damage {
@@ -54,8 +53,8 @@ impl Tail {
             first_seq: torn.first_seq,
             last_seq: Damage::UNKNOWN,
             reason: format!(
-                "{}: a crash has cut the last write short, or it was changed since; the next \
-                 start sets it aside",
+                "{}: a crash interrupted the last write, or it was changed since; the next \
+                 start moves it to a file of its own",
                 torn.reason
             ),
         });
@@ -129,8 +128,8 @@ pub(super) fn read_tail(
     })
 }
 
-/// An error where these bytes begin a frame of another log or of a newer
-/// version: such a frame may be whole, though not for this program.
+/// An error if these bytes begin a frame of another log or of a newer version,
+/// which may be whole although this program cannot read it.
 pub(super) fn refuse_others(
     start: &[u8],
     id: u64,
@@ -152,7 +151,7 @@ pub(super) fn refuse_others(
 }
 
 /// Whether a header is this log's up to some byte of its id and zero from there
-/// on, as where the sector after that byte was not written.
+/// on, as if the sector after that byte was not written.
 fn is_cut_by_zeros(start: &[u8], id: u64) -> bool {
     let written = start
         .iter()
@@ -163,16 +162,16 @@ fn is_cut_by_zeros(start: &[u8], id: u64) -> bool {
             == id.to_le_bytes().get(..written.max(ID_AT) - ID_AT)
 }
 
-/// Whether a bad stretch at the end can be what a crash has left of one frame.
-/// `start` are its first bytes.
+/// Whether a gap at the end can be what a crash left of one frame. `start` are its
+/// first bytes.
 pub(super) fn can_be_one_frame(
     file: &dyn StorageFile,
     id: u64,
     gap: &Gap,
     start: &[u8],
 ) -> io::Result<bool> {
-    // Where the sector was not written that the header ends in, its checksum
-    // is zero, and its lengths may be cut.
+    // If the sector with the header's end was not written, the checksum is zero
+    // and the length may be wrong.
     let frame_end = Header::parse(start, id)
         .ok()
         .filter(|header| header.first_seq == gap.first_seq && header.crc != 0)
@@ -192,7 +191,7 @@ mod tests {
     use crate::log::frame;
 
     #[test]
-    fn a_header_that_a_crash_has_cut_is_not_another_logs() {
+    fn a_header_cut_by_a_crash_is_not_of_another_log() {
         let id = 0x0102_0304_0506_0708;
         let mut whole = Vec::new();
         frame::encode(&mut whole, id, 9, &[b"x"]).unwrap();

@@ -8,7 +8,7 @@ use super::frame;
 use super::segment::{Inner, Log, Segment, segment_name};
 use crate::storage::{Access, StorageFile};
 
-/// The one who appends to a log. Made by a recovery, and only once for a log.
+/// Appends to a log. A recovery makes the only one of a log.
 pub struct Writer {
     log: Log,
     segment_size: u64,
@@ -25,8 +25,8 @@ struct Active {
 }
 
 impl Writer {
-    /// A writer after a recovery. `active` is the last segment, its file open
-    /// for writing, and its length; `next_seq` the `seq` that comes next.
+    /// A writer after a recovery. `active` is the last segment, its file open for
+    /// writing, and its length.
     pub(super) fn new(
         log: Log,
         segment_size: u64,
@@ -44,19 +44,19 @@ impl Writer {
         }
     }
 
-    /// The `seq` that the next record gets.
+    /// The `seq` of the next record.
     pub const fn next_seq(&self) -> u64 {
         self.next_seq
     }
 
-    /// Why nothing is taken, after a failed write or sync.
+    /// Why nothing is accepted, after a failed write or sync.
     pub fn poison(&self) -> Option<&str> {
         self.poison.as_deref()
     }
 
-    /// Appends records as one frame and syncs it. When this returns the `seq`
-    /// of the first, all are on stable storage and readable; after an error
-    /// none is acknowledged, and nothing more is taken.
+    /// Appends records as one frame, syncs it, and returns the `seq` of the first.
+    /// Then all are on stable storage and readable. After an error none is
+    /// acknowledged, and nothing more is accepted.
     pub fn append<R: AsRef<[u8]>>(&mut self, records: &[R]) -> Result<u64, AppendError> {
         if let Some(reason) = &self.poison {
             return Err(AppendError::Poisoned(reason.clone()));
@@ -68,7 +68,7 @@ impl Writer {
             return Err(AppendError::TooLarge(bytes));
         }
         let written = self.write(&buffer, first_seq);
-        // A rare large frame must not hold its memory for ever.
+        // The memory of a rare large frame is given back.
         buffer.shrink_to(1 << 20);
         self.buffer = buffer;
         if let Err(error) = written {

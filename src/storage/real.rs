@@ -16,7 +16,7 @@ impl Storage for RealDisk {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(dir)? {
-            // A name that is no UTF-8 is none of ours.
+            // The program makes no name that is not UTF-8.
             if let Ok(name) = entry?.file_name().into_string() {
                 names.push(name);
             }
@@ -66,7 +66,7 @@ impl StorageFile for RealFile {
     }
 
     fn stamp(&self) -> io::Result<String> {
-        // The time of change is left out: a new link changes it.
+        // Not the time of the inode's change, as a new link changes it.
         let data = self.0.metadata()?;
         let (seconds, nanos) = (data.mtime(), data.mtime_nsec());
         Ok(format!(
@@ -100,7 +100,7 @@ impl StorageFile for RealFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        // fdatasync: content, and the length that is needed to read it.
+        // fdatasync: the content, and the length that is needed to read it.
         self.0.sync_data()
     }
 }

@@ -1,9 +1,9 @@
-//! A disk in memory that does to the log what a dying machine does.
+//! A disk in memory that loses what a dying machine loses.
 //!
-//! Every change is kept twice: as the process sees it, and as a list of what
-//! is not synced yet. [`SimulatedDisk::power_cut`] gives the disk as it may be
-//! found afterwards: of the unsynced changes any subset is there, the writes
-//! torn at any byte or with sectors missing. A fault can be planned for any one operation.
+//! Every change is kept twice: as the process sees it, and in a list of what is
+//! not synced yet. [`SimulatedDisk::power_cut`] returns the disk as it may be found
+//! afterwards: with any subset of the unsynced changes, and with writes torn at any
+//! byte or with sectors missing. A fault can be planned for any one operation.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io;
@@ -20,8 +20,8 @@ pub enum Fault {
     /// sync has lost some or all of what it should have made durable: a later
     /// sync succeeds without it, as on Linux.
     Error,
-    /// From here on writes that need room fail: the disk is full. What is
-    /// there can be read, cut and synced.
+    /// The disk is full: from here on writes that need room fail. Existing files
+    /// can be read, cut and synced.
     Full,
     /// The machine loses power: this and all later operations fail.
     PowerCut,
@@ -53,23 +53,23 @@ impl SimulatedDisk {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many changing operations there were so far.
+    /// The number of changing operations so far.
     pub fn operations(&self) -> u64 {
         self.disk().operations
     }
 
-    /// Plans a fault for the changing operation of that number (from 1).
+    /// Plans a fault for the changing operation of a number (from 1).
     pub fn plan(&self, operation: u64, fault: Fault) {
         self.disk().plan.insert(operation, fault);
     }
 
-    /// Gives a full disk room again.
+    /// Ends [`Fault::Full`].
     pub fn make_room(&self) {
         self.disk().full = false;
     }
 
-    /// The disk as it may be found after the power was cut now. `seed` decides
-    /// which of the unsynced changes have reached it.
+    /// The disk as it may be found after a power cut now. `seed` decides which of
+    /// the unsynced changes reached it.
     pub fn power_cut(&self, seed: u64) -> Self {
         let disk = self.disk();
         let mut dice = Dice(seed);
@@ -93,8 +93,8 @@ impl SimulatedDisk {
         })))
     }
 
-    /// The disk as the next process finds it when this one is killed: all that
-    /// was written is there, whether synced or not.
+    /// The disk as the next process finds it when this one is killed: with all
+    /// that was written, synced or not.
     pub fn process_killed(&self) -> Self {
         let disk = self.disk();
         Self(Arc::new(Mutex::new(Disk {
@@ -109,9 +109,9 @@ impl SimulatedDisk {
 }
 
 impl Disk {
-    /// Counts a changing operation and says what goes wrong with it. Whether
-    /// that of a [`Fault::PowerCut`] is done is open: it is recorded, but not
-    /// as durable, and ends with [`powered`].
+    /// Counts a changing operation and returns its fault. The operation of a
+    /// [`Fault::PowerCut`] may or may not be done: it is recorded, but not as
+    /// durable, and ends with [`powered`].
     fn operate(&mut self) -> io::Result<Option<Fault>> {
         if self.dead {
             return Err(no_power());
@@ -131,8 +131,7 @@ impl Disk {
         self.unsynced_names.push(change);
     }
 
-    /// The number of the file of that name, once the operation is counted; an
-    /// error where it fails.
+    /// Counts an operation on a named file; returns the file's number.
     fn named(&mut self, path: &Path) -> io::Result<(usize, Option<Fault>)> {
         let number = self.names.get(path).copied();
         let fault = self.operate()?;
@@ -254,7 +253,7 @@ impl Storage for SimulatedDisk {
         powered(fault)
     }
 
-    /// Directories are not simulated: there are those that names lie in.
+    /// Directories are not simulated: those in the files' paths exist.
     fn make_dir(&self, _: &Path) -> io::Result<()> {
         let fault = self.disk().operate()?;
         if fault == Some(Fault::Error) {

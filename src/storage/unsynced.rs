@@ -1,4 +1,4 @@
-//! What a simulated disk has not synced, and what is left of it.
+//! The unsynced changes of a simulated disk, and what a power cut leaves of them.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -14,12 +14,13 @@ pub(super) enum Change {
 pub(super) struct FileState {
     pub durable: Vec<u8>,
     pub unsynced: Vec<Change>,
-    /// Changes whose sync failed: seen by the process, never durable.
+    /// Whether a sync failed: what it covered is seen by the process, but never
+    /// durable.
     pub lost: bool,
     pub seen: Vec<u8>,
 }
 
-/// A change of the names in one directory. Files go by their number.
+/// A change of the names in one directory. Files are identified by number.
 #[derive(Clone, Debug)]
 pub(super) enum NameChange {
     Make {
@@ -31,7 +32,7 @@ pub(super) enum NameChange {
         to: PathBuf,
         file: usize,
     },
-    /// Of a directory with all that is in it.
+    /// A directory with everything in it.
     RenameDir {
         from: PathBuf,
         to: PathBuf,
@@ -41,11 +42,10 @@ pub(super) enum NameChange {
     },
 }
 
-/// What a disk writes as a whole, in bytes.
+/// The unit in bytes that a disk writes as a whole.
 const SECTOR: usize = 512;
 
-/// A small deterministic generator (splitmix64); the simulation must not
-/// differ from run to run.
+/// A small deterministic generator (splitmix64), so that every run is the same.
 pub(super) struct Dice(pub u64);
 
 impl Dice {
@@ -80,7 +80,7 @@ impl Change {
 }
 
 impl NameChange {
-    /// Whether it is made durable by a sync of that directory.
+    /// Whether a sync of a directory makes it durable.
     pub fn is_in(&self, dir: &Path) -> bool {
         let (Self::Make { path, .. }
         | Self::Rename { to: path, .. }
@@ -95,7 +95,7 @@ impl NameChange {
                 names.insert(path.clone(), *file);
             }
             Self::Rename { from, to, file } => {
-                // A file that was made and renamed may be durable under its
+                // A file that was created and renamed may be durable under its
                 // last name alone.
                 names.retain(|path, number| path != from || number != file);
                 names.insert(to.clone(), *file);
@@ -116,7 +116,7 @@ impl NameChange {
 }
 
 impl FileState {
-    /// Makes a change that the process sees, and nobody knows to be durable.
+    /// Makes a change that the process sees and that is not durable yet.
     pub fn record(&mut self, change: Change) {
         change.apply(&mut self.seen);
         self.unsynced.push(change);

@@ -1,22 +1,22 @@
-//! A log's folder, changed as a fuzz target's bytes say.
+//! A log's folder, changed as the bytes of a fuzz target's input say.
 //!
-//! Checksums and the log id keep arbitrary bytes from ever being read as frames,
-//! so the bytes are orders that change a whole log of plain and sealed segments:
+//! Arbitrary bytes would never pass as frames, because of checksums and log id. So
+//! the input is a list of orders that change a whole log of plain and sealed segments:
 //!
 //! | byte | what follows | order |
 //! | --- | --- | --- |
 //! | 0 | file, at (2), bytes | overwrite |
-//! | 1 | file, at (2), bytes | put in |
-//! | 2 | file, at (2), length (2) | take out |
-//! | 3 | file, length (2) | cut off |
-//! | 4 | file, at (2), from file, from (2), length (2) | put in a copy of a part |
-//! | 5 | file | remove |
-//! | 6 | file, first `seq` (1 or, after a 0, 8), sealed | give another segment's name |
-//! | 7 | file | make checksums right |
+//! | 1 | file, at (2), bytes | insert |
+//! | 2 | file, at (2), length (2) | delete |
+//! | 3 | file, length (2) | truncate |
+//! | 4 | file, at (2), from file, from (2), length (2) | insert a copy of a part |
+//! | 5 | file | remove the file |
+//! | 6 | file, first `seq` (1 or, after a 0, 8), sealed | rename to another segment |
+//! | 7 | file | correct the checksums |
 //! | 8 | file, bytes | replace the content |
 //!
-//! *Bytes* are a length (2) and so many bytes; numbers are little-endian; what is
-//! missing at the end is 0, and numbers too great are taken modulo what there is.
+//! *Bytes* are a length (2) and that many bytes; numbers are little-endian; what is
+//! missing at the end is 0, and numbers are taken modulo what exists.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -31,17 +31,17 @@ use crate::log::record::{EventHead, EventRecord};
 use crate::log::sealed::{Footer, SealedBlock};
 use crate::storage::{Access, SimulatedDisk, Storage};
 
-/// Where the log lies on the simulated disk.
+/// The log's folder on the simulated disk.
 pub const DIR: &str = "/log";
 
 /// The log's id.
 pub const ID: u64 = 0x5EA1_ED00_F022_0001;
 
-/// Orders that are carried out, at most.
-const MOST_ORDERS: usize = 16;
+/// How many orders are executed at most.
+const MAX_ORDERS: usize = 16;
 
-/// A file grows to so many bytes at most.
-const MOST_BYTES: usize = 16 << 10;
+/// How many bytes a file grows to at most.
+const MAX_BYTES: usize = 16 << 10;
 
 /// Names and contents.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -59,18 +59,18 @@ pub fn files(disk: &SimulatedDisk) -> Files {
     names.into_iter().map(read).collect()
 }
 
-/// A disk with the log that the orders make, and whether it is *honest*: no
-/// segment has another's name, and no checksum was made to hold afterwards.
+/// A disk with the log that the orders make, and whether it is *honest*: no segment
+/// was renamed and no checksum corrected.
 pub fn folder(orders: &[u8]) -> (SimulatedDisk, bool) {
     static WHOLE: OnceLock<Files> = OnceLock::new();
     let mut files = WHOLE.get_or_init(whole).clone();
     let mut orders = Orders(orders);
     let mut honest = true;
-    for _ in 0..MOST_ORDERS {
+    for _ in 0..MAX_ORDERS {
         if orders.0.is_empty() || files.is_empty() {
             break;
         }
-        honest &= !matches!(orders.carry_out(&mut files), 6 | 7);
+        honest &= !matches!(orders.execute(&mut files), 6 | 7);
     }
     let disk = SimulatedDisk::new();
     for (name, bytes) in &files {
@@ -119,7 +119,7 @@ fn record(seq: u64) -> EventRecord<'static> {
     }
 }
 
-/// Orders that are left.
+/// The remaining orders.
 struct Orders<'a>(&'a [u8]);
 
 impl<'a> Orders<'a> {
@@ -142,8 +142,8 @@ impl<'a> Orders<'a> {
         files.keys().nth(place).cloned().unwrap_or_default()
     }
 
-    /// Carries an order out, and tells which it was.
-    fn carry_out(&mut self, files: &mut Files) -> usize {
+    /// Executes an order and returns which it was.
+    fn execute(&mut self, files: &mut Files) -> usize {
         let order = self.number::<1>() % 9;
         let name = self.name(files);
         let old = files.get(&name).cloned().unwrap_or_default();
@@ -189,29 +189,29 @@ impl<'a> Orders<'a> {
                 return order;
             }
             7 => match parse_segment_name(&name) {
-                Some((_, true)) => right_sealed(&mut new),
-                _ => right_plain(&mut new),
+                Some((_, true)) => correct_sealed(&mut new),
+                _ => correct_plain(&mut new),
             },
             _ => new = self.bytes().to_vec(),
         }
-        new.truncate(MOST_BYTES);
+        new.truncate(MAX_BYTES);
         files.insert(name, new);
         order
     }
 }
 
-/// Gives every frame a checksum that holds.
-fn right_plain(bytes: &mut [u8]) {
+/// Corrects the checksum of every frame.
+fn correct_plain(bytes: &mut [u8]) {
     let places: Vec<usize> = memchr::memmem::find_iter(bytes, &MAGIC).collect();
     for place in places {
         let after = bytes.get_mut(place..).unwrap_or_default();
         let Some((header, payload)) = after.split_first_chunk_mut::<HEADER_LEN>() else {
             continue;
         };
-        let Ok(told) = Header::parse(header, ID) else {
+        let Ok(parsed) = Header::parse(header, ID) else {
             continue;
         };
-        let Some(payload) = payload.get(..told.payload_len) else {
+        let Some(payload) = payload.get(..parsed.payload_len) else {
             continue;
         };
         let (covered, crc) = header.split_at_mut(HEADER_LEN - 4);
@@ -220,9 +220,9 @@ fn right_plain(bytes: &mut [u8]) {
     }
 }
 
-/// Gives a sealed segment a footer whose checksums hold, with the blocks that
-/// the one it has tells of.
-fn right_sealed(bytes: &mut Vec<u8>) {
+/// Replaces the footer of a sealed segment by one with correct checksums and the
+/// same blocks.
+fn correct_sealed(bytes: &mut Vec<u8>) {
     let end = bytes.len().saturating_sub(9);
     let Some(len) = bytes.get(end..).and_then(Footer::encoded_len) else {
         return;

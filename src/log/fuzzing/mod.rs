@@ -3,7 +3,7 @@
 #![allow(
     clippy::expect_used,
     clippy::panic,
-    reason = "a broken promise must end the run of a target"
+    reason = "a violated invariant must end the run of a target"
 )]
 
 mod folder;
@@ -21,11 +21,11 @@ use crate::storage::{SimulatedDisk, Storage};
 use crate::store::retention::KeptBaseline;
 use folder::{DIR, ID, files, folder};
 
-/// A repair of more lost events than this takes longer than a run should.
-const MOST_LOST: u64 = 4096;
+/// A repair of more lost events than this takes too long for a run.
+const MAX_LOST: u64 = 4096;
 
-/// Reads a record as each of its kinds. What must hold: nothing panics, and
-/// what was read is read as the same when it is written anew.
+/// Decodes a record as each of its kinds. Invariants: nothing panics, and what was
+/// decoded decodes to the same after encoding.
 pub fn records(bytes: &[u8]) {
     if let Ok(record) = EventRecord::decode(bytes) {
         let written = record.encode().expect("it was a record");
@@ -53,13 +53,13 @@ pub fn records(bytes: &[u8]) {
     }
 }
 
-/// Opens, reads, checks and repairs a log whose files were changed at will
-/// ([`folder()`] tells how the bytes say what).
+/// Opens, reads, checks and repairs a log whose files were changed as the bytes say
+/// ([`folder()`]).
 ///
-/// What must hold: nothing panics or goes on for ever; reading changes no file;
-/// a record is read alone as it is read in a row; and after a repair nothing is
-/// damaged, every record that could be read is there with its number and its
-/// bytes (if the changes were honest), and the log takes a new one.
+/// Invariants: nothing panics or runs forever; reading changes no file; a record
+/// reads the same alone and in a scan; and after a repair nothing is damaged, every
+/// record that could be read before has its number and its bytes (if the changes
+/// were honest), and the log accepts a new one.
 pub fn log(bytes: &[u8]) {
     let (disk, honest) = folder(bytes);
     let before = files(&disk);
@@ -81,8 +81,8 @@ fn open(disk: &SimulatedDisk, mode: OpenMode) -> Result<Recovered, LogError> {
     Log::open(Arc::new(disk.clone()), Path::new(DIR), ID, mode)
 }
 
-/// All records that can be read, after reading them in every way; `None` where
-/// the log cannot be opened.
+/// All records that can be read, after reading them in every way; `None` if the log
+/// cannot be opened.
 fn read(disk: &SimulatedDisk) -> Option<BTreeMap<u64, Vec<u8>>> {
     let log = open(disk, OpenMode::Read).ok()?.log;
     let mut found = BTreeMap::new();
@@ -127,7 +127,7 @@ fn read(disk: &SimulatedDisk) -> Option<BTreeMap<u64, Vec<u8>>> {
     Some(found)
 }
 
-/// Whether the log was repaired: it is not where too much would be lost.
+/// Whether the log was repaired; not if too much would be lost.
 fn repair(disk: &SimulatedDisk) -> Result<bool, RepairError> {
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
     let dir = Path::new(DIR);
@@ -136,7 +136,7 @@ fn repair(disk: &SimulatedDisk) -> Result<bool, RepairError> {
     let lost = lost.fold(0_u64, |sum, (first, last)| {
         sum.saturating_add((last - first).saturating_add(1))
     });
-    if lost > MOST_LOST {
+    if lost > MAX_LOST {
         return Ok(false);
     }
     for finding in findings {
@@ -145,7 +145,7 @@ fn repair(disk: &SimulatedDisk) -> Result<bool, RepairError> {
     Ok(true)
 }
 
-/// A repaired log.
+/// Checks a repaired log.
 fn judge(disk: &SimulatedDisk, before: Option<&BTreeMap<u64, Vec<u8>>>) {
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
     let left = survey(&storage, Path::new(DIR), ID).expect("it was repaired");

@@ -1,4 +1,4 @@
-//! Folders that the fuzz target has found, each with the fault that it showed.
+//! Folders that the fuzz target found, each with the fault that it showed.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ fn repair(disk: &SimulatedDisk) -> Result<Vec<Remedy>, RepairError> {
     Ok(remedies)
 }
 
-/// The numbers that are known to be lost; every other one must be readable.
+/// The numbers that are recorded as lost; every other one must be readable.
 fn lost(disk: &SimulatedDisk) -> Vec<u64> {
     let opened = open(disk, APPEND);
     assert_eq!((opened.report.damage, opened.report.poison), (vec![], None));

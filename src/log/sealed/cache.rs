@@ -1,28 +1,28 @@
-//! Blocks that were decompressed lately, for all readers of a log together.
+//! Recently decompressed blocks, shared by all readers of a log.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many bytes of blocks are kept. A profile's events are read in order, so
-/// that a block is seldom wanted again after others.
+/// How many bytes of blocks are kept. A profile's events are read in order, so a
+/// block is seldom needed again after others.
 const CAPACITY: usize = 2 << 20;
 
 /// The block of a footer, by the footer's own number and the block's.
 type Place = (u64, usize);
 
-/// The blocks that were used last, within a bounded number of bytes.
+/// The least recently used blocks are evicted.
 #[derive(Default)]
 pub(in crate::log) struct BlockCache(Mutex<Held>);
 
 #[derive(Default)]
 struct Held {
-    /// The one used last at the end.
+    /// The most recently used one is last.
     blocks: VecDeque<(Place, Arc<Vec<u8>>)>,
     bytes: usize,
 }
 
 impl BlockCache {
-    /// A block, if it is here.
+    /// A block, if it is cached.
     pub fn get(&self, place: Place) -> Option<Arc<Vec<u8>>> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let at = held.blocks.iter().rposition(|(kept, _)| *kept == place)?;
@@ -32,7 +32,7 @@ impl BlockCache {
         Some(block)
     }
 
-    /// Keeps a block in the place of those that were not used for longest.
+    /// Adds a block and evicts others.
     pub fn put(&self, place: Place, block: Arc<Vec<u8>>) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if block.len() > CAPACITY / 2 || held.blocks.iter().any(|(kept, _)| *kept == place) {
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_used_last_stays() {
+    fn the_least_recently_used_block_is_evicted() {
         let cache = BlockCache::default();
         let len = CAPACITY / 4;
         for number in 0..4 {
