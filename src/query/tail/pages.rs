@@ -75,7 +75,10 @@ impl<'t> Pages<'t> {
             of_profile(snapshot, filter)?
         } else if many && filter.span != Span::default() {
             let (since, until) = filter.span.bounds();
-            snapshot.trail().events().block_ranges_touching(since, until)?
+            snapshot
+                .trail()
+                .events()
+                .block_ranges_touching(since, until)?
         } else {
             vec![(first, last)]
         };

@@ -116,7 +116,7 @@ fn with_torn_tail() -> (SimulatedDisk, Vec<u8>) {
 
 /// The bytes of a torn frame are durably aside before they are cut off.
 #[test]
-fn a_power_cut_in_a_recovery_throws_no_torn_bytes_away() {
+fn a_power_cut_in_a_recovery_loses_no_torn_bytes() {
     let (start, bytes) = with_torn_tail();
     let recover = |disk: &SimulatedDisk| {
         let mode = append_mode(SEGMENT);
@@ -215,7 +215,7 @@ proptest! {
 
     /// A row of runs, each ended by a random fault and a random kind of end.
     #[test]
-    fn no_row_of_crashes_loses_an_acknowledged_record(
+    fn no_sequence_of_crashes_loses_an_acknowledged_record(
         runs in prop::collection::vec((any_groups(), any_fault(), 1..60u64, any::<Option<u64>>()), 1..5),
         segment_size in 0..3000u64,
     ) {

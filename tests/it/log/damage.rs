@@ -35,7 +35,7 @@ fn a_whole_log_is_clean() {
 }
 
 #[test]
-fn a_flipped_byte_loses_one_group_and_is_told() {
+fn a_flipped_byte_loses_one_group_and_is_reported() {
     let whole = Whole::small();
     let active = whole.segments().pop().unwrap();
     for name in whole.segments() {
@@ -43,7 +43,7 @@ fn a_flipped_byte_loses_one_group_and_is_told() {
             let flip = 1 << (offset % 8);
             let findings = whole.examine(&whole.with(&name, |bytes| bytes[offset] ^= flip));
             let place = offset as u64..offset as u64 + 1;
-            assert!(findings.tells_of(&name, place), "{offset}: {findings:?}");
+            assert!(findings.reports(&name, place), "{offset}: {findings:?}");
             assert!(findings.lost.len() <= 3);
             // A frame of one's own that is damaged so that it cannot be told
             // from a newer one, another log's, or several, is not cut off.
@@ -68,7 +68,7 @@ fn a_file_cut_at_any_length_loses_its_end_alone() {
             } else {
                 assert_eq!(findings.last, whole.events.len() as u64);
                 let end = len as u64;
-                assert!(findings.tells_of(&name, end..end), "{name} {len}");
+                assert!(findings.reports(&name, end..end), "{name} {len}");
                 assert_eq!(findings.damage.len(), 1);
             }
         }
@@ -86,7 +86,7 @@ fn bytes_put_in_lose_at_most_the_group_they_are_put_into() {
             let findings = whole.examine(&folder);
             let place = offset as u64..offset as u64 + 5;
             assert!(
-                findings.tells_of(&name, place),
+                findings.reports(&name, place),
                 "{name} {offset}: {findings:?}"
             );
             assert!(findings.lost.len() <= 3);
@@ -111,7 +111,7 @@ fn bytes_taken_out_lose_the_groups_they_belong_to() {
 }
 
 #[test]
-fn a_stretch_of_zeros_or_noise_is_told() {
+fn zeros_or_noise_is_reported() {
     let whole = Whole::small();
     for name in whole.segments() {
         let len = whole.folder[&name].len();
@@ -134,7 +134,7 @@ fn a_stretch_of_zeros_or_noise_is_told() {
 }
 
 #[test]
-fn a_missing_segment_is_told() {
+fn a_missing_segment_is_reported() {
     let whole = Whole::small();
     let mut names = whole.segments();
     names.pop();
@@ -149,12 +149,12 @@ fn a_missing_segment_is_told() {
 }
 
 #[test]
-fn an_empty_segment_is_told() {
+fn an_empty_segment_is_reported() {
     let whole = Whole::small();
     for name in &whole.segments()[..3] {
         let findings = whole.examine(&whole.with(name, Vec::clear));
         assert_eq!(findings.last, whole.events.len() as u64);
-        assert!(findings.tells_of(name, 0..0));
+        assert!(findings.reports(name, 0..0));
     }
 }
 
@@ -168,8 +168,8 @@ fn exchanged_segments_are_not_believed() {
             folder.insert(one.clone(), whole.folder[other].clone());
             folder.insert(other.clone(), whole.folder[one].clone());
             let findings = whole.examine(&folder);
-            assert!(findings.tells_of(one, 0..1), "{findings:?}");
-            assert!(findings.tells_of(other, 0..1), "{findings:?}");
+            assert!(findings.reports(one, 0..1), "{findings:?}");
+            assert!(findings.reports(other, 0..1), "{findings:?}");
         }
     }
 }
@@ -185,13 +185,13 @@ fn a_frame_that_stands_twice_is_read_once() {
         });
         let findings = whole.examine(&folder);
         assert_eq!(findings.readable.len(), whole.events.len());
-        assert!(findings.tells_of(&name, frame.len() as u64..2 * frame.len() as u64));
+        assert!(findings.reports(&name, frame.len() as u64..2 * frame.len() as u64));
     }
 }
 
 /// Segments of several blocks, with bytes moved so that the length stays right.
 #[test]
-fn bytes_that_moved_are_found_as_well_alone_as_in_a_row() {
+fn moved_bytes_are_found_by_scans_and_single_reads() {
     let mode = OpenMode::Append {
         segment_size: 300_000,
     };
@@ -215,7 +215,7 @@ fn bytes_that_moved_are_found_as_well_alone_as_in_a_row() {
             let damaged = whole.with(name, |bytes| bytes[offset..][..2000].fill(0xEE));
             let findings = whole.examine(&damaged);
             let place = offset as u64..offset as u64 + 2000;
-            assert!(findings.tells_of(name, place), "{offset} {findings:?}");
+            assert!(findings.reports(name, place), "{offset} {findings:?}");
             assert!(findings.lost.len() <= 4);
         }
     }
@@ -308,7 +308,7 @@ proptest! {
 
     /// Several damages to any files at once.
     #[test]
-    fn any_damage_is_told(
+    fn any_damage_is_reported(
         harms in prop::collection::vec((any_harm(), any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..5),
     ) {
         let whole = Whole::small();

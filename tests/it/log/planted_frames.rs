@@ -27,7 +27,7 @@ fn examine_planted(id: u64, first_seq: u64) -> bench::Findings {
     let damaged = whole.with(name, |bytes| bytes[second + 9] ^= 1);
     if id == ID {
         // Without the id nobody can make such a frame; the events after it are
-        // believed only as far as they can be told from it.
+        // accepted only if they can be told from it.
         let disk = SimulatedDisk::new();
         bench::write_folder(&disk, Path::new(DIR), &damaged);
         let opened = bench::open(Arc::new(disk), Path::new(DIR), OpenMode::Read);

@@ -4,7 +4,7 @@
 //! changing operation, and then killed or cut from power: each time every
 //! record is there afterwards, and sealing can be done again. A flipped byte
 //! anywhere in a sealed segment costs the records of one block at most, and is
-//! told with its place.
+//! reported with its place.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -129,7 +129,7 @@ fn a_fault_at_any_operation_of_sealing_loses_nothing() {
 }
 
 #[test]
-fn a_flipped_byte_costs_a_block_at_most_and_is_told() {
+fn a_flipped_byte_costs_a_block_at_most_and_is_reported() {
     let disk = filled();
     let log = open(&disk, appending()).unwrap().log;
     seal_all(&log).unwrap();
@@ -175,7 +175,7 @@ fn a_flipped_byte_costs_a_block_at_most_and_is_told() {
 }
 
 #[test]
-fn stretches_cover_the_log_and_know_their_times() {
+fn block_ranges_cover_the_log_with_their_times() {
     let disk = filled();
     let log = open(&disk, appending()).unwrap().log;
     let check = |stretches: Vec<BlockRange>| {

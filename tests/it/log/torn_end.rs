@@ -89,14 +89,14 @@ fn is_kept(bytes: &[u8], last: u64, offset: usize) {
         }
     }
     assert!(is_unchanged(&disk, bytes));
-    // The way out that it tells.
+    // The remedy that it names.
     let (storage, dir): (Arc<dyn Storage>, _) = (Arc::new(disk.clone()), Path::new(DIR));
     for finding in survey(&storage, dir, ID).unwrap() {
         repair_segment(&storage, dir, ID, finding, (0, "now"), &|_| None).unwrap();
     }
     let mut opened = open(&disk, APPEND).unwrap();
     let next = opened.log.last_seq() + 1;
-    assert!(next > last + 1, "a number would be given anew");
+    assert!(next > last + 1, "a number would be given twice");
     assert_eq!(
         opened.writer.as_mut().unwrap().append(&[b"x"]).unwrap(),
         next
@@ -112,7 +112,7 @@ fn several_bad_frames_at_the_end_are_not_torn() {
             bytes[start + 100] ^= 1;
         }
         is_kept(&bytes, first as u64, starts[first]);
-        // The header of the first tells nothing any more: the next one does.
+        // The header of the first is unreadable; the next one says the number.
         bytes[starts[first] + 28] ^= 1;
         bytes[starts[first]] ^= 1;
         is_kept(&bytes, first as u64, starts[first]);

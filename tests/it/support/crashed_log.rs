@@ -87,7 +87,7 @@ pub struct Life {
 
 impl Life {
     /// One run of the program: opens the log and appends groups until one
-    /// fails; then all later ones must be refused. Tells whether all went
+    /// fails; then all later ones must be refused. Returns whether all went
     /// well.
     pub fn run(&mut self, disk: &SimulatedDisk, mode: OpenMode, groups: &[Group]) -> bool {
         let opened = Log::open(Arc::new(disk.clone()), Path::new(DIR), ID, mode);

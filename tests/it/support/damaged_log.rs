@@ -135,7 +135,7 @@ impl Whole {
         assert_eq!(
             findings.reported(),
             (1..=findings.last).collect::<Vec<_>>(),
-            "silently skipped, or told twice: {findings:?}"
+            "silently skipped, or reported twice: {findings:?}"
         );
         assert!(findings.end.is_none() || findings.torn.is_none());
         for damage in opened.report.damage.iter().filter(|d| !at_end(d)) {
@@ -246,7 +246,7 @@ impl Findings {
 
     /// Whether damage or a torn tail is reported that covers some of these
     /// bytes, or ends where they were.
-    pub fn tells_of(&self, segment: &str, bytes: Range<u64>) -> bool {
+    pub fn reports(&self, segment: &str, bytes: Range<u64>) -> bool {
         let torn = self.torn.iter().map(|torn| {
             let end = torn.offset + torn.bytes;
             (&torn.segment, torn.offset, end)

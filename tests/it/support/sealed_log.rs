@@ -24,7 +24,7 @@ pub fn appending() -> OpenMode {
     }
 }
 
-/// A record that compresses well and tells its time: ten times its `seq`, but
+/// A record that compresses well and holds its time: ten times its `seq`, but
 /// now and then one that comes late.
 pub fn record(seq: u64) -> Vec<u8> {
     let time = if seq.is_multiple_of(97) {
@@ -70,7 +70,7 @@ pub fn seal_all(log: &Log) -> Result<usize, NotSealed> {
 }
 
 /// The numbers of the records that can be read, each with the right bytes, in a
-/// row and alone; those that cannot must be told as damage.
+/// row and alone; those that cannot must be reported as damage.
 pub fn readable(log: &Log, count: u64) -> BTreeSet<u64> {
     assert_eq!(log.last_seq(), count);
     let (mut found, mut lost) = (BTreeSet::new(), BTreeSet::new());
