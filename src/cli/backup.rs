@@ -10,7 +10,7 @@ use super::args::{Format, TellOutput};
 use super::care::{ending, order, parse_lines, write};
 use super::context::CommandContext;
 use super::progress::Bar;
-use crate::ops::Care;
+use crate::ops::Maintenance;
 use crate::ops::backup::{BackupLine, BackupOrder, restore_folder};
 use crate::store::Purpose;
 
@@ -58,7 +58,7 @@ pub fn backup(args: &BackupArgs, context: &CommandContext) -> anyhow::Result<Exi
     super::logging::of_command(context);
     // The server has another working directory.
     let dir = std::path::absolute(&args.dir).context("finding the backup's folder")?;
-    let care = Care::Backup(BackupOrder {
+    let care = Maintenance::Backup(BackupOrder {
         dir,
         copy: args.copy,
     });

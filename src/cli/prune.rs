@@ -7,7 +7,7 @@ use super::context::{CommandContext, UsageError};
 use super::output::details;
 use super::prompt::{confirm, declined, require_terminal};
 use crate::format::{Role, Text, View, counted, grouped};
-use crate::ops::{Care, PruneLine};
+use crate::ops::{Maintenance, PruneLine};
 use crate::query::Rounding;
 use crate::server::protocol::End;
 use crate::store::{Purpose, YOUNGEST};
@@ -79,7 +79,7 @@ fn carry_out(
         segment_size: u64::MAX,
     };
     let mut lines = Vec::new();
-    let care = Care::Prune { before, dry_run };
+    let care = Maintenance::Prune { before, dry_run };
     let doing = if dry_run { "looking" } else { "pruning" };
     let end = order(&care, purpose, doing, context, &mut lines)?;
     Ok((end, lines))

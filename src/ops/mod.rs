@@ -1,20 +1,22 @@
-//! Operations on a data folder: what is done to it beyond adding events and asking.
+//! Operations on a data folder other than adding events and asking questions.
 //!
-//! A [`Care`] travels as JSON to a running server or is carried out on the
-//! folder, by the same [`carry_out`]; what it came to is lines of JSON, from
-//! which the command line makes what people see.
+//! A [`Maintenance`] request travels as JSON to a running server or is run on the
+//! folder, both by [`run`]. Its output is JSON lines, from which the command line
+//! makes tables.
 
 pub mod backup;
 pub mod demo;
 pub mod doctor;
-mod parallel;
 mod prune;
 mod repair;
 mod seal;
 mod stats;
 mod verify;
 
+use std::fs;
 use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +24,7 @@ use backup::{BackupError, BackupOrder};
 pub use prune::PruneLine;
 pub use repair::{Repair, RepairLine};
 pub use seal::SealLine;
-pub use stats::{Count, StatsLine, bytes_of};
+pub use stats::{Count, StatsLine};
 pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
 use crate::log::LogError;
@@ -30,30 +32,30 @@ use crate::log::repair::RepairError;
 use crate::query::{Answered, Span};
 use crate::store::{PruneError, Trail, TrailError};
 
-/// What is to be done.
+/// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Care {
+pub enum Maintenance {
     /// Seal all closed segments now.
     Seal,
-    /// Bring a backup up to date.
+    /// Update a backup.
     Backup(BackupOrder),
-    /// Read everything and tell what is not as it should be.
+    /// Read everything and report damage.
     Verify,
-    /// Tell what there is in a span of time.
+    /// Count what there is in a time range.
     Stats(Span),
     /// Prune.
     Prune {
-        /// Events before this time go, in Unix seconds.
+        /// Remove events before this time, in Unix seconds.
         before: i64,
-        /// Only tell what would go.
+        /// Only report what would be removed.
         dry_run: bool,
     },
 }
 
-/// Why something could not be done.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
-pub enum CareError {
+pub enum MaintenanceError {
     /// The reader of the lines has gone.
     #[error("{0}")]
     Output(#[from] io::Error),
@@ -63,7 +65,7 @@ pub enum CareError {
     /// The log cannot be used.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// There is no backup.
+    /// The backup failed.
     #[error(transparent)]
     Backup(BackupError),
     /// The log cannot be repaired.
@@ -74,7 +76,7 @@ pub enum CareError {
     Prune(#[from] PruneError),
 }
 
-impl From<BackupError> for CareError {
+impl From<BackupError> for MaintenanceError {
     fn from(error: BackupError) -> Self {
         match error {
             BackupError::Output(error) => Self::Output(error),
@@ -83,15 +85,15 @@ impl From<BackupError> for CareError {
     }
 }
 
-/// Where that goes which is told of the work.
-pub struct Told<'a> {
-    /// Lines of JSON.
+/// Where a request writes.
+pub struct Output<'a> {
+    /// Takes lines of JSON.
     pub out: &'a mut dyn Write,
-    /// How much is done, and of how much; in the work's own unit.
+    /// Takes what is done, and all there is to do, in a unit of the request's own.
     pub progress: &'a mut dyn FnMut(u64, u64),
 }
 
-impl Told<'_> {
+impl Output<'_> {
     /// Writes a line.
     pub fn line(&mut self, line: &impl Serialize) -> io::Result<()> {
         let mut bytes = serde_json::to_vec(line)?;
@@ -100,13 +102,30 @@ impl Told<'_> {
     }
 }
 
-/// Does it. What is not found to be well is told as damage.
-pub fn carry_out(trail: &Trail, care: &Care, told: &mut Told<'_>) -> Result<Answered, CareError> {
-    match care {
-        Care::Seal => seal::carry_out(trail, told),
-        Care::Backup(order) => backup::carry_out(trail, order, told),
-        Care::Verify => verify::carry_out(trail, told),
-        Care::Stats(span) => stats::carry_out(trail, *span, told),
-        Care::Prune { before, dry_run } => prune::carry_out(trail, *before, *dry_run, told),
+/// Runs a request. What it finds wrong is in the answer's damage.
+pub fn run(
+    trail: &Trail,
+    request: &Maintenance,
+    output: &mut Output<'_>,
+) -> Result<Answered, MaintenanceError> {
+    match request {
+        Maintenance::Seal => seal::run(trail, output),
+        Maintenance::Backup(order) => backup::run(trail, order, output),
+        Maintenance::Verify => verify::run(trail, output),
+        Maintenance::Stats(span) => stats::run(trail, *span, output),
+        Maintenance::Prune { before, dry_run } => prune::run(trail, *before, *dry_run, output),
     }
+}
+
+/// The disk space of a folder with everything in it, in bytes. A file that
+/// cannot be examined counts as empty.
+pub fn bytes_of(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(data) if data.is_dir() => bytes_of(&entry.path()),
+            Ok(data) => data.blocks() * 512,
+            Err(_) => 0,
+        })
+        .sum()
 }

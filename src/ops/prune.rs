@@ -1,39 +1,38 @@
-//! `prune`: events that are old enough go, and what they came to stays.
+//! `prune`: removes old events and keeps their baselines.
 
 use serde::{Deserialize, Serialize};
 
-use super::{CareError, Told};
+use super::{MaintenanceError, Output};
 use crate::event::{now_micros, seconds_to_rfc3339};
 use crate::query::Answered;
 use crate::store::{PruneOrder, PruneReport, Trail};
 
-/// What a prune came to, or would come to.
+/// The result of a prune, or of a dry run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PruneLine {
-    /// Events before this time go.
+    /// Events before this time are removed.
     pub before: String,
-    /// Before which time they had gone already.
+    /// Before which time they had been removed already.
     pub already: Option<String>,
-    /// Whether this only tells what would go.
+    /// Whether this was a dry run.
     pub dry_run: bool,
-    /// How many events go.
+    /// How many events are removed.
     pub events: u64,
-    /// How many older ones stay: they stand in the newest segment, or arrived
-    /// after the time.
+    /// How many older ones stay: they are in the newest segment, or arrived after
+    /// the time.
     pub kept: u64,
     /// How many (sub)profiles lose events.
     pub profiles: u64,
-    /// How many baselines there are then.
+    /// How many baselines there are afterwards.
     pub baselines: u64,
-    /// How many calls go that could not be read.
+    /// How many rejected calls are removed.
     pub rejected: u64,
-    /// How many segments were written anew.
+    /// How many segments were rewritten.
     pub segments: u64,
-    /// How many bytes that gave back; of a dry run about how many it would.
+    /// How many bytes that freed; for a dry run an estimate.
     pub bytes: u64,
-    /// Whether answers that began before are still given, so that the bytes are
-    /// given back later.
+    /// Whether answers still use the old files, so that the bytes are freed later.
     pub waiting: bool,
 }
 
@@ -55,20 +54,20 @@ impl From<&PruneReport> for PruneLine {
     }
 }
 
-pub(super) fn carry_out(
+pub(super) fn run(
     trail: &Trail,
     before: i64,
     dry_run: bool,
-    told: &mut Told<'_>,
-) -> Result<Answered, CareError> {
+    output: &mut Output<'_>,
+) -> Result<Answered, MaintenanceError> {
     let report = trail.prune(PruneOrder {
         before,
         now: now_micros().div_euclid(1_000_000),
         dry_run,
         stop: &|| false,
-        tell: told.progress,
+        tell: output.progress,
     })?;
-    told.line(&PruneLine::from(&report))?;
+    output.line(&PruneLine::from(&report))?;
     Ok(Answered {
         found: report.events + report.rejected > 0,
         damage: report.damage,

@@ -1,8 +1,8 @@
-//! `repair`: makes the logs whole again, as far as that can be.
+//! `repair`: repairs the logs as far as possible.
 //!
-//! Never through a server: the folder is locked by who repairs. The index needs
-//! no repair: what it says of events that are lost is looked up in the log, and
-//! where it knows more than the log does it is made anew.
+//! Never through a server: the repair holds the folder's lock. The index needs no
+//! repair: lost events are looked up in the log, and an index that has more
+//! events than the log is rebuilt.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,75 +10,75 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::CareError;
+use super::MaintenanceError;
 use crate::event::{micros_to_rfc3339, now_micros};
 use crate::log::record::{event_time, rejected_time};
 use crate::log::repair::{Finding, Remedy, repair_segment, survey};
 use crate::storage::{RealDisk, Storage};
 use crate::store::Folder;
 
-/// How long a command that has the folder open is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for a command that has the folder open.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A segment that is not whole, or that was repaired.
+/// A damaged segment, or one that was repaired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RepairLine {
     /// `events` or `rejected`.
     pub log: String,
     /// The segment's file.
     pub segment: String,
-    /// `rewrite`: it is written anew; `make`: it is missing, and made; `cut`: its
-    /// last write is not whole, and is cut off.
+    /// `rewrite`: write it again with what can be read; `make`: it is missing, so
+    /// create it; `cut`: cut off its torn last write.
     pub remedy: String,
     /// How many of its records can be read; all of them are kept.
     pub kept: u64,
     /// First and last `seq` of those that are lost.
     pub lost: Vec<(u64, u64)>,
-    /// Whether there may have been more at its end, whose numbers are given anew.
+    /// Whether there may have been more at its end, whose numbers are given again.
     pub unknown: bool,
     /// Where the damaged file, or what was cut off, is kept; null before the
-    /// repair, and where there was none.
+    /// repair, and if there was none.
     pub aside: Option<String>,
 }
 
-/// A data folder that is locked to be repaired.
+/// A data folder that is locked for a repair.
 pub struct Repair {
     folder: Folder,
     disk: Arc<dyn Storage>,
-    /// What is to be done, oldest first.
-    found: Vec<(Log, Finding)>,
+    /// What to do, oldest first.
+    found: Vec<(&'static Part, Finding)>,
 }
 
-/// Tells a record's time in Unix seconds.
-type TimeOf = fn(&[u8]) -> Option<i64>;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Log {
-    Events,
-    Rejected,
+/// One of the two logs.
+struct Part {
+    name: &'static str,
+    dir: fn(&Folder) -> std::path::PathBuf,
+    /// A record's time in Unix seconds.
+    time_of: fn(&[u8]) -> Option<i64>,
 }
 
-impl Log {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Events => "events",
-            Self::Rejected => "rejected",
-        }
-    }
-}
+static PARTS: [Part; 2] = [
+    Part {
+        name: "events",
+        dir: Folder::log,
+        time_of: event_time,
+    },
+    Part {
+        name: "rejected",
+        dir: Folder::rejected,
+        time_of: rejected_time,
+    },
+];
 
 impl Repair {
-    /// Locks a data folder and looks what is to be done. Nothing is changed.
-    pub fn survey(path: &Path) -> Result<Self, CareError> {
-        let folder = Folder::lock(path, false, PATIENCE)?;
+    /// Locks a data folder and examines it. Nothing is changed.
+    pub fn survey(path: &Path) -> Result<Self, MaintenanceError> {
+        let folder = Folder::lock(path, false, LOCK_TIMEOUT)?;
         let disk: Arc<dyn Storage> = Arc::new(RealDisk);
         let mut found = Vec::new();
-        for (log, dir) in [
-            (Log::Events, folder.log()),
-            (Log::Rejected, folder.rejected()),
-        ] {
-            let findings = survey(&disk, &dir, folder.log_id)?;
-            found.extend(findings.into_iter().map(|finding| (log, finding)));
+        for part in &PARTS {
+            let findings = survey(&disk, &(part.dir)(&folder), folder.log_id)?;
+            found.extend(findings.into_iter().map(|finding| (part, finding)));
         }
         Ok(Self {
             folder,
@@ -87,40 +87,33 @@ impl Repair {
         })
     }
 
-    /// What is to be done.
+    /// What to do.
     pub fn lines(&self) -> Vec<RepairLine> {
         let lines = self.found.iter();
         lines
-            .map(|(log, finding)| line_of(*log, finding, None))
+            .map(|(part, finding)| line_of(part, finding, None))
             .collect()
     }
 
-    /// Does it; each segment that is mended is told.
-    pub fn carry_out(self, tell: &mut dyn FnMut(RepairLine)) -> Result<(), CareError> {
+    /// Repairs, and hands over a line for each segment.
+    pub fn run(self, each: &mut dyn FnMut(RepairLine)) -> Result<(), MaintenanceError> {
         let now = now_micros();
         let time = micros_to_rfc3339(now);
-        let stamp: String = time
-            .chars()
-            .take(19)
-            .filter(|c| !"-:".contains(*c))
-            .collect();
-        let stamp = format!("{stamp}Z");
-        for (log, finding) in self.found {
-            let (dir, time_of): (_, TimeOf) = match log {
-                Log::Events => (self.folder.log(), event_time),
-                Log::Rejected => (self.folder.rejected(), rejected_time),
-            };
-            let id = self.folder.log_id;
-            let repaired = repair_segment(&self.disk, &dir, id, finding, (now, &stamp), &time_of)?;
-            tell(line_of(log, &repaired.finding, repaired.aside.as_deref()));
+        let digits = time.chars().take(19).filter(|c| !"-:".contains(*c));
+        let stamp = digits.chain(['Z']).collect::<String>();
+        for (part, finding) in self.found {
+            let (dir, id) = ((part.dir)(&self.folder), self.folder.log_id);
+            let repaired =
+                repair_segment(&self.disk, &dir, id, finding, (now, &stamp), &part.time_of)?;
+            each(line_of(part, &repaired.finding, repaired.aside.as_deref()));
         }
         Ok(())
     }
 }
 
-fn line_of(log: Log, finding: &Finding, aside: Option<&Path>) -> RepairLine {
+fn line_of(part: &Part, finding: &Finding, aside: Option<&Path>) -> RepairLine {
     RepairLine {
-        log: log.name().to_owned(),
+        log: part.name.to_owned(),
         segment: finding.segment.display().to_string(),
         remedy: match finding.remedy {
             Remedy::Rewrite => "rewrite",

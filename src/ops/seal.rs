@@ -1,8 +1,8 @@
-//! `seal`: all closed segments, now.
+//! `seal`: compresses all closed segments now.
 
 use serde::{Deserialize, Serialize};
 
-use super::{CareError, Told};
+use super::{MaintenanceError, Output};
 use crate::query::Answered;
 use crate::store::Trail;
 
@@ -17,14 +17,14 @@ pub struct SealLine {
     pub sealed_bytes: u64,
 }
 
-pub(super) fn carry_out(trail: &Trail, told: &mut Told<'_>) -> Result<Answered, CareError> {
+pub(super) fn run(trail: &Trail, output: &mut Output<'_>) -> Result<Answered, MaintenanceError> {
     let mut answered = Answered::default();
     let mut written = Ok(());
     trail.seal_all(|sealed, done, all| {
         match sealed {
             Ok(sealed) => {
                 answered.found = true;
-                written = told.line(&SealLine {
+                written = output.line(&SealLine {
                     first_seq: sealed.first_seq,
                     plain_bytes: sealed.plain_bytes,
                     sealed_bytes: sealed.sealed_bytes,
@@ -32,7 +32,7 @@ pub(super) fn carry_out(trail: &Trail, told: &mut Told<'_>) -> Result<Answered, 
             }
             Err(error) => answered.damage.push(error.to_string()),
         }
-        (told.progress)(done, all);
+        (output.progress)(done, all);
         written.is_ok()
     });
     written?;

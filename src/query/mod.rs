@@ -31,7 +31,7 @@ mod loops;
 mod moment;
 mod names;
 mod page;
-mod parallel;
+pub(crate) mod parallel;
 mod past;
 mod progress;
 mod reconcile;

@@ -19,7 +19,7 @@ type Job<J, T, E> = (J, Sender<Result<T, E>>);
 /// Makes jobs by `next` until it has none, works on them by `work`, each
 /// thread with a state of its own, and hands the results in order to `take`
 /// until that answers `false`. The first error ends all.
-pub(super) fn in_order<J, S, T, E>(
+pub(crate) fn in_order<J, S, T, E>(
     mut next: impl FnMut() -> Result<Option<J>, E> + Send,
     state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, J) -> Result<T, E> + Sync,

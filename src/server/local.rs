@@ -16,7 +16,7 @@ use super::refusals::Refusals;
 use super::socket::{bind, is_owner};
 use super::turns::{Turns, take_turn};
 use crate::ops::doctor::{Running, Settings, Signed};
-use crate::ops::{Care, CareError, Told, carry_out};
+use crate::ops::{self, Maintenance, MaintenanceError};
 use crate::query::{
     Importer, Progress, Query, QueryError, ReconcileOrder, Reconciler, Stage, answer_telling,
 };
@@ -204,7 +204,7 @@ fn serve<'a>(shared: &'a Shared, stream: &UnixStream, counted: &mut Counted<'a>)
         return ask(shared, query, stream);
     }
     match &request {
-        Request::Care(order) => return care(shared, order, stream),
+        Request::Maintenance(order) => return care(shared, order, stream),
         Request::About => return about(shared, stream),
         Request::Tail { query, on } => {
             // One that waits is none of those that are being answered.
@@ -229,7 +229,7 @@ fn serve<'a>(shared: &'a Shared, stream: &UnixStream, counted: &mut Counted<'a>)
         Request::Ask(query) => ask(shared, &query, stream),
         Request::Import => import(shared, &mut input, &mut output),
         Request::Reconcile(order) => reconcile(shared, *order, &mut input, stream),
-        Request::Care(order) => care(shared, &order, stream),
+        Request::Maintenance(order) => care(shared, &order, stream),
         Request::About | Request::Tail { .. } => about(shared, stream),
     }
 }
@@ -251,21 +251,21 @@ fn about(shared: &Shared, mut stream: &UnixStream) -> io::Result<()> {
     send_json(&mut stream, Kind::Done, &End::default())
 }
 
-fn care(shared: &Shared, order: &Care, stream: &UnixStream) -> io::Result<()> {
+fn care(shared: &Shared, order: &Maintenance, stream: &UnixStream) -> io::Result<()> {
     let (mut output, mut aside) = (stream, stream);
     let mut lines = LinesWriter::new(&mut output);
-    let mut told = Told {
+    let mut told = ops::Output {
         out: &mut lines,
         progress: &mut |done, all| {
             let stage = Stage::Working;
             let _ = send_json(&mut aside, Kind::Progress, &Progress { stage, done, all });
         },
     };
-    let done = carry_out(&shared.trail, order, &mut told);
+    let done = ops::run(&shared.trail, order, &mut told);
     lines.flush()?;
     match done {
         Ok(answered) => send_json(&mut output, Kind::Done, &End::from(answered)),
-        Err(CareError::Output(error)) => Err(error),
+        Err(MaintenanceError::Output(error)) => Err(error),
         Err(error) => send(&mut output, Kind::Failed, error.to_string().as_bytes()),
     }
 }

@@ -18,7 +18,7 @@ use std::io::{self, Read, Write};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::ops::Care;
+use crate::ops::Maintenance;
 use crate::query::{Answered, Query, ReconcileOrder, TailQuery};
 
 /// The longest frame in bytes that is believed.
@@ -40,8 +40,8 @@ pub enum Request {
     Import,
     /// A comparison of a file's rows with what is known.
     Reconcile(Box<ReconcileOrder>),
-    /// Care for the data folder.
-    Care(Care),
+    /// Maintenance for the data folder.
+    Maintenance(Maintenance),
     /// The newest events, or those after one, and with `on` those that come until
     /// the command goes.
     Tail {

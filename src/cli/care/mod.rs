@@ -21,7 +21,7 @@ use super::args::{Format, SealArgs};
 use super::client::{Access, follow, reach};
 use super::context::CommandContext;
 use super::progress::Bar;
-use crate::ops::{Care, SealLine, Told, carry_out};
+use crate::ops::{self, Maintenance, SealLine};
 use crate::query::Progress;
 use crate::server::protocol::{End, Kind, Request, send_json};
 use crate::store::Purpose;
@@ -34,7 +34,7 @@ pub fn seal(args: &SealArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         segment_size: u64::MAX,
     };
     let mut lines = Vec::new();
-    let end = order(&Care::Seal, purpose, "sealing", context, &mut lines)?;
+    let end = order(&Maintenance::Seal, purpose, "sealing", context, &mut lines)?;
     if context.format(args.output.format) == Format::Jsonl {
         write(&lines)?;
     } else {
@@ -79,7 +79,7 @@ pub(super) fn ending(end: &End) -> ExitStatus {
 
 /// Has something done, and writes its lines to `out`.
 pub(super) fn order(
-    care: &Care,
+    request: &Maintenance,
     purpose: Purpose,
     doing: &'static str,
     context: &CommandContext,
@@ -88,16 +88,20 @@ pub(super) fn order(
     let mut bar = Bar::new(doing, context.progress);
     match reach(context, purpose)? {
         Access::Live(mut stream) => {
-            send_json(&mut stream, Kind::Request, &Request::Care(care.clone()))?;
+            send_json(
+                &mut stream,
+                Kind::Request,
+                &Request::Maintenance(request.clone()),
+            )?;
             let mut tell = |progress: Progress| bar.set(progress.done, progress.all);
             follow(stream, &mut tell, out)
         }
         Access::Offline(trail, _appender) => {
-            let mut told = Told {
+            let mut output = ops::Output {
                 out,
                 progress: &mut |done, all| bar.set(done, all),
             };
-            let answered = carry_out(&trail, care, &mut told)?;
+            let answered = ops::run(&trail, request, &mut output)?;
             Ok(answered.into())
         }
     }

@@ -31,7 +31,7 @@ pub fn repair(args: &RepairArgs, context: &CommandContext) -> anyhow::Result<Exi
         }
     }
     let mut done = Ok(());
-    repair.carry_out(&mut |line| {
+    repair.run(&mut |line| {
         let text = if json {
             serde_json::to_string(&line).unwrap_or_default()
         } else {

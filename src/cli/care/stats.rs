@@ -10,7 +10,7 @@ use crate::cli::context::CommandContext;
 use crate::cli::output::details::{self, Field, FieldValue, field};
 use crate::cli::pager::PagedStdout;
 use crate::format::{Role, Text, View, counted, grouped, plain};
-use crate::ops::{Care, Count, StatsLine};
+use crate::ops::{Count, Maintenance, StatsLine};
 use crate::store::Purpose;
 
 /// How many rows a list shows.
@@ -22,7 +22,7 @@ const TIMES: usize = 31;
 /// `stats`
 pub fn stats(args: &StatsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     crate::cli::logging::of_command(context);
-    let care = Care::Stats(args.span.span(context)?);
+    let care = Maintenance::Stats(args.span.span(context)?);
     let mut lines = Vec::new();
     let end = order(&care, Purpose::Ask, "counting", context, &mut lines)?;
     if context.format(args.output.format) == Format::Jsonl {

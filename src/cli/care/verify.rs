@@ -7,7 +7,7 @@ use crate::cli::ExitStatus;
 use crate::cli::args::{Format, VerifyArgs};
 use crate::cli::context::CommandContext;
 use crate::format::{counted, grouped, plain};
-use crate::ops::{Care, VerifyLine, VerifySummary};
+use crate::ops::{Maintenance, VerifyLine, VerifySummary};
 use crate::store::Purpose;
 
 /// `verify`
@@ -15,7 +15,7 @@ pub fn verify(args: &VerifyArgs, context: &CommandContext) -> anyhow::Result<Exi
     crate::cli::logging::of_command(context);
     let mut lines = Vec::new();
     let mut end = order(
-        &Care::Verify,
+        &Maintenance::Verify,
         Purpose::Ask,
         "verifying",
         context,

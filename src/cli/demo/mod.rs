@@ -119,7 +119,7 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
     // From here on a signal ends what follows in order, so that nothing is left behind.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("waiting for signals")?;
     let end = context.time("--now", args.now.as_deref(), Rounding::Down)?;
-    let story = Story::tell(SEED, end.unwrap_or_else(|| context.now()));
+    let story = Story::generate(SEED, end.unwrap_or_else(|| context.now()));
     let place = Place::make(args.keep.as_deref())?;
     let data = place.data()?;
     load(&story, &data, context.cache, SEGMENT_SIZE)?;

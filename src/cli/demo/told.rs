@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn nothing_is_wider_than_the_terminal() {
-        let story = Story::tell(SEED, 1_773_658_967);
+        let story = Story::generate(SEED, 1_773_658_967);
         for width in [None, Some(80), Some(100), Some(200)] {
             let text = told(&story, width);
             let most = width.unwrap_or(WIDTH);
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn a_long_path_of_the_program_takes_lines_of_its_own() {
-        let story = Story::tell(SEED, 1_773_658_967);
+        let story = Story::generate(SEED, 1_773_658_967);
         for length in 1..=75 {
             let program = "p".repeat(length);
             let told = Told {

@@ -1,25 +1,24 @@
 //! `backup` and `restore`: a second copy of the logs.
 //!
-//! A backup is a folder with the files of both logs, the data folder's
-//! `format`, what is left of pruned events as `format` tells it, and a [`manifest`] with the checksum of each. What the manifest
-//! does not name is no part of it. The index is left out: it is made anew.
+//! A backup is a folder with the files of both logs, the data folder's `format`,
+//! its baselines, and a [`manifest`] with the checksum of each. A file that the
+//! manifest does not name is not part of it. The index is left out: it is rebuilt.
 //!
-//! **Consistent.** The manifest names the files as they were together at one
-//! moment, the active segment up to the last synced frame: exactly the events
-//! up to its `last_event`. Nothing is held up meanwhile: what another form has
-//! replaced before it was copied is looked for once more.
+//! **Consistent.** The manifest names the files as they were at one moment, the
+//! active segment up to the last synced frame: exactly the events up to its
+//! `last_event`. Nothing is blocked meanwhile: if a file is replaced before it is
+//! copied, for example by sealing, the files are listed again.
 //!
 //! **Incremental.** Closed and sealed segments never change, so those that the
-//! backup has are left alone; new ones are linked where that is possible, as
-//! long as copies are not asked for, or copied. The active segment is copied.
+//! backup has are kept. New ones are hard-linked if that is possible and copies
+//! are not requested, else copied. The active segment is copied.
 //!
-//! **Whole at every moment.** A file that the last manifest names is never
-//! written to: a new content goes to a second name. The new manifest is put in
-//! the place of the old one once all it names is synced, and only then is
-//! removed what it does not name. So an interrupted backup leaves the one before.
+//! **Complete at every moment.** A file that the last manifest names is never
+//! written to: new content gets a second name. The new manifest replaces the old
+//! one after all files that it names are synced, and only then are other files
+//! removed. So an interrupted backup leaves the previous one intact.
 
 mod copying;
-mod files;
 mod manifest;
 mod restore;
 mod take;
@@ -35,43 +34,43 @@ pub use manifest::{Manifest, ManifestFile};
 pub use restore::{Restored, check_backup, restore, restore_folder};
 pub use take::{Source, back_up};
 
-use super::{CareError, Told};
+use super::{MaintenanceError, Output};
 use crate::event::{micros_to_rfc3339, now_micros};
 use crate::log::LogError;
 use crate::query::Answered;
 use crate::storage::RealDisk;
 use crate::store::Trail;
 
-/// The name of the file by which backups of one folder exclude each other.
+/// The lock file of a backup.
 const LOCK: &str = "backup.lock";
 
-/// How a backup is made.
+/// How to make a backup.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupOrder {
     /// The backup's folder, an absolute path.
     pub dir: PathBuf,
-    /// Whether every file is copied, even where a link would do.
+    /// Whether to copy every file, even if it could be linked.
     pub copy: bool,
 }
 
-/// What a backup tells.
+/// A line of `backup`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum BackupLine {
-    /// A file that is new in it.
+    /// A new file in the backup.
     File {
         /// Its path in the data folder.
         file: String,
         /// Its length.
         bytes: u64,
-        /// Whether it shares its bytes with the data folder's.
+        /// Whether it is a hard link to the data folder's file.
         linked: bool,
     },
-    /// The end: the backup is whole, and on stable storage.
+    /// The end: the backup is complete and on stable storage.
     Done(BackupDone),
 }
 
-/// What a backup came to.
+/// The result of a backup.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackupDone {
     /// The backup's folder.
@@ -94,34 +93,34 @@ pub struct BackupDone {
     pub linked_bytes: u64,
 }
 
-/// Why there is no backup, or none that can be restored.
+/// Why a backup or a restore failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The folder holds something else.
-    #[error("{} holds something that is no backup: name an empty folder, or a new one", .0.display())]
+    /// The folder contains something else.
+    #[error("{} contains something other than a backup: name an empty folder, or a new one", .0.display())]
     Foreign(PathBuf),
     /// The folder is in the data folder.
-    #[error("{} lies in the data folder, and would be lost with it: name a folder elsewhere", .0.display())]
+    #[error("{} is inside the data folder, and would be lost with it: name a folder elsewhere", .0.display())]
     Inside(PathBuf),
-    /// Another process is at it.
+    /// Another process uses it.
     #[error("{} is in use by another backup or restore: wait for its end", .0.display())]
     Busy(PathBuf),
-    /// The backup is one of another data folder.
+    /// The backup belongs to another data folder.
     #[error("{} is the backup of another data folder: name another folder", .0.display())]
     OtherFolder(PathBuf),
-    /// The backup has what the data folder does not have.
+    /// The backup has events that the data folder does not have.
     #[error(
         "the backup {} goes up to {what} {theirs}, and the data folder only up to {ours}: was it \
-         put back from an older one? Name another folder, so that nothing of the backup is lost", dir.display()
+         restored from an older backup? Name another folder, so that nothing of the backup is lost", dir.display()
     )]
     Older {
         /// The backup.
         dir: PathBuf,
-        /// Of which log.
+        /// The kind of record.
         what: &'static str,
-        /// Up to where the backup goes.
+        /// The last record in the backup.
         theirs: u64,
-        /// Up to where the data folder goes.
+        /// The last record in the data folder.
         ours: u64,
     },
     /// The manifest cannot be used.
@@ -129,13 +128,13 @@ pub enum BackupError {
     Manifest {
         /// The manifest.
         path: PathBuf,
-        /// What is wrong with it, and what to do.
+        /// What is wrong with it, and the remedy.
         reason: String,
     },
-    /// Files of the backup are not as they were written.
+    /// Files of the backup have changed since they were written.
     #[error(
-        "the backup {} is damaged, and nothing of it is restored: {}. Restore another one; or, where the data \
-         folder is there still, remove what is damaged from the backup and make it again", dir.display(), files.join("; ")
+        "the backup {} is damaged, and nothing of it was restored: {}. Restore another one; or, if the data folder \
+         still exists, remove the damaged files from the backup and back up again", dir.display(), files.join("; ")
     )]
     Damaged {
         /// The backup.
@@ -143,31 +142,31 @@ pub enum BackupError {
         /// What is wrong, file by file.
         files: Vec<String>,
     },
-    /// The place to restore to is taken.
-    #[error("{} is there already and not empty{used}: move it away, or name another folder with --data", dir.display())]
+    /// The target of a restore exists.
+    #[error("{} exists and is not empty{used}: move it away, or name another folder with --data", dir.display())]
     Taken {
-        /// The place.
+        /// The target.
         dir: PathBuf,
-        /// By whom it is used, for the message.
+        /// Who uses it, for the message.
         used: String,
     },
-    /// The place to restore to cannot be put in place whole.
-    #[error("{} is where a file system is mounted: name a folder in it with --data", .0.display())]
+    /// The target of a restore cannot be created by a rename.
+    #[error("{} is a mount point: name a folder in it with --data", .0.display())]
     MountPoint(PathBuf),
-    /// The log was rearranged again and again.
+    /// Segments were sealed or pruned faster than they could be copied.
     #[error("the log's files were replaced faster than they could be copied: try again")]
-    Restless,
+    SegmentsKeptChanging,
     /// The file system failed.
     #[error("{what} {}: {cause}{}", path.display(), hint(cause))]
     Io {
         /// What was being done.
         what: &'static str,
-        /// To what.
+        /// The file or folder.
         path: PathBuf,
-        /// How it failed.
+        /// The cause.
         cause: io::Error,
     },
-    /// The reader of what is told has gone.
+    /// The reader of the lines has gone.
     #[error("{0}")]
     Output(io::Error),
     /// The log cannot be read.
@@ -182,26 +181,24 @@ impl BackupError {
     }
 }
 
-/// What to say beside an error of the file system.
+/// Advice for an error of the file system.
 fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
-        io::ErrorKind::StorageFull => {
-            ". Make room there; a backup that was there before is still whole"
-        }
+        io::ErrorKind::StorageFull => ". Free space there; a previous backup is still complete",
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            " (where a server runs, it is the server that writes a backup, as its own user)"
+            " (if a server runs, the server writes the backup, as its own user)"
         }
         _ => "",
     }
 }
 
-pub(super) fn carry_out(
+pub(super) fn run(
     trail: &Trail,
     order: &BackupOrder,
-    told: &mut Told<'_>,
-) -> Result<Answered, CareError> {
-    // Calls go first. On Linux this is the calling thread's alone, which ends
-    // with the order.
+    output: &mut Output<'_>,
+) -> Result<Answered, MaintenanceError> {
+    // Calls have priority. On Linux this affects the calling thread only, which
+    // ends with this request.
     if let Err(error) = rustix::process::nice(19) {
         tracing::debug!("the backup's priority could not be lowered: {error}");
     }
@@ -209,7 +206,7 @@ pub(super) fn carry_out(
     let _lock = prepare(dir, trail.folder().path())?;
     let mut damage = Vec::new();
     let (events, rejected) = trail.logs();
-    // What is pruned from now on is in the backup, and stays until it is.
+    // While this is held, pruned events are not removed from the files.
     let held = trail.retention();
     let done = loop {
         let (format, baselines) = trail.pruned_parts(&held)?;
@@ -222,13 +219,13 @@ pub(super) fn carry_out(
             rejected,
             now: micros_to_rfc3339(now_micros()),
         };
-        let done = back_up(&source, &RealDisk, order, &mut damage, told)?;
-        // The first observed event may have come meanwhile: once in a folder's life.
+        let done = back_up(&source, &RealDisk, order, &mut damage, output)?;
+        // The format may have changed meanwhile, at most once in a folder's life.
         if trail.pruned_parts(&held)?.0 == source.format {
             break done;
         }
     };
-    told.line(&BackupLine::Done(done))?;
+    output.line(&BackupLine::Done(done))?;
     Ok(Answered {
         found: true,
         damage,
@@ -236,8 +233,8 @@ pub(super) fn carry_out(
     })
 }
 
-/// Makes a backup's folder where there is none, and locks it. Nothing is put
-/// into a folder that holds anything else.
+/// Creates a backup's folder if necessary, and locks it. A folder with other
+/// content is refused.
 fn prepare(dir: &Path, data: &Path) -> Result<File, BackupError> {
     let listing = || BackupError::io("listing", dir);
     let data = fs::canonicalize(data).map_err(BackupError::io("finding", data))?;
@@ -266,7 +263,7 @@ fn prepare(dir: &Path, data: &Path) -> Result<File, BackupError> {
     lock(dir, true)?.ok_or_else(|| BackupError::Busy(dir.to_owned()))
 }
 
-/// Locks a backup, or shares the lock; `None` where another process has it.
+/// Locks a backup, or shares the lock; `None` if another process has it.
 fn lock(dir: &Path, write: bool) -> Result<Option<File>, BackupError> {
     let path = dir.join(LOCK);
     let file = OpenOptions::new()

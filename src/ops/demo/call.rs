@@ -1,4 +1,4 @@
-//! A webhook call of the story, its body as PHP's encoder makes it.
+//! A webhook call of the story, with the body that PHP's encoder would make.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Europe::Amsterdam;
@@ -6,7 +6,7 @@ use chrono_tz::Europe::Amsterdam;
 use super::cast::{DATABASE, ORDERS};
 use crate::event::ProfileKey;
 
-/// A call as it comes to the server.
+/// A call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// The moment of receipt in Unix microseconds.
@@ -17,9 +17,9 @@ pub struct Call {
     pub body: String,
 }
 
-/// What a call says.
-pub(super) struct Said<'a> {
-    pub what: &'static str,
+/// The content of a call.
+pub(super) struct Content<'a> {
+    pub event_type: &'static str,
     pub key: ProfileKey,
     pub time: i64,
     pub parameters: &'a [(&'static str, String)],
@@ -28,12 +28,12 @@ pub(super) struct Said<'a> {
     pub created: i64,
 }
 
-impl Said<'_> {
-    /// The form that says it.
+impl Content<'_> {
+    /// The content as a form.
     pub fn body(&self) -> String {
         let mut form = form_urlencoded::Serializer::new(String::new());
         let Self { key, time, .. } = self;
-        form.append_pair("type", self.what)
+        form.append_pair("type", self.event_type)
             .append_pair("profile", &key.profile.to_string());
         if let Some(subprofile) = key.subprofile {
             form.append_pair("subprofile", &subprofile.to_string())
@@ -51,7 +51,7 @@ impl Said<'_> {
             let held = if *held { "1" } else { "0" };
             form.append_pair(&format!("interests[{name}]"), held);
         }
-        if self.what != "delete" {
+        if self.event_type != "delete" {
             form.append_pair("created", &local(self.created))
                 .append_pair("modified", &local(*time));
         }

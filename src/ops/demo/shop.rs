@@ -1,58 +1,73 @@
-//! The shop's own books: what each (sub)profile is, and what calls showed of it.
+//! The shop's own books: the state of each (sub)profile, and what its calls have
+//! shown.
 
 use std::collections::BTreeMap;
 
-use super::call::{Call, Said};
+use super::call::{Call, Content};
 use super::cast::Customer;
 use super::dice::Dice;
 use super::plot::{DAY, Deed, What};
 use super::story::Unexplained;
 use crate::event::ProfileKey;
 
-/// Of so many calls one is sent twice.
+/// One of this many calls is sent twice.
 const RETRIED: u64 = 180;
 
-/// A (sub)profile as it is.
+/// The state of a (sub)profile.
 struct Known {
     fields: Vec<(&'static str, String)>,
     interests: Vec<(&'static str, bool)>,
     created: i64,
     /// The time of the last deed.
     last: i64,
-    /// What the last call showed, and when that was; `None` before the first.
+    /// The fields in the last call, and its time; `None` before the first.
     shown: Option<(Vec<(&'static str, String)>, i64)>,
 }
 
 impl Known {
-    /// Whether the last call showed something else.
+    fn new(
+        fields: Vec<(&'static str, String)>,
+        interests: Vec<(&'static str, bool)>,
+        created: i64,
+    ) -> Self {
+        Self {
+            fields,
+            interests,
+            created,
+            last: i64::MIN,
+            shown: None,
+        }
+    }
+
+    fn field(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.fields.iter().find(|(field, _)| *field == name)?;
+        Some(value)
+    }
+
+    /// Whether the fields differ from those of the last call.
     fn has_unseen(&self) -> bool {
         let shown = self.shown.as_ref();
         shown.is_some_and(|(shown, _)| *shown != self.fields)
     }
 }
 
-/// The shop, and the calls that came of it.
+/// The shop, and its calls.
 pub(super) struct Shop {
     known: BTreeMap<ProfileKey, Known>,
     lost: (i64, i64),
     pub calls: Vec<Call>,
-    /// Fields that a call shows otherwise than those before, without saying so.
+    /// Fields that a call shows changed without naming them.
     pub unexplained: Vec<Unexplained>,
     /// How many calls were lost.
     pub lost_calls: u64,
 }
 
 impl Shop {
-    /// The shop before the story begins; calls of an hour are lost.
+    /// The shop before the story begins; the calls of `lost` never arrive.
     pub fn open(customers: Vec<Customer>, begin: i64, lost: (i64, i64)) -> Self {
         let known = |customer: Customer| {
-            let known = Known {
-                created: begin - DAY * (30 + (customer.number % 900).cast_signed()),
-                fields: customer.fields,
-                interests: customer.interests,
-                last: i64::MIN,
-                shown: None,
-            };
+            let created = begin - DAY * (30 + (customer.number % 900).cast_signed());
+            let known = Known::new(customer.fields, customer.interests, created);
             (ProfileKey::profile(customer.number), known)
         };
         Self {
@@ -64,49 +79,37 @@ impl Shop {
         }
     }
 
-    /// What a field is now; `None` where the (sub)profile is not there.
+    /// The present value of a profile's field; `None` if there is no such profile.
     pub fn field(&self, profile: u64, field: &str) -> Option<&str> {
-        let known = self.known.get(&ProfileKey::profile(profile))?;
-        let (_, value) = known.fields.iter().find(|(name, _)| *name == field)?;
-        Some(value)
+        self.known.get(&ProfileKey::profile(profile))?.field(field)
     }
 
-    /// Does a deed, and keeps the call that it makes. Gives its time: no two of
-    /// one (sub)profile are of one second.
-    pub fn act(&mut self, deed: Deed, dice: &mut Dice) -> Option<i64> {
-        let Deed {
-            time,
-            key,
-            label,
-            what,
-        } = deed;
-        if let What::Place(fields) = &what {
-            let order = Known {
-                fields: fields.clone(),
-                interests: Vec::new(),
-                created: time,
-                last: i64::MIN,
-                shown: None,
-            };
+    /// Does a deed, and keeps its call. Returns the deed's time: no two of one
+    /// (sub)profile are in the same second. `None` if nothing is done.
+    pub fn act(&mut self, deed: &Deed, dice: &mut Dice) -> Option<i64> {
+        let Deed { key, label, .. } = *deed;
+        if let What::Place(fields) = &deed.what {
+            let order = Known::new(fields.clone(), Vec::new(), deed.time);
             self.known.insert(key, order);
         }
         let known = self.known.get_mut(&key)?;
-        // Nobody clicks while there is something that no call has shown: a click
-        // shows nothing either, and the hour would be harder to tell.
-        if matches!(what, What::Click) && known.has_unseen() {
+        // A click shows no fields. After a lost change, it would only make the
+        // lost hour harder to find.
+        if matches!(deed.what, What::Click) && known.has_unseen() {
             return None;
         }
-        let time = time.max(known.last.saturating_add(1));
+        let time = deed.time.max(known.last.saturating_add(1));
         known.last = time;
-        let (word, parameters) = match what {
+        let (event_type, parameters) = match &deed.what {
             What::Create | What::Place(_) => {
                 known.created = time;
                 ("create", known.fields.clone())
             }
-            What::Set(parameters) => ("update", parameters),
+            What::Set(parameters) => ("update", parameters.clone()),
             What::Reward(points) => {
-                let now = known.fields.iter().find(|(name, _)| *name == "points");
-                let now = now.and_then(|(_, value)| value.parse::<u64>().ok());
+                let now = known
+                    .field("points")
+                    .and_then(|now| now.parse::<u64>().ok());
                 let sum = now.unwrap_or_default() + points;
                 ("update", vec![("points", sum.to_string())])
             }
@@ -118,24 +121,23 @@ impl Shop {
                 now.clone_from(value);
             }
         }
-        let tells = matches!(word, "create" | "update");
-        let said = Said {
-            what: word,
-            key,
-            time,
-            parameters: &parameters,
-            fields: if tells { &known.fields } else { &[] },
-            interests: if tells { &known.interests } else { &[] },
-            created: known.created,
-        };
-        let is_lost = (self.lost.0..self.lost.1).contains(&time);
-        if is_lost {
+        let has_fields = matches!(event_type, "create" | "update");
+        if (self.lost.0..self.lost.1).contains(&time) {
             self.lost_calls += 1;
         } else {
+            let content = Content {
+                event_type,
+                key,
+                time,
+                parameters: &parameters,
+                fields: if has_fields { &known.fields } else { &[] },
+                interests: if has_fields { &known.interests } else { &[] },
+                created: known.created,
+            };
             let call = Call {
                 received: time * 1_000_000 + 120_000 + dice.seconds(1_400_000),
                 label,
-                body: said.body(),
+                body: content.body(),
             };
             if dice.below(RETRIED) == 0 {
                 self.calls.push(Call {
@@ -144,27 +146,26 @@ impl Shop {
                 });
             }
             self.calls.push(call);
-            if word == "update"
+            if event_type == "update"
                 && let Some((shown, since)) = &known.shown
             {
-                for ((name, now), (_, before)) in known.fields.iter().zip(shown) {
-                    let named = parameters.iter().any(|(known, _)| known == name);
-                    if now != before && !named {
+                for ((field, now), (_, before)) in known.fields.iter().zip(shown) {
+                    if now != before && !parameters.iter().any(|(name, _)| name == field) {
                         self.unexplained.push(Unexplained {
                             key,
-                            field: name,
+                            field,
                             since: *since,
                             time,
                         });
                     }
                 }
             }
-            known.shown = match (word, known.shown.take()) {
-                ("create" | "update", _) => Some((known.fields.clone(), time)),
-                (_, shown) => shown.map(|(fields, _)| (fields, time)),
+            known.shown = match known.shown.take() {
+                _ if has_fields => Some((known.fields.clone(), time)),
+                shown => shown.map(|(fields, _)| (fields, time)),
             };
         }
-        if word == "delete" {
+        if event_type == "delete" {
             self.known.retain(|other, _| other.profile != key.profile);
         }
         Some(time)

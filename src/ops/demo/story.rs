@@ -1,9 +1,9 @@
-//! What is true of the story.
+//! The story: its calls, and what is true of it.
 
 use super::call::Call;
 use super::cast::{COUNTRY, EMMA, FOUGHT_OVER, ORDERS, VANISHED, customers};
 use super::dice::Dice;
-use super::plot::{Deed, Plot, ROUNDS, WRITTEN, What, plot};
+use super::plot::{Deed, ROUNDS, WRITTEN, What, plot};
 use super::shop::Shop;
 use crate::event::ProfileKey;
 
@@ -14,13 +14,13 @@ pub struct Story {
     pub calls: Vec<Call>,
     /// A bad import.
     pub import: BadImport,
-    /// Two systems that fight.
+    /// Two systems that overwrite each other.
     pub fight: Fight,
-    /// An hour of which no call came.
+    /// An hour whose calls were lost.
     pub lost: LostHour,
-    /// Somebody who changes her mind.
+    /// A customer who changes her mind.
     pub mind: Mind,
-    /// Somebody who is not there any more.
+    /// A customer who was removed.
     pub vanished: Vanished,
 }
 
@@ -31,49 +31,48 @@ pub struct BadImport {
     pub label: &'static str,
     /// The field.
     pub field: &'static str,
-    /// What it wrote.
+    /// The value it wrote.
     pub value: &'static str,
-    /// The number that its first call gets where the calls are kept in their
-    /// order from 1 on.
+    /// The `seq` of its first call, if the calls are numbered in order from 1 on.
     pub first_seq: u64,
-    /// The time of its first call, …
+    /// The time of its first call.
     pub began: i64,
-    /// … and of its last.
+    /// The time of its last call.
     pub ended: i64,
-    /// Whose values it overwrote, in the order of the profiles.
+    /// Whose values it overwrote, sorted by profile.
     pub harmed: Vec<Harmed>,
 }
 
-/// Whose value was overwritten.
+/// A profile whose value was overwritten.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Harmed {
     /// The profile.
     pub profile: u64,
-    /// What the field was before.
+    /// The value before.
     pub before: String,
-    /// Whether it is still what the import wrote; if not, it was put right by
-    /// hand, or the profile is gone.
+    /// Whether it still has the import's value; if not, it was corrected by hand, or
+    /// the profile is gone.
     pub still: bool,
 }
 
-/// A field that two systems write, each in its own way.
+/// A field that two systems write in different formats.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fight {
     /// The profile.
     pub profile: u64,
     /// The field.
     pub field: &'static str,
-    /// The labels, and what each writes.
+    /// The labels, and the value that each writes.
     pub sides: [(&'static str, &'static str); 2],
-    /// How often the field changed in it.
+    /// How often the field changed.
     pub changes: u64,
-    /// The time of the first change, …
+    /// The time of the first change.
     pub began: i64,
-    /// … and of the last.
+    /// The time of the last change.
     pub ended: i64,
 }
 
-/// An hour of which no call came.
+/// An hour whose calls were lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostHour {
     /// Its first second.
@@ -82,33 +81,33 @@ pub struct LostHour {
     pub end: i64,
     /// How many calls were lost.
     pub calls: u64,
-    /// What later calls showed of it, in the order of their times.
+    /// The lost changes that later calls showed, sorted by time.
     pub unexplained: Vec<Unexplained>,
 }
 
-/// A field that changed unseen.
+/// A field that changed by a lost call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unexplained {
-    /// Whose.
+    /// The (sub)profile.
     pub key: ProfileKey,
-    /// Which.
+    /// The field.
     pub field: &'static str,
-    /// The time of the call before it.
+    /// The time of the call before.
     pub since: i64,
     /// The time of the call that showed it.
     pub time: i64,
 }
 
-/// Somebody who changes her mind.
+/// A customer who changes her mind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mind {
     /// The profile.
     pub profile: u64,
     /// Her mail address.
     pub mail: String,
-    /// About what.
+    /// The field.
     pub field: &'static str,
-    /// When, by which way, and to what; the last is what holds.
+    /// Time, label and value of each change; the last value is the present one.
     pub turns: Vec<(i64, &'static str, String)>,
 }
 
@@ -119,32 +118,24 @@ pub struct Vanished {
     pub profile: u64,
     /// Its mail address.
     pub mail: String,
-    /// When it was removed, …
+    /// When it was removed.
     pub time: i64,
-    /// … and by which way.
+    /// The label of the call that removed it.
     pub label: &'static str,
-    /// Its subprofiles, which went with it without a call.
+    /// Its subprofiles, which ended with it without a call.
     pub subprofiles: Vec<u64>,
     /// Their collection.
     pub collection: u64,
 }
 
 impl Story {
-    /// The story of the fortnight that ends at a moment.
-    pub fn tell(seed: u64, end: i64) -> Self {
+    /// The story of the two weeks that end at a moment.
+    pub fn generate(seed: u64, end: i64) -> Self {
         let mut dice = Dice(seed);
         let customers = customers(&mut dice);
-        let Plot {
-            deeds,
-            lost,
-            import,
-            fight,
-            vanishes,
-        } = plot(end, &customers, &mut dice);
-        let mut shop = Shop::open(customers, lost.0, lost);
-        let mail =
-            |shop: &Shop, profile| shop.field(profile, "mail").unwrap_or_default().to_owned();
-        let (emma, sanne) = (mail(&shop, EMMA), mail(&shop, VANISHED));
+        let plot = plot(end, &customers, &mut dice);
+        let mut shop = Shop::open(customers, plot.lost.0, plot.lost);
+        let mail = |profile| shop.field(profile, "mail").unwrap_or_default().to_owned();
         let mut story = Self {
             calls: Vec::new(),
             import: BadImport {
@@ -152,8 +143,8 @@ impl Story {
                 field: "city",
                 value: COUNTRY,
                 first_seq: 0,
-                began: import,
-                ended: import,
+                began: plot.import,
+                ended: plot.import,
                 harmed: Vec::new(),
             },
             fight: Fight {
@@ -161,38 +152,39 @@ impl Story {
                 field: "phone",
                 sides: WRITTEN,
                 changes: 2 * ROUNDS.unsigned_abs(),
-                began: fight,
-                ended: fight,
+                began: plot.fight,
+                ended: plot.fight,
             },
             lost: LostHour {
-                begin: lost.0,
-                end: lost.1,
+                begin: plot.lost.0,
+                end: plot.lost.1,
                 calls: 0,
                 unexplained: Vec::new(),
             },
             mind: Mind {
                 profile: EMMA,
-                mail: emma,
+                mail: mail(EMMA),
                 field: "newsletter",
                 turns: Vec::new(),
             },
             vanished: Vanished {
                 profile: VANISHED,
-                mail: sanne,
-                time: vanishes,
+                mail: mail(VANISHED),
+                time: plot.vanishes,
                 label: "crm",
                 subprofiles: Vec::new(),
                 collection: ORDERS,
             },
         };
-        for deed in deeds {
-            let noted = story.note(&deed, &shop);
-            if let (Some(time), Some(noted)) = (shop.act(deed, &mut dice), noted) {
-                story.happened(noted, time);
+        for deed in plot.deeds {
+            let before = shop.field(deed.key.profile, story.import.field);
+            let before = before.unwrap_or_default().to_owned();
+            if let Some(time) = shop.act(&deed, &mut dice) {
+                story.record(&deed, before, time);
             }
         }
-        for one in &mut story.import.harmed {
-            one.still = shop.field(one.profile, "city") == Some(COUNTRY);
+        for harmed in &mut story.import.harmed {
+            harmed.still = shop.field(harmed.profile, story.import.field) == Some(COUNTRY);
         }
         story.vanished.subprofiles.sort_unstable();
         story.lost.calls = shop.lost_calls;
@@ -200,57 +192,39 @@ impl Story {
         story.calls = shop.calls;
         story.calls.sort_by_key(|call| call.received);
         let label = story.import.label;
-        let numbered = (1..).zip(&story.calls);
-        let mut imported = numbered.filter(|(_, call)| call.label == label);
-        story.import.first_seq = imported.next().map_or(0, |(seq, _)| seq);
+        let mut numbered = (1..).zip(&story.calls);
+        let first = numbered.find(|(_, call)| call.label == label);
+        story.import.first_seq = first.map_or(0, |(seq, _)| seq);
         story
     }
 
-    /// What a deed is to the story, before it is done.
-    fn note(&self, deed: &Deed, shop: &Shop) -> Option<Noted> {
+    /// Records what a deed means for the story. `before` is the profile's city
+    /// before it.
+    fn record(&mut self, deed: &Deed, before: String, time: i64) {
         let profile = deed.key.profile;
         match &deed.what {
-            What::Place(_) if profile == VANISHED => deed.key.subprofile.map(Noted::Order),
-            What::Delete => Some(Noted::Vanishing),
+            What::Place(_) if profile == VANISHED => {
+                self.vanished.subprofiles.extend(deed.key.subprofile);
+            }
+            What::Delete => self.vanished.time = time,
             What::Set(parameters) => {
-                let (field, value) = parameters.first()?;
+                let Some((field, value)) = parameters.first() else {
+                    return;
+                };
                 if deed.label == self.import.label {
-                    let before = shop.field(profile, field).unwrap_or_default().to_owned();
-                    return Some(Noted::Harm(profile, before));
+                    self.import.ended = time;
+                    self.import.harmed.push(Harmed {
+                        profile,
+                        before,
+                        still: false,
+                    });
+                } else if profile == EMMA && *field == self.mind.field {
+                    self.mind.turns.push((time, deed.label, value.clone()));
+                } else if profile == FOUGHT_OVER && *field == self.fight.field {
+                    self.fight.ended = time;
                 }
-                if profile == EMMA && *field == self.mind.field {
-                    return Some(Noted::Turn(deed.label, value.clone()));
-                }
-                (profile == FOUGHT_OVER && *field == self.fight.field).then_some(Noted::Blow)
             }
-            _ => None,
+            _ => {}
         }
     }
-
-    /// Takes note of what was done at a time.
-    fn happened(&mut self, noted: Noted, time: i64) {
-        match noted {
-            Noted::Order(number) => self.vanished.subprofiles.push(number),
-            Noted::Vanishing => self.vanished.time = time,
-            Noted::Turn(label, value) => self.mind.turns.push((time, label, value)),
-            Noted::Blow => self.fight.ended = time,
-            Noted::Harm(profile, before) => {
-                self.import.ended = time;
-                self.import.harmed.push(Harmed {
-                    profile,
-                    before,
-                    still: false,
-                });
-            }
-        }
-    }
-}
-
-/// What a deed is to the story.
-enum Noted {
-    Harm(u64, String),
-    Turn(&'static str, String),
-    Blow,
-    Order(u64),
-    Vanishing,
 }

@@ -1,4 +1,4 @@
-//! The server's own certificate: its end, its names, its chain.
+//! The check of the server's own certificate: validity, names, chain.
 
 use std::fs;
 use std::path::Path;
@@ -10,36 +10,40 @@ use rustls::server::ParsedCertificate;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use super::Finding;
-use super::public::name_of;
-use super::words::{shell, span};
+use super::finding::{duration, shell};
+use super::network::name_of;
+use super::{Facts, Finding};
 
-/// How long before its end it is told, in seconds: certbot renews 30 days before.
+/// How long before its expiry it is a warning, in seconds; certbot renews 30 days
+/// before.
 const SOON: i64 = 21 * 86_400;
 
-const CHECK: &str = "certificate";
+/// Whether the certificate is valid for the public hosts.
+pub(super) fn certificate(facts: &Facts<'_>) -> Vec<Finding> {
+    let Facts { settings, now, .. } = facts;
+    let path = settings.tls_cert.iter();
+    path.flat_map(|path| file(path, &settings.public_hosts, *now))
+        .collect()
+}
 
-/// What is said of a certificate file.
-pub(super) fn file(path: &Path, hosts: &[String], now: i64) -> Finding {
+fn file(path: &Path, hosts: &[String], now: i64) -> Vec<Finding> {
     let shown = path.display();
     match fs::read(path) {
         Ok(bytes) => chain(&bytes, &shown.to_string(), hosts, now),
         Err(error) => Finding::problem(
-            CHECK,
             format!("{shown} cannot be read: {error}"),
-            "name the right file with --tls-cert, readable for the server's user",
+            "name the right file with --tls-cert, and let the server's user read it",
         ),
     }
 }
 
-/// What is said of a certificate with its chain, in PEM.
-fn chain(pem: &[u8], shown: &str, hosts: &[String], now: i64) -> Finding {
+/// Judges a certificate with its chain, in PEM.
+fn chain(pem: &[u8], shown: &str, hosts: &[String], now: i64) -> Vec<Finding> {
     let bad = |what: String| {
         Finding::problem(
-            CHECK,
             format!("{shown} {what}"),
             format!(
-                "openssl x509 -noout -text -in {} shows what it is",
+                "openssl x509 -noout -text -in {} shows its content",
                 shell(shown)
             ),
         )
@@ -47,10 +51,10 @@ fn chain(pem: &[u8], shown: &str, hosts: &[String], now: i64) -> Finding {
     let found: Result<Vec<CertificateDer<'_>>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let chain = match found {
         Ok(chain) => chain,
-        Err(error) => return bad(format!("is no PEM file: {error}")),
+        Err(error) => return bad(format!("is not a PEM file: {error}")),
     };
     let Some(own) = chain.first() else {
-        return bad("holds no certificate".to_owned());
+        return bad("contains no certificate".to_owned());
     };
     let (read, parsed) = match (Certificate::from_der(own), ParsedCertificate::try_from(own)) {
         (Ok(read), Ok(parsed)) => (read, parsed),
@@ -61,42 +65,40 @@ fn chain(pem: &[u8], shown: &str, hosts: &[String], now: i64) -> Finding {
     let seconds = |time: &x509_cert::time::Time| {
         i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
     };
-    let renew = "certbot renew, and see why it was not done by itself: systemctl list-timers";
+    let renew = "certbot renew, and find out why the timer did not: systemctl list-timers";
     let begin = seconds(&tbs.validity().not_before);
     if begin > now {
-        return bad(format!("is valid only in {}", span(begin - now)));
+        return bad(format!("becomes valid only in {}", duration(begin - now)));
     }
     let left = seconds(&tbs.validity().not_after) - now;
     if left <= 0 {
-        let what = format!("{shown} ended {} ago: nobody calls any more", span(-left));
-        return Finding::problem(CHECK, what, renew);
+        let what = format!("{shown} expired {} ago: every call fails", duration(-left));
+        return Finding::problem(what, renew);
     }
     for host in hosts {
         let name = ServerName::try_from(name_of(host));
         let covered = name.is_ok_and(|name| verify_server_name(&parsed, &name).is_ok());
         if !covered {
             return Finding::problem(
-                CHECK,
-                format!("{shown} is not for {host}"),
+                format!("{shown} is not valid for {host}"),
                 format!(
-                    "certbot certonly -d {} gives one that is",
+                    "certbot certonly -d {} creates one that is",
                     shell(name_of(host))
                 ),
             );
         }
     }
-    let what = format!("{shown} ends in {}", span(left));
+    let what = format!("{shown} expires in {}", duration(left));
     if left < SOON {
-        return Finding::warning(CHECK, what, renew);
+        return Finding::warning(what, renew);
     }
     if chain.len() == 1 && tbs.issuer() != tbs.subject() {
         return Finding::warning(
-            CHECK,
-            what + ", and has no issuer's certificate with it, which callers need",
-            "name the file with the whole chain (certbot: fullchain.pem) with --tls-cert",
+            what + ", but lacks the issuer's certificate, which senders need",
+            "use the file with the whole chain (certbot: fullchain.pem) for --tls-cert",
         );
     }
-    Finding::ok(CHECK, what)
+    Finding::ok(what)
 }
 
 #[cfg(test)]
@@ -110,11 +112,11 @@ mod tests {
     const PEM: &str = include_str!("certificate.pem");
 
     fn of(pem: &str, host: &str, now: i64) -> Finding {
-        chain(pem.as_bytes(), "a.pem", &[host.to_owned()], now)
+        chain(pem.as_bytes(), "a.pem", &[host.to_owned()], now).remove(0)
     }
 
     #[test]
-    fn a_certificate_is_judged_by_its_end_and_its_names() {
+    fn a_certificate_is_judged_by_its_validity_and_its_names() {
         const DAY: i64 = 86_400;
         let read = Certificate::from_der(&CertificateDer::from_pem_slice(PEM.as_bytes()).unwrap())
             .unwrap();
@@ -136,11 +138,11 @@ mod tests {
             assert_eq!(found.result, result, "{found:?}");
         }
         let found = of(PEM, "hooks.example.com", begin + 91 * DAY);
-        assert!(found.what.contains("ended 24 hours ago"), "{found:?}");
+        assert!(found.what.contains("expired 24 hours ago"), "{found:?}");
     }
 
     #[test]
-    fn what_is_no_certificate_is_told() {
+    fn other_files_are_problems() {
         for pem in [
             "",
             "x",
@@ -149,7 +151,7 @@ mod tests {
         ] {
             assert_eq!(of(pem, "a", 0).result, Verdict::Problem, "{pem}");
         }
-        let found = file(Path::new("/nowhere"), &[], 0);
+        let found = file(Path::new("/nowhere"), &[], 0).remove(0);
         assert_eq!(found.result, Verdict::Problem);
     }
 }

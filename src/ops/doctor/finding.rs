@@ -1,5 +1,6 @@
-//! What a check comes to.
+//! The result of a check, and how its text writes sizes, durations and paths.
 
+use bytesize::ByteSize;
 use serde::Serialize;
 
 /// How well something is.
@@ -8,54 +9,108 @@ use serde::Serialize;
 pub enum Verdict {
     /// As it should be.
     Ok,
-    /// It could not be found out, or does not concern this server.
+    /// It could not be determined, or does not concern this server.
     Unknown,
-    /// It works, and may not for long.
+    /// It works now, but may fail.
     Warning,
     /// It does not work.
     Problem,
 }
 
-/// What a check came to, a line of `doctor`.
+/// The result of a check, a line of `doctor`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was checked: one word, the same in every version.
+    /// The check's name in the table of checks.
     pub check: &'static str,
-    /// How well it is.
+    /// The result.
     pub result: Verdict,
     /// What was found, for people.
     pub what: String,
-    /// What to do, beginning with the next command to type where there is one.
+    /// The remedy, beginning with the next command to type if there is one.
     pub fix: Option<String>,
 }
 
 impl Finding {
-    /// It is as it should be.
-    pub fn ok(check: &'static str, what: impl Into<String>) -> Self {
-        Self::new(check, Verdict::Ok, what.into(), None)
+    pub(super) fn ok(what: impl Into<String>) -> Vec<Self> {
+        Self::new(Verdict::Ok, what.into(), None)
     }
 
-    /// It could not be found out; and how it can be, if there is a way.
-    pub fn unknown(check: &'static str, what: impl Into<String>, fix: Option<String>) -> Self {
-        Self::new(check, Verdict::Unknown, what.into(), fix)
+    pub(super) fn unknown(what: impl Into<String>, fix: impl Into<String>) -> Vec<Self> {
+        Self::new(Verdict::Unknown, what.into(), Some(fix.into()))
     }
 
-    /// It works, and may not for long.
-    pub fn warning(check: &'static str, what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::new(check, Verdict::Warning, what.into(), Some(fix.into()))
+    pub(super) fn warning(what: impl Into<String>, fix: impl Into<String>) -> Vec<Self> {
+        Self::new(Verdict::Warning, what.into(), Some(fix.into()))
     }
 
-    /// It does not work.
-    pub fn problem(check: &'static str, what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self::new(check, Verdict::Problem, what.into(), Some(fix.into()))
+    pub(super) fn problem(what: impl Into<String>, fix: impl Into<String>) -> Vec<Self> {
+        Self::new(Verdict::Problem, what.into(), Some(fix.into()))
     }
 
-    const fn new(check: &'static str, result: Verdict, what: String, fix: Option<String>) -> Self {
-        Self {
-            check,
+    /// One finding, as a check returns it; the table of checks adds the name.
+    fn new(result: Verdict, what: String, fix: Option<String>) -> Vec<Self> {
+        vec![Self {
+            check: "",
             result,
             what,
             fix,
+        }]
+    }
+}
+
+/// A number of bytes.
+pub(super) fn size(bytes: u64) -> String {
+    ByteSize(bytes).display().iec().to_string()
+}
+
+/// A duration in its largest unit: `3 days`. A negative one counts as zero.
+pub(super) fn duration(seconds: i64) -> String {
+    let units = [
+        (365 * 86_400, "year"),
+        (86_400, "day"),
+        (3_600, "hour"),
+        (60, "minute"),
+    ];
+    let unit = units.iter().find(|(length, _)| seconds >= 2 * *length);
+    let (count, name) = match unit {
+        Some((length, name)) => (seconds / length, *name),
+        None => (seconds.max(0), "second"),
+    };
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {name}{plural}")
+}
+
+/// A name or path as one word of a shell command.
+pub(super) fn shell(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), |quoted| quoted.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_use_their_largest_unit() {
+        let cases = [
+            (-5, "0 seconds"),
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (7_300, "2 hours"),
+            (86_400, "24 hours"),
+            (40 * 86_400, "40 days"),
+            (800 * 86_400, "2 years"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(duration(seconds), text);
         }
+    }
+
+    #[test]
+    fn a_path_stays_one_word() {
+        for word in ["/var/lib/profiletrail", "a b'c", "", "a\"$b`\\", "a\nb"] {
+            assert_eq!(shlex::split(&shell(word)), Some(vec![word.to_owned()]));
+        }
+        assert_eq!(shell("/var/lib/profiletrail"), "/var/lib/profiletrail");
     }
 }

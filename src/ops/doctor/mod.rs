@@ -1,37 +1,239 @@
 //! `doctor`: checks what usually goes wrong around a server, and says what to do.
 //!
-//! Each check is a small function from what was found out to one [`Finding`];
-//! what is found out is asked of the running server ([`Running`], over its
-//! socket), since that knows what really runs, or read from the folder and taken
-//! from the flags where none runs. [`examine()`] puts them in their order.
+//! Each check is a small function from [`Facts`] to a [`Finding`]; [`CHECKS`] is
+//! their table. Facts come from the running server ([`Running`], over its
+//! socket), because it knows its own settings; without a server they come from
+//! the folder and the flags.
 //!
-//! Nothing is changed, not even in the folder of a server that has stopped: it
-//! is read without its lock and without its index, so that what another user
-//! runs leaves no files there. Left out: what the log holds, which is `verify`'s,
-//! and the time of other machines; of clocks only the sender's is looked at, as
-//! far as its signed calls tell it.
+//! Nothing is changed, not even in the folder of a stopped server: it is read
+//! without its lock and without its index, so that another user leaves no files
+//! there. Left out: damage in the log, which `verify` finds, and the time of
+//! other machines, except for the sender's as its signed calls show it.
 
-mod backups;
-mod calls;
 mod certificate;
-mod descriptors;
-mod disk;
-mod dns;
-mod examine;
+mod facts;
 mod finding;
-mod folder;
-mod http;
-mod index;
-mod log_facts;
-mod owners;
-mod public;
-mod running;
-mod server;
-mod settings;
-mod words;
+mod health;
+mod machine;
+mod network;
+mod service;
 
-pub use examine::{Address, Examination, Found, examine};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use facts::{LogFacts, Running, Settings, Signed, read_folder};
 pub use finding::{Finding, Verdict};
-pub use log_facts::{LogFacts, read_folder};
-pub use running::{Running, Signed};
-pub use settings::Settings;
+
+use finding::shell;
+
+/// What to examine.
+pub struct Examination {
+    /// The data folder.
+    pub data: PathBuf,
+    /// The settings of this command; a running server's own take precedence.
+    pub settings: Settings,
+    /// Where backups are kept.
+    pub backup: Option<PathBuf>,
+    /// Whether to ask other machines: DNS, and the public address.
+    pub outside: bool,
+    /// What the running server says; else why it could not be asked, or `None`
+    /// if none runs.
+    pub running: Result<Running, Option<String>>,
+    /// The present moment in Unix seconds.
+    pub now: i64,
+}
+
+/// The outcome of all checks.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The worst result.
+    pub worst: Option<Verdict>,
+    /// The addresses to enter in Copernica.
+    pub addresses: Vec<Address>,
+}
+
+/// An address to enter in Copernica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Address {
+    /// The whole address.
+    pub address: String,
+    /// The label in it.
+    pub label: Option<String>,
+}
+
+/// What the checks look at.
+struct Facts<'a> {
+    data: &'a Path,
+    /// The data folder as one word of a shell command.
+    data_word: String,
+    settings: Settings,
+    contact: &'a Result<Running, Option<String>>,
+    /// `None` if the logs cannot be read; the check of the folder says why.
+    log: Option<LogFacts>,
+    backup: Option<&'a Path>,
+    outside: bool,
+    now: i64,
+}
+
+impl Facts<'_> {
+    fn running(&self) -> Option<&Running> {
+        self.contact.as_ref().ok()
+    }
+}
+
+/// A check; it has no finding if it does not apply.
+type Check = fn(&Facts<'_>) -> Vec<Finding>;
+
+/// The names of the checks, which are the same in every version, in their order.
+const CHECKS: &[(&str, Check)] = &[
+    ("folder", machine::folder),
+    ("files", machine::files),
+    ("server", service::server),
+    ("listen", service::listen),
+    ("index", service::index),
+    ("lookup", service::lookup),
+    ("descriptors", machine::descriptors),
+    ("disk", machine::disk),
+    ("inodes", machine::inodes),
+    ("events", service::events),
+    ("rejected", service::rejected),
+    ("signatures", service::signatures),
+    ("refused", service::refused),
+    ("clock", service::clock),
+    ("certificate", certificate::certificate),
+    ("dns", network::dns),
+    ("public", network::public),
+    ("backup", machine::backup),
+];
+
+/// Runs all checks, and hands over each finding at once.
+pub fn examine(examination: &Examination, each: &mut dyn FnMut(Finding)) -> Found {
+    let running = examination.running.as_ref().ok();
+    let own = examination.settings.clone();
+    let facts = Facts {
+        data: &examination.data,
+        data_word: shell(&examination.data.to_string_lossy()),
+        settings: running.map_or_else(|| own.clone(), |it| it.settings.clone().or(own.clone())),
+        contact: &examination.running,
+        log: match running {
+            Some(running) => Some(running.log.clone()),
+            None => read_folder(&examination.data).ok(),
+        },
+        backup: examination.backup.as_deref(),
+        outside: examination.outside,
+        now: examination.now,
+    };
+    let mut worst = None;
+    for (check, run) in CHECKS {
+        for finding in run(&facts) {
+            worst = worst.max(Some(finding.result));
+            each(Finding { check, ..finding });
+        }
+    }
+    Found {
+        worst,
+        addresses: addresses(&facts),
+    }
+}
+
+/// The addresses of each host: without a label, and with each label seen.
+fn addresses(facts: &Facts<'_>) -> Vec<Address> {
+    let unknown = ["YOUR-HOST".to_owned()];
+    let hosts = match facts.settings.public_hosts.as_slice() {
+        [] => &unknown,
+        hosts => hosts,
+    };
+    let labels = facts.log.iter().flat_map(|log| &log.labels);
+    let labels: Vec<_> = labels.map(Some).collect();
+    let mut addresses = Vec::new();
+    for host in hosts {
+        for label in std::iter::once(&None).chain(&labels) {
+            let end = label.map_or_else(String::new, |label| format!("/{label}"));
+            addresses.push(Address {
+                address: format!("https://{host}/webhook{end}"),
+                label: label.cloned(),
+            });
+        }
+    }
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static NO_SERVER: Result<Running, Option<String>> = Err(None);
+
+    /// The facts of a folder without a server.
+    pub(super) fn facts(data: &Path) -> Facts<'_> {
+        Facts {
+            data,
+            data_word: shell(&data.to_string_lossy()),
+            settings: Settings::default(),
+            contact: &NO_SERVER,
+            log: None,
+            backup: None,
+            outside: false,
+            now: 0,
+        }
+    }
+
+    fn examination(data: PathBuf) -> Examination {
+        Examination {
+            data,
+            settings: Settings::default(),
+            backup: None,
+            outside: false,
+            running: Err(None),
+            now: 0,
+        }
+    }
+
+    #[test]
+    fn a_missing_folder_does_not_end_the_checks() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut checks = Vec::new();
+        let data = dir.path().join("none");
+        let found = examine(&examination(data), &mut |finding| {
+            checks.push(finding.check)
+        });
+        assert_eq!(
+            checks,
+            ["folder", "server", "clock", "dns", "public", "backup"]
+        );
+        assert_eq!(found.worst, Some(Verdict::Problem));
+        assert_eq!(found.addresses[0].address, "https://YOUR-HOST/webhook");
+        assert!(!dir.path().join("none").exists());
+    }
+
+    #[test]
+    fn a_servers_own_settings_take_precedence() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut examination = examination(dir.path().to_owned());
+        let hosts = |host: &str| Settings {
+            public_hosts: vec![host.to_owned()],
+            ..Settings::default()
+        };
+        examination.settings = hosts("flag.example");
+        examination.running = Ok(Running {
+            settings: hosts("real.example"),
+            log: LogFacts {
+                labels: vec!["crm".to_owned()],
+                ..LogFacts::default()
+            },
+            ..Running::default()
+        });
+        let found = examine(&examination, &mut |_| ());
+        let addresses: Vec<_> = found
+            .addresses
+            .iter()
+            .map(|it| it.address.as_str())
+            .collect();
+        let expected = [
+            "https://real.example/webhook",
+            "https://real.example/webhook/crm",
+        ];
+        assert_eq!(addresses, expected);
+    }
+}

@@ -3,17 +3,17 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What there is, in one object. Times are RFC 3339 in UTC, null where there is
-/// no event; sizes are in bytes.
+/// How much there is, in one object. Times are RFC 3339 in UTC, null without
+/// events; sizes are in bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StatsLine {
-    /// Events in the span.
+    /// Events in the time range.
     pub events: u64,
-    /// Profiles with an event in the span.
+    /// Profiles with an event in the time range.
     pub profiles: u64,
-    /// Subprofiles with an event in the span.
+    /// Subprofiles with an event in the time range.
     pub subprofiles: u64,
-    /// Rejected calls that arrived in the span.
+    /// Rejected calls that arrived in the time range.
     pub rejected: u64,
     /// Events that were removed on purpose, of any time.
     pub pruned: u64,
@@ -25,9 +25,10 @@ pub struct StatsLine {
     pub first_received: Option<String>,
     /// The last receipt of an event.
     pub last_received: Option<String>,
-    /// The bodies of the events in the span, as they were sent.
+    /// The bodies of the events in the time range, as they were sent.
     pub body_bytes: u64,
-    /// The files of the log of events; always all of it, as what follows.
+    /// The files of the log of events. This and the following do not depend on the
+    /// time range.
     pub log_bytes: u64,
     /// The files of the log of rejected calls.
     pub rejected_bytes: u64,
@@ -37,34 +38,35 @@ pub struct StatsLine {
     pub plain_segments: u64,
     /// Segments of both logs that are sealed.
     pub sealed_segments: u64,
-    /// Events by day in UTC, `YYYY-MM-DD`, in their order, without empty days.
+    /// Events by day in UTC, `YYYY-MM-DD`, sorted, without empty days.
     pub days: Vec<Count>,
-    /// Events by type, the most frequent first, as in what follows.
+    /// Events by type, the most frequent first, as in the following lists.
     pub types: Vec<Count>,
-    /// Events by label; the empty name stands for none.
+    /// Events by label; the empty name means none.
     pub labels: Vec<Count>,
     /// Events by database.
     pub databases: Vec<Count>,
     /// How many updates name each field or interest among their parameters.
     pub fields: Vec<Count>,
-    /// Which of these lists lack names, since there were more than 10,000.
+    /// Which of these lists are incomplete, because there were more than 10,000
+    /// names.
     pub capped: Vec<String>,
-    /// The lookups, where there are any.
+    /// The look-ups, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lookup: Option<LookupLine>,
 }
 
-/// What there is of lookups.
+/// The size of the look-ups.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LookupLine {
-    /// Of which fields.
+    /// Their fields.
     pub fields: Vec<String>,
-    /// The last event that is in them.
+    /// The last event in them.
     pub up_to: u64,
-    /// How many distinct values of (sub)profiles there are; some may be counted
-    /// twice until runs are merged.
+    /// The number of distinct values of (sub)profiles; some may count twice until
+    /// runs are merged.
     pub entries: u64,
-    /// How many bytes of the index's files are theirs.
+    /// Their share of the index's files, in bytes.
     pub bytes: u64,
 }
 

@@ -1,85 +1,67 @@
-//! `stats`: what there is, by day, type, label, database and field.
+//! `stats`: how much there is, by day, type, label, database and field.
 //!
-//! One pass over the log on all cores, past the blocks whose times lie outside
-//! the span. The numbers of profiles are the index's.
+//! It reads the log once, on several cores, and skips blocks whose times are
+//! outside the time range. The index provides the numbers of (sub)profiles.
 
 mod lines;
 mod tally;
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use lines::{Count, LookupLine, StatsLine};
 
-use super::parallel::each;
-use super::{CareError, Told};
+use super::{MaintenanceError, Output, bytes_of};
 use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
 use crate::log::record::{EventHead, EventRecord, RecordError, rejected_time};
 use crate::log::{Form, Log, LogError, Scanned};
+use crate::query::parallel::in_order;
 use crate::query::{Answered, Span};
 use crate::store::retention::Retention;
 use crate::store::{Damages, Missing, Snapshot, Trail, TrailError};
 use tally::{Counter, Tally};
 
-/// How many stretches of a log are read in one piece of work.
-const STRETCHES: usize = 16;
+/// How many blocks are read in one job.
+const BLOCKS: usize = 16;
 
-/// Records in a row of one of the logs.
-struct Piece<'a> {
+/// Consecutive records of one of the logs.
+struct Job<'a> {
     log: &'a Log,
     events: bool,
     first: u64,
     last: u64,
 }
 
-pub(super) fn carry_out(
+pub(super) fn run(
     trail: &Trail,
     span: Span,
-    told: &mut Told<'_>,
-) -> Result<Answered, CareError> {
+    output: &mut Output<'_>,
+) -> Result<Answered, MaintenanceError> {
     let snapshot = trail.snapshot();
-    let mut pieces = pieces(trail.events(), true, span)?;
-    pieces.extend(self::pieces(trail.rejected(), false, span)?);
-    let all = pieces
-        .iter()
-        .map(|piece| piece.last - piece.first + 1)
-        .sum();
+    let mut jobs = jobs(trail.events(), true, span)?;
+    jobs.extend(self::jobs(trail.rejected(), false, span)?);
+    let all = jobs.iter().map(|job| job.last - job.first + 1).sum();
     let done = AtomicU64::new(0);
     let mut tally = Tally {
         pruned: pruned_blocks(trail.events())?,
         ..Tally::default()
     };
-    let mut failure = None;
-    each(
-        &pieces,
-        |piece| count(piece, snapshot.retention(), span, &done),
-        || (told.progress)(done.load(Ordering::Relaxed), all),
-        |_, counted| {
-            match counted {
-                Ok(counted) => tally.join(counted),
-                Err(error) => failure = Some(error),
-            }
-            failure.is_none()
+    let mut jobs = jobs.into_iter();
+    in_order(
+        || Ok::<_, MaintenanceError>(jobs.next()),
+        || (),
+        |(), job| Ok(count(&job, snapshot.retention(), span, &done)?),
+        |counted| {
+            tally.join(counted);
+            (output.progress)(done.load(Ordering::Relaxed), all);
+            Ok(true)
         },
-    );
-    if let Some(error) = failure {
-        return Err(error.into());
-    }
-    snapshot.wait_for_index(|progress| (told.progress)(progress.applied, progress.last))?;
-    let (profiles, subprofiles) = keys(&snapshot, span)?;
+    )?;
+    snapshot.wait_for_index(|progress| (output.progress)(progress.applied, progress.last))?;
     let mut damages = Damages::default();
     let mut missing = std::mem::take(&mut tally.missing);
     missing.sort_by_key(Missing::to_string);
     missing.into_iter().for_each(|missing| damages.add(missing));
-    let line = StatsLine {
-        profiles,
-        subprofiles,
-        lookup: lookup(trail)?,
-        ..line_of(trail, tally)
-    };
-    told.line(&line)?;
+    output.line(&line_of(&snapshot, span, tally)?)?;
     let (damage, notes) = damages.into_lines();
     Ok(Answered {
         found: true,
@@ -89,50 +71,52 @@ pub(super) fn carry_out(
     })
 }
 
-/// How many records are in blocks of pruned records alone, which no span touches.
+/// The number of records in blocks that have pruned records only; such blocks
+/// are in no time range.
 fn pruned_blocks(log: &Log) -> Result<u64, LogError> {
-    let stretches = log.block_ranges()?.into_iter();
-    let pruned = stretches.filter(|stretch| stretch.times.is_some_and(|times| times.0 > times.1));
+    let blocks = log.block_ranges()?.into_iter();
+    let pruned = blocks.filter(|block| block.times.is_some_and(|times| times.0 > times.1));
     Ok(pruned
-        .map(|stretch| stretch.last_seq - stretch.first_seq + 1)
+        .map(|block| block.last_seq - block.first_seq + 1)
         .sum())
 }
 
-/// What of a log may lie in a span, cut into pieces.
-fn pieces(log: &Log, events: bool, span: Span) -> Result<Vec<Piece<'_>>, LogError> {
+/// The parts of a log that may be in a time range, as jobs.
+fn jobs(log: &Log, events: bool, span: Span) -> Result<Vec<Job<'_>>, LogError> {
     let (since, until) = span.bounds();
-    let mut pieces: Vec<(Piece<'_>, usize)> = Vec::new();
-    for stretch in log.block_ranges()? {
-        if !stretch.may_touch(since, until) {
+    let mut jobs: Vec<(Job<'_>, usize)> = Vec::new();
+    for block in log.block_ranges()? {
+        if !block.may_touch(since, until) {
             continue;
         }
-        match pieces.last_mut() {
-            Some((piece, count)) if piece.last + 1 == stretch.first_seq && *count < STRETCHES => {
-                piece.last = stretch.last_seq;
+        match jobs.last_mut() {
+            Some((job, count)) if job.last + 1 == block.first_seq && *count < BLOCKS => {
+                job.last = block.last_seq;
                 *count += 1;
             }
-            _ => pieces.push((
-                Piece {
+            _ => {
+                let (first, last) = (block.first_seq, block.last_seq);
+                let job = Job {
                     log,
                     events,
-                    first: stretch.first_seq,
-                    last: stretch.last_seq,
-                },
-                1,
-            )),
+                    first,
+                    last,
+                };
+                jobs.push((job, 1));
+            }
         }
     }
-    Ok(pieces.into_iter().map(|(piece, _)| piece).collect())
+    Ok(jobs.into_iter().map(|(job, _)| job).collect())
 }
 
 fn count(
-    piece: &Piece<'_>,
+    job: &Job<'_>,
     retention: &Retention,
     span: Span,
     done: &AtomicU64,
 ) -> Result<Tally, LogError> {
     let mut tally = Tally::default();
-    let mut scan = piece.log.scan_range(piece.first, piece.last);
+    let mut scan = job.log.scan_range(job.first, job.last);
     while let Some(found) = scan.step()? {
         let records = match found {
             Scanned::Records(records) => records,
@@ -144,9 +128,9 @@ fn count(
         let mut read = 0;
         for (seq, bytes) in records {
             read += 1;
-            if piece.events && retention.hides_record(seq, bytes) {
+            if job.events && retention.hides_record(seq, bytes) {
                 tally.pruned += 1;
-            } else if !piece.events {
+            } else if !job.events {
                 let time = rejected_time(bytes);
                 let time = time.filter(|time| !retention.hides_rejected(*time, seq));
                 tally.rejected += u64::from(time.is_some_and(|time| span.contains(time)));
@@ -172,10 +156,10 @@ fn count_event(tally: &mut Tally, seq: u64, bytes: &[u8], span: Span) -> Result<
     Ok(())
 }
 
-/// How many profiles and subprofiles have an event in a span.
-fn keys(snapshot: &Snapshot<'_>, span: Span) -> Result<(u64, u64), CareError> {
+/// The numbers of profiles and subprofiles with an event in a time range.
+fn profiles(snapshot: &Snapshot<'_>, span: Span) -> Result<(u64, u64), MaintenanceError> {
     let (mut profiles, mut subprofiles) = (0, 0);
-    snapshot.each_timeline(None, |key, times| -> Result<(), CareError> {
+    snapshot.each_timeline(None, |key, times| -> Result<(), MaintenanceError> {
         let inside = times.iter().any(|(time, _)| span.contains(*time));
         match key.subprofile {
             _ if !inside => {}
@@ -187,25 +171,18 @@ fn keys(snapshot: &Snapshot<'_>, span: Span) -> Result<(u64, u64), CareError> {
     Ok((profiles, subprofiles))
 }
 
-fn lookup(trail: &Trail) -> Result<Option<LookupLine>, CareError> {
-    let state = trail.index().whole_lookup_state();
-    let state = state.map_err(TrailError::Index)?;
-    Ok(state.map(|state| LookupLine {
-        fields: state.fields,
-        up_to: state.up_to,
-        entries: state.entries,
-        bytes: state.bytes,
-    }))
-}
-
-fn line_of(trail: &Trail, tally: Tally) -> StatsLine {
+fn line_of(
+    snapshot: &Snapshot<'_>,
+    span: Span,
+    tally: Tally,
+) -> Result<StatsLine, MaintenanceError> {
+    let (profiles, subprofiles) = profiles(snapshot, span)?;
+    let trail = snapshot.trail();
     let folder = trail.folder();
     let mut forms = trail.events().segments();
     forms.extend(trail.rejected().segments());
-    let sealed = forms
-        .iter()
-        .filter(|(_, form)| *form == Form::Sealed)
-        .count() as u64;
+    let sealed = forms.iter().filter(|(_, form)| *form == Form::Sealed);
+    let sealed = sealed.count() as u64;
     let lists = [
         ("days", tally.days.capped),
         ("types", tally.types.capped),
@@ -214,8 +191,18 @@ fn line_of(trail: &Trail, tally: Tally) -> StatsLine {
         ("fields", tally.fields.capped),
     ];
     let capped = lists.iter().filter(|(_, capped)| *capped);
-    StatsLine {
+    let lookup = trail.index().whole_lookup_state();
+    let lookup = lookup.map_err(TrailError::Index)?;
+    let lookup = lookup.map(|state| LookupLine {
+        fields: state.fields,
+        up_to: state.up_to,
+        entries: state.entries,
+        bytes: state.bytes,
+    });
+    Ok(StatsLine {
         events: tally.events,
+        profiles,
+        subprofiles,
         rejected: tally.rejected,
         pruned: tally.pruned,
         first_time: tally.times.map(|(first, _)| seconds_to_rfc3339(first)),
@@ -228,14 +215,14 @@ fn line_of(trail: &Trail, tally: Tally) -> StatsLine {
         index_bytes: bytes_of(&folder.index()),
         plain_segments: forms.len() as u64 - sealed,
         sealed_segments: sealed,
-        capped: capped.map(|(name, _)| (*name).to_owned()).collect(),
         days: days(&tally.days),
         types: tally.types.ranked(),
         labels: tally.labels.ranked(),
         databases: tally.databases.ranked(),
         fields: tally.fields.ranked(),
-        ..StatsLine::default()
-    }
+        capped: capped.map(|(name, _)| (*name).to_owned()).collect(),
+        lookup,
+    })
 }
 
 fn days(days: &Counter<i64>) -> Vec<Count> {
@@ -249,17 +236,4 @@ fn days(days: &Counter<i64>) -> Vec<Count> {
         events,
     })
     .collect()
-}
-
-/// What a folder takes on the disk, with all in it; what cannot be looked at
-/// counts nothing.
-pub fn bytes_of(folder: &Path) -> u64 {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    entries
-        .map(|entry| match entry.metadata() {
-            Ok(data) if data.is_dir() => bytes_of(&entry.path()),
-            Ok(data) => data.blocks() * 512,
-            Err(_) => 0,
-        })
-        .sum()
 }

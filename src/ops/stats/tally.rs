@@ -7,13 +7,13 @@ use super::lines::Count;
 use crate::event::Event;
 use crate::log::record::EventHead;
 
-/// The most names of one kind that are kept.
-const NAMES: usize = 10_000;
+/// The most names of one kind that are counted.
+const MAX_NAMES: usize = 10_000;
 
 /// How long a day is in seconds.
 const DAY: i64 = 86_400;
 
-/// How often each name was met; names beyond a bound are not kept.
+/// Counts by name; names beyond a bound are not counted.
 #[derive(Clone, Debug)]
 pub(super) struct Counter<N> {
     counts: HashMap<N, u64>,
@@ -34,7 +34,7 @@ impl<N: Eq + Hash> Counter<N> {
     fn add(&mut self, name: N, count: u64) {
         if let Some(known) = self.counts.get_mut(&name) {
             *known += count;
-        } else if self.counts.len() < NAMES {
+        } else if self.counts.len() < MAX_NAMES {
             self.counts.insert(name, count);
         } else {
             self.capped = true;
@@ -65,7 +65,7 @@ impl<N: ToString + Ord> Counter<N> {
 }
 
 impl Counter<i64> {
-    /// In their order.
+    /// Sorted.
     pub fn ordered(&self) -> BTreeMap<i64, u64> {
         self.counts
             .iter()
@@ -74,26 +74,26 @@ impl Counter<i64> {
     }
 }
 
-/// What is counted of events.
+/// The counts of events.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
     pub events: u64,
     pub rejected: u64,
     pub pruned: u64,
     pub body_bytes: u64,
-    /// The first and the last.
+    /// The first and the last, in Unix seconds.
     pub times: Option<(i64, i64)>,
     /// In Unix microseconds.
     pub received: Option<(i64, i64)>,
     /// By the day's number since 1970, in UTC.
     pub days: Counter<i64>,
     pub types: Counter<String>,
-    /// The empty name stands for no label, which none is.
+    /// The empty name means no label; no label is empty.
     pub labels: Counter<String>,
     pub databases: Counter<u64>,
     /// Fields and interests that updates name among their parameters.
     pub fields: Counter<String>,
-    /// What cannot be read: text, and whether it is known to be lost.
+    /// Records that cannot be read.
     pub missing: Vec<crate::store::Missing>,
 }
 
@@ -113,14 +113,14 @@ impl Tally {
         }
     }
 
-    /// Counts what an update names.
+    /// Counts the parameters of an update.
     pub fn add_names(&mut self, event: Event) {
         for name in event.content.parameters.keys() {
             self.fields.add(name.to_string(), 1);
         }
     }
 
-    /// Adds what another has counted.
+    /// Adds the counts of another tally.
     pub fn join(&mut self, other: Self) {
         self.events += other.events;
         self.rejected += other.rejected;
@@ -151,15 +151,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_beyond_the_bound_are_not_kept() {
+    fn names_beyond_the_bound_are_not_counted() {
         let mut counter = Counter::default();
-        for number in 0..NAMES as u64 + 5 {
+        for number in 0..MAX_NAMES as u64 + 5 {
             counter.add(number, 1);
         }
         counter.add(3, 5);
         assert!(counter.capped);
         let ranked = counter.ranked();
-        assert_eq!(ranked.len(), NAMES);
+        assert_eq!(ranked.len(), MAX_NAMES);
         assert_eq!((ranked[0].name.as_str(), ranked[0].events), ("3", 6));
     }
 }

@@ -1,8 +1,8 @@
-//! Two rows of (sub)profile, time and `seq`, compared in bounded memory.
+//! Compares two sets of (sub)profile, time and `seq` in bounded memory.
 //!
-//! Every entry is hashed to 64 bits, and the hashes are added up, so that the
-//! order does not matter. The sums are kept in some ten thousand groups by
-//! (sub)profile, so that what differs can be looked for in a small part.
+//! Every entry is hashed to 64 bits, and the hashes are added up, so the order
+//! does not matter. There is a sum for each of some ten thousand groups of
+//! (sub)profiles, so a difference can be searched for in a small part.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,7 +11,7 @@ use crate::event::ProfileKey;
 /// The number of groups.
 const GROUPS: u64 = 1 << 14;
 
-/// What a row of entries comes to; threads add to it together.
+/// The digest of a set of entries; several threads may add to it.
 pub(super) struct Digest {
     count: AtomicU64,
     sums: Vec<AtomicU64>,
@@ -35,12 +35,12 @@ impl Digest {
         }
     }
 
-    /// How many entries there are.
+    /// The number of entries.
     pub fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// The first group in which two rows differ.
+    /// The first group in which two digests differ.
     pub fn difference(&self, other: &Self) -> Option<u64> {
         let sums = self.sums.iter().zip(&other.sums);
         (0..GROUPS)

@@ -1,12 +1,12 @@
-//! Files in a data folder that no log and no index is read from.
+//! Files in a data folder that the program does not use.
 
 use std::fs;
 use std::path::Path;
 
 use crate::store::Trail;
 
-/// What a folder holds itself, beside what [`crate::store::Folder`] names.
-const TOP: &[&str] = &[
+/// The names in a data folder.
+const KNOWN: &[&str] = &[
     "format",
     "lock",
     "socket",
@@ -23,9 +23,9 @@ const TOP: &[&str] = &[
     "baselines",
 ];
 
-/// The paths of such files, each with what it is. Files come and go while a
-/// server runs; what is gone when it is looked at is left out.
-pub(super) fn strangers(trail: &Trail) -> Vec<(String, &'static str)> {
+/// The paths of unexpected files, each with what it is. Files come and go while a
+/// server runs; a file that has gone meanwhile is left out.
+pub(super) fn unexpected_files(trail: &Trail) -> Vec<(String, &'static str)> {
     let folder = trail.folder();
     let mut found = Vec::new();
     let mut look = |dir: &Path, known: &dyn Fn(&str) -> bool| {
@@ -39,7 +39,7 @@ pub(super) fn strangers(trail: &Trail) -> Vec<(String, &'static str)> {
             found.push((dir.join(name).display().to_string(), what_is(name)));
         }
     };
-    look(folder.path(), &|name| TOP.contains(&name));
+    look(folder.path(), &|name| KNOWN.contains(&name));
     let logs = [
         (folder.log(), trail.events()),
         (folder.rejected(), trail.rejected()),
@@ -57,13 +57,13 @@ pub(super) fn strangers(trail: &Trail) -> Vec<(String, &'static str)> {
 
 fn what_is(name: &str) -> &'static str {
     if name.contains(".torn-") {
-        "a write that a crash has cut short, kept aside; it can be deleted"
+        "a write that a crash cut short, kept aside; it can be deleted"
     } else if name.contains("damaged-") {
         "kept aside when it was damaged; it can be deleted"
     } else if name.ends_with(".new") || name.ends_with(".part") {
-        "left by work that was cut short; the next start removes it, or it can be deleted"
+        "left by interrupted work; the next start removes it, or it can be deleted"
     } else if name.ends_with(".log") || name.ends_with(".log.zst") {
-        "left by sealing that was cut short; the next start removes it"
+        "left by interrupted sealing; the next start removes it"
     } else {
         "it does not belong here"
     }

@@ -4,19 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use crate::log::Damage;
 
-/// A line; `kind` tells which.
+/// A line; `kind` says which.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum VerifyLine {
-    /// Something is not as it should be in a segment.
+    /// Damage in a segment.
     Damage(DamageLine),
-    /// The index is not what the log says.
+    /// The index differs from the log.
     Index(IndexLine),
-    /// Events that are known to be lost, since a repair; no damage.
+    /// Events that a repair marked as lost; no damage.
     Lost(LostLine),
-    /// A file that nothing is read from; no damage.
+    /// A file that the program does not use; no damage.
     Note(NoteLine),
-    /// The last line.
+    /// The last line: what was read.
     Summary(VerifySummary),
 }
 
@@ -27,13 +27,13 @@ pub struct DamageLine {
     pub log: String,
     /// The segment's file.
     pub segment: String,
-    /// Where it begins in the file, in bytes.
+    /// Its offset in the file, in bytes.
     pub offset: u64,
-    /// How many bytes it takes there.
+    /// Its length in the file, in bytes.
     pub bytes: u64,
-    /// `seq` of the first event that cannot be read; null where there is none.
+    /// `seq` of the first event that cannot be read; null if there is none.
     pub first_seq: Option<u64>,
-    /// The last; null where there is none or it is not known.
+    /// The last one; null if there is none or it is not known.
     pub last_seq: Option<u64>,
     /// What is wrong.
     pub reason: String,
@@ -55,7 +55,7 @@ impl DamageLine {
         }
     }
 
-    /// The damage that the line tells of.
+    /// The damage of this line.
     pub fn damage(&self) -> Damage {
         let (first_seq, last_seq) = match (self.first_seq, self.last_seq) {
             (Some(first), Some(last)) => (first, last),
@@ -73,14 +73,14 @@ impl DamageLine {
     }
 }
 
-/// The index is not what the log says.
+/// The index differs from the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexLine {
     /// What differs.
     pub what: String,
 }
 
-/// Events that are known to be lost, since a repair.
+/// Events that a repair marked as lost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LostLine {
     /// `events` or `rejected`.
@@ -93,7 +93,7 @@ pub struct LostLine {
     pub repaired: String,
 }
 
-/// A file that nothing is read from.
+/// A file that the program does not use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NoteLine {
     /// The file.
@@ -109,7 +109,7 @@ pub struct VerifySummary {
     pub events: u64,
     /// Rejected calls that can be read.
     pub rejected: u64,
-    /// Events and calls that are known to be lost, since a repair.
+    /// Events and calls that a repair marked as lost.
     pub lost: u64,
     /// Events and calls that were removed on purpose.
     pub pruned: u64,
@@ -117,6 +117,6 @@ pub struct VerifySummary {
     pub segments: u64,
     /// Their length together.
     pub bytes: u64,
-    /// How much is not as it should be.
+    /// The number of damages.
     pub damages: u64,
 }

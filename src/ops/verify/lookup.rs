@@ -1,34 +1,33 @@
-//! The lookups against the log: whether a value is missing in them. That they
-//! tell of more does no harm.
+//! Whether the look-ups lack a value of the log. Values that they have in excess
+//! do no harm.
 
 use crate::event::{ProfileKey, values_of};
 use crate::history::Known;
 use crate::index::LookedValues;
 use crate::log::record::EventRecord;
-use crate::ops::{CareError, Told};
-use crate::store::{Snapshot, Step, Trail, TrailError};
+use crate::ops::{MaintenanceError, Output};
+use crate::store::retention::Retention;
+use crate::store::{Step, Trail};
 
-/// How many values are looked for together.
-const TOGETHER: usize = 65_536;
+/// How many values are searched for at a time.
+const BATCH: usize = 65_536;
 
-/// What can be done about lookups that lack values.
-const WAY_OUT: &str =
-    "start the server once without --lookup, and then with it: they are made anew";
+/// The remedy for look-ups that lack values.
+const REMEDY: &str = "start the server once without --lookup, and then with it: they are rebuilt";
 
-/// Tells where the lookups lack a value of an event up to where they are, or of
-/// what is left of pruned ones.
+/// Describes the first value that the look-ups lack, of the events that they
+/// include or of the baselines.
 pub(super) fn check(
-    snapshot: &Snapshot<'_>,
-    told: &mut Told<'_>,
-) -> Result<Option<String>, CareError> {
-    let trail = snapshot.trail();
-    let state = trail.index().lookup_state();
-    let Some(state) = state.map_err(TrailError::Index)? else {
+    trail: &Trail,
+    retention: &Retention,
+    output: &mut Output<'_>,
+) -> Result<Option<String>, MaintenanceError> {
+    let Some(state) = trail.lookup_state()? else {
         return Ok(None);
     };
     let fields = &state.fields;
     let mut values = LookedValues::default();
-    let mut walk = snapshot.walk(i64::MIN, i64::MAX)?;
+    let mut walk = trail.walk(i64::MIN, i64::MAX)?;
     let mut end = false;
     while !end {
         let step = walk.step(|seq, record| {
@@ -37,13 +36,13 @@ pub(super) fn check(
             }
         })?;
         end = matches!(step, Step::End) || walk.events_done() > state.up_to;
-        (told.progress)(walk.events_done(), walk.events());
+        (output.progress)(walk.events_done(), walk.events());
         if let Some(what) = lacks(trail, fields, &mut values, end)? {
             return Ok(Some(what));
         }
     }
-    let known = state.pruned == snapshot.retention().pruned;
-    let Some(baselines) = snapshot.baselines().filter(|_| known) else {
+    let known = state.pruned == retention.pruned;
+    let Some(baselines) = retention.baselines().filter(|_| known) else {
         return Ok(None);
     };
     let mut walk = baselines.walk();
@@ -67,28 +66,27 @@ fn read(record: &[u8], fields: &[String], values: &mut LookedValues) {
         return;
     };
     let (key, kind): (ProfileKey, _) = (record.head.key(), record.head.body_kind);
-    // A body that cannot be read is told of as the log's damage.
-    let _ = values_of(kind, record.body, fields, |place, value| {
+    // A body that cannot be read is reported as damage of the log.
+    let _ = values_of(kind, record.body.bytes, fields, |place, value| {
         values.add(place, &value, key);
     });
 }
 
-/// The first value that is missing, looked for once there are many, or at the
+/// Describes the first missing value. Searches once a batch is complete, or at the
 /// `end`.
 fn lacks(
     trail: &Trail,
     fields: &[String],
     values: &mut LookedValues,
     end: bool,
-) -> Result<Option<String>, CareError> {
-    if values.len() < TOGETHER && !end {
+) -> Result<Option<String>, MaintenanceError> {
+    if values.len() < BATCH && !end {
         return Ok(None);
     }
     let values = std::mem::take(values);
-    let lacking = trail.index().lookup_lacks(fields, &values);
-    let lacking = lacking.map_err(TrailError::Index)?;
+    let lacking = trail.lookup_lacks(fields, &values)?;
     Ok(lacking.map(|(place, key)| {
         let name = fields.get(place).map_or("", String::as_str);
-        format!("the lookups of {name:?} lack a value of {key}; {WAY_OUT}")
+        format!("the look-ups of {name:?} lack a value of {key}; {REMEDY}")
     }))
 }

@@ -1,10 +1,9 @@
-//! `verify`: reads everything and tells what is not as it should be.
+//! `verify`: reads everything and reports damage.
 //!
-//! Of both logs every byte is read: checksums, numbers without gaps, every
-//! record as what it was taken for, and of sealed segments whether the footer
-//! tells the truth. Then the index is compared with the log ([`digest`]).
-//! Nothing is written. It may run beside a server: what is looked at is what was
-//! synced when it began.
+//! It reads every byte of both logs: checksums, gaps in the numbers, the content
+//! of every record, and the footers of sealed segments. Then it compares the
+//! index with the log ([`digest`]). It writes nothing. Beside a running server it
+//! checks what was synced when it began.
 
 mod digest;
 mod files;
@@ -16,39 +15,41 @@ mod ranges;
 
 pub use lines::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
-use super::{CareError, Told};
+use super::{MaintenanceError, Output};
 use crate::log::LogError;
 use crate::query::Answered;
-use crate::store::{Snapshot, Trail};
+use crate::store::Trail;
+use crate::store::retention::Retention;
 use digest::Digest;
 use logs::{Part, check_log};
 
-/// The most damages that are told one by one.
-const NAMED: usize = 10_000;
+/// The most damages of a log that are listed one by one.
+const MAX_DAMAGE_LINES: u64 = 10_000;
 
-pub(super) fn carry_out(trail: &Trail, told: &mut Told<'_>) -> Result<Answered, CareError> {
+pub(super) fn run(trail: &Trail, output: &mut Output<'_>) -> Result<Answered, MaintenanceError> {
     let digest = Digest::new();
-    let snapshot = trail.snapshot();
-    let all = snapshot.last_seq() + trail.rejected().last_seq();
+    let all = trail.events().last_seq() + trail.rejected().last_seq();
+    // While this is held, pruned events are not removed from the files.
+    let retention = trail.retention();
     let mut summary = VerifySummary::default();
-    let events = Part::events(&snapshot, &digest);
-    let mut absent = check_log(&events, told, (0, all), &mut summary)?;
-    let rejected = Part::rejected(&snapshot);
-    check_log(&rejected, told, (events.last, all), &mut summary)?;
-    absent.arrange();
-    let differences = index::compare(&snapshot, &digest, &absent, events.last, told)?;
-    let lacking = lookup::check(&snapshot, told)?;
+    let events = Part::events(trail, &retention, &digest);
+    let mut absent = check_log(&events, output, (0, all), &mut summary)?;
+    let rejected = Part::rejected(trail, &retention);
+    check_log(&rejected, output, (events.last, all), &mut summary)?;
+    absent.merge();
+    let differences = index::compare(trail, &retention, &digest, &absent, events.last, output)?;
+    let lacking = lookup::check(trail, &retention, output)?;
     for what in differences.into_iter().chain(lacking) {
         summary.damages += 1;
-        told.line(&VerifyLine::Index(IndexLine { what }))?;
+        output.line(&VerifyLine::Index(IndexLine { what }))?;
     }
-    for (file, what) in files::strangers(trail) {
+    for (file, what) in files::unexpected_files(trail) {
         let what = what.to_owned();
-        told.line(&VerifyLine::Note(NoteLine { file, what }))?;
+        output.line(&VerifyLine::Note(NoteLine { file, what }))?;
     }
-    let unread = read_baselines(&snapshot).err();
+    let unread = read_baselines(&retention).err();
     summary.damages += u64::from(unread.is_some());
-    told.line(&VerifyLine::Summary(summary))?;
+    output.line(&VerifyLine::Summary(summary))?;
     let mut damage = match summary.damages {
         0 => Vec::new(),
         1 => vec!["1 damage was found".to_owned()],
@@ -62,9 +63,9 @@ pub(super) fn carry_out(trail: &Trail, told: &mut Told<'_>) -> Result<Answered, 
     })
 }
 
-/// Reads what is left of pruned events to its end.
-fn read_baselines(snapshot: &Snapshot<'_>) -> Result<(), LogError> {
-    if let Some(baselines) = snapshot.baselines() {
+/// Reads all baselines.
+fn read_baselines(retention: &Retention) -> Result<(), LogError> {
+    if let Some(baselines) = retention.baselines() {
         let mut walk = baselines.walk();
         while walk.step()?.is_some() {}
     }

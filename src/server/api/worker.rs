@@ -29,7 +29,7 @@ use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_micros};
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::CONTENT_TYPE;
-use crate::ops::{Care, CareError, Told, carry_out};
+use crate::ops::{self, Maintenance, MaintenanceError};
 use crate::query::{Answered, Mark, Query, QueryError, Span, answer_page, answer_telling};
 use crate::server::health::health;
 use crate::server::reply::{Reply, Responder};
@@ -288,14 +288,14 @@ impl Shared {
 
     fn stats(&self, span: Span, sink: &Sink) -> Result<Answered, QueryError> {
         let mut out = sink;
-        let mut told = Told {
+        let mut told = ops::Output {
             out: &mut out,
             progress: &mut |_, _| sink.tick(),
         };
-        match carry_out(&self.parts.trail, &Care::Stats(span), &mut told) {
-            Err(CareError::Output(error)) => Err(QueryError::Output(error)),
-            Err(CareError::Trail(error)) => Err(QueryError::Trail(error)),
-            Err(CareError::Log(error)) => Err(QueryError::Log(error)),
+        match ops::run(&self.parts.trail, &Maintenance::Stats(span), &mut told) {
+            Err(MaintenanceError::Output(error)) => Err(QueryError::Output(error)),
+            Err(MaintenanceError::Trail(error)) => Err(QueryError::Trail(error)),
+            Err(MaintenanceError::Log(error)) => Err(QueryError::Log(error)),
             Err(error) => Err(QueryError::Output(std::io::Error::other(error.to_string()))),
             Ok(answered) => Ok(answered),
         }

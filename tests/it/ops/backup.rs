@@ -348,7 +348,7 @@ fn a_disk_that_is_full_keeps_the_backup_before() {
     post(&server, 300..1500);
     for _ in 0..2 {
         let error = backup(&data, &copy, &[]).failed(3);
-        assert!(error.contains("still whole"), "{error}");
+        assert!(error.contains("still complete"), "{error}");
         assert!(verify(&copy).ok().contains("event 300"));
     }
     assert!(

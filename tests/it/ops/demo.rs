@@ -27,7 +27,7 @@ fn commands<const COUNT: usize>(story: &Story, question: usize) -> [Vec<String>;
 fn the_story_is_what_it_is() {
     let story = story();
     assert_eq!(story, self::story());
-    assert_ne!(story.calls, Story::tell(SEED + 1, NOW).calls);
+    assert_ne!(story.calls, Story::generate(SEED + 1, NOW).calls);
     assert_eq!(story.calls.len(), 5353);
     let labels: BTreeSet<&str> = story.calls.iter().map(|call| call.label).collect();
     assert_eq!(
@@ -40,7 +40,7 @@ fn the_story_is_what_it_is() {
     assert!(received.min().unwrap() > (NOW - 14 * 86_400) * 1_000_000);
     // It holds at whatever time of day it ends.
     for end in [0, 1, 43_199, 86_399] {
-        let other = Story::tell(SEED, NOW - NOW % 86_400 + end);
+        let other = Story::generate(SEED, NOW - NOW % 86_400 + end);
         assert_eq!(other.import.harmed.len(), 120, "{end}");
         assert_eq!(other.mind.turns.len(), 3, "{end}");
         assert_eq!(other.vanished.subprofiles.len(), 3, "{end}");

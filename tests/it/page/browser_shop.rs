@@ -26,7 +26,7 @@ fn await_panels(browser: &Browser, story: &Story) {
 #[test]
 fn the_shop_is_shown() {
     let dir = tempfile::tempdir().unwrap();
-    let story = Story::tell(SEED, now());
+    let story = Story::generate(SEED, now());
     load(&story, &data(&dir), 8 << 20, 1 << 20).unwrap();
     let server = Server::start(&data(&dir), &[&UI[..], &["--lookup", "mail"]].concat());
     let browser = log_in(&data(&dir), &server);

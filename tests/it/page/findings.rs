@@ -32,7 +32,7 @@ fn finding(visitor: &Visitor, path: &str) -> String {
 #[test]
 fn what_went_wrong_in_the_shop_is_told() {
     let dir = tempfile::tempdir().unwrap();
-    let story = Story::tell(SEED, now());
+    let story = Story::generate(SEED, now());
     load(&story, &data(&dir), 8 << 20, 1 << 20).unwrap();
     let server = Server::start(&data(&dir), &[&UI[..], &["--lookup", "mail"]].concat());
     let mut visitor = Visitor::new(server.api());

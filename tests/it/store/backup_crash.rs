@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use profiletrail::log::{Log, OpenMode, Recovered, Scanned};
-use profiletrail::ops::Told;
+use profiletrail::ops::Output;
 use profiletrail::ops::backup::{
     BackupDone, BackupError, BackupOrder, Manifest, Source, back_up, check_backup, restore,
 };
@@ -79,7 +79,7 @@ fn run(disk: &SimulatedDisk, copy: bool) -> Result<BackupDone, BackupError> {
         dir: PathBuf::from(BACKUP),
         copy,
     };
-    let mut told = Told {
+    let mut told = Output {
         out: &mut Vec::new(),
         progress: &mut |_, _| (),
     };

@@ -15,7 +15,7 @@ pub const AT: &str = "@1773658967";
 
 /// What it is found by.
 pub fn story() -> Story {
-    Story::tell(SEED, NOW)
+    Story::generate(SEED, NOW)
 }
 
 /// A data folder of it.

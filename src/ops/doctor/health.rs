@@ -1,4 +1,4 @@
-//! Asking a server whether it is healthy, as its callers would.
+//! Asks a server for its health, as a load balancer would.
 
 use std::error::Error as _;
 use std::io;
@@ -7,31 +7,31 @@ use std::time::Duration;
 
 use ureq::tls::{Certificate, RootCerts, TlsConfig, TlsProvider};
 
-/// How long an answer may take with all that leads to it.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long connecting and answering may take together.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The longest answer in bytes that is read.
-const LONGEST: u64 = 64 * 1024;
+/// The longest answer that is read, in bytes.
+const MAX_ANSWER: u64 = 64 * 1024;
 
-/// What came of asking.
+/// The result of asking.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Health {
-    /// It is a profiletrail that keeps events.
-    Well,
-    /// It is a profiletrail that says why not all is well.
-    Ill(String),
-    /// Something else answered: the status.
+    /// A profiletrail that keeps events.
+    Healthy,
+    /// A profiletrail that gives a reason why it is not healthy.
+    Unhealthy(String),
+    /// Another program answered, with this status.
     Other(u16),
     /// The name has no address.
-    NoName,
-    /// What it proves itself with is not accepted, and why.
+    NoAddress,
+    /// Its certificate is not accepted, for this reason.
     Untrusted(String),
-    /// Nothing answered, and why.
-    Silent(String),
+    /// Nothing answered, for this reason.
+    Unreachable(String),
 }
 
-/// Asks for `/healthz` below an address such as `https://hooks.example.com`.
-/// Certificates are held against the system's roots.
+/// Asks for `/healthz` of a base URL such as `https://hooks.example.com`.
+/// Certificates must be trusted by the system's roots.
 pub(super) fn health(base: &str) -> Health {
     let provider = rustls::crypto::ring::default_provider();
     let mut tls = TlsConfig::builder()
@@ -47,8 +47,8 @@ pub(super) fn health(base: &str) -> Health {
     }
     let agent = ureq::Agent::config_builder()
         .tls_config(tls.build())
-        .timeout_global(Some(PATIENCE))
-        // A sender does not follow either, and knows nothing of this machine's proxy.
+        .timeout_global(Some(TIMEOUT))
+        // Senders follow no redirects, and do not use this machine's proxy.
         .max_redirects(0)
         .proxy(None)
         .http_status_as_error(false)
@@ -56,7 +56,7 @@ pub(super) fn health(base: &str) -> Health {
         .new_agent();
     match agent.get(format!("{base}/healthz")).call() {
         Ok(mut answer) => {
-            let body = answer.body_mut().with_config().limit(LONGEST);
+            let body = answer.body_mut().with_config().limit(MAX_ANSWER);
             let text = body.read_to_string().unwrap_or_default();
             judge(answer.status().as_u16(), &text)
         }
@@ -64,14 +64,14 @@ pub(super) fn health(base: &str) -> Health {
     }
 }
 
-/// What an answer says.
+/// What an answer means.
 fn judge(status: u16, body: &str) -> Health {
     let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     let word = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
     match (status, word("status"), word("error")) {
-        (200, Some("ok"), _) => Health::Well,
+        (200, Some("ok"), _) => Health::Healthy,
         (200 | 503, _, Some(reason)) | (200 | 503, Some(reason), None) => {
-            Health::Ill(reason.chars().take(300).collect())
+            Health::Unhealthy(reason.chars().take(300).collect())
         }
         _ => Health::Other(status),
     }
@@ -79,18 +79,18 @@ fn judge(status: u16, body: &str) -> Health {
 
 fn failed(error: &ureq::Error) -> Health {
     match error {
-        ureq::Error::HostNotFound => Health::NoName,
+        ureq::Error::HostNotFound => Health::NoAddress,
         ureq::Error::Rustls(error) => Health::Untrusted(error.to_string()),
-        ureq::Error::Io(error) => match of_tls(error) {
+        ureq::Error::Io(error) => match tls_error(error) {
             Some(reason) => Health::Untrusted(reason),
-            None => Health::Silent(error.to_string()),
+            None => Health::Unreachable(error.to_string()),
         },
-        error => Health::Silent(error.to_string()),
+        error => Health::Unreachable(error.to_string()),
     }
 }
 
-/// What TLS has against the other side, where that is why nothing was read.
-fn of_tls(error: &io::Error) -> Option<String> {
+/// The error of TLS, if that is the cause.
+fn tls_error(error: &io::Error) -> Option<String> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = match error.get_ref() {
         Some(inner) => Some(inner),
         None => error.source(),
@@ -119,16 +119,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_told_for_what_it_is() {
-        let ill = |text: &str| Health::Ill(text.to_owned());
+    fn each_answer_has_its_meaning() {
+        let unhealthy = |text: &str| Health::Unhealthy(text.to_owned());
         let cases = [
-            (200, r#"{"status":"ok"}"#, Health::Well),
+            (200, r#"{"status":"ok"}"#, Health::Healthy),
             (
                 503,
                 r#"{"error":"the disk is full","where":"server"}"#,
-                ill("the disk is full"),
+                unhealthy("the disk is full"),
             ),
-            (200, r#"{"status":"silent"}"#, ill("silent")),
+            (200, r#"{"status":"silent"}"#, unhealthy("silent")),
             (200, "<html>", Health::Other(200)),
             (404, r#"{"error":"nothing is here"}"#, Health::Other(404)),
             (301, "", Health::Other(301)),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_does_not_answer_is_told_so() {
+    fn a_server_that_is_gone_is_unreachable() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let thread = std::thread::spawn(move || {
@@ -149,12 +149,12 @@ mod tests {
                 .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{\"status\":\"ok\"}")
                 .unwrap();
         });
-        assert_eq!(health(&format!("http://{address}")), Health::Well);
+        assert_eq!(health(&format!("http://{address}")), Health::Healthy);
         thread.join().unwrap();
-        // Nobody listens there any more.
+        // The listener is gone now.
         assert!(matches!(
             health(&format!("http://{address}")),
-            Health::Silent(_)
+            Health::Unreachable(_)
         ));
     }
 }

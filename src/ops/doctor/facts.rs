@@ -1,0 +1,231 @@
+//! What is known of a server and its data folder: its settings, what it says of
+//! itself, and what its logs show.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::now_micros;
+use crate::log::record::{EventHead, received_time, rejected_time};
+use crate::log::{Log, LogError, OpenMode, Scanned};
+use crate::ops::bytes_of;
+use crate::storage::RealDisk;
+use crate::store::{Folder, Trail, TrailError};
+
+/// How many of the newest events are read for their labels.
+const LABELLED: u64 = 20_000;
+
+/// The most labels that are reported.
+const MAX_LABELS: usize = 100;
+
+const DAY: i64 = 86_400;
+
+/// Over how long growth is measured, in seconds.
+const MONTH: i64 = 30 * DAY;
+
+/// The settings of a server that are checked. Missing ones have defaults, so
+/// that versions understand each other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// The address to listen at.
+    pub listen: Option<SocketAddr>,
+    /// How many connections may be open.
+    pub max_connections: Option<u64>,
+    /// How many bytes are to stay free on the data's disk.
+    pub min_free: Option<u64>,
+    /// The public names, with a port if it is not 443.
+    pub public_hosts: Vec<String>,
+    /// The certificate with its chain, if the server speaks TLS itself.
+    pub tls_cert: Option<PathBuf>,
+    /// The domain of the sender's keys.
+    pub key_domain: Option<String>,
+    /// The name server to use instead of the system's.
+    pub dns_server: Option<SocketAddr>,
+    /// After how many seconds without an event the server raises an alarm.
+    pub alert_after: Option<u64>,
+}
+
+impl Settings {
+    /// These, and `others` for what is not set.
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            listen: self.listen.or(others.listen),
+            max_connections: self.max_connections.or(others.max_connections),
+            min_free: self.min_free.or(others.min_free),
+            public_hosts: match self.public_hosts.is_empty() {
+                true => others.public_hosts,
+                false => self.public_hosts,
+            },
+            tls_cert: self.tls_cert.or(others.tls_cert),
+            key_domain: self.key_domain.or(others.key_domain),
+            dns_server: self.dns_server.or(others.dns_server),
+            alert_after: self.alert_after.or(others.alert_after),
+        }
+    }
+}
+
+/// What a running server says of itself, as JSON over its socket.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Running {
+    /// Its version.
+    pub version: String,
+    /// Its process id.
+    pub pid: u32,
+    /// Its settings.
+    pub settings: Settings,
+    /// How many files it may have open.
+    pub open_files: u64,
+    /// The last indexed event, and the last event.
+    pub indexed: (u64, u64),
+    /// The look-up fields and the last event in the look-ups; `None` without
+    /// look-ups.
+    pub lookup: Option<(Vec<String>, u64)>,
+    /// What its logs show.
+    pub log: LogFacts,
+    /// The results of signature checks; `None` if it checks none.
+    pub signed: Option<Signed>,
+}
+
+/// The results of signature checks since a server's start.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Signed {
+    /// The age in seconds of the last signed call's date when it arrived,
+    /// whether it was accepted or not; negative if the date was in the future.
+    pub last_age: Option<i64>,
+    /// How many were refused, by reason.
+    pub refused: Vec<(String, u64)>,
+}
+
+impl Running {
+    /// The facts of the calling process.
+    pub fn of(trail: &Trail, settings: Settings, signed: Option<Signed>) -> Self {
+        let progress = trail.index().progress();
+        let (events, rejected) = trail.logs();
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+        let lookup = trail.index().lookup_state().ok().flatten();
+        Self {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            settings,
+            open_files: limit.current.unwrap_or(u64::MAX),
+            indexed: (progress.applied, progress.last),
+            lookup: lookup.map(|state| (state.fields, state.up_to)),
+            log: LogFacts::of(events, rejected, trail.folder().path()),
+            signed,
+        }
+    }
+}
+
+/// What the two logs show of the last days, from a few of their records.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogFacts {
+    /// When the last event arrived, in Unix seconds.
+    pub last_received: Option<i64>,
+    /// By how many bytes the folder grew a day in the last month; `None` if
+    /// there is less than a day of events.
+    pub growth: Option<u64>,
+    /// How many calls of the last day could not be read.
+    pub rejected_lately: u64,
+    /// The labels of the newest events, sorted.
+    pub labels: Vec<String>,
+}
+
+impl LogFacts {
+    /// What the logs of a data folder show.
+    pub fn of(events: &Log, rejected: &Log, folder: &Path) -> Self {
+        let now = now_micros().div_euclid(1_000_000);
+        let last_received = time_at(events, events.last_seq(), received_time);
+        let first_rejected = first_since(rejected, now - DAY, rejected_time);
+        Self {
+            last_received,
+            growth: growth(events, last_received, folder),
+            rejected_lately: (rejected.last_seq() + 1).saturating_sub(first_rejected),
+            labels: labels(events).into_iter().collect(),
+        }
+    }
+}
+
+/// Reads what the logs of a folder show, without its lock: nothing is written.
+pub fn read_folder(path: &Path) -> Result<LogFacts, ReadError> {
+    let (_, log_id) = Folder::peek(path)?;
+    let open = |name: &str| {
+        let opened = Log::open(Arc::new(RealDisk), &path.join(name), log_id, OpenMode::Read);
+        opened.map(|opened| opened.log)
+    };
+    Ok(LogFacts::of(&open("log")?, &open("rejected")?, path))
+}
+
+/// Why a folder's logs could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The folder.
+    #[error(transparent)]
+    Trail(#[from] TrailError),
+    /// One of its logs.
+    #[error(transparent)]
+    Log(#[from] LogError),
+}
+
+fn time_at(log: &Log, seq: u64, time_of: fn(&[u8]) -> Option<i64>) -> Option<i64> {
+    log.cursor().get(seq).ok().and_then(time_of)
+}
+
+/// The first number from which all records arrived since a moment, or the one
+/// after the last. A record that cannot be read counts as older.
+fn first_since(log: &Log, moment: i64, time_of: fn(&[u8]) -> Option<i64>) -> u64 {
+    let mut cursor = log.cursor();
+    let (mut low, mut high) = (1, log.last_seq() + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let time = cursor.get(middle).ok().and_then(time_of);
+        if time.is_some_and(|time| time >= moment) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    low
+}
+
+/// The number of events a day in the last month, times the bytes that an event
+/// takes in this folder.
+fn growth(events: &Log, last_received: Option<i64>, folder: &Path) -> Option<u64> {
+    let last = last_received?;
+    let first = first_since(events, last.saturating_sub(MONTH), received_time);
+    let seconds = last - time_at(events, first, received_time)?;
+    let count = events.last_seq().checked_sub(first)? + 1;
+    let oldest = events.segments().first().map_or(1, |(first, _)| *first);
+    let all = (events.last_seq() + 1).saturating_sub(oldest).max(1);
+    let seconds = u128::try_from(seconds).ok().filter(|it| *it >= 86_400)?;
+    let bytes = u128::from(bytes_of(folder)) * u128::from(count) * 86_400;
+    u64::try_from(bytes / u128::from(all) / seconds).ok()
+}
+
+fn labels(events: &Log) -> BTreeSet<String> {
+    let mut labels = BTreeSet::new();
+    let mut scan = events.scan(events.last_seq().saturating_sub(LABELLED));
+    while let Ok(Some(found)) = scan.step() {
+        let Scanned::Records(records) = found else {
+            continue;
+        };
+        for (_, bytes) in records {
+            let label = EventHead::decode(bytes)
+                .ok()
+                .and_then(|(head, _)| head.label);
+            if let Some(label) = label
+                && labels.len() < MAX_LABELS
+                && !labels.contains(label)
+            {
+                labels.insert(label.to_owned());
+            }
+        }
+    }
+    labels
+}

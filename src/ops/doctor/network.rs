@@ -1,0 +1,244 @@
+//! Checks that ask other machines: DNS for the sender's keys, and the public
+//! address.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
+use std::str::FromStr;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+use super::finding::shell;
+use super::health::{Health, health};
+use super::{Facts, Finding};
+use crate::auth::keys::{KeyConfig, KeyDomain, KeyError, KeyName, KeyRing};
+
+/// The label that is looked up below the key domain. It need not exist: any
+/// answer will do.
+const LABEL: &str = "profiletrail-doctor";
+
+/// Longer than a look-up may take.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Whether DNS answers for the domain of the sender's keys.
+pub(super) fn dns(facts: &Facts<'_>) -> Vec<Finding> {
+    let Facts { settings, .. } = facts;
+    match facts.outside {
+        true => name_server(settings.key_domain.as_deref(), settings.dns_server),
+        false => offline(),
+    }
+}
+
+/// Whether each public host leads to a server that keeps events.
+pub(super) fn public(facts: &Facts<'_>) -> Vec<Finding> {
+    let hosts = &facts.settings.public_hosts;
+    if !facts.outside {
+        offline()
+    } else if hosts.is_empty() {
+        Finding::unknown(
+            "no public host name is given",
+            "name it with --public-host to have it tried",
+        )
+    } else {
+        let check = |host: &String| {
+            let health = health(&format!("https://{host}"));
+            judge(host, &health, &addresses(name_of(host)))
+        };
+        hosts.iter().flat_map(check).collect()
+    }
+}
+
+fn offline() -> Vec<Finding> {
+    Finding::unknown("not checked: --offline was given", "leave --offline out")
+}
+
+fn name_server(domain: Option<&str>, server: Option<SocketAddr>) -> Vec<Finding> {
+    let domain = match domain.map_or_else(|| Ok(KeyDomain::default()), KeyDomain::from_str) {
+        Ok(domain) => domain,
+        Err(error) => return Finding::problem(error.to_string(), "correct --key-domain"),
+    };
+    let whose = server.map_or_else(
+        || "the system's name server".to_owned(),
+        |server| server.to_string(),
+    );
+    match look_up(&domain, server) {
+        Ok(()) => Finding::ok(format!("{whose} answers for {domain}")),
+        Err(reason) => Finding::problem(
+            format!(
+                "{whose} does not answer for {domain}, the domain of the signature keys: {reason}"
+            ),
+            format!(
+                "correct /etc/resolv.conf until `getent hosts {domain}` answers, or name another server with --dns-server"
+            ),
+        ),
+    }
+}
+
+/// Looks a name up as the server does. An error if there is no answer.
+fn look_up(domain: &KeyDomain, server: Option<SocketAddr>) -> Result<(), String> {
+    let name = KeyName::below(&format!("{LABEL}.{domain}"), domain)
+        .ok_or_else(|| format!("{domain} is too long for names below it"))?;
+    let config = KeyConfig {
+        domain: domain.clone(),
+        dns_server: server,
+        ..KeyConfig::default()
+    };
+    let ring = KeyRing::start(config).map_err(|error| error.to_string())?;
+    let (sender, answer) = channel();
+    let then = Box::new(move |found: Result<_, KeyError>| {
+        // The receiver may have timed out.
+        let _ = sender.send(found.err());
+    });
+    let asked = ring.look_up(name, then);
+    let found = asked.map_err(|error| error.to_string()).and_then(|()| {
+        let answer = answer.recv_timeout(LOOKUP_TIMEOUT);
+        answer.map_err(|_| "there was no answer in time".to_owned())
+    });
+    ring.stop();
+    match found? {
+        Some(KeyError::Unreachable(reason)) => Err(reason.into_owned()),
+        _ => Ok(()),
+    }
+}
+
+/// The name in a public host, without a port.
+pub(super) fn name_of(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if !name.contains(':') && port.bytes().all(|c| c.is_ascii_digit()) => {
+            name
+        }
+        _ => host,
+    }
+}
+
+/// The addresses of a name, and whether each is this machine's.
+fn addresses(name: &str) -> Vec<(IpAddr, bool)> {
+    let found = (name, 443).to_socket_addrs().into_iter().flatten();
+    let mut addresses: Vec<IpAddr> = found.map(|found| found.ip()).collect();
+    addresses.dedup();
+    // A socket can only be bound to an address of this machine.
+    let is_own = |address: &IpAddr| UdpSocket::bind((*address, 0)).is_ok();
+    addresses
+        .iter()
+        .map(|address| (*address, is_own(address)))
+        .collect()
+}
+
+fn judge(host: &str, health: &Health, addresses: &[(IpAddr, bool)]) -> Vec<Finding> {
+    let shown = addresses.iter().map(|(address, own)| match own {
+        true => format!("{address}, this machine"),
+        false => format!("{address}, another machine or a router"),
+    });
+    let url = match shown.collect::<Vec<_>>().join("; ") {
+        shown if shown.is_empty() => format!("https://{host}"),
+        shown => format!("https://{host} ({shown})"),
+    };
+    let curl = format!("curl -v {}", shell(&format!("https://{host}/healthz")));
+    match health {
+        Health::Healthy => Finding::ok(format!("{url} leads to a server that keeps events")),
+        Health::Unhealthy(reason) => Finding::problem(
+            format!("{url} leads to a server that reports: {reason}"),
+            "see the other checks, and the server's log: journalctl -u profiletrail -n 50",
+        ),
+        Health::Other(status) => Finding::problem(
+            format!("/healthz of {url} is answered {status}"),
+            "correct the proxy in front: scripts/nginx.example and scripts/caddy.example pass on what is needed",
+        ),
+        Health::NoAddress => Finding::problem(
+            format!("{host} has no address in DNS"),
+            format!("create an A or AAAA record for {}", name_of(host)),
+        ),
+        Health::Untrusted(reason) => Finding::problem(
+            format!("{url} is not trusted, so Copernica will not call it: {reason}"),
+            curl,
+        ),
+        // A router may not lead a machine to its own public address.
+        Health::Unreachable(reason) => Finding::warning(
+            format!("{url} cannot be reached from here: {reason}"),
+            format!(
+                "{curl} on another machine; if that fails too, check the firewall, and the proxy or --listen"
+            ),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Verdict;
+    use super::*;
+
+    /// A name server that answers one question with a response code.
+    fn server(code: u8, questions: usize) -> (SocketAddr, std::thread::JoinHandle<()>) {
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_read_timeout(Some(LOOKUP_TIMEOUT)).unwrap();
+        let address = socket.local_addr().unwrap();
+        let thread = std::thread::spawn(move || {
+            for _ in 0..questions {
+                let mut packet = [0; 512];
+                let Ok((len, from)) = socket.recv_from(&mut packet) else {
+                    return;
+                };
+                // The header and the question, without answers.
+                let end = 12 + packet[12..len].iter().position(|byte| *byte == 0).unwrap() + 5;
+                packet[2] = 0x81;
+                packet[3] = 0x80 | code;
+                packet[6..12].fill(0);
+                socket.send_to(&packet[..end], from).unwrap();
+            }
+        });
+        (address, thread)
+    }
+
+    #[test]
+    fn a_name_server_that_knows_no_such_name_answers() {
+        let (address, thread) = server(3, 1);
+        let found = name_server(None, Some(address)).remove(0);
+        assert_eq!(found.result, Verdict::Ok, "{found:?}");
+        assert!(found.what.ends_with("answers for copernica.com"));
+        thread.join().unwrap();
+    }
+
+    #[test]
+    fn a_failing_name_server_is_a_problem() {
+        // It closes its socket after the first answer, so that nobody answers later.
+        let (address, thread) = server(2, 1);
+        let found = name_server(Some("example.org"), Some(address)).remove(0);
+        assert_eq!(found.result, Verdict::Problem, "{found:?}");
+        assert!(found.what.contains("example.org"));
+        thread.join().unwrap();
+        let found = name_server(Some("org"), None).remove(0);
+        assert_eq!(found.result, Verdict::Problem);
+    }
+
+    #[test]
+    fn each_health_has_its_result() {
+        let text = "why".to_owned();
+        let cases = [
+            (Health::Healthy, Verdict::Ok),
+            (Health::Unhealthy(text.clone()), Verdict::Problem),
+            (Health::Other(404), Verdict::Problem),
+            (Health::NoAddress, Verdict::Problem),
+            (Health::Untrusted(text.clone()), Verdict::Problem),
+            (Health::Unreachable(text), Verdict::Warning),
+        ];
+        for (health, result) in cases {
+            let found = judge("h.example", &health, &addresses("127.0.0.1")).remove(0);
+            assert_eq!(found.result, result, "{found:?}");
+            assert!(found.what.contains("h.example"), "{found:?}");
+            assert_eq!(found.fix.is_some(), result > Verdict::Unknown);
+        }
+    }
+
+    #[test]
+    fn this_machines_addresses_are_recognised() {
+        assert_eq!(
+            addresses("127.0.0.1"),
+            [("127.0.0.1".parse().unwrap(), true)]
+        );
+        assert_eq!(
+            addresses("192.0.2.1"),
+            [("192.0.2.1".parse().unwrap(), false)]
+        );
+        assert_eq!(name_of("a.example:8443"), "a.example");
+        assert_eq!(name_of("a.example"), "a.example");
+        assert_eq!(name_of("::1"), "::1");
+    }
+}

@@ -1,0 +1,393 @@
+//! Checks of the running server and of the calls it receives.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use super::finding::duration;
+use super::health::{Health, health};
+use super::{Facts, Finding, Running};
+use crate::store::{Folder, Holder};
+
+/// How long a connection may take to be accepted.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How far the index may be behind, in events.
+const MAX_BEHIND: u64 = 100_000;
+
+/// How long without an event is normal, in seconds, without `--alert-after`.
+const QUIET: i64 = 86_400;
+
+/// By how many seconds this machine's clock and the sender's may differ.
+const MAX_SKEW: i64 = 10;
+
+/// Whether a server runs on the folder.
+pub(super) fn server(facts: &Facts<'_>) -> Vec<Finding> {
+    runs(facts.contact, Folder::holder(facts.data).as_ref())
+}
+
+fn runs(contact: &Result<Running, Option<String>>, holder: Option<&Holder>) -> Vec<Finding> {
+    let version = env!("CARGO_PKG_VERSION");
+    match (contact, holder) {
+        (Ok(running), _) if running.version == version => {
+            Finding::ok(format!("version {version} runs as process {}", running.pid))
+        }
+        (Ok(running), _) => Finding::warning(
+            format!(
+                "version {} runs, but this is version {version}",
+                running.version
+            ),
+            "systemctl restart profiletrail",
+        ),
+        (Err(Some(reason)), _) => Finding::problem(
+            format!("the server does not answer: {reason}"),
+            "systemctl restart profiletrail, if it has another version; else run this as the folder's owner",
+        ),
+        (Err(None), Some(holder)) => Finding::warning(
+            format!("{holder} uses the folder, but answers no questions"),
+            "try again in a moment: a server may be starting",
+        ),
+        (Err(None), None) => Finding::problem(
+            "no server runs on this folder: calls are lost",
+            "systemctl start profiletrail; journalctl -u profiletrail -n 50 shows why it ended",
+        ),
+    }
+}
+
+/// Whether the server answers at its address; with TLS only whether it accepts a
+/// connection, since its certificate is for its public name.
+pub(super) fn listen(facts: &Facts<'_>) -> Vec<Finding> {
+    let (Some(listen), Some(_)) = (facts.settings.listen, facts.running()) else {
+        return Vec::new();
+    };
+    let address = local(listen);
+    let found = match facts.settings.tls_cert {
+        None => health(&format!("http://{address}")),
+        Some(_) => match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+            Ok(_) => Health::Healthy,
+            Err(error) => Health::Unreachable(error.to_string()),
+        },
+    };
+    answers(listen, &found)
+}
+
+/// The address at which this machine reaches a listener.
+fn local(listen: SocketAddr) -> SocketAddr {
+    let address = match listen.ip() {
+        IpAddr::V4(address) if address.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) if address.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        address => address,
+    };
+    SocketAddr::new(address, listen.port())
+}
+
+fn answers(listen: SocketAddr, found: &Health) -> Vec<Finding> {
+    match found {
+        Health::Healthy => Finding::ok(format!("the server answers at {listen}")),
+        Health::Unhealthy(reason) => Finding::problem(
+            format!("the server answers at {listen}, but keeps no calls: {reason}"),
+            "journalctl -u profiletrail -n 50 shows why",
+        ),
+        Health::Other(status) => Finding::problem(
+            format!("another program answers at {listen}, with status {status}"),
+            format!(
+                "ss -ltnp 'sport = :{}' shows which; or choose another address with --listen",
+                listen.port()
+            ),
+        ),
+        Health::NoAddress | Health::Untrusted(_) | Health::Unreachable(_) => {
+            let reason = match found {
+                Health::Untrusted(reason) | Health::Unreachable(reason) => reason,
+                _ => "no address",
+            };
+            Finding::problem(
+                format!("the server does not answer at {listen}: {reason}"),
+                "systemctl restart profiletrail; if it has too many connections, check the proxy in front of it",
+            )
+        }
+    }
+}
+
+/// Whether the index is up to date.
+pub(super) fn index(facts: &Facts<'_>) -> Vec<Finding> {
+    let running = facts.running().into_iter();
+    running
+        .flat_map(|it| index_state(it.indexed.0, it.indexed.1))
+        .collect()
+}
+
+fn index_state(indexed: u64, last: u64) -> Vec<Finding> {
+    if last.saturating_sub(indexed) < MAX_BEHIND {
+        return Finding::ok(format!(
+            "up to date with {last} events, or will be in a moment"
+        ));
+    }
+    Finding::warning(
+        format!("being built: it has {indexed} of {last} events; questions wait"),
+        "wait for it; calls are kept meanwhile",
+    )
+}
+
+/// Whether the look-ups are up to date, if there are any.
+pub(super) fn lookup(facts: &Facts<'_>) -> Vec<Finding> {
+    let Some(running) = facts.running() else {
+        return Vec::new();
+    };
+    let lookup = running.lookup.iter();
+    lookup
+        .flat_map(|(fields, up_to)| lookup_state(fields, *up_to, running.indexed.1))
+        .collect()
+}
+
+fn lookup_state(fields: &[String], up_to: u64, last: u64) -> Vec<Finding> {
+    let fields = fields.join(", ");
+    if last.saturating_sub(up_to) < MAX_BEHIND {
+        return Finding::ok(format!(
+            "look-ups of {fields} are up to date with {last} events, or will be in a moment"
+        ));
+    }
+    Finding::warning(
+        format!("look-ups of {fields} are being built: they have {up_to} of {last} events"),
+        "wait for it; find reads the log for the other events meanwhile",
+    )
+}
+
+/// How long ago the last event arrived.
+pub(super) fn events(facts: &Facts<'_>) -> Vec<Finding> {
+    let log = facts.log.iter();
+    log.flat_map(|log| last_event(log.last_received, facts.now, facts.settings.alert_after))
+        .collect()
+}
+
+fn last_event(last: Option<i64>, now: i64, alert_after: Option<u64>) -> Vec<Finding> {
+    let fix = "check in Copernica that the webhooks have the addresses below and are enabled; \
+               profiletrail stats shows when events arrived";
+    let Some(last) = last else {
+        return Finding::warning("no event has arrived yet", fix);
+    };
+    let age = now.saturating_sub(last);
+    let what = format!("the last one arrived {} ago", duration(age));
+    match alert_after.map(|after| i64::try_from(after).unwrap_or(i64::MAX)) {
+        Some(after) if age > after => {
+            Finding::problem(format!("{what}; --alert-after is {}", duration(after)), fix)
+        }
+        None if age > QUIET => Finding::warning(what, fix),
+        _ => Finding::ok(what),
+    }
+}
+
+/// How many calls could not be read within a day.
+pub(super) fn rejected(facts: &Facts<'_>) -> Vec<Finding> {
+    let Some(log) = &facts.log else {
+        return Vec::new();
+    };
+    match log.rejected_lately {
+        0 => Finding::ok("every call of the last 24 hours could be read"),
+        count => Finding::warning(
+            format!("calls of the last 24 hours that could not be read: {count}"),
+            format!(
+                "profiletrail rejected --since '24 hours ago' --data {} shows why",
+                facts.data_word
+            ),
+        ),
+    }
+}
+
+/// Whether the server checks signatures.
+pub(super) fn signatures(facts: &Facts<'_>) -> Vec<Finding> {
+    let Some(running) = facts.running() else {
+        return Vec::new();
+    };
+    match running.signed {
+        Some(_) => Finding::ok("the server checks them"),
+        None => Finding::warning(
+            "the server does not check them: anybody who can reach it can add events",
+            "set PROFILETRAIL_COPERNICA_ID=account_1234 and PROFILETRAIL_PUBLIC_HOST=hooks.example.com \
+             in /etc/profiletrail.env (or --copernica-id and --public-host), and restart it",
+        ),
+    }
+}
+
+/// How many signed calls were refused since the server's start.
+pub(super) fn refused(facts: &Facts<'_>) -> Vec<Finding> {
+    let Some(signed) = facts.running().and_then(|running| running.signed.as_ref()) else {
+        return Vec::new();
+    };
+    let counts = signed.refused.iter().filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts
+        .map(|(reason, count)| format!("{reason} {count}"))
+        .collect();
+    if counts.is_empty() {
+        return Finding::ok("no call was refused since the server's start");
+    }
+    Finding::warning(
+        format!("since the server's start: {}", counts.join(", ")),
+        "calls from strangers are refused by design; if Copernica's own are refused, check clock, dns and public \
+         here, and --copernica-id",
+    )
+}
+
+/// This machine's clock against the date of the last signed call.
+pub(super) fn clock(facts: &Facts<'_>) -> Vec<Finding> {
+    let signed = facts.running().and_then(|running| running.signed.as_ref());
+    clock_skew(signed.and_then(|signed| signed.last_age))
+}
+
+fn clock_skew(last_age: Option<i64>) -> Vec<Finding> {
+    let Some(age) = last_age else {
+        return Finding::unknown(
+            "no signed call to compare it with",
+            "timedatectl shows whether it is synchronised",
+        );
+    };
+    let off = duration(age.saturating_abs());
+    if (-MAX_SKEW..=MAX_SKEW).contains(&age) {
+        return Finding::ok(format!("the last signed call's date was {off} off"));
+    }
+    let side = if age < 0 { "ahead of" } else { "behind" };
+    Finding::warning(
+        format!(
+            "the last signed call's date was {off} {side} this machine's clock; calls past --max-age are refused"
+        ),
+        "timedatectl set-ntp true, unless it was an old call that was sent again",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::super::tests::facts;
+    use super::super::{LogFacts, Signed, Verdict};
+    use super::*;
+
+    fn one(mut found: Vec<Finding>) -> Finding {
+        assert_eq!(found.len(), 1, "{found:?}");
+        found.remove(0)
+    }
+
+    /// The finding of a check of a server with these results of signature checks.
+    fn with_signed(check: fn(&Facts<'_>) -> Vec<Finding>, signed: Option<Signed>) -> Finding {
+        let contact = Ok(Running {
+            signed,
+            ..Running::default()
+        });
+        let mut facts = facts(Path::new("d"));
+        facts.contact = &contact;
+        one(check(&facts))
+    }
+
+    #[test]
+    fn each_way_to_reach_a_server_has_its_result() {
+        let running = |version: &str| {
+            Ok(Running {
+                version: version.to_owned(),
+                ..Running::default()
+            })
+        };
+        let holder = Holder {
+            pid: 7,
+            server: false,
+        };
+        let result = |contact, holder| one(runs(&contact, holder)).result;
+        let own = running(env!("CARGO_PKG_VERSION"));
+        assert_eq!(result(own, None), Verdict::Ok);
+        assert_eq!(result(running("0.0.0"), None), Verdict::Warning);
+        assert_eq!(result(Err(None), Some(&holder)), Verdict::Warning);
+        assert_eq!(result(Err(None), None), Verdict::Problem);
+        let denied = Err(Some("denied".to_owned()));
+        assert_eq!(result(denied, None), Verdict::Problem);
+    }
+
+    #[test]
+    fn a_listener_is_judged_by_its_answer() {
+        let any: SocketAddr = "0.0.0.0:80".parse().unwrap();
+        assert_eq!(local(any), "127.0.0.1:80".parse().unwrap());
+        assert_eq!(
+            local("[::]:80".parse().unwrap()),
+            "[::1]:80".parse().unwrap()
+        );
+        let text = "why".to_owned();
+        let of = |health: Health| one(answers(any, &health)).result;
+        assert_eq!(of(Health::Healthy), Verdict::Ok);
+        for health in [
+            Health::Unhealthy(text.clone()),
+            Health::Other(404),
+            Health::Unreachable(text),
+        ] {
+            assert_eq!(of(health), Verdict::Problem);
+        }
+    }
+
+    #[test]
+    fn an_index_far_behind_is_a_warning() {
+        assert_eq!(one(index_state(0, 0)).result, Verdict::Ok);
+        assert_eq!(one(index_state(5, 99_999)).result, Verdict::Ok);
+        assert_eq!(one(index_state(5, 100_005)).result, Verdict::Warning);
+        assert_eq!(one(index_state(9, 5)).result, Verdict::Ok);
+        let fields = ["mail".to_owned()];
+        assert_eq!(one(lookup_state(&fields, 5, 99_999)).result, Verdict::Ok);
+        assert_eq!(
+            one(lookup_state(&fields, 5, 100_005)).result,
+            Verdict::Warning
+        );
+    }
+
+    #[test]
+    fn silence_is_judged_by_its_length() {
+        let found =
+            |ago: i64, alert| one(last_event(Some(1_000_000 - ago), 1_000_000, alert)).result;
+        assert_eq!(one(last_event(None, 0, None)).result, Verdict::Warning);
+        assert_eq!(found(86_400, None), Verdict::Ok);
+        assert_eq!(found(86_401, None), Verdict::Warning);
+        assert_eq!(found(86_401, Some(100_000)), Verdict::Ok);
+        assert_eq!(found(3_601, Some(3_600)), Verdict::Problem);
+        assert_eq!(found(-5, None), Verdict::Ok);
+        assert_eq!(
+            one(last_event(Some(i64::MIN), i64::MAX, None)).result,
+            Verdict::Warning
+        );
+    }
+
+    #[test]
+    fn a_server_without_signature_checks_is_a_warning() {
+        assert_eq!(with_signed(signatures, None).result, Verdict::Warning);
+        let signed = Some(Signed::default());
+        assert_eq!(with_signed(signatures, signed).result, Verdict::Ok);
+    }
+
+    #[test]
+    fn rejected_and_refused_calls_are_counted() {
+        let mut facts = facts(Path::new("a b"));
+        facts.log = Some(LogFacts::default());
+        assert_eq!(one(rejected(&facts)).result, Verdict::Ok);
+        facts.log = Some(LogFacts {
+            rejected_lately: 3,
+            ..LogFacts::default()
+        });
+        let found = one(rejected(&facts));
+        assert_eq!(found.result, Verdict::Warning);
+        assert!(found.fix.unwrap().contains("--data 'a b'"));
+        let mut signed = Signed {
+            last_age: None,
+            refused: vec![("no_signature".to_owned(), 0)],
+        };
+        let found = with_signed(refused, Some(signed.clone()));
+        assert_eq!(found.result, Verdict::Ok);
+        signed.refused.push(("digest".to_owned(), 2));
+        let found = with_signed(refused, Some(signed));
+        assert_eq!(found.result, Verdict::Warning);
+        assert_eq!(found.what, "since the server's start: digest 2");
+    }
+
+    #[test]
+    fn the_clock_is_compared_with_the_senders() {
+        assert_eq!(with_signed(clock, None).result, Verdict::Unknown);
+        assert_eq!(one(clock_skew(None)).result, Verdict::Unknown);
+        assert_eq!(one(clock_skew(Some(-10))).result, Verdict::Ok);
+        let found = one(clock_skew(Some(11)));
+        assert_eq!(found.result, Verdict::Warning);
+        assert!(found.what.contains("11 seconds behind"), "{found:?}");
+        let found = one(clock_skew(Some(i64::MIN)));
+        assert!(found.what.contains("ahead of"));
+    }
+}
