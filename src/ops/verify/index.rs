@@ -8,8 +8,7 @@ use super::logs::each_event;
 use super::ranges::Ranges;
 use crate::event::ProfileKey;
 use crate::ops::{MaintenanceError, Output};
-use crate::store::Trail;
-use crate::store::retention::Retention;
+use crate::store::Snapshot;
 
 /// The remedy for an index that differs from the log.
 const REMEDY: &str = "stop the server if one runs, delete the folder `index`, and start again: \
@@ -18,31 +17,26 @@ const REMEDY: &str = "stop the server if one runs, delete the folder `index`, an
 /// Describes where the index differs from the events up to `last`, whose digest is
 /// `log`. Entries of `absent` events are not compared.
 pub(super) fn compare(
-    trail: &Trail,
-    retention: &Retention,
+    snapshot: &Snapshot<'_>,
     log: &Digest,
     absent: &Ranges,
     last: u64,
     output: &mut Output<'_>,
 ) -> Result<Vec<String>, MaintenanceError> {
-    trail.wait_for_index(|progress| (output.progress)(progress.applied, progress.last))?;
+    snapshot.wait_for_index(|progress| (output.progress)(progress.applied, progress.last))?;
     let counts = |seq: u64| seq <= last && !absent.holds(seq, seq);
     let index = Digest::new();
-    trail.each_timeline_with(
-        retention,
-        None,
-        |key, times| -> Result<(), MaintenanceError> {
-            for (time, seq) in times {
-                if counts(seq) {
-                    index.add(key, time, seq);
-                }
+    snapshot.each_timeline(None, |key, times| -> Result<(), MaintenanceError> {
+        for (time, seq) in times {
+            if counts(seq) {
+                index.add(key, time, seq);
             }
-            Ok(())
-        },
-    )?;
+        }
+        Ok(())
+    })?;
     let mut differences = Vec::new();
     if let Some(group) = log.difference(&index) {
-        let whose = find(trail, retention, group, &counts)?;
+        let whose = find(snapshot, group, &counts)?;
         let whose = whose.map_or_else(String::new, |key| format!(", first of {key}"));
         differences.push(format!(
             "the index differs from the log: it has {} events, the log has {}, and they \
@@ -51,7 +45,7 @@ pub(super) fn compare(
             log.count()
         ));
     }
-    for (first, end) in trail.unreadable()? {
+    for (first, end) in snapshot.unreadable()? {
         let end = end.min(last);
         if first <= end && !absent.holds(first, end) {
             differences.push(format!(
@@ -64,13 +58,12 @@ pub(super) fn compare(
 
 /// The first (sub)profile of a group whose events differ.
 fn find(
-    trail: &Trail,
-    retention: &Retention,
+    snapshot: &Snapshot<'_>,
     group: u64,
     counts: &dyn Fn(u64) -> bool,
 ) -> Result<Option<ProfileKey>, MaintenanceError> {
     let found: Mutex<BTreeMap<ProfileKey, Vec<(i64, u64)>>> = Mutex::default();
-    each_event(trail, retention, |key, time, seq| {
+    each_event(snapshot, |key, time, seq| {
         if group_of(key) == group {
             let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
             found.entry(key).or_default().push((time, seq));
@@ -78,21 +71,17 @@ fn find(
     })?;
     let mut found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
     let mut first = None;
-    trail.each_timeline_with(
-        retention,
-        None,
-        |key, mut times| -> Result<(), MaintenanceError> {
-            if group_of(key) == group && first.is_none() {
-                times.retain(|(_, seq)| counts(*seq));
-                let mut own = found.remove(&key).unwrap_or_default();
-                own.retain(|(_, seq)| counts(*seq));
-                own.sort_unstable();
-                if own != times {
-                    first = Some(key);
-                }
+    snapshot.each_timeline(None, |key, mut times| -> Result<(), MaintenanceError> {
+        if group_of(key) == group && first.is_none() {
+            times.retain(|(_, seq)| counts(*seq));
+            let mut own = found.remove(&key).unwrap_or_default();
+            own.retain(|(_, seq)| counts(*seq));
+            own.sort_unstable();
+            if own != times {
+                first = Some(key);
             }
-            Ok(())
-        },
-    )?;
+        }
+        Ok(())
+    })?;
     Ok(first.or_else(|| found.into_keys().next()))
 }

@@ -11,8 +11,7 @@ use crate::log::record::{EventRecord, Lost, RecordError, RejectedRecord};
 use crate::log::{CheckedFrame, CheckedSegment, Log, Visited};
 use crate::ops::{MaintenanceError, Output};
 use crate::query::parallel::in_order;
-use crate::store::Trail;
-use crate::store::retention::Retention;
+use crate::store::Snapshot;
 
 /// One of the two logs.
 pub(super) struct Part<'a> {
@@ -47,26 +46,25 @@ impl Read {
 
 impl<'a> Part<'a> {
     /// The log of events, which are added to a digest.
-    pub fn events(trail: &'a Trail, retention: &'a Retention, digest: &'a Digest) -> Self {
-        Self::each_event(trail, retention, |key, time, seq| {
+    pub fn events(snapshot: &'a Snapshot<'a>, digest: &'a Digest) -> Self {
+        Self::each_event(snapshot, |key, time, seq| {
             digest.add(key, time, seq);
         })
     }
 
     /// The log of events, each of which is handed to `each`.
     fn each_event(
-        trail: &'a Trail,
-        retention: &'a Retention,
+        snapshot: &'a Snapshot<'a>,
         each: impl Fn(ProfileKey, i64, u64) + Sync + 'a,
     ) -> Self {
         Self {
             name: "events",
-            log: trail.events(),
-            last: trail.events().last_seq(),
+            log: snapshot.trail().events(),
+            last: snapshot.last_seq(),
             read: Box::new(move |seq, bytes| match EventRecord::decode(bytes) {
                 Ok(record) => {
                     let (key, time) = (record.head.key(), record.head.time);
-                    let pruned = retention.hides(time, seq);
+                    let pruned = snapshot.retention().hides(time, seq);
                     let error = record.to_event(seq).err().filter(|_| !pruned);
                     if error.is_none() && !pruned {
                         each(key, time, seq);
@@ -83,7 +81,8 @@ impl<'a> Part<'a> {
     }
 
     /// The log of rejected calls.
-    pub fn rejected(trail: &'a Trail, retention: &'a Retention) -> Self {
+    pub fn rejected(snapshot: &'a Snapshot<'a>) -> Self {
+        let trail = snapshot.trail();
         Self {
             name: "rejected",
             log: trail.rejected(),
@@ -94,7 +93,7 @@ impl<'a> Part<'a> {
                     Read {
                         time: Some(received),
                         error: None,
-                        pruned: retention.hides_rejected(received, number),
+                        pruned: snapshot.retention().hides_rejected(received, number),
                     }
                 }
                 Err(error) => Read::failed(error),
@@ -241,9 +240,8 @@ fn add_loss(losses: &mut Vec<Lost>, seq: u64, loss: &Lost) {
 
 /// Hands every readable event to `each`, from several threads.
 pub(super) fn each_event(
-    trail: &Trail,
-    retention: &Retention,
+    snapshot: &Snapshot<'_>,
     each: impl Fn(ProfileKey, i64, u64) + Sync,
 ) -> Result<(), MaintenanceError> {
-    Part::each_event(trail, retention, each).check_segments(&AtomicU64::new(0), |_| ())
+    Part::each_event(snapshot, each).check_segments(&AtomicU64::new(0), |_| ())
 }

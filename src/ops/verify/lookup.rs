@@ -6,8 +6,7 @@ use crate::history::Known;
 use crate::index::LookedValues;
 use crate::log::record::EventRecord;
 use crate::ops::{MaintenanceError, Output};
-use crate::store::retention::Retention;
-use crate::store::{Step, Trail};
+use crate::store::{Snapshot, Step, Trail, TrailError};
 
 /// How many values are searched for at a time.
 const BATCH: usize = 65_536;
@@ -18,16 +17,17 @@ const REMEDY: &str = "start the server once without --lookup, and then with it: 
 /// Describes the first value that the look-ups lack, of the events that they
 /// include or of the baselines.
 pub(super) fn check(
-    trail: &Trail,
-    retention: &Retention,
+    snapshot: &Snapshot<'_>,
     output: &mut Output<'_>,
 ) -> Result<Option<String>, MaintenanceError> {
-    let Some(state) = trail.lookup_state()? else {
+    let trail = snapshot.trail();
+    let state = trail.index().lookup_state();
+    let Some(state) = state.map_err(TrailError::Index)? else {
         return Ok(None);
     };
     let fields = &state.fields;
     let mut values = LookedValues::default();
-    let mut walk = trail.walk(i64::MIN, i64::MAX)?;
+    let mut walk = snapshot.walk(i64::MIN, i64::MAX)?;
     let mut end = false;
     while !end {
         let step = walk.step(|seq, record| {
@@ -41,8 +41,8 @@ pub(super) fn check(
             return Ok(Some(what));
         }
     }
-    let known = state.pruned == retention.pruned;
-    let Some(baselines) = retention.baselines().filter(|_| known) else {
+    let known = state.pruned == snapshot.retention().pruned;
+    let Some(baselines) = snapshot.baselines().filter(|_| known) else {
         return Ok(None);
     };
     let mut walk = baselines.walk();
@@ -67,7 +67,7 @@ fn read(record: &[u8], fields: &[String], values: &mut LookedValues) {
     };
     let (key, kind): (ProfileKey, _) = (record.head.key(), record.head.body_kind);
     // A body that cannot be read is reported as damage of the log.
-    let _ = values_of(kind, record.body.bytes, fields, |place, value| {
+    let _ = values_of(kind, record.body, fields, |place, value| {
         values.add(place, &value, key);
     });
 }
@@ -84,7 +84,8 @@ fn lacks(
         return Ok(None);
     }
     let values = std::mem::take(values);
-    let lacking = trail.lookup_lacks(fields, &values)?;
+    let lacking = trail.index().lookup_lacks(fields, &values);
+    let lacking = lacking.map_err(TrailError::Index)?;
     Ok(lacking.map(|(place, key)| {
         let name = fields.get(place).map_or("", String::as_str);
         format!("the look-ups of {name:?} lack a value of {key}; {REMEDY}")

@@ -18,8 +18,7 @@ pub use lines::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySum
 use super::{MaintenanceError, Output};
 use crate::log::LogError;
 use crate::query::Answered;
-use crate::store::Trail;
-use crate::store::retention::Retention;
+use crate::store::{Snapshot, Trail};
 use digest::Digest;
 use logs::{Part, check_log};
 
@@ -28,17 +27,16 @@ const MAX_DAMAGE_LINES: u64 = 10_000;
 
 pub(super) fn run(trail: &Trail, output: &mut Output<'_>) -> Result<Answered, MaintenanceError> {
     let digest = Digest::new();
-    let all = trail.events().last_seq() + trail.rejected().last_seq();
-    // While this is held, pruned events are not removed from the files.
-    let retention = trail.retention();
+    let snapshot = trail.snapshot();
+    let all = snapshot.last_seq() + trail.rejected().last_seq();
     let mut summary = VerifySummary::default();
-    let events = Part::events(trail, &retention, &digest);
+    let events = Part::events(&snapshot, &digest);
     let mut absent = check_log(&events, output, (0, all), &mut summary)?;
-    let rejected = Part::rejected(trail, &retention);
+    let rejected = Part::rejected(&snapshot);
     check_log(&rejected, output, (events.last, all), &mut summary)?;
     absent.merge();
-    let differences = index::compare(trail, &retention, &digest, &absent, events.last, output)?;
-    let lacking = lookup::check(trail, &retention, output)?;
+    let differences = index::compare(&snapshot, &digest, &absent, events.last, output)?;
+    let lacking = lookup::check(&snapshot, output)?;
     for what in differences.into_iter().chain(lacking) {
         summary.damages += 1;
         output.line(&VerifyLine::Index(IndexLine { what }))?;
@@ -47,7 +45,7 @@ pub(super) fn run(trail: &Trail, output: &mut Output<'_>) -> Result<Answered, Ma
         let what = what.to_owned();
         output.line(&VerifyLine::Note(NoteLine { file, what }))?;
     }
-    let unread = read_baselines(&retention).err();
+    let unread = read_baselines(&snapshot).err();
     summary.damages += u64::from(unread.is_some());
     output.line(&VerifyLine::Summary(summary))?;
     let mut damage = match summary.damages {
@@ -64,8 +62,8 @@ pub(super) fn run(trail: &Trail, output: &mut Output<'_>) -> Result<Answered, Ma
 }
 
 /// Reads all baselines.
-fn read_baselines(retention: &Retention) -> Result<(), LogError> {
-    if let Some(baselines) = retention.baselines() {
+fn read_baselines(snapshot: &Snapshot<'_>) -> Result<(), LogError> {
+    if let Some(baselines) = snapshot.baselines() {
         let mut walk = baselines.walk();
         while walk.step()?.is_some() {}
     }

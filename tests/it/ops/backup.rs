@@ -220,13 +220,13 @@ fn what_would_destroy_something_is_refused() {
     let letters = dir.path().join("letters");
     fs::create_dir(&letters).unwrap();
     fs::write(letters.join("letter"), "Dear").unwrap();
-    told(backup(&data, &letters, &[]), "no backup");
+    told(backup(&data, &letters, &[]), "other than a backup");
     assert_eq!(files(&letters).len(), 1);
     told(
         backup(&data, &data.join("backup"), &[]),
         "in the data folder",
     );
-    told(backup(&data, &older, &[]), "no backup");
+    told(backup(&data, &older, &[]), "other than a backup");
     told(verify(&letters), "no backup");
     let server = Server::start(&data, &SMALL);
     post(&server, 300..310);
