@@ -7,7 +7,7 @@ use super::context::{CommandContext, UsageError};
 use super::output::{Csv, csv_columns, printer};
 use super::pager::PagedStdout;
 use crate::format::LineSplitter;
-use crate::query::{FindQuery, Query, Sought, Span, Wanted};
+use crate::query::{FindQuery, FindTarget, Query, Span, Wanted};
 use crate::server::protocol::End;
 
 /// Asks, and writes the answer in the form asked for.
@@ -137,10 +137,10 @@ fn nothing(query: &Query) -> String {
 /// Who was not found.
 fn nobody(query: &FindQuery) -> String {
     let who = match &query.sought {
-        Sought::Field { name, .. } => {
+        FindTarget::Field { name, .. } => {
             format!("no profile or subprofile has such a value in {name:?}")
         }
-        Sought::Interest(name) => format!("no profile has the interest {name:?}"),
+        FindTarget::Interest(name) => format!("no profile has the interest {name:?}"),
     };
     match query.ever {
         true => format!("{who}, or ever had"),

@@ -1,7 +1,7 @@
 //! `find`: who has a value.
 
 use super::ExitStatus;
-use super::args::{Output, TIMES};
+use super::args::{CascadeArgs, Output, TIMES};
 use super::context::{CommandContext, UsageError};
 use crate::query::{FindQuery, Query, Rounding, Word, Words};
 
@@ -45,6 +45,8 @@ pub struct FindArgs {
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
     #[command(flatten)]
+    pub cascade: CascadeArgs,
+    #[command(flatten)]
     pub output: Output,
 }
 
@@ -73,6 +75,7 @@ impl FindArgs {
             at: context.time("--at", self.at.as_deref(), Rounding::Down)?,
             database: self.database,
             limit: self.limit,
+            cascade: self.cascade.wanted(&self.output, context),
         }))
     }
 }

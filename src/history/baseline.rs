@@ -31,12 +31,12 @@ pub const DIGEST_LEN: usize = 16;
 /// A pruned event of a baseline's second, by which a repetition is known that
 /// comes late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Gone {
+pub struct PrunedDigest {
     /// The event's `seq`.
     pub seq: u64,
     /// [`crate::event::EventType::rank`].
     pub rank: u8,
-    /// The beginning of the digest that [`super::Head`] has.
+    /// The beginning of the digest that [`super::OrderKey`] has.
     pub digest: [u8; DIGEST_LEN],
 }
 
@@ -53,5 +53,5 @@ pub struct Baseline {
     /// The collection as last named.
     pub collection: Option<u64>,
     /// The pruned events of that second.
-    pub second: Vec<Gone>,
+    pub second: Vec<PrunedDigest>,
 }

@@ -36,10 +36,11 @@ pub struct Blame<'a> {
     last: HashMap<Subject<'a>, BlameRow<'a>>,
 }
 
-impl<'a> Blame<'a> {
+impl Blame<'static> {
     /// Takes the changes of the next event.
-    pub fn step(&mut self, event: &Event<'a>, changes: Vec<Change<'a>>) {
+    pub fn step(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) {
         for change in changes {
+            let change = change.to_owned();
             let row = BlameRow {
                 seq: event.seq,
                 time: event.time,
@@ -49,7 +50,9 @@ impl<'a> Blame<'a> {
             self.last.insert(change.subject, row);
         }
     }
+}
 
+impl<'a> Blame<'a> {
     /// The rows of what is present in a state: fields in its order, then
     /// interests in name order. `baseline` is the place of the pruned event that
     /// stands for whatever none after it has changed.

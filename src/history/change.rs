@@ -23,11 +23,34 @@ impl Subject<'_> {
         }
     }
 
+    /// The name as the value of `field` or of `interest`, as lines have it.
+    pub fn names(&self) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
+        self.borrowed().into_names()
+    }
+
+    /// The same, borrowed.
+    pub fn borrowed(&self) -> Subject<'_> {
+        match self {
+            Self::Field(name) => Subject::Field(Cow::Borrowed(name)),
+            Self::Interest(name) => Subject::Interest(Cow::Borrowed(name)),
+        }
+    }
+
     /// The same without what it borrows.
     pub fn to_owned(&self) -> Subject<'static> {
         match self {
             Self::Field(name) => Subject::Field(Cow::Owned(name.to_string())),
             Self::Interest(name) => Subject::Interest(Cow::Owned(name.to_string())),
+        }
+    }
+}
+
+impl<'a> Subject<'a> {
+    /// The name as the value of `field` or of `interest`, as lines have it.
+    pub fn into_names(self) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
+        match self {
+            Self::Field(name) => (Some(name), None),
+            Self::Interest(name) => (None, Some(name)),
         }
     }
 }
@@ -119,4 +142,16 @@ pub struct Change<'a> {
     pub new: Value<'a>,
     /// Why.
     pub cause: Cause,
+}
+
+impl Change<'_> {
+    /// The same without what it borrows.
+    pub fn to_owned(&self) -> Change<'static> {
+        Change {
+            subject: self.subject.to_owned(),
+            old: self.old.as_ref().map(Value::to_owned),
+            new: self.new.to_owned(),
+            cause: self.cause,
+        }
+    }
 }

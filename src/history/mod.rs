@@ -23,22 +23,24 @@
 //!   what they name themselves is told, and nothing is first seen.
 //! * **Cascade**: where that is asked for, a profile's `delete` ends its
 //!   subprofiles, of which Copernica sends nothing: at its place each one that
-//!   is present becomes deleted ([`End`], [`Replay::end`]).
+//!   is present becomes deleted ([`CascadeDelete`], [`Replay::apply_cascade`]).
 //! * **Causes** are told by [`Cause`]. `since` of an unexplained or observed
 //!   change is the time of the event before, whatever its type.
 
 mod baseline;
 mod blame;
+mod cascade;
 mod change;
 mod diff;
-mod end;
+mod interval;
 mod order;
 mod replay;
 
-pub use baseline::{Baseline, DIGEST_LEN, Gone, Place};
+pub use baseline::{Baseline, DIGEST_LEN, Place, PrunedDigest};
 pub use blame::{Blame, BlameRow};
+pub use cascade::{CascadeDelete, cascade_candidates};
 pub use change::{Cause, Change, Subject, Value};
 pub use diff::{Difference, differences};
-pub use end::{End, ends_of};
-pub use order::{Head, arrange};
-pub use replay::{Known, Replay, State, tells_all};
+pub use interval::{Ending, Interval, IntervalBuilder, Origin};
+pub use order::{OrderKey, order_and_dedup};
+pub use replay::{Known, Replay, State, is_full_state};

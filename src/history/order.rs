@@ -5,7 +5,7 @@ use std::collections::HashMap;
 /// What order and duplicates are decided by, for events of one (sub)profile
 /// and one event time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Head {
+pub struct OrderKey {
     /// The event's `seq`.
     pub seq: u64,
     /// [`crate::event::EventType::rank`].
@@ -16,7 +16,7 @@ pub struct Head {
 
 /// Puts the events of one (sub)profile and one event time in order, and tells
 /// of each the lowest `seq` that it repeats, if any.
-pub fn arrange(mut heads: Vec<Head>) -> Vec<(u64, Option<u64>)> {
+pub fn order_and_dedup(mut heads: Vec<OrderKey>) -> Vec<(u64, Option<u64>)> {
     heads.sort_unstable_by_key(|head| (head.rank, head.seq));
     // Repetitions share their rank, so the first seen has the lowest seq.
     let mut first: HashMap<[u8; 32], u64> = HashMap::new();
@@ -35,7 +35,7 @@ mod tests {
 
     #[test]
     fn rank_then_seq_and_repetitions_point_to_the_lowest() {
-        let head = |seq, rank, digest| Head {
+        let head = |seq, rank, digest| OrderKey {
             seq,
             rank,
             digest: [digest; 32],
@@ -49,7 +49,7 @@ mod tests {
             head(11, 1, 1),
         ];
         assert_eq!(
-            arrange(heads),
+            order_and_dedup(heads),
             [
                 (7, None),
                 (5, None),

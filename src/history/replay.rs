@@ -20,6 +20,19 @@ pub struct State<'a> {
     pub modified: Option<Cow<'a, str>>,
 }
 
+impl<'a> State<'a> {
+    /// The value of a field or an interest.
+    pub fn value_of(&self, subject: &Subject<'_>) -> Value<'a> {
+        match subject {
+            Subject::Field(name) => match self.fields.get(name) {
+                Some(text) => Value::Text(text.clone()),
+                None => Value::Absent,
+            },
+            Subject::Interest(name) => Value::Member(self.interests.contains(name)),
+        }
+    }
+}
+
 /// What is known of a (sub)profile at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Known<'a> {
@@ -78,7 +91,7 @@ impl<'a> Replay<'a> {
 
     /// To be called where no event follows up to a moment that is not before
     /// the baseline.
-    pub fn take_up(&mut self) {
+    pub fn apply_baseline(&mut self) {
         if let Some(baseline) = self.pending.take() {
             let Place { time, seq, .. } = baseline.place;
             self.known = baseline.known;
@@ -91,11 +104,11 @@ impl<'a> Replay<'a> {
 
     /// Whether an event comes before the baseline, and so stands alone. One that
     /// comes after it finds the baseline taken up.
-    fn stands_before(&mut self, event: &Event<'_>) -> bool {
+    fn precedes_baseline(&mut self, event: &Event<'_>) -> bool {
         let baseline = self.pending.as_ref().map(|baseline| baseline.place);
         let before = baseline.is_some_and(|place| Place::of(event) < place);
         if !before {
-            self.take_up();
+            self.apply_baseline();
         }
         before
     }
@@ -103,8 +116,8 @@ impl<'a> Replay<'a> {
     /// Takes the next event, which is no duplicate, and tells its changes:
     /// fields in the order sent, fields that are gone by name, interests by name.
     pub fn step(&mut self, event: &Event<'a>) -> Vec<Change<'a>> {
-        if self.stands_before(event) {
-            return standing_alone(event);
+        if self.precedes_baseline(event) {
+            return changes_without_history(event);
         }
         let since = self.last.map_or(event.time, |(_, time)| time);
         let before = self.skip(event);
@@ -149,14 +162,16 @@ impl<'a> Replay<'a> {
     /// Takes the next event, which is no duplicate, without telling its
     /// changes; returns what was known before it, if that is no more.
     pub fn skip(&mut self, event: &Event<'a>) -> Known<'a> {
-        if self.stands_before(event) {
+        if self.precedes_baseline(event) {
             return Known::Nothing;
         }
         let content = &event.content;
         let after = match &event.event_type {
             EventType::Create => Some(Known::Present(state_of(content))),
             EventType::Update => Some(Known::Present(self.state_after_update(content))),
-            EventType::Observed(Seen::Present) => Some(Known::Present(self.laid_over(content))),
+            EventType::Observed(Seen::Present) => {
+                Some(Known::Present(self.merge_observed(content)))
+            }
             EventType::Delete | EventType::Observed(Seen::Gone) => Some(self.deleted(content)),
             EventType::Other(_) => None,
         };
@@ -174,12 +189,12 @@ impl<'a> Replay<'a> {
 
     /// Takes the end that the profile's `delete` at a place puts to a
     /// subprofile, and tells what that changes; `None` where it was not present.
-    pub fn end(&mut self, delete: Place) -> Option<Vec<Change<'a>>> {
+    pub fn apply_cascade(&mut self, delete: Place) -> Option<Vec<Change<'a>>> {
         let baseline = self.pending.as_ref().map(|baseline| baseline.place);
         if baseline.is_some_and(|baseline| delete < baseline) {
             return None;
         }
-        self.take_up();
+        self.apply_baseline();
         let before = match std::mem::take(&mut self.known) {
             Known::Present(before) => before,
             other => {
@@ -248,7 +263,7 @@ impl<'a> Replay<'a> {
     }
 
     /// The state with what was observed laid over it.
-    fn laid_over(&self, content: &Content<'a>) -> State<'a> {
+    fn merge_observed(&self, content: &Content<'a>) -> State<'a> {
         let mut state = self.known.state().cloned().unwrap_or_default();
         for (name, value) in content.fields.iter() {
             state.fields.insert(name.clone(), value.clone());
@@ -277,7 +292,7 @@ impl<'a> Replay<'a> {
 
 /// Whether an event tells by itself what is known after it, whatever came
 /// before. Of a `delete` that is so but for `created` and `modified`.
-pub fn tells_all(event: &Event<'_>) -> bool {
+pub fn is_full_state(event: &Event<'_>) -> bool {
     match event.event_type {
         EventType::Create | EventType::Delete | EventType::Observed(Seen::Gone) => true,
         EventType::Update => !event.content.fields.is_empty(),
@@ -351,7 +366,7 @@ fn first_seen<'a>(content: &Content<'a>, after: &State<'a>) -> Vec<Change<'a>> {
 }
 
 /// What an event says by itself, where nothing is known of what was before it.
-fn standing_alone<'a>(event: &Event<'a>) -> Vec<Change<'a>> {
+fn changes_without_history<'a>(event: &Event<'a>) -> Vec<Change<'a>> {
     let content = &event.content;
     let unknown = Replay::default();
     match event.event_type {

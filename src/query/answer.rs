@@ -29,7 +29,7 @@ pub struct Answered {
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// The reader of the answer has gone, or it could not be sorted on disk.
-    #[error("{0}")]
+    #[error(transparent)]
     Output(#[from] io::Error),
     /// The folder cannot be read.
     #[error(transparent)]

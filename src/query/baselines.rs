@@ -16,7 +16,7 @@ use super::request::ExportQuery;
 use crate::event::{
     Fields, Interests, ProfileKey, TimeSource, micros_to_rfc3339, seconds_to_rfc3339,
 };
-use crate::history::{Baseline, DIGEST_LEN, Gone, Known, Place, State};
+use crate::history::{Baseline, DIGEST_LEN, Known, Place, PrunedDigest, State};
 use crate::store::Snapshot;
 use crate::store::retention::KeptBaseline;
 
@@ -102,7 +102,7 @@ pub(super) fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
             },
         ),
     };
-    let hex = |gone: &Gone| gone.digest.map(|byte| format!("{byte:02x}")).concat();
+    let hex = |gone: &PrunedDigest| gone.digest.map(|byte| format!("{byte:02x}")).concat();
     let second = baseline.second.iter();
     ExportLine {
         verified: None,
@@ -161,7 +161,7 @@ pub(super) fn read(
     };
     let second = part.second.into_iter().map(|(rank, hex)| {
         let digest = digest(&hex).ok_or_else(|| format!("{hex:?} is no digest"))?;
-        Ok(Gone {
+        Ok(PrunedDigest {
             seq: 0,
             rank,
             digest,

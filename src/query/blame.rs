@@ -1,11 +1,11 @@
 //! `blame`: the last change of every field and interest that is present.
 
 use super::answer::{Lines, QueryError, now};
-use super::ends::Ends;
 use super::lines::BlameLine;
+use super::replay::{Ahead, ReplayVisitor, Replayer, Step, What};
 use super::request::BlameQuery;
-use crate::history::{Blame, Place};
-use crate::store::{Batch, Snapshot};
+use crate::history::{Blame, Replay};
+use crate::store::{Damages, Snapshot};
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
@@ -15,40 +15,38 @@ pub(super) fn answer(
     let at = query.at.unwrap_or_else(now);
     let events = snapshot.events_of(query.key)?;
     lines.note_pruned(query.key, events.baseline_time(), Some(at));
-    let mut timeline = events.timeline(at);
-    let mut blame = Blame::default();
-    let mut replay = events.replay();
-    let mut reader = snapshot.reader();
-    let mut ends = match Ends::asked(snapshot, query.key, query.cascade, at, lines)? {
-        Some(mut ends) => {
-            let (all, none) = ((i64::MIN, at), Batch::default());
-            ends.between(all, &events, &none, &mut reader, &mut lines.damage)?
-        }
-        None => Vec::new(),
-    }
-    .into_iter()
-    .map(|end| end.place)
-    .peekable();
-    while let Some(occurrence) = timeline.next(&mut reader, &mut lines.damage)? {
-        if occurrence.duplicate_of.is_none() {
-            // What comes after an end is told anew, and so blamed on that.
-            while let Some(end) = ends.next_if(|end| *end < Place::of(&occurrence.event)) {
-                replay.end(end);
-            }
-            let changes = replay.step(&occurrence.event);
-            blame.step(&occurrence.event, changes);
-        }
-    }
-    if events.reaches_baseline(at) {
-        replay.take_up();
-    }
-    for end in ends {
-        replay.end(end);
-    }
-    if let Some(state) = replay.known.state() {
-        for row in blame.rows(state, replay.baseline) {
-            lines.put(&BlameLine::from(row))?;
-        }
-    }
+    let mut replayer = Replayer::new(snapshot, query.cascade);
+    replayer.note_pruned_deletes(query.key, at, lines)?;
+    let mut damage = Damages::default();
+    let track = replayer.track(query.key, events, (i64::MIN, at), &mut damage)?;
+    let blame = Blame::default();
+    let mut visitor = BlameVisitor { blame, lines };
+    replayer.changes_of(&track, Ahead::Own, &mut damage, &mut visitor)?;
+    lines.damage.extend(damage);
     Ok(lines.written > 0)
+}
+
+/// Gathers the last changes, and writes them in the end.
+struct BlameVisitor<'l, 'o> {
+    blame: Blame<'static>,
+    lines: &'l mut Lines<'o>,
+}
+
+impl ReplayVisitor for BlameVisitor<'_, '_> {
+    fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
+        // After a cascade everything is new, so its own changes blame nothing.
+        if let What::Event(event) = step.what {
+            self.blame.step(event, step.changes);
+        }
+        Ok(true)
+    }
+
+    fn finish(&mut self, replay: &Replay<'_>) -> Result<bool, QueryError> {
+        if let Some(state) = replay.known.state() {
+            for row in std::mem::take(&mut self.blame).rows(state, replay.baseline) {
+                self.lines.put(&BlameLine::from(row))?;
+            }
+        }
+        Ok(true)
+    }
 }

@@ -4,15 +4,7 @@ use std::borrow::Cow;
 
 use super::lines::{BlameLine, ChangeLine, ChangesLine, DiffLine, ExportLine, HistoryLine};
 use crate::event::{Event, Interests, micros_to_rfc3339, seconds_to_rfc3339};
-use crate::history::{BlameRow, Cause, Change, Difference, Subject};
-
-/// The name of a subject, as the value of `field` or of `interest`.
-fn names(subject: Subject<'_>) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
-    match subject {
-        Subject::Field(name) => (Some(name), None),
-        Subject::Interest(name) => (None, Some(name)),
-    }
-}
+use crate::history::{BlameRow, Cause, Change, Difference};
 
 fn since(cause: Cause) -> Option<String> {
     cause.since().map(seconds_to_rfc3339)
@@ -20,7 +12,7 @@ fn since(cause: Cause) -> Option<String> {
 
 impl<'a> From<Change<'a>> for ChangeLine<'a> {
     fn from(change: Change<'a>) -> Self {
-        let (field, interest) = names(change.subject);
+        let (field, interest) = change.subject.into_names();
         Self {
             field,
             interest,
@@ -34,7 +26,7 @@ impl<'a> From<Change<'a>> for ChangeLine<'a> {
 
 impl<'a> From<Difference<'a>> for DiffLine<'a> {
     fn from(difference: Difference<'a>) -> Self {
-        let (field, interest) = names(difference.subject);
+        let (field, interest) = difference.subject.into_names();
         Self {
             field,
             interest,
@@ -46,7 +38,7 @@ impl<'a> From<Difference<'a>> for DiffLine<'a> {
 
 impl<'a> From<BlameRow<'a>> for BlameLine<'a> {
     fn from(row: BlameRow<'a>) -> Self {
-        let (field, interest) = names(row.change.subject);
+        let (field, interest) = row.change.subject.into_names();
         Self {
             field,
             interest,
@@ -64,7 +56,7 @@ impl<'a> From<BlameRow<'a>> for BlameLine<'a> {
 impl<'a> ChangesLine<'a> {
     /// The line of one change of an event.
     pub fn new(event: &'a Event<'a>, change: Change<'a>) -> Self {
-        let (field, interest) = names(change.subject);
+        let (field, interest) = change.subject.into_names();
         Self {
             time: seconds_to_rfc3339(event.time),
             seq: event.seq,

@@ -1,49 +1,38 @@
 //! `diff`: the net differences between two moments.
 
 use super::answer::{Lines, QueryError, now};
-use super::ends::Ends;
 use super::lines::DiffLine;
-use super::past::{Before, Ended, replay_after};
+use super::replay::Replayer;
 use super::request::DiffQuery;
-use crate::history::{Known, State, differences, tells_all};
-use crate::store::{Batch, Snapshot};
+use crate::history::{Known, State, differences, is_full_state};
+use crate::store::Snapshot;
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
     query: &DiffQuery,
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
+    // Both states are read from these: an event that arrives meanwhile is no
+    // difference.
     let events = snapshot.events_of(query.key)?;
     if events.is_empty() {
         return Ok(false);
     }
     lines.note_pruned(query.key, events.baseline_time(), Some(query.from));
-    // Both moments are read from these: an event that comes meanwhile is no
-    // difference.
-    let mut reader = snapshot.reader();
-    let none = Batch::default();
     let to = query.to.unwrap_or_else(now);
-    let mut ends = Ends::asked(snapshot, query.key, query.cascade, to, lines)?;
+    let mut replayer = Replayer::new(snapshot, query.cascade);
+    replayer.note_pruned_deletes(query.key, to, lines)?;
     let damage = &mut lines.damage;
-    let mut state_at = |until: i64| -> Result<Known<'static>, QueryError> {
-        let before = Before::up_to(&events, until);
-        let ended = ends.as_mut().map(|ends| Ended {
-            ends,
-            events: &events,
-            until,
-        });
-        let replay = replay_after(before, ended, &none, &mut reader, damage, tells_all)?;
-        Ok(replay.into_owned().known)
-    };
-    let before = state_at(query.from)?;
-    let after = state_at(to)?;
-    let none = State::default();
+    let mut state_at = |at: i64| replayer.state_at(query.key, &events, at, damage, is_full_state);
+    let before = state_at(query.from)?.known;
+    let after = state_at(to)?.known;
+    let empty = State::default();
     let before = match &before {
         Known::Nothing => None,
         Known::Present(state) => Some(state),
-        Known::Deleted { .. } => Some(&none),
+        Known::Deleted { .. } => Some(&empty),
     };
-    for difference in differences(before, after.state().unwrap_or(&none)) {
+    for difference in differences(before, after.state().unwrap_or(&empty)) {
         lines.put(&DiffLine::from(difference))?;
     }
     Ok(true)

@@ -1,13 +1,13 @@
 //! `explain`: what an event asked for against what came of it.
 //!
 //! A parameter is compared with the (sub)profile's field of its name, or with its
-//! interest where no field is called so, before the event and after it. What
-//! changed without a parameter is told after those. An event of a type that
-//! changes nothing, and one that repeats another, leave everything as it was.
+//! interest if no field has the name, before and after the event. What changed
+//! without a parameter follows. Events of a type that changes nothing, and
+//! duplicates, leave everything as it was.
 //!
-//! Where nothing is known of the time before, `old` is left out: then `applied`
-//! says that the value is as asked, and `coerced` that it is another, but not
-//! what it was; and what may have changed unasked is not told.
+//! If the state before is unknown, `old` is left out: then `applied` says that the
+//! value is as asked, `coerced` that it is another, and what may have changed
+//! unasked is left out.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -17,14 +17,13 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Lines, QueryError};
 use super::lines::known;
-use super::past::{Before, replay_after};
+use super::replay::{Ahead, ReplayVisitor, Replayer, Step};
 use super::request::ExplainQuery;
-use super::second::Track;
 use crate::event::{Event, EventType, ProfileKey, is_member};
-use crate::history::{Baseline, Change, Place, Replay, State, Subject, Value, tells_all};
+use crate::history::{Change, Place, Replay, State, Subject, Value};
 use crate::log::record::EventHead;
 use crate::query::lines::HistoryLine;
-use crate::store::{Batch, GoneSeconds, Missing, Snapshot};
+use crate::store::{Missing, Snapshot};
 
 /// What came of what was asked.
 #[derive(
@@ -79,29 +78,19 @@ pub(super) fn answer(
         return Ok(false);
     };
     let events = snapshot.events_of(key)?;
-    let baseline = events.baseline.as_ref();
     lines.note_pruned(key, events.baseline_time(), Some(time));
-    let gone = GoneSeconds::of(baseline.map(|baseline| (0, baseline)));
-    let track = Track {
-        events: &events,
-        gone: &gone,
+    let mut explainer = Explainer {
+        query,
+        baseline: events.baseline.as_ref().map(|baseline| baseline.place),
+        made: None,
     };
-    let (none, mut reader) = (Batch::default(), snapshot.reader());
-    let before = Before::up_to(&events, time.saturating_sub(1));
-    let damage = &mut lines.damage;
-    let mut replay = replay_after(before, None, &none, &mut reader, damage, tells_all)?;
-    let mut told = None;
-    track.each(time, &none, &mut reader, damage, |event, same| {
-        if event.seq == query.seq {
-            told = Some(Explained::of(event, same, replay.clone(), baseline).told(query.head)?);
-        } else if same.is_none() {
-            replay.skip(event);
-        }
-        Ok(())
-    })?;
-    let Some((made, is_first)) = told else {
+    let mut replayer = Replayer::new(snapshot, false);
+    let track = replayer.track(key, events, (time, time), &mut lines.damage)?;
+    replayer.changes_of(&track, Ahead::Own, &mut lines.damage, &mut explainer)?;
+    let Some(made) = explainer.made else {
         return Ok(false);
     };
+    let (made, is_first) = made?;
     for line in made {
         lines.put_one(&line)?;
     }
@@ -112,6 +101,34 @@ pub(super) fn answer(
         ));
     }
     Ok(true)
+}
+
+/// Explains the event when the replay comes to it.
+struct Explainer<'q> {
+    query: &'q ExplainQuery,
+    baseline: Option<Place>,
+    made: Option<Result<Made, QueryError>>,
+}
+
+/// The lines, and whether the event is the first that shows a state.
+type Made = (Vec<Vec<u8>>, bool);
+
+impl ReplayVisitor for Explainer<'_> {
+    fn wants(&mut self, event: &Event<'_>, of: Option<u64>, before: &Replay<'_>) -> bool {
+        if event.seq == self.query.seq {
+            let explained = Explained::of(event, of, before.clone(), self.baseline);
+            self.made = Some(explained.into_lines(self.query.head));
+        }
+        self.made.is_some()
+    }
+
+    fn wants_duplicates(&self) -> bool {
+        true
+    }
+
+    fn visit(&mut self, _: Step<'_, '_>) -> Result<bool, QueryError> {
+        Ok(false)
+    }
 }
 
 /// Whose an event is, and its time; `None` where there is none, or it cannot be
@@ -162,11 +179,11 @@ impl<'e> Explained<'e> {
         event: &'e Event<'e>,
         same: Option<u64>,
         mut replay: Replay<'e>,
-        baseline: Option<&Baseline>,
+        baseline: Option<Place>,
     ) -> Self {
-        let alone = baseline.is_some_and(|baseline| Place::of(event) < baseline.place);
+        let alone = baseline.is_some_and(|place| Place::of(event) < place);
         if !alone {
-            replay.take_up();
+            replay.apply_baseline();
         }
         let state = replay.known.state().cloned();
         let before = match event.event_type {
@@ -207,7 +224,7 @@ impl<'e> Explained<'e> {
     }
 
     /// The lines, with the event's own before them where that is asked for.
-    fn told(self, head: bool) -> Result<(Vec<Vec<u8>>, bool), QueryError> {
+    fn into_lines(self, head: bool) -> Result<Made, QueryError> {
         let json = |error| QueryError::Output(std::io::Error::from(error));
         let mut made = Vec::new();
         if head {
@@ -266,9 +283,9 @@ impl<'e> Explained<'e> {
 
     /// The line of a parameter.
     fn asked(&self, subject: &Subject<'e>, value: &Cow<'e, str>) -> ExplainLine<'e> {
-        let old = self.before.as_ref().map(|state| value_of(state, subject));
+        let old = self.before.as_ref().map(|state| state.value_of(subject));
         let none = State::default();
-        let new = value_of(self.after.as_ref().unwrap_or(&none), subject);
+        let new = self.after.as_ref().unwrap_or(&none).value_of(subject);
         let wanted = match subject {
             Subject::Field(_) => Value::Text(value.clone()),
             Subject::Interest(_) => Value::Member(is_member(value)),
@@ -293,10 +310,7 @@ fn line_of<'e>(
     new: Value<'e>,
     outcome: Outcome,
 ) -> ExplainLine<'e> {
-    let (field, interest) = match subject {
-        Subject::Field(name) => (Some(name), None),
-        Subject::Interest(name) => (None, Some(name)),
-    };
+    let (field, interest) = subject.into_names();
     ExplainLine {
         field,
         interest,
@@ -304,16 +318,6 @@ fn line_of<'e>(
         old,
         new,
         outcome,
-    }
-}
-
-fn value_of<'e>(state: &State<'e>, subject: &Subject<'e>) -> Value<'e> {
-    match subject {
-        Subject::Field(name) => match state.fields.get(name) {
-            Some(text) => Value::Text(text.clone()),
-            None => Value::Absent,
-        },
-        Subject::Interest(name) => Value::Member(state.interests.contains(name)),
     }
 }
 

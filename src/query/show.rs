@@ -1,18 +1,17 @@
 //! `show`: the state of a (sub)profile at a moment.
 //!
-//! Events are read backwards from the moment until one has told the state, one
-//! the database and, of a subprofile, one the collection. A profile has none:
-//! to find that no event ever named one, the whole history would have to be
-//! read.
+//! Events are read backwards from the moment until state, database and, of a
+//! subprofile, collection are known. Profiles have no collection: to prove that no
+//! event ever named one would take the whole history.
 
 use super::answer::{Lines, QueryError, now};
-use super::ends::Ends;
 use super::lines::{LastEvent, ShowLine};
-use super::past::{Before, Ended, Missing, replay_after};
+use super::replay::Replayer;
 use super::request::ShowQuery;
+use super::state_before::Missing;
 use crate::event::{Fields, seconds_to_rfc3339};
 use crate::history::Known;
-use crate::store::{Batch, Snapshot};
+use crate::store::Snapshot;
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
@@ -25,20 +24,11 @@ pub(super) fn answer(
     }
     let at = query.at.unwrap_or_else(now);
     lines.note_pruned(query.key, events.baseline_time(), Some(at));
-    let none = Batch::default();
     let mut missing = Missing::new(query.key);
-    let mut reader = snapshot.reader();
-    let before = Before::up_to(&events, at);
-    let mut ends = Ends::asked(snapshot, query.key, query.cascade, at, lines)?;
-    let ended = ends.as_mut().map(|ends| Ended {
-        ends,
-        events: &events,
-        until: at,
-    });
+    let mut replayer = Replayer::new(snapshot, query.cascade);
+    replayer.note_pruned_deletes(query.key, at, lines)?;
     let damage = &mut lines.damage;
-    let replay = replay_after(before, ended, &none, &mut reader, damage, |event| {
-        missing.take(event)
-    })?;
+    let replay = replayer.state_at(query.key, &events, at, damage, |event| missing.take(event))?;
     let last_event = |(seq, time)| LastEvent {
         seq,
         time: seconds_to_rfc3339(time),

@@ -33,6 +33,6 @@ pub use pruning::{Keep, Keeper, PruneError, PruneOrder, PruneReport, Restore, YO
 pub use reader::EventReader;
 pub use sealing::Sealer;
 pub use snapshot::Snapshot;
-pub use sorter::{Sorter, leave_room, room_left};
-pub use timeline::{GoneSeconds, Occurrence, Timeline, arrange_second};
+pub use sorter::{Sorted, Sorter, leave_room, room_left};
+pub use timeline::{Occurrence, PrunedDigests, Timeline, order_second};
 pub use walk::{Step, Walk};

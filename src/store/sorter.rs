@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// How many bytes are held before a sorted run goes to disk.
 const RUN_LEN: usize = 4 << 20;
@@ -13,11 +14,16 @@ const RUN_LEN: usize = 4 << 20;
 /// How many bytes of a run are read at once.
 const READ_LEN: usize = 8 << 10;
 
+/// How many bytes of a blob are held while runs are merged; the rest is read when
+/// its turn comes.
+const HEAD_LEN: usize = 4 << 10;
+
 /// How many bytes a run must leave free on the disk: events need them, and an
 /// answer that is too large can be asked for in parts.
 const ROOM: u64 = 256 << 20;
 
-/// Sorts blobs by (time, `seq`) in bounded memory. Runs go one after the other
+/// Sorts blobs by (time, `seq`), and where these are the same by their first bytes
+/// ([`HEAD_LEN`]), in bounded memory. Runs go one after the other
 /// to one file in a folder, which has no name and is gone with the sorter.
 pub struct Sorter {
     dir: PathBuf,
@@ -30,13 +36,18 @@ pub struct Sorter {
     room: u64,
     /// How many blobs are wanted in the end.
     most: usize,
+    /// How many blobs came.
+    len: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Item {
     time: i64,
     seq: u64,
+    /// All of it, or its beginning.
     blob: Vec<u8>,
+    /// How many bytes of it are still to be read from its run.
+    rest: u64,
 }
 
 impl Sorter {
@@ -51,6 +62,7 @@ impl Sorter {
             run_len: RUN_LEN,
             room: ROOM,
             most: usize::MAX,
+            len: 0,
         }
     }
 
@@ -70,7 +82,13 @@ impl Sorter {
     /// Takes a blob.
     pub fn push(&mut self, time: i64, seq: u64, blob: Vec<u8>) -> io::Result<()> {
         self.held_len += blob.len() + size_of::<Item>();
-        self.held.push(Item { time, seq, blob });
+        self.len += 1;
+        self.held.push(Item {
+            time,
+            seq,
+            blob,
+            rest: 0,
+        });
         if self.held_len >= self.run_len {
             if self.held.len() > self.most {
                 self.held.sort_unstable();
@@ -110,33 +128,78 @@ impl Sorter {
 
     /// Hands the blobs out in order, until `each` answers `false`.
     pub fn finish<E: From<io::Error>>(
-        mut self,
+        self,
         mut each: impl FnMut(&[u8]) -> Result<bool, E>,
     ) -> Result<(), E> {
+        let mut sorted = self.sorted()?;
+        while let Some((_, _, blob)) = sorted.next()? {
+            if !each(&blob)? {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// The blobs in order, to be read one by one.
+    pub fn sorted(mut self) -> io::Result<Sorted> {
         self.held.sort_unstable();
-        let mut held = std::mem::take(&mut self.held).into_iter();
+        let mut held = self.held.into_iter();
+        let mut runs = Vec::new();
+        if let Some(file) = self.file.map(Arc::new) {
+            let readers = self.runs.iter().map(|run| Run::reader(&file, *run));
+            runs.extend(readers);
+        }
         let mut heap = BinaryHeap::new();
-        let file = self.file.as_ref();
-        let mut runs: Vec<_> = file
-            .into_iter()
-            .flat_map(|file| self.runs.iter().map(move |run| Run::reader(file, *run)))
-            .collect();
         for (number, run) in runs.iter_mut().enumerate() {
             heap.extend(Item::read(run)?.map(|item| Reverse((item, number))));
         }
-        let memory = runs.len();
-        heap.extend(held.next().map(|item| Reverse((item, memory))));
-        while let Some(Reverse((item, number))) = heap.pop() {
-            if !each(&item.blob)? {
-                return Ok(());
+        heap.extend(held.next().map(|item| Reverse((item, runs.len()))));
+        Ok(Sorted {
+            heap,
+            runs,
+            held,
+            len: self.len,
+        })
+    }
+}
+
+/// Sorted blobs that are read one by one. Of each run on disk one blob is held, of
+/// a long one its beginning.
+pub struct Sorted {
+    /// The next item of each run, and the run's number; that of what is in memory
+    /// is the last.
+    heap: BinaryHeap<Reverse<(Item, usize)>>,
+    runs: Vec<BufReader<Run>>,
+    held: std::vec::IntoIter<Item>,
+    len: u64,
+}
+
+impl Sorted {
+    /// How many blobs were sorted.
+    pub const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether there were none.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The next time, `seq` and blob.
+    #[expect(clippy::should_implement_trait, reason = "it can fail")]
+    pub fn next(&mut self) -> io::Result<Option<(i64, u64, Vec<u8>)>> {
+        let Some(Reverse((mut item, number))) = self.heap.pop() else {
+            return Ok(None);
+        };
+        let next = match self.runs.get_mut(number) {
+            Some(run) => {
+                item.read_rest(run)?;
+                Item::read(run)?
             }
-            let next = match runs.get_mut(number) {
-                Some(run) => Item::read(run)?,
-                None => held.next(),
-            };
-            heap.extend(next.map(|item| Reverse((item, number))));
-        }
-        Ok(())
+            None => self.held.next(),
+        };
+        self.heap.extend(next.map(|item| Reverse((item, number))));
+        Ok(Some((item.time, item.seq, item.blob)))
     }
 }
 
@@ -170,19 +233,20 @@ fn check_room(dir: &Path, room: u64, more: u64) -> io::Result<()> {
 }
 
 /// The part of a run that is still to be read.
-struct Run<'a> {
-    file: &'a File,
+struct Run {
+    file: Arc<File>,
     at: u64,
     end: u64,
 }
 
-impl<'a> Run<'a> {
-    fn reader(file: &'a File, (at, end): (u64, u64)) -> BufReader<Self> {
+impl Run {
+    fn reader(file: &Arc<File>, (at, end): (u64, u64)) -> BufReader<Self> {
+        let file = Arc::clone(file);
         BufReader::with_capacity(READ_LEN, Self { file, at, end })
     }
 }
 
-impl Read for Run<'_> {
+impl Read for Run {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
         let len = buffer.len().min(left);
@@ -213,10 +277,26 @@ impl Item {
         file.read_exact(&mut number)?;
         let seq = u64::from_le_bytes(number);
         file.read_exact(&mut number)?;
-        let mut blob =
-            vec![0; usize::try_from(u64::from_le_bytes(number)).map_err(io::Error::other)?];
-        file.read_exact(&mut blob)?;
-        Ok(Some(Self { time, seq, blob }))
+        let len = u64::from_le_bytes(number);
+        let held = len.min(HEAD_LEN as u64);
+        let mut item = Self {
+            time,
+            seq,
+            blob: Vec::new(),
+            rest: held,
+        };
+        item.read_rest(file)?;
+        item.rest = len - held;
+        Ok(Some(item))
+    }
+
+    /// Reads what is missing of the blob.
+    fn read_rest(&mut self, file: &mut impl Read) -> io::Result<()> {
+        let rest = usize::try_from(self.rest).map_err(io::Error::other)?;
+        let held = self.blob.len();
+        self.blob.resize(held + rest, 0);
+        self.rest = 0;
+        file.read_exact(self.blob.get_mut(held..).unwrap_or_default())
     }
 }
 

@@ -9,7 +9,7 @@ use super::batch::Batch;
 use super::damages::{Damages, Unreadable};
 use super::reader::{EventReader, read_record};
 use crate::event::{Event, Seen};
-use crate::history::{Baseline, DIGEST_LEN, Gone, Head, arrange};
+use crate::history::{Baseline, DIGEST_LEN, OrderKey, PrunedDigest, order_and_dedup};
 use crate::log::LogError;
 use crate::log::record::EventRecord;
 
@@ -33,14 +33,14 @@ pub struct Occurrence {
 /// The pruned events that the events of a second may repeat, of some
 /// (sub)profiles: by time, with the (sub)profile's number.
 #[derive(Clone, Debug, Default)]
-pub struct GoneSeconds {
-    seconds: BTreeMap<i64, Vec<(u32, Gone)>>,
+pub struct PrunedDigests {
+    seconds: BTreeMap<i64, Vec<(u32, PrunedDigest)>>,
 }
 
-impl GoneSeconds {
+impl PrunedDigests {
     /// Those that the baselines of (sub)profiles tell of, which are numbered.
     pub fn of<'a>(baselines: impl IntoIterator<Item = (u32, &'a Baseline)>) -> Self {
-        let mut seconds: BTreeMap<i64, Vec<(u32, Gone)>> = BTreeMap::new();
+        let mut seconds: BTreeMap<i64, Vec<(u32, PrunedDigest)>> = BTreeMap::new();
         for (track, baseline) in baselines {
             let gone = baseline.second.iter().map(|gone| (track, *gone));
             seconds.entry(baseline.place.time).or_default().extend(gone);
@@ -49,7 +49,7 @@ impl GoneSeconds {
     }
 
     /// Those of a second.
-    pub fn at(&self, time: i64) -> &[(u32, Gone)] {
+    pub fn at(&self, time: i64) -> &[(u32, PrunedDigest)] {
         self.seconds.get(&time).map_or(&[], Vec::as_slice)
     }
 }
@@ -66,7 +66,7 @@ pub struct Timeline {
     ahead: usize,
     window: usize,
     /// What their seconds may repeat.
-    gone: Arc<GoneSeconds>,
+    gone: Arc<PrunedDigests>,
 }
 
 impl Timeline {
@@ -74,7 +74,7 @@ impl Timeline {
     /// ordered by both, where some may be pruned of which a baseline is left.
     pub fn new(times: &[(i64, u64)], baseline: Option<&Baseline>) -> Self {
         let pairs = times.iter().map(|(time, seq)| (*time, *seq, 0)).collect();
-        let gone = GoneSeconds::of(baseline.map(|baseline| (0, baseline)));
+        let gone = PrunedDigests::of(baseline.map(|baseline| (0, baseline)));
         Self::merged(pairs, Arc::new(gone))
     }
 
@@ -86,7 +86,7 @@ impl Timeline {
 
     /// The events of (sub)profiles by event time, `seq` and the (sub)profile's
     /// number, ordered by the first two.
-    pub fn merged(pairs: Vec<(i64, u64, u32)>, gone: Arc<GoneSeconds>) -> Self {
+    pub fn merged(pairs: Vec<(i64, u64, u32)>, gone: Arc<PrunedDigests>) -> Self {
         Self {
             pairs: pairs.into(),
             second: VecDeque::new(),
@@ -146,7 +146,7 @@ impl Timeline {
         }
         let second: Vec<(u64, u32)> = self.pairs.drain(..count).map(|(_, s, t)| (s, t)).collect();
         let gone = self.gone.at(time);
-        self.second = arrange_second(&second, gone, &Batch::default(), reader, damage)?.into();
+        self.second = order_second(&second, gone, &Batch::default(), reader, damage)?.into();
         Ok(())
     }
 }
@@ -154,9 +154,9 @@ impl Timeline {
 /// Puts the events of one second, `seq` and (sub)profile, in order, and tells
 /// of each the one that it repeats, which may be one that is `gone`. Reads from
 /// what was `held` where it is there.
-pub fn arrange_second(
+pub fn order_second(
     second: &[(u64, u32)],
-    gone: &[(u32, Gone)],
+    gone: &[(u32, PrunedDigest)],
     held: &Batch,
     reader: &mut EventReader,
     damage: &mut Damages,
@@ -172,7 +172,7 @@ pub fn arrange_second(
         for (byte, known) in digest.iter_mut().zip(gone.digest) {
             *byte = known;
         }
-        heads.push(Head {
+        heads.push(OrderKey {
             seq: gone.seq,
             rank: gone.rank,
             digest: of_track(digest, *track),
@@ -197,7 +197,7 @@ pub fn arrange_second(
         }
     }
     let track_of = |seq| second.iter().find(|(known, _)| *known == seq);
-    let arranged = arrange(heads).into_iter();
+    let arranged = order_and_dedup(heads).into_iter();
     Ok(arranged
         .filter_map(|(seq, same)| Some((seq, same, track_of(seq)?.1)))
         .collect())
@@ -212,12 +212,12 @@ fn of_track(mut digest: [u8; 32], track: u32) -> [u8; 32] {
 }
 
 /// What an event's place in its second is decided by.
-pub(super) fn head_of(reader: &mut EventReader, seq: u64) -> Result<Head, Unreadable> {
+pub(super) fn head_of(reader: &mut EventReader, seq: u64) -> Result<OrderKey, Unreadable> {
     reader.record(seq, |record| Ok(head(seq, &record)))
 }
 
 /// What the place of a record's event is decided by.
-fn head(seq: u64, record: &EventRecord<'_>) -> Head {
+fn head(seq: u64, record: &EventRecord<'_>) -> OrderKey {
     let mut hash = Sha256::new();
     hash.update(record.head.event_type.as_bytes());
     // No call repeats an observed event, whose body has no byte below 32.
@@ -227,7 +227,7 @@ fn head(seq: u64, record: &EventRecord<'_>) -> Head {
         Some(Seen::Gone) => 2,
     }]);
     hash.update(record.body);
-    Head {
+    OrderKey {
         seq,
         rank: record.head.what().rank(),
         digest: hash.finalize().into(),

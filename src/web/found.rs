@@ -10,7 +10,7 @@ use crate::event::ProfileKey;
 use crate::format::plain;
 use crate::history::Value;
 use crate::query::lines::{FindLine, RejectedLine};
-use crate::query::{Matching, Sought};
+use crate::query::{FindTarget, Matching};
 
 /// The longest command in bytes that is shown.
 const COMMAND: usize = 500;
@@ -88,10 +88,10 @@ pub struct Hits {
 }
 
 /// What was looked for.
-fn sought(sought: &Sought) -> Markup {
+fn sought(sought: &FindTarget) -> Markup {
     match sought {
-        Sought::Interest(name) => html! { (Name::new(name, true)) },
-        Sought::Field {
+        FindTarget::Interest(name) => html! { (Name::new(name, true)) },
+        FindTarget::Field {
             name, value, by, ..
         } => html! {
             (Name::new(name, false))
@@ -105,8 +105,8 @@ fn sought(sought: &Sought) -> Markup {
 }
 
 /// The page of a search for a value of a field, or for an interest.
-pub fn hits(asked: &str, what: &Sought, found: &Hits, clock: &Clock) -> Markup {
-    let several = matches!(what, Sought::Field { by, .. } if *by != Matching::Whole);
+pub fn hits(asked: &str, what: &FindTarget, found: &Hits, clock: &Clock) -> Markup {
+    let several = matches!(what, FindTarget::Field { by, .. } if *by != Matching::Whole);
     let body = html! {
         h1 { "Who has or had this value" }
         p { (sought(what)) }
@@ -158,19 +158,19 @@ fn table(found: &Hits, several: bool, clock: &Clock) -> Markup {
 }
 
 /// The command that tells the same.
-fn find_command(what: &Sought) -> Option<String> {
+fn find_command(what: &FindTarget) -> Option<String> {
     let text;
     let words = match what {
-        Sought::Interest(name) => vec!["--interest", name, "--ever"],
-        Sought::Field { name, value, .. } if name.contains('=') => {
+        FindTarget::Interest(name) => vec!["--interest", name, "--ever"],
+        FindTarget::Field { name, value, .. } if name.contains('=') => {
             vec!["--field", name, value, "--ever"]
         }
-        Sought::Field { name, value, .. } => {
+        FindTarget::Field { name, value, .. } => {
             text = format!("{name}={value}");
             vec![text.as_str(), "--ever"]
         }
     };
-    let prefix = matches!(what, Sought::Field { by, .. } if *by == Matching::Prefix);
+    let prefix = matches!(what, FindTarget::Field { by, .. } if *by == Matching::Prefix);
     let words = words.into_iter().chain(prefix.then_some("--prefix"));
     let is_flag = |word: &&str| word.starts_with('-');
     // What begins like a flag, or has what no command can be given, is not told.
@@ -178,7 +178,7 @@ fn find_command(what: &Sought) -> Option<String> {
     let flags = words.filter(is_flag).count();
     let own = 1
         + usize::from(prefix)
-        + usize::from(!matches!(what, Sought::Field { name, .. } if !name.contains('=')));
+        + usize::from(!matches!(what, FindTarget::Field { name, .. } if !name.contains('=')));
     line.ok()
         .filter(|line| flags == own && line.len() <= COMMAND)
         .map(|line| plain(&line))
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_is_told_to_be_typed_asks_the_same() {
-        let field = |name: &str, value: &str, by| Sought::Field {
+        let field = |name: &str, value: &str, by| FindTarget::Field {
             name: name.to_owned(),
             value: value.to_owned(),
             by,
@@ -293,7 +293,7 @@ mod tests {
                 Some("profiletrail find --field 'a=b' c --ever"),
             ),
             (
-                Sought::Interest("it's".to_owned()),
+                FindTarget::Interest("it's".to_owned()),
                 Some("profiletrail find --interest \"it's\" --ever"),
             ),
             // What would be taken for a flag, cannot be given, or is too long.

@@ -1,50 +1,44 @@
 //! `changes`: what changed when, over all profiles.
 //!
-//! There are two ways to the same answer, and what is asked for decides:
+//! There are two ways to find the (sub)profiles' events, both feed the same
+//! [`Replayer`], and the question decides:
 //!
-//! * [`near`]: of each (sub)profile with an event in the span, the events in
-//!   it are read and the one before ([`super::past`]). Costs the reading of a
-//!   block for each of them, so it is the way for a span that is short beside
-//!   the log.
-//! * [`whole`]: the log is read once, its events are spread by (sub)profile
-//!   over parts on disk, and each part is replayed in memory. Where the disk
-//!   has no room even for an eighth of them, it is the former way, slowly.
+//! * [`keyed_scan`]: of each (sub)profile with an event in the span, the events in it
+//!   and the state before it are read. Costs the reading of a block for each of them,
+//!   so it is the way for a span that is short beside the log.
+//! * [`full_scan`]: the log is read once, its events are sorted by (sub)profile on
+//!   disk, and replayed from there. If the disk has no room for them, it is the other
+//!   way, slowly.
 //!
-//! Where subprofiles end with their profile, both feed each subprofile with the
-//! deletes of its profile, too ([`super::ends`]): the former looks for them in
-//! the profile's events, the latter keeps a profile and its subprofiles together.
-//!
-//! Both work on all cores, and hand the changes to a [`Gather`] there. That of
-//! `changes` makes lines, which are sorted by time and `seq`, on disk where they
-//! are many; those of other questions count.
-//!
-//! Measured in processor time on a million sealed events of 50,000 profiles in
-//! 36 days, one field: an hour of them 0.1 s, a day 1.2 s (27,000 events, of
-//! each of which a block is read), all of them 5.4 s. The replay of whole
-//! histories, of plain segments, took 0.5 s, 3.3 s and 21 s.
+//! Both work on all cores, and hand the changes to a [`ChangeVisitor`] there. That of
+//! `changes` makes lines, which are sorted by time and `seq`, on disk if they are
+//! many; those of other questions count.
 
+mod full_scan;
+mod keyed_scan;
 mod keys;
-mod near;
-mod spread;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_store;
-mod whole;
 
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
 use self::keys::{all_keys, keys};
 use super::answer::{Lines, QueryError};
-use super::ends::Deletes;
 use super::filter::Filter;
 use super::lines::ChangesLine;
 use super::page::Mark;
 use super::progress::{Progress, Stage};
+use super::replay::{ReplayVisitor, Step, What};
 use super::request::ChangesQuery;
-use crate::event::{Event, ProfileKey};
-use crate::history::{Change, End, Replay};
-use crate::store::{Damages, EventReader, Snapshot, Sorter, TrailError};
+use crate::event::Event;
+use crate::history::{Change, Replay};
+use crate::store::{Damages, Snapshot, Sorter, TrailError};
+
+/// How many bytes of lines a visitor holds before it hands them to the sorter.
+const HELD: usize = 256 << 10;
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
@@ -54,105 +48,93 @@ pub(super) fn answer(
     answer_where(snapshot, query, &|_| true, lines)
 }
 
-/// The same of events that are like that.
+/// The same of events that `is_wanted` accepts.
 pub(super) fn answer_where(
     snapshot: &Snapshot<'_>,
     query: &ChangesQuery,
-    wanted: &(impl Fn(&Event<'_>) -> bool + Sync),
+    is_wanted: &(impl Fn(&Event<'_>) -> bool + Sync),
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
     let after = lines.after;
-    let filter = &from(query, after.and_then(Mark::time));
+    let query = &from(query, after.and_then(Mark::time));
     // Each blob has a line or more.
     let most = lines.wanted().map(usize::try_from);
-    let mut sorter = Sorter::new(snapshot.trail().folder().path())
-        .keep(most.and_then(Result::ok).unwrap_or(usize::MAX));
-    let make = || Encoded {
-        blobs: Vec::new(),
-        wanted,
+    let most = most.and_then(Result::ok).unwrap_or(usize::MAX);
+    let shared = SharedSorter {
+        snapshot,
+        sorter: Mutex::new(Sorter::new(snapshot.trail().folder().path()).keep(most)),
     };
-    gather(snapshot, filter, lines, &make, &mut |encoded: Encoded<
-        '_,
-        _,
-    >| {
-        for (time, seq, mut blob) in encoded.blobs {
-            let mut place = (time, seq);
-            if query.reverse {
-                // The complement turns the order round.
-                place = (!time, !seq);
-                blob = backwards(&blob);
-            }
-            if let Some(after) = after {
-                blob = after.rest(time, seq, blob, query.reverse);
-            }
-            if blob.is_empty() {
-                continue;
-            }
-            sorter.push(place.0, place.1, blob).map_err(TrailError::io(
-                "sorting in",
-                snapshot.trail().folder().path(),
-            ))?;
-        }
-        Ok(())
-    })?;
+    let make = || LineVisitor {
+        blobs: Vec::new(),
+        held: 0,
+        is_wanted,
+        after,
+        reverse: query.reverse,
+        sorter: &shared,
+    };
+    visit_changes(
+        snapshot,
+        &query.filter,
+        lines,
+        &make,
+        &mut |mut visitor: LineVisitor<'_, _>| visitor.flush(),
+    )?;
+    let sorter = shared.sorter.into_inner();
+    let sorter = sorter.unwrap_or_else(PoisonError::into_inner);
     sorter.finish::<io::Error>(|blob| lines.put_encoded(blob))?;
     Ok(lines.written > 0)
 }
 
-/// What some changes come to, on the thread that finds them.
-pub(super) trait Gather: Send {
+/// Takes changes on the thread that finds them.
+pub(super) trait ChangeVisitor: Send {
     /// Takes the changes of an event that are asked for; there is one or more.
     ///
-    /// All events of a (sub)profile go to one gatherer, one after the other in
+    /// All events of a (sub)profile come to one visitor, one after the other in
     /// their order, and no other's between them.
-    fn take(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError>;
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError>;
 }
 
-impl Gather for () {
-    fn take(&mut self, _: &Event<'_>, _: Vec<Change<'_>>) -> Result<(), QueryError> {
-        Ok(())
-    }
-}
-
-/// Finds all changes that are asked for, and hands
-/// them to gatherers that `make` makes, in no order but each (sub)profile's
-/// own; `join` gets each gatherer when it has all that is for it.
-pub(super) fn gather<G: Gather>(
+/// Finds all changes that are asked for, whatever their `limit`, and hands them to
+/// visitors that `make` makes, in no order but each (sub)profile's own; `join` gets
+/// each visitor when it has seen all that is for it.
+pub(super) fn visit_changes<V: ChangeVisitor>(
     snapshot: &Snapshot<'_>,
     filter: &Filter,
     lines: &mut Lines<'_>,
-    make: &(impl Fn() -> G + Sync),
-    join: &mut dyn FnMut(G) -> Result<(), QueryError>,
+    make: &(impl Fn() -> V + Sync),
+    join: &mut dyn FnMut(V) -> Result<(), QueryError>,
 ) -> Result<(), QueryError> {
-    let mut take = |told: Told<G>| -> Result<bool, QueryError> {
-        join(told.gathered)?;
-        if let Some(progress) = told.progress {
+    let mut take = |result: WorkerResult<V>| -> Result<bool, QueryError> {
+        if let Some(visitor) = result.visitor {
+            join(visitor)?;
+        }
+        if let Some(progress) = result.progress {
             lines.progress.tell(progress);
         }
-        lines.damage.extend(told.damage);
+        lines.damage.extend(result.damage);
         Ok(true)
     };
     match keys(snapshot, filter)? {
-        Some(keys) => near::tell(snapshot, filter, keys, make, &mut take),
-        None if whole::has_room(snapshot, filter)? => {
-            whole::tell(snapshot, filter, whole::BOUNDS, make, &mut take)
+        Some(keys) => keyed_scan::scan(snapshot, filter, keys, make, &mut take),
+        None if full_scan::has_room(snapshot, filter)? => {
+            full_scan::scan(snapshot, filter, full_scan::BOUNDS, make, &mut take)
         }
-        None => near::tell(snapshot, filter, all_keys(snapshot)?, make, &mut take),
+        None => keyed_scan::scan(snapshot, filter, all_keys(snapshot)?, make, &mut take),
     }
 }
 
-/// What is asked for from a time on, in the order that is asked for.
-fn from(query: &ChangesQuery, time: Option<i64>) -> Filter {
-    let mut filter = query.filter.clone();
-    let span = &mut filter.span;
+/// The question for the answer from a time on, in the order that is asked for.
+fn from(query: &ChangesQuery, time: Option<i64>) -> ChangesQuery {
+    let mut query = query.clone();
     match time {
         Some(time) if query.reverse => {
             let end = time.saturating_add(1);
-            span.until = Some(span.until.map_or(end, |until| until.min(end)));
+            query.filter.span.until =
+                Some(query.filter.span.until.map_or(end, |until| until.min(end)));
         }
-        _ => span.since = span.since.max(time),
+        _ => query.filter.span.since = query.filter.span.since.max(time),
     }
-    filter
+    query
 }
 
 /// Lines, the last first.
@@ -161,19 +143,106 @@ fn backwards(lines: &[u8]) -> Vec<u8> {
     lines.into_iter().rev().collect::<Vec<_>>().concat()
 }
 
-/// Takes what some events came to.
-type Take<'a, G> = dyn FnMut(Told<G>) -> Result<bool, QueryError> + 'a;
-
-/// The lines of some events.
-struct Encoded<'w, W> {
-    /// Time and `seq` of an event, and its lines.
-    blobs: Vec<(i64, u64, Vec<u8>)>,
-    wanted: &'w W,
+/// What a worker found in its part.
+struct WorkerResult<V> {
+    visitor: Option<V>,
+    damage: Damages,
+    progress: Option<Progress>,
 }
 
-impl<W: Fn(&Event<'_>) -> bool + Sync> Gather for Encoded<'_, W> {
-    fn take(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
-        if !(self.wanted)(event) {
+impl<V> WorkerResult<V> {
+    fn new(visitor: Option<V>) -> Self {
+        Self {
+            visitor,
+            damage: Damages::default(),
+            progress: None,
+        }
+    }
+}
+
+/// Takes the results of workers.
+type Take<'a, V> = dyn FnMut(WorkerResult<V>) -> Result<bool, QueryError> + 'a;
+
+/// Hands to a [`ChangeVisitor`] the changes that a filter accepts.
+struct Filtered<'f, V> {
+    filter: &'f Filter,
+    visitor: &'f mut V,
+}
+
+impl<V: ChangeVisitor> ReplayVisitor for Filtered<'_, V> {
+    fn wants(&mut self, event: &Event<'_>, _: Option<u64>, _: &Replay<'_>) -> bool {
+        self.filter.matches_event(event)
+    }
+
+    fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
+        let Some(event) = step.event() else {
+            return Ok(true);
+        };
+        let mut changes = step.changes;
+        changes.retain(|change| self.filter.matches_change(change));
+        let is_wanted = !matches!(step.what, What::Cascade(_)) || self.filter.matches_event(event);
+        if is_wanted && !changes.is_empty() {
+            self.visitor.visit(event, changes)?;
+        }
+        Ok(true)
+    }
+}
+
+/// Sorts the lines of all workers.
+struct SharedSorter<'t> {
+    snapshot: &'t Snapshot<'t>,
+    sorter: Mutex<Sorter>,
+}
+
+/// Makes the lines of `changes`.
+struct LineVisitor<'w, W> {
+    /// Time and `seq` of an event, and its lines.
+    blobs: Vec<(i64, u64, Vec<u8>)>,
+    /// How many bytes those have.
+    held: usize,
+    is_wanted: &'w W,
+    after: Option<Mark>,
+    reverse: bool,
+    sorter: &'w SharedSorter<'w>,
+}
+
+impl<W: Fn(&Event<'_>) -> bool + Sync> LineVisitor<'_, W> {
+    /// Hands the lines to the sorter, which has its own order.
+    fn flush(&mut self) -> Result<(), QueryError> {
+        let mut blobs = std::mem::take(&mut self.blobs);
+        self.held = 0;
+        for (time, seq, blob) in &mut blobs {
+            if self.reverse {
+                *blob = backwards(blob);
+            }
+            if let Some(after) = self.after {
+                *blob = after.rest(*time, *seq, std::mem::take(blob), self.reverse);
+            }
+        }
+        let SharedSorter { snapshot, sorter } = self.sorter;
+        let mut sorter = sorter.lock().unwrap_or_else(PoisonError::into_inner);
+        for (time, seq, blob) in blobs {
+            if blob.is_empty() {
+                continue;
+            }
+            // The complement sorts the other way round.
+            let (time, seq) = if self.reverse {
+                (!time, !seq)
+            } else {
+                (time, seq)
+            };
+            sorter.push(time, seq, blob).map_err(TrailError::io(
+                "sorting in",
+                snapshot.trail().folder().path(),
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+        if !(self.is_wanted)(event) {
             return Ok(());
         }
         let mut blob = Vec::new();
@@ -183,104 +252,11 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> Gather for Encoded<'_, W> {
             blob.push(b'\n');
         }
         blob.shrink_to_fit();
+        self.held += blob.len();
         self.blobs.push((event.time, event.seq, blob));
+        if self.held >= HELD {
+            self.flush()?;
+        }
         Ok(())
     }
-}
-
-/// What some events came to.
-#[derive(Debug)]
-struct Told<G> {
-    gathered: G,
-    damage: Damages,
-    progress: Option<Progress>,
-    /// Profiles that are, with their subprofiles, too large to be told with others.
-    large: Vec<u64>,
-}
-
-impl<G> Told<G> {
-    fn new(gathered: G) -> Self {
-        Self {
-            gathered,
-            damage: Damages::default(),
-            progress: None,
-            large: Vec::new(),
-        }
-    }
-
-    /// The same with what another gatherer has.
-    fn with<O>(self, gathered: O) -> Told<O> {
-        Told {
-            gathered,
-            damage: self.damage,
-            progress: self.progress,
-            large: self.large,
-        }
-    }
-}
-
-impl<G: Gather> Told<G> {
-    /// Takes the next event of a (sub)profile, which is no duplicate, and tells
-    /// its changes where they are asked for.
-    fn step<'a>(
-        &mut self,
-        filter: &Filter,
-        replay: &mut Replay<'a>,
-        event: &Event<'a>,
-    ) -> Result<(), QueryError> {
-        if !filter.matches_event(event) {
-            replay.skip(event);
-            return Ok(());
-        }
-        let changes = replay.step(event);
-        self.tell(filter, event, changes)
-    }
-
-    /// Takes the end that a profile's delete puts to a subprofile, and tells
-    /// what it changes where that is asked for.
-    fn end(
-        &mut self,
-        filter: &Filter,
-        ending: &mut Ending<'_>,
-        replay: &mut Replay<'_>,
-        end: End,
-    ) -> Result<(), QueryError> {
-        let Some(changes) = replay.end(end.place) else {
-            return Ok(());
-        };
-        if !filter.span.contains(end.place.time) {
-            return Ok(());
-        }
-        let key = ending.key;
-        let damage = &mut self.damage;
-        let delete = ending
-            .deletes
-            .of(end, key, replay, ending.reader, damage)?
-            .filter(|delete| filter.matches_event(delete));
-        match delete {
-            Some(delete) => self.tell(filter, &delete, changes),
-            None => Ok(()),
-        }
-    }
-
-    /// Tells those changes of an event that are asked for.
-    fn tell(
-        &mut self,
-        filter: &Filter,
-        event: &Event<'_>,
-        mut changes: Vec<Change<'_>>,
-    ) -> Result<(), QueryError> {
-        changes.retain(|change| filter.matches_change(change));
-        if changes.is_empty() {
-            return Ok(());
-        }
-        self.gathered.take(event, changes)
-    }
-}
-
-/// Whose ends are told, and from what.
-struct Ending<'e> {
-    key: ProfileKey,
-    deletes: &'e mut Deletes,
-    reader: &'e mut EventReader,
 }

@@ -8,12 +8,10 @@ use proptest::sample::{Index, select};
 use super::tests_store::{BEGIN, SECONDS, Store};
 use super::*;
 use crate::event::seconds_to_rfc3339;
-use crate::history::{Place, tells_all};
-use crate::query::ends::Ends;
+use crate::history::{Place, is_full_state};
 use crate::query::filter::Span;
-use crate::query::past::{Before, Ended, replay_after};
+use crate::query::replay::Replayer;
 use crate::query::{BlameQuery, CauseKind, ExportQuery, HistoryQuery, Query, ShowQuery};
-use crate::store::{Batch, Damages, Timeline};
 
 fn changes(filter: &Filter) -> Query {
     Query::Changes(ChangesQuery {
@@ -200,34 +198,28 @@ proptest! {
     fn what_is_known_at_a_moment_is_that_of_a_whole_replay(bodies in stream(), cascade: bool) {
         let store = Store::with(bodies);
         for key in store.keys() {
-            let times = store.trail.snapshot().times_of(key).unwrap();
+            let events = store.events(key);
             for at in BEGIN - 1..BEGIN + SECONDS {
-                let times = &times[..times.partition_point(|(time, _)| *time <= at)];
-                let mut reader = store.trail.snapshot().reader();
                 let mut damage = Damages::default();
-                let mut timeline = Timeline::new(times, None);
                 let mut whole = Replay::default();
-                let ends = store.ends(key, cascade).into_iter().filter(|end| end.place.time <= at);
-                let mut ends = ends.peekable();
-                while let Some(occurrence) = timeline.next(&mut reader, &mut damage).unwrap() {
-                    if occurrence.duplicate_of.is_none() {
-                        let place = Place::of(&occurrence.event);
-                        while let Some(end) = ends.next_if(|end| end.place < place) {
-                            whole.end(end.place);
+                let cascades = store.cascades(key, cascade).into_iter();
+                let mut cascades = cascades.filter(|delete| delete.place.time <= at).peekable();
+                for (event, duplicate_of) in events.iter().filter(|(event, _)| event.time <= at) {
+                    if duplicate_of.is_none() {
+                        let place = Place::of(event);
+                        while let Some(delete) = cascades.next_if(|delete| delete.place < place) {
+                            whole.apply_cascade(delete.place);
                         }
-                        whole.step(&occurrence.event);
+                        whole.step(event);
                     }
                 }
-                for end in ends {
-                    whole.end(end.place);
+                for delete in cascades {
+                    whole.apply_cascade(delete.place);
                 }
-                let none = Batch::default();
-                let before = Before { times, baseline: None, reaches: false };
-                let all = store.trail.snapshot().events_of(key).unwrap();
-                let mut parent = Ends::of(&store.trail.snapshot(), key.profile, at).unwrap();
-                let asked = cascade && key.subprofile.is_some();
-                let ended = asked.then_some(Ended { ends: &mut parent, events: &all, until: at });
-                let short = replay_after(before, ended, &none, &mut reader, &mut damage, tells_all).unwrap();
+                let snapshot = store.trail.snapshot();
+                let all = snapshot.events_of(key).unwrap();
+                let mut replayer = Replayer::new(&snapshot, cascade);
+                let short = replayer.state_at(key, &all, at, &mut damage, is_full_state).unwrap();
                 prop_assert_eq!(short.known.state(), whole.known.state());
                 prop_assert_eq!(short.last, whole.last);
                 prop_assert_eq!(short.ended, whole.ended);

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::keyed_scan::Group;
 use super::keys::{keys_by_heads, keys_by_index};
 use super::*;
-use crate::event::{BodyKind, decode_envelope, zone_from_name};
-use crate::history::{Known, Place};
+use crate::event::{BodyKind, ProfileKey, decode_envelope, zone_from_name};
+use crate::history::{CascadeDelete, Known, Place};
+use crate::query::replay::{Ahead, Replayer, WINDOW, seconds_of};
 use crate::query::{Query, answer as ask};
 use crate::store::{
-    Appender, Arrival, Damages, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose, Trail,
+    Appender, Arrival, Batch, Folder, OpenOptions, ParsedCall, PruneOrder, PrunedDigests, Purpose,
+    Trail, order_second,
 };
 
 /// The times of all events are this and a few seconds after it.
@@ -79,9 +82,9 @@ impl Store {
         keys
     }
 
-    pub fn ask(&self, filter: &Query) -> Vec<String> {
+    pub fn ask(&self, query: &Query) -> Vec<String> {
         let mut out = Vec::new();
-        ask(&self.trail, filter, &mut out).unwrap();
+        ask(&self.trail, query, &mut out).unwrap();
         let text = String::from_utf8(out).unwrap();
         text.lines().map(str::to_owned).collect()
     }
@@ -98,8 +101,28 @@ impl Store {
         self.trail.prune(order).unwrap().events
     }
 
+    /// The events of a (sub)profile in their order, with the `seq` that each repeats.
+    pub fn events(&self, key: ProfileKey) -> Vec<(Event<'static>, Option<u64>)> {
+        let events = self.trail.snapshot().events_of(key).unwrap();
+        let baseline = events.baseline.as_ref();
+        let pruned = PrunedDigests::of(baseline.map(|baseline| (0, baseline)));
+        let (none, mut damage) = (Batch::default(), Damages::default());
+        let mut reader = self.trail.snapshot().reader();
+        let mut found = Vec::new();
+        for second in events.times.chunk_by(|a, b| a.0 == b.0) {
+            let pruned = pruned.at(second[0].0);
+            let second: Vec<_> = second.iter().map(|(_, seq)| (*seq, 0)).collect();
+            let ordered = order_second(&second, pruned, &none, &mut reader, &mut damage).unwrap();
+            for (seq, duplicate_of, _) in ordered {
+                found.push((reader.event(seq).unwrap(), duplicate_of));
+            }
+        }
+        assert!(damage.is_empty());
+        found
+    }
+
     /// Where the deletes of a profile are, all of them, and whether each was pruned.
-    fn deletes(&self, profile: u64) -> Vec<End> {
+    fn deletes(&self, profile: u64) -> Vec<CascadeDelete> {
         let events = self
             .trail
             .snapshot()
@@ -109,19 +132,15 @@ impl Store {
         if let Some(baseline) = &events.baseline
             && let Known::Deleted { .. } = baseline.known
         {
-            found.push(End {
+            found.push(CascadeDelete {
                 place: baseline.place,
                 pruned: true,
             });
         }
-        let mut timeline = events.timeline(i64::MAX);
-        let mut reader = self.trail.snapshot().reader();
-        let mut damage = Damages::default();
-        while let Some(occurrence) = timeline.next(&mut reader, &mut damage).unwrap() {
-            let deletes = occurrence.event.event_type.is_end();
-            if deletes && occurrence.duplicate_of.is_none() {
-                found.push(End {
-                    place: Place::of(&occurrence.event),
+        for (event, duplicate_of) in self.events(ProfileKey::profile(profile)) {
+            if event.event_type.is_end() && duplicate_of.is_none() {
+                found.push(CascadeDelete {
+                    place: Place::of(&event),
                     pruned: false,
                 });
             }
@@ -130,169 +149,209 @@ impl Store {
         found
     }
 
-    /// The deletes that may end a (sub)profile, where that is asked for.
-    pub fn ends(&self, key: ProfileKey, cascade: bool) -> Vec<End> {
+    /// The deletes that may end a (sub)profile, with cascade.
+    pub fn cascades(&self, key: ProfileKey, cascade: bool) -> Vec<CascadeDelete> {
         match key.subprofile {
             Some(_) if cascade => self.deletes(key.profile),
             _ => Vec::new(),
         }
     }
 
-    /// The changes by the replay of every history from its beginning, or from
+    /// The changes by a plain replay of every history, from its beginning or from
     /// its baseline.
     fn replayed(&self, filter: &Filter) -> Vec<String> {
-        let mut told = Told::new(encoded());
+        let mut lines = Found::default();
         for key in self.keys() {
-            let events = self.trail.snapshot().events_of(key).unwrap();
-            let mut timeline = events.timeline(i64::MAX);
-            let mut reader = self.trail.snapshot().reader();
-            let mut replay = events.replay();
-            let mut damage = Damages::default();
-            let mut ends = self.ends(key, filter.cascades()).into_iter().peekable();
-            let mut deletes = Deletes::default();
-            let mut second = self.trail.snapshot().reader();
-            let mut ending = Ending {
-                key,
-                deletes: &mut deletes,
-                reader: &mut second,
-            };
-            while let Some(occurrence) = timeline.next(&mut reader, &mut damage).unwrap() {
-                if occurrence.duplicate_of.is_none() {
-                    let place = Place::of(&occurrence.event);
-                    while let Some(end) = ends.next_if(|end| end.place < place) {
-                        told.end(filter, &mut ending, &mut replay, end).unwrap();
-                    }
-                    told.step(filter, &mut replay, &occurrence.event).unwrap();
+            let mut replay = self.trail.snapshot().events_of(key).unwrap().replay();
+            let mut cascades = self.cascades(key, filter.cascades()).into_iter().peekable();
+            for (event, duplicate_of) in self.events(key) {
+                if duplicate_of.is_some() {
+                    continue;
                 }
+                let place = Place::of(&event);
+                while let Some(cascade) = cascades.next_if(|cascade| cascade.place < place) {
+                    self.apply(cascade, key, &mut replay, filter, &mut lines);
+                }
+                let changes = replay.step(&event);
+                lines.put(filter, &event, changes);
             }
-            for end in ends {
-                told.end(filter, &mut ending, &mut replay, end).unwrap();
+            for cascade in cascades {
+                self.apply(cascade, key, &mut replay, filter, &mut lines);
             }
         }
-        sorted(told)
+        lines.sorted()
     }
 
-    /// Every way says what the replay says.
+    /// Applies a profile's delete to a subprofile.
+    fn apply(
+        &self,
+        cascade: CascadeDelete,
+        key: ProfileKey,
+        replay: &mut Replay<'static>,
+        filter: &Filter,
+        lines: &mut Found,
+    ) {
+        if let Some(changes) = replay.apply_cascade(cascade.place)
+            && !cascade.pruned
+        {
+            let delete = self
+                .trail
+                .snapshot()
+                .reader()
+                .event(cascade.place.seq)
+                .unwrap();
+            let event = Event {
+                key,
+                database: delete.database.or(replay.database),
+                collection: replay.collection,
+                ..delete
+            };
+            lines.put(filter, &event, changes);
+        }
+    }
+
+    /// Every way finds what the replay finds.
     pub fn check(&self, filter: &Filter) -> Result<(), TestCaseError> {
-        let tiny = whole::Bounds {
+        let tiny = full_scan::Bounds {
             turn: 800,
             most: 400,
-            large: 300,
+            record: 1000,
         };
+        let no_records = full_scan::Bounds { record: 60, ..tiny };
         let expected = self.replayed(filter);
-        prop_assert_eq!(&self.near(filter, near::WINDOW), &expected);
-        prop_assert_eq!(&self.near(filter, 3), &expected);
-        prop_assert_eq!(&self.near_by_heads(filter), &expected);
-        if let Some(found) = self.near_by_index(filter) {
-            prop_assert_eq!(&found, &expected);
+        let keys = self.keys();
+        prop_assert_eq!(&self.keyed(filter, WINDOW, &keys), &expected);
+        prop_assert_eq!(&self.keyed(filter, 3, &keys), &expected);
+        if !filter.cascades() {
+            prop_assert_eq!(&self.cut(filter, &keys), &expected);
         }
-        prop_assert_eq!(&self.whole(filter, whole::BOUNDS), &expected);
-        prop_assert_eq!(&self.whole(filter, tiny), &expected);
-        self.check_rows(filter, tiny)
+        prop_assert_eq!(&self.keyed_by_heads(filter), &expected);
+        if let Some(keys) = keys_by_index(&self.trail.snapshot(), filter, u64::MAX).unwrap() {
+            prop_assert_eq!(&self.keyed(filter, WINDOW, &keys), &expected);
+        }
+        for bounds in [full_scan::BOUNDS, tiny, no_records] {
+            prop_assert_eq!(&self.full(filter, bounds)?, &expected);
+        }
+        Ok(())
     }
 
-    /// All events of a (sub)profile go to one gatherer, in a row and in order.
-    fn check_rows(&self, filter: &Filter, bounds: whole::Bounds) -> Result<(), TestCaseError> {
-        let mut seen = std::collections::HashSet::new();
-        let mut rows = Vec::new();
-        let mut take = |told: Told<Rows>| {
-            rows.push(told.gathered.0);
+    /// The changes of (sub)profiles, read in windows of so many events.
+    fn keyed(&self, filter: &Filter, window: usize, keys: &[ProfileKey]) -> Vec<String> {
+        let snapshot = self.trail.snapshot();
+        let mut replayer = Replayer::new(&snapshot, filter.cascades()).with_window(window);
+        let (mut lines, mut damage) = (Found::default(), Damages::default());
+        let mut group = Group {
+            snapshot: &snapshot,
+            filter,
+            replayer: &mut replayer,
+            visitor: &mut lines,
+            window,
+        };
+        group.scan(keys, &mut damage).unwrap();
+        assert!(damage.is_empty(), "{damage:?}");
+        lines.sorted()
+    }
+
+    /// The same of tracks that have no more than the last second before the span.
+    fn cut(&self, filter: &Filter, keys: &[ProfileKey]) -> Vec<String> {
+        let snapshot = self.trail.snapshot();
+        let mut replayer = Replayer::new(&snapshot, false);
+        let (mut lines, mut damage) = (Found::default(), Damages::default());
+        let seconds = seconds_of(&filter.span);
+        for key in keys {
+            let events = self.trail.snapshot().events_of(*key).unwrap();
+            let whole = Replayer::cut_track(*key, events.clone(), seconds);
+            let near: Vec<u64> = whole.near().collect();
+            let mut events = events;
+            events.times.retain(|(_, seq)| near.contains(seq));
+            let track = Replayer::cut_track(*key, events, seconds);
+            let visitor = &mut lines;
+            let mut filtered = Filtered { filter, visitor };
+            replayer
+                .changes_of(&track, Ahead::Own, &mut damage, &mut filtered)
+                .unwrap();
+        }
+        assert!(damage.is_empty(), "{damage:?}");
+        lines.sorted()
+    }
+
+    /// The changes of the (sub)profiles that the heads of the span's events name.
+    fn keyed_by_heads(&self, filter: &Filter) -> Vec<String> {
+        let (since, until) = filter.span.bounds();
+        let snapshot = self.trail.snapshot();
+        let walk = snapshot.walk(since, until).unwrap();
+        let keys = keys_by_heads(&snapshot, walk, filter, u64::MAX);
+        self.keyed(filter, WINDOW, &keys.unwrap().unwrap())
+    }
+
+    /// The changes by a full scan. All events of a (sub)profile come to one visitor,
+    /// in a row and in order.
+    fn full(
+        &self,
+        filter: &Filter,
+        bounds: full_scan::Bounds,
+    ) -> Result<Vec<String>, TestCaseError> {
+        let mut visitors = Vec::new();
+        let mut take = |result: WorkerResult<Found>| {
+            assert!(result.damage.is_empty(), "{:?}", result.damage);
+            visitors.extend(result.visitor);
             Ok(true)
         };
-        whole::tell(
+        full_scan::scan(
             &self.trail.snapshot(),
             filter,
             bounds,
-            &Rows::default,
+            &Found::default,
             &mut take,
         )
         .unwrap();
-        for row in rows {
-            for own in row.chunk_by(|a, b| a.0 == b.0) {
+        let mut seen = std::collections::HashSet::new();
+        let mut all = Found::default();
+        for visitor in visitors {
+            for own in visitor.rows.chunk_by(|a, b| a.0 == b.0) {
                 prop_assert!(seen.insert(own[0].0), "{:?} comes twice", own[0].0);
                 prop_assert!(own.is_sorted_by_key(|(_, time)| *time));
             }
+            all.blobs.extend(visitor.blobs);
         }
-        Ok(())
-    }
-
-    fn near(&self, filter: &Filter, window: usize) -> Vec<String> {
-        self.near_of(filter, window, &self.keys())
-    }
-
-    /// The same of the (sub)profiles that the heads of the span's events name.
-    fn near_by_heads(&self, filter: &Filter) -> Vec<String> {
-        let (since, until) = filter.span.bounds();
-        let walk = self.trail.snapshot().walk(since, until).unwrap();
-        let keys = keys_by_heads(&self.trail.snapshot(), walk, filter, u64::MAX)
-            .unwrap()
-            .unwrap();
-        self.near_of(filter, near::WINDOW, &keys)
-    }
-
-    fn near_of(&self, filter: &Filter, window: usize, keys: &[ProfileKey]) -> Vec<String> {
-        let tell = |least| {
-            let mut reader = near::Reader::new(&self.trail.snapshot(), window);
-            reader.least = least;
-            let mut told = Told::new(encoded());
-            reader
-                .group(&self.trail.snapshot(), filter, keys, &mut told)
-                .unwrap();
-            sorted(told)
-        };
-        let (told, of_the_least) = (tell(false), tell(true));
-        assert_eq!(told, of_the_least);
-        told
-    }
-
-    /// The same of those that the index knows to be of the span.
-    fn near_by_index(&self, filter: &Filter) -> Option<Vec<String>> {
-        let keys = keys_by_index(&self.trail.snapshot(), filter, u64::MAX).unwrap()?;
-        Some(self.near_of(filter, near::WINDOW, &keys))
-    }
-
-    fn whole(&self, filter: &Filter, bounds: whole::Bounds) -> Vec<String> {
-        let mut all = Told::new(encoded());
-        let mut take = |told: Told<Lines>| {
-            all.gathered.blobs.extend(told.gathered.blobs);
-            all.damage.extend(told.damage);
-            Ok(true)
-        };
-        whole::tell(&self.trail.snapshot(), filter, bounds, &encoded, &mut take).unwrap();
-        sorted(all)
+        Ok(all.sorted())
     }
 }
 
-/// The (sub)profiles and times of events.
+/// Lines of changes, and whose they are in the order in which they came.
 #[derive(Default)]
-struct Rows(Vec<(ProfileKey, i64)>);
+struct Found {
+    blobs: Vec<(i64, u64, Vec<u8>)>,
+    rows: Vec<(ProfileKey, i64)>,
+}
 
-impl Gather for Rows {
-    fn take(&mut self, event: &Event<'_>, _: Vec<Change<'_>>) -> Result<(), QueryError> {
-        self.0.push((event.key, event.time));
+impl ChangeVisitor for Found {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+        self.rows.push((event.key, event.time));
+        let mut blob = Vec::new();
+        for change in changes {
+            serde_json::to_writer(&mut blob, &ChangesLine::new(event, change)).unwrap();
+            blob.push(b'\n');
+        }
+        self.blobs.push((event.time, event.seq, blob));
         Ok(())
     }
 }
 
-type Lines = Encoded<'static, fn(&Event<'_>) -> bool>;
-
-fn encoded() -> Lines {
-    const ANY: &fn(&Event<'_>) -> bool = &(any_event as fn(&Event<'_>) -> bool);
-    Encoded {
-        blobs: Vec::new(),
-        wanted: ANY,
+impl Found {
+    /// Takes those changes of an event that are asked for.
+    fn put(&mut self, filter: &Filter, event: &Event<'_>, mut changes: Vec<Change<'_>>) {
+        changes.retain(|change| filter.matches_change(change));
+        if filter.matches_event(event) && !changes.is_empty() {
+            self.visit(event, changes).unwrap();
+        }
     }
-}
 
-fn any_event(_: &Event<'_>) -> bool {
-    true
-}
-
-fn sorted(mut told: Told<Lines>) -> Vec<String> {
-    assert!(told.damage.is_empty(), "{:?}", told.damage);
-    told.gathered.blobs.sort();
-    let blobs = told.gathered.blobs.into_iter();
-    blobs
-        .map(|(_, _, blob)| String::from_utf8(blob).unwrap())
-        .collect()
+    fn sorted(mut self) -> Vec<String> {
+        self.blobs.sort();
+        let blobs = self.blobs.into_iter();
+        blobs
+            .map(|(_, _, blob)| String::from_utf8(blob).unwrap())
+            .collect()
+    }
 }

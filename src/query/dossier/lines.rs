@@ -233,6 +233,23 @@ pub struct GapPart<'a> {
     pub text: Option<Cow<'a, str>>,
 }
 
+impl<'a> GapPart<'a> {
+    /// A gap of a kind, of which nothing else is known yet.
+    pub(super) fn new(kind: &'a str) -> Self {
+        Self {
+            kind: kind.into(),
+            profile: None,
+            subprofile: None,
+            seq: None,
+            since: None,
+            until: None,
+            fields: Vec::new(),
+            interests: Vec::new(),
+            text: None,
+        }
+    }
+}
+
 /// An event: the keys of `history`, and who sent it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,27 +1,27 @@
 //! `dossier`: everything about one person, or one field of theirs, with what is
 //! not known of it: for a regulator, or a request for access.
 //!
-//! One pass over the events of each (sub)profile. What they come to is sorted on
-//! disk into the order of the parts ([`pile`]), so that memory holds one state,
-//! however many events and subprofiles there are. Subprofiles end with their
-//! profile. The page for people is made from the lines, by the command.
+//! One pass over the events of each (sub)profile. The lines are sorted on disk into
+//! the order of the parts ([`sorter`]), so that memory holds one state, however many
+//! events and subprofiles there are. A profile's delete ends its subprofiles. The
+//! page for people is made from the lines, by the command.
 
+mod collect;
 pub mod lines;
-mod pile;
-mod put;
-mod spans;
-mod told;
+mod render;
+mod sorter;
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use self::collect::Collector;
 use self::lines::{AboutPart, DossierLine, GapPart};
-use self::pile::{Shelf, Track};
-use self::told::Told;
+use self::sorter::{NumberedKey, SortKey};
 use super::answer::{Lines, QueryError, now};
 use super::filter::Span;
 use super::progress::{Progress, Stage};
+use super::replay::Replayer;
 use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::store::{Snapshot, TrailError};
 
@@ -61,38 +61,33 @@ pub(super) fn answer(
         Ok::<(), TrailError>(())
     };
     snapshot.each_key(Some(query.key.profile), query.key.subprofile, take)?;
-    let mut told = Told::new(snapshot, query, at, lines)?;
+    let mut replayer = Replayer::new(snapshot, true);
+    replayer.note_pruned_deletes(query.key, at, lines)?;
+    let mut collector = Collector::new(snapshot, query, at);
     let all = keys.len() as u64;
     for (number, key) in (0_u32..).zip(keys) {
-        told.one(Track { number, key }, lines)?;
+        collector.collect(NumberedKey { number, key }, &mut replayer, lines)?;
         lines.progress.tell(Progress {
             stage: Stage::Replaying,
             done: u64::from(number) + 1,
             all,
         });
     }
-    let Some((mut pile, mut total)) = told.finish()? else {
+    let Some((mut sorter, mut total)) = collector.finish()? else {
         return Ok(false);
     };
-    // Of what cannot be read nobody knows that it does not belong here.
+    // What cannot be read may belong here.
     let (damage, lost) = lines.damage.clone().into_lines();
     let damage = damage.iter().map(|text| ("damage", text));
     for (kind, text) in damage.chain(lost.iter().map(|text| ("lost", text))) {
         total.damaged += 1;
         let gap = GapPart {
-            kind: kind.into(),
-            profile: None,
-            subprofile: None,
-            seq: None,
-            since: None,
-            until: None,
-            fields: Vec::new(),
-            interests: Vec::new(),
             text: Some(text.into()),
+            ..GapPart::new(kind)
         };
-        pile.put(Shelf::Gap(None, 0), &DossierLine::Gap(gap))?;
+        sorter.push(SortKey::Gap(None, 0), &DossierLine::Gap(gap))?;
     }
-    pile.put(Shelf::Total, &DossierLine::Total(total))?;
+    sorter.push(SortKey::Total, &DossierLine::Total(total))?;
     let about = AboutPart {
         profile: query.key.profile,
         subprofile: query.key.subprofile,
@@ -103,7 +98,7 @@ pub(super) fn answer(
         made: seconds_to_rfc3339(made),
         version: env!("CARGO_PKG_VERSION").into(),
     };
-    pile.put(Shelf::About, &DossierLine::About(about))?;
-    pile.finish(lines)?;
+    sorter.push(SortKey::About, &DossierLine::About(about))?;
+    sorter.finish(lines)?;
     Ok(true)
 }

@@ -5,7 +5,7 @@
 //! was pruned is looked for in the baselines, where the lookups do not know
 //! them. So every way tells all of them, and maybe others.
 
-use super::wanted::{Matching, Sought, Wanted};
+use super::matcher::{FindTarget, Matching, ValueMatcher};
 use super::{Progress, QueryError, Stage};
 use crate::event::{Content, ProfileKey, decode_content, values_of};
 use crate::history::{Known, Subject, Value};
@@ -85,14 +85,14 @@ impl Gathered {
 }
 
 /// What the index can be asked, if anything.
-fn probe(sought: &Sought) -> Option<Probe> {
+fn probe(sought: &FindTarget) -> Option<Probe> {
     match sought {
-        Sought::Interest(_)
-        | Sought::Field {
+        FindTarget::Interest(_)
+        | FindTarget::Field {
             by: Matching::Match,
             ..
         } => None,
-        Sought::Field {
+        FindTarget::Field {
             name, value, by, ..
         } => Some(Probe::new(name, value, *by == Matching::Prefix)),
     }
@@ -100,7 +100,7 @@ fn probe(sought: &Sought) -> Option<Probe> {
 
 /// Whether the lookups tell few (sub)profiles, and hardly an event is missing
 /// in them: then the answer takes no time and little memory.
-pub(super) fn are_few(snapshot: &Snapshot<'_>, sought: &Sought) -> Result<bool, QueryError> {
+pub(super) fn are_few(snapshot: &Snapshot<'_>, sought: &FindTarget) -> Result<bool, QueryError> {
     let Some(probe) = probe(sought) else {
         return Ok(false);
     };
@@ -114,18 +114,18 @@ pub(super) fn are_few(snapshot: &Snapshot<'_>, sought: &Sought) -> Result<bool, 
 /// Gathers them.
 pub(super) fn gather(
     snapshot: &Snapshot<'_>,
-    sought: &Sought,
-    wanted: &Wanted,
+    sought: &FindTarget,
+    matcher: &ValueMatcher,
     lines: &mut Lines<'_>,
 ) -> Result<Candidates, QueryError> {
-    gather_up_to(snapshot, sought, wanted, MOST_KEYS, lines)
+    gather_up_to(snapshot, sought, matcher, MOST_KEYS, lines)
 }
 
 /// The same, holding so many at most.
 pub(super) fn gather_up_to(
     snapshot: &Snapshot<'_>,
-    sought: &Sought,
-    wanted: &Wanted,
+    sought: &FindTarget,
+    matcher: &ValueMatcher,
     most: usize,
     lines: &mut Lines<'_>,
 ) -> Result<Candidates, QueryError> {
@@ -135,15 +135,15 @@ pub(super) fn gather_up_to(
         None => (0, false),
     };
     if !gathered.many {
-        scan(snapshot, wanted, up_to + 1, &mut gathered, lines)?;
+        scan(snapshot, matcher, up_to + 1, &mut gathered, lines)?;
     }
     if !baselines {
-        in_baselines(snapshot, wanted, &mut gathered)?;
+        in_baselines(snapshot, matcher, &mut gathered)?;
     }
     Ok(gathered.finish())
 }
 
-/// Asks the index; up to which event it told all, and whether of the baselines
+/// Asks the index; up to which event it knows all, and whether of the baselines
 /// too.
 fn look_up(
     snapshot: &Snapshot<'_>,
@@ -169,7 +169,7 @@ fn look_up(
 
 fn in_baselines(
     snapshot: &Snapshot<'_>,
-    wanted: &Wanted,
+    matcher: &ValueMatcher,
     gathered: &mut Gathered,
 ) -> Result<(), QueryError> {
     let Some(baselines) = snapshot.baselines() else {
@@ -180,11 +180,11 @@ fn in_baselines(
         let Known::Present(state) = &kept.baseline.known else {
             continue;
         };
-        let held = match wanted.subject() {
+        let held = match matcher.subject() {
             Subject::Field(name) => state
                 .fields
                 .get(name)
-                .is_some_and(|value| wanted.holds_text(value)),
+                .is_some_and(|value| matcher.matches_text(value)),
             Subject::Interest(name) => state.interests.contains(name),
         };
         if held {
@@ -194,9 +194,9 @@ fn in_baselines(
     Ok(())
 }
 
-/// What some records told.
+/// What a part of the log shows.
 #[derive(Default)]
-struct Told {
+struct ScanResult {
     keys: Vec<ProfileKey>,
     damage: Damages,
     progress: Progress,
@@ -205,7 +205,7 @@ struct Told {
 /// Reads the log from an event on.
 fn scan(
     snapshot: &Snapshot<'_>,
-    wanted: &Wanted,
+    matcher: &ValueMatcher,
     from: u64,
     gathered: &mut Gathered,
     lines: &mut Lines<'_>,
@@ -217,60 +217,60 @@ fn scan(
     in_order(
         move || next_batch(&mut walk),
         || (),
-        |(), (batch, mut told): (Batch, Told)| {
+        |(), (batch, mut result): (Batch, ScanResult)| {
             for (seq, record) in batch.iter() {
-                match may_give(record, wanted) {
-                    Ok(Some(key)) => told.keys.push(key),
+                match may_give(record, matcher) {
+                    Ok(Some(key)) => result.keys.push(key),
                     Ok(None) => {}
-                    Err(error) => told.damage.add(Missing::of_record(seq, error)),
+                    Err(error) => result.damage.add(Missing::of_record(seq, error)),
                 }
             }
-            told.keys.sort_unstable();
-            told.keys.dedup();
-            Ok(told)
+            result.keys.sort_unstable();
+            result.keys.dedup();
+            Ok(result)
         },
-        |told: Told| {
-            lines.damage.extend(told.damage);
-            lines.progress.tell(told.progress);
-            gathered.add(told.keys);
+        |result: ScanResult| {
+            lines.damage.extend(result.damage);
+            lines.progress.tell(result.progress);
+            gathered.add(result.keys);
             Ok(!gathered.many)
         },
     )
 }
 
-fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, Told)>, QueryError> {
+fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, ScanResult)>, QueryError> {
     let mut batch = Batch::default();
-    let mut told = Told::default();
+    let mut result = ScanResult::default();
     while batch.bytes_len() < BATCH_LEN {
         match walk.step(|seq, record| batch.push(seq, record))? {
             Step::Records => {}
-            Step::Damage(found) => told.damage.add(found.to_string()),
-            Step::End if batch.is_empty() && told.damage.is_empty() => return Ok(None),
+            Step::Damage(found) => result.damage.add(found.to_string()),
+            Step::End if batch.is_empty() && result.damage.is_empty() => return Ok(None),
             Step::End => break,
         }
     }
-    told.progress = Progress {
+    result.progress = Progress {
         stage: Stage::Reading,
         done: walk.events_done(),
         all: walk.events(),
     };
-    Ok(Some((batch, told)))
+    Ok(Some((batch, result)))
 }
 
 /// The (sub)profile to which an event may have given what is looked for.
-fn may_give(record: &[u8], wanted: &Wanted) -> Result<Option<ProfileKey>, RecordError> {
+fn may_give(record: &[u8], matcher: &ValueMatcher) -> Result<Option<ProfileKey>, RecordError> {
     let record = EventRecord::decode(record)?;
     let (kind, body) = (record.head.body_kind, record.body);
     let mut gives = false;
-    match wanted.subject() {
+    match matcher.subject() {
         Subject::Field(name) => values_of(kind, body, &[name.as_ref()], |_, value| {
-            gives = wanted.holds_text(&value);
+            gives = matcher.matches_text(&value);
         })?,
         Subject::Interest(name) => {
             let Content { interests, .. } = decode_content(kind, body)?;
             let members = interests.map(|interests| interests.members());
             gives = members.is_some_and(|members| members.contains(name))
-                && wanted.holds(&Value::Member(true));
+                && matcher.matches(&Value::Member(true));
         }
     }
     Ok(gives.then(|| record.head.key()))

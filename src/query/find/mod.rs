@@ -1,46 +1,44 @@
 //! `find`: which (sub)profiles have or had a value, since when until when.
 //!
-//! Two steps: [`candidates`] tells which (sub)profiles may have had it, from the
-//! index of lookups or by reading the log; the history of each is replayed, and
-//! [`held`] makes intervals of it. The candidates go to threads in groups, in
-//! their order, and only some MiB of lines are held: a (sub)profile that has
-//! more is told by the one who writes, line by line.
+//! Two steps: [`candidates`] finds which (sub)profiles may have had it, from the
+//! index of lookups or by reading the log; the history of each is replayed into
+//! intervals ([`IntervalBuilder`]). The candidates go to threads in groups, in
+//! their order, and a group holds some MiB of lines: a (sub)profile with more is
+//! written line by line by the caller.
 //!
-//! Leaves out what only the moment of asking decides: an interval is told whole,
-//! with its end, whatever moment is asked about.
+//! The moment that is asked about only selects: an interval is shown whole, with
+//! its end.
 
 mod candidates;
-mod held;
 mod lines;
+mod matcher;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_store;
-mod wanted;
 
-use std::borrow::Cow;
 use std::io;
 
 use serde::{Deserialize, Serialize};
 
 pub use lines::FindLine;
-pub use wanted::{Matching, Sought, Word, Words};
+pub use matcher::{FindTarget, Matching, Word, Words};
 
 use self::candidates::{Candidates, are_few, gather};
-use self::held::{Follow, Interval};
-use self::wanted::Wanted;
+use self::matcher::ValueMatcher;
 use super::answer::{Lines, QueryError, now};
 use super::parallel::in_order;
 use super::progress::{Progress, Stage};
+use super::replay::{Ahead, ReplayVisitor, Replayer, Seconds, Step, Track, WINDOW};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
-use crate::history::Subject;
-use crate::store::{Damages, EventReader, EventsOf, Snapshot, Trail};
+use crate::history::{Interval, IntervalBuilder, Replay, Subject, Value};
+use crate::store::{Damages, Snapshot, Trail};
 
 /// Which (sub)profiles have or had a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FindQuery {
     /// What is looked for.
-    pub sought: Sought,
+    pub sought: FindTarget,
     /// Who had it once too; else only who has it at a moment.
     pub ever: bool,
     /// The moment; `None` is now.
@@ -49,11 +47,14 @@ pub struct FindQuery {
     pub database: Option<u64>,
     /// The most lines.
     pub limit: Option<u64>,
+    /// A profile's delete ends its subprofiles.
+    #[serde(default)]
+    pub cascade: bool,
 }
 
 impl FindQuery {
-    /// Whether the index tells the few (sub)profiles that are to be looked at,
-    /// so that the answer takes neither long nor much memory.
+    /// Whether the index names the few (sub)profiles to look at, so that the
+    /// answer takes little time and memory.
     pub fn is_quick(&self, trail: &Trail) -> bool {
         are_few(&trail.snapshot(), &self.sought).unwrap_or(false)
     }
@@ -62,14 +63,14 @@ impl FindQuery {
 /// How many (sub)profiles go to a thread together at most.
 const GROUP: usize = 512;
 
-/// So many groups at least, if they have any size, give all cores work.
+/// At least so many groups, if the keys suffice, so that all cores have work.
 const GROUPS: usize = 8;
 
-/// How many events are read ahead together.
-const WINDOW: usize = 4096;
-
-/// How many bytes of lines a group may have; what has more is told later.
+/// How many bytes of lines a group may hold.
 const HELD: usize = 2 << 20;
+
+/// All of time.
+const ALWAYS: Seconds = (i64::MIN, i64::MAX);
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
@@ -86,18 +87,19 @@ fn answer_within(
     lines: &mut Lines<'_>,
     most: usize,
     gather: impl FnOnce(
-        &Snapshot<'_>,
-        &Sought,
-        &Wanted,
+        &Snapshot,
+        &FindTarget,
+        &ValueMatcher,
         &mut Lines<'_>,
     ) -> Result<Candidates, QueryError>,
 ) -> Result<bool, QueryError> {
-    let wanted = Wanted::new(&query.sought).map_err(QueryError::Wrong)?;
+    let matcher = ValueMatcher::new(&query.sought).map_err(QueryError::Wrong)?;
     let at = query.at.unwrap_or_else(now);
     let asked = Asked {
-        wanted: &wanted,
+        matcher: &matcher,
         at: (!query.ever).then_some(at),
         database: query.database,
+        most,
     };
     if let Some(before) = snapshot.retention().before()
         && asked.at.is_none_or(|at| at < before)
@@ -107,101 +109,84 @@ fn answer_within(
             "events before {before} were pruned: who had it only before is not known"
         ));
     }
-    let candidates = gather(snapshot, &query.sought, &wanted, lines)?;
-    let mut reader = snapshot.reader();
-    let mut take = |told: Told| -> Result<bool, QueryError> {
-        lines.damage.extend(told.damage);
-        lines.progress.tell(told.progress);
-        let mut more = lines.put_encoded(&told.lines)?;
-        for key in told.rest {
-            if !more {
-                break;
-            }
-            let events = snapshot.events_of(key)?;
-            let mut damage = Damages::default();
-            more = asked.tell(key, &events, true, &mut reader, &mut damage, |line| {
-                Ok(lines.put(&line)?)
-            })?;
-            lines.damage.extend(damage);
-        }
-        Ok(more)
+    let candidates = gather(snapshot, &query.sought, &matcher, lines)?;
+    let all = match &candidates {
+        Candidates::Some(keys) => keys.len() as u64,
+        Candidates::All => 0,
     };
-    match candidates {
-        Candidates::Some(keys) => {
-            let all = keys.len() as u64;
-            let group = (keys.len() / GROUPS).clamp(16, GROUP);
-            let mut groups = keys.chunks(group);
-            let mut done = 0;
-            replay(
-                snapshot,
-                asked,
-                most,
-                move || {
-                    Ok(groups.next().map(|keys| {
-                        done += keys.len() as u64;
-                        (keys.to_vec(), done, all)
-                    }))
-                },
-                &mut take,
-            )?;
-        }
-        Candidates::All => {
-            let mut after = None;
-            let mut done = 0;
-            replay(
-                snapshot,
-                asked,
-                most,
-                move || {
-                    let keys = snapshot.some_keys_after(after)?;
-                    let Some(last) = keys.last() else {
-                        return Ok(None);
-                    };
-                    after = Some(*last);
-                    done += keys.len() as u64;
-                    Ok(Some((keys, done, 0)))
-                },
-                &mut take,
-            )?;
-        }
-    }
-    Ok(lines.written > 0)
-}
-
-/// (Sub)profiles to look at, how many are done with them, and of how many; 0
-/// where that is not known.
-type Group = (Vec<ProfileKey>, u64, u64);
-
-/// Has threads tell of groups of (sub)profiles.
-fn replay(
-    snapshot: &Snapshot<'_>,
-    asked: Asked<'_>,
-    most: usize,
-    next: impl FnMut() -> Result<Option<Group>, QueryError> + Send,
-    take: &mut dyn FnMut(Told) -> Result<bool, QueryError>,
-) -> Result<(), QueryError> {
+    let mut groups = candidates.into_groups(snapshot);
+    let mut done = 0;
+    let next = move || -> Result<Option<(Vec<ProfileKey>, u64)>, QueryError> {
+        let keys = groups()?;
+        done += keys.len() as u64;
+        Ok((!keys.is_empty()).then_some((keys, done)))
+    };
+    let mut own = Replayer::new(snapshot, query.cascade);
     in_order(
         next,
-        || snapshot.reader(),
-        |reader, (keys, done, all): Group| {
-            let mut told = asked.group(snapshot, &keys, most, reader)?;
-            told.progress = Progress {
+        || Replayer::new(snapshot, query.cascade),
+        |replayer, (keys, done): (Vec<ProfileKey>, u64)| {
+            let mut result = asked.group(snapshot, &keys, replayer)?;
+            result.progress = Progress {
                 stage: Stage::Replaying,
                 done,
                 all: all.max(done),
             };
-            Ok(told)
+            Ok(result)
         },
-        take,
-    )
+        |result: GroupResult| {
+            lines.damage.extend(result.damage);
+            lines.progress.tell(result.progress);
+            let mut more = lines.put_encoded(&result.lines)?;
+            for key in result.rest {
+                if !more {
+                    break;
+                }
+                let events = snapshot.events_of(key)?;
+                let mut damage = Damages::default();
+                let track = own.track(key, events, ALWAYS, &mut damage)?;
+                let (own, damage) = (&mut own, &mut damage);
+                more = asked.each_line(&track, Ahead::Own, own, damage, |line| {
+                    Ok(lines.put(&line)?)
+                })?;
+                lines.damage.extend(std::mem::take(damage));
+            }
+            Ok(more)
+        },
+    )?;
+    Ok(lines.written > 0)
+}
+
+impl Candidates {
+    /// The (sub)profiles in groups, in order; an empty group is the end.
+    fn into_groups<'s>(
+        self,
+        snapshot: &'s Snapshot<'_>,
+    ) -> Box<dyn FnMut() -> Result<Vec<ProfileKey>, QueryError> + Send + 's> {
+        match self {
+            Self::Some(keys) => {
+                let group = (keys.len() / GROUPS).clamp(16, GROUP);
+                let mut keys = keys.into_iter();
+                Box::new(move || Ok(keys.by_ref().take(group).collect()))
+            }
+            Self::All => {
+                let mut after = None;
+                Box::new(move || {
+                    let keys = snapshot.some_keys_after(after)?;
+                    after = keys.last().copied().or(after);
+                    Ok(keys)
+                })
+            }
+        }
+    }
 }
 
 /// What a group of (sub)profiles came to.
 #[derive(Default)]
-struct Told {
+struct GroupResult {
     lines: Vec<u8>,
     damage: Damages,
-    /// Those of which nothing is told yet: there is too much.
+    /// Those whose lines are too many to be held; they are written by the caller.
     rest: Vec<ProfileKey>,
     progress: Progress,
 }
@@ -209,23 +194,24 @@ struct Told {
 /// Which intervals are asked for.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
-    wanted: &'a Wanted,
+    matcher: &'a ValueMatcher,
     /// Those that hold at a moment; `None` for all.
     at: Option<i64>,
     database: Option<u64>,
+    /// The bytes of lines that a group may hold.
+    most: usize,
 }
 
 impl Asked<'_> {
-    /// Tells of some (sub)profiles, which come in order.
+    /// Finds the intervals of some (sub)profiles, which come in order.
     fn group(
         &self,
         snapshot: &Snapshot<'_>,
         keys: &[ProfileKey],
-        most: usize,
-        reader: &mut EventReader,
-    ) -> Result<Told, QueryError> {
-        let mut told = Told::default();
-        let mut waiting: Vec<(ProfileKey, EventsOf)> = Vec::new();
+        replayer: &mut Replayer<'_>,
+    ) -> Result<GroupResult, QueryError> {
+        let mut result = GroupResult::default();
+        let mut waiting: Vec<Track> = Vec::new();
         let mut events = 0;
         let mut all = keys.iter();
         snapshot.each_events_of::<QueryError>(keys, |own| {
@@ -233,121 +219,151 @@ impl Asked<'_> {
                 return Ok(());
             };
             if events + own.times.len() > WINDOW {
-                self.some(&waiting, most, reader, &mut told)?;
+                self.window(&waiting, replayer, &mut result)?;
                 waiting.clear();
                 events = 0;
             }
             events += own.times.len();
-            waiting.push((*key, own));
+            waiting.push(replayer.track(*key, own, ALWAYS, &mut result.damage)?);
             Ok(())
         })?;
-        self.some(&waiting, most, reader, &mut told)?;
-        Ok(told)
+        self.window(&waiting, replayer, &mut result)?;
+        Ok(result)
     }
 
-    /// Tells of those whose events fit into a window, or of one alone.
-    fn some(
+    /// Finds the intervals of tracks whose events fit into a window, or of one alone.
+    fn window(
         &self,
-        waiting: &[(ProfileKey, EventsOf)],
-        most: usize,
-        reader: &mut EventReader,
-        told: &mut Told,
+        waiting: &[Track],
+        replayer: &mut Replayer<'_>,
+        result: &mut GroupResult,
     ) -> Result<(), QueryError> {
-        let together = waiting.len() > 1;
-        if together {
-            let seqs = waiting.iter().flat_map(|(_, events)| &events.times);
-            reader.read_ahead(seqs.map(|(_, seq)| *seq).collect());
-        }
-        for (key, events) in waiting {
-            if !told.rest.is_empty() {
-                told.rest.push(*key);
+        let ahead = match waiting {
+            [_] => Ahead::Own,
+            _ => {
+                replayer.read_ahead(waiting.iter().flat_map(Track::near));
+                Ahead::Shared
+            }
+        };
+        for track in waiting {
+            if !result.rest.is_empty() {
+                result.rest.push(track.key);
                 continue;
             }
-            let begin = told.lines.len();
-            let (out, mut damage) = (&mut told.lines, Damages::default());
-            let whole = self.tell(*key, events, !together, reader, &mut damage, |line| {
+            let begin = result.lines.len();
+            let (out, mut damage) = (&mut result.lines, Damages::default());
+            let is_whole = self.each_line(track, ahead, replayer, &mut damage, |line| {
                 serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
                 out.push(b'\n');
-                Ok(out.len() <= most)
+                Ok(out.len() <= self.most)
             })?;
-            if whole {
-                told.damage.extend(damage);
+            if is_whole {
+                result.damage.extend(damage);
             } else {
-                told.lines.truncate(begin);
-                told.rest.push(*key);
+                result.lines.truncate(begin);
+                result.rest.push(track.key);
             }
         }
         Ok(())
     }
 
     /// Hands the lines of a (sub)profile to `put` until that answers `false`,
-    /// which is the answer then; reads ahead in windows where `alone`.
-    fn tell(
+    /// which is the answer then.
+    fn each_line(
         &self,
-        key: ProfileKey,
-        events: &EventsOf,
-        alone: bool,
-        reader: &mut EventReader,
+        track: &Track,
+        ahead: Ahead,
+        replayer: &mut Replayer<'_>,
         damage: &mut Damages,
-        mut put: impl FnMut(FindLine<'_>) -> Result<bool, QueryError>,
+        put: impl FnMut(FindLine<'_>) -> Result<bool, QueryError>,
     ) -> Result<bool, QueryError> {
-        let mut timeline = events.timeline(i64::MAX);
-        if !alone {
-            timeline = timeline.without_window();
-        }
-        let mut follow = Follow::new(self.wanted, events.baseline.clone());
-        while let Some(occurrence) = timeline.next(reader, damage)? {
-            if occurrence.duplicate_of.is_none() {
-                follow.step(&occurrence.event);
-                if !self.put(key, &mut follow, &mut put)? {
-                    return Ok(false);
-                }
-            }
-        }
-        follow.finish();
-        self.put(key, &mut follow, &mut put)
+        let follows = |subject: &Subject<'_>, value: &Value<'_>| {
+            *subject == *self.matcher.subject() && self.matcher.matches(value)
+        };
+        let mut visitor = FindVisitor {
+            asked: self,
+            key: track.key,
+            intervals: IntervalBuilder::new(track.events.baseline.clone(), follows),
+            put,
+        };
+        replayer.changes_of(track, ahead, damage, &mut visitor)
     }
+}
 
-    /// Hands over what is whole by now.
+/// Writes the intervals of a (sub)profile as they end.
+struct FindVisitor<'a, F, P> {
+    asked: &'a Asked<'a>,
+    key: ProfileKey,
+    intervals: IntervalBuilder<F>,
+    put: P,
+}
+
+impl<F, P> FindVisitor<'_, F, P>
+where
+    F: Fn(&Subject<'_>, &Value<'_>) -> bool,
+    P: FnMut(FindLine<'_>) -> Result<bool, QueryError>,
+{
+    /// Writes those of some intervals that are asked for.
     fn put(
-        &self,
-        key: ProfileKey,
-        follow: &mut Follow<'_>,
-        put: &mut impl FnMut(FindLine<'_>) -> Result<bool, QueryError>,
+        &mut self,
+        intervals: impl IntoIterator<Item = Interval>,
+        replay: &Replay<'_>,
     ) -> Result<bool, QueryError> {
-        let (database, collection) = follow.attributes();
-        for interval in follow.done() {
-            let asked = self.at.is_none_or(|at| interval.holds_at(at))
-                && self.database.is_none_or(|wanted| database == Some(wanted));
-            if asked {
-                let mut line = self.line(key, interval);
-                (line.database, line.collection) = (database, collection);
-                if !put(line)? {
-                    return Ok(false);
+        for interval in intervals {
+            // Before a baseline nothing is known of the time after the moment itself.
+            let (until, database, collection) = match interval.is_moment {
+                true => (Some((interval.since.time, interval.since.seq)), None, None),
+                false => {
+                    let until = interval.until.as_ref().map(|end| (end.time, end.seq));
+                    (until, replay.database, replay.collection)
                 }
+            };
+            let holds_at =
+                |at: i64| interval.since.time <= at && until.is_none_or(|(until, _)| at < until);
+            let is_asked_for = self.asked.at.is_none_or(holds_at)
+                && self
+                    .asked
+                    .database
+                    .is_none_or(|wanted| database == Some(wanted));
+            if !is_asked_for {
+                continue;
+            }
+            let (field, interest) = interval.subject.into_names();
+            let line = FindLine {
+                profile: self.key.profile,
+                subprofile: self.key.subprofile,
+                database,
+                collection,
+                field,
+                interest,
+                value: interval.value,
+                since: seconds_to_rfc3339(interval.since.time),
+                since_seq: interval.since.seq,
+                cause: interval.since.cause.name().into(),
+                until: until.map(|(time, _)| seconds_to_rfc3339(time)),
+                until_seq: until.map(|(_, seq)| seq),
+            };
+            if !(self.put)(line)? {
+                return Ok(false);
             }
         }
         Ok(true)
     }
+}
 
-    fn line(&self, key: ProfileKey, interval: Interval) -> FindLine<'_> {
-        let (field, interest) = match self.wanted.subject() {
-            Subject::Field(name) => (Some(Cow::Borrowed(name.as_ref())), None),
-            Subject::Interest(name) => (None, Some(Cow::Borrowed(name.as_ref()))),
-        };
-        FindLine {
-            profile: key.profile,
-            subprofile: key.subprofile,
-            database: None,
-            collection: None,
-            field,
-            interest,
-            value: interval.value,
-            since: seconds_to_rfc3339(interval.since.0),
-            since_seq: interval.since.1,
-            cause: Cow::Borrowed(interval.cause.name()),
-            until: interval.until.map(|(time, _)| seconds_to_rfc3339(time)),
-            until_seq: interval.until.map(|(_, seq)| seq),
-        }
+impl<F, P> ReplayVisitor for FindVisitor<'_, F, P>
+where
+    F: Fn(&Subject<'_>, &Value<'_>) -> bool,
+    P: FnMut(FindLine<'_>) -> Result<bool, QueryError>,
+{
+    fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
+        let ended = self.intervals.visit(&step);
+        self.put(ended, step.replay)
+    }
+
+    fn finish(&mut self, replay: &Replay<'_>) -> Result<bool, QueryError> {
+        let ended = self.intervals.follow_baseline(replay);
+        let open = self.intervals.take_open();
+        self.put(ended.into_iter().chain(open), replay)
     }
 }

@@ -76,7 +76,7 @@ fn keys() -> Vec<ProfileKey> {
     (1..4).flat_map(of).collect()
 }
 
-fn sought() -> impl Strategy<Value = Sought> {
+fn sought() -> impl Strategy<Value = FindTarget> {
     let field = (
         select(vec!["mail", "mail", "city", "none"]),
         select(VALUES.to_vec()),
@@ -84,7 +84,7 @@ fn sought() -> impl Strategy<Value = Sought> {
         any::<bool>(),
     );
     prop_oneof![
-        4 => field.prop_map(|(name, value, by, ignore_case)| Sought::Field {
+        4 => field.prop_map(|(name, value, by, ignore_case)| FindTarget::Field {
             name: name.to_owned(),
             value: match by {
                 Matching::Match if value.contains('[') => "[x]".to_owned(),
@@ -93,16 +93,16 @@ fn sought() -> impl Strategy<Value = Sought> {
             by,
             ignore_case,
         }),
-        1 => select(vec!["news", "sale", "none"]).prop_map(|name| Sought::Interest(name.to_owned())),
+        1 => select(vec!["news", "sale", "none"]).prop_map(|name| FindTarget::Interest(name.to_owned())),
     ]
 }
 
 /// Whether a line of `history` or a state has the value.
-fn holds(sought: &Sought, value: &Json) -> bool {
+fn holds(sought: &FindTarget, value: &Json) -> bool {
     match (sought, value) {
-        (Sought::Interest(_), value) => *value == Json::Bool(true),
+        (FindTarget::Interest(_), value) => *value == Json::Bool(true),
         (
-            Sought::Field {
+            FindTarget::Field {
                 value: wanted,
                 by,
                 ignore_case,
@@ -127,10 +127,10 @@ fn holds(sought: &Sought, value: &Json) -> bool {
 }
 
 /// The intervals of all, made from their histories.
-fn naive(store: &Store, sought: &Sought) -> Vec<Json> {
+fn naive(store: &Store, sought: &FindTarget, cascade: bool) -> Vec<Json> {
     let (kind, name) = match sought {
-        Sought::Field { name, .. } => ("field", name),
-        Sought::Interest(name) => ("interest", name),
+        FindTarget::Field { name, .. } => ("field", name),
+        FindTarget::Interest(name) => ("interest", name),
     };
     let mut found = Vec::new();
     for key in keys() {
@@ -143,7 +143,7 @@ fn naive(store: &Store, sought: &Sought) -> Vec<Json> {
             limit: None,
             reverse: false,
             subprofiles: false,
-            cascade: false,
+            cascade,
         }));
         let mut open: Option<Json> = None;
         let mut own = Vec::new();
@@ -198,7 +198,9 @@ proptest! {
         calls in vec(call(), 1..40),
         sought in vec(sought(), 3),
         lookup in any::<bool>(),
+        cascade in any::<bool>(),
     ) {
+        let query = |sought: &FindTarget, ever, at| FindQuery { cascade, ..query(sought, ever, at) };
         let mut store = Store::new();
         let (first, second) = calls.split_at(calls.len() / 2);
         store.add(first);
@@ -209,7 +211,7 @@ proptest! {
         for sought in &sought {
             let ever = query(sought, true, None);
             let found = store.find(&ever);
-            prop_assert_eq!(bare(found.clone()), naive(&store, sought), "{:?}", sought);
+            prop_assert_eq!(bare(found.clone()), naive(&store, sought, cascade), "{:?}", sought);
             // Every way tells the same, and the first lines are the first ones.
             for (most_keys, held) in [(0, usize::MAX), (usize::MAX, 0), (1, 300)] {
                 prop_assert_eq!(&store.find_by(&ever, most_keys, held), &found);
@@ -234,11 +236,11 @@ proptest! {
                     .collect();
                 let mut expected = BTreeSet::new();
                 for key in keys() {
-                    let shown = store.ask(&Query::Show(ShowQuery { key, at: Some(at), cascade: false }));
+                    let shown = store.ask(&Query::Show(ShowQuery { key, at: Some(at), cascade }));
                     let Some(shown) = shown.first() else { continue };
                     let value = match sought {
-                        Sought::Field { name, .. } => shown["fields"].get(name).cloned(),
-                        Sought::Interest(name) => {
+                        FindTarget::Field { name, .. } => shown["fields"].get(name).cloned(),
+                        FindTarget::Interest(name) => {
                             let held = shown["interests"].as_array().unwrap();
                             held.iter().any(|own| own == name.as_str()).then_some(Json::Bool(true))
                         }
@@ -370,7 +372,7 @@ fn values_of_a_mebibyte_are_found_and_told_apart() {
     store.set_lookup(&["mail"]);
     store.add(&[update(1, 0, long), update(2, 0, other), update(3, 0, "")]);
     store.wait_for_lookup(&["mail"]);
-    let whose = |sought: &Sought| -> Vec<u64> {
+    let whose = |sought: &FindTarget| -> Vec<u64> {
         let found = store.find(&query(sought, false, None));
         found
             .iter()
@@ -380,7 +382,7 @@ fn values_of_a_mebibyte_are_found_and_told_apart() {
     assert_eq!(whose(&mail(long)), [1]);
     assert_eq!(whose(&mail(other)), [2]);
     assert_eq!(whose(&mail("")), [3]);
-    let by_prefix = |value: &str| Sought::Field {
+    let by_prefix = |value: &str| FindTarget::Field {
         name: "mail".to_owned(),
         value: value.to_owned(),
         by: Matching::Prefix,

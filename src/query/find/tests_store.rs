@@ -241,13 +241,14 @@ impl Call {
     }
 }
 
-pub fn query(sought: &Sought, ever: bool, at: Option<i64>) -> FindQuery {
+pub fn query(sought: &FindTarget, ever: bool, at: Option<i64>) -> FindQuery {
     FindQuery {
         sought: sought.clone(),
         ever,
         at,
         database: None,
         limit: None,
+        cascade: false,
     }
 }
 
@@ -264,8 +265,8 @@ pub fn update(profile: u64, time: i64, value: &'static str) -> Call {
     }
 }
 
-pub fn mail(value: &str) -> Sought {
-    Sought::Field {
+pub fn mail(value: &str) -> FindTarget {
+    FindTarget::Field {
         name: "mail".to_owned(),
         value: value.to_owned(),
         by: Matching::Whole,

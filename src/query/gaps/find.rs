@@ -6,11 +6,11 @@
 //! a window that begins at its last event before and ends at its first one
 //! after. Windows are as long as (sub)profiles are quiet, so they reach far
 //! beyond the lost hour, each in its own way; but all of them hold a moment of it.
-//! So the moment is looked for that the most windows hold (a sweep over their
-//! beginnings and ends; where nearly as many hold others, the one in the longest
-//! stretch without a beginning or an end, for in a lost hour there is none), what
-//! holds it is a finding, and the same is done again with what is left. A (sub)profile's windows do not overlap: a finding's
-//! windows are of so many (sub)profiles.
+//! So the moment is looked for that the most windows hold: a sweep over their
+//! beginnings and ends, which among nearly equal moments prefers the longest stretch
+//! without a beginning or an end, since a lost hour has none. The windows that hold it
+//! are a finding, and the search goes on with the rest. A (sub)profile's windows do not
+//! overlap, so a finding has as many (sub)profiles as windows.
 //!
 //! Windows of single calls that were lost here and there overlap, too, if there
 //! are many. Spread evenly over the time, their lengths tell how many hold a
@@ -47,7 +47,7 @@ pub(super) struct Bounds {
     /// Findings whose spans are so many seconds apart are one.
     pub within: i64,
     /// The time of the first and of the last event that was looked at.
-    pub hull: (i64, i64),
+    pub time_range: (i64, i64),
 }
 
 /// Windows that a lost span explains.
@@ -106,7 +106,7 @@ pub(super) fn find(windows: &[Window], bounds: Bounds) -> (Vec<Finding>, Vec<usi
 
 /// Moves to `found` what is held by moments that many windows hold.
 fn peaks(windows: &[Window], left: &mut Vec<usize>, bounds: Bounds, found: &mut Vec<Finding>) {
-    let length = (bounds.hull.1.saturating_sub(bounds.hull.0)).max(1);
+    let length = (bounds.time_range.1.saturating_sub(bounds.time_range.0)).max(1);
     let all = left.len();
     for _ in 0..FINDINGS {
         if left.len() < bounds.least {

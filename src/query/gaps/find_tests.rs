@@ -73,7 +73,7 @@ fn bounds() -> Bounds {
     Bounds {
         least: 5,
         within: HOUR,
-        hull: (0, 10 * DAY),
+        time_range: (0, 10 * DAY),
     }
 }
 
@@ -205,7 +205,7 @@ fn two_lost_hours_are_two_findings_and_adjacent_ones_are_one() {
     let near = Bounds {
         least: 3,
         within: 5,
-        hull: (0, 4_000),
+        time_range: (0, 4_000),
     };
     let (found, _) = find(&spread, near);
     assert_eq!(found.len(), 1);
@@ -228,7 +228,7 @@ proptest! {
             .into_iter()
             .map(|(since, len, subject)| Window { since, until: since + len, subjects: vec![subject] })
             .collect();
-        let (found, rest) = find(&windows, Bounds { least, within, hull: (0, 600) });
+        let (found, rest) = find(&windows, Bounds { least, within, time_range: (0, 600) });
         let mut all = rest.clone();
         for finding in &found {
             prop_assert!(finding.windows.len() >= least);

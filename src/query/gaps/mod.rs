@@ -1,18 +1,18 @@
 //! `gaps`: what changed unexplained, put together by what would explain it.
 //!
-//! [`find`] tells which changes one lost span of time would explain; this
-//! module hands it the windows of all unexplained changes, and looks up which
-//! calls there are of that span's time. What is told is what is known: that
-//! calls of that time *would* explain the changes, how many would be there by
-//! chance, and whether any call came then, in all and of those labels that
-//! usually set these fields. Why calls were lost is not known here.
+//! [`find`] decides which changes one lost span of time would explain; this module
+//! gives it the windows of all unexplained changes, and looks up which calls there are
+//! of that span's time. An answer says what is known: that calls of that time *would*
+//! explain the changes, how many would be there by chance, and whether any call came
+//! then, in all and of those labels that usually set these fields. Why calls were lost
+//! is not known here.
 //!
-//! What is held is bounded: [`gathered`] states by what.
+//! Memory is bounded: [`collect`] states by what.
 
+mod call_gap;
+mod collect;
 mod find;
-mod gathered;
 mod lines;
-mod quiet;
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -23,14 +23,15 @@ use serde::{Deserialize, Serialize};
 pub use lines::{GapField, GapKind, GapLabel, GapLine, GapSetter, Quiet};
 
 use super::answer::{Lines, QueryError};
-use super::changes::gather;
+use super::changes::visit_changes;
 use super::command::changes_command;
+use super::counter::ranked;
 use super::filter::{CauseKind, Filter, Span};
 use crate::event::seconds_to_rfc3339;
 use crate::history::Subject;
 use crate::store::Snapshot;
+use collect::{Collector, RevealingEvent, SubjectCount};
 use find::{Bounds, Finding, Window};
-use gathered::{Counted, Gathered, Shown};
 
 /// What changed unexplained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,10 +54,10 @@ impl GapsQuery {
 }
 
 /// The most fields and labels of a line.
-const NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 
 /// Of so many findings at most the calls of that time are looked at.
-const LOOKED_AT: usize = 20;
+const MAX_LOOKED_AT: usize = 20;
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
@@ -67,8 +68,8 @@ pub(super) fn answer(
         causes: Vec::new(),
         ..query.filter.clone()
     };
-    let mut all = Gathered::default();
-    gather(snapshot, &filter, lines, &Gathered::default, &mut |one| {
+    let mut all = Collector::default();
+    visit_changes(snapshot, &filter, lines, &Collector::default, &mut |one| {
         all.join(one);
         Ok(())
     })?;
@@ -76,19 +77,26 @@ pub(super) fn answer(
         lines.note(format!(
             "what {} of more than {} events show is told as scattered; ask for a shorter span",
             all.left_out,
-            gathered::WINDOWS
+            collect::MAX_WINDOWS
+        ));
+    }
+    if all.other_labels > 0 {
+        lines.note(format!(
+            "there are more than {} labels: {} events have others, which are not listed",
+            collect::MAX_LABELS,
+            all.other_labels
         ));
     }
     if all.others > 0 {
         lines.note(format!(
             "there are more than {} fields: {} unexplained changes are of others",
-            gathered::SUBJECTS,
+            collect::MAX_SUBJECTS,
             all.others
         ));
     }
     let least = usize::try_from(query.least).unwrap_or(usize::MAX).max(1);
-    let (mut windows, mut shown): (Vec<Window>, Vec<Shown>) =
-        std::mem::take(&mut all.shown).into_iter().unzip();
+    let (mut windows, mut shown): (Vec<Window>, Vec<RevealingEvent>) =
+        std::mem::take(&mut all.revealed).into_iter().unzip();
     let silent = find::silent_fields(&windows, |subject| counted(&all, subject).claims(), least);
     for window in &mut windows {
         window
@@ -105,11 +113,11 @@ pub(super) fn answer(
     let bounds = Bounds {
         least,
         within: query.within.max(0),
-        hull: all.hull.unwrap_or_default(),
+        time_range: all.time_range.or_default(),
     };
     let (found, left) = find::find(&windows, bounds);
     let place = |place: &usize| Some((shown.get(*place)?, windows.get(*place)?));
-    let told = Told {
+    let renderer = Renderer {
         filter: &filter,
         all: &all,
     };
@@ -119,8 +127,8 @@ pub(super) fn answer(
         for subject in own.iter().flat_map(|(_, window)| &window.subjects) {
             *lost.entry(*subject).or_default() += 1;
         }
-        let mut line = told.lost(finding, &own);
-        if number < LOOKED_AT {
+        let mut line = renderer.lost(finding, &own);
+        if number < MAX_LOOKED_AT {
             look_at_calls(snapshot, finding, &mut line, lines)?;
         }
         if !lines.put(&line)? {
@@ -128,7 +136,7 @@ pub(super) fn answer(
         }
     }
     let left: Vec<_> = left.iter().filter_map(place).collect();
-    for line in told.rest(&silent, &lost, &left) {
+    for line in renderer.rest(&silent, &lost, &left) {
         if !lines.put(&line)? {
             break;
         }
@@ -136,7 +144,7 @@ pub(super) fn answer(
     Ok(lines.written > 0)
 }
 
-fn counted(all: &Gathered, subject: u32) -> Counted {
+fn counted(all: &Collector, subject: u32) -> SubjectCount {
     all.counts
         .get(subject as usize)
         .cloned()
@@ -149,10 +157,13 @@ fn look_at_calls(
     line: &mut GapLine<'_>,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
-    let Some(calls) = quiet::calls(snapshot, finding.since, finding.until, lines)? else {
+    let labels = line.set_by.iter().map(|setter| setter.label.as_deref());
+    let labels = labels.map(|label| label.map(str::to_owned)).collect();
+    let span = (finding.since, finding.until);
+    let Some(calls) = call_gap::calls(snapshot, span, labels, lines)? else {
         return Ok(());
     };
-    line.quiet = calls.quiet.map(|(since, until)| Quiet {
+    line.quiet = calls.gap.map(|(since, until)| Quiet {
         since: seconds_to_rfc3339(since),
         until: seconds_to_rfc3339(until),
     });
@@ -164,14 +175,14 @@ fn look_at_calls(
 }
 
 /// Makes the lines.
-struct Told<'a> {
+struct Renderer<'a> {
     filter: &'a Filter,
-    all: &'a Gathered,
+    all: &'a Collector,
 }
 
-impl<'a> Told<'a> {
+impl<'a> Renderer<'a> {
     /// The line of a lost span.
-    fn lost(&self, finding: &Finding, own: &[(&Shown, &Window)]) -> GapLine<'a> {
+    fn lost(&self, finding: &Finding, own: &[(&RevealingEvent, &Window)]) -> GapLine<'a> {
         let mut fields: HashMap<u32, u64> = HashMap::new();
         let mut labels: HashMap<u32, u64> = HashMap::new();
         let mut keys: Vec<_> = own.iter().map(|(shown, _)| shown.key).collect();
@@ -186,8 +197,8 @@ impl<'a> Told<'a> {
         let profiles = keys.iter().filter(|key| key.subprofile.is_none()).count() as u64;
         let mut set_by: HashMap<u32, u64> = HashMap::new();
         for subject in fields.keys() {
-            for (label, count) in counted(self.all, *subject).set_by {
-                *set_by.entry(label).or_default() += count;
+            for (label, count) in counted(self.all, *subject).set_by.counts() {
+                *set_by.entry(*label).or_default() += count;
             }
         }
         let seqs = || own.iter().map(|(shown, _)| shown.seq);
@@ -216,13 +227,13 @@ impl<'a> Told<'a> {
         &self,
         silent: &[u32],
         lost: &HashMap<u32, u64>,
-        left: &[(&Shown, &Window)],
+        left: &[(&RevealingEvent, &Window)],
     ) -> Vec<GapLine<'a>> {
-        let mut counts: HashMap<u32, Counted> = HashMap::new();
+        let mut counts: HashMap<u32, SubjectCount> = HashMap::new();
         for (shown, window) in left {
             for subject in &window.subjects {
                 let count = counts.entry(*subject).or_default();
-                count.show(
+                count.reveal(
                     shown.key,
                     shown.seq,
                     (window.since, window.until),
@@ -265,18 +276,25 @@ impl<'a> Told<'a> {
     }
 
     /// The line of a field's changes.
-    fn of_field(&self, kind: GapKind, subject: u32, count: &Counted, changes: u64) -> GapLine<'a> {
+    fn of_field(
+        &self,
+        kind: GapKind,
+        subject: u32,
+        count: &SubjectCount,
+        changes: u64,
+    ) -> GapLine<'a> {
         let fields = HashMap::from([(subject, changes)]);
         let set_by = counted(self.all, subject).set_by;
-        let mut line = self.line(&fields, &count.shown_by, &set_by);
-        let (since, until) = count.times.unwrap_or_default();
+        let set_by = set_by.counts();
+        let mut line = self.line(&fields, count.revealed_by.counts(), set_by);
+        let (since, until) = count.times.or_default();
         line.kind = kind;
         line.outer_since = seconds_to_rfc3339(since);
         line.outer_until = seconds_to_rfc3339(until);
         line.profiles = count.profiles;
         line.subprofiles = count.subprofiles;
         line.events = changes;
-        (line.first_seq, line.last_seq) = count.seqs.unwrap_or_default();
+        (line.first_seq, line.last_seq) = count.seqs.or_default();
         line.command = self.command(&fields, since, until);
         line
     }
@@ -289,17 +307,12 @@ impl<'a> Told<'a> {
         set_by: &HashMap<u32, u64>,
     ) -> GapLine<'a> {
         let all = self.all;
-        let mut ranked: Vec<_> = fields
+        let fields_of = fields
             .iter()
-            .filter_map(|(subject, changes)| Some((all.subjects.get(*subject)?, *changes)))
-            .collect();
-        ranked.sort_by(|(a, more), (b, less)| less.cmp(more).then_with(|| a.cmp(b)));
-        let named = ranked.iter().take(NAMED).map(|(subject, changes)| {
-            let name = Some(Cow::Borrowed(subject.name()));
-            let (field, interest) = match subject {
-                Subject::Field(_) => (name, None),
-                Subject::Interest(_) => (None, name),
-            };
+            .filter_map(|(subject, changes)| Some((all.subjects.get(*subject)?, *changes)));
+        let by_count = ranked(fields_of);
+        let named = by_count.iter().take(MAX_NAMED).map(|(subject, changes)| {
+            let (field, interest) = subject.names();
             GapField {
                 field,
                 interest,
@@ -307,15 +320,13 @@ impl<'a> Told<'a> {
             }
         });
         let labelled = |counts: &HashMap<u32, u64>| -> Vec<(Option<Cow<'a, str>>, u64)> {
-            let mut counts: Vec<_> = counts
-                .iter()
-                .filter_map(|(label, count)| {
-                    let label = all.labels.get(*label)?;
-                    Some((label.as_deref().map(Cow::Borrowed), *count))
-                })
-                .collect();
-            counts.sort_by(|(a, more), (b, less)| less.cmp(more).then_with(|| a.cmp(b)));
-            counts.truncate(NAMED);
+            // Labels that are not told apart have no name to list.
+            let named = counts.iter().filter_map(|(label, count)| {
+                let label = all.labels.get(*label)?;
+                Some((label.as_deref().map(Cow::Borrowed), *count))
+            });
+            let mut counts = ranked(named);
+            counts.truncate(MAX_NAMED);
             counts
         };
         GapLine {
@@ -331,7 +342,7 @@ impl<'a> Told<'a> {
             changes: fields.values().sum(),
             by_chance: None,
             fields: named.collect(),
-            more_fields: ranked.len() > NAMED,
+            more_fields: by_count.len() > MAX_NAMED,
             first_seq: 0,
             last_seq: 0,
             labels: labelled(labels)
@@ -366,7 +377,7 @@ impl<'a> Told<'a> {
             },
             ..self.filter.clone()
         };
-        if fields.len() <= NAMED && filter.fields.is_empty() && filter.interests.is_empty() {
+        if fields.len() <= MAX_NAMED && filter.fields.is_empty() && filter.interests.is_empty() {
             let subjects = fields
                 .keys()
                 .filter_map(|subject| self.all.subjects.get(*subject));

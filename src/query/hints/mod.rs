@@ -1,18 +1,16 @@
-//! What to ask instead, where nothing was found: names and numbers that are near
-//! to those asked for, from what the (sub)profile or the newest events have.
+//! What to ask instead if nothing was found: names of fields, interests and labels
+//! close to those asked for, from what the (sub)profile or the newest events have.
 //!
-//! Looks at a bounded number of events, and leaves out what cannot be read: a
-//! hint is a help, never part of an answer.
+//! Looks at a bounded number of events, and leaves out what cannot be read: a hint is
+//! a help, never part of an answer. The numbers of other people are never suggested.
 
 mod names;
-
-use std::collections::BTreeSet;
 
 pub use self::names::nearest;
 use self::names::{LISTED, Names, listed};
 use super::answer::QueryError;
 use super::filter::Filter;
-use super::find::Sought;
+use super::find::FindTarget;
 use super::gaps::GapsQuery;
 use super::incidents::IncidentsQuery;
 use super::loops::LoopsQuery;
@@ -27,7 +25,7 @@ const OF_ONE: usize = 64;
 /// … and how many of the log's.
 const OF_ALL: u64 = 500;
 
-/// The most numbers that a hint lists; where more are near, none is meant.
+/// The most subprofiles that a hint lists.
 const NUMBERS: usize = 3;
 
 /// What to ask instead of a question that found nothing.
@@ -62,11 +60,11 @@ pub(super) fn hints(snapshot: &Snapshot<'_>, query: &Query) -> Result<Vec<String
         }
         Query::Find(query) => {
             let asked = match &query.sought {
-                Sought::Field { name, .. } => Filter {
+                FindTarget::Field { name, .. } => Filter {
                     fields: vec![name.clone()],
                     ..Filter::default()
                 },
-                Sought::Interest(name) => Filter {
+                FindTarget::Interest(name) => Filter {
                     interests: vec![name.clone()],
                     ..Filter::default()
                 },
@@ -166,19 +164,6 @@ fn of_key(
         ));
         return Ok(());
     }
-    let mut near = Vec::new();
-    for number in near_numbers(key.profile) {
-        let other = ProfileKey::profile(number);
-        if !snapshot.times_of(other)?.is_empty() {
-            near.push(other.to_string());
-        }
-        if near.len() > NUMBERS {
-            return Ok(());
-        }
-    }
-    if !near.is_empty() {
-        hints.push(format!("did you mean {}?", near.join(" or ")));
-    }
     Ok(())
 }
 
@@ -206,51 +191,5 @@ fn subprofiles(snapshot: &Snapshot<'_>, profile: u64) -> Result<Vec<ProfileKey>,
     match walked {
         Err(Stop::Failed(error)) => Err(error),
         Ok(()) | Err(Stop::Enough) => Ok(found),
-    }
-}
-
-/// Numbers that are one slip away: two digits the wrong way round, one wrong,
-/// one left out, one too many.
-fn near_numbers(number: u64) -> BTreeSet<u64> {
-    let digits = number.to_string();
-    let mut near = BTreeSet::new();
-    let mut put = |text: String| {
-        let canonical = !text.starts_with('0') && !text.is_empty();
-        near.extend(text.parse::<u64>().ok().filter(|_| canonical));
-    };
-    for place in 0..=digits.len() {
-        let (before, after) = digits.split_at_checked(place).unwrap_or((&digits, ""));
-        let mut rest = after.chars();
-        let here = rest.next();
-        for digit in '0'..='9' {
-            put(format!("{before}{digit}{after}"));
-            if here.is_some() {
-                put(format!("{before}{digit}{}", rest.as_str()));
-            }
-        }
-        if let Some(here) = here {
-            put(format!("{before}{}", rest.as_str()));
-            if let Some(next) = rest.next() {
-                put(format!("{before}{next}{here}{}", rest.as_str()));
-            }
-        }
-    }
-    near.remove(&number);
-    near
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn near_numbers_are_one_slip_away() {
-        let near = near_numbers(1234);
-        for number in [2134, 1244, 123, 12345, 11234] {
-            assert!(near.contains(&number), "{number}");
-        }
-        assert!(!near.contains(&1234) && !near.contains(&4321));
-        assert!(near_numbers(u64::MAX).contains(&1_844_674_407_370_955_161));
-        assert!(near_numbers(0).contains(&7));
     }
 }

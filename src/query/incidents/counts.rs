@@ -8,8 +8,9 @@ use super::detect::Cell;
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, Subject};
 use crate::query::answer::QueryError;
-use crate::query::changes::Gather;
-use crate::query::names::Names;
+use crate::query::changes::ChangeVisitor;
+use crate::query::counter::TimeRange;
+use crate::query::interner::Interner;
 use crate::store::{Snapshot, Sorter, TrailError};
 
 /// The most fields, of databases and collections, that are told apart.
@@ -29,12 +30,8 @@ pub(super) struct Group<'a> {
 
 impl<'a> Group<'a> {
     pub fn of(event: &Event<'_>, change: &'a Change<'_>) -> Self {
-        let subject = match &change.subject {
-            Subject::Field(name) => Subject::Field(name.as_ref().into()),
-            Subject::Interest(name) => Subject::Interest(name.as_ref().into()),
-        };
         Self {
-            subject,
+            subject: change.subject.borrowed(),
             database: event.database,
             collection: event.collection,
             subprofiles: event.key.subprofile.is_some(),
@@ -62,14 +59,16 @@ pub(super) struct Counts<'w> {
     slice: i64,
     /// The only fields that are counted.
     wanted: Option<&'w str>,
-    groups: Names<Group<'static>>,
+    groups: Interner<Group<'static>>,
     /// By group and slice.
     cells: HashMap<(u32, i64), u32>,
     /// In which slices the (sub)profile that comes now was counted last, by group.
     seen: HashMap<u32, i64>,
     key: Option<ProfileKey>,
+    /// How many changes are of fields that are not told apart.
+    left_out: u64,
     /// The times of the first and of the last event with a change.
-    hull: Option<(i64, i64)>,
+    time_range: TimeRange<i64>,
 }
 
 impl<'w> Counts<'w> {
@@ -77,25 +76,26 @@ impl<'w> Counts<'w> {
         Self {
             slice: slice.max(1),
             wanted,
-            groups: Names::default(),
+            groups: Interner::new(GROUPS),
             cells: HashMap::new(),
             seen: HashMap::new(),
             key: None,
-            hull: None,
+            left_out: 0,
+            time_range: TimeRange::default(),
         }
     }
 
-    fn group(&mut self, group: &Group<'_>) -> u32 {
+    /// The number of a group; `None` if there are too many.
+    fn group(&mut self, group: &Group<'_>) -> Option<u32> {
         let numbers: &HashMap<Group<'_>, u32> = self.groups.numbers();
         let known = numbers.get(group).copied();
-        known.unwrap_or_else(|| self.groups.number(group.to_owned()))
+        known.or_else(|| self.groups.number(group.to_owned()))
     }
 }
 
-impl Gather for Counts<'_> {
-    fn take(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
-        let (first, last) = self.hull.unwrap_or((event.time, event.time));
-        self.hull = Some((first.min(event.time), last.max(event.time)));
+impl ChangeVisitor for Counts<'_> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+        self.time_range.add(event.time);
         if self.key != Some(event.key) {
             self.key = Some(event.key);
             self.seen.clear();
@@ -109,7 +109,10 @@ impl Gather for Counts<'_> {
             {
                 continue;
             }
-            let number = self.group(&group);
+            let Some(number) = self.group(&group) else {
+                self.left_out += 1;
+                continue;
+            };
             // A (sub)profile counts once in a slice.
             if self.seen.insert(number, slice) != Some(slice) {
                 *self.cells.entry((number, slice)).or_default() += 1;
@@ -122,32 +125,32 @@ impl Gather for Counts<'_> {
 /// All counts.
 pub(super) struct Total<'t> {
     snapshot: &'t Snapshot<'t>,
-    groups: Names<Group<'static>>,
+    groups: Interner<Group<'static>>,
     cells: HashMap<(u32, i64), u32>,
     sorter: Sorter,
     /// How many counts are of fields that are not told apart.
     pub left_out: u64,
-    pub hull: Option<(i64, i64)>,
+    pub time_range: TimeRange<i64>,
 }
 
 impl<'t> Total<'t> {
     pub fn new(snapshot: &'t Snapshot<'t>) -> Self {
         Self {
             snapshot,
-            groups: Names::default(),
+            groups: Interner::new(GROUPS),
             cells: HashMap::new(),
             sorter: Sorter::new(snapshot.trail().folder().path()),
             left_out: 0,
-            hull: None,
+            time_range: TimeRange::default(),
         }
     }
 
     /// Adds what a thread has counted, of other (sub)profiles.
     pub fn join(&mut self, counts: Counts<'_>) -> Result<(), QueryError> {
+        self.left_out += counts.left_out;
         let mut numbers = Vec::new();
         for group in counts.groups.iter() {
-            let room = self.groups.len() < GROUPS || self.groups.numbers().contains_key(group);
-            numbers.push(room.then(|| self.groups.number(group.clone())));
+            numbers.push(self.groups.number(group.clone()));
         }
         for ((number, slice), count) in counts.cells {
             match numbers.get(number as usize).copied().flatten() {
@@ -155,10 +158,7 @@ impl<'t> Total<'t> {
                 None => self.left_out += u64::from(count),
             }
         }
-        if let Some((first, last)) = counts.hull {
-            let (known_first, known_last) = self.hull.unwrap_or((first, last));
-            self.hull = Some((first.min(known_first), last.max(known_last)));
-        }
+        self.time_range.join(counts.time_range);
         if self.cells.len() > CELLS {
             self.spill()?;
         }

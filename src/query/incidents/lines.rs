@@ -131,13 +131,13 @@ pub struct UndoLine<'a> {
     /// That event's time.
     pub time: String,
     /// Why it is left alone; `null` where it is to be restored.
-    pub left: Option<Left>,
+    pub left: Option<SkipReason>,
 }
 
 /// Why a value is left alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Left {
+pub enum SkipReason {
     /// It is no longer what the incident left.
     ChangedSince,
     /// The (sub)profile was deleted.
@@ -150,7 +150,7 @@ pub enum Left {
     SameAsBefore,
 }
 
-impl Left {
+impl SkipReason {
     /// What to say of it.
     pub const fn text(self) -> &'static str {
         match self {

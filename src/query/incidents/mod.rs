@@ -21,7 +21,7 @@ mod detail;
 mod detect;
 mod id;
 mod lines;
-mod told;
+mod render;
 mod undo;
 
 use std::cmp::Reverse;
@@ -29,10 +29,10 @@ use std::cmp::Reverse;
 use serde::{Deserialize, Serialize};
 
 pub use id::IncidentId;
-pub use lines::{IncidentLine, Left, UndoLine};
+pub use lines::{IncidentLine, SkipReason, UndoLine};
 
 use super::answer::{Lines, QueryError};
-use super::changes::{answer_where, gather};
+use super::changes::{answer_where, visit_changes};
 use super::filter::{CauseKind, Filter, Span};
 use super::request::ChangesQuery;
 use crate::history::Subject;
@@ -175,13 +175,13 @@ impl<'q> Asking<'q> {
             let detail = self.detail(&found, &self.span_of(&found), 0, lines)?;
             if let Some((time, _)) = detail.first
                 && detail.profiles + detail.subprofiles >= self.query.least
-                && span.bounds().0 <= detail.times.map_or(time, |times| times.1)
+                && span.bounds().0 <= detail.times.get().map_or(time, |times| times.1)
                 && time < span.bounds().1
             {
                 told.push((
                     detail.profiles + detail.subprofiles,
                     time,
-                    told::line(self.query, &found.group, &found.burst, detail),
+                    render::line(self.query, &found.group, &found.burst, detail),
                 ));
             }
         }
@@ -209,7 +209,7 @@ impl<'q> Asking<'q> {
         };
         let mut total = Total::new(self.snapshot);
         let make = || Counts::new(self.slice, word);
-        gather(self.snapshot, &filter, lines, &make, &mut |counts| {
+        visit_changes(self.snapshot, &filter, lines, &make, &mut |counts| {
             total.join(counts)
         })?;
         if total.left_out > 0 {
@@ -218,7 +218,7 @@ impl<'q> Asking<'q> {
                 total.left_out
             ));
         }
-        let Some((first, last)) = total.hull else {
+        let Some((first, last)) = total.time_range.get() else {
             return Ok(Vec::new());
         };
         let first = first.min(self.time_of(1).unwrap_or(first));
@@ -325,7 +325,7 @@ impl<'q> Asking<'q> {
         let mut all = make();
         // What cannot be read of these events was told when they were counted.
         let damage = lines.damage.clone();
-        gather(self.snapshot, filter, lines, &make, &mut |detail| {
+        visit_changes(self.snapshot, filter, lines, &make, &mut |detail| {
             all.join(detail);
             Ok(())
         })?;

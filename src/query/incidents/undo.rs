@@ -1,31 +1,30 @@
 //! Which values of an incident can be what they were before it.
 //!
 //! Of each (sub)profile the first old value and the last new one of the incident
-//! are sorted by its number, on disk where they are many; then its present value
-//! is looked up. Only what still holds the value that the incident left, and
-//! whose earlier value is known, is to be restored.
+//! are sorted by its number, on disk if they are many; then its present value is
+//! looked up, as `show --cascade` has it. Only what still holds the value that the
+//! incident left, and whose earlier value is known, is to be restored.
 
-use std::borrow::Cow;
 use std::io;
 
 use super::counts::Group;
-use super::lines::{Left, UndoLine};
-use crate::event::{Event, Fields, ProfileKey, seconds_to_rfc3339};
-use crate::history::{Change, Known, Subject, Value, tells_all};
+use super::lines::{SkipReason, UndoLine};
+use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
+use crate::history::{Change, Known, Subject, Value, is_full_state};
 use crate::query::answer::{Lines, QueryError, now};
-use crate::query::changes::{Gather, gather};
+use crate::query::changes::{ChangeVisitor, visit_changes};
 use crate::query::filter::Filter;
-use crate::query::past::{Before, replay_after};
-use crate::store::{Batch, Damages, EventReader, Snapshot, Sorter, TrailError};
+use crate::query::replay::Replayer;
+use crate::store::{Snapshot, Sorter, TrailError};
 
 /// What an incident did to the (sub)profiles of one thread.
-struct Harmed<'g> {
+struct AffectedValues<'g> {
     group: &'g Group<'static>,
     found: Vec<(ProfileKey, UndoLine<'static>)>,
 }
 
-impl Gather for Harmed<'_> {
-    fn take(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+impl ChangeVisitor for AffectedValues<'_> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
         if !self.group.is_of(event) {
             return Ok(());
         }
@@ -42,11 +41,7 @@ impl Gather for Harmed<'_> {
                 line.time = time;
             }
             _ => {
-                let name = Some(Cow::Owned(change.subject.name().to_owned()));
-                let (field, interest) = match change.subject {
-                    Subject::Field(_) => (name, None),
-                    Subject::Interest(_) => (None, name),
-                };
+                let (field, interest) = change.subject.to_owned().into_names();
                 let line = UndoLine {
                     profile: event.key.profile,
                     subprofile: event.key.subprofile,
@@ -66,7 +61,7 @@ impl Gather for Harmed<'_> {
     }
 }
 
-/// Writes a line for each (sub)profile that changes like these harmed, in the
+/// Writes a line for each (sub)profile that changes like these affected, in the
 /// order of their numbers.
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
@@ -76,12 +71,12 @@ pub(super) fn answer(
 ) -> Result<(), QueryError> {
     let sorting = |error| TrailError::io("sorting in", snapshot.trail().folder().path())(error);
     let mut sorter = Sorter::new(snapshot.trail().folder().path());
-    let make = || Harmed {
+    let make = || AffectedValues {
         group,
         found: Vec::new(),
     };
-    gather(snapshot, filter, lines, &make, &mut |harmed| {
-        for (key, line) in harmed.found {
+    visit_changes(snapshot, filter, lines, &make, &mut |affected| {
+        for (key, line) in affected.found {
             // Numbers beyond the half of what there can be go last.
             let first = i64::try_from(key.profile).unwrap_or(i64::MAX);
             let blob = serde_json::to_vec(&line).map_err(io::Error::from)?;
@@ -91,70 +86,36 @@ pub(super) fn answer(
         }
         Ok(())
     })?;
-    let mut reader = snapshot.reader();
-    let none = Batch::default();
     let at = now();
-    // The profile of the last subprofile, and whether it was deleted.
-    let mut profile = (None, false);
+    let mut replayer = Replayer::new(snapshot, true);
     sorter.finish::<QueryError>(|blob| {
         let mut line: UndoLine<'_> = serde_json::from_slice(blob).map_err(io::Error::from)?;
         let key = ProfileKey {
             profile: line.profile,
             subprofile: line.subprofile,
         };
-        let mut known_of =
-            |key| known_at(snapshot, (key, at), &none, &mut reader, &mut lines.damage);
-        line.now = value_now(&known_of(key)?, &group.subject);
-        if key.subprofile.is_some() && profile.0 != Some(key.profile) {
-            let known = known_of(ProfileKey::profile(key.profile))?;
-            profile = (Some(key.profile), matches!(known, Known::Deleted { .. }));
-        }
-        if key.subprofile.is_some() && profile.1 {
-            // Its subprofiles go with a profile, without a call.
-            line.now = None;
-        }
-        line.left = left(&line);
+        let events = snapshot.events_of(key)?;
+        let damage = &mut lines.damage;
+        let replay = replayer.state_at(key, &events, at, damage, is_full_state)?;
+        line.now = value_now(&replay.known, &group.subject);
+        line.left = skip_reason(&line);
         Ok(lines.put(&line)?)
     })
 }
 
-/// What is known of a (sub)profile at a moment.
-fn known_at<'a>(
-    snapshot: &Snapshot<'_>,
-    (key, at): (ProfileKey, i64),
-    none: &'a Batch,
-    reader: &mut EventReader,
-    damage: &mut Damages,
-) -> Result<Known<'a>, QueryError> {
-    let events = snapshot.events_of(key)?;
-    let before = Before::up_to(&events, at);
-    Ok(replay_after(before, None, none, reader, damage, tells_all)?.known)
-}
-
 /// The present value; `None` where the (sub)profile was deleted.
 fn value_now(known: &Known<'_>, subject: &Subject<'_>) -> Option<Value<'static>> {
-    let state = known.state()?;
-    Some(match subject {
-        Subject::Field(name) => field_now(&state.fields, name),
-        Subject::Interest(name) => Value::Member(state.interests.contains(name.as_ref())),
-    })
-}
-
-fn field_now(fields: &Fields<'_>, name: &str) -> Value<'static> {
-    match fields.get(name) {
-        Some(value) => Value::Text(Cow::Owned(value.to_string())),
-        None => Value::Absent,
-    }
+    Some(known.state()?.value_of(subject).to_owned())
 }
 
 /// Why a value is left alone, if it is.
-fn left(line: &UndoLine<'_>) -> Option<Left> {
+fn skip_reason(line: &UndoLine<'_>) -> Option<SkipReason> {
     match (&line.old, &line.now) {
-        (_, None) => Some(Left::Deleted),
-        (_, Some(now)) if *now != line.bad => Some(Left::ChangedSince),
-        (None, _) => Some(Left::OldUnknown),
-        (Some(Value::Absent), _) => Some(Left::WasAbsent),
-        (Some(old), _) if *old == line.bad => Some(Left::SameAsBefore),
+        (_, None) => Some(SkipReason::Deleted),
+        (_, Some(now)) if *now != line.bad => Some(SkipReason::ChangedSince),
+        (None, _) => Some(SkipReason::OldUnknown),
+        (Some(Value::Absent), _) => Some(SkipReason::WasAbsent),
+        (Some(old), _) if *old == line.bad => Some(SkipReason::SameAsBefore),
         _ => None,
     }
 }

@@ -19,8 +19,9 @@ use serde::{Deserialize, Serialize};
 pub use lines::{GroupKind, LoopGroupLine, LoopKind, LoopLine, LoopValue, LoopWriter};
 
 use super::answer::{Lines, QueryError, now};
-use super::changes::{Gather, gather};
+use super::changes::{ChangeVisitor, visit_changes};
 use super::command::CommandLine;
+use super::counter::TimeRange;
 use super::filter::Filter;
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
 use crate::history::{Cause, Change, Subject};
@@ -104,8 +105,8 @@ fn end_track(
     }));
 }
 
-impl Gather for Tracks {
-    fn take(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+impl ChangeVisitor for Tracks {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
         if self.key != Some(event.key) {
             self.end();
             self.key = Some(event.key);
@@ -146,7 +147,7 @@ struct Group {
     loops: u64,
     going_on: u64,
     changes: u64,
-    times: Option<(i64, i64)>,
+    times: TimeRange<i64>,
 }
 
 /// A field with the labels of a loop's writers, and whether some changes are
@@ -185,8 +186,7 @@ impl Total {
                 group.going_on += u64::from(going_on);
                 group.changes += found.run.changes;
                 let (first, last) = (found.run.first.0, found.run.last.0);
-                let (known_first, known_last) = group.times.unwrap_or((first, last));
-                group.times = Some((first.min(known_first), last.max(known_last)));
+                group.times.join(TimeRange::of(first, last));
             }
             self.found.push(found);
         }
@@ -242,7 +242,7 @@ pub(super) fn answer(
         left_out: 0,
         groups: HashMap::new(),
     };
-    gather(
+    visit_changes(
         snapshot,
         &query.filter,
         lines,
@@ -275,8 +275,8 @@ fn groups(total: &mut Total) -> Vec<LoopGroupLine<'static>> {
     let lines = groups
         .into_iter()
         .map(|((subject, labels, unexplained), group)| {
-            let (field, interest) = names(&subject);
-            let (first, last) = group.times.unwrap_or_default();
+            let (field, interest) = subject.into_names();
+            let (first, last) = group.times.or_default();
             LoopGroupLine {
                 kind: GroupKind::Group,
                 field,
@@ -296,19 +296,9 @@ fn groups(total: &mut Total) -> Vec<LoopGroupLine<'static>> {
     lines.collect()
 }
 
-type Name = Option<Cow<'static, str>>;
-
-fn names(subject: &Subject<'_>) -> (Name, Name) {
-    let name = Some(Cow::Owned(subject.name().to_owned()));
-    match subject {
-        Subject::Field(_) => (name, None),
-        Subject::Interest(_) => (None, name),
-    }
-}
-
 fn line_of(filter: &Filter, found: &Found, going_on: bool) -> LoopLine<'static> {
     let run = &found.run;
-    let (field, interest) = names(&found.subject);
+    let (field, interest) = found.subject.to_owned().into_names();
     let (first, last) = (run.first.0, run.last.0);
     let pauses = run.changes.saturating_sub(1).max(1);
     let mut writers: Vec<LoopWriter<'static>> = run
@@ -343,7 +333,9 @@ fn line_of(filter: &Filter, found: &Found, going_on: bool) -> LoopLine<'static> 
         .flag("--since", seconds_to_rfc3339(first))
         .flag("--until", seconds_to_rfc3339(last.saturating_add(1)));
     // `history` knows no other filters.
-    let narrowed = filter.old.is_some()
+    let narrowed = filter.database.is_some()
+        || filter.collection.is_some()
+        || filter.old.is_some()
         || filter.new.is_some()
         || !filter.causes.is_empty()
         || !filter.labels.is_empty()

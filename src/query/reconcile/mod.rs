@@ -32,9 +32,9 @@ pub use lines::{ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileRe
 
 use self::judge::{judge_gone, judge_row, observed};
 use super::answer::{Answered, QueryError};
-use super::past::{Before, Missing, replay_after};
+use super::state_before::{Before, Missing, state_before};
 use crate::event::{Event, ProfileKey, is_label, seconds_to_rfc3339};
-use crate::history::tells_all;
+use crate::history::is_full_state;
 use crate::store::{Arrival, Damages, EventReader, EventsOf, Outcome, Snapshot, Trail};
 
 /// How many (sub)profiles are looked up together.
@@ -291,7 +291,7 @@ impl<'a> Reconciler<'a> {
             let mut damage = Damages::default();
             let mut missing = Missing::new(item.key());
             let candidate = matches!(item, Item::Candidate(_));
-            let replay = replay_after(
+            let replay = state_before(
                 Before::up_to(&of_one, self.order.at),
                 None,
                 self.group.ahead(),
@@ -299,7 +299,7 @@ impl<'a> Reconciler<'a> {
                 &mut damage,
                 |event| {
                     // A row is told by its state, what is gone by its database, too.
-                    missing.take(event) || (!candidate && tells_all(event))
+                    missing.take(event) || (!candidate && is_full_state(event))
                 },
             )?;
             let found = match &item {

@@ -96,10 +96,7 @@ impl<'a> Part<'a> {
     pub fn of(by: By, zone: Zone, event: &'a Event<'_>, change: &'a Change<'_>) -> Self {
         match by {
             By::Month | By::Day | By::Hour => Self::Time(begin(by, zone, event.time)),
-            By::Field => Self::Subject(match &change.subject {
-                Subject::Field(name) => Subject::Field(Cow::Borrowed(name)),
-                Subject::Interest(name) => Subject::Interest(Cow::Borrowed(name)),
-            }),
+            By::Field => Self::Subject(change.subject.borrowed()),
             By::Type => Self::Text(Some(Cow::Borrowed(event.event_type.name()))),
             By::Label => Self::Text(event.label.as_deref().map(Cow::Borrowed)),
             By::Cause => Self::Text(Some(Cow::Borrowed(change.cause.name()))),

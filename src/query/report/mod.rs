@@ -20,7 +20,7 @@ pub use group::By;
 pub use lines::{ReportGroup, ReportLine};
 
 use super::answer::{Lines, QueryError};
-use super::changes::gather;
+use super::changes::visit_changes;
 use super::command::changes_command;
 use super::filter::Filter;
 use crate::event::{Zone, seconds_to_rfc3339};
@@ -70,7 +70,7 @@ pub(super) fn answer(
     }
     let mut total = Total::default();
     let make = || Tally::new(&by, query.zone);
-    gather(snapshot, &query.filter, lines, &make, &mut |tally| {
+    visit_changes(snapshot, &query.filter, lines, &make, &mut |tally| {
         total.join(tally);
         Ok(())
     })?;
@@ -94,8 +94,8 @@ pub(super) fn answer(
             events: count.events,
             profiles: count.profiles,
             subprofiles: count.subprofiles,
-            first: seconds_to_rfc3339(count.times.0),
-            last: seconds_to_rfc3339(count.times.1),
+            first: seconds_to_rfc3339(count.times.or_default().0),
+            last: seconds_to_rfc3339(count.times.or_default().1),
             command: filter.as_ref().and_then(changes_command).map(Into::into),
         })?;
         if !more {

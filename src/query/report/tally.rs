@@ -1,15 +1,17 @@
 //! Counting changes by group, in bounded memory.
 //!
-//! All changes of a (sub)profile come in a row, so that how many there are of
-//! is known exactly without remembering which.
+//! All changes of a (sub)profile come in a row, and with cascade those of a profile and
+//! its subprofiles, so that events and (sub)profiles are counted exactly without
+//! remembering all of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::group::{By, Part};
 use crate::event::{Event, ProfileKey, Zone};
 use crate::history::Change;
 use crate::query::answer::QueryError;
-use crate::query::changes::Gather;
+use crate::query::changes::ChangeVisitor;
+use crate::query::counter::TimeRange;
 
 /// The most groups that are kept.
 pub(super) const GROUPS: usize = 50_000;
@@ -22,9 +24,11 @@ pub(super) struct Count {
     pub profiles: u64,
     pub subprofiles: u64,
     /// The times of the first and the last.
-    pub times: (i64, i64),
+    pub times: TimeRange<i64>,
     /// What was counted last.
     last: (ProfileKey, u64),
+    /// The deletes of the last profile, each of which may end several subprofiles.
+    deletes: HashSet<u64>,
 }
 
 impl Count {
@@ -35,16 +39,28 @@ impl Count {
             events: 1,
             profiles: u64::from(profile),
             subprofiles: u64::from(!profile),
-            times: (event.time, event.time),
+            times: TimeRange::of(event.time, event.time),
             last: (event.key, event.seq),
+            deletes: event
+                .event_type
+                .is_end()
+                .then_some(event.seq)
+                .into_iter()
+                .collect(),
         }
     }
 
     fn add(&mut self, event: &Event<'_>) {
         self.changes += 1;
-        if self.last.1 != event.seq {
-            self.events += 1;
+        if self.last.0.profile != event.key.profile {
+            self.deletes.clear();
         }
+        let is_new = match event.event_type.is_end() {
+            // A profile's delete comes again as that of each subprofile that it ends.
+            true => self.deletes.insert(event.seq),
+            false => self.last.1 != event.seq,
+        };
+        self.events += u64::from(is_new);
         if self.last.0 != event.key {
             match event.key.subprofile {
                 None => self.profiles += 1,
@@ -52,7 +68,7 @@ impl Count {
             }
         }
         self.last = (event.key, event.seq);
-        self.times = (self.times.0.min(event.time), self.times.1.max(event.time));
+        self.times.add(event.time);
     }
 
     fn join(&mut self, other: &Self) {
@@ -60,10 +76,7 @@ impl Count {
         self.events += other.events;
         self.profiles += other.profiles;
         self.subprofiles += other.subprofiles;
-        self.times = (
-            self.times.0.min(other.times.0),
-            self.times.1.max(other.times.1),
-        );
+        self.times.join(other.times);
     }
 }
 
@@ -91,8 +104,8 @@ impl<'q> Tally<'q> {
     }
 }
 
-impl Gather for Tally<'_> {
-    fn take(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+impl ChangeVisitor for Tally<'_> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
         for change in &changes {
             let of = |by: &By| Part::of(*by, self.zone, event, change);
             let parts: Vec<Part<'_>> = self.by.iter().map(of).collect();

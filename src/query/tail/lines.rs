@@ -1,186 +1,259 @@
-//! The lines of some events, in whatever order they came.
+//! Makes the lines of some events, in whatever order they arrived.
 //!
-//! By (sub)profile and time, what came before each event is read, mostly one
-//! event, all in one pass through the log; that makes some hundred of them as
-//! cheap as the same events in `changes`.
+//! By (sub)profile and time, the state before each event is read, mostly one event,
+//! all in one pass through the log; that makes some hundred of them as cheap as the
+//! same events in `changes`.
 
 use std::io;
 
-use crate::event::ProfileKey;
-use crate::history::{Replay, tells_all};
+use crate::event::{Event, EventType, ProfileKey};
+use crate::history::Replay;
 use crate::query::answer::QueryError;
 use crate::query::filter::Filter;
 use crate::query::lines::HistoryLine;
-use crate::query::past::{Before, replay_after};
-use crate::query::second::Track;
-use crate::store::{Damages, EventReader, EventsOf, GoneSeconds, Snapshot};
+use crate::query::replay::{Ahead, ReplayVisitor, Replayer, Step, Track, What};
+use crate::store::{Damages, EventsOf, Snapshot};
 
-/// Up to so many events between two of a (sub)profile are replayed rather than
-/// what came before looked for anew.
+/// Up to so many events between two of a (sub)profile are replayed; beyond, the
+/// state is read anew.
 const BETWEEN: usize = 16;
 
-/// How many (time, `seq`) pairs of (sub)profiles are held at once, about.
+/// About how many (time, `seq`) pairs of (sub)profiles are held at once.
 const PAIRS: usize = 1 << 16;
 
 /// What is known of an event before its body is read.
-#[derive(Clone, Copy)]
+#[derive(Clone, Debug)]
 pub(super) struct Head {
     pub key: ProfileKey,
     pub time: i64,
     pub seq: u64,
     /// Whether its type can change anything.
-    pub changes: bool,
+    pub is_change: bool,
+    /// Whether its own line is asked for.
+    pub is_wanted: bool,
+    /// Whether it is a profile's delete, and the lines of the subprofiles that it
+    /// ends are asked for.
+    pub cascades: bool,
 }
+
+/// A line with the `seq` of its event, and the subprofile that it speaks of: the
+/// order of lines.
+pub(super) type Placed = (u64, Option<u64>, Vec<u8>);
 
 /// Makes lines.
-pub(super) struct Maker {
-    /// Reads the events that are told, and those just before.
-    near: EventReader,
-    /// Reads what else came before.
-    earlier: EventReader,
+pub(super) struct LineMaker<'t> {
+    snapshot: &'t Snapshot<'t>,
+    replayer: Replayer<'t>,
 }
 
-impl Maker {
-    /// With the events of a trail, of which some bytes are read ahead.
-    pub fn new(snapshot: &Snapshot<'_>, ahead: usize) -> Self {
+impl<'t> LineMaker<'t> {
+    /// A maker that reads about so many bytes of records ahead.
+    pub fn new(snapshot: &'t Snapshot<'t>, filter: &Filter, ahead: usize) -> Self {
         Self {
-            near: snapshot.reader().holding(ahead),
-            earlier: snapshot.reader().holding(ahead),
+            snapshot,
+            replayer: Replayer::new(snapshot, filter.cascades()).holding(ahead),
         }
     }
 
-    /// Makes the lines of events and hands them to `each` with their `seq`, in no
-    /// order.
-    pub fn tell(
+    /// The lines of events that are asked for, in no order.
+    pub fn lines(
         &mut self,
-        snapshot: &Snapshot<'_>,
         filter: &Filter,
         mut heads: Vec<Head>,
         damage: &mut Damages,
-        each: &mut dyn FnMut(u64, Vec<u8>),
-    ) -> Result<(), QueryError> {
+    ) -> Result<Vec<Placed>, QueryError> {
+        let mut lines = Vec::new();
+        for head in heads.iter().filter(|head| head.cascades) {
+            self.cascade(filter, head, damage, &mut lines)?;
+        }
+        heads.retain(|head| head.is_wanted);
         heads.sort_unstable_by_key(|head| (head.key, head.time, head.seq));
         let mut keys: Vec<ProfileKey> = heads.iter().map(|head| head.key).collect();
         keys.dedup();
         let mut groups = heads.chunk_by(|a, b| a.key == b.key);
         let mut held: Vec<(EventsOf, &[Head])> = Vec::new();
         let mut pairs = 0;
+        let snapshot = self.snapshot;
         snapshot.each_events_of::<QueryError>(&keys, |events| {
             pairs += events.times.len();
             held.extend(groups.next().map(|heads| (events, heads)));
             if pairs > PAIRS {
-                self.tell_some(filter, &held, damage, each)?;
-                held.clear();
+                self.some(filter, std::mem::take(&mut held), damage, &mut lines)?;
                 pairs = 0;
             }
             Ok(())
         })?;
-        self.tell_some(filter, &held, damage, each)
+        self.some(filter, held, damage, &mut lines)?;
+        Ok(lines)
     }
 
-    /// The same of the events of some (sub)profiles.
-    fn tell_some(
+    /// The lines of the events of some (sub)profiles.
+    fn some(
         &mut self,
         filter: &Filter,
-        tracks: &[(EventsOf, &[Head])],
+        held: Vec<(EventsOf, &[Head])>,
         damage: &mut Damages,
-        each: &mut dyn FnMut(u64, Vec<u8>),
+        lines: &mut Vec<Placed>,
     ) -> Result<(), QueryError> {
+        let mut tracks = Vec::new();
+        for (events, heads) in held {
+            let (Some(first), Some(last)) = (heads.first(), heads.last()) else {
+                continue;
+            };
+            let seconds = (first.time, last.time);
+            let track = self.replayer.track(first.key, events, seconds, damage)?;
+            let runs = runs(&track, heads);
+            tracks.push((track, runs));
+        }
         let mut seqs = Vec::new();
-        for (events, heads) in tracks {
-            seqs.extend(heads.iter().map(|head| head.seq));
-            for second in seconds(heads) {
-                // Mostly it tells all; each costs the reading of a block.
-                let before = events.up_to(second.time.saturating_sub(1)).last();
-                seqs.extend(before.map(|(_, seq)| *seq));
+        for (track, runs) in &mut tracks {
+            for run in runs {
+                track.narrow(seconds_of(run));
+                seqs.extend(track.near());
             }
         }
-        self.near.read_ahead(seqs);
-        for (events, heads) in tracks {
-            self.tell_track(filter, events, heads, damage, each)?;
+        self.replayer.read_ahead(seqs);
+        for (track, runs) in &mut tracks {
+            for heads in runs {
+                track.narrow(seconds_of(heads));
+                track.is_stateless = !heads.iter().any(|head| head.is_change);
+                let mut visitor = TailVisitor {
+                    filter,
+                    heads,
+                    lines,
+                };
+                self.replayer
+                    .changes_of(track, Ahead::Shared, damage, &mut visitor)?;
+            }
         }
         Ok(())
     }
 
-    /// The same of some events of one (sub)profile, ordered by time and `seq`.
-    fn tell_track(
+    /// The lines of the subprofiles that a profile's delete ends.
+    fn cascade(
         &mut self,
         filter: &Filter,
-        events: &EventsOf,
-        heads: &[Head],
+        head: &Head,
         damage: &mut Damages,
-        each: &mut dyn FnMut(u64, Vec<u8>),
+        lines: &mut Vec<Placed>,
     ) -> Result<(), QueryError> {
-        let gone = GoneSeconds::of(events.baseline.iter().map(|baseline| (0, baseline)));
-        let track = Track {
-            events,
-            gone: &gone,
-        };
-        let (held, reader) = (self.near.ahead(), &mut self.earlier);
-        // What is known after the events up to a second.
-        let mut known: Option<(Replay<'_>, i64)> = None;
-        for Second { time, heads } in seconds(heads) {
-            let up_to = time.saturating_sub(1);
-            let needed = heads.iter().any(|head| head.changes);
-            let mut replay = match known.take() {
-                _ if !needed => Replay::default(),
-                Some((mut replay, done)) if track.between(done, up_to).len() <= BETWEEN => {
-                    for pairs in track.between(done, up_to).chunk_by(|a, b| a.0 == b.0) {
-                        let time = pairs.first().map_or(i64::MIN, |pair| pair.0);
-                        track.each(time, held, reader, damage, |event, same| {
-                            if same.is_none() {
-                                replay.skip(event);
-                            }
-                            Ok(())
-                        })?;
-                    }
-                    replay
-                }
-                _ => {
-                    let before = Before::up_to(events, up_to);
-                    replay_after(before, None, held, reader, damage, tells_all)?
-                }
+        let mut keys = Vec::new();
+        self.snapshot.each_subprofile(head.key.profile, |key| {
+            if filter.matches_key(key) {
+                keys.push(key);
+            }
+            true
+        })?;
+        let seconds = (head.time, head.time);
+        for key in keys {
+            let events = self.snapshot.events_of(key)?;
+            let track = self.replayer.track(key, events, seconds, damage)?;
+            if track.cascades().is_empty() {
+                continue;
+            }
+            let mut visitor = CascadeVisitor {
+                filter,
+                head,
+                lines,
             };
-            track.each(time, held, reader, damage, |event, same| {
-                let meant = heads.binary_search_by_key(&event.seq, |head| head.seq);
-                let changes = match (same, meant.is_ok()) {
-                    (None, true) => replay.step(event),
-                    (None, false) => {
-                        replay.skip(event);
-                        return Ok(());
-                    }
-                    (Some(_), true) => Vec::new(),
-                    (Some(_), false) => return Ok(()),
-                };
-                let changes = changes.into_iter();
-                let changes: Vec<_> = changes
-                    .filter(|change| filter.matches_change(change))
-                    .collect();
-                if changes.is_empty() && filter.needs_changes() {
-                    return Ok(());
-                }
-                let line = HistoryLine::new(event, changes, same);
-                let mut line = serde_json::to_vec(&line).map_err(io::Error::from)?;
-                line.push(b'\n');
-                each(event.seq, line);
-                Ok(())
-            })?;
-            known = needed.then_some((replay, time));
+            self.replayer
+                .changes_of(&track, Ahead::Shared, damage, &mut visitor)?;
         }
         Ok(())
     }
 }
 
-/// Those of a (sub)profile's events that are of one second.
-struct Second<'h> {
-    time: i64,
-    heads: &'h [Head],
+/// The heads of a (sub)profile in runs that are replayed together.
+fn runs<'h>(track: &Track, heads: &'h [Head]) -> Vec<&'h [Head]> {
+    let are_near = |a: &Head, b: &Head| {
+        let up_to = track.events.up_to(b.time.saturating_sub(1));
+        let after = up_to.partition_point(|(time, _)| *time <= a.time);
+        up_to.len() - after <= BETWEEN
+    };
+    heads.chunk_by(are_near).collect()
 }
 
-fn seconds(heads: &[Head]) -> impl Iterator<Item = Second<'_>> {
-    let seconds = heads.chunk_by(|a, b| a.time == b.time);
-    seconds.filter_map(|heads| {
-        let time = heads.first()?.time;
-        Some(Second { time, heads })
-    })
+/// The first and the last second of some heads.
+fn seconds_of(heads: &[Head]) -> (i64, i64) {
+    let first = heads.first().map_or(i64::MIN, |head| head.time);
+    (first, heads.last().map_or(first, |head| head.time))
+}
+
+/// Makes the lines of some events of one (sub)profile.
+struct TailVisitor<'v> {
+    filter: &'v Filter,
+    heads: &'v [Head],
+    lines: &'v mut Vec<Placed>,
+}
+
+impl ReplayVisitor for TailVisitor<'_> {
+    fn wants(&mut self, event: &Event<'_>, _: Option<u64>, _: &Replay<'_>) -> bool {
+        let place = (event.time, event.seq);
+        let found = self
+            .heads
+            .binary_search_by_key(&place, |head| (head.time, head.seq));
+        found.is_ok()
+    }
+
+    fn wants_duplicates(&self) -> bool {
+        true
+    }
+
+    fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
+        if matches!(step.what, What::Event(_) | What::Duplicate { .. }) {
+            push_line(self.filter, step, self.lines)?;
+        }
+        Ok(true)
+    }
+}
+
+/// Makes the line of a subprofile that a profile's delete ends.
+struct CascadeVisitor<'v> {
+    filter: &'v Filter,
+    head: &'v Head,
+    lines: &'v mut Vec<Placed>,
+}
+
+impl ReplayVisitor for CascadeVisitor<'_> {
+    fn wants(&mut self, _: &Event<'_>, _: Option<u64>, _: &Replay<'_>) -> bool {
+        false
+    }
+
+    fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
+        let Some(event) = step.event().filter(|event| event.seq == self.head.seq) else {
+            return Ok(true);
+        };
+        if self.filter.matches_event(event) {
+            push_line(self.filter, step, self.lines)?;
+        }
+        Ok(false)
+    }
+}
+
+/// Adds the line of a step with the changes that are asked for, unless it has none
+/// and they decide.
+fn push_line(
+    filter: &Filter,
+    step: Step<'_, '_>,
+    lines: &mut Vec<Placed>,
+) -> Result<(), QueryError> {
+    let duplicate_of = step.duplicate_of();
+    let Some(event) = step.event() else {
+        return Ok(());
+    };
+    let mut changes = step.changes;
+    changes.retain(|change| filter.matches_change(change));
+    if changes.is_empty() && filter.needs_changes() {
+        return Ok(());
+    }
+    let line = HistoryLine::new(event, changes, duplicate_of);
+    let mut line = serde_json::to_vec(&line).map_err(io::Error::from)?;
+    line.push(b'\n');
+    lines.push((event.seq, event.key.subprofile, line));
+    Ok(())
+}
+
+/// Whether an event of a type can change anything.
+pub(super) const fn is_change(event_type: &EventType) -> bool {
+    !matches!(event_type, EventType::Other(_))
 }

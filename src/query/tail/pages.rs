@@ -1,13 +1,12 @@
-//! Events in the order of arrival, some at a time, with what each changed.
+//! Events in the order of arrival, page by page, with what each changed.
 //!
 //! The heads of events are read in the order of the log, or backwards for the
-//! newest; of those that are meant, [`Maker`] makes lines.
+//! newest; [`LineMaker`] makes the lines of those that are asked for.
 
 use std::collections::VecDeque;
 use std::io;
 
-use super::lines::{Head, Maker};
-use crate::event::EventType;
+use super::lines::{Head, LineMaker, Placed, is_change};
 use crate::log::record::{EventHead, RecordError};
 use crate::log::{Cursor, LogError};
 use crate::query::answer::QueryError;
@@ -54,8 +53,8 @@ pub struct Pages<'t> {
     stretches: VecDeque<(u64, u64)>,
     /// Up to where it is read.
     last: u64,
-    /// What reads heads, and what makes lines.
-    readers: Option<(Cursor, Maker)>,
+    /// What reads heads.
+    cursor: Option<Cursor>,
     ahead: usize,
 }
 
@@ -90,7 +89,7 @@ impl<'t> Pages<'t> {
             filter,
             stretches: stretches.into_iter().filter_map(within).collect(),
             last,
-            readers: None,
+            cursor: None,
             ahead: AHEAD,
         })
     }
@@ -102,7 +101,7 @@ impl<'t> Pages<'t> {
 
     /// Lets go of what was read ahead.
     pub fn rest(&mut self) {
-        self.readers = None;
+        self.cursor = None;
     }
 
     /// The lines of the next events in the order of `seq`, and up to where that
@@ -129,15 +128,13 @@ impl<'t> Pages<'t> {
             }
         }
         let through = self.at();
-        let mut lines = Vec::with_capacity(heads.len());
-        self.tell(snapshot, heads, damage, &mut |seq, line| {
-            lines.push((seq, line))
-        })?;
-        lines.sort_unstable_by_key(|(seq, _)| *seq);
-        Ok((lines, through))
+        let mut lines = self.lines(snapshot, heads, damage)?;
+        lines.sort_unstable_by_key(|(seq, subprofile, _)| (*seq, *subprofile));
+        let lines = lines.into_iter().map(|(seq, _, line)| (seq, line));
+        Ok((lines.collect(), through))
     }
 
-    /// Looks backwards for the `most` newest events that are meant: what is left
+    /// Looks backwards for the `most` newest events that are asked for: what is left
     /// to be read is those, and maybe others between them.
     pub fn newest(
         mut self,
@@ -162,12 +159,16 @@ impl<'t> Pages<'t> {
                 }
             }
             let mut found: Vec<u64> = Vec::new();
-            if self.filter.needs_changes() {
-                self.tell(snapshot, heads, &mut missing, &mut |seq, _| found.push(seq))?;
-                found.sort_unstable();
-            } else {
-                found.extend(heads.iter().map(|head| head.seq));
+            if !self.filter.needs_changes() {
+                heads.retain(|head: &Head| {
+                    found.extend(head.is_wanted.then_some(head.seq));
+                    !head.is_wanted
+                });
             }
+            let lines = self.lines(snapshot, heads, &mut missing)?;
+            found.extend(lines.iter().map(|(seq, ..)| *seq));
+            found.sort_unstable();
+            found.dedup();
             for seq in found.into_iter().rev().take(left) {
                 first = seq;
                 left -= 1;
@@ -229,8 +230,10 @@ impl<'t> Pages<'t> {
         damage: &mut Damages,
         meant: impl FnOnce(Head, usize),
     ) -> Result<u64, QueryError> {
-        let (filter, ahead) = (self.filter, self.ahead);
-        let (cursor, _) = self.readers.get_or_insert_with(|| readers(snapshot, ahead));
+        let filter = self.filter;
+        let cursor = self
+            .cursor
+            .get_or_insert_with(|| snapshot.trail().events().cursor());
         let next = seq.saturating_add(1);
         let record = match cursor.get(seq) {
             Ok(record) => record,
@@ -256,36 +259,44 @@ impl<'t> Pages<'t> {
                 return Ok(next.max(after));
             }
         };
-        if filter.matches_event(&head) {
+        let (key, event_type) = (head.key(), head.what());
+        let is_wanted = filter.matches_event(&head);
+        // What it does not name of database and collection, a subprofile may have named.
+        let cascades = filter.cascades()
+            && key.subprofile.is_none()
+            && event_type.is_end()
+            && filter
+                .profile
+                .is_none_or(|wanted| wanted.profile == key.profile)
+            && filter.span.contains(head.time)
+            && filter.matches_label(head.label)
+            && filter.matches_type(event_type.name());
+        if is_wanted || cascades {
             let head = Head {
-                key: head.key(),
+                key,
                 time: head.time,
                 seq,
-                changes: !matches!(head.what(), EventType::Other(_)),
+                is_change: is_change(&event_type),
+                is_wanted,
+                cascades,
             };
             meant(head, record.len());
         }
         Ok(next)
     }
 
-    fn tell(
-        &mut self,
+    /// The lines of events, in no order.
+    fn lines(
+        &self,
         snapshot: &Snapshot<'_>,
         heads: Vec<Head>,
         damage: &mut Damages,
-        each: &mut dyn FnMut(u64, Vec<u8>),
-    ) -> Result<(), QueryError> {
-        let ahead = self.ahead;
-        let (_, maker) = self.readers.get_or_insert_with(|| readers(snapshot, ahead));
-        maker.tell(snapshot, self.filter, heads, damage, each)
+    ) -> Result<Vec<Placed>, QueryError> {
+        if heads.is_empty() {
+            return Ok(Vec::new());
+        }
+        LineMaker::new(snapshot, self.filter, self.ahead).lines(self.filter, heads, damage)
     }
-}
-
-fn readers(snapshot: &Snapshot<'_>, ahead: usize) -> (Cursor, Maker) {
-    (
-        snapshot.trail().events().cursor(),
-        Maker::new(snapshot, ahead),
-    )
 }
 
 /// The `seq` of a (sub)profile's events in the span, as stretches.

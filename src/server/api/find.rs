@@ -2,7 +2,7 @@
 
 use super::params::Params;
 use crate::event::DecodeError;
-use crate::query::{FindQuery, Query, Rounding, Sought, Word, Words};
+use crate::query::{FindQuery, FindTarget, Query, Rounding, Word, Words};
 
 /// Reads `q=FIELD=VALUE`, or `field` and `value`, or `interest`, and the rest.
 pub(super) fn find(params: &mut Params) -> Result<Query, DecodeError> {
@@ -12,6 +12,7 @@ pub(super) fn find(params: &mut Params) -> Result<Query, DecodeError> {
     let ignore_case = params.flag("ignore-case")?;
     let (ever, at) = (params.flag("ever")?, params.time("at", Rounding::Down)?);
     let (database, limit) = (params.number("database")?, params.number("limit")?);
+    let cascade = params.flag("cascade")?;
     let found = |sought| {
         Ok(Query::Find(FindQuery {
             sought,
@@ -19,11 +20,12 @@ pub(super) fn find(params: &mut Params) -> Result<Query, DecodeError> {
             at,
             database,
             limit,
+            cascade,
         }))
     };
     if params.is_describing() {
         // Which of them go together is not told by the list of them.
-        return found(Sought::Interest(String::new()));
+        return found(FindTarget::Interest(String::new()));
     }
     if text.is_some() && value.is_some() {
         let what = "write q=FIELD=VALUE, or field=FIELD and value=VALUE";

@@ -1,7 +1,7 @@
 //! What a target asks for, and what is wrong with it.
 
 use super::*;
-use crate::query::{FindQuery, Matching, Sought};
+use crate::query::{FindQuery, FindTarget, Matching};
 use proptest::prelude::*;
 
 const NOW: i64 = 1_760_000_000_000_000;
@@ -89,7 +89,7 @@ fn every_question_can_be_asked() {
             ..ChangesQuery::default()
         })
     );
-    let mail = |by, ignore_case| Sought::Field {
+    let mail = |by, ignore_case| FindTarget::Field {
         name: "mail".into(),
         value: "x=y".into(),
         by,
@@ -102,6 +102,7 @@ fn every_question_can_be_asked() {
             at,
             database: None,
             limit: None,
+            cascade: false,
         })
     };
     assert_eq!(
@@ -117,13 +118,14 @@ fn every_question_can_be_asked() {
         find(mail(Matching::Match, false), true, None)
     );
     assert_eq!(
-        asked("/v1/find?interest=news&database=3&limit=4"),
+        asked("/v1/find?interest=news&database=3&limit=4&cascade"),
         Query::Find(FindQuery {
-            sought: Sought::Interest("news".into()),
+            sought: FindTarget::Interest("news".into()),
             ever: false,
             at: None,
             database: Some(3),
             limit: Some(4),
+            cascade: true,
         })
     );
     assert_eq!(

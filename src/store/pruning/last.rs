@@ -1,7 +1,7 @@
 //! What one (sub)profile's pruned events came to.
 
 use crate::event::{Event, EventType, Seen};
-use crate::history::{Baseline, DIGEST_LEN, Gone, Place, Replay};
+use crate::history::{Baseline, DIGEST_LEN, Place, PrunedDigest, Replay};
 use crate::log::LogError;
 use crate::store::retention::Pruned;
 use crate::store::timeline::head_of;
@@ -98,7 +98,7 @@ pub(super) fn baseline_of(
             }
         }
     }
-    replay.take_up();
+    replay.apply_baseline();
     let Some(place) = place else { return Ok(None) };
     let unnamed = replay.database.is_none() || (replay.collection.is_none() && said.of_subprofile);
     if !said.all || (unnamed && !whole && last_second) {
@@ -117,7 +117,7 @@ pub(super) fn baseline_of(
     for (time, seq) in waiting.times.iter().skip(*second_at) {
         if *time == place.time && next.hides(*time, *seq) {
             match head_of(reader, *seq) {
-                Ok(head) => baseline.second.push(Gone {
+                Ok(head) => baseline.second.push(PrunedDigest {
                     seq: *seq,
                     rank: head.rank,
                     digest: head

@@ -10,7 +10,7 @@ use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
 use bincode::{Decode, Encode};
 
 use crate::event::ProfileKey;
-use crate::history::{Baseline, DIGEST_LEN, Gone, Known, Place, State};
+use crate::history::{Baseline, DIGEST_LEN, Known, Place, PrunedDigest, State};
 use crate::log::record::RecordError;
 
 const VERSION: u8 = 1;
@@ -169,7 +169,7 @@ impl KeptBaseline {
                 database: kept.database,
                 collection: kept.collection,
                 second: second
-                    .map(|(seq, rank, digest)| Gone { seq, rank, digest })
+                    .map(|(seq, rank, digest)| PrunedDigest { seq, rank, digest })
                     .collect(),
             },
         })
@@ -225,7 +225,7 @@ mod tests {
                 }),
                 database: Some(3),
                 collection: None,
-                second: vec![Gone {
+                second: vec![PrunedDigest {
                     seq: 7,
                     rank: 1,
                     digest: [9; DIGEST_LEN],

@@ -11,7 +11,7 @@ use super::reply::{elsewhere, html as reply};
 use super::route::number;
 use crate::event::ProfileKey;
 use crate::query::lines::FindLine;
-use crate::query::{FindQuery, Matching, Query, Sought};
+use crate::query::{FindQuery, FindTarget, Matching, Query};
 use crate::server::reply::Reply;
 use crate::web::found::{Hit, Hits, hits, no_search};
 
@@ -47,17 +47,17 @@ pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
 }
 
 /// What a text may look for, one after the other until something is found.
-fn sought(text: &str) -> Vec<Sought> {
+fn sought(text: &str) -> Vec<FindTarget> {
     let Some((name, value)) = text.split_once('=') else {
         let interest = text.trim().strip_prefix("interest ");
-        let interest = interest.map(|name| Sought::Interest(name.trim().to_owned()));
+        let interest = interest.map(|name| FindTarget::Interest(name.trim().to_owned()));
         return interest.into_iter().collect();
     };
     let name = name.trim();
     if name.is_empty() {
         return Vec::new();
     }
-    let field = |value: &str, by| Sought::Field {
+    let field = |value: &str, by| FindTarget::Field {
         name: name.to_owned(),
         value: value.to_owned(),
         by,
@@ -77,13 +77,14 @@ fn sought(text: &str) -> Vec<Sought> {
 }
 
 /// Who has or had it, who has it now first.
-fn find(asker: &Asker<'_>, sought: &Sought) -> Result<Hits, Failure> {
+fn find(asker: &Asker<'_>, sought: &FindTarget) -> Result<Hits, Failure> {
     let query = Query::Find(FindQuery {
         sought: sought.clone(),
         ever: true,
         at: None,
         database: None,
         limit: None,
+        cascade: true,
     });
     let _turn = turn(asker, &query)?;
     let (mut now, mut before) = (Vec::new(), Vec::new());
@@ -122,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_text_says_what_is_looked_for() {
-        let field = |name: &str, value: &str, by| Sought::Field {
+        let field = |name: &str, value: &str, by| FindTarget::Field {
             name: name.to_owned(),
             value: value.to_owned(),
             by,
@@ -135,7 +136,7 @@ mod tests {
             ("mail=", vec![whole("")]),
             ("mail=a* ", vec![field("mail", "a", Matching::Prefix)]),
             ("mail=*", vec![field("mail", "", Matching::Prefix)]),
-            ("interest news", vec![Sought::Interest("news".into())]),
+            ("interest news", vec![FindTarget::Interest("news".into())]),
             ("=a", vec![]),
             ("mail", vec![]),
         ] {

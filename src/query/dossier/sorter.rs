@@ -1,5 +1,4 @@
-//! Lines that come in any order and go out in one, held on disk where they are
-//! many.
+//! Sorts the lines of a dossier into the order of its parts, on disk if they are many.
 
 use std::io;
 
@@ -10,25 +9,25 @@ use crate::history::{Place, Subject};
 use crate::query::answer::{Lines, QueryError};
 use crate::store::{Snapshot, Sorter, TrailError};
 
-/// Where a line belongs; in the order in which they go out.
+/// The place of a line in the dossier.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Shelf<'s> {
+pub(super) enum SortKey<'s> {
     About,
     Total,
     State(u32),
-    /// Of a (sub)profile, with the number among its values.
+    /// Of the (sub)profile of that number, with the value's number.
     Now(u32, u64),
-    /// Of a (sub)profile, with the number among the values of all subjects.
+    /// Of the (sub)profile of that number, with the value's number among those of all subjects.
     Value(u32, &'s Subject<'s>, u64),
-    /// What is not known to belong to any (sub)profile comes first.
+    /// What is not known to belong to any (sub)profile sorts first.
     Gap(Option<Place>, u32),
     Event(Place, u32),
     Key(u64),
 }
 
-impl Shelf<'_> {
-    /// The number of the part, and bytes that are ordered as its lines are.
-    fn place(self) -> (i64, Vec<u8>) {
+impl SortKey<'_> {
+    /// The number of the part, and bytes that sort as its lines do.
+    fn encode(self) -> (i64, Vec<u8>) {
         match self {
             Self::About => (0, Vec::new()),
             Self::Total => (1, Vec::new()),
@@ -41,7 +40,7 @@ impl Shelf<'_> {
                 let kind = u8::from(matches!(subject, Subject::Interest(_)));
                 let mut place = track.to_be_bytes().to_vec();
                 place.push(kind);
-                // No name may look like another one and a number.
+                // No name may look like another name and a number.
                 for byte in subject.name().bytes() {
                     place.push(byte);
                     if byte == 0 {
@@ -64,24 +63,24 @@ impl Shelf<'_> {
     }
 }
 
-fn bytes_of(place: Place, track: u32) -> Vec<u8> {
+fn bytes_of(place: Place, number: u32) -> Vec<u8> {
     let time = (place.time.cast_unsigned() ^ (1 << 63)).to_be_bytes();
     let parts: [&[u8]; 4] = [
         &time,
         &[place.rank],
         &place.seq.to_be_bytes(),
-        &track.to_be_bytes(),
+        &number.to_be_bytes(),
     ];
     parts.concat()
 }
 
-/// The lines.
-pub(super) struct Pile<'t> {
+/// Collects the lines.
+pub(super) struct LineSorter<'t> {
     snapshot: &'t Snapshot<'t>,
     sorter: Sorter,
 }
 
-impl<'t> Pile<'t> {
+impl<'t> LineSorter<'t> {
     pub fn new(snapshot: &'t Snapshot<'t>) -> Self {
         Self {
             snapshot,
@@ -89,9 +88,9 @@ impl<'t> Pile<'t> {
         }
     }
 
-    /// Takes a line.
-    pub fn put(&mut self, shelf: Shelf<'_>, line: &impl Serialize) -> Result<(), QueryError> {
-        let (part, mut blob) = shelf.place();
+    /// Adds a line.
+    pub fn push(&mut self, key: SortKey<'_>, line: &impl Serialize) -> Result<(), QueryError> {
+        let (part, mut blob) = key.encode();
         let len = u32::try_from(blob.len()).map_err(io::Error::other)?;
         serde_json::to_writer(&mut blob, line).map_err(io::Error::from)?;
         blob.extend_from_slice(&len.to_le_bytes());
@@ -102,7 +101,7 @@ impl<'t> Pile<'t> {
         Ok(())
     }
 
-    /// Writes all of them.
+    /// Writes all lines in order.
     pub fn finish(self, lines: &mut Lines<'_>) -> Result<(), QueryError> {
         self.sorter.finish::<io::Error>(|blob| {
             let Some((rest, len)) = blob.split_last_chunk::<4>() else {
@@ -117,7 +116,7 @@ impl<'t> Pile<'t> {
 
 /// A (sub)profile and its number among those of a dossier.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Track {
+pub(super) struct NumberedKey {
     pub number: u32,
     pub key: ProfileKey,
 }

@@ -7,32 +7,35 @@ use crate::query::answer::{Lines, QueryError};
 use crate::store::{Snapshot, Step};
 
 /// In a longer span than this many seconds nothing is looked for.
-const LONGEST: i64 = 31 * 86_400;
+const MAX_SECONDS: i64 = 31 * 86_400;
 
 /// The most times that are held.
-const TIMES: usize = 1_000_000;
+const MAX_TIMES: usize = 1_000_000;
 
 /// The calls of a span's time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Calls {
-    /// The longest stretch without one: the times before and after it.
-    pub quiet: Option<(i64, i64)>,
-    /// How many there are, by label.
+    /// The longest time without one: the times before and after it.
+    pub gap: Option<(i64, i64)>,
+    /// How many there are of some labels.
     pub by_label: HashMap<Option<String>, u64>,
 }
 
-/// Looks at the calls whose time is after `since` and not after `until`; `None`
-/// where they would be too many.
+/// Looks at the calls whose time is after `since` and not after `until`, and counts
+/// those of some labels; `None` if they are too many.
 pub(super) fn calls(
     snapshot: &Snapshot<'_>,
-    since: i64,
-    until: i64,
+    (since, until): (i64, i64),
+    labels: Vec<Option<String>>,
     lines: &mut Lines<'_>,
 ) -> Result<Option<Calls>, QueryError> {
-    if until.saturating_sub(since) > LONGEST {
+    if until.saturating_sub(since) > MAX_SECONDS {
         return Ok(None);
     }
-    let mut calls = Calls::default();
+    let mut calls = Calls {
+        gap: None,
+        by_label: labels.into_iter().map(|label| (label, 0)).collect(),
+    };
     let mut times = Vec::new();
     let mut walk = snapshot.walk(since, until.saturating_add(1))?;
     loop {
@@ -43,7 +46,9 @@ pub(super) fn calls(
             if since < head.time && head.time <= until {
                 times.push(head.time);
                 let label = head.label.map(str::to_owned);
-                *calls.by_label.entry(label).or_default() += 1;
+                if let Some(count) = calls.by_label.get_mut(&label) {
+                    *count += 1;
+                }
             }
         })?;
         match step {
@@ -51,11 +56,11 @@ pub(super) fn calls(
             Step::Damage(damage) => lines.damage.add(damage.to_string()),
             Step::End => break,
         }
-        if times.len() > TIMES {
+        if times.len() > MAX_TIMES {
             return Ok(None);
         }
     }
-    calls.quiet = longest(times, since, until);
+    calls.gap = longest(times, since, until);
     Ok(Some(calls))
 }
 

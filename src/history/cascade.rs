@@ -14,7 +14,7 @@ use crate::event::{EventType, Seen};
 
 /// A `delete` of a profile that may end a subprofile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct End {
+pub struct CascadeDelete {
     /// The place of the delete.
     pub place: Place,
     /// Whether it was pruned: then its place is that of the profile's last
@@ -25,12 +25,12 @@ pub struct End {
 /// Which of a profile's deletes, in their order, may end a subprofile with
 /// events of these times and `seq`, which are ordered. `pruned` stands for one
 /// that was pruned.
-pub fn ends_of(
+pub fn cascade_candidates(
     deletes: &[Place],
     pruned: Option<Place>,
     times: &[(i64, u64)],
     baseline: Option<&Baseline>,
-) -> Vec<End> {
+) -> Vec<CascadeDelete> {
     let baseline = baseline.map(|baseline| baseline.place);
     let begun = baseline.map(|place| place.time);
     let first = times.first().map(|(time, _)| *time);
@@ -38,8 +38,8 @@ pub fn ends_of(
         return Vec::new();
     };
     let pruned = pruned.filter(|place| place.time >= first);
-    let mut ends: Vec<End> = pruned
-        .map(|place| End {
+    let mut ends: Vec<CascadeDelete> = pruned
+        .map(|place| CascadeDelete {
             place,
             pruned: true,
         })
@@ -65,7 +65,7 @@ pub fn ends_of(
             let found = deletes.get(after).copied();
             // Twice the same where no event is between.
             if let Some(place) = found.filter(|_| found != last) {
-                ends.push(End {
+                ends.push(CascadeDelete {
                     place,
                     pruned: false,
                 });
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn what_is_present_ends_once() {
         let mut replay = Replay::default();
-        assert_eq!(replay.end(delete(1, 4)), None);
+        assert_eq!(replay.apply_cascade(delete(1, 4)), None);
         replay.step(&event(2, 5, EventType::Create));
         let gone = |name: &'static str, old: &'static str| Change {
             subject: Subject::Field(name.into()),
@@ -135,7 +135,7 @@ mod tests {
             cause: Cause::Cascade,
         };
         assert_eq!(
-            replay.end(delete(3, 6)),
+            replay.apply_cascade(delete(3, 6)),
             Some(vec![gone("a", "1"), gone("b", "<b>")])
         );
         assert_eq!((replay.ended, replay.last), (Some((3, 6)), Some((3, 6))));
@@ -144,7 +144,7 @@ mod tests {
             modified: None,
         };
         assert_eq!(replay.known, left);
-        assert_eq!(replay.end(delete(4, 7)), None);
+        assert_eq!(replay.apply_cascade(delete(4, 7)), None);
         assert_eq!(replay.ended, Some((3, 6)));
         // Its own delete finds it deleted, and is what is known last.
         assert_eq!(replay.step(&event(5, 8, EventType::Delete)), []);
@@ -170,10 +170,10 @@ mod tests {
             second: Vec::new(),
         };
         let mut replay = Replay::after(Some(baseline.clone()));
-        assert_eq!(replay.end(delete(1, 5)), None);
+        assert_eq!(replay.apply_cascade(delete(1, 5)), None);
         assert_eq!(replay.known, Known::Nothing);
-        assert_eq!(replay.end(delete(3, 5)).unwrap().len(), 2);
-        let ends = ends_of(&[delete(3, 5), delete(4, 6)], None, &[], Some(&baseline));
+        assert_eq!(replay.apply_cascade(delete(3, 5)).unwrap().len(), 2);
+        let ends = cascade_candidates(&[delete(3, 5), delete(4, 6)], None, &[], Some(&baseline));
         assert_eq!(ends.len(), 1);
     }
 
@@ -211,14 +211,14 @@ mod tests {
                 let mut told = Vec::new();
                 for event in &events {
                     while let Some(end) = ends.next_if(|end| *end < Place::of(event)) {
-                        told.extend(replay.end(end));
+                        told.extend(replay.apply_cascade(end));
                     }
                     told.push(replay.step(event));
                 }
-                told.extend(ends.filter_map(|end| replay.end(end)));
+                told.extend(ends.filter_map(|end| replay.apply_cascade(end)));
                 (told, replay.known, replay.last, replay.ended)
             };
-            let few = ends_of(&deletes, None, &times, None);
+            let few = cascade_candidates(&deletes, None, &times, None);
             prop_assert!(few.len() <= 2 * events.len());
             prop_assert!(few.is_sorted());
             let few = few.into_iter().map(|end| end.place).collect();

@@ -1,49 +1,49 @@
-//! The deletes of a profile, which end its subprofiles; that an export was seen
-//! not to have the profile is one of them ([`ends_of`]).
+//! The deletes of a profile, which end its subprofiles. That an export did not
+//! have the profile counts as one of them ([`cascade_candidates`]).
 //!
-//! The index tells no types: the heads of the profile's events are read, from
-//! the latest backwards, as far as anybody has asked, and each once. Held are
-//! its events' times and the places of its deletes; so all of its subprofiles
-//! share one [`Ends`].
+//! The index knows no types: the heads of the profile's events are read, from the
+//! latest backwards, as far as was asked for, and each once. Held are the times of
+//! its events and the places of its deletes, so all of its subprofiles share one
+//! [`ProfileDeletes`].
 //!
-//! Where a profile's events were pruned, its baseline tells whether it was
-//! deleted when the last of them had come, and the place of that one stands for
-//! the delete. What is not known: a delete that was pruned together with a later
-//! event that made the profile anew; and, where only other events (`click`, …)
-//! were pruned after the delete, whether an event of a subprofile between them
-//! came before it.
+//! Where a profile's events were pruned, its baseline tells whether it was deleted
+//! after the last of them, and the place of that event stands for the delete. Two
+//! things are not known then: a delete that was pruned together with a later event
+//! that created the profile again; and, if only other events (`click`, …) were
+//! pruned after the delete, whether an event of a subprofile between them came
+//! before it.
 
 use std::collections::VecDeque;
 
-use super::answer::{Lines, QueryError};
 use crate::event::{Content, Event, ProfileKey};
-use crate::history::{End, Known, Place, Replay, ends_of};
+use crate::history::{CascadeDelete, Known, Place, Replay, cascade_candidates};
 use crate::log::LogError;
 use crate::log::record::EventHead;
+use crate::query::answer::QueryError;
 use crate::store::{
-    Batch, Damages, EventReader, EventsOf, GoneSeconds, Missing, Snapshot, Unreadable,
-    arrange_second,
+    Batch, Damages, EventReader, EventsOf, Missing, PrunedDigests, Snapshot, Unreadable,
+    order_second,
 };
 
 /// How many heads are read ahead at first, …
 const FIRST_WINDOW: usize = 64;
 
-/// … and how many at most; each time four times as many.
+/// … and how many at most; each window has four times as many as the one before.
 const WINDOW: usize = 4096;
 
 /// The deletes of a profile.
-pub(super) struct Ends {
+pub(super) struct ProfileDeletes {
     profile: u64,
     events: EventsOf,
-    gone: GoneSeconds,
-    /// Where in the events' times those begin whose heads were read.
-    read: usize,
+    digests: PrunedDigests,
+    /// The index in the events' times from which on the heads were read.
+    read_from: usize,
     window: usize,
-    /// Those among them that are deletes and no duplicates, in order.
+    /// The deletes among those, without duplicates, in order.
     deletes: VecDeque<Place>,
 }
 
-impl Ends {
+impl ProfileDeletes {
     /// The deletes of a profile up to a second and with it.
     pub fn of(snapshot: &Snapshot<'_>, profile: u64, until: i64) -> Result<Self, QueryError> {
         let mut events = snapshot.events_of(ProfileKey::profile(profile))?;
@@ -52,31 +52,13 @@ impl Ends {
         Ok(Self::new(profile, events))
     }
 
-    /// Those that end a subprofile up to a second and with it, where it is one
-    /// and they are asked for. Takes note of what is not known of them.
-    pub fn asked(
-        snapshot: &Snapshot<'_>,
-        key: ProfileKey,
-        cascade: bool,
-        until: i64,
-        lines: &mut Lines<'_>,
-    ) -> Result<Option<Self>, QueryError> {
-        if !cascade || key.subprofile.is_none() {
-            return Ok(None);
-        }
-        let ends = Self::of(snapshot, key.profile, until)?;
-        let profile = ProfileKey::profile(key.profile);
-        lines.note_pruned(profile, ends.events.baseline_time(), None);
-        Ok(Some(ends))
-    }
-
-    /// Those of a profile's events.
+    /// The deletes among a profile's events.
     pub fn new(profile: u64, events: EventsOf) -> Self {
         let baseline = events.baseline.as_ref();
         Self {
             profile,
-            gone: GoneSeconds::of(baseline.map(|baseline| (0, baseline))),
-            read: events.times.len(),
+            digests: PrunedDigests::of(baseline.map(|baseline| (0, baseline))),
+            read_from: events.times.len(),
             window: FIRST_WINDOW,
             deletes: VecDeque::new(),
             events,
@@ -88,6 +70,11 @@ impl Ends {
         self.profile
     }
 
+    /// The time of the profile's last pruned event.
+    pub fn baseline_time(&self) -> Option<i64> {
+        self.events.baseline_time()
+    }
+
     /// The place that stands for a pruned delete.
     fn pruned(&self) -> Option<Place> {
         let baseline = self.events.baseline.as_ref();
@@ -95,9 +82,8 @@ impl Ends {
         deleted.map(|baseline| baseline.place)
     }
 
-    /// The ends between two seconds, and in them, that may find a subprofile
-    /// present which has these events. Reads from what was `held` where it is
-    /// there.
+    /// The deletes from one second to another, both included, that may find a
+    /// subprofile with these events present. Reads from `held` what is there.
     pub fn between(
         &mut self,
         span: (i64, i64),
@@ -105,7 +91,7 @@ impl Ends {
         held: &Batch,
         reader: &mut EventReader,
         damage: &mut Damages,
-    ) -> Result<Vec<End>, LogError> {
+    ) -> Result<Vec<CascadeDelete>, LogError> {
         let first = subprofile.times.first().map(|(time, _)| *time);
         let Some(first) = subprofile.baseline_time().into_iter().chain(first).min() else {
             return Ok(Vec::new());
@@ -128,12 +114,8 @@ impl Ends {
         // Of the events before, only the last second matters.
         let before = times.partition_point(|(time, _)| *time < from);
         let times = times.get(before.saturating_sub(1)..).unwrap_or_default();
-        Ok(ends_of(
-            deletes,
-            pruned,
-            times,
-            subprofile.baseline.as_ref(),
-        ))
+        let baseline = subprofile.baseline.as_ref();
+        Ok(cascade_candidates(deletes, pruned, times, baseline))
     }
 
     /// Reads the heads of events from a second on that were not read yet.
@@ -146,15 +128,15 @@ impl Ends {
     ) -> Result<(), LogError> {
         let times = &self.events.times;
         let wanted = times.partition_point(|(time, _)| *time < from);
-        // What stands before this place was not read ahead.
-        let mut ahead = self.read;
-        while self.read > wanted {
-            let before = times.get(..self.read).unwrap_or_default();
+        // Records before this index were not read ahead.
+        let mut ahead = self.read_from;
+        while self.read_from > wanted {
+            let before = times.get(..self.read_from).unwrap_or_default();
             let Some((time, last)) = before.last().copied() else {
                 break;
             };
-            if self.read <= ahead && held.get(last).is_none() {
-                ahead = self.read.saturating_sub(self.window).max(wanted);
+            if self.read_from <= ahead && held.get(last).is_none() {
+                ahead = self.read_from.saturating_sub(self.window).max(wanted);
                 let window = before.iter().skip(ahead);
                 reader.read_ahead(window.map(|(_, seq)| *seq).collect());
                 self.window = (self.window * 4).min(WINDOW);
@@ -163,7 +145,7 @@ impl Ends {
             let mut second = Vec::new();
             let mut ranks = Vec::new();
             for (_, seq) in before.iter().skip(begin) {
-                match rank_of_end(held, reader, *seq) {
+                match delete_rank(held, reader, *seq) {
                     Ok(Some(rank)) => {
                         second.push((*seq, 0));
                         ranks.push(rank);
@@ -172,13 +154,13 @@ impl Ends {
                     Err(unreadable) => damage.add(unreadable.into_damage()?),
                 }
             }
-            self.read = begin;
+            self.read_from = begin;
             if second.is_empty() {
                 continue;
             }
-            let gone = self.gone.at(time);
-            let arranged = arrange_second(&second, gone, held, reader, damage)?;
-            for (seq, duplicate_of, _) in arranged.into_iter().rev() {
+            let digests = self.digests.at(time);
+            let ordered = order_second(&second, digests, held, reader, damage)?;
+            for (seq, duplicate_of, _) in ordered.into_iter().rev() {
                 let rank = second.iter().zip(&ranks).find(|((of, _), _)| *of == seq);
                 if let Some((_, rank)) = rank.filter(|_| duplicate_of.is_none()) {
                     let rank = *rank;
@@ -190,8 +172,8 @@ impl Ends {
     }
 }
 
-/// The rank of an event, where it is a delete.
-fn rank_of_end(held: &Batch, reader: &mut EventReader, seq: u64) -> Result<Option<u8>, Unreadable> {
+/// The rank of an event that is a delete.
+fn delete_rank(held: &Batch, reader: &mut EventReader, seq: u64) -> Result<Option<u8>, Unreadable> {
     let rank = |head: &EventHead<'_>| head.end().map(|end| end.rank());
     match held.get(seq) {
         Some(bytes) => match EventHead::decode(bytes) {
@@ -202,28 +184,26 @@ fn rank_of_end(held: &Batch, reader: &mut EventReader, seq: u64) -> Result<Optio
     }
 }
 
-/// Reads the deletes of profiles, for which their subprofiles' lines are made;
-/// mostly the same for many subprofiles.
+/// Reads the delete of a profile that ended subprofiles; mostly the same for many.
 #[derive(Default)]
-pub(super) struct Deletes {
+pub(super) struct DeleteReader {
     last: Option<Event<'static>>,
 }
 
-impl Deletes {
-    /// What a profile's delete is to a subprofile that it has ended: an event
-    /// of it, but for what the call says of the profile. What it does not name
-    /// of database and collection is as last named. `None` where it cannot be
-    /// read.
-    pub fn of(
+impl DeleteReader {
+    /// A profile's delete as an event of a subprofile that it ended: without what
+    /// the call says of the profile, and with database and collection as last
+    /// named where it names none. `None` if it was pruned or cannot be read.
+    pub fn event(
         &mut self,
-        end: End,
+        delete: CascadeDelete,
         subprofile: ProfileKey,
         replay: &Replay<'_>,
         reader: &mut EventReader,
         damage: &mut Damages,
     ) -> Result<Option<Event<'static>>, LogError> {
-        let seq = end.place.seq;
-        if end.pruned {
+        let seq = delete.place.seq;
+        if delete.pruned {
             return Ok(None);
         }
         if self.last.as_ref().is_none_or(|last| last.seq != seq) {

@@ -4,12 +4,11 @@ use std::borrow::Cow;
 
 use super::IncidentsQuery;
 use super::counts::Group;
-use super::detail::{Detail, ranked};
+use super::detail::Detail;
 use super::detect::Burst;
 use super::id::{IncidentId, word};
 use super::lines::{IncidentCause, IncidentLabel, IncidentLine, IncidentPair};
 use crate::event::seconds_to_rfc3339;
-use crate::history::Subject;
 use crate::query::command::CommandLine;
 use crate::query::filter::{Filter, Span};
 
@@ -31,17 +30,13 @@ pub(super) fn line(
         word: word(subject),
         seq: detail.first.map_or(0, |(_, seq)| seq),
     };
-    let name = Some(Cow::Owned(subject.name().to_owned()));
-    let (field, interest) = match subject {
-        Subject::Field(_) => (name, None),
-        Subject::Interest(_) => (None, name),
-    };
-    let times = detail.times.unwrap_or_default();
-    let seqs = detail.seqs.unwrap_or_default();
-    let more_pairs = detail.more_pairs || detail.pairs.len() > PAIRS;
-    let pairs = ranked(detail.pairs).into_iter().take(PAIRS);
-    let labels = ranked(detail.labels).into_iter().take(LABELS);
-    let causes = ranked(detail.causes).into_iter();
+    let (field, interest) = subject.to_owned().into_names();
+    let times = detail.times.or_default();
+    let seqs = detail.seqs.or_default();
+    let more_pairs = detail.pairs.others() > 0 || detail.pairs.counts().len() > PAIRS;
+    let pairs = detail.pairs.ranked().into_iter().take(PAIRS);
+    let labels = detail.labels.ranked().into_iter().take(LABELS);
+    let causes = detail.causes.ranked().into_iter();
     IncidentLine {
         command: command(query, "show", &id).line().map(Cow::Owned),
         undo: command(query, "undo", &id)

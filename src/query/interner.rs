@@ -3,52 +3,50 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Names, numbered in the order in which they were met.
+/// A bounded number of names, numbered in the order in which they came.
 #[derive(Debug)]
-pub(super) struct Names<T> {
+pub(super) struct Interner<T> {
     numbers: HashMap<T, u32>,
     names: Vec<T>,
+    most: usize,
 }
 
-impl<T> Default for Names<T> {
-    fn default() -> Self {
+impl<T: Eq + Hash + Clone> Interner<T> {
+    /// An interner of so many names at most.
+    pub fn new(most: usize) -> Self {
         Self {
             numbers: HashMap::new(),
             names: Vec::new(),
+            most,
         }
     }
-}
 
-impl<T: Eq + Hash + Clone> Names<T> {
     /// The name of a number.
     pub fn get(&self, number: u32) -> Option<&T> {
         self.names.get(number as usize)
     }
 
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.names.len()
-    }
-
-    /// In the order of their numbers.
+    /// The names in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.names.iter()
     }
 
-    /// The numbers of names: to look one up that is only borrowed.
+    /// The numbers of names, to look up a name that is only borrowed.
     pub const fn numbers(&self) -> &HashMap<T, u32> {
         &self.numbers
     }
 
-    /// The number of a name, which gets one if it has none.
-    pub fn number(&mut self, name: T) -> u32 {
+    /// The number of a name, which gets one if there is room; `None` if not.
+    pub fn number(&mut self, name: T) -> Option<u32> {
         if let Some(number) = self.numbers.get(&name) {
-            return *number;
+            return Some(*number);
         }
-        // Memory ends before these numbers do.
-        let number = u32::try_from(self.names.len()).unwrap_or(u32::MAX);
+        if self.names.len() >= self.most {
+            return None;
+        }
+        let number = u32::try_from(self.names.len()).ok()?;
         self.numbers.insert(name.clone(), number);
         self.names.push(name);
-        number
+        Some(number)
     }
 }

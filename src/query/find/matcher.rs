@@ -15,7 +15,7 @@ const REGEX_SIZE: usize = 1 << 20;
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Sought {
+pub enum FindTarget {
     /// A value of a field.
     Field {
         /// The field's name.
@@ -79,7 +79,7 @@ impl Words {
     ///
     /// # Errors
     /// The word that is wrong, and what is wrong with it.
-    pub fn read(self) -> Result<Sought, (Word, String)> {
+    pub fn read(self) -> Result<FindTarget, (Word, String)> {
         let by = match (self.prefix, self.matches) {
             (false, false) => Matching::Whole,
             (true, false) => Matching::Prefix,
@@ -98,7 +98,7 @@ impl Words {
                 let what = "an interest is looked for by its whole name";
                 return Err((Word::Interest, what.to_owned()));
             }
-            return Ok(Sought::Interest(interest));
+            return Ok(FindTarget::Interest(interest));
         }
         let Some(text) = self.text else {
             let what = "what is looked for? Write 'mail=johny@example.com', or name an interest";
@@ -116,13 +116,13 @@ impl Words {
                 return Err((Word::Text, what));
             }
         };
-        let sought = Sought::Field {
+        let sought = FindTarget::Field {
             name,
             value,
             by,
             ignore_case: self.ignore_case,
         };
-        match Wanted::new(&sought) {
+        match ValueMatcher::new(&sought) {
             Ok(_) => Ok(sought),
             Err(what) => Err((Word::Text, what)),
         }
@@ -131,7 +131,7 @@ impl Words {
 
 /// Whether a value is what is looked for.
 #[derive(Clone, Debug)]
-pub(super) struct Wanted {
+pub(super) struct ValueMatcher {
     subject: Subject<'static>,
     test: Test,
 }
@@ -146,20 +146,20 @@ enum Test {
     Member,
 }
 
-impl Wanted {
+impl ValueMatcher {
     /// What is looked for.
     ///
     /// # Errors
     /// The expression is none, or too large.
-    pub fn new(sought: &Sought) -> Result<Self, String> {
+    pub fn new(sought: &FindTarget) -> Result<Self, String> {
         let (name, value, by, ignore_case) = match sought {
-            Sought::Interest(name) => {
+            FindTarget::Interest(name) => {
                 return Ok(Self {
                     subject: Subject::Interest(Cow::Owned(name.clone())),
                     test: Test::Member,
                 });
             }
-            Sought::Field {
+            FindTarget::Field {
                 name,
                 value,
                 by,
@@ -192,16 +192,16 @@ impl Wanted {
     }
 
     /// Whether a value is it.
-    pub fn holds(&self, value: &Value<'_>) -> bool {
+    pub fn matches(&self, value: &Value<'_>) -> bool {
         match value {
             Value::Absent => false,
             Value::Member(member) => *member && matches!(self.test, Test::Member),
-            Value::Text(text) => self.holds_text(text),
+            Value::Text(text) => self.matches_text(text),
         }
     }
 
     /// Whether a field's value is it.
-    pub fn holds_text(&self, text: &str) -> bool {
+    pub fn matches_text(&self, text: &str) -> bool {
         match &self.test {
             Test::Whole(value) => text == value,
             Test::Prefix(value) => text.starts_with(value.as_str()),
@@ -246,14 +246,14 @@ mod tests {
         }
     }
 
-    fn wanted(words: Words) -> Wanted {
-        Wanted::new(&words.read().unwrap()).unwrap()
+    fn wanted(words: Words) -> ValueMatcher {
+        ValueMatcher::new(&words.read().unwrap()).unwrap()
     }
 
     #[test]
     fn a_field_ends_at_the_first_equals_sign() {
         let sought = words("a b==c=").read().unwrap();
-        let field = |name: &str, value: &str| Sought::Field {
+        let field = |name: &str, value: &str| FindTarget::Field {
             name: name.to_owned(),
             value: value.to_owned(),
             by: Matching::Whole,
@@ -310,28 +310,36 @@ mod tests {
     #[test]
     fn values_are_told_apart_by_their_bytes_unless_case_is_ignored() {
         let whole = wanted(words("m=Ab"));
-        assert!(whole.holds_text("Ab") && !whole.holds_text("ab") && !whole.holds_text("Abc"));
+        assert!(
+            whole.matches_text("Ab") && !whole.matches_text("ab") && !whole.matches_text("Abc")
+        );
         let prefix = wanted(Words {
             prefix: true,
             ..words("m=Ab")
         });
-        assert!(prefix.holds_text("Abc") && !prefix.holds_text("abc") && !prefix.holds_text("A"));
+        assert!(
+            prefix.matches_text("Abc") && !prefix.matches_text("abc") && !prefix.matches_text("A")
+        );
         let folded = wanted(Words {
             ignore_case: true,
             ..words("m=İJohn@ΣΑΣ")
         });
-        assert!(folded.holds_text("İjohn@σασ") && !folded.holds_text("ijohn@σας"));
+        assert!(folded.matches_text("İjohn@σασ") && !folded.matches_text("ijohn@σας"));
         let folded = wanted(Words {
             ignore_case: true,
             prefix: true,
             ..words("m=JO")
         });
-        assert!(folded.holds_text("john") && folded.holds_text("Jo") && !folded.holds_text("j"));
+        assert!(
+            folded.matches_text("john") && folded.matches_text("Jo") && !folded.matches_text("j")
+        );
         let matches = wanted(Words {
             matches: true,
             ..words("m=^j.*@example\\.(com|org)$")
         });
-        assert!(matches.holds_text("john@example.org") && !matches.holds_text("John@example.org"));
-        assert!(!matches.holds(&Value::Absent) && !matches.holds(&Value::Member(true)));
+        assert!(
+            matches.matches_text("john@example.org") && !matches.matches_text("John@example.org")
+        );
+        assert!(!matches.matches(&Value::Absent) && !matches.matches(&Value::Member(true)));
     }
 }

@@ -1,0 +1,242 @@
+//! The intervals in which values were held: the one definition of "until when".
+//!
+//! A value begins with the change that sets it, or with a baseline that has it. It
+//! ends with the next change of its field or interest, with a delete, or with a
+//! baseline. Held is one value for each field and interest that is present, so no
+//! more than a state.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use super::baseline::{Baseline, Place};
+use super::change::{Cause, Change, Subject, Value};
+use super::replay::{Known, Replay};
+use crate::event::{Event, EventType, Seen};
+
+/// By what a value came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The event's `seq`.
+    pub seq: u64,
+    /// Its time in Unix seconds.
+    pub time: i64,
+    /// Its type; `baseline` if it was pruned.
+    pub event_type: Cow<'static, str>,
+    /// The cause of the change.
+    pub cause: Cause,
+    /// The label in the webhook's address.
+    pub label: Option<String>,
+    /// The sender's address.
+    pub remote: Option<String>,
+    /// Whether it was verified that Copernica sent it.
+    pub verified: Option<bool>,
+}
+
+/// By what a value went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ending {
+    /// The event's `seq`.
+    pub seq: u64,
+    /// Its time in Unix seconds.
+    pub time: i64,
+    /// A cause, `delete`, or `observed` where an export no longer had the (sub)profile.
+    pub cause: &'static str,
+    /// When the value was still held, where the moment of its end was not seen.
+    pub not_before: Option<i64>,
+}
+
+/// A value while it was held.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interval {
+    /// Of what.
+    pub subject: Subject<'static>,
+    /// What it was.
+    pub value: Value<'static>,
+    /// By what it came.
+    pub since: Origin,
+    /// By what it went; `None` while it is held.
+    pub until: Option<Ending>,
+    /// Whether it began before a baseline, where no state is known: then nothing
+    /// is known but the moment of its beginning.
+    pub is_moment: bool,
+    /// The number of the value among all of its (sub)profile, in the order of
+    /// their beginnings.
+    pub number: u64,
+}
+
+/// Builds the intervals of one (sub)profile from its replay.
+#[derive(Debug)]
+pub struct IntervalBuilder<F> {
+    /// Which values are followed.
+    follows: F,
+    baseline: Option<Baseline>,
+    open: BTreeMap<Subject<'static>, Interval>,
+    count: u64,
+}
+
+impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
+    /// A builder for the values that `follows` accepts, of a (sub)profile with
+    /// that baseline.
+    pub const fn new(baseline: Option<Baseline>, follows: F) -> Self {
+        Self {
+            follows,
+            baseline,
+            open: BTreeMap::new(),
+            count: 0,
+        }
+    }
+
+    /// The values that are held.
+    pub const fn open(&self) -> &BTreeMap<Subject<'static>, Interval> {
+        &self.open
+    }
+
+    /// Takes what is still held in the end.
+    pub fn take_open(&mut self) -> impl Iterator<Item = Interval> + use<F> {
+        std::mem::take(&mut self.open).into_values()
+    }
+
+    /// Applies the baseline if the replay has done so, which ends everything
+    /// before it. Returns what ended.
+    pub fn follow_baseline(&mut self, replay: &Replay<'_>) -> Vec<Interval> {
+        if replay.baseline.is_none() {
+            return Vec::new();
+        }
+        let Some(baseline) = self.baseline.take() else {
+            return Vec::new();
+        };
+        let Place { time, seq, .. } = baseline.place;
+        let ended = self.end_all(&Ending {
+            seq,
+            time,
+            cause: Cause::Baseline.name(),
+            not_before: None,
+        });
+        let Known::Present(state) = baseline.known else {
+            return ended;
+        };
+        let origin = Origin {
+            seq,
+            time,
+            event_type: "baseline".into(),
+            cause: Cause::Baseline,
+            label: None,
+            remote: None,
+            verified: None,
+        };
+        for (name, value) in state.fields.iter() {
+            let (subject, value) = (Subject::Field(name.clone()), Value::Text(value.clone()));
+            self.begin(&subject, &value, || origin.clone());
+        }
+        for name in state.interests {
+            self.begin(&Subject::Interest(name), &Value::Member(true), || {
+                origin.clone()
+            });
+        }
+        ended
+    }
+
+    /// Applies the changes of an event, or of the profile's delete that ended a
+    /// subprofile, and returns what ended. `replay` is the state after it, and
+    /// `since` the time of the event before.
+    pub fn step(
+        &mut self,
+        event: &Event<'_>,
+        changes: &[Change<'_>],
+        replay: &Replay<'_>,
+        since: Option<i64>,
+    ) -> Vec<Interval> {
+        let mut ended = self.follow_baseline(replay);
+        for change in changes {
+            let ending = Ending {
+                seq: event.seq,
+                time: event.time,
+                cause: change.cause.name(),
+                not_before: change.cause.since(),
+            };
+            self.end(&change.subject, ending, &mut ended);
+            if !matches!(change.new, Value::Absent | Value::Member(false)) {
+                self.begin(&change.subject, &change.new, || {
+                    origin_of(event, change.cause)
+                });
+            }
+        }
+        let is_applied = replay.last == Some((event.seq, event.time));
+        if is_applied && event.event_type.is_end() {
+            let (cause, not_before) = match event.event_type {
+                // It went at some moment since the event before.
+                EventType::Observed(_) => (Seen::TYPE, since),
+                _ => ("delete", None),
+            };
+            ended.extend(self.end_all(&Ending {
+                seq: event.seq,
+                time: event.time,
+                cause,
+                not_before,
+            }));
+        }
+        ended
+    }
+
+    /// Ends everything at a delete of the profile of which only the place is known.
+    pub fn unseen_cascade(&mut self, place: Place, replay: &Replay<'_>) -> Vec<Interval> {
+        let mut ended = self.follow_baseline(replay);
+        ended.extend(self.end_all(&Ending {
+            seq: place.seq,
+            time: place.time,
+            cause: Cause::Cascade.name(),
+            not_before: None,
+        }));
+        ended
+    }
+
+    fn begin(&mut self, subject: &Subject<'_>, value: &Value<'_>, since: impl FnOnce() -> Origin) {
+        let number = self.count;
+        self.count += 1;
+        if !(self.follows)(subject, value) {
+            return;
+        }
+        let interval = Interval {
+            subject: subject.to_owned(),
+            value: value.to_owned(),
+            since: since(),
+            until: None,
+            is_moment: self.baseline.is_some(),
+            number,
+        };
+        self.open.insert(interval.subject.clone(), interval);
+    }
+
+    fn end(&mut self, subject: &Subject<'_>, ending: Ending, ended: &mut Vec<Interval>) {
+        let open: &BTreeMap<Subject<'_>, Interval> = &self.open;
+        if open.contains_key(subject)
+            && let Some(interval) = self.open.remove(&subject.to_owned())
+        {
+            ended.push(Interval {
+                until: Some(ending),
+                ..interval
+            });
+        }
+    }
+
+    fn end_all(&mut self, ending: &Ending) -> Vec<Interval> {
+        let all = std::mem::take(&mut self.open).into_values();
+        all.map(|interval| Interval {
+            until: Some(ending.clone()),
+            ..interval
+        })
+        .collect()
+    }
+}
+
+fn origin_of(event: &Event<'_>, cause: Cause) -> Origin {
+    Origin {
+        seq: event.seq,
+        time: event.time,
+        event_type: event.event_type.clone().into_name(),
+        cause,
+        label: event.label.as_deref().map(str::to_owned),
+        remote: event.remote.as_deref().map(str::to_owned),
+        verified: event.verified,
+    }
+}

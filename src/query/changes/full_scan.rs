@@ -1,0 +1,394 @@
+//! The changes of all (sub)profiles, from one pass over the log.
+//!
+//! The records are sorted by (sub)profile on disk, without what the answer does not
+//! depend on, and come back (sub)profile by (sub)profile; some MiB of them go to a
+//! thread together and are replayed in memory. A (sub)profile with more than that, or
+//! with a record that is large by itself, is read from the log instead
+//! ([`super::keyed_scan`]), which holds a window of it. With cascade, a profile and its
+//! subprofiles stay together.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use sha2::{Digest, Sha256};
+
+use super::keyed_scan::Group;
+use super::{ChangeVisitor, Filter, Filtered, Progress, QueryError, Stage, Take, WorkerResult};
+use crate::event::{BodyKind, ProfileKey, narrow_form};
+use crate::log::record::{EventHead, EventRecord, RecordError};
+use crate::query::cascade::ProfileDeletes;
+use crate::query::parallel::in_order;
+use crate::query::replay::{Replayer, WINDOW};
+use crate::store::{
+    Batch, Damages, EventsOf, Missing, Snapshot, Sorted, Sorter, Step, TrailError, Walk, room_left,
+};
+
+/// How many bytes of the log's records go to a thread together.
+const BATCH_LEN: usize = 256 << 10;
+
+/// How much is in memory at once on each thread, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    /// About how much is replayed together.
+    pub turn: usize,
+    /// What has more is read from the log.
+    pub most: usize,
+    /// A record with more is not sorted: then its (sub)profile is read from the log.
+    pub record: usize,
+}
+
+pub(super) const BOUNDS: Bounds = Bounds {
+    turn: 2 << 20,
+    most: 4 << 20,
+    record: 128 << 10,
+};
+
+/// About how many bytes an entry takes on disk, where all fields are asked for, …
+const ENTRY: u64 = 1000;
+
+/// … and where only some are.
+const NARROWED: u64 = 200;
+
+/// Visits the changes of all (sub)profiles.
+pub(super) fn scan<V: ChangeVisitor>(
+    snapshot: &Snapshot<'_>,
+    filter: &Filter,
+    bounds: Bounds,
+    make: &(impl Fn() -> V + Sync),
+    take: &mut Take<'_, V>,
+) -> Result<(), QueryError> {
+    let sorted = sort_log(snapshot, filter, bounds, take)?;
+    let mut groups = Groups {
+        snapshot,
+        bounds,
+        together: filter.cascades(),
+        sorted,
+        ahead: None,
+        done: 0,
+    };
+    in_order(
+        move || groups.next(),
+        || Replayer::new(snapshot, filter.cascades()),
+        |replayer, turn: Turn| {
+            let mut result = WorkerResult::new(None);
+            let mut visitor = make();
+            result.progress = Some(turn.progress);
+            replay_turn(
+                snapshot,
+                filter,
+                turn,
+                replayer,
+                &mut visitor,
+                &mut result.damage,
+            )?;
+            result.visitor = Some(visitor);
+            Ok(result)
+        },
+        take,
+    )
+}
+
+/// Whether the disk has room for this way.
+pub(super) fn has_room(snapshot: &Snapshot<'_>, filter: &Filter) -> Result<bool, QueryError> {
+    let dir = snapshot.trail().folder().path();
+    let all = filter.fields.is_empty() && filter.interests.is_empty();
+    let expected = snapshot.last_seq() * if all { ENTRY } else { NARROWED };
+    // Half of the room is for the sorted lines.
+    let room = room_left(dir).map_err(TrailError::io("sorting in", dir))? / 2;
+    Ok(expected <= room)
+}
+
+/// An entry of the sorter: a (sub)profile, and its record with the `seq` before it.
+/// A record that is too large is empty.
+type Entry = (ProfileKey, Vec<u8>);
+
+/// Reads the log, and sorts its records by (sub)profile and `seq`.
+fn sort_log<V: Send>(
+    snapshot: &Snapshot<'_>,
+    filter: &Filter,
+    bounds: Bounds,
+    take: &mut Take<'_, V>,
+) -> Result<Sorted, QueryError> {
+    let dir = snapshot.trail().folder().path();
+    let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
+    let (_, until) = filter.span.bounds();
+    let mut walk = snapshot.walk(i64::MIN, until)?;
+    // Before this time an event may repeat a pruned one, by its whole body.
+    let whole_before = snapshot.retention().before().unwrap_or(i64::MIN);
+    let mut sorter = Sorter::new(dir);
+    in_order(
+        move || next_batch(&mut walk),
+        || (),
+        |(), (batch, mut result): (Batch, WorkerResult<V>)| {
+            let mut entries = Vec::with_capacity(batch.len());
+            for (seq, record) in batch.iter() {
+                let entry = EventRecord::decode(record).and_then(|record| {
+                    if record.head.time >= until {
+                        return Ok(None);
+                    }
+                    let whole = record.head.time < whole_before;
+                    entry_of(filter, bounds, seq, &record, whole).map(Some)
+                });
+                match entry {
+                    Ok(entry) => entries.extend(entry),
+                    Err(error) => result.damage.add(Missing::of_record(seq, error)),
+                }
+            }
+            Ok((entries, result))
+        },
+        |(entries, result): (Vec<Entry>, WorkerResult<V>)| {
+            for (key, blob) in entries {
+                let (first, second) = sort_key(key);
+                sorter.push(first, second, blob).map_err(sorting)?;
+            }
+            take(result)
+        },
+    )?;
+    Ok(sorter.sorted().map_err(sorting)?)
+}
+
+/// A (sub)profile as the sorter orders it. No subprofile has the number 0.
+fn sort_key(key: ProfileKey) -> (i64, u64) {
+    let profile = (key.profile ^ (1 << 63)).cast_signed();
+    (profile, key.subprofile.unwrap_or_default())
+}
+
+/// The inverse of [`sort_key`].
+fn key_of((profile, subprofile): (i64, u64)) -> ProfileKey {
+    ProfileKey {
+        profile: profile.cast_unsigned() ^ (1 << 63),
+        subprofile: (subprofile != 0).then_some(subprofile),
+    }
+}
+
+/// The entry of a record. Of a form, the variables may be missing on which no change
+/// depends that is asked for: then the body ends with a digest of the whole one, so
+/// that equal bodies stay equal and others different. `whole` keeps the body.
+fn entry_of(
+    filter: &Filter,
+    bounds: Bounds,
+    seq: u64,
+    record: &EventRecord<'_>,
+    whole: bool,
+) -> Result<Entry, RecordError> {
+    let is_wanted = |name: &str| {
+        let mut names = filter.fields.iter().chain(&filter.interests);
+        names.any(|wanted| wanted == name)
+    };
+    let all = whole || (filter.fields.is_empty() && filter.interests.is_empty());
+    let body = record.body;
+    let narrowed = (record.head.body_kind == BodyKind::Form && !all).then(|| {
+        let mut narrowed = narrow_form(body, is_wanted);
+        narrowed.extend_from_slice(b"&=");
+        let digest = Sha256::digest(body);
+        let digits = |byte: &u8| [b'A' + (byte >> 4), b'A' + (byte & 15)];
+        narrowed.extend(digest.iter().take(16).flat_map(digits));
+        narrowed
+    });
+    let bytes = narrowed.as_deref().unwrap_or(body);
+    let key = record.head.key();
+    let mut entry = seq.to_be_bytes().to_vec();
+    if bytes.len() <= bounds.record {
+        let record = EventRecord {
+            head: EventHead {
+                remote: None,
+                evidence: None,
+                ..record.head.clone()
+            },
+            body: bytes,
+        };
+        entry.extend(record.encode()?);
+    }
+    Ok((key, entry))
+}
+
+fn next_batch<V>(walk: &mut Walk<'_>) -> Result<Option<(Batch, WorkerResult<V>)>, QueryError> {
+    let mut batch = Batch::default();
+    let mut result = WorkerResult::new(None);
+    while batch.bytes_len() < BATCH_LEN {
+        match walk.step(|seq, record| batch.push(seq, record))? {
+            Step::Records => {}
+            Step::Damage(found) => result.damage.add(found.to_string()),
+            Step::End if batch.is_empty() && result.damage.is_empty() => return Ok(None),
+            Step::End => break,
+        }
+    }
+    result.progress = Some(Progress {
+        stage: Stage::Reading,
+        done: walk.events_done(),
+        all: walk.events(),
+    });
+    Ok(Some((batch, result)))
+}
+
+/// What is replayed together.
+struct Turn {
+    /// Records with their `seq`, (sub)profile by (sub)profile.
+    records: Vec<(u64, Vec<u8>)>,
+    /// What is too large to be held: a (sub)profile, with cascade a profile and its
+    /// subprofiles.
+    large: Option<ProfileKey>,
+    progress: Progress,
+}
+
+/// Cuts the sorted records into turns of whole (sub)profiles.
+struct Groups<'t> {
+    snapshot: &'t Snapshot<'t>,
+    bounds: Bounds,
+    /// Whether a profile and its subprofiles stay together.
+    together: bool,
+    sorted: Sorted,
+    /// The first record of the next turn.
+    ahead: Option<(ProfileKey, Vec<u8>)>,
+    done: u64,
+}
+
+impl Groups<'_> {
+    fn next(&mut self) -> Result<Option<Turn>, QueryError> {
+        let mut turn = Turn {
+            records: Vec::new(),
+            large: None,
+            progress: Progress::default(),
+        };
+        let mut held = 0;
+        // Where the group that comes now begins.
+        let (mut group, mut begin, mut begin_held) = (None, 0, 0);
+        loop {
+            let next = match self.ahead.take() {
+                Some(next) => Some(next),
+                None => self.read()?,
+            };
+            let Some((key, blob)) = next else {
+                break;
+            };
+            let own = match self.together {
+                true => ProfileKey::profile(key.profile),
+                false => key,
+            };
+            if group != Some(own) {
+                if turn.large.is_some() || held >= self.bounds.turn {
+                    self.ahead = Some((key, blob));
+                    break;
+                }
+                (group, begin, begin_held) = (Some(own), turn.records.len(), held);
+            }
+            self.done += 1;
+            if turn.large == Some(own) {
+                continue;
+            }
+            let Some((seq, record)) = blob.split_first_chunk::<8>() else {
+                continue;
+            };
+            held += record.len();
+            if record.is_empty() || held - begin_held > self.bounds.most {
+                turn.large = Some(own);
+                turn.records.truncate(begin);
+                held = begin_held;
+                continue;
+            }
+            turn.records
+                .push((u64::from_be_bytes(*seq), record.to_vec()));
+        }
+        turn.progress = Progress {
+            stage: Stage::Replaying,
+            done: self.done,
+            all: self.sorted.len(),
+        };
+        Ok((!turn.records.is_empty() || turn.large.is_some()).then_some(turn))
+    }
+
+    fn read(&mut self) -> Result<Option<(ProfileKey, Vec<u8>)>, QueryError> {
+        let dir = self.snapshot.trail().folder().path();
+        let next = self
+            .sorted
+            .next()
+            .map_err(TrailError::io("sorting in", dir))?;
+        Ok(next.map(|(first, second, blob)| (key_of((first, second)), blob)))
+    }
+}
+
+/// Visits the changes of the (sub)profiles of a turn.
+fn replay_turn<'t, V: ChangeVisitor>(
+    snapshot: &'t Snapshot<'t>,
+    filter: &Filter,
+    turn: Turn,
+    replayer: &mut Replayer<'t>,
+    visitor: &mut V,
+    damage: &mut Damages,
+) -> Result<(), QueryError> {
+    let mut records = turn.records;
+    records.sort_unstable_by_key(|(seq, _)| *seq);
+    let mut batch = Batch::default();
+    let mut timelines: BTreeMap<ProfileKey, Vec<(i64, u64)>> = BTreeMap::new();
+    for (seq, record) in records {
+        if let Ok((head, _)) = EventHead::decode(&record) {
+            let times = timelines.entry(head.key()).or_default();
+            times.push((head.time, seq));
+        }
+        batch.push(seq, &record);
+    }
+    if filter.cascades() {
+        add_pruned(snapshot, &batch, &mut timelines)?;
+    }
+    let retention = snapshot.retention();
+    for (key, mut times) in timelines {
+        times.sort_unstable();
+        let events = EventsOf {
+            times,
+            baseline: retention.baseline_of(key)?,
+        };
+        if filter.cascades() && key.subprofile.is_none() {
+            replayer.set_deletes(ProfileDeletes::new(key.profile, events.clone()));
+        }
+        let all = (i64::MIN, i64::MAX);
+        let track = replayer.track_of_held(key, events, all, &batch, damage)?;
+        let mut visitor = Filtered { filter, visitor };
+        replayer.changes_of_held(&track, &batch, damage, &mut visitor)?;
+    }
+    let Some(key) = turn.large else {
+        return Ok(());
+    };
+    let mut keys = vec![key];
+    if filter.cascades() {
+        snapshot.each_subprofile(key.profile, |key| {
+            keys.push(key);
+            true
+        })?;
+    }
+    replayer.forget_deletes();
+    let mut group = Group {
+        snapshot,
+        filter,
+        replayer,
+        visitor,
+        window: WINDOW,
+    };
+    group.scan(&keys, damage)
+}
+
+/// Adds the subprofiles of deleted profiles of which a baseline is all there is.
+fn add_pruned(
+    snapshot: &Snapshot<'_>,
+    batch: &Batch,
+    timelines: &mut BTreeMap<ProfileKey, Vec<(i64, u64)>>,
+) -> Result<(), QueryError> {
+    let retention = snapshot.retention();
+    let Some(baselines) = retention.baselines() else {
+        return Ok(());
+    };
+    let is_delete = |(_, seq): &(i64, u64)| {
+        let head = batch.get(*seq).map(EventHead::decode);
+        matches!(head, Some(Ok((head, _))) if head.end().is_some())
+    };
+    let deleted: Vec<u64> = timelines
+        .iter()
+        .filter(|(key, times)| key.subprofile.is_none() && times.iter().any(is_delete))
+        .map(|(key, _)| key.profile)
+        .collect();
+    for profile in deleted {
+        baselines.each_subprofile(profile, |key| {
+            timelines.entry(key).or_default();
+        })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,637 @@
+//! The replay driver: from a (sub)profile's events to what each of them changed.
+//!
+//! Every question that speaks of changes goes through [`Replayer::changes_of`]. It
+//! takes the state before a span from [`super::state_before`], puts the events of
+//! the span in order, marks duplicates, and with cascade inserts the profile's
+//! deletes that end a subprofile ([`super::cascade`]). A [`ReplayVisitor`] gets
+//! each step with its changes and the state after it.
+//!
+//! Records are read ahead in windows, each in one pass through the log. A window is
+//! bounded by its count, and by bytes through [`EventReader`]: what does not fit is
+//! read singly when its turn comes, so one (sub)profile with many large events
+//! costs no more memory than any other.
+
+use std::cell::RefCell;
+use std::iter::Peekable;
+use std::rc::Rc;
+use std::vec::IntoIter;
+
+use super::answer::{Lines, QueryError};
+use super::cascade::{DeleteReader, ProfileDeletes};
+use super::filter::Span;
+use super::state_before::{Before, Cascade, Missing, state_before};
+use crate::event::{Event, ProfileKey};
+use crate::history::{
+    CascadeDelete, Change, Interval, IntervalBuilder, Place, Replay, Subject, Value, is_full_state,
+};
+use crate::store::{Batch, Damages, EventReader, EventsOf, PrunedDigests, Snapshot, order_second};
+
+/// How many events are read ahead at first, …
+const FIRST_WINDOW: usize = 64;
+
+/// … and how many at most; each window has four times as many as the one before.
+pub(super) const WINDOW: usize = 4096;
+
+/// The first and the last second of a span.
+pub(super) type Seconds = (i64, i64);
+
+/// The seconds of a span.
+pub(super) fn seconds_of(span: &Span) -> Seconds {
+    let (since, until) = span.bounds();
+    (since, until.saturating_sub(1))
+}
+
+/// What happened to a (sub)profile.
+#[derive(Clone, Copy)]
+pub(super) enum What<'s, 'a> {
+    /// An event.
+    Event(&'s Event<'a>),
+    /// An event that repeats another one, and changes nothing.
+    Duplicate {
+        /// The event.
+        event: &'s Event<'a>,
+        /// The `seq` of the one that it repeats.
+        of: u64,
+    },
+    /// The profile's delete, as an event of the subprofile that it ends.
+    Cascade(&'s Event<'a>),
+    /// A delete of the profile that was pruned or cannot be read: only its place is known.
+    UnseenCascade(Place),
+}
+
+/// One step of a replay.
+pub(super) struct Step<'s, 'a> {
+    /// What happened.
+    pub what: What<'s, 'a>,
+    /// What it changed.
+    pub changes: Vec<Change<'a>>,
+    /// The state after it.
+    pub replay: &'s Replay<'a>,
+    /// The time of the event before it.
+    pub since: Option<i64>,
+    /// The event's record, where it is held.
+    pub record: Option<&'s [u8]>,
+}
+
+impl<'s, 'a> Step<'s, 'a> {
+    /// The event, the delete of a cascade included; `None` where it cannot be shown.
+    pub const fn event(&self) -> Option<&'s Event<'a>> {
+        match self.what {
+            What::Event(event) | What::Duplicate { event, .. } | What::Cascade(event) => {
+                Some(event)
+            }
+            What::UnseenCascade(_) => None,
+        }
+    }
+
+    /// The `seq` that the event repeats.
+    pub const fn duplicate_of(&self) -> Option<u64> {
+        match self.what {
+            What::Duplicate { of, .. } => Some(of),
+            _ => None,
+        }
+    }
+}
+
+/// Follows the replay of a (sub)profile.
+pub(super) trait ReplayVisitor {
+    /// Whether the changes of an event are needed, which may repeat the event `_of`.
+    /// If not, it is applied to the state and not visited.
+    fn wants(&mut self, _event: &Event<'_>, _of: Option<u64>, _before: &Replay<'_>) -> bool {
+        true
+    }
+
+    /// Whether duplicates are visited.
+    fn wants_duplicates(&self) -> bool {
+        false
+    }
+
+    /// Takes the next step; `false` ends the replay.
+    fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError>;
+
+    /// Takes the state at the end of the span.
+    fn finish(&mut self, _state: &Replay<'_>) -> Result<bool, QueryError> {
+        Ok(true)
+    }
+}
+
+impl<F: FnMut(Step<'_, '_>) -> Result<bool, QueryError>> ReplayVisitor for F {
+    fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
+        self(step)
+    }
+}
+
+impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
+    /// Applies a step of a replay, and returns the intervals that it ended.
+    pub(super) fn visit(&mut self, step: &Step<'_, '_>) -> Vec<Interval> {
+        match step.what {
+            What::Event(event) | What::Cascade(event) => {
+                self.step(event, &step.changes, step.replay, step.since)
+            }
+            What::UnseenCascade(place) => self.unseen_cascade(place, step.replay),
+            What::Duplicate { .. } => Vec::new(),
+        }
+    }
+}
+
+/// A (sub)profile to replay.
+pub(super) struct Track {
+    /// Whose events.
+    pub key: ProfileKey,
+    /// Its events up to the end of the span, at least from the last second before it on.
+    pub events: EventsOf,
+    /// Whether the index may know earlier events than those.
+    is_cut: bool,
+    /// The span.
+    seconds: Seconds,
+    /// The profile's deletes in the span that may end it.
+    cascades: Vec<CascadeDelete>,
+    /// All of the profile's deletes, shared by its subprofiles; `None` without cascade.
+    deletes: Option<Rc<RefCell<ProfileDeletes>>>,
+    /// Whether no event in the span can change anything: then its state is not read.
+    pub is_stateless: bool,
+}
+
+impl Track {
+    /// The (time, `seq`) pairs of the events in the span.
+    pub fn in_span(&self) -> &[(i64, u64)] {
+        let times = self.events.up_to(self.seconds.1);
+        times.get(self.before()..).unwrap_or_default()
+    }
+
+    /// Whether nothing in the span can have changed it.
+    pub fn is_idle(&self) -> bool {
+        self.in_span().is_empty() && self.cascades().is_empty()
+    }
+
+    /// The profile's deletes in the span that may end it.
+    pub fn cascades(&self) -> &[CascadeDelete] {
+        let (first, last) = self.seconds;
+        let begin = self
+            .cascades
+            .partition_point(|delete| delete.place.time < first);
+        let end = self
+            .cascades
+            .partition_point(|delete| delete.place.time <= last);
+        self.cascades.get(begin..end).unwrap_or_default()
+    }
+
+    /// How many of its events come before the span.
+    fn before(&self) -> usize {
+        let since = self.seconds.0;
+        self.events.times.partition_point(|(time, _)| *time < since)
+    }
+
+    /// The `seq` of its events in the span, and of the last second before it.
+    pub fn near(&self) -> impl Iterator<Item = u64> {
+        let before = self.events.times.get(..self.before()).unwrap_or_default();
+        let last = before.last().map(|pair| pair.0);
+        let from = before.partition_point(|pair| Some(pair.0) < last);
+        let near = self.events.up_to(self.seconds.1).iter().skip(from);
+        near.map(|(_, seq)| *seq)
+    }
+
+    /// The same events, in a part of the span.
+    pub fn narrow(&mut self, seconds: Seconds) {
+        self.seconds = seconds;
+    }
+}
+
+/// Replays (sub)profiles on one thread.
+pub(super) struct Replayer<'t> {
+    snapshot: &'t Snapshot<'t>,
+    /// Whether a profile's delete ends its subprofiles.
+    cascade: bool,
+    /// Reads the events of a span.
+    events: EventReader,
+    /// Reads what came before, and the deletes of profiles.
+    earlier: EventReader,
+    delete: DeleteReader,
+    /// The deletes of the profile that came last, and up to which second.
+    deletes: Option<(Rc<RefCell<ProfileDeletes>>, i64)>,
+    window: usize,
+}
+
+impl<'t> Replayer<'t> {
+    /// A replayer of a trail's events.
+    pub fn new(snapshot: &'t Snapshot<'t>, cascade: bool) -> Self {
+        Self {
+            snapshot,
+            cascade,
+            events: snapshot.reader(),
+            earlier: snapshot.reader(),
+            delete: DeleteReader::default(),
+            deletes: None,
+            window: WINDOW,
+        }
+    }
+
+    /// The same that holds about so many bytes of records in each of its two readers.
+    pub fn holding(mut self, bytes: usize) -> Self {
+        self.events = self.events.holding(bytes);
+        self.earlier = self.earlier.holding(bytes);
+        self
+    }
+
+    /// The same that reads so many events ahead.
+    #[cfg(test)]
+    pub const fn with_window(mut self, window: usize) -> Self {
+        self.window = window;
+        self
+    }
+
+    /// Notes if deletes of the profile of a subprofile may have been pruned.
+    pub fn note_pruned_deletes(
+        &mut self,
+        key: ProfileKey,
+        until: i64,
+        lines: &mut Lines<'_>,
+    ) -> Result<(), QueryError> {
+        if let Some(deletes) = self.deletes_of(key, until)? {
+            let profile = ProfileKey::profile(key.profile);
+            lines.note_pruned(profile, deletes.borrow().baseline_time(), None);
+        }
+        Ok(())
+    }
+
+    /// Sets the profile whose deletes end the tracks that follow.
+    pub fn set_deletes(&mut self, deletes: ProfileDeletes) {
+        self.deletes = Some((Rc::new(RefCell::new(deletes)), i64::MAX));
+    }
+
+    /// Drops what is known of a profile's deletes: new ones may have come.
+    pub fn forget_deletes(&mut self) {
+        self.deletes = None;
+    }
+
+    /// The deletes up to a second that may end a (sub)profile.
+    pub fn deletes_of(
+        &mut self,
+        key: ProfileKey,
+        until: i64,
+    ) -> Result<Option<Rc<RefCell<ProfileDeletes>>>, QueryError> {
+        if !self.cascade || key.subprofile.is_none() {
+            return Ok(None);
+        }
+        if let Some((deletes, known)) = &self.deletes
+            && *known >= until
+            && deletes.borrow().profile() == key.profile
+        {
+            return Ok(Some(Rc::clone(deletes)));
+        }
+        let deletes = ProfileDeletes::of(self.snapshot, key.profile, until)?;
+        let deletes = Rc::new(RefCell::new(deletes));
+        self.deletes = Some((Rc::clone(&deletes), until));
+        Ok(Some(deletes))
+    }
+
+    /// The track of all that happened to a (sub)profile in a span.
+    pub fn track(
+        &mut self,
+        key: ProfileKey,
+        events: EventsOf,
+        seconds: Seconds,
+        damage: &mut Damages,
+    ) -> Result<Track, QueryError> {
+        self.track_of_held(key, events, seconds, &Batch::default(), damage)
+    }
+
+    /// The same; reads the profile's deletes from `held` if they are there.
+    pub fn track_of_held(
+        &mut self,
+        key: ProfileKey,
+        events: EventsOf,
+        seconds: Seconds,
+        held: &Batch,
+        damage: &mut Damages,
+    ) -> Result<Track, QueryError> {
+        let deletes = match events.is_empty() {
+            true => None,
+            false => self.deletes_of(key, seconds.1)?,
+        };
+        let cascades = match &deletes {
+            Some(deletes) => {
+                let mut deletes = deletes.borrow_mut();
+                deletes.between(seconds, &events, held, &mut self.earlier, damage)?
+            }
+            None => Vec::new(),
+        };
+        Ok(Track {
+            key,
+            events,
+            is_cut: false,
+            seconds,
+            cascades,
+            deletes,
+            is_stateless: false,
+        })
+    }
+
+    /// The track of events of which the index may know earlier ones; only without cascade.
+    pub const fn cut_track(key: ProfileKey, events: EventsOf, seconds: Seconds) -> Track {
+        Track {
+            key,
+            events,
+            is_cut: true,
+            seconds,
+            cascades: Vec::new(),
+            deletes: None,
+            is_stateless: false,
+        }
+    }
+
+    /// Reads records ahead, in one pass, for tracks that are replayed with [`Ahead::Shared`].
+    pub fn read_ahead(&mut self, seqs: impl IntoIterator<Item = u64>) {
+        let seqs = seqs.into_iter().take(self.window);
+        self.events.read_ahead(seqs.collect());
+    }
+
+    /// The state of a (sub)profile after a second; `is_enough` is asked of its
+    /// events backwards until one completes what is wanted.
+    pub fn state_at(
+        &mut self,
+        key: ProfileKey,
+        events: &EventsOf,
+        at: i64,
+        damage: &mut Damages,
+        is_enough: impl FnMut(&Event<'_>) -> bool,
+    ) -> Result<Replay<'static>, QueryError> {
+        let deletes = self.deletes_of(key, at)?;
+        let mut deletes = deletes.as_ref().map(|deletes| deletes.borrow_mut());
+        let cascade = deletes.as_deref_mut().map(|deletes| Cascade {
+            deletes,
+            events,
+            until: at,
+        });
+        let (none, before) = (Batch::default(), Before::up_to(events, at));
+        let reader = &mut self.earlier;
+        let replay = state_before(before, cascade, &none, reader, damage, is_enough)?;
+        Ok(replay.into_owned())
+    }
+
+    /// Replays what happened to a (sub)profile in the track's span, oldest first;
+    /// `false` if the visitor ended it.
+    pub fn changes_of(
+        &mut self,
+        track: &Track,
+        ahead: Ahead,
+        damage: &mut Damages,
+        visitor: &mut impl ReplayVisitor,
+    ) -> Result<bool, QueryError> {
+        let mut rest = track.in_span();
+        let mut window = match ahead {
+            Ahead::Shared => usize::MAX,
+            Ahead::Own if track.in_span().len() == 1 => usize::MAX,
+            Ahead::Own => FIRST_WINDOW.min(self.window),
+        };
+        if ahead == Ahead::Own {
+            let seqs: Vec<u64> = track.near().take(window.min(self.window)).collect();
+            self.events.read_ahead(seqs);
+        }
+        let held = self.events.ahead();
+        let start = start_of(self.snapshot, &mut self.earlier, held, track)?;
+        damage.extend(start.damage);
+        let mut replay = start.replay;
+        let baseline = track.events.baseline.as_ref();
+        let pruned = PrunedDigests::of(baseline.map(|baseline| (0, baseline)));
+        let mut fold = Fold {
+            key: track.key,
+            pruned: &pruned,
+            reaches_baseline: track.events.reaches_baseline(track.seconds.1),
+            cascades: track.cascades().to_vec().into_iter().peekable(),
+            delete: &mut self.delete,
+            reader: &mut self.earlier,
+            damage,
+            visitor,
+        };
+        loop {
+            let (part, later) = rest.split_at(whole_seconds(rest, window));
+            rest = later;
+            if !fold.events(&mut replay, part, self.events.ahead())? {
+                return Ok(false);
+            }
+            if rest.is_empty() {
+                return fold.finish(&mut replay);
+            }
+            window = (window.saturating_mul(4)).min(self.window);
+            let kept = replay.into_owned();
+            let seqs = rest.iter().take(window).map(|(_, seq)| *seq);
+            self.events.read_ahead(seqs.collect());
+            replay = kept;
+        }
+    }
+
+    /// Replays a (sub)profile from its beginning, all of whose records are held.
+    pub fn changes_of_held(
+        &mut self,
+        track: &Track,
+        held: &Batch,
+        damage: &mut Damages,
+        visitor: &mut impl ReplayVisitor,
+    ) -> Result<bool, QueryError> {
+        let baseline = track.events.baseline.as_ref();
+        let pruned = PrunedDigests::of(baseline.map(|baseline| (0, baseline)));
+        let mut replay = track.events.replay();
+        let mut fold = Fold {
+            key: track.key,
+            pruned: &pruned,
+            reaches_baseline: track.events.reaches_baseline(track.seconds.1),
+            cascades: track.cascades().to_vec().into_iter().peekable(),
+            delete: &mut self.delete,
+            reader: &mut self.earlier,
+            damage,
+            visitor,
+        };
+        Ok(fold.events(&mut replay, &track.events.times, held)? && fold.finish(&mut replay)?)
+    }
+}
+
+/// Who reads a track's records ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ahead {
+    /// The caller did, for several tracks together.
+    Shared,
+    /// The replay does, window by window.
+    Own,
+}
+
+/// Where a replay begins, and what could not be read of the events before.
+struct Start<'a> {
+    replay: Replay<'a>,
+    damage: Damages,
+}
+
+/// The state before a track's span.
+fn start_of<'a>(
+    snapshot: &Snapshot<'_>,
+    reader: &mut EventReader,
+    held: &'a Batch,
+    track: &Track,
+) -> Result<Start<'a>, QueryError> {
+    if track.is_stateless {
+        return Ok(Start {
+            replay: Replay::default(),
+            damage: Damages::default(),
+        });
+    }
+    let until = track.seconds.0.saturating_sub(1);
+    let mut deletes = track.deletes.as_ref().map(|deletes| deletes.borrow_mut());
+    let cascade = deletes.as_deref_mut().map(|deletes| Cascade {
+        deletes,
+        events: &track.events,
+        until,
+    });
+    // The line of a cascade names database and collection as last named.
+    let mut missing = (!track.cascades().is_empty()).then(|| Missing::new(track.key));
+    let mut is_found = false;
+    let is_enough = |event: &Event<'_>| {
+        is_found = match &mut missing {
+            Some(missing) => missing.take(event),
+            None => is_full_state(event),
+        };
+        is_found
+    };
+    let mut damage = Damages::default();
+    let before = Before::up_to(&track.events, until);
+    let mut replay = state_before(before, cascade, held, reader, &mut damage, is_enough)?;
+    if track.is_cut && !is_found {
+        let whole = snapshot.events_of(track.key)?;
+        let before = Before::up_to(&whole, until);
+        damage = Damages::default();
+        replay = state_before(before, None, held, reader, &mut damage, is_full_state)?;
+    }
+    Ok(Start { replay, damage })
+}
+
+/// The length of the longest beginning of some (time, `seq`) pairs of about so
+/// many that does not cut a second in two.
+fn whole_seconds(pairs: &[(i64, u64)], count: usize) -> usize {
+    let Some((time, _)) = pairs.get(count) else {
+        return pairs.len();
+    };
+    match pairs.partition_point(|pair| pair.0 < *time) {
+        0 => pairs.partition_point(|pair| pair.0 <= *time),
+        begin => begin,
+    }
+}
+
+/// The fold over one (sub)profile's events and the deletes among them.
+struct Fold<'r, V> {
+    key: ProfileKey,
+    pruned: &'r PrunedDigests,
+    /// Whether the span ends at the baseline or after it.
+    reaches_baseline: bool,
+    /// The deletes that may end it and were not applied yet.
+    cascades: Peekable<IntoIter<CascadeDelete>>,
+    delete: &'r mut DeleteReader,
+    reader: &'r mut EventReader,
+    damage: &'r mut Damages,
+    visitor: &'r mut V,
+}
+
+impl<V: ReplayVisitor> Fold<'_, V> {
+    /// Applies some events, whole seconds, and the deletes before them.
+    fn events<'a>(
+        &mut self,
+        replay: &mut Replay<'a>,
+        pairs: &[(i64, u64)],
+        held: &'a Batch,
+    ) -> Result<bool, QueryError> {
+        for second in pairs.chunk_by(|a, b| a.0 == b.0) {
+            let time = second.first().map_or(i64::MIN, |(time, _)| *time);
+            let pruned = self.pruned.at(time);
+            let second: Vec<(u64, u32)> = second.iter().map(|(_, seq)| (*seq, 0)).collect();
+            let ordered = order_second(&second, pruned, held, self.reader, self.damage)?;
+            for (seq, duplicate_of, _) in ordered {
+                if duplicate_of.is_some() && !self.visitor.wants_duplicates() {
+                    continue;
+                }
+                let event = match self.reader.event_of(held, seq) {
+                    Ok(event) => event,
+                    Err(unreadable) => {
+                        self.damage.add(unreadable.into_damage()?);
+                        continue;
+                    }
+                };
+                if !self.event(replay, &event, duplicate_of, held.get(seq))? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn event<'a>(
+        &mut self,
+        replay: &mut Replay<'a>,
+        event: &Event<'a>,
+        duplicate_of: Option<u64>,
+        record: Option<&[u8]>,
+    ) -> Result<bool, QueryError> {
+        if !self.cascades_before(Some(Place::of(event)), replay)? {
+            return Ok(false);
+        }
+        if !self.visitor.wants(event, duplicate_of, replay) {
+            if duplicate_of.is_none() {
+                replay.skip(event);
+            }
+            return Ok(true);
+        }
+        let since = replay.last.map(|(_, time)| time);
+        let (what, changes) = match duplicate_of {
+            Some(of) => (What::Duplicate { event, of }, Vec::new()),
+            None => (What::Event(event), replay.step(event)),
+        };
+        self.visitor.visit(Step {
+            what,
+            changes,
+            replay,
+            since,
+            record,
+        })
+    }
+
+    /// Applies the deletes that are left, and the baseline if no event came after it.
+    fn finish(&mut self, replay: &mut Replay<'_>) -> Result<bool, QueryError> {
+        if !self.cascades_before(None, replay)? {
+            return Ok(false);
+        }
+        if self.reaches_baseline {
+            replay.apply_baseline();
+        }
+        self.visitor.finish(replay)
+    }
+
+    /// Applies the deletes before a place, or all that are left.
+    fn cascades_before(
+        &mut self,
+        place: Option<Place>,
+        replay: &mut Replay<'_>,
+    ) -> Result<bool, QueryError> {
+        let is_before = |delete: &CascadeDelete| place.is_none_or(|place| delete.place < place);
+        while let Some(delete) = self.cascades.next_if(is_before) {
+            let since = replay.last.map(|(_, time)| time);
+            let Some(changes) = replay.apply_cascade(delete.place) else {
+                continue;
+            };
+            let event = self
+                .delete
+                .event(delete, self.key, replay, self.reader, self.damage)?;
+            let what = match &event {
+                Some(event) => What::Cascade(event),
+                None => What::UnseenCascade(delete.place),
+            };
+            let step = Step {
+                what,
+                changes,
+                replay,
+                since,
+                record: None,
+            };
+            if !self.visitor.visit(step)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
