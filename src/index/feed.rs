@@ -285,7 +285,7 @@ impl Shared {
             folders
                 .iter()
                 .filter(|folder| renewal == Renewal::Pruned || **folder == self.path)
-                .try_for_each(|folder| std::fs::remove_dir_all(folder))
+                .try_for_each(std::fs::remove_dir_all)
         });
         if let Err(error) = removed {
             return self.use_memory(&format!("the old one cannot be removed: {error}"));
