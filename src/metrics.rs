@@ -1,32 +1,34 @@
-//! What the server counts, and how it is told in Prometheus' text form.
+//! The server's metrics in the OpenMetrics text format.
 //!
-//! [`Metrics`] is a handle that can be cloned cheaply; counting is an atomic
-//! addition, once for a group where calls come in groups. What is there anyway
-//! (sizes, lengths, ages) is not kept here, but handed in as [`Figures`] when it
-//! is asked for.
+//! [`Metrics`] counts what happens; it is cheap to clone, and counting is an atomic addition, once
+//! for a group of calls. What exists anyway (sizes, lengths, ages) is passed in as [`Gauges`] for
+//! each scrape.
 //!
-//! The words are those of [`crate`]: a call is *accepted* once it is synced,
-//! *rejected* where it could not be read and is kept as such, and *refused*
-//! where nothing of it is kept.
+//! A call is *accepted* once it is synced, *rejected* if it could not be read and is kept as such,
+//! and *refused* if nothing of it is kept.
 
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use prometheus_client::encoding::text::encode;
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue, NoLabelSet};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-/// The type of the text.
+/// The media type of the text.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// By labels with their values.
-type Labelled<T, const N: usize = 1> = Family<[(&'static str, &'static str); N], T>;
+/// The prefix of all names.
+const PREFIX: &str = "profiletrail";
 
-type Float = Gauge<f64, AtomicU64>;
+/// Counters by the value of one label.
+type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
 
 /// The counters of a server; clones share them.
 #[derive(Clone, Debug)]
@@ -36,38 +38,17 @@ pub struct Metrics(Arc<Inner>);
 struct Inner {
     registry: Registry,
     accepted: Counter,
-    rejected: Labelled<Counter>,
-    refused: Labelled<Counter>,
+    rejected: Labelled,
+    refused: Labelled,
     commit: Histogram,
     group: Histogram,
-    questions: Labelled<Counter>,
+    questions: Labelled,
     queued: Gauge,
-    gauges: Gauges,
 }
 
-/// What is looked at when it is asked for.
-#[derive(Debug, Default)]
-struct Gauges {
-    events: Gauge,
-    lag: Gauge,
-    log: Labelled<Gauge>,
-    index: Gauge,
-    unsealed: Gauge,
-    free: Gauge,
-    memory: Gauge,
-    age: Float,
-    silent: Gauge,
-    signed_age: Gauge,
-    connections: Labelled<Gauge, 2>,
-    refused: Labelled<Counter, 2>,
-    waiting: Labelled<Gauge>,
-    under_way: Labelled<Gauge>,
-    asked: Gauge,
-}
-
-/// What there is at a moment.
+/// The state at the moment of a scrape.
 #[derive(Clone, Debug, Default)]
-pub struct Figures {
+pub struct Gauges {
     /// The last event's number.
     pub events: u64,
     /// Events that are synced and not indexed.
@@ -78,21 +59,19 @@ pub struct Figures {
     pub index: u64,
     /// Closed segments that are to be sealed.
     pub unsealed: usize,
-    /// Free bytes on the data folder's disk, where it is known.
+    /// Free bytes on the data folder's disk, if known.
     pub free: Option<u64>,
-    /// Bytes of memory that the process has, where it is known.
+    /// The process's resident memory in bytes, if known.
     pub memory: Option<u64>,
-    /// Since the last event came, where there is one.
+    /// The time since the last event was received, if there is one.
     pub age: Option<Duration>,
     /// Whether that is longer than it may be.
     pub silent: bool,
-    /// What the gates tell, by what they are for.
-    pub gates: Vec<(&'static str, crate::frontend::StatsSnapshot)>,
-    /// Calls that were refused for their signature, by reason.
-    pub unsigned: Vec<(&'static str, u64)>,
-    /// How many seconds ago the last verified date was when it came.
+    /// The counters of the frontends, by name.
+    pub frontends: Vec<(&'static str, crate::frontend::StatsSnapshot)>,
+    /// The age in seconds of the last verified call's date at its receipt.
     pub signed_age: Option<i64>,
-    /// Questions that are answered over HTTP, or wait to be.
+    /// Questions over HTTP that are answered or wait.
     pub asked: usize,
 }
 
@@ -103,26 +82,59 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// With nothing counted.
+    /// All counters are zero.
     pub fn new() -> Self {
-        let seconds = exponential_buckets(0.000_25, 2.0, 16);
-        let calls = exponential_buckets(1.0, 2.0, 9);
         let mut inner = Inner {
-            registry: Registry::with_prefix("profiletrail"),
+            registry: Registry::with_prefix(PREFIX),
             accepted: Counter::default(),
             rejected: Family::default(),
             refused: Family::default(),
-            commit: Histogram::new(seconds),
-            group: Histogram::new(calls),
+            commit: Histogram::new(exponential_buckets(0.000_25, 2.0, 16)),
+            group: Histogram::new(exponential_buckets(1.0, 2.0, 9)),
             questions: Family::default(),
             queued: Gauge::default(),
-            gauges: Gauges::default(),
         };
-        inner.register();
+        let registry = &mut inner.registry;
+        registry.register(
+            "calls_accepted",
+            "Calls that were synced and answered 200",
+            inner.accepted.clone(),
+        );
+        registry.register(
+            "calls_rejected",
+            "Calls that could not be read and are kept, by status",
+            inner.rejected.clone(),
+        );
+        registry.register(
+            "calls_refused",
+            "Calls of which nothing is kept, by reason",
+            inner.refused.clone(),
+        );
+        registry.register_with_unit(
+            "commit",
+            "Writing and syncing a group of calls",
+            Unit::Seconds,
+            inner.commit.clone(),
+        );
+        registry.register(
+            "commit_group_calls",
+            "Calls in a group",
+            inner.group.clone(),
+        );
+        registry.register(
+            "questions",
+            "Requests to the query API, by outcome",
+            inner.questions.clone(),
+        );
+        registry.register(
+            "committer_queue_calls",
+            "Calls that wait for the committer",
+            inner.queued.clone(),
+        );
         Self(Arc::new(inner))
     }
 
-    /// So many calls were accepted.
+    /// Calls were accepted.
     pub fn accepted(&self, calls: u64) {
         self.0.accepted.inc_by(calls);
     }
@@ -140,199 +152,140 @@ impl Metrics {
         self.0.rejected.get_or_create(&[("status", status)]).inc();
     }
 
-    /// A call was refused, and nothing of it is kept. The reasons are few, and
-    /// in `snake_case`.
+    /// A call was refused, and nothing of it is kept. The reasons are few, and in `snake_case`.
     pub fn refused(&self, reason: &'static str) {
         self.0.refused.get_or_create(&[("reason", reason)]).inc();
     }
 
-    /// A group of so many calls was committed, which took so long.
+    /// A group of calls was committed within this time.
     pub fn committed(&self, calls: usize, took: Duration) {
         self.0.commit.observe(took.as_secs_f64());
-        self.0.group.observe(as_float(calls));
+        // Groups are small.
+        let calls = u32::try_from(calls).map_or(f64::MAX, f64::from);
+        self.0.group.observe(calls);
     }
 
     /// So many calls wait for the committer.
     pub fn queued(&self, calls: usize) {
-        self.0.queued.set(as_gauge(calls));
+        let calls = i64::try_from(calls).unwrap_or(i64::MAX);
+        self.0.queued.set(calls);
     }
 
-    /// A request for an answer over HTTP came to this.
+    /// A request to the query API had this outcome.
     pub fn asked(&self, outcome: &'static str) {
-        self.0
-            .questions
-            .get_or_create(&[("outcome", outcome)])
-            .inc();
+        let questions = &self.0.questions;
+        questions.get_or_create(&[("outcome", outcome)]).inc();
     }
 
-    /// All of it as text, with what there is now.
-    pub fn text(&self, figures: &Figures) -> String {
-        self.0.gauges.set(figures);
-        for (reason, count) in &figures.unsigned {
-            let counter = self.0.refused.get_or_create(&[("reason", *reason)]);
-            counter.inner().store(*count, Ordering::Relaxed);
-        }
+    /// All metrics as text.
+    pub fn text(&self, gauges: Gauges) -> String {
+        let mut state = Registry::with_prefix(PREFIX);
+        state.register_collector(Box::new(gauges));
         let mut text = String::new();
         // Writing to a string does not fail.
-        let _ = encode(&mut text, &self.0.registry);
+        let _ = encode_registry(&mut text, &self.0.registry)
+            .and_then(|()| encode_registry(&mut text, &state))
+            .and_then(|()| encode_eof(&mut text));
         text
     }
 }
 
-impl Inner {
-    fn register(&mut self) {
-        let Self {
-            registry,
-            gauges: its,
-            ..
-        } = self;
-        registry.register(
-            "calls_accepted",
-            "Calls that were synced and answered 200",
-            self.accepted.clone(),
-        );
-        registry.register(
-            "calls_rejected",
-            "Calls that could not be read and are kept, by status",
-            self.rejected.clone(),
-        );
-        registry.register(
-            "calls_refused",
-            "Calls of which nothing is kept, by reason",
-            self.refused.clone(),
-        );
-        let unit = || Unit::Seconds;
-        registry.register_with_unit(
-            "commit",
-            "Writing and syncing a group of calls",
-            unit(),
-            self.commit.clone(),
-        );
-        registry.register("commit_group_calls", "Calls in a group", self.group.clone());
-        registry.register(
-            "questions",
-            "Requests to the query API, by outcome",
-            self.questions.clone(),
-        );
-        registry.register(
-            "committer_queue_calls",
-            "Calls that wait for the committer",
-            self.queued.clone(),
-        );
-        registry.register("last_event", "The last event's number", its.events.clone());
-        registry.register(
-            "index_lag_events",
-            "Events that are synced and not indexed",
-            its.lag.clone(),
-        );
-        registry.register("log_bytes", "Files of the logs", its.log.clone());
-        registry.register("index_bytes", "Files of the index", its.index.clone());
-        registry.register(
-            "segments_unsealed",
-            "Closed segments that are to be sealed",
-            its.unsealed.clone(),
-        );
-        registry.register(
-            "disk_free_bytes",
-            "Free on the data folder's disk",
-            its.free.clone(),
-        );
-        registry.register(
+impl Collector for Gauges {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let out = &mut encoder;
+        gauge(
+            out,
+            "last_event",
+            "The last event's number",
+            None,
+            self.events,
+        )?;
+        let help = "Events that are synced and not indexed";
+        gauge(out, "index_lag_events", help, None, self.lag)?;
+        let logs = ["events", "rejected"].into_iter().zip(self.log);
+        let logs = logs.map(|(log, bytes)| ([("log", log)], bytes));
+        family(out, "log_bytes", "Files of the logs", logs)?;
+        gauge(out, "index_bytes", "Files of the index", None, self.index)?;
+        let help = "Closed segments that are to be sealed";
+        gauge(out, "segments_unsealed", help, None, self.unsealed)?;
+        let help = "Free on the data folder's disk; -1 if unknown";
+        gauge(out, "disk_free_bytes", help, None, or_unknown(self.free))?;
+        let help = "Memory of the process; -1 if unknown";
+        gauge(
+            out,
             "resident_memory_bytes",
-            "Memory of the process",
-            its.memory.clone(),
-        );
-        registry.register_with_unit(
-            "last_event_age",
-            "Since the last event came; -1 where there is none",
-            unit(),
-            its.age.clone(),
-        );
-        registry.register(
-            "silent",
-            "1 where no event came for longer than --alert-after",
-            its.silent.clone(),
-        );
-        registry.register_with_unit(
-            "last_signed_date_age",
-            "What the last verified call's date was behind this machine's clock",
-            unit(),
-            its.signed_age.clone(),
-        );
-        registry.register(
-            "connections",
-            "Open connections, by where they stand",
-            its.connections.clone(),
-        );
-        registry.register(
-            "gate_refused",
-            "Requests that the frontend answered itself, by status",
-            its.refused.clone(),
-        );
-        registry.register(
-            "gate_waiting_requests",
-            "Complete requests waiting in the frontend",
-            its.waiting.clone(),
-        );
-        registry.register(
-            "gate_under_way_requests",
-            "Requests that are being answered",
-            its.under_way.clone(),
-        );
-        registry.register(
-            "questions_under_way",
-            "Questions that are answered over HTTP, or wait to be",
-            its.asked.clone(),
-        );
+            help,
+            None,
+            or_unknown(self.memory),
+        )?;
+        let help = "Since the last event came; -1 if there is none";
+        let age = self.age.map_or(-1.0, |age| age.as_secs_f64());
+        gauge(out, "last_event_age", help, Some(&Unit::Seconds), age)?;
+        let help = "1 if no event came for longer than --alert-after";
+        gauge(out, "silent", help, None, u32::from(self.silent))?;
+        let help = "What the last verified call's date was behind this machine's clock";
+        let age = self.signed_age.unwrap_or(0);
+        gauge(out, "last_signed_date_age", help, Some(&Unit::Seconds), age)?;
+        let help = "Questions over HTTP that are answered or wait";
+        gauge(out, "questions_under_way", help, None, self.asked)?;
+        self.encode_frontends(out)
     }
 }
 
 impl Gauges {
-    fn set(&self, now: &Figures) {
-        let bytes = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
-        self.events.set(bytes(now.events));
-        self.lag.set(bytes(now.lag));
-        for (log, size) in ["events", "rejected"].into_iter().zip(now.log) {
-            self.log.get_or_create(&[("log", log)]).set(bytes(size));
-        }
-        self.index.set(bytes(now.index));
-        self.unsealed.set(as_gauge(now.unsealed));
-        self.free.set(now.free.map_or(-1, bytes));
-        self.memory.set(now.memory.map_or(-1, bytes));
-        self.age.set(now.age.map_or(-1.0, |age| age.as_secs_f64()));
-        self.silent.set(i64::from(now.silent));
-        self.signed_age.set(now.signed_age.unwrap_or(0));
-        self.asked.set(as_gauge(now.asked));
-        for (gate, told) in &now.gates {
-            for (phase, count) in &told.phases {
-                let labels = [("gate", *gate), ("phase", *phase)];
-                self.connections
-                    .get_or_create(&labels)
-                    .set(as_gauge(*count));
+    fn encode_frontends(&self, out: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let each = || self.frontends.iter();
+        let phases = each().flat_map(|(name, stats)| {
+            let phases = stats.phases.iter();
+            phases.map(|(phase, count)| ([("gate", *name), ("phase", *phase)], *count))
+        });
+        family(out, "connections", "Open connections, by phase", phases)?;
+        let help = "Requests that the frontend answered itself, by status";
+        let mut refused = out.encode_descriptor("gate_refused", help, None, MetricType::Counter)?;
+        for (name, stats) in each() {
+            for (status, count) in &stats.refused {
+                let labels = [("gate", *name), ("status", *status)];
+                let mut counter = refused.encode_family(&labels)?;
+                counter.encode_counter::<NoLabelSet, _, u64>(count, None)?;
             }
-            for (status, count) in &told.refused {
-                let labels = [("gate", *gate), ("status", *status)];
-                let counter = self.refused.get_or_create(&labels);
-                counter.inner().store(*count, Ordering::Relaxed);
-            }
-            let labels = [("gate", *gate)];
-            self.waiting
-                .get_or_create(&labels)
-                .set(as_gauge(told.waiting));
-            self.under_way
-                .get_or_create(&labels)
-                .set(as_gauge(told.in_flight));
         }
+        let help = "Complete requests that wait in the frontend";
+        let waiting = each().map(|(name, stats)| ([("gate", *name)], stats.waiting));
+        family(out, "gate_waiting_requests", help, waiting)?;
+        let help = "Requests that are being answered";
+        let in_flight = each().map(|(name, stats)| ([("gate", *name)], stats.in_flight));
+        family(out, "gate_under_way_requests", help, in_flight)
     }
 }
 
-fn as_gauge(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
+/// Encodes a gauge.
+fn gauge(
+    out: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    unit: Option<&Unit>,
+    value: impl EncodeGaugeValue,
+) -> fmt::Result {
+    out.encode_descriptor(name, help, unit, MetricType::Gauge)?
+        .encode_gauge(&value)
 }
 
-fn as_float(count: usize) -> f64 {
-    // Groups are small.
-    u32::try_from(count).map_or(f64::MAX, f64::from)
+/// Encodes a gauge for each value of its labels.
+fn family<const N: usize>(
+    out: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    values: impl Iterator<Item = ([(&'static str, &'static str); N], impl EncodeGaugeValue)>,
+) -> fmt::Result {
+    let mut gauges = out.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (labels, value) in values {
+        gauges.encode_family(&labels)?.encode_gauge(&value)?;
+    }
+    Ok(())
+}
+
+fn or_unknown(bytes: Option<u64>) -> i64 {
+    bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]
@@ -342,28 +295,28 @@ mod tests {
     use crate::frontend::StatsSnapshot;
 
     #[test]
-    fn what_was_counted_is_told() {
+    fn everything_is_encoded() {
         let metrics = Metrics::new();
         metrics.clone().accepted(3);
         metrics.refused("method");
         metrics.refused("method");
         metrics.rejected(413);
         metrics.committed(3, Duration::from_millis(1));
-        let gate = StatsSnapshot {
+        let stats = StatsSnapshot {
             connections: 2,
             phases: vec![("idle", 2)],
             refused: vec![("408", 7)],
             ..StatsSnapshot::default()
         };
-        let figures = Figures {
+        let gauges = Gauges {
             log: [10, 20],
             age: Some(Duration::from_millis(1500)),
-            gates: vec![("webhook", gate)],
-            ..Figures::default()
+            frontends: vec![("webhook", stats)],
+            ..Gauges::default()
         };
-        // Twice: what is looked at does not add up.
-        metrics.text(&figures);
-        let text = metrics.text(&figures);
+        // Twice: gauges do not add up.
+        metrics.text(gauges.clone());
+        let text = metrics.text(gauges);
         for line in [
             "profiletrail_calls_accepted_total 3",
             "profiletrail_calls_refused_total{reason=\"method\"} 2",
@@ -380,7 +333,7 @@ mod tests {
             "# EOF",
         ] {
             assert!(
-                text.lines().any(|told| told == line),
+                text.lines().any(|found| found == line),
                 "{line} is not in\n{text}"
             );
         }

@@ -145,6 +145,9 @@ impl EventLoop {
         }
         // It only costs latency when it fails.
         let _ = stream.set_nodelay(true);
+        if let Some(tls) = &self.config.tls {
+            tls.reload_if_changed(self.now);
+        }
         let stream = match Stream::new(stream, self.tls()) {
             Ok(stream) => stream,
             Err(error) => return tracing::error!(%error, "no TLS session could be begun"),

@@ -141,10 +141,8 @@ impl EventLoop {
             if self.now.duration_since(self.swept) >= self.sweep_every() {
                 self.sweep();
             }
-            self.answers.set_in_flight(self.calls.len());
-            self.answers
-                .stats()
-                .tell(self.clients.len(), self.queue.len());
+            let stats = self.answers.stats();
+            stats.set(self.clients.len(), self.queue.len(), self.calls.len());
             self.write_requests();
             if let Some(deadline) = self.deadline
                 && (self.clients.len() == 0 || deadline <= self.now)

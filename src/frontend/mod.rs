@@ -159,7 +159,6 @@ pub struct Frontend {
     shared: Arc<Shared>,
     waker: Arc<mio::Waker>,
     thread: Option<JoinHandle<()>>,
-    _watch: Option<tls::Watch>,
 }
 
 impl Frontend {
@@ -172,7 +171,6 @@ impl Frontend {
         answers: Answers,
     ) -> io::Result<Frontend> {
         let shared = Arc::new(Shared::default());
-        let watch = config.tls.as_ref().map(Tls::watch).transpose()?;
         let (event_loop, waker) =
             event_loop::EventLoop::new(listener, upstreams, config, Arc::clone(&shared), answers)?;
         let thread = std::thread::Builder::new()
@@ -182,7 +180,6 @@ impl Frontend {
             shared,
             waker,
             thread: Some(thread),
-            _watch: watch,
         })
     }
 

@@ -1,12 +1,12 @@
-//! How many clients there are and where they stand, for whoever watches the server.
+//! Counters for monitoring: connections by phase, and requests that the frontend refused itself.
 //!
-//! Invariant: telling costs the event loop a few plain stores; connections by phase are counted
-//! only when deadlines are looked at.
+//! Invariant: updating costs the event loop a few relaxed stores; connections by phase are counted
+//! only when deadlines are checked.
 
 use super::client::Phase;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
-/// The statuses with which the frontend refuses by itself; others are not counted.
+/// The statuses with which the frontend refuses requests itself.
 const STATUSES: [(u16, &str); 7] = [
     (400, "400"),
     (408, "408"),
@@ -17,41 +17,48 @@ const STATUSES: [(u16, &str); 7] = [
     (505, "505"),
 ];
 
-/// Where connections stand.
+/// The phases of connections.
 const PHASES: [&str; 6] = ["idle", "head", "body", "waiting", "answer", "linger"];
 
-/// What the frontend tells of itself.
+/// The counters; written by the event loop.
 #[derive(Debug, Default)]
 pub(super) struct Stats {
     connections: AtomicUsize,
     waiting: AtomicUsize,
+    in_flight: AtomicUsize,
     phases: [AtomicUsize; PHASES.len()],
     refused: [AtomicU64; STATUSES.len()],
 }
 
-/// What a frontend has told last.
+/// The counters at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StatsSnapshot {
     /// Open connections.
     pub connections: usize,
-    /// Requests that wait for a private connection.
+    /// Complete requests that wait for a private connection.
     pub waiting: usize,
-    /// Requests that are with tiny_http.
+    /// Requests that tiny_http has and that are not answered.
     pub in_flight: usize,
-    /// Connections by where they stand, as they were within the last second.
+    /// Connections by phase, at most a second old.
     pub phases: Vec<(&'static str, usize)>,
-    /// Requests that the frontend has refused by itself, by status.
+    /// Requests that the frontend refused itself, by status.
     pub refused: Vec<(&'static str, u64)>,
 }
 
 impl Stats {
-    /// Tells how many connections are open, and how many requests wait.
-    pub(super) fn tell(&self, connections: usize, waiting: usize) {
-        self.connections.store(connections, Ordering::Relaxed);
-        self.waiting.store(waiting, Ordering::Relaxed);
+    /// Sets the numbers of open connections and of requests that wait and are in flight.
+    pub(super) fn set(&self, connections: usize, waiting: usize, in_flight: usize) {
+        self.connections.store(connections, Relaxed);
+        self.waiting.store(waiting, Relaxed);
+        self.in_flight.store(in_flight, Relaxed);
     }
 
-    /// Tells where the connections stand.
+    /// Requests in flight.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Relaxed)
+    }
+
+    /// Counts the connections by phase.
     pub(super) fn count_phases(&self, phases: impl Iterator<Item = Phase>) {
         let mut counts = [0usize; PHASES.len()];
         for phase in phases {
@@ -67,37 +74,35 @@ impl Stats {
                 *count = count.saturating_add(1);
             }
         }
-        for (told, count) in self.phases.iter().zip(counts) {
-            told.store(count, Ordering::Relaxed);
+        for (counter, count) in self.phases.iter().zip(counts) {
+            counter.store(count, Relaxed);
         }
     }
 
-    /// Tells that a request was refused.
+    /// Counts a refused request.
     pub(super) fn count_refused(&self, status: u16) {
-        let counters = STATUSES.iter().zip(&self.refused);
-        for (_, counter) in counters.filter(|((known, _), _)| *known == status) {
-            counter.fetch_add(1, Ordering::Relaxed);
+        let place = STATUSES.iter().position(|(known, _)| *known == status);
+        if let Some(counter) = place.and_then(|place| self.refused.get(place)) {
+            counter.fetch_add(1, Relaxed);
         }
     }
 
-    /// What was told.
-    pub(super) fn snapshot(&self, in_flight: usize) -> StatsSnapshot {
-        let connections = self.connections.load(Ordering::Relaxed);
-        // Without connections nobody looks at deadlines.
-        let known = |count: &AtomicUsize| count.load(Ordering::Relaxed).min(connections);
-        let refused = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    /// The counters now.
+    pub(super) fn snapshot(&self) -> StatsSnapshot {
+        let connections = self.connections.load(Relaxed);
+        // Without connections deadlines are not checked, so phases may be outdated.
+        let phase = |count: &AtomicUsize| count.load(Relaxed).min(connections);
+        let names = STATUSES.into_iter().map(|(_, name)| name);
         StatsSnapshot {
             connections,
-            waiting: self.waiting.load(Ordering::Relaxed),
-            in_flight,
+            waiting: self.waiting.load(Relaxed),
+            in_flight: self.in_flight(),
             phases: PHASES
                 .into_iter()
-                .zip(self.phases.iter().map(known))
+                .zip(self.phases.iter().map(phase))
                 .collect(),
-            refused: STATUSES
-                .into_iter()
-                .map(|(_, name)| name)
-                .zip(self.refused.iter().map(refused))
+            refused: names
+                .zip(self.refused.iter().map(|count| count.load(Relaxed)))
                 .collect(),
         }
     }

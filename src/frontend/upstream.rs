@@ -1,43 +1,43 @@
-//! One private connection to tiny_http, and how they are opened.
+//! A private connection to tiny_http, and how it is opened.
 //!
-//! It carries many requests at one time, one after the other: answers come by another way (see
+//! It carries many requests at one time, one after the other. Answers come another way (see
 //! [`super::call`]), so nothing is ever read from it but its end.
 //!
-//! Leaves out which request goes where. Invariant: what it carries unanswered is bounded, so that
-//! a long request delays few others, and tiny_http never holds more than the frontend lets it.
+//! Invariant: the unanswered bytes and requests of a connection are bounded, so that a long request
+//! delays few others and tiny_http never holds more than the frontend allows.
 
 use super::call::{CALL_HEADER, CallId};
 use super::head::push_number;
 use super::nonblocking::{Readiness, WriteOutcome, reset_to, write_from};
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
 /// The token of the first private connection.
 pub(super) const FIRST_TOKEN: usize = 16;
 
-/// How long the greeting of a new private connection may take.
+/// The time-out of the greeting of a new private connection.
 const HELLO_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bytes the answer to the greeting may have.
-const HELLO_MAX: usize = 64 * 1024;
+/// The most bytes of the answer to the greeting.
+const HELLO_MAX: u64 = 64 * 1024;
 
-/// With so many bytes unanswered a private connection takes no further request.
+/// A private connection with more unanswered bytes accepts no further request.
 const FULL_BYTES: usize = 64 * 1024;
-/// Written bytes that are kept at the head of an output that is never quite written, and room
-/// that is kept for the next requests.
+/// The most written bytes kept before the unwritten ones, and the capacity kept for further
+/// requests.
 const KEPT_BYTES: usize = 64 * 1024;
 
 /// A private connection.
 pub(super) struct Upstream {
     pub(super) stream: UnixStream,
     pub(super) readiness: Readiness,
-    /// How many requests it carries that are not answered.
+    /// Unanswered requests.
     calls: usize,
     /// Their bytes.
     bytes: usize,
-    /// Requests as far as they are not written yet, after `sent` bytes that are.
+    /// Requests to write; the first `sent` bytes are written.
     output: Vec<u8>,
     sent: usize,
     watches_writing: bool,
@@ -67,18 +67,18 @@ impl Upstream {
         })
     }
 
-    /// Whether a part of a request is unwritten.
+    /// Whether bytes are unwritten.
     pub(super) fn is_writing(&self) -> bool {
         !self.output.is_empty()
     }
 
-    /// Whether it takes a further request, of `most_calls` at one time.
+    /// Whether it accepts a further request, of `most_calls` in flight.
     pub(super) fn has_room(&self, most_calls: usize) -> bool {
         self.bytes < FULL_BYTES && self.calls < most_calls
     }
 
-    /// Takes a request, whose head is as [`super::head::parse`] wrote it, to be written under the
-    /// number `id` by the next [`Self::flush`]. Returns its bytes, for [`Self::answered`].
+    /// Appends a request as written by [`super::head::parse`], with its number; the next
+    /// [`Self::flush`] writes it. Returns its bytes, for [`Self::answered`].
     pub(super) fn take(&mut self, request: &[u8], id: CallId) -> usize {
         if self.sent > KEPT_BYTES {
             self.output.drain(..self.sent.min(self.output.len()));
@@ -97,15 +97,14 @@ impl Upstream {
         request.len()
     }
 
-    /// Takes note that a request of so many bytes was answered.
+    /// A request of so many bytes was answered.
     pub(super) fn answered(&mut self, bytes: usize) {
         self.calls = self.calls.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// Writes what is unwritten. Room for writing is watched only while it is wanted: a Unix
-    /// socket reports it whenever the other side has read, which would wake the loop once more
-    /// for every request.
+    /// Writes what is unwritten. Writability is watched only while it is wanted: a Unix socket
+    /// reports it whenever the peer has read, which would wake the loop for every request.
     pub(super) fn flush(&mut self, registry: &Registry) -> WriteOutcome {
         let outcome = write_from(&mut self.stream, &self.output, &mut self.sent);
         if outcome == WriteOutcome::Done {
@@ -131,9 +130,8 @@ impl Upstream {
     }
 }
 
-/// Opens `count` private connections to the server at `path`, one by one: each is greeted, and
-/// its answer read whole, before the next is opened, so that the server has given each a thread
-/// of its own.
+/// Opens `count` private connections to tiny_http at `path`, one by one: the greeting on each is
+/// answered before the next is opened, so that tiny_http has given each a thread of its own.
 pub fn connect_private(
     path: &Path,
     count: usize,
@@ -145,39 +143,20 @@ fn connect_one(path: &Path) -> io::Result<std::os::unix::net::UnixStream> {
     let mut stream = std::os::unix::net::UnixStream::connect(path)?;
     stream.set_read_timeout(Some(HELLO_TIMEOUT))?;
     stream.set_write_timeout(Some(HELLO_TIMEOUT))?;
-    stream.write_all(b"GET /-/hello HTTP/1.1\r\nHost: frontend\r\n\r\n")?;
-    let rubbish = |why: &'static str| io::Error::new(io::ErrorKind::InvalidData, why);
-    let mut answer = Vec::new();
-    let mut buffer = [0u8; 4096];
-    loop {
-        match super::response::length(&answer, false).map_err(rubbish)? {
-            Some(length) if answer.len() == length => break,
-            Some(length) if answer.len() > length => {
-                return Err(rubbish("more than one answer to the greeting"));
-            }
-            _ if answer.len() > HELLO_MAX => {
-                return Err(rubbish("the answer to the greeting is too long"));
-            }
-            _ => {}
+    // The answer to HEAD ends with its head.
+    stream.write_all(b"HEAD /-/hello HTTP/1.1\r\nHost: frontend\r\n\r\n")?;
+    let mut answer = BufReader::new((&stream).take(HELLO_MAX));
+    let mut line = String::new();
+    while line != "\r\n" {
+        line.clear();
+        if answer.read_line(&mut line)? == 0 {
+            let why = "the greeting of a private connection was not answered";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, why));
         }
-        let count = match stream.read(&mut buffer) {
-            Ok(0) => {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "closed before the greeting was answered",
-                ));
-            }
-            Ok(count) => count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                return Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "the greeting was not answered",
-                ));
-            }
-            Err(error) => return Err(error),
-        };
-        answer.extend_from_slice(buffer.get(..count).unwrap_or_default());
+    }
+    if !answer.buffer().is_empty() {
+        let why = "more than one answer to the greeting";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
     }
     stream.set_read_timeout(None)?;
     stream.set_write_timeout(None)?;

@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::auth::signature::Refusal;
 use crate::log_limiter::LogLimiter;
+use crate::metrics::Metrics;
 
 /// No verified date was seen yet.
 const UNSEEN: i64 = i64::MIN;
@@ -16,6 +17,7 @@ const UNSEEN: i64 = i64::MIN;
 /// Counts and logs refusals.
 #[derive(Debug)]
 pub(super) struct Refusals {
+    metrics: Metrics,
     reasons: Mutex<BTreeMap<&'static str, Reason>>,
     last_age: AtomicI64,
 }
@@ -26,18 +28,19 @@ struct Reason {
     log: LogLimiter,
 }
 
-impl Default for Refusals {
-    fn default() -> Self {
+impl Refusals {
+    /// No refusals yet; they also count in `metrics`.
+    pub fn new(metrics: Metrics) -> Self {
         Self {
+            metrics,
             reasons: Mutex::default(),
             last_age: AtomicI64::new(UNSEEN),
         }
     }
-}
 
-impl Refusals {
     /// Counts a refusal of a call from an address. `detail` is for the owner; it may be empty.
     pub fn note(&self, refusal: Refusal, detail: &str, remote: Option<&str>) {
+        self.metrics.refused(refusal.word());
         let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         let reason = reasons.entry(refusal.word()).or_default();
         reason.count += 1;

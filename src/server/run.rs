@@ -216,7 +216,7 @@ impl Server {
             QUEUE_LEN,
         )
         .map_err(system("starting the committer"))?;
-        let refusals = Arc::new(Refusals::default());
+        let refusals = Arc::new(Refusals::new(metrics.clone()));
         let parts = ApiParts {
             trail: Arc::clone(&trail),
             health: Arc::clone(&health),

@@ -1,52 +1,61 @@
-//! TLS: the certificate and its key, and that they are read again when they change.
+//! TLS: the certificate and its key, reloaded when their files change.
 //!
-//! TLS 1.2 and 1.3 with the suites of rustls on ring, HTTP/1.1 by ALPN, sessions resumed by
-//! tickets whose key lives and changes in memory. No early data: it can be replayed.
+//! TLS 1.2 and 1.3 with rustls's suites on ring, HTTP/1.1 by ALPN, resumption by tickets whose key
+//! lives and rotates in memory. No early data, which can be replayed.
 //!
-//! Leaves out the connections, which are streams of the frontend's own loop, and certificates of
-//! clients. Invariants: there is always a certificate with its own key; a connection keeps the
-//! one that it began with.
+//! The files are identified by their metadata, links followed, so that a link that now points
+//! elsewhere (as certbot's do) counts as a change. Certificate and key change one after the other:
+//! while they do not match or cannot be read, the old ones stay in use.
+//!
+//! Not here: connections, and client certificates. Invariants: the certificate always matches its
+//! key; a connection keeps the one that it began with.
 
 mod pair;
-mod watch;
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
-use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 pub use pair::TlsError;
-pub(super) use watch::Watch;
 
-/// Where the certificate and its key are, in PEM form.
+/// How often the files are checked at most.
+const CHECK_EVERY: Duration = Duration::from_secs(2);
+
+/// The certificate and its key, in PEM form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
-    /// The certificate, and after it those that lead to one that clients know.
+    /// The certificate, followed by the intermediate ones.
     pub cert: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+}
+
+/// A file's device, inode, size, and times of modification and change with nanoseconds.
+type FileIdentity = Option<[i64; 7]>;
+
+/// The loaded files, and when they were last checked.
+#[derive(Debug)]
+struct Loaded {
+    identity: [FileIdentity; 2],
+    checked: Instant,
 }
 
 /// A loaded certificate with its key, and the settings of connections. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Tls {
     files: TlsFiles,
-    /// As what the files were known when they were read.
-    loaded: watch::Identity,
+    loaded: Arc<Mutex<Loaded>>,
     current: Arc<Current>,
     pub(super) config: Arc<rustls::ServerConfig>,
 }
 
-/// The certificate that new connections get.
+/// The certificate for new connections.
 #[derive(Debug)]
 struct Current(RwLock<Arc<CertifiedKey>>);
-
-impl Current {
-    fn set(&self, pair: CertifiedKey) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(pair);
-    }
-}
 
 impl ResolvesServerCert for Current {
     fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
@@ -59,31 +68,66 @@ impl Tls {
     /// Reads the files.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
-        // Before they are read: a change in between is then seen as one.
-        let loaded = watch::identity(&files);
+        // Before they are read: a change in between is then detected.
+        let loaded = Loaded {
+            identity: identity(&files),
+            checked: Instant::now(),
+        };
         let pair = pair::load(&files, &provider)?;
         let current = Arc::new(Current(RwLock::new(Arc::new(pair))));
         let config = settings(provider, Arc::clone(&current))
             .map_err(|cause| TlsError::Library { cause })?;
         Ok(Self {
             files,
-            loaded,
+            loaded: Arc::new(Mutex::new(loaded)),
             current,
             config: Arc::new(config),
         })
     }
 
-    /// Watches the files, from a thread of its own.
-    pub(super) fn watch(&self) -> std::io::Result<Watch> {
-        Watch::start(self.clone())
+    /// Reads the files again if they have changed; checked before new connections, at most every
+    /// [`CHECK_EVERY`].
+    pub(super) fn reload_if_changed(&self, now: Instant) {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.saturating_duration_since(loaded.checked) < CHECK_EVERY {
+            return;
+        }
+        loaded.checked = now;
+        let identity = identity(&self.files);
+        if identity == loaded.identity {
+            return;
+        }
+        loaded.identity = identity;
+        match pair::load(&self.files, self.config.crypto_provider()) {
+            Ok(pair) => {
+                let mut current = self
+                    .current
+                    .0
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner);
+                *current = Arc::new(pair);
+                let cert = self.files.cert.display();
+                tracing::info!("new connections get the new certificate in {cert}");
+            }
+            Err(error) => tracing::warn!("the old certificate stays in use: {error}"),
+        }
     }
+}
 
-    /// Reads the files again. Where they do not fit, what was loaded before stays.
-    fn reload(&self) -> Result<(), TlsError> {
-        let pair = pair::load(&self.files, self.config.crypto_provider())?;
-        self.current.set(pair);
-        Ok(())
-    }
+fn identity(files: &TlsFiles) -> [FileIdentity; 2] {
+    let of = |path: &Path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some([
+            found.dev().cast_signed(),
+            found.ino().cast_signed(),
+            found.size().cast_signed(),
+            found.mtime(),
+            found.mtime_nsec(),
+            found.ctime(),
+            found.ctime_nsec(),
+        ])
+    };
+    [of(&files.cert), of(&files.key)]
 }
 
 fn settings(

@@ -1,21 +1,20 @@
-//! What there is when the metrics are asked for.
+//! The server's state at the moment of a scrape.
 
 use std::fs;
 use std::time::Duration;
 
 use super::worker::Shared;
 use crate::event::now_micros;
-use crate::metrics::Figures;
+use crate::metrics::Gauges;
 use crate::ops::bytes_of;
 
-/// Looks at everything that is not counted. It lists the folder's files, whose
-/// number is that of the segments.
-pub(super) fn figures(shared: &Shared) -> Figures {
+/// Everything that is not counted. Lists the folder's files, one for each segment.
+pub(super) fn gauges(shared: &Shared) -> Gauges {
     let (trail, parts) = (&shared.parts.trail, &shared.parts);
     let (folder, progress) = (trail.folder(), trail.index().progress());
     let since = parts.inactivity.last_event();
     let age = since.map(|last| now_micros().saturating_sub(last).max(0));
-    Figures {
+    Gauges {
         events: trail.last_seq(),
         lag: progress.last.saturating_sub(progress.applied),
         log: [bytes_of(&folder.log()), bytes_of(&folder.rejected())],
@@ -25,17 +24,16 @@ pub(super) fn figures(shared: &Shared) -> Figures {
         memory: resident(),
         age: age.map(|age| Duration::from_micros(age.unsigned_abs())),
         silent: parts.inactivity.is_alarm(),
-        gates: vec![
+        frontends: vec![
             ("webhook", parts.webhook.snapshot()),
             ("api", shared.answers.snapshot()),
         ],
-        unsigned: parts.refusals.counts(),
         signed_age: parts.refusals.last_age(),
         asked: shared.questions.in_use(),
     }
 }
 
-/// The resident memory in bytes, as the kernel tells it in KiB.
+/// The resident memory in bytes; the kernel reports KiB.
 fn resident() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status

@@ -21,7 +21,7 @@ use super::params::Params;
 use super::posed::{Posed, pose};
 use super::question::Question;
 use super::run::ApiParts;
-use super::scrape::figures;
+use super::scrape::gauges;
 use super::slots::Slots;
 use super::table::ENTRIES;
 use super::ui::{Asked, Asker, MAX_BODY, Opened, Route, Ui};
@@ -235,7 +235,7 @@ impl Shared {
         match wanted {
             Wanted::Metrics => {
                 self.parts.metrics.asked("answered");
-                let text = self.parts.metrics.text(&figures(self));
+                let text = self.parts.metrics.text(gauges(self));
                 caller.answer(&Reply::new(200, CONTENT_TYPE, text.into_bytes()));
             }
             // Answered before.
