@@ -42,7 +42,7 @@ pub struct ServeArgs {
         long,
         env = "PROFILETRAIL_MAX_BODY",
         value_name = "SIZE",
-        default_value = "1MiB"
+        default_value = "4MiB"
     )]
     pub max_body: ByteSize,
     /// The size at which a segment of the log is closed

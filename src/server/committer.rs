@@ -27,7 +27,7 @@ enum Job {
 pub(super) struct Health {
     poison: Mutex<Option<String>>,
     disk: DiskSpaceMonitor,
-    /// The bytes that the longest call needs.
+    /// The bytes that the longest call may need.
     longest: u64,
 }
 
@@ -40,8 +40,8 @@ impl Health {
         }
     }
 
-    /// Why no event can be appended, for anyone to read; `None` while they can.
-    /// What the log says of its disk is the operator's.
+    /// Why no event can be appended, without details that are only for the operator; `None` while
+    /// they can.
     pub fn trouble(&self) -> Option<&'static str> {
         if self.poison().is_some() {
             return Some("events cannot be kept; the server's log says why");
@@ -53,7 +53,7 @@ impl Health {
         full.then_some("the disk is full")
     }
 
-    /// Whether the log has failed: then nothing need be tried.
+    /// Why the log has failed, if it has.
     fn poison(&self) -> Option<String> {
         self.poison
             .lock()
@@ -61,8 +61,7 @@ impl Health {
             .clone()
     }
 
-    /// Why nothing more is taken, of which so many bytes came: a word, and what
-    /// the operator is told.
+    /// Why a call of so many bytes is refused: the metric's label and a text for the operator.
     fn refusal(&self, bytes: usize) -> Option<(&'static str, String)> {
         let short = || {
             let is_short = self.disk.is_short(bytes);
@@ -72,13 +71,13 @@ impl Health {
         poison.or_else(short)
     }
 
-    /// The bytes that are free on the data folder's disk, where it is known.
+    /// The free bytes on the data folder's disk, if known.
     pub fn free(&self) -> Option<u64> {
         self.disk.free()
     }
 }
 
-/// The way to the committer; clones share it.
+/// The queue to the committer; clones share it.
 #[derive(Clone)]
 pub(super) struct Queue {
     sender: Sender<Job>,
@@ -88,8 +87,8 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// Queues a call. The responder is answered when it is kept, or at once where
-    /// the queue is full, the log has failed or the disk is almost full.
+    /// Queues a call. It is answered when it is kept, or at once if the queue is full, the log has
+    /// failed or the disk is almost full.
     pub fn call(&self, call: ParsedCall, responder: Responder) {
         let refuse = |responder: Responder, reason: &'static str, why: String| {
             self.metrics.refused(reason);
@@ -118,14 +117,14 @@ impl Queue {
         }
     }
 
-    /// Keeps a group of imported events and waits for the outcome.
+    /// Appends a group of imported events and waits for the outcome.
     pub fn import(&self, arrivals: Vec<Arrival>) -> Vec<Outcome> {
         let count = arrivals.len();
         if let Some((_, why)) = self.health.refusal(0) {
             return vec![Outcome::Unavailable(why); count];
         }
-        let (told, outcome) = bounded(1);
-        let sent = self.sender.send(Job::Import(arrivals, told));
+        let (reply, outcome) = bounded(1);
+        let sent = self.sender.send(Job::Import(arrivals, reply));
         let stopping = || vec![Outcome::Unavailable("the server is stopping".to_owned()); count];
         if sent.is_err() {
             return stopping();
@@ -134,14 +133,13 @@ impl Queue {
     }
 }
 
-/// Starts the committer. It ends, with everything synced, when the last
-/// [`Queue`] is gone. `answers` tells how many calls are under way; what comes
-/// of calls is told to `told`.
+/// Starts the committer. It ends, with everything synced, when the last [`Queue`] is dropped.
+/// `answers` knows how many calls are in flight; the outcomes go to `observers`.
 pub(super) fn start(
     appender: Appender,
     health: Arc<Health>,
     answers: Answers,
-    told: (Metrics, InactivityAlarm),
+    observers: (Metrics, InactivityAlarm),
     queue_len: usize,
 ) -> std::io::Result<(Queue, JoinHandle<()>)> {
     let (sender, receiver) = bounded(queue_len);
@@ -149,13 +147,13 @@ pub(super) fn start(
         sender,
         health: Arc::clone(&health),
         delay: Arc::new(GroupCommitDelay::new()),
-        metrics: told.0.clone(),
+        metrics: observers.0.clone(),
     };
     let delay = Arc::clone(&queue.delay);
     let thread = std::thread::Builder::new()
         .name("committer".to_owned())
         .spawn(move || {
-            run(appender, &health, &told, &receiver, || {
+            run(appender, &health, &observers, &receiver, || {
                 let half = answers.in_flight().min(GROUP_LEN) / 2;
                 delay.wait(half.saturating_sub(1), || receiver.len());
             });
@@ -163,7 +161,7 @@ pub(super) fn start(
     Ok((queue, thread))
 }
 
-/// Says so when the committer has ended, however it ended.
+/// Poisons the server's health when the committer ends, however it ends.
 struct Ended<'a>(&'a Health);
 
 impl Drop for Ended<'_> {
@@ -173,12 +171,12 @@ impl Drop for Ended<'_> {
     }
 }
 
-/// Commits what comes, in groups; `gather` is called when the first of one has
-/// come.
+/// Commits queued jobs in groups. `gather` is called when the first of a group has arrived, and may
+/// wait for more.
 fn run(
     mut appender: Appender,
     health: &Health,
-    told: &(Metrics, InactivityAlarm),
+    observers: &(Metrics, InactivityAlarm),
     jobs: &Receiver<Job>,
     gather: impl Fn(),
 ) {
@@ -198,16 +196,28 @@ fn run(
                     }
                 }
                 Job::Import(group, importer) => {
-                    commit(&mut appender, health, told, &mut arrivals, &mut responders);
+                    commit(
+                        &mut appender,
+                        health,
+                        observers,
+                        &mut arrivals,
+                        &mut responders,
+                    );
                     let outcomes = appender.append(group);
-                    tell_poison(&appender, health);
-                    // The importer may have gone; its events are kept all the same.
+                    note_poison(&appender, health);
+                    // The importer may have gone; its events are kept anyway.
                     let _ = importer.send(outcomes);
                 }
             }
         }
-        commit(&mut appender, health, told, &mut arrivals, &mut responders);
-        told.0.queued(jobs.len());
+        commit(
+            &mut appender,
+            health,
+            observers,
+            &mut arrivals,
+            &mut responders,
+        );
+        observers.0.queued(jobs.len());
     }
 }
 
@@ -225,7 +235,7 @@ fn commit(
     let calls = arrivals.len();
     let outcomes = appender.append(std::mem::take(arrivals));
     metrics.committed(calls, begun.elapsed());
-    tell_poison(appender, health);
+    note_poison(appender, health);
     let mut batch = Batch::default();
     let (mut kept, mut last) = (0, i64::MIN);
     for ((mut responder, received), outcome) in responders.drain(..).zip(outcomes) {
@@ -249,20 +259,20 @@ fn commit(
     }
     if kept > 0 {
         metrics.accepted(kept);
-        inactivity.heard(last);
+        inactivity.received(last);
     }
 }
 
-/// Says once what the operator must do, and lets everybody know.
-fn tell_poison(appender: &Appender, health: &Health) {
+/// Logs once what the operator must do when the log has failed, and marks the server unhealthy.
+fn note_poison(appender: &Appender, health: &Health) {
     let Some(reason) = appender.poison() else {
         return;
     };
     let mut poison = health.poison.lock().unwrap_or_else(PoisonError::into_inner);
     if poison.is_none() {
         tracing::error!(
-            "events cannot be kept any more: {reason}. Every call is answered 503 from now on. \
-             See to the disk (is it full, or failing?), then start the server again: that recovers the log, \
+            "events can no longer be kept: {reason}. Every call is answered 503 from now on. \
+             Check the disk (is it full, or failing?), then start the server again: that recovers the log, \
              and nothing that was acknowledged is lost"
         );
         *poison = Some(reason.to_owned());

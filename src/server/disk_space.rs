@@ -1,9 +1,8 @@
-//! The room that is left on the data folder's disk.
+//! Free space on the data folder's disk.
 //!
-//! Below `--min-free` no more is taken, so that the disk is never full: a write
-//! that fails would poison the log until a restart. What frees room in the end,
-//! as sealing does, goes on. There is room again once there is a sixteenth more
-//! than that, so that the answer does not flap.
+//! Below `--min-free` nothing more is accepted, so that the disk is never full: a write that fails
+//! would poison the log until a restart. Sealing, which frees space in the end, continues. Calls are
+//! accepted again once there is a sixteenth more, so that the answer does not flap.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,67 +10,68 @@ use std::time::Instant;
 
 use bytesize::ByteSize;
 
-/// How long a look at the disk holds, in milliseconds.
+/// For how many milliseconds a check holds.
 const HOLDS: u64 = 200;
 
-/// Looks at the room on a disk now and then.
+/// Checks the free space of a disk now and then.
 #[derive(Debug)]
 pub(super) struct DiskSpaceMonitor {
     folder: PathBuf,
-    /// In bytes; with 0 nothing is looked at.
+    /// In bytes; 0 for no check.
     min_free: u64,
-    begun: Instant,
-    /// When it was last looked, in milliseconds from the beginning on.
-    looked: AtomicU64,
+    started: Instant,
+    /// The last check, in milliseconds after `started`.
+    checked: AtomicU64,
     /// Bytes of calls that came since then.
     since: AtomicU64,
     short: AtomicBool,
 }
 
 impl DiskSpaceMonitor {
-    /// Looks at the disk of a folder for the first time.
+    /// Checks the disk of a folder for the first time.
     pub fn new(folder: PathBuf, min_free: u64) -> Self {
-        let disk = Self {
+        let monitor = Self {
             folder,
             min_free,
-            begun: Instant::now(),
-            looked: AtomicU64::new(0),
+            started: Instant::now(),
+            checked: AtomicU64::new(0),
             since: AtomicU64::new(0),
             short: AtomicBool::new(false),
         };
-        disk.look();
-        disk
+        monitor.check();
+        monitor
     }
 
-    /// The bytes that are free for this user; `None` where it is not known.
+    /// The bytes that are free for this user; `None` if unknown.
     pub fn free(&self) -> Option<u64> {
         let disk = rustix::fs::statvfs(&self.folder).ok()?;
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
-    /// Whether nothing may be taken. `bytes` is the length of what came: the
-    /// disk is looked at some times a second, and sooner where much comes.
+    /// Whether nothing may be accepted. `bytes` have come since the last call: the disk is checked
+    /// a few times a second, and earlier if much comes.
     pub fn is_short(&self, bytes: usize) -> bool {
         if self.min_free == 0 {
             return false;
         }
         let came = self.since.fetch_add(bytes as u64, Ordering::Relaxed) + bytes as u64;
-        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let looked = self.looked.load(Ordering::Relaxed);
-        let due = now >= looked.saturating_add(HOLDS) || came > self.min_free / 16;
-        let mine = || {
+        let now = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let checked = self.checked.load(Ordering::Relaxed);
+        let due = now >= checked.saturating_add(HOLDS) || came > self.min_free / 16;
+        // One thread checks.
+        let claim = || {
             let order = Ordering::Relaxed;
-            let taken = self.looked.compare_exchange(looked, now, order, order);
-            taken.is_ok()
+            let claimed = self.checked.compare_exchange(checked, now, order, order);
+            claimed.is_ok()
         };
-        if due && mine() {
+        if due && claim() {
             self.since.store(0, Ordering::Relaxed);
-            self.look();
+            self.check();
         }
         self.short.load(Ordering::Relaxed)
     }
 
-    /// What the operator is told who asks why nothing is taken.
+    /// Why nothing is accepted, for the operator.
     pub fn shortage(&self) -> String {
         format!(
             "less than {} are free where the data is kept (--min-free)",
@@ -79,8 +79,8 @@ impl DiskSpaceMonitor {
         )
     }
 
-    fn look(&self) {
-        // Where it is not known, a write will tell.
+    fn check(&self) {
+        // If the free space is unknown, a write will fail.
         let Some(free) = self.free().filter(|_| self.min_free > 0) else {
             return;
         };
@@ -93,7 +93,7 @@ impl DiskSpaceMonitor {
         if short {
             tracing::warn!(
                 "only {free} are free where the data is kept, and {} are to stay free (--min-free): every call is \
-                 answered 503 until there is disk. Prune the log, remove something else, or enlarge the disk; \
+                 answered 503 until there is room. Prune the log, remove something else, or enlarge the disk; \
                  calls are then accepted again without a restart",
                 ByteSize(self.min_free).display().iec()
             );
@@ -103,7 +103,7 @@ impl DiskSpaceMonitor {
     }
 }
 
-/// Whether the room is short, when it was or was not before.
+/// Whether space is short, given whether it was before.
 const fn is_short(was: bool, free: u64, min_free: u64) -> bool {
     let more = if was { min_free / 16 } else { 0 };
     free < min_free.saturating_add(more)
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn room_is_there_again_only_with_some_more() {
+    fn calls_are_accepted_again_only_with_some_more_space() {
         let mib = |count: u64| count << 20;
         assert!(!is_short(false, mib(256), mib(256)));
         assert!(is_short(false, mib(256) - 1, mib(256)));
@@ -124,11 +124,12 @@ mod tests {
     }
 
     #[test]
-    fn the_disk_is_looked_at_unless_nothing_is_to_stay_free() {
+    fn the_disk_is_checked_unless_nothing_is_to_stay_free() {
         let dir = tempfile::tempdir().unwrap();
-        let disk = |min_free| DiskSpaceMonitor::new(dir.path().to_owned(), min_free).is_short(0);
-        assert!(!disk(0));
-        assert!(disk(u64::MAX));
-        assert!(!disk(1));
+        let is_short =
+            |min_free| DiskSpaceMonitor::new(dir.path().to_owned(), min_free).is_short(0);
+        assert!(!is_short(0));
+        assert!(is_short(u64::MAX));
+        assert!(!is_short(1));
     }
 }

@@ -1,32 +1,28 @@
-//! Letting a group grow before it is committed.
+//! The delay that lets a group grow before it is committed.
 //!
-//! A sync costs about as much for one call as for many, in processor time too. So where several
-//! calls are under way, the committer waits a moment for those that are about to come. It waits
-//! for half of them, since the other half can then come while this group is synced; and it sleeps
-//! meanwhile, because to be woken for each would cost what the larger group saves. Beside not
-//! waiting this kept 1.0 to 1.7 times the calls at 32 connections and 1.2 to 1.3 times at 128; to
-//! wait for all of them was better in some runs and worse in more, since nothing is then left to
-//! do during a sync. A call that is alone under way waits for nobody.
+//! A sync costs about as much for one call as for many. With several calls in flight the committer
+//! therefore waits a moment for half of the others; the second half can then arrive while this
+//! group is synced. It sleeps meanwhile, since waking it for each call would cost what the larger
+//! group saves. A call that is alone in flight never waits.
 //!
-//! Leaves out what is waited for. Invariant: no wait is longer than [`PATIENCE`], whatever was
-//! expected and does not come.
+//! Invariant: no wait is longer than [`MAX_DELAY`].
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
-/// How long a call may wait for others, which is about what a fast disk's sync takes.
-const PATIENCE: Duration = Duration::from_micros(300);
+/// How long a call may wait for others: about as long as a fast disk's sync.
+const MAX_DELAY: Duration = Duration::from_micros(300);
 
-/// What the committer and those who queue calls have in common.
+/// Shared by the committer and those who queue calls.
 pub(super) struct GroupCommitDelay {
-    /// With so many queued calls the committer is to be woken; `usize::MAX` while it does not wait.
+    /// The number of queued calls that wakes the committer; `usize::MAX` while it does not wait.
     wanted: AtomicUsize,
     committer: std::sync::OnceLock<Thread>,
 }
 
 impl GroupCommitDelay {
-    /// Nobody waits yet.
+    /// The committer does not wait.
     pub const fn new() -> Self {
         Self {
             wanted: AtomicUsize::new(usize::MAX),
@@ -34,27 +30,27 @@ impl GroupCommitDelay {
         }
     }
 
-    /// Tells that so many calls are queued.
+    /// So many calls are queued now.
     pub fn arrived(&self, queued: usize) {
         if queued >= self.wanted.load(Ordering::SeqCst)
             && let Some(committer) = self.committer.get()
         {
-            // Nobody else need wake it now.
+            // One wake-up is enough.
             self.wanted.store(usize::MAX, Ordering::SeqCst);
             committer.unpark();
         }
     }
 
-    /// Waits, in the committer's thread, until so many calls are `queued`, or a while.
+    /// Waits, in the committer's thread, until so many calls are `queued`, at most [`MAX_DELAY`].
     pub fn wait(&self, wanted: usize, queued: impl Fn() -> usize) {
         if queued() >= wanted {
             return;
         }
         self.committer.get_or_init(std::thread::current);
-        let begun = Instant::now();
+        let start = Instant::now();
         self.wanted.store(wanted, Ordering::SeqCst);
         while queued() < wanted
-            && let Some(left) = PATIENCE.checked_sub(begun.elapsed())
+            && let Some(left) = MAX_DELAY.checked_sub(start.elapsed())
         {
             std::thread::park_timeout(left);
         }
@@ -68,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_ends_with_what_was_wanted_or_without_it() {
+    fn a_wait_ends_with_the_wanted_calls_or_without() {
         let (delay, queued) = (GroupCommitDelay::new(), AtomicUsize::new(0));
         // Nobody comes.
         delay.wait(1, || queued.load(Ordering::SeqCst));
@@ -87,7 +83,7 @@ mod tests {
                 }
             });
         });
-        // What is there already is not waited for, nor is nothing.
+        // No wait for calls that are queued already, or for none.
         delay.wait(300, || queued.load(Ordering::SeqCst));
         delay.wait(0, || 0);
         assert_eq!(delay.wanted.load(Ordering::SeqCst), usize::MAX);

@@ -7,8 +7,8 @@ use super::inactivity::InactivityAlarm;
 use super::reply::Reply;
 use crate::event::micros_to_rfc3339;
 
-/// The answer at one of the two paths: whether events can be kept, and at
-/// `/healthz` whether any come, too.
+/// The answer at one of the two paths: whether events can be kept and, at `/healthz`, whether any
+/// arrive.
 pub(super) fn health(path: &str, health: &Health, inactivity: &InactivityAlarm) -> Reply {
     if let Some(reason) = health.trouble() {
         return Reply::unavailable(reason);

@@ -1,46 +1,48 @@
-//! The silence alarm: no event for too long.
+//! The inactivity alarm: no event for too long.
 //!
-//! Reckoned from the last event's receipt, which is read from the log's tail at
-//! the start, or from the start where there is none. The beginning and the end
-//! of a silence are logged once each; `/healthz` answers 503 meanwhile, as a
-//! monitor that knows only the status must be woken. Calls are taken all the
-//! same, and `/readyz` stays well: a load balancer asks that, since one that
-//! took a silent receiver out would make the silence last.
+//! The time counts from the last event's receipt, which is read from the log's tail at the start, or
+//! from the start if there is none. The begin and the end of an alarm are logged once each. While it
+//! lasts `/healthz` answers 503, to alert monitors that see only the status. Calls are still
+//! accepted and `/readyz` stays healthy: a load balancer that removed an inactive receiver would
+//! prolong the inactivity.
 //!
-//! Leaves out why it is silent: nobody calls, or all calls are refused.
+//! Not here: why no event arrives (nobody calls, or all calls are refused).
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 
 use crate::event::{micros_to_rfc3339, now_micros};
 use crate::log::record::EventRecord;
 use crate::store::Trail;
 
-/// How often the clock is looked at, which may have been set meanwhile.
-const LOOK: Duration = Duration::from_secs(30);
+/// How often the clock is read at least; it may have been set meanwhile.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
 
-/// How far from the log's end an event is looked for that can be read.
+/// How many of the last events are searched for one that can be read.
 const TAIL: u64 = 64;
 
-/// When the last event came; clones share it.
+/// When the last event was received; clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct InactivityAlarm(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    /// After how long it is an alarm, in microseconds.
+    /// The time to the alarm in microseconds.
     after: Option<i64>,
-    /// In Unix microseconds, as what follows.
-    begun: i64,
-    /// Of the last event; `i64::MIN` where there is none.
+    /// In Unix microseconds, like `last`.
+    started: i64,
+    /// The last event's receipt; `i64::MIN` if there is none.
     last: AtomicI64,
-    told: AtomicBool,
+    /// The begin of the alarm was logged.
+    logged: AtomicBool,
 }
 
 impl InactivityAlarm {
-    /// From now on, with the events there are.
+    /// An alarm that knows the events in the trail.
     pub fn new(after: Option<Duration>, trail: &Trail) -> Self {
         Self::at(after, last_received(trail), now_micros())
     }
@@ -48,45 +50,43 @@ impl InactivityAlarm {
     fn at(after: Option<Duration>, last: Option<i64>, now: i64) -> Self {
         Self(Arc::new(Shared {
             after: after.map(|after| i64::try_from(after.as_micros()).unwrap_or(i64::MAX)),
-            begun: now,
+            started: now,
             last: AtomicI64::new(last.unwrap_or(i64::MIN)),
-            told: AtomicBool::new(false),
+            logged: AtomicBool::new(false),
         }))
     }
 
-    /// Events have come, the last of them at that moment.
-    pub fn heard(&self, received: i64) {
-        self.0.last.store(received, Ordering::Relaxed);
-        if self.0.told.load(Ordering::Relaxed) && self.0.told.swap(false, Ordering::Relaxed) {
-            tracing::info!("events come again");
+    /// Events were received, the last of them at this moment.
+    pub fn received(&self, last: i64) {
+        self.0.last.store(last, Ordering::Relaxed);
+        if self.0.logged.load(Ordering::Relaxed) && self.0.logged.swap(false, Ordering::Relaxed) {
+            tracing::info!("events arrive again");
         }
     }
 
-    /// When the last event came, in Unix microseconds.
+    /// When the last event was received, in Unix microseconds.
     pub fn last_event(&self) -> Option<i64> {
         Some(self.0.last.load(Ordering::Relaxed)).filter(|last| *last != i64::MIN)
     }
 
-    /// Whether it has been silent for too long.
+    /// Whether no event was received for too long.
     pub fn is_alarm(&self) -> bool {
         self.left(now_micros()).is_some_and(|left| left <= 0)
     }
 
-    /// The microseconds up to the alarm.
+    /// The microseconds to the alarm.
     fn left(&self, now: i64) -> Option<i64> {
-        let since = self.last_event().unwrap_or(self.0.begun);
+        let since = self.last_event().unwrap_or(self.0.started);
         Some(since.saturating_add(self.0.after?).saturating_sub(now))
     }
 
-    /// Logs that it has become silent, if it has; tells when to look again.
-    fn look(&self, now: i64) -> Option<Duration> {
+    /// Logs the begin of an alarm; returns when to check again.
+    fn check(&self, now: i64) -> Option<Duration> {
         let left = self.left(now)?;
-        let after = Duration::from_micros(self.0.after?.unsigned_abs());
         if left > 0 {
-            let left = Duration::from_micros(left.unsigned_abs());
-            return Some(left.min(LOOK));
+            return Some(Duration::from_micros(left.unsigned_abs()).min(CHECK_EVERY));
         }
-        if !self.0.told.swap(true, Ordering::Relaxed) {
+        if !self.0.logged.swap(true, Ordering::Relaxed) {
             let since = match self.last_event() {
                 Some(last) => format!("since {}", micros_to_rfc3339(last)),
                 None => "since the start, and none before".to_owned(),
@@ -96,12 +96,13 @@ impl InactivityAlarm {
                  whether its calls are refused; /healthz answers 503 until one comes"
             );
         }
-        // It may have ended, and begun anew.
-        Some(after.min(LOOK))
+        // It may end, and another one begin.
+        let after = Duration::from_micros(self.0.after?.unsigned_abs());
+        Some(after.min(CHECK_EVERY))
     }
 }
 
-/// When the last event was received that can be read.
+/// The receipt of the last event that can be read.
 fn last_received(trail: &Trail) -> Option<i64> {
     let last = trail.last_seq();
     let mut cursor = trail.events().cursor();
@@ -109,51 +110,42 @@ fn last_received(trail: &Trail) -> Option<i64> {
         .rev()
         .find_map(|seq| {
             let record = EventRecord::decode(cursor.get(seq).ok()?).ok()?;
-            // Nobody has called where a file was compared.
+            // Observed events are no calls.
             let called = record.head.body_kind.seen().is_none();
             called.then_some(record.head.received)
         })
 }
 
-/// The thread that logs the beginning of a silence; it ends when this is dropped.
+/// The thread that logs alarms; it ends when this is dropped.
 pub(super) struct InactivityWatch {
-    stop: Arc<(Mutex<bool>, Condvar)>,
+    stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl InactivityWatch {
-    /// Starts the thread, where there is an alarm.
-    pub fn start(inactivity: InactivityAlarm) -> std::io::Result<Self> {
-        let stop = Arc::new((Mutex::new(false), Condvar::new()));
-        let own = Arc::clone(&stop);
-        let thread = inactivity.0.after.map(|_| {
-            std::thread::Builder::new()
-                .name("silence".to_owned())
-                .spawn(move || watch(&inactivity, &own))
-        });
-        let thread = thread.transpose()?;
-        Ok(Self { stop, thread })
+    /// Starts the thread, if there is an alarm.
+    pub fn start(alarm: InactivityAlarm) -> std::io::Result<Self> {
+        let (stop, stopped) = bounded(0);
+        let watch = move || {
+            while let Some(wait) = alarm.check(now_micros())
+                && stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout)
+            {}
+        };
+        let builder = std::thread::Builder::new().name("inactivity".to_owned());
+        Ok(Self {
+            stop: Some(stop),
+            thread: Some(builder.spawn(watch)?),
+        })
     }
 }
 
 impl Drop for InactivityWatch {
     fn drop(&mut self) {
-        let (stop, changed) = &*self.stop;
-        *stop.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        changed.notify_all();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the thread that watches for silence had panicked");
+        drop(self.stop.take());
+        let panicked = self.thread.take().map(JoinHandle::join);
+        if panicked.is_some_and(|joined| joined.is_err()) {
+            tracing::error!("the thread that watches for inactivity panicked");
         }
-    }
-}
-
-fn watch(inactivity: &InactivityAlarm, (stop, changed): &(Mutex<bool>, Condvar)) {
-    let mut stopped = stop.lock().unwrap_or_else(PoisonError::into_inner);
-    while !*stopped && let Some(wait) = inactivity.look(now_micros()) {
-        let waited = changed.wait_timeout_while(stopped, wait, |stop| !*stop);
-        (stopped, _) = waited.unwrap_or_else(PoisonError::into_inner);
     }
 }
 
@@ -164,30 +156,30 @@ mod tests {
     const HOUR: i64 = 3_600_000_000;
 
     #[test]
-    fn an_alarm_is_reckoned_from_the_last_event_or_the_start() {
+    fn the_time_counts_from_the_last_event_or_the_start() {
         let after = Some(Duration::from_secs(3_600));
-        let inactivity = InactivityAlarm::at(after, None, 10 * HOUR);
-        assert_eq!(inactivity.left(10 * HOUR), Some(HOUR));
-        assert_eq!(inactivity.last_event(), None);
-        let inactivity = InactivityAlarm::at(after, Some(2 * HOUR), 10 * HOUR);
-        assert_eq!(inactivity.left(10 * HOUR), Some(-7 * HOUR));
-        inactivity.heard(10 * HOUR);
-        assert_eq!(inactivity.left(10 * HOUR + 1), Some(HOUR - 1));
-        // A clock that was set back makes no alarm.
-        assert_eq!(inactivity.left(3 * HOUR), Some(8 * HOUR));
+        let alarm = InactivityAlarm::at(after, None, 10 * HOUR);
+        assert_eq!(alarm.left(10 * HOUR), Some(HOUR));
+        assert_eq!(alarm.last_event(), None);
+        let alarm = InactivityAlarm::at(after, Some(2 * HOUR), 10 * HOUR);
+        assert_eq!(alarm.left(10 * HOUR), Some(-7 * HOUR));
+        alarm.received(10 * HOUR);
+        assert_eq!(alarm.left(10 * HOUR + 1), Some(HOUR - 1));
+        // A clock that was set back raises no alarm.
+        assert_eq!(alarm.left(3 * HOUR), Some(8 * HOUR));
         assert!(!InactivityAlarm::at(None, Some(0), 0).is_alarm());
     }
 
     #[test]
-    fn it_is_told_once_and_looked_for_in_time() {
-        let inactivity = InactivityAlarm::at(Some(Duration::from_secs(60)), None, 0);
-        assert_eq!(inactivity.look(0), Some(LOOK));
-        assert_eq!(inactivity.look(59_000_000), Some(Duration::from_secs(1)));
-        assert!(!inactivity.0.told.load(Ordering::Relaxed));
-        inactivity.look(60_000_000);
-        assert!(inactivity.0.told.load(Ordering::Relaxed));
-        inactivity.heard(61_000_000);
-        assert!(!inactivity.0.told.load(Ordering::Relaxed));
-        assert_eq!(InactivityAlarm::at(None, None, 0).look(HOUR), None);
+    fn an_alarm_is_logged_once_and_checked_in_time() {
+        let alarm = InactivityAlarm::at(Some(Duration::from_secs(60)), None, 0);
+        assert_eq!(alarm.check(0), Some(CHECK_EVERY));
+        assert_eq!(alarm.check(59_000_000), Some(Duration::from_secs(1)));
+        assert!(!alarm.0.logged.load(Ordering::Relaxed));
+        alarm.check(60_000_000);
+        assert!(alarm.0.logged.load(Ordering::Relaxed));
+        alarm.received(61_000_000);
+        assert!(!alarm.0.logged.load(Ordering::Relaxed));
+        assert_eq!(InactivityAlarm::at(None, None, 0).check(HOUR), None);
     }
 }

@@ -1,19 +1,17 @@
-//! The server: receives calls, keeps them, and lets the local socket ask.
+//! The server: receives calls, keeps them, and answers questions.
 //!
-//! [`crate::frontend`] owns the public listener and passes whole requests on to
-//! tiny_http; [`worker`] threads take them ([`receiver`]), decode and queue them;
-//! the one [`committer`] lets a group come together ([`group_commit`]), keeps it and
-//! only then has each of its calls answered, all at once and by way of the frontend.
+//! [`crate::frontend`] owns the public listener and passes complete requests to tiny_http. The
+//! [`worker`] threads receive them ([`receiver`]), decode and queue them; the one [`committer`] lets a
+//! group grow ([`group_commit`]), appends and syncs it, and only then are its calls answered, all at
+//! once, through the frontend.
 //!
-//! A call passes through five threads, and on a small machine it is their
-//! waking each other that costs, not their work: so each hop is made to carry
-//! many calls at a time when there are many.
+//! A call passes through five threads, and on a small machine their wake-ups cost more than their
+//! work. Each hop therefore carries many calls at a time when there are many.
 //!
-//! [`local`] is the Unix socket in the data folder, by which commands ask.
-//! [`api`] answers the same over HTTP, where it is wanted.
-//! Queues are bounded: past them a call is answered 503 with `Retry-After`, and
-//! so it is where [`disk_space`] finds the disk almost full. [`inactivity`] tells when no
-//! event has come for long.
+//! [`local`] is the control socket in the data folder, for commands; [`api`] answers the same
+//! questions over HTTP. Queues are bounded: beyond their limits, and while [`disk_space`] finds the
+//! disk almost full, a call is answered 503 with `Retry-After`. [`inactivity`] raises an alarm when
+//! no event has arrived for long.
 
 mod api;
 mod committer;
@@ -39,6 +37,5 @@ pub use api::{Question, question};
 pub use run::{Server, ServerConfig, ServerError, SignatureConfig};
 pub use socket::reachable;
 
-/// How many open files a server needs beside connections: private connections,
-/// log, index, commands.
+/// The open files a server needs beside connections: private connections, log, index, commands.
 pub const OWN_DESCRIPTORS: u64 = 400;

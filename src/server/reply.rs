@@ -1,7 +1,7 @@
-//! The HTTP answers of the webhook's side.
+//! HTTP answers, and how they reach the client.
 //!
-//! An answer is written as one piece, past tiny_http's own printing: that makes
-//! every header anew for every answer, on the one thread that also syncs.
+//! An answer is formatted here as one piece rather than by tiny_http, which would format each header
+//! again for each answer, on the one thread that also syncs.
 
 use std::fmt::Write as _;
 use std::io::Write;
@@ -16,26 +16,25 @@ use crate::event::DecodeError;
 use crate::frontend::{Answers, CallId, ResponseStream, SAFETY_HEADERS};
 use crate::store::Outcome;
 
-/// Someone who waits for an answer. One who is let go without it is told to
-/// ask again.
+/// Answers one request. Dropping an unanswered `Responder` sends 503.
 pub(super) struct Responder {
     target: Option<ReplyTarget>,
     bodyless: bool,
-    /// Of a signed message: that it is under way.
+    /// Marks a signed message as in flight.
     pub admitted: Admitted,
 }
 
-/// How an answer goes.
+/// Where an answer goes.
 enum ReplyTarget {
-    /// To the frontend, for a client's call.
+    /// To the frontend, for a client's request.
     Frontend(CallId, Answers),
-    /// Over the connection on which it was asked, for the frontend's own greeting.
+    /// To the connection itself, for the frontend's own greeting.
     Connection(Box<dyn Write + Send>),
 }
 
 impl Responder {
-    /// Who sent a request, which is over with this for tiny_http: of one that came with the number
-    /// of a `call`, nothing is written to its connection, so the next one there waits for nothing.
+    /// Takes a request from tiny_http. With the number of a `call` nothing is written to its
+    /// connection, so the next request there need not wait.
     pub fn new(request: Request, call: Option<CallId>, answers: &Answers) -> Self {
         let bodyless = *request.method() == Method::Head;
         let writer = request.into_writer();
@@ -58,13 +57,12 @@ impl Responder {
         }
     }
 
-    /// Sends the answer. A sender that has gone gets none.
+    /// Sends the answer, unless the client has gone.
     pub fn answer(mut self, reply: &Reply) {
         self.send(reply);
     }
 
-    /// Begins a long answer with the head of `reply`; `None` where the responder
-    /// is not a client of the frontend.
+    /// Begins a streamed answer with the head of `reply`; `None` for the frontend's greeting.
     pub fn stream(mut self, reply: &Reply) -> Option<ResponseStream> {
         let Some(ReplyTarget::Frontend(call, answers)) = self.target.take() else {
             return None;
@@ -107,8 +105,7 @@ impl Drop for Responder {
     }
 }
 
-/// Answers that go to the frontend together, which wakes it once. The responders of
-/// one batch are all of one frontend.
+/// Answers that wake the frontend once. All must belong to one frontend.
 #[derive(Default)]
 pub(super) struct Batch {
     ready: Vec<(CallId, Vec<u8>)>,
@@ -121,7 +118,7 @@ impl Batch {
         responder.put(reply, self);
     }
 
-    /// Sends what was added.
+    /// Sends the added answers.
     pub fn send(&mut self) {
         if let Some(answers) = &self.answers {
             answers.send(&mut self.ready);
@@ -135,7 +132,7 @@ impl Drop for Batch {
     }
 }
 
-/// Appends the moment as HTTP writes it. It is made once a second.
+/// Appends an HTTP date; it is formatted once a second.
 fn append_date(bytes: &mut Vec<u8>, now: DateTime<Utc>) {
     static LAST: Mutex<(i64, String)> = Mutex::new((i64::MIN, String::new()));
     let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
@@ -148,7 +145,7 @@ fn append_date(bytes: &mut Vec<u8>, now: DateTime<Utc>) {
     bytes.extend_from_slice(last.1.as_bytes());
 }
 
-/// An answer's status, body and the headers beyond the common ones.
+/// An answer: status, body, and headers beyond the common ones.
 pub(super) struct Reply {
     status: u16,
     content_type: &'static str,
@@ -156,23 +153,23 @@ pub(super) struct Reply {
     more: Option<(&'static str, &'static str)>,
     /// Further headers, each with its line break.
     headers: String,
-    /// Whether it has a tag, and a client may keep it as long as it asks anew.
+    /// Whether it has a tag: the client may cache it and revalidate.
     tagged: bool,
-    /// Those that bind browsers, each with its line break.
+    /// Headers for browsers, each with its line break.
     safety: &'static str,
 }
 
-/// That nobody may keep an answer, as [`SAFETY_HEADERS`] have it, …
+/// No caching, as in [`SAFETY_HEADERS`], …
 const NOT_KEPT: &str = "Cache-Control: no-store\r\n";
 
-/// … and that who asked may, to be used when it is told that it is the same.
+/// … and caching by the client, with revalidation.
 const KEPT: &str = "Cache-Control: private, no-cache\r\n";
 
-/// What most answers are.
+/// The usual media type.
 const JSON: &str = "application/json";
 
 impl Reply {
-    /// An answer of a type other than JSON, or with a status of its own.
+    /// An answer of any media type.
     pub const fn new(status: u16, content_type: &'static str, body: Vec<u8>) -> Self {
         Self {
             status,
@@ -185,7 +182,7 @@ impl Reply {
         }
     }
 
-    /// The same with other headers that bind browsers.
+    /// The same with other headers for browsers.
     pub const fn bound_by(mut self, safety: &'static str) -> Self {
         self.safety = safety;
         self
@@ -227,7 +224,7 @@ impl Reply {
         self
     }
 
-    /// The client has the answer with that tag already.
+    /// The client has the answer with that tag already (304).
     pub fn unchanged(tag: &str) -> Self {
         Self::new(304, JSON, Vec::new()).tagged(tag)
     }
@@ -242,12 +239,12 @@ impl Reply {
         Self::json(200, b"{\"status\":\"ok\"}".to_vec())
     }
 
-    /// The call is refused, and the sender is told why.
+    /// The call is refused, with the reason.
     pub fn refused(status: u16, error: &DecodeError) -> Self {
         Self::json(status, serde_json::to_vec(error).unwrap_or_default())
     }
 
-    /// The call is not taken for Copernica's.
+    /// The call is not accepted as Copernica's.
     pub fn unsigned(refusal: Refusal) -> Self {
         let error = DecodeError::new(refusal.to_string(), "Signature");
         let reply = Self::refused(refusal.status(), &error);
@@ -258,13 +255,13 @@ impl Reply {
         }
     }
 
-    /// The method is not one that the path knows.
+    /// The path does not support the method.
     pub fn wrong_method(allowed: &'static str) -> Self {
         let error = DecodeError::new(format!("only {allowed} is answered here"), "method");
         Self::refused(405, &error).with("Allow", allowed)
     }
 
-    /// The call is not kept; it may be sent again.
+    /// The call is not kept; it may be sent again (503 with `Retry-After`).
     pub fn unavailable(reason: &str) -> Self {
         let body = json!({ "error": reason, "where": "server" });
         Self::json(503, body.to_string().into_bytes()).with("Retry-After", "5")
@@ -273,7 +270,7 @@ impl Reply {
     /// The whole answer.
     fn bytes(&self, bodyless: bool) -> Vec<u8> {
         let mut bytes = self.head();
-        // One that says that nothing is new has no length of its own.
+        // A 304 has no length of its own.
         if self.status != 304 {
             let _ = write!(bytes, "Content-Length: {}\r\n", self.body.len());
         }
@@ -284,7 +281,7 @@ impl Reply {
         bytes
     }
 
-    /// The head, up to what tells the body's end.
+    /// The head, without `Content-Length` and the empty line.
     fn head(&self) -> Vec<u8> {
         let status = StatusCode(self.status);
         let mut bytes = Vec::with_capacity(512 + self.body.len());
@@ -293,7 +290,7 @@ impl Reply {
         let _ = write!(bytes, "HTTP/1.1 {} {reason}\r\nDate: ", self.status);
         append_date(&mut bytes, Utc::now());
         bytes.extend_from_slice(b"\r\n");
-        // What is not sent again has none.
+        // A 304 has no type.
         if self.status != 304 {
             let _ = write!(bytes, "Content-Type: {}\r\n", self.content_type);
         }
@@ -318,7 +315,7 @@ impl From<Outcome> for Reply {
             Outcome::Kept(seq) => Self::kept(seq),
             Outcome::Rejected(status, error) => Self::refused(status, &error),
             Outcome::Unavailable(reason) => {
-                // What the log says of its disk is the operator's to read.
+                // The reason is for the operator.
                 tracing::debug!("a call was answered 503: {reason}");
                 Self::unavailable("events cannot be kept now; send it again later")
             }
@@ -332,7 +329,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caller_that_a_panic_lets_go_is_told_to_ask_again() {
+    fn a_responder_dropped_by_a_panic_sends_503() {
         let answers = Answers::default();
         let call = CallId::parse("7").unwrap();
         let request = || tiny_http::Request::from(tiny_http::TestRequest::new());
@@ -342,7 +339,7 @@ mod tests {
             std::panic::resume_unwind(Box::new(()));
         }));
         assert!(panicked.is_err());
-        // The answers that a broken-off batch holds go out too.
+        // A dropped batch is sent too.
         let mut batch = Batch::default();
         batch.add(
             Responder::new(request(), Some(call), &answers),

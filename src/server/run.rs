@@ -1,4 +1,7 @@
-//! Putting the server together, and taking it apart in order.
+//! Starting the server's parts, and stopping them in order.
+//!
+//! Invariant: the addresses are bound before anything in the data folder changes, so a busy port
+//! leaves it as it is.
 
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -30,32 +33,31 @@ use crate::metrics::Metrics;
 use crate::ops::doctor::Settings;
 use crate::store::{Folder, Keep, Keeper, OpenOptions, Purpose, Sealer, Trail, TrailError};
 
-/// How long accepted calls and commands may take when the server stops.
+/// The time for accepted calls and commands to finish when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// The same for questions over HTTP, which can be asked again.
+/// The same for questions over HTTP, which can be repeated.
 const API_GRACE: Duration = Duration::from_secs(5);
 
-/// How many calls may wait for the committer. There cannot be more than the
-/// private connections carry; what waits beyond them waits in the frontend, which
-/// is bounded by the number of connections.
+/// The most calls that wait for the committer: as many as the private connections carry. Further
+/// calls wait in the frontend, at most one for each connection.
 const QUEUE_LEN: usize = 1024;
 
-/// How many private connections the frontend keeps to tiny_http. One carries many
-/// calls; the others are for what comes beside long bodies and in bursts.
+/// The private connections between frontend and tiny_http. One carries many calls; the others are
+/// for calls beside long bodies and for bursts.
 const PRIVATE_CONNECTIONS: usize = 8;
 
-/// How many bytes of unfinished and waiting requests, and of answers, the frontend keeps for all
-/// connections together; more where single bodies may be that long, or connections that many.
+/// The bytes of requests and answers that the frontend buffers for all connections together; more
+/// with long bodies or many connections.
 const MAX_BUFFERED: usize = 64 << 20;
 
-/// How many of these bytes there are at least for each connection.
+/// The least of these bytes for each connection.
 const BUFFERED_EACH: usize = 128 << 10;
 
-/// How a server is set up.
+/// The settings of a server.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
-    /// The data folder; made where there is none.
+    /// The data folder; created if missing.
     pub data: PathBuf,
     /// The address to listen at; port 0 lets the system choose one.
     pub listen: SocketAddr,
@@ -67,35 +69,34 @@ pub struct ServerConfig {
     pub segment_size: u64,
     /// The index's cache in bytes.
     pub cache: u64,
-    /// How many threads decode.
+    /// The number of threads that decode and verify calls.
     pub workers: usize,
-    /// How many connections may be open.
+    /// The most open connections.
     pub max_connections: usize,
-    /// The certificate and its key, where calls come with TLS.
+    /// The certificate and its key, for calls over TLS.
     pub tls: Option<TlsFiles>,
-    /// How many of them one address may have.
+    /// The most open connections of one address.
     pub max_per_address: usize,
-    /// Whose word on the address of a call counts.
+    /// The proxies whose forwarded addresses are trusted.
     pub trusted_proxies: Proxies,
-    /// How many bytes are to stay free on the data folder's disk.
+    /// The bytes that must stay free on the data folder's disk.
     pub min_free: u64,
-    /// Whose calls are taken and where their keys are asked for; everybody's,
-    /// where it is not said.
+    /// Which signatures are accepted; `None` for no check.
     pub signature: Option<SignatureConfig>,
-    /// How long events are kept; for ever, where it is not said.
+    /// How long events are kept; `None` for ever.
     pub keep: Option<Keep>,
-    /// The fields by whose values (sub)profiles are found at once.
+    /// The fields that are indexed by value.
     pub lookup: Vec<String>,
-    /// The address of the query API, where there is one.
+    /// The address of the query API; `None` for no API.
     pub api: Option<SocketAddr>,
-    /// Whether browsers are shown a page there.
+    /// Whether the page for browsers is served there.
     pub ui: bool,
-    /// After how long without an event that is told.
+    /// The time without an event that raises the inactivity alarm.
     pub alert_after: Option<Duration>,
 }
 
 impl ServerConfig {
-    /// What `doctor` is told of it.
+    /// The settings that `doctor` checks.
     pub fn settings(&self) -> Settings {
         let signature = self.signature.as_ref();
         let policy = signature.map(|signature| &signature.policy);
@@ -113,12 +114,12 @@ impl ServerConfig {
     }
 }
 
-/// Whose calls a server takes.
+/// Which signatures a server accepts.
 #[derive(Clone, Debug)]
 pub struct SignatureConfig {
-    /// What a call must show.
+    /// What a call must satisfy.
     pub policy: Policy,
-    /// The DNS server that is asked for keys; without it, the system's.
+    /// The DNS server for keys; `None` for the system's.
     pub dns_server: Option<SocketAddr>,
 }
 
@@ -138,17 +139,17 @@ pub enum ServerError {
     Listen {
         /// The address asked for.
         address: SocketAddr,
-        /// By which flag.
+        /// The flag that sets it.
         flag: &'static str,
-        /// What the system says.
+        /// The cause.
         cause: std::io::Error,
     },
-    /// Something that the system must give.
+    /// A system call failed.
     #[error("{what}: {cause}")]
     System {
         /// What was being done.
         what: &'static str,
-        /// What the system says.
+        /// The cause.
         cause: std::io::Error,
     },
 }
@@ -172,7 +173,7 @@ pub struct Server {
     sealer: Sealer,
     keeper: Keeper,
     private: PathBuf,
-    /// Keeps the path by which private connections are opened again.
+    /// Keeps the path valid by which private connections are opened again.
     _private_dir: Option<std::fs::File>,
 }
 
@@ -180,6 +181,11 @@ impl Server {
     /// Starts a server. When this returns it answers calls and commands.
     pub fn start(config: &ServerConfig) -> Result<Self, ServerError> {
         let tls = config.tls.clone().map(Tls::load).transpose()?;
+        let listener = listen(config.listen, "--listen")?;
+        let api_listener = config.api.map(|api| listen(api, "--api")).transpose()?;
+        let address = listener
+            .local_addr()
+            .map_err(system("reading the address"))?;
         Folder::make(&config.data)?;
         let (trail, appender) = Trail::open(
             &config.data,
@@ -193,11 +199,6 @@ impl Server {
             },
         )?;
         trail.index().set_lookup(config.lookup.clone());
-        let listener = listen(config.listen, "--listen")?;
-        let api_listener = config.api.map(|api| listen(api, "--api")).transpose()?;
-        let address = listener
-            .local_addr()
-            .map_err(system("reading the address"))?;
         let appender = appender.ok_or_else(|| {
             system("opening the log")(std::io::Error::other("it cannot be appended to"))
         })?;
@@ -207,12 +208,12 @@ impl Server {
         let answers = Answers::default();
         let (metrics, turns) = (Metrics::new(), Arc::new(Turns::default()));
         let inactivity = InactivityAlarm::new(config.alert_after, &trail);
-        let told = (metrics.clone(), inactivity.clone());
+        let observers = (metrics.clone(), inactivity.clone());
         let (queue, committer) = committer::start(
             appender,
             Arc::clone(&health),
             answers.clone(),
-            told,
+            observers,
             QUEUE_LEN,
         )
         .map_err(system("starting the committer"))?;
@@ -316,23 +317,23 @@ impl Server {
         })
     }
 
-    /// The address it listens at.
+    /// The address of its webhook.
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address of its query API, where there is one.
+    /// The address of its query API, if it has one.
     pub fn api_address(&self) -> Option<SocketAddr> {
         self.api.as_ref().map(Api::address)
     }
 
-    /// How far its index is.
+    /// The progress of its index.
     pub fn index_progress(&self) -> Progress {
         self.trail.index().progress()
     }
 
-    /// Stops it: no more calls are taken, those that were are finished and
-    /// synced, commands are answered.
+    /// Stops it: no more calls are accepted, accepted ones are synced and answered, and running
+    /// commands finish.
     pub fn stop(self) {
         self.frontend.shutdown(GRACE);
         drop(self.watch);
@@ -345,22 +346,22 @@ impl Server {
         self.receiver.stop();
         for worker in self.workers {
             if worker.join().is_err() {
-                tracing::error!("a worker had panicked");
+                tracing::error!("a worker panicked");
             }
         }
-        // Calls that wait for a key are let go, with 503.
+        // Calls that wait for a key are answered 503.
         if let Some(keys) = self.keys {
             keys.stop();
         }
         if let Err(error) = std::fs::remove_file(&self.private) {
             tracing::debug!("the private socket could not be removed: {error}");
         }
-        // The last queue is gone now, so the committer ends with all synced.
+        // The last queue is dropped now, so the committer ends with everything synced.
         if self.committer.join().is_err() {
-            tracing::error!("the committer had panicked");
+            tracing::error!("the committer panicked");
         }
         let last = self.trail.last_seq();
-        tracing::info!("stopped; {last} events are kept");
+        tracing::info!("stopped; the log has {last} events");
     }
 }
 
