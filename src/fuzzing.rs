@@ -13,7 +13,7 @@
 pub use crate::auth::signature::fuzzing::signature;
 pub use crate::cli::fuzzing::command_line;
 pub use crate::event::fuzzing::decoder;
-pub use crate::frontend::fuzzing::head;
+pub use crate::frontend::fuzzing::{chunked, head};
 pub use crate::log::fuzzing::{log, records};
 pub use crate::query::fuzzing::import;
 pub use crate::server::fuzzing::{protocol, question};
@@ -22,7 +22,8 @@ pub use crate::server::fuzzing::{protocol, question};
 pub type Target = fn(&[u8]);
 
 /// Every target with its name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
+    ("chunked", chunked),
     ("command_line", command_line),
     ("decoder", decoder),
     ("head", head),

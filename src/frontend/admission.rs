@@ -42,7 +42,7 @@ const EVICTION_ORDER: [fn(Phase) -> bool; 5] = [
     |phase| matches!(phase, Phase::Linger(_)),
     |phase| matches!(phase, Phase::Idle),
     |phase| matches!(phase, Phase::Head),
-    |phase| matches!(phase, Phase::Body(_)),
+    |phase| matches!(phase, Phase::Body(_) | Phase::Chunks),
     |phase| matches!(phase, Phase::Answer),
 ];
 
@@ -192,7 +192,7 @@ impl EventLoop {
                 if !kind(client.phase) {
                     continue;
                 }
-                if matches!(client.phase, Phase::Head | Phase::Body(_)) {
+                if matches!(client.phase, Phase::Head | Phase::Body(_) | Phase::Chunks) {
                     self.refuse(index, TOO_MANY);
                 }
                 self.close(index);

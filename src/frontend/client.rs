@@ -4,6 +4,7 @@
 //! taken yet.
 
 use super::call::CallId;
+use super::chunked::{ChunkDecoder, ChunkError};
 use super::nonblocking::{ReadOutcome, Readiness, WriteOutcome, reset, write_from};
 use super::origin::Peer;
 use super::response_stream::Outgoing;
@@ -20,6 +21,8 @@ pub(super) enum Phase {
     Head,
     /// The head is parsed, so many bytes of the body are missing.
     Body(usize),
+    /// The head is parsed, and a chunked body is being decoded.
+    Chunks,
     /// The request is whole and waits for a private connection.
     Queued,
     /// The request is with tiny_http, under this number.
@@ -56,6 +59,13 @@ pub(super) struct ClientHandle {
     pub(super) generation: u64,
 }
 
+/// A chunked request while its body is decoded into the client's `message`.
+pub(super) struct Chunked {
+    /// The head as received, to be parsed again.
+    pub(super) head: Vec<u8>,
+    pub(super) decoder: ChunkDecoder,
+}
+
 /// A client connection.
 pub(super) struct Client {
     pub(super) stream: Stream,
@@ -69,6 +79,8 @@ pub(super) struct Client {
     pub(super) options: ResponseOptions,
     /// The request as it goes upstream.
     pub(super) message: Vec<u8>,
+    /// The chunked request that is being received.
+    pub(super) chunked: Option<Chunked>,
     /// The long answer that is under way.
     pub(super) outgoing: Option<Outgoing>,
     input: Vec<u8>,
@@ -106,6 +118,7 @@ impl Client {
             options: ResponseOptions::default(),
             message: Vec::new(),
             outgoing: None,
+            chunked: None,
             input: Vec::new(),
             taken: 0,
             parsed: 0,
@@ -152,6 +165,7 @@ impl Client {
     /// Drops what has come of requests.
     pub(super) fn forget_requests(&mut self) {
         self.message = Vec::new();
+        self.chunked = None;
         self.input = Vec::new();
         self.taken = 0;
     }
@@ -184,6 +198,17 @@ impl Client {
         self.message.extend_from_slice(bytes);
         self.take(moved);
         moved
+    }
+
+    /// Decodes the waiting bytes of a chunked body into the message.
+    pub(super) fn decode_chunks(&mut self, limit: usize) -> Result<(), ChunkError> {
+        let Some(chunked) = &mut self.chunked else {
+            return Ok(());
+        };
+        let waiting = self.input.get(self.taken..).unwrap_or_default();
+        let used = chunked.decoder.decode(waiting, &mut self.message, limit)?;
+        self.take(used);
+        Ok(())
     }
 
     /// Whether the waiting bytes are worth parsing: at first, when an empty line has come since,

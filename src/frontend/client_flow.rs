@@ -5,9 +5,10 @@
 //! client either waiting for something that will come (an event, an answer, a deadline) or gone.
 
 use super::call::CallId;
-use super::client::{Client, Phase, ResponseOptions};
+use super::chunked::{ChunkDecoder, ChunkError};
+use super::client::{Chunked, Client, Phase, ResponseOptions};
 use super::event_loop::EventLoop;
-use super::head::{Body, Limits, Refusal, parse};
+use super::head::{Body, Decoded, Limits, Refusal, parse};
 use super::nonblocking::{ReadOutcome, WriteOutcome, reset};
 use super::response;
 use mio::event::Event;
@@ -50,6 +51,7 @@ impl EventLoop {
             let moved = match client.phase {
                 Phase::Idle | Phase::Head => self.take_head(index) || self.read(index),
                 Phase::Body(_) | Phase::Linger(_) => self.read(index),
+                Phase::Chunks => self.take_chunks(index) || self.read(index),
                 // What comes while a request is under way is kept, but not without bound; what
                 // still comes of a body that is not wanted stays in the socket until the answer
                 // is out.
@@ -134,12 +136,7 @@ impl EventLoop {
     /// Takes a request's head off the waiting bytes; false when it is not complete.
     fn take_head(&mut self, index: usize) -> bool {
         let now = self.now;
-        let limits = Limits {
-            head: self.config.max_head,
-            body: self.config.max_body,
-            pass_head: self.config.pass_head,
-            pass_browser: self.config.pass_browser,
-        };
+        let limits = self.limits(None);
         let Some(client) = self.clients.get(index) else {
             return false;
         };
@@ -178,16 +175,31 @@ impl EventLoop {
             }
         };
         client.blank = 0;
+        if head.body == Body::Chunked {
+            let head = client.waiting().get(..head.len).unwrap_or_default();
+            client.chunked = Some(Chunked {
+                head: head.to_vec(),
+                decoder: ChunkDecoder::new(),
+            });
+            client.message.clear();
+        }
         client.take(head.len);
         client.options = ResponseOptions {
             close: head.close,
-            linger: !matches!(head.body, Body::Whole(_)),
+            linger: !matches!(head.body, Body::Whole(_) | Body::Chunked),
             announce_keep: head.announce_keep,
             bodyless: head.bodyless,
             http10: head.http10,
         };
         let wanted = match head.body {
             Body::Whole(wanted) | Body::TooLarge(wanted) => wanted,
+            Body::Chunked => {
+                client.phase = Phase::Chunks;
+                if head.expects_continue && client.waiting().is_empty() {
+                    self.send_continue(index);
+                }
+                return true;
+            }
             Body::Unframed => 0,
         };
         let taken = client.take_body(wanted);
@@ -197,11 +209,72 @@ impl EventLoop {
         }
         client.phase = Phase::Body(wanted.saturating_sub(taken));
         if head.expects_continue && taken == 0 {
-            let line = b"HTTP/1.1 100 Continue\r\n\r\n";
-            if client.send(self.poll.registry(), line) == WriteOutcome::Broken {
-                self.close(index);
-            }
+            self.send_continue(index);
         }
+        true
+    }
+
+    fn send_continue(&mut self, index: usize) {
+        let line = b"HTTP/1.1 100 Continue\r\n\r\n";
+        if let Some(client) = self.clients.get(index)
+            && client.send(self.poll.registry(), line) == WriteOutcome::Broken
+        {
+            self.close(index);
+        }
+    }
+
+    fn limits(&self, decoded: Option<Decoded>) -> Limits {
+        Limits {
+            head: self.config.max_head,
+            body: self.config.max_body,
+            pass_head: self.config.pass_head,
+            pass_browser: self.config.pass_browser,
+            decoded,
+        }
+    }
+
+    /// Decodes the waiting bytes of a chunked body, and submits the request at its end; false when
+    /// more bytes are needed.
+    fn take_chunks(&mut self, index: usize) -> bool {
+        let limit = self.config.max_body;
+        let Some(client) = self.clients.get(index) else {
+            return false;
+        };
+        let too_large = match client.decode_chunks(limit) {
+            Ok(())
+                if !client
+                    .chunked
+                    .as_ref()
+                    .is_some_and(|it| it.decoder.is_done()) =>
+            {
+                return false;
+            }
+            Ok(()) => false,
+            Err(ChunkError::TooLarge) => true,
+            Err(ChunkError::Malformed) => {
+                self.refuse(index, BAD_CHUNKS);
+                return true;
+            }
+        };
+        let body = std::mem::take(&mut client.message);
+        let limits = self.limits(Some(Decoded {
+            arrived: body.len(),
+            too_large,
+        }));
+        let Some(client) = self.clients.get(index) else {
+            return false;
+        };
+        let Some(chunked) = client.chunked.take() else {
+            return false;
+        };
+        let from = (&client.peer, &self.config.trusted_proxies);
+        if let Err(refusal) = parse(&chunked.head, from, limits, &mut client.message) {
+            self.refuse(index, refusal);
+            return true;
+        }
+        client.message.extend_from_slice(&body);
+        client.options.linger = too_large;
+        self.submit(index);
         true
     }
 
@@ -295,7 +368,10 @@ impl EventLoop {
     fn keep_within_memory(&mut self) {
         while self.clients.held() > self.config.max_buffered {
             let heaviest = self.clients.heaviest(|client| {
-                matches!(client.phase, Phase::Head | Phase::Body(_) | Phase::Answer)
+                matches!(
+                    client.phase,
+                    Phase::Head | Phase::Body(_) | Phase::Chunks | Phase::Answer
+                )
             });
             let Some(index) = heaviest else { return };
             let answering = |client: &mut Client| client.phase == Phase::Answer;
@@ -329,5 +405,7 @@ impl EventLoop {
 }
 
 const TOO_FULL: Refusal = Refusal::new(503, "too much is being received", "body");
+
+const BAD_CHUNKS: Refusal = Refusal::new(400, "the chunked body is malformed", "body");
 
 const TOO_BLANK: Refusal = Refusal::new(400, "too many empty lines", "request line");

@@ -63,7 +63,11 @@ impl EventLoop {
                 Phase::Head if age > config.head_timeout.min(config.request_timeout) => {
                     self.refuse(index, TOO_SLOW);
                 }
-                Phase::Body(missing) => {
+                Phase::Body(_) | Phase::Chunks => {
+                    let missing = match client.phase {
+                        Phase::Body(missing) => missing,
+                        _ => 0,
+                    };
                     let body = client.message.len().saturating_add(missing);
                     let more = Duration::from_secs((body / BODY_RATE) as u64);
                     if age > config.request_timeout.saturating_add(more) {

@@ -8,10 +8,36 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use super::chunked::ChunkDecoder;
 use super::head::{Body, FAULT_HEADER, HEAD_HEADER, Head, Limits, PASSED, PEER_HEADER, parse};
 use super::origin::{Network, Peer, Proxies};
 
 const PEER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7);
+
+/// Decodes a chunked body. The first byte chooses the limit, the second the size of the pieces.
+///
+/// What must hold: nothing panics, no more than the limit is decoded, and the pieces in which a body
+/// arrives make no difference.
+pub fn chunked(bytes: &[u8]) {
+    let Some(([limit, piece], bytes)) = bytes.split_first_chunk() else {
+        return;
+    };
+    let limit = usize::from(*limit);
+    let decode = |piece: usize| {
+        let (mut decoder, mut body, mut waiting) = (ChunkDecoder::new(), Vec::new(), Vec::new());
+        for bytes in bytes.chunks(piece) {
+            waiting.extend_from_slice(bytes);
+            let used = decoder.decode(&waiting, &mut body, limit);
+            assert!(body.len() <= limit);
+            match used {
+                Ok(used) => waiting.drain(..used),
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(decoder.is_done().then_some((body, waiting)))
+    };
+    assert_eq!(decode(usize::from(*piece).max(1)), decode(1));
+}
 
 /// Parses a head. The first byte tells the limits.
 ///
@@ -31,6 +57,7 @@ pub fn head(bytes: &[u8]) {
         body: max_body,
         pass_head: choice / 4 % 2 == 1,
         pass_browser: choice / 16 % 2 == 1,
+        decoded: None,
     };
     let trusted = choice / 8 % 2 == 1;
     let everybody = "::/0".parse::<Network>().expect("a network");
@@ -67,6 +94,7 @@ pub fn head(bytes: &[u8]) {
             assert!(arrived <= max_body && arrived <= after.len());
             arrived
         }
+        Body::Chunked => return judge_framing(own, &head),
         Body::Unframed => 0,
     };
     if !matches!(head.body, Body::Whole(_)) {
@@ -127,7 +155,7 @@ fn judge_upstream(out: &[u8], sent: usize, head: &Head, peer: Option<&str>) {
             assert!(faults.is_empty() || faults == [b"no-length"] && length == 0)
         }
         Body::TooLarge(_) => assert!(faults.first().is_some_and(|f| f.starts_with(b"too-large "))),
-        Body::Unframed => assert_eq!(faults, [b"no-length"]),
+        Body::Chunked | Body::Unframed => assert_eq!(faults, [b"no-length"]),
     }
     assert!(faults.len() <= 1);
     let own = [PEER_HEADER, FAULT_HEADER, HEAD_HEADER, "Content-Length"];
@@ -147,14 +175,16 @@ fn judge_framing(own: &[u8], head: &Head) {
         let (name, value) = line.split_at(colon);
         let value = value.get(1..).unwrap_or_default().trim_ascii();
         match name.trim_ascii().to_ascii_lowercase().as_slice() {
-            b"transfer-encoding" => assert_eq!(head.body, Body::Unframed),
+            b"transfer-encoding" => {
+                assert!(matches!(head.body, Body::Chunked | Body::Unframed));
+            }
             b"content-length" => {
                 let number = std::str::from_utf8(value).expect("digits");
                 let number: u64 = number.parse().expect("a number");
                 match head.body {
                     Body::Whole(length) => assert_eq!(number, length as u64),
                     Body::TooLarge(arrived) => assert!(number > arrived as u64),
-                    Body::Unframed => panic!("both a length and a transfer coding"),
+                    Body::Chunked | Body::Unframed => panic!("both a length and a transfer coding"),
                 }
             }
             _ => {}

@@ -68,6 +68,8 @@ pub(super) enum Body {
     Whole(usize),
     /// More than is accepted: these bytes, which have arrived, go upstream with the fault.
     TooLarge(usize),
+    /// A body in the chunked coding: the head is to be parsed again once it is decoded.
+    Chunked,
     /// Bytes whose end is not known; none goes upstream.
     Unframed,
 }
@@ -111,9 +113,21 @@ pub(super) struct Limits {
     pub(super) body: usize,
     /// Whether the heads of requests with bodies go upstream, before the bodies.
     pub(super) pass_head: bool,
-    /// Whether the headers by which browsers are known go upstream.
+    /// Whether the headers of browsers go upstream.
     pub(super) pass_browser: bool,
+    /// The decoded body of a chunked request, if it is known.
+    pub(super) decoded: Option<Decoded>,
 }
+
+/// The length of a decoded body.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Decoded {
+    /// The bytes that go upstream.
+    pub(super) arrived: usize,
+    /// Whether there are more than are accepted.
+    pub(super) too_large: bool,
+}
+
 const BARE_LINE_FEED: Refusal = Refusal::new(
     400,
     "a line does not end with a carriage return and a line feed",
@@ -126,6 +140,8 @@ struct Facts<'b> {
     hosts: usize,
     length: Option<&'b [u8]>,
     encoded: bool,
+    /// The only transfer coding is `chunked`.
+    chunked: bool,
     expects_continue: bool,
     close: bool,
     keep: bool,
@@ -168,9 +184,25 @@ pub(super) fn parse(
             "Transfer-Encoding",
         ));
     }
-    let declared = facts.length.map(number).transpose()?;
+    let declared = match limits.decoded {
+        Some(decoded) => {
+            let more = u64::from(decoded.too_large);
+            Some((decoded.arrived as u64).saturating_add(more))
+        }
+        None => facts.length.map(number).transpose()?,
+    };
+    let chunked = facts.chunked && minor == 1;
     let body = match declared {
-        _ if facts.encoded => Body::Unframed,
+        _ if chunked && limits.decoded.is_none() => Body::Chunked,
+        Some(_)
+            if let Some(Decoded {
+                arrived,
+                too_large: true,
+            }) = limits.decoded =>
+        {
+            Body::TooLarge(arrived)
+        }
+        _ if facts.encoded && !chunked => Body::Unframed,
         None => Body::Whole(0),
         Some(length) => match usize::try_from(length) {
             Ok(length) if length <= limits.body => Body::Whole(length),
@@ -212,7 +244,7 @@ pub(super) fn parse(
             out.extend_from_slice(b"\r\n");
             arrived
         }
-        Body::Unframed => {
+        Body::Chunked | Body::Unframed => {
             push_header(out, FAULT_HEADER, b"no-length");
             0
         }
@@ -233,8 +265,9 @@ pub(super) fn parse(
     out.extend_from_slice(b"\r\n\r\n");
     out.extend_from_slice(as_sent);
 
-    let framed = matches!(body, Body::Whole(_));
-    let close = !framed || facts.close || (minor == 0 && !facts.keep);
+    let framed = matches!(body, Body::Whole(_) | Body::Chunked);
+    // Nothing is read behind a chunked body: where it ends is what request smuggling is about.
+    let close = !framed || chunked || facts.close || (minor == 0 && !facts.keep);
     Ok(Some(Head {
         len,
         body,
@@ -283,6 +316,7 @@ fn judge<'b>(headers: &[httparse::Header<'b>]) -> Result<Facts<'b>, Refusal> {
             }
             facts.length = Some(value);
         } else if name.eq_ignore_ascii_case("Transfer-Encoding") {
+            facts.chunked = !facts.encoded && value.eq_ignore_ascii_case(b"chunked");
             facts.encoded = true;
         } else if name.eq_ignore_ascii_case("Expect") {
             if !value.eq_ignore_ascii_case(b"100-continue") {

@@ -33,6 +33,7 @@
 
 mod admission;
 mod call;
+mod chunked;
 mod client;
 mod client_flow;
 mod clients;

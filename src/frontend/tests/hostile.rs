@@ -74,9 +74,8 @@ fn passes_bodies_without_a_length_on_as_a_fault() {
     let answer = peer.ask("POST /a HTTP/1.1\r\nHost: x\r\n\r\n");
     assert!(answer.status == 411 && answer.body.contains("X-Fault: no-length\n"));
     assert_eq!(peer.ask(GET).status, 200);
-    let answer = peer.ask(
-        "GET /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
-    );
+    let answer = peer
+        .ask("GET /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n3\r\nabc\r\n0\r\n\r\n");
     assert!(answer.status == 411 && answer.body.contains("Content-Length: 0\n"));
     assert!(answer.head.contains("Connection: close\r\n"));
     assert!(peer.is_closed());
@@ -347,7 +346,12 @@ fn codings_however_they_are_written_are_refused_as_such() {
     ] {
         let bytes = post(headers, &format!("0\r\n\r\n{SMUGGLED}"));
         // A vertical tab is no part of a value.
-        let status = if headers.contains('\u{b}') { 400 } else { 411 };
+        let status = match headers {
+            _ if headers.contains('\u{b}') => 400,
+            // The one coding that is decoded; what is behind it is not read.
+            "Transfer-Encoding: chunked" | "TRANSFER-ENCODING: cHuNkEd" => 200,
+            _ => 411,
+        };
         one(&rig, &bytes, status);
     }
 }

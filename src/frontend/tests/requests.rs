@@ -145,6 +145,52 @@ fn pipelined_input_beyond_the_bound_is_read_later() {
 }
 
 #[test]
+fn chunked_bodies_are_decoded_up_to_the_limit() {
+    let config = FrontendConfig {
+        max_body: 10,
+        pass_head: true,
+        ..FrontendConfig::default()
+    };
+    let rig = rig_with(2, config);
+    let head = "POST /in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: Chunked\r\n\r\n";
+    for wait in [0, 30] {
+        let mut peer = rig.peer();
+        peer.send(format!("{head}4\r\nwi"));
+        std::thread::sleep(Duration::from_millis(wait));
+        let answer = peer.ask(format!("ki\r\n6;x\r\npedia!\r\n0\r\nA: b\r\n\r\n{GET}"));
+        assert_eq!(answer.status, 200);
+        let length = head.len() + 10;
+        assert!(answer.body.contains(&format!("Content-Length: {length}\n")));
+        assert!(
+            answer.body.ends_with(&format!("{head}wikipedia!")),
+            "{}",
+            answer.body
+        );
+        // Nothing behind it is read.
+        assert!(answer.head.contains("Connection: close") && peer.is_closed());
+    }
+    let answer = rig.once(format!("{head}b\r\nhello world\r\n0\r\n\r\n"));
+    assert_eq!(answer.status, 413);
+    assert!(
+        answer.body.contains("X-Fault: too-large 11\n"),
+        "{}",
+        answer.body
+    );
+    assert!(answer.body.ends_with("hello worl"), "{}", answer.body);
+    for malformed in ["x\r\n", "1\nabc", "5\r\nabcdefg", "1\r\na\n0\r\n\r\n"] {
+        assert_eq!(
+            rig.once(format!("{head}{malformed}")).status,
+            400,
+            "{malformed:?}"
+        );
+    }
+    let mut peer = rig.peer();
+    let expecting = head.replace("Host: x", "Host: x\r\nExpect: 100-continue");
+    assert_eq!(peer.ask(&expecting).status, 100);
+    assert_eq!(peer.ask("2\r\nok\r\n0\r\n\r\n").status, 200);
+}
+
+#[test]
 fn puts_a_request_together_from_single_bytes() {
     let rig = rig();
     let mut peer = rig.peer();
@@ -337,6 +383,7 @@ fn what_browsers_are_known_by_goes_upstream_only_where_they_are_answered() {
             body: 0,
             pass_head: false,
             pass_browser,
+            decoded: None,
         };
         let mut out = Vec::new();
         parse(sent, (&peer, &proxies), limits, &mut out)

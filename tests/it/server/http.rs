@@ -71,6 +71,20 @@ fn paths_and_methods_that_are_not_there() {
 }
 
 #[test]
+fn a_busy_port_leaves_the_data_folder_as_it_is() {
+    let (dir, server) = new_server(&[]);
+    let other = dir.path().join("other");
+    let address = server.address.to_string();
+    let said = Cli::new(&other, &["serve", "--listen", &address])
+        .run()
+        .failed(3);
+    assert!(said.contains("cannot listen at"), "{said}");
+    assert_eq!(said.matches("in use").count(), 1, "{said}");
+    assert!(!other.exists());
+    server.stop();
+}
+
+#[test]
 fn health_and_head() {
     let (_dir, server) = new_server(&[]);
     let mut client = server.client();

@@ -144,10 +144,29 @@ fn lengths() {
         "{:?}",
         reply.json()
     );
-    // Without a length, and in chunks.
+    // In chunks.
+    let chunked = |body: &str| {
+        let mut client = server.client();
+        let length = body.len();
+        let request = format!(
+            "POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nTransfer-Encoding: chunked\r\n\r\n\
+             {length:x}\r\n{body}\r\n0\r\n\r\n"
+        );
+        client.send(request.as_bytes()).unwrap();
+        client.receive(false).unwrap()
+    };
+    assert_eq!(chunked(&fits).seq(), 2);
+    let reply = chunked(&format!("{fits}z"));
+    assert_eq!(reply.status, 413);
+    let error = reply.json()["error"].as_str().unwrap().to_owned();
+    assert!(
+        error.contains("1001") && error.contains("--max-body"),
+        "{error}"
+    );
+    // Without a length, and in a coding that is not known.
     for request in [
         "POST /webhook HTTP/1.1\r\nHost: a\r\n\r\n",
-        "POST /webhook HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "POST /webhook HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n0\r\n\r\n",
     ] {
         let mut client = server.client();
         client.send(request.as_bytes()).unwrap();
@@ -168,7 +187,7 @@ fn lengths() {
         listed.iter().all(|line| line["status"] == 413),
         "{listed:?}"
     );
-    assert_eq!(listed.len(), 2);
+    assert_eq!(listed.len(), 3);
     server.stop();
 }
 

@@ -184,6 +184,23 @@ fn checked_by_openssl(dir: &Path, written: &str) {
 }
 
 #[test]
+fn a_chunked_call_is_verified_with_the_length_that_was_read() {
+    let (dir, key) = (tempfile::tempdir().unwrap(), Key::new("sender-2048"));
+    let dns = dns(&key);
+    let server = start(&dir, &dns, &[]);
+    let sent = String::from_utf8(call("c").signed(&key)).unwrap();
+    let (head, body) = sent.split_once("\r\n\r\n").unwrap();
+    let length = format!("Content-Length: {}", body.len());
+    assert!(head.contains(&length), "{head}");
+    let head = head.replace(&length, "Transfer-Encoding: chunked");
+    let request = format!("{head}\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    assert_eq!(send(&server, request.as_bytes()).seq(), 1);
+    let other = request.replace("fields[a]=c", "fields[a]=d");
+    assert_eq!(send(&server, other.as_bytes()).status, 401);
+    server.stop();
+}
+
+#[test]
 fn a_message_is_taken_once_over_a_restart_and_without_dns() {
     let (dir, key) = (tempfile::tempdir().unwrap(), Key::new("sender-2048"));
     let dns = dns(&key);
