@@ -60,7 +60,7 @@ impl InactivityAlarm {
     pub fn received(&self, last: i64) {
         self.0.last.store(last, Ordering::Relaxed);
         if self.0.logged.load(Ordering::Relaxed) && self.0.logged.swap(false, Ordering::Relaxed) {
-            tracing::info!("events arrive again");
+            tracing::info!("events come again");
         }
     }
 

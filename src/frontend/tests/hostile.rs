@@ -474,7 +474,7 @@ fn continue_is_sent_to_those_who_wait_and_for_nothing_that_is_refused() {
         got.iter().map(|answer| answer.status).collect::<Vec<_>>(),
         [200]
     );
-    one(&rig, &expecting("Transfer-Encoding: chunked"), 411);
+    one(&rig, &expecting("Transfer-Encoding: gzip"), 411);
     one(&rig, &expecting("Content-Length: 99999999"), 413);
     one(&rig, &expecting("Content-Length: x"), 400);
     one(
