@@ -1,7 +1,7 @@
 //! The fields of which the values are looked up.
 
 use super::context::UsageError;
-use crate::index::MOST_FIELDS;
+use crate::index::MAX_FIELDS;
 
 /// Of which fields values are found at once.
 #[derive(Debug, clap::Args)]
@@ -21,9 +21,9 @@ impl LookupArgs {
     pub fn fields(&self) -> anyhow::Result<Vec<String>> {
         let fields = self.lookup.iter().filter(|field| !field.is_empty());
         let fields: Vec<String> = fields.cloned().collect();
-        if fields.len() > MOST_FIELDS {
+        if fields.len() > MAX_FIELDS {
             let what = format!(
-                "--lookup: {} fields are named, and {MOST_FIELDS} can be had; leave some out, find answers without it \
+                "--lookup: {} fields are named, and {MAX_FIELDS} can be had; leave some out, find answers without it \
                  too",
                 fields.len()
             );

@@ -1,76 +1,65 @@
 //! The bytes of a block of items.
 //!
-//! A block holds items in the order of slot and number, and is kept under the
+//! A block holds items in the order of key and number, and is stored under the
 //! name of its last item. Its bytes: the name of the last item before it in the
-//! run, after its length (nothing in the run's first block), by which a block
-//! that is gone is noticed; then pieces, up to the block's end:
+//! run, after its length (empty in the run's first block), by which a missing
+//! block is noticed; then groups of items, up to the block's end:
 //!
-//! | part of a piece | as |
+//! | part of a group | as |
 //! | --- | --- |
 //! | head | 4 × the number of items + kind: 0 a profile's events, 1 a subprofile's events, 2 an owner |
-//! | the slot | the profile, or an owner's subprofile, less that of the piece before (wrapping); of a subprofile's events its number too |
-//! | each item | number and value less those of the item before in the piece (wrapping), the value's zigzag |
+//! | key | the profile, or an owner's subprofile, less that of the group before (wrapping); of a subprofile's events its number too |
+//! | each item | number and value less those of the item before in the group (wrapping), the value's zigzag |
 //!
-//! All of them are LEB128 varints. Of [`super::word::Word`] head and slot are as that tells,
-//! and there are no items.
+//! All of them are varints. [`super::lookup_key::LookupKey`] has a head of its
+//! own and no items.
 
-use super::slot::{Item, put, put_bytes, put_signed, take, take_bytes, take_signed};
-use super::slotted::Slotted;
+use super::run_key::{Item, RunKey};
+use super::varint::{put, put_bytes, put_signed, skip, take, take_bytes, take_signed};
 
-/// About how many bytes of items a block holds. Finding one (sub)profile reads
-/// a sled leaf of some ten blocks; smaller ones cost more names.
-///
-/// At ten million events, side by side: blocks of half a KiB take 347 MB, these
-/// 275 MB; `changes` of an hour and of a day are as quick, and `stats`, which
-/// reads all of them, leaves 54 MiB resident rather than 63.
+/// About how many bytes of items a block holds. Smaller blocks cost more names
+/// on the disk, larger ones more decoding for each key that is looked for.
 const BLOCK_LEN: usize = 1024;
 
-/// Items of one slot, in the order of their numbers; or a part of them.
-pub(super) type Piece<S> = (S, Vec<Item>);
+/// Items of one key in the order of their numbers, or some of them.
+pub(super) type KeyGroup<K> = (K, Vec<Item>);
 
 /// A block that is being filled.
-pub(super) struct BlockWriter<S: Slotted> {
+pub(super) struct BlockWriter<K: RunKey> {
     bytes: Vec<u8>,
-    /// What the next slot is told by.
-    base: S::Base,
-    last: Option<(S, u64)>,
+    base: K::Base,
+    last: Option<(K, u64)>,
 }
 
-/// A block's name and bytes.
-pub(super) struct Block {
-    pub name: Vec<u8>,
-    pub bytes: Vec<u8>,
-}
-
-impl<S: Slotted> BlockWriter<S> {
+impl<K: RunKey> BlockWriter<K> {
     /// An empty block after the item of this name.
     pub fn new(before: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(BLOCK_LEN + 64);
         put_bytes(&mut bytes, before);
         Self {
             bytes,
-            base: S::Base::default(),
+            base: K::Base::default(),
             last: None,
         }
     }
 
-    /// Adds as many of a slot's items as there is room for, at least one;
+    /// Adds as many of a key's items as there is room for, at least one;
     /// returns the others.
-    pub fn push<'a>(&mut self, slot: S, items: &'a [Item]) -> &'a [Item] {
-        // An item takes 20 bytes at the most, some 7 as a rule.
+    pub fn push<'a>(&mut self, key: K, items: &'a [Item]) -> &'a [Item] {
+        // An item takes at most 20 bytes, mostly about 7.
         let room = BLOCK_LEN.saturating_sub(self.bytes.len()) / 7;
         let (items, rest) = items.split_at(room.clamp(1, 256).min(items.len()));
         let Some((last, _)) = items.last() else {
             return rest;
         };
-        slot.put(items.len() as u64, &mut self.base, &mut self.bytes);
+        key.put(items.len() as u64, &mut self.base, &mut self.bytes);
         let (mut number, mut value) = (0_u64, 0_i64);
-        for item in items.iter().filter(|_| !S::BARE) {
+        for item in items.iter().filter(|_| !K::KEY_ONLY) {
             put(&mut self.bytes, item.0.wrapping_sub(number));
             put_signed(&mut self.bytes, item.1.wrapping_sub(value));
             (number, value) = *item;
         }
-        self.last = Some((slot, *last));
+        self.last = Some((key, *last));
         rest
     }
 
@@ -78,78 +67,66 @@ impl<S: Slotted> BlockWriter<S> {
         self.bytes.len() >= BLOCK_LEN
     }
 
-    /// The block; `None` where it has no items.
-    pub fn finish(self) -> Option<Block> {
-        let (slot, number) = self.last?;
-        Some(Block {
-            name: slot.name(number),
-            bytes: self.bytes,
-        })
+    /// The block's name and bytes; `None` if it has no items.
+    pub fn finish(self) -> Option<(Vec<u8>, Vec<u8>)> {
+        let (key, number) = self.last?;
+        Some((key.name(number), self.bytes))
     }
 }
 
-/// The name of the last item before a block, and its pieces; `None` where the
-/// bytes make no sense.
-pub(super) fn decode<S: Slotted>(bytes: &[u8]) -> Option<(&[u8], Vec<Piece<S>>)> {
-    let (before, mut reader) = PieceReader::<S>::new(bytes)?;
-    let mut pieces = Vec::new();
-    while !reader.is_at_end() {
-        let (slot, count) = reader.head()?;
-        // An item has two bytes at least, or there is but one.
-        let mut items = Vec::with_capacity(count.min(reader.bytes.len() / 2 + 1));
-        reader.items(count, |item| items.push(item))?;
-        pieces.push((slot, items));
-    }
-    Some((before, pieces))
-}
-
-/// Goes over a block's pieces; what is not asked for is not decoded.
-pub(super) struct PieceReader<'a, S: Slotted> {
+/// Reads a block's groups in order. Every method returns `None` if the bytes
+/// are malformed.
+pub(super) struct GroupReader<'a, K: RunKey> {
     bytes: &'a [u8],
-    /// What the next slot is told by.
-    base: S::Base,
+    base: K::Base,
 }
 
-impl<'a, S: Slotted> PieceReader<'a, S> {
-    /// The name of the last item before a block, and a reader of its pieces.
+/// A reader's position in its block, for [`GroupReader::resume`].
+#[derive(Clone, Copy)]
+pub(super) struct GroupPosition<B> {
+    /// How many bytes follow.
+    left: usize,
+    base: B,
+}
+
+impl<'a, K: RunKey> GroupReader<'a, K> {
+    /// The name of the last item before a block, and a reader of its groups.
     pub fn new(mut bytes: &'a [u8]) -> Option<(&'a [u8], Self)> {
         let before = take_bytes(&mut bytes)?;
-        let base = S::Base::default();
+        let base = K::Base::default();
         Some((before, Self { bytes, base }))
     }
 
-    /// Goes on where another reader of the same block was.
-    pub fn resume(bytes: &'a [u8], place: PiecePlace<S::Base>) -> Option<Self> {
-        let begin = bytes.len().checked_sub(place.left)?;
+    /// Continues from the position of another reader of the same block.
+    pub fn resume(bytes: &'a [u8], position: GroupPosition<K::Base>) -> Option<Self> {
+        let begin = bytes.len().checked_sub(position.left)?;
         Some(Self {
             bytes: bytes.get(begin..)?,
-            base: place.base,
+            base: position.base,
         })
     }
 
-    /// Where in its block it is.
-    pub const fn place(&self) -> PiecePlace<S::Base> {
-        PiecePlace {
+    pub const fn position(&self) -> GroupPosition<K::Base> {
+        GroupPosition {
             left: self.bytes.len(),
             base: self.base,
         }
     }
 
-    /// Whether there is no other piece.
     pub const fn is_at_end(&self) -> bool {
         self.bytes.is_empty()
     }
 
-    /// The slot of the next piece, and how many items it has; those must be
+    /// The key of the next group, and the number of its items, which must be
     /// read or skipped then.
-    pub fn head(&mut self) -> Option<(S, usize)> {
-        S::take(&mut self.bytes, &mut self.base)
+    pub fn head(&mut self) -> Option<(K, usize)> {
+        K::take(&mut self.bytes, &mut self.base)
     }
 
-    /// Reads the items of a piece.
+    /// Reads the items of a group.
     pub fn items(&mut self, count: usize, mut each: impl FnMut(Item)) -> Option<()> {
         let (mut number, mut value) = (0_u64, 0_i64);
-        if S::BARE {
+        if K::KEY_ONLY {
             each((number, value));
             return Some(());
         }
@@ -161,52 +138,40 @@ impl<'a, S: Slotted> PieceReader<'a, S> {
         Some(())
     }
 
-    /// Passes over the items of a piece.
+    /// Passes over the items of a group.
     pub fn skip(&mut self, count: usize) -> Option<()> {
-        if S::BARE {
+        if K::KEY_ONLY {
             return Some(());
         }
-        let mut left = count.checked_mul(2)?;
-        // Every varint ends with the one byte of it that is below 0x80.
-        while left >= 8
-            && let Some((eight, rest)) = self.bytes.split_first_chunk()
-        {
-            let ends = !u64::from_le_bytes(*eight) & 0x8080_8080_8080_8080;
-            left -= ends.count_ones() as usize;
-            self.bytes = rest;
-        }
-        while left > 0 {
-            let (byte, rest) = self.bytes.split_first()?;
-            left -= usize::from(byte & 0x80 == 0);
-            self.bytes = rest;
-        }
-        Some(())
+        skip(&mut self.bytes, count.checked_mul(2)?)
+    }
+
+    /// The next group with its items.
+    pub fn group(&mut self) -> Option<KeyGroup<K>> {
+        let (key, count) = self.head()?;
+        // An item has at least two bytes, or it is the only one.
+        let mut items = Vec::with_capacity(count.min(self.bytes.len() / 2 + 1));
+        self.items(count, |item| items.push(item))?;
+        Some((key, items))
     }
 }
 
-/// Where in a block a reader is.
-#[derive(Clone, Copy)]
-pub(super) struct PiecePlace<B> {
-    /// How many bytes come after.
-    left: usize,
-    base: B,
-}
-
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::slot::Slot;
-    use super::super::word::Word;
+    use super::super::lookup_key::LookupKey;
+    use super::super::run_key::IndexKey;
     use super::*;
     use crate::event::ProfileKey;
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
-    fn slot() -> impl Strategy<Value = Slot> {
+    fn index_key() -> impl Strategy<Value = IndexKey> {
         let number = prop_oneof![0..4_u64, any::<u64>()];
         (number.clone(), proptest::option::of(number), 0..3).prop_map(
             |(number, subprofile, kind)| match kind {
-                0 => Slot::Owner(number),
-                _ => Slot::Events(ProfileKey {
+                0 => IndexKey::Owner(number),
+                _ => IndexKey::Events(ProfileKey {
                     profile: number,
                     subprofile,
                 }),
@@ -217,66 +182,70 @@ mod tests {
     proptest! {
         #[test]
         fn a_block_reads_what_was_written(
-            slots in proptest::collection::btree_map(
-                slot(),
+            groups in proptest::collection::btree_map(
+                index_key(),
                 proptest::collection::btree_map(any::<u64>(), any::<i64>(), 1..20),
                 1..20,
             ),
             before: Vec<u8>,
         ) {
-            let mut expected: BTreeMap<Slot, Vec<Item>> = BTreeMap::new();
+            let mut expected: BTreeMap<IndexKey, Vec<Item>> = BTreeMap::new();
             let mut writer = BlockWriter::new(&before);
-            let mut name = Vec::new();
-            for (slot, items) in slots {
+            let mut last_name = Vec::new();
+            for (key, items) in groups {
                 let items: Vec<Item> = items.into_iter().collect();
                 let mut rest = items.as_slice();
                 while !rest.is_empty() {
-                    rest = writer.push(slot, rest);
+                    rest = writer.push(key, rest);
                 }
-                name = slot.name(items.last().unwrap().0);
-                expected.insert(slot, items);
+                last_name = key.name(items.last().unwrap().0);
+                expected.insert(key, items);
             }
-            let block = writer.finish().unwrap();
-            prop_assert_eq!(&block.name, &name);
-            let (found_before, pieces) = decode::<Slot>(&block.bytes).unwrap();
+            let (name, bytes) = writer.finish().unwrap();
+            prop_assert_eq!(&name, &last_name);
+            let (found_before, mut reader) = GroupReader::<IndexKey>::new(&bytes).unwrap();
             prop_assert_eq!(found_before, before);
-            let mut found: BTreeMap<Slot, Vec<Item>> = BTreeMap::new();
-            for (slot, items) in pieces {
-                found.entry(slot).or_default().extend(items);
+            let mut found: BTreeMap<IndexKey, Vec<Item>> = BTreeMap::new();
+            while !reader.is_at_end() {
+                let (key, items) = reader.group().unwrap();
+                found.entry(key).or_default().extend(items);
             }
             prop_assert_eq!(found, expected);
         }
 
         #[test]
-        fn what_is_passed_over_is_as_long_as_what_is_read(
+        fn skipping_a_group_ends_where_reading_it_does(
             items in proptest::collection::btree_map(any::<u64>(), any::<i64>(), 1..40),
             small in proptest::collection::btree_map(0..300_u64, 0..300_i64, 1..40),
         ) {
-            let mut writer = BlockWriter::<Slot>::new(b"before");
+            let mut writer = BlockWriter::<IndexKey>::new(b"before");
             for (number, items) in [(3, items), (4, small)] {
                 let items: Vec<Item> = items.into_iter().collect();
                 let mut rest = items.as_slice();
                 while !rest.is_empty() {
-                    rest = writer.push(Slot::Events(ProfileKey::profile(number)), rest);
+                    rest = writer.push(IndexKey::Events(ProfileKey::profile(number)), rest);
                 }
             }
-            let block = writer.finish().unwrap();
-            let (_, mut reading) = PieceReader::<Slot>::new(&block.bytes).unwrap();
+            let (_, bytes) = writer.finish().unwrap();
+            let (_, mut reading) = GroupReader::<IndexKey>::new(&bytes).unwrap();
             while !reading.is_at_end() {
-                let mut skipping = PieceReader::<Slot>::resume(&block.bytes, reading.place()).unwrap();
-                let (slot, count) = reading.head().unwrap();
+                let mut skipping =
+                    GroupReader::<IndexKey>::resume(&bytes, reading.position()).unwrap();
+                let (key, count) = reading.head().unwrap();
                 reading.items(count, |_| ()).unwrap();
-                prop_assert_eq!(skipping.head().unwrap(), (slot, count));
+                prop_assert_eq!(skipping.head().unwrap(), (key, count));
                 skipping.skip(count).unwrap();
-                prop_assert_eq!(skipping.place().left, reading.place().left);
+                prop_assert_eq!(skipping.position().left, reading.position().left);
             }
         }
 
         #[test]
-        fn no_bytes_make_it_panic(bytes: Vec<u8>, count: usize) {
-            let _ = decode::<Slot>(&bytes);
-            let _ = decode::<Word>(&bytes);
-            if let Some((_, mut reader)) = PieceReader::<Slot>::new(&bytes) {
+        fn malformed_bytes_cause_no_panic(bytes: Vec<u8>, count: usize) {
+            if let Some((_, mut reader)) = GroupReader::<LookupKey>::new(&bytes) {
+                while reader.group().is_some() {}
+            }
+            if let Some((_, mut reader)) = GroupReader::<IndexKey>::new(&bytes) {
+                while reader.group().is_some() {}
                 let _ = reader.skip(count);
             }
         }

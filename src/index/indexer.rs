@@ -1,24 +1,22 @@
-//! The index as others see it: a thread that keeps it, and the questions.
+//! The index as its callers see it: a thread that keeps it, and the questions.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::ask::{Pairs, Recent, Stretch, Timed};
 use super::error::IndexError;
-use super::lookup::{LookedValues, Lookup, LookupState};
-use super::memory::MemoryIndex;
-use super::probe::{Looked, Probe};
-use super::shared::{Backend, Damage, Opened, PresentRetention, Renewal, Shared};
-use super::store::SledIndex;
+use super::lookup::{Lookup, LookupState, LookupValues};
+use super::lookup_query::{LookupPage, LookupQuery};
+use super::shared::{OpenIndex, PresentRetention, Replace, Shared};
+use super::timelines::{Pairs, TimeRange, TimelineSlice};
 use crate::event::ProfileKey;
 use crate::log::Log;
 
-/// How often those who wait are told how far the index is.
-const TELL: Duration = Duration::from_millis(100);
+/// How often progress is reported to those who wait.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How far a catching-up is.
+/// How far the index is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The last `seq` that is in the index.
@@ -27,15 +25,16 @@ pub struct Progress {
     pub last: u64,
 }
 
-/// The index, kept by a thread of its own.
+/// The index, kept by a thread of its own. Errors of its methods are texts for
+/// the operator; a damaged index is no error, but replaced.
 pub struct Indexer {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Indexer {
-    /// Starts the thread that opens or rebuilds the index in a folder and
-    /// feeds it. `cache` is sled's, in bytes.
+    /// Starts the thread that opens or builds the index in a folder and keeps it
+    /// up to date. `cache` is sled's, in bytes.
     pub fn start(
         log: Log,
         path: &Path,
@@ -55,18 +54,18 @@ impl Indexer {
     }
 
     /// Waits until every event up to `seq` is in the index, for at most
-    /// `patience` where that is given: `false` when it has run out. `tell` is
-    /// called some ten times a second meanwhile.
+    /// `timeout`: `false` when that has passed. `report` is called some ten times
+    /// a second meanwhile.
     pub fn wait_for(
         &self,
         seq: u64,
-        patience: Option<Duration>,
-        mut tell: impl FnMut(Progress),
+        timeout: Option<Duration>,
+        mut report: impl FnMut(Progress),
     ) -> Result<bool, String> {
         let begun = Instant::now();
-        let mut told = begun;
-        let mut state = self.shared.state();
+        let mut reported = begun;
         loop {
+            let mut state = self.shared.state();
             if let Some(failure) = &state.failure {
                 return Err(failure.clone());
             }
@@ -76,22 +75,17 @@ impl Indexer {
             if state.is_ready() && state.applied >= seq {
                 return Ok(true);
             }
-            if patience.is_some_and(|patience| begun.elapsed() >= patience) {
+            if timeout.is_some_and(|timeout| begun.elapsed() >= timeout) {
                 return Ok(false);
             }
             state.wanted = state.wanted.max(seq);
             self.shared.changed.notify_all();
-            let waited = self.shared.changed.wait_timeout(state, TELL);
-            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            if told.elapsed() >= TELL {
-                told = Instant::now();
-                let applied = state.applied;
-                drop(state);
-                tell(Progress {
-                    applied,
-                    last: self.shared.log.last_seq(),
-                });
-                state = self.shared.state();
+            self.shared.log.notifier().wake_all();
+            let waited = self.shared.changed.wait_timeout(state, PROGRESS_INTERVAL);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+            if reported.elapsed() >= PROGRESS_INTERVAL {
+                reported = Instant::now();
+                report(self.progress());
             }
         }
     }
@@ -107,38 +101,35 @@ impl Indexer {
 
     /// The (time, `seq`) pairs of a (sub)profile, ordered by both.
     pub fn timeline(&self, key: ProfileKey) -> Result<Pairs, String> {
-        let keys = &[key];
-        let found = self.ask(|sled| sled.pairs(keys), |memory| memory.pairs(keys))?;
-        let mut pairs = found.into_iter().next().unwrap_or_default();
-        pairs.sort_unstable();
-        Ok(pairs)
+        let all = TimeRange {
+            since: i64::MIN,
+            until: i64::MAX,
+            visible: |_, _| true,
+        };
+        let slices = self.slices(&[key], &all)?;
+        let slice = slices.into_iter().next();
+        Ok(slice.unwrap_or_default().pairs)
     }
 
-    /// The pairs of a stretch of some (sub)profiles, which come in order, each
-    /// ordered by both: of the first of them at least, of fewer than all where
-    /// they have many events. Much cheaper than asking one by one, and cheaper
-    /// still where the events of different times stand in different runs.
-    pub fn recent(
+    /// The pairs of a time range of some (sub)profiles, which are in order, each
+    /// ordered by both: of the first of them at least, of fewer than all if they
+    /// have many events. Much cheaper than asking for one after the other, and
+    /// cheaper still if events of different times are in different runs.
+    pub fn slices(
         &self,
         keys: &[ProfileKey],
-        stretch: &Stretch<impl Fn(i64, u64) -> bool>,
-    ) -> Result<Vec<Recent>, String> {
-        let mut found = self.ask(
-            |sled| sled.recent(keys, stretch),
-            |memory| memory.recent(keys, stretch),
-        )?;
-        for recent in &mut found {
-            recent.pairs.sort_unstable();
+        range: &TimeRange<impl Fn(i64, u64) -> bool>,
+    ) -> Result<Vec<TimelineSlice>, String> {
+        let mut slices = self.ask(|index| index.events.slices(keys, range))?;
+        for slice in &mut slices {
+            slice.pairs.sort_unstable();
         }
-        Ok(found)
+        Ok(slices)
     }
 
-    /// The profile that a subprofile belongs to, by the last event of it.
+    /// The profile that a subprofile belongs to, by its last event.
     pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, String> {
-        self.ask(
-            |sled| sled.profile_of(subprofile),
-            |memory| memory.profile_of(subprofile),
-        )
+        self.ask(|index| index.events.profile_of(subprofile))
     }
 
     /// Up to `limit` (sub)profiles in order, from the one after `after`.
@@ -147,164 +138,144 @@ impl Indexer {
         after: Option<ProfileKey>,
         limit: usize,
     ) -> Result<Vec<ProfileKey>, String> {
-        self.ask(
-            |sled| sled.keys_after(after, limit),
-            |memory| memory.keys_after(after, limit),
-        )
+        self.ask(|index| index.events.keys_after(after, limit))
     }
 
     /// (Sub)profiles in order, from the one after `after`, each with its (time,
-    /// `seq`) pairs, ordered by both: at most `limit`, fewer where they have
-    /// many events; none only at the end. Much cheaper than asking for the
-    /// timelines one by one.
-    pub fn each_timeline(
+    /// `seq`) pairs, ordered by both: at most `limit`, fewer if they have many
+    /// events; none only at the end. Much cheaper than asking for the timelines
+    /// one by one.
+    pub fn timelines_after(
         &self,
         after: Option<ProfileKey>,
         limit: usize,
-    ) -> Result<Vec<Timed>, String> {
-        let mut found = self.ask(
-            |sled| sled.walk(after, limit),
-            |memory| memory.walk(after, limit),
-        )?;
+    ) -> Result<Vec<(ProfileKey, Pairs)>, String> {
+        let mut found = self.ask(|index| index.events.timelines_after(after, limit))?;
         for (_, pairs) in &mut found {
             pairs.sort_unstable();
         }
         Ok(found)
     }
 
-    /// First and last `seq` of events of which it is not known whose they are,
-    /// since they could not be read when the index was made.
-    ///
-    /// Where the log can read any of them now, the index is built again first.
+    /// First and last `seq` of events whose (sub)profile is not known, since
+    /// they could not be read when the index was made. If the log can read any
+    /// of them now, the index is built again first.
     pub fn unreadable(&self) -> Result<Vec<(u64, u64)>, String> {
         loop {
-            let unreadable = self.ask(SledIndex::unreadable, MemoryIndex::unreadable)?;
+            let unreadable = self.ask(|index| Ok(index.events.unreadable()))?;
             if !self.shared.can_read_any(&unreadable) {
                 return Ok(unreadable);
             }
-            self.shared.state().renew = Some(Renewal::Healed);
-            self.shared.changed.notify_all();
+            self.replace(Replace::Readable);
         }
     }
 
-    /// Sees to it that nothing of a pruned event is left in the index's files:
-    /// builds the index again from the log if a prune was committed since it
-    /// was begun. To be called when the log's own files are rewritten; returns
-    /// when the new index has come as far as the old one was.
+    /// Removes every trace of pruned events from the index's files: builds the
+    /// index again from the log if a prune was committed since it was begun. To
+    /// be called once the log's own files are rewritten; returns when the new
+    /// index has come as far as the old one.
     pub fn remove_pruned(&self) -> Result<(), String> {
         loop {
-            let generation = self.shared.generation();
-            let known = self.ask(|sled| Ok(sled.generation), |_| generation)?;
-            if known == generation {
+            let generation = self.shared.retention().generation();
+            if self.ask(|index| Ok(index.events.generation()))? == generation {
                 return Ok(());
             }
-            self.shared.state().renew = Some(Renewal::Pruned);
-            self.shared.changed.notify_all();
+            self.replace(Replace::Pruned);
         }
     }
 
-    /// Sets of which fields the values are looked up from now on; of the others
-    /// what there is is dropped, and what is not there yet is made.
+    /// Sets the fields that have look-ups from now on; those of others are
+    /// dropped, and missing ones are made in the background.
     pub fn set_lookup(&self, fields: Vec<String>) {
-        self.shared.state().lookup = Some(fields);
-        self.shared.changed.notify_all();
+        self.shared
+            .update(|state| state.lookup_fields = Some(fields));
     }
 
     /// A page of the (sub)profiles that may have had a value, after another
-    /// page; `None` where the field is not looked up.
+    /// page; `None` if the field has no look-ups.
     pub fn look_up(
         &self,
-        probe: &Probe,
-        after: Option<&Looked>,
+        query: &LookupQuery,
+        after: Option<&LookupPage>,
         limit: usize,
-    ) -> Result<Option<Looked>, String> {
-        let pruned = self.shared.pruned();
-        self.ask_lookup(|lookup| lookup.look_up(probe, pruned, after, limit))
+    ) -> Result<Option<LookupPage>, String> {
+        let generation = self.shared.retention().generation();
+        self.ask_lookup(|lookup| lookup.page(query, generation, after, limit))
             .map(Option::flatten)
     }
 
-    /// The lookups, and how far they are; `None` where there are none.
+    /// The look-ups, and how far they are, without their bytes; `None` if there
+    /// are none.
     pub fn lookup_state(&self) -> Result<Option<LookupState>, String> {
         self.ask_lookup(|lookup| Ok(lookup.state()))
     }
 
     /// The same with their bytes, for which all of them are read.
-    pub fn whole_lookup_state(&self) -> Result<Option<LookupState>, String> {
-        self.ask_lookup(Lookup::whole_state)
+    pub fn lookup_state_with_bytes(&self) -> Result<Option<LookupState>, String> {
+        self.ask_lookup(Lookup::state_with_bytes)
     }
 
     /// The field's place and the (sub)profile of the first of some values of
-    /// fields that is not in the lookups, if they are of these fields.
-    pub fn lookup_lacks(
+    /// fields that is missing in the look-ups, if they are of these fields.
+    pub fn missing_in_lookup(
         &self,
         fields: &[String],
-        values: &LookedValues,
+        values: &LookupValues,
     ) -> Result<Option<(usize, ProfileKey)>, String> {
-        let lacks = self.ask_lookup(|lookup| match lookup.fields == fields {
-            true => lookup.lacks(values),
+        let missing = self.ask_lookup(|lookup| match lookup.fields == fields {
+            true => lookup.first_missing(values),
             false => Ok(None),
         });
-        lacks.map(Option::flatten)
+        missing.map(Option::flatten)
     }
 
-    /// Asks the lookups, where there are any.
     fn ask_lookup<T>(
         &self,
         ask: impl Fn(&Lookup) -> Result<T, IndexError>,
     ) -> Result<Option<T>, String> {
-        self.ask_either(
-            |opened| opened.lookup().as_ref().map(&ask).transpose(),
-            |_| None,
-        )
+        self.ask(|index| index.lookup().as_ref().map(&ask).transpose())
     }
 
-    /// Asks the index of events.
-    fn ask<T>(
-        &self,
-        sled: impl Fn(&SledIndex) -> Result<T, IndexError>,
-        memory: impl Fn(&MemoryIndex) -> T,
-    ) -> Result<T, String> {
-        self.ask_either(|opened| sled(&opened.events), memory)
-    }
-
-    /// Asks the index. Where it is found damaged, or another is taking its
-    /// place, that is waited for.
-    fn ask_either<T>(
-        &self,
-        sled: impl Fn(&Opened) -> Result<T, IndexError>,
-        memory: impl Fn(&MemoryIndex) -> T,
-    ) -> Result<T, String> {
+    /// Reads from the index. If it is found damaged, or is being replaced, waits
+    /// for the one that replaces it.
+    fn ask<T>(&self, ask: impl Fn(&OpenIndex) -> Result<T, IndexError>) -> Result<T, String> {
         loop {
-            // While this is held, no other backend takes the place.
-            let backend = self.shared.backend();
-            if self.shared.state().is_ready() {
-                match &*backend {
-                    Backend::Sled(opened) => match sled(opened) {
+            {
+                // While this is held, the index is not replaced.
+                let index = self.shared.index();
+                let ready = self.shared.state().is_ready();
+                if let Some(index) = index.as_ref().filter(|_| ready) {
+                    match ask(index) {
                         Ok(answer) => return Ok(answer),
-                        Err(error) => self.shared.state().damage = Some(Damage::from(error)),
-                    },
-                    Backend::Memory(index) => return Ok(memory(index)),
-                    Backend::Closed => {}
+                        Err(error) => self.replace(Replace::from(error)),
+                    }
                 }
             }
-            drop(backend);
-            let floor = self.shared.state().floor;
-            self.wait_for(floor, None, |_| ())?;
+            let seq = self.shared.state().min_visible_seq;
+            self.wait_for(seq, None, |_| ())?;
         }
+    }
+
+    fn replace(&self, reason: Replace) {
+        self.shared.update(|state| state.replace = Some(reason));
     }
 }
 
 impl Drop for Indexer {
     fn drop(&mut self) {
-        self.shared.state().stop = true;
-        self.shared.changed.notify_all();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the index's thread had panicked");
+        self.shared.update(|state| state.stop = true);
+        if let Some(thread) = self.thread.take() {
+            while !thread.is_finished() {
+                // It may have been about to sleep.
+                self.shared.log.notifier().wake_all();
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            if thread.join().is_err() {
+                tracing::error!("the index's thread had panicked");
+            }
         }
-        if let Backend::Sled(opened) = &*self.shared.backend()
-            && let Err(error) = opened.flush()
+        if let Some(index) = &*self.shared.index()
+            && let Err(error) = index.flush()
         {
             tracing::warn!(
                 "the index could not be flushed, the next start may rebuild it: {error}"

@@ -1,45 +1,39 @@
-//! The lookups: which (sub)profiles ever had a value, of some fields.
+//! The look-ups: which (sub)profiles ever had a value, of some fields.
 //!
-//! An entry ([`Word`]) stands for each distinct field, value and (sub)profile,
-//! not for each event: what comes again is let go before a run is made of what
-//! is pending. The runs stand beside those of the events in the same database,
-//! with a manifest and a position of their own, so that they can be made while
-//! questions are answered, and dropped.
+//! There is a key ([`LookupKey`]) for each distinct field, value and
+//! (sub)profile, not for each event: what is in a run already is dropped from
+//! the pending keys before they become one. The runs are in the same database as
+//! those of the events, with a manifest and a position of their own, so that
+//! they can be made while questions are answered, and dropped.
 //!
-//! They tell of every value that an event up to their position can have given,
-//! and of others: the answer is confirmed by a replay. Values of pruned events
-//! are those of the baselines; which baselines are in them is kept with the
-//! fields, in sled's default tree under `f` ([`super::lookup_settings`]).
+//! They find every value that an event up to their position can have set, and
+//! others: the answer is confirmed by a replay. The values of pruned events are
+//! those of the baselines; the manifest's generation says whose baselines are in
+//! them.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 
-use super::error::{IndexError, contain};
-use super::find::Finder;
-use super::lookup_settings::{decode, encode};
-use super::manifest::Manifest;
-use super::probe::{Looked, Probe};
-use super::run::{Run, drop_others};
-use super::slotted::Slotted;
-use super::store::{Position, Store};
-use super::word::{Folded, Word};
+use super::error::{IndexError, catch_panic};
+use super::lookup_key::{Folded, LookupKey};
+use super::lookup_query::{LookupPage, LookupQuery};
+use super::manifest::{Manifest, Position};
+use super::run::{Run, RunReader, drop_others};
+use super::run_key::RunKey;
+use super::store::Store;
+use super::tree::Database;
 use crate::event::ProfileKey;
-use crate::store::retention::Pruned;
 
-/// The most fields that are looked up.
-pub const MOST_FIELDS: usize = 16;
+/// The most fields that have look-ups.
+pub const MAX_FIELDS: usize = 16;
 
-/// How many entries are gathered before a run is made of the new ones among
-/// them: some 150 bytes each in memory.
+/// How many keys are gathered before a run is made of the new ones among them:
+/// some 150 bytes each in memory.
 const GATHERED: usize = 16_384;
 
-/// After how many events the position is kept, though few entries came.
-const KEPT_EVERY: u64 = 65_536;
+/// The position is written after so many events, even if few keys came.
+const WRITE_EVERY: u64 = 65_536;
 
-/// Under which name the fields are kept.
-const SETTINGS: &[u8] = b"f";
-
-/// The lookups of a data folder, and how far they are.
+/// The look-ups of a data folder, and how far they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LookupState {
     /// Of which fields.
@@ -50,18 +44,18 @@ pub struct LookupState {
     pub entries: u64,
     /// How many bytes those take that are not in memory.
     pub bytes: u64,
-    /// Of which pruned events what is left is in them.
-    pub pruned: Option<Pruned>,
+    /// Whose baselines are in them ([`crate::store::retention::Retention::generation`]).
+    pub generation: u64,
 }
 
-/// Values of looked-up fields, by the fields' places, and whose they are.
+/// Values of fields, by the fields' places, and whose they are.
 #[derive(Debug, Default)]
-pub struct LookedValues(BTreeSet<Word>);
+pub struct LookupValues(BTreeSet<LookupKey>);
 
-impl LookedValues {
+impl LookupValues {
     /// Adds one.
     pub fn add(&mut self, field: usize, value: &str, key: ProfileKey) {
-        self.0.extend(word(field, value, key));
+        self.0.extend(lookup_key(field, value, key));
     }
 
     /// How many there are that differ.
@@ -69,69 +63,63 @@ impl LookedValues {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-fn word(field: usize, value: &str, key: ProfileKey) -> Option<Word> {
+/// The key of a field's value, by the field's place.
+pub(super) fn lookup_key(field: usize, value: &str, key: ProfileKey) -> Option<LookupKey> {
     let field = u8::try_from(field).ok()?;
-    Some(Word::new(field, Folded::new(value), key))
+    Some(LookupKey::new(field, Folded::new(value), key))
 }
 
-/// Fields as they are kept: in order, each once.
-pub(super) fn arranged(fields: &[String]) -> Vec<String> {
+/// Fields as the manifest lists them: in order, each once.
+pub(super) fn normalized(fields: &[String]) -> Vec<String> {
     let fields: BTreeSet<&String> = fields.iter().collect();
-    fields.into_iter().take(MOST_FIELDS).cloned().collect()
+    fields.into_iter().take(MAX_FIELDS).cloned().collect()
 }
 
-/// The lookups.
+/// The look-ups.
 pub(super) struct Lookup {
     pub fields: Vec<String>,
-    store: Store<Word>,
-    /// How many entries are gathered for a run.
+    store: Store<LookupKey>,
+    /// How many keys are gathered for a run.
     gathered: usize,
-    /// Which baselines are in them.
-    baselines: Mutex<Option<Pruned>>,
 }
 
 impl Lookup {
     /// Those of a database, if it has any.
-    pub fn open(db: &sled::Db, log_id: u64) -> Result<Option<Self>, IndexError> {
-        contain(|| {
-            let settings = db.get(SETTINGS)?;
-            let settings = settings.as_deref().and_then(decode);
-            let Some((fields, baselines)) = settings else {
-                // None, or those of a later version.
-                Self::remove_from(db)?;
+    pub fn open(db: &Database, log_id: u64) -> Result<Option<Self>, IndexError> {
+        catch_panic(|| {
+            if db.get(LookupKey::MANIFEST)?.is_none() {
+                // What a crash left of them.
+                drop_others::<LookupKey>(db, &[])?;
                 return Ok(None);
-            };
+            }
+            let store = Store::<LookupKey>::with_database(db.clone(), log_id, 0)?;
+            let fields = store.view().manifest.fields.clone();
             Ok(Some(Self {
                 fields,
-                store: Store::of(db.clone(), log_id)?,
+                store,
                 gathered: GATHERED,
-                baselines: Mutex::new(baselines),
             }))
         })
     }
 
-    /// Begins lookups of some fields, which are arranged, in the place of those
+    /// Begins look-ups of some fields, which are normalized, in place of those
     /// that there were.
-    pub fn make(db: &sled::Db, log_id: u64, fields: Vec<String>) -> Result<Self, IndexError> {
-        contain(|| {
-            Self::remove_from(db)?;
-            let mut batch = sled::Batch::default();
-            batch.insert(SETTINGS, encode(&fields, None));
-            batch.insert(Word::MANIFEST, Manifest::default().encode(log_id));
-            db.apply_batch(batch)?;
-            Ok(Self {
-                fields,
-                store: Store::of(db.clone(), log_id)?,
-                gathered: GATHERED,
-                baselines: Mutex::new(None),
-            })
-        })
+    pub fn create(
+        db: &Database,
+        log_id: u64,
+        fields: Vec<String>,
+    ) -> Result<Option<Self>, IndexError> {
+        Self::remove(db)?;
+        let mut manifest = Manifest::new(log_id, 0);
+        manifest.fields = fields;
+        catch_panic(|| db.insert(LookupKey::MANIFEST, manifest.encode()?))?;
+        Self::open(db, log_id)
     }
 
     /// The same, with runs of another length.
@@ -140,17 +128,12 @@ impl Lookup {
         Self { gathered, ..self }
     }
 
-    /// Drops all lookups of a database; nobody may hold any.
-    pub fn remove(db: &sled::Db) -> Result<(), IndexError> {
-        contain(|| Self::remove_from(db))
-    }
-
-    fn remove_from(db: &sled::Db) -> Result<(), IndexError> {
-        let mut batch = sled::Batch::default();
-        batch.remove(SETTINGS);
-        batch.remove(Word::MANIFEST);
-        db.apply_batch(batch)?;
-        drop_others::<Word>(db, &[])
+    /// Drops all look-ups of a database; nobody may hold any.
+    pub fn remove(db: &Database) -> Result<(), IndexError> {
+        catch_panic(|| {
+            db.remove(LookupKey::MANIFEST)?;
+            drop_others::<LookupKey>(db, &[])
+        })
     }
 
     /// Up to where the log is in them, with what is pending.
@@ -158,144 +141,124 @@ impl Lookup {
         self.store.position()
     }
 
-    /// The word of a field's value, by the field's place.
-    pub fn word(&self, field: usize, value: &str, key: ProfileKey) -> Option<Word> {
-        word(field, value, key)
-    }
-
-    /// Enters words and moves the position.
-    pub fn enter(&self, words: &[Word], position: Position) -> Result<(), IndexError> {
-        self.store.view_mut().pending.enter_bare(words, position);
+    /// Adds keys and moves the position.
+    pub fn add(&self, keys: &[LookupKey], position: Position) -> Result<(), IndexError> {
+        self.store.view_mut().pending.add_keys(keys, position);
         let view = self.store.view();
+        let written = view.manifest.position.seq;
         let due = view.pending.len() >= self.gathered
-            || position.seq.saturating_sub(view.kept.seq) >= KEPT_EVERY;
+            || position.seq.saturating_sub(written) >= WRITE_EVERY;
         drop(view);
-        if due { self.write() } else { Ok(()) }
-    }
-
-    /// Enters words of baselines; the position stays.
-    pub fn enter_pruned(&self, words: &[Word]) -> Result<(), IndexError> {
-        self.enter(words, self.position())
-    }
-
-    /// Whether the baselines of what is pruned are in them.
-    pub fn knows(&self, pruned: Option<Pruned>) -> bool {
-        pruned.is_none() || *self.baselines() == pruned
-    }
-
-    /// Takes note that they are.
-    pub fn learn(&self, pruned: Pruned) -> Result<(), IndexError> {
-        self.write()?;
-        contain(|| {
-            let settings = encode(&self.fields, Some(pruned));
-            self.store.db.insert(SETTINGS, settings)?;
-            Ok(())
-        })?;
-        *self.baselines() = Some(pruned);
+        if due {
+            self.write(self.generation())?;
+        }
         Ok(())
     }
 
-    fn baselines(&self) -> std::sync::MutexGuard<'_, Option<Pruned>> {
-        self.baselines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+    /// Adds keys of baselines; the position stays.
+    pub fn add_baselines(&self, keys: &[LookupKey]) -> Result<(), IndexError> {
+        self.add(keys, self.position())
     }
 
-    /// Makes a run of what is pending and new, and keeps the position.
-    fn write(&self) -> Result<(), IndexError> {
-        contain(|| {
+    /// Whose baselines are in them; 0 for none.
+    pub fn generation(&self) -> u64 {
+        self.store.generation()
+    }
+
+    /// Makes a run of what is pending and new, and writes the position and whose
+    /// baselines are in them.
+    pub fn write(&self, generation: u64) -> Result<(), IndexError> {
+        catch_panic(|| {
             let known = self.known()?;
-            self.store.view_mut().pending.forget_bare(&known);
-            self.store.write_pending()
+            self.store.view_mut().pending.remove_keys(&known);
+            self.store.write_pending_as(generation)
         })
     }
 
-    /// The pending words that are in a run already.
-    fn known(&self) -> Result<Vec<Word>, IndexError> {
+    /// The pending keys that are in a run already.
+    fn known(&self) -> Result<Vec<LookupKey>, IndexError> {
         let view = self.store.view();
-        let mut finders: Vec<_> = view.runs.iter().map(Finder::new).collect();
+        let mut readers: Vec<_> = view.runs.iter().map(Run::reader).collect();
         let mut known = Vec::new();
-        for word in view.pending.slots() {
-            if held(&mut finders, word)? {
-                known.push(word);
+        for key in view.pending.keys() {
+            if is_in_any(&mut readers, key)? {
+                known.push(key);
             }
         }
         Ok(known)
     }
 
-    /// Goes on with merging for a while; `false` where there is nothing to merge.
-    pub fn tidy(&self) -> Result<bool, IndexError> {
-        self.store.tidy()
+    /// See [`Store::compact_step`].
+    pub fn compact_step(&self) -> Result<bool, IndexError> {
+        self.store.compact_step()
     }
 
-    /// Hands everything to the database.
+    /// Writes everything.
     pub fn flush(&self) -> Result<(), IndexError> {
-        self.write()?;
+        self.write(self.generation())?;
         self.store.flush()
     }
 
-    /// A page of what is asked for, after another page; `None` where the field
-    /// is not looked up. `pruned` is what is pruned now.
-    pub fn look_up(
+    /// A page of the answer to a question, after another page; `None` if the
+    /// field has no look-ups. `generation` is that of the present baselines.
+    pub fn page(
         &self,
-        probe: &Probe,
-        pruned: Option<Pruned>,
-        after: Option<&Looked>,
+        query: &LookupQuery,
+        generation: u64,
+        after: Option<&LookupPage>,
         limit: usize,
-    ) -> Result<Option<Looked>, IndexError> {
-        let place = self.fields.iter().position(|name| *name == probe.field);
+    ) -> Result<Option<LookupPage>, IndexError> {
+        let place = self.fields.iter().position(|name| *name == query.field);
         let Some(field) = place.and_then(|place| u8::try_from(place).ok()) else {
             return Ok(None);
         };
-        let after = after.and_then(|looked| looked.last);
-        if after.is_some_and(|word| word.field != field) {
-            // It was a page of others, which are no more.
+        let after = after.and_then(|page| page.last);
+        if after.is_some_and(|key| key.field != field) {
+            // That page was of look-ups that were replaced.
             return Ok(None);
         }
-        contain(|| {
-            let baselines = self.knows(pruned);
+        catch_panic(|| {
             let view = self.store.view();
-            let from = after.unwrap_or_else(|| probe.first(field));
-            let mut looked = Looked {
+            let mut page = LookupPage {
                 keys: Vec::new(),
                 up_to: view.pending.position.seq,
-                baselines,
+                baselines: view.manifest.generation == generation,
                 last: None,
             };
-            let mut merged = view.read_from(from);
-            while let Some((word, _)) = merged.next()? {
-                match probe.judge(field, &word) {
-                    Some(true) if Some(word) != after => looked.keys.push(word.key),
+            let mut merged = view.read_from(after.unwrap_or_else(|| query.first(field)))?;
+            while let Some((key, _)) = merged.next()? {
+                match query.matches(field, &key) {
+                    Some(true) if Some(key) != after => page.keys.push(key.owner),
                     Some(_) => {}
                     None => break,
                 }
-                if looked.keys.len() >= limit {
-                    looked.last = Some(word);
+                if page.keys.len() >= limit {
+                    page.last = Some(key);
                     break;
                 }
             }
-            Ok(Some(looked))
+            Ok(Some(page))
         })
     }
 
-    /// How far they are, and how large; without their bytes, which all must be
-    /// looked at.
+    /// How far they are, and how large; without their bytes, for which all of
+    /// them are read.
     pub fn state(&self) -> LookupState {
         let view = self.store.view();
-        let items: u64 = view.runs.iter().map(|run| run.shape.items).sum();
+        let items: u64 = view.runs.iter().map(|run| run.meta.items).sum();
         LookupState {
             fields: self.fields.clone(),
             up_to: view.pending.position.seq,
             entries: items + view.pending.len() as u64,
             bytes: 0,
-            pruned: *self.baselines(),
+            generation: view.manifest.generation,
         }
     }
 
     /// The same with their bytes.
-    pub fn whole_state(&self) -> Result<LookupState, IndexError> {
-        contain(|| {
-            let runs: Vec<Run<Word>> = self.store.view().runs.clone();
+    pub fn state_with_bytes(&self) -> Result<LookupState, IndexError> {
+        catch_panic(|| {
+            let runs: Vec<Run<LookupKey>> = self.store.view().runs.clone();
             let bytes = runs.iter().map(Run::bytes_len).sum::<Result<u64, _>>()?;
             Ok(LookupState {
                 bytes,
@@ -306,18 +269,16 @@ impl Lookup {
 
     /// The field's place and the (sub)profile of the first of some values that
     /// is not in them.
-    pub fn lacks(&self, values: &LookedValues) -> Result<Option<(usize, ProfileKey)>, IndexError> {
-        let lacking = self.lacks_word(&values.0)?;
-        Ok(lacking.map(|word| (usize::from(word.field), word.key)))
-    }
-
-    pub(super) fn lacks_word(&self, words: &BTreeSet<Word>) -> Result<Option<Word>, IndexError> {
-        contain(|| {
+    pub fn first_missing(
+        &self,
+        values: &LookupValues,
+    ) -> Result<Option<(usize, ProfileKey)>, IndexError> {
+        catch_panic(|| {
             let view = self.store.view();
-            let mut finders: Vec<_> = view.runs.iter().map(Finder::new).collect();
-            for word in words {
-                if !view.pending.holds_bare(*word) && !held(&mut finders, *word)? {
-                    return Ok(Some(*word));
+            let mut readers: Vec<_> = view.runs.iter().map(Run::reader).collect();
+            for key in &values.0 {
+                if !view.pending.has_key(*key) && !is_in_any(&mut readers, *key)? {
+                    return Ok(Some((usize::from(key.field), key.owner)));
                 }
             }
             Ok(None)
@@ -325,11 +286,11 @@ impl Lookup {
     }
 }
 
-/// Whether a word is in one of some runs.
-fn held(finders: &mut [Finder<'_, Word>], word: Word) -> Result<bool, IndexError> {
+/// Whether a key is in one of some runs.
+fn is_in_any(readers: &mut [RunReader<LookupKey>], key: LookupKey) -> Result<bool, IndexError> {
     let mut found = false;
-    for finder in finders {
-        finder.find(word, |_| found = true)?;
+    for reader in readers {
+        reader.find(key, |_| found = true)?;
         if found {
             break;
         }

@@ -1,136 +1,114 @@
-//! The value that says what the index consists of.
+//! The value that lists what an index consists of.
+
+use bincode::config::standard;
+use bincode::{Decode, Encode};
 
 use super::error::IndexError;
-use super::run::{Run, Shape};
-use super::slot::{put, put_bytes, put_signed, take, take_bytes, take_signed};
-use super::store::Position;
+use super::run::RunMeta;
 
-/// The version of everything the index keeps in sled.
+/// The version of everything that the index keeps in sled.
 const VERSION: u32 = 1;
 
-/// Under which name it is kept, in sled's default tree.
-pub(super) const META: &[u8] = b"m";
+/// The longest manifest in bytes.
+const MAX_LEN: usize = 1 << 24;
 
-/// What the index consists of: the version (4 bytes), the log's id (8), the
-/// generation of baselines (8), the applied `seq` (8) and the CRC-32C of that
-/// event's record (4), all little-endian; then, as varints, the number of the next run and for each run,
-/// from the oldest, its number, the number of its items, the name of its last item
-/// after its length, and the first and the last time of its events (zigzag).
-#[derive(Debug, Default, PartialEq, Eq)]
+/// Up to where the log is indexed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode)]
+pub(super) struct Position {
+    /// The last `seq` that is indexed; 0 for none.
+    pub seq: u64,
+    /// CRC-32C of that event's record, by which another log is recognised.
+    pub record_crc: u32,
+}
+
+/// What the runs of one kind are, in bincode's variable-length encoding. A run
+/// is live while the manifest lists it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Manifest {
-    /// The prune that had been committed when the index was begun: no event that
-    /// it removes is in the index. 0 where nothing was pruned.
+    version: u32,
+    log_id: u64,
+    /// A committed prune, by [`crate::store::retention::Retention::generation`]:
+    /// no event that it removes is in the index; its baselines are in the
+    /// look-ups.
     pub generation: u64,
     pub position: Position,
+    /// The number of the next run.
     pub next_run: u64,
     /// The runs, from the oldest.
-    pub runs: Vec<Shape>,
+    pub runs: Vec<RunMeta>,
+    /// First and last `seq` of events that could not be read.
+    pub unreadable: Vec<(u64, u64)>,
+    /// The fields of look-ups.
+    pub fields: Vec<String>,
 }
 
 impl Manifest {
-    pub fn new<S>(generation: u64, position: Position, next_run: u64, runs: &[Run<S>]) -> Self {
+    /// Nothing, of a log.
+    pub fn new(log_id: u64, generation: u64) -> Self {
         Self {
+            version: VERSION,
+            log_id,
             generation,
-            position,
-            next_run,
-            runs: runs.iter().map(|run| run.shape.clone()).collect(),
+            ..Self::default()
         }
     }
 
-    pub fn encode(&self, log_id: u64) -> Vec<u8> {
-        let mut bytes = VERSION.to_le_bytes().to_vec();
-        bytes.extend_from_slice(&log_id.to_le_bytes());
-        bytes.extend_from_slice(&self.generation.to_le_bytes());
-        bytes.extend_from_slice(&self.position.seq.to_le_bytes());
-        bytes.extend_from_slice(&self.position.mark.to_le_bytes());
-        put(&mut bytes, self.next_run);
-        for run in &self.runs {
-            put(&mut bytes, run.number);
-            put(&mut bytes, run.items);
-            put_bytes(&mut bytes, &run.last);
-            put_signed(&mut bytes, run.times.0);
-            put_signed(&mut bytes, run.times.1);
-        }
-        bytes
+    pub fn encode(&self) -> Result<Vec<u8>, IndexError> {
+        bincode::encode_to_vec(self, standard()).map_err(|_| IndexError::Entry)
     }
 
     pub fn decode(bytes: &[u8], log_id: u64) -> Result<Self, IndexError> {
-        let (version, rest) = bytes.split_first_chunk().ok_or(IndexError::Foreign)?;
-        let (own, rest) = rest.split_first_chunk().ok_or(IndexError::Foreign)?;
-        if u32::from_le_bytes(*version) != VERSION || u64::from_le_bytes(*own) != log_id {
+        let config = standard().with_limit::<MAX_LEN>();
+        let (manifest, len): (Self, usize) =
+            bincode::decode_from_slice(bytes, config).map_err(|_| IndexError::Entry)?;
+        if (manifest.version, manifest.log_id) != (VERSION, log_id) {
             return Err(IndexError::Foreign);
         }
-        Self::decode_rest(rest).ok_or(IndexError::Entry)
-    }
-
-    fn decode_rest(bytes: &[u8]) -> Option<Self> {
-        let (generation, bytes) = bytes.split_first_chunk()?;
-        let (seq, bytes) = bytes.split_first_chunk()?;
-        let (mark, mut bytes) = bytes.split_first_chunk()?;
-        let mut manifest = Self {
-            generation: u64::from_le_bytes(*generation),
-            position: Position {
-                seq: u64::from_le_bytes(*seq),
-                mark: u32::from_le_bytes(*mark),
-            },
-            next_run: take(&mut bytes)?,
-            runs: Vec::new(),
-        };
-        while !bytes.is_empty() {
-            manifest.runs.push(Shape {
-                number: take(&mut bytes)?,
-                items: take(&mut bytes)?,
-                last: take_bytes(&mut bytes)?.to_vec(),
-                times: (take_signed(&mut bytes)?, take_signed(&mut bytes)?),
-            });
+        if len < bytes.len() {
+            return Err(IndexError::Entry);
         }
-        Some(manifest)
+        Ok(manifest)
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_manifest_reads_what_was_written() {
-        let run = |number, items, last, times| Shape {
+        let run = |number, items, last, times| RunMeta {
             number,
             items,
             last,
             times,
         };
         let manifest = Manifest {
-            generation: 11,
-            position: Position { seq: 7, mark: 9 },
+            position: Position {
+                seq: 7,
+                record_crc: 9,
+            },
             next_run: 300,
             runs: vec![
                 run(2, 1_000_000, vec![1; 26], (-5, i64::MAX)),
                 run(299, 1, Vec::new(), (i64::MAX, i64::MIN)),
             ],
+            unreadable: vec![(3, u64::MAX)],
+            fields: vec![String::new(), "mail".to_owned()],
+            ..Manifest::new(5, u64::MAX)
         };
-        let bytes = manifest.encode(5);
+        let bytes = manifest.encode().unwrap();
         assert_eq!(Manifest::decode(&bytes, 5).unwrap(), manifest);
         for len in 0..bytes.len() {
-            let short = Manifest::decode(&bytes[..len], 5).ok();
-            assert_ne!(short.as_ref(), Some(&manifest));
+            assert!(Manifest::decode(&bytes[..len], 5).is_err());
         }
-        assert!(matches!(
-            Manifest::decode(&bytes, 6),
-            Err(IndexError::Foreign)
-        ));
-    }
-
-    #[test]
-    fn another_version_is_refused() {
-        let mut bytes = Manifest::default().encode(5);
-        assert!(Manifest::decode(&bytes, 5).is_ok());
-        bytes[0] += 1;
-        for bytes in [bytes.as_slice(), b""] {
-            assert!(matches!(
-                Manifest::decode(bytes, 5),
-                Err(IndexError::Foreign)
-            ));
-        }
+        let foreign = |bytes: &[u8], log_id| {
+            matches!(Manifest::decode(bytes, log_id), Err(IndexError::Foreign))
+        };
+        assert!(foreign(&bytes, 6));
+        let mut newer = bytes;
+        newer[0] += 1;
+        assert!(foreign(&newer, 5));
     }
 }

@@ -1,22 +1,21 @@
-//! Several runs read as one, and which of them are made into one.
+//! Several runs read as one, and which of them are merged.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::block::Piece;
+use super::block::KeyGroup;
 use super::error::IndexError;
 use super::pending::PendingReader;
 use super::run::RunReader;
-use super::slotted::Slotted;
+use super::run_key::RunKey;
 
-/// How many runs of a tier there may be beside each other before they are
-/// merged. Each event is rewritten once per tier: fewer runs are quicker to
-/// ask, and cost more writing.
+/// How many adjacent runs of a tier there may be before they are merged. Each event is rewritten once per tier: fewer runs are quicker to
+/// read, and cost more writing.
 const FAN_IN: usize = 4;
 
 /// Runs of fewer items than this are of tier 0; those of each next tier hold
-/// up to [`FAN_IN`] times as many. A run of [`super::store::RUN_LEN`] items stands in
-/// the middle of its tier, so that four of them make one of the next.
+/// up to [`FAN_IN`] times as many. A run of [`super::store::RUN_LEN`] items
+/// stands in the middle of its tier, so that four of them make one of the next.
 const TIER: u64 = 2048;
 
 /// The largest part of all items that a merge may be made of, as a divisor.
@@ -26,61 +25,57 @@ const MERGE_SHARE: u64 = 7;
 const MERGE_ALWAYS: u64 = 1 << 21;
 
 /// Where items are read from.
-pub(super) enum Source<'a, S> {
-    Run(Box<RunReader<S>>),
-    Pending(PendingReader<'a, S>),
+pub(super) enum Source<'a, K: RunKey> {
+    Run(Box<RunReader<K>>),
+    Pending(PendingReader<'a, K>),
 }
 
-/// Reads sources, from the oldest to the newest, as one. The items of a slot
-/// may come in several pieces; their numbers go up.
-pub(super) struct Merged<'a, S> {
-    sources: Vec<Source<'a, S>>,
-    heads: Vec<Option<Piece<S>>>,
-    begun: bool,
-}
-
-impl<'a, S: Slotted> Merged<'a, S> {
-    /// The sources stand at the same slot.
-    pub fn new(sources: Vec<Source<'a, S>>) -> Self {
-        Self {
-            heads: sources.iter().map(|_| None).collect(),
-            sources,
-            begun: false,
-        }
-    }
-
-    /// The next piece.
-    pub fn next(&mut self) -> Result<Option<Piece<S>>, IndexError> {
-        if !self.begun {
-            for (source, head) in self.sources.iter_mut().zip(&mut self.heads) {
-                *head = source.next()?;
-            }
-            self.begun = true;
-        }
-        let Some(slot) = self.heads.iter().flatten().map(|(slot, _)| *slot).min() else {
-            return Ok(None);
-        };
-        let mut newest = None;
-        for (source, head) in self.sources.iter_mut().zip(&mut self.heads) {
-            if head.as_ref().is_some_and(|(own, _)| *own == slot) {
-                let piece = std::mem::replace(head, source.next()?);
-                if !slot.is_single() {
-                    return Ok(piece);
-                }
-                // Only the newest counts.
-                newest = piece;
-            }
-        }
-        Ok(newest)
-    }
-}
-
-impl<S: Slotted> Source<'_, S> {
-    fn next(&mut self) -> Result<Option<Piece<S>>, IndexError> {
+impl<K: RunKey> Source<'_, K> {
+    fn next(&mut self) -> Result<Option<KeyGroup<K>>, IndexError> {
         match self {
             Self::Run(run) => run.next(),
             Self::Pending(pending) => Ok(pending.next()),
         }
+    }
+}
+
+/// Reads sources, from the oldest to the newest, as one. The items of a key may
+/// come in several groups; their numbers ascend.
+pub(super) struct Merged<'a, K: RunKey> {
+    /// Each source with its next group.
+    sources: Vec<(Source<'a, K>, Option<KeyGroup<K>>)>,
+}
+
+impl<'a, K: RunKey> Merged<'a, K> {
+    /// The sources stand at the same key.
+    pub fn new(sources: Vec<Source<'a, K>>) -> Result<Self, IndexError> {
+        let with_head = |mut source: Source<'a, K>| {
+            let head = source.next()?;
+            Ok((source, head))
+        };
+        let sources = sources.into_iter().map(with_head);
+        Ok(Self {
+            sources: sources.collect::<Result<_, IndexError>>()?,
+        })
+    }
+
+    /// The next group.
+    pub fn next(&mut self) -> Result<Option<KeyGroup<K>>, IndexError> {
+        let heads = self.sources.iter().filter_map(|(_, head)| head.as_ref());
+        let Some(key) = heads.map(|(key, _)| *key).min() else {
+            return Ok(None);
+        };
+        let mut newest = None;
+        for (source, head) in &mut self.sources {
+            if head.as_ref().is_some_and(|(own, _)| *own == key) {
+                let group = std::mem::replace(head, source.next()?);
+                if !key.keeps_newest() {
+                    return Ok(group);
+                }
+                newest = group;
+            }
+        }
+        Ok(newest)
     }
 }
 
@@ -90,10 +85,10 @@ fn tier(items: u64) -> u32 {
         .map_or(0, |tier| tier + 1)
 }
 
-/// Which runs, of those from the oldest to the newest by their numbers of items,
-/// are to be merged next, if any: so many of a tier, with what is smaller between
-/// them. Small ones come first. While a merge goes on its items are on the disk
-/// twice, so none is made of more than a share of all.
+/// Which runs are to be merged next, if any, of the runs from the oldest to the
+/// newest by their numbers of items: [`FAN_IN`] of a tier, with the smaller ones
+/// between them. Small tiers come first. During a merge its items are on the
+/// disk twice, so none is made of more than a share of all.
 pub(super) fn to_merge(items: &[u64]) -> Option<Range<usize>> {
     let most = (items.iter().sum::<u64>() / MERGE_SHARE).max(MERGE_ALWAYS);
     let tiers: Vec<u32> = items.iter().map(|items| tier(*items)).collect();
@@ -105,8 +100,7 @@ pub(super) fn to_merge(items: &[u64]) -> Option<Range<usize>> {
     })
 }
 
-/// The first runs of a tier that are enough for a merge and have no larger one
-/// between them.
+/// The first [`FAN_IN`] runs of a tier that have no larger one between them.
 fn first_of_tier(tiers: &[u32], tier: u32) -> Option<Range<usize>> {
     let mut places = Vec::new();
     for (place, own) in tiers.iter().enumerate() {

@@ -1,30 +1,39 @@
-//! What is in the index but not in sled yet.
+//! What is indexed but not in a run yet.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
 
-use super::block::Piece;
-use super::slot::{Item, Slot};
-use super::slotted::Slotted;
-use super::store::{Entry, Position};
+use super::block::KeyGroup;
+use super::manifest::Position;
+use super::run_key::{IndexKey, Item, RunKey};
+use crate::event::ProfileKey;
+
+/// One event, to be indexed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub key: ProfileKey,
+    /// The event's time in Unix seconds.
+    pub time: i64,
+    pub seq: u64,
+}
 
 /// Items that wait until there are enough for a run; some 60 bytes each.
-pub(super) struct Pending<S> {
-    items: BTreeMap<(S, u64), i64>,
+pub(super) struct Pending<K> {
+    items: BTreeMap<(K, u64), i64>,
     /// First and last `seq` of events that cannot be read.
     pub unreadable: Vec<(u64, u64)>,
-    /// Up to where the log is applied with these.
+    /// Up to where the log is indexed with these.
     pub position: Position,
 }
 
-impl Pending<Slot> {
-    /// Enters events, in the order of their `seq`.
-    pub fn enter(&mut self, entries: &[Entry], unreadable: &[(u64, u64)], position: Position) {
+impl Pending<IndexKey> {
+    /// Adds events, in the order of their `seq`.
+    pub fn add(&mut self, entries: &[Entry], unreadable: &[(u64, u64)], position: Position) {
         for Entry { key, time, seq } in entries {
-            self.items.insert((Slot::Events(*key), *seq), *time);
+            self.items.insert((IndexKey::Events(*key), *seq), *time);
             if let Some(subprofile) = key.subprofile {
-                // The last event of a subprofile decides whose it is.
-                let owner = (Slot::Owner(subprofile), 0);
+                // A subprofile belongs to the profile that its last event names.
+                let owner = (IndexKey::Owner(subprofile), 0);
                 self.items.insert(owner, key.profile.cast_signed());
             }
         }
@@ -33,7 +42,7 @@ impl Pending<Slot> {
     }
 }
 
-impl<S: Slotted> Pending<S> {
+impl<K: RunKey> Pending<K> {
     /// Nothing yet, after a position.
     pub const fn after(position: Position) -> Self {
         Self {
@@ -43,27 +52,24 @@ impl<S: Slotted> Pending<S> {
         }
     }
 
-    /// Enters slots that have no items but one.
-    pub fn enter_bare(&mut self, slots: &[S], position: Position) {
-        let items = slots.iter().map(|slot| ((*slot, 0), 0));
+    /// Adds keys that have no items.
+    pub fn add_keys(&mut self, keys: &[K], position: Position) {
+        let items = keys.iter().map(|key| ((*key, 0), 0));
         self.items.extend(items);
         self.position = position;
     }
 
-    /// The slots of which there are items.
-    pub fn slots(&self) -> impl Iterator<Item = S> {
-        self.items.keys().map(|(slot, _)| *slot)
+    pub fn keys(&self) -> impl Iterator<Item = K> {
+        self.items.keys().map(|(key, _)| *key)
     }
 
-    /// Whether there is a bare slot.
-    pub fn holds_bare(&self, slot: S) -> bool {
-        self.items.contains_key(&(slot, 0))
+    pub fn has_key(&self, key: K) -> bool {
+        self.items.contains_key(&(key, 0))
     }
 
-    /// Lets bare slots go.
-    pub fn forget_bare(&mut self, slots: &[S]) {
-        for slot in slots {
-            self.items.remove(&(*slot, 0));
+    pub fn remove_keys(&mut self, keys: &[K]) {
+        for key in keys {
+            self.items.remove(&(*key, 0));
         }
     }
 
@@ -71,41 +77,41 @@ impl<S: Slotted> Pending<S> {
         self.items.len()
     }
 
-    /// The items from a slot on.
-    pub fn read_from(&self, slot: S) -> PendingReader<'_, S> {
+    /// The items from a key on.
+    pub fn read_from(&self, key: K) -> PendingReader<'_, K> {
         PendingReader {
-            items: self.items.range((slot, 0)..),
+            items: self.items.range((key, 0)..),
             head: None,
         }
     }
 }
 
 /// Reads pending items in order.
-pub(super) struct PendingReader<'a, S> {
-    items: Range<'a, (S, u64), i64>,
-    head: Option<(S, Item)>,
+pub(super) struct PendingReader<'a, K> {
+    items: Range<'a, (K, u64), i64>,
+    head: Option<(K, Item)>,
 }
 
-impl<S: Slotted> PendingReader<'_, S> {
-    fn item(&mut self) -> Option<(S, Item)> {
+impl<K: RunKey> PendingReader<'_, K> {
+    fn item(&mut self) -> Option<(K, Item)> {
         let head = self.head.take();
         head.or_else(|| {
-            let ((slot, number), value) = self.items.next()?;
-            Some((*slot, (*number, *value)))
+            let ((key, number), value) = self.items.next()?;
+            Some((*key, (*number, *value)))
         })
     }
 
-    /// All items of the next slot.
-    pub fn next(&mut self) -> Option<Piece<S>> {
-        let (slot, first) = self.item()?;
+    /// All items of the next key.
+    pub fn next(&mut self) -> Option<KeyGroup<K>> {
+        let (key, first) = self.item()?;
         let mut items = vec![first];
         while let Some((own, item)) = self.item() {
-            if own != slot {
+            if own != key {
                 self.head = Some((own, item));
                 break;
             }
             items.push(item);
         }
-        Some((slot, items))
+        Some((key, items))
     }
 }

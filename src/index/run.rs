@@ -1,84 +1,73 @@
-//! A run: items of some stretch of the log in order, cut into blocks.
+//! A run: items of a part of the log in order, cut into blocks.
 //!
-//! Each run is a sled tree of its own, written once from front to back and
-//! dropped when a merge has made another of it.
+//! Each run is a tree of its own, written once from front to back and dropped
+//! when a merge has replaced it.
 
 use std::marker::PhantomData;
 
-use super::block::{BlockWriter, Piece, decode};
+use bincode::{Decode, Encode};
+use sled::IVec;
+
+use super::block::{BlockWriter, GroupPosition, GroupReader, KeyGroup};
 use super::error::IndexError;
-use super::slot::Item;
-use super::slotted::Slotted;
+use super::run_key::{Item, RunKey};
+use super::tree::{Blocks, Database, Tree};
 
-/// How many times more a block is read where another leaf is looked up.
-///
-/// sled reckons with a leaf that was read, and lets others go for it, only when
-/// the shard that the leaf is of, one of 256, has had 64 reads: 16,384 leaves, of
-/// some ten blocks, can be held beside the cache, whatever its size. Reads that
-/// count sixteen times make that 1,024. In a server with ten million events, in
-/// blocks of half the size, `changes` of two hours and two days left 81 MiB
-/// resident without, 60 with this many, at the same processor time: what is read
-/// again is at hand.
-const TOUCHES: usize = 15;
+/// So many blocks are passed over before sled is asked for the right one:
+/// about as many as can be read in the time of one look-up.
+const MAX_STEPS: usize = 3;
 
-/// The same of each block after it: a leaf is read but once for all of its
-/// blocks. `stats` three times, which walks over the whole index, left 118 MiB
-/// resident without, 63 with this, at the same processor time.
-const TOUCHES_AFTER: usize = 1;
-
-/// What is known of a run without its tree, as the manifest keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Shape {
-    /// By which its tree is named; none is used twice.
+/// What the manifest keeps of a run.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub(super) struct RunMeta {
+    /// Its tree is named by this number; none is used twice.
     pub number: u64,
     /// How many items it holds.
     pub items: u64,
     /// The name of its last item.
     pub last: Vec<u8>,
-    /// The first and the last time of its events, in Unix seconds; where it has
-    /// none, the first is after the last.
+    /// The first and the last time of its events, in Unix seconds; without
+    /// events, the first is after the last.
     pub times: (i64, i64),
 }
 
-/// A whole run.
+/// A finished run.
 #[derive(Clone)]
-pub(super) struct Run<S> {
-    pub shape: Shape,
-    tree: sled::Tree,
-    of: PhantomData<S>,
+pub(super) struct Run<K> {
+    pub meta: RunMeta,
+    tree: Tree,
+    kind: PhantomData<K>,
 }
 
-/// The name of a run's tree.
-fn tree_name<S: Slotted>(number: u64) -> String {
-    format!("{}{number:x}", S::TREES)
+fn tree_name<K: RunKey>(number: u64) -> String {
+    format!("{}{number:x}", K::TREE_PREFIX)
 }
 
-/// Drops the trees of all runs of a kind but some: what a crash has left of runs that
-/// were not finished, or not dropped yet.
-pub(super) fn drop_others<S: Slotted>(db: &sled::Db, runs: &[Run<S>]) -> Result<(), IndexError> {
-    for name in db.tree_names() {
-        let of_run = name.starts_with(S::TREES.as_bytes());
-        let known = |run: &Run<S>| run.tree.name() == name;
-        if of_run && !runs.iter().any(known) {
-            db.drop_tree(name)?;
+/// Drops the trees of all runs of a kind that are not listed: what a crash left
+/// of runs that were not finished, or not yet dropped.
+pub(super) fn drop_others<K: RunKey>(db: &Database, runs: &[RunMeta]) -> Result<(), IndexError> {
+    for name in db.tree_names(K::TREE_PREFIX) {
+        let is_listed = |run: &RunMeta| tree_name::<K>(run.number) == name;
+        if !runs.iter().any(is_listed) {
+            db.drop_tree(&name)?;
         }
     }
     Ok(())
 }
 
-impl<S: Slotted> Run<S> {
+impl<K: RunKey> Run<K> {
     /// A run that was finished before.
-    pub fn open(db: &sled::Db, shape: Shape) -> Result<Self, IndexError> {
+    pub fn open(db: &Database, meta: RunMeta) -> Result<Self, IndexError> {
         Ok(Self {
-            tree: db.open_tree(tree_name::<S>(shape.number))?,
-            shape,
-            of: PhantomData,
+            tree: db.open_tree(&tree_name::<K>(meta.number))?,
+            meta,
+            kind: PhantomData,
         })
     }
 
-    /// How many bytes its blocks have, with their names.
+    /// The bytes of its blocks and their names; reads all of them.
     pub fn bytes_len(&self) -> Result<u64, IndexError> {
-        let mut blocks = self.blocks_from(&[]);
+        let mut blocks = self.tree.blocks_from(&[]);
         let mut sum = 0;
         while let Some((name, bytes)) = blocks.next()? {
             sum += (name.len() + bytes.len()) as u64;
@@ -87,90 +76,53 @@ impl<S: Slotted> Run<S> {
     }
 
     /// Drops its tree; nobody may read it any more.
-    pub fn drop_from(self, db: &sled::Db) -> Result<(), IndexError> {
-        let Self { shape, tree, .. } = self;
-        drop(tree);
-        db.drop_tree(tree_name::<S>(shape.number))?;
-        Ok(())
+    pub fn drop_from(self, db: &Database) -> Result<(), IndexError> {
+        let name = tree_name::<K>(self.meta.number);
+        drop(self);
+        db.drop_tree(&name)
     }
 
-    /// The names and bytes of its blocks from the first that ends at or after a
-    /// name.
-    pub fn blocks_from(&self, from: &[u8]) -> Blocks {
-        Blocks {
-            iter: self.tree.range(from..),
-            tree: self.tree.clone(),
-            touches: TOUCHES,
-        }
-    }
-
-    /// Its items from a slot on.
-    pub fn read_from(&self, slot: S) -> RunReader<S> {
-        let from = slot.name(0);
+    /// A reader that stands before its first item.
+    pub fn reader(&self) -> RunReader<K> {
         RunReader {
-            blocks: (from <= self.shape.last).then(|| self.blocks_from(&from)),
-            from,
-            before: None,
-            last: self.shape.last.clone(),
-            slot,
-            pieces: Vec::new().into_iter(),
+            run: self.clone(),
+            blocks: None,
+            block: None,
+            last_sought: None,
         }
-    }
-}
-
-/// Reads the blocks of a run in a row, so that sled reckons with their leaves
-/// before there are many.
-pub(super) struct Blocks {
-    iter: sled::Iter,
-    tree: sled::Tree,
-    /// How many times more the next block is read.
-    touches: usize,
-}
-
-impl Blocks {
-    /// The name and the bytes of the next block; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<(sled::IVec, sled::IVec)>, IndexError> {
-        let Some((name, bytes)) = self.iter.next().transpose()? else {
-            return Ok(None);
-        };
-        for _ in 0..self.touches {
-            self.tree.get(&name)?;
-        }
-        self.touches = TOUCHES_AFTER;
-        Ok(Some((name, bytes)))
     }
 }
 
 /// Writes a run. What is not finished is dropped at the next opening.
-pub(super) struct RunWriter<S: Slotted> {
-    shape: Shape,
-    tree: sled::Tree,
-    block: BlockWriter<S>,
+pub(super) struct RunWriter<K: RunKey> {
+    meta: RunMeta,
+    tree: Tree,
+    block: BlockWriter<K>,
 }
 
-impl<S: Slotted> RunWriter<S> {
-    pub fn new(db: &sled::Db, number: u64) -> Result<Self, IndexError> {
+impl<K: RunKey> RunWriter<K> {
+    pub fn new(db: &Database, number: u64) -> Result<Self, IndexError> {
         Ok(Self {
-            shape: Shape {
+            meta: RunMeta {
                 number,
                 items: 0,
                 last: Vec::new(),
                 times: (i64::MAX, i64::MIN),
             },
-            tree: db.open_tree(tree_name::<S>(number))?,
+            tree: db.open_tree(&tree_name::<K>(number))?,
             block: BlockWriter::new(&[]),
         })
     }
 
     /// Adds items, which sort after those before.
-    pub fn push(&mut self, slot: S, mut items: &[Item]) -> Result<(), IndexError> {
-        self.shape.items += items.len() as u64;
-        for time in items.iter().filter_map(|item| slot.time(*item)) {
-            let (first, last) = &mut self.shape.times;
+    pub fn push(&mut self, key: K, mut items: &[Item]) -> Result<(), IndexError> {
+        self.meta.items += items.len() as u64;
+        for time in items.iter().filter_map(|item| key.time(*item)) {
+            let (first, last) = &mut self.meta.times;
             (*first, *last) = (time.min(*first), time.max(*last));
         }
         while !items.is_empty() {
-            items = self.block.push(slot, items);
+            items = self.block.push(key, items);
             if self.block.is_full() {
                 self.end_block()?;
             }
@@ -180,71 +132,182 @@ impl<S: Slotted> RunWriter<S> {
 
     fn end_block(&mut self) -> Result<(), IndexError> {
         let block = std::mem::replace(&mut self.block, BlockWriter::new(&[]));
-        if let Some(block) = block.finish() {
-            self.tree.insert(&block.name, block.bytes)?;
-            self.block = BlockWriter::new(&block.name);
-            self.shape.last = block.name;
+        if let Some((name, bytes)) = block.finish() {
+            self.tree.insert(&name, bytes)?;
+            self.block = BlockWriter::new(&name);
+            self.meta.last = name;
         }
         Ok(())
     }
 
-    pub fn finish(mut self) -> Result<Run<S>, IndexError> {
+    pub fn finish(mut self) -> Result<Run<K>, IndexError> {
         self.end_block()?;
         Ok(Run {
-            shape: self.shape,
+            meta: self.meta,
             tree: self.tree,
-            of: PhantomData,
+            kind: PhantomData,
         })
     }
 
     /// Drops what is written.
-    pub fn discard(self, db: &sled::Db) -> Result<(), IndexError> {
-        let number = self.shape.number;
+    pub fn discard(self, db: &Database) -> Result<(), IndexError> {
+        let name = tree_name::<K>(self.meta.number);
         drop(self);
-        db.drop_tree(tree_name::<S>(number))?;
+        db.drop_tree(&name)
+    }
+}
+
+/// Reads a run: on from a key, or the items of single keys.
+///
+/// Keys that are sought in ascending order are found in one pass: each block
+/// that holds one of them is fetched once, and nothing between them is decoded.
+/// A missing block is an error.
+pub(super) struct RunReader<K: RunKey> {
+    run: Run<K>,
+    /// What follows the block, once there is one.
+    blocks: Option<Blocks>,
+    block: Option<Block<K>>,
+    last_sought: Option<K>,
+}
+
+impl<K: RunKey> RunReader<K> {
+    /// Goes to the first item of a key, or of those after it.
+    pub fn seek(&mut self, key: K) -> Result<(), IndexError> {
+        if self.last_sought >= Some(key) {
+            (self.blocks, self.block) = (None, None);
+        }
+        self.last_sought = Some(key);
+        let from = key.name(0);
+        if from > self.run.meta.last {
+            (self.blocks, self.block) = (None, None);
+            return Ok(());
+        }
+        self.go_to_block(&from)?;
+        let block = self.block.as_mut().ok_or(IndexError::Entry)?;
+        block.skip_before(key).ok_or(IndexError::Entry)
+    }
+
+    /// The next group; `None` at the end.
+    pub fn next(&mut self) -> Result<Option<KeyGroup<K>>, IndexError> {
+        while let Some(block) = &mut self.block {
+            let mut reader = block.reader().ok_or(IndexError::Entry)?;
+            if !reader.is_at_end() {
+                let group = reader.group().ok_or(IndexError::Entry)?;
+                block.position = reader.position();
+                return Ok(Some(group));
+            }
+            if block.name.as_ref() == self.run.meta.last.as_slice() {
+                self.block = None;
+            } else {
+                self.next_block()?;
+            }
+        }
+        Ok(None)
+    }
+
+    /// Passes the items of a key to `each`, in their order.
+    pub fn find(&mut self, key: K, mut each: impl FnMut(Item)) -> Result<(), IndexError> {
+        self.seek(key)?;
+        let name = key.name(0);
+        let key_name = name.get(..name.len() - 8);
+        while let Some(block) = &mut self.block {
+            block.take_of(key, &mut each).ok_or(IndexError::Entry)?;
+            // The block's name is that of its last item.
+            let continues = block.name.len() == name.len()
+                && block.name.get(..name.len() - 8) == key_name
+                && block.name.as_ref() != self.run.meta.last.as_slice();
+            if !continues {
+                break;
+            }
+            self.next_block()?;
+        }
+        Ok(())
+    }
+
+    /// Fetches the first block that ends at or after a name.
+    fn go_to_block(&mut self, from: &[u8]) -> Result<(), IndexError> {
+        for step in 0..=MAX_STEPS {
+            match &self.block {
+                Some(block) if from <= block.name.as_ref() => return Ok(()),
+                Some(_) if step < MAX_STEPS => self.next_block()?,
+                _ => break,
+            }
+        }
+        let mut blocks = self.run.tree.blocks_from(from);
+        self.block = Some(Block::new(blocks.next()?, |before| before < from)?);
+        self.blocks = Some(blocks);
+        Ok(())
+    }
+
+    fn next_block(&mut self) -> Result<(), IndexError> {
+        let blocks = self.blocks.as_mut().ok_or(IndexError::Entry)?;
+        let last = self.block.as_ref().map(|block| block.name.as_ref());
+        let next = Block::new(blocks.next()?, |before| Some(before) == last)?;
+        self.block = Some(next);
         Ok(())
     }
 }
 
-/// Reads a run's pieces in order. A block that is missing is an error.
-pub(super) struct RunReader<S> {
-    /// `None` at the end.
-    blocks: Option<Blocks>,
-    /// The name from which it reads.
-    from: Vec<u8>,
-    /// The name of the block before, once there was one.
-    before: Option<Vec<u8>>,
-    /// The name of the run's last block.
-    last: Vec<u8>,
-    slot: S,
-    pieces: std::vec::IntoIter<Piece<S>>,
+/// A block that was fetched.
+struct Block<K: RunKey> {
+    name: IVec,
+    bytes: IVec,
+    /// Where the groups begin that were not passed over yet.
+    position: GroupPosition<K::Base>,
 }
 
-impl<S: Slotted> RunReader<S> {
-    /// The next piece.
-    pub fn next(&mut self) -> Result<Option<Piece<S>>, IndexError> {
-        loop {
-            // The first block may begin with slots before the one asked for.
-            if let Some(piece) = self.pieces.find(|(slot, _)| *slot >= self.slot) {
-                return Ok(Some(piece));
-            }
-            let Some(blocks) = &mut self.blocks else {
-                return Ok(None);
-            };
-            let (name, bytes) = blocks.next()?.ok_or(IndexError::Entry)?;
-            let (before, pieces) = decode(&bytes).ok_or(IndexError::Entry)?;
-            let follows = match &self.before {
-                Some(last) => before == last.as_slice(),
-                None => before < self.from.as_slice(),
-            };
-            if !follows {
-                return Err(IndexError::Entry);
-            }
-            if name.as_ref() == self.last.as_slice() {
-                self.blocks = None;
-            }
-            self.before = Some(name.to_vec());
-            self.pieces = pieces.into_iter();
+impl<K: RunKey> Block<K> {
+    /// A block, if `follows` accepts the name of the last item before it.
+    fn new(
+        entry: Option<(IVec, IVec)>,
+        follows: impl FnOnce(&[u8]) -> bool,
+    ) -> Result<Self, IndexError> {
+        let (name, bytes) = entry.ok_or(IndexError::Entry)?;
+        let (before, reader) = GroupReader::<K>::new(&bytes).ok_or(IndexError::Entry)?;
+        if !follows(before) {
+            return Err(IndexError::Entry);
         }
+        let position = reader.position();
+        Ok(Self {
+            name,
+            bytes,
+            position,
+        })
+    }
+
+    fn reader(&self) -> Option<GroupReader<'_, K>> {
+        GroupReader::resume(&self.bytes, self.position)
+    }
+
+    /// Passes over the groups before a key.
+    fn skip_before(&mut self, key: K) -> Option<()> {
+        let mut reader = self.reader()?;
+        let mut position = reader.position();
+        while !reader.is_at_end() {
+            let (own, count) = reader.head()?;
+            if own >= key {
+                break;
+            }
+            reader.skip(count)?;
+            position = reader.position();
+        }
+        self.position = position;
+        Some(())
+    }
+
+    /// Takes the groups of a key that come next.
+    fn take_of(&mut self, key: K, each: &mut impl FnMut(Item)) -> Option<()> {
+        let mut reader = self.reader()?;
+        let mut position = reader.position();
+        while !reader.is_at_end() {
+            let (own, count) = reader.head()?;
+            if own != key {
+                break;
+            }
+            reader.items(count, &mut *each)?;
+            position = reader.position();
+        }
+        self.position = position;
+        Some(())
     }
 }

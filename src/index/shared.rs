@@ -1,110 +1,124 @@
-//! What the index's thread and those who ask have in common.
+//! What the indexer's thread and its callers share.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
 
-use super::error::IndexError;
+use super::error::{IndexError, discard};
 use super::lookup::Lookup;
-use super::memory::MemoryIndex;
-use super::store::SledIndex;
-use crate::log::Log;
-use crate::store::retention::{Pruned, Retention};
+use super::store::EventStore;
+use crate::log::record::{EventHead, Lost, is_pruned};
+use crate::log::{Log, LogError};
+use crate::store::retention::Retention;
 
-/// What is pruned now, as the trail knows it.
+/// What is pruned now, as the store knows it.
 pub type PresentRetention = Arc<RwLock<Arc<Retention>>>;
 
-/// What the index's thread and those who ask have in common. The backend's
-/// lock is taken before the state's, never after.
+/// What the thread and its callers share. The index's lock is taken before the
+/// state's, never after.
 pub(super) struct Shared {
     pub log: Log,
     pub path: PathBuf,
+    /// sled's cache in bytes.
     pub cache: u64,
     pub log_id: u64,
     retention: PresentRetention,
-    backend: RwLock<Backend>,
+    index: RwLock<Option<OpenIndex>>,
     state: Mutex<State>,
     pub changed: Condvar,
-    /// How often an index was set aside since the start.
-    pub rebuilds: AtomicU32,
 }
 
-pub(super) enum Backend {
-    Closed,
-    Sled(Box<Opened>),
-    Memory(MemoryIndex),
+/// An index that can be read.
+pub(super) struct OpenIndex {
+    pub events: EventStore,
+    lookup: RwLock<Option<Lookup>>,
 }
 
-/// The index in sled.
-pub(super) struct Opened {
-    pub events: SledIndex,
-    /// Those of some fields' values, if any are looked up.
-    pub lookup: RwLock<Option<Lookup>>,
-}
-
+/// How far the thread is, and what it is asked for.
 #[derive(Default)]
 pub(super) struct State {
-    /// There is a backend, and `applied` is its position.
+    /// There is an index, and `applied` is its position.
     pub opened: bool,
     pub applied: u64,
-    /// The highest position ever: an index that takes another's place answers
-    /// nothing before it has come as far.
-    pub floor: u64,
-    /// Someone waits for this position: do not pause.
+    /// The highest position ever: an index that replaces another answers
+    /// nothing before it has reached it.
+    pub min_visible_seq: u64,
+    /// Somebody waits for this position.
     pub wanted: u64,
     pub stop: bool,
     /// The thread has ended.
     pub ended: bool,
-    /// Why the index is to be built again from the log, though it is whole.
-    pub renew: Option<Renewal>,
-    /// What a question found wrong with the present backend.
-    pub damage: Option<Damage>,
-    /// The fields that are to be looked up; `None` for those that the folder
-    /// says, which are not known yet.
-    pub lookup: Option<Vec<String>>,
+    /// Why the present index is to be replaced.
+    pub replace: Option<Replace>,
+    /// The fields that are to have look-ups; `None` for those that the index
+    /// has, if it is not open yet.
+    pub lookup_fields: Option<Vec<String>>,
     /// Why the log cannot be read.
     pub failure: Option<String>,
 }
 
-/// Why an index is built again from the log, though it is whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Renewal {
+/// Why an index is replaced by one that is built from the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Replace {
+    /// It is damaged, or of another log. It is set aside.
+    Damaged(String),
+    /// The disk is full. It is whole, and the next start continues with it.
+    DiskFull(String),
     /// A prune was committed since it was begun, so it may hold pruned events.
     Pruned,
-    /// The log can read events that it holds as unreadable.
-    Healed,
+    /// The log can now read events that could not be read when it was made.
+    Readable,
 }
 
-impl std::fmt::Display for Renewal {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Pruned => "without the pruned events",
-            Self::Healed => "with events that could not be read before",
-        })
-    }
-}
-
-/// What is wrong with an index.
-#[derive(Clone)]
-pub(super) struct Damage {
-    pub reason: String,
-    pub disk_full: bool,
-}
-
-impl From<IndexError> for Damage {
+impl From<IndexError> for Replace {
     fn from(error: IndexError) -> Self {
-        Self {
-            reason: error.to_string(),
-            disk_full: error.is_disk_full(),
+        let reason = error.to_string();
+        if error.is_disk_full() {
+            Self::DiskFull(reason)
+        } else {
+            Self::Damaged(reason)
         }
     }
 }
 
 impl State {
-    /// Whether the index can be asked.
-    pub fn is_ready(&self) -> bool {
-        self.opened && self.damage.is_none() && self.renew.is_none() && self.applied >= self.floor
+    /// Whether the index can answer.
+    pub const fn is_ready(&self) -> bool {
+        self.opened && self.replace.is_none() && self.applied >= self.min_visible_seq
+    }
+}
+
+impl OpenIndex {
+    pub const fn new(events: EventStore, lookup: Option<Lookup>) -> Self {
+        Self {
+            events,
+            lookup: RwLock::new(lookup),
+        }
+    }
+
+    pub fn lookup(&self) -> RwLockReadGuard<'_, Option<Lookup>> {
+        self.lookup.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn lookup_mut(&self) -> RwLockWriteGuard<'_, Option<Lookup>> {
+        self.lookup.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The fields that have look-ups.
+    pub fn lookup_fields(&self) -> Vec<String> {
+        let lookup = self.lookup();
+        lookup
+            .as_ref()
+            .map_or_else(Vec::new, |lookup| lookup.fields.clone())
+    }
+
+    /// Writes everything.
+    pub fn flush(&self) -> Result<(), IndexError> {
+        if let Some(lookup) = &*self.lookup() {
+            lookup.flush()?;
+        }
+        self.events.flush()
     }
 }
 
@@ -122,73 +136,71 @@ impl Shared {
             cache,
             log_id,
             retention,
-            backend: RwLock::new(Backend::Closed),
+            index: RwLock::new(None),
             state: Mutex::default(),
             changed: Condvar::new(),
-            rebuilds: AtomicU32::new(0),
         }
     }
 
-    /// What is pruned now; while it is held, nothing that it does not hide is
-    /// removed.
+    /// What is pruned now; while it is held, nothing else is removed.
     pub fn retention(&self) -> Arc<Retention> {
         let retention = self.retention.read();
         Arc::clone(&retention.unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// Which prune was committed last: where its baselines end; 0 for none.
-    pub fn generation(&self) -> u64 {
-        self.pruned().map_or(0, |pruned| pruned.end)
-    }
-
-    /// The bounds of what is pruned now.
-    pub fn pruned(&self) -> Option<Pruned> {
-        let retention = self.retention.read();
-        retention.unwrap_or_else(PoisonError::into_inner).pruned
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn backend(&self) -> RwLockReadGuard<'_, Backend> {
-        self.backend.read().unwrap_or_else(PoisonError::into_inner)
+    pub fn index(&self) -> RwLockReadGuard<'_, Option<OpenIndex>> {
+        self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a backend that is applied up to a position in the place of the
-    /// present one, whose damage is thereby done with.
-    pub fn set_backend(&self, backend: Backend, applied: u64) {
-        let mut place = self.backend.write().unwrap_or_else(PoisonError::into_inner);
-        let opened = !matches!(backend, Backend::Closed);
-        let old = std::mem::replace(&mut *place, backend);
-        let mut state = self.state();
-        state.applied = applied;
-        state.floor = state.floor.max(applied);
-        state.opened = opened;
-        state.damage = None;
-        if !opened {
-            state.renew = None;
-        }
-        drop(state);
-        drop(place);
+    /// Changes the state and wakes the thread and its callers.
+    pub fn update<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let changed = change(&mut self.state());
         self.changed.notify_all();
+        self.log.notifier().wake_all();
+        changed
+    }
+
+    /// Puts another index, or none, in place of the present one.
+    pub fn set_index(&self, index: Option<OpenIndex>) {
+        let mut place = self.index.write().unwrap_or_else(PoisonError::into_inner);
+        let applied = index
+            .as_ref()
+            .map_or(0, |index| index.events.position().seq);
+        let opened = index.is_some();
+        let old = std::mem::replace(&mut *place, index);
+        self.update(|state| {
+            state.applied = applied;
+            state.min_visible_seq = state.min_visible_seq.max(applied);
+            state.opened = opened;
+            state.replace = None;
+        });
+        drop(place);
         discard(old);
     }
 
-    /// Enters events into an index in memory; `None` where the backend is another.
-    pub fn with_memory(&self, enter: impl FnOnce(&mut MemoryIndex)) -> Option<()> {
-        let mut place = self.backend.write().unwrap_or_else(PoisonError::into_inner);
-        match &mut *place {
-            Backend::Memory(index) => {
-                enter(index);
-                Some(())
+    /// Whether the log can read any of some events now, which could not be read
+    /// when the index was made.
+    pub fn can_read_any(&self, unreadable: &[(u64, u64)]) -> bool {
+        let mut cursor = self.log.cursor();
+        for (first, last) in unreadable {
+            let mut seq = *first;
+            while seq <= *last {
+                let end = match cursor.get(seq) {
+                    Ok(record) => match Lost::decode(record) {
+                        Some(lost) => lost.last,
+                        None if !is_pruned(record) && EventHead::decode(record).is_err() => seq,
+                        None => return true,
+                    },
+                    Err(LogError::Damaged { damage, .. }) => damage.last_seq,
+                    Err(_) => return false,
+                };
+                seq = end.max(seq).saturating_add(1);
             }
-            Backend::Sled(_) | Backend::Closed => None,
         }
+        false
     }
-}
-
-/// Closes what may be a damaged database: sled may panic once more then.
-pub(super) fn discard<T>(index: T) {
-    let _ = catch_unwind(AssertUnwindSafe(move || drop(index)));
 }

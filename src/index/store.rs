@@ -1,128 +1,113 @@
-//! The index in sled.
+//! Runs of one kind in a database, and what is not in a run yet.
 //!
-//! Events are gathered in memory ([`Pending`]) and written as *runs*: sorted,
-//! cut into blocks of about a KiB, each run a sled tree of its own. Runs are
-//! never changed; when enough of one size stand beside each other they are
+//! Items are gathered in memory ([`Pending`]) and written as runs. Runs are
+//! never changed; when enough adjacent runs are of one size they are
 //! merged into one, in small steps. A question reads the runs from the oldest to
 //! the newest, and then what is pending.
 //!
-//! sled's default tree holds these values:
-//!
-//! | key | value |
-//! | --- | --- |
-//! | `m` | the [`Manifest`]: the position, and which runs there are |
-//! | `d`, first `seq` (8 bytes) | last `seq` (8 bytes, both big-endian) of events that cannot be read |
-//! | `w` | the same of lookups, if there are any: their own runs, and their own position |
-//! | `f` | of which fields they are, and which baselines are in them ([`super::lookup`]) |
-//!
-//! A run counts from when the manifest names it, and until it does no longer:
-//! its tree is written before and dropped after, and what a crash leaves of
-//! others is dropped at the next opening. So the position and the items always
-//! fit each other, and whatever was pending is read from the log again.
+//! A run's tree is written before the manifest lists it and dropped after the
+//! manifest does no longer; what a crash leaves of others is dropped at the next
+//! opening. So the position and the items always agree, and whatever was
+//! pending is read from the log again.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-use super::error::{IndexError, contain};
-use super::manifest::{META, Manifest};
+use super::error::{IndexError, catch_panic};
+use super::manifest::{Manifest, Position};
 use super::merge::{Merged, Source, to_merge};
-use super::pending::Pending;
+use super::pending::{Entry, Pending};
 use super::run::{Run, RunWriter, drop_others};
-use super::slot::Slot;
-use super::slotted::Slotted;
-use crate::event::ProfileKey;
+use super::run_key::{IndexKey, RunKey};
+use super::tree::Database;
 
 /// How many items are gathered for a run: as many events are read from the log
 /// again after a crash, and held in memory.
 pub(super) const RUN_LEN: usize = 65_536;
 
-/// A merge of runs with fewer items than this in all is not left for later when
-/// the index is closed: else runs of commands that add a few events would pile up.
+/// A merge of at most this many items is made before the index is closed: else
+/// runs of commands that add a few events would pile up.
 const QUICK_MERGE: u64 = 65_536;
 
 /// How many items a step of a merge handles: about a millisecond.
 const STEP: usize = 4096;
 
-/// More runs than this are merged even if no event comes.
-const MANY_RUNS: usize = 48;
+/// More runs than this are merged even if no event arrives.
+const MAX_IDLE_RUNS: usize = 48;
 
-/// How long a database that this process has just closed is waited for.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for a database that this process has just closed.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// One event, to be entered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The (sub)profile.
-    pub key: ProfileKey,
-    /// The event's time in Unix seconds.
-    pub time: i64,
-    /// Its `seq`.
-    pub seq: u64,
-}
-
-/// Up to where the log is applied.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Position {
-    /// The last `seq` that is in the index; 0 for none.
-    pub seq: u64,
-    /// CRC-32C of that event's record, by which another log is told apart.
-    pub mark: u32,
-}
-
-/// The events' part of the index in sled.
-pub(super) type SledIndex = Store<Slot>;
-
-/// A kind of runs in sled. One thread enters items; any may ask.
-pub(super) struct Store<S: Slotted> {
-    pub(super) db: sled::Db,
-    log_id: u64,
-    /// See [`Manifest::generation`].
-    pub(super) generation: u64,
+/// Runs of one kind. One thread adds items; any may read.
+pub(super) struct Store<K: RunKey> {
+    pub(super) db: Database,
     /// How many items are gathered for a run.
     run_len: usize,
-    view: RwLock<View<S>>,
-    merging: Mutex<Option<Merging<S>>>,
+    view: RwLock<View<K>>,
+    merging: Mutex<Option<Merging<K>>>,
 }
 
-/// What the answers are made of. While it is read, no run of it is dropped.
-pub(super) struct View<S> {
-    /// From the oldest to the newest.
-    pub runs: Vec<Run<S>>,
-    next_run: u64,
+/// The index of events.
+pub(super) type EventStore = Store<IndexKey>;
+
+/// What answers are read from. While it is locked, no run of it is dropped.
+pub(super) struct View<K: RunKey> {
+    /// As it is on the disk, but for the number of the next run.
+    pub manifest: Manifest,
+    /// The runs that it lists.
+    pub runs: Vec<Run<K>>,
     /// A run was added since the start or the last merge.
     grown: bool,
-    /// Up to where the log is in runs.
-    pub kept: Position,
-    pub pending: Pending<S>,
+    pub pending: Pending<K>,
 }
 
-impl<S> View<S> {
+impl<K: RunKey> View<K> {
     /// The runs that are to be merged next, if any.
-    fn to_merge(&self) -> Option<&[Run<S>]> {
-        let items: Vec<u64> = self.runs.iter().map(|run| run.shape.items).collect();
+    fn to_merge(&self) -> Option<&[Run<K>]> {
+        let items: Vec<u64> = self.runs.iter().map(|run| run.meta.items).collect();
         self.runs.get(to_merge(&items)?)
+    }
+
+    /// Everything from a key on, in order.
+    pub fn read_from(&self, key: K) -> Result<Merged<'_, K>, IndexError> {
+        let mut sources = runs_from(&self.runs, key)?;
+        sources.push(Source::Pending(self.pending.read_from(key)));
+        Merged::new(sources)
     }
 }
 
-/// A merge that is going on.
-struct Merging<S: Slotted> {
-    /// The runs' numbers.
-    inputs: Vec<u64>,
-    merged: Merged<'static, S>,
-    output: RunWriter<S>,
+fn runs_from<'a, K: RunKey>(runs: &[Run<K>], key: K) -> Result<Vec<Source<'a, K>>, IndexError> {
+    let sources = runs.iter().map(|run| {
+        let mut reader = run.reader();
+        reader.seek(key)?;
+        Ok(Source::Run(Box::new(reader)))
+    });
+    sources.collect()
 }
 
-impl SledIndex {
+/// A merge that is under way.
+struct Merging<K: RunKey> {
+    /// The runs' numbers.
+    inputs: Vec<u64>,
+    merged: Merged<'static, K>,
+    output: RunWriter<K>,
+}
+
+impl EventStore {
     /// Opens or makes the index in a folder. `cache` is sled's, in bytes;
-    /// `generation` is that of a new one.
+    /// `generation` is that of a new index.
     pub fn open(path: &Path, cache: u64, log_id: u64, generation: u64) -> Result<Self, IndexError> {
         let begun = Instant::now();
         loop {
-            match contain(|| Self::open_once(path, cache, log_id, generation)) {
-                // sled's own threads let a database go a moment after it was
+            let opened = catch_panic(|| {
+                let db = Database::open(path, cache)?;
+                Self::with_database(db, log_id, generation)
+            });
+            match opened {
+                // sled's own threads close a database a moment after it was
                 // dropped. The data folder's lock keeps other processes out.
-                Err(error) if error.is_locked() && begun.elapsed() < LOCK_PATIENCE => {
+                Err(error) if error.is_locked() && begun.elapsed() < LOCK_TIMEOUT => {
                     std::thread::sleep(Duration::from_millis(10));
                 }
                 opened => return opened,
@@ -136,124 +121,114 @@ impl SledIndex {
         Self { run_len, ..self }
     }
 
-    fn open_once(
-        path: &Path,
-        cache: u64,
-        log_id: u64,
-        generation: u64,
-    ) -> Result<Self, IndexError> {
-        let db = sled::Config::new()
-            .path(path)
-            .cache_capacity(cache)
-            .mode(sled::Mode::HighThroughput)
-            .flush_every_ms(Some(2_000))
-            .open()?;
-        if db.is_empty() {
-            let manifest = Manifest {
-                generation,
-                ..Manifest::default()
-            };
-            db.insert(META, manifest.encode(log_id))?;
-        }
-        Self::of(db, log_id)
-    }
-
-    /// Enters events, in the order of their `seq`, and those that cannot be
-    /// read (first and last `seq`), and moves the position.
-    pub fn apply(
+    /// Adds events, in the order of their `seq`, and those that cannot be read
+    /// (first and last `seq`), and moves the position.
+    pub fn add(
         &self,
         entries: &[Entry],
         unreadable: &[(u64, u64)],
         position: Position,
     ) -> Result<(), IndexError> {
-        self.view_mut().pending.enter(entries, unreadable, position);
+        self.view_mut().pending.add(entries, unreadable, position);
         if self.view().pending.len() >= self.run_len {
-            contain(|| self.write_pending())?;
+            catch_panic(|| self.write_pending())?;
         }
         Ok(())
     }
 }
 
-impl<S: Slotted> Store<S> {
-    /// The runs of a kind in a database, which has a manifest of them.
-    pub fn of(db: sled::Db, log_id: u64) -> Result<Self, IndexError> {
-        let meta = db.get(S::MANIFEST)?.ok_or(IndexError::Foreign)?;
-        let manifest = Manifest::decode(&meta, log_id)?;
-        let runs = manifest.runs.into_iter();
+impl<K: RunKey> Store<K> {
+    /// The runs of a database; `generation` is that of an empty database.
+    pub fn with_database(db: Database, log_id: u64, generation: u64) -> Result<Self, IndexError> {
+        if db.is_empty() {
+            let manifest = Manifest::new(log_id, generation);
+            db.insert(K::MANIFEST, manifest.encode()?)?;
+        }
+        let manifest = match db.get(K::MANIFEST)? {
+            Some(bytes) => Manifest::decode(&bytes, log_id)?,
+            None if db.is_memory() => Manifest::new(log_id, generation),
+            None => return Err(IndexError::Foreign),
+        };
+        drop_others::<K>(&db, &manifest.runs)?;
+        let runs = manifest.runs.iter();
         let runs = runs
-            .map(|shape| Run::open(&db, shape))
+            .map(|meta| Run::open(&db, meta.clone()))
             .collect::<Result<Vec<_>, _>>()?;
-        drop_others(&db, &runs)?;
         let view = View {
-            runs,
-            next_run: manifest.next_run,
-            grown: false,
-            kept: manifest.position,
             pending: Pending::after(manifest.position),
+            manifest,
+            runs,
+            grown: false,
         };
         Ok(Self {
             db,
-            log_id,
-            generation: manifest.generation,
             run_len: RUN_LEN,
             view: RwLock::new(view),
             merging: Mutex::new(None),
         })
     }
 
-    pub(super) fn view(&self) -> RwLockReadGuard<'_, View<S>> {
+    pub(super) fn view(&self) -> RwLockReadGuard<'_, View<K>> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn view_mut(&self) -> RwLockWriteGuard<'_, View<S>> {
+    pub(super) fn view_mut(&self) -> RwLockWriteGuard<'_, View<K>> {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn merging(&self) -> MutexGuard<'_, Option<Merging<S>>> {
+    fn merging(&self) -> MutexGuard<'_, Option<Merging<K>>> {
         self.merging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Up to where the log is applied, with what is pending.
+    /// Up to where the log is indexed, with what is pending.
     pub fn position(&self) -> Position {
         self.view().pending.position
     }
 
+    /// See [`Manifest::generation`].
+    pub fn generation(&self) -> u64 {
+        self.view().manifest.generation
+    }
+
     /// Makes a run of what is pending.
     pub(super) fn write_pending(&self) -> Result<(), IndexError> {
+        self.write_pending_as(self.generation())
+    }
+
+    /// The same, and from now on the items reflect another prune.
+    pub(super) fn write_pending_as(&self, generation: u64) -> Result<(), IndexError> {
         let view = self.view();
         let pending = &view.pending;
-        let mut runs = view.runs.clone();
-        let mut next_run = view.next_run;
+        let mut manifest = view.manifest.clone();
+        let mut added = None;
         if pending.len() > 0 {
-            let mut writer = RunWriter::new(&self.db, next_run)?;
-            let mut items = pending.read_from(S::FIRST);
-            while let Some((slot, items)) = items.next() {
-                writer.push(slot, &items)?;
+            let mut writer = RunWriter::new(&self.db, manifest.next_run)?;
+            let mut items = pending.read_from(K::FIRST);
+            while let Some((key, items)) = items.next() {
+                writer.push(key, &items)?;
             }
-            runs.push(writer.finish()?);
-            next_run += 1;
+            let run = writer.finish()?;
+            manifest.runs.push(run.meta.clone());
+            manifest.next_run += 1;
+            added = Some(run);
         }
-        let mut batch = sled::Batch::default();
-        for (first, last) in &pending.unreadable {
-            let name = [b"d".as_slice(), &first.to_be_bytes()].concat();
-            batch.insert(name, &last.to_be_bytes());
-        }
-        let manifest = Manifest::new(self.generation, pending.position, next_run, &runs);
-        batch.insert(S::MANIFEST, manifest.encode(self.log_id));
-        self.db.apply_batch(batch)?;
+        manifest.generation = generation;
+        manifest.position = pending.position;
+        manifest.unreadable.extend_from_slice(&pending.unreadable);
+        self.db.insert(K::MANIFEST, manifest.encode()?)?;
         drop(view);
         let mut view = self.view_mut();
-        view.grown |= view.runs.len() < runs.len();
-        view.kept = view.pending.position;
-        view.pending = Pending::after(view.kept);
-        (view.runs, view.next_run) = (runs, next_run);
+        view.grown |= added.is_some();
+        view.runs.extend(added);
+        view.pending = Pending::after(manifest.position);
+        view.manifest = manifest;
         Ok(())
     }
 
-    /// Goes on with merging, for about a millisecond; `false` where there is
+    /// Continues with merging, for about a millisecond; `false` if there is
     /// nothing to merge.
-    pub fn tidy(&self) -> Result<bool, IndexError> {
-        contain(|| {
+    pub fn compact_step(&self) -> Result<bool, IndexError> {
+        catch_panic(|| {
             let mut place = self.merging();
             if place.is_none() {
                 *place = self.begin_merge()?;
@@ -263,22 +238,22 @@ impl<S: Slotted> Store<S> {
             };
             let mut handled = 0;
             while handled < STEP {
-                let Some((slot, items)) = merging.merged.next()? else {
+                let Some((key, items)) = merging.merged.next()? else {
                     if let Some(merging) = place.take() {
                         self.end_merge(merging)?;
                     }
                     return Ok(true);
                 };
                 handled += items.len();
-                merging.output.push(slot, &items)?;
+                merging.output.push(key, &items)?;
             }
             Ok(true)
         })
     }
 
-    fn begin_merge(&self) -> Result<Option<Merging<S>>, IndexError> {
+    fn begin_merge(&self) -> Result<Option<Merging<K>>, IndexError> {
         let mut view = self.view_mut();
-        if !view.grown && view.runs.len() <= MANY_RUNS {
+        if !view.grown && view.runs.len() <= MAX_IDLE_RUNS {
             return Ok(None);
         }
         let Some(inputs) = view.to_merge() else {
@@ -286,21 +261,16 @@ impl<S: Slotted> Store<S> {
             return Ok(None);
         };
         let merging = Merging {
-            inputs: inputs.iter().map(|run| run.shape.number).collect(),
-            merged: Merged::new(
-                inputs
-                    .iter()
-                    .map(|run| Source::Run(Box::new(run.read_from(S::FIRST))))
-                    .collect(),
-            ),
-            output: RunWriter::new(&self.db, view.next_run)?,
+            inputs: inputs.iter().map(|run| run.meta.number).collect(),
+            merged: Merged::new(runs_from(inputs, K::FIRST)?)?,
+            output: RunWriter::new(&self.db, view.manifest.next_run)?,
         };
-        view.next_run += 1;
+        view.manifest.next_run += 1;
         Ok(Some(merging))
     }
 
-    /// Puts the new run in the place of those of which it was made.
-    fn end_merge(&self, merging: Merging<S>) -> Result<(), IndexError> {
+    /// Replaces the merged runs by the new one.
+    fn end_merge(&self, merging: Merging<K>) -> Result<(), IndexError> {
         let Merging {
             inputs,
             merged,
@@ -310,24 +280,24 @@ impl<S: Slotted> Store<S> {
         let output = output.finish()?;
         let mut view = self.view_mut();
         let mut runs = view.runs.clone();
-        let is_input = |run: &Run<S>| inputs.contains(&run.shape.number);
+        let is_input = |run: &Run<K>| inputs.contains(&run.meta.number);
         let from = runs.iter().position(is_input).ok_or(IndexError::Entry)?;
-        let old: Vec<Run<S>> = runs.splice(from..from + inputs.len(), [output]).collect();
+        let old: Vec<Run<K>> = runs.splice(from..from + inputs.len(), [output]).collect();
         // What is pending is not in a run yet: the position stays where it was.
-        let manifest = Manifest::new(self.generation, view.kept, view.next_run, &runs);
-        self.db.insert(S::MANIFEST, manifest.encode(self.log_id))?;
-        view.runs = runs;
+        let mut manifest = view.manifest.clone();
+        manifest.runs = runs.iter().map(|run| run.meta.clone()).collect();
+        self.db.insert(K::MANIFEST, manifest.encode()?)?;
+        (view.runs, view.manifest) = (runs, manifest);
         drop(view);
         old.into_iter().try_for_each(|run| run.drop_from(&self.db))
     }
 
-    /// Hands everything to the system, so that the next opening has nothing to
-    /// read from the log again. Ends a merge: small ones go to their end, larger
-    /// ones begin anew some time.
+    /// Writes everything, so that the next opening need not read anything from
+    /// the log again. Ends a merge: small ones are completed, larger ones begin
+    /// again some time.
     pub fn flush(&self) -> Result<(), IndexError> {
-        contain(|| {
-            let (kept, position) = (self.view().kept, self.position());
-            if kept != position {
+        catch_panic(|| {
+            if self.view().manifest.position != self.position() {
                 self.write_pending()?;
             }
             if let Some(merging) = self.merging().take() {
@@ -335,17 +305,14 @@ impl<S: Slotted> Store<S> {
             }
             Ok(())
         })?;
-        while self.has_quick_merge() && self.tidy()? {}
-        contain(|| {
-            self.db.flush()?;
-            Ok(())
-        })
+        while self.has_quick_merge() && self.compact_step()? {}
+        catch_panic(|| self.db.flush())
     }
 
-    /// Whether a merge is to be made of few items.
+    /// Whether a merge of few items is to be made.
     fn has_quick_merge(&self) -> bool {
         let view = self.view();
-        let items = |runs: &[Run<S>]| runs.iter().map(|run| run.shape.items).sum::<u64>();
+        let items = |runs: &[Run<K>]| runs.iter().map(|run| run.meta.items).sum::<u64>();
         view.to_merge()
             .is_some_and(|runs| items(runs) <= QUICK_MERGE)
     }

@@ -18,7 +18,7 @@ use super::retention::{Baselines, Retention};
 use super::walk::Walk;
 use crate::event::ProfileKey;
 use crate::history::Baseline;
-use crate::index::{Looked, Probe, Progress, Stretch};
+use crate::index::{LookupPage, LookupQuery, Progress, TimeRange};
 use crate::log::record::Lost;
 
 /// How many (sub)profiles are read from the index in one call: no event is
@@ -120,10 +120,10 @@ impl<'a> Snapshot<'a> {
     /// after another page; `None` if the field is not looked up.
     pub fn look_up(
         &self,
-        probe: &Probe,
-        after: Option<&Looked>,
+        probe: &LookupQuery,
+        after: Option<&LookupPage>,
         limit: usize,
-    ) -> Result<Option<Looked>, TrailError> {
+    ) -> Result<Option<LookupPage>, TrailError> {
         let looked = self.trail.indexer.look_up(probe, after, limit);
         looked.map_err(TrailError::Index)
     }
@@ -194,14 +194,14 @@ impl<'a> Snapshot<'a> {
         (since, until): (i64, i64),
         mut each: impl FnMut(EventsOf, bool) -> Result<(), E>,
     ) -> Result<(), E> {
-        let stretch = Stretch {
+        let range = TimeRange {
             since,
             until,
             visible: |time, seq| self.shows(time, seq),
         };
         while !keys.is_empty() {
             let some = keys.get(..KEYS_PER_CALL).unwrap_or(keys);
-            let found = self.trail.indexer.recent(some, &stretch);
+            let found = self.trail.indexer.slices(some, &range);
             let found = found.map_err(TrailError::Index)?;
             // An answer has at least one.
             let (asked, rest) = keys.split_at(found.len().clamp(1, keys.len()));
@@ -313,7 +313,7 @@ impl<'a> Snapshot<'a> {
             .and_then(|profile| profile.checked_sub(1))
             .map(|before| ProfileKey::subprofile(before, u64::MAX));
         loop {
-            let timelines = self.trail.indexer.each_timeline(after, KEYS_PER_CALL);
+            let timelines = self.trail.indexer.timelines_after(after, KEYS_PER_CALL);
             let timelines = timelines.map_err(TrailError::Index)?;
             let Some((last, _)) = timelines.last() else {
                 return Ok(());

@@ -191,7 +191,7 @@ fn line_of(
         ("fields", tally.fields.capped),
     ];
     let capped = lists.iter().filter(|(_, capped)| *capped);
-    let lookup = trail.index().whole_lookup_state();
+    let lookup = trail.index().lookup_state_with_bytes();
     let lookup = lookup.map_err(TrailError::Index)?;
     let lookup = lookup.map(|state| LookupLine {
         fields: state.fields,

@@ -3,7 +3,7 @@
 
 use crate::event::{ProfileKey, values_of};
 use crate::history::Known;
-use crate::index::LookedValues;
+use crate::index::LookupValues;
 use crate::log::record::EventRecord;
 use crate::ops::{MaintenanceError, Output};
 use crate::store::{Snapshot, Step, Trail, TrailError};
@@ -26,7 +26,7 @@ pub(super) fn check(
         return Ok(None);
     };
     let fields = &state.fields;
-    let mut values = LookedValues::default();
+    let mut values = LookupValues::default();
     let mut walk = snapshot.walk(i64::MIN, i64::MAX)?;
     let mut end = false;
     while !end {
@@ -41,7 +41,7 @@ pub(super) fn check(
             return Ok(Some(what));
         }
     }
-    let known = state.pruned == snapshot.retention().pruned;
+    let known = state.generation == snapshot.retention().generation();
     let Some(baselines) = snapshot.baselines().filter(|_| known) else {
         return Ok(None);
     };
@@ -61,7 +61,7 @@ pub(super) fn check(
     lacks(trail, fields, &mut values, true)
 }
 
-fn read(record: &[u8], fields: &[String], values: &mut LookedValues) {
+fn read(record: &[u8], fields: &[String], values: &mut LookupValues) {
     let Ok(record) = EventRecord::decode(record) else {
         return;
     };
@@ -77,14 +77,14 @@ fn read(record: &[u8], fields: &[String], values: &mut LookedValues) {
 fn lacks(
     trail: &Trail,
     fields: &[String],
-    values: &mut LookedValues,
+    values: &mut LookupValues,
     end: bool,
 ) -> Result<Option<String>, MaintenanceError> {
     if values.len() < BATCH && !end {
         return Ok(None);
     }
     let values = std::mem::take(values);
-    let lacking = trail.index().lookup_lacks(fields, &values);
+    let lacking = trail.index().missing_in_lookup(fields, &values);
     let lacking = lacking.map_err(TrailError::Index)?;
     Ok(lacking.map(|(place, key)| {
         let name = fields.get(place).map_or("", String::as_str);

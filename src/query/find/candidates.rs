@@ -9,7 +9,7 @@ use super::matcher::{FindTarget, Matching, ValueMatcher};
 use super::{Progress, QueryError, Stage};
 use crate::event::{Content, ProfileKey, decode_content, values_of};
 use crate::history::{Known, Subject, Value};
-use crate::index::{Looked, Probe};
+use crate::index::{LookupPage, LookupQuery};
 use crate::log::record::{EventRecord, RecordError};
 use crate::query::answer::Lines;
 use crate::query::parallel::in_order;
@@ -85,7 +85,7 @@ impl Gathered {
 }
 
 /// What the index can be asked, if anything.
-fn probe(sought: &FindTarget) -> Option<Probe> {
+fn probe(sought: &FindTarget) -> Option<LookupQuery> {
     match sought {
         FindTarget::Interest(_)
         | FindTarget::Field {
@@ -94,7 +94,7 @@ fn probe(sought: &FindTarget) -> Option<Probe> {
         } => None,
         FindTarget::Field {
             name, value, by, ..
-        } => Some(Probe::new(name, value, *by == Matching::Prefix)),
+        } => Some(LookupQuery::new(name, value, *by == Matching::Prefix)),
     }
 }
 
@@ -147,11 +147,11 @@ pub(super) fn gather_up_to(
 /// too.
 fn look_up(
     snapshot: &Snapshot<'_>,
-    probe: &Probe,
+    probe: &LookupQuery,
     gathered: &mut Gathered,
 ) -> Result<(u64, bool), QueryError> {
     let (mut up_to, mut baselines) = (u64::MAX, true);
-    let mut before: Option<Looked> = None;
+    let mut before: Option<LookupPage> = None;
     loop {
         let Some(looked) = snapshot.look_up(probe, before.as_ref(), PAGE)? else {
             return Ok((0, false));

@@ -140,7 +140,7 @@ impl Store {
                 .unwrap_or_default();
             let probe = fields
                 .first()
-                .map(|field| crate::index::Probe::new(field, "", true));
+                .map(|field| crate::index::LookupQuery::new(field, "", true));
             let looked =
                 probe.and_then(|probe| self.trail.snapshot().look_up(&probe, None, 1).unwrap());
             let knows = looked.is_none_or(|looked| looked.baselines);

@@ -67,6 +67,11 @@ impl Retention {
         Ok(Self { pruned, baselines })
     }
 
+    /// A number that grows with every prune of events; 0 before the first.
+    pub fn generation(&self) -> u64 {
+        self.pruned.map_or(0, |pruned| pruned.end)
+    }
+
     /// Before which time events are pruned, in Unix seconds.
     pub fn before(&self) -> Option<i64> {
         self.pruned.map(|pruned| pruned.before)

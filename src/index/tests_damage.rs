@@ -2,22 +2,25 @@
 
 use std::path::Path;
 
-use super::ask::{MOST_PAIRS, Pairs};
 use super::error::IndexError;
-use super::memory::MemoryIndex;
-use super::store::{Entry, Position, SledIndex};
+use super::manifest::Position;
+use super::pending::Entry;
+use super::store::EventStore;
+use super::tests_model::pairs_of;
+use super::timelines::MAX_PAIRS;
+use super::tree::Database;
 use crate::event::ProfileKey;
 
-fn index(path: &Path) -> SledIndex {
-    SledIndex::open(path, 1 << 20, 9, 0)
+fn index(path: &Path) -> EventStore {
+    EventStore::open(path, 1 << 20, 9, 0)
         .unwrap()
         .with_run_len(1000)
 }
 
-fn enter(index: &SledIndex, seqs: std::ops::RangeInclusive<u64>) {
+fn enter(index: &EventStore, seqs: std::ops::RangeInclusive<u64>) {
     let position = Position {
         seq: *seqs.end(),
-        mark: 5,
+        record_crc: 5,
     };
     let entries: Vec<Entry> = seqs
         .map(|seq| Entry {
@@ -26,35 +29,26 @@ fn enter(index: &SledIndex, seqs: std::ops::RangeInclusive<u64>) {
             seq,
         })
         .collect();
-    index.apply(&entries, &[], position).unwrap();
+    index.add(&entries, &[], position).unwrap();
 }
 
-fn runs(index: &SledIndex) -> Vec<u64> {
-    index
-        .view()
-        .runs
-        .iter()
-        .map(|run| run.shape.items)
-        .collect()
+fn runs(index: &EventStore) -> Vec<u64> {
+    index.view().runs.iter().map(|run| run.meta.items).collect()
 }
 
-fn trees(index: &SledIndex) -> usize {
-    let names = index.db.tree_names();
-    names
-        .iter()
-        .filter(|name| name.starts_with(b"run-"))
-        .count()
+fn trees(index: &EventStore) -> usize {
+    index.db.tree_names("run-").len()
 }
 
 #[test]
-fn what_a_crash_leaves_of_unfinished_runs_is_dropped() {
+fn unfinished_runs_are_dropped_after_a_crash() {
     let dir = tempfile::tempdir().unwrap();
     let first = index(dir.path());
     for round in 0..4 {
         enter(&first, round * 1500 + 1..=round * 1500 + 1500);
     }
     assert_eq!(runs(&first), [1500; 4]);
-    assert!(first.tidy().unwrap(), "a merge begins");
+    assert!(first.compact_step().unwrap(), "a merge begins");
     assert_eq!(trees(&first), 5);
     enter(&first, 6001..=6010);
     drop(first);
@@ -64,9 +58,9 @@ fn what_a_crash_leaves_of_unfinished_runs_is_dropped() {
     assert_eq!(runs(&second), [1500; 4]);
     assert_eq!(trees(&second), 4);
     // No run came since: the next one sets it going.
-    assert!(!second.tidy().unwrap());
+    assert!(!second.compact_step().unwrap());
     enter(&second, 6001..=7001);
-    while second.tidy().unwrap() {}
+    while second.compact_step().unwrap() {}
     assert_eq!(runs(&second), [6000, 1001]);
     assert_eq!(trees(&second), 2);
     assert_eq!(second.position().seq, 7001);
@@ -87,37 +81,43 @@ fn closing_leaves_nothing_to_read_again_and_few_runs() {
 }
 
 #[test]
-fn a_block_that_is_gone_is_noticed() {
+fn a_missing_block_is_noticed() {
     let dir = tempfile::tempdir().unwrap();
     let index = index(dir.path());
     enter(&index, 1..=1000);
-    let tree = index.db.open_tree("run-0").unwrap();
+    let Database::Sled(db) = &index.db else {
+        unreachable!("the index is in sled")
+    };
+    let tree = db.open_tree("run-0").unwrap();
     let blocks: Vec<_> = tree.iter().map(Result::unwrap).collect();
     assert!(blocks.len() > 5);
     let all: Vec<_> = (0..500).map(ProfileKey::profile).collect();
     for (name, bytes) in &blocks {
         tree.remove(name).unwrap();
-        let told = |profile| index.pairs(&[ProfileKey::profile(profile)]).is_err();
-        assert!((0..500).any(told));
+        let is_error = |profile| pairs_of(&index, &[ProfileKey::profile(profile)]).is_err();
+        assert!((0..500).any(is_error));
         // No answer is short, even so.
         for profile in 0..500 {
-            if let Ok(pairs) = index.pairs(&[ProfileKey::profile(profile)]) {
+            if let Ok(pairs) = pairs_of(&index, &[ProfileKey::profile(profile)]) {
                 assert_eq!(pairs[0].len(), 2);
             }
         }
         // Nor is it where all are asked for at once.
-        assert!(matches!(index.pairs(&all), Err(IndexError::Entry)));
-        assert!(matches!(index.walk(None, 1000), Err(IndexError::Entry)));
+        assert!(matches!(pairs_of(&index, &all), Err(IndexError::Entry)));
+        assert!(matches!(
+            index.timelines_after(None, 1000),
+            Err(IndexError::Entry)
+        ));
         tree.insert(name, bytes).unwrap();
     }
-    assert_eq!(index.walk(None, 1000).unwrap().len(), 500);
+    assert_eq!(index.timelines_after(None, 1000).unwrap().len(), 500);
 }
 
 #[test]
-fn those_with_many_events_are_told_of_in_parts() {
+fn many_events_are_returned_in_parts() {
     let dir = tempfile::tempdir().unwrap();
     let index = index(dir.path());
-    let many = MOST_PAIRS as u64;
+    let many = MAX_PAIRS as u64;
     let keys: Vec<_> = (0..20).map(ProfileKey::profile).collect();
     // The third has too many for one answer, the others together too.
     let entries: Vec<Entry> = (1..=many * 3)
@@ -134,28 +134,21 @@ fn those_with_many_events_are_told_of_in_parts() {
     for part in entries.chunks(10_000) {
         let position = Position {
             seq: part.last().unwrap().seq,
-            mark: 5,
+            record_crc: 5,
         };
-        index.apply(part, &[], position).unwrap();
+        index.add(part, &[], position).unwrap();
     }
-    let mut memory = MemoryIndex::default();
-    memory.apply(&entries, &[]);
-    let told = |ask: &dyn Fn(&[ProfileKey]) -> Vec<Pairs>| {
-        let (mut found, mut answers) = (Vec::new(), 0);
-        while found.len() < keys.len() {
-            let part = ask(&keys[found.len()..]);
-            assert!(!part.is_empty());
-            let pairs: usize = part.iter().map(Vec::len).sum();
-            assert!(pairs <= MOST_PAIRS || part.len() == 1);
-            found.extend(part);
-            answers += 1;
-        }
-        assert!(answers > 3);
-        found
-    };
-    let in_sled = told(&|keys| index.pairs(keys).unwrap());
-    assert_eq!(in_sled, told(&|keys| memory.pairs(keys)));
-    for (key, pairs) in keys.iter().zip(&in_sled) {
+    let (mut found, mut answers) = (Vec::new(), 0);
+    while found.len() < keys.len() {
+        let part = pairs_of(&index, &keys[found.len()..]).unwrap();
+        assert!(!part.is_empty());
+        let pairs: usize = part.iter().map(Vec::len).sum();
+        assert!(pairs <= MAX_PAIRS || part.len() == 1);
+        found.extend(part);
+        answers += 1;
+    }
+    assert!(answers > 3);
+    for (key, pairs) in keys.iter().zip(&found) {
         let own = entries.iter().filter(|entry| entry.key == *key);
         assert!(
             own.map(|entry| (entry.time, entry.seq))
@@ -167,9 +160,9 @@ fn those_with_many_events_are_told_of_in_parts() {
 #[test]
 fn an_index_of_another_folder_is_foreign() {
     let dir = tempfile::tempdir().unwrap();
-    drop(SledIndex::open(dir.path(), 1 << 20, 9, 0).unwrap());
+    drop(EventStore::open(dir.path(), 1 << 20, 9, 0).unwrap());
     assert!(matches!(
-        SledIndex::open(dir.path(), 1 << 20, 8, 0),
+        EventStore::open(dir.path(), 1 << 20, 8, 0),
         Err(IndexError::Foreign)
     ));
 }

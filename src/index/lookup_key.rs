@@ -1,12 +1,12 @@
-//! A value of a field that a (sub)profile had, as the lookups keep it.
+//! A value of a field that a (sub)profile had, as the look-ups keep it.
 //!
-//! Of the value's text in lower case stand the first bytes, so that values
+//! Of the value's text in lower case the first bytes are kept, so that values
 //! with the same beginning stand together and case can be ignored; of a longer
-//! one its CRC-32C too. So a word tells of more values than one, and whoever
-//! asks confirms what it tells.
+//! one its CRC-32C too. So several values can have one key, and whoever looks
+//! one up confirms what is found.
 
-use super::slot::{Item, put, take};
-use super::slotted::Slotted;
+use super::run_key::{Item, RunKey};
+use super::varint::{put, take, take_byte};
 use crate::event::ProfileKey;
 
 /// How many bytes of a value are kept as they are.
@@ -19,20 +19,20 @@ pub fn folded(text: &str) -> impl Iterator<Item = char> {
     text.chars().flat_map(char::to_lowercase)
 }
 
-/// A value that a (sub)profile had. They sort by field, then by the value's
+/// A value that a (sub)profile had. Keys sort by field, then by the value's
 /// bytes, then by the (sub)profile; their names sort alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Word {
-    /// The field's place among those that are looked up.
+pub(super) struct LookupKey {
+    /// The field's place among the indexed fields.
     pub field: u8,
-    /// The first bytes of the folded value; noughts after its end.
+    /// The first bytes of the folded value; zeros after its end.
     pub head: [u8; HEAD],
-    /// How many bytes of it there are in the head.
+    /// How many bytes of the head belong to it.
     pub len: u8,
-    /// The CRC-32C of the folded value, where it is longer than the head; else 0.
+    /// The CRC-32C of the folded value, if it is longer than the head; else 0.
     pub hash: u32,
     /// Whose it was.
-    pub key: ProfileKey,
+    pub owner: ProfileKey,
 }
 
 /// A folded value without its (sub)profile.
@@ -44,7 +44,7 @@ pub(super) struct Folded {
 }
 
 impl Folded {
-    /// Of a value.
+    /// Folds a value.
     pub fn new(value: &str) -> Self {
         let mut head = [0; HEAD];
         let mut len = 0;
@@ -73,30 +73,30 @@ impl Folded {
     }
 }
 
-impl Word {
-    /// The word of a value.
-    pub const fn new(field: u8, folded: Folded, key: ProfileKey) -> Self {
+impl LookupKey {
+    /// The key of a value.
+    pub const fn new(field: u8, folded: Folded, owner: ProfileKey) -> Self {
         Self {
             field,
             head: folded.head,
             len: folded.len,
             hash: folded.hash,
-            key,
+            owner,
         }
     }
 }
 
-/// A field is another than that of the word before.
+/// The field differs from that of the key before.
 const FIELD: u8 = 1;
-/// The value is another.
+/// The value differs.
 const VALUE: u8 = 2;
 /// It is longer than its head.
 const LONG: u8 = 4;
-/// It is a subprofile's.
+/// It is of a subprofile.
 const SUBPROFILE: u8 = 8;
 
-impl Slotted for Word {
-    /// The word before.
+impl RunKey for LookupKey {
+    /// The key before.
     type Base = Option<Self>;
 
     const FIRST: Self = Self {
@@ -104,14 +104,14 @@ impl Slotted for Word {
         head: [0; HEAD],
         len: 0,
         hash: 0,
-        key: ProfileKey::profile(0),
+        owner: ProfileKey::profile(0),
     };
-    const TREES: &'static str = "word-";
+    const TREE_PREFIX: &'static str = "lookup-";
     const MANIFEST: &'static [u8] = b"w";
-    const BARE: bool = true;
+    const KEY_ONLY: bool = true;
 
     /// The field (1 byte), the head (24), how many bytes of it count (1), the
-    /// hash (4), the profile (8), 0 or 1 and the subprofile (8, or 8 noughts),
+    /// hash (4), the profile (8), 0 or 1 and the subprofile (8, or 8 zeros),
     /// and the number (8). All big-endian.
     fn name(self, number: u64) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(55);
@@ -119,14 +119,14 @@ impl Slotted for Word {
         bytes.extend_from_slice(&self.head);
         bytes.push(self.len);
         bytes.extend_from_slice(&self.hash.to_be_bytes());
-        bytes.extend_from_slice(&self.key.profile.to_be_bytes());
-        bytes.push(u8::from(self.key.subprofile.is_some()));
-        bytes.extend_from_slice(&self.key.subprofile.unwrap_or_default().to_be_bytes());
+        bytes.extend_from_slice(&self.owner.profile.to_be_bytes());
+        bytes.push(u8::from(self.owner.subprofile.is_some()));
+        bytes.extend_from_slice(&self.owner.subprofile.unwrap_or_default().to_be_bytes());
         bytes.extend_from_slice(&number.to_be_bytes());
         bytes
     }
 
-    fn is_single(self) -> bool {
+    fn keeps_newest(self) -> bool {
         true
     }
 
@@ -134,11 +134,11 @@ impl Slotted for Word {
         None
     }
 
-    /// A byte of flags; the field, where it is another; where the value is
-    /// another, how many bytes of the head are those of the word before (1
-    /// byte), how many there are (1), the others, and the hash where there is
-    /// one (4, little-endian); the profile, less that of the word before where
-    /// the value is the same (wrapping), and the subprofile, as varints.
+    /// A byte of flags; the field, if it differs from that of the key before; if
+    /// the value differs, how many bytes of the head are the same (1 byte), how
+    /// many there are (1), the others, and the hash if there is one (4,
+    /// little-endian); the profile, less that of the key before if the value is
+    /// the same (wrapping), and the subprofile, as varints.
     fn put(self, _: u64, base: &mut Option<Self>, bytes: &mut Vec<u8>) {
         let before = base.unwrap_or(Self::FIRST);
         let new_field = base.is_none() || before.field != self.field;
@@ -148,14 +148,14 @@ impl Slotted for Word {
             (new_field, FIELD),
             (new_value, VALUE),
             (self.hash != 0, LONG),
-            (self.key.subprofile.is_some(), SUBPROFILE),
+            (self.owner.subprofile.is_some(), SUBPROFILE),
         ];
         let flags = flags.iter().filter(|(set, _)| *set);
         bytes.push(flags.fold(0, |all, (_, flag)| all | flag));
         if new_field {
             bytes.push(self.field);
         }
-        let mut profile = self.key.profile;
+        let mut profile = self.owner.profile;
         if new_value {
             let pairs = before.head.iter().zip(&self.head);
             let shared = pairs.take_while(|(a, b)| a == b).count();
@@ -168,10 +168,10 @@ impl Slotted for Word {
                 bytes.extend_from_slice(&self.hash.to_le_bytes());
             }
         } else {
-            profile = profile.wrapping_sub(before.key.profile);
+            profile = profile.wrapping_sub(before.owner.profile);
         }
         put(bytes, profile);
-        if let Some(subprofile) = self.key.subprofile {
+        if let Some(subprofile) = self.owner.subprofile {
             put(bytes, subprofile);
         }
         *base = Some(self);
@@ -179,60 +179,54 @@ impl Slotted for Word {
 
     fn take(bytes: &mut &[u8], base: &mut Option<Self>) -> Option<(Self, usize)> {
         let before = base.unwrap_or(Self::FIRST);
-        let mut word = before;
+        let mut key = before;
         let flags = take_byte(bytes)?;
         if flags & FIELD != 0 {
-            word.field = take_byte(bytes)?;
+            key.field = take_byte(bytes)?;
         }
         let new_value = flags & VALUE != 0;
         if new_value {
             let shared = usize::from(take_byte(bytes)?);
-            word.len = take_byte(bytes)?;
-            let len = usize::from(word.len);
+            key.len = take_byte(bytes)?;
+            let len = usize::from(key.len);
             let rest;
             (rest, *bytes) = bytes.split_at_checked(len.checked_sub(shared)?)?;
-            word.head = [0; HEAD];
-            word.head
+            key.head = [0; HEAD];
+            key.head
                 .get_mut(..shared)?
                 .copy_from_slice(before.head.get(..shared)?);
-            word.head.get_mut(shared..len)?.copy_from_slice(rest);
-            word.hash = 0;
+            key.head.get_mut(shared..len)?.copy_from_slice(rest);
+            key.hash = 0;
             if flags & LONG != 0 {
                 let (hash, rest) = bytes.split_first_chunk()?;
                 *bytes = rest;
-                word.hash = u32::from_le_bytes(*hash);
+                key.hash = u32::from_le_bytes(*hash);
             }
         }
         let profile = take(bytes)?;
-        word.key.profile = if new_value {
+        key.owner.profile = if new_value {
             profile
         } else {
-            before.key.profile.wrapping_add(profile)
+            before.owner.profile.wrapping_add(profile)
         };
-        word.key.subprofile = match flags & SUBPROFILE {
+        key.owner.subprofile = match flags & SUBPROFILE {
             0 => None,
             _ => Some(take(bytes)?),
         };
-        *base = Some(word);
-        Some((word, 1))
+        *base = Some(key);
+        Some((key, 1))
     }
-}
-
-fn take_byte(bytes: &mut &[u8]) -> Option<u8> {
-    let (byte, rest) = bytes.split_first()?;
-    *bytes = rest;
-    Some(*byte)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::block::{BlockWriter, decode};
+    use super::super::block::{BlockWriter, GroupReader};
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    fn word() -> impl Strategy<Value = Word> {
+    fn key() -> impl Strategy<Value = LookupKey> {
         let number = || prop_oneof![0..4_u64, any::<u64>()];
         let value = prop_oneof!["[ab\u{0}]{0,3}", "a{20}[a-c]{0,8}", "é{11}[éE]{0,3}"];
         (0..3_u8, value, number(), proptest::option::of(number())).prop_map(
@@ -241,13 +235,13 @@ mod tests {
                     profile,
                     subprofile,
                 };
-                Word::new(field, Folded::new(&value), key)
+                LookupKey::new(field, Folded::new(&value), key)
             },
         )
     }
 
     #[test]
-    fn values_are_folded_and_long_ones_told_apart() {
+    fn values_are_folded_and_long_ones_differ() {
         let of = Folded::new;
         assert_eq!(of("John@X.COM"), of("john@x.com"));
         assert_eq!(of("Johnß").bytes(), "johnß".as_bytes());
@@ -263,29 +257,33 @@ mod tests {
 
     proptest! {
         #[test]
-        fn they_sort_as_their_values_do(a in "[ab\u{0}é]{0,6}", b in "[ab\u{0}é]{0,6}") {
-            let word = |value: &str| Word::new(1, Folded::new(value), ProfileKey::profile(0));
-            prop_assert_eq!(word(&a).cmp(&word(&b)), a.as_bytes().cmp(b.as_bytes()));
+        fn keys_sort_as_their_values_do(a in "[ab\u{0}é]{0,6}", b in "[ab\u{0}é]{0,6}") {
+            let key = |value: &str| LookupKey::new(1, Folded::new(value), ProfileKey::profile(0));
+            prop_assert_eq!(key(&a).cmp(&key(&b)), a.as_bytes().cmp(b.as_bytes()));
         }
 
         #[test]
-        fn names_sort_as_words_do(a in word(), b in word()) {
+        fn names_sort_as_keys_do(a in key(), b in key()) {
             prop_assert_eq!(a.cmp(&b), a.name(0).cmp(&b.name(0)));
         }
 
         #[test]
-        fn a_block_reads_what_was_written(words in proptest::collection::btree_set(word(), 1..40)) {
+        fn a_block_reads_what_was_written(keys in proptest::collection::btree_set(key(), 1..40)) {
             let mut writer = BlockWriter::new(b"before");
-            for word in &words {
-                writer.push(*word, &[(0, 0)]);
+            for key in &keys {
+                writer.push(*key, &[(0, 0)]);
             }
-            let block = writer.finish().unwrap();
-            prop_assert_eq!(&block.name, &words.last().unwrap().name(0));
-            let (before, pieces) = decode::<Word>(&block.bytes).unwrap();
+            let (name, bytes) = writer.finish().unwrap();
+            prop_assert_eq!(&name, &keys.last().unwrap().name(0));
+            let (before, mut reader) = GroupReader::<LookupKey>::new(&bytes).unwrap();
             prop_assert_eq!(before, b"before");
-            prop_assert!(pieces.iter().all(|(_, items)| items == &[(0, 0)]));
-            let read: BTreeSet<Word> = pieces.into_iter().map(|(word, _)| word).collect();
-            prop_assert_eq!(read, words);
+            let mut read = BTreeSet::new();
+            while !reader.is_at_end() {
+                let (key, items) = reader.group().unwrap();
+                prop_assert_eq!(items, [(0, 0)]);
+                read.insert(key);
+            }
+            prop_assert_eq!(read, keys);
         }
     }
 }
