@@ -2,6 +2,9 @@
 
 use bincode::{Decode, Encode};
 
+use super::charset::Charset;
+use super::decode::{Content, decode_content};
+use super::error::DecodeError;
 use super::seen::Seen;
 
 /// How the bytes of a kept body are to be read.
@@ -19,37 +22,140 @@ pub enum BodyKind {
     Observed,
     /// The same of an observed event that saw that a (sub)profile was not there.
     Gone,
+    /// A form in another charset than UTF-8.
+    FormIn(Charset),
+    /// JSON in another charset than UTF-8.
+    JsonIn(Charset),
 }
 
 impl BodyKind {
-    /// Whether the bytes are those that a call had.
+    /// Whether the bytes are those of a call.
     pub const fn is_as_sent(self) -> bool {
-        matches!(self, Self::Form | Self::Json)
+        matches!(
+            self,
+            Self::Form | Self::Json | Self::FormIn(_) | Self::JsonIn(_)
+        )
     }
 
-    /// What an observed event saw; `None` where the event is none.
+    /// What an observed event saw; `None` for other events.
     pub const fn seen(self) -> Option<Seen> {
         match self {
             Self::Observed => Some(Seen::Present),
             Self::Gone => Some(Seen::Gone),
-            Self::Form | Self::Json | Self::Content => None,
+            _ => None,
         }
     }
 
-    /// The kind that a `Content-Type` header names; `None` for types that no
-    /// webhook sends. A missing header is read as a form: a sender that
-    /// leaves it out sends what the documentation shows.
-    pub fn from_content_type(header: Option<&str>) -> Option<Self> {
+    /// The kind of a call's body that has this content: an export does not say
+    /// how its bodies were sent.
+    pub fn of_content(body: &[u8], content: &Content<'_>) -> Option<Self> {
+        let others = Charset::others().flat_map(|charset| {
+            let form = charset
+                .is_ascii_compatible()
+                .then_some(Self::FormIn(charset));
+            form.into_iter().chain([Self::JsonIn(charset)])
+        });
+        let mut kinds = [Self::Form, Self::Json].into_iter().chain(others);
+        kinds.find(|kind| decode_content(*kind, body).is_ok_and(|read| read == *content))
+    }
+
+    /// The kind that a `Content-Type` header names. A missing header is read as
+    /// a form in UTF-8: a sender that leaves it out sends what the documentation
+    /// shows.
+    ///
+    /// # Errors
+    /// No webhook sends this type, or the charset is unknown.
+    pub fn from_content_type(header: Option<&str>) -> Result<Self, DecodeError> {
+        let refused = |reason: &str| DecodeError::new(reason, "Content-Type");
         let Some(header) = header else {
-            return Some(Self::Form);
+            return Ok(Self::Form);
         };
-        let essence = header.split(';').next().unwrap_or_default().trim();
-        if essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
-            Some(Self::Form)
-        } else if essence.eq_ignore_ascii_case("application/json") {
-            Some(Self::Json)
-        } else {
-            None
+        let (essence, parameters) = header.split_once(';').unwrap_or((header, ""));
+        let essence = essence.trim();
+        let json = essence.eq_ignore_ascii_case("application/json");
+        if !json && !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
+            return Err(refused(
+                "only application/x-www-form-urlencoded and application/json are read",
+            ));
         }
+        let charset = match charset_parameter(parameters) {
+            None => Charset::UTF_8,
+            Some(label) => Charset::from_label(label)
+                .filter(|charset| json || charset.is_ascii_compatible())
+                .ok_or_else(|| {
+                    let shown: String = label.chars().take(40).collect();
+                    refused(&format!("the charset {shown:?} is not known here"))
+                })?,
+        };
+        Ok(match (json, charset.is_utf8()) {
+            (false, true) => Self::Form,
+            (false, false) => Self::FormIn(charset),
+            (true, true) => Self::Json,
+            (true, false) => Self::JsonIn(charset),
+        })
+    }
+}
+
+/// The value of `charset` among the parameters of a `Content-Type`; an empty one
+/// names none.
+fn charset_parameter(parameters: &str) -> Option<&str> {
+    let pairs = parameters
+        .split(';')
+        .filter_map(|pair| pair.split_once('='));
+    pairs
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"))
+        .map(|(_, value)| value.trim().trim_matches(['"', '\'']).trim())
+        .find(|label| !label.is_empty())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_content_type_names_type_and_charset() {
+        let form = "application/x-www-form-urlencoded";
+        let latin = Charset::from_label("windows-1252").unwrap();
+        let japanese = Charset::from_label("shift_jis").unwrap();
+        for (header, kind) in [
+            (form.to_owned(), Some(BodyKind::Form)),
+            (format!("{form}; charset=utf-8"), Some(BodyKind::Form)),
+            (format!("{form};charset=\"UTF-8\""), Some(BodyKind::Form)),
+            (format!("{form}; charset="), Some(BodyKind::Form)),
+            (
+                format!("{form}; x=y; Charset=ISO-8859-1"),
+                Some(BodyKind::FormIn(latin)),
+            ),
+            (format!("{form}; charset=foo"), None),
+            (format!("{form}; charset=utf-16"), None),
+            (
+                " APPLICATION/JSON ;charset=shift_jis".to_owned(),
+                Some(BodyKind::JsonIn(japanese)),
+            ),
+            ("application/json; charset=foo".to_owned(), None),
+            ("text/plain".to_owned(), None),
+            (String::new(), None),
+        ] {
+            let found = BodyKind::from_content_type(Some(&header));
+            assert_eq!(found.ok(), kind, "{header}");
+        }
+        assert_eq!(BodyKind::from_content_type(None), Ok(BodyKind::Form));
+    }
+
+    #[test]
+    fn the_kind_of_a_body_follows_from_its_content() {
+        let japanese = Charset::from_label("shift_jis").unwrap();
+        for (kind, body) in [
+            (BodyKind::Form, b"fields[a]=%C3%A9".as_slice()),
+            (BodyKind::Json, br#"{"fields":{"a":"1"}}"#),
+            (BodyKind::FormIn(japanese), b"fields[a]=%83%5B%FD"),
+        ] {
+            let content = decode_content(kind, body).unwrap();
+            let found = BodyKind::of_content(body, &content).unwrap();
+            assert_eq!(decode_content(found, body), Ok(content));
+        }
+        let content = decode_content(BodyKind::Form, b"fields[a]=1").unwrap();
+        assert_eq!(BodyKind::of_content(b"fields[a]=2", &content), None);
     }
 }

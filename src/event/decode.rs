@@ -5,16 +5,14 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use super::body::BodyKind;
+use super::charset::Charset;
 use super::error::DecodeError;
 use super::fields::Fields;
 use super::interests::Interests;
-use super::json::each_json_variable;
 use super::key::{ProfileKey, parse_number};
 use super::seen::Seen;
-use super::time::{
-    TimeSource, Zone, local_to_utc, parse_timestamp, parse_unix_seconds, seconds_in_range,
-};
-use super::variable::{Variable, each_form_scalar, each_form_variable};
+use super::time::{TimeSource, Zone, parse_event_timestamp, parse_unix_seconds};
+use super::variable::{FormPair, form_pairs, variables};
 
 /// What happened to the (sub)profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +42,7 @@ impl EventType {
         }
     }
 
-    /// The same word for good.
+    /// The same word, owned.
     pub fn into_name(self) -> Cow<'static, str> {
         match self {
             Self::Create => Cow::Borrowed("create"),
@@ -55,7 +53,7 @@ impl EventType {
         }
     }
 
-    /// What an observed event saw; `None` where it is none.
+    /// What an observed event saw; `None` for other events.
     pub const fn seen(&self) -> Option<Seen> {
         match self {
             Self::Observed(seen) => Some(*seen),
@@ -63,7 +61,7 @@ impl EventType {
         }
     }
 
-    /// Whether nothing of the (sub)profile is there after it.
+    /// Whether the (sub)profile is gone after it.
     pub const fn is_end(&self) -> bool {
         matches!(self, Self::Delete | Self::Observed(Seen::Gone))
     }
@@ -104,12 +102,12 @@ impl From<EventType> for String {
 }
 
 /// What must be known of a call before it can be kept: read at receipt, and
-/// stored beside the body so that the index needs no body.
+/// stored with the body so that the index needs no body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// The type.
     pub event_type: EventType,
-    /// The profile's number; `None` where only the subprofile's was sent.
+    /// The profile's number; `None` if only the subprofile's was sent.
     pub profile: Option<u64>,
     /// The subprofile's number.
     pub subprofile: Option<u64>,
@@ -117,20 +115,20 @@ pub struct Envelope {
     pub database: Option<u64>,
     /// The collection the subprofile belongs to.
     pub collection: Option<u64>,
-    /// The event's time as the sender tells it.
+    /// The event's time in Unix seconds, as sent.
     pub time: Option<(i64, TimeSource)>,
 }
 
 impl Envelope {
-    /// The event's time in Unix seconds, where nothing was sent that of receipt.
+    /// The event's time in Unix seconds, or else that of receipt.
     pub fn time_or(&self, received_micros: i64) -> (i64, TimeSource) {
         self.time
             .unwrap_or((received_micros.div_euclid(1_000_000), TimeSource::Received))
     }
 }
 
-/// What a body says beside its envelope; borrows from the body what stands
-/// there as it is.
+/// The rest of a body; borrows from the body what it holds
+/// unescaped.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Content<'a> {
@@ -140,9 +138,9 @@ pub struct Content<'a> {
     pub modified: Option<Cow<'a, str>>,
     /// What the action was performed with.
     pub parameters: Fields<'a>,
-    /// The current fields, all of them; empty where none were sent.
+    /// The current fields, all of them; empty if none were sent.
     pub fields: Fields<'a>,
-    /// The current interests; `None` where none were sent.
+    /// The current interests; `None` if none were sent.
     pub interests: Option<Interests<'a>>,
     /// Every other variable, under its full name.
     pub extra: Fields<'a>,
@@ -167,13 +165,13 @@ pub struct Event<'a> {
     pub time_source: TimeSource,
     /// The (sub)profile.
     pub key: ProfileKey,
-    /// The database, where the call named it.
+    /// The database, if the call named it.
     pub database: Option<u64>,
-    /// The collection, where the call named it.
+    /// The collection, if the call named it.
     pub collection: Option<u64>,
-    /// Whether it was verified that Copernica sent it; `None` where nobody looked.
+    /// Whether it was verified that Copernica sent it; `None` if nobody checked.
     pub verified: Option<bool>,
-    /// What the body says beside that.
+    /// The rest of the body.
     pub content: Content<'a>,
 }
 
@@ -215,82 +213,96 @@ fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
     Cow::Owned(text.into_owned())
 }
 
-/// The scalar variables that make an envelope.
+/// The scalar variables that make an envelope, by their places in [`SCALARS`].
 #[derive(Default)]
-struct Scalars {
-    event_type: Option<String>,
-    profile: Option<String>,
-    subprofile: Option<String>,
-    database: Option<String>,
-    collection: Option<String>,
-    time: Option<String>,
-    timestamp: Option<String>,
-}
+struct Scalars([Option<String>; SCALARS.len()]);
+
+/// `action` is the type of calls without `type`, and extra content, too.
+const ACTION: &str = "action";
+
+pub(super) const SCALARS: [&str; 8] = [
+    "type",
+    "profile",
+    "subprofile",
+    "database",
+    "collection",
+    "time",
+    "timestamp",
+    ACTION,
+];
+
+/// The other variables of an event, with a key or without.
+const CONTENT: [(&str, bool); 5] = [
+    ("parameters", true),
+    ("fields", true),
+    ("interests", true),
+    ("created", false),
+    ("modified", false),
+];
+
+/// Types of calls that the sender's other webhooks send. They name no profile.
+const FOREIGN_TYPES: [&str; 5] = ["click", "open", "bounce", "failure", "delivery"];
 
 impl Scalars {
-    /// The names that [`Self::slot`] knows.
-    const NAMES: [&str; 7] = [
-        "type",
-        "profile",
-        "subprofile",
-        "database",
-        "collection",
-        "time",
-        "timestamp",
-    ];
-
-    fn slot(&mut self, name: &str) -> Option<&mut Option<String>> {
-        Some(match name {
-            "type" => &mut self.event_type,
-            "profile" => &mut self.profile,
-            "subprofile" => &mut self.subprofile,
-            "database" => &mut self.database,
-            "collection" => &mut self.collection,
-            "time" => &mut self.time,
-            "timestamp" => &mut self.timestamp,
-            _ => return None,
-        })
+    fn set(&mut self, name: &str, value: Cow<'_, str>) {
+        let place = SCALARS.iter().position(|scalar| *scalar == name);
+        if let Some(place) = place.and_then(|place| self.0.get_mut(place)) {
+            *place = Some(value.into_owned());
+        }
     }
 
     fn envelope(self, zone: Zone) -> Result<Envelope, DecodeError> {
-        let event_type = self
-            .event_type
+        let [
+            event_type,
+            profile,
+            subprofile,
+            database,
+            collection,
+            time,
+            timestamp,
+            action,
+        ] = self.0;
+        let event_type = event_type
+            .or(action)
             .ok_or_else(|| DecodeError::new("no `type`: what happened is not said", "type"))?;
-        let profile = number("profile", self.profile)?;
-        let subprofile = number("subprofile", self.subprofile)?;
+        let profile = number("profile", profile)?;
+        let subprofile = number("subprofile", subprofile)?;
         if profile.is_none() && subprofile.is_none() {
-            return Err(DecodeError::new(
-                "no `profile`: whom it concerns is not said",
-                "profile",
-            ));
+            return Err(if FOREIGN_TYPES.contains(&event_type.as_str()) {
+                let reason = format!(
+                    "the call arrived, but a webhook for {event_type:?} does not belong here: it names no \
+                     profile; choose the events that create, update and delete profiles"
+                );
+                DecodeError::new(reason, "type")
+            } else {
+                DecodeError::new("no `profile`: whom it concerns is not said", "profile")
+            });
         }
-        let sent = self.time.as_deref().and_then(parse_unix_seconds);
+        let sent = time.as_deref().and_then(parse_unix_seconds);
         let time = match sent {
             Some(seconds) => Some((seconds, TimeSource::Time)),
-            None => self
-                .timestamp
-                .as_deref()
-                .and_then(parse_timestamp)
-                .map(|local| local_to_utc(zone, local))
-                // The zone may take the first or the last day out of what can be printed.
-                .filter(|seconds| seconds_in_range(*seconds))
+            None => timestamp
+                .and_then(|text| parse_event_timestamp(zone, &text))
                 .map(|seconds| (seconds, TimeSource::Timestamp)),
         };
         Ok(Envelope {
             event_type: event_type.into(),
             profile,
             subprofile,
-            database: number("database", self.database)?,
-            collection: number("collection", self.collection)?,
+            database: number("database", database)?,
+            collection: number("collection", collection)?,
             time,
         })
     }
 }
 
+/// A number that may be missing: empty and zero mean that, too.
 fn number(name: &str, text: Option<String>) -> Result<Option<u64>, DecodeError> {
-    let Some(text) = text else { return Ok(None) };
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
     match parse_number(&text) {
-        Some(number) => Ok(Some(number)),
+        Some(number) => Ok(Some(number).filter(|number| *number != 0)),
         None => {
             let shown: String = text.chars().take(40).collect();
             Err(DecodeError::new(format!("{shown:?} is no number"), name))
@@ -298,72 +310,93 @@ fn number(name: &str, text: Option<String>) -> Result<Option<u64>, DecodeError> 
     }
 }
 
-fn each_variable<'a>(
-    kind: BodyKind,
-    body: &'a [u8],
-    each: impl FnMut(Variable<'a>) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
-    match kind {
-        BodyKind::Form => each_form_variable(body, each),
-        BodyKind::Json => each_json_variable(body, each),
-        BodyKind::Content | BodyKind::Observed | BodyKind::Gone => Ok(()),
-    }
-}
-
-/// Reads what must be known of a call before it can be kept. A body that no
-/// call has ([`BodyKind::is_as_sent`]) has its envelope beside it and is refused
-/// here.
+/// Reads what must be known of a call before it can be kept.
+///
+/// # Errors
+/// The body cannot be read, is no event, or is of no call
+/// ([`BodyKind::is_as_sent`]): the envelope of such a body is stored apart from it.
 pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelope, DecodeError> {
+    if body.is_empty() && kind.is_as_sent() {
+        return Err(DecodeError::no_event());
+    }
     let mut scalars = Scalars::default();
-    let mut set = |name: &str, value: Cow<'_, str>| {
-        if let Some(slot) = scalars.slot(name) {
-            *slot = Some(value.into_owned());
-        }
-    };
-    if kind == BodyKind::Form {
-        each_form_scalar(body, &Scalars::NAMES, set)?;
-    } else {
-        each_variable(kind, body, |variable| {
-            if variable.key.is_none() {
-                set(&variable.name.clone(), variable.into_value());
+    match kind {
+        BodyKind::Form => form_scalars(Charset::UTF_8, body, &mut scalars)?,
+        BodyKind::FormIn(charset) => form_scalars(charset, body, &mut scalars)?,
+        _ => {
+            for variable in variables(kind, body)? {
+                let variable = variable?;
+                if variable.key.is_none() {
+                    let name = variable.name.clone();
+                    scalars.set(&name, variable.into_value());
+                }
             }
-            Ok(())
-        })?;
+        }
+    }
+    // The names of content are only looked for if there is nothing else.
+    let nothing = scalars.0.iter().all(Option::is_none);
+    if nothing && kind.is_as_sent() && !has_content(kind, body)? {
+        return Err(DecodeError::no_event());
     }
     scalars.envelope(zone)
 }
 
-/// Reads what a kept body says beside its envelope.
+/// Takes the scalars of a form. Other names, which are most of a body, are not
+/// decoded.
+fn form_scalars(charset: Charset, body: &[u8], scalars: &mut Scalars) -> Result<(), DecodeError> {
+    for pair in form_pairs(body) {
+        let FormPair { name, value } = pair?;
+        let escape = name
+            .iter()
+            .position(|byte| matches!(byte, b'%' | b'+' | b'['));
+        let plain = name.get(..escape.unwrap_or(name.len())).unwrap_or_default();
+        let escaped = escape.and_then(|escape| name.get(escape)) == Some(&b'%');
+        let possible = SCALARS.iter().any(|scalar| match escaped {
+            true => scalar.as_bytes().starts_with(plain),
+            false => scalar.as_bytes() == name,
+        });
+        if possible {
+            scalars.set(&charset.decode_form(name), charset.decode_form(value));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a body has any of the variables of an event's content.
+fn has_content(kind: BodyKind, body: &[u8]) -> Result<bool, DecodeError> {
+    for variable in variables(kind, body)? {
+        let variable = variable?;
+        if CONTENT.contains(&(variable.name.as_ref(), variable.key.is_some())) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Reads the content of a kept body.
 pub fn decode_content(kind: BodyKind, body: &[u8]) -> Result<Content<'_>, DecodeError> {
     if !kind.is_as_sent() {
         return serde_json::from_slice(body).map_err(|error| {
             DecodeError::new(format!("the kept content is damaged: {error}"), "body")
         });
     }
-    let mut scalars = Scalars::default();
     let mut content = Content::default();
-    let mut interests = Vec::new();
-    each_variable(kind, body, |variable| {
+    let [mut parameters, mut fields, mut extra, mut interests] = [const { Vec::new() }; 4];
+    for variable in variables(kind, body)? {
+        let variable = variable?;
         match (variable.name.as_ref(), &variable.key) {
-            ("parameters", Some(_)) => {
-                let (key, value) = variable.into_key_and_value();
-                content.parameters.insert(key, value);
-            }
-            ("fields", Some(_)) => {
-                let (key, value) = variable.into_key_and_value();
-                content.fields.insert(key, value);
-            }
+            ("parameters", Some(_)) => parameters.push(variable.into_key_and_value()),
+            ("fields", Some(_)) => fields.push(variable.into_key_and_value()),
             ("interests", Some(_)) => interests.push(variable.into_key_and_value()),
             ("created", None) => content.created = Some(variable.into_value()),
             ("modified", None) => content.modified = Some(variable.into_value()),
-            (name, None) if scalars.slot(name).is_some() => {}
-            _ => {
-                let (name, value) = variable.into_full_name_and_value();
-                content.extra.insert(name, value);
-            }
+            (name, None) if name != ACTION && SCALARS.contains(&name) => {}
+            _ => extra.push(variable.into_full_name_and_value()),
         }
-        Ok(())
-    })?;
+    }
+    content.parameters = parameters.into_iter().collect();
+    content.fields = fields.into_iter().collect();
+    content.extra = extra.into_iter().collect();
     content.interests = Interests::from_pairs(interests);
     Ok(content)
 }

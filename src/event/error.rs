@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A body that cannot be read as an event, and the place that says so.
+/// Why a body cannot be read as an event, and where.
 ///
 /// Serialises as the body of a 4xx answer: `{"error":"…","where":"…"}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, thiserror::Error)]
@@ -18,7 +18,30 @@ pub struct DecodeError {
     pub place: String,
 }
 
+/// What is wrong with a call that has none of an event's variables, as the
+/// sender's test button makes it.
+const NO_EVENT: &str =
+    "the call arrived, but carries no event: it has none of the variables of one";
+
+/// The same if its signature was verified.
+const NO_EVENT_SIGNED: &str = "the call arrived and its signature is good, but it carries no event: \
+     it has none of the variables of one";
+
 impl DecodeError {
+    /// The error of a call that has none of an event's variables.
+    pub(super) fn no_event() -> Self {
+        Self::new(NO_EVENT, "body")
+    }
+
+    /// The same error, of a call whose signature was verified.
+    pub fn with_good_signature(self) -> Self {
+        if self.reason == NO_EVENT {
+            Self::new(NO_EVENT_SIGNED, self.place)
+        } else {
+            self
+        }
+    }
+
     /// An error with its reason and its place.
     pub fn new(reason: impl Into<String>, place: impl Into<String>) -> Self {
         Self {

@@ -1,58 +1,31 @@
 //! Names with their values, in the order sent.
 //!
-//! A body has some twenty of them and is read by the million, so they are not
-//! hashed: they stand in a row, borrow from the body where it holds them as
-//! they are, and 64 bits tell of most names that they are new. Only a row of
-//! more than [`LINEAR`] gets a table.
+//! A body has some twenty of them and is read by the million, so they are kept
+//! in a row and not hashed, and borrow from the body what it holds unescaped.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 
+use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Up to so many names are searched one by one.
+/// More pairs than this are hashed to find repeated names.
 const LINEAR: usize = 64;
 
 /// Names and values in the order sent. A repeated name keeps its first place
-/// and takes the last value, as in PHP. Two are equal when they hold the same,
-/// in whatever order.
+/// and takes the last value, as in PHP. Two are equal if they hold the same
+/// pairs, in any order.
 #[derive(Clone, Debug, Default)]
 pub struct Fields<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
-    /// A bit for each name ([`bit`]): where a name's is not set, it is not here.
-    seen: u64,
-    /// The places by name, once there are more than [`LINEAR`].
-    places: Option<HashMap<Box<str>, usize>>,
-}
-
-/// The bit of a name: names of one body tend to differ in length, or in the
-/// first or the last bytes.
-fn bit(name: &str) -> u64 {
-    let bytes = name.as_bytes();
-    let first = bytes.first().copied().unwrap_or_default();
-    let middle = bytes.get(bytes.len() / 2).copied().unwrap_or_default();
-    let last = bytes.last().copied().unwrap_or_default();
-    let mixed = (bytes.len() as u64)
-        .wrapping_mul(31)
-        .wrapping_add(u64::from(first))
-        .wrapping_mul(31)
-        .wrapping_add(u64::from(middle))
-        .wrapping_mul(31)
-        .wrapping_add(u64::from(last));
-    1 << (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58)
 }
 
 impl<'a> Fields<'a> {
     /// Nothing yet.
     pub const fn new() -> Self {
-        Self {
-            pairs: Vec::new(),
-            seen: 0,
-            places: None,
-        }
+        Self { pairs: Vec::new() }
     }
 
     /// How many there are.
@@ -60,20 +33,14 @@ impl<'a> Fields<'a> {
         self.pairs.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
 
     /// The place of a name in the order, from 0.
     pub fn position(&self, name: &str) -> Option<usize> {
-        if self.seen & bit(name) == 0 {
-            return None;
-        }
-        match &self.places {
-            Some(places) => places.get(name).copied(),
-            None => self.pairs.iter().position(|(known, _)| known == name),
-        }
+        self.pairs.iter().position(|(known, _)| known == name)
     }
 
     /// The value of a name.
@@ -82,9 +49,9 @@ impl<'a> Fields<'a> {
         self.pairs.get(place).map(|(_, value)| value)
     }
 
-    /// The value of a name that is likely to stand at a place: rows of one
+    /// The value of a name that is probably at a place: the events of a
     /// (sub)profile mostly have the same names in the same order.
-    pub fn get_near(&self, place: usize, name: &str) -> Option<&Cow<'a, str>> {
+    pub fn get_with_hint(&self, place: usize, name: &str) -> Option<&Cow<'a, str>> {
         match self.pairs.get(place) {
             Some((known, value)) if known == name => Some(value),
             _ => self.get(name),
@@ -96,27 +63,13 @@ impl<'a> Fields<'a> {
         self.position(name).is_some()
     }
 
-    /// Puts a value at a name.
+    /// Sets the value of a name. To build many, collect pairs.
     pub fn insert(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
-        if let Some(place) = self.position(&name) {
-            if let Some((_, old)) = self.pairs.get_mut(place) {
-                *old = value;
-            }
-            return;
+        let place = self.position(&name);
+        match place.and_then(|place| self.pairs.get_mut(place)) {
+            Some((_, old)) => *old = value,
+            None => self.pairs.push((name, value)),
         }
-        self.seen |= bit(&name);
-        if let Some(places) = &mut self.places {
-            places.insert(name.as_ref().into(), self.pairs.len());
-        } else if self.pairs.len() == LINEAR {
-            let known = self.pairs.iter().map(|(known, _)| known);
-            let all = known.chain(std::iter::once(&name)).enumerate();
-            let places = all.map(|(place, name)| (name.as_ref().into(), place));
-            self.places = Some(places.collect());
-        } else if self.pairs.is_empty() {
-            // Growing one by one would move the first ones again and again.
-            self.pairs.reserve(8);
-        }
-        self.pairs.push((name, value));
     }
 
     /// Names and values, in order.
@@ -143,8 +96,6 @@ impl<'a> Fields<'a> {
                 .into_iter()
                 .map(|(name, value)| (owned(name), owned(value)))
                 .collect(),
-            seen: self.seen,
-            places: self.places,
         }
     }
 }
@@ -155,7 +106,7 @@ impl PartialEq for Fields<'_> {
             && self
                 .iter()
                 .enumerate()
-                .all(|(place, (name, value))| other.get_near(place, name) == Some(value))
+                .all(|(place, (name, value))| other.get_with_hint(place, name) == Some(value))
     }
 }
 
@@ -163,7 +114,16 @@ impl Eq for Fields<'_> {}
 
 impl<'a> FromIterator<(Cow<'a, str>, Cow<'a, str>)> for Fields<'a> {
     fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>>(pairs: I) -> Self {
-        let mut fields = Self::new();
+        let pairs: Vec<_> = pairs.into_iter().collect();
+        if pairs.len() > LINEAR {
+            let unique: IndexMap<_, _> = pairs.into_iter().collect();
+            return Self {
+                pairs: unique.into_iter().collect(),
+            };
+        }
+        let mut fields = Self {
+            pairs: Vec::with_capacity(pairs.len()),
+        };
         for (name, value) in pairs {
             fields.insert(name, value);
         }
@@ -201,11 +161,11 @@ impl<'de> Deserialize<'de> for Fields<'_> {
             }
 
             fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let mut fields = Fields::new();
+                let mut pairs = Vec::new();
                 while let Some((name, value)) = map.next_entry::<String, String>()? {
-                    fields.insert(Cow::Owned(name), Cow::Owned(value));
+                    pairs.push((Cow::Owned(name), Cow::Owned(value)));
                 }
-                Ok(fields)
+                Ok(pairs.into_iter().collect())
             }
         }
         input.deserialize_map(Names)
@@ -229,6 +189,11 @@ mod tests {
                 expected.insert(name.clone(), value.clone());
                 fields.insert(Cow::Borrowed(name), Cow::Borrowed(value));
             }
+            let collected: Fields<'_> = pairs
+                .iter()
+                .map(|(name, value)| (name.as_str().into(), value.as_str().into()))
+                .collect();
+            prop_assert!(collected.iter().eq(fields.iter()));
             prop_assert_eq!(serde_json::to_string(&fields).unwrap(), serde_json::to_string(&expected).unwrap());
             for (name, _) in &pairs {
                 prop_assert_eq!(fields.position(name), expected.get_index_of(name));

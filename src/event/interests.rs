@@ -18,8 +18,8 @@ pub enum Interests<'a> {
     Map(Fields<'a>),
 }
 
-/// Whether a value of the map form, or a parameter that names an interest,
-/// says 'member'.
+/// Whether a value of the map form, or of a parameter that names an interest,
+/// means 'member'.
 pub(crate) fn is_member(value: &str) -> bool {
     !matches!(value, "" | "0" | "false")
 }
@@ -32,15 +32,10 @@ fn counts_as(key: &str, number: usize) -> bool {
 
 impl<'a> Interests<'a> {
     /// Reads the pairs `(key, value)` of the variable `interests`, in the
-    /// order sent. `None` where there are none.
+    /// order sent, empty keys numbered. `None` if there are none.
     pub(super) fn from_pairs(pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Option<Self> {
         if pairs.is_empty() {
             return None;
-        }
-        if pairs.iter().all(|(key, _)| key.is_empty()) {
-            return Some(Self::List(
-                pairs.into_iter().map(|(_, value)| value).collect(),
-            ));
         }
         let map: Fields<'a> = pairs.into_iter().collect();
         let counted = map
@@ -65,7 +60,7 @@ impl<'a> Interests<'a> {
         }
     }
 
-    /// Whether an interest of that name is spoken of, held or not.
+    /// Whether an interest is named, held or not.
     pub fn names(&self, name: &str) -> bool {
         match self {
             Self::List(names) => names.iter().any(|held| held == name),
@@ -100,18 +95,15 @@ mod tests {
     }
 
     #[test]
-    fn both_forms_are_told_apart() {
+    fn list_and_map_form_are_distinguished() {
         assert_eq!(read(&[]), None);
-        for list in [[("", "a"), ("", "b")], [("0", "a"), ("1", "b")]] {
-            assert_eq!(
-                read(&list),
-                Some(Interests::List(vec!["a".into(), "b".into()]))
-            );
-        }
+        assert_eq!(
+            read(&[("0", "a"), ("1", "b")]),
+            Some(Interests::List(vec!["a".into(), "b".into()]))
+        );
         for map in [
             [("1", "a"), ("0", "b")],
             [("0", "a"), ("x", "1")],
-            [("", "a"), ("x", "1")],
             [("00", "a"), ("1", "1")],
             [("0", "a"), ("+1", "1")],
         ] {
@@ -120,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn nought_false_and_nothing_are_no_member() {
+    fn zero_false_and_empty_are_no_member() {
         let map = read(&[
             ("a", "1"),
             ("b", "0"),

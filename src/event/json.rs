@@ -4,27 +4,27 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Number, Value};
 
+use super::charset::Charset;
 use super::error::DecodeError;
-use super::variable::{MAX_PAIRS, Variable, too_many_pairs};
+use super::variable::{MAX_PAIRS, NextNumbers, Variable, too_many_pairs};
 
-/// A form repeats its names with every pair, JSON does not: so the pairs of a
-/// body may have this many bytes for each of the body's, names, keys, full
-/// names and values together, …
+/// A form repeats its names with every pair, JSON does not: so the variables of
+/// a body, with names, keys, full names and values together, may have this many
+/// bytes for each byte of the body, and [`BYTES_EXTRA`] more.
 const BYTES_PER_BYTE: usize = 4;
 
-/// … and this many more.
+/// See [`BYTES_PER_BYTE`].
 const BYTES_EXTRA: usize = 64 << 10;
 
-/// Calls `each` with every variable of a JSON body, in the order sent.
+/// The variables of a JSON body, in the order sent.
 ///
 /// Arrays count as objects with the keys 0, 1, 2, …; `null` and empty arrays
 /// send nothing, `true` is `1` and `false` is `0`, as with `http_build_query`.
-pub(super) fn each_json_variable<'a>(
+pub(super) fn json_variables(
+    charset: Charset,
     body: &[u8],
-    mut each: impl FnMut(Variable<'a>) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
-    // Bytes that are no UTF-8 show as U+FFFD, as in a form.
-    let text = String::from_utf8_lossy(body);
+) -> Result<Vec<Variable<'static>>, DecodeError> {
+    let text = charset.decode_json(body);
     let value: Value = serde_json::from_str(&text).map_err(|error| {
         DecodeError::new(
             format!("the body is no JSON: {error}"),
@@ -38,18 +38,17 @@ pub(super) fn each_json_variable<'a>(
         ));
     };
     let mut flat = Flat {
-        pairs: Vec::new(),
+        variables: Vec::new(),
+        numbers: NextNumbers::default(),
         room: BYTES_PER_BYTE * text.len() + BYTES_EXTRA,
     };
     flat.top_level(variables)?;
-    for variable in flat.pairs {
-        each(variable)?;
-    }
-    Ok(())
+    Ok(flat.variables)
 }
 
 struct Flat {
-    pairs: Vec<Variable<'static>>,
+    variables: Vec<Variable<'static>>,
+    numbers: NextNumbers,
     /// How many more bytes the pairs may have.
     room: usize,
 }
@@ -61,14 +60,13 @@ impl Flat {
                 Some(text) => {
                     // Name and key together are no longer than the full name.
                     self.take_room(2 * name.len() + text.len())?;
-                    self.pairs
-                        .push(Variable::new(Cow::Owned(name), Cow::Owned(text)));
+                    self.push(Variable::new(Cow::Owned(name), Cow::Owned(text)));
                 }
                 None => {
                     let mut full = name.clone();
                     for (mut key, value) in members(value) {
                         push_bracketed(&mut full, &key);
-                        self.nested(&name, &mut key, &mut full, value)?;
+                        self.nested(&name, &mut key, 0, &mut full, value)?;
                         full.truncate(name.len());
                     }
                 }
@@ -77,22 +75,30 @@ impl Flat {
         Ok(())
     }
 
-    /// Takes what stands at a key. `key` and `full` are as before afterwards:
-    /// they are only copied for pairs for which there is room.
+    fn push(&mut self, mut variable: Variable<'static>) {
+        self.numbers.number(&mut variable);
+        self.variables.push(variable);
+    }
+
+    /// Adds what is at a key; the content of its last bracket begins at
+    /// `last_bracket`. `key` and `full` are as before afterwards: they are only
+    /// copied for variables for which there is room.
     ///
     /// serde_json refuses JSON deeper than 128 levels, so the recursion ends.
     fn nested(
         &mut self,
         name: &str,
         key: &mut String,
+        last_bracket: usize,
         full: &mut String,
         value: Value,
     ) -> Result<(), DecodeError> {
         if let Some(text) = scalar(&value) {
             self.take_room(name.len() + key.len() + full.len() + text.len())?;
-            self.pairs.push(Variable::with_key(
+            self.push(Variable::with_key(
                 Cow::Owned(name.to_owned()),
                 Cow::Owned(key.clone()),
+                last_bracket,
                 Cow::Owned(full.clone()),
                 Cow::Owned(text),
             ));
@@ -102,22 +108,22 @@ impl Flat {
         for (deeper, value) in members(value) {
             push_bracketed(key, &deeper);
             push_bracketed(full, &deeper);
-            self.nested(name, key, full, value)?;
+            self.nested(name, key, key_len + 1, full, value)?;
             key.truncate(key_len);
             full.truncate(full_len);
         }
         Ok(())
     }
 
-    /// Makes sure that one more pair, of so many bytes, may be kept.
+    /// Makes sure that there is room for one more variable, of so many bytes.
     fn take_room(&mut self, len: usize) -> Result<(), DecodeError> {
-        if self.pairs.len() >= MAX_PAIRS {
+        if self.variables.len() >= MAX_PAIRS {
             return Err(too_many_pairs());
         }
         self.room = self.room.checked_sub(len).ok_or_else(|| {
             DecodeError::new(
                 "the variables' names are too long to be repeated this often",
-                format!("pair {}", self.pairs.len() + 1),
+                format!("pair {}", self.variables.len() + 1),
             )
         })?;
         Ok(())
@@ -180,13 +186,11 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> Result<Vec<(String, String)>, DecodeError> {
-        let mut pairs = Vec::new();
-        each_json_variable(body.as_bytes(), |variable| {
-            let (name, value) = variable.into_full_name_and_value();
-            pairs.push((name.into_owned(), value.into_owned()));
-            Ok(())
-        })?;
-        Ok(pairs)
+        let variables = json_variables(Charset::UTF_8, body.as_bytes())?.into_iter();
+        let pairs = variables.map(Variable::into_full_name_and_value);
+        Ok(pairs
+            .map(|(name, value)| (name.into_owned(), value.into_owned()))
+            .collect())
     }
 
     #[test]
@@ -233,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_refused_with_its_place() {
+    fn a_body_that_is_no_object_is_refused_with_its_place() {
         for (body, place) in [
             ("", "line 1 column 0"),
             ("[]", "line 1 column 1"),

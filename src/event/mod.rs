@@ -2,9 +2,10 @@
 //!
 //! Pure and total: every byte string gives an event or a [`DecodeError`] that
 //! names the place. No I/O, no clock: the zone and the moment of receipt are
-//! arguments. What a sequence of events *means* is [`crate::history`]'s matter.
+//! arguments. What a sequence of events means is decided by [`crate::history`].
 
 mod body;
+mod charset;
 mod decode;
 mod error;
 mod fields;
@@ -20,6 +21,7 @@ mod values;
 mod variable;
 
 pub use body::BodyKind;
+pub use charset::Charset;
 pub use decode::{Content, Envelope, Event, EventType, decode_content, decode_envelope};
 pub use error::DecodeError;
 pub use fields::Fields;

@@ -9,7 +9,7 @@ use super::body::BodyKind;
 /// What an observed event saw of a (sub)profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// It was there, with the values that the event tells.
+    /// It was there, with the values in the event.
     Present,
     /// It was not there any more.
     Gone,

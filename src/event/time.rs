@@ -61,6 +61,57 @@ pub fn local_to_utc(zone: Zone, local: NaiveDateTime) -> i64 {
     local.and_utc().timestamp() - offset_before.unwrap_or(0)
 }
 
+/// The Unix seconds of the variable `timestamp`: `YYYY-MM-DD HH:MM:SS`, also with
+/// `T`, with a fraction, which is dropped, and with an offset, which then decides.
+pub(super) fn parse_event_timestamp(zone: Zone, text: &str) -> Option<i64> {
+    let (moment, rest) = text.split_at_checked(19)?;
+    let local = parse_timestamp(&moment.replacen('T', " ", 1))?;
+    let offset = match rest.strip_prefix(['.', ',']) {
+        None => rest,
+        Some(fraction) => {
+            let offset = fraction.trim_start_matches(|digit: char| digit.is_ascii_digit());
+            if offset.len() == fraction.len() {
+                return None;
+            }
+            offset
+        }
+    };
+    let seconds = if offset.is_empty() {
+        local_to_utc(zone, local)
+    } else {
+        local.and_utc().timestamp() - parse_offset(offset)?
+    };
+    // The zone may take the first or the last day out of what can be printed.
+    seconds_in_range(seconds).then_some(seconds)
+}
+
+/// The seconds of `Z`, `+02:00`, `+0200` or `+02`. A `+` that was sent without an
+/// escape arrives as a space.
+fn parse_offset(text: &str) -> Option<i64> {
+    if text == "Z" || text == "z" {
+        return Some(0);
+    }
+    let (sign, digits) = text.split_at_checked(1)?;
+    let sign = match sign {
+        "+" | " " => 1,
+        "-" => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = digits.split_at_checked(2)?;
+    let minutes = minutes.strip_prefix(':').unwrap_or(minutes);
+    let number = |text: &str, limit: i64| {
+        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        let number = digits.then(|| text.parse().ok()).flatten();
+        number.filter(|number| *number < limit)
+    };
+    let minutes = if minutes.is_empty() && digits.len() == 2 {
+        0
+    } else {
+        number(minutes, 60)?
+    };
+    Some(sign * (number(hours, 24)? * 3600 + minutes * 60))
+}
+
 /// Reads `YYYY-MM-DD HH:MM:SS`, exactly so.
 pub fn parse_timestamp(text: &str) -> Option<NaiveDateTime> {
     let shape = text.len() == 19
@@ -162,6 +213,45 @@ mod tests {
             "2025-01-01 00:00:0é",
         ] {
             assert_eq!(parse_timestamp(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn event_timestamps_may_have_a_fraction_and_an_offset() {
+        let zone = chrono_tz::Europe::Amsterdam;
+        for text in [
+            "2025-10-09 10:53:20",
+            "2025-10-09T10:53:20",
+            "2025-10-09T10:53:20.999",
+            "2025-10-09T08:53:20Z",
+            "2025-10-09 08:53:20.5z",
+            "2025-10-09T10:53:20+02:00",
+            "2025-10-09T10:53:20 02:00",
+            "2025-10-09T10:53:20.123456+0200",
+            "2025-10-09T04:23:20-04:30",
+            "2025-10-09T10:53:20+02",
+        ] {
+            assert_eq!(
+                parse_event_timestamp(zone, text),
+                Some(1_760_000_000),
+                "{text}"
+            );
+        }
+        for text in [
+            "2025-10-09",
+            "2025-10-09t10:53:20",
+            "2025-10-09T10:53:20.",
+            "2025-10-09T10:53:20.Z",
+            "2025-10-09T10:53:20+",
+            "2025-10-09T10:53:20+2",
+            "2025-10-09T10:53:20+02:",
+            "2025-10-09T10:53:20+02:60",
+            "2025-10-09T10:53:20+24:00",
+            "2025-10-09T10:53:20 UTC",
+            "2025-10-09T10:53:20+é1:00",
+            "0000-01-01T00:00:00+01:00",
+        ] {
+            assert_eq!(parse_event_timestamp(zone, text), None, "{text}");
         }
     }
 

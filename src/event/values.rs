@@ -1,27 +1,26 @@
-//! The values that a body can give some fields, without the rest of it.
+//! The values that a body can set some fields to, without the rest of it.
 //!
-//! A body is read for them by the million, so of a form only the names are
-//! looked at and the values that are wanted decoded. It tells no less than what
-//! a replay makes of the event, whatever its type, and more where that type
-//! changes nothing: what is told is to be confirmed.
+//! A body is read for them by the million, so only the values that are wanted
+//! are decoded. They are all that a replay of the event can set, whatever its
+//! type, and more if that type changes nothing: callers confirm them.
 
 use std::borrow::Cow;
 
 use super::body::BodyKind;
 use super::decode::decode_content;
 use super::error::DecodeError;
-use super::variable::each_form_variable;
+use super::variable::variables;
 
-/// What a body says of one field.
+/// What a body has of one field.
 #[derive(Clone, Debug, Default)]
-struct Said<'a> {
+struct Sent<'a> {
     field: Option<Cow<'a, str>>,
     parameter: Option<Cow<'a, str>>,
 }
 
-/// Hands the value that a body can give each of some fields to `each`, with the
-/// field's place among their `names`: that of its `fields`; where it has no
-/// fields at all, that of its `parameters`, which are laid over the state.
+/// Passes the value that a body can set each of some fields to on to `each`, with
+/// the field's place among their `names`: that of its `fields`, or if it has no
+/// fields at all, that of its `parameters`, which are merged into the state.
 ///
 /// # Errors
 /// The body cannot be read.
@@ -31,40 +30,42 @@ pub fn values_of<'a, N: AsRef<str>>(
     names: &[N],
     mut each: impl FnMut(usize, Cow<'a, str>),
 ) -> Result<(), DecodeError> {
-    let mut said = vec![Said::default(); names.len()];
-    let mut fields = false;
-    if kind == BodyKind::Form {
-        each_form_variable(body, |variable| {
-            let of_fields = variable.name == "fields";
-            if !of_fields && variable.name != "parameters" {
-                return Ok(());
+    let mut sent = vec![Sent::default(); names.len()];
+    let mut has_fields = false;
+    if kind.is_as_sent() {
+        for variable in variables(kind, body)? {
+            let variable = variable?;
+            let is_field = variable.name == "fields";
+            let Some(key) = &variable.key else { continue };
+            if !is_field && variable.name != "parameters" {
+                continue;
             }
-            let Some(key) = &variable.key else {
-                return Ok(());
-            };
-            fields |= of_fields;
-            let named = names.iter().position(|name| name.as_ref() == key);
-            if let Some(said) = named.and_then(|place| said.get_mut(place)) {
+            has_fields |= is_field;
+            let place = names.iter().position(|name| name.as_ref() == key);
+            if let Some(sent) = place.and_then(|place| sent.get_mut(place)) {
                 // The last one wins, as everywhere.
                 let value = Some(variable.into_value());
-                if of_fields {
-                    said.field = value;
+                if is_field {
+                    sent.field = value;
                 } else {
-                    said.parameter = value;
+                    sent.parameter = value;
                 }
             }
-            Ok(())
-        })?;
+        }
     } else {
         let content = decode_content(kind, body)?;
-        fields = !content.fields.is_empty();
-        for (said, name) in said.iter_mut().zip(names) {
-            said.field = content.fields.get(name.as_ref()).cloned();
-            said.parameter = content.parameters.get(name.as_ref()).cloned();
+        has_fields = !content.fields.is_empty();
+        for (sent, name) in sent.iter_mut().zip(names) {
+            sent.field = content.fields.get(name.as_ref()).cloned();
+            sent.parameter = content.parameters.get(name.as_ref()).cloned();
         }
     }
-    for (place, said) in said.into_iter().enumerate() {
-        let value = if fields { said.field } else { said.parameter };
+    for (place, sent) in sent.into_iter().enumerate() {
+        let value = if has_fields {
+            sent.field
+        } else {
+            sent.parameter
+        };
         if let Some(value) = value {
             each(place, value);
         }
@@ -88,13 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn fields_count_and_parameters_where_there_are_none() {
+    fn fields_count_or_else_parameters() {
         let form = |body| read(BodyKind::Form, body);
         assert_eq!(
             form(
                 "fields[mail]=x&fields%5Bmail%5D=y%40z&parameters[mail]=p&fields[a][b]=%ff&mail=no"
             ),
-            [(0, "y@z".to_owned()), (1, "\u{fffd}".to_owned())]
+            [(0, "y@z".to_owned()), (1, "ÿ".to_owned())]
         );
         assert_eq!(form("fields[city]=x&parameters[mail]=p"), []);
         assert_eq!(form("parameters[mail]=&x=1"), [(0, String::new())]);

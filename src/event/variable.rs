@@ -1,78 +1,97 @@
-//! Form variables: names with brackets, as PHP reads them.
+//! The variables of a body: names with brackets, as PHP reads them.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
+use super::body::BodyKind;
+use super::charset::Charset;
 use super::error::DecodeError;
+use super::json::json_variables;
 
-/// The most pairs that one body may hold.
+/// The most pairs of one body.
 pub(super) const MAX_PAIRS: usize = 10_000;
 
-/// One `name=value` or `name[key]=value` pair. Only the name and the key are
-/// decoded at once.
+/// One `name=value` or `name[key]=value`. Of a form only the name and the key
+/// are decoded at once.
 #[derive(Debug)]
 pub(super) struct Variable<'a> {
-    /// The name up to the first `[`, or whole where no bracket closes.
+    /// The name up to the first `[`, or the whole name if no bracket closes.
     pub name: Cow<'a, str>,
-    /// What stands in the first pair of brackets, deeper brackets included.
+    /// What is in the first pair of brackets, followed by the deeper brackets.
     pub key: Option<Cow<'a, str>>,
+    /// Where the content of the last pair of brackets begins in the key.
+    last_bracket: Option<usize>,
     full_name: Text<'a>,
     value: Text<'a>,
 }
 
-/// A text that is there, or bytes of a form that are still to be decoded.
+/// A text, or bytes of a form that are not decoded yet.
 #[derive(Debug)]
 enum Text<'a> {
     Decoded(Cow<'a, str>),
-    Raw(&'a [u8]),
+    Form(Charset, &'a [u8]),
 }
 
 impl<'a> Text<'a> {
     fn decode(self) -> Cow<'a, str> {
         match self {
             Self::Decoded(text) => text,
-            Self::Raw(bytes) => decode(bytes),
+            Self::Form(charset, bytes) => charset.decode_form(bytes),
         }
     }
 }
 
 impl<'a> Variable<'a> {
-    /// A variable by its full name, of a JSON body's top level.
+    /// A variable by its full name.
     pub fn new(full_name: Cow<'a, str>, value: Cow<'a, str>) -> Self {
-        let (name, key) = name_and_key(&full_name);
+        let (name, key, last_bracket) = split_name(&full_name);
         Self {
             name,
             key,
+            last_bracket,
             full_name: Text::Decoded(full_name),
             value: Text::Decoded(value),
         }
     }
 
-    /// A variable with a key.
+    /// A variable with a key, in which the content of the last bracket begins at
+    /// `last_bracket`.
     pub const fn with_key(
         name: Cow<'a, str>,
         key: Cow<'a, str>,
+        last_bracket: usize,
         full_name: Cow<'a, str>,
         value: Cow<'a, str>,
     ) -> Self {
         Self {
             name,
             key: Some(key),
+            last_bracket: Some(last_bracket),
             full_name: Text::Decoded(full_name),
             value: Text::Decoded(value),
         }
     }
 
-    /// One of a form, still encoded.
-    fn of_form(full_name: &'a [u8], value: &'a [u8]) -> Self {
-        let (name, key) = match split_raw(full_name) {
-            Some((name, key)) => (decode(name), key.map(decode)),
-            None => name_and_key(&decode(full_name)),
+    fn of_form(charset: Charset, pair: FormPair<'a>) -> Self {
+        // In some charsets brackets are also second bytes of characters.
+        let split = charset
+            .is_utf8()
+            .then(|| split_encoded(pair.name))
+            .flatten();
+        let (name, key, last_bracket) = match split {
+            Some((name, key)) => (
+                charset.decode_form(name),
+                key.map(|key| charset.decode_form(key)),
+                key.map(|_| 0),
+            ),
+            None => split_name(&charset.decode_form(pair.name)),
         };
         Self {
             name,
             key,
-            full_name: Text::Raw(full_name),
-            value: Text::Raw(value),
+            last_bracket,
+            full_name: Text::Form(charset, pair.name),
+            value: Text::Form(charset, pair.value),
         }
     }
 
@@ -86,52 +105,152 @@ impl<'a> Variable<'a> {
         (self.key.unwrap_or_default(), self.value.decode())
     }
 
-    /// The name as it was sent, brackets included, and the value.
+    /// The name with all its brackets, and the value.
     pub fn into_full_name_and_value(self) -> (Cow<'a, str>, Cow<'a, str>) {
         (self.full_name.decode(), self.value.decode())
     }
 }
 
-/// The text of form bytes: `+` is a space, `%XX` a byte, a broken `%` stands
-/// for itself; bytes that are not UTF-8 become U+FFFD.
-fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    let Some(first) = memchr::memchr2(b'%', b'+', bytes) else {
-        return match std::str::from_utf8(bytes) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => String::from_utf8_lossy(bytes),
+/// The next number of each array, for names whose last brackets are empty.
+#[derive(Default)]
+pub(super) struct NextNumbers(HashMap<String, u64>);
+
+impl NextNumbers {
+    /// Fills an empty last bracket with the next number, as PHP does: the one
+    /// after the highest before. Returns whether there was an empty one.
+    pub fn number(&mut self, variable: &mut Variable<'_>) -> bool {
+        let (Some(key), Some(start)) = (&mut variable.key, variable.last_bracket) else {
+            return false;
         };
-    };
-    let (plain, mut rest) = bytes.split_at(first);
-    let mut decoded = Vec::with_capacity(bytes.len());
-    decoded.extend_from_slice(plain);
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => match after {
-                [high, low, behind @ ..] => match (hex(*high), hex(*low)) {
-                    (Some(high), Some(low)) => {
-                        rest = behind;
-                        high << 4 | low
-                    }
-                    _ => b'%',
-                },
-                _ => b'%',
-            },
-            byte => *byte,
-        });
+        let (before, inside) = key.split_at(start);
+        let inside = inside
+            .strip_suffix(']')
+            .filter(|_| start > 0)
+            .unwrap_or(inside);
+        let number = canonical_number(inside);
+        if !inside.is_empty() && number.is_none() {
+            return false;
+        }
+        let next = self.0.entry(format!("{}[{before}", variable.name));
+        let next = next.or_default();
+        if let Some(number) = number {
+            *next = (*next).max(number.saturating_add(1));
+            return false;
+        }
+        let close = if start > 0 { "]" } else { "" };
+        *key = Cow::Owned(format!("{before}{next}{close}"));
+        let full = std::mem::replace(&mut variable.full_name, Text::Decoded(Cow::Borrowed("")));
+        let full = full.decode();
+        let full = full.strip_suffix("[]").unwrap_or(&full);
+        variable.full_name = Text::Decoded(Cow::Owned(format!("{full}[{next}]")));
+        *next = next.saturating_add(1);
+        true
     }
-    let text = String::from_utf8(decoded);
-    Cow::Owned(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
-const fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
+/// A number as PHP writes the keys of an array.
+fn canonical_number(text: &str) -> Option<u64> {
+    let plain = text.len() == 1 || !text.starts_with('0');
+    let digits = plain && text.bytes().all(|byte| byte.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten()
+}
+
+/// The variables of a call's body in the order sent; none of a body of another
+/// kind.
+///
+/// # Errors
+/// The body is no JSON, or has too many pairs.
+#[expect(clippy::type_complexity, reason = "an iterator over either kind")]
+pub(super) fn variables<'a>(
+    kind: BodyKind,
+    body: &'a [u8],
+) -> Result<Box<dyn Iterator<Item = Result<Variable<'a>, DecodeError>> + 'a>, DecodeError> {
+    Ok(match kind {
+        BodyKind::Form => Box::new(form_variables(Charset::UTF_8, body)),
+        BodyKind::FormIn(charset) => Box::new(form_variables(charset, body)),
+        BodyKind::Json => Box::new(json_variables(Charset::UTF_8, body)?.into_iter().map(Ok)),
+        BodyKind::JsonIn(charset) => Box::new(json_variables(charset, body)?.into_iter().map(Ok)),
+        BodyKind::Content | BodyKind::Observed | BodyKind::Gone => Box::new(std::iter::empty()),
+    })
+}
+
+/// A pair of a form body, still encoded.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct FormPair<'a> {
+    pub name: &'a [u8],
+    pub value: &'a [u8],
+}
+
+/// The pairs of a form body in the order sent; an error in place of the first
+/// one that is too many.
+pub(super) fn form_pairs(body: &[u8]) -> impl Iterator<Item = Result<FormPair<'_>, DecodeError>> {
+    let pairs = body.split(|byte| *byte == b'&');
+    let pairs = pairs.filter(|pair| !pair.is_empty()).enumerate();
+    pairs.map(|(number, pair)| {
+        if number >= MAX_PAIRS {
+            return Err(too_many_pairs());
+        }
+        let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
+        let (name, value) = pair.split_at(end);
+        Ok(FormPair {
+            name,
+            value: value.get(1..).unwrap_or_default(),
+        })
+    })
+}
+
+fn form_variables(
+    charset: Charset,
+    body: &[u8],
+) -> impl Iterator<Item = Result<Variable<'_>, DecodeError>> {
+    let mut numbers = NextNumbers::default();
+    form_pairs(body).map(move |pair| {
+        let mut variable = Variable::of_form(charset, pair?);
+        numbers.number(&mut variable);
+        Ok(variable)
+    })
+}
+
+/// The error for a body with more pairs than are read.
+pub(super) fn too_many_pairs() -> DecodeError {
+    DecodeError::new(
+        format!("more than {MAX_PAIRS} variables"),
+        format!("pair {}", MAX_PAIRS + 1),
+    )
+}
+
+/// A form body in UTF-8 without the variables on which no change of the wanted
+/// fields and interests depends. Of other fields only the first is kept, since
+/// it matters whether any were sent.
+pub fn narrow_form(body: &[u8], wanted: impl Fn(&str) -> bool) -> Vec<u8> {
+    let mut narrowed = Vec::new();
+    let mut fields = false;
+    let mut numbers = NextNumbers::default();
+    for pair in form_pairs(body).map_while(Result::ok) {
+        let mut variable = Variable::of_form(Charset::UTF_8, pair);
+        let numbered = numbers.number(&mut variable);
+        let kept = match (variable.name.as_ref(), &variable.key) {
+            ("fields", Some(key)) => !std::mem::replace(&mut fields, true) || wanted(key),
+            ("parameters", Some(key)) => wanted(key),
+            ("interests", Some(_)) => true,
+            _ => false,
+        };
+        if !kept {
+            continue;
+        }
+        if numbered {
+            // Among fewer others it would get another number.
+            let full_name = variable.full_name.decode();
+            let encoded = form_urlencoded::byte_serialize(full_name.as_bytes());
+            encoded.for_each(|part| narrowed.extend_from_slice(part.as_bytes()));
+        } else {
+            narrowed.extend_from_slice(pair.name);
+        }
+        narrowed.push(b'=');
+        narrowed.extend_from_slice(pair.value);
+        narrowed.push(b'&');
     }
+    narrowed
 }
 
 /// The bracket that form bytes begin with, plain or as `%5B` and `%5D`, and
@@ -154,11 +273,11 @@ fn find_bracket(bytes: &[u8]) -> Option<(usize, u8, usize)> {
     })
 }
 
-/// Cuts the name of a form's variable, still encoded, into name and key, where
-/// it has no bracket or just one pair at its end, as nearly all have; `None`
-/// for others. A `%` before an encoded bracket stands for itself, so the parts
+/// Splits the name of a form's variable, still encoded, into name and key, if it
+/// has no bracket or just one pair at its end, as nearly all have; `None` for
+/// others. A `%` before an encoded bracket stands for itself, so the parts
 /// decode to what they are in the whole.
-fn split_raw(full: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+fn split_encoded(full: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     let Some((open, byte, open_len)) = find_bracket(full) else {
         return Some((full, None));
     };
@@ -168,28 +287,32 @@ fn split_raw(full: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     one_pair.then_some((full.get(..open)?, Some(inside.get(..close)?)))
 }
 
-/// The name and the key of a decoded full name.
-fn name_and_key<'a>(full: &Cow<'a, str>) -> (Cow<'a, str>, Option<Cow<'a, str>>) {
-    match split_name(full) {
-        Some((name, key)) => (Cow::Owned(name.to_owned()), Some(Cow::Owned(key))),
-        None => (full.clone(), None),
-    }
-}
-
-/// Cuts a decoded variable name into its name and its key.
+/// Splits a variable's full name into its name, its key, and the place in the
+/// key where the content of the last bracket begins.
 ///
 /// The first pair of brackets is matched by depth, so that a field whose own
-/// name holds brackets comes back as it was: `fields[a[b]]` is the field
-/// `a[b]`, as is `fields[a][b]`. Brackets that do not balance end at the first
-/// `]`; a name in which none closes is left whole.
-fn split_name(full: &str) -> Option<(&str, String)> {
-    let (name, rest) = full.split_once('[')?;
-    let end = matching_bracket(rest).or_else(|| rest.find(']'))?;
+/// name has brackets is read as it was: `fields[a[b]]` is the field `a[b]`, as
+/// is `fields[a][b]`. Brackets that do not balance end at the first `]`; a name
+/// in which none closes is left whole.
+fn split_name<'a>(full: &Cow<'a, str>) -> (Cow<'a, str>, Option<Cow<'a, str>>, Option<usize>) {
+    let whole = || (full.clone(), None, None);
+    let Some((name, rest)) = full.split_once('[') else {
+        return whole();
+    };
+    let Some(end) = matching_bracket(rest).or_else(|| rest.find(']')) else {
+        return whole();
+    };
     let (inside, after) = rest.split_at(end);
-    let mut key = String::with_capacity(rest.len());
-    key.push_str(inside);
-    key.push_str(after.get(1..).unwrap_or_default());
-    Some((name, key))
+    let after = after.get(1..).unwrap_or_default();
+    let last_bracket = match after.strip_suffix(']').and_then(|after| after.rfind('[')) {
+        Some(open) => Some(inside.len() + open + 1),
+        None => after.is_empty().then_some(0),
+    };
+    (
+        Cow::Owned(name.to_owned()),
+        Some(Cow::Owned([inside, after].concat())),
+        last_bracket,
+    )
 }
 
 /// The position of the `]` that closes the bracket opened before `rest`.
@@ -206,91 +329,6 @@ fn matching_bracket(rest: &str) -> Option<usize> {
         }
     }
     None
-}
-
-/// Calls `each` with every pair of a form body, in the order sent.
-pub(super) fn each_form_variable<'a>(
-    body: &'a [u8],
-    mut each: impl FnMut(Variable<'a>) -> Result<(), DecodeError>,
-) -> Result<(), DecodeError> {
-    let pairs = body
-        .split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty());
-    for (number, pair) in pairs.enumerate() {
-        if number >= MAX_PAIRS {
-            return Err(too_many_pairs());
-        }
-        let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
-        let (name, value) = pair.split_at(end);
-        each(Variable::of_form(name, value.get(1..).unwrap_or_default()))?;
-    }
-    Ok(())
-}
-
-/// A form body without the variables on which no change of the wanted fields
-/// and interests depends: of other fields only the first is left, for it
-/// matters whether any were sent.
-pub fn narrow_form(body: &[u8], wanted: impl Fn(&str) -> bool) -> Vec<u8> {
-    let mut narrowed = Vec::new();
-    let mut fields = false;
-    for pair in body.split(|byte| *byte == b'&') {
-        let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
-        let (name, value) = pair.split_at(end);
-        let variable = Variable::of_form(name, value);
-        let kept = match (variable.name.as_ref(), &variable.key) {
-            ("fields", Some(key)) => !std::mem::replace(&mut fields, true) || wanted(key),
-            ("parameters", Some(key)) => wanted(key),
-            ("interests", Some(_)) => true,
-            _ => false,
-        };
-        if kept {
-            narrowed.extend_from_slice(pair);
-            narrowed.push(b'&');
-        }
-    }
-    narrowed
-}
-
-/// Calls `each` with the name and the value of every pair of a form body whose name is one of
-/// `names`, in the order sent. The other pairs are counted and not decoded: they are most of a
-/// body. `names` must hold no `[`, `%` or `+`.
-pub(super) fn each_form_scalar<'a>(
-    body: &'a [u8],
-    names: &[&'static str],
-    mut each: impl FnMut(&'static str, Cow<'a, str>),
-) -> Result<(), DecodeError> {
-    let pieces = body.split(|byte| *byte == b'&');
-    for (number, piece) in pieces.filter(|piece| !piece.is_empty()).enumerate() {
-        if number >= MAX_PAIRS {
-            return Err(too_many_pairs());
-        }
-        // Whatever is sent as it is, is there before the first escape.
-        let plain = piece
-            .iter()
-            .position(|byte| matches!(byte, b'=' | b'%' | b'+' | b'['))
-            .unwrap_or(piece.len());
-        let (start, rest) = piece.split_at(plain);
-        let escaped = rest.first() == Some(&b'%');
-        let possible = names.iter().any(|name| match escaped {
-            true => name.as_bytes().starts_with(start),
-            false => name.as_bytes() == start,
-        });
-        if possible
-            && let Some((full, value)) = form_urlencoded::parse(piece).next()
-            && let Some(name) = names.iter().find(|name| **name == full)
-        {
-            each(name, value);
-        }
-    }
-    Ok(())
-}
-
-/// The error for a body with more pairs than are read.
-pub(super) fn too_many_pairs() -> DecodeError {
-    DecodeError::new(
-        format!("more than {MAX_PAIRS} variables"),
-        format!("pair {}", MAX_PAIRS + 1),
-    )
 }
 
 #[cfg(test)]

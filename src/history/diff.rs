@@ -20,7 +20,7 @@ pub struct Difference<'a> {
 pub fn differences<'a>(before: Option<&State<'a>>, after: &State<'a>) -> Vec<Difference<'a>> {
     let mut found = Vec::new();
     for (place, (name, value)) in after.fields.iter().enumerate() {
-        let old = before.map(|state| state.fields.get_near(place, name));
+        let old = before.map(|state| state.fields.get_with_hint(place, name));
         if old != Some(Some(value)) {
             found.push(Difference {
                 subject: Subject::Field(name.clone()),
@@ -33,7 +33,7 @@ pub fn differences<'a>(before: Option<&State<'a>>, after: &State<'a>) -> Vec<Dif
     let known = before.unwrap_or(&empty);
     let gone = known.fields.iter().enumerate();
     let mut gone: Vec<_> = gone
-        .filter(|(place, (name, _))| after.fields.get_near(*place, name).is_none())
+        .filter(|(place, (name, _))| after.fields.get_with_hint(*place, name).is_none())
         .map(|(_, pair)| pair)
         .collect();
     gone.sort_unstable();

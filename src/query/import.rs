@@ -18,7 +18,7 @@ use super::baselines;
 use super::lines::ExportLine;
 use crate::auth::signature::{Evidence, Proof};
 use crate::event::{
-    BodyKind, Content, Event, EventType, Interests, ProfileKey, Seen, decode_content, is_label,
+    BodyKind, Content, Event, EventType, Interests, ProfileKey, Seen, is_label,
     parse_rfc3339_micros,
 };
 use crate::store::retention::KeptBaseline;
@@ -329,9 +329,7 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
         Some(bytes) => {
             // A line does not say how its body was sent; what it says of its
             // content does.
-            let fits =
-                |kind: &BodyKind| decode_content(*kind, &bytes).is_ok_and(|read| read == content);
-            let kind = [BodyKind::Form, BodyKind::Json].into_iter().find(fits);
+            let kind = BodyKind::of_content(&bytes, &content);
             Some((
                 kind.ok_or("the body does not say what the other keys say")?,
                 bytes,

@@ -252,6 +252,10 @@ impl Worker {
             Some(fault) => Err(fault),
             None => self.read(call.content_type.as_deref(), &call.body),
         };
+        let read = match &evidence {
+            None | Some(Evidence::Unsigned) => read,
+            Some(_) => read.map_err(|(status, error)| (status, error.with_good_signature())),
+        };
         let evidence = evidence.map(|evidence| evidence.encode(&call.body));
         let evidence = match evidence.transpose() {
             Ok(evidence) => evidence,
@@ -278,10 +282,7 @@ impl Worker {
         content_type: Option<&str>,
         body: &[u8],
     ) -> Result<(BodyKind, Envelope), (u16, DecodeError)> {
-        let kind = BodyKind::from_content_type(content_type).ok_or_else(|| {
-            let reason = "only application/x-www-form-urlencoded and application/json are read";
-            (415, DecodeError::new(reason, "Content-Type"))
-        })?;
+        let kind = BodyKind::from_content_type(content_type).map_err(|error| (415, error))?;
         match decode_envelope(kind, body, self.zone) {
             Ok(envelope) => Ok((kind, envelope)),
             Err(error) => Err((400, error)),

@@ -27,9 +27,20 @@ fn the_documentations_example() {
 }
 
 #[test]
-fn what_cannot_be_read_names_its_place() {
+fn an_error_names_its_place() {
     for (body, place) in [
-        ("", "type"),
+        ("", "body"),
+        ("test=1&id=5", "body"),
+        ("fields=1&created[x]=2", "body"),
+        ("fields[a]=1", "type"),
+        ("interests[]=1", "type"),
+        ("modified=", "type"),
+        ("time=5", "type"),
+        ("type=click&id=abc", "type"),
+        ("action=bounce&profile=0", "type"),
+        ("type=unsubscribe", "profile"),
+        ("type=update&profile=0", "profile"),
+        ("action=update", "profile"),
         ("type=update", "profile"),
         ("profile=1", "type"),
         ("type=update&profile=", "profile"),
@@ -59,6 +70,105 @@ fn a_time_that_cannot_be_printed_is_none() {
 }
 
 #[test]
+fn action_is_the_type_of_a_call_without_one() {
+    for (body, event_type) in [
+        ("action=update&profile=1", EventType::Update),
+        ("action=delete&profile=1&database=1", EventType::Delete),
+        ("action=delete&type=create&profile=1", EventType::Create),
+        ("acti%6Fn=update&profile=1", EventType::Update),
+        ("type=click&profile=1", EventType::Other("click".to_owned())),
+    ] {
+        assert_eq!(form(body).unwrap().event_type, event_type, "{body}");
+    }
+    let content = decode_content(BodyKind::Form, b"action=update&profile=1").unwrap();
+    assert_eq!(
+        content.extra.get("action").map(AsRef::as_ref),
+        Some("update")
+    );
+}
+
+#[test]
+fn empty_and_zero_numbers_are_missing() {
+    let numbers = |envelope: Envelope| {
+        let Envelope {
+            profile,
+            subprofile,
+            database,
+            collection,
+            ..
+        } = envelope;
+        [profile, subprofile, database, collection]
+    };
+    for (body, expected) in [
+        (
+            "profile=5&subprofile=&database=",
+            [Some(5), None, None, None],
+        ),
+        (
+            "profile=5&subprofile=0&collection=00",
+            [Some(5), None, None, None],
+        ),
+        (
+            "profile=5&subprofile=7&subprofile=",
+            [Some(5), None, None, None],
+        ),
+        (
+            "profile=0&subprofile=7&collection=2",
+            [None, Some(7), None, Some(2)],
+        ),
+    ] {
+        let envelope = form(&format!("type=update&{body}")).unwrap();
+        assert_eq!(numbers(envelope), expected, "{body}");
+    }
+    let json =
+        br#"{"type":"update","profile":5,"subprofile":false,"database":null,"collection":"0"}"#;
+    let envelope = decode_envelope(BodyKind::Json, json, Amsterdam).unwrap();
+    assert_eq!(numbers(envelope), [Some(5), None, None, None]);
+    let json = br#"{"type":"update","profile":false}"#;
+    let error = decode_envelope(BodyKind::Json, json, Amsterdam).unwrap_err();
+    assert_eq!(error.place, "profile");
+}
+
+#[test]
+fn repeated_list_items_are_numbered_in_form_and_json() {
+    let form =
+        b"fields[colors][]=red&fields[colors][]=blue&tags[]=1&tags[]=2&interests[]=a&interests[]=b";
+    let json = br#"{"fields":{"colors":["red","blue"]},"tags":["1","2"],"interests":["a","b"]}"#;
+    let content = decode_content(BodyKind::Form, form).unwrap();
+    assert_eq!(decode_content(BodyKind::Json, json).as_ref(), Ok(&content));
+    let pairs = |fields: &Fields<'_>| -> Vec<(String, String)> {
+        let pairs = fields.iter();
+        pairs
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    };
+    let own =
+        |pairs: [(&str, &str); 2]| pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    assert_eq!(
+        pairs(&content.fields),
+        own([("colors[0]", "red"), ("colors[1]", "blue")])
+    );
+    assert_eq!(
+        pairs(&content.extra),
+        own([("tags[0]", "1"), ("tags[1]", "2")])
+    );
+    assert_eq!(
+        content.interests,
+        Some(Interests::List(vec!["a".into(), "b".into()]))
+    );
+}
+
+#[test]
+fn invalid_values_stay_different() {
+    let name = |body: &'static [u8]| {
+        let content = decode_content(BodyKind::Form, body).unwrap();
+        content.fields.get("name").unwrap().to_string()
+    };
+    assert_eq!(name(b"fields[name]=Ren%E9"), "René");
+    assert_eq!(name(b"fields[name]=Ren%E8"), "Renè");
+}
+
+#[test]
 fn a_repeated_variable_keeps_its_place_and_takes_the_last_value() {
     let content = decode_content(BodyKind::Form, b"fields[a]=1&fields[b]=2&fields[a]=3").unwrap();
     let fields: Vec<_> = content
@@ -70,7 +180,7 @@ fn a_repeated_variable_keeps_its_place_and_takes_the_last_value() {
 }
 
 #[test]
-fn what_is_no_list_stays_extra() {
+fn variables_of_another_shape_are_extra() {
     let content = decode_content(BodyKind::Form, b"fields=x&profile[a]=1&fields[open=2").unwrap();
     let extra: Vec<_> = content.extra.keys().map(AsRef::as_ref).collect();
     assert_eq!(extra, ["fields", "profile[a]", "fields[open"]);

@@ -132,6 +132,41 @@ fn labels_query_strings_and_json() {
 }
 
 #[test]
+fn names_and_values_are_read_in_the_charset_of_the_call() {
+    let (dir, server) = new_server(&[]);
+    let mut client = server.client();
+    let latin = [(
+        "Content-Type",
+        "application/x-www-form-urlencoded; charset=ISO-8859-1",
+    )];
+    for (headers, body) in [
+        (
+            &[][..],
+            "action=update&profile=1&fields[name]=Ren%E9&tags[]=1&tags[]=2",
+        ),
+        (&[], "action=update&profile=1&fields[name]=Ren%E8"),
+        (&latin, "type=update&profile=1&fields[name]=Ren%C3%A9"),
+    ] {
+        client
+            .request("POST", "/webhook", headers, body.as_bytes())
+            .seq();
+    }
+    let events = exported(&data(&dir));
+    let names: Vec<_> = events
+        .iter()
+        .map(|event| event["fields"]["name"].as_str())
+        .collect();
+    assert_eq!(names, [Some("René"), Some("Renè"), Some("RenÃ©")]);
+    assert_eq!(
+        events[0]["extra"].to_string(),
+        r#"{"action":"update","tags[0]":"1","tags[1]":"2"}"#
+    );
+    // The charset is kept with the event.
+    server.stop();
+    assert_eq!(exported(&data(&dir)), events);
+}
+
+#[test]
 fn a_subprofile_s_profile_is_known_from_an_earlier_event() {
     let (dir, server) = new_server(&[]);
     let mut client = server.client();

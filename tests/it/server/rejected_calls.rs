@@ -44,7 +44,7 @@ fn what_cannot_be_read_is_listed_and_takes_no_number() {
     let (dir, server) = new_server(&["--max-body", "1000B"]);
     let mut client = server.client();
     const FORM_TYPE: &[(&str, &str)] = &[("Content-Type", FORM)];
-    let calls: [Call; 5] = [
+    let calls: [Call; 9] = [
         (
             "/webhook/l",
             FORM_TYPE,
@@ -79,6 +79,25 @@ fn what_cannot_be_read_is_listed_and_takes_no_number() {
             BODY.as_bytes(),
             415,
             "Content-Type",
+        ),
+        (
+            "/webhook",
+            &[(
+                "Content-Type",
+                "application/x-www-form-urlencoded; charset=foo",
+            )],
+            BODY.as_bytes(),
+            415,
+            "Content-Type",
+        ),
+        ("/webhook", FORM_TYPE, b"", 400, "body"),
+        ("/webhook", FORM_TYPE, b"test=1", 400, "body"),
+        (
+            "/webhook",
+            FORM_TYPE,
+            b"type=click&id=abc&recipient=a%40example.com&time=1760000000",
+            400,
+            "type",
         ),
     ];
     for (target, headers, body, status, place) in calls {

@@ -1,0 +1,241 @@
+//! From the bytes of a call to text.
+//!
+//! Text is read in the charset that the `Content-Type` names, else as UTF-8.
+//! What is not valid in it is read as Windows-1252, which has a character for
+//! every byte (the bytes that it does not assign are the C1 controls of the
+//! same number), so no two different invalid values look equal.
+
+use std::borrow::Cow;
+
+use bincode::de::Decoder;
+use bincode::enc::Encoder;
+use bincode::error::{DecodeError, EncodeError};
+use bincode::{Decode, Encode, impl_borrow_decode};
+use encoding_rs::{
+    BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, IBM866, ISO_2022_JP, ISO_8859_2, ISO_8859_3,
+    ISO_8859_4, ISO_8859_5, ISO_8859_6, ISO_8859_7, ISO_8859_8, ISO_8859_8_I, ISO_8859_10,
+    ISO_8859_13, ISO_8859_14, ISO_8859_15, ISO_8859_16, KOI8_R, KOI8_U, MACINTOSH, REPLACEMENT,
+    SHIFT_JIS, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_874, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252,
+    WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257, WINDOWS_1258,
+    X_MAC_CYRILLIC, X_USER_DEFINED,
+};
+use percent_encoding::percent_decode;
+
+/// Every charset that a call can name, except UTF-8.
+const OTHERS: [&Encoding; 38] = [
+    WINDOWS_1252,
+    ISO_8859_15,
+    WINDOWS_1250,
+    WINDOWS_1251,
+    WINDOWS_1253,
+    WINDOWS_1254,
+    WINDOWS_1255,
+    WINDOWS_1256,
+    WINDOWS_1257,
+    WINDOWS_1258,
+    WINDOWS_874,
+    ISO_8859_2,
+    ISO_8859_3,
+    ISO_8859_4,
+    ISO_8859_5,
+    ISO_8859_6,
+    ISO_8859_7,
+    ISO_8859_8,
+    ISO_8859_8_I,
+    ISO_8859_10,
+    ISO_8859_13,
+    ISO_8859_14,
+    ISO_8859_16,
+    KOI8_R,
+    KOI8_U,
+    IBM866,
+    MACINTOSH,
+    X_MAC_CYRILLIC,
+    X_USER_DEFINED,
+    BIG5,
+    EUC_JP,
+    EUC_KR,
+    GB18030,
+    GBK,
+    ISO_2022_JP,
+    SHIFT_JIS,
+    UTF_16BE,
+    UTF_16LE,
+];
+
+/// A charset that a call named; stored by its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charset(&'static Encoding);
+
+impl Charset {
+    /// The charset of a body that names none.
+    pub const UTF_8: Self = Self(UTF_8);
+
+    /// The charset of a label such as `ISO-8859-1`, in upper or lower case.
+    pub fn from_label(label: &str) -> Option<Self> {
+        Encoding::for_label(label.as_bytes())
+            .filter(|encoding| *encoding != REPLACEMENT)
+            .map(Self)
+    }
+
+    /// Every charset except UTF-8, the common ones first.
+    pub(super) fn others() -> impl Iterator<Item = Self> {
+        OTHERS.into_iter().map(Self)
+    }
+
+    /// Whether ASCII bytes are themselves, so that a form can be taken apart
+    /// before it is decoded.
+    pub fn is_ascii_compatible(self) -> bool {
+        self.0.is_ascii_compatible()
+    }
+
+    /// Whether it is UTF-8.
+    pub fn is_utf8(self) -> bool {
+        self.0 == UTF_8
+    }
+
+    /// The text of bytes.
+    pub fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
+        let text = self
+            .0
+            .decode_without_bom_handling_and_without_replacement(bytes);
+        text.unwrap_or_else(|| WINDOWS_1252.decode_without_bom_handling(bytes).0)
+    }
+
+    /// The text of form bytes: `+` is a space, `%XX` a byte, a broken `%` stands
+    /// for itself.
+    pub fn decode_form(self, bytes: &[u8]) -> Cow<'_, str> {
+        if memchr::memchr2(b'%', b'+', bytes).is_none() {
+            return self.decode(bytes);
+        }
+        let plus_to_space = |byte: &u8| if *byte == b'+' { b' ' } else { *byte };
+        let spaced: Vec<u8> = bytes.iter().map(plus_to_space).collect();
+        let decoded: Vec<u8> = percent_decode(&spaced).collect();
+        Cow::Owned(if self.is_utf8() {
+            String::from_utf8(decoded)
+                .unwrap_or_else(|error| self.decode(error.as_bytes()).into_owned())
+        } else {
+            self.decode(&decoded).into_owned()
+        })
+    }
+
+    /// The text of a JSON body. Of one in UTF-8 each string that is not valid
+    /// is read by itself.
+    pub fn decode_json(self, body: &[u8]) -> Cow<'_, str> {
+        match std::str::from_utf8(body) {
+            Ok(text) if self.is_utf8() => Cow::Borrowed(text),
+            Err(_) if self.is_utf8() => Cow::Owned(self.decode_strings(body)),
+            _ => self.decode(body),
+        }
+    }
+
+    /// The text of JSON, its strings and what is between them decoded one by one.
+    fn decode_strings(self, body: &[u8]) -> String {
+        let mut text = String::with_capacity(body.len());
+        let mut rest = body;
+        while !rest.is_empty() {
+            let mut escaped = false;
+            let quote = rest.iter().position(|byte| {
+                let found = *byte == b'"' && !escaped;
+                escaped = *byte == b'\\' && !escaped;
+                found
+            });
+            let (part, after) = rest.split_at(quote.map_or(rest.len(), |quote| quote + 1));
+            text.push_str(&self.decode(part));
+            rest = after;
+        }
+        text
+    }
+}
+
+impl Encode for Charset {
+    fn encode<E: Encoder>(&self, encoder: &mut E) -> Result<(), EncodeError> {
+        self.0.name().encode(encoder)
+    }
+}
+
+impl<C> Decode<C> for Charset {
+    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
+        let name = String::decode(decoder)?;
+        Self::from_label(&name).ok_or(DecodeError::Other("an unknown charset"))
+    }
+}
+
+impl_borrow_decode!(Charset);
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn form_bytes_are_read_in_their_charset() {
+        let latin = Charset::from_label("iso-8859-1").unwrap();
+        let japanese = Charset::from_label("Shift_JIS").unwrap();
+        for (charset, bytes, text) in [
+            (Charset::UTF_8, "a+b%2Bc".as_bytes(), "a b+c"),
+            (Charset::UTF_8, b"%C3%A9%", "é%"),
+            (Charset::UTF_8, b"%zz%4", "%zz%4"),
+            (Charset::UTF_8, b"Ren%E9", "René"),
+            (Charset::UTF_8, b"Ren\xE8", "Renè"),
+            (Charset::UTF_8, b"%80%81%9F", "€\u{81}Ÿ"),
+            // One invalid byte makes the whole value Windows-1252.
+            (Charset::UTF_8, b"%C3%A9%E9", "Ã©é"),
+            (latin, b"%C3%A9", "Ã©"),
+            (latin, b"plain", "plain"),
+            (japanese, b"%83%5B", "ゼ"),
+            (japanese, b"%FF", "ÿ"),
+        ] {
+            assert_eq!(charset.decode_form(bytes), text, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn json_strings_that_are_not_utf8_are_read_by_themselves() {
+        let text = Charset::UTF_8.decode_json(b"{\"a\":\"Ren\xE9\\\"\",\"b\":\"\xC3\xA9\"}");
+        assert_eq!(text, "{\"a\":\"René\\\"\",\"b\":\"é\"}");
+        let utf16 = Charset::from_label("utf-16le").unwrap();
+        assert_eq!(utf16.decode_json(b"{\0}\0"), "{}");
+    }
+
+    #[test]
+    fn unknown_labels_are_refused() {
+        for label in ["foo", "", "iso-2022-kr"] {
+            assert_eq!(Charset::from_label(label), None, "{label}");
+        }
+        assert_eq!(Charset::from_label("UTF8"), Some(Charset::UTF_8));
+        for charset in Charset::others() {
+            assert_eq!(Charset::from_label(charset.0.name()), Some(charset));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn different_invalid_values_differ(one: Vec<u8>, other: Vec<u8>) {
+            let invalid = |bytes: &[u8]| std::str::from_utf8(bytes).is_err();
+            prop_assume!(one != other && invalid(&one) && invalid(&other));
+            prop_assert_ne!(Charset::UTF_8.decode(&one), Charset::UTF_8.decode(&other));
+        }
+
+        #[test]
+        fn valid_forms_are_read_as_by_the_standard(bytes in "[a-zé+%0-9A-F]{0,20}") {
+            let pair = [b"x=", bytes.as_bytes()].concat();
+            if let Some((_, value)) = form_urlencoded::parse(&pair).next()
+                && !value.contains('\u{fffd}')
+            {
+                prop_assert_eq!(Charset::UTF_8.decode_form(bytes.as_bytes()), value);
+            }
+        }
+
+        #[test]
+        fn a_charset_is_stored_by_its_name(index in 0..5_usize) {
+            let label = ["utf-8", "iso-8859-1", "koi8-r", "big5", "utf-16be"][index];
+            let charset = Charset::from_label(label).unwrap();
+            let bytes = bincode::encode_to_vec(charset, bincode::config::standard()).unwrap();
+            let (read, _): (Charset, usize) =
+                bincode::decode_from_slice(&bytes, bincode::config::standard()).unwrap();
+            prop_assert_eq!(read, charset);
+        }
+    }
+}
