@@ -133,7 +133,7 @@ impl Tree {
     pub fn blocks_from(&self, from: &[u8]) -> Blocks {
         match self {
             Self::Sled(tree) => Blocks::Sled {
-                iter: tree.range(from..),
+                iter: Box::new(tree.range(from..)),
                 tree: tree.clone(),
                 extra_reads: EXTRA_READS,
             },
@@ -148,7 +148,7 @@ impl Tree {
 /// Blocks in the order of their names.
 pub(super) enum Blocks {
     Sled {
-        iter: sled::Iter,
+        iter: Box<sled::Iter>,
         tree: sled::Tree,
         extra_reads: usize,
     },

@@ -137,7 +137,11 @@ fn another_list_and_a_destroyed_index_change_no_answer() {
     let data = data(&dir);
     let mut client = server.client();
     for number in 0..300 {
-        let body = update(number % 40, number, &format!("{}@example.com", number % 7));
+        let body = update(
+            number % 40 + 1,
+            number,
+            &format!("{}@example.com", number % 7),
+        );
         assert_eq!(client.post("/webhook", &body).status, 200);
     }
     let args = ["find", "mail=3@example.com", "--ever"];
@@ -175,7 +179,7 @@ fn another_list_and_a_destroyed_index_change_no_answer() {
 fn post_until_dead(mut client: Client, round: u64) -> u64 {
     for call in 0.. {
         let mail = format!("{}-{}@example.com", (round + call) % 5, call % 3);
-        let body = update((round * 13 + call) % 200, round * 1000 + call, &mail);
+        let body = update((round * 13 + call) % 200 + 1, round * 1000 + call, &mail);
         if client.try_post("/webhook", &body).is_err() {
             return call;
         }

@@ -361,7 +361,7 @@ fn one_that_reads_nothing_keeps_no_server_from_its_end() {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let long = "x".repeat(200_000);
     // More than pipes and sockets hold.
-    for number in 0..20 {
+    for number in 1..=20 {
         post(&server, "/webhook", &update(number, &long));
     }
     // Others are answered, and follow.

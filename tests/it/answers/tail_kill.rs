@@ -28,7 +28,7 @@ fn post(server: &Server, round: u64, stop: &Arc<AtomicBool>) -> JoinHandle<Vec<(
                 break;
             }
             let value = format!("{round}.{call}");
-            let profile = call % PROFILES;
+            let profile = call % PROFILES + 1;
             let body = format!("type=update&profile={profile}&fields%5Bv%5D={value}");
             match client.try_post("/webhook", &body) {
                 Ok(reply) => acknowledged.push((reply.seq(), value)),

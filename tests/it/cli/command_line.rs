@@ -175,7 +175,7 @@ fn a_reader_that_goes_away_is_no_failure() {
     let (_dir, data) = folder();
     let server = Server::start(&data, &[]);
     let mut client = server.client();
-    for number in 0..2_000 {
+    for number in 1..=2_000 {
         let body = format!("type=update&profile={number}&fields[x]={}", "y".repeat(200));
         client.post("/webhook", body).seq();
     }

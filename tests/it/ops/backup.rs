@@ -19,7 +19,7 @@ fn body(number: u64) -> String {
     let noise = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     format!(
         "type=update&profile={}&time={}&fields%5Bv%5D={noise:x}{noise:o}",
-        number % 7,
+        number % 7 + 1,
         1_760_000_000 + number
     )
 }

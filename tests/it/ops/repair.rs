@@ -22,7 +22,7 @@ fn filled_with(events: u64) -> tempfile::TempDir {
     for call in 0..events {
         let body = format!(
             "type=update&profile={}&database=3&time={}&parameters[v{}]={call}&fields[v0]={call}&fields[w]={}",
-            call % 10,
+            call % 10 + 1,
             1_760_000_000 + call * 3600,
             call % 2,
             "x".repeat(60)

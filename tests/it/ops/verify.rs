@@ -21,7 +21,7 @@ fn filled() -> tempfile::TempDir {
     for call in 0..EVENTS {
         let body = format!(
             "type=update&profile={}&time={}&parameters[v]={call}&fields[v]={call}&fields[w]={}",
-            call % 7,
+            call % 7 + 1,
             1_760_000_000 + call * 60,
             "x".repeat(60)
         );
@@ -163,7 +163,7 @@ fn an_index_that_is_not_the_logs_is_named() {
     cli(&own, &["import"]).ok();
     copy_folder(&own, &other);
     Cli::new(&own, &["import"]).stdin(lines.clone()).run().ok();
-    let differing = lines.replacen("\"profile\":0,", "\"profile\":77,", 1);
+    let differing = lines.replacen("\"profile\":1,", "\"profile\":77,", 1);
     assert_ne!(differing, lines);
     Cli::new(&other, &["import"]).stdin(differing).run().ok();
     // An answer waits for the index, and leaves it complete.

@@ -14,7 +14,8 @@ use crate::support::{Client, Server, cli, json_lines};
 use rustix::process::Signal;
 
 fn body(number: usize) -> String {
-    format!("type=update&profile={number}&time=1760000000&fields%5Bn%5D={number}")
+    let profile = number + 1;
+    format!("type=update&profile={profile}&time=1760000000&fields%5Bn%5D={number}")
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn body(number: u64) -> String {
         .collect();
     format!(
         "type=update&profile={}&time={}&fields%5Bv%5D={noise}",
-        number % 5,
+        number % 5 + 1,
         1_760_000_000 + number
     )
 }
@@ -64,7 +64,7 @@ fn all_is_told(data: &Path, kept: &[String]) {
         kept.len()
     );
     let mut histories = 0;
-    for profile in 0..5 {
+    for profile in 1..6 {
         histories += cli(data, &["history", &profile.to_string(), "--all"])
             .ok()
             .lines()

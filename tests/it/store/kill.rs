@@ -19,7 +19,7 @@ const PROFILES: u64 = 11;
 fn post_until_dead(mut client: Client, round: u64, number: u64) -> Vec<(u64, String)> {
     let mut acknowledged = Vec::new();
     for call in 0.. {
-        let profile = (round + number + call) % PROFILES;
+        let profile = (round + number + call) % PROFILES + 1;
         let time = 1_760_000_000 + round * 60 - call % 7;
         let body = format!(
             "type=update&profile={profile}&time={time}&fields%5Bv%5D={round}.{number}.{call}"
