@@ -71,7 +71,7 @@ pub fn log(bytes: &[u8]) {
     match repair(&disk) {
         Ok(true) => {}
         Ok(false) => return,
-        Err(RepairError::Differs(path)) => panic!("{} reads back otherwise", path.display()),
+        Err(RepairError::NotWritten(error)) => panic!("{error}"),
         Err(_) => return,
     }
     judge(&disk, honest.then_some(&readable));

@@ -29,6 +29,7 @@ use std::sync::Arc;
 use super::OpenMode;
 use super::error::LogError;
 use super::recover::closed_segments;
+use super::sealed::NotSealed;
 use super::segment::{Inner, Segment, sealed_name};
 use crate::storage::Storage;
 pub use rewrite::{Repaired, repair_segment};
@@ -63,12 +64,9 @@ pub enum RepairError {
         /// The last.
         last: u64,
     },
-    /// The new segment does not read back as it was written.
-    #[error(
-        "the replacement of {} does not read back as it was written: is the disk failing? \
-         The segment is unchanged", .0.display()
-    )]
-    Differs(PathBuf),
+    /// The new segment could not be written. The old one is unchanged.
+    #[error(transparent)]
+    NotWritten(#[from] NotSealed),
 }
 
 /// What must be done about a segment.

@@ -1,6 +1,5 @@
 //! Writing a damaged or missing segment again.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,8 +7,8 @@ use super::walk::{Piece, Source, walk};
 use super::{Finding, Remedy, RepairError, segments};
 use crate::log::error::LogError;
 use crate::log::record::Lost;
-use crate::log::sealed::{SealError, SealedWriter, unfinished_path};
-use crate::log::segment::{Segment, sealed_name, segment_name};
+use crate::log::sealed::{SealedWriter, unfinished_path};
+use crate::log::segment::{Segment, segment_name};
 use crate::log::{Log, OpenMode};
 use crate::storage::{Access, Storage, rename_durably};
 
@@ -56,14 +55,7 @@ pub fn repair_segment(
     let old = place.and_then(|at| Some((segments.get(at)?, segments.get(at + 1))));
     let new = unfinished_path(dir, first_seq);
     remove(disk, &new)?;
-    let failed = |error| match error {
-        SealError::Io(error) => RepairError::Log(LogError::io("writing", &new)(error)),
-        SealError::Stopped | SealError::Damaged(_) | SealError::Differs => {
-            RepairError::Differs(finding.segment.clone())
-        }
-    };
-    let mut writer =
-        SealedWriter::create(disk, &new, id, first_seq).map_err(|e| failed(e.into()))?;
+    let mut writer = SealedWriter::create(disk, &new, &finding.segment, id, first_seq)?;
     let mut add = |piece: &Piece<'_>| match piece {
         Piece::Good(frame) => frame
             .records()
@@ -81,21 +73,26 @@ pub fn repair_segment(
     match old {
         Some((segment, next)) => {
             let source = Source::open(segment, &inner, next.map(|next| next.first_seq))?;
-            walk(&source, &mut |piece| add(&piece).map_err(io::Error::from))?;
+            walk(&source, &mut |piece| Ok(add(&piece)?))?;
         }
         None => {
             for (first, last) in &finding.lost {
-                add(&Piece::Lost(*first, *last)).map_err(failed)?;
+                add(&Piece::Lost(*first, *last))?;
             }
         }
     }
-    writer.finish(&|| false).map_err(failed)?;
+    writer.finish(&|| false)?;
     let aside = match old {
         Some((segment, _)) => Some(keep_aside(disk, dir, segment, stamp)?),
         None => None,
     };
-    let sealed = dir.join(sealed_name(first_seq));
-    rename_durably(disk, &new, &sealed).map_err(LogError::io("renaming", &new))?;
+    let sealed = Segment::sealed(dir, first_seq);
+    let is_plain = old.is_none_or(|(segment, _)| !segment.is_sealed());
+    if is_plain && sealed.open_raw(disk).is_ok() {
+        // Sealing left a file that is damaged, too.
+        keep_aside(disk, dir, &sealed, stamp)?;
+    }
+    rename_durably(disk, &new, &sealed.path).map_err(LogError::io("renaming", &new))?;
     // From here on the new file is the segment, even if the plain one is still
     // there.
     if let Some((segment, _)) = old.filter(|(segment, _)| !segment.is_sealed()) {

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::RepairError;
 use crate::log::error::LogError;
 use crate::log::frame::{BadFrame, Frame, HEADER_LEN, Header, MAGIC, VERSION};
 use crate::log::sealed::{SealedFile, begins_footer, load};
@@ -87,8 +88,8 @@ impl<'a> Source<'a> {
 /// have no gaps.
 pub(super) fn walk(
     source: &Source<'_>,
-    each: &mut dyn FnMut(Piece<'_>) -> io::Result<()>,
-) -> Result<Walked, LogError> {
+    each: &mut dyn FnMut(Piece<'_>) -> Result<(), RepairError>,
+) -> Result<Walked, RepairError> {
     let failed = || LogError::io("reading", &source.segment.path);
     let mut reader = SegmentReader::new(Arc::clone(&source.file), source.id);
     let first_seq = source.segment.first_seq;
@@ -103,7 +104,7 @@ pub(super) fn walk(
         let mut gap = match found {
             Found::Frame { frame, .. } => {
                 walked.next_seq = frame.header.next_seq();
-                each(Piece::Good(frame)).map_err(failed())?;
+                each(Piece::Good(frame))?;
                 any = true;
                 continue;
             }
@@ -112,7 +113,7 @@ pub(super) fn walk(
         if let Some(bytes) = restore_header(source, &gap).map_err(failed())?
             && let Ok(frame) = Frame::parse(&bytes, source.id)
         {
-            each(Piece::Good(frame)).map_err(failed())?;
+            each(Piece::Good(frame))?;
             walked.damaged = true;
             walked.next_seq = frame.header.next_seq();
             gap.offset += bytes.len() as u64;
@@ -135,18 +136,18 @@ pub(super) fn walk(
             },
         };
         walked.damaged = true;
-        walked.mark_lost(next, each).map_err(failed())?;
+        walked.mark_lost(next, each)?;
     }
     match source.next_first {
         // A whole segment that ends early is whole, and the next one is missing.
         // But an empty one stands for all that should be in it.
         Some(next) if walked.damaged || walked.next_seq == first_seq => {
             walked.damaged = true;
-            walked.mark_lost(next, each).map_err(failed())?;
+            walked.mark_lost(next, each)?;
         }
         None if source.no_footer && source.cut => {
             let next = walked.next_seq + 1;
-            walked.mark_lost(next, each).map_err(failed())?;
+            walked.mark_lost(next, each)?;
             walked.unknown = true;
         }
         _ => {}
@@ -159,8 +160,8 @@ impl Walked {
     fn mark_lost(
         &mut self,
         next: u64,
-        each: &mut dyn FnMut(Piece<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
+        each: &mut dyn FnMut(Piece<'_>) -> Result<(), RepairError>,
+    ) -> Result<(), RepairError> {
         if self.next_seq < next {
             each(Piece::Lost(self.next_seq, next - 1))?;
             self.next_seq = next;

@@ -9,8 +9,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::rewrite::NotSealed;
-use super::seal::{SealError, SealedWriter};
+use super::seal::{NotSealed, SealedWriter};
 use super::{UNFINISHED, unfinished_path};
 use crate::log::error::LogError;
 use crate::log::segment::{parse_segment_name, sealed_name};
@@ -57,15 +56,12 @@ impl BulkSegmentWriter {
             Some(open) => open,
             none => {
                 let path = unfinished_path(&self.dir, self.next_seq);
-                let made =
-                    SealedWriter::create(self.storage.as_ref(), &path, self.log_id, self.next_seq);
-                let writer = made.map_err(LogError::io("making", &path))?;
+                let (storage, id) = (self.storage.as_ref(), self.log_id);
+                let writer = SealedWriter::create(storage, &path, &self.dir, id, self.next_seq)?;
                 none.insert((self.next_seq, writer))
             }
         };
-        writer
-            .add(record, Some(range))
-            .map_err(|error| self.failed(error))?;
+        writer.add(record, Some(range))?;
         self.next_seq += 1;
         Ok(())
     }
@@ -75,9 +71,7 @@ impl BulkSegmentWriter {
         let Some((first_seq, writer)) = self.open.take() else {
             return Ok(());
         };
-        writer
-            .finish(&|| false)
-            .map_err(|error| self.failed(error))?;
+        writer.finish(&|| false)?;
         let (from, to) = (
             unfinished_path(&self.dir, first_seq),
             self.dir.join(sealed_name(first_seq)),
@@ -93,16 +87,6 @@ impl BulkSegmentWriter {
         let synced = self.storage.sync_dir(&self.dir);
         synced.map_err(LogError::io("syncing", &self.dir))?;
         Ok(self.next_seq)
-    }
-
-    fn failed(&self, error: SealError) -> NotSealed {
-        match error {
-            SealError::Io(error) => LogError::io("writing", &self.dir)(error).into(),
-            SealError::Stopped => NotSealed::Stopped,
-            SealError::Differs | SealError::Damaged(_) => {
-                NotSealed::Differs(self.dir.display().to_string())
-            }
-        }
     }
 }
 

@@ -40,8 +40,9 @@ pub use bulk::{BulkSegmentWriter, remove_segments_outside};
 pub(super) use cache::BlockCache;
 pub(super) use file::{SealedFile, load};
 pub(super) use footer::{Footer, SealedBlock, begins_footer};
-pub use rewrite::{NotSealed, Rewriting, SealedSegment};
-pub(super) use seal::{SealError, SealedWriter};
+pub use rewrite::{Rewriting, SealedSegment};
+pub use seal::NotSealed;
+pub(super) use seal::SealedWriter;
 
 /// How the name of an unfinished sealed segment ends.
 pub(super) const UNFINISHED: &str = ".log.zst.new";

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::seal::{Plain, SealError, seal};
+use super::seal::{NotSealed, Plain, seal};
 use super::unfinished_path;
 use crate::log::error::LogError;
 use crate::log::segment::{Log, Segment, sealed_name};
@@ -16,28 +16,6 @@ pub struct SealedSegment {
     pub plain_bytes: u64,
     /// Its length now, in bytes.
     pub sealed_bytes: u64,
-}
-
-/// Why a segment was not sealed. It is unchanged.
-#[derive(Debug, thiserror::Error)]
-pub enum NotSealed {
-    /// The caller stopped it.
-    #[error("sealing was stopped")]
-    Stopped,
-    /// A part of it cannot be read and would be lost.
-    #[error("{segment} is damaged at offset {offset}: run `profiletrail repair`")]
-    Damaged {
-        /// The segment's file.
-        segment: String,
-        /// Where the damage begins.
-        offset: u64,
-    },
-    /// The sealed form does not read back as it was written.
-    #[error("the sealed form of {0} does not read back as it was written: is the disk failing?")]
-    Differs(String),
-    /// The file system failed.
-    #[error(transparent)]
-    Log(#[from] LogError),
 }
 
 /// How to rewrite a segment.
@@ -114,6 +92,7 @@ impl Log {
             .len()
             .map_err(LogError::io("reading", &segment.path))?;
         let plain = Plain {
+            path: &segment.path,
             file: segment.open(inner, false)?,
             len: segment.end(inner)?,
             first_seq,
@@ -125,23 +104,10 @@ impl Log {
         storage
             .remove_if_there(&unfinished)
             .map_err(LogError::io("removing", &unfinished))?;
-        let sealed_bytes = match seal(&plain, rewriting, storage, &unfinished) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                // Otherwise the next opening or sealing removes it.
-                let _ = storage.remove(&unfinished);
-                let name = || segment.path.display().to_string();
-                return Err(match error {
-                    SealError::Stopped => NotSealed::Stopped,
-                    SealError::Differs => NotSealed::Differs(name()),
-                    SealError::Io(error) => LogError::io("sealing", &segment.path)(error).into(),
-                    SealError::Damaged(offset) => NotSealed::Damaged {
-                        segment: name(),
-                        offset,
-                    },
-                });
-            }
-        };
+        let sealed_bytes = seal(&plain, rewriting, storage, &unfinished).inspect_err(|_| {
+            // Otherwise the next opening or sealing removes it.
+            let _ = storage.remove(&unfinished);
+        })?;
         let sealed = Arc::new(Segment::sealed(&inner.dir, first_seq));
         inner.replace(segment, sealed, || {
             storage

@@ -1,7 +1,7 @@
 //! Writing records as compressed blocks, and a closed segment in that form.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use zstd::bulk::Compressor;
@@ -9,6 +9,7 @@ use zstd::bulk::Compressor;
 use super::file::{SealedFile, load};
 use super::footer::{Footer, NO_TIMES, SealedBlock};
 use super::{BLOCK_LEN, LEVEL, Rewriting};
+use crate::log::error::LogError;
 use crate::log::frame;
 use crate::log::record::is_pruned;
 use crate::log::segment_reader::{Found, SegmentReader};
@@ -19,7 +20,9 @@ use crate::storage::{Access, Storage, StorageFile};
 const SYNC_LEN: u64 = 1 << 20;
 
 /// A closed segment whose records are read.
-pub(in crate::log) struct Plain {
+pub(in crate::log) struct Plain<'a> {
+    /// The path that errors name.
+    pub path: &'a Path,
     /// Its file, as that of a plain segment.
     pub file: Arc<dyn StorageFile>,
     /// Its length in bytes.
@@ -32,32 +35,38 @@ pub(in crate::log) struct Plain {
     pub log_id: u64,
 }
 
-/// Why a segment was not written. The old one is unchanged.
+/// Why a segment was not sealed. It is unchanged.
 #[derive(Debug, thiserror::Error)]
-pub(in crate::log) enum SealError {
-    /// A part of it cannot be read.
-    #[error("it is damaged at offset {0}")]
-    Damaged(u64),
+pub enum NotSealed {
     /// The caller stopped it.
     #[error("sealing was stopped")]
     Stopped,
-    /// The new file does not read back as it was written.
-    #[error("the new file does not read back as it was written")]
-    Differs,
+    /// A part of it cannot be read and would be lost.
+    #[error("{segment} is damaged at offset {offset}: run `profiletrail repair`")]
+    Damaged {
+        /// The segment's file.
+        segment: String,
+        /// Where the damage begins.
+        offset: u64,
+    },
+    /// The sealed form does not read back as it was written.
+    #[error("the sealed form of {0} does not read back as it was written: is the disk failing?")]
+    Differs(String),
     /// The file system failed.
     #[error(transparent)]
-    Io(#[from] io::Error),
+    Log(#[from] LogError),
 }
 
 /// Writes the sealed form of a segment to a new file and syncs it, but not its
 /// name. `stop` is called between blocks. Returns the new file's length in bytes.
 pub(in crate::log) fn seal(
-    plain: &Plain,
+    plain: &Plain<'_>,
     rewriting: &Rewriting<'_>,
     storage: &dyn Storage,
     target: &Path,
-) -> Result<u64, SealError> {
-    let mut writer = SealedWriter::create(storage, target, plain.log_id, plain.first_seq)?;
+) -> Result<u64, NotSealed> {
+    let mut writer =
+        SealedWriter::create(storage, target, plain.path, plain.log_id, plain.first_seq)?;
     each_record(plain, rewriting.stop, |seq, record| {
         if (rewriting.is_pruned)(seq, record) {
             return writer.add(&[], None);
@@ -65,15 +74,6 @@ pub(in crate::log) fn seal(
         writer.add_record(record, rewriting.time_of)
     })?;
     writer.finish(rewriting.stop)
-}
-
-impl From<SealError> for io::Error {
-    fn from(error: SealError) -> Self {
-        match error {
-            SealError::Io(error) => error,
-            other => Self::other(other),
-        }
-    }
 }
 
 /// Count and checksum of records, to compare what was written with what is read.
@@ -93,18 +93,25 @@ impl Digest {
 
 /// Calls `each` with all records of a segment; an error if one is missing.
 fn each_record(
-    plain: &Plain,
+    plain: &Plain<'_>,
     stop: &dyn Fn() -> bool,
-    mut each: impl FnMut(u64, &[u8]) -> Result<(), SealError>,
-) -> Result<(), SealError> {
+    mut each: impl FnMut(u64, &[u8]) -> Result<(), NotSealed>,
+) -> Result<(), NotSealed> {
+    let damaged = |offset| NotSealed::Damaged {
+        segment: plain.path.display().to_string(),
+        offset,
+    };
     let mut reader = SegmentReader::new(Arc::clone(&plain.file), plain.log_id);
     reader.seek(0, plain.len, plain.first_seq, Some(plain.next_seq));
-    while let Some(found) = reader.read_next()? {
+    while let Some(found) = reader
+        .read_next()
+        .map_err(LogError::io("reading", plain.path))?
+    {
         if stop() {
-            return Err(SealError::Stopped);
+            return Err(NotSealed::Stopped);
         }
         match found {
-            Found::Gap(gap) => return Err(SealError::Damaged(gap.offset)),
+            Found::Gap(gap) => return Err(damaged(gap.offset)),
             Found::Frame { frame, .. } => {
                 for (seq, record) in frame.records() {
                     each(seq, record)?;
@@ -115,12 +122,14 @@ fn each_record(
     if reader.expected() == plain.next_seq {
         Ok(())
     } else {
-        Err(SealError::Damaged(reader.at()))
+        Err(damaged(reader.at()))
     }
 }
 
 /// Writes a new sealed segment; collects records into blocks.
 pub(in crate::log) struct SealedWriter {
+    /// The path that errors name.
+    path: PathBuf,
     file: Arc<dyn StorageFile>,
     log_id: u64,
     first_seq: u64,
@@ -139,18 +148,21 @@ pub(in crate::log) struct SealedWriter {
 }
 
 impl SealedWriter {
-    /// Creates the file, which must not exist yet.
+    /// Creates the file, which must not exist yet. Errors name the path `of`.
     pub fn create(
         storage: &dyn Storage,
         target: &Path,
+        of: &Path,
         log_id: u64,
         first_seq: u64,
-    ) -> io::Result<Self> {
+    ) -> Result<Self, NotSealed> {
+        let failed = || LogError::io("sealing", of);
         Ok(Self {
-            file: storage.open(target, Access::CreateNew)?,
+            path: of.to_owned(),
+            file: storage.open(target, Access::CreateNew).map_err(failed())?,
             log_id,
             first_seq,
-            compressor: Compressor::new(LEVEL)?,
+            compressor: Compressor::new(LEVEL).map_err(failed())?,
             blocks: Vec::new(),
             records: Vec::new(),
             records_len: 0,
@@ -168,13 +180,13 @@ impl SealedWriter {
         &mut self,
         record: &[u8],
         time_of: &dyn Fn(&[u8]) -> Option<i64>,
-    ) -> Result<(), SealError> {
+    ) -> Result<(), NotSealed> {
         let time = time_of(record).map_or((i64::MIN, i64::MAX), |time| (time, time));
         self.add(record, Some(time).filter(|_| !is_pruned(record)))
     }
 
     /// Writes a record. `times` are its least and its greatest time.
-    pub fn add(&mut self, record: &[u8], times: Option<(i64, i64)>) -> Result<(), SealError> {
+    pub fn add(&mut self, record: &[u8], times: Option<(i64, i64)>) -> Result<(), NotSealed> {
         if self.records_len > 0 && self.records_len + record.len() + 4 > BLOCK_LEN {
             self.write_block()?;
         }
@@ -189,10 +201,18 @@ impl SealedWriter {
         Ok(())
     }
 
-    fn write_block(&mut self) -> Result<(), SealError> {
+    fn write_block(&mut self) -> Result<(), NotSealed> {
         if self.records.is_empty() {
             return Ok(());
         }
+        let path = self.path.clone();
+        Ok(self
+            .compress_block()
+            .map_err(LogError::io("sealing", path))?)
+    }
+
+    /// Compresses the collected records and writes them.
+    fn compress_block(&mut self) -> io::Result<()> {
         let times = self.times.take().unwrap_or(NO_TIMES);
         let count = self.records.len();
         let first_seq = self.next_seq - count as u64;
@@ -228,27 +248,20 @@ impl SealedWriter {
 
     /// Writes the rest, syncs the file, reads it back and compares it with what
     /// was written. Its name is not synced. Returns its length in bytes.
-    pub fn finish(mut self, stop: &dyn Fn() -> bool) -> Result<u64, SealError> {
+    pub fn finish(mut self, stop: &dyn Fn() -> bool) -> Result<u64, NotSealed> {
         self.write_block()?;
-        let end = self
-            .blocks
-            .last()
-            .map_or(0, |last| last.offset + u64::from(last.len));
-        let footer = Footer::new(std::mem::take(&mut self.blocks), None);
-        let bytes = footer
-            .encode(self.log_id)
-            .ok_or_else(|| io::Error::other("the segment has too many blocks"))?;
-        self.file.write_at(&bytes, end)?;
-        self.file.sync()?;
-        let len = self.file.len()?;
-        let footer = Arc::new(load(self.file.as_ref(), self.log_id)?);
+        let path = self.path.clone();
+        let failed = || LogError::io("sealing", &path);
+        let differs = || NotSealed::Differs(path.display().to_string());
+        let len = self.write_footer().map_err(failed())?;
+        let footer = load(self.file.as_ref(), self.log_id).map_err(failed())?;
         if footer.recovered_by_scan.is_some() {
-            return Err(SealError::Differs);
+            return Err(differs());
         }
-        let plain_len = footer.plain_len();
         let sealed = Plain {
-            file: Arc::new(SealedFile::new(self.file, footer, None)?),
-            len: plain_len,
+            path: &path,
+            len: footer.plain_len(),
+            file: Arc::new(SealedFile::new(self.file, Arc::new(footer), None).map_err(failed())?),
             first_seq: self.first_seq,
             next_seq: self.next_seq,
             log_id: self.log_id,
@@ -259,9 +272,24 @@ impl SealedWriter {
             Ok(())
         });
         match same {
-            Err(SealError::Damaged(_)) => Err(SealError::Differs),
-            Ok(()) if read != self.written => Err(SealError::Differs),
+            Err(NotSealed::Damaged { .. }) => Err(differs()),
+            Ok(()) if read != self.written => Err(differs()),
             other => other.map(|()| len),
         }
+    }
+
+    /// Writes the footer and syncs the file. Returns its length in bytes.
+    fn write_footer(&mut self) -> io::Result<u64> {
+        let end = self
+            .blocks
+            .last()
+            .map_or(0, |last| last.offset + u64::from(last.len));
+        let footer = Footer::new(std::mem::take(&mut self.blocks), None);
+        let bytes = footer
+            .encode(self.log_id)
+            .ok_or_else(|| io::Error::other("the segment has too many blocks"))?;
+        self.file.write_at(&bytes, end)?;
+        self.file.sync()?;
+        self.file.len()
     }
 }

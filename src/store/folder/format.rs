@@ -1,16 +1,15 @@
 //! The `format` file of a data folder.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
-use super::sync_folder;
 use crate::log::salt::SaltRoot;
+use crate::storage::{RealDisk, atomic_replace};
 use crate::store::TrailError;
 use crate::store::retention::Pruned;
 
@@ -112,17 +111,7 @@ impl Format {
 
     /// Puts it in the place of what is there, by a rename.
     pub fn write(&self, path: &Path) -> io::Result<()> {
-        let new = path.join("format.new");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&new)?;
-        file.write_all(self.text().as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&new, path.join("format"))?;
-        sync_folder(path)
+        atomic_replace(&RealDisk, &path.join("format"), self.text().as_bytes())
     }
 }
 
