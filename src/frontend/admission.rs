@@ -1,18 +1,17 @@
-//! New connections: who gets in, and who must go for it.
+//! Accepting connections, and evicting others for them.
 //!
-//! A place is found for everybody as long as somebody holds one without need. Those who have
-//! nothing under way go first, then those whose request has not come whole, then those who do not
-//! read their answer, and of each kind the one that has been at it for the longest time. So a
-//! crowd of silent or slow strangers ends its own oldest connections, and whoever sends a whole
-//! request at once is answered. Only where every connection has a call with tiny_http is
-//! a new one refused.
+//! A new connection is accepted as long as an existing one can be evicted. Idle connections go first,
+//! then those with an incomplete request, then those that do not read their answer, and of each kind
+//! the one that has been in its phase longest. A crowd of silent or slow strangers therefore evicts
+//! its own oldest connections, and whoever sends a complete request at once is answered. A new
+//! connection is refused only if every connection has a request with tiny_http.
 //!
-//! The same holds within the connections of one address where it has as many as one may have, and
-//! where the process has no descriptor left. There a reserve of one descriptor lets a connection
-//! be refused that would otherwise wait unheard.
+//! The same applies within one address that has as many connections as it may, and when the process
+//! has no descriptor left. Then a reserved descriptor lets a connection be refused that would
+//! otherwise wait unheard.
 //!
-//! Leaves out deadlines. Invariants: nobody whose request is whole is sent away unanswered; the
-//! loop comes back to its other events after a bounded number of new connections.
+//! Invariants: a client with a complete request is never evicted unanswered; the loop returns to its
+//! other events after a bounded number of new connections.
 
 use super::client::{Client, Phase};
 use super::event_loop::EventLoop;
@@ -29,15 +28,15 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Connections taken before other events have their turn.
+/// The most connections accepted before other events are handled.
 const MOST_AT_ONCE: usize = 64;
-/// When to try again after the system refused a new connection.
+/// The wait after the system refused a new connection.
 const RETRY: Duration = Duration::from_millis(100);
-/// Connections that are ended when there is no descriptor left, so that there are some for the
-/// rest of the program too.
+/// The connections evicted when no descriptor is left, so that the rest of the program has some
+/// too.
 const RELIEF: usize = 8;
 
-/// Those who may be sent away, in this order.
+/// The phases that may be evicted, in this order.
 const EVICTION_ORDER: [fn(Phase) -> bool; 5] = [
     |phase| matches!(phase, Phase::Linger(_)),
     |phase| matches!(phase, Phase::Idle),
@@ -46,18 +45,18 @@ const EVICTION_ORDER: [fn(Phase) -> bool; 5] = [
     |phase| matches!(phase, Phase::Answer),
 ];
 
-/// What is remembered between attempts to take connections.
+/// State between attempts to accept connections.
 #[derive(Default)]
 pub(super) struct Admission {
-    /// When to look for new connections without an event.
+    /// When to accept again without an event.
     pub(super) retry_at: Option<Instant>,
     log: LogLimiter,
-    /// A descriptor to give up when there is no other.
+    /// A descriptor to give up when no other is left.
     reserve: Option<File>,
 }
 
 impl Admission {
-    /// Holds the reserve.
+    /// Opens the reserve.
     pub(super) fn new() -> Self {
         let mut admission = Self::default();
         admission.hold_reserve();
@@ -66,14 +65,14 @@ impl Admission {
 
     fn hold_reserve(&mut self) {
         if self.reserve.is_none() {
-            // Without it the connection waits, as it would have.
+            // Without it a connection waits, as it would have anyway.
             self.reserve = File::open("/dev/null").ok();
         }
     }
 }
 
 impl EventLoop {
-    /// Takes the connections that wait.
+    /// Accepts the connections that wait.
     pub(super) fn accept(&mut self) {
         self.admission.retry_at = None;
         for _ in 0..MOST_AT_ONCE {
@@ -91,7 +90,7 @@ impl EventLoop {
                         if own_limit && self.free_descriptors() {
                             continue;
                         }
-                        // No event comes for what waits already.
+                        // No event comes for a connection that waits already.
                         self.admission.retry_at = self.now.checked_add(RETRY);
                         return;
                     }

@@ -1,7 +1,6 @@
-//! One client connection: its buffers and where it stands.
+//! One client connection: its buffers and its phase.
 //!
-//! Leaves out what moves a client on. Invariant: `input` holds only bytes that no request has
-//! taken yet.
+//! Invariant: `input` holds only bytes that no request has taken yet.
 
 use super::call::CallId;
 use super::chunked::{ChunkDecoder, ChunkError};

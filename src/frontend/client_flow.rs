@@ -1,8 +1,8 @@
-//! What a client goes through: its bytes become a request, the request is handed on, the answer
-//! goes out, and the connection stays, lingers or ends.
+//! The life of a client: its bytes become a request, the request is handed on, the answer is written,
+//! and the connection stays open, lingers or ends.
 //!
-//! Leaves out which private connection carries the request. Invariant: every function leaves a
-//! client either waiting for something that will come (an event, an answer, a deadline) or gone.
+//! Invariant: every function leaves a client waiting for something that will come (an event, an
+//! answer, a deadline), or removed.
 
 use super::call::CallId;
 use super::chunked::{ChunkDecoder, ChunkError};

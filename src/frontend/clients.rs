@@ -1,8 +1,7 @@
-//! The table of all clients, and what they come to together.
+//! The table of all clients, and their totals.
 //!
-//! Leaves out what any of them does. Invariants: a generation is never given twice, so a stale
-//! [`ClientHandle`] finds nobody; how many there are of an address, and what all hold, is that of those
-//! in the table.
+//! Invariants: a generation is never reused, so a stale [`ClientHandle`] finds nobody; the counts by
+//! address and the buffered bytes are those of the clients in the table.
 
 use super::client::{Client, ClientHandle};
 use super::origin::Peer;
@@ -32,17 +31,17 @@ impl Clients {
         self.count
     }
 
-    /// How many there are of an address, as it is counted.
+    /// The number of clients counted under an address.
     pub(super) fn count_of(&self, counted: IpAddr) -> usize {
         self.by_address.get(&counted).copied().unwrap_or(0)
     }
 
-    /// The bytes of memory that the buffers of all have.
+    /// The bytes of all clients' buffers.
     pub(super) fn held(&self) -> usize {
         self.held
     }
 
-    /// Takes note of what a client holds now.
+    /// Updates the bytes of a client's buffers.
     pub(super) fn update_weight(&mut self, index: usize) {
         if let Some(client) = self.slots.get_mut(index).and_then(Option::as_mut) {
             let weight = client.weight();
@@ -54,7 +53,7 @@ impl Clients {
         }
     }
 
-    /// The place of the one that holds the most of those `wanted`.
+    /// The index of the `wanted` client with the largest buffers.
     pub(super) fn heaviest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
         let held =
             |slot: &Option<Client>| Some(slot.as_ref().filter(|client| wanted(client))?.weighed);
@@ -96,12 +95,12 @@ impl Clients {
         Ok(())
     }
 
-    /// Where each of them stands.
+    /// The phase of each client.
     pub(super) fn phases(&self) -> impl Iterator<Item = super::client::Phase> {
         self.slots.iter().flatten().map(|client| client.phase)
     }
 
-    /// The client at a place.
+    /// The client at an index.
     pub(super) fn get(&mut self, index: usize) -> Option<&mut Client> {
         self.slots.get_mut(index)?.as_mut()
     }
@@ -118,7 +117,7 @@ impl Clients {
         Some(ClientHandle { index, generation })
     }
 
-    /// Takes a client out.
+    /// Removes a client.
     pub(super) fn remove(&mut self, registry: &Registry, index: usize) -> Option<Client> {
         let mut client = self.slots.get_mut(index)?.take()?;
         self.free.push(index);
@@ -137,9 +136,9 @@ impl Clients {
         Some(client)
     }
 
-    /// The place of the one of those `wanted` that has been in its phase for the longest time.
+    /// The index of the `wanted` client that has been in its phase longest.
     pub(super) fn longest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
-        // Those that came in the same moment go in the order in which they came.
+        // Of the same age the earlier client comes first.
         let age = |slot: &Option<Client>| {
             let client = slot.as_ref().filter(|client| wanted(client))?;
             Some((client.since, client.generation))

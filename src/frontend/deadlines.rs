@@ -1,6 +1,6 @@
-//! What happens to whoever takes too long.
+//! Deadlines of every phase.
 //!
-//! | waited for | at most | then |
+//! | waits for | at most | then |
 //! | --- | --- | --- |
 //! | the TLS handshake | `handshake_timeout` | closed |
 //! | a request, on an open connection | `idle_timeout` | closed |
@@ -8,34 +8,33 @@
 //! | the rest of a request | `request_timeout`, and a second more for each [`BODY_RATE`] bytes | 408 |
 //! | a private connection | `answer_timeout` | 503 |
 //! | the answer | `answer_timeout` | 502 |
-//! | the client to take more of its answer | `write_timeout` | closed |
+//! | the client to read more of its answer | `write_timeout` | closed |
 //! | the client to end, after its last answer | [`LINGER`] | closed |
 //!
-//! A head and a request are counted from their first byte to their last, so nobody gains time by
-//! sending crumbs. A client's socket reports room only when a good part of its buffer is free, so
-//! an answer cannot be taken in crumbs for long either.
+//! A head and a request are timed from their first byte to their last, so sending single bytes gains
+//! no time. A client's socket becomes writable only when a good part of its buffer is free, so an
+//! answer cannot be read in single bytes for long either.
 //!
-//! Leaves out the connections that go early because others need their place. Invariant: nothing
-//! that is waited for has no deadline.
+//! Invariant: every phase has a deadline.
 
 use super::client::Phase;
 use super::event_loop::EventLoop;
 use super::head::Refusal;
 use std::time::Duration;
 
-/// How often deadlines are looked at.
+/// How often deadlines are checked.
 pub(super) const SWEEP: Duration = Duration::from_secs(1);
 /// The same while stopping.
 pub(super) const SWEEP_STOPPING: Duration = Duration::from_millis(100);
-/// How long an answered connection is read on before it is closed.
+/// How long an answered connection is still read before it is closed.
 const LINGER: Duration = Duration::from_secs(5);
 /// The same while stopping.
 const LINGER_STOPPING: Duration = Duration::from_secs(1);
-/// Bytes of a body for which a request may take a second longer.
+/// Bytes of a body that allow a request another second.
 const BODY_RATE: usize = 256 * 1024;
 
 impl EventLoop {
-    /// Looks at every deadline.
+    /// Checks every deadline.
     pub(super) fn sweep(&mut self) {
         self.swept = self.now;
         let linger = if self.deadline.is_some() {

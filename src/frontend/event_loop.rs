@@ -1,10 +1,8 @@
-//! The event loop: events to their owners, and the end.
+//! The event loop: dispatches events, accepts connections, checks deadlines, and stops.
 //!
-//! Leaves out what a request goes through, which is in the client and upstream flows, who is let
-//! in, and what is done about deadlines.
-//! Invariants: new connections are taken only after every other event of a round, so a place in
-//! the table is never given anew while an event for its last holder may still be under way; the
-//! loop ends only by being stopped.
+//! Invariants: new connections are accepted after all other events of a round, so an index in the
+//! table is never reused while an event for its last client may be pending; the loop ends only when
+//! it is stopped.
 
 use super::admission::Admission;
 use super::call::{Answers, CallId, Calls};
@@ -26,41 +24,41 @@ use std::time::{Duration, Instant};
 
 const LISTENER: Token = Token(0);
 const WAKER: Token = Token(1);
-/// Bytes read at one time.
+/// The most bytes of one read.
 const SCRATCH: usize = 64 * 1024;
-/// New connections that the system keeps until they are taken. With the usual 128 a crowd would
+/// New connections that the system queues until they are accepted. With the usual 128 a crowd would
 /// make others wait for a second or more.
 const BACKLOG: i32 = 1024;
-/// How long to wait when waiting for events failed.
+/// The wait after polling for events failed.
 const POLL_RETRY: Duration = Duration::from_millis(100);
 
-/// Everything the frontend's thread owns.
+/// The state of the frontend's thread.
 pub(super) struct EventLoop {
     pub(super) poll: Poll,
     pub(super) config: FrontendConfig,
     pub(super) clients: Clients,
     pub(super) upstreams: Vec<Option<Upstream>>,
-    /// The requests that were handed to them and are not answered.
+    /// The requests in flight.
     pub(super) calls: Calls,
-    /// The clients to which long answers are under way.
+    /// The clients of streamed answers.
     pub(super) streams: Streams,
-    /// The private connections that have taken requests in this round, to be written at its end.
+    /// The private connections with requests of this round, to be written at its end.
     pub(super) unwritten: Vec<usize>,
-    /// The clients whose requests wait for one.
+    /// The clients whose requests wait for a private connection.
     pub(super) queue: VecDeque<ClientHandle>,
     pub(super) scratch: Vec<u8>,
     /// The time at which the current round began.
     pub(super) now: Instant,
-    /// Set once stopping: when to end in any case.
+    /// Set once stopping: when to end anyway.
     pub(super) deadline: Option<Instant>,
     pub(super) listener: Option<TcpListener>,
     pub(super) admission: Admission,
     shared: Arc<Shared>,
     pub(super) answers: Answers,
-    /// The answers that are being written; kept for its room.
+    /// The answers being written; kept for its capacity.
     taken: Vec<(CallId, Vec<u8>)>,
     waker: Arc<Waker>,
-    /// When deadlines were last looked at.
+    /// When deadlines were last checked.
     pub(super) swept: Instant,
 }
 
@@ -169,7 +167,7 @@ impl EventLoop {
         }
     }
 
-    /// How long to wait for events; without anything that ages, for ever.
+    /// How long to wait for events; for ever if no deadline is pending.
     fn timeout(&self) -> Option<Duration> {
         let ages = self.clients.len() > 0 || self.upstreams.iter().any(Option::is_none);
         let sweep = ages.then(|| self.swept + self.sweep_every());
@@ -180,7 +178,7 @@ impl EventLoop {
         Some(at.saturating_duration_since(Instant::now()))
     }
 
-    /// Writes the answers that have been made since the last round.
+    /// Writes the answers made since the last round.
     fn take_answers(&mut self) {
         let mut taken = std::mem::take(&mut self.taken);
         self.answers.take(&mut taken);
@@ -215,7 +213,7 @@ impl EventLoop {
 
     fn begin_stop(&mut self) {
         let deadline = *lock(&self.shared.deadline);
-        // Without a deadline the grace was beyond the clock's range; a day is as good.
+        // Without a deadline the grace exceeded the clock's range; a day will do.
         self.deadline = deadline.or_else(|| self.now.checked_add(Duration::from_secs(86_400)));
         self.admission.retry_at = None;
         if let Some(mut listener) = self.listener.take() {
@@ -233,8 +231,8 @@ impl EventLoop {
         }
     }
 
-    /// Reads a client once more, so that what has just come is not lost to a decision to close;
-    /// while stopping, that closes the idle ones.
+    /// Reads a client once more before a decision to close it, so that bytes that have just arrived
+    /// count; while stopping, this closes idle clients.
     pub(super) fn read_again(&mut self, index: usize) {
         if let Some(client) = self.clients.get(index) {
             client.readiness.arm();
@@ -242,7 +240,7 @@ impl EventLoop {
         }
     }
 
-    /// Opens a lost private connection again, in a thread of its own because it waits.
+    /// Reopens a lost private connection, in a thread because it waits.
     pub(super) fn reconnect(&mut self) {
         let Some(path) = &self.config.private_path else {
             return;
@@ -281,7 +279,7 @@ impl EventLoop {
 
 impl Drop for EventLoop {
     fn drop(&mut self) {
-        // Whoever makes a long answer must not wait for a frontend that has ended, however it did.
+        // The maker of a streamed answer must not wait for a frontend that has ended.
         self.answers.close();
     }
 }

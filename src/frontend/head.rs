@@ -1,16 +1,16 @@
-//! A client's request head: parsed, judged, and written anew for tiny_http.
+//! A client's request head: parsed, checked, and written anew for tiny_http.
 //!
-//! Leaves out everything that needs a socket. Invariants: what is written upstream holds no byte
-//! of the client outside the method, the target and the values of [`PASSED`], each checked to be
-//! plain ASCII, and its `Content-Length` is exactly what the caller then appends. Where the server
-//! behind checks signatures, which cover headers that are not known beforehand, the client's head is
-//! written as it came, but as the first part of the body, where it can be taken for nothing else.
+//! Invariants: the head written upstream contains no byte of the client but the method, the target
+//! and the values of [`PASSED`], each checked to be plain ASCII, and its `Content-Length` is exactly
+//! the length that the caller then appends. For checking signatures, which cover headers that are
+//! not known beforehand, the client's head is also passed as received, but as the first part of the
+//! body, where it cannot be mistaken for a head.
 
 use super::origin::{Peer, Proxies};
 use httparse::{EMPTY_HEADER, Error, Request, Status};
 
-/// The headers of a client that go upstream, each with its first value. None is sent upstream but these and the
-/// frontend's own; tiny_http asks for no `Host`.
+/// The client's headers that go upstream, each with its first value. No others do but the
+/// frontend's own; tiny_http needs no `Host`.
 pub(super) const PASSED: [&str; 7] = [
     "Content-Type",
     "Authorization",
@@ -21,7 +21,7 @@ pub(super) const PASSED: [&str; 7] = [
     "Sec-Fetch-Site",
 ];
 
-/// How many of them go upstream in any case; the others only where browsers are answered.
+/// How many of them always go upstream; the others only if browsers are served.
 const ALWAYS: usize = 3;
 
 /// The header by which tiny_http learns the client's address.
@@ -38,7 +38,7 @@ pub const HEAD_HEADER: &str = "X-Head";
 /// Headers a request may have.
 const MAX_HEADERS: usize = 64;
 
-/// Why a request is not passed on; the frontend answers it itself and closes.
+/// Why a request is not passed on: the frontend answers it itself and closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{status}: {error} ({place})")]
 pub(super) struct Refusal {
@@ -51,7 +51,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// A refusal; the texts must need no escaping in JSON.
+    /// A refusal; its texts must need no escaping in JSON.
     pub(super) const fn new(status: u16, error: &'static str, place: &'static str) -> Self {
         Self {
             status,
@@ -134,7 +134,7 @@ const BARE_LINE_FEED: Refusal = Refusal::new(
     "headers",
 );
 
-/// What the judged headers add up to.
+/// The facts found in the headers.
 #[derive(Default)]
 struct Facts<'b> {
     hosts: usize,
@@ -292,13 +292,14 @@ fn refusal_of(error: Error) -> Refusal {
     }
 }
 
-/// Whether no line feed stands alone: a proxy may have taken it for a part of a value.
+/// Whether every line feed follows a carriage return: a proxy may take a bare one for a part of a
+/// value.
 fn lines_end_as_they_must(head: &[u8]) -> bool {
     let mut ends = memchr::memchr_iter(b'\n', head);
     ends.all(|at| at.checked_sub(1).and_then(|before| head.get(before)) == Some(&b'\r'))
 }
 
-/// Looks at each header once.
+/// Checks each header once.
 fn judge<'b>(headers: &[httparse::Header<'b>]) -> Result<Facts<'b>, Refusal> {
     let mut facts = Facts::default();
     for header in headers {
@@ -334,7 +335,7 @@ fn judge<'b>(headers: &[httparse::Header<'b>]) -> Result<Facts<'b>, Refusal> {
     Ok(facts)
 }
 
-/// The path and query of a target, or `None` when it is none that can be passed.
+/// The path and query of a target; `None` if it cannot be passed on.
 fn path_of(target: &str) -> Option<&str> {
     if !target.bytes().all(|byte| byte.is_ascii_graphic()) {
         return None;
@@ -354,7 +355,7 @@ fn path_of(target: &str) -> Option<&str> {
     rest.get(end..)
 }
 
-/// Digits only, and no overflow.
+/// A number of digits only, without overflow.
 fn number(text: &[u8]) -> Result<u64, Refusal> {
     if text.is_empty() {
         return Err(BAD_LENGTH);

@@ -1,35 +1,30 @@
-//! The public side of the receiver: one thread that owns the listening socket and every client
-//! connection, reads whole requests, and passes each on to the HTTP server behind it over one of
-//! a fixed set of private, long-lived Unix-socket connections.
+//! The public side of a server: one thread that owns the listener and every client connection, reads
+//! complete requests, and passes each to tiny_http over a few private, long-lived Unix-socket
+//! connections.
 //!
-//! It exists because tiny_http hands a new connection to a thread that is about to wake
-//! as if that thread were free, so keep-alive connections that are opened together can wait for
-//! each other without end, and because that server knows neither caps nor deadlines. Here every
-//! private connection is opened and answered once before the next one, so each has its thread,
-//! and clients are multiplexed over them.
+//! tiny_http can count an already notified thread as idle, so a queued connection may starve; it also
+//! has no limits on connections and no deadlines. Each private connection is therefore greeted
+//! before the next is opened, so that it has its own thread, and clients are multiplexed over them.
 //!
-//! Requests go over the private connections, several at one time and without waiting for each
-//! other; answers come back in process, all that are ready at one time with one wake-up (see
-//! [`call`]). For a call the frontend then pays a read and a write of the client's socket and a share
-//! of everything else. With one call on each of 64 private connections, whose answers came back
-//! over them, the whole server took 1.5 to 1.8 times the processor time for a call, and at 128
-//! connections kept 0.56 of the calls.
+//! Requests go over the private connections, several at a time; answers come back in process, all
+//! that are ready together with one wake-up (see [`call`]). A request then costs a read and a write
+//! of the client's socket and a share of everything else; relaying answers over the private
+//! connections would cost a second read and write.
 //!
-//! TLS is spoken in the same loop: a client's stream decrypts and encrypts, and nothing else knows.
-//! Requests are held whole, and so are answers but for long ones, which go piece by piece (see
-//! [`long`]).
+//! TLS is spoken in the same loop, hidden in a client's [`stream`]. Requests and answers are held
+//! whole, except streamed answers (see [`response_stream`]).
 //!
-//! Left out: HTTP/2, chunked requests (they reach tiny_http as a fault), and routing.
+//! Not here: HTTP/2, transfer codings other than chunked (passed on as a fault), and routing.
 //!
 //! Invariants:
-//! - nothing of a client's head goes upstream as a head but the method, the target and the headers
-//!   named in [`head::PASSED`]; the head that goes upstream is always well formed;
-//! - every call has a number of its own, and the answer made for that number goes to the client
-//!   that asked or to nobody; what a private connection carries unanswered is bounded;
-//! - a client's requests are answered in the order in which they came;
-//! - what one client can make the frontend hold is bounded by its head and body limits, and what all
-//!   can is bounded too (`max_buffered`);
-//! - whoever sends a whole request is answered, however many hold connections without sending one.
+//! - of a client's head only the method, the target and the headers in [`head::PASSED`] go upstream
+//!   as a head, and that head is well formed;
+//! - every request has a number of its own, and the answer with that number goes to the client that
+//!   asked or to nobody; the unanswered requests of a private connection are bounded;
+//! - a client's requests are answered in order;
+//! - the memory of one client is bounded by the limits on head and body, and that of all by
+//!   `max_buffered`;
+//! - whoever sends a complete request is answered, however many connections send none.
 
 mod admission;
 mod call;
@@ -76,28 +71,26 @@ pub use upstream::connect_private;
 /// The limits of a [`Frontend`].
 #[derive(Debug, Clone)]
 pub struct FrontendConfig {
-    /// Client connections at one time; past it the most dispensable one is closed for a new one.
+    /// The most client connections; beyond it one is evicted for a new one.
     pub max_connections: usize,
-    /// The same for one address, or one IPv6 network of 64 bits; trusted proxies may have all.
+    /// The same for one address or IPv6 network of 64 bits; trusted proxies may have all.
     pub max_per_address: usize,
-    /// The certificate, where clients speak TLS.
+    /// The certificate, for TLS.
     pub tls: Option<Tls>,
-    /// Whose word on the client's address counts.
+    /// The proxies whose forwarded addresses are trusted.
     pub trusted_proxies: Proxies,
     /// Bytes of a request's first line and headers together.
     pub max_head: usize,
-    /// Bytes of a request's body; a longer one is announced upstream as too large.
+    /// Bytes of a request's body; a longer one is passed on with a fault.
     pub max_body: usize,
-    /// Whether a client's head goes upstream as it came, before the body, announced by
-    /// [`HEAD_HEADER`]: for who checks signatures. Only of methods that have a body.
+    /// Whether a client's head is passed as received, before the body, announced by
+    /// [`HEAD_HEADER`], for checking signatures. Only for methods with a body.
     pub pass_head: bool,
-    /// Whether the headers by which browsers and their sessions are known go upstream too.
+    /// Whether the headers of browsers and their sessions are passed too.
     pub pass_browser: bool,
-    /// Bytes that the buffers of all clients may take; past it the largest request that is not
-    /// whole is refused.
+    /// Bytes of all clients' buffers; beyond it the largest incomplete request is refused.
     pub max_buffered: usize,
-    /// Requests that one private connection carries at one time, unanswered; what is beyond them
-    /// waits.
+    /// Unanswered requests of one private connection; further ones wait.
     pub calls_per_connection: usize,
     /// How long a TLS handshake may take.
     pub handshake_timeout: Duration,
@@ -105,15 +98,13 @@ pub struct FrontendConfig {
     pub idle_timeout: Duration,
     /// How long a head may take from its first byte to its last.
     pub head_timeout: Duration,
-    /// How long a request may take from its first byte to its last; one with a long body may take
-    /// longer.
+    /// How long a request may take from its first byte to its last; longer with a long body.
     pub request_timeout: Duration,
-    /// How long the answer may take, once the request is whole, before the client gets a 502.
+    /// How long the answer to a complete request may take before the client gets a 502.
     pub answer_timeout: Duration,
-    /// How long a client may leave its answer where it is.
+    /// How long a client may read nothing of its answer.
     pub write_timeout: Duration,
-    /// The socket at which a lost private connection is opened again; without it, a lost one
-    /// stays lost.
+    /// The socket at which a lost private connection is reopened; without it, it stays lost.
     pub private_path: Option<PathBuf>,
 }
 
@@ -141,7 +132,7 @@ impl Default for FrontendConfig {
     }
 }
 
-/// What the owner, the event loop and a reconnecting thread have in common.
+/// Shared by the owner, the event loop and a reconnecting thread.
 #[derive(Default)]
 struct Shared {
     stopping: AtomicBool,
@@ -150,12 +141,12 @@ struct Shared {
     fresh: Mutex<Vec<UnixStream>>,
 }
 
-/// Locks whatever happened to the last holder: the guarded values are always whole.
+/// Locks even after a panic: the guarded values are always consistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The running frontend; dropping it stops it without grace.
+/// A running frontend; dropping it stops it without grace.
 pub struct Frontend {
     shared: Arc<Shared>,
     waker: Arc<mio::Waker>,
@@ -163,8 +154,8 @@ pub struct Frontend {
 }
 
 impl Frontend {
-    /// Takes a bound listener, the private connections and the place where their requests'
-    /// answers are put, and starts to serve.
+    /// Starts to serve a bound listener over the private connections; the answers come from the
+    /// mailbox `answers`.
     pub fn start(
         listener: TcpListener,
         upstreams: Vec<UnixStream>,
@@ -202,7 +193,7 @@ impl Frontend {
             return;
         }
         if thread.join().is_err() {
-            tracing::error!("the frontend's thread had panicked");
+            tracing::error!("the frontend's thread panicked");
         }
     }
 }

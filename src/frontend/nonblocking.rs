@@ -1,24 +1,23 @@
-//! Reading and writing non-blocking sockets under readiness-triggered readiness.
+//! Reading and writing non-blocking sockets under edge-triggered readiness.
 //!
-//! Leaves out who owns the bytes. Invariant: an [`Readiness`] is ready whenever the socket may hold
-//! bytes (or an end) for which no further event will come, so nothing is ever waited for that
-//! has already arrived.
+//! Invariant: a [`Readiness`] is set whenever the socket may hold bytes (or an end) for which no
+//! further event will come, so nothing is waited for that has already arrived.
 
 use std::io::{ErrorKind, Read, Write};
 
-/// Whether a socket may have something to read.
+/// Whether a socket may have bytes to read.
 #[derive(Default)]
 pub(super) struct Readiness {
     ready: bool,
-    /// The peer's end was reported, perhaps together with bytes: a short read is then no sign
+    /// The peer's end was reported, perhaps together with bytes: a short read then does not mean
     /// that the socket is drained, because no event will come for the end behind them.
     ending: bool,
 }
 
-/// What one read brought.
+/// The outcome of one read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReadOutcome {
-    /// So many bytes.
+    /// Bytes were read.
     Bytes(usize),
     /// Nothing now; an event will come.
     Drained,
@@ -29,7 +28,7 @@ pub(super) enum ReadOutcome {
 }
 
 impl Readiness {
-    /// Takes note of an event.
+    /// Notes an event.
     pub(super) fn note(&mut self, event: &mio::event::Event) {
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             self.ready = true;
@@ -39,7 +38,7 @@ impl Readiness {
         }
     }
 
-    /// Asks for a read without an event.
+    /// Requests a read without an event.
     pub(super) fn arm(&mut self) {
         self.ready = true;
         self.ending = true;
@@ -77,18 +76,18 @@ impl Readiness {
     }
 }
 
-/// How far a write came.
+/// The outcome of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WriteOutcome {
-    /// All of it is out.
+    /// All bytes are written.
     Done,
-    /// The socket takes no more now.
+    /// The socket accepts no more now.
     Blocked,
     /// The connection is broken.
     Broken,
 }
 
-/// Writes what follows `sent` in `bytes`, and moves `sent` on.
+/// Writes the bytes after `sent`, and advances `sent`.
 pub(super) fn write_from(to: &mut impl Write, bytes: &[u8], sent: &mut usize) -> WriteOutcome {
     while let Some(rest) = bytes.get(*sent..).filter(|rest| !rest.is_empty()) {
         match to.write(rest) {
@@ -109,13 +108,12 @@ pub(super) fn write_from(to: &mut impl Write, bytes: &[u8], sent: &mut usize) ->
     }
 }
 
-/// Empties a client's buffer for its next use, giving back what an unusually large one held: there
-/// are many of them.
+/// Empties a client's buffer, and frees the capacity of an unusually large one: there are many.
 pub(super) fn reset(buffer: &mut Vec<u8>) {
     reset_to(buffer, 8 * 1024);
 }
 
-/// Empties a buffer for its next use, keeping room for so many bytes.
+/// Empties a buffer, and keeps at most this capacity.
 pub(super) fn reset_to(buffer: &mut Vec<u8>, kept: usize) {
     buffer.clear();
     if buffer.capacity() > kept {

@@ -1,14 +1,14 @@
-//! Long answers, piece by piece.
+//! Streamed answers.
 //!
-//! Whoever makes one hands pieces over by a [`ResponseStream`], and waits while what its client has not
-//! taken yet is above a watermark, so that neither the answer is held whole nor the event loop
-//! ever waits. To HTTP/1.1 it goes in the chunked transfer coding; to HTTP/1.0, which has none,
-//! up to the connection's end.
+//! The maker of a [`ResponseStream`] writes parts, and waits while the bytes that the client has not
+//! read exceed a watermark, so that the answer is never held whole and the event loop never waits.
+//! HTTP/1.1 clients get the chunked transfer coding; for HTTP/1.0 the connection's end is the
+//! answer's end.
 //!
-//! Leaves out what is in an answer. Invariants: what of an answer is in memory is bounded by the
-//! watermark and one piece; an answer that was not ended by [`ResponseStream::end`], whatever became of
-//! its maker, has no last chunk, and its connection is reset, so that nobody takes it for whole;
-//! a client that has gone, or takes nothing for [`super::FrontendConfig::write_timeout`], ends the waiting with an error.
+//! Invariants: the memory of an answer is bounded by the watermark and one part; an answer without
+//! [`ResponseStream::end`], whatever became of its maker, has no last chunk, and its connection is
+//! reset, so that nobody takes it for complete; a client that has gone, or reads nothing for
+//! [`super::FrontendConfig::write_timeout`], ends the maker's wait with an error.
 
 use super::call::CallId;
 use super::client::{Client, ClientHandle, Phase};

@@ -1,13 +1,12 @@
-//! A client's socket, with or without TLS, as one stream of the request's bytes.
+//! A client's socket, with or without TLS, as one stream of plain bytes.
 //!
-//! Reading gives what is decrypted, until the socket has no more: so a short read means the same
-//! as that of a plain socket, with one exception that [`Stream::has_more`] tells. Writing
-//! encrypts; what the socket did not take is kept, bounded by rustls, and goes out by `flush`.
+//! Reading decrypts until the socket has no more, so a short read means the same as that of a plain
+//! socket, except when [`Stream::has_more`] is set. Writing encrypts; what the socket did not accept
+//! is kept, bounded by rustls, and written by `flush`.
 //!
-//! Leaves out certificates. Invariants: the handshake's own messages are written as soon as the
-//! socket takes them; an end of the connection without the farewell that TLS asks for is an end
-//! like another, since every request tells its length; whoever does not speak TLS at all is not
-//! answered.
+//! Invariants: handshake messages are written as soon as the socket accepts them; an end of the
+//! connection without TLS's `close_notify` is an end like any other, since every request has a
+//! length; a client that does not speak TLS gets no answer.
 
 use mio::net::TcpStream;
 use rustls::{Error as TlsError, ServerConfig, ServerConnection};

@@ -1,12 +1,11 @@
-//! How requests come to private connections, and answers back to clients.
+//! How requests reach private connections, and answers the clients.
 //!
-//! Requests go to the first private connection that has room, and all that a round of events
-//! brought is written at its end, so that tiny_http is woken once and reads several
-//! requests at one time; the further connections are for what the first cannot take.
+//! A request goes to the first private connection with room, and all requests of a round of events
+//! are written at its end, so that tiny_http is woken once and reads several at a time. The further
+//! connections are for what the first cannot accept.
 //!
-//! Leaves out how a client became one that asks. Invariants: a private connection that says
-//! anything is dropped, never used again; whoever waits for a place comes before those who ask
-//! later.
+//! Invariants: a private connection that sends anything is dropped and never used again; requests
+//! that wait are handed over in order.
 
 use super::call::{Call, CallId};
 use super::client::{ClientHandle, Phase};
@@ -17,7 +16,7 @@ use super::upstream::Upstream;
 use mio::event::Event;
 
 impl EventLoop {
-    /// Takes a whole request to a private connection with room, or lets it wait for one.
+    /// Hands a complete request to a private connection with room, or queues it.
     pub(super) fn submit(&mut self, index: usize) {
         let now = self.now;
         let Some(client) = self.clients.get(index) else {
@@ -35,7 +34,7 @@ impl EventLoop {
         self.dispatch_queued();
     }
 
-    /// Hands over what waits, as far as there is room.
+    /// Hands over queued requests while there is room.
     pub(super) fn dispatch_queued(&mut self) {
         while !self.queue.is_empty() {
             let most = self.config.calls_per_connection;
@@ -51,7 +50,7 @@ impl EventLoop {
         }
     }
 
-    /// Gives a client's request to a private connection, to be written at the round's end.
+    /// Hands a client's request to a private connection, to be written at the round's end.
     fn hand_over(&mut self, place: usize, handle: ClientHandle) {
         let Some(upstream) = self.upstreams.get_mut(place).and_then(Option::as_mut) else {
             return;
@@ -79,7 +78,7 @@ impl EventLoop {
         self.clients.update_weight(handle.index);
     }
 
-    /// Writes what private connections have taken since the last time.
+    /// Writes the requests handed over since the last call.
     pub(super) fn write_requests(&mut self) {
         while let Some(place) = self.unwritten.pop() {
             self.write_to(place);
@@ -95,7 +94,7 @@ impl EventLoop {
         }
     }
 
-    /// Takes an event of a private connection: there is room again, or it is to be dropped.
+    /// Handles an event of a private connection: it is writable again, or lost.
     pub(super) fn upstream_event(&mut self, place: usize, event: &Event) {
         let Self {
             upstreams, scratch, ..
@@ -115,18 +114,18 @@ impl EventLoop {
         }
     }
 
-    /// Takes the answer of a call. Whoever waits for a place comes first, so that it comes before
-    /// the same client's next request.
+    /// Delivers an answer. Queued requests are handed over first, before the same client's next
+    /// request.
     pub(super) fn answered(&mut self, id: CallId, bytes: &[u8]) {
         if let Some(call) = self.end_call(id) {
             self.deliver(call.client, id, bytes);
         }
     }
 
-    /// Takes a call off its private connection, since its answer comes.
+    /// Removes an answered request from its private connection.
     pub(super) fn end_call(&mut self, id: CallId) -> Option<Call> {
         let Some(call) = self.calls.end(id) else {
-            // Its private connection was lost, and its client told.
+            // Its private connection was lost, and its client answered.
             tracing::debug!("an answer came for a call that was given up");
             return None;
         };
@@ -137,8 +136,8 @@ impl EventLoop {
         Some(call)
     }
 
-    /// Gives a private connection up. Its clients, and when it was the last one also those that
-    /// wait, are told.
+    /// Closes a lost private connection, and refuses the requests that it carried and, if it was
+    /// the last one, those that wait.
     fn lost(&mut self, place: usize, why: &'static str) {
         let Some(mut upstream) = self.upstreams.get_mut(place).and_then(Option::take) else {
             return;

@@ -1,18 +1,16 @@
-//! What the log keeps beside an event of who sent it.
+//! What the log keeps with an event about its sender.
 //!
 //! | first byte | meaning |
 //! | --- | --- |
-//! | 0 | it was looked for a signature, and there was none |
+//! | 0 | signatures were checked, and there was none |
 //! | 1 | a [`Proof`], as bincode (little-endian, variable-length integers) |
 //! | 2 | imported: the store that it was exported from had verified it |
 //!
-//! Each proof has the key's record whole, rather than a reference to where it
-//! was kept once: so it needs nothing but itself, whatever is pruned, repaired
-//! or cut out of a log, and it costs little, since compression finds the same
-//! record in the event before. The digest of the body is left out of the text
-//! where it is written the usual way, since the body tells it and, being
-//! random, it would not compress; the signature (256 bytes of a usual key) does
-//! not either, and is most of what evidence costs.
+//! Each proof has the key's whole record rather than a reference, so it needs nothing else, whatever
+//! is pruned, repaired or cut out of a log. It costs little, since compression finds the same record
+//! in the event before. The body's digest is left out of the text if it is written the usual way,
+//! since it follows from the body and would not compress. The signature (usually 256 bytes) does not
+//! compress either, and is most of the cost.
 
 use bincode::config::{Configuration, standard};
 use bincode::{BorrowDecode, Encode};
@@ -29,20 +27,19 @@ const PROOF: u8 = 1;
 const VERIFIED_ELSEWHERE: u8 = 2;
 const CONFIG: Configuration = standard();
 
-/// What is known of who sent an event.
+/// What is known of an event's sender.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// It had no signature, though signatures were looked for.
+    /// It had no signature, though signatures were checked.
     Unsigned,
-    /// It was verified by the store that it was exported from, which left the
-    /// proof out.
+    /// It was verified by the store that it was exported from, without the proof.
     VerifiedElsewhere,
-    /// It was verified, and this proves it.
+    /// It was verified; this is the proof.
     Proof(Box<Proof>),
 }
 
-/// Who signed a call, to be checked by anybody: the signature is by the key in
-/// `record` over `text`, and `text` has the digest of the body.
+/// Who signed a call, for anybody to check: `signature` is the signature of `text` by the key in
+/// `record`, and `text` has the body's digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Proof {
@@ -52,7 +49,7 @@ pub struct Proof {
     pub record: String,
     /// When it was verified, in Unix seconds.
     pub verified: i64,
-    /// The text that is signed: the headers that are covered, a line each.
+    /// The signed text: the covered headers, a line each.
     pub text: String,
     /// The signature.
     #[serde(with = "base64_text")]
@@ -67,15 +64,15 @@ struct Kept<'a> {
     record: &'a str,
     verified: i64,
     text: &'a str,
-    /// Where the body's digest is to be put into the text.
+    /// Where the body's digest belongs in the text.
     digest_at: Option<u32>,
     signature: &'a [u8],
 }
 
-/// Evidence that makes no sense.
+/// Evidence that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EvidenceError {
-    /// It is of another kind than this program knows.
+    /// An unknown kind.
     #[error("the evidence is of the unknown kind {0}")]
     Kind(u8),
     /// It cannot be read.
@@ -84,8 +81,7 @@ pub enum EvidenceError {
 }
 
 impl Evidence {
-    /// Whether evidence says that the event was verified; `None` where it
-    /// cannot be told.
+    /// Whether evidence says that the event was verified; `None` if it cannot be read.
     pub fn is_verified(bytes: &[u8]) -> Option<bool> {
         match bytes.first()? {
             &UNSIGNED => Some(false),
@@ -94,7 +90,7 @@ impl Evidence {
         }
     }
 
-    /// The bytes that are kept beside this body.
+    /// The bytes to keep with this body.
     pub fn encode(&self, body: &[u8]) -> Result<Vec<u8>, EvidenceError> {
         match self {
             Self::Unsigned => Ok(vec![UNSIGNED]),
@@ -103,7 +99,7 @@ impl Evidence {
         }
     }
 
-    /// Reads what is kept beside this body.
+    /// Decodes the bytes kept with this body.
     pub fn decode(bytes: &[u8], body: &[u8]) -> Result<Self, EvidenceError> {
         match bytes.split_first() {
             None => Err(EvidenceError::Malformed("it is empty".to_owned())),
@@ -169,7 +165,7 @@ impl Proof {
     /// The key that is in its record.
     pub fn public_key(&self) -> Result<PublicKey, KeyError> {
         let unusable = || KeyError::Unusable("its name is none".into());
-        // Below which domain it had to be was judged when the call came.
+        // Whether it is below the key domain was checked at receipt.
         let (_, domain) = self.key.split_once('.').ok_or_else(unusable)?;
         let domain: KeyDomain = domain.parse().map_err(|_| unusable())?;
         let name = KeyName::below(&self.key, &domain).ok_or_else(unusable)?;
@@ -190,7 +186,7 @@ impl Proof {
         Some(date.timestamp())
     }
 
-    /// Whether it proves what it says of this body.
+    /// Whether it is a valid proof for this body.
     pub fn check(&self, body: &[u8]) -> Result<(), Refusal> {
         let digest = self.line("digest").ok_or(Refusal::NotCovered("digest"))?;
         if !is_digest_of(digest, body)? {

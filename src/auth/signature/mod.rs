@@ -1,23 +1,21 @@
-//! Signatures of calls: who sent them, and how that is proved years later.
+//! Signatures of calls: who sent them, and how to prove it years later.
 //!
-//! Copernica signs each call as draft-cavage-http-signatures-10 says: the
-//! `Signature` header names a key, the headers it covers and an RSA signature
-//! over their text; among them are the `Digest` of the body (RFC 3230), the
-//! `Date` and the account. [`Policy::check`] checks everything that needs no
-//! key, and leaves a [`Claim`]; with the key ([`crate::auth::keys`]) that becomes a
-//! [`Proof`], which the log keeps with the event, or a [`Refusal`].
-//! [`Replays`] tells a message that was taken already.
+//! Copernica signs each call as in draft-cavage-http-signatures-10: the `Signature` header names a
+//! key, the covered headers and an RSA signature over their text. The covered headers include the
+//! `Digest` of the body (RFC 3230), the `Date` and the account. [`Policy::check`] checks everything
+//! that needs no key and returns a [`Claim`]; verified with the key ([`crate::auth::keys`]) it becomes
+//! a [`Proof`], which the log keeps with the event, or a [`Refusal`]. [`Replays`] recognises a message
+//! that was received before.
 //!
-//! Pure but for the memory of replays: no I/O, and the clock is an argument.
-//! Left out are the look-up of keys and what becomes of a call that is refused
-//! (the server's matter).
+//! Pure but for the memory of replays: no I/O, and the time is an argument. Not here: looking keys
+//! up, and what becomes of a refused call (the server).
 //!
 //! Invariants:
-//! - what decides is covered by the signature: account, host, date and digest
-//!   are read from the very lines that are verified, and a header that decides
-//!   and is there twice is refused, so that no two readers can differ;
-//! - the algorithm is RSASSA-PKCS1-v1_5 with SHA-256, whatever a header claims:
-//!   a key is never used for anything else.
+//! - everything that decides is covered by the signature: account, host, date and digest are read
+//!   from the lines that are verified, and a required header that occurs twice is refused, so that
+//!   no two readers can differ;
+//! - the algorithm is RSASSA-PKCS1-v1_5 with SHA-256, whatever a header claims: a key is never used
+//!   for anything else.
 
 mod claim;
 mod evidence;
