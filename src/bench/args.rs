@@ -55,14 +55,14 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Serve calls and do nothing with them
     #[command(hide = true)]
-    Nothing {
+    BaselineServer {
         /// Threads that answer
         #[arg(long)]
         workers: usize,
     },
     /// Become a program that ends with the process that started it
     #[command(hide = true)]
-    Under {
+    Supervised {
         /// The program and its arguments
         #[arg(last = true)]
         command: Vec<OsString>,

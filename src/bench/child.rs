@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 
-use super::under::under;
+use super::supervised::supervised;
 use super::wire::Secure;
 
 /// What a server prints before its address.
@@ -62,7 +62,7 @@ impl Server {
         secure: Option<&Secure>,
         more: impl IntoIterator<Item = &'a str>,
     ) -> anyhow::Result<Self> {
-        let mut command = under(binary)?;
+        let mut command = supervised(binary)?;
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--log", "warn"])
             .arg("--workers")
@@ -78,9 +78,9 @@ impl Server {
     }
 
     /// Starts the do-nothing server.
-    pub fn nothing(workers: usize) -> anyhow::Result<Self> {
-        let mut command = under(std::env::current_exe()?)?;
-        command.args(["nothing", "--workers", &workers.to_string()]);
+    pub fn baseline(workers: usize) -> anyhow::Result<Self> {
+        let mut command = supervised(std::env::current_exe()?)?;
+        command.args(["baseline-server", "--workers", &workers.to_string()]);
         Self::start(command)
     }
 

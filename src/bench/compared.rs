@@ -39,7 +39,7 @@ pub fn print(report: &Report) {
     header.push("limit");
     let mut table = Printed::new(&header, 1);
     let mut lines = rates(report, &peers);
-    lines.extend(keeping(report, &peers));
+    lines.extend(storage_cost(report, &peers));
     if lines.is_empty() {
         return;
     }
@@ -108,23 +108,23 @@ fn rates(report: &Report, peers: &[Which]) -> Vec<Line> {
     lines
 }
 
-fn keeping(report: &Report, peers: &[Which]) -> Vec<Line> {
-    let Some(keeping) = &report.keeping else {
+fn storage_cost(report: &Report, peers: &[Which]) -> Vec<Line> {
+    let Some(cost) = &report.storage_cost else {
         return Vec::new();
     };
     let theirs = report.peers.as_ref();
     let find = |which: Which| theirs?.peers.iter().find(|peer| peer.which == which);
     let shared = |value: Option<f64>| vec![value; peers.len()];
-    let asked = |name: &str| keeping.asked(name);
-    let each = |bytes: u64| bytes as f64 / keeping.made.events as f64;
+    let asked = |name: &str| cost.asked(name);
+    let each = |bytes: u64| bytes as f64 / cost.made.events as f64;
     let kib = |kib: f64| mib(kib as u64);
     vec![
         Line {
             what: "bytes on disk an event".to_owned(),
             write: whole,
-            own: Some(keeping.bytes_per_event()),
+            own: Some(cost.bytes_per_event()),
             peers: shared(theirs.map(|all| all.made.bytes as f64 / all.made.events as f64)),
-            limit: Some(each(keeping.made.zstd_bytes)),
+            limit: Some(each(cost.made.zstd_bytes)),
         },
         Line {
             what: "memory of the server, after histories".to_owned(),
@@ -139,7 +139,7 @@ fn keeping(report: &Report, peers: &[Which]) -> Vec<Line> {
         Line {
             what: "start to first answer".to_owned(),
             write: ms,
-            own: Some(keeping.after_stop.answer_ms),
+            own: Some(cost.after_stop.answer_ms),
             peers: peers
                 .iter()
                 .map(|which| Some(find(*which)?.after_stop_ms))
@@ -149,7 +149,7 @@ fn keeping(report: &Report, peers: &[Which]) -> Vec<Line> {
         Line {
             what: "start to first answer, after `kill -9`".to_owned(),
             write: ms,
-            own: Some(keeping.after_kill.answer_ms),
+            own: Some(cost.after_kill.answer_ms),
             peers: peers
                 .iter()
                 .map(|which| Some(find(*which)?.after_kill_ms))

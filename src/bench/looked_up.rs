@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use super::args::RunArgs;
 use super::child::{Memory, Server};
-use super::keeping::{Asked, ask_all, milliseconds};
 use super::place::Place;
 use super::questions::Question;
+use super::storage_cost::{Asked, ask_all, milliseconds};
 use super::store::{Store, copy_folder};
 use super::timed::answer;
 

@@ -7,37 +7,27 @@
 //! | `generate`, `profile`, `form`, `random` | webhook bodies, the same for the same seed |
 //! | `source`, `load`, `wire` | requests, and the one thread that sends them |
 //! | `signed`, `dns` | signed calls, and where their sender's key is found |
-//! | `child`, `nothing`, `under` | the servers, each a process of its own |
+//! | `child`, `baseline_server`, `supervised` | the servers, each a process of its own |
 //! | `timed` | commands as whole processes: time, memory, output |
 //! | `peers` | other servers of the same kind |
 //! | `disk`, `raw` | append and sync without a server; `zstd -3` of the raw lines |
 //! | `store`, `peer_store` | stores of many events |
 //! | `rates` | calls per second, everything in turn |
-//! | `keeping`, `questions`, `looked_up` | bytes on disk, memory, start, questions |
+//! | `storage_cost`, `questions`, `looked_up` | bytes on disk, memory, start, questions |
 //! | `scale` | all of it at several sizes |
 //! | `report`, `table` | tables and JSON |
-//! | `compared`, `verdict` | all side by side, and what decides |
+//! | `compared`, `targets` | all side by side, and whether the targets are met |
 
 mod args;
+mod baseline_server;
 mod child;
 mod compared;
 mod disk;
-#[path = "../../tests/it/support/dns.rs"]
-#[allow(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "code of the tests"
-)]
 mod dns;
 mod form;
 mod generate;
-mod keeping;
 mod load;
 mod looked_up;
-mod nothing;
 mod peer_store;
 mod peers;
 mod place;
@@ -50,11 +40,12 @@ mod report;
 mod scale;
 mod signed;
 mod source;
+mod storage_cost;
 mod store;
+mod supervised;
 mod table;
+mod targets;
 mod timed;
-mod under;
-mod verdict;
 mod wire;
 
 use std::io::{BufWriter, Write};
@@ -77,8 +68,10 @@ fn main() -> ExitCode {
             place::base(base.as_deref()).and_then(|base| peers::plot(&base, &json, &dir))
         }
         Some(Command::Generate(args)) => generate(&args),
-        Some(Command::Nothing { workers }) => nothing::serve(workers),
-        Some(Command::Under { command }) => under::become_it(&command).map(|never| match never {}),
+        Some(Command::BaselineServer { workers }) => baseline_server::serve(workers),
+        Some(Command::Supervised { command }) => {
+            supervised::become_it(&command).map(|never| match never {})
+        }
         Some(Command::Time { times, command }) => timed::run(times, &command),
     };
     match done {
@@ -125,14 +118,14 @@ fn measure(args: &RunArgs) -> anyhow::Result<Report> {
     if args.events > 0 {
         let store = store::prepare(args, &place)?;
         let scratch = store.to_write(&place)?;
-        report.keeping = Some(keeping::measure(args, &place, &store, &scratch)?);
+        report.storage_cost = Some(storage_cost::measure(args, &place, &store, &scratch)?);
         report.peers = peer_store::measure(args, &place, &peers)?;
         full = Some(scratch);
     }
     if args.rounds > 0 {
         report.rates = Some(rates::measure(args, &place, &peers, full.as_deref())?);
     }
-    report.marks = verdict::marks(&report);
+    report.targets = targets::of(&report);
     Ok(report)
 }
 

@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::args::RunArgs;
 use super::child::{Memory, Server};
 use super::generate::Bodies;
-use super::keeping::{STARTS, get, load_some, milliseconds};
 use super::median;
 use super::peers::{Peers, Which};
 use super::place::Place;
 use super::questions::TIMES_OVER_ALL;
+use super::storage_cost::{STARTS, get, load_some, milliseconds};
 use super::store::{disk_bytes, folder, known, plan_of};
 use super::timed::{Timed, time};
 
@@ -56,7 +56,7 @@ pub struct PeerKeeping {
 
 /// What was measured of all of them.
 #[derive(Debug, Serialize)]
-pub struct PeersKeeping {
+pub struct PeersStorageCost {
     /// The database.
     pub made: Made,
     /// Each of them.
@@ -73,7 +73,7 @@ pub fn measure(
     args: &RunArgs,
     place: &Place,
     peers: &Peers,
-) -> anyhow::Result<Option<PeersKeeping>> {
+) -> anyhow::Result<Option<PeersStorageCost>> {
     if peers.ready.is_empty() {
         return Ok(None);
     }
@@ -99,7 +99,7 @@ pub fn measure(
         args.times_at_most(TIMES_OVER_ALL),
     )?;
     remove(&scratch)?;
-    Ok(Some(PeersKeeping {
+    Ok(Some(PeersStorageCost {
         made,
         peers: measured,
         shell_history,

@@ -26,7 +26,7 @@ use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
 use super::child::Server;
-use super::under::under;
+use super::supervised::supervised;
 
 /// The files of the peers.
 const FILES: [(&str, &str); 8] = [
@@ -117,7 +117,7 @@ impl Peers {
         let mut command = match which {
             Which::Fastapi => self.python("fastapi_sqlite.py")?,
             Which::Node | Which::NodeGroup => {
-                let mut command = under("node")?;
+                let mut command = supervised("node")?;
                 command.arg(self.dir.join("node_sqlite.mjs"));
                 command
             }
@@ -132,7 +132,7 @@ impl Peers {
 
     /// One of the Python programs.
     pub fn python(&self, file: &str) -> anyhow::Result<Command> {
-        let mut command = under(interpreter(&self.dir))?;
+        let mut command = supervised(interpreter(&self.dir))?;
         command.arg(self.dir.join(file));
         Ok(command)
     }
@@ -144,7 +144,7 @@ pub fn plot(base: &Path, json: &Path, plots: &Path) -> anyhow::Result<()> {
     write_files(&dir)?;
     python(&dir)?;
     std::fs::create_dir_all(plots).with_context(|| format!("making {}", plots.display()))?;
-    let mut command = under(interpreter(&dir))?;
+    let mut command = supervised(interpreter(&dir))?;
     command.arg(dir.join("plot.py")).arg(json).arg(plots);
     let status = command.stdin(Stdio::null()).status()?;
     anyhow::ensure!(status.success(), "plotting ended with {status}");
@@ -170,8 +170,10 @@ fn write_files(dir: &Path) -> anyhow::Result<()> {
 fn python(dir: &Path) -> anyhow::Result<()> {
     installed(dir, "venv", REQUIREMENTS, || {
         let venv = dir.join("venv");
-        run(under("python3")?.args(["-m", "venv", "--clear"]).arg(&venv))?;
-        run(under(interpreter(dir))?
+        run(supervised("python3")?
+            .args(["-m", "venv", "--clear"])
+            .arg(&venv))?;
+        run(supervised(interpreter(dir))?
             .args(["-m", "pip", "install", "--quiet", "--requirement"])
             .arg(dir.join(REQUIREMENTS)))
     })
@@ -179,7 +181,7 @@ fn python(dir: &Path) -> anyhow::Result<()> {
 
 fn node(dir: &Path) -> anyhow::Result<()> {
     installed(dir, "node_modules", PACKAGES, || {
-        let mut npm = under("npm")?;
+        let mut npm = supervised("npm")?;
         npm.current_dir(dir)
             .args(["install", "--no-audit", "--no-fund"]);
         if let Some(headers) = headers() {

@@ -77,7 +77,8 @@ pub struct Row {
     /// Processor time of the server for a call, in microseconds.
     pub processor_us: f64,
     /// The rate beside the do-nothing server's.
-    pub to_nothing: f64,
+    #[serde(rename = "to_nothing")]
+    pub to_baseline: f64,
     /// The rate beside the first contestant's.
     pub to_first: f64,
     /// How long the index took after a turn, in milliseconds.
@@ -254,7 +255,7 @@ fn contestants(
     contestants.push(Contestant {
         kind: Kind::Nothing,
         name: "do-nothing tiny_http".to_owned(),
-        server: Server::nothing(args.workers)?,
+        server: Server::baseline(args.workers)?,
         asked: None,
         secure: None,
         sender: None,
@@ -318,7 +319,7 @@ fn summarize(connections: usize, contestants: &[Contestant], turns: &[Vec<Turn>]
             p50_us: of(own, |turn| turn.p50),
             p99_us: of(own, |turn| turn.p99),
             processor_us: of(own, |turn| turn.processor),
-            to_nothing: to(own, turns.last()),
+            to_baseline: to(own, turns.last()),
             to_first: to(own, turns.first()),
             index_ms: contestant
                 .asked

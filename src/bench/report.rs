@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::compared;
-use super::keeping::Keeping;
 use super::looked_up::LookedUp;
-use super::peer_store::PeersKeeping;
+use super::peer_store::PeersStorageCost;
 use super::rates::Rates;
+use super::storage_cost::StorageCost;
 use super::table::{Printed, mib, ms, whole};
-use super::verdict::{self, Mark};
+use super::targets::{self, Target};
 
 /// What `--json` writes.
 #[derive(Debug, Serialize)]
@@ -26,14 +26,16 @@ pub struct Written {
 pub struct Report {
     /// Events of the store.
     pub events: u64,
-    /// What decides.
-    pub marks: Vec<Mark>,
+    /// The targets, and whether they are met.
+    #[serde(rename = "marks")]
+    pub targets: Vec<Target>,
     /// Calls per second.
     pub rates: Option<Rates>,
     /// Memory, disk, start, questions.
-    pub keeping: Option<Keeping>,
+    #[serde(rename = "keeping")]
+    pub storage_cost: Option<StorageCost>,
     /// The same of the peers.
-    pub peers: Option<PeersKeeping>,
+    pub peers: Option<PeersStorageCost>,
     /// Peers that could not be set up, and why.
     pub missing: Vec<String>,
 }
@@ -44,13 +46,13 @@ impl Report {
         if let Some(rates) = &self.rates {
             print_rates(rates);
         }
-        if let Some(keeping) = &self.keeping {
-            print_keeping(keeping, self.peers.as_ref());
-            print_looked_up(&keeping.looked_up);
-            print_questions(keeping, self.peers.as_ref());
+        if let Some(cost) = &self.storage_cost {
+            print_storage_cost(cost, self.peers.as_ref());
+            print_looked_up(&cost.looked_up);
+            print_questions(cost, self.peers.as_ref());
         }
         compared::print(self);
-        verdict::print(&self.marks);
+        targets::print(&self.targets);
     }
 }
 
@@ -79,7 +81,7 @@ fn print_rates(rates: &Rates) {
             ms(row.p99_us / 1e3),
             format!("{:.1}", row.processor_us),
             format!("{:.2}", row.to_first),
-            format!("{:.2}", row.to_nothing),
+            format!("{:.2}", row.to_baseline),
             mib(row.memory.rss_kib),
             row.index_ms.map_or_else(String::new, ms),
         ]);
@@ -92,8 +94,8 @@ fn print_rates(rates: &Rates) {
     disk.print("The disk alone");
 }
 
-fn print_keeping(keeping: &Keeping, peers: Option<&PeersKeeping>) {
-    let made = &keeping.made;
+fn print_storage_cost(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
+    let made = &cost.made;
     let each = |bytes: u64| bytes as f64 / made.events as f64;
     let to_zstd =
         |bytes: f64| format!("{:.2}", bytes * made.events as f64 / made.zstd_bytes as f64);
@@ -101,9 +103,9 @@ fn print_keeping(keeping: &Keeping, peers: Option<&PeersKeeping>) {
     let own = [
         ("raw lines", each(made.raw_bytes)),
         ("raw lines, zstd -3 in one piece", each(made.zstd_bytes)),
-        ("profiletrail: log", each(keeping.log_bytes)),
-        ("profiletrail: index", each(keeping.index_bytes)),
-        ("profiletrail: both", keeping.bytes_per_event()),
+        ("profiletrail: log", each(cost.log_bytes)),
+        ("profiletrail: index", each(cost.index_bytes)),
+        ("profiletrail: both", cost.bytes_per_event()),
     ];
     for (what, value) in own {
         bytes.row([what.to_owned(), format!("{value:.1}"), to_zstd(value)]);
@@ -116,7 +118,7 @@ fn print_keeping(keeping: &Keeping, peers: Option<&PeersKeeping>) {
         );
         bytes.row([what, format!("{value:.1}"), to_zstd(value)]);
     }
-    bytes.print(&format!("Keeping {} events", whole(made.events as f64)));
+    bytes.print(&format!("Storing {} events", whole(made.events as f64)));
 
     let mut costs = Printed::new(
         &[
@@ -129,15 +131,15 @@ fn print_keeping(keeping: &Keeping, peers: Option<&PeersKeeping>) {
         ],
         1,
     );
-    let (stop, kill) = (keeping.after_stop, keeping.after_kill);
-    let history = keeping.asked("history").map(|asked| asked.server.rss_kib);
+    let (stop, kill) = (cost.after_stop, cost.after_kill);
+    let history = cost.asked("history").map(|asked| asked.server.rss_kib);
     costs.row([
         "profiletrail".to_owned(),
         whole(made.events as f64),
         ms(stop.answer_ms),
         ms(kill.answer_ms),
         mib(history.unwrap_or_default()),
-        mib(keeping.server_peak_kib()),
+        mib(cost.server_peak_kib()),
     ]);
     for (peers, peer) in peers
         .iter()
@@ -180,7 +182,7 @@ fn print_looked_up(looked_up: &LookedUp) {
     table.print("serve --lookup mail: what is there already is entered");
 }
 
-fn print_questions(keeping: &Keeping, peers: Option<&PeersKeeping>) {
+fn print_questions(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
     let mut asked = Printed::new(
         &[
             "command",
@@ -193,7 +195,7 @@ fn print_questions(keeping: &Keeping, peers: Option<&PeersKeeping>) {
         ],
         1,
     );
-    for row in keeping.asked.iter().chain(&keeping.looked_up.asked) {
+    for row in cost.asked.iter().chain(&cost.looked_up.asked) {
         asked.row([
             row.command.clone(),
             whole(row.live.lines as f64),

@@ -41,8 +41,8 @@ impl Sender {
         let key = RsaKeyPair::from_pkcs8(KEY)
             .ok()
             .context("reading the sender's key")?;
-        let dns = DnsServer::start();
-        dns.set_txt(NAME, 3600, &[&format!("v=DKIM1; k=rsa; p={PUBLIC}")]);
+        let record = format!("v=DKIM1; k=rsa; p={PUBLIC}");
+        let dns = DnsServer::start(record.trim_end()).context("starting a name server")?;
         Ok(Self { key, dns })
     }
 

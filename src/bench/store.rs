@@ -134,7 +134,7 @@ fn load(args: &RunArgs, place: &Place, data: &Path, plan: String) -> anyhow::Res
 /// Seals what can be sealed, where the program does such a thing: what is kept
 /// for years is measured, not what waits for its turn.
 fn seal(binary: &Path, data: &Path) -> anyhow::Result<()> {
-    let mut help = super::under::under(binary)?;
+    let mut help = super::supervised::supervised(binary)?;
     let help = help.args(["seal", "--help"]).output()?;
     if help.status.success() {
         eprintln!("sealing");

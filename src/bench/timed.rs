@@ -23,7 +23,7 @@ use signal_hook::iterator::Signals;
 use wait4::Wait4;
 
 use super::median;
-use super::under::under;
+use super::supervised::supervised;
 
 /// After so long in all, a program is not run again.
 const ENOUGH: Duration = Duration::from_secs(60);
@@ -72,7 +72,7 @@ pub fn ask<S: AsRef<str>>(
 
 /// The first line that profiletrail answers to a question, which must have one.
 pub fn answer(binary: &Path, data: &Path, question: &[&str]) -> anyhow::Result<Value> {
-    let output = under(binary)?
+    let output = supervised(binary)?
         .args(question)
         .arg("--data")
         .arg(data)
@@ -87,7 +87,7 @@ pub fn answer(binary: &Path, data: &Path, question: &[&str]) -> anyhow::Result<V
 /// Runs a program up to `times` times. Status 1 says that nothing was found and
 /// is no failure.
 pub fn time(command: &[OsString], times: usize) -> anyhow::Result<Timed> {
-    let output = under(std::env::current_exe()?)?
+    let output = supervised(std::env::current_exe()?)?
         .args(["time", "--times", &times.to_string(), "--"])
         .args(command)
         .stdin(Stdio::null())

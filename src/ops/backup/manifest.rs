@@ -1,7 +1,7 @@
-//! The manifest: what a backup consists of.
+//! The manifest: the list of a backup's files.
 //!
-//! `manifest.json` holds the [`Manifest`] and the SHA-256 of it as it is
-//! written. It is read only where every byte is as it was written.
+//! `manifest.json` contains the [`Manifest`] and its SHA-256. A manifest that was
+//! changed in any byte is refused.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,22 +16,22 @@ use crate::storage::{Access, Storage, atomic_replace};
 /// The manifest's file.
 pub const NAME: &str = "manifest.json";
 
-/// Where it is written before it takes its place.
+/// Its temporary name.
 pub const NEW_NAME: &str = "manifest.json.new";
 
 /// The version of the manifest that this program writes.
 const VERSION: u32 = 1;
 
-/// The longest manifest in bytes that is read: millions of files.
+/// The longest manifest that is read, in bytes: millions of files.
 const LONGEST: u64 = 1 << 30;
 
-/// The folders that files of a backup lie in.
+/// The folders of a backup.
 pub const PARTS: [&str; 2] = ["log", "rejected"];
 
-/// That of what is left of pruned events, where any were.
+/// The folder of baselines, if there are any.
 pub const BASELINES: &str = "baselines";
 
-/// What a backup consists of.
+/// The list of a backup's files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -41,9 +41,9 @@ pub struct Manifest {
     pub log_id: String,
     /// When it was made, RFC 3339.
     pub made: String,
-    /// The `seq` of the last event in it; 0 where there is none.
+    /// The `seq` of the last event in it; 0 if there is none.
     pub last_event: u64,
-    /// The number of the last rejected call in it; 0 where there is none.
+    /// The number of the last rejected call in it; 0 if there is none.
     pub last_rejected: u64,
     /// Its files.
     pub files: Vec<ManifestFile>,
@@ -53,17 +53,17 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ManifestFile {
-    /// Where it belongs in the data folder.
+    /// Its path in the data folder.
     pub path: String,
-    /// Where it is in the backup: there, or under a second name beside it.
+    /// Its path in the backup: the same, or with `~` at its end.
     pub stored: String,
     /// Its length.
     pub bytes: u64,
     /// Its checksum, in hexadecimal.
     pub sha256: String,
-    /// The stamp of the file that it was made of.
+    /// The stamp of the original file.
     pub stamp: String,
-    /// What could not be read in it when it was taken.
+    /// Damage in it when it was copied.
     pub damage: Vec<String>,
 }
 
@@ -92,13 +92,13 @@ impl Manifest {
         self.files.iter().map(|file| file.bytes).sum()
     }
 
-    /// What of it could not be read when it was taken.
+    /// Damage in its files when they were copied.
     pub fn damage(&self) -> Vec<String> {
         let damage = self.files.iter().flat_map(|file| file.damage.iter());
         damage.cloned().collect()
     }
 
-    /// Its bytes in the file.
+    /// Its bytes on disk.
     pub fn encode(&self) -> serde_json::Result<Vec<u8>> {
         let digest = Sha256::digest(serde_json::to_vec(self)?);
         let signed = Signed {
@@ -110,19 +110,18 @@ impl Manifest {
         Ok(bytes)
     }
 
-    /// The manifest that was written as these bytes; else what is wrong.
+    /// Reads a manifest. The error says what is wrong, and what to do.
     pub fn decode(bytes: &[u8]) -> Result<Self, String> {
         let version = serde_json::from_slice::<serde_json::Value>(bytes)
             .ok()
             .and_then(|value| value.get("manifest")?.get("profiletrail_backup")?.as_u64());
         if let Some(version) = version.filter(|version| *version > u64::from(VERSION)) {
             return Err(format!(
-                "a newer profiletrail has written this backup (version {version}): use that one"
+                "a newer profiletrail wrote this backup (version {version}): use that one"
             ));
         }
         let changed = || {
-            "this is no manifest as a backup writes it, or it was changed: name another backup"
-                .to_owned()
+            "this is not a manifest of a backup, or it was changed: name another backup".to_owned()
         };
         let signed: Signed = serde_json::from_slice(bytes).map_err(|_| changed())?;
         let again = signed.manifest.encode().map_err(|_| changed())?;
@@ -132,7 +131,7 @@ impl Manifest {
         Ok(signed.manifest)
     }
 
-    /// Whether every file has one place, in the folder itself or a part of it.
+    /// Whether every path is allowed and unique.
     fn is_sane(&self) -> bool {
         let mut places = BTreeSet::new();
         let mut stored = BTreeSet::new();
@@ -146,7 +145,7 @@ impl Manifest {
         each && places.contains(&"format".to_owned())
     }
 
-    /// The manifest of a backup; `None` where there is none.
+    /// The manifest of a backup; `None` if there is none.
     pub fn read(storage: &dyn Storage, dir: &Path) -> Result<Option<Self>, BackupError> {
         let path = dir.join(NAME);
         let file = match storage.open(&path, Access::Read) {
@@ -161,7 +160,7 @@ impl Manifest {
             .map_err(|reason| BackupError::Manifest { path, reason })
     }
 
-    /// Puts it in the place of the one before, once it is synced.
+    /// Replaces the previous manifest atomically.
     pub fn write(&self, storage: &dyn Storage, dir: &Path) -> Result<(), BackupError> {
         let path = dir.join(NAME);
         self.encode()
@@ -171,7 +170,7 @@ impl Manifest {
     }
 }
 
-/// Whether a path is one that a backup may put into a data folder.
+/// Whether a backup may contain this path.
 fn is_place(path: &str) -> bool {
     let is_name = |name: &str| {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_manifest_is_read_as_written_or_not_at_all() {
+    fn a_manifest_is_read_unchanged_or_not_at_all() {
         let bytes = sample().encode().unwrap();
         assert_eq!(Manifest::decode(&bytes), Ok(sample()));
         for place in 0..bytes.len() {

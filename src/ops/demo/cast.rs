@@ -1,34 +1,34 @@
-//! Who is in the story: names, places and goods.
+//! The customers of the story, with their names, places and goods.
 
 use std::collections::HashSet;
 
 use super::dice::Dice;
 
-/// The shop's database, …
+/// The shop's database.
 pub(super) const DATABASE: u64 = 1;
 
-/// … and the collection of orders in it.
+/// The collection of orders in it.
 pub(super) const ORDERS: u64 = 5;
 
-/// The numbers of the profiles that are there when the story begins, …
+/// The first profile. Profiles up to [`FIRST_NEW`] exist when the story begins.
 pub(super) const FIRST: u64 = 1001;
 
-/// … the first of those that are made in it, …
+/// The first profile that is created in the story.
 pub(super) const FIRST_NEW: u64 = 1211;
 
-/// … and the one after the last.
+/// The number after the last profile.
 pub(super) const END: u64 = 1301;
 
 /// The number of the first order.
 pub(super) const FIRST_ORDER: u64 = 50_001;
 
-/// Who changes her mind.
+/// The customer who changes her mind.
 pub(super) const EMMA: u64 = 1042;
 
-/// Whose telephone two systems fight over.
+/// The customer whose telephone number two systems overwrite.
 pub(super) const FOUGHT_OVER: u64 = 1088;
 
-/// Who vanishes.
+/// The customer who vanishes.
 pub(super) const VANISHED: u64 = 1187;
 
 /// What the import writes into every city.
@@ -93,14 +93,14 @@ const GOODS: [&str; 10] = [
     "Bird house",
 ];
 
-/// A customer, as the shop has them.
+/// A customer.
 pub(super) struct Customer {
     pub number: u64,
     pub fields: Vec<(&'static str, String)>,
     pub interests: Vec<(&'static str, bool)>,
 }
 
-/// All customers, in the order of their numbers.
+/// All customers, sorted by number.
 pub(super) fn customers(dice: &mut Dice) -> Vec<Customer> {
     let mut taken = HashSet::new();
     let mut all = Vec::new();
@@ -154,7 +154,7 @@ pub(super) fn customers(dice: &mut Dice) -> Vec<Customer> {
     all
 }
 
-/// What is in an order.
+/// The fields of an order.
 pub(super) fn order(dice: &mut Dice, number: u64) -> Vec<(&'static str, String)> {
     let cents = 495 + dice.below(180) * 50;
     vec![

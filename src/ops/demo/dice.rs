@@ -1,6 +1,6 @@
-//! Numbers that look made by chance, and are alike for a seed (SplitMix64).
+//! Pseudo-random numbers from a seed (SplitMix64).
 
-/// A row of numbers.
+/// A generator.
 pub(super) struct Dice(pub u64);
 
 impl Dice {
@@ -17,7 +17,7 @@ impl Dice {
         self.next() % bound.max(1)
     }
 
-    /// The same as a span of seconds.
+    /// A number of seconds below `bound`, or 0.
     pub fn seconds(&mut self, bound: i64) -> i64 {
         self.below(bound.max(1).unsigned_abs()).cast_signed()
     }
@@ -28,7 +28,7 @@ impl Dice {
         of.get(place as usize).copied().unwrap_or_default()
     }
 
-    /// So many of some numbers, in their order.
+    /// `count` of these numbers, in their order.
     pub fn some(&mut self, mut of: Vec<u64>, count: usize) -> Vec<u64> {
         while of.len() > count {
             let place = self.below(of.len() as u64) as usize;

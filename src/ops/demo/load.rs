@@ -1,4 +1,4 @@
-//! Keeping the story's calls, as if each had come when it happened.
+//! Stores the story's calls as if each had arrived when it happened.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,24 +7,24 @@ use super::story::Story;
 use crate::event::{BodyKind, decode_envelope};
 use crate::store::{Arrival, Folder, OpenOptions, Outcome, ParsedCall, Purpose, Trail, TrailError};
 
-/// How many calls go at once.
+/// How many calls are appended together.
 const GROUP: usize = 256;
 
-/// Where all calls come from: an address that is kept for examples.
+/// The sender's address of all calls, from the range for examples.
 const REMOTE: &str = "192.0.2.10";
 
-/// Why a story cannot be kept.
+/// Why a story could not be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// The folder.
     #[error(transparent)]
     Trail(#[from] TrailError),
-    /// An event was not kept.
-    #[error("the story could not be kept: {0}")]
+    /// An event was not stored.
+    #[error("the demo's events could not be stored: {0}")]
     NotKept(String),
 }
 
-/// Makes a data folder of a story.
+/// Creates a data folder with a story.
 pub fn load(story: &Story, data: &Path, cache: u64, segment_size: u64) -> Result<(), LoadError> {
     Folder::make(data)?;
     let options = OpenOptions {
@@ -33,7 +33,8 @@ pub fn load(story: &Story, data: &Path, cache: u64, segment_size: u64) -> Result
             segment_size,
         },
         cache,
-        // Whoever starts a program at this moment may hold the new folder's lock until it runs.
+        // A process that is being forked at this moment may hold the new folder's lock for
+        // an instant.
         patience: Duration::from_secs(2),
     };
     let (trail, appender) = Trail::open(data, options)?;

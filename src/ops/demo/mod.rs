@@ -1,13 +1,12 @@
-//! A small shop's made-up fortnight, to try the program without Copernica.
+//! Two made-up weeks of a small shop, to try the program without Copernica.
 //!
-//! [`Story`] is what happens, and what is true of it: pure, from a moment at
-//! which it ends and a seed, and alike for alike ones. [`load()`] keeps its calls
-//! in a data folder as if each had come when it happened; [`questions()`] are what
-//! to ask then. Running a server on it is the command's matter
-//! (`profiletrail demo`).
+//! [`Story`] has the calls, and what is true of them. It is a pure function of a
+//! seed and the moment at which it ends. [`load()`] stores its calls in a data
+//! folder as if each had arrived when it happened; [`questions()`] are the questions
+//! to ask about it. Running a server is left to the command (`profiletrail demo`).
 //!
-//! What the story says of itself is found by what the shop did, never by asking
-//! [`crate::history`], so that answers can be held against it.
+//! The story's own facts come from what the shop did, never from
+//! [`crate::history`], so that answers can be checked against them.
 
 mod call;
 mod cast;
@@ -23,5 +22,5 @@ pub use load::{LoadError, load};
 pub use questions::{Asked, questions};
 pub use story::{BadImport, Fight, Harmed, LostHour, Mind, Story, Unexplained, Vanished};
 
-/// The seed of the story that `demo` tells.
+/// The seed of `demo`.
 pub const SEED: u64 = 20;

@@ -1,9 +1,8 @@
 //! What happens in the story, and when: the shop's daily business, and the five
-//! things that go wrong or are worth asking about.
+//! events to ask about.
 //!
-//! Times are reckoned from the first midnight (UTC) of the fortnight, so that
-//! what happens on which day does not depend on the time of day at which it
-//! ends.
+//! Times count from the first midnight (UTC) of the two weeks, so the day of an
+//! event does not depend on the time of day at which the story ends.
 
 use super::call::local;
 use super::cast::{
@@ -17,22 +16,22 @@ pub(super) const MINUTE: i64 = 60;
 pub(super) const HOUR: i64 = 3600;
 pub(super) const DAY: i64 = 24 * HOUR;
 
-/// How many cities the import overwrites, …
+/// How many cities the import overwrites.
 const HARMED: usize = 120;
 
-/// … and how many of them are put right by hand.
+/// How many of them are corrected by hand.
 const CORRECTED: usize = 14;
 
-/// How many customers answer the newsletter's question in the hour that is lost.
+/// How many customers answer the newsletter's question in the lost hour.
 const ANSWERS: usize = 44;
 
-/// The two ways to write the telephone that is fought over.
+/// The two formats of the disputed telephone number, by label.
 pub(super) const WRITTEN: [(&str, &str); 2] = [("crm", "+31612345678"), ("webshop", "06-12345678")];
 
-/// How often each of them writes it.
+/// How often each system writes it.
 pub(super) const ROUNDS: i64 = 72;
 
-/// Something that is done to a (sub)profile.
+/// A change to a (sub)profile.
 pub(super) struct Deed {
     pub time: i64,
     pub key: ProfileKey,
@@ -40,26 +39,26 @@ pub(super) struct Deed {
     pub what: What,
 }
 
-/// What is done.
+/// The kind of change.
 pub(super) enum What {
-    /// A profile is made, …
+    /// Create a profile.
     Create,
-    /// … or an order, of these fields.
+    /// Create an order with these fields.
     Place(Vec<(&'static str, String)>),
-    /// Fields are set.
+    /// Set fields.
     Set(Vec<(&'static str, String)>),
-    /// Points are given.
+    /// Add points.
     Reward(u64),
-    /// It is removed.
+    /// Delete it.
     Delete,
-    /// A mail is clicked on.
+    /// Click in a mail.
     Click,
 }
 
-/// The deeds, and the moments that the story needs to know.
+/// The changes, sorted by time, and the moments that the story needs.
 pub(super) struct Plot {
     pub deeds: Vec<Deed>,
-    /// The hour that is lost.
+    /// The lost hour.
     pub lost: (i64, i64),
     /// When the import begins.
     pub import: i64,
@@ -69,7 +68,7 @@ pub(super) struct Plot {
     pub vanishes: i64,
 }
 
-/// Thinks of what happens in the fortnight before a moment.
+/// Plans the two weeks before a moment.
 pub(super) fn plot(end: i64, customers: &[Customer], dice: &mut Dice) -> Plot {
     let midnight = (end - 14 * DAY).div_euclid(DAY) * DAY + DAY;
     let mut made = Making {
@@ -88,7 +87,8 @@ pub(super) fn plot(end: i64, customers: &[Customer], dice: &mut Dice) -> Plot {
     let vanishes = made.at(11, 15 * HOUR + 20 * MINUTE);
     let vanished = ProfileKey::profile(VANISHED);
     made.put(vanishes, vanished, "crm", What::Delete);
-    // Nothing is done to who is gone, and the last half minute is still on its way.
+    // Nothing changes after a removal, and calls of the last half minute have not
+    // arrived yet.
     let mut deeds = made.deeds;
     deeds.retain(|deed| {
         let gone = deed.key.profile == VANISHED && deed.time > vanishes;
@@ -136,27 +136,27 @@ impl Making {
         self.put(time, ProfileKey::profile(profile), label, what);
     }
 
-    /// A moment at which the shop is busy, in some of the fortnight's days.
+    /// A moment within opening hours of one of these days.
     fn busy(&self, dice: &mut Dice, days: std::ops::Range<i64>) -> i64 {
         let day = days.start + dice.seconds(days.end - days.start);
         self.at(day, 6 * HOUR + dice.seconds(15 * HOUR))
     }
 
-    /// Every customer is seen a first time, before most else happens to them.
+    /// Every customer has a first event before most other changes.
     fn appear(&mut self, dice: &mut Dice) {
         for profile in FIRST..FIRST_NEW {
             let time = self.at(0, dice.seconds(30 * HOUR));
             self.set(time, profile, "webshop", "last_visit", local(time));
         }
         for profile in FIRST_NEW..END {
-            // Not in the hour that is lost: that is on the seventh day.
+            // Not in the lost hour, which is on the seventh day.
             let time = self.busy(dice, 1..7);
             let label = dice.one(&["webshop", "webshop", "newsletter-form"]);
             self.put(time, ProfileKey::profile(profile), label, What::Create);
         }
     }
 
-    /// What nobody asks about.
+    /// Everyday changes that nobody asks about.
     fn daily(&mut self, dice: &mut Dice) {
         let who = |dice: &mut Dice| FIRST + dice.below(END - FIRST);
         for _ in 0..1_250 {
@@ -175,7 +175,7 @@ impl Making {
             }
         }
         for _ in 0..180 {
-            // Who moves does so before the import, so that it alone is the reason after it.
+            // Customers move before the import, so that later changes are corrections.
             let (time, profile) = (self.busy(dice, 2..10), who(dice));
             let city = dice.one(&CITIES);
             self.set(time, profile, "crm", "city", city);
@@ -189,10 +189,10 @@ impl Making {
         }
     }
 
-    /// Orders, each with what becomes of it.
+    /// Orders, and what follows from each.
     fn orders(&mut self, dice: &mut Dice, lost: (i64, i64)) {
         for (number, count) in (FIRST_ORDER..).zip(0..400_u64) {
-            // The one who vanishes has ordered three times.
+            // The customer who vanishes has three orders.
             let profile = match count {
                 0..3 => VANISHED,
                 _ => match FIRST + dice.below(FIRST_NEW - FIRST) {
@@ -224,7 +224,7 @@ impl Making {
         }
     }
 
-    /// A person changes her mind about the newsletter, thrice.
+    /// A customer changes her mind about the newsletter three times.
     fn change_minds(&mut self) {
         for (day, hour, label, answer) in [
             (2, 19, "newsletter-form", "Ja"),
@@ -236,7 +236,7 @@ impl Making {
         }
     }
 
-    /// Two systems write the same telephone number, each in its own way.
+    /// Two systems write the same telephone number in different formats.
     fn fight(&mut self, dice: &mut Dice) {
         let mut time = self.at(8, 10 * HOUR);
         for _ in 0..ROUNDS {
@@ -248,8 +248,8 @@ impl Making {
         }
     }
 
-    /// A mailing asks for the newsletter, and many answer within an hour; all
-    /// calls of which are lost, so that what comes after shows it.
+    /// A mailing asks about the newsletter, and many answer within an hour. All calls
+    /// of that hour are lost; later calls show the changes.
     fn answer_in_lost_hour(
         &mut self,
         customers: &[Customer],
@@ -261,7 +261,7 @@ impl Making {
         let answering = dice.some(asked.collect(), ANSWERS);
         for (place, profile) in answering.into_iter().enumerate() {
             let time = begin + MINUTE + dice.seconds(HOUR - 2 * MINUTE);
-            // Nobody had said so before: the answer always changes something.
+            // Nobody has this value yet, so the answer always changes something.
             self.set(
                 time,
                 profile,
@@ -281,7 +281,7 @@ impl Making {
         }
     }
 
-    /// An import writes the country into the city, and a few are put right.
+    /// An import writes the country into the city; a few are corrected.
     fn import(&mut self, customers: &[Customer], dice: &mut Dice) {
         let begin = self.at(10, 9 * HOUR);
         let all = customers.iter().map(|customer| customer.number);

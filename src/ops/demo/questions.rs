@@ -1,4 +1,4 @@
-//! What to ask of the story.
+//! The questions about the story.
 
 use super::call::local;
 use super::story::Story;
@@ -6,11 +6,11 @@ use super::story::Story;
 /// A question, and the commands that answer it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
-    /// What somebody wants to know.
+    /// The question.
     pub question: String,
-    /// The words of each command, after the program's name and before `--data`.
+    /// The words of each command, between the program's name and `--data`.
     pub commands: Vec<Vec<String>>,
-    /// What the answer is, or what else to look at.
+    /// The answer, or what else to look at.
     pub hint: String,
 }
 
@@ -37,8 +37,8 @@ pub fn questions(story: &Story) -> [Asked; 5] {
                     import.field, import.first_seq
                 )),
             ],
-            hint: "The second writes a file for Copernica's import. Whoever has another city by now, or is gone, is \
-                   left alone."
+            hint: "The second writes a file for Copernica's import. It skips customers who have another city by \
+                   now, or are gone."
                 .to_owned(),
         },
         Asked {
@@ -53,27 +53,27 @@ pub fn questions(story: &Story) -> [Asked; 5] {
                     fight.profile, fight.field
                 )),
             ],
-            hint: "The second shows the last blows.".to_owned(),
+            hint: "The second shows the last changes.".to_owned(),
         },
         Asked {
             question: "Some calls never came. Which hour is missing?".to_owned(),
             commands: vec![words("gaps")],
-            hint: "All that has changed without a call that told of it can have changed in that hour.".to_owned(),
+            hint: "Changes that no call explains may have happened in that hour.".to_owned(),
         },
         Asked {
             question: format!(
-                "Since when does Emma ({}) agree to the newsletter, and by which way did she say so?",
+                "Since when does Emma ({}) agree to the newsletter, and which way did she say so?",
                 mind.mail
             ),
             commands: vec![
                 words(&format!("history {} --field {}", mind.profile, mind.field)),
                 words(&format!("blame {}", mind.profile)),
             ],
-            hint: "She has changed her mind thrice. The second shows the last change of every field.".to_owned(),
+            hint: "She changed her mind three times. The second shows the last change of every field.".to_owned(),
         },
         Asked {
             question: format!(
-                "{} is not found any more. Who had that address, and what has happened?",
+                "{} cannot be found any more. Who had that address, and what happened?",
                 vanished.mail
             ),
             commands: vec![
@@ -83,7 +83,7 @@ pub fn questions(story: &Story) -> [Asked; 5] {
                     vanished.profile
                 )),
             ],
-            hint: "No call told of the end of the orders: they have ended with their profile.".to_owned(),
+            hint: "No call reported the end of the orders: they ended with their profile.".to_owned(),
         },
     ]
 }

@@ -3,199 +3,35 @@
 //! export that is imported answers alike. On streams that proptest makes up,
 //! through the engine with a real log and index.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use profiletrail::event::{BodyKind, ProfileKey, decode_envelope, now_micros, zone_from_name};
-use profiletrail::query::{
-    ChangesQuery, ExportQuery, HistoryQuery, Importer, Query, ShowQuery, Span, answer,
-};
-use profiletrail::store::{
-    Appender, Arrival, Folder, OpenOptions, Outcome, ParsedCall, Purpose, Trail,
-};
+use profiletrail::event::{BodyKind, ProfileKey, decode_envelope, zone_from_name};
+use profiletrail::query::{Importer, Query};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::sample::select;
 use serde_json::Value;
 
-const DATABASE: u64 = 1;
-const BEGIN: i64 = 1_760_000_000;
+use crate::support::store::{self, BEGIN, Call, Store, changes, show};
 
-/// One made-up call: its time is its place in the stream, so that no two tie.
-#[derive(Clone, Debug)]
-struct Call {
-    profile: u64,
-    subprofile: Option<u64>,
-    event_type: &'static str,
-    parameters: Vec<(&'static str, &'static str)>,
-    fields: Vec<(&'static str, &'static str)>,
-    interests: Vec<&'static str>,
+/// Calls of distinct times, as bodies in the order of time.
+fn bodies_in_order(calls: &[Call]) -> Vec<String> {
+    let timed = calls.iter().zip(0..).map(|(call, time)| Call {
+        time,
+        ..call.clone()
+    });
+    timed.map(|call| call.body()).collect()
 }
 
-impl Call {
-    fn body(&self, time: i64) -> String {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.append_pair("type", self.event_type)
-            .append_pair("time", &time.to_string())
-            .append_pair("profile", &self.profile.to_string())
-            .append_pair("database", &DATABASE.to_string());
-        if let Some(subprofile) = self.subprofile {
-            form.append_pair("subprofile", &subprofile.to_string());
-        }
-        for (name, value) in &self.parameters {
-            form.append_pair(&format!("parameters[{name}]"), value);
-        }
-        for (name, value) in &self.fields {
-            form.append_pair(&format!("fields[{name}]"), value);
-        }
-        for name in &self.interests {
-            form.append_pair("interests[]", name);
-        }
-        form.finish()
-    }
-}
-
-fn pairs() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
-    let name = select(vec!["mail", "city", "First name", "a[b]", "é", "news"]);
-    let value = select(vec!["", "a", "b", "50% + [x]", "李雷", "0"]);
-    vec((name, value), 0..4)
-}
-
-fn call() -> impl Strategy<Value = Call> {
-    let event_type = select(vec![
-        "create", "update", "update", "update", "update", "delete", "click",
-    ]);
-    let interests = vec(select(vec!["news", "sale"]), 0..3);
-    let key = (
-        1_u64..4,
-        prop_oneof![3 => Just(None), 1 => (1_u64..3).prop_map(Some)],
-    );
-    (key, event_type, pairs(), pairs(), interests).prop_map(
-        |((profile, subprofile), event_type, parameters, fields, interests)| Call {
-            profile,
-            // A subprofile's number belongs to one profile.
-            subprofile: subprofile.map(|number| profile * 10 + number),
-            event_type,
-            parameters,
-            fields,
-            interests,
-        },
-    )
-}
-
-struct Store {
-    trail: Arc<Trail>,
-    appender: Appender,
-    _dir: tempfile::TempDir,
-}
-
-impl Store {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let (trail, appender) = open(dir.path());
-        Self {
-            trail,
-            appender,
-            _dir: dir,
-        }
-    }
-
-    /// A store to which these bodies came in this order.
-    fn with(bodies: impl IntoIterator<Item = String>) -> Self {
-        let mut store = Self::new();
-        let zone = zone_from_name("Europe/Amsterdam").unwrap();
-        let calls: Vec<Arrival> = bodies
-            .into_iter()
-            .zip(now_micros()..)
-            .map(|(body, received)| {
-                let envelope = decode_envelope(BodyKind::Form, body.as_bytes(), zone).unwrap();
-                Arrival::Call(Box::new(ParsedCall {
-                    received,
-                    remote: None,
-                    label: None,
-                    content_type: None,
-                    evidence: None,
-                    read: Ok((BodyKind::Form, envelope)),
-                    body: body.into_bytes(),
-                }))
-            })
-            .collect();
-        let count = calls.len() as u64;
-        let outcomes = store.appender.append(calls);
-        let expected: Vec<Outcome> = (1..=count).map(Outcome::Kept).collect();
-        assert_eq!(outcomes, expected);
-        store
-    }
-
-    fn ask(&self, query: Query) -> Vec<Value> {
-        let mut out = Vec::new();
-        let answered = answer(&self.trail, &query, &mut out).unwrap();
-        assert_eq!(answered.damage, Vec::<String>::new());
-        let lines = String::from_utf8(out).unwrap();
-        lines
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect()
-    }
-
-    fn export(&self, raw: bool) -> Vec<u8> {
-        let mut out = Vec::new();
-        let query = Query::Export(ExportQuery {
-            raw,
-            ..ExportQuery::default()
-        });
-        answer(&self.trail, &query, &mut out).unwrap();
-        out
-    }
-}
-
-fn open(path: &Path) -> (Arc<Trail>, Appender) {
-    let data = path.join("data");
-    Folder::make(&data).unwrap();
-    let options = OpenOptions {
-        purpose: Purpose::Append {
-            server: false,
-            segment_size: 4096,
-        },
-        cache: 1 << 20,
-        patience: Duration::ZERO,
-    };
-    let (trail, appender) = Trail::open(&data, options).unwrap();
-    (trail, appender.unwrap())
-}
-
-fn changes() -> Query {
-    Query::Changes(ChangesQuery::default())
-}
-
+/// The history of a profile with that of its subprofiles.
 fn history(profile: u64) -> Query {
-    Query::History(HistoryQuery {
-        key: ProfileKey::profile(profile),
-        fields: Vec::new(),
-        interests: Vec::new(),
-        span: Span::default(),
-        all: true,
-        limit: None,
-        reverse: false,
-        subprofiles: true,
-        cascade: false,
-    })
+    let mut query = store::history(ProfileKey::profile(profile), None);
+    if let Query::History(query) = &mut query {
+        query.subprofiles = true;
+    }
+    query
 }
 
-fn show(key: ProfileKey, at: i64) -> Query {
-    Query::Show(ShowQuery {
-        key,
-        at: Some(at),
-        cascade: false,
-    })
-}
-
-fn time_of(place: usize) -> i64 {
-    BEGIN + place as i64
-}
-
-/// The lines without what the order of arrival decides.
+/// The lines without what depends on the order of arrival.
 fn without_arrival(mut lines: Vec<Value>) -> Vec<Value> {
     for line in &mut lines {
         if let Some(line) = line.as_object_mut() {
@@ -211,45 +47,45 @@ proptest! {
 
     #[test]
     fn answers_do_not_depend_on_the_order_of_arrival(
-        stream in vec(call(), 1..30).prop_flat_map(|calls| {
+        stream in vec(store::call(1), 1..30).prop_flat_map(|calls| {
             let order: Vec<usize> = (0..calls.len()).collect();
             (Just(calls), Just(order).prop_shuffle())
         })
     ) {
         let (calls, order) = stream;
-        let bodies: Vec<String> = calls.iter().enumerate().map(|(place, call)| call.body(time_of(place))).collect();
+        let bodies = bodies_in_order(&calls);
         let in_order = Store::with(bodies.iter().cloned());
         let shuffled = Store::with(order.iter().map(|place| bodies[*place].clone()));
-        prop_assert_eq!(without_arrival(in_order.ask(changes())), without_arrival(shuffled.ask(changes())));
+        prop_assert_eq!(without_arrival(in_order.ask(&changes(None))), without_arrival(shuffled.ask(&changes(None))));
         for profile in 1..4 {
             prop_assert_eq!(
-                without_arrival(in_order.ask(history(profile))),
-                without_arrival(shuffled.ask(history(profile)))
+                without_arrival(in_order.ask(&history(profile))),
+                without_arrival(shuffled.ask(&history(profile)))
             );
         }
     }
 
     #[test]
-    fn a_state_as_of_a_moment_is_the_replay_up_to_it(calls in vec(call(), 1..25)) {
-        let bodies: Vec<String> = calls.iter().enumerate().map(|(place, call)| call.body(time_of(place))).collect();
+    fn a_state_as_of_a_moment_is_the_replay_up_to_it(calls in vec(store::call(1), 1..25)) {
+        let bodies = bodies_in_order(&calls);
         let whole = Store::with(bodies.iter().cloned());
         for (place, call) in calls.iter().enumerate() {
-            let key = ProfileKey { profile: call.profile, subprofile: call.subprofile };
+            let key = call.key;
             let part = Store::with(bodies.iter().take(place + 1).cloned());
-            let at = time_of(place);
-            prop_assert_eq!(whole.ask(show(key, at)), part.ask(show(key, at)));
+            let at = BEGIN + place as i64;
+            prop_assert_eq!(whole.ask(&show(key, at)), part.ask(&show(key, at)));
         }
     }
 
     #[test]
     fn an_export_that_is_imported_answers_alike(
-        calls in vec((call(), 0_i64..6), 1..30),
+        calls in vec(store::call(6), 1..30),
         respelled in vec(any::<prop::sample::Index>(), 0..5),
         raw in any::<bool>(),
         repeated in vec(any::<prop::sample::Index>(), 0..5),
     ) {
         // Times tie, some bodies come twice, and some say the same in other bytes.
-        let mut bodies: Vec<String> = calls.iter().map(|(call, time)| call.body(BEGIN + time)).collect();
+        let mut bodies: Vec<String> = calls.iter().map(Call::body).collect();
         for index in respelled {
             let again = index.get(&bodies).replace("%5B", "[").replace("%5D", "]");
             bodies.push(again);
@@ -268,9 +104,9 @@ proptest! {
         prop_assert_eq!(report.added, original.trail.last_seq());
         let again = importer.import(1, &lines, |group| copy.appender.append(group)).unwrap();
         prop_assert_eq!((again.added, again.present), (0, original.trail.last_seq()));
-        prop_assert_eq!(copy.ask(changes()), original.ask(changes()));
+        prop_assert_eq!(copy.ask(&changes(None)), original.ask(&changes(None)));
         for profile in 1..4 {
-            prop_assert_eq!(copy.ask(history(profile)), original.ask(history(profile)));
+            prop_assert_eq!(copy.ask(&history(profile)), original.ask(&history(profile)));
         }
         prop_assert_eq!(copy.export(raw), lines);
     }
@@ -320,5 +156,5 @@ fn another_spelling_of_the_same_exports_its_body_and_stays_another() {
     Importer::new(&trail)
         .import(1, &lines, |group| copy.appender.append(group))
         .unwrap();
-    assert_eq!(copy.ask(history(1)), original.ask(history(1)));
+    assert_eq!(copy.ask(&history(1)), original.ask(&history(1)));
 }

@@ -24,6 +24,7 @@ use crate::support::crashed_log as bench;
 use crate::support::crashed_log::{
     DIR, Group, Life, aftermaths, append_mode, at_every_operation, groups, open, read_all,
 };
+use crate::support::files;
 
 const SEGMENT: u64 = 2048;
 
@@ -104,12 +105,12 @@ fn with_torn_tail() -> (SimulatedDisk, Vec<u8>) {
     const LOG: &str = "00000000000000000001.log";
     let disk = SimulatedDisk::new();
     Life::default().run(&disk, append_mode(SEGMENT), &groups(1, 0));
-    let whole = bench::read_file(&disk, LOG).len();
+    let whole = files::read(&disk, &Path::new(DIR).join(LOG)).len();
     let torn = disk.process_killed();
     let mut writer = open(&torn, append_mode(SEGMENT)).writer.unwrap();
     torn.plan(torn.operations() + 1, Fault::Error);
     writer.append(&groups(1, 7)[0]).unwrap_err();
-    let bytes = bench::read_file(&torn, LOG).split_off(whole);
+    let bytes = files::read(&torn, &Path::new(DIR).join(LOG)).split_off(whole);
     assert!(!bytes.is_empty());
     (bench::settled(&torn), bytes)
 }
@@ -126,7 +127,8 @@ fn a_power_cut_in_a_recovery_loses_no_torn_bytes() {
     at_every_operation(&start, recover, |_, _, disk| {
         for after in aftermaths(disk) {
             let names = after.list(Path::new(DIR)).unwrap();
-            let kept = |name: &String| bench::read_file(&after, name).ends_with(&bytes);
+            let kept =
+                |name: &String| files::read(&after, &Path::new(DIR).join(name)).ends_with(&bytes);
             assert!(names.iter().any(kept), "{names:?}");
         }
     });
@@ -150,7 +152,7 @@ fn a_torn_frame_is_set_aside_once() {
             let mut names = disk.list(Path::new(DIR)).unwrap();
             names.retain(|name| name.contains("torn"));
             assert_eq!(names.len(), 1, "{names:?}");
-            assert!(bench::read_file(&disk, &names[0]) == bytes);
+            assert!(files::read(&disk, &Path::new(DIR).join(&names[0])) == bytes);
         }
     }
 }

@@ -22,6 +22,7 @@ use proptest::prelude::*;
 
 use crate::support::damaged_log as bench;
 use crate::support::damaged_log::{APPEND, DIR, Whole};
+use crate::support::files;
 use crate::support::flaky::Flaky;
 
 #[test]
@@ -230,7 +231,7 @@ fn reading_from_a_real_disk_changes_no_file() {
         let len = bytes.len();
         bytes.truncate(len - 3);
     });
-    bench::write_folder(&RealDisk, dir.path(), &damaged);
+    files::write_folder(&RealDisk, dir.path(), &damaged);
     let times = || -> Vec<_> {
         let mut entries: Vec<(PathBuf, _)> = std::fs::read_dir(dir.path())
             .unwrap()
@@ -247,7 +248,7 @@ fn reading_from_a_real_disk_changes_no_file() {
     let mut scan = opened.log.scan(1);
     while scan.step().unwrap().is_some() {}
     assert_eq!(times(), before);
-    assert!(bench::read_folder(&RealDisk, dir.path()) == damaged);
+    assert!(files::read_folder(&RealDisk, dir.path()) == damaged);
 
     let recovered = bench::open(Arc::new(RealDisk), dir.path(), APPEND);
     let saved = recovered.report.torn.unwrap().saved.unwrap();
@@ -261,7 +262,7 @@ fn reading_from_a_real_disk_changes_no_file() {
 fn a_read_that_fails_is_an_error_and_no_damage() {
     let whole = Whole::small();
     let disk = SimulatedDisk::new();
-    bench::write_folder(&disk, Path::new(DIR), &whole.folder);
+    files::write_folder(&disk, Path::new(DIR), &whole.folder);
     let failing = Arc::new(AtomicBool::new(false));
     let flaky = Arc::new(Flaky(disk, Arc::clone(&failing)));
     let log = bench::open(flaky, Path::new(DIR), OpenMode::Read).log;

@@ -8,6 +8,7 @@ use profiletrail::storage::SimulatedDisk;
 
 use crate::support::damaged_log as bench;
 use crate::support::damaged_log::{APPEND, DIR, ID, Whole, forged};
+use crate::support::files;
 
 /// The log of a sender's frame inside the second of three events.
 fn with_planted(frame: &[u8]) -> Whole {
@@ -29,7 +30,7 @@ fn examine_planted(id: u64, first_seq: u64) -> bench::Findings {
         // Without the id nobody can make such a frame; the events after it are
         // accepted only if they can be told from it.
         let disk = SimulatedDisk::new();
-        bench::write_folder(&disk, Path::new(DIR), &damaged);
+        files::write_folder(&disk, Path::new(DIR), &damaged);
         let opened = bench::open(Arc::new(disk), Path::new(DIR), OpenMode::Read);
         let mut last = 0;
         let mut scan = opened.log.scan(1);

@@ -17,6 +17,8 @@ use profiletrail::log::{Log, LogError, OpenMode, Recovered, Scanned};
 use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
 use proptest::prelude::*;
 
+use crate::support::files;
+
 const DIR: &str = "/log";
 const ID: u64 = 0x5EA1_ED00_0000_0009;
 const RECORDS: u64 = 165;
@@ -137,13 +139,6 @@ fn path(name: &str) -> PathBuf {
     Path::new(DIR).join(name)
 }
 
-fn content(disk: &SimulatedDisk, path: &Path) -> Vec<u8> {
-    let file = disk.open(path, Access::Read).unwrap();
-    let mut bytes = vec![0; file.len().unwrap() as usize];
-    file.read_at(&mut bytes, 0).unwrap();
-    bytes
-}
-
 fn write(disk: &SimulatedDisk, path: &Path, bytes: &[u8]) {
     let file = disk.open(path, Access::Write).unwrap();
     file.set_len(0).unwrap();
@@ -163,7 +158,7 @@ enum Harm {
 
 fn harm(disk: &SimulatedDisk, name: &str, harm: &Harm) {
     let path = path(name);
-    let mut bytes = content(disk, &path);
+    let mut bytes = files::read(disk, &path);
     let len = bytes.len().max(1) as u64;
     match harm {
         Harm::Flip(place, bit) => {
@@ -258,7 +253,7 @@ fn a_header_whose_fixed_bytes_were_changed_costs_nothing() {
     let disk = filled();
     let all = readable(&open(&disk, OpenMode::Read).unwrap().log).0;
     let last = path(names(&disk).last().unwrap());
-    let bytes = content(&disk, &last);
+    let bytes = files::read(&disk, &last);
     let frame = bytes
         .windows(4)
         .rposition(|window| window == b"PTLF")
@@ -278,7 +273,7 @@ fn what_was_at_a_damaged_end_is_lost_and_its_numbers_with_it() {
     let disk = filled();
     let all = readable(&open(&disk, OpenMode::Read).unwrap().log).0;
     let last = path(names(&disk).last().unwrap());
-    let mut bytes = content(&disk, &last);
+    let mut bytes = files::read(&disk, &last);
     let frames: Vec<usize> = (0..bytes.len() - 4)
         .filter(|at| &bytes[*at..at + 4] == b"PTLF")
         .collect();
@@ -317,7 +312,7 @@ fn a_fault_at_any_operation_of_a_repair_loses_nothing() {
         .iter()
         .map(|place| {
             harm(&damaged, &segments[*place], &Harm::Noise(1_000, 300, 7));
-            content(&damaged, &path(&segments[*place]))
+            files::read(&damaged, &path(&segments[*place]))
         })
         .collect();
     harm(&damaged, &segments[2], &Harm::Remove);
@@ -350,7 +345,7 @@ fn a_fault_at_any_operation_of_a_repair_loses_nothing() {
                 let files = found.list(Path::new(DIR)).unwrap();
                 let files: Vec<_> = files
                     .iter()
-                    .map(|name| content(&found, &path(name)))
+                    .map(|name| files::read(&found, &path(name)))
                     .collect();
                 for aside in &asides {
                     assert!(files.contains(aside), "operation {operation} {fault:?}");

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use profiletrail::log::{BlockRange, NotSealed, OpenMode, Recovered, Scanned};
 use profiletrail::storage::{Access, Fault, Storage};
 
+use crate::support::files;
 use crate::support::sealed_log::{
-    DIR, RECORDS, all, appending, content, disk_of, filled, names, open, readable, record,
-    seal_all, time_of,
+    DIR, RECORDS, all, appending, disk_of, filled, names, open, readable, record, seal_all, time_of,
 };
 
 #[test]
@@ -54,7 +54,7 @@ fn zstd_alone_makes_the_plain_segment_again() {
     let log = open(&disk, appending()).unwrap().log;
     let first = log.unsealed()[0].0;
     log.seal(first, &time_of, &|| false).unwrap().unwrap();
-    let sealed = content(&disk, "00000000000000000001.log.zst");
+    let sealed = files::read(&disk, &Path::new(DIR).join("00000000000000000001.log.zst"));
     let plain = zstd::stream::decode_all(sealed.as_slice()).unwrap();
     let next = names(&disk).into_iter().nth(1).unwrap();
     let count: u64 = next[..20].parse::<u64>().unwrap() - 1;
@@ -68,7 +68,7 @@ fn a_log_that_ends_with_a_sealed_segment_goes_on_after_it() {
     let disk = filled();
     let log = open(&disk, appending()).unwrap().log;
     seal_all(&log).unwrap();
-    let sealed = content(&disk, "00000000000000000001.log.zst");
+    let sealed = files::read(&disk, &Path::new(DIR).join("00000000000000000001.log.zst"));
     let next: u64 = names(&disk)[1][..20].parse().unwrap();
     let alone = disk_of("00000000000000000001.log.zst", &sealed, "other");
     let Recovered { log, writer, .. } = open(&alone, appending()).unwrap();
@@ -136,7 +136,7 @@ fn a_flipped_byte_costs_a_block_at_most_and_is_reported() {
     let name = "00000000000000000001.log.zst";
     let next = names(&disk)[1].clone();
     let count: u64 = next[..20].parse::<u64>().unwrap() - 1;
-    let sealed = content(&disk, name);
+    let sealed = files::read(&disk, &Path::new(DIR).join(name));
     let whole = disk_of(name, &sealed, &next);
     let stretches = open(&whole, OpenMode::Read)
         .unwrap()

@@ -8,6 +8,8 @@ use profiletrail::log::repair::{repair_segment, survey};
 use profiletrail::log::{AppendError, Damage, Log, LogError, OpenMode, Recovered, Scanned, frame};
 use profiletrail::storage::{Access, SimulatedDisk, Storage};
 
+use crate::support::files;
+
 const DIR: &str = "/log";
 const NAME: &str = "00000000000000000001.log";
 const ID: u64 = 0x0123_4567_89AB_CDEF;
@@ -47,11 +49,8 @@ fn open(disk: &SimulatedDisk, mode: OpenMode) -> Result<Recovered, LogError> {
 }
 
 fn is_unchanged(disk: &SimulatedDisk, bytes: &[u8]) -> bool {
-    let path = Path::new(DIR).join(NAME);
-    let file = disk.open(&path, Access::Read).unwrap();
-    let mut found = vec![0; file.len().unwrap() as usize];
-    file.read_at(&mut found, 0).unwrap();
-    found == bytes && disk.list(Path::new(DIR)).unwrap() == [NAME]
+    files::read(disk, &Path::new(DIR).join(NAME)) == bytes
+        && disk.list(Path::new(DIR)).unwrap() == [NAME]
 }
 
 /// The log opens up to the event `last`, says so, and takes and cuts nothing.

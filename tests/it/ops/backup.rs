@@ -224,7 +224,7 @@ fn what_would_destroy_something_is_refused() {
     assert_eq!(files(&letters).len(), 1);
     told(
         backup(&data, &data.join("backup"), &[]),
-        "in the data folder",
+        "inside the data folder",
     );
     told(backup(&data, &older, &[]), "other than a backup");
     told(verify(&letters), "no backup");

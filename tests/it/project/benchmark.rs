@@ -227,7 +227,7 @@ fn ended_by(signal: Signal, dir: &Path) {
             std::thread::sleep(Duration::from_millis(5));
         }
     };
-    let serves = |line: &String| line.contains(" serve ") && !line.contains(" under ");
+    let serves = |line: &String| line.contains(" serve ") && !line.contains(" supervised ");
     bounded("no server", &|all| all.iter().any(serves));
     kill_process(Pid::from_child(&child), signal).unwrap();
     let status = child.wait().unwrap();

@@ -14,10 +14,12 @@ use std::sync::Arc;
 use profiletrail::event::ProfileKey;
 use profiletrail::history::{Baseline, Known, Place};
 use profiletrail::log::{Log, OpenMode, Scanned, remove_segments_outside};
-use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
+use profiletrail::storage::{Fault, SimulatedDisk, Storage};
 use profiletrail::store::retention::{
     BaselineWriter, CommitError, KeptBaseline, Pruned, Retention, commit, remove,
 };
+
+use crate::support::files;
 
 const FOLDER: &str = "/data";
 const LOG: &str = "/data/log";
@@ -82,10 +84,7 @@ fn write_text(disk: &SimulatedDisk, text: &str) {
 }
 
 fn text(disk: &SimulatedDisk) -> String {
-    let file = disk.open(Path::new("/data/format"), Access::Read).unwrap();
-    let mut bytes = vec![0; file.len().unwrap() as usize];
-    file.read_at(&mut bytes, 0).unwrap();
-    String::from_utf8(bytes).unwrap()
+    String::from_utf8(files::read(disk, Path::new("/data/format"))).unwrap()
 }
 
 fn pruned(disk: &SimulatedDisk) -> Option<Pruned> {

@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use profiletrail::log::{AppendError, Log, OpenMode, Recovered, Scanned, Writer};
-use profiletrail::storage::{Access, Fault, SimulatedDisk, Storage};
+use profiletrail::storage::{Fault, SimulatedDisk, Storage};
+
+use crate::support::files::{read_folder, write_folder};
 
 pub const DIR: &str = "/log";
 pub const ID: u64 = 0x1D0F_7E57;
@@ -210,19 +212,7 @@ pub fn at_every_operation(
 /// The disk after it has had time to write everything.
 pub fn settled(disk: &SimulatedDisk) -> SimulatedDisk {
     let settled = SimulatedDisk::new();
-    for name in disk.list(Path::new(DIR)).unwrap() {
-        let path = Path::new(DIR).join(&name);
-        let file = settled.open(&path, Access::CreateNew).unwrap();
-        file.write_at(&read_file(disk, &name), 0).unwrap();
-        file.sync().unwrap();
-    }
-    settled.sync_dir(Path::new(DIR)).unwrap();
+    let dir = Path::new(DIR);
+    write_folder(&settled, dir, &read_folder(disk, dir));
     settled.process_killed()
-}
-
-pub fn read_file(disk: &SimulatedDisk, name: &str) -> Vec<u8> {
-    let file = disk.open(&Path::new(DIR).join(name), Access::Read).unwrap();
-    let mut bytes = vec![0; file.len().unwrap() as usize];
-    file.read_at(&mut bytes, 0).unwrap();
-    bytes
 }

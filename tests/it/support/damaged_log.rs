@@ -1,38 +1,17 @@
 //! What tests need to make a log, to damage it and to judge what is read.
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use profiletrail::log::{Damage, Log, LogError, OpenMode, Recovered, Scanned, Torn, frame};
-use profiletrail::storage::{Access, SimulatedDisk, Storage};
+use profiletrail::storage::{SimulatedDisk, Storage};
+
+use crate::support::files::{Folder, read_folder, write_folder};
 
 pub const DIR: &str = "/log";
 pub const ID: u64 = 0x00DA_4A6E;
 pub const APPEND: OpenMode = OpenMode::Append { segment_size: 700 };
-
-/// Files by name, with their bytes.
-pub type Folder = BTreeMap<String, Vec<u8>>;
-
-pub fn write_folder(storage: &dyn Storage, dir: &Path, folder: &Folder) {
-    for (name, bytes) in folder {
-        let file = storage.open(&dir.join(name), Access::CreateNew).unwrap();
-        file.write_at(bytes, 0).unwrap();
-        file.sync().unwrap();
-    }
-    storage.sync_dir(dir).unwrap();
-}
-
-pub fn read_folder(storage: &dyn Storage, dir: &Path) -> Folder {
-    let read = |name: String| {
-        let file = storage.open(&dir.join(&name), Access::Read).unwrap();
-        let mut bytes = vec![0; file.len().unwrap() as usize];
-        file.read_at(&mut bytes, 0).unwrap();
-        (name, bytes)
-    };
-    storage.list(dir).unwrap().into_iter().map(read).collect()
-}
 
 pub fn open(storage: Arc<dyn Storage>, dir: &Path, mode: OpenMode) -> Recovered {
     Log::open(storage, dir, ID, mode).unwrap()

@@ -16,6 +16,7 @@ pub mod demo;
 pub mod dns;
 pub mod dossier;
 #[cfg(feature = "fuzzing")]
+pub mod files;
 pub mod flaky;
 pub mod folders;
 pub mod fortnight;

@@ -1,11 +1,13 @@
 //! A log of several closed segments, to be sealed and read.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use profiletrail::log::{Log, LogError, NotSealed, OpenMode, Recovered, Scanned};
-use profiletrail::storage::{Access, SimulatedDisk, Storage};
+use profiletrail::storage::{SimulatedDisk, Storage};
+
+use crate::support::files::write_new;
 
 pub const DIR: &str = "/log";
 pub const ID: u64 = 0x5EA1_ED00_0000_0001;
@@ -109,22 +111,12 @@ pub fn names(disk: &SimulatedDisk) -> Vec<String> {
     names
 }
 
-pub fn content(disk: &SimulatedDisk, name: &str) -> Vec<u8> {
-    let file = disk.open(&Path::new(DIR).join(name), Access::Read).unwrap();
-    let mut bytes = vec![0; file.len().unwrap() as usize];
-    assert_eq!(file.read_at(&mut bytes, 0).unwrap(), bytes.len());
-    bytes
-}
-
 /// Another disk, with this alone as its only segment but for an empty one
 /// after it.
 pub fn disk_of(name: &str, bytes: &[u8], next: &str) -> SimulatedDisk {
     let disk = SimulatedDisk::new();
     for (name, bytes) in [(name, bytes), (next, &[])] {
-        let path = PathBuf::from(DIR).join(name);
-        let file = disk.open(&path, Access::CreateNew).unwrap();
-        file.write_at(bytes, 0).unwrap();
-        file.sync().unwrap();
+        write_new(&disk, &Path::new(DIR).join(name), bytes);
     }
     disk.sync_dir(Path::new(DIR)).unwrap();
     disk

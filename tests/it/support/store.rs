@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use profiletrail::event::{BodyKind, ProfileKey, decode_envelope, zone_from_name};
+use profiletrail::event::{BodyKind, ProfileKey, decode_envelope, now_micros, zone_from_name};
 use profiletrail::query::{
     BlameQuery, ChangesQuery, DiffQuery, ExportQuery, Filter, HistoryQuery, Query, ShowQuery, Span,
     answer,
@@ -64,7 +64,7 @@ impl Call {
 }
 
 fn pairs() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
-    let name = select(vec!["mail", "city", "First name", "é", "news"]);
+    let name = select(vec!["mail", "city", "First name", "a[b]", "é", "news"]);
     let value = select(vec!["", "a", "b", "50% + [x]", "李雷", "0"]);
     vec((name, value), 0..4)
 }
@@ -134,6 +134,21 @@ pub fn open(data: &Path) -> (Arc<Trail>, Appender) {
     (trail, appender.unwrap())
 }
 
+/// A form that was received at a moment in Unix microseconds.
+fn arrival((body, received): (String, i64)) -> Arrival {
+    let zone = zone_from_name("Europe/Amsterdam").unwrap();
+    let envelope = decode_envelope(BodyKind::Form, body.as_bytes(), zone).unwrap();
+    Arrival::Call(Box::new(ParsedCall {
+        received,
+        remote: None,
+        label: None,
+        content_type: None,
+        evidence: None,
+        read: Ok((BodyKind::Form, envelope)),
+        body: body.into_bytes(),
+    }))
+}
+
 impl Store {
     pub fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -168,22 +183,24 @@ impl Store {
         }
     }
 
-    /// Keeps bodies, one after the other; the first is received at a second.
+    /// A store that got these bodies together, in this order.
+    pub fn with(bodies: impl IntoIterator<Item = String>) -> Self {
+        let mut store = Self::new();
+        let calls: Vec<Arrival> = bodies
+            .into_iter()
+            .zip(now_micros()..)
+            .map(arrival)
+            .collect();
+        let expected: Vec<Outcome> = (1..=calls.len() as u64).map(Outcome::Kept).collect();
+        assert_eq!(store.appender.append(calls), expected);
+        store
+    }
+
+    /// Keeps bodies, one after the other; the first is received at this second.
     pub fn add(&mut self, bodies: impl IntoIterator<Item = String>, received: i64) {
-        let zone = zone_from_name("Europe/Amsterdam").unwrap();
-        for (place, body) in (0..).zip(bodies) {
-            let envelope = decode_envelope(BodyKind::Form, body.as_bytes(), zone).unwrap();
-            let outcome = self
-                .appender
-                .append(vec![Arrival::Call(Box::new(ParsedCall {
-                    received: (received + place) * 1_000_000,
-                    remote: None,
-                    label: None,
-                    content_type: None,
-                    evidence: None,
-                    read: Ok((BodyKind::Form, envelope)),
-                    body: body.into_bytes(),
-                }))]);
+        for (body, place) in bodies.into_iter().zip(0..) {
+            let call = arrival((body, (received + place) * 1_000_000));
+            let outcome = self.appender.append(vec![call]);
             assert!(matches!(outcome[0], Outcome::Kept(_)), "{outcome:?}");
         }
     }

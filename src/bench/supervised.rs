@@ -14,9 +14,9 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 
 /// A command that runs a program which ends with this process. To be spawned
 /// from a thread that lives as long, because the kernel looks at the thread.
-pub fn under(program: impl AsRef<OsStr>) -> anyhow::Result<Command> {
+pub fn supervised(program: impl AsRef<OsStr>) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(["under", "--"]).arg(program);
+    command.args(["supervised", "--"]).arg(program);
     // What is measured is what is named here, not what somebody's shell sets.
     for (name, _) in std::env::vars_os() {
         if name.as_encoded_bytes().starts_with(b"PROFILETRAIL_") {

@@ -8,7 +8,7 @@ use super::table::{Printed, mib, ms, whole};
 
 /// A number and its mark.
 #[derive(Debug, Serialize)]
-pub struct Mark {
+pub struct Target {
     /// What is measured.
     what: String,
     /// What came of it, for people.
@@ -22,40 +22,40 @@ pub struct Mark {
 const MIB: f64 = 1024.0;
 
 /// All numbers that decide.
-pub fn marks(report: &Report) -> Vec<Mark> {
-    let mut marks = Vec::new();
+pub fn of(report: &Report) -> Vec<Target> {
+    let mut targets = Vec::new();
     let mut add = |what: &str, value: String, mark: &str, met: bool| {
-        marks.push(Mark {
+        targets.push(Target {
             what: what.to_owned(),
             value,
             mark: mark.to_owned(),
             met,
         });
     };
-    if let Some(keeping) = &report.keeping {
-        let ratio = keeping.to_zstd();
-        let value = format!("{ratio:.2} ({:.0} bytes)", keeping.bytes_per_event());
+    if let Some(cost) = &report.storage_cost {
+        let ratio = cost.to_zstd();
+        let value = format!("{ratio:.2} ({:.0} bytes)", cost.bytes_per_event());
         add(
             "bytes on disk an event, to `zstd -3` of the raw lines",
             value,
             "≤ 1.75",
             ratio <= 1.75,
         );
-        let peak = keeping.server_peak_kib();
+        let peak = cost.server_peak_kib();
         add(
             "most memory of `serve`, whatever was asked",
             mib(peak),
             "< 128 MiB",
             (peak as f64) < 128.0 * MIB,
         );
-        let peak = keeping.offline_peak_kib();
+        let peak = cost.offline_peak_kib();
         add(
             "most memory of a command without a server",
             mib(peak),
             "< 256 MiB",
             (peak as f64) < 256.0 * MIB,
         );
-        let (stop, kill) = (keeping.after_stop, keeping.after_kill);
+        let (stop, kill) = (cost.after_stop, cost.after_kill);
         let start = |answer: f64, query: f64| format!("{}, a query {}", ms(answer), ms(query));
         add(
             "start to first answer, after a clean stop",
@@ -87,13 +87,13 @@ pub fn marks(report: &Report) -> Vec<Mark> {
             ("incidents", "incidents in a day, live", 1e3, "< 1 s"),
         ];
         let small = of_a_million.into_iter();
-        let small = small.filter(|_| keeping.made.events <= 1_000_000);
+        let small = small.filter(|_| cost.made.events <= 1_000_000);
         for (name, what, most, mark) in live.into_iter().chain(small) {
-            if let Some(asked) = keeping.asked(name) {
+            if let Some(asked) = cost.asked(name) {
                 add(what, ms(asked.live.ms()), mark, asked.live.ms() < most);
             }
         }
-        if let Some(asked) = keeping.asked("history") {
+        if let Some(asked) = cost.asked("history") {
             let took = asked.offline.ms();
             add(
                 "history of one profile, offline",
@@ -102,7 +102,7 @@ pub fn marks(report: &Report) -> Vec<Mark> {
                 took < 1e3,
             );
         }
-        if let Some(asked) = keeping.asked("export") {
+        if let Some(asked) = cost.asked("export") {
             let rate = asked.offline.per_second();
             let value = format!("{} events/s", whole(rate));
             add("full export", value, "> 300,000 events/s", rate > 300_000.0);
@@ -143,7 +143,7 @@ pub fn marks(report: &Report) -> Vec<Mark> {
         let value = format!("{} and {}", ms(own.p99_us / 1e3), ms(peer.p99_us / 1e3));
         add(&what, value, "lower", own.p99_us < peer.p99_us);
     }
-    marks
+    targets
 }
 
 /// The rows of each number of connections.
@@ -159,9 +159,9 @@ fn by_connections(rates: &Rates) -> Vec<(usize, Vec<&Row>)> {
 }
 
 /// Prints them.
-pub fn print(marks: &[Mark]) {
+pub fn print(targets: &[Target]) {
     let mut table = Printed::new(&["what decides", "measured", "mark", "met"], 1);
-    for mark in marks {
+    for mark in targets {
         let met = if mark.met { "yes" } else { "no" };
         table.row([
             mark.what.clone(),
@@ -170,7 +170,7 @@ pub fn print(marks: &[Mark]) {
             met.to_owned(),
         ]);
     }
-    if !marks.is_empty() {
+    if !targets.is_empty() {
         table.print("What decides");
     }
 }

@@ -110,7 +110,7 @@ pub struct Start {
 
 /// All of it.
 #[derive(Debug, Serialize)]
-pub struct Keeping {
+pub struct StorageCost {
     /// How the store was made.
     pub made: Made,
     /// Bytes of the log on disk.
@@ -131,7 +131,7 @@ pub struct Keeping {
     pub after_kill: Start,
 }
 
-impl Keeping {
+impl StorageCost {
     /// What was asked under a name.
     pub fn asked(&self, name: &str) -> Option<&Asked> {
         let all = self.asked.iter().chain(&self.looked_up.asked);
@@ -168,7 +168,7 @@ pub fn measure(
     place: &Place,
     store: &Store,
     scratch: &Path,
-) -> anyhow::Result<Keeping> {
+) -> anyhow::Result<StorageCost> {
     let (binary, data) = (&place.binary, &store.data);
     let log_bytes = disk_bytes(&data.join("log"))?;
     let index_bytes = disk_bytes(&data.join("index"))?;
@@ -185,7 +185,7 @@ pub fn measure(
     let asked = ask_all(args, binary, data, server, &questions::all(args, usual))?;
     let looked_up = looked_up::measure(args, place, store, usual)?;
     let after_kill = kills(args, binary, scratch)?;
-    Ok(Keeping {
+    Ok(StorageCost {
         made: store.made.clone(),
         log_bytes,
         index_bytes,
