@@ -6,6 +6,7 @@ mod dossier;
 mod dossier_page;
 mod find;
 mod incidents;
+mod one_engine;
 mod paging;
 mod properties;
 mod reconcile;

@@ -363,6 +363,7 @@ pages! {
     findings: "docs/findings.md" after CALLS,
     glossary: "docs/glossary.md" after &[],
     http_api: "docs/http-api.md" after CALLS,
+    index_design: "docs/index-design.md" after &[],
     operations: "docs/operations.md" after CALLS,
     reconcile: "docs/reconcile.md" after CALLS,
     signatures: "docs/signatures.md" after &[],
