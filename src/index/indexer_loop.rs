@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use super::error::{IndexError, discard};
-use super::lookup::Lookup;
+use super::lookup::{Lookup, normalized};
 use super::lookup_backfill::{BackfillState, Failed};
 use super::manifest::Position;
 use super::pending::Entry;
@@ -279,9 +279,25 @@ impl Shared {
             EventStore::with_database(Database::Memory, self.log_id, 0)
         });
         match events {
-            Ok(events) => self.set_index(Some(OpenIndex::new(events, None))),
+            Ok(events) => {
+                let lookup = self.create_lookup(&events.db).unwrap_or_else(|error| {
+                    tracing::warn!("the look-ups could not be created: {error}");
+                    None
+                });
+                self.set_index(Some(OpenIndex::new(events, lookup)));
+            }
             Err(error) => tracing::error!("no index can be kept in memory: {error}"),
         }
+    }
+
+    /// Begins look-ups of the wanted fields in a new index: it must have them even
+    /// if the program ends before the backfill.
+    fn create_lookup(&self, db: &Database) -> Result<Option<Lookup>, IndexError> {
+        let fields = self.state().lookup_fields.clone().unwrap_or_default();
+        if fields.is_empty() || db.is_memory() {
+            return Ok(None);
+        }
+        Lookup::create(db, self.log_id, normalized(&fields))
     }
 
     /// Moves the index's folder aside, or removes it. An error says why an index

@@ -168,7 +168,7 @@ fn through_a_pipe_each_event_comes_once_when_nothing_is_killed_between_two_steps
     let mut expected = 1..;
     for round in 0..4 {
         let following = Running::start(&data, &args);
-        for number in 0..20 {
+        for number in 1..=20 {
             let seq = post(&server, "/webhook", &update(number, &round.to_string()));
             assert_eq!(Some(seq), expected.next());
             assert_eq!(following.seq(), seq);

@@ -176,7 +176,7 @@ fn an_index_that_is_not_the_logs_is_named() {
     assert_eq!(found.len(), 1, "{lines:?}");
     let what = found[0]["what"].as_str().unwrap();
     assert!(
-        what.contains("first of 77;") && what.contains("delete"),
+        what.contains("first of 1;") && what.contains("delete"),
         "{what}"
     );
     fs::remove_dir_all(own.join("index")).unwrap();

@@ -359,6 +359,7 @@ pages! {
     architecture: "docs/architecture.md" after &[],
     asking: "docs/asking.md" after &["README.md"],
     benchmarks: "docs/benchmarks.md" after &[],
+    calls: "docs/calls.md" after &[],
     dossier: "docs/dossier.md" after CALLS,
     findings: "docs/findings.md" after CALLS,
     glossary: "docs/glossary.md" after &[],

@@ -9,7 +9,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::support::{Dice, Server, cli, copy_folder, fixture};
+use crate::support::{Dice, Server, cli, copy_folder, eventually, fixture};
 use tempfile::TempDir;
 
 /// What is asked each time.
@@ -200,7 +200,13 @@ fn a_segment_that_is_put_back_heals_the_index() {
     for live in [false, true] {
         fs::write(&segments[1], &damaged).unwrap();
         fs::remove_dir_all(data.join("index")).unwrap();
-        Server::start(&data, &["--lookup", "mail"]).stop();
+        let server = Server::start(&data, &["--lookup", "mail"]);
+        eventually("the look-ups are begun", || {
+            cli(&data, &["stats"])
+                .stdout
+                .contains(r#""fields":["mail"]"#)
+        });
+        server.stop();
         cli(&data, QUESTIONS[0]).failed(3);
         cli(&data, QUESTIONS[1]).failed(3);
         fs::write(&segments[1], &backup).unwrap();

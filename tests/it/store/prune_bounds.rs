@@ -111,7 +111,7 @@ fn it_prunes_beside_answers_appends_and_others_who_prune() {
     let mut store = Store::new();
     for time in 0..150 {
         store.add(
-            [body(time as u64 % 5, BEGIN + time, &time.to_string())],
+            [body(time as u64 % 5 + 1, BEGIN + time, &time.to_string())],
             BEGIN + time,
         );
     }
@@ -170,7 +170,7 @@ fn it_prunes_beside_answers_appends_and_others_who_prune() {
             .collect();
         for time in 150..200 {
             store.add(
-                [body(time as u64 % 5, BEGIN + time, &time.to_string())],
+                [body(time as u64 % 5 + 1, BEGIN + time, &time.to_string())],
                 BEGIN + time,
             );
         }
@@ -194,7 +194,7 @@ fn what_the_index_and_the_log_do_not_agree_on_is_not_pruned() {
 fn is_not_pruned_where_an_event_cannot_be_read(the_index_knows: bool) {
     let mut store = Store::new();
     for time in 0..40 {
-        store.add([body(time as u64 % 5, BEGIN + time, "a")], BEGIN + time);
+        store.add([body(time as u64 % 5 + 1, BEGIN + time, "a")], BEGIN + time);
     }
     store.trail.wait_for_index(|_| ()).unwrap();
     let data = store.trail.folder().path().to_owned();
