@@ -48,7 +48,10 @@ pub fn signature(bytes: &[u8]) {
                 let lines = claim.text().split('\n');
                 assert_eq!(lines.filter(|found| found.starts_with(line)).count(), 1);
             }
-            assert!((claim.date() - NOW).abs() <= 60);
+            assert_eq!(
+                claim.wrong_date().is_none(),
+                (claim.date() - NOW).abs() <= 60
+            );
             assert!(claim.key().as_str().ends_with(".copernica.com"));
         }
         (Err(Refusal::Unsigned), Ok(CheckOutcome::Unsigned)) => {}
