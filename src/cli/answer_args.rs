@@ -1,11 +1,10 @@
-//! The arguments that questions share: the form of an answer, a span of time,
-//! and which changes are meant.
+//! The arguments that questions share, beside those of [`crate::query`]: the form of
+//! an answer.
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::event::ProfileKey;
-use crate::query::{CauseKind, parse_label};
+use super::context::CommandContext;
 
 /// How times can be written.
 pub const TIMES: &str = "Times: RFC 3339 (2025-10-09T08:53:20Z), YYYY-MM-DD, 'YYYY-MM-DD HH:MM:SS' (in --timezone), \
@@ -30,15 +29,21 @@ pub struct Output {
     pub format: Option<Format>,
 }
 
-/// Whether subprofiles end with their profile.
+/// Leaves out what people are shown unasked.
 #[derive(Debug, clap::Args)]
-pub struct CascadeArgs {
-    /// Tell that a profile's delete ends its subprofiles [default: in answers for people]
-    #[arg(long, overrides_with = "no_cascade")]
-    pub cascade: bool,
-    /// Tell of subprofiles only what calls of their own say
+pub struct NoCascade {
+    /// Of subprofiles, show only what calls of their own say
     #[arg(long, overrides_with = "cascade")]
     pub no_cascade: bool,
+}
+
+impl NoCascade {
+    /// Whether a profile's delete also deletes its subprofiles in an answer of this
+    /// form: people want it, while what programs read stays as it is unless they ask.
+    pub fn cascade(&self, asked: bool, output: &Output, context: &CommandContext) -> bool {
+        let people = context.format(output.format) == Format::Table;
+        asked || (people && !self.no_cascade)
+    }
 }
 
 /// How what was done is told: a table or lines.
@@ -53,58 +58,4 @@ pub struct TellOutput {
 fn told_format() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(["table", "jsonl"])
         .try_map(|name| <Format as ValueEnum>::from_str(&name, false))
-}
-
-/// A span of time.
-#[derive(Debug, clap::Args)]
-pub struct SpanArgs {
-    /// Only from this time on
-    #[arg(short = 'S', long, value_name = "TIME", allow_hyphen_values = true)]
-    pub since: Option<String>,
-    /// Only before this time
-    #[arg(short = 'U', long, value_name = "TIME", allow_hyphen_values = true)]
-    pub until: Option<String>,
-}
-
-/// Which changes are meant: every question about the changes of all profiles
-/// knows these.
-#[derive(Debug, clap::Args)]
-pub struct FilterArgs {
-    /// Only changes of this field; can be repeated
-    #[arg(long, value_name = "NAME")]
-    pub field: Vec<String>,
-    /// Only changes of this interest; can be repeated
-    #[arg(long, value_name = "NAME")]
-    pub interest: Vec<String>,
-    /// Only by events that name this database
-    #[arg(long, value_name = "D")]
-    pub database: Option<u64>,
-    /// Only by events that name this collection
-    #[arg(long, value_name = "C")]
-    pub collection: Option<u64>,
-    /// Only of this profile and its subprofiles, or of this subprofile
-    #[arg(long, value_name = "P[/S]")]
-    pub profile: Option<ProfileKey>,
-    #[command(flatten)]
-    pub span: SpanArgs,
-    /// Only from this value; true or false for interests
-    #[arg(long, value_name = "V", allow_hyphen_values = true)]
-    pub old: Option<String>,
-    /// Only to this value; true or false for interests
-    #[arg(long, value_name = "V", allow_hyphen_values = true)]
-    pub new: Option<String>,
-    /// Only by this cause; can be repeated
-    #[arg(long, value_name = "C")]
-    pub cause: Vec<CauseKind>,
-    /// Only by events with this label, '' for those without; can be repeated
-    #[arg(long, value_name = "L", value_parser = parse_label)]
-    pub label: Vec<String>,
-    /// Not by events with this label, '' for those without; can be repeated
-    #[arg(long, value_name = "L", value_parser = parse_label)]
-    pub not_label: Vec<String>,
-    #[command(flatten)]
-    pub cascade: CascadeArgs,
-    /// Only by events of this type; can be repeated
-    #[arg(long = "type", value_name = "TYPE")]
-    pub event_type: Vec<String>,
 }

@@ -2,9 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-pub use super::answer_args::{
-    CascadeArgs, FilterArgs, Format, Output, SpanArgs, TIMES, TellOutput,
-};
+pub use super::answer_args::{Format, NoCascade, Output, TIMES, TellOutput};
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 pub use super::common_args::{ColorChoice, Common};
@@ -25,7 +23,9 @@ use super::report::ReportArgs;
 use super::serve::ServeArgs;
 use super::tail::TailArgs;
 use super::token::TokenArgs;
-use crate::event::ProfileKey;
+use crate::query::{
+    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, RejectedQuery, ShowQuery,
+};
 
 /// Keeps every Copernica webhook call, and answers what changed when.
 #[derive(Debug, Parser)]
@@ -117,31 +117,10 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail history 123 --field mail --since 'last monday'"))]
 pub struct HistoryArgs {
-    /// A profile (123) or a subprofile of one (123/456)
-    #[arg(value_name = "P[/S]")]
-    pub key: ProfileKey,
-    /// Only events that changed this field; can be repeated
-    #[arg(long, value_name = "NAME")]
-    pub field: Vec<String>,
-    /// Only events that changed this interest; can be repeated
-    #[arg(long, value_name = "NAME")]
-    pub interest: Vec<String>,
     #[command(flatten)]
-    pub span: SpanArgs,
-    /// Duplicates too and, for people, each update without a change by itself
-    #[arg(long)]
-    pub all: bool,
-    /// At most so many events
-    #[arg(short = 'n', long, value_name = "N")]
-    pub limit: Option<u64>,
-    /// Newest first
-    #[arg(long)]
-    pub reverse: bool,
-    /// The events of the profile's subprofiles too
-    #[arg(long)]
-    pub subprofiles: bool,
+    pub query: HistoryQuery,
     #[command(flatten)]
-    pub cascade: CascadeArgs,
+    pub no_cascade: NoCascade,
     #[command(flatten)]
     pub output: Output,
 }
@@ -150,14 +129,10 @@ pub struct HistoryArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail show 123 --at 2025-10-01"))]
 pub struct ShowArgs {
-    /// A profile (123) or a subprofile of one (123/456)
-    #[arg(value_name = "P[/S]")]
-    pub key: ProfileKey,
-    /// The moment [default: now]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub at: Option<String>,
     #[command(flatten)]
-    pub cascade: CascadeArgs,
+    pub query: ShowQuery,
+    #[command(flatten)]
+    pub no_cascade: NoCascade,
     #[command(flatten)]
     pub output: Output,
 }
@@ -166,17 +141,10 @@ pub struct ShowArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail diff 123 --from 2025-01-01 --to 2025-07-01"))]
 pub struct DiffArgs {
-    /// A profile (123) or a subprofile of one (123/456)
-    #[arg(value_name = "P[/S]")]
-    pub key: ProfileKey,
-    /// The earlier moment
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub from: String,
-    /// The later moment [default: now]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub to: Option<String>,
     #[command(flatten)]
-    pub cascade: CascadeArgs,
+    pub query: DiffQuery,
+    #[command(flatten)]
+    pub no_cascade: NoCascade,
     #[command(flatten)]
     pub output: Output,
 }
@@ -185,14 +153,10 @@ pub struct DiffArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail blame 123"))]
 pub struct BlameArgs {
-    /// A profile (123) or a subprofile of one (123/456)
-    #[arg(value_name = "P[/S]")]
-    pub key: ProfileKey,
-    /// The moment [default: now]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub at: Option<String>,
     #[command(flatten)]
-    pub cascade: CascadeArgs,
+    pub query: BlameQuery,
+    #[command(flatten)]
+    pub no_cascade: NoCascade,
     #[command(flatten)]
     pub output: Output,
 }
@@ -202,13 +166,9 @@ pub struct BlameArgs {
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail changes --field newsletter --new Nee --since yesterday"))]
 pub struct ChangesArgs {
     #[command(flatten)]
-    pub filter: FilterArgs,
-    /// At most so many changes
-    #[arg(short = 'n', long, value_name = "N")]
-    pub limit: Option<u64>,
-    /// Newest first
-    #[arg(long)]
-    pub reverse: bool,
+    pub query: ChangesQuery,
+    #[command(flatten)]
+    pub no_cascade: NoCascade,
     #[command(flatten)]
     pub output: Output,
 }
@@ -218,16 +178,7 @@ pub struct ChangesArgs {
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail export --raw > events.jsonl"))]
 pub struct ExportArgs {
     #[command(flatten)]
-    pub span: SpanArgs,
-    /// Only of this profile and its subprofiles, or of this subprofile
-    #[arg(long, value_name = "P[/S]")]
-    pub profile: Option<ProfileKey>,
-    /// Only events that name this database
-    #[arg(long, value_name = "D")]
-    pub database: Option<u64>,
-    /// The bodies too, as they were sent
-    #[arg(long)]
-    pub raw: bool,
+    pub query: ExportQuery,
     #[command(flatten)]
     pub output: Output,
 }
@@ -237,13 +188,7 @@ pub struct ExportArgs {
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail rejected --since yesterday"))]
 pub struct RejectedArgs {
     #[command(flatten)]
-    pub span: SpanArgs,
-    /// At most so many calls
-    #[arg(short = 'n', long, value_name = "N")]
-    pub limit: Option<u64>,
-    /// Newest first
-    #[arg(long)]
-    pub reverse: bool,
+    pub query: RejectedQuery,
     #[command(flatten)]
     pub output: Output,
 }

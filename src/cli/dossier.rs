@@ -8,39 +8,30 @@ use clap::ValueEnum;
 use tempfile::NamedTempFile;
 
 use super::ExitStatus;
-use super::args::{SpanArgs, TIMES};
+use super::args::TIMES;
 use super::ask;
 use super::client;
 use super::context::{CommandContext, UsageError};
 use super::output::printer;
-use crate::event::ProfileKey;
 use crate::format::{LineSplitter, plain};
-use crate::query::{DossierQuery, Query, Rounding};
+use crate::query::{DossierQuery, Query, Rounding, unix_time};
 use crate::server::protocol::End;
 
 /// `dossier`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail dossier 123 --field newsletter --out dossier-123.html"))]
 pub struct DossierArgs {
-    /// A profile (123), with its subprofiles, or a subprofile of one (123/456)
-    #[arg(value_name = "P[/S]")]
-    pub key: ProfileKey,
-    /// Only what concerns this field; can be repeated
-    #[arg(long, value_name = "NAME")]
-    pub field: Vec<String>,
-    /// Only what concerns this interest; can be repeated
-    #[arg(long, value_name = "NAME")]
-    pub interest: Vec<String>,
     #[command(flatten)]
-    pub span: SpanArgs,
+    pub query: DossierQuery,
     /// As it was at this moment, all events up to it [default: now]
     #[arg(
         long,
         value_name = "TIME",
         allow_hyphen_values = true,
-        conflicts_with = "until"
+        conflicts_with = "until",
+        value_parser = unix_time(Rounding::Down)
     )]
-    pub at: Option<String>,
+    pub at: Option<i64>,
     /// Write it to this file, which must not be there yet
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
@@ -59,17 +50,12 @@ pub enum Form {
 }
 
 impl DossierArgs {
-    fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
-        let mut span = self.span.span(context)?;
-        if let Some(at) = context.time("--at", self.at.as_deref(), Rounding::Down)? {
-            span.until = Some(at.saturating_add(1));
+    fn query(&self) -> Query {
+        let mut query = self.query.clone();
+        if let Some(at) = self.at {
+            query.span.until = Some(at.saturating_add(1));
         }
-        Ok(Query::Dossier(DossierQuery {
-            key: self.key,
-            fields: self.field.clone(),
-            interests: self.interest.clone(),
-            span,
-        }))
+        Query::Dossier(query)
     }
 
     fn form(&self, context: &CommandContext) -> anyhow::Result<Form> {
@@ -77,7 +63,7 @@ impl DossierArgs {
             (Some(form), _) => Ok(form),
             (None, Some(_)) => Ok(Form::Html),
             (None, None) if context.terminal => {
-                let key = self.key;
+                let key = self.query.key;
                 let what = format!(
                     "a dossier is a page: write --out dossier-{}.html, or --format jsonl to see its lines here",
                     key.to_string().replace('/', "-")
@@ -91,7 +77,7 @@ impl DossierArgs {
 
 pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
-    let query = args.query(context)?;
+    let query = args.query();
     let form = args.form(context)?;
     let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
     let Some(path) = &args.out else {
@@ -110,7 +96,7 @@ pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitS
     if end.found {
         // What cannot be read is told in it.
         file.persist_noclobber(path).with_context(saying)?;
-        let key = args.key;
+        let key = args.query.key;
         writeln!(stdout, "wrote the dossier of {key} to {shown}")?;
         stdout.flush()?;
     }

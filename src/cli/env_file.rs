@@ -15,6 +15,8 @@ use clap::{Arg, Command, CommandFactory, FromArgMatches, ValueEnum};
 
 use super::args::{Args, Format};
 use super::context::UsageError;
+use crate::event::now_micros;
+use crate::query::{Clock, with_clock};
 
 /// What the names of settings begin with.
 const PREFIX: &str = "PROFILETRAIL_";
@@ -43,8 +45,16 @@ pub fn parse() -> anyhow::Result<Args> {
         }
     };
     let environment = |name: &str| std::env::var(name).ok();
-    let mut matches = merge(Args::command(), &pairs, &environment).get_matches();
-    Ok(Args::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit()))
+    let command = merge(Args::command(), &pairs, &environment);
+    // The zone of times is itself an argument: they are read again once it is known.
+    let zone = read_args(command.clone()).common.timezone;
+    let now = now_micros();
+    Ok(read_args(with_clock(command, Clock { zone, now })))
+}
+
+fn read_args(command: Command) -> Args {
+    let mut matches = command.get_matches();
+    Args::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
 }
 
 /// The file that the arguments name, whatever else is wrong with them.

@@ -1,15 +1,13 @@
 //! `incidents`: bursts of changes, one's changes, and a file that undoes one.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Subcommand;
 
 use super::ExitStatus;
-use super::args::{FilterArgs, Output, TIMES};
+use super::args::{NoCascade, Output, TIMES};
 use super::ask;
 use super::context::{CommandContext, UsageError};
-use super::time::{parse_duration, seconds};
 use super::undo;
 use crate::query::{IncidentId, IncidentsQuery, Query, Wanted};
 
@@ -24,26 +22,11 @@ pub struct IncidentsArgs {
     #[command(subcommand)]
     pub command: Option<IncidentsCommand>,
     #[command(flatten)]
-    pub which: WhichArgs,
-    /// At most so many incidents, those of the most profiles
-    #[arg(short = 'n', long, value_name = "N")]
-    pub limit: Option<u64>,
+    pub query: IncidentsQuery,
+    #[command(flatten)]
+    pub no_cascade: NoCascade,
     #[command(flatten)]
     pub output: Output,
-}
-
-/// What is an incident.
-#[derive(Debug, clap::Args)]
-pub struct WhichArgs {
-    #[command(flatten)]
-    pub filter: FilterArgs,
-    /// Within how long so many are changed: from 1m to 1d
-    #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_duration)]
-    pub within: Duration,
-    /// How many profiles or subprofiles an incident has at least
-    #[arg(long, value_name = "N", default_value_t = IncidentsQuery::LEAST,
-        value_parser = clap::value_parser!(u64).range(2..))]
-    pub least: u64,
 }
 
 /// What to do with one incident.
@@ -66,10 +49,9 @@ pub struct ShowIncidentArgs {
     #[arg(value_name = "ID")]
     pub id: IncidentId,
     #[command(flatten)]
-    pub which: WhichArgs,
-    /// At most so many changes
-    #[arg(short = 'n', long, value_name = "N")]
-    pub limit: Option<u64>,
+    pub query: IncidentsQuery,
+    #[command(flatten)]
+    pub no_cascade: NoCascade,
     #[command(flatten)]
     pub output: Output,
 }
@@ -93,53 +75,37 @@ pub struct UndoArgs {
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]
-    pub which: WhichArgs,
+    pub query: IncidentsQuery,
+    #[command(flatten)]
+    pub no_cascade: NoCascade,
     #[command(flatten)]
     pub output: Output,
 }
 
-impl WhichArgs {
-    fn query(
-        &self,
-        limit: Option<u64>,
-        what: Wanted,
-        context: &CommandContext,
-    ) -> anyhow::Result<Query> {
-        let within = seconds(self.within);
-        let (least, most) = IncidentsQuery::WITHINS;
-        if !(least..=most).contains(&within) {
-            return Err(UsageError::new("--within: from 1m to 1d can be had").into());
-        }
-        let filter = self.filter.filter(context)?;
-        let about_one = !matches!(what, Wanted::List);
-        if about_one && (filter.span.since.is_some() || filter.span.until.is_some()) {
-            let what = "--since and --until: an incident has a time of its own; leave them out";
-            return Err(UsageError::new(what).into());
-        }
-        Ok(Query::Incidents(IncidentsQuery {
-            filter,
-            limit,
-            within,
-            least: self.least,
-            what,
-        }))
-    }
+/// The question with what is asked of incidents.
+fn query(query: &IncidentsQuery, what: Wanted) -> Result<Query, UsageError> {
+    let query = IncidentsQuery {
+        what,
+        ..query.clone()
+    };
+    query.check()?;
+    Ok(Query::Incidents(query))
 }
 
 pub fn run(args: &IncidentsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     match &args.command {
         None => {
-            let query = args.which.query(args.limit, Wanted::List, context)?;
+            let query = query(&args.query, Wanted::List)?;
             ask::run(&query, &args.output, context)
         }
         Some(IncidentsCommand::Show(args)) => {
             let what = Wanted::Show(args.id.clone());
-            let query = args.which.query(args.limit, what, context)?;
+            let query = query(&args.query, what)?;
             ask::run(&query, &args.output, context)
         }
         Some(IncidentsCommand::Undo(args)) => {
             let what = Wanted::Undo(args.id.clone());
-            let query = args.which.query(None, what, context)?;
+            let query = query(&args.query, what)?;
             undo::run(&query, args, context)
         }
     }

@@ -1,12 +1,9 @@
 //! `loops`: fields that go on changing.
 
-use std::time::Duration;
-
 use super::ExitStatus;
-use super::args::{FilterArgs, Output, TIMES};
+use super::args::{NoCascade, Output, TIMES};
 use super::ask;
 use super::context::CommandContext;
-use super::time::{parse_duration, seconds};
 use crate::query::{LoopsQuery, Query};
 
 /// `loops`
@@ -17,27 +14,14 @@ use crate::query::{LoopsQuery, Query};
 ))]
 pub struct LoopsArgs {
     #[command(flatten)]
-    pub filter: FilterArgs,
-    /// How long there is between two turns at most
-    #[arg(long, value_name = "SPAN", default_value = "1d", value_parser = parse_duration)]
-    pub within: Duration,
-    /// How many changes a loop has at least
-    #[arg(long, value_name = "N", default_value_t = LoopsQuery::LEAST,
-        value_parser = clap::value_parser!(u64).range(3..))]
-    pub least: u64,
-    /// At most so many loops, those of the most changes
-    #[arg(short = 'n', long, value_name = "N")]
-    pub limit: Option<u64>,
+    pub query: LoopsQuery,
+    #[command(flatten)]
+    pub no_cascade: NoCascade,
     #[command(flatten)]
     pub output: Output,
 }
 
 pub fn run(args: &LoopsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    let query = Query::Loops(LoopsQuery {
-        filter: args.filter.filter(context)?,
-        limit: args.limit,
-        within: seconds(args.within),
-        least: args.least,
-    });
-    ask::run(&query, &args.output, context)
+    let query = args.query.clone();
+    ask::run(&Query::Loops(query), &args.output, context)
 }

@@ -1,144 +1,96 @@
 //! From arguments to questions.
 
 use super::args::{
-    BlameArgs, CascadeArgs, ChangesArgs, DiffArgs, ExportArgs, FilterArgs, Format, HistoryArgs,
-    Output, RejectedArgs, ShowArgs, SpanArgs,
+    BlameArgs, ChangesArgs, DiffArgs, ExportArgs, HistoryArgs, RejectedArgs, ShowArgs,
 };
 use super::context::{CommandContext, UsageError};
 use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, Filter, HistoryQuery, Query, RejectedQuery,
-    Rounding, ShowQuery, Span,
+    BlameQuery, ChangesQuery, DiffQuery, Filter, HistoryQuery, InvalidParam, Query, ShowQuery,
 };
 
-impl SpanArgs {
-    /// The span that is meant.
-    pub fn span(&self, context: &CommandContext) -> anyhow::Result<Span> {
-        Ok(Span {
-            since: context.time("--since", self.since.as_deref(), Rounding::Up)?,
-            until: context.time("--until", self.until.as_deref(), Rounding::Up)?,
-        })
-    }
-}
-
-impl CascadeArgs {
-    /// Whether it is wanted in an answer of this form: people want it, while
-    /// what programs read stays as it is unless they ask.
-    pub fn wanted(&self, output: &Output, context: &CommandContext) -> bool {
-        let people = context.format(output.format) == Format::Table;
-        self.cascade || (people && !self.no_cascade)
+impl From<InvalidParam> for UsageError {
+    fn from(error: InvalidParam) -> Self {
+        Self::new(error.to_string())
     }
 }
 
 impl HistoryArgs {
-    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
-        Ok(Query::History(HistoryQuery {
-            key: self.key,
-            fields: self.field.clone(),
-            interests: self.interest.clone(),
-            span: self.span.span(context)?,
-            all: self.all,
-            limit: self.limit,
-            reverse: self.reverse,
-            subprofiles: self.subprofiles,
-            cascade: self.cascade.wanted(&self.output, context),
-        }))
+    pub fn query(&self, context: &CommandContext) -> Query {
+        let query = self.query.clone();
+        Query::History(HistoryQuery {
+            cascade: self
+                .no_cascade
+                .cascade(query.cascade, &self.output, context),
+            ..query
+        })
     }
 }
 
 impl ShowArgs {
-    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
-        let at = context.time("--at", self.at.as_deref(), Rounding::Down)?;
-        Ok(Query::Show(ShowQuery {
-            key: self.key,
-            at,
-            cascade: self.cascade.wanted(&self.output, context),
-        }))
+    pub fn query(&self, context: &CommandContext) -> Query {
+        let query = self.query.clone();
+        Query::Show(ShowQuery {
+            cascade: self
+                .no_cascade
+                .cascade(query.cascade, &self.output, context),
+            ..query
+        })
     }
 }
 
 impl DiffArgs {
-    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
-        let from = context.moment("--from", &self.from, Rounding::Down)?;
-        let to = context.time("--to", self.to.as_deref(), Rounding::Down)?;
-        if from > to.unwrap_or_else(|| context.now()) {
-            return Err(UsageError::new(
-                "--from is later than --to: give the earlier moment as --from",
-            )
-            .into());
-        }
+    pub fn query(&self, context: &CommandContext) -> Result<Query, UsageError> {
+        let query = self.query.clone();
+        query.check(context.now())?;
         Ok(Query::Diff(DiffQuery {
-            key: self.key,
-            from,
-            to,
-            cascade: self.cascade.wanted(&self.output, context),
+            cascade: self
+                .no_cascade
+                .cascade(query.cascade, &self.output, context),
+            ..query
         }))
     }
 }
 
 impl BlameArgs {
-    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
-        let at = context.time("--at", self.at.as_deref(), Rounding::Down)?;
-        Ok(Query::Blame(BlameQuery {
-            key: self.key,
-            at,
-            cascade: self.cascade.wanted(&self.output, context),
-        }))
-    }
-}
-
-impl FilterArgs {
-    /// The filter, and whether a profile's delete also deletes its subprofiles where
-    /// people read the answer.
-    pub fn filter(&self, context: &CommandContext) -> anyhow::Result<Filter> {
-        Ok(Filter {
-            fields: self.field.clone(),
-            interests: self.interest.clone(),
-            database: self.database,
-            collection: self.collection,
-            profile: self.profile,
-            span: self.span.span(context)?,
-            old: self.old.clone(),
-            new: self.new.clone(),
-            causes: self.cause.clone(),
-            labels: self.label.clone(),
-            not_labels: self.not_label.clone(),
-            types: self.event_type.clone(),
-            cascade: self.cascade.cascade,
+    pub fn query(&self, context: &CommandContext) -> Query {
+        let query = self.query.clone();
+        Query::Blame(BlameQuery {
+            cascade: self
+                .no_cascade
+                .cascade(query.cascade, &self.output, context),
+            ..query
         })
     }
 }
 
 impl ChangesArgs {
-    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
-        let filter = self.filter.filter(context)?;
-        Ok(Query::Changes(ChangesQuery {
+    pub fn query(&self, context: &CommandContext) -> Query {
+        let ChangesQuery {
+            filter,
+            limit,
+            reverse,
+        } = self.query.clone();
+        Query::Changes(ChangesQuery {
             filter: Filter {
-                cascade: filter.cascade || self.filter.cascade.wanted(&self.output, context),
+                cascade: self
+                    .no_cascade
+                    .cascade(filter.cascade, &self.output, context),
                 ..filter
             },
-            limit: self.limit,
-            reverse: self.reverse,
-        }))
+            limit,
+            reverse,
+        })
     }
 }
 
 impl ExportArgs {
-    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
-        Ok(Query::Export(ExportQuery {
-            span: self.span.span(context)?,
-            profile: self.profile,
-            database: self.database,
-            raw: self.raw,
-        }))
+    pub fn query(&self) -> Query {
+        Query::Export(self.query.clone())
     }
 }
 
 impl RejectedArgs {
-    pub fn query(&self, context: &CommandContext) -> anyhow::Result<Query> {
-        Ok(Query::Rejected(RejectedQuery {
-            span: self.span.span(context)?,
-            limit: self.limit,
-            reverse: self.reverse,
-        }))
+    pub fn query(&self) -> Query {
+        Query::Rejected(self.query.clone())
     }
 }

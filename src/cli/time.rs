@@ -1,7 +1,5 @@
 //! Spans of time as people write them.
 
-use std::time::Duration;
-
 pub use crate::query::parse_duration;
 use crate::store::{Keep, YOUNGEST};
 
@@ -25,11 +23,6 @@ pub fn parse_span(text: &str) -> Result<Keep, String> {
         Keep::Days(number) | Keep::Months(number) => number > 0,
     })
     .ok_or_else(wrong)
-}
-
-/// A stretch in whole seconds.
-pub fn seconds(stretch: Duration) -> i64 {
-    i64::try_from(stretch.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

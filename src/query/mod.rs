@@ -49,7 +49,7 @@ pub use answer::{Answered, QueryError, answer, answer_page, answer_telling};
 pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};
 pub use filter::{CauseKind, EventFacts, Filter, Span, parse_label};
-pub use find::{FindQuery, FindTarget, Matching, Word, Words};
+pub use find::{FindOptions, FindQuery, FindTarget, Matching};
 pub use gaps::{GapKind, GapLine, GapsQuery};
 pub use hints::nearest;
 pub use import::{ImportReport, Importer, RefusedLine};
@@ -64,6 +64,6 @@ pub use reconcile::{
 pub use report::{By, ReportGroup, ReportLine, ReportQuery};
 pub use request::{
     BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
-    Query, RejectedQuery, ShowQuery, TailQuery,
+    InvalidParam, Query, RejectedQuery, ShowQuery, TailQuery,
 };
 pub use tail::{Position, Tail, TailPage};

@@ -138,9 +138,15 @@ fn can_be_phrase(text: &str) -> bool {
     text.is_ascii() && runs_to(15, u8::is_ascii_alphabetic) && runs_to(5, u8::is_ascii_digit)
 }
 
-/// A stretch of time: `90s`, `30m`, `6h`, `2d`; at least a second.
+/// A duration as [`parse_duration`] reads it, in seconds.
+pub fn parse_seconds(text: &str) -> Result<i64, String> {
+    let duration = parse_duration(text)?;
+    i64::try_from(duration.as_secs()).map_err(|_| "it is too long".to_owned())
+}
+
+/// A duration: `90s`, `30m`, `6h`, `2d`; at least a second.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no stretch of time: write 90s, 30m, 6h or 2d");
+    let wrong = || format!("{text:?} is no duration: write 90s, 30m, 6h or 2d");
     let trimmed = text.trim();
     let (digits, unit) = trimmed.split_at(trimmed.bytes().take_while(u8::is_ascii_digit).count());
     let number: u32 = digits.parse().map_err(|_| wrong())?;

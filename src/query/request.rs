@@ -1,4 +1,7 @@
 //! What can be asked. Times are Unix seconds.
+//!
+//! Each struct is at once the flags of its command and the parameters of the query
+//! API: the first line of a field's documentation is the help of both.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +11,7 @@ use super::find::FindQuery;
 use super::gaps::GapsQuery;
 use super::incidents::IncidentsQuery;
 use super::loops::LoopsQuery;
+use super::moment::{Rounding, unix_time};
 use super::report::ReportQuery;
 use crate::event::ProfileKey;
 
@@ -64,92 +68,157 @@ impl Query {
     }
 }
 
+/// A parameter that makes no sense, alone or beside others.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("--{name}: {reason}")]
+pub struct InvalidParam {
+    /// Its name, which is the flag's.
+    pub name: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl InvalidParam {
+    /// With what is wrong.
+    pub fn new(name: &'static str, reason: impl Into<String>) -> Self {
+        Self {
+            name,
+            reason: reason.into(),
+        }
+    }
+}
+
 /// The events of a (sub)profile, oldest first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HistoryQuery {
-    /// Whose.
+    /// A profile (123) or a subprofile of one (123/456)
+    #[arg(value_name = "P[/S]")]
     pub key: ProfileKey,
-    /// Only events that changed one of these fields, or of the interests.
+    /// Only events that changed this field; can be repeated
+    #[arg(long = "field", value_name = "NAME")]
+    #[serde(rename = "field")]
     pub fields: Vec<String>,
-    /// Only events that changed one of these interests, or of the fields.
+    /// Only events that changed this interest; can be repeated
+    #[arg(long = "interest", value_name = "NAME")]
+    #[serde(rename = "interest")]
     pub interests: Vec<String>,
     /// Only events in this span.
+    #[command(flatten)]
+    #[serde(flatten)]
     pub span: Span,
-    /// Duplicates too.
+    /// Duplicates too and, for people, each update without a change by itself
+    #[arg(long)]
     pub all: bool,
-    /// The most lines.
+    /// At most so many events
+    #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
-    /// Newest first.
+    /// Newest first
+    #[arg(long)]
     pub reverse: bool,
-    /// The events of the profile's subprofiles too.
+    /// The events of the profile's subprofiles too
+    #[arg(long)]
     pub subprofiles: bool,
-    /// Subprofiles end with their profile.
+    /// A profile's delete also deletes its subprofiles, by the cause cascade; tables have it
+    #[arg(long)]
     #[serde(default)]
     pub cascade: bool,
 }
 
 /// The state of a (sub)profile at a moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShowQuery {
-    /// Whose.
+    /// A profile (123) or a subprofile of one (123/456)
+    #[arg(value_name = "P[/S]")]
     pub key: ProfileKey,
-    /// When; `None` is now.
+    /// The moment [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
+        value_parser = unix_time(Rounding::Down))]
     pub at: Option<i64>,
-    /// Subprofiles end with their profile.
+    /// A profile's delete also deletes its subprofiles, by the cause cascade; tables have it
+    #[arg(long)]
     #[serde(default)]
     pub cascade: bool,
 }
 
 /// The net differences between two moments.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DiffQuery {
-    /// Whose.
+    /// A profile (123) or a subprofile of one (123/456)
+    #[arg(value_name = "P[/S]")]
     pub key: ProfileKey,
-    /// The earlier moment.
+    /// The earlier moment
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
+        value_parser = unix_time(Rounding::Down))]
     pub from: i64,
-    /// The later moment; `None` is now.
+    /// The later moment [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
+        value_parser = unix_time(Rounding::Down))]
     pub to: Option<i64>,
-    /// Subprofiles end with their profile.
+    /// A profile's delete also deletes its subprofiles, by the cause cascade; tables have it
+    #[arg(long)]
     #[serde(default)]
     pub cascade: bool,
 }
 
+impl DiffQuery {
+    /// Refuses moments in the wrong order; `now` is in Unix seconds.
+    pub fn check(&self, now: i64) -> Result<(), InvalidParam> {
+        if self.from > self.to.unwrap_or(now) {
+            let what = "it is later than --to: give the earlier moment here";
+            return Err(InvalidParam::new("from", what));
+        }
+        Ok(())
+    }
+}
+
 /// The last change of every field and interest that is present at a moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlameQuery {
-    /// Whose.
+    /// A profile (123) or a subprofile of one (123/456)
+    #[arg(value_name = "P[/S]")]
     pub key: ProfileKey,
-    /// When; `None` is now.
+    /// The moment [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
+        value_parser = unix_time(Rounding::Down))]
     pub at: Option<i64>,
-    /// Subprofiles end with their profile.
+    /// A profile's delete also deletes its subprofiles, by the cause cascade; tables have it
+    #[arg(long)]
     #[serde(default)]
     pub cascade: bool,
 }
 
 /// What changed when, over all profiles.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangesQuery {
     /// Which changes.
+    #[command(flatten)]
     #[serde(flatten)]
     pub filter: Filter,
-    /// The most lines.
+    /// At most so many changes
+    #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
-    /// Newest first.
+    /// Newest first
+    #[arg(long)]
     #[serde(default)]
     pub reverse: bool,
 }
 
 /// Every event in the order of arrival.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExportQuery {
-    /// In this span.
+    /// Only events in this span.
+    #[command(flatten)]
+    #[serde(flatten)]
     pub span: Span,
-    /// Of this profile and its subprofiles, or of this subprofile.
+    /// Only of this profile and its subprofiles, or of this subprofile
+    #[arg(long, value_name = "P[/S]")]
     #[serde(with = "key_text", default)]
     pub profile: Option<ProfileKey>,
-    /// In this database, as the event named it.
+    /// Only events that name this database
+    #[arg(long, value_name = "D")]
     pub database: Option<u64>,
-    /// The bodies as sent, too.
+    /// The bodies as they were sent, too, and what proves who sent them
+    #[arg(long)]
     pub raw: bool,
 }
 
@@ -184,13 +253,17 @@ pub struct ExplainQuery {
 }
 
 /// The calls that could not be read, in the order of arrival.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedQuery {
-    /// Received in this span.
+    /// Only calls received in this span.
+    #[command(flatten)]
+    #[serde(flatten)]
     pub span: Span,
-    /// The most lines.
+    /// At most so many calls
+    #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
-    /// Newest first.
+    /// Newest first
+    #[arg(long)]
     #[serde(default)]
     pub reverse: bool,
 }

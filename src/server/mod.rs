@@ -33,7 +33,6 @@ mod socket;
 mod turns;
 mod worker;
 
-pub use api::{Question, question};
 pub use run::{Server, ServerConfig, ServerError, SignatureConfig};
 pub use socket::reachable;
 

@@ -1,6 +1,7 @@
 //! The arguments of the commands that care for a data folder, as clap reads them.
 
-use crate::cli::args::{SpanArgs, TIMES, TellOutput};
+use crate::cli::args::{TIMES, TellOutput};
+use crate::query::Span;
 
 /// `seal`
 #[derive(Debug, clap::Args)]
@@ -29,7 +30,7 @@ pub struct VerifyArgs {
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail stats --since 'last monday'"))]
 pub struct StatsArgs {
     #[command(flatten)]
-    pub span: SpanArgs,
+    pub span: Span,
     #[command(flatten)]
     pub output: TellOutput,
 }

@@ -22,7 +22,7 @@ const TIMES: usize = 31;
 /// `stats`
 pub fn stats(args: &StatsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     crate::cli::logging::of_command(context);
-    let care = Maintenance::Stats(args.span.span(context)?);
+    let care = Maintenance::Stats(args.span);
     let mut lines = Vec::new();
     let end = order(&care, Purpose::Ask, "counting", context, &mut lines)?;
     if context.format(args.output.format) == Format::Jsonl {

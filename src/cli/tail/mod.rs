@@ -12,10 +12,10 @@ mod sink;
 use std::path::PathBuf;
 
 use super::ExitStatus;
-use super::args::{FilterArgs, Format, Output, TIMES};
+use super::args::{Format, NoCascade, Output, TIMES};
 use super::ask;
 use super::context::{CommandContext, UsageError};
-use crate::query::{Query, Span, TailQuery};
+use crate::query::{Filter, Query, Span, TailQuery};
 
 /// How many events are shown where nothing is said of it.
 const LAST: u64 = 10;
@@ -34,7 +34,9 @@ pub struct TailArgs {
     #[arg(long, value_name = "FILE")]
     pub cursor_file: Option<PathBuf>,
     #[command(flatten)]
-    pub filter: FilterArgs,
+    pub filter: Filter,
+    #[command(flatten)]
+    pub no_cascade: NoCascade,
     #[command(flatten)]
     pub output: Output,
 }
@@ -59,25 +61,25 @@ fn parse_most(text: &str) -> Result<Most, String> {
 }
 
 impl TailArgs {
-    fn query(&self, context: &CommandContext) -> anyhow::Result<TailQuery> {
-        let filter = self.filter.filter(context)?;
+    fn query(&self) -> TailQuery {
+        let filter = self.filter.clone();
         let last = match self.limit {
             Some(Most::All) => None,
             Some(Most::Last(most)) => Some(most),
             None if filter.span != Span::default() => None,
             None => Some(LAST),
         };
-        Ok(TailQuery {
+        TailQuery {
             filter,
             after: None,
             last,
             limit: None,
-        })
+        }
     }
 }
 
 pub fn run(args: &TailArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    let query = args.query(context)?;
+    let query = args.query();
     if !args.follow && args.cursor_file.is_none() {
         return ask::run(&Query::Tail(query), &args.output, context);
     }

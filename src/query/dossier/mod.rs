@@ -26,15 +26,22 @@ use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::store::{Snapshot, TrailError};
 
 /// Everything about a (sub)profile, of a profile with its subprofiles.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DossierQuery {
-    /// Whose.
+    /// A profile (123), with its subprofiles, or a subprofile of one (123/456)
+    #[arg(value_name = "P[/S]")]
     pub key: ProfileKey,
-    /// Only of these fields and the interests, …
+    /// Only what concerns this field; can be repeated
+    #[arg(long = "field", value_name = "NAME")]
+    #[serde(rename = "field")]
     pub fields: Vec<String>,
-    /// … or of these interests and the fields; where neither is named, all.
+    /// Only what concerns this interest; can be repeated
+    #[arg(long = "interest", value_name = "NAME")]
+    #[serde(rename = "interest")]
     pub interests: Vec<String>,
-    /// Only what is of this span. What is before its end is spoken of as now.
+    /// Only what is of this span; the state just before its end is the one shown.
+    #[command(flatten)]
+    #[serde(flatten)]
     pub span: Span,
 }
 

@@ -5,8 +5,11 @@ use std::borrow::Cow;
 use regex::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
+use super::FindQuery;
 use crate::history::{Subject, Value};
 use crate::index::folded;
+use crate::query::moment::{Rounding, unix_time};
+use crate::query::request::InvalidParam;
 
 /// The most bytes that a compiled expression may take: whoever asks over HTTP
 /// writes it.
@@ -44,65 +47,98 @@ pub enum Matching {
     Match,
 }
 
-/// What is looked for, as a person writes it, piece by piece.
-#[derive(Clone, Debug, Default)]
-pub struct Words {
-    /// `FIELD=VALUE`; the value alone where the field is named.
-    pub text: Option<String>,
-    /// The field's name.
+/// How a value is looked for, beside the value itself.
+#[derive(clap::Args, Clone, Debug, Default, Serialize)]
+pub struct FindOptions {
+    /// The field's name, where it has a = in it; then VALUE stands alone
+    #[arg(long, value_name = "NAME")]
     pub field: Option<String>,
-    /// The interest's name.
+    /// The members of this interest instead
+    #[arg(long, value_name = "NAME")]
     pub interest: Option<String>,
-    /// By the beginning.
+    /// Values that begin with this one
+    #[arg(long)]
     pub prefix: bool,
-    /// By an expression.
+    /// The value is a regular expression that matches anywhere
+    #[arg(long = "match")]
+    #[serde(rename = "match")]
     pub matches: bool,
-    /// Upper and lower case are the same.
+    /// Upper and lower case are the same
+    #[arg(short = 'i', long)]
+    #[serde(rename = "ignore-case")]
     pub ignore_case: bool,
+    /// Those that had it once, too
+    #[arg(long)]
+    pub ever: bool,
+    /// Those that had it at this moment [default: now]
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
+        value_parser = unix_time(Rounding::Down))]
+    pub at: Option<i64>,
+    /// Only in this database
+    #[arg(long, value_name = "D")]
+    pub database: Option<u64>,
+    /// At most so many
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// A profile's delete also deletes its subprofiles, by the cause cascade; tables have it
+    #[arg(long)]
+    pub cascade: bool,
 }
 
-/// Which of the words is wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Word {
-    /// The text.
-    Text,
-    /// The interest's name.
-    Interest,
-    /// By the beginning.
-    Prefix,
-    /// By an expression.
-    Match,
-}
+impl FindOptions {
+    /// The question for a text: `FIELD=VALUE`, or the value alone where the field is
+    /// named. `text_name` is what the caller calls the text.
+    pub fn query(
+        self,
+        text: Option<String>,
+        text_name: &'static str,
+    ) -> Result<FindQuery, InvalidParam> {
+        if self.ever && self.at.is_some() {
+            return Err(InvalidParam::new(
+                "at",
+                "with --ever no moment is meant: leave one out",
+            ));
+        }
+        let (ever, at) = (self.ever, self.at);
+        let (database, limit, cascade) = (self.database, self.limit, self.cascade);
+        Ok(FindQuery {
+            sought: self.sought(text, text_name)?,
+            ever,
+            at,
+            database,
+            limit,
+            cascade,
+        })
+    }
 
-impl Words {
-    /// What they mean.
-    ///
-    /// # Errors
-    /// The word that is wrong, and what is wrong with it.
-    pub fn read(self) -> Result<FindTarget, (Word, String)> {
+    fn sought(
+        self,
+        text: Option<String>,
+        text_name: &'static str,
+    ) -> Result<FindTarget, InvalidParam> {
         let by = match (self.prefix, self.matches) {
             (false, false) => Matching::Whole,
             (true, false) => Matching::Prefix,
             (false, true) => Matching::Match,
             (true, true) => {
                 let what = "a value is looked for by its beginning or by an expression, not both";
-                return Err((Word::Match, what.to_owned()));
+                return Err(InvalidParam::new("match", what));
             }
         };
         if let Some(interest) = self.interest {
-            if self.text.is_some() || self.field.is_some() {
+            if text.is_some() || self.field.is_some() {
                 let what = "either an interest is looked for or a value of a field";
-                return Err((Word::Interest, what.to_owned()));
+                return Err(InvalidParam::new("interest", what));
             }
             if by != Matching::Whole || self.ignore_case {
                 let what = "an interest is looked for by its whole name";
-                return Err((Word::Interest, what.to_owned()));
+                return Err(InvalidParam::new("interest", what));
             }
             return Ok(FindTarget::Interest(interest));
         }
-        let Some(text) = self.text else {
+        let Some(text) = text else {
             let what = "what is looked for? Write 'mail=johny@example.com', or name an interest";
-            return Err((Word::Text, what.to_owned()));
+            return Err(InvalidParam::new(text_name, what));
         };
         let (name, value) = match (self.field, text.split_once('=')) {
             (Some(name), _) => (name, text),
@@ -113,7 +149,7 @@ impl Words {
                     "{shown:?} names no value: write '{shown}=VALUE', or '{shown}=' and prefix for \
                      whoever has the field"
                 );
-                return Err((Word::Text, what));
+                return Err(InvalidParam::new(text_name, what));
             }
         };
         let sought = FindTarget::Field {
@@ -124,7 +160,7 @@ impl Words {
         };
         match ValueMatcher::new(&sought) {
             Ok(_) => Ok(sought),
-            Err(what) => Err((Word::Text, what)),
+            Err(what) => Err(InvalidParam::new(text_name, what)),
         }
     }
 }
@@ -239,11 +275,17 @@ fn no_expression(text: &str, error: &regex::Error) -> String {
 mod tests {
     use super::*;
 
-    fn words(text: &str) -> Words {
-        Words {
-            text: Some(text.to_owned()),
-            ..Words::default()
+    /// Options with the text that they are for.
+    struct Words(FindOptions, Option<String>);
+
+    impl Words {
+        fn read(self) -> Result<FindTarget, InvalidParam> {
+            self.0.query(self.1, "q").map(|query| query.sought)
         }
+    }
+
+    fn words(text: &str) -> Words {
+        Words(FindOptions::default(), Some(text.to_owned()))
     }
 
     fn wanted(words: Words) -> ValueMatcher {
@@ -260,10 +302,13 @@ mod tests {
             ignore_case: false,
         };
         assert_eq!(sought, field("a b", "=c="));
-        let named = Words {
-            field: Some("a=b".to_owned()),
-            ..words("c=d")
-        };
+        let named = Words(
+            FindOptions {
+                field: Some("a=b".to_owned()),
+                ..FindOptions::default()
+            },
+            Some("c=d".to_owned()),
+        );
         assert_eq!(named.read().unwrap(), field("a=b", "c=d"));
         assert_eq!(words("=").read().unwrap(), field("", ""));
     }
@@ -271,38 +316,49 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let wrong = |words: Words| words.read().unwrap_err();
-        assert_eq!(wrong(Words::default()).0, Word::Text);
-        let (word, what) = wrong(words("mail"));
-        assert_eq!(word, Word::Text);
+        assert_eq!(wrong(Words(FindOptions::default(), None)).name, "q");
+        let InvalidParam { name, reason: what } = wrong(words("mail"));
+        assert_eq!(name, "q");
         assert!(what.contains("'mail=VALUE'"), "{what}");
-        let both = Words {
-            prefix: true,
-            matches: true,
-            ..words("a=b")
-        };
-        assert_eq!(wrong(both).0, Word::Match);
-        let interest = || Words {
-            interest: Some("news".to_owned()),
-            ..Words::default()
+        let both = Words(
+            FindOptions {
+                prefix: true,
+                matches: true,
+                ..FindOptions::default()
+            },
+            Some("a=b".to_owned()),
+        );
+        assert_eq!(wrong(both).name, "match");
+        let interest = || {
+            Words(
+                FindOptions {
+                    interest: Some("news".to_owned()),
+                    ..FindOptions::default()
+                },
+                None,
+            )
         };
         interest().read().unwrap();
-        let with_text = Words {
-            text: Some("a=b".to_owned()),
-            ..interest()
-        };
-        assert_eq!(wrong(with_text).0, Word::Interest);
-        let with_case = Words {
-            ignore_case: true,
-            ..interest()
-        };
-        assert_eq!(wrong(with_case).0, Word::Interest);
+        let with_text = Words(interest().0, Some("a=b".to_owned()));
+        assert_eq!(wrong(with_text).name, "interest");
+        let with_case = Words(
+            FindOptions {
+                ignore_case: true,
+                ..interest().0
+            },
+            None,
+        );
+        assert_eq!(wrong(with_case).name, "interest");
         for text in ["a=(", "a=x{1000}{1000}", "a=[z-a]"] {
-            let matches = Words {
-                matches: true,
-                ..words(text)
-            };
-            let (word, what) = wrong(matches);
-            assert_eq!(word, Word::Text, "{text}");
+            let matches = Words(
+                FindOptions {
+                    matches: true,
+                    ..FindOptions::default()
+                },
+                Some(text.to_owned()),
+            );
+            let InvalidParam { name, reason: what } = wrong(matches);
+            assert_eq!(name, "q", "{text}");
             assert!(what.contains("expression"), "{what}");
         }
     }
@@ -313,30 +369,42 @@ mod tests {
         assert!(
             whole.matches_text("Ab") && !whole.matches_text("ab") && !whole.matches_text("Abc")
         );
-        let prefix = wanted(Words {
-            prefix: true,
-            ..words("m=Ab")
-        });
+        let prefix = wanted(Words(
+            FindOptions {
+                prefix: true,
+                ..FindOptions::default()
+            },
+            Some("m=Ab".to_owned()),
+        ));
         assert!(
             prefix.matches_text("Abc") && !prefix.matches_text("abc") && !prefix.matches_text("A")
         );
-        let folded = wanted(Words {
-            ignore_case: true,
-            ..words("m=İJohn@ΣΑΣ")
-        });
+        let folded = wanted(Words(
+            FindOptions {
+                ignore_case: true,
+                ..FindOptions::default()
+            },
+            Some("m=İJohn@ΣΑΣ".to_owned()),
+        ));
         assert!(folded.matches_text("İjohn@σασ") && !folded.matches_text("ijohn@σας"));
-        let folded = wanted(Words {
-            ignore_case: true,
-            prefix: true,
-            ..words("m=JO")
-        });
+        let folded = wanted(Words(
+            FindOptions {
+                ignore_case: true,
+                prefix: true,
+                ..FindOptions::default()
+            },
+            Some("m=JO".to_owned()),
+        ));
         assert!(
             folded.matches_text("john") && folded.matches_text("Jo") && !folded.matches_text("j")
         );
-        let matches = wanted(Words {
-            matches: true,
-            ..words("m=^j.*@example\\.(com|org)$")
-        });
+        let matches = wanted(Words(
+            FindOptions {
+                matches: true,
+                ..FindOptions::default()
+            },
+            Some("m=^j.*@example\\.(com|org)$".to_owned()),
+        ));
         assert!(
             matches.matches_text("john@example.org") && !matches.matches_text("John@example.org")
         );

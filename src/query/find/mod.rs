@@ -22,7 +22,7 @@ use std::io;
 use serde::{Deserialize, Serialize};
 
 pub use lines::FindLine;
-pub use matcher::{FindTarget, Matching, Word, Words};
+pub use matcher::{FindOptions, FindTarget, Matching};
 
 use self::candidates::{Candidates, are_few, gather};
 use self::matcher::ValueMatcher;

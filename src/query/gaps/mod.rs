@@ -27,6 +27,8 @@ use super::changes::visit_changes;
 use super::command::changes_command;
 use super::counter::ranked;
 use super::filter::{CauseKind, Filter, Span};
+use super::moment::parse_seconds;
+use super::request::InvalidParam;
 use crate::event::seconds_to_rfc3339;
 use crate::history::Subject;
 use crate::store::Snapshot;
@@ -34,19 +36,34 @@ use collect::{Collector, RevealingEvent, SubjectCount};
 use find::{Bounds, Finding, Window};
 
 /// What changed unexplained.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GapsQuery {
-    /// Of which changes.
+    /// Which changes.
+    #[command(flatten)]
+    #[serde(flatten)]
     pub filter: Filter,
-    /// Lost spans that are no more than so many seconds apart are one.
+    /// Merge outages closer together than this
+    #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = parse_seconds)]
     pub within: i64,
-    /// How many (sub)profiles a lost span has at least.
+    /// How many profiles and subprofiles an outage has at least
+    #[arg(long, value_name = "N", default_value_t = GapsQuery::LEAST,
+        value_parser = clap::value_parser!(u64).range(1..))]
     pub least: u64,
-    /// The most lines.
+    /// At most so many findings
+    #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
 }
 
 impl GapsQuery {
+    /// Refuses causes: gaps are found in unexplained changes.
+    pub fn check(&self) -> Result<(), InvalidParam> {
+        if self.filter.causes.is_empty() {
+            return Ok(());
+        }
+        let what = "gaps are of unexplained changes alone; leave it out";
+        Err(InvalidParam::new("cause", what))
+    }
+
     /// How close lost spans are that are one, in seconds, where nothing is said.
     pub const WITHIN: i64 = 3_600;
     /// How many (sub)profiles a lost span has at least, where nothing is said.

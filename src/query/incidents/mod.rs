@@ -34,7 +34,8 @@ pub use lines::{IncidentLine, SkipReason, UndoLine};
 use super::answer::{Lines, QueryError};
 use super::changes::{answer_where, visit_changes};
 use super::filter::{CauseKind, Filter, Span};
-use super::request::ChangesQuery;
+use super::moment::parse_seconds;
+use super::request::{ChangesQuery, InvalidParam};
 use crate::history::Subject;
 use crate::log::record::{EventHead, is_pruned};
 use crate::store::Snapshot;
@@ -43,26 +44,42 @@ use detail::Detail;
 use detect::{Burst, Detector, Rule, SLICES};
 
 /// Bursts of changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IncidentsQuery {
-    /// Of which changes.
+    /// Which changes.
+    #[command(flatten)]
+    #[serde(flatten)]
     pub filter: Filter,
-    /// Within how many seconds so many (sub)profiles must be changed.
+    /// How long a burst of so many changes may take: from 1m to 1d
+    #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_within)]
     pub within: i64,
-    /// How many (sub)profiles an incident has at least.
+    /// How many profiles or subprofiles an incident has at least
+    #[arg(long, value_name = "N", default_value_t = IncidentsQuery::LEAST,
+        value_parser = clap::value_parser!(u64).range(2..))]
     pub least: u64,
     /// What is asked of them.
+    #[arg(skip)]
     pub what: Wanted,
-    /// The most incidents, those of the most (sub)profiles; of one incident the
-    /// most changes.
+    /// At most so many incidents, those of the most profiles; of one incident, so many changes
+    #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
 }
 
+fn parse_within(text: &str) -> Result<i64, String> {
+    let (least, most) = IncidentsQuery::WITHINS;
+    let seconds = parse_seconds(text)?;
+    match (least..=most).contains(&seconds) {
+        true => Ok(seconds),
+        false => Err("it must be from 1m to 1d".to_owned()),
+    }
+}
+
 /// What is asked of incidents.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Wanted {
     /// Which there are.
+    #[default]
     List,
     /// The changes of one.
     Show(IncidentId),
@@ -71,6 +88,17 @@ pub enum Wanted {
 }
 
 impl IncidentsQuery {
+    /// Refuses a span for one incident, which has a time of its own.
+    pub fn check(&self) -> Result<(), InvalidParam> {
+        let name = match (&self.what, self.filter.span.since, self.filter.span.until) {
+            (Wanted::List, ..) | (_, None, None) => return Ok(()),
+            (_, Some(_), _) => "since",
+            (_, None, Some(_)) => "until",
+        };
+        let what = "an incident has a time of its own; leave it out";
+        Err(InvalidParam::new(name, what))
+    }
+
     /// Within how many seconds, where nothing is said.
     pub const WITHIN: i64 = 300;
     /// How many (sub)profiles at least, where nothing is said.

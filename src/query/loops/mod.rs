@@ -23,21 +23,28 @@ use super::changes::{ChangeVisitor, visit_changes};
 use super::command::CommandLine;
 use super::counter::TimeRange;
 use super::filter::Filter;
+use super::moment::parse_seconds;
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
 use crate::history::{Cause, Change, Subject};
 use crate::store::Snapshot;
 use track::{FEW_SECONDS, Rule, Run, Step, Track};
 
 /// Fields that go on changing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LoopsQuery {
-    /// Of which changes.
+    /// Which changes.
+    #[command(flatten)]
+    #[serde(flatten)]
     pub filter: Filter,
-    /// How many seconds there are between two turns at most.
+    /// The longest time between two turns
+    #[arg(long, value_name = "SPAN", default_value = "1d", value_parser = parse_seconds)]
     pub within: i64,
-    /// How many changes a loop has at least.
+    /// How many changes a loop has at least
+    #[arg(long, value_name = "N", default_value_t = LoopsQuery::LEAST,
+        value_parser = clap::value_parser!(u64).range(3..))]
     pub least: u64,
-    /// The most loops, those of the most changes.
+    /// At most so many loops, those of the most changes
+    #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
 }
 

@@ -1,9 +1,9 @@
 //! What changes are grouped by.
 
 use std::borrow::Cow;
-use std::str::FromStr;
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, Offset, TimeZone, Utc};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::lines::ReportGroup;
@@ -12,7 +12,7 @@ use crate::history::{Change, Subject};
 use crate::query::filter::{CauseKind, Filter};
 
 /// What changes can be grouped by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum By {
     /// The month of the event's time.
@@ -33,49 +33,6 @@ pub enum By {
     Database,
     /// The collection, where the call named it.
     Collection,
-}
-
-impl By {
-    /// All, and their words.
-    pub const ALL: [(&'static str, Self); 9] = [
-        ("field", Self::Field),
-        ("type", Self::Type),
-        ("label", Self::Label),
-        ("cause", Self::Cause),
-        ("hour", Self::Hour),
-        ("day", Self::Day),
-        ("month", Self::Month),
-        ("database", Self::Database),
-        ("collection", Self::Collection),
-    ];
-
-    /// The words alone.
-    pub const WORDS: [&'static str; 9] = {
-        let [
-            (a, _),
-            (b, _),
-            (c, _),
-            (d, _),
-            (e, _),
-            (f, _),
-            (g, _),
-            (h, _),
-            (i, _),
-        ] = Self::ALL;
-        [a, b, c, d, e, f, g, h, i]
-    };
-}
-
-impl FromStr for By {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.iter().find(|(word, _)| *word == text);
-        found.map(|(_, by)| *by).ok_or_else(|| {
-            let words: Vec<_> = Self::ALL.iter().map(|(word, _)| *word).collect();
-            format!("changes have no {text:?}: write {}", words.join(", "))
-        })
-    }
 }
 
 /// What the changes of a group have in common in one respect.
@@ -256,11 +213,10 @@ mod tests {
 
     #[test]
     fn words_are_read() {
-        for (word, by) in By::ALL {
-            assert_eq!(word.parse(), Ok(by));
-            assert_eq!(serde_json::to_value(by).unwrap(), word);
+        for by in By::value_variants() {
+            let word = by.to_possible_value().unwrap();
+            assert_eq!(serde_json::to_value(by).unwrap(), word.get_name());
         }
-        assert!("mail".parse::<By>().unwrap_err().contains("field, type"));
     }
 
     proptest! {

@@ -28,17 +28,28 @@ use crate::store::Snapshot;
 use tally::{Tally, Total};
 
 /// How many changes there are of each kind.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportQuery {
-    /// Of which changes.
-    pub filter: Filter,
-    /// What they are grouped by.
+    /// What to count by, several with commas: field, type, label, cause, hour, day, month, database, collection
+    #[arg(
+        long,
+        value_name = "WHAT",
+        value_delimiter = ',',
+        default_value = "field",
+        hide_possible_values = true
+    )]
     pub by: Vec<By>,
-    /// Whose clocks tell hours, days and months.
+    /// Which changes.
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub filter: Filter,
+    /// At most so many rows
+    #[arg(short = 'n', long, value_name = "N")]
+    pub limit: Option<u64>,
+    /// The zone of hours, days and months.
+    #[arg(skip = Zone::UTC)]
     #[serde(with = "zone_name")]
     pub zone: Zone,
-    /// The most lines.
-    pub limit: Option<u64>,
 }
 
 /// A zone by its name.

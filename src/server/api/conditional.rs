@@ -20,8 +20,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-use super::posed::Posed;
-use super::table::Depends;
+use super::parse::ParsedQuery;
+use super::questions::Depends;
 use crate::store::Trail;
 
 /// Makes the tags of one run of a server.
@@ -45,15 +45,18 @@ impl Tags {
     }
 
     /// The tag of the answer that a question has now, if it can have one.
-    pub fn of(&self, posed: &Posed, trail: &Trail) -> Option<String> {
-        let last = match posed.entry.depends {
-            _ if posed.about_now => return None,
+    pub fn of(&self, parsed: &ParsedQuery, trail: &Trail) -> Option<String> {
+        let last = match parsed.entry.depends {
+            _ if parsed.about_now => return None,
             Depends::Events | Depends::EventsOnce(_) => trail.last_seq(),
             Depends::Rejected => trail.rejected().last_seq(),
             Depends::More => return None,
         };
         let pruned = trail.retention().pruned;
-        let state = format!("{last}\n{pruned:?}\n{:?}\n{}", posed.page, posed.whole);
+        let state = format!(
+            "{last}\n{pruned:?}\n{:?}\n{}",
+            parsed.page, parsed.canonical
+        );
         Some(self.tag(&state))
     }
 

@@ -1,19 +1,20 @@
 //! The description of the query API for programs, in OpenAPI 3.1, and the list
 //! of its questions.
 //!
-//! Paths and what there is to say of them come from [`super::table`],
-//! parameters from the reading of the questions, and the lines' schemas from
-//! their types ([`crate::query::lines`]): nothing is said twice. An answer is
+//! Paths and summaries come from [`super::questions`], parameters from the flags of
+//! the questions ([`super::params`]), and the lines' schemas from their types
+//! ([`crate::query::lines`]): nothing is declared twice. An answer is
 //! lines, and OpenAPI 3.1 has no word for that: the schema of
 //! `application/x-ndjson` is that of one line.
 
+use clap::{Arg, Command};
 use schemars::generate::SchemaSettings;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
-use super::params::{Asked, Kind};
+use super::params::{choices, declared_params, is_flag, is_number, is_repeatable};
 use super::precise::Precise;
-use super::table::{Depends, ENTRIES, Entry, Of, doc};
+use super::questions::{Depends, ENTRIES, Entry, SubjectKind};
 use crate::event::DecodeError;
 
 /// Where the description is.
@@ -121,10 +122,10 @@ enum Subject {
 /// The paths of a question, the one that most ask last.
 fn paths(entry: &Entry) -> Vec<(String, Subject)> {
     let name = entry.name;
-    match entry.of {
-        Of::Everything => vec![(format!("/v1/{name}"), Subject::Nothing)],
-        Of::Event => vec![(format!("/v1/{name}/{{seq}}"), Subject::Event)],
-        Of::Profile => vec![
+    match entry.subject {
+        SubjectKind::Everything => vec![(format!("/v1/{name}"), Subject::Nothing)],
+        SubjectKind::Event => vec![(format!("/v1/{name}/{{seq}}"), Subject::Event)],
+        SubjectKind::Profile => vec![
             (
                 format!("/v1/{name}/{{profile}}/{{subprofile}}"),
                 Subject::Subprofile,
@@ -144,11 +145,13 @@ fn operation(entry: &Entry, subject: Subject, line: &Schema) -> Value {
             &["profile", "subprofile"],
         ),
     };
-    let number = schema_of(Kind::Number);
+    let number = number_from(0);
     let in_path =
         |name: &&str| json!({ "name": name, "in": "path", "required": true, "schema": number });
     let mut parameters: Vec<_> = of.iter().map(in_path).collect();
-    parameters.extend(entry.takes().iter().map(|asked| parameter(entry, asked)));
+    let command = entry.command();
+    let declared = declared_params(&command);
+    parameters.extend(declared.map(|(name, arg)| parameter(&command, name, arg)));
     let mut sent = vec!["Profiletrail-Note"];
     if entry.pages {
         sent.push("Link");
@@ -176,49 +179,63 @@ fn operation(entry: &Entry, subject: Subject, line: &Schema) -> Value {
     json!({ "operationId": id, "summary": entry.what, "parameters": parameters, "responses": responses })
 }
 
-fn parameter(entry: &Entry, asked: &Asked) -> Value {
-    let one = schema_of(asked.kind);
-    let schema = match asked.many {
+fn parameter(command: &Command, name: &str, arg: &Arg) -> Value {
+    let one = schema_of(command, name, arg);
+    let schema = match is_repeatable(arg) {
         true => json!({ "type": "array", "items": one }),
         false => one,
     };
+    let help = arg.get_help().map(ToString::to_string);
     json!({
-        "name": asked.name,
+        "name": name,
         "in": "query",
-        "required": asked.needed,
-        "description": doc(entry, asked.name),
+        "required": arg.is_required_set(),
+        "description": help,
         "schema": schema,
     })
 }
 
-fn schema_of(kind: Kind) -> Value {
-    match kind {
-        Kind::Text => json!({ "type": "string" }),
-        Kind::Number => {
-            json!({ "type": "integer", "minimum": 0, "maximum": u64::MAX, "format": "uint64" })
-        }
-        Kind::Flag => json!({ "type": "string", "enum": ["", "true", "1", "false", "0"] }),
-        Kind::Key => json!({ "type": "string", "pattern": "^[0-9]{1,19}(/[0-9]{1,19})?$" }),
-        Kind::Label => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{0,64}$" }),
-        Kind::From(lowest) => {
-            json!({ "type": "integer", "minimum": lowest, "maximum": u64::MAX, "format": "uint64" })
-        }
-        Kind::Stretch => json!({
+fn number_from(lowest: u64) -> Value {
+    json!({ "type": "integer", "minimum": lowest, "maximum": u64::MAX, "format": "uint64" })
+}
+
+/// The lowest number that a parameter takes: the parser is asked.
+fn lowest(command: &Command, name: &str) -> u64 {
+    let takes = |number: &u64| {
+        let arg = format!("--{name}={number}");
+        command.clone().try_get_matches_from([arg]).is_ok()
+    };
+    (0..=9).find(takes).unwrap_or(0)
+}
+
+fn schema_of(command: &Command, name: &str, arg: &Arg) -> Value {
+    if is_flag(arg) {
+        return json!({ "type": "string", "enum": ["", "true", "1", "false", "0"] });
+    }
+    if is_number(arg) {
+        return number_from(lowest(command, name));
+    }
+    let words = choices(arg);
+    if !words.is_empty() {
+        return json!({ "type": "string", "enum": words });
+    }
+    let kind = arg.get_value_names().and_then(|names| names.first());
+    match kind.map_or("", |kind| kind.as_str()) {
+        "P[/S]" => json!({ "type": "string", "pattern": "^[0-9]{1,19}(/[0-9]{1,19})?$" }),
+        "L" => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{0,64}$" }),
+        "SPAN" => json!({
             "type": "string",
-            "description": "A stretch of time: 90s, 30m, 6h or 2d",
+            "description": "A duration: 90s, 30m, 6h or 2d",
             "pattern": "^[1-9][0-9]{0,4}[smhd]$",
             "examples": ["90s", "2h"],
         }),
-        Kind::Incident => {
-            json!({
-                "type": "string",
-                "pattern": "^[A-Za-z0-9_.]{1,24}-[1-9][0-9]{0,17}$",
-                "examples": ["mail-1234"],
-            })
-        }
-        Kind::OneOf(words) => json!({ "type": "string", "enum": words }),
-        Kind::Cursor => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{16,100}$" }),
-        Kind::Time => json!({
+        "ID" => json!({
+            "type": "string",
+            "pattern": "^[A-Za-z0-9_.]{1,24}-[1-9][0-9]{0,17}$",
+            "examples": ["mail-1234"],
+        }),
+        "CURSOR" => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{16,100}$" }),
+        "TIME" => json!({
             "type": "string",
             "description": "RFC 3339, a date, a date and time in the server's zone, @ and Unix seconds, or a \
                 phrase, some of which are: now, yesterday, 2 hours ago",
@@ -232,6 +249,7 @@ fn schema_of(kind: Kind) -> Value {
             ],
             "examples": ["2025-10-09T08:53:20Z", "2025-10-09", "@1760000000", "yesterday", "2 hours ago"],
         }),
+        _ => json!({ "type": "string" }),
     }
 }
 

@@ -7,7 +7,7 @@
 
 use super::conditional::names;
 use super::cursor;
-use super::posed::pose;
+use super::parse::parse_query;
 use crate::query::Mark;
 
 /// 2025-10-09T08:53:20Z.
@@ -18,30 +18,30 @@ const STORE: u64 = 7;
 
 /// Reads a request's target, the mark of a page and the value of an
 /// `If-None-Match`, a line each. What must hold: nothing panics; a refusal has a
-/// reason; a question is the same when it is asked in the way in which it is
-/// said anew, a day later too; its next page is one of it; no text is a mark but
-/// one that was made of it; and a tag is named by a list that has it.
+/// reason; a question's canonical form is the same question, a day later too; its
+/// next page is a page of it; no text is read as a cursor but one that was written
+/// of it; and a list that has a tag names it.
 pub fn question(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let mut lines = text.splitn(3, '\n');
     let mut line = || lines.next().unwrap_or_default();
     let (target, mark, tags) = (line(), line(), line());
-    let read = |target: &str, now| pose(target, chrono_tz::Europe::Amsterdam, now, STORE);
+    let read = |target: &str, now| parse_query(target, chrono_tz::Europe::Amsterdam, now, STORE);
     match read(target, NOW) {
         Ok(None) => {}
         Err(error) => assert!(!error.reason.is_empty()),
-        Ok(Some(posed)) => {
-            let again = read(&posed.whole, NOW + 86_400_000_000).expect("it was a question");
+        Ok(Some(parsed)) => {
+            let again = read(&parsed.canonical, NOW + 86_400_000_000).expect("it was a question");
             let again = again.expect("its path leads somewhere");
-            assert_eq!(again.whole, posed.whole);
-            assert_eq!(again.entry.name, posed.entry.name);
-            if posed.entry.pages {
+            assert_eq!(again.canonical, parsed.canonical);
+            assert_eq!(again.entry.name, parsed.entry.name);
+            if parsed.entry.pages {
                 let mark = Mark::Number(bytes.len() as u64);
-                let next = posed.next(&cursor::write(mark, STORE, &posed.whole));
+                let next = parsed.next(&cursor::write(mark, STORE, &parsed.canonical));
                 let next = read(&next, NOW).expect("it is a page of it");
                 let next = next.expect("its path leads somewhere");
-                assert_eq!(next.whole, posed.whole);
-                assert_eq!(next.page.limit, posed.page.limit);
+                assert_eq!(next.canonical, parsed.canonical);
+                assert_eq!(next.page.limit, parsed.page.limit);
                 assert_eq!(next.page.after, Some(mark));
             }
         }

@@ -6,12 +6,12 @@
 //! | `/v1/changes`, `/v1/export`, `/v1/rejected`, `/v1/stats` | the same |
 //! | `/v1/evidence/SEQ`, `/v1/explain/SEQ` | the same |
 //! | `/v1/tail?after=SEQ` | the same; a tail is a finite page, and goes on after its last line's `seq` |
-//! | `/v1/`, `/v1/openapi.json` | the questions there are ([`table`]), and their description ([`description`]) |
+//! | `/v1/`, `/v1/openapi.json` | the questions there are ([`questions`]), and their description ([`description`]) |
 //! | `/metrics` | [`crate::metrics`] |
 //! | `/healthz`, `/readyz` | as on the webhook's side; without a token |
 //! | everything else | the page for browsers ([`ui`]), where it is wanted |
 //!
-//! Parameters have the flags' names ([`question()`]), lines are those of
+//! Parameters have the flags' names ([`params`]), lines are those of
 //! `--format jsonl`. It has a listener, a frontend and a tiny_http of its own, so
 //! that what is asked holds up no call; a thread for each question under way,
 //! of which there are few ([`slots`]), hands its lines to the frontend piece by
@@ -37,25 +37,20 @@
 
 mod answer;
 mod auth;
-mod bursts;
 mod conditional;
 mod cursor;
 mod description;
-mod events;
-mod find;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod limiter;
 mod params;
-mod posed;
+mod parse;
 mod precise;
-mod question;
+mod questions;
 mod run;
 mod scrape;
 mod slots;
-mod table;
 mod ui;
 mod worker;
 
-pub use question::{Question, question};
 pub(super) use run::{Api, ApiParts};

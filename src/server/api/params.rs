@@ -1,383 +1,217 @@
-//! The parameters of a question, each named as the flag.
+//! The parameters of a request, read by the definition of the command's flags.
 //!
-//! A question asks for each of its parameters by name and kind, whether it was
-//! given or not. So the reading of a question is at once the list of what it
-//! takes: [`Params::describing`] has no values, and tells after a reading what
-//! was asked for. What is read is also said anew, in one way however it was
-//! written, times as Unix seconds ([`Params::said`]): that tells questions
-//! apart, and stays the same question when it is asked tomorrow.
+//! A question's parameters are its command's flags, which clap knows
+//! ([`super::questions`]). The target's pairs are made into such flags and parsed
+//! by clap; what clap knows of a flag is also what the description of the API says
+//! of the parameter. A parsed question is written out again in one canonical form,
+//! times in Unix seconds, which tells questions apart and means the same later.
+//!
+//! Only the parameters that a question declares get to clap: hidden flags are
+//! refused like unknown ones.
 
-use std::str::FromStr;
+use std::any::TypeId;
+use std::error::Error as _;
+use std::ffi::OsString;
 
-use crate::event::{DecodeError, ProfileKey, Zone, is_label};
-use crate::query::{IncidentId, Rounding, Span, parse_duration, parse_time};
+use clap::builder::PossibleValue;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use serde::Serialize;
+use serde_json::Value;
 
-/// The parameters that nobody has asked for yet.
-pub(super) struct Params {
-    pairs: Vec<(String, String)>,
-    zone: Zone,
-    /// The present moment in Unix microseconds.
-    now: i64,
-    /// There are no values: only what is asked for matters.
-    describing: bool,
-    asked: Vec<Asked>,
-    said: Vec<(&'static str, String)>,
-    /// The value of `limit`, once it was read.
-    limit: Option<Option<u64>>,
+use crate::event::DecodeError;
+use crate::query::{Clock, InvalidParam, with_clock};
+
+/// The parameters whose values are times, in Unix seconds when serialized.
+const TIMES: [&str; 5] = ["since", "until", "at", "from", "to"];
+
+/// The parameter whose value is a duration, in seconds when serialized.
+const WITHIN: &str = "within";
+
+/// Names and values as they are written in a target.
+pub(super) type Pairs = Vec<(String, String)>;
+
+impl From<InvalidParam> for DecodeError {
+    fn from(error: InvalidParam) -> Self {
+        Self::new(error.reason, error.name)
+    }
 }
 
-/// A parameter that a question takes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Asked {
-    pub name: &'static str,
-    pub kind: Kind,
-    /// It can be given more than once.
-    pub many: bool,
-    /// It must be given.
-    pub needed: bool,
+/// The flags of a question as a command of clap.
+pub(super) fn command_of<T: Args>() -> Command {
+    T::augment_args(Command::new("question"))
+        .no_binary_name(true)
+        .disable_help_flag(true)
 }
 
-/// What a parameter's value must be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    Text,
-    Number,
-    Flag,
-    Time,
-    /// `123` or `123/456`.
-    Key,
-    /// A label, or nothing for none.
-    Label,
-    /// A number that is not lower than this one.
-    From(u64),
-    /// `90s`, `30m`, `6h`, `2d`.
-    Stretch,
-    /// `mail-1234`.
-    Incident,
-    OneOf(&'static [&'static str]),
-    /// The mark of a page.
-    Cursor,
+/// The parameters that a question takes: its flags, but for hidden ones.
+pub(super) fn declared_params(command: &Command) -> impl Iterator<Item = (&str, &Arg)> {
+    let args = command.get_arguments().filter(|arg| !arg.is_hide_set());
+    args.filter_map(|arg| Some((arg.get_long()?, arg)))
 }
 
-fn wrong(name: &str, what: impl Into<String>) -> DecodeError {
+/// Decodes the query of a target.
+pub(super) fn decode_pairs(query: &str) -> Result<Pairs, DecodeError> {
+    let mut pairs = Vec::new();
+    for raw in query.split('&').filter(|raw| !raw.is_empty()) {
+        for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
+            if !is_utf8(raw, &name, &value) {
+                return Err(DecodeError::new("it is not UTF-8", name));
+            }
+            pairs.push((name.into_owned(), value.into_owned()));
+        }
+    }
+    Ok(pairs)
+}
+
+/// Refuses any parameter, where none is declared.
+pub(super) fn refuse_params(query: &str) -> Result<(), DecodeError> {
+    match decode_pairs(query)?.first() {
+        None => Ok(()),
+        Some((name, _)) => Err(unknown(&Command::new("question"), name)),
+    }
+}
+
+/// Parses the pairs of a target; `subject` is what the path names, where a flag of
+/// the command is positional.
+pub(super) fn parse_pairs(
+    command: Command,
+    subject: Option<String>,
+    pairs: Pairs,
+    clock: Clock,
+) -> Result<ArgMatches, DecodeError> {
+    let mut args: Vec<OsString> = subject.into_iter().map(OsString::from).collect();
+    let mut seen: Vec<&str> = Vec::new();
+    for (name, value) in &pairs {
+        let Some((_, arg)) = declared_params(&command).find(|(known, _)| known == name) else {
+            return Err(unknown(&command, name));
+        };
+        if !is_repeatable(arg) && seen.contains(&name.as_str()) {
+            return Err(DecodeError::new("it can be given once only", name));
+        }
+        seen.push(name);
+        if !is_flag(arg) {
+            args.push(format!("--{name}={value}").into());
+            continue;
+        }
+        match value.as_str() {
+            "false" | "0" => {}
+            "" | "true" | "1" => args.push(format!("--{name}").into()),
+            other => {
+                let what = format!("{other:?} is neither true nor false");
+                return Err(DecodeError::new(what, name));
+            }
+        }
+    }
+    let command = with_clock(command, clock);
+    command
+        .try_get_matches_from(args)
+        .map_err(|error| invalid(&error))
+}
+
+/// The question that was parsed, and its parameters in canonical form.
+pub(super) fn read<T: FromArgMatches + Serialize>(
+    matches: &ArgMatches,
+) -> Result<(T, Pairs), DecodeError> {
+    let question = T::from_arg_matches(matches).map_err(|error| invalid(&error))?;
+    let params = canonical_params(&question);
+    Ok((question, params))
+}
+
+/// The parameters of a question in canonical form, in the order in which they are
+/// declared; what is left out or false is not among them.
+fn canonical_params(question: &impl Serialize) -> Pairs {
+    let Ok(Value::Object(object)) = serde_json::to_value(question) else {
+        return Pairs::new();
+    };
+    let mut pairs = Pairs::new();
+    for (name, value) in object {
+        let values = match value {
+            Value::Array(values) => values,
+            value => vec![value],
+        };
+        for value in values {
+            let text = match value {
+                Value::Bool(true) => "true".to_owned(),
+                Value::String(text) => text,
+                Value::Number(number) if TIMES.contains(&name.as_str()) => format!("@{number}"),
+                Value::Number(number) if name == WITHIN => format!("{number}s"),
+                Value::Number(number) => number.to_string(),
+                Value::Null | Value::Bool(false) | Value::Array(_) | Value::Object(_) => continue,
+            };
+            pairs.push((name.clone(), text));
+        }
+    }
+    pairs
+}
+
+/// Whether a parameter is a flag without a value.
+pub(super) fn is_flag(arg: &Arg) -> bool {
+    !arg.get_action().takes_values()
+}
+
+/// Whether a parameter can be given more than once.
+pub(super) fn is_repeatable(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Append)
+}
+
+/// The words that a parameter's value can be; none where it is no choice.
+pub(super) fn choices(arg: &Arg) -> Vec<String> {
+    let name = |value: PossibleValue| value.get_name().to_owned();
+    match is_flag(arg) {
+        true => Vec::new(),
+        false => arg.get_possible_values().into_iter().map(name).collect(),
+    }
+}
+
+/// Whether a parameter's value is a number.
+pub(super) fn is_number(arg: &Arg) -> bool {
+    arg.get_value_parser().type_id() == TypeId::of::<u64>()
+}
+
+fn unknown(command: &Command, name: &str) -> DecodeError {
+    let known: Vec<_> = declared_params(command).map(|(name, _)| name).collect();
+    let what = match known.is_empty() {
+        true => "there is no such parameter here, nor any other".to_owned(),
+        false => format!(
+            "there is no such parameter here: there are {}",
+            known.join(", ")
+        ),
+    };
     DecodeError::new(what, name)
 }
 
-impl Params {
-    /// Reads the query of a target.
-    pub fn parse(query: &str, zone: Zone, now: i64) -> Result<Self, DecodeError> {
-        let mut pairs = Vec::new();
-        for raw in query.split('&').filter(|raw| !raw.is_empty()) {
-            for (name, value) in form_urlencoded::parse(raw.as_bytes()) {
-                if !is_utf8(raw, &name, &value) {
-                    return Err(wrong(&name, "it is no UTF-8"));
-                }
-                pairs.push((name.into_owned(), value.into_owned()));
+/// What clap found wrong, and with which parameter.
+fn invalid(error: &clap::Error) -> DecodeError {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.join(", "),
+        _ => String::new(),
+    };
+    // Such as `--since <TIME>`.
+    let arg = text(ContextKind::InvalidArg);
+    let name = arg.split([' ', '=', ',']).next().unwrap_or_default();
+    let name = name.trim_start_matches("--");
+    let value = text(ContextKind::InvalidValue);
+    let what = match (error.kind(), error.source()) {
+        (ErrorKind::MissingRequiredArgument, _) => "it must be given".to_owned(),
+        (ErrorKind::InvalidValue, _) => format!(
+            "{value:?} is none of these: {}",
+            text(ContextKind::ValidValue)
+        ),
+        (_, Some(reason)) => {
+            let reason = reason.to_string();
+            match reason.contains(&value) && !value.is_empty() {
+                true => reason,
+                false => format!("{value:?} cannot be read: {reason}"),
             }
         }
-        Ok(Self {
-            pairs,
-            zone,
-            now,
-            describing: false,
-            asked: Vec::new(),
-            said: Vec::new(),
-            limit: None,
-        })
-    }
-
-    /// None at all, to learn what a question takes.
-    pub const fn describing() -> Self {
-        Self {
-            pairs: Vec::new(),
-            zone: chrono_tz::UTC,
-            now: 0,
-            describing: true,
-            asked: Vec::new(),
-            said: Vec::new(),
-            limit: None,
-        }
-    }
-
-    /// Whether there are no values, and only what is asked for matters.
-    pub const fn is_describing(&self) -> bool {
-        self.describing
-    }
-
-    /// What was asked for.
-    pub fn asked(&self) -> &[Asked] {
-        &self.asked
-    }
-
-    /// What was given of it, in the order in which it was asked for, but for
-    /// what says which part of an answer is wanted.
-    pub fn said(&self) -> &[(&'static str, String)] {
-        &self.said
-    }
-
-    /// The present moment in Unix seconds.
-    pub const fn now(&self) -> i64 {
-        self.now.div_euclid(1_000_000)
-    }
-
-    fn ask(&mut self, name: &'static str, kind: Kind, many: bool) {
-        self.asked.push(Asked {
-            name,
-            kind,
-            many,
-            needed: false,
-        });
-    }
-
-    fn say(&mut self, name: &'static str, value: impl ToString) {
-        self.said.push((name, value.to_string()));
-    }
-
-    fn take(&mut self, name: &str) -> Vec<String> {
-        self.pairs
-            .extract_if(.., |(known, _)| known == name)
-            .map(|(_, value)| value)
-            .collect()
-    }
-
-    fn take_one(&mut self, name: &str) -> Result<Option<String>, DecodeError> {
-        let mut values = self.take(name);
-        match values.len() {
-            0 | 1 => Ok(values.pop()),
-            _ => Err(wrong(name, "it can be given once only")),
-        }
-    }
-
-    /// All values of a parameter that can be repeated.
-    pub fn all(&mut self, name: &'static str) -> Vec<String> {
-        self.all_of(name, Kind::Text)
-    }
-
-    fn all_of(&mut self, name: &'static str, kind: Kind) -> Vec<String> {
-        self.ask(name, kind, true);
-        let values = self.take(name);
-        for value in &values {
-            self.say(name, value);
-        }
-        values
-    }
-
-    /// The same, each of which is one of these words, which have a name.
-    pub fn choices(
-        &mut self,
-        name: &'static str,
-        words: &'static [&'static str],
-        what: &str,
-    ) -> Result<Vec<String>, DecodeError> {
-        let values = self.all_of(name, Kind::OneOf(words));
-        match values.iter().find(|value| !words.contains(&value.as_str())) {
-            None => Ok(values),
-            Some(value) => {
-                let what = format!("{value:?} is no {what}: write {}", words.join(", "));
-                Err(wrong(name, what))
-            }
-        }
-    }
-
-    /// The same of labels.
-    pub fn labels(&mut self, name: &'static str) -> Result<Vec<String>, DecodeError> {
-        let values = self.all_of(name, Kind::Label);
-        let fits = |label: &String| label.is_empty() || is_label(label);
-        if values.iter().all(fits) {
-            return Ok(values);
-        }
-        Err(wrong(name, "a label is 1 to 64 of A-Z, a-z, 0-9, _ and -"))
-    }
-
-    /// The value of a parameter that can be left out.
-    pub fn one(&mut self, name: &'static str) -> Result<Option<String>, DecodeError> {
-        self.ask(name, Kind::Text, false);
-        let value = self.take_one(name)?;
-        if let Some(value) = &value {
-            self.say(name, value);
-        }
-        Ok(value)
-    }
-
-    fn read<T: ToString>(
-        &mut self,
-        name: &'static str,
-        kind: Kind,
-        read: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Result<Option<T>, DecodeError> {
-        self.ask(name, kind, false);
-        let Some(text) = self.take_one(name)? else {
-            return Ok(None);
-        };
-        let value = read(&text).map_err(|error| wrong(name, error))?;
-        self.say(name, value.to_string());
-        Ok(Some(value))
-    }
-
-    /// A number.
-    pub fn number(&mut self, name: &'static str) -> Result<Option<u64>, DecodeError> {
-        self.read(name, Kind::Number, |text| parsed(text, "number"))
-    }
-
-    /// A number that must not be lower than another one.
-    pub fn number_from(
-        &mut self,
-        name: &'static str,
-        lowest: u64,
-        default: u64,
-    ) -> Result<u64, DecodeError> {
-        let number = self.read(name, Kind::From(lowest), |text| {
-            let number: u64 = parsed(text, "number")?;
-            match number < lowest {
-                true => Err(format!("it must be {lowest} at least")),
-                false => Ok(number),
-            }
-        })?;
-        Ok(number.unwrap_or(default))
-    }
-
-    /// A stretch of time in seconds, from the one to the other at most.
-    pub fn stretch(
-        &mut self,
-        name: &'static str,
-        (shortest, longest): (i64, i64),
-        default: i64,
-    ) -> Result<i64, DecodeError> {
-        let stretch = self.read(name, Kind::Stretch, |text| {
-            let seconds = i64::try_from(parse_duration(text)?.as_secs());
-            let fits = |seconds: &i64| (shortest..=longest).contains(seconds);
-            seconds
-                .ok()
-                .filter(fits)
-                .map(Seconds)
-                .ok_or_else(|| format!("from {shortest} s to {longest} s can be had"))
-        })?;
-        Ok(stretch.map_or(default, |Seconds(seconds)| seconds))
-    }
-
-    /// An incident's name.
-    pub fn incident(&mut self, name: &'static str) -> Result<Option<IncidentId>, DecodeError> {
-        self.read(name, Kind::Incident, str::parse)
-    }
-
-    /// A (sub)profile.
-    pub fn key(&mut self, name: &'static str) -> Result<Option<ProfileKey>, DecodeError> {
-        let what = "profile: write 123 or 123/456";
-        self.read(name, Kind::Key, |text| parsed(text, what))
-    }
-
-    /// `limit`, the most lines: it is part of a question about a page, and not of
-    /// the question that has pages. Can be asked for again.
-    pub fn limit(&mut self) -> Result<Option<u64>, DecodeError> {
-        if let Some(limit) = self.limit {
-            return Ok(limit);
-        }
-        let limit = self.number("limit")?;
-        self.said.retain(|(name, _)| *name != "limit");
-        self.limit = Some(limit);
-        Ok(limit)
-    }
-
-    /// `after`, the text of a mark.
-    pub fn after(&mut self) -> Result<Option<String>, DecodeError> {
-        self.ask("after", Kind::Cursor, false);
-        self.take_one("after")
-    }
-
-    /// Whether something is wanted: `reverse`, `reverse=true` and `reverse=1`.
-    pub fn flag(&mut self, name: &'static str) -> Result<bool, DecodeError> {
-        self.ask(name, Kind::Flag, false);
-        let wanted = match self.take_one(name)?.as_deref() {
-            None | Some("false" | "0") => false,
-            Some("" | "true" | "1") => true,
-            Some(other) => {
-                return Err(wrong(name, format!("{other:?} is neither true nor false")));
-            }
-        };
-        if wanted {
-            self.say(name, true);
-        }
-        Ok(wanted)
-    }
-
-    /// A time in Unix seconds.
-    pub fn time(
-        &mut self,
-        name: &'static str,
-        rounding: Rounding,
-    ) -> Result<Option<i64>, DecodeError> {
-        let (zone, now) = (self.zone, self.now);
-        let time = self.read(name, Kind::Time, |text| {
-            parse_time(text, zone, now, rounding).map(Unix)
-        })?;
-        Ok(time.map(|Unix(seconds)| seconds))
-    }
-
-    /// The same where it must be given.
-    pub fn needed_time(
-        &mut self,
-        name: &'static str,
-        rounding: Rounding,
-    ) -> Result<i64, DecodeError> {
-        let time = self.time(name, rounding)?;
-        if let Some(asked) = self.asked.last_mut() {
-            asked.needed = true;
-        }
-        match time {
-            Some(time) => Ok(time),
-            None if self.describing => Ok(0),
-            None => Err(wrong(name, "it must be given")),
-        }
-    }
-
-    /// `since` and `until`.
-    pub fn span(&mut self) -> Result<Span, DecodeError> {
-        Ok(Span {
-            since: self.time("since", Rounding::Up)?,
-            until: self.time("until", Rounding::Up)?,
-        })
-    }
-
-    /// Refuses what nobody has asked for.
-    pub fn finish(&self) -> Result<(), DecodeError> {
-        let Some((name, _)) = self.pairs.first() else {
-            return Ok(());
-        };
-        let known: Vec<_> = self.asked.iter().map(|asked| asked.name).collect();
-        let what = match known.is_empty() {
-            true => "there is no such parameter here, nor any other".to_owned(),
-            false => format!(
-                "there is no such parameter here: there are {}",
-                known.join(", ")
-            ),
-        };
-        Err(wrong(name, what))
-    }
+        (kind, None) => kind.to_string(),
+    };
+    DecodeError::new(what, name)
 }
 
-/// A stretch of time, said as it can be read again.
-struct Seconds(i64);
-
-impl std::fmt::Display for Seconds {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}s", self.0)
-    }
-}
-
-/// Unix seconds, said as they can be read again.
-struct Unix(i64);
-
-impl std::fmt::Display for Unix {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "@{}", self.0)
-    }
-}
-
-fn parsed<T: FromStr>(text: &str, what: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{text:?} is no {what}"))
-}
-
-/// Whether what was decoded is what was sent: what is no UTF-8 would have been
+/// Whether what was decoded is what was sent: what is not UTF-8 would have been
 /// replaced.
 fn is_utf8(raw: &str, name: &str, value: &str) -> bool {
     let replaced = |text: &str| text.matches('\u{fffd}').count();
@@ -386,6 +220,96 @@ fn is_utf8(raw: &str, name: &str, value: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "params_tests.rs"]
 #[allow(clippy::unwrap_used)]
-mod tests;
+mod tests {
+    use super::*;
+    use crate::query::{ExportQuery, HistoryQuery, LoopsQuery};
+
+    const CLOCK: Clock = Clock {
+        zone: chrono_tz::UTC,
+        now: 1_760_000_000_000_000,
+    };
+
+    fn parsed<T: Args + Serialize>(
+        subject: Option<&str>,
+        query: &str,
+    ) -> Result<(T, Pairs), String> {
+        let place = |error: DecodeError| {
+            let error = serde_json::to_value(error).unwrap();
+            error["where"].as_str().unwrap().to_owned()
+        };
+        let pairs = decode_pairs(query).map_err(place)?;
+        let command = command_of::<T>();
+        let matches = parse_pairs(command, subject.map(str::to_owned), pairs, CLOCK);
+        read(&matches.map_err(place)?).map_err(place)
+    }
+
+    #[test]
+    fn names_and_values_are_decoded() {
+        let query =
+            "field=a%2Bb+c&&limit=3&field=%C3%A9%26&reverse&all=0&interest=%EF%BF%BD&since=";
+        assert_eq!(
+            parsed::<HistoryQuery>(Some("1"), query).unwrap_err(),
+            "since"
+        );
+        let query = query.strip_suffix("&since=").unwrap();
+        let (history, _) = parsed::<HistoryQuery>(Some("1"), query).unwrap();
+        assert_eq!(history.fields, ["a+b c", "é&"]);
+        assert_eq!(history.interests, ["\u{fffd}"]);
+        assert_eq!(
+            (history.limit, history.reverse, history.all),
+            (Some(3), true, false)
+        );
+    }
+
+    #[test]
+    fn an_invalid_parameter_is_named() {
+        for (query, name) in [
+            ("limit=-1", "limit"),
+            ("limit=18446744073709551616", "limit"),
+            ("limit=1&limit=1", "limit"),
+            ("all&all", "all"),
+            ("reverse=yes", "reverse"),
+            ("since=x", "since"),
+            ("%41%0a=1", "A\n"),
+            ("key=2", "key"),
+            ("help", "help"),
+            ("S=@1", "S"),
+            ("field=%ff", "field"),
+            ("field=%EF%BF%BD%ff", "field"),
+        ] {
+            assert_eq!(
+                parsed::<HistoryQuery>(Some("1"), query).unwrap_err(),
+                name,
+                "{query}"
+            );
+        }
+        assert_eq!(parsed::<LoopsQuery>(None, "least=2").unwrap_err(), "least");
+        assert_eq!(
+            parsed::<LoopsQuery>(None, "within=soon").unwrap_err(),
+            "within"
+        );
+    }
+
+    #[test]
+    fn params_have_one_canonical_form() {
+        let query = "until=2025-10-09T08:53:19.5Z&limit=03&reverse=1&field=+y";
+        let (_, pairs) = parsed::<HistoryQuery>(Some("01/2"), query).unwrap();
+        let pairs: Vec<_> = pairs
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
+        let expected = [
+            ("field", " y"),
+            ("until", "@1760000000"),
+            ("limit", "3"),
+            ("reverse", "true"),
+        ];
+        assert_eq!(pairs, expected);
+        let (_, pairs) = parsed::<ExportQuery>(None, "profile=01/2&raw=0").unwrap();
+        assert_eq!(pairs, [("profile".to_owned(), "1/2".to_owned())]);
+        let (loops, pairs) = parsed::<LoopsQuery>(None, "within=2h").unwrap();
+        assert_eq!(loops.within, 7_200);
+        assert!(pairs.contains(&("within".to_owned(), "7200s".to_owned())));
+    }
+}

@@ -17,13 +17,12 @@ use super::auth::Authenticator;
 use super::conditional::{Tags, names};
 use super::cursor;
 use super::description::{INDEX, PATH, description, index};
-use super::params::Params;
-use super::posed::{Posed, pose};
-use super::question::Question;
+use super::params::refuse_params;
+use super::parse::{ParsedQuery, parse_query};
+use super::questions::{ENTRIES, Question};
 use super::run::ApiParts;
 use super::scrape::gauges;
 use super::slots::Slots;
-use super::table::ENTRIES;
 use super::ui::{Asked, Asker, MAX_BODY, Opened, Route, Ui};
 use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_micros};
@@ -62,7 +61,7 @@ enum Wanted {
     /// An answer that needs no reading, and its tag.
     Ready(Reply, String),
     /// A question, and the tag of its answer.
-    Question(Box<Posed>, Option<String>),
+    Question(Box<ParsedQuery>, Option<String>),
     Page(Route),
 }
 
@@ -177,17 +176,16 @@ impl Shared {
         if let INDEX | PATH = path {
             let query = target.split_once('?').map_or("", |(_, query)| query);
             let query = query.split('#').next().unwrap_or_default();
-            let params = Params::parse(query, zone, now);
-            return match params.and_then(|params| params.finish()) {
+            return match refuse_params(query) {
                 Ok(()) => Ok(self.ready(if path == PATH { &DESCRIPTION } else { &LIST })),
                 Err(error) => Err(Reply::refused(400, &error)),
             };
         }
         let store = self.parts.trail.folder().log_id;
-        match pose(target, zone, now, store) {
-            Ok(Some(posed)) => {
-                let tag = self.tags.of(&posed, &self.parts.trail);
-                Ok(Wanted::Question(Box::new(posed), tag))
+        match parse_query(target, zone, now, store) {
+            Ok(Some(parsed)) => {
+                let tag = self.tags.of(&parsed, &self.parts.trail);
+                Ok(Wanted::Question(Box::new(parsed), tag))
             }
             Ok(None) => Err(nothing_at(path)),
             Err(error) => Err(Reply::refused(400, &error)),
@@ -241,8 +239,8 @@ impl Shared {
             // Answered before.
             Wanted::Ready(..) => {}
             Wanted::Page(route) => self.show(route, caller),
-            Wanted::Question(posed, tag) => {
-                self.answer_question(wanted, posed, tag.clone(), caller);
+            Wanted::Question(parsed, tag) => {
+                self.answer_question(wanted, parsed, tag.clone(), caller);
             }
         }
     }
@@ -250,16 +248,16 @@ impl Shared {
     fn answer_question(
         &self,
         wanted: &Wanted,
-        posed: &Posed,
+        parsed: &ParsedQuery,
         tag: Option<String>,
         caller: Responder,
     ) {
-        let sink = |caller| Sink::new(caller, tag, posed.page.limit.is_some());
-        match &posed.question {
+        let sink = |caller| Sink::new(caller, tag, parsed.page.limit.is_some());
+        match &parsed.question {
             Question::Stats(span) => {
                 let sink = sink(caller);
                 let answered = self.stats(*span, &sink).map(|answered| (answered, None));
-                self.end(posed, sink, answered);
+                self.end(parsed, sink, answered);
             }
             Question::Ask(query) => {
                 let begun = Instant::now();
@@ -271,8 +269,8 @@ impl Shared {
                     return self.busy(wanted, caller);
                 };
                 let sink = sink(caller);
-                let answered = self.ask(posed, query, &sink);
-                self.end(posed, sink, answered);
+                let answered = self.ask(parsed, query, &sink);
+                self.end(parsed, sink, answered);
             }
         }
     }
@@ -303,7 +301,7 @@ impl Shared {
 
     fn ask(
         &self,
-        posed: &Posed,
+        parsed: &ParsedQuery,
         query: &Query,
         sink: &Sink,
     ) -> Result<(Answered, Option<Mark>), QueryError> {
@@ -312,8 +310,8 @@ impl Shared {
         }
         let (trail, mut out) = (&self.parts.trail, sink);
         let mut tell = |_| sink.tick();
-        if posed.entry.pages {
-            return answer_page(trail, query, posed.page, &mut out, &mut tell);
+        if parsed.entry.pages {
+            return answer_page(trail, query, parsed.page, &mut out, &mut tell);
         }
         answer_telling(trail, query, &mut out, &mut tell).map(|answered| (answered, None))
     }
@@ -321,7 +319,7 @@ impl Shared {
     /// Ends an answer with what it came to.
     fn end(
         &self,
-        posed: &Posed,
+        parsed: &ParsedQuery,
         sink: Sink,
         answered: Result<(Answered, Option<Mark>), QueryError>,
     ) {
@@ -329,7 +327,8 @@ impl Shared {
             Ok((answered, next)) => {
                 self.parts.metrics.asked("answered");
                 let store = self.parts.trail.folder().log_id;
-                let next = next.map(|mark| posed.next(&cursor::write(mark, store, &posed.whole)));
+                let next =
+                    next.map(|mark| parsed.next(&cursor::write(mark, store, &parsed.canonical)));
                 sink.finish(&answered, next.as_deref());
             }
             Err(QueryError::Output(error)) if error.kind() == ErrorKind::BrokenPipe => {

@@ -1,8 +1,8 @@
 //! From a browser's target to the page that it asks for.
 
-use crate::event::ProfileKey;
+use crate::event::{DecodeError, ProfileKey};
 use crate::query::{DossierQuery, Rounding, Span, parse_time};
-use crate::server::api::params::Params;
+use crate::server::api::params::{Pairs, decode_pairs};
 use crate::web::{Clock, Zoom};
 
 /// A page, or a fragment of one.
@@ -66,21 +66,57 @@ impl Route {
     }
 }
 
+/// The parameters of a page.
+struct Params(Pairs);
+
+impl Params {
+    /// All values of a parameter.
+    fn all(&self, name: &str) -> Vec<String> {
+        let values = self.0.iter().filter(|(known, _)| known == name);
+        values.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// The value of a parameter that can be given once.
+    fn one(&self, name: &str) -> Result<Option<&str>, DecodeError> {
+        let mut values = self.0.iter().filter(|(known, _)| known == name);
+        let first = values.next().map(|(_, value)| value.as_str());
+        match values.next() {
+            Some(_) => Err(DecodeError::new("it can be given once only", name)),
+            None => Ok(first),
+        }
+    }
+
+    /// A bound of a span, in Unix seconds.
+    fn time(&self, name: &str, clock: Clock) -> Result<Option<i64>, DecodeError> {
+        let micros = clock.now.saturating_mul(1_000_000);
+        let time = |text| parse_time(text, clock.zone, micros, Rounding::Up);
+        let time = self.one(name)?.map(time).transpose();
+        time.map_err(|reason| DecodeError::new(reason, name))
+    }
+}
+
 /// Reads a target; `None` where no page is. The error says what is wrong.
 /// Parameters that no page knows are passed over.
 pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String> {
     let target = target.split('#').next().unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let told = |error: crate::event::DecodeError| error.to_string();
-    let micros = clock.now.saturating_mul(1_000_000);
-    let mut params = Params::parse(query, clock.zone, micros).map_err(told)?;
+    let params = Params(decode_pairs(query).map_err(told)?);
     let part = params.one("part").map_err(told)?;
     let route = match path {
         "/" => Route::Start,
-        "/search" => Route::Search(params.one("q").map_err(told)?.unwrap_or_default()),
+        "/search" => Route::Search(
+            params
+                .one("q")
+                .map_err(told)?
+                .unwrap_or_default()
+                .to_owned(),
+        ),
         "/live" => {
-            let after = params.number("after").map_err(told)?;
-            Route::Live(after.unwrap_or_default())
+            let after = params.one("after").map_err(told)?;
+            let after =
+                after.map(|text| number(text).ok_or(format!("after: '{text}' is no number")));
+            Route::Live(after.transpose()?.unwrap_or_default())
         }
         "/gaps" => Route::Panel(Panel::Gaps, part.is_some()),
         "/incidents" => Route::Panel(Panel::Incidents, part.is_some()),
@@ -104,7 +140,7 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
                     }))));
                 }
                 let key = key.parse()?;
-                Route::Profile(Box::new(profile(key, part.is_some(), &mut params, clock)?))
+                Route::Profile(Box::new(profile(key, part.is_some(), &params, clock)?))
             } else {
                 return Ok(None);
             }
@@ -122,7 +158,7 @@ pub(super) fn number(text: &str) -> Option<u64> {
 fn profile(
     key: ProfileKey,
     fragment: bool,
-    params: &mut Params,
+    params: &Params,
     clock: Clock,
 ) -> Result<ProfileRoute, String> {
     let told = |error: crate::event::DecodeError| error.to_string();
@@ -132,12 +168,12 @@ fn profile(
         .filter(|text| !text.trim().is_empty());
     let at = at.map(|text| {
         let micros = clock.now.saturating_mul(1_000_000);
-        let read = parse_time(&written(&text), clock.zone, micros, Rounding::Down);
-        read.map_err(|why| (text, why))
+        let read = parse_time(&written(text), clock.zone, micros, Rounding::Down);
+        read.map_err(|why| (text.to_owned(), why))
     });
     let (from, to) = (
-        params.time("from", Rounding::Up).map_err(told)?,
-        params.time("to", Rounding::Up).map_err(told)?,
+        params.time("from", clock).map_err(told)?,
+        params.time("to", clock).map_err(told)?,
     );
     let span = params.one("span").map_err(told)?;
     let zoom = match (from, to, span) {
@@ -148,7 +184,7 @@ fn profile(
             }
             Zoom::Between(from, to)
         }
-        (None, _, Some(name)) => Zoom::of(&name).ok_or_else(|| {
+        (None, _, Some(name)) => Zoom::of(name).ok_or_else(|| {
             format!("span: '{name}' is none: write day, week, month, year or all")
         })?,
         (None, _, None) => Zoom::All,
@@ -156,7 +192,7 @@ fn profile(
     let field = params.one("field").map_err(told)?;
     let interest = params.one("interest").map_err(told)?;
     let before = params.one("before").map_err(told)?;
-    let before = before.as_deref().and_then(|text| {
+    let before = before.and_then(|text| {
         let (time, seq) = text.rsplit_once('.')?;
         Some((time.parse().ok()?, number(seq)?))
     });
@@ -165,8 +201,8 @@ fn profile(
         at,
         zoom,
         only: field
-            .map(|name| (name, false))
-            .or(interest.map(|name| (name, true))),
+            .map(|name| (name.to_owned(), false))
+            .or(interest.map(|name| (name.to_owned(), true))),
         before,
         fragment,
     })

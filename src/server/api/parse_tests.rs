@@ -1,13 +1,25 @@
 //! What a target asks for, and what is wrong with it.
 
 use super::*;
-use crate::query::{FindQuery, FindTarget, Matching};
+use crate::event::ProfileKey;
+use crate::query::{
+    BlameQuery, By, CauseKind, ChangesQuery, DiffQuery, DossierQuery, EvidenceQuery, ExplainQuery,
+    ExportQuery, Filter, FindQuery, FindTarget, GapsQuery, HistoryQuery, IncidentsQuery,
+    LoopsQuery, Mark, Matching, Query, RejectedQuery, ReportQuery, ShowQuery, Span, TailQuery,
+    Wanted,
+};
 use proptest::prelude::*;
 
 const NOW: i64 = 1_760_000_000_000_000;
 
 fn read(target: &str) -> Result<Option<Question>, DecodeError> {
-    question(target, chrono_tz::UTC, NOW)
+    Ok(parse_query(target, chrono_tz::UTC, NOW, 0)?.map(|parsed| parsed.question))
+}
+
+fn parsed(target: &str) -> ParsedQuery {
+    parse_query(target, chrono_tz::UTC, NOW, 7)
+        .unwrap()
+        .unwrap()
 }
 
 fn asked(target: &str) -> Query {
@@ -278,6 +290,187 @@ fn a_wrong_parameter_is_named() {
     ] {
         assert_eq!(place(target), name, "{target}");
     }
+}
+
+#[test]
+fn a_question_has_one_canonical_form() {
+    for (target, canonical) in [
+        ("/v1/history/01", "/v1/history/1"),
+        (
+            "/v1/history/1/2?limit=3&all=0&reverse&since=yesterday&field=a%26%20b",
+            "/v1/history/1/2?field=a%26+b&since=%401759881600&reverse=true",
+        ),
+        ("/v1/export?raw=1&limit=5", "/v1/export?raw=true"),
+        ("/v1/show/1?at=@5", "/v1/show/1?at=%405"),
+    ] {
+        let parsed = parsed(target);
+        assert_eq!(parsed.canonical, canonical, "{target}");
+        let again = parse_query(&parsed.canonical, chrono_tz::UTC, NOW + 90_000_000_000, 7);
+        assert_eq!(again.unwrap().unwrap().canonical, canonical);
+    }
+    assert!(parsed("/v1/show/1").about_now && parsed("/v1/diff/1?from=@1").about_now);
+    assert!(!parsed("/v1/show/1?at=now").about_now && !parsed("/v1/changes").about_now);
+}
+
+#[test]
+fn the_next_page_is_one_of_the_same_question() {
+    for target in ["/v1/export?limit=3", "/v1/changes?old=&until=@9&limit=1"] {
+        let parsed = parsed(target);
+        let mark = Mark::Number(9);
+        let next = parsed.next(&cursor::write(mark, 7, &parsed.canonical));
+        let read = parse_query(&next, chrono_tz::UTC, NOW + 1, 7)
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            (read.page.limit, read.page.after),
+            (parsed.page.limit, Some(mark))
+        );
+        assert_eq!(read.canonical, parsed.canonical);
+        // Neither in another store nor of another question.
+        let other = next.replace("/v1/export?", "/v1/export?raw&");
+        let other = other.replace("&old=", "");
+        for (target, store) in [(&next, 8), (&other, 7)] {
+            let error = parse_query(target, chrono_tz::UTC, NOW, store).unwrap_err();
+            assert_eq!(error.place, "after", "{target}");
+        }
+    }
+}
+
+#[test]
+fn questions_that_group_changes_can_be_asked() {
+    let of = |field: &str| Filter {
+        fields: vec![field.to_owned()],
+        ..Filter::default()
+    };
+    assert_eq!(
+        asked("/v1/report?by=day&by=label&by=type&field=a&limit=3"),
+        Query::Report(ReportQuery {
+            filter: of("a"),
+            limit: Some(3),
+            by: vec![By::Day, By::Label, By::Type],
+            zone: Zone::UTC,
+        })
+    );
+    assert_eq!(
+        asked("/v1/gaps?field=a&limit=3&within=2h&least=9"),
+        Query::Gaps(GapsQuery {
+            filter: of("a"),
+            limit: Some(3),
+            within: 7_200,
+            least: 9
+        })
+    );
+    let incidents = |what| {
+        let (within, least) = (IncidentsQuery::WITHIN, IncidentsQuery::LEAST);
+        Query::Incidents(IncidentsQuery {
+            filter: of("a"),
+            limit: Some(3),
+            within,
+            least,
+            what,
+        })
+    };
+    let id = || "mail-12".parse().unwrap();
+    assert_eq!(
+        asked("/v1/incidents?field=a&limit=3"),
+        incidents(Wanted::List)
+    );
+    assert_eq!(
+        asked("/v1/incidents?field=a&limit=3&show=mail-12"),
+        incidents(Wanted::Show(id()))
+    );
+    assert_eq!(
+        asked("/v1/incidents?field=a&limit=3&undo=mail-12"),
+        incidents(Wanted::Undo(id()))
+    );
+    assert_eq!(
+        asked("/v1/loops?field=a&limit=3&least=5"),
+        Query::Loops(LoopsQuery {
+            filter: of("a"),
+            limit: Some(3),
+            within: LoopsQuery::WITHIN,
+            least: 5
+        })
+    );
+}
+
+#[test]
+fn an_invalid_parameter_of_groups_is_named() {
+    for (target, name) in [
+        ("/v1/report?by=colour", "by"),
+        ("/v1/report?by=", "by"),
+        ("/v1/report?within=1h", "within"),
+        ("/v1/gaps?cause=set", "cause"),
+        ("/v1/gaps?least=0", "least"),
+        ("/v1/gaps?within=soon", "within"),
+        ("/v1/incidents?show=mail", "show"),
+        ("/v1/incidents?show=a-1&undo=a-1", "undo"),
+        ("/v1/incidents?undo=a-1&since=@1", "since"),
+        ("/v1/incidents?within=59s", "within"),
+        ("/v1/incidents?least=1", "least"),
+        ("/v1/loops?least=2", "least"),
+        ("/v1/loops?label=a%2Fb", "label"),
+    ] {
+        assert_eq!(place(target), name, "{target}");
+    }
+}
+
+#[test]
+fn a_page_and_an_event_can_be_asked_for() {
+    assert_eq!(
+        asked("/v1/tail?after=7&limit=3&field=a&since=@5"),
+        Query::Tail(TailQuery {
+            filter: Filter {
+                fields: vec!["a".into()],
+                span: Span {
+                    since: Some(5),
+                    until: None
+                },
+                ..Filter::default()
+            },
+            after: Some(7),
+            last: None,
+            limit: Some(3),
+        })
+    );
+    for (target, last) in [
+        ("/v1/tail", Some(10)),
+        ("/v1/tail?limit=0&since=@5", Some(0)),
+        ("/v1/tail?since=@5", None),
+    ] {
+        match asked(target) {
+            Query::Tail(query) => {
+                assert_eq!((query.last, query.after, query.limit), (last, None, None));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(
+        asked("/v1/explain/17"),
+        Query::Explain(ExplainQuery {
+            seq: 17,
+            head: false
+        })
+    );
+}
+
+#[test]
+fn what_is_no_event_s_number_is_refused() {
+    for target in [
+        "/v1/explain",
+        "/v1/explain/",
+        "/v1/explain/+1",
+        "/v1/explain/1/2",
+        "/v1/explain/18446744073709551616",
+    ] {
+        let error = read(target).unwrap_err();
+        assert_eq!(
+            serde_json::to_value(error).unwrap()["where"],
+            "seq",
+            "{target}"
+        );
+    }
+    assert_eq!(read("/v1/tail/1"), Ok(None));
 }
 
 proptest! {

@@ -1,0 +1,126 @@
+//! From a request's target to the question that it asks.
+
+use form_urlencoded::Serializer;
+
+use super::cursor;
+use super::params::{declared_params, decode_pairs, parse_pairs};
+use super::questions::{Depends, Entry, Question, Subject, SubjectKind};
+use crate::event::{DecodeError, Zone};
+use crate::query::{Clock, Page};
+
+/// A parsed question: which one it is, and which part of its answer is asked for.
+#[derive(Debug)]
+pub(super) struct ParsedQuery {
+    pub entry: &'static Entry,
+    pub question: Question,
+    /// Which part of the answer is asked for, of one that has pages.
+    pub page: Page,
+    /// The target of the same question in canonical form, with times in Unix seconds;
+    /// of one that has pages, without what says which.
+    pub canonical: String,
+    /// Whether a moment that it is about is left out, and so is now.
+    pub about_now: bool,
+}
+
+impl ParsedQuery {
+    /// The target of the next page, which begins after a cursor.
+    pub fn next(&self, cursor: &str) -> String {
+        let joint = if self.canonical.contains('?') {
+            '&'
+        } else {
+            '?'
+        };
+        let limit = match self.page.limit {
+            Some(limit) => format!("limit={limit}&"),
+            None => String::new(),
+        };
+        format!("{}{joint}{limit}after={cursor}", self.canonical)
+    }
+}
+
+/// Parses a target, such as `/v1/history/123?field=mail`; `None` where nothing is at
+/// that path. `now` is in Unix microseconds; times that name no zone are in `zone`;
+/// cursors are those of a store. The path is taken as it is sent: nothing of it is
+/// decoded.
+///
+/// # Errors
+/// A parameter that is wrong, doubled, missing or not known: the error's place
+/// is its name.
+pub(super) fn parse_query(
+    target: &str,
+    zone: Zone,
+    now: i64,
+    store: u64,
+) -> Result<Option<ParsedQuery>, DecodeError> {
+    let target = target.split('#').next().unwrap_or_default();
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    let Some(path) = path.strip_prefix("/v1/") else {
+        return Ok(None);
+    };
+    let (name, rest) = match path.split_once('/') {
+        Some((name, rest)) => (name, Some(rest)),
+        None => (path, None),
+    };
+    let Some(entry) = Entry::named(name) else {
+        return Ok(None);
+    };
+    let subject = match (entry.subject, rest) {
+        (SubjectKind::Everything, Some(_)) => return Ok(None),
+        (SubjectKind::Everything, None) => Subject::Everything,
+        (SubjectKind::Profile, key) => {
+            let key = key.unwrap_or_default().parse();
+            Subject::Profile(key.map_err(|error: String| DecodeError::new(error, "profile"))?)
+        }
+        (SubjectKind::Event, seq) => Subject::Event(parse_seq(seq.unwrap_or_default())?),
+    };
+    let (path, key) = match subject {
+        Subject::Profile(key) => (format!("/v1/{name}/{key}"), Some(key.to_string())),
+        Subject::Event(seq) => (format!("/v1/{name}/{seq}"), None),
+        Subject::Everything => (format!("/v1/{name}"), None),
+    };
+    let clock = Clock { zone, now };
+    let command = entry.command();
+    let matches = parse_pairs(command.clone(), key, decode_pairs(query)?, clock)?;
+    let (question, mut params) = entry.read(&matches, subject, clock)?;
+    params.retain(|(name, _)| {
+        let is_page = entry.pages && matches!(name.as_str(), "limit" | "after");
+        !is_page && declared_params(&command).any(|(known, _)| known == name)
+    });
+    let encoded = Serializer::new(String::new())
+        .extend_pairs(&params)
+        .finish();
+    let canonical = match encoded.is_empty() {
+        true => path,
+        false => format!("{path}?{encoded}"),
+    };
+    let is_given = |moment: &str| params.iter().any(|(name, _)| name == moment);
+    let about_now = matches!(entry.depends, Depends::EventsOnce(moment) if !is_given(moment));
+    let mut page = Page::default();
+    if entry.pages {
+        page.limit = matches.get_one("limit").copied();
+        let after = matches.get_one::<String>("after");
+        let after = after.map(|text| cursor::read(text, store, &canonical));
+        page.after = after.transpose()?;
+    }
+    Ok(Some(ParsedQuery {
+        entry,
+        question,
+        page,
+        canonical,
+        about_now,
+    }))
+}
+
+fn parse_seq(text: &str) -> Result<u64, DecodeError> {
+    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let seq = digits.then(|| text.parse().ok()).flatten();
+    seq.ok_or_else(|| {
+        let what = format!("'{text}' is not an event: write its seq, such as 7");
+        DecodeError::new(what, "seq")
+    })
+}
+
+#[cfg(test)]
+#[path = "parse_tests.rs"]
+#[allow(clippy::unwrap_used)]
+mod tests;
