@@ -2,6 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
+use super::context::CommandContext;
+use super::{ExitStatus, ask};
+
 pub use super::answer_args::{Format, NoCascade, Output, TIMES, TellOutput};
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
@@ -111,6 +114,45 @@ pub enum Command {
     Completions(CompletionsArgs),
     /// Write the manual pages
     Man(ManArgs),
+}
+
+impl Command {
+    /// Runs the command.
+    pub fn run(self, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+        match self {
+            Self::Serve(args) => super::serve::run(&args, context),
+            Self::Demo(args) => super::demo::run(&args, context),
+            Self::Import(args) => super::import::run(&args, context),
+            Self::History(args) => ask::run(&args.query(context), &args.output, context),
+            Self::Show(args) => ask::run(&args.query(context), &args.output, context),
+            Self::Diff(args) => ask::run(&args.query(context)?, &args.output, context),
+            Self::Blame(args) => ask::run(&args.query(context), &args.output, context),
+            Self::Changes(args) => ask::run(&args.query(context), &args.output, context),
+            Self::Tail(args) => super::tail::run(&args, context),
+            Self::Explain(args) => super::explain::run(&args, context),
+            Self::Report(args) => super::report::run(&args, context),
+            Self::Gaps(args) => super::gaps::run(&args, context),
+            Self::Incidents(args) => super::incidents::run(&args, context),
+            Self::Loops(args) => super::loops::run(&args, context),
+            Self::Find(args) => super::find::run(&args, context),
+            Self::Export(args) => ask::run(&args.query(), &args.output, context),
+            Self::Rejected(args) => ask::run(&args.query(), &args.output, context),
+            Self::Dossier(args) => super::dossier::run(&args, context),
+            Self::Evidence(args) => super::evidence::run(&args, context),
+            Self::Reconcile(args) => super::reconcile::run(&args, context),
+            Self::Seal(args) => super::care::seal(&args, context),
+            Self::Backup(args) => super::backup::backup(&args, context),
+            Self::Restore(args) => super::backup::restore(&args, context),
+            Self::Verify(args) => super::care::verify(&args, context),
+            Self::Stats(args) => super::care::stats(&args, context),
+            Self::Repair(args) => super::care::repair(&args, context),
+            Self::Prune(args) => super::prune::run(&args, context),
+            Self::Doctor(args) => super::doctor::run(&args, context),
+            Self::Token(args) => super::token::run(&args, context),
+            Self::Completions(args) => super::generate::completions(&args),
+            Self::Man(args) => super::generate::man(&args),
+        }
+    }
 }
 
 /// `history`

@@ -100,20 +100,18 @@ fn nothing(query: &Query) -> String {
         Query::Blame(query) => {
             return format!("{} has no fields or interests at that moment", query.key);
         }
-        Query::Changes(_) | Query::Report(_) => return "no change is like that".to_owned(),
-        Query::Gaps(_) => return "no unexplained change is like that".to_owned(),
+        Query::Changes(_) | Query::Report(_) => return "no matching changes".to_owned(),
+        Query::Gaps(_) => return "no matching unexplained changes".to_owned(),
         Query::Incidents(query) => return no_incident(&query.what),
         Query::Loops(_) => {
             return "no field goes on changing like that; --least and --within say what is a loop"
                 .to_owned();
         }
         Query::Find(query) => return nobody(query),
-        Query::Export(_) => return "no event is like that".to_owned(),
         Query::Rejected(query) if query.span != all => {
             return "no call was rejected then".to_owned();
         }
         Query::Rejected(_) => return "every call could be read".to_owned(),
-        Query::Tail(_) => return "no event is like that".to_owned(),
         Query::Explain(query) => {
             let seq = query.seq;
             return format!(
@@ -126,9 +124,10 @@ fn nothing(query: &Query) -> String {
                 "there is no event {seq}, or it came without a signature, or while signatures were not checked"
             );
         }
+        _ => return "no matching events".to_owned(),
     };
     match key.subprofile {
-        _ if is_narrowed(query) => format!("no event of {key} is like that"),
+        _ if is_narrowed(query) => format!("no matching event of {key}"),
         None => format!("no event of profile {key} (its subprofiles are {key}/NUMBER)"),
         Some(_) => format!("no event of subprofile {key}"),
     }

@@ -104,39 +104,7 @@ fn run(command: Command, context: &CommandContext) -> anyhow::Result<ExitStatus>
     // A write beyond the file size limit must fail, not end the process.
     signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
         .context("ignoring SIGXFSZ")?;
-    match command {
-        Command::Serve(args) => serve::run(&args, context),
-        Command::Demo(args) => demo::run(&args, context),
-        Command::Import(args) => import::run(&args, context),
-        Command::History(args) => ask::run(&args.query(context), &args.output, context),
-        Command::Show(args) => ask::run(&args.query(context), &args.output, context),
-        Command::Diff(args) => ask::run(&args.query(context)?, &args.output, context),
-        Command::Blame(args) => ask::run(&args.query(context), &args.output, context),
-        Command::Changes(args) => ask::run(&args.query(context), &args.output, context),
-        Command::Tail(args) => tail::run(&args, context),
-        Command::Explain(args) => explain::run(&args, context),
-        Command::Report(args) => report::run(&args, context),
-        Command::Gaps(args) => gaps::run(&args, context),
-        Command::Incidents(args) => incidents::run(&args, context),
-        Command::Loops(args) => loops::run(&args, context),
-        Command::Find(args) => find::run(&args, context),
-        Command::Export(args) => ask::run(&args.query(), &args.output, context),
-        Command::Rejected(args) => ask::run(&args.query(), &args.output, context),
-        Command::Dossier(args) => dossier::run(&args, context),
-        Command::Evidence(args) => evidence::run(&args, context),
-        Command::Reconcile(args) => reconcile::run(&args, context),
-        Command::Seal(args) => care::seal(&args, context),
-        Command::Backup(args) => backup::backup(&args, context),
-        Command::Restore(args) => backup::restore(&args, context),
-        Command::Verify(args) => care::verify(&args, context),
-        Command::Stats(args) => care::stats(&args, context),
-        Command::Repair(args) => care::repair(&args, context),
-        Command::Prune(args) => prune::run(&args, context),
-        Command::Doctor(args) => doctor::run(&args, context),
-        Command::Token(args) => token::run(&args, context),
-        Command::Completions(args) => generate::completions(&args),
-        Command::Man(args) => generate::man(&args),
-    }
+    command.run(context)
 }
 
 /// Prints a line on standard error; if that is closed, the line is dropped.

@@ -1,15 +1,77 @@
-//! Answering a question.
+//! The questions that can be asked, and how each is answered.
 
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::dossier::DossierQuery;
+use super::find::FindQuery;
+use super::gaps::GapsQuery;
+use super::incidents::IncidentsQuery;
+use super::loops::LoopsQuery;
 use super::page::{Mark, Page};
 use super::progress::{Progress, Teller};
-use super::request::Query;
+use super::report::ReportQuery;
+use super::request::{
+    BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
+    RejectedQuery, ShowQuery, TailQuery,
+};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::log::LogError;
 use crate::store::{Damages, PruneError, Snapshot, Trail, TrailError};
+
+/// A question.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Query {
+    /// The events of a (sub)profile.
+    History(HistoryQuery),
+    /// Its state at a moment.
+    Show(ShowQuery),
+    /// The net differences between two moments.
+    Diff(DiffQuery),
+    /// The last change of every field and interest.
+    Blame(BlameQuery),
+    /// What changed when, over all profiles.
+    Changes(ChangesQuery),
+    /// Which (sub)profiles have or had a value.
+    Find(FindQuery),
+    /// Every event.
+    Export(ExportQuery),
+    /// The calls that could not be read.
+    Rejected(RejectedQuery),
+    /// What proves that Copernica sent an event.
+    Evidence(EvidenceQuery),
+    /// The newest events, or those after one, in the order of arrival.
+    Tail(TailQuery),
+    /// What an event asked for against what came of it.
+    Explain(ExplainQuery),
+    /// Everything about a (sub)profile.
+    Dossier(DossierQuery),
+    /// How many changes there are of each kind.
+    Report(ReportQuery),
+    /// What changed unexplained.
+    Gaps(GapsQuery),
+    /// Bursts of changes.
+    Incidents(IncidentsQuery),
+    /// Fields that go on changing.
+    Loops(LoopsQuery),
+}
+
+impl Query {
+    /// Whether the index is asked for the answer.
+    pub const fn needs_index(&self) -> bool {
+        !matches!(self, Self::Rejected(_) | Self::Evidence(_))
+    }
+
+    /// Whether it matters to the answer whose an event is.
+    pub(super) const fn needs_owners(&self) -> bool {
+        !matches!(
+            self,
+            Self::Rejected(_) | Self::Export(_) | Self::Evidence(_) | Self::Tail(_)
+        )
+    }
+}
 
 /// What an answer came to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,7 +91,7 @@ pub struct Answered {
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
     /// The reader of the answer has gone, or it could not be sorted on disk.
-    #[error(transparent)]
+    #[error("the answer could not be written")]
     Output(#[from] io::Error),
     /// The folder cannot be read.
     #[error(transparent)]
@@ -43,6 +105,22 @@ pub enum QueryError {
     /// Baselines could not be imported.
     #[error(transparent)]
     Restore(#[from] PruneError),
+}
+
+impl QueryError {
+    /// What happened, with its causes, each once.
+    pub fn with_causes(&self) -> String {
+        let mut text = self.to_string();
+        let mut cause = std::error::Error::source(self);
+        while let Some(error) = cause {
+            let reason = error.to_string();
+            if !text.ends_with(&reason) {
+                text = format!("{text}: {reason}");
+            }
+            cause = error.source();
+        }
+        text
+    }
 }
 
 /// The most notes of an answer.
@@ -238,14 +316,7 @@ fn answer_part(
         Query::Report(query) => query.limit,
         Query::Gaps(query) => query.limit,
         Query::Incidents(query) => query.limit,
-        Query::Show(_)
-        | Query::Diff(_)
-        | Query::Blame(_)
-        | Query::Export(_)
-        | Query::Evidence(_)
-        | Query::Explain(_)
-        | Query::Dossier(_)
-        | Query::Loops(_) => None,
+        _ => None,
     };
     let mut lines = Lines {
         after: page.and_then(|page| page.after),
@@ -316,4 +387,21 @@ pub(super) fn note_without_owner(
 /// The present second.
 pub(super) fn now() -> i64 {
     crate::event::now_micros().div_euclid(1_000_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_each_cause_once() {
+        let full = || io::Error::other("no space left");
+        let output = QueryError::Output(full());
+        assert_eq!(
+            output.with_causes(),
+            "the answer could not be written: no space left"
+        );
+        let sorting = QueryError::Trail(TrailError::io("sorting in", "/data")(full()));
+        assert_eq!(sorting.with_causes(), "sorting in /data: no space left");
+    }
 }

@@ -45,7 +45,7 @@ mod state_before;
 mod tail;
 mod twins;
 
-pub use answer::{Answered, QueryError, answer, answer_page, answer_telling};
+pub use answer::{Answered, Query, QueryError, answer, answer_page, answer_telling};
 pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};
 pub use filter::{CauseKind, EventFacts, Filter, Span, parse_label};
@@ -64,6 +64,6 @@ pub use reconcile::{
 pub use report::{By, ReportGroup, ReportLine, ReportQuery};
 pub use request::{
     BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
-    InvalidParam, Query, RejectedQuery, ShowQuery, TailQuery,
+    InvalidParam, RejectedQuery, ShowQuery, TailQuery,
 };
 pub use tail::{Position, Tail, TailPage};

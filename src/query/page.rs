@@ -19,7 +19,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
-use super::request::Query;
+use super::answer::Query;
 use crate::event::{Event, EventType, ProfileKey, Seen, parse_rfc3339_micros};
 use crate::history::Place;
 

@@ -5,68 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::dossier::DossierQuery;
 use super::filter::{Filter, Span, key_text};
-use super::find::FindQuery;
-use super::gaps::GapsQuery;
-use super::incidents::IncidentsQuery;
-use super::loops::LoopsQuery;
 use super::moment::{Rounding, unix_time};
-use super::report::ReportQuery;
 use crate::event::ProfileKey;
-
-/// A question.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Query {
-    /// The events of a (sub)profile.
-    History(HistoryQuery),
-    /// Its state at a moment.
-    Show(ShowQuery),
-    /// The net differences between two moments.
-    Diff(DiffQuery),
-    /// The last change of every field and interest.
-    Blame(BlameQuery),
-    /// What changed when, over all profiles.
-    Changes(ChangesQuery),
-    /// Which (sub)profiles have or had a value.
-    Find(FindQuery),
-    /// Every event.
-    Export(ExportQuery),
-    /// The calls that could not be read.
-    Rejected(RejectedQuery),
-    /// What proves that Copernica sent an event.
-    Evidence(EvidenceQuery),
-    /// The newest events, or those after one, in the order of arrival.
-    Tail(TailQuery),
-    /// What an event asked for against what came of it.
-    Explain(ExplainQuery),
-    /// Everything about a (sub)profile.
-    Dossier(DossierQuery),
-    /// How many changes there are of each kind.
-    Report(ReportQuery),
-    /// What changed unexplained.
-    Gaps(GapsQuery),
-    /// Bursts of changes.
-    Incidents(IncidentsQuery),
-    /// Fields that go on changing.
-    Loops(LoopsQuery),
-}
-
-impl Query {
-    /// Whether the index is asked for the answer.
-    pub const fn needs_index(&self) -> bool {
-        !matches!(self, Self::Rejected(_) | Self::Evidence(_))
-    }
-
-    /// Whether it matters to the answer whose an event is.
-    pub(super) const fn needs_owners(&self) -> bool {
-        !matches!(
-            self,
-            Self::Rejected(_) | Self::Export(_) | Self::Evidence(_) | Self::Tail(_)
-        )
-    }
-}
 
 /// A parameter that makes no sense, alone or beside others.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -78,7 +78,7 @@ impl Tails {
             Ok(()) if on => Ok(()),
             Ok(()) => send_json(&mut out, Kind::Done, &End::default()),
             Err(QueryError::Output(error)) => Err(error),
-            Err(error) => send(&mut out, Kind::Failed, error.to_string().as_bytes()),
+            Err(error) => send(&mut out, Kind::Failed, error.with_causes().as_bytes()),
         }
     }
 

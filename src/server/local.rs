@@ -295,7 +295,7 @@ fn ask(shared: &Shared, query: &Query, stream: &UnixStream) -> io::Result<()> {
     match answered {
         Ok(answered) => send_json(output, Kind::Done, &End::from(answered)),
         Err(QueryError::Output(error)) => Err(error),
-        Err(error) => send(output, Kind::Failed, error.to_string().as_bytes()),
+        Err(error) => send(output, Kind::Failed, error.with_causes().as_bytes()),
     }
 }
 

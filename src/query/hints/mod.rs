@@ -8,14 +8,14 @@ mod names;
 
 pub use self::names::nearest;
 use self::names::{LISTED, Names, listed};
-use super::answer::QueryError;
+use super::answer::{Query, QueryError};
 use super::filter::Filter;
 use super::find::FindTarget;
 use super::gaps::GapsQuery;
 use super::incidents::IncidentsQuery;
 use super::loops::LoopsQuery;
 use super::report::ReportQuery;
-use super::request::{HistoryQuery, Query, TailQuery};
+use super::request::{HistoryQuery, TailQuery};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::store::{Snapshot, TrailError};
 
@@ -77,7 +77,7 @@ pub(super) fn hints(snapshot: &Snapshot<'_>, query: &Query) -> Result<Vec<String
         | Query::Gaps(GapsQuery { filter, .. })
         | Query::Incidents(IncidentsQuery { filter, .. })
         | Query::Loops(LoopsQuery { filter, .. }) => of_changes(snapshot, filter, &mut hints)?,
-        Query::Rejected(_) | Query::Evidence(_) | Query::Explain(_) => {}
+        _ => {}
     }
     Ok(hints)
 }

@@ -31,6 +31,9 @@ const QUESTIONS: (usize, usize) = (4, 16);
 /// How many connections may be open.
 const CONNECTIONS: usize = 64;
 
+/// How many of them one address may have: the others stay free for other clients.
+const CONNECTIONS_PER_ADDRESS: usize = CONNECTIONS / 2;
+
 /// How many private connections the frontend keeps.
 const PRIVATE_CONNECTIONS: usize = 2;
 
@@ -104,6 +107,7 @@ impl Api {
         let connections = connect_private(&path, PRIVATE_CONNECTIONS)?;
         let config = FrontendConfig {
             max_connections: CONNECTIONS,
+            max_per_address: CONNECTIONS_PER_ADDRESS,
             // A login's, which is all that has one.
             max_body: if shown { MAX_BODY } else { 0 },
             pass_browser: shown,

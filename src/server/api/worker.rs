@@ -337,8 +337,9 @@ impl Shared {
             }
             Err(error) => {
                 self.parts.metrics.asked("failed");
-                tracing::error!("a question could not be answered: {error}");
-                let told = DecodeError::new(error.to_string(), "server");
+                let reason = error.with_causes();
+                tracing::error!("a question could not be answered: {reason}");
+                let told = DecodeError::new(reason, "server");
                 sink.fail(&match error {
                     QueryError::Trail(TrailError::Index(_)) => {
                         Reply::refused(503, &told).with("Retry-After", "5")

@@ -82,7 +82,7 @@ fn what_is_not_there_is_not_found() {
         (vec!["history", "5/1"], "no event of subprofile 5/1"),
         (
             vec!["history", "5", "--field", "x"],
-            "no event of 5 is like that",
+            "no matching event of 5",
         ),
         (vec!["show", "6"], "no event of profile 6"),
         (vec!["diff", "6", "--from", "@0"], "no event of profile 6"),
@@ -90,8 +90,8 @@ fn what_is_not_there_is_not_found() {
         (vec!["changes", "--new", "zzz"], "no change"),
         (vec!["export", "--profile", "6"], "no event"),
         (vec!["rejected"], "every call could be read"),
-        (vec!["tail", "--label", "x"], "no event is like that"),
-        (vec!["tail", "-n", "0"], "no event is like that"),
+        (vec!["tail", "--label", "x"], "no matching events"),
+        (vec!["tail", "-n", "0"], "no matching events"),
         (vec!["explain", "2"], "there is no event 2"),
     ] {
         let outcome = cli(&data, &question);

@@ -4,8 +4,10 @@
 //! parameters, paths, methods and bodies are refused by name; without a good
 //! token nothing is answered, and a good one always is; nothing of it is there without `--api`.
 
+use std::net::TcpStream;
+
 use crate::support::http::{Reply, ask, token};
-use crate::support::{BODY, Client, Server, cli, data, json_lines, keys, new_server};
+use crate::support::{BODY, Client, Server, cli, data, eventually, json_lines, keys, new_server};
 
 const API: [&str; 2] = ["--api", "127.0.0.1:0"];
 
@@ -316,4 +318,65 @@ fn health_needs_no_token_and_nothing_is_there_without_the_flag() {
         server.log()
     );
     server.stop();
+}
+
+/// The connection that one address opens too many of takes the place of an idle one
+/// of its own, never of another address.
+#[test]
+fn one_address_does_not_take_all_connections() {
+    let (_dir, server) = new_server(&API);
+    let api = server.api();
+    let idle: Vec<_> = (0..50).map(|_| TcpStream::connect(api).unwrap()).collect();
+    assert_eq!(Client::connect(api).get("/healthz").status, 200);
+    let is_open = |stream: &&TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        let seen = stream.peek(&mut [0]);
+        seen.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    eventually("only so many of one address stay open", || {
+        idle.iter().filter(is_open).count() < 32
+    });
+}
+
+/// A parameter of the filter is taken by every question over all profiles, and means
+/// the same: here that of labels that are left out.
+#[test]
+fn every_question_over_all_profiles_takes_the_filter() {
+    let (dir, server) = new_server(&API);
+    let data = data(&dir);
+    fill(&server);
+    let token = token(&data, "read");
+    for (target, command) in [
+        ("/v1/changes", "changes"),
+        ("/v1/tail", "tail"),
+        ("/v1/report", "report"),
+        ("/v1/gaps", "gaps"),
+        ("/v1/incidents", "incidents"),
+        ("/v1/loops", "loops"),
+    ] {
+        let filter = "not-label=crm&not-label=&type=update&cascade";
+        let reply = ask(server.api(), &token, &format!("{target}?{filter}"));
+        assert_eq!(reply.status, 200, "{target}: {}", text(&reply));
+        let flags = [
+            "--not-label",
+            "crm",
+            "--not-label",
+            "",
+            "--type",
+            "update",
+            "--cascade",
+        ];
+        let mut words = vec![command];
+        words.extend(flags);
+        assert_eq!(text(&reply), cli(&data, &words).stdout, "{target}");
+        if matches!(command, "changes" | "tail") {
+            let lines = json_lines(text(&reply));
+            assert!(!lines.is_empty());
+            assert!(
+                lines
+                    .iter()
+                    .all(|line| line["label"] == "form" && line["type"] == "update")
+            );
+        }
+    }
 }

@@ -112,7 +112,7 @@ impl<'a> Asker<'a> {
                 html! { p { "Other questions are answered now. Ask again in a moment." } },
             ),
             Failure::Query(error) => {
-                tracing::error!("a page could not be made: {error}");
+                tracing::error!("a page could not be made: {}", error.with_causes());
                 (
                     500,
                     "That failed",
