@@ -52,8 +52,11 @@ pub(super) struct Entry {
     /// Its parameters, but for those of pages.
     params: fn() -> Command,
     /// The question that was parsed.
-    read: fn(&ArgMatches, Subject, Clock) -> Result<(Question, Pairs), DecodeError>,
+    read: fn(&ArgMatches, Subject, Clock) -> ReadResult,
 }
+
+/// A parsed question, and its parameters in canonical form.
+type ReadResult = Result<(Question, Pairs), DecodeError>;
 
 /// What a question's path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,12 +139,7 @@ impl Entry {
     }
 
     /// The question that was parsed, and its parameters in canonical form.
-    pub fn read(
-        &self,
-        matches: &ArgMatches,
-        subject: Subject,
-        clock: Clock,
-    ) -> Result<(Question, Pairs), DecodeError> {
+    pub fn read(&self, matches: &ArgMatches, subject: Subject, clock: Clock) -> ReadResult {
         (self.read)(matches, subject, clock)
     }
 }
@@ -155,7 +153,7 @@ fn line<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 fn ask<T: FromArgMatches + Serialize>(
     matches: &ArgMatches,
     make: impl FnOnce(T) -> Result<Query, DecodeError>,
-) -> Result<(Question, Pairs), DecodeError> {
+) -> ReadResult {
     let (params, pairs) = read::<T>(matches)?;
     Ok((Question::Ask(Box::new(make(params)?)), pairs))
 }
