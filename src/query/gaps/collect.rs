@@ -175,6 +175,10 @@ impl Collector {
         self.others += other.others;
         self.other_labels += other.other_labels;
         self.time_range.join(other.time_range);
+        let is_new_other = |label: u32| label != OTHER_LABEL && label_of(label) == OTHER_LABEL;
+        let others = other.revealed.iter();
+        let others = others.filter(|(_, event)| is_new_other(event.label));
+        self.other_labels += others.count() as u64;
         let revealed = other.revealed.into_iter().take(room);
         self.revealed
             .extend(revealed.map(|(mut window, mut event)| {
