@@ -202,10 +202,18 @@ impl Shared {
         }
         let lookup = self.open_lookup(&events.db)?;
         let index = OpenIndex::new(events, lookup);
-        if self.can_read_any(&index.events.unreadable()) {
+        // It may have events that a prune has hidden since, and only the log's records
+        // tell which.
+        let replace = if index.events.generation() != generation {
+            Some(Replace::Pruned)
+        } else {
+            let readable = self.can_read_any(&index.events.unreadable());
+            readable.then_some(Replace::Readable)
+        };
+        if let Some(replace) = replace {
             self.keep_lookup_fields(&index);
             discard(index);
-            return Err(Replace::Readable);
+            return Err(replace);
         }
         self.set_index(Some(index));
         Ok(())

@@ -69,7 +69,7 @@ pub use block_range::BlockRange;
 pub use check::{CheckedFrame, CheckedSegment, Form, Visit, Visited};
 pub use error::{AppendError, Damage, LogError};
 pub use leaf::{body_commitment, leaf_hash};
-pub use names::segment_of;
+pub use names::{segment_of, segment_of_set_aside};
 pub use notifier::AppendNotifier;
 pub use reader::{Cursor, Scan, Scanned};
 pub use recover::{OpenMode, Recovered, Report, Torn};

@@ -31,6 +31,16 @@ pub fn segment_of(name: &str) -> Option<u64> {
         .map(|(first_seq, _)| first_seq)
 }
 
+/// The first `seq` of the segment of which recovery or repair has set aside the
+/// file of that name.
+pub fn segment_of_set_aside(name: &str) -> Option<u64> {
+    let (segment, _) = name
+        .split_once(".torn-")
+        .or_else(|| name.split_once(".damaged-"))?;
+    let number = segment.split('.').next()?;
+    parse_segment_name(&format!("{number}.log")).map(|(first_seq, _)| first_seq)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,5 +60,14 @@ mod tests {
         ] {
             assert_eq!(parse_segment_name(name), None, "{name}");
         }
+        for end in [
+            "torn-12-0",
+            "log.damaged-20260101T000000Z",
+            "log.zst.damaged-1",
+        ] {
+            let name = format!("00000000000000000042.{end}");
+            assert_eq!(segment_of_set_aside(&name), Some(42), "{name}");
+        }
+        assert_eq!(segment_of_set_aside(&segment_name(42)), None);
     }
 }

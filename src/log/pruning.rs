@@ -34,20 +34,23 @@ impl Log {
         Ok(found)
     }
 
-    /// The length of the sealed blocks in bytes of which all records are up to
-    /// `last_seq` and have a time before `before`: about what pruning them frees.
-    pub fn bytes_older_than(&self, before: i64, last_seq: u64) -> Result<u64, LogError> {
+    /// How many bytes the sealed blocks have, up to a `seq`, for whose first and
+    /// last `seq` `wanted` is true: about what removing their records gives back.
+    pub fn bytes_of_blocks(
+        &self,
+        last_seq: u64,
+        wanted: &dyn Fn(u64, u64) -> bool,
+    ) -> Result<u64, LogError> {
         let mut bytes = 0;
         for (segment, _) in self.closed_segments(last_seq) {
             let Some(footer) = segment.footer(&self.inner)? else {
                 continue;
             };
-            let old = footer.blocks.iter().filter(|block| {
-                block.next_seq() <= last_seq + 1
-                    && block.times.0 <= block.times.1
-                    && block.times.1 < before
+            let found = footer.blocks.iter().filter(|block| {
+                // A block without times has only pruned records already.
+                block.times.0 <= block.times.1 && wanted(block.first_seq, block.next_seq() - 1)
             });
-            bytes += old.map(|block| u64::from(block.len)).sum::<u64>();
+            bytes += found.map(|block| u64::from(block.len)).sum::<u64>();
         }
         Ok(bytes)
     }

@@ -12,7 +12,7 @@ use super::pruning::Pruning;
 use crate::index::{Indexer, PresentRetention, Progress};
 use crate::log::{Log, OpenMode, Report, remove_segments_outside};
 use crate::storage::{RealDisk, Storage};
-use crate::store::retention::Retention;
+use crate::store::retention::{Retention, SeqSet};
 
 /// What a folder is opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,6 +181,7 @@ fn open_retention(folder: &Folder, mode: OpenMode) -> Result<Retention, TrailErr
         &dir,
         folder.log_id,
         pruned,
+        SeqSet::default(),
     )?)
 }
 

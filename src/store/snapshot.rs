@@ -72,8 +72,8 @@ impl<'a> Snapshot<'a> {
     }
 
     /// Whether an event of the index is part of the snapshot.
-    pub fn shows(&self, time: i64, seq: u64) -> bool {
-        seq <= self.last_seq && !self.retention.hides(time, seq)
+    pub fn shows(&self, seq: u64) -> bool {
+        seq <= self.last_seq && !self.retention.hides_entry(seq)
     }
 
     /// The profile of a subprofile's last event, or of its last pruned one.
@@ -162,7 +162,7 @@ impl<'a> Snapshot<'a> {
             .indexer
             .timeline(key)
             .map_err(TrailError::Index)?;
-        times.retain(|(time, seq)| self.shows(*time, *seq));
+        times.retain(|(_, seq)| self.shows(*seq));
         Ok(times)
     }
 
@@ -197,7 +197,7 @@ impl<'a> Snapshot<'a> {
         let range = TimeRange {
             since,
             until,
-            visible: |time, seq| self.shows(time, seq),
+            visible: |_, seq| self.shows(seq),
         };
         while !keys.is_empty() {
             let some = keys.get(..KEYS_PER_CALL).unwrap_or(keys);
@@ -323,7 +323,7 @@ impl<'a> Snapshot<'a> {
                 if profile.is_some_and(|profile| profile != key.profile) {
                     return Ok(());
                 }
-                pairs.retain(|(time, seq)| self.shows(*time, *seq));
+                pairs.retain(|(_, seq)| self.shows(*seq));
                 if !pairs.is_empty() {
                     each(key, pairs)?;
                 }

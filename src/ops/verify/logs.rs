@@ -64,7 +64,7 @@ impl<'a> Part<'a> {
             read: Box::new(move |seq, bytes| match EventRecord::decode(bytes) {
                 Ok(record) => {
                     let (key, time) = (record.head.key(), record.head.time);
-                    let pruned = snapshot.retention().hides(time, seq);
+                    let pruned = snapshot.retention().hides_record(seq, bytes);
                     let error = record.to_event(seq).err().filter(|_| !pruned);
                     if error.is_none() && !pruned {
                         each(key, time, seq);

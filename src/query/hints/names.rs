@@ -54,7 +54,7 @@ impl Names {
             reader.read_ahead(seqs.to_vec());
             for seq in seqs {
                 if let Ok(event) = reader.event(*seq)
-                    && !retention.hides(event.time, *seq)
+                    && !retention.hides(event.time, event.received.div_euclid(1_000_000), *seq)
                 {
                     known.take(&event);
                 }

@@ -1,33 +1,72 @@
 //! What goes, and what must stay whatever is asked.
 
 use super::{PruneError, YOUNGEST};
-use crate::event::TimeSource;
-use crate::log::record::{EventHead, is_pruned, received_time, rejected_time};
+use crate::event::{ProfileKey, TimeSource};
+use crate::log::record::{EventHead, rejected_time};
 use crate::log::{Log, LogError, Scanned};
-use crate::store::Trail;
-use crate::store::retention::{Pruned, Retention};
+use crate::store::retention::{Pruned, Retention, SeqSet};
+use crate::store::{Snapshot, Step, Trail};
 
 /// So many of the newest events tell what time it is.
 const WITNESSES: u64 = 100;
 
-/// So many records of a segment are looked at for one that tells when it came.
-const TRIES: u64 = 64;
+/// The events that a prune removes, as the log has them.
+pub(super) struct Going {
+    /// Their numbers, and those of events that were pruned before and that the
+    /// index still has.
+    pub seqs: SeqSet,
+    /// How many there are of the former.
+    pub events: u64,
+    /// The sum of their fingerprints.
+    pub fingerprint: u64,
+}
+
+impl Going {
+    /// Reads the heads of all records that may be among them.
+    pub fn find(
+        snapshot: &Snapshot<'_>,
+        next: &Pruned,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Self, PruneError> {
+        let mut going = Self {
+            seqs: snapshot.retention().in_index().clone(),
+            events: 0,
+            fingerprint: 0,
+        };
+        let mut walk = snapshot.walk(i64::MIN, next.before)?;
+        loop {
+            let step = walk.step(|seq, record| {
+                if let Ok((head, _)) = EventHead::decode(record)
+                    && next.covers_head(&head, seq)
+                {
+                    going.seqs.insert(seq);
+                    going.events += 1;
+                    let own = fingerprint(head.key(), head.time, seq);
+                    going.fingerprint = going.fingerprint.wrapping_add(own);
+                }
+            })?;
+            if matches!(step, Step::End) {
+                return Ok(going);
+            }
+            if stop() {
+                return Err(PruneError::Stopped);
+            }
+        }
+    }
+}
 
 impl Trail {
-    /// What is pruned once everything before a time is: records that came
-    /// before it, in closed segments.
-    pub(super) fn next_bounds(
-        &self,
-        before: i64,
-        present: Option<Pruned>,
-    ) -> Result<Pruned, LogError> {
-        let present = present.unwrap_or_default();
-        Ok(Pruned {
+    /// What is pruned once everything before a time is: records in segments that
+    /// are closed now.
+    pub(super) fn next_bounds(&self, before: i64, snapshot: &Snapshot<'_>) -> Pruned {
+        let present = snapshot.retention().pruned.unwrap_or_default();
+        let events = closed_end(&self.events).min(snapshot.last_seq());
+        Pruned {
             before,
-            events: arrived_before(&self.events, before, present.events, received_time)?,
-            rejected: arrived_before(&self.rejected, before, present.rejected, rejected_time)?,
+            events: events.max(present.events),
+            rejected: closed_end(&self.rejected).max(present.rejected),
             ..present
-        })
+        }
     }
 
     /// How many calls that could not be read would go.
@@ -43,7 +82,7 @@ impl Trail {
                 let received =
                     records.filter_map(|(seq, bytes)| Some((rejected_time(bytes)?, seq)));
                 let goes = received.filter(|(time, seq)| {
-                    next.hides_rejected(*time, *seq) && !present.hides_rejected(*time, *seq)
+                    next.covers_rejected(*time, *seq) && !present.hides_rejected(*time, *seq)
                 });
                 count += goes.count() as u64;
             }
@@ -86,49 +125,15 @@ pub(super) const fn not_younger(now: i64, before: i64) -> i64 {
     if before < youngest { before } else { youngest }
 }
 
-/// `seq` of the last record in a closed segment that arrived before a time, but
-/// not less than `already`. Records come in the order of their arrival, but for
-/// a clock that was set: the last segment counts that began before the time.
-fn arrived_before(
-    log: &Log,
-    before: i64,
-    already: u64,
-    arrived: impl Fn(&[u8]) -> Option<i64>,
-) -> Result<u64, LogError> {
-    let mut begun = None;
-    for (first, last) in log.closed(u64::MAX) {
-        if last <= already {
-            continue;
-        }
-        let first = first.max(already + 1);
-        let mut scan = log.scan_range(first, last.min(first + TRIES - 1));
-        'tries: while let Some(found) = scan.step()? {
-            let Scanned::Records(records) = found else {
-                continue;
-            };
-            for (_, bytes) in records {
-                if let Some(time) = arrived(bytes) {
-                    if time < before {
-                        begun = Some((first, last));
-                    }
-                    break 'tries;
-                }
-            }
-        }
-    }
-    let Some((first, last)) = begun else {
-        return Ok(already);
-    };
-    let mut end = first - 1;
-    let mut scan = log.scan_range(first, last);
-    while let Some(found) = scan.step()? {
-        if let Scanned::Records(records) = found {
-            for (seq, bytes) in records {
-                if !is_pruned(bytes) && arrived(bytes).is_some_and(|time| time < before) {
-                    end = seq;
-                }
-            }
-        }
-    }
-    Ok(end)
+/// The last `seq` of the closed segments of a log; 0 without any.
+fn closed_end(log: &Log) -> u64 {
+    log.closed(u64::MAX).last().map_or(0, |(_, last)| *last)
+}
+
+/// By which sums of events are compared: the same events give the same sum.
+pub(super) fn fingerprint(key: ProfileKey, time: i64, seq: u64) -> u64 {
+    let subprofile = key.subprofile.map_or(0, |number| !number);
+    let numbers = [key.profile, subprofile, time.cast_unsigned(), seq];
+    let bytes = numbers.map(u64::to_le_bytes);
+    u64::from(crc32c::crc32c(bytes.as_flattened())).wrapping_mul(seq | 1)
 }

@@ -7,12 +7,11 @@
 use std::sync::Arc;
 
 use super::PruneError;
+use super::bounds::{Going, fingerprint};
 use super::last::{Waiting, baseline_of};
 use super::owners::Owners;
 use crate::event::ProfileKey;
 use crate::history::Baseline;
-use crate::log::Scanned;
-use crate::log::record::EventHead;
 use crate::storage::RealDisk;
 use crate::store::retention::{BaselineWriter, Baselines, KeptBaseline, Pruned, Walk};
 use crate::store::{Damages, EventReader, Snapshot};
@@ -44,13 +43,14 @@ pub(super) struct Counts {
     /// Baselines.
     pub baselines: u64,
     /// By which the events that go are compared with those in the log.
-    pub mark: u64,
+    pub fingerprint: u64,
 }
 
 /// Makes the baselines of a prune.
 pub(super) struct Gather<'a> {
     snapshot: Snapshot<'a>,
     next: Pruned,
+    going: &'a Going,
     stop: &'a dyn Fn() -> bool,
     tell: &'a mut dyn FnMut(u64, u64),
     counts: Counts,
@@ -68,12 +68,14 @@ impl<'a> Gather<'a> {
     pub(super) fn new(
         snapshot: Snapshot<'a>,
         next: Pruned,
+        going: &'a Going,
         stop: &'a dyn Fn() -> bool,
         tell: &'a mut dyn FnMut(u64, u64),
     ) -> Self {
         Self {
             snapshot,
             next,
+            going,
             stop,
             tell,
             counts: Counts::default(),
@@ -94,8 +96,12 @@ impl<'a> Gather<'a> {
         // Without an event that goes, those that there are stay as they are.
         self.each_item(|_| Ok(()))?;
         // What the index does not know would go without leaving anything.
-        let (events, mark) = self.in_the_log()?;
-        if (events, mark) != (self.counts.events, self.counts.mark) {
+        let Going {
+            events,
+            fingerprint,
+            ..
+        } = *self.going;
+        if (events, fingerprint) != (self.counts.events, self.counts.fingerprint) {
             return Err(PruneError::IndexDiffers {
                 indexed: self.counts.events,
                 readable: events,
@@ -106,7 +112,7 @@ impl<'a> Gather<'a> {
         }
         self.counts = Counts::default();
         let mut run = Run {
-            next,
+            going: self.going,
             reader: self.snapshot.reader().holding(AHEAD_LEN),
             damage: Damages::default(),
             items: Vec::new(),
@@ -129,34 +135,6 @@ impl<'a> Gather<'a> {
         let writer = run.owners.write(run.writer)?;
         let next = writer.finish(next)?;
         Ok((self.counts, next))
-    }
-
-    /// How many events of the log go, and the sum of their marks.
-    fn in_the_log(&self) -> Result<(u64, u64), PruneError> {
-        let (mut events, mut sum) = (0, 0_u64);
-        let mut scan = self
-            .snapshot
-            .trail()
-            .events()
-            .scan_range(1, self.next.events);
-        while let Some(found) = scan.step()? {
-            let Scanned::Records(records) = found else {
-                continue;
-            };
-            for (seq, record) in records {
-                if let Ok((head, _)) = EventHead::decode(record)
-                    && self.next.hides(head.time, seq)
-                    && !self.snapshot.retention().hides(head.time, seq)
-                {
-                    events += 1;
-                    sum = sum.wrapping_add(mark(head.key(), head.time, seq));
-                }
-            }
-            if (self.stop)() {
-                return Err(PruneError::Stopped);
-            }
-        }
-        Ok((events, sum))
     }
 
     /// Hands every (sub)profile to `each` that has or gets a baseline, in their
@@ -206,11 +184,13 @@ impl<'a> Gather<'a> {
         seen: &mut Seen,
         each: &mut impl FnMut(Item) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
-        let goes = |(time, seq): &&(i64, u64)| self.next.hides(*time, *seq);
         let mut gone = 0;
-        for (time, seq) in times.iter().filter(goes) {
-            gone += 1;
-            self.counts.mark = self.counts.mark.wrapping_add(mark(key, *time, *seq));
+        for (time, seq) in &times {
+            if self.going.seqs.contains(*seq) {
+                gone += 1;
+                let sum = &mut self.counts.fingerprint;
+                *sum = sum.wrapping_add(fingerprint(key, *time, *seq));
+            }
         }
         let older = times.partition_point(|(time, _)| *time < self.next.before);
         self.counts.events += gone;
@@ -227,7 +207,7 @@ impl<'a> Gather<'a> {
             }
         }
         if gone > 0 {
-            let waiting = Box::new(Waiting::new(times, baseline, &self.next));
+            let waiting = Box::new(Waiting::new(times, baseline, self.going));
             each(Item::Waiting(key, waiting))
         } else if let Some(baseline) = baseline {
             each(Item::Unchanged(Box::new(KeptBaseline { key, baseline })))
@@ -242,14 +222,6 @@ impl<'a> Gather<'a> {
 struct Seen {
     events: u64,
     keys: u64,
-}
-
-/// What tells events apart whose sums are compared.
-fn mark(key: ProfileKey, time: i64, seq: u64) -> u64 {
-    let subprofile = key.subprofile.map_or(0, |number| !number);
-    let numbers = [key.profile, subprofile, time.cast_unsigned(), seq];
-    let bytes = numbers.map(u64::to_le_bytes);
-    u64::from(crc32c::crc32c(bytes.as_flattened())).wrapping_mul(seq | 1)
 }
 
 /// The baselines that are left from before, one at hand.
@@ -288,8 +260,8 @@ impl Old {
 type Found = (ProfileKey, Option<Vec<u8>>, Option<Box<Waiting>>);
 
 /// Baselines on their way to the disk.
-struct Run {
-    next: Pruned,
+struct Run<'a> {
+    going: &'a Going,
     reader: EventReader,
     damage: Damages,
     items: Vec<Item>,
@@ -299,7 +271,7 @@ struct Run {
     writer: BaselineWriter,
 }
 
-impl Run {
+impl Run<'_> {
     fn take(&mut self, item: Item) -> Result<(), PruneError> {
         if let Item::Waiting(_, waiting) = &item {
             self.events += waiting.len();
@@ -332,7 +304,7 @@ impl Run {
                     let last = baseline_of(
                         &waiting,
                         true,
-                        &self.next,
+                        self.going,
                         &mut self.reader,
                         &mut self.damage,
                     )?;
@@ -372,7 +344,7 @@ impl Run {
                     let all = baseline_of(
                         &waiting,
                         false,
-                        &self.next,
+                        self.going,
                         &mut self.reader,
                         &mut self.damage,
                     )?;

@@ -1,9 +1,9 @@
 //! What one (sub)profile's pruned events came to.
 
+use super::bounds::Going;
 use crate::event::{Event, EventType, Seen};
 use crate::history::{Baseline, DIGEST_LEN, Place, PrunedDigest, Replay};
 use crate::log::LogError;
-use crate::store::retention::Pruned;
 use crate::store::timeline::head_of;
 use crate::store::{Damages, EventReader, Timeline};
 
@@ -19,8 +19,8 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// `times` are those of all its events; at least one goes.
-    pub fn new(mut times: Vec<(i64, u64)>, baseline: Option<Baseline>, next: &Pruned) -> Self {
-        let last = times.iter().rfind(|(time, seq)| next.hides(*time, *seq));
+    pub fn new(mut times: Vec<(i64, u64)>, baseline: Option<Baseline>, going: &Going) -> Self {
+        let last = times.iter().rfind(|(_, seq)| going.seqs.contains(*seq));
         let second = last.map_or(i64::MIN, |(time, _)| *time);
         times.truncate(times.partition_point(|(time, _)| *time <= second));
         times.shrink_to_fit();
@@ -53,7 +53,7 @@ impl Waiting {
 pub(super) fn baseline_of(
     waiting: &Waiting,
     last_second: bool,
-    next: &Pruned,
+    going: &Going,
     reader: &mut EventReader,
     damage: &mut Damages,
 ) -> Result<Option<Baseline>, LogError> {
@@ -85,7 +85,7 @@ pub(super) fn baseline_of(
     let mut place = old_place;
     while let Some(occurrence) = timeline.next(reader, damage)? {
         let event = &occurrence.event;
-        let goes = next.hides(event.time, event.seq);
+        let goes = going.seqs.contains(event.seq);
         kept.push(occurrence);
         if !goes {
             continue;
@@ -115,7 +115,7 @@ pub(super) fn baseline_of(
         baseline.second.clone_from(&old.second);
     }
     for (time, seq) in waiting.times.iter().skip(*second_at) {
-        if *time == place.time && next.hides(*time, *seq) {
+        if *time == place.time && going.seqs.contains(*seq) {
             match head_of(reader, *seq) {
                 Ok(head) => baseline.second.push(PrunedDigest {
                     seq: *seq,

@@ -22,6 +22,7 @@ mod owners;
 mod report;
 mod restore;
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
@@ -30,13 +31,17 @@ pub use keeper::{Keep, Keeper};
 pub use report::{PruneError, PruneReport};
 pub use restore::Restore;
 
+use self::bounds::Going;
 use self::gather::Gather;
 use super::damages::Damages;
 use super::error::TrailError;
 use super::open::Trail;
-use crate::log::record::{event_time, rejected_time};
-use crate::storage::RealDisk;
-use crate::store::retention::{CommitError, Pruned, Removed, Retention, commit, remove};
+use crate::log::record::{EventHead, event_time, is_pruned, rejected_time};
+use crate::log::{Log, segment_of_set_aside};
+use crate::storage::{RealDisk, Storage};
+use crate::store::retention::{
+    CommitError, Pruned, Removal, Removed, Retention, SeqSet, commit, holds,
+};
 
 /// What happened less long ago is never pruned, in seconds.
 pub const YOUNGEST: i64 = 86_400;
@@ -101,14 +106,16 @@ impl Trail {
         snapshot.wait_for_index(|_| ())?;
         let present = self.retention();
         let mut report = PruneReport::new(before, dry_run, present.before());
-        if present.before().is_none_or(|already| already < before) {
-            let next = self.next_bounds(before, present.pruned)?;
+        if present.before().is_none_or(|already| already <= before) {
+            let next = self.next_bounds(before, &snapshot);
             self.know_all_up_to(next.events)?;
-            let gather = Gather::new(snapshot, next, stop, &mut *tell);
+            let going = Going::find(&snapshot, &next, stop)?;
+            let gather = Gather::new(snapshot, next, &going, stop, &mut *tell);
             if dry_run {
                 report.count(gather.count()?);
                 report.rejected = self.count_rejected(&present, &next)?;
-                report.bytes = self.events.bytes_older_than(before, next.events)?;
+                let all = |first, last| going.seqs.contains_all(first, last);
+                report.bytes = self.events.bytes_of_blocks(next.events, &all)?;
                 return Ok(report);
             }
             report.rejected = self.count_rejected(&present, &next)?;
@@ -128,7 +135,7 @@ impl Trail {
             let (counts, next) = written?;
             report.count(counts);
             if counts.events + report.rejected > 0 {
-                self.put_in_place(&mut pruning, &present, next)?;
+                self.put_in_place(&mut pruning, &present, next, going.seqs)?;
             }
         } else if dry_run {
             return Ok(report);
@@ -154,6 +161,7 @@ impl Trail {
         pruning: &mut Pruning,
         present: &Arc<Retention>,
         next: Pruned,
+        in_index: SeqSet,
     ) -> Result<(), PruneError> {
         let folder = self.folder();
         let committed = folder.put_pruned(next, |text| commit(&RealDisk, folder.path(), text));
@@ -166,7 +174,8 @@ impl Trail {
             }
         }
         let dir = folder.baselines();
-        let opened = Retention::open(Arc::new(RealDisk), &dir, folder.log_id, Some(next));
+        let storage = Arc::new(RealDisk);
+        let opened = Retention::open(storage, &dir, folder.log_id, Some(next), in_index);
         // Where it fails, what is on disk is right, but not what is known here.
         pruning.uncertain = opened.is_err();
         let opened = Arc::new(opened?);
@@ -193,28 +202,26 @@ impl Trail {
         };
         let generation = pruned.baselines..pruned.end;
         crate::log::remove_segments_outside(&RealDisk, &self.folder().baselines(), generation)?;
-        let Pruned {
-            before,
-            events,
-            rejected,
-            ..
-        } = pruned;
-        removed.add(remove(
-            &self.events,
-            before,
-            events,
-            &event_time,
-            stop,
-            tell,
-        )?);
-        removed.add(remove(
-            &self.rejected,
-            before,
-            rejected,
-            &rejected_time,
-            stop,
-            &mut |_, _| (),
-        )?);
+        let events = Removal {
+            before: pruned.before,
+            last_seq: pruned.events,
+            covers: &|seq, record| {
+                EventHead::decode(record).is_ok_and(|(head, _)| pruned.covers_head(&head, seq))
+            },
+            time_of: &event_time,
+        };
+        removed.add(events.run(&self.events, stop, tell)?);
+        let rejected = Removal {
+            before: pruned.before,
+            last_seq: pruned.rejected,
+            covers: &|number, record| {
+                rejected_time(record).is_some_and(|time| pruned.covers_rejected(time, number))
+            },
+            time_of: &rejected_time,
+        };
+        removed.add(rejected.run(&self.rejected, stop, &mut |_, _| ())?);
+        remove_set_aside(&self.events, &self.folder().log())?;
+        remove_set_aside(&self.rejected, &self.folder().rejected())?;
         self.indexer.remove_pruned().map_err(TrailError::Index)?;
         self.removal_due.store(false, Ordering::Release);
         Ok(removed)
@@ -265,4 +272,28 @@ impl Trail {
         }
         self.remove_pruned(stop, &mut |_, _| ())
     }
+}
+
+/// Deletes what recovery and repair have set aside of the segments of a log that
+/// hold pruned records: it may hold the same records. These files are named after
+/// the segment, with `.torn-` or `.damaged-` in the name.
+fn remove_set_aside(log: &Log, dir: &Path) -> Result<(), PruneError> {
+    let closed = log.closed(u64::MAX);
+    let names = RealDisk.list(dir).map_err(TrailError::io("listing", dir))?;
+    for name in names {
+        let Some(seq) = segment_of_set_aside(&name) else {
+            continue;
+        };
+        let within = |(first, last): &&(u64, u64)| (*first..=*last).contains(&seq);
+        if let Some((first, last)) = closed.iter().find(within)
+            && holds(log, *first, *last, &|_, record| is_pruned(record))?
+        {
+            let path = dir.join(&name);
+            RealDisk
+                .remove(&path)
+                .map_err(TrailError::io("removing", &path))?;
+            tracing::info!("removed {}, which may hold pruned records", path.display());
+        }
+    }
+    Ok(())
 }

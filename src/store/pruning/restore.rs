@@ -8,7 +8,7 @@ use super::{PruneError, Pruning};
 use crate::event::ProfileKey;
 use crate::storage::RealDisk;
 use crate::store::Trail;
-use crate::store::retention::{BaselineWriter, KeptBaseline, Pruned};
+use crate::store::retention::{BaselineWriter, KeptBaseline, Pruned, SeqSet};
 
 /// Baselines that are put into a folder that holds nothing yet; nobody prunes
 /// meanwhile. Dropped without [`Restore::finish`], they are not there.
@@ -77,6 +77,7 @@ impl Restore<'_> {
             return Err(PruneError::NotBlank);
         }
         let present = self.trail.retention();
-        self.trail.put_in_place(&mut self.pruning, &present, next)
+        self.trail
+            .put_in_place(&mut self.pruning, &present, next, SeqSet::default())
     }
 }

@@ -33,11 +33,13 @@ mod commit;
 mod kept;
 mod pruned;
 mod remove;
+mod seq_set;
 mod writer;
 
 pub use baselines::{Baselines, Walk};
 pub use commit::{CommitError, commit};
 pub use kept::KeptBaseline;
 pub use pruned::{Pruned, Retention};
-pub use remove::{Removed, remove};
+pub use remove::{Removal, Removed, holds};
+pub use seq_set::SeqSet;
 pub use writer::BaselineWriter;

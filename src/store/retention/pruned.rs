@@ -1,4 +1,4 @@
-//! What is pruned, and what answers must know of that.
+//! Which records are pruned, and what answers need to know of that.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,65 +6,82 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::baselines::Baselines;
+use super::seq_set::SeqSet;
 use crate::event::ProfileKey;
 use crate::history::Baseline;
 use crate::log::LogError;
 use crate::log::record::{EventHead, is_pruned};
 use crate::storage::Storage;
 
-/// What is pruned, as the `format` file says it.
+/// What is pruned, as the `format` file states it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pruned {
-    /// Events with a time before this one are pruned, in Unix seconds, …
+    /// Events that happened and arrived before this time are pruned, in Unix
+    /// seconds, …
     pub before: i64,
-    /// … if their `seq` is not beyond this one.
+    /// … if their `seq` is not greater than this one.
     pub events: u64,
-    /// The same for calls that could not be read, by their moment of receipt.
+    /// The same for rejected calls, which have only a moment of receipt.
     pub rejected: u64,
     /// Where the baselines begin in their log, …
     pub baselines: u64,
-    /// … where the owners after them do, …
+    /// … where the owners after them begin, …
     pub owners: u64,
     /// … and where those end.
     pub end: u64,
 }
 
 impl Pruned {
-    /// Whether an event is pruned.
-    pub const fn hides(&self, time: i64, seq: u64) -> bool {
-        time < self.before && seq <= self.events
+    /// Whether an event is pruned: by its own time and its own moment of receipt,
+    /// wherever it stands in the log. Both are in Unix seconds.
+    pub const fn covers(&self, time: i64, received: i64, seq: u64) -> bool {
+        time < self.before && received < self.before && seq <= self.events
     }
 
-    /// Whether a call that could not be read is pruned, by its moment of
-    /// receipt in Unix seconds and its number.
-    pub const fn hides_rejected(&self, received: i64, number: u64) -> bool {
+    /// The same for the head of an event's record.
+    pub const fn covers_head(&self, head: &EventHead<'_>, seq: u64) -> bool {
+        self.covers(head.time, head.received.div_euclid(1_000_000), seq)
+    }
+
+    /// Whether a rejected call is pruned, by its moment of receipt in Unix seconds
+    /// and its number.
+    pub const fn covers_rejected(&self, received: i64, number: u64) -> bool {
         received < self.before && number <= self.rejected
     }
 }
 
-/// What answers must know of pruning. Whoever gives an answer holds one all the
-/// while: what it does not hide is not removed before it is let go.
+/// What answers need to know of pruning. An answer holds one from its beginning to
+/// its end: nothing that it does not hide is removed before it is dropped.
 #[derive(Default)]
 pub struct Retention {
     /// What is pruned, if anything is.
     pub pruned: Option<Pruned>,
+    /// The events that were pruned since the index was built: it still has them.
+    /// Empty after a restart, when an index of before the prune is built again.
+    in_index: SeqSet,
     baselines: Option<Baselines>,
 }
 
 impl Retention {
-    /// Opens the baselines of a data folder, where anything is pruned. `dir` is
-    /// their log's folder.
+    /// Opens the baselines of a data folder, if anything is pruned. `dir` is the
+    /// folder of their log; `in_index` are the pruned events that the index may
+    /// still have.
     pub fn open(
         storage: Arc<dyn Storage>,
         dir: &Path,
         log_id: u64,
         pruned: Option<Pruned>,
+        in_index: SeqSet,
     ) -> Result<Self, LogError> {
         let baselines = match &pruned {
             Some(pruned) => Some(Baselines::open(storage, dir, log_id, pruned)?),
             None => None,
         };
-        Ok(Self { pruned, baselines })
+        Ok(Self {
+            pruned,
+            in_index,
+            baselines,
+        })
     }
 
     /// A number that grows with every prune of events; 0 before the first.
@@ -77,28 +94,40 @@ impl Retention {
         self.pruned.map(|pruned| pruned.before)
     }
 
-    /// Whether an event is pruned.
-    pub fn hides(&self, time: i64, seq: u64) -> bool {
-        self.pruned.is_some_and(|pruned| pruned.hides(time, seq))
+    /// Whether an event that the index has is pruned.
+    pub fn hides_entry(&self, seq: u64) -> bool {
+        self.in_index.contains(seq)
     }
 
-    /// Whether a record of the log is none any more: pruned, whether it is
-    /// removed already or not.
+    /// The pruned events that the index may still have.
+    pub const fn in_index(&self) -> &SeqSet {
+        &self.in_index
+    }
+
+    /// Whether an event is pruned, by its time and its moment of receipt in Unix
+    /// seconds.
+    pub fn hides(&self, time: i64, received: i64, seq: u64) -> bool {
+        let pruned = self.pruned.as_ref();
+        pruned.is_some_and(|pruned| pruned.covers(time, received, seq))
+    }
+
+    /// Whether a record of the log is pruned, removed already or not.
     pub fn hides_record(&self, seq: u64, record: &[u8]) -> bool {
-        let near = |pruned: &Pruned| seq <= pruned.events;
+        let near = |pruned: &&Pruned| seq <= pruned.events;
         is_pruned(record)
-            || self.pruned.filter(near).is_some_and(|pruned| {
-                EventHead::decode(record).is_ok_and(|(head, _)| pruned.hides(head.time, seq))
+            || self.pruned.as_ref().filter(near).is_some_and(|pruned| {
+                EventHead::decode(record).is_ok_and(|(head, _)| pruned.covers_head(&head, seq))
             })
     }
 
-    /// Whether a call that could not be read is pruned.
+    /// Whether a rejected call is pruned, by its moment of receipt in Unix seconds
+    /// and its number.
     pub fn hides_rejected(&self, received: i64, number: u64) -> bool {
         self.pruned
-            .is_some_and(|pruned| pruned.hides_rejected(received, number))
+            .is_some_and(|pruned| pruned.covers_rejected(received, number))
     }
 
-    /// The baselines, where anything is pruned.
+    /// The baselines, if anything is pruned.
     pub const fn baselines(&self) -> Option<&Baselines> {
         self.baselines.as_ref()
     }

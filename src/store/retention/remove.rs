@@ -1,21 +1,21 @@
-//! Taking the bytes of what is pruned off the disk.
+//! Removing pruned records from the files of a log.
 
 use crate::log::record::is_pruned;
 use crate::log::{Log, LogError, NotSealed, Rewriting, Scanned};
 
-/// What a removal came to.
+/// What a removal did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
-    /// How many segments were written anew.
+    /// How many segments were rewritten.
     pub segments: u64,
     /// By how many bytes they are smaller.
     pub bytes: u64,
-    /// Segments that could not be, and why; they are as they were.
+    /// Which segments could not be rewritten, and why; they are unchanged.
     pub damage: Vec<String>,
 }
 
 impl Removed {
-    /// Adds what another removal came to.
+    /// Adds what another removal did.
     pub fn add(&mut self, other: Self) {
         self.segments += other.segments;
         self.bytes += other.bytes;
@@ -23,64 +23,73 @@ impl Removed {
     }
 }
 
-/// Removes the records up to a `seq` whose time, which `time_of` tells, is
-/// before another; in closed segments alone. Can be broken off and done again.
-/// `tell` is told how many segments are done, and of how many.
-pub fn remove(
-    log: &Log,
-    before: i64,
-    last_seq: u64,
-    time_of: &dyn Fn(&[u8]) -> Option<i64>,
-    stop: &dyn Fn() -> bool,
-    tell: &mut dyn FnMut(u64, u64),
-) -> Result<Removed, NotSealed> {
-    let mut removed = Removed::default();
-    let goes = |seq: u64, record: &[u8]| {
-        seq <= last_seq && !is_pruned(record) && time_of(record).is_some_and(|time| time < before)
-    };
-    let segments = log.older_than(before, last_seq)?;
-    let all = segments.len() as u64;
-    for (done, (first_seq, end_seq)) in segments.into_iter().enumerate() {
-        tell(done as u64, all);
-        if stop() {
-            return Err(NotSealed::Stopped);
-        }
-        // A footer may say more than is true where a record has no time.
-        if !holds(log, first_seq, end_seq.min(last_seq), &goes)? {
-            continue;
-        }
-        let rewriting = Rewriting {
-            time_of,
-            is_pruned: &goes,
-            stop,
-        };
-        match log.prune(first_seq, &rewriting) {
-            Ok(Some(sealed)) => {
-                removed.segments += 1;
-                removed.bytes += sealed.plain_bytes.saturating_sub(sealed.sealed_bytes);
-            }
-            Ok(None) => {}
-            Err(error @ (NotSealed::Damaged { .. } | NotSealed::Differs(_))) => {
-                removed.damage.push(error.to_string());
-            }
-            Err(error) => return Err(error),
-        }
-    }
-    tell(all, all);
-    Ok(removed)
+/// Which records of a log are removed.
+pub struct Removal<'a> {
+    /// None with a time from this one on, in Unix seconds, …
+    pub before: i64,
+    /// … and none after this `seq`; of the others …
+    pub last_seq: u64,
+    /// … those for which this is true.
+    pub covers: &'a dyn Fn(u64, &[u8]) -> bool,
+    /// The time of a record as the footers of sealed segments have it.
+    pub time_of: &'a dyn Fn(&[u8]) -> Option<i64>,
 }
 
-/// Whether a record of a stretch is one of those that go.
-fn holds(
+impl Removal<'_> {
+    /// Rewrites the closed segments of a log that hold any of the records. It can
+    /// be stopped and repeated. `tell` is called with the number of segments done,
+    /// and of all.
+    pub fn run(
+        &self,
+        log: &Log,
+        stop: &dyn Fn() -> bool,
+        tell: &mut dyn FnMut(u64, u64),
+    ) -> Result<Removed, NotSealed> {
+        let mut removed = Removed::default();
+        let covers = |seq: u64, record: &[u8]| !is_pruned(record) && (self.covers)(seq, record);
+        let segments = log.older_than(self.before, self.last_seq)?;
+        let all = segments.len() as u64;
+        for (done, (first_seq, end_seq)) in segments.into_iter().enumerate() {
+            tell(done as u64, all);
+            if stop() {
+                return Err(NotSealed::Stopped);
+            }
+            if !holds(log, first_seq, end_seq.min(self.last_seq), &covers)? {
+                continue;
+            }
+            let rewriting = Rewriting {
+                time_of: self.time_of,
+                is_pruned: &covers,
+                stop,
+            };
+            match log.prune(first_seq, &rewriting) {
+                Ok(Some(sealed)) => {
+                    removed.segments += 1;
+                    removed.bytes += sealed.plain_bytes.saturating_sub(sealed.sealed_bytes);
+                }
+                Ok(None) => {}
+                Err(error @ (NotSealed::Damaged { .. } | NotSealed::Differs(_))) => {
+                    removed.damage.push(error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        tell(all, all);
+        Ok(removed)
+    }
+}
+
+/// Whether a log holds a record between two numbers for which `covers` is true.
+pub fn holds(
     log: &Log,
     first_seq: u64,
     last_seq: u64,
-    goes: &dyn Fn(u64, &[u8]) -> bool,
+    covers: &dyn Fn(u64, &[u8]) -> bool,
 ) -> Result<bool, LogError> {
     let mut scan = log.scan_range(first_seq, last_seq);
     while let Some(found) = scan.step()? {
         if let Scanned::Records(mut records) = found
-            && records.any(|(seq, record)| goes(seq, record))
+            && records.any(|(seq, record)| covers(seq, record))
         {
             return Ok(true);
         }

@@ -16,7 +16,7 @@ use profiletrail::history::{Baseline, Known, Place};
 use profiletrail::log::{Log, OpenMode, Scanned, remove_segments_outside};
 use profiletrail::storage::{Fault, SimulatedDisk, Storage};
 use profiletrail::store::retention::{
-    BaselineWriter, CommitError, KeptBaseline, Pruned, Retention, commit, remove,
+    BaselineWriter, CommitError, KeptBaseline, Pruned, Removal, Retention, SeqSet, commit,
 };
 
 use crate::support::files;
@@ -32,21 +32,35 @@ const OLD: &str = "old\n";
 const BEFORE: [i64; 2] = [700, 1_200];
 const LAST: [u64; 2] = [100, 130];
 
-/// A record that tells its time: ten times its `seq`, but now and then one that
-/// comes late or early.
+/// A record that begins with its time and its moment of receipt: both are ten
+/// times its `seq`, but some events happened much earlier or later, some of the
+/// early ones arrived late, and some old ones were imported among later arrivals.
 fn record(seq: u64) -> Vec<u8> {
     let time = match seq % 41 {
         0 => 5,
         1 => 1_000_000,
         _ => seq as i64 * 10,
     };
-    let mut record = time.to_le_bytes().to_vec();
+    let received = match seq % 23 {
+        0 => 1_000_000,
+        1 => 5,
+        _ => seq as i64 * 10,
+    };
+    let mut record = [time.to_le_bytes(), received.to_le_bytes()].concat();
     record.extend(std::iter::repeat_n(seq as u8, 200 + seq as usize % 90));
     record
 }
 
 fn time_of(record: &[u8]) -> Option<i64> {
     Some(i64::from_le_bytes(record.get(..8)?.try_into().ok()?))
+}
+
+fn is_covered(pruned: &Pruned, seq: u64, record: &[u8]) -> bool {
+    let received = record.get(8..16).and_then(|bytes| bytes.try_into().ok());
+    let received = received.map(i64::from_le_bytes);
+    time_of(record)
+        .zip(received)
+        .is_some_and(|(time, received)| pruned.covers(time, received, seq))
 }
 
 fn open(disk: &SimulatedDisk) -> Log {
@@ -149,14 +163,13 @@ fn finish(disk: &SimulatedDisk, log: &Log) -> Result<(), Failure> {
         return Ok(remove_segments_outside(disk, Path::new(BASELINES), 0..0)?);
     };
     remove_segments_outside(disk, Path::new(BASELINES), pruned.baselines..pruned.end)?;
-    let removed = remove(
-        log,
-        pruned.before,
-        pruned.events,
-        &time_of,
-        &|| false,
-        &mut |_, _| (),
-    )?;
+    let removal = Removal {
+        before: pruned.before,
+        last_seq: pruned.events,
+        covers: &|seq, record| is_covered(&pruned, seq, record),
+        time_of: &time_of,
+    };
+    let removed = removal.run(log, &|| false, &mut |_, _| ())?;
     assert_eq!(removed.damage, Vec::<String>::new());
     Ok(())
 }
@@ -174,7 +187,7 @@ fn check_events(log: &Log, pruned: Option<Pruned>, removed: bool) {
             assert_eq!(seq, next);
             next += 1;
             let original = record(seq);
-            let hidden = pruned.is_some_and(|p| p.hides(time_of(&original).unwrap(), seq));
+            let hidden = pruned.is_some_and(|pruned| is_covered(&pruned, seq, &original));
             match (hidden, removed) {
                 (false, _) => assert!(bytes == original, "event {seq} is lost"),
                 (true, true) => assert!(bytes.is_empty(), "event {seq} is still there"),
@@ -187,7 +200,8 @@ fn check_events(log: &Log, pruned: Option<Pruned>, removed: bool) {
 
 fn check_baselines(disk: &SimulatedDisk, pruned: Option<Pruned>, round: usize) {
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
-    let retention = Retention::open(storage, Path::new(BASELINES), ID, pruned).unwrap();
+    let retention =
+        Retention::open(storage, Path::new(BASELINES), ID, pruned, SeqSet::default()).unwrap();
     let Some(baselines) = retention.baselines() else {
         return;
     };

@@ -1,0 +1,56 @@
+//! A set of numbers of events.
+
+/// Numbers of events, one bit for each up to the greatest: 1.25 MB for ten million.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SeqSet {
+    words: Vec<u64>,
+}
+
+impl SeqSet {
+    /// Adds a number.
+    pub fn insert(&mut self, seq: u64) {
+        let (Ok(word), bit) = place(seq) else {
+            return;
+        };
+        if self.words.len() <= word {
+            self.words.resize(word + 1, 0);
+        }
+        if let Some(word) = self.words.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    /// Whether a number is in it.
+    pub fn contains(&self, seq: u64) -> bool {
+        let (Ok(word), bit) = place(seq) else {
+            return false;
+        };
+        self.words.get(word).is_some_and(|word| word & bit != 0)
+    }
+
+    /// Whether all numbers from one to another are in it.
+    pub fn contains_all(&self, first: u64, last: u64) -> bool {
+        (first..=last).all(|seq| self.contains(seq))
+    }
+}
+
+fn place(seq: u64) -> (Result<usize, std::num::TryFromIntError>, u64) {
+    (usize::try_from(seq / 64), 1 << (seq % 64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_set_contains_what_was_inserted() {
+        let mut set = SeqSet::default();
+        assert!(!set.contains(0) && !set.contains(u64::MAX));
+        for seq in [1, 63, 64, 65, 1000] {
+            set.insert(seq);
+        }
+        let found: Vec<u64> = (0..2000).filter(|seq| set.contains(*seq)).collect();
+        assert_eq!(found, [1, 63, 64, 65, 1000]);
+        assert!(set.contains_all(63, 65) && !set.contains_all(62, 65));
+    }
+}
