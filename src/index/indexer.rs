@@ -132,6 +132,17 @@ impl Indexer {
         self.ask(|index| index.events.profile_of(subprofile))
     }
 
+    /// The same without waiting: `None` if the index cannot answer now.
+    pub fn try_profile_of(&self, subprofile: u64) -> Option<Option<u64>> {
+        self.try_ask(&|index: &OpenIndex| index.events.profile_of(subprofile))
+    }
+
+    /// Whether the index can answer now and has every event up to a `seq`.
+    pub fn has(&self, seq: u64) -> bool {
+        let state = self.shared.state();
+        state.is_ready() && state.applied >= seq
+    }
+
     /// Up to `limit` (sub)profiles in order, from the one after `after`.
     pub fn keys_after(
         &self,
@@ -240,20 +251,35 @@ impl Indexer {
     /// for the one that replaces it.
     fn ask<T>(&self, ask: impl Fn(&OpenIndex) -> Result<T, IndexError>) -> Result<T, String> {
         loop {
-            {
-                // While this is held, the index is not replaced.
-                let index = self.shared.index();
-                let ready = self.shared.state().is_ready();
-                if let Some(index) = index.as_ref().filter(|_| ready) {
-                    match ask(index) {
-                        Ok(answer) => return Ok(answer),
-                        Err(error) => self.replace(Replace::from(error)),
-                    }
-                }
+            if let Some(answer) = self.try_ask(&ask) {
+                return Ok(answer);
             }
             let seq = self.shared.state().min_visible_seq;
             self.wait_for(seq, None, |_| ())?;
         }
+    }
+
+    /// Reads from the index if it can answer now.
+    fn try_ask<T>(&self, ask: &impl Fn(&OpenIndex) -> Result<T, IndexError>) -> Option<T> {
+        // While this is held, the index is not replaced.
+        let index = self.shared.index();
+        let ready = self.shared.state().is_ready();
+        match ask(index.as_ref().filter(|_| ready)?) {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                self.replace(Replace::from(error));
+                None
+            }
+        }
+    }
+
+    /// Makes the index answer nothing, as one that is being built again, or answer
+    /// again.
+    #[cfg(test)]
+    pub fn hold(&self, held: bool) {
+        self.shared.update(|state| {
+            state.min_visible_seq = if held { u64::MAX } else { state.applied };
+        });
     }
 
     fn replace(&self, reason: Replace) {

@@ -1,10 +1,11 @@
 //! The one thread that appends: group commit.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 
 use super::disk_space::DiskSpaceMonitor;
 use super::group_commit::GroupCommitDelay;
@@ -16,6 +17,19 @@ use crate::store::{Appender, Arrival, Outcome, ParsedCall};
 
 /// The most calls in one group; more wait for the next.
 const GROUP_LEN: usize = 256;
+
+/// How long a call that names only a subprofile waits for the index to catch up.
+/// Other calls are committed meanwhile.
+const OWNER_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How often such calls are looked at while no others come.
+const OWNER_PAUSE: Duration = Duration::from_millis(5);
+
+/// The most calls that wait for the index; more are refused.
+const MAX_DEFERRED: usize = 1024;
+
+/// A call that waits for the index, and since when.
+type Deferred = (Box<ParsedCall>, Responder, Instant);
 
 enum Job {
     Call(Box<ParsedCall>, Responder),
@@ -181,17 +195,48 @@ fn run(
     gather: impl Fn(),
 ) {
     let _ended = Ended(health);
+    let metrics = &observers.0;
     let mut arrivals = Vec::new();
     let mut responders = Vec::new();
-    while let Ok(first) = jobs.recv() {
-        gather();
-        let mut next = Some(first);
+    let mut deferred = VecDeque::new();
+    loop {
+        let first = match deferred.is_empty() {
+            true => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            false => jobs.recv_timeout(OWNER_PAUSE),
+        };
+        let mut next = match first {
+            Ok(first) => {
+                gather();
+                Some(first)
+            }
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        take_resolved(
+            &appender,
+            metrics,
+            &mut deferred,
+            &mut arrivals,
+            &mut responders,
+        );
+        let mut taken = 0;
         while let Some(job) = next.take() {
+            taken += 1;
             match job {
+                Job::Call(call, responder) if appender.must_wait_for_index(&call) => {
+                    if deferred.len() < MAX_DEFERRED {
+                        deferred.push_back((call, responder, Instant::now()));
+                    } else {
+                        refuse_unresolved(responder, metrics);
+                    }
+                    if taken < GROUP_LEN {
+                        next = jobs.try_recv().ok();
+                    }
+                }
                 Job::Call(call, responder) => {
                     responders.push((responder, call.received));
                     arrivals.push(Arrival::Call(call));
-                    if arrivals.len() < GROUP_LEN {
+                    if taken < GROUP_LEN {
                         next = jobs.try_recv().ok();
                     }
                 }
@@ -217,8 +262,41 @@ fn run(
             &mut arrivals,
             &mut responders,
         );
-        observers.0.queued(jobs.len());
+        metrics.queued(jobs.len());
     }
+    for (_, responder, _) in deferred {
+        refuse_unresolved(responder, metrics);
+    }
+}
+
+/// Moves the deferred calls into a group whose profile can be looked up now, and
+/// refuses those that have waited too long.
+fn take_resolved(
+    appender: &Appender,
+    metrics: &Metrics,
+    deferred: &mut VecDeque<Deferred>,
+    arrivals: &mut Vec<Arrival>,
+    responders: &mut Vec<(Responder, i64)>,
+) {
+    for _ in 0..deferred.len() {
+        let Some((call, responder, since)) = deferred.pop_front() else {
+            return;
+        };
+        if arrivals.len() < GROUP_LEN && !appender.must_wait_for_index(&call) {
+            responders.push((responder, call.received));
+            arrivals.push(Arrival::Call(call));
+        } else if since.elapsed() >= OWNER_PATIENCE {
+            refuse_unresolved(responder, metrics);
+        } else {
+            deferred.push_back((call, responder, since));
+        }
+    }
+}
+
+fn refuse_unresolved(responder: Responder, metrics: &Metrics) {
+    metrics.refused("owner_unknown");
+    let why = "the index is not complete yet, so the profile of the subprofile is unknown";
+    responder.answer(&Outcome::Unavailable(why.to_owned()).into());
 }
 
 fn commit(

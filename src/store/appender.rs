@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::error::TrailError;
 use super::open::Trail;
+use super::owners::RecentOwners;
 use crate::event::{BodyKind, Content, DecodeError, Envelope, Event, Seen};
 use crate::log::record::{EventHead, EventRecord, RecordError, RejectedHead, RejectedRecord};
 use crate::log::{AppendError, Writer};
@@ -22,9 +23,6 @@ const MAX_LAG: u64 = 100_000;
 
 /// How long a group waits for an index that is so far behind.
 const LAG_PATIENCE: Duration = Duration::from_millis(200);
-
-/// How long a call whose profile only the index can tell waits for it.
-const OWNER_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A call as it came, its envelope decoded.
 #[derive(Clone, Debug)]
@@ -84,11 +82,13 @@ pub struct Appender {
     indexed_once: bool,
     /// How far the index was when it was last looked at.
     last_applied: u64,
+    owners: RecentOwners,
 }
 
 impl Appender {
-    pub(super) const fn new(trail: Arc<Trail>, events: Writer, rejected: Writer) -> Self {
+    pub(super) fn new(trail: Arc<Trail>, events: Writer, rejected: Writer) -> Self {
         Self {
+            owners: RecentOwners::after(trail.last_seq()),
             trail,
             events,
             rejected,
@@ -103,6 +103,17 @@ impl Appender {
         self.events.poison().or_else(|| self.rejected.poison())
     }
 
+    /// Whether a call names only a subprofile whose profile cannot be looked up
+    /// before the index has caught up. [`Appender::append`] does not wait for that:
+    /// it would answer `Unavailable`.
+    pub fn must_wait_for_index(&self, call: &ParsedCall) -> bool {
+        let Ok((_, envelope)) = &call.read else {
+            return false;
+        };
+        let subprofile = envelope.subprofile.filter(|_| envelope.profile.is_none());
+        subprofile.is_some_and(|own| !self.owners.can_tell(own, self.trail.index()))
+    }
+
     /// Keeps a group. When this returns, what it says is kept is on stable
     /// storage. The outcomes are in the order of the arrivals.
     pub fn append(&mut self, group: Vec<Arrival>) -> Vec<Outcome> {
@@ -113,6 +124,8 @@ impl Appender {
         let mut events = Vec::new();
         let mut rejected = Vec::new();
         let mut owners = HashMap::new();
+        // Subprofile and profile, by the place of the event in the group.
+        let mut named = Vec::new();
         if let Err(error) = self.prepare_for(&group) {
             return vec![Outcome::Unavailable(error.to_string()); group.len()];
         }
@@ -122,7 +135,11 @@ impl Appender {
                 Arrival::Call(mut call) => {
                     self.make_received_unique(&mut call);
                     match self.encode_call(&call, &mut owners) {
-                        Ok(record) => events.push((place, record)),
+                        Ok((record, profile)) => {
+                            let subprofile = call.read.ok().and_then(|(_, read)| read.subprofile);
+                            named.extend(subprofile.map(|own| (place, own, profile)));
+                            events.push((place, record));
+                        }
                         // The index cannot tell now; the call may be sent again.
                         Err((503, error)) => {
                             if let Some(outcome) = outcomes.last_mut() {
@@ -151,6 +168,7 @@ impl Appender {
                 } => {
                     if let Some(subprofile) = event.key.subprofile {
                         owners.insert(subprofile, event.key.profile);
+                        named.push((place, subprofile, event.key.profile));
                     }
                     match encode_imported(&event, body, evidence.as_deref()) {
                         Ok(record) => events.push((place, record)),
@@ -167,6 +185,13 @@ impl Appender {
             *outcome = Outcome::Kept(seq)
         });
         append_all(&mut self.rejected, &rejected, &mut outcomes, |_, _| ());
+        for (place, subprofile, profile) in named {
+            if let Some(Outcome::Kept(seq)) = outcomes.get(place) {
+                self.owners.note(subprofile, profile, *seq);
+            }
+        }
+        self.owners
+            .shrink(self.trail.index(), self.trail.last_seq());
         self.wait_for_slow_index();
         outcomes
     }
@@ -197,7 +222,7 @@ impl Appender {
         &self,
         call: &ParsedCall,
         owners: &mut HashMap<u64, u64>,
-    ) -> Result<Vec<u8>, (u16, DecodeError)> {
+    ) -> Result<(Vec<u8>, u64), (u16, DecodeError)> {
         let (kind, envelope) = call.read.as_ref().map_err(Clone::clone)?;
         let profile = match (envelope.profile, envelope.subprofile) {
             (Some(profile), _) => profile,
@@ -215,11 +240,12 @@ impl Appender {
             body: &call.body,
         }
         .encode()
+        .map(|record| (record, profile))
         .map_err(|error| (503, DecodeError::new(error.to_string(), "")))
     }
 
     /// The profile of a subprofile by an earlier event: of this group, or of
-    /// those before.
+    /// those before. Never waits for the index.
     fn owner_of(
         &self,
         subprofile: Option<u64>,
@@ -235,24 +261,21 @@ impl Appender {
         if let Some(profile) = owners.get(&subprofile) {
             return Ok(*profile);
         }
-        let last = self.trail.last_seq();
-        let found = match self
-            .trail
-            .indexer
-            .wait_for(last, Some(OWNER_PATIENCE), |_| ())
-        {
-            Ok(true) => self
-                .trail
-                .snapshot()
-                .profile_of(subprofile)
-                .map_err(|error| error.to_string()),
-            Ok(false) => Err("the index is being made".to_owned()),
-            Err(error) => Err(error),
+        if let Some(profile) = self.owners.get(subprofile) {
+            return Ok(profile);
+        }
+        let behind = || {
+            let reason = "the index is not complete yet, so the profile is unknown; try again";
+            (503, DecodeError::new(reason, "profile"))
         };
-        match found {
-            Ok(Some(profile)) => Ok(profile),
-            Ok(None) => Err(unknown("no earlier event tells whose subprofile it is")),
-            Err(error) => Err((503, DecodeError::new(error, "profile"))),
+        if !self.owners.can_tell(subprofile, self.trail.index()) {
+            return Err(behind());
+        }
+        match self.trail.snapshot().try_profile_of(subprofile) {
+            Ok(Some(Some(profile))) => Ok(profile),
+            Ok(Some(None)) => Err(unknown("no earlier event tells whose subprofile it is")),
+            Ok(None) => Err(behind()),
+            Err(error) => Err((503, DecodeError::new(error.to_string(), "profile"))),
         }
     }
 
@@ -366,4 +389,82 @@ fn encode_imported(
 fn content_bytes(content: &Content<'_>) -> Vec<u8> {
     // Maps of strings always make JSON.
     serde_json::to_vec(content).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::event::{decode_envelope, zone_from_name};
+    use crate::store::{Folder, OpenOptions, Purpose};
+
+    fn open(data: &Path) -> (Arc<Trail>, Appender) {
+        let options = OpenOptions {
+            purpose: Purpose::Append {
+                server: false,
+                segment_size: 1 << 20,
+            },
+            cache: 1 << 20,
+            patience: Duration::from_secs(10),
+        };
+        let (trail, appender) = Trail::open(data, options).unwrap();
+        (trail, appender.unwrap())
+    }
+
+    fn call(body: &str) -> Box<ParsedCall> {
+        let zone = zone_from_name("Europe/Amsterdam").unwrap();
+        let envelope = decode_envelope(BodyKind::Form, body.as_bytes(), zone).unwrap();
+        Box::new(ParsedCall {
+            received: 1_760_000_000_000_000,
+            remote: None,
+            label: None,
+            content_type: None,
+            evidence: None,
+            read: Ok((BodyKind::Form, envelope)),
+            body: body.as_bytes().to_vec(),
+        })
+    }
+
+    #[test]
+    fn a_call_without_a_profile_delays_no_other_while_the_index_is_built() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        Folder::make(&data).unwrap();
+        let (trail, mut appender) = open(&data);
+        trail.index().hold(true);
+        let named = "type=create&profile=7&subprofile=70&time=1760000000";
+        let bare = "type=delete&subprofile=70&time=1760000001";
+        // The newest events are known without the index.
+        let group = vec![Arrival::Call(call(named)), Arrival::Call(call(bare))];
+        let outcomes = appender.append(group);
+        assert_eq!(outcomes, [Outcome::Kept(1), Outcome::Kept(2)]);
+        assert!(!appender.must_wait_for_index(&call(bare)));
+        trail.index().hold(false);
+        drop((trail, appender));
+
+        let (trail, mut appender) = open(&data);
+        trail.wait_for_index(|_| ()).unwrap();
+        trail.index().hold(true);
+        assert!(appender.must_wait_for_index(&call(bare)));
+        assert!(!appender.must_wait_for_index(&call(named)));
+        let mut group: Vec<_> = (0..20).map(|_| Arrival::Call(call(bare))).collect();
+        group.push(Arrival::Call(call(named)));
+        let begun = Instant::now();
+        let outcomes = appender.append(group);
+        assert!(begun.elapsed() < Duration::from_secs(2));
+        let (last, others) = outcomes.split_last().unwrap();
+        assert_eq!(last, &Outcome::Kept(3));
+        let refused = |outcome: &Outcome| matches!(outcome, Outcome::Unavailable(_));
+        assert!(others.iter().all(refused));
+        // The call that named both has made the profile known.
+        let outcomes = appender.append(vec![Arrival::Call(call(bare))]);
+        assert_eq!(outcomes, [Outcome::Kept(4)]);
+        trail.index().hold(false);
+        let unknown = "type=delete&subprofile=71&time=1760000001";
+        trail.wait_for_index(|_| ()).unwrap();
+        let outcomes = appender.append(vec![Arrival::Call(call(unknown))]);
+        assert!(matches!(&outcomes[0], Outcome::Rejected(400, _)));
+    }
 }

@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod folder;
 mod open;
+mod owners;
 mod proofs;
 mod pruning;
 mod reader;

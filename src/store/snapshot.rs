@@ -79,7 +79,23 @@ impl<'a> Snapshot<'a> {
     /// The profile of a subprofile's last event, or of its last pruned one.
     pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, TrailError> {
         let found = self.trail.indexer.profile_of(subprofile);
-        match (found.map_err(TrailError::Index)?, self.baselines()) {
+        self.or_pruned_owner(subprofile, found.map_err(TrailError::Index)?)
+    }
+
+    /// The same without waiting: `None` if the index cannot answer now.
+    pub fn try_profile_of(&self, subprofile: u64) -> Result<Option<Option<u64>>, TrailError> {
+        let found = self.trail.indexer.try_profile_of(subprofile);
+        found
+            .map(|found| self.or_pruned_owner(subprofile, found))
+            .transpose()
+    }
+
+    fn or_pruned_owner(
+        &self,
+        subprofile: u64,
+        found: Option<u64>,
+    ) -> Result<Option<u64>, TrailError> {
+        match (found, self.baselines()) {
             (None, Some(baselines)) => Ok(baselines.owner_of(subprofile)?),
             (found, _) => Ok(found),
         }

@@ -19,9 +19,18 @@ pub(super) struct Going {
     pub events: u64,
     /// The sum of their fingerprints.
     pub fingerprint: u64,
+    /// Events that cannot be read, so that nobody knows when they arrived.
+    unreadable: SeqSet,
 }
 
 impl Going {
+    /// Whether an event of the index is among them, or might be if it could be
+    /// read: then index and log do not agree.
+    pub fn covers_entry(&self, next: &Pruned, time: i64, seq: u64) -> bool {
+        self.seqs.contains(seq)
+            || (time < next.before && seq <= next.events && self.unreadable.contains(seq))
+    }
+
     /// Reads the heads of all records that may be among them.
     pub fn find(
         snapshot: &Snapshot<'_>,
@@ -32,21 +41,28 @@ impl Going {
             seqs: snapshot.retention().in_index().clone(),
             events: 0,
             fingerprint: 0,
+            unreadable: SeqSet::default(),
         };
         let mut walk = snapshot.walk(i64::MIN, next.before)?;
         loop {
-            let step = walk.step(|seq, record| {
-                if let Ok((head, _)) = EventHead::decode(record)
-                    && next.covers_head(&head, seq)
-                {
+            let step = walk.step(|seq, record| match EventHead::decode(record) {
+                Ok((head, _)) if next.covers_head(&head, seq) => {
                     going.seqs.insert(seq);
                     going.events += 1;
                     let own = fingerprint(head.key(), head.time, seq);
                     going.fingerprint = going.fingerprint.wrapping_add(own);
                 }
+                Ok(_) => {}
+                Err(_) => going.unreadable.insert(seq),
             })?;
-            if matches!(step, Step::End) {
-                return Ok(going);
+            match step {
+                Step::Records => {}
+                Step::Damage(damage) => {
+                    for seq in damage.first_seq..=damage.last_seq.min(next.events) {
+                        going.unreadable.insert(seq);
+                    }
+                }
+                Step::End => return Ok(going),
             }
             if stop() {
                 return Err(PruneError::Stopped);

@@ -186,7 +186,7 @@ impl<'a> Gather<'a> {
     ) -> Result<(), PruneError> {
         let mut gone = 0;
         for (time, seq) in &times {
-            if self.going.seqs.contains(*seq) {
+            if self.going.covers_entry(&self.next, *time, *seq) {
                 gone += 1;
                 let sum = &mut self.counts.fingerprint;
                 *sum = sum.wrapping_add(fingerprint(key, *time, *seq));

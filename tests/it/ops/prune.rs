@@ -96,9 +96,8 @@ fn it_tells_asks_and_gives_the_space_back() {
         "{did}"
     );
     assert_eq!(answers(data), expected);
-    // A program that knows nothing of baselines must not open it.
     let format = std::fs::read_to_string(data.join("format")).unwrap();
-    assert!(format.starts_with("{\"profiletrail\":3,"), "{format}");
+    assert!(format.contains("\"pruned\":{\"before\":"), "{format}");
     let again = cli(
         data,
         &["prune", "--before", &at(100), "--yes", "--format", "table"],
@@ -260,4 +259,98 @@ fn a_backup_has_the_baselines_and_all_is_well_after_a_prune() {
             assert_eq!(ours, theirs, "{question:?}");
         }
     }
+}
+
+/// Posts late calls, of which the time says 2014, or calls of now.
+fn post(server: &Server, profiles: std::ops::Range<u64>, time: Option<i64>) {
+    for profile in profiles {
+        let time = time.map_or_else(String::new, |time| format!("&time={time}"));
+        let body = format!("type=update&profile={profile}&fields[v]={profile}{time}");
+        assert_eq!(server.client().post("/webhook", &body).status, 200);
+    }
+}
+
+fn profiles_of(lines: &[Value]) -> Vec<u64> {
+    let events = lines.iter().filter(|line| line.get("baseline").is_none());
+    events
+        .map(|line| line["profile"].as_u64().unwrap())
+        .collect()
+}
+
+#[test]
+fn each_event_is_judged_by_its_own_arrival_wherever_it_stands() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let size = ["--segment-size", "4KiB"];
+    let server = Server::start(data, &size);
+    post(&server, 1..41, Some(1_400_000_000));
+    server.stop();
+    // The same events as they would be after an import of an old store.
+    let imported: String = json_lines(&cli(data, &["export"]).ok())
+        .into_iter()
+        .map(|mut line| {
+            line["profile"] = (line["profile"].as_u64().unwrap() + 1_000).into();
+            line["received"] = "2014-05-13T16:53:21.000000Z".into();
+            format!("{line}\n")
+        })
+        .collect();
+    Cli::new(data, &["import", "--segment-size", "4KiB"])
+        .stdin(imported)
+        .run()
+        .ok();
+    // More late calls and calls of now close the segments.
+    let server = Server::start(data, &size);
+    post(&server, 2_001..2_041, Some(1_400_000_000));
+    post(&server, 3_001..3_041, None);
+    server.stop();
+    let kept: Vec<u64> = (1..41).chain(2_001..2_041).chain(3_001..3_041).collect();
+    let histories: Vec<String> = kept
+        .iter()
+        .step_by(9)
+        .map(|profile| cli(data, &["history", &profile.to_string()]).ok())
+        .collect();
+
+    let would = prune_line(data, &["--before", "2020-01-01", "--dry-run"]);
+    assert_eq!(would["events"], 40, "{would}");
+    let did = prune_line(data, &["--before", "2020-01-01", "--yes"]);
+    assert_eq!((&did["events"], &did["profiles"]), (&40.into(), &40.into()));
+    let rebuilt = |data: &Path| {
+        std::fs::remove_dir_all(data.join("index")).unwrap();
+        json_lines(&cli(data, &["export"]).ok())
+    };
+    for export in [json_lines(&cli(data, &["export"]).ok()), rebuilt(data)] {
+        assert_eq!(profiles_of(&export), kept);
+    }
+    for (profile, expected) in kept.iter().step_by(9).zip(&histories) {
+        assert_eq!(
+            &cli(data, &["history", &profile.to_string()]).ok(),
+            expected
+        );
+    }
+    let state = json_lines(&cli(data, &["show", "1001"]).ok()).remove(0);
+    assert_eq!(state["fields"]["v"], "1");
+    let verified = json_lines(&cli(data, &["verify"]).ok());
+    let summary = verified.last().unwrap();
+    assert_eq!(
+        (&summary["damages"], &summary["pruned"]),
+        (&0.into(), &40.into())
+    );
+}
+
+#[test]
+fn rejected_calls_are_judged_by_their_own_arrival() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path();
+    let server = Server::start(data, &["--segment-size", "4KiB"]);
+    for number in 0..60 {
+        let body = format!(
+            "type=update&profile=none&fields[v]={number}{}",
+            "x".repeat(300)
+        );
+        assert_eq!(server.client().post("/webhook", &body).status, 400);
+    }
+    let report = prune_line(data, &["--before", "2020-01-01", "--yes"]);
+    assert_eq!(report["rejected"], 0);
+    assert_eq!(json_lines(&cli(data, &["rejected"]).ok()).len(), 60);
+    server.stop();
 }

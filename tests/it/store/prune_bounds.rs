@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::support::copy_folder;
 use crate::support::store::{BEGIN, Store, blame, changes, history, show};
 use profiletrail::event::ProfileKey;
 use profiletrail::store::{Keep, PruneError, PruneOrder};
@@ -235,4 +236,55 @@ fn is_not_pruned_where_an_event_cannot_be_read(the_index_knows: bool) {
 fn lines_of(bytes: &[u8]) -> Vec<Value> {
     let lines = serde_json::Deserializer::from_slice(bytes).into_iter();
     lines.map(Result::unwrap).collect()
+}
+
+#[test]
+fn files_set_aside_of_pruned_segments_are_removed() {
+    let mut store = Store::new();
+    for day in 0..30_i64 {
+        store.add([body(1, BEGIN + day, "a")], BEGIN + day);
+    }
+    let log = store.trail.folder().path().join("log");
+    let last = store.trail.events().segments().last().unwrap().0;
+    let names = [
+        format!("{:020}.log.damaged-20260101T000000Z", 1),
+        format!("{:020}.torn-900-0", 1),
+        format!("{last:020}.log.damaged-20260101T000000Z"),
+    ];
+    for name in &names {
+        std::fs::write(log.join(name), b"v=a").unwrap();
+    }
+    assert!(store.prune(BEGIN + 10).events > 0);
+    let left = names.map(|name| log.join(name).exists());
+    assert_eq!(left, [false, false, true]);
+}
+
+/// A server that is killed between the commit and the end of the removal has an
+/// index that still knows the pruned events.
+#[test]
+fn an_index_of_before_the_prune_is_built_again_at_the_start() {
+    let mut store = Store::new();
+    for day in 0..30_i64 {
+        // Every third call is late: it stays.
+        let received = if day % 3 == 0 {
+            BEGIN + 1_000_000
+        } else {
+            BEGIN + day
+        };
+        store.add([body(1, BEGIN + day, &day.to_string())], received);
+    }
+    store.trail.wait_for_index(|_| ()).unwrap();
+    let all = store.ask(&changes(None)).len();
+    let aside = tempfile::tempdir().unwrap();
+    let old = aside.path().join("index");
+    let store = store.reopened_after(|data| copy_folder(&data.join("index"), &old));
+    let pruned = store.prune(BEGIN + 20).events;
+    assert!(pruned > 5);
+    let expected = store.ask(&changes(None));
+    assert!(expected.len() < all);
+    let store = store.reopened_after(|data| {
+        std::fs::remove_dir_all(data.join("index")).unwrap();
+        copy_folder(&old, &data.join("index"));
+    });
+    assert_eq!(store.ask(&changes(None)), expected);
 }

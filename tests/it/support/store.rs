@@ -162,9 +162,17 @@ impl Store {
         }
     }
 
-    /// The folder, opened again; with an index that is made anew, where that is
-    /// asked for.
+    /// The folder, opened again; with a new index if that is asked for.
     pub fn reopened(self, without_index: bool) -> Self {
+        self.reopened_after(|data| {
+            if without_index {
+                std::fs::remove_dir_all(data.join("index")).unwrap();
+            }
+        })
+    }
+
+    /// The folder, opened again after a change to the files of the closed one.
+    pub fn reopened_after(self, change: impl FnOnce(&Path)) -> Self {
         let Self {
             trail,
             appender,
@@ -172,9 +180,7 @@ impl Store {
         } = self;
         drop((trail, appender));
         let data = dir.path().join("data");
-        if without_index {
-            std::fs::remove_dir_all(data.join("index")).unwrap();
-        }
+        change(&data);
         let (trail, appender) = open(&data);
         Self {
             trail,
