@@ -181,6 +181,7 @@ impl Server {
     /// Starts a server. When this returns it answers calls and commands.
     pub fn start(config: &ServerConfig) -> Result<Self, ServerError> {
         let tls = config.tls.clone().map(Tls::load).transpose()?;
+        // Nothing on disk changes before the addresses are known to be free.
         let listener = listen(config.listen, "--listen")?;
         let api_listener = config.api.map(|api| listen(api, "--api")).transpose()?;
         let address = listener

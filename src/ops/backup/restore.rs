@@ -186,6 +186,9 @@ pub fn restore_folder(
 ) -> Result<Restored, BackupError> {
     if let Some(target) = target {
         check_target(target)?;
+        if is_within(target, backup) {
+            return Err(BackupError::Within(backup.to_owned()));
+        }
     }
     // On a medium that is only read there may be none.
     let _shared = match backup.join(LOCK).exists() {
@@ -211,6 +214,14 @@ pub fn restore_folder(
         drop(lock);
     }
     Ok(checked.into())
+}
+
+/// Whether a place, which need not exist, is in a folder.
+fn is_within(place: &Path, folder: &Path) -> bool {
+    let existing = place.ancestors().find_map(|path| path.canonicalize().ok());
+    existing
+        .zip(folder.canonicalize().ok())
+        .is_some_and(|(existing, folder)| existing.starts_with(folder))
 }
 
 /// An error where nothing may be restored to a place.

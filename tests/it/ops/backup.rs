@@ -235,6 +235,10 @@ fn what_would_destroy_something_is_refused() {
     server.stop();
     told(restore(&copy, &data), "move it away");
     told(restore(&copy, &letters), "move it away");
+    for inside in [copy.join("data"), copy.join("log").join("data")] {
+        told(restore(&copy, &inside), "into the backup");
+        assert!(!inside.exists());
+    }
     told(backup(&older, &copy, &[]), "up to event 310");
     let other = dir.path().join("other");
     let server = Server::start(&other, &[]);
