@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::error::TrailError;
 use super::open::Trail;
 use super::owners::RecentOwners;
 use crate::event::{BodyKind, Content, DecodeError, Envelope, Event, Seen};
@@ -126,9 +125,6 @@ impl Appender {
         let mut owners = HashMap::new();
         // Subprofile and profile, by the place of the event in the group.
         let mut named = Vec::new();
-        if let Err(error) = self.prepare_for(&group) {
-            return vec![Outcome::Unavailable(error.to_string()); group.len()];
-        }
         for (place, arrival) in group.into_iter().enumerate() {
             outcomes.push(Outcome::Unavailable("it was not written".to_owned()));
             match arrival {
@@ -194,19 +190,6 @@ impl Appender {
             .shrink(self.trail.index(), self.trail.last_seq());
         self.wait_for_slow_index();
         outcomes
-    }
-
-    /// Sees to it that no older version reads a log with observed events in it:
-    /// it would take them for damage.
-    fn prepare_for(&self, group: &[Arrival]) -> Result<(), TrailError> {
-        let is_observed = |arrival: &Arrival| match arrival {
-            Arrival::Call(_) => false,
-            Arrival::Imported { event, .. } => event.event_type.seen().is_some(),
-        };
-        if group.iter().any(is_observed) {
-            self.trail.folder().allow_observed()?;
-        }
-        Ok(())
     }
 
     /// Calls of one microsecond get one each, so that an event is known again

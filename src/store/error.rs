@@ -31,6 +31,20 @@ pub enum TrailError {
          back from the backup (it belongs to `log/`), or name another folder with --data", .0.display()
     )]
     FormatMissing(PathBuf),
+    /// The folder belongs to another user.
+    #[error(
+        "the data folder {} belongs to the user with number {owner}, and files made by this user ({user}) \
+         would lock that user out: run `sudo -u '#{owner}' profiletrail …`, or change the owner with \
+         `chown -R`", path.display()
+    )]
+    ForeignOwner {
+        /// The folder.
+        path: PathBuf,
+        /// The number of its owner.
+        owner: u32,
+        /// The number of the user that runs this program.
+        user: u32,
+    },
     /// The folder's format is not one that this program knows.
     #[error(
         "the data folder {} has format {found}, and this profiletrail knows formats up to {known}: \
@@ -46,9 +60,10 @@ pub enum TrailError {
     },
     /// The file that tells the folder's format makes no sense.
     #[error(
-        "the file {} is damaged: put it back from a backup, or write it anew with the line \
-         {{\"profiletrail\":1,\"log_id\":\"ID\"}}, where ID is what `od -An -tx8 -j8 -N8` prints of a \
-         file log/*.log (of a log/*.log.zst after `zstd -d`)", .0.display()
+        "the file {} is damaged: put it back from a backup, or write it again with the line \
+         {{\"profiletrail\":1,\"log_id\":\"ID\",\"salt_root\":\"SALT\"}}, where ID is what \
+         `od -An -tx8 -j8 -N8` prints of a file log/*.log (of a log/*.log.zst after `zstd -d`), and \
+         SALT what `head -c 32 /dev/urandom | base64` prints", .0.display()
     )]
     FormatDamaged(PathBuf),
     /// Another process uses the folder.

@@ -15,27 +15,20 @@
 //! and `*.damaged-*` segments in the place of which a repair has put others.
 //!
 //! The folder is the owner's alone (mode 0700).
-//!
-//! Format 2 has derived salts ([`crate::log::salt`]), for which `format` holds
-//! the secret in base64; format 1 had salts in the records alone. A folder of
-//! format 1 becomes one of format 2 when it is opened for adding events. Format 3
-//! has something pruned, and format 4 may have observed events, too.
 
 mod format;
-mod written;
 
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use rustix::fs::StatVfsMountFlags;
 use serde::{Deserialize, Serialize};
 
-use self::format::{FORMAT, Format, Parsed, read_format};
-use self::written::Written;
+use self::format::Format;
 use super::error::TrailError;
 use crate::log::salt::SaltRoot;
 use crate::store::retention::Pruned;
@@ -57,14 +50,10 @@ pub struct Folder {
     path: PathBuf,
     /// Random; stands in every frame of the folder's logs.
     pub log_id: u64,
-    /// The secret from which salts are derived; `None` in a folder of format 1
-    /// that was not opened for adding events yet.
-    pub salt_root: Option<SaltRoot>,
+    /// The secret from which salts are derived.
+    pub salt_root: SaltRoot,
     /// What was pruned when it was locked, if anything was.
     pub pruned: Option<Pruned>,
-    /// What changes in the `format` file, as it was written last; held by
-    /// whoever writes it.
-    written: Mutex<Written>,
     /// The lock is the open file.
     _lock: File,
 }
@@ -138,6 +127,7 @@ impl Folder {
     pub fn make(path: &Path) -> Result<(), TrailError> {
         refuse_backup(path)?;
         make_folders(path).map_err(TrailError::io("making the data folder", path))?;
+        refuse_foreign_owner(path)?;
         let format = path.join("format");
         if format.exists() {
             return Ok(());
@@ -189,27 +179,7 @@ impl Folder {
                 .recursive(true)
                 .create(path.join(part))?;
         }
-        let mut id = [0; 8];
-        getrandom::fill(&mut id).map_err(io::Error::other)?;
-        Format::new(u64::from_le_bytes(id))?.write(path)
-    }
-
-    /// Makes a folder of an older format one of the present format, which its
-    /// logs are about to be written in.
-    pub fn raise_format(&mut self) -> Result<(), TrailError> {
-        if self.salt_root.is_some() {
-            return Ok(());
-        }
-        let raise = || {
-            let format = Format::new(self.log_id)?;
-            format.write(&self.path).map(|()| format)
-        };
-        let format = raise().map_err(TrailError::io("raising the format of", &self.path))?;
-        self.salt_root = format.parse().and_then(|parsed| parsed.salt_root);
-        tracing::info!(
-            "the data folder is of format {FORMAT} now; older versions of profiletrail do not open it any more"
-        );
-        Ok(())
+        Format::new()?.write(path)
     }
 
     /// Locks a data folder and reads its format. Waits up to `patience` for a
@@ -220,6 +190,7 @@ impl Folder {
         if !format.exists() {
             return Err(absent(path));
         }
+        refuse_foreign_owner(path)?;
         let name = path.join("lock");
         let mut lock = open_lock(&name, server).map_err(TrailError::io("opening", &name))?;
         let begun = Instant::now();
@@ -244,33 +215,39 @@ impl Folder {
             server,
         };
         let _ = write_holder(&mut lock, &holder);
-        let Parsed {
+        let Format {
             log_id,
             salt_root,
             pruned,
-            observed,
-            ..
-        } = read_format(path, &format)?;
+        } = Format::read(path)?;
         Ok(Self {
             path: path.to_owned(),
             log_id,
             salt_root,
             pruned,
-            written: Mutex::new(Written { pruned, observed }),
             _lock: lock,
         })
     }
 
-    /// The number of a folder's format and its log id, without its lock.
-    pub fn peek(path: &Path) -> Result<(u32, u64), TrailError> {
+    /// The text of the `format` file once so much is pruned.
+    pub fn format_text(&self, pruned: Option<Pruned>) -> String {
+        let format = Format {
+            log_id: self.log_id,
+            salt_root: self.salt_root,
+            pruned,
+        };
+        format.text()
+    }
+
+    /// The log id of a folder, without its lock.
+    pub fn peek(path: &Path) -> Result<u64, TrailError> {
         refuse_backup(path)?;
         let format = path.join("format");
         match fs::symlink_metadata(&format) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(absent(path)),
             _ => {}
         }
-        let parsed = read_format(path, &format)?;
-        Ok((parsed.number, parsed.log_id))
+        Ok(Format::read(path)?.log_id)
     }
 
     /// Who holds the lock of a folder, if anyone.
@@ -301,6 +278,23 @@ fn refuse_backup(path: &Path) -> Result<(), TrailError> {
         true => Err(TrailError::Backup(path.to_owned())),
         false => Ok(()),
     }
+}
+
+/// An error if a folder belongs to another user and can be written: files of this
+/// process in it, as the index's, would lock its owner out.
+fn refuse_foreign_owner(path: &Path) -> Result<(), TrailError> {
+    let failed = |error| TrailError::io("looking at", path)(error);
+    let owner = fs::metadata(path).map_err(failed)?.uid();
+    let user = rustix::process::geteuid().as_raw();
+    let mount = rustix::fs::statvfs(path).map_err(|error| failed(error.into()))?;
+    if owner == user || mount.f_flag.contains(StatVfsMountFlags::RDONLY) {
+        return Ok(());
+    }
+    Err(TrailError::ForeignOwner {
+        path: path.to_owned(),
+        owner,
+        user,
+    })
 }
 
 /// Makes a folder and those above it, and syncs each folder in which a name

@@ -68,10 +68,7 @@ impl Trail {
                 segment_size,
             } => (OpenMode::Append { segment_size }, server),
         };
-        let mut folder = Folder::lock(path, server, options.patience)?;
-        if mode != OpenMode::Read {
-            folder.raise_format()?;
-        }
+        let folder = Folder::lock(path, server, options.patience)?;
         let events = Log::open(Arc::new(RealDisk), &folder.log(), folder.log_id, mode)?;
         let rejected = Log::open(Arc::new(RealDisk), &folder.rejected(), folder.log_id, mode)?;
         tell(&events.report);

@@ -150,6 +150,9 @@ pub enum BackupError {
         /// Who uses it, for the message.
         used: String,
     },
+    /// The target of a restore is in the backup, which must stay as it is.
+    #[error("nothing can be restored into the backup {} itself: name another folder with --data", .0.display())]
+    Within(PathBuf),
     /// The target of a restore cannot be created by a rename.
     #[error("{} is a mount point: name a folder in it with --data", .0.display())]
     MountPoint(PathBuf),
@@ -208,23 +211,17 @@ pub(super) fn run(
     let (events, rejected) = trail.logs();
     // While this is held, pruned events are not removed from the files.
     let held = trail.retention();
-    let done = loop {
-        let (format, baselines) = trail.pruned_parts(&held)?;
-        let source = Source {
-            format,
-            baselines,
-            folder: trail.folder().path(),
-            log_id: trail.folder().log_id,
-            events,
-            rejected,
-            now: micros_to_rfc3339(now_micros()),
-        };
-        let done = back_up(&source, &RealDisk, order, &mut damage, output)?;
-        // The format may have changed meanwhile, at most once in a folder's life.
-        if trail.pruned_parts(&held)?.0 == source.format {
-            break done;
-        }
+    let (format, baselines) = trail.pruned_parts(&held)?;
+    let source = Source {
+        format,
+        baselines,
+        folder: trail.folder().path(),
+        log_id: trail.folder().log_id,
+        events,
+        rejected,
+        now: micros_to_rfc3339(now_micros()),
     };
+    let done = back_up(&source, &RealDisk, order, &mut damage, output)?;
     output.line(&BackupLine::Done(done))?;
     Ok(Answered {
         found: true,

@@ -154,7 +154,7 @@ impl LogFacts {
 
 /// Reads what the logs of a folder show, without its lock: nothing is written.
 pub fn read_folder(path: &Path) -> Result<LogFacts, ReadError> {
-    let (_, log_id) = Folder::peek(path)?;
+    let log_id = Folder::peek(path)?;
     let open = |name: &str| {
         let opened = Log::open(Arc::new(RealDisk), &path.join(name), log_id, OpenMode::Read);
         opened.map(|opened| opened.log)

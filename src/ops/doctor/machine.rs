@@ -27,9 +27,7 @@ const MAX_BACKUP_AGE: i64 = 2 * DAY;
 pub(super) fn folder(facts: &Facts<'_>) -> Vec<Finding> {
     let shown = facts.data.display();
     match Folder::peek(facts.data) {
-        Ok((number, _)) => Finding::ok(format!(
-            "{shown} has format {number}, which this program reads"
-        )),
+        Ok(_) => Finding::ok(format!("{shown} has format 1, which this program reads")),
         Err(TrailError::NoFolder(_)) => Finding::problem(
             format!("{shown} is not a data folder yet"),
             "systemctl start profiletrail creates it; or name another folder with --data",

@@ -34,20 +34,21 @@ fn other_folders_and_formats_are_refused_with_the_way_out() {
     ));
     let path = dir.path().join("data");
     Folder::make(&path).unwrap();
-    fs::write(path.join("format"), r#"{"profiletrail":5,"log_id":"00"}"#).unwrap();
+    fs::write(path.join("format"), r#"{"profiletrail":2,"log_id":"00"}"#).unwrap();
     let error = Folder::lock(&path, false, Duration::ZERO)
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("format 5") && error.contains("newer"),
+        error.contains("format 2") && error.contains("newer"),
         "{error}"
     );
     for damaged in [
         "",
         "\u{fffd}",
         "{}",
-        r#"{"profiletrail":1,"log_id":"x"}"#,
-        r#"{"profiletrail":3,"log_id":"00"}"#,
+        r#"{"profiletrail":1,"log_id":"00"}"#,
+        r#"{"profiletrail":1,"log_id":"x","salt_root":"I7YGW3y1gv1i42VbGttztyrD3IQHoRv1JZTGhPWA1pA="}"#,
+        r#"{"profiletrail":1,"log_id":"00","salt_root":"I7YG"}"#,
     ] {
         fs::write(path.join("format"), damaged).unwrap();
         let error = Folder::lock(&path, false, Duration::ZERO).unwrap_err();

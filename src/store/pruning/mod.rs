@@ -164,8 +164,8 @@ impl Trail {
         in_index: SeqSet,
     ) -> Result<(), PruneError> {
         let folder = self.folder();
-        let committed = folder.put_pruned(next, |text| commit(&RealDisk, folder.path(), text));
-        match committed {
+        let text = folder.format_text(Some(next));
+        match commit(&RealDisk, folder.path(), &text) {
             Ok(()) => {}
             Err(error @ CommitError::NotDone(_)) => return Err(error.into()),
             Err(error @ CommitError::Unknown(_)) => {

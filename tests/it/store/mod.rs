@@ -3,8 +3,7 @@
 #[cfg(feature = "fuzzing")]
 mod backup_crash;
 mod disk_full;
-mod format_3_fixture;
-mod format_4_fixture;
+mod folder_guards;
 mod format_fixture;
 mod index_damage;
 mod index_pruned;
