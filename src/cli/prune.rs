@@ -14,10 +14,11 @@ use crate::store::{Purpose, YOUNGEST};
 
 /// `prune`
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("What every profile was after its last pruned event is kept. The newest segment of the log, and \
-    what arrived after the time, are never pruned.\n\n{TIMES}\n\nExample: profiletrail prune --before '5 years ago' --dry-run"))]
+#[command(after_help = format!("An event is pruned if it happened before the time and arrived before it; an imported event \
+    arrived when its `received` says. What every profile was after its last pruned event is kept. The newest segment of the log \
+    is never pruned.\n\n{TIMES}\n\nExample: profiletrail prune --before '5 years ago' --dry-run"))]
 pub struct PruneArgs {
-    /// Events before this time go; at least a day ago
+    /// Prune events that happened and arrived before this time; at least a day ago
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub before: String,
     /// Only tell what would go
@@ -110,10 +111,12 @@ fn text_of(line: &PruneLine, view: &View) -> String {
     } = line;
     let already = line.already.as_ref();
     let before = view.time(&line.before);
-    let mut text = if let Some(already) = already.filter(|already| **already >= line.before) {
+    let nothing = events + rejected == 0;
+    let already = already.filter(|already| nothing && **already >= line.before);
+    let mut text = if let Some(already) = already {
         let already = view.time(already);
         format!("nothing to prune before {before}: everything before {already} is pruned already")
-    } else if events + rejected == 0 {
+    } else if nothing {
         format!("nothing to prune before {before}")
     } else {
         let verb = if line.dry_run { "would go" } else { "pruned" };

@@ -1,18 +1,14 @@
-//! Pruning a data folder: what is old enough goes, baselines stay.
+//! Pruning a data folder: old events are removed, baselines are kept.
 //!
-//! [`Trail::prune`] decides what goes ([`bounds`]), makes the baselines
-//! ([`gather`]), commits, and removes. [`crate::store::retention`] says what is on disk
-//! at each point. [`Keeper`] does it in a server by itself.
+//! [`Trail::prune`] decides which events are pruned ([`bounds`]), makes the
+//! baselines ([`gather`]), commits, and removes the events. [`crate::store::retention`]
+//! describes what is on disk at each point. [`Keeper`] prunes in a server.
 //!
-//! The index is walked, not asked for each (sub)profile: over 1.7 million events
-//! of 213,000 of them that takes 0.4 s of processor time rather than 10.6 s.
-//!
-//! Nothing lets it eat too much: what goes is before the given time by the
-//! event's own word *and* came before it; it stands in a closed segment; a time
-//! younger than a day is refused; index and log must agree on what goes, so that
-//! no event goes whose (sub)profile gets no baseline; and what a server does by itself reckons from
-//! the newest events as well as from the clock ([`Trail::keep`]), so that a
-//! clock that has jumped ahead takes nothing along.
+//! Safeguards: an event is pruned only if it happened *and* arrived before the given
+//! time and is in a closed segment; a time less than a day ago is refused; index and
+//! log must agree on what is pruned, so that no (sub)profile loses events without
+//! getting a baseline; and a server's cutoff ([`Trail::keep`]) also considers the
+//! newest events, so that a clock set too far ahead prunes nothing.
 
 mod bounds;
 mod gather;

@@ -1,32 +1,31 @@
-//! Pruning: events that are old enough go, and what they came to stays.
+//! Retention: which records are pruned, and the baselines that replace them.
 //!
-//! To prune up to a time T is to remove every event that happened before T,
-//! arrived before T, and stands in a closed segment. Of each (sub)profile that
-//! loses events a [`crate::history::Baseline`] stays: what was known of it after the last
-//! of them. An event that arrived later is not touched, whatever its time
-//! says, and the newest segment never is. Values that only pruned events had
-//! are gone: a baseline holds the last state, and neither who set it nor when
-//! or what was before.
+//! Pruning up to a time T removes every event that happened before T, arrived
+//! before T, and is in a closed segment. Each event is judged by its own record,
+//! wherever it is in the log ([`Pruned::covers`]). For each (sub)profile that
+//! loses events a [`crate::history::Baseline`] is kept: its state after the last
+//! of them. Values that only pruned events had are gone: a baseline holds the
+//! last state, but not who set it, when, or what was before.
 //!
-//! **What is on disk.** `baselines/` is a log of sealed segments that are
-//! written in one go ([`crate::log::BulkSegmentWriter`]), a *generation* for each prune:
+//! **On disk**, `baselines/` is a log of sealed segments that are written in one
+//! go ([`crate::log::BulkSegmentWriter`]), a *generation* for each prune:
 //! first the baselines, ordered by (sub)profile, then the owners: which profile
-//! a subprofile belongs to, ordered by subprofile. In the place of times their
-//! footers have profiles' and subprofiles' numbers, so that one block is read
-//! to find one ([`Baselines`]). Numbers go on from one generation to the next.
+//! a subprofile belongs to, ordered by subprofile. Their footers have the numbers
+//! of profiles and subprofiles instead of times, so that one block is read to find
+//! one ([`Baselines`]). Numbers continue from one generation to the next.
 //!
 //! **The commit** is the rename of the data folder's `format` file, which then
-//! has format 3 and the bounds of what is pruned ([`Pruned`]) beside the log's
-//! id. One file says both, so that no program that knows nothing of baselines
-//! ever opens a folder that needs them. Before it nothing has happened: what was
-//! written is removed by the next prune. From it on every answer leaves the
-//! pruned events out and begins with the baselines.
+//! has the bounds of what is pruned ([`Pruned`]). Before it nothing is pruned, and
+//! the next prune removes what was written. After it every answer hides the pruned
+//! events and begins with the baselines. Records are hidden by what they say; the
+//! index knows no receipt times, so the process that pruned holds the numbers of
+//! the pruned events ([`SeqSet`]) until the index is built again. An index of
+//! before the prune that is found at the start is built again before it answers.
 //!
-//! **The removal** ([`remove()`]) comes after the commit is durable, when no
-//! answer is still being given that began before it. It writes each closed
-//! segment that holds pruned records anew without them; it can be broken off
-//! anywhere and done again, since footers tell what is left to do. A segment
-//! with damage is left as it is.
+//! **The removal** ([`Removal`]) follows once no answer that began before the
+//! commit is still being given. It rewrites each closed segment that holds pruned
+//! records without them. It can stop anywhere and be repeated, since the footers
+//! show what is left. A segment with damage is left as it is.
 
 mod baselines;
 mod commit;
