@@ -160,7 +160,6 @@ fn canonical_number(text: &str) -> Option<u64> {
 ///
 /// # Errors
 /// The body is no JSON, or has too many pairs.
-#[expect(clippy::type_complexity, reason = "an iterator over either kind")]
 pub(super) fn variables<'a>(
     kind: BodyKind,
     body: &'a [u8],

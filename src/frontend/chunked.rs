@@ -112,8 +112,11 @@ impl ChunkDecoder {
     }
 }
 
+/// A line and what follows it; `None` where the line is not whole yet.
+type Line<'a> = Option<(&'a [u8], &'a [u8])>;
+
 /// The first line without its CRLF, and what follows; `None` if it is not complete.
-fn line(input: &[u8], max: usize) -> Result<Option<(&[u8], &[u8])>, ChunkError> {
+fn line(input: &[u8], max: usize) -> Result<Line<'_>, ChunkError> {
     let Some(end) = memchr::memchr(b'\n', input) else {
         return match input.len() > max {
             true => Err(ChunkError::Malformed),

@@ -126,10 +126,10 @@ fn a_tail_heeds_type_and_cascade() {
     feed(&["-n", "0"]);
     let mut client = server.client();
     client
-        .post("/webhook", &call("delete", 20, 7, None, ""))
+        .post("/webhook", call("delete", 20, 7, None, ""))
         .seq();
     client
-        .post("/webhook", &call("update", 21, 8, None, "r"))
+        .post("/webhook", call("update", 21, 8, None, "r"))
         .seq();
     let filter = ["--type", "delete", "--cascade"];
     assert_eq!(seqs(&feed(&filter)), [(7, None), (7, Some(10))]);
@@ -221,11 +221,11 @@ fn a_report_counts_a_profile_s_delete_once() {
         for subprofile in 1..=40 {
             let own = Some(100 * profile + subprofile);
             client
-                .post("/webhook", &call("create", 1, profile, own, "a"))
+                .post("/webhook", call("create", 1, profile, own, "a"))
                 .seq();
         }
         client
-            .post("/webhook", &call("delete", 5, profile, None, ""))
+            .post("/webhook", call("delete", 5, profile, None, ""))
             .seq();
     }
     let report = ["report", "--by", "type", "--cascade"];
@@ -250,7 +250,7 @@ fn the_command_of_a_loop_is_not_wider_than_its_question() {
     for turn in 0..12 {
         let mail = if turn % 2 == 0 { "a" } else { "b" };
         client
-            .post("/webhook", &call("update", turn * 100, 1, None, mail))
+            .post("/webhook", call("update", turn * 100, 1, None, mail))
             .seq();
     }
     let command = |args: &[&str]| {
