@@ -46,12 +46,13 @@ fn filled(data: &Path) {
 /// Whether a file of the folder, or of those in it, holds the address.
 fn holds_canary(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(dir).unwrap() {
+    // A running server replaces the index: then there is none for a moment.
+    for entry in fs::read_dir(dir).into_iter().flatten() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.extend(holds_canary(&path));
         } else {
-            let bytes = fs::read(&path).unwrap();
+            let bytes = fs::read(&path).unwrap_or_default();
             let mut windows = bytes.windows(CANARY.len());
             if windows.any(|window| window.eq_ignore_ascii_case(CANARY.as_bytes())) {
                 found.push(path.display().to_string());
