@@ -7,7 +7,6 @@ use super::{ExitStatus, ask};
 
 pub use super::answer_args::{Format, NoCascade, Output, TIMES, TellOutput};
 use super::backup::{BackupArgs, RestoreArgs};
-pub use super::care::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 pub use super::common_args::{ColorChoice, Common};
 use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
@@ -20,6 +19,7 @@ use super::generate::{CompletionsArgs, ManArgs};
 use super::import::ImportArgs;
 use super::incidents::IncidentsArgs;
 use super::loops::LoopsArgs;
+pub use super::maintenance::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 use super::prune::PruneArgs;
 use super::reconcile::ReconcileArgs;
 use super::report::ReportArgs;
@@ -54,7 +54,7 @@ pub struct Args {
 pub enum Command {
     /// Receive webhook calls, keep them and answer questions
     Serve(ServeArgs),
-    /// Try it without Copernica: a server on a made-up shop's fortnight
+    /// Try it without Copernica: a server with two weeks of a made-up shop's events
     Demo(DemoArgs),
     /// Show the events of a profile or subprofile, and what each changed
     History(HistoryArgs),
@@ -66,51 +66,51 @@ pub enum Command {
     Blame(BlameArgs),
     /// Show what changed when, over all profiles
     Changes(ChangesArgs),
-    /// Show the newest events with what each changed, and with -f those that come
+    /// Show the newest events and what each changed; with -f, follow new ones
     Tail(TailArgs),
-    /// Show what an event asked for against what came of it
+    /// Compare what an event requested with what it changed
     Explain(ExplainArgs),
-    /// Show how many changes there are, by field, label, hour or day
+    /// Count changes by field, label, hour or day
     Report(ReportArgs),
-    /// Show what changed unexplained, and which lost calls would explain it
+    /// Show unexplained changes, and which lost calls would explain them
     Gaps(GapsArgs),
-    /// Show when many profiles got the same field changed at once, and undo it
+    /// Show changes of one field in many profiles at once, and undo them
     Incidents(Box<IncidentsArgs>),
-    /// Show fields that change from one value to another and back, again and again
+    /// Show fields that keep changing back and forth
     Loops(LoopsArgs),
-    /// Show which profiles have or had a value, since when until when
+    /// Show which profiles have or had a value, and when
     Find(FindArgs),
     /// Write every event as a line of JSON
     Export(ExportArgs),
-    /// Read back what export wrote
+    /// Import events that `export` wrote
     Import(ImportArgs),
-    /// Compare a Copernica export with what is known, and enter what differs
+    /// Compare a Copernica export with the trail, and record what differs
     Reconcile(ReconcileArgs),
     /// List the calls that could not be read
     Rejected(RejectedArgs),
-    /// Write everything about one person as a page to keep
+    /// Write everything about one person as a document
     Dossier(DossierArgs),
     /// Show what proves that Copernica sent an event
     Evidence(EvidenceArgs),
-    /// Compress closed segments of the log now, not in the background
+    /// Compress closed segments of the log now
     Seal(SealArgs),
-    /// Copy the data folder, in use or not, to another one, or bring that up to date
+    /// Back up the data folder, or update a backup; the server may run
     Backup(BackupArgs),
-    /// Make a data folder of a backup, or check a backup
+    /// Restore a data folder from a backup, or check a backup
     Restore(RestoreArgs),
-    /// Read everything and tell what is not as it should be
+    /// Read everything and report damage
     Verify(VerifyArgs),
-    /// Show how much there is, by day, type, label, database and field
+    /// Count events by day, type, label, database and field
     Stats(StatsArgs),
-    /// Save what can be saved of damaged segments, while no server runs
+    /// Recover what can be read of damaged segments; no server may run
     Repair(RepairArgs),
-    /// Remove old events, and keep what they came to
+    /// Remove old events, keeping the state they led to
     Prune(PruneArgs),
-    /// Check what usually goes wrong around a server, and say what to do
+    /// Check for common problems around a server, and say how to fix them
     Doctor(DoctorArgs),
-    /// Make, list and revoke the tokens of the query API
+    /// Create, list and revoke tokens of the query API
     Token(TokenArgs),
-    /// Write what a shell needs to complete commands and flags
+    /// Write shell completions
     Completions(CompletionsArgs),
     /// Write the manual pages
     Man(ManArgs),
@@ -140,12 +140,12 @@ impl Command {
             Self::Dossier(args) => super::dossier::run(&args, context),
             Self::Evidence(args) => super::evidence::run(&args, context),
             Self::Reconcile(args) => super::reconcile::run(&args, context),
-            Self::Seal(args) => super::care::seal(&args, context),
+            Self::Seal(args) => super::maintenance::seal(&args, context),
             Self::Backup(args) => super::backup::backup(&args, context),
             Self::Restore(args) => super::backup::restore(&args, context),
-            Self::Verify(args) => super::care::verify(&args, context),
-            Self::Stats(args) => super::care::stats(&args, context),
-            Self::Repair(args) => super::care::repair(&args, context),
+            Self::Verify(args) => super::maintenance::verify(&args, context),
+            Self::Stats(args) => super::maintenance::stats(&args, context),
+            Self::Repair(args) => super::maintenance::repair(&args, context),
             Self::Prune(args) => super::prune::run(&args, context),
             Self::Doctor(args) => super::doctor::run(&args, context),
             Self::Token(args) => super::token::run(&args, context),

@@ -1,4 +1,4 @@
-//! The arguments that every command knows.
+//! The arguments of every command.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::ValueEnum;
 
 use crate::event::{Zone, zone_from_name};
 
-/// What every command knows.
+/// Options of every command.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Common {
@@ -29,10 +29,10 @@ pub struct Common {
     #[arg(long, global = true, env = "PROFILETRAIL_TZ", value_name = "ZONE",
         value_parser = reader_zone)]
     pub tz: Option<Zone>,
-    /// Show times in UTC; before --tz
+    /// Show times in UTC, whatever --tz says
     #[arg(long, global = true)]
     pub utc: bool,
-    /// Read settings that are given nowhere else from such a file as systemd reads
+    /// Read settings from a file of NAME=VALUE lines, as systemd does; flags and the environment take precedence
     #[arg(
         long,
         global = true,
@@ -40,7 +40,7 @@ pub struct Common {
         value_name = "FILE"
     )]
     pub env_file: Option<PathBuf>,
-    /// Memory for the index's cache
+    /// Cache size of the index
     #[arg(
         long,
         global = true,
@@ -58,7 +58,7 @@ pub struct Common {
         default_value = "auto"
     )]
     pub color: ColorChoice,
-    /// The program through which long answers go on a terminal [default: $PAGER, or less]
+    /// The pager for answers on a terminal [default: $PAGER, or less]
     #[arg(
         long,
         global = true,
@@ -81,7 +81,7 @@ fn reader_zone(name: &str) -> Result<Zone, String> {
     let named = named.or_else(|| iana_time_zone::get_timezone().ok());
     let zone = named.and_then(|name| zone_from_name(name.trim_start_matches(':')).ok());
     zone.ok_or_else(|| {
-        "this machine's time zone cannot be told: write one such as Europe/Amsterdam or UTC"
+        "cannot find out this machine's time zone: write one such as Europe/Amsterdam or UTC"
             .to_owned()
     })
 }

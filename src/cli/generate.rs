@@ -1,5 +1,4 @@
-//! `completions` and `man`: what the shell and `man` need to know, from the same
-//! definitions as the command line itself.
+//! `completions` and `man`, from the same definitions as the command line itself.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -15,8 +14,8 @@ use super::args::Args;
 /// `completions`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Put it where the shell looks: of bash ~/.local/share/bash-completion/completions/profiletrail,\n\
-    of zsh a folder of $fpath as _profiletrail, of fish ~/.config/fish/completions/profiletrail.fish.\n\n\
+    after_help = "Put it where the shell looks for it: bash ~/.local/share/bash-completion/completions/profiletrail,\n\
+    zsh: a folder of $fpath as _profiletrail, fish: ~/.config/fish/completions/profiletrail.fish.\n\n\
     Example: profiletrail completions bash > ~/.local/share/bash-completion/completions/profiletrail"
 )]
 pub struct CompletionsArgs {
@@ -32,7 +31,7 @@ pub struct CompletionsArgs {
     profiletrail man --dir ~/.local/share/man/man1"
 )]
 pub struct ManArgs {
-    /// Of this command alone
+    /// Only the page of this command
     #[arg(value_name = "COMMAND", conflicts_with = "dir")]
     pub command: Option<String>,
     /// Write all pages as files into this folder

@@ -2,18 +2,18 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context as _, bail};
 use bytesize::ByteSize;
 
 use super::ExitStatus;
+use super::batch::{BatchClient, Reply};
 use super::client::{Access, reach};
 use super::context::CommandContext;
 use super::progress::Bar;
 use crate::query::{ImportReport, Importer};
-use crate::server::protocol::{End, Kind, Request, parse, receive, send, send_json};
+use crate::server::protocol::Request;
 use crate::store::{Appender, Folder, Purpose};
 
 /// How many lines go at once.
@@ -25,24 +25,23 @@ const BYTES: usize = 4 << 20;
 /// The longest line in bytes that is read.
 const MAX_LINE: usize = 128 << 20;
 
-/// What is said where a server does not answer to the end.
-const BROKE_OFF: &str =
-    "the running server broke off; repeat the import: what is there already is not added again";
+/// The message where a server does not answer to the end.
+const BROKEN_OFF: &str = "the running server broke off; repeat the import: events that are already there are not added again";
 
-/// The most refusals that are told one by one.
-const TOLD: usize = 20;
+/// The most refused lines that are shown one by one.
+const MAX_SHOWN: usize = 20;
 
 /// `import`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "What is there already is not added again, so an import can be repeated.\n\n\
+    after_help = "Events that are already there are not added again, so an import can be repeated.\n\n\
     Example: profiletrail import events.jsonl --data ./copy"
 )]
 pub struct ImportArgs {
-    /// A file that export wrote; - is standard input
+    /// A file that `export` wrote; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     pub file: PathBuf,
-    /// The size at which a segment of the log is closed, where no server runs
+    /// Segment size of the log, where no server runs
     #[arg(
         long,
         env = "PROFILETRAIL_SEGMENT_SIZE",
@@ -60,16 +59,16 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
         server: false,
         segment_size: super::context::segment_size(args.segment_size)?,
     };
-    let mut access = reach(context, purpose)?;
-    let mut target = match &mut access {
+    let mut offline = None;
+    let mut target = match reach(context, purpose)? {
         Access::Live(stream) => {
-            send_json(stream, Kind::Request, &Request::Import)?;
-            Target::Live(stream)
+            Target::Live(BatchClient::start(stream, &Request::Import, BROKEN_OFF)?)
         }
-        Access::Offline(trail, Some(appender)) => {
+        Access::Offline(trail, appender) => {
+            let (trail, appender) = offline.insert((trail, appender));
+            let appender = appender.as_mut().context("the folder cannot be written")?;
             Target::Offline(Box::new(Importer::new(trail)), appender)
         }
-        Access::Offline(_, None) => bail!("the folder cannot be written"),
     };
     let mut bar = Bar::new("importing", context.progress);
     let mut batches = Batches {
@@ -78,16 +77,20 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
         read: 0,
     };
     let mut all = ImportReport::default();
-    let mut told = 0;
+    let mut refused = 0;
     while let Some((first, lines)) = batches.next().context("reading the lines")? {
-        let report = target.import(first, lines)?;
-        for refused in report.refused.iter().take(TOLD.saturating_sub(told)) {
+        let report = target.import(first, lines, &mut bar)?;
+        for line in report
+            .refused
+            .iter()
+            .take(MAX_SHOWN.saturating_sub(refused))
+        {
             super::say(&format!(
                 "profiletrail: line {}: {}",
-                refused.line, refused.reason
+                line.line, line.reason
             ));
         }
-        told += report.refused.len();
+        refused += report.refused.len();
         if let Some(failure) = &report.failure {
             bail!("after {} events: {failure}", all.added + report.added);
         }
@@ -97,16 +100,17 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
         });
         bar.set(batches.read, size.unwrap_or(batches.read));
     }
+    target.finish(&mut bar)?;
     drop(bar);
-    target.finish()?;
-    if told > TOLD {
-        super::say(&format!("profiletrail: and {} more lines", told - TOLD));
+    if refused > MAX_SHOWN {
+        let more = refused - MAX_SHOWN;
+        super::say(&format!("profiletrail: and {more} more lines"));
     }
     super::say(&format!(
-        "added {} events; {} were there already; {told} lines were refused",
+        "added {} events; {} were there already; {refused} lines were refused",
         all.added, all.present
     ));
-    Ok(if told == 0 {
+    Ok(if refused == 0 {
         ExitStatus::Success
     } else {
         ExitStatus::Failed
@@ -161,43 +165,37 @@ impl Batches {
 
 /// Where the events go.
 enum Target<'a> {
-    Live(&'a mut UnixStream),
+    Live(BatchClient),
     Offline(Box<Importer<'a>>, &'a mut Appender),
 }
 
 impl Target<'_> {
-    /// Makes sure that all has been taken.
-    fn finish(self) -> anyhow::Result<()> {
-        let stream = match self {
-            Self::Offline(mut importer, _) => return Ok(importer.finish()?),
-            Self::Live(stream) => stream,
-        };
-        send_json(stream, Kind::Done, &End::default()).context(BROKE_OFF)?;
-        loop {
-            match receive(stream).context(BROKE_OFF)? {
-                Some((Kind::Progress, _)) => {}
-                Some((Kind::Done, _)) => return Ok(()),
-                Some((Kind::Failed, bytes)) => bail!("{}", String::from_utf8_lossy(&bytes)),
-                _ => bail!(BROKE_OFF),
-            }
-        }
-    }
-
-    fn import(&mut self, first: u64, lines: Vec<u8>) -> anyhow::Result<ImportReport> {
+    fn import(
+        &mut self,
+        first: u64,
+        lines: Vec<u8>,
+        bar: &mut Bar,
+    ) -> anyhow::Result<ImportReport> {
         match self {
             Self::Offline(importer, appender) => {
                 Ok(importer.import(first, &lines, |group| appender.append(group))?)
             }
-            Self::Live(stream) => {
-                let frame = [first.to_le_bytes().as_slice(), &lines].concat();
-                send(stream, Kind::Lines, &frame).context(BROKE_OFF)?;
-                loop {
-                    match receive(stream).context(BROKE_OFF)? {
-                        Some((Kind::Progress, _)) => {}
-                        Some((Kind::Report, bytes)) => return Ok(parse(&bytes)?),
-                        Some((Kind::Failed, bytes)) => bail!("{}", String::from_utf8_lossy(&bytes)),
-                        _ => bail!(BROKE_OFF),
-                    }
+            Self::Live(server) => {
+                server.send(&[first.to_le_bytes().as_slice(), &lines].concat())?;
+                server.report(bar, &mut io::sink())
+            }
+        }
+    }
+
+    /// Makes sure that all has been taken.
+    fn finish(self, bar: &mut Bar) -> anyhow::Result<()> {
+        match self {
+            Self::Offline(mut importer, _) => Ok(importer.finish()?),
+            Self::Live(mut server) => {
+                server.end()?;
+                match server.reply::<ImportReport>(bar, &mut io::sink())? {
+                    Reply::Done(_) => Ok(()),
+                    Reply::Report(_) => bail!(BROKEN_OFF),
                 }
             }
         }

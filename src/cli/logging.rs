@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::context::CommandContext;
 
-/// Standard error, whose closing must not end a server: nobody is told then.
+/// Standard error; if it is closed, log lines are dropped and the server goes on.
 struct Stderr;
 
 impl Write for Stderr {
@@ -25,8 +25,8 @@ impl Write for Stderr {
 
 /// Logs from a level on, with colours where standard error is a terminal.
 pub fn from(level: LevelFilter, context: &CommandContext) {
-    // The resolver warns of every odd answer, which strangers can make it get;
-    // what comes of a look-up is told by who asked for it.
+    // The resolver warns of every odd answer, which strangers can provoke; the result
+    // of a look-up is logged by its caller.
     let levels = Targets::new()
         .with_default(level)
         .with_target("hickory_resolver", LevelFilter::OFF)
@@ -42,13 +42,13 @@ pub fn from(level: LevelFilter, context: &CommandContext) {
         .with(levels)
         .try_init();
     if logged.is_ok() {
-        // A panic that was contained is a line of the log, not a page.
+        // A panic that was caught is one line of the log.
         std::panic::set_hook(Box::new(|panic| tracing::error!("{panic}")));
     }
 }
 
-/// What commands other than `serve` log: progress goes to a bar on a terminal,
-/// and to log lines elsewhere.
+/// Logging of commands other than `serve`: progress is a bar on a terminal, and log
+/// lines elsewhere.
 pub fn of_command(context: &CommandContext) {
     from(
         if context.progress {

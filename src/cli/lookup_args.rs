@@ -1,12 +1,12 @@
-//! The fields of which the values are looked up.
+//! The argument of `serve` for indexed fields.
 
 use super::context::UsageError;
 use crate::index::MAX_FIELDS;
 
-/// Of which fields values are found at once.
+/// The fields whose values are indexed.
 #[derive(Debug, clap::Args)]
 pub struct LookupArgs {
-    /// Fields, parted by commas, by whose values find answers at once; without, none
+    /// Comma-separated fields to index for fast `find`
     #[arg(
         long,
         env = "PROFILETRAIL_LOOKUP",
@@ -23,8 +23,7 @@ impl LookupArgs {
         let fields: Vec<String> = fields.cloned().collect();
         if fields.len() > MAX_FIELDS {
             let what = format!(
-                "--lookup: {} fields are named, and {MAX_FIELDS} can be had; leave some out, find answers without it \
-                 too",
+                "--lookup: {} fields are named, and at most {MAX_FIELDS} can be indexed; find works without an index, too",
                 fields.len()
             );
             return Err(UsageError::new(what).into());

@@ -12,7 +12,7 @@ mod args;
 mod ask;
 mod backup;
 mod bar;
-mod care;
+mod batch;
 mod client;
 mod common_args;
 mod context;
@@ -23,16 +23,17 @@ mod env_file;
 mod evidence;
 mod explain;
 mod find;
+mod frontend_args;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod gaps;
-mod gate_args;
 mod generate;
 mod import;
 mod incidents;
 mod logging;
 mod lookup_args;
 mod loops;
+mod maintenance;
 pub(crate) mod output;
 mod pager;
 mod progress;
@@ -57,6 +58,8 @@ use anyhow::Context as _;
 use rustix::fs::Mode;
 use signal_hook::consts::SIGXFSZ;
 
+use crate::ops::MaintenanceError;
+use crate::query::QueryError;
 use crate::server::protocol::End;
 use args::Command;
 use context::CommandContext;
@@ -122,17 +125,18 @@ fn say_notes(end: &End) {
 /// Whether standard output was closed, as `head` does: no failure. A broken pipe to
 /// the server is one.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let is_closed = |error: &std::io::Error| {
-        error
-            .get_ref()
-            .is_some_and(|inner| inner.is::<StdoutClosed>())
-    };
-    error
-        .chain()
-        .any(|cause| match cause.downcast_ref::<std::io::Error>() {
-            Some(error) => is_closed(error),
-            None => cause.is::<StdoutClosed>(),
-        })
+    error.chain().any(|cause| {
+        let io =
+            cause
+                .downcast_ref()
+                .or_else(|| match (cause.downcast_ref(), cause.downcast_ref()) {
+                    (Some(QueryError::Output(error)), _)
+                    | (_, Some(MaintenanceError::Output(error))) => Some(error),
+                    _ => None,
+                });
+        let inner = io.and_then(std::io::Error::get_ref);
+        cause.is::<StdoutClosed>() || inner.is_some_and(|inner| inner.is::<StdoutClosed>())
+    })
 }
 
 /// Standard output was closed by its reader.

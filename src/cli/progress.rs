@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-/// A wait shorter than this is not told of.
+/// A shorter wait shows no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A bar on standard error that appears when something takes longer than a

@@ -1,9 +1,9 @@
-//! `prune`: telling what would go, asking, and having it done.
+//! `prune`: showing what it would remove, asking, and removing it.
 
 use super::ExitStatus;
 use super::args::{Format, TIMES, TellOutput};
-use super::care::{ending, order, parse_lines, shown, write};
 use super::context::{CommandContext, UsageError};
+use super::maintenance::{exit_status, order, parse_lines, shown, write};
 use super::output::details;
 use super::prompt::{confirm, declined, require_terminal};
 use crate::format::{Role, Text, View, counted, grouped};
@@ -21,10 +21,10 @@ pub struct PruneArgs {
     /// Prune events that happened and arrived before this time; at least a day ago
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub before: String,
-    /// Only tell what would go
+    /// Only show what it would remove
     #[arg(long)]
     pub dry_run: bool,
-    /// Do not ask
+    /// Remove without asking
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]
@@ -36,7 +36,7 @@ pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     let before = context.moment("--before", &args.before, Rounding::Down)?;
     if before > context.now().saturating_sub(YOUNGEST) {
         let what = format!(
-            "--before: {:?} is not a day ago: what is younger is never pruned",
+            "--before: {:?} is less than a day ago: younger events are never pruned",
             args.before
         );
         return Err(UsageError::new(what).into());
@@ -49,10 +49,10 @@ pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     let view = context.view();
     let jsonl = context.format(args.output.format) == Format::Jsonl;
     if args.dry_run || !args.yes {
-        let (end, lines) = carry_out(before, true, context)?;
+        let (end, lines) = prune(before, true, context)?;
         if args.dry_run {
-            told(&lines, jsonl, &view)?;
-            return Ok(ending(&end));
+            write_lines_of(&lines, jsonl, &view)?;
+            return Ok(exit_status(&end));
         }
         let would: Vec<PruneLine> = parse_lines(&lines)?;
         let goes = would.iter().any(|line| line.events + line.rejected > 0);
@@ -65,16 +65,12 @@ pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             }
         }
     }
-    let (end, lines) = carry_out(before, false, context)?;
-    told(&lines, jsonl, &view)?;
-    Ok(ending(&end))
+    let (end, lines) = prune(before, false, context)?;
+    write_lines_of(&lines, jsonl, &view)?;
+    Ok(exit_status(&end))
 }
 
-fn carry_out(
-    before: i64,
-    dry_run: bool,
-    context: &CommandContext,
-) -> anyhow::Result<(End, Vec<u8>)> {
+fn prune(before: i64, dry_run: bool, context: &CommandContext) -> anyhow::Result<(End, Vec<u8>)> {
     let purpose = Purpose::Append {
         server: false,
         segment_size: u64::MAX,
@@ -86,7 +82,7 @@ fn carry_out(
     Ok((end, lines))
 }
 
-fn told(lines: &[u8], jsonl: bool, view: &View) -> anyhow::Result<()> {
+fn write_lines_of(lines: &[u8], jsonl: bool, view: &View) -> anyhow::Result<()> {
     if jsonl {
         return write(lines);
     }
@@ -119,7 +115,11 @@ fn text_of(line: &PruneLine, view: &View) -> String {
     } else if nothing {
         format!("nothing to prune before {before}")
     } else {
-        let verb = if line.dry_run { "would go" } else { "pruned" };
+        let verb = if line.dry_run {
+            "would prune"
+        } else {
+            "pruned"
+        };
         format!(
             "{verb}: {} of {} profiles and subprofiles, and {}, before {before}",
             counted(*events, "event"),

@@ -14,7 +14,7 @@ use signal_hook::iterator::Signals;
 use super::ExitStatus;
 use super::api_args::ApiArgs;
 use super::context::{CommandContext, UsageError, bytes, segment_size};
-use super::gate_args::GateArgs;
+use super::frontend_args::FrontendArgs;
 use super::lookup_args::LookupArgs;
 use super::progress::Bar;
 use super::signature_args::SignatureArgs;
@@ -37,7 +37,7 @@ pub struct ServeArgs {
         default_value = "127.0.0.1:8080"
     )]
     pub listen: SocketAddr,
-    /// The longest body that is read
+    /// The longest body of a call
     #[arg(
         long,
         env = "PROFILETRAIL_MAX_BODY",
@@ -45,7 +45,7 @@ pub struct ServeArgs {
         default_value = "4MiB"
     )]
     pub max_body: ByteSize,
-    /// The size at which a segment of the log is closed
+    /// Segment size of the log
     #[arg(
         long,
         env = "PROFILETRAIL_SEGMENT_SIZE",
@@ -53,13 +53,13 @@ pub struct ServeArgs {
         default_value = "64MiB"
     )]
     pub segment_size: ByteSize,
-    /// How many threads decode calls
+    /// Threads that decode calls
     #[arg(long, env = "PROFILETRAIL_WORKERS", value_name = "N", default_value_t = 4,
         value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: u16,
     #[command(flatten)]
-    pub gate: GateArgs,
-    /// How much is to stay free on the data's disk; below it calls are answered 503 [0: not looked at]
+    pub frontend: FrontendArgs,
+    /// Free space to leave on the data's disk: with less, calls are answered 503 [0: no limit]
     #[arg(
         long,
         env = "PROFILETRAIL_MIN_FREE",
@@ -67,7 +67,7 @@ pub struct ServeArgs {
         default_value = "256MiB"
     )]
     pub min_free: ByteSize,
-    /// Prune once a day what is older than this (5y, '18 months', 90d); at least a day
+    /// Prune events older than this (5y, '18 months', 90d; at least a day), once a day
     #[arg(long, env = "PROFILETRAIL_KEEP", value_name = "SPAN", value_parser = parse_span)]
     pub keep: Option<Keep>,
     #[command(flatten)]
@@ -96,10 +96,10 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         segment_size: segment_size(args.segment_size)?,
         cache: context.cache,
         workers: usize::from(args.workers),
-        max_connections: args.gate.max_connections as usize,
-        tls: args.gate.tls()?,
-        max_per_address: args.gate.per_address() as usize,
-        trusted_proxies: Proxies::new(args.gate.trusted_proxy.iter().copied()),
+        max_connections: args.frontend.max_connections as usize,
+        tls: args.frontend.tls()?,
+        max_per_address: args.frontend.per_address() as usize,
+        trusted_proxies: Proxies::new(args.frontend.trusted_proxy.iter().copied()),
         min_free: args.min_free.as_u64(),
         signature: args.signature.config()?,
         keep: args.keep,
@@ -108,7 +108,7 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         ui: args.api.ui,
         alert_after: args.api.alert_after,
     };
-    raise_descriptor_limit(args.gate.max_connections)?;
+    raise_descriptor_limit(args.frontend.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;
     if let Some(address) = server.api_address() {
@@ -127,8 +127,8 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     super::say(&format!("listening on {scheme}://{}", server.address()));
     if config.signature.is_none() && args.signature.is_unsaid() {
         tracing::warn!(
-            "signatures are not checked: whoever reaches {} can add events. Start with --copernica-id account_1234 \
-             --public-host YOUR-HOST, so that only Copernica's calls are taken, or say --signature off",
+            "signatures are not checked: anyone who reaches {} can add events. Start with --copernica-id account_1234 \
+             --public-host YOUR-HOST to accept Copernica's calls only, or with --signature off",
             server.address()
         );
     }
@@ -159,22 +159,22 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     Ok(ExitStatus::Success)
 }
 
-/// Raises the limit on open files as far as it goes, and sees to it that the
-/// connections leave room for the log, the index and commands: where a segment
-/// cannot be opened, nothing more is accepted.
+/// Raises the limit on open files to its maximum, and checks that connections leave
+/// descriptors for the log, the index and commands: if a segment cannot be opened,
+/// no call is accepted.
 fn raise_descriptor_limit(max_connections: u32) -> anyhow::Result<()> {
     let mut limit = getrlimit(Resource::Nofile);
     if limit.current != limit.maximum {
         limit.current = limit.maximum;
         if let Err(error) = setrlimit(Resource::Nofile, limit) {
-            tracing::warn!("the limit on open files could not be raised: {error}");
+            tracing::warn!("cannot raise the limit on open files: {error}");
         }
     }
     let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let room = open_files.saturating_sub(OWN_DESCRIPTORS);
     if u64::from(max_connections) > room {
         let what = format!(
-            "--max-connections {max_connections}: this process may have {open_files} files open, which leaves \
+            "--max-connections {max_connections}: this process may open {open_files} files, which leaves \
              {room} for connections; raise the limit (ulimit -n, or LimitNOFILE in the systemd unit)"
         );
         return Err(UsageError::new(what).into());
@@ -182,9 +182,9 @@ fn raise_descriptor_limit(max_connections: u32) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A bar while an index is made, on a terminal; the signal that came meanwhile.
+/// Shows a bar while the index is built; returns a signal that came meanwhile.
 fn show_progress(server: &Server, signals: &mut Signals) -> Option<i32> {
-    let mut bar = Bar::new("the index is made", true);
+    let mut bar = Bar::new("building the index", true);
     loop {
         let progress = server.index_progress();
         if progress.last.saturating_sub(progress.applied) < 10_000 {

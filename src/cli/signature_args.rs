@@ -1,4 +1,4 @@
-//! The arguments of `serve` that say whose calls are taken.
+//! The arguments of `serve` for signatures.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -14,22 +14,22 @@ use crate::server::SignatureConfig;
 /// Whether calls must be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SignatureMode {
-    /// Only calls that Copernica has signed are taken
+    /// Accept only calls that Copernica signed
     Required,
-    /// Calls without a signature are taken too; a signature that is there must be good
+    /// Accept unsigned calls too; a signature that is present must be valid
     Optional,
-    /// Anybody's calls are taken
+    /// Accept all calls
     Off,
 }
 
-/// Whose calls are taken.
+/// Which calls are accepted.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Signatures")]
 pub struct SignatureArgs {
     /// Whether calls must be signed [default: required with --copernica-id, else off]
     #[arg(long, env = "PROFILETRAIL_SIGNATURE", value_name = "MODE")]
     pub signature: Option<SignatureMode>,
-    /// The account whose calls are taken, as account_1234; can be repeated
+    /// Accept calls of this account, such as account_1234; can be repeated
     #[arg(
         long,
         env = "PROFILETRAIL_COPERNICA_ID",
@@ -37,7 +37,7 @@ pub struct SignatureArgs {
         value_delimiter = ','
     )]
     pub copernica_id: Vec<Account>,
-    /// The host in the webhook's address, as hooks.example.com; can be repeated
+    /// The host in the webhook's address, such as hooks.example.com; can be repeated
     #[arg(
         long,
         env = "PROFILETRAIL_PUBLIC_HOST",
@@ -45,11 +45,11 @@ pub struct SignatureArgs {
         value_delimiter = ','
     )]
     pub public_host: Vec<PublicHost>,
-    /// How old a signed call may be, and how far its date may be ahead
+    /// How far the date of a signed call may be off
     #[arg(long, env = "PROFILETRAIL_MAX_AGE", value_name = "SPAN", default_value = "60s",
         value_parser = parse_duration)]
     pub max_age: Duration,
-    /// The domain below which keys are looked up
+    /// The domain under which keys are looked up
     #[arg(
         long,
         env = "PROFILETRAIL_KEY_DOMAIN",
@@ -57,18 +57,18 @@ pub struct SignatureArgs {
         default_value = "copernica.com"
     )]
     pub key_domain: KeyDomain,
-    /// The DNS server that is asked, as 192.0.2.53 or 192.0.2.53:53 [default: the system's]
+    /// The DNS server to use, such as 192.0.2.53 or 192.0.2.53:53 [default: the system's]
     #[arg(long, env = "PROFILETRAIL_DNS_SERVER", value_name = "ADDR", value_parser = parse_dns_server)]
     pub dns_server: Option<SocketAddr>,
 }
 
 impl SignatureArgs {
-    /// Whether nobody has decided that signatures are not checked.
+    /// Whether nobody decided whether signatures are checked.
     pub fn is_unsaid(&self) -> bool {
         self.signature.is_none()
     }
 
-    /// Whose calls are taken; `None` where everybody's are.
+    /// Which calls are accepted; `None` accepts all.
     pub fn config(&self) -> anyhow::Result<Option<SignatureConfig>> {
         let mode = self
             .signature
@@ -94,7 +94,7 @@ impl SignatureArgs {
         }
         let max_age = i64::try_from(self.max_age.as_secs())?;
         if !(1..=24 * 60 * 60).contains(&max_age) {
-            return Err(UsageError::new("--max-age is between 1s and 1d").into());
+            return Err(UsageError::new("--max-age must be between 1s and 1d").into());
         }
         let policy = Policy {
             required: mode == SignatureMode::Required,
@@ -115,5 +115,5 @@ pub(super) fn parse_dns_server(text: &str) -> Result<SocketAddr, String> {
     let usual = |address: IpAddr| SocketAddr::new(address, 53);
     with_port
         .or_else(|_| text.parse::<IpAddr>().map(usual))
-        .map_err(|_| "write an address, as 192.0.2.53 or [2001:db8::53]:53".to_owned())
+        .map_err(|_| "write an address such as 192.0.2.53 or [2001:db8::53]:53".to_owned())
 }

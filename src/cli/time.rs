@@ -1,11 +1,12 @@
-//! Spans of time as people write them.
+//! Spans of time as people type them.
 
 pub use crate::query::parse_duration;
 use crate::store::{Keep, YOUNGEST};
 
 /// How long events are to be kept: `5y`, `18 months`, `90d`, …; at least a day.
 pub fn parse_span(text: &str) -> Result<Keep, String> {
-    let wrong = || format!("{text:?} is no span of at least a day: write 5y, '18 months' or 90d");
+    let wrong =
+        || format!("{text:?} is not a span of at least a day: write 5y, '18 months' or 90d");
     let trimmed = text.trim();
     let (digits, unit) = trimmed.split_at(trimmed.bytes().take_while(u8::is_ascii_digit).count());
     let number: u32 = digits.parse().map_err(|_| wrong())?;

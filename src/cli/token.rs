@@ -17,8 +17,8 @@ use crate::store::Folder;
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "A token lets a program ask over HTTP what the commands answer, where `serve --api ADDR` runs; \
-    it changes nothing. The server takes notice of a change at once.\n\n\
+    after_help = "A token lets a program read over HTTP (`serve --api ADDR`) what the commands answer; it can change \
+    nothing. The server applies changes of tokens at once.\n\n\
     Example: profiletrail token create --name report"
 )]
 pub struct TokenArgs {
@@ -29,18 +29,18 @@ pub struct TokenArgs {
 /// What is to be done with tokens.
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
-    /// Make a token, and show it: it cannot be shown again
+    /// Create a token, and show it this once
     Create {
-        /// What you call it, to know it by later
+        /// A name to recognise it by
         #[arg(long, value_name = "NAME", default_value = "")]
         name: String,
-        /// What it is good for
+        /// What it may be used for
         #[arg(long, value_name = "SCOPE", default_value = "read")]
         scope: Scope,
         #[command(flatten)]
         output: TellOutput,
     },
-    /// List the tokens there are, without what is secret
+    /// List the tokens, without their secrets
     List {
         #[command(flatten)]
         output: TellOutput,
@@ -96,7 +96,7 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             file.add(token.clone())?;
             show(&[TokenLine::of(&token, Some(&text))], output, context)?;
             super::say(
-                "profiletrail: keep the token where its program reads it: it is not shown again",
+                "profiletrail: store the token where your program reads it: it is not shown again",
             );
             Ok(ExitStatus::Success)
         }
@@ -108,7 +108,7 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
                 .collect();
             if lines.is_empty() {
                 super::say(
-                    "profiletrail: nothing found: no token was made, or all are revoked; `profiletrail token create` makes one",
+                    "profiletrail: nothing found: there are no tokens; `profiletrail token create` creates one",
                 );
                 return Ok(ExitStatus::Nothing);
             }
@@ -116,13 +116,13 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             Ok(ExitStatus::Success)
         }
         TokenCommand::Revoke { id, output } => {
-            // Where nothing was ever made, nothing is made for it.
+            // Without any token there is no file, and none is created.
             let known = file.read()?.iter().any(|token| token.id == *id);
             let removed = if known { file.remove(id)? } else { None };
             let Some(token) = removed else {
                 let id = plain(id);
                 super::say(&format!(
-                    "profiletrail: nothing found: no token has the id {id}; `profiletrail token list` shows those there are"
+                    "profiletrail: nothing found: no token has the id {id}; `profiletrail token list` lists them"
                 ));
                 return Ok(ExitStatus::Nothing);
             };
@@ -147,7 +147,7 @@ fn show(
     } else {
         table(lines, context, &mut bytes)?;
     }
-    super::care::write(&bytes)
+    super::maintenance::write(&bytes)
 }
 
 const fn columns<'a>() -> [Column<TokenLine<'a>>; 5] {

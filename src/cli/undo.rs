@@ -29,10 +29,10 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
     if !args.force && out.symlink_metadata().is_ok() {
         return Err(already(out).into());
     }
-    let mut file = Fix::beside(out)?;
+    let mut file = UndoFile::beside(out)?;
     let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
-    let mut parted = Parted {
-        fix: &mut file,
+    let mut splitter = UndoSplitter {
+        file: &mut file,
         left: 0,
         held: Vec::new(),
         others: &mut stdout,
@@ -40,24 +40,24 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
     // Whoever reads the list may go: the file is written all the same.
     let (end, left, listed) = match context.format(args.output.format) {
         Format::Jsonl => (
-            client::ask(query, context, &mut parted)?,
-            parted.left,
+            client::ask(query, context, &mut splitter)?,
+            splitter.left,
             Ok(()),
         ),
         format => {
             let mut printed =
                 LineSplitter::new(match csv_columns(query).filter(|_| format == Format::Csv) {
-                    Some(columns) => Box::new(Csv::new(columns, parted.others)),
-                    None => printer(query, context.view(), parted.others),
+                    Some(columns) => Box::new(Csv::new(columns, splitter.others)),
+                    None => printer(query, context.view(), splitter.others),
                 });
-            let mut parted = Parted {
-                fix: parted.fix,
+            let mut splitter = UndoSplitter {
+                file: splitter.file,
                 left: 0,
                 held: Vec::new(),
                 others: &mut printed,
             };
-            let end = client::ask(query, context, &mut parted)?;
-            let left = parted.left;
+            let end = client::ask(query, context, &mut splitter)?;
+            let left = splitter.left;
             (end, left, printed.finish())
         }
     };
@@ -70,7 +70,7 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
         }
         return Ok(ending);
     }
-    let told = match file.restored {
+    let summary = match file.restored {
         0 => format!("nothing is to be restored; {} left alone", are(left)),
         restored => {
             file.put(out, args.force)?;
@@ -82,7 +82,7 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
             )
         }
     };
-    super::say(&format!("profiletrail: {told}"));
+    super::say(&format!("profiletrail: {summary}"));
     listed?;
     Ok(ExitStatus::Success)
 }
@@ -103,14 +103,14 @@ fn already(out: &Path) -> UsageError {
 
 /// Takes an answer's lines: what is to be restored goes to the file, the others
 /// go on.
-struct Parted<'a> {
-    fix: &'a mut Fix,
+struct UndoSplitter<'a> {
+    file: &'a mut UndoFile,
     left: u64,
     held: Vec<u8>,
     others: &'a mut dyn Write,
 }
 
-impl Write for Parted<'_> {
+impl Write for UndoSplitter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.held.extend_from_slice(piece);
@@ -126,7 +126,7 @@ impl Write for Parted<'_> {
                     _ => {}
                 }
             } else {
-                self.fix.restore(&line)?;
+                self.file.restore(&line)?;
             }
         }
         Ok(bytes.len())
@@ -138,13 +138,13 @@ impl Write for Parted<'_> {
 }
 
 /// The file on its way.
-struct Fix {
+struct UndoFile {
     dir: PathBuf,
     csv: csv::Writer<NamedTempFile>,
     restored: u64,
 }
 
-impl Fix {
+impl UndoFile {
     /// A file beside the one that it is to be.
     fn beside(out: &Path) -> anyhow::Result<Self> {
         let dir = match out.parent() {

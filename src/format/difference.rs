@@ -8,8 +8,8 @@ const LONG: usize = 12;
 /// In texts of more bytes than this nothing is looked for.
 const TOO_LONG: usize = 64 << 10;
 
-/// By so many characters the part that differs grows at most, to whole words.
-const WORD: usize = 12;
+/// The differing part grows by at most this many characters, to whole words.
+const MAX_WORD: usize = 12;
 
 /// A text before the part that differs, that part, and the text after it.
 pub type Cut = (String, String, String);
@@ -39,8 +39,8 @@ pub fn differing(old: &str, new: &str) -> Option<[Cut; 2]> {
     let before = before.iter().rev().take_while(in_word).count();
     let after = old.get(old.len() - end..).unwrap_or_default();
     let after = after.iter().take_while(in_word).count();
-    let begin = begin - if before > WORD { 0 } else { before };
-    let end = end - if after > WORD { 0 } else { after };
+    let begin = begin - if before > MAX_WORD { 0 } else { before };
+    let end = end - if after > MAX_WORD { 0 } else { after };
     if begin + end == 0 {
         return None;
     }

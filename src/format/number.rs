@@ -1,6 +1,6 @@
 //! Numbers for people.
 
-/// A number with its thousands parted: `1,234,567`.
+/// A number with its thousands separated: `1,234,567`.
 pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() * 4 / 3);

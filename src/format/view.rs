@@ -1,4 +1,4 @@
-//! What a printer knows of who reads it: zone, width, colours and the present.
+//! The reader of an answer: zone, width, colours and the present; and how times are shown.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use super::sanitize::plain;
 use super::style::Styles;
 use crate::event::Zone;
 
-/// Below so many columns a line is pressed together.
+/// A narrower output is laid out tightly.
 const NARROW: usize = 100;
 
-/// What a printer knows of who reads it.
+/// The reader of an answer.
 #[derive(Clone, Copy, Debug)]
 pub struct View {
     /// The zone in which times are shown.
@@ -39,7 +39,7 @@ impl View {
         }
     }
 
-    /// A stretch of time: what both ends have in common is told once.
+    /// A range of time: what both ends have in common is shown once.
     pub fn format_range(&self, first: &str, last: &str) -> String {
         let ((begin, zone), (end, last_zone)) = (self.split_zone(first), self.split_zone(last));
         if zone != last_zone {
@@ -121,7 +121,7 @@ mod tests {
         ] {
             assert_eq!(view.age(time, at), age, "{time}");
         }
-        for (first, last, told) in [
+        for (first, last, shown) in [
             (
                 "2025-10-09T08:53:20Z",
                 "2025-10-09T09:53:20Z",
@@ -138,7 +138,7 @@ mod tests {
                 "2025-10-09 10:53:20 CEST to 2025-12-10 09:53:20 CET",
             ),
         ] {
-            assert_eq!(view.format_range(first, last), told);
+            assert_eq!(view.format_range(first, last), shown);
         }
         assert_eq!(view.moment(1_760_000_000), "2025-10-09 10:53:20 CEST");
         assert_eq!(view.time("\u{1b}"), "\\u{1b}");

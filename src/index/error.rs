@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
     /// sled failed.
-    #[error("sled: {0}")]
+    #[error(transparent)]
     Sled(#[from] sled::Error),
     /// sled panicked.
     #[error("sled panicked: {0}")]

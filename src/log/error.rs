@@ -62,14 +62,14 @@ impl fmt::Display for Damage {
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The file system failed.
-    #[error("{what} {}: {source}", path.display())]
+    #[error("{what} {}: {cause}", path.display())]
     Io {
         /// What was being done, such as `reading`.
         what: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// The error.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The bytes of the event cannot be read.
     #[error("event {seq} cannot be read: {damage}")]
@@ -115,7 +115,7 @@ pub enum LogError {
 impl LogError {
     /// Whether a file does not exist.
     pub(super) fn is_not_found(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+        matches!(self, Self::Io { cause, .. } if cause.kind() == io::ErrorKind::NotFound)
     }
 
     pub(crate) fn io(
@@ -123,7 +123,7 @@ impl LogError {
         path: impl Into<PathBuf>,
     ) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { what, path, source }
+        move |cause| Self::Io { what, path, cause }
     }
 }
 

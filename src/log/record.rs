@@ -122,7 +122,13 @@ pub enum RecordError {
     Malformed(String),
     /// The body is not of the kind that the head says.
     #[error("the body cannot be read: {0}")]
-    Body(#[from] DecodeError),
+    Body(DecodeError),
+}
+
+impl From<DecodeError> for RecordError {
+    fn from(error: DecodeError) -> Self {
+        Self::Body(error)
+    }
 }
 
 /// Whether a record was pruned: only its number is left.

@@ -57,7 +57,7 @@ pub enum Maintenance {
 #[derive(Debug, thiserror::Error)]
 pub enum MaintenanceError {
     /// The reader of the lines has gone.
-    #[error("{0}")]
+    #[error(transparent)]
     Output(#[from] io::Error),
     /// The folder cannot be used.
     #[error(transparent)]

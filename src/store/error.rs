@@ -75,14 +75,14 @@ pub enum TrailError {
         holder: Holder,
     },
     /// The file system failed.
-    #[error("{what} {}: {source}", path.display())]
+    #[error("{what} {}: {cause}", path.display())]
     Io {
         /// What was being done.
         what: &'static str,
         /// To what.
         path: PathBuf,
         /// How it failed.
-        source: io::Error,
+        cause: io::Error,
     },
     /// The log failed.
     #[error(transparent)]
@@ -96,6 +96,6 @@ impl TrailError {
     /// For `map_err`: the file system failed at this.
     pub fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io { what, path, source }
+        move |cause| Self::Io { what, path, cause }
     }
 }

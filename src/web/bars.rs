@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::when::Clock;
+use super::time_format::Clock;
 use crate::format::{counted, grouped};
 
 /// Events in hours that follow each other.
@@ -19,7 +19,7 @@ pub struct Hours {
 /// The height of the tallest bar.
 const HEIGHT: u64 = 90;
 
-/// The drawing; each bar tells its number, and so does a table for who sees none.
+/// The drawing; each bar has its number as a title, for those who do not see it.
 pub fn bars(hours: &Hours, clock: &Clock) -> Markup {
     let most = hours.counts.iter().copied().max().unwrap_or(0);
     let all: u64 = hours.counts.iter().sum();

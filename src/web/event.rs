@@ -2,13 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::asked::{self, Asked};
 use super::events::{nothing, verified};
 use super::links::{self, ProfileLink, Zoom};
+use super::outcomes::{self, OutcomeRow};
 use super::profile::name;
 use super::shell::{Frame, command, notes};
 use super::text::{Change, LONG, NAME, Name, SHORT, Shown, Text};
-use super::when::Clock;
+use super::time_format::Clock;
 use crate::event::{Fields, ProfileKey};
 use crate::format::seconds_of;
 use crate::history::Value;
@@ -50,7 +50,7 @@ impl Pairs {
                     dl.pairs {
                         @for (name, value) in &self.pairs { div { dt { (name) } dd { (value) } } }
                     }
-                    @if self.left_out > 0 { p.note { (self.left_out) " more: profiletrail export tells all." } }
+                    @if self.left_out > 0 { p.note { (self.left_out) " more: profiletrail export lists all." } }
                 }
             }
         }
@@ -77,7 +77,7 @@ pub struct Page {
     further: usize,
     nothing: &'static str,
     /// What it asked for, and what came of that; and how much of it is left out.
-    asked: (Vec<Asked>, usize),
+    asked: (Vec<OutcomeRow>, usize),
     sent: Vec<Pairs>,
     interests: Option<Text>,
     /// The events before and after it of the same (sub)profile.
@@ -140,7 +140,7 @@ impl Page {
         }
         let (asked, further) = &mut self.asked;
         if asked.len() < MOST {
-            asked.push(Asked::new(line));
+            asked.push(OutcomeRow::new(line));
         } else {
             *further += 1;
         }
@@ -208,7 +208,7 @@ impl Page {
                 section aria-labelledby="asked" {
                     h2 #asked { "What it asked for" }
                     (notes(&[], &self.asked_notes))
-                    (asked::table(&self.asked.0, self.asked.1))
+                    (outcomes::table(&self.asked.0, self.asked.1))
                 }
             }
             section aria-labelledby="sent" {
@@ -262,7 +262,7 @@ impl Page {
                         }
                     }
                 }
-                @if self.further > 0 { p.note { (self.further) " more changes: profiletrail history tells all." } }
+                @if self.further > 0 { p.note { (self.further) " more changes: profiletrail history lists all." } }
             }
         }
     }

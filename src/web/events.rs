@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::links;
 use super::text::{Change, NAME, SHORT, Text};
-use super::when::Clock;
+use super::time_format::Clock;
 use crate::event::ProfileKey;
 use crate::format::seconds_of;
 use crate::query::lines::HistoryLine;
@@ -48,7 +48,7 @@ pub fn nothing(line: &HistoryLine<'_>) -> &'static str {
     }
 }
 
-/// Whether a line tells a subprofile's end by the `delete` of its profile.
+/// Whether a line is a subprofile's deletion by the `delete` of its profile.
 fn is_cascade(line: &HistoryLine<'_>) -> bool {
     line.changes.iter().any(|change| change.cause == "cascade")
 }
@@ -56,7 +56,7 @@ fn is_cascade(line: &HistoryLine<'_>) -> bool {
 impl Row {
     /// From a line.
     pub fn new(line: &HistoryLine<'_>) -> Self {
-        let told = line.changes.iter().take(CHANGES);
+        let shown = line.changes.iter().take(CHANGES);
         Self {
             seq: line.seq,
             time: seconds_of(&line.time).unwrap_or_default(),
@@ -70,7 +70,7 @@ impl Row {
             observed: line.observed.is_some(),
             cascade: is_cascade(line),
             duplicate_of: line.duplicate_of,
-            changes: told.map(|change| Change::new(change, SHORT)).collect(),
+            changes: shown.map(|change| Change::new(change, SHORT)).collect(),
             further: line.changes.len().saturating_sub(CHANGES),
             nothing: nothing(line),
         }

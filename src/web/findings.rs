@@ -1,13 +1,13 @@
 //! What stands out over all profiles: changes that no call explains, bursts,
 //! and fields that never rest. Each finding says what, how many and when, and
-//! leads to an event and to the command that tells or undoes it.
+//! leads to an event and to the command that shows or undoes it.
 
 use maud::{Markup, html};
 
 use super::links::{self, ProfileLink, Zoom};
 use super::shell::{Frame, command, notes};
 use super::text::{NAME, Name, SHORT, Shown, Text};
-use super::when::Clock;
+use super::time_format::Clock;
 use crate::event::ProfileKey;
 use crate::format::seconds_of;
 use crate::format::{counted, grouped, plain};
@@ -37,10 +37,10 @@ pub struct Finding {
 
 /// How many profiles and subprofiles.
 fn whose(profiles: u64, subprofiles: u64) -> String {
-    let told = [(profiles, "profile"), (subprofiles, "subprofile")];
-    let told = told.iter().filter(|(count, _)| *count > 0);
-    let told: Vec<_> = told.map(|(count, what)| counted(*count, what)).collect();
-    told.join(" and ")
+    let counts = [(profiles, "profile"), (subprofiles, "subprofile")];
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let counts: Vec<_> = counts.map(|(count, what)| counted(*count, what)).collect();
+    counts.join(" and ")
 }
 
 fn label(label: Option<&str>) -> Markup {
@@ -182,7 +182,7 @@ impl Finding {
             facts.push(html! { "By calls with " (list(labels, line.labels.len() > NAMED)) "." });
         }
         if line.unexplained {
-            facts.push(html! { "Some of it no call tells of." });
+            facts.push(html! { "Some of it is in no call." });
         }
         let going_on = match (line.going_on, line.loops) {
             (0, _) => "It has come to rest.".to_owned(),
@@ -286,7 +286,7 @@ pub struct Findings {
     pub further: usize,
     /// What is said where there are none.
     pub none: &'static str,
-    /// The command that tells them all.
+    /// The command that lists them all.
     pub command: &'static str,
     /// What cannot be read of it.
     pub damage: Vec<String>,
@@ -303,7 +303,7 @@ impl Findings {
             @if self.rows.is_empty() { p.empty { (self.none) } }
             ul.findings { @for row in &self.rows { (row.render(clock)) } }
             @if self.further > 0 {
-                p.note { (self.further) " more; this tells all of them:" }
+                p.note { (self.further) " more; this lists all of them:" }
                 (command(self.command))
             } @else if !self.rows.is_empty() {
                 details { summary { "All of it on a terminal" } (command(self.command)) }

@@ -78,19 +78,19 @@ fn a_loop_says_who_writes_what_and_where_it_is_seen() {
         "first_seq":3,"last_seq":14,"command":null}"#,
     )
     .unwrap();
-    let told = shown(&Finding::unrest(&group(1, 1), Some(&one)));
+    let text = shown(&Finding::unrest(&group(1, 1), Some(&one)));
     has(
-        &told,
+        &text,
         &[
             "12 changes back and forth</strong>",
             "It goes on still.",
             "label <bdi>crm</bdi> sets it to <span class=\"value\"><bdi>&lt;x&gt;</bdi>",
             "no label shows that it became <span class=\"nothing\">(empty)",
-            "Some of it no call tells of.",
+            "Some of it is in no call.",
             "href=\"/profile/1/2?from=%401759996380&amp;to=%401760000820&amp;field=a%26b\"",
         ],
     );
-    assert!(!told.contains("On a terminal"), "{told}");
+    assert!(!text.contains("On a terminal"), "{text}");
     has(
         &shown(&Finding::unrest(&group(3, 2), None)),
         &[

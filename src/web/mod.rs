@@ -13,7 +13,6 @@
 //! by itself, which has its style in it and no script); whatever a store holds, a
 //! page's size is bounded, and what is left out is said.
 
-mod asked;
 pub mod assets;
 pub mod bars;
 mod differing;
@@ -21,19 +20,20 @@ pub mod dossier;
 pub mod event;
 pub mod events;
 pub mod findings;
-pub mod found;
-mod lanes;
 mod links;
+mod outcomes;
 pub mod profile;
 mod scale;
+pub mod search_results;
 pub mod shell;
 pub mod start;
 pub mod state;
 pub mod text;
+mod time_format;
 pub mod timeline;
-mod when;
+mod timeline_svg;
 
 pub use crate::format::seconds_of;
 pub use links::{Zoom, seconds};
 pub use scale::Scale;
-pub use when::Clock;
+pub use time_format::Clock;

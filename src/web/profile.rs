@@ -3,13 +3,13 @@
 use maud::{Markup, html};
 
 use super::events::{Row, table};
-use super::lanes::{lanes, legend};
 use super::links::{self, LENGTHS, ProfileLink, Zoom};
 use super::shell::{Frame, command, notes};
 use super::state::State;
 use super::text::{NAME, Text};
+use super::time_format::Clock;
 use super::timeline::Timeline;
-use super::when::Clock;
+use super::timeline_svg::{legend, timeline_svg};
 use crate::event::ProfileKey;
 use crate::query::lines::ShowLine;
 
@@ -129,7 +129,7 @@ impl Page<'_> {
                     p.empty { "There is nothing to draw in this span: no field or interest is known in it. Choose a longer one." }
                 } @else {
                     a.skip href="#events" { "Skip the timeline" }
-                    (lanes(&self.timeline, self.state.at(), clock))
+                    (timeline_svg(&self.timeline, self.state.at(), clock))
                     (legend())
                 }
                 (self.timeline)

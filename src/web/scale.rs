@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
 
-use super::when::Clock;
+use super::time_format::Clock;
 use crate::event::local_to_utc;
 
 /// A span of time that is drawn from one end of a line to the other.
@@ -55,8 +55,8 @@ impl Scale {
         self.to.saturating_sub(self.from)
     }
 
-    /// The place of a moment in so many parts of the line; at its ends where it
-    /// is beyond them.
+    /// The place of a moment on a line of `parts` places; its ends stand for what is
+    /// beyond them.
     pub fn part(&self, seconds: i64, parts: u32) -> u32 {
         let past = i128::from(seconds.clamp(self.from, self.to)) - i128::from(self.from);
         let length = i128::from(self.to) - i128::from(self.from);
@@ -105,7 +105,7 @@ impl Scale {
             .collect()
     }
 
-    /// The first of every so many months.
+    /// The first day of every `step` months.
     fn months(&self, clock: &Clock, step: u32, form: &str) -> Vec<(i64, String)> {
         let begin = clock.local(self.from);
         let step = i64::from(step.max(1));
@@ -121,7 +121,7 @@ impl Scale {
     }
 }
 
-/// A place in so many parts, as a percentage.
+/// A place on a line of `parts` places, as a percentage.
 pub fn percent(part: u32, parts: u32) -> String {
     let hundredths = u64::from(part) * 10_000 / u64::from(parts.max(1));
     format!("{}.{:02}%", hundredths / 100, hundredths % 100)

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets::{ICON, SCRIPT, STYLE};
-use super::when::Clock;
+use super::time_format::Clock;
 
 /// A page as it is sent.
 #[derive(Clone, Debug)]
@@ -74,8 +74,8 @@ pub fn message(title: &str, body: &Markup, clock: Option<&Clock>) -> Markup {
     frame.around(&inner)
 }
 
-/// The form by which one logs in. `next` is where that leads; `clear` tells
-/// that the browser may speak no TLS.
+/// The login form. `next` is the address after it; `clear` is whether the browser may
+/// not use TLS.
 pub fn login(next: &str, error: Option<&str>, clear: bool) -> Markup {
     let body = html! {
         section.login {
@@ -126,7 +126,7 @@ pub fn notes(damage: &[String], notes: &[String]) -> Markup {
     }
 }
 
-/// A command that tells the same on a terminal.
+/// A command with the same answer on a terminal.
 pub fn command(text: &str) -> Markup {
     html! { pre.command { code { (text) } } }
 }

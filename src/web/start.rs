@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::bars::{Hours, bars};
 use super::events::{Row, rows, table};
 use super::shell::Frame;
-use super::when::Clock;
+use super::time_format::Clock;
 use crate::format::grouped;
 
 /// How the server is.
@@ -57,7 +57,7 @@ pub struct Page {
     pub hours: Hours,
     /// The latest events, newest first.
     pub latest: Vec<Row>,
-    /// Up to which event they are told.
+    /// The last event that is shown.
     pub cursor: u64,
     /// What a reader should know.
     pub damage: Vec<String>,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use maud::{Markup, html};
 
 use super::text::{Change, Name, SHORT, Shown};
-use super::when::Clock;
+use super::time_format::Clock;
 use crate::format::seconds_of;
 use crate::history::Value;
 use crate::query::lines::{DiffLine, ShowLine};
@@ -140,7 +140,7 @@ impl State {
                     }
                 }
                 @if self.left_out > 0 {
-                    p.note { (self.left_out) " further fields and interests are not shown here: profiletrail show tells all." }
+                    p.note { (self.left_out) " more fields and interests: profiletrail show lists all." }
                 }
             }
         }

@@ -22,12 +22,12 @@ pub struct Text {
     shown: Box<str>,
     /// How many characters were left out.
     rest: usize,
-    /// Of the whole text: tells it from others.
-    print: u32,
+    /// A fingerprint of the whole text.
+    fingerprint: u32,
 }
 
 impl Text {
-    /// At most so many characters of a text.
+    /// A text of at most `most` characters.
     pub fn new(text: &str, most: usize) -> Self {
         let end = text.char_indices().nth(most).map(|(end, _)| end);
         let (begin, rest) = text
@@ -36,7 +36,7 @@ impl Text {
         Self {
             shown: plain(begin).into(),
             rest: rest.chars().count(),
-            print: print(text),
+            fingerprint: fingerprint(text),
         }
     }
 
@@ -57,7 +57,7 @@ impl Text {
 }
 
 /// A number that is alike for alike texts, and mostly for no others (FNV-1a).
-fn print(text: &str) -> u32 {
+fn fingerprint(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     })
@@ -86,7 +86,7 @@ pub enum Shown {
 }
 
 impl Shown {
-    /// At most so many characters of a value; without one it is not known.
+    /// A value of at most `most` characters; `None` is not known.
     pub fn of(value: Option<&Value<'_>>, most: usize) -> Self {
         match value {
             Some(Value::Text(text)) => Self::Text(Text::new(text, most)),
@@ -108,10 +108,10 @@ impl Shown {
         }
     }
 
-    /// What tells a text from others, where it is one.
-    pub const fn print(&self) -> Option<u32> {
+    /// The fingerprint of a text, if it is one.
+    pub const fn fingerprint(&self) -> Option<u32> {
         match self {
-            Self::Text(text) => Some(text.print),
+            Self::Text(text) => Some(text.fingerprint),
             _ => None,
         }
     }
@@ -187,7 +187,7 @@ pub struct Change {
 }
 
 impl Change {
-    /// From a line; values have at most so many characters.
+    /// From a line; values have at most `most` characters.
     pub fn new(line: &ChangeLine<'_>, most: usize) -> Self {
         let name = Name::of(line.field.as_deref(), line.interest.as_deref());
         let mut change = Self::between(name, line.old.as_ref(), &line.new, most);
@@ -288,7 +288,13 @@ mod tests {
         assert_eq!(Shown::of(Some(&Value::Member(true)), 9).line(9), "yes");
         assert_eq!(Shown::of(Some(&text("abcdef")), 9).line(3), "abc…");
         let one = Shown::of(Some(&text("a")), 9);
-        assert_eq!(one.print(), Shown::of(Some(&text("a")), 1).print());
-        assert_ne!(one.print(), Shown::of(Some(&text("b")), 1).print());
+        assert_eq!(
+            one.fingerprint(),
+            Shown::of(Some(&text("a")), 1).fingerprint()
+        );
+        assert_ne!(
+            one.fingerprint(),
+            Shown::of(Some(&text("b")), 1).fingerprint()
+        );
     }
 }

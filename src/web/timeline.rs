@@ -1,7 +1,7 @@
 //! The timeline of a (sub)profile: what each field and interest was when.
 //!
 //! It takes the state at its begin and then the events of its span, in order,
-//! and holds of each row only what can be told apart on a line of [`PARTS`]
+//! and holds of each row only what can be distinguished on a line of [`PARTS`]
 //! places: changes at one place are one mark, which knows how many they are.
 //! Where there are still more than [`MARKS`] of them, places are put together.
 //! So neither memory nor the drawing grows with the number of events.
@@ -23,8 +23,8 @@ pub const ROWS: usize = 60;
 /// The most marks.
 pub const MARKS: usize = 1500;
 
-/// So many marks are held at most while events are still taken.
-const HELD: usize = 4 * MARKS;
+/// The most marks that are held while events are still added.
+const MAX_HELD: usize = 4 * MARKS;
 
 /// The longest name in bytes of a row.
 const NAME_LEN: usize = 1000;
@@ -84,7 +84,7 @@ impl Row {
         self.marks.last().map_or(&self.before, |mark| &mark.new)
     }
 
-    /// Takes the next mark; tells how many marks there are more.
+    /// Adds a mark; returns how many marks there are more.
     fn push(&mut self, mark: Mark) -> usize {
         match self.marks.last_mut() {
             Some(last) if last.part == mark.part => {
@@ -110,14 +110,14 @@ impl Mark {
     }
 }
 
-/// A timeline as far as it has been told.
+/// A timeline of the events added so far.
 #[derive(Clone, Debug)]
 pub struct Timeline {
     /// Its span.
     pub scale: Scale,
-    /// In the order in which they were first told.
+    /// In the order of their first change.
     pub rows: Vec<Row>,
-    /// How many events it was told, without duplicates.
+    /// How many events it has, without duplicates.
     pub events: u64,
     /// How many changes are in its rows.
     pub changes: u64,
@@ -204,12 +204,12 @@ impl Timeline {
         }
         self.events += 1;
         let time = seconds_of(&line.time).unwrap_or(self.scale.from);
-        while self.held > HELD && self.together < PARTS {
+        while self.held > MAX_HELD && self.together < PARTS {
             self.coarsen();
         }
         let part = self.scale.part(time, PARTS) / self.together * self.together;
-        for told in &line.changes {
-            let (name, interest) = match (&told.field, &told.interest) {
+        for line_change in &line.changes {
+            let (name, interest) = match (&line_change.field, &line_change.interest) {
                 (None, Some(interest)) => (interest, true),
                 (Some(field), _) => (field, false),
                 (None, None) => continue,
@@ -217,7 +217,7 @@ impl Timeline {
             if !self.is_wanted(name, interest) {
                 continue;
             }
-            let old = match &told.old {
+            let old = match &line_change.old {
                 Some(old) => Shown::of(Some(old), VALUE),
                 None => self.before.clone(),
             };
@@ -227,7 +227,7 @@ impl Timeline {
                 continue;
             };
             self.changes += 1;
-            let change = Change::new(told, VALUE);
+            let change = Change::new(line_change, VALUE);
             self.held += row.push(Mark {
                 part,
                 count: 1,
@@ -235,7 +235,7 @@ impl Timeline {
                 time,
                 old: change.old,
                 new: change.new,
-                kind: Kind::Changed(told.cause.clone().into_owned()),
+                kind: Kind::Changed(line_change.cause.clone().into_owned()),
             });
         }
         if line.observed.as_deref() == Some("gone")

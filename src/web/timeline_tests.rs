@@ -64,20 +64,20 @@ fn rows_and_marks_are_bounded() {
     let mut timeline = Timeline::new(Scale::new(0, 100_000), None, None);
     for time in 0..100_000_u32 {
         let field = format!("f{}", time % 97);
-        let told = change(&field, "\"a\"", &format!("\"{time}\""), "set");
-        timeline.take(&event(u64::from(time) + 1, time.into(), "update", &told));
+        let changes = change(&field, "\"a\"", &format!("\"{time}\""), "set");
+        timeline.take(&event(u64::from(time) + 1, time.into(), "update", &changes));
     }
     let timeline = timeline.finish();
     assert_eq!(timeline.rows.len(), ROWS);
     assert!(timeline.marks() <= MARKS && timeline.is_cut());
-    let told: u64 = timeline
+    let changes: u64 = timeline
         .rows
         .iter()
         .flat_map(|row| &row.marks)
         .map(|mark| u64::from(mark.count))
         .sum();
     assert_eq!(
-        (told, told + timeline.left_out),
+        (changes, changes + timeline.left_out),
         (timeline.changes, 100_000)
     );
     let last = timeline.rows[0].marks.last().unwrap();

@@ -1,11 +1,10 @@
-//! `demo`: a server on a made-up fortnight, until a signal.
+//! `demo`: a server with a made-up fortnight of events, until a signal.
 //!
-//! Its query API and its page are at a free port of the loopback, with a token
-//! made for whoever reads what is printed ([`told`]). Nothing is left of it: the
-//! folder, with the token in it, is removed however the command ends but by a
-//! kill.
+//! Its query API and its page listen on a free loopback port, with a token for the
+//! reader of the [`guide`]. The folder, with the token in it, is removed however the
+//! command ends, unless it is killed.
 
-mod told;
+mod guide;
 
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -24,28 +23,28 @@ use crate::frontend::Proxies;
 use crate::ops::demo::{SEED, Story, load};
 use crate::query::Rounding;
 use crate::server::{Server, ServerConfig, ServerError};
-use told::{Told, program, word};
+use guide::{Guide, program, word};
 
-/// Where it listens, unless somebody is there.
+/// The preferred address.
 const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-/// Where it answers questions and shows its page: the port is the system's choice.
+/// The address of the API and the page, on a port that the system chooses.
 const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// The size at which a segment is closed: so that there are some.
+/// The segment size: small, so that there are several.
 const SEGMENT_SIZE: u64 = 1 << 20;
 
 /// `demo`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "It ends with Ctrl-C. The folder is a temporary one, and gone then, unless --keep names another; \
-    --data is not looked at. Several can run at once.\n\nExample: profiletrail demo"
+    after_help = "Ctrl-C ends it and removes its temporary folder, unless --keep names a folder; --data is \
+    ignored. Several can run at once.\n\nExample: profiletrail demo"
 )]
 pub struct DemoArgs {
     /// The address to listen at; port 0 takes a free one [default: 127.0.0.1:8080, or a free port]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
-    /// Keep the data in this folder, which is empty or made
+    /// Keep the data in this folder, which must be empty or missing
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// The moment at which the fortnight ends
@@ -96,9 +95,9 @@ impl Place {
         matches!(self, Self::Kept(_))
     }
 
-    /// Leaves nothing behind that is not to be kept; says what became of it.
+    /// Removes the folder unless it is kept, and says so.
     fn leave(self, data: &Path) -> anyhow::Result<()> {
-        let told = match self {
+        let end = match self {
             Self::Kept(_) => format!(
                 "stopped; {} serve --data {} goes on with it",
                 program(),
@@ -109,14 +108,14 @@ impl Place {
                 "stopped, and the folder is gone".to_owned()
             }
         };
-        super::say(&format!("profiletrail: {told}"));
+        super::say(&format!("profiletrail: {end}"));
         Ok(())
     }
 }
 
 pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::from(LevelFilter::WARN, context);
-    // From here on a signal ends what follows in order, so that nothing is left behind.
+    // From here on a signal ends the command in order, so that the folder is removed.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("waiting for signals")?;
     let end = context.time("--now", args.now.as_deref(), Rounding::Down)?;
     let story = Story::generate(SEED, end.unwrap_or_else(|| context.now()));
@@ -131,7 +130,7 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
         super::say(&format!("answering questions on http://{page}"));
     }
     super::say(&format!("listening on http://{}", server.address()));
-    let told = Told {
+    let guide = Guide {
         story: &story,
         program: program(),
         data: word(&data.to_string_lossy()),
@@ -141,17 +140,17 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
         token: &text,
         width: context.width,
     };
-    let told = told.write();
-    if told.is_ok() {
+    let written = guide.write();
+    if written.is_ok() {
         signals.forever().next();
     }
     server.stop();
     place.leave(&data)?;
-    told?;
+    written?;
     Ok(ExitStatus::Success)
 }
 
-/// Starts the server. At the usual address it need not be: somebody may be there.
+/// Starts the server, on a free port if the preferred one is taken.
 fn start(
     listen: Option<SocketAddr>,
     data: &Path,
@@ -167,7 +166,7 @@ fn start(
     }
 }
 
-/// How the demo's server is set up.
+/// The configuration of the demo's server.
 fn config(listen: SocketAddr, data: &Path, context: &CommandContext) -> ServerConfig {
     ServerConfig {
         data: data.to_owned(),

@@ -15,8 +15,8 @@ use crate::cli::time::parse_duration;
 /// `doctor`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The settings are those of serve. A running server's own come first; these are for one that \
-    does not run.\nExit status: 0 no problem, 3 a problem.\n\n\
+    after_help = "The settings are those of serve. They apply where no server runs; a running server reports its \
+    own.\nExit status: 0 no problem, 3 a problem.\n\n\
     Example: profiletrail doctor --env-file /etc/profiletrail.env --public-host hooks.example.com"
 )]
 pub struct DoctorArgs {
@@ -28,7 +28,7 @@ pub struct DoctorArgs {
         default_value = "127.0.0.1:8080"
     )]
     pub listen: SocketAddr,
-    /// How many connections may be open
+    /// The most open connections
     #[arg(
         long,
         env = "PROFILETRAIL_MAX_CONNECTIONS",
@@ -36,7 +36,7 @@ pub struct DoctorArgs {
         default_value_t = 512
     )]
     pub max_connections: u32,
-    /// How much is to stay free on the data's disk
+    /// Free space to leave on the data's disk
     #[arg(
         long,
         env = "PROFILETRAIL_MIN_FREE",
@@ -44,7 +44,7 @@ pub struct DoctorArgs {
         default_value = "256MiB"
     )]
     pub min_free: ByteSize,
-    /// A name under which the server is called; can be repeated
+    /// A public host name of the server; can be repeated
     #[arg(
         long,
         env = "PROFILETRAIL_PUBLIC_HOST",
@@ -52,13 +52,13 @@ pub struct DoctorArgs {
         value_delimiter = ','
     )]
     pub public_host: Vec<PublicHost>,
-    /// After how long without an event the server gives alarm
+    /// After how long without events the server warns
     #[arg(long, env = "PROFILETRAIL_ALERT_AFTER", value_name = "SPAN", value_parser = parse_duration)]
     pub alert_after: Option<Duration>,
-    /// The server's certificate, where it takes TLS itself
+    /// The server's certificate, where it serves TLS itself
     #[arg(long, env = "PROFILETRAIL_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
-    /// The domain below which the sender's keys are
+    /// The domain under which keys are looked up
     #[arg(
         long,
         env = "PROFILETRAIL_KEY_DOMAIN",
@@ -66,13 +66,13 @@ pub struct DoctorArgs {
         default_value = "copernica.com"
     )]
     pub key_domain: KeyDomain,
-    /// The name server to ask for keys [default: the system's]
+    /// The DNS server to use [default: the system's]
     #[arg(long, env = "PROFILETRAIL_DNS_SERVER", value_name = "ADDR", value_parser = parse_dns_server)]
     pub dns_server: Option<SocketAddr>,
-    /// A backup whose age is to be checked
+    /// A backup to check
     #[arg(long, env = "PROFILETRAIL_BACKUP", value_name = "DIR")]
     pub backup: Option<PathBuf>,
-    /// Ask nothing of other machines: no DNS, no public address
+    /// Use no network: no DNS, no public address
     #[arg(long)]
     pub offline: bool,
     #[command(flatten)]

@@ -1,5 +1,4 @@
-//! `doctor`: asking the running server what it is, and showing what the checks
-//! found.
+//! `doctor`: the checks around a server, and what they found.
 
 mod args;
 mod table;
@@ -20,7 +19,7 @@ use super::pager::PagedStdout;
 use crate::ops::doctor::{Examination, Finding, Running, Settings, Verdict, examine};
 use crate::server::protocol::{Kind, Request, send_json};
 
-/// How long a running server may take to tell of itself.
+/// How long a running server may take to describe itself.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// `doctor`
@@ -80,24 +79,24 @@ fn write_line(line: &impl serde::Serialize) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
-/// What the running server tells; else why it does not, where one is there.
+/// The running server's description; else why there is none, where a server is there.
 fn ask(context: &CommandContext) -> Result<Running, Option<String>> {
     use std::io::ErrorKind::{ConnectionRefused, NotFound};
     match connect_to(&context.data) {
-        Ok(stream) => told(stream).map_err(|error| Some(format!("{error:#}"))),
+        Ok(stream) => describe(stream).map_err(|error| Some(format!("{error:#}"))),
         // Where nobody listens, the socket is what a crash has left.
         Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => Err(None),
         Err(error) => Err(Some(error.to_string())),
     }
 }
 
-fn told(mut stream: UnixStream) -> anyhow::Result<Running> {
+fn describe(mut stream: UnixStream) -> anyhow::Result<Running> {
     stream.set_read_timeout(Some(PATIENCE))?;
     send_json(&mut stream, Kind::Request, &Request::About)?;
     let mut line = Vec::new();
     follow(stream, &mut |_| (), &mut line)?;
     if line.is_empty() {
-        bail!("it told nothing");
+        bail!("it sent nothing");
     }
     serde_json::from_slice(&line).context("it is of another version")
 }

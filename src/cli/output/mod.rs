@@ -23,6 +23,7 @@ mod show;
 mod table;
 mod tables;
 
+pub use command::broken;
 pub use csv::Csv;
 pub use grid::{Cell, Layout};
 pub use printer::{csv_columns, printer, tail_printer};

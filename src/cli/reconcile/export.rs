@@ -1,4 +1,4 @@
-//! The file of an export: opened, and looked at for what it is.
+//! The file of an export: opened, and checked for its encoding.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use crate::cli::context::UsageError;
 
-/// How many bytes are looked at to tell what a file is.
+/// How many bytes are read to recognise the file.
 const LOOK: usize = 64 << 10;
 
 /// The most bytes of a row: an open quote would otherwise take all that follows.
@@ -54,7 +54,7 @@ impl Export {
             head.drain(..3);
         }
         if head.iter().all(u8::is_ascii_whitespace) {
-            return is("is empty: it must begin with a line of the columns' names");
+            return is("is empty: it must begin with a line of column names");
         }
         Ok(Self {
             name,

@@ -1,4 +1,4 @@
-//! The line of names: what parts the columns, and which are meant.
+//! The header line: the column separator, and which columns are meant.
 
 use super::export::{Export, builder};
 use crate::cli::context::UsageError;
@@ -7,7 +7,7 @@ use crate::query::nearest;
 /// How many columns are named in a message.
 const NAMED: usize = 30;
 
-/// What parts columns, in the order in which it is tried.
+/// Column separators, in the order in which they are tried.
 const DELIMITERS: [u8; 3] = [b';', b',', b'\t'];
 
 /// Which columns were asked for.
@@ -25,7 +25,7 @@ pub struct Wanted<'a> {
 /// The columns of an export, by their places.
 #[derive(Debug)]
 pub struct Columns {
-    /// What parts them.
+    /// Their separator.
     pub delimiter: u8,
     /// Their names.
     pub names: Vec<String>,
@@ -37,12 +37,12 @@ pub struct Columns {
     pub compared: Vec<usize>,
 }
 
-/// What parts columns, as it is written for the flag.
+/// Parses a column separator.
 pub fn delimiter(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         b"tab" | b"\\t" => Ok(b'\t'),
         [sign] if sign.is_ascii() && !matches!(sign, b'"' | b'\r' | b'\n') => Ok(*sign),
-        _ => Err("it is one sign, such as ; or , or |, or the word tab".to_owned()),
+        _ => Err("write one character, such as ; or , or |, or the word tab".to_owned()),
     }
 }
 
@@ -68,7 +68,7 @@ impl Columns {
             }
         };
         let names = read(delimiter)
-            .ok_or_else(|| UsageError::new(format!("{name}: the line of names is no UTF-8")))?;
+            .ok_or_else(|| UsageError::new(format!("{name}: the header line is not UTF-8")))?;
         let find = |flag: &str, wanted: &str| {
             place(&names, wanted)
                 .map_err(|wrong| UsageError::new(format!("{flag}: {name} has {wrong}")))
@@ -79,7 +79,7 @@ impl Columns {
             .map(|wanted| find("--subprofile-column", wanted))
             .transpose()?;
         if subprofile == Some(key) {
-            let what = "--subprofile-column: it is that of --key-column, too; name the columns of both numbers";
+            let what = "--subprofile-column: it is the column of --key-column, too; name two different columns";
             return Err(UsageError::new(what).into());
         }
         let places = |flag: &str, wanted: &[String]| -> Result<Vec<usize>, UsageError> {
@@ -119,7 +119,7 @@ impl Columns {
         }
         if compared.is_empty() {
             let what = format!(
-                "{name}: there is no column to compare; it has {}",
+                "{name}: there is no column to compare; the columns are {}",
                 list(&names)
             );
             return Err(UsageError::new(what).into());
@@ -142,7 +142,7 @@ impl Columns {
     }
 }
 
-/// The names in the first line; `None` where they are no UTF-8.
+/// The names in the first line; `None` if they are not UTF-8.
 fn names(head: &[u8], delimiter: u8) -> Option<Vec<String>> {
     let mut csv = builder(delimiter).from_reader(head);
     let mut record = csv::ByteRecord::new();
@@ -154,7 +154,7 @@ fn names(head: &[u8], delimiter: u8) -> Option<Vec<String>> {
         .ok()
 }
 
-/// The place of a column; what is wrong where it is not there once.
+/// The place of a column; an error unless it is there exactly once.
 fn place(names: &[String], wanted: &str) -> Result<usize, String> {
     let places = |is: &dyn Fn(&str) -> bool| -> Vec<usize> {
         let named = names.iter().enumerate();

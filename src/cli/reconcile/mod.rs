@@ -1,9 +1,8 @@
-//! `reconcile`: a Copernica export against what the trail knows.
+//! `reconcile`: comparing a Copernica export with the trail.
 //!
-//! The file is read once and its rows are put in the order of their keys, on
-//! disk; then they go to the running server, or to the folder, in batches
-//! ([`crate::query::Reconciler`]). Where events are to be entered and somebody
-//! is to be asked first, they go twice.
+//! The file is read once and its rows are sorted by key on disk; then they go to the
+//! running server, or to the folder, in batches ([`crate::query::Reconciler`]). With
+//! a prompt they go twice: once to compare, once to record.
 
 mod export;
 mod header;
@@ -34,35 +33,35 @@ use crate::store::Folder;
 
 /// `reconcile`
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("The file is CSV with a line of names, in UTF-8, parted by ; or , or tabs. Its columns are compared with \
-    the fields of the same names, but for the numbers' columns; nothing else is. An empty cell is the same as a field that is not there. \
-    With --database (of subprofiles, with --collection), what the trail knows there and the file does not have is told to be gone.\n\n\
-    --record enters what differs as observed events, so that the trail says from then on what the file says; what is entered already is not \
-    entered again.\n\n{TIMES}\n\n\
+#[command(after_help = format!("The file is UTF-8 CSV with a header line, separated by semicolons, commas or tabs. Its columns, except those \
+    of numbers, are compared with the fields of the same names. An empty cell equals an absent field. With --database (for \
+    subprofiles, --collection), profiles of that database that are missing from the file are reported as gone.\n\n\
+    --record adds the differences as observed events, so that the trail agrees with the file from then on. Differences that were \
+    added before are not added again.\n\n{TIMES}\n\n\
     Example: profiletrail reconcile export.csv --database 1"))]
 pub struct ReconcileArgs {
     /// The export; - is standard input
     #[arg(value_name = "FILE.csv")]
     pub file: PathBuf,
-    /// The column with the profile's number
+    /// The column of profile numbers
     #[arg(long, value_name = "NAME", default_value = "id")]
     pub key_column: String,
-    /// The column with the subprofile's number, where the rows are subprofiles
+    /// The column of subprofile numbers, where rows are subprofiles
     #[arg(long, value_name = "NAME")]
     pub subprofile_column: Option<String>,
-    /// The database whose export it is
+    /// The database that was exported
     #[arg(long, value_name = "D")]
     pub database: Option<u64>,
-    /// The collection whose export it is
+    /// The collection that was exported
     #[arg(long, value_name = "C", requires = "subprofile_column")]
     pub collection: Option<u64>,
-    /// The file has only some of the profiles: what is not in it is not gone
+    /// The file has only some of the profiles: report none as gone
     #[arg(long)]
     pub partial: bool,
     /// The moment of the export [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub at: Option<String>,
-    /// Compare these columns only
+    /// Compare only these columns
     #[arg(
         long,
         value_name = "NAMES",
@@ -70,19 +69,19 @@ pub struct ReconcileArgs {
         conflicts_with = "ignore"
     )]
     pub columns: Vec<String>,
-    /// Leave these columns out; can be repeated
+    /// Do not compare these columns; can be repeated
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub ignore: Vec<String>,
-    /// What parts the columns: one sign, or tab [default: what the first line has]
+    /// The column separator: one character, or tab [default: detected from the first line]
     #[arg(long, value_name = "SIGN", value_parser = delimiter)]
     pub delimiter: Option<u8>,
-    /// Enter what differs as observed events
+    /// Add the differences as observed events
     #[arg(long)]
     pub record: bool,
-    /// The label of these events
+    /// The label of the added events
     #[arg(long, value_name = "L", value_parser = parse_label, requires = "record")]
     pub label: Option<String>,
-    /// Do not ask
+    /// Add them without asking
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]
@@ -93,7 +92,7 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
     super::logging::of_command(context);
     let at = context.time("--at", args.at.as_deref(), Rounding::Down)?;
     if at.is_some_and(|at| at > context.now()) {
-        return Err(UsageError::new("--at is later than now: no export is from then").into());
+        return Err(UsageError::new("--at is in the future").into());
     }
     if args.record && !args.yes {
         require_terminal(
@@ -110,7 +109,7 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
         false => std::env::temp_dir(),
     };
     let mut sorted = sorted(&mut export, &columns, &dir, context)?;
-    let skipped = sorted.refusals.tell();
+    let skipped = sorted.refusals.print();
     let mut order = ReconcileOrder {
         columns: columns.compared_names(),
         at: at.unwrap_or_else(|| context.now()),
@@ -128,14 +127,14 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
     let recording = Recording {
         label: args.label.clone(),
     };
-    let mut told = Told::new(context, args, &dir)?;
+    let mut differences = DifferenceWriter::new(context, args, &dir)?;
     if args.record && args.yes {
         order.record = Some(recording.clone());
     }
-    let (mut report, end) = target::compare(&order, &mut sorted.rows, context, &mut told)?;
+    let (mut report, end) = target::compare(&order, &mut sorted.rows, context, &mut differences)?;
     if args.record && !args.yes {
         if report.to_record() > 0 {
-            told.finish(&order, &report, context)?;
+            differences.finish(&order, &report, context)?;
             let events = counted(report.to_record(), "observed event");
             if !confirm(&format!("Add {events} permanently?"))? {
                 return Ok(declined());
@@ -143,16 +142,16 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
             order.record = Some(recording);
             let (entered, _) = target::compare(&order, &mut sorted.rows, context, &mut io::sink())?;
             report.recorded = entered.recorded;
-            super::say(&format!("entered {}", counted(report.recorded, "event")));
-            return Ok(ending(&end, &report, skipped));
+            super::say(&format!("added {}", counted(report.recorded, "event")));
+            return Ok(exit_status(&end, &report, skipped));
         }
         report.recorded = 0;
     }
-    told.finish(&order, &report, context)?;
+    differences.finish(&order, &report, context)?;
     if args.record {
-        super::say(&format!("entered {}", counted(report.recorded, "event")));
+        super::say(&format!("added {}", counted(report.recorded, "event")));
     }
-    Ok(ending(&end, &report, skipped))
+    Ok(exit_status(&end, &report, skipped))
 }
 
 fn wanted(args: &ReconcileArgs) -> Wanted<'_> {
@@ -164,7 +163,7 @@ fn wanted(args: &ReconcileArgs) -> Wanted<'_> {
     }
 }
 
-/// Whether what has no row is gone, as far as the file can tell; says why not.
+/// Whether profiles without a row count as gone; prints why not.
 fn looks_for_gone(args: &ReconcileArgs, keys_unknown: bool, rows: u64) -> bool {
     let (what, flag, whole) = match args.subprofile_column {
         None => ("profiles", "--database D", args.database.is_some()),
@@ -172,7 +171,7 @@ fn looks_for_gone(args: &ReconcileArgs, keys_unknown: bool, rows: u64) -> bool {
     };
     let note = |why: &str| {
         super::say(&format!(
-            "profiletrail: note: which {what} are gone is not told: {why}"
+            "profiletrail: note: cannot report which {what} are gone: {why}"
         ));
         false
     };
@@ -180,10 +179,10 @@ fn looks_for_gone(args: &ReconcileArgs, keys_unknown: bool, rows: u64) -> bool {
         false
     } else if !whole {
         note(&format!(
-            "whose export the file is is not said (say {flag}, or --partial)"
+            "it is not known what was exported (add {flag}, or --partial)"
         ))
     } else if keys_unknown {
-        note("not every row says whose it is")
+        note("some rows have no readable number")
     } else if rows == 0 {
         note("the file has no rows")
     } else {
@@ -191,14 +190,14 @@ fn looks_for_gone(args: &ReconcileArgs, keys_unknown: bool, rows: u64) -> bool {
     }
 }
 
-fn ending(end: &End, report: &ReconcileReport, skipped: u64) -> ExitStatus {
+fn exit_status(end: &End, report: &ReconcileReport, skipped: u64) -> ExitStatus {
     super::say_notes(end);
     for damage in &end.damage {
         super::say(&format!("profiletrail: {damage}"));
     }
     if report.doubtful > 0 {
         super::say(&format!(
-            "profiletrail: {} may not differ: what was known then is pruned; nothing is entered there",
+            "profiletrail: {} may not differ: their state at that time was pruned; nothing is recorded for them",
             counted(report.doubtful, "row")
         ));
     }
@@ -212,19 +211,19 @@ fn ending(end: &End, report: &ReconcileReport, skipped: u64) -> ExitStatus {
     }
 }
 
-/// What is written of a comparison: the lines as they come, or for people the
-/// counts first, for which the lines wait in a file.
-struct Told {
+/// Writes a comparison: the lines as they come; for people the counts first, while the
+/// lines wait in a file.
+struct DifferenceWriter {
     stdout: BufWriter<super::Stdout>,
     waiting: Option<File>,
-    /// Whether something is to be entered, …
+    /// Whether events are to be added, …
     records: bool,
-    /// … and unasked: then it is, though nobody reads what differs.
+    /// … without asking: then they are, even if nobody reads the differences.
     enters: bool,
     closed: bool,
 }
 
-impl Told {
+impl DifferenceWriter {
     fn new(
         context: &CommandContext,
         args: &ReconcileArgs,
@@ -243,8 +242,8 @@ impl Told {
         })
     }
 
-    /// What became of writing to standard output.
-    fn heard<T: Default>(&mut self, written: io::Result<T>) -> io::Result<T> {
+    /// Ignores that standard output was closed, where events are added all the same.
+    fn ignore_closed<T: Default>(&mut self, written: io::Result<T>) -> io::Result<T> {
         match written {
             Err(error) if self.enters && error.kind() == io::ErrorKind::BrokenPipe => {
                 self.closed = true;
@@ -291,14 +290,14 @@ impl Told {
     }
 }
 
-impl Write for Told {
+impl Write for DifferenceWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if let Some(file) = &mut self.waiting {
             return file.write(bytes);
         }
         if !self.closed {
             let written = self.stdout.write_all(bytes);
-            self.heard(written)?;
+            self.ignore_closed(written)?;
         }
         Ok(bytes.len())
     }
@@ -311,15 +310,15 @@ impl Write for Told {
             true => Ok(()),
             false => self.stdout.flush(),
         };
-        self.heard(flushed)
+        self.ignore_closed(flushed)
     }
 }
 
-/// Where the report of rows says that it cannot go on, so it ends.
+/// Fails where a report says that the server cannot go on.
 fn failed(all: &ReconcileReport) -> anyhow::Result<()> {
     match &all.failure {
         Some(failure) => bail!(
-            "after {} events: {failure}; repeat the command: what is entered already is not entered again",
+            "after {} events: {failure}; repeat the command: events that were added are not added again",
             all.recorded
         ),
         None => Ok(()),

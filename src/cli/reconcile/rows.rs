@@ -1,9 +1,8 @@
-//! The rows of an export, in the order of their keys.
+//! The rows of an export, sorted by key.
 //!
-//! They are sorted on disk, and then stand in a file without a name, so that
-//! they can be gone over twice. Rows whose numbers cannot be read, that have
-//! another number of columns than the first line, or that are of what had a row
-//! before, are told by their line and left out.
+//! They are sorted on disk into an unnamed file, so that they can be read twice. Rows
+//! with unreadable numbers, with another number of columns than the header, or of a
+//! key that had a row before are refused: reported by line, and left out.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
@@ -24,11 +23,11 @@ const ROWS: u64 = 1000;
 /// About how many bytes of rows go at once.
 const BYTES: usize = 1 << 20;
 
-/// After so many bytes the room on the disk is looked at again.
+/// The free disk space is checked again after this many bytes.
 const CHECKED: u64 = 16 << 20;
 
-/// The most rows that are told one by one.
-const TOLD: u64 = 20;
+/// The most refused rows that are shown one by one.
+const MAX_SHOWN: u64 = 20;
 
 /// The rows that are compared.
 pub struct Sorted {
@@ -43,7 +42,7 @@ pub struct Sorted {
 /// Rows that are left out.
 #[derive(Default)]
 pub struct Refusals {
-    told: Vec<(u64, String)>,
+    shown: Vec<(u64, String)>,
     count: u64,
     /// Whether one of them does not say whose it is.
     pub keys_unknown: bool,
@@ -52,22 +51,20 @@ pub struct Refusals {
 impl Refusals {
     fn add(&mut self, line: u64, reason: String) {
         self.count += 1;
-        if self.count <= TOLD {
-            self.told.push((line, reason));
+        if self.count <= MAX_SHOWN {
+            self.shown.push((line, reason));
         }
     }
 
-    /// Says which they are, and how many.
-    pub fn tell(&self) -> u64 {
-        for (line, reason) in &self.told {
-            crate::cli::say(&format!(
-                "profiletrail: line {line}: {reason}; it is left out"
-            ));
+    /// Prints which they are, and returns how many.
+    pub fn print(&self) -> u64 {
+        for (line, reason) in &self.shown {
+            crate::cli::say(&format!("profiletrail: line {line}: {reason}; left out"));
         }
-        if self.count > TOLD {
+        if self.count > MAX_SHOWN {
             crate::cli::say(&format!(
                 "profiletrail: and {} more lines",
-                self.count - TOLD
+                self.count - MAX_SHOWN
             ));
         }
         self.count
@@ -116,7 +113,7 @@ pub fn sorted(
         );
         let Ok(text) = csv::StringRecord::from_byte_record(record.clone()) else {
             bail!(
-                "{}: line {line} is no UTF-8: export the file as UTF-8, or convert it with iconv",
+                "{}: line {line} is not UTF-8: export the file as UTF-8, or convert it with iconv",
                 export.name
             );
         };
@@ -163,7 +160,7 @@ fn read(
 fn row(record: &csv::StringRecord, columns: &Columns) -> Result<FileRow, String> {
     if record.len() != columns.names.len() {
         return Err(format!(
-            "it has {} columns, and the first line has {}",
+            "it has {} columns, the first line {}",
             record.len(),
             columns.names.len()
         ));
@@ -176,7 +173,7 @@ fn row(record: &csv::StringRecord, columns: &Columns) -> Result<FileRow, String>
         let number = number.then(|| digits.parse().ok()).flatten();
         number.ok_or_else(|| {
             let begin: String = text.chars().take(40).collect();
-            format!("{begin:?} in column {name:?} is no number")
+            format!("{begin:?} in column {name:?} is not a number")
         })
     };
     let cells = columns.compared.iter();
@@ -189,7 +186,7 @@ fn row(record: &csv::StringRecord, columns: &Columns) -> Result<FileRow, String>
     ))
 }
 
-/// Writes the rows in order, each key's first alone; tells how many.
+/// Writes the rows in order, only the first of each key; returns how many.
 fn write(sorter: Sorter, file: &File, dir: &Path, refusals: &mut Refusals) -> anyhow::Result<u64> {
     let mut out = BufWriter::with_capacity(1 << 16, file);
     let mut last: Option<(FileRow, u64)> = None;

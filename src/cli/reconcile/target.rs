@@ -1,25 +1,23 @@
-//! Where rows are compared: in the running server, or in the folder.
+//! Comparing rows, in the running server or in the folder.
 
 use std::io::Write;
-use std::os::unix::net::UnixStream;
-
-use anyhow::{Context, bail};
 
 use super::failed;
 use super::rows::Rows;
+use crate::cli::batch::{BatchClient, Reply};
 use crate::cli::client::{Access, reach};
 use crate::cli::context::CommandContext;
 use crate::cli::progress::Bar;
 use crate::query::{ReconcileOrder, ReconcileReport, Reconciler};
-use crate::server::protocol::{End, Kind, Request, parse, receive, send, send_json};
+use crate::server::protocol::{End, Request};
 use crate::store::{Arrival, Outcome, Purpose};
 
 /// The size at which a segment is closed, where no server runs: `serve`'s own.
 const SEGMENT_SIZE: u64 = 64 << 20;
 
-/// What is said where a server does not answer to the end.
-const BROKE_OFF: &str = "the running server broke off; repeat the command: what is entered already \
-     is not entered again";
+/// The message where a server does not answer to the end.
+const BROKEN_OFF: &str = "the running server broke off; repeat the command: events that were added are not \
+     added again";
 
 /// Compares all rows, and writes what differs to `out`.
 pub fn compare(
@@ -37,10 +35,10 @@ pub fn compare(
         },
     };
     match reach(context, purpose)? {
-        Access::Live(mut stream) => {
+        Access::Live(stream) => {
             let request = Request::Reconcile(Box::new(order.clone()));
-            send_json(&mut stream, Kind::Request, &request)?;
-            live(&mut stream, rows, context, out)
+            let server = BatchClient::start(stream, &request, BROKEN_OFF)?;
+            live(server, rows, context, out)
         }
         Access::Offline(trail, mut appender) => {
             let mut bar = Bar::new("comparing", context.progress);
@@ -70,39 +68,30 @@ pub fn compare(
 }
 
 fn live(
-    stream: &mut UnixStream,
+    mut server: BatchClient,
     rows: &mut Rows,
     context: &CommandContext,
     out: &mut dyn Write,
 ) -> anyhow::Result<(ReconcileReport, End)> {
     let mut bar = Bar::new("waiting for the index", context.progress);
     let mut all = ReconcileReport::default();
+    let mut add = |report: ReconcileReport| {
+        all.add(report);
+        failed(&all)
+    };
     loop {
         let (lines, count) = rows.next()?;
-        let ended = count == 0;
-        if ended {
-            send_json(stream, Kind::Done, &End::default()).context(BROKE_OFF)?;
-        } else {
-            send(stream, Kind::Lines, &lines).context(BROKE_OFF)?;
+        if count == 0 {
+            break;
         }
-        loop {
-            match receive(stream).context(BROKE_OFF)? {
-                Some((Kind::Progress, bytes)) => {
-                    let progress: crate::query::Progress = parse(&bytes)?;
-                    bar.set(progress.done, progress.all);
-                }
-                Some((Kind::Lines, bytes)) => out.write_all(&bytes)?,
-                Some((Kind::Report, bytes)) => {
-                    all.add(parse(&bytes)?);
-                    failed(&all)?;
-                    if !ended {
-                        break;
-                    }
-                }
-                Some((Kind::Done, bytes)) if ended => return Ok((all, parse(&bytes)?)),
-                Some((Kind::Failed, bytes)) => bail!("{}", String::from_utf8_lossy(&bytes)),
-                _ => bail!(BROKE_OFF),
-            }
+        server.send(&lines)?;
+        add(server.report(&mut bar, out)?)?;
+    }
+    server.end()?;
+    loop {
+        match server.reply(&mut bar, out)? {
+            Reply::Report(report) => add(report)?,
+            Reply::Done(end) => return Ok((all, end)),
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Standard output, where it is a file that is only appended to.
+//! Standard output, where it is a file opened for appending.
 //!
-//! Then the file itself tells what was written: a tail that was killed between a
-//! line and its cursor finds the line there, and cuts one off that was torn. The
-//! lines are told by their beginning, `{"seq":N,`; what others have written to the
-//! file is left alone, but for a piece of a line at its end.
+//! Then the file itself shows what was written: a tail that was killed between a
+//! line and its cursor finds the line there, and cuts off a torn one. Its lines are
+//! recognised by their beginning, `{"seq":N,`; what others wrote to the file is left
+//! alone, except for a piece of a line at its end.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -50,8 +50,7 @@ pub fn mark_of(file: &File, before: Option<OutputMark>) -> io::Result<OutputMark
     })
 }
 
-/// What is to be held for written, by a mark and by the file. Cuts a torn line
-/// off.
+/// What was written, according to a mark and to the file. Cuts off a torn line.
 pub fn reconcile(file: &File, mut mark: Mark) -> anyhow::Result<Mark> {
     let now = mark_of(file, None)?;
     let Some(output) = mark.output else {

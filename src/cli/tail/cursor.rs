@@ -1,4 +1,4 @@
-//! The file in which a tail keeps how far it is.
+//! The cursor file, in which a tail keeps its position.
 //!
 //! | bytes | content |
 //! | --- | --- |
@@ -26,7 +26,7 @@ const SLOT: usize = 512;
 /// The length of the checksum in hex digits.
 const CHECKSUM: usize = 8;
 
-/// What tells a cursor from other files.
+/// Marks a file as a cursor file.
 const KIND: &str = "profiletrail tail 1";
 
 /// How far a tail is.
@@ -89,12 +89,12 @@ impl CursorFile {
             .open(path)
             .with_context(|| format!("opening the cursor file {shown}"))?;
         if !file.metadata()?.is_file() {
-            bail!("the cursor file {shown} is no regular file; name another one");
+            bail!("the cursor file {shown} is not a regular file; name another one");
         }
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {
-                bail!("the cursor file {shown} is kept by another tail; give each its own");
+                bail!("the cursor file {shown} is used by another tail; give each its own");
             }
             Err(std::fs::TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("locking the cursor file {shown}"));
@@ -114,7 +114,7 @@ impl CursorFile {
             Some(slot) if bytes.len() <= 2 * SLOT => (slot.turn, Some(slot.mark)),
             None if bytes.is_empty() => (0, None),
             _ => bail!(
-                "{shown} is no cursor file of a tail, or it is damaged: name another one; or, to begin anew, \
+                "{shown} is not a cursor file, or it is damaged: name another one; or, to start over, \
                  remove it (with `-n all` every event is shown again, with `-n 0` only those to come)"
             ),
         };

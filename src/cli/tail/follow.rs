@@ -34,14 +34,14 @@ pub fn run(
     context: &CommandContext,
     sink: &mut Sink<'_>,
 ) -> anyhow::Result<ExitStatus> {
-    let mut is_told = false;
+    let mut said = false;
     if on {
         end_with_reader().context("watching standard output")?;
     }
     loop {
         query.after = sink.after();
         let access = match on {
-            true => Access::Live(wait_for_server(context, &mut is_told)?),
+            true => Access::Live(wait_for_server(context, &mut said)?),
             false => reach(context, Purpose::Ask)?,
         };
         match access {
@@ -52,7 +52,7 @@ pub fn run(
             Access::Live(stream) => match from_server(stream, &query, on, context, sink)? {
                 Some(Over) => break,
                 None if on => {
-                    if !std::mem::replace(&mut is_told, true) {
+                    if !std::mem::replace(&mut said, true) {
                         say("profiletrail: the server has gone; waiting for one");
                     }
                     // What was written is safe while it is waited.
@@ -65,11 +65,11 @@ pub fn run(
     }
     sink.finish()?;
     if sink.damaged {
-        say("profiletrail: the answer lacks what cannot be read");
+        say("profiletrail: the answer lacks events that cannot be read");
         return Ok(ExitStatus::Failed);
     }
     if !sink.found {
-        say("profiletrail: nothing found: no new event is like that");
+        say("profiletrail: nothing found: no new matching events");
         return Ok(ExitStatus::Nothing);
     }
     Ok(ExitStatus::Success)
@@ -98,11 +98,11 @@ fn end_with_reader() -> io::Result<()> {
     thread.spawn(watch).map(drop)
 }
 
-/// All was told that was asked for.
+/// Everything that was asked for has been written.
 struct Over;
 
 /// Connects to the server, and waits for one where there is none; says so once.
-fn wait_for_server(context: &CommandContext, is_told: &mut bool) -> anyhow::Result<UnixStream> {
+fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<UnixStream> {
     let data = &context.data;
     let mut pause = PAUSE;
     loop {
@@ -133,7 +133,7 @@ fn wait_for_server(context: &CommandContext, is_told: &mut bool) -> anyhow::Resu
         {
             return Err(error.into());
         }
-        if !std::mem::replace(is_told, true) {
+        if !std::mem::replace(said, true) {
             let data = data.display();
             say(&format!(
                 "profiletrail: no server runs on {data}; waiting for one (`profiletrail serve --data {data}`)"
@@ -152,17 +152,18 @@ fn from_folder(
     sink: &mut Sink<'_>,
 ) -> anyhow::Result<()> {
     let mut bar = Bar::new(Stage::Index.text(), context.progress);
-    let mut tell = |told: Progress| bar.set_of(told.stage.text(), told.done, told.all);
+    let mut show =
+        |progress: Progress| bar.set_of(progress.stage.text(), progress.done, progress.all);
     trail.wait_for_index(|index| {
-        tell(Progress {
+        show(Progress {
             stage: Stage::Index,
             done: index.applied,
             all: index.last,
         });
     })?;
     let mut damage = Damages::default();
-    let (mut tail, begin) = Tail::begin(trail, query, &mut damage, &mut |told| {
-        tell(told);
+    let (mut tail, begin) = Tail::begin(trail, query, &mut damage, &mut |progress| {
+        show(progress);
         Ok(())
     })?;
     drop(bar);
@@ -203,9 +204,9 @@ fn from_server(
         };
         match kind {
             Kind::Progress => {
-                let told: Progress = parse(&bytes)?;
+                let progress: Progress = parse(&bytes)?;
                 if let Some(bar) = &mut bar {
-                    bar.set_of(told.stage.text(), told.done, told.all);
+                    bar.set_of(progress.stage.text(), progress.done, progress.all);
                 }
             }
             Kind::Position => {

@@ -17,20 +17,20 @@ use super::ask;
 use super::context::{CommandContext, UsageError};
 use crate::query::{Filter, Query, Span, TailQuery};
 
-/// How many events are shown where nothing is said of it.
+/// How many events are shown by default.
 const LAST: u64 = 10;
 
 /// `tail`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail tail -f --field newsletter --new Nee"))]
 pub struct TailArgs {
-    /// Go on with events as they come; waits for a server that does not run
+    /// Follow new events; waits for a server if none runs
     #[arg(short = 'f', long)]
     pub follow: bool,
-    /// At most so many events, the newest, or all [default: 10; all with --since or --until]
+    /// Show the newest N events, or all [default: 10; all with --since or --until]
     #[arg(short = 'n', long, value_name = "N", value_parser = parse_most)]
     pub limit: Option<Most>,
-    /// Go on after the last event that was shown with this file, and keep there how far it is
+    /// Continue after the last event that was shown with this file, and save the position in it
     #[arg(long, value_name = "FILE")]
     pub cursor_file: Option<PathBuf>,
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub struct TailArgs {
 pub enum Most {
     /// Every one.
     All,
-    /// So many.
+    /// The newest of this number.
     Last(u64),
 }
 

@@ -1,9 +1,9 @@
-//! Where a tail's events go, and how far it is.
+//! Where a tail's events go, and its position.
 //!
-//! Each event goes out with one write, and only then is it noted in the cursor
-//! file. So nothing is skipped, whenever the process ends; and nothing comes
-//! twice but the one event between the two, unless the output is a file that
-//! is appended to, which tells that one ([`super::appended`]).
+//! Each event goes out with one write, and only then is the position saved in the
+//! cursor file. So nothing is skipped, whenever the process ends, and at most the one
+//! event between the two comes twice; not even that one where the output is a file
+//! opened for appending ([`super::appended`]).
 
 use std::fs::File;
 use std::io::Write;
@@ -29,7 +29,7 @@ pub struct Sink<'s> {
     context: &'s CommandContext,
     for_people: bool,
     out: File,
-    /// Whether the output tells what was written.
+    /// Whether the output shows what was written.
     appended: bool,
     cursor: Option<CursorFile>,
     /// How far it is, once that is known.

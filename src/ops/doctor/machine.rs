@@ -32,7 +32,7 @@ pub(super) fn folder(facts: &Facts<'_>) -> Vec<Finding> {
             format!("{shown} is not a data folder yet"),
             "systemctl start profiletrail creates it; or name another folder with --data",
         ),
-        Err(TrailError::Io { source, .. }) if source.kind() == io::ErrorKind::PermissionDenied => {
+        Err(TrailError::Io { cause, .. }) if cause.kind() == io::ErrorKind::PermissionDenied => {
             let owner = format!("$(stat -c %U {})", facts.data_word);
             Finding::problem(
                 format!("this user may not read {shown}"),

@@ -87,7 +87,7 @@ pub fn head(words: Words, about: &AboutPart<'_>, total: &TotalPart) -> Markup {
                         @if total.subprofiles > 0 && about.subprofile.is_none() {
                             ", of the profile and " (counted(total.subprofiles, "subprofile"))
                         }
-                        @if !names.is_empty() { "; those are told of that have changed what is asked for" }
+                        @if !names.is_empty() { "; only those that changed what is asked for" }
                         @if total.duplicates > 0 {
                             "; beside them " (counted(total.duplicates, "repetition")) " of calls, which change nothing"
                         }

@@ -124,7 +124,7 @@ impl<'a> Page<'a> {
                             None => ".",
                         }
                     },
-                    _ => "No event tells what it was then.",
+                    _ => "No event shows what it was then.",
                 }
                 @if let Some(number) = line.database { " Database " (number) "." }
                 @if let Some(number) = line.collection { " Collection " (number) "." }
@@ -162,7 +162,7 @@ impl<'a> Page<'a> {
                     @match (&line.since, &line.ended) {
                         (Some(origin), _) => (words.origin(origin)),
                         (None, Some(ending)) => { "it was there until then; " (words.ending(ending)) },
-                        (None, None) => "no event has ever told it",
+                        (None, None) => "no event has ever shown it",
                     }
                 }
             }

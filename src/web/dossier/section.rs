@@ -45,12 +45,12 @@ impl Section {
             Self::Gaps => (
                 "gaps",
                 name("What is not known"),
-                "Where this trail has gaps, as far as it can tell.",
+                "The known gaps of this trail.",
             ),
             Self::Events => (
                 "events",
                 name("The events"),
-                "Every call that is told of here, the oldest first. Repetitions are counted above and left out.",
+                "Every call in this dossier, the oldest first. Repetitions are counted above and left out.",
             ),
             Self::Evidence => (
                 "evidence",

@@ -77,7 +77,7 @@ impl Words {
         html! { time datetime=(plain(time)) { (shown) } }
     }
 
-    /// Why a change is told where it is.
+    /// Why a change is where it is.
     pub fn cause(self, cause: &str, not_before: Option<&str>) -> Markup {
         match (cause, not_before) {
             ("create", _) => html! { "at the creation" },
@@ -117,7 +117,7 @@ impl Words {
     pub fn ending(self, ending: &Ending<'_>) -> Markup {
         let what = match (&*ending.cause, &ending.not_before) {
             ("set", _) => html! { "another value was set" },
-            ("create", _) => html! { "it was made anew with another value" },
+            ("create", _) => html! { "it was created again with another value" },
             ("unexplained", Some(since)) => html! {
                 span.warn { "found changed; it was still so on " (self.time(since)) }
             },
@@ -164,7 +164,7 @@ pub fn legend() -> Markup {
         ),
         (
             "label",
-            "a name in the address to which the call was sent: it tells by which way the change was made",
+            "a name in the address to which the call was sent: it shows where the change came from",
         ),
         (
             "set by this call",
@@ -184,7 +184,7 @@ pub fn legend() -> Markup {
         ),
         (
             "shown by an export",
-            "no call tells it: the keeper of the trail has compared it with an export of Copernica, and entered what that showed",
+            "in no call: the trail was compared with an export of Copernica, and the difference was recorded",
         ),
         (
             "ended with its profile",

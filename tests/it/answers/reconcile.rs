@@ -114,7 +114,7 @@ fn rows_that_cannot_be_read_are_told_by_line() {
     for line in [
         "line 3: \"x7\" in column \"id\" is no number",
         "line 4: \"\" in column",
-        "line 5: it has 3 columns, and the first line has 2",
+        "line 5: it has 3 columns, the first line 2",
         "line 7: \"18446744073709551616\"",
         "line 8: 1 has a row in line 2 already",
         "line 9: \"-1\"",

@@ -104,7 +104,7 @@ fn a_cursor_that_does_not_belong_is_refused_with_the_way_out() {
     let whole = fs::read(&path).unwrap();
     for content in [b"Dear".to_vec(), vec![0; 1024], vec![b'\n'; 100_000]] {
         fs::write(&path, content).unwrap();
-        refused(&data, "no cursor file");
+        refused(&data, "not a cursor file");
     }
     // A torn slot leaves the one before, which is at most one event behind.
     fs::write(&path, &whole[..700]).unwrap();
@@ -120,7 +120,7 @@ fn a_cursor_that_does_not_belong_is_refused_with_the_way_out() {
         assert!(said.contains("opening the cursor file"), "{said}");
     }
     let said = cli(&data, &["tail", "--cursor-file", "/dev/full"]).failed(3);
-    assert!(said.contains("no regular file"), "{said}");
+    assert!(said.contains("not a regular file"), "{said}");
     let nowhere = dir.path().join("none/cursor");
     let said = cli(&data, &["tail", "--cursor-file", nowhere.to_str().unwrap()]).failed(3);
     assert!(said.contains("opening the cursor file"), "{said}");

@@ -107,6 +107,15 @@ fn what_is_not_there_is_not_found() {
 }
 
 #[test]
+fn an_error_names_its_cause_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("file");
+    fs::write(&file, "").unwrap();
+    let said = cli(&file.join("data"), &["import", "/dev/null"]).failed(3);
+    assert_eq!(said.matches("Not a directory").count(), 1, "{said}");
+}
+
+#[test]
 fn folders_that_are_not_there_or_not_ours() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("missing");

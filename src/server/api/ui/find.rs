@@ -13,7 +13,7 @@ use crate::event::ProfileKey;
 use crate::query::lines::FindLine;
 use crate::query::{FindQuery, FindTarget, Matching, Query};
 use crate::server::reply::Reply;
-use crate::web::found::{Hit, Hits, hits, no_search};
+use crate::web::search_results::{Hit, Hits, hits, no_search};
 
 /// How many are shown of those that have it now, and of those that had it.
 const MOST: usize = 100;

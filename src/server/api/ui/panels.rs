@@ -23,7 +23,7 @@ use crate::query::{
 use crate::server::reply::Reply;
 use crate::server::turns::{Turn, take_turn};
 use crate::web::findings::{Finding, Findings};
-use crate::web::found::{Rejected, rejected};
+use crate::web::search_results::{Rejected, rejected};
 use crate::web::shell::message;
 
 /// How far back is looked.

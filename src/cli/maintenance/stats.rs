@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::chart::{bars, gather};
-use super::{ending, order, parse_lines, shown, write};
+use super::{exit_status, order, parse_lines, shown, write};
 use crate::cli::ExitStatus;
 use crate::cli::args::{Format, StatsArgs};
 use crate::cli::context::CommandContext;
@@ -28,16 +28,16 @@ pub fn stats(args: &StatsArgs, context: &CommandContext) -> anyhow::Result<ExitS
     if context.format(args.output.format) == Format::Jsonl {
         write(&lines)?;
     } else {
-        let mut screen = PagedStdout::new(context);
+        let mut out = PagedStdout::new(context);
         for line in parse_lines::<StatsLine>(&lines)? {
-            tell(&line, &context.view(), &mut screen)?;
+            write_text(&line, &context.view(), &mut out)?;
         }
-        screen.finish()?;
+        out.finish()?;
     }
-    Ok(ending(&end))
+    Ok(exit_status(&end))
 }
 
-fn tell(line: &StatsLine, view: &View, out: &mut dyn Write) -> std::io::Result<()> {
+fn write_text(line: &StatsLine, view: &View, out: &mut dyn Write) -> std::io::Result<()> {
     let span = |first: &Option<String>, last: &Option<String>| match (first, last) {
         (Some(first), Some(last)) => format!("{} to {}", view.time(first), view.time(last)),
         _ => "none".to_owned(),

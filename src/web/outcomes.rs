@@ -1,4 +1,4 @@
-//! What an event asked for, against what came of it.
+//! What an event requested, and the outcome of each request.
 
 use maud::{Markup, html};
 
@@ -6,9 +6,9 @@ use super::text::{LONG, Name, Shown, Text};
 use crate::history::Value;
 use crate::query::{ExplainLine, Outcome};
 
-/// A parameter, or something that changed unasked.
+/// A parameter, or a change without a request.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct OutcomeRow {
     name: Name,
     asked: Option<Text>,
     old: Shown,
@@ -17,7 +17,7 @@ pub struct Asked {
     is_there: bool,
 }
 
-impl Asked {
+impl OutcomeRow {
     /// From its line.
     pub fn new(line: &ExplainLine<'_>) -> Self {
         Self {
@@ -30,31 +30,29 @@ impl Asked {
         }
     }
 
-    /// What came of it: a class, a word, and what that means.
-    const fn told(&self) -> (&'static str, &'static str, &'static str) {
+    /// The outcome: a class, a word, and what that means.
+    const fn outcome(&self) -> (&'static str, &'static str, &'static str) {
         match self.outcome {
-            Outcome::Applied => ("good", "applied", "it is as asked, and was not before"),
+            Outcome::Applied => ("good", "applied", "it is as requested, and was not before"),
             Outcome::AlreadySo => ("other", "already so", "it was so before"),
             Outcome::Coerced => (
                 "unexplained",
                 "coerced",
-                "it became something else than was asked",
+                "it became something else than was requested",
             ),
-            Outcome::Ignored if !self.is_there => {
-                ("bad", "ignored", "nothing of the profile is called so")
-            }
+            Outcome::Ignored if !self.is_there => (
+                "bad",
+                "ignored",
+                "the profile has no such field or interest",
+            ),
             Outcome::Ignored => ("bad", "ignored", "it is as it was before"),
-            Outcome::Unasked => (
-                "unexplained",
-                "unasked",
-                "it changed without being asked for",
-            ),
+            Outcome::Unasked => ("unexplained", "unasked", "it changed without a request"),
         }
     }
 }
 
 /// The table of them; `further` are left out.
-pub fn table(asked: &[Asked], further: usize) -> Markup {
+pub fn table(asked: &[OutcomeRow], further: usize) -> Markup {
     html! {
         table.cards.detail {
                 thead {
@@ -68,7 +66,7 @@ pub fn table(asked: &[Asked], further: usize) -> Markup {
                 }
                 tbody {
                     @for one in asked {
-                        @let (class, word, meaning) = one.told();
+                        @let (class, word, meaning) = one.outcome();
                         tr {
                             th scope="row" { (one.name) }
                             td data-label="asked" {
@@ -85,6 +83,6 @@ pub fn table(asked: &[Asked], further: usize) -> Markup {
                     }
                 }
         }
-        @if further > 0 { p.note { (further) " more: profiletrail explain tells all." } }
+        @if further > 0 { p.note { (further) " more: profiletrail explain lists all." } }
     }
 }

@@ -1,4 +1,4 @@
-//! The arguments of the commands that care for a data folder, as clap reads them.
+//! The arguments of the commands that maintain a data folder.
 
 use crate::cli::args::{TIMES, TellOutput};
 use crate::query::Span;
@@ -6,7 +6,7 @@ use crate::query::Span;
 /// `seal`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A running server seals by itself, a moment after a segment is closed.\n\n\
+    after_help = "A running server seals segments by itself, shortly after they are closed.\n\n\
     Example: profiletrail seal"
 )]
 pub struct SealArgs {
@@ -17,7 +17,7 @@ pub struct SealArgs {
 /// `verify`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Repairs nothing. Exit status: 0 all is well, 3 something is not.\n\n\
+    after_help = "Repairs nothing. Exit status: 0 no damage, 3 damage.\n\n\
     Example: profiletrail verify"
 )]
 pub struct VerifyArgs {
@@ -38,11 +38,11 @@ pub struct StatsArgs {
 /// `repair`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "What cannot be read is lost; it stays known, and its numbers are not given anew. \
-    Damaged files are kept beside the new ones.\n\nExample: profiletrail repair"
+    after_help = "Events that cannot be read are lost: they stay listed as lost, and their numbers are not used again. \
+    Damaged files are kept.\n\nExample: profiletrail repair"
 )]
 pub struct RepairArgs {
-    /// Do it without asking
+    /// Repair without asking
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! The arguments of `serve` that are the gate's.
+//! The arguments of `serve` for the frontend.
 
 use std::path::PathBuf;
 
@@ -7,17 +7,17 @@ use crate::frontend::{Network, TlsFiles};
 
 /// Who may connect, and how.
 #[derive(Debug, clap::Args)]
-pub struct GateArgs {
-    /// How many connections may be open
+pub struct FrontendArgs {
+    /// The most open connections
     #[arg(long, env = "PROFILETRAIL_MAX_CONNECTIONS", value_name = "N", default_value_t = 512,
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
-    /// How many of them one address may have; proxies that are trusted may have all [default: half]
+    /// The most connections of one address; trusted proxies have no such limit [default: half]
     #[arg(long, env = "PROFILETRAIL_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections_per_address: Option<u32>,
-    /// The address or network of a proxy that tells whose calls it passes on (X-Forwarded-For or
-    /// Forwarded); can be repeated
+    /// The address or network of a proxy whose X-Forwarded-For or Forwarded header is trusted; can
+    /// be repeated
     #[arg(
         long,
         env = "PROFILETRAIL_TRUSTED_PROXY",
@@ -25,16 +25,15 @@ pub struct GateArgs {
         value_delimiter = ','
     )]
     pub trusted_proxy: Vec<Network>,
-    /// Take calls with TLS: the certificate, with those that lead to it, in PEM form; it is read
-    /// again when it changes
+    /// Serve TLS with this certificate chain (PEM); it is reloaded when the file changes
     #[arg(long, env = "PROFILETRAIL_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
-    /// The certificate's private key, in PEM form
+    /// The certificate's private key (PEM)
     #[arg(long, env = "PROFILETRAIL_TLS_KEY", value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 }
 
-impl GateArgs {
+impl FrontendArgs {
     /// The certificate and its key, if there are any. Half a pair is refused,
     /// whichever source it comes from: without TLS, calls would be readable.
     pub fn tls(&self) -> Result<Option<TlsFiles>, UsageError> {
@@ -50,7 +49,7 @@ impl GateArgs {
         }
     }
 
-    /// How many connections one address may have.
+    /// The most connections of one address.
     pub fn per_address(&self) -> u32 {
         self.max_connections_per_address
             .unwrap_or(self.max_connections.div_ceil(2))

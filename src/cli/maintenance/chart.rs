@@ -39,7 +39,7 @@ pub(super) fn bars(rows: &[(String, u64)], view: &View, out: &mut dyn Write) -> 
 }
 
 /// Days (`YYYY-MM-DD`) in their order as at most `rows` rows: as they are, or
-/// added up by month or year. Tells what a row is.
+/// added up by month or year. Returns what a row is.
 pub(super) fn gather(days: &[(String, u64)], rows: usize) -> (&'static str, Vec<(String, u64)>) {
     let by = |len: usize| {
         let mut gathered: Vec<(String, u64)> = Vec::new();

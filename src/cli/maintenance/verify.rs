@@ -1,10 +1,8 @@
 //! `verify`
 
-use std::fmt::Write;
-
-use super::{ending, order, parse_lines, shown, write};
+use super::{exit_status, order, parse_lines, shown, write_lines};
 use crate::cli::ExitStatus;
-use crate::cli::args::{Format, VerifyArgs};
+use crate::cli::args::VerifyArgs;
 use crate::cli::context::CommandContext;
 use crate::format::{counted, grouped, plain};
 use crate::ops::{Maintenance, VerifyLine, VerifySummary};
@@ -22,16 +20,9 @@ pub fn verify(args: &VerifyArgs, context: &CommandContext) -> anyhow::Result<Exi
         &mut lines,
     )?;
     let read: Vec<VerifyLine> = parse_lines(&lines)?;
-    if context.format(args.output.format) == Format::Jsonl {
-        write(&lines)?;
-    } else {
-        let mut text = String::new();
-        for line in &read {
-            // Writing to a string does not fail.
-            let _ = tell(&mut text, line);
-        }
-        write(text.as_bytes())?;
-    }
+    write_lines(&lines, &args.output, context, |lines: Vec<VerifyLine>| {
+        Ok(lines.iter().map(text_of).collect())
+    })?;
     let repairable = |line: &VerifyLine| matches!(line, VerifyLine::Damage(_));
     if let Some(damage) = end.damage.first_mut()
         && read.iter().any(repairable)
@@ -41,36 +32,33 @@ pub fn verify(args: &VerifyArgs, context: &CommandContext) -> anyhow::Result<Exi
              be saved, or put the segment back from a backup",
         );
     }
-    Ok(ending(&end))
+    Ok(exit_status(&end))
 }
 
-fn tell(text: &mut String, line: &VerifyLine) -> std::fmt::Result {
-    match line {
-        VerifyLine::Damage(line) => writeln!(text, "{}", plain(&line.damage().to_string())),
-        VerifyLine::Index(line) => writeln!(text, "{}", plain(&line.what)),
-        VerifyLine::Note(line) => writeln!(text, "note: {}: {}", plain(&line.file), line.what),
+/// A line for people.
+fn text_of(line: &VerifyLine) -> String {
+    let text = match line {
+        VerifyLine::Damage(line) => line.damage().to_string(),
+        VerifyLine::Index(line) => line.what.clone(),
+        VerifyLine::Note(line) => format!("note: {}: {}", line.file, line.what),
         VerifyLine::Lost(line) => {
-            let what = match (line.log.as_str(), line.first_seq == line.last_seq) {
-                ("events", true) => format!("event {} was", line.first_seq),
-                ("events", false) => {
-                    format!("events {} to {} were", line.first_seq, line.last_seq)
-                }
-                (_, true) => format!("rejected call {} was", line.first_seq),
-                (_, false) => {
-                    format!(
-                        "rejected calls {} to {} were",
-                        line.first_seq, line.last_seq
-                    )
-                }
+            let what = match line.log.as_str() {
+                "events" => "event",
+                _ => "rejected call",
+            };
+            let which = match line.first_seq == line.last_seq {
+                true => format!("{what} {} was", line.first_seq),
+                false => format!("{what}s {} to {} were", line.first_seq, line.last_seq),
             };
             let day = line.repaired.split('T').next().unwrap_or_default();
-            writeln!(text, "note: {what} lost (repaired on {day})")
+            format!("note: {which} lost (repaired on {day})")
         }
-        VerifyLine::Summary(summary) => summarise(text, summary),
-    }
+        VerifyLine::Summary(summary) => summary_of(summary),
+    };
+    plain(&text) + "\n"
 }
 
-fn summarise(text: &mut String, summary: &VerifySummary) -> std::fmt::Result {
+fn summary_of(summary: &VerifySummary) -> String {
     let verdict = match summary.damages {
         0 => "all is well".to_owned(),
         count => counted(count, "damage"),
@@ -89,5 +77,5 @@ fn summarise(text: &mut String, summary: &VerifySummary) -> std::fmt::Result {
             parts.push(format!("{} {what}", grouped(count)));
         }
     }
-    writeln!(text, "{}: {verdict}", parts.join(", "))
+    format!("{}: {verdict}", parts.join(", "))
 }

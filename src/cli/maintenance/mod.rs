@@ -1,5 +1,5 @@
-//! The commands that care for a data folder: carried out by the running server,
-//! or on the folder.
+//! The commands that maintain a data folder: run by the running server, or on the
+//! folder.
 
 pub mod args;
 mod chart;
@@ -17,10 +17,11 @@ use bytesize::ByteSize;
 use serde::de::DeserializeOwned;
 
 use super::ExitStatus;
-use super::args::{Format, SealArgs};
+use super::args::{Format, SealArgs, TellOutput};
 use super::client::{Access, follow, reach};
 use super::context::CommandContext;
 use super::progress::Bar;
+use crate::format::counted;
 use crate::ops::{self, Maintenance, SealLine};
 use crate::query::Progress;
 use crate::server::protocol::{End, Kind, Request, send_json};
@@ -35,28 +36,35 @@ pub fn seal(args: &SealArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     };
     let mut lines = Vec::new();
     let end = order(&Maintenance::Seal, purpose, "sealing", context, &mut lines)?;
-    if context.format(args.output.format) == Format::Jsonl {
-        write(&lines)?;
-    } else {
-        let sealed: Vec<SealLine> = parse_lines(&lines)?;
+    write_lines(&lines, &args.output, context, |sealed: Vec<SealLine>| {
         let before = sealed.iter().map(|line| line.plain_bytes).sum();
         let after = sealed.iter().map(|line| line.sealed_bytes).sum();
-        let text = match sealed.len() {
+        let count = u64::try_from(sealed.len()).unwrap_or(u64::MAX);
+        let text = match count {
             0 => "nothing to seal: every closed segment is sealed\n".to_owned(),
-            1 => format!(
-                "sealed 1 segment: {} are {} now\n",
-                shown(before),
-                shown(after)
-            ),
             count => format!(
-                "sealed {count} segments: {} are {} now\n",
+                "sealed {}: {} before, {} now\n",
+                counted(count, "segment"),
                 shown(before),
                 shown(after)
             ),
         };
-        write(text.as_bytes())?;
+        Ok(text)
+    })?;
+    Ok(exit_status(&end))
+}
+
+/// Writes a task's lines as they are for programs, or as text for people.
+pub(super) fn write_lines<T: DeserializeOwned>(
+    lines: &[u8],
+    output: &TellOutput,
+    context: &CommandContext,
+    text: impl FnOnce(Vec<T>) -> anyhow::Result<String>,
+) -> anyhow::Result<()> {
+    match context.format(output.format) {
+        Format::Jsonl => write(lines),
+        _ => write(text(parse_lines(lines)?)?.as_bytes()),
     }
-    Ok(ending(&end))
 }
 
 /// A number of bytes for people.
@@ -64,8 +72,8 @@ pub(super) fn shown(bytes: u64) -> String {
     ByteSize(bytes).display().iec().to_string()
 }
 
-/// What an order came to; what is not well is said on standard error.
-pub(super) fn ending(end: &End) -> ExitStatus {
+/// How a task ended; problems are printed on standard error.
+pub(super) fn exit_status(end: &End) -> ExitStatus {
     super::say_notes(end);
     for damage in &end.damage {
         super::say(&format!("profiletrail: {damage}"));
@@ -77,7 +85,7 @@ pub(super) fn ending(end: &End) -> ExitStatus {
     }
 }
 
-/// Has something done, and writes its lines to `out`.
+/// Runs a task, and writes its lines to `out`.
 pub(super) fn order(
     request: &Maintenance,
     purpose: Purpose,
@@ -93,8 +101,8 @@ pub(super) fn order(
                 Kind::Request,
                 &Request::Maintenance(request.clone()),
             )?;
-            let mut tell = |progress: Progress| bar.set(progress.done, progress.all);
-            follow(stream, &mut tell, out)
+            let mut on_progress = |progress: Progress| bar.set(progress.done, progress.all);
+            follow(stream, &mut on_progress, out)
         }
         Access::Offline(trail, _appender) => {
             let mut output = ops::Output {

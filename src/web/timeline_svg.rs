@@ -3,7 +3,7 @@
 //! Places are percentages of the width, so that one drawing fits a phone and a
 //! wide screen, and its text is not scaled with it. Values are spans, whose text
 //! ends in a sign where it is cut off, so that none is taken for another; changes
-//! are marks, each a link to its event, told apart by form and not by colour
+//! are marks, each a link to its event, distinguished by form and not by colour
 //! alone.
 
 use maud::{Markup, PreEscaped, Render, html};
@@ -11,14 +11,14 @@ use maud::{Markup, PreEscaped, Render, html};
 use super::links;
 use super::scale::percent;
 use super::text::Shown;
+use super::time_format::Clock;
 use super::timeline::{Kind, Mark, PARTS, Row, Timeline};
-use super::when::Clock;
 use crate::format::counted;
 
 /// The height of a line.
 const HEIGHT: u32 = 30;
 
-/// Of so many places at least is a span wide enough for text.
+/// A span of at least this many places is wide enough for text.
 const FOR_TEXT: u32 = 12;
 
 /// The most characters of a value in a title.
@@ -36,7 +36,7 @@ const FORMS: &str = r#"<svg class="forms" width="0" height="0" aria-hidden="true
 </defs></svg>"#;
 
 /// The whole drawing. `at` is the moment of which the state is shown.
-pub fn lanes(timeline: &Timeline, at: i64, clock: &Clock) -> Markup {
+pub fn timeline_svg(timeline: &Timeline, at: i64, clock: &Clock) -> Markup {
     let ticks = timeline.scale.ticks(clock);
     let places: Vec<String> = ticks
         .iter()
@@ -82,15 +82,15 @@ const TINTS: [&str; 6] = ["t0", "t1", "t2", "t3", "t4", "t5"];
 
 impl Tints {
     fn class(&mut self, value: &Shown) -> &'static str {
-        let print = match value {
-            Shown::Text(_) => value.print().unwrap_or_default(),
+        let fingerprint = match value {
+            Shown::Text(_) => value.fingerprint().unwrap_or_default(),
             Shown::Member(true) => return "yes",
             Shown::Member(false) | Shown::Absent => return "none",
             Shown::Unknown => return "unknown",
         };
-        let known = self.0.iter().position(|it| *it == print);
+        let known = self.0.iter().position(|it| *it == fingerprint);
         let place = known.unwrap_or_else(|| {
-            self.0.push(print);
+            self.0.push(fingerprint);
             self.0.len() - 1
         });
         TINTS.get(place % TINTS.len()).copied().unwrap_or_default()
@@ -206,7 +206,7 @@ impl Render for Timeline {
             p.note {
                 (counted(self.changes, "change")) " in " (counted(self.events, "event"))
                 @if together > 0 {
-                    ", drawn as " (counted(self.marks() as u64, "mark")) ": those that would stand too close to be told apart are one. "
+                    ", drawn as " (counted(self.marks() as u64, "mark")) ": those that are too close to distinguish are one. "
                     "Choose a shorter span to see each"
                 }
                 "."

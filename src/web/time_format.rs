@@ -18,7 +18,7 @@ pub struct Clock {
 impl Clock {
     /// What the zone's clocks show at a moment.
     pub fn local(&self, seconds: i64) -> NaiveDateTime {
-        // Of the years that answers can tell, so that every zone has room.
+        // Clamped to the years of answers, so that no zone overflows.
         let seconds = seconds.clamp(-62_167_219_200, 253_402_300_799);
         let moment = DateTime::<Utc>::from_timestamp(seconds, 0).unwrap_or_default();
         moment.with_timezone(&self.zone).naive_local()

@@ -1,11 +1,11 @@
-//! What a search comes to, and the calls that could not be read.
+//! The results of a search, and the calls that could not be read.
 
 use maud::{Markup, html};
 
 use super::links;
 use super::shell::{Frame, command};
 use super::text::{NAME, Name, SHORT, Shown, Text};
-use super::when::Clock;
+use super::time_format::Clock;
 use crate::event::ProfileKey;
 use crate::format::plain;
 use crate::history::Value;
@@ -72,7 +72,7 @@ impl Hit {
     }
 }
 
-/// What a search came to.
+/// The results of a search.
 #[derive(Clone, Debug, Default)]
 pub struct Hits {
     /// Those that were found: who has it now comes first.
@@ -157,7 +157,7 @@ fn table(found: &Hits, several: bool, clock: &Clock) -> Markup {
     }
 }
 
-/// The command that tells the same.
+/// The command with the same answer.
 fn find_command(what: &FindTarget) -> Option<String> {
     let text;
     let words = match what {
@@ -173,7 +173,7 @@ fn find_command(what: &FindTarget) -> Option<String> {
     let prefix = matches!(what, FindTarget::Field { by, .. } if *by == Matching::Prefix);
     let words = words.into_iter().chain(prefix.then_some("--prefix"));
     let is_flag = |word: &&str| word.starts_with('-');
-    // What begins like a flag, or has what no command can be given, is not told.
+    // A word that looks like a flag, or that no command can be given, has no command.
     let line = shlex::try_join(["profiletrail", "find"].into_iter().chain(words.clone()));
     let flags = words.filter(is_flag).count();
     let own = 1
@@ -184,7 +184,7 @@ fn find_command(what: &FindTarget) -> Option<String> {
         .map(|line| plain(&line))
 }
 
-/// The page of a search that is none.
+/// The page of a search that cannot be understood.
 pub fn no_search(asked: &str, clock: &Clock) -> Markup {
     let is_address = asked.contains('@') && !asked.contains('=');
     let body = html! {

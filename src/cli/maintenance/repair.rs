@@ -14,7 +14,7 @@ use crate::ops::{Repair, RepairLine};
 pub fn repair(args: &RepairArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     crate::cli::logging::of_command(context);
     let repair = Repair::survey(&context.data)
-        .context("a repair needs the data folder for itself, and readable")?;
+        .context("repair needs the data folder for itself, and permission to read it")?;
     let lines = repair.lines();
     let json = context.format(args.output.format) == Format::Jsonl;
     if lines.is_empty() {
@@ -23,7 +23,7 @@ pub fn repair(args: &RepairArgs, context: &CommandContext) -> anyhow::Result<Exi
     }
     if !args.yes {
         for line in &lines {
-            crate::cli::say(&told(line));
+            crate::cli::say(&text_of(line));
         }
         require_terminal("nothing was changed: run it on a terminal, or with --yes")?;
         if !confirm("Rewrite these segments, keeping the damaged files aside?")? {
@@ -35,7 +35,7 @@ pub fn repair(args: &RepairArgs, context: &CommandContext) -> anyhow::Result<Exi
         let text = if json {
             serde_json::to_string(&line).unwrap_or_default()
         } else {
-            told(&line)
+            text_of(&line)
         };
         if done.is_ok() {
             done = write(format!("{text}\n").as_bytes());
@@ -45,8 +45,8 @@ pub fn repair(args: &RepairArgs, context: &CommandContext) -> anyhow::Result<Exi
     Ok(ExitStatus::Success)
 }
 
-/// A segment for people: what is to be done, or was done.
-fn told(line: &RepairLine) -> String {
+/// A segment for people: what will be done, or was done.
+fn text_of(line: &RepairLine) -> String {
     let event = match line.log.as_str() {
         "events" => "event",
         _ => "rejected call",
@@ -73,17 +73,17 @@ fn told(line: &RepairLine) -> String {
     };
     let what = match line.remedy.as_str() {
         "make" => format!("is missing: {lost}"),
-        "cut" => "ends with a write that is not whole, which is cut off".to_owned(),
+        "cut" => "ends with an incomplete write, which is cut off".to_owned(),
         _ => format!(
             "is damaged: {} can be read, {lost}",
             counted(line.kept, event)
         ),
     };
     let unknown = match line.unknown {
-        true => "; there may have been more after them, whose numbers are given anew",
+        true => "; there may have been more after them, whose numbers will be given again",
         false => "",
     };
     let aside = line.aside.as_ref();
     let aside = aside.map_or_else(String::new, |path| format!("; kept aside as {path}"));
-    plain(&format!("{} {what}{unknown}{aside}", line.segment)).to_string()
+    plain(&format!("{} {what}{unknown}{aside}", line.segment))
 }

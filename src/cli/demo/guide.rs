@@ -1,0 +1,223 @@
+//! The guide that `demo` prints: where it is, how to look at it, and what to ask.
+//!
+//! It is for somebody who has never seen the program. Every command can be pasted
+//! into another terminal, in whatever folder that is.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use super::super::{Stdout, is_closed_pipe};
+use crate::cli::output::broken;
+use crate::format::{counted, wrapped};
+use crate::ops::demo::{Story, questions};
+
+/// The columns where no terminal says otherwise, and the fewest and most of prose.
+const WIDTH: usize = 80;
+const MIN_WIDTH: usize = 40;
+const MAX_WIDTH: usize = 100;
+
+/// The indentation of commands and hints.
+const INDENT: &str = "   ";
+
+/// What the guide is about.
+pub(super) struct Guide<'a> {
+    pub story: &'a Story,
+    /// The program and the data folder, as words for a shell.
+    pub program: String,
+    pub data: String,
+    /// Whether the folder stays.
+    pub kept: bool,
+    /// The address for calls.
+    pub calls: SocketAddr,
+    /// The address of the page.
+    pub page: Option<SocketAddr>,
+    /// A token for the page.
+    pub token: &'a str,
+    /// The columns of the terminal.
+    pub width: Option<usize>,
+}
+
+impl Guide<'_> {
+    /// Writes it. That nobody reads it is no failure: the server runs all the same.
+    pub fn write(&self) -> anyhow::Result<()> {
+        let mut stdout = Stdout::new();
+        let written = stdout
+            .write_all(self.text().as_bytes())
+            .and_then(|()| stdout.flush());
+        match written.map_err(anyhow::Error::from) {
+            Err(error) if is_closed_pipe(&error) => Ok(()),
+            written => written,
+        }
+    }
+
+    fn text(&self) -> String {
+        let calls = counted(self.story.calls.len() as u64, "call");
+        let until = match self.kept {
+            true => "and stays there. Ctrl-C ends this.",
+            false => "until Ctrl-C ends this.",
+        };
+        let mut text = String::from("\n");
+        let place = format!(
+            "A small shop's fortnight, {calls}, is in {} {until}",
+            self.data
+        );
+        text += &self.prose("", &place);
+        if let Some(page) = self.page {
+            let open = "To look at it, open this in a browser; the token behind the # lets you in:";
+            text += &format!(
+                "\n{}\n{INDENT}http://{page}/#{}\n",
+                self.prose("", open),
+                self.token
+            );
+        }
+        let ask =
+            "Five questions, with the commands that answer them; type these in another terminal:";
+        text += &format!("\n{}", self.prose("", ask));
+        for (number, asked) in (1..).zip(questions(self.story)) {
+            let question = self.prose(INDENT, &asked.question);
+            let question = question.strip_prefix(INDENT).unwrap_or(&question);
+            text += &format!("\n{number}. {question}\n");
+            for command in &asked.commands {
+                let command = command.iter().map(|text| word(text)).collect::<Vec<_>>();
+                let (program, command, data) = (&self.program, command.join(" "), &self.data);
+                text += &self.command(&format!("{program} {command} --data {data}"));
+            }
+            text += &format!("\n{}", self.prose(INDENT, &asked.hint));
+        }
+        let calls = "It takes calls, too, and the page shows them as they come:";
+        text += &format!("\n{}\n", self.prose("", calls));
+        let form = format!(
+            "type=update&profile={}&parameters[newsletter]=Nee",
+            self.story.mind.profile
+        );
+        let target = format!("http://{}/webhook/by-hand", self.calls);
+        text += &self.command(&format!("curl {target} --data {}", word(&form)));
+        text
+    }
+
+    /// A paragraph, with line ends.
+    fn prose(&self, indent: &str, text: &str) -> String {
+        let width = self.width.unwrap_or(WIDTH).clamp(MIN_WIDTH, MAX_WIDTH);
+        let lines = wrapped(text, width.saturating_sub(indent.len()));
+        lines
+            .iter()
+            .map(|line| format!("{indent}{line}\n"))
+            .collect()
+    }
+
+    /// A command, over several lines where it is too long for one.
+    fn command(&self, command: &str) -> String {
+        let width = self.width.unwrap_or(WIDTH).max(MIN_WIDTH);
+        let lines = broken(command, Some(width - INDENT.len()));
+        lines
+            .iter()
+            .map(|line| format!("{INDENT}{line}\n"))
+            .collect()
+    }
+}
+
+/// The program, as a shell finds it from any folder.
+pub(super) fn program() -> String {
+    let called = std::env::args_os().next().unwrap_or_default();
+    let called = Path::new(&called);
+    let found_by_path = called.components().count() == 1;
+    let path = match found_by_path {
+        true => called.to_owned(),
+        false => std::path::absolute(called).unwrap_or_else(|_| "profiletrail".into()),
+    };
+    word(&path.to_string_lossy())
+}
+
+/// A text as one word for a shell.
+pub(super) fn word(text: &str) -> String {
+    shlex::try_quote(text).map_or_else(|_| String::from("''"), |word| word.into_owned())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing)]
+mod tests {
+    use super::*;
+    use crate::ops::demo::SEED;
+
+    const TOKEN: &str = "ptr_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx";
+
+    fn guide(story: &Story, width: Option<usize>) -> Guide<'_> {
+        Guide {
+            story,
+            program: "profiletrail".to_owned(),
+            data: "/tmp/profiletrail-demo-x1Yz2A".to_owned(),
+            kept: false,
+            calls: "127.0.0.1:8080".parse().unwrap(),
+            page: Some("127.0.0.1:65535".parse().unwrap()),
+            token: TOKEN,
+            width,
+        }
+    }
+
+    fn text(story: &Story, width: Option<usize>) -> String {
+        guide(story, width).text()
+    }
+
+    #[test]
+    fn nothing_is_wider_than_the_terminal() {
+        let story = Story::generate(SEED, 1_773_658_967);
+        for width in [None, Some(80), Some(100), Some(200)] {
+            let text = self::tests::text(&story, width);
+            let most = width.unwrap_or(WIDTH);
+            let wide: Vec<&str> = text.lines().filter(|line| line.len() > most).collect();
+            assert!(wide.is_empty(), "{width:?}: {wide:?}");
+        }
+        // Where it is narrow, commands are as long as they are.
+        let narrow = text(&story, Some(20));
+        assert!(
+            narrow.contains("   profiletrail gaps \\\n       --data /tmp/"),
+            "{narrow}"
+        );
+        assert!(narrow.contains("city-3923 --out fix.csv \\\n"), "{narrow}");
+        assert!(text(&story, Some(200)).contains("--out fix.csv --data /tmp/"));
+    }
+
+    #[test]
+    fn a_long_path_of_the_program_takes_lines_of_its_own() {
+        let story = Story::generate(SEED, 1_773_658_967);
+        for length in 1..=75 {
+            let program = "p".repeat(length);
+            let guide = Guide {
+                program: program.clone(),
+                data: "/tmp/profiletrail-demo-x1Yz2A".to_owned(),
+                ..guide(&story, None)
+            };
+            let text = guide.text();
+            let wide = text.lines().find(|line| line.chars().count() > WIDTH);
+            assert_eq!(wide, None, "{length}");
+            // A shell reads the same words whatever the length.
+            let joined = text.replace(" \\\n", " ");
+            let commands = joined.lines().filter(|line| line.contains("--data /tmp/"));
+            let words: Vec<Vec<&str>> = commands
+                .map(|line| line.split_whitespace().skip(1).collect())
+                .collect();
+            assert_eq!(words.len(), 9);
+            assert_eq!(
+                words[1],
+                "incidents undo city-3923 --out fix.csv --data /tmp/profiletrail-demo-x1Yz2A"
+                    .split(' ')
+                    .collect::<Vec<_>>()
+            );
+            assert!(joined.contains(&format!("   {program} ")));
+        }
+    }
+
+    #[test]
+    fn a_shell_takes_a_word_for_one() {
+        for (text, quoted) in [
+            ("mail", "mail"),
+            ("", "''"),
+            ("3 days ago", "'3 days ago'"),
+            ("it's", "\"it's\""),
+            ("$(x)", "'$(x)'"),
+        ] {
+            assert_eq!(word(text), quoted);
+        }
+    }
+}
