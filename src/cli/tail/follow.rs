@@ -69,7 +69,7 @@ pub fn run(
         return Ok(ExitStatus::Failed);
     }
     if !sink.found {
-        say("profiletrail: nothing found: no new matching events");
+        say("profiletrail: nothing found: no new event matches");
         return Ok(ExitStatus::Nothing);
     }
     Ok(ExitStatus::Success)

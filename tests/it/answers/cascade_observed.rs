@@ -139,7 +139,7 @@ fn each_of_a_second_has_its_place() {
         "--yes",
     ];
     let seen = cli(&shop.data(), &args);
-    assert!(seen.stderr.contains("entered 1 event"), "{}", seen.stderr);
+    assert!(seen.stderr.contains("added 1 event"), "{}", seen.stderr);
     let last = client("type=delete&profile=1&database=7&time=1760002000");
     let ends = |key: &str| -> Vec<Value> {
         let told = read(&shop, &["history", key, "--cascade"]);

@@ -78,7 +78,7 @@ fn nothing_that_a_stranger_sent_runs_or_hides_in_the_page() {
         "UTC",
     ]);
     assert!(one.contains("no &lt;b&gt;such&lt;/b&gt;"));
-    assert!(one.contains("no event has ever told it"));
+    assert!(one.contains("no event has ever shown it"));
     assert!(one.contains("2025-10-09 08:53:20 UTC"));
 
     // It is never written over another file, and not where there is nothing to say.

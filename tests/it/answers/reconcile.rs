@@ -112,14 +112,14 @@ fn rows_that_cannot_be_read_are_told_by_line() {
     let rows = "id;mail\n1;a\nx7;b\n;c\n3;c;d\n2;b\n18446744073709551616;x\n1;z\n-1;x\n";
     let told = shop.reconcile(rows, &["--database", "7"]);
     for line in [
-        "line 3: \"x7\" in column \"id\" is no number",
+        "line 3: \"x7\" in column \"id\" is not a number",
         "line 4: \"\" in column",
         "line 5: it has 3 columns, the first line 2",
         "line 7: \"18446744073709551616\"",
         "line 8: 1 has a row in line 2 already",
         "line 9: \"-1\"",
         // Whose they are is not known, so nothing is said to be gone.
-        "which profiles are gone is not told: not every row says whose it is",
+        "cannot report which profiles are gone: some rows have no readable number",
         "2 rows compared",
     ] {
         assert!(told.stderr.contains(line), "{line}: {}", told.stderr);
@@ -147,7 +147,7 @@ fn a_file_that_cannot_be_read_is_refused_with_the_way_out() {
         2,
         "Did you mean \"mail\"?",
     );
-    refused(b"id;mail\n1;caf\xe9\n", &[], 3, "line 2 is no UTF-8");
+    refused(b"id;mail\n1;caf\xe9\n", &[], 3, "line 2 is not UTF-8");
     refused(b"", &[], 2, "is empty");
     refused(b"id;mail\n", &["--database", "7"], 1, "no rows");
     refused(b"id;mail\n1;a\n", &["--delimiter", ";;"], 2, "the word tab");

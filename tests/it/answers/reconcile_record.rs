@@ -26,18 +26,14 @@ fn what_is_entered_is_observed_and_differs_no_more() {
     ];
     let entered = shop.reconcile(whole(), &args);
     assert!(
-        entered.stderr.contains("entered 5 events"),
+        entered.stderr.contains("added 5 events"),
         "{}",
         entered.stderr
     );
     assert_eq!(json_lines(&entered.ok()), differences());
     for _ in 0..2 {
         let again = shop.reconcile(whole(), &args);
-        assert!(
-            again.stderr.contains("entered 0 events"),
-            "{}",
-            again.stderr
-        );
+        assert!(again.stderr.contains("added 0 events"), "{}", again.stderr);
         assert_eq!(again.ok(), "");
         if shop.server.is_some() {
             shop.close();

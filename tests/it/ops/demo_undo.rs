@@ -158,7 +158,7 @@ fn where_they_are_lost_it_is_entered() {
     let args = ["--record", "--yes", "--label", "undo"];
     let entered = reconcile(&data, &fix, &args);
     assert!(
-        entered.stderr.contains("entered 105 events"),
+        entered.stderr.contains("added 105 events"),
         "{}",
         entered.stderr
     );

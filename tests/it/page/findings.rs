@@ -166,19 +166,19 @@ fn what_came_of_what_was_asked_is_told() {
     assert_eq!(
         rows(2),
         [
-            "a|2|1|2|applied|it is as asked, and was not before",
+            "a|2|1|2|applied|it is as requested, and was not before",
             "b|x|x|x|already so|it was so before",
-            "c|Y |y|Y|coerced|it became something else than was asked",
-            "none|1|(not there)|(not there)|ignored|nothing of the profile is called so",
-            "news|interest|1|no|yes|applied|it is as asked, and was not before",
-            "d|(nothing)|z|unasked|unasked|it changed without being asked for",
+            "c|Y |y|Y|coerced|it became something else than was requested",
+            "none|1|(not there)|(not there)|ignored|the profile has no such field or interest",
+            "news|interest|1|no|yes|applied|it is as requested, and was not before",
+            "d|(nothing)|z|unasked|unasked|it changed without a request",
         ]
         .map(|row| row.replace("Y |", "Y|"))
     );
     // What a creation makes unasked is what it creates.
     assert_eq!(
         rows(1),
-        ["a|1|(not there)|1|applied|it is as asked, and was not before"]
+        ["a|1|(not there)|1|applied|it is as requested, and was not before"]
     );
     assert_eq!(rows(3), ["a|3|2|2|ignored|it is as it was before"]);
     // What changes nothing asks for nothing.
