@@ -41,7 +41,7 @@ fn what_is_entered_is_observed_and_differs_no_more() {
     }
     let data = shop.data();
     let format = std::fs::read_to_string(data.join("format")).unwrap();
-    assert!(format.starts_with("{\"profiletrail\":4,"), "{format}");
+    assert!(format.starts_with("{\"profiletrail\":1,"), "{format}");
     // What was there before is as it was, byte for byte.
     assert!(cli(&data, &["changes"]).ok().starts_with(&before));
     assert!(cli(&data, &["export", "--raw"]).ok().starts_with(&exported));
