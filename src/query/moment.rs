@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::time::Duration;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, Utc, Weekday};
 use clap::builder::{StringValueParser, TypedValueParser};
 use clap::{Arg, Command};
 use interim::{Dialect, parse_date_string};
@@ -78,14 +78,15 @@ pub fn with_clock(command: Command, clock: Clock) -> Command {
     command.mut_subcommands(|subcommand| with_clock(subcommand, clock))
 }
 
-/// The Unix seconds of a time: RFC 3339, a date, a date and time in the zone,
-/// `@` and Unix seconds, or a phrase. `now` is in Unix microseconds.
+/// The Unix seconds of a time: RFC 3339, a date (`2025-10-09` or `09-10-2025`), a
+/// date and time in the zone, with or without seconds, `@` and Unix seconds, or a
+/// phrase. `now` is in Unix microseconds.
 pub fn parse_time(text: &str, zone: Zone, now: i64, rounding: Rounding) -> Result<i64, String> {
     let text = text.trim();
     let wrong = || {
         format!(
-            "{text:?} is no time: write 2025-10-09, '2025-10-09 08:53:20', 2025-10-09T08:53:20Z, \
-             @1760000000, yesterday or '2 hours ago'"
+            "{text:?} is not a time: write 2025-10-09, 09-10-2025, '2025-10-09 08:53', \
+             2025-10-09T08:53:20Z, @1760000000, yesterday, monday or '2 hours ago'"
         )
     };
     let found = if let Some(seconds) = text.strip_prefix('@') {
@@ -93,9 +94,7 @@ pub fn parse_time(text: &str, zone: Zone, now: i64, rounding: Rounding) -> Resul
     } else if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         let fraction = time.timestamp_subsec_nanos() > 0 && rounding == Rounding::Up;
         Some(time.timestamp() + i64::from(fraction))
-    } else if let Some(local) =
-        parse_timestamp(text).or_else(|| parse_timestamp(&format!("{text} 00:00:00")))
-    {
+    } else if let Some(local) = local_time(text) {
         Some(local_to_utc(zone, local))
     } else if text.starts_with(|first: char| first.is_ascii_digit()) && text.contains('-') {
         // Something like 2025-13-01 is a slip, not a phrase.
@@ -111,6 +110,40 @@ pub fn parse_time(text: &str, zone: Zone, now: i64, rounding: Rounding) -> Resul
         .ok_or_else(wrong)
 }
 
+/// A date, year first or day first, with or without a time of the day, with or
+/// without seconds.
+fn local_time(text: &str) -> Option<NaiveDateTime> {
+    let (date, time) = text.split_once([' ', 'T']).unwrap_or((text, "00:00"));
+    let time = time.trim_start();
+    let date = match date.split('-').collect::<Vec<_>>()[..] {
+        [day, month, year] if year.len() == 4 => format!("{year}-{month}-{day}"),
+        _ => date.to_owned(),
+    };
+    let seconds = if time.len() == 5 { ":00" } else { "" };
+    parse_timestamp(&format!("{date} {time}{seconds}"))
+}
+
+/// A weekday, by itself or before a time of the day: the last such moment that is
+/// not in the future.
+fn weekday(text: &str, now: DateTime<Zone>) -> Option<NaiveDateTime> {
+    let (day, time) = text.split_once(' ').unwrap_or((text, ""));
+    let day: Weekday = day.trim_end_matches(',').parse().ok()?;
+    let time = match time.trim_start() {
+        "" => NaiveTime::MIN,
+        time => {
+            let time = format!("today {time}");
+            parse_date_string(&time, now, Dialect::Uk).ok()?.time()
+        }
+    };
+    let back = now.weekday().days_since(day);
+    let date = now.date_naive().checked_sub_days(Days::new(back.into()))?;
+    let moment = date.and_time(time);
+    if moment > now.naive_local() {
+        return moment.checked_sub_days(Days::new(7));
+    }
+    Some(moment)
+}
+
 fn phrase(text: &str, zone: Zone, now: i64) -> Option<i64> {
     let now = DateTime::<Utc>::from_timestamp_micros(now)?.with_timezone(&zone);
     let midnight = |date: NaiveDate| local_to_utc(zone, date.and_time(NaiveTime::MIN));
@@ -120,16 +153,16 @@ fn phrase(text: &str, zone: Zone, now: i64) -> Option<i64> {
         "today" => Some(midnight(now.date_naive())),
         "yesterday" => Some(midnight(now.date_naive().checked_sub_days(Days::new(1))?)),
         "tomorrow" => Some(midnight(now.date_naive().checked_add_days(Days::new(1))?)),
-        text if can_be_phrase(text) => {
-            Some(parse_date_string(text, now, Dialect::Uk).ok()?.timestamp())
-        }
+        text if can_be_phrase(text) => match weekday(text, now) {
+            Some(local) => Some(local_to_utc(zone, local)),
+            None => Some(parse_date_string(text, now, Dialect::Uk).ok()?.timestamp()),
+        },
         _ => None,
     }
 }
 
-/// Whether a text in lower case can be a phrase. interim, which decides, ends
-/// the process at words of 16 letters or with great letters in some places, and
-/// reckons without looking how great a number is.
+/// Whether a text in lower case can be a phrase. interim panics at words of 16
+/// letters, at capitals in some places, and at numbers that overflow.
 fn can_be_phrase(text: &str) -> bool {
     let runs_to = |most: usize, kind: fn(&u8) -> bool| {
         let mut runs = text.as_bytes().split(|byte| !kind(byte));
@@ -146,7 +179,7 @@ pub fn parse_seconds(text: &str) -> Result<i64, String> {
 
 /// A duration: `90s`, `30m`, `6h`, `2d`; at least a second.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{text:?} is no duration: write 90s, 30m, 6h or 2d");
+    let wrong = || format!("{text:?} is not a duration: write 90s, 30m, 6h or 2d");
     let trimmed = text.trim();
     let (digits, unit) = trimmed.split_at(trimmed.bytes().take_while(u8::is_ascii_digit).count());
     let number: u32 = digits.parse().map_err(|_| wrong())?;
@@ -191,7 +224,17 @@ mod tests {
             ("2 hours ago", 1_759_992_800),
             ("3 days ago", 1_759_740_800),
             ("1 week ago", 1_759_395_200),
-            ("Friday 8PM", 1_760_119_200),
+            ("2025-10-09 10:53", 1_759_999_980),
+            ("2025-10-09T10:53", 1_759_999_980),
+            ("09-10-2025", 1_759_960_800),
+            ("09-10-2025 10:53", 1_759_999_980),
+            ("09-10-2025 10:53:20", 1_760_000_000),
+            ("thursday", 1_759_960_800),
+            ("Wednesday", 1_759_874_400),
+            ("fri", 1_759_442_400),
+            ("Friday 8PM", 1_759_514_400),
+            ("thursday 10:00", 1_759_996_800),
+            ("thursday 11:00", 1_759_395_600),
         ] {
             assert_eq!(read(text), Ok(seconds), "{text}");
         }
@@ -205,12 +248,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused_with_examples() {
+    fn invalid_times_are_refused_with_examples() {
         for text in [
             "",
             "x",
             "2025-13-01",
             "2025-02-30",
+            "30-02-2025",
+            "9-10-2025",
+            "09-10-25",
+            "2025-10-09 10",
+            "2025-10-09 10:5",
+            "monday monday",
             "@",
             "@1.5",
             "0.5",
@@ -231,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn stretches_are_read() {
+    fn durations_are_read() {
         for (text, seconds) in [
             ("1s", 1),
             ("90 seconds", 90),

@@ -200,7 +200,7 @@ fn pages_tell_what_the_commands_tell() {
     let reply = visitor.get("/profile/123?at=sometime");
     let page = String::from_utf8(reply.body).unwrap();
     assert!(
-        reply.status == 400 && page.contains("is no time") && page.contains("johnny"),
+        reply.status == 400 && page.contains("is not a time") && page.contains("johnny"),
         "{page}"
     );
     drop(dir);

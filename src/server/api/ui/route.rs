@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said_and_what_is_not_there_is_not() {
         let page = asked("/profile/1?at=<script>");
-        assert!(page.at.unwrap().unwrap_err().1.contains("is no time"));
+        assert!(page.at.unwrap().unwrap_err().1.contains("is not a time"));
         for target in [
             "/profile/x",
             "/profile/",
