@@ -110,7 +110,7 @@ fn reports(shop: &Shop) {
     assert!(
         cli(&shop.data, &["report", "--field", "none"])
             .failed(1)
-            .contains("no change")
+            .contains("no matching changes")
     );
 }
 

@@ -97,6 +97,8 @@ fn fifty_kills_of_either_side_skip_nothing_and_repeat_nothing() {
         }
         following = tail(&data, &out, true).spawn().unwrap();
     }
+    let written = || std::fs::read_to_string(&out).unwrap().lines().count();
+    eventually("many events are written", || written() > 500);
     stop.store(true, Ordering::Relaxed);
     let mut acknowledged: HashMap<u64, String> = HashMap::new();
     for thread in posting {

@@ -249,8 +249,8 @@ fn a_backup_has_the_baselines_and_all_is_well_after_a_prune() {
     for question in [
         &["changes"][..],
         &["export", "--raw"],
-        &["show", "7"],
-        &["blame", "7"],
+        &["show", "7", "--at", "2035-01-01"],
+        &["blame", "7", "--at", "2035-01-01"],
         &["history", "7"],
         &["stats"],
     ] {

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::http::FORM;
-use rustix::net::{AddressFamily, SocketType};
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 use crate::support::tls::Certificate;
@@ -30,7 +30,9 @@ const MOST_MEMORY_KIB: u64 = 200 * 1024;
 /// A connection from one of the loopback's many addresses.
 fn from(stranger: usize, address: SocketAddr) -> io::Result<TcpStream> {
     let own = Ipv4Addr::new(127, 0, 1, (stranger % 200) as u8 + 1);
-    let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None)?;
+    let (family, kind) = (AddressFamily::INET, SocketType::STREAM);
+    // Servers that other tests start must not inherit it.
+    let socket = rustix::net::socket_with(family, kind, SocketFlags::CLOEXEC, None)?;
     rustix::net::bind(&socket, &SocketAddr::from((own, 0)))?;
     rustix::net::connect(&socket, &address)?;
     let stream = TcpStream::from(socket);
