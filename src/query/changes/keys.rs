@@ -20,7 +20,7 @@ const FEW: u64 = 20_000;
 /// alone.
 const IN_A_ROW: u64 = 12;
 
-/// The most (sub)profiles of which [`super::near`] is told: they are held.
+/// The most (sub)profiles that the keyed scan takes: their keys are held in memory.
 const MOST_KEYS: usize = 200_000;
 
 /// The profiles of which a delete in the span ends the subprofiles, or may: to

@@ -1,7 +1,7 @@
 //! `changes`: what changed when, over all profiles.
 //!
 //! There are two ways to find the (sub)profiles' events, both feed the same
-//! [`Replayer`], and the question decides:
+//! [`super::replay::Replayer`], and the question decides:
 //!
 //! * [`keyed_scan`]: of each (sub)profile with an event in the span, the events in it
 //!   and the state before it are read. Costs the reading of a block for each of them,

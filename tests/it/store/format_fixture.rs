@@ -264,7 +264,7 @@ fn nothing_is_recorded_for_a_time_that_was_pruned() {
         told.stderr
             .contains("events of 1 profiles and subprofiles up to")
             && told.stderr.contains("1 row may not differ")
-            && told.stderr.contains("entered 1 event"),
+            && told.stderr.contains("added 1 event"),
         "{}",
         told.stderr
     );
