@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 
 use super::context::CommandContext;
 use super::progress::{Bar, Unbarred};
-use crate::query::{Progress, Query, Stage, answer_telling};
+use crate::query::{Progress, Query, Stage, answer_with_progress};
 use crate::server::protocol::{End, Kind, Request, parse, receive, send_json};
 use crate::server::reachable;
 use crate::store::{Appender, Folder, OpenOptions, Purpose, Trail, TrailError};
@@ -82,7 +82,7 @@ pub fn ask(query: &Query, context: &CommandContext, out: &mut dyn Write) -> anyh
                     all: progress.last,
                 });
             })?;
-            let answered = answer_telling(&trail, query, &mut out, &mut tell)?;
+            let answered = answer_with_progress(&trail, query, &mut out, &mut tell)?;
             Ok(answered.into())
         }
     }

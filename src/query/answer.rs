@@ -1,4 +1,4 @@
-//! The questions that can be asked, and how each is answered.
+//! The queries, and how each is answered.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use super::gaps::GapsQuery;
 use super::incidents::IncidentsQuery;
 use super::loops::LoopsQuery;
 use super::page::{Mark, Page};
-use super::progress::{Progress, Teller};
+use super::progress::{Progress, ProgressReporter};
 use super::report::ReportQuery;
 use super::request::{
     BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
@@ -59,12 +59,12 @@ pub enum Query {
 }
 
 impl Query {
-    /// Whether the index is asked for the answer.
+    /// Whether answering needs the index.
     pub const fn needs_index(&self) -> bool {
         !matches!(self, Self::Rejected(_) | Self::Evidence(_))
     }
 
-    /// Whether it matters to the answer whose an event is.
+    /// Whether the answer depends on which (sub)profile an event belongs to.
     pub(super) const fn needs_owners(&self) -> bool {
         !matches!(
             self,
@@ -73,24 +73,24 @@ impl Query {
     }
 }
 
-/// What an answer came to.
+/// The outcome of an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answered {
     /// Whether anything was found.
     pub found: bool,
-    /// Events that belong to the answer but cannot be read.
+    /// Events that belong to the answer but are unreadable.
     pub damage: Vec<String>,
-    /// What a reader should know of the answer: which events are known to be
-    /// lost since a repair, and what speaks of a time of which events were pruned.
+    /// Notes for the reader: events known to be lost since a repair, and periods
+    /// whose events were pruned.
     pub notes: Vec<String>,
-    /// Where nothing was found: what to ask instead.
+    /// If nothing was found: suggestions for another query.
     pub hints: Vec<String>,
 }
 
-/// Why there is no answer.
+/// Why a query failed.
 #[derive(Debug, thiserror::Error)]
 pub enum QueryError {
-    /// The reader of the answer has gone, or it could not be sorted on disk.
+    /// The reader of the answer disconnected, or sorting on disk failed.
     #[error("the answer could not be written")]
     Output(#[from] io::Error),
     /// The folder cannot be read.
@@ -99,7 +99,7 @@ pub enum QueryError {
     /// The log cannot be read.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// What is asked makes no sense.
+    /// The query is invalid.
     #[error("{0}")]
     Wrong(String),
     /// Baselines could not be imported.
@@ -108,7 +108,7 @@ pub enum QueryError {
 }
 
 impl QueryError {
-    /// What happened, with its causes, each once.
+    /// The error with its causes, each once.
     pub fn with_causes(&self) -> String {
         let mut text = self.to_string();
         let mut cause = std::error::Error::source(self);
@@ -123,34 +123,34 @@ impl QueryError {
     }
 }
 
-/// The most notes of an answer.
+/// The maximum number of notes of an answer.
 const NOTES: usize = 3;
 
-/// The lines of an answer on their way out.
+/// Writes the lines of an answer.
 pub(super) struct Lines<'a> {
     out: &'a mut dyn Write,
     buffer: Vec<u8>,
     limit: Option<u64>,
-    /// Only lines after this are wanted.
+    /// Only lines after this mark are written.
     pub after: Option<Mark>,
-    /// Whether it must be told if there are more lines than the limit.
+    /// Whether to report that there are more lines than the limit.
     paged: bool,
-    /// A line was there beyond the limit.
+    /// There was a line beyond the limit.
     more: bool,
     /// The line at which the limit was reached.
     last: Vec<u8>,
     pub written: u64,
-    pub progress: Teller<'a>,
+    pub progress: ProgressReporter<'a>,
     pub damage: Damages,
     notes: Vec<String>,
 }
 
 impl<'a> Lines<'a> {
-    /// Lines that go to `out`, so many at most.
+    /// Writes to `out`, up to a maximum number of lines.
     pub fn to(
         out: &'a mut dyn Write,
         limit: Option<u64>,
-        tell: &'a mut dyn FnMut(Progress),
+        report: &'a mut dyn FnMut(Progress),
     ) -> Self {
         Self {
             out,
@@ -161,17 +161,17 @@ impl<'a> Lines<'a> {
             more: false,
             last: Vec::new(),
             written: 0,
-            progress: Teller::new(tell),
+            progress: ProgressReporter::new(report),
             damage: Damages::default(),
             notes: Vec::new(),
         }
     }
 
-    /// Takes note that an answer speaks of a time of which events were pruned,
-    /// if it does: from `since` on, where events of `key` up to `baseline` were.
+    /// Adds a note if the answer covers a period whose events were pruned: it
+    /// starts at `since`, and events of `key` were pruned up to `baseline`.
     pub fn note_pruned(&mut self, key: ProfileKey, baseline: Option<i64>, since: Option<i64>) {
-        let told = self.notes.len() >= NOTES;
-        let reaches = |time: &i64| !told && since.is_none_or(|since| since < *time);
+        let full = self.notes.len() >= NOTES;
+        let reaches = |time: &i64| !full && since.is_none_or(|since| since < *time);
         if let Some(time) = baseline.filter(reaches) {
             let time = seconds_to_rfc3339(time);
             let what = format!(
@@ -183,7 +183,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Takes note of something that a reader of the answer should know.
+    /// Adds a note for the reader of the answer.
     pub fn note(&mut self, what: String) {
         if self.notes.len() < NOTES && !self.notes.contains(&what) {
             self.notes.push(what);
@@ -200,8 +200,8 @@ impl<'a> Lines<'a> {
         more
     }
 
-    /// Writes one line that is JSON already, without its end; `false` once the
-    /// limit is reached.
+    /// Writes one line of serialized JSON, given without its newline; `false` once
+    /// the limit is reached.
     pub fn put_one(&mut self, line: &[u8]) -> Result<bool, io::Error> {
         if !self.has_room() {
             return Ok(false);
@@ -212,7 +212,7 @@ impl<'a> Lines<'a> {
         Ok(!self.is_full())
     }
 
-    /// Writes so many lines that are JSON already; `false` once the limit is
+    /// Writes a number of lines of serialized JSON; `false` once the limit is
     /// reached.
     pub fn put_all(&mut self, lines: &[u8], count: u64) -> Result<bool, io::Error> {
         if self.limit.is_some() {
@@ -223,7 +223,7 @@ impl<'a> Lines<'a> {
         Ok(true)
     }
 
-    /// Writes lines that are JSON already; `false` once the limit is reached.
+    /// Writes lines of serialized JSON; `false` once the limit is reached.
     pub fn put_encoded(&mut self, lines: &[u8]) -> Result<bool, io::Error> {
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             if !self.has_room() {
@@ -235,13 +235,13 @@ impl<'a> Lines<'a> {
         Ok(!self.is_full())
     }
 
-    /// Whether no more lines are wanted. Of a page, one more than its limit is:
-    /// so it is known whether there is a next page.
+    /// Whether the answer is complete. A page reads one line beyond its limit, to
+    /// know whether there is a next page.
     pub fn is_full(&self) -> bool {
         self.at_limit() && (self.more || !self.paged)
     }
 
-    /// How many lines are wanted at most.
+    /// The maximum number of lines that are needed.
     pub fn wanted(&self) -> Option<u64> {
         let limit = self.limit?;
         Some(limit.saturating_add(u64::from(self.paged)))
@@ -251,7 +251,7 @@ impl<'a> Lines<'a> {
         self.limit.is_some_and(|limit| self.written >= limit)
     }
 
-    /// Whether a line that is there is to be written.
+    /// Whether the next line is to be written.
     fn has_room(&mut self) -> bool {
         let full = self.at_limit();
         self.more |= full;
@@ -266,34 +266,35 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Answers a question with every event that was synced before it was asked,
-/// as JSON lines.
+/// Answers a query as JSON lines, with every event that was synced before the
+/// query.
 pub fn answer(trail: &Trail, query: &Query, out: &mut dyn Write) -> Result<Answered, QueryError> {
-    answer_telling(trail, query, out, &mut |_| ())
+    answer_with_progress(trail, query, out, &mut |_| ())
 }
 
-/// The same; `tell` is called some ten times a second with how far it is,
-/// between lines, where much is to be read.
-pub fn answer_telling(
+/// The same; `report` is called with the progress between lines, about ten times a
+/// second, if much has to be read.
+pub fn answer_with_progress(
     trail: &Trail,
     query: &Query,
     out: &mut dyn Write,
-    tell: &mut dyn FnMut(Progress),
+    report: &mut dyn FnMut(Progress),
 ) -> Result<Answered, QueryError> {
-    answer_part(trail, query, None, out, tell).map(|(answered, _)| answered)
+    answer_part(trail, query, None, out, report).map(|(answered, _)| answered)
 }
 
-/// Answers with a page rather than all: what comes after a mark, up to a limit,
-/// in place of the question's own. Where there is more, the mark after which the
-/// next page goes on. Only `history`, `changes`, `export` and `rejected` have pages.
+/// Answers with a page: the lines after a mark, up to the page's limit, which
+/// replaces the query's own. If there is more, returns the mark after which the
+/// next page continues. Only `history`, `changes`, `export` and `rejected` have
+/// pages.
 pub fn answer_page(
     trail: &Trail,
     query: &Query,
     page: Page,
     out: &mut dyn Write,
-    tell: &mut dyn FnMut(Progress),
+    report: &mut dyn FnMut(Progress),
 ) -> Result<(Answered, Option<Mark>), QueryError> {
-    answer_part(trail, query, Some(page), out, tell)
+    answer_part(trail, query, Some(page), out, report)
 }
 
 fn answer_part(
@@ -301,7 +302,7 @@ fn answer_part(
     query: &Query,
     page: Option<Page>,
     out: &mut dyn Write,
-    tell: &mut dyn FnMut(Progress),
+    report: &mut dyn FnMut(Progress),
 ) -> Result<(Answered, Option<Mark>), QueryError> {
     let snapshot = &trail.snapshot();
     if query.needs_index() {
@@ -321,7 +322,7 @@ fn answer_part(
     let mut lines = Lines {
         after: page.and_then(|page| page.after),
         paged: page.is_some(),
-        ..Lines::to(out, page.map_or(limit, |page| page.limit), tell)
+        ..Lines::to(out, page.map_or(limit, |page| page.limit), report)
     };
     if query.needs_owners() {
         note_without_owner(snapshot, &mut lines.damage)?;
@@ -344,7 +345,7 @@ fn answer_part(
         Query::Incidents(query) => super::incidents::answer(snapshot, query, &mut lines)?,
         Query::Loops(query) => super::loops::answer(snapshot, query, &mut lines)?,
     };
-    // A page of no lines has no place.
+    // An empty page has no position.
     let next = match lines.more && !lines.last.is_empty() {
         true => Some(Mark::of_line(query, &lines.last).ok_or_else(|| {
             io::Error::other("a line of the answer does not tell where the page ended")
@@ -366,7 +367,7 @@ fn answer_part(
     Ok((answered, next))
 }
 
-/// Takes note of events of which it is not known whose they are.
+/// Adds notes on events whose (sub)profile is unknown.
 pub(super) fn note_without_owner(
     snapshot: &Snapshot<'_>,
     damage: &mut Damages,
@@ -384,7 +385,7 @@ pub(super) fn note_without_owner(
     Ok(())
 }
 
-/// The present second.
+/// The current Unix second.
 pub(super) fn now() -> i64 {
     crate::event::now_micros().div_euclid(1_000_000)
 }

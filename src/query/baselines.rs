@@ -1,9 +1,8 @@
 //! Baselines as lines of `export`, which `import` reads back.
 //!
-//! They come before the events, in the order of (sub)profiles, and are taken by
-//! a folder that holds nothing yet: elsewhere they would speak of a time of which
-//! there are events. The numbers of pruned events mean nothing in another
-//! folder; there all of them are 0.
+//! They precede the events, in the order of (sub)profiles. Only an empty folder
+//! accepts them: elsewhere they would cover a period that has events. The numbers
+//! of pruned events have no meaning in another folder, where all of them are 0.
 
 use std::collections::BTreeSet;
 
@@ -32,8 +31,9 @@ pub struct BaselinePart {
     pub second: Vec<(u8, String)>,
 }
 
-/// Writes the baselines that are asked for. Tells which events must come with
-/// their bodies: they may repeat pruned ones, which are known by their bytes.
+/// Writes the matching baselines. Returns the events that must be exported with
+/// their bodies: they may repeat pruned events, which are identified by their
+/// bytes.
 pub(super) fn export(
     snapshot: &Snapshot<'_>,
     query: &ExportQuery,
@@ -135,7 +135,7 @@ pub(super) fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
     }
 }
 
-/// The baseline of a line of which the time was read already, in Unix seconds.
+/// The baseline of a line whose time was parsed already, in Unix seconds.
 pub(super) fn read(
     line: ExportLine<'static>,
     part: BaselinePart,
@@ -191,7 +191,7 @@ fn digest(hex: &str) -> Option<[u8; DIGEST_LEN]> {
     (hex.len() == 2 * DIGEST_LEN).then(|| number.to_be_bytes())
 }
 
-/// Whether two baselines say the same, whatever the numbers of their events.
+/// Whether two baselines are equal except for the numbers of their events.
 pub(super) fn is_same(one: &Baseline, other: &Baseline) -> bool {
     (one.place.time, one.place.rank, &one.known)
         == (other.place.time, other.place.rank, &other.known)

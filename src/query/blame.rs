@@ -26,7 +26,7 @@ pub(super) fn answer(
     Ok(lines.written > 0)
 }
 
-/// Gathers the last changes, and writes them in the end.
+/// Collects the last changes and writes them at the end.
 struct BlameVisitor<'l, 'o> {
     blame: Blame<'static>,
     lines: &'l mut Lines<'o>,

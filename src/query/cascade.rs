@@ -1,15 +1,15 @@
-//! The deletes of a profile, which end its subprofiles. That an export did not
-//! have the profile counts as one of them ([`cascade_candidates`]).
+//! The deletes of a profile, which end its subprofiles. Absence of the profile from
+//! an export counts as a delete ([`cascade_candidates`]).
 //!
-//! The index knows no types: the heads of the profile's events are read, from the
-//! latest backwards, as far as was asked for, and each once. Held are the times of
-//! its events and the places of its deletes, so all of its subprofiles share one
-//! [`ProfileDeletes`].
+//! The index does not know event types: the heads of the profile's events are read
+//! backwards from the latest, only as far as needed, each once. The times of its
+//! events and the positions of its deletes are held, so all of its subprofiles
+//! share one [`ProfileDeletes`].
 //!
-//! Where a profile's events were pruned, its baseline tells whether it was deleted
-//! after the last of them, and the place of that event stands for the delete. Two
-//! things are not known then: a delete that was pruned together with a later event
-//! that created the profile again; and, if only other events (`click`, …) were
+//! If events of a profile were pruned, its baseline records whether it was deleted
+//! after the last of them, and the position of that event stands for the delete.
+//! Two things are unknown then: a delete that was pruned together with a later
+//! event that recreated the profile; and, if only other events (`click`, …) were
 //! pruned after the delete, whether an event of a subprofile between them came
 //! before it.
 
@@ -25,10 +25,10 @@ use crate::store::{
     order_second,
 };
 
-/// How many heads are read ahead at first, …
+/// How many heads are read ahead at first.
 const FIRST_WINDOW: usize = 64;
 
-/// … and how many at most; each window has four times as many as the one before.
+/// The maximum of a window; each window has four times as many as the previous one.
 const WINDOW: usize = 4096;
 
 /// The deletes of a profile.
@@ -44,7 +44,7 @@ pub(super) struct ProfileDeletes {
 }
 
 impl ProfileDeletes {
-    /// The deletes of a profile up to a second and with it.
+    /// The deletes of a profile up to and including a second.
     pub fn of(snapshot: &Snapshot<'_>, profile: u64, until: i64) -> Result<Self, QueryError> {
         let mut events = snapshot.events_of(ProfileKey::profile(profile))?;
         let end = events.up_to(until).len();
@@ -65,7 +65,7 @@ impl ProfileDeletes {
         }
     }
 
-    /// Whose deletes they are.
+    /// The profile.
     pub const fn profile(&self) -> u64 {
         self.profile
     }
@@ -75,15 +75,16 @@ impl ProfileDeletes {
         self.events.baseline_time()
     }
 
-    /// The place that stands for a pruned delete.
+    /// The position that stands for a pruned delete.
     fn pruned(&self) -> Option<Place> {
         let baseline = self.events.baseline.as_ref();
         let deleted = baseline.filter(|baseline| matches!(baseline.known, Known::Deleted { .. }));
         deleted.map(|baseline| baseline.place)
     }
 
-    /// The deletes from one second to another, both included, that may find a
-    /// subprofile with these events present. Reads from `held` what is there.
+    /// The deletes from one second to another, both inclusive, at which a
+    /// subprofile with these events may be present. Reads from `held` what is
+    /// there.
     pub fn between(
         &mut self,
         span: (i64, i64),
@@ -111,7 +112,7 @@ impl ProfileDeletes {
             return Ok(Vec::new());
         }
         let times = subprofile.up_to(to);
-        // Of the events before, only the last second matters.
+        // Of the earlier events, only the last second matters.
         let before = times.partition_point(|(time, _)| *time < from);
         let times = times.get(before.saturating_sub(1)..).unwrap_or_default();
         let baseline = subprofile.baseline.as_ref();
@@ -191,9 +192,9 @@ pub(super) struct DeleteReader {
 }
 
 impl DeleteReader {
-    /// A profile's delete as an event of a subprofile that it ended: without what
-    /// the call says of the profile, and with database and collection as last
-    /// named where it names none. `None` if it was pruned or cannot be read.
+    /// A profile's delete as an event of a subprofile that it ended: without the
+    /// call's data on the profile, and with database and collection as last named
+    /// if it names none. `None` if it was pruned or is unreadable.
     pub fn event(
         &mut self,
         delete: CascadeDelete,

@@ -1,14 +1,12 @@
-//! The command that shows what a row of an answer speaks of, as a line for a
-//! shell.
+//! The command that shows the events of a row of an answer, as a line for a shell.
 //!
-//! Names and values come from strangers, so every word is quoted. Control
-//! characters stand in it as they are: whoever shows a line to people makes it
-//! plain first.
+//! Names and values are untrusted, so every word is quoted. Control characters are
+//! kept: code that displays a line must escape them first.
 
 use super::filter::Filter;
 use crate::event::seconds_to_rfc3339;
 
-/// A command on its way.
+/// A command being built.
 #[derive(Debug)]
 pub(super) struct CommandLine {
     words: Vec<String>,
@@ -27,7 +25,7 @@ impl CommandLine {
     pub fn flag(mut self, flag: &str, value: impl Into<String>) -> Self {
         let value = value.into();
         if value.starts_with('-') {
-            // It would be taken for another flag.
+            // It would be parsed as another flag.
             self.words.push(format!("{flag}={value}"));
         } else {
             self.words.extend([flag.to_owned(), value]);
@@ -65,7 +63,7 @@ impl CommandLine {
             .flags("--type", &filter.types)
     }
 
-    /// The line; `None` where a word has what no command can be given (NUL).
+    /// The line; `None` if a word cannot be passed to a command (NUL).
     pub fn line(&self) -> Option<String> {
         shlex::try_join(self.words.iter().map(String::as_str)).ok()
     }

@@ -1,4 +1,4 @@
-//! From what history tells to the lines of answers.
+//! Converts the results of `history` to lines of answers.
 
 use std::borrow::Cow;
 

@@ -1,12 +1,12 @@
-//! What questions that count have in common: counts of a bounded number of names,
-//! and the range of times or numbers.
+//! Shared parts of queries that count: counts for a bounded number of names, and
+//! ranges of times or numbers.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Counts by name. Beyond a number of names, all others are counted together, so
-/// that senders of ever new names cannot exhaust memory.
+/// Counts by name. Beyond a maximum number of names, all others are counted
+/// together, so that senders of ever new names cannot exhaust memory.
 #[derive(Clone, Debug)]
 pub(super) struct BoundedCounter<K> {
     counts: HashMap<K, u64>,
@@ -15,7 +15,7 @@ pub(super) struct BoundedCounter<K> {
 }
 
 impl<K: Eq + Hash> BoundedCounter<K> {
-    /// A counter that tells so many names apart.
+    /// A counter for at most this many distinct names.
     pub fn new(most: usize) -> Self {
         Self {
             counts: HashMap::new(),
@@ -33,7 +33,7 @@ impl<K: Eq + Hash> BoundedCounter<K> {
         }
     }
 
-    /// Adds the counts of another one.
+    /// Merges another counter.
     pub fn join(&mut self, other: Self) {
         self.others += other.others;
         for (name, count) in other.counts {
@@ -46,7 +46,7 @@ impl<K: Eq + Hash> BoundedCounter<K> {
         &self.counts
     }
 
-    /// The count of all names that are not told apart.
+    /// The count of all names that are not counted separately.
     pub const fn others(&self) -> u64 {
         self.others
     }
@@ -82,12 +82,12 @@ impl<T: Ord + Copy> TimeRange<T> {
         Self(Some((first, last)))
     }
 
-    /// Widens it to a value.
+    /// Extends it to include a value.
     pub fn add(&mut self, value: T) {
         self.join(Self::of(value, value));
     }
 
-    /// Widens it to another one.
+    /// Extends it to include another range.
     pub fn join(&mut self, other: Self) {
         self.0 = match (self.0, other.0) {
             (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
@@ -102,7 +102,7 @@ impl<T: Ord + Copy> TimeRange<T> {
 }
 
 impl<T: Ord + Copy + Default> TimeRange<T> {
-    /// The same, or twice nothing.
+    /// The same, or a pair of `None`.
     pub fn or_default(self) -> (T, T) {
         self.0.unwrap_or_default()
     }

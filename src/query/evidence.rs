@@ -1,4 +1,4 @@
-//! `evidence`: what proves that Copernica sent an event.
+//! `evidence`: the proof that Copernica sent an event.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -48,8 +48,8 @@ pub(super) fn answer(
     }
 }
 
-/// The line of an event; `None` where it keeps no proof. A proof that proves
-/// nothing is damage.
+/// The line of an event; `None` if it has no stored proof. A proof that does not
+/// verify is damage.
 fn line_of(seq: u64, bytes: &[u8]) -> Result<Option<EvidenceLine<'_>>, Missing> {
     let unreadable = |error: RecordError| Missing::of_record(seq, error);
     let damage = |error: String| Missing::Damage(format!("event {seq}: {error}"));

@@ -1,13 +1,13 @@
-//! `explain`: what an event asked for against what came of it.
+//! `explain`: compares what an event requested with its effect.
 //!
-//! A parameter is compared with the (sub)profile's field of its name, or with its
-//! interest if no field has the name, before and after the event. What changed
-//! without a parameter follows. Events of a type that changes nothing, and
-//! duplicates, leave everything as it was.
+//! A parameter is compared with the (sub)profile's field of that name, or with its
+//! interest if no field has the name, before and after the event. Changes without a
+//! parameter follow. Events of a type that changes nothing, and duplicates, leave
+//! everything unchanged.
 //!
-//! If the state before is unknown, `old` is left out: then `applied` says that the
-//! value is as asked, `coerced` that it is another, and what may have changed
-//! unasked is left out.
+//! If the state before is unknown, `old` is missing: then `applied` means that the
+//! value is as requested, `coerced` that it is another, and changes that were not
+//! requested are left out.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -103,7 +103,7 @@ pub(super) fn answer(
     Ok(true)
 }
 
-/// Explains the event when the replay comes to it.
+/// Explains the event when the replay reaches it.
 struct Explainer<'q> {
     query: &'q ExplainQuery,
     baseline: Option<Place>,
@@ -131,8 +131,8 @@ impl ReplayVisitor for Explainer<'_> {
     }
 }
 
-/// Whose an event is, and its time; `None` where there is none, or it cannot be
-/// read.
+/// The (sub)profile and the time of an event; `None` if it does not exist or is
+/// unreadable.
 fn head_of(
     snapshot: &Snapshot<'_>,
     seq: u64,
@@ -161,7 +161,7 @@ fn head_of(
     }
 }
 
-/// An event between what was known before it and after it.
+/// An event with the states before and after it.
 struct Explained<'e> {
     event: &'e Event<'e>,
     same: Option<u64>,
@@ -174,7 +174,7 @@ struct Explained<'e> {
 }
 
 impl<'e> Explained<'e> {
-    /// `replay` has all that comes before the event.
+    /// `replay` has applied everything before the event.
     fn of(
         event: &'e Event<'e>,
         same: Option<u64>,
@@ -187,7 +187,7 @@ impl<'e> Explained<'e> {
         }
         let state = replay.known.state().cloned();
         let before = match event.event_type {
-            // What it makes was not there.
+            // What it creates did not exist before.
             EventType::Create if !alone && state.is_none() => Some(State::default()),
             _ => state.clone(),
         };
@@ -223,7 +223,7 @@ impl<'e> Explained<'e> {
         }
     }
 
-    /// The lines, with the event's own before them where that is asked for.
+    /// The lines, preceded by the event's own if requested.
     fn into_lines(self, head: bool) -> Result<Made, QueryError> {
         let json = |error| QueryError::Output(std::io::Error::from(error));
         let mut made = Vec::new();
@@ -244,7 +244,8 @@ impl<'e> Explained<'e> {
             let subject = self.subject(name);
             lines.push(self.asked(&subject, value));
             asked.insert(subject);
-            // A parameter speaks of both where both are called so.
+            // A parameter refers to both a field and an interest if both have its
+            // name.
             let interest = Subject::Interest(name.clone());
             let changed = self.changes.iter().any(|change| change.subject == interest);
             if changed && !asked.contains(&interest) {
@@ -266,7 +267,7 @@ impl<'e> Explained<'e> {
         lines
     }
 
-    /// What a parameter speaks of.
+    /// The field or interest that a parameter refers to.
     fn subject(&self, name: &Cow<'e, str>) -> Subject<'e> {
         let mut states = self.before.iter().chain(&self.after);
         let sent = self.event.content.interests.as_ref();
@@ -295,7 +296,7 @@ impl<'e> Explained<'e> {
             (true, true) => Outcome::AlreadySo,
             (true, false) => Outcome::Applied,
             (false, true) => Outcome::Ignored,
-            // Where nothing is called so, nothing was done.
+            // If nothing has the name, nothing changed.
             (false, false) if old.is_none() && new == Value::Absent => Outcome::Ignored,
             (false, false) => Outcome::Coerced,
         };
@@ -321,7 +322,8 @@ fn line_of<'e>(
     }
 }
 
-/// What a `delete` tells that it found; what it leaves out was as before.
+/// The values that a `delete` reports as present; those that it omits were
+/// unchanged before.
 fn found_at_delete<'e>(event: &Event<'e>, before: Option<State<'e>>) -> State<'e> {
     let mut found = before.unwrap_or_default();
     if !event.content.fields.is_empty() {

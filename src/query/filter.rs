@@ -1,10 +1,10 @@
-//! Which events and changes a question is about.
+//! Which events and changes a query matches.
 //!
-//! Every question over all profiles takes the same [`Filter`]: it is the flags of
-//! the command line, the parameters of the query API, and what the engines match
-//! with. A filter that is added here is known to all of them.
+//! Every query over all profiles takes the same [`Filter`]: it is the flags of the
+//! command line, the parameters of the query API, and the matcher of the engines. A
+//! filter that is added here is supported by all of them.
 //!
-//! Lists are alternatives; an empty list filters nothing.
+//! Lists are alternatives; an empty list matches everything.
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -136,7 +136,7 @@ pub struct Filter {
     pub cascade: bool,
 }
 
-/// What a filter looks at of an event.
+/// The properties of an event that a filter checks.
 #[derive(Clone, Copy, Debug)]
 pub struct EventFacts<'a> {
     /// The (sub)profile.
@@ -180,13 +180,13 @@ impl<'a> From<&EventHead<'a>> for EventFacts<'a> {
 }
 
 impl Filter {
-    /// Whether a profile's delete also deletes its subprofiles: where that is asked
-    /// for, or changes with that cause are.
+    /// Whether a profile's delete also deletes its subprofiles: if that is
+    /// requested, or changes with that cause are.
     pub fn cascades(&self) -> bool {
         self.cascade || self.causes.contains(&CauseKind::Cascade)
     }
 
-    /// Whether an event can have changes that are asked for.
+    /// Whether an event can have matching changes.
     pub fn matches_event<'a>(&self, event: impl Into<EventFacts<'a>>) -> bool {
         let event = event.into();
         self.span.contains(event.time)
@@ -201,7 +201,7 @@ impl Filter {
             && self.matches_type(event.event_type)
     }
 
-    /// Whether a change of a matching event is asked for.
+    /// Whether a change of a matching event matches.
     pub fn matches_change(&self, change: &Change<'_>) -> bool {
         matches_subject(change, &self.fields, &self.interests)
             && self
@@ -219,7 +219,7 @@ impl Filter {
                     .any(|cause| cause.name() == change.cause.name()))
     }
 
-    /// Whether the changes of an event decide if it is asked for.
+    /// Whether an event matches only if it has matching changes.
     pub fn needs_changes(&self) -> bool {
         !self.fields.is_empty()
             || !self.interests.is_empty()
@@ -228,7 +228,7 @@ impl Filter {
             || self.new.is_some()
     }
 
-    /// Whether a (sub)profile is asked for.
+    /// Whether a (sub)profile matches.
     pub fn matches_key(&self, key: ProfileKey) -> bool {
         self.profile.is_none_or(|wanted| {
             wanted.profile == key.profile
@@ -238,19 +238,19 @@ impl Filter {
         })
     }
 
-    /// Whether a label is asked for. No label is empty: '' stands for none.
+    /// Whether a label matches. No label is empty: '' stands for none.
     pub fn matches_label(&self, label: Option<&str>) -> bool {
         let label = label.unwrap_or_default();
         let among = |list: &[String]| list.iter().any(|listed| listed == label);
         (self.labels.is_empty() || among(&self.labels)) && !among(&self.not_labels)
     }
 
-    /// Whether events of a type are asked for.
+    /// Whether an event type matches.
     pub fn matches_type(&self, event_type: &str) -> bool {
         self.types.is_empty() || self.types.iter().any(|wanted| wanted == event_type)
     }
 
-    /// The numbers of the (sub)profile that is asked for, as the index takes them.
+    /// The numbers of the requested (sub)profile, in the form the index takes.
     pub fn numbers(&self) -> (Option<u64>, Option<u64>) {
         (
             self.profile.map(|key| key.profile),
@@ -259,8 +259,8 @@ impl Filter {
     }
 }
 
-/// Whether a change is of one of these fields or interests. Where neither is
-/// named, every change is.
+/// Whether a change is of one of these fields or interests. If neither is given,
+/// every change matches.
 pub(super) fn matches_subject(
     change: &Change<'_>,
     fields: &[String],
@@ -275,7 +275,7 @@ pub(super) fn matches_subject(
     }
 }
 
-/// Whether a value is the one asked for; an unknown or absent one never is.
+/// Whether a value is the requested one; an unknown or absent one never is.
 fn value_is(value: Option<&Value<'_>>, wanted: &str) -> bool {
     match value {
         Some(Value::Text(text)) => text == wanted,

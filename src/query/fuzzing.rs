@@ -11,9 +11,9 @@ use super::import::{Read, is_same, read_line};
 use super::lines::{ExportLine, body_fields};
 use crate::event::seconds_in_range;
 
-/// Reads lines of an import. What must hold: nothing panics; a refusal has a
-/// reason; and what was read is read as the same from the line that `export`
-/// would write of it.
+/// Parses lines of an import. Invariants: nothing panics; a refusal has a reason;
+/// and a parsed event is parsed as the same from the line that `export` would write
+/// for it.
 pub fn import(bytes: &[u8]) {
     for line in bytes.split(|byte| *byte == b'\n') {
         match read_line(1, line) {

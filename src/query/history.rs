@@ -1,14 +1,14 @@
 //! `history`: the events of (sub)profiles with what each changed.
 //!
-//! Only the events of the span are read, and of each (sub)profile what its state
-//! before them needs. One (sub)profile, oldest first, is written as it is replayed.
-//! Otherwise the span is cut into pieces of whole seconds, from its end if the
-//! newest come first: each piece is replayed (sub)profile by (sub)profile, its lines
-//! are sorted, on disk if they are many, and written. So the last few lines of a
-//! long history cost no more than the first few.
+//! Only the events of the span are read, and for each (sub)profile what is needed
+//! for the state before them. A single (sub)profile, oldest first, is written as it
+//! is replayed. Otherwise the span is split into pieces of whole seconds, from its
+//! end if the newest come first: each piece is replayed (sub)profile by
+//! (sub)profile, and its lines are sorted, on disk if there are many, and written.
+//! So the last few lines of a long history cost no more than the first few.
 //!
-//! With cascade, a profile's `delete` stands among the events of each subprofile
-//! that it ends.
+//! With cascade, a profile's `delete` is among the events of each subprofile that
+//! it ends.
 
 use std::io;
 
@@ -22,13 +22,13 @@ use crate::event::{Event, ProfileKey};
 use crate::history::{Place, Replay};
 use crate::store::{Damages, Snapshot, Sorter, TrailError};
 
-/// How many events and deletes the first piece has, …
+/// How many events and deletes the first piece has.
 const FIRST_PIECE: usize = 64;
 
-/// … and how many one has at most; each has four times as many as the one before.
+/// The maximum of a piece; each has four times as many as the previous one.
 const PIECE: usize = 4096;
 
-/// How many bytes of a piece's lines are held before they go to disk.
+/// How many bytes of a piece's lines are held before they are sorted on disk.
 const HELD: usize = 8 << 20;
 
 pub(super) fn answer(
@@ -75,7 +75,7 @@ pub(super) fn answer(
     Ok(lines.written > 0)
 }
 
-/// The first and the last second of what is asked for after the mark of a page.
+/// The first and the last second of the requested span after a page's mark.
 fn seconds_after(query: &HistoryQuery, lines: &Lines<'_>) -> (i64, i64) {
     let (first, last) = seconds_of(&query.span);
     match lines.after.and_then(Mark::time) {
@@ -96,8 +96,8 @@ fn times_of(tracks: &[Track]) -> Vec<i64> {
     times
 }
 
-/// Takes about so many times from one end, and returns the first and the last
-/// second of a piece that does not cut a second in two.
+/// Takes about the given number of times from one end, and returns the first and
+/// the last second of a piece that does not split a second.
 fn take_piece(times: &mut Vec<i64>, size: usize, from_the_end: bool) -> (i64, i64) {
     let cut = match from_the_end {
         true => times.len().saturating_sub(size),
@@ -162,11 +162,11 @@ fn replay_piece(
     Ok(())
 }
 
-/// The bytes before a line by which it is sorted: rank and `seq` of the event, and
-/// the number of the (sub)profile.
+/// The sort key before a line: rank and `seq` of the event, and the number of the
+/// (sub)profile.
 const SORT_PREFIX: usize = 13;
 
-/// What the sorter needs to put a line in its place, or in the reverse order.
+/// The sorter's prefix of a line, for either order.
 fn sort_key(place: Place, number: u32, line: &[u8], reverse: bool) -> ((i64, u64), Vec<u8>) {
     let mut blob = Vec::with_capacity(SORT_PREFIX + line.len());
     blob.push(place.rank);
@@ -184,7 +184,7 @@ fn sort_key(place: Place, number: u32, line: &[u8], reverse: bool) -> ((i64, u64
 /// Makes the lines of one (sub)profile.
 struct HistoryVisitor<'q, P> {
     query: &'q HistoryQuery,
-    /// The mark of the page before.
+    /// The previous page's mark.
     after: Option<Mark>,
     put: P,
 }
@@ -219,9 +219,9 @@ impl<P: FnMut(Place, Vec<u8>) -> Result<bool, QueryError>> ReplayVisitor for His
 }
 
 impl<P> HistoryVisitor<'_, P> {
-    /// Whether a page before has an event.
+    /// Whether a previous page has an event.
     fn is_written(&self, event: &Event<'_>) -> bool {
-        let is_written = |after: Mark| after.has_told(event, self.query.reverse);
+        let is_written = |after: Mark| after.covers(event, self.query.reverse);
         self.after.is_some_and(is_written)
     }
 }

@@ -1,12 +1,11 @@
 //! `import`: reading back what `export` wrote.
 //!
-//! Baselines, which stand for pruned events, are taken by a folder that holds
-//! nothing yet; they come before the events.
+//! Baselines, which stand for pruned events, are only accepted by an empty folder;
+//! they precede the events.
 //!
-//! An event is there already if the store has one of the same (sub)profile,
-//! time, type, moment of receipt, sender, label and content; so importing the
-//! same lines again adds nothing, and an import that was broken off goes on
-//! where it stopped.
+//! An event exists already if the store has one of the same (sub)profile, time,
+//! type, moment of receipt, sender, label and content. So importing the same lines
+//! again adds nothing, and an interrupted import resumes where it stopped.
 
 use std::collections::HashMap;
 
@@ -24,16 +23,16 @@ use crate::event::{
 use crate::store::retention::KeptBaseline;
 use crate::store::{Arrival, EventReader, Outcome, PruneError, Restore, Trail};
 
-/// What became of some lines.
+/// The result of some lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportReport {
     /// Events that were added.
     pub added: u64,
-    /// Events that were there already.
+    /// Events that existed already.
     pub present: u64,
     /// Lines that were refused.
     pub refused: Vec<RefusedLine>,
-    /// Why the import cannot go on, where it cannot.
+    /// Why the import cannot continue, if it cannot.
     pub failure: Option<String>,
 }
 
@@ -47,7 +46,7 @@ pub struct RefusedLine {
 }
 
 impl ImportReport {
-    /// Adds what became of later lines.
+    /// Adds the result of later lines.
     pub fn add(&mut self, other: Self) {
         self.added += other.added;
         self.present += other.present;
@@ -60,22 +59,22 @@ impl ImportReport {
 pub struct Importer<'a> {
     trail: &'a Trail,
     reader: EventReader,
-    /// Baselines that are taken up, as long as no event has come.
+    /// Accepted baselines, until the first event.
     restore: Option<Restore<'a>>,
 }
 
-/// What a line holds.
+/// The content of a line.
 pub(super) enum Read {
     Event(Box<Candidate>),
     Baseline(Box<KeptBaseline>),
 }
 
-/// An event of a line, and its body where the line has it.
+/// The event of a line, and its body if the line has it.
 pub(super) struct Candidate {
     line: u64,
     pub event: Event<'static>,
     pub body: Option<(BodyKind, Vec<u8>)>,
-    /// What the line knows of who sent it, encoded.
+    /// The line's data on the sender's authenticity, encoded.
     pub evidence: Option<Vec<u8>>,
 }
 
@@ -89,7 +88,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// To be called after the last line.
+    /// Must be called after the last line.
     pub fn finish(&mut self) -> Result<(), QueryError> {
         match self.restore.take() {
             Some(restore) => Ok(restore.finish()?),
@@ -97,7 +96,7 @@ impl<'a> Importer<'a> {
         }
     }
 
-    /// Takes a baseline: whether it was not there already, or why it is refused.
+    /// Takes a baseline: returns whether it is new, or why it is refused.
     fn take_baseline(&mut self, kept: KeptBaseline) -> Result<Result<bool, String>, QueryError> {
         let present = self.trail.snapshot().baseline_of(kept.key)?;
         if present.is_some_and(|present| baselines::is_same(&present, &kept.baseline)) {
@@ -123,7 +122,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Adds the events of some lines. `first_line` is the number of the first.
-    /// `append` keeps a group and tells what became of each.
+    /// `append` stores a group and returns the result of each.
     pub fn import(
         &mut self,
         first_line: u64,
@@ -162,7 +161,7 @@ impl<'a> Importer<'a> {
                     continue;
                 }
             };
-            // Events come after all baselines.
+            // Events follow all baselines.
             self.finish()?;
             let event = &candidate.event;
             let times = match timelines.entry(event.key) {
@@ -220,7 +219,7 @@ impl<'a> Importer<'a> {
             match received {
                 Ok(received) if received != event.received => continue,
                 Ok(_) => {}
-                // What cannot be read is not there.
+                // An unreadable event counts as absent.
                 Err(unreadable) => {
                     unreadable.into_damage()?;
                     continue;
@@ -238,7 +237,7 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Whether two events are the same in all but their `seq`.
+/// Whether two events are equal except for their `seq`.
 pub(super) fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
     one.received == other.received
         && one.event_type == other.event_type
@@ -252,8 +251,8 @@ pub(super) fn is_same(one: &Event<'_>, other: &Event<'_>) -> bool {
         && one.content == other.content
 }
 
-/// What is to be kept of who sent an event: a proof is taken if it proves what
-/// it says, and what the store that exported the event says is taken as that.
+/// What to store about an event's sender: a proof is stored if it verifies; the
+/// exporting store's own statement is stored as such.
 fn evidence(
     verified: Option<bool>,
     proof: Option<Proof>,
@@ -277,7 +276,7 @@ fn evidence(
     encoded.map(Some).map_err(|error| error.to_string())
 }
 
-/// Reads a line, or tells what is wrong with it.
+/// Parses a line, or returns what is wrong with it.
 pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
     let mut line: ExportLine<'static> =
         serde_json::from_slice(line).map_err(|error| error.to_string())?;

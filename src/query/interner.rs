@@ -1,9 +1,9 @@
-//! Names by number, so that what is counted by many names holds each once.
+//! Numbers for names, so that counts by several names store each name once.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// A bounded number of names, numbered in the order in which they came.
+/// A bounded number of names, numbered in order of first use.
 #[derive(Debug)]
 pub(super) struct Interner<T> {
     numbers: HashMap<T, u32>,
@@ -12,7 +12,7 @@ pub(super) struct Interner<T> {
 }
 
 impl<T: Eq + Hash + Clone> Interner<T> {
-    /// An interner of so many names at most.
+    /// An interner for at most this many names.
     pub fn new(most: usize) -> Self {
         Self {
             numbers: HashMap::new(),
@@ -36,7 +36,7 @@ impl<T: Eq + Hash + Clone> Interner<T> {
         &self.numbers
     }
 
-    /// The number of a name, which gets one if there is room; `None` if not.
+    /// The number of a name, assigned if there is room; otherwise `None`.
     pub fn number(&mut self, name: T) -> Option<u32> {
         if let Some(number) = self.numbers.get(&name) {
             return Some(*number);

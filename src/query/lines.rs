@@ -1,8 +1,8 @@
-//! The lines of answers: their keys, in their order, are a promise.
+//! The lines of answers: their keys and key order are stable.
 //!
 //! Times are RFC 3339 in UTC: of events in whole seconds, of receipt in
-//! microseconds. `null` in `old` or `new` is 'was not there'; a missing `old`
-//! is 'not known'.
+//! microseconds. `null` in `old` or `new` means absent; a missing `old` means
+//! unknown.
 
 use std::borrow::Cow;
 

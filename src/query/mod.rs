@@ -1,9 +1,9 @@
-//! The questions and their answers.
+//! Queries and their answers.
 //!
-//! A [`Query`] is what a command asks; it travels as JSON to a running server
-//! or is answered from the folder, by the same [`answer()`]. An answer is lines
-//! of JSON, the stable form for programs; [`lines`] has their types. What the
-//! page for people shows is made from these lines, never beside them.
+//! A [`Query`] is what a command asks. It is sent as JSON to a running server or
+//! answered from the data folder, by the same [`answer()`]. An answer is lines of
+//! JSON, the stable format for programs; [`lines`] has their types. Human-readable
+//! output is always made from these lines.
 
 mod answer;
 mod baselines;
@@ -45,7 +45,7 @@ mod state_before;
 mod tail;
 mod twins;
 
-pub use answer::{Answered, Query, QueryError, answer, answer_page, answer_telling};
+pub use answer::{Answered, Query, QueryError, answer, answer_page, answer_with_progress};
 pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};
 pub use filter::{CauseKind, EventFacts, Filter, Span, parse_label};

@@ -10,16 +10,16 @@ use interim::{Dialect, parse_date_string};
 
 use crate::event::{Zone, local_to_utc, parse_timestamp, seconds_in_range};
 
-/// Where a fraction of a second goes.
+/// How a fraction of a second is rounded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {
-    /// To the next whole second: for the bounds of a span.
+    /// Up to the next whole second: for the bounds of a span.
     Up,
-    /// It is cut off: for a moment.
+    /// Truncated: for a moment.
     Down,
 }
 
-/// By what a time is read that names no zone, or is a phrase.
+/// The context for times that name no zone or are a phrase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Clock {
     /// The zone of times that name none.
@@ -34,14 +34,14 @@ impl Clock {
         parse_time(text, self.zone, self.now, rounding)
     }
 
-    /// The present second.
+    /// The current second.
     pub const fn seconds(self) -> i64 {
         self.now.div_euclid(1_000_000)
     }
 }
 
-/// Reads a time as Unix seconds, for arguments of clap. They are declared with a
-/// clock that shows the epoch in UTC; [`with_clock`] gives them the right one.
+/// Parses a time as Unix seconds, for clap arguments. They are declared with a
+/// clock that shows the epoch in UTC; [`with_clock`] sets the real one.
 pub fn unix_time(rounding: Rounding) -> impl TypedValueParser<Value = i64> {
     time_parser(
         Clock {
@@ -56,14 +56,14 @@ fn time_parser(clock: Clock, rounding: Rounding) -> impl TypedValueParser<Value 
     StringValueParser::new().try_map(move |text| clock.parse(&text, rounding))
 }
 
-/// Whether an argument is a time, which [`unix_time`] reads.
+/// Whether an argument is a time, parsed by [`unix_time`].
 pub fn is_time(arg: &Arg) -> bool {
     let names = arg.get_value_names().unwrap_or_default();
     arg.get_value_parser().type_id() == TypeId::of::<i64>()
         && names.iter().any(|name| name.as_str() == "TIME")
 }
 
-/// The command, its times read by this clock.
+/// The command, with its times parsed by this clock.
 pub fn with_clock(command: Command, clock: Clock) -> Command {
     let command = command.mut_args(|arg| {
         if !is_time(&arg) {
@@ -97,10 +97,10 @@ pub fn parse_time(text: &str, zone: Zone, now: i64, rounding: Rounding) -> Resul
     } else if let Some(local) = local_time(text) {
         Some(local_to_utc(zone, local))
     } else if text.starts_with(|first: char| first.is_ascii_digit()) && text.contains('-') {
-        // Something like 2025-13-01 is a slip, not a phrase.
+        // Something like 2025-13-01 is a typo, not a phrase.
         None
     } else if text.parse::<f64>().is_ok() {
-        // So is a number: 1760000000 wants an @, and 0.5 is no time of the day.
+        // So is a number: 1760000000 needs an @, and 0.5 is not a time of day.
         None
     } else {
         phrase(text, zone, now)
@@ -123,8 +123,8 @@ fn local_time(text: &str) -> Option<NaiveDateTime> {
     parse_timestamp(&format!("{date} {time}{seconds}"))
 }
 
-/// A weekday, by itself or before a time of the day: the last such moment that is
-/// not in the future.
+/// A weekday, alone or before a time of day: the last such moment that is not in
+/// the future.
 fn weekday(text: &str, now: DateTime<Zone>) -> Option<NaiveDateTime> {
     let (day, time) = text.split_once(' ').unwrap_or((text, ""));
     let day: Weekday = day.trim_end_matches(',').parse().ok()?;
@@ -161,7 +161,7 @@ fn phrase(text: &str, zone: Zone, now: i64) -> Option<i64> {
     }
 }
 
-/// Whether a text in lower case can be a phrase. interim panics at words of 16
+/// Whether a lower-case text can be a phrase. interim panics at words of 16
 /// letters, at capitals in some places, and at numbers that overflow.
 fn can_be_phrase(text: &str) -> bool {
     let runs_to = |most: usize, kind: fn(&u8) -> bool| {

@@ -1,16 +1,16 @@
-//! Pages: an answer in parts, each going on where the one before it ended.
+//! Pages: an answer in parts, each continuing where the previous one ended.
 //!
-//! A [`Mark`] is the place of a page's last line in the order of the whole
-//! answer. That order is one of the events themselves, so that a page goes on
-//! rightly whatever came in between: what was there at the first page is told
-//! once. An event that came late, of a time before the mark, is not told; and
-//! what was pruned meanwhile is gone.
+//! A [`Mark`] is the position of a page's last line in the order of the whole
+//! answer. That order is derived from the events themselves, so paging stays
+//! correct when events arrive or are pruned in between: what existed at the first
+//! page is returned exactly once. An event that arrives late, with a time before
+//! the mark, is not returned; pruned events are gone.
 //!
-//! A page of `changes` may end within an event. Where a late event has altered
-//! what that one changed, so that the marked change is none any more, all of its
-//! changes are told by the next page, which then are others.
+//! A page of `changes` may end within an event. If a late event has altered that
+//! event's changes so that the marked change no longer exists, the next page
+//! returns all of its current changes.
 //!
-//! Leaves out how a mark travels: that is the query API's matter.
+//! How a mark is transported is the query API's concern.
 
 use std::cmp::Ordering;
 
@@ -26,52 +26,52 @@ use crate::history::Place;
 /// Where a page ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub enum Mark {
-    /// Of `history`: an event's place among those of its (sub)profiles.
+    /// For `history`: an event's place among those of its (sub)profiles.
     Event {
         /// Its time in Unix seconds.
         time: i64,
-        /// Its order among those of its second, …
+        /// Its rank within that second.
         rank: u8,
-        /// … and among those of its rank.
+        /// Its `seq`, which orders events of the same rank.
         seq: u64,
-        /// Of whom it is told: an event may be told of a profile and of its
-        /// subprofiles.
+        /// The subprofile of the line: one event may have lines for a profile and
+        /// for its subprofiles.
         subprofile: Option<u64>,
     },
-    /// Of `changes`: a change of an event.
+    /// For `changes`: a change of an event.
     Change {
         /// The event's time in Unix seconds.
         time: i64,
         /// Its `seq`.
         seq: u64,
-        /// Of whom it is told.
+        /// The subprofile of the line.
         subprofile: Option<u64>,
-        /// The beginning of a digest of what the change is of.
+        /// A prefix of the digest of the changed field's or interest's name.
         subject: [u8; 8],
     },
-    /// Of `export`: the baseline of a (sub)profile, which stands before all events.
+    /// For `export`: the baseline of a (sub)profile; baselines precede all events.
     Baseline {
         /// The profile.
         profile: u64,
         /// The subprofile.
         subprofile: Option<u64>,
     },
-    /// Of `export` and `rejected`: the number of an event, or of a rejected call.
+    /// For `export` and `rejected`: the number of an event or of a rejected call.
     Number(u64),
 }
 
-/// Which part of an answer is asked for.
+/// The requested part of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The most lines.
+    /// The maximum number of lines.
     pub limit: Option<u64>,
-    /// Only what comes after this.
+    /// Only lines after this mark.
     pub after: Option<Mark>,
 }
 
-/// What of a line tells its place.
+/// The keys of a line that determine its position.
 #[derive(Deserialize)]
-struct Told {
+struct LinePlace {
     time: Option<String>,
     seq: Option<u64>,
     #[serde(rename = "type")]
@@ -85,7 +85,7 @@ struct Told {
     baseline: Option<IgnoredAny>,
 }
 
-impl Told {
+impl LinePlace {
     fn read(line: &[u8]) -> Option<Self> {
         serde_json::from_slice(line).ok()
     }
@@ -94,8 +94,8 @@ impl Told {
         Some(parse_rfc3339_micros(self.time.as_deref()?)?.div_euclid(1_000_000))
     }
 
-    /// Where in its second: an observed event is known by its mark, since any
-    /// call's type may have that word.
+    /// The rank within its second. An observed event is identified by its
+    /// `observed` key, since a call's type may be any word.
     fn rank(&self) -> Option<u8> {
         let event_type = self.event_type.as_deref()?;
         let seen = self.observed.as_deref().and_then(Seen::from_name);
@@ -118,43 +118,43 @@ impl Told {
 }
 
 impl Mark {
-    /// The mark of a line of an answer; `None` of one that has no pages.
+    /// The mark of a line of an answer; `None` for an answer without pages.
     pub(super) fn of_line(query: &Query, line: &[u8]) -> Option<Self> {
         match query {
             Query::History(_) => {
-                let told = Told::read(line)?;
+                let place = LinePlace::read(line)?;
                 Some(Self::Event {
-                    time: told.time()?,
-                    rank: told.rank()?,
-                    seq: told.seq?,
-                    subprofile: told.subprofile,
+                    time: place.time()?,
+                    rank: place.rank()?,
+                    seq: place.seq?,
+                    subprofile: place.subprofile,
                 })
             }
             Query::Changes(_) => {
-                let told = Told::read(line)?;
+                let place = LinePlace::read(line)?;
                 Some(Self::Change {
-                    time: told.time()?,
-                    seq: told.seq?,
-                    subprofile: told.subprofile,
-                    subject: told.subject(),
+                    time: place.time()?,
+                    seq: place.seq?,
+                    subprofile: place.subprofile,
+                    subject: place.subject(),
                 })
             }
             Query::Export(_) => {
-                let told = Told::read(line)?;
-                Some(match told.baseline {
+                let place = LinePlace::read(line)?;
+                Some(match place.baseline {
                     Some(_) => Self::Baseline {
-                        profile: told.profile?,
-                        subprofile: told.subprofile,
+                        profile: place.profile?,
+                        subprofile: place.subprofile,
                     },
-                    None => Self::Number(told.seq?),
+                    None => Self::Number(place.seq?),
                 })
             }
-            Query::Rejected(_) => Some(Self::Number(Told::read(line)?.number?)),
+            Query::Rejected(_) => Some(Self::Number(LinePlace::read(line)?.number?)),
             _ => None,
         }
     }
 
-    /// The number after which `export` and `rejected` go on.
+    /// The number after which `export` and `rejected` continue.
     pub(super) const fn number(self) -> Option<u64> {
         match self {
             Self::Number(number) => Some(number),
@@ -162,7 +162,7 @@ impl Mark {
         }
     }
 
-    /// Whether the baseline of a (sub)profile comes after it.
+    /// Whether the baseline of a (sub)profile comes after the mark.
     pub(super) fn is_before_baseline(self, key: ProfileKey) -> bool {
         match self {
             Self::Baseline {
@@ -178,7 +178,8 @@ impl Mark {
         }
     }
 
-    /// The time of the event of `history` or `changes` at which an answer goes on.
+    /// The time of the event at which an answer of `history` or `changes`
+    /// continues.
     pub(super) const fn time(self) -> Option<i64> {
         match self {
             Self::Event { time, .. } | Self::Change { time, .. } => Some(time),
@@ -186,8 +187,8 @@ impl Mark {
         }
     }
 
-    /// Whether an event of `history` was told by the pages up to it.
-    pub(super) fn has_told(self, event: &Event<'_>, reverse: bool) -> bool {
+    /// Whether the pages up to this mark contain an event of `history`.
+    pub(super) fn covers(self, event: &Event<'_>, reverse: bool) -> bool {
         let Self::Event {
             time,
             rank,
@@ -202,9 +203,8 @@ impl Mark {
         turned(order, reverse).is_le()
     }
 
-    /// What is still to be told of the changes of an event, which are the lines
-    /// of a blob. Blobs of one event come in the order of their bytes, whichever
-    /// way the answer goes.
+    /// The remaining changes of an event, given its lines as a blob. Blobs of one
+    /// event are in byte order in either direction of the answer.
     pub(super) fn rest(self, time: i64, seq: u64, mut blob: Vec<u8>, reverse: bool) -> Vec<u8> {
         let Self::Change {
             time: at,
@@ -217,8 +217,8 @@ impl Mark {
         };
         let order = turned((time, seq).cmp(&(at, of)), reverse).then_with(|| {
             let first = blob.split_inclusive(|byte| *byte == b'\n').next();
-            let told = first.and_then(Told::read);
-            in_bytes(told.and_then(|told| told.subprofile)).cmp(&in_bytes(subprofile))
+            let place = first.and_then(LinePlace::read);
+            in_bytes(place.and_then(|place| place.subprofile)).cmp(&in_bytes(subprofile))
         });
         match order {
             Ordering::Less => return Vec::new(),
@@ -228,7 +228,7 @@ impl Mark {
         let mut end = 0;
         for line in blob.split_inclusive(|byte| *byte == b'\n') {
             end += line.len();
-            if Told::read(line).is_some_and(|told| told.subject() == subject) {
+            if LinePlace::read(line).is_some_and(|place| place.subject() == subject) {
                 return blob.split_off(end);
             }
         }
@@ -240,8 +240,8 @@ fn turned(order: Ordering, reverse: bool) -> Ordering {
     if reverse { order.reverse() } else { order }
 }
 
-/// A subprofile as a line has it, with what follows: by this lines are ordered
-/// that are the same before it.
+/// A subprofile as its line has it, with the byte that follows: the sort key of
+/// lines that are equal up to it.
 fn in_bytes(subprofile: Option<u64>) -> String {
     match subprofile {
         Some(subprofile) => format!("{subprofile},"),
@@ -280,31 +280,31 @@ mod tests {
         let query = Query::Changes(ChangesQuery::default());
         let blob = lines.concat();
         let rest = |mark: Mark, blob: &[u8], seq| mark.rest(AT, seq, blob.to_vec(), false);
-        for told in 0..lines.len() {
-            let mark = Mark::of_line(&query, &lines[told]).unwrap();
+        for last in 0..lines.len() {
+            let mark = Mark::of_line(&query, &lines[last]).unwrap();
             assert_eq!(mark.time(), Some(AT));
-            assert_eq!(rest(mark, &blob, 7), lines[told + 1..].concat());
+            assert_eq!(rest(mark, &blob, 7), lines[last + 1..].concat());
             assert_eq!(rest(mark, &blob, 6), b"");
             assert_eq!(rest(mark, &blob, 8), blob);
             assert_eq!(mark.rest(AT, 6, blob.clone(), true), blob);
             assert_eq!(mark.rest(AT, 8, blob.clone(), true), b"");
         }
-        // One that the event no longer changes.
+        // A change that the event no longer has.
         let mark = Mark::of_line(&query, &line(r#""field":"gone""#)).unwrap();
         assert_eq!(rest(mark, &blob, 7), blob);
     }
 
     #[test]
-    fn an_event_may_be_told_of_several() {
+    fn an_event_may_have_lines_of_several_profiles() {
         let query = Query::Changes(ChangesQuery::default());
         let all = ["10", "9", "null"].map(|of| line_of(of, r#""field":"a""#));
         assert!(all.is_sorted(), "as they are sorted on disk");
-        for told in 0..all.len() {
-            let mark = Mark::of_line(&query, &all[told]).unwrap();
+        for last in 0..all.len() {
+            let mark = Mark::of_line(&query, &all[last]).unwrap();
             for reverse in [false, true] {
                 let rest = all.iter().cloned();
                 let rest = rest.map(|blob| mark.rest(AT, 7, blob, reverse));
-                assert_eq!(rest.collect::<Vec<_>>().concat(), all[told + 1..].concat());
+                assert_eq!(rest.collect::<Vec<_>>().concat(), all[last + 1..].concat());
             }
         }
         let event = |time, seq, subprofile| Event {
@@ -331,16 +331,16 @@ mod tests {
             event(2, 8, Some(10)),
             event(2, 9, None),
         ];
-        for (place, told) in all.iter().enumerate() {
+        for (place, last) in all.iter().enumerate() {
             let mark = Mark::Event {
-                time: told.time,
+                time: last.time,
                 rank: 2,
-                seq: told.seq,
-                subprofile: told.key.subprofile,
+                seq: last.seq,
+                subprofile: last.key.subprofile,
             };
             for (other, event) in all.iter().enumerate() {
-                assert_eq!(mark.has_told(event, false), other <= place);
-                assert_eq!(mark.has_told(event, true), other >= place);
+                assert_eq!(mark.covers(event, false), other <= place);
+                assert_eq!(mark.covers(event, true), other >= place);
             }
         }
     }

@@ -1,24 +1,24 @@
-//! Work on all cores whose results come out in order.
+//! Parallel work whose results come out in order.
 //!
-//! One thread makes jobs, some work on them, and the caller takes the results
-//! in the order of the jobs. Only so many jobs are under way at once, so memory
-//! is bounded by the size of a job and of its result; when the caller takes no
-//! more, because a limit is reached or the reader has gone, all of it ends.
+//! One thread makes jobs, others work on them, and the caller takes the results in
+//! job order. The number of jobs in progress is limited, so memory is bounded by
+//! the size of a job and of its result. If the caller stops, because a limit is
+//! reached or the reader disconnected, all threads end.
 
 use std::io;
 use std::thread::{Builder, available_parallelism, scope};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
-/// The most threads that work: each more holds its share of memory.
+/// The maximum number of worker threads: each holds its share of memory.
 const THREADS: usize = 4;
 
-/// A job, and where its result goes.
+/// A job, and the channel for its result.
 type Job<J, T, E> = (J, Sender<Result<T, E>>);
 
-/// Makes jobs by `next` until it has none, works on them by `work`, each
-/// thread with a state of its own, and hands the results in order to `take`
-/// until that answers `false`. The first error ends all.
+/// Makes jobs with `next` until there are no more, processes them with `work`, with
+/// a separate state per thread, and passes the results in order to `take` until it
+/// returns `false`. The first error ends everything.
 pub(crate) fn in_order<J, S, T, E>(
     mut next: impl FnMut() -> Result<Option<J>, E> + Send,
     state: impl Fn() -> S + Sync,
@@ -32,11 +32,11 @@ where
 {
     let threads = available_parallelism().map_or(1, |count| count.get().min(THREADS));
     let (jobs, to_do) = bounded::<Job<J, T, E>>(threads);
-    // The results' order; its length bounds what is under way.
+    // The order of the results; its length bounds the jobs in progress.
     let (order, results) = bounded::<Result<Receiver<Result<T, E>>, E>>(2 * threads);
     let thread = |name: &str| Builder::new().name(name.to_owned());
     scope(|scope| {
-        // Owned here, so that it is gone before the threads are waited for.
+        // Owned here, so that it is dropped before the threads are joined.
         let results = results;
         for _ in 0..threads {
             let to_do = to_do.clone();
@@ -44,7 +44,7 @@ where
             thread("query").spawn_scoped(scope, move || {
                 let mut state = state();
                 for (job, result) in to_do {
-                    // Whoever asked may have gone.
+                    // The receiver may be gone.
                     let _ = result.send(work(&mut state, job));
                 }
             })?;

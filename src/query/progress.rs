@@ -1,31 +1,31 @@
-//! How far an answer is.
+//! The progress of an answer.
 
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-/// How often it is told.
-const TELL: Duration = Duration::from_millis(100);
+/// The minimum time between two reports.
+const INTERVAL: Duration = Duration::from_millis(100);
 
-/// What is being done for an answer.
+/// The current step of an answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// The index is made.
+    /// The index is being built.
     #[default]
     Index,
-    /// Other questions are answered first.
+    /// Other queries are answered first.
     Waiting,
-    /// Events are read.
+    /// Events are being read.
     Reading,
-    /// Histories are replayed.
+    /// Histories are being replayed.
     Replaying,
-    /// What the command is for.
+    /// The command's own work.
     Working,
 }
 
 impl Stage {
-    /// What to say of it.
+    /// The text shown for the stage.
     pub const fn text(self) -> &'static str {
         match self {
             Self::Index => "the index is made",
@@ -37,36 +37,36 @@ impl Stage {
     }
 }
 
-/// How far an answer is: so many of all.
+/// The progress of an answer: a count out of a total.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// Of what.
+    /// The stage that is counted.
     #[serde(default)]
     pub stage: Stage,
-    /// How many are done.
+    /// The number done.
     pub done: u64,
-    /// How many there are.
+    /// The total.
     pub all: u64,
 }
 
-/// Tells how far an answer is, some ten times a second.
-pub(super) struct Teller<'a> {
-    tell: &'a mut dyn FnMut(Progress),
-    told: Instant,
+/// Reports the progress of an answer, about ten times a second.
+pub(super) struct ProgressReporter<'a> {
+    report: &'a mut dyn FnMut(Progress),
+    reported: Instant,
 }
 
-impl<'a> Teller<'a> {
-    pub fn new(tell: &'a mut dyn FnMut(Progress)) -> Self {
+impl<'a> ProgressReporter<'a> {
+    pub fn new(report: &'a mut dyn FnMut(Progress)) -> Self {
         Self {
-            tell,
-            told: Instant::now(),
+            report,
+            reported: Instant::now(),
         }
     }
 
-    pub fn tell(&mut self, progress: Progress) {
-        if self.told.elapsed() >= TELL {
-            self.told = Instant::now();
-            (self.tell)(progress);
+    pub fn report(&mut self, progress: Progress) {
+        if self.reported.elapsed() >= INTERVAL {
+            self.reported = Instant::now();
+            (self.report)(progress);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `rejected`: the calls that could not be read.
 //!
-//! They can only be read forwards; newest first, they are sorted, on disk where
-//! they are many.
+//! They can only be read forwards; for newest first they are sorted, on disk if
+//! there are many.
 
 use std::borrow::Cow;
 
@@ -41,7 +41,7 @@ pub(super) fn answer(
             }
         };
         for (number, bytes) in records {
-            lines.progress.tell(Progress {
+            lines.progress.report(Progress {
                 stage: Stage::Reading,
                 done: number,
                 all,

@@ -1,15 +1,15 @@
 //! The replay driver: from a (sub)profile's events to what each of them changed.
 //!
-//! Every question that speaks of changes goes through [`Replayer::changes_of`]. It
-//! takes the state before a span from [`super::state_before`], puts the events of
-//! the span in order, marks duplicates, and with cascade inserts the profile's
-//! deletes that end a subprofile ([`super::cascade`]). A [`ReplayVisitor`] gets
-//! each step with its changes and the state after it.
+//! Every query about changes goes through [`Replayer::changes_of`]. It takes the
+//! state before a span from [`super::state_before`], orders the events of the span,
+//! marks duplicates, and with cascade inserts the profile's deletes that end a
+//! subprofile ([`super::cascade`]). A [`ReplayVisitor`] receives each step with its
+//! changes and the state after it.
 //!
 //! Records are read ahead in windows, each in one pass through the log. A window is
-//! bounded by its count, and by bytes through [`EventReader`]: what does not fit is
-//! read singly when its turn comes, so one (sub)profile with many large events
-//! costs no more memory than any other.
+//! bounded by its number of events, and by bytes through [`EventReader`]: a record
+//! that does not fit is read singly when it is needed, so a (sub)profile with many
+//! large events costs no more memory than any other.
 
 use std::cell::RefCell;
 use std::iter::Peekable;
@@ -26,10 +26,10 @@ use crate::history::{
 };
 use crate::store::{Batch, Damages, EventReader, EventsOf, PrunedDigests, Snapshot, order_second};
 
-/// How many events are read ahead at first, …
+/// How many events are read ahead at first.
 const FIRST_WINDOW: usize = 64;
 
-/// … and how many at most; each window has four times as many as the one before.
+/// The maximum of a window; each window has four times as many as the previous one.
 pub(super) const WINDOW: usize = 4096;
 
 /// The first and the last second of a span.
@@ -46,16 +46,17 @@ pub(super) fn seconds_of(span: &Span) -> Seconds {
 pub(super) enum What<'s, 'a> {
     /// An event.
     Event(&'s Event<'a>),
-    /// An event that repeats another one, and changes nothing.
+    /// An event that repeats another one and changes nothing.
     Duplicate {
         /// The event.
         event: &'s Event<'a>,
-        /// The `seq` of the one that it repeats.
+        /// The `seq` of the event it repeats.
         of: u64,
     },
     /// The profile's delete, as an event of the subprofile that it ends.
     Cascade(&'s Event<'a>),
-    /// A delete of the profile that was pruned or cannot be read: only its place is known.
+    /// A delete of the profile that was pruned or is unreadable: only its position
+    /// is known.
     UnseenCascade(Place),
 }
 
@@ -69,12 +70,12 @@ pub(super) struct Step<'s, 'a> {
     pub replay: &'s Replay<'a>,
     /// The time of the event before it.
     pub since: Option<i64>,
-    /// The event's record, where it is held.
+    /// The event's record, if it is held.
     pub record: Option<&'s [u8]>,
 }
 
 impl<'s, 'a> Step<'s, 'a> {
-    /// The event, the delete of a cascade included; `None` where it cannot be shown.
+    /// The event, including the delete of a cascade; `None` if it cannot be shown.
     pub const fn event(&self) -> Option<&'s Event<'a>> {
         match self.what {
             What::Event(event) | What::Duplicate { event, .. } | What::Cascade(event) => {
@@ -93,10 +94,10 @@ impl<'s, 'a> Step<'s, 'a> {
     }
 }
 
-/// Follows the replay of a (sub)profile.
+/// Receives the replay of a (sub)profile.
 pub(super) trait ReplayVisitor {
-    /// Whether the changes of an event are needed, which may repeat the event `_of`.
-    /// If not, it is applied to the state and not visited.
+    /// Whether the changes of an event are needed; it may repeat the event `_of`.
+    /// If not, the event is applied to the state but not visited.
     fn wants(&mut self, _event: &Event<'_>, _of: Option<u64>, _before: &Replay<'_>) -> bool {
         true
     }
@@ -136,11 +137,12 @@ impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
 
 /// A (sub)profile to replay.
 pub(super) struct Track {
-    /// Whose events.
+    /// The (sub)profile.
     pub key: ProfileKey,
-    /// Its events up to the end of the span, at least from the last second before it on.
+    /// Its events up to the end of the span, starting at the latest with the last
+    /// second before it.
     pub events: EventsOf,
-    /// Whether the index may know earlier events than those.
+    /// Whether the index may have earlier events than those.
     is_cut: bool,
     /// The span.
     seconds: Seconds,
@@ -204,10 +206,10 @@ pub(super) struct Replayer<'t> {
     cascade: bool,
     /// Reads the events of a span.
     events: EventReader,
-    /// Reads what came before, and the deletes of profiles.
+    /// Reads earlier events, and the deletes of profiles.
     earlier: EventReader,
     delete: DeleteReader,
-    /// The deletes of the profile that came last, and up to which second.
+    /// The deletes of the last profile, and the second up to which they are known.
     deletes: Option<(Rc<RefCell<ProfileDeletes>>, i64)>,
     window: usize,
 }
@@ -226,21 +228,22 @@ impl<'t> Replayer<'t> {
         }
     }
 
-    /// The same that holds about so many bytes of records in each of its two readers.
+    /// The same, holding about this many bytes of records in each of its two
+    /// readers.
     pub fn holding(mut self, bytes: usize) -> Self {
         self.events = self.events.holding(bytes);
         self.earlier = self.earlier.holding(bytes);
         self
     }
 
-    /// The same that reads so many events ahead.
+    /// The same, reading this many events ahead.
     #[cfg(test)]
     pub const fn with_window(mut self, window: usize) -> Self {
         self.window = window;
         self
     }
 
-    /// Notes if deletes of the profile of a subprofile may have been pruned.
+    /// Adds a note if deletes of a subprofile's profile may have been pruned.
     pub fn note_pruned_deletes(
         &mut self,
         key: ProfileKey,
@@ -259,7 +262,7 @@ impl<'t> Replayer<'t> {
         self.deletes = Some((Rc::new(RefCell::new(deletes)), i64::MAX));
     }
 
-    /// Drops what is known of a profile's deletes: new ones may have come.
+    /// Drops the cached deletes of a profile: new ones may have arrived.
     pub fn forget_deletes(&mut self) {
         self.deletes = None;
     }
@@ -285,7 +288,7 @@ impl<'t> Replayer<'t> {
         Ok(Some(deletes))
     }
 
-    /// The track of all that happened to a (sub)profile in a span.
+    /// The track of everything that happened to a (sub)profile in a span.
     pub fn track(
         &mut self,
         key: ProfileKey,
@@ -327,7 +330,8 @@ impl<'t> Replayer<'t> {
         })
     }
 
-    /// The track of events of which the index may know earlier ones; only without cascade.
+    /// The track of given events, when the index may have earlier ones; only
+    /// without cascade.
     pub const fn cut_track(key: ProfileKey, events: EventsOf, seconds: Seconds) -> Track {
         Track {
             key,
@@ -346,8 +350,8 @@ impl<'t> Replayer<'t> {
         self.events.read_ahead(seqs.collect());
     }
 
-    /// The state of a (sub)profile after a second; `is_enough` is asked of its
-    /// events backwards until one completes what is wanted.
+    /// The state of a (sub)profile after a second; `is_enough` is called on its
+    /// events backwards until the needed data is complete.
     pub fn state_at(
         &mut self,
         key: ProfileKey,
@@ -421,7 +425,7 @@ impl<'t> Replayer<'t> {
         }
     }
 
-    /// Replays a (sub)profile from its beginning, all of whose records are held.
+    /// Replays a (sub)profile from its beginning; all its records are held.
     pub fn changes_of_held(
         &mut self,
         track: &Track,
@@ -455,7 +459,7 @@ pub(super) enum Ahead {
     Own,
 }
 
-/// Where a replay begins, and what could not be read of the events before.
+/// Where a replay begins, and which earlier events were unreadable.
 struct Start<'a> {
     replay: Replay<'a>,
     damage: Damages,
@@ -481,7 +485,7 @@ fn start_of<'a>(
         events: &track.events,
         until,
     });
-    // The line of a cascade names database and collection as last named.
+    // The line of a cascade has database and collection as last named.
     let mut missing = (!track.cascades().is_empty()).then(|| Missing::new(track.key));
     let mut is_found = false;
     let is_enough = |event: &Event<'_>| {
@@ -503,8 +507,8 @@ fn start_of<'a>(
     Ok(Start { replay, damage })
 }
 
-/// The length of the longest beginning of some (time, `seq`) pairs of about so
-/// many that does not cut a second in two.
+/// The length of the longest prefix of some (time, `seq`) pairs, of about the given
+/// length, that does not split a second.
 fn whole_seconds(pairs: &[(i64, u64)], count: usize) -> usize {
     let Some((time, _)) = pairs.get(count) else {
         return pairs.len();
@@ -591,7 +595,7 @@ impl<V: ReplayVisitor> Fold<'_, V> {
         })
     }
 
-    /// Applies the deletes that are left, and the baseline if no event came after it.
+    /// Applies the remaining deletes, and the baseline if no event came after it.
     fn finish(&mut self, replay: &mut Replay<'_>) -> Result<bool, QueryError> {
         if !self.cascades_before(None, replay)? {
             return Ok(false);
@@ -602,7 +606,7 @@ impl<V: ReplayVisitor> Fold<'_, V> {
         self.visitor.finish(replay)
     }
 
-    /// Applies the deletes before a place, or all that are left.
+    /// Applies the deletes before a position, or all remaining ones.
     fn cascades_before(
         &mut self,
         place: Option<Place>,

@@ -1,15 +1,14 @@
-//! Values that stand for many: long ones are cut, so that what is held of them
-//! is bounded.
+//! Values that represent many: long ones are truncated to bound memory.
 
 use std::borrow::Cow;
 
 use crate::history::Value;
 
-/// The most bytes of such a value.
+/// The maximum number of bytes of such a value.
 const LONGEST: usize = 1024;
 
-/// A value for an answer that tells what many have; one that is longer than
-/// 1,024 bytes ends with an ellipsis.
+/// A value for an answer that summarizes many; one of more than 1,024 bytes is
+/// truncated and ends with an ellipsis.
 pub(super) fn sample(value: &Value<'_>) -> Value<'static> {
     match value {
         Value::Text(text) if text.len() > LONGEST => {

@@ -1,8 +1,8 @@
 //! `show`: the state of a (sub)profile at a moment.
 //!
-//! Events are read backwards from the moment until state, database and, of a
-//! subprofile, collection are known. Profiles have no collection: to prove that no
-//! event ever named one would take the whole history.
+//! Events are read backwards from the moment until state, database and, for a
+//! subprofile, collection are known. Profiles have no collection: proving that no
+//! event ever named one would need the whole history.
 
 use super::answer::{Lines, QueryError, now};
 use super::lines::{LastEvent, ShowLine};
@@ -50,7 +50,7 @@ pub(super) fn answer(
         profile: query.key.profile,
         subprofile: query.key.subprofile,
         database: replay.database,
-        // A collection is a subprofile's.
+        // Only subprofiles have a collection.
         collection: query.key.subprofile.and(replay.collection),
         at: seconds_to_rfc3339(at),
         state: state.to_owned(),

@@ -1,12 +1,12 @@
 //! The state of a (sub)profile before a moment, without its whole history.
 //!
-//! A `create`, a `delete` and an `update` that carries fields define the state after
-//! them. So events are read backwards to the last of these and replayed from there:
-//! mostly one event, however long the history is. Where events were pruned, the way
-//! back ends at the baseline.
+//! A `create`, a `delete` and an `update` that carries fields define the state
+//! after them. So events are read backwards to the last of these and replayed from
+//! there: mostly one event, however long the history is. If events were pruned,
+//! reading backwards ends at the baseline.
 //!
 //! With cascade, a profile's `delete` ends its subprofiles: then the heads of the
-//! profile's events since that event are read, too ([`ProfileDeletes`]).
+//! profile's events since that event are read too ([`ProfileDeletes`]).
 
 use super::answer::QueryError;
 use super::cascade::ProfileDeletes;
@@ -14,25 +14,25 @@ use crate::event::{Event, EventType, ProfileKey, Seen};
 use crate::history::{Baseline, Place, Replay, is_full_state};
 use crate::store::{Batch, Damages, EventReader, EventsOf, PrunedDigests, order_second};
 
-/// How many events are read ahead at first, …
+/// How many events are read ahead at first.
 const FIRST_WINDOW: usize = 8;
 
-/// … and how many at most; each window has four times as many as the one before.
+/// The maximum of a window; each window has four times as many as the previous one.
 const WINDOW: usize = 2048;
 
-/// What is known of a (sub)profile's events up to a moment.
+/// The known events of a (sub)profile up to a moment.
 #[derive(Clone, Copy)]
 pub(super) struct Before<'t> {
     /// The (time, `seq`) pairs, ordered by both.
     pub times: &'t [(i64, u64)],
-    /// The baseline of those that were pruned.
+    /// The baseline of the pruned events.
     pub baseline: Option<&'t Baseline>,
-    /// Whether the moment is not before the second of the baseline.
+    /// Whether the moment is in or after the second of the baseline.
     pub reaches_baseline: bool,
 }
 
 impl<'t> Before<'t> {
-    /// The events of a (sub)profile up to a second and with it.
+    /// The events of a (sub)profile up to and including a second.
     pub fn up_to(events: &'t EventsOf, second: i64) -> Self {
         Self {
             times: events.up_to(second),
@@ -48,12 +48,12 @@ pub(super) struct Cascade<'e> {
     pub deletes: &'e mut ProfileDeletes,
     /// The subprofile's events.
     pub events: &'e EventsOf,
-    /// The second up to which they count.
+    /// The second up to which they apply.
     pub until: i64,
 }
 
-/// The replay after some events, from the last of them that `is_enough` on, or
-/// from the baseline; `is_enough` is asked of them backwards. Reads from `held`
+/// The replay of some events, from the last of them for which `is_enough` holds, or
+/// from the baseline; `is_enough` is called on them backwards. Reads from `held`
 /// what is there.
 pub(super) fn state_before<'a>(
     before: Before<'_>,
@@ -67,7 +67,7 @@ pub(super) fn state_before<'a>(
     let mut rest = before.times;
     if let Some(baseline) = before.baseline {
         if !before.reaches_baseline {
-            // Of the time before a baseline no state is known.
+            // Before a baseline no state is known.
             return Ok(replay);
         }
         let from = rest.partition_point(|(time, _)| *time < baseline.place.time);
@@ -111,7 +111,7 @@ pub(super) fn state_before<'a>(
             }
         }
     }
-    // There may be no later event to apply it.
+    // There may be no later event at which it is applied.
     replay.apply_baseline();
     let deletes = match cascade {
         Some(Cascade {
@@ -151,7 +151,7 @@ pub(super) fn state_before<'a>(
     Ok(replay)
 }
 
-/// What is still missing, going backwards, until state, database and collection
+/// What is still missing, reading backwards, until state, database and collection
 /// are known.
 pub(super) struct Missing {
     state: bool,
@@ -160,7 +160,7 @@ pub(super) struct Missing {
 }
 
 impl Missing {
-    /// Everything; a collection only of a subprofile.
+    /// Everything; a collection only for a subprofile.
     pub const fn new(key: ProfileKey) -> Self {
         Self {
             state: true,
@@ -169,11 +169,11 @@ impl Missing {
         }
     }
 
-    /// Takes what an event says; whether nothing is missing any more.
+    /// Takes the data of an event; returns whether nothing is missing any more.
     pub fn take(&mut self, event: &Event<'_>) -> bool {
         let content = &event.content;
         let has_state = match event.event_type {
-            // What it leaves out of these is as it was before.
+            // What it omits of these is unchanged.
             EventType::Delete | EventType::Observed(Seen::Gone) => {
                 content.created.is_some() && content.modified.is_some()
             }

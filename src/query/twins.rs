@@ -1,15 +1,15 @@
-//! Events that an export without bodies would make alike.
+//! Events that an export without bodies would make indistinguishable.
 //!
-//! A line holds what a body says, not its bytes. Two events of one
-//! (sub)profile, type and second that say the same in different bytes are no
-//! duplicates, and would be taken for such after an import; so of events like
-//! these those that are spelled otherwise than one of them carry their bodies
-//! even where bodies are not asked for. The one is the first; or, where an
-//! import has made an event whose bytes as sent are not known, that one.
+//! A line holds the meaning of a body, not its bytes. Two events of one
+//! (sub)profile, type and second with the same meaning but different bytes are no
+//! duplicates, but would become such after an import. So among such events, those
+//! whose bytes differ from a reference event carry their bodies even if bodies are
+//! not requested. The reference is the first event, or an imported one whose
+//! original bytes are unknown.
 //!
-//! The index tells which seconds have several events of a (sub)profile: mostly
-//! retries, an event in fifty. Twelve bytes are held for each of these; they
-//! are compared when the export comes to the first of them.
+//! The index finds the seconds with several events of a (sub)profile, mostly
+//! retries. Twelve bytes are held for each of these events; they are compared when
+//! the export reaches the first of them.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use super::filter::Span;
 use crate::event::Seen;
 use crate::log::record::{EventRecord, RecordError};
 
-/// Stands in the last `seq` of a second.
+/// Marks the last `seq` of a second.
 const LAST: u64 = 1 << 63;
 
 type Digest32 = [u8; 32];
@@ -31,14 +31,14 @@ pub(super) struct Crowded {
     seqs: Vec<u64>,
     /// Where each second begins in `seqs`.
     begins: Vec<usize>,
-    /// How many seconds were handed out.
+    /// The number of seconds already returned.
     done: usize,
-    /// Seconds without an event beyond this `seq` are of no interest.
+    /// Seconds without an event beyond this `seq` are skipped.
     after: u64,
 }
 
 impl Crowded {
-    /// Of the seconds that have an event beyond a `seq`.
+    /// The seconds that have an event beyond a `seq`.
     pub fn beyond(after: u64) -> Self {
         Self {
             after,
@@ -61,7 +61,7 @@ impl Crowded {
         }
     }
 
-    /// Puts the seconds in the order of their first events.
+    /// Sorts the seconds by their first events.
     pub fn arrange(&mut self) {
         self.seqs.shrink_to_fit();
         let seqs = &self.seqs;
@@ -81,10 +81,10 @@ impl Crowded {
     }
 }
 
-/// What an event is compared by.
+/// The comparison key of an event.
 pub(super) struct Compared {
     seq: u64,
-    /// Its bytes are such as an import makes.
+    /// The bytes are those that an import makes.
     made: bool,
     says: Digest32,
     bytes: Digest32,
@@ -108,7 +108,7 @@ impl Compared {
     }
 }
 
-/// Those of one second's events, ordered by `seq`, that need their bodies.
+/// The events of one second, ordered by `seq`, that need their bodies.
 pub(super) fn in_need(second: Vec<Compared>) -> Vec<u64> {
     let mut groups: HashMap<Digest32, Vec<Compared>> = HashMap::new();
     for event in second {
@@ -116,8 +116,8 @@ pub(super) fn in_need(second: Vec<Compared>) -> Vec<u64> {
     }
     let mut found = Vec::new();
     for group in groups.into_values() {
-        // One spelling goes without its body: an import makes the same bytes
-        // of all that have it, and they stay duplicates.
+        // One spelling needs no body: an import makes the same bytes of all events
+        // that have it, and they stay duplicates.
         let plain = group.iter().find(|event| event.made).or(group.first());
         let plain = plain.map(|event| event.bytes);
         let others = group.iter().filter(|event| Some(event.bytes) != plain);

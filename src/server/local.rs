@@ -18,7 +18,7 @@ use super::turns::{Turns, take_turn};
 use crate::ops::doctor::{Running, Settings, Signed};
 use crate::ops::{self, Maintenance, MaintenanceError};
 use crate::query::{
-    Importer, Progress, Query, QueryError, ReconcileOrder, Reconciler, Stage, answer_telling,
+    Importer, Progress, Query, QueryError, ReconcileOrder, Reconciler, Stage, answer_with_progress,
 };
 use crate::store::{Folder, Trail};
 use rustix::net::{Shutdown, shutdown};
@@ -287,7 +287,7 @@ fn ask(shared: &Shared, query: &Query, stream: &UnixStream) -> io::Result<()> {
         // Whether the other side is there shows when lines are sent.
         let _ = send_json(&mut to_progress, Kind::Progress, &progress);
     };
-    let answered = answer_telling(&shared.trail, query, &mut lines, &mut tell);
+    let answered = answer_with_progress(&shared.trail, query, &mut lines, &mut tell);
     lines.flush()?;
     drop(turn);
     let mut output = stream;

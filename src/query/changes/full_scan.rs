@@ -1,10 +1,10 @@
 //! The changes of all (sub)profiles, from one pass over the log.
 //!
-//! The records are sorted by (sub)profile on disk, without what the answer does not
-//! depend on, and come back (sub)profile by (sub)profile; some MiB of them go to a
-//! thread together and are replayed in memory. A (sub)profile with more than that, or
-//! with a record that is large by itself, is read from the log instead
-//! ([`super::keyed_scan`]), which holds a window of it. With cascade, a profile and its
+//! The records are sorted by (sub)profile on disk, without the parts that the
+//! answer does not depend on, and read back (sub)profile by (sub)profile. Batches
+//! of some MiB go to threads and are replayed in memory. A (sub)profile with more
+//! than that, or with a single large record, is read from the log instead
+//! ([`super::keyed_scan`]), window by window. With cascade, a profile and its
 //! subprofiles stay together.
 
 use std::collections::BTreeMap;
@@ -23,17 +23,17 @@ use crate::store::{
     Batch, Damages, EventsOf, Missing, Snapshot, Sorted, Sorter, Step, TrailError, Walk, room_left,
 };
 
-/// How many bytes of the log's records go to a thread together.
+/// How many bytes of the log's records go to a thread at once.
 const BATCH_LEN: usize = 256 << 10;
 
-/// How much is in memory at once on each thread, in bytes.
+/// Memory limits of each thread, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     /// About how much is replayed together.
     pub turn: usize,
-    /// What has more is read from the log.
+    /// A (sub)profile with more is read from the log.
     pub most: usize,
-    /// A record with more is not sorted: then its (sub)profile is read from the log.
+    /// A larger record is not sorted: its (sub)profile is read from the log.
     pub record: usize,
 }
 
@@ -43,10 +43,10 @@ pub(super) const BOUNDS: Bounds = Bounds {
     record: 128 << 10,
 };
 
-/// About how many bytes an entry takes on disk, where all fields are asked for, …
+/// The approximate size of an entry on disk if all fields are requested.
 const ENTRY: u64 = 1000;
 
-/// … and where only some are.
+/// The same if only some fields are.
 const NARROWED: u64 = 200;
 
 /// Visits the changes of all (sub)profiles.
@@ -88,7 +88,7 @@ pub(super) fn scan<V: ChangeVisitor>(
     )
 }
 
-/// Whether the disk has room for this way.
+/// Whether the disk has room for a full scan.
 pub(super) fn has_room(snapshot: &Snapshot<'_>, filter: &Filter) -> Result<bool, QueryError> {
     let dir = snapshot.trail().folder().path();
     let all = filter.fields.is_empty() && filter.interests.is_empty();
@@ -98,8 +98,8 @@ pub(super) fn has_room(snapshot: &Snapshot<'_>, filter: &Filter) -> Result<bool,
     Ok(expected <= room)
 }
 
-/// An entry of the sorter: a (sub)profile, and its record with the `seq` before it.
-/// A record that is too large is empty.
+/// An entry of the sorter: a (sub)profile, and its record preceded by its `seq`.
+/// The record is empty if it is too large.
 type Entry = (ProfileKey, Vec<u8>);
 
 /// Reads the log, and sorts its records by (sub)profile and `seq`.
@@ -113,7 +113,8 @@ fn sort_log<V: Send>(
     let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
     let (_, until) = filter.span.bounds();
     let mut walk = snapshot.walk(i64::MIN, until)?;
-    // Before this time an event may repeat a pruned one, by its whole body.
+    // An event before this time may repeat a pruned one, which is compared by its
+    // whole body.
     let whole_before = snapshot.retention().before().unwrap_or(i64::MIN);
     let mut sorter = Sorter::new(dir);
     in_order(
@@ -161,9 +162,9 @@ fn key_of((profile, subprofile): (i64, u64)) -> ProfileKey {
     }
 }
 
-/// The entry of a record. Of a form, the variables may be missing on which no change
-/// depends that is asked for: then the body ends with a digest of the whole one, so
-/// that equal bodies stay equal and others different. `whole` keeps the body.
+/// The entry of a record. Form variables that no requested change depends on may be
+/// left out. The body then ends with a digest of the original one, so that equal
+/// bodies stay equal and different ones different. `whole` keeps the body.
 fn entry_of(
     filter: &Filter,
     bounds: Bounds,
@@ -225,20 +226,20 @@ fn next_batch<V>(walk: &mut Walk<'_>) -> Result<Option<(Batch, WorkerResult<V>)>
 struct Turn {
     /// Records with their `seq`, (sub)profile by (sub)profile.
     records: Vec<(u64, Vec<u8>)>,
-    /// What is too large to be held: a (sub)profile, with cascade a profile and its
-    /// subprofiles.
+    /// (Sub)profiles that are too large to be held; with cascade, whole profiles
+    /// with their subprofiles.
     large: Option<ProfileKey>,
     progress: Progress,
 }
 
-/// Cuts the sorted records into turns of whole (sub)profiles.
+/// Splits the sorted records into batches of whole (sub)profiles.
 struct Groups<'t> {
     snapshot: &'t Snapshot<'t>,
     bounds: Bounds,
     /// Whether a profile and its subprofiles stay together.
     together: bool,
     sorted: Sorted,
-    /// The first record of the next turn.
+    /// The first record of the next batch.
     ahead: Option<(ProfileKey, Vec<u8>)>,
     done: u64,
 }
@@ -251,7 +252,7 @@ impl Groups<'_> {
             progress: Progress::default(),
         };
         let mut held = 0;
-        // Where the group that comes now begins.
+        // Where the current group begins.
         let (mut group, mut begin, mut begin_held) = (None, 0, 0);
         loop {
             let next = match self.ahead.take() {
@@ -307,7 +308,7 @@ impl Groups<'_> {
     }
 }
 
-/// Visits the changes of the (sub)profiles of a turn.
+/// Visits the changes of the (sub)profiles of a batch.
 fn replay_turn<'t, V: ChangeVisitor>(
     snapshot: &'t Snapshot<'t>,
     filter: &Filter,
@@ -366,7 +367,7 @@ fn replay_turn<'t, V: ChangeVisitor>(
     group.scan(&keys, damage)
 }
 
-/// Adds the subprofiles of deleted profiles of which a baseline is all there is.
+/// Adds subprofiles of deleted profiles of which only a baseline is left.
 fn add_pruned(
     snapshot: &Snapshot<'_>,
     batch: &Batch,

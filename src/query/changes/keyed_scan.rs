@@ -1,11 +1,11 @@
-//! The changes of some (sub)profiles, from their events in a span.
+//! The changes of given (sub)profiles, from their events in a span.
 //!
-//! (Sub)profiles go to threads in groups. The records of a group, of the span and of
-//! the second before it, are read in one pass in the order of the log. A (sub)profile
-//! with more events than a window is read alone, window by window.
+//! (Sub)profiles are assigned to threads in groups. The records of a group, in the
+//! span and in the last second before it, are read in one pass in log order. A
+//! (sub)profile with more events than a window is read alone, window by window.
 //!
-//! With cascade, those count, too, that have no event in the span, but whose profile
-//! was deleted in it.
+//! With cascade, this includes (sub)profiles that have no event in the span but
+//! whose profile was deleted in it.
 
 use super::{ChangeVisitor, Filter, Filtered, Progress, QueryError, Stage, Take, WorkerResult};
 use crate::event::ProfileKey;
@@ -13,10 +13,12 @@ use crate::query::parallel::in_order;
 use crate::query::replay::{Ahead, Replayer, Track, WINDOW, seconds_of};
 use crate::store::{Damages, Snapshot};
 
-/// The most (sub)profiles of a group: each group reads the blocks of the span.
+/// The maximum number of (sub)profiles of a group: each group reads the blocks of
+/// the span.
 const GROUP: usize = 2048;
 
-/// At least so many groups, if the keys suffice, so that all cores have work.
+/// The minimum number of groups, if there are enough keys, so that all cores have
+/// work.
 const GROUPS: usize = 8;
 
 /// Visits the changes of (sub)profiles.
@@ -63,9 +65,9 @@ pub(super) fn scan<V: ChangeVisitor>(
     )
 }
 
-/// How many of some (sub)profiles, which are in order, make a group of about a size.
-/// With cascade a profile and its subprofiles stay together, so that a visitor sees
-/// all that a delete ended.
+/// How many of the given (sub)profiles, which are in order, form a group of about a
+/// given size. With cascade, a profile and its subprofiles stay together, so that a
+/// visitor sees everything that a delete ended.
 fn group_len(keys: &[ProfileKey], size: usize, cascade: bool) -> usize {
     let last = size.checked_sub(1).and_then(|place| keys.get(place));
     match last {
@@ -128,7 +130,8 @@ impl<V: ChangeVisitor> Group<'_, '_, V> {
         self.window(&waiting, damage)
     }
 
-    /// Visits the changes of tracks whose events fit into a window, or of one alone.
+    /// Visits the changes of tracks whose events fit into a window, or of a single
+    /// track.
     fn window(&mut self, tracks: &[Track], damage: &mut Damages) -> Result<(), QueryError> {
         let ahead = match tracks {
             [_] => Ahead::Own,

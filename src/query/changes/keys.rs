@@ -1,10 +1,10 @@
-//! The (sub)profiles to look at for a question over all of them.
+//! The (sub)profiles to examine for a query over all of them.
 //!
-//! Three ways tell which ones have an event in the span: the heads of the log's
-//! events, the index where the log does not know which of its parts are of which
-//! time, and all there are where these are few. What is told may be more than
-//! what is asked for, never less. Beyond a count nothing is told: then a pass
-//! over the whole log costs less.
+//! There are three sources for those with an event in the span: the heads of the
+//! log's events; the index, if the log does not know the times of its parts; and
+//! all (sub)profiles, if these are few. The result may be a superset of the
+//! matching ones, never a subset. Beyond a maximum number there is no result, since
+//! a pass over the whole log costs less then.
 
 use super::Filter;
 use crate::event::ProfileKey;
@@ -12,27 +12,28 @@ use crate::log::record::EventHead;
 use crate::query::answer::QueryError;
 use crate::store::{Snapshot, Step, TrailError, Walk};
 
-/// Below so many events in reach, a pass over the whole log is not considered.
+/// With fewer events than this in reach, a pass over the whole log is not
+/// considered.
 const FEW: u64 = 20_000;
 
-/// How many events of the log are read in a row, at most, for one that is read
-/// by itself: about so much longer takes the latter, a block of 64 KiB for it
-/// alone.
+/// The cost of reading one event by itself (a block of 64 KiB), in events read
+/// sequentially.
 const IN_A_ROW: u64 = 12;
 
-/// The most (sub)profiles that the keyed scan takes: their keys are held in memory.
+/// The maximum number of (sub)profiles for the keyed scan: their keys are held in
+/// memory.
 const MOST_KEYS: usize = 200_000;
 
-/// The profiles of which a delete in the span ends the subprofiles, or may: to
-/// find these.
+/// Finds the subprofiles that a delete in the span may end: collects the profiles
+/// with such deletes.
 #[derive(Default)]
 struct Deleted {
     profiles: Vec<u64>,
 }
 
 impl Deleted {
-    /// Takes the head of an event of the span. What it does not name of
-    /// database and collection, a subprofile may have named.
+    /// Takes the head of an event of the span. If it does not name a database or
+    /// collection, a subprofile may have named it.
     fn take(&mut self, filter: &Filter, head: &EventHead<'_>) {
         let elsewhere = head.database.is_some()
             && filter
@@ -50,7 +51,7 @@ impl Deleted {
         }
     }
 
-    /// Their subprofiles; `None` where they are more than so many.
+    /// Their subprofiles; `None` if there are more than a maximum number.
     fn subprofiles(
         mut self,
         snapshot: &Snapshot<'_>,
@@ -74,8 +75,8 @@ impl Deleted {
     }
 }
 
-/// The (sub)profiles with an event that is asked for by its head, and maybe
-/// others; `None` where a pass over the whole log costs less.
+/// The (sub)profiles with an event whose head matches, and possibly others; `None`
+/// if a pass over the whole log costs less.
 pub(super) fn keys(
     snapshot: &Snapshot<'_>,
     filter: &Filter,
@@ -158,8 +159,7 @@ pub(super) fn all_keys(snapshot: &Snapshot<'_>) -> Result<Vec<ProfileKey>, Trail
     Ok(keys)
 }
 
-/// The same from the index, where the log does not know which of its parts
-/// are of which time.
+/// The same from the index, if the log does not know the times of its parts.
 pub(super) fn keys_by_index(
     snapshot: &Snapshot<'_>,
     filter: &Filter,
@@ -171,7 +171,7 @@ pub(super) fn keys_by_index(
     }
     let mut keys = Vec::new();
     let mut many = false;
-    // The profile that has an event in the span: that may end its subprofiles.
+    // The last profile with an event in the span: it may end its subprofiles.
     let mut active = None;
     let retention = snapshot.retention();
     let mut pruned = Vec::new();
@@ -180,7 +180,7 @@ pub(super) fn keys_by_index(
         let wanted = times.iter().any(touches);
         if key.subprofile.is_none() {
             active = wanted.then_some(key.profile);
-            // Of some subprofiles a baseline is all there is.
+            // Some subprofiles have only a baseline left.
             if let Some(baselines) = retention.baselines()
                 && filter.cascades()
                 && wanted

@@ -1,18 +1,18 @@
 //! `changes`: what changed when, over all profiles.
 //!
-//! There are two ways to find the (sub)profiles' events, both feed the same
-//! [`super::replay::Replayer`], and the question decides:
+//! There are two ways to find the (sub)profiles' events. Both feed the same
+//! [`super::replay::Replayer`]; the query decides which is used:
 //!
-//! * [`keyed_scan`]: of each (sub)profile with an event in the span, the events in it
-//!   and the state before it are read. Costs the reading of a block for each of them,
-//!   so it is the way for a span that is short beside the log.
-//! * [`full_scan`]: the log is read once, its events are sorted by (sub)profile on
-//!   disk, and replayed from there. If the disk has no room for them, it is the other
-//!   way, slowly.
+//! * [`keyed_scan`]: for each (sub)profile with an event in the span, reads its
+//!   events in the span and the state before it. Costs about one block read per
+//!   (sub)profile, so it suits a span that is short relative to the log.
+//! * [`full_scan`]: reads the log once, sorts its events by (sub)profile on disk,
+//!   and replays them from there. If the disk has no room, falls back to the keyed
+//!   scan, which is then slow.
 //!
-//! Both work on all cores, and hand the changes to a [`ChangeVisitor`] there. That of
-//! `changes` makes lines, which are sorted by time and `seq`, on disk if they are
-//! many; those of other questions count.
+//! Both use all cores and hand the changes to a [`ChangeVisitor`] there. The
+//! visitor of `changes` makes lines, which are sorted by time and `seq`, on disk if
+//! there are many; visitors of other queries count.
 
 mod full_scan;
 mod keyed_scan;
@@ -48,7 +48,7 @@ pub(super) fn answer(
     answer_where(snapshot, query, &|_| true, lines)
 }
 
-/// The same of events that `is_wanted` accepts.
+/// The same for events that `is_wanted` accepts.
 pub(super) fn answer_where(
     snapshot: &Snapshot<'_>,
     query: &ChangesQuery,
@@ -57,7 +57,7 @@ pub(super) fn answer_where(
 ) -> Result<bool, QueryError> {
     let after = lines.after;
     let query = &from(query, after.and_then(Mark::time));
-    // Each blob has a line or more.
+    // Each blob has at least one line.
     let most = lines.wanted().map(usize::try_from);
     let most = most.and_then(Result::ok).unwrap_or(usize::MAX);
     let shared = SharedSorter {
@@ -85,18 +85,17 @@ pub(super) fn answer_where(
     Ok(lines.written > 0)
 }
 
-/// Takes changes on the thread that finds them.
+/// Receives changes on the thread that finds them.
 pub(super) trait ChangeVisitor: Send {
-    /// Takes the changes of an event that are asked for; there is one or more.
+    /// Takes the matching changes of an event; there is at least one.
     ///
-    /// All events of a (sub)profile come to one visitor, one after the other in
-    /// their order, and no other's between them.
+    /// All events of a (sub)profile go to one visitor, consecutively and in order.
     fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError>;
 }
 
-/// Finds all changes that are asked for, whatever their `limit`, and hands them to
-/// visitors that `make` makes, in no order but each (sub)profile's own; `join` gets
-/// each visitor when it has seen all that is for it.
+/// Finds all matching changes, ignoring `limit`, and passes them to visitors
+/// created by `make`. Only the order within each (sub)profile is defined. `join`
+/// receives each visitor when it is complete.
 pub(super) fn visit_changes<V: ChangeVisitor>(
     snapshot: &Snapshot<'_>,
     filter: &Filter,
@@ -109,7 +108,7 @@ pub(super) fn visit_changes<V: ChangeVisitor>(
             join(visitor)?;
         }
         if let Some(progress) = result.progress {
-            lines.progress.tell(progress);
+            lines.progress.report(progress);
         }
         lines.damage.extend(result.damage);
         Ok(true)
@@ -123,7 +122,7 @@ pub(super) fn visit_changes<V: ChangeVisitor>(
     }
 }
 
-/// The question for the answer from a time on, in the order that is asked for.
+/// The query for the answer from a time on, in the requested order.
 fn from(query: &ChangesQuery, time: Option<i64>) -> ChangesQuery {
     let mut query = query.clone();
     match time {
@@ -143,7 +142,7 @@ fn backwards(lines: &[u8]) -> Vec<u8> {
     lines.into_iter().rev().collect::<Vec<_>>().concat()
 }
 
-/// What a worker found in its part.
+/// A worker's result.
 struct WorkerResult<V> {
     visitor: Option<V>,
     damage: Damages,
@@ -160,7 +159,7 @@ impl<V> WorkerResult<V> {
     }
 }
 
-/// Takes the results of workers.
+/// Receives the results of workers.
 type Take<'a, V> = dyn FnMut(WorkerResult<V>) -> Result<bool, QueryError> + 'a;
 
 /// Hands to a [`ChangeVisitor`] the changes that a filter accepts.
@@ -198,7 +197,7 @@ struct SharedSorter<'t> {
 struct LineVisitor<'w, W> {
     /// Time and `seq` of an event, and its lines.
     blobs: Vec<(i64, u64, Vec<u8>)>,
-    /// How many bytes those have.
+    /// The number of bytes of those lines.
     held: usize,
     is_wanted: &'w W,
     after: Option<Mark>,

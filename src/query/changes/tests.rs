@@ -1,5 +1,5 @@
-//! Every way to an answer tells what a replay of whole histories tells, on
-//! streams with late events, ties, repetitions, deletes and bare updates.
+//! Every scan finds what a replay of whole histories finds, on streams with late
+//! events, ties, repetitions, deletes and bare updates.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -65,7 +65,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    /// Bodies, some of which come again.
+    /// Bodies, some of which are repeated.
     fn stream()(mut bodies in vec(body(), 1..60), repeated in vec(any::<Index>(), 0..6)) -> Vec<String> {
         for index in repeated {
             bodies.push(index.get(&bodies).clone());
@@ -103,7 +103,7 @@ prop_compose! {
     }
 }
 
-/// Only the delete is in the span, and by its head alone is the subprofile found.
+/// Only the delete is in the span, and the subprofile is found by its head alone.
 #[test]
 fn an_end_by_a_delete_without_a_label_is_found_by_its_head() {
     let store = Store::with(vec![
@@ -123,7 +123,7 @@ fn an_end_by_a_delete_without_a_label_is_found_by_its_head() {
     store.check(&query).unwrap();
 }
 
-/// The last event before the span tells nothing of what the field was.
+/// The last event before the span does not show the previous value of the field.
 #[test]
 fn earlier_events_than_the_last_before_a_span_are_found() {
     let store = Store::with(vec![
@@ -141,9 +141,9 @@ fn earlier_events_than_the_last_before_a_span_are_found() {
         },
         ..Filter::default()
     };
-    let told = store.ask(&changes(&query));
-    assert_eq!(told.len(), 1);
-    assert!(told[0].contains(r#""old":"a""#), "{}", told[0]);
+    let lines = store.ask(&changes(&query));
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].contains(r#""old":"a""#), "{}", lines[0]);
     store.check(&query).unwrap();
 }
 

@@ -1,4 +1,4 @@
-//! A data folder whose changes are told in every way, and as a plain replay.
+//! A data folder whose changes are found by every scan and by a plain replay.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +89,7 @@ impl Store {
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Prunes, and tells how many events went.
+    /// Prunes, and returns the number of removed events.
     pub fn prune(&self, before: i64) -> u64 {
         let order = PruneOrder {
             before,

@@ -14,34 +14,34 @@ use crate::query::lines::LastEvent;
 use crate::query::replay::{Ahead, ReplayVisitor, Replayer, Step, What};
 use crate::store::{EventReader, EventsOf, Snapshot};
 
-/// Which values a dossier follows: all of them.
+/// Which values a dossier tracks: all of them.
 type AllValues = fn(&Subject<'_>, &Value<'_>) -> bool;
 
-/// The lines so far, and what they add up to.
+/// The lines so far, and their totals.
 pub(super) struct Collector<'a> {
     snapshot: &'a Snapshot<'a>,
     pub(super) query: &'a DossierQuery,
-    /// The last second that counts.
+    /// The last second of the span.
     at: i64,
     pub(super) sorter: LineSorter<'a>,
     pub(super) total: TotalPart,
     /// Time and `seq` of the first event of the span, and of the last.
     first: Option<(i64, u64)>,
     last: Option<(i64, u64)>,
-    /// How many events each key has signed, and the first of them.
+    /// How many events each key has signed, and the first of these events.
     pub(super) keys: BTreeMap<String, (u64, u64)>,
     is_found: bool,
-    /// Reads records that the replay does not hold.
+    /// Reads records that the replay no longer holds.
     reader: EventReader,
 }
 
-/// A (sub)profile while it is replayed.
+/// A (sub)profile during its replay.
 pub(super) struct KeyState {
     pub numbered: NumberedKey,
     pub intervals: IntervalBuilder<AllValues>,
-    /// How what was asked for by name ended last.
+    /// How each value requested by name ended last.
     pub ended: BTreeMap<Subject<'static>, Ending>,
-    /// Whether a line that is asked for speaks of it.
+    /// Whether any requested line is about it.
     pub is_mentioned: bool,
     pub events: u64,
     pub duplicates: u64,
@@ -119,7 +119,7 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// Says that older events are gone.
+    /// Reports that older events were pruned.
     fn pruned(
         &mut self,
         numbered: NumberedKey,
@@ -146,7 +146,7 @@ impl<'a> Collector<'a> {
         self.sorter.push(key, &DossierLine::Gap(gap))
     }
 
-    /// Counts an event of the span that is no duplicate.
+    /// Counts an event of the span that is not a duplicate.
     fn count(&mut self, event: &Event<'_>) {
         let total = &mut self.total;
         total.events += 1;
@@ -162,7 +162,7 @@ impl<'a> Collector<'a> {
         self.last = self.last.max(place);
     }
 
-    /// The key that signed an event, where its proof is kept.
+    /// The key that signed an event, if its proof is stored.
     pub(super) fn signer(&mut self, event: &Event<'_>, record: Option<&[u8]>) -> Option<String> {
         if event.verified != Some(true) {
             return None;
@@ -176,7 +176,7 @@ impl<'a> Collector<'a> {
         };
         match record {
             Some(record) => EventRecord::decode(record).ok().and_then(signer),
-            // What cannot be read was reported when the event was replayed.
+            // Unreadable events were reported when they were replayed.
             None => {
                 let read = self.reader.record(event.seq, |record| Ok(signer(record)));
                 read.ok().flatten()

@@ -1,10 +1,10 @@
-//! `dossier`: everything about one person, or one field of theirs, with what is
-//! not known of it: for a regulator, or a request for access.
+//! `dossier`: everything about one person, or about one of their fields, including
+//! what is unknown: for a regulator or an access request.
 //!
-//! One pass over the events of each (sub)profile. The lines are sorted on disk into
-//! the order of the parts ([`sorter`]), so that memory holds one state, however many
-//! events and subprofiles there are. A profile's delete ends its subprofiles. The
-//! page for people is made from the lines, by the command.
+//! The events of each (sub)profile are read in one pass. The lines are sorted on
+//! disk into the order of the parts ([`sorter`]), so that memory holds one state,
+//! however many events and subprofiles there are. A profile's delete ends its
+//! subprofiles. The command renders the human-readable page from the lines.
 
 mod collect;
 pub mod lines;
@@ -46,7 +46,7 @@ pub struct DossierQuery {
 }
 
 impl DossierQuery {
-    /// Whether only some fields or interests are asked for.
+    /// Whether only some fields or interests are requested.
     const fn narrows(&self) -> bool {
         !self.fields.is_empty() || !self.interests.is_empty()
     }
@@ -74,7 +74,7 @@ pub(super) fn answer(
     let all = keys.len() as u64;
     for (number, key) in (0_u32..).zip(keys) {
         collector.collect(NumberedKey { number, key }, &mut replayer, lines)?;
-        lines.progress.tell(Progress {
+        lines.progress.report(Progress {
             stage: Stage::Replaying,
             done: u64::from(number) + 1,
             all,
@@ -83,7 +83,7 @@ pub(super) fn answer(
     let Some((mut sorter, mut total)) = collector.finish()? else {
         return Ok(false);
     };
-    // What cannot be read may belong here.
+    // Unreadable events may belong to the dossier.
     let (damage, lost) = lines.damage.clone().into_lines();
     let damage = damage.iter().map(|text| ("damage", text));
     for (kind, text) in damage.chain(lost.iter().map(|text| ("lost", text))) {

@@ -1,4 +1,4 @@
-//! Renders what a dossier collects as its lines.
+//! Renders the collected data of a dossier as lines.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::query::filter::matches_subject;
 use crate::query::lines::ChangeLine;
 
 impl Collector<'_> {
-    /// Adds an event of the span, if it is asked for, and what it shows not to be known.
+    /// Adds an event of the span, if it is requested, and the gaps that it reveals.
     pub(super) fn event(
         &mut self,
         numbered: NumberedKey,
@@ -55,7 +55,7 @@ impl Collector<'_> {
         self.sorter.push(key, &DossierLine::Event(Box::new(part)))
     }
 
-    /// Adds what an event shows not to be known.
+    /// Adds the gaps that an event reveals.
     fn gap(
         &mut self,
         kind: &'static str,
@@ -91,7 +91,7 @@ impl Collector<'_> {
         self.sorter.push(key, &DossierLine::Gap(gap))
     }
 
-    /// Whether a field or an interest is asked for.
+    /// Whether a field or an interest is requested.
     fn wants(&self, subject: &Subject<'_>) -> bool {
         let query = self.query;
         let (list, others) = match subject {
@@ -147,7 +147,7 @@ impl Collector<'_> {
         self.sorter.push(key, &DossierLine::Value(part))
     }
 
-    /// Adds the state of a (sub)profile in the end, and its values.
+    /// Adds the final state of a (sub)profile and its values.
     pub(super) fn state(
         &mut self,
         state: &mut KeyState,
@@ -199,7 +199,7 @@ impl Collector<'_> {
                 now.push((subject, interval.value.clone(), since, None));
             }
         }
-        // What was asked for by name is shown where it is not there, too.
+        // Values requested by name are listed even if they are absent.
         for subject in asked(self.query) {
             let ended = state.ended.remove(&subject);
             let is_shown = ended.is_some() || numbered.key == self.query.key;
@@ -235,7 +235,7 @@ impl Collector<'_> {
     }
 }
 
-/// What is asked for by name.
+/// The fields and interests requested by name.
 fn asked(query: &DossierQuery) -> impl Iterator<Item = Subject<'static>> {
     let name = |name: &String| Cow::Owned(name.clone());
     let fields = query.fields.iter().map(name).map(Subject::Field);

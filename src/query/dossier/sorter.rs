@@ -1,4 +1,5 @@
-//! Sorts the lines of a dossier into the order of its parts, on disk if they are many.
+//! Sorts the lines of a dossier into the order of its parts, on disk if there are
+//! many.
 
 use std::io;
 
@@ -15,18 +16,18 @@ pub(super) enum SortKey<'s> {
     About,
     Total,
     State(u32),
-    /// Of the (sub)profile of that number, with the value's number.
+    /// By the (sub)profile's number, then the value's.
     Now(u32, u64),
-    /// Of the (sub)profile of that number, with the value's number among those of all subjects.
+    /// By the (sub)profile's number, then the value's among those of all subjects.
     Value(u32, &'s Subject<'s>, u64),
-    /// What is not known to belong to any (sub)profile sorts first.
+    /// Gaps without a known (sub)profile sort first.
     Gap(Option<Place>, u32),
     Event(Place, u32),
     Key(u64),
 }
 
 impl SortKey<'_> {
-    /// The number of the part, and bytes that sort as its lines do.
+    /// The number of the part, and a byte string that sorts as its lines do.
     fn encode(self) -> (i64, Vec<u8>) {
         match self {
             Self::About => (0, Vec::new()),
@@ -40,7 +41,7 @@ impl SortKey<'_> {
                 let kind = u8::from(matches!(subject, Subject::Interest(_)));
                 let mut place = track.to_be_bytes().to_vec();
                 place.push(kind);
-                // No name may look like another name and a number.
+                // A name must not look like another name followed by a number.
                 for byte in subject.name().bytes() {
                     place.push(byte);
                     if byte == 0 {

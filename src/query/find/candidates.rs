@@ -1,9 +1,9 @@
-//! Which (sub)profiles may have or have had a value.
+//! Which (sub)profiles may have or may have had a value.
 //!
-//! The index of lookups tells them where it knows the field, up to the event
-//! that it has come to; the log is read for the rest, or for all of it. What
-//! was pruned is looked for in the baselines, where the lookups do not know
-//! them. So every way tells all of them, and maybe others.
+//! The lookup index returns them if it covers the field, up to the last event it
+//! has indexed; the rest, or everything, is read from the log. Pruned events are
+//! covered by the baselines, unless the lookups cover those too. Each source
+//! returns all matching (sub)profiles, and possibly others.
 
 use super::matcher::{FindTarget, Matching, ValueMatcher};
 use super::{Progress, QueryError, Stage};
@@ -15,29 +15,29 @@ use crate::query::answer::Lines;
 use crate::query::parallel::in_order;
 use crate::store::{Batch, Damages, Missing, Snapshot, Step, Walk};
 
-/// The most (sub)profiles that are held; beyond them all are looked at.
+/// The maximum number of (sub)profiles held; beyond it, all of them are examined.
 const MOST_KEYS: usize = 400_000;
 
-/// How many bytes of records go to a thread together.
+/// How many bytes of records go to a thread at once.
 const BATCH_LEN: usize = 256 << 10;
 
-/// How many entries are asked of the index at once.
+/// How many entries are requested from the index at once.
 const PAGE: usize = 4096;
 
-/// How many candidates and how many events beyond the lookups make an answer
-/// that is given at once.
+/// The maximum number of candidates, and of events beyond the lookups, for an
+/// immediate answer.
 const QUICK: usize = 1000;
 
-/// The (sub)profiles to look at.
+/// The (sub)profiles to examine.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Candidates {
     /// These, in order.
     Some(Vec<ProfileKey>),
-    /// All there are.
+    /// All (sub)profiles.
     All,
 }
 
-/// Those that were found so far.
+/// Those found so far.
 #[derive(Debug)]
 struct Gathered {
     keys: Vec<ProfileKey>,
@@ -84,7 +84,7 @@ impl Gathered {
     }
 }
 
-/// What the index can be asked, if anything.
+/// The index query for the value, if there is one.
 fn probe(sought: &FindTarget) -> Option<LookupQuery> {
     match sought {
         FindTarget::Interest(_)
@@ -98,8 +98,8 @@ fn probe(sought: &FindTarget) -> Option<LookupQuery> {
     }
 }
 
-/// Whether the lookups tell few (sub)profiles, and hardly an event is missing
-/// in them: then the answer takes no time and little memory.
+/// Whether the lookups return few (sub)profiles and lack hardly any event: then the
+/// answer takes little time and memory.
 pub(super) fn are_few(snapshot: &Snapshot<'_>, sought: &FindTarget) -> Result<bool, QueryError> {
     let Some(probe) = probe(sought) else {
         return Ok(false);
@@ -121,7 +121,7 @@ pub(super) fn gather(
     gather_up_to(snapshot, sought, matcher, MOST_KEYS, lines)
 }
 
-/// The same, holding so many at most.
+/// The same, holding at most the given number.
 pub(super) fn gather_up_to(
     snapshot: &Snapshot<'_>,
     sought: &FindTarget,
@@ -143,8 +143,8 @@ pub(super) fn gather_up_to(
     Ok(gathered.finish())
 }
 
-/// Asks the index; up to which event it knows all, and whether of the baselines
-/// too.
+/// Queries the index; returns the event up to which it is complete, and whether it
+/// covers the baselines too.
 fn look_up(
     snapshot: &Snapshot<'_>,
     probe: &LookupQuery,
@@ -156,7 +156,8 @@ fn look_up(
         let Some(looked) = snapshot.look_up(probe, before.as_ref(), PAGE)? else {
             return Ok((0, false));
         };
-        // Another index may have taken its place: what all pages knew counts.
+        // Another index may have replaced it: the result is only complete up to
+        // what all pages covered.
         up_to = up_to.min(looked.up_to);
         baselines &= looked.baselines;
         gathered.add(looked.keys.iter().copied());
@@ -194,7 +195,7 @@ fn in_baselines(
     Ok(())
 }
 
-/// What a part of the log shows.
+/// The result of a part of the log.
 #[derive(Default)]
 struct ScanResult {
     keys: Vec<ProfileKey>,
@@ -231,7 +232,7 @@ fn scan(
         },
         |result: ScanResult| {
             lines.damage.extend(result.damage);
-            lines.progress.tell(result.progress);
+            lines.progress.report(result.progress);
             gathered.add(result.keys);
             Ok(!gathered.many)
         },
@@ -257,7 +258,7 @@ fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, ScanResult)>, QueryE
     Ok(Some((batch, result)))
 }
 
-/// The (sub)profile to which an event may have given what is looked for.
+/// The (sub)profile to which an event may have given the value.
 fn may_give(record: &[u8], matcher: &ValueMatcher) -> Result<Option<ProfileKey>, RecordError> {
     let record = EventRecord::decode(record)?;
     let (kind, body) = (record.head.body_kind, record.body);

@@ -1,4 +1,4 @@
-//! What is looked for, and whether a value is it.
+//! What a search matches, and whether a value matches.
 
 use std::borrow::Cow;
 
@@ -222,12 +222,12 @@ impl ValueMatcher {
         })
     }
 
-    /// Of what.
+    /// The field or interest.
     pub const fn subject(&self) -> &Subject<'static> {
         &self.subject
     }
 
-    /// Whether a value is it.
+    /// Whether a value matches.
     pub fn matches(&self, value: &Value<'_>) -> bool {
         match value {
             Value::Absent => false,
@@ -236,7 +236,7 @@ impl ValueMatcher {
         }
     }
 
-    /// Whether a field's value is it.
+    /// Whether a field's value matches.
     pub fn matches_text(&self, text: &str) -> bool {
         match &self.test {
             Test::Whole(value) => text == value,
@@ -259,7 +259,8 @@ fn no_expression(text: &str, error: &regex::Error) -> String {
             format!("{shown:?}: the expression is too large; write a simpler one")
         }
         error => {
-            // Its text shows the place in several lines; the last one says what is wrong.
+            // The error text shows the position in several lines; the last one
+            // states the error.
             let text = error.to_string();
             let what = text.lines().last().unwrap_or_default();
             let what = what.trim_start_matches("error: ");
@@ -364,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_told_apart_by_their_bytes_unless_case_is_ignored() {
+    fn values_differ_by_their_bytes_unless_case_is_ignored() {
         let whole = wanted(words("m=Ab"));
         assert!(
             whole.matches_text("Ab") && !whole.matches_text("ab") && !whole.matches_text("Abc")

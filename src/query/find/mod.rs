@@ -1,13 +1,12 @@
 //! `find`: which (sub)profiles have or had a value, since when until when.
 //!
-//! Two steps: [`candidates`] finds which (sub)profiles may have had it, from the
-//! index of lookups or by reading the log; the history of each is replayed into
-//! intervals ([`IntervalBuilder`]). The candidates go to threads in groups, in
-//! their order, and a group holds some MiB of lines: a (sub)profile with more is
-//! written line by line by the caller.
+//! Two steps: [`candidates`] finds the (sub)profiles that may have had it, from the
+//! lookup index or the log; the history of each is replayed into intervals
+//! ([`IntervalBuilder`]). Candidates go to threads in groups, in order, and a group
+//! holds some MiB of lines: a (sub)profile with more is written line by line by the
+//! caller.
 //!
-//! The moment that is asked about only selects: an interval is shown whole, with
-//! its end.
+//! The requested moment only selects: an interval is returned whole, with its end.
 
 mod candidates;
 mod lines;
@@ -60,13 +59,14 @@ impl FindQuery {
     }
 }
 
-/// How many (sub)profiles go to a thread together at most.
+/// The maximum number of (sub)profiles that go to a thread together.
 const GROUP: usize = 512;
 
-/// At least so many groups, if the keys suffice, so that all cores have work.
+/// The minimum number of groups, if there are enough keys, so that all cores have
+/// work.
 const GROUPS: usize = 8;
 
-/// How many bytes of lines a group may hold.
+/// The maximum number of bytes of lines that a group holds.
 const HELD: usize = 2 << 20;
 
 /// All of time.
@@ -80,7 +80,7 @@ pub(super) fn answer(
     answer_within(snapshot, query, lines, HELD, gather)
 }
 
-/// The same, holding so many bytes of a group's lines.
+/// The same, with a limit for the bytes of a group's lines.
 fn answer_within(
     snapshot: &Snapshot<'_>,
     query: &FindQuery,
@@ -136,7 +136,7 @@ fn answer_within(
         },
         |result: GroupResult| {
             lines.damage.extend(result.damage);
-            lines.progress.tell(result.progress);
+            lines.progress.report(result.progress);
             let mut more = lines.put_encoded(&result.lines)?;
             for key in result.rest {
                 if !more {
@@ -158,7 +158,7 @@ fn answer_within(
 }
 
 impl Candidates {
-    /// The (sub)profiles in groups, in order; an empty group is the end.
+    /// The (sub)profiles in groups, in order; an empty group marks the end.
     fn into_groups<'s>(
         self,
         snapshot: &'s Snapshot<'_>,
@@ -181,24 +181,24 @@ impl Candidates {
     }
 }
 
-/// What a group of (sub)profiles came to.
+/// The result of a group of (sub)profiles.
 #[derive(Default)]
 struct GroupResult {
     lines: Vec<u8>,
     damage: Damages,
-    /// Those whose lines are too many to be held; they are written by the caller.
+    /// (Sub)profiles with too many lines to be held; the caller writes them.
     rest: Vec<ProfileKey>,
     progress: Progress,
 }
 
-/// Which intervals are asked for.
+/// Which intervals match.
 #[derive(Clone, Copy)]
 struct Asked<'a> {
     matcher: &'a ValueMatcher,
-    /// Those that hold at a moment; `None` for all.
+    /// Those that include a moment; `None` for all.
     at: Option<i64>,
     database: Option<u64>,
-    /// The bytes of lines that a group may hold.
+    /// The maximum number of bytes of lines that a group holds.
     most: usize,
 }
 
@@ -231,7 +231,8 @@ impl Asked<'_> {
         Ok(result)
     }
 
-    /// Finds the intervals of tracks whose events fit into a window, or of one alone.
+    /// Finds the intervals of tracks whose events fit into a window, or of a single
+    /// track.
     fn window(
         &self,
         waiting: &[Track],
@@ -267,8 +268,8 @@ impl Asked<'_> {
         Ok(())
     }
 
-    /// Hands the lines of a (sub)profile to `put` until that answers `false`,
-    /// which is the answer then.
+    /// Passes the lines of a (sub)profile to `put` until it returns `false`, which
+    /// is then returned.
     fn each_line(
         &self,
         track: &Track,
@@ -303,14 +304,14 @@ where
     F: Fn(&Subject<'_>, &Value<'_>) -> bool,
     P: FnMut(FindLine<'_>) -> Result<bool, QueryError>,
 {
-    /// Writes those of some intervals that are asked for.
+    /// Writes those of the intervals that match.
     fn put(
         &mut self,
         intervals: impl IntoIterator<Item = Interval>,
         replay: &Replay<'_>,
     ) -> Result<bool, QueryError> {
         for interval in intervals {
-            // Before a baseline nothing is known of the time after the moment itself.
+            // Before a baseline, nothing is known after the moment itself.
             let (until, database, collection) = match interval.is_moment {
                 true => (Some((interval.since.time, interval.since.seq)), None, None),
                 false => {

@@ -1,6 +1,6 @@
-//! Every way to an answer tells what the histories and the states tell, on
-//! streams with late events, ties, repetitions, deletes, bare updates and
-//! pruned events.
+//! Every source of candidates finds what the histories and the states show, on
+//! streams with late events, ties, repetitions, deletes, bare updates and pruned
+//! events.
 
 use std::collections::BTreeSet;
 
@@ -179,7 +179,7 @@ fn naive(store: &Store, sought: &FindTarget, cascade: bool) -> Vec<Json> {
     found
 }
 
-/// Lines without what their histories do not tell.
+/// Lines without the keys that their histories do not show.
 fn bare(lines: Vec<Json>) -> Vec<Json> {
     let mut lines = lines;
     for line in &mut lines {
@@ -212,7 +212,8 @@ proptest! {
             let ever = query(sought, true, None);
             let found = store.find(&ever);
             prop_assert_eq!(bare(found.clone()), naive(&store, sought, cascade), "{:?}", sought);
-            // Every way tells the same, and the first lines are the first ones.
+            // All sources give the same result, and a limit returns its first
+            // lines.
             for (most_keys, held) in [(0, usize::MAX), (usize::MAX, 0), (1, 300)] {
                 prop_assert_eq!(&store.find_by(&ever, most_keys, held), &found);
             }
@@ -229,7 +230,7 @@ proptest! {
             }
             for second in -1..=SECONDS {
                 let at = BEGIN + second;
-                let told: BTreeSet<String> = store
+                let present: BTreeSet<String> = store
                     .find(&query(sought, false, Some(at)))
                     .iter()
                     .map(|line| format!("{}/{} {}", line["profile"], line["subprofile"], line["value"]))
@@ -250,7 +251,7 @@ proptest! {
                         format!("{}/{} {}", shown["profile"], shown["subprofile"], value)
                     }));
                 }
-                prop_assert_eq!(told, expected, "{:?} at {}", sought, second);
+                prop_assert_eq!(present, expected, "{:?} at {}", sought, second);
             }
             prop_assert_eq!(
                 store.find(&query(sought, false, None)),
@@ -365,7 +366,7 @@ fn a_late_event_before_a_baseline_is_known_for_its_moment_alone() {
 }
 
 #[test]
-fn values_of_a_mebibyte_are_found_and_told_apart() {
+fn values_of_a_mebibyte_are_found_and_distinguished() {
     let long: &'static str = Box::leak("x".repeat(1 << 20).into_boxed_str());
     let other: &'static str = Box::leak(format!("{}y", &long[1..]).into_boxed_str());
     let mut store = Store::new();

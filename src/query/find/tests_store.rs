@@ -1,4 +1,4 @@
-//! A data folder that is filled by calls, and asked by every way.
+//! A data folder that is filled by calls, and queried through every source.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -108,22 +108,22 @@ impl Store {
         lines(&out)
     }
 
-    /// The same by a certain way, holding little.
+    /// The same through a given source, with a small memory limit.
     pub fn find_by(&self, query: &FindQuery, most_keys: usize, held: usize) -> Vec<Json> {
         let mut out = Vec::new();
-        let mut tell = |_: Progress| ();
-        let mut told = Lines::to(&mut out, query.limit, &mut tell);
+        let mut report = |_: Progress| ();
+        let mut written = Lines::to(&mut out, query.limit, &mut report);
         answer_within(
             &self.trail.snapshot(),
             query,
-            &mut told,
+            &mut written,
             held,
             |snapshot, sought, wanted, lines| {
                 gather_up_to(snapshot, sought, wanted, most_keys, lines)
             },
         )
         .unwrap();
-        drop(told);
+        drop(written);
         lines(&out)
     }
 

@@ -1,4 +1,4 @@
-//! Which calls there are of a span's time.
+//! The calls within a span.
 
 use std::collections::HashMap;
 
@@ -6,23 +6,23 @@ use crate::log::record::EventHead;
 use crate::query::answer::{Lines, QueryError};
 use crate::store::{Snapshot, Step};
 
-/// In a longer span than this many seconds nothing is looked for.
+/// A span longer than this many seconds is not examined.
 const MAX_SECONDS: i64 = 31 * 86_400;
 
-/// The most times that are held.
+/// The maximum number of times held.
 const MAX_TIMES: usize = 1_000_000;
 
-/// The calls of a span's time.
+/// The calls within a span.
 #[derive(Debug)]
 pub(super) struct Calls {
-    /// The longest time without one: the times before and after it.
+    /// The longest period without a call: the times before and after it.
     pub gap: Option<(i64, i64)>,
-    /// How many there are of some labels.
+    /// The number of calls by label, for the given labels.
     pub by_label: HashMap<Option<String>, u64>,
 }
 
-/// Looks at the calls whose time is after `since` and not after `until`, and counts
-/// those of some labels; `None` if they are too many.
+/// Reads the calls whose time is after `since` and not after `until`, and counts
+/// those with the given labels; `None` if there are too many.
 pub(super) fn calls(
     snapshot: &Snapshot<'_>,
     (since, until): (i64, i64),
@@ -64,7 +64,7 @@ pub(super) fn calls(
     Ok(Some(calls))
 }
 
-/// The longest stretch of a span without one of these times.
+/// The longest period of a span without any of these times.
 fn longest(mut times: Vec<i64>, since: i64, until: i64) -> Option<(i64, i64)> {
     times.extend([since, until]);
     times.sort_unstable();

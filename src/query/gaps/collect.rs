@@ -10,30 +10,31 @@ use crate::query::changes::ChangeVisitor;
 use crate::query::counter::{BoundedCounter, TimeRange};
 use crate::query::interner::Interner;
 
-/// The most windows that are looked at together; events beyond count as scattered.
+/// The maximum number of windows that are analysed together; further events count
+/// as scattered.
 pub(super) const MAX_WINDOWS: usize = 200_000;
 
-/// The most fields and interests that are told apart.
+/// The maximum number of distinct fields and interests.
 pub(super) const MAX_SUBJECTS: usize = 5_000;
 
-/// The most labels that are told apart.
+/// The maximum number of distinct labels.
 pub(super) const MAX_LABELS: usize = 5_000;
 
-/// The most fields of one window.
+/// The maximum number of fields of one window.
 const MAX_FIELDS: usize = 64;
 
-/// The most labels whose calls are counted for a field.
+/// The maximum number of labels whose calls are counted for a field.
 const MAX_FIELD_LABELS: usize = 100;
 
-/// Stands for all labels that are not told apart.
+/// Stands for all labels that are not counted separately.
 const OTHER_LABEL: u32 = u32::MAX;
 
-/// An event that shows what had changed unseen.
+/// An event that reveals unexplained changes.
 #[derive(Clone, Debug)]
 pub(super) struct RevealingEvent {
     pub key: ProfileKey,
     pub seq: u64,
-    /// The event's label, by its number.
+    /// The number of the event's label.
     pub label: u32,
 }
 
@@ -47,8 +48,8 @@ pub(super) struct SubjectCount {
     /// The first second of a window and the last one of another.
     pub times: TimeRange<i64>,
     pub seqs: TimeRange<u64>,
-    /// How many changes calls with a label claimed, and how many events with one
-    /// revealed, by the label's number.
+    /// By the label's number: how many changes its calls claimed, and how many of
+    /// its events revealed one.
     pub set_by: BoundedCounter<u32>,
     pub revealed_by: BoundedCounter<u32>,
     last_key: Option<ProfileKey>,
@@ -71,7 +72,7 @@ impl Default for SubjectCount {
 }
 
 impl SubjectCount {
-    /// Counts an unexplained change; all of a (sub)profile come in a row.
+    /// Counts an unexplained change; those of a (sub)profile are consecutive.
     pub fn reveal(&mut self, key: ProfileKey, seq: u64, (since, until): (i64, i64), label: u32) {
         self.unexplained += 1;
         self.revealed_by.add(label, 1);
@@ -94,19 +95,19 @@ impl SubjectCount {
     }
 }
 
-/// What has been collected so far, on one thread or on all.
+/// The collected data of one thread or of all.
 #[derive(Debug)]
 pub(super) struct Collector {
     pub subjects: Interner<Subject<'static>>,
     pub counts: Vec<SubjectCount>,
     pub labels: Interner<Option<String>>,
-    /// All of a (sub)profile in a row.
+    /// Those of a (sub)profile are consecutive.
     pub revealed: Vec<(Window, RevealingEvent)>,
-    /// How many events are not among those.
+    /// The number of events beyond these.
     pub left_out: u64,
-    /// How many changes are of fields that are not told apart.
+    /// The number of changes of fields that are not counted separately.
     pub others: u64,
-    /// How many events have labels that are not told apart.
+    /// The number of events whose labels are not counted separately.
     pub other_labels: u64,
     /// The times of the first and of the last event with a change.
     pub time_range: TimeRange<i64>,
@@ -139,7 +140,7 @@ impl Collector {
         Some(number)
     }
 
-    /// Adds what another has collected, of other (sub)profiles.
+    /// Merges another collection, whose (sub)profiles are different ones.
     pub fn join(&mut self, other: Self) {
         let subjects = other.subjects.iter();
         let subjects: Vec<Option<u32>> = subjects.map(|name| self.subject(name)).collect();

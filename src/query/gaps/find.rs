@@ -1,29 +1,31 @@
 //! Which unexplained changes one lost span of time explains.
 //!
-//! An unexplained change happened in its window: after the (sub)profile's event
-//! before, and not after the event that shows it. Calls that were lost between
-//! two and three o'clock leave, for each (sub)profile that one of them spoke of,
-//! a window that begins at its last event before and ends at its first one
-//! after. Windows are as long as (sub)profiles are quiet, so they reach far
-//! beyond the lost hour, each in its own way; but all of them hold a moment of it.
-//! So the moment is looked for that the most windows hold: a sweep over their
-//! beginnings and ends, which among nearly equal moments prefers the longest stretch
-//! without a beginning or an end, since a lost hour has none. The windows that hold it
-//! are a finding, and the search goes on with the rest. A (sub)profile's windows do not
-//! overlap, so a finding has as many (sub)profiles as windows.
+//! An unexplained change happened in its window: after the (sub)profile's previous
+//! event, and not after the event that reveals it. Calls lost between two and three
+//! o'clock leave, for each (sub)profile they concerned, a window from its last
+//! event before to its first one after. Windows are as long as (sub)profiles are
+//! inactive, so they extend beyond the lost hour by different amounts, but all of
+//! them contain a moment of it. So the search is for the moment that most windows
+//! contain: a sweep over their starts and ends, which among nearly equal moments
+//! prefers the longest stretch without a start or an end, since a lost hour has
+//! none. The windows that contain it form a finding, and the search continues with
+//! the rest. A (sub)profile's windows do not overlap, so a finding has as many
+//! (sub)profiles as windows.
 //!
-//! Windows of single calls that were lost here and there overlap, too, if there
-//! are many. Spread evenly over the time, their lengths tell how many hold a
-//! moment on average; a finding must have twice as many, and more than an
-//! average wavers, or four of five windows there are. Then each field's windows are looked at alone, where a lost label
-//! stands out of what was lost of other fields. What is left is scattered.
+//! Windows of single calls lost here and there overlap too, if there are many.
+//! Assuming they are spread evenly over the time, their lengths give the average
+//! number that contain a moment. A finding must have twice as many and exceed the
+//! average's random variation, or have four fifths of all windows. Then each
+//! field's windows are examined separately, where a lost label stands out from
+//! losses of other fields. The rest is scattered.
 //!
-//! The span of a finding is from the latest beginning of a window to the
-//! earliest end: whatever moment of it the changes had, all are explained. Two
-//! findings whose spans lie close together are one, whose span is then from the
-//! earliest end to the latest beginning: at the least, calls were lost so long.
+//! The span of a finding is from the latest start of a window to the earliest end:
+//! whichever moment of it the changes had, all are explained. Two findings whose
+//! spans are close together are merged; the merged span is from the earliest end to
+//! the latest start, the minimum time during which calls were lost.
 //!
-//! A field that calls hardly ever claim to change, and whose windows no two
+//! A field that calls hardly ever claim to change, and whose windows no two moments
+//! explain, is one that Copernica changes by itself.
 //! moments explain, is one that Copernica changes by itself.
 
 use std::collections::{BTreeMap, HashMap};
@@ -39,35 +41,35 @@ pub(super) struct Window {
     pub subjects: Vec<u32>,
 }
 
-/// What is looked for.
+/// The search parameters.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
-    /// How many (sub)profiles make a finding at least.
+    /// The minimum number of (sub)profiles of a finding.
     pub least: usize,
-    /// Findings whose spans are so many seconds apart are one.
+    /// Findings whose spans are at most this many seconds apart are merged.
     pub within: i64,
-    /// The time of the first and of the last event that was looked at.
+    /// The times of the first and the last event examined.
     pub time_range: (i64, i64),
 }
 
-/// Windows that a lost span explains.
+/// Windows explained by a lost span.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Finding {
-    /// Their places among all.
+    /// Their indices among all windows.
     pub windows: Vec<usize>,
     /// The narrowest span that explains them.
     pub since: i64,
     pub until: i64,
-    /// Whether one moment of it does.
+    /// Whether a single moment of it explains them.
     pub within_one: bool,
-    /// About how many windows would hold a moment anyway.
+    /// About how many windows would contain a moment by chance.
     pub by_chance: u64,
 }
 
-/// The most findings that are looked for, in all windows or in a field's.
+/// The maximum number of findings, among all windows and among a field's.
 const FINDINGS: usize = 40;
 
-/// Finds what lost spans explain; the rest stays apart.
+/// Finds the windows that lost spans explain; the rest is left over.
 pub(super) fn find(windows: &[Window], bounds: Bounds) -> (Vec<Finding>, Vec<usize>) {
     let mut left: Vec<usize> = (0..windows.len()).collect();
     let mut found = Vec::new();
@@ -104,7 +106,7 @@ pub(super) fn find(windows: &[Window], bounds: Bounds) -> (Vec<Finding>, Vec<usi
     (found, left)
 }
 
-/// Moves to `found` what is held by moments that many windows hold.
+/// Moves to `found` the windows that contain a moment which many windows contain.
 fn peaks(windows: &[Window], left: &mut Vec<usize>, bounds: Bounds, found: &mut Vec<Finding>) {
     let length = (bounds.time_range.1.saturating_sub(bounds.time_range.0)).max(1);
     let all = left.len();
@@ -130,25 +132,25 @@ fn peaks(windows: &[Window], left: &mut Vec<usize>, bounds: Bounds, found: &mut 
         };
         let (own, others): (Vec<usize>, Vec<usize>) = left.iter().partition(|place| holds(place));
         *left = others;
-        // What holds the moment by chance is no more than the half of it.
+        // At most half of the windows contain the moment by chance.
         let by_chance = (hundredths / 100).min(own.len() as u64 / 2);
         found.push(finding(windows, own, by_chance));
     }
 }
 
-/// Whether so many of all windows hold a moment for a reason, where so many
-/// hundredths of one would by chance.
+/// Whether this many windows containing a moment are significant, given how many
+/// hundredths of a window would contain it by chance.
 fn stands_out(count: usize, hundredths: u64, all: usize) -> bool {
-    // The fullest of many moments has some more than the average: five times
-    // the root of it, and two, are not met by chance.
+    // The fullest of many moments exceeds the average somewhat: an excess of five
+    // times its root plus two does not occur by chance.
     let wavering = hundredths.isqrt().saturating_mul(50).saturating_add(200);
     let many = hundredths.max(wavering).saturating_add(hundredths);
     (count as u64).saturating_mul(100) >= many || count.saturating_mul(5) >= all.saturating_mul(4)
 }
 
-/// A second that the most windows hold, or all but a twentieth of them, and how
-/// many do: of the longest stretch in which no window begins or ends, since in
-/// that no call came.
+/// A second that the most windows contain, or all but a twentieth of that number,
+/// and how many do. It is in the longest stretch in which no window starts or ends,
+/// since no call came in that.
 fn most_held<'w>(windows: impl Iterator<Item = &'w Window>) -> Option<(i64, usize)> {
     let mut bounds: Vec<(i64, i32)> = windows
         .flat_map(|window| [(window.since, 1), (window.until, -1)])
@@ -159,7 +161,8 @@ fn most_held<'w>(windows: impl Iterator<Item = &'w Window>) -> Option<(i64, usiz
         bounds.windows(2).filter_map(move |pair| match pair {
             [(since, step), (until, _)] => {
                 held += i64::from(*step);
-                // A window holds the seconds after it begins, up to its last.
+                // A window contains the seconds after its start, up to and
+                // including its end.
                 (since < until).then_some((held, until.saturating_sub(*since), *since))
             }
             _ => None,
@@ -186,7 +189,7 @@ fn finding(windows: &[Window], own: Vec<usize>, by_chance: u64) -> Finding {
     }
 }
 
-/// Findings whose spans lie close together are one.
+/// Merges findings whose spans are close together.
 fn merged(windows: &[Window], mut found: Vec<Finding>, within: i64) -> Vec<Finding> {
     found.sort_by_key(|finding| (finding.since, finding.until));
     let mut merged: Vec<Finding> = Vec::new();
@@ -204,12 +207,12 @@ fn merged(windows: &[Window], mut found: Vec<Finding>, within: i64) -> Vec<Findi
     merged
 }
 
-/// What is known of a field's changes.
+/// The statistics of a field's changes.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claims {
-    /// How many events claim to set it.
+    /// The number of events that claim to set it.
     pub set: u64,
-    /// How many show that it changed without a claim.
+    /// The number of events that show an unclaimed change of it.
     pub unexplained: u64,
 }
 
@@ -221,7 +224,7 @@ pub(super) fn silent_fields(
 ) -> Vec<u32> {
     let mut order: Vec<&Window> = windows.iter().collect();
     order.sort_by_key(|window| window.until);
-    // The last of the moments that it takes to hit every window, and how many they are.
+    // The last of the moments needed to hit every window, and their number.
     let mut stabs: HashMap<u32, (i64, u32)> = HashMap::new();
     for window in order {
         for subject in &window.subjects {

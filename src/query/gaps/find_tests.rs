@@ -9,7 +9,7 @@ const HOUR: i64 = 3_600;
 /// Two o'clock of the sixth day.
 const LOST: i64 = 5 * DAY + 14 * HOUR;
 
-/// Numbers that are alike in every run.
+/// Pseudorandom numbers, the same in every run.
 struct Dice(u64);
 
 impl Dice {
@@ -22,8 +22,8 @@ impl Dice {
     }
 }
 
-/// The windows that are left when calls for which `lost` holds do not come.
-/// Each call sets one of `fields` fields.
+/// The windows that result if calls for which `lost` holds do not arrive. Each call
+/// sets one of `fields` fields.
 fn stream(
     dice: &mut Dice,
     profiles: u64,
@@ -51,7 +51,7 @@ fn stream(
                 }
                 continue;
             }
-            // What this call sets itself is explained.
+            // Changes that this call sets itself are explained.
             missed.retain(|missed| *missed != field);
             if let (Some(since), false) = (since, missed.is_empty()) {
                 harmed += usize::from(hit);
@@ -96,7 +96,7 @@ fn a_lost_hour_is_one_finding_and_strays_stay_apart() {
             finding.windows.len() <= harmed + 12,
             "{seed}: {harmed} {finding:?}"
         );
-        // The span is the hour, but for the time up to the next call.
+        // The span is the hour, except for the time up to the next call.
         assert!(finding.within_one, "{seed}");
         assert!(
             (LOST - HOUR..=LOST).contains(&finding.since),
@@ -129,7 +129,7 @@ fn calls_lost_here_and_there_are_no_finding_however_many() {
 fn a_lost_label_stands_out_of_what_other_fields_lost() {
     for seed in 0..10 {
         let mut dice = Dice(seed);
-        // Field 7 is set by a label of its own, whose calls are lost for a day.
+        // Field 7 is set by its own label, whose calls are lost for a day.
         let (windows, _) = stream(&mut dice, 2_000, 20, 20, |dice, time, field| {
             (field == 7 && (5 * DAY..6 * DAY).contains(&time)) || dice.below(60) == 0
         });
@@ -154,7 +154,7 @@ fn a_lost_label_stands_out_of_what_other_fields_lost() {
 }
 
 #[test]
-fn a_field_that_calls_never_claim_is_told_from_a_lost_hour() {
+fn a_field_that_calls_never_claim_is_distinguished_from_a_lost_hour() {
     let mut dice = Dice(1);
     let (mut windows, _) = stream(&mut dice, 500, 10, 3, |_, time, _| in_hour(time));
     let lost = windows.len();
@@ -237,7 +237,7 @@ proptest! {
                 if finding.within_one {
                     prop_assert!(window.since <= finding.since && finding.until <= window.until);
                 } else {
-                    // It holds the first moment, the last, or one between.
+                    // It contains the first moment, the last, or one between.
                     prop_assert!(window.since <= finding.until && finding.since <= window.until);
                 }
             }

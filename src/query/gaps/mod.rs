@@ -1,13 +1,13 @@
-//! `gaps`: what changed unexplained, put together by what would explain it.
+//! `gaps`: unexplained changes, grouped by what would explain them.
 //!
-//! [`find`] decides which changes one lost span of time would explain; this module
-//! gives it the windows of all unexplained changes, and looks up which calls there are
-//! of that span's time. An answer says what is known: that calls of that time *would*
-//! explain the changes, how many would be there by chance, and whether any call came
-//! then, in all and of those labels that usually set these fields. Why calls were lost
-//! is not known here.
+//! [`find`] decides which changes a lost span of time would explain; this module
+//! passes it the windows of all unexplained changes, and looks up the calls of that
+//! span. An answer states facts: that lost calls of that time *would* explain the
+//! changes, how many would be there by chance, and whether any call arrived then,
+//! in total and for the labels that usually set these fields. Why calls were lost
+//! is unknown here.
 //!
-//! Memory is bounded: [`collect`] states by what.
+//! Memory is bounded by the constants of [`collect`].
 
 mod call_gap;
 mod collect;
@@ -64,16 +64,16 @@ impl GapsQuery {
         Err(InvalidParam::new("cause", what))
     }
 
-    /// How close lost spans are that are one, in seconds, where nothing is said.
+    /// The default for merging: the maximum distance of lost spans, in seconds.
     pub const WITHIN: i64 = 3_600;
-    /// How many (sub)profiles a lost span has at least, where nothing is said.
+    /// The default minimum number of (sub)profiles of a lost span.
     pub const LEAST: u64 = 5;
 }
 
-/// The most fields and labels of a line.
+/// The maximum number of fields and labels of a line.
 const MAX_NAMED: usize = 20;
 
-/// Of so many findings at most the calls of that time are looked at.
+/// The maximum number of findings for which the calls of that time are read.
 const MAX_LOOKED_AT: usize = 20;
 
 pub(super) fn answer(
@@ -239,7 +239,7 @@ impl<'a> Renderer<'a> {
         line
     }
 
-    /// The lines of silent fields, and of what is left beside what was lost.
+    /// The lines of silent fields, and of the changes that no lost span explains.
     fn rest(
         &self,
         silent: &[u32],
@@ -266,7 +266,7 @@ impl<'a> Renderer<'a> {
             if changes == 0 {
                 continue;
             }
-            // Where not all windows were looked at, those counts are all there is.
+            // If not all windows were examined, only those counts are available.
             let exact = counts
                 .get(&subject)
                 .filter(|count| count.unexplained == changes);
@@ -337,7 +337,7 @@ impl<'a> Renderer<'a> {
             }
         });
         let labelled = |counts: &HashMap<u32, u64>| -> Vec<(Option<Cow<'a, str>>, u64)> {
-            // Labels that are not told apart have no name to list.
+            // Labels that are not counted separately have no name to list.
             let named = counts.iter().filter_map(|(label, count)| {
                 let label = all.labels.get(*label)?;
                 Some((label.as_deref().map(Cow::Borrowed), *count))

@@ -1,8 +1,8 @@
-//! What to ask instead if nothing was found: names of fields, interests and labels
-//! close to those asked for, from what the (sub)profile or the newest events have.
+//! Suggestions for a query that found nothing: names of fields, interests and
+//! labels close to the requested ones, from the (sub)profile or the newest events.
 //!
-//! Looks at a bounded number of events, and leaves out what cannot be read: a hint is
-//! a help, never part of an answer. The numbers of other people are never suggested.
+//! Reads a bounded number of events and skips unreadable ones: a hint is never part
+//! of an answer. The numbers of other people are never suggested.
 
 mod names;
 
@@ -19,16 +19,16 @@ use super::request::{HistoryQuery, TailQuery};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::store::{Snapshot, TrailError};
 
-/// How many of a (sub)profile's newest events are looked at, …
+/// How many of a (sub)profile's newest events are read.
 const OF_ONE: usize = 64;
 
-/// … and how many of the log's.
+/// How many of the log's newest events are read.
 const OF_ALL: u64 = 500;
 
-/// The most subprofiles that a hint lists.
+/// The maximum number of subprofiles that a hint lists.
 const NUMBERS: usize = 3;
 
-/// What to ask instead of a question that found nothing.
+/// Suggestions for a query that found nothing.
 pub(super) fn hints(snapshot: &Snapshot<'_>, query: &Query) -> Result<Vec<String>, QueryError> {
     let mut hints = Vec::new();
     match query {
@@ -131,7 +131,7 @@ fn of_changes(
     Ok(())
 }
 
-/// What there is instead of a (sub)profile without events.
+/// Alternatives to a (sub)profile without events.
 fn of_key(
     snapshot: &Snapshot<'_>,
     key: ProfileKey,

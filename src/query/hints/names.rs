@@ -1,4 +1,4 @@
-//! The names that events have, and which of them was probably meant.
+//! The names that occur in events, and which of them was probably meant.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +6,16 @@ use super::OF_ONE;
 use crate::event::Event;
 use crate::store::Snapshot;
 
-/// The most names that are gathered, …
+/// The maximum number of names collected.
 const NAMES: usize = 2_000;
 
-/// … and that a hint lists, or looks for.
+/// The maximum number of names that a hint lists or looks for.
 pub(super) const LISTED: usize = 8;
 
-/// Names longer than this have nothing near to them.
+/// Names longer than this are not compared.
 const LONG: usize = 100;
 
-/// The one of some names that was probably meant.
+/// The name that was probably meant.
 pub fn nearest<'n>(asked: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     if asked.chars().count() > LONG {
         return None;
@@ -36,7 +36,7 @@ pub fn nearest<'n>(asked: &str, names: impl IntoIterator<Item = &'n str>) -> Opt
         .map(|(_, name)| name)
 }
 
-/// The names that some events have.
+/// The names that occur in some events.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     fields: BTreeSet<String>,
@@ -80,7 +80,7 @@ impl Names {
         }
     }
 
-    /// Compares with the names that were asked for.
+    /// Compares with the requested names.
     pub(super) fn compare(&self, fields: &[String], interests: &[String], hints: &mut Vec<String>) {
         for (asked, flag, known, other_flag, others) in [
             (
@@ -115,7 +115,7 @@ impl Names {
     }
 }
 
-/// A name as a shell takes it.
+/// A name quoted for a shell.
 fn typed(name: &str) -> String {
     let bare = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/');
     if !name.is_empty() && name.chars().all(bare) {
@@ -125,7 +125,7 @@ fn typed(name: &str) -> String {
     }
 }
 
-/// The first of some names, and how many more there are.
+/// The first of some names, and the number of the rest.
 pub(super) fn listed(names: &BTreeSet<String>) -> String {
     let first: Vec<&str> = names.iter().take(LISTED).map(String::as_str).collect();
     let more = names.len().saturating_sub(LISTED);

@@ -1,5 +1,5 @@
-//! How many (sub)profiles got which field changed when, in bounded memory:
-//! counts that are too many to be held are sorted on disk.
+//! Counts how many (sub)profiles had which field changed when, in bounded memory:
+//! counts beyond the limit are sorted on disk.
 
 use std::collections::HashMap;
 use std::io;
@@ -13,10 +13,10 @@ use crate::query::counter::TimeRange;
 use crate::query::interner::Interner;
 use crate::store::{Snapshot, Sorter, TrailError};
 
-/// The most fields, of databases and collections, that are told apart.
+/// The maximum number of distinct fields, per database and collection.
 pub(super) const GROUPS: usize = 2_000;
 
-/// How many counts are held.
+/// The maximum number of counts in memory.
 const CELLS: usize = 200_000;
 
 /// A field of a database's profiles, or of a collection's subprofiles.
@@ -55,17 +55,17 @@ impl<'a> Group<'a> {
 
 /// Counts on one thread.
 pub(super) struct Counts<'w> {
-    /// How long a slice is, in seconds.
+    /// The length of a slice in seconds.
     slice: i64,
-    /// The only fields that are counted.
+    /// If set, only these fields are counted.
     wanted: Option<&'w str>,
     groups: Interner<Group<'static>>,
     /// By group and slice.
     cells: HashMap<(u32, i64), u32>,
-    /// In which slices the (sub)profile that comes now was counted last, by group.
+    /// The slice in which the current (sub)profile was counted last, by group.
     seen: HashMap<u32, i64>,
     key: Option<ProfileKey>,
-    /// How many changes are of fields that are not told apart.
+    /// The number of changes of fields that are not counted separately.
     left_out: u64,
     /// The times of the first and of the last event with a change.
     time_range: TimeRange<i64>,
@@ -128,7 +128,7 @@ pub(super) struct Total<'t> {
     groups: Interner<Group<'static>>,
     cells: HashMap<(u32, i64), u32>,
     sorter: Sorter,
-    /// How many counts are of fields that are not told apart.
+    /// The number of counts of fields that are not counted separately.
     pub left_out: u64,
     pub time_range: TimeRange<i64>,
 }
@@ -145,7 +145,7 @@ impl<'t> Total<'t> {
         }
     }
 
-    /// Adds what a thread has counted, of other (sub)profiles.
+    /// Merges the counts of a thread, whose (sub)profiles are different ones.
     pub fn join(&mut self, counts: Counts<'_>) -> Result<(), QueryError> {
         self.left_out += counts.left_out;
         let mut numbers = Vec::new();
@@ -170,7 +170,7 @@ impl<'t> Total<'t> {
             let mut blob = number.to_le_bytes().to_vec();
             blob.extend_from_slice(&slice.to_le_bytes());
             blob.extend_from_slice(&count.to_le_bytes());
-            // In the order of numbers, the lowest first.
+            // By number, the lowest first.
             let place = slice.cast_unsigned() ^ (1 << 63);
             self.sorter
                 .push(i64::from(number), place, blob)
@@ -182,7 +182,7 @@ impl<'t> Total<'t> {
         Ok(())
     }
 
-    /// Hands out the cells, of one field after the other, in their order.
+    /// Returns the cells in order, field by field.
     pub fn each(
         mut self,
         mut take: impl FnMut(&Group<'static>, Cell) -> Result<(), QueryError>,

@@ -1,4 +1,4 @@
-//! What the changes of one incident are.
+//! The details of the changes of one incident.
 
 use super::counts::Group;
 use crate::event::{Event, ProfileKey};
@@ -8,16 +8,16 @@ use crate::query::changes::ChangeVisitor;
 use crate::query::counter::{BoundedCounter, TimeRange};
 use crate::query::sample::sample;
 
-/// The most pairs of values, and labels, that are told apart.
+/// The maximum number of distinct value pairs, and of distinct labels.
 const NAMES: usize = 5_000;
 
-/// From what to what.
+/// The old and the new value.
 pub(super) type Pair = (Option<Value<'static>>, Value<'static>);
 
-/// What is found of an incident, on one thread or in all.
+/// The details of an incident, from one thread or from all.
 pub(super) struct Detail<'g> {
     group: &'g Group<'static>,
-    /// The event that names the incident, and whether it is one of its.
+    /// The event that names the incident, and whether it belongs to it.
     named: u64,
     pub has_named: bool,
     pub profiles: u64,
@@ -53,7 +53,8 @@ impl<'g> Detail<'g> {
         }
     }
 
-    /// Adds what another thread has found, of other (sub)profiles.
+    /// Merges the details of another thread, whose (sub)profiles are different
+    /// ones.
     pub fn join(&mut self, other: Self) {
         self.has_named |= other.has_named;
         self.profiles += other.profiles;

@@ -1,39 +1,39 @@
-//! Which minutes of a field are a burst.
+//! Detects which minutes of a field are a burst.
 //!
-//! Time is cut into slices, of which [`SLICES`] are as long as `within`; of each
-//! it is known how many (sub)profiles got the field changed in it. A slice is
-//! hot where it and those before it, as long as `within` together, count
-//! `least` or more, and [`TIMES`] as many as is usual for the field around then.
+//! Time is divided into slices, [`SLICES`] of which are as long as `within`; each
+//! has the number of (sub)profiles that had the field changed in it. A slice is hot
+//! if the stretch of length `within` that ends with it counts at least `least`, and
+//! [`TIMES`] times as many as is usual for the field around then.
 //!
-//! *Usual* is what nine of ten such stretches of the day before and the day
-//! after do not exceed, quiet ones included: it is the busy hours' rate where a
-//! shop is busy for some hours of a day, however quiet its nights, and is not
-//! moved by what is rare. Time before the trail begins, or after it ends, says
-//! nothing. Of a time that counts `least` for no longer than [`SHORT`] stretches
-//! its own are left out, so that a bad import in a young store does not pass for
-//! what is usual there.
+//! *Usual* is what nine of ten such stretches of the day before and the day after
+//! do not exceed, quiet ones included. If a shop is busy for some hours of a day,
+//! it is the rate of these hours, however quiet the nights, and rare events do not
+//! affect it. Time before the trail begins or after it ends is ignored. A period
+//! that counts `least` for no longer than [`SHORT`] stretches is excluded from its
+//! own baseline, so that a bad import in a young store does not count as usual.
 //!
-//! A burst is the slices of a hot time from the first to the last that has a
-//! tenth of its fullest slice, and twice as much as is usual: it keeps off what
-//! ordinary changes there were before and after. Slices begin at whole multiples
-//! of their length, and nothing depends on the span that is asked for, so the
-//! same events always make the same burst.
+//! A burst is the part of a hot period from the first to the last slice that has a
+//! tenth of its fullest slice and twice the usual rate: this cuts off ordinary
+//! changes before and after. Slices start at whole multiples of their length, and
+//! nothing depends on the requested span, so the same events always make the same
+//! burst.
 
 use std::collections::HashMap;
 
-/// How many slices are as long as `within`.
+/// The number of slices as long as `within`.
 pub(super) const SLICES: i64 = 5;
 
-/// How many times the usual count is a burst.
+/// A burst has this many times the usual count.
 const TIMES: u64 = 4;
 
-/// For so many times `within` what counts `least` is no part of the usual.
+/// A period that counts `least` for at most this many times `within` is excluded
+/// from the usual count.
 const SHORT: i64 = 12;
 
-/// How many cells are looked at together.
+/// How many cells are examined together.
 const CELLS: usize = 1 << 20;
 
-/// How many (sub)profiles got a field changed in a slice.
+/// The number of (sub)profiles that had a field changed in a slice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Cell {
     /// Its number since 1970.
@@ -41,37 +41,38 @@ pub(super) struct Cell {
     pub count: u32,
 }
 
-/// What is called a burst.
+/// The criteria of a burst.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
-    /// How many (sub)profiles it has at least.
+    /// The minimum number of (sub)profiles.
     pub least: u64,
-    /// For how many slices before and after it is looked at what is usual.
+    /// The number of slices before and after it from which the usual count is
+    /// taken.
     pub around: i64,
-    /// The first and the last slice of which anything is known.
+    /// The first and the last slice with known events.
     pub known: (i64, i64),
-    /// Whether what is usual does not matter.
+    /// Whether the usual count is ignored.
     pub any_rate: bool,
 }
 
-/// Slices in which many (sub)profiles got a field changed.
+/// Slices in which many (sub)profiles had a field changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Burst {
     /// The first slice.
     pub first: i64,
-    /// The last one, with it.
+    /// The last slice, inclusive.
     pub last: i64,
-    /// How many changes are usual in a stretch as long as `within`.
+    /// The usual number of changes in a stretch as long as `within`.
     pub usual: u64,
-    /// How many there are in it.
+    /// The number of changes in the burst.
     pub count: u64,
 }
 
-/// Finds the bursts of a field whose cells come one by one, in their order.
+/// Finds the bursts of a field from its cells, given one by one in order.
 pub(super) struct Detector {
     rule: Rule,
     cells: Vec<Cell>,
-    /// Bursts before this slice are found already.
+    /// Bursts before this slice were found already.
     done: i64,
     most: usize,
     pub bursts: Vec<Burst>,
@@ -91,19 +92,19 @@ impl Detector {
     /// Takes the next cell.
     pub fn push(&mut self, cell: Cell) {
         if self.cells.len() >= self.most {
-            // What is nearer to the end is judged when more of it is known.
+            // Slices closer to the end are judged when more is known.
             let far = self.rule.around.saturating_mul(2);
             self.find(cell.slice.saturating_sub(far));
             let kept = self.done.saturating_sub(far);
             let old = self.cells.partition_point(|cell| cell.slice < kept);
             self.cells.drain(..old);
-            // Where so much is near, it is looked at together.
+            // If this many cells are near, they are examined together.
             self.most = self.most.max(self.cells.len() * 2);
         }
         self.cells.push(cell);
     }
 
-    /// Finds what is left.
+    /// Finds the remaining bursts.
     pub fn finish(mut self) -> Vec<Burst> {
         self.find(i64::MAX);
         self.bursts
@@ -151,7 +152,7 @@ fn detect(cells: &[Cell], rule: Rule) -> Vec<Burst> {
     bursts
 }
 
-/// A hot time.
+/// A hot period.
 #[derive(Clone, Copy)]
 struct Run {
     first: i64,
@@ -159,7 +160,7 @@ struct Run {
     usual: u64,
 }
 
-/// Makes a burst of a hot time.
+/// The burst of a hot period.
 fn close(run: Option<Run>, cells: &[Cell], bursts: &mut Vec<Burst>) {
     let Some(run) = run else {
         return;
@@ -199,14 +200,14 @@ fn count(cells: &[Cell], first: i64, last: i64) -> u64 {
         .sum()
 }
 
-/// The times in which every stretch as long as `within` counts `least` or
-/// more: the first slice and the last.
+/// The periods in which every stretch as long as `within` counts at least `least`:
+/// the first and the last slice.
 fn busy_times(cells: &[Cell], least: u64) -> Vec<(i64, i64)> {
     let mut times: Vec<(i64, i64)> = Vec::new();
     let (mut begin, mut sum) = (0, 0);
     for (place, cell) in cells.iter().enumerate() {
         sum += u64::from(cell.count);
-        // A stretch may end in a slice without a change, too.
+        // A stretch may also end in a slice without a change.
         let next = cells.get(place + 1).map_or(i64::MAX, |next| next.slice);
         for slice in cell.slice..next.min(cell.slice + SLICES) {
             while let Some(old) = cells.get(begin).filter(|old| old.slice <= slice - SLICES) {
@@ -225,7 +226,7 @@ fn busy_times(cells: &[Cell], least: u64) -> Vec<(i64, i64)> {
     times
 }
 
-/// What is usual for a field.
+/// The usual counts of a field.
 struct Usual {
     rule: Rule,
     /// The counts of stretches as long as `within`, by their number since 1970.
@@ -272,7 +273,7 @@ impl Usual {
         if short {
             all -= (own.1.min(last) - own.0.max(first) + 1).max(0);
         }
-        // Nine of ten do not exceed it; those without a change are not listed.
+        // Nine of ten do not exceed it; stretches without a change are not listed.
         let above = usize::try_from(all / 10).unwrap_or(0);
         if above >= counts.len() {
             return 0;

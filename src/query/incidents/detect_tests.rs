@@ -23,7 +23,7 @@ fn cells(counts: impl Iterator<Item = (i64, u32)>) -> Vec<Cell> {
         .collect()
 }
 
-/// Changes by the minute that waver between a half and one and a half of `rate`.
+/// Changes per minute that vary between half and one and a half times `rate`.
 fn wavering(slice: i64, rate: u32) -> u32 {
     let mixed = (slice as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
     rate / 2 + (mixed % u64::from(rate.max(1))) as u32
@@ -68,7 +68,7 @@ fn the_rate_of_a_busy_shop_is_none_by_day_or_night_nor_on_monday() {
     let shop: Vec<_> = (0..21 * DAY).map(|slice| (slice, count(slice))).collect();
     let found = detect(&cells(shop.iter().copied()), rule(21));
     assert_eq!(found, []);
-    // An import of ten times as many is one, in the busy hours, too.
+    // An import of ten times as many is a burst, also in the busy hours.
     let at = 8 * DAY + 11 * 60;
     let import = shop.iter().map(|(slice, count)| match slice - at {
         0..8 => (*slice, count + 600),
@@ -96,7 +96,7 @@ fn in_a_young_store_an_import_is_a_burst_and_what_goes_on_for_hours_is_not() {
         ..rule(0)
     };
     assert_eq!(detect(&busy, young), []);
-    // Where the rate does not matter it is one.
+    // If the usual rate is ignored, it is a burst.
     assert_eq!(
         detect(
             &busy,
@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn cells_that_come_in_parts_tell_the_same(
+    fn cells_in_parts_give_the_same_bursts(
         bumps in vec((0_i64..4_000, 1_u32..80), 0..150), most in 1_usize..40
     ) {
         let mut counts = std::collections::BTreeMap::new();

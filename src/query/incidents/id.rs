@@ -1,9 +1,9 @@
 //! The names of incidents.
 //!
-//! An incident is named by its field and by the `seq` of one of its events, the
-//! first: `mail-1234`. A field's name of another form than that, and an
-//! interest's, is shortened and gets some digits of its digest, so that no two
-//! fields have the same.
+//! An incident is named after its field and the `seq` of one of its events, the
+//! first: `mail-1234`. An interest's name, and a field's name of any other form, is
+//! shortened and gets some digits of its digest, so that names of different fields
+//! never collide.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use crate::history::Subject;
 
-/// The longest name that stands in an incident's as it is.
+/// The longest field name that is used unchanged in an incident's name.
 const LONGEST: usize = 40;
 
 /// The name of an incident.
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn simple_names_are_kept_and_others_told_apart() {
+    fn simple_names_are_kept_and_others_made_distinct() {
         assert_eq!(word(&field("First_name2")), "First_name2");
         let words = ["e-mail", "email.", "e mail", "", "é"].map(|name| word(&field(name)));
         for (place, word) in words.iter().enumerate() {

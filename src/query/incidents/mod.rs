@@ -1,20 +1,20 @@
 //! `incidents`: bursts in which many (sub)profiles got the same field changed
 //! within minutes, as a bad import leaves them.
 //!
-//! [`counts`] counts by field and slice of time, [`detect`] tells which slices
-//! are a burst, and what rate is none; then the changes of each burst are read
-//! once more for its [`detail`]. Counts are of changes by updates: a `create` and
-//! a first sight change nothing that was known (unless `--cause` asks for them).
-//! A field is that of one database's profiles, or one collection's subprofiles.
+//! [`counts`] counts by field and slice of time, and [`detect`] finds the slices
+//! that are a burst rather than a usual rate; then the changes of each burst are
+//! read again for its [`detail`]. Only changes by updates count: a `create` and a
+//! first sight change no known value (unless `--cause` asks for them). A field is
+//! that of one database's profiles or of one collection's subprofiles.
 //!
-//! What is a burst depends on a day before it and a day after, which are read
-//! too, whatever span is asked for: it decides only which bursts are told. So an
-//! incident has the same [`id`] in every answer with the same other filters, and
-//! later events change it only where they are of its time. A name is good as
-//! long as the event in it belongs to an incident of that field.
+//! Whether there is a burst depends on the day before it and the day after. These
+//! are read whatever span is requested: the span only selects the bursts that are
+//! listed. So an incident has the same [`id`] in every answer with the same other
+//! filters, and later events change it only if their times are near it. A name is
+//! valid as long as its event belongs to an incident of that field.
 //!
-//! Memory is bounded: counts go to disk where they are many, and details are
-//! held of one incident at a time.
+//! Memory is bounded: counts go to disk if there are many, and details are held for
+//! one incident at a time.
 
 mod counts;
 mod detail;
@@ -99,20 +99,20 @@ impl IncidentsQuery {
         Err(InvalidParam::new(name, what))
     }
 
-    /// Within how many seconds, where nothing is said.
+    /// The default of `within`, in seconds.
     pub const WITHIN: i64 = 300;
-    /// How many (sub)profiles at least, where nothing is said.
+    /// The default minimum number of (sub)profiles.
     pub const LEAST: u64 = 20;
-    /// What `within` can be: from a minute to a day.
+    /// The range of `within`: from a minute to a day.
     pub const WITHINS: (i64, i64) = (60, DAY);
 }
 
 const DAY: i64 = 86_400;
 
-/// The most incidents that are told.
+/// The maximum number of incidents that are listed.
 const MOST: usize = 200;
 
-/// An incident that is found, but not yet read.
+/// An incident that was found but whose changes were not read yet.
 struct Found {
     group: Group<'static>,
     burst: Burst,
@@ -144,15 +144,15 @@ pub(super) fn answer(
     Ok(lines.written > 0)
 }
 
-/// A question about incidents.
+/// A query about incidents.
 struct Asking<'q> {
     snapshot: &'q Snapshot<'q>,
     query: &'q IncidentsQuery,
-    /// What it is about, whatever the span.
+    /// Its filter, without the span.
     filter: Filter,
-    /// How long a slice is, in seconds.
+    /// The length of a slice in seconds.
     slice: i64,
-    /// How long before and after an incident is looked at what is usual, in seconds.
+    /// How many seconds before and after an incident the usual rate is taken from.
     around: i64,
 }
 
@@ -186,11 +186,11 @@ impl<'q> Asking<'q> {
             let (since, until) = span.bounds();
             first < until && since < last
         });
-        // Their changes are counted already, but not their (sub)profiles.
+        // Their changes are already counted, but not their (sub)profiles.
         let most = self.query.limit.map_or(MOST, |limit| {
             usize::try_from(limit).unwrap_or(MOST).min(MOST)
         });
-        let mut told = Vec::new();
+        let mut selected = Vec::new();
         let all = found.len();
         found.truncate(MOST);
         if all > MOST {
@@ -206,24 +206,24 @@ impl<'q> Asking<'q> {
                 && span.bounds().0 <= detail.times.get().map_or(time, |times| times.1)
                 && time < span.bounds().1
             {
-                told.push((
+                selected.push((
                     detail.profiles + detail.subprofiles,
                     time,
                     render::line(self.query, &found.group, &found.burst, detail),
                 ));
             }
         }
-        told.sort_by_key(|(count, time, _)| (Reverse(*count), *time));
-        told.truncate(most);
-        told.sort_by_key(|(_, time, line)| (*time, line.first_seq));
-        for (_, _, line) in told {
+        selected.sort_by_key(|(count, time, _)| (Reverse(*count), *time));
+        selected.truncate(most);
+        selected.sort_by_key(|(_, time, line)| (*time, line.first_seq));
+        for (_, _, line) in selected {
             lines.put(&line)?;
         }
         Ok(())
     }
 
-    /// The bursts of a span of time, the largest first; only of the fields with
-    /// that word in an incident's name.
+    /// The bursts of a span, the largest first; only of the fields with the given
+    /// word in an incident's name, if there is one.
     fn find(
         &self,
         span: Span,
@@ -282,7 +282,7 @@ impl<'q> Asking<'q> {
         Ok(found)
     }
 
-    /// The incident of that name, and the question for its changes.
+    /// The incident with the given name, and the query for its changes.
     fn resolve(
         &self,
         id: &IncidentId,
@@ -291,13 +291,14 @@ impl<'q> Asking<'q> {
         let Some(time) = self.time_of(id.seq) else {
             return Ok(None);
         };
-        // As much as the incident may be long, and twice what is usual around it.
+        // The maximum length of the incident, and twice the period of the usual
+        // rate around it.
         let reach = self.around.saturating_mul(3);
         let span = Span {
             since: Some(time.saturating_sub(reach)),
             until: Some(time.saturating_add(reach)),
         };
-        // Where later events make its rate a usual one, it has its name still.
+        // If later events make its rate a usual one, it still has its name.
         for any_rate in [false, true] {
             for found in self.find(span, Some(&id.word), any_rate, lines)? {
                 let (first, last) = self.seconds(&found.burst);
@@ -321,7 +322,7 @@ impl<'q> Asking<'q> {
         )
     }
 
-    /// The question for the changes of an incident, and maybe of others.
+    /// The query for the changes of an incident, and possibly of others.
     fn span_of(&self, found: &Found) -> Filter {
         let (since, until) = self.seconds(&found.burst);
         let mut filter = Filter {
@@ -351,7 +352,7 @@ impl<'q> Asking<'q> {
     ) -> Result<Detail<'g>, QueryError> {
         let make = || Detail::new(&found.group, named);
         let mut all = make();
-        // What cannot be read of these events was told when they were counted.
+        // Unreadable events were reported when they were counted.
         let damage = lines.damage.clone();
         visit_changes(self.snapshot, filter, lines, &make, &mut |detail| {
             all.join(detail);
@@ -361,7 +362,7 @@ impl<'q> Asking<'q> {
         Ok(all)
     }
 
-    /// The time of an event; `None` where there is none, or it cannot be read.
+    /// The time of an event; `None` if it does not exist or is unreadable.
     fn time_of(&self, seq: u64) -> Option<i64> {
         if seq == 0 || seq > self.snapshot.last_seq() {
             return None;

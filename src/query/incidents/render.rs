@@ -1,4 +1,4 @@
-//! What is told of an incident.
+//! Renders an incident as a line.
 
 use std::borrow::Cow;
 
@@ -12,10 +12,10 @@ use crate::event::seconds_to_rfc3339;
 use crate::query::command::CommandLine;
 use crate::query::filter::{Filter, Span};
 
-/// The most values of an incident that are told.
+/// The maximum number of values listed for an incident.
 const PAIRS: usize = 5;
 
-/// The most labels of an incident that are told.
+/// The maximum number of labels listed for an incident.
 const LABELS: usize = 20;
 
 /// The line of an incident.
@@ -75,7 +75,7 @@ pub(super) fn line(
     }
 }
 
-/// A command about an incident that finds it as this question does.
+/// A command about an incident, with the flags by which this query finds it.
 fn command(query: &IncidentsQuery, what: &str, id: &IncidentId) -> CommandLine {
     let id = id.to_string();
     let filter = Filter {

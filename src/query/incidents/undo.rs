@@ -1,9 +1,9 @@
-//! Which values of an incident can be what they were before it.
+//! Which values of an incident can be restored to what they were before it.
 //!
-//! Of each (sub)profile the first old value and the last new one of the incident
-//! are sorted by its number, on disk if they are many; then its present value is
-//! looked up, as `show --cascade` has it. Only what still holds the value that the
-//! incident left, and whose earlier value is known, is to be restored.
+//! The first old and the last new value of each (sub)profile in the incident are
+//! sorted by its number, on disk if there are many; then its current value is
+//! looked up, as `show --cascade` returns it. A value is restored only if it is
+//! still the one the incident left, and the earlier value is known.
 
 use std::io;
 
@@ -61,8 +61,8 @@ impl ChangeVisitor for AffectedValues<'_> {
     }
 }
 
-/// Writes a line for each (sub)profile that changes like these affected, in the
-/// order of their numbers.
+/// Writes a line for each (sub)profile that these changes affected, in order of
+/// their numbers.
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
     filter: &Filter,
@@ -103,12 +103,12 @@ pub(super) fn answer(
     })
 }
 
-/// The present value; `None` where the (sub)profile was deleted.
+/// The current value; `None` if the (sub)profile was deleted.
 fn value_now(known: &Known<'_>, subject: &Subject<'_>) -> Option<Value<'static>> {
     Some(known.state()?.value_of(subject).to_owned())
 }
 
-/// Why a value is left alone, if it is.
+/// Why a value is not restored, if it is not.
 fn skip_reason(line: &UndoLine<'_>) -> Option<SkipReason> {
     match (&line.old, &line.now) {
         (_, None) => Some(SkipReason::Deleted),

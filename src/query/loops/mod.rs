@@ -1,11 +1,11 @@
-//! `loops`: fields that go on changing, from one value to another and back or
-//! every few seconds, as when two systems fight over them.
+//! `loops`: fields that keep changing, between two values or every few seconds, as
+//! when two systems overwrite each other.
 //!
-//! Where a (sub)profile's changes are found, each of its fields is followed by
-//! a [`track`], which tells loops; so what is held is the loops, the
-//! [`LOOPS`] of the most changes, and counts of all by field and labels, of which
-//! there are at most [`GROUPS`]. A `create` and a first sight begin anew: they
-//! take nothing back.
+//! A [`track`] follows each field of a (sub)profile where its changes are found,
+//! and detects loops. Memory is bounded: only the [`LOOPS`] loops with the most
+//! changes are held, and counts of all loops by field and labels, at most
+//! [`GROUPS`] of them. A `create` and a first sight start a new track: they revert
+//! nothing.
 
 mod lines;
 mod track;
@@ -49,19 +49,20 @@ pub struct LoopsQuery {
 }
 
 impl LoopsQuery {
-    /// How long there is between two turns at most, where nothing is said.
+    /// The default maximum time between two turns.
     pub const WITHIN: i64 = 86_400;
-    /// How many changes a loop has at least, where nothing is said.
+    /// The default minimum number of changes of a loop.
     pub const LEAST: u64 = 4;
 }
 
-/// The most loops that are told.
+/// The maximum number of loops that are listed.
 const LOOPS: usize = 10_000;
 
-/// The most fields, each with the labels of its loops, that are counted.
+/// The maximum number of fields, each with the labels of its loops, that are
+/// counted.
 const GROUPS: usize = 2_000;
 
-/// A loop, and whose it is.
+/// A loop and its (sub)profile.
 struct Found {
     key: ProfileKey,
     subject: Subject<'static>,
@@ -86,7 +87,7 @@ impl Tracks {
         }
     }
 
-    /// Ends what is followed of a (sub)profile.
+    /// Ends the tracks of a (sub)profile.
     fn end(&mut self) {
         let Some(key) = self.key else {
             return;
@@ -157,8 +158,8 @@ struct Group {
     times: TimeRange<i64>,
 }
 
-/// A field with the labels of a loop's writers, and whether some changes are
-/// claimed by none.
+/// A field with the labels of a loop's writers, and whether some of the changes are
+/// unclaimed.
 type GroupKey = (Subject<'static>, Vec<Option<String>>, bool);
 
 fn group_key(found: &Found) -> GroupKey {
@@ -172,7 +173,7 @@ fn group_key(found: &Found) -> GroupKey {
 
 /// All loops.
 struct Total {
-    /// The moment up to which is known what went on.
+    /// The moment up to which events are known.
     at: i64,
     rule: Rule,
     most: usize,
@@ -213,7 +214,7 @@ impl Total {
         self.found.truncate(self.most);
     }
 
-    /// Whether the next change of a loop is not overdue.
+    /// Whether a loop is still active: its next change is not overdue.
     const fn goes_on(&self, run: &Run) -> bool {
         let pause = match run.kind {
             LoopKind::Turns => self.rule.within,
@@ -230,7 +231,7 @@ pub(super) fn answer(
 ) -> Result<bool, QueryError> {
     let rule = Rule {
         within: query.within.max(1),
-        // Two changes may be a slip that was put right.
+        // Two changes may be a corrected mistake.
         least: query.least.max(3),
     };
     let limit = query.limit;
@@ -275,7 +276,7 @@ pub(super) fn answer(
     Ok(lines.written > 0)
 }
 
-/// The lines of groups, those of the most changes first.
+/// The lines of groups, those with the most changes first.
 fn groups(total: &mut Total) -> Vec<LoopGroupLine<'static>> {
     let mut groups: Vec<_> = std::mem::take(&mut total.groups).into_iter().collect();
     groups.sort_by(|(a, more), (b, less)| less.changes.cmp(&more.changes).then_with(|| a.cmp(b)));
@@ -339,7 +340,7 @@ fn line_of(filter: &Filter, found: &Found, going_on: bool) -> LoopLine<'static> 
         .flag(flag, name.to_string())
         .flag("--since", seconds_to_rfc3339(first))
         .flag("--until", seconds_to_rfc3339(last.saturating_add(1)));
-    // `history` knows no other filters.
+    // `history` supports no other filters.
     let narrowed = filter.database.is_some()
         || filter.collection.is_some()
         || filter.old.is_some()

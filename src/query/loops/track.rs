@@ -1,31 +1,32 @@
 //! When a field's changes are a loop.
 //!
-//! *Turns*: each change takes the one before back, and comes no later than so
-//! long after it. *Rewrites*: each change comes within [`FEW_SECONDS`] of the
-//! one before, whatever the values are. A run of changes is as long as that
-//! holds for each of them but the first, and a loop where it has enough of them.
+//! *Turns*: each change reverts the previous one, within a maximum time.
+//! *Rewrites*: each change comes within [`FEW_SECONDS`] of the previous one,
+//! whatever the values are. A run is a maximal sequence in which this holds for
+//! each change but the first; it is a loop if it has enough changes.
 
 use crate::history::Value;
 use crate::query::sample::sample;
 
 use super::lines::LoopKind;
 
-/// Rewrites come so many seconds after each other at most.
+/// The maximum number of seconds between rewrites.
 pub(super) const FEW_SECONDS: i64 = 10;
 
-/// Rewrites are so many at least: two or three in a row are a form that is
-/// sent again.
+/// The minimum number of rewrites: two or three in a row are a form that was
+/// submitted again.
 pub(super) const REWRITES: u64 = 10;
 
-/// The most writers of a loop, and values of a writer, that are told apart.
+/// The maximum number of distinct writers of a loop, and of distinct values of a
+/// writer.
 const NAMES: usize = 8;
 
-/// What is a loop.
+/// The criteria of a loop.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rule {
-    /// How many seconds there are between two turns at most.
+    /// The maximum number of seconds between two turns.
     pub within: i64,
-    /// How many changes a loop has at least.
+    /// The minimum number of changes of a loop.
     pub least: u64,
 }
 
@@ -41,7 +42,7 @@ pub(super) struct Step<'s> {
     pub new: &'s Value<'s>,
 }
 
-/// Who changes a field to what.
+/// A writer and the values it sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Writer {
     pub label: Option<String>,
@@ -50,7 +51,7 @@ pub(super) struct Writer {
     pub values: Vec<(Value<'static>, u64)>,
 }
 
-/// Changes in a row.
+/// Consecutive changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Run {
     pub kind: LoopKind,
@@ -116,7 +117,7 @@ impl Run {
 /// The changes of one field of one (sub)profile, in order.
 #[derive(Debug, Default)]
 pub(super) struct Track {
-    /// From what to what the last change was.
+    /// The old and the new value of the last change.
     last: Option<(Option<Value<'static>>, Value<'static>)>,
     turns: Option<Run>,
     rewrites: Option<Run>,
@@ -148,8 +149,7 @@ impl Track {
         self.last = Some((step.old.map(Value::to_owned), step.new.to_owned()));
     }
 
-    /// The loops that were found. Rewrites that are turns for the most part are
-    /// told as those.
+    /// The loops found. Rewrites that are mostly turns are reported as turns only.
     pub fn finish(self, rule: Rule) -> Vec<Run> {
         let mut found = self.found;
         let last = self.turns.into_iter().chain(self.rewrites);
@@ -159,8 +159,8 @@ impl Track {
             .partition(|run| run.kind == LoopKind::Turns);
         rewrites.retain(|run| {
             let within = |turns: &&Run| run.first <= turns.last && turns.first <= run.last;
-            let told: u64 = turns.iter().filter(within).map(|turns| turns.changes).sum();
-            told < run.changes.div_ceil(2)
+            let turn_changes: u64 = turns.iter().filter(within).map(|turns| turns.changes).sum();
+            turn_changes < run.changes.div_ceil(2)
         });
         let mut found = turns;
         found.extend(rewrites);
@@ -184,7 +184,7 @@ mod tests {
         Value::Text(Cow::Borrowed(text))
     }
 
-    /// Changes at these times to these values, by labels in turn.
+    /// Changes at these times to these values, the labels alternating.
     fn runs(first: &str, steps: &[(i64, &str, Option<&str>)]) -> Vec<Run> {
         let mut track = Track::default();
         let mut old = text(first);
@@ -235,7 +235,7 @@ mod tests {
             ]
         );
         assert_eq!(runs("b", &fight[..3]), []);
-        // Another value, or too long a pause, is the end of a run.
+        // Another value, or too long a pause, ends a run.
         let other: Vec<_> = ["a", "b", "c", "b", "c", "b"]
             .iter()
             .zip(0..)
@@ -270,7 +270,7 @@ mod tests {
             .map(|(time, value, label)| (time * 2, *value, *label))
             .collect();
         assert_eq!(runs("x", &slow), []);
-        // Turns every second are told once, as turns.
+        // Turns every second are reported once, as turns.
         let both: Vec<_> = (0..20)
             .map(|n| (n, if n % 2 == 0 { "a" } else { "b" }, None))
             .collect();

@@ -1,4 +1,4 @@
-//! What differs between a row, or its absence, and what is known.
+//! The difference between a row, or its absence, and the known state.
 
 use std::io::Write;
 
@@ -7,10 +7,10 @@ use crate::event::{Content, Event, EventType, Fields, ProfileKey, Seen, now_micr
 use crate::history::{Known, Replay};
 use crate::query::QueryError;
 
-/// What an observed event has to say.
+/// The content of an observed event.
 pub(super) type ToEnter = Option<(Seen, Fields<'static>)>;
 
-/// Tells what differs between a row and what is known.
+/// Finds the differences between a row and the known state.
 pub(super) fn judge_row(
     order: &ReconcileOrder,
     row: &FileRow,
@@ -61,7 +61,8 @@ pub(super) fn judge_row(
     Ok(Some((Seen::Present, fields)))
 }
 
-/// Tells whether what has no row is present in the trail, where the file is of.
+/// Whether a (sub)profile without a row is present in the trail, within the scope
+/// of the file.
 pub(super) fn judge_gone(
     order: &ReconcileOrder,
     key: ProfileKey,
@@ -81,7 +82,7 @@ pub(super) fn judge_gone(
     Ok(Some((Seen::Gone, Fields::new())))
 }
 
-/// The event that enters what was found.
+/// The event that records the finding.
 pub(super) fn observed(
     order: &ReconcileOrder,
     recording: &Recording,

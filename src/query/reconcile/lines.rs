@@ -1,4 +1,4 @@
-//! What a comparison is asked for, and what it tells.
+//! The request and the results of a comparison.
 
 use std::borrow::Cow;
 
@@ -6,14 +6,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{ProfileKey, TimeSource};
 
-/// How a file is to be compared. Times are Unix seconds.
+/// The parameters of a comparison. Times are Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReconcileOrder {
     /// The fields that are compared: the file's columns, in its order.
     pub columns: Vec<String>,
     /// The moment whose state is compared.
     pub at: i64,
-    /// Where that was read, for events that are recorded.
+    /// The source of that time, for recorded events.
     pub time_source: TimeSource,
     /// Whether the rows are subprofiles.
     pub subprofiles: bool,
@@ -21,14 +21,14 @@ pub struct ReconcileOrder {
     pub database: Option<u64>,
     /// … and their collection.
     pub collection: Option<u64>,
-    /// Whether what is in neither row is looked for: the file is a whole export
-    /// of the database, or of the collection.
+    /// Whether (sub)profiles without a row are reported: the file is a complete
+    /// export of the database or collection.
     pub gone: bool,
-    /// Whether what differs is entered.
+    /// Whether and how differences are recorded.
     pub record: Option<Recording>,
 }
 
-/// How what differs is entered.
+/// How differences are recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recording {
     /// The label of the events.
@@ -41,7 +41,7 @@ pub struct Recording {
 pub struct FileRow(pub u64, pub Option<u64>, pub Vec<String>);
 
 impl FileRow {
-    /// Whose row it is.
+    /// The (sub)profile of the row.
     pub const fn key(&self) -> ProfileKey {
         ProfileKey {
             profile: self.0,
@@ -115,43 +115,43 @@ impl<'a> ReconcileLine<'a> {
     }
 }
 
-/// What some rows came to.
+/// The result of some rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReconcileReport {
     /// Rows that were compared.
     pub rows: u64,
-    /// Those of them in which nothing differs.
+    /// Rows without differences.
     pub same: u64,
-    /// Those in which fields do.
+    /// Rows with differing fields.
     pub differing: u64,
-    /// Rows of which the trail knows no state.
+    /// Rows whose state is unknown in the trail.
     pub unknown: u64,
-    /// Rows of what is deleted in the trail.
+    /// Rows of (sub)profiles that are deleted in the trail.
     pub deleted: u64,
-    /// What is present in the trail, and has no row.
+    /// (Sub)profiles that are present in the trail but have no row.
     pub gone: u64,
-    /// Events that were entered.
+    /// Events that were recorded.
     pub recorded: u64,
-    /// (Sub)profiles that differ of which nothing is entered, since their
-    /// events of that moment were pruned.
+    /// (Sub)profiles with differences that are not recorded, since their events of
+    /// that moment were pruned.
     pub doubtful: u64,
-    /// Of each column, in order.
+    /// The result of each column, in order.
     pub columns: Vec<ColumnCount>,
-    /// Why the comparison cannot go on, where it cannot.
+    /// Why the comparison cannot continue, if it cannot.
     pub failure: Option<String>,
 }
 
-/// What the rows came to in one column.
+/// The result of the rows in one column.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ColumnCount {
     /// Rows of known (sub)profiles that differ in it.
     pub differing: u64,
-    /// Those of them that have no such field in the trail.
+    /// Of those, the rows without such a field in the trail.
     pub absent: u64,
 }
 
 impl ReconcileReport {
-    /// Adds what later rows came to.
+    /// Adds the result of later rows.
     pub fn add(&mut self, other: Self) {
         self.rows += other.rows;
         self.same += other.same;
@@ -177,7 +177,7 @@ impl ReconcileReport {
         self.columns.iter().map(|column| column.differing).sum()
     }
 
-    /// How many events enter what differs.
+    /// The number of events needed to record the differences.
     pub const fn to_record(&self) -> u64 {
         self.differing + self.unknown + self.deleted + self.gone - self.doubtful
     }

@@ -1,26 +1,26 @@
-//! `reconcile`: a file's rows against what is known at a moment.
+//! `reconcile`: compares the rows of a file with the known state at a moment.
 //!
-//! The rows come in the order of their keys, and so do the trail's
-//! (sub)profiles, so what is only in one of them is found by walking along
-//! both: nothing is held but some rows, their events' places and one state.
+//! The rows are sorted by key, as are the trail's (sub)profiles, so what is in only
+//! one of them is found by a merge: only some rows, the positions of their events
+//! and one state are held.
 //!
-//! What is compared are the file's columns alone. An export has a cell for every
-//! column in every row, so it cannot say that a field is not there: an empty
-//! cell is the same as a field that the trail does not have, and as an empty
-//! one; every other value of an absent field differs. Nothing is trimmed.
+//! Only the file's columns are compared. An export has a cell for every column in
+//! every row, so it cannot express an absent field: an empty cell equals both a
+//! field that the trail does not have and an empty one; every other value of an
+//! absent field differs. Nothing is trimmed.
 //!
-//! What differs can be entered, as observed events ([`crate::event::Seen`]) at
-//! that moment. Then nothing differs any more, so entering the same file twice
-//! adds nothing. Where the events of that moment were pruned, what a (sub)profile
-//! was is not known, and nothing is entered for it. Events that cannot be read
-//! are told; what the file says is true all the same, and is entered.
+//! Differences can be recorded as observed events ([`crate::event::Seen`]) at that
+//! moment. Then nothing differs any more, so recording the same file twice adds
+//! nothing. If the events of that moment were pruned, the state of the (sub)profile
+//! is unknown and nothing is recorded for it. Unreadable events are reported; the
+//! file is correct regardless, and is recorded.
 //!
-//! A profile that an export does not have is gone, and so are its subprofiles from
-//! then on, with the cause `cascade` where that is asked for, as after a `delete`.
-//! The comparison itself goes by what was told of each (sub)profile alone: a
-//! subprofile of a deleted profile that no event has ended is told to be gone.
+//! A profile that is missing from an export is gone, and so are its subprofiles
+//! from then on, with the cause `cascade` if that is requested, as after a
+//! `delete`. The comparison itself only uses the events of each (sub)profile: a
+//! subprofile of a deleted profile that no event has ended is reported as gone.
 //!
-//! Leaves out interests, and how a file is read: that is the command's matter.
+//! Interests are not compared. Reading the file is the command's concern.
 
 mod judge;
 mod lines;
@@ -40,26 +40,28 @@ use crate::store::{Arrival, Damages, EventReader, EventsOf, Outcome, Snapshot, T
 /// How many (sub)profiles are looked up together.
 const GROUP: usize = 1024;
 
-/// How many events' places are held at most, but for those of one (sub)profile.
+/// The maximum number of event positions held, except for those of a single
+/// (sub)profile.
 const PLACES: usize = 200_000;
 
-/// So many of a (sub)profile's last events are read in one pass with others'.
+/// How many of a (sub)profile's last events are read in one pass with those of
+/// others.
 const LAST: usize = 4;
 
-/// Keeps events and tells what became of each.
+/// Stores events and returns the result of each.
 pub type Append<'a> = &'a mut dyn FnMut(Vec<Arrival>) -> Vec<Outcome>;
 
-/// A comparison under way.
+/// A comparison in progress.
 pub struct Reconciler<'a> {
     trail: &'a Trail,
     order: ReconcileOrder,
-    /// Reads the last events of a group, in the order of the log, …
+    /// Reads the last events of a group, in log order.
     group: EventReader,
-    /// … and others before them.
+    /// Reads earlier events of the group.
     earlier: EventReader,
     damage: Damages,
-    /// How many (sub)profiles have lost the events of that moment to a prune,
-    /// and up to when at most.
+    /// How many (sub)profiles have lost the events of that moment to pruning, and
+    /// the latest time up to which they were pruned.
     pruned: (u64, i64),
     found: bool,
     /// The last row's key.
@@ -75,7 +77,7 @@ struct Keys {
     ended: bool,
 }
 
-/// What is to be looked at: a row, or what may be gone.
+/// The next item to compare: a row, or a (sub)profile that may be gone.
 enum Item {
     Row(FileRow),
     Candidate(ProfileKey),
@@ -91,7 +93,7 @@ impl Item {
 }
 
 impl Keys {
-    /// The next one, which stays where it is.
+    /// Peeks at the next one.
     fn peek(&mut self, snapshot: &Snapshot<'_>) -> Result<Option<ProfileKey>, QueryError> {
         if self.ahead.is_empty() && !self.ended {
             self.ahead = snapshot.some_keys_after(self.after)?.into();
@@ -133,8 +135,8 @@ impl<'a> Reconciler<'a> {
         })
     }
 
-    /// Compares some rows, which are lines of JSON, and writes what differs up
-    /// to the last of them.
+    /// Compares some rows, given as lines of JSON, and writes the differences up to
+    /// the last of them.
     pub fn rows(
         &mut self,
         rows: &[u8],
@@ -163,7 +165,8 @@ impl<'a> Reconciler<'a> {
         Ok(report)
     }
 
-    /// To be called after the last row: writes what is gone beyond it.
+    /// Must be called after the last row: writes the (sub)profiles after it that
+    /// are gone.
     pub fn finish(
         &mut self,
         out: &mut dyn Write,
@@ -176,7 +179,7 @@ impl<'a> Reconciler<'a> {
         Ok(report)
     }
 
-    /// What the whole came to.
+    /// The totals of the comparison.
     pub fn answered(self) -> Answered {
         let (damage, mut notes) = self.damage.into_lines();
         if let (count @ 1.., until) = self.pruned {
@@ -212,8 +215,8 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
-    /// Goes past the trail's (sub)profiles before a key, which may be gone, and
-    /// past that key; past all where there is none.
+    /// Advances past the trail's (sub)profiles before a key, which may be gone, and
+    /// past that key; past all of them without a key.
     fn pass(
         &mut self,
         key: Option<ProfileKey>,
@@ -240,7 +243,7 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
-    /// Compares what is to be looked at with the trail.
+    /// Compares an item with the trail.
     fn look_at(
         &mut self,
         items: Vec<Item>,
@@ -298,7 +301,8 @@ impl<'a> Reconciler<'a> {
                 &mut self.earlier,
                 &mut damage,
                 |event| {
-                    // A row is told by its state, what is gone by its database, too.
+                    // A row is judged by its state, a missing one by its database
+                    // too.
                     missing.take(event) || (!candidate && is_full_state(event))
                 },
             )?;
@@ -325,7 +329,7 @@ impl<'a> Reconciler<'a> {
         Ok(())
     }
 
-    /// Enters events.
+    /// Records events.
     fn enter(&self, events: Vec<Event<'static>>, append: Append<'_>, report: &mut ReconcileReport) {
         if events.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! What changes are grouped by.
+//! The keys that changes are grouped by.
 
 use std::borrow::Cow;
 
@@ -35,10 +35,10 @@ pub enum By {
     Collection,
 }
 
-/// What the changes of a group have in common in one respect.
+/// The value of one group key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Part<'a> {
-    /// The first second of a stretch of time.
+    /// The first second of a period.
     Time(i64),
     /// The field or interest.
     Subject(Subject<'a>),
@@ -49,7 +49,7 @@ pub(super) enum Part<'a> {
 }
 
 impl<'a> Part<'a> {
-    /// What a change of an event is by `by`.
+    /// The value of the key `by` for a change of an event.
     pub fn of(by: By, zone: Zone, event: &'a Event<'_>, change: &'a Change<'_>) -> Self {
         match by {
             By::Month | By::Day | By::Hour => Self::Time(begin(by, zone, event.time)),
@@ -62,7 +62,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// The same without what it borrows.
+    /// An owned copy.
     pub fn into_owned(self) -> Part<'static> {
         let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         match self {
@@ -73,7 +73,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Puts it at its key.
+    /// Sets it under its key.
     pub fn put(self, by: By, zone: Zone, group: &mut ReportGroup<'a>) {
         match (by, self) {
             (By::Month, Self::Time(time)) => {
@@ -94,7 +94,7 @@ impl<'a> Part<'a> {
         }
     }
 
-    /// Narrows what is asked for to it; `None` where that cannot be said.
+    /// Narrows a filter to it; `None` if the filter cannot express it.
     pub fn narrow(&self, by: By, zone: Zone, mut filter: Filter) -> Option<Filter> {
         match self {
             Self::Time(since) => {
@@ -131,8 +131,8 @@ impl<'a> Part<'a> {
     }
 }
 
-/// When the month, the day or the hour of a time began, by the clocks of a
-/// zone. Of a doubled hour each is an hour of its own.
+/// When the month, day or hour of a time began, by the clocks of a zone. The two
+/// passes of a repeated hour are separate hours.
 fn begin(by: By, zone: Zone, time: i64) -> i64 {
     let utc = DateTime::<Utc>::from_timestamp(time, 0).unwrap_or_default();
     if by == By::Hour {
@@ -143,7 +143,7 @@ fn begin(by: By, zone: Zone, time: i64) -> i64 {
     midnight(zone, first_of(by, date))
 }
 
-/// When what began so is over.
+/// The end of a period with this start.
 fn end(by: By, zone: Zone, begun: i64) -> i64 {
     let date = first_of(by, local_date(zone, begun));
     let next = match by {

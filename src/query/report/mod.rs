@@ -1,14 +1,13 @@
-//! `report`: how many changes there are, by field, by hour, by whatever they
-//! have in common.
+//! `report`: the number of changes by field, by hour, or by other keys.
 //!
 //! Changes are counted where they are found ([`tally`]): nothing is sorted, and
-//! what is held is a count for each group, of which there are at most
-//! [`tally::GROUPS`]; the changes of others are told as left out. How many
-//! events and (sub)profiles a group has is exact.
+//! memory holds one count per group, for at most [`tally::GROUPS`] groups; changes
+//! of other groups are reported as left out. The numbers of events and
+//! (sub)profiles of a group are exact.
 //!
-//! Hours, days and months are those of the clocks in a zone: an answer for
-//! people has the reader's, one for programs UTC. An hour of a doubled one is an
-//! hour of its own, and a day has 23 hours where one was skipped.
+//! Hours, days and months follow the clocks of a zone: the reader's for
+//! human-readable answers, UTC for programs. The two passes of a repeated hour are
+//! separate hours, and a day has 23 hours if one was skipped.
 
 mod group;
 mod lines;

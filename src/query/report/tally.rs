@@ -1,8 +1,8 @@
-//! Counting changes by group, in bounded memory.
+//! Counts changes by group, in bounded memory.
 //!
-//! All changes of a (sub)profile come in a row, and with cascade those of a profile and
-//! its subprofiles, so that events and (sub)profiles are counted exactly without
-//! remembering all of them.
+//! All changes of a (sub)profile are consecutive, and with cascade also those of a
+//! profile and its subprofiles, so that events and (sub)profiles are counted
+//! exactly without remembering all of them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,10 +13,10 @@ use crate::query::answer::QueryError;
 use crate::query::changes::ChangeVisitor;
 use crate::query::counter::TimeRange;
 
-/// The most groups that are kept.
+/// The maximum number of groups.
 pub(super) const GROUPS: usize = 50_000;
 
-/// How many changes a group has.
+/// The counts of a group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Count {
     pub changes: u64,
@@ -27,7 +27,7 @@ pub(super) struct Count {
     pub times: TimeRange<i64>,
     /// What was counted last.
     last: (ProfileKey, u64),
-    /// The deletes of the last profile, each of which may end several subprofiles.
+    /// The deletes of the last profile; each may end several subprofiles.
     deletes: HashSet<u64>,
 }
 
@@ -56,7 +56,7 @@ impl Count {
             self.deletes.clear();
         }
         let is_new = match event.event_type.is_end() {
-            // A profile's delete comes again as that of each subprofile that it ends.
+            // A profile's delete recurs as that of each subprofile that it ends.
             true => self.deletes.insert(event.seq),
             false => self.last.1 != event.seq,
         };
@@ -127,12 +127,12 @@ impl ChangeVisitor for Tally<'_> {
 #[derive(Default)]
 pub(super) struct Total {
     groups: HashMap<Vec<Part<'static>>, Count>,
-    /// How many changes are of groups that are not kept.
+    /// The number of changes of groups beyond the maximum.
     pub left_out: u64,
 }
 
 impl Total {
-    /// Adds what a thread has counted.
+    /// Merges the counts of a thread.
     pub fn join(&mut self, tally: Tally<'_>) {
         for (parts, place) in tally.places {
             let Some(count) = tally.counts.get(place) else {
@@ -148,8 +148,8 @@ impl Total {
         }
     }
 
-    /// The groups: times in their order, and where they are the same, or there
-    /// are none, the most changes first.
+    /// The groups, ordered by time; those of the same or no time by number of
+    /// changes, the highest first.
     pub fn ranked(self) -> Vec<(Vec<Part<'static>>, Count)> {
         let mut groups: Vec<_> = self.groups.into_iter().collect();
         groups.sort_by(|(a, more), (b, less)| {

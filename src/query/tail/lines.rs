@@ -1,8 +1,7 @@
-//! Makes the lines of some events, in whatever order they arrived.
+//! Makes the lines of given events, in any order of arrival.
 //!
-//! By (sub)profile and time, the state before each event is read, mostly one event,
-//! all in one pass through the log; that makes some hundred of them as cheap as the
-//! same events in `changes`.
+//! Sorted by (sub)profile and time, the state before each event is read (mostly
+//! from one event), all in one pass through the log.
 
 use std::io;
 
@@ -14,8 +13,8 @@ use crate::query::lines::HistoryLine;
 use crate::query::replay::{Ahead, ReplayVisitor, Replayer, Step, Track, What};
 use crate::store::{Damages, EventsOf, Snapshot};
 
-/// Up to so many events between two of a (sub)profile are replayed; beyond, the
-/// state is read anew.
+/// The maximum gap, in events, between two events of a (sub)profile that is
+/// replayed; beyond it the state is read again.
 const BETWEEN: usize = 16;
 
 /// About how many (time, `seq`) pairs of (sub)profiles are held at once.
@@ -29,15 +28,15 @@ pub(super) struct Head {
     pub seq: u64,
     /// Whether its type can change anything.
     pub is_change: bool,
-    /// Whether its own line is asked for.
+    /// Whether its own line is requested.
     pub is_wanted: bool,
-    /// Whether it is a profile's delete, and the lines of the subprofiles that it
-    /// ends are asked for.
+    /// Whether it is a profile's delete and the lines of the subprofiles that it
+    /// ends are requested.
     pub cascades: bool,
 }
 
-/// A line with the `seq` of its event, and the subprofile that it speaks of: the
-/// order of lines.
+/// A line with the `seq` of its event and the subprofile it concerns, by which
+/// lines are ordered.
 pub(super) type Placed = (u64, Option<u64>, Vec<u8>);
 
 /// Makes lines.
@@ -47,7 +46,7 @@ pub(super) struct LineMaker<'t> {
 }
 
 impl<'t> LineMaker<'t> {
-    /// A maker that reads about so many bytes of records ahead.
+    /// A maker that reads ahead about this many bytes of records.
     pub fn new(snapshot: &'t Snapshot<'t>, filter: &Filter, ahead: usize) -> Self {
         Self {
             snapshot,
@@ -55,7 +54,7 @@ impl<'t> LineMaker<'t> {
         }
     }
 
-    /// The lines of events that are asked for, in no order.
+    /// The lines of the matching events, unordered.
     pub fn lines(
         &mut self,
         filter: &Filter,
@@ -230,8 +229,8 @@ impl ReplayVisitor for CascadeVisitor<'_> {
     }
 }
 
-/// Adds the line of a step with the changes that are asked for, unless it has none
-/// and they decide.
+/// Adds the line of a step with its matching changes, unless changes are required
+/// and it has none.
 fn push_line(
     filter: &Filter,
     step: Step<'_, '_>,

@@ -1,12 +1,12 @@
 //! `tail`: the newest events in the order of arrival, with what each changed as
-//! it is known when the line is made.
+//! known when its line is made.
 //!
-//! Events are told in pages of bounded size ([`pages`]), so that one who
-//! follows holds little, and what is pruned can go while he waits. Every event
-//! that is told was synced: none can be taken back or get another number.
+//! Events are returned in pages of bounded size ([`pages`]), so that a follower
+//! holds little memory and pruned segments can be removed while it waits. Every
+//! returned event was synced: none can be retracted or get another number.
 //!
-//! Leaves out the waiting, which is the server's matter, and where a reader
-//! stands across restarts, which is his own; a [`Position`] has what he needs.
+//! Waiting for events is the server's concern, and keeping the position across
+//! restarts the reader's; a [`Position`] has what it needs.
 
 mod lines;
 mod pages;
@@ -22,59 +22,59 @@ use crate::log::record::EventHead;
 use crate::store::{Damages, Trail};
 use pages::{EventLines, Pages};
 
-/// How far a reader is: he was told all that is asked for up to an event.
+/// A reader's position: it has received all matching events up to this one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Position {
-    /// The data folder's own number.
+    /// The data folder's identifier.
     pub log: u64,
-    /// The event; 0 before the first.
+    /// The event's `seq`; 0 before the first.
     pub seq: u64,
-    /// Its moment of receipt in Unix microseconds, by which it is told from
-    /// another one with its number; `None` where it cannot be read.
+    /// Its moment of receipt in Unix microseconds, which distinguishes it from
+    /// another event of the same number; `None` if it is unreadable.
     pub received: Option<i64>,
-    /// The last event that was synced when this was told.
+    /// The last event that was synced at the time of this position.
     pub last: u64,
-    /// What up to there belongs to the answer but cannot be read.
+    /// Matching events up to there that are unreadable.
     pub damage: Vec<String>,
-    /// The same that is known to be lost since a repair.
+    /// Matching events up to there that are known to be lost since a repair.
     pub lost: Vec<String>,
 }
 
 impl Position {
-    /// The same with what cannot be read up to there.
+    /// The same position, with the damage up to there.
     pub fn with(mut self, damage: Damages) -> Self {
         (self.damage, self.lost) = damage.into_lines();
         self
     }
 }
 
-/// Some events in a row.
+/// Consecutive events.
 #[derive(Debug)]
 pub struct TailPage {
-    /// Their `seq` and their lines, each with its end.
+    /// Their `seq` and lines, each line with its newline.
     pub lines: EventLines,
-    /// Where a reader stands who has them.
+    /// The position of a reader that has received them.
     pub position: Position,
 }
 
-/// A tail that is being told.
+/// A tail in progress.
 pub struct Tail<'t> {
     trail: &'t Trail,
     query: &'t TailQuery,
-    /// Up to which event all is told.
+    /// All matching events up to this one were returned.
     at: u64,
-    /// What was synced when it was last looked at, from there on.
+    /// What was synced at the last look, from there on.
     pages: Option<Pages<'t>>,
 }
 
 impl<'t> Tail<'t> {
-    /// Finds where to begin, and tells it. `tell` is called now and then with how
-    /// far the search is, and can end it by an error.
+    /// Finds the start and returns it. `report` is called now and then with the
+    /// progress of the search, and can end it with an error.
     pub fn begin(
         trail: &'t Trail,
         query: &'t TailQuery,
         damage: &mut Damages,
-        tell: &mut dyn FnMut(Progress) -> io::Result<()>,
+        report: &mut dyn FnMut(Progress) -> io::Result<()>,
     ) -> Result<(Self, Position), QueryError> {
         let snapshot = trail.snapshot();
         snapshot.wait_for_index(|_| ())?;
@@ -83,7 +83,7 @@ impl<'t> Tail<'t> {
         let newest = match (query.after, query.last) {
             (None, Some(most)) => {
                 let pages = Pages::between(&snapshot, &query.filter, 0, last)?;
-                Some(pages.newest(&snapshot, most, damage, tell)?)
+                Some(pages.newest(&snapshot, most, damage, report)?)
             }
             _ => None,
         };
@@ -95,16 +95,18 @@ impl<'t> Tail<'t> {
         };
         tail.rest();
         let position = Position {
-            // What has come since is none of the newest that were asked for.
+            // Events that arrived since do not belong to the newest at the time of
+            // the query.
             last,
             ..tail.position()
         };
         Ok((tail, position))
     }
 
-    /// The next page of what is synced; `None` where there is no more.
+    /// The next page of synced events; `None` if there are no more.
     pub fn page(&mut self, damage: &mut Damages) -> Result<Option<TailPage>, QueryError> {
-        // Each page takes its own, so that what is pruned can be removed between two.
+        // Each page takes its own snapshot, so that pruned segments can be removed
+        // between pages.
         let snapshot = self.trail.snapshot();
         let pages = match &mut self.pages {
             Some(pages) => pages,
@@ -133,14 +135,14 @@ impl<'t> Tail<'t> {
         }))
     }
 
-    /// Lets go of what was read ahead, while lines are on their way.
+    /// Releases what was read ahead, while lines are being sent.
     pub fn rest(&mut self) {
         if let Some(pages) = &mut self.pages {
             pages.rest();
         }
     }
 
-    /// The event up to which all is told.
+    /// All matching events up to this one were returned.
     pub const fn at(&self) -> u64 {
         self.at
     }
@@ -156,7 +158,7 @@ impl<'t> Tail<'t> {
     }
 }
 
-/// The moment of receipt of an event, where it can be read.
+/// The moment of receipt of an event, if it is readable.
 fn received(trail: &Trail, seq: u64) -> Option<i64> {
     let mut cursor = trail.events().cursor();
     let record = cursor.get(seq).ok()?;
@@ -171,8 +173,8 @@ pub(super) fn answer(
 ) -> Result<bool, QueryError> {
     let mut damage = Damages::default();
     let progress = &mut lines.progress;
-    let (mut tail, begin) = Tail::begin(trail, query, &mut damage, &mut |told| {
-        progress.tell(told);
+    let (mut tail, begin) = Tail::begin(trail, query, &mut damage, &mut |state| {
+        progress.report(state);
         Ok(())
     })?;
     if begin.seq > begin.last {
@@ -182,7 +184,7 @@ pub(super) fn answer(
             begin.last, begin.seq
         ));
     }
-    // What comes while this is told is not waited for.
+    // Events that arrive meanwhile are not waited for.
     'pages: while !lines.is_full()
         && tail.at() < begin.last
         && let Some(page) = tail.page(&mut damage)?
@@ -192,7 +194,7 @@ pub(super) fn answer(
                 break 'pages;
             }
         }
-        lines.progress.tell(Progress {
+        lines.progress.report(Progress {
             stage: Stage::Reading,
             done: page.position.seq.saturating_sub(begin.seq),
             all: begin.last.saturating_sub(begin.seq),

@@ -1,7 +1,7 @@
 //! Events in the order of arrival, page by page, with what each changed.
 //!
-//! The heads of events are read in the order of the log, or backwards for the
-//! newest; [`LineMaker`] makes the lines of those that are asked for.
+//! The heads of events are read in log order, or backwards for the newest;
+//! [`LineMaker`] makes the lines of those that match.
 
 use std::collections::VecDeque;
 use std::io;
@@ -14,52 +14,52 @@ use crate::query::filter::{Filter, Span};
 use crate::query::progress::{Progress, Stage};
 use crate::store::{Damages, Missing, Snapshot, TrailError};
 
-/// How many events a page has at most, …
+/// The maximum number of events of a page.
 const EVENTS: usize = 512;
 
-/// … how many bytes their records have, about, …
+/// The approximate maximum of the bytes of their records.
 const BYTES: usize = 256 << 10;
 
-/// … and how many events are looked at for it.
+/// The maximum number of events examined for a page.
 const SEARCHED: u64 = 1 << 14;
 
-/// How many bytes of records are read ahead for it.
+/// How many bytes of records are read ahead for a page.
 const AHEAD: usize = 1 << 20;
 
-/// How many events are looked at first for the newest ones; then each time four
-/// times as many, …
+/// How many events are examined first when searching for the newest; each further
+/// step examines four times as many.
 const FIRST: u64 = 64;
 
-/// … up to so many: the more, the fewer blocks are read for each.
+/// The maximum of a step: larger steps read fewer blocks per event.
 const MOST: u64 = 2048;
 
-/// How many bytes of records are read ahead for these.
+/// How many bytes of records are read ahead in that search.
 const MOST_AHEAD: usize = 4 << 20;
 
-/// From so many events on, those of one profile are looked up in the index.
+/// From this many events on, a single profile's events are looked up in the index.
 const MANY: u64 = 4096;
 
-/// Of so many of the newest at most the numbers are held that the search for them
-/// has found; of more, all from the first on are looked at again.
+/// The maximum number of newest events whose `seq` the search keeps; beyond it,
+/// everything from the first match on is examined again.
 const LISTED: usize = 1 << 16;
 
-/// The `seq` of events, and their lines, each with its end.
+/// The `seq` of events and their lines, each with its newline.
 pub type EventLines = Vec<(u64, Vec<u8>)>;
 
-/// Reads the events of some stretches of the log.
+/// Reads the events of some ranges of the log.
 pub struct Pages<'t> {
     filter: &'t Filter,
-    /// First and last `seq` of what is still to be read, ascending.
+    /// First and last `seq` of the ranges still to be read, ascending.
     stretches: VecDeque<(u64, u64)>,
-    /// Up to where it is read.
+    /// Everything up to this `seq` was read.
     last: u64,
-    /// What reads heads.
+    /// Reads the heads.
     cursor: Option<Cursor>,
     ahead: usize,
 }
 
 impl<'t> Pages<'t> {
-    /// The events after `after` up to `last`, which the index knows.
+    /// The events after `after` up to `last`, which the index covers.
     pub fn between(
         snapshot: &Snapshot<'_>,
         filter: &'t Filter,
@@ -94,18 +94,18 @@ impl<'t> Pages<'t> {
         })
     }
 
-    /// Whether all is read.
+    /// Whether everything was read.
     pub fn is_over(&self) -> bool {
         self.stretches.is_empty()
     }
 
-    /// Lets go of what was read ahead.
+    /// Releases what was read ahead.
     pub fn rest(&mut self) {
         self.cursor = None;
     }
 
-    /// The lines of the next events in the order of `seq`, and up to where that
-    /// is all.
+    /// The lines of the next events in the order of `seq`, and the `seq` up to
+    /// which they are complete.
     pub fn next(
         &mut self,
         snapshot: &Snapshot<'_>,
@@ -134,14 +134,14 @@ impl<'t> Pages<'t> {
         Ok((lines.collect(), through))
     }
 
-    /// Looks backwards for the `most` newest events that are asked for: what is left
-    /// to be read is those, and maybe others between them.
+    /// Searches backwards for the `most` newest matching events. Afterwards these
+    /// are left to be read, possibly with others between them.
     pub fn newest(
         mut self,
         snapshot: &Snapshot<'_>,
         most: u64,
         damage: &mut Damages,
-        tell: &mut dyn FnMut(Progress) -> io::Result<()>,
+        report: &mut dyn FnMut(Progress) -> io::Result<()>,
     ) -> Result<Self, QueryError> {
         let mut left = usize::try_from(most).unwrap_or(usize::MAX);
         let listed = self.filter.needs_changes() && left <= LISTED;
@@ -178,7 +178,7 @@ impl<'t> Pages<'t> {
             }
             size = (size * 4).min(MOST);
             let to_do = self.stretches.back().map_or(0, |(_, last)| *last);
-            tell(Progress {
+            report(Progress {
                 stage: Stage::Reading,
                 done: self.last.saturating_sub(to_do),
                 all: self.last,
@@ -191,11 +191,11 @@ impl<'t> Pages<'t> {
             self.rest();
             return Ok(self);
         }
-        // What cannot be read is told when it is come by again.
+        // Unreadable events are reported when the pages reach them again.
         Self::between(snapshot, self.filter, first.saturating_sub(1), self.last)
     }
 
-    /// The `seq` before the next event that may be told.
+    /// The `seq` before the next event that may be returned.
     pub fn at(&self) -> u64 {
         match self.stretches.front() {
             Some((first, _)) => first.saturating_sub(1),
@@ -203,7 +203,7 @@ impl<'t> Pages<'t> {
         }
     }
 
-    /// Takes the last events, at most so many, ascending.
+    /// Takes the last events up to a maximum number, ascending.
     fn take_back(&mut self, most: u64) -> Vec<(u64, u64)> {
         let mut taken = Vec::new();
         let mut left = most;
@@ -221,8 +221,8 @@ impl<'t> Pages<'t> {
         taken
     }
 
-    /// Looks at the head of an event, and hands it with the length of its record
-    /// to `meant` where it is asked for. Tells the `seq` to look at next.
+    /// Reads the head of an event and, if it matches, passes it to `meant` with the
+    /// length of its record. Returns the next `seq` to examine.
     fn look(
         &mut self,
         snapshot: &Snapshot<'_>,
@@ -261,7 +261,8 @@ impl<'t> Pages<'t> {
         };
         let (key, event_type) = (head.key(), head.what());
         let is_wanted = filter.matches_event(&head);
-        // What it does not name of database and collection, a subprofile may have named.
+        // If it does not name a database or collection, a subprofile may have named
+        // it.
         let cascades = filter.cascades()
             && key.subprofile.is_none()
             && event_type.is_end()
@@ -299,7 +300,7 @@ impl<'t> Pages<'t> {
     }
 }
 
-/// The `seq` of a (sub)profile's events in the span, as stretches.
+/// The `seq` of a (sub)profile's events in the span, as ranges.
 fn of_profile(snapshot: &Snapshot<'_>, filter: &Filter) -> Result<Vec<(u64, u64)>, TrailError> {
     let mut seqs = Vec::new();
     let (profile, subprofile) = filter.numbers();

@@ -29,7 +29,7 @@ use crate::event::{DecodeError, now_micros};
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::CONTENT_TYPE;
 use crate::ops::{self, Maintenance, MaintenanceError};
-use crate::query::{Answered, Mark, Query, QueryError, Span, answer_page, answer_telling};
+use crate::query::{Answered, Mark, Query, QueryError, Span, answer_page, answer_with_progress};
 use crate::server::health::health;
 use crate::server::reply::{Reply, Responder};
 use crate::server::turns::take_turn;
@@ -313,7 +313,7 @@ impl Shared {
         if parsed.entry.pages {
             return answer_page(trail, query, parsed.page, &mut out, &mut tell);
         }
-        answer_telling(trail, query, &mut out, &mut tell).map(|answered| (answered, None))
+        answer_with_progress(trail, query, &mut out, &mut tell).map(|answered| (answered, None))
     }
 
     /// Ends an answer with what it came to.
