@@ -38,13 +38,13 @@ pub enum Query {
     Find(FindQuery),
     /// Every event.
     Export(ExportQuery),
-    /// The calls that could not be read.
+    /// The calls that could not be parsed.
     Rejected(RejectedQuery),
-    /// What proves that Copernica sent an event.
+    /// The proof that Copernica sent an event.
     Evidence(EvidenceQuery),
     /// The newest events, or those after one, in the order of arrival.
     Tail(TailQuery),
-    /// What an event asked for against what came of it.
+    /// What an event requested compared with its effect.
     Explain(ExplainQuery),
     /// Everything about a (sub)profile.
     Dossier(DossierQuery),

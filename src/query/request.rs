@@ -1,4 +1,4 @@
-//! What can be asked. Times are Unix seconds.
+//! The parameters of queries. Times are Unix seconds.
 //!
 //! Each struct is at once the flags of its command and the parameters of the query
 //! API: the first line of a field's documentation is the help of both.
@@ -9,7 +9,7 @@ use super::filter::{Filter, Span, key_text};
 use super::moment::{Rounding, unix_time};
 use crate::event::ProfileKey;
 
-/// A parameter that makes no sense, alone or beside others.
+/// A parameter that is invalid, alone or in combination with others.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("--{name}: {reason}")]
 pub struct InvalidParam {
@@ -163,7 +163,7 @@ pub struct ExportQuery {
     pub raw: bool,
 }
 
-/// What proves that Copernica sent an event.
+/// The proof that Copernica sent an event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvidenceQuery {
     /// The event's place in the order of arrival.
@@ -173,18 +173,18 @@ pub struct EvidenceQuery {
 /// The newest events in the order of arrival, with what each changed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TailQuery {
-    /// Which events: where something of their changes is asked for, only those
-    /// changes, and only events that have some.
+    /// Which events. If it restricts changes, only matching changes are returned, and
+    /// only events that have some.
     pub filter: Filter,
     /// Only events after this `seq`.
     pub after: Option<u64>,
-    /// At most so many, the newest; ignored where `after` is given.
+    /// The maximum number of newest events; ignored if `after` is given.
     pub last: Option<u64>,
-    /// The most lines.
+    /// The maximum number of lines.
     pub limit: Option<u64>,
 }
 
-/// What an event asked for against what came of it.
+/// What an event requested compared with its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExplainQuery {
     /// The event's place in the order of arrival.

@@ -235,7 +235,7 @@ impl Store {
         Ok(())
     }
 
-    /// The changes of (sub)profiles, read in windows of so many events.
+    /// The changes of (sub)profiles, read in windows of the given number of events.
     fn keyed(&self, filter: &Filter, window: usize, keys: &[ProfileKey]) -> Vec<String> {
         let snapshot = self.trail.snapshot();
         let mut replayer = Replayer::new(&snapshot, filter.cascades()).with_window(window);
@@ -339,7 +339,7 @@ impl ChangeVisitor for Found {
 }
 
 impl Found {
-    /// Takes those changes of an event that are asked for.
+    /// Takes the matching changes of an event.
     fn put(&mut self, filter: &Filter, event: &Event<'_>, mut changes: Vec<Change<'_>>) {
         changes.retain(|change| filter.matches_change(change));
         if filter.matches_event(event) && !changes.is_empty() {

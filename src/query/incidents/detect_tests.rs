@@ -4,7 +4,7 @@ use super::*;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
-/// A day has so many slices of a minute.
+/// The number of one-minute slices of a day.
 const DAY: i64 = 1_440;
 
 fn rule(days: i64) -> Rule {
