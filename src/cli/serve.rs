@@ -21,7 +21,7 @@ use super::signature_args::SignatureArgs;
 use super::time::parse_span;
 use crate::frontend::Proxies;
 use crate::server::{OWN_DESCRIPTORS, Server, ServerConfig};
-use crate::store::Keep;
+use crate::store::RetentionPeriod;
 
 /// `serve`
 #[derive(Debug, clap::Args)]
@@ -69,7 +69,7 @@ pub struct ServeArgs {
     pub min_free: ByteSize,
     /// Prune events older than this (5y, '18 months', 90d; at least a day), once a day
     #[arg(long, env = "PROFILETRAIL_KEEP", value_name = "SPAN", value_parser = parse_span)]
-    pub keep: Option<Keep>,
+    pub keep: Option<RetentionPeriod>,
     #[command(flatten)]
     pub lookup: LookupArgs,
     #[command(flatten)]

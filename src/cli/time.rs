@@ -1,10 +1,10 @@
 //! Spans of time as people type them.
 
 pub use crate::query::parse_duration;
-use crate::store::{Keep, YOUNGEST};
+use crate::store::{RetentionPeriod, YOUNGEST};
 
 /// How long events are to be kept: `5y`, `18 months`, `90d`, …; at least a day.
-pub fn parse_span(text: &str) -> Result<Keep, String> {
+pub fn parse_span(text: &str) -> Result<RetentionPeriod, String> {
     let wrong =
         || format!("{text:?} is not a span of at least a day: write 5y, '18 months' or 90d");
     let trimmed = text.trim();
@@ -12,16 +12,16 @@ pub fn parse_span(text: &str) -> Result<Keep, String> {
     let number: u32 = digits.parse().map_err(|_| wrong())?;
     // Not interim's units, which take `m` for minutes and `monday` for a month.
     let span = match unit.trim_start().to_ascii_lowercase().as_str() {
-        "h" | "hour" | "hours" => number.checked_mul(3_600).map(Keep::Seconds),
-        "d" | "day" | "days" => Some(Keep::Days(number)),
-        "w" | "week" | "weeks" => number.checked_mul(7).map(Keep::Days),
-        "month" | "months" => Some(Keep::Months(number)),
-        "y" | "year" | "years" => number.checked_mul(12).map(Keep::Months),
+        "h" | "hour" | "hours" => number.checked_mul(3_600).map(RetentionPeriod::Seconds),
+        "d" | "day" | "days" => Some(RetentionPeriod::Days(number)),
+        "w" | "week" | "weeks" => number.checked_mul(7).map(RetentionPeriod::Days),
+        "month" | "months" => Some(RetentionPeriod::Months(number)),
+        "y" | "year" | "years" => number.checked_mul(12).map(RetentionPeriod::Months),
         _ => None,
     };
     span.filter(|span| match *span {
-        Keep::Seconds(seconds) => i64::from(seconds) >= YOUNGEST,
-        Keep::Days(number) | Keep::Months(number) => number > 0,
+        RetentionPeriod::Seconds(seconds) => i64::from(seconds) >= YOUNGEST,
+        RetentionPeriod::Days(number) | RetentionPeriod::Months(number) => number > 0,
     })
     .ok_or_else(wrong)
 }
@@ -33,13 +33,13 @@ mod tests {
     #[test]
     fn spans_are_read_and_are_at_least_a_day() {
         for (text, keep) in [
-            ("5y", Keep::Months(60)),
-            ("1 year", Keep::Months(12)),
-            ("18 months", Keep::Months(18)),
-            ("90d", Keep::Days(90)),
-            ("1 day", Keep::Days(1)),
-            ("2 weeks", Keep::Days(14)),
-            ("24h", Keep::Seconds(86_400)),
+            ("5y", RetentionPeriod::Months(60)),
+            ("1 year", RetentionPeriod::Months(12)),
+            ("18 months", RetentionPeriod::Months(18)),
+            ("90d", RetentionPeriod::Days(90)),
+            ("1 day", RetentionPeriod::Days(1)),
+            ("2 weeks", RetentionPeriod::Days(14)),
+            ("24h", RetentionPeriod::Seconds(86_400)),
         ] {
             assert_eq!(parse_span(text), Ok(keep), "{text}");
         }

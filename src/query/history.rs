@@ -131,7 +131,7 @@ fn replay_piece(
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
     let sorting = |error| TrailError::io("sorting in", snapshot.trail().folder().path())(error);
-    let mut sorter = Sorter::new(snapshot.trail().folder().path()).holding(HELD);
+    let mut sorter = Sorter::new(snapshot.trail().folder().path()).with_memory_limit(HELD);
     let mut damage = Damages::default();
     let after = lines.after;
     for track in &mut *tracks {

@@ -31,7 +31,9 @@ use crate::index::Progress;
 use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::ops::doctor::Settings;
-use crate::store::{Folder, Keep, Keeper, OpenOptions, Purpose, Sealer, Trail, TrailError};
+use crate::store::{
+    Folder, OpenOptions, Purpose, RetentionPeriod, RetentionTask, Sealer, Trail, TrailError,
+};
 
 /// The time for accepted calls and commands to finish when the server stops.
 const GRACE: Duration = Duration::from_secs(10);
@@ -84,7 +86,7 @@ pub struct ServerConfig {
     /// Which signatures are accepted; `None` for no check.
     pub signature: Option<SignatureConfig>,
     /// How long events are kept; `None` for ever.
-    pub keep: Option<Keep>,
+    pub keep: Option<RetentionPeriod>,
     /// The fields that are indexed by value.
     pub lookup: Vec<String>,
     /// The address of the query API; `None` for no API.
@@ -171,7 +173,7 @@ pub struct Server {
     committer: JoinHandle<()>,
     local: Local,
     sealer: Sealer,
-    keeper: Keeper,
+    keeper: RetentionTask,
     private: PathBuf,
     /// Keeps the path valid by which private connections are opened again.
     _private_dir: Option<std::fs::File>,
@@ -298,7 +300,7 @@ impl Server {
         let local = Local::start(Arc::clone(&trail), queue, turns, (settings, refusals))
             .map_err(system("making the local socket"))?;
         let sealer = Sealer::start(Arc::clone(&trail)).map_err(system("starting the sealer"))?;
-        let keeper = Keeper::start(Arc::clone(&trail), config.keep)
+        let keeper = RetentionTask::start(Arc::clone(&trail), config.keep)
             .map_err(system("starting the keeper"))?;
         Ok(Self {
             address,

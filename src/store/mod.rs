@@ -30,10 +30,12 @@ pub use error::TrailError;
 pub use events::EventsOf;
 pub use folder::{Folder, Holder};
 pub use open::{OpenOptions, Purpose, Trail};
-pub use pruning::{Keep, Keeper, PruneError, PruneOrder, PruneReport, Restore, YOUNGEST};
+pub use pruning::{
+    PruneError, PruneOrder, PruneReport, Restore, RetentionPeriod, RetentionTask, YOUNGEST,
+};
 pub use reader::EventReader;
 pub use sealing::Sealer;
 pub use snapshot::Snapshot;
-pub use sorter::{Sorted, Sorter, leave_room, room_left};
+pub use sorter::{Sorted, Sorter, ensure_free_space, free_space};
 pub use timeline::{Occurrence, PrunedDigests, Timeline, order_second};
 pub use walk::{Step, Walk};

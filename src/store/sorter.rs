@@ -74,7 +74,7 @@ impl Sorter {
     }
 
     /// The same that holds so many bytes before a run goes to disk.
-    pub const fn holding(mut self, bytes: usize) -> Self {
+    pub const fn with_memory_limit(mut self, bytes: usize) -> Self {
         self.run_len = bytes;
         self
     }
@@ -204,12 +204,12 @@ impl Sorted {
 }
 
 /// Refuses so many more bytes where they would take room that events need.
-pub fn leave_room(dir: &Path, more: u64) -> io::Result<()> {
+pub fn ensure_free_space(dir: &Path, more: u64) -> io::Result<()> {
     check_room(dir, ROOM, more)
 }
 
 /// How many bytes there are on a folder's disk beside the room that events need.
-pub fn room_left(dir: &Path) -> io::Result<u64> {
+pub fn free_space(dir: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(dir)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
     Ok(free.saturating_sub(ROOM))

@@ -15,7 +15,7 @@ use super::header::Columns;
 use crate::cli::context::CommandContext;
 use crate::cli::progress::Bar;
 use crate::query::FileRow;
-use crate::store::{Sorter, leave_room};
+use crate::store::{Sorter, ensure_free_space};
 
 /// How many rows go at once.
 const ROWS: u64 = 1000;
@@ -207,7 +207,7 @@ fn write(sorter: Sorter, file: &File, dir: &Path, refusals: &mut Refusals) -> an
             return Ok(true);
         }
         if written >= checked {
-            leave_room(dir, CHECKED)?;
+            ensure_free_space(dir, CHECKED)?;
             checked = written + CHECKED;
         }
         out.write_all(row)?;

@@ -20,7 +20,7 @@ use crate::query::cascade::ProfileDeletes;
 use crate::query::parallel::in_order;
 use crate::query::replay::{Replayer, WINDOW};
 use crate::store::{
-    Batch, Damages, EventsOf, Missing, Snapshot, Sorted, Sorter, Step, TrailError, Walk, room_left,
+    Batch, Damages, EventsOf, Missing, Snapshot, Sorted, Sorter, Step, TrailError, Walk, free_space,
 };
 
 /// How many bytes of the log's records go to a thread at once.
@@ -94,7 +94,7 @@ pub(super) fn has_room(snapshot: &Snapshot<'_>, filter: &Filter) -> Result<bool,
     let all = filter.fields.is_empty() && filter.interests.is_empty();
     let expected = snapshot.last_seq() * if all { ENTRY } else { NARROWED };
     // Half of the room is for the sorted lines.
-    let room = room_left(dir).map_err(TrailError::io("sorting in", dir))? / 2;
+    let room = free_space(dir).map_err(TrailError::io("sorting in", dir))? / 2;
     Ok(expected <= room)
 }
 

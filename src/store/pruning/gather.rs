@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::PruneError;
 use super::bounds::{Going, fingerprint};
-use super::last::{Waiting, baseline_of};
+use super::last::{PendingProfile, baseline_of};
 use super::owners::Owners;
 use crate::event::ProfileKey;
 use crate::history::Baseline;
@@ -47,7 +47,7 @@ pub(super) struct Counts {
 }
 
 /// Makes the baselines of a prune.
-pub(super) struct Gather<'a> {
+pub(super) struct BaselineBuilder<'a> {
     snapshot: Snapshot<'a>,
     next: Pruned,
     going: &'a Going,
@@ -61,10 +61,10 @@ enum Item {
     /// It keeps the baseline it has.
     Unchanged(Box<KeptBaseline>),
     /// It loses events.
-    Waiting(ProfileKey, Box<Waiting>),
+    Pending(ProfileKey, Box<PendingProfile>),
 }
 
-impl<'a> Gather<'a> {
+impl<'a> BaselineBuilder<'a> {
     pub(super) fn new(
         snapshot: Snapshot<'a>,
         next: Pruned,
@@ -207,8 +207,8 @@ impl<'a> Gather<'a> {
             }
         }
         if gone > 0 {
-            let waiting = Box::new(Waiting::new(times, baseline, self.going));
-            each(Item::Waiting(key, waiting))
+            let waiting = Box::new(PendingProfile::new(times, baseline, self.going));
+            each(Item::Pending(key, waiting))
         } else if let Some(baseline) = baseline {
             each(Item::Unchanged(Box::new(KeptBaseline { key, baseline })))
         } else {
@@ -257,7 +257,7 @@ impl Old {
 }
 
 /// A (sub)profile, and the record of its baseline or what that is made of.
-type Found = (ProfileKey, Option<Vec<u8>>, Option<Box<Waiting>>);
+type Found = (ProfileKey, Option<Vec<u8>>, Option<Box<PendingProfile>>);
 
 /// Baselines on their way to the disk.
 struct Run<'a> {
@@ -273,7 +273,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn take(&mut self, item: Item) -> Result<(), PruneError> {
-        if let Item::Waiting(_, waiting) = &item {
+        if let Item::Pending(_, waiting) = &item {
             self.events += waiting.len();
         }
         self.items.push(item);
@@ -287,7 +287,7 @@ impl Run<'_> {
         self.events = 0;
         let items = std::mem::take(&mut self.items);
         let waiting = |item: &Item| match item {
-            Item::Waiting(_, waiting) => waiting.last_seqs().collect(),
+            Item::Pending(_, waiting) => waiting.last_seqs().collect(),
             Item::Unchanged(_) => Vec::new(),
         };
         self.reader
@@ -300,7 +300,7 @@ impl Run<'_> {
                     self.owners.note(kept.key, kept.baseline.place.seq)?;
                     found.push((kept.key, Some(encode(*kept)?), None));
                 }
-                Item::Waiting(key, waiting) => {
+                Item::Pending(key, waiting) => {
                     let last = baseline_of(
                         &waiting,
                         true,

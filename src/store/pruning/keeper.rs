@@ -19,7 +19,7 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// How long events are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keep {
+pub enum RetentionPeriod {
     /// So many seconds.
     Seconds(u32),
     /// So many days.
@@ -28,7 +28,7 @@ pub enum Keep {
     Months(u32),
 }
 
-impl Keep {
+impl RetentionPeriod {
     /// The moment that lies so long before another; both in Unix seconds. `None`
     /// where time does not reach back so far.
     pub fn before(self, moment: i64) -> Option<i64> {
@@ -47,7 +47,7 @@ impl Trail {
     /// is reckoned from the newest events where the clock says another time.
     pub fn keep(
         &self,
-        keep: Keep,
+        keep: RetentionPeriod,
         now: i64,
         stop: &dyn Fn() -> bool,
     ) -> Result<PruneReport, PruneError> {
@@ -67,14 +67,14 @@ impl Trail {
 
 /// The thread that prunes once a day, and goes on with what was broken off; it
 /// ends when this is dropped.
-pub struct Keeper {
+pub struct RetentionTask {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
     trail: Arc<Trail>,
-    keep: Option<Keep>,
+    keep: Option<RetentionPeriod>,
     stop: Mutex<bool>,
     changed: Condvar,
 }
@@ -85,9 +85,9 @@ impl Shared {
     }
 }
 
-impl Keeper {
+impl RetentionTask {
     /// Starts the thread. Without `keep` nothing is pruned by it.
-    pub fn start(trail: Arc<Trail>, keep: Option<Keep>) -> std::io::Result<Self> {
+    pub fn start(trail: Arc<Trail>, keep: Option<RetentionPeriod>) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             trail,
             keep,
@@ -105,7 +105,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for RetentionTask {
     fn drop(&mut self) {
         *self.shared.stop() = true;
         self.shared.changed.notify_all();

@@ -8,7 +8,7 @@ use crate::store::timeline::head_of;
 use crate::store::{Damages, EventReader, Timeline};
 
 /// A (sub)profile that loses events: its events up to the last second of those.
-pub(super) struct Waiting {
+pub(super) struct PendingProfile {
     /// (time, `seq`) pairs, ordered by both.
     times: Vec<(i64, u64)>,
     /// Where in them the last second begins.
@@ -17,7 +17,7 @@ pub(super) struct Waiting {
     baseline: Option<Baseline>,
 }
 
-impl Waiting {
+impl PendingProfile {
     /// `times` are those of all its events; at least one goes.
     pub fn new(mut times: Vec<(i64, u64)>, baseline: Option<Baseline>, going: &Going) -> Self {
         let last = times.iter().rfind(|(_, seq)| going.seqs.contains(*seq));
@@ -51,13 +51,13 @@ impl Waiting {
 /// if those say all, or from all of its events. `None` where they do not, or
 /// none can be read.
 pub(super) fn baseline_of(
-    waiting: &Waiting,
+    waiting: &PendingProfile,
     last_second: bool,
     going: &Going,
     reader: &mut EventReader,
     damage: &mut Damages,
 ) -> Result<Option<Baseline>, LogError> {
-    let Waiting {
+    let PendingProfile {
         times,
         last_second: second_at,
         baseline: old,

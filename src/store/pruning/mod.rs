@@ -2,7 +2,7 @@
 //!
 //! [`Trail::prune`] decides which events are pruned ([`bounds`]), makes the
 //! baselines ([`gather`]), commits, and removes the events. [`crate::store::retention`]
-//! describes what is on disk at each point. [`Keeper`] prunes in a server.
+//! describes what is on disk at each point. [`RetentionTask`] prunes in a server.
 //!
 //! Safeguards: an event is pruned only if it happened *and* arrived before the given
 //! time and is in a closed segment; a time less than a day ago is refused; index and
@@ -23,12 +23,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
-pub use keeper::{Keep, Keeper};
+pub use keeper::{RetentionPeriod, RetentionTask};
 pub use report::{PruneError, PruneReport};
 pub use restore::Restore;
 
 use self::bounds::Going;
-use self::gather::Gather;
+use self::gather::BaselineBuilder;
 use super::damages::Damages;
 use super::error::TrailError;
 use super::open::Trail;
@@ -106,7 +106,7 @@ impl Trail {
             let next = self.next_bounds(before, &snapshot);
             self.know_all_up_to(next.events)?;
             let going = Going::find(&snapshot, &next, stop)?;
-            let gather = Gather::new(snapshot, next, &going, stop, &mut *tell);
+            let gather = BaselineBuilder::new(snapshot, next, &going, stop, &mut *tell);
             if dry_run {
                 report.count(gather.count()?);
                 report.rejected = self.count_rejected(&present, &next)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::copy_folder;
 use crate::support::store::{BEGIN, Store, blame, changes, history, show};
 use profiletrail::event::ProfileKey;
-use profiletrail::store::{Keep, PruneError, PruneOrder};
+use profiletrail::store::{PruneError, PruneOrder, RetentionPeriod};
 use serde_json::Value;
 
 /// Long enough that a segment of [`SMALL`] holds two events.
@@ -83,7 +83,12 @@ fn a_clock_that_jumps_takes_nothing_along() {
     }
     let count = |store: &Store| store.ask(&changes(None)).len();
     let before = count(&store);
-    let keep = |store: &Store, now| store.trail.keep(Keep::Days(60), now, &|| false).unwrap();
+    let keep = |store: &Store, now| {
+        store
+            .trail
+            .keep(RetentionPeriod::Days(60), now, &|| false)
+            .unwrap()
+    };
     // 80 years ahead: the newest events say otherwise.
     assert_eq!(keep(&store, BEGIN + 80 * 365 * 86_400).events, 0);
     // Even where calls came in that time, as long as their sender's clock is right.
@@ -102,7 +107,7 @@ fn a_clock_that_jumps_takes_nothing_along() {
     // And when all clocks are right, what is old goes.
     let report = store
         .trail
-        .keep(Keep::Days(10), BEGIN + 41 * 86_400, &|| false)
+        .keep(RetentionPeriod::Days(10), BEGIN + 41 * 86_400, &|| false)
         .unwrap();
     assert!((1..60).contains(&report.events), "{report:?}");
 }
