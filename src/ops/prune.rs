@@ -65,7 +65,7 @@ pub(super) fn run(
         now: now_micros().div_euclid(1_000_000),
         dry_run,
         stop: &|| false,
-        tell: output.progress,
+        progress: output.progress,
     })?;
     output.line(&PruneLine::from(&report))?;
     Ok(Answered {

@@ -14,24 +14,24 @@ use crate::log::{Log, OpenMode, Report, remove_segments_outside};
 use crate::storage::{RealDisk, Storage};
 use crate::store::retention::{Retention, SeqSet};
 
-/// What a folder is opened for.
+/// Why a folder is opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
-    /// Answering questions: the logs are not written.
+    /// To answer queries; the logs are not written.
     Ask,
-    /// Adding events, in a server or a command.
+    /// To append events, in a server or a command.
     Append {
-        /// Whether a server does it; it is not waited for by others.
+        /// Whether this is a server: other processes do not wait for a server to finish.
         server: bool,
         /// The size in bytes at which a segment is closed.
         segment_size: u64,
     },
 }
 
-/// How a folder is opened.
+/// Options for opening a folder.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenOptions {
-    /// What for.
+    /// Why it is opened.
     pub purpose: Purpose,
     /// The index's cache in bytes.
     pub cache: u64,
@@ -46,17 +46,17 @@ pub struct Trail {
     pub(super) events: Log,
     pub(super) rejected: Log,
     folder: Folder,
-    /// What is pruned; another one takes its place when more is.
+    /// What is pruned. Replaced by each prune.
     pub(super) retention: PresentRetention,
-    /// Held by whoever prunes.
+    /// Locked during a prune.
     pub(super) pruning: Mutex<Pruning>,
-    /// What is pruned is to be removed, and nobody does it.
+    /// Whether pruned records may still be on disk, with no removal running.
     pub(super) removal_due: AtomicBool,
 }
 
 impl Trail {
-    /// Opens a data folder, which must exist. The appender is there where it
-    /// was asked for; it refuses where the log can be read but not be written.
+    /// Opens a data folder, which must exist. Returns an appender for
+    /// [`Purpose::Append`]; it refuses events if the log can only be read.
     pub fn open(
         path: &Path,
         options: OpenOptions,
@@ -71,8 +71,8 @@ impl Trail {
         let folder = Folder::lock(path, server, options.patience)?;
         let events = Log::open(Arc::new(RealDisk), &folder.log(), folder.log_id, mode)?;
         let rejected = Log::open(Arc::new(RealDisk), &folder.rejected(), folder.log_id, mode)?;
-        tell(&events.report);
-        tell(&rejected.report);
+        log_report(&events.report);
+        log_report(&rejected.report);
         let retention = open_retention(&folder, mode)?;
         let retention = Arc::new(RwLock::new(Arc::new(retention)));
         let indexer = Indexer::start(
@@ -106,20 +106,20 @@ impl Trail {
         &self.folder
     }
 
-    /// The logs of events and of calls that could not be read.
+    /// The logs of events and of rejected calls.
     pub const fn logs(&self) -> (&Log, &Log) {
         (&self.events, &self.rejected)
     }
 
-    /// The `seq` of the last synced event; 0 where there is none.
+    /// The `seq` of the last synced event; 0 without events.
     pub fn last_seq(&self) -> u64 {
         self.events.last_seq()
     }
 
     /// Waits until every event synced before the call is in the index, so that
-    /// an answer contains it. `tell` is called some ten times a second meanwhile.
-    pub fn wait_for_index(&self, tell: impl FnMut(Progress)) -> Result<(), TrailError> {
-        self.snapshot().wait_for_index(tell)
+    /// an answer contains it. Meanwhile `progress` is called about ten times a second.
+    pub fn wait_for_index(&self, progress: impl FnMut(Progress)) -> Result<(), TrailError> {
+        self.snapshot().wait_for_index(progress)
     }
 
     /// The index of the events.
@@ -127,17 +127,17 @@ impl Trail {
         &self.indexer
     }
 
-    /// What is pruned now. While an answer is given that reads events, one is
-    /// held from before the first is looked for.
+    /// What is pruned now. An answer that reads events must take this before its
+    /// first read and hold it to its end.
     pub fn retention(&self) -> Arc<Retention> {
         let retention = self.retention.read();
         Arc::clone(&retention.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What makes up the folder beside its two logs, as far as it is pruned: the
-    /// text of its `format` file, and the baselines' files. All of it, and every
-    /// event that is not pruned by it, stays in place as long as `held`, which
-    /// [`Trail::retention`] gave, is held.
+    /// The text of the `format` file and the paths of the baselines' files: with the
+    /// two logs, everything that a copy of the folder needs. These files, and every
+    /// event that `held` does not hide, stay in place as long as `held`, which comes
+    /// from [`Trail::retention`], exists.
     pub fn pruned_parts(&self, held: &Retention) -> Result<(String, Vec<PathBuf>), TrailError> {
         let dir = self.folder.baselines();
         let files = match held.baselines() {
@@ -154,18 +154,17 @@ impl Trail {
         &self.events
     }
 
-    /// The log of calls that could not be read.
+    /// The log of rejected calls.
     pub const fn rejected(&self) -> &Log {
         &self.rejected
     }
 }
 
-/// Opens what is left of pruned events; what a prune has left behind that was
-/// not finished is removed.
+/// Opens the baselines, and removes what an unfinished prune has left behind.
 fn open_retention(folder: &Folder, mode: OpenMode) -> Result<Retention, TrailError> {
     let (dir, pruned) = (folder.baselines(), folder.pruned);
     if mode != OpenMode::Read && dir.exists() {
-        // What the format file says must stay so before anything is removed.
+        // The format file must be durable before anything is removed.
         let synced = RealDisk.sync_dir(folder.path());
         synced.map_err(TrailError::io("syncing", folder.path()))?;
         let kept = pruned.map_or(0..0, |pruned| pruned.baselines..pruned.end);
@@ -182,8 +181,8 @@ fn open_retention(folder: &Folder, mode: OpenMode) -> Result<Retention, TrailErr
     )?)
 }
 
-/// Tells the operator what opening a log found.
-fn tell(report: &Report) {
+/// Logs what opening a log found.
+fn log_report(report: &Report) {
     if let Some(torn) = &report.torn {
         let aside = match &torn.saved {
             Some(path) => format!("; its bytes are kept as {}", path.display()),

@@ -1,9 +1,9 @@
 //! Sealing closed segments in the background.
 //!
-//! A thread of the server's looks once a second for closed segments that are
-//! plain and seals them, oldest first. It runs at the lowest priority and one
-//! block at a time, so that calls do not wait for it; under a load that leaves
-//! no processor time, segments stay plain until there is some.
+//! A server thread looks once a second for closed segments that are not sealed
+//! and seals them, oldest first. It runs at the lowest priority and one block at
+//! a time, so that calls do not wait for it. Under a load that leaves no CPU
+//! time, segments stay unsealed until there is some.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -17,15 +17,15 @@ use crate::log::{Log, NotSealed, SealedSegment};
 /// The pause between two segments.
 const TURN: Duration = Duration::from_millis(5);
 
-/// How often the thread looks.
+/// The pause between two looks for unsealed segments.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// After how long a segment is tried again whose sealing the file system refused.
+/// The pause before the next try after an I/O error.
 const RETRY: Duration = Duration::from_secs(60);
 
 impl Trail {
-    /// First `seq`, and length in bytes, of the closed segments of both logs
-    /// that are plain, with the log they are of.
+    /// The log, first `seq` and length in bytes of each closed, unsealed segment
+    /// of both logs.
     fn unsealed(&self) -> Vec<(Part, u64, u64)> {
         let of = |part: Part| {
             let segments = self.part(part).unsealed().into_iter();
@@ -34,7 +34,7 @@ impl Trail {
         of(Part::Events).chain(of(Part::Rejected)).collect()
     }
 
-    /// How many closed segments of both logs are plain.
+    /// The number of closed, unsealed segments of both logs.
     pub fn unsealed_segments(&self) -> usize {
         self.unsealed().len()
     }
@@ -59,12 +59,12 @@ impl Trail {
         self.part(part).seal(first_seq, time_of, stop)
     }
 
-    /// Seals all closed segments now. `tell` is told of each what it came to,
-    /// the bytes that are done and those there were; where it answers `false`,
-    /// it ends. What cannot be sealed is passed over.
+    /// Seals all closed segments now, and skips those that cannot be sealed. Calls
+    /// `progress` after each segment with the result, the bytes done and the bytes
+    /// in all; stops when it returns `false`.
     pub fn seal_all(
         &self,
-        mut tell: impl FnMut(Result<SealedSegment, NotSealed>, u64, u64) -> bool,
+        mut progress: impl FnMut(Result<SealedSegment, NotSealed>, u64, u64) -> bool,
     ) {
         let unsealed = self.unsealed();
         let all = unsealed.iter().map(|(.., bytes)| bytes).sum();
@@ -72,15 +72,15 @@ impl Trail {
         for (part, first_seq, bytes) in unsealed {
             let sealed = self.seal(part, first_seq, &|| false).transpose();
             done += bytes;
-            // None where the background was quicker.
-            if sealed.is_some_and(|sealed| !tell(sealed, done, all)) {
+            // None if the background thread has sealed it.
+            if sealed.is_some_and(|sealed| !progress(sealed, done, all)) {
                 return;
             }
         }
     }
 }
 
-/// The log that a segment is of.
+/// The log that a segment belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Part {
     Events,
@@ -137,7 +137,7 @@ impl Drop for Sealer {
 }
 
 fn run(shared: &Shared) {
-    // On Linux this is the calling thread's alone.
+    // On Linux this affects the calling thread only.
     if let Err(error) = rustix::process::nice(19) {
         tracing::debug!("the sealer's priority could not be lowered: {error}");
     }
@@ -166,15 +166,15 @@ fn run(shared: &Shared) {
     }
 }
 
-/// Seals what there is. Segments that never can be are told of once, and left
-/// alone; an error is worth another try.
+/// Seals all unsealed segments. A segment that can never be sealed is logged once and
+/// skipped from then on; after an I/O error the caller tries again.
 fn seal_unsealed(shared: &Shared, left_alone: &mut HashSet<(Part, u64)>) -> Result<(), NotSealed> {
     for (part, first_seq, _) in shared.trail.unsealed() {
         if left_alone.contains(&(part, first_seq)) {
             continue;
         }
         let sealed = shared.trail.seal(part, first_seq, &|| *shared.stop());
-        // Whoever waits for the files to stay as they are has his turn.
+        // Others that need the files to stay unchanged get their turn.
         std::thread::sleep(TURN);
         match sealed {
             Ok(Some(sealed)) => tracing::debug!(

@@ -1,4 +1,4 @@
-//! Sorting more than memory should hold: runs on disk, merged.
+//! External merge sort: sorted runs on disk, merged when read.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,35 +8,34 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How many bytes are held before a sorted run goes to disk.
+/// The default memory limit in bytes, beyond which a sorted run is spilled.
 const RUN_LEN: usize = 4 << 20;
 
-/// How many bytes of a run are read at once.
+/// The read buffer of a run, in bytes.
 const READ_LEN: usize = 8 << 10;
 
-/// How many bytes of a blob are held while runs are merged; the rest is read when
-/// its turn comes.
+/// The most bytes of a blob that are held while runs are merged. The rest is read when
+/// the blob is returned.
 const HEAD_LEN: usize = 4 << 10;
 
-/// How many bytes a run must leave free on the disk: events need them, and an
-/// answer that is too large can be asked for in parts.
-const ROOM: u64 = 256 << 20;
+/// The disk space in bytes that is reserved for events. An answer that is too large
+/// to sort can be queried in parts.
+const RESERVED: u64 = 256 << 20;
 
-/// Sorts blobs by (time, `seq`), and where these are the same by their first bytes
-/// ([`HEAD_LEN`]), in bounded memory. Runs go one after the other
-/// to one file in a folder, which has no name and is gone with the sorter.
+/// Sorts blobs by (time, `seq`) and then by their first [`HEAD_LEN`] bytes, in bounded
+/// memory. All runs go to one unnamed temporary file, which is deleted with the sorter.
 pub struct Sorter {
     dir: PathBuf,
     held: Vec<Item>,
     held_len: usize,
     file: Option<File>,
-    /// Where each run begins and ends in the file.
+    /// The begin and end offset of each run in the file.
     runs: Vec<(u64, u64)>,
     run_len: usize,
-    room: u64,
-    /// How many blobs are wanted in the end.
+    reserved: u64,
+    /// The number of first blobs to return.
     most: usize,
-    /// How many blobs came.
+    /// The number of blobs pushed.
     len: u64,
 }
 
@@ -44,14 +43,14 @@ pub struct Sorter {
 struct Item {
     time: i64,
     seq: u64,
-    /// All of it, or its beginning.
+    /// The blob, or its first bytes.
     blob: Vec<u8>,
-    /// How many bytes of it are still to be read from its run.
+    /// The number of its bytes that are still to be read from the run.
     rest: u64,
 }
 
 impl Sorter {
-    /// A sorter whose runs go to a folder.
+    /// Creates a sorter that spills to `dir`.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
@@ -60,26 +59,25 @@ impl Sorter {
             file: None,
             runs: Vec::new(),
             run_len: RUN_LEN,
-            room: ROOM,
+            reserved: RESERVED,
             most: usize::MAX,
             len: 0,
         }
     }
 
-    /// The same, of which only so many of the first blobs are wanted: others
-    /// are let go as soon as that is known.
+    /// Limits the result to the first `most` blobs; later ones may be dropped early.
     pub fn keep(mut self, most: usize) -> Self {
         self.most = most;
         self
     }
 
-    /// The same that holds so many bytes before a run goes to disk.
+    /// Sets the number of bytes held in memory before a run is spilled.
     pub const fn with_memory_limit(mut self, bytes: usize) -> Self {
         self.run_len = bytes;
         self
     }
 
-    /// Takes a blob.
+    /// Adds a blob.
     pub fn push(&mut self, time: i64, seq: u64, blob: Vec<u8>) -> io::Result<()> {
         self.held_len += blob.len() + size_of::<Item>();
         self.len += 1;
@@ -106,7 +104,7 @@ impl Sorter {
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        check_room(&self.dir, self.room, self.held_len as u64)?;
+        check_free_space(&self.dir, self.reserved, self.held_len as u64)?;
         self.held.sort_unstable();
         let file = match self.file.take() {
             Some(file) => file,
@@ -126,7 +124,7 @@ impl Sorter {
         Ok(())
     }
 
-    /// Hands the blobs out in order, until `each` answers `false`.
+    /// Calls `each` with the blobs in order until it returns `false`.
     pub fn finish<E: From<io::Error>>(
         self,
         mut each: impl FnMut(&[u8]) -> Result<bool, E>,
@@ -140,7 +138,7 @@ impl Sorter {
         Ok(())
     }
 
-    /// The blobs in order, to be read one by one.
+    /// Returns the blobs in order, to be read one by one.
     pub fn sorted(mut self) -> io::Result<Sorted> {
         self.held.sort_unstable();
         let mut held = self.held.into_iter();
@@ -163,11 +161,11 @@ impl Sorter {
     }
 }
 
-/// Sorted blobs that are read one by one. Of each run on disk one blob is held, of
-/// a long one its beginning.
+/// Sorted blobs that are read one by one. Holds one blob, or its first bytes, of each
+/// run on disk.
 pub struct Sorted {
-    /// The next item of each run, and the run's number; that of what is in memory
-    /// is the last.
+    /// The next item of each run with the run's number; the blobs in memory are the
+    /// last run.
     heap: BinaryHeap<Reverse<(Item, usize)>>,
     runs: Vec<BufReader<Run>>,
     held: std::vec::IntoIter<Item>,
@@ -175,12 +173,12 @@ pub struct Sorted {
 }
 
 impl Sorted {
-    /// How many blobs were sorted.
+    /// The number of blobs that were sorted.
     pub const fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether there were none.
+    /// Whether no blobs were sorted.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -203,22 +201,22 @@ impl Sorted {
     }
 }
 
-/// Refuses so many more bytes where they would take room that events need.
+/// Fails if writing `more` bytes would use disk space that is reserved for events.
 pub fn ensure_free_space(dir: &Path, more: u64) -> io::Result<()> {
-    check_room(dir, ROOM, more)
+    check_free_space(dir, RESERVED, more)
 }
 
-/// How many bytes there are on a folder's disk beside the room that events need.
+/// The free bytes on the disk of a folder, without those reserved for events.
 pub fn free_space(dir: &Path) -> io::Result<u64> {
     let disk = rustix::fs::statvfs(dir)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    Ok(free.saturating_sub(ROOM))
+    Ok(free.saturating_sub(RESERVED))
 }
 
-fn check_room(dir: &Path, room: u64, more: u64) -> io::Result<()> {
+fn check_free_space(dir: &Path, reserved: u64, more: u64) -> io::Result<()> {
     let disk = rustix::fs::statvfs(dir)?;
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
-    if free >= room.saturating_add(more) {
+    if free >= reserved.saturating_add(more) {
         return Ok(());
     }
     Err(io::Error::new(
@@ -227,12 +225,12 @@ fn check_room(dir: &Path, room: u64, more: u64) -> io::Result<()> {
             "the answer is too large to be sorted on this disk: {} MiB are free, and {} MiB \
              are left to events; ask for a shorter span of time, or make room",
             free >> 20,
-            room >> 20
+            reserved >> 20
         ),
     ))
 }
 
-/// The part of a run that is still to be read.
+/// The unread part of a run.
 struct Run {
     file: Arc<File>,
     at: u64,
@@ -258,7 +256,7 @@ impl Read for Run {
 }
 
 impl Item {
-    /// Writes it and tells how many bytes it takes.
+    /// Writes the item and returns its length in bytes.
     fn write(&self, file: &mut impl Write) -> io::Result<u64> {
         file.write_all(&self.time.to_le_bytes())?;
         file.write_all(&self.seq.to_le_bytes())?;
@@ -290,7 +288,7 @@ impl Item {
         Ok(Some(item))
     }
 
-    /// Reads what is missing of the blob.
+    /// Reads the rest of the blob.
     fn read_rest(&mut self, file: &mut impl Read) -> io::Result<()> {
         let rest = usize::try_from(self.rest).map_err(io::Error::other)?;
         let held = self.blob.len();
@@ -309,7 +307,7 @@ mod tests {
     fn a_run_leaves_room_for_events() {
         let mut sorter = Sorter::new(std::env::temp_dir());
         sorter.run_len = 100;
-        sorter.room = u64::MAX;
+        sorter.reserved = u64::MAX;
         sorter.push(1, 1, Vec::new()).unwrap();
         let error = sorter.push(1, 2, vec![0; 100]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);

@@ -13,32 +13,32 @@ use crate::history::{Baseline, DIGEST_LEN, OrderKey, PrunedDigest, order_and_ded
 use crate::log::LogError;
 use crate::log::record::EventRecord;
 
-/// How many events are read ahead at first, …
+/// The size of the first read-ahead window in events. Each window is four times the last, …
 const FIRST_WINDOW: usize = 64;
 
-/// … and how many at most; each time four times as many.
+/// … up to this size.
 const WINDOW: usize = 4096;
 
-/// An event in its place in a history.
+/// An event at its place in a history.
 #[derive(Clone, Debug)]
 pub struct Occurrence {
     /// The event.
     pub event: Event<'static>,
-    /// The lowest `seq` that it repeats, if it is a duplicate.
+    /// The lowest `seq` with the same content, if this is a duplicate.
     pub duplicate_of: Option<u64>,
     /// The number of its (sub)profile among those of the timeline.
     pub track: u32,
 }
 
-/// The pruned events that the events of a second may repeat, of some
-/// (sub)profiles: by time, with the (sub)profile's number.
+/// The digests of pruned events that later events may duplicate, by time, with the
+/// number of the (sub)profile.
 #[derive(Clone, Debug, Default)]
 pub struct PrunedDigests {
     seconds: BTreeMap<i64, Vec<(u32, PrunedDigest)>>,
 }
 
 impl PrunedDigests {
-    /// Those that the baselines of (sub)profiles tell of, which are numbered.
+    /// The digests in the baselines of numbered (sub)profiles.
     pub fn of<'a>(baselines: impl IntoIterator<Item = (u32, &'a Baseline)>) -> Self {
         let mut seconds: BTreeMap<i64, Vec<(u32, PrunedDigest)>> = BTreeMap::new();
         for (track, baseline) in baselines {
@@ -48,37 +48,37 @@ impl PrunedDigests {
         Self { seconds }
     }
 
-    /// Those of a second.
+    /// The digests of a second.
     pub fn at(&self, time: i64) -> &[(u32, PrunedDigest)] {
         self.seconds.get(&time).map_or(&[], Vec::as_slice)
     }
 }
 
-/// The events of some (sub)profiles, merged in their order: by time, rank and
-/// `seq`. Their records are read in windows, each in one pass through the log;
-/// 24 bytes an event and one window are held.
+/// The events of some (sub)profiles, merged in order of time, rank and `seq`. Records
+/// are read in windows, each in one pass through the log. Holds 24 bytes per event and
+/// one window.
 pub struct Timeline {
     /// Time, `seq` and (sub)profile, ordered by the first two.
     pairs: VecDeque<(i64, u64, u32)>,
-    /// Of the second that has begun: `seq`, duplicate and (sub)profile.
+    /// The rest of the current second: `seq`, duplicate and (sub)profile.
     second: VecDeque<(u64, Option<u64>, u32)>,
-    /// How many of `pairs` were read ahead.
+    /// The number of `pairs` that were read ahead.
     ahead: usize,
     window: usize,
-    /// What their seconds may repeat.
+    /// The pruned events that these may duplicate.
     gone: Arc<PrunedDigests>,
 }
 
 impl Timeline {
-    /// The events of a (sub)profile by their (event time, `seq`) pairs,
-    /// ordered by both, where some may be pruned of which a baseline is left.
+    /// The events of a (sub)profile with its baseline, by (event time, `seq`) pairs
+    /// ordered by both.
     pub fn new(times: &[(i64, u64)], baseline: Option<&Baseline>) -> Self {
         let pairs = times.iter().map(|(time, seq)| (*time, *seq, 0)).collect();
         let gone = PrunedDigests::of(baseline.map(|baseline| (0, baseline)));
         Self::merged(pairs, Arc::new(gone))
     }
 
-    /// Leaves it to the caller what is read ahead.
+    /// Leaves reading ahead to the caller.
     pub fn without_window(mut self) -> Self {
         self.ahead = usize::MAX;
         self
@@ -96,7 +96,7 @@ impl Timeline {
         }
     }
 
-    /// The next event. What cannot be read is handed to `damage` and passed over.
+    /// The next event. Unreadable events are added to `damage` and skipped.
     pub fn next(
         &mut self,
         reader: &mut EventReader,
@@ -151,9 +151,9 @@ impl Timeline {
     }
 }
 
-/// Puts the events of one second, `seq` and (sub)profile, in order, and tells
-/// of each the one that it repeats, which may be one that is `gone`. Reads from
-/// what was `held` where it is there.
+/// Orders the events of one second, given as `seq` and (sub)profile. Returns each with
+/// the event that it duplicates, which may be a pruned one (`gone`). Takes records from
+/// `held` if they are there, otherwise from `reader`.
 pub fn order_second(
     second: &[(u64, u32)],
     gone: &[(u32, PrunedDigest)],
@@ -186,7 +186,7 @@ pub fn order_second(
         match head {
             Ok(mut head) => {
                 if !gone.is_empty() {
-                    // Of those that are gone only a part of the digest is left.
+                    // Pruned events have only the first bytes of the digest.
                     let unknown = head.digest.iter_mut().skip(DIGEST_LEN);
                     unknown.for_each(|byte| *byte = 0);
                 }
@@ -203,7 +203,7 @@ pub fn order_second(
         .collect())
 }
 
-/// Tells the digests of two (sub)profiles' events apart: they are never the same.
+/// Mixes the (sub)profile into a digest, so that events of two never count as duplicates.
 fn of_track(mut digest: [u8; 32], track: u32) -> [u8; 32] {
     for (byte, number) in digest.iter_mut().rev().zip(track.to_le_bytes()) {
         *byte ^= number;
@@ -211,16 +211,16 @@ fn of_track(mut digest: [u8; 32], track: u32) -> [u8; 32] {
     digest
 }
 
-/// What an event's place in its second is decided by.
+/// The key that orders an event within its second.
 pub(super) fn head_of(reader: &mut EventReader, seq: u64) -> Result<OrderKey, Unreadable> {
     reader.record(seq, |record| Ok(head(seq, &record)))
 }
 
-/// What the place of a record's event is decided by.
+/// The order key of a record's event.
 fn head(seq: u64, record: &EventRecord<'_>) -> OrderKey {
     let mut hash = Sha256::new();
     hash.update(record.head.event_type.as_bytes());
-    // No call repeats an observed event, whose body has no byte below 32.
+    // A call is never a duplicate of an observed event, whose body has no byte below 32.
     hash.update([match record.head.body_kind.seen() {
         None => 0,
         Some(Seen::Present) => 1,

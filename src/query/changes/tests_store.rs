@@ -96,7 +96,7 @@ impl Store {
             now: BEGIN + 10 * 86_400,
             dry_run: false,
             stop: &|| false,
-            tell: &mut |_, _| (),
+            progress: &mut |_, _| (),
         };
         self.trail.prune(order).unwrap().events
     }

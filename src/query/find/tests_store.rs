@@ -168,7 +168,7 @@ impl Store {
                 now: BEGIN + 1_000_000_000,
                 dry_run: false,
                 stop: &|| false,
-                tell: &mut |_, _| (),
+                progress: &mut |_, _| (),
             })
             .unwrap();
     }

@@ -1,4 +1,4 @@
-//! What goes, and what must stay whatever is asked.
+//! Which events a prune removes, and the limits that protect the others.
 
 use super::{PruneError, YOUNGEST};
 use crate::event::{ProfileKey, TimeSource};
@@ -7,31 +7,31 @@ use crate::log::{Log, LogError, Scanned};
 use crate::store::retention::{Pruned, Retention, SeqSet};
 use crate::store::{Snapshot, Step, Trail};
 
-/// So many of the newest events tell what time it is.
+/// The number of newest events that are compared with the clock.
 const WITNESSES: u64 = 100;
 
-/// The events that a prune removes, as the log has them.
+/// The events that a prune removes, according to the log.
 pub(super) struct Going {
-    /// Their numbers, and those of events that were pruned before and that the
-    /// index still has.
+    /// Their `seq`, and those of events that were pruned before but are still in
+    /// the index.
     pub seqs: SeqSet,
-    /// How many there are of the former.
+    /// The number of events that this prune removes.
     pub events: u64,
-    /// The sum of their fingerprints.
+    /// The sum of the fingerprints of these.
     pub fingerprint: u64,
-    /// Events that cannot be read, so that nobody knows when they arrived.
+    /// Unreadable events, whose receipt time is unknown.
     unreadable: SeqSet,
 }
 
 impl Going {
-    /// Whether an event of the index is among them, or might be if it could be
-    /// read: then index and log do not agree.
+    /// Whether an event of the index is removed. Also true for an unreadable event
+    /// that might be: then index and log will differ, and the prune fails.
     pub fn covers_entry(&self, next: &Pruned, time: i64, seq: u64) -> bool {
         self.seqs.contains(seq)
             || (time < next.before && seq <= next.events && self.unreadable.contains(seq))
     }
 
-    /// Reads the heads of all records that may be among them.
+    /// Finds them by reading the heads of all records before the cutoff.
     pub fn find(
         snapshot: &Snapshot<'_>,
         next: &Pruned,
@@ -72,8 +72,8 @@ impl Going {
 }
 
 impl Trail {
-    /// What is pruned once everything before a time is: records in segments that
-    /// are closed now.
+    /// The bounds of a prune up to `before`: only records in segments that are
+    /// closed now.
     pub(super) fn next_bounds(&self, before: i64, snapshot: &Snapshot<'_>) -> Pruned {
         let present = snapshot.retention().pruned.unwrap_or_default();
         let events = closed_end(&self.events).min(snapshot.last_seq());
@@ -85,7 +85,7 @@ impl Trail {
         }
     }
 
-    /// How many calls that could not be read would go.
+    /// Counts the rejected calls that the prune would remove.
     pub(super) fn count_rejected(
         &self,
         present: &Retention,
@@ -106,10 +106,10 @@ impl Trail {
         Ok(count)
     }
 
-    /// The present second as far as the newest events bear it out: the earliest
-    /// of what the clock says, when the last event came, and what the last
-    /// hundred say by their sender's clock, but for the tenth of them that are
-    /// latest. A clock that has jumped ahead must not make everything old.
+    /// The current time in Unix seconds, as far as the newest events confirm it: the
+    /// earliest of the clock `now`, the receipt time of the last event, and the 90th
+    /// percentile of the sender times of the last [`WITNESSES`] events. So a clock
+    /// that has jumped ahead does not make every event old.
     pub(super) fn witnessed_now(&self, now: i64) -> Result<i64, PruneError> {
         let last_seq = self.last_seq();
         let mut scan = self.events.scan(last_seq.saturating_sub(WITNESSES) + 1);
@@ -134,8 +134,7 @@ impl Trail {
     }
 }
 
-/// The greatest time before which everything may be pruned that is older than
-/// `seconds` at a moment.
+/// Limits a cutoff to [`YOUNGEST`] seconds before `now`.
 pub(super) const fn not_younger(now: i64, before: i64) -> i64 {
     let youngest = now.saturating_sub(YOUNGEST);
     if before < youngest { before } else { youngest }
@@ -146,7 +145,7 @@ fn closed_end(log: &Log) -> u64 {
     log.closed(u64::MAX).last().map_or(0, |(_, last)| *last)
 }
 
-/// By which sums of events are compared: the same events give the same sum.
+/// A checksum of an event. Equal sets of events have equal sums.
 pub(super) fn fingerprint(key: ProfileKey, time: i64, seq: u64) -> u64 {
     let subprofile = key.subprofile.map_or(0, |number| !number);
     let numbers = [key.profile, subprofile, time.cast_unsigned(), seq];

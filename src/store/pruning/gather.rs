@@ -1,8 +1,8 @@
-//! The baselines of all (sub)profiles, in bounded memory.
+//! Building the baselines of all (sub)profiles in bounded memory.
 //!
-//! (Sub)profiles come in their order, and so do the baselines that are left
-//! from before. Those that lose events wait until they are many; then the last
-//! of their events are read in the order of the log, each block once.
+//! One ordered pass merges the (sub)profiles of the index with the existing
+//! baselines. (Sub)profiles that lose events are collected into a batch; then their
+//! last events are read in log order, so that each block is read once per batch.
 
 use std::sync::Arc;
 
@@ -16,51 +16,51 @@ use crate::storage::RealDisk;
 use crate::store::retention::{BaselineWriter, Baselines, KeptBaseline, Pruned, Walk};
 use crate::store::{Damages, EventReader, Snapshot};
 
-/// How many (sub)profiles wait at most.
-const WAITING: usize = 8_192;
+/// The most (sub)profiles in a batch.
+const BATCH_PROFILES: usize = 8_192;
 
-/// How many events those have at most, but for the last.
-const EVENTS: usize = 1 << 18;
+/// The most events in a batch, not counting its last (sub)profile.
+const BATCH_EVENTS: usize = 1 << 18;
 
-/// How many events are read ahead at once.
+/// The number of events that are read ahead at once.
 const READ_AHEAD: usize = 16_384;
 
-/// How many bytes those have at most.
+/// The most bytes that are read ahead.
 const AHEAD_LEN: usize = 32 << 20;
 
-/// How often, in (sub)profiles, the work is told of.
-const TELL: u64 = 1_024;
+/// The number of (sub)profiles between two progress reports.
+const PROGRESS_INTERVAL: u64 = 1_024;
 
-/// What was found.
+/// What a pass has counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Counts {
-    /// Events that go.
+    /// Events that are removed.
     pub events: u64,
-    /// Events before the time that stay.
+    /// Events before the cutoff that stay.
     pub kept: u64,
     /// (Sub)profiles that lose events.
     pub profiles: u64,
     /// Baselines.
     pub baselines: u64,
-    /// By which the events that go are compared with those in the log.
+    /// Sum of the fingerprints of the removed events, to compare index and log.
     pub fingerprint: u64,
 }
 
-/// Makes the baselines of a prune.
+/// Builds the baselines of a prune.
 pub(super) struct BaselineBuilder<'a> {
     snapshot: Snapshot<'a>,
     next: Pruned,
     going: &'a Going,
     stop: &'a dyn Fn() -> bool,
-    tell: &'a mut dyn FnMut(u64, u64),
+    progress: &'a mut dyn FnMut(u64, u64),
     counts: Counts,
 }
 
-/// A (sub)profile on its way.
+/// A (sub)profile that has or gets a baseline.
 enum Item {
-    /// It keeps the baseline it has.
+    /// Keeps its existing baseline.
     Unchanged(Box<KeptBaseline>),
-    /// It loses events.
+    /// Loses events and gets a new baseline.
     Pending(ProfileKey, Box<PendingProfile>),
 }
 
@@ -70,32 +70,32 @@ impl<'a> BaselineBuilder<'a> {
         next: Pruned,
         going: &'a Going,
         stop: &'a dyn Fn() -> bool,
-        tell: &'a mut dyn FnMut(u64, u64),
+        progress: &'a mut dyn FnMut(u64, u64),
     ) -> Self {
         Self {
             snapshot,
             next,
             going,
             stop,
-            tell,
+            progress,
             counts: Counts::default(),
         }
     }
 
-    /// Counts what would go.
+    /// Counts what would be removed.
     pub(super) fn count(mut self) -> Result<Counts, PruneError> {
         self.each_item(|_| Ok(()))?;
         Ok(self.counts)
     }
 
-    /// Writes the baselines, if any event goes, and tells where they are. Their
-    /// folder must exist.
+    /// Writes the baselines if any event is removed, and returns the bounds with
+    /// their position. Their folder must exist.
     pub(super) fn write(mut self) -> Result<(Counts, Pruned), PruneError> {
         let folder = self.snapshot.trail().folder();
         let next = self.next;
-        // Without an event that goes, those that there are stay as they are.
+        // The first pass only counts; without removed events the old baselines stay.
         self.each_item(|_| Ok(()))?;
-        // What the index does not know would go without leaving anything.
+        // An event that the index lacks would be removed without a baseline.
         let Going {
             events,
             fingerprint,
@@ -127,7 +127,7 @@ impl<'a> BaselineBuilder<'a> {
         };
         self.each_item(|item| run.take(item))?;
         run.flush()?;
-        // What is known to be lost is missed by nobody.
+        // Events that a repair has declared lost are ignored.
         let (damage, _) = run.damage.into_lines();
         if !damage.is_empty() {
             return Err(PruneError::Unreadable(damage));
@@ -137,8 +137,8 @@ impl<'a> BaselineBuilder<'a> {
         Ok((self.counts, next))
     }
 
-    /// Hands every (sub)profile to `each` that has or gets a baseline, in their
-    /// order: one ordered pass over the index beside one over the baselines.
+    /// Calls `each` with every (sub)profile that has or gets a baseline, in order: a
+    /// merge of the index and the existing baselines.
     fn each_item(
         &mut self,
         mut each: impl FnMut(Item) -> Result<(), PruneError>,
@@ -150,7 +150,7 @@ impl<'a> BaselineBuilder<'a> {
         };
         let mut seen = Seen::default();
         snapshot.each_timeline::<PruneError>(None, |key, times| {
-            // Of those before, a baseline is all there is.
+            // (Sub)profiles before `key` have only a baseline.
             while let Some(kept) = old.before(Some(key))? {
                 self.item(
                     kept.key,
@@ -175,7 +175,7 @@ impl<'a> BaselineBuilder<'a> {
         Ok(())
     }
 
-    /// Counts what goes of a (sub)profile, and hands it on.
+    /// Counts the removed events of a (sub)profile, and passes it to `each`.
     fn item(
         &mut self,
         key: ProfileKey,
@@ -199,16 +199,16 @@ impl<'a> BaselineBuilder<'a> {
         self.counts.baselines += u64::from(gone > 0 || baseline.is_some());
         seen.events += times.len() as u64;
         seen.keys += 1;
-        if seen.keys.is_multiple_of(TELL) {
+        if seen.keys.is_multiple_of(PROGRESS_INTERVAL) {
             let last_seq = self.snapshot.last_seq();
-            (self.tell)(seen.events.min(last_seq), last_seq);
+            (self.progress)(seen.events.min(last_seq), last_seq);
             if (self.stop)() {
                 return Err(PruneError::Stopped);
             }
         }
         if gone > 0 {
-            let waiting = Box::new(PendingProfile::new(times, baseline, self.going));
-            each(Item::Pending(key, waiting))
+            let pending = Box::new(PendingProfile::new(times, baseline, self.going));
+            each(Item::Pending(key, pending))
         } else if let Some(baseline) = baseline {
             each(Item::Unchanged(Box::new(KeptBaseline { key, baseline })))
         } else {
@@ -217,14 +217,14 @@ impl<'a> BaselineBuilder<'a> {
     }
 }
 
-/// How far a pass is.
+/// The progress of a pass.
 #[derive(Default)]
 struct Seen {
     events: u64,
     keys: u64,
 }
 
-/// The baselines that are left from before, one at hand.
+/// The existing baselines, with one read ahead.
 struct Old {
     walk: Option<Walk>,
     next: Option<KeptBaseline>,
@@ -243,12 +243,12 @@ impl Old {
         Ok(self.next.take_if(|next| wanted(next)))
     }
 
-    /// The next one, if it stands before a (sub)profile's, or any.
+    /// The next baseline if it comes before `key`; any without a `key`.
     fn before(&mut self, key: Option<ProfileKey>) -> Result<Option<KeptBaseline>, PruneError> {
         self.next_if(|next| key.is_none_or(|key| next.key < key))
     }
 
-    /// That of a (sub)profile, where it has one and those before were taken.
+    /// The baseline of a (sub)profile, if it has one. Those before must have been taken.
     fn of(&mut self, key: ProfileKey) -> Result<Option<Baseline>, PruneError> {
         Ok(self
             .next_if(|next| next.key == key)?
@@ -256,16 +256,16 @@ impl Old {
     }
 }
 
-/// A (sub)profile, and the record of its baseline or what that is made of.
+/// A (sub)profile with the record of its baseline, or with the events to build it from.
 type Found = (ProfileKey, Option<Vec<u8>>, Option<Box<PendingProfile>>);
 
-/// Baselines on their way to the disk.
+/// A batch of baselines, and the writer it goes to.
 struct Run<'a> {
     going: &'a Going,
     reader: EventReader,
     damage: Damages,
     items: Vec<Item>,
-    /// How many events those have.
+    /// The number of events of `items`.
     events: usize,
     owners: Owners,
     writer: BaselineWriter,
@@ -273,11 +273,11 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn take(&mut self, item: Item) -> Result<(), PruneError> {
-        if let Item::Pending(_, waiting) = &item {
-            self.events += waiting.len();
+        if let Item::Pending(_, pending) = &item {
+            self.events += pending.len();
         }
         self.items.push(item);
-        if self.items.len() >= WAITING || self.events >= EVENTS {
+        if self.items.len() >= BATCH_PROFILES || self.events >= BATCH_EVENTS {
             self.flush()?;
         }
         Ok(())
@@ -286,13 +286,13 @@ impl Run<'_> {
     fn flush(&mut self) -> Result<(), PruneError> {
         self.events = 0;
         let items = std::mem::take(&mut self.items);
-        let waiting = |item: &Item| match item {
-            Item::Pending(_, waiting) => waiting.last_seqs().collect(),
+        let pending = |item: &Item| match item {
+            Item::Pending(_, pending) => pending.last_seqs().collect(),
             Item::Unchanged(_) => Vec::new(),
         };
         self.reader
-            .read_ahead(items.iter().flat_map(waiting).collect());
-        // First by the last second alone, which says all in most cases.
+            .read_ahead(items.iter().flat_map(pending).collect());
+        // First try the last second alone, which suffices in most cases.
         let mut found: Vec<Found> = Vec::new();
         for item in items {
             match item {
@@ -300,9 +300,9 @@ impl Run<'_> {
                     self.owners.note(kept.key, kept.baseline.place.seq)?;
                     found.push((kept.key, Some(encode(*kept)?), None));
                 }
-                Item::Pending(key, waiting) => {
+                Item::Pending(key, pending) => {
                     let last = baseline_of(
-                        &waiting,
+                        &pending,
                         true,
                         self.going,
                         &mut self.reader,
@@ -313,7 +313,7 @@ impl Run<'_> {
                             let record = self.record(key, baseline)?;
                             found.push((key, Some(record), None));
                         }
-                        None => found.push((key, None, Some(waiting))),
+                        None => found.push((key, None, Some(pending))),
                     }
                 }
             }
@@ -321,28 +321,28 @@ impl Run<'_> {
         let mut ahead = 0_usize;
         for at in 0..found.len() {
             if ahead == 0 {
-                // The next ones that need all of their events.
+                // Read ahead for the next (sub)profiles that need all of their events.
                 let mut seqs = Vec::new();
-                for (_, _, waiting) in found.iter().skip(at) {
+                for (_, _, pending) in found.iter().skip(at) {
                     if !seqs.is_empty() && seqs.len() >= READ_AHEAD {
                         break;
                     }
                     ahead += 1;
-                    seqs.extend(waiting.iter().flat_map(|waiting| waiting.seqs()));
+                    seqs.extend(pending.iter().flat_map(|pending| pending.seqs()));
                 }
                 let fits = seqs.len() < 2 * READ_AHEAD;
                 self.reader.read_ahead(if fits { seqs } else { Vec::new() });
             }
             ahead -= 1;
-            let Some((key, record, waiting)) = found.get_mut(at) else {
+            let Some((key, record, pending)) = found.get_mut(at) else {
                 break;
             };
             let key = *key;
-            let record = match (record.take(), waiting.take()) {
+            let record = match (record.take(), pending.take()) {
                 (Some(record), _) => Some(record),
-                (None, Some(waiting)) => {
+                (None, Some(pending)) => {
                     let all = baseline_of(
-                        &waiting,
+                        &pending,
                         false,
                         self.going,
                         &mut self.reader,
@@ -365,7 +365,7 @@ impl Run<'_> {
     }
 }
 
-/// The record of a baseline.
+/// Encodes the record of a baseline.
 pub(super) fn encode(kept: KeptBaseline) -> Result<Vec<u8>, PruneError> {
     kept.encode()
         .map_err(|error| PruneError::Baselines(std::io::Error::other(error)))

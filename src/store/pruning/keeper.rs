@@ -1,4 +1,4 @@
-//! Pruning by itself, in a server.
+//! Scheduled pruning in a server.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -14,23 +14,23 @@ use crate::store::Trail;
 /// How often a server prunes.
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// After how long it looks again whether something is to be removed.
+/// The pause between two attempts to finish a removal.
 const SOON: Duration = Duration::from_secs(60);
 
 /// How long events are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RetentionPeriod {
-    /// So many seconds.
+    /// A number of seconds.
     Seconds(u32),
-    /// So many days.
+    /// A number of days.
     Days(u32),
-    /// So many months.
+    /// A number of calendar months.
     Months(u32),
 }
 
 impl RetentionPeriod {
-    /// The moment that lies so long before another; both in Unix seconds. `None`
-    /// where time does not reach back so far.
+    /// The time this long before `moment`; both in Unix seconds. `None` if it is
+    /// out of range.
     pub fn before(self, moment: i64) -> Option<i64> {
         let moment = DateTime::<Utc>::from_timestamp(moment, 0)?;
         let before = match self {
@@ -43,8 +43,9 @@ impl RetentionPeriod {
 }
 
 impl Trail {
-    /// Prunes what is older than is to be kept; `now` is in Unix seconds. That
-    /// is reckoned from the newest events where the clock says another time.
+    /// Prunes what is older than `keep`; `now` is in Unix seconds. If the newest
+    /// events are older than `now`, the cutoff is computed from them
+    /// (`Trail::witnessed_now`).
     pub fn keep(
         &self,
         keep: RetentionPeriod,
@@ -60,13 +61,13 @@ impl Trail {
             now,
             dry_run: false,
             stop,
-            tell: &mut |_, _| (),
+            progress: &mut |_, _| (),
         })
     }
 }
 
-/// The thread that prunes once a day, and goes on with what was broken off; it
-/// ends when this is dropped.
+/// The thread that prunes once a day and finishes interrupted removals. It ends
+/// when this is dropped.
 pub struct RetentionTask {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -86,7 +87,7 @@ impl Shared {
 }
 
 impl RetentionTask {
-    /// Starts the thread. Without `keep` nothing is pruned by it.
+    /// Starts the thread. Without `keep` it only finishes interrupted removals.
     pub fn start(trail: Arc<Trail>, keep: Option<RetentionPeriod>) -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             trail,
@@ -118,7 +119,7 @@ impl Drop for RetentionTask {
 }
 
 fn run(shared: &Shared) {
-    // On Linux this is the calling thread's alone.
+    // On Linux this affects the calling thread only.
     if let Err(error) = rustix::process::nice(19) {
         tracing::debug!("the keeper's priority could not be lowered: {error}");
     }

@@ -1,4 +1,4 @@
-//! What one (sub)profile's pruned events came to.
+//! The baseline of one (sub)profile.
 
 use super::bounds::Going;
 use crate::event::{Event, EventType, Seen};
@@ -7,18 +7,19 @@ use crate::log::LogError;
 use crate::store::timeline::head_of;
 use crate::store::{Damages, EventReader, Timeline};
 
-/// A (sub)profile that loses events: its events up to the last second of those.
+/// A (sub)profile that loses events, with its events up to the second of the last
+/// removed one.
 pub(super) struct PendingProfile {
     /// (time, `seq`) pairs, ordered by both.
     times: Vec<(i64, u64)>,
-    /// Where in them the last second begins.
+    /// The index in `times` at which the last second begins.
     last_second: usize,
-    /// What is left from before.
+    /// Its existing baseline.
     baseline: Option<Baseline>,
 }
 
 impl PendingProfile {
-    /// `times` are those of all its events; at least one goes.
+    /// `times` has all events of the (sub)profile; at least one is removed.
     pub fn new(mut times: Vec<(i64, u64)>, baseline: Option<Baseline>, going: &Going) -> Self {
         let last = times.iter().rfind(|(_, seq)| going.seqs.contains(*seq));
         let second = last.map_or(i64::MIN, |(time, _)| *time);
@@ -31,7 +32,7 @@ impl PendingProfile {
         }
     }
 
-    /// How many events it has.
+    /// The number of its events.
     pub fn len(&self) -> usize {
         self.times.len()
     }
@@ -47,11 +48,11 @@ impl PendingProfile {
     }
 }
 
-/// The baseline of a (sub)profile: from the events of the last second alone,
-/// if those say all, or from all of its events. `None` where they do not, or
-/// none can be read.
+/// Builds the baseline of a (sub)profile: from the events of the last second alone if
+/// `last_second` is set, otherwise from all of its events. `None` if these do not
+/// determine the state, or none can be read.
 pub(super) fn baseline_of(
-    waiting: &PendingProfile,
+    pending: &PendingProfile,
     last_second: bool,
     going: &Going,
     reader: &mut EventReader,
@@ -61,26 +62,26 @@ pub(super) fn baseline_of(
         times,
         last_second: second_at,
         baseline: old,
-    } = waiting;
+    } = pending;
     let second = times.last().map(|(time, _)| *time);
-    // What came late and stands before the old one changes nothing of it.
+    // Late events before the old baseline do not change it.
     if let Some(old) = old.as_ref().filter(|old| Some(old.place.time) > second) {
         return Ok(Some(old.clone()));
     }
     let in_second = |place: &Place| Some(place.time) == second;
     let old_place = old.as_ref().map(|old| old.place);
-    // What nothing stands before is whole from its beginning.
+    // Without earlier events the last second is the whole history.
     let begin = if last_second { *second_at } else { 0 };
     let whole = begin == 0 && (!last_second || old_place.is_none_or(|place| in_second(&place)));
     let times: Vec<_> = times.iter().skip(begin).copied().collect();
     let before = old.as_ref().filter(|_| whole || !last_second);
     let mut timeline = Timeline::new(&times, before).without_window();
     let mut replay = Replay::after(before.cloned());
-    let mut said = Said {
+    let mut determined = Determined {
         all: whole || !last_second,
-        ..Said::default()
+        ..Determined::default()
     };
-    // Events after the last that goes do not belong to it.
+    // Events are held until a later removed one shows that they precede the baseline.
     let mut kept = Vec::new();
     let mut place = old_place;
     while let Some(occurrence) = timeline.next(reader, damage)? {
@@ -93,15 +94,16 @@ pub(super) fn baseline_of(
         for occurrence in kept.drain(..) {
             if occurrence.duplicate_of.is_none() {
                 replay.step(&occurrence.event);
-                said.hear(&occurrence.event);
+                determined.apply(&occurrence.event);
                 place = place.max(Some(Place::of(&occurrence.event)));
             }
         }
     }
     replay.apply_baseline();
     let Some(place) = place else { return Ok(None) };
-    let unnamed = replay.database.is_none() || (replay.collection.is_none() && said.of_subprofile);
-    if !said.all || (unnamed && !whole && last_second) {
+    let unnamed =
+        replay.database.is_none() || (replay.collection.is_none() && determined.of_subprofile);
+    if !determined.all || (unnamed && !whole && last_second) {
         return Ok(None);
     }
     let mut baseline = Baseline {
@@ -114,7 +116,7 @@ pub(super) fn baseline_of(
     if let Some(old) = old.as_ref().filter(|old| old.place.time == place.time) {
         baseline.second.clone_from(&old.second);
     }
-    for (time, seq) in waiting.times.iter().skip(*second_at) {
+    for (time, seq) in pending.times.iter().skip(*second_at) {
         if *time == place.time && going.seqs.contains(*seq) {
             match head_of(reader, *seq) {
                 Ok(head) => baseline.second.push(PrunedDigest {
@@ -133,23 +135,23 @@ pub(super) fn baseline_of(
     Ok(Some(baseline))
 }
 
-/// What events say of a state without those before them.
+/// What the replayed events determine without those before them.
 #[derive(Default)]
-struct Said {
-    /// All of it.
+struct Determined {
+    /// The whole state.
     all: bool,
     of_subprofile: bool,
 }
 
-impl Said {
+impl Determined {
     /// Takes the next event, which is no duplicate.
-    fn hear(&mut self, event: &Event<'_>) {
+    fn apply(&mut self, event: &Event<'_>) {
         let content = &event.content;
         self.of_subprofile |= event.key.subprofile.is_some();
         self.all |= match event.event_type {
             EventType::Create => true,
             EventType::Update => !content.fields.is_empty(),
-            // What it leaves out of these is as last sent.
+            // A missing `created` or `modified` keeps the value of an earlier event.
             EventType::Delete | EventType::Observed(Seen::Gone) => {
                 content.created.is_some() && content.modified.is_some()
             }

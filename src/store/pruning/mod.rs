@@ -39,56 +39,56 @@ use crate::store::retention::{
     CommitError, Pruned, Removal, Removed, Retention, SeqSet, commit, holds,
 };
 
-/// What happened less long ago is never pruned, in seconds.
+/// Events younger than this are never pruned, in seconds.
 pub const YOUNGEST: i64 = 86_400;
 
-/// How long a command waits for answers that began before the commit.
+/// How long a prune waits for answers that began before the commit.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The pause between two looks at whether they have ended.
+/// The pause between two checks whether they have ended.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What those who prune have in common.
+/// State that one prune leaves to the next.
 #[derive(Default)]
 pub(super) struct Pruning {
-    /// Whether the last commit holds is not known.
+    /// Whether it is unknown if the last commit is durable.
     uncertain: bool,
-    /// What answers hold that began before a commit: as long as one does, what
-    /// it reads is not removed.
+    /// The retentions that commits have replaced. While an answer holds one, nothing
+    /// that it can read is removed.
     earlier: Vec<Weak<Retention>>,
 }
 
 impl Pruning {
-    /// Whether no answer is given any more that began before a commit.
+    /// Whether all answers that began before a commit have ended.
     fn is_settled(&mut self) -> bool {
         self.earlier.retain(|earlier| earlier.strong_count() > 0);
         self.earlier.is_empty()
     }
 }
 
-/// What is asked of a prune.
+/// The parameters of a prune.
 pub struct PruneOrder<'a> {
-    /// Events before this time go, in Unix seconds.
+    /// Events before this time are pruned, in Unix seconds.
     pub before: i64,
-    /// The present second.
+    /// The current time in Unix seconds.
     pub now: i64,
-    /// Only tell what would go.
+    /// Only report what would be pruned.
     pub dry_run: bool,
-    /// Asked often; ends the work.
+    /// Polled often; the prune stops when it returns `true`.
     pub stop: &'a dyn Fn() -> bool,
-    /// Told how much is done, and of how much.
-    pub tell: &'a mut dyn FnMut(u64, u64),
+    /// Called with the work done and the work in all.
+    pub progress: &'a mut dyn FnMut(u64, u64),
 }
 
 impl Trail {
-    /// Prunes, or tells what pruning would do. One at a time does.
+    /// Prunes, or reports what pruning would do. Only one prune runs at a time.
     pub fn prune(&self, order: PruneOrder<'_>) -> Result<PruneReport, PruneError> {
         let PruneOrder {
             before,
             now,
             dry_run,
             stop,
-            tell,
+            progress,
         } = order;
         let youngest = now.saturating_sub(YOUNGEST);
         if before > youngest {
@@ -104,11 +104,11 @@ impl Trail {
         let mut report = PruneReport::new(before, dry_run, present.before());
         if present.before().is_none_or(|already| already <= before) {
             let next = self.next_bounds(before, &snapshot);
-            self.know_all_up_to(next.events)?;
+            self.check_readable(next.events)?;
             let going = Going::find(&snapshot, &next, stop)?;
-            let gather = BaselineBuilder::new(snapshot, next, &going, stop, &mut *tell);
+            let builder = BaselineBuilder::new(snapshot, next, &going, stop, &mut *progress);
             if dry_run {
-                report.count(gather.count()?);
+                report.count(builder.count()?);
                 report.rejected = self.count_rejected(&present, &next)?;
                 let all = |first, last| going.seqs.contains_all(first, last);
                 report.bytes = self.events.bytes_of_blocks(next.events, &all)?;
@@ -116,9 +116,9 @@ impl Trail {
             }
             report.rejected = self.count_rejected(&present, &next)?;
             self.folder().make_baselines()?;
-            let written = gather.write();
+            let written = builder.write();
             if written.is_err() {
-                // On a full disk what is of no use must not stay.
+                // A failed write may have filled the disk: remove what it has written.
                 let kept = present
                     .pruned
                     .map_or(0..0, |pruned| pruned.baselines..pruned.end);
@@ -137,8 +137,7 @@ impl Trail {
             return Ok(report);
         }
         drop(present);
-        // Of answers that are being given, those that began before may yet read
-        // what is hidden from those that begin now.
+        // Answers that began before the commit may still read the pruned events.
         let begun = Instant::now();
         while !pruning.is_settled() {
             if stop() || begun.elapsed() > PATIENCE {
@@ -147,11 +146,11 @@ impl Trail {
             }
             std::thread::sleep(PAUSE);
         }
-        report.removed(self.remove_pruned(stop, tell)?);
+        report.removed(self.remove_pruned(stop, progress)?);
         Ok(report)
     }
 
-    /// Commits what is pruned from now on, and lets answers know.
+    /// Commits the new bounds, and installs them for answers that begin from now on.
     fn put_in_place(
         &self,
         pruning: &mut Pruning,
@@ -172,7 +171,7 @@ impl Trail {
         let dir = folder.baselines();
         let storage = Arc::new(RealDisk);
         let opened = Retention::open(storage, &dir, folder.log_id, Some(next), in_index);
-        // Where it fails, what is on disk is right, but not what is known here.
+        // On failure the disk is right, but the state of this process is not.
         pruning.uncertain = opened.is_err();
         let opened = Arc::new(opened?);
         let mut place = self
@@ -186,11 +185,11 @@ impl Trail {
         Ok(())
     }
 
-    /// Removes what is pruned and still on the disk.
+    /// Removes pruned records that are still on disk.
     fn remove_pruned(
         &self,
         stop: &dyn Fn() -> bool,
-        tell: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Removed, PruneError> {
         let mut removed = Removed::default();
         let Some(pruned) = self.retention().pruned else {
@@ -206,7 +205,7 @@ impl Trail {
             },
             time_of: &event_time,
         };
-        removed.add(events.run(&self.events, stop, tell)?);
+        removed.add(events.run(&self.events, stop, progress)?);
         let rejected = Removal {
             before: pruned.before,
             last_seq: pruned.rejected,
@@ -223,24 +222,24 @@ impl Trail {
         Ok(removed)
     }
 
-    /// An error where events up to a `seq` cannot be read: whose they were is not
-    /// known, so any baseline might lack them. What a repair has found to be lost
-    /// is missed by nobody.
-    fn know_all_up_to(&self, last: u64) -> Result<(), PruneError> {
+    /// Fails if events up to a `seq` cannot be read: their (sub)profiles are unknown,
+    /// so any baseline might lack them. Events that a repair has declared lost are
+    /// ignored.
+    fn check_readable(&self, last: u64) -> Result<(), PruneError> {
         let unknown = self.snapshot().without_owner(&mut Damages::default())?;
         let missing = unknown.iter().filter(|(first, _)| *first <= last);
-        let told: Vec<_> = missing
+        let ranges: Vec<_> = missing
             .map(|(first, last)| format!("events {first} to {last}"))
             .collect();
-        if told.is_empty() {
+        if ranges.is_empty() {
             Ok(())
         } else {
-            Err(PruneError::Unreadable(told))
+            Err(PruneError::Unreadable(ranges))
         }
     }
 
-    /// Waits a while for another prune: a server's own may just be looking
-    /// whether there is anything to be done.
+    /// Locks out other prunes. Waits a while, since a server's scheduled prune may
+    /// only be checking whether it has work.
     fn begin_pruning(&self) -> Result<MutexGuard<'_, Pruning>, PruneError> {
         let begun = Instant::now();
         loop {
@@ -255,7 +254,7 @@ impl Trail {
         }
     }
 
-    /// Goes on with a removal that was broken off, where one was.
+    /// Continues an interrupted removal, if any.
     pub fn finish_removal(&self, stop: &dyn Fn() -> bool) -> Result<Removed, PruneError> {
         if !self.removal_due.load(Ordering::Acquire) {
             return Ok(Removed::default());
@@ -270,9 +269,9 @@ impl Trail {
     }
 }
 
-/// Deletes what recovery and repair have set aside of the segments of a log that
-/// hold pruned records: it may hold the same records. These files are named after
-/// the segment, with `.torn-` or `.damaged-` in the name.
+/// Deletes the files that recovery and repair have set aside for segments with pruned
+/// records: they may hold the same records. They are named after the segment, with
+/// `.torn-` or `.damaged-` in the name.
 fn remove_set_aside(log: &Log, dir: &Path) -> Result<(), PruneError> {
     let closed = log.closed(u64::MAX);
     let names = RealDisk.list(dir).map_err(TrailError::io("listing", dir))?;

@@ -1,4 +1,4 @@
-//! Whose the subprofiles are that have baselines.
+//! The profiles of the subprofiles that have baselines.
 
 use std::io;
 use std::path::Path;
@@ -9,21 +9,20 @@ use crate::log::NotSealed;
 use crate::store::Sorter;
 use crate::store::retention::BaselineWriter;
 
-/// Subprofiles and their profiles, on their way to the disk, where they are
-/// ordered by subprofile.
+/// Collects subprofiles with their profiles, and writes them in subprofile order.
 pub(super) struct Owners {
     sorter: Sorter,
 }
 
 impl Owners {
-    /// None yet. What does not fit in memory goes to a folder.
+    /// An empty collection. What exceeds memory is spilled to `dir`.
     pub fn new(dir: &Path) -> Self {
         Self {
             sorter: Sorter::new(dir),
         }
     }
 
-    /// Takes note of whose a subprofile is; the event of the last `seq` counts.
+    /// Records the profile of a subprofile; the highest `seq` wins.
     pub fn note(&mut self, key: ProfileKey, seq: u64) -> Result<(), PruneError> {
         let Some(subprofile) = key.subprofile else {
             return Ok(());

@@ -1,4 +1,4 @@
-//! What a prune came to, or why it did not.
+//! The result of a prune, and its errors.
 
 use super::gather::Counts;
 use crate::event::seconds_to_rfc3339;
@@ -6,33 +6,33 @@ use crate::log::{LogError, NotSealed};
 use crate::store::TrailError;
 use crate::store::retention::{CommitError, Removed};
 
-/// What a prune came to, or would come to.
+/// The result of a prune or of a dry run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PruneReport {
-    /// Events before this time go, in Unix seconds.
+    /// Events before this time are pruned, in Unix seconds.
     pub before: i64,
-    /// Before which time events were pruned already.
+    /// The cutoff of the previous prune, in Unix seconds.
     pub already: Option<i64>,
-    /// Nothing was done.
+    /// Nothing was changed.
     pub dry_run: bool,
     /// How many events were pruned.
     pub events: u64,
-    /// How many older events stay: they stand in the newest segment, or arrived
-    /// after the time.
+    /// How many older events stay, since they are in the newest segment or arrived
+    /// after the cutoff.
     pub kept: u64,
     /// How many (sub)profiles lost events.
     pub profiles: u64,
     /// How many baselines there are now.
     pub baselines: u64,
-    /// How many calls that could not be read were pruned.
+    /// How many rejected calls were pruned.
     pub rejected: u64,
-    /// How many segments were written anew.
+    /// How many segments were rewritten.
     pub segments: u64,
-    /// How many bytes were given back, but for those that the baselines take;
-    /// of a dry run about how many would be.
+    /// How many bytes were freed, without those that the baselines take; an estimate
+    /// in a dry run.
     pub bytes: u64,
-    /// Answers that began before are still given: what was pruned is removed
-    /// once they have ended.
+    /// Answers that began before the commit are still running: pruned records are
+    /// removed once they have ended.
     pub waiting: bool,
     /// What could not be removed, and why.
     pub damage: Vec<String>,
@@ -62,33 +62,33 @@ impl PruneReport {
     }
 }
 
-/// Why nothing was pruned, or not all of it removed.
+/// Why nothing was pruned, or not all pruned records were removed.
 #[derive(Debug, thiserror::Error)]
 pub enum PruneError {
-    /// The time is too young.
+    /// The cutoff is too recent.
     #[error(
         "what is younger than a day is never pruned: {} is after {}",
         seconds_to_rfc3339(*before), seconds_to_rfc3339(*youngest)
     )]
     TooYoung {
-        /// The time asked for, in Unix seconds.
+        /// The requested cutoff, in Unix seconds.
         before: i64,
-        /// The latest that is taken.
+        /// The latest allowed cutoff, in Unix seconds.
         youngest: i64,
     },
-    /// Somebody else prunes.
+    /// Another prune is running.
     #[error("another prune is under way")]
     Busy,
-    /// A prune before could not make sure of its commit.
+    /// It is unknown whether the commit of an earlier prune is durable.
     #[error(
         "a prune before could not make sure that what it wrote is on the disk: restart the server, \
          which looks what is there"
     )]
     Uncertain,
-    /// The folder holds something.
+    /// The folder is not empty.
     #[error("baselines can only be imported into a data folder that holds nothing yet")]
     NotBlank,
-    /// It was told to stop.
+    /// It was stopped.
     #[error("it was stopped; the next one goes on")]
     Stopped,
     /// Some events that the baselines depend on cannot be read.
@@ -97,16 +97,16 @@ pub enum PruneError {
          Run `profiletrail repair` first", .0.join("; ")
     )]
     Unreadable(Vec<String>),
-    /// Index and log do not agree on what goes.
+    /// Index and log disagree on which events are pruned.
     #[error(
         "nothing is pruned, since the index knows {indexed} events that would go, and in the log \
          {readable} can be read that would: run `profiletrail verify`; where it finds no damage, \
          remove the folder `index` while nothing runs, so that it is made anew, and prune again"
     )]
     IndexDiffers {
-        /// Events that go by the index.
+        /// Pruned events according to the index.
         indexed: u64,
-        /// Events that go by the log.
+        /// Pruned events according to the log.
         readable: u64,
     },
     /// Baselines could not be sorted, or encoded.

@@ -1,4 +1,4 @@
-//! Taking up baselines that another folder has exported.
+//! Importing baselines that another folder has exported.
 
 use std::sync::{Arc, MutexGuard};
 
@@ -10,15 +10,15 @@ use crate::storage::RealDisk;
 use crate::store::Trail;
 use crate::store::retention::{BaselineWriter, KeptBaseline, Pruned, SeqSet};
 
-/// Baselines that are put into a folder that holds nothing yet; nobody prunes
-/// meanwhile. Dropped without [`Restore::finish`], they are not there.
+/// An import of baselines into an empty folder. Locks out prunes; without
+/// [`Restore::finish`] it has no effect.
 pub struct Restore<'a> {
     trail: &'a Trail,
     pruning: MutexGuard<'a, Pruning>,
     writer: BaselineWriter,
     owners: Owners,
     last: Option<ProfileKey>,
-    /// The time of the latest, in Unix seconds.
+    /// The time of the latest baseline, in Unix seconds.
     latest: i64,
 }
 
@@ -28,7 +28,7 @@ impl Trail {
         self.last_seq() == 0 && self.retention().pruned.is_none()
     }
 
-    /// Begins to take up baselines.
+    /// Starts an import of baselines.
     pub fn restore(&self) -> Result<Restore<'_>, PruneError> {
         let pruning = self.begin_pruning()?;
         if pruning.uncertain {
@@ -52,8 +52,8 @@ impl Trail {
 }
 
 impl Restore<'_> {
-    /// Takes a baseline; they come in the order of (sub)profiles. `false` where
-    /// this one does not.
+    /// Adds a baseline. They must come in (sub)profile order; returns `false` if this
+    /// one does not.
     pub fn add(&mut self, kept: KeptBaseline) -> Result<bool, PruneError> {
         let (key, place) = (kept.key, kept.baseline.place);
         if self.last >= Some(key) {
@@ -66,7 +66,7 @@ impl Restore<'_> {
         Ok(true)
     }
 
-    /// Puts them in place.
+    /// Commits the baselines.
     pub fn finish(mut self) -> Result<(), PruneError> {
         let writer = self.owners.write(self.writer)?;
         let next = writer.finish(Pruned {

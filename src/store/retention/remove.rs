@@ -10,12 +10,12 @@ pub struct Removed {
     pub segments: u64,
     /// By how many bytes they are smaller.
     pub bytes: u64,
-    /// Which segments could not be rewritten, and why; they are unchanged.
+    /// The segments that could not be rewritten, with the reason; they are unchanged.
     pub damage: Vec<String>,
 }
 
 impl Removed {
-    /// Adds what another removal did.
+    /// Adds the result of another removal.
     pub fn add(&mut self, other: Self) {
         self.segments += other.segments;
         self.bytes += other.bytes;
@@ -25,32 +25,31 @@ impl Removed {
 
 /// Which records of a log are removed.
 pub struct Removal<'a> {
-    /// None with a time from this one on, in Unix seconds, …
+    /// Only records before this time, in Unix seconds, …
     pub before: i64,
-    /// … and none after this `seq`; of the others …
+    /// … up to this `seq`, …
     pub last_seq: u64,
-    /// … those for which this is true.
+    /// … for which this is true.
     pub covers: &'a dyn Fn(u64, &[u8]) -> bool,
     /// The time of a record as the footers of sealed segments have it.
     pub time_of: &'a dyn Fn(&[u8]) -> Option<i64>,
 }
 
 impl Removal<'_> {
-    /// Rewrites the closed segments of a log that hold any of the records. It can
-    /// be stopped and repeated. `tell` is called with the number of segments done,
-    /// and of all.
+    /// Rewrites the closed segments that hold any of the records. Can be stopped and
+    /// repeated. Calls `progress` with the number of segments done and in all.
     pub fn run(
         &self,
         log: &Log,
         stop: &dyn Fn() -> bool,
-        tell: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64),
     ) -> Result<Removed, NotSealed> {
         let mut removed = Removed::default();
         let covers = |seq: u64, record: &[u8]| !is_pruned(record) && (self.covers)(seq, record);
         let segments = log.older_than(self.before, self.last_seq)?;
         let all = segments.len() as u64;
         for (done, (first_seq, end_seq)) in segments.into_iter().enumerate() {
-            tell(done as u64, all);
+            progress(done as u64, all);
             if stop() {
                 return Err(NotSealed::Stopped);
             }
@@ -74,7 +73,7 @@ impl Removal<'_> {
                 Err(error) => return Err(error),
             }
         }
-        tell(all, all);
+        progress(all, all);
         Ok(removed)
     }
 }

@@ -132,7 +132,7 @@ fn it_prunes_beside_answers_appends_and_others_who_prune() {
             now: BEGIN + 1_000_000,
             dry_run: false,
             stop: &|| false,
-            tell: &mut |_, _| (),
+            progress: &mut |_, _| (),
         })
     };
     let prune = &prune;

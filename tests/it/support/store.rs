@@ -238,7 +238,7 @@ impl Store {
             now: BEGIN + 1_000_000_000,
             dry_run,
             stop: &|| false,
-            tell: &mut |_, _| (),
+            progress: &mut |_, _| (),
         })
     }
 
