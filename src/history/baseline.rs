@@ -1,4 +1,4 @@
-//! What is left of a (sub)profile's events that were pruned.
+//! The baseline, which replaces a (sub)profile's pruned events.
 
 use super::replay::Known;
 use crate::event::Event;
@@ -25,11 +25,11 @@ impl Place {
     }
 }
 
-/// The length of a digest by which a repetition of a pruned event is known, in bytes.
+/// The length in bytes of the digest that identifies duplicates of a pruned event.
 pub const DIGEST_LEN: usize = 16;
 
-/// A pruned event of a baseline's second, by which a repetition is known that
-/// comes late.
+/// A pruned event of a baseline's second, kept to recognize duplicates that arrive
+/// late.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PrunedDigest {
     /// The event's `seq`.
@@ -40,11 +40,11 @@ pub struct PrunedDigest {
     pub digest: [u8; DIGEST_LEN],
 }
 
-/// What a (sub)profile was after the last of its events that were pruned, and
-/// where in its history that is.
+/// The state of a (sub)profile after its last pruned event, and the place of that event
+/// in its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Baseline {
-    /// The place of the last pruned event that is no duplicate.
+    /// The place of the last pruned event that is not a duplicate.
     pub place: Place,
     /// What was known after it.
     pub known: Known<'static>,

@@ -1,9 +1,9 @@
-//! The ends that a profile's `delete` puts to its subprofiles.
+//! Cascade: a profile's `delete` also deletes its subprofiles.
 //!
 //! Copernica removes the subprofiles of a deleted profile without a call for
-//! any of them. So where an export was seen not to have a profile, its
-//! subprofiles are not there either: that is a delete, too, of the moment of the
-//! export, since it is not known when they went.
+//! any of them. An export that lacks a profile also shows that its subprofiles are
+//! gone: that is a delete, too, at the time of the export, since the real time is
+//! unknown.
 //!
 //! A subprofile that is not present cannot end: of several deletes between two
 //! of its events only the first can matter, so that a subprofile has at most
@@ -17,8 +17,8 @@ use crate::event::{EventType, Seen};
 pub struct CascadeDelete {
     /// The place of the delete.
     pub place: Place,
-    /// Whether it was pruned: then its place is that of the profile's last
-    /// pruned event, and nothing else is known of it.
+    /// Whether it was pruned. Then its place is that of the profile's last pruned
+    /// event, and nothing else is known of it.
     pub pruned: bool,
 }
 
@@ -45,8 +45,8 @@ pub fn cascade_candidates(
         })
         .into_iter()
         .collect();
-    // The first delete after each event. Of which type that is, and so where it is
-    // in its second, is not known: it is the first or among the last.
+    // The first delete after each event. The type of the event, and so its place
+    // within its second, is unknown: it is tried as the first and as among the last.
     let latest = EventType::Observed(Seen::Present).rank();
     let early = times.iter().map(|(time, _)| Place {
         time: *time,
@@ -63,7 +63,7 @@ pub fn cascade_candidates(
         for place in places {
             let after = deletes.partition_point(|delete| *delete <= place);
             let found = deletes.get(after).copied();
-            // Twice the same where no event is between.
+            // The same delete is found twice if no event is between.
             if let Some(place) = found.filter(|_| found != last) {
                 ends.push(CascadeDelete {
                     place,
@@ -208,15 +208,15 @@ mod tests {
             let replayed = |ends: Vec<Place>| {
                 let mut replay = Replay::default();
                 let mut ends = ends.into_iter().peekable();
-                let mut told = Vec::new();
+                let mut changes = Vec::new();
                 for event in &events {
                     while let Some(end) = ends.next_if(|end| *end < Place::of(event)) {
-                        told.extend(replay.apply_cascade(end));
+                        changes.extend(replay.apply_cascade(end));
                     }
-                    told.push(replay.step(event));
+                    changes.push(replay.step(event));
                 }
-                told.extend(ends.filter_map(|end| replay.apply_cascade(end)));
-                (told, replay.known, replay.last, replay.ended)
+                changes.extend(ends.filter_map(|end| replay.apply_cascade(end)));
+                (changes, replay.known, replay.last, replay.ended)
             };
             let few = cascade_candidates(&deletes, None, &times, None);
             prop_assert!(few.len() <= 2 * events.len());

@@ -1,11 +1,11 @@
-//! A change: what it is of, from what, to what, and by what cause.
+//! A change: its subject, old value, new value and cause.
 
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a change is of. Serialises as `"field":"mail"` or `"interest":"news"`.
+/// The subject of a change. Serialises as `"field":"mail"` or `"interest":"news"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Subject<'a> {
@@ -55,13 +55,13 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// What a field or an interest was or is.
+/// The value of a field or an interest.
 #[derive(
     Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(untagged)]
 pub enum Value<'a> {
-    /// The field was not there.
+    /// The field was absent.
     Absent,
     /// The interest's membership.
     Member(bool),
@@ -99,12 +99,12 @@ pub enum Cause {
         /// The time of the event before, in Unix seconds.
         since: i64,
     },
-    /// The value was first seen here; what was before is not known.
+    /// The value was first seen here; the earlier value is unknown.
     FirstSeen,
     /// The profile was deleted, which ends its subprofiles.
     Cascade,
     /// The value was that when the events before were pruned; which of them
-    /// changed it last is not known any more.
+    /// set it is no longer known.
     Baseline,
 }
 
@@ -136,9 +136,9 @@ impl Cause {
 pub struct Change<'a> {
     /// What changed.
     pub subject: Subject<'a>,
-    /// What it was; `None` where that is not known.
+    /// The old value; `None` if unknown.
     pub old: Option<Value<'a>>,
-    /// What it is.
+    /// The new value.
     pub new: Value<'a>,
     /// Why.
     pub cause: Cause,

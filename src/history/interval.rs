@@ -13,7 +13,7 @@ use super::change::{Cause, Change, Subject, Value};
 use super::replay::{Known, Replay};
 use crate::event::{Event, EventType, Seen};
 
-/// By what a value came.
+/// The event that set a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin {
     /// The event's `seq`.
@@ -32,7 +32,7 @@ pub struct Origin {
     pub verified: Option<bool>,
 }
 
-/// By what a value went.
+/// The event that ended a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
     /// The event's `seq`.
@@ -41,20 +41,20 @@ pub struct Ending {
     pub time: i64,
     /// A cause, `delete`, or `observed` where an export no longer had the (sub)profile.
     pub cause: &'static str,
-    /// When the value was still held, where the moment of its end was not seen.
+    /// When the value was last known to be held, if the time of its end was not seen.
     pub not_before: Option<i64>,
 }
 
 /// A value while it was held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interval {
-    /// Of what.
+    /// The field or interest.
     pub subject: Subject<'static>,
-    /// What it was.
+    /// The value.
     pub value: Value<'static>,
-    /// By what it came.
+    /// The event that set it.
     pub since: Origin,
-    /// By what it went; `None` while it is held.
+    /// The event that ended it; `None` while it is held.
     pub until: Option<Ending>,
     /// Whether it began before a baseline, where no state is known: then nothing
     /// is known but the moment of its beginning.
@@ -164,7 +164,7 @@ impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
         let is_applied = replay.last == Some((event.seq, event.time));
         if is_applied && event.event_type.is_end() {
             let (cause, not_before) = match event.event_type {
-                // It went at some moment since the event before.
+                // It ended at some time since the event before.
                 EventType::Observed(_) => (Seen::TYPE, since),
                 _ => ("delete", None),
             };

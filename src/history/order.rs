@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-/// What order and duplicates are decided by, for events of one (sub)profile
-/// and one event time.
+/// The key for order and duplicates among the events of one (sub)profile and one event
+/// time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OrderKey {
     /// The event's `seq`.
@@ -14,8 +14,8 @@ pub struct OrderKey {
     pub digest: [u8; 32],
 }
 
-/// Puts the events of one (sub)profile and one event time in order, and tells
-/// of each the lowest `seq` that it repeats, if any.
+/// Puts the events of one (sub)profile and one event time in order, and returns
+/// with each the lowest `seq` of which it is a duplicate, if any.
 pub fn order_and_dedup(mut heads: Vec<OrderKey>) -> Vec<(u64, Option<u64>)> {
     heads.sort_unstable_by_key(|head| (head.rank, head.seq));
     // Repetitions share their rank, so the first seen has the lowest seq.

@@ -36,10 +36,10 @@ impl<'a> State<'a> {
 /// What is known of a (sub)profile at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Known<'a> {
-    /// No event has told a state yet.
+    /// No event has set a state yet.
     #[default]
     Nothing,
-    /// The state that the events told.
+    /// The state set by the events.
     Present(State<'a>),
     /// It was deleted. Only `created` and `modified`, as last sent, are left.
     Deleted {
@@ -51,7 +51,7 @@ pub enum Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// The state, where there is one.
+    /// The state, if the (sub)profile is present.
     pub const fn state(&self) -> Option<&State<'a>> {
         match self {
             Self::Present(state) => Some(state),
@@ -71,17 +71,17 @@ pub struct Replay<'a> {
     pub database: Option<u64>,
     /// The collection as last named.
     pub collection: Option<u64>,
-    /// `seq` and time of the profile's `delete` that ended the subprofile, where
-    /// nothing has told its state since.
+    /// `seq` and time of the profile's `delete` that ended the subprofile, if
+    /// no event has set its state since.
     pub ended: Option<(u64, i64)>,
-    /// The place of the pruned event from which the state was taken up.
+    /// The place of the baseline once it is applied.
     pub baseline: Option<Place>,
-    /// What is to be taken up before the first event that comes after it.
+    /// The baseline to apply before the first event after it.
     pending: Option<Box<Baseline>>,
 }
 
 impl<'a> Replay<'a> {
-    /// The replay of events of which those up to a baseline may be pruned.
+    /// A replay of events that starts from a baseline, if any.
     pub fn after(baseline: Option<Baseline>) -> Self {
         Self {
             pending: baseline.map(Box::new),
@@ -89,8 +89,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// To be called where no event follows up to a moment that is not before
-    /// the baseline.
+    /// Applies the baseline if no event has done so. To be called at the end of a
+    /// replay up to a time at or after the baseline.
     pub fn apply_baseline(&mut self) {
         if let Some(baseline) = self.pending.take() {
             let Place { time, seq, .. } = baseline.place;
@@ -102,8 +102,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Whether an event comes before the baseline, and so stands alone. One that
-    /// comes after it finds the baseline taken up.
+    /// Whether an event comes before the baseline, and so stands alone. For a later
+    /// event the baseline is applied first.
     fn precedes_baseline(&mut self, event: &Event<'_>) -> bool {
         let baseline = self.pending.as_ref().map(|baseline| baseline.place);
         let before = baseline.is_some_and(|place| Place::of(event) < place);
@@ -113,7 +113,7 @@ impl<'a> Replay<'a> {
         before
     }
 
-    /// Takes the next event, which is no duplicate, and tells its changes:
+    /// Applies the next event, which is not a duplicate, and returns its changes:
     /// fields in the order sent, fields that are gone by name, interests by name.
     pub fn step(&mut self, event: &Event<'a>) -> Vec<Change<'a>> {
         if self.precedes_baseline(event) {
@@ -159,8 +159,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Takes the next event, which is no duplicate, without telling its
-    /// changes; returns what was known before it, if that is no more.
+    /// Applies the next event, which is not a duplicate, without computing its
+    /// changes. Returns what was known before it, if that has changed.
     pub fn skip(&mut self, event: &Event<'a>) -> Known<'a> {
         if self.precedes_baseline(event) {
             return Known::Nothing;
@@ -187,8 +187,8 @@ impl<'a> Replay<'a> {
         }
     }
 
-    /// Takes the end that the profile's `delete` at a place puts to a
-    /// subprofile, and tells what that changes; `None` where it was not present.
+    /// Applies the profile's `delete` at a place to a subprofile and returns the
+    /// changes; `None` if it was not present.
     pub fn apply_cascade(&mut self, delete: Place) -> Option<Vec<Change<'a>>> {
         let baseline = self.pending.as_ref().map(|baseline| baseline.place);
         if baseline.is_some_and(|baseline| delete < baseline) {
@@ -262,7 +262,7 @@ impl<'a> Replay<'a> {
         state
     }
 
-    /// The state with what was observed laid over it.
+    /// The state with the observed fields laid over it.
     fn merge_observed(&self, content: &Content<'a>) -> State<'a> {
         let mut state = self.known.state().cloned().unwrap_or_default();
         for (name, value) in content.fields.iter() {
@@ -290,8 +290,8 @@ impl<'a> Replay<'a> {
     }
 }
 
-/// Whether an event tells by itself what is known after it, whatever came
-/// before. Of a `delete` that is so but for `created` and `modified`.
+/// Whether an event determines the state after it, whatever came before; a `delete`
+/// does so except for `created` and `modified`.
 pub fn is_full_state(event: &Event<'_>) -> bool {
     match event.event_type {
         EventType::Create | EventType::Delete | EventType::Observed(Seen::Gone) => true,
@@ -300,9 +300,9 @@ pub fn is_full_state(event: &Event<'_>) -> bool {
     }
 }
 
-/// What a `delete` carries is the state it found: where that differs from the
-/// last known one, something happened unseen. What it leaves out it says
-/// nothing about.
+/// The unexplained changes before a `delete`: it carries the state that it found, and
+/// any difference from the last known state happened unseen. Parts that it leaves out
+/// are unknown.
 fn found_at_delete<'a>(before: State<'a>, content: &Content<'a>, since: i64) -> Vec<Change<'a>> {
     let mut found = before.clone();
     if !content.fields.is_empty() {
@@ -344,7 +344,7 @@ fn sent_place(content: &Content<'_>, subject: &Subject<'_>) -> usize {
     }
 }
 
-/// Everything that the first `update` shows, with what was before unknown.
+/// The changes of the first event with a state: every value, with an unknown old one.
 fn first_seen<'a>(content: &Content<'a>, after: &State<'a>) -> Vec<Change<'a>> {
     let fields = after
         .fields
@@ -365,7 +365,7 @@ fn first_seen<'a>(content: &Content<'a>, after: &State<'a>) -> Vec<Change<'a>> {
         .collect()
 }
 
-/// What an event says by itself, where nothing is known of what was before it.
+/// The changes that an event states itself, if the state before it is unknown.
 fn changes_without_history<'a>(event: &Event<'a>) -> Vec<Change<'a>> {
     let content = &event.content;
     let unknown = Replay::default();

@@ -202,8 +202,8 @@ impl Shared {
         }
         let lookup = self.open_lookup(&events.db)?;
         let index = OpenIndex::new(events, lookup);
-        // It may have events that a prune has hidden since, and only the log's records
-        // tell which.
+        // It may have events that a prune has hidden since; only the log's records show
+        // which.
         let replace = if index.events.generation() != generation {
             Some(Replace::Pruned)
         } else {

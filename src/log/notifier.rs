@@ -1,4 +1,4 @@
-//! Tells waiting threads that records were appended.
+//! Notifies waiting threads of appended records.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -76,7 +76,7 @@ mod tests {
         let opened = Log::open(Arc::new(RealDisk), dir.path(), 7, mode).unwrap();
         let (log, mut writer) = (opened.log, opened.writer.unwrap());
         let notifier = log.notifier();
-        // A `seq` that is there already is not waited for.
+        // No wait for a `seq` that has been synced already.
         writer.append(&[b"a"]).unwrap();
         assert_eq!(notifier.wait_for_seq_after(0, LONG), 1);
         assert_eq!(notifier.wait_for_seq_after(1, Duration::ZERO), 1);

@@ -20,10 +20,10 @@ const FRAME_BYTES: usize = 256 * 1024;
 /// How far the index may fall behind before appending waits for it.
 const MAX_LAG: u64 = 100_000;
 
-/// How long a group waits for an index that is so far behind.
+/// How long a group waits for an index that is too far behind.
 const LAG_PATIENCE: Duration = Duration::from_millis(200);
 
-/// A call as it came, its envelope decoded.
+/// A received call with its envelope decoded.
 #[derive(Clone, Debug)]
 pub struct ParsedCall {
     /// The moment of receipt in Unix microseconds.
@@ -34,8 +34,8 @@ pub struct ParsedCall {
     pub label: Option<String>,
     /// The `Content-Type` as sent.
     pub content_type: Option<String>,
-    /// What is known of who sent it ([`crate::auth::signature::Evidence`], encoded);
-    /// `None` where nobody looked.
+    /// The evidence of its sender ([`crate::auth::signature::Evidence`], encoded);
+    /// `None` if it was not checked.
     pub evidence: Option<Vec<u8>>,
     /// What is wrong with it, if it cannot be read: status and reason.
     pub read: Result<(BodyKind, Envelope), (u16, DecodeError)>,
@@ -43,13 +43,13 @@ pub struct ParsedCall {
     pub body: Vec<u8>,
 }
 
-/// Something to be kept.
+/// An item to append.
 #[derive(Clone, Debug)]
 pub enum Arrival {
     /// A webhook call.
     Call(Box<ParsedCall>),
-    /// An exported event, or an observed one; its `seq` is given anew. `body` has the bytes as
-    /// sent, where they are known.
+    /// An exported event, or an observed one; it gets a new `seq`. `body` has the bytes as
+    /// sent, if known.
     Imported {
         /// The event.
         event: Box<Event<'static>>,
@@ -60,26 +60,27 @@ pub enum Arrival {
     },
 }
 
-/// What became of an arrival.
+/// The result of an arrival.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It is on stable storage, under this `seq`.
     Kept(u64),
-    /// It cannot be read; that is on stable storage, and its sender is told.
+    /// It is rejected. The rejected call is on stable storage, and the sender gets
+    /// the status and reason.
     Rejected(u16, DecodeError),
-    /// It is not kept.
+    /// It was not stored.
     Unavailable(String),
 }
 
-/// The one who adds events to a trail.
+/// Appends events to a trail.
 pub struct Appender {
     trail: Arc<Trail>,
     events: Writer,
     rejected: Writer,
     last_received: i64,
-    /// The index has been complete once: from then on it is waited for.
+    /// Whether the index has been complete once; from then on appending waits for it.
     indexed_once: bool,
-    /// How far the index was when it was last looked at.
+    /// The position of the index at the last check.
     last_applied: u64,
     owners: RecentOwners,
 }
@@ -97,7 +98,7 @@ impl Appender {
         }
     }
 
-    /// Why nothing is taken, after a failed write or sync.
+    /// Why no event is accepted, after a failed write or sync.
     pub fn poison(&self) -> Option<&str> {
         self.events.poison().or_else(|| self.rejected.poison())
     }
@@ -113,7 +114,7 @@ impl Appender {
         subprofile.is_some_and(|own| !self.owners.can_tell(own, self.trail.index()))
     }
 
-    /// Keeps a group. When this returns, what it says is kept is on stable
+    /// Appends a group. When this returns, everything reported as stored is on stable
     /// storage. The outcomes are in the order of the arrivals.
     pub fn append(&mut self, group: Vec<Arrival>) -> Vec<Outcome> {
         if let Some(poison) = self.poison() {
@@ -136,7 +137,7 @@ impl Appender {
                             named.extend(subprofile.map(|own| (place, own, profile)));
                             events.push((place, record));
                         }
-                        // The index cannot tell now; the call may be sent again.
+                        // The index cannot answer now; the sender may retry.
                         Err((503, error)) => {
                             if let Some(outcome) = outcomes.last_mut() {
                                 *outcome = Outcome::Unavailable(error.to_string());
@@ -144,7 +145,7 @@ impl Appender {
                         }
                         Err((status, error)) => {
                             let record = encode_rejected(&call, status, &error);
-                            let told = match record {
+                            let rejection = match record {
                                 Ok(record) => {
                                     rejected.push((place, record));
                                     Outcome::Rejected(status, error)
@@ -152,7 +153,7 @@ impl Appender {
                                 Err(error) => Outcome::Unavailable(error.to_string()),
                             };
                             if let Some(outcome) = outcomes.last_mut() {
-                                *outcome = told;
+                                *outcome = rejection;
                             }
                         }
                     }
@@ -192,8 +193,8 @@ impl Appender {
         outcomes
     }
 
-    /// Calls of one microsecond get one each, so that an event is known again
-    /// by its moment of receipt when it is imported.
+    /// Gives each call a distinct microsecond, so that an import can recognize an
+    /// event by its receipt time.
     fn make_received_unique(&mut self, call: &mut ParsedCall) {
         if (0..1000).contains(&(self.last_received - call.received)) {
             call.received = self.last_received + 1;
@@ -262,7 +263,7 @@ impl Appender {
         }
     }
 
-    /// Keeps the index from falling behind without bound, since questions wait
+    /// Keeps the index from falling behind without bound, since queries wait
     /// for it. While one is being built, events do not wait.
     fn wait_for_slow_index(&mut self) {
         let progress = self.trail.index().progress();
@@ -283,7 +284,7 @@ impl Appender {
     }
 }
 
-/// Appends records in frames of bounded size, and notes what became of each.
+/// Appends records in frames of bounded size, and records the result of each.
 fn append_all(
     writer: &mut Writer,
     records: &[(usize, Vec<u8>)],
@@ -347,7 +348,7 @@ fn encode_imported(
         .seen()
         .map_or(BodyKind::Content, Seen::body_kind);
     let (body_kind, bytes) = body
-        // The body of an observed event is what tells it from a call.
+        // An observed event is distinguished from a call by its body.
         .filter(|_| made == BodyKind::Content)
         .unwrap_or_else(|| (made, content_bytes(&event.content)));
     let head = EventHead {
@@ -370,7 +371,7 @@ fn encode_imported(
 /// The kept form of a content without a body. Equal contents give equal bytes,
 /// so that duplicates stay duplicates.
 fn content_bytes(content: &Content<'_>) -> Vec<u8> {
-    // Maps of strings always make JSON.
+    // Maps of strings always serialize to JSON.
     serde_json::to_vec(content).unwrap_or_default()
 }
 

@@ -1,6 +1,6 @@
-//! Records that are held together.
+//! A batch of records in memory.
 
-/// Records in the order of arrival, their bytes in one piece.
+/// Records in the order of arrival, with their bytes in one buffer.
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
@@ -15,7 +15,7 @@ impl Batch {
         self.ends.push((seq, self.bytes.len()));
     }
 
-    /// Lets all records go, but keeps their memory for others.
+    /// Removes all records but keeps the allocated memory.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.ends.clear();
@@ -31,7 +31,7 @@ impl Batch {
         self.ends.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are no records.
     pub const fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }

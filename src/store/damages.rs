@@ -1,20 +1,20 @@
-//! What cannot be read, and how it is told.
+//! Events that cannot be read, and how they are reported.
 
 use std::fmt;
 
 use crate::log::LogError;
 use crate::log::record::{Lost, RecordError};
 
-/// Why one event cannot be told.
+/// Why one event cannot be read.
 #[derive(Debug)]
 pub enum Unreadable {
-    /// Its bytes are damaged, or known to be lost: the others can be told.
+    /// Its bytes are damaged or declared lost; other events are not affected.
     Damage(Missing),
-    /// Reading failed altogether.
+    /// Reading the log failed.
     Failure(LogError),
 }
 
-/// The most damages that are named one by one.
+/// The most damages that are listed one by one.
 const NAMED: usize = 100;
 
 /// An event that an answer lacks.
@@ -22,12 +22,12 @@ const NAMED: usize = 100;
 pub enum Missing {
     /// It cannot be read.
     Damage(String),
-    /// It is known to be lost, since a repair: the operator has accepted that.
+    /// A repair has declared it lost, which the operator has accepted.
     Lost(Lost),
 }
 
 impl Missing {
-    /// What a record lacks that cannot be read.
+    /// Classifies an unreadable record.
     pub fn of_record(seq: u64, error: RecordError) -> Self {
         match error {
             RecordError::Lost(lost) => Self::Lost(lost),
@@ -86,7 +86,7 @@ impl Named {
 }
 
 impl Damages {
-    /// Takes note of one; the same twice in a row counts once.
+    /// Adds one; repetitions in a row count once.
     pub fn add(&mut self, what: impl Into<Missing>) {
         match what.into() {
             Missing::Damage(what) => self.damage.add(what),
@@ -94,7 +94,7 @@ impl Damages {
         }
     }
 
-    /// Takes what another has taken note of.
+    /// Adds those of another.
     pub fn extend(&mut self, other: Self) {
         for (own, other) in [
             (&mut self.damage, other.damage),
@@ -110,15 +110,15 @@ impl Damages {
         self.damage.named.is_empty() && self.lost.named.is_empty()
     }
 
-    /// What to tell of them: of those that cannot be read, and of those that
-    /// are known to be lost.
+    /// The lines to report: of events that cannot be read, and of those that are
+    /// declared lost.
     pub fn into_lines(self) -> (Vec<String>, Vec<String>) {
         (self.damage.into_lines(), self.lost.into_lines())
     }
 }
 
 impl Unreadable {
-    /// What is damaged; an error where it is no damage but a failure.
+    /// The damage; an error if reading failed.
     pub fn into_damage(self) -> Result<Missing, LogError> {
         match self {
             Self::Damage(what) => Ok(what),

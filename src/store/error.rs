@@ -1,4 +1,4 @@
-//! Why a data folder cannot be opened, or a question not be answered.
+//! Errors of opening a data folder and of answering queries.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use super::folder::Holder;
 use crate::log::LogError;
 
-/// Why a data folder cannot be opened, or a question not be answered.
+/// Why a data folder cannot be opened, or a query cannot be answered.
 #[derive(Debug, thiserror::Error)]
 pub enum TrailError {
-    /// The folder is not there.
+    /// The folder does not exist.
     #[error(
         "there is no data folder {}: start `profiletrail serve --data {}` to make one, \
          or name another with --data", .0.display(), .0.display()
     )]
     NoFolder(PathBuf),
-    /// The folder holds something else.
+    /// The folder holds other files.
     #[error(
         "{} is no profiletrail data folder, and it is not empty: name another with --data", .0.display()
     )]
@@ -25,7 +25,7 @@ pub enum TrailError {
         "{} is a backup: make a data folder of it with `profiletrail restore {} --data DIR`", .0.display(), .0.display()
     )]
     Backup(PathBuf),
-    /// The folder holds a log, but not the file that tells whose it is.
+    /// The folder holds a log, but the `format` file with its log id is missing.
     #[error(
         "{} has a log but no `format` file, without which the log cannot be read: put that file \
          back from the backup (it belongs to `log/`), or name another folder with --data", .0.display()
@@ -40,12 +40,12 @@ pub enum TrailError {
     ForeignOwner {
         /// The folder.
         path: PathBuf,
-        /// The number of its owner.
+        /// The user id of its owner.
         owner: u32,
-        /// The number of the user that runs this program.
+        /// The user id of this process.
         user: u32,
     },
-    /// The folder's format is not one that this program knows.
+    /// The folder has an unknown format.
     #[error(
         "the data folder {} has format {found}, and this profiletrail knows formats up to {known}: \
          open it with the version that wrote it, or a newer one", path.display()
@@ -55,10 +55,10 @@ pub enum TrailError {
         path: PathBuf,
         /// The format found.
         found: String,
-        /// The last format known.
+        /// The newest known format.
         known: u32,
     },
-    /// The file that tells the folder's format makes no sense.
+    /// The `format` file is malformed.
     #[error(
         "the file {} is damaged: put it back from a backup, or write it again with the line \
          {{\"profiletrail\":1,\"log_id\":\"ID\",\"salt_root\":\"SALT\"}}, where ID is what \
@@ -71,29 +71,29 @@ pub enum TrailError {
     InUse {
         /// The folder.
         path: PathBuf,
-        /// Who holds its lock.
+        /// The holder of its lock.
         holder: Holder,
     },
     /// The file system failed.
     #[error("{what} {}: {cause}", path.display())]
     Io {
-        /// What was being done.
+        /// The operation.
         what: &'static str,
-        /// To what.
+        /// Its path.
         path: PathBuf,
-        /// How it failed.
+        /// The cause.
         cause: io::Error,
     },
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
-    /// The index failed, past what a rebuild mends.
+    /// The index failed in a way that a rebuild does not fix.
     #[error("the index: {0}")]
     Index(String),
 }
 
 impl TrailError {
-    /// For `map_err`: the file system failed at this.
+    /// For `map_err`: wraps an I/O error with the operation and the path.
     pub fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |cause| Self::Io { what, path, cause }

@@ -1,4 +1,4 @@
-//! A (sub)profile's events, and what is left of those that were pruned.
+//! A (sub)profile's events and its baseline.
 
 use super::timeline::Timeline;
 use crate::history::{Baseline, Replay};
@@ -8,7 +8,7 @@ use crate::history::{Baseline, Replay};
 pub struct EventsOf {
     /// (event time, `seq`) pairs, ordered by both, without those that were pruned.
     pub times: Vec<(i64, u64)>,
-    /// What is left of those that were.
+    /// The baseline of the pruned ones.
     pub baseline: Option<Baseline>,
 }
 
@@ -18,7 +18,7 @@ impl EventsOf {
         self.times.is_empty() && self.baseline.is_none()
     }
 
-    /// The time of the last pruned event, where any was.
+    /// The time of the last pruned event, if any.
     pub fn baseline_time(&self) -> Option<i64> {
         self.baseline.as_ref().map(|baseline| baseline.place.time)
     }
@@ -29,8 +29,8 @@ impl EventsOf {
         self.times.get(..end).unwrap_or_default()
     }
 
-    /// Whether a time is not before the last pruned event's: what was known
-    /// then is known from the baseline on.
+    /// Whether a time is at or after the last pruned event, so that the state then
+    /// can be computed from the baseline.
     pub fn reaches_baseline(&self, time: i64) -> bool {
         self.baseline_time()
             .is_some_and(|baseline| baseline <= time)
@@ -41,7 +41,7 @@ impl EventsOf {
         Timeline::new(self.up_to(time), self.baseline.as_ref())
     }
 
-    /// What the events are to be fed to.
+    /// The replay to apply the events to.
     pub fn replay(&self) -> Replay<'static> {
         Replay::after(self.baseline.clone())
     }

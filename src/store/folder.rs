@@ -3,18 +3,18 @@
 //! | name | content |
 //! | --- | --- |
 //! | `format` | the format's number, the log id and the salts' secret, as JSON; what is pruned, if anything is |
-//! | `lock` | locked by the process that uses the folder; tells which |
+//! | `lock` | locked by the process that uses the folder; names that process |
 //! | `socket` | the running server's Unix socket |
 //! | `log/` | the events: segments `<first seq>.log`, sealed ones `<first seq>.log.zst` |
-//! | `rejected/` | the calls that could not be read |
-//! | `baselines/` | what is left of pruned events, once any were ([`crate::store::retention`]) |
-//! | `index/` | sled; can be deleted while nothing runs |
-//! | `tokens`, `tokens.lock` | the tokens of the query API ([`crate::auth::tokens`]), once any were made |
+//! | `rejected/` | the rejected calls |
+//! | `baselines/` | the baselines of pruned events, after the first prune ([`crate::store::retention`]) |
+//! | `index/` | sled database; can be deleted while no process uses the folder |
+//! | `tokens`, `tokens.lock` | the tokens of the query API ([`crate::auth::tokens`]), once one was created |
 //!
-//! In the two logs' folders, `*.torn-*` are writes that a crash has cut short,
-//! and `*.damaged-*` segments in the place of which a repair has put others.
+//! In the folders of the two logs, `*.torn-*` files are writes that a crash has cut
+//! short, and `*.damaged-*` files are segments that a repair has replaced.
 //!
-//! The folder is the owner's alone (mode 0700).
+//! Only the owner has access to the folder (mode 0700).
 
 mod format;
 
@@ -33,26 +33,25 @@ use super::error::TrailError;
 use crate::log::salt::SaltRoot;
 use crate::store::retention::Pruned;
 
-/// How long the word that a server holds the lock is doubted: it may be what a
-/// server left behind that was killed, while another has the lock already and
-/// has not written its own yet.
+/// How long to keep checking a lock file that names a server. It may be stale: a killed
+/// server wrote it, and the new lock holder has not yet written its own entry.
 const SETTLING: Duration = Duration::from_millis(200);
 
-/// How long the making of a folder waits for another process that makes it.
+/// How long to wait for another process that creates the same folder.
 const MAKING: Duration = Duration::from_secs(10);
 
-/// The pause between two looks at the lock.
+/// The pause between two attempts to take the lock.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A data folder that this process has locked.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
-    /// Random; stands in every frame of the folder's logs.
+    /// Random; is in every frame of the folder's logs.
     pub log_id: u64,
     /// The secret from which salts are derived.
     pub salt_root: SaltRoot,
-    /// What was pruned when it was locked, if anything was.
+    /// What was pruned when the folder was locked, if anything.
     pub pruned: Option<Pruned>,
     /// The lock is the open file.
     _lock: File,
@@ -61,7 +60,7 @@ pub struct Folder {
 /// Who holds a folder's lock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
-    /// The process's number; 0 where it is not known.
+    /// The process id; 0 if unknown.
     pub pid: u32,
     /// Whether it is a server, which stays, or a command, which ends soon.
     pub server: bool,
@@ -83,7 +82,7 @@ impl Folder {
         path.join("socket")
     }
 
-    /// The file in which keys of senders are remembered.
+    /// The file that caches the keys of senders.
     pub fn keys_of(path: &Path) -> PathBuf {
         path.join("keys")
     }
@@ -93,17 +92,17 @@ impl Folder {
         self.path.join("log")
     }
 
-    /// The folder of the log of calls that could not be read.
+    /// The folder of the log of rejected calls.
     pub fn rejected(&self) -> PathBuf {
         self.path.join("rejected")
     }
 
-    /// The folder of the baselines' log, which is there once something was pruned.
+    /// The folder of the baselines' log. Exists after the first prune.
     pub fn baselines(&self) -> PathBuf {
         self.path.join("baselines")
     }
 
-    /// Makes the folder of the baselines' log, if it is not there.
+    /// Creates the folder of the baselines' log if it is missing.
     pub fn make_baselines(&self) -> Result<(), TrailError> {
         let path = self.baselines();
         make_folders(&path)
@@ -121,9 +120,9 @@ impl Folder {
         &self.path
     }
 
-    /// Makes a data folder where there is none. Where several processes do so
-    /// at once, one makes it and the others wait for that. A log without its
-    /// `format` is left alone: with another log id it would be unreadable.
+    /// Creates a data folder if it is missing. If several processes do so at once,
+    /// one creates it and the others wait. A folder with a log but no `format` is
+    /// refused: with another log id its log would be unreadable.
     pub fn make(path: &Path) -> Result<(), TrailError> {
         refuse_backup(path)?;
         make_folders(path).map_err(TrailError::io("making the data folder", path))?;
@@ -132,9 +131,9 @@ impl Folder {
         if format.exists() {
             return Ok(());
         }
-        // Before the lock is taken: nothing is put into a stranger's folder.
+        // Checked before locking, so that nothing is written to a foreign folder.
         if let Err(refused) = check_unmade(path) {
-            // Another process may just have made it.
+            // Another process may just have created it.
             return if format.exists() {
                 Ok(())
             } else {
@@ -163,15 +162,15 @@ impl Folder {
         }
         check_unmade(path)?;
         Self::write_format(path).map_err(TrailError::io("making the data folder", path))?;
-        // The folder's own name must survive a power cut, too, even where it
-        // was made by a process that did not get further.
+        // The folder's own name must be durable, too, even if it was created by a
+        // process that did not finish.
         if let Some(parent) = path.canonicalize().ok().as_deref().and_then(Path::parent) {
             sync_folder(parent).map_err(TrailError::io("syncing", parent))?;
         }
         Ok(())
     }
 
-    /// The format file comes last, by a rename: with it the folder is whole.
+    /// The format file is written last, by a rename: it marks the folder as complete.
     fn write_format(path: &Path) -> io::Result<()> {
         for part in ["log", "rejected"] {
             DirBuilder::new()
@@ -183,7 +182,7 @@ impl Folder {
     }
 
     /// Locks a data folder and reads its format. Waits up to `patience` for a
-    /// command that holds the lock; a server is not waited for.
+    /// command that holds the lock; it does not wait for a server.
     pub fn lock(path: &Path, server: bool, patience: Duration) -> Result<Self, TrailError> {
         refuse_backup(path)?;
         let format = path.join("format");
@@ -209,7 +208,7 @@ impl Folder {
             }
             std::thread::sleep(PAUSE);
         }
-        // Who it is helps a person; on a full or read-only disk it is not said.
+        // Informative only, so a failure to write it, as on a full disk, is ignored.
         let holder = Holder {
             pid: std::process::id(),
             server,
@@ -229,7 +228,7 @@ impl Folder {
         })
     }
 
-    /// The text of the `format` file once so much is pruned.
+    /// The text of the `format` file with these bounds of pruning.
     pub fn format_text(&self, pruned: Option<Pruned>) -> String {
         let format = Format {
             log_id: self.log_id,
@@ -239,7 +238,7 @@ impl Folder {
         format.text()
     }
 
-    /// The log id of a folder, without its lock.
+    /// The log id of a folder; does not need the lock.
     pub fn peek(path: &Path) -> Result<u64, TrailError> {
         refuse_backup(path)?;
         let format = path.join("format");
@@ -250,7 +249,7 @@ impl Folder {
         Ok(Format::read(path)?.log_id)
     }
 
-    /// Who holds the lock of a folder, if anyone.
+    /// The holder of the lock of a folder, if any.
     pub fn holder(path: &Path) -> Option<Holder> {
         let mut lock = File::open(path.join("lock")).ok()?;
         match lock.try_lock_shared() {
@@ -260,7 +259,7 @@ impl Folder {
     }
 }
 
-/// What a folder without `format` is.
+/// The error for a folder without `format`.
 fn absent(path: &Path) -> TrailError {
     let empty = fs::read_dir(path).map_or(true, |mut names| names.next().is_none());
     if empty {
@@ -272,7 +271,7 @@ fn absent(path: &Path) -> TrailError {
     }
 }
 
-/// An error where a folder is a backup, which must stay as it is.
+/// Fails if a folder is a backup, which must stay unchanged.
 fn refuse_backup(path: &Path) -> Result<(), TrailError> {
     match path.join("manifest.json").exists() {
         true => Err(TrailError::Backup(path.to_owned())),
@@ -280,8 +279,8 @@ fn refuse_backup(path: &Path) -> Result<(), TrailError> {
     }
 }
 
-/// An error if a folder belongs to another user and can be written: files of this
-/// process in it, as the index's, would lock its owner out.
+/// Fails if a folder belongs to another user and is writable: files that this process
+/// creates in it, as the index, would be inaccessible to its owner.
 fn refuse_foreign_owner(path: &Path) -> Result<(), TrailError> {
     let failed = |error| TrailError::io("looking at", path)(error);
     let owner = fs::metadata(path).map_err(failed)?.uid();
@@ -297,8 +296,8 @@ fn refuse_foreign_owner(path: &Path) -> Result<(), TrailError> {
     })
 }
 
-/// Makes a folder and those above it, and syncs each folder in which a name
-/// was made. Tells which those are.
+/// Creates a folder and its parents, and syncs each folder that got a new entry.
+/// Returns these folders.
 fn make_folders(path: &Path) -> io::Result<Vec<PathBuf>> {
     let missing = path.ancestors().take_while(|folder| !folder.exists());
     let parents: Vec<PathBuf> = missing
@@ -319,15 +318,15 @@ fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Whether a folder has something in one of its logs.
+/// Whether one of the logs of a folder has files.
 fn has_log(path: &Path) -> bool {
     ["log", "rejected"]
         .iter()
         .any(|part| fs::read_dir(path.join(part)).is_ok_and(|mut names| names.next().is_some()))
 }
 
-/// An error where a folder without `format` is not empty, nor what a crash
-/// leaves while one is made.
+/// Fails if a folder without `format` is neither empty nor the rest of an interrupted
+/// creation.
 fn check_unmade(path: &Path) -> Result<(), TrailError> {
     if has_log(path) {
         return Err(TrailError::FormatMissing(path.to_owned()));
@@ -340,8 +339,7 @@ fn check_unmade(path: &Path) -> Result<(), TrailError> {
     Ok(())
 }
 
-/// Opens the lock file. Whoever does not write can lock it on a read-only
-/// folder as well.
+/// Opens the lock file. Readers can lock it in a read-only folder, too.
 fn open_lock(name: &Path, write: bool) -> io::Result<File> {
     let opened = OpenOptions::new()
         .read(true)
@@ -363,7 +361,7 @@ fn is_read_only(error: &io::Error) -> bool {
     )
 }
 
-/// Whether the lock was free, and is now ours.
+/// Tries to take the lock; `false` if another process holds it.
 fn try_lock(lock: &File, name: &Path) -> Result<bool, TrailError> {
     match lock.try_lock() {
         Ok(()) => Ok(true),

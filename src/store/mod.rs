@@ -1,9 +1,9 @@
-//! The engine: log and index of one data folder, and how they are asked.
+//! The engine: log and index of one data folder, and access to them.
 //!
-//! The library's face. [`Trail::open`] takes the folder's lock, recovers the
+//! [`Trail::open`] takes the folder's lock, recovers the
 //! logs and starts the index; [`Appender`] adds events; [`Timeline`] reads
-//! those of (sub)profiles, [`Walk`] those of a span of time. What a question means is [`crate::query`]'s
-//! matter, what events mean [`crate::history`]'s.
+//! those of (sub)profiles, [`Walk`] those of a span of time.
+//! Queries are defined in [`crate::query`], the meaning of events in [`crate::history`].
 
 mod appender;
 mod batch;

@@ -1,28 +1,28 @@
-//! Whose the subprofiles of the newest events are, which the index may not have yet.
+//! The profiles of the subprofiles of the newest events, which the index may lack.
 
 use std::collections::HashMap;
 
 use crate::index::Indexer;
 
-/// From so many subprofiles on, those that the index has are dropped.
+/// Beyond this number of subprofiles, those that the index has are dropped.
 const MANY: usize = 8_192;
 
-/// The most subprofiles; beyond them all are dropped, and the index must catch up
-/// before it is asked.
+/// The most subprofiles. Beyond it all are dropped, and look-ups need an index that has
+/// caught up.
 const MAX: usize = 200_000;
 
 /// The profiles of the subprofiles of events after a `seq`. Together with an index
-/// that has come as far, it knows the profile of every subprofile without waiting.
+/// that is complete up to that `seq`, it knows the profile of every subprofile without waiting.
 #[derive(Debug)]
 pub(super) struct RecentOwners {
-    /// Later events are known here.
+    /// Events after this `seq` are covered.
     after: u64,
     /// By subprofile: the `seq` of its last event, and the profile.
     owners: HashMap<u64, (u64, u64)>,
 }
 
 impl RecentOwners {
-    /// Those of the events after a `seq`, of which there are none yet.
+    /// An empty map for the events after a `seq`.
     pub fn after(seq: u64) -> Self {
         Self {
             after: seq,
@@ -46,8 +46,8 @@ impl RecentOwners {
         self.owners.insert(subprofile, (seq, profile));
     }
 
-    /// Drops what the index has if there is much, and everything up to the last
-    /// event if there is too much.
+    /// Beyond the first limit drops entries that the index has; beyond the second
+    /// drops all.
     pub fn shrink(&mut self, index: &Indexer, last_seq: u64) {
         if self.owners.len() < MANY {
             return;

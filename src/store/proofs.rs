@@ -1,4 +1,4 @@
-//! Which signed calls were kept lately.
+//! The proofs of recently kept signed calls.
 
 use super::error::TrailError;
 use super::open::Trail;
@@ -6,15 +6,14 @@ use crate::auth::signature::{Evidence, Proof};
 use crate::log::Scanned;
 use crate::log::record::EventRecord;
 
-/// How many events are looked through at one time, from the newest on. Imports
-/// bring old events in between: where so many in a row are old, all before
-/// them are taken to be.
+/// The number of events that are read at once, from the newest backwards. Imports put
+/// old events in between: if this many in a row are old, all before them are assumed to
+/// be old.
 const CHUNK: u64 = 16 * 1024;
 
 impl Trail {
-    /// Hands out the proofs of the events that were received since a moment in
-    /// Unix microseconds. What cannot be read is passed over: of it nothing
-    /// could be told anyway.
+    /// Returns the proofs of the events received since a time in Unix microseconds.
+    /// Unreadable events are skipped, since their proofs are unknown.
     pub fn each_proof_since(
         &self,
         since: i64,

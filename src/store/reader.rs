@@ -12,7 +12,7 @@ const AHEAD_LEN: usize = 4 << 20;
 /// Reads single events by their `seq`.
 pub struct EventReader {
     cursor: Cursor,
-    /// Records that were read ahead in the order in which the log has them.
+    /// Records that were read ahead, in log order.
     ahead: Batch,
     /// About how many bytes of records are read ahead at most.
     ahead_len: usize,
@@ -27,16 +27,16 @@ impl EventReader {
         }
     }
 
-    /// Reads ahead up to about so many bytes rather than 4 MiB.
+    /// Sets the read-ahead limit in bytes; the default is 4 MiB.
     pub const fn holding(mut self, bytes: usize) -> Self {
         self.ahead_len = bytes;
         self
     }
 
-    /// Reads records ahead in one pass through the log, in place of those that
-    /// were read ahead before: each block is read once, however the events are
-    /// asked for then. Holds some 4 MiB; what is beyond them is read when it is
-    /// asked for, and what cannot be read is told then.
+    /// Reads records ahead in one pass through the log, and replaces those read ahead
+    /// before. Each block is read once, in whatever order the events are requested
+    /// later. Records beyond the limit are read on request, which also reports
+    /// unreadable ones.
     pub fn read_ahead(&mut self, mut seqs: Vec<u64>) {
         seqs.sort_unstable();
         seqs.dedup();
@@ -51,7 +51,7 @@ impl EventReader {
         }
     }
 
-    /// What was read ahead.
+    /// The records that were read ahead.
     pub const fn ahead(&self) -> &Batch {
         &self.ahead
     }
@@ -81,8 +81,8 @@ impl EventReader {
         self.record(seq, |record| Ok(record.to_event(seq)?.into_owned()))
     }
 
-    /// The event of that `seq`, which borrows from its record where that is
-    /// among those that were `held`.
+    /// The event of that `seq`, borrowed from its record if that is in
+    /// `held`.
     pub fn event_of<'a>(&mut self, held: &'a Batch, seq: u64) -> Result<Event<'a>, Unreadable> {
         match held.get(seq) {
             Some(bytes) => read_record(seq, bytes, |record| record.to_event(seq)),

@@ -1,11 +1,10 @@
-//! One consistent view of a data folder, on which everything an answer reads hangs.
+//! A consistent view of a data folder, through which an answer reads everything.
 //!
 //! A [`Snapshot`] fixes the last event and what is pruned. Events that arrive
 //! later are invisible through it, and a prune that commits while it is held
 //! neither hides nor removes anything that it shows, so that an answer never mixes
-//! old events with new baselines. Whoever answers a question takes one, and takes
-//! another for the next question: a snapshot that is held keeps pruned events on
-//! the disk.
+//! old events with new baselines. Each query takes its own snapshot and drops it at
+//! the end: a snapshot that is held keeps pruned events on the disk.
 
 use std::sync::Arc;
 
@@ -49,7 +48,7 @@ impl Trail {
 }
 
 impl<'a> Snapshot<'a> {
-    /// The data folder it is of.
+    /// Its data folder.
     pub const fn trail(&self) -> &'a Trail {
         self.trail
     }
@@ -64,10 +63,10 @@ impl<'a> Snapshot<'a> {
         self.last_seq
     }
 
-    /// Waits until the index has every visible event. `tell` is called about ten
-    /// times a second meanwhile.
-    pub fn wait_for_index(&self, tell: impl FnMut(Progress)) -> Result<(), TrailError> {
-        let waited = self.trail.indexer.wait_for(self.last_seq, None, tell);
+    /// Waits until the index has every visible event. Meanwhile `progress` is called
+    /// about ten times a second.
+    pub fn wait_for_index(&self, progress: impl FnMut(Progress)) -> Result<(), TrailError> {
+        let waited = self.trail.indexer.wait_for(self.last_seq, None, progress);
         waited.map(|_| ()).map_err(TrailError::Index)
     }
 
@@ -310,7 +309,7 @@ impl<'a> Snapshot<'a> {
             keys.extend(baselines.keys_after(after, limit)?);
             keys.sort_unstable();
             keys.dedup();
-            // What follows the last key of either is not known yet.
+            // Keys after the last one of either page are not complete yet.
             keys.truncate(limit);
         }
         Ok(keys)

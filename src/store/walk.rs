@@ -9,9 +9,9 @@ use crate::log::{Damage, LogError, Scan, Scanned};
 /// arrival.
 pub struct Walk<'a> {
     snapshot: Snapshot<'a>,
-    /// First and last `seq` of what is still to be read.
+    /// First and last `seq` of the ranges that are still to be read.
     ranges: VecDeque<(u64, u64)>,
-    /// The scan under way, and its last `seq`.
+    /// The current scan and its last `seq`.
     scan: Option<(Scan, u64)>,
     all: u64,
     done: u64,
@@ -24,7 +24,7 @@ pub enum Step {
     Records,
     /// Events that cannot be read.
     Damage(Damage),
-    /// Everything is read.
+    /// The end of the walk.
     End,
 }
 
@@ -43,7 +43,7 @@ impl<'a> Walk<'a> {
         walk
     }
 
-    /// The same without the events up to a `seq`.
+    /// Skips the events up to a `seq`.
     pub fn after(mut self, seq: u64) -> Self {
         self.clip(seq.saturating_add(1), u64::MAX);
         self

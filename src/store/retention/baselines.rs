@@ -14,14 +14,14 @@ use crate::log::record::RecordError;
 use crate::log::{BlockRange, Cursor, Log, LogError, OpenMode, Scan, Scanned, segment_of};
 use crate::storage::Storage;
 
-/// A generation of baselines, open for reading. Holds some 40 bytes for 64 KiB.
+/// A generation of baselines, open for reading. Holds about 40 bytes per 64 KiB.
 pub struct Baselines {
     log: Log,
     baselines: Blocks,
     owners: Blocks,
 }
 
-/// The blocks of a row of records that is ordered by a number.
+/// The blocks of a range of records that are ordered by a number.
 struct Blocks {
     numbers: Range<u64>,
     stretches: Vec<BlockRange>,
@@ -36,8 +36,8 @@ impl Blocks {
         Self { numbers, stretches }
     }
 
-    /// Where in the log the records of a number can stand. Where a footer is
-    /// damaged that is anywhere.
+    /// The ranges of the log that can hold the records of a number; the whole range
+    /// if a footer is damaged.
     fn of(&self, number: u64) -> Range<u64> {
         let figure = figure(number);
         let known =
@@ -62,7 +62,7 @@ impl Blocks {
 }
 
 impl Baselines {
-    /// Opens the generation that counts.
+    /// Opens the committed generation.
     pub fn open(
         storage: Arc<dyn Storage>,
         dir: &Path,
@@ -78,8 +78,8 @@ impl Baselines {
         })
     }
 
-    /// The files in which they are. None is written again, and none is removed
-    /// as long as the [`super::Retention`] is held that has them.
+    /// Their files. They never change, and are not removed while the
+    /// [`super::Retention`] that refers to them is held.
     pub fn files(&self, storage: &dyn Storage, dir: &Path) -> io::Result<Vec<PathBuf>> {
         let numbers = self.baselines.numbers.start..self.owners.numbers.end;
         let mut files = Vec::new();
@@ -92,7 +92,7 @@ impl Baselines {
         Ok(files)
     }
 
-    /// How many there are.
+    /// The number of baselines.
     pub fn count(&self) -> u64 {
         self.baselines.numbers.end - self.baselines.numbers.start
     }
@@ -109,8 +109,8 @@ impl Baselines {
         Ok(Some(found.baseline).filter(|_| found.key == key))
     }
 
-    /// The number of the first baseline within some that is not before a
-    /// (sub)profile's.
+    /// The number of the first baseline in a range that is at or after a
+    /// (sub)profile.
     fn position(
         &self,
         cursor: &mut Cursor,
@@ -129,7 +129,7 @@ impl Baselines {
         Ok(low)
     }
 
-    /// Hands the subprofiles of a profile that have one to `each`, in order.
+    /// Calls `each` with the subprofiles of a profile that have a baseline, in order.
     pub fn each_subprofile(
         &self,
         profile: u64,
@@ -189,7 +189,7 @@ impl Baselines {
     pub fn owner_of(&self, subprofile: u64) -> Result<Option<u64>, LogError> {
         let mut cursor = self.log.cursor();
         let mut within = self.owners.of(subprofile);
-        // The last record that does not begin after it.
+        // The last record that begins at or before it.
         while within.end > within.start + 1 {
             let middle = within.start.midpoint(within.end);
             let owners = read(&mut cursor, middle, decode_owners)?;
@@ -223,7 +223,7 @@ impl Baselines {
     }
 }
 
-/// A record, read; what cannot be is damage.
+/// Decodes a record; a failure is damage.
 fn read<T>(
     cursor: &mut Cursor,
     seq: u64,
@@ -244,8 +244,8 @@ pub struct Walk {
 }
 
 impl Walk {
-    /// The next one; `None` at the end. One that cannot be read is an error:
-    /// nothing else knows what it held.
+    /// The next baseline; `None` at the end. An unreadable one is an error, since its
+    /// content exists nowhere else.
     pub fn step(&mut self) -> Result<Option<KeptBaseline>, LogError> {
         while self.held.is_empty()
             && let Some(scan) = &mut self.scan

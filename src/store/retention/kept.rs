@@ -2,7 +2,7 @@
 //!
 //! A record is a version byte (1) and bincode values, as those of
 //! [`crate::log::record`]. A baseline's begins with the (sub)profile; one of
-//! owners is a row of (subprofile, profile) pairs in the order of the former.
+//! owners is a list of (subprofile, profile) pairs ordered by subprofile.
 
 use std::borrow::Cow;
 
@@ -15,23 +15,23 @@ use crate::log::record::RecordError;
 
 const VERSION: u8 = 1;
 
-/// The most bytes that a record may take in memory, so that a length that is
-/// wrong takes no more: bincode makes room for as many items as are announced.
+/// The most bytes that a decoded record may take in memory. Bincode allocates as many
+/// items as a length claims, and a wrong length must not exhaust memory.
 const MOST_BYTES: usize = 256 << 20;
 
 const CONFIG: Configuration<LittleEndian, Varint, Limit<MOST_BYTES>> =
     standard().with_limit::<MOST_BYTES>();
 
-/// A baseline and whose it is.
+/// A baseline and its (sub)profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptBaseline {
     /// The (sub)profile.
     pub key: ProfileKey,
-    /// What is left of its pruned events.
+    /// The baseline.
     pub baseline: Baseline,
 }
 
-/// A (sub)profile as a record begins with it.
+/// The (sub)profile at the beginning of a record.
 type Key = (u64, Option<u64>);
 
 #[derive(Encode, Decode)]
@@ -175,7 +175,7 @@ impl KeptBaseline {
         })
     }
 
-    /// Whose baseline a record is.
+    /// The (sub)profile of a baseline record.
     pub fn key_of(bytes: &[u8]) -> Result<ProfileKey, RecordError> {
         let (profile, subprofile): Key = decode(bytes)?;
         Ok(ProfileKey {
@@ -195,8 +195,7 @@ pub(super) fn decode_owners(bytes: &[u8]) -> Result<Vec<(u64, u64)>, RecordError
     decode(bytes)
 }
 
-/// A profile's or a subprofile's number as it stands in the place of a time, in
-/// the same order.
+/// Maps a profile or subprofile number to a footer time, preserving the order.
 pub(super) const fn figure(number: u64) -> i64 {
     (number ^ (1 << 63)).cast_signed()
 }

@@ -10,11 +10,11 @@ use crate::log::record::RecordError;
 use crate::log::{BulkSegmentWriter, LogError, NotSealed, remove_segments_outside};
 use crate::storage::Storage;
 
-/// How many pairs of subprofile and profile stand in one record.
+/// The number of (subprofile, profile) pairs in one record.
 const OWNERS: usize = 512;
 
-/// Writes a generation of baselines. What it writes counts once a [`Pruned`]
-/// that names it is committed.
+/// Writes a generation of baselines. It takes effect once a [`Pruned`] that
+/// refers to it is committed.
 pub struct BaselineWriter {
     row: BulkSegmentWriter,
     begin: u64,
@@ -23,8 +23,8 @@ pub struct BaselineWriter {
 }
 
 impl BaselineWriter {
-    /// Begins a generation in the baselines' folder, which must exist, after the
-    /// one that counts; what else is there is removed.
+    /// Begins a generation after the committed one, in the baselines' folder, which
+    /// must exist. Other generations are removed.
     pub fn new(
         storage: Arc<dyn Storage>,
         dir: &Path,
@@ -55,7 +55,7 @@ impl BaselineWriter {
         self.add(key, &record)
     }
 
-    /// To be called after the last baseline: owners follow.
+    /// Must be called after the last baseline and before the first owner.
     pub fn begin_owners(&mut self) -> Result<(), NotSealed> {
         self.row.cut()?;
         self.owners = self.row.next_seq();
@@ -63,7 +63,7 @@ impl BaselineWriter {
     }
 
     /// Writes the profile of a subprofile; these come in the order of
-    /// subprofiles, and of one that comes again the last counts.
+    /// subprofiles, and of repeated ones the last wins.
     pub fn add_owner(&mut self, subprofile: u64, profile: u64) -> Result<(), NotSealed> {
         self.held.pop_if(|(last, _)| *last == subprofile);
         if self.held.len() >= OWNERS {
@@ -85,7 +85,7 @@ impl BaselineWriter {
     }
 
     /// Ends the generation. When this returns it is on stable storage; the
-    /// numbers of where it stands are put into `pruned`.
+    /// its position is set in `pruned`.
     pub fn finish(mut self, pruned: Pruned) -> Result<Pruned, NotSealed> {
         self.write_owners()?;
         Ok(Pruned {
