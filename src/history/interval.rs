@@ -178,7 +178,7 @@ impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
         ended
     }
 
-    /// Ends everything at a delete of the profile of which only the place is known.
+    /// Ends everything at a profile's delete that is known only by its place.
     pub fn unseen_cascade(&mut self, place: Place, replay: &Replay<'_>) -> Vec<Interval> {
         let mut ended = self.follow_baseline(replay);
         ended.extend(self.end_all(&Ending {

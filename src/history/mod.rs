@@ -19,8 +19,8 @@
 //!   is as if they were there. An event before it, which came late, stands alone: the
 //!   states around it are unknown, so it changes only what it names itself, and nothing
 //!   is first seen.
-//! * **Cascade**, if asked for: a profile's `delete` deletes its subprofiles, of which
-//!   Copernica sends nothing: at its place each one that is present becomes deleted
+//! * **Cascade**, if requested: a profile's `delete` also deletes its subprofiles, for
+//!   which Copernica sends no call: at its place each one that is present becomes deleted
 //!   ([`CascadeDelete`], [`Replay::apply_cascade`]).
 //! * A change has a [`Cause`]. `since` of an unexplained or observed change is the time
 //!   of the event before, whatever its type.

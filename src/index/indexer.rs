@@ -1,4 +1,4 @@
-//! The index as its callers see it: a thread that keeps it, and the questions.
+//! The interface of the index: the thread that maintains it, and the queries.
 
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
@@ -16,7 +16,7 @@ use crate::log::Log;
 /// How often progress is reported to those who wait.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// How far the index is.
+/// The progress of the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// The last `seq` that is in the index.
@@ -25,8 +25,8 @@ pub struct Progress {
     pub last: u64,
 }
 
-/// The index, kept by a thread of its own. Errors of its methods are texts for
-/// the operator; a damaged index is no error, but replaced.
+/// The index, maintained by a background thread. Errors of its methods are texts for
+/// the operator; a damaged index is replaced and causes no error.
 pub struct Indexer {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -54,7 +54,7 @@ impl Indexer {
     }
 
     /// Waits until every event up to `seq` is in the index, for at most
-    /// `timeout`: `false` when that has passed. `report` is called some ten times
+    /// `timeout`: `false` when that has passed. `report` is called about ten times
     /// a second meanwhile.
     pub fn wait_for(
         &self,
@@ -90,7 +90,7 @@ impl Indexer {
         }
     }
 
-    /// How far the index is.
+    /// The progress of the index.
     pub fn progress(&self) -> Progress {
         let applied = self.shared.state().applied;
         Progress {

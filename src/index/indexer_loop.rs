@@ -21,8 +21,8 @@ use crate::log::{LogError, Scanned};
 /// between, so that runs do not pile up.
 const BATCH_LEN: usize = 1024;
 
-/// How long events are left to gather before they are indexed, unless somebody
-/// waits for them.
+/// How long events are collected before they are indexed, unless a caller waits for
+/// them.
 const GATHER: Duration = Duration::from_millis(5);
 
 /// How long the thread sleeps at most. It is woken when events arrive, and on
@@ -36,8 +36,8 @@ const LOGGED_CATCH_UP: u64 = 20_000;
 /// How often progress is logged.
 const LOG_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How often an index is set aside before it is kept in memory: what breaks
-/// every one of them is no damage.
+/// How often an index is set aside before it is kept in memory: if every new one
+/// breaks, damage is not the cause.
 const MAX_REBUILDS: u32 = 3;
 
 /// After how long a log that could not be read is read again.
@@ -82,7 +82,7 @@ enum Work {
     Background,
 }
 
-/// Notes that the thread has ended, however it ends.
+/// Records that the thread has ended, even by a panic.
 struct Ended<'a>(&'a Shared);
 
 impl Drop for Ended<'_> {
@@ -252,7 +252,7 @@ impl Shared {
             Ok(record) if is_pruned(record) || crc32c::crc32c(record) == position.record_crc => {
                 None
             }
-            // The log's damage is not the index's.
+            // Damage of the log is not damage of the index.
             Err(LogError::Damaged { .. }) => None,
             Ok(_) | Err(_) => Some("it was made from another log"),
         }
@@ -417,7 +417,7 @@ impl Shared {
                     position.seq = position.seq.max(damage.last_seq);
                 }
                 Ok(None) => {
-                    // Nothing but damage may have come.
+                    // There may be only damage.
                     position.seq = position.seq.max(last);
                     self.add(&mut batch, position)?;
                     if logging {

@@ -26,29 +26,29 @@ use crate::event::ProfileKey;
 /// The most fields that have look-ups.
 pub const MAX_FIELDS: usize = 16;
 
-/// How many keys are gathered before a run is made of the new ones among them:
-/// some 150 bytes each in memory.
+/// The number of keys collected in memory, about 150 bytes each, before the new ones
+/// among them are written as a run.
 const GATHERED: usize = 16_384;
 
-/// The position is written after so many events, even if few keys came.
+/// The position is written after this many events, even if they had few keys.
 const WRITE_EVERY: u64 = 65_536;
 
 /// The look-ups of a data folder, and how far they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LookupState {
-    /// Of which fields.
+    /// Their fields.
     pub fields: Vec<String>,
     /// The last event that is in them.
     pub up_to: u64,
     /// How many entries there are; some may be counted twice until a merge.
     pub entries: u64,
-    /// How many bytes those take that are not in memory.
+    /// The bytes of the entries on disk.
     pub bytes: u64,
     /// Whose baselines are in them ([`crate::store::retention::Retention::generation`]).
     pub generation: u64,
 }
 
-/// Values of fields, by the fields' places, and whose they are.
+/// Values of fields, by the position of the field, with their (sub)profiles.
 #[derive(Debug, Default)]
 pub struct LookupValues(BTreeSet<LookupKey>);
 
@@ -58,12 +58,12 @@ impl LookupValues {
         self.0.extend(lookup_key(field, value, key));
     }
 
-    /// How many there are that differ.
+    /// The number of distinct keys.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there are none.
+    /// Whether it is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -90,11 +90,11 @@ pub(super) struct Lookup {
 }
 
 impl Lookup {
-    /// Those of a database, if it has any.
+    /// The look-ups of a database, if it has any.
     pub fn open(db: &Database, log_id: u64) -> Result<Option<Self>, IndexError> {
         catch_panic(|| {
             if db.get(LookupKey::MANIFEST)?.is_none() {
-                // What a crash left of them.
+                // Left over from a crash.
                 drop_others::<LookupKey>(db, &[])?;
                 return Ok(None);
             }
@@ -108,8 +108,8 @@ impl Lookup {
         })
     }
 
-    /// Begins look-ups of some fields, which are normalized, in place of those
-    /// that there were.
+    /// Begins look-ups of some fields, which are normalized, and replaces the old
+    /// ones.
     pub fn create(
         db: &Database,
         log_id: u64,
@@ -128,7 +128,7 @@ impl Lookup {
         Self { gathered, ..self }
     }
 
-    /// Drops all look-ups of a database; nobody may hold any.
+    /// Drops all look-ups of a database; none may be in use.
     pub fn remove(db: &Database) -> Result<(), IndexError> {
         catch_panic(|| {
             db.remove(LookupKey::MANIFEST)?;
@@ -136,7 +136,7 @@ impl Lookup {
         })
     }
 
-    /// Up to where the log is in them, with what is pending.
+    /// The last `seq` in them, pending keys included.
     pub fn position(&self) -> Position {
         self.store.position()
     }
@@ -214,7 +214,7 @@ impl Lookup {
         };
         let after = after.and_then(|page| page.last);
         if after.is_some_and(|key| key.field != field) {
-            // That page was of look-ups that were replaced.
+            // The earlier page came from look-ups that were replaced since.
             return Ok(None);
         }
         catch_panic(|| {

@@ -1,4 +1,4 @@
-//! The index: which events there are of a (sub)profile, and when.
+//! The index: the events of each (sub)profile with their times.
 //!
 //! It is built from the log and can always be built again. It holds the (event
 //! time, `seq`) pairs of each (sub)profile, which are sorted when read, and
@@ -24,11 +24,11 @@
 //! A whole index is rebuilt, too, after a prune, since sled keeps removed bytes
 //! in its file ([`Indexer::remove_pruned`]); and when the log can read events
 //! that it could not read when the index was made ([`Indexer::unreadable`]). Until
-//! then such events are listed as unreadable: nobody knows whose they are, so
+//! then such events are listed as unreadable: their (sub)profiles are unknown, so
 //! every answer about a (sub)profile warns about them.
 //!
-//! Beside the events are the *look-ups* of some fields, if any are wanted: which
-//! (sub)profiles ever had a value ([`lookup`]). They are runs of another kind in
+//! The index also has the *look-ups* of configured fields: which (sub)profiles ever
+//! had a value ([`lookup`]). They are runs of another kind in
 //! the same database, made in the background ([`lookup_backfill`]).
 
 mod block;

@@ -1,4 +1,4 @@
-//! What is indexed but not in a run yet.
+//! Indexed items that are not in a run yet.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
@@ -17,12 +17,12 @@ pub(super) struct Entry {
     pub seq: u64,
 }
 
-/// Items that wait until there are enough for a run; some 60 bytes each.
+/// Items collected in memory until there are enough for a run; about 60 bytes each.
 pub(super) struct Pending<K> {
     items: BTreeMap<(K, u64), i64>,
     /// First and last `seq` of events that cannot be read.
     pub unreadable: Vec<(u64, u64)>,
-    /// Up to where the log is indexed with these.
+    /// The last `seq` of the log that is indexed with these.
     pub position: Position,
 }
 
@@ -43,7 +43,7 @@ impl Pending<IndexKey> {
 }
 
 impl<K: RunKey> Pending<K> {
-    /// Nothing yet, after a position.
+    /// An empty collection after a position.
     pub const fn after(position: Position) -> Self {
         Self {
             items: BTreeMap::new(),

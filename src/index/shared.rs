@@ -35,7 +35,7 @@ pub(super) struct OpenIndex {
     lookup: RwLock<Option<Lookup>>,
 }
 
-/// How far the thread is, and what it is asked for.
+/// The progress of the thread, and the requests to it.
 #[derive(Default)]
 pub(super) struct State {
     /// There is an index, and `applied` is its position.
@@ -44,7 +44,7 @@ pub(super) struct State {
     /// The highest position ever: an index that replaces another answers
     /// nothing before it has reached it.
     pub min_visible_seq: u64,
-    /// Somebody waits for this position.
+    /// A caller waits for this position.
     pub wanted: u64,
     pub stop: bool,
     /// The thread has ended.

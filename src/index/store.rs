@@ -1,12 +1,12 @@
-//! Runs of one kind in a database, and what is not in a run yet.
+//! Runs of one kind in a database, and the items that are not in a run yet.
 //!
 //! Items are gathered in memory ([`Pending`]) and written as runs. Runs are
 //! never changed; when enough adjacent runs are of one size they are
-//! merged into one, in small steps. A question reads the runs from the oldest to
-//! the newest, and then what is pending.
+//! merged into one, in small steps. A query reads the runs from the oldest to
+//! the newest, and then the pending items.
 //!
 //! A run's tree is written before the manifest lists it and dropped after the
-//! manifest does no longer; what a crash leaves of others is dropped at the next
+//! manifest no longer does; unlisted trees left by a crash are dropped at the next
 //! opening. So the position and the items always agree, and whatever was
 //! pending is read from the log again.
 
@@ -180,7 +180,7 @@ impl<K: RunKey> Store<K> {
         self.merging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Up to where the log is indexed, with what is pending.
+    /// The last `seq` of the log that is indexed, pending items included.
     pub fn position(&self) -> Position {
         self.view().pending.position
     }
@@ -190,7 +190,7 @@ impl<K: RunKey> Store<K> {
         self.view().manifest.generation
     }
 
-    /// Makes a run of what is pending.
+    /// Writes the pending items as a run.
     pub(super) fn write_pending(&self) -> Result<(), IndexError> {
         self.write_pending_as(self.generation())
     }
@@ -283,7 +283,7 @@ impl<K: RunKey> Store<K> {
         let is_input = |run: &Run<K>| inputs.contains(&run.meta.number);
         let from = runs.iter().position(is_input).ok_or(IndexError::Entry)?;
         let old: Vec<Run<K>> = runs.splice(from..from + inputs.len(), [output]).collect();
-        // What is pending is not in a run yet: the position stays where it was.
+        // Pending items are not in a run yet, so the position does not move.
         let mut manifest = view.manifest.clone();
         manifest.runs = runs.iter().map(|run| run.meta.clone()).collect();
         self.db.insert(K::MANIFEST, manifest.encode()?)?;

@@ -102,7 +102,7 @@ fn a_missing_block_is_noticed() {
                 assert_eq!(pairs[0].len(), 2);
             }
         }
-        // Nor is it where all are asked for at once.
+        // Nor if all are requested at once.
         assert!(matches!(pairs_of(&index, &all), Err(IndexError::Entry)));
         assert!(matches!(
             index.timelines_after(None, 1000),

@@ -18,7 +18,7 @@ use crate::event::ProfileKey;
 enum Action {
     /// Events come, each with a value of one of the fields, and whose.
     Add(Vec<(usize, usize, u64)>),
-    /// So many steps of merging.
+    /// A number of merge steps.
     Compact(usize),
     /// They are closed and opened.
     Reopen,

@@ -1,4 +1,4 @@
-//! Questions about the events of (sub)profiles.
+//! Queries of the events of (sub)profiles.
 
 use std::cmp::Reverse;
 
@@ -13,7 +13,7 @@ pub(super) const MAX_PAIRS: usize = 65_536;
 /// (Event time, `seq`) pairs of a (sub)profile.
 pub type Pairs = Vec<(i64, u64)>;
 
-/// A question about the events of (sub)profiles within a time range.
+/// A query of the events of (sub)profiles within a time range.
 #[derive(Clone, Copy, Debug)]
 pub struct TimeRange<V> {
     /// All pairs from this time on are wanted, and those of the last second
@@ -63,7 +63,7 @@ impl Slices {
     }
 
     /// Adds what `find` finds of each. If there are too many pairs, the last
-    /// keys are left for another question, but never the first.
+    /// keys are left for the next query, but never the first.
     fn add(
         &mut self,
         keys: &[ProfileKey],

@@ -107,7 +107,7 @@ pub enum LogError {
     /// No such event.
     #[error("there is no event {seq}")]
     NotFound {
-        /// The number asked for.
+        /// The requested number.
         seq: u64,
     },
 }

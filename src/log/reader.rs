@@ -231,7 +231,7 @@ impl Scan {
             // Nothing is missing at the end of a whole segment.
             let is_damage = gap.offset < gap.end || gap.first_seq <= last_seq;
             if gap.next_seq.is_some() && gap.first_seq <= last_seq && last_seq < self.next {
-                // It is before the first event that was asked for.
+                // It is before the first requested event.
                 self.open = Some(open);
                 continue;
             }

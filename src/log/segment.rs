@@ -224,8 +224,7 @@ impl Segment {
         Ok(blocks)
     }
 
-    /// The damage of this segment of which the events up to `last_seq` cannot be
-    /// read. In a sealed segment the offsets are those of the compressed blocks,
+    /// The damage that makes events of this segment up to `last_seq` unreadable. In a sealed segment the offsets are those of the compressed blocks,
     /// and the reason is what is wrong with the first of them.
     pub fn damage(&self, inner: &Inner, gap: Gap, last_seq: u64) -> Damage {
         let (offset, end) = (gap.offset, gap.end);

@@ -37,7 +37,7 @@ pub struct ParsedCall {
     /// The evidence of its sender ([`crate::auth::signature::Evidence`], encoded);
     /// `None` if it was not checked.
     pub evidence: Option<Vec<u8>>,
-    /// What is wrong with it, if it cannot be read: status and reason.
+    /// The body kind and envelope, or the status and reason for which it is rejected.
     pub read: Result<(BodyKind, Envelope), (u16, DecodeError)>,
     /// The body's bytes.
     pub body: Vec<u8>,

@@ -105,7 +105,7 @@ impl Damages {
         }
     }
 
-    /// Whether there are none.
+    /// Whether nothing was added.
     pub const fn is_empty(&self) -> bool {
         self.damage.named.is_empty() && self.lost.named.is_empty()
     }

@@ -181,7 +181,7 @@ impl<'a> Snapshot<'a> {
         Ok(times)
     }
 
-    /// The events of a (sub)profile, and what is left of its pruned ones.
+    /// The events of a (sub)profile, and its baseline.
     pub fn events_of(&self, key: ProfileKey) -> Result<EventsOf, TrailError> {
         Ok(EventsOf {
             times: self.times_of(key)?,

@@ -15,7 +15,7 @@ use crate::log::record::is_pruned;
 use crate::log::segment_reader::{Found, SegmentReader};
 use crate::storage::{Access, Storage, StorageFile};
 
-/// The file is synced after each of so many bytes: one large sync would delay
+/// The file is synced each time this many bytes are written: one large sync would delay
 /// those of the committer.
 const SYNC_LEN: u64 = 1 << 20;
 
