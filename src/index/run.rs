@@ -13,8 +13,8 @@ use super::error::IndexError;
 use super::run_key::{Item, RunKey};
 use super::tree::{Blocks, Database, Tree};
 
-/// So many blocks are passed over before sled is asked for the right one:
-/// about as many as can be read in the time of one look-up.
+/// The most blocks that are skipped one by one before a look-up in sled finds the right
+/// one: about as many as can be read in the time of one look-up.
 const MAX_STEPS: usize = 3;
 
 /// What the manifest keeps of a run.

@@ -34,7 +34,7 @@ pub(super) trait RunKey: Copy + Debug + Ord + Send + Sync + 'static {
     /// The name of an item, by the item's number.
     fn name(self, number: u64) -> Vec<u8>;
 
-    /// Whether only the newest item counts, of which there is one in a run.
+    /// Whether only the newest item counts; a run then has one item per key.
     fn keeps_newest(self) -> bool;
 
     /// The time of an item in Unix seconds, if it is an event's.

@@ -31,8 +31,8 @@ pub fn segment_of(name: &str) -> Option<u64> {
         .map(|(first_seq, _)| first_seq)
 }
 
-/// The first `seq` of the segment of which recovery or repair has set aside the
-/// file of that name.
+/// The first `seq` of the segment to which a set-aside file of recovery or repair
+/// belongs, by its name.
 pub fn segment_of_set_aside(name: &str) -> Option<u64> {
     let (segment, _) = name
         .split_once(".torn-")

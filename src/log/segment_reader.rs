@@ -64,8 +64,7 @@ impl Gap {
         }
     }
 
-    /// The damage of a plain segment of which the events up to `last_seq` cannot
-    /// be read.
+    /// The damage that makes events of a plain segment up to `last_seq` unreadable.
     pub fn damage(self, segment: &Path, last_seq: u64) -> Damage {
         Damage {
             segment: segment.to_owned(),
