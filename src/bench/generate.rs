@@ -1,9 +1,8 @@
-//! Webhook bodies as a real sender would send them, without end.
+//! An endless stream of webhook bodies like those of the real sender.
 //!
-//! The form is that of PHP's `http_build_query`; the life they tell: profiles
-//! and subprofiles are created or first seen by an update, updates change one
-//! or two fields or an interest, some calls are sent twice, come late or never,
-//! some profiles are deleted. The same seed gives the same bytes.
+//! They are encoded like PHP's `http_build_query`. Profiles and subprofiles are
+//! created, or first seen in an update; updates change one or two fields or an
+//! interest; some calls are repeated, late or lost; some profiles are deleted. The same seed gives the same bytes.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -138,13 +137,13 @@ impl Bodies {
         let alone = self.random.chance(self.mix.timestamp_alone);
         let as_map = self.random.below(10) == 0;
         let values = state.values(&self.mix, profile, sub);
-        let told = Told {
+        let content = Content {
             key,
             state: &state,
             values: &values,
             time,
         };
-        let body = told.body(kind, Some(&change), alone, as_map);
+        let body = content.body(kind, Some(&change), alone, as_map);
         if self.random.chance(self.mix.lost) {
             self.states.insert(key, state);
             return;
@@ -162,7 +161,7 @@ impl Bodies {
             self.ready.extend(self.late.pop_front());
         }
         if self.random.chance(self.mix.deletes) {
-            let gone = told.body("delete", None, false, false);
+            let gone = content.body("delete", None, false, false);
             self.ready.push_back(gone);
         } else {
             self.states.insert(key, state);
@@ -183,8 +182,8 @@ impl Iterator for Bodies {
     }
 }
 
-/// What a call tells.
-struct Told<'a> {
+/// The content of a call.
+struct Content<'a> {
     /// The profile, and whether its subprofile is meant.
     key: (u64, bool),
     state: &'a State,
@@ -193,7 +192,7 @@ struct Told<'a> {
     time: i64,
 }
 
-impl Told<'_> {
+impl Content<'_> {
     fn body(
         &self,
         kind: &str,

@@ -238,7 +238,7 @@ fn first_values(random: &mut Random, mix: &Mix, profile: u64, sub: bool) -> Vec<
         .collect()
 }
 
-/// A moment as the sender's `timestamp` tells it.
+/// A time in the form of the sender's `timestamp`.
 pub fn local(time: i64) -> String {
     DateTime::from_timestamp(time, 0)
         .map(|moment| moment.with_timezone(&Amsterdam).naive_local().to_string())

@@ -6,9 +6,8 @@
 //! In a round all send the same bodies, which nobody has had before. profiletrail
 //! takes part twice, with a store that was empty and with one of many events.
 //!
-//! After each turn of profiletrail a question is asked, which is answered only
-//! when the index has every event: how long that took is told, so that what is
-//! put off is seen.
+//! After each turn of profiletrail a query runs that is answered only when the
+//! index has every event. Its duration is reported, so deferred work is visible.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

@@ -37,7 +37,7 @@ impl Printed {
         println!();
     }
 
-    /// The line below the header, which tells Markdown where numbers stand.
+    /// The delimiter row below the header, which aligns the columns of numbers.
     fn ruled(&self, line: &str) -> String {
         let mut columns: Vec<String> = line.split('|').map(str::to_owned).collect();
         let last = columns.len().saturating_sub(1);

@@ -48,14 +48,14 @@ impl NoCascade {
 
 /// How what was done is told: a table or lines.
 #[derive(Debug, clap::Args)]
-pub struct TellOutput {
+pub struct ResultOutput {
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
-    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT", value_parser = told_format())]
+    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT", value_parser = result_format())]
     pub format: Option<Format>,
 }
 
-/// The forms that every command has.
-fn told_format() -> impl TypedValueParser<Value = Format> {
+/// The formats that every command supports.
+fn result_format() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(["table", "jsonl"])
         .try_map(|name| <Format as ValueEnum>::from_str(&name, false))
 }

@@ -6,7 +6,7 @@ use anyhow::Context;
 use bytesize::ByteSize;
 
 use super::ExitStatus;
-use super::args::TellOutput;
+use super::args::ResultOutput;
 use super::context::CommandContext;
 use super::maintenance::{exit_status, order, write, write_lines};
 use super::progress::Bar;
@@ -34,7 +34,7 @@ pub struct BackupArgs {
     #[arg(long)]
     pub copy: bool,
     #[command(flatten)]
-    pub output: TellOutput,
+    pub output: ResultOutput,
 }
 
 /// `restore`

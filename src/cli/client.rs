@@ -60,7 +60,7 @@ pub fn connect_to(data: &Path) -> io::Result<UnixStream> {
     UnixStream::connect(path)
 }
 
-/// Asks, and writes the answer's lines to `out`.
+/// Runs a query and writes the lines of its answer to `out`.
 pub fn ask(query: &Query, context: &CommandContext, out: &mut dyn Write) -> anyhow::Result<End> {
     let bar = RefCell::new(Bar::new(Stage::Index.text(), context.progress));
     let mut out = Unbarred {
@@ -68,21 +68,21 @@ pub fn ask(query: &Query, context: &CommandContext, out: &mut dyn Write) -> anyh
         bar: &bar,
         terminal: context.terminal,
     };
-    let mut tell = |progress: Progress| {
+    let mut report = |progress: Progress| {
         let (what, all) = (progress.stage.text(), progress.all);
         bar.borrow_mut().set_of(what, progress.done, all);
     };
     match reach(context, Purpose::Ask)? {
-        Access::Live(stream) => ask_server(stream, query, &mut tell, &mut out),
+        Access::Live(stream) => ask_server(stream, query, &mut report, &mut out),
         Access::Offline(trail, _) => {
             trail.wait_for_index(|progress| {
-                tell(Progress {
+                report(Progress {
                     stage: Stage::Index,
                     done: progress.applied,
                     all: progress.last,
                 });
             })?;
-            let answered = answer_with_progress(&trail, query, &mut out, &mut tell)?;
+            let answered = answer_with_progress(&trail, query, &mut out, &mut report)?;
             Ok(answered.into())
         }
     }
@@ -91,19 +91,19 @@ pub fn ask(query: &Query, context: &CommandContext, out: &mut dyn Write) -> anyh
 fn ask_server(
     mut stream: UnixStream,
     query: &Query,
-    tell: &mut dyn FnMut(Progress),
+    report: &mut dyn FnMut(Progress),
     out: &mut dyn Write,
 ) -> anyhow::Result<End> {
     let request = Request::Ask(Box::new(query.clone()));
     send_json(&mut stream, Kind::Request, &request)?;
-    follow(stream, tell, out)
+    follow(stream, report, out)
 }
 
-/// Writes the lines that a server sends to `out`, up to the end, and hands its
-/// progress to `tell`.
+/// Writes a server's lines to `out` up to the end, and passes its progress to
+/// `report`.
 pub fn follow(
     stream: UnixStream,
-    tell: &mut dyn FnMut(Progress),
+    report: &mut dyn FnMut(Progress),
     out: &mut dyn Write,
 ) -> anyhow::Result<End> {
     let mut stream = io::BufReader::with_capacity(1 << 16, stream);
@@ -114,7 +114,7 @@ pub fn follow(
         };
         match kind {
             Kind::Lines => out.write_all(&bytes)?,
-            Kind::Progress => tell(parse(&bytes)?),
+            Kind::Progress => report(parse(&bytes)?),
             Kind::Done => return Ok(parse(&bytes)?),
             Kind::Failed => bail!("{}", String::from_utf8_lossy(&bytes)),
             Kind::Request | Kind::Report | Kind::Position => {

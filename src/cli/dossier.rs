@@ -94,7 +94,7 @@ pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitS
     let (file, end) = write_file(path, &query, form, context).with_context(saying)?;
     let ending = ask::lacking(&query, &end);
     if end.found {
-        // What cannot be read is told in it.
+        // The dossier lists what cannot be read.
         file.persist_noclobber(path).with_context(saying)?;
         let key = args.query.key;
         writeln!(stdout, "wrote the dossier of {key} to {shown}")?;

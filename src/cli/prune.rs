@@ -1,7 +1,7 @@
 //! `prune`: showing what it would remove, asking, and removing it.
 
 use super::ExitStatus;
-use super::args::{Format, TIMES, TellOutput};
+use super::args::{Format, ResultOutput, TIMES};
 use super::context::{CommandContext, UsageError};
 use super::maintenance::{exit_status, order, parse_lines, shown, write};
 use super::output::details;
@@ -28,7 +28,7 @@ pub struct PruneArgs {
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]
-    pub output: TellOutput,
+    pub output: ResultOutput,
 }
 
 pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde::Serialize;
 
 use super::ExitStatus;
-use super::args::{Format, TellOutput};
+use super::args::{Format, ResultOutput};
 use super::context::{CommandContext, UsageError};
 use super::output::{Cell, CellContext, Column, Layout, TablePrinter};
 use crate::auth::tokens::{Scope, Token, TokenFile, TokensError};
@@ -38,12 +38,12 @@ enum TokenCommand {
         #[arg(long, value_name = "SCOPE", default_value = "read")]
         scope: Scope,
         #[command(flatten)]
-        output: TellOutput,
+        output: ResultOutput,
     },
     /// List the tokens, without their secrets
     List {
         #[command(flatten)]
-        output: TellOutput,
+        output: ResultOutput,
     },
     /// Revoke a token
     Revoke {
@@ -51,7 +51,7 @@ enum TokenCommand {
         #[arg(value_name = "ID")]
         id: String,
         #[command(flatten)]
-        output: TellOutput,
+        output: ResultOutput,
     },
 }
 
@@ -135,7 +135,7 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
 
 fn show(
     lines: &[TokenLine<'_>],
-    output: &TellOutput,
+    output: &ResultOutput,
     context: &CommandContext,
 ) -> anyhow::Result<()> {
     let mut bytes = Vec::new();

@@ -39,7 +39,7 @@ pub fn chunked(bytes: &[u8]) {
     assert_eq!(decode(usize::from(*piece).max(1)), decode(1));
 }
 
-/// Parses a head. The first byte tells the limits.
+/// Parses a head. The first byte selects the limits.
 ///
 /// What must hold: nothing panics; a head that is not whole is never passed
 /// on; what goes upstream is one well-formed head of printable ASCII with no
@@ -143,11 +143,11 @@ fn judge_upstream(out: &[u8], sent: usize, head: &Head, peer: Option<&str>) {
         found.map(|header| header.value).collect::<Vec<_>>()
     };
     let peers = values(PEER_HEADER);
-    let told = peers
+    let reported = peers
         .first()
         .and_then(|value| std::str::from_utf8(value).ok());
-    assert!(peer.is_none() || told == peer);
-    assert!(told.is_some_and(|told| told.parse::<IpAddr>().is_ok()));
+    assert!(peer.is_none() || reported == peer);
+    assert!(reported.is_some_and(|reported| reported.parse::<IpAddr>().is_ok()));
     assert_eq!(values("Content-Length"), [sent.to_string().as_bytes()]);
     let faults = values(FAULT_HEADER);
     match head.body {

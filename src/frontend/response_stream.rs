@@ -47,10 +47,10 @@ impl Backpressure {
     }
 }
 
-/// What the maker of an answer hands over.
+/// A piece of a response from its producer.
 #[derive(Debug)]
 pub(super) enum StreamEvent {
-    /// The status line and the headers, without those that tell where the answer ends.
+    /// The status line and the headers, without those that delimit the body.
     Begin(Vec<u8>, Arc<Backpressure>),
     /// More of the body.
     More(Vec<u8>),
@@ -140,7 +140,7 @@ impl Drop for Outgoing {
     }
 }
 
-/// Tells the makers of answers that were handed over, and that nobody will take, so.
+/// Notifies the producers of responses that will never be sent.
 pub(super) fn refuse(stream_events: Vec<(CallId, StreamEvent)>) {
     for (_, piece) in stream_events {
         if let StreamEvent::Begin(_, backpressure) = piece {

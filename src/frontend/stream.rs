@@ -29,8 +29,8 @@ pub(super) enum Stream {
 pub(super) struct Session {
     socket: TcpStream,
     tls: ServerConnection,
-    /// The other side has ended, or the session is broken: what is still to be told once all
-    /// that was decrypted is read.
+    /// The peer has closed, or the session is broken. Reported once all decrypted bytes are
+    /// read.
     ended: bool,
     broken: bool,
 }
@@ -60,7 +60,7 @@ impl Stream {
         }
     }
 
-    /// Whether the next read tells of an end for which no event will come.
+    /// Whether the next read reports an end for which no event will come.
     pub(super) fn has_more(&self) -> bool {
         match self {
             Self::Plain(_) => false,
@@ -127,7 +127,7 @@ impl Session {
                 self.broken = true;
                 let speaks = !matches!(error, TlsError::InvalidMessage(_));
                 if speaks || !self.tls.is_handshaking() {
-                    // Tells the client why.
+                    // Sends the alert to the client.
                     let _ = self.flush();
                 }
                 return Ok(false);

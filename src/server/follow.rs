@@ -1,10 +1,10 @@
-//! Tails: commands that are told of events as they come.
+//! Tails: commands that follow the log and receive events as they are written.
 //!
-//! One that waits holds a thread and its connection, nothing of the log and no
-//! place among the commands that are answered; it sleeps until an event is
-//! synced ([`crate::log::AppendNotifier`]) and looks once a second whether its
-//! command is still there. The lines of one page are made at a time, so that many
-//! tails take no more memory than one, beside what each has on its way.
+//! A waiting tail holds a thread and a connection, but no part of the log and no
+//! command slot. It sleeps until an event is synced
+//! ([`crate::log::AppendNotifier`]) and checks once a second whether its command
+//! is still connected. Only one page is built at a time, so many tails need no
+//! more memory than one, apart from the data each is sending.
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
@@ -19,21 +19,21 @@ use super::protocol::{End, Kind, send, send_json};
 use crate::query::{Position, Progress, QueryError, Stage, Tail, TailPage, TailQuery};
 use crate::store::{Damages, Trail};
 
-/// The most tails at one time; more are refused.
+/// The maximum number of concurrent tails; more are refused.
 const MAX_TAILS: usize = 64;
 
-/// How long a tail waits before it looks whether its command is still there, and
-/// how long a write to it may take before it looks whether the server stops.
+/// How long a tail waits before it checks that its command is still connected,
+/// and how long a write may block before it checks whether the server stops.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// How long events gather for the next page, so that under load a tail is woken
-/// and wakes the index a hundred times a second and not for each group.
+/// How long events are collected for the next page. Under load this limits the
+/// wake-ups of a tail and of the index, which would otherwise follow each group.
 const GATHER: Duration = Duration::from_millis(10);
 
-/// How often a command that waits is told so.
-const TELL: Duration = Duration::from_millis(100);
+/// How often progress is reported to a waiting command.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// About how many bytes of lines go in a frame.
+/// The approximate maximum number of bytes of lines in a frame.
 const FRAME: usize = 64 * 1024;
 
 /// All tails.
@@ -42,22 +42,22 @@ pub(super) struct Tails {
     count: AtomicUsize,
     /// Held while a page is made.
     making: Mutex<()>,
-    /// Held while one looks for where to begin, which may be long.
+    /// Held while a tail searches for its start, which may take long.
     searching: Mutex<()>,
 }
 
 impl Tails {
-    /// How many there are.
+    /// The number of tails.
     pub fn count(&self) -> usize {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Where they are counted.
+    /// The counter of tails.
     pub const fn counted(&self) -> &AtomicUsize {
         &self.count
     }
 
-    /// Tells a command of events, with `on` until it goes or the server stops.
+    /// Sends events to a command; with `on`, until it disconnects or the server stops.
     pub fn serve(
         &self,
         trail: &Trail,
@@ -74,7 +74,7 @@ impl Tails {
             );
             return send(&mut out, Kind::Failed, why.as_bytes());
         }
-        match self.tell(trail, query, on, &mut out) {
+        match self.send_events(trail, query, on, &mut out) {
             Ok(()) if on => Ok(()),
             Ok(()) => send_json(&mut out, Kind::Done, &End::default()),
             Err(QueryError::Output(error)) => Err(error),
@@ -82,27 +82,27 @@ impl Tails {
         }
     }
 
-    fn tell(
+    fn send_events(
         &self,
         trail: &Trail,
         query: &TailQuery,
         on: bool,
         out: &mut Outlet<'_>,
     ) -> Result<(), QueryError> {
-        let mut told = Instant::now();
-        let mut tell = |progress: Progress| {
-            if told.elapsed() < TELL {
+        let mut reported = Instant::now();
+        let mut report = |progress: Progress| {
+            if reported.elapsed() < PROGRESS_INTERVAL {
                 return Ok(());
             }
-            told = Instant::now();
+            reported = Instant::now();
             if out.is_over() {
                 return Err(io::Error::other("nobody waits for it any more"));
             }
             send_json(out, Kind::Progress, &progress)
         };
         trail.wait_for_index(|index| {
-            // Whether the command is there shows afterwards.
-            let _ = tell(Progress {
+            // A lost connection is noticed later.
+            let _ = report(Progress {
                 stage: Stage::Index,
                 done: index.applied,
                 all: index.last,
@@ -111,14 +111,14 @@ impl Tails {
         let mut damage = Damages::default();
         let searches = query.after.is_none() && query.last.is_some();
         let one = match searches {
-            true => Some(self.turn_to_search(&mut tell)?),
+            true => Some(self.turn_to_search(&mut report)?),
             false => None,
         };
-        let (mut tail, begin) = Tail::begin(trail, query, &mut damage, &mut tell)?;
+        let (mut tail, begin) = Tail::begin(trail, query, &mut damage, &mut report)?;
         drop(one);
         out.position(begin.clone(), damage)?;
         let mut at = begin.clone();
-        let mut is_told = true;
+        let mut is_settled = true;
         while on || tail.at() < begin.last {
             if out.is_over() {
                 return Ok(());
@@ -133,35 +133,35 @@ impl Tails {
                 drop(lines);
                 at = position.clone();
                 out.position(position, damage)?;
-                is_told = false;
+                is_settled = false;
                 continue;
             }
-            if !is_told {
+            if !is_settled {
                 std::thread::sleep(GATHER);
             }
             let notifier = trail.events().notifier();
             let last = notifier.wait_for_seq_after(tail.at(), LOOK);
-            if last <= tail.at() && !is_told {
-                // What was told before comes to rest at the command.
-                is_told = true;
+            if last <= tail.at() && !is_settled {
+                // Repeating the position lets the command sync the lines it has received.
+                is_settled = true;
                 out.position(at.clone(), Damages::default())?;
             }
         }
         Ok(())
     }
 
-    /// Waits until nobody else looks for where to begin.
+    /// Waits until no other tail searches for its start.
     fn turn_to_search(
         &self,
-        tell: &mut dyn FnMut(Progress) -> io::Result<()>,
+        report: &mut dyn FnMut(Progress) -> io::Result<()>,
     ) -> io::Result<MutexGuard<'_, ()>> {
         loop {
             match self.searching.try_lock() {
                 Ok(turn) => return Ok(turn),
                 Err(TryLockError::Poisoned(turn)) => return Ok(turn.into_inner()),
-                Err(TryLockError::WouldBlock) => std::thread::sleep(TELL / 5),
+                Err(TryLockError::WouldBlock) => std::thread::sleep(PROGRESS_INTERVAL / 5),
             }
-            tell(Progress {
+            report(Progress {
                 stage: Stage::Waiting,
                 ..Progress::default()
             })?;
@@ -169,7 +169,7 @@ impl Tails {
     }
 }
 
-/// The way to a command, which may read slowly.
+/// The connection to a command, which may read slowly.
 struct Outlet<'a> {
     stream: &'a UnixStream,
     stopping: &'a AtomicBool,
@@ -180,7 +180,7 @@ impl Outlet<'_> {
         send_json(self, Kind::Position, &position.with(damage))
     }
 
-    /// Sends lines, in frames that end with one.
+    /// Sends lines in frames; no line is split between frames.
     fn lines(&mut self, lines: &[(u64, Vec<u8>)]) -> io::Result<()> {
         let mut frame = Vec::new();
         for (_, line) in lines {
@@ -196,7 +196,7 @@ impl Outlet<'_> {
         send(self, Kind::Lines, &frame)
     }
 
-    /// Whether the command has gone, or the server stops.
+    /// Whether the command has disconnected or the server stops.
     fn is_over(&self) -> bool {
         let mut byte = [0];
         let seen = recv(
@@ -206,7 +206,7 @@ impl Outlet<'_> {
         );
         let is_there = match seen {
             Err(Errno::AGAIN | Errno::INTR) => true,
-            // A command that has asked says nothing more.
+            // A command sends nothing after its request.
             Ok(_) | Err(_) => false,
         };
         !is_there || self.stopping.load(Ordering::Acquire)

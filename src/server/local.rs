@@ -23,14 +23,14 @@ use crate::query::{
 use crate::store::{Folder, Trail};
 use rustix::net::{Shutdown, shutdown};
 
-/// The most commands that are answered at one time; more wait to be accepted.
+/// The maximum number of concurrent commands; more wait to be accepted.
 const MAX_COMMANDS: usize = 64;
 
-/// How long a command that has connected may take to ask.
+/// How long a connected command may take to send its request.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(10);
 
-/// What the server was told, and which calls it refused for their signature,
-/// where it checks any.
+/// The server's settings, and the calls refused for their signature, if
+/// signatures are checked.
 type About = (Settings, Option<Arc<Refusals>>);
 
 /// The running socket.
@@ -46,16 +46,16 @@ struct Shared {
     stopping: AtomicBool,
     commands: AtomicUsize,
     tails: Tails,
-    /// One import at a time: what is there already is looked up before.
+    /// Allows one import at a time: an import first looks up which events exist.
     importing: Mutex<()>,
-    /// Gone when the server stops, so that the committer can end.
+    /// `None` once the server stops, so that the committer can end.
     queue: Mutex<Option<Queue>>,
     turns: Arc<Turns>,
     about: About,
 }
 
 impl Local {
-    /// Starts to answer commands.
+    /// Starts answering commands.
     pub fn start(
         trail: Arc<Trail>,
         queue: Queue,
@@ -86,11 +86,11 @@ impl Local {
         })
     }
 
-    /// Takes no more commands, and waits a while for those that are answered.
+    /// Accepts no more commands, and waits a limited time for running ones.
     pub fn stop(self, grace: Duration) {
         self.shared.stopping.store(true, Ordering::Release);
         self.shared.trail.events().notifier().wake_all();
-        // This wakes the accepting thread, though the socket's name may be gone.
+        // Wakes the accepting thread, even if the socket's file was removed.
         if let Err(error) = shutdown(&self.listener, Shutdown::Both) {
             tracing::debug!("the local socket could not be shut down: {error}");
         }
@@ -155,16 +155,16 @@ fn accept(shared: &Arc<Shared>, listener: &UnixListener) {
     }
 }
 
-/// Counts a command off however its thread ends.
+/// Decrements the command count however the thread ends.
 struct Counted<'a>(&'a AtomicUsize);
 
 impl<'a> Counted<'a> {
-    /// A command that was counted already.
+    /// Guards a command that is already counted.
     const fn begun(among: &'a AtomicUsize) -> Self {
         Self(among)
     }
 
-    /// Counts it among others from now on.
+    /// Moves it to another counter.
     fn moves_to(&mut self, others: &'a AtomicUsize) {
         others.fetch_add(1, Ordering::AcqRel);
         drop(std::mem::replace(self, Self(others)));
@@ -178,8 +178,8 @@ impl Drop for Counted<'_> {
 }
 
 fn serve<'a>(shared: &'a Shared, stream: &UnixStream, counted: &mut Counted<'a>) -> io::Result<()> {
-    // A command that connects and asks nothing must not hold a thread. What
-    // comes later may take its time: a reader that pages, an import from a pipe.
+    // A command that connects and sends no request must not hold a thread. After
+    // the request there is no limit: a reader may page, an import may read a pipe.
     stream.set_read_timeout(Some(REQUEST_PATIENCE))?;
     let mut input = BufReader::new(stream);
     let mut output = stream;
@@ -207,7 +207,7 @@ fn serve<'a>(shared: &'a Shared, stream: &UnixStream, counted: &mut Counted<'a>)
         Request::Maintenance(order) => return care(shared, order, stream),
         Request::About => return about(shared, stream),
         Request::Tail { query, on } => {
-            // One that waits is none of those that are being answered.
+            // A waiting tail does not count as a running command.
             counted.moves_to(shared.tails.counted());
             let (trail, stopping) = (&shared.trail, &shared.stopping);
             return shared.tails.serve(trail, query, *on, stopping, stream);
@@ -254,14 +254,14 @@ fn about(shared: &Shared, mut stream: &UnixStream) -> io::Result<()> {
 fn care(shared: &Shared, order: &Maintenance, stream: &UnixStream) -> io::Result<()> {
     let (mut output, mut aside) = (stream, stream);
     let mut lines = LinesWriter::new(&mut output);
-    let mut told = ops::Output {
+    let mut output_sinks = ops::Output {
         out: &mut lines,
         progress: &mut |done, all| {
             let stage = Stage::Working;
             let _ = send_json(&mut aside, Kind::Progress, &Progress { stage, done, all });
         },
     };
-    let done = ops::run(&shared.trail, order, &mut told);
+    let done = ops::run(&shared.trail, order, &mut output_sinks);
     lines.flush()?;
     match done {
         Ok(answered) => send_json(&mut output, Kind::Done, &End::from(answered)),
@@ -283,11 +283,11 @@ fn ask(shared: &Shared, query: &Query, stream: &UnixStream) -> io::Result<()> {
         send_json(&mut to_progress, Kind::Progress, &waiting)
     })?;
     let mut lines = LinesWriter::new(&mut to_lines);
-    let mut tell = |progress: Progress| {
-        // Whether the other side is there shows when lines are sent.
+    let mut report = |progress: Progress| {
+        // A lost connection is noticed when lines are sent.
         let _ = send_json(&mut to_progress, Kind::Progress, &progress);
     };
-    let answered = answer_with_progress(&shared.trail, query, &mut lines, &mut tell);
+    let answered = answer_with_progress(&shared.trail, query, &mut lines, &mut report);
     lines.flush()?;
     drop(turn);
     let mut output = stream;

@@ -1,17 +1,19 @@
-//! The talk between a command and a running server, over the Unix socket.
+//! The protocol between a command and a running server, over the Unix socket.
 //!
-//! Frames of a kind (1 byte), a length (4 bytes, little-endian) and so many
-//! bytes. A command sends one [`Request`]; the server answers with any number
-//! of [`Kind::Progress`] and [`Kind::Lines`], which may end within a line, and
-//! one [`Kind::Done`] or [`Kind::Failed`], so that an answer that was cut short
-//! is never taken for a whole one. After an import's request the command sends
-//! [`Kind::Lines`], each answered by one [`Kind::Report`], and [`Kind::Done`],
-//! which is answered by the same. A comparison goes alike, but that the answer to
-//! [`Kind::Lines`], rows of the file, is any number of [`Kind::Lines`] before the
-//! [`Kind::Report`], and so is the answer to [`Kind::Done`], which is answered by
-//! the same in the end. A tail is answered with a [`Kind::Position`],
-//! where it begins; then with [`Kind::Lines`], which end with a line here, and
-//! after each some with a position, up to which all is told.
+//! A frame is a kind (1 byte), a length (4 bytes, little-endian) and that many
+//! bytes. A command sends one [`Request`]. The server answers with any number of
+//! [`Kind::Progress`] and [`Kind::Lines`], and one final [`Kind::Done`] or
+//! [`Kind::Failed`], so a truncated answer is never taken for a complete one. A
+//! [`Kind::Lines`] frame may end within a line.
+//!
+//! - Import: after the request the command sends [`Kind::Lines`], each answered by
+//!   one [`Kind::Report`], and then [`Kind::Done`], answered by [`Kind::Done`].
+//! - Comparison: the same, but [`Kind::Lines`] carry rows of the file. Each is
+//!   answered by any number of [`Kind::Lines`] and one [`Kind::Report`];
+//!   [`Kind::Done`] is answered likewise, followed by [`Kind::Done`].
+//! - Tail: the server first sends a [`Kind::Position`], the start. Then it sends
+//!   [`Kind::Lines`], which never end within a line here, and after some of them the
+//!   position up to which everything has been sent.
 
 use std::io::{self, Read, Write};
 
@@ -21,13 +23,13 @@ use serde::{Deserialize, Serialize};
 use crate::ops::Maintenance;
 use crate::query::{Answered, Query, ReconcileOrder, TailQuery};
 
-/// The longest frame in bytes that is believed.
+/// The maximum length of a frame in bytes.
 const MAX_FRAME: u32 = 256 << 20;
 
-/// How many bytes of lines are gathered for a frame.
+/// The number of bytes of lines that are buffered for a frame.
 const LINES_LEN: usize = 64 * 1024;
 
-/// The most bytes of lines in one frame; a longer line goes in several.
+/// The maximum number of bytes of lines in a frame; a longer line is split.
 const LINES_MAX: usize = 1 << 20;
 
 /// What a command wants.
@@ -50,7 +52,7 @@ pub enum Request {
         /// Those that come, too.
         on: bool,
     },
-    /// What the server tells of itself: one line of [`crate::ops::doctor::Running`].
+    /// The state of the server: one line of [`crate::ops::doctor::Running`].
     About,
 }
 

@@ -1,8 +1,8 @@
-//! Turns of questions that need much memory.
+//! A weighted semaphore for queries that need much memory.
 //!
-//! A question that reads the whole log holds some MiB for each core while it
-//! is answered, so only so many are answered at once; the others wait, and are
-//! told so. A reader that pages through an answer keeps its turn.
+//! A query that reads the whole log holds some MiB for each core while it runs,
+//! so the number of concurrent ones is limited. The others wait, and their
+//! progress is reported. A reader that pages through an answer keeps its turn.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -10,28 +10,28 @@ use std::time::Duration;
 use crate::query::{GapsQuery, IncidentsQuery, LoopsQuery, Query, ReportQuery};
 use crate::store::Trail;
 
-/// What all questions under way may weigh together: two `changes` or `report`, or four
+/// The maximum total weight of running queries: two `changes` or `report`, or four
 /// `export`, over everything.
 const ALL: u32 = 4;
 
-/// How often those who wait are told.
-const TELL: Duration = Duration::from_millis(100);
+/// How often progress is reported while a query waits.
+const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Who answers what now.
+/// The semaphore.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
     taken: Mutex<u32>,
     freed: Condvar,
 }
 
-/// A turn; over when it is dropped.
+/// A permit; released on drop.
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
     turns: &'a Turns,
     weight: u32,
 }
 
-/// What a question weighs.
+/// The weight of a query.
 const fn weight(query: &Query) -> u32 {
     match query {
         Query::Changes(query) if query.filter.profile.is_none() => 2,
@@ -50,19 +50,19 @@ const fn weight(query: &Query) -> u32 {
 }
 
 impl Turns {
-    /// Waits for a turn for a question. `tell` is called some ten times a
-    /// second meanwhile, and gives up by an error.
+    /// Waits for the permit of a query. Meanwhile `report` is called every
+    /// [`PROGRESS_INTERVAL`]; an error from it ends the wait.
     pub fn take<E>(
         &self,
         query: &Query,
-        mut tell: impl FnMut() -> Result<(), E>,
+        mut report: impl FnMut() -> Result<(), E>,
     ) -> Result<Turn<'_>, E> {
         let weight = weight(query);
         loop {
             let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
             let waited = self
                 .freed
-                .wait_timeout_while(taken, TELL, |taken| *taken + weight > ALL);
+                .wait_timeout_while(taken, PROGRESS_INTERVAL, |taken| *taken + weight > ALL);
             let (mut taken, _) = waited.unwrap_or_else(PoisonError::into_inner);
             if *taken + weight <= ALL {
                 *taken += weight;
@@ -72,21 +72,21 @@ impl Turns {
                 });
             }
             drop(taken);
-            tell()?;
+            report()?;
         }
     }
 }
 
-/// Waits for a turn for a question, unless it takes no time anyway.
+/// Waits for the permit of a query, unless the query is quick.
 pub(super) fn take_turn<'t, E>(
     turns: &'t Turns,
     trail: &Trail,
     query: &Query,
-    tell: impl FnMut() -> Result<(), E>,
+    report: impl FnMut() -> Result<(), E>,
 ) -> Result<Option<Turn<'t>>, E> {
     match query {
         Query::Find(find) if find.is_quick(trail) => Ok(None),
-        query => turns.take(query, tell).map(Some),
+        query => turns.take(query, report).map(Some),
     }
 }
 
@@ -119,11 +119,11 @@ mod tests {
         turns.take(&heavy, || Err(())).unwrap_err();
         turns.take(&light, || Err(())).unwrap();
         let mut one = Some(one);
-        let tell = || {
+        let report = || {
             one.take();
             Ok::<(), ()>(())
         };
-        turns.take(&heavy, tell).unwrap();
+        turns.take(&heavy, report).unwrap();
         drop(two);
     }
 }

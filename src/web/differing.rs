@@ -1,16 +1,16 @@
-//! In what two long values differ.
+//! The difference between two long values.
 
 use maud::{Markup, html};
 
 use crate::format::plain;
 
-/// Fewer characters than this in common are not worth telling apart.
+/// Shorter common parts are not separated.
 const LEAST: usize = 3;
 
-/// So much of what is in common is shown around what differs.
+/// The number of common characters shown around the difference.
 const AROUND: usize = 24;
 
-/// Two texts, told by what they have in common at their begin and end.
+/// Two texts, split into a common prefix, the difference and a common suffix.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parts {
     before: String,

@@ -272,7 +272,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_to_be_typed_asks_the_same() {
+    fn the_suggested_input_runs_the_same_query() {
         let field = |name: &str, value: &str, by| FindTarget::Field {
             name: name.to_owned(),
             value: value.to_owned(),

@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_told_in_the_zone() {
+    fn times_are_shown_in_the_zone() {
         let clock = Clock {
             zone: chrono_tz::Europe::Amsterdam,
             now: 1_760_000_000,

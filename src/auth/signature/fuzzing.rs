@@ -12,12 +12,12 @@ use crate::auth::keys::KeyDomain;
 /// When the calls of the corpus were signed, in Unix seconds.
 const NOW: i64 = 1_763_892_005;
 
-/// Judges a call. The first two bytes tell how long the body is that follows
-/// its head, as far as there is so much.
+/// Verifies a call. The first two bytes are the length of the body after the head,
+/// limited to the bytes present.
 ///
-/// What must hold: nothing panics; what is judged good but for its key covers
-/// all that decides, once each; nothing is good without a signature where one is
-/// required; and whatever is read as evidence is written as it was read.
+/// Invariants: nothing panics; a signature that is valid except for its key covers
+/// every required component exactly once; nothing is accepted without a signature
+/// where one is required; evidence that was read is written unchanged.
 pub fn signature(bytes: &[u8]) {
     evidence(bytes);
     let Some((len, rest)) = bytes.split_first_chunk() else {

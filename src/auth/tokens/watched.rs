@@ -20,8 +20,8 @@ struct Known {
     tokens: Vec<Token>,
 }
 
-/// Tells one file from another that has its name later: that is made while the
-/// former is there, so it has another number.
+/// Distinguishes a file from a later one of the same name: the later one is
+/// created while the former exists, so it has another inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stamp {
     device: u64,

@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 
 use crate::auth::keys::KeyDomain;
 use crate::auth::signature::PublicHost;
-use crate::cli::args::TellOutput;
+use crate::cli::args::ResultOutput;
 use crate::cli::signature_args::parse_dns_server;
 use crate::cli::time::parse_duration;
 
@@ -76,5 +76,5 @@ pub struct DoctorArgs {
     #[arg(long)]
     pub offline: bool,
     #[command(flatten)]
-    pub output: TellOutput,
+    pub output: ResultOutput,
 }

@@ -1,6 +1,6 @@
 //! The arguments of the commands that maintain a data folder.
 
-use crate::cli::args::{TIMES, TellOutput};
+use crate::cli::args::{ResultOutput, TIMES};
 use crate::query::Span;
 
 /// `seal`
@@ -11,7 +11,7 @@ use crate::query::Span;
 )]
 pub struct SealArgs {
     #[command(flatten)]
-    pub output: TellOutput,
+    pub output: ResultOutput,
 }
 
 /// `verify`
@@ -22,7 +22,7 @@ pub struct SealArgs {
 )]
 pub struct VerifyArgs {
     #[command(flatten)]
-    pub output: TellOutput,
+    pub output: ResultOutput,
 }
 
 /// `stats`
@@ -32,7 +32,7 @@ pub struct StatsArgs {
     #[command(flatten)]
     pub span: Span,
     #[command(flatten)]
-    pub output: TellOutput,
+    pub output: ResultOutput,
 }
 
 /// `repair`
@@ -46,5 +46,5 @@ pub struct RepairArgs {
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]
-    pub output: TellOutput,
+    pub output: ResultOutput,
 }

@@ -17,7 +17,7 @@ use bytesize::ByteSize;
 use serde::de::DeserializeOwned;
 
 use super::ExitStatus;
-use super::args::{Format, SealArgs, TellOutput};
+use super::args::{Format, ResultOutput, SealArgs};
 use super::client::{Access, follow, reach};
 use super::context::CommandContext;
 use super::progress::Bar;
@@ -57,7 +57,7 @@ pub fn seal(args: &SealArgs, context: &CommandContext) -> anyhow::Result<ExitSta
 /// Writes a task's lines as they are for programs, or as text for people.
 pub(super) fn write_lines<T: DeserializeOwned>(
     lines: &[u8],
-    output: &TellOutput,
+    output: &ResultOutput,
     context: &CommandContext,
     text: impl FnOnce(Vec<T>) -> anyhow::Result<String>,
 ) -> anyhow::Result<()> {

@@ -89,7 +89,7 @@ impl<'a> Loops<'a> {
         }
     }
 
-    /// Writes the groups, if they tell more than the loops themselves.
+    /// Writes the groups if they add anything to the loops themselves.
     fn groups(&mut self) -> io::Result<()> {
         let groups = std::mem::take(&mut self.groups);
         if groups.iter().all(|group| group.loops < 2) {

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_that_are_not_there_once_are_told_with_what_is() {
+    fn columns_not_present_exactly_once_are_reported_with_those_present() {
         let wanted = Wanted { key: "mial", ..ID };
         let wrong = find(b"id;mail;city\n", &wanted).unwrap_err();
         assert!(

@@ -19,7 +19,7 @@ use self::export::Export;
 use self::header::{Columns, Wanted, delimiter};
 use self::rows::sorted;
 use super::ExitStatus;
-use super::args::{Format, TIMES, TellOutput};
+use super::args::{Format, ResultOutput, TIMES};
 use super::context::{CommandContext, UsageError};
 use super::output::{details, reconcile_summary, reconcile_table};
 use super::pager::PagedStdout;
@@ -85,7 +85,7 @@ pub struct ReconcileArgs {
     #[arg(long)]
     pub yes: bool,
     #[command(flatten)]
-    pub output: TellOutput,
+    pub output: ResultOutput,
 }
 
 pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {

@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_tells_what_was_written_whatever_the_mark_says() {
+    fn the_file_decides_what_was_written_whatever_the_mark_says() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
         let (one, two, three) = (line(7), line(8), line(9));

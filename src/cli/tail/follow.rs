@@ -82,7 +82,7 @@ fn end_with_reader() -> io::Result<()> {
     let watch = || {
         let stdout = io::stdout();
         loop {
-            // No more is asked for: that the other side has gone is always told.
+            // No events are requested: `poll` always reports a closed reader.
             let mut of_output = [PollFd::new(&stdout, PollFlags::empty())];
             match poll(&mut of_output, None) {
                 Ok(0) | Err(Errno::INTR) => {}

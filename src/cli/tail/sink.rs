@@ -125,7 +125,8 @@ impl<'s> Sink<'s> {
         written.map_err(crate::cli::mark_closed)
     }
 
-    /// Takes up to where all is told, and says what of it cannot be read.
+    /// Takes the position up to which everything was received, and reports the
+    /// events before it that cannot be read.
     pub fn position(&mut self, position: &Position) -> anyhow::Result<()> {
         for damage in &position.damage {
             self.damaged = true;
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn another_log_is_told() {
+    fn another_log_is_reported() {
         let mark = Mark {
             log: 1,
             seq: 5,

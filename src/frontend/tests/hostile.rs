@@ -502,9 +502,9 @@ fn everything_may_be_slow_but_not_for_ever() {
         while peer.stream.write_all(&[rest.next().unwrap()]).is_ok() {
             std::thread::sleep(Duration::from_millis(10));
             peer.stream.set_nonblocking(true).unwrap();
-            let told = peer.stream.peek(&mut [0]).is_ok();
+            let is_answered = peer.stream.peek(&mut [0]).is_ok();
             peer.stream.set_nonblocking(false).unwrap();
-            if told {
+            if is_answered {
                 break;
             }
         }

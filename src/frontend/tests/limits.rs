@@ -96,22 +96,22 @@ fn a_busy_address_is_refused_more_and_has_them_back_afterwards() {
 }
 
 #[test]
-fn proxies_that_are_trusted_may_have_all_and_tell_whose_a_call_is() {
+fn trusted_proxies_have_no_limit_and_report_the_client() {
     let config = FrontendConfig {
         max_per_address: 2,
         trusted_proxies: Proxies::new(["127.0.0.7/32".parse().unwrap()]),
         ..FrontendConfig::default()
     };
     let rig = rig_with(4, config);
-    let told = "GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 6.6.6.6, 192.0.2.1\r\n\r\n";
-    let other = told.replace("192.0.2.1", "[2001:db8::1]:80");
+    let forwarded = "GET /a HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 6.6.6.6, 192.0.2.1\r\n\r\n";
+    let other = forwarded.replace("192.0.2.1", "[2001:db8::1]:80");
     let mut proxy: Vec<_> = (0..10).map(|_| from(7, rig.address)).collect();
     for peer in &mut proxy {
-        assert!(peer.ask(told).body.contains("\nX-Peer: 192.0.2.1\n"));
+        assert!(peer.ask(forwarded).body.contains("\nX-Peer: 192.0.2.1\n"));
         assert!(peer.ask(&other).body.contains("\nX-Peer: 2001:db8::1\n"));
         assert!(peer.ask(GET).body.contains("\nX-Peer: 127.0.0.7\n"));
     }
-    let body = from(8, rig.address).ask(told).body;
+    let body = from(8, rig.address).ask(forwarded).body;
     assert!(body.contains("\nX-Peer: 127.0.0.8\n"), "{body}");
 }
 
@@ -139,8 +139,8 @@ fn half_sent_requests_go_before_a_whole_one_is_refused() {
         assert_eq!(peer.ask(GET).status, 200);
         peer.send("GET /sleep/3000 HTTP/1.1\r\nHost: x\r\n\r\n");
         busy.push(peer);
-        let told = (refused(&mut heads), refused(&mut bodies));
-        assert_eq!(told, (count.min(2), count.saturating_sub(2)));
+        let counts = (refused(&mut heads), refused(&mut bodies));
+        assert_eq!(counts, (count.min(2), count.saturating_sub(2)));
     }
     std::thread::sleep(Duration::from_millis(100));
     assert_eq!(rig.peer().answer(false).unwrap().status, 503);

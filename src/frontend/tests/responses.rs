@@ -380,13 +380,13 @@ fn the_maker_waits_for_a_client_that_does_not_read() {
     let rig = Silent::new(1, FrontendConfig::default());
     let (mut peer, call) = ask(&rig, "HTTP/1.1");
     let mut stream = begin(&rig, call);
-    let (told, handed) = std::sync::mpsc::channel();
+    let (handing, handed) = std::sync::mpsc::channel();
     let maker = std::thread::spawn(move || {
         for number in 0..PIECES {
             stream
                 .write(vec![b'a' + (number % 26) as u8; PIECE])
                 .unwrap();
-            told.send(()).unwrap();
+            handing.send(()).unwrap();
         }
         stream.end(Vec::new());
     });

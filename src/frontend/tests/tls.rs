@@ -422,7 +422,7 @@ fn a_new_certificate_is_taken_when_its_key_is_there_and_nobody_is_cut_off() {
 }
 
 #[test]
-fn what_cannot_be_used_is_told_with_its_file_and_the_way_out() {
+fn an_unusable_file_is_reported_with_its_path_and_the_remedy() {
     let secure = secure();
     let folder = secure.dir.path();
     let other = certificate(&folder.join("other"));

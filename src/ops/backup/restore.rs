@@ -41,13 +41,12 @@ impl From<Manifest> for Restored {
     }
 }
 
-/// Reads all of a backup and compares it with its manifest; an error names
-/// every file that is not as it was written. `tell` gets the bytes that are
-/// done, and that there are.
+/// Reads a whole backup and compares it with its manifest; an error names every
+/// file that differs. `progress` gets the bytes done and the total.
 pub fn check_backup(
     storage: &dyn Storage,
     backup: &Path,
-    mut tell: impl FnMut(u64, u64),
+    mut progress: impl FnMut(u64, u64),
 ) -> Result<Manifest, BackupError> {
     let manifest = Manifest::read(storage, backup)?.ok_or_else(|| BackupError::Manifest {
         path: backup.to_owned(),
@@ -57,7 +56,7 @@ pub fn check_backup(
     let (mut done, all) = (0, manifest.bytes());
     let mut wrong = Vec::new();
     for file in &manifest.files {
-        let found = check_file(storage, backup, file, |count| tell(done + count, all))?;
+        let found = check_file(storage, backup, file, |count| progress(done + count, all))?;
         wrong.extend(found.map(|reason| format!("{} {reason}", file.stored)));
         done += file.bytes;
     }
@@ -71,12 +70,12 @@ pub fn check_backup(
     }
 }
 
-/// What is wrong with a file of a backup, if anything is.
+/// The fault of a file of a backup, if it has one.
 fn check_file(
     storage: &dyn Storage,
     backup: &Path,
     file: &ManifestFile,
-    mut tell: impl FnMut(u64),
+    mut progress: impl FnMut(u64),
 ) -> Result<Option<String>, BackupError> {
     let path = backup.join(&file.stored);
     let opened = match storage.open(&path, Access::Read) {
@@ -95,7 +94,7 @@ fn check_file(
     let mut read = 0;
     let hashed = hash(opened.as_ref(), len, |count| {
         read += count;
-        tell(read);
+        progress(read);
     });
     Ok(match hashed {
         Ok(sha256) if sha256 == file.sha256 => None,
@@ -104,14 +103,14 @@ fn check_file(
     })
 }
 
-/// Copies a backup that was checked to a folder aside, and gives that the
-/// target's name. The parent of both must exist, the target not, or be empty.
+/// Copies a checked backup to a temporary folder and renames that to the target.
+/// The parent must exist; the target must be missing or empty.
 pub fn restore(
     storage: &dyn Storage,
     backup: &Path,
     manifest: &Manifest,
     target: &Path,
-    mut tell: impl FnMut(u64, u64),
+    mut progress: impl FnMut(u64, u64),
 ) -> Result<(), BackupError> {
     let aside = aside_of(target);
     let make = |dir: &Path| {
@@ -125,7 +124,7 @@ pub fn restore(
     for part in PARTS.into_iter().chain(pruned) {
         make(&aside.join(part))?;
     }
-    // What a restore that was interrupted has left.
+    // Removes the rest of an interrupted restore.
     clear(storage, &aside)?;
     let (mut done, all) = (0, manifest.bytes());
     for file in &manifest.files {
@@ -134,7 +133,7 @@ pub fn restore(
         let opened = opened.map_err(BackupError::io("opening", from))?;
         let sha256 = copy(opened.as_ref(), file.bytes, storage, &to, |count| {
             done += count;
-            tell(done, all);
+            progress(done, all);
         })
         .map_err(BackupError::io("copying to", &to))?;
         if sha256 != file.sha256 {
@@ -176,13 +175,12 @@ fn aside_of(target: &Path) -> PathBuf {
     target.with_file_name(name)
 }
 
-/// Checks a backup and, where a target is given, an absolute path, makes a data
-/// folder of it there. `tell` gets the step, and the bytes that are done and
-/// that there are.
+/// Checks a backup and restores it to the target, an absolute path, if there is
+/// one. `progress` gets the step, the bytes done and the total.
 pub fn restore_folder(
     backup: &Path,
     target: Option<&Path>,
-    mut tell: impl FnMut(&'static str, u64, u64),
+    mut progress: impl FnMut(&'static str, u64, u64),
 ) -> Result<Restored, BackupError> {
     if let Some(target) = target {
         check_target(target)?;
@@ -190,18 +188,20 @@ pub fn restore_folder(
             return Err(BackupError::Within(backup.to_owned()));
         }
     }
-    // On a medium that is only read there may be none.
+    // A backup on a read-only medium may have no lock file.
     let _shared = match backup.join(LOCK).exists() {
         true => lock(backup, false)?
             .ok_or_else(|| BackupError::Busy(backup.to_owned()))
             .map(Some)?,
         false => None,
     };
-    let checked = check_backup(&RealDisk, backup, |done, all| tell("checking", done, all))?;
+    let checked = check_backup(&RealDisk, backup, |done, all| {
+        progress("checking", done, all)
+    })?;
     if let Some(target) = target {
         let lock = begin(target)?;
         let restored = restore(&RealDisk, backup, &checked, target, |done, all| {
-            tell("restoring", done, all);
+            progress("restoring", done, all);
         });
         if let Err(error) = restored {
             // The next one would do so, too; this gives the room back.

@@ -205,9 +205,9 @@ mod tests {
 
     #[test]
     fn a_note_is_one_line_of_a_head() {
-        let told = notes(&["a\r\nX: é".to_owned(), "b".to_owned()]);
+        let headers = notes(&["a\r\nX: é".to_owned(), "b".to_owned()]);
         assert_eq!(
-            told,
+            headers,
             "Profiletrail-Note: a??X: ?\r\nProfiletrail-Note: b\r\n"
         );
         let many = vec!["x".repeat(9000); 100];

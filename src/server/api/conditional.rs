@@ -1,20 +1,20 @@
-//! Whether a client has the answer already: `ETag` and `If-None-Match`.
+//! Conditional requests: `ETag` and `If-None-Match`.
 //!
-//! An answer is the same as long as the question is, with its times in Unix
-//! seconds, and the events and what is pruned of them are. So its tag is made of
-//! these, before anything is read: a client that has it is told so at once.
-//! Asked again with `since=yesterday`, the question is the same until midnight.
-//! With them goes a number that is drawn when the server starts, which stands
-//! for its version, its zone and all that is done to a folder only without it: a
-//! repair, a restore.
+//! An answer depends on the query, with its times in Unix seconds, on the events,
+//! and on what is pruned of them. Its tag is computed from these before anything
+//! is read, so a client that holds the answer gets 304 at once. A query with
+//! `since=yesterday` has the same tag until midnight. The tag also covers a
+//! random number drawn at the start of the server. It stands for the server's
+//! version, its zone, and every change to the folder that needs a stopped server
+//! (repair, restore).
 //!
-//! Those that are about now (`show` and `blame` without `at`, `diff` without
-//! `to`) and `stats`, which tells sizes of files, have no tag.
+//! Answers about the present (`show` and `blame` without `at`, `diff` without
+//! `to`) and `stats`, which contains file sizes, have no tag.
 //!
-//! Invariant: an answer never has a tag of a state that comes after the one it
-//! was made of, since the tag is made first and no state comes again. One that
-//! was made while events arrived may tell of some that its tag does not stand
-//! for: so tags are weak, and the next one is another.
+//! Invariant: an answer never carries the tag of a later state than the one it was
+//! computed from, since the tag is computed first and no state recurs. An answer
+//! made while events arrive may contain events that its tag does not cover, so
+//! tags are weak, and the next tag differs.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

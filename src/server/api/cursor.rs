@@ -1,10 +1,9 @@
-//! The text of a mark, by which a client asks for the next page.
+//! The page cursor: a mark as text, with which a client requests the next page.
 //!
-//! It is the mark in bincode with the beginning of a digest over it, the store
-//! and the question, in base64url. So one that was mistyped, comes from another
-//! store or belongs to another question is refused, rather than answered with
-//! lines that do not follow on what was told. It keeps no secret: who may ask
-//! may ask for any page.
+//! It is base64url of the mark in bincode and a truncated digest over the mark,
+//! the store and the query. A mistyped cursor, or one of another store or query,
+//! is therefore refused instead of answered with lines that do not continue the
+//! previous page. It is no secret: a client with access may request any page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,22 +15,22 @@ use crate::query::Mark;
 
 const CONFIG: Configuration = standard();
 
-/// How many bytes of the digest are kept.
+/// The length of the truncated digest in bytes.
 const CHECK: usize = 12;
 
-/// No mark's text is longer.
+/// The maximum length of a cursor.
 const LONGEST: usize = 100;
 
-/// The text of a mark in a store's answer to a question.
+/// Encodes a mark of a query's answer.
 pub(super) fn write(mark: Mark, store: u64, question: &str) -> String {
-    // What has no more than numbers in it can be written.
+    // Encoding plain numbers cannot fail.
     let mut bytes = bincode::encode_to_vec(mark, CONFIG).unwrap_or_default();
     let check = check(&bytes, store, question);
     bytes.extend_from_slice(&check);
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// Reads it.
+/// Decodes a cursor.
 pub(super) fn read(text: &str, store: u64, question: &str) -> Result<Mark, DecodeError> {
     let decoded = match text.len() {
         0..=LONGEST => URL_SAFE_NO_PAD.decode(text).unwrap_or_default(),

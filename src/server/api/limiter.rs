@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::frontend::client_network;
 use crate::log_limiter::LogLimiter;
 
-/// How many refusals in a minute an address is told the reason of.
+/// The number of refusals per minute that an address receives with a reason.
 const MOST: u32 = 10;
 
 /// That minute.
@@ -81,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn too_many_are_told_to_wait_and_others_are_not() {
+    fn too_many_are_refused_and_others_are_not() {
         let (limiter, now) = (Limiter::default(), Instant::now());
         for _ in 0..MOST {
             assert_eq!(limiter.refuse("10.0.0.1", now), None);

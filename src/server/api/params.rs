@@ -3,8 +3,8 @@
 //! A question's parameters are its command's flags, which clap knows
 //! ([`super::questions`]). The target's pairs are made into such flags and parsed
 //! by clap; what clap knows of a flag is also what the description of the API says
-//! of the parameter. A parsed question is written out again in one canonical form,
-//! times in Unix seconds, which tells questions apart and means the same later.
+//! of the parameter. A parsed query is serialized in one canonical form, with
+//! times in Unix seconds: it identifies the query and keeps its meaning later.
 //!
 //! Only the parameters that a question declares get to clap: hidden flags are
 //! refused like unknown ones.

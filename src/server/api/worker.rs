@@ -206,7 +206,7 @@ impl Shared {
         let spawned = std::thread::Builder::new()
             .name("question".to_owned())
             .spawn(move || {
-                // Whose answer a panic lets go of is told 503, or sees it broken off.
+                // After a panic the client gets 503, or a truncated answer.
                 let answered = catch_unwind(AssertUnwindSafe(|| entered.0.answer(&wanted, caller)));
                 if answered.is_err() {
                     tracing::error!("a question could not be answered");
@@ -286,11 +286,11 @@ impl Shared {
 
     fn stats(&self, span: Span, sink: &Sink) -> Result<Answered, QueryError> {
         let mut out = sink;
-        let mut told = ops::Output {
+        let mut output = ops::Output {
             out: &mut out,
             progress: &mut |_, _| sink.tick(),
         };
-        match ops::run(&self.parts.trail, &Maintenance::Stats(span), &mut told) {
+        match ops::run(&self.parts.trail, &Maintenance::Stats(span), &mut output) {
             Err(MaintenanceError::Output(error)) => Err(QueryError::Output(error)),
             Err(MaintenanceError::Trail(error)) => Err(QueryError::Trail(error)),
             Err(MaintenanceError::Log(error)) => Err(QueryError::Log(error)),
@@ -309,11 +309,11 @@ impl Shared {
             self.parts.trail.wait_for_index(|_| sink.tick())?;
         }
         let (trail, mut out) = (&self.parts.trail, sink);
-        let mut tell = |_| sink.tick();
+        let mut report = |_| sink.tick();
         if parsed.entry.pages {
-            return answer_page(trail, query, parsed.page, &mut out, &mut tell);
+            return answer_page(trail, query, parsed.page, &mut out, &mut report);
         }
-        answer_with_progress(trail, query, &mut out, &mut tell).map(|answered| (answered, None))
+        answer_with_progress(trail, query, &mut out, &mut report).map(|answered| (answered, None))
     }
 
     /// Ends an answer with what it came to.
@@ -339,12 +339,12 @@ impl Shared {
                 self.parts.metrics.asked("failed");
                 let reason = error.with_causes();
                 tracing::error!("a question could not be answered: {reason}");
-                let told = DecodeError::new(reason, "server");
+                let refusal = DecodeError::new(reason, "server");
                 sink.fail(&match error {
                     QueryError::Trail(TrailError::Index(_)) => {
-                        Reply::refused(503, &told).with("Retry-After", "5")
+                        Reply::refused(503, &refusal).with("Retry-After", "5")
                     }
-                    _ => Reply::refused(500, &told),
+                    _ => Reply::refused(500, &refusal),
                 });
             }
         }

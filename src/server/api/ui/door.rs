@@ -1,5 +1,5 @@
-//! Who is let in, and what a request of a browser is: a page that needs an
-//! answer, or something that can be answered at once.
+//! Authentication and dispatch of a browser's request: a page that needs a query,
+//! or a reply that can be sent at once.
 
 use std::time::{Duration, Instant};
 
@@ -17,16 +17,16 @@ use crate::server::reply::Reply;
 use crate::web::text::Text;
 use crate::web::{Clock, assets, shell};
 
-/// What a request came to.
+/// The result of a request.
 pub(in crate::server::api) enum Opened {
-    /// The answer.
+    /// The finished reply.
     Now(Reply),
-    /// A page that is to be made.
+    /// A page to render.
     Page(Route),
 }
 
 impl Ui {
-    /// Judges a request. `last_seq` is that of the last event.
+    /// Dispatches a request. `last_seq` is that of the last event.
     pub fn open(&self, asked: &Asked, door: &Authenticator, zone: Zone, last_seq: u64) -> Opened {
         let path = asked.path();
         let reads = matches!(asked.method, Method::Get | Method::Head);
@@ -99,7 +99,7 @@ impl Ui {
         })
     }
 
-    /// Judges a login, the only request whose body is read.
+    /// Handles a login, the only request whose body is read.
     fn log_in(&self, asked: &Asked, door: &Authenticator) -> Reply {
         let secure = match way(asked, self.loopback) {
             Way::Own(secure) => secure,
@@ -135,7 +135,7 @@ impl Ui {
             let what = "This token is good for the metrics alone: make another with --scope read.";
             return page(403, shell::login(next, Some(what), false));
         }
-        // Whoever had a session has another one from now on.
+        // A login replaces an existing session.
         for (old, _) in cookie::sessions(asked.cookie.as_deref()) {
             self.sessions.end(old);
         }
@@ -166,12 +166,12 @@ impl Ui {
     }
 }
 
-/// What tells one moment's latest events from another's.
+/// Identifies a version of the latest events.
 pub(super) fn tag(last_seq: u64) -> String {
     format!("\"{last_seq}\"")
 }
 
-/// Where a login is to lead, as the target says.
+/// The page to open after a login, from the target.
 fn next(target: &str) -> String {
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let mut pairs = form_urlencoded::parse(query.as_bytes());

@@ -11,7 +11,7 @@ use crate::server::reply::Responder;
 use crate::web::dossier::Page;
 use crate::web::profile::unknown;
 
-/// Sends it, and tells what came of that.
+/// Sends it and returns the result.
 pub(super) fn send(asker: &Asker<'_>, query: &DossierQuery, caller: Responder) -> &'static str {
     let name = format!("dossier-{}.html", query.key.to_string().replace('/', "-"));
     let (trail, clock) = (&asker.parts.trail, &asker.clock);
@@ -38,13 +38,13 @@ pub(super) fn send(asker: &Asker<'_>, query: &DossierQuery, caller: Responder) -
     }
 }
 
-/// Whether there is anything to tell.
+/// Writes the dossier; returns whether it has content.
 fn make(asker: &Asker<'_>, query: &DossierQuery, sink: &Sink) -> Result<bool, QueryError> {
     let mut out = sink;
     let mut printed = LineSplitter::new(Box::new(Page::new(asker.clock.zone, &mut out)));
     let query = Query::Dossier(query.clone());
-    let tell = &mut |_| sink.tick();
-    let answered = answer_with_progress(&asker.parts.trail, &query, &mut printed, tell)?;
+    let report = &mut |_| sink.tick();
+    let answered = answer_with_progress(&asker.parts.trail, &query, &mut printed, report)?;
     printed.finish().map_err(QueryError::Output)?;
     Ok(answered.found)
 }

@@ -1,4 +1,4 @@
-//! What an event's page tells.
+//! The content of an event's page.
 
 use std::ops::ControlFlow;
 
@@ -72,7 +72,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
     Ok(reply(200, page.render(clock)))
 }
 
-/// The event of the same (sub)profile that comes before one (`back`), or after.
+/// The previous (`back`) or next event of the same (sub)profile.
 fn beside(
     trail: &Trail,
     key: ProfileKey,

@@ -1,4 +1,4 @@
-//! What has come lately: the latest events, and how many by hour.
+//! Recent activity: the latest events, and their number by hour.
 
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
@@ -13,16 +13,16 @@ use crate::store::{Step, Trail, Unreadable};
 use crate::web::bars::Hours;
 use crate::web::events::Row;
 
-/// The most events that are told at once.
+/// The maximum number of events in one update.
 pub(super) const MOST: u64 = 30;
 
-/// How many hours are counted.
+/// The number of hours that are counted.
 const HOURS: usize = 48;
 
-/// How many events are counted at most.
+/// The maximum number of events that are counted.
 const COUNTED: u64 = 2_000_000;
 
-/// What is made anew only after a while.
+/// A cached value with a maximum age.
 #[derive(Debug)]
 pub(super) struct Remembered<T>(Mutex<Option<(Instant, T)>>);
 
@@ -33,14 +33,14 @@ impl<T> Default for Remembered<T> {
 }
 
 impl<T: Clone> Remembered<T> {
-    /// What there is, if it is not too old, or what is made now. Who comes
-    /// while it is made waits for it.
+    /// The cached value if it is fresh enough, else a new one. Callers wait while
+    /// it is computed.
     pub fn get<E>(&self, lasts: Duration, make: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         Self::of(held, lasts, make)
     }
 
-    /// The same for what takes long: `None` for who comes while it is made.
+    /// The same for slow values: `None` while another caller computes it.
     pub fn try_get<E>(
         &self,
         lasts: Duration,
@@ -88,7 +88,7 @@ pub(super) fn second(key: ProfileKey, time: i64) -> HistoryQuery {
     }
 }
 
-/// Whose an event is, and its time; `None` where it was pruned or is not there.
+/// The (sub)profile and time of an event; `None` if it was pruned or does not exist.
 pub(super) fn whose(trail: &Trail, seq: u64) -> Result<Option<(ProfileKey, i64)>, Unreadable> {
     if seq == 0 || seq > trail.last_seq() {
         return Ok(None);
@@ -104,8 +104,8 @@ pub(super) fn whose(trail: &Trail, seq: u64) -> Result<Option<(ProfileKey, i64)>
     Ok(Some((head.0.key(), head.0.time)))
 }
 
-/// The events after one in the order of arrival up to another, newest first, and
-/// how many of them are too many to be told.
+/// The events after one, in the order of arrival, up to another: newest first,
+/// with the number left out beyond the limit.
 pub(super) fn latest(trail: &Trail, after: u64, last: u64) -> Result<(Vec<Row>, u64), QueryError> {
     let next = after.saturating_add(1);
     let first = next.max(last.saturating_add(1).saturating_sub(MOST)).max(1);
@@ -114,7 +114,7 @@ pub(super) fn latest(trail: &Trail, after: u64, last: u64) -> Result<(Vec<Row>, 
         let (key, time) = match whose(trail, seq) {
             Ok(Some(found)) => found,
             Ok(None) => continue,
-            // That it cannot be read is told where it is asked for.
+            // An unreadable event is reported where it is requested.
             Err(unreadable) => {
                 unreadable.into_damage()?;
                 continue;
@@ -135,8 +135,7 @@ pub(super) fn latest(trail: &Trail, after: u64, last: u64) -> Result<(Vec<Row>, 
     Ok((rows, first.saturating_sub(next)))
 }
 
-/// How many events there are in each of the last hours. Only their heads are
-/// read.
+/// The number of events in each of the last hours. Reads only their heads.
 pub(super) fn hours(trail: &Trail, now: i64) -> Result<Hours, QueryError> {
     let begun = now.div_euclid(3_600);
     let from = begun.saturating_sub(HOURS as i64 - 1).saturating_mul(3_600);

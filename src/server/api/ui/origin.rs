@@ -1,27 +1,26 @@
-//! From where a browser's form came, and by which way.
+//! The origin of a browser's form, and whether it was sent over TLS.
 //!
-//! Browsers say so themselves, in headers that no page can write: by
-//! `Sec-Fetch-Site` where they trust the way (TLS, or this machine), else by
-//! `Origin`, which also tells whether they speak TLS, whatever proxies do after
-//! them. A program that sends neither has no other site's page in it.
+//! Browsers report the origin in headers that no page can set: `Sec-Fetch-Site`
+//! on a trusted connection (TLS, or this machine), else `Origin`. `Origin` also
+//! shows whether the browser uses TLS, whatever proxies do behind it. A program
+//! that sends neither does not run another site's page.
 
 use std::net::IpAddr;
 
 use super::Asked;
 
-/// What a form's headers tell.
+/// The origin of a form, according to its headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// It came from this site's own page, over TLS (`true`) or on loopback.
     Own(bool),
-    /// It came from this site's own page, over the net in clear.
+    /// It came from this site's own page, unencrypted over the network.
     Clear,
     /// Another site's page made it.
     Foreign,
 }
 
-/// Judges a form. `loopback` tells whether only this machine reaches the
-/// listener.
+/// Determines a form's origin. `loopback`: only this machine reaches the listener.
 pub(super) fn way(asked: &Asked, loopback: bool) -> Way {
     let origin = asked.origin.as_deref();
     match asked.fetch_site.as_deref() {
@@ -58,7 +57,7 @@ pub(super) fn may_be_clear(asked: &Asked) -> bool {
     asked.fetch_site.is_none() && !here
 }
 
-/// Whether a host, with or without a port, is this machine by its name.
+/// Whether a host name, with or without a port, means this machine.
 fn is_loopback(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or_default(),

@@ -52,7 +52,7 @@ impl<'a> Asker<'a> {
         }
     }
 
-    /// Answers a request for a page, and tells what came of that.
+    /// Answers a request for a page and returns the result.
     pub fn show(&self, route: &Route, caller: Responder) -> &'static str {
         let progress = self.parts.trail.index().progress();
         if progress.last.saturating_sub(progress.applied) > BEHIND {
@@ -87,8 +87,8 @@ impl<'a> Asker<'a> {
     fn live(&self, after: u64) -> Result<Reply, Failure> {
         let cursor = self.parts.trail.last_seq();
         let (rows, skipped) = latest::latest(&self.parts.trail, after, cursor)?;
-        let told = crate::web::start::live(&rows, cursor, skipped, &self.clock);
-        Ok(page(200, told))
+        let update = crate::web::start::live(&rows, cursor, skipped, &self.clock);
+        Ok(page(200, update))
     }
 
     /// The answer where there is no time for a page.

@@ -1,4 +1,4 @@
-//! What a (sub)profile's page tells.
+//! The content of a (sub)profile's page.
 
 use std::ops::ControlFlow;
 

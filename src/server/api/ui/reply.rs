@@ -9,9 +9,9 @@ use crate::server::reply::Reply;
 use crate::web::assets::Asset;
 use crate::web::dossier::policy;
 
-/// What binds a browser that shows a page: it runs and loads nothing but the page's own two files, sends
-/// forms nowhere else, is in no other page, and keeps nothing. It tells its own site alone from where it
-/// comes: without that, `Origin` would be `null` where no TLS is.
+/// The security headers of a page. The browser runs and loads only the page's own two files, sends forms
+/// only to this site, never frames the page, and caches nothing. It sends a referrer to this site only;
+/// without one, `Origin` would be `null` on connections without TLS.
 pub(super) const PAGE: &str = "X-Content-Type-Options: nosniff\r\n\
     Content-Security-Policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'\r\n\

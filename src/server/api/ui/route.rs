@@ -100,20 +100,20 @@ impl Params {
 pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String> {
     let target = target.split('#').next().unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let told = |error: crate::event::DecodeError| error.to_string();
-    let params = Params(decode_pairs(query).map_err(told)?);
-    let part = params.one("part").map_err(told)?;
+    let message = |error: crate::event::DecodeError| error.to_string();
+    let params = Params(decode_pairs(query).map_err(message)?);
+    let part = params.one("part").map_err(message)?;
     let route = match path {
         "/" => Route::Start,
         "/search" => Route::Search(
             params
                 .one("q")
-                .map_err(told)?
+                .map_err(message)?
                 .unwrap_or_default()
                 .to_owned(),
         ),
         "/live" => {
-            let after = params.one("after").map_err(told)?;
+            let after = params.one("after").map_err(message)?;
             let after =
                 after.map(|text| number(text).ok_or(format!("after: '{text}' is no number")));
             Route::Live(after.transpose()?.unwrap_or_default())
@@ -161,10 +161,10 @@ fn profile(
     params: &Params,
     clock: Clock,
 ) -> Result<ProfileRoute, String> {
-    let told = |error: crate::event::DecodeError| error.to_string();
+    let message = |error: crate::event::DecodeError| error.to_string();
     let at = params
         .one("at")
-        .map_err(told)?
+        .map_err(message)?
         .filter(|text| !text.trim().is_empty());
     let at = at.map(|text| {
         let micros = clock.now.saturating_mul(1_000_000);
@@ -172,10 +172,10 @@ fn profile(
         read.map_err(|why| (text.to_owned(), why))
     });
     let (from, to) = (
-        params.time("from", clock).map_err(told)?,
-        params.time("to", clock).map_err(told)?,
+        params.time("from", clock).map_err(message)?,
+        params.time("to", clock).map_err(message)?,
     );
-    let span = params.one("span").map_err(told)?;
+    let span = params.one("span").map_err(message)?;
     let zoom = match (from, to, span) {
         (Some(from), to, _) => {
             let to = to.unwrap_or(clock.now);
@@ -189,9 +189,9 @@ fn profile(
         })?,
         (None, _, None) => Zoom::All,
     };
-    let field = params.one("field").map_err(told)?;
-    let interest = params.one("interest").map_err(told)?;
-    let before = params.one("before").map_err(told)?;
+    let field = params.one("field").map_err(message)?;
+    let interest = params.one("interest").map_err(message)?;
+    let before = params.one("before").map_err(message)?;
     let before = before.and_then(|text| {
         let (time, seq) = text.rsplit_once('.')?;
         Some((time.parse().ok()?, number(seq)?))

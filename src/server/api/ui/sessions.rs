@@ -103,8 +103,8 @@ impl Sessions {
     }
 }
 
-/// By what a session is found. A digest, so that looking tells nothing of names
-/// by the time that it takes.
+/// The lookup key of a session: a digest, so that the time of a lookup reveals
+/// nothing about names.
 fn key(name: &str) -> [u8; 32] {
     Sha256::digest(name.as_bytes()).into()
 }

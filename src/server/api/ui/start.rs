@@ -1,4 +1,4 @@
-//! What the start page tells.
+//! The content of the start page.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::latest::{hours, latest};
 use super::pages::{Asker, Failure};
 use crate::web::start::{Health, Page};
 
-/// How long the numbers by hour are good.
+/// How long the hourly counts stay cached.
 const LASTS: Duration = Duration::from_secs(10);
 
 pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
