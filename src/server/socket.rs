@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Uid, geteuid};
 
-/// A path by which a socket in a folder is reached however long the folder's
-/// own path is: socket addresses have room for 107 bytes. The folder is kept
-/// open for as long as the path is used.
+/// A short path to a socket, however long the path of its folder: a socket address
+/// holds 107 bytes. The folder must stay open while the path is used.
 pub fn reachable(path: &Path) -> io::Result<(PathBuf, Option<fs::File>)> {
     use std::os::fd::AsRawFd;
     use std::os::unix::ffi::OsStrExt;
@@ -25,9 +24,8 @@ pub fn reachable(path: &Path) -> io::Result<(PathBuf, Option<fs::File>)> {
     Ok((short, Some(dir)))
 }
 
-/// Whether the other side of a connection runs as the user that this process
-/// runs as, or as root. The folder and the socket let nobody else in; this
-/// holds where their modes were changed.
+/// Whether the peer runs as this process's user or as root. The modes of folder and
+/// socket admit nobody else; this check also holds if they were changed.
 pub(super) fn is_owner(stream: &UnixStream) -> bool {
     match rustix::net::sockopt::socket_peercred(stream) {
         Ok(peer) => may_ask(geteuid(), peer.uid),
@@ -42,8 +40,8 @@ fn may_ask(own: Uid, peer: Uid) -> bool {
     peer == own || peer.is_root()
 }
 
-/// Listens at a path in the data folder, which this process has locked: what
-/// is there is left over from a process that has gone.
+/// Listens at a path in the data folder. This process holds the folder's lock, so an
+/// existing socket is left over from a dead process.
 pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

@@ -1,8 +1,8 @@
 //! The lines of an answer, or a document, on their way to a client.
 //!
-//! A short answer goes as one piece with its length; one that grows beyond
-//! [`PIECE`], or takes longer than [`SOON`], goes piece by piece. Until the first
-//! piece is out, a failure has a status of its own.
+//! A short answer is sent whole, with its length. One that grows beyond [`PIECE`] or
+//! takes longer than [`SOON`] is streamed in pieces. A failure before the first
+//! piece has its own status.
 
 use std::cell::RefCell;
 use std::io::{self, Write};
@@ -14,54 +14,54 @@ use crate::frontend::ResponseStream;
 use crate::query::Answered;
 use crate::server::reply::{Reply, Responder};
 
-/// How many bytes of an answer go at once.
+/// The size of a piece in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// How many bytes of a page are held so that its head can name the next one:
+/// The bytes of a page that are buffered so that its head can name the next one:
 /// many clients do not read trailers.
 const PAGE: usize = 1024 * 1024;
 
-/// After how long a client gets the beginning of its answer.
+/// The time after which a client gets the beginning of its answer.
 const SOON: Duration = Duration::from_secs(5);
 
 /// The type of lines of JSON.
 const LINES: &str = "application/x-ndjson";
 
-/// The header, or the trailer's field, for what a reader should know.
+/// The header or trailer field of notes.
 const NOTE: &str = "Profiletrail-Note";
 
-/// What a trailer may have.
+/// The fields of a trailer.
 const TRAILER: &str = "Profiletrail-Note, Link";
 
-/// The most notes, and the most characters of one.
+/// The maximum number of notes, and of characters in one.
 const NOTES: (usize, usize) = (8, 500);
 
-/// Takes an answer's lines.
+/// Receives the lines of an answer.
 pub(super) struct Sink(RefCell<Inner>);
 
 struct Inner {
     way: Way,
     held: Vec<u8>,
     begun: Instant,
-    /// How many bytes are held before the first of them go.
+    /// The number of bytes buffered before the first are sent.
     first: usize,
-    /// What stands before the body.
+    /// The head.
     head: Reply,
     /// Whether it may have a trailer, as lines may.
     trailed: bool,
 }
 
 enum Way {
-    /// Nothing is out yet.
+    /// Nothing is sent yet.
     Whole(Responder),
-    /// It goes piece by piece.
+    /// It is streamed.
     Pieces(ResponseStream),
-    /// There is nobody to answer.
+    /// The client has gone.
     Nobody,
 }
 
 impl Sink {
-    /// For who asked, an answer that may have a tag, or be a page.
+    /// An answer of lines, which may have a tag or be a page.
     pub fn new(caller: Responder, tag: Option<String>, is_page: bool) -> Self {
         let head = Reply::new(200, LINES, Vec::new());
         Self(RefCell::new(Inner {
@@ -77,7 +77,7 @@ impl Sink {
         }))
     }
 
-    /// For who asked, a document with this head.
+    /// A document with this head.
     pub fn document(caller: Responder, head: Reply) -> Self {
         Self(RefCell::new(Inner {
             way: Way::Whole(caller),
@@ -89,19 +89,19 @@ impl Sink {
         }))
     }
 
-    /// To be called now and then while no line comes: lets the client know that
-    /// its answer is being made.
+    /// To be called regularly while there is no line: shows the client that its answer
+    /// is in progress.
     pub fn tick(&self) {
         if let Ok(mut inner) = self.0.try_borrow_mut()
             && matches!(inner.way, Way::Whole(_))
             && inner.begun.elapsed() >= SOON
         {
-            // Whether the client is there shows when lines are sent.
+            // A lost connection is noticed when lines are sent.
             let _ = inner.hand_over();
         }
     }
 
-    /// Ends the answer; where it is a page, with the target of the next one.
+    /// Ends the answer; a page with the target of the next one.
     pub fn finish(self, answered: &Answered, next: Option<&str>) {
         let mut inner = self.0.into_inner();
         let held = &mut inner.held;
@@ -121,7 +121,7 @@ impl Sink {
         self.0.into_inner().end(String::new());
     }
 
-    /// Ends it without an answer; one of which a part is out is broken off.
+    /// Sends a failure instead; an answer that is partly sent is aborted.
     pub fn fail(self, reply: &Reply) {
         if let Way::Whole(caller) = self.0.into_inner().way {
             caller.answer(reply);
@@ -130,14 +130,14 @@ impl Sink {
 }
 
 impl Inner {
-    /// Sends what is held, with what is known now of it.
+    /// Sends the buffered bytes with the final fields.
     fn end(self, fields: String) {
         match self.way {
             Way::Whole(caller) => {
                 caller.answer(&self.head.with_headers(&fields).with_body(self.held));
             }
             Way::Pieces(mut stream) => {
-                // What could not be handed over is no whole answer.
+                // The answer is incomplete if a piece was not accepted.
                 if stream.write(self.held).is_ok() {
                     stream.end(fields.into_bytes());
                 }

@@ -1,4 +1,4 @@
-//! Who may ask.
+//! Authentication of the query API.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use crate::auth::tokens::{Scope, Token, Watched};
 use crate::event::DecodeError;
 use crate::server::reply::Reply;
 
-/// The door to the query API.
+/// Checks the tokens of requests.
 #[derive(Debug)]
 pub(super) struct Authenticator {
     tokens: Watched,
@@ -15,7 +15,7 @@ pub(super) struct Authenticator {
 }
 
 impl Authenticator {
-    /// Lets in who has one of these tokens.
+    /// Accepts these tokens.
     pub fn new(tokens: Watched) -> Self {
         Self {
             tokens,
@@ -23,21 +23,20 @@ impl Authenticator {
         }
     }
 
-    /// The token of that text, which somebody at an address sent; otherwise for
-    /// how long nothing is to be tried, where too many were none.
+    /// Finds the token with this text, sent from an address. After too many invalid
+    /// ones the error is how long the client must wait.
     pub fn find(&self, text: &str, address: &str) -> Result<Token, Option<Duration>> {
         let found = self.tokens.find(text);
         found.ok_or_else(|| self.limiter.refuse(address, Instant::now()))
     }
 
-    /// Whether a token that was found is still one.
+    /// Whether a token that was found is still valid.
     pub fn is_good(&self, token: &Token) -> bool {
         self.tokens.has(token)
     }
 
-    /// Judges the `Authorization` of a request from an address: what it may
-    /// ask, or the answer that refuses it. Whatever is wrong with a token, the
-    /// answer is the same.
+    /// Checks the `Authorization` of a request from an address: returns its scope, or
+    /// the refusal. The refusal is the same for every fault of a token.
     pub fn check(&self, authorization: Option<&str>, address: &str) -> Result<Scope, Reply> {
         let scope = authorization
             .and_then(bearer)

@@ -24,7 +24,7 @@ use super::parse::ParsedQuery;
 use super::questions::Depends;
 use crate::store::Trail;
 
-/// Makes the tags of one run of a server.
+/// Computes the tags of one server run.
 #[derive(Debug)]
 pub(super) struct Tags {
     run: [u8; 16],

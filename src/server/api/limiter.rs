@@ -1,11 +1,11 @@
-//! How often who shows no good token is refused with a reason.
+//! Rate limit of the refusals for a missing or invalid token.
 //!
-//! A good token is always let in: with 256 random bits there is nothing to be
-//! guessed, so no address need be locked out, and behind a proxy, where all
-//! have one address, a stranger could otherwise lock out everybody. What is
-//! limited is what refusals cost, and the lines they make in the log.
+//! A valid token is always accepted: 256 random bits cannot be guessed, so no
+//! address needs to be locked out, and behind a proxy, where all clients share one
+//! address, a stranger could otherwise lock out everybody. The limit bounds the
+//! cost of refusals and their lines in the log.
 //!
-//! Invariant: however many addresses come, the table is bounded.
+//! Invariant: the table is bounded, whatever the number of addresses.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -18,13 +18,13 @@ use crate::log_limiter::LogLimiter;
 /// The number of refusals per minute that an address receives with a reason.
 const MOST: u32 = 10;
 
-/// That minute.
+/// The window of [`MOST`].
 const WINDOW: Duration = Duration::from_secs(60);
 
-/// How many addresses are known at one time.
+/// The maximum number of addresses in the table.
 const ADDRESSES: usize = 4096;
 
-/// Who was refused lately.
+/// The recent refusals by address.
 #[derive(Debug, Default)]
 pub(super) struct Limiter {
     table: Mutex<Table>,
@@ -43,8 +43,8 @@ struct Window {
 }
 
 impl Limiter {
-    /// Takes note of a refusal of an address, and logs it if none was lately.
-    /// `Some` where there were too many: for how long nothing is to be tried.
+    /// Records a refusal of an address, and logs the first of a window. After too
+    /// many it returns how long the client must wait.
     pub fn refuse(&self, address: &str, now: Instant) -> Option<Duration> {
         self.log.warn(format!(
             "a request to the query API came without a good token from {address}"

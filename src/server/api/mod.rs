@@ -1,4 +1,4 @@
-//! The query API: the commands' questions over HTTP, for who has a token.
+//! The query API: the commands' queries over HTTP, with a token.
 //!
 //! | path | answers as |
 //! | --- | --- |
@@ -11,29 +11,25 @@
 //! | `/healthz`, `/readyz` | as on the webhook's side; without a token |
 //! | everything else | the page for browsers ([`ui`]), where it is wanted |
 //!
-//! Parameters have the flags' names ([`params`]), lines are those of
-//! `--format jsonl`. It has a listener, a frontend and a tiny_http of its own, so
-//! that what is asked holds up no call; a thread for each question under way,
-//! of which there are few ([`slots`]), hands its lines to the frontend piece by
-//! piece ([`answer`]).
+//! Parameters have the flags' names ([`params`]); lines are those of
+//! `--format jsonl`. The API has its own listener, frontend and tiny_http, so that
+//! queries never delay calls. Each running query has a thread, limited by
+//! [`slots`], which passes its lines to the frontend in pieces ([`answer`]).
 //!
-//! What an answer came to: nothing found is 200 without a line, since an empty
-//! answer is one, and since a long answer's status is out before its end is
-//! known. What a reader should know of an answer stands in
-//! `Profiletrail-Note`, a header or, behind a long answer, a trailer. Where
-//! events could not be read that belong to it, the last line is
-//! `{"damage":[…]}`, which is none of the answer's lines and so not overlooked
-//! by a program; trailers are, by most. A long answer that failed has no end:
-//! the connection is reset.
+//! Outcomes: an empty result is 200 without a line, since it is a valid answer, and
+//! since the status of a long answer is sent before its end is known. Notes on an
+//! answer are in `Profiletrail-Note`, a header or, after a long answer, a trailer.
+//! If events of the answer could not be read, the last line is `{"damage":[…]}`. A
+//! program notices that line, since it has no answer's form; most programs ignore
+//! trailers. A long answer that fails has no end: the connection is reset.
 //!
-//! An answer that a client has already is not made anew ([`conditional`]), and
-//! long ones can be had in pages: with `limit`, `Link` names the next one
-//! ([`cursor`]). `HEAD` is not answered: its only use would be the tag, which
-//! `If-None-Match` does better, and what a question comes to is known only once
-//! it is answered. The description needs a token as all else does: it is no
-//! secret, but nothing on this listener is for strangers.
+//! An answer that a client holds is not computed again ([`conditional`]). Long
+//! answers have pages: with `limit`, `Link` names the next one ([`cursor`]). `HEAD`
+//! is not supported: only the tag would be useful, which `If-None-Match` serves
+//! better, and the outcome is known only after the query has run. The description
+//! is no secret, but needs a token like everything else on this listener.
 //!
-//! Leaves out every way to change anything. No path leads to a file.
+//! The API is read-only. No path leads to a file.
 
 mod answer;
 mod auth;

@@ -1,4 +1,4 @@
-//! From a request's target to the question that it asks.
+//! Parses a request's target into a query.
 
 use form_urlencoded::Serializer;
 
@@ -8,17 +8,17 @@ use super::questions::{Depends, Entry, Question, Subject, SubjectKind};
 use crate::event::{DecodeError, Zone};
 use crate::query::{Clock, Page};
 
-/// A parsed question: which one it is, and which part of its answer is asked for.
+/// A parsed query, and the requested page of its answer.
 #[derive(Debug)]
 pub(super) struct ParsedQuery {
     pub entry: &'static Entry,
     pub question: Question,
-    /// Which part of the answer is asked for, of one that has pages.
+    /// The requested page, if the answer has pages.
     pub page: Page,
-    /// The target of the same question in canonical form, with times in Unix seconds;
-    /// of one that has pages, without what says which.
+    /// The target of the query in canonical form, with times in Unix seconds and
+    /// without the page.
     pub canonical: String,
-    /// Whether a moment that it is about is left out, and so is now.
+    /// Whether its moment is omitted, and so is now.
     pub about_now: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Putting the query API together, and taking it apart.
+//! Starts and stops the query API.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -25,20 +25,20 @@ use crate::server::socket::{bind, reachable};
 use crate::server::turns::Turns;
 use crate::store::Trail;
 
-/// How many questions are answered at one time, and how many wait a moment.
+/// The maximum number of running and of waiting queries.
 const QUESTIONS: (usize, usize) = (4, 16);
 
-/// How many connections may be open.
+/// The maximum number of connections.
 const CONNECTIONS: usize = 64;
 
-/// How many of them one address may have: the others stay free for other clients.
+/// The maximum number of one address, so that others stay free.
 const CONNECTIONS_PER_ADDRESS: usize = CONNECTIONS / 2;
 
-/// How many private connections the frontend keeps.
+/// The number of the frontend's private connections.
 const PRIVATE_CONNECTIONS: usize = 2;
 
-/// How long a question may take up to the first piece of its answer, the
-/// making of an index included.
+/// The time limit up to the first piece of an answer, including the build of an
+/// index.
 const ANSWER: Duration = Duration::from_secs(600);
 
 /// What the query API shares with the rest of the server.
@@ -54,9 +54,9 @@ pub(in crate::server) struct ApiParts {
     pub zone: Zone,
     /// Of the webhook's frontend.
     pub webhook: Answers,
-    /// Whose word on the address of a request counts.
+    /// The trusted proxies.
     pub proxies: Proxies,
-    /// Whether browsers are shown a page.
+    /// Whether the web interface is enabled.
     pub ui: bool,
 }
 
@@ -73,7 +73,7 @@ pub(in crate::server) struct Api {
 }
 
 impl Api {
-    /// Starts to answer at a bound listener.
+    /// Starts serving at a bound listener.
     pub fn start(listener: TcpListener, parts: ApiParts) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let loopback = address.ip().to_canonical().is_loopback();
@@ -134,7 +134,7 @@ impl Api {
         self.address
     }
 
-    /// Takes no more questions; those that are answered have a while.
+    /// Accepts no more queries; running ones may finish within `grace`.
     pub fn stop(self, grace: Duration) {
         let begun = Instant::now();
         self.shared.stopping.store(true, Ordering::Release);
@@ -146,7 +146,7 @@ impl Api {
         if let Err(error) = std::fs::remove_file(&self.private) {
             tracing::debug!("the query API's private socket could not be removed: {error}");
         }
-        // With the frontend gone, the next line that one hands over ends it.
+        // Without the frontend, a query ends at its next line.
         while self.shared.questions.in_use() > 0 && begun.elapsed() < grace {
             std::thread::sleep(Duration::from_millis(10));
         }

@@ -1,9 +1,9 @@
-//! How many questions are answered at one time.
+//! The limit on concurrent queries.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Places for those that are answered, and for those that wait a moment.
+/// Slots for running queries, and for queries that wait briefly.
 #[derive(Debug)]
 pub(super) struct Slots {
     most: usize,
@@ -15,12 +15,12 @@ pub(super) struct Slots {
 #[derive(Debug, Default)]
 struct Taken {
     answered: usize,
-    /// With those that are answered.
+    /// Includes the running ones.
     all: usize,
 }
 
 impl Slots {
-    /// So many are answered, and so many wait.
+    /// Allows `most` running and `most_waiting` waiting queries.
     pub fn new(most: usize, most_waiting: usize) -> Self {
         Self {
             most,
@@ -34,12 +34,12 @@ impl Slots {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How many are answered or wait.
+    /// The number of running and waiting queries.
     pub fn in_use(&self) -> usize {
         self.taken().all
     }
 
-    /// Whether there is room for one more, who then has to [`Self::leave`].
+    /// Admits one more if there is room; it must then [`Self::leave`].
     pub fn enter(&self) -> bool {
         let mut taken = self.taken();
         let room = taken.all < self.most.saturating_add(self.most_waiting);
@@ -47,13 +47,13 @@ impl Slots {
         room
     }
 
-    /// Takes away one who entered.
+    /// Removes one that entered.
     pub fn leave(&self) {
         let mut taken = self.taken();
         taken.all = taken.all.saturating_sub(1);
     }
 
-    /// Waits for a place, for one who entered; `None` where none came free.
+    /// Waits for a slot after entering; `None` if none became free in time.
     pub fn take(&self, patience: Duration) -> Option<Slot<'_>> {
         let full = |taken: &mut Taken| taken.answered >= self.most;
         let waited = self.freed.wait_timeout_while(self.taken(), patience, full);
@@ -66,7 +66,7 @@ impl Slots {
     }
 }
 
-/// A place; free again when it is dropped.
+/// A slot; released on drop.
 #[derive(Debug)]
 pub(super) struct Slot<'a>(&'a Slots);
 

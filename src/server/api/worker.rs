@@ -1,8 +1,7 @@
-//! What becomes of a request to the query API.
+//! Handles the requests of the query API.
 //!
-//! One thread takes requests, refuses what is to be refused and answers what
-//! needs no reading; every other question has a thread of its own while it is
-//! answered.
+//! One thread receives requests, and refuses or answers those that need no
+//! reading. Every other query runs on its own thread.
 
 use std::io::{ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -36,14 +35,14 @@ use crate::server::turns::take_turn;
 use crate::server::worker::header;
 use crate::store::TrailError;
 
-/// How long a question waits for its turn.
+/// How long a query waits for a slot.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The list of questions, and their description.
 static LIST: LazyLock<String> = LazyLock::new(index);
 static DESCRIPTION: LazyLock<String> = LazyLock::new(description);
 
-/// What the threads have in common.
+/// Shared by the threads.
 pub(super) struct Shared {
     pub parts: ApiParts,
     pub answers: Answers,
@@ -51,11 +50,11 @@ pub(super) struct Shared {
     pub questions: Slots,
     pub stopping: AtomicBool,
     pub tags: Tags,
-    /// The page for browsers, where it is wanted.
+    /// The web interface, if enabled.
     pub ui: Option<Ui>,
 }
 
-/// What a request leads to.
+/// The work that a request needs.
 enum Wanted {
     Metrics,
     /// An answer that needs no reading, and its tag.
@@ -66,7 +65,7 @@ enum Wanted {
 }
 
 impl Shared {
-    /// Handles one request; its answer is sent now, or by a thread of its own.
+    /// Handles one request. The answer is sent now, or by another thread.
     pub fn handle(self: &Arc<Self>, mut request: Request) {
         // So that it holds up nothing that comes after it on its connection; what
         // there may be of a body is bounded by the frontend.
@@ -146,7 +145,7 @@ impl Shared {
         }
     }
 
-    /// What a request wants that may ask something.
+    /// The work of an authorized request.
     fn wanted(
         &self,
         method: &Method,
@@ -197,7 +196,7 @@ impl Shared {
         Wanted::Ready(reply, self.tags.tag(text))
     }
 
-    /// Has a thread answer it.
+    /// Answers it on a new thread.
     fn begin(self: &Arc<Self>, wanted: Wanted, caller: Responder) {
         if !self.questions.enter() {
             return self.busy(&wanted, caller);
@@ -316,7 +315,7 @@ impl Shared {
         answer_with_progress(trail, query, &mut out, &mut report).map(|answered| (answered, None))
     }
 
-    /// Ends an answer with what it came to.
+    /// Ends an answer with its outcome.
     fn end(
         &self,
         parsed: &ParsedQuery,
@@ -361,7 +360,7 @@ fn nothing_at(path: &str) -> Reply {
     Reply::refused(404, &DecodeError::new(what, shown))
 }
 
-/// Counts a question off however its thread ends, or does not begin.
+/// Leaves the slots however the thread ends, also if it does not start.
 struct Entered(Arc<Shared>);
 
 impl Drop for Entered {

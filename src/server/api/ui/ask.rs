@@ -1,7 +1,7 @@
-//! Asking a question and taking its lines one by one.
+//! Runs a query and processes its lines one by one.
 //!
-//! A line may be as long as a call's body; only one is held at a time, and
-//! whoever takes it keeps what is shown of it.
+//! A line may be as long as a call's body, so only one is buffered at a time; the
+//! consumer keeps only what it shows.
 
 use std::io::{self, ErrorKind, Write};
 use std::ops::ControlFlow;
@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use crate::query::{Answered, Query, QueryError, answer};
 use crate::store::Trail;
 
-/// Hands each line of an answer to `take` until that has enough.
+/// Passes each line of an answer to `take` until that stops.
 pub(super) fn each<T: DeserializeOwned>(
     trail: &Trail,
     query: &Query,
@@ -24,7 +24,7 @@ pub(super) fn each<T: DeserializeOwned>(
         line: std::marker::PhantomData,
     };
     match answer(trail, query, &mut lines) {
-        // Who has enough goes away like any reader.
+        // Stopping early looks like a reader that has disconnected.
         Err(QueryError::Output(_)) if lines.enough => Ok(Answered {
             found: true,
             ..Answered::default()
@@ -49,7 +49,7 @@ pub(super) fn first<T: DeserializeOwned>(
 }
 
 struct Lines<T, F> {
-    /// What there is of a line.
+    /// The incomplete line.
     held: Vec<u8>,
     take: F,
     enough: bool,

@@ -1,9 +1,9 @@
-//! The cookie by which a session is known.
+//! The session cookie.
 //!
-//! `HttpOnly`, so that no script reads it; `SameSite=Strict`, so that no other
-//! site's link or form carries it; over TLS `Secure` and named `__Host-…`, so
-//! that no other host and nothing without TLS can set or see it. On loopback
-//! without TLS there is no such protection to be had, nor needed.
+//! `HttpOnly`: no script reads it. `SameSite=Strict`: no other site's link or form
+//! sends it. Over TLS it is `Secure` and named `__Host-…`: no other host and no
+//! connection without TLS can set or see it. On loopback without TLS that
+//! protection is neither available nor needed.
 
 use super::sessions::LONGEST;
 
@@ -15,7 +15,7 @@ const fn name(secure: bool) -> &'static str {
     if secure { host } else { plain }
 }
 
-/// The names of sessions in a `Cookie`, and whether they came as over TLS.
+/// The session names in a `Cookie` header, and whether each has the TLS cookie name.
 pub(super) fn sessions(cookie: Option<&str>) -> impl Iterator<Item = (&str, bool)> {
     let pairs = cookie.unwrap_or_default().split(';');
     pairs.filter_map(|pair| {
@@ -33,12 +33,12 @@ fn header(value: &str, secure: bool, age: u64) -> String {
     )
 }
 
-/// The header that gives a browser a session.
+/// The header that sets the cookie.
 pub(super) fn given(session: &str, secure: bool) -> String {
     header(session, secure, LONGEST.as_secs())
 }
 
-/// The headers that take it back, whichever it is.
+/// The headers that delete the cookie under either name.
 pub(super) fn taken() -> String {
     format!("{}{}", header("", true, 0), header("", false, 0))
 }

@@ -1,6 +1,6 @@
 //! The search box.
 //!
-//! [`find`] is the one place where a value is looked for over all profiles.
+//! [`find`] is the only place that searches all profiles for a value.
 
 use std::ops::ControlFlow;
 
@@ -15,7 +15,7 @@ use crate::query::{FindQuery, FindTarget, Matching, Query};
 use crate::server::reply::Reply;
 use crate::web::search_results::{Hit, Hits, hits, no_search};
 
-/// How many are shown of those that have it now, and of those that had it.
+/// The maximum number shown of current holders, and of former holders.
 const MOST: usize = 100;
 
 pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
@@ -46,7 +46,7 @@ pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
     Ok(reply(status, hits(text, &sought, &found, clock)))
 }
 
-/// What a text may look for, one after the other until something is found.
+/// The searches that a text may mean, tried in order until one finds something.
 fn sought(text: &str) -> Vec<FindTarget> {
     let Some((name, value)) = text.split_once('=') else {
         let interest = text.trim().strip_prefix("interest ");
@@ -68,7 +68,7 @@ fn sought(text: &str) -> Vec<FindTarget> {
     if let Some(begin) = trimmed.strip_suffix('*') {
         return vec![field(begin, Matching::Prefix)];
     }
-    // Values are never trimmed, but what people paste often has a blank too many.
+    // Values are never trimmed, but pasted text often has extra spaces.
     let mut tries = vec![field(value, Matching::Whole)];
     if trimmed != value {
         tries.push(field(trimmed, Matching::Whole));
@@ -76,7 +76,7 @@ fn sought(text: &str) -> Vec<FindTarget> {
     tries
 }
 
-/// Who has or had it, who has it now first.
+/// The profiles that have or had the value; current holders first.
 fn find(asker: &Asker<'_>, sought: &FindTarget) -> Result<Hits, Failure> {
     let query = Query::Find(FindQuery {
         sought: sought.clone(),
@@ -97,7 +97,7 @@ fn find(asker: &Asker<'_>, sought: &FindTarget) -> Result<Hits, Failure> {
         } else {
             more = true;
         }
-        // Nothing that comes would be shown before these.
+        // Later hits would sort after these.
         if more && now.len() >= MOST {
             ControlFlow::Break(())
         } else {

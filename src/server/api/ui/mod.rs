@@ -1,4 +1,4 @@
-//! The page for browsers, `serve --ui`: the same questions, for who has logged in.
+//! The web interface, `serve --ui`: the same queries, for logged-in users.
 //!
 //! | path | shows |
 //! | --- | --- |
@@ -11,17 +11,15 @@
 //! | `/live?after=SEQ`, `…?part=…` | fragments for the page's script |
 //! | `/login`, `/logout`, `/static/…` | what needs no session |
 //!
-//! It is on the query API's listener and behind its tokens. One logs in with a
-//! token, once, and has a session after that ([`sessions`]), known by a cookie
-//! that no script and no other site can use ([`cookie`]). Everything that is
-//! asked goes through [`ask`], so a page is made from the lines of answers;
-//! [`crate::web`] makes the HTML.
+//! It shares the listener and the tokens of the query API. A user logs in once with
+//! a token and then has a session ([`sessions`]), identified by a cookie that no
+//! script and no other site can use ([`cookie`]). Every query runs through [`ask`],
+//! so pages are built from the lines of answers; [`crate::web`] renders the HTML.
 //!
-//! Leaves out every way to change anything. Invariants: nothing but the login
-//! form is shown to who has no session, and its body is the only one that is
-//! read, up to [`MAX_BODY`] bytes; a page runs no script but its own
-//! ([`reply::PAGE`]), a dossier none at all; every other site's request to log in
-//! or out is refused.
+//! It is read-only. Invariants: without a session only the login form is shown;
+//! only the login's body is read, up to [`MAX_BODY`] bytes; a page runs only its
+//! own script ([`reply::PAGE`]), a dossier none; logins and logouts from other
+//! sites are refused.
 
 mod ask;
 mod cookie;
@@ -47,10 +45,10 @@ pub(super) use door::Opened;
 pub(super) use pages::Asker;
 pub(super) use route::Route;
 
-/// The longest body of a login in bytes.
+/// The maximum length of a login's body in bytes.
 pub(super) const MAX_BODY: usize = 4096;
 
-/// What a page's answers need between requests.
+/// The state shared between requests.
 #[derive(Debug)]
 pub(super) struct Ui {
     sessions: sessions::Sessions,
@@ -63,7 +61,7 @@ pub(super) struct Ui {
 }
 
 impl Ui {
-    /// With nobody logged in.
+    /// Starts without sessions.
     pub fn new(loopback: bool) -> Self {
         Self {
             sessions: sessions::Sessions::default(),
@@ -92,7 +90,7 @@ pub(super) struct Asked {
     pub content_type: Option<String>,
     /// The body, up to [`MAX_BODY`] bytes.
     pub body: Vec<u8>,
-    /// Whether there is a body that cannot be taken.
+    /// Whether there is a body that is not accepted.
     pub fault: bool,
 }
 

@@ -1,9 +1,8 @@
-//! What stands out: unexplained changes, incidents, loops, calls that could not
-//! be read.
+//! The panels of anomalies: unexplained changes, incidents, loops, unreadable
+//! calls.
 //!
-//! Each of the first three is a question over all changes of some days; its
-//! lines become [`Findings`], which are remembered for a while, and of which
-//! only one is made at a time.
+//! Each of the first three is a query over all changes of some days. Its lines
+//! become [`Findings`], which are cached for [`LASTS`] and computed one at a time.
 
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
@@ -26,16 +25,16 @@ use crate::web::findings::{Finding, Findings};
 use crate::web::search_results::{Rejected, rejected};
 use crate::web::shell::message;
 
-/// How far back is looked.
+/// The time range of the queries, in seconds before now.
 const BACK: i64 = 14 * 86_400;
 
-/// How many findings are shown.
+/// The number of findings shown.
 const SHOWN: usize = 8;
 
-/// How many loops are looked through for examples.
+/// The number of loops that are searched for examples.
 const LOOPS: u64 = 200;
 
-/// How long findings are good.
+/// How long findings are cached.
 const LASTS: Duration = Duration::from_secs(300);
 
 pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply, Failure> {
@@ -69,7 +68,7 @@ pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply
     ))
 }
 
-/// A turn for a question, if it needs one.
+/// A permit for a query, if it needs one.
 pub(super) fn turn<'a>(asker: &Asker<'a>, query: &Query) -> Result<Option<Turn<'a>>, Failure> {
     let begun = Instant::now();
     let turn = take_turn(&asker.parts.turns, &asker.parts.trail, query, || {
@@ -82,7 +81,7 @@ pub(super) fn turn<'a>(asker: &Asker<'a>, query: &Query) -> Result<Option<Turn<'
     turn.map_err(|()| Failure::Busy)
 }
 
-/// The changes that are looked at.
+/// The filter of the changes in the time range.
 fn lately(asker: &Asker<'_>) -> Filter {
     Filter {
         span: Span {
@@ -93,7 +92,7 @@ fn lately(asker: &Asker<'_>) -> Filter {
     }
 }
 
-/// Asks, and adds what each line comes to, as far as it is shown.
+/// Runs a query and adds a finding for each line, up to the number shown.
 fn ask<T: DeserializeOwned>(
     asker: &Asker<'_>,
     query: &Query,
@@ -115,7 +114,7 @@ fn ask<T: DeserializeOwned>(
     Ok(findings)
 }
 
-/// What changed unexplained.
+/// Unexplained changes.
 fn gaps(asker: &Asker<'_>) -> Result<Findings, Failure> {
     let query = Query::Gaps(GapsQuery {
         filter: lately(asker),
@@ -170,7 +169,7 @@ enum Either {
     One(Box<LoopLine<'static>>),
 }
 
-/// Fields that go on changing.
+/// Fields that change again and again.
 fn loops(asker: &Asker<'_>) -> Result<Findings, Failure> {
     let query = Query::Loops(LoopsQuery {
         filter: lately(asker),
@@ -195,7 +194,7 @@ fn loops(asker: &Asker<'_>) -> Result<Findings, Failure> {
             Either::Group(group) if groups.len() < SHOWN => groups.push((group, None)),
             Either::Group(_) => findings.further += 1,
             Either::One(one) => {
-                // Those of the most changes come first.
+                // The groups with the most changes come first.
                 let own = groups.iter_mut().find(|(group, example)| {
                     example.is_none()
                         && (&group.field, &group.interest) == (&one.field, &one.interest)
@@ -219,7 +218,7 @@ fn loops(asker: &Asker<'_>) -> Result<Findings, Failure> {
     Ok(findings)
 }
 
-/// How many calls could not be read lately, and the last of them, newest first.
+/// The number of recent unreadable calls, and the last of them, newest first.
 fn calls(asker: &Asker<'_>) -> Result<(u64, Vec<Rejected>), Failure> {
     let query = Query::Rejected(RejectedQuery {
         span: lately(asker).span,

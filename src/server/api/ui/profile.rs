@@ -17,10 +17,10 @@ use crate::web::state::State;
 use crate::web::timeline::Timeline;
 use crate::web::{Scale, Zoom};
 
-/// How many events a page of the list has.
+/// The number of events on a page of the list.
 const PAGE: usize = 50;
 
-/// What a reader should know of all answers of a page.
+/// The notes on all answers of a page.
 #[derive(Default)]
 struct Known {
     damage: Vec<String>,
@@ -90,7 +90,7 @@ pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Fai
         end(asker, key, false, &mut known)?,
         end(asker, key, true, &mut known)?,
     );
-    // Without one, all of them were pruned: what is left is of before.
+    // Without an event all were pruned: the remaining state is older.
     let begun = ends.0.unwrap_or(clock.now.saturating_sub(30 * 86_400));
     let scale = scale(route.zoom, begun, ends.1.unwrap_or(begun).max(clock.now));
     let page = Page {
@@ -114,7 +114,7 @@ pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Fai
     ))
 }
 
-/// The time of the first event, or of the last; and what is to be known of all.
+/// The time of the first or the last event; adds the notes on the answer.
 fn end(
     asker: &Asker<'_>,
     key: ProfileKey,
@@ -131,11 +131,11 @@ fn end(
     Ok(line.map(|line| Row::new(&line).time))
 }
 
-/// What is drawn, of a time from the first event to the last or now.
+/// The drawn part of the time from the first event to the last, or to now.
 fn scale(zoom: Zoom, begun: i64, ended: i64) -> Scale {
     let until = ended.saturating_add(1);
     match zoom {
-        // A little before, so that the first mark does not stand at the edge.
+        // A margin, so that the first mark is not at the edge.
         Zoom::All => Scale::new(
             begun
                 .saturating_sub(until.saturating_sub(begun) / 50)
@@ -182,7 +182,7 @@ fn timeline(
     Ok(timeline.finish())
 }
 
-/// The state at a moment, and what differs now.
+/// The state at a moment, and its differences from now.
 fn state(asker: &Asker<'_>, key: ProfileKey, at: i64, known: &mut Known) -> Result<State, Failure> {
     let trail = &asker.parts.trail;
     let query = Query::Show(ShowQuery {
@@ -234,7 +234,7 @@ fn list(asker: &Asker<'_>, route: &ProfileRoute) -> Result<List, Failure> {
         is_later: route.before.is_some(),
         ..List::default()
     };
-    // Within a second, what comes before the last one of the page before is passed over.
+    // Skips the events of the same second that the previous page has shown.
     let mut before = route.before;
     let mut more = false;
     each(&asker.parts.trail, &query, |line: HistoryLine<'static>| {

@@ -1,4 +1,4 @@
-//! From a browser's target to the page that it asks for.
+//! Parses a browser's target into a route.
 
 use crate::event::{DecodeError, ProfileKey};
 use crate::query::{DossierQuery, Rounding, Span, parse_time};
@@ -10,7 +10,7 @@ use crate::web::{Clock, Zoom};
 pub(in crate::server::api) enum Route {
     /// The start page.
     Start,
-    /// What a text finds.
+    /// The results of a search.
     Search(String),
     /// A (sub)profile.
     Profile(Box<ProfileRoute>),
@@ -18,45 +18,44 @@ pub(in crate::server::api) enum Route {
     Dossier(Box<DossierQuery>),
     /// An event.
     Event(u64),
-    /// What has come after an event.
+    /// The events after an event.
     Live(u64),
-    /// What stands out, alone (`true`) or as a page.
+    /// A panel, as a fragment (`true`) or as a page.
     Panel(Panel, bool),
 }
 
-/// What stands out.
+/// A panel of anomalies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::server::api) enum Panel {
-    /// Changes that no event explains.
+    /// Unexplained changes.
     Gaps,
     /// Bursts of the same change.
     Incidents,
-    /// Fields that go on changing.
+    /// Fields that change again and again.
     Loops,
-    /// Calls that could not be read.
+    /// Unreadable calls.
     Rejected,
 }
 
-/// What is asked of a (sub)profile's page.
+/// The parameters of a (sub)profile's page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::server::api) struct ProfileRoute {
-    /// Whose.
+    /// The (sub)profile.
     pub key: ProfileKey,
-    /// The moment of which the state is shown; what was written and why it is
-    /// none, where it is wrong.
+    /// The moment whose state is shown; if it is invalid, the input and the reason.
     pub at: Option<Result<i64, (String, String)>>,
-    /// Which part of its time is drawn.
+    /// The part of the timeline that is drawn.
     pub zoom: Zoom,
-    /// The field (`false`) or interest that alone is shown.
+    /// Shows only this field (`false`) or interest (`true`).
     pub only: Option<(String, bool)>,
-    /// The list begins after the event of that time and `seq`.
+    /// The list begins after the event with this time and `seq`.
     pub before: Option<(i64, u64)>,
-    /// Whether only the state is wanted.
+    /// Whether only the state is requested.
     pub fragment: bool,
 }
 
 impl Route {
-    /// Whether the page's script asks for it by itself.
+    /// Whether it is a background request of the page's script.
     pub fn is_fragment(&self) -> bool {
         match self {
             Self::Live(_) | Self::Panel(_, true) => true,
@@ -95,8 +94,8 @@ impl Params {
     }
 }
 
-/// Reads a target; `None` where no page is. The error says what is wrong.
-/// Parameters that no page knows are passed over.
+/// Parses a target; `None` if there is no such page. Unknown parameters are
+/// ignored.
 pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String> {
     let target = target.split('#').next().unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
@@ -149,7 +148,7 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
     Ok(Some(route))
 }
 
-/// A number of decimal digits alone.
+/// A number that consists of decimal digits only.
 pub(super) fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()

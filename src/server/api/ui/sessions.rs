@@ -1,10 +1,10 @@
-//! Who has logged in.
+//! Login sessions.
 //!
-//! A session is known by 256 random bits, of which only the SHA-256 is held, in
-//! memory: a restart ends all. It ends with its token, after [`IDLE`] without
-//! use, and after [`LONGEST`] in any case; what the page's script asks by
-//! itself is no use. Invariant: there are never more than [`MOST`]; past that
-//! the one that was not used for longest ends.
+//! A session is identified by 256 random bits. Only their SHA-256 is kept, in
+//! memory, so a restart ends all sessions. A session ends with its token, after
+//! [`IDLE`] without use, and at the latest after [`LONGEST`]. Background requests of
+//! the page's script are no use. Invariant: there are at most [`MOST`] sessions;
+//! beyond that the least recently used one ends.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,13 +16,13 @@ use sha2::{Digest, Sha256};
 
 use crate::auth::tokens::Token;
 
-/// How long a session lasts that is not used.
+/// The maximum idle time of a session.
 const IDLE: Duration = Duration::from_secs(30 * 60);
 
-/// How long one lasts at most.
+/// The maximum lifetime of a session.
 pub(super) const LONGEST: Duration = Duration::from_secs(12 * 3600);
 
-/// How many there are at most.
+/// The maximum number of sessions.
 const MOST: usize = 200;
 
 /// The sessions.
@@ -32,7 +32,7 @@ pub(super) struct Sessions(Mutex<HashMap<[u8; 32], Session>>);
 #[derive(Debug)]
 struct Session {
     token: Token,
-    /// Whether it began over TLS: then it is good for no other cookie.
+    /// Whether it began over TLS; then it is valid only with the TLS cookie.
     secure: bool,
     begun: Instant,
     used: Instant,
@@ -50,7 +50,7 @@ impl Sessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A new session of a token: its name, which is nowhere else.
+    /// Starts a session of a token and returns its name, which is stored nowhere.
     pub fn begin(&self, token: Token, secure: bool, now: Instant) -> Result<String, String> {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).map_err(|error| error.to_string())?;
@@ -73,8 +73,8 @@ impl Sessions {
         Ok(name)
     }
 
-    /// Whether there is a session of that name, whose token is `still` one. It
-    /// counts as used where `used` says so.
+    /// Whether the session exists and its token is `still` valid. With `used` this
+    /// counts as use.
     pub fn is_good(
         &self,
         (name, secure): (&str, bool),
@@ -97,7 +97,7 @@ impl Sessions {
         session.secure == secure
     }
 
-    /// Ends the session of that name, if there is one.
+    /// Ends the session, if it exists.
     pub fn end(&self, name: &str) {
         self.table().remove(&key(name));
     }
@@ -127,12 +127,12 @@ mod tests {
         assert!(good(&name, begun, true));
         assert!(!good("", begun, true) && !good(&name[1..], begun, true));
         assert!(!sessions.is_good((&name, false), begun, true, |_| true));
-        // Asking by itself is no use of it.
+        // A background request is no use.
         let later = begun + IDLE / 2;
         assert!(good(&name, later, false));
         assert!(!good(&name, begun + IDLE, false));
         assert!(!good(&name, begun, false), "it has ended");
-        // Used all the time, it ends all the same.
+        // It ends despite constant use.
         let name = sessions.begin(token(), true, begun).unwrap();
         let mut now = begun;
         while now < begun + LONGEST {
