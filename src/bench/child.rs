@@ -1,4 +1,4 @@
-//! Servers as processes of their own, and what the system knows of them.
+//! Servers as child processes, and their system statistics.
 
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;

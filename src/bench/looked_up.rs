@@ -1,6 +1,6 @@
-//! What `serve --lookup` costs and brings: how long it takes to enter the values
-//! that are there already, the bytes they take, the server's memory, and `find`
-//! by such a field. In a copy of the store, which goes after it.
+//! Cost and benefit of `serve --lookup`: the time to index the existing values, their
+//! size, the server's memory, and `find` by such a field. It uses a copy of the store,
+//! which is removed afterwards.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -1,9 +1,9 @@
-//! `profiletrail-bench`: what the program does in a second, in memory and on
-//! disk, beside what others do and what the machine can do at all.
+//! `profiletrail-bench`: throughput, memory and disk use, compared with other servers
+//! and with the limits of the machine.
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `args`, `place` | what is asked for, and where it happens |
+//! | `args`, `place` | the arguments, and the paths |
 //! | `generate`, `profile`, `form`, `random` | webhook bodies, the same for the same seed |
 //! | `source`, `load`, `wire` | requests, and the one thread that sends them |
 //! | `signed`, `dns` | signed calls, and where their sender's key is found |

@@ -1,5 +1,5 @@
-//! What somebody would write in an afternoon instead: small servers that keep
-//! the same calls in SQLite, each call synced before it is answered.
+//! Simple alternative servers that keep the same calls in SQLite, each call synced
+//! before it is answered.
 //!
 //! | peer | what it is |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! Where the programs are, and where data goes.
+//! The paths of programs and data.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};

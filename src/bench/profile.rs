@@ -1,4 +1,4 @@
-//! What a (sub)profile says of itself, from its first call to its last.
+//! The generated state of a (sub)profile, from its first call to its last.
 
 use chrono::DateTime;
 use chrono_tz::Europe::Amsterdam;

@@ -1,7 +1,7 @@
-//! Events per second: every contestant has its turn in every round, and of the
-//! rounds the median counts, because machines are noisy. Ratios are taken
-//! within a round, where the noise is about the same for all. Who comes first
-//! moves on from round to round: whoever comes after a writer finds a busy disk.
+//! Events per second. Every contestant has a turn in every round, and the median of
+//! the rounds counts, because machines are noisy. Ratios are computed within a round,
+//! where the noise is about the same for all. The order rotates from round to round,
+//! since a turn after a writer finds a busy disk.
 //!
 //! In a round all send the same bodies, which nobody has had before. profiletrail
 //! takes part twice, with a store that was empty and with one of many events.

@@ -1,4 +1,4 @@
-//! What was measured, as tables on standard output and as JSON.
+//! The results, as tables on standard output and as JSON.
 
 use serde::Serialize;
 

@@ -1,9 +1,8 @@
-//! Signed calls: how many a second come in where each is verified.
+//! Signed calls: calls per second when each is verified.
 //!
-//! They are signed before a turn begins, since that costs some thirty times
-//! what verifying does, and each is sent once, since a second time it would be
-//! refused. Their sender's key, which is made for tests, is found at a DNS
-//! server of the benchmark's own.
+//! They are signed before a turn begins, since signing costs far more than
+//! verifying. Each is sent once, since a repetition would be refused. The sender's
+//! test key is served by the benchmark's own DNS server.
 
 use std::path::Path;
 

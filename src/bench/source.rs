@@ -1,5 +1,5 @@
-//! Requests for the load generator: prepared ones in one piece of memory, so
-//! that making them costs nothing while a rate is measured, or fresh ones.
+//! Requests for the load generator: prepared in one buffer, so that generating them
+//! costs nothing during a measurement, or generated on demand.
 
 use super::generate::Bodies;
 

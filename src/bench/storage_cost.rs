@@ -1,4 +1,4 @@
-//! What keeping many events costs: bytes on disk, memory, the time to start
+//! The cost of storing many events: bytes on disk, memory, the time to start
 //! after a clean stop and after a kill, and the time to answer questions from
 //! the command line, each as a whole process.
 

@@ -1,5 +1,5 @@
-//! A store of many events: loaded over the webhook, as they would come, sealed,
-//! and kept for the next run where that is wanted.
+//! A store of many events: loaded over the webhook, sealed, and kept for the next run
+//! if requested.
 
 use std::path::{Path, PathBuf};
 

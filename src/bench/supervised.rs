@@ -1,8 +1,8 @@
-//! Programs that end when this one does, however it ends.
+//! Child programs that end with this one, however it ends.
 //!
-//! Each is started through this program, which asks the kernel for a signal at
-//! its parent's death and then becomes the other: so its number is its own, and
-//! it costs a millisecond of its start.
+//! Each is started through this program, which requests a signal at its parent's
+//! death from the kernel and then executes the other program. So the process id
+//! stays the same.
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};

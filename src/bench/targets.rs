@@ -1,4 +1,4 @@
-//! What decides: each number beside the mark that it is to meet.
+//! The results against their targets.
 
 use serde::Serialize;
 

@@ -1,9 +1,8 @@
-//! Whole processes: how long they take, how much memory, what they write.
+//! Measures whole processes: time, memory, output.
 //!
-//! They are children of a small process of their own, not of the benchmark: the
-//! kernel counts the memory that a process had before it became another program,
-//! and that would be the benchmark's. Their output goes through a pipe to be
-//! counted and forgotten.
+//! They are children of a small helper process, not of the benchmark: the kernel
+//! includes the memory that a process had before `exec`, which would be the
+//! benchmark's. Their output goes through a pipe, is counted and discarded.
 
 use std::ffi::OsString;
 use std::io::Read;

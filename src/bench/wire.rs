@@ -1,7 +1,7 @@
 //! A connection of the load generator, with or without TLS, and the certificate for it.
 //!
-//! The certificate is made for a run, and the load generator trusts it alone, so
-//! that both sides do what they would do in earnest.
+//! The certificate is generated for a run. The load generator trusts only it, so both
+//! sides do the full work of TLS.
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};

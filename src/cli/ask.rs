@@ -1,4 +1,4 @@
-//! Asking a question and writing the answer.
+//! Runs a query and writes the answer.
 
 use super::ExitStatus;
 use super::args::{Format, Output};

@@ -1,4 +1,4 @@
-//! Bars of text.
+//! Text bars.
 
 /// Eighths of a character, from none to seven.
 const EIGHTHS: [&str; 8] = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];

@@ -1,4 +1,4 @@
-//! What a command finds around it: flags, terminal, environment and clock, read once.
+//! The context of a command: flags, terminal, environment and clock, read once.
 
 use std::io::IsTerminal;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! `evidence`: what proves that Copernica sent an event, as a line, a card, or
+//! `evidence`: the proof that Copernica sent an event, as a line, a card, or
 //! files that a stranger can check with openssl.
 
 use std::io::Write;

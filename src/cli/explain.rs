@@ -1,4 +1,4 @@
-//! `explain`: what an event asked for against what came of it.
+//! `explain`: what an event requested, and the outcome.
 
 use super::ExitStatus;
 use super::args::{Format, Output};

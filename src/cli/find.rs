@@ -1,4 +1,4 @@
-//! `find`: who has a value.
+//! `find`: the profiles that have a value.
 
 use super::ExitStatus;
 use super::args::{NoCascade, Output, TIMES};

@@ -1,4 +1,4 @@
-//! The fuzz target of what people write on the command line.
+//! The fuzz target of command-line values.
 
 use super::time::parse_span;
 use crate::event::{

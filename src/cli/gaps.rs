@@ -1,4 +1,4 @@
-//! `gaps`: what changed unexplained.
+//! `gaps`: unexplained changes.
 
 use super::ExitStatus;
 use super::args::{NoCascade, Output, TIMES};

@@ -1,4 +1,4 @@
-//! `loops`: fields that go on changing.
+//! `loops`: fields that change again and again.
 
 use super::ExitStatus;
 use super::args::{NoCascade, Output, TIMES};

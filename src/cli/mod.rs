@@ -1,4 +1,4 @@
-//! The command line: arguments, a question each, and output for people.
+//! The command line: arguments, one query per command, and output for people.
 //!
 //! Three steps from the arguments: clap's structs ([`args`]) with all sources of
 //! settings merged ([`env_file`]), the terminal and the clock read once

@@ -1,11 +1,11 @@
-//! Standard output for answers: through a pager where a person reads it.
+//! Standard output of answers, through a pager on a terminal.
 //!
-//! As with git, whatever is written on a terminal goes through the pager, and
-//! `LESS` is `FRX` unless it is set, so that less shows colours and leaves at once
-//! where all fits on the screen. The pager starts with the first byte: an answer
-//! that fails before that starts none. Without a pager that can be started, output
-//! goes to the terminal. A pager that is left early ends the command with success:
-//! its reader has seen enough. While it runs, an interrupt is the pager's.
+//! As with git, all output to a terminal goes through the pager, and `LESS` defaults
+//! to `FRX`, so that less shows colours and exits at once if everything fits on the
+//! screen. The pager starts with the first byte, so an answer that fails earlier
+//! starts none. If no pager can be started, output goes to the terminal. If the
+//! reader quits the pager early, the command ends with success. While the pager
+//! runs, it handles interrupts.
 
 use std::io::{self, BufWriter, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};

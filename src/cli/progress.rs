@@ -1,4 +1,4 @@
-//! Progress for people who wait.
+//! Progress on the terminal.
 
 use std::cell::RefCell;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! Asking a person to confirm what cannot be undone.
+//! Asks for confirmation of irreversible actions.
 
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 

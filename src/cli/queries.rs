@@ -1,4 +1,4 @@
-//! From arguments to questions.
+//! Converts arguments to queries.
 
 use super::args::{
     BlameArgs, ChangesArgs, DiffArgs, ExportArgs, HistoryArgs, RejectedArgs, ShowArgs,

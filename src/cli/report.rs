@@ -1,4 +1,4 @@
-//! `report`: how many changes there are of each kind.
+//! `report`: the number of changes of each kind.
 
 use super::ExitStatus;
 use super::args::{Format, NoCascade, Output, TIMES};

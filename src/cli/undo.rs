@@ -1,9 +1,9 @@
-//! `incidents undo`: a file for Copernica's import, and what it leaves alone.
+//! `incidents undo`: a file for Copernica's import, and the values it leaves
+//! unchanged.
 //!
-//! The file is written aside, synced, and put in its place in one step, so that
-//! it is never there in part; where events cannot be read it is not put there
-//! at all, since one of them may have changed a value since. Values are in it
-//! as they are known, to the byte, for they are to be imported.
+//! The file is written to a temporary name, synced and renamed, so it is never
+//! incomplete. If events cannot be read it is not created, since one of them may
+//! have changed a value later. Values are written byte for byte, for the import.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};

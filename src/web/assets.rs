@@ -1,7 +1,7 @@
-//! The page's style, script and icon, which are in the binary.
+//! The style, script and icon, embedded in the binary.
 //!
-//! Each has a digest of its content in its name, so that a browser may keep it
-//! for good and still never mixes two versions.
+//! Each name contains a digest of the content, so a browser may cache it forever and
+//! never mixes two versions.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! Bars of numbers by hour.
+//! A bar chart of hourly counts.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! Events in a list, with what each changed.
+//! A list of events with their changes.
 
 use maud::{Markup, html};
 

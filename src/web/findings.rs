@@ -1,6 +1,6 @@
-//! What stands out over all profiles: changes that no call explains, bursts,
-//! and fields that never rest. Each finding says what, how many and when, and
-//! leads to an event and to the command that shows or undoes it.
+//! Anomalies over all profiles: changes that no call explains, bursts, and fields
+//! that change again and again. Each finding gives what, how many and when, with a
+//! link to an event and the command that shows or undoes it.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! What findings say.
+//! Tests of the text of findings.
 
 #![allow(clippy::unwrap_used)]
 

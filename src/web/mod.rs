@@ -1,17 +1,17 @@
-//! What browsers are shown: from the lines of answers to HTML.
+//! Renders the lines of answers as HTML.
 //!
 //! Pure functions: typed lines ([`crate::query::lines`]) become small views with
-//! shortened texts ([`text`]), and these become pages. Plots are SVG whose
-//! places are percentages, so that one drawing fits every width and its text
-//! keeps its size.
+//! shortened texts ([`text`]), and these become pages. Plots are SVG with positions
+//! in percentages, so that one drawing fits every width and its text keeps its size.
 //!
-//! Leaves out where lines come from, and everything of HTTP. Invariants:
-//! every text from outside passes through [`text::Text`], which shows what
-//! would hide or turn text as escapes, and through maud, which escapes HTML;
-//! nothing in a page is script or style but the two files of [`assets`], so
-//! that the strictest Content-Security-Policy holds (a [`dossier`] is a document
-//! by itself, which has its style in it and no script); whatever a store holds, a
-//! page's size is bounded, and what is left out is said.
+//! Not here: the source of the lines, and HTTP. Invariants:
+//! - External text passes through [`text::Text`], which escapes invisible and
+//!   direction-changing characters, and through maud, which escapes HTML.
+//! - A page's only script and style are the two files of [`assets`], so the strictest
+//!   Content-Security-Policy holds. A [`dossier`] is a document of its own, with
+//!   inline style and no script.
+//! - The size of a page is bounded, whatever the store contains, and a page states
+//!   what it omits.
 
 pub mod assets;
 pub mod bars;

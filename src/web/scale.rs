@@ -1,4 +1,4 @@
-//! From time to places on a line.
+//! Maps times to positions on a line.
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime};
 

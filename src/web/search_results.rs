@@ -1,4 +1,4 @@
-//! The results of a search, and the calls that could not be read.
+//! The results of a search, and the unreadable calls.
 
 use maud::{Markup, html};
 

@@ -1,4 +1,4 @@
-//! What all pages have around them, and the pages that are little more.
+//! The layout of all pages, and the simplest pages.
 
 use maud::{DOCTYPE, Markup, html};
 

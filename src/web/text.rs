@@ -1,4 +1,4 @@
-//! Texts from outside: shortened, and without anything that hides.
+//! External text: shortened, with invisible characters shown as escapes.
 
 use maud::{Markup, Render, html};
 

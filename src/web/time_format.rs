@@ -1,4 +1,4 @@
-//! Moments as they are shown: in the reader's zone, which the page names.
+//! Formats times in the reader's zone, which the page names.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use maud::{Markup, html};

@@ -1,10 +1,9 @@
-//! The timeline of a (sub)profile: what each field and interest was when.
+//! The timeline of a (sub)profile: the values of each field and interest over time.
 //!
-//! It takes the state at its begin and then the events of its span, in order,
-//! and holds of each row only what can be distinguished on a line of [`PARTS`]
-//! places: changes at one place are one mark, which knows how many they are.
-//! Where there are still more than [`MARKS`] of them, places are put together.
-//! So neither memory nor the drawing grows with the number of events.
+//! It takes the state at its begin and then the events of its span, in order. Each
+//! row has a resolution of [`PARTS`] positions: changes at one position become one
+//! mark with a count. If there are still more than [`MARKS`] marks, positions are
+//! merged. So neither memory nor the drawing grows with the number of events.
 
 use std::collections::HashMap;
 

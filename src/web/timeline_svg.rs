@@ -1,10 +1,9 @@
-//! A timeline as it is drawn: a line of SVG for each row.
+//! Renders a timeline: one SVG for each row.
 //!
-//! Places are percentages of the width, so that one drawing fits a phone and a
-//! wide screen, and its text is not scaled with it. Values are spans, whose text
-//! ends in a sign where it is cut off, so that none is taken for another; changes
-//! are marks, each a link to its event, distinguished by form and not by colour
-//! alone.
+//! Positions are percentages of the width, so that one drawing fits every screen and
+//! its text is not scaled. Values are spans; truncated text ends with a sign, so that
+//! it is not taken for a whole value. Changes are marks that link to their events,
+//! distinguished by shape and not only by colour.
 
 use maud::{Markup, PreEscaped, Render, html};
 

@@ -1,4 +1,4 @@
-//! What a timeline holds.
+//! Tests of the content of a timeline.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 

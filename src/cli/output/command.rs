@@ -1,8 +1,8 @@
-//! A command to be typed next, over several lines where it has no room on one.
+//! A suggested command, wrapped to the width of the screen.
 //!
-//! It is broken as a shell takes it, between words and with a `\` before the
-//! line's end, so that it can be copied from the screen. A flag and its value
-//! stay together; a word that is wider than the screen stands out of it.
+//! Lines break between words with a trailing `\`, so that a shell accepts a copy from
+//! the screen. A flag and its value stay together; a word wider than the screen is
+//! not broken.
 
 use crate::format::{plain, width_of};
 

@@ -1,10 +1,10 @@
 //! Answers as CSV (RFC 4180, lines ending with a line feed), for spreadsheets.
 //!
 //! The first row names the columns; times are UTC as in JSON lines, objects and
-//! lists are JSON text. What strangers wrote must not become a formula where it
-//! is opened: a text that begins as one does (`=`, `+`, `-`, `@`, a tab, a line's
-//! end) gets a `'` before it, but for a mere number; and so does one that begins
-//! with a `'`, so that taking one away gives every text as it was.
+//! lists are JSON text. Untrusted text must not become a formula in a spreadsheet: a
+//! text that begins like one (`=`, `+`, `-`, `@`, a tab, a line end) gets a leading
+//! `'`, unless it is a plain number. So does a text that begins with `'`; removing one
+//! `'` therefore restores every text.
 
 use std::io::{self, Write};
 

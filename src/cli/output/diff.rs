@@ -1,4 +1,4 @@
-//! `diff` for people: what is gone with `-`, what has come with `+`.
+//! `diff` for people: removed values with `-`, added ones with `+`.
 
 use std::io::{self, Write};
 

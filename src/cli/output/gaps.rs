@@ -1,4 +1,4 @@
-//! `gaps` for people: what is known of each finding, in a few lines.
+//! `gaps` for people: each finding in a few lines.
 
 use std::io::{self, Write};
 

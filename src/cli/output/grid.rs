@@ -1,9 +1,9 @@
 //! Rows in columns, laid out without seeing all of them.
 //!
-//! The first rows are held back and decide how wide the columns are. Of later
-//! ones a cell that is longer is shortened, or, in a column that must not be,
-//! makes it wider from there on. So memory is bounded however many rows come,
-//! and the first is not late.
+//! The first rows are buffered and determine the widths of the columns. A wider cell
+//! of a later row is shortened; in a column that must not be shortened, it widens the
+//! column from there on. So memory is bounded for any number of rows, and the first
+//! rows appear early.
 
 use std::borrow::Cow;
 use std::io::{self, Write};

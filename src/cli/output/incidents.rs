@@ -1,4 +1,4 @@
-//! `incidents` for people: each with its commonest changes, and what to type next.
+//! `incidents` for people: each with its most common changes and suggested commands.
 
 use std::io::{self, Write};
 

@@ -1,4 +1,4 @@
-//! How each answer is written for people, and what columns it has as CSV.
+//! The output format of each answer for people, and its CSV columns.
 
 use std::io::Write;
 

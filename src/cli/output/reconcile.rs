@@ -1,4 +1,4 @@
-//! `reconcile` for people: the counts, and a table of what differs.
+//! `reconcile` for people: the counts, and a table of the differences.
 
 use std::io::Write;
 

@@ -1,7 +1,7 @@
 //! The columns of every answer that is a table, on a terminal and as CSV.
 //!
-//! A new question that is a table declares it here, and no more; one that is none
-//! declares its CSV alone. The names and the order of CSV columns are a promise.
+//! A new tabular query only declares its table here; any other only declares its CSV.
+//! The names and the order of CSV columns are stable.
 
 use super::csv::CsvColumns;
 use super::grid::{Cell, Layout};

@@ -1,4 +1,4 @@
-//! The header line: the column separator, and which columns are meant.
+//! The header line: the column separator, and the selected columns.
 
 use super::export::{Export, builder};
 use crate::cli::context::UsageError;

@@ -1,9 +1,9 @@
 //! Standard output, where it is a file opened for appending.
 //!
-//! Then the file itself shows what was written: a tail that was killed between a
-//! line and its cursor finds the line there, and cuts off a torn one. Its lines are
-//! recognised by their beginning, `{"seq":N,`; what others wrote to the file is left
-//! alone, except for a piece of a line at its end.
+//! The file then shows what was written: a tail that was killed between a line and its
+//! cursor update finds the line there, and truncates a torn one. Its lines are
+//! recognised by their beginning, `{"seq":N,`. Other content of the file is left
+//! unchanged, except for a partial line at its end.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};

@@ -5,12 +5,11 @@
 //! | 0–511 | a slot |
 //! | 512–1023 | the other one |
 //!
-//! A slot is a CRC-32C of what follows it in eight hex digits, a space, a
-//! [`Mark`] with a running number as JSON, spaces and a line feed. The one with
-//! the higher number counts. They are written in turns, in place, by one write of
-//! a sector, so that whatever is torn the other is whole. A file that holds
-//! something else is never written to. It is locked while it is used, so that no
-//! two tails keep one.
+//! A slot is the CRC-32C of the rest in eight hex digits, a space, a [`Mark`] with a
+//! sequence number as JSON, spaces and a line feed. The valid slot with the higher
+//! number counts. The slots are written alternately, in place, each by one write of a
+//! sector, so after a torn write the other one is intact. A file with other content
+//! is never written to. The file is locked while in use, so two tails never share it.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};

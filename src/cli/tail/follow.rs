@@ -1,8 +1,8 @@
-//! Reading a tail's events: from the running server, or from the folder where
-//! none runs.
+//! Reads the events of a tail from the running server, or from the folder if none
+//! runs.
 //!
-//! One that follows reads from a server alone. When that goes, the next one is
-//! waited for, and asked for what comes after the last event.
+//! With `-f` it reads only from a server. When the server stops, it waits for the next
+//! one and continues after the last event.
 
 use std::io::{self, BufReader, ErrorKind};
 use std::os::unix::net::UnixStream;

@@ -1,8 +1,8 @@
-//! `tail`: the newest events, and with `-f` those that come.
+//! `tail`: the newest events, and with `-f` new ones as they arrive.
 //!
-//! Without `-f` and without a cursor file it is a question like any other. Else
-//! [`follow`] reads events from the server or the folder, [`sink`] writes each
-//! with one write and then notes in the [`cursor`] file how far it is.
+//! Without `-f` and without a cursor file it is an ordinary query. Otherwise
+//! [`follow`] reads events from the server or the folder, and [`sink`] writes each
+//! with one write and then saves the position in the [`cursor`] file.
 
 mod appended;
 mod cursor;

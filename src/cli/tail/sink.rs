@@ -1,9 +1,9 @@
-//! Where a tail's events go, and its position.
+//! Writes the events of a tail and saves its position.
 //!
-//! Each event goes out with one write, and only then is the position saved in the
-//! cursor file. So nothing is skipped, whenever the process ends, and at most the one
-//! event between the two comes twice; not even that one where the output is a file
-//! opened for appending ([`super::appended`]).
+//! Each event is one write; then the position is saved in the cursor file. So no event
+//! is skipped, whenever the process ends, and at most the one between the two steps is
+//! repeated. If the output is a file opened for appending, none is
+//! ([`super::appended`]).
 
 use std::fs::File;
 use std::io::Write;
@@ -97,7 +97,7 @@ impl<'s> Sink<'s> {
             }
         }
         self.position(position)?;
-        // The output may be another one than the cursor knows.
+        // The output may differ from the one in the cursor.
         self.keep()?;
         self.sync(Duration::ZERO)
     }
@@ -151,7 +151,7 @@ impl<'s> Sink<'s> {
         self.sync(SYNC)
     }
 
-    /// Notes in the cursor file how far it is.
+    /// Saves the position in the cursor file.
     fn keep(&mut self) -> anyhow::Result<()> {
         let (Some(cursor), Some(mark)) = (&mut self.cursor, &mut self.mark) else {
             return Ok(());
@@ -164,8 +164,8 @@ impl<'s> Sink<'s> {
         cursor.keep(mark)
     }
 
-    /// Sees to it that a power cut does not undo what was written, nor leave the
-    /// cursor beyond it; not more often than each `pause`.
+    /// Syncs the output and the cursor, so that a power cut neither loses written lines
+    /// nor leaves the cursor ahead of them; at most once in each `pause`.
     fn sync(&mut self, pause: Duration) -> anyhow::Result<()> {
         if self.cursor.is_none() || !self.dirty || self.synced.elapsed() < pause {
             return Ok(());

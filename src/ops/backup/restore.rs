@@ -1,4 +1,4 @@
-//! Making a data folder of a backup.
+//! Restores a data folder from a backup.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;

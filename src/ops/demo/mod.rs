@@ -1,6 +1,6 @@
 //! Two made-up weeks of a small shop, to try the program without Copernica.
 //!
-//! [`Story`] has the calls, and what is true of them. It is a pure function of a
+//! [`Story`] has the calls and the facts behind them. It is a pure function of a
 //! seed and the moment at which it ends. [`load()`] stores its calls in a data
 //! folder as if each had arrived when it happened; [`questions()`] are the questions
 //! to ask about it. Running a server is left to the command (`profiletrail demo`).

@@ -1,4 +1,4 @@
-//! The story: its calls, and what is true of it.
+//! The story: its calls and its facts.
 
 use super::call::Call;
 use super::cast::{COUNTRY, EMMA, FOUGHT_OVER, ORDERS, VANISHED, customers};

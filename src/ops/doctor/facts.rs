@@ -1,5 +1,5 @@
-//! What is known of a server and its data folder: its settings, what it says of
-//! itself, and what its logs show.
+//! The facts about a server and its data folder: its settings, its own report, and
+//! the content of its logs.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

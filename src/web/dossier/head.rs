@@ -1,4 +1,4 @@
-//! The page's head, and how much there is.
+//! The head of the page, with totals.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

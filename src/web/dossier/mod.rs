@@ -1,8 +1,9 @@
-//! A dossier as one page that needs nothing but itself: no script, nothing from
-//! elsewhere, and a policy that forbids both.
+//! A dossier as one self-contained page: no script, no external resource, and a
+//! policy that forbids both.
 //!
-//! What `dossier` writes and what `/profile/P/dossier` sends. It is written as
-//! the lines come, in their order, so that it may be of any length. Leaves out what a line is to say: that is [`words`]'.
+//! `dossier` writes it and `/profile/P/dossier` sends it. It is written line by line
+//! in the order of the answer, so its length is not limited. Not here: the wording
+//! of the lines ([`words`]).
 
 mod head;
 mod page;

@@ -1,7 +1,7 @@
-//! What a dossier says in plain language.
+//! The plain-language text of a dossier.
 //!
-//! All text from outside goes through [`plain`], so that nothing of it is
-//! hidden or turns the page's direction, and is escaped by the template.
+//! All external text passes through [`plain`], so that it cannot hide parts or change
+//! the text direction. The template escapes it.
 
 use maud::{Markup, html};
 

@@ -64,7 +64,7 @@ fn sought(text: &str) -> Vec<FindTarget> {
         ignore_case: false,
     };
     let trimmed = value.trim();
-    // One that ends so itself begins so, too.
+    // A value that itself ends with `*` is found too: it has this prefix.
     if let Some(begin) = trimmed.strip_suffix('*') {
         return vec![field(begin, Matching::Prefix)];
     }
