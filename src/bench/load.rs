@@ -38,7 +38,7 @@ pub struct Load {
     connections: Vec<Connection>,
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// Requests answered 200.

@@ -107,7 +107,7 @@ pub fn measure(
     }))
 }
 
-/// The database of so many events: the kept one, or a new one.
+/// The database with this many events: the kept one, or a new one.
 fn prepare(
     args: &RunArgs,
     place: &Place,

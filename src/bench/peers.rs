@@ -112,7 +112,7 @@ impl Peers {
         Ok(peers)
     }
 
-    /// Starts one on a database, which it makes where there is none.
+    /// Starts one on a database, which is created if missing.
     pub fn start(&self, which: Which, database: &Path) -> anyhow::Result<Server> {
         let mut command = match which {
             Which::Fastapi => self.python("fastapi_sqlite.py")?,

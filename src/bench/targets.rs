@@ -11,7 +11,7 @@ use super::table::{Printed, mib, ms, whole};
 pub struct Target {
     /// What is measured.
     what: String,
-    /// What came of it, for people.
+    /// The result as text.
     value: String,
     /// What it is to be, for people.
     mark: String,

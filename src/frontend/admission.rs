@@ -28,7 +28,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The most connections accepted before other events are handled.
+/// The maximum number of connections accepted before other events are handled.
 const MOST_AT_ONCE: usize = 64;
 /// The wait after the system refused a new connection.
 const RETRY: Duration = Duration::from_millis(100);

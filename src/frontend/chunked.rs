@@ -8,16 +8,16 @@ const MAX_LINE: usize = 256;
 /// The most bytes of all trailers.
 const MAX_TRAILERS: usize = 8 * 1024;
 
-/// How far a decoder is.
+/// The state of a decoder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// Before the line with a chunk's size.
     Size,
-    /// So many bytes of the chunk are missing.
+    /// The number of missing bytes of the chunk.
     Data(u64),
     /// Before the line break behind a chunk.
     DataEnd,
-    /// In the trailers, of which there are so many bytes.
+    /// In the trailers, with their length so far in bytes.
     Trailers(usize),
     /// After the last line.
     Done,

@@ -11,14 +11,14 @@ use super::stream::Stream;
 use mio::{Interest, Registry, Token};
 use std::time::Instant;
 
-/// Where a client stands.
+/// The state of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
     /// No byte of a request has come.
     Idle,
     /// A part of a head has come.
     Head,
-    /// The head is parsed, so many bytes of the body are missing.
+    /// The head is parsed; this many bytes of the body are missing.
     Body(usize),
     /// The head is parsed, and a chunked body is being decoded.
     Chunks,
@@ -30,12 +30,12 @@ pub(super) enum Phase {
     Streaming,
     /// The answer is being written.
     Answer,
-    /// The answer is out and the sending side closed; so many more bytes are read and dropped,
+    /// The answer is out and the sending side closed; this many more bytes are read and dropped,
     /// so that a client that is still sending comes to read its answer.
     Linger(usize),
 }
 
-/// What becomes of the connection after the answer.
+/// How the connection continues after the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct ResponseOptions {
     /// It is closed.
@@ -94,7 +94,7 @@ pub(super) struct Client {
     watches_writing: bool,
     token: Token,
     pub(super) generation: u64,
-    /// What it held when it was last weighed.
+    /// Its memory at the last measurement.
     pub(super) weighed: usize,
 }
 
@@ -161,7 +161,7 @@ impl Client {
         self.message.extend_from_slice(bytes);
     }
 
-    /// Drops what has come of requests.
+    /// Drops the received part of requests.
     pub(super) fn forget_requests(&mut self) {
         self.message = Vec::new();
         self.chunked = None;

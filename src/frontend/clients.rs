@@ -26,7 +26,7 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// How many there are.
+    /// The number of clients.
     pub(super) fn len(&self) -> usize {
         self.count
     }

@@ -1,4 +1,4 @@
-//! A client's request head: parsed, checked, and written anew for tiny_http.
+//! A client's request head: parsed, checked, and rewritten for tiny_http.
 //!
 //! Invariants: the head written upstream contains no byte of the client but the method, the target
 //! and the values of [`PASSED`], each checked to be plain ASCII, and its `Content-Length` is exactly

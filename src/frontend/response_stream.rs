@@ -20,10 +20,10 @@ use std::io::{self, ErrorKind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Above so many bytes that its client has not taken, an answer's maker waits.
+/// The number of unsent bytes above which the producer of an answer waits.
 const WATERMARK: usize = 256 * 1024;
 
-/// How far an answer is; shared by its maker and the frontend.
+/// The progress of an answer; shared by its producer and the frontend.
 #[derive(Debug, Default)]
 pub(super) struct Backpressure {
     state: Mutex<BackpressureState>,

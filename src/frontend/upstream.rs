@@ -97,7 +97,7 @@ impl Upstream {
         request.len()
     }
 
-    /// A request of so many bytes was answered.
+    /// A request of this many bytes was answered.
     pub(super) fn answered(&mut self, bytes: usize) {
         self.calls = self.calls.saturating_sub(1);
         self.bytes = self.bytes.saturating_sub(bytes);

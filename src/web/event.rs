@@ -76,7 +76,7 @@ pub struct Page {
     changes: Vec<Change>,
     further: usize,
     nothing: &'static str,
-    /// What it asked for, and what came of that; and how much of it is left out.
+    /// Its requests with their outcomes, and the number omitted.
     asked: (Vec<OutcomeRow>, usize),
     sent: Vec<Pairs>,
     interests: Option<Text>,

@@ -19,7 +19,7 @@ use std::time::Duration;
 use super::key_store::StoredKey;
 use super::{Busy, KeyConfig, KeyError, KeyName, Lookup, PublicKey};
 
-/// What is called when a look-up ends.
+/// The callback for the end of a look-up.
 pub(super) type Callback = Box<dyn FnOnce(KeyResult) + Send>;
 /// The result of a look-up.
 pub(super) type KeyResult = Result<Arc<PublicKey>, KeyError>;
@@ -31,7 +31,7 @@ pub(super) struct Fetched {
     pub ttl: Option<Duration>,
 }
 
-/// What follows from asking for a name.
+/// The result of requesting a name.
 pub(super) enum Asked {
     /// It waits for a look-up in flight.
     Joined,
@@ -97,7 +97,7 @@ impl KeyCache {
         self.config.clock.elapsed()
     }
 
-    /// What is known of a name without asking DNS.
+    /// The cached result for a name, without a DNS query.
     pub(super) fn get(&self, name: &KeyName) -> Lookup {
         match self.entries.get(name) {
             Some(entry) if self.now() < entry.fresh_until => match &entry.result {

@@ -13,7 +13,7 @@ use super::cache::{Asked, Callback, Fetched, KeyCache, KeyResult};
 use super::dns::Dns;
 use super::{Busy, KeyConfig, KeyError, KeyName, PublicKey, key_store};
 
-/// What is known of a name without asking DNS.
+/// The cached result for a name, without a DNS query.
 #[derive(Clone, Debug)]
 pub enum Lookup {
     /// Its key, within its TTL, or verified earlier while DNS is unreachable.
@@ -24,7 +24,7 @@ pub enum Lookup {
     Unknown,
 }
 
-/// What the handles and the look-ups share.
+/// Shared by the handles and the look-ups.
 struct Shared {
     cache: Mutex<KeyCache>,
     key_store: Option<PathBuf>,
@@ -143,7 +143,7 @@ impl KeyRing {
         })))
     }
 
-    /// What is known of a name now. Never waits.
+    /// The cached result for a name. Never waits.
     pub fn get(&self, name: &KeyName) -> Lookup {
         self.0.shared.cache().get(name)
     }

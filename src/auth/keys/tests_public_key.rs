@@ -158,7 +158,7 @@ fn record(algorithm: &[u8], modulus: &[u8], exponent: &[u8]) -> String {
     format!("v=DKIM1; k=rsa; p={}", BASE64.encode(info))
 }
 
-/// An odd number of so many bits.
+/// An odd number with this many bits.
 fn modulus(bits: usize) -> Vec<u8> {
     let mut bytes = vec![0x5a; bits.div_ceil(8)];
     let top = (bits - 1) % 8;

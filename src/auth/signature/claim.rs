@@ -4,7 +4,7 @@ use super::evidence::Proof;
 use super::refusal::Refusal;
 use crate::auth::keys::{KeyName, PublicKey};
 
-/// What is left to be verified with the key.
+/// The part that remains to be verified with the key.
 #[derive(Clone, Debug)]
 pub struct Claim {
     pub(super) key: KeyName,

@@ -18,7 +18,7 @@
 //! Leaves out who asks and how often (that is the server's). Invariants: no
 //! token is kept or logged; a file that cannot be read lets nobody in; a token
 //! is compared with all that there are, in the same time whether it is one.
-//! Not part of a backup: tokens are made anew.
+//! Not part of a backup: new tokens are created instead.
 
 mod file;
 mod watched;
@@ -34,13 +34,13 @@ pub use watched::Watched;
 /// How a token begins, by which it is known wherever it turns up.
 pub const PREFIX: &str = "ptr_";
 
-/// The most tokens that a folder has.
+/// The maximum number of tokens of a folder.
 pub const MOST: usize = 1000;
 
 /// The longest name in characters.
 const NAME_LEN: usize = 64;
 
-/// What a token is good for. None is for changing anything.
+/// The scope of a token. No scope permits changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
@@ -55,9 +55,9 @@ pub enum Scope {
 pub struct Token {
     /// Names it to `revoke`.
     pub id: String,
-    /// What its owner calls it; may be empty.
+    /// Its name, given by the owner; may be empty.
     pub name: String,
-    /// What it is good for.
+    /// Its scope.
     pub scope: Scope,
     /// When it was made, RFC 3339.
     pub created: String,

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use super::file::TokenFile;
 use super::{Scope, Token, token_of};
 
-/// The tokens of a data folder, read anew whenever their file is another one.
+/// The tokens of a data folder, reloaded whenever their file is replaced.
 #[derive(Debug)]
 pub struct Watched {
     file: TokenFile,
