@@ -256,7 +256,7 @@ mod tests {
             (b"\r\n \n", "is empty"),
             (b"\x1f\x8b\x08", "is compressed"),
             (b"\xff\xfei\0d\0", "UTF-16"),
-            (b"id;caf\xe9\n1;x", "no UTF-8"),
+            (b"id;caf\xe9\n1;x", "not UTF-8"),
             (b"id\n1\n", "no column to compare"),
             (b"id;\n", "no name"),
             (b"id;ID;x\n", ""),

@@ -239,7 +239,7 @@ mod tests {
         ] {
             std::fs::write(&path, &content).unwrap();
             let said = CursorFile::open(&path).unwrap_err().to_string();
-            assert!(said.contains("no cursor file"), "{said}");
+            assert!(said.contains("not a cursor file"), "{said}");
             assert_eq!(std::fs::read(&path).unwrap(), content);
         }
         assert!(CursorFile::open(dir.path()).is_err());
