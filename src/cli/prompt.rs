@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::ExitStatus;
 use super::context::UsageError;
 
-/// Fails with what to do instead where there is no terminal to ask on.
+/// Without a terminal it fails, and the error says what to do instead.
 pub fn require_terminal(instead: &str) -> Result<(), UsageError> {
     if stdin().is_terminal() && stderr().is_terminal() {
         Ok(())

@@ -31,7 +31,7 @@ pub struct Layout {
     pub(super) preferred_width: usize,
     /// How wide it gets at most where the width is limited.
     pub(super) max_width: usize,
-    /// Left out where there is no room, the highest first; 0 always stays.
+    /// Dropped on a narrow terminal, the highest first; 0 is never dropped.
     pub(super) drop_priority: u8,
     /// Aligned at the right.
     pub(super) right: bool,
@@ -66,7 +66,7 @@ impl Layout {
         }
     }
 
-    /// The same, left out where there is no room: the highest priority goes first.
+    /// The same, dropped on a narrow terminal: the highest priority goes first.
     pub const fn drop_priority(mut self, priority: u8) -> Self {
         self.drop_priority = priority;
         self

@@ -6,41 +6,9 @@
 
 use std::net::TcpStream;
 
-use crate::support::http::{Reply, ask, token};
+use crate::support::api::{API, fill, text};
+use crate::support::http::{ask, token};
 use crate::support::{BODY, Client, Server, cli, data, eventually, json_lines, keys, new_server};
-
-const API: [&str; 2] = ["--api", "127.0.0.1:0"];
-
-fn text(reply: &Reply) -> &str {
-    std::str::from_utf8(&reply.body).unwrap()
-}
-
-fn call(profile: u64, time: u64, value: &str) -> String {
-    format!(
-        "type=update&profile={profile}&database=3&time={time}&parameters[city]={value}&fields[city]={value}&fields[mail]=a%40b.nl&interests[]=blue"
-    )
-}
-
-fn fill(server: &Server) {
-    let mut client = server.client();
-    for (target, body) in [
-        ("/webhook/form", call(123, 1_760_000_000, "Utrecht")),
-        ("/webhook/crm", call(123, 1_760_086_400, "Gouda")),
-        ("/webhook/crm", call(123, 1_760_086_400, "Gouda")),
-        ("/webhook", call(124, 1_760_086_400, "%C3%89%26+%2B")),
-        (
-            "/webhook",
-            "type=create&profile=123&subprofile=456&collection=7&time=1760000100&fields[a]=b"
-                .to_owned(),
-        ),
-    ] {
-        client.post(target, body).seq();
-    }
-    assert_eq!(
-        client.post("/webhook", "type=update&profile=12x").status,
-        400
-    );
-}
 
 #[test]
 fn every_answer_is_that_of_the_command() {

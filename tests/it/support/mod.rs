@@ -5,6 +5,7 @@
 //! environment without this program's variables. A wait has a bound so generous
 //! that reaching it means 'never'.
 
+pub mod api;
 pub mod browser;
 pub mod compared;
 pub mod counted;
