@@ -1,6 +1,8 @@
 //! The arguments that questions share, beside those of [`crate::query`]: the form of
 //! an answer.
 
+use std::path::PathBuf;
+
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -17,8 +19,10 @@ pub enum Format {
     Table,
     /// One JSON object a line, for programs
     Jsonl,
-    /// Rows of fixed columns, for spreadsheets
+    /// Rows of fixed columns, for programs that read CSV
     Csv,
+    /// The same rows as an Excel workbook, whose texts stay texts; needs --out
+    Xlsx,
 }
 
 /// How an answer is written.
@@ -27,6 +31,9 @@ pub struct Output {
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
     #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT")]
     pub format: Option<Format>,
+    /// The workbook to write, which must not be there yet
+    #[arg(long, value_name = "FILE.xlsx")]
+    pub out: Option<PathBuf>,
 }
 
 /// Leaves out what people are shown unasked.

@@ -1,10 +1,13 @@
 //! Runs a query and writes the answer.
 
+use std::path::Path;
+
 use super::ExitStatus;
 use super::args::{Format, Output};
 use super::client;
 use super::context::{CommandContext, UsageError};
-use super::output::{Csv, csv_columns, printer};
+use super::out_file::OutFile;
+use super::output::{Csv, CsvColumns, Xlsx, csv_columns, printer};
 use super::pager::PagedStdout;
 use crate::format::LineSplitter;
 use crate::query::{FindQuery, FindTarget, Query, Span, Wanted};
@@ -14,27 +17,56 @@ use crate::server::protocol::End;
 pub fn run(query: &Query, output: &Output, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let format = context.format(output.format);
-    let columns = match (format, csv_columns(query)) {
-        (Format::Csv, None) => {
-            let what = "--format csv: this answer has no such form; write jsonl or table";
-            return Err(UsageError::new(what).into());
-        }
-        (_, columns) => columns,
+    if output.out.is_some() && format != Format::Xlsx {
+        let what = "--out: it is for --format xlsx; redirect other formats with > FILE";
+        return Err(UsageError::new(what).into());
+    }
+    let columns = || {
+        csv_columns(query).ok_or_else(|| {
+            let what = "--format: this answer has no rows; write jsonl or table";
+            UsageError::new(what)
+        })
     };
+    if format == Format::Xlsx {
+        return workbook(query, columns()?, output.out.as_deref(), context);
+    }
     let mut screen = PagedStdout::new(context);
-    let end = match (format, columns) {
-        (Format::Csv, Some(columns)) => {
-            let csv = Box::new(Csv::new(columns, &mut screen));
+    let end = match format {
+        Format::Csv => {
+            let csv = Box::new(Csv::new(columns()?, &mut screen));
             printed(LineSplitter::new(csv), query, context)?
         }
-        (Format::Jsonl, _) => client::ask(query, context, &mut screen)?,
-        _ => {
+        Format::Jsonl => client::ask(query, context, &mut screen)?,
+        Format::Table | Format::Xlsx => {
             let printer = printer(query, context.view(), &mut screen);
             printed(LineSplitter::new(printer), query, context)?
         }
     };
     screen.finish()?;
     Ok(lacking(query, &end).unwrap_or(ExitStatus::Success))
+}
+
+/// Asks, and writes the answer as a workbook, unless nothing is found.
+fn workbook(
+    query: &Query,
+    columns: CsvColumns,
+    out: Option<&Path>,
+    context: &CommandContext,
+) -> anyhow::Result<ExitStatus> {
+    let Some(out) = out else {
+        let what = "--format xlsx: a workbook goes to a file; add --out FILE.xlsx";
+        return Err(UsageError::new(what).into());
+    };
+    let file = OutFile::beside(out, None)?;
+    let mut workbook = file.file();
+    let xlsx = Box::new(Xlsx::new(columns, file.dir(), &mut workbook)?);
+    let end = printed(LineSplitter::new(xlsx), query, context)?;
+    let ending = lacking(query, &end);
+    if end.found {
+        file.put()?;
+        super::say(&format!("profiletrail: wrote {}", out.display()));
+    }
+    Ok(ending.unwrap_or(ExitStatus::Success))
 }
 
 /// Asks, and has the answer's lines written by a printer.

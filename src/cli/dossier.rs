@@ -1,17 +1,16 @@
 //! `dossier`: everything about one person as one page to keep, or as lines.
 
 use std::io::{BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
 use clap::ValueEnum;
-use tempfile::NamedTempFile;
 
 use super::ExitStatus;
 use super::args::TIMES;
 use super::ask;
 use super::client;
 use super::context::{CommandContext, UsageError};
+use super::out_file::OutFile;
 use super::output::printer;
 use crate::format::{LineSplitter, plain};
 use crate::query::{DossierQuery, Query, Rounding, unix_time};
@@ -85,38 +84,21 @@ pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitS
         stdout.flush()?;
         return Ok(ask::lacking(&query, &end).unwrap_or(ExitStatus::Success));
     };
-    let shown = plain(&path.display().to_string());
-    let saying = || format!("writing the dossier to {shown}");
-    if path.exists() {
-        let what = format!("--out: {shown} is there already: name another file");
-        return Err(UsageError::new(what).into());
-    }
-    let (file, end) = write_file(path, &query, form, context).with_context(saying)?;
+    let file = OutFile::beside(path, None)?;
+    let mut out = BufWriter::with_capacity(1 << 16, file.file());
+    let end = write(&query, form, context, &mut out)?;
+    out.flush()?;
+    drop(out);
     let ending = ask::lacking(&query, &end);
     if end.found {
         // The dossier lists what cannot be read.
-        file.persist_noclobber(path).with_context(saying)?;
+        file.put()?;
+        let shown = plain(&path.display().to_string());
         let key = args.query.key;
         writeln!(stdout, "wrote the dossier of {key} to {shown}")?;
         stdout.flush()?;
     }
     Ok(ending.unwrap_or(ExitStatus::Success))
-}
-
-/// Writes it to a file beside the one that is meant: nobody finds half of it.
-fn write_file(
-    path: &Path,
-    query: &Query,
-    form: Form,
-    context: &CommandContext,
-) -> anyhow::Result<(NamedTempFile, End)> {
-    let parent = path.parent().filter(|parent| *parent != Path::new(""));
-    let file = NamedTempFile::new_in(parent.unwrap_or(Path::new(".")))?;
-    let mut out = BufWriter::with_capacity(1 << 16, file);
-    let end = write(query, form, context, &mut out)?;
-    let file = out.into_inner().map_err(|error| error.into_error())?;
-    file.as_file().sync_all()?;
-    Ok((file, end))
 }
 
 fn write(

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::ExitStatus;
-use super::args::Output;
+use super::args::{Format, Output};
 use super::ask;
 use super::client;
 use super::context::CommandContext;
@@ -23,17 +23,23 @@ pub struct EvidenceArgs {
     /// The event's number
     #[arg(value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
     pub seq: u64,
-    /// Write the proof as files into this folder, which must not be there yet
+    /// Write the proof as files into this folder, which must not be there yet; with --format xlsx, a workbook
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    #[command(flatten)]
-    pub output: Output,
+    /// The form of the answer [default: table on a terminal, jsonl elsewhere]
+    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT")]
+    pub format: Option<Format>,
 }
 
 pub fn run(args: &EvidenceArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let query = Query::Evidence(EvidenceQuery { seq: args.seq });
-    let Some(dir) = &args.out else {
-        return ask::run(&query, &args.output, context);
+    let dir = args.out.as_ref();
+    let Some(dir) = dir.filter(|_| args.format != Some(Format::Xlsx)) else {
+        let output = Output {
+            format: args.format,
+            out: args.out.clone(),
+        };
+        return ask::run(&query, &output, context);
     };
     super::logging::of_command(context);
     let mut answer = Vec::new();

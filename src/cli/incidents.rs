@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::ExitStatus;
-use super::args::{NoCascade, Output, TIMES};
+use super::args::{Format, NoCascade, Output, TIMES};
 use super::ask;
 use super::context::{CommandContext, UsageError};
 use super::undo;
@@ -78,8 +78,9 @@ pub struct UndoArgs {
     pub query: IncidentsQuery,
     #[command(flatten)]
     pub no_cascade: NoCascade,
-    #[command(flatten)]
-    pub output: Output,
+    /// The form of the list [default: table on a terminal, jsonl elsewhere]
+    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT")]
+    pub format: Option<Format>,
 }
 
 /// The question with what is asked of incidents.

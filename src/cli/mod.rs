@@ -34,6 +34,7 @@ mod logging;
 mod lookup_args;
 mod loops;
 mod maintenance;
+mod out_file;
 pub(crate) mod output;
 mod pager;
 mod progress;

@@ -10,7 +10,7 @@ use crate::query::{Query, ReportQuery};
 /// `report`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!(
-    "Hours, days and months are those of --tz in a table, and UTC's with --format jsonl and csv.\n{TIMES}\n\n\
+    "Hours, days and months are those of --tz in a table, and UTC's in the other formats.\n{TIMES}\n\n\
     Example: profiletrail report --by day,label --since '2 weeks ago'"
 ))]
 pub struct ReportArgs {
@@ -26,7 +26,7 @@ pub fn run(args: &ReportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
     let query = Query::Report(ReportQuery {
         zone: match context.format(args.output.format) {
             Format::Table => context.reader_zone,
-            Format::Jsonl | Format::Csv => Zone::UTC,
+            Format::Jsonl | Format::Csv | Format::Xlsx => Zone::UTC,
         },
         ..args.query.clone()
     });

@@ -7,17 +7,15 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, bail};
-use tempfile::NamedTempFile;
+use std::path::Path;
 
 use super::ExitStatus;
 use super::args::Format;
 use super::ask;
 use super::client;
-use super::context::{CommandContext, UsageError};
+use super::context::CommandContext;
 use super::incidents::UndoArgs;
+use super::out_file::OutFile;
 use super::output::{Csv, csv_columns, printer};
 use crate::format::{LineSplitter, counted, plain};
 use crate::history::Value;
@@ -26,10 +24,7 @@ use crate::query::{Query, UndoLine};
 pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let out = args.out.as_path();
-    if !args.force && out.symlink_metadata().is_ok() {
-        return Err(already(out).into());
-    }
-    let mut file = UndoFile::beside(out)?;
+    let mut file = UndoFile::beside(out, args.force)?;
     let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
     let mut splitter = UndoSplitter {
         file: &mut file,
@@ -38,7 +33,7 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
         others: &mut stdout,
     };
     // Whoever reads the list may go: the file is written all the same.
-    let (end, left, listed) = match context.format(args.output.format) {
+    let (end, left, listed) = match context.format(args.format) {
         Format::Jsonl => (
             client::ask(query, context, &mut splitter)?,
             splitter.left,
@@ -73,7 +68,7 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
     let summary = match file.restored {
         0 => format!("nothing is to be restored; {} left alone", are(left)),
         restored => {
-            file.put(out, args.force)?;
+            file.put()?;
             let path = plain(&out.display().to_string());
             format!(
                 "wrote {} to restore to {path}; {} left alone",
@@ -92,13 +87,6 @@ fn are(count: u64) -> String {
         1 => "1 is".to_owned(),
         count => format!("{} are", crate::format::grouped(count)),
     }
-}
-
-fn already(out: &Path) -> UsageError {
-    let path = out.display();
-    UsageError::new(format!(
-        "--out: {path} is there already; name another file, or add --force"
-    ))
 }
 
 /// Takes an answer's lines: what is to be restored goes to the file, the others
@@ -139,23 +127,18 @@ impl Write for UndoSplitter<'_> {
 
 /// The file on its way.
 struct UndoFile {
-    dir: PathBuf,
-    csv: csv::Writer<NamedTempFile>,
+    out: OutFile,
+    csv: csv::Writer<File>,
     restored: u64,
 }
 
 impl UndoFile {
     /// A file beside the one that it is to be.
-    fn beside(out: &Path) -> anyhow::Result<Self> {
-        let dir = match out.parent() {
-            Some(dir) if !dir.as_os_str().is_empty() => dir.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        let file = NamedTempFile::new_in(&dir);
-        let file = file.with_context(|| format!("writing into {}", dir.display()))?;
+    fn beside(out: &Path, force: bool) -> anyhow::Result<Self> {
+        let out = OutFile::beside(out, Some(force))?;
         Ok(Self {
-            dir,
-            csv: csv::Writer::from_writer(file),
+            csv: csv::Writer::from_writer(out.file().try_clone()?),
+            out,
             restored: 0,
         })
     }
@@ -190,33 +173,8 @@ impl UndoFile {
         Ok(())
     }
 
-    /// Puts it in its place. When this returns it is on stable storage.
-    fn put(self, out: &Path, force: bool) -> anyhow::Result<()> {
-        let writing = || format!("writing {}", out.display());
-        let file = self.csv.into_inner();
-        let file = file
-            .map_err(|error| error.into_error())
-            .with_context(writing)?;
-        file.as_file().sync_all().with_context(writing)?;
-        let put = if force {
-            file.persist(out)
-        } else {
-            file.persist_noclobber(out)
-        };
-        match put {
-            Ok(_) => {}
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
-                return Err(already(out).into());
-            }
-            Err(error) => return Err(error.error).with_context(writing),
-        }
-        let dir = File::open(&self.dir).and_then(|dir| dir.sync_all());
-        if let Err(error) = dir {
-            bail!(
-                "{}: it is written, but may not outlive a power cut: {error}",
-                out.display()
-            );
-        }
-        Ok(())
+    fn put(mut self) -> anyhow::Result<()> {
+        self.csv.flush()?;
+        self.out.put()
     }
 }

@@ -6,13 +6,17 @@
 //! `'`, unless it is a plain number. So does a text that begins with `'`; removing one
 //! `'` therefore restores every text.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde_json::Value;
 
 use crate::format::Printer;
 
-/// The columns of an answer as CSV.
+/// A cell: `None` where the line has no such key.
+pub type CellValue<'v> = Option<Cow<'v, Value>>;
+
+/// The columns of an answer as CSV, and in a workbook.
 ///
 /// A column is the key of a line of that name; `last_event.seq` is the key in an
 /// object. `old_is` and `new_is` say what an empty cell cannot: `value`, `absent`
@@ -42,6 +46,23 @@ impl CsvColumns {
     fn names(self) -> impl Iterator<Item = &'static str> {
         self.names.split_ascii_whitespace()
     }
+
+    /// The names in the first row.
+    pub fn headings(self) -> impl Iterator<Item = String> {
+        self.names().map(|name| name.replace('.', "_"))
+    }
+
+    /// The rows that a line makes.
+    pub fn rows(self, line: &Value) -> Vec<Vec<CellValue<'_>>> {
+        let row = |item| self.names().map(|name| cell(line, item, name)).collect();
+        let Some(each) = self.each else {
+            return vec![row(line)];
+        };
+        match line.get(each).and_then(Value::as_array) {
+            Some(items) if !items.is_empty() => items.iter().map(row).collect(),
+            _ => vec![row(&Value::Null)],
+        }
+    }
 }
 
 /// Writes an answer as CSV.
@@ -65,13 +86,8 @@ impl<'a> Csv<'a> {
         if std::mem::replace(&mut self.headed, true) {
             return Ok(());
         }
-        let names = self.columns.names().map(|name| name.replace('.', "_"));
+        let names = self.columns.headings();
         self.out.write_record(names).map_err(io_error)
-    }
-
-    fn row(&mut self, line: &Value, item: &Value) -> io::Result<()> {
-        let cells = self.columns.names().map(|name| cell(line, item, name));
-        self.out.write_record(cells).map_err(io_error)
     }
 }
 
@@ -91,18 +107,22 @@ fn found<'v>(line: &'v Value, item: &'v Value, name: &str) -> Option<&'v Value> 
     }
 }
 
-fn cell(line: &Value, item: &Value, name: &str) -> String {
+fn cell<'v>(line: &'v Value, item: &'v Value, name: &str) -> CellValue<'v> {
     if let Some(of) = name.strip_suffix("_is") {
         let kind = match found(line, item, of) {
             // An event without changes has no value to speak of.
-            None if !item.is_object() => "",
+            None if !item.is_object() => return None,
             None => "unknown",
             Some(Value::Null) => "absent",
             Some(_) => "value",
         };
-        return kind.to_owned();
+        return Some(Cow::Owned(kind.into()));
     }
-    match found(line, item, name) {
+    found(line, item, name).map(Cow::Borrowed)
+}
+
+fn text(cell: CellValue<'_>) -> String {
+    match cell.as_deref() {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => guarded(text),
         Some(other) => other.to_string(),
@@ -138,18 +158,11 @@ impl Printer for Csv<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
         self.head()?;
         let line: Value = serde_json::from_slice(line)?;
-        let Some(each) = self.columns.each else {
-            return self.row(&line, &line);
-        };
-        match line.get(each).and_then(Value::as_array) {
-            Some(items) if !items.is_empty() => {
-                for item in items {
-                    self.row(&line, item)?;
-                }
-                Ok(())
-            }
-            _ => self.row(&line, &Value::Null),
+        for row in self.columns.rows(&line) {
+            let cells = row.into_iter().map(text);
+            self.out.write_record(cells).map_err(io_error)?;
         }
+        Ok(())
     }
 
     fn finish(&mut self) -> io::Result<()> {

@@ -22,10 +22,12 @@ mod report;
 mod show;
 mod table;
 mod tables;
+mod xlsx;
 
 pub use command::broken;
-pub use csv::Csv;
+pub use csv::{Csv, CsvColumns};
 pub use grid::{Cell, Layout};
 pub use printer::{csv_columns, printer, tail_printer};
 pub use reconcile::{reconcile_summary, reconcile_table};
 pub use table::{CellContext, Column, TablePrinter};
+pub use xlsx::Xlsx;

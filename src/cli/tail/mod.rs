@@ -86,8 +86,8 @@ pub fn run(args: &TailArgs, context: &CommandContext) -> anyhow::Result<ExitStat
     let for_people = match context.format(args.output.format) {
         Format::Table => true,
         Format::Jsonl => false,
-        Format::Csv => {
-            let what = "--format csv: a tail that goes on has no such form; write --format jsonl, \
+        Format::Csv | Format::Xlsx => {
+            let what = "--format: a tail that goes on can be jsonl or a table; write one of these, \
                 or leave out --follow and --cursor-file";
             return Err(UsageError::new(what).into());
         }

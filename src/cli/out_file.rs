@@ -1,0 +1,86 @@
+//! A file that a command writes: it is there completely, or not at all.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use tempfile::NamedTempFile;
+
+use super::context::UsageError;
+use crate::format::plain;
+
+/// A file with a temporary name beside the one that it is to get.
+pub struct OutFile {
+    path: PathBuf,
+    dir: PathBuf,
+    file: NamedTempFile,
+    force: Option<bool>,
+}
+
+fn already(path: &Path, force: Option<bool>) -> UsageError {
+    let path = plain(&path.display().to_string());
+    let way_out = match force {
+        Some(_) => "add --force",
+        None => "remove it",
+    };
+    UsageError::new(format!(
+        "--out: {path} is there already; name another file, or {way_out}"
+    ))
+}
+
+impl OutFile {
+    /// A new file for this path, where none is unless `force` is `Some(true)`; it is
+    /// `None` where the command has no `--force`.
+    pub fn beside(path: &Path, force: Option<bool>) -> anyhow::Result<Self> {
+        if force != Some(true) && path.symlink_metadata().is_ok() {
+            return Err(already(path, force).into());
+        }
+        let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let dir = dir.unwrap_or(Path::new("."));
+        let file = NamedTempFile::new_in(dir);
+        Ok(Self {
+            file: file.with_context(|| format!("writing into {}", dir.display()))?,
+            path: path.to_owned(),
+            dir: dir.to_owned(),
+            force,
+        })
+    }
+
+    /// The folder that it is in.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What is to be written to.
+    pub fn file(&self) -> &File {
+        self.file.as_file()
+    }
+
+    /// Puts it in its place. When this returns it is on stable storage.
+    pub fn put(self) -> anyhow::Result<()> {
+        let path = self.path;
+        let writing = || format!("writing {}", path.display());
+        self.file.as_file().sync_all().with_context(writing)?;
+        let put = if self.force == Some(true) {
+            self.file.persist(&path)
+        } else {
+            self.file.persist_noclobber(&path)
+        };
+        match put {
+            Ok(_) => {}
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(already(&path, self.force).into());
+            }
+            Err(error) => return Err(error.error).with_context(writing),
+        }
+        let dir = File::open(&self.dir).and_then(|dir| dir.sync_all());
+        if let Err(error) = dir {
+            bail!(
+                "{}: it is written, but may not outlive a power cut: {error}",
+                path.display()
+            );
+        }
+        Ok(())
+    }
+}
