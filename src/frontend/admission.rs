@@ -41,7 +41,12 @@ const EVICTION_ORDER: [fn(Phase) -> bool; 5] = [
     |phase| matches!(phase, Phase::Linger(_)),
     |phase| matches!(phase, Phase::Idle),
     |phase| matches!(phase, Phase::Head),
-    |phase| matches!(phase, Phase::Body(_) | Phase::Chunks),
+    |phase| {
+        matches!(
+            phase,
+            Phase::Body(_) | Phase::Chunks | Phase::Discard(_)
+        )
+    },
     |phase| matches!(phase, Phase::Answer),
 ];
 
@@ -191,7 +196,10 @@ impl EventLoop {
                 if !kind(client.phase) {
                     continue;
                 }
-                if matches!(client.phase, Phase::Head | Phase::Body(_) | Phase::Chunks) {
+                if matches!(
+                    client.phase,
+                    Phase::Head | Phase::Body(_) | Phase::Chunks | Phase::Discard(_)
+                ) {
                     self.refuse(index, TOO_MANY);
                 }
                 self.close(index);

@@ -22,6 +22,9 @@ pub(super) enum Phase {
     Body(usize),
     /// The head is parsed, and a chunked body is being decoded.
     Chunks,
+    /// The body is too large; this many more bytes are read and dropped before the answer, because
+    /// a proxy may cut the answer short that comes while it is still sending.
+    Discard(usize),
     /// The request is whole and waits for a private connection.
     Queued,
     /// The request is with tiny_http, under this number.

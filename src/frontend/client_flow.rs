@@ -50,7 +50,7 @@ impl EventLoop {
             };
             let moved = match client.phase {
                 Phase::Idle | Phase::Head => self.take_head(index) || self.read(index),
-                Phase::Body(_) | Phase::Linger(_) => self.read(index),
+                Phase::Body(_) | Phase::Discard(_) | Phase::Linger(_) => self.read(index),
                 Phase::Chunks => self.take_chunks(index) || self.read(index),
                 // What comes while a request is under way is kept, but not without bound; what
                 // still comes of a body that is not wanted stays in the socket until the answer
@@ -105,6 +105,10 @@ impl EventLoop {
                             self.submit(index);
                         }
                     }
+                    Phase::Discard(missing) => match missing.saturating_sub(count) {
+                        0 => self.submit(index),
+                        missing => client.phase = Phase::Discard(missing),
+                    },
                     Phase::Linger(left) => match left.checked_sub(count) {
                         Some(left) => client.phase = Phase::Linger(left),
                         None => self.close(index),
@@ -192,7 +196,21 @@ impl EventLoop {
             http10: head.http10,
         };
         let wanted = match head.body {
-            Body::Whole(wanted) | Body::TooLarge(wanted) => wanted,
+            Body::Whole(wanted) => wanted,
+            Body::TooLarge { arrived, missing } => {
+                client.take_body(arrived);
+                let missing = usize::try_from(missing).unwrap_or(usize::MAX);
+                let here = client.waiting().len().min(missing);
+                client.take(here);
+                match missing.saturating_sub(here) {
+                    // A client that asks before it sends is refused at once.
+                    missing @ 1..=LINGER_BYTES if !head.expects_continue => {
+                        client.phase = Phase::Discard(missing);
+                    }
+                    _ => self.submit(index),
+                }
+                return true;
+            }
             Body::Chunked => {
                 client.phase = Phase::Chunks;
                 if head.expects_continue && client.waiting().is_empty() {

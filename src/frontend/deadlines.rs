@@ -6,6 +6,7 @@
 //! | a request, on an open connection | `idle_timeout` | closed |
 //! | the rest of a head | `head_timeout` | 408 |
 //! | the rest of a request | `request_timeout`, and a second more for each [`BODY_RATE`] bytes | 408 |
+//! | the rest of a body that is too large | [`LINGER`] | 413 |
 //! | a private connection | `answer_timeout` | 503 |
 //! | the answer | `answer_timeout` | 502 |
 //! | the client to read more of its answer | `write_timeout` | closed |
@@ -26,7 +27,7 @@ use std::time::Duration;
 pub(super) const SWEEP: Duration = Duration::from_secs(1);
 /// The same while stopping.
 pub(super) const SWEEP_STOPPING: Duration = Duration::from_millis(100);
-/// How long an answered connection is still read before it is closed.
+/// How long what a client still sends is read and dropped, before or after its answer.
 const LINGER: Duration = Duration::from_secs(5);
 /// The same while stopping.
 const LINGER_STOPPING: Duration = Duration::from_secs(1);
@@ -59,6 +60,7 @@ impl EventLoop {
                     self.close(index);
                 }
                 Phase::Linger(_) if age > linger => self.close(index),
+                Phase::Discard(_) if age > linger => self.submit(index),
                 Phase::Head if age > config.head_timeout.min(config.request_timeout) => {
                     self.refuse(index, TOO_SLOW);
                 }

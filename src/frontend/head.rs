@@ -66,8 +66,13 @@ impl Refusal {
 pub(super) enum Body {
     /// So many bytes, all of which go upstream; 0 also when none were announced.
     Whole(usize),
-    /// More than is accepted: these bytes, which have arrived, go upstream with the fault.
-    TooLarge(usize),
+    /// More than is accepted.
+    TooLarge {
+        /// The bytes that have arrived; they go upstream with the fault.
+        arrived: usize,
+        /// The bytes that the client still sends, as far as it announced them.
+        missing: u64,
+    },
     /// A body in the chunked coding: the head is to be parsed again once it is decoded.
     Chunked,
     /// Bytes whose end is not known; none goes upstream.
@@ -200,13 +205,22 @@ pub(super) fn parse(
                 too_large: true,
             }) = limits.decoded =>
         {
-            Body::TooLarge(arrived)
+            Body::TooLarge {
+                arrived,
+                missing: 0,
+            }
         }
         _ if facts.encoded && !chunked => Body::Unframed,
         None => Body::Whole(0),
         Some(length) => match usize::try_from(length) {
             Ok(length) if length <= limits.body => Body::Whole(length),
-            _ => Body::TooLarge(bytes.len().saturating_sub(len).min(limits.body)),
+            _ => {
+                let arrived = bytes.len().saturating_sub(len).min(limits.body);
+                Body::TooLarge {
+                    arrived,
+                    missing: length.saturating_sub(arrived as u64),
+                }
+            }
         },
     };
     let wants_body = matches!(method, "POST" | "PUT" | "PATCH");
@@ -237,7 +251,7 @@ pub(super) fn parse(
             }
             length
         }
-        Body::TooLarge(arrived) => {
+        Body::TooLarge { arrived, .. } => {
             out.extend_from_slice(FAULT_HEADER.as_bytes());
             out.extend_from_slice(b": too-large ");
             push_number(out, declared.unwrap_or(u64::MAX));
@@ -275,7 +289,7 @@ pub(super) fn parse(
         announce_keep: minor == 0 && !close,
         bodyless: method == "HEAD",
         http10: minor == 0,
-        expects_continue: facts.expects_continue && minor == 1 && framed,
+        expects_continue: facts.expects_continue && minor == 1,
     }))
 }
 

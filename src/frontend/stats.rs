@@ -65,7 +65,7 @@ impl Stats {
             let place = match phase {
                 Phase::Idle => 0,
                 Phase::Head => 1,
-                Phase::Body(_) | Phase::Chunks => 2,
+                Phase::Body(_) | Phase::Chunks | Phase::Discard(_) => 2,
                 Phase::Queued | Phase::Upstream(_) => 3,
                 Phase::Streaming | Phase::Answer => 4,
                 Phase::Linger(_) => 5,

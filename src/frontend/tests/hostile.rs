@@ -1,7 +1,7 @@
 //! Malformed, conflicting and slow requests: each is refused with the right status, and nothing is smuggled.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use super::{Answer, Rig, echo, rig, rig_with};
+use super::{Answer, Peer, Rig, echo, rig, rig_with};
 use crate::frontend::{Answers, Frontend, FrontendConfig, connect_private};
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -79,6 +79,24 @@ fn passes_bodies_without_a_length_on_as_a_fault() {
     assert!(answer.status == 411 && answer.body.contains("Content-Length: 0\n"));
     assert!(answer.head.contains("Connection: close\r\n"));
     assert!(peer.is_closed());
+}
+
+#[test]
+fn a_body_that_is_too_large_is_answered_after_its_last_byte() {
+    let rig = rig();
+    let mut peer = rig.peer();
+    peer.send("POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: 3145728\r\n\r\n");
+    peer.send("w".repeat(3_145_727));
+    let wait = |peer: &Peer, wait| peer.stream.set_read_timeout(Some(wait)).unwrap();
+    wait(&peer, Duration::from_millis(100));
+    let early = peer.stream.peek(&mut [0]).unwrap_err();
+    assert_eq!(early.kind(), std::io::ErrorKind::WouldBlock);
+    wait(&peer, Duration::from_secs(10));
+    assert_eq!(peer.ask("w").status, 413);
+    // One whose sender stops is answered, too.
+    let mut peer = rig.peer();
+    peer.send("POST /in HTTP/1.1\r\nHost: x\r\nContent-Length: 3145728\r\n\r\nw");
+    assert_eq!(peer.answer(false).unwrap().status, 413);
 }
 
 #[test]
