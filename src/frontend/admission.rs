@@ -41,12 +41,7 @@ const EVICTION_ORDER: [fn(Phase) -> bool; 5] = [
     |phase| matches!(phase, Phase::Linger(_)),
     |phase| matches!(phase, Phase::Idle),
     |phase| matches!(phase, Phase::Head),
-    |phase| {
-        matches!(
-            phase,
-            Phase::Body(_) | Phase::Chunks | Phase::Discard(_)
-        )
-    },
+    |phase| matches!(phase, Phase::Body(_) | Phase::Chunks | Phase::Discard(_)),
     |phase| matches!(phase, Phase::Answer),
 ];
 

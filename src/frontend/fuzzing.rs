@@ -154,7 +154,9 @@ fn judge_upstream(out: &[u8], sent: usize, head: &Head, peer: Option<&str>) {
         Body::Whole(length) => {
             assert!(faults.is_empty() || faults == [b"no-length"] && length == 0)
         }
-        Body::TooLarge { .. } => assert!(faults.first().is_some_and(|f| f.starts_with(b"too-large "))),
+        Body::TooLarge { .. } => {
+            assert!(faults.first().is_some_and(|f| f.starts_with(b"too-large ")))
+        }
         Body::Chunked | Body::Unframed => assert_eq!(faults, [b"no-length"]),
     }
     assert!(faults.len() <= 1);
@@ -185,7 +187,7 @@ fn judge_framing(own: &[u8], head: &Head) {
                     Body::Whole(length) => assert_eq!(number, length as u64),
                     Body::TooLarge { arrived, missing } => {
                         assert_eq!(number, missing + arrived as u64);
-                    },
+                    }
                     Body::Chunked | Body::Unframed => panic!("both a length and a transfer coding"),
                 }
             }
