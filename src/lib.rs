@@ -24,6 +24,7 @@
 )]
 
 pub mod auth;
+mod background;
 pub mod cli;
 pub mod event;
 pub mod format;

@@ -17,12 +17,16 @@ use super::args::{Args, Format};
 use super::context::UsageError;
 use crate::event::now_micros;
 use crate::query::{Clock, with_clock};
+use crate::storage::{Links, read_small};
 
 /// What the names of settings begin with.
 const PREFIX: &str = "PROFILETRAIL_";
 
 /// The name of the setting whose value some commands do not support.
 const FORMAT: &str = "PROFILETRAIL_FORMAT";
+
+/// The longest file in bytes.
+const MAX_LEN: u64 = 1 << 20;
 
 /// A name and its value.
 type Pair = (String, String);
@@ -65,7 +69,8 @@ fn path() -> Option<PathBuf> {
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path).map_err(|error| error.to_string())
+    let bytes = read_small(path, MAX_LEN, Links::Follow).map_err(|error| error.to_string())?;
+    String::from_utf8(bytes).map_err(|error| error.to_string())
 }
 
 /// The lines of a file.

@@ -10,11 +10,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
-
+use crate::background::Background;
 use crate::event::{micros_to_rfc3339, now_micros};
 use crate::log::record::EventRecord;
 use crate::store::Trail;
@@ -116,37 +114,13 @@ fn last_received(trail: &Trail) -> Option<i64> {
         })
 }
 
-/// The thread that logs alarms; it ends when this is dropped.
-pub(super) struct InactivityWatch {
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl InactivityWatch {
-    /// Starts the thread, if there is an alarm.
-    pub fn start(alarm: InactivityAlarm) -> std::io::Result<Self> {
-        let (stop, stopped) = bounded(0);
-        let watch = move || {
-            while let Some(wait) = alarm.check(now_micros())
-                && stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout)
-            {}
-        };
-        let builder = std::thread::Builder::new().name("inactivity".to_owned());
-        Ok(Self {
-            stop: Some(stop),
-            thread: Some(builder.spawn(watch)?),
-        })
-    }
-}
-
-impl Drop for InactivityWatch {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        let panicked = self.thread.take().map(JoinHandle::join);
-        if panicked.is_some_and(|joined| joined.is_err()) {
-            tracing::error!("the thread that watches for inactivity panicked");
-        }
-    }
+/// Starts the thread that logs alarms; it ends at once without one.
+pub(super) fn start_watch(alarm: InactivityAlarm) -> std::io::Result<Background> {
+    Background::start("inactivity", move |stop| {
+        while let Some(wait) = alarm.check(now_micros())
+            && !stop.wait(wait)
+        {}
+    })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::api::{Api, ApiParts};
 use super::committer::{self, Health};
 use super::disk_space::DiskSpaceMonitor;
-use super::inactivity::{InactivityAlarm, InactivityWatch};
+use super::inactivity::{InactivityAlarm, start_watch};
 use super::local::Local;
 use super::receiver::RequestReceiver;
 use super::refusals::Refusals;
@@ -23,6 +23,7 @@ use super::turns::Turns;
 use super::worker::Worker;
 use crate::auth::keys::{KeyConfig, KeyRing};
 use crate::auth::signature::Policy;
+use crate::background::Background;
 use crate::event::Zone;
 use crate::frontend::{
     Answers, Frontend, FrontendConfig, Proxies, Tls, TlsError, TlsFiles, connect_private,
@@ -32,7 +33,7 @@ use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::ops::doctor::Settings;
 use crate::store::{
-    Folder, OpenOptions, Purpose, RetentionPeriod, RetentionTask, Sealer, Trail, TrailError,
+    Folder, OpenOptions, Purpose, RetentionPeriod, Trail, TrailError, start_retention, start_sealer,
 };
 
 /// The time for accepted calls and commands to finish when the server stops.
@@ -166,14 +167,14 @@ pub struct Server {
     trail: Arc<Trail>,
     frontend: Frontend,
     api: Option<Api>,
-    watch: InactivityWatch,
+    watch: Background,
     receiver: Arc<RequestReceiver>,
     workers: Vec<JoinHandle<()>>,
     keys: Option<KeyRing>,
     committer: JoinHandle<()>,
     local: Local,
-    sealer: Sealer,
-    keeper: RetentionTask,
+    sealer: Background,
+    retention: Background,
     private: PathBuf,
     /// Keeps the path valid by which private connections are opened again.
     _private_dir: Option<std::fs::File>,
@@ -202,6 +203,12 @@ impl Server {
             },
         )?;
         trail.index().set_lookup(config.lookup.clone());
+        if Folder::is_open_to_others(&config.data) {
+            tracing::warn!(
+                "other users may access the data folder {}, which holds personal data: run `chmod -R go= {0}`",
+                config.data.display()
+            );
+        }
         let appender = appender.ok_or_else(|| {
             system("opening the log")(std::io::Error::other("it cannot be appended to"))
         })?;
@@ -295,13 +302,12 @@ impl Server {
         let refusals = config.signature.is_some().then_some(refusals);
         let api = api_listener.map(|listener| Api::start(listener, parts));
         let api = api.transpose().map_err(system("starting the query API"))?;
-        let watch =
-            InactivityWatch::start(inactivity).map_err(system("watching for inactivity"))?;
+        let watch = start_watch(inactivity).map_err(system("watching for inactivity"))?;
         let local = Local::start(Arc::clone(&trail), queue, turns, (settings, refusals))
             .map_err(system("making the local socket"))?;
-        let sealer = Sealer::start(Arc::clone(&trail)).map_err(system("starting the sealer"))?;
-        let keeper = RetentionTask::start(Arc::clone(&trail), config.keep)
-            .map_err(system("starting the keeper"))?;
+        let sealer = start_sealer(Arc::clone(&trail)).map_err(system("starting the sealer"))?;
+        let retention = start_retention(Arc::clone(&trail), config.keep)
+            .map_err(system("starting the scheduled pruning"))?;
         Ok(Self {
             address,
             trail,
@@ -314,7 +320,7 @@ impl Server {
             committer,
             local,
             sealer,
-            keeper,
+            retention,
             private,
             _private_dir: dir,
         })
@@ -345,7 +351,7 @@ impl Server {
         }
         self.local.stop(GRACE);
         drop(self.sealer);
-        drop(self.keeper);
+        drop(self.retention);
         self.receiver.stop();
         for worker in self.workers {
             if worker.join().is_err() {

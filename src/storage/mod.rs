@@ -7,6 +7,7 @@
 //! these traits alone; what opens files safely belongs in [`RealDisk`].
 
 mod real;
+mod regular;
 mod replace;
 #[cfg(any(test, feature = "fuzzing"))]
 mod simulated;
@@ -18,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use real::RealDisk;
+pub use regular::{Links, open_regular, read_small};
 pub use replace::{atomic_replace, name_of_new, rename_durably, write_new};
 #[cfg(any(test, feature = "fuzzing"))]
 pub use simulated::{Fault, SimulatedDisk};

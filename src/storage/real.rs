@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Access, Storage, StorageFile};
+use super::{Access, Links, Storage, StorageFile, open_regular};
 
 /// The file system of the machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -25,13 +25,18 @@ impl Storage for RealDisk {
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StorageFile>> {
-        let file = OpenOptions::new()
+        let mut options = OpenOptions::new();
+        options
             .read(true)
             .write(access != Access::Read)
             .create_new(access == Access::CreateNew)
-            .mode(0o600)
-            .open(path)?;
-        Ok(Arc::new(RealFile(file)))
+            .mode(0o600);
+        let links = match access {
+            // A closed segment may have been moved to another disk.
+            Access::Read => Links::Follow,
+            Access::Write | Access::CreateNew => Links::Refuse,
+        };
+        Ok(Arc::new(RealFile(open_regular(&mut options, path, links)?)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

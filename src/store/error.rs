@@ -45,6 +45,13 @@ pub enum TrailError {
         /// The user id of this process.
         user: u32,
     },
+    /// A folder in the data folder is a symbolic link.
+    #[error(
+        "{} is a symbolic link, which is not followed: put the folder itself in its place. To keep \
+         data on another disk, move the whole data folder there (it may be a link itself), or mount \
+         the disk in this place", .0.display()
+    )]
+    Link(PathBuf),
     /// The folder has an unknown format.
     #[error(
         "the data folder {} has format {found}, and this profiletrail knows formats up to {known}: \

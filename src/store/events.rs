@@ -1,6 +1,5 @@
 //! A (sub)profile's events and its baseline.
 
-use super::timeline::Timeline;
 use crate::history::{Baseline, Replay};
 
 /// The events of a (sub)profile, as the index knew them.
@@ -34,11 +33,6 @@ impl EventsOf {
     pub fn reaches_baseline(&self, time: i64) -> bool {
         self.baseline_time()
             .is_some_and(|baseline| baseline <= time)
-    }
-
-    /// The events up to a time in their order.
-    pub fn timeline(&self, time: i64) -> Timeline {
-        Timeline::new(self.up_to(time), self.baseline.as_ref())
     }
 
     /// The replay to apply the events to.

@@ -14,7 +14,8 @@
 //! In the folders of the two logs, `*.torn-*` files are writes that a crash has cut
 //! short, and `*.damaged-*` files are segments that a repair has replaced.
 //!
-//! Only the owner has access to the folder (mode 0700).
+//! Only the owner has access to the folder (mode 0700). The data folder itself may be a
+//! symbolic link; what is in it may not.
 
 mod format;
 
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use self::format::Format;
 use super::error::TrailError;
 use crate::log::salt::SaltRoot;
+use crate::storage::{Links, open_regular};
 use crate::store::retention::Pruned;
 
 /// How long to keep checking a lock file that names a server. It may be stale: a killed
@@ -127,6 +129,7 @@ impl Folder {
         refuse_backup(path)?;
         make_folders(path).map_err(TrailError::io("making the data folder", path))?;
         refuse_foreign_owner(path)?;
+        refuse_links(path)?;
         let format = path.join("format");
         if format.exists() {
             return Ok(());
@@ -190,6 +193,7 @@ impl Folder {
             return Err(absent(path));
         }
         refuse_foreign_owner(path)?;
+        refuse_links(path)?;
         let name = path.join("lock");
         let mut lock = open_lock(&name, server).map_err(TrailError::io("opening", &name))?;
         let begun = Instant::now();
@@ -249,9 +253,14 @@ impl Folder {
         Ok(Format::read(path)?.log_id)
     }
 
+    /// Whether other users than the owner may list or change the folder.
+    pub fn is_open_to_others(path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|data| data.mode() & 0o077 != 0)
+    }
+
     /// The holder of the lock of a folder, if any.
     pub fn holder(path: &Path) -> Option<Holder> {
-        let mut lock = File::open(path.join("lock")).ok()?;
+        let mut lock = open_to_read(&path.join("lock")).ok()?;
         match lock.try_lock_shared() {
             Err(TryLockError::WouldBlock) => Some(read_holder(&mut lock)),
             _ => None,
@@ -294,6 +303,16 @@ fn refuse_foreign_owner(path: &Path) -> Result<(), TrailError> {
         owner,
         user,
     })
+}
+
+/// Fails if a folder in a data folder is a symbolic link: a prune would remove the link
+/// in place of the old index, and root would write wherever it points.
+fn refuse_links(path: &Path) -> Result<(), TrailError> {
+    let parts = ["log", "rejected", "baselines", "index"].map(|part| path.join(part));
+    match parts.into_iter().find(|part| part.is_symlink()) {
+        Some(part) => Err(TrailError::Link(part)),
+        None => Ok(()),
+    }
 }
 
 /// Creates a folder and its parents, and syncs each folder that got a new entry.
@@ -341,17 +360,21 @@ fn check_unmade(path: &Path) -> Result<(), TrailError> {
 
 /// Opens the lock file. Readers can lock it in a read-only folder, too.
 fn open_lock(name: &Path, write: bool) -> io::Result<File> {
-    let opened = OpenOptions::new()
+    let mut options = OpenOptions::new();
+    options
         .read(true)
         .write(true)
         .create(true)
         .truncate(false)
-        .mode(0o600)
-        .open(name);
-    match opened {
-        Err(error) if !write && is_read_only(&error) => File::open(name).map_err(|_| error),
+        .mode(0o600);
+    match open_regular(&mut options, name, Links::Refuse) {
+        Err(error) if !write && is_read_only(&error) => open_to_read(name).map_err(|_| error),
         opened => opened,
     }
+}
+
+fn open_to_read(name: &Path) -> io::Result<File> {
+    open_regular(OpenOptions::new().read(true), name, Links::Refuse)
 }
 
 fn is_read_only(error: &io::Error) -> bool {

@@ -1,8 +1,8 @@
 //! The engine: log and index of one data folder, and access to them.
 //!
 //! [`Trail::open`] takes the folder's lock, recovers the
-//! logs and starts the index; [`Appender`] adds events; [`Timeline`] reads
-//! those of (sub)profiles, [`Walk`] those of a span of time.
+//! logs and starts the index; [`Appender`] adds events; a [`Snapshot`] finds
+//! those of (sub)profiles, and [`Walk`] reads those of a span of time.
 //! Queries are defined in [`crate::query`], the meaning of events in [`crate::history`].
 
 mod appender;
@@ -12,6 +12,7 @@ mod error;
 mod events;
 mod folder;
 mod open;
+mod order;
 mod owners;
 mod proofs;
 mod pruning;
@@ -20,7 +21,6 @@ pub mod retention;
 mod sealing;
 mod snapshot;
 mod sorter;
-mod timeline;
 mod walk;
 
 pub use appender::{Appender, Arrival, Outcome, ParsedCall};
@@ -30,12 +30,12 @@ pub use error::TrailError;
 pub use events::EventsOf;
 pub use folder::{Folder, Holder};
 pub use open::{OpenOptions, Purpose, Trail};
+pub use order::{PrunedDigests, order_second};
 pub use pruning::{
-    PruneError, PruneOrder, PruneReport, Restore, RetentionPeriod, RetentionTask, YOUNGEST,
+    PruneError, PruneOrder, PruneReport, Restore, RetentionPeriod, YOUNGEST, start_retention,
 };
 pub use reader::EventReader;
-pub use sealing::Sealer;
+pub use sealing::start_sealer;
 pub use snapshot::Snapshot;
 pub use sorter::{Sorted, Sorter, ensure_free_space, free_space};
-pub use timeline::{Occurrence, PrunedDigests, Timeline, order_second};
 pub use walk::{Step, Walk};

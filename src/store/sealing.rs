@@ -6,11 +6,11 @@
 //! time, segments stay unsealed until there is some.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::open::Trail;
+use crate::background::{Background, Stop};
 use crate::log::record::{event_time, rejected_time};
 use crate::log::{Log, NotSealed, SealedSegment};
 
@@ -87,93 +87,38 @@ enum Part {
     Rejected,
 }
 
-/// The thread that seals in the background; it ends when this is dropped.
-pub struct Sealer {
-    shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
-}
-
-struct Shared {
-    trail: Arc<Trail>,
-    stop: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Shared {
-    fn stop(&self) -> MutexGuard<'_, bool> {
-        self.stop.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Sealer {
-    /// Starts the thread.
-    pub fn start(trail: Arc<Trail>) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
-            trail,
-            stop: Mutex::new(false),
-            changed: Condvar::new(),
-        });
-        let own = Arc::clone(&shared);
-        let thread = std::thread::Builder::new()
-            .name("sealer".to_owned())
-            .spawn(move || run(&own))?;
-        Ok(Self {
-            shared,
-            thread: Some(thread),
-        })
-    }
-}
-
-impl Drop for Sealer {
-    fn drop(&mut self) {
-        *self.shared.stop() = true;
-        self.shared.changed.notify_all();
-        if let Some(thread) = self.thread.take()
-            && thread.join().is_err()
-        {
-            tracing::error!("the sealer had panicked");
-        }
-    }
-}
-
-fn run(shared: &Shared) {
-    // On Linux this affects the calling thread only.
-    if let Err(error) = rustix::process::nice(19) {
-        tracing::debug!("the sealer's priority could not be lowered: {error}");
-    }
-    let mut left_alone = HashSet::new();
-    let mut refused: Option<Instant> = None;
-    loop {
-        if refused.is_none_or(|when| when.elapsed() >= RETRY) {
-            refused = None;
-            match seal_unsealed(shared, &mut left_alone) {
-                Ok(()) => {}
+/// Starts the thread that seals in the background.
+pub fn start_sealer(trail: Arc<Trail>) -> std::io::Result<Background> {
+    Background::start_idle("sealer", move |stop| {
+        let mut left_alone = HashSet::new();
+        loop {
+            let pause = match seal_unsealed(&trail, &mut left_alone, stop) {
+                Ok(()) => PAUSE,
                 Err(NotSealed::Stopped) => return,
                 Err(error) => {
                     tracing::warn!("a segment could not be sealed, and is as it was: {error}");
-                    refused = Some(Instant::now());
+                    RETRY
                 }
+            };
+            if stop.wait(pause) {
+                return;
             }
         }
-        let stop = shared.stop();
-        let waited = shared
-            .changed
-            .wait_timeout_while(stop, PAUSE, |stop| !*stop);
-        let (stop, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        if *stop {
-            return;
-        }
-    }
+    })
 }
 
 /// Seals all unsealed segments. A segment that can never be sealed is logged once and
 /// skipped from then on; after an I/O error the caller tries again.
-fn seal_unsealed(shared: &Shared, left_alone: &mut HashSet<(Part, u64)>) -> Result<(), NotSealed> {
-    for (part, first_seq, _) in shared.trail.unsealed() {
+fn seal_unsealed(
+    trail: &Trail,
+    left_alone: &mut HashSet<(Part, u64)>,
+    stop: &Stop,
+) -> Result<(), NotSealed> {
+    for (part, first_seq, _) in trail.unsealed() {
         if left_alone.contains(&(part, first_seq)) {
             continue;
         }
-        let sealed = shared.trail.seal(part, first_seq, &|| *shared.stop());
+        let sealed = trail.seal(part, first_seq, &|| stop.is_set());
         // Others that need the files to stay unchanged get their turn.
         std::thread::sleep(TURN);
         match sealed {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::MAX_RECORD;
 use super::{KeyConfig, KeyName, PublicKey};
-use crate::storage::{Access, RealDisk, Storage, atomic_replace};
+use crate::storage::{Links, RealDisk, atomic_replace, read_small};
 
 /// The version that is read and written.
 const VERSION: u32 = 1;
@@ -54,15 +54,8 @@ pub(super) fn read(config: &KeyConfig) -> Vec<(PublicKey, i64)> {
 }
 
 fn read_file(path: &Path, config: &KeyConfig) -> io::Result<Vec<(PublicKey, i64)>> {
-    let file = RealDisk.open(path, Access::Read)?;
     let longest = config.max_verified.saturating_mul(2 * MAX_RECORD);
-    let len = usize::try_from(file.len()?).unwrap_or(usize::MAX);
-    if len > longest {
-        return Err(io::Error::other("the file is too long"));
-    }
-    let mut text = vec![0; len];
-    let read = file.read_at(&mut text, 0)?;
-    text.truncate(read);
+    let text = read_small(path, longest as u64, Links::Refuse)?;
     let text = String::from_utf8(text).map_err(io::Error::other)?;
     let mut lines = text.lines();
     let header: Header = serde_json::from_str(lines.next().unwrap_or_default())?;

@@ -2,13 +2,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, lchown};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{MOST, Token};
-use crate::storage::{RealDisk, name_of_new, rename_durably, write_new};
+use crate::storage::{
+    Links, RealDisk, name_of_new, open_regular, read_small, rename_durably, write_new,
+};
 
 /// The version of the file that is read and written.
 const VERSION: u32 = 1;
@@ -77,16 +79,11 @@ impl TokenFile {
 
     /// All tokens, oldest first; none where there is no file.
     pub fn read(&self) -> Result<Vec<Token>, TokensError> {
-        use io::Read;
         let path = self.path();
-        let file = match File::open(&path) {
+        let bytes = match read_small(&path, MAX_LEN, Links::Refuse) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            opened => opened.map_err(failed("reading", &path))?,
+            read => read.map_err(failed("reading", &path))?,
         };
-        let mut bytes = Vec::new();
-        file.take(MAX_LEN)
-            .read_to_end(&mut bytes)
-            .map_err(failed("reading", &path))?;
         let value: serde_json::Value =
             serde_json::from_slice(&bytes).map_err(|_| TokensError::Damaged(path.clone()))?;
         // What a newer version writes has its number in the same place.
@@ -126,13 +123,14 @@ impl TokenFile {
     /// Waits for whoever changes the tokens now; they last an instant.
     fn lock(&self) -> Result<File, TokensError> {
         let path = self.folder.join("tokens.lock");
-        let lock = OpenOptions::new()
+        let mut options = OpenOptions::new();
+        options
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o600)
-            .open(&path)
+            .mode(0o600);
+        let lock = open_regular(&mut options, &path, Links::Refuse)
             .and_then(|file| self.give(&path).map(|()| file))
             .map_err(failed("opening", &path))?;
         lock.lock().map_err(failed("locking", &path))?;
@@ -158,9 +156,9 @@ impl TokenFile {
     /// Gives a file to the folder's owner, where root makes it for a server
     /// that runs as somebody else and could not read it.
     fn give(&self, path: &Path) -> io::Result<()> {
-        let (folder, file) = (fs::metadata(&self.folder)?, fs::metadata(path)?);
+        let (folder, file) = (fs::metadata(&self.folder)?, fs::symlink_metadata(path)?);
         if rustix::process::geteuid().is_root() && file.uid() != folder.uid() {
-            chown(path, Some(folder.uid()), Some(folder.gid()))?;
+            lchown(path, Some(folder.uid()), Some(folder.gid()))?;
         }
         Ok(())
     }

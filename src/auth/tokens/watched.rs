@@ -72,7 +72,7 @@ impl Watched {
     /// Of the file as it is; `None` where there is none. A look costs some
     /// microseconds, and what is read is never older than its stamp.
     fn stamp(&self) -> Option<Stamp> {
-        let data = fs::metadata(self.file.path()).ok()?;
+        let data = fs::symlink_metadata(self.file.path()).ok()?;
         Some(Stamp {
             device: data.dev(),
             inode: data.ino(),

@@ -19,6 +19,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
 
+use crate::storage::{Links, open_regular};
+
 /// The length of a slot in bytes.
 const SLOT: usize = 512;
 
@@ -77,19 +79,15 @@ impl CursorFile {
     /// Opens a cursor file, or makes one, and reads it.
     pub fn open(path: &Path) -> anyhow::Result<(Self, Option<Mark>)> {
         let shown = path.display();
-        let mut file = OpenOptions::new()
+        let mut options = OpenOptions::new();
+        options
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o600)
-            // Where it is a pipe, nobody is waited for.
-            .custom_flags(libc::O_NONBLOCK)
-            .open(path)
-            .with_context(|| format!("opening the cursor file {shown}"))?;
-        if !file.metadata()?.is_file() {
-            bail!("the cursor file {shown} is not a regular file; name another one");
-        }
+            .mode(0o600);
+        let mut file = open_regular(&mut options, path, Links::Refuse)
+            .with_context(|| format!("opening the cursor file {shown} (name another one)"))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(std::fs::TryLockError::WouldBlock) => {

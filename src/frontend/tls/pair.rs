@@ -3,11 +3,15 @@
 //! Leaves out when that is done. Invariant: what is returned belongs together.
 
 use super::TlsFiles;
+use crate::storage::{Links, read_small};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+/// The longest file in bytes.
+const MAX_LEN: u64 = 1 << 20;
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +74,9 @@ pub enum TlsError {
 /// Reads both files.
 pub(super) fn load(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
     let chain = chain(files)?;
-    let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|cause| match cause {
+    let pem = read(&files.key);
+    let key = pem.and_then(|pem| PrivateKeyDer::from_pem_slice(&pem));
+    let key = key.map_err(|cause| match cause {
         pem::Error::NoItemsFound => TlsError::NoKey {
             path: files.key.clone(),
         },
@@ -87,8 +93,13 @@ pub(super) fn load(files: &TlsFiles, provider: &CryptoProvider) -> Result<Certif
     })
 }
 
+fn read(path: &Path) -> Result<Vec<u8>, pem::Error> {
+    read_small(path, MAX_LEN, Links::Follow).map_err(pem::Error::Io)
+}
+
 fn chain(files: &TlsFiles) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain = CertificateDer::pem_file_iter(&files.cert).and_then(Iterator::collect);
+    let pem = read(&files.cert);
+    let chain = pem.and_then(|pem| CertificateDer::pem_slice_iter(&pem).collect());
     let chain: Vec<_> = chain.map_err(|cause| TlsError::File {
         path: files.cert.clone(),
         flag: "--tls-cert",

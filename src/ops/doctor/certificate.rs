@@ -1,6 +1,5 @@
 //! The check of the server's own certificate: validity, names, chain.
 
-use std::fs;
 use std::path::Path;
 
 use rustls::client::verify_server_name;
@@ -13,6 +12,7 @@ use x509_cert::der::Decode;
 use super::finding::{duration, shell};
 use super::network::name_of;
 use super::{Facts, Finding};
+use crate::storage::{Links, read_small};
 
 /// How long before its expiry it is a warning, in seconds; certbot renews 30 days
 /// before.
@@ -28,7 +28,7 @@ pub(super) fn certificate(facts: &Facts<'_>) -> Vec<Finding> {
 
 fn file(path: &Path, hosts: &[String], now: i64) -> Vec<Finding> {
     let shown = path.display();
-    match fs::read(path) {
+    match read_small(path, 1 << 20, Links::Follow) {
         Ok(bytes) => chain(&bytes, &shown.to_string(), hosts, now),
         Err(error) => Finding::problem(
             format!("{shown} cannot be read: {error}"),

@@ -1,6 +1,5 @@
 //! The `format` file of a data folder.
 
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -9,12 +8,15 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 
 use crate::log::salt::SaltRoot;
-use crate::storage::{RealDisk, atomic_replace};
+use crate::storage::{Links, RealDisk, atomic_replace, read_small};
 use crate::store::TrailError;
 use crate::store::retention::Pruned;
 
 /// The number of the only format.
 const FORMAT: u32 = 1;
+
+/// The longest file in bytes.
+const MAX_LEN: u64 = 1 << 16;
 
 /// The content of a `format` file.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +78,8 @@ impl Format {
     /// Reads that of a data folder.
     pub fn read(path: &Path) -> Result<Self, TrailError> {
         let file = path.join("format");
-        let text = fs::read(&file).map_err(TrailError::io("reading", &file))?;
+        let text =
+            read_small(&file, MAX_LEN, Links::Refuse).map_err(TrailError::io("reading", &file))?;
         let text = String::from_utf8_lossy(&text);
         let damaged = || TrailError::FormatDamaged(file.clone());
         // Every version has its number in the same place.

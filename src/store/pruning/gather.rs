@@ -56,12 +56,12 @@ pub(super) struct BaselineBuilder<'a> {
     counts: Counts,
 }
 
-/// A (sub)profile that has or gets a baseline.
+/// Where the baseline of a (sub)profile comes from.
 enum Item {
-    /// Keeps its existing baseline.
-    Unchanged(Box<KeptBaseline>),
-    /// Loses events and gets a new baseline.
-    Pending(ProfileKey, Box<PendingProfile>),
+    /// It keeps the one that it has.
+    Kept(Baseline),
+    /// It loses events, from which a new one is made.
+    Pending(PendingProfile),
 }
 
 impl<'a> BaselineBuilder<'a> {
@@ -84,38 +84,25 @@ impl<'a> BaselineBuilder<'a> {
 
     /// Counts what would be removed.
     pub(super) fn count(mut self) -> Result<Counts, PruneError> {
-        self.each_item(|_| Ok(()))?;
+        self.each_item(|_, _| Ok(()))?;
         Ok(self.counts)
     }
 
     /// Writes the baselines if any event is removed, and returns the bounds with
     /// their position. Their folder must exist.
     pub(super) fn write(mut self) -> Result<(Counts, Pruned), PruneError> {
+        if self.going.events == 0 {
+            // The existing baselines stay.
+            self.each_item(|_, _| Ok(()))?;
+            self.compare_with_log()?;
+            return Ok((self.counts, self.next));
+        }
         let folder = self.snapshot.trail().folder();
-        let next = self.next;
-        // The first pass only counts; without removed events the old baselines stay.
-        self.each_item(|_| Ok(()))?;
-        // An event that the index lacks would be removed without a baseline.
-        let Going {
-            events,
-            fingerprint,
-            ..
-        } = *self.going;
-        if (events, fingerprint) != (self.counts.events, self.counts.fingerprint) {
-            return Err(PruneError::IndexDiffers {
-                indexed: self.counts.events,
-                readable: events,
-            });
-        }
-        if events == 0 {
-            return Ok((self.counts, next));
-        }
-        self.counts = Counts::default();
         let mut run = Run {
             going: self.going,
             reader: self.snapshot.reader().holding(AHEAD_LEN),
             damage: Damages::default(),
-            items: Vec::new(),
+            batch: Vec::new(),
             events: 0,
             owners: Owners::new(folder.path()),
             writer: BaselineWriter::new(
@@ -125,7 +112,8 @@ impl<'a> BaselineBuilder<'a> {
                 self.snapshot.retention().pruned.as_ref(),
             )?,
         };
-        self.each_item(|item| run.take(item))?;
+        self.each_item(|key, item| run.take(key, item))?;
+        self.compare_with_log()?;
         run.flush()?;
         // Events that a repair has declared lost are ignored.
         let (damage, _) = run.damage.into_lines();
@@ -133,15 +121,32 @@ impl<'a> BaselineBuilder<'a> {
             return Err(PruneError::Unreadable(damage));
         }
         let writer = run.owners.write(run.writer)?;
-        let next = writer.finish(next)?;
+        let next = writer.finish(self.next)?;
         Ok((self.counts, next))
+    }
+
+    /// Fails if the index lacks an event that is removed, or has one more: it would be
+    /// removed without a baseline.
+    const fn compare_with_log(&self) -> Result<(), PruneError> {
+        let Going {
+            events,
+            fingerprint,
+            ..
+        } = *self.going;
+        if events == self.counts.events && fingerprint == self.counts.fingerprint {
+            return Ok(());
+        }
+        Err(PruneError::IndexDiffers {
+            indexed: self.counts.events,
+            readable: events,
+        })
     }
 
     /// Calls `each` with every (sub)profile that has or gets a baseline, in order: a
     /// merge of the index and the existing baselines.
     fn each_item(
         &mut self,
-        mut each: impl FnMut(Item) -> Result<(), PruneError>,
+        mut each: impl FnMut(ProfileKey, Item) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
         let snapshot = self.snapshot.clone();
         let mut old = Old {
@@ -182,7 +187,7 @@ impl<'a> BaselineBuilder<'a> {
         times: Vec<(i64, u64)>,
         baseline: Option<Baseline>,
         seen: &mut Seen,
-        each: &mut impl FnMut(Item) -> Result<(), PruneError>,
+        each: &mut impl FnMut(ProfileKey, Item) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
         let mut gone = 0;
         for (time, seq) in &times {
@@ -207,10 +212,10 @@ impl<'a> BaselineBuilder<'a> {
             }
         }
         if gone > 0 {
-            let pending = Box::new(PendingProfile::new(times, baseline, self.going));
-            each(Item::Pending(key, pending))
+            let pending = PendingProfile::new(times, baseline, self.going);
+            each(key, Item::Pending(pending))
         } else if let Some(baseline) = baseline {
-            each(Item::Unchanged(Box::new(KeptBaseline { key, baseline })))
+            each(key, Item::Kept(baseline))
         } else {
             Ok(())
         }
@@ -256,28 +261,46 @@ impl Old {
     }
 }
 
-/// A (sub)profile with the record of its baseline, or with the events to build it from.
-type Found = (ProfileKey, Option<Vec<u8>>, Option<Box<PendingProfile>>);
+/// A (sub)profile of a batch.
+enum Batched {
+    /// The record of its baseline.
+    Record(Vec<u8>),
+    /// What its baseline is to be made from.
+    Pending(Box<PendingProfile>),
+}
+
+impl Batched {
+    fn pending(&self) -> Option<&PendingProfile> {
+        match self {
+            Self::Record(_) => None,
+            Self::Pending(pending) => Some(pending),
+        }
+    }
+}
 
 /// A batch of baselines, and the writer it goes to.
 struct Run<'a> {
     going: &'a Going,
     reader: EventReader,
     damage: Damages,
-    items: Vec<Item>,
-    /// The number of events of `items`.
+    batch: Vec<(ProfileKey, Batched)>,
+    /// The number of events of the batch.
     events: usize,
     owners: Owners,
     writer: BaselineWriter,
 }
 
 impl Run<'_> {
-    fn take(&mut self, item: Item) -> Result<(), PruneError> {
-        if let Item::Pending(_, pending) = &item {
-            self.events += pending.len();
-        }
-        self.items.push(item);
-        if self.items.len() >= BATCH_PROFILES || self.events >= BATCH_EVENTS {
+    fn take(&mut self, key: ProfileKey, item: Item) -> Result<(), PruneError> {
+        let batched = match item {
+            Item::Kept(baseline) => Batched::Record(self.record(key, baseline)?),
+            Item::Pending(pending) => {
+                self.events += pending.len();
+                Batched::Pending(Box::new(pending))
+            }
+        };
+        self.batch.push((key, batched));
+        if self.batch.len() >= BATCH_PROFILES || self.events >= BATCH_EVENTS {
             self.flush()?;
         }
         Ok(())
@@ -285,75 +308,52 @@ impl Run<'_> {
 
     fn flush(&mut self) -> Result<(), PruneError> {
         self.events = 0;
-        let items = std::mem::take(&mut self.items);
-        let pending = |item: &Item| match item {
-            Item::Pending(_, pending) => pending.last_seqs().collect(),
-            Item::Unchanged(_) => Vec::new(),
-        };
-        self.reader
-            .read_ahead(items.iter().flat_map(pending).collect());
-        // First try the last second alone, which suffices in most cases.
-        let mut found: Vec<Found> = Vec::new();
-        for item in items {
-            match item {
-                Item::Unchanged(kept) => {
-                    self.owners.note(kept.key, kept.baseline.place.seq)?;
-                    found.push((kept.key, Some(encode(*kept)?), None));
-                }
-                Item::Pending(key, pending) => {
-                    let last = baseline_of(
-                        &pending,
-                        true,
-                        self.going,
-                        &mut self.reader,
-                        &mut self.damage,
-                    )?;
-                    match last {
-                        Some(baseline) => {
-                            let record = self.record(key, baseline)?;
-                            found.push((key, Some(record), None));
-                        }
-                        None => found.push((key, None, Some(pending))),
-                    }
-                }
-            }
+        let mut batch = std::mem::take(&mut self.batch);
+        // The last second alone suffices in most cases.
+        let pending = batch.iter().filter_map(|(_, batched)| batched.pending());
+        let last_seconds = pending.flat_map(PendingProfile::last_seqs);
+        self.reader.read_ahead(last_seconds.collect());
+        for (key, batched) in &mut batch {
+            self.resolve(*key, batched, true)?;
         }
-        let mut ahead = 0_usize;
-        for at in 0..found.len() {
-            if ahead == 0 {
-                // Read ahead for the next (sub)profiles that need all of their events.
-                let mut seqs = Vec::new();
-                for (_, _, pending) in found.iter().skip(at) {
-                    if !seqs.is_empty() && seqs.len() >= READ_AHEAD {
-                        break;
-                    }
-                    ahead += 1;
-                    seqs.extend(pending.iter().flat_map(|pending| pending.seqs()));
-                }
-                let fits = seqs.len() < 2 * READ_AHEAD;
-                self.reader.read_ahead(if fits { seqs } else { Vec::new() });
+        let mut rest = batch.as_mut_slice();
+        while !rest.is_empty() {
+            let mut seqs = Vec::new();
+            let mut count = 0;
+            while let Some((_, batched)) = rest.get(count)
+                && seqs.len() < READ_AHEAD
+            {
+                seqs.extend(batched.pending().into_iter().flat_map(PendingProfile::seqs));
+                count += 1;
             }
-            ahead -= 1;
-            let Some((key, record, pending)) = found.get_mut(at) else {
-                break;
-            };
-            let key = *key;
-            let record = match (record.take(), pending.take()) {
-                (Some(record), _) => Some(record),
-                (None, Some(pending)) => {
-                    let all = baseline_of(
-                        &pending,
-                        false,
-                        self.going,
-                        &mut self.reader,
-                        &mut self.damage,
-                    )?;
-                    all.map(|baseline| self.record(key, baseline)).transpose()?
+            self.reader.read_ahead(seqs);
+            let (some, others) = rest.split_at_mut(count);
+            for (key, batched) in some {
+                self.resolve(*key, batched, false)?;
+                if let Batched::Record(record) = batched {
+                    self.writer.add(*key, record)?;
                 }
-                (None, None) => None,
-            };
-            if let Some(record) = record {
-                self.writer.add(key, &record)?;
+                // Free the memory of what is written.
+                *batched = Batched::Record(Vec::new());
+            }
+            rest = others;
+        }
+        Ok(())
+    }
+
+    /// Makes the baseline of a (sub)profile, if its last second, or else all of its
+    /// events, determine it.
+    fn resolve(
+        &mut self,
+        key: ProfileKey,
+        batched: &mut Batched,
+        last_second: bool,
+    ) -> Result<(), PruneError> {
+        if let Batched::Pending(pending) = batched {
+            let (reader, damage) = (&mut self.reader, &mut self.damage);
+            let made = baseline_of(pending, last_second, self.going, reader, damage)?;
+            if let Some(baseline) = made {
+                *batched = Batched::Record(self.record(key, baseline)?);
             }
         }
         Ok(())

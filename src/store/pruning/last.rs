@@ -4,8 +4,8 @@ use super::bounds::Going;
 use crate::event::{Event, EventType, Seen};
 use crate::history::{Baseline, DIGEST_LEN, Place, PrunedDigest, Replay};
 use crate::log::LogError;
-use crate::store::timeline::head_of;
-use crate::store::{Damages, EventReader, Timeline};
+use crate::store::order::head_of;
+use crate::store::{Batch, Damages, EventReader, PrunedDigests, order_second};
 
 /// A (sub)profile that loses events, with its events up to the second of the last
 /// removed one.
@@ -73,9 +73,9 @@ pub(super) fn baseline_of(
     // Without earlier events the last second is the whole history.
     let begin = if last_second { *second_at } else { 0 };
     let whole = begin == 0 && (!last_second || old_place.is_none_or(|place| in_second(&place)));
-    let times: Vec<_> = times.iter().skip(begin).copied().collect();
+    let times = times.get(begin..).unwrap_or_default();
     let before = old.as_ref().filter(|_| whole || !last_second);
-    let mut timeline = Timeline::new(&times, before).without_window();
+    let digests = PrunedDigests::of(before.map(|baseline| (0, baseline)));
     let mut replay = Replay::after(before.cloned());
     let mut determined = Determined {
         all: whole || !last_second,
@@ -84,18 +84,27 @@ pub(super) fn baseline_of(
     // Events are held until a later removed one shows that they precede the baseline.
     let mut kept = Vec::new();
     let mut place = old_place;
-    while let Some(occurrence) = timeline.next(reader, damage)? {
-        let event = &occurrence.event;
-        let goes = going.seqs.contains(event.seq);
-        kept.push(occurrence);
-        if !goes {
-            continue;
-        }
-        for occurrence in kept.drain(..) {
-            if occurrence.duplicate_of.is_none() {
-                replay.step(&occurrence.event);
-                determined.apply(&occurrence.event);
-                place = place.max(Some(Place::of(&occurrence.event)));
+    for second in times.chunk_by(|a, b| a.0 == b.0) {
+        let digests = second
+            .first()
+            .map_or(&[][..], |(time, _)| digests.at(*time));
+        let second: Vec<_> = second.iter().map(|(_, seq)| (*seq, 0)).collect();
+        let ordered = order_second(&second, digests, &Batch::default(), reader, damage)?;
+        for (seq, duplicate_of, _) in ordered {
+            match reader.event(seq) {
+                Ok(event) if duplicate_of.is_none() => kept.push(event),
+                Ok(_) => {}
+                Err(unreadable) => {
+                    damage.add(unreadable.into_damage()?);
+                    continue;
+                }
+            }
+            if going.seqs.contains(seq) {
+                for event in kept.drain(..) {
+                    replay.step(&event);
+                    determined.apply(&event);
+                    place = place.max(Some(Place::of(&event)));
+                }
             }
         }
     }

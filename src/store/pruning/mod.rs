@@ -2,7 +2,7 @@
 //!
 //! [`Trail::prune`] decides which events are pruned ([`bounds`]), makes the
 //! baselines ([`gather`]), commits, and removes the events. [`crate::store::retention`]
-//! describes what is on disk at each point. [`RetentionTask`] prunes in a server.
+//! describes what is on disk at each point. [`start_retention`] prunes in a server.
 //!
 //! Safeguards: an event is pruned only if it happened *and* arrived before the given
 //! time and is in a closed segment; a time less than a day ago is refused; index and
@@ -12,20 +12,20 @@
 
 mod bounds;
 mod gather;
-mod keeper;
 mod last;
 mod owners;
 mod report;
 mod restore;
+mod schedule;
 
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, MutexGuard, PoisonError, TryLockError, Weak};
 use std::time::{Duration, Instant};
 
-pub use keeper::{RetentionPeriod, RetentionTask};
 pub use report::{PruneError, PruneReport};
 pub use restore::Restore;
+pub use schedule::{RetentionPeriod, start_retention};
 
 use self::bounds::Going;
 use self::gather::BaselineBuilder;

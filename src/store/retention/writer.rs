@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::kept::{KeptBaseline, encode_owners, figure};
+use super::kept::{encode_owners, figure};
 use super::pruned::Pruned;
 use crate::event::ProfileKey;
 use crate::log::record::RecordError;
@@ -46,13 +46,6 @@ impl BaselineWriter {
     pub fn add(&mut self, key: ProfileKey, record: &[u8]) -> Result<(), NotSealed> {
         let figure = figure(key.profile);
         self.row.add(record, (figure, figure))
-    }
-
-    /// Writes a baseline; (sub)profiles come in their order.
-    pub fn add_baseline(&mut self, baseline: KeptBaseline) -> Result<(), NotSealed> {
-        let key = baseline.key;
-        let record = baseline.encode().map_err(cannot_encode)?;
-        self.add(key, &record)
     }
 
     /// Must be called after the last baseline and before the first owner.
