@@ -186,6 +186,7 @@ fn folders_in_the_data_folder_are_no_symbolic_links_but_it_may_be_one() {
 fn a_pipe_in_place_of_a_file_keeps_nothing_waiting() {
     let (_dir, data, _) = without("format");
     fifo(&data.join("format"));
+    fifo(&data.join("tokens"));
     for command in [["history", "5"], ["token", "list"]] {
         let error = cli(&data, &command).failed(3);
         assert!(error.contains("not a regular file"), "{error}");
