@@ -16,7 +16,7 @@ pub use crate::event::fuzzing::decoder;
 pub use crate::frontend::fuzzing::{chunked, head};
 pub use crate::log::fuzzing::{log, records};
 pub use crate::query::fuzzing::import;
-pub use crate::server::fuzzing::{protocol, question};
+pub use crate::server::fuzzing::{control, question};
 
 /// A target.
 pub type Target = fn(&[u8]);
@@ -25,11 +25,11 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: [(&str, Target); 10] = [
     ("chunked", chunked),
     ("command_line", command_line),
+    ("control", control),
     ("decoder", decoder),
     ("head", head),
     ("import", import),
     ("log", log),
-    ("protocol", protocol),
     ("question", question),
     ("records", records),
     ("signature", signature),

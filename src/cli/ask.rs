@@ -11,7 +11,7 @@ use super::output::{Csv, CsvColumns, Xlsx, csv_columns, printer};
 use super::pager::PagedStdout;
 use crate::format::LineSplitter;
 use crate::query::{FindQuery, FindTarget, Query, Span, Wanted};
-use crate::server::protocol::End;
+use crate::server::control::End;
 
 /// Asks, and writes the answer in the form asked for.
 pub fn run(query: &Query, output: &Output, context: &CommandContext) -> anyhow::Result<ExitStatus> {

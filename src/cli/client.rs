@@ -1,38 +1,51 @@
 //! Reaching the data: the running server if there is one, else the folder.
+//!
+//! Where no server runs, this process opens the folder and answers its own command
+//! ([`Commands`]) in a thread, over a pair of sockets. So there is one way from a
+//! question to its answer.
 
 use std::cell::RefCell;
-use std::io::{self, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use crossbeam_channel::bounded;
 
 use super::context::CommandContext;
 use super::progress::{Bar, Unbarred};
-use crate::query::{Progress, Query, Stage, answer_with_progress};
-use crate::server::protocol::{End, Kind, Request, parse, receive, send_json};
-use crate::server::reachable;
-use crate::store::{Appender, Folder, OpenOptions, Purpose, Trail, TrailError};
+use crate::query::{Query, Stage};
+use crate::server::control::{
+    ChunkedReader, Control, End, Request, TARGET, read_head, write_chunk,
+};
+use crate::server::{Commands, reachable};
+use crate::store::{Folder, OpenOptions, Purpose, Trail, TrailError};
 
 /// How long a command waits for another one, or for a server that starts.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Where the data is reached.
-pub enum Access {
-    /// A running server has it.
-    Live(UnixStream),
-    /// No server runs: this process has the folder's lock.
-    Offline(Arc<Trail>, Option<Box<Appender>>),
+/// How many bytes are read and sent at once.
+const PIECE: usize = 64 * 1024;
+
+/// What is said where a server does not answer to the end.
+pub const BROKEN_OFF: &str = "the running server broke its answer off; is it stopping? Ask again";
+
+/// A connection for one command.
+pub struct Connection {
+    stream: UnixStream,
+    /// Where no server runs: the thread that answers.
+    offline: Option<JoinHandle<()>>,
 }
 
 /// Reaches the data. A server that is just starting or stopping is waited for.
-pub fn reach(context: &CommandContext, purpose: Purpose) -> anyhow::Result<Access> {
+pub fn reach(context: &CommandContext, purpose: Purpose) -> anyhow::Result<Connection> {
     let begun = Instant::now();
     loop {
-        if let Some(stream) = connect(context) {
-            return Ok(Access::Live(stream));
+        if let Ok(connection) = connect(&context.data) {
+            return Ok(connection);
         }
         let options = OpenOptions {
             purpose,
@@ -40,7 +53,7 @@ pub fn reach(context: &CommandContext, purpose: Purpose) -> anyhow::Result<Acces
             patience: Duration::from_millis(200),
         };
         match Trail::open(&context.data, options) {
-            Ok((trail, appender)) => return Ok(Access::Offline(trail, appender.map(Box::new))),
+            Ok((trail, appender)) => return offline(Commands::offline(trail, appender)),
             Err(error @ TrailError::InUse { .. }) if begun.elapsed() >= PATIENCE => {
                 return Err(error).context("it does not answer commands, and it has not ended");
             }
@@ -50,14 +63,182 @@ pub fn reach(context: &CommandContext, purpose: Purpose) -> anyhow::Result<Acces
     }
 }
 
-fn connect(context: &CommandContext) -> Option<UnixStream> {
-    connect_to(&context.data).ok()
+fn offline(commands: Commands) -> anyhow::Result<Connection> {
+    let (stream, other) = UnixStream::pair().context("making a pair of sockets")?;
+    let answer = move || {
+        if let Err(error) = commands.serve(&other) {
+            tracing::debug!("the command went away: {error}");
+        }
+    };
+    let thread = std::thread::Builder::new().name("command".to_owned());
+    let thread = thread.spawn(answer).context("starting a thread")?;
+    Ok(Connection {
+        stream,
+        offline: Some(thread),
+    })
 }
 
 /// Connects to the server that runs on a data folder.
-pub fn connect_to(data: &Path) -> io::Result<UnixStream> {
+pub fn connect(data: &Path) -> io::Result<Connection> {
     let (path, _dir) = reachable(&Folder::socket_of(data))?;
-    UnixStream::connect(path)
+    let (stream, offline) = (UnixStream::connect(path)?, None);
+    Ok(Connection { stream, offline })
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        // It may have been shut down already.
+        let _ = self.stream.shutdown(Shutdown::Both);
+        let panicked = self.offline.take().map(JoinHandle::join);
+        if panicked.is_some_and(|joined| joined.is_err()) {
+            tracing::error!("the thread that answered had panicked");
+        }
+    }
+}
+
+impl Connection {
+    /// Lets reading the answer fail after this time without any.
+    pub fn set_patience(&self, patience: Duration) -> io::Result<()> {
+        self.stream.set_read_timeout(Some(patience))
+    }
+
+    /// Sends a request without lines; the answer follows.
+    pub fn send(self, request: &Request) -> io::Result<Answer> {
+        let mut stream = &self.stream;
+        send_request(stream, request)?;
+        write_chunk(&mut stream, b"")?;
+        Answer::of(self)
+    }
+
+    /// Sends a request and writes the lines of the answer to `out`; control lines go
+    /// to `on_control`.
+    pub fn ask(
+        self,
+        request: &Request,
+        on_control: &mut dyn FnMut(Control) -> anyhow::Result<()>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<End> {
+        let answer = self.send(request).context(BROKEN_OFF)?;
+        answer.follow(BROKEN_OFF, on_control, out)
+    }
+
+    /// The same with lines that the server is to read. `broken_off` is what to say
+    /// where the server does not answer to the end.
+    pub fn upload(
+        self,
+        request: &Request,
+        mut lines: Box<dyn Read + Send>,
+        broken_off: &'static str,
+        on_control: &mut dyn FnMut(Control) -> anyhow::Result<()>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<End> {
+        send_request(&self.stream, request).context(broken_off)?;
+        let mut stream = self.stream.try_clone()?;
+        let (unread, reading) = bounded(1);
+        let upload = move || {
+            let mut piece = vec![0; PIECE];
+            loop {
+                let count = match lines.read(&mut piece) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    Err(error) => {
+                        // Without its last chunk the body is not whole.
+                        let _ = unread.send(error);
+                        let _ = stream.shutdown(Shutdown::Both);
+                        return;
+                    }
+                    Ok(count) => count,
+                };
+                // If the server reads no more, its answer says why.
+                let sent = write_chunk(&mut stream, piece.get(..count).unwrap_or_default());
+                if count == 0 || sent.is_err() {
+                    return;
+                }
+            }
+        };
+        // Not waited for: it may be reading a pipe when the server breaks off.
+        let thread = std::thread::Builder::new().name("upload".to_owned());
+        thread.spawn(upload).context("starting a thread")?;
+        let answer = Answer::of(self).context(broken_off);
+        let end = answer.and_then(|answer| answer.follow(broken_off, on_control, out));
+        match reading.try_recv() {
+            Ok(error) => Err(error).context("reading the lines"),
+            Err(_) => end,
+        }
+    }
+}
+
+fn send_request(mut stream: &UnixStream, request: &Request) -> io::Result<()> {
+    let head = format!(
+        "POST {TARGET} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
+         Transfer-Encoding: chunked\r\n\r\n"
+    );
+    stream.write_all(head.as_bytes())?;
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    write_chunk(&mut stream, &line)
+}
+
+/// An answer that is read.
+pub struct Answer {
+    lines: BufReader<ChunkedReader<BufReader<UnixStream>>>,
+    line: Vec<u8>,
+    _connection: Connection,
+}
+
+/// A line of an answer.
+pub enum Line<'a> {
+    /// One of the answer itself, with its newline.
+    Answer(&'a [u8]),
+    /// One about it.
+    Control(Control),
+}
+
+impl Answer {
+    fn of(connection: Connection) -> io::Result<Self> {
+        let mut input = BufReader::with_capacity(PIECE, connection.stream.try_clone()?);
+        let head = read_head(&mut input)?;
+        if !head.starts_with(b"HTTP/1.1 200 ") {
+            let mut reason = String::new();
+            input.read_to_string(&mut reason)?;
+            let what = format!(
+                "the running server does not understand this command; is it another version? {reason}"
+            );
+            return Err(io::Error::other(what));
+        }
+        Ok(Self {
+            lines: BufReader::with_capacity(PIECE, ChunkedReader::new(input)),
+            line: Vec::new(),
+            _connection: connection,
+        })
+    }
+
+    /// The next line; an error where the other side has gone.
+    pub fn next(&mut self) -> io::Result<Line<'_>> {
+        self.line.clear();
+        if self.lines.read_until(b'\n', &mut self.line)? == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        match Control::of_line(&self.line) {
+            Some(control) => control.map(Line::Control),
+            None => Ok(Line::Answer(&self.line)),
+        }
+    }
+
+    fn follow(
+        mut self,
+        broken_off: &'static str,
+        on_control: &mut dyn FnMut(Control) -> anyhow::Result<()>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<End> {
+        loop {
+            match self.next().context(broken_off)? {
+                Line::Answer(line) => out.write_all(line)?,
+                Line::Control(Control::End(end)) => return Ok(end),
+                Line::Control(Control::Failed { reason }) => bail!("{reason}"),
+                Line::Control(control) => on_control(control)?,
+            }
+        }
+    }
 }
 
 /// Runs a query and writes the lines of its answer to `out`.
@@ -68,58 +249,13 @@ pub fn ask(query: &Query, context: &CommandContext, out: &mut dyn Write) -> anyh
         bar: &bar,
         terminal: context.terminal,
     };
-    let mut report = |progress: Progress| {
-        let (what, all) = (progress.stage.text(), progress.all);
-        bar.borrow_mut().set_of(what, progress.done, all);
-    };
-    match reach(context, Purpose::Ask)? {
-        Access::Live(stream) => ask_server(stream, query, &mut report, &mut out),
-        Access::Offline(trail, _) => {
-            trail.wait_for_index(|progress| {
-                report(Progress {
-                    stage: Stage::Index,
-                    done: progress.applied,
-                    all: progress.last,
-                });
-            })?;
-            let answered = answer_with_progress(&trail, query, &mut out, &mut report)?;
-            Ok(answered.into())
-        }
-    }
-}
-
-fn ask_server(
-    mut stream: UnixStream,
-    query: &Query,
-    report: &mut dyn FnMut(Progress),
-    out: &mut dyn Write,
-) -> anyhow::Result<End> {
     let request = Request::Ask(Box::new(query.clone()));
-    send_json(&mut stream, Kind::Request, &request)?;
-    follow(stream, report, out)
-}
-
-/// Writes a server's lines to `out` up to the end, and passes its progress to
-/// `report`.
-pub fn follow(
-    stream: UnixStream,
-    report: &mut dyn FnMut(Progress),
-    out: &mut dyn Write,
-) -> anyhow::Result<End> {
-    let mut stream = io::BufReader::with_capacity(1 << 16, stream);
-    loop {
-        let frame = receive(&mut stream).context("the running server broke its answer off")?;
-        let Some((kind, bytes)) = frame else {
-            bail!("the running server broke its answer off; is it stopping? Ask again");
-        };
-        match kind {
-            Kind::Lines => out.write_all(&bytes)?,
-            Kind::Progress => report(parse(&bytes)?),
-            Kind::Done => return Ok(parse(&bytes)?),
-            Kind::Failed => bail!("{}", String::from_utf8_lossy(&bytes)),
-            Kind::Request | Kind::Report | Kind::Position => {
-                bail!("the running server is of another version: restart it with this one")
-            }
-        }
-    }
+    reach(context, Purpose::Ask)?.ask(
+        &request,
+        &mut |control| {
+            bar.borrow_mut().show(&control);
+            Ok(())
+        },
+        &mut out,
+    )
 }

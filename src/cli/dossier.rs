@@ -14,7 +14,7 @@ use super::out_file::OutFile;
 use super::output::printer;
 use crate::format::{LineSplitter, plain};
 use crate::query::{DossierQuery, Query, Rounding, unix_time};
-use crate::server::protocol::End;
+use crate::server::control::End;
 
 /// `dossier`
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,6 @@ mod args;
 mod ask;
 mod backup;
 mod bar;
-mod batch;
 mod client;
 mod common_args;
 mod context;
@@ -59,9 +58,7 @@ use anyhow::Context as _;
 use rustix::fs::Mode;
 use signal_hook::consts::SIGXFSZ;
 
-use crate::ops::MaintenanceError;
-use crate::query::QueryError;
-use crate::server::protocol::End;
+use crate::server::control::End;
 use args::Command;
 use context::CommandContext;
 
@@ -127,14 +124,7 @@ fn say_notes(end: &End) {
 /// the server is one.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
-        let io =
-            cause
-                .downcast_ref()
-                .or_else(|| match (cause.downcast_ref(), cause.downcast_ref()) {
-                    (Some(QueryError::Output(error)), _)
-                    | (_, Some(MaintenanceError::Output(error))) => Some(error),
-                    _ => None,
-                });
+        let io: Option<&std::io::Error> = cause.downcast_ref();
         let inner = io.and_then(std::io::Error::get_ref);
         cause.is::<StdoutClosed>() || inner.is_some_and(|inner| inner.is::<StdoutClosed>())
     })

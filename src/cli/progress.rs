@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use crate::query::{Progress, Stage};
+use crate::server::control::Control;
+
 /// A shorter wait shows no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -59,6 +62,18 @@ impl Bar {
             self.what = what;
         }
         self.set(done, all);
+    }
+
+    /// Moves it as a control line says.
+    pub fn show(&mut self, control: &Control) {
+        if let Control::Progress(Progress { stage, done, all }) = control {
+            let what = match stage {
+                // The command says what it does.
+                Stage::Working => self.what,
+                stage => stage.text(),
+            };
+            self.set_of(what, *done, *all);
+        }
     }
 
     /// Takes it off the terminal, for good.

@@ -9,7 +9,7 @@ use super::prompt::{confirm, declined, require_terminal};
 use crate::format::{Role, Text, View, counted, grouped};
 use crate::ops::{Maintenance, PruneLine};
 use crate::query::Rounding;
-use crate::server::protocol::End;
+use crate::server::control::End;
 use crate::store::{Purpose, YOUNGEST};
 
 /// `prune`

@@ -25,11 +25,11 @@ enum State {
 
 /// Decodes one body.
 #[derive(Debug)]
-pub(super) struct ChunkDecoder(State);
+pub(crate) struct ChunkDecoder(State);
 
 /// Why decoding ends early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ChunkError {
+pub(crate) enum ChunkError {
     /// It is not the chunked coding.
     Malformed,
     /// The body is longer than its limit; as much of it was decoded.
@@ -38,18 +38,18 @@ pub(super) enum ChunkError {
 
 impl ChunkDecoder {
     /// A decoder for a new body.
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self(State::Size)
     }
 
     /// Whether the body has ended.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.0 == State::Done
     }
 
     /// Decodes what it can of `input` and appends it to `body`, up to `limit` bytes of body in all.
     /// Returns how many bytes of `input` were used.
-    pub(super) fn decode(
+    pub(crate) fn decode(
         &mut self,
         input: &[u8],
         body: &mut Vec<u8>,

@@ -60,6 +60,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 pub use call::{Answers, CALL_HEADER, CallId};
+pub(crate) use chunked::ChunkDecoder;
 pub use head::{FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
 pub use origin::{Network, NotANetwork, Proxies, client_network};
 pub use response::SAFETY_HEADERS;

@@ -1,5 +1,6 @@
 //! The queries, and how each is answered.
 
+use std::error::Error;
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
@@ -107,20 +108,18 @@ pub enum QueryError {
     Restore(#[from] PruneError),
 }
 
-impl QueryError {
-    /// The error with its causes, each once.
-    pub fn with_causes(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = std::error::Error::source(self);
-        while let Some(error) = cause {
-            let reason = error.to_string();
-            if !text.ends_with(&reason) {
-                text = format!("{text}: {reason}");
-            }
-            cause = error.source();
+/// An error with its causes, each once.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let reason = error.to_string();
+        if !text.ends_with(&reason) {
+            text = format!("{text}: {reason}");
         }
-        text
+        cause = error.source();
     }
+    text
 }
 
 /// The maximum number of notes of an answer.
@@ -399,10 +398,10 @@ mod tests {
         let full = || io::Error::other("no space left");
         let output = QueryError::Output(full());
         assert_eq!(
-            output.with_causes(),
+            with_causes(&output),
             "the answer could not be written: no space left"
         );
         let sorting = QueryError::Trail(TrailError::io("sorting in", "/data")(full()));
-        assert_eq!(sorting.with_causes(), "sorting in /data: no space left");
+        assert_eq!(with_causes(&sorting), "sorting in /data: no space left");
     }
 }

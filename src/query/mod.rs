@@ -45,7 +45,9 @@ mod state_before;
 mod tail;
 mod twins;
 
-pub use answer::{Answered, Query, QueryError, answer, answer_page, answer_with_progress};
+pub use answer::{
+    Answered, Query, QueryError, answer, answer_page, answer_with_progress, with_causes,
+};
 pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};
 pub use filter::{CauseKind, EventFacts, Filter, Span, parse_label};

@@ -1,4 +1,4 @@
-//! The fuzz targets of the talk over the Unix socket and of the query API.
+//! The fuzz targets of the control socket and of the query API.
 
 #![allow(
     clippy::expect_used,
@@ -6,40 +6,34 @@
 )]
 
 use std::fmt::Debug;
+use std::io::BufRead;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use super::api::fuzzing::question;
-use super::protocol::{End, Kind, Request, parse, receive, send};
-use crate::query::{ImportReport, Position, Progress};
+use super::commands::read_request;
+use super::control::Control;
 
-/// Receives frames until there are none or one is wrong. What must hold:
-/// nothing panics; a frame is sent as it was received; and its JSON says the same
-/// when it is written anew.
-pub fn protocol(bytes: &[u8]) {
-    let mut rest = bytes;
-    let mut before = bytes;
-    while let Ok(Some((kind, content))) = receive(&mut rest) {
-        let mut sent = Vec::new();
-        send(&mut sent, kind, &content).expect("memory takes all");
-        assert_eq!(before.strip_suffix(rest), Some(sent.as_slice()));
-        before = rest;
-        match kind {
-            Kind::Request => reread::<Request>(&content),
-            Kind::Progress => reread::<Progress>(&content),
-            Kind::Report => reread::<ImportReport>(&content),
-            Kind::Position => reread::<Position>(&content),
-            Kind::Done => reread::<End>(&content),
-            Kind::Lines | Kind::Failed => {}
+/// Reads a request and the lines that follow it, each of which may be a control
+/// line. What must hold: nothing panics; and what is read says the same when it is
+/// written anew.
+pub fn control(bytes: &[u8]) {
+    let Ok((request, mut body)) = read_request(bytes) else {
+        return;
+    };
+    reread(&request);
+    let mut line = Vec::new();
+    while let Ok(1..) = body.read_until(b'\n', &mut line) {
+        if let Some(Ok(control)) = Control::of_line(&line) {
+            reread(&control);
         }
+        line.clear();
     }
 }
 
-fn reread<T: Serialize + DeserializeOwned + PartialEq + Debug>(content: &[u8]) {
-    if let Ok(read) = parse::<T>(content) {
-        let written = serde_json::to_vec(&read).expect("it was JSON");
-        let again = parse::<T>(&written).expect("what was written can be read");
-        assert_eq!(again, read);
-    }
+fn reread<T: Serialize + DeserializeOwned + PartialEq + Debug>(read: &T) {
+    let written = serde_json::to_vec(read).expect("it was JSON");
+    let again: T = serde_json::from_slice(&written).expect("what was written can be read");
+    assert_eq!(again, *read);
 }

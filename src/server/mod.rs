@@ -8,31 +8,33 @@
 //! A call passes through five threads, and on a small machine their wake-ups cost more than their
 //! work. Each hop therefore carries many calls at a time when there are many.
 //!
-//! [`local`] is the control socket in the data folder, for commands; [`api`] answers the same
-//! questions over HTTP. Queues are bounded: beyond their limits, and while [`disk_space`] finds the
+//! [`control_socket`] takes commands in the data folder, and [`commands`] answers them; [`api`] answers
+//! the same questions over HTTP. Queues are bounded: beyond their limits, and while [`disk_space`] finds the
 //! disk almost full, a call is answered 503 with `Retry-After`. [`inactivity`] raises an alarm when
 //! no event has arrived for long.
 
 mod api;
+mod commands;
 mod committer;
+pub mod control;
+mod control_socket;
 mod disk_space;
-mod follow;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod group_commit;
 mod health;
 mod inactivity;
-mod local;
-pub mod protocol;
+mod query_limiter;
 mod receiver;
 mod refusals;
 mod reply;
 mod run;
 mod signed;
 mod socket;
-mod turns;
+mod tails;
 mod worker;
 
+pub use commands::Commands;
 pub use run::{Server, ServerConfig, ServerError, SignatureConfig};
 pub use socket::reachable;
 

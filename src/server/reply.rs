@@ -268,7 +268,7 @@ impl Reply {
     }
 
     /// The whole answer.
-    fn bytes(&self, bodyless: bool) -> Vec<u8> {
+    pub fn bytes(&self, bodyless: bool) -> Vec<u8> {
         let mut bytes = self.head();
         // A 304 has no length of its own.
         if self.status != 304 {
@@ -282,7 +282,7 @@ impl Reply {
     }
 
     /// The head, without `Content-Length` and the empty line.
-    fn head(&self) -> Vec<u8> {
+    pub fn head(&self) -> Vec<u8> {
         let status = StatusCode(self.status);
         let mut bytes = Vec::with_capacity(512 + self.body.len());
         let reason = status.default_reason_phrase();

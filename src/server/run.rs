@@ -11,15 +11,16 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::api::{Api, ApiParts};
+use super::commands::Commands;
 use super::committer::{self, Health};
+use super::control_socket::ControlSocket;
 use super::disk_space::DiskSpaceMonitor;
 use super::inactivity::{InactivityAlarm, start_watch};
-use super::local::Local;
+use super::query_limiter::{CAPACITY, QueryLimiter};
 use super::receiver::RequestReceiver;
 use super::refusals::Refusals;
 use super::signed::Checker;
 use super::socket::{bind, reachable};
-use super::turns::Turns;
 use super::worker::Worker;
 use crate::auth::keys::{KeyConfig, KeyRing};
 use crate::auth::signature::Policy;
@@ -172,7 +173,7 @@ pub struct Server {
     workers: Vec<JoinHandle<()>>,
     keys: Option<KeyRing>,
     committer: JoinHandle<()>,
-    local: Local,
+    control: ControlSocket,
     sealer: Background,
     retention: Background,
     private: PathBuf,
@@ -216,7 +217,7 @@ impl Server {
         let longest = config.max_body as u64 + (1 << 16);
         let health = Arc::new(Health::new(disk, longest, appender.poison()));
         let answers = Answers::default();
-        let (metrics, turns) = (Metrics::new(), Arc::new(Turns::default()));
+        let (metrics, limiter) = (Metrics::new(), Arc::new(QueryLimiter::new(CAPACITY)));
         let inactivity = InactivityAlarm::new(config.alert_after, &trail);
         let observers = (metrics.clone(), inactivity.clone());
         let (queue, committer) = committer::start(
@@ -232,7 +233,7 @@ impl Server {
             trail: Arc::clone(&trail),
             health: Arc::clone(&health),
             inactivity: inactivity.clone(),
-            turns: Arc::clone(&turns),
+            limiter: Arc::clone(&limiter),
             metrics: metrics.clone(),
             refusals: Arc::clone(&refusals),
             zone: config.zone,
@@ -303,8 +304,11 @@ impl Server {
         let api = api_listener.map(|listener| Api::start(listener, parts));
         let api = api.transpose().map_err(system("starting the query API"))?;
         let watch = start_watch(inactivity).map_err(system("watching for inactivity"))?;
-        let local = Local::start(Arc::clone(&trail), queue, turns, (settings, refusals))
-            .map_err(system("making the local socket"))?;
+        let append = move |group| queue.import(group);
+        let about = Some((settings, refusals));
+        let commands = Commands::new(Arc::clone(&trail), append, limiter, about);
+        let control =
+            ControlSocket::start(commands).map_err(system("making the control socket"))?;
         let sealer = start_sealer(Arc::clone(&trail)).map_err(system("starting the sealer"))?;
         let retention = start_retention(Arc::clone(&trail), config.keep)
             .map_err(system("starting the scheduled pruning"))?;
@@ -318,7 +322,7 @@ impl Server {
             workers,
             keys,
             committer,
-            local,
+            control,
             sealer,
             retention,
             private,
@@ -349,7 +353,7 @@ impl Server {
         if let Some(api) = self.api {
             api.stop(API_GRACE);
         }
-        self.local.stop(GRACE);
+        self.control.stop(GRACE);
         drop(self.sealer);
         drop(self.retention);
         self.receiver.stop();

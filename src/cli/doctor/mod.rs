@@ -6,18 +6,17 @@ mod table;
 pub use args::DoctorArgs;
 
 use std::io::Write;
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use super::ExitStatus;
 use super::args::Format;
-use super::client::{connect_to, follow};
+use super::client::{Connection, connect};
 use super::context::CommandContext;
 use super::pager::PagedStdout;
 use crate::ops::doctor::{Examination, Finding, Running, Settings, Verdict, examine};
-use crate::server::protocol::{Kind, Request, send_json};
+use crate::server::control::Request;
 
 /// How long a running server may take to describe itself.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -82,19 +81,18 @@ fn write_line(line: &impl serde::Serialize) -> anyhow::Result<()> {
 /// The running server's description; else why there is none, where a server is there.
 fn ask(context: &CommandContext) -> Result<Running, Option<String>> {
     use std::io::ErrorKind::{ConnectionRefused, NotFound};
-    match connect_to(&context.data) {
-        Ok(stream) => describe(stream).map_err(|error| Some(format!("{error:#}"))),
+    match connect(&context.data) {
+        Ok(connection) => describe(connection).map_err(|error| Some(format!("{error:#}"))),
         // Where nobody listens, the socket is what a crash has left.
         Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => Err(None),
         Err(error) => Err(Some(error.to_string())),
     }
 }
 
-fn describe(mut stream: UnixStream) -> anyhow::Result<Running> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    send_json(&mut stream, Kind::Request, &Request::About)?;
+fn describe(connection: Connection) -> anyhow::Result<Running> {
+    connection.set_patience(PATIENCE)?;
     let mut line = Vec::new();
-    follow(stream, &mut |_| (), &mut line)?;
+    connection.ask(&Request::About, &mut |_| Ok(()), &mut line)?;
     if line.is_empty() {
         bail!("it sent nothing");
     }

@@ -18,13 +18,12 @@ use serde::de::DeserializeOwned;
 
 use super::ExitStatus;
 use super::args::{Format, ResultOutput, SealArgs};
-use super::client::{Access, follow, reach};
+use super::client::reach;
 use super::context::CommandContext;
 use super::progress::Bar;
 use crate::format::counted;
-use crate::ops::{self, Maintenance, SealLine};
-use crate::query::Progress;
-use crate::server::protocol::{End, Kind, Request, send_json};
+use crate::ops::{Maintenance, SealLine};
+use crate::server::control::{End, Request};
 use crate::store::Purpose;
 
 /// `seal`
@@ -94,25 +93,12 @@ pub(super) fn order(
     out: &mut dyn Write,
 ) -> anyhow::Result<End> {
     let mut bar = Bar::new(doing, context.progress);
-    match reach(context, purpose)? {
-        Access::Live(mut stream) => {
-            send_json(
-                &mut stream,
-                Kind::Request,
-                &Request::Maintenance(request.clone()),
-            )?;
-            let mut on_progress = |progress: Progress| bar.set(progress.done, progress.all);
-            follow(stream, &mut on_progress, out)
-        }
-        Access::Offline(trail, _appender) => {
-            let mut output = ops::Output {
-                out,
-                progress: &mut |done, all| bar.set(done, all),
-            };
-            let answered = ops::run(&trail, request, &mut output)?;
-            Ok(answered.into())
-        }
-    }
+    let request = Request::Maintenance(request.clone());
+    let mut on_control = |control| {
+        bar.show(&control);
+        Ok(())
+    };
+    reach(context, purpose)?.ask(&request, &mut on_control, out)
 }
 
 pub(super) fn parse_lines<T: DeserializeOwned>(lines: &[u8]) -> anyhow::Result<Vec<T>> {

@@ -28,7 +28,7 @@ use crate::event::TimeSource;
 use crate::format::{LineSplitter, Role, Text, counted};
 use crate::query::parse_label;
 use crate::query::{ReconcileOrder, ReconcileReport, Recording, Rounding};
-use crate::server::protocol::End;
+use crate::server::control::End;
 use crate::store::Folder;
 
 /// `reconcile`

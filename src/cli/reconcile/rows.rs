@@ -5,7 +5,7 @@
 //! key that had a row before are refused: reported by line, and left out.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
+use std::io::{self, BufWriter, Read, Seek, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -16,12 +16,6 @@ use crate::cli::context::CommandContext;
 use crate::cli::progress::Bar;
 use crate::query::FileRow;
 use crate::store::{Sorter, ensure_free_space};
-
-/// How many rows go at once.
-const ROWS: u64 = 1000;
-
-/// About how many bytes of rows go at once.
-const BYTES: usize = 1 << 20;
 
 /// The free disk space is checked again after this many bytes.
 const CHECKED: u64 = 16 << 20;
@@ -72,21 +66,13 @@ impl Refusals {
 }
 
 /// Rows in a file, a line of JSON each.
-pub struct Rows(BufReader<File>);
+pub struct Rows(File);
 
 impl Rows {
-    /// Begins with the first row.
-    pub fn rewind(&mut self) -> io::Result<()> {
-        self.0.rewind()
-    }
-
-    /// The next of them, and how many; none at the end.
-    pub fn next(&mut self) -> io::Result<(Vec<u8>, u64)> {
-        let (mut lines, mut count) = (Vec::new(), 0);
-        while count < ROWS && lines.len() < BYTES && self.0.read_until(b'\n', &mut lines)? > 0 {
-            count += 1;
-        }
-        Ok((lines, count))
+    /// All of them, from the first on.
+    pub fn rewound(&mut self) -> io::Result<File> {
+        self.0.rewind()?;
+        self.0.try_clone()
     }
 }
 
@@ -131,12 +117,11 @@ pub fn sorted(
             }
         }
     }
-    let mut file = tempfile::tempfile_in(dir)
+    let file = tempfile::tempfile_in(dir)
         .with_context(|| format!("making a file in {}", dir.display()))?;
     let count = write(sorter, &file, dir, &mut refusals)?;
-    file.rewind()?;
     Ok(Sorted {
-        rows: Rows(BufReader::with_capacity(1 << 16, file)),
+        rows: Rows(file),
         count,
         refusals,
     })

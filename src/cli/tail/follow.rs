@@ -4,8 +4,7 @@
 //! With `-f` it reads only from a server. When the server stops, it waits for the next
 //! one and continues after the last event.
 
-use std::io::{self, BufReader, ErrorKind};
-use std::os::unix::net::UnixStream;
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -13,13 +12,13 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::sink::Sink;
-use crate::cli::client::{Access, connect_to, reach};
+use crate::cli::client::{BROKEN_OFF, Connection, Line, connect, reach};
 use crate::cli::context::CommandContext;
 use crate::cli::progress::Bar;
 use crate::cli::{ExitStatus, say};
-use crate::query::{Position, Progress, Stage, Tail, TailPage, TailQuery};
-use crate::server::protocol::{Kind, Request, parse, receive, send_json};
-use crate::store::{Damages, Folder, Purpose, Trail, TrailError};
+use crate::query::{Stage, TailQuery};
+use crate::server::control::{Control, Request};
+use crate::store::{Folder, Purpose, TrailError};
 
 /// The first pause before a server is looked for again, …
 const PAUSE: Duration = Duration::from_millis(20);
@@ -40,27 +39,21 @@ pub fn run(
     }
     loop {
         query.after = sink.after();
-        let access = match on {
-            true => Access::Live(wait_for_server(context, &mut said)?),
+        let connection = match on {
+            true => wait_for_server(context, &mut said)?,
             false => reach(context, Purpose::Ask)?,
         };
-        match access {
-            Access::Offline(trail, _) => {
-                from_folder(&trail, &query, context, sink)?;
-                break;
-            }
-            Access::Live(stream) => match from_server(stream, &query, on, context, sink)? {
-                Some(Over) => break,
-                None if on => {
-                    if !std::mem::replace(&mut said, true) {
-                        say("profiletrail: the server has gone; waiting for one");
-                    }
-                    // What was written is safe while it is waited.
-                    sink.finish()?;
-                    std::thread::sleep(PAUSE);
+        match read(connection, &query, on, context, sink)? {
+            Some(Over) => break,
+            None if on => {
+                if !std::mem::replace(&mut said, true) {
+                    say("profiletrail: the server has gone; waiting for one");
                 }
-                None => bail!("the running server broke its answer off; is it stopping? Ask again"),
-            },
+                // What was written is safe while it is waited.
+                sink.finish()?;
+                std::thread::sleep(PAUSE);
+            }
+            None => bail!(BROKEN_OFF),
         }
     }
     sink.finish()?;
@@ -102,14 +95,12 @@ fn end_with_reader() -> io::Result<()> {
 struct Over;
 
 /// Connects to the server, and waits for one where there is none; says so once.
-fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<UnixStream> {
+fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<Connection> {
     let data = &context.data;
     let mut pause = PAUSE;
     loop {
-        match connect_to(data) {
-            Ok(stream) => {
-                return Ok(stream);
-            }
+        match connect(data) {
+            Ok(connection) => return Ok(connection),
             Err(error)
                 if matches!(
                     error.kind(),
@@ -144,43 +135,9 @@ fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<
     }
 }
 
-/// Reads from the folder what is in it.
-fn from_folder(
-    trail: &Trail,
-    query: &TailQuery,
-    context: &CommandContext,
-    sink: &mut Sink<'_>,
-) -> anyhow::Result<()> {
-    let mut bar = Bar::new(Stage::Index.text(), context.progress);
-    let mut show =
-        |progress: Progress| bar.set_of(progress.stage.text(), progress.done, progress.all);
-    trail.wait_for_index(|index| {
-        show(Progress {
-            stage: Stage::Index,
-            done: index.applied,
-            all: index.last,
-        });
-    })?;
-    let mut damage = Damages::default();
-    let (mut tail, begin) = Tail::begin(trail, query, &mut damage, &mut |progress| {
-        show(progress);
-        Ok(())
-    })?;
-    drop(bar);
-    sink.begin(&begin.with(damage))?;
-    let mut damage = Damages::default();
-    while let Some(TailPage { lines, position }) = tail.page(&mut damage)? {
-        for (_, line) in &lines {
-            sink.line(line)?;
-        }
-        sink.position(&position.with(std::mem::take(&mut damage)))?;
-    }
-    Ok(())
-}
-
 /// Reads what a server sends; `None` where it goes before the end.
-fn from_server(
-    mut stream: UnixStream,
+fn read(
+    connection: Connection,
     query: &TailQuery,
     on: bool,
     context: &CommandContext,
@@ -190,41 +147,30 @@ fn from_server(
         query: Box::new(query.clone()),
         on,
     };
-    if send_json(&mut stream, Kind::Request, &request).is_err() {
-        return Ok(None);
-    }
-    let mut stream = BufReader::with_capacity(1 << 16, stream);
+    let mut answer = match connection.send(&request) {
+        Ok(answer) => answer,
+        Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     let mut bar = Some(Bar::new(Stage::Index.text(), context.progress));
     loop {
-        let (kind, bytes) = match receive(&mut stream) {
-            Ok(Some(frame)) => frame,
-            Ok(None) => return Ok(None),
+        let line = match answer.next() {
+            Ok(line) => line,
             Err(error) if is_gone(&error) => return Ok(None),
             Err(error) => return Err(error).context("reading from the running server"),
         };
-        match kind {
-            Kind::Progress => {
-                let progress: Progress = parse(&bytes)?;
+        match line {
+            Line::Answer(line) => sink.line(line)?,
+            Line::Control(Control::Position(position)) => match bar.take() {
+                Some(_) => sink.begin(&position)?,
+                None => sink.position(&position)?,
+            },
+            Line::Control(Control::End(_)) => return Ok(Some(Over)),
+            Line::Control(Control::Failed { reason }) => bail!("{reason}"),
+            Line::Control(control) => {
                 if let Some(bar) = &mut bar {
-                    bar.set_of(progress.stage.text(), progress.done, progress.all);
+                    bar.show(&control);
                 }
-            }
-            Kind::Position => {
-                let position: Position = parse(&bytes)?;
-                match bar.take() {
-                    Some(_) => sink.begin(&position)?,
-                    None => sink.position(&position)?,
-                }
-            }
-            Kind::Lines if bar.is_none() => {
-                for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-                    sink.line(line)?;
-                }
-            }
-            Kind::Done => return Ok(Some(Over)),
-            Kind::Failed => bail!("{}", String::from_utf8_lossy(&bytes)),
-            Kind::Lines | Kind::Request | Kind::Report => {
-                bail!("the running server is of another version")
             }
         }
     }

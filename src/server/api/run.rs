@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use super::auth::Authenticator;
 use super::conditional::Tags;
-use super::slots::Slots;
 use super::ui::{MAX_BODY, Ui};
 use super::worker::Shared;
 use crate::auth::tokens::{TokenFile, Watched};
@@ -20,13 +19,13 @@ use crate::frontend::{Answers, Frontend, FrontendConfig, Proxies, connect_privat
 use crate::metrics::Metrics;
 use crate::server::committer::Health;
 use crate::server::inactivity::InactivityAlarm;
+use crate::server::query_limiter::{InFlight, QueryLimiter};
 use crate::server::refusals::Refusals;
 use crate::server::socket::{bind, reachable};
-use crate::server::turns::Turns;
 use crate::store::Trail;
 
-/// The maximum number of running and of waiting queries.
-const QUESTIONS: (usize, usize) = (4, 16);
+/// The maximum number of running queries; [`super::worker`] limits those that wait.
+const RUNNING: u32 = 4;
 
 /// The maximum number of connections.
 const CONNECTIONS: usize = 64;
@@ -46,7 +45,7 @@ pub(in crate::server) struct ApiParts {
     pub trail: Arc<Trail>,
     pub health: Arc<Health>,
     pub inactivity: InactivityAlarm,
-    pub turns: Arc<Turns>,
+    pub limiter: Arc<QueryLimiter>,
     pub metrics: Metrics,
     /// Of calls, for their signatures.
     pub refusals: Arc<Refusals>,
@@ -90,8 +89,9 @@ impl Api {
             ui: shown.then(|| Ui::new(loopback)),
             parts,
             answers: answers.clone(),
-            door: Authenticator::new(Watched::new(TokenFile::of(&folder))),
-            questions: Slots::new(QUESTIONS.0, QUESTIONS.1),
+            authenticator: Authenticator::new(Watched::new(TokenFile::of(&folder))),
+            questions: InFlight::default(),
+            running: QueryLimiter::new(RUNNING),
             stopping: AtomicBool::new(false),
             tags: Tags::new(),
         });
@@ -147,7 +147,7 @@ impl Api {
             tracing::debug!("the query API's private socket could not be removed: {error}");
         }
         // Without the frontend, a query ends at its next line.
-        while self.shared.questions.in_use() > 0 && begun.elapsed() < grace {
+        while self.shared.questions.count() > 0 && begun.elapsed() < grace {
             std::thread::sleep(Duration::from_millis(10));
         }
     }

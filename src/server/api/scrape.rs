@@ -29,7 +29,7 @@ pub(super) fn gauges(shared: &Shared) -> Gauges {
             ("api", shared.answers.snapshot()),
         ],
         signed_age: parts.refusals.last_age(),
-        asked: shared.questions.in_use(),
+        asked: shared.questions.count(),
     }
 }
 

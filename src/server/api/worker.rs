@@ -21,21 +21,25 @@ use super::parse::{ParsedQuery, parse_query};
 use super::questions::{ENTRIES, Question};
 use super::run::ApiParts;
 use super::scrape::gauges;
-use super::slots::Slots;
 use super::ui::{Asked, Asker, MAX_BODY, Opened, Route, Ui};
 use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_micros};
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::CONTENT_TYPE;
 use crate::ops::{self, Maintenance, MaintenanceError};
-use crate::query::{Answered, Mark, Query, QueryError, Span, answer_page, answer_with_progress};
+use crate::query::{
+    Answered, Mark, Query, QueryError, Span, answer_page, answer_with_progress, with_causes,
+};
 use crate::server::health::health;
+use crate::server::query_limiter::{Entered, InFlight, QueryLimiter, weight};
 use crate::server::reply::{Reply, Responder};
-use crate::server::turns::take_turn;
 use crate::server::worker::header;
 use crate::store::TrailError;
 
-/// How long a query waits for a slot.
+/// The maximum number of queries that run or wait.
+const MAX_QUESTIONS: usize = 20;
+
+/// How long a query waits for a permit.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The list of questions, and their description.
@@ -46,8 +50,11 @@ static DESCRIPTION: LazyLock<String> = LazyLock::new(description);
 pub(super) struct Shared {
     pub parts: ApiParts,
     pub answers: Answers,
-    pub door: Authenticator,
-    pub questions: Slots,
+    pub authenticator: Authenticator,
+    /// Queries that run or wait.
+    pub questions: InFlight,
+    /// Limits those that run.
+    pub running: QueryLimiter,
     pub stopping: AtomicBool,
     pub tags: Tags,
     /// The web interface, if enabled.
@@ -115,13 +122,13 @@ impl Shared {
             && path != "/metrics"
         {
             let last = self.parts.trail.last_seq();
-            return match ui.open(asked, &self.door, self.parts.zone, last) {
+            return match ui.open(asked, &self.authenticator, self.parts.zone, last) {
                 Opened::Now(reply) => caller.answer(&reply),
                 Opened::Page(route) => self.begin(Wanted::Page(route), caller),
             };
         }
         let peer = peer.as_deref().unwrap_or_default();
-        let scope = match self.door.check(authorization.as_deref(), peer) {
+        let scope = match self.authenticator.check(authorization.as_deref(), peer) {
             Ok(scope) => scope,
             Err(reply) => {
                 self.parts.metrics.asked("unauthorized");
@@ -198,21 +205,31 @@ impl Shared {
 
     /// Answers it on a new thread.
     fn begin(self: &Arc<Self>, wanted: Wanted, caller: Responder) {
-        if !self.questions.enter() {
+        let Some(entered) = self.questions.enter(MAX_QUESTIONS) else {
             return self.busy(&wanted, caller);
-        }
-        let entered = Entered(Arc::clone(self));
+        };
+        let shared = Arc::clone(self);
         let spawned = std::thread::Builder::new()
             .name("question".to_owned())
             .spawn(move || {
                 // After a panic the client gets 503, or a truncated answer.
-                let answered = catch_unwind(AssertUnwindSafe(|| entered.0.answer(&wanted, caller)));
+                let _entered: Entered = entered;
+                let answered = catch_unwind(AssertUnwindSafe(|| shared.answer(&wanted, caller)));
                 if answered.is_err() {
                     tracing::error!("a question could not be answered");
                 }
             });
         if let Err(error) = spawned {
             tracing::warn!("a question could not be answered: {error}");
+        }
+    }
+
+    /// Ends a wait for a permit after a while, or when the server stops.
+    fn patience(&self) -> impl FnMut() -> Result<(), ()> {
+        let begun = Instant::now();
+        move || {
+            let over = begun.elapsed() >= PATIENCE || self.stopping.load(Ordering::Acquire);
+            if over { Err(()) } else { Ok(()) }
         }
     }
 
@@ -226,7 +243,7 @@ impl Shared {
     }
 
     fn answer(&self, wanted: &Wanted, caller: Responder) {
-        let Some(_slot) = self.questions.take(PATIENCE) else {
+        let Ok(_permit) = self.running.acquire(1, self.patience()) else {
             return self.busy(wanted, caller);
         };
         match wanted {
@@ -259,12 +276,8 @@ impl Shared {
                 self.end(parsed, sink, answered);
             }
             Question::Ask(query) => {
-                let begun = Instant::now();
-                let turn = take_turn(&self.parts.turns, &self.parts.trail, query, || {
-                    let over = begun.elapsed() >= PATIENCE || self.stopping.load(Ordering::Acquire);
-                    if over { Err(()) } else { Ok(()) }
-                });
-                let Ok(_turn) = turn else {
+                let weight = weight(query, &self.parts.trail);
+                let Ok(_permit) = self.parts.limiter.acquire(weight, self.patience()) else {
                     return self.busy(wanted, caller);
                 };
                 let sink = sink(caller);
@@ -336,7 +349,7 @@ impl Shared {
             }
             Err(error) => {
                 self.parts.metrics.asked("failed");
-                let reason = error.with_causes();
+                let reason = with_causes(&error);
                 tracing::error!("a question could not be answered: {reason}");
                 let refusal = DecodeError::new(reason, "server");
                 sink.fail(&match error {
@@ -358,13 +371,4 @@ fn nothing_at(path: &str) -> Reply {
         names.join(", ")
     );
     Reply::refused(404, &DecodeError::new(what, shown))
-}
-
-/// Leaves the slots however the thread ends, also if it does not start.
-struct Entered(Arc<Shared>);
-
-impl Drop for Entered {
-    fn drop(&mut self) {
-        self.0.questions.leave();
-    }
 }

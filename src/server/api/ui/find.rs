@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 
 use super::ask::each;
 use super::pages::{Asker, Failure};
-use super::panels::turn;
+use super::panels::permit;
 use super::reply::{elsewhere, html as reply};
 use super::route::number;
 use crate::event::ProfileKey;
@@ -86,7 +86,7 @@ fn find(asker: &Asker<'_>, sought: &FindTarget) -> Result<Hits, Failure> {
         limit: None,
         cascade: true,
     });
-    let _turn = turn(asker, &query)?;
+    let _permit = permit(asker, &query)?;
     let (mut now, mut before) = (Vec::new(), Vec::new());
     let mut more = false;
     let answered = each(&asker.parts.trail, &query, |line: FindLine<'static>| {

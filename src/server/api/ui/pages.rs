@@ -112,7 +112,10 @@ impl<'a> Asker<'a> {
                 html! { p { "Other questions are answered now. Ask again in a moment." } },
             ),
             Failure::Query(error) => {
-                tracing::error!("a page could not be made: {}", error.with_causes());
+                tracing::error!(
+                    "a page could not be made: {}",
+                    crate::query::with_causes(&error)
+                );
                 (
                     500,
                     "That failed",

@@ -19,8 +19,8 @@ use crate::query::{
     Filter, GapLine, GapsQuery, IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine, LoopsQuery,
     Query, RejectedQuery, Span, Wanted,
 };
+use crate::server::query_limiter::{Permit, weight};
 use crate::server::reply::Reply;
-use crate::server::turns::{Turn, take_turn};
 use crate::web::findings::{Finding, Findings};
 use crate::web::search_results::{Rejected, rejected};
 use crate::web::shell::message;
@@ -68,17 +68,18 @@ pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply
     ))
 }
 
-/// A permit for a query, if it needs one.
-pub(super) fn turn<'a>(asker: &Asker<'a>, query: &Query) -> Result<Option<Turn<'a>>, Failure> {
+/// A permit for a query.
+pub(super) fn permit<'a>(asker: &Asker<'a>, query: &Query) -> Result<Permit<'a>, Failure> {
     let begun = Instant::now();
-    let turn = take_turn(&asker.parts.turns, &asker.parts.trail, query, || {
+    let weight = weight(query, &asker.parts.trail);
+    let permit = asker.parts.limiter.acquire(weight, || {
         if begun.elapsed() < Duration::from_secs(3) {
             Ok(())
         } else {
             Err(())
         }
     });
-    turn.map_err(|()| Failure::Busy)
+    permit.map_err(|()| Failure::Busy)
 }
 
 /// The filter of the changes in the time range.
@@ -99,7 +100,7 @@ fn ask<T: DeserializeOwned>(
     mut findings: Findings,
     mut take: impl FnMut(T) -> Option<Finding>,
 ) -> Result<Findings, Failure> {
-    let _turn = turn(asker, query)?;
+    let _permit = permit(asker, query)?;
     let answered = each(&asker.parts.trail, query, |line: T| {
         if let Some(finding) = take(line) {
             if findings.rows.len() < SHOWN {
@@ -188,7 +189,7 @@ fn loops(asker: &Asker<'_>) -> Result<Findings, Failure> {
         notes: Vec::new(),
     };
     let mut groups: Vec<(LoopGroupLine<'static>, Option<LoopLine<'static>>)> = Vec::new();
-    let _turn = turn(asker, &query)?;
+    let _permit = permit(asker, &query)?;
     let answered = each(&asker.parts.trail, &query, |line: Either| {
         match line {
             Either::Group(group) if groups.len() < SHOWN => groups.push((group, None)),
