@@ -379,10 +379,9 @@ struct Held {
 
 impl<'a> AnswerWriter<'a> {
     fn begin(stream: &'a UnixStream, stopping: &'a AtomicBool) -> io::Result<Self> {
-        let mut head = Reply::new(200, "application/x-ndjson", Vec::new());
-        head.add("Transfer-Encoding", "chunked");
-        head.add("Connection", "close");
-        let mut head = head.head();
+        let head = Reply::new(200, "application/x-ndjson", Vec::new());
+        let head = head.with("Transfer-Encoding", "chunked");
+        let mut head = head.with("Connection", "close").head();
         head.extend_from_slice(b"\r\n");
         (&*stream).write_all(&head)?;
         Ok(Self {

@@ -3,7 +3,7 @@
 //! An answer is formatted here as one piece rather than by tiny_http, which would format each header
 //! again for each answer, on the one thread that also syncs.
 
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
@@ -38,12 +38,12 @@ impl Responder {
     pub fn new(request: Request, call: Option<CallId>, answers: &Answers) -> Self {
         let bodyless = *request.method() == Method::Head;
         let writer = request.into_writer();
-        let way = match call {
+        let target = match call {
             Some(call) => ReplyTarget::Frontend(call, answers.clone()),
             None => ReplyTarget::Connection(writer),
         };
         Self {
-            target: Some(way),
+            target: Some(target),
             bodyless,
             admitted: None,
         }
@@ -62,12 +62,11 @@ impl Responder {
         self.send(reply);
     }
 
-    /// Begins a streamed answer with the head of `reply`; `None` for the frontend's greeting.
-    pub fn stream(mut self, reply: &Reply) -> Option<ResponseStream> {
+    /// Begins a streamed answer with a head without its empty line; `None` for the frontend's greeting.
+    pub fn stream(mut self, mut head: Vec<u8>) -> Option<ResponseStream> {
         let Some(ReplyTarget::Frontend(call, answers)) = self.target.take() else {
             return None;
         };
-        let mut head = reply.head();
         head.extend_from_slice(b"\r\n");
         Some(ResponseStream::begin(call, answers, head))
     }
@@ -79,11 +78,11 @@ impl Responder {
     }
 
     fn put(&mut self, reply: &Reply, batch: &mut Batch) {
-        let Some(way) = self.target.take() else {
+        let Some(target) = self.target.take() else {
             return;
         };
         let bytes = reply.bytes(self.bodyless);
-        match way {
+        match target {
             ReplyTarget::Frontend(call, answers) => {
                 batch.ready.push((call, bytes));
                 batch.answers.get_or_insert(answers);
@@ -150,8 +149,7 @@ pub(super) struct Reply {
     status: u16,
     content_type: &'static str,
     body: Vec<u8>,
-    more: Option<(&'static str, &'static str)>,
-    /// Further headers, each with its line break.
+    /// Headers beyond the common ones, each with its line break.
     headers: String,
     /// Whether it has a tag: the client may cache it and revalidate.
     tagged: bool,
@@ -175,7 +173,6 @@ impl Reply {
             status,
             content_type,
             body,
-            more: None,
             headers: String::new(),
             tagged: false,
             safety: SAFETY_HEADERS,
@@ -199,15 +196,10 @@ impl Reply {
     }
 
     /// The same with a header.
-    pub const fn with(mut self, name: &'static str, value: &'static str) -> Self {
-        self.more = Some((name, value));
-        self
-    }
-
-    /// Adds a header.
-    pub fn add(&mut self, name: &str, value: &str) {
+    pub fn with(mut self, name: &str, value: impl Display) -> Self {
         // Writing to a string does not fail.
         let _ = write!(self.headers, "{name}: {value}\r\n");
+        self
     }
 
     /// The same with further headers, each with its line break.
@@ -219,9 +211,7 @@ impl Reply {
     /// The same with its tag.
     pub fn tagged(mut self, tag: &str) -> Self {
         self.tagged = true;
-        // Writing to a string does not fail.
-        let _ = write!(self.headers, "ETag: {tag}\r\n");
-        self
+        self.with("ETag", tag)
     }
 
     /// The client has the answer with that tag already (304).
@@ -300,9 +290,6 @@ impl Reply {
                 bytes.extend_from_slice(KEPT.as_bytes());
             }
             _ => bytes.extend_from_slice(self.safety.as_bytes()),
-        }
-        if let Some((name, value)) = self.more {
-            let _ = write!(bytes, "{name}: {value}\r\n");
         }
         bytes.extend_from_slice(self.headers.as_bytes());
         bytes

@@ -30,8 +30,8 @@ const LINES: &str = "application/x-ndjson";
 /// The header or trailer field of notes.
 const NOTE: &str = "Profiletrail-Note";
 
-/// The fields of a trailer.
-const TRAILER: &str = "Profiletrail-Note, Link";
+/// The header that announces the fields of a trailer.
+const TRAILER: &[u8] = b"Trailer: Profiletrail-Note, Link\r\n";
 
 /// The maximum number of notes, and of characters in one.
 const NOTES: (usize, usize) = (8, 500);
@@ -149,10 +149,11 @@ impl Inner {
     fn hand_over(&mut self) -> io::Result<()> {
         self.way = match std::mem::replace(&mut self.way, Way::Nobody) {
             Way::Whole(caller) => {
+                let mut head = self.head.head();
                 if self.trailed {
-                    self.head.add("Trailer", TRAILER);
+                    head.extend_from_slice(TRAILER);
                 }
-                caller.stream(&self.head).map_or(Way::Nobody, Way::Pieces)
+                caller.stream(head).map_or(Way::Nobody, Way::Pieces)
             }
             way => way,
         };

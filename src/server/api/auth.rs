@@ -54,8 +54,7 @@ impl Authenticator {
             Some(wait) => {
                 let error = DecodeError::new("too many requests without a good token", "address");
                 let seconds = wait.as_secs().saturating_add(1);
-                let header = format!("Retry-After: {seconds}\r\n");
-                Err(Reply::refused(429, &error).with_headers(&header))
+                Err(Reply::refused(429, &error).with("Retry-After", seconds))
             }
         }
     }

@@ -121,6 +121,5 @@ fn parse_seq(text: &str) -> Result<u64, DecodeError> {
 }
 
 #[cfg(test)]
-#[path = "parse_tests.rs"]
 #[allow(clippy::unwrap_used)]
 mod tests;

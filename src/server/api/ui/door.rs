@@ -218,6 +218,5 @@ fn in_clear() -> Reply {
 fn too_many(next: &str, wait: Duration) -> Reply {
     let seconds = wait.as_secs().saturating_add(1);
     let what = format!("Too many tokens were tried that are none. Wait {seconds} seconds.");
-    page(429, shell::login(next, Some(&what), false))
-        .with_headers(&format!("Retry-After: {seconds}\r\n"))
+    page(429, shell::login(next, Some(&what), false)).with("Retry-After", seconds)
 }

@@ -43,9 +43,7 @@ static DOSSIER: LazyLock<String> = LazyLock::new(|| {
 pub(super) fn document(name: &str) -> Reply {
     Reply::new(200, HTML, Vec::new())
         .bound_by(&DOSSIER)
-        .with_headers(&format!(
-            "Content-Disposition: inline; filename=\"{name}\"\r\n"
-        ))
+        .with("Content-Disposition", format!("inline; filename=\"{name}\""))
 }
 
 /// What pages are.
