@@ -41,9 +41,10 @@ static DOSSIER: LazyLock<String> = LazyLock::new(|| {
 /// The head of a document that browsers show, and keep under a name of plain
 /// characters.
 pub(super) fn document(name: &str) -> Reply {
-    Reply::new(200, HTML, Vec::new())
-        .bound_by(&DOSSIER)
-        .with("Content-Disposition", format!("inline; filename=\"{name}\""))
+    Reply::new(200, HTML, Vec::new()).bound_by(&DOSSIER).with(
+        "Content-Disposition",
+        format!("inline; filename=\"{name}\""),
+    )
 }
 
 /// What pages are.
