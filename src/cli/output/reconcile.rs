@@ -38,6 +38,11 @@ pub fn reconcile_summary(
     add(report.unknown, "in the file and unknown to the trail");
     add(report.deleted, "in the file and deleted in the trail");
     add(report.gone, "in the trail and missing from the file");
+    for name in &report.left_out {
+        lines.push(format!(
+            "  {name:?} is left out: nobody in the trail has such a field; to add it, name it with --columns"
+        ));
+    }
     let counts = order.columns.iter().zip(&report.columns);
     for (name, count) in counts.filter(|(_, count)| count.differing > 0) {
         let mut line = format!("  {name:?} differs in {}", counted(count.differing, "row"));

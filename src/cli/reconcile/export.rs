@@ -1,12 +1,14 @@
-//! The file of an export: opened, and checked for its encoding.
+//! The file of an export: opened, decoded, and how its rows are written.
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 use std::rc::Rc;
 
 use anyhow::Context;
+use encoding_rs::{Encoding, REPLACEMENT};
+use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use crate::cli::context::UsageError;
 
@@ -22,73 +24,172 @@ pub struct Export {
     pub name: String,
     /// Its size in bytes, where that is known.
     pub size: Option<u64>,
-    /// Its first bytes.
+    /// Its first bytes, from the line of names on.
     pub head: Vec<u8>,
+    /// The column separator that its first line declares, as spreadsheets do (`sep=;`).
+    pub declared: Option<u8>,
+    charset: Option<&'static Encoding>,
     rest: Option<Box<dyn Read>>,
     read: Rc<Cell<u64>>,
 }
 
+/// How the rows of a file are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Dialect {
+    /// The column separator.
+    pub delimiter: u8,
+    /// Whether quotes enclose values; else they are letters.
+    pub quotes: bool,
+}
+
+impl Dialect {
+    /// How rows with this separator are read. Without a choice, a quote is a letter where
+    /// tabs separate columns and the line of names has no quotes, as in Copernica's exports.
+    pub fn new(delimiter: u8, quotes: Option<bool>, head: &[u8]) -> Self {
+        let names = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        Self {
+            delimiter,
+            quotes: quotes.unwrap_or(delimiter != b'\t' || names.contains(&b'"')),
+        }
+    }
+
+    /// The reader of such rows. A line ends with a line feed alone, so that the numbers
+    /// of lines are those of an editor; a carriage return before it is cut off later.
+    pub fn reader<R: Read>(self, input: R) -> csv::Reader<R> {
+        csv::ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(self.delimiter)
+            .quoting(self.quotes)
+            .terminator(csv::Terminator::Any(b'\n'))
+            .from_reader(input)
+    }
+}
+
+/// Parses the name of a charset.
+pub fn charset(name: &str) -> Result<&'static Encoding, String> {
+    let found = Encoding::for_label(name.as_bytes()).filter(|found| *found != REPLACEMENT);
+    found
+        .ok_or_else(|| "write a name such as utf-8, windows-1252, iso-8859-15 or utf-16".to_owned())
+}
+
 impl Export {
-    /// Opens a file, or standard input where it is `-`.
-    pub fn open(path: &Path) -> anyhow::Result<Self> {
-        let (name, size, mut rest): (_, _, Box<dyn Read>) = if path == Path::new("-") {
+    /// Opens a file, or standard input where it is `-`. A byte order mark decides before
+    /// the charset that is named.
+    pub fn open(path: &Path, charset: Option<&'static Encoding>) -> anyhow::Result<Self> {
+        let (name, size, input): (_, _, Box<dyn Read>) = if path == Path::new("-") {
             ("standard input".to_owned(), None, Box::new(io::stdin()))
         } else {
             let name = path.display().to_string();
             let file = File::open(path).with_context(|| format!("opening {name}"))?;
             let data = file.metadata().with_context(|| format!("reading {name}"))?;
             let size = data.is_file().then_some(data.len());
-            (name, size, Box::new(BufReader::new(file)))
+            (name, size, Box::new(file))
         };
-        let mut head = Vec::new();
-        let read = rest.by_ref().take(LOOK as u64).read_to_end(&mut head);
-        read.with_context(|| format!("reading {name}"))?;
+        let mut input = BufReader::new(input);
+        let reading = || format!("reading {name}");
         let is = |what: &str| Err(UsageError::new(format!("{name} {what}")).into());
-        if head.starts_with(b"\x1f\x8b") || head.starts_with(b"PK\x03\x04") {
+        let begin = input.fill_buf().with_context(reading)?;
+        if begin.starts_with(b"\x1f\x8b") {
             return is("is compressed: unpack it first");
         }
-        if head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff") {
-            return is("is UTF-16: export it as UTF-8, or convert it with iconv");
+        if begin.starts_with(b"PK\x03\x04") {
+            return is("is compressed, or a workbook: unpack it, or save it as CSV, first");
         }
-        if head.starts_with(b"\xef\xbb\xbf") {
-            head.drain(..3);
+        let mut rest = DecodeReaderBytesBuilder::new()
+            .encoding(charset)
+            .bom_override(true)
+            .strip_bom(true)
+            .utf8_passthru(true)
+            .build(input);
+        let mut head = Vec::new();
+        let read = rest.by_ref().take(LOOK as u64).read_to_end(&mut head);
+        read.with_context(reading)?;
+        let declared = declared(&head);
+        if declared.is_some() {
+            let end = memchr::memchr(b'\n', &head).map_or(head.len(), |end| end + 1);
+            head.drain(..end);
         }
         if head.iter().all(u8::is_ascii_whitespace) {
             return is("is empty: it must begin with a line of column names");
+        }
+        if !head.contains(&b'\n') && head.contains(&b'\r') {
+            return is("ends its lines with carriage returns alone: save it with other line ends");
         }
         Ok(Self {
             name,
             size,
             head,
-            rest: Some(rest),
+            declared,
+            charset,
+            rest: Some(Box::new(rest)),
             read: Rc::default(),
         })
     }
 
     /// Its rows, with the line of names. Only to be called once.
-    pub fn csv(&mut self, delimiter: u8) -> csv::Reader<impl Read + use<>> {
+    pub fn csv(&mut self, dialect: Dialect) -> csv::Reader<impl Read + use<>> {
         let rest = self.rest.take().unwrap_or_else(|| Box::new(io::empty()));
-        let bounded = Bounded {
-            inner: Cursor::new(self.head.clone()).chain(rest),
+        dialect.reader(Bounded {
+            // The last row ends with a line feed, too.
+            inner: Cursor::new(self.head.clone()).chain(rest).chain(&b"\n"[..]),
             read: Rc::clone(&self.read),
-        };
-        builder(delimiter).from_reader(bounded)
+        })
     }
 
-    /// To be called after each row: the next may be as long again.
-    pub fn row_ended(&self) {
-        self.read.set(0);
+    /// Reads the next row: its cells, and the line where it begins; `None` at the end.
+    pub fn row(
+        &self,
+        csv: &mut csv::Reader<impl Read>,
+        record: &mut csv::ByteRecord,
+    ) -> anyhow::Result<Option<(u64, Vec<String>)>> {
+        let lines_before = u64::from(self.declared.is_some());
+        loop {
+            let last = csv.position().line() + lines_before;
+            let more = csv.read_byte_record(record);
+            let more = more.with_context(|| format!("{}, after line {last}", self.name))?;
+            // The next may be as long again.
+            self.read.set(0);
+            if !more {
+                return Ok(None);
+            }
+            let breaks = record.as_slice().iter().filter(|byte| **byte == b'\n');
+            let line =
+                (csv.position().line() + lines_before).saturating_sub(1 + breaks.count() as u64);
+            let cells = record.iter().map(|cell| std::str::from_utf8(cell));
+            let cells: Result<Vec<&str>, _> = cells.collect();
+            let garbled = |cells: &[&str]| {
+                self.charset.is_some() && cells.iter().any(|cell| cell.contains('\u{fffd}'))
+            };
+            let Some(mut cells) = cells.ok().filter(|cells| !garbled(cells)) else {
+                let charset = self.charset.map_or("UTF-8", Encoding::name);
+                anyhow::bail!(
+                    "{}: line {line} is not {charset}: name the file's charset, as in --charset windows-1252",
+                    self.name
+                );
+            };
+            if let Some(last) = cells.last_mut() {
+                *last = last.strip_suffix('\r').unwrap_or(last);
+            }
+            if cells != [""] {
+                return Ok(Some((line, cells.into_iter().map(str::to_owned).collect())));
+            }
+        }
     }
 }
 
-/// How a file is read.
-pub fn builder(delimiter: u8) -> csv::ReaderBuilder {
-    let mut builder = csv::ReaderBuilder::new();
-    builder
-        .has_headers(false)
-        .flexible(true)
-        .delimiter(delimiter);
-    builder
+/// The column separator that a first line such as `sep=;` declares.
+fn declared(head: &[u8]) -> Option<u8> {
+    let line = head.split(|byte| *byte == b'\n').next()?;
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let line = line
+        .strip_prefix(b"\"")
+        .and_then(|line| line.strip_suffix(b"\""))
+        .unwrap_or(line);
+    match line.split_at_checked(4)? {
+        (sep, [delimiter]) if sep.eq_ignore_ascii_case(b"sep=") => Some(*delimiter),
+        _ => None,
+    }
 }
 
 /// Fails where a row does not end.
@@ -101,7 +202,8 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.read.get() > ROW {
             let what = format!(
-                "the row after it is longer than {} MiB: is a quote in it not closed?",
+                "the row after it is longer than {} MiB: is a quote in it not closed? (--quotes off \
+                 reads quotes as letters)",
                 ROW >> 20
             );
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));

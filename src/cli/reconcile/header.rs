@@ -1,6 +1,6 @@
 //! The header line: the column separator, and the selected columns.
 
-use super::export::{Export, builder};
+use super::export::{Dialect, Export};
 use crate::cli::context::UsageError;
 use crate::query::nearest;
 
@@ -9,6 +9,18 @@ const NAMED: usize = 30;
 
 /// Column separators, in the order in which they are tried.
 const DELIMITERS: [u8; 3] = [b';', b',', b'\t'];
+
+/// Whether a column is one that Copernica adds to its exports, and no field: `Access code`,
+/// `Profile created`, `Subprofile modified`, …
+fn is_system(name: &str) -> bool {
+    let name = name.trim().to_ascii_lowercase();
+    let of = |kind| name.strip_prefix(kind).map(str::trim_start);
+    let own = of("subprofile").or_else(|| of("profile"));
+    matches!(
+        own,
+        Some("id" | "created" | "modified" | "removed" | "secret" | "access code")
+    ) || matches!(name.as_str(), "access code" | "secret")
+}
 
 /// Which columns were asked for.
 pub struct Wanted<'a> {
@@ -25,8 +37,8 @@ pub struct Wanted<'a> {
 /// The columns of an export, by their places.
 #[derive(Debug)]
 pub struct Columns {
-    /// Their separator.
-    pub delimiter: u8,
+    /// How rows are written.
+    pub dialect: Dialect,
     /// Their names.
     pub names: Vec<String>,
     /// That of the profile's number.
@@ -35,6 +47,8 @@ pub struct Columns {
     pub subprofile: Option<usize>,
     /// Those that are compared.
     pub compared: Vec<usize>,
+    /// The names of those that are Copernica's own, and left out.
+    pub left_out: Vec<String>,
 }
 
 /// Parses a column separator.
@@ -52,10 +66,12 @@ impl Columns {
         export: &mut Export,
         wanted: &Wanted<'_>,
         delimiter: Option<u8>,
+        quotes: Option<bool>,
     ) -> anyhow::Result<Self> {
         let name = export.name.clone();
-        let read = |delimiter| names(&export.head, delimiter);
-        let delimiter = match delimiter {
+        let dialect = |delimiter| Dialect::new(delimiter, quotes, &export.head);
+        let read = |delimiter| names(&export.head, dialect(delimiter));
+        let delimiter = match delimiter.or(export.declared) {
             Some(delimiter) => delimiter,
             None => {
                 // The one by which the number's column is there, or else most columns.
@@ -67,8 +83,11 @@ impl Columns {
                 tried.copied().max_by_key(found).unwrap_or(b',')
             }
         };
-        let names = read(delimiter)
-            .ok_or_else(|| UsageError::new(format!("{name}: the header line is not UTF-8")))?;
+        let names = read(delimiter).ok_or_else(|| {
+            UsageError::new(format!(
+                "{name}: the header line is not UTF-8: name the file's charset, as in --charset windows-1252"
+            ))
+        })?;
         let find = |flag: &str, wanted: &str| {
             place(&names, wanted)
                 .map_err(|wrong| UsageError::new(format!("{flag}: {name} has {wrong}")))
@@ -96,6 +115,14 @@ impl Columns {
                 !name.is_some_and(|name| wanted.ignore.contains(name))
             });
             compared.retain(|place| *place != key && Some(*place) != subprofile);
+        }
+        let mut left_out = Vec::new();
+        if wanted.columns.is_empty() {
+            compared.retain(|place| {
+                let system = names.get(*place).filter(|name| is_system(name));
+                left_out.extend(system.cloned());
+                system.is_none()
+            });
         }
         compared.sort_unstable();
         compared.dedup();
@@ -125,11 +152,23 @@ impl Columns {
             return Err(UsageError::new(what).into());
         }
         Ok(Self {
-            delimiter,
+            dialect: dialect(delimiter),
             names,
             key,
             subprofile,
             compared,
+            left_out,
+        })
+    }
+
+    /// Whether a value holds what looks like rows, as it does where a quote is not closed:
+    /// another line of it has a number in the place of the key.
+    pub fn holds_rows(&self, value: &str) -> bool {
+        value.lines().skip(1).any(|line| {
+            let mut cells = line.split(char::from(self.dialect.delimiter));
+            let key = cells.nth(self.key).unwrap_or_default();
+            let more = self.key > 0 || cells.next().is_some();
+            more && !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_digit())
         })
     }
 
@@ -143,15 +182,11 @@ impl Columns {
 }
 
 /// The names in the first line; `None` if they are not UTF-8.
-fn names(head: &[u8], delimiter: u8) -> Option<Vec<String>> {
-    let mut csv = builder(delimiter).from_reader(head);
-    let mut record = csv::ByteRecord::new();
-    csv.read_byte_record(&mut record).ok()?;
-    let names = record.iter().map(|name| std::str::from_utf8(name));
-    names
-        .map(|name| name.map(str::to_owned))
-        .collect::<Result<_, _>>()
-        .ok()
+fn names(head: &[u8], dialect: Dialect) -> Option<Vec<String>> {
+    let mut record = csv::StringRecord::new();
+    dialect.reader(head).read_record(&mut record).ok()?;
+    let names = record.iter().map(|name| name.trim_end_matches('\r'));
+    Some(names.map(str::to_owned).collect())
 }
 
 /// The place of a column; an error unless it is there exactly once.
@@ -206,8 +241,8 @@ mod tests {
     fn find(text: &[u8], wanted: &Wanted<'_>) -> Result<Columns, String> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text).unwrap();
-        let found = Export::open(file.path());
-        let found = found.and_then(|mut export| Columns::find(&mut export, wanted, None));
+        let found = Export::open(file.path(), None);
+        let found = found.and_then(|mut export| Columns::find(&mut export, wanted, None, None));
         found.map_err(|error| error.to_string())
     }
 
@@ -226,9 +261,12 @@ mod tests {
             ("mail\tID\tx;y\n", b'\t'),
             ("\"mail;x,y;z\",id\n", b','),
             ("\u{feff}\"id\";\"naam\"\r\n1;x\r\n", b';'),
+            ("sep=|\r\nid|a,b;c\r\n", b'|'),
+            ("\"SEP=;\"\nid;a,b,c\n", b';'),
+            ("\u{feff}sep=\t\nid\ta,b\n", b'\t'),
         ] {
             let found = find(text.as_bytes(), &ID).unwrap();
-            assert_eq!(found.delimiter, parts, "{text:?}");
+            assert_eq!(found.dialect.delimiter, parts, "{text:?}");
             assert!(!found.compared.contains(&found.key));
         }
     }
@@ -255,7 +293,9 @@ mod tests {
             (&b""[..], "is empty"),
             (b"\r\n \n", "is empty"),
             (b"\x1f\x8b\x08", "is compressed"),
-            (b"\xff\xfei\0d\0", "UTF-16"),
+            (b"\xff\xfei\0d\0", "no column to compare"),
+            (b"id;x\r1;y\r", "carriage returns"),
+            (b"id;Access code;Profile created\n", "no column to compare"),
             (b"id;caf\xe9\n1;x", "not UTF-8"),
             (b"id\n1\n", "no column to compare"),
             (b"id;\n", "no name"),

@@ -15,7 +15,9 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use self::export::Export;
+use encoding_rs::Encoding;
+
+use self::export::{Export, charset};
 use self::header::{Columns, Wanted, delimiter};
 use self::rows::sorted;
 use super::ExitStatus;
@@ -33,11 +35,11 @@ use crate::store::Folder;
 
 /// `reconcile`
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("The file is UTF-8 CSV with a header line, separated by semicolons, commas or tabs. Its columns, except those \
+#[command(after_help = format!("The file is CSV with a header line, separated by semicolons, commas or tabs. Its columns, except those \
     of numbers, are compared with the fields of the same names. An empty cell equals an absent field. With --database (for \
     subprofiles, --collection), profiles of that database that are missing from the file are reported as gone.\n\n\
     --record adds the differences as observed events, so that the trail agrees with the file from then on. Differences that were \
-    added before are not added again.\n\n{TIMES}\n\n\
+    added before are not added again. A column that is no field of anybody in the trail is only added where --columns names it.\n\n{TIMES}\n\n\
     Example: profiletrail reconcile export.csv --database 1"))]
 pub struct ReconcileArgs {
     /// The export; - is standard input
@@ -75,6 +77,13 @@ pub struct ReconcileArgs {
     /// The column separator: one character, or tab [default: detected from the first line]
     #[arg(long, value_name = "SIGN", value_parser = delimiter)]
     pub delimiter: Option<u8>,
+    /// Whether quotes enclose values, or are letters [default: letters where tabs separate columns
+    /// and the first line has no quotes]
+    #[arg(long, value_name = "on|off", value_parser = quotes)]
+    pub quotes: Option<bool>,
+    /// The charset, such as windows-1252 [default: utf-8, or what a byte order mark says]
+    #[arg(long, value_name = "NAME", value_parser = charset)]
+    pub charset: Option<&'static Encoding>,
     /// Add the differences as observed events
     #[arg(long)]
     pub record: bool,
@@ -88,6 +97,14 @@ pub struct ReconcileArgs {
     pub output: ResultOutput,
 }
 
+fn quotes(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("write on or off".to_owned()),
+    }
+}
+
 pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let at = context.time("--at", args.at.as_deref(), Rounding::Down)?;
@@ -99,8 +116,14 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
             "--record adds events permanently: see what differs without it, then add --yes",
         )?;
     }
-    let mut export = Export::open(&args.file)?;
-    let columns = Columns::find(&mut export, &wanted(args), args.delimiter)?;
+    let mut export = Export::open(&args.file, args.charset)?;
+    let columns = Columns::find(&mut export, &wanted(args), args.delimiter, args.quotes)?;
+    if !columns.left_out.is_empty() {
+        super::say(&format!(
+            "profiletrail: note: left out, being Copernica's own columns and no fields: {} (--columns compares them)",
+            columns.left_out.join(", ")
+        ));
+    }
     if args.record {
         Folder::make(&context.data)?;
     }
@@ -120,10 +143,10 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
         subprofiles: args.subprofile_column.is_some(),
         database: args.database,
         collection: args.collection,
-        gone: !args.partial,
+        gone: looks_for_gone(args, sorted.refusals.keys_unknown.as_deref(), sorted.count),
+        only_fields: args.record && args.columns.is_empty(),
         record: None,
     };
-    order.gone = looks_for_gone(args, sorted.refusals.keys_unknown, sorted.count);
     let recording = Recording {
         label: args.label.clone(),
     };
@@ -164,7 +187,7 @@ fn wanted(args: &ReconcileArgs) -> Wanted<'_> {
 }
 
 /// Whether profiles without a row count as gone; prints why not.
-fn looks_for_gone(args: &ReconcileArgs, keys_unknown: bool, rows: u64) -> bool {
+fn looks_for_gone(args: &ReconcileArgs, keys_unknown: Option<&str>, rows: u64) -> bool {
     let (what, flag, whole) = match args.subprofile_column {
         None => ("profiles", "--database D", args.database.is_some()),
         Some(_) => ("subprofiles", "--collection C", args.collection.is_some()),
@@ -181,8 +204,8 @@ fn looks_for_gone(args: &ReconcileArgs, keys_unknown: bool, rows: u64) -> bool {
         note(&format!(
             "it is not known what was exported (add {flag}, or --partial)"
         ))
-    } else if keys_unknown {
-        note("some rows have no readable number")
+    } else if let Some(why) = keys_unknown {
+        note(why)
     } else if rows == 0 {
         note("the file has no rows")
     } else {

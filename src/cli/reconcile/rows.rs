@@ -5,10 +5,10 @@
 //! key that had a row before are refused: reported by line, and left out.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, Write};
+use std::io::{self, BufWriter, Seek, Write};
 use std::path::Path;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::export::Export;
 use super::header::Columns;
@@ -38,8 +38,8 @@ pub struct Sorted {
 pub struct Refusals {
     shown: Vec<(u64, String)>,
     count: u64,
-    /// Whether one of them does not say whose it is.
-    pub keys_unknown: bool,
+    /// Why it is not known who has a row, if it is not.
+    pub keys_unknown: Option<String>,
 }
 
 impl Refusals {
@@ -85,25 +85,19 @@ pub fn sorted(
 ) -> anyhow::Result<Sorted> {
     let mut refusals = Refusals::default();
     let mut sorter = Sorter::new(dir);
-    let mut csv = export.csv(columns.delimiter);
+    let mut csv = export.csv(columns.dialect);
     let mut bar = Bar::new("reading", context.progress);
     let mut record = csv::ByteRecord::new();
     // The line of names.
-    read(export, &mut csv, &mut record)?;
-    while read(export, &mut csv, &mut record)? {
-        let position = record.position();
-        let line = position.map_or(0, csv::Position::line);
-        bar.set(
-            position.map_or(0, csv::Position::byte),
-            export.size.unwrap_or_default(),
-        );
-        let Ok(text) = csv::StringRecord::from_byte_record(record.clone()) else {
-            bail!(
-                "{}: line {line} is not UTF-8: export the file as UTF-8, or convert it with iconv",
-                export.name
-            );
-        };
-        match row(&text, columns) {
+    export.row(&mut csv, &mut record)?;
+    while let Some((line, cells)) = export.row(&mut csv, &mut record)? {
+        bar.set(csv.position().byte(), export.size.unwrap_or_default());
+        if cells.iter().any(|cell| columns.holds_rows(cell)) {
+            refusals.keys_unknown.get_or_insert(format!(
+                "a value in line {line} looks like rows: is a quote not closed? (--quotes off reads quotes as letters)"
+            ));
+        }
+        match row(cells, columns) {
             Ok(row) => {
                 let mut blob = line.to_be_bytes().to_vec();
                 serde_json::to_writer(&mut blob, &row)?;
@@ -112,7 +106,8 @@ pub fn sorted(
                 sorter.push((profile ^ (1 << 63)) as i64, subprofile, blob)?;
             }
             Err(reason) => {
-                refusals.keys_unknown = true;
+                let unknown = "some rows could not be read";
+                refusals.keys_unknown.get_or_insert(unknown.to_owned());
                 refusals.add(line, reason);
             }
         }
@@ -127,48 +122,46 @@ pub fn sorted(
     })
 }
 
-/// Reads the next row; `false` at the end.
-fn read(
-    export: &Export,
-    csv: &mut csv::Reader<impl Read>,
-    record: &mut csv::ByteRecord,
-) -> anyhow::Result<bool> {
-    let last = record.position().map_or(1, csv::Position::line);
-    let more = csv
-        .read_byte_record(record)
-        .with_context(|| format!("{}, after line {last}", export.name))?;
-    export.row_ended();
-    Ok(more)
-}
-
-/// The row of a record, or what is wrong with it.
-fn row(record: &csv::StringRecord, columns: &Columns) -> Result<FileRow, String> {
-    if record.len() != columns.names.len() {
+/// The row of these cells, or what is wrong with it.
+fn row(mut cells: Vec<String>, columns: &Columns) -> Result<FileRow, String> {
+    if cells.len() != columns.names.len() {
         return Err(format!(
             "it has {} columns, the first line {}",
-            record.len(),
+            cells.len(),
             columns.names.len()
         ));
     }
     let number = |place: usize| {
-        let text = record.get(place).unwrap_or_default();
+        let text = cells.get(place).map_or("", String::as_str);
         let name = columns.names.get(place).map_or("", String::as_str);
         let digits = text.trim();
         let number = digits.bytes().all(|byte| byte.is_ascii_digit());
         let number = number.then(|| digits.parse().ok()).flatten();
         number.ok_or_else(|| {
             let begin: String = text.chars().take(40).collect();
-            format!("{begin:?} in column {name:?} is not a number")
+            let why = match is_rounded(digits) {
+                true => ": a spreadsheet has rounded it; export the file again, and do not save it in one",
+                false => "",
+            };
+            format!("{begin:?} in column {name:?} is not a number{why}")
         })
     };
-    let cells = columns.compared.iter();
-    Ok(FileRow(
+    let (profile, subprofile) = (
         number(columns.key)?,
         columns.subprofile.map(number).transpose()?,
-        cells
-            .map(|place| record.get(*place).unwrap_or_default().to_owned())
-            .collect(),
-    ))
+    );
+    let compared = columns.compared.iter();
+    let compared = compared.map(|place| cells.get_mut(*place).map(std::mem::take));
+    let compared = compared.map(Option::unwrap_or_default).collect();
+    Ok(FileRow(profile, subprofile, compared))
+}
+
+/// Whether a text is a number as spreadsheets write large ones: `1,2E+05`.
+fn is_rounded(text: &str) -> bool {
+    let Some((number, power)) = text.split_once(['e', 'E']) else {
+        return false;
+    };
+    number.replace(',', ".").parse::<f64>().is_ok() && power.parse::<i32>().is_ok()
 }
 
 /// Writes the rows in order, only the first of each key; returns how many.

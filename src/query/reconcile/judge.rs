@@ -1,5 +1,7 @@
 //! The difference between a row, or its absence, and the known state.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::Write;
 
 use super::lines::{FileRow, ReconcileLine, ReconcileOrder, ReconcileReport, Recording};
@@ -10,16 +12,32 @@ use crate::query::QueryError;
 /// The content of an observed event.
 pub(super) type ToEnter = Option<(Seen, Fields<'static>)>;
 
-/// Finds the differences between a row and the known state.
+/// Whether a cell says the same as the trail: line ends differ between forms and files,
+/// and no date is written in three ways.
+fn is_same(trail: &str, cell: &str) -> bool {
+    fn plain(text: &str) -> Cow<'_, str> {
+        match text {
+            "0000-00-00" | "0000-00-00 00:00:00" => Cow::Borrowed(""),
+            text if text.contains('\r') => text.replace("\r\n", "\n").replace('\r', "\n").into(),
+            text => Cow::Borrowed(text),
+        }
+    }
+    trail == cell || plain(trail) == plain(cell)
+}
+
+/// Finds the differences between a row and the known state, but for some columns.
 pub(super) fn judge_row(
     order: &ReconcileOrder,
+    left_out: &BTreeSet<String>,
     row: &FileRow,
     replay: &Replay<'_>,
     out: &mut dyn Write,
     report: &mut ReconcileReport,
 ) -> Result<ToEnter, QueryError> {
     report.rows += 1;
-    let cells = order.columns.iter().zip(&row.2);
+    let cells = order.columns.iter().zip(&row.2).zip(&mut report.columns);
+    let cells = cells.filter(|((name, _), _)| !left_out.contains(*name));
+    let mut fields = Fields::new();
     let finding = match &replay.known {
         Known::Nothing => {
             report.unknown += 1;
@@ -31,19 +49,19 @@ pub(super) fn judge_row(
         }
         Known::Present(state) => {
             let mut differs = false;
-            let mut fields = Fields::new();
-            for ((name, cell), count) in cells.zip(&mut report.columns) {
+            for ((name, cell), count) in cells {
                 let trail = state.fields.get(name).map(AsRef::as_ref);
-                if trail.is_none() && cell.is_empty() {
-                    continue;
-                }
-                if trail != Some(cell) {
+                let same = is_same(trail.unwrap_or_default(), cell);
+                if !same {
                     differs = true;
                     count.differing += 1;
                     count.absent += u64::from(trail.is_none());
                     put(out, &ReconcileLine::field(row.key(), name, trail, cell))?;
                 }
-                fields.insert(name.clone().into(), cell.clone().into());
+                // What is the same stays as the trail has it.
+                if let Some(value) = if same { trail } else { Some(cell.as_str()) } {
+                    fields.insert(name.clone().into(), value.to_owned().into());
+                }
             }
             if differs {
                 report.differing += 1;
@@ -54,8 +72,7 @@ pub(super) fn judge_row(
         }
     };
     put(out, &ReconcileLine::finding(row.key(), Some(finding)))?;
-    let mut fields = Fields::new();
-    for (name, cell) in cells {
+    for ((name, cell), _) in cells {
         fields.insert(name.clone().into(), cell.clone().into());
     }
     Ok(Some((Seen::Present, fields)))

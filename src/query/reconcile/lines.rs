@@ -24,6 +24,9 @@ pub struct ReconcileOrder {
     /// Whether (sub)profiles without a row are reported: the file is a complete
     /// export of the database or collection.
     pub gone: bool,
+    /// Whether columns that are no field of anybody in the trail are left out; not where
+    /// the trail knows no field at all.
+    pub only_fields: bool,
     /// Whether and how differences are recorded.
     pub record: Option<Recording>,
 }
@@ -137,6 +140,8 @@ pub struct ReconcileReport {
     pub doubtful: u64,
     /// The result of each column, in order.
     pub columns: Vec<ColumnCount>,
+    /// Columns that were left out, since they are no fields.
+    pub left_out: Vec<String>,
     /// Why the comparison cannot continue, if it cannot.
     pub failure: Option<String>,
 }
@@ -169,6 +174,7 @@ impl ReconcileReport {
             own.differing += other.differing;
             own.absent += other.absent;
         }
+        self.left_out.extend(other.left_out);
         self.failure = self.failure.take().or(other.failure);
     }
 

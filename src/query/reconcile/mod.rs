@@ -7,7 +7,8 @@
 //! Only the file's columns are compared. An export has a cell for every column in
 //! every row, so it cannot express an absent field: an empty cell equals both a
 //! field that the trail does not have and an empty one; every other value of an
-//! absent field differs. Nothing is trimmed.
+//! absent field differs. Line ends within values, and the ways to write no date, do
+//! not count. Nothing is trimmed.
 //!
 //! Differences can be recorded as observed events ([`crate::event::Seen`]) at that
 //! moment. Then nothing differs any more, so recording the same file twice adds
@@ -22,14 +23,16 @@
 //!
 //! Interests are not compared. Reading the file is the command's concern.
 
+mod fields;
 mod judge;
 mod lines;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::Write;
 
 pub use lines::{ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileReport, Recording};
 
+use self::fields::not_fields;
 use self::judge::{judge_gone, judge_row, observed};
 use super::answer::{Answered, QueryError};
 use super::state_before::{Before, Missing, state_before};
@@ -55,6 +58,8 @@ pub type Append<'a> = &'a mut dyn FnMut(Vec<Arrival>) -> Vec<Outcome>;
 pub struct Reconciler<'a> {
     trail: &'a Trail,
     order: ReconcileOrder,
+    /// The columns that are left out.
+    left_out: BTreeSet<String>,
     /// Reads the last events of a group, in log order.
     group: EventReader,
     /// Reads earlier events of the group.
@@ -122,8 +127,13 @@ impl<'a> Reconciler<'a> {
                 "events {first} to {last} cannot be read, and whose they were is not known"
             ));
         }
+        let left_out = match order.only_fields {
+            true => not_fields(&snapshot, &order.columns)?,
+            false => BTreeSet::new(),
+        };
         Ok(Self {
             trail,
+            left_out,
             order,
             group: snapshot.reader(),
             earlier: snapshot.reader(),
@@ -176,6 +186,7 @@ impl<'a> Reconciler<'a> {
         let mut items = Vec::new();
         self.pass(None, &mut items, out, append, &mut report)?;
         self.look_at(items, out, append, &mut report)?;
+        report.left_out = self.left_out.iter().cloned().collect();
         Ok(report)
     }
 
@@ -307,7 +318,9 @@ impl<'a> Reconciler<'a> {
                 },
             )?;
             let found = match &item {
-                Item::Row(row) => judge_row(&self.order, row, &replay, out, report)?,
+                Item::Row(row) => {
+                    judge_row(&self.order, &self.left_out, row, &replay, out, report)?
+                }
                 Item::Candidate(key) => judge_gone(&self.order, *key, &replay, out, report)?,
             };
             let pruned = of_one

@@ -32,7 +32,8 @@ fn what_differs_is_told_live_and_offline() {
     );
     // In another form it says the same.
     let tabs = "mail\tid\tcity\tnote\nz\t9\t\t\na\t1\t\"'s-Gravenhage; \"\"Den Haag\"\"\n\"\tx;y\nd\t4\t\t\nb\t2\t\t";
-    let same = shop.reconcile(format!("{tabs}{HOSTILE}"), &args);
+    let quoted = [&args[..], &["--quotes", "on"]].concat();
+    let same = shop.reconcile(format!("{tabs}{HOSTILE}"), &quoted);
     assert_eq!(same.stdout, offline.stdout);
     // Some profiles are in the file, or some columns.
     let partial = json_lines(&shop.reconcile(whole(), &["--partial"]).ok());
@@ -119,7 +120,7 @@ fn rows_that_cannot_be_read_are_told_by_line() {
         "line 8: 1 has a row in line 2 already",
         "line 9: \"-1\"",
         // Whose they are is not known, so nothing is said to be gone.
-        "cannot report which profiles are gone: some rows have no readable number",
+        "cannot report which profiles are gone: some rows could not be read",
         "2 rows compared",
     ] {
         assert!(told.stderr.contains(line), "{line}: {}", told.stderr);

@@ -20,6 +20,7 @@ fn reconcile(store: &mut Store, rows: &[FileRow], at: i64, gone: bool) -> Reconc
         database: None,
         collection: None,
         gone,
+        only_fields: false,
         record: Some(Recording::default()),
     };
     let Store {
