@@ -9,8 +9,9 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use super::context::CommandContext;
 
 /// How times can be written.
-pub const TIMES: &str = "Times: RFC 3339 (2025-10-09T08:53:20Z), YYYY-MM-DD, 'YYYY-MM-DD HH:MM:SS' (in --timezone), \
-@UNIXSECONDS, or a phrase such as yesterday or '2 hours ago'.";
+pub const TIMES: &str = "Times: RFC 3339 (2025-10-09T08:53:20Z), YYYY-MM-DD or DD-MM-YYYY, \
+'YYYY-MM-DD HH:MM:SS' or without the seconds (in --timezone), @UNIXSECONDS, or a phrase such as yesterday, \
+monday (the last one) or '2 hours ago'.";
 
 /// The form of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

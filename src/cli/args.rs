@@ -125,7 +125,7 @@ impl Command {
             Self::Import(args) => super::import::run(&args, context),
             Self::History(args) => ask::run(&args.query(context), &args.output, context),
             Self::Show(args) => ask::run(&args.query(context), &args.output, context),
-            Self::Diff(args) => ask::run(&args.query(context)?, &args.output, context),
+            Self::Diff(args) => ask::run(&args.query(context), &args.output, context),
             Self::Blame(args) => ask::run(&args.query(context), &args.output, context),
             Self::Changes(args) => ask::run(&args.query(context), &args.output, context),
             Self::Tail(args) => super::tail::run(&args, context),

@@ -59,7 +59,8 @@ pub struct ShowIncidentArgs {
 /// `incidents undo`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The file has the number of each profile that still has what the incident left, and what it had \
+    after_help = "The file has the columns id and the field's name; for subprofiles of the collection Pets, Pets.id and \
+    Pets.NAME, as Copernica's import wants them. It has the number of each profile that still has what the incident left, and what it had \
     before, exactly as that is known: a value that a spreadsheet would take for a formula is in it as it is, so import \
     the file, and do not open it in one. Give the filters that the incident was listed with, but for times; others \
     undo a part of it.\n\nExample: profiletrail incidents undo mail-1234 --out fix.csv"
@@ -71,6 +72,9 @@ pub struct UndoArgs {
     /// The file to write
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+    /// The collection's name in Copernica, where the incident is of subprofiles
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub collection_name: Option<String>,
     /// Write it in the place of one that is there
     #[arg(long)]
     pub force: bool,

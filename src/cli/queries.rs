@@ -39,15 +39,14 @@ impl ShowArgs {
 }
 
 impl DiffArgs {
-    pub fn query(&self, context: &CommandContext) -> Result<Query, UsageError> {
+    pub fn query(&self, context: &CommandContext) -> Query {
         let query = self.query.clone();
-        query.check(context.now())?;
-        Ok(Query::Diff(DiffQuery {
+        Query::Diff(DiffQuery {
             cascade: self
                 .no_cascade
                 .cascade(query.cascade, &self.output, context),
             ..query
-        }))
+        })
     }
 }
 

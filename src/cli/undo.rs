@@ -5,26 +5,24 @@
 //! incomplete. If events cannot be read it is not created, since one of them may
 //! have changed a value later. Values are written byte for byte, for the import.
 
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
-
 use super::ExitStatus;
 use super::args::Format;
 use super::ask;
 use super::client;
-use super::context::CommandContext;
+use super::context::{CommandContext, UsageError};
 use super::incidents::UndoArgs;
 use super::out_file::OutFile;
 use super::output::{Csv, csv_columns, printer};
 use crate::format::{LineSplitter, counted, plain};
 use crate::history::Value;
 use crate::query::{Query, UndoLine};
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
 
 pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let out = args.out.as_path();
-    let mut file = UndoFile::beside(out, args.force)?;
+    let mut file = UndoFile::beside(args)?;
     let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
     let mut splitter = UndoSplitter {
         file: &mut file,
@@ -56,6 +54,9 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
             (end, left, printed.finish())
         }
     };
+    if let Some(wrong) = file.wrong {
+        return Err(UsageError::new(wrong).into());
+    }
     let listed = listed.and_then(|()| stdout.flush());
     if let Some(ending) = ask::lacking(query, &end) {
         if !end.damage.is_empty() {
@@ -129,17 +130,22 @@ impl Write for UndoSplitter<'_> {
 struct UndoFile {
     out: OutFile,
     csv: csv::Writer<File>,
+    collection: Option<String>,
     restored: u64,
+    /// Why the file cannot be written as asked.
+    wrong: Option<&'static str>,
 }
 
 impl UndoFile {
     /// A file beside the one that it is to be.
-    fn beside(out: &Path, force: bool) -> anyhow::Result<Self> {
-        let out = OutFile::beside(out, Some(force))?;
+    fn beside(args: &UndoArgs) -> anyhow::Result<Self> {
+        let out = OutFile::beside(&args.out, Some(args.force))?;
         Ok(Self {
             csv: csv::Writer::from_writer(out.file().try_clone()?),
             out,
+            collection: args.collection_name.clone(),
             restored: 0,
+            wrong: None,
         })
     }
 
@@ -152,23 +158,30 @@ impl UndoFile {
             Some(Value::Member(false)) => "0",
             Some(Value::Absent) | None => return Err(io::Error::other("what it was is not known")),
         };
-        let subprofile = line.subprofile.map(|number| number.to_string());
-        if self.restored == 0 {
-            // A field of that name must not be taken for the profile's number.
-            let clash = |column: &str| name.eq_ignore_ascii_case(column);
-            let id = if clash("id") { "profile_id" } else { "id" };
-            let sub = if clash("subprofile") {
-                "subprofile_id"
-            } else {
-                "subprofile"
-            };
-            let sub = subprofile.as_ref().map(|_| sub);
-            let head = [Some(id), sub, Some(name)];
-            self.csv.write_record(head.iter().flatten())?;
+        if line.subprofile.is_some() != self.collection.is_some() {
+            self.wrong = Some(match self.collection {
+                None => {
+                    "the incident is of subprofiles: give their collection's name in Copernica, as in --collection-name Pets"
+                }
+                Some(_) => "--collection-name: the incident is of profiles; leave it out",
+            });
+            return Ok(());
         }
-        let profile = line.profile.to_string();
-        let row = [Some(profile.as_str()), subprofile.as_deref(), Some(old)];
-        self.csv.write_record(row.iter().flatten())?;
+        let column = |name: &str| match &self.collection {
+            Some(collection) => format!("{collection}.{name}"),
+            None => name.to_owned(),
+        };
+        if self.restored == 0 {
+            // A field of that name must not be taken for the number.
+            let id = match (name.eq_ignore_ascii_case("id"), line.subprofile) {
+                (false, _) => "id",
+                (true, None) => "profile_id",
+                (true, Some(_)) => "subprofile_id",
+            };
+            self.csv.write_record([column(id), column(name)])?;
+        }
+        let number = line.subprofile.unwrap_or(line.profile).to_string();
+        self.csv.write_record([number.as_str(), old])?;
         self.restored += 1;
         Ok(())
     }

@@ -43,6 +43,7 @@ mod sample;
 mod show;
 mod state_before;
 mod tail;
+mod time_notes;
 mod twins;
 
 pub use answer::{

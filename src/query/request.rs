@@ -101,17 +101,6 @@ pub struct DiffQuery {
     pub cascade: bool,
 }
 
-impl DiffQuery {
-    /// Refuses moments in the wrong order; `now` is in Unix seconds.
-    pub fn check(&self, now: i64) -> Result<(), InvalidParam> {
-        if self.from > self.to.unwrap_or(now) {
-            let what = "it is later than --to: give the earlier moment here";
-            return Err(InvalidParam::new("from", what));
-        }
-        Ok(())
-    }
-}
-
 /// The last change of every field and interest that is present at a moment.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlameQuery {

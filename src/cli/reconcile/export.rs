@@ -96,6 +96,7 @@ impl Export {
         if begin.starts_with(b"PK\x03\x04") {
             return is("is compressed, or a workbook: unpack it, or save it as CSV, first");
         }
+        let charset = charset.filter(|_| !begin.starts_with(b"\xef\xbb\xbf"));
         let mut rest = DecodeReaderBytesBuilder::new()
             .encoding(charset)
             .bom_override(true)

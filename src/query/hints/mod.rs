@@ -6,11 +6,13 @@
 
 mod names;
 
+use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
+
 pub use self::names::nearest;
 use self::names::{LISTED, Names, listed};
-use super::answer::{Query, QueryError};
+use super::answer::{Lines, Query, QueryError};
 use super::filter::Filter;
-use super::find::FindTarget;
+use super::find::{FindQuery, FindTarget, Matching};
 use super::gaps::GapsQuery;
 use super::incidents::IncidentsQuery;
 use super::loops::LoopsQuery;
@@ -70,6 +72,9 @@ pub(super) fn hints(snapshot: &Snapshot<'_>, query: &Query) -> Result<Vec<String
                 },
             };
             of_changes(snapshot, &asked, &mut hints)?;
+            if hints.is_empty() {
+                of_forms(snapshot, query, &mut hints)?;
+            }
         }
         Query::Dossier(query) => of_key(snapshot, query.key, &mut hints)?,
         Query::Tail(TailQuery { filter, .. })
@@ -126,6 +131,55 @@ fn of_changes(
         } else if !known.labels.is_empty() {
             let labels = listed(&known.labels);
             hints.push(format!("the newest events have these labels: {labels}"));
+        }
+    }
+    Ok(())
+}
+
+/// The same value in another Unicode form, which looks alike: `ë` as one character, or as
+/// `e` with a mark.
+fn of_forms(
+    snapshot: &Snapshot<'_>,
+    query: &FindQuery,
+    hints: &mut Vec<String>,
+) -> Result<(), QueryError> {
+    let FindTarget::Field {
+        value: asked, by, ..
+    } = &query.sought
+    else {
+        return Ok(());
+    };
+    if *by == Matching::Match {
+        return Ok(());
+    }
+    for form in [
+        ComposingNormalizerBorrowed::new_nfc().normalize(asked),
+        DecomposingNormalizerBorrowed::new_nfd().normalize(asked),
+    ] {
+        let mut other = query.clone();
+        let FindTarget::Field { name, value, .. } = &mut other.sought else {
+            continue;
+        };
+        if form == *value {
+            continue;
+        }
+        let name = name.clone();
+        *value = form.clone().into_owned();
+        let (mut sink, mut report) = (std::io::sink(), |_| ());
+        let mut lines = Lines::to(&mut sink, Some(1), &mut report);
+        if super::find::answer(snapshot, &other, &mut lines)? {
+            let end = if *by == Matching::Whole { "$" } else { "" };
+            let escaped: String = regex::escape(&form)
+                .chars()
+                .map(|c| match c.is_ascii() {
+                    true => c.to_string(),
+                    false => c.escape_unicode().to_string(),
+                })
+                .collect();
+            let text = names::typed(&format!("{name}=^{escaped}{end}"));
+            hints.push(format!(
+                "the same letters are there in another form of Unicode: find {text} --match"
+            ));
         }
     }
     Ok(())

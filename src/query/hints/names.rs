@@ -116,7 +116,7 @@ impl Names {
 }
 
 /// A name quoted for a shell.
-fn typed(name: &str) -> String {
+pub(super) fn typed(name: &str) -> String {
     let bare = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/');
     if !name.is_empty() && name.chars().all(bare) {
         name.to_owned()

@@ -148,6 +148,8 @@ pub enum SkipReason {
     WasAbsent,
     /// What the incident left is what it was before.
     SameAsBefore,
+    /// What it was before has U+FFFD, which stands for letters that were lost.
+    OldDamaged,
 }
 
 impl SkipReason {
@@ -159,6 +161,7 @@ impl SkipReason {
             Self::OldUnknown => "what it was is not known",
             Self::WasAbsent => "was not there before",
             Self::SameAsBefore => "is what it was before",
+            Self::OldDamaged => "what it was has lost letters (U+FFFD)",
         }
     }
 }

@@ -116,6 +116,7 @@ fn skip_reason(line: &UndoLine<'_>) -> Option<SkipReason> {
         (None, _) => Some(SkipReason::OldUnknown),
         (Some(Value::Absent), _) => Some(SkipReason::WasAbsent),
         (Some(old), _) if *old == line.bad => Some(SkipReason::SameAsBefore),
+        (Some(Value::Text(old)), _) if old.contains('\u{fffd}') => Some(SkipReason::OldDamaged),
         _ => None,
     }
 }

@@ -314,12 +314,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::EventsOnce("to"),
         pages: false,
         params: command_of::<DiffQuery>,
-        read: |matches, _, clock| {
-            ask(matches, |query: DiffQuery| {
-                query.check(clock.seconds())?;
-                Ok(Query::Diff(query))
-            })
-        },
+        read: |matches, _, _| ask(matches, |query: DiffQuery| Ok(Query::Diff(query))),
     },
     Entry {
         name: "blame",

@@ -237,13 +237,12 @@ fn subprofiles_and_interests_and_what_was_not_known_are_told_apart() {
     let undo = |line: &Value, file: &str| {
         let out = dir.path().join(file);
         let id = line["id"].as_str().unwrap();
-        let left = json_lines(
-            &cli(
-                &data,
-                &["incidents", "undo", id, "--out", out.to_str().unwrap()],
-            )
-            .ok(),
-        );
+        let args = ["incidents", "undo", id, "--out", out.to_str().unwrap()];
+        let collection: &[&str] = match line["collection"].is_null() {
+            true => &[],
+            false => &["--collection-name", "Orders"],
+        };
+        let left = json_lines(&cli(&data, &[&args, collection].concat()).ok());
         let rows = if out.exists() { rows(&out) } else { Vec::new() };
         let why: Vec<_> = left
             .iter()
@@ -258,8 +257,8 @@ fn subprofiles_and_interests_and_what_was_not_known_are_told_apart() {
     );
     let (rows, why) = undo(sub, "sub.csv");
     assert_eq!(rows.len(), 29);
-    assert_eq!(rows[0], ["profile_id", "subprofile", "id"]);
-    assert_eq!(rows[1], ["2", "103", "a3"]);
+    assert_eq!(rows[0], ["Orders.subprofile_id", "Orders.id"]);
+    assert_eq!(rows[1], ["103", "a3"]);
     assert_eq!(why, ["old_unknown", "old_unknown"]);
     let (rows, why) = undo(of("interest", "news"), "news.csv");
     assert_eq!(

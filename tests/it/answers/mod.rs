@@ -4,6 +4,7 @@ mod cascade;
 mod cascade_observed;
 mod dossier;
 mod dossier_page;
+mod field_cases;
 mod find;
 mod incidents;
 mod one_engine;

@@ -135,7 +135,7 @@ pub fn open(data: &Path) -> (Arc<Trail>, Appender) {
 }
 
 /// A form that was received at a moment in Unix microseconds.
-fn arrival((body, received): (String, i64)) -> Arrival {
+pub fn arrival((body, received): (String, i64)) -> Arrival {
     let zone = zone_from_name("Europe/Amsterdam").unwrap();
     let envelope = decode_envelope(BodyKind::Form, body.as_bytes(), zone).unwrap();
     Arrival::Call(Box::new(ParsedCall {
