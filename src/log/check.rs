@@ -1,16 +1,17 @@
 //! Checking every byte of a segment, and its footer against its records.
 //!
-//! A plain segment is read frame by frame, a sealed one block by block. Damage is
-//! collected in the order of the file; only an error of the file system ends the
-//! check early.
+//! Damage is collected in the order of the file; only an error of the file system ends
+//! the check early.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{Damage, LogError};
-use super::frame::{Frame, Header};
-use super::sealed::{SealedBlock, SealedFile, load};
-use super::segment::{Inner, Log, Segment, segment_name};
+use super::frame::Frame;
+use super::sealed::Footer;
+use super::segment::{Log, Segment, segment_name};
+use super::segment_file::SegmentFile;
 use super::segment_reader::{Found, SegmentReader};
 use crate::storage::StorageFile;
 
@@ -32,16 +33,6 @@ pub struct CheckedSegment {
     pub bytes: u64,
 }
 
-/// A whole frame of a segment that is checked.
-pub struct CheckedFrame<'a> {
-    /// Its records.
-    pub frame: Frame<'a>,
-    /// Where the frame, or its compressed block, begins in the file.
-    pub offset: u64,
-    /// Where it ends.
-    pub end: u64,
-}
-
 /// What a visitor found in the records of a frame.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Visited {
@@ -54,7 +45,7 @@ pub struct Visited {
 }
 
 /// Called with each whole frame of a segment.
-pub type Visit<'a> = dyn FnMut(&CheckedFrame<'_>) -> Visited + 'a;
+pub type Visit<'a> = dyn FnMut(&Frame<'_>) -> Visited + 'a;
 
 impl Visited {
     /// Notes a record's time; `None` if it cannot be read.
@@ -133,196 +124,109 @@ impl Log {
         let Some((segment, file, len, limit)) = opened else {
             return Ok(CheckedSegment::default());
         };
-        let mut check = Check::new(inner, &segment, Some(next_first), visit);
-        check.read(file, len, limit)?;
-        Ok(CheckedSegment {
-            damage: check.damage,
-            bytes: len,
-        })
-    }
-}
-
-/// The check of one segment's file.
-pub(super) struct Check<'a, 'v> {
-    inner: &'a Inner,
-    segment: &'a Segment,
-    /// The `seq` that should follow the last one; `None` if nothing says it.
-    next_first: Option<u64>,
-    visit: &'a mut Visit<'v>,
-    /// What is wrong, in the order of the file.
-    pub damage: Vec<Damage>,
-    /// The `seq` that comes next.
-    pub expected: u64,
-}
-
-impl<'a, 'v> Check<'a, 'v> {
-    pub fn new(
-        inner: &'a Inner,
-        segment: &'a Segment,
-        next_first: Option<u64>,
-        visit: &'a mut Visit<'v>,
-    ) -> Self {
-        Self {
-            inner,
-            segment,
-            next_first,
-            visit,
-            damage: Vec::new(),
-            expected: segment.first_seq,
-        }
-    }
-
-    /// Reads `len` bytes of the segment's file, or of a copy of it. `limit` is
-    /// the first `seq` of the next segment.
-    pub fn read(
-        &mut self,
-        file: Arc<dyn StorageFile>,
-        len: u64,
-        limit: Option<u64>,
-    ) -> Result<(), LogError> {
-        let read = if self.segment.is_sealed() {
-            self.read_sealed(file, len)
-        } else {
-            self.read_plain(file, len, limit)
+        let check = Check {
+            segment: &segment.path,
+            first_seq: segment.first_seq,
+            next_first: Some(next_first),
+            limit,
+            is_sealed: segment.is_sealed(),
+            log_id: inner.id,
         };
-        read.map_err(LogError::io("reading", &self.segment.path))
+        let (_, damage) = check
+            .run(file, len, visit)
+            .map_err(LogError::io("reading", &segment.path))?;
+        Ok(CheckedSegment { damage, bytes: len })
     }
+}
 
-    fn report(&mut self, (offset, end): (u64, u64), (first, last): (u64, u64), reason: &str) {
-        self.damage.push(Damage {
-            segment: self.segment.path.clone(),
-            offset,
-            end,
-            first_seq: first,
-            last_seq: last,
-            reason: reason.to_owned(),
-        });
-    }
+/// The check of a segment's file, or of a copy of it.
+pub(super) struct Check<'a> {
+    /// The path that damage names.
+    pub segment: &'a Path,
+    pub first_seq: u64,
+    /// The `seq` that should follow the last one; `None` if nothing says it.
+    pub next_first: Option<u64>,
+    /// The first `seq` of the next segment.
+    pub limit: Option<u64>,
+    pub is_sealed: bool,
+    pub log_id: u64,
+}
 
-    /// Reports damage before a `seq` by which no event is lost.
-    fn report_without_loss(&mut self, place: (u64, u64), next_seq: u64, reason: &str) {
-        self.report(place, (next_seq, next_seq - 1), reason);
-    }
-
-    fn visit(&mut self, found: &CheckedFrame<'_>) -> Visited {
-        let visited = (self.visit)(found);
-        for (seq, reason) in &visited.wrong {
-            self.report((found.offset, found.end), (*seq, *seq), reason);
-        }
-        visited
-    }
-
-    /// The last `seq` that is lost if nothing follows that can be read.
-    fn last_lost(&self) -> u64 {
-        self.next_first.map_or(Damage::UNKNOWN, |next| next - 1)
-    }
-
-    fn read_plain(
-        &mut self,
+impl Check<'_> {
+    /// Reads the first `len` bytes of the file. Returns the `seq` after the last, and
+    /// what is wrong.
+    pub fn run(
+        &self,
         file: Arc<dyn StorageFile>,
         len: u64,
-        limit: Option<u64>,
-    ) -> io::Result<()> {
-        let mut reader = SegmentReader::new(file, self.inner.id);
-        reader.seek(0, len, self.expected, limit);
+        visit: &mut Visit<'_>,
+    ) -> io::Result<(u64, Vec<Damage>)> {
+        let file = Arc::new(SegmentFile::new(file, self.is_sealed, self.log_id)?);
+        let footer = file.footer();
+        let plain_len = footer.map_or(len, Footer::plain_len);
+        let mut reader = SegmentReader::new(Arc::clone(&file), self.log_id);
+        reader.seek(0, plain_len, self.first_seq, self.limit);
+        let mut damage = Vec::new();
+        let mut expected = self.first_seq;
         while let Some(found) = reader.read_next()? {
-            match found {
-                Found::Frame { offset, frame } => {
-                    let end = offset + frame.header.frame_len();
-                    self.visit(&CheckedFrame { frame, offset, end });
-                    self.expected = frame.header.next_seq();
-                }
+            let (offset, frame) = match found {
+                Found::Frame { offset, frame } => (offset, frame),
                 Found::Gap(gap) => {
-                    let last = gap.next_seq.map_or(self.last_lost(), |next| next - 1);
-                    self.report((gap.offset, gap.end), (self.expected, last), &gap.reason);
                     let next = gap.next_seq.or(self.next_first);
-                    self.expected = next.map_or(self.expected, |next| next.max(self.expected));
+                    let last = next.map_or(Damage::UNKNOWN, |next| next - 1);
+                    damage.push(file.damage(gap, self.segment, last));
+                    expected = next.map_or(expected, |next| next.max(expected));
+                    continue;
                 }
-            }
-        }
-        self.check_end();
-        Ok(())
-    }
-
-    fn read_sealed(&mut self, file: Arc<dyn StorageFile>, len: u64) -> io::Result<()> {
-        let footer = Arc::new(load(file.as_ref(), self.inner.id)?);
-        let file = SealedFile::new(file, Arc::clone(&footer), None)?;
-        let mut plain = Vec::new();
-        let mut at = 0;
-        for block in &footer.blocks {
-            if block.first_seq > self.expected || block.offset > at {
-                let lost = (self.expected, block.first_seq - 1);
-                self.report((at, block.offset), lost, "no whole block is here");
-                self.expected = block.first_seq;
-            }
-            at = block.offset + u64::from(block.len);
-            let place = (block.offset, at);
-            let frame = match file.read_block(block, &mut plain)? {
-                Ok(()) => frame_of(&plain, block, self.inner.id),
-                Err(bad) => Err(bad.to_string()),
             };
-            match frame {
-                Err(reason) => {
-                    self.report(place, (block.first_seq, block.next_seq() - 1), &reason);
+            let (place, next) = (offset + frame.header.frame_len(), frame.header.next_seq());
+            let place = file.place(offset, place);
+            let mut wrong = |first, last, reason| {
+                damage.push(self.damage(place, (first, last), reason));
+            };
+            let visited = visit(&frame);
+            if let Some((_, block)) = footer.and_then(|footer| footer.block_of_offset(offset)) {
+                // By such damage no event is lost.
+                if !block.describes(&frame.header) {
+                    let reason = "the footer has other numbers of the block";
+                    wrong(next, next - 1, reason.to_owned());
+                } else if !visited.agrees(block.times) {
+                    let reason = "the footer has other times of the block";
+                    wrong(next, next - 1, reason.to_owned());
                 }
-                Ok(frame) => {
-                    let visited = self.visit(&CheckedFrame {
-                        frame,
-                        offset: block.offset,
-                        end: at,
-                    });
-                    if footer.recovered_by_scan.is_none() && !visited.agrees(block.times) {
-                        let reason = "the footer has other times of the block";
-                        self.report_without_loss(place, block.next_seq(), reason);
-                    }
-                }
             }
-            if block.first_seq < self.expected {
-                let reason = "an earlier block has the block's numbers";
-                self.report_without_loss(place, self.expected, reason);
+            for (seq, reason) in visited.wrong {
+                wrong(seq, seq, reason);
             }
-            self.expected = self.expected.max(block.next_seq());
-            plain.shrink_to(1 << 20);
+            expected = next;
         }
-        match footer.recovered_by_scan {
-            Some(reason) => {
-                let lost = match self.next_first {
-                    Some(next) => (self.expected, next.max(self.expected) - 1),
-                    None => (self.expected, self.expected - 1),
-                };
-                self.report((at, len), lost, reason);
-            }
-            None => self.check_end(),
-        }
-        Ok(())
-    }
-
-    /// Reports what is missing between the segment's end and the next segment.
-    fn check_end(&mut self) {
-        let last_seq = self.last_lost();
-        if self.next_first.is_some() && self.expected <= last_seq {
-            self.damage.push(Damage {
-                segment: self.inner.dir.join(segment_name(self.expected)),
-                offset: 0,
-                end: 0,
-                first_seq: self.expected,
-                last_seq,
-                reason: "the segment is missing, or the one before it ends too early".to_owned(),
+        let lost = (expected, self.next_first.unwrap_or(expected) - 1);
+        if let Some((footer, reason)) = footer.and_then(|it| Some((it, it.recovered_by_scan?))) {
+            let last = lost.1.max(expected - 1);
+            let place = (footer.blocks_end(), len);
+            damage.push(self.damage(place, (expected, last), reason.to_owned()));
+        } else if lost.0 <= lost.1 {
+            let missing = self.segment.with_file_name(segment_name(expected));
+            damage.push(Damage {
+                segment: missing,
+                ..self.damage(
+                    (0, 0),
+                    lost,
+                    "the segment is missing, or the one before it ends too early".to_owned(),
+                )
             });
         }
+        Ok((expected, damage))
     }
-}
 
-/// The one frame of a block, if it is the one that the footer describes.
-fn frame_of<'a>(plain: &'a [u8], block: &SealedBlock, id: u64) -> Result<Frame<'a>, String> {
-    let frame = Frame::parse(plain, id).map_err(|bad| bad.to_string())?;
-    let Header {
-        first_seq, count, ..
-    } = frame.header;
-    let whole = frame.header.frame_len() == plain.len() as u64;
-    if whole && first_seq == block.first_seq && count == block.count {
-        Ok(frame)
-    } else {
-        Err("the footer has other numbers of the block".to_owned())
+    fn damage(&self, (offset, end): (u64, u64), lost: (u64, u64), reason: String) -> Damage {
+        Damage {
+            segment: self.segment.to_owned(),
+            offset,
+            end,
+            first_seq: lost.0,
+            last_seq: lost.1,
+            reason,
+        }
     }
 }

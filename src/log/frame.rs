@@ -27,8 +27,12 @@ pub const MAGIC: [u8; 4] = *b"PTLF";
 /// The version of frames.
 pub const VERSION: u16 = 1;
 
-/// The longest valid payload in bytes.
-pub const MAX_PAYLOAD: usize = 1 << 30;
+/// The longest valid payload in bytes: the longest line of an import, and what a group
+/// adds to it. No memory is reserved for a length beyond it, whatever a file says.
+pub const MAX_PAYLOAD: usize = 129 << 20;
+
+/// The longest valid frame in bytes.
+pub const MAX_FRAME: usize = HEADER_LEN + MAX_PAYLOAD;
 
 /// The greatest valid `seq`: no log reaches it, and sums of numbers up to it do not
 /// overflow.

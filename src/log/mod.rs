@@ -39,6 +39,7 @@
 //! Events and rejected calls are kept in two logs of this format, so that the
 //! events' `seq` has no gaps; baselines of pruned events in a third one.
 
+mod aside;
 mod block_range;
 mod blocks;
 mod check;
@@ -59,6 +60,7 @@ pub mod salt;
 mod sealed;
 mod search;
 mod segment;
+mod segment_file;
 mod segment_list;
 mod segment_reader;
 mod snapshot;
@@ -66,14 +68,14 @@ mod tail;
 mod writer;
 
 pub use block_range::BlockRange;
-pub use check::{CheckedFrame, CheckedSegment, Form, Visit, Visited};
+pub use check::{CheckedSegment, Form, Visit, Visited};
 pub use error::{AppendError, Damage, LogError};
 pub use leaf::{body_commitment, leaf_hash};
-pub use names::{segment_of, segment_of_set_aside};
+pub use names::{is_segment_name, segment_of, segment_of_set_aside};
 pub use notifier::AppendNotifier;
 pub use reader::{Cursor, Scan, Scanned};
 pub use recover::{OpenMode, Recovered, Report, Torn};
 pub use sealed::{BulkSegmentWriter, NotSealed, Rewriting, SealedSegment, remove_segments_outside};
 pub use segment::Log;
-pub use snapshot::{Held, SnapshotFile};
+pub use snapshot::{Held, LogSnapshot, SnapshotFile, check_copy};
 pub use writer::Writer;

@@ -24,6 +24,11 @@ pub(super) fn parse_segment_name(name: &str) -> Option<(u64, bool)> {
     Some((first_seq, plain.is_some()))
 }
 
+/// Whether a file name is that of a segment.
+pub fn is_segment_name(name: &str) -> bool {
+    parse_segment_name(name).is_some()
+}
+
 /// The first `seq` of a sealed segment, from its file name.
 pub fn segment_of(name: &str) -> Option<u64> {
     parse_segment_name(name)

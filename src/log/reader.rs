@@ -113,7 +113,7 @@ impl Cursor {
         };
         let next = gap.next_seq.or(block.next_seq).or(next_first);
         let last = next.map_or(self.inner.last_seq(), |next| next - 1);
-        let damage = Box::new(segment.damage(&self.inner, gap, last));
+        let damage = Box::new(reader.file().damage(gap, &segment.path, last));
         Err(LogError::Damaged { seq, damage })
     }
 }
@@ -237,12 +237,12 @@ impl Scan {
             }
             self.next = self.next.max(last_seq.saturating_add(1));
             if gap.next_seq.is_some() {
-                let damage = open.segment.damage(&self.inner, gap, last_seq);
+                let damage = open.reader.file().damage(gap, &open.segment.path, last_seq);
                 self.open = Some(open);
                 return Ok(Some(Advanced::Damage(damage)));
             }
             if is_damage {
-                let damage = open.segment.damage(&self.inner, gap, last_seq);
+                let damage = open.reader.file().damage(gap, &open.segment.path, last_seq);
                 return Ok(Some(Advanced::Damage(damage)));
             }
         }

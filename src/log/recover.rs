@@ -5,11 +5,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
+use super::aside::keep_aside;
 use super::error::{Damage, LogError};
 use super::frame::Frame;
-use super::sealed::{UNFINISHED, load};
+use super::sealed::{Footer, UNFINISHED};
+use super::search::is_zero;
 use super::segment::{Inner, Log, Segment, parse_segment_name};
-use super::segment_reader::Gap;
+use super::segment_file::SegmentFile;
 use super::tail::{Tail, read_tail};
 use super::writer::Writer;
 use crate::storage::{Access, Storage, StorageFile};
@@ -166,7 +168,7 @@ pub(super) fn closed_segments(
             (true, true) => {
                 let file = sealed.open_raw(storage)?;
                 let footer =
-                    load(file.as_ref(), id).map_err(LogError::io("reading", &sealed.path))?;
+                    Footer::load(&file, id).map_err(LogError::io("reading", &sealed.path))?;
                 footer.recovered_by_scan.is_none()
             }
             (_, is_sealed) => *is_sealed,
@@ -238,22 +240,22 @@ fn prepare_active(
     let mut saved = None;
     let ready = (|| {
         if let Some(torn) = &tail.torn {
-            saved = save_torn(storage, file.as_ref(), path, torn)?;
-            // The copy's name must be durable before the bytes are cut off.
-            storage
-                .sync_dir(dir)
-                .map_err(LogError::io("syncing", dir))?;
+            let part = torn.offset..torn.end;
+            let raw = SegmentFile::Plain(Arc::clone(&file));
+            // A crash leaves zeros if the file had grown but nothing was written.
+            if !is_zero(&raw, part.start, part.end).map_err(LogError::io("reading", path))? {
+                let aside = path.with_extension(format!("torn-{}", torn.offset));
+                saved = Some(keep_aside(storage, file.as_ref(), part, &aside)?);
+            }
             file.set_len(tail.end)
                 .map_err(LogError::io("cutting", path))?;
         }
         if let Some((offset, len)) = tail.last_frame {
             // Its sync may have failed before the restart. The kernel then takes its
             // pages for clean, and syncs them only if they are written again.
-            let bytes = read_again(file.as_ref(), offset, len)
-                .and_then(|bytes| match Frame::parse(&bytes, id) {
-                    Ok(_) => Ok(bytes),
-                    Err(bad) => Err(io::Error::other(bad)),
-                })
+            let mut bytes = vec![0; len as usize];
+            file.read_at(&mut bytes, offset)
+                .and_then(|_| Frame::parse(&bytes, id).map_err(io::Error::other))
                 .map_err(LogError::io("reading", path))?;
             file.write_at(&bytes, offset)
                 .map_err(LogError::io("writing", path))?;
@@ -275,58 +277,4 @@ fn recovery_hint(lost: &Damage) -> String {
          acknowledged, so nothing is cut off. Put {path} back from a backup, or run \
          `profiletrail repair`, which keeps a copy and saves what can be read"
     )
-}
-
-/// The bytes of a part that was read before.
-fn read_again(file: &dyn StorageFile, offset: u64, len: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
-    if file.read_at(&mut bytes, offset)? < bytes.len() {
-        return Err(io::ErrorKind::UnexpectedEof.into());
-    }
-    Ok(bytes)
-}
-
-/// Keeps a copy of the bytes of a torn frame, which somebody may want to examine.
-/// Zeros, which a crash leaves if a file had grown but nothing was written, are not
-/// kept.
-fn save_torn(
-    storage: &dyn Storage,
-    file: &dyn StorageFile,
-    path: &Path,
-    torn: &Gap,
-) -> Result<Option<PathBuf>, LogError> {
-    let bytes = read_again(file, torn.offset, torn.end - torn.offset)
-        .map_err(LogError::io("reading", path))?;
-    if bytes.iter().all(|byte| *byte == 0) {
-        return Ok(None);
-    }
-    for attempt in 0..100 {
-        let aside = path.with_extension(format!("torn-{}-{attempt}", torn.offset));
-        let copy = match storage.open(&aside, Access::CreateNew) {
-            // An interrupted recovery may have left a part of the same bytes.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let there = read_whole(storage, &aside);
-                if !there.is_some_and(|there| bytes.starts_with(&there)) {
-                    continue;
-                }
-                storage.open(&aside, Access::Write)
-            }
-            made => made,
-        };
-        let copy = copy.map_err(LogError::io("making", &aside))?;
-        copy.write_at(&bytes, 0)
-            .map_err(LogError::io("writing", &aside))?;
-        copy.sync().map_err(LogError::io("syncing", &aside))?;
-        return Ok(Some(aside));
-    }
-    // A hundred copies of one torn frame are enough.
-    Ok(None)
-}
-
-/// The content of a file, if it can be read.
-fn read_whole(storage: &dyn Storage, path: &Path) -> Option<Vec<u8>> {
-    let file = storage.open(path, Access::Read).ok()?;
-    let mut bytes = vec![0; usize::try_from(file.len().ok()?).ok()?];
-    let count = file.read_at(&mut bytes, 0).ok()?;
-    (count == bytes.len()).then_some(bytes)
 }

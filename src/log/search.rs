@@ -3,14 +3,14 @@
 use std::io;
 
 use super::frame::HEADER_LEN;
-use crate::storage::StorageFile;
+use super::segment_file::SegmentFile;
 
 /// How many bytes are read at once.
 const WINDOW: usize = 256 * 1024;
 
 /// Finds every place of a magic in a part of a file.
 pub(super) struct MagicSearch<'a> {
-    file: &'a dyn StorageFile,
+    file: &'a SegmentFile,
     magic: [u8; 4],
     /// Where the search goes on.
     at: u64,
@@ -23,7 +23,7 @@ pub(super) struct MagicSearch<'a> {
 
 impl<'a> MagicSearch<'a> {
     /// Searches the bytes from `from` to `end`.
-    pub fn new(file: &'a dyn StorageFile, magic: [u8; 4], from: u64, end: u64) -> Self {
+    pub fn new(file: &'a SegmentFile, magic: [u8; 4], from: u64, end: u64) -> Self {
         Self {
             file,
             magic,
@@ -77,7 +77,7 @@ impl<'a> MagicSearch<'a> {
 }
 
 /// Whether a part of a file holds zeros alone, up to where the file ends.
-pub(super) fn is_zero(file: &dyn StorageFile, from: u64, end: u64) -> io::Result<bool> {
+pub(super) fn is_zero(file: &SegmentFile, from: u64, end: u64) -> io::Result<bool> {
     let mut at = from;
     while at < end {
         let mut bytes = vec![0; WINDOW.min((end - at) as usize)];
@@ -113,7 +113,8 @@ mod tests {
                 bytes[place..place + 4].copy_from_slice(b"PTLF");
             }
             file.write_at(&bytes, 0).unwrap();
-            let mut search = MagicSearch::new(file.as_ref(), *b"PTLF", 0, bytes.len() as u64);
+            let file = SegmentFile::Plain(file);
+            let mut search = MagicSearch::new(&file, *b"PTLF", 0, bytes.len() as u64);
             let mut found = Vec::new();
             while let Some((at, rest)) = search.next_hit().unwrap() {
                 let at = at as usize;
@@ -123,9 +124,7 @@ mod tests {
             }
             assert_eq!(found, places);
             assert_eq!(
-                MagicSearch::new(file.as_ref(), *b"PTLF", 1, 7)
-                    .next_hit()
-                    .unwrap(),
+                MagicSearch::new(&file, *b"PTLF", 1, 7).next_hit().unwrap(),
                 None
             );
         }

@@ -13,8 +13,9 @@ use super::blocks::{Block, Blocks};
 use super::error::{Damage, LogError};
 pub(super) use super::names::{parse_segment_name, sealed_name, segment_name};
 use super::notifier::AppendNotifier;
-use super::sealed::{BlockCache, Footer, SealedFile, load};
-use super::segment_reader::{Found, Gap, SegmentReader};
+use super::sealed::{BlockCache, Footer, SealedFile};
+use super::segment_file::SegmentFile;
+use super::segment_reader::{Found, SegmentReader};
 use crate::storage::{Access, Storage, StorageFile};
 
 /// A log that is open for reading; clones share it.
@@ -99,10 +100,10 @@ impl Segment {
 
     /// The file as that of a plain segment. With `cached`, blocks of a sealed one
     /// are kept in the log's cache.
-    pub fn open(&self, inner: &Inner, cached: bool) -> Result<Arc<dyn StorageFile>, LogError> {
+    pub fn open(&self, inner: &Inner, cached: bool) -> Result<Arc<SegmentFile>, LogError> {
         let file = self.open_raw(inner.storage.as_ref())?;
         let Some(footer) = self.footer(inner)? else {
-            return Ok(file);
+            return Ok(Arc::new(SegmentFile::Plain(file)));
         };
         // The file may have been rewritten since its footer was read; then the
         // caller finds the segment that replaced this one.
@@ -119,7 +120,7 @@ impl Segment {
         let cache = cached.then(|| Arc::clone(&inner.cache));
         let sealed =
             SealedFile::new(file, footer, cache).map_err(LogError::io("reading", &self.path))?;
-        Ok(Arc::new(sealed))
+        Ok(Arc::new(SegmentFile::Sealed(sealed)))
     }
 
     /// The footer of a sealed segment; `None` if the segment is plain.
@@ -132,7 +133,7 @@ impl Segment {
             return Ok(Some(Arc::clone(footer)));
         }
         let file = self.open_raw(inner.storage.as_ref())?;
-        let loaded = load(file.as_ref(), inner.id).map_err(LogError::io("reading", &self.path))?;
+        let loaded = Footer::load(&file, inner.id).map_err(LogError::io("reading", &self.path))?;
         if let Some(reason) = loaded.recovered_by_scan {
             tracing::error!(
                 "{}: {reason}; its blocks were found by searching the file, so no event is lost by that",
@@ -222,35 +223,5 @@ impl Segment {
             }
         }
         Ok(blocks)
-    }
-
-    /// The damage that makes events of this segment up to `last_seq` unreadable. In a sealed segment the offsets are those of the compressed blocks,
-    /// and the reason is what is wrong with the first of them.
-    pub fn damage(&self, inner: &Inner, gap: Gap, last_seq: u64) -> Damage {
-        let (offset, end) = (gap.offset, gap.end);
-        let mut damage = gap.damage(&self.path, last_seq);
-        let Ok(Some(footer)) = self.footer(inner) else {
-            return damage;
-        };
-        let Some((_, first)) = footer.block_of_offset(offset) else {
-            return damage;
-        };
-        damage.offset = first.offset;
-        damage.end = first.offset;
-        if end > offset {
-            let last = footer
-                .block_of_offset(end - 1)
-                .map_or(first, |(_, last)| last);
-            damage.end = last.offset + u64::from(last.len);
-        }
-        let checked = self
-            .open_raw(inner.storage.as_ref())
-            .ok()
-            .and_then(|file| SealedFile::new(file, Arc::clone(&footer), None).ok())
-            .and_then(|file| file.read_block(first, &mut Vec::new()).ok());
-        if let Some(Err(reason)) = checked {
-            damage.reason = reason.to_string();
-        }
-        damage
     }
 }

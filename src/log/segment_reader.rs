@@ -4,20 +4,18 @@
 //! [`SegmentReader`]; no other code decides what is a frame and what is damage.
 
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
-use super::error::Damage;
 use super::frame::{BadFrame, Frame, HEADER_LEN, Header, MAGIC};
 use super::search::MagicSearch;
-use crate::storage::StorageFile;
+use super::segment_file::SegmentFile;
 
 /// How many bytes are read at once.
 const WINDOW: usize = 256 * 1024;
 
 /// Reads the frames of a part of a segment in order.
 pub(super) struct SegmentReader {
-    file: Arc<dyn StorageFile>,
+    file: Arc<SegmentFile>,
     log_id: u64,
     /// The next offset to read.
     at: u64,
@@ -63,23 +61,11 @@ impl Gap {
             reason: "the segment ends too early".to_owned(),
         }
     }
-
-    /// The damage that makes events of a plain segment up to `last_seq` unreadable.
-    pub fn damage(self, segment: &Path, last_seq: u64) -> Damage {
-        Damage {
-            segment: segment.to_owned(),
-            offset: self.offset,
-            end: self.end,
-            first_seq: self.first_seq,
-            last_seq,
-            reason: self.reason,
-        }
-    }
 }
 
 impl SegmentReader {
     /// A reader of a segment's file; [`Self::seek`] says what it reads.
-    pub fn new(file: Arc<dyn StorageFile>, log_id: u64) -> Self {
+    pub fn new(file: Arc<SegmentFile>, log_id: u64) -> Self {
         Self {
             file,
             log_id,
@@ -100,6 +86,11 @@ impl SegmentReader {
         self.end = end;
         self.expected = expected;
         self.limit = next_first.unwrap_or(u64::MAX);
+    }
+
+    /// The file that it reads.
+    pub fn file(&self) -> &SegmentFile {
+        &self.file
     }
 
     /// The `seq` after the last frame that was read.
@@ -174,7 +165,7 @@ impl SegmentReader {
     /// frame's first `seq`.
     fn find_next(&mut self, from: u64) -> io::Result<Option<u64>> {
         let file = Arc::clone(&self.file);
-        let mut search = MagicSearch::new(file.as_ref(), MAGIC, from, self.end);
+        let mut search = MagicSearch::new(&file, MAGIC, from, self.end);
         while let Some((offset, _)) = search.next_hit()? {
             if let Ok(header) = self.check(offset)? {
                 self.at = offset;

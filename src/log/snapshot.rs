@@ -1,17 +1,25 @@
 //! The files of a log at one moment, for a backup.
 
-use std::path::PathBuf;
-use std::sync::{Arc, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
-use super::check::{Check, CheckedFrame, Visited};
+use super::check::{Check, Visited};
 use super::error::{Damage, LogError};
-use super::segment::{Log, Segment};
+use super::names::parse_segment_name;
+use super::segment::Log;
 use crate::storage::StorageFile;
 
+/// The files of a log. While this is held none is replaced or removed, and only
+/// appending continues.
+pub struct LogSnapshot<'a> {
+    /// In the order of their records.
+    pub files: Vec<SnapshotFile>,
+    _unchanged: RwLockReadGuard<'a, ()>,
+}
+
 /// A segment's file at the moment of the snapshot.
+#[derive(Clone, Debug)]
 pub struct SnapshotFile {
-    /// Its name in the log's folder.
-    pub name: String,
     /// Its path.
     pub path: PathBuf,
     /// How many of its bytes are synced and belong to the log.
@@ -19,10 +27,8 @@ pub struct SnapshotFile {
     /// Whether its content never changes again, so that a backup can link the
     /// file instead of copying it.
     pub closed: bool,
-    log: Log,
-    segment: Arc<Segment>,
     /// The first `seq` of the segment after it.
-    next_first: Option<u64>,
+    pub next_first: Option<u64>,
 }
 
 /// What a segment holds.
@@ -35,58 +41,65 @@ pub struct Held {
 }
 
 impl Log {
-    /// Calls `each` with the log's files, open and in the order of their records.
-    /// Meanwhile no file is replaced or removed, and only appending goes on, so
-    /// `each` should be quick.
-    pub fn snapshot<E: From<LogError>>(
-        &self,
-        mut each: impl FnMut(SnapshotFile, Arc<dyn StorageFile>) -> Result<(), E>,
-    ) -> Result<(), E> {
+    /// The log's files as they are now.
+    pub fn snapshot(&self) -> Result<LogSnapshot<'_>, LogError> {
         let inner = &self.inner;
-        let _still = inner
+        let unchanged = inner
             .rewrite_lock
             .read()
             .unwrap_or_else(PoisonError::into_inner);
         let segments = inner.segments();
         let nexts = segments.iter().skip(1).map(|next| Some(next.first_seq));
+        let mut files = Vec::with_capacity(segments.len());
         for (segment, next_first) in segments.iter().zip(nexts.chain([None])) {
-            let file = segment.open_raw(inner.storage.as_ref())?;
-            let reading = || LogError::io("reading", &segment.path);
             let closed = next_first.is_some() || segment.is_sealed();
             // A damaged end belongs to the file: nothing is appended after it.
-            let whole = closed || inner.lost_end.is_some();
-            let len = if whole {
-                file.len().map_err(reading())?
+            let len = if closed || inner.lost_end.is_some() {
+                let file = segment.open_raw(inner.storage.as_ref())?;
+                file.len().map_err(LogError::io("reading", &segment.path))?
             } else {
                 segment.end(inner)?
             };
-            let name = segment.path.file_name().unwrap_or_default();
-            let taken = SnapshotFile {
-                name: name.to_string_lossy().into_owned(),
+            files.push(SnapshotFile {
                 path: segment.path.clone(),
                 len,
                 closed,
-                log: self.clone(),
-                segment: Arc::clone(segment),
                 next_first,
-            };
-            each(taken, file)?;
+            });
         }
-        Ok(())
+        Ok(LogSnapshot {
+            files,
+            _unchanged: unchanged,
+        })
     }
 }
 
-impl SnapshotFile {
-    /// Checks a file that has the content of this one, which may have another
-    /// form by now or be gone.
-    pub fn read(&self, copy: Arc<dyn StorageFile>) -> Result<Held, LogError> {
-        let mut visit = |_: &CheckedFrame<'_>| Visited::default();
-        let inner = &self.log.inner;
-        let mut check = Check::new(inner, &self.segment, self.next_first, &mut visit);
-        check.read(copy, self.len, self.next_first)?;
-        Ok(Held {
-            last_seq: check.expected - 1,
-            damage: check.damage,
-        })
-    }
+/// Checks a copy of the segment with this path. `next_first` is the first `seq` of the
+/// segment after it.
+pub fn check_copy(
+    segment: &Path,
+    copy: Arc<dyn StorageFile>,
+    log_id: u64,
+    next_first: Option<u64>,
+) -> Result<Held, LogError> {
+    let name = segment.file_name().unwrap_or_default().to_string_lossy();
+    let Some((first_seq, is_sealed)) = parse_segment_name(&name) else {
+        return Err(LogError::NotFound { seq: 0 });
+    };
+    let check = Check {
+        segment,
+        first_seq,
+        next_first,
+        limit: next_first,
+        is_sealed,
+        log_id,
+    };
+    let checked = copy
+        .len()
+        .and_then(|len| check.run(copy, len, &mut |_| Visited::default()));
+    let (next_seq, damage) = checked.map_err(LogError::io("reading", segment))?;
+    Ok(Held {
+        last_seq: next_seq - 1,
+        damage,
+    })
 }

@@ -18,8 +18,9 @@ use super::frame::{BadFrame, HEADER_LEN, Header, MAGIC, VERSION};
 use super::recover::{OpenMode, Torn};
 use super::search::{MagicSearch, is_zero};
 use super::segment::Segment;
+use super::segment_file::SegmentFile;
 use super::segment_reader::{Found, Gap, SegmentReader};
-use crate::storage::{Storage, StorageFile};
+use crate::storage::Storage;
 
 /// Where in a frame the log id begins.
 const ID_AT: usize = 8;
@@ -81,7 +82,7 @@ pub(super) fn read_tail(
 ) -> Result<Tail, LogError> {
     let probe = Segment::plain(dir, first_seq, 0, None);
     let reading = || LogError::io("reading", &probe.path);
-    let file = probe.open_raw(storage)?;
+    let file = Arc::new(SegmentFile::Plain(probe.open_raw(storage)?));
     let len = file.len().map_err(reading())?;
     let mut reader = SegmentReader::new(Arc::clone(&file), id);
     reader.seek(0, len, first_seq, None);
@@ -99,17 +100,17 @@ pub(super) fn read_tail(
             Found::Gap(gap) => match gap.next_seq {
                 Some(next) => {
                     blocks.add(gap.first_seq, gap.offset);
-                    damage.push(gap.damage(&probe.path, next - 1));
+                    damage.push(file.damage(gap, &probe.path, next - 1));
                 }
                 None => {
                     let mut start = [0; HEADER_LEN];
                     let read = file.read_at(&mut start, gap.offset).map_err(reading())?;
                     let start = start.get(..read).unwrap_or_default();
                     refuse_others(start, id, &probe.path, gap.offset)?;
-                    if can_be_one_frame(file.as_ref(), id, &gap, start).map_err(reading())? {
+                    if can_be_one_frame(&file, id, &gap, start).map_err(reading())? {
                         torn = Some(gap);
                     } else {
-                        let lost = gap.damage(&probe.path, Damage::UNKNOWN);
+                        let lost = file.damage(gap, &probe.path, Damage::UNKNOWN);
                         damage.push(lost.clone());
                         lost_end = Some(lost);
                     }
@@ -165,7 +166,7 @@ fn is_cut_by_zeros(start: &[u8], id: u64) -> bool {
 /// Whether a gap at the end can be what a crash left of one frame. `start` are its
 /// first bytes.
 pub(super) fn can_be_one_frame(
-    file: &dyn StorageFile,
+    file: &SegmentFile,
     id: u64,
     gap: &Gap,
     start: &[u8],

@@ -6,6 +6,8 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::fs::{AtFlags, CWD, linkat};
+
 use super::{Access, Links, Storage, StorageFile, open_regular};
 
 /// The file system of the machine.
@@ -44,7 +46,8 @@ impl Storage for RealDisk {
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::hard_link(from, to)
+        // Of a symbolic link, the file that it leads to.
+        Ok(linkat(CWD, from, CWD, to, AtFlags::SYMLINK_FOLLOW)?)
     }
 
     fn make_dir(&self, dir: &Path) -> io::Result<()> {

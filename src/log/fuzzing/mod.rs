@@ -114,7 +114,7 @@ fn read(disk: &SimulatedDisk) -> Option<BTreeMap<u64, Vec<u8>>> {
     for (first, next) in firsts.zip(nexts) {
         let checked = log.check_segment(first, next, &mut |frame| {
             let mut visited = Visited::default();
-            for (_, record) in frame.frame.records() {
+            for (_, record) in frame.records() {
                 visited.time(event_time(record));
             }
             visited

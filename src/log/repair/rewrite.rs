@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use super::walk::{Piece, Source, walk};
 use super::{Finding, Remedy, RepairError, segments};
+use crate::log::aside::keep_aside;
 use crate::log::error::LogError;
 use crate::log::record::Lost;
 use crate::log::sealed::{SealedWriter, unfinished_path};
-use crate::log::segment::{Segment, segment_name};
+use crate::log::segment::Segment;
 use crate::log::{Log, OpenMode};
-use crate::storage::{Access, Storage, rename_durably};
-
-/// How many bytes are copied at once.
-const COPY: usize = 1 << 20;
+use crate::storage::{Storage, rename_durably};
 
 /// What was done about a segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,14 +81,14 @@ pub fn repair_segment(
     }
     writer.finish(&|| false)?;
     let aside = match old {
-        Some((segment, _)) => Some(keep_aside(disk, dir, segment, stamp)?),
+        Some((segment, _)) => Some(keep_damaged(disk, segment, stamp)?),
         None => None,
     };
     let sealed = Segment::sealed(dir, first_seq);
     let is_plain = old.is_none_or(|(segment, _)| !segment.is_sealed());
     if is_plain && sealed.open_raw(disk).is_ok() {
         // Sealing left a file that is damaged, too.
-        keep_aside(disk, dir, &sealed, stamp)?;
+        keep_damaged(disk, &sealed, stamp)?;
     }
     rename_durably(disk, &new, &sealed.path).map_err(LogError::io("renaming", &new))?;
     // From here on the new file is the segment, even if the plain one is still
@@ -101,46 +99,13 @@ pub fn repair_segment(
     Ok(Repaired { finding, aside })
 }
 
-/// Copies a segment's file to a name of its own in the same folder, durably.
-fn keep_aside(
-    disk: &dyn Storage,
-    dir: &Path,
-    segment: &Segment,
-    stamp: &str,
-) -> Result<PathBuf, LogError> {
-    let from = segment.open_raw(disk)?;
-    let names = disk.list(dir).map_err(LogError::io("listing", dir))?;
-    let form = if segment.is_sealed() { ".zst" } else { "" };
-    let plain = segment_name(segment.first_seq);
-    let name = (0..)
-        .map(|number| match number {
-            0 => format!("{plain}{form}.damaged-{stamp}"),
-            number => format!("{plain}{form}.damaged-{stamp}-{number}"),
-        })
-        .find(|name| !names.contains(name))
-        .unwrap_or_default();
-    let (part, aside) = (dir.join(format!("{name}.new")), dir.join(&name));
-    remove(disk, &part)?;
-    let copy = disk
-        .open(&part, Access::CreateNew)
-        .map_err(LogError::io("making", &part))?;
-    let mut at = 0;
-    loop {
-        let mut bytes = vec![0; COPY];
-        let read = from
-            .read_at(&mut bytes, at)
-            .map_err(LogError::io("reading", &segment.path))?;
-        bytes.truncate(read);
-        if bytes.is_empty() {
-            break;
-        }
-        copy.write_at(&bytes, at)
-            .map_err(LogError::io("writing", &part))?;
-        at += read as u64;
-    }
-    copy.sync().map_err(LogError::io("syncing", &part))?;
-    rename_durably(disk, &part, &aside).map_err(LogError::io("renaming", &part))?;
-    Ok(aside)
+/// Copies a segment's file to a name of its own in the same folder.
+fn keep_damaged(disk: &dyn Storage, segment: &Segment, stamp: &str) -> Result<PathBuf, LogError> {
+    let file = segment.open_raw(disk)?;
+    let len = file.len().map_err(LogError::io("reading", &segment.path))?;
+    let mut aside = segment.path.clone().into_os_string();
+    aside.push(format!(".damaged-{stamp}"));
+    keep_aside(disk, file.as_ref(), 0..len, Path::new(&aside))
 }
 
 /// Removes a file, if it exists.

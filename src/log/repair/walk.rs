@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::RepairError;
 use crate::log::error::LogError;
 use crate::log::frame::{BadFrame, Frame, HEADER_LEN, Header, MAGIC, VERSION};
-use crate::log::sealed::{SealedFile, begins_footer, load};
+use crate::log::sealed::{Footer, begins_footer};
 use crate::log::search::MagicSearch;
 use crate::log::segment::{Inner, Segment};
+use crate::log::segment_file::SegmentFile;
 use crate::log::segment_reader::{Found, Gap, SegmentReader};
 use crate::log::tail::{can_be_one_frame, refuse_others};
-use crate::storage::StorageFile;
 
 /// The fewest bytes that a record takes in a frame.
 const MIN_RECORD: u64 = 4;
@@ -19,14 +19,12 @@ const MIN_RECORD: u64 = 4;
 /// A segment, open for reading.
 pub(super) struct Source<'a> {
     segment: &'a Segment,
-    /// The file as that of a plain segment, and its length.
-    file: Arc<dyn StorageFile>,
+    file: Arc<SegmentFile>,
     len: u64,
     next_first: Option<u64>,
     id: u64,
-    /// Whether the footer of a sealed segment is damaged.
-    no_footer: bool,
-    /// Whether something other than the footer follows its last block.
+    /// Whether something other than the footer follows the last block of a sealed
+    /// segment.
     cut: bool,
 }
 
@@ -57,30 +55,28 @@ impl<'a> Source<'a> {
         inner: &Inner,
         next_first: Option<u64>,
     ) -> Result<Self, LogError> {
-        let reading = || LogError::io("reading", &segment.path);
         let raw = segment.open_raw(inner.storage.as_ref())?;
-        let mut source = Self {
-            segment,
-            file: Arc::clone(&raw),
-            len: raw.len().map_err(reading())?,
-            next_first,
-            id: inner.id,
-            no_footer: false,
-            cut: false,
-        };
-        if segment.is_sealed() {
-            let footer = Arc::new(load(raw.as_ref(), inner.id).map_err(reading())?);
-            source.no_footer = footer.recovered_by_scan.is_some();
-            let end = footer.blocks.last();
-            let end = end.map_or(0, |last| last.offset + u64::from(last.len));
+        let open = || {
+            let file = SegmentFile::new(Arc::clone(&raw), segment.is_sealed(), inner.id)?;
             let mut start = [0; 4];
-            raw.read_at(&mut start, end).map_err(reading())?;
-            source.cut = !begins_footer(start);
-            source.len = footer.plain_len();
-            let sealed = SealedFile::new(raw, footer, None).map_err(reading())?;
-            source.file = Arc::new(sealed);
-        }
-        Ok(source)
+            let end = file.footer().map_or(0, Footer::blocks_end);
+            raw.read_at(&mut start, end)?;
+            Ok(Self {
+                segment,
+                len: file.len()?,
+                cut: segment.is_sealed() && !begins_footer(start),
+                file: Arc::new(file),
+                next_first,
+                id: inner.id,
+            })
+        };
+        open().map_err(LogError::io("reading", &segment.path))
+    }
+
+    /// Whether the footer of a sealed segment is damaged.
+    fn lacks_footer(&self) -> bool {
+        let footer = self.file.footer();
+        footer.is_some_and(|footer| footer.recovered_by_scan.is_some())
     }
 }
 
@@ -95,7 +91,7 @@ pub(super) fn walk(
     let first_seq = source.segment.first_seq;
     reader.seek(0, source.len, first_seq, source.next_first);
     let mut walked = Walked {
-        damaged: source.no_footer,
+        damaged: source.lacks_footer(),
         next_seq: first_seq,
         ..Walked::default()
     };
@@ -145,7 +141,7 @@ pub(super) fn walk(
             walked.damaged = true;
             walked.mark_lost(next, each)?;
         }
-        None if source.no_footer && source.cut => {
+        None if source.lacks_footer() && source.cut => {
             let next = walked.next_seq + 1;
             walked.mark_lost(next, each)?;
             walked.unknown = true;
@@ -208,7 +204,7 @@ fn patch_header(header: &mut [u8], id: u64) {
 fn next_after_end(source: &Source<'_>, gap: &Gap, any: bool) -> Result<Option<u64>, LogError> {
     let path = &source.segment.path;
     let failed = || LogError::io("reading", path);
-    let file = source.file.as_ref();
+    let file = &source.file;
     let mut start = vec![0; HEADER_LEN];
     let read = file.read_at(&mut start, gap.offset).map_err(failed())?;
     start.truncate(read);

@@ -6,16 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use zstd::bulk::Decompressor;
 
 use super::cache::BlockCache;
-use super::footer::{Footer, SealedBlock, TABLE_END_LEN};
-use crate::log::frame::{Frame, Header, MAX_PAYLOAD};
-use crate::log::search::MagicSearch;
+use super::footer::{Footer, SealedBlock};
 use crate::storage::StorageFile;
-
-/// The first bytes of a zstd frame.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xB5, 0x2F, 0xFD];
-
-/// How many bytes are read at first of a block of unknown length.
-const WINDOW: usize = 1 << 20;
 
 /// Why a block cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -48,8 +40,7 @@ struct Work {
 }
 
 impl SealedFile {
-    /// The file whose footer [`load`] returned. With a cache, blocks are looked
-    /// up there first.
+    /// The file with this footer. With a cache, blocks are looked up there first.
     pub fn new(
         file: Arc<dyn StorageFile>,
         footer: Arc<Footer>,
@@ -67,18 +58,36 @@ impl SealedFile {
         })
     }
 
+    pub fn footer(&self) -> &Footer {
+        &self.footer
+    }
+
     fn work(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Decompresses a block into `plain`, or returns what is wrong with it.
-    pub fn read_block(
-        &self,
-        block: &SealedBlock,
-        plain: &mut Vec<u8>,
-    ) -> io::Result<Result<(), BadBlock>> {
-        plain.resize(block.plain_len as usize, 0);
-        self.work().decompress(self.file.as_ref(), block, plain)
+    /// What is wrong with the block that holds an offset.
+    pub fn fault(&self, offset: u64) -> Option<BadBlock> {
+        let (_, block) = self.footer.block_of_offset(offset)?;
+        let mut plain = vec![0; block.plain_len as usize];
+        let read = self.work().decompress(&*self.file, block, &mut plain);
+        read.ok()?.err()
+    }
+
+    /// Reads up to `buffer.len()` bytes at an offset; fewer only at the end.
+    pub fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..)
+            && !rest.is_empty()
+            && let Some((at, block)) = self.footer.block_of_offset(offset + filled as u64)
+        {
+            let skip = (offset + filled as u64 - block.plain_offset) as usize;
+            let len = rest.len().min(block.plain_len as usize - skip);
+            let target = rest.get_mut(..len).unwrap_or_default();
+            self.copy((at, block), skip, target)?;
+            filled += len;
+        }
+        Ok(filled)
     }
 
     /// Copies the bytes of a block from an offset in it on.
@@ -97,19 +106,11 @@ impl SealedFile {
         let bytes = match held {
             Some(bytes) => bytes,
             None if self.cache.is_none() && target.len() == block.plain_len as usize => {
-                if work.decompress(self.file.as_ref(), block, target)?.is_err() {
-                    target.fill(0);
-                }
-                return Ok(());
+                return work.decompress_or_zero(&*self.file, block, target);
             }
             None => {
                 let mut bytes = vec![0; block.plain_len as usize];
-                if work
-                    .decompress(self.file.as_ref(), block, &mut bytes)?
-                    .is_err()
-                {
-                    bytes.fill(0);
-                }
+                work.decompress_or_zero(&*self.file, block, &mut bytes)?;
                 let bytes = Arc::new(bytes);
                 if let Some(cache) = &self.cache {
                     cache.put(place, Arc::clone(&bytes));
@@ -126,6 +127,18 @@ impl SealedFile {
 }
 
 impl Work {
+    fn decompress_or_zero(
+        &mut self,
+        file: &dyn StorageFile,
+        block: &SealedBlock,
+        plain: &mut [u8],
+    ) -> io::Result<()> {
+        if self.decompress(file, block, plain)?.is_err() {
+            plain.fill(0);
+        }
+        Ok(())
+    }
+
     /// Decompresses a block into `plain`, which has its length.
     fn decompress(
         &mut self,
@@ -151,132 +164,4 @@ impl Work {
             Err(BadBlock::Content)
         })
     }
-}
-
-impl StorageFile for SealedFile {
-    fn stamp(&self) -> io::Result<String> {
-        self.file.stamp()
-    }
-
-    fn len(&self) -> io::Result<u64> {
-        Ok(self.footer.plain_len())
-    }
-
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut filled = 0;
-        while let Some(rest) = buffer.get_mut(filled..)
-            && !rest.is_empty()
-            && let Some((at, block)) = self.footer.block_of_offset(offset + filled as u64)
-        {
-            let skip = (offset + filled as u64 - block.plain_offset) as usize;
-            let len = rest.len().min(block.plain_len as usize - skip);
-            let target = rest.get_mut(..len).unwrap_or_default();
-            self.copy((at, block), skip, target)?;
-            filled += len;
-        }
-        Ok(filled)
-    }
-
-    fn write_at(&self, _: &[u8], _: u64) -> io::Result<()> {
-        Err(io::ErrorKind::ReadOnlyFilesystem.into())
-    }
-
-    fn set_len(&self, _: u64) -> io::Result<()> {
-        Err(io::ErrorKind::ReadOnlyFilesystem.into())
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Reads the footer of a sealed segment; if it is damaged, searches the file for
-/// the blocks.
-pub(in crate::log) fn load(file: &dyn StorageFile, log_id: u64) -> io::Result<Footer> {
-    let len = file.len()?;
-    if let Some(footer) = read_footer(file, log_id, len)? {
-        return Ok(footer);
-    }
-    let blocks = search(file, log_id, len)?;
-    Ok(Footer::new(blocks, Some("the footer is damaged")))
-}
-
-fn read_footer(file: &dyn StorageFile, log_id: u64, len: u64) -> io::Result<Option<Footer>> {
-    let mut end = [0; TABLE_END_LEN];
-    let end_at = len.saturating_sub(TABLE_END_LEN as u64);
-    file.read_at(&mut end, end_at)?;
-    let blocks_len = Footer::encoded_len(&end).and_then(|tail| len.checked_sub(tail));
-    let Some(blocks_len) = blocks_len else {
-        return Ok(None);
-    };
-    let mut bytes = vec![0; usize::try_from(len - blocks_len).map_err(io::Error::other)?];
-    let read = file.read_at(&mut bytes, blocks_len)?;
-    bytes.truncate(read);
-    Ok(Footer::decode(&bytes, log_id, blocks_len))
-}
-
-/// Finds the whole blocks of a file by their content alone.
-fn search(file: &dyn StorageFile, log_id: u64, file_len: u64) -> io::Result<Vec<SealedBlock>> {
-    let mut blocks: Vec<SealedBlock> = Vec::new();
-    let mut search = MagicSearch::new(file, ZSTD_MAGIC, 0, file_len);
-    while let Some((at, _)) = search.next_hit()? {
-        let after = blocks.last().map_or(0, SealedBlock::next_seq);
-        let block = whole_block(file, at, log_id)?;
-        if let Some(mut block) = block.filter(|block| block.first_seq >= after) {
-            block.plain_offset = blocks.last().map_or(0, SealedBlock::plain_end);
-            search.skip_to(at + u64::from(block.len));
-            blocks.push(block);
-        }
-    }
-    Ok(blocks)
-}
-
-/// The block that begins at an offset, if a whole one does.
-fn whole_block(
-    file: &dyn StorageFile,
-    offset: u64,
-    log_id: u64,
-) -> io::Result<Option<SealedBlock>> {
-    let mut want = WINDOW;
-    let (bytes, len) = loop {
-        let bytes = read(file, offset, want)?;
-        match zstd::zstd_safe::find_frame_compressed_size(&bytes) {
-            Ok(len) => break (bytes, len),
-            // It may be longer than what was read.
-            Err(_) if bytes.len() == want && want < MAX_PAYLOAD => want *= 8,
-            Err(_) => return Ok(None),
-        }
-    };
-    let compressed = bytes.get(..len).unwrap_or_default();
-    let plain_len = match zstd::zstd_safe::get_frame_content_size(compressed) {
-        Ok(Some(len)) if len <= 2 * MAX_PAYLOAD as u64 => len as usize,
-        _ => return Ok(None),
-    };
-    let Ok(plain) = zstd::bulk::decompress(compressed, plain_len) else {
-        return Ok(None);
-    };
-    let header = Header::parse(&plain, log_id).ok();
-    let whole = header.filter(|header| header.frame_len() == plain.len() as u64);
-    Ok(whole
-        .filter(|_| Frame::parse(&plain, log_id).is_ok())
-        .and_then(|header| {
-            Some(SealedBlock {
-                first_seq: header.first_seq,
-                count: header.count,
-                offset,
-                len: u32::try_from(len).ok()?,
-                plain_offset: 0,
-                plain_len: u32::try_from(plain.len()).ok()?,
-                crc: crc32c::crc32c(compressed),
-                times: (i64::MIN, i64::MAX),
-            })
-        }))
-}
-
-fn read(file: &dyn StorageFile, offset: u64, len: usize) -> io::Result<Vec<u8>> {
-    let rest = file.len()?.saturating_sub(offset);
-    let mut bytes = vec![0; len.min(usize::try_from(rest).unwrap_or(usize::MAX))];
-    let read = file.read_at(&mut bytes, offset)?;
-    bytes.truncate(read);
-    Ok(bytes)
 }

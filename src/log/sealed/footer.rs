@@ -27,7 +27,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::log::frame::MAX_SEQ;
+use crate::log::frame::{Header, MAX_FRAME, MAX_SEQ};
 
 /// The times of a block of pruned records alone: no range of time includes them.
 pub(super) const NO_TIMES: (i64, i64) = (i64::MAX, i64::MIN);
@@ -77,6 +77,18 @@ impl SealedBlock {
         self.first_seq.saturating_add(self.count as u64)
     }
 
+    /// Whether it holds the frame with this header alone.
+    pub const fn describes(&self, header: &Header) -> bool {
+        self.first_seq == header.first_seq
+            && self.count == header.count
+            && self.plain_len as u64 == header.frame_len()
+    }
+
+    /// Where it ends in the file.
+    pub const fn end(&self) -> u64 {
+        self.offset + self.len as u64
+    }
+
     /// Where it ends in the plain segment.
     pub const fn plain_end(&self) -> u64 {
         self.plain_offset + self.plain_len as u64
@@ -123,10 +135,13 @@ impl Footer {
 
     /// The offset of its checksum in the file, and the checksum.
     pub fn stored_crc(&self) -> Option<(u64, u32)> {
-        let last = self.blocks.last();
-        let end = last.map_or(0, |block| block.offset + u64::from(block.len));
         let entries = self.blocks.len() * ENTRY_LEN;
-        Some((end + (HEAD_LEN + entries) as u64, self.crc?))
+        Some((self.blocks_end() + (HEAD_LEN + entries) as u64, self.crc?))
+    }
+
+    /// Where the last block ends in the file.
+    pub fn blocks_end(&self) -> u64 {
+        self.blocks.last().map_or(0, SealedBlock::end)
     }
 
     /// The length of the plain segment in bytes.
@@ -152,6 +167,26 @@ impl Footer {
             .blocks
             .partition_point(|block| block.plain_end() <= offset);
         Some((at, self.blocks.get(at)?))
+    }
+
+    /// Where the bytes between two offsets of the plain segment are in the file: their
+    /// blocks, or, if the offsets are equal, what is between the blocks around them.
+    pub fn place(&self, offset: u64, end: u64) -> (u64, u64) {
+        let at = self
+            .blocks
+            .partition_point(|block| block.plain_end() <= offset);
+        let before = at.checked_sub(1).and_then(|before| self.blocks.get(before));
+        let before = before.map_or(0, SealedBlock::end);
+        let Some(first) = self.blocks.get(at) else {
+            return (before, before);
+        };
+        if end <= offset {
+            return (before, first.offset);
+        }
+        let last = self
+            .block_of_offset(end - 1)
+            .map_or(first, |(_, last)| last);
+        (first.offset, last.end())
     }
 
     /// Both skippable frames, to be written after the blocks; `None` if there are
@@ -238,9 +273,13 @@ impl Footer {
             crc: Some(crc),
             ..Self::new(blocks, None)
         };
-        let believed = |block: &SealedBlock| (1..=MAX_SEQ).contains(&block.first_seq);
-        let believed = footer.blocks.iter().all(believed);
-        (believed && offset == blocks_len && footer.encode(log_id)? == bytes).then_some(footer)
+        let longest = zstd::zstd_safe::compress_bound(MAX_FRAME);
+        let plausible = footer.blocks.iter().all(|block| {
+            (1..=MAX_SEQ).contains(&block.first_seq)
+                && block.plain_len as usize <= MAX_FRAME
+                && block.len as usize <= longest
+        });
+        (plausible && offset == blocks_len && footer.encode(log_id)? == bytes).then_some(footer)
     }
 }
 

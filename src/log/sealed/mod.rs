@@ -8,8 +8,8 @@
 //! `seq` or a time, and the standard seek table. If the footer is damaged, the
 //! file is searched for the blocks.
 //!
-//! Readers see a sealed segment through [`SealedFile`] as the plain file it was
-//! made from, so that the same code reads both.
+//! Readers see a sealed segment through [`super::segment_file::SegmentFile`] as the
+//! plain file it was made from, so that the same code reads both.
 //!
 //! **Sealing** ([`mod@seal`]) writes the new file aside, syncs it, reads it back
 //! and compares, renames it, syncs the folder, and only then removes the plain
@@ -33,13 +33,16 @@ mod bulk;
 mod cache;
 mod file;
 mod footer;
+mod load;
 mod rewrite;
 mod seal;
 
 pub use bulk::{BulkSegmentWriter, remove_segments_outside};
 pub(super) use cache::BlockCache;
-pub(super) use file::{SealedFile, load};
-pub(super) use footer::{Footer, SealedBlock, begins_footer};
+pub(super) use file::SealedFile;
+#[cfg(feature = "fuzzing")]
+pub(super) use footer::SealedBlock;
+pub(super) use footer::{Footer, begins_footer};
 pub use rewrite::{Rewriting, SealedSegment};
 pub use seal::NotSealed;
 pub(super) use seal::SealedWriter;

@@ -1,11 +1,16 @@
 //! Replacing a closed segment by a sealed one, which may hold fewer records.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, TryLockError};
+use std::thread;
+use std::time::Duration;
 
 use super::seal::{NotSealed, Plain, seal};
 use super::unfinished_path;
 use crate::log::error::LogError;
 use crate::log::segment::{Log, Segment, sealed_name};
+
+/// The pause between two tries to lock the files.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A segment that was sealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,10 +80,17 @@ impl Log {
         rewriting: &Rewriting<'_>,
     ) -> Result<Option<SealedSegment>, NotSealed> {
         let inner = &self.inner;
-        let _alone = inner
-            .rewrite_lock
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let _alone = loop {
+            match inner.rewrite_lock.try_write() {
+                Ok(alone) => break alone,
+                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                // A backup may take long.
+                Err(TryLockError::WouldBlock) if (rewriting.stop)() => {
+                    return Err(NotSealed::Stopped);
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+            }
+        };
         let segments = inner.segments();
         // The last segment is not closed.
         let mut pairs = segments.iter().zip(segments.iter().skip(1));

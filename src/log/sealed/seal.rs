@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use zstd::bulk::Compressor;
 
-use super::file::{SealedFile, load};
 use super::footer::{Footer, NO_TIMES, SealedBlock};
 use super::{BLOCK_LEN, LEVEL, Rewriting};
 use crate::log::error::LogError;
 use crate::log::frame;
 use crate::log::record::is_pruned;
+use crate::log::segment_file::SegmentFile;
 use crate::log::segment_reader::{Found, SegmentReader};
 use crate::storage::{Access, Storage, StorageFile};
 
@@ -24,7 +24,7 @@ pub(in crate::log) struct Plain<'a> {
     /// The path that errors name.
     pub path: &'a Path,
     /// Its file, as that of a plain segment.
-    pub file: Arc<dyn StorageFile>,
+    pub file: Arc<SegmentFile>,
     /// Its length in bytes.
     pub len: u64,
     /// `seq` of its first record.
@@ -220,9 +220,8 @@ impl SealedWriter {
         frame::encode(&mut self.frame, self.log_id, first_seq, &self.records)
             .ok_or_else(too_long)?;
         let compressed = self.compressor.compress(&self.frame)?;
-        let (offset, plain_offset) = self.blocks.last().map_or((0, 0), |last| {
-            (last.offset + u64::from(last.len), last.plain_end())
-        });
+        let last = self.blocks.last();
+        let (offset, plain_offset) = last.map_or((0, 0), |last| (last.end(), last.plain_end()));
         self.blocks.push(SealedBlock {
             first_seq,
             count: u32::try_from(count).map_err(io::Error::other)?,
@@ -254,14 +253,15 @@ impl SealedWriter {
         let failed = || LogError::io("sealing", &path);
         let differs = || NotSealed::Differs(path.display().to_string());
         let len = self.write_footer().map_err(failed())?;
-        let footer = load(self.file.as_ref(), self.log_id).map_err(failed())?;
-        if footer.recovered_by_scan.is_some() {
+        let file = SegmentFile::new(self.file, true, self.log_id).map_err(failed())?;
+        let footer = file.footer();
+        if footer.is_none_or(|footer| footer.recovered_by_scan.is_some()) {
             return Err(differs());
         }
         let sealed = Plain {
             path: &path,
-            len: footer.plain_len(),
-            file: Arc::new(SealedFile::new(self.file, Arc::new(footer), None).map_err(failed())?),
+            len: file.len().map_err(failed())?,
+            file: Arc::new(file),
             first_seq: self.first_seq,
             next_seq: self.next_seq,
             log_id: self.log_id,
@@ -280,15 +280,11 @@ impl SealedWriter {
 
     /// Writes the footer and syncs the file. Returns its length in bytes.
     fn write_footer(&mut self) -> io::Result<u64> {
-        let end = self
-            .blocks
-            .last()
-            .map_or(0, |last| last.offset + u64::from(last.len));
         let footer = Footer::new(std::mem::take(&mut self.blocks), None);
         let bytes = footer
             .encode(self.log_id)
             .ok_or_else(|| io::Error::other("the segment has too many blocks"))?;
-        self.file.write_at(&bytes, end)?;
+        self.file.write_at(&bytes, footer.blocks_end())?;
         self.file.sync()?;
         self.file.len()
     }

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::BackupError;
-use super::copying::{hex, read_small};
+use super::copying::hex;
+use crate::log::{is_segment_name, segment_of};
 use crate::storage::{Access, Storage, atomic_replace};
 
 /// The manifest's file.
@@ -23,7 +24,7 @@ pub const NEW_NAME: &str = "manifest.json.new";
 const VERSION: u32 = 1;
 
 /// The longest manifest that is read, in bytes: millions of files.
-const LONGEST: u64 = 1 << 30;
+const LONGEST: usize = 1 << 30;
 
 /// The folders of a backup.
 pub const PARTS: [&str; 2] = ["log", "rejected"];
@@ -152,9 +153,14 @@ impl Manifest {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             opened => opened.map_err(BackupError::io("opening", &path))?,
         };
-        let bytes =
-            read_small(file.as_ref(), LONGEST).map_err(BackupError::io("reading", &path))?;
-        let decoded = Self::decode(&bytes);
+        let read = || {
+            let len = usize::try_from(file.len()?).map_err(std::io::Error::other)?;
+            let mut bytes = vec![0; len.min(LONGEST)];
+            let read = file.read_at(&mut bytes, 0)?;
+            bytes.truncate(read);
+            Ok(bytes)
+        };
+        let decoded = Self::decode(&read().map_err(BackupError::io("reading", &path))?);
         decoded
             .map(Some)
             .map_err(|reason| BackupError::Manifest { path, reason })
@@ -170,14 +176,11 @@ impl Manifest {
     }
 }
 
-/// Whether a backup may contain this path.
+/// Whether a backup writes a file with this path.
 fn is_place(path: &str) -> bool {
-    let is_name = |name: &str| {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        !name.is_empty() && !name.starts_with('.') && name.bytes().all(plain)
-    };
     match path.split_once('/') {
-        Some((part, name)) => (PARTS.contains(&part) || part == BASELINES) && is_name(name),
+        Some((BASELINES, name)) => segment_of(name).is_some(),
+        Some((part, name)) => PARTS.contains(&part) && is_segment_name(name),
         None => path == "format",
     }
 }
@@ -185,6 +188,8 @@ fn is_place(path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SEGMENT: &str = "log/00000000000000000001.log";
 
     fn sample() -> Manifest {
         let file = |path: &str, stored: &str| ManifestFile {
@@ -196,7 +201,10 @@ mod tests {
             damage: vec!["a \"quoted\" place".to_owned()],
         };
         Manifest {
-            files: vec![file("format", "format"), file("log/1.log", "log/1.log~")],
+            files: vec![
+                file("format", "format"),
+                file(SEGMENT, &format!("{SEGMENT}~")),
+            ],
             ..Manifest::new(7, "2026-01-01T00:00:00Z".to_owned())
         }
     }
@@ -232,6 +240,9 @@ mod tests {
             "lock",
             "log/a/b",
             "log/a~",
+            "log/1.log",
+            "log/00000000000000000001.log.exe",
+            "baselines/00000000000000000001.log",
             "log/\u{202e}x",
         ] {
             let mut manifest = sample();

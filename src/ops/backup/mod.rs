@@ -6,8 +6,7 @@
 //!
 //! **Consistent.** The manifest names the files as they were at one moment, the
 //! active segment up to the last synced frame: exactly the events up to its
-//! `last_event`. Nothing is blocked meanwhile: if a file is replaced before it is
-//! copied, for example by sealing, the files are listed again.
+//! `last_event`. Appending goes on meanwhile, but no segment is sealed or pruned.
 //!
 //! **Incremental.** Closed and sealed segments never change, so those that the
 //! backup has are kept. New ones are hard-linked if that is possible and copies
@@ -156,9 +155,6 @@ pub enum BackupError {
     /// The target of a restore cannot be created by a rename.
     #[error("{} is a mount point: name a folder in it with --data", .0.display())]
     MountPoint(PathBuf),
-    /// Segments were sealed or pruned faster than they could be copied.
-    #[error("the log's files were replaced faster than they could be copied: try again")]
-    SegmentsKeptChanging,
     /// The file system failed.
     #[error("{what} {}: {cause}{}", path.display(), hint(cause))]
     Io {
@@ -215,7 +211,6 @@ pub(super) fn run(
     let source = Source {
         format,
         baselines,
-        folder: trail.folder().path(),
         log_id: trail.folder().log_id,
         events,
         rejected,

@@ -5,9 +5,10 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use super::copying::{copy, hash, list, remove};
-use super::manifest::{BASELINES, Manifest, ManifestFile, PARTS};
+use super::copying::{copy, list, read_through};
+use super::manifest::{BASELINES, Manifest, ManifestFile, NAME, PARTS};
 use super::{BackupError, LOCK, lock};
+use crate::log::check_copy;
 use crate::storage::{Access, RealDisk, Storage, rename_durably};
 use crate::store::Folder;
 
@@ -46,6 +47,30 @@ impl From<Manifest> for Restored {
 pub fn check_backup(
     storage: &dyn Storage,
     backup: &Path,
+    progress: impl FnMut(u64, u64),
+) -> Result<Manifest, BackupError> {
+    read_backup(storage, backup, None, progress)
+}
+
+/// Copies a backup to a temporary folder, and renames that to the target if all of it
+/// matches the manifest. The parent must exist; the target must be missing or empty.
+pub fn restore(
+    storage: &dyn Storage,
+    backup: &Path,
+    target: &Path,
+    progress: impl FnMut(u64, u64),
+) -> Result<Manifest, BackupError> {
+    let aside = aside_of(target);
+    let manifest = read_backup(storage, backup, Some(&aside), progress)?;
+    rename_durably(storage, &aside, target).map_err(BackupError::io("renaming to", target))?;
+    Ok(manifest)
+}
+
+/// Reads a whole backup, and copies its files to a folder if one is given.
+fn read_backup(
+    storage: &dyn Storage,
+    backup: &Path,
+    copy_to: Option<&Path>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Manifest, BackupError> {
     let manifest = Manifest::read(storage, backup)?.ok_or_else(|| BackupError::Manifest {
@@ -53,29 +78,60 @@ pub fn check_backup(
         reason: "there is no backup here, or it was never finished: it has no manifest.json"
             .to_owned(),
     })?;
+    let is_baseline = |file: &ManifestFile| file.path.starts_with(BASELINES);
+    let pruned = manifest.files.iter().any(is_baseline).then_some(BASELINES);
+    let parts: Vec<_> = PARTS.into_iter().chain(pruned).collect();
+    if let Some(target) = copy_to {
+        for dir in [target.to_owned()]
+            .into_iter()
+            .chain(parts.iter().map(|part| target.join(part)))
+        {
+            storage
+                .make_dir(&dir)
+                .map_err(BackupError::io("making", dir))?;
+        }
+        // Removes the rest of an interrupted restore.
+        clear(storage, target)?;
+    }
     let (mut done, all) = (0, manifest.bytes());
     let mut wrong = Vec::new();
     for file in &manifest.files {
-        let found = check_file(storage, backup, file, |count| progress(done + count, all))?;
-        wrong.extend(found.map(|reason| format!("{} {reason}", file.stored)));
-        done += file.bytes;
+        let fault = read_file(storage, backup, file, copy_to, |count| {
+            done += count;
+            progress(done, all);
+        })?;
+        wrong.extend(fault.map(|reason| format!("{} {reason}", file.stored)));
     }
     if wrong.is_empty() {
-        Ok(manifest)
-    } else {
-        Err(BackupError::Damaged {
+        wrong.extend(wrong_claims(storage, backup, &manifest)?);
+    }
+    if !wrong.is_empty() {
+        return Err(BackupError::Damaged {
             dir: backup.to_owned(),
             files: wrong,
-        })
+        });
     }
+    if let Some(target) = copy_to {
+        for dir in parts
+            .iter()
+            .map(|part| target.join(part))
+            .chain([target.to_owned()])
+        {
+            storage
+                .sync_dir(&dir)
+                .map_err(BackupError::io("syncing", dir))?;
+        }
+    }
+    Ok(manifest)
 }
 
-/// The fault of a file of a backup, if it has one.
-fn check_file(
+/// The fault of a file of a backup, if it has one. It is copied if a folder is given.
+fn read_file(
     storage: &dyn Storage,
     backup: &Path,
     file: &ManifestFile,
-    mut progress: impl FnMut(u64),
+    copy_to: Option<&Path>,
+    progress: impl FnMut(u64),
 ) -> Result<Option<String>, BackupError> {
     let path = backup.join(&file.stored);
     let opened = match storage.open(&path, Access::Read) {
@@ -91,81 +147,65 @@ fn check_file(
             file.bytes
         )));
     }
-    let mut read = 0;
-    let hashed = hash(opened.as_ref(), len, |count| {
-        read += count;
-        progress(read);
-    });
-    Ok(match hashed {
-        Ok(sha256) if sha256 == file.sha256 => None,
-        Ok(_) => Some("does not match its checksum".to_owned()),
-        Err(error) => Some(format!("cannot be read: {error}")),
-    })
+    let from = (path.as_path(), opened.as_ref());
+    let sha256 = match copy_to {
+        Some(target) => copy(from, len, storage, &target.join(&file.path), progress)?,
+        None => read_through(from, len, None, progress)?,
+    };
+    let differs = sha256 != file.sha256;
+    Ok(differs.then(|| "does not match its checksum".to_owned()))
 }
 
-/// Copies a checked backup to a temporary folder and renames that to the target.
-/// The parent must exist; the target must be missing or empty.
-pub fn restore(
+/// What the manifest says of the last records, and the files do not have.
+fn wrong_claims(
     storage: &dyn Storage,
     backup: &Path,
     manifest: &Manifest,
-    target: &Path,
-    mut progress: impl FnMut(u64, u64),
-) -> Result<(), BackupError> {
-    let aside = aside_of(target);
-    let make = |dir: &Path| {
-        storage
-            .make_dir(dir)
-            .map_err(BackupError::io("making", dir))
-    };
-    make(&aside)?;
-    let is_baseline = |file: &ManifestFile| file.path.starts_with(BASELINES);
-    let pruned = manifest.files.iter().any(is_baseline).then_some(BASELINES);
-    for part in PARTS.into_iter().chain(pruned) {
-        make(&aside.join(part))?;
-    }
-    // Removes the rest of an interrupted restore.
-    clear(storage, &aside)?;
-    let (mut done, all) = (0, manifest.bytes());
-    for file in &manifest.files {
-        let (from, to) = (backup.join(&file.stored), aside.join(&file.path));
-        let opened = storage.open(&from, Access::Read);
-        let opened = opened.map_err(BackupError::io("opening", from))?;
-        let sha256 = copy(opened.as_ref(), file.bytes, storage, &to, |count| {
-            done += count;
-            progress(done, all);
-        })
-        .map_err(BackupError::io("copying to", &to))?;
-        if sha256 != file.sha256 {
-            return Err(BackupError::Damaged {
-                dir: backup.to_owned(),
-                files: vec![format!("{} has changed while it was read", file.stored)],
-            });
+) -> Result<Vec<String>, BackupError> {
+    let log_id = u64::from_str_radix(&manifest.log_id, 16).unwrap_or_default();
+    let claims = [
+        ("event", manifest.last_event),
+        ("rejected call", manifest.last_rejected),
+    ];
+    let mut wrong = Vec::new();
+    for (part, (what, claimed)) in PARTS.into_iter().zip(claims) {
+        let is_of = |file: &&ManifestFile| Path::new(&file.path).starts_with(part);
+        let last = manifest
+            .files
+            .iter()
+            .filter(is_of)
+            .max_by_key(|file| &file.path);
+        let found = match last {
+            Some(file) => {
+                let path = backup.join(&file.stored);
+                let opened = storage.open(&path, Access::Read);
+                let opened = opened.map_err(BackupError::io("opening", path))?;
+                check_copy(Path::new(&file.path), opened, log_id, None)?.last_seq
+            }
+            None => 0,
+        };
+        if found != claimed {
+            wrong.push(format!(
+                "{NAME} says that the last {what} is {claimed}, but it is {found}"
+            ));
         }
     }
-    let sync = |dir: &Path| {
-        storage
-            .sync_dir(dir)
-            .map_err(BackupError::io("syncing", dir))
-    };
-    for part in PARTS.into_iter().chain(pruned) {
-        sync(&aside.join(part))?;
-    }
-    sync(&aside)?;
-    rename_durably(storage, &aside, target).map_err(BackupError::io("renaming to", target))
+    Ok(wrong)
 }
 
 /// Removes the files of a restore that was not finished.
 fn clear(storage: &dyn Storage, aside: &Path) -> Result<(), BackupError> {
-    let parts = PARTS.into_iter().chain([BASELINES]);
-    for part in parts.map(|part| aside.join(part)) {
+    let mut paths = vec![aside.join("format")];
+    for part in PARTS.into_iter().chain([BASELINES]) {
+        let part = aside.join(part);
         let names = list(storage, &part).map_err(BackupError::io("listing", &part))?;
-        for path in names.iter().map(|name| part.join(name)) {
-            remove(storage, &path).map_err(BackupError::io("removing", path))?;
-        }
+        paths.extend(names.iter().map(|name| part.join(name)));
     }
-    let format = aside.join("format");
-    remove(storage, &format).map_err(BackupError::io("removing", format))
+    for path in paths {
+        let removed = storage.remove_if_there(&path);
+        removed.map_err(BackupError::io("removing", path))?;
+    }
+    Ok(())
 }
 
 /// Where a restore puts its files before they are complete.
@@ -195,25 +235,24 @@ pub fn restore_folder(
             .map(Some)?,
         false => None,
     };
-    let checked = check_backup(&RealDisk, backup, |done, all| {
-        progress("checking", done, all)
-    })?;
-    if let Some(target) = target {
-        let lock = begin(target)?;
-        let restored = restore(&RealDisk, backup, &checked, target, |done, all| {
-            progress("restoring", done, all);
+    let Some(target) = target else {
+        let checked = check_backup(&RealDisk, backup, |done, all| {
+            progress("checking", done, all);
         });
-        if let Err(error) = restored {
-            // The next one would do so, too; this gives the room back.
-            let aside = aside_of(target);
-            if let Err(error) = fs::remove_dir_all(&aside) {
-                tracing::debug!("{} could not be removed: {error}", aside.display());
-            }
-            return Err(error);
+        return Ok(checked?.into());
+    };
+    let _locked = begin(target)?;
+    let restored = restore(&RealDisk, backup, target, |done, all| {
+        progress("restoring", done, all);
+    });
+    if restored.is_err() {
+        // The next one would do so, too; this gives the room back.
+        let aside = aside_of(target);
+        if let Err(error) = fs::remove_dir_all(&aside) {
+            tracing::debug!("{} could not be removed: {error}", aside.display());
         }
-        drop(lock);
     }
-    Ok(checked.into())
+    Ok(restored?.into())
 }
 
 /// Whether a place, which need not exist, is in a folder.

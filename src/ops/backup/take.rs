@@ -3,25 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::copying::{copy, hash, hex, list, remove};
+use super::copying::{copy, hex, list, read_through};
 use super::manifest::{BASELINES, Manifest, ManifestFile, NEW_NAME, PARTS};
 use super::{BackupDone, BackupError, BackupLine, BackupOrder};
-use crate::log::{Log, SnapshotFile};
+use crate::log::{Held, Log, LogSnapshot, SnapshotFile, check_copy, is_segment_name};
 use crate::ops::Output;
-use crate::storage::{Access, Storage, StorageFile};
-
-/// How often the files are listed again before giving up.
-const MAX_ROUNDS: usize = 20;
+use crate::storage::{Access, Storage, write_new};
 
 /// What is backed up.
 pub struct Source<'a> {
-    /// The data folder.
-    pub folder: &'a Path,
-    /// Its number.
+    /// The data folder's number.
     pub log_id: u64,
     /// The events.
     pub events: &'a Log,
@@ -36,30 +30,6 @@ pub struct Source<'a> {
     pub now: String,
 }
 
-/// A file of the data folder that the backup lacks.
-struct NewFile {
-    /// Its path in the data folder.
-    path: String,
-    /// Where it is.
-    from: PathBuf,
-    stamp: String,
-    len: u64,
-    /// The segment that it is; `None` for baselines.
-    segment: Option<SnapshotFile>,
-    /// Whether it is linked into the backup already.
-    linked: bool,
-}
-
-/// The files of a log at a moment.
-#[derive(Default)]
-struct Listed {
-    /// The paths of those that the backup has.
-    present: Vec<(String, SnapshotFile)>,
-    missing: Vec<NewFile>,
-    /// The active segment if the backup lacks it, held open.
-    active: Option<(NewFile, Arc<dyn StorageFile>)>,
-}
-
 /// A backup that is being taken.
 struct Taker<'a, 'b> {
     source: &'a Source<'a>,
@@ -67,13 +37,15 @@ struct Taker<'a, 'b> {
     dir: &'a Path,
     /// Names that the last manifest needs.
     kept: BTreeSet<String>,
-    /// The files in the backup, by their path in the data folder.
+    /// The files of the last backup that are there, by their path in the data folder.
     have: BTreeMap<String, ManifestFile>,
     /// Whether to try hard links.
     link: bool,
+    /// The new manifest.
+    manifest: Manifest,
     done: BackupDone,
     output: &'a mut Output<'b>,
-    /// Bytes copied or read, and the bytes to copy or read.
+    /// Bytes taken, and the bytes to take.
     progress: (u64, u64),
 }
 
@@ -98,6 +70,7 @@ pub fn back_up(
         kept: BTreeSet::new(),
         have: BTreeMap::new(),
         link: !order.copy,
+        manifest: Manifest::new(source.log_id, source.now.clone()),
         done: BackupDone {
             backup: dir.clone(),
             ..BackupDone::default()
@@ -118,14 +91,12 @@ pub fn back_up(
             taker.have.insert(file.path.clone(), file);
         }
     }
-    let manifest = match taker.take_all() {
-        Ok(manifest) => manifest,
-        Err(error) => {
-            // Free the space of a failed backup: the disk may be full.
-            taker.remove_others(&taker.kept);
-            return Err(error);
-        }
-    };
+    if let Err(error) = taker.take_all() {
+        // Free the space of a failed backup: the disk may be full.
+        taker.remove_others(&taker.kept);
+        return Err(error);
+    }
+    let manifest = &taker.manifest;
     // If this fails, either manifest may be found: the files of both stay.
     manifest.write(storage, dir)?;
     let stored = manifest.files.iter().map(|file| file.stored.clone());
@@ -169,68 +140,126 @@ impl Taker<'_, '_> {
         parts.map(|part| self.dir.join(part)).collect()
     }
 
-    /// Takes closed segments until none is missing, then all that grows.
-    fn take_all(&mut self) -> Result<Manifest, BackupError> {
-        for _ in 0..MAX_ROUNDS {
-            let events = self.list(self.source.events, PARTS[0])?;
-            let rejected = self.list(self.source.rejected, PARTS[1])?;
-            if events.missing.is_empty() && rejected.missing.is_empty() {
-                return self.finish(events, rejected);
-            }
-            let missing: Vec<_> = events.missing.into_iter().chain(rejected.missing).collect();
-            let bytes: u64 = missing.iter().map(|file| file.len).sum();
-            self.progress.1 = self.progress.0 + bytes;
-            for file in missing {
-                self.take(file, None)?;
-            }
-        }
-        Err(BackupError::SegmentsKeptChanging)
-    }
-
-    /// Lists a log's files, and links new closed ones if possible.
-    fn list(&mut self, log: &Log, part: &str) -> Result<Listed, BackupError> {
-        let mut listed = Listed::default();
-        log.snapshot(|snapshot, file| {
-            let path = format!("{part}/{}", snapshot.name);
-            let stamp = file.stamp();
-            let stamp = stamp.map_err(BackupError::io("reading", &snapshot.path))?;
-            if self.is_present(&path, &stamp, snapshot.len) {
-                listed.present.push((path, snapshot));
-                return Ok(());
-            }
-            let linked = snapshot.closed && self.try_link(&snapshot.path, &path)?;
-            let closed = snapshot.closed;
-            let new = NewFile {
-                path,
-                from: snapshot.path.clone(),
-                stamp,
-                len: snapshot.len,
-                segment: Some(snapshot),
-                linked,
+    /// Takes every file, and syncs the backup's folders.
+    fn take_all(&mut self) -> Result<(), BackupError> {
+        let source = self.source;
+        let (events, rejected) = (source.events.snapshot()?, source.rejected.snapshot()?);
+        let files = events.files.iter().chain(&rejected.files);
+        self.progress.1 = files.map(|file| file.len).sum();
+        self.take_format()?;
+        for from in &source.baselines {
+            let file = SnapshotFile {
+                path: from.clone(),
+                len: self.len_of(from)?,
+                closed: true,
+                next_first: None,
             };
-            match closed {
-                true => listed.missing.push(new),
-                false => listed.active = Some((new, file)),
-            }
-            Ok::<(), BackupError>(())
-        })?;
-        Ok(listed)
+            self.take(BASELINES, &file)?;
+        }
+        self.manifest.last_event = self.take_log(PARTS[0], events)?;
+        self.manifest.last_rejected = self.take_log(PARTS[1], rejected)?;
+        self.manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+        for dir in self
+            .folders()
+            .iter()
+            .map(PathBuf::as_path)
+            .chain([self.dir])
+        {
+            let synced = self.storage.sync_dir(dir);
+            synced.map_err(BackupError::io("syncing", dir))?;
+        }
+        Ok(())
     }
 
-    fn is_present(&self, path: &str, stamp: &str, len: u64) -> bool {
-        let had = self.have.get(path);
-        had.is_some_and(|had| had.stamp == stamp && had.bytes == len)
+    fn len_of(&self, path: &Path) -> Result<u64, BackupError> {
+        let file = self.storage.open(path, Access::Read);
+        let len = file.and_then(|file| file.len());
+        len.map_err(BackupError::io("reading", path))
+    }
+
+    /// Takes the files of a log; returns the `seq` of its last record.
+    fn take_log(&mut self, part: &str, log: LogSnapshot<'_>) -> Result<u64, BackupError> {
+        let mut last_seq = 0;
+        for (place, file) in log.files.iter().enumerate() {
+            let (stored, taken) = self.take(part, file)?;
+            last_seq = match taken {
+                Some(held) => held.last_seq,
+                None if place + 1 == log.files.len() => self.check(file, &stored)?.last_seq,
+                None => 0,
+            };
+        }
+        Ok(last_seq)
+    }
+
+    /// Takes a file, unless the backup has it. Returns its path in the backup, and what
+    /// it holds if it was taken.
+    fn take(
+        &mut self,
+        part: &str,
+        file: &SnapshotFile,
+    ) -> Result<(String, Option<Held>), BackupError> {
+        let from = file.path.as_path();
+        let name = from.file_name().unwrap_or_default().to_string_lossy();
+        let path = format!("{part}/{name}");
+        let reading = || BackupError::io("reading", from);
+        let original = self.storage.open(from, Access::Read).map_err(reading())?;
+        let stamp = original.stamp().map_err(reading())?;
+        let had = self.have.get(&path).filter(|had| had.bytes == file.len);
+        let had = had.cloned();
+        if let Some(had) = had.clone().filter(|had| had.stamp == stamp) {
+            let stored = had.stored.clone();
+            self.progress.0 += had.bytes;
+            self.manifest.files.push(had);
+            return Ok((stored, None));
+        }
+        let stored = self.free_name(&path);
+        let to = self.dir.join(&stored);
+        let linked = file.closed && self.try_link(from, &to)?;
+        let original = (from, original.as_ref());
+        // After a restore, a file with the same content has another stamp.
+        if let Some(had) = had.filter(|_| !linked)
+            && had.sha256 == read_through(original, file.len, None, |_| ())?
+        {
+            let stored = had.stored.clone();
+            self.manifest.files.push(ManifestFile { stamp, ..had });
+            return Ok((stored, None));
+        }
+        let (storage, output) = (self.storage, &mut *self.output);
+        let (done, all) = &mut self.progress;
+        let advance = |bytes| {
+            *done += bytes;
+            (output.progress)(*done, *all);
+        };
+        let sha256 = match linked {
+            true => read_through(original, file.len, None, advance)?,
+            false => copy(original, file.len, storage, &to, advance)?,
+        };
+        let held = match part {
+            BASELINES => None,
+            _ => Some(self.check(file, &stored)?),
+        };
+        let damage = held.iter().flat_map(|held| &held.damage);
+        let new = ManifestFile {
+            path,
+            stored: stored.clone(),
+            bytes: file.len,
+            sha256,
+            stamp,
+            damage: damage.map(ToString::to_string).collect(),
+        };
+        self.add(new, linked)?;
+        Ok((stored, held))
     }
 
     /// Gives a file a second name in the backup. `false` if links are not wanted
     /// or not possible.
-    fn try_link(&mut self, from: &Path, path: &str) -> Result<bool, BackupError> {
+    fn try_link(&mut self, from: &Path, to: &Path) -> Result<bool, BackupError> {
         if !self.link {
             return Ok(false);
         }
-        let to = self.dir.join(self.free_name(path));
-        remove(self.storage, &to).map_err(BackupError::io("removing", &to))?;
-        match self.storage.link(from, &to) {
+        let removed = self.storage.remove_if_there(to);
+        removed.map_err(BackupError::io("removing", to))?;
+        match self.storage.link(from, to) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::StorageFull => {
                 Err(BackupError::io("linking", to)(error))
@@ -249,195 +278,61 @@ impl Taker<'_, '_> {
         format!("{path}{}", if taken { "~" } else { "" })
     }
 
-    /// With all closed segments in the backup: takes the files that grow, and
-    /// returns the manifest of all files, synced.
-    fn finish(&mut self, events: Listed, rejected: Listed) -> Result<Manifest, BackupError> {
-        let mut manifest = Manifest::new(self.source.log_id, self.source.now.clone());
-        let mut paths = vec![self.take_format()?];
-        for from in &self.source.baselines {
-            paths.push(self.take_baselines(from)?);
-        }
-        for (listed, last) in [
-            (events, &mut manifest.last_event),
-            (rejected, &mut manifest.last_rejected),
-        ] {
-            if let Some((active, file)) = listed.active {
-                paths.push(active.path.clone());
-                self.progress.1 = self.progress.0 + active.len;
-                *last = self.take(active, Some(file.as_ref()))?;
-            } else if let Some((path, segment)) = listed.present.last() {
-                let stored = self.have.get(path).map_or(path, |file| &file.stored);
-                *last = self.last_seq(segment, stored)?.0;
-            }
-            paths.extend(listed.present.into_iter().map(|(path, _)| path));
-        }
-        paths.sort_unstable();
-        let files = paths.iter().filter_map(|path| self.have.get(path));
-        manifest.files = files.cloned().collect();
-        for dir in self.folders().iter().chain([&self.dir.to_owned()]) {
-            let synced = self.storage.sync_dir(dir);
-            synced.map_err(BackupError::io("syncing", dir))?;
-        }
-        Ok(manifest)
-    }
-
-    /// Takes a file, unless it has changed since it was listed. `held` is a file
-    /// that grows: its first `len` bytes are taken. Returns the last `seq` of a
-    /// segment that was taken.
-    fn take(&mut self, new: NewFile, held: Option<&dyn StorageFile>) -> Result<u64, BackupError> {
-        let stored = self.free_name(&new.path);
-        let to = self.dir.join(&stored);
-        if new.linked {
-            let file = self.storage.open(&to, Access::Read);
-            let file = file.map_err(BackupError::io("opening", &to))?;
-            let sha256 = hash(file.as_ref(), new.len, |count| self.advance(count));
-            let sha256 = sha256.map_err(BackupError::io("reading", &to))?;
-            return self.add(new, stored, sha256);
-        }
-        let opened;
-        let file = match held {
-            Some(file) => file,
-            None => {
-                let reading = || BackupError::io("reading", &new.from);
-                // If it is gone or was replaced, the next list has the new file.
-                opened = match self.storage.open(&new.from, Access::Read) {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-                    opened => opened.map_err(reading())?,
-                };
-                if opened.stamp().map_err(reading())? != new.stamp {
-                    return Ok(0);
-                }
-                // After a restore, a file with the same content has another stamp.
-                if let Some(had) = self.have.get_mut(&new.path)
-                    && had.bytes == new.len
-                    && had.sha256 == hash(opened.as_ref(), new.len, |_| ()).map_err(reading())?
-                {
-                    had.stamp = new.stamp;
-                    return Ok(0);
-                }
-                opened.as_ref()
-            }
-        };
-        let storage = self.storage;
-        let sha256 = copy(file, new.len, storage, &to, |count| self.advance(count));
-        let sha256 = sha256.map_err(BackupError::io("copying to", &to))?;
-        self.add(new, stored, sha256)
-    }
-
-    fn advance(&mut self, bytes: u64) {
-        self.progress.0 += bytes;
-        (self.output.progress)(self.progress.0, self.progress.1);
-    }
-
     /// Takes the `format` file, which says whose the logs are and what is pruned.
-    fn take_format(&mut self) -> Result<String, BackupError> {
+    fn take_format(&mut self) -> Result<(), BackupError> {
         let (path, text) = ("format".to_owned(), self.source.format.as_bytes());
         let (bytes, sha256) = (text.len() as u64, hex(&Sha256::digest(text)));
-        let had = self.have.get(&path);
-        if had.is_none_or(|had| (had.bytes, &had.sha256) != (bytes, &sha256)) {
-            let stored = self.free_name(&path);
-            let to = self.dir.join(&stored);
-            let write = || {
-                remove(self.storage, &to)?;
-                let file = self.storage.open(&to, Access::CreateNew)?;
-                file.write_at(text, 0)?;
-                file.sync()
-            };
-            write().map_err(BackupError::io("writing", &to))?;
-            let new = NewFile {
-                path: path.clone(),
-                from: self.source.folder.join(&path),
-                stamp: String::new(),
-                len: bytes,
-                segment: None,
-                linked: false,
-            };
-            self.add(new, stored, sha256)?;
+        if let Some(had) = self.have.get(&path)
+            && (had.bytes, &had.sha256) == (bytes, &sha256)
+        {
+            self.manifest.files.push(had.clone());
+            return Ok(());
         }
-        Ok(path)
-    }
-
-    /// Takes a file of baselines, which never changes.
-    fn take_baselines(&mut self, from: &Path) -> Result<String, BackupError> {
-        let name = from.file_name().unwrap_or_default().to_string_lossy();
-        let path = format!("{BASELINES}/{name}");
-        let reading = || BackupError::io("reading", from);
-        let file = self.storage.open(from, Access::Read).map_err(reading())?;
-        let len = file.len().map_err(reading())?;
-        let stamp = file.stamp().map_err(reading())?;
-        if !self.is_present(&path, &stamp, len) {
-            let new = NewFile {
-                path: path.clone(),
-                from: from.to_owned(),
-                stamp,
-                len,
-                segment: None,
-                linked: self.try_link(from, &path)?,
-            };
-            self.take(new, None)?;
-        }
-        Ok(path)
-    }
-
-    /// Adds a file to those in the backup, and reports it. Returns the `seq` of
-    /// its last record.
-    fn add(&mut self, new: NewFile, stored: String, sha256: String) -> Result<u64, BackupError> {
-        let (last_seq, damage) = match &new.segment {
-            Some(segment) => self.last_seq(segment, &stored)?,
-            None => (0, Vec::new()),
-        };
-        let NewFile {
+        let stored = self.free_name(&path);
+        let to = self.dir.join(&stored);
+        write_new(self.storage, &to, text).map_err(BackupError::io("writing", &to))?;
+        let new = ManifestFile {
             path,
-            stamp,
-            len: bytes,
-            linked,
-            ..
-        } = new;
-        let (files, all) = match linked {
+            stored,
+            bytes,
+            sha256,
+            stamp: String::new(),
+            damage: Vec::new(),
+        };
+        self.add(new, false)
+    }
+
+    /// Adds a file that was taken to the manifest, and reports it.
+    fn add(&mut self, file: ManifestFile, linked: bool) -> Result<(), BackupError> {
+        let (files, bytes) = match linked {
             true => (&mut self.done.linked_files, &mut self.done.linked_bytes),
             false => (&mut self.done.copied_files, &mut self.done.copied_bytes),
         };
         *files += 1;
-        *all += bytes;
+        *bytes += file.bytes;
         let line = BackupLine::File {
-            file: path.clone(),
-            bytes,
+            file: file.path.clone(),
+            bytes: file.bytes,
             linked,
         };
+        self.manifest.files.push(file);
         let written = self.output.line(&line);
         let written = written.and_then(|()| self.output.out.flush());
-        written.map_err(BackupError::Output)?;
-        let file = ManifestFile {
-            path: path.clone(),
-            stored,
-            bytes,
-            sha256,
-            stamp,
-            damage,
-        };
-        self.have.insert(path, file);
-        Ok(last_seq)
+        written.map_err(BackupError::Output)
     }
 
-    /// The last `seq` of a segment in the backup, and its damage.
-    fn last_seq(
-        &self,
-        segment: &SnapshotFile,
-        stored: &str,
-    ) -> Result<(u64, Vec<String>), BackupError> {
+    /// What a segment in the backup holds.
+    fn check(&self, file: &SnapshotFile, stored: &str) -> Result<Held, BackupError> {
         let at = self.dir.join(stored);
-        let file = self.storage.open(&at, Access::Read);
-        let held = segment.read(file.map_err(BackupError::io("opening", at))?)?;
-        let damage = held.damage.iter().map(ToString::to_string);
-        Ok((held.last_seq, damage.collect()))
+        let copy = self.storage.open(&at, Access::Read);
+        let copy = copy.map_err(BackupError::io("opening", at))?;
+        let held = check_copy(&file.path, copy, self.source.log_id, file.next_first)?;
+        Ok(held)
     }
 
     /// Removes files that an earlier backup made and no manifest names.
     fn remove_others(&self, kept: &BTreeSet<String>) {
-        let is_ours = |name: &String| {
-            let name = name.strip_suffix('~').unwrap_or(name);
-            name.ends_with(".log") || name.ends_with(".log.zst")
-        };
+        let is_ours = |name: &String| is_segment_name(name.strip_suffix('~').unwrap_or(name));
         let mut names: Vec<String> = ["format", "format~", NEW_NAME].map(str::to_owned).into();
         for part in PARTS.into_iter().chain([BASELINES]) {
             let listed = list(self.storage, &self.dir.join(part)).unwrap_or_default();
@@ -446,7 +341,7 @@ impl Taker<'_, '_> {
         }
         for name in names.iter().filter(|name| !kept.contains(*name)) {
             let path = self.dir.join(name);
-            if let Err(error) = remove(self.storage, &path) {
+            if let Err(error) = self.storage.remove_if_there(&path) {
                 tracing::warn!("{} could not be removed: {error}", path.display());
             }
         }

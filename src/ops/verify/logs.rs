@@ -7,8 +7,9 @@ use super::digest::Digest;
 use super::lines::{DamageLine, LostLine, VerifyLine, VerifySummary};
 use super::ranges::Ranges;
 use crate::event::{ProfileKey, micros_to_rfc3339};
+use crate::log::frame::Frame;
 use crate::log::record::{EventRecord, Lost, RecordError, RejectedRecord};
-use crate::log::{CheckedFrame, CheckedSegment, Log, Visited};
+use crate::log::{CheckedSegment, Log, Visited};
 use crate::ops::{MaintenanceError, Output};
 use crate::query::parallel::in_order;
 use crate::store::Snapshot;
@@ -135,10 +136,10 @@ impl<'a> Part<'a> {
         done: &AtomicU64,
     ) -> Result<Checked, MaintenanceError> {
         let (mut lost, mut good, mut pruned): (Vec<Lost>, _, _) = (Vec::new(), 0, 0);
-        let mut visit = |found: &CheckedFrame<'_>| {
+        let mut visit = |frame: &Frame<'_>| {
             let mut visited = Visited::default();
             let mut count = 0;
-            for (seq, record) in found.frame.records() {
+            for (seq, record) in frame.records() {
                 if seq > self.last {
                     visited.untimed = true;
                     continue;

@@ -206,9 +206,9 @@ fn damages(log: &Log) -> Vec<Damage> {
     let firsts: Vec<u64> = log.segments().iter().map(|(first, _)| *first).collect();
     let nexts = firsts.iter().skip(1).copied().chain([log.last_seq() + 1]);
     for (first, next) in firsts.iter().zip(nexts) {
-        let mut visit = |frame: &profiletrail::log::CheckedFrame<'_>| {
+        let mut visit = |frame: &profiletrail::log::frame::Frame<'_>| {
             let mut visited = Visited::default();
-            for (_, record) in frame.frame.records() {
+            for (_, record) in frame.records() {
                 visited.time(time_of(record));
             }
             visited

@@ -67,7 +67,6 @@ fn run(disk: &SimulatedDisk, copy: bool) -> Result<BackupDone, BackupError> {
         open(disk, "/data", "rejected").log,
     );
     let source = Source {
-        folder: Path::new("/data"),
         log_id: ID,
         events: &events,
         rejected: &rejected,
@@ -180,7 +179,7 @@ fn faults_everywhere(disk: &SimulatedDisk, copy: bool, before: Option<u64>, afte
                 let manifest = check(&found);
                 is_tidy(&found, &manifest);
                 let data = Path::new("/restored");
-                restore(&found, Path::new(BACKUP), &manifest, data, |_, _| ()).unwrap();
+                restore(&found, Path::new(BACKUP), data, |_, _| ()).unwrap();
                 holds(&found, "/restored", after, 3);
             }
         }
@@ -267,8 +266,8 @@ fn a_fault_at_any_operation_of_a_restore() {
     seal(&disk);
     run(&disk, true).unwrap();
     let target = Path::new("/new/data");
-    let manifest = check(&disk);
-    let run = |disk: &SimulatedDisk| restore(disk, Path::new(BACKUP), &manifest, target, |_, _| ());
+    check(&disk);
+    let run = |disk: &SimulatedDisk| restore(disk, Path::new(BACKUP), target, |_, _| ());
     let clean = disk.process_killed();
     run(&clean).unwrap();
     holds(&clean, "/new/data", 40, 3);
