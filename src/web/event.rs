@@ -82,9 +82,9 @@ pub struct Page {
     interests: Option<Text>,
     /// The events before and after it of the same (sub)profile.
     pub neighbours: (Option<u64>, Option<u64>),
-    /// What a reader should know.
+    /// Damage that affects the page.
     pub damage: Vec<String>,
-    /// What a reader should know of what it asked for.
+    /// Notes on its requests.
     pub asked_notes: Vec<String>,
 }
 
@@ -125,7 +125,7 @@ impl Page {
         }
     }
 
-    /// Whether it can have asked for something of which something came.
+    /// Whether `explain` says something about it.
     pub fn asks(&self) -> bool {
         let words = ["create", "update"];
         self.duplicate_of.is_none()
@@ -133,7 +133,7 @@ impl Page {
             && words.contains(&self.event_type.line().as_str())
     }
 
-    /// With a line of `explain`. What a `create` made unasked is what it created.
+    /// Adds a line of `explain`; what a `create` set without a parameter is left out.
     pub fn with_asked(&mut self, line: &ExplainLine<'_>) {
         if line.asked.is_none() && self.event_type.line() == "create" {
             return;
@@ -146,7 +146,7 @@ impl Page {
         }
     }
 
-    /// With what was sent, from its line of `export`.
+    /// Adds what was sent, from its line of `export`.
     pub fn with_sent(&mut self, line: &ExportLine<'_>) {
         self.remote = line.remote.as_deref().map(|remote| Text::new(remote, NAME));
         self.sent = vec![
@@ -192,10 +192,10 @@ impl Page {
                     dt { "sender" }
                     dd {
                         @match self.verified {
-                            _ if self.observed => { "nobody: it is no call, but what an export showed, entered by " code { "reconcile --record" } }
+                            _ if self.observed => { "not a call: entered from an export by " code { "reconcile --record" } }
                             Some(true) => { "verified: Copernica signed it" }
                             Some(false) => { "not verified" }
-                            None => { "nobody looked: signatures were not checked" }
+                            None => { "not checked: signature checks were off" }
                         }
                     }
                 }
@@ -206,7 +206,7 @@ impl Page {
             }
             @if !self.asked.0.is_empty() {
                 section aria-labelledby="asked" {
-                    h2 #asked { "What it asked for" }
+                    h2 #asked { "What it requested" }
                     (notes(&[], &self.asked_notes))
                     (outcomes::table(&self.asked.0, self.asked.1))
                 }
@@ -217,17 +217,17 @@ impl Page {
                 @if let Some(interests) = &self.interests {
                     details { summary { "Interests as sent" } p { (interests) } }
                 }
-                @if self.sent.iter().all(|pairs| pairs.pairs.is_empty()) { p.empty { "Nothing beside its profile and time." } }
+                @if self.sent.iter().all(|pairs| pairs.pairs.is_empty()) { p.empty { "Only its profile and time." } }
             }
             section aria-labelledby="proof" {
                 h2 #proof { "Proof" }
                 @if self.verified == Some(true) {
-                    p { "What proves that Copernica sent it is kept with the event:" }
+                    p { "The proof that Copernica sent it is kept with the event:" }
                     (command(&format!("profiletrail evidence {}", self.seq)))
                 } @else if self.observed {
-                    p { "Nothing proves it: who entered the export says so." }
+                    p { "No proof: it rests on the export." }
                 } @else {
-                    p { "No proof is kept with this event. Calls that are signed are checked where the server is started with " code { "--copernica-id" } " and " code { "--public-host" } "." }
+                    p { "No proof is kept with this event. Signatures are checked if the server runs with " code { "--copernica-id" } " and " code { "--public-host" } "." }
                 }
             }
         };
@@ -242,7 +242,7 @@ impl Page {
     fn changes(&self, clock: &Clock) -> Markup {
         html! {
             @if let Some(seq) = self.duplicate_of {
-                p.empty { "It repeats " a href=(links::event(seq)) { "event " (seq) } ", and changes nothing." }
+                p.empty { "A duplicate of " a href=(links::event(seq)) { "event " (seq) } ": it changes nothing." }
             } @else if self.changes.is_empty() {
                 p.empty { (self.nothing) }
             } @else {
@@ -289,7 +289,7 @@ pub fn missing(seq: u64, last_seq: u64, why: Option<&str>, clock: &Clock) -> Mar
         @match why {
             Some(why) => {
                 p { (Text::new(why, SHORT * 3)) }
-                p { "Ask " code { "profiletrail verify" } " what is damaged." }
+                p { code { "profiletrail verify" } " lists the damage." }
             }
             None if last_seq == 0 => p { "No event has come yet." },
             None if seq > last_seq => p { "The last event that is kept is " a href=(links::event(last_seq)) { (last_seq) } "." },

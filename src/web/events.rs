@@ -23,9 +23,9 @@ pub struct Row {
     event_type: Text,
     label: Option<Text>,
     verified: Option<bool>,
-    /// Whether an export showed it: then it is no call.
+    /// Whether it was entered from an export, and is not a call.
     observed: bool,
-    /// Whether it is that of the profile, and ended the subprofile with it.
+    /// Whether it is the profile's delete, which ended the subprofile.
     cascade: bool,
     duplicate_of: Option<u64>,
     changes: Vec<Change>,
@@ -33,17 +33,15 @@ pub struct Row {
     nothing: &'static str,
 }
 
-/// What is said of an event that changed no field and no interest.
+/// The text for an event without changes of fields or interests.
 pub fn nothing(line: &HistoryLine<'_>) -> &'static str {
     match (line.observed.as_deref(), &*line.event_type, line.subprofile) {
-        (Some("gone"), ..) => "an export has it no more: nothing of it is there from here on",
-        (Some(_), ..) => "an export shows it as it was known",
+        (Some("gone"), ..) => "not in the export: deleted at some earlier moment",
+        (Some(_), ..) => "the export agrees with what was known",
         (None, "create", _) => "created without any field",
         (None, "update", _) => "no change",
-        (None, "delete", None) => {
-            "deleted: nothing of it, nor of its subprofiles, is there from here on"
-        }
-        (None, "delete", Some(_)) => "deleted: nothing of it is there from here on",
+        (None, "delete", None) => "deleted, with its subprofiles",
+        (None, "delete", Some(_)) => "deleted",
         _ => "changes nothing",
     }
 }
@@ -77,11 +75,11 @@ impl Row {
     }
 }
 
-/// What is known of who sent an event; one that an export showed was sent by nobody.
+/// A badge for the verification of an event's sender.
 pub fn verified(verified: Option<bool>, observed: bool) -> Markup {
     match verified {
         _ if observed => {
-            html! { span.badge.unexplained title="it is no call: reconcile --record entered what an export shows" { "from an export" } }
+            html! { span.badge.unexplained title="not a call: entered from an export by reconcile --record" { "from an export" } }
         }
         Some(true) => {
             html! { span.badge.good title="its signature proves that Copernica sent it" { "verified" } }

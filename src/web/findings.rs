@@ -147,8 +147,11 @@ impl Finding {
             how_much: format!("changed on {}", whose(line.profiles, line.subprofiles)),
             span: (line.from.clone(), line.until.clone()),
             meaning: match line.usual {
-                0 => "Usually none changes in such a time.".to_owned(),
-                usual => format!("Usually {} change in such a time.", grouped(usual)),
+                0 => "Usually none change in a span of this length.".to_owned(),
+                usual => format!(
+                    "Usually {} change in a span of this length.",
+                    grouped(usual)
+                ),
             },
             facts,
             quiet: None,
@@ -241,7 +244,7 @@ impl Finding {
     }
 }
 
-/// Where a loop is seen: the field alone, in its time.
+/// The timeline on which a loop is visible: its field, in its span.
 fn timeline(one: &LoopLine<'_>) -> (ProfileKey, String) {
     let key = ProfileKey {
         profile: one.profile,
@@ -263,7 +266,7 @@ fn timeline(one: &LoopLine<'_>) -> (ProfileKey, String) {
     (key, link.to())
 }
 
-/// What can be typed, made plain.
+/// The commands to show, with control characters escaped.
 fn commands<const N: usize>(
     lines: [(&'static str, Option<&str>); N],
 ) -> Vec<(&'static str, String)> {
@@ -273,24 +276,24 @@ fn commands<const N: usize>(
     there.map(|(what, line)| (what, plain(line))).collect()
 }
 
-/// What stands out, and what is said where nothing does.
+/// The findings of one kind.
 #[derive(Clone, Debug)]
 pub struct Findings {
-    /// What they are.
+    /// The title.
     pub title: &'static str,
-    /// What they mean.
+    /// What such a finding means.
     pub meaning: &'static str,
-    /// They.
+    /// The findings.
     pub rows: Vec<Finding>,
-    /// How many there are besides.
+    /// The number of findings left out.
     pub further: usize,
-    /// What is said where there are none.
+    /// The text if there are none.
     pub none: &'static str,
     /// The command that lists them all.
     pub command: &'static str,
-    /// What cannot be read of it.
+    /// Damage that affects it.
     pub damage: Vec<String>,
-    /// What a reader should know.
+    /// Damage that affects the page.
     pub notes: Vec<String>,
 }
 

@@ -13,10 +13,10 @@ use super::timeline_svg::{legend, timeline_svg};
 use crate::event::ProfileKey;
 use crate::query::lines::ShowLine;
 
-/// How many subprofiles are named.
+/// The most subprofiles that are listed.
 pub const SUBPROFILES: usize = 40;
 
-/// What stands at the head of the page.
+/// The head of the page.
 #[derive(Clone, Debug)]
 pub struct Head {
     /// Whose page it is.
@@ -57,7 +57,7 @@ impl Head {
 /// The events of a page of the list.
 #[derive(Clone, Debug, Default)]
 pub struct List {
-    /// They, newest first.
+    /// The events, newest first.
     pub rows: Vec<Row>,
     /// Where the page after this one begins: time and `seq` of the last event.
     pub older: Option<(i64, u64)>,
@@ -74,19 +74,19 @@ pub struct Page<'a> {
     pub zoom: Zoom,
     /// The drawing.
     pub timeline: Timeline,
-    /// The field or interest that alone is asked for.
+    /// The field or interest to which the page is limited.
     pub only: Option<(&'a str, bool)>,
-    /// When the first of its events was that are kept.
+    /// The time of its first kept event.
     pub first: Option<i64>,
     /// The state at a moment.
     pub state: State,
-    /// What was written where a moment should stand, and why it is none.
+    /// An invalid moment as typed, and why it is invalid.
     pub wrong: Option<(&'a str, &'a str)>,
     /// Its events.
     pub list: List,
-    /// What a reader should know.
+    /// Damage that affects the page.
     pub damage: Vec<String>,
-    /// The same, of what is known to be so.
+    /// Notes.
     pub notes: Vec<String>,
 }
 
@@ -126,7 +126,7 @@ impl Page<'_> {
                     }
                 }
                 @if self.timeline.rows.is_empty() {
-                    p.empty { "There is nothing to draw in this span: no field or interest is known in it. Choose a longer one." }
+                    p.empty { "Nothing is known in this span. Choose a longer one." }
                 } @else {
                     a.skip href="#events" { "Skip the timeline" }
                     (timeline_svg(&self.timeline, self.state.at(), clock))
@@ -138,7 +138,7 @@ impl Page<'_> {
                 h2 #then { "As it was on …" }
                 (self.slider(clock))
                 div #state { (self.state.table(clock)) }
-                p #state-told.heard role="status" {}
+                p #state-status.heard role="status" {}
             }
             section aria-labelledby="events" {
                 h2 #events tabindex="-1" { "Events" }
@@ -179,13 +179,13 @@ impl Page<'_> {
             }
             p.note {
                 a href=(links::dossier(head.key, self.only)) { "Dossier" }
-                ": everything about "
+                ": the whole history of "
                 @match self.only {
                     None => "it",
                     Some((name, true)) => { "the interest " (Text::new(name, NAME)) },
                     Some((name, false)) => { "the field " (Text::new(name, NAME)) },
                 }
-                ", with what is not known of it, on one page to keep or print"
+                ", including what is not known, on one page to keep or print"
             }
             @if !head.subprofiles.0.is_empty() {
                 p.subprofiles {
@@ -260,7 +260,7 @@ impl Page<'_> {
         html! {
             @if self.list.rows.is_empty() {
                 p.empty {
-                    @if self.only.is_some() { "No event changed this." } @else { "There are no further events." }
+                    @if self.only.is_some() { "No event changed this." } @else { "No further events." }
                 }
             } @else {
                 (table(&self.list.rows, clock, false, "list"))
@@ -281,7 +281,7 @@ impl Page<'_> {
     }
 }
 
-/// What a (sub)profile is called.
+/// The title of a (sub)profile.
 pub fn name(key: ProfileKey) -> String {
     match key.subprofile {
         None => format!("Profile {}", key.profile),
@@ -289,17 +289,17 @@ pub fn name(key: ProfileKey) -> String {
     }
 }
 
-/// The page of one of which nothing is known.
+/// The page of a (sub)profile without events.
 pub fn unknown(key: ProfileKey, last_seq: u64, damage: &[String], clock: &Clock) -> Markup {
-    let title = format!("No event of {}", name(key).to_lowercase());
+    let title = format!("No events of {}", name(key).to_lowercase());
     let body = html! {
         section.message {
             h1 { (title) }
             (notes(damage, &[]))
             @if last_seq == 0 {
-                p { "No event has come at all yet. Point Copernica's webhooks at this server, or read events back with " code { "profiletrail import" } "." }
+                p { "No event has arrived yet. Point Copernica's webhooks at this server, or load an export with " code { "profiletrail import" } "." }
             } @else {
-                p { "None of the " (last_seq) " events that are kept is of it. Look whether the number is right, or search for a value, such as " code { "mail=johny@example.com" } "." }
+                p { "None of the " (last_seq) " kept events belongs to it. Check the number, or search for a value, such as " code { "mail=johny@example.com" } "." }
                 @if key.subprofile.is_some() {
                     p { a href=(links::profile(ProfileKey::profile(key.profile))) { "Look at profile " (key.profile) } }
                 }

@@ -15,7 +15,7 @@ use crate::query::{FindTarget, Matching};
 /// The longest command in bytes that is shown.
 const COMMAND: usize = 500;
 
-/// A (sub)profile that has or had what was looked for, and when.
+/// A (sub)profile that has or had the value, and when.
 #[derive(Clone, Debug)]
 pub struct Hit {
     key: ProfileKey,
@@ -49,8 +49,8 @@ impl Hit {
 
     fn since(&self, clock: &Clock) -> Markup {
         let why = match &*self.cause {
-            "first_seen" => "or before: it was seen first then",
-            "unexplained" | "observed" => "or before: it changed unseen",
+            "first_seen" => "or before: first seen then",
+            "unexplained" | "observed" => "or before: the change itself was not seen",
             "baseline" => "or before: older events were pruned",
             _ => "",
         };
@@ -65,7 +65,7 @@ impl Hit {
         html! {
             @match &self.until {
                 None => span.badge.good { "now" },
-                Some((_, seq)) if *seq == self.since.1 => span.nothing { "only that moment is known" },
+                Some((_, seq)) if *seq == self.since.1 => span.nothing { "known only at that moment" },
                 Some((until, seq)) => { (clock.line(until)) " " a href=(links::event(*seq)) { "event " (seq) } },
             }
         }
@@ -75,19 +75,19 @@ impl Hit {
 /// The results of a search.
 #[derive(Clone, Debug, Default)]
 pub struct Hits {
-    /// Those that were found: who has it now comes first.
+    /// The hits: present values first.
     pub hits: Vec<Hit>,
     /// Whether there are more.
     pub more: bool,
-    /// What cannot be read of it.
+    /// Damage that affects it.
     pub damage: Vec<String>,
-    /// What a reader should know.
+    /// Damage that affects the page.
     pub notes: Vec<String>,
-    /// Where nothing was found: what to ask instead.
+    /// Suggestions if nothing was found.
     pub hints: Vec<String>,
 }
 
-/// What was looked for.
+/// The search target.
 fn sought(sought: &FindTarget) -> Markup {
     match sought {
         FindTarget::Interest(name) => html! { (Name::new(name, true)) },
@@ -108,7 +108,7 @@ fn sought(sought: &FindTarget) -> Markup {
 pub fn hits(asked: &str, what: &FindTarget, found: &Hits, clock: &Clock) -> Markup {
     let several = matches!(what, FindTarget::Field { by, .. } if *by != Matching::Whole);
     let body = html! {
-        h1 { "Who has or had this value" }
+        h1 { "Profiles that have or had this value" }
         p { (sought(what)) }
         (super::shell::notes(&found.damage, &found.notes))
         section { (table(found, several, clock)) @if let Some(line) = find_command(what) {
@@ -123,11 +123,11 @@ pub fn hits(asked: &str, what: &FindTarget, found: &Hits, clock: &Clock) -> Mark
     frame.around(&body)
 }
 
-/// Who has or had it; with the value of each where they are `several`.
+/// The hits; with the value of each if they can differ (`several`).
 fn table(found: &Hits, several: bool, clock: &Clock) -> Markup {
     html! {
         @if found.hits.is_empty() {
-            p.empty { "Nobody has or had it. The value must be written as Copernica sent it, and the field as it is called there; a " code { "*" } " at the end stands for anything." }
+            p.empty { "No profile has or had this value. Write the value as Copernica sent it, and the field as it is called there; a " code { "*" } " at the end matches any ending." }
             @if !found.hints.is_empty() {
                 ul { @for hint in &found.hints { li { (Text::new(hint, SHORT * 3)) } } }
             }
@@ -152,7 +152,7 @@ fn table(found: &Hits, several: bool, clock: &Clock) -> Markup {
                     }
                 }
             }
-            @if found.more { p.note { "There are more than these " (found.hits.len()) "." } }
+            @if found.more { p.note { "Only the first " (found.hits.len()) " are shown." } }
         }
     }
 }
@@ -184,14 +184,14 @@ fn find_command(what: &FindTarget) -> Option<String> {
         .map(|line| plain(&line))
 }
 
-/// The page of a search that cannot be understood.
+/// The page for a search that cannot be parsed.
 pub fn no_search(asked: &str, clock: &Clock) -> Markup {
     let is_address = asked.contains('@') && !asked.contains('=');
     let body = html! {
         section.message {
-            h1 { "What to search for" }
+            h1 { "Search" }
             @if !asked.trim().is_empty() {
-                p { "This is neither a profile nor a field's value: " strong { (Text::new(asked, SHORT)) } }
+                p { "This is neither a profile nor a field with a value: " strong { (Text::new(asked, SHORT)) } }
             }
             @if is_address {
                 p { "Did you mean one of these?" }
@@ -204,10 +204,10 @@ pub fn no_search(asked: &str, clock: &Clock) -> Markup {
             }
             ul {
                 li { code { "123" } " is a profile, " code { "123/456" } " a subprofile of it" }
-                li { code { "mail=johny@example.com" } " finds who has or had that value of the field" }
-                li { code { "mail=johny@*" } " finds every value of the field that begins so" }
-                li { code { "interest news" } " finds who is or was a member of it" }
-                li { code { "event 7" } " is the seventh event that came" }
+                li { code { "mail=johny@example.com" } " finds the profiles that have or had this value" }
+                li { code { "mail=johny@*" } " finds the values that begin with this text" }
+                li { code { "interest news" } " finds the profiles that are or were members" }
+                li { code { "event 7" } " is the seventh event that arrived" }
             }
         }
     };
@@ -249,9 +249,9 @@ impl Rejected {
 pub fn rejected(count: u64, last: &[Rejected], clock: &Clock) -> Markup {
     html! {
         @if count == 0 {
-            p.empty { "None in the last two weeks: every call could be read." }
+            p.empty { "None in the last two weeks." }
         } @else {
-            p { strong { (count) } " in the last two weeks; they are kept, and can be listed:" }
+            p { strong { (count) } " in the last two weeks. To list them:" }
             (command("profiletrail rejected --since '14 days ago'"))
             ul.findings {
                 @for call in last {

@@ -42,7 +42,7 @@ impl Frame<'_> {
                     }
                     main #main tabindex="-1" { (body) }
                     @if let Some(clock) = self.clock {
-                        footer { "Times are those of " (clock.zone.name()) ". Nothing on these pages changes anything." }
+                        footer { "Times are in " (clock.zone.name()) ". These pages are read-only." }
                     }
                 }
             }
@@ -83,7 +83,7 @@ pub fn login(next: &str, error: Option<&str>, clear: bool) -> Markup {
             @if let Some(error) = error { p.error role="alert" { (error) } }
             @if clear {
                 p.notes role="note" {
-                    "If the address above does not begin with " code { "https://" } ", others can read along: send no token that way."
+                    "If the address above does not begin with " code { "https://" } ", others on the network can read the token: do not send it that way."
                 }
             }
             form method="post" action="/login" {
@@ -94,10 +94,10 @@ pub fn login(next: &str, error: Option<&str>, clear: bool) -> Markup {
                 button type="submit" { "Log in" }
             }
             p #token-help {
-                "On the machine that keeps the events, this makes a token for you:"
+                "Make a token on the server:"
             }
             pre { code { "profiletrail token create --name browser" } }
-            p.note { "With it you may ask everything and change nothing. It is not kept in your browser; a session ends after half an hour without use, and when its token is revoked." }
+            p.note { "A token can read everything and change nothing. It is not stored in your browser. A session ends after 30 minutes without use, or when its token is revoked." }
         }
     };
     let frame = Frame {
@@ -108,14 +108,14 @@ pub fn login(next: &str, error: Option<&str>, clear: bool) -> Markup {
     frame.around(&body)
 }
 
-/// What a reader should know of an answer: what is lacking, and why.
+/// The notes above an answer: what is missing, and why.
 pub fn notes(damage: &[String], notes: &[String]) -> Markup {
     html! {
         @if !damage.is_empty() {
             div.damage role="note" {
-                p { strong { "Some events that belong here cannot be read." } " Ask " code { "profiletrail verify" } " what is damaged." }
+                p { strong { "Some events that belong here cannot be read." } " " code { "profiletrail verify" } " lists the damage." }
                 ul { @for what in damage.iter().take(5) { li { (super::text::Text::new(what, 300)) } } }
-                @if damage.len() > 5 { p { (damage.len() - 5) " more like these." } }
+                @if damage.len() > 5 { p { (damage.len() - 5) " more." } }
             }
         }
         @if !notes.is_empty() {

@@ -8,20 +8,20 @@ use super::shell::Frame;
 use super::time_format::Clock;
 use crate::format::grouped;
 
-/// How the server is.
+/// The server's health.
 #[derive(Clone, Debug, Default)]
 pub struct Health {
-    /// Why no event can be kept, if that is so.
+    /// Why events cannot be kept, if so.
     pub trouble: Option<&'static str>,
-    /// Whether it has been silent for too long.
+    /// Whether no event has arrived for too long.
     pub silent: bool,
-    /// When the last event came, in Unix seconds.
+    /// When the last event arrived, in Unix seconds.
     pub last: Option<i64>,
     /// How many events there are.
     pub events: u64,
-    /// How many of them are not in the index yet.
+    /// The number of events that are not indexed yet.
     pub behind: u64,
-    /// The bytes that are free on the disk, where that is known.
+    /// Free disk space in bytes, if known.
     pub free: Option<u64>,
 }
 
@@ -33,25 +33,25 @@ impl Health {
                     dt { "calls" }
                     dd {
                         @match (self.trouble, self.silent) {
-                            (Some(trouble), _) => { span.badge.bad { "not kept" } " " (trouble) "; ask " code { "profiletrail doctor" } }
-                            (None, true) => { span.badge.bad { "silent" } " no event came for too long; ask " code { "profiletrail doctor" } }
-                            (None, false) => span.badge.good { "well" },
+                            (Some(trouble), _) => { span.badge.bad { "not kept" } " " (trouble) "; run " code { "profiletrail doctor" } }
+                            (None, true) => { span.badge.bad { "silent" } " no event has arrived for too long; run " code { "profiletrail doctor" } }
+                            (None, false) => span.badge.good { "ok" },
                         }
                     }
                 }
                 div { dt { "events" } dd { (grouped(self.events)) } }
-                @if let Some(last) = self.last { div { dt { "last one" } dd { (clock.ago(last)) } } }
+                @if let Some(last) = self.last { div { dt { "last event" } dd { (clock.ago(last)) } } }
                 @if self.behind > 0 { div { dt { "not indexed yet" } dd { (grouped(self.behind)) } } }
-                @if let Some(free) = self.free { div { dt { "free on the disk" } dd { (bytesize::ByteSize(free).display().iec()) } } }
+                @if let Some(free) = self.free { div { dt { "free disk space" } dd { (bytesize::ByteSize(free).display().iec()) } } }
             }
         }
     }
 }
 
-/// All that is on the page at first; panels that cost more come after it.
+/// The page's first content; slower panels are fetched after it.
 #[derive(Clone, Debug)]
 pub struct Page {
-    /// How the server is.
+    /// The server's health.
     pub health: Health,
     /// Events of the last hours.
     pub hours: Hours,
@@ -59,7 +59,7 @@ pub struct Page {
     pub latest: Vec<Row>,
     /// The last event that is shown.
     pub cursor: u64,
-    /// What a reader should know.
+    /// Damage that affects the page.
     pub damage: Vec<String>,
 }
 
@@ -73,7 +73,7 @@ impl Page {
             section aria-labelledby="hours" {
                 h2 #hours { "Events per hour" }
                 @if self.hours.too_many {
-                    p.empty { "There are too many to be counted here: ask " code { "profiletrail stats --since yesterday" } "." }
+                    p.empty { "Too many to count here: run " code { "profiletrail stats --since yesterday" } "." }
                 } @else if self.hours.counts.iter().all(|count| *count == 0) {
                     p.empty { "None in the last two days." }
                 } @else {
@@ -84,13 +84,13 @@ impl Page {
                 section.wide aria-labelledby="latest" {
                     div.bar {
                         h2 #latest { "Latest events" }
-                        span #live-told.note role="status" aria-live="polite" {}
+                        span #live-status.note role="status" aria-live="polite" {}
                         button #live-pause.quiet type="button" hidden aria-pressed="false" { "Pause" }
                     }
                     @if self.latest.is_empty() {
                         p.empty #live-none {
-                            "No event has come yet. Point Copernica's webhooks at " code { "/webhook" }
-                            " of the address that receives calls, or try it:"
+                            "No event has arrived yet. Point Copernica's webhooks at " code { "/webhook" }
+                            " on the address that receives calls, or try it:"
                         }
                         pre.command { code { "curl -d 'type=create&profile=1&fields[mail]=johny@example.com' http://127.0.0.1:8080/webhook" } }
                     }
@@ -100,7 +100,7 @@ impl Page {
                     (panel("incidents", "/incidents", "Incidents"))
                     (panel("gaps", "/gaps", "Unexplained changes"))
                     (panel("loops", "/loops", "Loops"))
-                    (panel("rejected", "/rejected", "Calls that could not be read"))
+                    (panel("rejected", "/rejected", "Rejected calls"))
                 }
             }
         };
@@ -123,7 +123,7 @@ fn panel(id: &str, path: &str, title: &str) -> Markup {
     }
 }
 
-/// What has come since: a fragment for the script, newest first.
+/// The events that arrived since: a fragment for the script, newest first.
 pub fn live(latest: &[Row], cursor: u64, skipped: u64, clock: &Clock) -> Markup {
     let last = latest.first();
     html! {
@@ -132,8 +132,8 @@ pub fn live(latest: &[Row], cursor: u64, skipped: u64, clock: &Clock) -> Markup 
                 (rows(latest, clock, true))
             }
         }
-        p #told {
-            @if skipped > 0 { (skipped) " more events came than are shown; " }
+        p #live-summary {
+            @if skipped > 0 { (skipped) " more events arrived than are shown; " }
             @if let Some(last) = last {
                 (latest.len()) " new event" @if latest.len() != 1 { "s" }
                 ", the last at " (clock.text(last.time))

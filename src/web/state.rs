@@ -103,16 +103,16 @@ impl State {
                     @match self.word.as_str() {
                         "present" => { "present" }
                         "deleted" => { strong { "deleted" } @if self.cascade { " with its profile" } }
-                        _ => { strong { "not known" } ", since no event had come yet" }
+                        _ => { strong { "not known" } ": before the first event" }
                     }
                     @if let Some((seq, time)) = self.last {
                         ", after " a href=(super::links::event(seq)) { "event " (seq) } " of " (clock.time(time))
                     }
                     ". "
                     @match self.changed {
-                        0 => { "Nothing differs now." }
-                        1 => { "One thing differs now." }
-                        count => { (count) " things differ now." }
+                        0 => { "No differences now." }
+                        1 => { "1 difference now." }
+                        count => { (count) " differences now." }
                     }
                 }
                 @if !self.rows.is_empty() {
@@ -140,7 +140,7 @@ impl State {
                     }
                 }
                 @if self.left_out > 0 {
-                    p.note { (self.left_out) " more fields and interests: profiletrail show lists all." }
+                    p.note { (self.left_out) " more fields and interests: profiletrail show lists them all." }
                 }
             }
         }

@@ -56,7 +56,7 @@ impl Text {
     }
 }
 
-/// A number that is alike for alike texts, and mostly for no others (FNV-1a).
+/// An FNV-1a hash: equal for equal texts, and rarely for others.
 fn fingerprint(text: &str) -> u32 {
     text.bytes().fold(0x811c_9dc5, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
@@ -72,7 +72,7 @@ impl Render for Text {
     }
 }
 
-/// What a field or an interest was or is, as it is shown.
+/// A value of a field or an interest, ready to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Shown {
     /// A field's value.
@@ -134,7 +134,7 @@ pub struct Name {
     pub text: Text,
     /// Whether it is an interest's.
     pub interest: bool,
-    /// As it came, where it is short enough to be asked for in a link.
+    /// The name unescaped, if it is short enough for a link.
     pub raw: Option<Box<str>>,
 }
 
@@ -178,11 +178,11 @@ pub struct Change {
     pub old: Shown,
     /// What it became.
     pub new: Shown,
-    /// In what the two differ, where they have much in common.
+    /// The differing parts, if the texts have much in common.
     parts: Option<Parts>,
     /// Why; empty for a net difference.
     pub cause: Text,
-    /// Since when it may have happened.
+    /// The earliest time at which it may have happened.
     pub since: Option<String>,
 }
 

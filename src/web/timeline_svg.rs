@@ -171,7 +171,7 @@ fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
     }
 }
 
-/// What the forms mean.
+/// The legend of the marks.
 pub fn legend() -> Markup {
     let entry = |class: &str, form: &str, text: &str| {
         html! {
@@ -196,7 +196,7 @@ pub fn legend() -> Markup {
     }
 }
 
-/// What the drawing leaves out or puts together.
+/// A note on what the drawing merges or omits.
 impl Render for Timeline {
     fn render(&self) -> Markup {
         let drawn = self.rows.iter().flat_map(|row| &row.marks);
@@ -205,13 +205,13 @@ impl Render for Timeline {
             p.note {
                 (counted(self.changes, "change")) " in " (counted(self.events, "event"))
                 @if together > 0 {
-                    ", drawn as " (counted(self.marks() as u64, "mark")) ": those that are too close to distinguish are one. "
+                    ", drawn as " (counted(self.marks() as u64, "mark")) ": changes too close together share a mark. "
                     "Choose a shorter span to see each"
                 }
                 "."
                 @if self.is_cut() {
                     " Only the first " (self.rows.len()) " fields and interests are drawn; "
-                    (counted(self.left_out, "change")) " of others stand in the list of events."
+                    (counted(self.left_out, "change")) " of others are in the list of events."
                 }
             }
         }

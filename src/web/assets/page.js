@@ -31,7 +31,7 @@
     const range = document.getElementById("slider");
     const state = document.getElementById("state");
     const field = document.getElementById("at");
-    const told = document.getElementById("state-told");
+    const status = document.getElementById("state-status");
     if (!range || !state || !field) return;
     range.hidden = false;
     const zone = { timeZone: range.dataset.zone, dateStyle: "short", timeStyle: "medium" };
@@ -51,7 +51,7 @@
         const fresh = page?.querySelector(".state");
         if (fresh) {
           state.replaceChildren(document.importNode(fresh, true));
-          if (told) told.textContent = fresh.querySelector(".summary")?.textContent ?? "";
+          if (status) status.textContent = fresh.querySelector(".summary")?.textContent ?? "";
         }
       } catch (error) {
         if (error.name === "AbortError") return;
@@ -82,9 +82,9 @@
   function live() {
     const place = document.getElementById("live");
     const list = document.getElementById("live-rows");
-    const told = document.getElementById("live-told");
+    const status = document.getElementById("live-status");
     const pause = document.getElementById("live-pause");
-    if (!place || !list || !told || !pause) return;
+    if (!place || !list || !status || !pause) return;
     const most = 50;
     let cursor = place.dataset.cursor;
     let paused = false;
@@ -109,11 +109,11 @@
             list.prepend(...rows);
             while (list.children.length > most) list.lastElementChild.remove();
             document.getElementById("live-none")?.remove();
-            told.textContent = page.getElementById("told")?.textContent ?? "";
+            status.textContent = page.getElementById("live-summary")?.textContent ?? "";
           }
           wait = 3000;
         } catch {
-          told.textContent = "The server does not answer; trying again.";
+          status.textContent = "The server does not answer. Retrying.";
           wait = Math.min(wait * 2, 30000);
         }
       }

@@ -63,7 +63,7 @@ fn a_person_finds_a_profile_and_sees_what_changed_when() {
         // She is found by what her address was.
         browser.type_into("#q", "mail=johny@example.com");
         browser.keys(&[key::ENTER]);
-        browser.await_text("h1", "Who has or had this value");
+        browser.await_text("h1", "Profiles that have or had this value");
         judge_looks(&browser, "what was found");
         picture("found");
         browser.click("tbody th a");
@@ -73,11 +73,11 @@ fn a_person_finds_a_profile_and_sees_what_changed_when() {
             browser.run("return document.querySelectorAll('.lane:not(.axis)').length"),
             5
         );
-        browser.await_text("#state", "Nothing differs now.");
+        browser.await_text("#state", "No differences now.");
         // The slider, by keys alone: each a step of a thousandth, or of a tenth.
         browser.run("document.getElementById('slider').focus()");
         browser.keys(&[key::PAGE_DOWN; 5]);
-        browser.await_text("#state", "things differ now");
+        browser.await_text("#state", "differences now");
         browser.await_text("#state", "johnny@example.com");
         assert!(browser.text("#state").contains("johny@example.com"));
         let told = browser.run("const it = document.getElementById('slider'); return [it.ariaValueText, document.getElementById('at').value]");
@@ -105,13 +105,13 @@ fn a_person_finds_a_profile_and_sees_what_changed_when() {
         );
         let seq = server.client().post("/webhook/live", body).seq();
         browser.await_text("#live-rows tr", &format!("Delft{number}"));
-        browser.await_text("#live-told", "1 new event, the last at");
+        browser.await_text("#live-status", "1 new event, the last at");
         assert_eq!(
             browser.text("#live-rows tr .what a"),
             format!("event {seq}")
         );
         browser.await_text("#gaps + div", "news");
-        browser.await_text("#rejected + div", "every call could be read");
+        browser.await_text("#rejected + div", "None in the last two weeks");
         judge_looks(&browser, "the start page");
         picture("start");
     }
@@ -176,7 +176,7 @@ fn all_can_be_done_without_a_script_and_without_a_mouse() {
     );
     browser.open(server.api(), "/profile/123");
     let state = || browser.text("#state");
-    assert!(state().contains("Nothing differs now."));
+    assert!(state().contains("No differences now."));
     browser.click(".zooms a");
     assert!(browser.text("#main").contains("last day"));
     browser.open(
@@ -184,7 +184,7 @@ fn all_can_be_done_without_a_script_and_without_a_mouse() {
         &format!("/profile/123?at=@{}", now() - 10 * 86_400),
     );
     assert!(
-        state().contains("things differ now") && state().contains("Utrecht"),
+        state().contains("differences now") && state().contains("Utrecht"),
         "{}",
         state()
     );

@@ -20,7 +20,7 @@ fn await_panels(browser: &Browser, story: &Story) {
     browser.await_text("#gaps + div", "No call at all from");
     browser.await_text("#incidents + div", story.import.value);
     browser.await_text("#loops + div", story.fight.field);
-    browser.await_text("#rejected + div", "could be read");
+    browser.await_text("#rejected + div", "in the last two weeks");
 }
 
 #[test]

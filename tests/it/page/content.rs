@@ -13,7 +13,7 @@ fn pages_tell_what_the_commands_tell() {
     let (dir, server, visitor) = visited();
     let start = visitor.page("/");
     assert!(
-        start.contains("No event has come yet") && start.contains("curl -d"),
+        start.contains("No event has arrived yet") && start.contains("curl -d"),
         "{start}"
     );
     judge_html(&start);
@@ -55,7 +55,7 @@ fn pages_tell_what_the_commands_tell() {
         "john<ins>n</ins>y@example.com",
         "unexplained",
         "mail: johny@example.com → johnny@example.com, 2025-10-10 10:53:20, set, event 2",
-        "Nothing differs now.",
+        "No differences now.",
     ] {
         assert!(page.contains(part), "{part} in {page}");
     }
@@ -79,7 +79,7 @@ fn pages_tell_what_the_commands_tell() {
         }
     }
     let then = visitor.page("/profile/123?at=@1760000000&part=state");
-    assert!(then.contains("3 things differ now"), "{then}");
+    assert!(then.contains("3 differences now"), "{then}");
     // A part of the time, a field alone, a page of the list.
     let page = visitor.page("/profile/123?from=@1760000001&to=@1760090000&field=city");
     assert!(
@@ -106,12 +106,12 @@ fn pages_tell_what_the_commands_tell() {
     assert!(
         visitor
             .page("/event/3")
-            .contains("repeats <a href=\"/event/2\">")
+            .contains("A duplicate of <a href=\"/event/2\">")
     );
     for (target, text) in [
         ("/event/99", "The last event that is kept is"),
         ("/event/0", "No event 0"),
-        ("/profile/9", "None of the 6 events that are kept is of it"),
+        ("/profile/9", "None of the 6 kept events belongs to it"),
         ("/profile/9/9", "Look at profile 9"),
         ("/nothing", "Nothing is here"),
     ] {
@@ -123,10 +123,7 @@ fn pages_tell_what_the_commands_tell() {
         );
         judge_html(&page);
     }
-    for (target, text) in [
-        ("/event/6", "deleted: nothing of it"),
-        ("/profile/124", "deleted: nothing of it"),
-    ] {
+    for (target, text) in [("/event/6", "deleted"), ("/profile/124", "deleted")] {
         assert!(visitor.page(target).contains(text), "{target}");
     }
     // Searching.

@@ -44,17 +44,21 @@ fn what_an_export_showed_is_no_call() {
     let page = visitor.page("/event/4");
     has(
         &page,
-        &["What was seen", "it is no call", "Nothing proves it"],
+        &[
+            "What was seen",
+            "not a call",
+            "No proof: it rests on the export",
+        ],
     );
     has(
         &visitor.page("/event/3"),
-        &["What was sent", "nobody looked"],
+        &["What was sent", "signature checks were off"],
     );
     let page = visitor.page("/profile/2?from=@1759999900&to=@1760000300");
     has(
         &page,
         &[
-            "an export has it no more",
+            "not in the export: deleted at some earlier moment",
             "<strong>deleted</strong>",
             "it is gone",
         ],
@@ -166,7 +170,7 @@ fn a_dossier_is_the_command_s_and_bound_like_one() {
         (reply.status, reply.header("Content-Disposition")),
         (404, None)
     );
-    has(&text(reply), &["No event of profile 9"]);
+    has(&text(reply), &["No events of profile 9"]);
     assert_eq!(visitor.get("/profile/x/dossier").status, 400);
     let stranger = Visitor::new(server.api());
     assert_eq!(

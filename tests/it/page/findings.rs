@@ -122,7 +122,7 @@ fn what_went_wrong_in_the_shop_is_told() {
         judge_html(&page);
     }
     let page = visitor.page(&format!("/profile/{}", gone.profile));
-    has(&page, &["nor of its subprofiles"]);
+    has(&page, &["deleted, with its subprofiles"]);
     server.stop();
 }
 
@@ -144,7 +144,7 @@ fn what_came_of_what_was_asked_is_told() {
     let rows = |seq: u64| -> Vec<String> {
         let page = visitor.page(&format!("/event/{seq}"));
         judge_html(&page);
-        let Some((_, asked)) = page.split_once("What it asked for") else {
+        let Some((_, asked)) = page.split_once("What it requested") else {
             return Vec::new();
         };
         let (asked, _) = asked.split_once("</section>").unwrap();

@@ -126,7 +126,7 @@ impl Ui {
         let found = match door.find(&token, &asked.peer) {
             Ok(found) => found,
             Err(None) => {
-                let what = "This is no token of this server. Copy it whole: it begins with ptr_ and is shown once, when it is made.";
+                let what = "This is not a valid token of this server. Copy the whole token: it begins with ptr_ and is shown only once, when it is made.";
                 return page(401, shell::login(next, Some(what), false));
             }
             Err(Some(wait)) => return too_many(next, wait),

@@ -46,7 +46,7 @@ pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply
         Panel::Rejected => {
             let (count, last) = calls(asker)?;
             let body = rejected(count, &last, clock);
-            let title = "Calls that could not be read";
+            let title = "Rejected calls";
             return Ok(reply(
                 200,
                 if alone {
