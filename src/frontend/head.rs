@@ -28,7 +28,7 @@ const ALWAYS: usize = 3;
 pub const PEER_HEADER: &str = "X-Peer";
 
 /// The header by which tiny_http learns what is wrong with a body:
-/// `no-length`, or `too-large` and the announced length in bytes.
+/// `no-length`, `encoded`, or `too-large` and the announced length in bytes.
 pub const FAULT_HEADER: &str = "X-Fault";
 
 /// The header by which tiny_http learns that a client's head stands before the body, and
@@ -143,6 +143,9 @@ const BARE_LINE_FEED: Refusal = Refusal::new(
 #[derive(Default)]
 struct Facts<'b> {
     hosts: usize,
+    host: &'b [u8],
+    /// The body has a content coding, such as gzip.
+    compressed: bool,
     length: Option<&'b [u8]>,
     encoded: bool,
     /// The only transfer coding is `chunked`.
@@ -181,6 +184,9 @@ pub(super) fn parse(
     let client = peer.client(request.headers, proxies);
     if facts.hosts > 1 || (facts.hosts == 0 && minor == 1) {
         return Err(Refusal::new(400, "not exactly one Host", "Host"));
+    }
+    if facts.hosts == 1 && !is_host(facts.host) {
+        return Err(Refusal::new(400, "Host is not a name with a port", "Host"));
     }
     if facts.encoded && facts.length.is_some() {
         return Err(Refusal::new(
@@ -248,6 +254,8 @@ pub(super) fn parse(
         Body::Whole(length) => {
             if declared.is_none() && wants_body {
                 push_header(out, FAULT_HEADER, b"no-length");
+            } else if facts.compressed && length > 0 {
+                push_header(out, FAULT_HEADER, b"encoded");
             }
             length
         }
@@ -325,6 +333,7 @@ fn judge<'b>(headers: &[httparse::Header<'b>]) -> Result<Facts<'b>, Refusal> {
         }
         if name.eq_ignore_ascii_case("Host") {
             facts.hosts = facts.hosts.saturating_add(1);
+            facts.host = value;
         } else if name.eq_ignore_ascii_case("Content-Length") {
             if facts.length.is_some_and(|before| before != value) {
                 return Err(BAD_LENGTH);
@@ -333,6 +342,8 @@ fn judge<'b>(headers: &[httparse::Header<'b>]) -> Result<Facts<'b>, Refusal> {
         } else if name.eq_ignore_ascii_case("Transfer-Encoding") {
             facts.chunked = !facts.encoded && value.eq_ignore_ascii_case(b"chunked");
             facts.encoded = true;
+        } else if name.eq_ignore_ascii_case("Content-Encoding") {
+            facts.compressed |= !value.is_empty() && !value.eq_ignore_ascii_case(b"identity");
         } else if name.eq_ignore_ascii_case("Expect") {
             if !value.eq_ignore_ascii_case(b"100-continue") {
                 return Err(Refusal::new(417, "only 100-continue", "Expect"));
@@ -347,6 +358,23 @@ fn judge<'b>(headers: &[httparse::Header<'b>]) -> Result<Facts<'b>, Refusal> {
         }
     }
     Ok(facts)
+}
+
+/// Whether a `Host` is a name or an address, with or without a port (RFC 9110, section 7.2).
+fn is_host(value: &[u8]) -> bool {
+    let (host, port) = match value.iter().rposition(|byte| matches!(byte, b':' | b']')) {
+        Some(at) if value.get(at) == Some(&b':') => value.split_at(at),
+        _ => (value, &b""[..]),
+    };
+    let in_name = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~%!$&'()*+,;=".contains(byte);
+    let is_name = match host
+        .strip_prefix(b"[")
+        .and_then(|host| host.strip_suffix(b"]"))
+    {
+        Some(address) => address.iter().all(|byte| in_name(byte) || *byte == b':'),
+        None => host.iter().all(in_name),
+    };
+    !host.is_empty() && is_name && port.iter().skip(1).all(u8::is_ascii_digit)
 }
 
 /// The path and query of a target; `None` if it cannot be passed on.

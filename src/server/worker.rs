@@ -291,6 +291,10 @@ impl Worker {
 
     /// The frontend's fault of a body as a status and a reason.
     fn fault(&self, fault: &str) -> (u16, DecodeError) {
+        if fault == "encoded" {
+            let reason = "the body is compressed (Content-Encoding): send it uncompressed";
+            return (415, DecodeError::new(reason, "Content-Encoding"));
+        }
         let (status, reason) = match fault.strip_prefix("too-large ") {
             Some(declared) => {
                 let most = self.max_body;

@@ -33,6 +33,13 @@ fn refuses_what_is_malformed_with_the_right_status() {
         (with("A: b\rc"), 400),
         (with("Host: y"), 400),
         (with("Expect: more"), 417),
+        ("GET /a HTTP/1.1\r\nHost: \r\n\r\n".to_owned(), 400),
+        ("GET /a HTTP/1.1\r\nHost: a b\r\n\r\n".to_owned(), 400),
+        ("GET /a HTTP/1.1\r\nHost: a/b\r\n\r\n".to_owned(), 400),
+        ("GET /a HTTP/1.1\r\nHost: :80\r\n\r\n".to_owned(), 400),
+        ("GET /a HTTP/1.1\r\nHost: a:b\r\n\r\n".to_owned(), 400),
+        ("GET /a HTTP/1.1\r\nHost: [::1\r\n\r\n".to_owned(), 400),
+        ("GET /a HTTP/1.1\r\nHost: a@b\r\n\r\n".to_owned(), 400),
         (with(&many), 431),
         (with(&format!("A: {}", "b".repeat(17_000))), 431),
         (
@@ -79,6 +86,22 @@ fn passes_bodies_without_a_length_on_as_a_fault() {
     assert!(answer.status == 411 && answer.body.contains("Content-Length: 0\n"));
     assert!(answer.head.contains("Connection: close\r\n"));
     assert!(peer.is_closed());
+}
+
+#[test]
+fn a_host_may_be_a_name_or_an_address_with_a_port() {
+    let rig = rig();
+    for host in [
+        "x",
+        "a.example.com:8080",
+        "192.0.2.1",
+        "[::1]",
+        "[::1]:443",
+        "a_b:",
+    ] {
+        let answer = rig.once(format!("GET /a HTTP/1.1\r\nHost: {host}\r\n\r\n"));
+        assert_eq!(answer.status, 200, "{host}");
+    }
 }
 
 #[test]

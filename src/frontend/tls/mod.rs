@@ -12,9 +12,11 @@
 
 mod pair;
 
+use crate::format::counted;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use std::ops::Range;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -24,6 +26,12 @@ pub use pair::TlsError;
 
 /// How often the files are checked at most.
 const CHECK_EVERY: Duration = Duration::from_secs(2);
+/// How often a certificate that needs attention is logged at most.
+const WARN_EVERY: Duration = Duration::from_secs(86_400);
+/// How long before its end a certificate needs attention, in seconds: certbot has then failed to
+/// renew it for two weeks.
+const SOON: i64 = 14 * DAY;
+const DAY: i64 = 86_400;
 
 /// The certificate and its key, in PEM form.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +50,8 @@ type FileIdentity = Option<[i64; 7]>;
 struct Loaded {
     identity: [FileIdentity; 2],
     checked: Instant,
+    /// When the certificate's validity was last checked.
+    judged: Instant,
 }
 
 /// A loaded certificate with its key, and the settings of connections. Clones share it.
@@ -72,8 +82,10 @@ impl Tls {
         let loaded = Loaded {
             identity: identity(&files),
             checked: Instant::now(),
+            judged: Instant::now(),
         };
         let pair = pair::load(&files, &provider)?;
+        warn_of_validity(&files, &pair);
         let current = Arc::new(Current(RwLock::new(Arc::new(pair))));
         let config = settings(provider, Arc::clone(&current))
             .map_err(|cause| TlsError::Library { cause })?;
@@ -95,11 +107,21 @@ impl Tls {
         loaded.checked = now;
         let identity = identity(&self.files);
         if identity == loaded.identity {
+            if now.saturating_duration_since(loaded.judged) > WARN_EVERY {
+                loaded.judged = now;
+                let current = self.current.0.read();
+                warn_of_validity(
+                    &self.files,
+                    &current.unwrap_or_else(PoisonError::into_inner),
+                );
+            }
             return;
         }
         loaded.identity = identity;
+        loaded.judged = now;
         match pair::load(&self.files, self.config.crypto_provider()) {
             Ok(pair) => {
+                warn_of_validity(&self.files, &pair);
                 let mut current = self
                     .current
                     .0
@@ -111,6 +133,34 @@ impl Tls {
             }
             Err(error) => tracing::warn!("the old certificate stays in use: {error}"),
         }
+    }
+}
+
+/// Warns of a certificate that senders refuse now or will soon.
+fn warn_of_validity(files: &TlsFiles, pair: &CertifiedKey) {
+    let now = chrono::Utc::now().timestamp();
+    let validity = pair.cert.first().and_then(pair::validity);
+    if let Some(fault) = validity.and_then(|validity| fault_of(validity, now)) {
+        tracing::warn!("the certificate in {} {fault}", files.cert.display());
+    }
+}
+
+/// What is wrong with a validity in Unix seconds at a moment.
+fn fault_of(validity: Range<i64>, now: i64) -> Option<String> {
+    let days = |seconds: i64| counted(u64::try_from(seconds / DAY).unwrap_or(0), "day");
+    let left = validity.end.saturating_sub(now);
+    if left <= 0 {
+        Some(format!(
+            "expired {} ago: senders refuse it; renew it",
+            days(-left)
+        ))
+    } else if validity.start > now {
+        let early = days(validity.start.saturating_sub(now));
+        Some(format!(
+            "becomes valid only in {early}: senders refuse it; check the clock"
+        ))
+    } else {
+        (left < SOON).then(|| format!("expires in {}: renew it", days(left)))
     }
 }
 
@@ -141,4 +191,19 @@ fn settings(
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.ticketer = ring::Ticketer::new()?;
     Ok(config)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_needs_attention_two_weeks_before_its_end() {
+        let at = |now: i64| fault_of(0..100 * DAY, now).unwrap_or_default();
+        assert_eq!(at(0), "");
+        assert_eq!(at(86 * DAY), "");
+        assert_eq!(at(86 * DAY + 1), "expires in 13 days: renew it");
+        assert!(at(101 * DAY).starts_with("expired 1 day ago"));
+        assert!(at(-2 * DAY).starts_with("becomes valid only in 2 days"));
+    }
 }

@@ -8,7 +8,12 @@ use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use x509_cert::Certificate;
+use x509_cert::certificate::Version;
+use x509_cert::der::Decode;
+use x509_cert::time::Time;
 
 /// The longest file in bytes.
 const MAX_LEN: u64 = 1 << 20;
@@ -41,11 +46,30 @@ pub enum TlsError {
     },
     /// There is none in the file.
     #[error(
-        "{}: there is no private key in it, or it has a passphrase; name a PEM file with --tls-key \
-         whose key has none (of certbot: privkey.pem)",
+        "{}: there is no private key in it; name a PEM file with --tls-key (of certbot: privkey.pem)",
         path.display()
     )]
     NoKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The certificate is of X.509 version 1 or 2.
+    #[error(
+        "{}: the certificate is of an old version of X.509, which clients refuse; make one of version 3, \
+         with the server's name in subjectAltName",
+        path.display()
+    )]
+    OldVersion {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key has a passphrase.
+    #[error(
+        "{}: the private key has a passphrase; write one without: openssl pkey -in {} -out FILE, and name \
+         FILE with --tls-key",
+        path.display(), path.display()
+    )]
+    Passphrase {
         /// The file.
         path: PathBuf,
     },
@@ -74,7 +98,20 @@ pub enum TlsError {
 /// Reads both files.
 pub(super) fn load(files: &TlsFiles, provider: &CryptoProvider) -> Result<CertifiedKey, TlsError> {
     let chain = chain(files)?;
+    let own = chain
+        .first()
+        .and_then(|own| Certificate::from_der(own).ok());
+    if own.is_some_and(|own| own.tbs_certificate().version() != Version::V3) {
+        return Err(TlsError::OldVersion {
+            path: files.cert.clone(),
+        });
+    }
     let pem = read(&files.key);
+    if pem.as_ref().is_ok_and(|pem| is_encrypted(pem)) {
+        return Err(TlsError::Passphrase {
+            path: files.key.clone(),
+        });
+    }
     let key = pem.and_then(|pem| PrivateKeyDer::from_pem_slice(&pem));
     let key = key.map_err(|cause| match cause {
         pem::Error::NoItemsFound => TlsError::NoKey {
@@ -91,6 +128,20 @@ pub(super) fn load(files: &TlsFiles, provider: &CryptoProvider) -> Result<Certif
         key: files.key.clone(),
         cause,
     })
+}
+
+/// Whether a PEM file says that its key is encrypted (RFC 1421 and RFC 7468).
+fn is_encrypted(pem: &[u8]) -> bool {
+    let says = |words: &[u8]| memchr::memmem::find(pem, words).is_some();
+    says(b"-----BEGIN ENCRYPTED PRIVATE KEY-----") || says(b"Proc-Type: 4,ENCRYPTED")
+}
+
+/// From when until when a certificate is valid, in Unix seconds.
+pub(super) fn validity(cert: &CertificateDer<'_>) -> Option<Range<i64>> {
+    let cert = Certificate::from_der(cert).ok()?;
+    let validity = cert.tbs_certificate().validity();
+    let seconds = |time: Time| i64::try_from(time.to_unix_duration().as_secs());
+    Some(seconds(validity.not_before).ok()?..seconds(validity.not_after).ok()?)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, pem::Error> {

@@ -71,6 +71,34 @@ fn certificate_and_key_are_both_there_and_fit() {
 }
 
 #[test]
+fn a_certificate_that_expired_or_is_of_an_old_kind_is_reported() {
+    let dir = tempfile::tempdir().unwrap();
+    let expired = Certificate::until(dir.path(), 2001);
+    let server = Server::start(&data(&dir), &expired.arguments());
+    let log = server.stop();
+    assert!(log.contains("cert.pem expired"), "{log}");
+    let openssl = |args: &str| {
+        let mut command = clean("openssl");
+        command.current_dir(dir.path()).args(args.split(' '));
+        assert!(command.output().unwrap().status.success(), "{args}");
+    };
+    openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out old.key");
+    openssl("req -new -key old.key -subj /CN=localhost -out old.csr");
+    // Without extensions it is of version 1.
+    openssl("x509 -req -in old.csr -signkey old.key -days 9 -out old.pem");
+    openssl("pkey -in old.key -aes128 -passout pass:word -out locked.key");
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let (old, old_key, locked) = (path("old.pem"), path("old.key"), path("locked.key"));
+    let data = dir.path().join("other");
+    let log = refused(&data, &["--tls-cert", &old, "--tls-key", &old_key], 3);
+    assert!(log.contains("version 3"), "{log}");
+    let certificate = Certificate::new(dir.path());
+    let [cert_flag, cert, key_flag, _] = certificate.arguments();
+    let log = refused(&data, &[cert_flag, cert, key_flag, &locked], 3);
+    assert!(log.contains("openssl pkey -in"), "{log}");
+}
+
+#[test]
 fn proxies_tell_whose_a_call_is_when_they_are_trusted() {
     let said = [
         ("Content-Type", FORM),

@@ -150,6 +150,40 @@ fn what_cannot_be_read_is_listed_and_takes_no_number() {
 }
 
 #[test]
+fn a_compressed_body_is_refused_by_its_name_and_kept() {
+    let (dir, server) = new_server(&[]);
+    let call = |coding: &str| {
+        let mut client = server.client();
+        let length = BODY.len();
+        let head = format!(
+            "POST /webhook HTTP/1.1\r\nHost: a\r\nContent-Type: {FORM}\r\nContent-Encoding: {coding}\r\n\
+             Content-Length: {length}\r\n\r\n{BODY}"
+        );
+        client.send(head.as_bytes()).unwrap();
+        client.receive(false).unwrap()
+    };
+    for coding in ["gzip", "br", "deflate, gzip"] {
+        let reply = call(coding);
+        assert_eq!(
+            (reply.status, reply.json()["where"].as_str()),
+            (415, Some("Content-Encoding"))
+        );
+    }
+    for coding in ["identity", ""] {
+        assert_eq!(call(coding).status, 200, "{coding}");
+    }
+    let listed = rejected(&data(&dir));
+    assert_eq!(listed.len(), 3);
+    assert!(
+        listed
+            .iter()
+            .all(|line| line["where"] == "Content-Encoding"),
+        "{listed:?}"
+    );
+    server.stop();
+}
+
+#[test]
 fn lengths() {
     let (dir, server) = new_server(&["--max-body", "1000B"]);
     let mut client = server.client();

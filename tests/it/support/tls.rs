@@ -23,10 +23,18 @@ pub struct Certificate {
 impl Certificate {
     /// Makes one in a folder.
     pub fn new(folder: &Path) -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        Self::until(folder, 4096)
+    }
+
+    /// Makes one that is valid until the first day of a year.
+    pub fn until(folder: &Path, year: i32) -> Self {
+        let mut params = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+        params.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let signing_key = rcgen::KeyPair::generate().unwrap();
+        let made = params.self_signed(&signing_key).unwrap();
         let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
-        std::fs::write(&cert, made.cert.pem()).unwrap();
-        std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+        std::fs::write(&cert, made.pem()).unwrap();
+        std::fs::write(&key, signing_key.serialize_pem()).unwrap();
         let mut roots = RootCertStore::empty();
         let der = CertificateDer::from_pem_file(&cert).unwrap();
         roots.add(der).unwrap();
