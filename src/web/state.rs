@@ -110,9 +110,9 @@ impl State {
                     }
                     ". "
                     @match self.changed {
-                        0 => { "No differences now." }
-                        1 => { "1 difference now." }
-                        count => { (count) " differences now." }
+                        0 => { "Same as now." }
+                        1 => { "1 difference from now." }
+                        count => { (count) " differences from now." }
                     }
                 }
                 @if !self.rows.is_empty() {

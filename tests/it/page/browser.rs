@@ -73,11 +73,11 @@ fn a_person_finds_a_profile_and_sees_what_changed_when() {
             browser.run("return document.querySelectorAll('.lane:not(.axis)').length"),
             5
         );
-        browser.await_text("#state", "No differences now.");
+        browser.await_text("#state", "Same as now.");
         // The slider, by keys alone: each a step of a thousandth, or of a tenth.
         browser.run("document.getElementById('slider').focus()");
         browser.keys(&[key::PAGE_DOWN; 5]);
-        browser.await_text("#state", "differences now");
+        browser.await_text("#state", "differences from now");
         browser.await_text("#state", "johnny@example.com");
         assert!(browser.text("#state").contains("johny@example.com"));
         let told = browser.run("const it = document.getElementById('slider'); return [it.ariaValueText, document.getElementById('at').value]");
@@ -176,7 +176,7 @@ fn all_can_be_done_without_a_script_and_without_a_mouse() {
     );
     browser.open(server.api(), "/profile/123");
     let state = || browser.text("#state");
-    assert!(state().contains("No differences now."));
+    assert!(state().contains("Same as now."));
     browser.click(".zooms a");
     assert!(browser.text("#main").contains("last day"));
     browser.open(
@@ -184,7 +184,7 @@ fn all_can_be_done_without_a_script_and_without_a_mouse() {
         &format!("/profile/123?at=@{}", now() - 10 * 86_400),
     );
     assert!(
-        state().contains("differences now") && state().contains("Utrecht"),
+        state().contains("differences from now") && state().contains("Utrecht"),
         "{}",
         state()
     );

@@ -55,7 +55,7 @@ fn pages_tell_what_the_commands_tell() {
         "john<ins>n</ins>y@example.com",
         "unexplained",
         "mail: johny@example.com → johnny@example.com, 2025-10-10 10:53:20, set, event 2",
-        "No differences now.",
+        "Same as now.",
     ] {
         assert!(page.contains(part), "{part} in {page}");
     }
@@ -79,7 +79,7 @@ fn pages_tell_what_the_commands_tell() {
         }
     }
     let then = visitor.page("/profile/123?at=@1760000000&part=state");
-    assert!(then.contains("3 differences now"), "{then}");
+    assert!(then.contains("3 differences from now"), "{then}");
     // A part of the time, a field alone, a page of the list.
     let page = visitor.page("/profile/123?from=@1760000001&to=@1760090000&field=city");
     assert!(
