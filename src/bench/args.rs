@@ -150,6 +150,9 @@ pub struct RunArgs {
     /// Events of one more profile, the hot one [default: a tenth of the events, at most 100,000]
     #[arg(long, value_name = "N")]
     pub hot: Option<u64>,
+    /// Events of 960 kB in a store of their own, all of one profile; 0 leaves it out
+    #[arg(long, value_name = "N", default_value_t = 1_200)]
+    pub large: u64,
     /// Over how many days the events of the store are spread
     #[arg(long, value_name = "D", default_value_t = 365.0)]
     pub days: f64,

@@ -14,6 +14,7 @@
 //! | `store`, `peer_store` | stores of many events |
 //! | `rates` | calls per second, everything in turn |
 //! | `storage_cost`, `questions`, `looked_up` | bytes on disk, memory, start, questions |
+//! | `large_events` | a store of large events of one profile: the memory of every question |
 //! | `scale` | all of it at several sizes |
 //! | `report`, `table` | tables and JSON |
 //! | `compared`, `targets` | all side by side, and whether the targets are met |
@@ -26,6 +27,7 @@ mod disk;
 mod dns;
 mod form;
 mod generate;
+mod large_events;
 mod load;
 mod looked_up;
 mod peer_store;
@@ -121,6 +123,9 @@ fn measure(args: &RunArgs) -> anyhow::Result<Report> {
         report.storage_cost = Some(storage_cost::measure(args, &place, &store, &scratch)?);
         report.peers = peer_store::measure(args, &place, &peers)?;
         full = Some(scratch);
+        if args.large > 0 {
+            report.large_events = large_events::measure(args, &place)?;
+        }
     }
     if args.rounds > 0 {
         report.rates = Some(rates::measure(args, &place, &peers, full.as_deref())?);

@@ -6,7 +6,7 @@ use super::compared;
 use super::looked_up::LookedUp;
 use super::peer_store::PeersStorageCost;
 use super::rates::Rates;
-use super::storage_cost::StorageCost;
+use super::storage_cost::{Asked, StorageCost};
 use super::table::{Printed, mib, ms, whole};
 use super::targets::{self, Target};
 
@@ -34,6 +34,8 @@ pub struct Report {
     /// Memory, disk, start, questions.
     #[serde(rename = "keeping")]
     pub storage_cost: Option<StorageCost>,
+    /// Questions to a store of large events.
+    pub large_events: Vec<Asked>,
     /// The same of the peers.
     pub peers: Option<PeersStorageCost>,
     /// Peers that could not be set up, and why.
@@ -50,6 +52,11 @@ impl Report {
             print_storage_cost(cost, self.peers.as_ref());
             print_looked_up(&cost.looked_up);
             print_questions(cost, self.peers.as_ref());
+        }
+        if !self.large_events.is_empty() {
+            let mut asked = questions_table();
+            push_asked(&mut asked, &self.large_events);
+            asked.print("Questions to a store of large events of one profile");
         }
         compared::print(self);
         targets::print(&self.targets);
@@ -182,8 +189,8 @@ fn print_looked_up(looked_up: &LookedUp) {
     table.print("serve --lookup mail: what is there already is entered");
 }
 
-fn print_questions(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
-    let mut asked = Printed::new(
+fn questions_table() -> Printed {
+    Printed::new(
         &[
             "command",
             "lines",
@@ -194,9 +201,12 @@ fn print_questions(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
             "offline most",
         ],
         1,
-    );
-    for row in cost.asked.iter().chain(&cost.looked_up.asked) {
-        asked.row([
+    )
+}
+
+fn push_asked<'a>(table: &mut Printed, asked: impl IntoIterator<Item = &'a Asked>) {
+    for row in asked {
+        table.row([
             row.command.clone(),
             whole(row.live.lines as f64),
             ms(row.live.ms()),
@@ -206,6 +216,11 @@ fn print_questions(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
             mib(row.offline.peak_kib),
         ]);
     }
+}
+
+fn print_questions(cost: &StorageCost, peers: Option<&PeersStorageCost>) {
+    let mut asked = questions_table();
+    push_asked(&mut asked, cost.asked.iter().chain(&cost.looked_up.asked));
     let shell = peers.map(|all| {
         (
             all,

@@ -55,6 +55,15 @@ pub fn of(report: &Report) -> Vec<Target> {
             "< 256 MiB",
             (peak as f64) < 256.0 * MIB,
         );
+        let large = report.large_events.iter();
+        if let Some(peak) = large.map(|asked| asked.server.peak_kib).max() {
+            add(
+                "most memory of `serve` with large events",
+                mib(peak),
+                "< 256 MiB",
+                (peak as f64) < 256.0 * MIB,
+            );
+        }
         let (stop, kill) = (cost.after_stop, cost.after_kill);
         let start = |answer: f64, query: f64| format!("{}, a query {}", ms(answer), ms(query));
         add(

@@ -22,6 +22,7 @@ fn small_run(dir: &Path, events: u64, rounds: u64) -> Command {
     let mut command = bench();
     command
         .args(["--events", &events.to_string(), "--seconds", "0.1"])
+        .args(["--large", "2"])
         .args([
             "--rounds",
             &rounds.to_string(),
@@ -144,6 +145,12 @@ fn a_small_run_measures_everything_and_leaves_nothing() {
             _ => {}
         }
     }
+    let large = report["large_events"].as_array().unwrap();
+    let asked = large
+        .iter()
+        .find(|row| row["command"] == "changes")
+        .unwrap();
+    assert_eq!(asked["live"]["lines"], 4);
     let looked_up = &keeping["looked_up"];
     assert!(looked_up["entries"].as_u64().unwrap() >= 100, "{looked_up}");
     assert!(looked_up["bytes"].as_u64().unwrap() > 0, "{looked_up}");
