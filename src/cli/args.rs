@@ -26,6 +26,7 @@ use super::report::ReportArgs;
 use super::serve::ServeArgs;
 use super::tail::TailArgs;
 use super::token::TokenArgs;
+use super::validation::ValidationArgs;
 use crate::query::{
     BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, RejectedQuery, ShowQuery,
 };
@@ -110,6 +111,8 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Create, list and revoke tokens of the query API
     Token(TokenArgs),
+    /// Add, list and remove the files by which Copernica validates an address
+    Validation(ValidationArgs),
     /// Write shell completions
     Completions(CompletionsArgs),
     /// Write the manual pages
@@ -149,6 +152,7 @@ impl Command {
             Self::Prune(args) => super::prune::run(&args, context),
             Self::Doctor(args) => super::doctor::run(&args, context),
             Self::Token(args) => super::token::run(&args, context),
+            Self::Validation(args) => super::validation::run(&args, context),
             Self::Completions(args) => super::generate::completions(&args),
             Self::Man(args) => super::generate::man(&args),
         }

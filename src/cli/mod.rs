@@ -48,6 +48,7 @@ mod tail;
 mod time;
 mod token;
 mod undo;
+mod validation;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -270,8 +270,8 @@ impl Scalars {
         if profile.is_none() && subprofile.is_none() {
             return Err(if FOREIGN_TYPES.contains(&event_type.as_str()) {
                 let reason = format!(
-                    "the call arrived, but a webhook for {event_type:?} does not belong here: it names no \
-                     profile; choose the events that create, update and delete profiles"
+                    "the call arrived, but {event_type:?} names no profile: such webhooks belong elsewhere; \
+                     choose the events that create, update and delete profiles"
                 );
                 DecodeError::new(reason, "type")
             } else {

@@ -94,6 +94,8 @@ pub struct RejectedHead<'a> {
     pub reason: &'a str,
     /// Where in the call.
     pub place: &'a str,
+    /// What is known of who sent the call, as in [`EventHead::evidence`].
+    pub evidence: Option<&'a [u8]>,
 }
 
 /// A call that could not be read, as the log keeps it.

@@ -34,7 +34,8 @@ use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
 use crate::ops::doctor::Settings;
 use crate::store::{
-    Folder, OpenOptions, Purpose, RetentionPeriod, Trail, TrailError, start_retention, start_sealer,
+    Folder, OpenOptions, Purpose, RetentionPeriod, Trail, TrailError, ValidationFiles,
+    start_retention, start_sealer,
 };
 
 /// The time for accepted calls and commands to finish when the server stops.
@@ -264,6 +265,7 @@ impl Server {
             checker,
             zone: config.zone,
             max_body: config.max_body,
+            validation: ValidationFiles::of(&config.data),
             lost_log: LogLimiter::default(),
         };
         let private = config.data.join("private");

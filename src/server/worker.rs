@@ -16,7 +16,7 @@ use crate::event::{BodyKind, DecodeError, Envelope, Zone, decode_envelope, is_la
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
 use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
-use crate::store::ParsedCall;
+use crate::store::{ParsedCall, ValidationFiles};
 
 /// Bytes reserved for a head before a body.
 const MAX_HEAD: usize = 16 * 1024;
@@ -34,6 +34,8 @@ pub(super) struct Worker {
     pub checker: Option<Checker>,
     pub zone: Zone,
     pub max_body: usize,
+    /// What Copernica fetches before it calls an address.
+    pub validation: ValidationFiles,
     /// Logs lost calls.
     pub lost_log: LogLimiter,
 }
@@ -73,8 +75,12 @@ enum Route<'a> {
     Unknown(DecodeError),
 }
 
+fn path_of(target: &str) -> &str {
+    target.split(['?', '#']).next().unwrap_or_default()
+}
+
 fn route(target: &str) -> Route<'_> {
-    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let path = path_of(target);
     let shown = || path.chars().take(200).collect::<String>();
     if matches!(path, "/healthz" | "/readyz") {
         return Route::Health(path);
@@ -135,6 +141,11 @@ impl Worker {
             self.metrics.refused("unreadable");
             let error = DecodeError::new("the body could not be read", "body");
             return answer(responder, Reply::refused(400, &error));
+        }
+        if matches!(method, Method::Get | Method::Head)
+            && let Some(content) = self.validation.at_path(path_of(&target))
+        {
+            return answer(responder, Reply::new(200, "text/plain", content));
         }
         let (label, mut fault) = match (route(&target), &method) {
             (Route::Unknown(error), _) => {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, lchown};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -111,4 +111,14 @@ impl StorageFile for RealFile {
         // fdatasync: the content, and the length that is needed to read it.
         self.0.sync_data()
     }
+}
+
+/// Gives a file to the owner of its data folder, if root makes it for a server that
+/// runs as somebody else and could not read it.
+pub fn give_to_owner(path: &Path, folder: &Path) -> io::Result<()> {
+    let (folder, file) = (fs::metadata(folder)?, fs::symlink_metadata(path)?);
+    if rustix::process::geteuid().is_root() && file.uid() != folder.uid() {
+        lchown(path, Some(folder.uid()), Some(folder.gid()))?;
+    }
+    Ok(())
 }

@@ -330,6 +330,7 @@ fn encode_rejected(
         status,
         reason: &error.reason,
         place: &error.place,
+        evidence: call.evidence.as_deref(),
     };
     RejectedRecord {
         head,

@@ -9,6 +9,7 @@
 //! | `rejected/` | the rejected calls |
 //! | `baselines/` | the baselines of pruned events, after the first prune ([`crate::store::retention`]) |
 //! | `index/` | sled database; can be deleted while no process uses the folder |
+//! | `validation/` | the files by which Copernica validates an address ([`crate::store::ValidationFiles`]) |
 //! | `tokens`, `tokens.lock` | the tokens of the query API ([`crate::auth::tokens`]), once one was created |
 //!
 //! In the folders of the two logs, `*.torn-*` files are writes that a crash has cut

@@ -21,6 +21,7 @@ pub mod retention;
 mod sealing;
 mod snapshot;
 mod sorter;
+mod validation;
 mod walk;
 
 pub use appender::{Appender, Arrival, Outcome, ParsedCall};
@@ -38,4 +39,5 @@ pub use reader::EventReader;
 pub use sealing::start_sealer;
 pub use snapshot::Snapshot;
 pub use sorter::{Sorted, Sorter, ensure_free_space, free_space};
+pub use validation::{ValidationError, ValidationFiles};
 pub use walk::{Step, Walk};

@@ -1,15 +1,16 @@
 //! The file that holds the tokens of a data folder.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, lchown};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{MOST, Token};
 use crate::storage::{
-    Links, RealDisk, name_of_new, open_regular, read_small, rename_durably, write_new,
+    Links, RealDisk, give_to_owner, name_of_new, open_regular, read_small, rename_durably,
+    write_new,
 };
 
 /// The version of the file that is read and written.
@@ -131,7 +132,7 @@ impl TokenFile {
             .truncate(false)
             .mode(0o600);
         let lock = open_regular(&mut options, &path, Links::Refuse)
-            .and_then(|file| self.give(&path).map(|()| file))
+            .and_then(|file| give_to_owner(&path, &self.folder).map(|()| file))
             .map_err(failed("opening", &path))?;
         lock.lock().map_err(failed("locking", &path))?;
         Ok(lock)
@@ -148,19 +149,9 @@ impl TokenFile {
             serde_json::to_vec(&content).map_err(|error| failed("writing", &path)(error.into()))?;
         text.push(b'\n');
         write_new(&RealDisk, &new, &text)
-            .and_then(|()| self.give(&new))
+            .and_then(|()| give_to_owner(&new, &self.folder))
             .map_err(failed("writing", &new))?;
         rename_durably(&RealDisk, &new, &path).map_err(failed("writing", &path))
-    }
-
-    /// Gives a file to the folder's owner, where root makes it for a server
-    /// that runs as somebody else and could not read it.
-    fn give(&self, path: &Path) -> io::Result<()> {
-        let (folder, file) = (fs::metadata(&self.folder)?, fs::symlink_metadata(path)?);
-        if rustix::process::geteuid().is_root() && file.uid() != folder.uid() {
-            lchown(path, Some(folder.uid()), Some(folder.gid()))?;
-        }
-        Ok(())
     }
 }
 
@@ -172,6 +163,9 @@ fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> TokensE
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
     use crate::auth::tokens::Scope;
 

@@ -31,13 +31,20 @@ pub(super) enum Health {
 }
 
 /// Asks for `/healthz` of a base URL such as `https://hooks.example.com`.
-/// Certificates must be trusted by the system's roots.
 pub(super) fn health(base: &str) -> Health {
+    match get(&format!("{base}/healthz")) {
+        Ok((status, body)) => judge(status, &body),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Status and body of what is at a URL. Certificates must be trusted by the system's roots.
+pub(super) fn get(url: &str) -> Result<(u16, Vec<u8>), ureq::Error> {
     let provider = rustls::crypto::ring::default_provider();
     let mut tls = TlsConfig::builder()
         .provider(TlsProvider::Rustls)
         .unversioned_rustls_crypto_provider(Arc::new(provider));
-    if base.starts_with("https:") {
+    if url.starts_with("https:") {
         let roots: Vec<_> = rustls_native_certs::load_native_certs()
             .certs
             .iter()
@@ -54,19 +61,15 @@ pub(super) fn health(base: &str) -> Health {
         .http_status_as_error(false)
         .build()
         .new_agent();
-    match agent.get(format!("{base}/healthz")).call() {
-        Ok(mut answer) => {
-            let body = answer.body_mut().with_config().limit(MAX_ANSWER);
-            let text = body.read_to_string().unwrap_or_default();
-            judge(answer.status().as_u16(), &text)
-        }
-        Err(error) => failed(&error),
-    }
+    let mut answer = agent.get(url).call()?;
+    let body = answer.body_mut().with_config().limit(MAX_ANSWER);
+    let body = body.read_to_vec().unwrap_or_default();
+    Ok((answer.status().as_u16(), body))
 }
 
 /// What an answer means.
-fn judge(status: u16, body: &str) -> Health {
-    let body: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
+fn judge(status: u16, body: &[u8]) -> Health {
+    let body: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let word = |name: &str| body.get(name).and_then(serde_json::Value::as_str);
     match (status, word("status"), word("error")) {
         (200, Some("ok"), _) => Health::Healthy,
@@ -134,7 +137,7 @@ mod tests {
             (301, "", Health::Other(301)),
         ];
         for (status, body, health) in cases {
-            assert_eq!(judge(status, body), health, "{status} {body}");
+            assert_eq!(judge(status, body.as_bytes()), health, "{status} {body}");
         }
     }
 

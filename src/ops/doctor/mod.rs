@@ -104,6 +104,7 @@ const CHECKS: &[(&str, Check)] = &[
     ("certificate", certificate::certificate),
     ("dns", network::dns),
     ("public", network::public),
+    ("validation", network::validation),
     ("backup", machine::backup),
 ];
 

@@ -7,9 +7,10 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::finding::shell;
-use super::health::{Health, health};
+use super::health::{Health, get, health};
 use super::{Facts, Finding};
 use crate::auth::keys::{KeyConfig, KeyDomain, KeyError, KeyName, KeyRing};
+use crate::store::ValidationFiles;
 
 /// The label that is looked up below the key domain. It need not exist: any
 /// answer will do.
@@ -43,6 +44,68 @@ pub(super) fn public(facts: &Facts<'_>) -> Vec<Finding> {
             judge(host, &health, &addresses(name_of(host)))
         };
         hosts.iter().flat_map(check).collect()
+    }
+}
+
+/// Whether there is a file by which Copernica validates the address, and whether each public host
+/// serves it.
+pub(super) fn validation(facts: &Facts<'_>) -> Vec<Finding> {
+    let files = ValidationFiles::of(facts.data);
+    let names = files.names().unwrap_or_default();
+    let hosts = &facts.settings.public_hosts;
+    let first = match &facts.log {
+        None => return Vec::new(),
+        Some(log) => log.last_received.is_none(),
+    };
+    match names.as_slice() {
+        [] if first => Finding::unknown(
+            "there is no validation file, which Copernica fetches before it calls an address",
+            format!(
+                "save it under the name that Copernica shows, and: profiletrail validation add FILE --data {}",
+                facts.data_word
+            ),
+        ),
+        [] => Finding::ok("there is no validation file, and none is needed: calls have arrived"),
+        names if !facts.outside || hosts.is_empty() => Finding::unknown(
+            format!(
+                "{} is there; not checked whether the public address serves it",
+                names.join(", ")
+            ),
+            "name the host with --public-host, and leave --offline out",
+        ),
+        names => {
+            let each = names
+                .iter()
+                .flat_map(|name| hosts.iter().map(move |host| (name, host)));
+            each.flat_map(|(name, host)| {
+                is_served(name, host, &files.read(name).unwrap_or_default(), first)
+            })
+            .collect()
+        }
+    }
+}
+
+fn is_served(name: &str, host: &str, content: &[u8], first: bool) -> Vec<Finding> {
+    let urls = ["", "/webhook"].map(|folder| format!("https://{host}{folder}/{name}"));
+    let is_there = |url: &&String| matches!(get(url), Ok((200, body)) if body == content);
+    let (there, absent): (Vec<_>, Vec<_>) = urls.iter().partition(is_there);
+    let fix = "pass both addresses on, as scripts/nginx.example and scripts/caddy.example do";
+    match (there.as_slice(), absent.as_slice()) {
+        (_, []) if first => Finding::ok(format!(
+            "{} and {} are served: let Copernica validate the address",
+            urls[0], urls[1]
+        )),
+        (_, []) => Finding::ok(format!(
+            "{} is served; once the address is validated: profiletrail validation remove {name}",
+            urls[0]
+        )),
+        ([there, ..], [absent, ..]) => {
+            Finding::warning(format!("{there} is served, but {absent} is not"), fix)
+        }
+        _ => Finding::problem(
+            format!("neither {} nor {} is served", urls[0], urls[1]),
+            fix,
+        ),
     }
 }
 

@@ -19,3 +19,4 @@ mod proxies;
 mod rejected_calls;
 mod signature;
 mod signed_calls;
+mod validation;

@@ -267,6 +267,17 @@ fn serves(kind: Kind) -> Proxy {
     let (status, text) = proxy.call("/webhook", &form, &vec![b'y'; 4_500_000]);
     assert_eq!(status, 413);
     assert!(text.contains("at most 4194304 are read"), "{text}");
+    // The file that Copernica fetches before it calls, from either place.
+    let file = data.path().join("smtpeter-abc12.txt");
+    fs::write(&file, "x-42").unwrap();
+    cli(data.path(), &["validation", "add", file.to_str().unwrap()]).ok();
+    for path in ["/smtpeter-abc12.txt", "/webhook/smtpeter-abc12.txt"] {
+        assert_eq!(
+            proxy.call(path, &[], b""),
+            (200, "x-42".to_owned()),
+            "{path}"
+        );
+    }
     let healthy = (200, "{\"status\":\"ok\"}".to_owned());
     assert_eq!(proxy.call("/healthz", &[], b""), healthy);
     for path in ["/", "/webhooks", "/metrics", "/healthz/x", "/x/../webhooks"] {
@@ -329,10 +340,13 @@ fn doctor_tries_the_public_address() {
             line.to_string(),
         )
     };
+    let file = proxy.dir.path().join("v.txt");
+    fs::write(&file, "content").unwrap();
+    cli(data.path(), &["validation", "add", file.to_str().unwrap()]).ok();
     let trusted = proxy.dir.path().join("fullchain.pem");
     let host = format!("localhost:{}", proxy.address.port());
     let found = doctor(&trusted, &host, data.path());
-    for check in ["public", "certificate"] {
+    for check in ["public", "certificate", "validation"] {
         let (result, line) = result(&found, check);
         assert_eq!(result, "ok", "{line}");
     }
@@ -354,6 +368,8 @@ fn doctor_tries_the_public_address() {
     let (verdict, line) = result(&doctor(&trusted, &host, data.path()), "public");
     assert_eq!(verdict, "problem", "{line}");
     assert!(line.contains("is answered 502"), "{line}");
+    let (verdict, line) = result(&doctor(&trusted, &host, data.path()), "validation");
+    assert_eq!(verdict, "problem", "{line}");
 }
 
 #[test]

@@ -1,0 +1,131 @@
+//! `validation`: the files by which Copernica validates an address.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Subcommand;
+use serde::Serialize;
+
+use super::ExitStatus;
+use super::args::{Format, ResultOutput};
+use super::context::{CommandContext, UsageError};
+use crate::store::{Folder, ValidationError, ValidationFiles};
+
+/// `validation`
+#[derive(Debug, clap::Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Before Copernica calls an address it fetches a text file, whose name and content it shows. A server \
+    serves the files that are added here at /NAME and /webhook/NAME, at once.\n\n\
+    Example: profiletrail validation add smtpeter-abc12.txt"
+)]
+pub struct ValidationArgs {
+    #[command(subcommand)]
+    command: ValidationCommand,
+}
+
+/// What to do with the files.
+#[derive(Debug, Subcommand)]
+enum ValidationCommand {
+    /// Let the server serve a file, under its name
+    Add {
+        /// The file, saved under the name that Copernica shows
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        #[command(flatten)]
+        output: ResultOutput,
+    },
+    /// List the files
+    List {
+        #[command(flatten)]
+        output: ResultOutput,
+    },
+    /// Serve a file no longer
+    Remove {
+        /// Its name, as list shows it
+        #[arg(value_name = "NAME")]
+        name: String,
+        #[command(flatten)]
+        output: ResultOutput,
+    },
+}
+
+/// A file, as a line of the answer.
+#[derive(Serialize)]
+struct ValidationLine<'a> {
+    name: &'a str,
+    bytes: usize,
+}
+
+/// `validation`
+pub fn run(args: &ValidationArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    super::logging::of_command(context);
+    let files = ValidationFiles::of(&context.data);
+    match &args.command {
+        ValidationCommand::Add { file, output } => {
+            Folder::make(&context.data)?;
+            let name = files.add(file).map_err(|error| match error {
+                ValidationError::Name(_) => UsageError::new(error.to_string()).into(),
+                error => anyhow::Error::from(error).context(format!("adding {}", file.display())),
+            })?;
+            show(&files, &[name], output, context)?;
+            super::say(
+                "profiletrail: the server serves it now: let Copernica validate the address",
+            );
+            Ok(ExitStatus::Success)
+        }
+        ValidationCommand::List { output } => {
+            let names = files.names().context("listing the validation files")?;
+            if names.is_empty() {
+                super::say(
+                    "profiletrail: nothing found: there are no validation files; `profiletrail validation add FILE` adds one",
+                );
+                return Ok(ExitStatus::Nothing);
+            }
+            show(&files, &names, output, context)?;
+            Ok(ExitStatus::Success)
+        }
+        ValidationCommand::Remove { name, output } => {
+            let line = line(&files, name, output, context)?;
+            if !files
+                .remove(name)
+                .with_context(|| format!("removing {name}"))?
+            {
+                super::say(&format!(
+                    "profiletrail: nothing found: there is no validation file {name}; `profiletrail validation list` lists them"
+                ));
+                return Ok(ExitStatus::Nothing);
+            }
+            super::maintenance::write(&line)?;
+            Ok(ExitStatus::Success)
+        }
+    }
+}
+
+fn show(
+    files: &ValidationFiles,
+    names: &[String],
+    output: &ResultOutput,
+    context: &CommandContext,
+) -> anyhow::Result<()> {
+    let lines = names.iter().map(|name| line(files, name, output, context));
+    super::maintenance::write(&lines.collect::<Result<Vec<_>, _>>()?.concat())
+}
+
+/// A file's line: its name for people.
+fn line(
+    files: &ValidationFiles,
+    name: &str,
+    output: &ResultOutput,
+    context: &CommandContext,
+) -> anyhow::Result<Vec<u8>> {
+    let bytes = files.read(name).map_or(0, |content| content.len());
+    Ok(match context.format(output.format) {
+        Format::Jsonl => format!(
+            "{}\n",
+            serde_json::to_string(&ValidationLine { name, bytes })?
+        ),
+        _ => format!("{name}  {bytes} bytes\n"),
+    }
+    .into_bytes())
+}

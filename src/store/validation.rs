@@ -1,0 +1,122 @@
+//! The files by which Copernica validates an address.
+//!
+//! Before it calls an address, Copernica fetches a text file whose name and content it shows to its
+//! user, from the host's root or from the webhook's folder. These files are in `validation/` of the
+//! data folder. The server reads them at each request, so a change needs no restart.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use crate::event::is_label;
+use crate::storage::{
+    Links, RealDisk, give_to_owner, name_of_new, read_small, rename_durably, write_new,
+};
+
+/// The most files.
+const MAX_FILES: usize = 16;
+
+/// The most bytes of a file.
+const MAX_LEN: u64 = 4 << 10;
+
+/// Why a file cannot be added.
+#[derive(Debug, thiserror::Error)]
+pub enum ValidationError {
+    /// The name is not one that is served.
+    #[error(
+        "{0:?} is not the name of a validation file: 1 to 64 of A-Z, a-z, 0-9, _ and -, and .txt; save the file under \
+         the name that Copernica shows"
+    )]
+    Name(String),
+    /// There are as many files as there may be.
+    #[error(
+        "there are {MAX_FILES} validation files, the most there may be: remove one that was validated, with \
+         `profiletrail validation remove NAME`"
+    )]
+    TooMany,
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+/// The validation files of a data folder.
+#[derive(Clone, Debug)]
+pub struct ValidationFiles {
+    folder: PathBuf,
+}
+
+/// Whether a validation file may have this name.
+fn is_name(name: &str) -> bool {
+    name.strip_suffix(".txt").is_some_and(is_label)
+}
+
+impl ValidationFiles {
+    /// Those of the data folder at a path.
+    pub fn of(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.folder.join("validation")
+    }
+
+    /// The names of all files, in order.
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(self.dir()) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let names = entries.flatten().map(|entry| entry.file_name());
+        let mut names: Vec<String> = names.filter_map(|name| name.into_string().ok()).collect();
+        names.retain(|name| is_name(name));
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// The content of a file; `None` if there is no such file.
+    pub fn read(&self, name: &str) -> Option<Vec<u8>> {
+        let path = is_name(name).then(|| self.dir().join(name))?;
+        read_small(&path, MAX_LEN, Links::Refuse).ok()
+    }
+
+    /// The content of the file that a request for a path gets.
+    pub fn at_path(&self, path: &str) -> Option<Vec<u8>> {
+        self.read(path.strip_prefix("/webhook/").or(path.strip_prefix('/'))?)
+    }
+
+    /// Copies a file into the folder, in place of one of the same name, and returns its name.
+    pub fn add(&self, file: &Path) -> Result<String, ValidationError> {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        if !is_name(&name) {
+            return Err(ValidationError::Name(name.into_owned()));
+        }
+        let content = read_small(file, MAX_LEN, Links::Follow)?;
+        let names = self.names()?;
+        if names.len() >= MAX_FILES && !names.iter().any(|known| *known == name) {
+            return Err(ValidationError::TooMany);
+        }
+        let dir = self.dir();
+        DirBuilder::new().mode(0o700).recursive(true).create(&dir)?;
+        give_to_owner(&dir, &self.folder)?;
+        let path = dir.join(&*name);
+        let new = name_of_new(&path);
+        write_new(&RealDisk, &new, &content)?;
+        give_to_owner(&new, &self.folder)?;
+        rename_durably(&RealDisk, &new, &path)?;
+        Ok(name.into_owned())
+    }
+
+    /// Removes a file; returns whether there was one.
+    pub fn remove(&self, name: &str) -> io::Result<bool> {
+        if !is_name(name) {
+            return Ok(false);
+        }
+        match fs::remove_file(self.dir().join(name)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            removed => removed.map(|()| true),
+        }
+    }
+}
