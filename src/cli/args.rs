@@ -22,14 +22,13 @@ use super::loops::LoopsArgs;
 pub use super::maintenance::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
 use super::prune::PruneArgs;
 use super::reconcile::ReconcileArgs;
+use super::rejected::RejectedArgs;
 use super::report::ReportArgs;
 use super::serve::ServeArgs;
 use super::tail::TailArgs;
 use super::token::TokenArgs;
 use super::validation::ValidationArgs;
-use crate::query::{
-    BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, RejectedQuery, ShowQuery,
-};
+use crate::query::{BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, ShowQuery};
 
 /// Keeps every Copernica webhook call, and answers what changed when.
 #[derive(Debug, Parser)]
@@ -139,7 +138,7 @@ impl Command {
             Self::Loops(args) => super::loops::run(&args, context),
             Self::Find(args) => super::find::run(&args, context),
             Self::Export(args) => ask::run(&args.query(), &args.output, context),
-            Self::Rejected(args) => ask::run(&args.query(), &args.output, context),
+            Self::Rejected(args) => super::rejected::run(&args, context),
             Self::Dossier(args) => super::dossier::run(&args, context),
             Self::Evidence(args) => super::evidence::run(&args, context),
             Self::Reconcile(args) => super::reconcile::run(&args, context),
@@ -225,16 +224,6 @@ pub struct ChangesArgs {
 pub struct ExportArgs {
     #[command(flatten)]
     pub query: ExportQuery,
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// `rejected`
-#[derive(Debug, clap::Args)]
-#[command(after_help = format!("{TIMES}\n\nExample: profiletrail rejected --since yesterday"))]
-pub struct RejectedArgs {
-    #[command(flatten)]
-    pub query: RejectedQuery,
     #[command(flatten)]
     pub output: Output,
 }

@@ -53,7 +53,9 @@ pub fn reach(context: &CommandContext, purpose: Purpose) -> anyhow::Result<Conne
             patience: Duration::from_millis(200),
         };
         match Trail::open(&context.data, options) {
-            Ok((trail, appender)) => return offline(Commands::offline(trail, appender)),
+            Ok((trail, appender)) => {
+                return offline(Commands::offline(trail, appender, context.zone));
+            }
             Err(error @ TrailError::InUse { .. }) if begun.elapsed() >= PATIENCE => {
                 return Err(error).context("it does not answer commands, and it has not ended");
             }

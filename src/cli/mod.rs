@@ -41,6 +41,7 @@ mod prompt;
 mod prune;
 mod queries;
 mod reconcile;
+mod rejected;
 mod report;
 mod serve;
 mod signature_args;

@@ -1,8 +1,6 @@
 //! Converts arguments to queries.
 
-use super::args::{
-    BlameArgs, ChangesArgs, DiffArgs, ExportArgs, HistoryArgs, RejectedArgs, ShowArgs,
-};
+use super::args::{BlameArgs, ChangesArgs, DiffArgs, ExportArgs, HistoryArgs, ShowArgs};
 use super::context::{CommandContext, UsageError};
 use crate::query::{
     BlameQuery, ChangesQuery, DiffQuery, Filter, HistoryQuery, InvalidParam, Query, ShowQuery,
@@ -85,11 +83,5 @@ impl ChangesArgs {
 impl ExportArgs {
     pub fn query(&self) -> Query {
         Query::Export(self.query.clone())
-    }
-}
-
-impl RejectedArgs {
-    pub fn query(&self) -> Query {
-        Query::Rejected(self.query.clone())
     }
 }

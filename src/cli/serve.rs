@@ -45,6 +45,14 @@ pub struct ServeArgs {
         default_value = "4MiB"
     )]
     pub max_body: ByteSize,
+    /// The most bytes of rejected calls; beyond that the oldest are removed
+    #[arg(
+        long,
+        env = "PROFILETRAIL_MAX_REJECTED",
+        value_name = "SIZE",
+        default_value = "64MiB"
+    )]
+    pub max_rejected: ByteSize,
     /// Segment size of the log
     #[arg(
         long,
@@ -100,6 +108,7 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         tls: args.frontend.tls()?,
         max_per_address: args.frontend.per_address() as usize,
         trusted_proxies: Proxies::new(args.frontend.trusted_proxy.iter().copied()),
+        max_rejected: args.max_rejected.as_u64(),
         min_free: args.min_free.as_u64(),
         signature: args.signature.config()?,
         keep: args.keep,

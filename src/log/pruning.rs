@@ -34,6 +34,20 @@ impl Log {
         Ok(found)
     }
 
+    /// The bytes of the segments' files.
+    pub fn bytes(&self) -> Result<u64, LogError> {
+        let mut bytes = 0;
+        for segment in self.inner.segments() {
+            // A segment that is replaced at this moment is counted next time.
+            match segment.open_raw(self.inner.storage.as_ref()) {
+                Ok(file) => bytes += file.len().map_err(LogError::io("reading", &segment.path))?,
+                Err(error) if error.is_not_found() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(bytes)
+    }
+
     /// How many bytes the sealed blocks have, up to a `seq`, for whose first and
     /// last `seq` `wanted` is true: about what removing their records gives back.
     pub fn bytes_of_blocks(

@@ -44,6 +44,11 @@ impl Writer {
         }
     }
 
+    /// Closes segments at this size at the latest.
+    pub fn limit_segments(&mut self, size: u64) {
+        self.segment_size = self.segment_size.min(size);
+    }
+
     /// The `seq` of the next record.
     pub const fn next_seq(&self) -> u64 {
         self.next_seq

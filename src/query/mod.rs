@@ -39,6 +39,7 @@ mod rejected;
 mod replay;
 mod report;
 mod request;
+mod retry;
 mod sample;
 mod show;
 mod state_before;
@@ -69,4 +70,5 @@ pub use request::{
     BlameQuery, ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery,
     InvalidParam, RejectedQuery, ShowQuery, TailQuery,
 };
+pub use retry::{RetryLine, RetryOutcome, retry};
 pub use tail::{Position, Tail, TailPage};

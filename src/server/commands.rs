@@ -16,12 +16,12 @@ use super::query_limiter::{CAPACITY, Entered, InFlight, QueryLimiter, weight};
 use super::refusals::Refusals;
 use super::reply::Reply;
 use super::tails::Tails;
-use crate::event::DecodeError;
+use crate::event::{DecodeError, Zone};
 use crate::ops::doctor::{Running, Settings, Signed};
 use crate::ops::{self, Maintenance};
 use crate::query::{
     ImportReport, Importer, Progress, Query, ReconcileOrder, Reconciler, Stage,
-    answer_with_progress, with_causes,
+    answer_with_progress, retry, with_causes,
 };
 use crate::store::{Appender, Arrival, Outcome, Trail};
 
@@ -59,6 +59,8 @@ pub struct Commands {
     /// `None` once the server stops, so that the committer can end.
     append: Mutex<Option<Append>>,
     limiter: Arc<QueryLimiter>,
+    /// The zone in which calls are read.
+    zone: Zone,
     about: Option<About>,
     stopping: AtomicBool,
     /// The commands that run, without tails.
@@ -74,12 +76,14 @@ impl Commands {
         trail: Arc<Trail>,
         append: impl Fn(Vec<Arrival>) -> Vec<Outcome> + Send + Sync + 'static,
         limiter: Arc<QueryLimiter>,
+        zone: Zone,
         about: Option<About>,
     ) -> Self {
         Self {
             trail,
             append: Mutex::new(Some(Arc::new(append))),
             limiter,
+            zone,
             about,
             stopping: AtomicBool::new(false),
             running: InFlight::default(),
@@ -89,7 +93,7 @@ impl Commands {
     }
 
     /// Answers a command of the process that has opened the folder.
-    pub fn offline(trail: Arc<Trail>, appender: Option<Appender>) -> Self {
+    pub fn offline(trail: Arc<Trail>, appender: Option<Appender>, zone: Zone) -> Self {
         let appender = Mutex::new(appender);
         let append = move |group: Vec<Arrival>| {
             let mut appender = appender.lock().unwrap_or_else(PoisonError::into_inner);
@@ -102,7 +106,7 @@ impl Commands {
             }
         };
         let limiter = Arc::new(QueryLimiter::new(CAPACITY));
-        Self::new(trail, append, limiter, None)
+        Self::new(trail, append, limiter, zone, None)
     }
 
     /// The trail.
@@ -164,6 +168,7 @@ impl Commands {
             Request::Maintenance(order) => self.maintain(&order, &out),
             Request::Import => self.import(body, &out),
             Request::Reconcile(order) => self.reconcile(*order, body, &out),
+            Request::Retry(numbers) => self.retry(&numbers, &out),
             Request::About => self.describe(&out),
             Request::Tail { query, on } => {
                 // A waiting tail does not count as a running command.
@@ -266,6 +271,22 @@ impl Commands {
         }
         importer.finish()?;
         Ok(End::default())
+    }
+
+    fn retry(&self, numbers: &[u64], out: &AnswerWriter<'_>) -> Result<End, Failure> {
+        self.wait_for_index(out)?;
+        let importing = self.importing.lock();
+        let _one = importing.unwrap_or_else(PoisonError::into_inner);
+        let append = self.append()?;
+        let mut lines = out;
+        Ok(retry(
+            &self.trail,
+            numbers,
+            self.zone,
+            &mut |group| append(group),
+            &mut lines,
+        )?
+        .into())
     }
 
     fn reconcile(

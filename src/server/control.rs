@@ -39,6 +39,8 @@ pub enum Request {
     Import,
     /// A comparison of the rows that follow with what is known.
     Reconcile(Box<ReconcileOrder>),
+    /// To enter the rejected calls of some numbers, or all, that can be read now.
+    Retry(Vec<u64>),
     /// Maintenance of the data folder.
     Maintenance(Maintenance),
     /// The newest events, or those after one, and with `on` those that come until

@@ -86,6 +86,8 @@ pub struct ServerConfig {
     pub trusted_proxies: Proxies,
     /// The bytes that must stay free on the data folder's disk.
     pub min_free: u64,
+    /// The most bytes of rejected calls; beyond that the oldest are removed.
+    pub max_rejected: u64,
     /// Which signatures are accepted; `None` for no check.
     pub signature: Option<SignatureConfig>,
     /// How long events are kept; `None` for ever.
@@ -211,9 +213,10 @@ impl Server {
                 config.data.display()
             );
         }
-        let appender = appender.ok_or_else(|| {
+        let mut appender = appender.ok_or_else(|| {
             system("opening the log")(std::io::Error::other("it cannot be appended to"))
         })?;
+        appender.limit_rejected(config.max_rejected);
         let disk = DiskSpaceMonitor::new(config.data.clone(), config.min_free);
         let longest = config.max_body as u64 + (1 << 16);
         let health = Arc::new(Health::new(disk, longest, appender.poison()));
@@ -308,10 +311,11 @@ impl Server {
         let watch = start_watch(inactivity).map_err(system("watching for inactivity"))?;
         let append = move |group| queue.import(group);
         let about = Some((settings, refusals));
-        let commands = Commands::new(Arc::clone(&trail), append, limiter, about);
+        let commands = Commands::new(Arc::clone(&trail), append, limiter, config.zone, about);
         let control =
             ControlSocket::start(commands).map_err(system("making the control socket"))?;
-        let sealer = start_sealer(Arc::clone(&trail)).map_err(system("starting the sealer"))?;
+        let sealer = start_sealer(Arc::clone(&trail), config.max_rejected)
+            .map_err(system("starting the sealer"))?;
         let retention = start_retention(Arc::clone(&trail), config.keep)
             .map_err(system("starting the scheduled pruning"))?;
         Ok(Self {

@@ -17,6 +17,9 @@ const FRAME_RECORDS: usize = 256;
 /// About how many bytes a frame grows to.
 const FRAME_BYTES: usize = 256 * 1024;
 
+/// The least size at which a segment of rejected calls is closed.
+const MIN_REJECTED_SEGMENT: u64 = 64 * 1024;
+
 /// How far the index may fall behind before appending waits for it.
 const MAX_LAG: u64 = 100_000;
 
@@ -96,6 +99,12 @@ impl Appender {
             indexed_once: false,
             last_applied: 0,
         }
+    }
+
+    /// Closes the segments of rejected calls early enough to keep all to so many bytes.
+    pub fn limit_rejected(&mut self, most: u64) {
+        self.rejected
+            .limit_segments((most / 8).max(MIN_REJECTED_SEGMENT));
     }
 
     /// Why no event is accepted, after a failed write or sync.

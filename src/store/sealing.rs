@@ -1,5 +1,8 @@
 //! Sealing closed segments in the background.
 //!
+//! The same thread keeps the rejected calls to their limit (`--max-rejected`), since strangers may
+//! be able to cause them: the oldest segments are emptied.
+//!
 //! A server thread looks once a second for closed segments that are not sealed
 //! and seals them, oldest first. It runs at the lowest priority and one block at
 //! a time, so that calls do not wait for it. Under a load that leaves no CPU
@@ -12,7 +15,7 @@ use std::time::Duration;
 use super::open::Trail;
 use crate::background::{Background, Stop};
 use crate::log::record::{event_time, rejected_time};
-use crate::log::{Log, NotSealed, SealedSegment};
+use crate::log::{Log, NotSealed, Rewriting, SealedSegment};
 
 /// The pause between two segments.
 const TURN: Duration = Duration::from_millis(5);
@@ -59,6 +62,27 @@ impl Trail {
         self.part(part).seal(first_seq, time_of, stop)
     }
 
+    /// Empties the oldest closed segments of rejected calls while these have more than `most` bytes.
+    fn limit_rejected(&self, most: u64, stop: &dyn Fn() -> bool) -> Result<(), NotSealed> {
+        if self.rejected.bytes()? <= most {
+            return Ok(());
+        }
+        let emptied = Rewriting {
+            time_of: &rejected_time,
+            is_pruned: &|_, _| true,
+            stop,
+        };
+        for (first_seq, _) in self.rejected.older_than(i64::MAX, u64::MAX)? {
+            match self.rejected.prune(first_seq, &emptied) {
+                Ok(_) if self.rejected.bytes()? <= most => return Ok(()),
+                // Damage is for `repair` to remove.
+                Ok(_) | Err(NotSealed::Damaged { .. } | NotSealed::Differs(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Seals all closed segments now, and skips those that cannot be sealed. Calls
     /// `progress` after each segment with the result, the bytes done and the bytes
     /// in all; stops when it returns `false`.
@@ -87,13 +111,25 @@ enum Part {
     Rejected,
 }
 
-/// Starts the thread that seals in the background.
-pub fn start_sealer(trail: Arc<Trail>) -> std::io::Result<Background> {
+/// Starts the thread that seals in the background, and keeps the rejected calls to a number of
+/// bytes.
+pub fn start_sealer(trail: Arc<Trail>, max_rejected: u64) -> std::io::Result<Background> {
     Background::start_idle("sealer", move |stop| {
         let mut left_alone = HashSet::new();
+        // The last rejected call when their bytes were last looked at.
+        let mut limited_to = 0;
         loop {
-            let pause = match seal_unsealed(&trail, &mut left_alone, stop) {
-                Ok(()) => PAUSE,
+            let last = trail.rejected.last_seq();
+            let limited = || match last == limited_to {
+                true => Ok(()),
+                false => trail.limit_rejected(max_rejected, &|| stop.is_set()),
+            };
+            let pause = match seal_unsealed(&trail, &mut left_alone, stop).and_then(|()| limited())
+            {
+                Ok(()) => {
+                    limited_to = last;
+                    PAUSE
+                }
                 Err(NotSealed::Stopped) => return,
                 Err(error) => {
                     tracing::warn!("a segment could not be sealed, and is as it was: {error}");

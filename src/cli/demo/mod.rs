@@ -181,6 +181,7 @@ fn config(listen: SocketAddr, data: &Path, context: &CommandContext) -> ServerCo
         max_per_address: 256,
         trusted_proxies: Proxies::new([]),
         min_free: 0,
+        max_rejected: 64 << 20,
         signature: None,
         keep: None,
         api: Some(FREE),

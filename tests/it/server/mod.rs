@@ -17,6 +17,7 @@ mod metrics;
 mod mixed_calls;
 mod proxies;
 mod rejected_calls;
+mod retry;
 mod signature;
 mod signed_calls;
 mod validation;

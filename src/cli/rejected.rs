@@ -1,0 +1,79 @@
+//! `rejected`: the calls that could not be read, and entering those that can be read now.
+
+use std::io::Write as _;
+
+use super::ExitStatus;
+use super::args::{Format, Output, TIMES};
+use super::ask;
+use super::client::reach;
+use super::context::{CommandContext, UsageError};
+use crate::query::{Query, RejectedQuery, RetryLine, RetryOutcome};
+use crate::server::control::Request;
+use crate::store::Purpose;
+
+/// At which size a segment is closed where no server runs.
+const SEGMENT_SIZE: u64 = 64 << 20;
+
+/// `rejected`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIMES}\n\nExample: profiletrail rejected --since yesterday"))]
+pub struct RejectedArgs {
+    #[command(flatten)]
+    pub query: RejectedQuery,
+    /// Enter the calls of these numbers, or all, that can be read now as events, each once
+    #[arg(long, value_name = "NUMBER", num_args = 0.., conflicts_with_all = ["since", "until", "limit", "reverse"])]
+    pub retry: Option<Vec<u64>>,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+pub fn run(args: &RejectedArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    let query = Query::Rejected(args.query.clone());
+    let Some(numbers) = &args.retry else {
+        return ask::run(&query, &args.output, context);
+    };
+    super::logging::of_command(context);
+    let format = context.format(args.output.format);
+    if !matches!(format, Format::Table | Format::Jsonl) {
+        return Err(
+            UsageError::new("--retry: its answer is written as a table or as jsonl").into(),
+        );
+    }
+    let purpose = Purpose::Append {
+        server: false,
+        segment_size: SEGMENT_SIZE,
+    };
+    let mut lines = Vec::new();
+    let request = Request::Retry(numbers.clone());
+    let end = reach(context, purpose)?.ask(&request, &mut |_| Ok(()), &mut lines)?;
+    if format == Format::Table {
+        lines = for_people(&lines)?;
+    }
+    let mut stdout = super::Stdout::new();
+    stdout.write_all(&lines)?;
+    stdout.flush()?;
+    Ok(ask::lacking(&query, &end).unwrap_or(ExitStatus::Success))
+}
+
+fn for_people(lines: &[u8]) -> anyhow::Result<Vec<u8>> {
+    let mut text = String::new();
+    for line in serde_json::Deserializer::from_slice(lines).into_iter::<RetryLine>() {
+        let RetryLine {
+            number,
+            seq,
+            outcome,
+            error,
+        } = line?;
+        let what = match (seq, error) {
+            (Some(seq), _) if outcome == RetryOutcome::Present => format!("is event {seq} already"),
+            (Some(seq), _) => format!("is event {seq} now"),
+            (None, Some(error)) => format!("cannot be read: {error}"),
+            (None, None) => continue,
+        };
+        text.push_str(&crate::format::plain(&format!(
+            "rejected call {number} {what}"
+        )));
+        text.push('\n');
+    }
+    Ok(text.into_bytes())
+}

@@ -1,0 +1,263 @@
+//! `rejected --retry`: enters the rejected calls that can be read now.
+//!
+//! An entered call keeps its moment of receipt, label, sender and proof. It is entered once: a call
+//! counts as entered if its (sub)profile has an event of the same moment of receipt and body, or of
+//! the same signed message. So a retry can be repeated, also after a crash.
+
+use std::collections::{HashMap, HashSet};
+use std::io::Write;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Answered, QueryError};
+use crate::auth::signature::Evidence;
+use crate::event::{BodyKind, DecodeError, Event, Zone, decode_envelope};
+use crate::log::Scanned;
+use crate::log::record::{EventHead, EventRecord, RejectedRecord, is_pruned};
+use crate::store::{Arrival, Damages, EventReader, Missing, Outcome, Snapshot, Trail};
+
+/// The most calls that are entered at once.
+const GROUP_LEN: usize = 256;
+
+/// What came of a rejected call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RetryOutcome {
+    /// It is an event now.
+    Entered,
+    /// It was an event before.
+    Present,
+    /// It cannot be read.
+    Rejected,
+}
+
+/// A line of `rejected --retry`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RetryLine {
+    /// The call's number among the rejected.
+    pub number: u64,
+    /// What came of it.
+    pub outcome: RetryOutcome,
+    /// The event's number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seq: Option<u64>,
+    /// Why it cannot be read, and where.
+    #[serde(flatten)]
+    pub error: Option<DecodeError>,
+}
+
+/// The append function of a server or a folder.
+type Append<'a> = &'a mut dyn FnMut(Vec<Arrival>) -> Vec<Outcome>;
+
+/// Enters the rejected calls of some numbers, or all if there are none, that can be read now, and
+/// writes a [`RetryLine`] for each. The index must be complete, and no other retry may run.
+pub fn retry(
+    trail: &Trail,
+    numbers: &[u64],
+    zone: Zone,
+    append: Append<'_>,
+    out: &mut dyn Write,
+) -> Result<Answered, QueryError> {
+    let snapshot = trail.snapshot();
+    let mut retry = Retry {
+        reader: snapshot.reader(),
+        snapshot,
+        zone,
+        owners: HashMap::new(),
+        messages: HashSet::new(),
+        lines: Vec::new(),
+        arrivals: Vec::new(),
+    };
+    let mut damage = Damages::default();
+    let mut found = false;
+    let Range { start, end } = match (numbers.iter().min(), numbers.iter().max()) {
+        (Some(first), Some(last)) => *first..last.saturating_add(1),
+        _ => 1..u64::MAX,
+    };
+    let mut scan = trail.rejected().scan_range(start.max(1), end - 1);
+    while let Some(step) = scan.step()? {
+        let records = match step {
+            Scanned::Records(records) => records,
+            Scanned::Damage(lost) => {
+                damage.add(lost.to_string());
+                continue;
+            }
+        };
+        for (number, bytes) in records {
+            if is_pruned(bytes) || !(numbers.is_empty() || numbers.contains(&number)) {
+                continue;
+            }
+            found = true;
+            match RejectedRecord::decode(bytes) {
+                Ok(record) => retry.take(number, &record)?,
+                Err(error) => damage.add(Missing::of_record(number, error)),
+            }
+        }
+        if retry.lines.len() >= GROUP_LEN {
+            retry.flush(append, out)?;
+        }
+    }
+    retry.flush(append, out)?;
+    let (damage, notes) = damage.into_lines();
+    Ok(Answered {
+        found,
+        damage,
+        notes,
+        ..Answered::default()
+    })
+}
+
+struct Retry<'a> {
+    snapshot: Snapshot<'a>,
+    reader: EventReader,
+    zone: Zone,
+    /// The profiles of the subprofiles that are entered.
+    owners: HashMap<u64, u64>,
+    /// The signed messages that are entered.
+    messages: HashSet<String>,
+    /// The lines of the present group …
+    lines: Vec<RetryLine>,
+    /// … and its arrivals, each with the place of its line.
+    arrivals: Vec<(usize, Arrival)>,
+}
+
+impl Retry<'_> {
+    /// Adds a call to the group.
+    fn take(&mut self, number: u64, record: &RejectedRecord<'_>) -> Result<(), QueryError> {
+        let mut line = RetryLine {
+            number,
+            outcome: RetryOutcome::Entered,
+            seq: None,
+            error: None,
+        };
+        match self.read(record)? {
+            Err(error) => {
+                line.outcome = RetryOutcome::Rejected;
+                line.error = Some(error);
+            }
+            Ok((event, kind)) => {
+                line.seq = self.entered_before(&event, record)?;
+                if line.seq.is_some() {
+                    line.outcome = RetryOutcome::Present;
+                } else if message_of(record.head.evidence, record.body)
+                    .is_some_and(|text| !self.messages.insert(text))
+                {
+                    line.outcome = RetryOutcome::Rejected;
+                    let reason = "it is the same signed message as a rejected call before it";
+                    line.error = Some(DecodeError::new(reason, "Signature"));
+                } else {
+                    if let Some(own) = event.key.subprofile {
+                        self.owners.insert(own, event.key.profile);
+                    }
+                    let arrival = Arrival::Imported {
+                        event: Box::new(event),
+                        body: Some((kind, record.body.to_vec())),
+                        evidence: record.head.evidence.map(<[u8]>::to_vec),
+                    };
+                    self.arrivals.push((self.lines.len(), arrival));
+                }
+            }
+        }
+        self.lines.push(line);
+        Ok(())
+    }
+
+    /// Reads a call as the server would now.
+    fn read(
+        &self,
+        record: &RejectedRecord<'_>,
+    ) -> Result<Result<(Event<'static>, BodyKind), DecodeError>, QueryError> {
+        let RejectedRecord { head, body } = record;
+        let pruned = self.snapshot.retention().before();
+        if pruned.is_some_and(|before| head.received.div_euclid(1_000_000) < before) {
+            let reason = "it arrived before the time up to which events were pruned";
+            return Ok(Err(DecodeError::new(reason, "received")));
+        }
+        if head.status == 413 {
+            // What there is of its body could be read as another call.
+            return Ok(Err(DecodeError::new(
+                "its body was longer than --max-body, so only a part of it was kept",
+                "body",
+            )));
+        }
+        let read = BodyKind::from_content_type(head.content_type)
+            .and_then(|kind| Ok((kind, decode_envelope(kind, body, self.zone)?)));
+        let (kind, envelope) = match read {
+            Ok(read) => read,
+            Err(error) => return Ok(Err(error)),
+        };
+        let owner = match (envelope.profile, envelope.subprofile) {
+            (Some(profile), _) => Some(profile),
+            (None, Some(own)) => match self.owners.get(&own) {
+                None => self.snapshot.profile_of(own)?,
+                known => known.copied(),
+            },
+            (None, None) => None,
+        };
+        let Some(profile) = owner else {
+            let reason = "no `profile`, and no earlier event tells whose subprofile it is";
+            return Ok(Err(DecodeError::new(reason, "profile")));
+        };
+        let mut known = EventHead::of_envelope(&envelope, profile, head.received, kind);
+        known.label = head.label;
+        known.remote = head.remote;
+        known.evidence = head.evidence;
+        let record = EventRecord { head: known, body };
+        Ok(match record.to_event(0) {
+            Ok(event) => Ok((event.into_owned(), kind)),
+            Err(error) => Err(DecodeError::new(error.to_string(), "body")),
+        })
+    }
+
+    /// The event that a call was entered as before, or by which its message was received.
+    fn entered_before(
+        &mut self,
+        event: &Event<'_>,
+        call: &RejectedRecord<'_>,
+    ) -> Result<Option<u64>, QueryError> {
+        let message = message_of(call.head.evidence, call.body);
+        for (_, seq) in self.snapshot.times_of(event.key)? {
+            let same = self.reader.record(seq, |kept| {
+                let as_received = kept.head.received == event.received && kept.body == call.body;
+                let its = || message_of(kept.head.evidence, kept.body);
+                Ok(as_received || message.is_some() && its() == message)
+            });
+            match same {
+                Ok(true) => return Ok(Some(seq)),
+                Ok(false) => {}
+                // An unreadable event counts as another.
+                Err(unreadable) => drop(unreadable.into_damage()?),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Appends the group and writes its lines.
+    fn flush(&mut self, append: Append<'_>, out: &mut dyn Write) -> Result<(), QueryError> {
+        let (places, arrivals): (Vec<_>, Vec<_>) = self.arrivals.drain(..).unzip();
+        let mut failure = None;
+        for (place, outcome) in places.into_iter().zip(append(arrivals)) {
+            match (outcome, self.lines.get_mut(place)) {
+                (Outcome::Kept(seq), Some(line)) => line.seq = Some(seq),
+                (Outcome::Unavailable(reason), _) => drop(failure.get_or_insert(reason)),
+                _ => {}
+            }
+        }
+        for line in self.lines.drain(..) {
+            if line.seq.is_some() || line.error.is_some() {
+                serde_json::to_writer(&mut *out, &line).map_err(std::io::Error::from)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        failure.map_or(Ok(()), |reason| Err(QueryError::Wrong(reason)))
+    }
+}
+
+/// The signed message of evidence, if it is a proof.
+fn message_of(evidence: Option<&[u8]>, body: &[u8]) -> Option<String> {
+    match Evidence::decode(evidence?, body) {
+        Ok(Evidence::Proof(proof)) => Some(proof.text),
+        _ => None,
+    }
+}
