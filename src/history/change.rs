@@ -78,6 +78,14 @@ impl Value<'_> {
             Self::Text(text) => Value::Text(Cow::Owned(text.to_string())),
         }
     }
+
+    /// The length of its text in bytes.
+    pub fn text_len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Absent | Self::Member(_) => 0,
+        }
+    }
 }
 
 /// Why a value is what it is.

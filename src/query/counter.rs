@@ -1,61 +1,141 @@
-//! Shared parts of queries that count: counts for a bounded number of names, and
-//! ranges of times or numbers.
+//! Shared parts of queries that count: values for a bounded number of names, what
+//! something concerns, and ranges of times or numbers.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::hash::Hash;
 
-/// Counts by name. Beyond a maximum number of names, all others are counted
-/// together, so that senders of ever new names cannot exhaust memory.
+use indexmap::IndexMap;
+
+use crate::event::{Event, ProfileKey};
+use crate::history::Subject;
+
+/// The maximum number of bytes of all names of a [`BoundedMap`].
+const NAMES_LEN: usize = 4 << 20;
+
+/// The length of a name in bytes, where it comes from a sender.
+pub(super) trait NameLen {
+    fn name_len(&self) -> usize;
+}
+
+impl NameLen for Subject<'static> {
+    fn name_len(&self) -> usize {
+        self.name().len()
+    }
+}
+
+impl NameLen for Option<String> {
+    fn name_len(&self) -> usize {
+        self.as_ref().map_or(0, String::len)
+    }
+}
+
+impl NameLen for u32 {
+    fn name_len(&self) -> usize {
+        0
+    }
+}
+
+impl NameLen for &str {
+    fn name_len(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Values by name, numbered in order of first use. The number of names and their
+/// bytes are bounded, so that senders of ever new or long names cannot exhaust
+/// memory.
+#[derive(Clone, Debug)]
+pub(super) struct BoundedMap<K, V> {
+    values: IndexMap<K, V>,
+    most: usize,
+    names_len: usize,
+}
+
+impl<K: Eq + Hash + NameLen, V: Default> BoundedMap<K, V> {
+    /// A map for at most this many names.
+    pub fn new(most: usize) -> Self {
+        Self {
+            values: IndexMap::new(),
+            most,
+            names_len: 0,
+        }
+    }
+
+    /// The number and the value of a name, which is added if there is room;
+    /// otherwise `None`.
+    pub fn entry(&mut self, name: K) -> Option<(u32, &mut V)> {
+        let number = match self.values.get_index_of(&name) {
+            Some(number) => number,
+            None => {
+                let names_len = self.names_len + name.name_len();
+                if self.values.len() >= self.most || names_len > NAMES_LEN {
+                    return None;
+                }
+                self.names_len = names_len;
+                self.values.insert_full(name, V::default()).0
+            }
+        };
+        let (_, value) = self.values.get_index_mut(number)?;
+        Some((u32::try_from(number).ok()?, value))
+    }
+
+    /// The names and values in the order of their numbers.
+    pub const fn values(&self) -> &IndexMap<K, V> {
+        &self.values
+    }
+
+    /// The names and values, without the bound.
+    pub fn into_values(self) -> IndexMap<K, V> {
+        self.values
+    }
+}
+
+/// Counts by name. All names beyond the bounds are counted together.
 #[derive(Clone, Debug)]
 pub(super) struct BoundedCounter<K> {
-    counts: HashMap<K, u64>,
-    most: usize,
+    counts: BoundedMap<K, u64>,
     others: u64,
 }
 
-impl<K: Eq + Hash> BoundedCounter<K> {
+impl<K: Eq + Hash + NameLen + Ord> BoundedCounter<K> {
     /// A counter for at most this many distinct names.
     pub fn new(most: usize) -> Self {
         Self {
-            counts: HashMap::new(),
-            most,
+            counts: BoundedMap::new(most),
             others: 0,
         }
     }
 
     /// Adds to the count of a name.
     pub fn add(&mut self, name: K, count: u64) {
-        if self.counts.len() < self.most || self.counts.contains_key(&name) {
-            *self.counts.entry(name).or_default() += count;
-        } else {
-            self.others += count;
+        match self.counts.entry(name) {
+            Some((_, own)) => *own += count,
+            None => self.others += count,
         }
     }
 
     /// Merges another counter.
     pub fn join(&mut self, other: Self) {
         self.others += other.others;
-        for (name, count) in other.counts {
+        for (name, count) in other.counts.into_values() {
             self.add(name, count);
         }
     }
 
     /// The counts by name.
-    pub const fn counts(&self) -> &HashMap<K, u64> {
-        &self.counts
+    pub const fn counts(&self) -> &IndexMap<K, u64> {
+        self.counts.values()
     }
 
     /// The count of all names that are not counted separately.
     pub const fn others(&self) -> u64 {
         self.others
     }
-}
 
-impl<K: Eq + Hash + Ord> BoundedCounter<K> {
     /// The names by their counts, the highest first.
     pub fn ranked(self) -> Vec<(K, u64)> {
-        ranked(self.counts)
+        ranked(self.counts.into_values())
     }
 }
 
@@ -64,6 +144,62 @@ pub(super) fn ranked<K: Ord>(counts: impl IntoIterator<Item = (K, u64)>) -> Vec<
     let mut counts: Vec<_> = counts.into_iter().collect();
     counts.sort_by(|(a, more), (b, less)| Reverse(more).cmp(&Reverse(less)).then_with(|| a.cmp(b)));
     counts
+}
+
+/// The events and (sub)profiles that something concerns. As all changes of a
+/// (sub)profile are consecutive, and with cascade also those of a profile and its
+/// subprofiles, they are counted exactly without remembering all of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Extent {
+    pub events: u64,
+    pub profiles: u64,
+    pub subprofiles: u64,
+    /// The times of the first and the last event.
+    pub times: TimeRange<i64>,
+    /// The lowest and the highest `seq`.
+    pub seqs: TimeRange<u64>,
+    /// What was counted last.
+    last: Option<(ProfileKey, u64)>,
+    /// The deletes of the last profile; each may end several subprofiles.
+    deletes: HashSet<u64>,
+}
+
+impl Extent {
+    /// Counts an event; it may have been counted just before.
+    pub fn add(&mut self, event: &Event<'_>) {
+        self.times.add(event.time);
+        self.add_place(event.key, event.seq, event.event_type.is_end());
+    }
+
+    /// Counts an event without its time.
+    pub fn add_place(&mut self, key: ProfileKey, seq: u64, is_end: bool) {
+        let last = self.last.replace((key, seq));
+        if last.is_none_or(|(last, _)| last.profile != key.profile) {
+            self.deletes.clear();
+        }
+        let is_new = match is_end {
+            // A profile's delete recurs as that of each subprofile that it ends.
+            true => self.deletes.insert(seq),
+            false => last.is_none_or(|(_, last)| last != seq),
+        };
+        self.events += u64::from(is_new);
+        self.seqs.add(seq);
+        if last.is_none_or(|(last, _)| last != key) {
+            match key.subprofile {
+                None => self.profiles += 1,
+                Some(_) => self.subprofiles += 1,
+            }
+        }
+    }
+
+    /// Merges that of other (sub)profiles.
+    pub fn join(&mut self, other: &Self) {
+        self.events += other.events;
+        self.profiles += other.profiles;
+        self.subprofiles += other.subprofiles;
+        self.times.join(other.times);
+        self.seqs.join(other.seqs);
+    }
 }
 
 /// The first and the last of some times, or numbers of events.
@@ -125,6 +261,18 @@ mod tests {
         counter.join(other);
         assert_eq!(counter.others(), 23);
         assert_eq!(counter.ranked(), [("b", 11), ("a", 2)]);
+    }
+
+    #[test]
+    fn long_names_are_counted_together_once_they_have_too_many_bytes() {
+        let names: Vec<String> = (0..6)
+            .map(|n| n.to_string().repeat(NAMES_LEN / 4))
+            .collect();
+        let mut counter = BoundedCounter::new(100);
+        for name in names.iter().chain(&names) {
+            counter.add(name.as_str(), 1);
+        }
+        assert_eq!((counter.counts().len(), counter.others()), (4, 4));
     }
 
     #[test]

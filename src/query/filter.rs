@@ -250,6 +250,20 @@ impl Filter {
         self.types.is_empty() || self.types.iter().any(|wanted| wanted == event_type)
     }
 
+    /// The same for changes of one field or interest.
+    pub fn of_subject(self, subject: &Subject<'_>) -> Self {
+        let (mut fields, mut interests) = (Vec::new(), Vec::new());
+        match subject {
+            Subject::Field(name) => fields.push(name.to_string()),
+            Subject::Interest(name) => interests.push(name.to_string()),
+        }
+        Self {
+            fields,
+            interests,
+            ..self
+        }
+    }
+
     /// The numbers of the requested (sub)profile, in the form the index takes.
     pub fn numbers(&self) -> (Option<u64>, Option<u64>) {
         (

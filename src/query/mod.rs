@@ -27,7 +27,6 @@ mod hints;
 mod history;
 mod import;
 mod incidents;
-mod interner;
 pub mod lines;
 mod loops;
 mod moment;

@@ -93,6 +93,27 @@ pub(super) trait ChangeVisitor: Send {
     fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError>;
 }
 
+/// A visitor whose parts, each of other (sub)profiles, are joined.
+pub(super) trait Collector: ChangeVisitor {
+    /// Adds what another one has collected.
+    fn join(&mut self, other: Self);
+}
+
+/// Collects all matching changes, ignoring `limit`.
+pub(super) fn collect_changes<V: Collector>(
+    snapshot: &Snapshot<'_>,
+    filter: &Filter,
+    lines: &mut Lines<'_>,
+    make: &(impl Fn() -> V + Sync),
+) -> Result<V, QueryError> {
+    let mut all = make();
+    visit_changes(snapshot, filter, lines, make, &mut |one| {
+        all.join(one);
+        Ok(())
+    })?;
+    Ok(all)
+}
+
 /// Finds all matching changes, ignoring `limit`, and passes them to visitors
 /// created by `make`. Only the order within each (sub)profile is defined. `join`
 /// receives each visitor when it is complete.

@@ -1,14 +1,11 @@
 //! Collects unexplained changes in bounded memory.
 
-use std::collections::HashMap;
-
 use super::find::{Claims, Window};
-use crate::event::{Event, ProfileKey};
+use crate::event::Event;
 use crate::history::{Cause, Change, Subject};
 use crate::query::answer::QueryError;
-use crate::query::changes::ChangeVisitor;
-use crate::query::counter::{BoundedCounter, TimeRange};
-use crate::query::interner::Interner;
+use crate::query::changes::{self, ChangeVisitor};
+use crate::query::counter::{BoundedCounter, BoundedMap, Extent, TimeRange};
 
 /// The maximum number of windows that are analysed together; further events count
 /// as scattered.
@@ -29,80 +26,69 @@ const MAX_FIELD_LABELS: usize = 100;
 /// Stands for all labels that are not counted separately.
 const OTHER_LABEL: u32 = u32::MAX;
 
-/// An event that reveals unexplained changes.
-#[derive(Clone, Debug)]
-pub(super) struct RevealingEvent {
-    pub key: ProfileKey,
-    pub seq: u64,
-    /// The number of the event's label.
-    pub label: u32,
-}
-
 /// Counts of a field's or an interest's changes.
 #[derive(Clone, Debug)]
 pub(super) struct SubjectCount {
+    /// How many changes were claimed.
     pub set: u64,
-    pub unexplained: u64,
-    pub profiles: u64,
-    pub subprofiles: u64,
+    /// The events that revealed unexplained changes.
+    pub revealed: Extent,
     /// The first second of a window and the last one of another.
     pub times: TimeRange<i64>,
-    pub seqs: TimeRange<u64>,
     /// By the label's number: how many changes its calls claimed, and how many of
     /// its events revealed one.
     pub set_by: BoundedCounter<u32>,
     pub revealed_by: BoundedCounter<u32>,
-    last_key: Option<ProfileKey>,
 }
 
 impl Default for SubjectCount {
     fn default() -> Self {
         Self {
             set: 0,
-            unexplained: 0,
-            profiles: 0,
-            subprofiles: 0,
+            revealed: Extent::default(),
             times: TimeRange::default(),
-            seqs: TimeRange::default(),
             set_by: BoundedCounter::new(MAX_FIELD_LABELS),
             revealed_by: BoundedCounter::new(MAX_FIELD_LABELS),
-            last_key: None,
         }
     }
 }
 
 impl SubjectCount {
-    /// Counts an unexplained change; those of a (sub)profile are consecutive.
-    pub fn reveal(&mut self, key: ProfileKey, seq: u64, (since, until): (i64, i64), label: u32) {
-        self.unexplained += 1;
-        self.revealed_by.add(label, 1);
-        self.times.join(TimeRange::of(since, until));
-        self.seqs.add(seq);
-        if self.last_key != Some(key) {
-            self.last_key = Some(key);
-            match key.subprofile {
-                None => self.profiles += 1,
-                Some(_) => self.subprofiles += 1,
-            }
+    /// The counts of windows, those of a (sub)profile being consecutive, with all of
+    /// their labels.
+    pub fn of<'w>(windows: impl IntoIterator<Item = &'w Window>) -> Self {
+        let mut count = Self {
+            revealed_by: BoundedCounter::new(MAX_LABELS),
+            ..Self::default()
+        };
+        for window in windows {
+            count.reveal(window);
         }
+        count
+    }
+
+    /// Counts an unexplained change.
+    pub fn reveal(&mut self, window: &Window) {
+        self.revealed.add_place(window.key, window.seq, false);
+        self.revealed_by.add(window.label, 1);
+        self.times.join(TimeRange::of(window.since, window.until));
     }
 
     pub const fn claims(&self) -> Claims {
         Claims {
             set: self.set,
-            unexplained: self.unexplained,
+            unexplained: self.revealed.events,
         }
     }
 }
 
-/// The collected data of one thread or of all.
+/// The collected data.
 #[derive(Debug)]
 pub(super) struct Collector {
-    pub subjects: Interner<Subject<'static>>,
-    pub counts: Vec<SubjectCount>,
-    pub labels: Interner<Option<String>>,
+    pub subjects: BoundedMap<Subject<'static>, SubjectCount>,
+    pub labels: BoundedMap<Option<String>, ()>,
     /// Those of a (sub)profile are consecutive.
-    pub revealed: Vec<(Window, RevealingEvent)>,
+    pub windows: Vec<Window>,
     /// The number of events beyond these.
     pub left_out: u64,
     /// The number of changes of fields that are not counted separately.
@@ -116,10 +102,9 @@ pub(super) struct Collector {
 impl Default for Collector {
     fn default() -> Self {
         Self {
-            subjects: Interner::new(MAX_SUBJECTS),
-            counts: Vec::new(),
-            labels: Interner::new(MAX_LABELS),
-            revealed: Vec::new(),
+            subjects: BoundedMap::new(MAX_SUBJECTS),
+            labels: BoundedMap::new(MAX_LABELS),
+            windows: Vec::new(),
             left_out: 0,
             others: 0,
             other_labels: 0,
@@ -128,42 +113,27 @@ impl Default for Collector {
     }
 }
 
-impl Collector {
-    /// The number of a field or an interest; `None` if there are too many.
-    fn subject(&mut self, subject: &Subject<'_>) -> Option<u32> {
-        let numbers: &HashMap<Subject<'_>, u32> = self.subjects.numbers();
-        if let Some(number) = numbers.get(subject) {
-            return Some(*number);
-        }
-        let number = self.subjects.number(subject.to_owned())?;
-        self.counts.push(SubjectCount::default());
-        Some(number)
-    }
-
-    /// Merges another collection, whose (sub)profiles are different ones.
-    pub fn join(&mut self, other: Self) {
-        let subjects = other.subjects.iter();
-        let subjects: Vec<Option<u32>> = subjects.map(|name| self.subject(name)).collect();
-        let labels = other.labels.iter();
+impl changes::Collector for Collector {
+    fn join(&mut self, other: Self) {
+        let labels = other.labels.into_values().into_keys();
         let labels: Vec<Option<u32>> = labels
-            .map(|name| self.labels.number(name.clone()))
+            .map(|name| self.labels.entry(name).map(|(number, ())| number))
             .collect();
         let label_of = |number: u32| {
             let label = labels.get(number as usize).copied().flatten();
             label.unwrap_or(OTHER_LABEL)
         };
-        for (count, subject) in other.counts.into_iter().zip(&subjects) {
-            let own = subject.and_then(|subject| self.counts.get_mut(subject as usize));
-            let Some(own) = own else {
-                self.others += count.unexplained;
+        let mut subjects = Vec::new();
+        for (subject, count) in other.subjects.into_values() {
+            let Some((number, own)) = self.subjects.entry(subject) else {
+                self.others += count.revealed.events;
+                subjects.push(None);
                 continue;
             };
+            subjects.push(Some(number));
             own.set += count.set;
-            own.unexplained += count.unexplained;
-            own.profiles += count.profiles;
-            own.subprofiles += count.subprofiles;
+            own.revealed.join(&count.revealed);
             own.times.join(count.times);
-            own.seqs.join(count.seqs);
             for (label, count) in count.set_by.counts() {
                 own.set_by.add(label_of(*label), *count);
             }
@@ -171,39 +141,34 @@ impl Collector {
                 own.revealed_by.add(label_of(*label), *count);
             }
         }
-        let room = MAX_WINDOWS.saturating_sub(self.revealed.len());
-        self.left_out += other.left_out + other.revealed.len().saturating_sub(room) as u64;
+        self.left_out += other.left_out;
         self.others += other.others;
         self.other_labels += other.other_labels;
         self.time_range.join(other.time_range);
-        let is_new_other = |label: u32| label != OTHER_LABEL && label_of(label) == OTHER_LABEL;
-        let others = other.revealed.iter();
-        let others = others.filter(|(_, event)| is_new_other(event.label));
-        self.other_labels += others.count() as u64;
-        let revealed = other.revealed.into_iter().take(room);
-        self.revealed
-            .extend(revealed.map(|(mut window, mut event)| {
-                let fields = window.subjects.iter();
-                let fields = fields.filter_map(|number| *subjects.get(*number as usize)?);
-                window.subjects = fields.collect();
-                event.label = label_of(event.label);
-                (window, event)
-            }));
+        for mut window in other.windows {
+            let label = label_of(window.label);
+            self.other_labels += u64::from(label == OTHER_LABEL && window.label != OTHER_LABEL);
+            window.label = label;
+            let fields = window.subjects.iter();
+            let fields = fields.filter_map(|number| *subjects.get(*number as usize)?);
+            window.subjects = fields.collect();
+            self.push(window);
+        }
+    }
+}
+
+impl Collector {
+    fn push(&mut self, window: Window) {
+        if self.windows.len() < MAX_WINDOWS {
+            self.windows.push(window);
+        } else {
+            self.left_out += 1;
+        }
     }
 
-    fn count(&mut self, subject: u32, label: u32, event: &Event<'_>, cause: Cause) {
-        let Some(count) = self.counts.get_mut(subject as usize) else {
-            return;
-        };
-        match cause {
-            Cause::Unexplained { since } => {
-                count.reveal(event.key, event.seq, (since, event.time), label);
-            }
-            _ => {
-                count.set += 1;
-                count.set_by.add(label, 1);
-            }
-        }
+    /// The counts of a field or interest, by its number.
+    pub fn count(&self, subject: u32) -> Option<(&Subject<'static>, &SubjectCount)> {
+        self.subjects.values().get_index(subject as usize)
     }
 }
 
@@ -211,44 +176,49 @@ impl ChangeVisitor for Collector {
     fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
         self.time_range.add(event.time);
         let label = event.label.as_deref().map(str::to_owned);
-        let label = self.labels.number(label).unwrap_or_else(|| {
-            self.other_labels += 1;
-            OTHER_LABEL
-        });
-        let mut subjects = Vec::new();
-        let mut since = None;
-        for change in &changes {
-            if !matches!(change.cause, Cause::Set | Cause::Unexplained { .. }) {
-                continue;
+        let label = match self.labels.entry(label) {
+            Some((label, ())) => label,
+            None => {
+                self.other_labels += 1;
+                OTHER_LABEL
             }
-            let Some(subject) = self.subject(&change.subject) else {
-                self.others += u64::from(change.cause != Cause::Set);
+        };
+        let mut window = Window {
+            since: 0,
+            until: event.time,
+            subjects: Vec::new(),
+            key: event.key,
+            seq: event.seq,
+            label,
+        };
+        let mut is_revealing = false;
+        for change in &changes {
+            let since = match change.cause {
+                Cause::Set => None,
+                Cause::Unexplained { since } => Some(since),
+                _ => continue,
+            };
+            let Some((subject, count)) = self.subjects.entry(change.subject.to_owned()) else {
+                self.others += u64::from(since.is_some());
                 continue;
             };
-            self.count(subject, label, event, change.cause);
-            if let Cause::Unexplained { since: begun } = change.cause {
-                since = Some(begun);
-                if subjects.len() < MAX_FIELDS {
-                    subjects.push(subject);
-                }
+            let Some(since) = since else {
+                count.set += 1;
+                count.set_by.add(label, 1);
+                continue;
+            };
+            window.since = since;
+            count.reveal(&window);
+            is_revealing = true;
+            if window.subjects.len() < MAX_FIELDS {
+                window.subjects.push(subject);
             }
         }
-        let Some(since) = since else {
-            return Ok(());
-        };
-        if self.revealed.len() >= MAX_WINDOWS {
-            self.left_out += 1;
-            return Ok(());
-        }
-        let window = Window {
+        if is_revealing {
             // Two events of one second have a moment between them.
-            since: since.min(event.time.saturating_sub(1)),
-            until: event.time,
-            subjects,
-        };
-        let (key, seq) = (event.key, event.seq);
-        self.revealed
-            .push((window, RevealingEvent { key, seq, label }));
+            window.since = window.since.min(event.time.saturating_sub(1));
+            self.push(window);
+        }
         Ok(())
     }
 }
@@ -256,8 +226,9 @@ impl ChangeVisitor for Collector {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Content, EventType, TimeSource};
+    use crate::event::{Content, EventType, ProfileKey, TimeSource};
     use crate::history::Value;
+    use crate::query::changes::Collector as _;
 
     #[test]
     fn labels_of_strangers_are_bounded() {
@@ -289,9 +260,10 @@ mod tests {
             }
             all.join(one);
         }
-        assert_eq!(all.labels.iter().count(), MAX_LABELS);
-        assert_eq!(all.counts[0].unexplained, 3 * MAX_LABELS as u64);
-        assert!(all.counts[0].revealed_by.counts().len() <= MAX_FIELD_LABELS);
-        assert!(all.revealed.last().unwrap().1.label == OTHER_LABEL);
+        assert_eq!(all.labels.values().len(), MAX_LABELS);
+        let (_, count) = all.count(0).unwrap();
+        assert_eq!(count.revealed.events, 3 * MAX_LABELS as u64);
+        assert!(count.revealed_by.counts().len() <= MAX_FIELD_LABELS);
+        assert!(all.windows.last().unwrap().label == OTHER_LABEL);
     }
 }

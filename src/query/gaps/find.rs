@@ -26,11 +26,12 @@
 //!
 //! A field that calls hardly ever claim to change, and whose windows no two moments
 //! explain, is one that Copernica changes by itself.
-//! moments explain, is one that Copernica changes by itself.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// A window, and the fields that changed in it.
+use crate::event::ProfileKey;
+
+/// A window, the fields that changed in it, and the event that reveals them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Window {
     /// The change came after this second, …
@@ -39,6 +40,12 @@ pub(super) struct Window {
     pub until: i64,
     /// The fields and interests, by their number.
     pub subjects: Vec<u32>,
+    /// The (sub)profile.
+    pub key: ProfileKey,
+    /// The event's `seq`.
+    pub seq: u64,
+    /// The number of its label.
+    pub label: u32,
 }
 
 /// The search parameters.
@@ -208,7 +215,7 @@ fn merged(windows: &[Window], mut found: Vec<Finding>, within: i64) -> Vec<Findi
 }
 
 /// The statistics of a field's changes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Claims {
     /// The number of events that claim to set it.
     pub set: u64,

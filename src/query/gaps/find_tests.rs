@@ -22,6 +22,17 @@ impl Dice {
     }
 }
 
+fn window(since: i64, until: i64, subjects: Vec<u32>) -> Window {
+    Window {
+        since,
+        until,
+        subjects,
+        key: ProfileKey::profile(1),
+        seq: 1,
+        label: 0,
+    }
+}
+
 /// The windows that result if calls for which `lost` holds do not arrive. Each call
 /// sets one of `fields` fields.
 fn stream(
@@ -55,11 +66,7 @@ fn stream(
             missed.retain(|missed| *missed != field);
             if let (Some(since), false) = (since, missed.is_empty()) {
                 harmed += usize::from(hit);
-                windows.push(Window {
-                    since,
-                    until: time,
-                    subjects: std::mem::take(&mut missed),
-                });
+                windows.push(window(since, time, std::mem::take(&mut missed)));
             }
             missed.clear();
             hit = false;
@@ -162,11 +169,7 @@ fn a_field_that_calls_never_claim_is_distinguished_from_a_lost_hour() {
     for profile in 0..50 {
         for step in 0..8 {
             let since = profile * 97 + step * DAY;
-            windows.push(Window {
-                since,
-                until: since + DAY,
-                subjects: vec![9],
-            });
+            windows.push(window(since, since + DAY, vec![9]));
         }
     }
     let claims = |subject| match subject {
@@ -196,11 +199,7 @@ fn two_lost_hours_are_two_findings_and_adjacent_ones_are_one() {
     let (found, _) = find(&windows, bounds());
     assert_eq!(found.len(), 2, "{found:?}");
     let spread: Vec<Window> = [(0, 10), (0, 11), (1, 10), (12, 30), (13, 40), (14, 30)]
-        .map(|(since, until)| Window {
-            since,
-            until,
-            subjects: vec![0],
-        })
+        .map(|(since, until)| window(since, until, vec![0]))
         .to_vec();
     let near = Bounds {
         least: 3,
@@ -226,7 +225,7 @@ proptest! {
     ) {
         let windows: Vec<Window> = windows
             .into_iter()
-            .map(|(since, len, subject)| Window { since, until: since + len, subjects: vec![subject] })
+            .map(|(since, len, subject)| window(since, since + len, vec![subject]))
             .collect();
         let (found, rest) = find(&windows, Bounds { least, within, time_range: (0, 600) });
         let mut all = rest.clone();
@@ -253,7 +252,7 @@ proptest! {
     ) {
         let windows: Vec<Window> = windows
             .into_iter()
-            .map(|(since, len)| Window { since, until: since + len, subjects: vec![] })
+            .map(|(since, len)| window(since, since + len, vec![]))
             .collect();
         let holding = |moment: i64| windows.iter().filter(|w| w.since < moment && moment <= w.until).count();
         let (moment, count) = most_held(windows.iter()).unwrap();

@@ -23,17 +23,16 @@ use serde::{Deserialize, Serialize};
 pub use lines::{GapField, GapKind, GapLabel, GapLine, GapSetter, Quiet};
 
 use super::answer::{Lines, QueryError};
-use super::changes::visit_changes;
+use super::changes::collect_changes;
 use super::command::changes_command;
 use super::counter::ranked;
 use super::filter::{CauseKind, Filter, Span};
 use super::moment::parse_seconds;
 use super::request::InvalidParam;
 use crate::event::seconds_to_rfc3339;
-use crate::history::Subject;
 use crate::store::Snapshot;
-use collect::{Collector, RevealingEvent, SubjectCount};
-use find::{Bounds, Finding, Window};
+use collect::{Collector, SubjectCount};
+use find::{Bounds, Claims, Finding, Window};
 
 /// What changed unexplained.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,11 +84,7 @@ pub(super) fn answer(
         causes: Vec::new(),
         ..query.filter.clone()
     };
-    let mut all = Collector::default();
-    visit_changes(snapshot, &filter, lines, &Collector::default, &mut |one| {
-        all.join(one);
-        Ok(())
-    })?;
+    let mut all = collect_changes(snapshot, &filter, lines, &Collector::default)?;
     if all.left_out > 0 {
         lines.note(format!(
             "what {} of more than {} events show is told as scattered; ask for a shorter span",
@@ -112,20 +107,16 @@ pub(super) fn answer(
         ));
     }
     let least = usize::try_from(query.least).unwrap_or(usize::MAX).max(1);
-    let (mut windows, mut shown): (Vec<Window>, Vec<RevealingEvent>) =
-        std::mem::take(&mut all.revealed).into_iter().unzip();
-    let silent = find::silent_fields(&windows, |subject| counted(&all, subject).claims(), least);
+    let mut windows = std::mem::take(&mut all.windows);
+    let claims = |subject| match all.count(subject) {
+        Some((_, count)) => count.claims(),
+        None => Claims::default(),
+    };
+    let silent = find::silent_fields(&windows, claims, least);
     for window in &mut windows {
-        window
-            .subjects
-            .retain(|subject| silent.binary_search(subject).is_err());
+        let is_loud = |subject: &u32| silent.binary_search(subject).is_err();
+        window.subjects.retain(is_loud);
     }
-    let mut of_windows = windows.iter();
-    shown.retain(|_| {
-        of_windows
-            .next()
-            .is_some_and(|window| !window.subjects.is_empty())
-    });
     windows.retain(|window| !window.subjects.is_empty());
     let bounds = Bounds {
         least,
@@ -133,18 +124,24 @@ pub(super) fn answer(
         time_range: all.time_range.or_default(),
     };
     let (found, left) = find::find(&windows, bounds);
-    let place = |place: &usize| Some((shown.get(*place)?, windows.get(*place)?));
     let renderer = Renderer {
         filter: &filter,
         all: &all,
     };
     let mut lost: HashMap<u32, u64> = HashMap::new();
     for (number, finding) in found.iter().enumerate() {
-        let own: Vec<_> = finding.windows.iter().filter_map(place).collect();
-        for subject in own.iter().flat_map(|(_, window)| &window.subjects) {
+        let own = finding
+            .windows
+            .iter()
+            .filter_map(|place| windows.get(*place));
+        let mut own: Vec<&Window> = own.collect();
+        own.sort_by_key(|window| (window.key, window.seq));
+        let mut fields: HashMap<u32, u64> = HashMap::new();
+        for subject in own.iter().flat_map(|window| &window.subjects) {
             *lost.entry(*subject).or_default() += 1;
+            *fields.entry(*subject).or_default() += 1;
         }
-        let mut line = renderer.lost(finding, &own);
+        let mut line = renderer.lost(finding, &own, &fields);
         if number < MAX_LOOKED_AT {
             look_at_calls(snapshot, finding, &mut line, lines)?;
         }
@@ -152,20 +149,13 @@ pub(super) fn answer(
             return Ok(true);
         }
     }
-    let left: Vec<_> = left.iter().filter_map(place).collect();
-    for line in renderer.rest(&silent, &lost, &left) {
+    let left = left.iter().filter_map(|place| windows.get(*place));
+    for line in renderer.rest(&silent, &lost, left) {
         if !lines.put(&line)? {
             break;
         }
     }
     Ok(lines.written > 0)
-}
-
-fn counted(all: &Collector, subject: u32) -> SubjectCount {
-    all.counts
-        .get(subject as usize)
-        .cloned()
-        .unwrap_or_default()
 }
 
 fn look_at_calls(
@@ -198,135 +188,84 @@ struct Renderer<'a> {
 }
 
 impl<'a> Renderer<'a> {
-    /// The line of a lost span.
-    fn lost(&self, finding: &Finding, own: &[(&RevealingEvent, &Window)]) -> GapLine<'a> {
-        let mut fields: HashMap<u32, u64> = HashMap::new();
-        let mut labels: HashMap<u32, u64> = HashMap::new();
-        let mut keys: Vec<_> = own.iter().map(|(shown, _)| shown.key).collect();
-        for (shown, window) in own {
-            *labels.entry(shown.label).or_default() += 1;
-            for subject in &window.subjects {
-                *fields.entry(*subject).or_default() += 1;
-            }
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        let profiles = keys.iter().filter(|key| key.subprofile.is_none()).count() as u64;
+    /// The line of a lost span, with its windows and how many of them each field is in.
+    fn lost(&self, finding: &Finding, own: &[&Window], fields: &HashMap<u32, u64>) -> GapLine<'a> {
         let mut set_by: HashMap<u32, u64> = HashMap::new();
-        for subject in fields.keys() {
-            for (label, count) in counted(self.all, *subject).set_by.counts() {
+        for (_, count) in fields.keys().filter_map(|subject| self.all.count(*subject)) {
+            for (label, count) in count.set_by.counts() {
                 *set_by.entry(*label).or_default() += count;
             }
         }
-        let seqs = || own.iter().map(|(shown, _)| shown.seq);
-        let times = || own.iter().map(|(_, window)| window.until);
-        let mut line = self.line(&fields, &labels, &set_by);
-        line.kind = GapKind::Lost;
-        line.since = Some(seconds_to_rfc3339(finding.since));
-        line.until = Some(seconds_to_rfc3339(finding.until));
-        line.within_one = Some(finding.within_one);
-        line.by_chance = Some(finding.by_chance);
-        let begun = own.iter().map(|(_, window)| window.since).min();
-        line.outer_since = seconds_to_rfc3339(begun.unwrap_or_default());
-        let last = times().max().unwrap_or_default();
-        line.outer_until = seconds_to_rfc3339(last);
-        line.profiles = profiles;
-        line.subprofiles = keys.len() as u64 - profiles;
-        line.events = own.len() as u64;
-        line.first_seq = seqs().min().unwrap_or_default();
-        line.last_seq = seqs().max().unwrap_or_default();
-        line.command = self.command(&fields, times().min().unwrap_or_default(), last);
-        line
+        let count = SubjectCount::of(own.iter().copied());
+        let first = own.iter().map(|window| window.until).min();
+        GapLine {
+            since: Some(seconds_to_rfc3339(finding.since)),
+            until: Some(seconds_to_rfc3339(finding.until)),
+            within_one: Some(finding.within_one),
+            by_chance: Some(finding.by_chance),
+            events: own.len() as u64,
+            command: self.command(
+                fields,
+                first.unwrap_or_default(),
+                count.times.or_default().1,
+            ),
+            ..self.line(GapKind::Lost, fields, &count, set_by)
+        }
     }
 
     /// The lines of silent fields, and of the changes that no lost span explains.
-    fn rest(
+    fn rest<'w>(
         &self,
         silent: &[u32],
         lost: &HashMap<u32, u64>,
-        left: &[(&RevealingEvent, &Window)],
+        left: impl Iterator<Item = &'w Window>,
     ) -> Vec<GapLine<'a>> {
         let mut counts: HashMap<u32, SubjectCount> = HashMap::new();
-        for (shown, window) in left {
+        for window in left {
             for subject in &window.subjects {
-                let count = counts.entry(*subject).or_default();
-                count.reveal(
-                    shown.key,
-                    shown.seq,
-                    (window.since, window.until),
-                    shown.label,
-                );
+                counts.entry(*subject).or_default().reveal(window);
             }
         }
         let mut rest = Vec::new();
-        for (all, subject) in self.all.counts.iter().zip(0_u32..) {
-            let is_silent = silent.binary_search(&subject).is_ok();
+        for (all, subject) in self.all.subjects.values().values().zip(0_u32..) {
             let lost = lost.get(&subject).copied().unwrap_or_default();
-            let changes = all.unexplained.saturating_sub(lost);
+            let changes = all.revealed.events.saturating_sub(lost);
             if changes == 0 {
                 continue;
             }
+            let kind = match silent.binary_search(&subject) {
+                Ok(_) => GapKind::SilentField,
+                Err(_) => GapKind::Scattered,
+            };
             // If not all windows were examined, only those counts are available.
-            let exact = counts
-                .get(&subject)
-                .filter(|count| count.unexplained == changes);
-            let kind = if is_silent {
-                GapKind::SilentField
-            } else {
-                GapKind::Scattered
-            };
-            rest.push(self.of_field(kind, subject, exact.unwrap_or(all), changes));
+            let exact = counts.get(&subject);
+            let count = exact.filter(|count| count.revealed.events == changes);
+            let count = count.unwrap_or(all);
+            let fields = HashMap::from([(subject, changes)]);
+            let set_by = all.set_by.counts().iter();
+            let set_by = set_by.map(|(label, count)| (*label, *count));
+            rest.push(self.line(kind, &fields, count, set_by));
         }
-        rest.sort_by(|a, b| {
-            let rank = |line: &GapLine<'_>| {
-                (
-                    line.kind == GapKind::Scattered,
-                    Reverse(line.changes),
-                    line.first_seq,
-                )
-            };
-            rank(a)
-                .cmp(&rank(b))
-                .then_with(|| a.command.cmp(&b.command))
-        });
+        let rank = |line: &GapLine<'_>| {
+            let is_scattered = line.kind == GapKind::Scattered;
+            (is_scattered, Reverse(line.changes), line.first_seq)
+        };
+        rest.sort_by(|a, b| (rank(a), &a.command).cmp(&(rank(b), &b.command)));
         rest
     }
 
-    /// The line of a field's changes.
-    fn of_field(
-        &self,
-        kind: GapKind,
-        subject: u32,
-        count: &SubjectCount,
-        changes: u64,
-    ) -> GapLine<'a> {
-        let fields = HashMap::from([(subject, changes)]);
-        let set_by = counted(self.all, subject).set_by;
-        let set_by = set_by.counts();
-        let mut line = self.line(&fields, count.revealed_by.counts(), set_by);
-        let (since, until) = count.times.or_default();
-        line.kind = kind;
-        line.outer_since = seconds_to_rfc3339(since);
-        line.outer_until = seconds_to_rfc3339(until);
-        line.profiles = count.profiles;
-        line.subprofiles = count.subprofiles;
-        line.events = changes;
-        (line.first_seq, line.last_seq) = count.seqs.or_default();
-        line.command = self.command(&fields, since, until);
-        line
-    }
-
-    /// What every line has.
+    /// The line of changes of these fields that events have revealed.
     fn line(
         &self,
+        kind: GapKind,
         fields: &HashMap<u32, u64>,
-        labels: &HashMap<u32, u64>,
-        set_by: &HashMap<u32, u64>,
+        count: &SubjectCount,
+        set_by: impl IntoIterator<Item = (u32, u64)>,
     ) -> GapLine<'a> {
-        let all = self.all;
-        let fields_of = fields
-            .iter()
-            .filter_map(|(subject, changes)| Some((all.subjects.get(*subject)?, *changes)));
+        let fields_of = fields.iter().filter_map(|(subject, changes)| {
+            let (subject, _) = self.all.count(*subject)?;
+            Some((subject, *changes))
+        });
         let by_count = ranked(fields_of);
         let named = by_count.iter().take(MAX_NAMED).map(|(subject, changes)| {
             let (field, interest) = subject.names();
@@ -336,38 +275,33 @@ impl<'a> Renderer<'a> {
                 changes: *changes,
             }
         });
-        let labelled = |counts: &HashMap<u32, u64>| -> Vec<(Option<Cow<'a, str>>, u64)> {
-            // Labels that are not counted separately have no name to list.
-            let named = counts.iter().filter_map(|(label, count)| {
-                let label = all.labels.get(*label)?;
-                Some((label.as_deref().map(Cow::Borrowed), *count))
-            });
-            let mut counts = ranked(named);
-            counts.truncate(MAX_NAMED);
-            counts
-        };
+        let changes = fields.values().sum();
+        let (since, until) = count.times.or_default();
+        let (first_seq, last_seq) = count.revealed.seqs.or_default();
+        let revealed_by = count.revealed_by.counts().iter();
+        let labels = self.labelled(revealed_by.map(|(label, count)| (*label, *count)));
+        let labels = labels.into_iter();
+        let set_by = self.labelled(set_by).into_iter();
         GapLine {
-            kind: GapKind::Scattered,
+            kind,
             since: None,
             until: None,
             within_one: None,
-            outer_since: String::new(),
-            outer_until: String::new(),
-            profiles: 0,
-            subprofiles: 0,
-            events: 0,
-            changes: fields.values().sum(),
+            outer_since: seconds_to_rfc3339(since),
+            outer_until: seconds_to_rfc3339(until),
+            profiles: count.revealed.profiles,
+            subprofiles: count.revealed.subprofiles,
+            events: changes,
+            changes,
             by_chance: None,
             fields: named.collect(),
             more_fields: by_count.len() > MAX_NAMED,
-            first_seq: 0,
-            last_seq: 0,
-            labels: labelled(labels)
-                .into_iter()
+            first_seq,
+            last_seq,
+            labels: labels
                 .map(|(label, events)| GapLabel { label, events })
                 .collect(),
-            set_by: labelled(set_by)
-                .into_iter()
+            set_by: set_by
                 .map(|(label, changes)| GapSetter {
                     label,
                     changes,
@@ -375,8 +309,23 @@ impl<'a> Renderer<'a> {
                 })
                 .collect(),
             quiet: None,
-            command: None,
+            command: self.command(fields, since, until),
         }
+    }
+
+    /// The commonest of these labels, without those that are not counted separately.
+    fn labelled(
+        &self,
+        counts: impl IntoIterator<Item = (u32, u64)>,
+    ) -> Vec<(Option<Cow<'a, str>>, u64)> {
+        let labels = self.all.labels.values();
+        let named = counts.into_iter().filter_map(|(label, count)| {
+            let (label, ()) = labels.get_index(label as usize)?;
+            Some((label.as_deref().map(Cow::Borrowed), count))
+        });
+        let mut counts = ranked(named);
+        counts.truncate(MAX_NAMED);
+        counts
     }
 
     /// The command that shows the changes of these fields in events of that time.
@@ -395,14 +344,10 @@ impl<'a> Renderer<'a> {
             ..self.filter.clone()
         };
         if fields.len() <= MAX_NAMED && filter.fields.is_empty() && filter.interests.is_empty() {
-            let subjects = fields
-                .keys()
-                .filter_map(|subject| self.all.subjects.get(*subject));
-            for subject in subjects {
-                match subject {
-                    Subject::Field(name) => filter.fields.push(name.to_string()),
-                    Subject::Interest(name) => filter.interests.push(name.to_string()),
-                }
+            for (subject, _) in fields.keys().filter_map(|subject| self.all.count(*subject)) {
+                let own = Filter::default().of_subject(subject);
+                filter.fields.extend(own.fields);
+                filter.interests.extend(own.interests);
             }
             filter.fields.sort_unstable();
             filter.interests.sort_unstable();

@@ -3,14 +3,15 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::sync::{Mutex, PoisonError};
 
-use super::detect::Cell;
+use super::Found;
+use super::detect::{Cell, Detector, Rule};
 use crate::event::{Event, ProfileKey};
 use crate::history::{Change, Subject};
 use crate::query::answer::QueryError;
 use crate::query::changes::ChangeVisitor;
-use crate::query::counter::TimeRange;
-use crate::query::interner::Interner;
+use crate::query::counter::{BoundedMap, NameLen, TimeRange};
 use crate::store::{Snapshot, Sorter, TrailError};
 
 /// The maximum number of distinct fields, per database and collection.
@@ -20,18 +21,25 @@ pub(super) const GROUPS: usize = 2_000;
 const CELLS: usize = 200_000;
 
 /// A field of a database's profiles, or of a collection's subprofiles.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Group<'a> {
-    pub subject: Subject<'a>,
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Group {
+    pub subject: Subject<'static>,
     pub database: Option<u64>,
     pub collection: Option<u64>,
     pub subprofiles: bool,
 }
 
-impl<'a> Group<'a> {
-    pub fn of(event: &Event<'_>, change: &'a Change<'_>) -> Self {
+impl NameLen for Group {
+    fn name_len(&self) -> usize {
+        self.subject.name_len()
+    }
+}
+
+impl Group {
+    /// The field that an event has changed.
+    fn of(event: &Event<'_>, change: &Change<'_>) -> Self {
         Self {
-            subject: change.subject.borrowed(),
+            subject: change.subject.to_owned(),
             database: event.database,
             collection: event.collection,
             subprofiles: event.key.subprofile.is_some(),
@@ -44,100 +52,32 @@ impl<'a> Group<'a> {
             && self.collection == event.collection
             && self.subprofiles == event.key.subprofile.is_some()
     }
-
-    pub fn to_owned(&self) -> Group<'static> {
-        Group {
-            subject: self.subject.to_owned(),
-            ..*self
-        }
-    }
 }
 
-/// Counts on one thread.
-pub(super) struct Counts<'w> {
+/// The counts of all threads.
+pub(super) struct Counts<'t> {
+    snapshot: &'t Snapshot<'t>,
     /// The length of a slice in seconds.
     slice: i64,
-    /// If set, only these fields are counted.
-    wanted: Option<&'w str>,
-    groups: Interner<Group<'static>>,
+    /// If set, only fields with this word in an incident's name are counted.
+    wanted: Option<&'t str>,
+    groups: BoundedMap<Group, ()>,
     /// By group and slice.
     cells: HashMap<(u32, i64), u32>,
-    /// The slice in which the current (sub)profile was counted last, by group.
-    seen: HashMap<u32, i64>,
-    key: Option<ProfileKey>,
-    /// The number of changes of fields that are not counted separately.
-    left_out: u64,
-    /// The times of the first and of the last event with a change.
-    time_range: TimeRange<i64>,
-}
-
-impl<'w> Counts<'w> {
-    pub fn new(slice: i64, wanted: Option<&'w str>) -> Self {
-        Self {
-            slice: slice.max(1),
-            wanted,
-            groups: Interner::new(GROUPS),
-            cells: HashMap::new(),
-            seen: HashMap::new(),
-            key: None,
-            left_out: 0,
-            time_range: TimeRange::default(),
-        }
-    }
-
-    /// The number of a group; `None` if there are too many.
-    fn group(&mut self, group: &Group<'_>) -> Option<u32> {
-        let numbers: &HashMap<Group<'_>, u32> = self.groups.numbers();
-        let known = numbers.get(group).copied();
-        known.or_else(|| self.groups.number(group.to_owned()))
-    }
-}
-
-impl ChangeVisitor for Counts<'_> {
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
-        self.time_range.add(event.time);
-        if self.key != Some(event.key) {
-            self.key = Some(event.key);
-            self.seen.clear();
-        }
-        let slice = event.time.div_euclid(self.slice);
-        for change in &changes {
-            let group = Group::of(event, change);
-            if self
-                .wanted
-                .is_some_and(|wanted| wanted != super::id::word(&group.subject))
-            {
-                continue;
-            }
-            let Some(number) = self.group(&group) else {
-                self.left_out += 1;
-                continue;
-            };
-            // A (sub)profile counts once in a slice.
-            if self.seen.insert(number, slice) != Some(slice) {
-                *self.cells.entry((number, slice)).or_default() += 1;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// All counts.
-pub(super) struct Total<'t> {
-    snapshot: &'t Snapshot<'t>,
-    groups: Interner<Group<'static>>,
-    cells: HashMap<(u32, i64), u32>,
     sorter: Sorter,
-    /// The number of counts of fields that are not counted separately.
+    /// The number of changes of fields that are not counted separately.
     pub left_out: u64,
+    /// The times of the first and of the last event with a change.
     pub time_range: TimeRange<i64>,
 }
 
-impl<'t> Total<'t> {
-    pub fn new(snapshot: &'t Snapshot<'t>) -> Self {
+impl<'t> Counts<'t> {
+    pub fn new(snapshot: &'t Snapshot<'t>, slice: i64, wanted: Option<&'t str>) -> Self {
         Self {
             snapshot,
-            groups: Interner::new(GROUPS),
+            slice: slice.max(1),
+            wanted,
+            groups: BoundedMap::new(GROUPS),
             cells: HashMap::new(),
             sorter: Sorter::new(snapshot.trail().folder().path()),
             left_out: 0,
@@ -145,82 +85,89 @@ impl<'t> Total<'t> {
         }
     }
 
-    /// Merges the counts of a thread, whose (sub)profiles are different ones.
-    pub fn join(&mut self, counts: Counts<'_>) -> Result<(), QueryError> {
-        self.left_out += counts.left_out;
-        let mut numbers = Vec::new();
-        for group in counts.groups.iter() {
-            numbers.push(self.groups.number(group.clone()));
-        }
-        for ((number, slice), count) in counts.cells {
-            match numbers.get(number as usize).copied().flatten() {
-                Some(number) => *self.cells.entry((number, slice)).or_default() += count,
-                None => self.left_out += u64::from(count),
-            }
-        }
-        self.time_range.join(counts.time_range);
-        if self.cells.len() > CELLS {
-            self.spill()?;
-        }
-        Ok(())
-    }
-
     fn spill(&mut self) -> Result<(), QueryError> {
         for ((number, slice), count) in self.cells.drain() {
-            let mut blob = number.to_le_bytes().to_vec();
-            blob.extend_from_slice(&slice.to_le_bytes());
-            blob.extend_from_slice(&count.to_le_bytes());
             // By number, the lowest first.
             let place = slice.cast_unsigned() ^ (1 << 63);
-            self.sorter
-                .push(i64::from(number), place, blob)
-                .map_err(TrailError::io(
-                    "sorting in",
-                    self.snapshot.trail().folder().path(),
-                ))?;
+            let blob = count.to_le_bytes().to_vec();
+            let pushed = self.sorter.push(i64::from(number), place, blob);
+            let dir = self.snapshot.trail().folder().path();
+            pushed.map_err(TrailError::io("sorting in", dir))?;
         }
         Ok(())
     }
 
-    /// Returns the cells in order, field by field.
-    pub fn each(
-        mut self,
-        mut take: impl FnMut(&Group<'static>, Cell) -> Result<(), QueryError>,
-    ) -> Result<(), QueryError> {
+    /// The bursts of each field.
+    pub fn bursts(mut self, rule: Rule) -> Result<Vec<Found>, QueryError> {
         self.spill()?;
-        let groups = self.groups;
-        let mut last: Option<(u32, Cell)> = None;
-        let mut hand_out = |(number, cell): (u32, Cell)| match groups.get(number) {
-            Some(group) => take(group, cell),
-            None => Ok(()),
-        };
-        self.sorter.finish::<QueryError>(|blob| {
-            let Some((number, cell)) = read(blob) else {
-                return Err(io::Error::other("the disk gave back something else").into());
-            };
-            match &mut last {
-                Some((known, held)) if *known == number && held.slice == cell.slice => {
-                    held.count = held.count.saturating_add(cell.count);
-                }
-                _ => {
-                    if let Some(held) = last.replace((number, cell)) {
-                        hand_out(held)?;
-                    }
-                }
+        let mut sorted = self.sorter.sorted()?;
+        let mut next = sorted.next()?;
+        let mut found = Vec::new();
+        for (number, group) in (0..).zip(self.groups.into_values().into_keys()) {
+            let mut detector = Detector::new(rule);
+            while let Some((_, place, blob)) = next.take_if(|(of, ..)| *of == number) {
+                let count = blob.first_chunk().ok_or_else(|| {
+                    io::Error::other("the disk returned other bytes than were written")
+                })?;
+                detector.push(Cell {
+                    slice: (place ^ (1 << 63)).cast_signed(),
+                    count: u32::from_le_bytes(*count),
+                });
+                next = sorted.next()?;
             }
-            Ok(true)
-        })?;
-        last.map_or(Ok(()), hand_out)
+            found.extend(detector.finish().into_iter().map(|burst| Found {
+                group: group.clone(),
+                burst,
+            }));
+        }
+        Ok(found)
     }
 }
 
-fn read(blob: &[u8]) -> Option<(u32, Cell)> {
-    let (number, rest) = blob.split_first_chunk()?;
-    let (slice, rest) = rest.split_first_chunk()?;
-    let (count, _) = rest.split_first_chunk()?;
-    let cell = Cell {
-        slice: i64::from_le_bytes(*slice),
-        count: u32::from_le_bytes(*count),
-    };
-    Some((u32::from_le_bytes(*number), cell))
+/// Counts on one thread.
+pub(super) struct Counter<'c, 't> {
+    counts: &'c Mutex<Counts<'t>>,
+    key: Option<ProfileKey>,
+    /// The slice in which this (sub)profile was counted last, by group.
+    seen: HashMap<u32, i64>,
+}
+
+impl<'c, 't> Counter<'c, 't> {
+    pub fn new(counts: &'c Mutex<Counts<'t>>) -> Self {
+        Self {
+            counts,
+            key: None,
+            seen: HashMap::new(),
+        }
+    }
+}
+
+impl ChangeVisitor for Counter<'_, '_> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+        if self.key != Some(event.key) {
+            self.key = Some(event.key);
+            self.seen.clear();
+        }
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.time_range.add(event.time);
+        let slice = event.time.div_euclid(counts.slice);
+        for change in &changes {
+            let is_other = |wanted| wanted != super::id::word(&change.subject);
+            if counts.wanted.is_some_and(is_other) {
+                continue;
+            }
+            let Some((number, ())) = counts.groups.entry(Group::of(event, change)) else {
+                counts.left_out += 1;
+                continue;
+            };
+            // A (sub)profile counts once in a slice.
+            if self.seen.insert(number, slice) != Some(slice) {
+                *counts.cells.entry((number, slice)).or_default() += 1;
+            }
+        }
+        if counts.cells.len() > CELLS {
+            counts.spill()?;
+        }
+        Ok(())
+    }
 }

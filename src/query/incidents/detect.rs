@@ -89,8 +89,16 @@ impl Detector {
         }
     }
 
-    /// Takes the next cell.
+    /// Takes the next cell, or more of the last one.
     pub fn push(&mut self, cell: Cell) {
+        if let Some(last) = self
+            .cells
+            .last_mut()
+            .filter(|last| last.slice == cell.slice)
+        {
+            last.count = last.count.saturating_add(cell.count);
+            return;
+        }
         if self.cells.len() >= self.most {
             // Slices closer to the end are judged when more is known.
             let far = self.rule.around.saturating_mul(2);

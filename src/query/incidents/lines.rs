@@ -3,14 +3,10 @@
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use crate::history::Value;
-
-/// Missing is not known, `null` is absent.
-fn known<'de, 'a, D: Deserializer<'de>>(input: D) -> Result<Option<Value<'a>>, D::Error> {
-    Value::deserialize(input).map(Some)
-}
+use crate::query::lines::known;
 
 /// Many (sub)profiles got the same field changed within minutes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

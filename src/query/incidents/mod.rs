@@ -25,6 +25,7 @@ mod render;
 mod undo;
 
 use std::cmp::Reverse;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,16 +33,15 @@ pub use id::IncidentId;
 pub use lines::{IncidentLine, SkipReason, UndoLine};
 
 use super::answer::{Lines, QueryError};
-use super::changes::{answer_where, visit_changes};
+use super::changes::{answer_where, collect_changes, visit_changes};
 use super::filter::{CauseKind, Filter, Span};
 use super::moment::parse_seconds;
 use super::request::{ChangesQuery, InvalidParam};
-use crate::history::Subject;
-use crate::log::record::{EventHead, is_pruned};
+use crate::log::record::is_pruned;
 use crate::store::Snapshot;
-use counts::{Counts, GROUPS, Group, Total};
+use counts::{Counter, Counts, GROUPS, Group};
 use detail::Detail;
-use detect::{Burst, Detector, Rule, SLICES};
+use detect::{Burst, Rule, SLICES};
 
 /// Bursts of changes.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,7 +114,7 @@ const MOST: usize = 200;
 
 /// An incident that was found but whose changes were not read yet.
 struct Found {
-    group: Group<'static>,
+    group: Group,
     burst: Burst,
 }
 
@@ -201,16 +201,13 @@ impl<'q> Asking<'q> {
         }
         for found in found {
             let detail = self.detail(&found, &self.span_of(&found), 0, lines)?;
-            if let Some((time, _)) = detail.first
-                && detail.profiles + detail.subprofiles >= self.query.least
-                && span.bounds().0 <= detail.times.get().map_or(time, |times| times.1)
-                && time < span.bounds().1
+            let count = detail.extent.profiles + detail.extent.subprofiles;
+            if let Some((first, last)) = detail.extent.times.get()
+                && count >= self.query.least
+                && span.bounds().0 <= last
+                && first < span.bounds().1
             {
-                selected.push((
-                    detail.profiles + detail.subprofiles,
-                    time,
-                    render::line(self.query, &found.group, &found.burst, detail),
-                ));
+                selected.push((count, first, render::line(self.query, &found, detail)));
             }
         }
         selected.sort_by_key(|(count, time, _)| (Reverse(*count), *time));
@@ -235,18 +232,17 @@ impl<'q> Asking<'q> {
             span,
             ..self.filter.clone()
         };
-        let mut total = Total::new(self.snapshot);
-        let make = || Counts::new(self.slice, word);
-        visit_changes(self.snapshot, &filter, lines, &make, &mut |counts| {
-            total.join(counts)
-        })?;
-        if total.left_out > 0 {
+        let counts = Mutex::new(Counts::new(self.snapshot, self.slice, word));
+        let make = || Counter::new(&counts);
+        visit_changes(self.snapshot, &filter, lines, &make, &mut |_| Ok(()))?;
+        let counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if counts.left_out > 0 {
             lines.note(format!(
                 "there are more than {GROUPS} fields: {} changes of others are not looked at",
-                total.left_out
+                counts.left_out
             ));
         }
-        let Some((first, last)) = total.time_range.get() else {
+        let Some((first, last)) = counts.time_range.get() else {
             return Ok(Vec::new());
         };
         let first = first.min(self.time_of(1).unwrap_or(first));
@@ -257,28 +253,12 @@ impl<'q> Asking<'q> {
             known: (first.div_euclid(self.slice), last.div_euclid(self.slice)),
             any_rate,
         };
-        let mut found: Vec<Found> = Vec::new();
-        let mut now: Option<(Group<'static>, Detector)> = None;
-        let mut finish = |now: Option<(Group<'static>, Detector)>| {
-            let Some((group, detector)) = now else {
-                return;
-            };
-            for burst in detector.finish() {
-                let group = group.clone();
-                found.push(Found { group, burst });
-            }
-        };
-        total.each(|group, cell| {
-            if now.as_ref().is_none_or(|(known, _)| known != group) {
-                finish(now.replace((group.clone(), Detector::new(rule))));
-            }
-            if let Some((_, detector)) = &mut now {
-                detector.push(cell);
-            }
-            Ok(())
-        })?;
-        finish(now);
-        found.sort_by_key(|found| (Reverse(found.burst.count), found.burst.first));
+        let mut found = counts.bursts(rule)?;
+        // The same order whichever thread counted a field first.
+        found.sort_by(|a, b| {
+            let rank = |found: &Found| (Reverse(found.burst.count), found.burst.first);
+            (rank(a), &a.group).cmp(&(rank(b), &b.group))
+        });
         Ok(found)
     }
 
@@ -325,9 +305,7 @@ impl<'q> Asking<'q> {
     /// The query for the changes of an incident, and possibly of others.
     fn span_of(&self, found: &Found) -> Filter {
         let (since, until) = self.seconds(&found.burst);
-        let mut filter = Filter {
-            fields: Vec::new(),
-            interests: Vec::new(),
+        Filter {
             database: found.group.database,
             collection: found.group.collection,
             span: Span {
@@ -335,12 +313,8 @@ impl<'q> Asking<'q> {
                 until: Some(until),
             },
             ..self.filter.clone()
-        };
-        match &found.group.subject {
-            Subject::Field(name) => filter.fields.push(name.to_string()),
-            Subject::Interest(name) => filter.interests.push(name.to_string()),
         }
-        filter
+        .of_subject(&found.group.subject)
     }
 
     fn detail<'g>(
@@ -351,13 +325,9 @@ impl<'q> Asking<'q> {
         lines: &mut Lines<'_>,
     ) -> Result<Detail<'g>, QueryError> {
         let make = || Detail::new(&found.group, named);
-        let mut all = make();
         // Unreadable events were reported when they were counted.
         let damage = lines.damage.clone();
-        visit_changes(self.snapshot, filter, lines, &make, &mut |detail| {
-            all.join(detail);
-            Ok(())
-        })?;
+        let all = collect_changes(self.snapshot, filter, lines, &make)?;
         lines.damage = damage;
         Ok(all)
     }
@@ -372,7 +342,6 @@ impl<'q> Asking<'q> {
         if is_pruned(bytes) || self.snapshot.retention().hides_record(seq, bytes) {
             return None;
         }
-        let (head, _) = EventHead::decode(bytes).ok()?;
-        Some(head.time)
+        reader.record(seq, |record| Ok(record.head.time)).ok()
     }
 }

@@ -2,12 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::IncidentsQuery;
-use super::counts::Group;
 use super::detail::Detail;
-use super::detect::Burst;
 use super::id::{IncidentId, word};
 use super::lines::{IncidentCause, IncidentLabel, IncidentLine, IncidentPair};
+use super::{Found, IncidentsQuery};
 use crate::event::seconds_to_rfc3339;
 use crate::query::command::CommandLine;
 use crate::query::filter::{Filter, Span};
@@ -21,18 +19,17 @@ const LABELS: usize = 20;
 /// The line of an incident.
 pub(super) fn line(
     query: &IncidentsQuery,
-    group: &Group<'static>,
-    burst: &Burst,
+    found: &Found,
     detail: Detail<'_>,
 ) -> IncidentLine<'static> {
-    let subject = &group.subject;
+    let (group, extent) = (&found.group, detail.extent);
     let id = IncidentId {
-        word: word(subject),
+        word: word(&group.subject),
         seq: detail.first.map_or(0, |(_, seq)| seq),
     };
-    let (field, interest) = subject.to_owned().into_names();
-    let times = detail.times.or_default();
-    let seqs = detail.seqs.or_default();
+    let (field, interest) = group.subject.clone().into_names();
+    let times = extent.times.or_default();
+    let seqs = extent.seqs.or_default();
     let more_pairs = detail.pairs.others() > 0 || detail.pairs.counts().len() > PAIRS;
     let pairs = detail.pairs.ranked().into_iter().take(PAIRS);
     let labels = detail.labels.ranked().into_iter().take(LABELS);
@@ -50,10 +47,10 @@ pub(super) fn line(
         collection: group.collection,
         from: seconds_to_rfc3339(times.0),
         until: seconds_to_rfc3339(times.1),
-        profiles: detail.profiles,
-        subprofiles: detail.subprofiles,
-        events: detail.events,
-        usual: burst.usual,
+        profiles: extent.profiles,
+        subprofiles: extent.subprofiles,
+        events: extent.events,
+        usual: found.burst.usual,
         pairs: pairs
             .map(|((old, new), events)| IncidentPair { old, new, events })
             .collect(),

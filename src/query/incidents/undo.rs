@@ -19,7 +19,7 @@ use crate::store::{Snapshot, Sorter, TrailError};
 
 /// What an incident did to the (sub)profiles of one thread.
 struct AffectedValues<'g> {
-    group: &'g Group<'static>,
+    group: &'g Group,
     found: Vec<(ProfileKey, UndoLine<'static>)>,
 }
 
@@ -66,7 +66,7 @@ impl ChangeVisitor for AffectedValues<'_> {
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
     filter: &Filter,
-    group: &Group<'static>,
+    group: &Group,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
     let sorting = |error| TrailError::io("sorting in", snapshot.trail().folder().path())(error);

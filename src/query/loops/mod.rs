@@ -2,27 +2,28 @@
 //! when two systems overwrite each other.
 //!
 //! A [`track`] follows each field of a (sub)profile where its changes are found,
-//! and detects loops. Memory is bounded: only the [`LOOPS`] loops with the most
-//! changes are held, and counts of all loops by field and labels, at most
-//! [`GROUPS`] of them. A `create` and a first sight start a new track: they revert
+//! and detects loops. A `create` and a first sight start a new track: they revert
 //! nothing.
+//!
+//! Memory is bounded: only the [`LOOPS`] loops with the most changes are held, and
+//! counts of all loops by field and labels, at most [`GROUPS`] of them. If the tracks
+//! of a (sub)profile hold more than [`HELD`] bytes, they end, and new ones begin.
 
 mod lines;
 mod track;
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use lines::{GroupKind, LoopGroupLine, LoopKind, LoopLine, LoopValue, LoopWriter};
+pub use lines::{GroupKind, LoopGroupLine, LoopKind, LoopLine, LoopWriter};
 
 use super::answer::{Lines, QueryError, now};
-use super::changes::{ChangeVisitor, visit_changes};
+use super::changes::{ChangeVisitor, Collector, collect_changes};
 use super::command::CommandLine;
-use super::counter::TimeRange;
-use super::filter::Filter;
+use super::counter::{BoundedMap, NameLen, TimeRange};
+use super::filter::{Filter, Span};
 use super::moment::parse_seconds;
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
 use crate::history::{Cause, Change, Subject};
@@ -62,91 +63,15 @@ const LOOPS: usize = 10_000;
 /// counted.
 const GROUPS: usize = 2_000;
 
+/// About how many bytes the tracks of a (sub)profile hold at most, and half of what
+/// the loops found do.
+const HELD: usize = 16 << 20;
+
 /// A loop and its (sub)profile.
 struct Found {
     key: ProfileKey,
     subject: Subject<'static>,
     run: Run,
-}
-
-/// Follows the fields of one (sub)profile after the other.
-struct Tracks {
-    rule: Rule,
-    key: Option<ProfileKey>,
-    tracks: HashMap<Subject<'static>, Track>,
-    found: Vec<Found>,
-}
-
-impl Tracks {
-    fn new(rule: Rule) -> Self {
-        Self {
-            rule,
-            key: None,
-            tracks: HashMap::new(),
-            found: Vec::new(),
-        }
-    }
-
-    /// Ends the tracks of a (sub)profile.
-    fn end(&mut self) {
-        let Some(key) = self.key else {
-            return;
-        };
-        for (subject, track) in self.tracks.drain() {
-            end_track(&mut self.found, self.rule, key, &subject, track);
-        }
-    }
-}
-
-fn end_track(
-    found: &mut Vec<Found>,
-    rule: Rule,
-    key: ProfileKey,
-    subject: &Subject<'static>,
-    track: Track,
-) {
-    let runs = track.finish(rule).into_iter();
-    found.extend(runs.map(|run| Found {
-        key,
-        subject: subject.clone(),
-        run,
-    }));
-}
-
-impl ChangeVisitor for Tracks {
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
-        if self.key != Some(event.key) {
-            self.end();
-            self.key = Some(event.key);
-        }
-        for change in &changes {
-            let claimed = match change.cause {
-                Cause::Set => true,
-                Cause::Unexplained { .. } | Cause::Observed { .. } => false,
-                Cause::Create | Cause::FirstSeen | Cause::Baseline | Cause::Cascade => {
-                    let subject = change.subject.to_owned();
-                    if let Some(track) = self.tracks.remove(&subject) {
-                        end_track(&mut self.found, self.rule, event.key, &subject, track);
-                    }
-                    continue;
-                }
-            };
-            let step = Step {
-                time: event.time,
-                seq: event.seq,
-                label: event.label.as_deref(),
-                claimed,
-                old: change.old.as_ref(),
-                new: &change.new,
-            };
-            let subject = change.subject.to_owned();
-            self.tracks
-                .entry(subject)
-                .or_default()
-                .step(self.rule, step);
-        }
-        Ok(())
-    }
 }
 
 /// Loops of one field by the same labels.
@@ -162,43 +87,76 @@ struct Group {
 /// unclaimed.
 type GroupKey = (Subject<'static>, Vec<Option<String>>, bool);
 
+impl NameLen for GroupKey {
+    fn name_len(&self) -> usize {
+        self.0.name().len()
+    }
+}
+
 fn group_key(found: &Found) -> GroupKey {
     let writers = found.run.writers.iter();
     let claimed = writers.filter(|writer| writer.claimed);
-    let mut labels: Vec<_> = claimed.map(|writer| writer.label.clone()).collect();
+    let label = |writer: &LoopWriter<'_>| writer.label.as_deref().map(str::to_owned);
+    let mut labels: Vec<_> = claimed.map(label).collect();
     labels.sort_unstable();
     let unexplained = found.run.writers.iter().any(|writer| !writer.claimed);
     (found.subject.clone(), labels, unexplained)
 }
 
-/// All loops.
-struct Total {
+/// Follows the fields of one (sub)profile after the other, and collects the loops.
+struct Loops {
+    rule: Rule,
     /// The moment up to which events are known.
     at: i64,
-    rule: Rule,
+    /// The maximum number of loops that are held.
     most: usize,
+    key: Option<ProfileKey>,
+    tracks: HashMap<Subject<'static>, Track>,
+    /// About how many bytes the tracks hold.
+    held: usize,
+    /// Whether tracks were ended because they held too many bytes.
+    is_cut: bool,
     found: Vec<Found>,
+    /// About how many bytes the loops found hold.
+    found_held: usize,
     left_out: u64,
-    groups: HashMap<GroupKey, Group>,
+    groups: BoundedMap<GroupKey, Group>,
 }
 
-impl Total {
-    fn join(&mut self, mut tracks: Tracks) {
-        tracks.end();
-        for found in tracks.found {
-            let key = group_key(&found);
-            if self.groups.len() < GROUPS || self.groups.contains_key(&key) {
-                let going_on = self.goes_on(&found.run);
-                let group = self.groups.entry(key).or_default();
+impl Loops {
+    /// Ends all tracks.
+    fn end(&mut self) {
+        for (subject, track) in std::mem::take(&mut self.tracks) {
+            self.end_track(&subject, track);
+        }
+        self.held = 0;
+    }
+
+    fn end_track(&mut self, subject: &Subject<'static>, track: Track) {
+        self.held = self.held.saturating_sub(track.held());
+        let Some(key) = self.key else {
+            return;
+        };
+        for run in track.finish(self.rule) {
+            let going_on = self.goes_on(&run);
+            let (changes, first, last) = (run.changes, run.first.0, run.last.0);
+            let subject = subject.clone();
+            let found = Found { key, subject, run };
+            if let Some((_, group)) = self.groups.entry(group_key(&found)) {
                 group.loops += 1;
                 group.going_on += u64::from(going_on);
-                group.changes += found.run.changes;
-                let (first, last) = (found.run.first.0, found.run.last.0);
+                group.changes += changes;
                 group.times.join(TimeRange::of(first, last));
             }
+            self.found_held += found.run.held;
             self.found.push(found);
         }
-        if self.found.len() > 2 * self.most.max(1_000) {
+        self.trim();
+    }
+
+    /// Keeps the loops with the most changes, if there are many.
+    fn trim(&mut self) {
+        if self.found.len() > 2 * self.most.max(1_000) || self.found_held > 2 * HELD {
             self.keep_most();
         }
     }
@@ -210,8 +168,18 @@ impl Total {
                 .cmp(&rank(b))
                 .then_with(|| a.subject.cmp(&b.subject))
         });
-        self.left_out += self.found.len().saturating_sub(self.most) as u64;
+        let before = self.found.len();
         self.found.truncate(self.most);
+        self.found_held = 0;
+        self.found.retain(|found| {
+            let held = self.found_held + found.run.held;
+            let is_kept = held <= HELD;
+            if is_kept {
+                self.found_held = held;
+            }
+            is_kept
+        });
+        self.left_out += (before - self.found.len()) as u64;
     }
 
     /// Whether a loop is still active: its next change is not overdue.
@@ -221,6 +189,64 @@ impl Total {
             LoopKind::Rewrites => 6 * FEW_SECONDS,
         };
         run.last.0.saturating_add(pause) >= self.at
+    }
+}
+
+impl ChangeVisitor for Loops {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+        if self.key != Some(event.key) {
+            self.end();
+            self.key = Some(event.key);
+        }
+        for change in &changes {
+            let subject = change.subject.to_owned();
+            let claimed = match change.cause {
+                Cause::Set => true,
+                Cause::Unexplained { .. } | Cause::Observed { .. } => false,
+                Cause::Create | Cause::FirstSeen | Cause::Baseline | Cause::Cascade => {
+                    if let Some(track) = self.tracks.remove(&subject) {
+                        self.end_track(&subject, track);
+                    }
+                    continue;
+                }
+            };
+            let step = Step {
+                time: event.time,
+                seq: event.seq,
+                label: event.label.as_deref(),
+                claimed,
+                old: change.old.as_ref(),
+                new: &change.new,
+            };
+            let track = self.tracks.entry(subject).or_default();
+            let before = track.held();
+            track.step(self.rule, step);
+            self.held = (self.held + track.held()).saturating_sub(before);
+            if self.held > HELD {
+                self.end();
+                self.is_cut = true;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Collector for Loops {
+    fn join(&mut self, mut other: Self) {
+        other.end();
+        for (key, group) in other.groups.into_values() {
+            if let Some((_, own)) = self.groups.entry(key) {
+                own.loops += group.loops;
+                own.going_on += group.going_on;
+                own.changes += group.changes;
+                own.times.join(group.times);
+            }
+        }
+        self.left_out += other.left_out;
+        self.is_cut |= other.is_cut;
+        self.found_held += other.found_held;
+        self.found.extend(other.found);
+        self.trim();
     }
 }
 
@@ -238,121 +264,103 @@ pub(super) fn answer(
     let most = limit.map_or(LOOPS, |limit| {
         usize::try_from(limit).unwrap_or(LOOPS).min(LOOPS)
     });
-    let mut total = Total {
-        at: query
-            .filter
-            .span
-            .until
-            .map_or_else(now, |until| until.min(now())),
+    let (now, until) = (now(), query.filter.span.until);
+    let make = || Loops {
         rule,
+        at: until.map_or(now, |until| until.min(now)),
         most,
+        key: None,
+        tracks: HashMap::new(),
+        held: 0,
+        is_cut: false,
         found: Vec::new(),
+        found_held: 0,
         left_out: 0,
-        groups: HashMap::new(),
+        groups: BoundedMap::new(GROUPS),
     };
-    visit_changes(
-        snapshot,
-        &query.filter,
-        lines,
-        &|| Tracks::new(rule),
-        &mut |tracks| {
-            total.join(tracks);
-            Ok(())
-        },
-    )?;
-    total.keep_most();
-    if total.left_out > 0 && limit.is_none_or(|limit| limit > LOOPS as u64) {
+    let mut all = collect_changes(snapshot, &query.filter, lines, &make)?;
+    all.keep_most();
+    if all.left_out > 0 && limit.is_none_or(|limit| limit > LOOPS as u64) {
         lines.note(format!(
-            "{} loops beyond the {LOOPS} of the most changes are told in their groups alone",
-            total.left_out
+            "{} loops beyond the {} of the most changes are told in their groups alone",
+            all.left_out,
+            all.found.len()
         ));
     }
-    for line in groups(&mut total) {
-        lines.put(&line)?;
+    if all.is_cut {
+        lines.note(
+            "some profiles or subprofiles have so many large values that their loops may be \
+             listed in parts; ask for one field"
+                .to_owned(),
+        );
     }
-    for found in &total.found {
-        lines.put(&line_of(&query.filter, found, total.goes_on(&found.run)))?;
+    // Those with the most changes first.
+    let groups = std::mem::replace(&mut all.groups, BoundedMap::new(0));
+    let mut groups: Vec<_> = groups.into_values().into_iter().collect();
+    groups.sort_by(|(a, more), (b, less)| less.changes.cmp(&more.changes).then_with(|| a.cmp(b)));
+    for (key, group) in groups {
+        lines.put(&group_line(key, &group))?;
+    }
+    for found in std::mem::take(&mut all.found) {
+        let going_on = all.goes_on(&found.run);
+        lines.put(&line_of(&query.filter, found, going_on))?;
     }
     Ok(lines.written > 0)
 }
 
-/// The lines of groups, those with the most changes first.
-fn groups(total: &mut Total) -> Vec<LoopGroupLine<'static>> {
-    let mut groups: Vec<_> = std::mem::take(&mut total.groups).into_iter().collect();
-    groups.sort_by(|(a, more), (b, less)| less.changes.cmp(&more.changes).then_with(|| a.cmp(b)));
-    let lines = groups
-        .into_iter()
-        .map(|((subject, labels, unexplained), group)| {
-            let (field, interest) = subject.into_names();
-            let (first, last) = group.times.or_default();
-            LoopGroupLine {
-                kind: GroupKind::Group,
-                field,
-                interest,
-                labels: labels
-                    .into_iter()
-                    .map(|label| label.map(Cow::Owned))
-                    .collect(),
-                unexplained,
-                loops: group.loops,
-                going_on: group.going_on,
-                changes: group.changes,
-                first: seconds_to_rfc3339(first),
-                last: seconds_to_rfc3339(last),
-            }
-        });
-    lines.collect()
+fn group_line((subject, labels, unexplained): GroupKey, group: &Group) -> LoopGroupLine<'static> {
+    let (field, interest) = subject.into_names();
+    let (first, last) = group.times.or_default();
+    LoopGroupLine {
+        kind: GroupKind::Group,
+        field,
+        interest,
+        labels: labels
+            .into_iter()
+            .map(|label| label.map(Into::into))
+            .collect(),
+        unexplained,
+        loops: group.loops,
+        going_on: group.going_on,
+        changes: group.changes,
+        first: seconds_to_rfc3339(first),
+        last: seconds_to_rfc3339(last),
+    }
 }
 
-fn line_of(filter: &Filter, found: &Found, going_on: bool) -> LoopLine<'static> {
-    let run = &found.run;
-    let (field, interest) = found.subject.to_owned().into_names();
+fn line_of(filter: &Filter, found: Found, going_on: bool) -> LoopLine<'static> {
+    let Found { key, subject, run } = found;
     let (first, last) = (run.first.0, run.last.0);
     let pauses = run.changes.saturating_sub(1).max(1);
-    let mut writers: Vec<LoopWriter<'static>> = run
-        .writers
-        .iter()
-        .map(|writer| {
-            let mut values = writer.values.clone();
-            values.sort_by(|(a, more), (b, less)| less.cmp(more).then_with(|| a.cmp(b)));
-            let values = values.into_iter();
-            LoopWriter {
-                label: writer.label.clone().map(Cow::Owned),
-                claimed: writer.claimed,
-                changes: writer.changes,
-                values: values
-                    .map(|(value, changes)| LoopValue { value, changes })
-                    .collect(),
-            }
-        })
-        .collect();
-    writers.sort_by(|a, b| {
-        b.changes
-            .cmp(&a.changes)
-            .then_with(|| a.label.cmp(&b.label))
-    });
-    let (flag, name) = match &found.subject {
-        Subject::Field(name) => ("--field", name),
-        Subject::Interest(name) => ("--interest", name),
+    let mut writers = run.writers;
+    writers.sort_by(|a, b| (Reverse(a.changes), &a.label).cmp(&(Reverse(b.changes), &b.label)));
+    for writer in &mut writers {
+        let values = &mut writer.values;
+        values.sort_by(|a, b| (Reverse(a.changes), &a.value).cmp(&(Reverse(b.changes), &b.value)));
+    }
+    let of_subject = Filter {
+        span: Span {
+            since: Some(first),
+            until: Some(last.saturating_add(1)),
+        },
+        ..Filter::default().of_subject(&subject)
     };
-    let key = found.key.to_string();
-    let command = CommandLine::new(&["history", &key])
-        .flag(flag, name.to_string())
-        .flag("--since", seconds_to_rfc3339(first))
-        .flag("--until", seconds_to_rfc3339(last.saturating_add(1)));
+    let command = CommandLine::new(&["history", &key.to_string()]).filter(&of_subject);
     // `history` supports no other filters.
-    let narrowed = filter.database.is_some()
-        || filter.collection.is_some()
-        || filter.old.is_some()
-        || filter.new.is_some()
-        || !filter.causes.is_empty()
-        || !filter.labels.is_empty()
-        || !filter.not_labels.is_empty()
-        || !filter.types.is_empty();
+    let others = Filter {
+        fields: Vec::new(),
+        interests: Vec::new(),
+        profile: None,
+        span: Span::default(),
+        cascade: false,
+        ..filter.clone()
+    };
+    let is_narrowed = others != Filter::default();
+    let (field, interest) = subject.into_names();
     LoopLine {
         kind: run.kind,
-        profile: found.key.profile,
-        subprofile: found.key.subprofile,
+        profile: key.profile,
+        subprofile: key.subprofile,
         field,
         interest,
         changes: run.changes,
@@ -363,6 +371,6 @@ fn line_of(filter: &Filter, found: &Found, going_on: bool) -> LoopLine<'static> 
         writers,
         first_seq: run.first.1,
         last_seq: run.last.1,
-        command: command.line().filter(|_| !narrowed).map(Cow::Owned),
+        command: command.line().filter(|_| !is_narrowed).map(Into::into),
     }
 }

@@ -8,7 +8,7 @@
 use crate::history::Value;
 use crate::query::sample::sample;
 
-use super::lines::LoopKind;
+use super::lines::{LoopKind, LoopValue, LoopWriter};
 
 /// The maximum number of seconds between rewrites.
 pub(super) const FEW_SECONDS: i64 = 10;
@@ -42,15 +42,6 @@ pub(super) struct Step<'s> {
     pub new: &'s Value<'s>,
 }
 
-/// A writer and the values it sets.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Writer {
-    pub label: Option<String>,
-    pub claimed: bool,
-    pub changes: u64,
-    pub values: Vec<(Value<'static>, u64)>,
-}
-
 /// Consecutive changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Run {
@@ -59,7 +50,9 @@ pub(super) struct Run {
     /// Time and `seq`.
     pub first: (i64, u64),
     pub last: (i64, u64),
-    pub writers: Vec<Writer>,
+    pub writers: Vec<LoopWriter<'static>>,
+    /// About how many bytes it holds.
+    pub held: usize,
 }
 
 impl Run {
@@ -70,6 +63,7 @@ impl Run {
             first: (step.time, step.seq),
             last: (step.time, step.seq),
             writers: Vec::new(),
+            held: size_of::<Self>(),
         };
         run.add(step);
         run
@@ -78,12 +72,13 @@ impl Run {
     fn add(&mut self, step: Step<'_>) {
         self.changes += 1;
         self.last = (step.time, step.seq);
-        let own = |writer: &Writer| {
+        let own = |writer: &LoopWriter<'_>| {
             writer.label.as_deref() == step.label && writer.claimed == step.claimed
         };
         if self.writers.len() < NAMES && !self.writers.iter().any(own) {
-            self.writers.push(Writer {
-                label: step.label.map(str::to_owned),
+            self.held += size_of::<LoopWriter<'_>>();
+            self.writers.push(LoopWriter {
+                label: step.label.map(|label| label.to_owned().into()),
                 claimed: step.claimed,
                 changes: 0,
                 values: Vec::new(),
@@ -94,10 +89,11 @@ impl Run {
         };
         writer.changes += 1;
         let value = sample(step.new);
-        if let Some((_, count)) = writer.values.iter_mut().find(|(known, _)| *known == value) {
-            *count += 1;
+        if let Some(known) = writer.values.iter_mut().find(|known| known.value == value) {
+            known.changes += 1;
         } else if writer.values.len() < NAMES {
-            writer.values.push((value, 1));
+            self.held += size_of::<LoopValue<'_>>() + value.text_len();
+            writer.values.push(LoopValue { value, changes: 1 });
         }
     }
 
@@ -122,6 +118,8 @@ pub(super) struct Track {
     turns: Option<Run>,
     rewrites: Option<Run>,
     found: Vec<Run>,
+    /// About how many bytes these hold.
+    found_held: usize,
 }
 
 impl Track {
@@ -136,17 +134,35 @@ impl Track {
             Some(run) if takes_back && since(run) <= rule.within => run.add(step),
             _ => {
                 let run = self.turns.replace(Run::new(LoopKind::Turns, step));
-                self.found.extend(run.filter(|run| run.is_loop(rule)));
+                self.keep(run, rule);
             }
         }
         match &mut self.rewrites {
             Some(run) if since(run) <= FEW_SECONDS => run.add(step),
             _ => {
                 let run = self.rewrites.replace(Run::new(LoopKind::Rewrites, step));
-                self.found.extend(run.filter(|run| run.is_loop(rule)));
+                self.keep(run, rule);
             }
         }
         self.last = Some((step.old.map(Value::to_owned), step.new.to_owned()));
+    }
+
+    /// Keeps a run that is over, if it is a loop.
+    fn keep(&mut self, run: Option<Run>, rule: Rule) {
+        if let Some(run) = run.filter(|run| run.is_loop(rule)) {
+            self.found_held += run.held;
+            self.found.push(run);
+        }
+    }
+
+    /// About how many bytes it holds.
+    pub fn held(&self) -> usize {
+        let values = self.last.iter().map(|(old, new)| {
+            let old = old.as_ref().map_or(0, Value::text_len);
+            old + new.text_len()
+        });
+        let runs = self.turns.iter().chain(&self.rewrites).map(|run| run.held);
+        size_of::<Self>() + values.sum::<usize>() + runs.sum::<usize>() + self.found_held
     }
 
     /// The loops found. Rewrites that are mostly turns are reported as turns only.
@@ -225,7 +241,11 @@ mod tests {
         let wrote: Vec<_> = run
             .writers
             .iter()
-            .map(|writer| (writer.label.as_deref(), writer.values.clone()))
+            .map(|writer| {
+                let values = writer.values.iter();
+                let values = values.map(|known| (known.value.clone(), known.changes));
+                (writer.label.as_deref(), values.collect::<Vec<_>>())
+            })
             .collect();
         assert_eq!(
             wrote,

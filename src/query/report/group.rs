@@ -1,7 +1,5 @@
 //! The keys that changes are grouped by.
 
-use std::borrow::Cow;
-
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, NaiveTime, Offset, TimeZone, Utc};
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -37,60 +35,67 @@ pub enum By {
 
 /// The value of one group key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Part<'a> {
+pub(super) enum Part {
     /// The first second of a period.
     Time(i64),
     /// The field or interest.
-    Subject(Subject<'a>),
+    Subject(Subject<'static>),
     /// A word.
-    Text(Option<Cow<'a, str>>),
+    Text(Option<String>),
     /// A number.
     Number(Option<u64>),
 }
 
-impl<'a> Part<'a> {
+impl Part {
     /// The value of the key `by` for a change of an event.
-    pub fn of(by: By, zone: Zone, event: &'a Event<'_>, change: &'a Change<'_>) -> Self {
+    pub fn of(by: By, zone: Zone, event: &Event<'_>, change: &Change<'_>) -> Self {
         match by {
             By::Month | By::Day | By::Hour => Self::Time(begin(by, zone, event.time)),
-            By::Field => Self::Subject(change.subject.borrowed()),
-            By::Type => Self::Text(Some(Cow::Borrowed(event.event_type.name()))),
-            By::Label => Self::Text(event.label.as_deref().map(Cow::Borrowed)),
-            By::Cause => Self::Text(Some(Cow::Borrowed(change.cause.name()))),
+            By::Field => Self::Subject(change.subject.to_owned()),
+            By::Type => Self::Text(Some(event.event_type.name().to_owned())),
+            By::Label => Self::Text(event.label.as_deref().map(str::to_owned)),
+            By::Cause => Self::Text(Some(change.cause.name().to_owned())),
             By::Database => Self::Number(event.database),
             By::Collection => Self::Number(event.collection),
         }
     }
 
-    /// An owned copy.
-    pub fn into_owned(self) -> Part<'static> {
-        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+    /// The first second of a period.
+    pub const fn time(&self) -> Option<i64> {
         match self {
-            Self::Time(time) => Part::Time(time),
-            Self::Subject(subject) => Part::Subject(subject.to_owned()),
-            Self::Text(text) => Part::Text(text.map(owned)),
-            Self::Number(number) => Part::Number(number),
+            Self::Time(time) => Some(*time),
+            _ => None,
+        }
+    }
+
+    /// The length of its text in bytes.
+    pub fn name_len(&self) -> usize {
+        match self {
+            Self::Subject(subject) => subject.name().len(),
+            Self::Text(text) => text.as_ref().map_or(0, |text| text.len()),
+            Self::Time(_) | Self::Number(_) => 0,
         }
     }
 
     /// Sets it under its key.
-    pub fn put(self, by: By, zone: Zone, group: &mut ReportGroup<'a>) {
-        match (by, self) {
-            (By::Month, Self::Time(time)) => {
-                let date = local_date(zone, time);
-                group.month = Some(Cow::Owned(format!("{}", date.format("%Y-%m"))));
-            }
-            (By::Day, Self::Time(time)) => {
-                group.day = Some(Cow::Owned(local_date(zone, time).to_string()));
-            }
-            (_, Self::Time(time)) => group.hour = Some(Cow::Owned(seconds_to_rfc3339(time))),
-            (_, Self::Subject(Subject::Field(name))) => group.field = Some(name),
-            (_, Self::Subject(Subject::Interest(name))) => group.interest = Some(name),
-            (By::Type, Self::Text(text)) => group.event_type = text,
-            (By::Cause, Self::Text(text)) => group.cause = text,
-            (_, Self::Text(text)) => group.label = Some(text),
-            (By::Database, Self::Number(number)) => group.database = Some(number),
-            (_, Self::Number(number)) => group.collection = Some(number),
+    pub fn put(self, by: By, zone: Zone, group: &mut ReportGroup<'_>) {
+        let date = |time| local_date(zone, time);
+        match self {
+            Self::Time(time) => match by {
+                By::Month => group.month = Some(date(time).format("%Y-%m").to_string().into()),
+                By::Day => group.day = Some(date(time).to_string().into()),
+                _ => group.hour = Some(seconds_to_rfc3339(time).into()),
+            },
+            Self::Subject(subject) => (group.field, group.interest) = subject.into_names(),
+            Self::Text(text) => match by {
+                By::Type => group.event_type = text.map(Into::into),
+                By::Cause => group.cause = text.map(Into::into),
+                _ => group.label = Some(text.map(Into::into)),
+            },
+            Self::Number(number) => match by {
+                By::Database => group.database = Some(number),
+                _ => group.collection = Some(number),
+            },
         }
     }
 
@@ -104,12 +109,7 @@ impl<'a> Part<'a> {
                 filter.span.until = Some(last.min(until));
             }
             Self::Subject(subject) => {
-                filter.fields.clear();
-                filter.interests.clear();
-                match subject {
-                    Subject::Field(name) => filter.fields.push(name.to_string()),
-                    Subject::Interest(name) => filter.interests.push(name.to_string()),
-                }
+                filter = filter.of_subject(subject);
             }
             Self::Text(text) => {
                 let text = text.as_deref().unwrap_or_default().to_owned();

@@ -1,9 +1,8 @@
 //! `report`: the number of changes by field, by hour, or by other keys.
 //!
-//! Changes are counted where they are found ([`tally`]): nothing is sorted, and
-//! memory holds one count per group, for at most [`tally::GROUPS`] groups; changes
-//! of other groups are reported as left out. The numbers of events and
-//! (sub)profiles of a group are exact.
+//! Changes are counted where they are found: nothing is sorted, and memory holds one
+//! count per group, for at most [`GROUPS`] groups; changes of other groups are
+//! reported as left out. The numbers of events and (sub)profiles of a group are exact.
 //!
 //! Hours, days and months follow the clocks of a zone: the reader's for
 //! human-readable answers, UTC for programs. The two passes of a repeated hour are
@@ -11,7 +10,8 @@
 
 mod group;
 mod lines;
-mod tally;
+
+use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
@@ -19,12 +19,17 @@ pub use group::By;
 pub use lines::{ReportGroup, ReportLine};
 
 use super::answer::{Lines, QueryError};
-use super::changes::visit_changes;
+use super::changes::{ChangeVisitor, Collector, collect_changes};
 use super::command::changes_command;
+use super::counter::{BoundedMap, Extent, NameLen};
 use super::filter::Filter;
-use crate::event::{Zone, seconds_to_rfc3339};
+use crate::event::{Event, Zone, seconds_to_rfc3339};
+use crate::history::Change;
 use crate::store::Snapshot;
-use tally::{Tally, Total};
+use group::Part;
+
+/// The maximum number of groups.
+const GROUPS: usize = 50_000;
 
 /// How many changes there are of each kind.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +72,59 @@ mod zone_name {
     }
 }
 
+/// The counts of a group.
+#[derive(Default)]
+struct Count {
+    changes: u64,
+    extent: Extent,
+}
+
+/// Counts changes by group.
+struct Tally<'q> {
+    by: &'q [By],
+    zone: Zone,
+    groups: BoundedMap<Vec<Part>, Count>,
+    /// The number of changes of groups beyond the maximum.
+    left_out: u64,
+}
+
+impl NameLen for Vec<Part> {
+    fn name_len(&self) -> usize {
+        self.iter().map(Part::name_len).sum()
+    }
+}
+
+impl ChangeVisitor for Tally<'_> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+        for change in &changes {
+            let of = |by: &By| Part::of(*by, self.zone, event, change);
+            match self.groups.entry(self.by.iter().map(of).collect()) {
+                Some((_, count)) => {
+                    count.changes += 1;
+                    count.extent.add(event);
+                }
+                None => self.left_out += 1,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Collector for Tally<'_> {
+    fn join(&mut self, other: Self) {
+        self.left_out += other.left_out;
+        for (parts, count) in other.groups.into_values() {
+            match self.groups.entry(parts) {
+                Some((_, own)) => {
+                    own.changes += count.changes;
+                    own.extent.join(&count.extent);
+                }
+                None => self.left_out += count.changes,
+            }
+        }
+    }
+}
+
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
     query: &ReportQuery,
@@ -78,34 +136,41 @@ pub(super) fn answer(
             by.push(*wanted);
         }
     }
-    let mut total = Total::default();
-    let make = || Tally::new(&by, query.zone);
-    visit_changes(snapshot, &query.filter, lines, &make, &mut |tally| {
-        total.join(tally);
-        Ok(())
+    let tally = collect_changes(snapshot, &query.filter, lines, &|| Tally {
+        by: &by,
+        zone: query.zone,
+        groups: BoundedMap::new(GROUPS),
+        left_out: 0,
     })?;
-    if total.left_out > 0 {
+    if tally.left_out > 0 {
         lines.note(format!(
             "there are more than {} groups: {} changes are of others; ask for a shorter span, or group by less",
-            tally::GROUPS,
-            total.left_out
+            tally.groups.values().len(),
+            tally.left_out
         ));
     }
-    for (parts, count) in total.ranked() {
+    // By time; those of the same or no time by number of changes, the highest first.
+    let mut groups: Vec<_> = tally.groups.into_values().into_iter().collect();
+    groups.sort_by_cached_key(|(parts, count)| {
+        let times: Vec<i64> = parts.iter().filter_map(Part::time).collect();
+        (times, Reverse(count.changes), parts.clone())
+    });
+    for (parts, Count { changes, extent }) in groups {
         let mut filter = Some(query.filter.clone());
         let mut group = ReportGroup::default();
         for (part, by) in parts.into_iter().zip(&by) {
             filter = filter.and_then(|filter| part.narrow(*by, query.zone, filter));
             part.put(*by, query.zone, &mut group);
         }
+        let (first, last) = extent.times.or_default();
         let more = lines.put(&ReportLine {
             group,
-            changes: count.changes,
-            events: count.events,
-            profiles: count.profiles,
-            subprofiles: count.subprofiles,
-            first: seconds_to_rfc3339(count.times.or_default().0),
-            last: seconds_to_rfc3339(count.times.or_default().1),
+            changes,
+            events: extent.events,
+            profiles: extent.profiles,
+            subprofiles: extent.subprofiles,
+            first: seconds_to_rfc3339(first),
+            last: seconds_to_rfc3339(last),
             command: filter.as_ref().and_then(changes_command).map(Into::into),
         })?;
         if !more {
