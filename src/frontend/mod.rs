@@ -179,11 +179,7 @@ impl Frontend {
     /// Closes the listener and the idle connections at once, lets every request whose first byte
     /// has been read finish and be answered, for at most `grace`, and returns when the thread
     /// has ended.
-    pub fn shutdown(mut self, grace: Duration) {
-        self.stop(grace);
-    }
-
-    fn stop(&mut self, grace: Duration) {
+    pub fn shutdown(&mut self, grace: Duration) {
         let Some(thread) = self.thread.take() else {
             return;
         };
@@ -201,6 +197,6 @@ impl Frontend {
 
 impl Drop for Frontend {
     fn drop(&mut self) {
-        self.stop(Duration::ZERO);
+        self.shutdown(Duration::ZERO);
     }
 }

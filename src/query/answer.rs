@@ -305,7 +305,7 @@ fn answer_part(
 ) -> Result<(Answered, Option<Mark>), QueryError> {
     let snapshot = &trail.snapshot();
     if query.needs_index() {
-        snapshot.wait_for_index(|_| ())?;
+        snapshot.wait_for_index(|index| report(index.into()))?;
     }
     let limit = match query {
         Query::History(query) => query.limit,

@@ -49,6 +49,16 @@ pub struct Progress {
     pub all: u64,
 }
 
+impl From<crate::index::Progress> for Progress {
+    fn from(index: crate::index::Progress) -> Self {
+        Self {
+            stage: Stage::Index,
+            done: index.applied,
+            all: index.last,
+        }
+    }
+}
+
 /// Reports the progress of an answer, about ten times a second.
 pub(super) struct ProgressReporter<'a> {
     report: &'a mut dyn FnMut(Progress),

@@ -188,16 +188,6 @@ impl Commands {
         })
     }
 
-    fn wait_for_index(&self, out: &AnswerWriter<'_>) -> Result<(), Failure> {
-        Ok(self.trail.wait_for_index(|index| {
-            out.progress(Progress {
-                stage: Stage::Index,
-                done: index.applied,
-                all: index.last,
-            });
-        })?)
-    }
-
     /// How events are appended, unless the server stops.
     fn append(&self) -> Result<Append, Failure> {
         let append = self.append.lock().unwrap_or_else(PoisonError::into_inner);
@@ -206,10 +196,12 @@ impl Commands {
             .ok_or_else(|| "the server is stopping".into())
     }
 
+    fn wait_for_index(&self, out: &AnswerWriter<'_>) -> Result<(), Failure> {
+        let report = |index: crate::index::Progress| out.progress(index.into());
+        Ok(self.trail.wait_for_index(report)?)
+    }
+
     fn ask(&self, query: &Query, out: &AnswerWriter<'_>) -> Result<End, Failure> {
-        if query.needs_index() {
-            self.wait_for_index(out)?;
-        }
         let permit = self.limiter.acquire(weight(query, &self.trail), || {
             out.check()?;
             out.control(&Control::Progress(Progress {
@@ -237,15 +229,9 @@ impl Commands {
 
     fn describe(&self, mut out: &AnswerWriter<'_>) -> Result<End, Failure> {
         let (settings, refusals) = self.about.as_ref().ok_or("no server runs")?;
-        let counts = |refusals: &Refusals| {
-            let counts = refusals.counts().into_iter();
-            counts
-                .map(|(word, count)| (word.to_owned(), count))
-                .collect()
-        };
         let signed = refusals.as_ref().map(|refusals| Signed {
             last_age: refusals.last_age(),
-            refused: counts(refusals),
+            refused: refusals.counts(),
         });
         let running = Running::of(&self.trail, settings.clone(), signed);
         serde_json::to_writer(&mut out, &running)?;

@@ -23,6 +23,7 @@ mod disk_space;
 pub(crate) mod fuzzing;
 mod group_commit;
 mod health;
+mod http_server;
 mod inactivity;
 mod query_limiter;
 mod receiver;

@@ -57,10 +57,12 @@ impl Refusals {
     }
 
     /// The number of refused calls for each reason.
-    pub fn counts(&self) -> Vec<(&'static str, u64)> {
+    pub fn counts(&self) -> Vec<(String, u64)> {
         let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
         let counts = reasons.iter();
-        counts.map(|(word, reason)| (*word, reason.count)).collect()
+        counts
+            .map(|(word, reason)| ((*word).to_owned(), reason.count))
+            .collect()
     }
 
     /// Notes the age in seconds of a verified call's date at its receipt.

@@ -4,7 +4,6 @@
 //! leaves it as it is.
 
 use std::net::{SocketAddr, TcpListener};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -15,20 +14,17 @@ use super::commands::Commands;
 use super::committer::{self, Health};
 use super::control_socket::ControlSocket;
 use super::disk_space::DiskSpaceMonitor;
+use super::http_server::HttpServer;
 use super::inactivity::{InactivityAlarm, start_watch};
 use super::query_limiter::{CAPACITY, QueryLimiter};
-use super::receiver::RequestReceiver;
 use super::refusals::Refusals;
 use super::signed::Checker;
-use super::socket::{bind, reachable};
 use super::worker::Worker;
 use crate::auth::keys::{KeyConfig, KeyRing};
 use crate::auth::signature::Policy;
 use crate::background::Background;
 use crate::event::Zone;
-use crate::frontend::{
-    Answers, Frontend, FrontendConfig, Proxies, Tls, TlsError, TlsFiles, connect_private,
-};
+use crate::frontend::{Answers, FrontendConfig, Proxies, Tls, TlsError, TlsFiles};
 use crate::index::Progress;
 use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
@@ -169,19 +165,14 @@ fn system(what: &'static str) -> impl FnOnce(std::io::Error) -> ServerError {
 pub struct Server {
     address: SocketAddr,
     trail: Arc<Trail>,
-    frontend: Frontend,
+    webhook: HttpServer,
     api: Option<Api>,
     watch: Background,
-    receiver: Arc<RequestReceiver>,
-    workers: Vec<JoinHandle<()>>,
     keys: Option<KeyRing>,
     committer: JoinHandle<()>,
     control: ControlSocket,
     sealer: Background,
     retention: Background,
-    private: PathBuf,
-    /// Keeps the path valid by which private connections are opened again.
-    _private_dir: Option<std::fs::File>,
 }
 
 impl Server {
@@ -271,20 +262,6 @@ impl Server {
             validation: ValidationFiles::of(&config.data),
             lost_log: LogLimiter::default(),
         };
-        let private = config.data.join("private");
-        let inner = bind(&private).map_err(system("making the private socket"))?;
-        let inner = tiny_http::Server::from_listener(inner, None).map_err(|error| {
-            system("starting tiny_http")(std::io::Error::other(error.to_string()))
-        })?;
-        let receiver = Arc::new(RequestReceiver::new(inner));
-        let workers = (0..config.workers.max(1))
-            .map(|number| start_worker(number, worker.clone(), Arc::clone(&receiver)))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(system("starting a worker"))?;
-        drop(worker);
-        let (path, dir) = reachable(&private).map_err(system("reaching the private socket"))?;
-        let connections = connect_private(&path, PRIVATE_CONNECTIONS)
-            .map_err(system("connecting to the private socket"))?;
         let frontend_config = FrontendConfig {
             max_connections: config.max_connections,
             max_per_address: config.max_per_address,
@@ -296,11 +273,19 @@ impl Server {
                 .max(config.max_body.saturating_mul(4))
                 .max(MAX_BUFFERED),
             calls_per_connection: QUEUE_LEN / PRIVATE_CONNECTIONS,
-            private_path: Some(path),
             ..FrontendConfig::default()
         };
-        let frontend = Frontend::start(listener, connections, frontend_config, answers)
-            .map_err(system("starting the frontend"))?;
+        let webhook = HttpServer::start(
+            listener,
+            frontend_config,
+            answers,
+            config.data.join("private"),
+            PRIVATE_CONNECTIONS,
+            config.workers,
+            &worker,
+        )
+        .map_err(system("starting the listener"))?;
+        drop(worker);
         let settings = Settings {
             listen: Some(address),
             ..config.settings()
@@ -321,18 +306,14 @@ impl Server {
         Ok(Self {
             address,
             trail,
-            frontend,
+            webhook,
             api,
             watch,
-            receiver,
-            workers,
             keys,
             committer,
             control,
             sealer,
             retention,
-            private,
-            _private_dir: dir,
         })
     }
 
@@ -353,8 +334,8 @@ impl Server {
 
     /// Stops it: no more calls are accepted, accepted ones are synced and answered, and running
     /// commands finish.
-    pub fn stop(self) {
-        self.frontend.shutdown(GRACE);
+    pub fn stop(mut self) {
+        self.webhook.shutdown(GRACE);
         drop(self.watch);
         if let Some(api) = self.api {
             api.stop(API_GRACE);
@@ -362,18 +343,10 @@ impl Server {
         self.control.stop(GRACE);
         drop(self.sealer);
         drop(self.retention);
-        self.receiver.stop();
-        for worker in self.workers {
-            if worker.join().is_err() {
-                tracing::error!("a worker panicked");
-            }
-        }
+        self.webhook.stop();
         // Calls that wait for a key are answered 503.
         if let Some(keys) = self.keys {
             keys.stop();
-        }
-        if let Err(error) = std::fs::remove_file(&self.private) {
-            tracing::debug!("the private socket could not be removed: {error}");
         }
         // The last queue is dropped now, so the committer ends with everything synced.
         if self.committer.join().is_err() {
@@ -390,31 +363,4 @@ fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, Server
         flag,
         cause,
     })
-}
-
-fn start_worker(
-    number: usize,
-    worker: Worker,
-    receiver: Arc<RequestReceiver>,
-) -> std::io::Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name(format!("worker-{number}"))
-        .spawn(move || {
-            // A request that a panic drops is answered all the same: with 503 once it has become a
-            // responder, which is the first thing done with it. Before, tiny_http answers, and the
-            // frontend with 502.
-            let handle = |request| {
-                let handled = catch_unwind(AssertUnwindSafe(|| worker.handle(request)));
-                handled.unwrap_or_else(|_| {
-                    tracing::error!("handling a request panicked");
-                    None
-                })
-            };
-            let verify = |unverified| {
-                if catch_unwind(AssertUnwindSafe(|| worker.verify(unverified))).is_err() {
-                    tracing::error!("verifying a call panicked");
-                }
-            };
-            receiver.run(handle, verify);
-        })
 }

@@ -88,14 +88,6 @@ impl Tails {
             is_awaited(out)?;
             out.control(&Control::Progress(progress))
         };
-        trail.wait_for_index(|index| {
-            // A lost connection is noticed later.
-            let _ = report(Progress {
-                stage: Stage::Index,
-                done: index.applied,
-                all: index.last,
-            });
-        })?;
         let mut damage = Damages::default();
         let searches = query.after.is_none() && query.last.is_some();
         let permit = self.searching.acquire(u32::from(searches), || {

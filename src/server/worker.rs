@@ -8,6 +8,7 @@ use tiny_http::{Method, Request};
 
 use super::committer::{Health, Queue};
 use super::health::health;
+use super::http_server::Handler;
 use super::inactivity::InactivityAlarm;
 use super::reply::{Reply, Responder};
 use super::signed::{Checker, Verified};
@@ -115,10 +116,11 @@ pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a
         .map(|header| header.value.as_str())
 }
 
-impl Worker {
-    /// Handles a request. It is answered now or by the committer; a signed call is returned, to be
-    /// passed to [`Self::verify`].
-    pub fn handle(&self, mut request: Request) -> Option<Unverified> {
+impl Handler for Worker {
+    type Rest = Unverified;
+
+    /// It is answered now or by the committer; a signed call is returned, to be verified.
+    fn handle(&self, mut request: Request) -> Option<Unverified> {
         // The request is read to its end first, so that it holds up nothing behind it on its
         // connection. The frontend has all of the body, and no more than is accepted.
         let len = request.body_length().unwrap_or(0);
@@ -221,7 +223,7 @@ impl Worker {
     }
 
     /// Verifies a signed call and keeps it, or answers why not: at once or when its key arrives.
-    pub fn verify(&self, unverified: Unverified) {
+    fn finish(&self, unverified: Unverified) {
         let Unverified {
             claim,
             call,
@@ -235,7 +237,9 @@ impl Worker {
             worker.keep_verified(verified, call, responder);
         });
     }
+}
 
+impl Worker {
     fn keep_verified(
         &self,
         verified: Result<Verified, Refusal>,

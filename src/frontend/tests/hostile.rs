@@ -220,7 +220,7 @@ fn a_lost_private_connection_is_opened_again() {
             ..FrontendConfig::default()
         };
         let upstreams = connect_private(&path, 1).unwrap();
-        let frontend = Frontend::start(listener, upstreams, config, answers).unwrap();
+        let mut frontend = Frontend::start(listener, upstreams, config, answers).unwrap();
         let ask = |target: &str| {
             let mut stream = std::net::TcpStream::connect(address).unwrap();
             let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");

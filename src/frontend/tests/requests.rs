@@ -342,7 +342,7 @@ fn stops_when_the_last_request_is_answered() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             let mut rig = rig;
-            rig.frontend.stop(Duration::from_secs(8));
+            rig.frontend.shutdown(Duration::from_secs(8));
         });
         assert!(idle.is_closed());
         assert!(std::net::TcpStream::connect(address).is_err());
@@ -365,7 +365,7 @@ fn stops_after_the_grace_in_any_case() {
     std::thread::sleep(Duration::from_millis(50));
     let start = Instant::now();
     let mut rig = rig;
-    rig.frontend.stop(Duration::from_millis(300));
+    rig.frontend.shutdown(Duration::from_millis(300));
     let took = start.elapsed();
     assert!(took >= Duration::from_millis(300) && took < Duration::from_secs(5));
 }

@@ -358,7 +358,7 @@ fn a_stop_answers_and_says_farewell() {
     busy.write_all(b"GET /sleep/200 HTTP/1.1\r\nHost: x\r\n\r\n")
         .unwrap();
     std::thread::sleep(Duration::from_millis(50));
-    secure.rig.frontend.stop(Duration::from_secs(8));
+    secure.rig.frontend.shutdown(Duration::from_secs(8));
     assert!(ended_well(&mut idle));
     assert_eq!(answer(&mut busy).0, 200);
     assert!(ended_well(&mut busy));

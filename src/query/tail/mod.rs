@@ -77,7 +77,10 @@ impl<'t> Tail<'t> {
         report: &mut dyn FnMut(Progress) -> io::Result<()>,
     ) -> Result<(Self, Position), QueryError> {
         let snapshot = trail.snapshot();
-        snapshot.wait_for_index(|_| ())?;
+        snapshot.wait_for_index(|index| {
+            // Whether somebody still waits is found out later.
+            let _ = report(index.into());
+        })?;
         let last = snapshot.last_seq();
         note_without_owner(&snapshot, damage)?;
         let newest = match (query.after, query.last) {

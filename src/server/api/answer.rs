@@ -64,17 +64,19 @@ impl Sink {
     /// An answer of lines, which may have a tag or be a page.
     pub fn new(caller: Responder, tag: Option<String>, is_page: bool) -> Self {
         let head = Reply::new(200, LINES, Vec::new());
-        Self(RefCell::new(Inner {
-            way: Way::Whole(caller),
-            held: Vec::new(),
-            begun: Instant::now(),
-            first: if is_page { PAGE } else { PIECE },
-            head: match tag {
+        let mut sink = Self::document(
+            caller,
+            match tag {
                 Some(tag) => head.tagged(&tag),
                 None => head,
             },
-            trailed: true,
-        }))
+        );
+        let inner = sink.0.get_mut();
+        inner.trailed = true;
+        if is_page {
+            inner.first = PAGE;
+        }
+        sink
     }
 
     /// A document with this head.

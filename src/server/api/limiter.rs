@@ -27,13 +27,8 @@ const ADDRESSES: usize = 4096;
 /// The recent refusals by address.
 #[derive(Debug, Default)]
 pub(super) struct Limiter {
-    table: Mutex<Table>,
+    windows: Mutex<HashMap<Option<IpAddr>, Window>>,
     log: LogLimiter,
-}
-
-#[derive(Debug, Default)]
-struct Table {
-    windows: HashMap<Option<IpAddr>, Window>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,22 +45,22 @@ impl Limiter {
             "a request to the query API came without a good token from {address}"
         ));
         let key = address.parse().ok().map(client_network);
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let is_over = |window: &Window| now.saturating_duration_since(window.begun) >= WINDOW;
-        if table.windows.len() >= ADDRESSES && !table.windows.contains_key(&key) {
-            table.windows.retain(|_, window| !is_over(window));
-            let oldest = table.windows.iter().min_by_key(|(_, window)| window.begun);
-            if table.windows.len() >= ADDRESSES
+        if windows.len() >= ADDRESSES && !windows.contains_key(&key) {
+            windows.retain(|_, window| !is_over(window));
+            let oldest = windows.iter().min_by_key(|(_, window)| window.begun);
+            if windows.len() >= ADDRESSES
                 && let Some(oldest) = oldest.map(|(key, _)| *key)
             {
-                table.windows.remove(&oldest);
+                windows.remove(&oldest);
             }
         }
         let fresh = Window {
             begun: now,
             refusals: 0,
         };
-        let window = table.windows.entry(key).or_insert(fresh);
+        let window = windows.entry(key).or_insert(fresh);
         if is_over(window) {
             *window = fresh;
         }
@@ -104,7 +99,7 @@ mod tests {
         for number in 0..3 * ADDRESSES {
             let address = IpAddr::from(u32::try_from(number).unwrap().to_be_bytes());
             limiter.refuse(&address.to_string(), now);
-            assert!(limiter.table.lock().unwrap().windows.len() <= ADDRESSES);
+            assert!(limiter.windows.lock().unwrap().len() <= ADDRESSES);
         }
     }
 }

@@ -2,11 +2,8 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::auth::Authenticator;
@@ -15,13 +12,13 @@ use super::ui::{MAX_BODY, Ui};
 use super::worker::Shared;
 use crate::auth::tokens::{TokenFile, Watched};
 use crate::event::Zone;
-use crate::frontend::{Answers, Frontend, FrontendConfig, Proxies, connect_private};
+use crate::frontend::{Answers, FrontendConfig, Proxies};
 use crate::metrics::Metrics;
 use crate::server::committer::Health;
+use crate::server::http_server::HttpServer;
 use crate::server::inactivity::InactivityAlarm;
 use crate::server::query_limiter::{InFlight, QueryLimiter};
 use crate::server::refusals::Refusals;
-use crate::server::socket::{bind, reachable};
 use crate::store::Trail;
 
 /// The maximum number of running queries; [`super::worker`] limits those that wait.
@@ -62,13 +59,8 @@ pub(in crate::server) struct ApiParts {
 /// The running query API.
 pub(in crate::server) struct Api {
     address: SocketAddr,
-    frontend: Frontend,
-    server: Arc<tiny_http::Server>,
-    front: JoinHandle<()>,
+    http: HttpServer,
     shared: Arc<Shared>,
-    private: PathBuf,
-    /// Keeps the path by which private connections are opened again.
-    _private_dir: Option<std::fs::File>,
 }
 
 impl Api {
@@ -95,16 +87,6 @@ impl Api {
             stopping: AtomicBool::new(false),
             tags: Tags::new(),
         });
-        let private = folder.join("private-api");
-        let server = tiny_http::Server::from_listener(bind(&private)?, None)
-            .map_err(|error| io::Error::other(error.to_string()))?;
-        let server = Arc::new(server);
-        let (taking, own) = (Arc::clone(&server), Arc::clone(&shared));
-        let front = std::thread::Builder::new()
-            .name("api".to_owned())
-            .spawn(move || run(&taking, &own))?;
-        let (path, dir) = reachable(&private)?;
-        let connections = connect_private(&path, PRIVATE_CONNECTIONS)?;
         let config = FrontendConfig {
             max_connections: CONNECTIONS,
             max_per_address: CONNECTIONS_PER_ADDRESS,
@@ -114,18 +96,21 @@ impl Api {
             trusted_proxies: proxies,
             calls_per_connection: CONNECTIONS,
             answer_timeout: ANSWER,
-            private_path: Some(path),
             ..FrontendConfig::default()
         };
-        let frontend = Frontend::start(listener, connections, config, answers)?;
+        let http = HttpServer::start(
+            listener,
+            config,
+            answers,
+            folder.join("private-api"),
+            PRIVATE_CONNECTIONS,
+            1,
+            &shared,
+        )?;
         Ok(Self {
             address,
-            frontend,
-            server,
-            front,
+            http,
             shared,
-            private,
-            _private_dir: dir,
         })
     }
 
@@ -135,39 +120,14 @@ impl Api {
     }
 
     /// Accepts no more queries; running ones may finish within `grace`.
-    pub fn stop(self, grace: Duration) {
+    pub fn stop(mut self, grace: Duration) {
         let begun = Instant::now();
         self.shared.stopping.store(true, Ordering::Release);
-        self.frontend.shutdown(grace);
-        self.server.unblock();
-        if self.front.join().is_err() {
-            tracing::error!("the query API's thread had panicked");
-        }
-        if let Err(error) = std::fs::remove_file(&self.private) {
-            tracing::debug!("the query API's private socket could not be removed: {error}");
-        }
+        self.http.shutdown(grace);
+        self.http.stop();
         // Without the frontend, a query ends at its next line.
         while self.shared.questions.count() > 0 && begun.elapsed() < grace {
             std::thread::sleep(Duration::from_millis(10));
-        }
-    }
-}
-
-fn run(server: &tiny_http::Server, shared: &Arc<Shared>) {
-    loop {
-        match server.recv() {
-            Ok(request) => {
-                let handled = catch_unwind(AssertUnwindSafe(|| shared.handle(request)));
-                if handled.is_err() {
-                    tracing::error!("a request to the query API could not be handled");
-                }
-            }
-            // Unblocked, or a failure to accept, which comes the same way.
-            Err(error) if shared.stopping.load(Ordering::Acquire) => {
-                tracing::debug!("the query API takes no more requests: {error}");
-                return;
-            }
-            Err(error) => tracing::debug!("no request was received: {error}"),
         }
     }
 }

@@ -31,6 +31,7 @@ use crate::query::{
     Answered, Mark, Query, QueryError, Span, answer_page, answer_with_progress, with_causes,
 };
 use crate::server::health::health;
+use crate::server::http_server::Handler;
 use crate::server::query_limiter::{Entered, InFlight, QueryLimiter, weight};
 use crate::server::reply::{Reply, Responder};
 use crate::server::worker::header;
@@ -71,9 +72,20 @@ enum Wanted {
     Page(Route),
 }
 
+impl Handler for Arc<Shared> {
+    type Rest = ();
+
+    fn handle(&self, request: Request) -> Option<()> {
+        self.receive(request);
+        None
+    }
+
+    fn finish(&self, (): ()) {}
+}
+
 impl Shared {
     /// Handles one request. The answer is sent now, or by another thread.
-    pub fn handle(self: &Arc<Self>, mut request: Request) {
+    fn receive(self: &Arc<Self>, mut request: Request) {
         // So that it holds up nothing that comes after it on its connection; what
         // there may be of a body is bounded by the frontend.
         let mut body = Vec::new();
@@ -317,9 +329,6 @@ impl Shared {
         query: &Query,
         sink: &Sink,
     ) -> Result<(Answered, Option<Mark>), QueryError> {
-        if query.needs_index() {
-            self.parts.trail.wait_for_index(|_| sink.tick())?;
-        }
         let (trail, mut out) = (&self.parts.trail, sink);
         let mut report = |_| sink.tick();
         if parsed.entry.pages {
