@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bincode::{Decode, Encode};
 use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{MapAccess, Visitor};
@@ -17,7 +18,7 @@ const LINEAR: usize = 64;
 /// Names and values in the order sent. A repeated name keeps its first place
 /// and takes the last value, as in PHP. Two are equal if they hold the same
 /// pairs, in any order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Encode, Decode)]
 pub struct Fields<'a> {
     pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
 }

@@ -1,5 +1,6 @@
 //! The names of profiles and subprofiles.
 
+use bincode::{Decode, Encode};
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,7 +9,9 @@ use serde::{Deserialize, Serialize};
 /// What an event speaks of: a profile (`123`) or a subprofile of one (`123/456`).
 ///
 /// Database and collection are attributes of an event, not part of the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+)]
 pub struct ProfileKey {
     /// The profile's number.
     pub profile: u64,

@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+use bincode::{Decode, Encode};
+
 use super::baseline::{Baseline, Place};
 use super::change::{Cause, Change, Subject, Value};
 use crate::event::{Content, Event, EventType, Fields, Seen, is_member};
 
 /// The fields and interests of a (sub)profile at a moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub struct State<'a> {
     /// The fields in the order last sent.
     pub fields: Fields<'a>,
@@ -34,7 +36,7 @@ impl<'a> State<'a> {
 }
 
 /// What is known of a (sub)profile at a moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub enum Known<'a> {
     /// No event has set a state yet.
     #[default]

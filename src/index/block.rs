@@ -7,14 +7,14 @@
 //!
 //! | part of a group | as |
 //! | --- | --- |
-//! | head | 4 × the number of items + kind: 0 a profile's events, 1 a subprofile's events, 2 an owner |
-//! | key | the profile, or an owner's subprofile, less that of the group before (wrapping); of a subprofile's events its number too |
-//! | each item | number and value less those of the item before in the group (wrapping), the value's zigzag |
+//! | head | 4 × the number of items + kind: 0 a profile's events, 1 a subprofile's events, 2 an owner; for a value 4 × flags + 3 |
+//! | key | the profile, or an owner's subprofile, less that of the group before (wrapping); of a subprofile's events its number too; for a value [`super::lookup_key::LookupKey::put`] |
+//! | each item | number and value less those of the item before in the group (wrapping), the value's zigzag; a value has none |
 //!
-//! All of them are varints. [`super::lookup_key::LookupKey`] has a head of its
-//! own and no items.
+//! All of them but values are varints.
 
-use super::run_key::{Item, RunKey};
+use super::error::IndexError;
+use super::key::{Base, IndexKey, Item};
 use super::varint::{put, put_bytes, put_signed, skip, take, take_bytes, take_signed};
 
 /// About how many bytes of items a block holds. Smaller blocks cost more names
@@ -22,30 +22,30 @@ use super::varint::{put, put_bytes, put_signed, skip, take, take_bytes, take_sig
 const BLOCK_LEN: usize = 1024;
 
 /// Items of one key in the order of their numbers, or some of them.
-pub(super) type KeyGroup<K> = (K, Vec<Item>);
+pub(super) type KeyGroup = (IndexKey, Vec<Item>);
 
 /// A block that is being filled.
-pub(super) struct BlockWriter<K: RunKey> {
+pub(super) struct BlockWriter {
     bytes: Vec<u8>,
-    base: K::Base,
-    last: Option<(K, u64)>,
+    base: Base,
+    last: Option<(IndexKey, u64)>,
 }
 
-impl<K: RunKey> BlockWriter<K> {
+impl BlockWriter {
     /// An empty block after the item of this name.
     pub fn new(before: &[u8]) -> Self {
         let mut bytes = Vec::with_capacity(BLOCK_LEN + 64);
         put_bytes(&mut bytes, before);
         Self {
             bytes,
-            base: K::Base::default(),
+            base: Base::default(),
             last: None,
         }
     }
 
     /// Adds as many of a key's items as there is room for, at least one;
     /// returns the others.
-    pub fn push<'a>(&mut self, key: K, items: &'a [Item]) -> &'a [Item] {
+    pub fn push<'a>(&mut self, key: IndexKey, items: &'a [Item]) -> &'a [Item] {
         // An item takes at most 20 bytes, mostly about 7.
         let room = BLOCK_LEN.saturating_sub(self.bytes.len()) / 7;
         let (items, rest) = items.split_at(room.clamp(1, 256).min(items.len()));
@@ -54,7 +54,7 @@ impl<K: RunKey> BlockWriter<K> {
         };
         key.put(items.len() as u64, &mut self.base, &mut self.bytes);
         let (mut number, mut value) = (0_u64, 0_i64);
-        for item in items.iter().filter(|_| !K::KEY_ONLY) {
+        for item in items.iter().filter(|_| key.has_items()) {
             put(&mut self.bytes, item.0.wrapping_sub(number));
             put_signed(&mut self.bytes, item.1.wrapping_sub(value));
             (number, value) = *item;
@@ -74,93 +74,104 @@ impl<K: RunKey> BlockWriter<K> {
     }
 }
 
-/// Reads a block's groups in order. Every method returns `None` if the bytes
-/// are malformed.
-pub(super) struct GroupReader<'a, K: RunKey> {
-    bytes: &'a [u8],
-    base: K::Base,
-}
-
-/// A reader's position in its block, for [`GroupReader::resume`].
-#[derive(Clone, Copy)]
-pub(super) struct GroupPosition<B> {
-    /// How many bytes follow.
+/// Reads a block's groups in order.
+pub(super) struct GroupReader<B> {
+    bytes: B,
+    /// How many bytes are still to be read.
     left: usize,
-    base: B,
+    base: Base,
+    /// The head of a group whose items are still to be read.
+    head: Option<(IndexKey, usize)>,
 }
 
-impl<'a, K: RunKey> GroupReader<'a, K> {
-    /// The name of the last item before a block, and a reader of its groups.
-    pub fn new(mut bytes: &'a [u8]) -> Option<(&'a [u8], Self)> {
-        let before = take_bytes(&mut bytes)?;
-        let base = K::Base::default();
-        Some((before, Self { bytes, base }))
-    }
-
-    /// Continues from the position of another reader of the same block.
-    pub fn resume(bytes: &'a [u8], position: GroupPosition<K::Base>) -> Option<Self> {
-        let begin = bytes.len().checked_sub(position.left)?;
-        Some(Self {
-            bytes: bytes.get(begin..)?,
-            base: position.base,
+impl<B: AsRef<[u8]>> GroupReader<B> {
+    /// A reader that stands before the first group.
+    pub fn new(bytes: B) -> Result<Self, IndexError> {
+        let mut rest = bytes.as_ref();
+        take_bytes(&mut rest).ok_or(IndexError::Entry)?;
+        Ok(Self {
+            left: rest.len(),
+            bytes,
+            base: Base::default(),
+            head: None,
         })
     }
 
-    pub const fn position(&self) -> GroupPosition<K::Base> {
-        GroupPosition {
-            left: self.bytes.len(),
-            base: self.base,
+    /// The name of the last item before the block; empty in a run's first block.
+    pub fn before(&self) -> &[u8] {
+        let mut rest = self.bytes.as_ref();
+        take_bytes(&mut rest).unwrap_or_default()
+    }
+
+    /// Reads a part of the bytes that are left.
+    fn read<T>(
+        &mut self,
+        read: impl FnOnce(&mut &[u8], &mut Base) -> Option<T>,
+    ) -> Result<T, IndexError> {
+        let bytes = self.bytes.as_ref();
+        let begin = bytes.len().saturating_sub(self.left);
+        let mut rest = bytes.get(begin..).unwrap_or_default();
+        let found = read(&mut rest, &mut self.base).ok_or(IndexError::Entry)?;
+        self.left = rest.len();
+        Ok(found)
+    }
+
+    /// The key of the next group; `None` at the end.
+    pub fn key(&mut self) -> Result<Option<IndexKey>, IndexError> {
+        if self.head.is_none() && self.left > 0 {
+            self.head = Some(self.read(IndexKey::take)?);
+        }
+        Ok(self.head.map(|(key, _)| key))
+    }
+
+    /// Reads the items of the next group.
+    pub fn items(&mut self, mut each: impl FnMut(Item)) -> Result<(), IndexError> {
+        self.key()?;
+        let Some((key, count)) = self.head.take() else {
+            return Ok(());
+        };
+        if !key.has_items() {
+            each((0, 0));
+            return Ok(());
+        }
+        self.read(|bytes, _| {
+            let (mut number, mut value) = (0_u64, 0_i64);
+            for _ in 0..count {
+                number = number.wrapping_add(take(bytes)?);
+                value = value.wrapping_add(take_signed(bytes)?);
+                each((number, value));
+            }
+            Some(())
+        })
+    }
+
+    /// Passes over the next group.
+    pub fn skip(&mut self) -> Result<(), IndexError> {
+        self.key()?;
+        match self.head.take() {
+            Some((key, count)) if key.has_items() => {
+                self.read(|bytes, _| skip(bytes, count.checked_mul(2)?))
+            }
+            _ => Ok(()),
         }
     }
 
-    pub const fn is_at_end(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    /// The key of the next group, and the number of its items, which must be
-    /// read or skipped then.
-    pub fn head(&mut self) -> Option<(K, usize)> {
-        K::take(&mut self.bytes, &mut self.base)
-    }
-
-    /// Reads the items of a group.
-    pub fn items(&mut self, count: usize, mut each: impl FnMut(Item)) -> Option<()> {
-        let (mut number, mut value) = (0_u64, 0_i64);
-        if K::KEY_ONLY {
-            each((number, value));
-            return Some(());
-        }
-        for _ in 0..count {
-            number = number.wrapping_add(take(&mut self.bytes)?);
-            value = value.wrapping_add(take_signed(&mut self.bytes)?);
-            each((number, value));
-        }
-        Some(())
-    }
-
-    /// Passes over the items of a group.
-    pub fn skip(&mut self, count: usize) -> Option<()> {
-        if K::KEY_ONLY {
-            return Some(());
-        }
-        skip(&mut self.bytes, count.checked_mul(2)?)
-    }
-
-    /// The next group with its items.
-    pub fn group(&mut self) -> Option<KeyGroup<K>> {
-        let (key, count) = self.head()?;
+    /// The next group with its items; `None` at the end.
+    pub fn group(&mut self) -> Result<Option<KeyGroup>, IndexError> {
+        let Some(key) = self.key()? else {
+            return Ok(None);
+        };
         // An item has at least two bytes, or it is the only one.
-        let mut items = Vec::with_capacity(count.min(self.bytes.len() / 2 + 1));
-        self.items(count, |item| items.push(item))?;
-        Some((key, items))
+        let count = self.head.map_or(0, |(_, count)| count);
+        let mut items = Vec::with_capacity(count.min(self.left / 2 + 1));
+        self.items(|item| items.push(item))?;
+        Ok(Some((key, items)))
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::lookup_key::LookupKey;
-    use super::super::run_key::IndexKey;
     use super::*;
     use crate::event::ProfileKey;
     use proptest::prelude::*;
@@ -203,11 +214,10 @@ mod tests {
             }
             let (name, bytes) = writer.finish().unwrap();
             prop_assert_eq!(&name, &last_name);
-            let (found_before, mut reader) = GroupReader::<IndexKey>::new(&bytes).unwrap();
-            prop_assert_eq!(found_before, before);
+            let mut reader = GroupReader::new(bytes).unwrap();
+            prop_assert_eq!(reader.before(), before);
             let mut found: BTreeMap<IndexKey, Vec<Item>> = BTreeMap::new();
-            while !reader.is_at_end() {
-                let (key, items) = reader.group().unwrap();
+            while let Some((key, items)) = reader.group().unwrap() {
                 found.entry(key).or_default().extend(items);
             }
             prop_assert_eq!(found, expected);
@@ -218,7 +228,7 @@ mod tests {
             items in proptest::collection::btree_map(any::<u64>(), any::<i64>(), 1..40),
             small in proptest::collection::btree_map(0..300_u64, 0..300_i64, 1..40),
         ) {
-            let mut writer = BlockWriter::<IndexKey>::new(b"before");
+            let mut writer = BlockWriter::new(b"before");
             for (number, items) in [(3, items), (4, small)] {
                 let items: Vec<Item> = items.into_iter().collect();
                 let mut rest = items.as_slice();
@@ -227,26 +237,24 @@ mod tests {
                 }
             }
             let (_, bytes) = writer.finish().unwrap();
-            let (_, mut reading) = GroupReader::<IndexKey>::new(&bytes).unwrap();
-            while !reading.is_at_end() {
-                let mut skipping =
-                    GroupReader::<IndexKey>::resume(&bytes, reading.position()).unwrap();
-                let (key, count) = reading.head().unwrap();
-                reading.items(count, |_| ()).unwrap();
-                prop_assert_eq!(skipping.head().unwrap(), (key, count));
-                skipping.skip(count).unwrap();
-                prop_assert_eq!(skipping.position().left, reading.position().left);
+            let mut reading = GroupReader::new(bytes.as_slice()).unwrap();
+            let mut skipping = GroupReader::new(bytes.as_slice()).unwrap();
+            while let Some(key) = reading.key().unwrap() {
+                reading.items(|_| ()).unwrap();
+                prop_assert_eq!(skipping.key().unwrap(), Some(key));
+                skipping.skip().unwrap();
+                prop_assert_eq!(skipping.left, reading.left);
             }
+            prop_assert_eq!(skipping.key().unwrap(), None);
         }
 
         #[test]
-        fn malformed_bytes_cause_no_panic(bytes: Vec<u8>, count: usize) {
-            if let Some((_, mut reader)) = GroupReader::<LookupKey>::new(&bytes) {
-                while reader.group().is_some() {}
+        fn malformed_bytes_cause_no_panic(bytes: Vec<u8>) {
+            if let Ok(mut reader) = GroupReader::new(bytes.as_slice()) {
+                while let Ok(Some(_)) = reader.group() {}
             }
-            if let Some((_, mut reader)) = GroupReader::<IndexKey>::new(&bytes) {
-                while reader.group().is_some() {}
-                let _ = reader.skip(count);
+            if let Ok(mut reader) = GroupReader::new(bytes.as_slice()) {
+                while let Ok(Some(_)) = reader.key() && reader.skip().is_ok() {}
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What can be wrong with the index.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What is wrong with the index. Every error ends in a rebuild.
@@ -18,6 +18,12 @@ pub enum IndexError {
     /// The index is of another version or another data folder.
     #[error("it was written by another version, or for another data folder")]
     Foreign,
+}
+
+impl From<io::Error> for IndexError {
+    fn from(error: io::Error) -> Self {
+        Self::Sled(error.into())
+    }
 }
 
 impl IndexError {

@@ -1,14 +1,14 @@
 //! The interface of the index: the thread that maintains it, and the queries.
 
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::error::IndexError;
-use super::lookup::{Lookup, LookupState, LookupValues};
-use super::lookup_query::{LookupPage, LookupQuery};
-use super::shared::{OpenIndex, PresentRetention, Replace, Shared};
+use super::lookup::{LookupPage, LookupQuery, LookupState, LookupValues};
+use super::shared::{PresentRetention, Replace, Shared, State};
+use super::store::EventStore;
 use super::timelines::{Pairs, TimeRange, TimelineSlice};
 use crate::event::ProfileKey;
 use crate::log::Log;
@@ -66,12 +66,6 @@ impl Indexer {
         let mut reported = begun;
         loop {
             let mut state = self.shared.state();
-            if let Some(failure) = &state.failure {
-                return Err(failure.clone());
-            }
-            if state.ended {
-                return Err("its thread has ended; start the program again".to_owned());
-            }
             if state.is_ready() && state.applied >= seq {
                 return Ok(true);
             }
@@ -79,15 +73,27 @@ impl Indexer {
                 return Ok(false);
             }
             state.wanted = state.wanted.max(seq);
-            self.shared.changed.notify_all();
-            self.shared.log.notifier().wake_all();
-            let waited = self.shared.changed.wait_timeout(state, PROGRESS_INTERVAL);
-            drop(waited.unwrap_or_else(PoisonError::into_inner));
+            self.wait_for_change(state)?;
             if reported.elapsed() >= PROGRESS_INTERVAL {
                 reported = Instant::now();
                 report(self.progress());
             }
         }
+    }
+
+    /// Wakes the thread, and waits a moment for it; an error says why it does nothing.
+    fn wait_for_change(&self, state: MutexGuard<'_, State>) -> Result<(), String> {
+        if let Some(failure) = &state.failure {
+            return Err(failure.clone());
+        }
+        if state.ended {
+            return Err("its thread has ended; start the program again".to_owned());
+        }
+        self.shared.changed.notify_all();
+        self.shared.log.notifier().wake_all();
+        let waited = self.shared.changed.wait_timeout(state, PROGRESS_INTERVAL);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        Ok(())
     }
 
     /// The progress of the index.
@@ -99,18 +105,6 @@ impl Indexer {
         }
     }
 
-    /// The (time, `seq`) pairs of a (sub)profile, ordered by both.
-    pub fn timeline(&self, key: ProfileKey) -> Result<Pairs, String> {
-        let all = TimeRange {
-            since: i64::MIN,
-            until: i64::MAX,
-            visible: |_, _| true,
-        };
-        let slices = self.slices(&[key], &all)?;
-        let slice = slices.into_iter().next();
-        Ok(slice.unwrap_or_default().pairs)
-    }
-
     /// The pairs of a time range of some (sub)profiles, which are in order, each
     /// ordered by both: of the first of them at least, of fewer than all if they
     /// have many events. Much cheaper than asking for one after the other, and
@@ -120,7 +114,7 @@ impl Indexer {
         keys: &[ProfileKey],
         range: &TimeRange<impl Fn(i64, u64) -> bool>,
     ) -> Result<Vec<TimelineSlice>, String> {
-        let mut slices = self.ask(|index| index.events.slices(keys, range))?;
+        let mut slices = self.ask(|index| index.slices(keys, range))?;
         for slice in &mut slices {
             slice.pairs.sort_unstable();
         }
@@ -129,12 +123,12 @@ impl Indexer {
 
     /// The profile that a subprofile belongs to, by its last event.
     pub fn profile_of(&self, subprofile: u64) -> Result<Option<u64>, String> {
-        self.ask(|index| index.events.profile_of(subprofile))
+        self.ask(|index| index.profile_of(subprofile))
     }
 
     /// The same without waiting: `None` if the index cannot answer now.
     pub fn try_profile_of(&self, subprofile: u64) -> Option<Option<u64>> {
-        self.try_ask(&|index: &OpenIndex| index.events.profile_of(subprofile))
+        self.try_ask(&|index: &EventStore| index.profile_of(subprofile))
     }
 
     /// Whether the index can answer now and has every event up to a `seq`.
@@ -149,7 +143,7 @@ impl Indexer {
         after: Option<ProfileKey>,
         limit: usize,
     ) -> Result<Vec<ProfileKey>, String> {
-        self.ask(|index| index.events.keys_after(after, limit))
+        self.ask(|index| index.keys_after(after, limit))
     }
 
     /// (Sub)profiles in order, from the one after `after`, each with its (time,
@@ -161,7 +155,7 @@ impl Indexer {
         after: Option<ProfileKey>,
         limit: usize,
     ) -> Result<Vec<(ProfileKey, Pairs)>, String> {
-        let mut found = self.ask(|index| index.events.timelines_after(after, limit))?;
+        let mut found = self.ask(|index| index.timelines_after(after, limit))?;
         for (_, pairs) in &mut found {
             pairs.sort_unstable();
         }
@@ -173,30 +167,43 @@ impl Indexer {
     /// of them now, the index is built again first.
     pub fn unreadable(&self) -> Result<Vec<(u64, u64)>, String> {
         loop {
-            let unreadable = self.ask(|index| Ok(index.events.unreadable()))?;
+            let unreadable = self.ask(|index| Ok(index.unreadable()))?;
             if !self.shared.can_read_any(&unreadable) {
                 return Ok(unreadable);
             }
-            self.replace(Replace::Readable);
+            let indexes = self.shared.update(|state| {
+                state.readable = true;
+                state.indexes
+            });
+            loop {
+                let state = self.shared.state();
+                if state.indexes != indexes {
+                    break;
+                }
+                if !state.readable {
+                    // It could not be built.
+                    return Ok(unreadable);
+                }
+                self.wait_for_change(state)?;
+            }
         }
     }
 
-    /// Removes every trace of pruned events from the index's files: builds the
-    /// index again from the log if a prune was committed since it was begun. To
-    /// be called once the log's own files are rewritten; returns when the new
-    /// index has come as far as the old one.
+    /// Waits until no trace of pruned events is in the index's files: if a prune was
+    /// committed since the index was begun, another one is built from the log, which
+    /// replaces it once it has come as far.
     pub fn remove_pruned(&self) -> Result<(), String> {
         loop {
             let generation = self.shared.retention().generation();
-            if self.ask(|index| Ok(index.events.generation()))? == generation {
+            if self.ask(|index| Ok(index.generation()))? == generation {
                 return Ok(());
             }
-            self.replace(Replace::Pruned);
+            self.wait_for_change(self.shared.state())?;
         }
     }
 
-    /// Sets the fields that have look-ups from now on; those of others are
-    /// dropped, and missing ones are made in the background.
+    /// Sets the fields that have look-ups from now on. If the index has others, another
+    /// one is built in the background.
     pub fn set_lookup(&self, fields: Vec<String>) {
         self.shared
             .update(|state| state.lookup_fields = Some(fields));
@@ -211,19 +218,18 @@ impl Indexer {
         limit: usize,
     ) -> Result<Option<LookupPage>, String> {
         let generation = self.shared.retention().generation();
-        self.ask_lookup(|lookup| lookup.page(query, generation, after, limit))
-            .map(Option::flatten)
+        self.ask(|index| index.look_up(query, generation, after, limit))
     }
 
     /// The look-ups, and how far they are, without their bytes; `None` if there
     /// are none.
     pub fn lookup_state(&self) -> Result<Option<LookupState>, String> {
-        self.ask_lookup(|lookup| Ok(lookup.state()))
+        self.ask(|index| Ok(index.lookup_state()))
     }
 
     /// The same with their bytes, for which all of them are read.
     pub fn lookup_state_with_bytes(&self) -> Result<Option<LookupState>, String> {
-        self.ask_lookup(Lookup::state_with_bytes)
+        self.ask(EventStore::lookup_state_with_bytes)
     }
 
     /// The field's place and the (sub)profile of the first of some values of
@@ -233,23 +239,15 @@ impl Indexer {
         fields: &[String],
         values: &LookupValues,
     ) -> Result<Option<(usize, ProfileKey)>, String> {
-        let missing = self.ask_lookup(|lookup| match lookup.fields == fields {
-            true => lookup.first_missing(values),
+        self.ask(|index| match index.fields() == fields {
+            true => index.first_missing(values),
             false => Ok(None),
-        });
-        missing.map(Option::flatten)
-    }
-
-    fn ask_lookup<T>(
-        &self,
-        ask: impl Fn(&Lookup) -> Result<T, IndexError>,
-    ) -> Result<Option<T>, String> {
-        self.ask(|index| index.lookup().as_ref().map(&ask).transpose())
+        })
     }
 
     /// Reads from the index. If it is found damaged, or is being replaced, waits
     /// for the one that replaces it.
-    fn ask<T>(&self, ask: impl Fn(&OpenIndex) -> Result<T, IndexError>) -> Result<T, String> {
+    fn ask<T>(&self, ask: impl Fn(&EventStore) -> Result<T, IndexError>) -> Result<T, String> {
         loop {
             if let Some(answer) = self.try_ask(&ask) {
                 return Ok(answer);
@@ -260,14 +258,15 @@ impl Indexer {
     }
 
     /// Reads from the index if it can answer now.
-    fn try_ask<T>(&self, ask: &impl Fn(&OpenIndex) -> Result<T, IndexError>) -> Option<T> {
+    fn try_ask<T>(&self, ask: &impl Fn(&EventStore) -> Result<T, IndexError>) -> Option<T> {
         // While this is held, the index is not replaced.
         let index = self.shared.index();
         let ready = self.shared.state().is_ready();
         match ask(index.as_ref().filter(|_| ready)?) {
             Ok(answer) => Some(answer),
             Err(error) => {
-                self.replace(Replace::from(error));
+                let reason = Replace::from(error);
+                self.shared.update(|state| state.replace = Some(reason));
                 None
             }
         }
@@ -280,10 +279,6 @@ impl Indexer {
         self.shared.update(|state| {
             state.min_visible_seq = if held { u64::MAX } else { state.applied };
         });
-    }
-
-    fn replace(&self, reason: Replace) {
-        self.shared.update(|state| state.replace = Some(reason));
     }
 }
 

@@ -1,37 +1,22 @@
 //! The look-ups: which (sub)profiles ever had a value, of some fields.
 //!
-//! There is a key ([`LookupKey`]) for each distinct field, value and
-//! (sub)profile, not for each event: what is in a run already is dropped from
-//! the pending keys before they become one. The runs are in the same database as
-//! those of the events, with a manifest and a position of their own, so that
-//! they can be made while questions are answered, and dropped.
-//!
-//! They find every value that an event up to their position can have set, and
-//! others: the answer is confirmed by a replay. The values of pruned events are
-//! those of the baselines; the manifest's generation says whose baselines are in
-//! them.
+//! There is a key ([`LookupKey`]) for each distinct field, value and (sub)profile,
+//! not for each event: a key that is in a run already is not written again. They
+//! find every value that an event up to the index's position can have set, and
+//! others: the answer is confirmed by a replay. The values of pruned events are those
+//! of the baselines.
 
 use std::collections::BTreeSet;
 
 use super::error::{IndexError, catch_panic};
+use super::key::IndexKey;
 use super::lookup_key::{Folded, LookupKey};
-use super::lookup_query::{LookupPage, LookupQuery};
-use super::manifest::{Manifest, Position};
-use super::run::{Run, RunReader, drop_others};
-use super::run_key::RunKey;
-use super::store::Store;
-use super::tree::Database;
+use super::run::Run;
+use super::store::{EventStore, is_in_any};
 use crate::event::ProfileKey;
 
 /// The most fields that have look-ups.
 pub const MAX_FIELDS: usize = 16;
-
-/// The number of keys collected in memory, about 150 bytes each, before the new ones
-/// among them are written as a run.
-const GATHERED: usize = 16_384;
-
-/// The position is written after this many events, even if they had few keys.
-const WRITE_EVERY: u64 = 65_536;
 
 /// The look-ups of a data folder, and how far they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -44,7 +29,8 @@ pub struct LookupState {
     pub entries: u64,
     /// The bytes of the entries on disk.
     pub bytes: u64,
-    /// Whose baselines are in them ([`crate::store::retention::Retention::generation`]).
+    /// Whose baselines are in them ([`crate::store::retention::Retention::generation`]);
+    /// 0 for none.
     pub generation: u64,
 }
 
@@ -81,152 +67,101 @@ pub(super) fn normalized(fields: &[String]) -> Vec<String> {
     fields.into_iter().take(MAX_FIELDS).cloned().collect()
 }
 
-/// The look-ups.
-pub(super) struct Lookup {
-    pub fields: Vec<String>,
-    store: Store<LookupKey>,
-    /// How many keys are gathered for a run.
-    gathered: usize,
+/// Who may have had a value?
+#[derive(Clone, Debug)]
+pub struct LookupQuery {
+    field: String,
+    folded: Folded,
+    /// Any value that begins so is meant.
+    prefix: bool,
 }
 
-impl Lookup {
-    /// The look-ups of a database, if it has any.
-    pub fn open(db: &Database, log_id: u64) -> Result<Option<Self>, IndexError> {
-        catch_panic(|| {
-            if db.get(LookupKey::MANIFEST)?.is_none() {
-                // Left over from a crash.
-                drop_others::<LookupKey>(db, &[])?;
-                return Ok(None);
-            }
-            let store = Store::<LookupKey>::with_database(db.clone(), log_id, 0)?;
-            let fields = store.view().manifest.fields.clone();
-            Ok(Some(Self {
-                fields,
-                store,
-                gathered: GATHERED,
-            }))
-        })
-    }
-
-    /// Begins look-ups of some fields, which are normalized, and replaces the old
-    /// ones.
-    pub fn create(
-        db: &Database,
-        log_id: u64,
-        fields: Vec<String>,
-    ) -> Result<Option<Self>, IndexError> {
-        Self::remove(db)?;
-        let mut manifest = Manifest::new(log_id, 0);
-        manifest.fields = fields;
-        catch_panic(|| db.insert(LookupKey::MANIFEST, manifest.encode()?))?;
-        Self::open(db, log_id)
-    }
-
-    /// The same, with runs of another length.
-    #[cfg(test)]
-    pub fn with_gathered(self, gathered: usize) -> Self {
-        Self { gathered, ..self }
-    }
-
-    /// Drops all look-ups of a database; none may be in use.
-    pub fn remove(db: &Database) -> Result<(), IndexError> {
-        catch_panic(|| {
-            db.remove(LookupKey::MANIFEST)?;
-            drop_others::<LookupKey>(db, &[])
-        })
-    }
-
-    /// The last `seq` in them, pending keys included.
-    pub fn position(&self) -> Position {
-        self.store.position()
-    }
-
-    /// Adds keys and moves the position.
-    pub fn add(&self, keys: &[LookupKey], position: Position) -> Result<(), IndexError> {
-        self.store.view_mut().pending.add_keys(keys, position);
-        let view = self.store.view();
-        let written = view.manifest.position.seq;
-        let due = view.pending.len() >= self.gathered
-            || position.seq.saturating_sub(written) >= WRITE_EVERY;
-        drop(view);
-        if due {
-            self.write(self.generation())?;
+impl LookupQuery {
+    /// Who may have had a value of a field, or one that begins so; upper and
+    /// lower case are the same.
+    pub fn new(field: &str, value: &str, prefix: bool) -> Self {
+        Self {
+            field: field.to_owned(),
+            folded: Folded::new(value),
+            prefix,
         }
-        Ok(())
     }
 
-    /// Adds keys of baselines; the position stays.
-    pub fn add_baselines(&self, keys: &[LookupKey]) -> Result<(), IndexError> {
-        self.add(keys, self.position())
-    }
-
-    /// Whose baselines are in them; 0 for none.
-    pub fn generation(&self) -> u64 {
-        self.store.generation()
-    }
-
-    /// Makes a run of what is pending and new, and writes the position and whose
-    /// baselines are in them.
-    pub fn write(&self, generation: u64) -> Result<(), IndexError> {
-        catch_panic(|| {
-            let known = self.known()?;
-            self.store.view_mut().pending.remove_keys(&known);
-            self.store.write_pending_as(generation)
-        })
-    }
-
-    /// The pending keys that are in a run already.
-    fn known(&self) -> Result<Vec<LookupKey>, IndexError> {
-        let view = self.store.view();
-        let mut readers: Vec<_> = view.runs.iter().map(Run::reader).collect();
-        let mut known = Vec::new();
-        for key in view.pending.keys() {
-            if is_in_any(&mut readers, key)? {
-                known.push(key);
-            }
+    /// The lowest key that may match.
+    fn first(&self, field: u8) -> LookupKey {
+        let mut folded = self.folded;
+        if self.prefix {
+            folded.hash = 0;
         }
-        Ok(known)
+        LookupKey::new(field, folded, ProfileKey::profile(0))
     }
 
-    /// See [`Store::compact_step`].
-    pub fn compact_step(&self) -> Result<bool, IndexError> {
-        self.store.compact_step()
+    /// Whether a key matches; `None` if no key after it does.
+    fn matches(&self, field: u8, key: &LookupKey) -> Option<bool> {
+        if key.field != field {
+            return None;
+        }
+        if !self.prefix {
+            let own = (key.head, key.len, key.hash);
+            let same = own == (self.folded.head, self.folded.len, self.folded.hash);
+            return same.then_some(true);
+        }
+        let begins = key.head.starts_with(self.folded.bytes());
+        begins.then_some(key.len >= self.folded.len)
     }
+}
 
-    /// Writes everything.
-    pub fn flush(&self) -> Result<(), IndexError> {
-        self.write(self.generation())?;
-        self.store.flush()
+/// A page of (sub)profiles that may have had a value.
+#[derive(Clone, Debug)]
+pub struct LookupPage {
+    /// The (sub)profiles.
+    pub keys: Vec<ProfileKey>,
+    /// The answer covers events up to this `seq`.
+    pub up_to: u64,
+    /// The answer covers the baselines.
+    pub baselines: bool,
+    /// The last key, if others may follow.
+    last: Option<LookupKey>,
+}
+
+impl LookupPage {
+    /// Whether no page follows.
+    pub const fn is_last(&self) -> bool {
+        self.last.is_none()
     }
+}
 
+impl EventStore {
     /// A page of the answer to a question, after another page; `None` if the
     /// field has no look-ups. `generation` is that of the present baselines.
-    pub fn page(
+    pub fn look_up(
         &self,
         query: &LookupQuery,
         generation: u64,
         after: Option<&LookupPage>,
         limit: usize,
     ) -> Result<Option<LookupPage>, IndexError> {
-        let place = self.fields.iter().position(|name| *name == query.field);
+        let view = self.view();
+        let mut fields = view.manifest.fields.iter();
+        let place = fields.position(|name| *name == query.field);
         let Some(field) = place.and_then(|place| u8::try_from(place).ok()) else {
             return Ok(None);
         };
         let after = after.and_then(|page| page.last);
         if after.is_some_and(|key| key.field != field) {
-            // The earlier page came from look-ups that were replaced since.
+            // The earlier page came from an index that was replaced since.
             return Ok(None);
         }
         catch_panic(|| {
-            let view = self.store.view();
             let mut page = LookupPage {
                 keys: Vec::new(),
                 up_to: view.pending.position.seq,
-                baselines: view.manifest.generation == generation,
+                baselines: view.manifest.has_baselines && view.manifest.generation == generation,
                 last: None,
             };
-            let mut merged = view.read_from(after.unwrap_or_else(|| query.first(field)))?;
-            while let Some((key, _)) = merged.next()? {
+            let first = after.unwrap_or_else(|| query.first(field));
+            let mut merged = view.read_from(IndexKey::Value(first))?;
+            while let Some((IndexKey::Value(key), _)) = merged.next()? {
                 match query.matches(field, &key) {
                     Some(true) if Some(key) != after => page.keys.push(key.owner),
                     Some(_) => {}
@@ -241,59 +176,54 @@ impl Lookup {
         })
     }
 
-    /// How far they are, and how large; without their bytes, for which all of
-    /// them are read.
-    pub fn state(&self) -> LookupState {
-        let view = self.store.view();
-        let items: u64 = view.runs.iter().map(|run| run.meta.items).sum();
-        LookupState {
-            fields: self.fields.clone(),
+    /// The look-ups, if there are any; without their bytes.
+    pub fn lookup_state(&self) -> Option<LookupState> {
+        let view = self.view();
+        let manifest = &view.manifest;
+        let values: u64 = manifest.runs.iter().map(|run| run.values).sum();
+        (!manifest.fields.is_empty()).then(|| LookupState {
+            fields: manifest.fields.clone(),
             up_to: view.pending.position.seq,
-            entries: items + view.pending.len() as u64,
+            entries: values + view.pending.values() as u64,
             bytes: 0,
-            generation: view.manifest.generation,
-        }
+            generation: if manifest.has_baselines {
+                manifest.generation
+            } else {
+                0
+            },
+        })
     }
 
-    /// The same with their bytes.
-    pub fn state_with_bytes(&self) -> Result<LookupState, IndexError> {
+    /// The same with their bytes, for which all of them are read.
+    pub fn lookup_state_with_bytes(&self) -> Result<Option<LookupState>, IndexError> {
+        let Some(state) = self.lookup_state() else {
+            return Ok(None);
+        };
         catch_panic(|| {
-            let runs: Vec<Run<LookupKey>> = self.store.view().runs.clone();
-            let bytes = runs.iter().map(Run::bytes_len).sum::<Result<u64, _>>()?;
-            Ok(LookupState {
-                bytes,
-                ..self.state()
-            })
+            let runs = self.view().runs.clone();
+            let bytes = runs.iter().map(Run::value_bytes);
+            let bytes = bytes.sum::<Result<u64, _>>()?;
+            Ok(Some(LookupState { bytes, ..state }))
         })
     }
 
     /// The field's place and the (sub)profile of the first of some values that
-    /// is not in them.
+    /// is not in the look-ups.
     pub fn first_missing(
         &self,
         values: &LookupValues,
     ) -> Result<Option<(usize, ProfileKey)>, IndexError> {
         catch_panic(|| {
-            let view = self.store.view();
-            let mut readers: Vec<_> = view.runs.iter().map(Run::reader).collect();
+            let view = self.view();
+            let mut readers = view.readers();
             for key in &values.0 {
-                if !view.pending.has_key(*key) && !is_in_any(&mut readers, *key)? {
+                let known =
+                    view.pending.has_value(*key) || is_in_any(&mut readers, IndexKey::Value(*key))?;
+                if !known {
                     return Ok(Some((usize::from(key.field), key.owner)));
                 }
             }
             Ok(None)
         })
     }
-}
-
-/// Whether a key is in one of some runs.
-fn is_in_any(readers: &mut [RunReader<LookupKey>], key: LookupKey) -> Result<bool, IndexError> {
-    let mut found = false;
-    for reader in readers {
-        reader.find(key, |_| found = true)?;
-        if found {
-            break;
-        }
-    }
-    Ok(found)
 }

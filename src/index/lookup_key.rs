@@ -5,7 +5,6 @@
 //! one its CRC-32C too. So several values can have one key, and whoever looks
 //! one up confirms what is found.
 
-use super::run_key::{Item, RunKey};
 use super::varint::{put, take, take_byte};
 use crate::event::ProfileKey;
 
@@ -73,7 +72,25 @@ impl Folded {
     }
 }
 
+/// The field differs from that of the key before.
+const FIELD: u8 = 1;
+/// The value differs.
+const VALUE: u8 = 2;
+/// It is longer than its head.
+const LONG: u8 = 4;
+/// It is of a subprofile.
+const SUBPROFILE: u8 = 8;
+
 impl LookupKey {
+    /// The lowest key.
+    pub const FIRST: Self = Self {
+        field: 0,
+        head: [0; HEAD],
+        len: 0,
+        hash: 0,
+        owner: ProfileKey::profile(0),
+    };
+
     /// The key of a value.
     pub const fn new(field: u8, folded: Folded, owner: ProfileKey) -> Self {
         Self {
@@ -84,37 +101,10 @@ impl LookupKey {
             owner,
         }
     }
-}
 
-/// The field differs from that of the key before.
-const FIELD: u8 = 1;
-/// The value differs.
-const VALUE: u8 = 2;
-/// It is longer than its head.
-const LONG: u8 = 4;
-/// It is of a subprofile.
-const SUBPROFILE: u8 = 8;
-
-impl RunKey for LookupKey {
-    /// The key before.
-    type Base = Option<Self>;
-
-    const FIRST: Self = Self {
-        field: 0,
-        head: [0; HEAD],
-        len: 0,
-        hash: 0,
-        owner: ProfileKey::profile(0),
-    };
-    const TREE_PREFIX: &'static str = "lookup-";
-    const MANIFEST: &'static [u8] = b"w";
-    const KEY_ONLY: bool = true;
-
-    /// The field (1 byte), the head (24), how many bytes of it count (1), the
-    /// hash (4), the profile (8), 0 or 1 and the subprofile (8, or 8 zeros),
-    /// and the number (8). All big-endian.
-    fn name(self, number: u64) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(55);
+    /// Appends its name: the field (1 byte), the head (24), how many bytes of it count
+    /// (1), the hash (4), the profile (8), 0 or 1, and the subprofile (8, or 8 zeros).
+    pub fn put_name(self, bytes: &mut Vec<u8>) {
         bytes.push(self.field);
         bytes.extend_from_slice(&self.head);
         bytes.push(self.len);
@@ -122,28 +112,15 @@ impl RunKey for LookupKey {
         bytes.extend_from_slice(&self.owner.profile.to_be_bytes());
         bytes.push(u8::from(self.owner.subprofile.is_some()));
         bytes.extend_from_slice(&self.owner.subprofile.unwrap_or_default().to_be_bytes());
-        bytes.extend_from_slice(&number.to_be_bytes());
-        bytes
     }
 
-    fn keeps_newest(self) -> bool {
-        true
-    }
-
-    fn time(self, _: Item) -> Option<i64> {
-        None
-    }
-
-    /// A byte of flags; the field, if it differs from that of the key before; if
-    /// the value differs, how many bytes of the head are the same (1 byte), how
-    /// many there are (1), the others, and the hash if there is one (4,
-    /// little-endian); the profile, less that of the key before if the value is
-    /// the same (wrapping), and the subprofile, as varints.
-    fn put(self, _: u64, base: &mut Option<Self>, bytes: &mut Vec<u8>) {
-        let before = base.unwrap_or(Self::FIRST);
-        let new_field = base.is_none() || before.field != self.field;
-        let same = (before.head, before.len, before.hash) == (self.head, self.len, self.hash);
-        let new_value = new_field || !same;
+    /// The parts of a key that are encoded after `before`.
+    pub fn flags(self, before: Option<Self>) -> u8 {
+        let new_field = before.is_none_or(|before| before.field != self.field);
+        let new_value = new_field
+            || before.is_none_or(|before| {
+                (before.head, before.len, before.hash) != (self.head, self.len, self.hash)
+            });
         let flags = [
             (new_field, FIELD),
             (new_value, VALUE),
@@ -151,12 +128,22 @@ impl RunKey for LookupKey {
             (self.owner.subprofile.is_some(), SUBPROFILE),
         ];
         let flags = flags.iter().filter(|(set, _)| *set);
-        bytes.push(flags.fold(0, |all, (_, flag)| all | flag));
-        if new_field {
+        flags.fold(0, |all, (_, flag)| all | flag)
+    }
+
+    /// Appends what the flags announce: the field (1 byte); if the value differs from
+    /// that of the key before, how many bytes of the head are the same (1), how many
+    /// there are (1), the others, and the hash if there is one (4, little-endian); the
+    /// profile, less that of the key before if the value is the same (wrapping), and
+    /// the subprofile, as varints.
+    pub fn put(self, before: Option<Self>, bytes: &mut Vec<u8>) {
+        let flags = self.flags(before);
+        let before = before.unwrap_or(Self::FIRST);
+        if flags & FIELD != 0 {
             bytes.push(self.field);
         }
         let mut profile = self.owner.profile;
-        if new_value {
+        if flags & VALUE != 0 {
             let pairs = before.head.iter().zip(&self.head);
             let shared = pairs.take_while(|(a, b)| a == b).count();
             let shared = shared.min(usize::from(self.len));
@@ -174,13 +161,13 @@ impl RunKey for LookupKey {
         if let Some(subprofile) = self.owner.subprofile {
             put(bytes, subprofile);
         }
-        *base = Some(self);
     }
 
-    fn take(bytes: &mut &[u8], base: &mut Option<Self>) -> Option<(Self, usize)> {
-        let before = base.unwrap_or(Self::FIRST);
+    /// Takes a key with these flags off the front.
+    pub fn take(flags: u64, before: Option<Self>, bytes: &mut &[u8]) -> Option<Self> {
+        let flags = u8::try_from(flags).ok()?;
+        let before = before.unwrap_or(Self::FIRST);
         let mut key = before;
-        let flags = take_byte(bytes)?;
         if flags & FIELD != 0 {
             key.field = take_byte(bytes)?;
         }
@@ -213,8 +200,7 @@ impl RunKey for LookupKey {
             0 => None,
             _ => Some(take(bytes)?),
         };
-        *base = Some(key);
-        Some((key, 1))
+        Some(key)
     }
 }
 
@@ -222,6 +208,7 @@ impl RunKey for LookupKey {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::block::{BlockWriter, GroupReader};
+    use super::super::key::IndexKey;
     use super::*;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
@@ -264,23 +251,25 @@ mod tests {
 
         #[test]
         fn names_sort_as_keys_do(a in key(), b in key()) {
-            prop_assert_eq!(a.cmp(&b), a.name(0).cmp(&b.name(0)));
+            let (one, other) = (IndexKey::Value(a), IndexKey::Value(b));
+            prop_assert_eq!(a.cmp(&b), one.name(0).cmp(&other.name(0)));
         }
 
         #[test]
         fn a_block_reads_what_was_written(keys in proptest::collection::btree_set(key(), 1..40)) {
             let mut writer = BlockWriter::new(b"before");
             for key in &keys {
-                writer.push(*key, &[(0, 0)]);
+                writer.push(IndexKey::Value(*key), &[(0, 0)]);
             }
             let (name, bytes) = writer.finish().unwrap();
-            prop_assert_eq!(&name, &keys.last().unwrap().name(0));
-            let (before, mut reader) = GroupReader::<LookupKey>::new(&bytes).unwrap();
-            prop_assert_eq!(before, b"before");
+            let last = IndexKey::Value(*keys.last().unwrap());
+            prop_assert_eq!(&name, &last.name(0));
+            let mut reader = GroupReader::new(bytes).unwrap();
+            prop_assert_eq!(reader.before(), b"before");
             let mut read = BTreeSet::new();
-            while !reader.is_at_end() {
-                let (key, items) = reader.group().unwrap();
+            while let Some((key, items)) = reader.group().unwrap() {
                 prop_assert_eq!(items, [(0, 0)]);
+                let IndexKey::Value(key) = key else { unreachable!("a value") };
                 read.insert(key);
             }
             prop_assert_eq!(read, keys);

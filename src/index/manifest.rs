@@ -21,16 +21,17 @@ pub(super) struct Position {
     pub record_crc: u32,
 }
 
-/// What the runs of one kind are, in bincode's variable-length encoding. A run
+/// What the index consists of, in bincode's variable-length encoding. A run
 /// is live while the manifest lists it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Manifest {
-    version: u32,
-    log_id: u64,
+    pub version: u32,
+    pub log_id: u64,
     /// A committed prune, by [`crate::store::retention::Retention::generation`]:
-    /// no event that it removes is in the index; its baselines are in the
-    /// look-ups.
+    /// no event that it removes is in the index.
     pub generation: u64,
+    /// The looked-up values of that prune's baselines are in the index.
+    pub has_baselines: bool,
     pub position: Position,
     /// The number of the next run.
     pub next_run: u64,
@@ -38,7 +39,7 @@ pub(super) struct Manifest {
     pub runs: Vec<RunMeta>,
     /// First and last `seq` of events that could not be read.
     pub unreadable: Vec<(u64, u64)>,
-    /// The fields of look-ups.
+    /// The fields whose values are looked up.
     pub fields: Vec<String>,
 }
 
@@ -83,6 +84,7 @@ mod tests {
             items,
             last,
             times,
+            values: items / 2,
         };
         let manifest = Manifest {
             position: Position {

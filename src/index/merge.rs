@@ -7,10 +7,9 @@ use super::block::KeyGroup;
 use super::error::IndexError;
 use super::pending::PendingReader;
 use super::run::RunReader;
-use super::run_key::RunKey;
 
-/// How many adjacent runs of a tier there may be before they are merged. Each event is rewritten once per tier: fewer runs are quicker to
-/// read, and cost more writing.
+/// How many adjacent runs of a tier there may be before they are merged. Each event is
+/// rewritten once per tier: fewer runs are quicker to read, and cost more writing.
 const FAN_IN: usize = 4;
 
 /// Runs of fewer items than this are of tier 0; those of each next tier hold
@@ -25,13 +24,13 @@ const MERGE_SHARE: u64 = 7;
 const MERGE_ALWAYS: u64 = 1 << 21;
 
 /// Where items are read from.
-pub(super) enum Source<'a, K: RunKey> {
-    Run(Box<RunReader<K>>),
-    Pending(PendingReader<'a, K>),
+pub(super) enum Source<'a> {
+    Run(Box<RunReader>),
+    Pending(PendingReader<'a>),
 }
 
-impl<K: RunKey> Source<'_, K> {
-    fn next(&mut self) -> Result<Option<KeyGroup<K>>, IndexError> {
+impl Source<'_> {
+    fn next(&mut self) -> Result<Option<KeyGroup>, IndexError> {
         match self {
             Self::Run(run) => run.next(),
             Self::Pending(pending) => Ok(pending.next()),
@@ -41,15 +40,15 @@ impl<K: RunKey> Source<'_, K> {
 
 /// Reads sources, from the oldest to the newest, as one. The items of a key may
 /// come in several groups; their numbers ascend.
-pub(super) struct Merged<'a, K: RunKey> {
+pub(super) struct Merged<'a> {
     /// Each source with its next group.
-    sources: Vec<(Source<'a, K>, Option<KeyGroup<K>>)>,
+    sources: Vec<(Source<'a>, Option<KeyGroup>)>,
 }
 
-impl<'a, K: RunKey> Merged<'a, K> {
+impl<'a> Merged<'a> {
     /// The sources stand at the same key.
-    pub fn new(sources: Vec<Source<'a, K>>) -> Result<Self, IndexError> {
-        let with_head = |mut source: Source<'a, K>| {
+    pub fn new(sources: Vec<Source<'a>>) -> Result<Self, IndexError> {
+        let with_head = |mut source: Source<'a>| {
             let head = source.next()?;
             Ok((source, head))
         };
@@ -60,7 +59,7 @@ impl<'a, K: RunKey> Merged<'a, K> {
     }
 
     /// The next group.
-    pub fn next(&mut self) -> Result<Option<KeyGroup<K>>, IndexError> {
+    pub fn next(&mut self) -> Result<Option<KeyGroup>, IndexError> {
         let heads = self.sources.iter().filter_map(|(_, head)| head.as_ref());
         let Some(key) = heads.map(|(key, _)| *key).min() else {
             return Ok(None);

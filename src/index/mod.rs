@@ -21,29 +21,29 @@
 //! is kept in memory until the next start ([`tree`]). Questions wait until the
 //! new index has come as far as the old one.
 //!
-//! A whole index is rebuilt, too, after a prune, since sled keeps removed bytes
+//! A whole index is replaced, too, after a prune, since sled keeps removed bytes
 //! in its file ([`Indexer::remove_pruned`]); and when the log can read events
-//! that it could not read when the index was made ([`Indexer::unreadable`]). Until
-//! then such events are listed as unreadable: their (sub)profiles are unknown, so
-//! every answer about a (sub)profile warns about them.
+//! that it could not read when the index was made ([`Indexer::unreadable`]). The new
+//! one is built beside the old one, which answers until then ([`replace`]); events that
+//! cannot be read are listed as such: their (sub)profiles are unknown, so every answer
+//! about a (sub)profile warns about them.
 //!
 //! The index also has the *look-ups* of configured fields: which (sub)profiles ever
-//! had a value ([`lookup`]). They are runs of another kind in
-//! the same database, made in the background ([`lookup_backfill`]).
+//! had a value ([`lookup`]). Other fields are another reason for a new index.
 
 mod block;
 mod error;
+mod filling;
 mod indexer;
 mod indexer_loop;
+mod key;
 mod lookup;
-mod lookup_backfill;
 mod lookup_key;
-mod lookup_query;
 mod manifest;
 mod merge;
 mod pending;
+mod replace;
 mod run;
-mod run_key;
 mod shared;
 mod store;
 #[cfg(test)]
@@ -58,8 +58,7 @@ mod varint;
 
 pub use error::IndexError;
 pub use indexer::{Indexer, Progress};
-pub use lookup::{LookupState, LookupValues, MAX_FIELDS};
+pub use lookup::{LookupPage, LookupQuery, LookupState, LookupValues, MAX_FIELDS};
 pub use lookup_key::folded;
-pub use lookup_query::{LookupPage, LookupQuery};
 pub use shared::PresentRetention;
 pub use timelines::{Pairs, TimeRange, TimelineSlice};

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
 
 use super::block::KeyGroup;
+use super::key::{IndexKey, Item};
+use super::lookup_key::LookupKey;
 use super::manifest::Position;
-use super::run_key::{IndexKey, Item, RunKey};
 use crate::event::ProfileKey;
 
 /// One event, to be indexed.
@@ -17,16 +18,25 @@ pub(super) struct Entry {
     pub seq: u64,
 }
 
-/// Items collected in memory until there are enough for a run; about 60 bytes each.
-pub(super) struct Pending<K> {
-    items: BTreeMap<(K, u64), i64>,
+/// Items collected in memory until there are enough for a run; about 100 bytes each.
+pub(super) struct Pending {
+    items: BTreeMap<(IndexKey, u64), i64>,
     /// First and last `seq` of events that cannot be read.
     pub unreadable: Vec<(u64, u64)>,
     /// The last `seq` of the log that is indexed with these.
     pub position: Position,
 }
 
-impl Pending<IndexKey> {
+impl Pending {
+    /// An empty collection after a position.
+    pub const fn after(position: Position) -> Self {
+        Self {
+            items: BTreeMap::new(),
+            unreadable: Vec::new(),
+            position,
+        }
+    }
+
     /// Adds events, in the order of their `seq`.
     pub fn add(&mut self, entries: &[Entry], unreadable: &[(u64, u64)], position: Position) {
         for Entry { key, time, seq } in entries {
@@ -40,37 +50,20 @@ impl Pending<IndexKey> {
         self.unreadable.extend_from_slice(unreadable);
         self.position = position;
     }
-}
 
-impl<K: RunKey> Pending<K> {
-    /// An empty collection after a position.
-    pub const fn after(position: Position) -> Self {
-        Self {
-            items: BTreeMap::new(),
-            unreadable: Vec::new(),
-            position,
-        }
-    }
-
-    /// Adds keys that have no items.
-    pub fn add_keys(&mut self, keys: &[K], position: Position) {
-        let items = keys.iter().map(|key| ((*key, 0), 0));
+    /// Adds looked-up values.
+    pub fn add_values(&mut self, values: &[LookupKey]) {
+        let items = values.iter().map(|key| ((IndexKey::Value(*key), 0), 0));
         self.items.extend(items);
-        self.position = position;
     }
 
-    pub fn keys(&self) -> impl Iterator<Item = K> {
-        self.items.keys().map(|(key, _)| *key)
+    pub fn has_value(&self, key: LookupKey) -> bool {
+        self.items.contains_key(&(IndexKey::Value(key), 0))
     }
 
-    pub fn has_key(&self, key: K) -> bool {
-        self.items.contains_key(&(key, 0))
-    }
-
-    pub fn remove_keys(&mut self, keys: &[K]) {
-        for key in keys {
-            self.items.remove(&(*key, 0));
-        }
+    /// The number of looked-up values.
+    pub fn values(&self) -> usize {
+        self.items.range((IndexKey::FIRST_VALUE, 0)..).count()
     }
 
     pub fn len(&self) -> usize {
@@ -78,7 +71,7 @@ impl<K: RunKey> Pending<K> {
     }
 
     /// The items from a key on.
-    pub fn read_from(&self, key: K) -> PendingReader<'_, K> {
+    pub fn read_from(&self, key: IndexKey) -> PendingReader<'_> {
         PendingReader {
             items: self.items.range((key, 0)..),
             head: None,
@@ -87,13 +80,13 @@ impl<K: RunKey> Pending<K> {
 }
 
 /// Reads pending items in order.
-pub(super) struct PendingReader<'a, K> {
-    items: Range<'a, (K, u64), i64>,
-    head: Option<(K, Item)>,
+pub(super) struct PendingReader<'a> {
+    items: Range<'a, (IndexKey, u64), i64>,
+    head: Option<(IndexKey, Item)>,
 }
 
-impl<K: RunKey> PendingReader<'_, K> {
-    fn item(&mut self) -> Option<(K, Item)> {
+impl PendingReader<'_> {
+    fn item(&mut self) -> Option<(IndexKey, Item)> {
         let head = self.head.take();
         head.or_else(|| {
             let ((key, number), value) = self.items.next()?;
@@ -102,7 +95,7 @@ impl<K: RunKey> PendingReader<'_, K> {
     }
 
     /// All items of the next key.
-    pub fn next(&mut self) -> Option<KeyGroup<K>> {
+    pub fn next(&mut self) -> Option<KeyGroup> {
         let (key, first) = self.item()?;
         let mut items = vec![first];
         while let Some((own, item)) = self.item() {

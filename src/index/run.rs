@@ -3,14 +3,12 @@
 //! Each run is a tree of its own, written once from front to back and dropped
 //! when a merge has replaced it.
 
-use std::marker::PhantomData;
-
 use bincode::{Decode, Encode};
 use sled::IVec;
 
-use super::block::{BlockWriter, GroupPosition, GroupReader, KeyGroup};
+use super::block::{BlockWriter, GroupReader, KeyGroup};
 use super::error::IndexError;
-use super::run_key::{Item, RunKey};
+use super::key::{IndexKey, Item};
 use super::tree::{Blocks, Database, Tree};
 
 /// The most blocks that are skipped one by one before a look-up in sled finds the right
@@ -29,25 +27,29 @@ pub(super) struct RunMeta {
     /// The first and the last time of its events, in Unix seconds; without
     /// events, the first is after the last.
     pub times: (i64, i64),
+    /// How many of its items are looked-up values.
+    pub values: u64,
 }
 
 /// A finished run.
 #[derive(Clone)]
-pub(super) struct Run<K> {
+pub(super) struct Run {
     pub meta: RunMeta,
     tree: Tree,
-    kind: PhantomData<K>,
 }
 
-fn tree_name<K: RunKey>(number: u64) -> String {
-    format!("{}{number:x}", K::TREE_PREFIX)
+/// The beginning of the names of runs' trees.
+const TREE_PREFIX: &str = "run-";
+
+fn tree_name(number: u64) -> String {
+    format!("{TREE_PREFIX}{number:x}")
 }
 
-/// Drops the trees of all runs of a kind that are not listed: what a crash left
-/// of runs that were not finished, or not yet dropped.
-pub(super) fn drop_others<K: RunKey>(db: &Database, runs: &[RunMeta]) -> Result<(), IndexError> {
-    for name in db.tree_names(K::TREE_PREFIX) {
-        let is_listed = |run: &RunMeta| tree_name::<K>(run.number) == name;
+/// Drops the trees of all runs that are not listed: what a crash left of runs that
+/// were not finished, or not yet dropped.
+pub(super) fn drop_others(db: &Database, runs: &[RunMeta]) -> Result<(), IndexError> {
+    for name in db.tree_names(TREE_PREFIX) {
+        let is_listed = |run: &RunMeta| tree_name(run.number) == name;
         if !runs.iter().any(is_listed) {
             db.drop_tree(&name)?;
         }
@@ -55,19 +57,19 @@ pub(super) fn drop_others<K: RunKey>(db: &Database, runs: &[RunMeta]) -> Result<
     Ok(())
 }
 
-impl<K: RunKey> Run<K> {
+impl Run {
     /// A run that was finished before.
     pub fn open(db: &Database, meta: RunMeta) -> Result<Self, IndexError> {
         Ok(Self {
-            tree: db.open_tree(&tree_name::<K>(meta.number))?,
+            tree: db.open_tree(&tree_name(meta.number))?,
             meta,
-            kind: PhantomData,
         })
     }
 
-    /// The bytes of its blocks and their names; reads all of them.
-    pub fn bytes_len(&self) -> Result<u64, IndexError> {
-        let mut blocks = self.tree.blocks_from(&[]);
+    /// The bytes of the blocks with looked-up values and of their names; reads all of
+    /// them.
+    pub fn value_bytes(&self) -> Result<u64, IndexError> {
+        let mut blocks = self.tree.blocks_from(&IndexKey::FIRST_VALUE.name(0));
         let mut sum = 0;
         while let Some((name, bytes)) = blocks.next()? {
             sum += (name.len() + bytes.len()) as u64;
@@ -77,13 +79,13 @@ impl<K: RunKey> Run<K> {
 
     /// Drops its tree; nobody may read it any more.
     pub fn drop_from(self, db: &Database) -> Result<(), IndexError> {
-        let name = tree_name::<K>(self.meta.number);
+        let name = tree_name(self.meta.number);
         drop(self);
         db.drop_tree(&name)
     }
 
     /// A reader that stands before its first item.
-    pub fn reader(&self) -> RunReader<K> {
+    pub fn reader(&self) -> RunReader {
         RunReader {
             run: self.clone(),
             blocks: None,
@@ -94,13 +96,13 @@ impl<K: RunKey> Run<K> {
 }
 
 /// Writes a run. What is not finished is dropped at the next opening.
-pub(super) struct RunWriter<K: RunKey> {
+pub(super) struct RunWriter {
     meta: RunMeta,
     tree: Tree,
-    block: BlockWriter<K>,
+    block: BlockWriter,
 }
 
-impl<K: RunKey> RunWriter<K> {
+impl RunWriter {
     pub fn new(db: &Database, number: u64) -> Result<Self, IndexError> {
         Ok(Self {
             meta: RunMeta {
@@ -108,18 +110,25 @@ impl<K: RunKey> RunWriter<K> {
                 items: 0,
                 last: Vec::new(),
                 times: (i64::MAX, i64::MIN),
+                values: 0,
             },
-            tree: db.open_tree(&tree_name::<K>(number))?,
+            tree: db.open_tree(&tree_name(number))?,
             block: BlockWriter::new(&[]),
         })
     }
 
     /// Adds items, which sort after those before.
-    pub fn push(&mut self, key: K, mut items: &[Item]) -> Result<(), IndexError> {
+    pub fn push(&mut self, key: IndexKey, mut items: &[Item]) -> Result<(), IndexError> {
         self.meta.items += items.len() as u64;
-        for time in items.iter().filter_map(|item| key.time(*item)) {
-            let (first, last) = &mut self.meta.times;
-            (*first, *last) = (time.min(*first), time.max(*last));
+        match key {
+            IndexKey::Events(_) => {
+                let (first, last) = &mut self.meta.times;
+                for (_, time) in items {
+                    (*first, *last) = (*time.min(first), *time.max(last));
+                }
+            }
+            IndexKey::Owner(_) => {}
+            IndexKey::Value(_) => self.meta.values += 1,
         }
         while !items.is_empty() {
             items = self.block.push(key, items);
@@ -140,18 +149,17 @@ impl<K: RunKey> RunWriter<K> {
         Ok(())
     }
 
-    pub fn finish(mut self) -> Result<Run<K>, IndexError> {
+    pub fn finish(mut self) -> Result<Run, IndexError> {
         self.end_block()?;
         Ok(Run {
             meta: self.meta,
             tree: self.tree,
-            kind: PhantomData,
         })
     }
 
     /// Drops what is written.
     pub fn discard(self, db: &Database) -> Result<(), IndexError> {
-        let name = tree_name::<K>(self.meta.number);
+        let name = tree_name(self.meta.number);
         drop(self);
         db.drop_tree(&name)
     }
@@ -162,17 +170,17 @@ impl<K: RunKey> RunWriter<K> {
 /// Keys that are sought in ascending order are found in one pass: each block
 /// that holds one of them is fetched once, and nothing between them is decoded.
 /// A missing block is an error.
-pub(super) struct RunReader<K: RunKey> {
-    run: Run<K>,
+pub(super) struct RunReader {
+    run: Run,
     /// What follows the block, once there is one.
     blocks: Option<Blocks>,
-    block: Option<Block<K>>,
-    last_sought: Option<K>,
+    block: Option<Block>,
+    last_sought: Option<IndexKey>,
 }
 
-impl<K: RunKey> RunReader<K> {
+impl RunReader {
     /// Goes to the first item of a key, or of those after it.
-    pub fn seek(&mut self, key: K) -> Result<(), IndexError> {
+    pub fn seek(&mut self, key: IndexKey) -> Result<(), IndexError> {
         if self.last_sought >= Some(key) {
             (self.blocks, self.block) = (None, None);
         }
@@ -183,17 +191,17 @@ impl<K: RunKey> RunReader<K> {
             return Ok(());
         }
         self.go_to_block(&from)?;
-        let block = self.block.as_mut().ok_or(IndexError::Entry)?;
-        block.skip_before(key).ok_or(IndexError::Entry)
+        let groups = &mut self.block.as_mut().ok_or(IndexError::Entry)?.groups;
+        while groups.key()?.is_some_and(|own| own < key) {
+            groups.skip()?;
+        }
+        Ok(())
     }
 
     /// The next group; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<KeyGroup<K>>, IndexError> {
+    pub fn next(&mut self) -> Result<Option<KeyGroup>, IndexError> {
         while let Some(block) = &mut self.block {
-            let mut reader = block.reader().ok_or(IndexError::Entry)?;
-            if !reader.is_at_end() {
-                let group = reader.group().ok_or(IndexError::Entry)?;
-                block.position = reader.position();
+            if let Some(group) = block.groups.group()? {
                 return Ok(Some(group));
             }
             if block.name.as_ref() == self.run.meta.last.as_slice() {
@@ -206,12 +214,14 @@ impl<K: RunKey> RunReader<K> {
     }
 
     /// Passes the items of a key to `each`, in their order.
-    pub fn find(&mut self, key: K, mut each: impl FnMut(Item)) -> Result<(), IndexError> {
+    pub fn find(&mut self, key: IndexKey, mut each: impl FnMut(Item)) -> Result<(), IndexError> {
         self.seek(key)?;
         let name = key.name(0);
         let key_name = name.get(..name.len() - 8);
         while let Some(block) = &mut self.block {
-            block.take_of(key, &mut each).ok_or(IndexError::Entry)?;
+            while block.groups.key()? == Some(key) {
+                block.groups.items(&mut each)?;
+            }
             // The block's name is that of its last item.
             let continues = block.name.len() == name.len()
                 && block.name.get(..name.len() - 8) == key_name
@@ -249,65 +259,23 @@ impl<K: RunKey> RunReader<K> {
 }
 
 /// A block that was fetched.
-struct Block<K: RunKey> {
+struct Block {
     name: IVec,
-    bytes: IVec,
-    /// Where the groups begin that were not passed over yet.
-    position: GroupPosition<K::Base>,
+    /// The groups that were not passed over yet.
+    groups: GroupReader<IVec>,
 }
 
-impl<K: RunKey> Block<K> {
+impl Block {
     /// A block, if `follows` accepts the name of the last item before it.
     fn new(
         entry: Option<(IVec, IVec)>,
         follows: impl FnOnce(&[u8]) -> bool,
     ) -> Result<Self, IndexError> {
         let (name, bytes) = entry.ok_or(IndexError::Entry)?;
-        let (before, reader) = GroupReader::<K>::new(&bytes).ok_or(IndexError::Entry)?;
-        if !follows(before) {
-            return Err(IndexError::Entry);
+        let groups = GroupReader::new(bytes)?;
+        match follows(groups.before()) {
+            true => Ok(Self { name, groups }),
+            false => Err(IndexError::Entry),
         }
-        let position = reader.position();
-        Ok(Self {
-            name,
-            bytes,
-            position,
-        })
-    }
-
-    fn reader(&self) -> Option<GroupReader<'_, K>> {
-        GroupReader::resume(&self.bytes, self.position)
-    }
-
-    /// Passes over the groups before a key.
-    fn skip_before(&mut self, key: K) -> Option<()> {
-        let mut reader = self.reader()?;
-        let mut position = reader.position();
-        while !reader.is_at_end() {
-            let (own, count) = reader.head()?;
-            if own >= key {
-                break;
-            }
-            reader.skip(count)?;
-            position = reader.position();
-        }
-        self.position = position;
-        Some(())
-    }
-
-    /// Takes the groups of a key that come next.
-    fn take_of(&mut self, key: K, each: &mut impl FnMut(Item)) -> Option<()> {
-        let mut reader = self.reader()?;
-        let mut position = reader.position();
-        while !reader.is_at_end() {
-            let (own, count) = reader.head()?;
-            if own != key {
-                break;
-            }
-            reader.items(count, &mut *each)?;
-            position = reader.position();
-        }
-        self.position = position;
-        Some(())
     }
 }

@@ -1,12 +1,11 @@
 //! What the indexer's thread and its callers share.
 
 use std::path::PathBuf;
-use std::sync::{
-    Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard,
-};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use super::error::{IndexError, discard};
-use super::lookup::Lookup;
+use super::lookup::normalized;
+use super::manifest::Manifest;
 use super::store::EventStore;
 use crate::log::record::{EventHead, Lost, is_pruned};
 use crate::log::{Log, LogError};
@@ -24,15 +23,9 @@ pub(super) struct Shared {
     pub cache: u64,
     pub log_id: u64,
     retention: PresentRetention,
-    index: RwLock<Option<OpenIndex>>,
+    index: RwLock<Option<EventStore>>,
     state: Mutex<State>,
     pub changed: Condvar,
-}
-
-/// An index that can be read.
-pub(super) struct OpenIndex {
-    pub events: EventStore,
-    lookup: RwLock<Option<Lookup>>,
 }
 
 /// The progress of the thread, and the requests to it.
@@ -49,26 +42,50 @@ pub(super) struct State {
     pub stop: bool,
     /// The thread has ended.
     pub ended: bool,
-    /// Why the present index is to be replaced.
+    /// Why the present index cannot be used.
     pub replace: Option<Replace>,
-    /// The fields that are to have look-ups; `None` for those that the index
-    /// has, if it is not open yet.
+    /// The log can read events that the index could not.
+    pub readable: bool,
+    /// How often an index was put in place.
+    pub indexes: u64,
+    /// The fields whose values are to be looked up; `None` for those that the index
+    /// has.
     pub lookup_fields: Option<Vec<String>>,
     /// Why the log cannot be read.
     pub failure: Option<String>,
 }
 
-/// Why an index is replaced by one that is built from the log.
+/// Why an index is replaced by one that is built from the log while questions wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Replace {
     /// It is damaged, or of another log. It is set aside.
     Damaged(String),
     /// The disk is full. It is whole, and the next start continues with it.
     DiskFull(String),
+    /// It is whole, but another one is wanted, which could not be built beside it.
+    Rebuild(Reason),
+}
+
+/// Why another index is wanted in place of one that is whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
     /// A prune was committed since it was begun, so it may hold pruned events.
     Pruned,
     /// The log can now read events that could not be read when it was made.
     Readable,
+    /// Values of other fields are to be looked up.
+    Fields,
+}
+
+impl Reason {
+    /// The reason as the end of a sentence about the new index.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Pruned => "without the pruned events",
+            Self::Readable => "with events that could not be read before",
+            Self::Fields => "with the values of other fields",
+        }
+    }
 }
 
 impl From<IndexError> for Replace {
@@ -86,39 +103,6 @@ impl State {
     /// Whether the index can answer.
     pub const fn is_ready(&self) -> bool {
         self.opened && self.replace.is_none() && self.applied >= self.min_visible_seq
-    }
-}
-
-impl OpenIndex {
-    pub const fn new(events: EventStore, lookup: Option<Lookup>) -> Self {
-        Self {
-            events,
-            lookup: RwLock::new(lookup),
-        }
-    }
-
-    pub fn lookup(&self) -> RwLockReadGuard<'_, Option<Lookup>> {
-        self.lookup.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub fn lookup_mut(&self) -> RwLockWriteGuard<'_, Option<Lookup>> {
-        self.lookup.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The fields that have look-ups.
-    pub fn lookup_fields(&self) -> Vec<String> {
-        let lookup = self.lookup();
-        lookup
-            .as_ref()
-            .map_or_else(Vec::new, |lookup| lookup.fields.clone())
-    }
-
-    /// Writes everything.
-    pub fn flush(&self) -> Result<(), IndexError> {
-        if let Some(lookup) = &*self.lookup() {
-            lookup.flush()?;
-        }
-        self.events.flush()
     }
 }
 
@@ -152,7 +136,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn index(&self) -> RwLockReadGuard<'_, Option<OpenIndex>> {
+    pub fn index(&self) -> RwLockReadGuard<'_, Option<EventStore>> {
         self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -165,21 +149,30 @@ impl Shared {
     }
 
     /// Puts another index, or none, in place of the present one.
-    pub fn set_index(&self, index: Option<OpenIndex>) {
+    pub fn set_index(&self, index: Option<EventStore>) {
         let mut place = self.index.write().unwrap_or_else(PoisonError::into_inner);
-        let applied = index
-            .as_ref()
-            .map_or(0, |index| index.events.position().seq);
+        let applied = index.as_ref().map_or(0, |index| index.position().seq);
         let opened = index.is_some();
         let old = std::mem::replace(&mut *place, index);
         self.update(|state| {
             state.applied = applied;
             state.min_visible_seq = state.min_visible_seq.max(applied);
             state.opened = opened;
+            state.indexes += u64::from(opened);
             state.replace = None;
+            state.readable = false;
         });
         drop(place);
         discard(old);
+    }
+
+    /// The manifest of a new index.
+    pub fn new_manifest(&self) -> Manifest {
+        let fields = self.state().lookup_fields.clone().unwrap_or_default();
+        Manifest {
+            fields: normalized(&fields),
+            ..Manifest::new(self.log_id, self.retention().generation())
+        }
     }
 
     /// Whether the log can read any of some events now, which could not be read

@@ -1,4 +1,4 @@
-//! Runs of one kind in a database, and the items that are not in a run yet.
+//! The runs of an index, and the items that are not in a run yet.
 //!
 //! Items are gathered in memory ([`Pending`]) and written as runs. Runs are
 //! never changed; when enough adjacent runs are of one size they are
@@ -15,11 +15,12 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockW
 use std::time::{Duration, Instant};
 
 use super::error::{IndexError, catch_panic};
+use super::key::IndexKey;
+use super::lookup_key::LookupKey;
 use super::manifest::{Manifest, Position};
 use super::merge::{Merged, Source, to_merge};
 use super::pending::{Entry, Pending};
-use super::run::{Run, RunWriter, drop_others};
-use super::run_key::{IndexKey, RunKey};
+use super::run::{Run, RunReader, RunWriter, drop_others};
 use super::tree::Database;
 
 /// How many items are gathered for a run: as many events are read from the log
@@ -36,48 +37,54 @@ const STEP: usize = 4096;
 /// More runs than this are merged even if no event arrives.
 const MAX_IDLE_RUNS: usize = 48;
 
+/// The name of the manifest in sled's default tree.
+const MANIFEST: &[u8] = b"m";
+
 /// How long to wait for a database that this process has just closed.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Runs of one kind. One thread adds items; any may read.
-pub(super) struct Store<K: RunKey> {
+/// An index: where the events of (sub)profiles are, and who had a value. One thread
+/// adds items; any may read.
+pub(super) struct EventStore {
     pub(super) db: Database,
     /// How many items are gathered for a run.
     run_len: usize,
-    view: RwLock<View<K>>,
-    merging: Mutex<Option<Merging<K>>>,
+    view: RwLock<View>,
+    merging: Mutex<Option<Merging>>,
 }
 
-/// The index of events.
-pub(super) type EventStore = Store<IndexKey>;
-
 /// What answers are read from. While it is locked, no run of it is dropped.
-pub(super) struct View<K: RunKey> {
+pub(super) struct View {
     /// As it is on the disk, but for the number of the next run.
     pub manifest: Manifest,
     /// The runs that it lists.
-    pub runs: Vec<Run<K>>,
+    pub runs: Vec<Run>,
     /// A run was added since the start or the last merge.
     grown: bool,
-    pub pending: Pending<K>,
+    pub pending: Pending,
 }
 
-impl<K: RunKey> View<K> {
+impl View {
     /// The runs that are to be merged next, if any.
-    fn to_merge(&self) -> Option<&[Run<K>]> {
+    fn to_merge(&self) -> Option<&[Run]> {
         let items: Vec<u64> = self.runs.iter().map(|run| run.meta.items).collect();
         self.runs.get(to_merge(&items)?)
     }
 
     /// Everything from a key on, in order.
-    pub fn read_from(&self, key: K) -> Result<Merged<'_, K>, IndexError> {
+    pub fn read_from(&self, key: IndexKey) -> Result<Merged<'_>, IndexError> {
         let mut sources = runs_from(&self.runs, key)?;
         sources.push(Source::Pending(self.pending.read_from(key)));
         Merged::new(sources)
     }
+
+    /// A reader of each run.
+    pub fn readers(&self) -> Vec<RunReader> {
+        self.runs.iter().map(Run::reader).collect()
+    }
 }
 
-fn runs_from<'a, K: RunKey>(runs: &[Run<K>], key: K) -> Result<Vec<Source<'a, K>>, IndexError> {
+fn runs_from<'a>(runs: &[Run], key: IndexKey) -> Result<Vec<Source<'a>>, IndexError> {
     let sources = runs.iter().map(|run| {
         let mut reader = run.reader();
         reader.seek(key)?;
@@ -86,23 +93,35 @@ fn runs_from<'a, K: RunKey>(runs: &[Run<K>], key: K) -> Result<Vec<Source<'a, K>
     sources.collect()
 }
 
+/// Whether a key is in one of some runs.
+pub(super) fn is_in_any(readers: &mut [RunReader], key: IndexKey) -> Result<bool, IndexError> {
+    let mut found = false;
+    for reader in readers {
+        reader.find(key, |_| found = true)?;
+        if found {
+            break;
+        }
+    }
+    Ok(found)
+}
+
 /// A merge that is under way.
-struct Merging<K: RunKey> {
+struct Merging {
     /// The runs' numbers.
     inputs: Vec<u64>,
-    merged: Merged<'static, K>,
-    output: RunWriter<K>,
+    merged: Merged<'static>,
+    output: RunWriter,
 }
 
 impl EventStore {
-    /// Opens or makes the index in a folder. `cache` is sled's, in bytes;
-    /// `generation` is that of a new index.
-    pub fn open(path: &Path, cache: u64, log_id: u64, generation: u64) -> Result<Self, IndexError> {
+    /// Opens the index in a folder, or makes one with the manifest `new`. `cache` is
+    /// sled's, in bytes.
+    pub fn open(path: &Path, cache: u64, new: &Manifest) -> Result<Self, IndexError> {
         let begun = Instant::now();
         loop {
             let opened = catch_panic(|| {
                 let db = Database::open(path, cache)?;
-                Self::with_database(db, log_id, generation)
+                Self::with_database(db, new)
             });
             match opened {
                 // sled's own threads close a database a moment after it was
@@ -121,35 +140,17 @@ impl EventStore {
         Self { run_len, ..self }
     }
 
-    /// Adds events, in the order of their `seq`, and those that cannot be read
-    /// (first and last `seq`), and moves the position.
-    pub fn add(
-        &self,
-        entries: &[Entry],
-        unreadable: &[(u64, u64)],
-        position: Position,
-    ) -> Result<(), IndexError> {
-        self.view_mut().pending.add(entries, unreadable, position);
-        if self.view().pending.len() >= self.run_len {
-            catch_panic(|| self.write_pending())?;
-        }
-        Ok(())
-    }
-}
-
-impl<K: RunKey> Store<K> {
-    /// The runs of a database; `generation` is that of an empty database.
-    pub fn with_database(db: Database, log_id: u64, generation: u64) -> Result<Self, IndexError> {
+    /// The index in a database; `new` is the manifest of an empty one.
+    pub fn with_database(db: Database, new: &Manifest) -> Result<Self, IndexError> {
         if db.is_empty() {
-            let manifest = Manifest::new(log_id, generation);
-            db.insert(K::MANIFEST, manifest.encode()?)?;
+            db.insert(MANIFEST, new.encode()?)?;
         }
-        let manifest = match db.get(K::MANIFEST)? {
-            Some(bytes) => Manifest::decode(&bytes, log_id)?,
-            None if db.is_memory() => Manifest::new(log_id, generation),
+        let manifest = match db.get(MANIFEST)? {
+            Some(bytes) => Manifest::decode(&bytes, new.log_id)?,
+            None if db.is_memory() => new.clone(),
             None => return Err(IndexError::Foreign),
         };
-        drop_others::<K>(&db, &manifest.runs)?;
+        drop_others(&db, &manifest.runs)?;
         let runs = manifest.runs.iter();
         let runs = runs
             .map(|meta| Run::open(&db, meta.clone()))
@@ -168,15 +169,15 @@ impl<K: RunKey> Store<K> {
         })
     }
 
-    pub(super) fn view(&self) -> RwLockReadGuard<'_, View<K>> {
+    pub(super) fn view(&self) -> RwLockReadGuard<'_, View> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn view_mut(&self) -> RwLockWriteGuard<'_, View<K>> {
+    fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn merging(&self) -> MutexGuard<'_, Option<Merging<K>>> {
+    fn merging(&self) -> MutexGuard<'_, Option<Merging>> {
         self.merging.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -190,32 +191,65 @@ impl<K: RunKey> Store<K> {
         self.view().manifest.generation
     }
 
-    /// Writes the pending items as a run.
-    pub(super) fn write_pending(&self) -> Result<(), IndexError> {
-        self.write_pending_as(self.generation())
+    /// The fields whose values are looked up.
+    pub fn fields(&self) -> Vec<String> {
+        self.view().manifest.fields.clone()
     }
 
-    /// The same, and from now on the items reflect another prune.
-    pub(super) fn write_pending_as(&self, generation: u64) -> Result<(), IndexError> {
+    /// Adds events, in the order of their `seq`, and those that cannot be read
+    /// (first and last `seq`), and moves the position.
+    pub fn add(
+        &self,
+        entries: &[Entry],
+        unreadable: &[(u64, u64)],
+        position: Position,
+    ) -> Result<(), IndexError> {
+        self.view_mut().pending.add(entries, unreadable, position);
+        self.write_if_full()
+    }
+
+    /// Adds looked-up values: of events before these are added, or of baselines.
+    pub fn add_values(&self, values: &[LookupKey]) -> Result<(), IndexError> {
+        self.view_mut().pending.add_values(values);
+        self.write_if_full()
+    }
+
+    fn write_if_full(&self) -> Result<(), IndexError> {
+        if self.view().pending.len() >= self.run_len {
+            catch_panic(|| self.write_pending())?;
+        }
+        Ok(())
+    }
+
+    /// Records that the values of the baselines are added.
+    pub fn end_baselines(&self) {
+        self.view_mut().manifest.has_baselines = true;
+    }
+
+    /// Writes the pending items as a run.
+    fn write_pending(&self) -> Result<(), IndexError> {
         let view = self.view();
         let pending = &view.pending;
         let mut manifest = view.manifest.clone();
         let mut added = None;
         if pending.len() > 0 {
             let mut writer = RunWriter::new(&self.db, manifest.next_run)?;
-            let mut items = pending.read_from(K::FIRST);
+            let mut readers = view.readers();
+            let mut items = pending.read_from(IndexKey::FIRST);
             while let Some((key, items)) = items.next() {
-                writer.push(key, &items)?;
+                // A value that comes again takes no room.
+                if key.has_items() || !is_in_any(&mut readers, key)? {
+                    writer.push(key, &items)?;
+                }
             }
             let run = writer.finish()?;
             manifest.runs.push(run.meta.clone());
             manifest.next_run += 1;
             added = Some(run);
         }
-        manifest.generation = generation;
         manifest.position = pending.position;
         manifest.unreadable.extend_from_slice(&pending.unreadable);
-        self.db.insert(K::MANIFEST, manifest.encode()?)?;
+        self.db.insert(MANIFEST, manifest.encode()?)?;
         drop(view);
         let mut view = self.view_mut();
         view.grown |= added.is_some();
@@ -251,7 +285,7 @@ impl<K: RunKey> Store<K> {
         })
     }
 
-    fn begin_merge(&self) -> Result<Option<Merging<K>>, IndexError> {
+    fn begin_merge(&self) -> Result<Option<Merging>, IndexError> {
         let mut view = self.view_mut();
         if !view.grown && view.runs.len() <= MAX_IDLE_RUNS {
             return Ok(None);
@@ -262,7 +296,7 @@ impl<K: RunKey> Store<K> {
         };
         let merging = Merging {
             inputs: inputs.iter().map(|run| run.meta.number).collect(),
-            merged: Merged::new(runs_from(inputs, K::FIRST)?)?,
+            merged: Merged::new(runs_from(inputs, IndexKey::FIRST)?)?,
             output: RunWriter::new(&self.db, view.manifest.next_run)?,
         };
         view.manifest.next_run += 1;
@@ -270,7 +304,7 @@ impl<K: RunKey> Store<K> {
     }
 
     /// Replaces the merged runs by the new one.
-    fn end_merge(&self, merging: Merging<K>) -> Result<(), IndexError> {
+    fn end_merge(&self, merging: Merging) -> Result<(), IndexError> {
         let Merging {
             inputs,
             merged,
@@ -280,13 +314,13 @@ impl<K: RunKey> Store<K> {
         let output = output.finish()?;
         let mut view = self.view_mut();
         let mut runs = view.runs.clone();
-        let is_input = |run: &Run<K>| inputs.contains(&run.meta.number);
+        let is_input = |run: &Run| inputs.contains(&run.meta.number);
         let from = runs.iter().position(is_input).ok_or(IndexError::Entry)?;
-        let old: Vec<Run<K>> = runs.splice(from..from + inputs.len(), [output]).collect();
+        let old: Vec<Run> = runs.splice(from..from + inputs.len(), [output]).collect();
         // Pending items are not in a run yet, so the position does not move.
         let mut manifest = view.manifest.clone();
         manifest.runs = runs.iter().map(|run| run.meta.clone()).collect();
-        self.db.insert(K::MANIFEST, manifest.encode()?)?;
+        self.db.insert(MANIFEST, manifest.encode()?)?;
         (view.runs, view.manifest) = (runs, manifest);
         drop(view);
         old.into_iter().try_for_each(|run| run.drop_from(&self.db))
@@ -312,7 +346,7 @@ impl<K: RunKey> Store<K> {
     /// Whether a merge of few items is to be made.
     fn has_quick_merge(&self) -> bool {
         let view = self.view();
-        let items = |runs: &[Run<K>]| runs.iter().map(|run| run.meta.items).sum::<u64>();
+        let items = |runs: &[Run]| runs.iter().map(|run| run.meta.items).sum::<u64>();
         view.to_merge()
             .is_some_and(|runs| items(runs) <= QUICK_MERGE)
     }

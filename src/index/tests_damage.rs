@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::IndexError;
-use super::manifest::Position;
+use super::manifest::{Manifest, Position};
 use super::pending::Entry;
 use super::store::EventStore;
 use super::tests_model::pairs_of;
@@ -12,7 +12,7 @@ use super::tree::Database;
 use crate::event::ProfileKey;
 
 fn index(path: &Path) -> EventStore {
-    EventStore::open(path, 1 << 20, 9, 0)
+    EventStore::open(path, 1 << 20, &Manifest::new(9, 0))
         .unwrap()
         .with_run_len(1000)
 }
@@ -160,9 +160,9 @@ fn many_events_are_returned_in_parts() {
 #[test]
 fn an_index_of_another_folder_is_foreign() {
     let dir = tempfile::tempdir().unwrap();
-    drop(EventStore::open(dir.path(), 1 << 20, 9, 0).unwrap());
+    drop(EventStore::open(dir.path(), 1 << 20, &Manifest::new(9, 0)).unwrap());
     assert!(matches!(
-        EventStore::open(dir.path(), 1 << 20, 8, 0),
+        EventStore::open(dir.path(), 1 << 20, &Manifest::new(8, 0)),
         Err(IndexError::Foreign)
     ));
 }

@@ -5,10 +5,9 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::lookup::{Lookup, LookupValues, lookup_key};
+use super::lookup::{LookupQuery, LookupValues, lookup_key};
 use super::lookup_key::{LookupKey, folded};
-use super::lookup_query::LookupQuery;
-use super::manifest::Position;
+use super::manifest::{Manifest, Position};
 use super::store::EventStore;
 use super::tree::Database;
 use crate::event::ProfileKey;
@@ -58,60 +57,54 @@ fn key(number: u64) -> ProfileKey {
     }
 }
 
-/// An open database of lookups, and the index of events.
-struct Open {
-    events: EventStore,
-    lookup: Lookup,
+fn open(path: &Path, gathered: usize) -> EventStore {
+    let new = Manifest {
+        fields: vec!["city".to_owned(), "mail".to_owned()],
+        ..Manifest::new(9, 0)
+    };
+    let index = EventStore::open(path, 1 << 20, &new).unwrap();
+    index.with_run_len(gathered)
 }
 
-fn open(path: &Path, gathered: usize) -> Open {
-    let events = EventStore::open(path, 1 << 20, 9, 0).unwrap();
-    let lookup = Lookup::open(&events.db, 9).unwrap();
-    let lookup = lookup.unwrap_or_else(|| {
-        let fields = vec!["city".to_owned(), "mail".to_owned()];
-        Lookup::create(&events.db, 9, fields).unwrap().unwrap()
-    });
-    Open {
-        lookup: lookup.with_gathered(gathered),
-        events,
-    }
+/// Adds the values of the events that the index lacks.
+fn enter(index: &EventStore, came: &[(usize, usize, u64)]) {
+    let after = index.position().seq as usize;
+    let keys: Vec<LookupKey> = came[after..]
+        .iter()
+        .map(|(field, value, whose)| {
+            let key = lookup_key(*field, VALUES[*value], key(*whose));
+            key.unwrap()
+        })
+        .collect();
+    let position = Position {
+        seq: came.len() as u64,
+        record_crc: 3,
+    };
+    index.add_values(&keys).unwrap();
+    index.add(&[], &[], position).unwrap();
 }
 
-impl Open {
-    fn enter(&self, came: &[(usize, usize, u64)]) {
-        let after = self.lookup.position().seq as usize;
-        let keys: Vec<LookupKey> = came[after..]
-            .iter()
-            .map(|(field, value, whose)| {
-                let key = lookup_key(*field, VALUES[*value], key(*whose));
-                key.unwrap()
-            })
-            .collect();
-        let position = Position {
-            seq: came.len() as u64,
-            record_crc: 3,
-        };
-        self.lookup.add(&keys, position).unwrap();
-    }
-
-    fn found(&self, query: &LookupQuery, limit: usize) -> BTreeSet<ProfileKey> {
-        let mut found = BTreeSet::new();
-        let mut before = None;
-        loop {
-            let page = self.lookup.page(query, 0, before.as_ref(), limit);
-            let page = page.unwrap().unwrap();
-            assert_eq!(page.up_to, self.lookup.position().seq);
-            assert!(page.keys.len() <= limit);
-            found.extend(page.keys.iter().copied());
-            if page.is_last() {
-                return found;
-            }
-            before = Some(page);
+fn found(index: &EventStore, query: &LookupQuery, limit: usize) -> BTreeSet<ProfileKey> {
+    let mut found = BTreeSet::new();
+    let mut before = None;
+    loop {
+        let page = index.look_up(query, 0, before.as_ref(), limit);
+        let page = page.unwrap().unwrap();
+        assert_eq!(page.up_to, index.position().seq);
+        assert!(page.keys.len() <= limit);
+        found.extend(page.keys.iter().copied());
+        if page.is_last() {
+            return found;
         }
+        before = Some(page);
     }
 }
 
-fn check(open: &Open, came: &[(usize, usize, u64)], limit: usize) -> Result<(), TestCaseError> {
+fn check(
+    index: &EventStore,
+    came: &[(usize, usize, u64)],
+    limit: usize,
+) -> Result<(), TestCaseError> {
     for (place, field) in ["city", "mail"].into_iter().enumerate() {
         let of = |held: &dyn Fn(&str) -> bool| -> BTreeSet<ProfileKey> {
             let own = came
@@ -126,32 +119,35 @@ fn check(open: &Open, came: &[(usize, usize, u64)], limit: usize) -> Result<(), 
             let fold = |text: &str| folded(text).collect::<String>();
             let query = LookupQuery::new(field, value, false);
             let expected = of(&|own| fold(own) == fold(value));
-            prop_assert_eq!(open.found(&query, limit), expected, "{} {:?}", field, value);
+            prop_assert_eq!(
+                found(index, &query, limit),
+                expected,
+                "{} {:?}",
+                field,
+                value
+            );
             let query = LookupQuery::new(field, value, true);
             let expected = of(&|own| fold(own).starts_with(&fold(value)));
-            let found = open.found(&query, limit);
+            let known = found(index, &query, limit);
             if value.len() < 24 {
-                prop_assert_eq!(found, expected, "{} {:?}…", field, value);
+                prop_assert_eq!(known, expected, "{} {:?}…", field, value);
             } else {
-                prop_assert!(found.is_superset(&expected), "{} {:?}…", field, value);
+                prop_assert!(known.is_superset(&expected), "{} {:?}…", field, value);
             }
         }
         let other = LookupQuery::new("phone", "", true);
-        prop_assert!(open.lookup.page(&other, 0, None, 1).unwrap().is_none());
+        prop_assert!(index.look_up(&other, 0, None, 1).unwrap().is_none());
     }
     let mut values = LookupValues::default();
     for (field, value, whose) in came {
         values.add(*field, VALUES[*value], key(*whose));
     }
-    prop_assert_eq!(open.lookup.first_missing(&values).unwrap(), None);
+    prop_assert_eq!(index.first_missing(&values).unwrap(), None);
     let count = values.len() as u64;
     values.add(0, "absent", key(0));
-    prop_assert_eq!(
-        open.lookup.first_missing(&values).unwrap(),
-        Some((0, key(0)))
-    );
+    prop_assert_eq!(index.first_missing(&values).unwrap(), Some((0, key(0))));
     // A value that comes again takes no room.
-    let state = open.lookup.state();
+    let state = index.lookup_state().unwrap();
     prop_assert!(state.entries <= 2 * count);
     Ok(())
 }
@@ -172,53 +168,54 @@ proptest! {
             match action {
                 Action::Add(events) => came.extend(events),
                 Action::Compact(steps) => for _ in 0..steps {
-                    own.lookup.compact_step().unwrap();
+                    own.compact_step().unwrap();
                 },
                 Action::Reopen => {
-                    own.lookup.flush().unwrap();
-                    own.events.flush().unwrap();
+                    own.flush().unwrap();
                     drop(own);
                     own = open(dir.path(), gathered);
-                    prop_assert_eq!(own.lookup.position().seq, came.len() as u64);
+                    prop_assert_eq!(own.position().seq, came.len() as u64);
                 }
                 Action::Crash => {
                     drop(own);
                     own = open(dir.path(), gathered);
                 }
             }
-            own.enter(&came);
+            enter(&own, &came);
             check(&own, &came, limit)?;
         }
     }
 }
 
 #[test]
-fn fields_and_generation_are_kept_and_all_is_dropped() {
+fn the_fields_and_whose_baselines_they_have_are_kept() {
     let dir = tempfile::tempdir().unwrap();
-    let own = open(dir.path(), 2);
-    assert_eq!(own.lookup.generation(), 0);
-    let keys: Vec<LookupKey> = (0..5)
-        .map(|number| lookup_key(1, "a", key(number)).unwrap())
-        .collect();
-    own.lookup.add_baselines(&keys).unwrap();
-    own.lookup.write(7).unwrap();
-    drop(own);
-    let own = open(dir.path(), 2);
-    assert_eq!(own.lookup.fields, ["city", "mail"]);
-    assert_eq!(own.lookup.generation(), 7);
-    assert_eq!(own.found(&LookupQuery::new("mail", "A", false), 2).len(), 5);
-    let Open { events, lookup } = own;
-    drop(lookup);
-    let trees = |events: &EventStore| events.db.tree_names("").len();
-    let before = trees(&events);
-    Lookup::remove(&events.db).unwrap();
-    assert!(trees(&events) < before);
-    assert!(Lookup::open(&events.db, 9).unwrap().is_none());
-    // Another list begins from nothing.
-    let lookup = Lookup::create(&events.db, 9, vec!["mail".to_owned()]);
-    let lookup = lookup.unwrap().unwrap();
-    assert_eq!(lookup.position().seq, 0);
-    assert_eq!(lookup.generation(), 0);
+    let new = Manifest {
+        fields: vec!["mail".to_owned()],
+        ..Manifest::new(9, 7)
+    };
+    let open = || EventStore::open(dir.path(), 1 << 20, &new).unwrap();
+    let index = open();
+    let keys = (0..5).map(|number| lookup_key(0, "a", key(number)).unwrap());
+    index.add_values(&keys.collect::<Vec<_>>()).unwrap();
+    let state = |index: &EventStore| index.lookup_state().unwrap();
+    assert_eq!(state(&index).generation, 0);
+    index.end_baselines();
+    let position = Position {
+        seq: 1,
+        record_crc: 3,
+    };
+    index.add(&[], &[], position).unwrap();
+    index.flush().unwrap();
+    drop(index);
+    let index = open();
+    assert_eq!(state(&index).fields, ["mail"]);
+    assert_eq!(state(&index).generation, 7);
+    assert_eq!(state(&index).entries, 5);
+    let query = LookupQuery::new("mail", "A", false);
+    assert_eq!(found(&index, &query, 2).len(), 5);
+    let page = |generation| index.look_up(&query, generation, None, 9).unwrap().unwrap();
+    assert!(page(7).baselines && !page(8).baselines);
 }
 
 #[test]
@@ -237,16 +234,18 @@ fn a_missing_block_is_noticed() {
         seq: 600,
         record_crc: 1,
     };
-    own.lookup.add(&keys, position).unwrap();
-    let Database::Sled(db) = &own.events.db else {
+    own.add_values(&keys).unwrap();
+    own.add(&[], &[], position).unwrap();
+    own.flush().unwrap();
+    let Database::Sled(db) = &own.db else {
         unreachable!("the index is in sled")
     };
-    let tree = db.open_tree("lookup-0").unwrap();
+    let tree = db.open_tree("run-0").unwrap();
     let (name, bytes) = tree.iter().nth(3).unwrap().unwrap();
     tree.remove(&name).unwrap();
     let all = LookupQuery::new("city", "value-", true);
-    assert!(own.lookup.page(&all, 0, None, 1000).is_err());
-    assert!(own.lookup.first_missing(&values).is_err());
+    assert!(own.look_up(&all, 0, None, 1000).is_err());
+    assert!(own.first_missing(&values).is_err());
     tree.insert(&name, bytes).unwrap();
-    assert_eq!(own.found(&all, 100).len(), 600);
+    assert_eq!(found(&own, &all, 100).len(), 600);
 }

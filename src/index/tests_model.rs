@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::error::IndexError;
-use super::manifest::Position;
+use super::manifest::{Manifest, Position};
 use super::pending::Entry;
 use super::store::EventStore;
 use super::timelines::{Pairs, TimeRange};
@@ -189,7 +189,7 @@ fn check_slices(
 #[test]
 fn runs_that_end_before_the_range_are_not_read() {
     let dir = tempfile::tempdir().unwrap();
-    let index = EventStore::open(dir.path(), 1 << 20, 9, 0)
+    let index = EventStore::open(dir.path(), 1 << 20, &Manifest::new(9, 0))
         .unwrap()
         .with_run_len(50);
     let key = ProfileKey::profile(7);
@@ -239,9 +239,9 @@ proptest! {
     ) {
         let dir = tempfile::tempdir().unwrap();
         let open = || if in_memory {
-            EventStore::with_database(Database::Memory, 9, 0)
+            EventStore::with_database(Database::Memory, &Manifest::new(9, 0))
         } else {
-            EventStore::open(dir.path(), 1 << 20, 9, 0)
+            EventStore::open(dir.path(), 1 << 20, &Manifest::new(9, 0))
         };
         let open = || open().unwrap().with_run_len(run_len);
         let keys = keys();

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use super::error::{IndexError, catch_panic};
-use super::run_key::{IndexKey, Item, RunKey};
+use super::key::{IndexKey, Item};
 use super::store::EventStore;
 use crate::event::ProfileKey;
 
@@ -192,7 +192,7 @@ impl EventStore {
             let view = self.view();
             let mut merged = view.read_from(after.map_or(IndexKey::FIRST, IndexKey::after))?;
             while let Some((key, items)) = merged.next()? {
-                let Some(key) = key.profile_key() else { break };
+                let IndexKey::Events(key) = key else { break };
                 if !each(key, &items) {
                     break;
                 }

@@ -68,13 +68,6 @@ impl Database {
         Ok(())
     }
 
-    pub fn remove(&self, name: &[u8]) -> Result<(), IndexError> {
-        if let Self::Sled(db) = self {
-            db.remove(name)?;
-        }
-        Ok(())
-    }
-
     pub fn open_tree(&self, name: &str) -> Result<Tree, IndexError> {
         Ok(match self {
             Self::Sled(db) => Tree::Sled(db.open_tree(name)?),

@@ -106,11 +106,6 @@ impl Trail {
         &self.folder
     }
 
-    /// The logs of events and of rejected calls.
-    pub const fn logs(&self) -> (&Log, &Log) {
-        (&self.events, &self.rejected)
-    }
-
     /// The `seq` of the last synced event; 0 without events.
     pub fn last_seq(&self) -> u64 {
         self.events.last_seq()

@@ -172,13 +172,14 @@ impl<'a> Snapshot<'a> {
 
     /// The (event time, `seq`) pairs of a (sub)profile, ordered by both.
     pub fn times_of(&self, key: ProfileKey) -> Result<Vec<(i64, u64)>, TrailError> {
-        let mut times = self
-            .trail
-            .indexer
-            .timeline(key)
-            .map_err(TrailError::Index)?;
-        times.retain(|(_, seq)| self.shows(*seq));
-        Ok(times)
+        let all = TimeRange {
+            since: i64::MIN,
+            until: i64::MAX,
+            visible: |_, seq| self.shows(seq),
+        };
+        let slices = self.trail.indexer.slices(&[key], &all);
+        let slice = slices.map_err(TrailError::Index)?.pop();
+        Ok(slice.unwrap_or_default().pairs)
     }
 
     /// The events of a (sub)profile, and its baseline.

@@ -204,7 +204,7 @@ pub(super) fn run(
     let dir = &order.dir;
     let _lock = prepare(dir, trail.folder().path())?;
     let mut damage = Vec::new();
-    let (events, rejected) = trail.logs();
+    let (events, rejected) = (trail.events(), trail.rejected());
     // While this is held, pruned events are not removed from the files.
     let held = trail.retention();
     let (format, baselines) = trail.pruned_parts(&held)?;

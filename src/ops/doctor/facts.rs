@@ -106,7 +106,7 @@ impl Running {
     /// The facts of the calling process.
     pub fn of(trail: &Trail, settings: Settings, signed: Option<Signed>) -> Self {
         let progress = trail.index().progress();
-        let (events, rejected) = trail.logs();
+        let (events, rejected) = (trail.events(), trail.rejected());
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
         let lookup = trail.index().lookup_state().ok().flatten();
         Self {

@@ -54,6 +54,10 @@ pub(super) struct BaselineBuilder<'a> {
     stop: &'a dyn Fn() -> bool,
     progress: &'a mut dyn FnMut(u64, u64),
     counts: Counts,
+    /// The number of events, …
+    events: u64,
+    /// … and of (sub)profiles that were passed.
+    keys: u64,
 }
 
 /// Where the baseline of a (sub)profile comes from.
@@ -79,6 +83,8 @@ impl<'a> BaselineBuilder<'a> {
             stop,
             progress,
             counts: Counts::default(),
+            events: 0,
+            keys: 0,
         }
     }
 
@@ -149,33 +155,19 @@ impl<'a> BaselineBuilder<'a> {
         mut each: impl FnMut(ProfileKey, Item) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
         let snapshot = self.snapshot.clone();
-        let mut old = Old {
-            walk: snapshot.baselines().map(Baselines::walk),
-            next: None,
-        };
-        let mut seen = Seen::default();
+        let mut old = snapshot
+            .baselines()
+            .map_or_else(Walk::default, Baselines::walk);
         snapshot.each_timeline::<PruneError>(None, |key, times| {
             // (Sub)profiles before `key` have only a baseline.
-            while let Some(kept) = old.before(Some(key))? {
-                self.item(
-                    kept.key,
-                    Vec::new(),
-                    Some(kept.baseline),
-                    &mut seen,
-                    &mut each,
-                )?;
+            while let Some(kept) = old.next_if(|own| own < key)? {
+                self.item(kept.key, Vec::new(), Some(kept.baseline), &mut each)?;
             }
-            let baseline = old.of(key)?;
-            self.item(key, times, baseline, &mut seen, &mut each)
+            let baseline = old.next_if(|own| own == key)?.map(|kept| kept.baseline);
+            self.item(key, times, baseline, &mut each)
         })?;
-        while let Some(kept) = old.before(None)? {
-            self.item(
-                kept.key,
-                Vec::new(),
-                Some(kept.baseline),
-                &mut seen,
-                &mut each,
-            )?;
+        while let Some(kept) = old.step()? {
+            self.item(kept.key, Vec::new(), Some(kept.baseline), &mut each)?;
         }
         Ok(())
     }
@@ -186,7 +178,6 @@ impl<'a> BaselineBuilder<'a> {
         key: ProfileKey,
         times: Vec<(i64, u64)>,
         baseline: Option<Baseline>,
-        seen: &mut Seen,
         each: &mut impl FnMut(ProfileKey, Item) -> Result<(), PruneError>,
     ) -> Result<(), PruneError> {
         let mut gone = 0;
@@ -202,11 +193,11 @@ impl<'a> BaselineBuilder<'a> {
         self.counts.kept += older as u64 - gone;
         self.counts.profiles += u64::from(gone > 0);
         self.counts.baselines += u64::from(gone > 0 || baseline.is_some());
-        seen.events += times.len() as u64;
-        seen.keys += 1;
-        if seen.keys.is_multiple_of(PROGRESS_INTERVAL) {
+        self.events += times.len() as u64;
+        self.keys += 1;
+        if self.keys.is_multiple_of(PROGRESS_INTERVAL) {
             let last_seq = self.snapshot.last_seq();
-            (self.progress)(seen.events.min(last_seq), last_seq);
+            (self.progress)(self.events.min(last_seq), last_seq);
             if (self.stop)() {
                 return Err(PruneError::Stopped);
             }
@@ -219,45 +210,6 @@ impl<'a> BaselineBuilder<'a> {
         } else {
             Ok(())
         }
-    }
-}
-
-/// The progress of a pass.
-#[derive(Default)]
-struct Seen {
-    events: u64,
-    keys: u64,
-}
-
-/// The existing baselines, with one read ahead.
-struct Old {
-    walk: Option<Walk>,
-    next: Option<KeptBaseline>,
-}
-
-impl Old {
-    fn next_if(
-        &mut self,
-        wanted: impl FnOnce(&KeptBaseline) -> bool,
-    ) -> Result<Option<KeptBaseline>, PruneError> {
-        if self.next.is_none()
-            && let Some(walk) = &mut self.walk
-        {
-            self.next = walk.step()?;
-        }
-        Ok(self.next.take_if(|next| wanted(next)))
-    }
-
-    /// The next baseline if it comes before `key`; any without a `key`.
-    fn before(&mut self, key: Option<ProfileKey>) -> Result<Option<KeptBaseline>, PruneError> {
-        self.next_if(|next| key.is_none_or(|key| next.key < key))
-    }
-
-    /// The baseline of a (sub)profile, if it has one. Those before must have been taken.
-    fn of(&mut self, key: ProfileKey) -> Result<Option<Baseline>, PruneError> {
-        Ok(self
-            .next_if(|next| next.key == key)?
-            .map(|kept| kept.baseline))
     }
 }
 

@@ -237,7 +237,8 @@ fn no_baseline(seq: u64, error: &RecordError) -> LogError {
     LogError::io("reading", "baselines")(what)
 }
 
-/// All baselines of a generation, in the order of (sub)profiles.
+/// All baselines of a generation, in the order of (sub)profiles; none by default.
+#[derive(Default)]
 pub struct Walk {
     scan: Option<Scan>,
     held: VecDeque<KeptBaseline>,
@@ -247,6 +248,14 @@ impl Walk {
     /// The next baseline; `None` at the end. An unreadable one is an error, since its
     /// content exists nowhere else.
     pub fn step(&mut self) -> Result<Option<KeptBaseline>, LogError> {
+        self.next_if(|_| true)
+    }
+
+    /// The next baseline, if its (sub)profile is wanted; otherwise it stays.
+    pub fn next_if(
+        &mut self,
+        wanted: impl FnOnce(ProfileKey) -> bool,
+    ) -> Result<Option<KeptBaseline>, LogError> {
         while self.held.is_empty()
             && let Some(scan) = &mut self.scan
         {
@@ -268,6 +277,11 @@ impl Walk {
                 }
             }
         }
-        Ok(self.held.pop_front())
+        let is_wanted = self.held.front().is_some_and(|kept| wanted(kept.key));
+        Ok(if is_wanted {
+            self.held.pop_front()
+        } else {
+            None
+        })
     }
 }

@@ -4,13 +4,11 @@
 //! [`crate::log::record`]. A baseline's begins with the (sub)profile; one of
 //! owners is a list of (subprofile, profile) pairs ordered by subprofile.
 
-use std::borrow::Cow;
-
 use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
 use bincode::{Decode, Encode};
 
 use crate::event::ProfileKey;
-use crate::history::{Baseline, DIGEST_LEN, Known, Place, PrunedDigest, State};
+use crate::history::Baseline;
 use crate::log::record::RecordError;
 
 const VERSION: u8 = 1;
@@ -23,92 +21,12 @@ const CONFIG: Configuration<LittleEndian, Varint, Limit<MOST_BYTES>> =
     standard().with_limit::<MOST_BYTES>();
 
 /// A baseline and its (sub)profile.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub struct KeptBaseline {
     /// The (sub)profile.
     pub key: ProfileKey,
     /// The baseline.
     pub baseline: Baseline,
-}
-
-/// The (sub)profile at the beginning of a record.
-type Key = (u64, Option<u64>);
-
-#[derive(Encode, Decode)]
-struct Kept {
-    key: Key,
-    time: i64,
-    rank: u8,
-    seq: u64,
-    database: Option<u64>,
-    collection: Option<u64>,
-    known: KeptKnown,
-    second: Vec<(u64, u8, [u8; DIGEST_LEN])>,
-}
-
-#[derive(Encode, Decode)]
-enum KeptKnown {
-    Nothing,
-    Present {
-        fields: Vec<(String, String)>,
-        interests: Vec<String>,
-        created: Option<String>,
-        modified: Option<String>,
-    },
-    Deleted {
-        created: Option<String>,
-        modified: Option<String>,
-    },
-}
-
-impl From<Known<'_>> for KeptKnown {
-    fn from(known: Known<'_>) -> Self {
-        let text = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
-        match known {
-            Known::Nothing => Self::Nothing,
-            Known::Present(state) => Self::Present {
-                fields: state
-                    .fields
-                    .iter()
-                    .map(|(name, value)| (name.to_string(), value.to_string()))
-                    .collect(),
-                interests: state.interests.into_iter().map(Cow::into_owned).collect(),
-                created: text(state.created),
-                modified: text(state.modified),
-            },
-            Known::Deleted { created, modified } => Self::Deleted {
-                created: text(created),
-                modified: text(modified),
-            },
-        }
-    }
-}
-
-impl From<KeptKnown> for Known<'static> {
-    fn from(kept: KeptKnown) -> Self {
-        let text = |text: Option<String>| text.map(Cow::Owned);
-        match kept {
-            KeptKnown::Nothing => Self::Nothing,
-            KeptKnown::Present {
-                fields,
-                interests,
-                created,
-                modified,
-            } => Self::Present(State {
-                fields: fields
-                    .into_iter()
-                    .map(|(name, value)| (Cow::Owned(name), Cow::Owned(value)))
-                    .collect(),
-                interests: interests.into_iter().map(Cow::Owned).collect(),
-                created: text(created),
-                modified: text(modified),
-            }),
-            KeptKnown::Deleted { created, modified } => Self::Deleted {
-                created: text(created),
-                modified: text(modified),
-            },
-        }
-    }
 }
 
 fn encode(value: impl Encode) -> Result<Vec<u8>, RecordError> {
@@ -132,56 +50,28 @@ fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, RecordError> {
 
 impl KeptBaseline {
     /// The record's bytes.
-    pub fn encode(self) -> Result<Vec<u8>, RecordError> {
-        let Self { key, baseline } = self;
-        let second = baseline.second.iter();
-        encode(Kept {
-            key: (key.profile, key.subprofile),
-            time: baseline.place.time,
-            rank: baseline.place.rank,
-            seq: baseline.place.seq,
-            database: baseline.database,
-            collection: baseline.collection,
-            known: baseline.known.into(),
-            second: second
-                .map(|gone| (gone.seq, gone.rank, gone.digest))
-                .collect(),
-        })
+    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
+        encode(self)
     }
 
     /// Reads a record.
     pub fn decode(bytes: &[u8]) -> Result<Self, RecordError> {
-        let kept: Kept = decode(bytes)?;
-        let (profile, subprofile) = kept.key;
-        let second = kept.second.into_iter();
+        let (key, place, database, collection, known, second) = decode(bytes)?;
         Ok(Self {
-            key: ProfileKey {
-                profile,
-                subprofile,
-            },
+            key,
             baseline: Baseline {
-                place: Place {
-                    time: kept.time,
-                    rank: kept.rank,
-                    seq: kept.seq,
-                },
-                known: kept.known.into(),
-                database: kept.database,
-                collection: kept.collection,
-                second: second
-                    .map(|(seq, rank, digest)| PrunedDigest { seq, rank, digest })
-                    .collect(),
+                place,
+                database,
+                collection,
+                known,
+                second,
             },
         })
     }
 
     /// The (sub)profile of a baseline record.
     pub fn key_of(bytes: &[u8]) -> Result<ProfileKey, RecordError> {
-        let (profile, subprofile): Key = decode(bytes)?;
-        Ok(ProfileKey {
-            profile,
-            subprofile,
-        })
+        decode(bytes)
     }
 }
 
@@ -203,6 +93,7 @@ pub(super) const fn figure(number: u64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::history::{DIGEST_LEN, Known, Place, PrunedDigest, State};
 
     fn example() -> KeptBaseline {
         KeptBaseline {

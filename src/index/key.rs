@@ -1,73 +1,43 @@
 //! The keys by which runs are ordered.
 
-use std::fmt::Debug;
-
-use crate::event::ProfileKey;
-
+use super::lookup_key::LookupKey;
 use super::varint::{put, take};
+use crate::event::ProfileKey;
 
 /// An item's number and value: an event's `seq` and time in Unix seconds, or 0
 /// and a profile.
 pub(super) type Item = (u64, i64);
 
-/// What an item belongs to. Two kinds of runs stand in one database, with the
-/// same blocks, merges and manifest: of [`IndexKey`] and of
-/// [`super::lookup_key::LookupKey`].
-///
-/// The order of keys is that of their names.
-pub(super) trait RunKey: Copy + Debug + Ord + Send + Sync + 'static {
-    /// What the next key of a block is encoded against.
-    type Base: Copy + Default;
-
-    /// The lowest key.
-    const FIRST: Self;
-
-    /// The beginning of the names of runs' trees; the run's number follows, in hex.
-    const TREE_PREFIX: &'static str;
-
-    /// The name of the manifest in sled's default tree.
-    const MANIFEST: &'static [u8];
-
-    /// The key alone is kept: its one item is (0, 0), and takes no bytes.
-    const KEY_ONLY: bool;
-
-    /// The name of an item, by the item's number.
-    fn name(self, number: u64) -> Vec<u8>;
-
-    /// Whether only the newest item counts; a run then has one item per key.
-    fn keeps_newest(self) -> bool;
-
-    /// The time of an item in Unix seconds, if it is an event's.
-    fn time(self, item: Item) -> Option<i64>;
-
-    /// Appends the head of a group: the key and the number of its items.
-    fn put(self, count: u64, base: &mut Self::Base, bytes: &mut Vec<u8>);
-
-    /// Takes the head of a group off the front.
-    fn take(bytes: &mut &[u8], base: &mut Self::Base) -> Option<(Self, usize)>;
-}
-
-/// A key of the index of events. Keys sort by kind, then by number, a profile
-/// before its subprofiles; their names sort alike.
+/// What an item belongs to. Keys sort by kind, then by number, a profile before
+/// its subprofiles; their names sort alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum IndexKey {
     /// The events of a (sub)profile: `seq` and event time of each.
     Events(ProfileKey),
     /// The profile of a subprofile: one item, 0 and the profile's number.
     Owner(u64),
+    /// A looked-up value that a (sub)profile had: one item, (0, 0), which takes no
+    /// bytes.
+    Value(LookupKey),
+}
+
+/// What the next key of a block is encoded against.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Base {
+    /// The number of the key before: a profile's, or an owner's subprofile's.
+    number: u64,
+    value: Option<LookupKey>,
 }
 
 impl IndexKey {
+    /// The lowest key.
+    pub const FIRST: Self = Self::Events(ProfileKey::profile(0));
+
     /// The lowest key of an owner.
     const FIRST_OWNER: Self = Self::Owner(0);
 
-    /// The (sub)profile whose events these are.
-    pub const fn profile_key(self) -> Option<ProfileKey> {
-        match self {
-            Self::Events(key) => Some(key),
-            Self::Owner(_) => None,
-        }
-    }
+    /// The lowest key of a value.
+    pub const FIRST_VALUE: Self = Self::Value(LookupKey::FIRST);
 
     /// The key after that of a (sub)profile's events.
     pub fn after(key: ProfileKey) -> Self {
@@ -78,21 +48,12 @@ impl IndexKey {
         };
         next.map_or(Self::FIRST_OWNER, Self::Events)
     }
-}
 
-impl RunKey for IndexKey {
-    /// The number of the key before: a profile's, or an owner's subprofile's.
-    type Base = u64;
-
-    const FIRST: Self = Self::Events(ProfileKey::profile(0));
-    const TREE_PREFIX: &'static str = "run-";
-    const MANIFEST: &'static [u8] = b"m";
-    const KEY_ONLY: bool = false;
-
-    /// The kind (0 or 1); for events the profile (8 bytes) and 0, or the
-    /// profile, 1 and the subprofile (8), else the subprofile (8); then the
-    /// item's number (8). All big-endian.
-    fn name(self, number: u64) -> Vec<u8> {
+    /// The name of an item, by the item's number: the kind (0 to 2); for events the
+    /// profile (8 bytes) and 0, or the profile, 1 and the subprofile (8), for an owner
+    /// the subprofile (8), for a value [`LookupKey::put_name`]; then the item's number
+    /// (8). All big-endian.
+    pub fn name(self, number: u64) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(26);
         match self {
             Self::Events(key) => {
@@ -107,20 +68,27 @@ impl RunKey for IndexKey {
                 bytes.push(1);
                 bytes.extend_from_slice(&subprofile.to_be_bytes());
             }
+            Self::Value(key) => {
+                bytes.push(2);
+                key.put_name(&mut bytes);
+            }
         }
         bytes.extend_from_slice(&number.to_be_bytes());
         bytes
     }
 
-    fn keeps_newest(self) -> bool {
-        matches!(self, Self::Owner(_))
+    /// Whether only the newest item counts; a run then has one item per key.
+    pub const fn keeps_newest(self) -> bool {
+        !matches!(self, Self::Events(_))
     }
 
-    fn time(self, (_, value): Item) -> Option<i64> {
-        matches!(self, Self::Events(_)).then_some(value)
+    /// Whether its items are kept; else the key is all there is.
+    pub const fn has_items(self) -> bool {
+        !matches!(self, Self::Value(_))
     }
 
-    fn put(self, count: u64, base: &mut u64, bytes: &mut Vec<u8>) {
+    /// Appends the head of a group: the key and the number of its items.
+    pub fn put(self, count: u64, base: &mut Base, bytes: &mut Vec<u8>) {
         let (number, kind, subprofile) = match self {
             Self::Events(key) => (
                 key.profile,
@@ -128,23 +96,35 @@ impl RunKey for IndexKey {
                 key.subprofile,
             ),
             Self::Owner(subprofile) => (subprofile, 2, None),
+            Self::Value(key) => {
+                let flags = key.flags(base.value);
+                put(bytes, (u64::from(flags) << 2) | 3);
+                key.put(base.value, bytes);
+                base.value = Some(key);
+                return;
+            }
         };
         put(bytes, (count << 2) | kind);
-        put(bytes, number.wrapping_sub(*base));
-        *base = number;
+        put(bytes, number.wrapping_sub(base.number));
+        base.number = number;
         if let Some(subprofile) = subprofile {
             put(bytes, subprofile);
         }
     }
 
-    fn take(bytes: &mut &[u8], base: &mut u64) -> Option<(Self, usize)> {
+    /// Takes the head of a group off the front.
+    pub fn take(bytes: &mut &[u8], base: &mut Base) -> Option<(Self, usize)> {
         let head = take(bytes)?;
-        *base = base.wrapping_add(take(bytes)?);
+        if head & 3 == 3 {
+            let key = LookupKey::take(head >> 2, base.value, bytes)?;
+            base.value = Some(key);
+            return Some((Self::Value(key), 1));
+        }
+        base.number = base.number.wrapping_add(take(bytes)?);
         let key = match head & 3 {
-            0 => Self::Events(ProfileKey::profile(*base)),
-            1 => Self::Events(ProfileKey::subprofile(*base, take(bytes)?)),
-            2 => Self::Owner(*base),
-            _ => return None,
+            0 => Self::Events(ProfileKey::profile(base.number)),
+            1 => Self::Events(ProfileKey::subprofile(base.number, take(bytes)?)),
+            _ => Self::Owner(base.number),
         };
         Some((key, usize::try_from(head >> 2).ok()?))
     }
@@ -175,7 +155,7 @@ mod tests {
                 one.name(numbers.0).cmp(&other.name(numbers.1))
             );
             prop_assert!(one >= IndexKey::FIRST);
-            prop_assert_eq!(one >= IndexKey::FIRST_OWNER, one.profile_key().is_none());
+            prop_assert_eq!(one >= IndexKey::FIRST_OWNER, matches!(one, IndexKey::Owner(_)));
         }
     }
 }

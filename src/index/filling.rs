@@ -1,0 +1,211 @@
+//! Reading the log, and the baselines, into an index.
+
+use super::error::IndexError;
+use super::lookup::lookup_key;
+use super::lookup_key::LookupKey;
+use super::manifest::Position;
+use super::pending::Entry;
+use super::shared::{Reason, Shared};
+use super::store::EventStore;
+use crate::event::{ProfileKey, values_of};
+use crate::history::{Baseline, Known};
+use crate::log::record::{EventHead, EventRecord, RecordError};
+use crate::log::{LogError, Scan, Scanned};
+
+/// How many events are indexed at once; a step of a merge goes between, so that runs
+/// do not pile up.
+const BATCH_LEN: usize = 1024;
+
+/// How many values of baselines are added at once.
+const VALUES_LEN: usize = 4096;
+
+/// Why an index was not filled.
+pub(super) enum Failed {
+    /// The index cannot be written.
+    Index(IndexError),
+    /// The log cannot be read.
+    Log(LogError),
+    /// Another index could not be built beside one that must not stay.
+    Outdated(Reason),
+}
+
+impl From<IndexError> for Failed {
+    fn from(error: IndexError) -> Self {
+        Self::Index(error)
+    }
+}
+
+impl From<LogError> for Failed {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
+    }
+}
+
+/// Indexes what the log holds after an event, in steps.
+pub(super) struct Filling {
+    scan: Scan,
+    position: Position,
+    batch: Batch,
+}
+
+/// Events that are indexed together.
+#[derive(Default)]
+struct Batch {
+    entries: Vec<Entry>,
+    values: Vec<LookupKey>,
+    /// First and last `seq` of events that cannot be read.
+    unreadable: Vec<(u64, u64)>,
+}
+
+impl Batch {
+    fn add(&mut self, seq: u64, record: &[u8], fields: &[String]) {
+        match EventHead::decode(record) {
+            Ok((head, _)) => {
+                self.entries.push(Entry {
+                    key: head.key(),
+                    time: head.time,
+                    seq,
+                });
+                if !fields.is_empty() {
+                    self.add_values(record, fields);
+                }
+            }
+            Err(error) => {
+                if !matches!(error, RecordError::Lost(_)) {
+                    tracing::error!("event {seq} cannot be read: {error}");
+                }
+                match self.unreadable.last_mut() {
+                    Some((_, last)) if *last + 1 == seq => *last = seq,
+                    _ => self.unreadable.push((seq, seq)),
+                }
+            }
+        }
+    }
+
+    /// Adds the values that an event may set.
+    fn add_values(&mut self, record: &[u8], fields: &[String]) {
+        let Ok(record) = EventRecord::decode(record) else {
+            return;
+        };
+        let (key, kind) = (record.head.key(), record.head.body_kind);
+        // An event whose body cannot be read is damage wherever it is replayed.
+        let _ = values_of(kind, record.body, fields, |place, value| {
+            self.values.extend(lookup_key(place, &value, key));
+        });
+    }
+}
+
+impl Filling {
+    /// Reads the log after an event.
+    pub fn after(shared: &Shared, seq: u64) -> Self {
+        Self {
+            scan: shared.log.scan(seq + 1),
+            position: Position { seq, record_crc: 0 },
+            batch: Batch::default(),
+        }
+    }
+
+    /// The last event that is read, and at the end indexed.
+    pub fn last_seq(&self) -> u64 {
+        self.scan.last_seq()
+    }
+
+    /// The last event that is indexed.
+    pub const fn seq(&self) -> u64 {
+        self.position.seq
+    }
+
+    /// Indexes the next events, whose looked-up values are those of `fields`. Returns
+    /// whether more follow.
+    pub fn step(
+        &mut self,
+        shared: &Shared,
+        index: &EventStore,
+        fields: &[String],
+    ) -> Result<bool, Failed> {
+        let last = self.scan.last_seq();
+        let mut more = true;
+        while more && self.batch.entries.len() < BATCH_LEN {
+            match self.scan.step()? {
+                Some(Scanned::Records(records)) => {
+                    let retention = shared.retention();
+                    for (seq, record) in records {
+                        self.position = Position {
+                            seq,
+                            record_crc: crc32c::crc32c(record),
+                        };
+                        if !retention.hides_record(seq, record) {
+                            self.batch.add(seq, record, fields);
+                        }
+                    }
+                }
+                Some(Scanned::Damage(damage)) => {
+                    tracing::error!("{damage}");
+                    if damage.first_seq <= damage.last_seq {
+                        let range = (damage.first_seq, damage.last_seq);
+                        self.batch.unreadable.push(range);
+                    }
+                    self.position.seq = self.position.seq.max(damage.last_seq);
+                }
+                None => {
+                    // There may be only damage.
+                    self.position.seq = self.position.seq.max(last);
+                    more = false;
+                }
+            }
+        }
+        let batch = std::mem::take(&mut self.batch);
+        index.add_values(&batch.values)?;
+        index.add(&batch.entries, &batch.unreadable, self.position)?;
+        Ok(more)
+    }
+}
+
+impl Shared {
+    /// Adds the values of the baselines to an index without events. Where they cannot
+    /// be read, answers read them themselves, and tell the error.
+    pub fn add_baselines(&self, index: &EventStore) -> Result<(), IndexError> {
+        let fields = index.fields();
+        if fields.is_empty() || index.position().seq > 0 {
+            return Ok(());
+        }
+        let retention = self.retention();
+        let mut walk = retention.baselines().map(|baselines| baselines.walk());
+        let mut values = Vec::new();
+        while let Some(baselines) = &mut walk {
+            match baselines.step() {
+                Ok(Some(kept)) => add_values(&kept.baseline, kept.key, &fields, &mut values),
+                Ok(None) => walk = None,
+                Err(error) => {
+                    tracing::error!("the look-ups lack the values of pruned events: {error}");
+                    return Ok(());
+                }
+            }
+            if values.len() >= VALUES_LEN {
+                index.add_values(&std::mem::take(&mut values))?;
+                if self.state().stop {
+                    return Ok(());
+                }
+            }
+        }
+        index.add_values(&values)?;
+        index.end_baselines();
+        Ok(())
+    }
+}
+
+fn add_values(
+    baseline: &Baseline,
+    key: ProfileKey,
+    fields: &[String],
+    values: &mut Vec<LookupKey>,
+) {
+    let Known::Present(state) = &baseline.known else {
+        return;
+    };
+    for (place, name) in fields.iter().enumerate() {
+        if let Some(value) = state.fields.get(name) {
+            values.extend(lookup_key(place, value, key));
+        }
+    }
+}
