@@ -50,15 +50,19 @@ impl Shared {
         }
         // It may have events that a prune has hidden since; only the log's records show
         // which.
-        if index.generation() != new.generation {
+        let outdated = if index.generation() != new.generation {
+            Some(Reason::Pruned)
+        } else {
+            let readable = self.can_read_any(&index.unreadable());
+            readable.then_some(Reason::Readable)
+        };
+        if let Some(reason) = outdated {
             self.keep_lookup_fields(&index);
             discard(index);
-            return Err(Replace::Rebuild(Reason::Pruned));
+            return Err(Replace::Rebuild(reason));
         }
         self.add_baselines(&index)?;
-        let readable = self.can_read_any(&index.unreadable());
         self.set_index(Some(index));
-        self.state().readable = readable;
         Ok(())
     }
 
