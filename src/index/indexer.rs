@@ -189,15 +189,17 @@ impl Indexer {
         }
     }
 
-    /// Waits until no trace of pruned events is in the index's files: if a prune was
+    /// Removes every trace of pruned events from the index's files: if a prune was
     /// committed since the index was begun, another one is built from the log, which
-    /// replaces it once it has come as far.
+    /// replaces it once it has come as far. No answer that began before the commit may
+    /// still be given.
     pub fn remove_pruned(&self) -> Result<(), String> {
         loop {
             let generation = self.shared.retention().generation();
             if self.ask(|index| Ok(index.generation()))? == generation {
                 return Ok(());
             }
+            self.shared.update(|state| state.remove_pruned = true);
             self.wait_for_change(self.shared.state())?;
         }
     }

@@ -209,10 +209,11 @@ impl Shared {
         let guard = self.index();
         let index = guard.as_ref()?;
         self.keep_lookup_fields(index);
-        if index.generation() != self.retention().generation() {
-            return Some(Reason::Pruned);
-        }
         let state = self.state();
+        if index.generation() != self.retention().generation() {
+            // Answers that began before the commit need the pruned events.
+            return state.remove_pruned.then_some(Reason::Pruned);
+        }
         if state.readable {
             return Some(Reason::Readable);
         }
@@ -238,7 +239,13 @@ impl Shared {
             };
         };
         let reason = own.reason;
-        match self.step_successor(own) {
+        let stepped = self.step_successor(own);
+        if own.index.generation() != self.retention().generation() {
+            // A prune was committed meanwhile, so it may lack events that answers need.
+            *successor = None;
+            return Ok(true);
+        }
+        match stepped {
             Ok(false) => match successor.take().map(|own| self.place_successor(own)) {
                 Some(Err(error)) => {
                     tracing::warn!("the new index could not be put in place: {error}");

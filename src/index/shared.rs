@@ -46,6 +46,9 @@ pub(super) struct State {
     pub replace: Option<Replace>,
     /// The log can read events that the index could not.
     pub readable: bool,
+    /// All answers that began before the last prune have ended, so the pruned events
+    /// may be removed from the index.
+    pub remove_pruned: bool,
     /// How often an index was put in place.
     pub indexes: u64,
     /// The fields whose values are to be looked up; `None` for those that the index
@@ -161,6 +164,7 @@ impl Shared {
             state.indexes += u64::from(opened);
             state.replace = None;
             state.readable = false;
+            state.remove_pruned = false;
         });
         drop(place);
         discard(old);
