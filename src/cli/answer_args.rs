@@ -58,12 +58,11 @@ impl NoCascade {
 #[derive(Debug, clap::Args)]
 pub struct ResultOutput {
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
-    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT", value_parser = result_format())]
+    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT", value_parser = formats(["table", "jsonl"]))]
     pub format: Option<Format>,
 }
 
-/// The formats that every command supports.
-fn result_format() -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(["table", "jsonl"])
-        .try_map(|name| <Format as ValueEnum>::from_str(&name, false))
+/// Some of the formats.
+pub fn formats<const N: usize>(names: [&'static str; N]) -> impl TypedValueParser<Value = Format> {
+    PossibleValuesParser::new(names).try_map(|name| <Format as ValueEnum>::from_str(&name, false))
 }

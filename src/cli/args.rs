@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use super::context::CommandContext;
 use super::{ExitStatus, ask};
 
-pub use super::answer_args::{Format, NoCascade, Output, ResultOutput, TIMES};
+pub use super::answer_args::{Format, NoCascade, Output, ResultOutput, TIMES, formats};
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::common_args::{ColorChoice, Common};
 use super::demo::DemoArgs;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Subcommand;
 
 use super::ExitStatus;
-use super::args::{Format, NoCascade, Output, TIMES};
+use super::args::{Format, NoCascade, Output, TIMES, formats};
 use super::ask;
 use super::context::{CommandContext, UsageError};
 use super::undo;
@@ -83,7 +83,8 @@ pub struct UndoArgs {
     #[command(flatten)]
     pub no_cascade: NoCascade,
     /// The form of the list [default: table on a terminal, jsonl elsewhere]
-    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT")]
+    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT",
+        value_parser = formats(["table", "jsonl", "csv"]))]
     pub format: Option<Format>,
 }
 

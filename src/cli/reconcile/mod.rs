@@ -150,27 +150,20 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
     let recording = Recording {
         label: args.label.clone(),
     };
-    let mut differences = DifferenceWriter::new(context, args, &dir)?;
-    if args.record && args.yes {
-        order.record = Some(recording.clone());
-    }
+    order.record = (args.record && args.yes).then(|| recording.clone());
+    let waiting = tempfile::tempfile_in(&dir).context("making a file for the differences")?;
+    let mut differences = BufWriter::with_capacity(1 << 16, waiting);
     let (mut report, end) = target::compare(&order, &mut sorted.rows, context, &mut differences)?;
-    if args.record && !args.yes {
-        if report.to_record() > 0 {
-            differences.finish(&order, &report, context)?;
-            let events = counted(report.to_record(), "observed event");
-            if !confirm(&format!("Add {events} permanently?"))? {
-                return Ok(declined());
-            }
-            order.record = Some(recording);
-            let (entered, _) = target::compare(&order, &mut sorted.rows, context, &mut io::sink())?;
-            report.recorded = entered.recorded;
-            super::say(&format!("added {}", counted(report.recorded, "event")));
-            return Ok(exit_status(&end, &report, skipped));
+    show(args, &order, &report, differences, context)?;
+    if args.record && !args.yes && report.to_record() > 0 {
+        let events = counted(report.to_record(), "observed event");
+        if !confirm(&format!("Add {events} permanently?"))? {
+            return Ok(declined());
         }
-        report.recorded = 0;
+        order.record = Some(recording);
+        let (entered, _) = target::compare(&order, &mut sorted.rows, context, &mut io::sink())?;
+        report.recorded = entered.recorded;
     }
-    differences.finish(&order, &report, context)?;
     if args.record {
         super::say(&format!("added {}", counted(report.recorded, "event")));
     }
@@ -234,107 +227,44 @@ fn exit_status(end: &End, report: &ReconcileReport, skipped: u64) -> ExitStatus 
     }
 }
 
-/// Writes a comparison: the lines as they come; for people the counts first, while the
-/// lines wait in a file.
-struct DifferenceWriter {
-    stdout: BufWriter<super::Stdout>,
-    waiting: Option<File>,
-    /// Whether events are to be added, …
-    records: bool,
-    /// … without asking: then they are, even if nobody reads the differences.
-    enters: bool,
-    closed: bool,
-}
-
-impl DifferenceWriter {
-    fn new(
-        context: &CommandContext,
-        args: &ReconcileArgs,
-        dir: &std::path::Path,
-    ) -> anyhow::Result<Self> {
-        let waiting = match context.format(args.output.format) {
-            Format::Jsonl => None,
-            _ => Some(tempfile::tempfile_in(dir).context("making a file for the lines")?),
-        };
-        Ok(Self {
-            stdout: BufWriter::with_capacity(1 << 16, super::Stdout::new()),
-            waiting,
-            records: args.record,
-            enters: args.record && args.yes,
-            closed: false,
-        })
-    }
-
-    /// Ignores that standard output was closed, where events are added all the same.
-    fn ignore_closed<T: Default>(&mut self, written: io::Result<T>) -> io::Result<T> {
-        match written {
-            Err(error) if self.enters && error.kind() == io::ErrorKind::BrokenPipe => {
-                self.closed = true;
-                Ok(T::default())
-            }
-            written => written,
-        }
-    }
-
-    fn finish(
-        &mut self,
-        order: &ReconcileOrder,
-        report: &ReconcileReport,
-        context: &CommandContext,
-    ) -> anyhow::Result<()> {
-        let summary = reconcile_summary(order, report, &context.view());
-        let Some(mut lines) = self.waiting.take() else {
-            io::Write::flush(self)?;
-            for line in summary {
-                super::say(&line);
-            }
-            return Ok(());
-        };
-        let mut screen = match self.records {
-            true => PagedStdout::unpaged(),
-            false => PagedStdout::new(context),
-        };
+/// Writes what differs: the lines, which waited in a file so that nobody who stops reading
+/// keeps events from being added; for people after the counts.
+fn show(
+    args: &ReconcileArgs,
+    order: &ReconcileOrder,
+    report: &ReconcileReport,
+    waiting: BufWriter<File>,
+    context: &CommandContext,
+) -> anyhow::Result<()> {
+    let summary = reconcile_summary(order, report, &context.view());
+    let mut lines = waiting.into_inner().map_err(|error| error.into_error())?;
+    let any = lines.stream_position()? > 0;
+    lines.rewind()?;
+    if context.format(args.output.format) == Format::Jsonl {
+        let mut stdout = super::Stdout::new();
+        io::copy(&mut lines, &mut stdout)?;
+        stdout.flush()?;
         for line in summary {
-            details::title(
-                &Text::outside(Role::Plain, &line),
-                &context.view(),
-                &mut screen,
-            )?;
+            super::say(&line);
         }
-        if lines.stream_position()? > 0 {
-            writeln!(screen)?;
-        }
-        lines.rewind()?;
-        let mut printed = LineSplitter::new(reconcile_table(context.view(), &mut screen));
-        io::copy(&mut lines, &mut printed)?;
-        printed.finish()?;
-        screen.finish()?;
-        Ok(())
+        return Ok(());
     }
-}
-
-impl Write for DifferenceWriter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Some(file) = &mut self.waiting {
-            return file.write(bytes);
-        }
-        if !self.closed {
-            let written = self.stdout.write_all(bytes);
-            self.ignore_closed(written)?;
-        }
-        Ok(bytes.len())
+    let mut screen = match args.record {
+        true => PagedStdout::unpaged(),
+        false => PagedStdout::new(context),
+    };
+    for line in summary {
+        let line = Text::outside(Role::Plain, &line);
+        details::title(&line, &context.view(), &mut screen)?;
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        if let Some(file) = &mut self.waiting {
-            return file.flush();
-        }
-        let flushed = match self.closed {
-            true => Ok(()),
-            false => self.stdout.flush(),
-        };
-        self.ignore_closed(flushed)
+    if any {
+        writeln!(screen)?;
     }
+    let mut printed = LineSplitter::new(reconcile_table(context.view(), &mut screen));
+    io::copy(&mut lines, &mut printed)?;
+    printed.finish()?;
+    screen.finish()?;
+    Ok(())
 }
 
 /// Fails where a report says that the server cannot go on.

@@ -1,4 +1,4 @@
-//! Cases from the field: exports, imports, times and texts as people have them.
+//! Cases from the field: calls, exports, imports, times and texts as people have them.
 //!
 //! Proven, each with its siblings: an export is compared as Copernica and
 //! spreadsheets write it, and nobody who has a row is called gone; only fields are
@@ -10,7 +10,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::support::store::{self, Store};
-use crate::support::{Outcome, cli, fixture_path, json_lines};
+use crate::support::{Outcome, cli, data, exported, fixture_path, json_lines, keys, new_server};
 use profiletrail::event::now_micros;
 use serde_json::{Value, json};
 
@@ -338,8 +338,10 @@ fn an_undo_of_subprofiles_is_what_the_import_takes() {
         let digits = number.to_string();
         assert_eq!(restored, old(digits[2..].parse().unwrap()));
     }
-    let (refused, _) = undo(&case, &["--collection-name", ""]);
-    refused.failed(2);
+    for wrong in [["--collection-name", ""], ["--format", "xlsx"]] {
+        let (refused, _) = undo(&case, &wrong);
+        refused.failed(2);
+    }
     // A field that is called as the number is; and an incident of profiles.
     let case = incident(pets, "id", |number| number.to_string());
     let (_, file) = undo(&case, &["--collection-name", "Pets"]);
@@ -577,4 +579,53 @@ fn another_unicode_form_is_pointed_out() {
     }
     let none = case.ask(&["find", "name=Zo\u{e9}"]).failed(1);
     assert!(!none.contains("another form"), "{none}");
+}
+
+#[test]
+fn calls_are_read_as_senders_write_them() {
+    let (dir, server) = new_server(&[]);
+    let mut client = server.client();
+    let json_type = [("Content-Type", "application/json")];
+    for body in [
+        "action=update&profile=123&fields[name]=Anna",
+        "action=delete&profile=123&database=1",
+        "type=create&action=ignored&profile=4&interests[]=x",
+        "type=update&profile=5&subprofile=&collection=&database=&fields[a]=1",
+        "type=update&profile=5&subprofile=0&collection=0&database=0&fields[a]=2",
+        "type=update&profile=7&fields[colors][]=red&fields[colors][]=blue&tags[]=1&tags[]=2",
+        "type=update&profile=7&fields[a][b][c]=x&fields[colors][x][]=y",
+    ] {
+        client.post("/webhook", body).seq();
+    }
+    let json =
+        br#"{"type":"update","profile":6,"subprofile":false,"collection":null,"database":0}"#;
+    client.request("POST", "/webhook", &json_type, json).seq();
+    for body in [
+        "type=update&profile=0&fields[a]=1",
+        "type=update&profile=",
+        "type=update",
+    ] {
+        let refused = client.post("/webhook", body);
+        assert_eq!(
+            (refused.status, &refused.json()["where"]),
+            (400, &json!("profile")),
+            "{body}"
+        );
+    }
+    let events = exported(&data(&dir));
+    let types: Vec<&Value> = events.iter().map(|event| &event["type"]).collect();
+    assert_eq!(types[..3], ["update", "delete", "create"]);
+    for event in [&events[3], &events[4], &events[7]] {
+        for number in ["subprofile", "collection", "database"] {
+            assert_eq!(event[number], Value::Null, "{event}");
+        }
+    }
+    assert_eq!(
+        events[5]["fields"],
+        json!({"colors[0]": "red", "colors[1]": "blue"})
+    );
+    assert_eq!(events[5]["extra"], json!({"tags[0]": "1", "tags[1]": "2"}));
+    let names: Vec<&str> = keys(&events[6]["fields"]);
+    assert_eq!(names[0], "a[b][c]");
+    server.stop();
 }
