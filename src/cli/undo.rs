@@ -5,6 +5,9 @@
 //! incomplete. If events cannot be read it is not created, since one of them may
 //! have changed a value later. Values are written byte for byte, for the import.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+
 use super::ExitStatus;
 use super::args::Format;
 use super::ask;
@@ -13,47 +16,29 @@ use super::context::{CommandContext, UsageError};
 use super::incidents::UndoArgs;
 use super::out_file::OutFile;
 use super::output::{Csv, csv_columns, printer};
-use crate::format::{LineSplitter, counted, plain};
+use crate::format::{LineSplitter, Lines, Printer, counted, plain};
 use crate::history::Value;
 use crate::query::{Query, UndoLine};
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
 
 pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let out = args.out.as_path();
     let mut file = UndoFile::beside(args)?;
     let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
-    let mut splitter = UndoSplitter {
+    let others: Box<dyn Printer> = match (context.format(args.format), csv_columns(query)) {
+        (Format::Jsonl, _) => Box::new(Lines(&mut stdout)),
+        (Format::Csv, Some(columns)) => Box::new(Csv::new(columns, &mut stdout)),
+        _ => printer(query, context.view(), &mut stdout),
+    };
+    let mut left = 0;
+    let mut splitter = LineSplitter::new(Box::new(UndoSplitter {
         file: &mut file,
-        left: 0,
-        held: Vec::new(),
-        others: &mut stdout,
-    };
+        left: &mut left,
+        others,
+    }));
+    let end = client::ask(query, context, &mut splitter)?;
     // Whoever reads the list may go: the file is written all the same.
-    let (end, left, listed) = match context.format(args.format) {
-        Format::Jsonl => (
-            client::ask(query, context, &mut splitter)?,
-            splitter.left,
-            Ok(()),
-        ),
-        format => {
-            let mut printed =
-                LineSplitter::new(match csv_columns(query).filter(|_| format == Format::Csv) {
-                    Some(columns) => Box::new(Csv::new(columns, splitter.others)),
-                    None => printer(query, context.view(), splitter.others),
-                });
-            let mut splitter = UndoSplitter {
-                file: splitter.file,
-                left: 0,
-                held: Vec::new(),
-                others: &mut printed,
-            };
-            let end = client::ask(query, context, &mut splitter)?;
-            let left = splitter.left;
-            (end, left, printed.finish())
-        }
-    };
+    let listed = splitter.finish();
     if let Some(wrong) = file.wrong {
         return Err(UsageError::new(wrong).into());
     }
@@ -94,35 +79,25 @@ fn are(count: u64) -> String {
 /// go on.
 struct UndoSplitter<'a> {
     file: &'a mut UndoFile,
-    left: u64,
-    held: Vec<u8>,
-    others: &'a mut dyn Write,
+    left: &'a mut u64,
+    others: Box<dyn Printer + 'a>,
 }
 
-impl Write for UndoSplitter<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            self.held.extend_from_slice(piece);
-            if !piece.ends_with(b"\n") {
-                break;
-            }
-            let held = std::mem::take(&mut self.held);
-            let line: UndoLine<'_> = serde_json::from_slice(&held)?;
-            if line.left.is_some() {
-                self.left += 1;
-                match self.others.write_all(&held) {
-                    Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
-                    _ => {}
-                }
-            } else {
-                self.file.restore(&line)?;
-            }
+impl Printer for UndoSplitter<'_> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        let undo: UndoLine<'_> = serde_json::from_slice(line)?;
+        if undo.left.is_none() {
+            return self.file.restore(&undo);
         }
-        Ok(bytes.len())
+        *self.left += 1;
+        match self.others.line(line) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
+            _ => Ok(()),
+        }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        self.others.flush()
+    fn finish(&mut self) -> io::Result<()> {
+        self.others.finish()
     }
 }
 

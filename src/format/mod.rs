@@ -18,7 +18,7 @@ mod view;
 pub use difference::differing;
 pub use names::{events, key, label, listed, of_many, who};
 pub use number::{counted, grouped};
-pub use printer::{LineSplitter, Printer};
+pub use printer::{LineSplitter, Lines, Printer};
 pub use sanitize::plain;
 pub use style::{Role, Styles};
 pub use text::{Text, head, middle, tail, width_of, wrapped};

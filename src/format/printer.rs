@@ -12,6 +12,19 @@ pub trait Printer {
     fn finish(&mut self) -> io::Result<()>;
 }
 
+/// Writes the lines as they are.
+pub struct Lines<'a>(pub &'a mut dyn Write);
+
+impl Printer for Lines<'_> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        self.0.write_all(line)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Cuts what is written into lines, for a [`Printer`].
 pub struct LineSplitter<'a> {
     printer: Box<dyn Printer + 'a>,

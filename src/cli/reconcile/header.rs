@@ -108,21 +108,17 @@ impl Columns {
         for wanted in wanted.ignore.iter().filter(|name| !names.contains(name)) {
             find("--ignore", wanted)?;
         }
-        if wanted.columns.is_empty() {
-            compared = (0..names.len()).collect();
-            compared.retain(|place| {
-                let name = names.get(*place);
-                !name.is_some_and(|name| wanted.ignore.contains(name))
-            });
-            compared.retain(|place| *place != key && Some(*place) != subprofile);
-        }
         let mut left_out = Vec::new();
         if wanted.columns.is_empty() {
-            compared.retain(|place| {
-                let system = names.get(*place).filter(|name| is_system(name));
-                left_out.extend(system.cloned());
-                system.is_none()
-            });
+            for (place, name) in names.iter().enumerate() {
+                if place == key || Some(place) == subprofile || wanted.ignore.contains(name) {
+                    continue;
+                }
+                match is_system(name) {
+                    true => left_out.push(name.clone()),
+                    false => compared.push(place),
+                }
+            }
         }
         compared.sort_unstable();
         compared.dedup();
