@@ -1,5 +1,6 @@
 //! The header line: the column separator, and the selected columns.
 
+use super::ReconcileArgs;
 use super::export::{Dialect, Export};
 use crate::cli::context::UsageError;
 use crate::query::nearest;
@@ -20,18 +21,6 @@ fn is_system(name: &str) -> bool {
         own,
         Some("id" | "created" | "modified" | "removed" | "secret" | "access code")
     ) || matches!(name.as_str(), "access code" | "secret")
-}
-
-/// Which columns were asked for.
-pub struct Wanted<'a> {
-    /// That of the profile's number.
-    pub key: &'a str,
-    /// That of the subprofile's.
-    pub subprofile: Option<&'a str>,
-    /// Those that are compared; all others where none is named, …
-    pub columns: &'a [String],
-    /// … but for these.
-    pub ignore: &'a [String],
 }
 
 /// The columns of an export, by their places.
@@ -62,22 +51,17 @@ pub fn delimiter(text: &str) -> Result<u8, String> {
 
 impl Columns {
     /// Finds the columns that were asked for.
-    pub fn find(
-        export: &mut Export,
-        wanted: &Wanted<'_>,
-        delimiter: Option<u8>,
-        quotes: Option<bool>,
-    ) -> anyhow::Result<Self> {
-        let name = export.name.clone();
-        let dialect = |delimiter| Dialect::new(delimiter, quotes, &export.head);
+    pub fn find(export: &Export, args: &ReconcileArgs) -> anyhow::Result<Self> {
+        let name = &export.name;
+        let dialect = |delimiter| Dialect::new(delimiter, args.quotes, &export.head);
         let read = |delimiter| names(&export.head, dialect(delimiter));
-        let delimiter = match delimiter.or(export.declared) {
+        let delimiter = match args.delimiter.or(export.declared) {
             Some(delimiter) => delimiter,
             None => {
                 // The one by which the number's column is there, or else most columns.
                 let found = |delimiter: &u8| {
                     let names = read(*delimiter).unwrap_or_default();
-                    (place(&names, wanted.key).is_ok(), names.len())
+                    (place(&names, &args.key_column).is_ok(), names.len())
                 };
                 let tried = DELIMITERS.iter().rev();
                 tried.copied().max_by_key(found).unwrap_or(b',')
@@ -92,8 +76,8 @@ impl Columns {
             place(&names, wanted)
                 .map_err(|wrong| UsageError::new(format!("{flag}: {name} has {wrong}")))
         };
-        let key = find("--key-column", wanted.key)?;
-        let subprofile = wanted.subprofile;
+        let key = find("--key-column", &args.key_column)?;
+        let subprofile = args.subprofile_column.as_ref();
         let subprofile = subprofile
             .map(|wanted| find("--subprofile-column", wanted))
             .transpose()?;
@@ -104,14 +88,19 @@ impl Columns {
         let places = |flag: &str, wanted: &[String]| -> Result<Vec<usize>, UsageError> {
             wanted.iter().map(|wanted| find(flag, wanted)).collect()
         };
-        let mut compared = places("--columns", wanted.columns)?;
-        for wanted in wanted.ignore.iter().filter(|name| !names.contains(name)) {
-            find("--ignore", wanted)?;
-        }
+        let mut compared = places("--columns", &args.columns)?;
+        let ignored = args
+            .ignore
+            .iter()
+            .map(|wanted| match names.contains(wanted) {
+                true => Ok(Some(wanted)),
+                false => find("--ignore", wanted).map(|place| names.get(place)),
+            });
+        let ignored = ignored.collect::<Result<Vec<_>, _>>()?;
         let mut left_out = Vec::new();
-        if wanted.columns.is_empty() {
+        if args.columns.is_empty() {
             for (place, name) in names.iter().enumerate() {
-                if place == key || Some(place) == subprofile || wanted.ignore.contains(name) {
+                if place == key || Some(place) == subprofile || ignored.contains(&Some(name)) {
                     continue;
                 }
                 match is_system(name) {
@@ -232,22 +221,20 @@ fn list(names: &[String]) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use clap::{Args as _, FromArgMatches as _};
     use std::io::Write;
 
-    fn find(text: &[u8], wanted: &Wanted<'_>) -> Result<Columns, String> {
+    fn find(text: &[u8], args: &[&str]) -> Result<Columns, String> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(text).unwrap();
+        let command = ReconcileArgs::augment_args(clap::Command::new("reconcile"));
+        let words = ["reconcile", "export.csv"].iter().chain(args);
+        let matches = command.try_get_matches_from(words).unwrap();
+        let args = ReconcileArgs::from_arg_matches(&matches).unwrap();
         let found = Export::open(file.path(), None);
-        let found = found.and_then(|mut export| Columns::find(&mut export, wanted, None, None));
+        let found = found.and_then(|export| Columns::find(&export, &args));
         found.map_err(|error| error.to_string())
     }
-
-    const ID: Wanted<'_> = Wanted {
-        key: "id",
-        subprofile: None,
-        columns: &[],
-        ignore: &[],
-    };
 
     #[test]
     fn what_parts_the_columns_is_found_by_the_numbers_column() {
@@ -261,7 +248,7 @@ mod tests {
             ("\"SEP=;\"\nid;a,b,c\n", b';'),
             ("\u{feff}sep=\t\nid\ta,b\n", b'\t'),
         ] {
-            let found = find(text.as_bytes(), &ID).unwrap();
+            let found = find(text.as_bytes(), &[]).unwrap();
             assert_eq!(found.dialect.delimiter, parts, "{text:?}");
             assert!(!found.compared.contains(&found.key));
         }
@@ -269,22 +256,18 @@ mod tests {
 
     #[test]
     fn columns_not_present_exactly_once_are_reported_with_those_present() {
-        let wanted = Wanted { key: "mial", ..ID };
-        let wrong = find(b"id;mail;city\n", &wanted).unwrap_err();
+        let wrong = find(b"id;mail;city\n", &["--key-column", "mial"]).unwrap_err();
         assert!(
             wrong.contains("it has \"id\", \"mail\", \"city\"")
                 && wrong.contains("Did you mean \"mail\"?"),
             "{wrong}"
         );
-        let wrong = find(b"id,mail,mail\n", &ID).unwrap_err();
+        let wrong = find(b"id,mail,mail\n", &[]).unwrap_err();
         assert!(wrong.contains("columns 2 and 3"), "{wrong}");
-        let ignore = ["mail".to_owned()];
-        let wanted = Wanted {
-            ignore: &ignore,
-            ..ID
-        };
-        let found = find(b"id,mail,mail,x\n", &wanted).unwrap();
+        let found = find(b"id,mail,mail,x\n", &["--ignore", "mail"]).unwrap();
         assert_eq!(found.compared, [3]);
+        let found = find(b"id,Mail,x\n", &["--ignore", "mail"]).unwrap();
+        assert_eq!(found.compared, [2]);
         for (text, what) in [
             (&b""[..], "is empty"),
             (b"\r\n \n", "is empty"),
@@ -297,7 +280,7 @@ mod tests {
             (b"id;\n", "no name"),
             (b"id;ID;x\n", ""),
         ] {
-            match find(text, &ID) {
+            match find(text, &[]) {
                 Err(wrong) => assert!(wrong.contains(what) && !what.is_empty(), "{wrong}"),
                 // The exact name comes before one that is alike.
                 Ok(found) => assert_eq!((found.key, what), (0, "")),

@@ -18,7 +18,7 @@ use anyhow::{Context, bail};
 use encoding_rs::Encoding;
 
 use self::export::{Export, charset};
-use self::header::{Columns, Wanted, delimiter};
+use self::header::{Columns, delimiter};
 use self::rows::sorted;
 use super::ExitStatus;
 use super::args::{Format, ResultOutput, TIMES};
@@ -117,7 +117,7 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
         )?;
     }
     let mut export = Export::open(&args.file, args.charset)?;
-    let columns = Columns::find(&mut export, &wanted(args), args.delimiter, args.quotes)?;
+    let columns = Columns::find(&export, args)?;
     if !columns.left_out.is_empty() {
         super::say(&format!(
             "profiletrail: note: left out, being Copernica's own columns and no fields: {} (--columns compares them)",
@@ -168,15 +168,6 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
         super::say(&format!("added {}", counted(report.recorded, "event")));
     }
     Ok(exit_status(&end, &report, skipped))
-}
-
-fn wanted(args: &ReconcileArgs) -> Wanted<'_> {
-    Wanted {
-        key: &args.key_column,
-        subprofile: args.subprofile_column.as_deref(),
-        columns: &args.columns,
-        ignore: &args.ignore,
-    }
 }
 
 /// Whether profiles without a row count as gone; prints why not.
