@@ -78,7 +78,7 @@ impl Api {
         let answers = Answers::default();
         let (proxies, shown) = (parts.proxies.clone(), parts.ui);
         let shared = Arc::new(Shared {
-            ui: shown.then(|| Ui::new(loopback)),
+            ui: shown.then(|| Ui::new(address.port(), loopback)),
             parts,
             answers: answers.clone(),
             authenticator: Authenticator::new(Watched::new(TokenFile::of(&folder))),

@@ -34,11 +34,12 @@ fn nothing_is_shown_without_a_session() {
         assert_eq!(stranger.get(target).status, 401, "{target}");
     }
     let mut visitor = Visitor::new(server.api());
+    let port = server.api().port();
     for cookie in [
-        "profiletrail=",
-        "profiletrail=x",
-        "__Host-profiletrail=x",
-        "x",
+        format!("profiletrail-{port}="),
+        format!("profiletrail-{port}=x"),
+        format!("__Host-profiletrail-{port}=x"),
+        "x".to_owned(),
     ] {
         cookie.clone_into(&mut visitor.cookie);
         assert_eq!(visitor.get("/").status, 303, "{cookie}");
@@ -186,7 +187,7 @@ fn no_other_site_and_no_open_line_can_log_in() {
             let secure = headers.iter().any(|(_, value)| value.starts_with("https"));
             let cookie = reply.header("Set-Cookie").unwrap();
             assert_eq!(
-                cookie.starts_with("__Host-profiletrail="),
+                cookie.starts_with("__Host-profiletrail-"),
                 secure,
                 "{cookie}"
             );
@@ -196,10 +197,9 @@ fn no_other_site_and_no_open_line_can_log_in() {
             for (other, status) in [
                 (name, 200),
                 (
-                    if secure {
-                        "profiletrail"
-                    } else {
-                        "__Host-profiletrail"
+                    &match name.strip_prefix("__Host-") {
+                        Some(plain) => plain.to_owned(),
+                        None => format!("__Host-{name}"),
                     },
                     303,
                 ),

@@ -9,7 +9,7 @@ use tiny_http::Method;
 use super::origin::{Way, may_be_clear, own_target, way};
 use super::reply::{elsewhere, file, html as page, log_in, unchanged};
 use super::route::{Route, route};
-use super::{Asked, Ui, cookie};
+use super::{Asked, Ui};
 use crate::auth::tokens::Scope;
 use crate::event::{Zone, now_micros};
 use crate::server::api::auth::Authenticator;
@@ -93,10 +93,12 @@ impl Ui {
 
     fn is_inside(&self, asked: &Asked, door: &Authenticator, used: bool) -> bool {
         let now = Instant::now();
-        cookie::sessions(asked.cookie.as_deref()).any(|session| {
-            self.sessions
-                .is_good(session, now, used, |token| door.is_good(token))
-        })
+        self.cookie
+            .sessions(asked.cookie.as_deref())
+            .any(|session| {
+                self.sessions
+                    .is_good(session, now, used, |token| door.is_good(token))
+            })
     }
 
     /// Handles a login, the only request whose body is read.
@@ -136,11 +138,11 @@ impl Ui {
             return page(403, shell::login(next, Some(what), false));
         }
         // A login replaces an existing session.
-        for (old, _) in cookie::sessions(asked.cookie.as_deref()) {
+        for (old, _) in self.cookie.sessions(asked.cookie.as_deref()) {
             self.sessions.end(old);
         }
         match self.sessions.begin(found, secure, Instant::now()) {
-            Ok(session) => elsewhere(next, &cookie::given(&session, secure)),
+            Ok(session) => elsewhere(next, &self.cookie.given(&session, secure)),
             Err(error) => {
                 tracing::error!("no session could be begun: {error}");
                 page(
@@ -159,10 +161,10 @@ impl Ui {
         if way(asked, self.loopback) == Way::Foreign {
             return foreign();
         }
-        for (session, _) in cookie::sessions(asked.cookie.as_deref()) {
+        for (session, _) in self.cookie.sessions(asked.cookie.as_deref()) {
             self.sessions.end(session);
         }
-        elsewhere("/login", &cookie::taken())
+        elsewhere("/login", &self.cookie.taken())
     }
 }
 

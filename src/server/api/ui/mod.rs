@@ -52,6 +52,7 @@ pub(super) const MAX_BODY: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Ui {
     sessions: sessions::Sessions,
+    cookie: cookie::SessionCookie,
     /// Whether only this machine reaches the listener.
     loopback: bool,
     hours: latest::Remembered<crate::web::bars::Hours>,
@@ -61,10 +62,11 @@ pub(super) struct Ui {
 }
 
 impl Ui {
-    /// Starts without sessions.
-    pub fn new(loopback: bool) -> Self {
+    /// Starts without sessions, for the listener at a port.
+    pub fn new(port: u16, loopback: bool) -> Self {
         Self {
             sessions: sessions::Sessions::default(),
+            cookie: cookie::SessionCookie::new(port),
             loopback,
             hours: latest::Remembered::default(),
             gaps: latest::Remembered::default(),
