@@ -53,7 +53,7 @@ fn the_shop_is_shown() {
         });
         browser.run("document.getElementById('slider').focus()");
         browser.keys(&[key::PAGE_DOWN; 4]);
-        browser.await_text("#state", "differ");
+        browser.await_text("#state", " now.");
         eventually("the state", || {
             browser.run("return !document.querySelector('[aria-busy=true]')") == true
         });

@@ -87,7 +87,7 @@ fn a_session_begins_with_a_good_token_and_ends_with_it() {
         (303, Some("/profile/1"))
     );
     let cookie = reply.header("Set-Cookie").unwrap();
-    assert!(cookie.starts_with("profiletrail="), "{cookie}");
+    assert!(cookie.starts_with("profiletrail-"), "{cookie}");
     for part in [
         "; Path=/",
         "; HttpOnly",
