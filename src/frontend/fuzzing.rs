@@ -154,7 +154,7 @@ fn judge_upstream(out: &[u8], sent: usize, head: &Head, peer: Option<&str>) {
         Body::Whole(length) => {
             assert!(match faults.as_slice() {
                 [] => true,
-                [fault] => fault == &b"encoded" || fault == &b"no-length" && length == 0,
+                [fault] => fault == b"encoded" || fault == b"no-length" && length == 0,
                 _ => false,
             });
         }
