@@ -26,6 +26,7 @@
 pub mod auth;
 mod background;
 pub mod cli;
+mod dice;
 pub mod event;
 pub mod format;
 pub mod frontend;

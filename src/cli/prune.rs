@@ -7,10 +7,10 @@ use super::maintenance::{exit_status, order, parse_lines, shown, write};
 use super::output::details;
 use super::prompt::{confirm, declined, require_terminal};
 use crate::format::{Role, Text, View, counted, grouped};
-use crate::ops::{Maintenance, PruneLine};
+use crate::ops::Maintenance;
 use crate::query::Rounding;
 use crate::server::control::End;
-use crate::store::{Purpose, YOUNGEST};
+use crate::store::{PruneReport, Purpose, YOUNGEST};
 
 /// `prune`
 #[derive(Debug, clap::Args)]
@@ -54,7 +54,7 @@ pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             write_lines_of(&lines, jsonl, &view)?;
             return Ok(exit_status(&end));
         }
-        let would: Vec<PruneLine> = parse_lines(&lines)?;
+        let would: Vec<PruneReport> = parse_lines(&lines)?;
         let goes = would.iter().any(|line| line.events + line.rejected > 0);
         if goes {
             for line in &would {
@@ -86,7 +86,7 @@ fn write_lines_of(lines: &[u8], jsonl: bool, view: &View) -> anyhow::Result<()> 
     if jsonl {
         return write(lines);
     }
-    let lines: Vec<PruneLine> = parse_lines(lines)?;
+    let lines: Vec<PruneReport> = parse_lines(lines)?;
     let mut text = Vec::new();
     for line in &lines {
         let line = Text::of(Role::Plain, text_of(line, view));
@@ -96,8 +96,8 @@ fn write_lines_of(lines: &[u8], jsonl: bool, view: &View) -> anyhow::Result<()> 
 }
 
 /// What people see of a prune.
-fn text_of(line: &PruneLine, view: &View) -> String {
-    let PruneLine {
+fn text_of(line: &PruneReport, view: &View) -> String {
+    let PruneReport {
         events,
         kept,
         profiles,

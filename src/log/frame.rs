@@ -18,6 +18,8 @@
 //! when a reader searches for the next good frame after damage, only frames with
 //! the id are accepted.
 
+use super::fixed::{get, put};
+
 /// The length of a frame's header in bytes.
 pub const HEADER_LEN: usize = 36;
 
@@ -77,9 +79,9 @@ pub enum BadFrame {
     Records,
 }
 
-fn array<const N: usize>(bytes: &[u8], offset: usize) -> Option<[u8; N]> {
-    bytes.get(offset..offset + N)?.try_into().ok()
-}
+/// The numbers of a header: magic, version, zero, log id, first `seq`, number of
+/// records, length and checksum.
+type Numbers = ([u8; 4], u16, u16, u64, u64, u32, u32, u32);
 
 impl Header {
     /// The length of the whole frame in bytes.
@@ -94,15 +96,11 @@ impl Header {
 
     /// Reads a header from the start of `bytes`.
     pub fn parse(bytes: &[u8], log_id: u64) -> Result<Self, BadFrame> {
-        if array::<4>(bytes, 0).ok_or(BadFrame::Short)? != MAGIC {
+        if bytes.get(..MAGIC.len()).ok_or(BadFrame::Short)? != MAGIC {
             return Err(BadFrame::Magic);
         }
-        let version = u16::from_le_bytes(array(bytes, 4).ok_or(BadFrame::Short)?);
-        let id = u64::from_le_bytes(array(bytes, 8).ok_or(BadFrame::Short)?);
-        let first_seq = u64::from_le_bytes(array(bytes, 16).ok_or(BadFrame::Short)?);
-        let count = u32::from_le_bytes(array(bytes, 24).ok_or(BadFrame::Short)?);
-        let len = u32::from_le_bytes(array(bytes, 28).ok_or(BadFrame::Short)?);
-        let crc = u32::from_le_bytes(array(bytes, 32).ok_or(BadFrame::Short)?);
+        let (_, version, _, id, first_seq, count, len, crc): Numbers =
+            get(bytes).ok_or(BadFrame::Short)?;
         if id != log_id {
             return Err(BadFrame::OtherLog);
         }
@@ -119,6 +117,16 @@ impl Header {
             payload_len,
             crc,
         })
+    }
+}
+
+/// Overwrites the bytes of a header that are the same in every frame of a log: magic,
+/// version, zero and log id.
+pub(super) fn restore_fixed(header: &mut [u8; HEADER_LEN], log_id: u64) {
+    let mut fixed = Vec::new();
+    put(&mut fixed, (MAGIC, VERSION, 0_u16, log_id)).unwrap_or_default();
+    for (byte, right) in header.iter_mut().zip(fixed) {
+        *byte = right;
     }
 }
 
@@ -182,9 +190,9 @@ impl<'a> Iterator for Records<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let len = u32::from_le_bytes(array(self.rest, 0)?) as usize;
-            let record = self.rest.get(4..4 + len)?;
-            self.rest = self.rest.get(4 + len..)?;
+            let (len, rest) = self.rest.split_first_chunk()?;
+            let (record, rest) = rest.split_at_checked(u32::from_le_bytes(*len) as usize)?;
+            self.rest = rest;
             let seq = self.seq;
             self.seq = self.seq.saturating_add(1);
             if seq > self.last {
@@ -211,14 +219,14 @@ pub fn encode<R: AsRef<[u8]>>(
     }
     buffer.clear();
     buffer.reserve(HEADER_LEN + payload);
-    buffer.extend_from_slice(&MAGIC);
-    buffer.extend_from_slice(&VERSION.to_le_bytes());
-    buffer.extend_from_slice(&[0; 2]);
-    buffer.extend_from_slice(&log_id.to_le_bytes());
-    buffer.extend_from_slice(&first_seq.to_le_bytes());
-    buffer.extend_from_slice(&u32::try_from(records.len()).ok()?.to_le_bytes());
-    buffer.extend_from_slice(&u32::try_from(payload).ok()?.to_le_bytes());
-    buffer.extend_from_slice(&[0; 4]);
+    let (count, len) = (
+        u32::try_from(records.len()).ok()?,
+        u32::try_from(payload).ok()?,
+    );
+    put(
+        buffer,
+        (MAGIC, VERSION, 0_u16, log_id, first_seq, count, len, 0_u32),
+    )?;
     for record in records {
         let record = record.as_ref();
         buffer.extend_from_slice(&u32::try_from(record.len()).ok()?.to_le_bytes());

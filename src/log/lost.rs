@@ -15,10 +15,14 @@
 
 use std::fmt;
 
+use super::fixed::{get, put};
 use crate::event::micros_to_rfc3339;
 
 /// The first byte of the record.
 pub(super) const KIND: u8 = 2;
+
+/// The length of the record in bytes.
+const LEN: usize = 25;
 
 /// Consecutive events that were lost together; each of them has this record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,25 +38,21 @@ pub struct Lost {
 impl Lost {
     /// The record's bytes.
     pub fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![KIND];
-        bytes.extend_from_slice(&self.first.to_le_bytes());
-        bytes.extend_from_slice(&self.last.to_le_bytes());
-        bytes.extend_from_slice(&self.repaired.to_le_bytes());
+        let mut bytes = Vec::new();
+        put(&mut bytes, (KIND, self.first, self.last, self.repaired)).unwrap_or_default();
         bytes
     }
 
     /// Decodes the record; `None` if it is of another kind.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let rest = bytes.strip_prefix(&[KIND])?;
-        let (first, rest) = rest.split_first_chunk()?;
-        let (last, rest) = rest.split_first_chunk()?;
-        let (repaired, rest) = rest.split_first_chunk()?;
+        let (kind, first, last, repaired): (u8, _, _, _) =
+            get(bytes).filter(|_| bytes.len() == LEN)?;
         let lost = Self {
-            first: u64::from_le_bytes(*first),
-            last: u64::from_le_bytes(*last),
-            repaired: i64::from_le_bytes(*repaired),
+            first,
+            last,
+            repaired,
         };
-        (rest.is_empty() && lost.first <= lost.last).then_some(lost)
+        (kind == KIND && first <= last).then_some(lost)
     }
 }
 

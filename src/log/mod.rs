@@ -44,6 +44,7 @@ mod block_range;
 mod blocks;
 mod check;
 mod error;
+mod fixed;
 pub mod frame;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;

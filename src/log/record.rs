@@ -23,7 +23,6 @@
 use std::borrow::Cow;
 
 use bincode::config::{Configuration, standard};
-use bincode::error::EncodeError;
 use bincode::{BorrowDecode, Encode};
 
 use super::lost;
@@ -68,14 +67,20 @@ pub struct EventHead<'a> {
     pub body_kind: BodyKind,
 }
 
-/// An event as the log keeps it.
+/// An event or a rejected call as the log keeps it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventRecord<'a> {
+pub struct Record<'a, H> {
     /// What is known without decoding the body.
-    pub head: EventHead<'a>,
-    /// The body as sent.
+    pub head: H,
+    /// The body as sent; of one over the limit, the bytes that had arrived.
     pub body: &'a [u8],
 }
+
+/// An event as the log keeps it.
+pub type EventRecord<'a> = Record<'a, EventHead<'a>>;
+
+/// A call that could not be read, as the log keeps it.
+pub type RejectedRecord<'a> = Record<'a, RejectedHead<'a>>;
 
 /// A call that could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, BorrowDecode)]
@@ -96,15 +101,6 @@ pub struct RejectedHead<'a> {
     pub place: &'a str,
     /// What is known of who sent the call, as in [`EventHead::evidence`].
     pub evidence: Option<&'a [u8]>,
-}
-
-/// A call that could not be read, as the log keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RejectedRecord<'a> {
-    /// What is known without decoding the body.
-    pub head: RejectedHead<'a>,
-    /// The body as sent; of one over the limit, the bytes that had arrived.
-    pub body: &'a [u8],
 }
 
 /// Why a record cannot be encoded, or cannot be decoded though its frame is whole.
@@ -138,15 +134,6 @@ pub const fn is_pruned(record: &[u8]) -> bool {
     record.is_empty()
 }
 
-fn encode(head: impl Encode, body: &[u8]) -> Result<Vec<u8>, RecordError> {
-    let mut bytes = Vec::with_capacity(body.len() + 128);
-    bytes.push(CONTENT);
-    let failed = |error: EncodeError| RecordError::Encode(error.to_string());
-    bincode::encode_into_std_write(head, &mut bytes, CONFIG).map_err(failed)?;
-    bincode::encode_into_std_write(body, &mut bytes, CONFIG).map_err(failed)?;
-    Ok(bytes)
-}
-
 /// Decodes the head; also returns how many bytes it and the first byte take.
 fn decode_head<'a, H: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(H, usize), RecordError> {
     let malformed = |reason: &str| RecordError::Malformed(reason.to_owned());
@@ -166,14 +153,29 @@ fn decode_head<'a, H: BorrowDecode<'a, ()>>(bytes: &'a [u8]) -> Result<(H, usize
     Ok((head, len + 1))
 }
 
-fn decode_body(bytes: &[u8], head_len: usize) -> Result<&[u8], RecordError> {
-    let rest = bytes.get(head_len..).unwrap_or_default();
-    let (body, len) = bincode::borrow_decode_from_slice(rest, CONFIG)
-        .map_err(|error| RecordError::Malformed(error.to_string()))?;
-    if len != rest.len() {
-        return Err(RecordError::Malformed("bytes are left over".to_owned()));
+impl<'a, H: BorrowDecode<'a, ()>> Record<'a, H> {
+    /// Reads a record.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, RecordError> {
+        let (head, head_len) = decode_head(bytes)?;
+        let rest = bytes.get(head_len..).unwrap_or_default();
+        let (body, len) = bincode::borrow_decode_from_slice(rest, CONFIG)
+            .map_err(|error| RecordError::Malformed(error.to_string()))?;
+        if len != rest.len() {
+            return Err(RecordError::Malformed("bytes are left over".to_owned()));
+        }
+        Ok(Self { head, body })
     }
-    Ok(body)
+}
+
+impl<H: Encode> Record<'_, H> {
+    /// The record's bytes.
+    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
+        let mut bytes = Vec::with_capacity(self.body.len() + 128);
+        bytes.push(CONTENT);
+        bincode::encode_into_std_write((&self.head, self.body), &mut bytes, CONFIG)
+            .map_err(|error| RecordError::Encode(error.to_string()))?;
+        Ok(bytes)
+    }
 }
 
 impl<'a> EventHead<'a> {
@@ -235,20 +237,6 @@ impl<'a> EventHead<'a> {
 }
 
 impl<'a> EventRecord<'a> {
-    /// The record's bytes.
-    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
-        encode(&self.head, self.body)
-    }
-
-    /// Reads a record.
-    pub fn decode(bytes: &'a [u8]) -> Result<Self, RecordError> {
-        let (head, head_len) = EventHead::decode(bytes)?;
-        Ok(Self {
-            head,
-            body: decode_body(bytes, head_len)?,
-        })
-    }
-
     /// The event that the record keeps.
     pub fn to_event(&self, seq: u64) -> Result<Event<'a>, RecordError> {
         let head = &self.head;
@@ -269,22 +257,6 @@ impl<'a> EventRecord<'a> {
     }
 }
 
-impl<'a> RejectedRecord<'a> {
-    /// The record's bytes.
-    pub fn encode(&self) -> Result<Vec<u8>, RecordError> {
-        encode(&self.head, self.body)
-    }
-
-    /// Reads a record.
-    pub fn decode(bytes: &'a [u8]) -> Result<Self, RecordError> {
-        let (head, head_len) = decode_head(bytes)?;
-        Ok(Self {
-            head,
-            body: decode_body(bytes, head_len)?,
-        })
-    }
-}
-
 /// The event time of an event's record in Unix seconds; `None` if the record
 /// cannot be read.
 pub fn event_time(record: &[u8]) -> Option<i64> {
@@ -294,15 +266,15 @@ pub fn event_time(record: &[u8]) -> Option<i64> {
 /// The time of receipt of an event's record in Unix seconds; `None` if the
 /// record cannot be read.
 pub fn received_time(record: &[u8]) -> Option<i64> {
-    let head = EventHead::decode(record).ok();
-    head.map(|(head, _)| head.received.div_euclid(1_000_000))
+    let (head, _) = EventHead::decode(record).ok()?;
+    Some(head.received.div_euclid(1_000_000))
 }
 
 /// The time of receipt of a rejected call's record in Unix seconds; `None` if
 /// the record cannot be read.
 pub fn rejected_time(record: &[u8]) -> Option<i64> {
-    let head = decode_head::<RejectedHead<'_>>(record).ok();
-    head.map(|(head, _)| head.received.div_euclid(1_000_000))
+    let (head, _) = decode_head::<RejectedHead<'_>>(record).ok()?;
+    Some(head.received.div_euclid(1_000_000))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use super::frame::{BadFrame, Frame, HEADER_LEN, Header, MAGIC};
+use super::frame::{BadFrame, Frame, HEADER_LEN, Header, MAGIC, restore_fixed};
 use super::search::MagicSearch;
 use super::segment_file::SegmentFile;
 
@@ -27,6 +27,10 @@ pub(super) struct SegmentReader {
     limit: u64,
     window: Vec<u8>,
     window_at: u64,
+    /// Whether frames are read of which only the fixed bytes were changed.
+    repairs_headers: bool,
+    /// Whether one was read.
+    pub repaired_header: bool,
 }
 
 /// What a segment holds at an offset.
@@ -75,7 +79,16 @@ impl SegmentReader {
             limit: u64::MAX,
             window: Vec::new(),
             window_at: 0,
+            repairs_headers: false,
+            repaired_header: false,
         }
+    }
+
+    /// Reads also frames of which only the magic, the version or the log id was
+    /// changed: the checksum proves the rest.
+    pub fn repairing_headers(mut self) -> Self {
+        self.repairs_headers = true;
+        self
     }
 
     /// Continues with the bytes from `at` to `end`, which begin with the `seq`
@@ -109,7 +122,7 @@ impl SegmentReader {
             return Ok(None);
         }
         let (offset, first_seq) = (self.at, self.expected);
-        let gap = match self.check(offset)? {
+        let gap = match self.check(offset, self.repairs_headers)? {
             Ok(header) if header.first_seq > first_seq => {
                 // The next call returns the frame.
                 self.expected = header.first_seq;
@@ -145,8 +158,9 @@ impl SegmentReader {
 
     /// The header of the whole, good frame at an offset, which is in the window
     /// afterwards.
-    fn check(&mut self, offset: u64) -> io::Result<Result<Header, BadFrame>> {
+    fn check(&mut self, offset: u64, repairs: bool) -> io::Result<Result<Header, BadFrame>> {
         self.fill(offset, HEADER_LEN)?;
+        let repaired = repairs && self.restore_header(offset);
         let header = match Header::parse(self.window_from(offset), self.log_id) {
             Ok(header) => header,
             Err(bad) => return Ok(Err(bad)),
@@ -158,7 +172,31 @@ impl SegmentReader {
             return Ok(Err(BadFrame::Short));
         }
         self.fill(offset, HEADER_LEN + header.payload_len)?;
-        Ok(Frame::parse(self.window_from(offset), self.log_id).map(|frame| frame.header))
+        if repaired {
+            self.restore_header(offset);
+        }
+        let frame = Frame::parse(self.window_from(offset), self.log_id);
+        let header = frame.map(|frame| frame.header);
+        self.repaired_header |= repaired && header.is_ok();
+        Ok(header)
+    }
+
+    /// Restores the fixed bytes of the header at an offset in the window. `false` if they
+    /// were right, or other bytes are wrong, too.
+    fn restore_header(&mut self, offset: u64) -> bool {
+        let skip = offset.saturating_sub(self.window_at) as usize;
+        let window = self.window.get_mut(skip..).unwrap_or_default();
+        let Some(start) = window.first_chunk_mut::<HEADER_LEN>() else {
+            return false;
+        };
+        let before = *start;
+        restore_fixed(start, self.log_id);
+        let header = Header::parse(start, self.log_id);
+        let sound = header.is_ok_and(|header| header.first_seq == self.expected);
+        if !sound {
+            *start = before;
+        }
+        sound && *start != before
     }
 
     /// Moves to the next good frame from an offset on, or to the end. Returns the
@@ -167,7 +205,7 @@ impl SegmentReader {
         let file = Arc::clone(&self.file);
         let mut search = MagicSearch::new(&file, MAGIC, from, self.end);
         while let Some((offset, _)) = search.next_hit()? {
-            if let Ok(header) = self.check(offset)? {
+            if let Ok(header) = self.check(offset, false)? {
                 self.at = offset;
                 self.expected = header.first_seq;
                 return Ok(Some(header.first_seq));

@@ -21,9 +21,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use backup::{BackupError, BackupOrder};
-pub use prune::PruneLine;
 pub use repair::{Repair, RepairLine};
-pub use seal::SealLine;
 pub use stats::{Count, StatsLine};
 pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 

@@ -4,7 +4,7 @@
 //! repair: lost events are looked up in the log, and an index that has more
 //! events than the log is rebuilt.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::MaintenanceError;
 use crate::event::{micros_to_rfc3339, now_micros};
 use crate::log::record::{event_time, rejected_time};
-use crate::log::repair::{Finding, Remedy, repair_segment, survey};
+use crate::log::repair::{Finding, Repaired, repair_segment, survey};
 use crate::storage::{RealDisk, Storage};
 use crate::store::Folder;
 
@@ -25,20 +25,12 @@ const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct RepairLine {
     /// `events` or `rejected`.
     pub log: String,
-    /// The segment's file.
-    pub segment: String,
-    /// `rewrite`: write it again with what can be read; `make`: it is missing, so
-    /// create it; `cut`: cut off its torn last write.
-    pub remedy: String,
-    /// How many of its records can be read; all of them are kept.
-    pub kept: u64,
-    /// First and last `seq` of those that are lost.
-    pub lost: Vec<(u64, u64)>,
-    /// Whether there may have been more at its end, whose numbers are given again.
-    pub unknown: bool,
+    /// What is wrong, and what to do.
+    #[serde(flatten)]
+    pub finding: Finding,
     /// Where the damaged file, or what was cut off, is kept; null before the
     /// repair, and if there was none.
-    pub aside: Option<String>,
+    pub aside: Option<PathBuf>,
 }
 
 /// A data folder that is locked for a repair.
@@ -52,7 +44,7 @@ pub struct Repair {
 /// One of the two logs.
 struct Part {
     name: &'static str,
-    dir: fn(&Folder) -> std::path::PathBuf,
+    dir: fn(&Folder) -> PathBuf,
     /// A record's time in Unix seconds.
     time_of: fn(&[u8]) -> Option<i64>,
 }
@@ -89,10 +81,12 @@ impl Repair {
 
     /// What to do.
     pub fn lines(&self) -> Vec<RepairLine> {
-        let lines = self.found.iter();
-        lines
-            .map(|(part, finding)| line_of(part, finding, None))
-            .collect()
+        let lines = self.found.iter().map(|(part, finding)| RepairLine {
+            log: part.name.to_owned(),
+            finding: finding.clone(),
+            aside: None,
+        });
+        lines.collect()
     }
 
     /// Repairs, and hands over a line for each segment.
@@ -103,27 +97,14 @@ impl Repair {
         let stamp = digits.chain(['Z']).collect::<String>();
         for (part, finding) in self.found {
             let (dir, id) = ((part.dir)(&self.folder), self.folder.log_id);
-            let repaired =
+            let Repaired { finding, aside } =
                 repair_segment(&self.disk, &dir, id, finding, (now, &stamp), &part.time_of)?;
-            each(line_of(part, &repaired.finding, repaired.aside.as_deref()));
+            each(RepairLine {
+                log: part.name.to_owned(),
+                finding,
+                aside,
+            });
         }
         Ok(())
-    }
-}
-
-fn line_of(part: &Part, finding: &Finding, aside: Option<&Path>) -> RepairLine {
-    RepairLine {
-        log: part.name.to_owned(),
-        segment: finding.segment.display().to_string(),
-        remedy: match finding.remedy {
-            Remedy::Rewrite => "rewrite",
-            Remedy::Make => "make",
-            Remedy::Cut => "cut",
-        }
-        .to_owned(),
-        kept: finding.kept,
-        lost: finding.lost.clone(),
-        unknown: finding.unknown,
-        aside: aside.map(|path| path.display().to_string()),
     }
 }

@@ -10,8 +10,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::unsynced::{Change, Dice, FileState, NameChange};
+use super::unsynced::{Change, FileState, NameChange};
 use super::{Access, Storage, StorageFile};
+use crate::dice::Dice;
 
 /// What goes wrong at a planned operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,15 +132,9 @@ impl Disk {
         self.unsynced_names.push(change);
     }
 
-    /// Counts an operation on a named file; returns the file's number.
-    fn named(&mut self, path: &Path) -> io::Result<(usize, Option<Fault>)> {
+    fn named(&self, path: &Path) -> io::Result<usize> {
         let number = self.names.get(path).copied();
-        let fault = self.operate()?;
-        if fault == Some(Fault::Error) {
-            return Err(failed());
-        }
-        let number = number.ok_or(io::ErrorKind::NotFound)?;
-        Ok((number, fault))
+        number.ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     fn file(&mut self, number: usize) -> io::Result<&mut FileState> {
@@ -171,12 +166,28 @@ fn is_full() -> io::Error {
     )
 }
 
+impl SimulatedDisk {
+    /// The disk, for an operation that changes nothing.
+    fn powered(&self) -> io::Result<MutexGuard<'_, Disk>> {
+        let disk = self.disk();
+        if disk.dead { Err(no_power()) } else { Ok(disk) }
+    }
+
+    /// Counts a changing operation and does it, unless it is planned to fail.
+    fn change<T>(&self, change: impl FnOnce(&mut Disk) -> io::Result<T>) -> io::Result<T> {
+        let mut disk = self.disk();
+        let fault = disk.operate()?;
+        if fault == Some(Fault::Error) {
+            return Err(failed());
+        }
+        let done = change(&mut disk)?;
+        powered(fault).map(|()| done)
+    }
+}
+
 impl Storage for SimulatedDisk {
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
-        let disk = self.disk();
-        if disk.dead {
-            return Err(no_power());
-        }
+        let disk = self.powered()?;
         let inside = disk.names.keys().filter(|path| path.parent() == Some(dir));
         Ok(inside
             .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
@@ -184,32 +195,20 @@ impl Storage for SimulatedDisk {
     }
 
     fn open(&self, path: &Path, access: Access) -> io::Result<Arc<dyn StorageFile>> {
-        let mut disk = self.disk();
-        if disk.dead {
-            return Err(no_power());
-        }
-        let existing = disk.names.get(path).copied();
+        let existing = self.powered()?.named(path);
         let number = match (access, existing) {
-            (Access::CreateNew, Some(_)) => return Err(io::ErrorKind::AlreadyExists.into()),
-            (Access::CreateNew, None) => {
-                let fault = disk.operate()?;
-                if fault == Some(Fault::Error) {
-                    return Err(failed());
-                }
+            (Access::CreateNew, Ok(_)) => return Err(io::ErrorKind::AlreadyExists.into()),
+            (Access::CreateNew, Err(_)) => self.change(|disk| {
                 if disk.full {
                     return Err(is_full());
                 }
-                let number = disk.files.len();
+                let file = disk.files.len();
                 disk.files.push(FileState::default());
-                disk.change_name(NameChange::Make {
-                    path: path.to_owned(),
-                    file: number,
-                });
-                powered(fault)?;
-                number
-            }
-            (_, Some(number)) => number,
-            (_, None) => return Err(io::ErrorKind::NotFound.into()),
+                let path = path.to_owned();
+                disk.change_name(NameChange::Make { path, file });
+                Ok(file)
+            })?,
+            (_, existing) => existing?,
         };
         Ok(Arc::new(SimulatedFile {
             disk: self.clone(),
@@ -218,57 +217,45 @@ impl Storage for SimulatedDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut disk = self.disk();
         let (from, to) = (from.to_owned(), to.to_owned());
-        if disk
-            .names
-            .keys()
-            .any(|name| name.starts_with(&from) && *name != from)
-        {
-            let fault = disk.operate()?;
-            if fault == Some(Fault::Error) {
-                return Err(failed());
-            }
-            if disk.names.keys().any(|name| name.starts_with(&to)) {
+        self.change(|disk| {
+            let is_in = |name: &PathBuf| name.starts_with(&from) && *name != from;
+            if !disk.names.keys().any(is_in) {
+                let file = disk.named(&from)?;
+                disk.change_name(NameChange::Rename { from, to, file });
+            } else if disk.names.keys().any(|name| name.starts_with(&to)) {
                 return Err(io::ErrorKind::DirectoryNotEmpty.into());
+            } else {
+                disk.change_name(NameChange::RenameDir { from, to });
             }
-            disk.change_name(NameChange::RenameDir { from, to });
-            return powered(fault);
-        }
-        let (file, fault) = disk.named(&from)?;
-        disk.change_name(NameChange::Rename { from, to, file });
-        powered(fault)
+            Ok(())
+        })
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        let mut disk = self.disk();
-        let (file, fault) = disk.named(from)?;
-        if disk.names.contains_key(to) {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        disk.change_name(NameChange::Make {
-            path: to.to_owned(),
-            file,
-        });
-        powered(fault)
+        self.change(|disk| {
+            let file = disk.named(from)?;
+            if disk.names.contains_key(to) {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            let path = to.to_owned();
+            disk.change_name(NameChange::Make { path, file });
+            Ok(())
+        })
     }
 
     /// Directories are not simulated: those in the files' paths exist.
     fn make_dir(&self, _: &Path) -> io::Result<()> {
-        let fault = self.disk().operate()?;
-        if fault == Some(Fault::Error) {
-            return Err(failed());
-        }
-        powered(fault)
+        self.change(|_| Ok(()))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        let mut disk = self.disk();
-        let (_, fault) = disk.named(path)?;
-        disk.change_name(NameChange::Remove {
-            path: path.to_owned(),
-        });
-        powered(fault)
+        self.change(|disk| {
+            disk.named(path)?;
+            let path = path.to_owned();
+            disk.change_name(NameChange::Remove { path });
+            Ok(())
+        })
     }
 
     fn sync_dir(&self, dir: &Path) -> io::Result<()> {
@@ -295,27 +282,18 @@ struct SimulatedFile {
 
 impl StorageFile for SimulatedFile {
     fn len(&self) -> io::Result<u64> {
-        let mut disk = self.disk.disk();
-        if disk.dead {
-            return Err(no_power());
-        }
+        let mut disk = self.disk.powered()?;
         Ok(disk.file(self.number)?.seen.len() as u64)
     }
 
     fn stamp(&self) -> io::Result<String> {
-        let mut disk = self.disk.disk();
-        if disk.dead {
-            return Err(no_power());
-        }
+        let mut disk = self.disk.powered()?;
         let crc = crc32c::crc32c(&disk.file(self.number)?.seen);
         Ok(format!("{}-{crc:x}", self.number))
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-        let mut disk = self.disk.disk();
-        if disk.dead {
-            return Err(no_power());
-        }
+        let mut disk = self.disk.powered()?;
         let seen = &disk.file(self.number)?.seen;
         let rest = usize::try_from(offset)
             .ok()
@@ -347,13 +325,10 @@ impl StorageFile for SimulatedFile {
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        let mut disk = self.disk.disk();
-        let fault = disk.operate()?;
-        if fault == Some(Fault::Error) {
-            return Err(failed());
-        }
-        disk.file(self.number)?.record(Change::SetLen(len as usize));
-        powered(fault)
+        self.disk.change(|disk| {
+            disk.file(self.number)?.record(Change::SetLen(len as usize));
+            Ok(())
+        })
     }
 
     fn sync(&self) -> io::Result<()> {

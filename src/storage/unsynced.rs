@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::dice::Dice;
+
 #[derive(Clone, Debug)]
 pub(super) enum Change {
     Write { offset: usize, bytes: Vec<u8> },
@@ -44,23 +46,6 @@ pub(super) enum NameChange {
 
 /// The unit in bytes that a disk writes as a whole.
 const SECTOR: usize = 512;
-
-/// A small deterministic generator (splitmix64), so that every run is the same.
-pub(super) struct Dice(pub u64);
-
-impl Dice {
-    pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.roll() % (bound.max(1) as u64)) as usize
-    }
-}
 
 impl Change {
     pub fn apply(&self, content: &mut Vec<u8>) {
@@ -147,7 +132,9 @@ impl FileState {
                     }
                 }
                 (2, Change::Write { offset, bytes }) => {
-                    let torn = bytes.get(..dice.below(bytes.len())).unwrap_or_default();
+                    let torn = bytes
+                        .get(..dice.below(bytes.len() as u64) as usize)
+                        .unwrap_or_default();
                     // The length may have reached the disk before the content.
                     let end = content.len().max(if dice.below(2) == 0 {
                         offset + bytes.len()

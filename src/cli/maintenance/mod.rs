@@ -22,7 +22,8 @@ use super::client::reach;
 use super::context::CommandContext;
 use super::progress::Bar;
 use crate::format::counted;
-use crate::ops::{Maintenance, SealLine};
+use crate::log::SealedSegment;
+use crate::ops::Maintenance;
 use crate::server::control::{End, Request};
 use crate::store::Purpose;
 
@@ -35,21 +36,26 @@ pub fn seal(args: &SealArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     };
     let mut lines = Vec::new();
     let end = order(&Maintenance::Seal, purpose, "sealing", context, &mut lines)?;
-    write_lines(&lines, &args.output, context, |sealed: Vec<SealLine>| {
-        let before = sealed.iter().map(|line| line.plain_bytes).sum();
-        let after = sealed.iter().map(|line| line.sealed_bytes).sum();
-        let count = u64::try_from(sealed.len()).unwrap_or(u64::MAX);
-        let text = match count {
-            0 => "nothing to seal: every closed segment is sealed\n".to_owned(),
-            count => format!(
-                "sealed {}: {} before, {} now\n",
-                counted(count, "segment"),
-                shown(before),
-                shown(after)
-            ),
-        };
-        Ok(text)
-    })?;
+    write_lines(
+        &lines,
+        &args.output,
+        context,
+        |sealed: Vec<SealedSegment>| {
+            let before = sealed.iter().map(|line| line.plain_bytes).sum();
+            let after = sealed.iter().map(|line| line.sealed_bytes).sum();
+            let count = u64::try_from(sealed.len()).unwrap_or(u64::MAX);
+            let text = match count {
+                0 => "nothing to seal: every closed segment is sealed\n".to_owned(),
+                count => format!(
+                    "sealed {}: {} before, {} now\n",
+                    counted(count, "segment"),
+                    shown(before),
+                    shown(after)
+                ),
+            };
+            Ok(text)
+        },
+    )?;
     Ok(exit_status(&end))
 }
 

@@ -8,6 +8,7 @@ use crate::cli::args::{Format, RepairArgs};
 use crate::cli::context::CommandContext;
 use crate::cli::prompt::{confirm, declined, require_terminal};
 use crate::format::{counted, plain};
+use crate::log::repair::{Finding, Remedy};
 use crate::ops::{Repair, RepairLine};
 
 /// `repair`
@@ -51,9 +52,16 @@ fn text_of(line: &RepairLine) -> String {
         "events" => "event",
         _ => "rejected call",
     };
-    let lost: u64 = line.lost.iter().map(|(first, last)| last - first + 1).sum();
-    let ranges: Vec<String> = line
-        .lost
+    let Finding {
+        kept,
+        lost,
+        remedy,
+        unknown,
+        segment,
+        ..
+    } = &line.finding;
+    let more = if lost.len() > 5 { ", …" } else { "" };
+    let ranges: Vec<String> = lost
         .iter()
         .take(5)
         .map(|(first, last)| match first == last {
@@ -61,7 +69,7 @@ fn text_of(line: &RepairLine) -> String {
             false => format!("{first} to {last}"),
         })
         .collect();
-    let more = if line.lost.len() > 5 { ", …" } else { "" };
+    let lost: u64 = lost.iter().map(|(first, last)| last - first + 1).sum();
     let lost = match lost {
         0 => "nothing is lost".to_owned(),
         count => format!(
@@ -71,19 +79,18 @@ fn text_of(line: &RepairLine) -> String {
             ranges.join(", ")
         ),
     };
-    let what = match line.remedy.as_str() {
-        "make" => format!("is missing: {lost}"),
-        "cut" => "ends with an incomplete write, which is cut off".to_owned(),
-        _ => format!(
-            "is damaged: {} can be read, {lost}",
-            counted(line.kept, event)
-        ),
+    let what = match remedy {
+        Remedy::Make => format!("is missing: {lost}"),
+        Remedy::Cut => "ends with an incomplete write, which is cut off".to_owned(),
+        Remedy::Rewrite => format!("is damaged: {} can be read, {lost}", counted(*kept, event)),
     };
-    let unknown = match line.unknown {
+    let unknown = match unknown {
         true => "; there may have been more after them, whose numbers will be given again",
         false => "",
     };
     let aside = line.aside.as_ref();
-    let aside = aside.map_or_else(String::new, |path| format!("; kept aside as {path}"));
-    plain(&format!("{} {what}{unknown}{aside}", line.segment))
+    let aside = aside.map_or_else(String::new, |path| {
+        format!("; kept aside as {}", path.display())
+    });
+    plain(&format!("{} {what}{unknown}{aside}", segment.display()))
 }

@@ -25,6 +25,7 @@ use std::sync::OnceLock;
 use super::{event_time, open};
 use crate::event::{BodyKind, TimeSource};
 use crate::log::OpenMode;
+use crate::log::fixed::get;
 use crate::log::frame::{HEADER_LEN, Header, MAGIC};
 use crate::log::names::{parse_segment_name, sealed_name, segment_name};
 use crate::log::record::{EventHead, EventRecord};
@@ -235,25 +236,27 @@ fn correct_sealed(bytes: &mut Vec<u8>) {
     let count = (len as usize - 32) / 48;
     let (mut blocks, mut offset, mut plain_offset) = (Vec::new(), 0, 0);
     for entry in entries.take(count) {
-        let number = |from: usize, to: usize| {
-            let bytes = entry.get(from..to).unwrap_or_default().iter().rev();
-            bytes.fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte))
+        let Some((first_seq, (count, len, plain_len, _), times)) =
+            get::<(_, (_, _, _, u32), _)>(entry)
+        else {
+            continue;
         };
-        let len = number(12, 16).min(footer_at as u64 - offset);
+        let (len, plain_len): (u32, u32) = (len, plain_len);
+        let len = u64::from(len).min(footer_at as u64 - offset);
+        let plain_len = plain_len % (1 << 20);
         let content = bytes.get(offset as usize..(offset + len) as usize);
-        let plain_len = number(16, 20) % (1 << 20);
         blocks.push(SealedBlock {
-            first_seq: number(0, 8),
-            count: number(8, 12) as u32,
+            first_seq,
+            count,
             offset,
             len: len as u32,
             plain_offset,
-            plain_len: plain_len as u32,
+            plain_len,
             crc: crc32c::crc32c(content.unwrap_or_default()),
-            times: (number(24, 32) as i64, number(32, 40) as i64),
+            times,
         });
         offset += len;
-        plain_offset += plain_len;
+        plain_offset += u64::from(plain_len);
     }
     let footer = Footer::new(blocks, None).encode(ID);
     bytes.extend(footer.unwrap_or_default());

@@ -26,6 +26,8 @@ mod walk;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::OpenMode;
 use super::error::LogError;
 use super::recover::closed_segments;
@@ -70,7 +72,8 @@ pub enum RepairError {
 }
 
 /// What must be done about a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Remedy {
     /// It is written again.
     Rewrite,
@@ -81,11 +84,12 @@ pub enum Remedy {
 }
 
 /// A segment that is not whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
     /// Its file; of a missing segment, the one to be made.
     pub segment: PathBuf,
     /// `seq` of its first record.
+    #[serde(skip)]
     pub first_seq: u64,
     /// What must be done.
     pub remedy: Remedy,

@@ -1,11 +1,10 @@
 //! Reading a damaged segment as whole frames and lost numbers.
 
-use std::io;
 use std::sync::Arc;
 
 use super::RepairError;
 use crate::log::error::LogError;
-use crate::log::frame::{BadFrame, Frame, HEADER_LEN, Header, MAGIC, VERSION};
+use crate::log::frame::{BadFrame, Frame, HEADER_LEN, Header, MAGIC, restore_fixed};
 use crate::log::sealed::{Footer, begins_footer};
 use crate::log::search::MagicSearch;
 use crate::log::segment::{Inner, Segment};
@@ -87,7 +86,7 @@ pub(super) fn walk(
     each: &mut dyn FnMut(Piece<'_>) -> Result<(), RepairError>,
 ) -> Result<Walked, RepairError> {
     let failed = || LogError::io("reading", &source.segment.path);
-    let mut reader = SegmentReader::new(Arc::clone(&source.file), source.id);
+    let mut reader = SegmentReader::new(Arc::clone(&source.file), source.id).repairing_headers();
     let first_seq = source.segment.first_seq;
     reader.seek(0, source.len, first_seq, source.next_first);
     let mut walked = Walked {
@@ -97,7 +96,7 @@ pub(super) fn walk(
     };
     let mut any = false;
     while let Some(found) = reader.read_next().map_err(failed())? {
-        let mut gap = match found {
+        let gap = match found {
             Found::Frame { frame, .. } => {
                 walked.next_seq = frame.header.next_seq();
                 each(Piece::Good(frame))?;
@@ -106,18 +105,6 @@ pub(super) fn walk(
             }
             Found::Gap(gap) => gap,
         };
-        if let Some(bytes) = restore_header(source, &gap).map_err(failed())?
-            && let Ok(frame) = Frame::parse(&bytes, source.id)
-        {
-            each(Piece::Good(frame))?;
-            walked.damaged = true;
-            walked.next_seq = frame.header.next_seq();
-            gap.offset += bytes.len() as u64;
-            gap.first_seq = walked.next_seq;
-            if gap.offset >= gap.end && gap.next_seq.is_none_or(|next| next == gap.first_seq) {
-                continue;
-            }
-        }
         let next = match gap.next_seq.or(source.next_first) {
             Some(next) => next,
             None => match next_after_end(source, &gap, any)? {
@@ -134,6 +121,7 @@ pub(super) fn walk(
         walked.damaged = true;
         walked.mark_lost(next, each)?;
     }
+    walked.damaged |= reader.repaired_header;
     match source.next_first {
         // A whole segment that ends early is whole, and the next one is missing.
         // But an empty one stands for all that should be in it.
@@ -166,39 +154,6 @@ impl Walked {
     }
 }
 
-/// The bytes of the frame at a gap with the magic, the version and the log id
-/// that it must have had, if its checksum matches with them.
-fn restore_header(source: &Source<'_>, gap: &Gap) -> io::Result<Option<Vec<u8>>> {
-    let mut bytes = vec![0; HEADER_LEN];
-    source.file.read_at(&mut bytes, gap.offset)?;
-    patch_header(&mut bytes, source.id);
-    let Ok(header) = Header::parse(&bytes, source.id) else {
-        return Ok(None);
-    };
-    let limit = gap.next_seq.or(source.next_first).unwrap_or(u64::MAX);
-    if header.first_seq != gap.first_seq
-        || header.next_seq() > limit
-        || gap.offset + header.frame_len() > gap.end
-    {
-        return Ok(None);
-    }
-    bytes.resize(HEADER_LEN + header.payload_len, 0);
-    source.file.read_at(&mut bytes, gap.offset)?;
-    patch_header(&mut bytes, source.id);
-    Ok(Frame::parse(&bytes, source.id).is_ok().then_some(bytes))
-}
-
-/// Overwrites the bytes of a header that are the same in every frame.
-fn patch_header(header: &mut [u8], id: u64) {
-    let mut start = MAGIC.to_vec();
-    start.extend_from_slice(&VERSION.to_le_bytes());
-    start.extend_from_slice(&[0; 2]);
-    start.extend_from_slice(&id.to_le_bytes());
-    for (byte, right) in header.iter_mut().zip(start) {
-        *byte = right;
-    }
-}
-
 /// The `seq` after a gap at the end of the log; `None` if the gap is one write
 /// that was cut short. `any` says whether whole frames precede it.
 fn next_after_end(source: &Source<'_>, gap: &Gap, any: bool) -> Result<Option<u64>, LogError> {
@@ -223,10 +178,12 @@ fn next_after_end(source: &Source<'_>, gap: &Gap, any: bool) -> Result<Option<u6
     // At least one event was there.
     let mut next = gap.first_seq + 1;
     let max_records = (gap.end - gap.offset) / MIN_RECORD;
-    let mut note_header = |header: &[u8]| {
-        let mut header = header.to_vec();
-        patch_header(&mut header, source.id);
-        let Ok(header) = Header::parse(&header, source.id) else {
+    let mut note_header = |start: &[u8]| {
+        let Some(mut start) = start.first_chunk().copied() else {
+            return;
+        };
+        restore_fixed(&mut start, source.id);
+        let Ok(header) = Header::parse(&start, source.id) else {
             return;
         };
         let seen = header.next_seq();

@@ -27,6 +27,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::log::fixed::{get, put};
 use crate::log::frame::{Header, MAX_FRAME, MAX_SEQ};
 
 /// The times of a block of pruned records alone: no range of time includes them.
@@ -109,14 +110,6 @@ pub(in crate::log) struct Footer {
     crc: Option<u32>,
 }
 
-fn number<const N: usize>(bytes: &[u8], at: usize) -> Option<[u8; N]> {
-    bytes.get(at..at.checked_add(N)?)?.try_into().ok()
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    number(bytes, at).map(u32::from_le_bytes)
-}
-
 /// Whether a footer begins with these bytes.
 pub(in crate::log) fn begins_footer(bytes: [u8; 4]) -> bool {
     bytes == SKIPPABLE.to_le_bytes()
@@ -194,46 +187,38 @@ impl Footer {
     pub fn encode(&self, log_id: u64) -> Option<Vec<u8>> {
         let content = HEAD_LEN - 8 + self.blocks.len() * ENTRY_LEN + CRC_LEN;
         let count = u32::try_from(self.blocks.len()).ok()?;
-        let mut bytes = SKIPPABLE.to_le_bytes().to_vec();
-        bytes.extend_from_slice(&u32::try_from(content).ok()?.to_le_bytes());
-        bytes.extend_from_slice(&MAGIC);
-        bytes.extend_from_slice(&VERSION.to_le_bytes());
-        bytes.extend_from_slice(&log_id.to_le_bytes());
-        bytes.extend_from_slice(&count.to_le_bytes());
-        bytes.extend_from_slice(&[0; 4]);
+        let mut bytes = Vec::new();
+        let content = u32::try_from(content).ok()?;
+        put(
+            &mut bytes,
+            (SKIPPABLE, content, MAGIC, VERSION, log_id, count, 0_u32),
+        )?;
         for block in &self.blocks {
-            bytes.extend_from_slice(&block.first_seq.to_le_bytes());
-            for number in [block.count, block.len, block.plain_len, block.crc] {
-                bytes.extend_from_slice(&number.to_le_bytes());
-            }
-            bytes.extend_from_slice(&block.times.0.to_le_bytes());
-            bytes.extend_from_slice(&block.times.1.to_le_bytes());
+            let numbers = (block.count, block.len, block.plain_len, block.crc);
+            put(&mut bytes, (block.first_seq, numbers, block.times))?;
         }
-        bytes.extend_from_slice(&crc32c::crc32c(bytes.get(8..)?).to_le_bytes());
+        let crc = crc32c::crc32c(bytes.get(8..)?);
+        put(&mut bytes, crc)?;
         let footer_len = u32::try_from(bytes.len()).ok()?;
         let entries = count.checked_add(1)?;
         let table = entries.checked_mul(TABLE_ENTRY_LEN as u32)? + TABLE_END_LEN as u32;
-        bytes.extend_from_slice(&SEEK_TABLE.to_le_bytes());
-        bytes.extend_from_slice(&table.to_le_bytes());
-        let footer = std::iter::once((footer_len, 0));
-        let blocks = self.blocks.iter().map(|block| (block.len, block.plain_len));
-        for (len, plain_len) in blocks.chain(footer) {
-            bytes.extend_from_slice(&len.to_le_bytes());
-            bytes.extend_from_slice(&plain_len.to_le_bytes());
+        put(&mut bytes, (SEEK_TABLE, table))?;
+        for block in &self.blocks {
+            put(&mut bytes, (block.len, block.plain_len))?;
         }
-        bytes.extend_from_slice(&entries.to_le_bytes());
-        bytes.push(0);
-        bytes.extend_from_slice(&SEEKABLE.to_le_bytes());
+        put(&mut bytes, (footer_len, 0_u32))?;
+        put(&mut bytes, (entries, 0_u8, SEEKABLE))?;
         Some(bytes)
     }
 
     /// How many bytes footer and seek table take together according to the last
     /// [`TABLE_END_LEN`] bytes of a file.
     pub fn encoded_len(file_end: &[u8]) -> Option<u64> {
-        let entries = u64::from(u32_at(file_end, 0)?);
-        if u32_at(file_end, 5)? != SEEKABLE || file_end.get(4) != Some(&0) {
+        let (entries, flags, magic): (u32, u8, u32) = get(file_end)?;
+        if magic != SEEKABLE || flags != 0 {
             return None;
         }
+        let entries = u64::from(entries);
         let blocks = entries.checked_sub(1)?;
         let footer = HEAD_LEN as u64 + blocks * ENTRY_LEN as u64 + CRC_LEN as u64;
         let table = (TABLE_HEAD_LEN + TABLE_END_LEN) as u64 + entries * TABLE_ENTRY_LEN as u64;
@@ -243,27 +228,25 @@ impl Footer {
     /// Decodes what [`Footer::encode`] made. `blocks_len` is the length of the
     /// file before it. `zstd` reads the seek table, so that must match the footer.
     pub fn decode(bytes: &[u8], log_id: u64, blocks_len: u64) -> Option<Self> {
-        let count = u32_at(bytes, 24)? as usize;
-        let crc_at = HEAD_LEN.checked_add(count.checked_mul(ENTRY_LEN)?)?;
-        let crc = u32_at(bytes, crc_at)?;
+        let count: u32 = get(bytes.get(24..)?)?;
+        let crc_at = HEAD_LEN.checked_add((count as usize).checked_mul(ENTRY_LEN)?)?;
+        let crc = get(bytes.get(crc_at..)?)?;
         if crc32c::crc32c(bytes.get(8..crc_at)?) != crc {
             return None;
         }
-        let mut blocks = Vec::with_capacity(count);
+        let mut blocks = Vec::with_capacity(count as usize);
         let (mut offset, mut plain_offset) = (0, 0);
         for entry in bytes.get(HEAD_LEN..crc_at)?.chunks_exact(ENTRY_LEN) {
+            let (first_seq, (count, len, plain_len, crc), times) = get(entry)?;
             let block = SealedBlock {
-                first_seq: u64::from_le_bytes(number(entry, 0)?),
-                count: u32_at(entry, 8)?,
+                first_seq,
+                count,
                 offset,
-                len: u32_at(entry, 12)?,
+                len,
                 plain_offset,
-                plain_len: u32_at(entry, 16)?,
-                crc: u32_at(entry, 20)?,
-                times: (
-                    i64::from_le_bytes(number(entry, 24)?),
-                    i64::from_le_bytes(number(entry, 32)?),
-                ),
+                plain_len,
+                crc,
+                times,
             };
             offset += u64::from(block.len);
             plain_offset += u64::from(block.plain_len);

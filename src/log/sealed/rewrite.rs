@@ -4,6 +4,8 @@ use std::sync::{Arc, TryLockError};
 use std::thread;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::seal::{NotSealed, Plain, seal};
 use super::unfinished_path;
 use crate::log::error::LogError;
@@ -12,8 +14,8 @@ use crate::log::segment::{Log, Segment, sealed_name};
 /// The pause between two tries to lock the files.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// A segment that was sealed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A segment that was sealed; a line of `seal`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealedSegment {
     /// `seq` of its first record.
     pub first_seq: u64,

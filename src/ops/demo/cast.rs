@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::dice::Dice;
+use crate::dice::Dice;
 
 /// The shop's database.
 pub(super) const DATABASE: u64 = 1;

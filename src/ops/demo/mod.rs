@@ -8,18 +8,16 @@
 //! The story's own facts come from what the shop did, never from
 //! [`crate::history`], so that answers can be checked against them.
 
-mod call;
 mod cast;
-mod dice;
 mod load;
 mod plot;
 mod questions;
 mod shop;
 mod story;
 
-pub use call::Call;
 pub use load::{LoadError, load};
 pub use questions::{Asked, questions};
+pub use shop::Call;
 pub use story::{BadImport, Fight, Harmed, LostHour, Mind, Story, Unexplained, Vanished};
 
 /// The seed of `demo`.

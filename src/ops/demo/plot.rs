@@ -4,12 +4,12 @@
 //! Times count from the first midnight (UTC) of the two weeks, so the day of an
 //! event does not depend on the time of day at which the story ends.
 
-use super::call::local;
 use super::cast::{
     CITIES, COUNTRY, Customer, EMMA, END, FIRST, FIRST_NEW, FIRST_ORDER, FOUGHT_OVER, VANISHED,
     order,
 };
-use super::dice::Dice;
+use super::shop::local;
+use crate::dice::Dice;
 use crate::event::ProfileKey;
 
 pub(super) const MINUTE: i64 = 60;
@@ -29,7 +29,7 @@ const ANSWERS: usize = 44;
 pub(super) const WRITTEN: [(&str, &str); 2] = [("crm", "+31612345678"), ("webshop", "06-12345678")];
 
 /// How often each system writes it.
-pub(super) const ROUNDS: i64 = 72;
+const ROUNDS: i64 = 72;
 
 /// A change to a (sub)profile.
 pub(super) struct Deed {
@@ -55,21 +55,8 @@ pub(super) enum What {
     Click,
 }
 
-/// The changes, sorted by time, and the moments that the story needs.
-pub(super) struct Plot {
-    pub deeds: Vec<Deed>,
-    /// The lost hour.
-    pub lost: (i64, i64),
-    /// When the import begins.
-    pub import: i64,
-    /// When the fight begins.
-    pub fight: i64,
-    /// When the profile vanishes.
-    pub vanishes: i64,
-}
-
-/// Plans the two weeks before a moment.
-pub(super) fn plot(end: i64, customers: &[Customer], dice: &mut Dice) -> Plot {
+/// The changes in the two weeks before a moment, sorted by time, and the lost hour.
+pub(super) fn plot(end: i64, customers: &[Customer], dice: &mut Dice) -> (Vec<Deed>, (i64, i64)) {
     let midnight = (end - 14 * DAY).div_euclid(DAY) * DAY + DAY;
     let mut made = Making {
         midnight,
@@ -95,13 +82,7 @@ pub(super) fn plot(end: i64, customers: &[Customer], dice: &mut Dice) -> Plot {
         deed.time < end - MINUTE / 2 && !gone
     });
     deeds.sort_by_key(|deed| (deed.time, deed.key));
-    Plot {
-        deeds,
-        lost,
-        import: midnight + 10 * DAY + 9 * HOUR,
-        fight: midnight + 8 * DAY + 10 * HOUR,
-        vanishes,
-    }
+    (deeds, lost)
 }
 
 struct Making {

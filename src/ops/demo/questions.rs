@@ -1,6 +1,6 @@
 //! The questions about the story.
 
-use super::call::local;
+use super::shop::local;
 use super::story::Story;
 
 /// A question, and the commands that answer it.

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::call::{Call, Content};
-use super::cast::Customer;
-use super::dice::Dice;
+use chrono::{DateTime, Utc};
+use chrono_tz::Europe::Amsterdam;
+
+use super::cast::{Customer, DATABASE, ORDERS};
 use super::plot::{DAY, Deed, What};
 use super::story::Unexplained;
+use crate::dice::Dice;
 use crate::event::ProfileKey;
 
 /// One of this many calls is sent twice.
@@ -44,11 +46,65 @@ impl Known {
         Some(value)
     }
 
+    /// The form of the last deed's call.
+    fn body(
+        &self,
+        event_type: &str,
+        key: ProfileKey,
+        parameters: &[(&'static str, String)],
+    ) -> String {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("type", event_type)
+            .append_pair("profile", &key.profile.to_string());
+        if let Some(subprofile) = key.subprofile {
+            form.append_pair("subprofile", &subprofile.to_string())
+                .append_pair("collection", &ORDERS.to_string());
+        }
+        form.append_pair("database", &DATABASE.to_string());
+        for (name, value) in parameters {
+            form.append_pair(&format!("parameters[{name}]"), value);
+        }
+        form.append_pair("time", &self.last.to_string());
+        if matches!(event_type, "create" | "update") {
+            for (name, value) in &self.fields {
+                form.append_pair(&format!("fields[{name}]"), value);
+            }
+            for (name, held) in &self.interests {
+                let held = if *held { "1" } else { "0" };
+                form.append_pair(&format!("interests[{name}]"), held);
+            }
+        }
+        if event_type != "delete" {
+            form.append_pair("created", &local(self.created))
+                .append_pair("modified", &local(self.last));
+        }
+        form.finish()
+    }
+
     /// Whether the fields differ from those of the last call.
     fn has_unseen(&self) -> bool {
         let shown = self.shown.as_ref();
         shown.is_some_and(|(shown, _)| *shown != self.fields)
     }
+}
+
+/// A call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The moment of receipt in Unix microseconds.
+    pub received: i64,
+    /// The label in the webhook's address.
+    pub label: &'static str,
+    /// The form, as PHP's encoder would make it.
+    pub body: String,
+}
+
+/// A moment as Copernica writes it.
+pub(super) fn local(seconds: i64) -> String {
+    DateTime::<Utc>::from_timestamp(seconds, 0).map_or_else(String::new, |time| {
+        let local = time.with_timezone(&Amsterdam);
+        local.format("%Y-%m-%d %H:%M:%S").to_string()
+    })
 }
 
 /// The shop, and its calls.
@@ -125,19 +181,10 @@ impl Shop {
         if (self.lost.0..self.lost.1).contains(&time) {
             self.lost_calls += 1;
         } else {
-            let content = Content {
-                event_type,
-                key,
-                time,
-                parameters: &parameters,
-                fields: if has_fields { &known.fields } else { &[] },
-                interests: if has_fields { &known.interests } else { &[] },
-                created: known.created,
-            };
             let call = Call {
                 received: time * 1_000_000 + 120_000 + dice.seconds(1_400_000),
                 label,
-                body: content.body(),
+                body: known.body(event_type, key, &parameters),
             };
             if dice.below(RETRIED) == 0 {
                 self.calls.push(Call {

@@ -1,14 +1,13 @@
 //! The story: its calls and its facts.
 
-use super::call::Call;
 use super::cast::{COUNTRY, EMMA, FOUGHT_OVER, ORDERS, VANISHED, customers};
-use super::dice::Dice;
-use super::plot::{Deed, ROUNDS, WRITTEN, What, plot};
-use super::shop::Shop;
+use super::plot::{Deed, WRITTEN, What, plot};
+use super::shop::{Call, Shop};
+use crate::dice::Dice;
 use crate::event::ProfileKey;
 
 /// The fortnight of a small shop. Times are Unix seconds.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Story {
     /// The calls in the order of arrival.
     pub calls: Vec<Call>,
@@ -25,7 +24,7 @@ pub struct Story {
 }
 
 /// An import that has overwritten a field of many profiles.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BadImport {
     /// The label of its calls.
     pub label: &'static str,
@@ -56,7 +55,7 @@ pub struct Harmed {
 }
 
 /// A field that two systems write in different formats.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fight {
     /// The profile.
     pub profile: u64,
@@ -73,7 +72,7 @@ pub struct Fight {
 }
 
 /// An hour whose calls were lost.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LostHour {
     /// Its first second.
     pub begin: i64,
@@ -99,7 +98,7 @@ pub struct Unexplained {
 }
 
 /// A customer who changes her mind.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mind {
     /// The profile.
     pub profile: u64,
@@ -112,7 +111,7 @@ pub struct Mind {
 }
 
 /// A profile that was removed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Vanished {
     /// The profile.
     pub profile: u64,
@@ -133,50 +132,38 @@ impl Story {
     pub fn generate(seed: u64, end: i64) -> Self {
         let mut dice = Dice(seed);
         let customers = customers(&mut dice);
-        let plot = plot(end, &customers, &mut dice);
-        let mut shop = Shop::open(customers, plot.lost.0, plot.lost);
+        let (deeds, lost) = plot(end, &customers, &mut dice);
+        let mut shop = Shop::open(customers, lost.0, lost);
         let mail = |profile| shop.field(profile, "mail").unwrap_or_default().to_owned();
         let mut story = Self {
-            calls: Vec::new(),
             import: BadImport {
                 label: "import",
                 field: "city",
                 value: COUNTRY,
-                first_seq: 0,
-                began: plot.import,
-                ended: plot.import,
-                harmed: Vec::new(),
+                ..BadImport::default()
             },
             fight: Fight {
                 profile: FOUGHT_OVER,
                 field: "phone",
                 sides: WRITTEN,
-                changes: 2 * ROUNDS.unsigned_abs(),
-                began: plot.fight,
-                ended: plot.fight,
-            },
-            lost: LostHour {
-                begin: plot.lost.0,
-                end: plot.lost.1,
-                calls: 0,
-                unexplained: Vec::new(),
+                ..Fight::default()
             },
             mind: Mind {
                 profile: EMMA,
                 mail: mail(EMMA),
                 field: "newsletter",
-                turns: Vec::new(),
+                ..Mind::default()
             },
             vanished: Vanished {
                 profile: VANISHED,
                 mail: mail(VANISHED),
-                time: plot.vanishes,
                 label: "crm",
-                subprofiles: Vec::new(),
                 collection: ORDERS,
+                ..Vanished::default()
             },
+            ..Self::default()
         };
-        for deed in plot.deeds {
+        for deed in deeds {
             let before = shop.field(deed.key.profile, story.import.field);
             let before = before.unwrap_or_default().to_owned();
             if let Some(time) = shop.act(&deed, &mut dice) {
@@ -187,8 +174,12 @@ impl Story {
             harmed.still = shop.field(harmed.profile, story.import.field) == Some(COUNTRY);
         }
         story.vanished.subprofiles.sort_unstable();
-        story.lost.calls = shop.lost_calls;
-        story.lost.unexplained = shop.unexplained;
+        story.lost = LostHour {
+            begin: lost.0,
+            end: lost.1,
+            calls: shop.lost_calls,
+            unexplained: shop.unexplained,
+        };
         story.calls = shop.calls;
         story.calls.sort_by_key(|call| call.received);
         let label = story.import.label;
@@ -212,6 +203,9 @@ impl Story {
                     return;
                 };
                 if deed.label == self.import.label {
+                    if self.import.harmed.is_empty() {
+                        self.import.began = time;
+                    }
                     self.import.ended = time;
                     self.import.harmed.push(Harmed {
                         profile,
@@ -221,6 +215,10 @@ impl Story {
                 } else if profile == EMMA && *field == self.mind.field {
                     self.mind.turns.push((time, deed.label, value.clone()));
                 } else if profile == FOUGHT_OVER && *field == self.fight.field {
+                    if self.fight.changes == 0 {
+                        self.fight.began = time;
+                    }
+                    self.fight.changes += 1;
                     self.fight.ended = time;
                 }
             }

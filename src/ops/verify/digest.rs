@@ -6,6 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::dice::Dice;
 use crate::event::ProfileKey;
 
 /// The number of groups.
@@ -60,12 +61,8 @@ fn hash_of(key: ProfileKey) -> u64 {
     mix(mix(key.profile) ^ subprofile)
 }
 
-/// The finishing step of SplitMix64.
 const fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let value = (value ^ (value >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let value = (value ^ (value >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    value ^ (value >> 31)
+    Dice(value).next()
 }
 
 #[cfg(test)]

@@ -1,18 +1,21 @@
 //! The result of a prune, and its errors.
 
+use serde::{Deserialize, Serialize};
+
 use super::gather::Counts;
 use crate::event::seconds_to_rfc3339;
 use crate::log::{LogError, NotSealed};
 use crate::store::TrailError;
 use crate::store::retention::{CommitError, Removed};
 
-/// The result of a prune or of a dry run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// The result of a prune or of a dry run; the line of `prune`. Times are RFC 3339.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PruneReport {
-    /// Events before this time are pruned, in Unix seconds.
-    pub before: i64,
-    /// The cutoff of the previous prune, in Unix seconds.
-    pub already: Option<i64>,
+    /// Events before this time are pruned.
+    pub before: String,
+    /// The cutoff of the previous prune.
+    pub already: Option<String>,
     /// Nothing was changed.
     pub dry_run: bool,
     /// How many events were pruned.
@@ -35,15 +38,16 @@ pub struct PruneReport {
     /// removed once they have ended.
     pub waiting: bool,
     /// What could not be removed, and why.
+    #[serde(skip)]
     pub damage: Vec<String>,
 }
 
 impl PruneReport {
     pub(super) fn new(before: i64, dry_run: bool, already: Option<i64>) -> Self {
         Self {
-            before,
+            before: seconds_to_rfc3339(before),
             dry_run,
-            already,
+            already: already.map(seconds_to_rfc3339),
             ..Self::default()
         }
     }

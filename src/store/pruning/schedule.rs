@@ -8,7 +8,7 @@ use chrono::{DateTime, Days, Months, TimeDelta, Utc};
 use super::bounds::not_younger;
 use super::{PruneError, PruneOrder, PruneReport};
 use crate::background::{Background, Stop};
-use crate::event::{now_micros, seconds_to_rfc3339};
+use crate::event::now_micros;
 use crate::store::Trail;
 
 /// How often a server prunes.
@@ -103,7 +103,7 @@ fn prune_now(trail: &Trail, keep: RetentionPeriod, stop: &Stop) {
             "pruned {} events and {} rejected calls before {}",
             report.events,
             report.rejected,
-            seconds_to_rfc3339(report.before)
+            report.before
         ),
         Ok(_) => tracing::debug!("nothing to prune"),
         Err(PruneError::Stopped) => {}

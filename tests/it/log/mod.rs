@@ -2,6 +2,7 @@
 
 mod crash;
 mod damage;
+mod forged_segment;
 mod planted_frames;
 mod repair;
 mod sealing;

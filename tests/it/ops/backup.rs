@@ -2,7 +2,7 @@
 //! moments, damaged, and refused.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,6 +12,7 @@ use crate::support::{
     BINARY, Cli, Dice, Outcome, Server, clean, cli, copy_folder, data, exported, json_lines,
 };
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 const SMALL: [&str; 2] = ["--segment-size", "20KB"];
 
@@ -284,6 +285,69 @@ fn a_damaged_folder_is_taken_as_it_is_and_told_of() {
     restore(&copy, &restored).ok();
     let lost = |data: &Path| cli(data, &["export", "--raw"]).stdout;
     assert_eq!(lost(&restored), lost(&data));
+}
+
+/// Changes a backup's manifest, and its checksum with it.
+fn forge(backup: &Path, change: impl FnOnce(&mut Value)) {
+    let path = backup.join("manifest.json");
+    let mut signed: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    change(&mut signed["manifest"]);
+    let digest = Sha256::digest(serde_json::to_vec(&signed["manifest"]).unwrap());
+    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    signed["sha256"] = digest.into();
+    let text = serde_json::to_string_pretty(&signed).unwrap() + "\n";
+    fs::write(&path, text).unwrap();
+}
+
+#[test]
+fn what_a_forged_manifest_claims_is_compared_with_the_files() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = filled(&dir);
+    let copy = dir.path().join("backup");
+    done(backup(&data, &copy, &["--copy"]));
+    forge(&copy, |_| ());
+    verify(&copy).ok();
+    let target = dir.path().join("target");
+    for (key, what, last) in [
+        ("last_event", "event", 300),
+        ("last_rejected", "rejected call", 1),
+    ] {
+        forge(&copy, |manifest| manifest[key] = 10_u64.pow(18).into());
+        let claim = format!("the last {what} is 1000000000000000000, but it is {last}");
+        for error in [verify(&copy).failed(3), restore(&copy, &target).failed(3)] {
+            assert!(error.contains(&claim), "{error}");
+        }
+        assert!(!target.exists() && !dir.path().join("target.restoring").exists());
+        forge(&copy, |manifest| manifest[key] = last.into());
+    }
+    verify(&copy).ok();
+    fs::write(copy.join("log/run-me.sh"), "").unwrap();
+    forge(&copy, |manifest| {
+        let mut file = manifest["files"][0].clone();
+        file["path"] = "log/run-me.sh".into();
+        file["stored"] = file["path"].clone();
+        manifest["files"].as_array_mut().unwrap().push(file);
+    });
+    let error = restore(&copy, &target).failed(3);
+    assert!(error.contains("it was changed"), "{error}");
+}
+
+#[test]
+fn what_a_symbolic_link_leads_to_is_taken() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = filled(&dir);
+    let segment = data.join("log/00000000000000000001.log.zst");
+    let elsewhere = dir.path().join("elsewhere");
+    fs::rename(&segment, &elsewhere).unwrap();
+    symlink(&elsewhere, &segment).unwrap();
+    let copy = dir.path().join("backup");
+    let (line, _) = done(backup(&data, &copy, &[]));
+    assert!(line["linked_files"].as_u64() >= Some(2), "{line}");
+    let taken = fs::symlink_metadata(copy.join("log/00000000000000000001.log.zst")).unwrap();
+    assert!(taken.is_file());
+    assert_eq!(taken.ino(), fs::metadata(&elsewhere).unwrap().ino());
+    fs::remove_file(&elsewhere).unwrap();
+    verify(&copy).ok();
 }
 
 #[test]
