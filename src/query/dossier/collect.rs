@@ -1,55 +1,45 @@
-//! Collects the lines of a dossier from the replay of each (sub)profile.
+//! Collects the lines of a dossier from the replay of each (sub)profile, and sorts
+//! them into the order of the parts, on disk if there are many.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io;
 
 use super::DossierQuery;
-use super::lines::{DossierLine, GapPart, KeyPart, TotalPart};
-use super::sorter::{LineSorter, NumberedKey, SortKey};
+use super::lines::{
+    self, DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, TotalPart, ValuePart,
+};
 use crate::auth::signature::Evidence;
-use crate::event::{Event, seconds_to_rfc3339};
-use crate::history::{Ending, Interval, IntervalBuilder, Replay, Subject, Value};
+use crate::event::{Event, ProfileKey, micros_to_rfc3339, seconds_to_rfc3339};
+use crate::history::{
+    Change, Ending, Interval, IntervalBuilder, Known, Origin, Place, Replay, Subject, Value,
+};
 use crate::log::record::EventRecord;
 use crate::query::answer::{Lines, QueryError};
-use crate::query::lines::LastEvent;
+use crate::query::filter::matches_subject;
+use crate::query::lines::{ChangeLine, LastEvent};
 use crate::query::replay::{Ahead, ReplayVisitor, Replayer, Step, What};
-use crate::store::{EventReader, EventsOf, Snapshot};
+use crate::store::{EventReader, Snapshot, Sorter, TrailError};
 
-/// Which values a dossier tracks: all of them.
+/// Which values a dossier follows: all of them.
 type AllValues = fn(&Subject<'_>, &Value<'_>) -> bool;
 
 /// The lines so far, and their totals.
 pub(super) struct Collector<'a> {
     snapshot: &'a Snapshot<'a>,
-    pub(super) query: &'a DossierQuery,
+    query: &'a DossierQuery,
     /// The last second of the span.
     at: i64,
-    pub(super) sorter: LineSorter<'a>,
-    pub(super) total: TotalPart,
+    sorter: Sorter,
+    pub total: TotalPart,
     /// Time and `seq` of the first event of the span, and of the last.
     first: Option<(i64, u64)>,
     last: Option<(i64, u64)>,
     /// How many events each key has signed, and the first of these events.
-    pub(super) keys: BTreeMap<String, (u64, u64)>,
-    is_found: bool,
+    keys: BTreeMap<String, (u64, u64)>,
+    pub is_found: bool,
     /// Reads records that the replay no longer holds.
     reader: EventReader,
-}
-
-/// A (sub)profile during its replay.
-pub(super) struct KeyState {
-    pub numbered: NumberedKey,
-    pub intervals: IntervalBuilder<AllValues>,
-    /// How each value requested by name ended last.
-    pub ended: BTreeMap<Subject<'static>, Ending>,
-    /// Whether any requested line is about it.
-    pub is_mentioned: bool,
-    pub events: u64,
-    pub duplicates: u64,
-}
-
-pub(super) fn last_event((seq, time): (u64, i64)) -> LastEvent {
-    let time = seconds_to_rfc3339(time);
-    LastEvent { seq, time }
 }
 
 impl<'a> Collector<'a> {
@@ -58,7 +48,7 @@ impl<'a> Collector<'a> {
             snapshot,
             query,
             at,
-            sorter: LineSorter::new(snapshot),
+            sorter: Sorter::new(snapshot.trail().folder().path()),
             total: TotalPart::default(),
             first: None,
             last: None,
@@ -68,82 +58,88 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// The lines and their totals; `None` if there are none.
-    pub fn finish(mut self) -> Result<Option<(LineSorter<'a>, TotalPart)>, QueryError> {
-        for (number, (key, (events, example))) in (0..).zip(&self.keys) {
-            let part = KeyPart {
-                key: key.into(),
-                events: *events,
-                example: *example,
-            };
-            self.sorter
-                .push(SortKey::Key(number), &DossierLine::Key(part))?;
-        }
-        let event = |(time, seq)| last_event((seq, time));
-        self.total.first_event = self.first.map(event);
-        self.total.last_event = self.last.map(event);
-        Ok(self.is_found.then_some((self.sorter, self.total)))
-    }
-
-    /// Collects everything about a (sub)profile.
+    /// Collects everything about a (sub)profile, given with its number among those of
+    /// the dossier.
     pub fn collect(
         &mut self,
-        numbered: NumberedKey,
+        number: u64,
+        key: ProfileKey,
         replayer: &mut Replayer<'_>,
         lines: &mut Lines<'_>,
     ) -> Result<(), QueryError> {
-        let key = numbered.key;
         let events = self.snapshot.events_of(key)?;
         if events.is_empty() {
             return Ok(());
         }
         self.is_found = true;
         self.total.subprofiles += u64::from(key.subprofile.is_some());
-        self.pruned(numbered, &events, lines)?;
         let follows: AllValues = |_, _| true;
-        let state = KeyState {
-            numbered,
+        let mut visitor = KeyVisitor {
+            number,
+            key,
             intervals: IntervalBuilder::new(events.baseline.clone(), follows),
             ended: BTreeMap::new(),
             is_mentioned: !self.query.narrows() || key == self.query.key,
             events: 0,
             duplicates: 0,
+            all: self,
         };
+        if let Some(baseline) = &events.baseline {
+            let since = visitor.all.query.span.since;
+            lines.note_pruned(key, events.baseline_time(), since);
+            if since.is_none_or(|since| since <= baseline.place.time) {
+                visitor.all.total.pruned += 1;
+                visitor.gap("pruned", baseline.place, &[])?;
+            }
+        }
         let damage = &mut lines.damage;
-        let track = replayer.track(key, events, (i64::MIN, self.at), damage)?;
-        let mut visitor = KeyVisitor {
-            collector: self,
-            state,
-        };
+        let track = replayer.track(key, events, (i64::MIN, visitor.all.at), damage)?;
         replayer.changes_of(&track, Ahead::Own, damage, &mut visitor)?;
         Ok(())
     }
 
-    /// Reports that older events were pruned.
-    fn pruned(
-        &mut self,
-        numbered: NumberedKey,
-        events: &EventsOf,
-        lines: &mut Lines<'_>,
-    ) -> Result<(), QueryError> {
-        let Some(baseline) = &events.baseline else {
-            return Ok(());
+    /// Adds a line, at a place among those of its part.
+    pub fn push(&mut self, place: &[u8], line: &DossierLine<'_>) -> Result<(), QueryError> {
+        let part = match line {
+            DossierLine::About(_) => 0,
+            DossierLine::Total(_) => 1,
+            DossierLine::State(_) | DossierLine::Now(_) => 2,
+            DossierLine::Value(_) => 3,
+            DossierLine::Gap(_) => 4,
+            DossierLine::Event(_) => 5,
+            DossierLine::Key(_) => 6,
         };
-        lines.note_pruned(numbered.key, events.baseline_time(), self.query.span.since);
-        let time = baseline.place.time;
-        if self.query.span.since.is_some_and(|since| since > time) {
-            return Ok(());
+        let len = u32::try_from(place.len()).map_err(io::Error::other)?;
+        let mut blob = place.to_vec();
+        serde_json::to_writer(&mut blob, line).map_err(io::Error::from)?;
+        blob.extend_from_slice(&len.to_le_bytes());
+        let dir = self.snapshot.trail().folder().path();
+        let pushed = self.sorter.push(part, 0, blob);
+        Ok(pushed.map_err(TrailError::io("sorting in", dir))?)
+    }
+
+    /// Writes all lines in order.
+    pub fn finish(mut self, lines: &mut Lines<'_>) -> Result<(), QueryError> {
+        for (number, (key, (events, example))) in (0..).zip(std::mem::take(&mut self.keys)) {
+            let part = KeyPart {
+                key: key.into(),
+                events,
+                example,
+            };
+            self.push(&numbers(&[number]), &DossierLine::Key(part))?;
         }
-        self.total.pruned += 1;
-        let gap = GapPart {
-            profile: Some(numbered.key.profile),
-            subprofile: numbered.key.subprofile,
-            seq: Some(baseline.place.seq),
-            until: Some(seconds_to_rfc3339(time)),
-            ..GapPart::new("pruned")
-        };
-        let key = SortKey::Gap(Some(baseline.place), numbered.number);
-        self.sorter.push(key, &DossierLine::Gap(gap))
+        let event = |(time, seq)| last_event((seq, time));
+        self.total.first_event = self.first.map(event);
+        self.total.last_event = self.last.map(event);
+        let total = std::mem::take(&mut self.total);
+        self.push(&[], &DossierLine::Total(total))?;
+        self.sorter.finish::<QueryError>(|blob| {
+            let Some((rest, len)) = blob.split_last_chunk::<4>() else {
+                return Ok(true);
+            };
+            let len = u32::from_le_bytes(*len) as usize;
+            Ok(lines.put_one(rest.get(len..).unwrap_or_default())?)
+        })
     }
 
     /// Counts an event of the span that is not a duplicate.
@@ -155,15 +151,13 @@ impl<'a> Collector<'a> {
             Some(false) => total.unsigned += 1,
             None => total.unchecked += 1,
         }
-        let place = Some((event.time, event.seq));
-        if self.first.is_none() || place < self.first {
-            self.first = place;
-        }
-        self.last = self.last.max(place);
+        let place = (event.time, event.seq);
+        self.first = self.first.into_iter().chain([place]).min();
+        self.last = self.last.max(Some(place));
     }
 
     /// The key that signed an event, if its proof is stored.
-    pub(super) fn signer(&mut self, event: &Event<'_>, record: Option<&[u8]>) -> Option<String> {
+    fn signer(&mut self, event: &Event<'_>, record: Option<&[u8]>) -> Option<String> {
         if event.verified != Some(true) {
             return None;
         }
@@ -174,21 +168,49 @@ impl<'a> Collector<'a> {
                 _ => None,
             }
         };
-        match record {
+        let key = match record {
             Some(record) => EventRecord::decode(record).ok().and_then(signer),
             // Unreadable events were reported when they were replayed.
             None => {
                 let read = self.reader.record(event.seq, |record| Ok(signer(record)));
                 read.ok().flatten()
             }
-        }
+        }?;
+        self.keys.entry(key.clone()).or_insert((0, event.seq)).0 += 1;
+        Some(key)
     }
+
+    /// Whether a field or an interest is requested.
+    fn wants(&self, subject: &Subject<'_>) -> bool {
+        !self.query.narrows() || self.named().any(|named| named == *subject)
+    }
+
+    /// The fields and interests requested by name.
+    fn named(&self) -> impl Iterator<Item = Subject<'a>> + use<'a> {
+        let query = self.query;
+        let fields = query.fields.iter().map(|name| Subject::Field(name.into()));
+        let interests = query.interests.iter();
+        fields.chain(interests.map(|name| Subject::Interest(name.into())))
+    }
+}
+
+/// Numbers as bytes that sort as they do.
+fn numbers(numbers: &[u64]) -> Vec<u8> {
+    numbers.iter().flat_map(|n| n.to_be_bytes()).collect()
 }
 
 /// Collects the steps of one (sub)profile.
 struct KeyVisitor<'c, 'a> {
-    collector: &'c mut Collector<'a>,
-    state: KeyState,
+    all: &'c mut Collector<'a>,
+    number: u64,
+    key: ProfileKey,
+    intervals: IntervalBuilder<AllValues>,
+    /// How each value requested by name ended last.
+    ended: BTreeMap<Subject<'static>, Ending>,
+    /// Whether any requested line is about it.
+    is_mentioned: bool,
+    events: u64,
+    duplicates: u64,
 }
 
 impl ReplayVisitor for KeyVisitor<'_, '_> {
@@ -197,32 +219,263 @@ impl ReplayVisitor for KeyVisitor<'_, '_> {
     }
 
     fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        let (collector, state) = (&mut *self.collector, &mut self.state);
-        let ended: Vec<Interval> = state.intervals.visit(&step);
-        collector.ended(state, ended)?;
-        let span = collector.query.span;
+        let ended = self.intervals.visit(&step);
+        self.ended(ended)?;
+        let span = self.all.query.span;
         let Some(event) = step.event().filter(|event| span.contains(event.time)) else {
             return Ok(true);
         };
         match step.what {
             What::Duplicate { .. } => {
-                state.duplicates += 1;
+                self.duplicates += 1;
                 return Ok(true);
             }
             What::Event(_) => {
-                state.events += 1;
-                collector.count(event);
+                self.events += 1;
+                self.all.count(event);
             }
             What::Cascade(_) | What::UnseenCascade(_) => {}
         }
-        collector.event(state.numbered, event, step.changes, step.record)?;
+        self.event(event, step.changes, step.record)?;
         Ok(true)
     }
 
     fn finish(&mut self, replay: &Replay<'_>) -> Result<bool, QueryError> {
-        let ended = self.state.intervals.follow_baseline(replay);
-        self.collector.ended(&mut self.state, ended)?;
-        self.collector.state(&mut self.state, replay)?;
+        let ended = self.intervals.follow_baseline(replay);
+        self.ended(ended)?;
+        self.state(replay)?;
         Ok(true)
+    }
+}
+
+impl KeyVisitor<'_, '_> {
+    /// Where a line stands that is of a moment.
+    fn place(&self, place: Place) -> Vec<u8> {
+        let time = place.time.cast_unsigned() ^ (1 << 63);
+        numbers(&[time, place.rank.into(), place.seq, self.number])
+    }
+
+    /// Adds an event of the span, if it is requested, and the gaps that it reveals.
+    fn event(
+        &mut self,
+        event: &Event<'_>,
+        mut changes: Vec<Change<'_>>,
+        record: Option<&[u8]>,
+    ) -> Result<(), QueryError> {
+        let query = self.all.query;
+        changes.retain(|change| matches_subject(change, &query.fields, &query.interests));
+        for kind in ["unexplained", "first_seen"] {
+            let revealed = changes.iter().filter(|change| change.cause.name() == kind);
+            let revealed: Vec<&Change<'_>> = revealed.collect();
+            if revealed.is_empty() {
+                continue;
+            }
+            match kind {
+                "unexplained" => self.all.total.unexplained += 1,
+                _ => self.all.total.first_seen += 1,
+            }
+            self.gap(kind, Place::of(event), &revealed)?;
+        }
+        let signed_by = self.all.signer(event, record);
+        if query.narrows() && changes.is_empty() {
+            return Ok(());
+        }
+        let part = EventPart {
+            seq: event.seq,
+            event_type: Cow::Borrowed(event.event_type.name()),
+            time: seconds_to_rfc3339(event.time),
+            time_source: event.time_source,
+            received: micros_to_rfc3339(event.received),
+            profile: event.key.profile,
+            subprofile: event.key.subprofile,
+            database: event.database,
+            collection: event.collection,
+            label: event.label.as_deref().map(Cow::Borrowed),
+            remote: event.remote.as_deref().map(Cow::Borrowed),
+            verified: event.verified,
+            key: signed_by.map(Cow::Owned),
+            observed: event.event_type.seen().map(|seen| seen.name().into()),
+            changes: changes.into_iter().map(ChangeLine::from).collect(),
+        };
+        let place = self.place(Place::of(event));
+        self.all.push(&place, &DossierLine::Event(Box::new(part)))
+    }
+
+    /// Adds a gap that the event at a place reveals by these changes.
+    fn gap(
+        &mut self,
+        kind: &'static str,
+        place: Place,
+        changes: &[&Change<'_>],
+    ) -> Result<(), QueryError> {
+        let since = changes.last().and_then(|change| change.cause.since());
+        let names = || changes.iter().map(|change| change.subject.names());
+        let gap = GapPart {
+            profile: Some(self.key.profile),
+            subprofile: self.key.subprofile,
+            seq: Some(place.seq),
+            since: since.map(seconds_to_rfc3339),
+            until: Some(seconds_to_rfc3339(place.time)),
+            fields: names().filter_map(|(field, _)| field).collect(),
+            interests: names().filter_map(|(_, interest)| interest).collect(),
+            ..GapPart::new(kind)
+        };
+        // Those of no known (sub)profile come first.
+        let place = [numbers(&[1]), self.place(place)].concat();
+        self.all.push(&place, &DossierLine::Gap(gap))
+    }
+
+    /// Adds values that have ended.
+    fn ended(&mut self, ended: Vec<Interval>) -> Result<(), QueryError> {
+        let since = self.all.query.span.since;
+        for interval in ended {
+            let Some(ending) = &interval.until else {
+                continue;
+            };
+            if self.all.named().any(|named| named == interval.subject) {
+                self.ended.insert(interval.subject.clone(), ending.clone());
+            } else if self.all.query.narrows() {
+                continue;
+            }
+            if since.is_none_or(|since| ending.time > since) {
+                self.is_mentioned = true;
+                self.value(interval)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a value while it was held.
+    fn value(&mut self, interval: Interval) -> Result<(), QueryError> {
+        let subject = interval.subject;
+        let (field, interest) = subject.names();
+        // In order of their names; a 0 in one does not end it.
+        let mut place = numbers(&[self.number, interest.is_some().into()]);
+        for byte in subject.name().bytes() {
+            place.push(byte);
+            place.extend((byte == 0).then_some(1));
+        }
+        place.extend([0, 0]);
+        place.extend(interval.number.to_be_bytes());
+        let part = ValuePart {
+            profile: self.key.profile,
+            subprofile: self.key.subprofile,
+            field,
+            interest,
+            value: interval.value,
+            since: origin(interval.since),
+            until: interval.until.map(ending),
+        };
+        self.all.push(&place, &DossierLine::Value(part))
+    }
+
+    /// Adds the final state of the (sub)profile and its values.
+    fn state(&mut self, replay: &Replay<'_>) -> Result<(), QueryError> {
+        self.all.total.duplicates += self.duplicates;
+        let is_held = |subject: &Subject<'_>| self.all.wants(subject);
+        if !self.is_mentioned && !self.intervals.open().keys().any(is_held) {
+            return Ok(());
+        }
+        let mut order = Vec::new();
+        let (word, created, modified) = match &replay.known {
+            Known::Nothing => ("unknown", &None, &None),
+            Known::Deleted { created, modified } => ("deleted", created, modified),
+            Known::Present(state) => {
+                let fields = state.fields.iter();
+                order.extend(fields.map(|(name, _)| Subject::Field(name.as_ref().into())));
+                let interests = state.interests.iter();
+                order.extend(interests.map(|name| Subject::Interest(name.as_ref().into())));
+                ("present", &state.created, &state.modified)
+            }
+        };
+        let ProfileKey {
+            profile,
+            subprofile,
+        } = self.key;
+        let part = StatePart {
+            profile,
+            subprofile,
+            database: replay.database,
+            collection: subprofile.and(replay.collection),
+            state: word.to_owned(),
+            events: self.events,
+            duplicates: self.duplicates,
+            last_event: replay.last.map(last_event),
+            cascade: replay.ended.map(last_event),
+            created: created.as_deref().map(str::to_owned),
+            modified: modified.as_deref().map(str::to_owned),
+        };
+        let state = numbers(&[self.number, 0]);
+        self.all.push(&state, &DossierLine::State(part))?;
+        let open: BTreeMap<Subject<'_>, Interval> = (self.intervals.take_open())
+            .map(|interval| (interval.subject.clone(), interval))
+            .collect();
+        let mut now = Vec::new();
+        for subject in order.into_iter().filter(|subject| self.all.wants(subject)) {
+            if let Some(interval) = open.get(&subject) {
+                let since = Some(origin(interval.since.clone()));
+                now.push((subject, interval.value.clone(), since, None));
+            }
+        }
+        // Values requested by name are listed even if they are absent.
+        for subject in self.all.named() {
+            let ended = self.ended.remove(&subject.to_owned());
+            let is_shown = ended.is_some() || self.key == self.all.query.key;
+            if open.contains_key(&subject) || !is_shown {
+                continue;
+            }
+            let value = match subject {
+                Subject::Field(_) => Value::Absent,
+                Subject::Interest(_) => Value::Member(false),
+            };
+            now.push((subject, value, None, ended.map(ending)));
+        }
+        for ((subject, value, since, ended), number) in now.into_iter().zip(1..) {
+            let (field, interest) = subject.into_names();
+            let part = NowPart {
+                profile,
+                subprofile,
+                field,
+                interest,
+                value,
+                since,
+                ended,
+            };
+            let place = numbers(&[self.number, number]);
+            self.all.push(&place, &DossierLine::Now(part))?;
+        }
+        for interval in open.into_values() {
+            if self.all.wants(&interval.subject) {
+                self.value(interval)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn last_event((seq, time): (u64, i64)) -> LastEvent {
+    let time = seconds_to_rfc3339(time);
+    LastEvent { seq, time }
+}
+
+fn origin(origin: Origin) -> lines::Origin<'static> {
+    lines::Origin {
+        seq: origin.seq,
+        time: seconds_to_rfc3339(origin.time),
+        event_type: origin.event_type,
+        cause: origin.cause.name().into(),
+        not_before: origin.cause.since().map(seconds_to_rfc3339),
+        label: origin.label.map(Cow::Owned),
+        remote: origin.remote.map(Cow::Owned),
+        verified: origin.verified,
+    }
+}
+
+fn ending(ending: Ending) -> lines::Ending<'static> {
+    lines::Ending {
+        seq: ending.seq,
+        time: seconds_to_rfc3339(ending.time),
+        cause: ending.cause.into(),
+        not_before: ending.not_before.map(seconds_to_rfc3339),
     }
 }

@@ -2,14 +2,12 @@
 //! what is unknown: for a regulator or an access request.
 //!
 //! The events of each (sub)profile are read in one pass. The lines are sorted on
-//! disk into the order of the parts ([`sorter`]), so that memory holds one state,
+//! disk into the order of the parts ([`collect`]), so that memory holds one state,
 //! however many events and subprofiles there are. A profile's delete ends its
 //! subprofiles. The command renders the human-readable page from the lines.
 
 mod collect;
 pub mod lines;
-mod render;
-mod sorter;
 
 use std::borrow::Cow;
 
@@ -17,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use self::collect::Collector;
 use self::lines::{AboutPart, DossierLine, GapPart};
-use self::sorter::{NumberedKey, SortKey};
 use super::answer::{Lines, QueryError, now};
 use super::filter::Span;
 use super::progress::{Progress, Stage};
@@ -72,29 +69,28 @@ pub(super) fn answer(
     replayer.note_pruned_deletes(query.key, at, lines)?;
     let mut collector = Collector::new(snapshot, query, at);
     let all = keys.len() as u64;
-    for (number, key) in (0_u32..).zip(keys) {
-        collector.collect(NumberedKey { number, key }, &mut replayer, lines)?;
+    for (number, key) in (0..).zip(keys) {
+        collector.collect(number, key, &mut replayer, lines)?;
         lines.progress.report(Progress {
             stage: Stage::Replaying,
-            done: u64::from(number) + 1,
+            done: number + 1,
             all,
         });
     }
-    let Some((mut sorter, mut total)) = collector.finish()? else {
+    if !collector.is_found {
         return Ok(false);
-    };
+    }
     // Unreadable events may belong to the dossier.
     let (damage, lost) = lines.damage.clone().into_lines();
     let damage = damage.iter().map(|text| ("damage", text));
     for (kind, text) in damage.chain(lost.iter().map(|text| ("lost", text))) {
-        total.damaged += 1;
+        collector.total.damaged += 1;
         let gap = GapPart {
             text: Some(text.into()),
             ..GapPart::new(kind)
         };
-        sorter.push(SortKey::Gap(None, 0), &DossierLine::Gap(gap))?;
+        collector.push(&[0; 8], &DossierLine::Gap(gap))?;
     }
-    sorter.push(SortKey::Total, &DossierLine::Total(total))?;
     let about = AboutPart {
         profile: query.key.profile,
         subprofile: query.key.subprofile,
@@ -105,7 +101,7 @@ pub(super) fn answer(
         made: seconds_to_rfc3339(made),
         version: env!("CARGO_PKG_VERSION").into(),
     };
-    sorter.push(SortKey::About, &DossierLine::About(about))?;
-    sorter.finish(lines)?;
+    collector.push(&[], &DossierLine::About(about))?;
+    collector.finish(lines)?;
     Ok(true)
 }

@@ -5,6 +5,8 @@
 //! covered by the baselines, unless the lookups cover those too. Each source
 //! returns all matching (sub)profiles, and possibly others.
 
+use std::collections::BTreeSet;
+
 use super::matcher::{FindTarget, Matching, ValueMatcher};
 use super::{Progress, QueryError, Stage};
 use crate::event::{Content, ProfileKey, decode_content, values_of};
@@ -31,55 +33,20 @@ const QUICK: usize = 1000;
 /// The (sub)profiles to examine.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Candidates {
-    /// These, in order.
-    Some(Vec<ProfileKey>),
+    /// These.
+    Some(BTreeSet<ProfileKey>),
     /// All (sub)profiles.
     All,
 }
 
-/// Those found so far.
-#[derive(Debug)]
-struct Gathered {
-    keys: Vec<ProfileKey>,
-    most: usize,
-    /// There are too many.
-    many: bool,
-}
-
-impl Gathered {
-    const fn new(most: usize) -> Self {
-        Self {
-            keys: Vec::new(),
-            most,
-            many: false,
-        }
-    }
-
-    fn add(&mut self, keys: impl IntoIterator<Item = ProfileKey>) {
-        if self.many {
-            return;
-        }
-        self.keys.extend(keys);
-        if self.keys.len() >= self.most.saturating_mul(2) {
-            self.arrange();
-        }
-    }
-
-    fn arrange(&mut self) {
-        self.keys.sort_unstable();
-        self.keys.dedup();
-        if self.keys.len() > self.most {
-            self.many = true;
-            self.keys = Vec::new();
-        }
-    }
-
-    fn finish(mut self) -> Candidates {
-        self.arrange();
-        if self.many {
-            Candidates::All
-        } else {
-            Candidates::Some(self.keys)
+impl Candidates {
+    /// Adds some; with more than `most`, all are examined.
+    fn add(&mut self, keys: impl IntoIterator<Item = ProfileKey>, most: usize) {
+        if let Self::Some(known) = self {
+            known.extend(keys);
+            if known.len() > most {
+                *self = Self::All;
+            }
         }
     }
 }
@@ -129,26 +96,30 @@ pub(super) fn gather_up_to(
     most: usize,
     lines: &mut Lines<'_>,
 ) -> Result<Candidates, QueryError> {
-    let mut gathered = Gathered::new(most);
+    let mut found = Candidates::Some(BTreeSet::new());
+    let mut take = |keys: Vec<ProfileKey>| {
+        found.add(keys, most);
+        found != Candidates::All
+    };
     let (up_to, baselines) = match probe(sought) {
-        Some(probe) => look_up(snapshot, &probe, &mut gathered)?,
+        Some(probe) => look_up(snapshot, &probe, &mut take)?,
         None => (0, false),
     };
-    if !gathered.many {
-        scan(snapshot, matcher, up_to + 1, &mut gathered, lines)?;
+    if take(Vec::new()) {
+        scan(snapshot, matcher, up_to + 1, &mut take, lines)?;
     }
     if !baselines {
-        in_baselines(snapshot, matcher, &mut gathered)?;
+        in_baselines(snapshot, matcher, &mut take)?;
     }
-    Ok(gathered.finish())
+    Ok(found)
 }
 
-/// Queries the index; returns the event up to which it is complete, and whether it
-/// covers the baselines too.
+/// Queries the index until `take` wants no more; returns the event up to which it is
+/// complete, and whether it covers the baselines too.
 fn look_up(
     snapshot: &Snapshot<'_>,
     probe: &LookupQuery,
-    gathered: &mut Gathered,
+    take: &mut impl FnMut(Vec<ProfileKey>) -> bool,
 ) -> Result<(u64, bool), QueryError> {
     let (mut up_to, mut baselines) = (u64::MAX, true);
     let mut before: Option<LookupPage> = None;
@@ -160,8 +131,7 @@ fn look_up(
         // what all pages covered.
         up_to = up_to.min(looked.up_to);
         baselines &= looked.baselines;
-        gathered.add(looked.keys.iter().copied());
-        if looked.is_last() || gathered.many {
+        if !take(looked.keys.clone()) || looked.is_last() {
             return Ok((up_to, baselines));
         }
         before = Some(looked);
@@ -171,7 +141,7 @@ fn look_up(
 fn in_baselines(
     snapshot: &Snapshot<'_>,
     matcher: &ValueMatcher,
-    gathered: &mut Gathered,
+    take: &mut impl FnMut(Vec<ProfileKey>) -> bool,
 ) -> Result<(), QueryError> {
     let Some(baselines) = snapshot.baselines() else {
         return Ok(());
@@ -189,7 +159,7 @@ fn in_baselines(
             Subject::Interest(name) => state.interests.contains(name),
         };
         if held {
-            gathered.add([kept.key]);
+            take(vec![kept.key]);
         }
     }
     Ok(())
@@ -208,7 +178,7 @@ fn scan(
     snapshot: &Snapshot<'_>,
     matcher: &ValueMatcher,
     from: u64,
-    gathered: &mut Gathered,
+    take: &mut impl FnMut(Vec<ProfileKey>) -> bool,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
     let mut walk = snapshot.walk_from(from)?;
@@ -233,8 +203,7 @@ fn scan(
         |result: ScanResult| {
             lines.damage.extend(result.damage);
             lines.progress.report(result.progress);
-            gathered.add(result.keys);
-            Ok(!gathered.many)
+            Ok(take(result.keys))
         },
     )
 }

@@ -124,6 +124,22 @@ struct Loops {
 }
 
 impl Loops {
+    fn new(rule: Rule, at: i64, most: usize) -> Self {
+        Self {
+            rule,
+            at,
+            most,
+            key: None,
+            tracks: HashMap::new(),
+            held: 0,
+            is_cut: false,
+            found: Vec::new(),
+            found_held: 0,
+            left_out: 0,
+            groups: BoundedMap::new(GROUPS),
+        }
+    }
+
     /// Ends all tracks.
     fn end(&mut self) {
         for (subject, track) in std::mem::take(&mut self.tracks) {
@@ -133,7 +149,8 @@ impl Loops {
     }
 
     fn end_track(&mut self, subject: &Subject<'static>, track: Track) {
-        self.held = self.held.saturating_sub(track.held());
+        let held = track.held() + subject.name().len();
+        self.held = self.held.saturating_sub(held);
         let Some(key) = self.key else {
             return;
         };
@@ -218,10 +235,12 @@ impl ChangeVisitor for Loops {
                 old: change.old.as_ref(),
                 new: &change.new,
             };
+            let name_len = subject.name().len();
+            let known = self.tracks.get(&subject);
+            let before = known.map_or(0, |track| track.held() + name_len);
             let track = self.tracks.entry(subject).or_default();
-            let before = track.held();
             track.step(self.rule, step);
-            self.held = (self.held + track.held()).saturating_sub(before);
+            self.held = (self.held + track.held() + name_len).saturating_sub(before);
             if self.held > HELD {
                 self.end();
                 self.is_cut = true;
@@ -264,20 +283,9 @@ pub(super) fn answer(
     let most = limit.map_or(LOOPS, |limit| {
         usize::try_from(limit).unwrap_or(LOOPS).min(LOOPS)
     });
-    let (now, until) = (now(), query.filter.span.until);
-    let make = || Loops {
-        rule,
-        at: until.map_or(now, |until| until.min(now)),
-        most,
-        key: None,
-        tracks: HashMap::new(),
-        held: 0,
-        is_cut: false,
-        found: Vec::new(),
-        found_held: 0,
-        left_out: 0,
-        groups: BoundedMap::new(GROUPS),
-    };
+    let now = now();
+    let at = query.filter.span.until.map_or(now, |until| until.min(now));
+    let make = || Loops::new(rule, at, most);
     let mut all = collect_changes(snapshot, &query.filter, lines, &make)?;
     all.keep_most();
     if all.left_out > 0 && limit.is_none_or(|limit| limit > LOOPS as u64) {
@@ -372,5 +380,47 @@ fn line_of(filter: &Filter, found: Found, going_on: bool) -> LoopLine<'static> {
         first_seq: run.first.1,
         last_seq: run.last.1,
         command: command.line().filter(|_| !is_narrowed).map(Into::into),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Content, EventType, TimeSource};
+    use crate::history::Value;
+
+    #[test]
+    fn the_tracks_of_many_large_fields_are_bounded() {
+        let rule = Rule {
+            within: 10,
+            least: 3,
+        };
+        let mut loops = Loops::new(rule, 0, LOOPS);
+        for seq in 1..=200 {
+            let event = Event {
+                seq,
+                received: 0,
+                remote: None,
+                label: None,
+                event_type: EventType::Update,
+                time: 7,
+                time_source: TimeSource::Time,
+                key: ProfileKey::profile(1),
+                database: None,
+                collection: None,
+                verified: None,
+                content: Content::default(),
+            };
+            let change = |number: u64| Change {
+                subject: Subject::Field(format!("{seq}-{number}").into()),
+                old: None,
+                new: Value::Text("x".repeat(4_000).into()),
+                cause: Cause::Set,
+            };
+            loops.visit(&event, (0..50).map(change).collect()).unwrap();
+            assert!(loops.held <= HELD);
+            assert!(loops.tracks.values().map(Track::held).sum::<usize>() <= HELD);
+        }
+        assert!(loops.is_cut && loops.tracks.len() < 10_000);
     }
 }

@@ -2,16 +2,20 @@
 
 use std::io::{self, Write};
 
+use bytesize::ByteSize;
 use maud::{Markup, PreEscaped, html};
 
 use super::head::head;
 use super::section::{Section, how_to_check};
 use super::words::{Words, legend, observed, sender, subject, text, value};
 use crate::event::Zone;
-use crate::format::{Printer, counted, who};
+use crate::format::{Printer, counted, key, who};
 use crate::query::dossier::lines::{
     AboutPart, DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, TotalPart, ValuePart,
 };
+
+/// About how many bytes a section has at most: browsers do not show much larger pages.
+const SECTION_LEN: u64 = 16 << 20;
 
 /// Writes a dossier's lines as a page.
 pub struct Page<'a> {
@@ -25,6 +29,10 @@ pub struct Page<'a> {
     group: Option<String>,
     /// How many lines the section has.
     lines: u64,
+    /// How many bytes of it were written.
+    written: u64,
+    /// The lines of it that are left out: how many, and their bytes.
+    left_out: (u64, u64),
 }
 
 impl<'a> Page<'a> {
@@ -38,11 +46,15 @@ impl<'a> Page<'a> {
             open: None,
             group: None,
             lines: 0,
+            written: 0,
+            left_out: (0, 0),
         }
     }
 
     fn put(&mut self, markup: Markup) -> io::Result<()> {
-        self.out.write_all(markup.into_string().as_bytes())
+        let text = markup.into_string();
+        self.written += text.len() as u64;
+        self.out.write_all(text.as_bytes())
     }
 
     fn raw(&mut self, markup: &'static str) -> io::Result<()> {
@@ -77,14 +89,40 @@ impl<'a> Page<'a> {
                     let empty = self.section.empty();
                     self.put(html! { p.note { (empty) } })?;
                 }
+                self.say_left_out()?;
                 self.raw("</section>\n")?;
             }
             self.section = self.section.next();
             self.lines = 0;
+            self.written = 0;
             self.begin()?;
         }
         self.lines += 1;
         Ok(())
+    }
+
+    /// Says how much of the section is left out, and how to see it.
+    fn say_left_out(&mut self) -> io::Result<()> {
+        let (count, len) = std::mem::take(&mut self.left_out);
+        if count == 0 {
+            return Ok(());
+        }
+        let key = self
+            .about
+            .as_ref()
+            .map(|about| key(about.profile, about.subprofile));
+        let command = format!(
+            "profiletrail dossier {} --format jsonl",
+            key.unwrap_or_default()
+        );
+        self.put(html! {
+            p {
+                span.warn {
+                    (counted(count, "line")) " (" (ByteSize(len).display().iec()) ") more than a browser can show are left out here."
+                }
+                " " code { (command) } " has them all; a dossier of one field or of a shorter span is smaller."
+            }
+        })
     }
 
     /// Begins the section.
@@ -308,35 +346,36 @@ impl<'a> Page<'a> {
 
 impl Printer for Page<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        match serde_json::from_slice(line)? {
-            DossierLine::About(about) => self.about = Some(about),
-            DossierLine::Total(total) => self.head(&total)?,
-            DossierLine::State(line) => {
-                self.go_to(Section::Now)?;
-                self.state(&line)?;
-            }
-            DossierLine::Now(line) => {
-                self.go_to(Section::Now)?;
-                self.now(&line)?;
-            }
-            DossierLine::Value(line) => {
-                self.go_to(Section::Values)?;
-                self.value(&line)?;
-            }
-            DossierLine::Gap(line) => {
-                self.go_to(Section::Gaps)?;
-                self.gap(&line)?;
-            }
-            DossierLine::Event(line) => {
-                self.go_to(Section::Events)?;
-                self.event(&line)?;
-            }
-            DossierLine::Key(line) => {
-                self.go_to(Section::Evidence)?;
-                self.key(&line)?;
-            }
+        let (len, line) = (line.len() as u64, serde_json::from_slice(line)?);
+        let section = match &line {
+            DossierLine::About(_) | DossierLine::Total(_) => Section::Head,
+            DossierLine::State(_) | DossierLine::Now(_) => Section::Now,
+            DossierLine::Value(_) => Section::Values,
+            DossierLine::Gap(_) => Section::Gaps,
+            DossierLine::Event(_) => Section::Events,
+            DossierLine::Key(_) => Section::Evidence,
+        };
+        if section > Section::Head {
+            self.go_to(section)?;
         }
-        Ok(())
+        if self.written > SECTION_LEN {
+            self.left_out.0 += 1;
+            self.left_out.1 += len;
+            return Ok(());
+        }
+        match line {
+            DossierLine::About(about) => {
+                self.about = Some(about);
+                Ok(())
+            }
+            DossierLine::Total(total) => self.head(&total),
+            DossierLine::State(line) => self.state(&line),
+            DossierLine::Now(line) => self.now(&line),
+            DossierLine::Value(line) => self.value(&line),
+            DossierLine::Gap(line) => self.gap(&line),
+            DossierLine::Event(line) => self.event(&line),
+            DossierLine::Key(line) => self.key(&line),
+        }
     }
 
     fn finish(&mut self) -> io::Result<()> {
@@ -354,5 +393,35 @@ impl Printer for Page<'_> {
             }
             (PreEscaped("</body></html>\n"))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_that_is_too_large_says_what_is_left_out() {
+        let mut out = Vec::new();
+        let mut page = Page::new(chrono_tz::UTC, &mut out);
+        let about = r#"{"part":"about","profile":7,"subprofile":null,"fields":[],"interests":[],"since":null,"at":"2026-01-01T00:00:00Z","made":"2026-01-01T00:00:00Z","version":"1"}"#;
+        page.line(about.as_bytes()).unwrap();
+        let total = serde_json::to_string(&DossierLine::Total(TotalPart::default())).unwrap();
+        page.line(total.as_bytes()).unwrap();
+        let long = "x".repeat(1 << 20);
+        for seq in 0..40 {
+            let value = format!(
+                r#"{{"part":"value","profile":7,"subprofile":null,"field":"a","value":"{long}","since":{{"seq":{seq},"time":"2026-01-01T00:00:00Z","type":"update","cause":"set","label":null,"remote":null}},"until":null}}"#
+            );
+            page.line(value.as_bytes()).unwrap();
+        }
+        let key = r#"{"part":"key","key":"k","events":1,"example":3}"#;
+        page.line(key.as_bytes()).unwrap();
+        page.finish().unwrap();
+        let page = String::from_utf8(out).unwrap();
+        assert!(page.len() < 18 << 20, "{}", page.len());
+        assert!(page.contains("24 lines (24"));
+        assert!(page.contains("profiletrail dossier 7 --format jsonl"));
+        assert!(page.contains("profiletrail evidence 3") && page.ends_with("</body></html>\n"));
     }
 }
