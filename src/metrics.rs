@@ -1,4 +1,4 @@
-//! The server's metrics in the OpenMetrics text format.
+//! The server's metrics in the OpenMetrics text format, and in Prometheus' older one.
 //!
 //! [`Metrics`] counts what happens; it is cheap to clone, and counting is an atomic addition, once
 //! for a group of calls. What exists anyway (sizes, lengths, ages) is passed in as [`Gauges`] for
@@ -7,6 +7,8 @@
 //! A call is *accepted* once it is synced, *rejected* if it could not be read and is kept as such,
 //! and *refused* if nothing of it is kept.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,8 +23,60 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-/// The media type of the text.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The form of the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposition {
+    /// OpenMetrics.
+    OpenMetrics,
+    /// Prometheus' text format 0.0.4.
+    Prometheus,
+}
+
+impl Exposition {
+    /// The one that an `Accept` header asks for: OpenMetrics unless only the older one is named.
+    pub fn accepted(accept: Option<&str>) -> Self {
+        let names = |kind: &str| {
+            let kinds = accept.unwrap_or_default().split(',');
+            let mut kinds = kinds.filter_map(|one| one.split(';').next());
+            kinds.any(|one| one.trim().eq_ignore_ascii_case(kind))
+        };
+        match names("text/plain") && !names("application/openmetrics-text") {
+            true => Self::Prometheus,
+            false => Self::OpenMetrics,
+        }
+    }
+
+    /// The media type.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// Converts OpenMetrics text: the older format describes a counter under its name with `_total`, and
+/// knows neither units nor an end.
+fn to_prometheus(text: &str) -> String {
+    let typed = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let counters: HashSet<&str> = typed
+        .filter_map(|typed| typed.strip_suffix(" counter"))
+        .collect();
+    let mut older = String::with_capacity(text.len());
+    for line in text.lines() {
+        let mut words = line.splitn(4, ' ');
+        let line = match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some("UNIT" | "EOF"), ..) => continue,
+            (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(name) => {
+                Cow::Owned(format!("# {what} {name}_total {rest}"))
+            }
+            _ => Cow::Borrowed(line),
+        };
+        older.push_str(&line);
+        older.push('\n');
+    }
+    older
+}
 
 /// The prefix of all names.
 const PREFIX: &str = "profiletrail";
@@ -178,7 +232,7 @@ impl Metrics {
     }
 
     /// All metrics as text.
-    pub fn text(&self, gauges: Gauges) -> String {
+    pub fn text(&self, gauges: Gauges, form: Exposition) -> String {
         let mut state = Registry::with_prefix(PREFIX);
         state.register_collector(Box::new(gauges));
         let mut text = String::new();
@@ -186,7 +240,10 @@ impl Metrics {
         let _ = encode_registry(&mut text, &self.0.registry)
             .and_then(|()| encode_registry(&mut text, &state))
             .and_then(|()| encode_eof(&mut text));
-        text
+        match form {
+            Exposition::OpenMetrics => text,
+            Exposition::Prometheus => to_prometheus(&text),
+        }
     }
 }
 
@@ -208,24 +265,47 @@ impl Collector for Gauges {
         gauge(out, "index_bytes", "Files of the index", None, self.index)?;
         let help = "Closed segments that are to be sealed";
         gauge(out, "segments_unsealed", help, None, self.unsealed)?;
-        let help = "Free on the data folder's disk; -1 if unknown";
-        gauge(out, "disk_free_bytes", help, None, or_unknown(self.free))?;
-        let help = "Memory of the process; -1 if unknown";
-        gauge(
-            out,
-            "resident_memory_bytes",
-            help,
-            None,
-            or_unknown(self.memory),
-        )?;
-        let help = "Since the last event came; -1 if there is none";
-        let age = self.age.map_or(-1.0, |age| age.as_secs_f64());
-        gauge(out, "last_event_age", help, Some(&Unit::Seconds), age)?;
+        // What is not known has no sample.
+        if let Some(free) = self.free {
+            gauge(
+                out,
+                "disk_free_bytes",
+                "Free on the data folder's disk",
+                None,
+                free,
+            )?;
+        }
+        if let Some(memory) = self.memory {
+            gauge(
+                out,
+                "resident_memory_bytes",
+                "Memory of the process",
+                None,
+                memory,
+            )?;
+        }
+        if let Some(age) = self.age.map(|age| age.as_secs_f64()) {
+            gauge(
+                out,
+                "last_event_age",
+                "Since the last event came",
+                Some(&Unit::Seconds),
+                age,
+            )?;
+        }
         let help = "1 if no event came for longer than --alert-after";
         gauge(out, "silent", help, None, u32::from(self.silent))?;
-        let help = "What the last verified call's date was behind this machine's clock";
-        let age = self.signed_age.unwrap_or(0);
-        gauge(out, "last_signed_date_age", help, Some(&Unit::Seconds), age)?;
+        if let Some(age) = self.signed_age {
+            let help = "What the last verified call's date was behind this machine's clock";
+            gauge(out, "last_signed_date_age", help, Some(&Unit::Seconds), age)?;
+        }
+        let version = [([("version", env!("CARGO_PKG_VERSION"))], 1)];
+        family(
+            out,
+            "build_info",
+            "The program's version",
+            version.into_iter(),
+        )?;
         let help = "Questions over HTTP that are answered or wait";
         gauge(out, "questions_under_way", help, None, self.asked)?;
         self.encode_frontends(out)
@@ -284,10 +364,6 @@ fn family<const N: usize>(
     Ok(())
 }
 
-fn or_unknown(bytes: Option<u64>) -> i64 {
-    bytes.map_or(-1, |bytes| i64::try_from(bytes).unwrap_or(i64::MAX))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -315,8 +391,8 @@ mod tests {
             ..Gauges::default()
         };
         // Twice: gauges do not add up.
-        metrics.text(gauges.clone());
-        let text = metrics.text(gauges);
+        metrics.text(gauges.clone(), Exposition::OpenMetrics);
+        let text = metrics.text(gauges, Exposition::OpenMetrics);
         for line in [
             "profiletrail_calls_accepted_total 3",
             "profiletrail_calls_refused_total{reason=\"method\"} 2",
@@ -326,7 +402,11 @@ mod tests {
             "profiletrail_commit_group_calls_bucket{le=\"4.0\"} 1",
             "profiletrail_log_bytes{log=\"rejected\"} 20",
             "profiletrail_last_event_age_seconds 1.5",
-            "profiletrail_disk_free_bytes -1",
+            concat!(
+                "profiletrail_build_info{version=\"",
+                env!("CARGO_PKG_VERSION"),
+                "\"} 1"
+            ),
             "profiletrail_connections{gate=\"webhook\",phase=\"idle\"} 2",
             "profiletrail_gate_refused_total{gate=\"webhook\",status=\"408\"} 7",
             "# TYPE profiletrail_commit_seconds histogram",
@@ -337,5 +417,9 @@ mod tests {
                 "{line} is not in\n{text}"
             );
         }
+        assert!(
+            !text.contains("disk_free") && !text.contains("-1"),
+            "{text}"
+        );
     }
 }

@@ -42,6 +42,12 @@ impl DecodeError {
         }
     }
 
+    /// Whether a reason is that of a call which arrived, but is of no use here: it is no event
+    /// that was lost.
+    pub fn is_no_event(reason: &str) -> bool {
+        reason.starts_with("the call arrived")
+    }
+
     /// An error with its reason and its place.
     pub fn new(reason: impl Into<String>, place: impl Into<String>) -> Self {
         Self {

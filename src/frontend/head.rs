@@ -11,10 +11,11 @@ use httparse::{EMPTY_HEADER, Error, Request, Status};
 
 /// The client's headers that go upstream, each with its first value. No others do but the
 /// frontend's own; tiny_http needs no `Host`.
-pub(super) const PASSED: [&str; 7] = [
+pub(super) const PASSED: [&str; 8] = [
     "Content-Type",
     "Authorization",
     "If-None-Match",
+    "Accept",
     "Cookie",
     "Host",
     "Origin",
@@ -22,7 +23,7 @@ pub(super) const PASSED: [&str; 7] = [
 ];
 
 /// How many of them always go upstream; the others only if browsers are served.
-const ALWAYS: usize = 3;
+const ALWAYS: usize = 4;
 
 /// The header by which tiny_http learns the client's address.
 pub const PEER_HEADER: &str = "X-Peer";

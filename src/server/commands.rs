@@ -43,9 +43,13 @@ const MAX_LINE: usize = 128 << 20;
 /// The number of bytes of lines that are buffered for a chunk.
 const CHUNK: usize = 64 * 1024;
 
-/// The server's settings, and the calls refused for their signature, if
-/// signatures are checked.
-pub(super) type About = (Settings, Option<Arc<Refusals>>);
+/// What a server says of itself.
+pub(super) struct About {
+    pub settings: Settings,
+    pub refusals: Arc<Refusals>,
+    /// Whether it checks signatures.
+    pub checks: bool,
+}
 
 /// Appends events and returns the outcome of each.
 type Append = Arc<dyn Fn(Vec<Arrival>) -> Vec<Outcome> + Send + Sync>;
@@ -228,12 +232,12 @@ impl Commands {
     }
 
     fn describe(&self, mut out: &AnswerWriter<'_>) -> Result<End, Failure> {
-        let (settings, refusals) = self.about.as_ref().ok_or("no server runs")?;
-        let signed = refusals.as_ref().map(|refusals| Signed {
-            last_age: refusals.last_age(),
-            refused: refusals.counts(),
+        let about = self.about.as_ref().ok_or("no server runs")?;
+        let signed = about.checks.then(|| Signed {
+            last_age: about.refusals.last_age(),
         });
-        let running = Running::of(&self.trail, settings.clone(), signed);
+        let (settings, refused) = (about.settings.clone(), about.refusals.counts());
+        let running = Running::of(&self.trail, settings, signed, refused);
         serde_json::to_writer(&mut out, &running)?;
         out.write_all(b"\n")?;
         Ok(End::default())

@@ -1,4 +1,5 @@
-//! Calls that were refused for their signature: counted and logged by reason.
+//! Calls of which nothing is kept, such as those refused for their signature: counted and logged by
+//! reason.
 //!
 //! Nothing of such a call is kept, so this is what its owner has to find out why Copernica's calls
 //! do not arrive.
@@ -10,6 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::auth::signature::Refusal;
 use crate::log_limiter::LogLimiter;
 use crate::metrics::Metrics;
+use crate::ops::doctor::Refused;
 
 /// No verified date was seen yet.
 const UNSEEN: i64 = i64::MIN;
@@ -25,6 +27,8 @@ pub(super) struct Refusals {
 #[derive(Debug, Default)]
 struct Reason {
     count: u64,
+    /// What the last call named, if anything.
+    last: Option<String>,
     log: LogLimiter,
 }
 
@@ -40,29 +44,42 @@ impl Refusals {
 
     /// Counts a refusal of a call from an address. `detail` is for the owner; it may be empty.
     pub fn note(&self, refusal: Refusal, detail: &str, remote: Option<&str>) {
-        self.metrics.refused(refusal.word());
-        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-        let reason = reasons.entry(refusal.word()).or_default();
-        reason.count += 1;
-        let log = reason.log.clone();
-        drop(reasons);
         let remote = remote.unwrap_or("an unknown address");
-        let detail = match detail {
+        let shown = match detail {
             "" => String::new(),
             detail => format!(" ({detail})"),
         };
-        log.warn(format!(
-            "a call from {remote} was refused and not kept: {refusal}{detail}"
-        ));
+        let names = matches!(refusal, Refusal::Account | Refusal::Host) && !detail.is_empty();
+        self.count(
+            refusal.word(),
+            names.then(|| detail.to_owned()),
+            format!("a call from {remote} was refused and not kept: {refusal}{shown}"),
+        );
     }
 
-    /// The number of refused calls for each reason.
-    pub fn counts(&self) -> Vec<(String, u64)> {
+    /// Counts a call of which nothing is kept, under a reason in one word, and logs the message.
+    /// `last` is what the call named, if that matters.
+    pub fn count(&self, word: &'static str, last: Option<String>, message: String) {
+        self.metrics.refused(word);
+        let mut reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
+        let reason = reasons.entry(word).or_default();
+        reason.count += 1;
+        reason.last = last;
+        let log = reason.log.clone();
+        drop(reasons);
+        log.warn(message);
+    }
+
+    /// The refused calls by reason.
+    pub fn counts(&self) -> Vec<Refused> {
         let reasons = self.reasons.lock().unwrap_or_else(PoisonError::into_inner);
-        let counts = reasons.iter();
-        counts
-            .map(|(word, reason)| ((*word).to_owned(), reason.count))
-            .collect()
+        let reasons = reasons.iter();
+        let refused = reasons.map(|(word, reason)| Refused {
+            reason: (*word).to_owned(),
+            count: reason.count,
+            last: reason.last.clone(),
+        });
+        refused.collect()
     }
 
     /// Notes the age in seconds of a verified call's date at its receipt.

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::api::{Api, ApiParts};
-use super::commands::Commands;
+use super::commands::{About, Commands};
 use super::committer::{self, Health};
 use super::control_socket::ControlSocket;
 use super::disk_space::DiskSpaceMonitor;
@@ -260,6 +260,7 @@ impl Server {
             zone: config.zone,
             max_body: config.max_body,
             validation: ValidationFiles::of(&config.data),
+            refusals: Arc::clone(&refusals),
             lost_log: LogLimiter::default(),
         };
         let frontend_config = FrontendConfig {
@@ -290,12 +291,15 @@ impl Server {
             listen: Some(address),
             ..config.settings()
         };
-        let refusals = config.signature.is_some().then_some(refusals);
         let api = api_listener.map(|listener| Api::start(listener, parts));
         let api = api.transpose().map_err(system("starting the query API"))?;
         let watch = start_watch(inactivity).map_err(system("watching for inactivity"))?;
         let append = move |group| queue.import(group);
-        let about = Some((settings, refusals));
+        let about = Some(About {
+            settings,
+            refusals,
+            checks: config.signature.is_some(),
+        });
         let commands = Commands::new(Arc::clone(&trail), append, limiter, config.zone, about);
         let control =
             ControlSocket::start(commands).map_err(system("making the control socket"))?;

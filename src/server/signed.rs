@@ -74,10 +74,21 @@ impl Checker {
         remote: Option<&str>,
     ) -> Result<CheckOutcome, Refusal> {
         let malformed = Refusal::Malformed("the head is not HTTP");
-        Head::parse(head)
-            .ok_or(malformed)
-            .and_then(|head| self.policy.check(&head, body, now()))
-            .map_err(|refusal| self.refuse(refusal, None, remote))
+        let head = Head::parse(head).ok_or_else(|| self.refuse(malformed, None, remote))?;
+        let checked = self.policy.check(&head, body, now());
+        checked.map_err(|refusal| {
+            // What the call named may be what its receiver forgot to set.
+            let named = match refusal {
+                Refusal::Account => head.one("X-Copernica-ID"),
+                Refusal::Host => head.one("Host"),
+                _ => Ok(None),
+            };
+            let named = named.ok().flatten().map(|name| {
+                let name: String = name.chars().take(100).collect();
+                format!("{name:?}")
+            });
+            self.refuse(refusal, named.as_deref(), remote)
+        })
     }
 
     /// Verifies a claim's signature and calls `then`: at once if the key is cached, else on the

@@ -10,6 +10,7 @@ use super::committer::{Health, Queue};
 use super::health::health;
 use super::http_server::Handler;
 use super::inactivity::InactivityAlarm;
+use super::refusals::Refusals;
 use super::reply::{Reply, Responder};
 use super::signed::{Checker, Verified};
 use crate::auth::signature::{CheckOutcome, Claim, Evidence, Refusal};
@@ -37,7 +38,9 @@ pub(super) struct Worker {
     pub max_body: usize,
     /// What Copernica fetches before it calls an address.
     pub validation: ValidationFiles,
-    /// Logs lost calls.
+    /// Counts calls of which nothing is kept.
+    pub refusals: Arc<Refusals>,
+    /// Logs calls to unknown addresses.
     pub lost_log: LogLimiter,
 }
 
@@ -180,9 +183,8 @@ impl Handler for Worker {
             }
         };
         if let Some((411, error)) = &fault {
-            self.metrics.refused("no_length");
-            self.lost_log
-                .warn(format!("a call was refused and not kept: {error}"));
+            let message = format!("a call was refused and not kept: {error}");
+            self.refusals.count("no_length", None, message);
             return answer(responder, Reply::refused(411, error));
         }
         let whole = !matches!(fault, Some((413, _)));

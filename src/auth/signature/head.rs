@@ -45,7 +45,7 @@ impl<'a> Head<'a> {
     }
 
     /// The value of a header that may occur once at most.
-    pub(super) fn one(&self, name: &'static str) -> Result<Option<&'a str>, Refusal> {
+    pub fn one(&self, name: &'static str) -> Result<Option<&'a str>, Refusal> {
         let mut values = self.values(name);
         let Some(value) = values.next() else {
             return Ok(None);

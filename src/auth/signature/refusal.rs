@@ -38,7 +38,7 @@ pub enum Refusal {
     #[error("the digest does not match the body")]
     Digest,
     /// The body was not received whole, so its digest cannot be checked.
-    #[error("the body is too long to be checked")]
+    #[error("the body is too long to be checked (--max-body)")]
     NotWhole,
     /// The key's name is not below the key domain.
     #[error("the key is not below the key domain")]

@@ -8,14 +8,15 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::now_micros;
-use crate::log::record::{EventHead, received_time, rejected_time};
+use crate::event::{DecodeError, now_micros};
+use crate::log::record::{EventHead, RejectedRecord, received_time, rejected_time};
 use crate::log::{Log, LogError, OpenMode, Scanned};
 use crate::ops::bytes_of;
 use crate::storage::RealDisk;
 use crate::store::{Folder, Trail, TrailError};
 
-/// How many of the newest events are read for their labels.
+/// How many of the newest events are read for their labels, and of the newest rejected calls for
+/// their reasons.
 const LABELLED: u64 = 20_000;
 
 /// The most labels that are reported.
@@ -89,6 +90,20 @@ pub struct Running {
     pub log: LogFacts,
     /// The results of signature checks; `None` if it checks none.
     pub signed: Option<Signed>,
+    /// The calls since its start of which nothing was kept.
+    pub refused: Vec<Refused>,
+}
+
+/// Calls of which nothing was kept, for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Refused {
+    /// The reason, in one word.
+    pub reason: String,
+    /// How many.
+    pub count: u64,
+    /// What the last of them named, if that matters.
+    pub last: Option<String>,
 }
 
 /// The results of signature checks since a server's start.
@@ -98,13 +113,16 @@ pub struct Signed {
     /// The age in seconds of the last signed call's date when it arrived,
     /// whether it was accepted or not; negative if the date was in the future.
     pub last_age: Option<i64>,
-    /// How many were refused, by reason.
-    pub refused: Vec<(String, u64)>,
 }
 
 impl Running {
     /// The facts of the calling process.
-    pub fn of(trail: &Trail, settings: Settings, signed: Option<Signed>) -> Self {
+    pub fn of(
+        trail: &Trail,
+        settings: Settings,
+        signed: Option<Signed>,
+        refused: Vec<Refused>,
+    ) -> Self {
         let progress = trail.index().progress();
         let (events, rejected) = (trail.events(), trail.rejected());
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -118,6 +136,7 @@ impl Running {
             lookup: lookup.map(|state| (state.fields, state.up_to)),
             log: LogFacts::of(events, rejected, trail.folder().path()),
             signed,
+            refused,
         }
     }
 }
@@ -131,10 +150,54 @@ pub struct LogFacts {
     /// By how many bytes the folder grew a day in the last month; `None` if
     /// there is less than a day of events.
     pub growth: Option<u64>,
-    /// How many calls of the last day could not be read.
-    pub rejected_lately: u64,
+    /// The rejected calls of the last day.
+    pub rejected: Rejected,
     /// The labels of the newest events, sorted.
     pub labels: Vec<String>,
+}
+
+/// How many of the newest calls were rejected, by what is wrong with them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Rejected {
+    /// Signed well, with a wrong date.
+    pub wrong_date: u64,
+    /// Longer than `--max-body`.
+    pub too_large: u64,
+    /// To an unknown address.
+    pub unknown_address: u64,
+    /// Unreadable otherwise.
+    pub unreadable: u64,
+    /// No events: of the sender's test button, or of other webhooks.
+    pub no_event: u64,
+}
+
+impl Rejected {
+    /// Those of a log that arrived since a moment in Unix seconds; of very many the newest.
+    fn since(log: &Log, moment: i64) -> Self {
+        let mut counts = Self::default();
+        let first = first_since(log, moment, rejected_time);
+        let mut scan = log.scan(first.max(log.last_seq().saturating_sub(LABELLED)));
+        while let Ok(Some(found)) = scan.step() {
+            let Scanned::Records(records) = found else {
+                continue;
+            };
+            for (_, bytes) in records {
+                let Ok(RejectedRecord { head, .. }) = RejectedRecord::decode(bytes) else {
+                    continue;
+                };
+                let count = match head.status {
+                    401 => &mut counts.wrong_date,
+                    404 => &mut counts.unknown_address,
+                    413 => &mut counts.too_large,
+                    _ if DecodeError::is_no_event(head.reason) => &mut counts.no_event,
+                    _ => &mut counts.unreadable,
+                };
+                *count += 1;
+            }
+        }
+        counts
+    }
 }
 
 impl LogFacts {
@@ -142,11 +205,10 @@ impl LogFacts {
     pub fn of(events: &Log, rejected: &Log, folder: &Path) -> Self {
         let now = now_micros().div_euclid(1_000_000);
         let last_received = time_at(events, events.last_seq(), received_time);
-        let first_rejected = first_since(rejected, now - DAY, rejected_time);
         Self {
             last_received,
             growth: growth(events, last_received, folder),
-            rejected_lately: (rejected.last_seq() + 1).saturating_sub(first_rejected),
+            rejected: Rejected::since(rejected, now - DAY),
             labels: labels(events).into_iter().collect(),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::finding::duration;
 use super::health::{Health, health};
-use super::{Facts, Finding, Running};
+use super::{Facts, Finding, Refused, Rejected, Running};
 use crate::store::{Folder, Holder};
 
 /// How long a connection may take to be accepted.
@@ -175,20 +175,57 @@ fn last_event(last: Option<i64>, now: i64, alert_after: Option<u64>) -> Vec<Find
     }
 }
 
-/// How many calls could not be read within a day.
+/// The rejected calls of a day, by what is wrong with them.
 pub(super) fn rejected(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(log) = &facts.log else {
         return Vec::new();
     };
-    match log.rejected_lately {
-        0 => Finding::ok("every call of the last 24 hours could be read"),
-        count => Finding::warning(
-            format!("calls of the last 24 hours that could not be read: {count}"),
+    let Rejected {
+        wrong_date,
+        too_large,
+        unknown_address,
+        unreadable,
+        no_event,
+    } = log.rejected;
+    let data = &facts.data_word;
+    let retry = format!("profiletrail rejected --retry --data {data} enters them");
+    let what = |what: &str, count| format!("calls of the last 24 hours {what}: {count}");
+    let mut found = Vec::new();
+    if wrong_date > 0 {
+        found.extend(Finding::problem(
+            what("that were signed well, but with a wrong date", wrong_date),
+            format!("timedatectl set-ntp true sets this machine's clock; then {retry}"),
+        ));
+    }
+    if too_large > 0 {
+        found.extend(Finding::problem(
+            what("that were longer than --max-body", too_large),
+            "set PROFILETRAIL_MAX_BODY (--max-body; 4MiB by default) higher, and the limit of the proxy in front; restart",
+        ));
+    }
+    if unknown_address > 0 {
+        found.extend(Finding::problem(
+            what("to an unknown address below /webhook/", unknown_address),
             format!(
-                "profiletrail rejected --since '24 hours ago' --data {} shows why",
-                facts.data_word
+                "correct the address in Copernica: profiletrail rejected --data {data} shows it; then {retry}"
             ),
-        ),
+        ));
+    }
+    if unreadable > 0 {
+        found.extend(Finding::warning(
+            what("that could not be read", unreadable),
+            format!(
+                "profiletrail rejected --since '24 hours ago' --data {data} shows why; what can be read by now, \
+                 {retry}"
+            ),
+        ));
+    }
+    match (found.is_empty(), no_event) {
+        (true, 0) => Finding::ok("every call of the last 24 hours could be read"),
+        (true, _) => Finding::ok(format!(
+            "every event of the last 24 hours could be read; calls of the test button or of other webhooks: {no_event}"
+        )),
+        _ => found,
     }
 }
 
@@ -207,32 +244,69 @@ pub(super) fn signatures(facts: &Facts<'_>) -> Vec<Finding> {
     }
 }
 
-/// How many signed calls were refused since the server's start.
+/// The calls since the server's start of which nothing was kept.
 pub(super) fn refused(facts: &Facts<'_>) -> Vec<Finding> {
-    let Some(signed) = facts.running().and_then(|running| running.signed.as_ref()) else {
+    let Some(running) = facts.running() else {
         return Vec::new();
     };
-    let counts = signed.refused.iter().filter(|(_, count)| *count > 0);
-    let counts: Vec<String> = counts
-        .map(|(reason, count)| format!("{reason} {count}"))
-        .collect();
-    if counts.is_empty() {
-        return Finding::ok("no call was refused since the server's start");
+    let mut found = Vec::new();
+    let mut others = Vec::new();
+    for Refused {
+        reason,
+        count,
+        last,
+    } in &running.refused
+    {
+        let last = last.as_deref();
+        let last = last.map_or_else(String::new, |last| format!(" (the last named {last})"));
+        let what = |calls: &str| format!("{calls} since the server's start: {count}{last}");
+        found.extend(match reason.as_str() {
+            "account" => Finding::problem(
+                what("signed calls of another account"),
+                "if that account is yours, add it to PROFILETRAIL_COPERNICA_ID (--copernica-id), and restart",
+            ),
+            "host" => Finding::problem(
+                what("signed calls to another host"),
+                "if that name is this server's, add it to PROFILETRAIL_PUBLIC_HOST (--public-host), and restart; \
+                 the proxy in front must pass on the Host header",
+            ),
+            "too_large" => Finding::problem(
+                what("calls that were longer than --max-body"),
+                "set PROFILETRAIL_MAX_BODY (--max-body; 4MiB by default) higher, and the limit of the proxy in front; \
+                 restart",
+            ),
+            "no_length" => Finding::problem(
+                what("calls without a length, which are answered 411"),
+                "the proxy in front must pass on Content-Length or chunks, as scripts/nginx.example does",
+            ),
+            _ => {
+                others.push(format!("{reason} {count}"));
+                continue;
+            }
+        });
     }
-    Finding::warning(
-        format!("since the server's start: {}", counts.join(", ")),
-        "calls from strangers are refused by design; if Copernica's own are refused, check clock, dns and public \
-         here, and --copernica-id",
-    )
+    if !others.is_empty() {
+        found.extend(Finding::warning(
+            format!("since the server's start: {}", others.join(", ")),
+            "calls from strangers are refused by design; if Copernica's own are refused, check clock, dns and public \
+             here",
+        ));
+    }
+    match found.is_empty() {
+        true => Finding::ok("no call was refused since the server's start"),
+        false => found,
+    }
 }
 
 /// This machine's clock against the date of the last signed call.
 pub(super) fn clock(facts: &Facts<'_>) -> Vec<Finding> {
     let signed = facts.running().and_then(|running| running.signed.as_ref());
-    clock_skew(signed.and_then(|signed| signed.last_age))
+    let lost = facts.log.as_ref().map_or(0, |log| log.rejected.wrong_date);
+    clock_skew(signed.and_then(|signed| signed.last_age), lost > 0)
 }
 
-fn clock_skew(last_age: Option<i64>) -> Vec<Finding> {
+/// `lost` says whether calls are rejected for their date.
+fn clock_skew(last_age: Option<i64>, lost: bool) -> Vec<Finding> {
     let Some(age) = last_age else {
         return Finding::unknown(
             "no signed call to compare it with",
@@ -244,12 +318,14 @@ fn clock_skew(last_age: Option<i64>) -> Vec<Finding> {
         return Finding::ok(format!("the last signed call's date was {off} off"));
     }
     let side = if age < 0 { "ahead of" } else { "behind" };
-    Finding::warning(
-        format!(
-            "the last signed call's date was {off} {side} this machine's clock; calls past --max-age are refused"
-        ),
-        "timedatectl set-ntp true, unless it was an old call that was sent again",
-    )
+    let what = format!(
+        "the last signed call's date was {off} {side} this machine's clock; calls past --max-age are rejected"
+    );
+    let fix = "timedatectl set-ntp true, unless it was an old call that was sent again";
+    match lost {
+        true => Finding::problem(what, fix),
+        false => Finding::warning(what, fix),
+    }
 }
 
 #[cfg(test)]
@@ -258,6 +334,7 @@ mod tests {
 
     use super::super::tests::facts;
     use super::super::{LogFacts, Signed, Verdict};
+    use super::rejected as rejected_calls;
     use super::*;
 
     fn one(mut found: Vec<Finding>) -> Finding {
@@ -356,38 +433,90 @@ mod tests {
     }
 
     #[test]
-    fn rejected_and_refused_calls_are_counted() {
+    fn rejected_calls_are_judged_by_what_is_wrong_with_them() {
         let mut facts = facts(Path::new("a b"));
         facts.log = Some(LogFacts::default());
-        assert_eq!(one(rejected(&facts)).result, Verdict::Ok);
-        facts.log = Some(LogFacts {
-            rejected_lately: 3,
-            ..LogFacts::default()
-        });
-        let found = one(rejected(&facts));
+        assert_eq!(one(rejected_calls(&facts)).result, Verdict::Ok);
+        let mut of = |rejected: Rejected| {
+            facts.log = Some(LogFacts {
+                rejected,
+                ..LogFacts::default()
+            });
+            rejected_calls(&facts)
+        };
+        let found = one(of(Rejected {
+            unreadable: 3,
+            ..Rejected::default()
+        }));
         assert_eq!(found.result, Verdict::Warning);
         assert!(found.fix.unwrap().contains("--data 'a b'"));
-        let mut signed = Signed {
-            last_age: None,
-            refused: vec![("no_signature".to_owned(), 0)],
-        };
-        let found = with_signed(refused, Some(signed.clone()));
+        let found = one(of(Rejected {
+            no_event: 3,
+            ..Rejected::default()
+        }));
         assert_eq!(found.result, Verdict::Ok);
-        signed.refused.push(("digest".to_owned(), 2));
-        let found = with_signed(refused, Some(signed));
+        let found = of(Rejected {
+            wrong_date: 1,
+            too_large: 1,
+            unknown_address: 1,
+            unreadable: 1,
+            no_event: 1,
+        });
+        let results: Vec<_> = found.iter().map(|found| found.result).collect();
+        use Verdict::{Problem, Warning};
+        assert_eq!(results, [Problem, Problem, Problem, Warning]);
+        assert!(found.iter().any(|found| found.what.contains("--max-body")));
+    }
+
+    #[test]
+    fn refused_calls_are_problems_if_there_is_a_remedy() {
+        let of = |reasons: &[&str]| {
+            let contact = Ok(Running {
+                refused: reasons
+                    .iter()
+                    .map(|reason| Refused {
+                        reason: (*reason).to_owned(),
+                        count: 2,
+                        last: Some("\"account_5\"".to_owned()),
+                    })
+                    .collect(),
+                ..Running::default()
+            });
+            let mut facts = facts(Path::new("d"));
+            facts.contact = &contact;
+            refused(&facts)
+        };
+        assert_eq!(one(of(&[])).result, Verdict::Ok);
+        let found = one(of(&["digest", "unsigned"]));
         assert_eq!(found.result, Verdict::Warning);
-        assert_eq!(found.what, "since the server's start: digest 2");
+        assert_eq!(found.what, "since the server's start: digest 2, unsigned 2");
+        for (reason, remedy) in [
+            ("account", "--copernica-id"),
+            ("host", "--public-host"),
+            ("too_large", "--max-body"),
+            ("no_length", "Content-Length"),
+        ] {
+            let found = one(of(&[reason]));
+            assert_eq!(found.result, Verdict::Problem);
+            assert!(found.fix.unwrap().contains(remedy));
+            assert!(
+                found.what.ends_with(": 2 (the last named \"account_5\")"),
+                "{}",
+                found.what
+            );
+        }
     }
 
     #[test]
     fn the_clock_is_compared_with_the_senders() {
         assert_eq!(with_signed(clock, None).result, Verdict::Unknown);
-        assert_eq!(one(clock_skew(None)).result, Verdict::Unknown);
-        assert_eq!(one(clock_skew(Some(-10))).result, Verdict::Ok);
-        let found = one(clock_skew(Some(11)));
+        assert_eq!(one(clock_skew(None, false)).result, Verdict::Unknown);
+        assert_eq!(one(clock_skew(Some(-10), true)).result, Verdict::Ok);
+        let found = one(clock_skew(Some(11), false));
         assert_eq!(found.result, Verdict::Warning);
+        assert_eq!(one(clock_skew(Some(11), true)).result, Verdict::Problem);
         assert!(found.what.contains("11 seconds behind"), "{found:?}");
-        let found = one(clock_skew(Some(i64::MIN)));
+        let found = one(clock_skew(Some(i64::MIN), false));
         assert!(found.what.contains("ahead of"));
     }
 }

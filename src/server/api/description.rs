@@ -297,7 +297,7 @@ fn others(generator: &mut SchemaGenerator, all: &mut Map<String, Value>) {
             "/metrics",
             "metrics",
             "Figures for Prometheus",
-            crate::metrics::CONTENT_TYPE,
+            crate::metrics::Exposition::OpenMetrics.content_type(),
             &text,
         ),
     ] {

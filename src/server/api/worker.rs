@@ -25,7 +25,7 @@ use super::ui::{Asked, Asker, MAX_BODY, Opened, Route, Ui};
 use crate::auth::tokens::Scope;
 use crate::event::{DecodeError, now_micros};
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
-use crate::metrics::CONTENT_TYPE;
+use crate::metrics::Exposition;
 use crate::ops::{self, Maintenance, MaintenanceError};
 use crate::query::{
     Answered, Mark, Query, QueryError, Span, answer_page, answer_with_progress, with_causes,
@@ -64,7 +64,7 @@ pub(super) struct Shared {
 
 /// The work that a request needs.
 enum Wanted {
-    Metrics,
+    Metrics(Exposition),
     /// An answer that needs no reading, and its tag.
     Ready(Reply, String),
     /// A question, and the tag of its answer.
@@ -97,7 +97,7 @@ impl Shared {
         let (method, target) = (request.method().clone(), request.url().to_owned());
         let owned = |name| header(&request, name).map(str::to_owned);
         let (peer, authorization) = (owned(PEER_HEADER), owned("Authorization"));
-        let known = owned("If-None-Match").unwrap_or_default();
+        let (known, accept) = (owned("If-None-Match").unwrap_or_default(), owned("Accept"));
         let fault = owned(FAULT_HEADER).is_some() || !matches!(whole, Ok(0));
         let asked = self.ui.is_some().then(|| Asked {
             method: method.clone(),
@@ -147,7 +147,7 @@ impl Shared {
                 return caller.answer(&reply);
             }
         };
-        match self.wanted(&method, &target, path, has_body, scope) {
+        match self.wanted(&method, &target, path, has_body, scope, accept.as_deref()) {
             Ok(Wanted::Question(_, Some(tag)) | Wanted::Ready(_, tag)) if names(&known, &tag) => {
                 self.parts.metrics.asked("unchanged");
                 caller.answer(&Reply::unchanged(&tag));
@@ -172,6 +172,7 @@ impl Shared {
         path: &str,
         has_body: bool,
         scope: Scope,
+        accept: Option<&str>,
     ) -> Result<Wanted, Reply> {
         let refused = |status, what: &str, place: &str| {
             Reply::refused(status, &DecodeError::new(what, place))
@@ -184,7 +185,7 @@ impl Shared {
             return Err(refused(413, what, "Content-Length"));
         }
         if path == "/metrics" {
-            return Ok(Wanted::Metrics);
+            return Ok(Wanted::Metrics(Exposition::accepted(accept)));
         }
         if scope != Scope::Read {
             let what = "this token is good for /metrics alone";
@@ -259,10 +260,10 @@ impl Shared {
             return self.busy(wanted, caller);
         };
         match wanted {
-            Wanted::Metrics => {
+            Wanted::Metrics(form) => {
                 self.parts.metrics.asked("answered");
-                let text = self.parts.metrics.text(gauges(self));
-                caller.answer(&Reply::new(200, CONTENT_TYPE, text.into_bytes()));
+                let text = self.parts.metrics.text(gauges(self), *form);
+                caller.answer(&Reply::new(200, form.content_type(), text.into_bytes()));
             }
             // Answered before.
             Wanted::Ready(..) => {}

@@ -8,6 +8,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::SystemTime;
 
+use crate::support::dns::DnsServer;
+use crate::support::signer::{ACCOUNT, Call, HOST, KEY_NAME, Key};
 use crate::support::{BODY, Cli, Outcome, Server, cli, data, json_lines, keys, new_server};
 use serde_json::Value;
 
@@ -155,7 +157,15 @@ fn what_is_wrong_with_a_server_is_told() {
 
     // A call that cannot be read is told as long as it is of the last day.
     let server = Server::start(&data, &["--min-free", "0B"]);
-    assert_eq!(server.client().post("/webhook", "nothing").status, 400);
+    assert_eq!(
+        server
+            .client()
+            .post("/webhook", "type=update&profile=x")
+            .status,
+        400
+    );
+    // The test button loses nothing.
+    assert_eq!(server.client().post("/webhook", "test=1").status, 400);
     let found = checks(&doctor(&data, &["--offline"]));
     assert_eq!(result(&found, "rejected"), "warning");
     assert!(found["rejected"]["what"].as_str().unwrap().ends_with(": 1"));
@@ -275,4 +285,87 @@ fn what_signed_calls_came_to_is_told() {
     let address = "\"https://hooks.example.com:8443/webhook\"";
     assert!(outcome.stdout.contains(address), "{}", outcome.stdout);
     server.stop();
+}
+
+#[test]
+fn what_has_a_remedy_is_a_problem_and_names_it() {
+    let (dir, server) = new_server(&["--max-body", "1000B"]);
+    assert_eq!(server.client().post("/webhook//crm", BODY).status, 404);
+    assert_eq!(
+        server.client().post("/webhook", vec![b'x'; 2000]).status,
+        413
+    );
+    assert_eq!(
+        raw_status(&server, b"POST /webhook HTTP/1.1\r\nHost: a\r\n\r\n"),
+        411
+    );
+    let outcome = doctor(&data(&dir), &["--offline"]);
+    assert_eq!(outcome.status, Some(3));
+    for says in [
+        "--max-body",
+        "to an unknown address below /webhook/",
+        "answered 411",
+        "rejected --retry",
+    ] {
+        assert!(outcome.stdout.contains(says), "{says}: {}", outcome.stdout);
+    }
+    server.stop();
+
+    let key = Key::new("sender-2048");
+    let dns = DnsServer::start();
+    dns.set_txt(KEY_NAME, 3600, &[&key.record()]);
+    let asked = dns.address().to_string();
+    let args = [
+        "--copernica-id",
+        ACCOUNT,
+        "--public-host",
+        HOST,
+        "--dns-server",
+        &asked,
+    ];
+    let server = Server::start(&data(&dir), &args);
+    let now = profiletrail::event::now_micros().div_euclid(1_000_000);
+    let signed = |call: Call| raw_status(&server, &call.signed(&key));
+    // All calls are ahead: it is this machine's clock.
+    assert_eq!(signed(Call::new(BODY, now + 120)), 401);
+    assert_eq!(
+        signed(Call::new(BODY, now).set("X-Copernica-ID", "account_5678")),
+        401
+    );
+    assert_eq!(
+        signed(Call::new(BODY, now).set("Host", "other.example.com")),
+        401
+    );
+    let outcome = doctor(&data(&dir), &["--offline"]);
+    let lines = json_lines(&outcome.stdout);
+    let problems: Vec<&Value> = lines
+        .iter()
+        .filter(|line| line["result"] == "problem")
+        .collect();
+    for (check, says) in [
+        ("clock", "ahead of this machine's clock"),
+        ("rejected", "with a wrong date: 1"),
+        (
+            "refused",
+            "another account since the server's start: 1 (the last named \"account_5678\")",
+        ),
+        (
+            "refused",
+            "another host since the server's start: 1 (the last named \"other.example.com\")",
+        ),
+    ] {
+        let is_it =
+            |line: &&Value| line["check"] == check && line["what"].as_str().unwrap().contains(says);
+        assert!(
+            problems.iter().any(|line| is_it(line)),
+            "{says}: {problems:?}"
+        );
+    }
+    server.stop();
+}
+
+fn raw_status(server: &Server, request: &[u8]) -> u16 {
+    let mut client = server.client();
+    client.send(request).unwrap();
+    client.receive(false).unwrap().status
 }

@@ -367,6 +367,7 @@ pages! {
     index_design: "docs/index-design.md" after &[],
     operations: "docs/operations.md" after CALLS,
     reconcile: "docs/reconcile.md" after CALLS,
+    setup_in_copernica: "docs/setup-in-copernica.md" after &["README.md"],
     signatures: "docs/signatures.md" after &[],
     storage_format: "docs/storage-format.md" after &[],
     tls_and_proxies: "docs/tls-and-proxies.md" after &[],

@@ -45,7 +45,7 @@ fn what_happens_is_counted() {
     let token = token(&data(&dir));
     let before = scrape(&server, &token);
     assert_eq!(before["profiletrail_calls_accepted_total"], 0.0);
-    assert_eq!(before["profiletrail_last_event_age_seconds"], -1.0);
+    assert!(!before.contains_key("profiletrail_last_event_age_seconds"));
     let mut client = server.client();
     for number in 0..7 {
         client
@@ -111,6 +111,107 @@ fn what_happens_is_counted() {
         now.keys()
             .any(|name| name.starts_with("profiletrail_connections{gate=\"webhook\""))
     );
+    server.stop();
+}
+
+/// What `promtool check metrics` finds wrong: a sample without help and type, a counter without its
+/// suffix, metadata twice or after its samples.
+fn faults(text: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    let (mut helped, mut kinds) = (BTreeMap::new(), BTreeMap::new());
+    let mut sampled = std::collections::BTreeSet::new();
+    for line in text.lines() {
+        let words: Vec<&str> = line.splitn(4, ' ').collect();
+        match words.as_slice() {
+            ["#", what @ ("HELP" | "TYPE"), name, rest] => {
+                let known = if *what == "HELP" {
+                    &mut helped
+                } else {
+                    &mut kinds
+                };
+                if known
+                    .insert((*name).to_owned(), (*rest).to_owned())
+                    .is_some()
+                    || sampled.contains(*name)
+                {
+                    faults.push(format!("twice or too late: {line}"));
+                }
+                if *what == "TYPE" && (*rest == "counter") != name.ends_with("_total") {
+                    faults.push(format!("suffix: {line}"));
+                }
+            }
+            ["#", ..] => faults.push(format!("no such comment: {line}")),
+            _ => {
+                let name = line.split(['{', ' ']).next().unwrap();
+                let ends = ["_bucket", "_sum", "_count"].iter();
+                let family = ends
+                    .filter_map(|end| name.strip_suffix(end))
+                    .find(|family| kinds.get(*family).is_some_and(|kind| kind == "histogram"))
+                    .unwrap_or(name);
+                sampled.insert(family.to_owned());
+                if !helped.contains_key(family) || !kinds.contains_key(family) {
+                    faults.push(format!("no help or type: {line}"));
+                }
+                if line
+                    .rsplit_once(' ')
+                    .is_none_or(|(_, value)| value.parse::<f64>().is_err())
+                {
+                    faults.push(format!("no value: {line}"));
+                }
+            }
+        }
+    }
+    faults
+}
+
+#[test]
+fn the_older_text_format_is_written_unless_openmetrics_is_asked_for() {
+    let (dir, server) = new_server(&API);
+    let bearer = format!("Bearer {}", token(&data(&dir)));
+    let scrape = |accept: &str| {
+        let headers = [("Authorization", bearer.as_str()), ("Accept", accept)];
+        let reply = Client::connect(server.api()).request("GET", "/metrics", &headers, b"");
+        let kind = reply.header("Content-Type").unwrap().to_owned();
+        (kind, String::from_utf8(reply.body).unwrap())
+    };
+    server.client().get("/elsewhere");
+    let (kind, text) = scrape("text/plain;version=0.0.4");
+    assert_eq!(kind, "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(faults(&text), [""; 0], "{text}");
+    let lines: Vec<&str> = text.lines().collect();
+    for line in [
+        "# TYPE profiletrail_calls_accepted_total counter",
+        "profiletrail_calls_accepted_total 0",
+        "# TYPE profiletrail_commit_seconds histogram",
+        concat!(
+            "profiletrail_build_info{version=\"",
+            env!("CARGO_PKG_VERSION"),
+            "\"} 1"
+        ),
+    ] {
+        assert!(lines.contains(&line), "{line} is not in {text}");
+    }
+    // What is not known has no sample.
+    for absent in [
+        "last_event_age",
+        "last_signed_date_age",
+        "-1",
+        "# EOF",
+        "# UNIT",
+    ] {
+        assert!(!text.contains(absent), "{absent} is in {text}");
+    }
+    let both =
+        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+    for accept in [both, "*/*", "application/openmetrics-text"] {
+        let (kind, text) = scrape(accept);
+        assert!(
+            kind.starts_with("application/openmetrics-text"),
+            "{accept}: {kind}"
+        );
+        assert!(text.ends_with("# EOF\n"));
+    }
+    assert!(scrape("Text/Plain; q=0.5, */*").0.starts_with("text/plain"));
     server.stop();
 }
 

@@ -18,6 +18,7 @@ mod mixed_calls;
 mod proxies;
 mod rejected_calls;
 mod retry;
+mod setup;
 mod signature;
 mod signed_calls;
 mod validation;

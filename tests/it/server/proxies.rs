@@ -25,9 +25,9 @@ const SIGNED: [&str; 5] = [
 ];
 
 /// A proxy that runs, until it is dropped.
-struct Proxy {
+pub struct Proxy {
     child: Child,
-    address: SocketAddr,
+    pub address: SocketAddr,
     dir: tempfile::TempDir,
 }
 
@@ -40,7 +40,7 @@ impl Drop for Proxy {
 
 /// What the two kinds have in common: an example's text made that of a test,
 /// and the command that runs it.
-type Kind = fn(&Path, SocketAddr, SocketAddr) -> Command;
+pub type Kind = fn(&Path, SocketAddr, SocketAddr) -> Command;
 
 fn run(command: &mut Command) -> String {
     let what = format!("{command:?}");
@@ -80,7 +80,7 @@ fn make_certificate(dir: &Path) {
     run(command.arg("-out").arg(dir.join("fullchain.pem")));
 }
 
-fn nginx(dir: &Path, address: SocketAddr, server: SocketAddr) -> Command {
+pub fn nginx(dir: &Path, address: SocketAddr, server: SocketAddr) -> Command {
     let port = address.port();
     let text = example("nginx.example");
     let text = put(text, "server 127.0.0.1:8080;", &format!("server {server};"));
@@ -115,7 +115,7 @@ fn nginx(dir: &Path, address: SocketAddr, server: SocketAddr) -> Command {
     command
 }
 
-fn caddy(dir: &Path, address: SocketAddr, server: SocketAddr) -> Command {
+pub fn caddy(dir: &Path, address: SocketAddr, server: SocketAddr) -> Command {
     let text = example("caddy.example");
     let text = put(text, "127.0.0.1:8080", &server.to_string());
     // The certificate is the test's own; nobody is asked for one.
@@ -126,7 +126,7 @@ fn caddy(dir: &Path, address: SocketAddr, server: SocketAddr) -> Command {
     );
     let dir_text = dir.display();
     let site = format!(
-        "https://{HOST}:{} {{\nbind 127.0.0.1\ntls {dir_text}/fullchain.pem {dir_text}/privkey.pem\n",
+        "https://{HOST}:{0}, https://localhost:{0} {{\nbind 127.0.0.1\ntls {dir_text}/fullchain.pem {dir_text}/privkey.pem\n",
         address.port()
     );
     let text = put(text, &format!("{HOST} {{\n"), &site);
@@ -145,7 +145,7 @@ fn caddy(dir: &Path, address: SocketAddr, server: SocketAddr) -> Command {
 
 /// Starts a proxy before a server, at a port that was free a moment ago: where
 /// somebody else has taken it, at another.
-fn start(kind: Kind, server: SocketAddr) -> Proxy {
+pub fn start(kind: Kind, server: SocketAddr) -> Proxy {
     for _ in 0..10 {
         let dir = tempfile::tempdir().unwrap();
         make_certificate(dir.path());
@@ -185,7 +185,7 @@ fn start(kind: Kind, server: SocketAddr) -> Proxy {
 
 impl Proxy {
     /// Calls it as a sender does: status and body.
-    fn call(&self, path: &str, headers: &[&str], body: &[u8]) -> (u16, String) {
+    pub fn call(&self, path: &str, headers: &[&str], body: &[u8]) -> (u16, String) {
         let mut command = clean("curl");
         command.args([
             "--silent",
@@ -210,6 +210,11 @@ impl Proxy {
         let text = run(&mut command);
         let (body, status) = text.rsplit_once('\n').unwrap();
         (status.parse().unwrap(), body.to_owned())
+    }
+
+    /// The certificate that its clients trust.
+    pub fn certificate(&self) -> PathBuf {
+        self.dir.path().join("fullchain.pem")
     }
 
     fn names(&self) -> Vec<PathBuf> {

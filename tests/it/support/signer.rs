@@ -6,7 +6,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RsaKeyPair};
 use sha2::{Digest as _, Sha256};
 
-use crate::support::fixture_path;
+use crate::support::{clean, fixture_path};
 
 /// The account that signs, and the host that it calls.
 pub const ACCOUNT: &str = "account_1234";
@@ -30,6 +30,40 @@ impl Key {
         Self {
             pair: RsaKeyPair::from_pkcs8(&pkcs8).unwrap(),
             public: std::fs::read_to_string(fixture_path(&format!("keys/{name}.pub"))).unwrap(),
+        }
+    }
+
+    /// A new key, which nobody has seen.
+    pub fn fresh() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let made = dir.path().join("key");
+        let openssl = |args: &[&str]| {
+            let output = clean("openssl").args(args).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            output.stdout
+        };
+        let name = made.to_str().unwrap();
+        let bits = "rsa_keygen_bits:2048";
+        openssl(&[
+            "genpkey",
+            "-algorithm",
+            "RSA",
+            "-pkeyopt",
+            bits,
+            "-outform",
+            "DER",
+            "-out",
+            name,
+        ]);
+        let public = openssl(&[
+            "pkey", "-in", name, "-inform", "DER", "-pubout", "-outform", "DER",
+        ]);
+        let pkcs8 = openssl(&[
+            "pkcs8", "-topk8", "-nocrypt", "-in", name, "-inform", "DER", "-outform", "DER",
+        ]);
+        Self {
+            pair: RsaKeyPair::from_pkcs8(&pkcs8).unwrap(),
+            public: STANDARD.encode(public),
         }
     }
 
