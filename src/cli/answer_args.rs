@@ -1,12 +1,10 @@
-//! The arguments that questions share, beside those of [`crate::query`]: the form of
-//! an answer.
+//! The arguments that questions share, beyond those of [`crate::query`]: the form of
+//! the answer.
 
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-
-use super::context::CommandContext;
 
 /// How times can be written.
 pub const TIMES: &str = "Times: RFC 3339 (2025-10-09T08:53:20Z), YYYY-MM-DD or DD-MM-YYYY, \
@@ -27,35 +25,18 @@ pub enum Format {
 }
 
 /// How an answer is written.
-#[derive(Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub struct Output {
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
     #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT")]
     pub format: Option<Format>,
-    /// The workbook to write, which must not be there yet
+    /// The workbook to write: a new file
     #[arg(long, value_name = "FILE.xlsx")]
     pub out: Option<PathBuf>,
 }
 
-/// Leaves out what people are shown unasked.
-#[derive(Debug, clap::Args)]
-pub struct NoCascade {
-    /// Of subprofiles, show only what calls of their own say
-    #[arg(long, overrides_with = "cascade")]
-    pub no_cascade: bool,
-}
-
-impl NoCascade {
-    /// Whether a profile's delete also deletes its subprofiles in an answer of this
-    /// form: people want it, while what programs read stays as it is unless they ask.
-    pub fn cascade(&self, asked: bool, output: &Output, context: &CommandContext) -> bool {
-        let people = context.format(output.format) == Format::Table;
-        asked || (people && !self.no_cascade)
-    }
-}
-
-/// How what was done is told: a table or lines.
-#[derive(Debug, clap::Args)]
+/// How the result of a task is written: a table or lines.
+#[derive(Clone, Copy, Debug, clap::Args)]
 pub struct ResultOutput {
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
     #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT", value_parser = formats(["table", "jsonl"]))]
@@ -65,4 +46,43 @@ pub struct ResultOutput {
 /// Some of the formats.
 pub fn formats<const N: usize>(names: [&'static str; N]) -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(names).try_map(|name| <Format as ValueEnum>::from_str(&name, false))
+}
+
+/// A question without a state in its answer.
+#[derive(Debug, clap::Args)]
+pub struct Ask<Q: clap::Args> {
+    #[command(flatten)]
+    pub query: Q,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// A question about states, which the deletion of a profile may end.
+#[derive(Debug, clap::Args)]
+pub struct AskStates<Q: clap::Args> {
+    #[command(flatten)]
+    pub query: Q,
+    /// Ignore that a profile's delete also deletes its subprofiles
+    #[arg(long, overrides_with = "cascade")]
+    pub no_cascade: bool,
+    #[command(flatten)]
+    pub output: Output,
+}
+
+/// The event of `explain` and `evidence`.
+#[derive(Debug, clap::Args)]
+pub struct EventNumber {
+    /// The event's number
+    #[arg(value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seq: u64,
+}
+
+/// What `find` looks for.
+#[derive(Debug, clap::Args)]
+pub struct Find {
+    /// The field and its value; the field ends at the first =
+    #[arg(value_name = "FIELD=VALUE", required_unless_present = "interest")]
+    pub text: Option<String>,
+    #[command(flatten)]
+    pub options: crate::query::FindOptions,
 }

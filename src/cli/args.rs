@@ -2,33 +2,32 @@
 
 use clap::{Parser, Subcommand};
 
+use super::ExitStatus;
 use super::context::CommandContext;
-use super::{ExitStatus, ask};
 
-pub use super::answer_args::{Format, NoCascade, Output, ResultOutput, TIMES, formats};
+use super::answer_args::{Ask, AskStates, EventNumber, Find};
+pub use super::answer_args::{Format, Output, ResultOutput, TIMES, formats};
 use super::backup::{BackupArgs, RestoreArgs};
 pub use super::common_args::{ColorChoice, Common};
 use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
 use super::dossier::DossierArgs;
 use super::evidence::EvidenceArgs;
-use super::explain::ExplainArgs;
-use super::find::FindArgs;
-use super::gaps::GapsArgs;
 use super::generate::{CompletionsArgs, ManArgs};
 use super::import::ImportArgs;
 use super::incidents::IncidentsArgs;
-use super::loops::LoopsArgs;
-pub use super::maintenance::args::{RepairArgs, SealArgs, StatsArgs, VerifyArgs};
+use super::maintenance::{RepairArgs, StatsArgs};
 use super::prune::PruneArgs;
 use super::reconcile::ReconcileArgs;
 use super::rejected::RejectedArgs;
-use super::report::ReportArgs;
 use super::serve::ServeArgs;
 use super::tail::TailArgs;
 use super::token::TokenArgs;
 use super::validation::ValidationArgs;
-use crate::query::{BlameQuery, ChangesQuery, DiffQuery, ExportQuery, HistoryQuery, ShowQuery};
+use crate::query::{
+    BlameQuery, ChangesQuery, DiffQuery, ExplainQuery, ExportQuery, GapsQuery, HistoryQuery,
+    LoopsQuery, Query, ReportQuery, ShowQuery,
+};
 
 /// Keeps every Copernica webhook call, and answers what changed when.
 #[derive(Debug, Parser)]
@@ -49,39 +48,67 @@ pub struct Args {
     pub command: Command,
 }
 
+/// How times are written, and an example.
+fn times_and(example: &str) -> String {
+    format!("{TIMES}\n\nExample: profiletrail {example}")
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Receive webhook calls, keep them and answer questions
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Try it without Copernica: a server with two weeks of a made-up shop's events
     Demo(DemoArgs),
     /// Show the events of a profile or subprofile, and what each changed
-    History(HistoryArgs),
+    #[command(after_help = times_and("history 123 --field mail --since 'last monday'"))]
+    History(AskStates<HistoryQuery>),
     /// Show the state of a profile or subprofile, now or at a moment
-    Show(ShowArgs),
+    #[command(after_help = times_and("show 123 --at 2025-10-01"))]
+    Show(AskStates<ShowQuery>),
     /// Show what differs between two moments
-    Diff(DiffArgs),
+    #[command(after_help = times_and("diff 123 --from 2025-01-01 --to 2025-07-01"))]
+    Diff(AskStates<DiffQuery>),
     /// Show the last change of every field and interest
-    Blame(BlameArgs),
+    #[command(after_help = times_and("blame 123"))]
+    Blame(AskStates<BlameQuery>),
     /// Show what changed when, over all profiles
-    Changes(ChangesArgs),
+    #[command(after_help = times_and("changes --field newsletter --new Nee --since yesterday"))]
+    Changes(AskStates<ChangesQuery>),
     /// Show the newest events and what each changed; with -f, follow new ones
     Tail(TailArgs),
     /// Compare what an event requested with what it changed
-    Explain(ExplainArgs),
+    #[command(after_help = "Example: profiletrail explain 17")]
+    Explain(Ask<EventNumber>),
     /// Count changes by field, label, hour or day
-    Report(ReportArgs),
+    #[command(after_help = format!(
+        "Hours, days and months are those of --tz in a table, and UTC's with --format jsonl and csv.\n{}",
+        times_and("report --by day,label --since '2 weeks ago'")
+    ))]
+    Report(AskStates<ReportQuery>),
     /// Show unexplained changes, and which lost calls would explain them
-    Gaps(GapsArgs),
+    #[command(after_help = times_and("gaps --since 'last monday'"))]
+    Gaps(AskStates<GapsQuery>),
     /// Show changes of one field in many profiles at once, and undo them
     Incidents(Box<IncidentsArgs>),
     /// Show fields that keep changing back and forth
-    Loops(LoopsArgs),
+    #[command(after_help = format!(
+        "A loop is a field that changes from one value to another and back, again and again, or that gets \
+        another value every few seconds, ten times or more.\n{}",
+        times_and("loops --since 'last monday'")
+    ))]
+    Loops(AskStates<LoopsQuery>),
     /// Show which profiles have or had a value, and when
-    Find(FindArgs),
+    #[command(after_help = format!("{TIMES}\n\n\
+        Fields that serve --lookup names are found at once; for others the whole log is read.\n\n\
+        Examples: profiletrail find 'mail=johny@example.com'\n          \
+        profiletrail find 'mail=johny@' --prefix --ever\n          \
+        profiletrail find 'mail=@example\\.(com|org)$' --match\n          \
+        profiletrail find --interest news"))]
+    Find(AskStates<Find>),
     /// Write every event as a line of JSON
-    Export(ExportArgs),
+    #[command(after_help = times_and("export --raw > events.jsonl"))]
+    Export(Ask<ExportQuery>),
     /// Import events that `export` wrote
     Import(ImportArgs),
     /// Compare a Copernica export with the trail, and record what differs
@@ -93,13 +120,20 @@ pub enum Command {
     /// Show what proves that Copernica sent an event
     Evidence(EvidenceArgs),
     /// Compress closed segments of the log now
-    Seal(SealArgs),
+    #[command(
+        after_help = "A running server seals segments by itself, shortly after they are closed.\n\n\
+        Example: profiletrail seal"
+    )]
+    Seal(ResultOutput),
     /// Back up the data folder, or update a backup; the server may run
     Backup(BackupArgs),
     /// Restore a data folder from a backup, or check a backup
     Restore(RestoreArgs),
     /// Read everything and report damage
-    Verify(VerifyArgs),
+    #[command(
+        after_help = "Repairs nothing. Exit status: 0 no damage, 3 damage.\n\nExample: profiletrail verify"
+    )]
+    Verify(ResultOutput),
     /// Count events by day, type, label, database and field
     Stats(StatsArgs),
     /// Recover what can be read of damaged segments; no server may run
@@ -125,27 +159,34 @@ impl Command {
             Self::Serve(args) => super::serve::run(&args, context),
             Self::Demo(args) => super::demo::run(&args, context),
             Self::Import(args) => super::import::run(&args, context),
-            Self::History(args) => ask::run(&args.query(context), &args.output, context),
-            Self::Show(args) => ask::run(&args.query(context), &args.output, context),
-            Self::Diff(args) => ask::run(&args.query(context), &args.output, context),
-            Self::Blame(args) => ask::run(&args.query(context), &args.output, context),
-            Self::Changes(args) => ask::run(&args.query(context), &args.output, context),
+            Self::History(args) => args.run(context, |query| Ok(Query::History(query))),
+            Self::Show(args) => args.run(context, |query| Ok(Query::Show(query))),
+            Self::Diff(args) => args.run(context, |query| Ok(Query::Diff(query))),
+            Self::Blame(args) => args.run(context, |query| Ok(Query::Blame(query))),
+            Self::Changes(args) => args.run(context, |query| Ok(Query::Changes(query))),
             Self::Tail(args) => super::tail::run(&args, context),
-            Self::Explain(args) => super::explain::run(&args, context),
-            Self::Report(args) => super::report::run(&args, context),
-            Self::Gaps(args) => super::gaps::run(&args, context),
-            Self::Incidents(args) => super::incidents::run(&args, context),
-            Self::Loops(args) => super::loops::run(&args, context),
-            Self::Find(args) => super::find::run(&args, context),
-            Self::Export(args) => ask::run(&args.query(), &args.output, context),
-            Self::Rejected(args) => super::rejected::run(&args, context),
+            Self::Explain(args) => args.run(context, |EventNumber { seq }| {
+                Ok(Query::Explain(ExplainQuery { seq, head: false }))
+            }),
+            Self::Report(args) => args.run(context, |query| Ok(Query::Report(query))),
+            Self::Gaps(args) => args.run(context, |query| {
+                query.check()?;
+                Ok(Query::Gaps(query))
+            }),
+            Self::Incidents(args) => super::incidents::run(*args, context),
+            Self::Loops(args) => args.run(context, |query| Ok(Query::Loops(query))),
+            Self::Find(args) => args.run(context, |Find { text, options }| {
+                Ok(Query::Find(options.query(text, "find")?))
+            }),
+            Self::Export(args) => args.run(context, |query| Ok(Query::Export(query))),
+            Self::Rejected(args) => super::rejected::run(args, context),
             Self::Dossier(args) => super::dossier::run(&args, context),
             Self::Evidence(args) => super::evidence::run(&args, context),
             Self::Reconcile(args) => super::reconcile::run(&args, context),
-            Self::Seal(args) => super::maintenance::seal(&args, context),
+            Self::Seal(args) => super::maintenance::seal(args, context),
             Self::Backup(args) => super::backup::backup(&args, context),
             Self::Restore(args) => super::backup::restore(&args, context),
-            Self::Verify(args) => super::maintenance::verify(&args, context),
+            Self::Verify(args) => super::maintenance::verify(args, context),
             Self::Stats(args) => super::maintenance::stats(&args, context),
             Self::Repair(args) => super::maintenance::repair(&args, context),
             Self::Prune(args) => super::prune::run(&args, context),
@@ -156,74 +197,4 @@ impl Command {
             Self::Man(args) => super::generate::man(&args),
         }
     }
-}
-
-/// `history`
-#[derive(Debug, clap::Args)]
-#[command(after_help = format!("{TIMES}\n\nExample: profiletrail history 123 --field mail --since 'last monday'"))]
-pub struct HistoryArgs {
-    #[command(flatten)]
-    pub query: HistoryQuery,
-    #[command(flatten)]
-    pub no_cascade: NoCascade,
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// `show`
-#[derive(Debug, clap::Args)]
-#[command(after_help = format!("{TIMES}\n\nExample: profiletrail show 123 --at 2025-10-01"))]
-pub struct ShowArgs {
-    #[command(flatten)]
-    pub query: ShowQuery,
-    #[command(flatten)]
-    pub no_cascade: NoCascade,
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// `diff`
-#[derive(Debug, clap::Args)]
-#[command(after_help = format!("{TIMES}\n\nExample: profiletrail diff 123 --from 2025-01-01 --to 2025-07-01"))]
-pub struct DiffArgs {
-    #[command(flatten)]
-    pub query: DiffQuery,
-    #[command(flatten)]
-    pub no_cascade: NoCascade,
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// `blame`
-#[derive(Debug, clap::Args)]
-#[command(after_help = format!("{TIMES}\n\nExample: profiletrail blame 123"))]
-pub struct BlameArgs {
-    #[command(flatten)]
-    pub query: BlameQuery,
-    #[command(flatten)]
-    pub no_cascade: NoCascade,
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// `changes`
-#[derive(Debug, clap::Args)]
-#[command(after_help = format!("{TIMES}\n\nExample: profiletrail changes --field newsletter --new Nee --since yesterday"))]
-pub struct ChangesArgs {
-    #[command(flatten)]
-    pub query: ChangesQuery,
-    #[command(flatten)]
-    pub no_cascade: NoCascade,
-    #[command(flatten)]
-    pub output: Output,
-}
-
-/// `export`
-#[derive(Debug, clap::Args)]
-#[command(after_help = format!("{TIMES}\n\nExample: profiletrail export --raw > events.jsonl"))]
-pub struct ExportArgs {
-    #[command(flatten)]
-    pub query: ExportQuery,
-    #[command(flatten)]
-    pub output: Output,
 }

@@ -1,67 +1,104 @@
-//! Runs a query and writes the answer.
+//! Asks a question and writes the answer.
 
+use std::io::{self, Write};
 use std::path::Path;
 
+use serde_json::Value;
+
 use super::ExitStatus;
+use super::answer_args::{Ask, AskStates};
 use super::args::{Format, Output};
 use super::client;
 use super::context::{CommandContext, UsageError};
 use super::out_file::OutFile;
 use super::output::{Csv, CsvColumns, Xlsx, csv_columns, printer};
 use super::pager::PagedStdout;
-use crate::format::LineSplitter;
-use crate::query::{FindQuery, FindTarget, Query, Span, Wanted};
+use crate::format::{LineSplitter, Lines, Printer};
+use crate::query::{FindQuery, FindTarget, InvalidParam, Query, Span, Wanted};
 use crate::server::control::End;
 
-/// Asks, and writes the answer in the form asked for.
-pub fn run(query: &Query, output: &Output, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+impl<Q: clap::Args> Ask<Q> {
+    /// Asks the question that is made of the arguments.
+    pub fn run(
+        self,
+        context: &CommandContext,
+        make: impl FnOnce(Q) -> Result<Query, InvalidParam>,
+    ) -> anyhow::Result<ExitStatus> {
+        let query = make(self.query).map_err(UsageError::from)?;
+        run(query, self.output, context)
+    }
+}
+
+impl<Q: clap::Args> AskStates<Q> {
+    /// The same. People see cascades by default; what programs read contains them only
+    /// on request.
+    pub fn run(
+        self,
+        context: &CommandContext,
+        make: impl FnOnce(Q) -> Result<Query, InvalidParam>,
+    ) -> anyhow::Result<ExitStatus> {
+        let mut query = make(self.query).map_err(UsageError::from)?;
+        let cascade = match &mut query {
+            Query::History(query) => Some(&mut query.cascade),
+            Query::Show(query) => Some(&mut query.cascade),
+            Query::Diff(query) => Some(&mut query.cascade),
+            Query::Blame(query) => Some(&mut query.cascade),
+            Query::Changes(query) => Some(&mut query.filter.cascade),
+            Query::Find(query) => Some(&mut query.cascade),
+            _ => None,
+        };
+        if let Some(cascade) = cascade {
+            let for_people = context.format(self.output.format) == Format::Table;
+            *cascade |= for_people && !self.no_cascade;
+        }
+        run(query, self.output, context)
+    }
+}
+
+/// Asks, and writes the answer in the requested form.
+pub fn run(
+    mut query: Query,
+    output: Output,
+    context: &CommandContext,
+) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let format = context.format(output.format);
-    if output.out.is_some() && format != Format::Xlsx {
-        let what = "--out: it is for --format xlsx; redirect other formats with > FILE";
-        return Err(UsageError::new(what).into());
-    }
-    let columns = || {
-        csv_columns(query).ok_or_else(|| {
-            let what = "--format: this answer has no rows; write jsonl or table";
-            UsageError::new(what)
-        })
-    };
-    if format == Format::Xlsx {
-        return workbook(query, columns()?, output.out.as_deref(), context);
-    }
-    let mut screen = PagedStdout::new(context);
-    let end = match format {
-        Format::Csv => {
-            let csv = Box::new(Csv::new(columns()?, &mut screen));
-            printed(LineSplitter::new(csv), query, context)?
+    if format == Format::Table {
+        match &mut query {
+            Query::Report(query) => query.zone = context.reader_zone,
+            Query::Explain(query) => query.head = true,
+            _ => {}
         }
-        Format::Jsonl => client::ask(query, context, &mut screen)?,
-        Format::Table | Format::Xlsx => {
-            let printer = printer(query, context.view(), &mut screen);
-            printed(LineSplitter::new(printer), query, context)?
+    }
+    match (format, output.out) {
+        (Format::Xlsx, Some(path)) => return workbook(&query, &path, context),
+        (Format::Xlsx, None) => {
+            let what = "--format xlsx: a workbook goes to a file; add --out FILE.xlsx";
+            return Err(UsageError::new(what).into());
         }
-    };
-    screen.finish()?;
-    Ok(lacking(query, &end).unwrap_or(ExitStatus::Success))
+        (_, Some(_)) => {
+            let what = "--out: it is for --format xlsx; redirect other formats with > FILE";
+            return Err(UsageError::new(what).into());
+        }
+        (_, None) => {}
+    }
+    let mut out = PagedStdout::new(context);
+    let end = print(
+        &query,
+        printer_of(&query, format, context, &mut out)?,
+        context,
+    )?;
+    out.finish()?;
+    Ok(lacking(&query, &end, context).unwrap_or(ExitStatus::Success))
 }
 
 /// Asks, and writes the answer as a workbook, unless nothing is found.
-fn workbook(
-    query: &Query,
-    columns: CsvColumns,
-    out: Option<&Path>,
-    context: &CommandContext,
-) -> anyhow::Result<ExitStatus> {
-    let Some(out) = out else {
-        let what = "--format xlsx: a workbook goes to a file; add --out FILE.xlsx";
-        return Err(UsageError::new(what).into());
-    };
+fn workbook(query: &Query, out: &Path, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let file = OutFile::beside(out, None)?;
     let mut workbook = file.file();
-    let xlsx = Box::new(Xlsx::new(columns, file.dir(), &mut workbook)?);
-    let end = printed(LineSplitter::new(xlsx), query, context)?;
-    let ending = lacking(query, &end);
+    let xlsx = Xlsx::new(columns_of(query)?, file.dir(), &mut workbook)?;
+    let end = print(query, Box::new(xlsx), context)?;
+    let ending = lacking(query, &end, context);
     if end.found {
         file.put()?;
         super::say(&format!("profiletrail: wrote {}", out.display()));
@@ -69,61 +106,106 @@ fn workbook(
     Ok(ending.unwrap_or(ExitStatus::Success))
 }
 
-/// Asks, and has the answer's lines written by a printer.
-fn printed(
-    mut printed: LineSplitter<'_>,
+/// Asks, and passes the answer's lines to a printer.
+pub fn print(
     query: &Query,
+    printer: Box<dyn Printer + '_>,
     context: &CommandContext,
 ) -> anyhow::Result<End> {
-    let end = client::ask(query, context, &mut printed)?;
-    // Of an answer that found nothing there is nothing to be said here.
+    let mut lines = LineSplitter::new(printer);
+    let end = client::ask(query, context, &mut lines)?;
+    // An answer that found nothing has no heading either.
     if end.found {
-        printed.finish()?;
+        lines.finish()?;
     }
     Ok(end)
 }
 
-/// Says what an answer lacks, and how the command ends for it; `None` where it
-/// was answered.
-pub fn lacking(query: &Query, end: &End) -> Option<ExitStatus> {
+fn columns_of(query: &Query) -> Result<CsvColumns, UsageError> {
+    let what = "--format: this answer has no rows; write jsonl or table";
+    csv_columns(query).ok_or_else(|| UsageError::new(what))
+}
+
+/// What writes an answer to standard output in a form.
+pub fn printer_of<'a>(
+    query: &Query,
+    format: Format,
+    context: &'a CommandContext,
+    out: &'a mut dyn Write,
+) -> Result<Box<dyn Printer + 'a>, UsageError> {
+    Ok(match format {
+        Format::Jsonl => Box::new(Lines(out)),
+        Format::Csv => Box::new(Csv::new(columns_of(query)?, out)),
+        Format::Table | Format::Xlsx => {
+            let inner = printer(query, context.view(), out);
+            let suggests = matches!(
+                query,
+                Query::Report(_) | Query::Gaps(_) | Query::Incidents(_) | Query::Loops(_)
+            );
+            let flags = &context.flags;
+            match suggests && !flags.is_empty() {
+                true => Box::new(WithFlags { inner, flags }),
+                false => inner,
+            }
+        }
+    })
+}
+
+/// Adds the flags in force to the commands that an answer suggests, so that they
+/// answer about the same data when pasted.
+struct WithFlags<'a> {
+    inner: Box<dyn Printer + 'a>,
+    flags: &'a str,
+}
+
+impl Printer for WithFlags<'_> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        let mut line: Value = serde_json::from_slice(line)?;
+        for name in ["command", "undo"] {
+            if let Some(Value::String(command)) = line.get_mut(name) {
+                command.push_str(self.flags);
+            }
+        }
+        self.inner.line(&serde_json::to_vec(&line)?)
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        self.inner.finish()
+    }
+}
+
+/// Prints what an answer lacks, and returns the exit status for it; `None` if it was
+/// answered.
+pub fn lacking(query: &Query, end: &End, context: &CommandContext) -> Option<ExitStatus> {
     super::say_notes(end);
     if !end.damage.is_empty() {
         for damage in &end.damage {
             super::say(&format!("profiletrail: {damage}"));
         }
-        super::say(
-            "profiletrail: the answer lacks what cannot be read; `profiletrail verify` tells where it is",
-        );
+        super::say(&format!(
+            "profiletrail: the answer lacks what cannot be read; {} shows where it is",
+            context.command("verify")
+        ));
         return Some(ExitStatus::Failed);
     }
     if end.found {
         return None;
     }
-    super::say(&format!("profiletrail: nothing found: {}", nothing(query)));
+    super::say(&format!(
+        "profiletrail: nothing found: {}",
+        nothing(query, context)
+    ));
     for hint in &end.hints {
         super::say(&format!("profiletrail: {hint}"));
     }
-    if let Some(next) = next(query).filter(|_| end.hints.is_empty()) {
+    if let Some(next) = next(query, context).filter(|_| end.hints.is_empty()) {
         super::say(&format!("profiletrail: {next}"));
     }
     Some(ExitStatus::Nothing)
 }
 
-/// Which incident was not found, and where to look.
-fn no_incident(what: &Wanted) -> String {
-    match what {
-        Wanted::List => "no field changed in so many profiles at once, but at its usual rate; \
-             --least and --within say what is an incident"
-            .to_owned(),
-        Wanted::Show(id) | Wanted::Undo(id) => format!(
-            "there is no incident {id}: see 'profiletrail incidents', and give the flags that it was listed with"
-        ),
-    }
-}
-
 /// What was not found.
-fn nothing(query: &Query) -> String {
-    let all = Span::default();
+fn nothing(query: &Query, context: &CommandContext) -> String {
     let key = match query {
         Query::History(query) => query.key,
         Query::Show(query) => query.key,
@@ -134,29 +216,40 @@ fn nothing(query: &Query) -> String {
         }
         Query::Changes(_) | Query::Report(_) => return "no matching changes".to_owned(),
         Query::Gaps(_) => return "no matching unexplained changes".to_owned(),
-        Query::Incidents(query) => return no_incident(&query.what),
+        Query::Incidents(query) => {
+            return match &query.what {
+                Wanted::List => "no field changed in unusually many profiles at once; \
+                     --least and --within define an incident"
+                    .to_owned(),
+                Wanted::Show(id) | Wanted::Undo(id) => format!(
+                    "there is no incident {id}; {} lists them, with the same filters",
+                    context.command("incidents")
+                ),
+            };
+        }
         Query::Loops(_) => {
-            return "no field goes on changing like that; --least and --within say what is a loop"
+            return "no field keeps changing back and forth; --least and --within define a loop"
                 .to_owned();
         }
         Query::Find(query) => return nobody(query),
-        Query::Rejected(query) if query.span != all => {
-            return "no call was rejected then".to_owned();
+        Query::Rejected(query) if query.span != Span::default() => {
+            return "no call was rejected in that time".to_owned();
         }
         Query::Rejected(_) => return "every call could be read".to_owned(),
         Query::Explain(query) => {
-            let seq = query.seq;
             return format!(
-                "there is no event {seq}, or it was pruned; `profiletrail tail` shows the newest with their numbers"
+                "there is no event {}, or it was pruned; {} shows the newest with their numbers",
+                query.seq,
+                context.command("tail")
             );
         }
         Query::Evidence(query) => {
-            let seq = query.seq;
             return format!(
-                "there is no event {seq}, or it came without a signature, or while signatures were not checked"
+                "there is no event {}, or it came without a signature, or while signatures were not checked",
+                query.seq
             );
         }
-        _ => return "no matching events".to_owned(),
+        Query::Export(_) | Query::Tail(_) => return "no matching events".to_owned(),
     };
     match key.subprofile {
         _ if is_narrowed(query) => format!("no matching event of {key}"),
@@ -179,35 +272,38 @@ fn nobody(query: &FindQuery) -> String {
     }
 }
 
-/// Whether a history was asked for in part.
+/// Whether only a part of a history was asked for.
 fn is_narrowed(query: &Query) -> bool {
     let Query::History(query) = query else {
         return false;
     };
-    let of_some = !query.fields.is_empty() || !query.interests.is_empty();
-    of_some || query.span != Span::default() || query.limit == Some(0)
+    let by_name = !query.fields.is_empty() || !query.interests.is_empty();
+    by_name || query.span != Span::default() || query.limit == Some(0)
 }
 
-/// What to type next, where the answer itself gave no hint.
-fn next(query: &Query) -> Option<String> {
+/// What to type next if the answer itself gave no hint.
+fn next(query: &Query, context: &CommandContext) -> Option<String> {
     Some(match query {
         Query::History(all) if is_narrowed(query) => {
-            format!("`profiletrail history {}` shows all its events", all.key)
+            let command = context.command(&format!("history {}", all.key));
+            format!("{command} shows all its events")
         }
-        Query::History(_) | Query::Show(_) | Query::Diff(_) | Query::Blame(_) => {
-            "`profiletrail changes --reverse -n 10` shows whose the newest are".to_owned()
+        Query::History(_) | Query::Show(_) | Query::Diff(_) | Query::Blame(_) => format!(
+            "{} shows the newest changes and their profiles",
+            context.command("changes --reverse -n 10")
+        ),
+        Query::Find(query) if !query.ever => {
+            "add --ever to include profiles that had the value once".to_owned()
         }
-        Query::Find(query) if !query.ever => "--ever tells who had it once".to_owned(),
-        Query::Find(_) => "`profiletrail stats` lists the names of fields".to_owned(),
-        Query::Changes(_) | Query::Export(_) => {
-            "fewer filters find more; `profiletrail stats` shows what there is".to_owned()
-        }
+        Query::Find(_) => format!("{} lists the names of fields", context.command("stats")),
+        Query::Changes(_) | Query::Export(_) => format!(
+            "fewer filters find more; {} shows what there is",
+            context.command("stats")
+        ),
         Query::Rejected(query) if query.span != Span::default() => {
             "without --since and --until all are listed".to_owned()
         }
-        Query::Evidence(_) => {
-            "`profiletrail history` marks events that have a proof with ✓".to_owned()
-        }
+        Query::Evidence(_) => format!("{} marks signed events with ✓", context.command("tail")),
         _ => return None,
     })
 }

@@ -3,17 +3,15 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use bytesize::ByteSize;
 
 use super::ExitStatus;
 use super::args::ResultOutput;
 use super::context::CommandContext;
-use super::maintenance::{exit_status, order, write, write_lines};
+use super::maintenance::{run, shown};
 use super::progress::Bar;
-use crate::format::plain;
+use crate::format::{counted, plain};
 use crate::ops::Maintenance;
 use crate::ops::backup::{BackupLine, BackupOrder, restore_folder};
-use crate::store::Purpose;
 
 /// `backup`
 #[derive(Debug, clap::Args)]
@@ -30,7 +28,7 @@ pub struct BackupArgs {
     /// A folder for the backup alone; created if it is missing
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Copy every file, also where a hard link would do
+    /// Copy every file, even if a hard link would do
     #[arg(long)]
     pub copy: bool,
     #[command(flatten)]
@@ -42,7 +40,7 @@ pub struct BackupArgs {
 #[command(
     after_help = "The whole backup is checked against its checksums before anything is put in place. The data folder \
     must be missing or empty: nothing is ever overwritten. The index is rebuilt when the folder is first used. Events \
-    received after the backup are not in it, and their numbers will be given to new events.\n\n\
+    received after the backup are not in it, and new events will get their numbers.\n\n\
     Example: profiletrail restore /mnt/backup/profiletrail --data ./profiletrail-data"
 )]
 pub struct RestoreArgs {
@@ -56,31 +54,29 @@ pub struct RestoreArgs {
 
 /// `backup`
 pub fn backup(args: &BackupArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::of_command(context);
     // The server has another working directory.
     let dir = std::path::absolute(&args.dir).context("finding the backup's folder")?;
-    let care = Maintenance::Backup(BackupOrder {
+    let task = Maintenance::Backup(BackupOrder {
         dir,
         copy: args.copy,
     });
-    let mut lines = Vec::new();
-    let end = order(&care, Purpose::Ask, "backing up", context, &mut lines)?;
-    write_lines(&lines, &args.output, context, |lines: Vec<BackupLine>| {
-        let done = lines.into_iter().find_map(|line| match line {
+    run(&task, args.output, context, |lines: &[BackupLine], _| {
+        let done = lines.iter().filter_map(|line| match line {
             BackupLine::Done(done) => Some(done),
             BackupLine::File { .. } => None,
         });
-        let done = done.context("the backup did not say that it ended")?;
-        let before = done.files - (done.copied_files + done.linked_files).min(done.files);
-        Ok(format!(
-            "the backup {} has everything up to {}\n{} copied, {} linked, {before} there already\n",
-            plain(&args.dir.display().to_string()),
-            up_to(done.last_event, done.last_rejected),
-            files(done.copied_files, done.copied_bytes),
-            files(done.linked_files, done.linked_bytes),
-        ))
-    })?;
-    Ok(exit_status(&end))
+        let texts = done.map(|done| {
+            let before = done.files - (done.copied_files + done.linked_files).min(done.files);
+            format!(
+                "the backup {} has everything up to {}\n{} copied, {} linked, {before} there already\n",
+                plain(&args.dir.display().to_string()),
+                up_to(done.last_event, done.last_rejected),
+                files(done.copied_files, done.copied_bytes),
+                files(done.linked_files, done.linked_bytes),
+            )
+        });
+        texts.collect()
+    })
 }
 
 /// `restore`
@@ -107,7 +103,7 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
         up_to(restored.last_event, restored.last_rejected),
         crate::format::shown(&restored.made, context.reader_zone)
     );
-    write(text.as_bytes())?;
+    super::print(text)?;
     for damage in &restored.damage {
         super::say(&format!(
             "profiletrail: damaged when it was backed up: {damage}"
@@ -128,19 +124,10 @@ fn up_to(event: u64, rejected: u64) -> String {
     }
 }
 
-/// A size for people; small ones are left out.
-fn size(bytes: u64) -> String {
-    match bytes >> 20 {
-        0 => String::new(),
-        _ => format!(" ({})", ByteSize(bytes).display().iec()),
-    }
-}
-
-/// A number of files for people.
+/// A number of files for people, and their size unless it is small.
 fn files(count: u64, bytes: u64) -> String {
-    match (count, bytes) {
-        (0, _) => "0 files".to_owned(),
-        (1, bytes) => format!("1 file{}", size(bytes)),
-        (count, bytes) => format!("{count} files{}", size(bytes)),
+    match bytes >> 20 {
+        0 => counted(count, "file"),
+        _ => format!("{} ({})", counted(count, "file"), shown(bytes)),
     }
 }

@@ -245,7 +245,7 @@ impl Answer {
 
 /// Runs a query and writes the lines of its answer to `out`.
 pub fn ask(query: &Query, context: &CommandContext, out: &mut dyn Write) -> anyhow::Result<End> {
-    for note in query.time_notes(context.now()) {
+    for note in query.time_notes(context.now) {
         super::say(&format!("profiletrail: note: {note}"));
     }
     let bar = RefCell::new(Bar::new(Stage::Index.text(), context.progress));

@@ -69,6 +69,9 @@ pub struct Common {
     /// Use no pager
     #[arg(long, global = true)]
     pub no_pager: bool,
+    /// Those of these flags that were typed and decide what an answer says.
+    #[arg(skip)]
+    pub typed: String,
 }
 
 /// A zone by its name, or this machine's.

@@ -8,7 +8,7 @@ use bytesize::ByteSize;
 use super::args::{ColorChoice, Common, Format};
 use crate::event::{Zone, now_micros};
 use crate::format::{Styles, View};
-use crate::query::{Rounding, parse_time};
+use crate::query::InvalidParam;
 
 /// A narrower terminal counts as this many columns.
 const MIN_COLUMNS: usize = 20;
@@ -19,9 +19,15 @@ const MIN_COLUMNS: usize = 20;
 pub struct UsageError(String);
 
 impl UsageError {
-    /// With what is wrong.
+    /// An error with this message.
     pub fn new(what: impl Into<String>) -> Self {
         Self(what.into())
+    }
+}
+
+impl From<InvalidParam> for UsageError {
+    fn from(error: InvalidParam) -> Self {
+        Self::new(error.to_string())
     }
 }
 
@@ -33,7 +39,7 @@ pub fn bytes(flag: &str, size: ByteSize, least: u64, most: u64) -> anyhow::Resul
     }
     let shown = |bytes: u64| ByteSize(bytes).display().iec();
     let what = format!(
-        "{flag}: from {} to {} can be had",
+        "{flag}: must be between {} and {}",
         shown(least),
         shown(most)
     );
@@ -58,7 +64,7 @@ fn width(terminal: bool) -> Option<usize> {
     columns.map(|columns: usize| columns.max(MIN_COLUMNS))
 }
 
-/// The pager that is wanted; none where the terminal could not show it.
+/// The requested pager; none if the terminal could not show it.
 fn pager(common: &Common) -> Option<String> {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
     if common.no_pager || dumb {
@@ -71,7 +77,7 @@ fn pager(common: &Common) -> Option<String> {
     (!matches!(pager.trim(), "" | "cat")).then_some(pager)
 }
 
-/// What a command finds around it.
+/// The surroundings of a command.
 pub struct CommandContext {
     /// The data folder.
     pub data: PathBuf,
@@ -93,8 +99,10 @@ pub struct CommandContext {
     pub pager: Option<String>,
     /// Whether standard error is a terminal.
     pub progress: bool,
-    /// The present moment in Unix microseconds.
-    now: i64,
+    /// The flags that a suggested command must repeat: which data, and in which zones.
+    pub flags: String,
+    /// The present in Unix seconds.
+    pub now: i64,
 }
 
 impl CommandContext {
@@ -121,48 +129,32 @@ impl CommandContext {
             width: width(terminal),
             pager: pager(common).filter(|_| terminal),
             progress: std::io::stderr().is_terminal(),
-            now: now_micros(),
+            flags: common.typed.clone(),
+            now: now_micros().div_euclid(1_000_000),
         })
     }
 
-    /// What a printer must know of this reader.
+    /// What a printer must know about this reader.
     pub fn view(&self) -> View {
         View {
             zone: self.reader_zone,
             styles: Styles { on: self.color },
             width: self.width,
-            now: self.now(),
+            now: self.now,
         }
     }
 
-    /// The present second.
-    pub fn now(&self) -> i64 {
-        self.now.div_euclid(1_000_000)
+    /// A command to be typed, with the flags in force, in backquotes.
+    pub fn command(&self, words: &str) -> String {
+        format!("`profiletrail {words}{}`", self.flags)
     }
 
-    /// The form of an answer: as asked, else by where it goes.
+    /// The form of an answer: as requested, else by its destination.
     pub fn format(&self, asked: Option<Format>) -> Format {
         asked.unwrap_or(if self.terminal {
             Format::Table
         } else {
             Format::Jsonl
         })
-    }
-
-    /// The Unix seconds of a time that was given for a flag.
-    pub fn moment(&self, flag: &str, text: &str, rounding: Rounding) -> anyhow::Result<i64> {
-        parse_time(text, self.zone, self.now, rounding)
-            .map_err(|wrong| UsageError::new(format!("{flag}: {wrong}")).into())
-    }
-
-    /// The same for a flag that may be left out.
-    pub fn time(
-        &self,
-        flag: &str,
-        text: Option<&str>,
-        rounding: Rounding,
-    ) -> anyhow::Result<Option<i64>> {
-        text.map(|text| self.moment(flag, text, rounding))
-            .transpose()
     }
 }

@@ -8,11 +8,10 @@ use clap::ValueEnum;
 use super::ExitStatus;
 use super::args::TIMES;
 use super::ask;
-use super::client;
 use super::context::{CommandContext, UsageError};
 use super::out_file::OutFile;
 use super::output::printer;
-use crate::format::{LineSplitter, plain};
+use crate::format::{Lines, Printer, plain};
 use crate::query::{DossierQuery, Query, Rounding, unix_time};
 use crate::server::control::End;
 
@@ -22,7 +21,7 @@ use crate::server::control::End;
 pub struct DossierArgs {
     #[command(flatten)]
     pub query: DossierQuery,
-    /// As it was at this moment, all events up to it [default: now]
+    /// The state at this moment, with all events up to it [default: now]
     #[arg(
         long,
         value_name = "TIME",
@@ -31,7 +30,7 @@ pub struct DossierArgs {
         value_parser = unix_time(Rounding::Down)
     )]
     pub at: Option<i64>,
-    /// Write it to this file, which must not be there yet
+    /// Write it to this new file
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// A page for people, or JSON lines [default: html with --out, else jsonl]
@@ -78,25 +77,24 @@ pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitS
     super::logging::of_command(context);
     let query = args.query();
     let form = args.form(context)?;
-    let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
     let Some(path) = &args.out else {
+        let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
         let end = write(&query, form, context, &mut stdout)?;
         stdout.flush()?;
-        return Ok(ask::lacking(&query, &end).unwrap_or(ExitStatus::Success));
+        return Ok(ask::lacking(&query, &end, context).unwrap_or(ExitStatus::Success));
     };
     let file = OutFile::beside(path, None)?;
     let mut out = BufWriter::with_capacity(1 << 16, file.file());
     let end = write(&query, form, context, &mut out)?;
     out.flush()?;
     drop(out);
-    let ending = ask::lacking(&query, &end);
+    let ending = ask::lacking(&query, &end, context);
     if end.found {
         // The dossier lists what cannot be read.
         file.put()?;
         let shown = plain(&path.display().to_string());
         let key = args.query.key;
-        writeln!(stdout, "wrote the dossier of {key} to {shown}")?;
-        stdout.flush()?;
+        super::print(format!("wrote the dossier of {key} to {shown}\n"))?;
     }
     Ok(ending.unwrap_or(ExitStatus::Success))
 }
@@ -107,13 +105,9 @@ fn write(
     context: &CommandContext,
     out: &mut dyn Write,
 ) -> anyhow::Result<End> {
-    match form {
-        Form::Jsonl => client::ask(query, context, out),
-        Form::Html => {
-            let mut printed = LineSplitter::new(printer(query, context.view(), out));
-            let end = client::ask(query, context, &mut printed)?;
-            printed.finish()?;
-            Ok(end)
-        }
-    }
+    let printer: Box<dyn Printer + '_> = match form {
+        Form::Jsonl => Box::new(Lines(out)),
+        Form::Html => printer(query, context.view(), out),
+    };
+    ask::print(query, printer, context)
 }

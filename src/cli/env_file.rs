@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
-use clap::{Arg, Command, CommandFactory, FromArgMatches, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, ValueEnum};
 
 use super::args::{Args, Format};
 use super::context::UsageError;
@@ -58,7 +59,34 @@ pub fn parse() -> anyhow::Result<Args> {
 
 fn read_args(command: Command) -> Args {
     let mut matches = command.get_matches();
-    Args::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+    let typed = typed_flags(&matches);
+    let mut args = Args::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit());
+    args.common.typed = typed;
+    args
+}
+
+/// The typed flags that a suggested command must repeat, as text for a shell.
+fn typed_flags(matches: &ArgMatches) -> String {
+    let mut words = Vec::new();
+    for id in ["data", "env_file", "timezone", "tz", "utc"] {
+        if matches.value_source(id) != Some(ValueSource::CommandLine) {
+            continue;
+        }
+        words.push(format!("--{}", id.replace('_', "-")));
+        let value = matches.get_raw(id).and_then(|mut values| values.next());
+        words.extend(
+            value
+                .filter(|_| id != "utc")
+                .map(|value| value.to_string_lossy().into_owned()),
+        );
+    }
+    let words = words.iter().map(String::as_str);
+    let line = shlex::try_join(words).unwrap_or_default();
+    if line.is_empty() {
+        line
+    } else {
+        format!(" {line}")
+    }
 }
 
 /// The file that the arguments name, whatever else is wrong with them.

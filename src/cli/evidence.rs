@@ -1,7 +1,6 @@
-//! `evidence`: the proof that Copernica sent an event, as a line, a card, or
+//! `evidence`: the proof that Copernica sent an event, as a line, a list, or
 //! files that a stranger can check with openssl.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -9,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::ExitStatus;
-use super::args::{Format, Output};
+use super::answer_args::{EventNumber, Format, Output};
 use super::ask;
 use super::client;
 use super::context::CommandContext;
@@ -20,10 +19,9 @@ use crate::query::{EvidenceQuery, Query};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: profiletrail evidence 17 --out ./event-17")]
 pub struct EvidenceArgs {
-    /// The event's number
-    #[arg(value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
-    pub seq: u64,
-    /// Write the proof as files into this folder, which must not be there yet; with --format xlsx, a workbook
+    #[command(flatten)]
+    pub event: EventNumber,
+    /// Write the proof as files into this new folder; with --format xlsx, a workbook
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
@@ -32,39 +30,38 @@ pub struct EvidenceArgs {
 }
 
 pub fn run(args: &EvidenceArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    let query = Query::Evidence(EvidenceQuery { seq: args.seq });
+    let query = Query::Evidence(EvidenceQuery {
+        seq: args.event.seq,
+    });
     let dir = args.out.as_ref();
     let Some(dir) = dir.filter(|_| args.format != Some(Format::Xlsx)) else {
         let output = Output {
             format: args.format,
             out: args.out.clone(),
         };
-        return ask::run(&query, &output, context);
+        return ask::run(query, output, context);
     };
     super::logging::of_command(context);
     let mut answer = Vec::new();
     let end = client::ask(&query, context, &mut answer)?;
-    if let Some(ending) = ask::lacking(&query, &end) {
+    if let Some(ending) = ask::lacking(&query, &end, context) {
         return Ok(ending);
     }
     let line: EvidenceLine<'_> = serde_json::from_slice(&answer)?;
     write_files(dir, &line, &answer)
         .with_context(|| format!("writing the evidence into {}", dir.display()))?;
-    let mut stdout = super::Stdout::new();
-    write!(
-        stdout,
+    super::print(format!(
         "wrote the evidence of event {} to {}; to check it there:\n\
          openssl dgst -sha256 -verify public-key.pem -signature signature.bin signed.txt\n\
          openssl dgst -sha256 -binary body.bin | openssl base64\n\
-         The second prints what signed.txt has as its digest.\n",
+         The second prints the digest in signed.txt.\n",
         line.seq,
         crate::format::plain(&dir.display().to_string())
-    )?;
-    stdout.flush()?;
+    ))?;
     Ok(ExitStatus::Success)
 }
 
-/// Writes what a stranger needs, each thing into a file of its own.
+/// Writes each part of the proof to a file of its own.
 fn write_files(dir: &Path, line: &EvidenceLine<'_>, answer: &[u8]) -> anyhow::Result<()> {
     let body = match (&line.body, &line.body_base64) {
         (Some(text), _) => text.as_bytes().to_vec(),

@@ -1,6 +1,5 @@
 //! `completions` and `man`, from the same definitions as the command line itself.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -43,7 +42,8 @@ pub struct ManArgs {
 pub fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitStatus> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut Args::command(), "profiletrail", &mut text);
-    write(&text)
+    super::print(text)?;
+    Ok(ExitStatus::Success)
 }
 
 /// `man`
@@ -58,7 +58,8 @@ pub fn man(args: &ManArgs) -> anyhow::Result<ExitStatus> {
     };
     let mut text = Vec::new();
     clap_mangen::Man::new(page).render(&mut text)?;
-    write(&text)
+    super::print(text)?;
+    Ok(ExitStatus::Success)
 }
 
 /// The command of that name, as its page calls it.
@@ -79,16 +80,9 @@ fn page_of(mut command: clap::Command, name: &str) -> anyhow::Result<clap::Comma
 }
 
 fn pages(command: clap::Command, dir: &Path) -> anyhow::Result<ExitStatus> {
-    // They are for everyone, unlike what commands make in a data folder.
+    // Everyone may read them, unlike the files of a data folder.
     rustix::process::umask(Mode::from_raw_mode(0o022));
     std::fs::create_dir_all(dir)?;
     clap_mangen::generate_to(command, dir)?;
-    Ok(ExitStatus::Success)
-}
-
-fn write(text: &[u8]) -> anyhow::Result<ExitStatus> {
-    let mut stdout = super::Stdout::new();
-    stdout.write_all(text)?;
-    stdout.flush()?;
     Ok(ExitStatus::Success)
 }

@@ -13,6 +13,7 @@ use super::ExitStatus;
 use super::client::reach;
 use super::context::CommandContext;
 use super::progress::Bar;
+use crate::format::{counted, grouped};
 use crate::query::ImportReport;
 use crate::server::control::{Control, Request};
 use crate::store::{Folder, Purpose};
@@ -75,7 +76,8 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
         }
         refused += report.refused.len();
         if let Some(failure) = &report.failure {
-            bail!("after {} events: {failure}", all.added + report.added);
+            let added = counted(all.added + report.added, "event");
+            bail!("after {added}: {failure}");
         }
         all.add(ImportReport {
             refused: Vec::new(),
@@ -98,8 +100,10 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
         super::say(&format!("profiletrail: and {more} more lines"));
     }
     super::say(&format!(
-        "added {} events; {} were there already; {refused} lines were refused",
-        all.added, all.present
+        "added {}; {} already there; {} refused",
+        counted(all.added, "event"),
+        grouped(all.present),
+        counted(refused as u64, "line")
     ));
     Ok(if refused == 0 {
         ExitStatus::Success

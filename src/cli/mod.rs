@@ -7,11 +7,9 @@
 //! [`output`].
 
 mod answer_args;
-mod api_args;
 mod args;
 mod ask;
 mod backup;
-mod bar;
 mod client;
 mod common_args;
 mod context;
@@ -20,18 +18,13 @@ mod doctor;
 mod dossier;
 mod env_file;
 mod evidence;
-mod explain;
-mod find;
 mod frontend_args;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
-mod gaps;
 mod generate;
 mod import;
 mod incidents;
 mod logging;
-mod lookup_args;
-mod loops;
 mod maintenance;
 mod out_file;
 pub(crate) mod output;
@@ -39,10 +32,8 @@ mod pager;
 mod progress;
 mod prompt;
 mod prune;
-mod queries;
 mod reconcile;
 mod rejected;
-mod report;
 mod serve;
 mod signature_args;
 mod tail;
@@ -113,6 +104,18 @@ fn run(command: Command, context: &CommandContext) -> anyhow::Result<ExitStatus>
 /// Prints a line on standard error; if that is closed, the line is dropped.
 fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", crate::format::plain(line));
+}
+
+/// Writes a text to standard output.
+fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
+    let mut stdout = Stdout::new();
+    stdout.write_all(text.as_ref())?;
+    Ok(stdout.flush()?)
+}
+
+/// Prints a line of JSON.
+fn print_json(line: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(serde_json::to_string(line)? + "\n")
 }
 
 /// Prints which events an answer lacks that are known to be lost; no failure.

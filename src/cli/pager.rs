@@ -24,21 +24,23 @@ const NOT_FOUND: i32 = 127;
 /// Standard output for an answer.
 pub struct PagedStdout {
     pager: Option<String>,
-    out: Option<Output>,
+    out: Option<BufWriter<Box<dyn Write>>>,
+    running: Option<Running>,
 }
 
-enum Output {
-    Direct(BufWriter<Stdout>),
-    Paged(Pager),
+/// A running pager.
+struct Running {
+    /// All was written: from here on the pager may end.
+    finished: Arc<AtomicBool>,
+    waiter: JoinHandle<()>,
 }
 
 impl PagedStdout {
     /// Standard output, through the pager if there is to be one.
     pub fn new(context: &CommandContext) -> Self {
-        Self {
-            pager: context.pager.clone(),
-            out: None,
-        }
+        let mut paged = Self::unpaged();
+        paged.pager.clone_from(&context.pager);
+        paged
     }
 
     /// Standard output before a prompt: a pager would end the command when it is
@@ -47,66 +49,77 @@ impl PagedStdout {
         Self {
             pager: None,
             out: None,
+            running: None,
         }
     }
 
     fn out(&mut self) -> &mut dyn Write {
-        let pager = &self.pager;
-        let out = self.out.get_or_insert_with(|| {
-            let started = pager.as_deref().map(Pager::start);
-            match started {
-                Some(Ok(pager)) => Output::Paged(pager),
-                // Better unpaged than unread.
-                Some(Err(_)) | None => {
-                    Output::Direct(BufWriter::with_capacity(1 << 16, Stdout::new()))
+        let (pager, running) = (&self.pager, &mut self.running);
+        self.out.get_or_insert_with(|| {
+            // Better unpaged than unread.
+            let started = pager.as_deref().and_then(|pager| start(pager).ok());
+            let out: Box<dyn Write> = match started {
+                Some((stdin, pager)) => {
+                    *running = Some(pager);
+                    Box::new(stdin)
                 }
-            }
-        });
-        match out {
-            Output::Direct(out) => out,
-            Output::Paged(out) => out,
-        }
+                None => Box::new(Stdout::new()),
+            };
+            BufWriter::with_capacity(1 << 16, out)
+        })
     }
 
-    /// Writes what is left, and waits until the pager is left.
-    pub fn finish(self) -> io::Result<()> {
-        match self.out {
-            None => Ok(()),
-            Some(Output::Direct(mut out)) => out.flush(),
-            Some(Output::Paged(mut out)) => out.finish(),
+    /// Writes what is left, and waits until the reader leaves the pager.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.close()
+    }
+
+    fn close(&mut self) -> io::Result<()> {
+        let Some(mut out) = self.out.take() else {
+            return Ok(());
+        };
+        let flushed = out.flush().map_err(mark_closed);
+        let running = self.running.take();
+        if let Some(running) = &running {
+            running.finished.store(true, Ordering::Release);
         }
+        drop(out);
+        if let Some(running) = running {
+            // The thread does not panic.
+            let _ = running.waiter.join();
+        }
+        flushed
     }
 }
 
 impl Write for PagedStdout {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.out().write(bytes)
+        self.out().write(bytes).map_err(mark_closed)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.out().flush()
+        self.out().flush().map_err(mark_closed)
     }
 }
 
-/// A running pager.
-struct Pager {
-    stdin: Option<BufWriter<ChildStdin>>,
-    /// All was written: from here on the pager may end.
-    finished: Arc<AtomicBool>,
-    waiter: Option<JoinHandle<()>>,
+impl Drop for PagedStdout {
+    fn drop(&mut self) {
+        // After a failure, its message is printed below what was read.
+        let _ = self.close();
+    }
 }
 
-/// The program and its arguments; by a shell where they are more than plain words.
+/// The program and its arguments; a shell runs anything but plain words.
 fn command(pager: &str) -> Command {
-    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.' | '/' | '+' | ',');
+    let is_plain = |c: char| c.is_alphanumeric() || " -_./+,".contains(c);
     let mut words = pager.split_whitespace();
-    match words.next() {
-        Some(program) if pager.chars().all(|c| is_word(c) || c == ' ') => {
+    match words.next().filter(|_| pager.chars().all(is_plain)) {
+        Some(program) => {
             let mut command = Command::new(program);
             command.args(words);
             command
         }
-        _ => {
+        None => {
             let mut command = Command::new("sh");
             command.arg("-c").arg(pager);
             command
@@ -114,83 +127,35 @@ fn command(pager: &str) -> Command {
     }
 }
 
-impl Pager {
-    fn start(pager: &str) -> io::Result<Self> {
-        let mut command = command(pager);
-        for (name, value) in [("LESS", "FRX"), ("LV", "-c")] {
-            if std::env::var_os(name).is_none() {
-                command.env(name, value);
-            }
+fn start(pager: &str) -> io::Result<(ChildStdin, Running)> {
+    let mut command = command(pager);
+    for (name, value) in [("LESS", "FRX"), ("LV", "-c")] {
+        if std::env::var_os(name).is_none() {
+            command.env(name, value);
         }
-        let mut child = command.stdin(Stdio::piped()).spawn()?;
-        let stdin = child.stdin.take().map(BufWriter::new);
-        let interrupted = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(SIGINT, Arc::clone(&interrupted))?;
-        let finished = Arc::new(AtomicBool::new(false));
-        let (is_finished, name) = (Arc::clone(&finished), pager.to_owned());
-        let waiter = std::thread::Builder::new()
-            .name("pager".to_owned())
-            .spawn(move || wait(child, &name, &is_finished, &interrupted))?;
-        Ok(Self {
-            stdin,
-            finished,
-            waiter: Some(waiter),
-        })
     }
-
-    /// Closes the pager's input, and waits for its end.
-    fn finish(&mut self) -> io::Result<()> {
-        let flushed = self.flush();
-        self.finished.store(true, Ordering::Release);
-        self.stdin = None;
-        if let Some(waiter) = self.waiter.take() {
-            // It does not panic.
-            let _ = waiter.join();
-        }
-        flushed
-    }
+    let mut child = command.stdin(Stdio::piped()).spawn()?;
+    let stdin = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+    signal_hook::flag::register(SIGINT, Arc::new(AtomicBool::new(false)))?;
+    let finished = Arc::new(AtomicBool::new(false));
+    let (is_finished, name) = (Arc::clone(&finished), pager.to_owned());
+    let waiter = std::thread::Builder::new()
+        .name("pager".to_owned())
+        .spawn(move || wait(child, &name, &is_finished))?;
+    Ok((stdin, Running { finished, waiter }))
 }
 
 /// Waits for the pager's end. If it ends before all was written, nobody reads on,
 /// and the command ends too, whatever it is doing.
-fn wait(mut child: Child, pager: &str, finished: &AtomicBool, interrupted: &AtomicBool) {
+fn wait(mut child: Child, pager: &str, finished: &AtomicBool) {
     let status = child.wait();
-    let missing = status.is_ok_and(|status| status.code() == Some(NOT_FOUND));
-    if missing {
+    if status.is_ok_and(|status| status.code() == Some(NOT_FOUND)) {
         super::say(&format!(
             "profiletrail: cannot start the pager {pager:?}: set PROFILETRAIL_PAGER, or add --no-pager"
         ));
     }
-    if finished.load(Ordering::Acquire) {
-        return;
-    }
-    if interrupted.load(Ordering::Acquire) {
-        // Does not come back.
-        let _ = signal_hook::low_level::emulate_default_handler(SIGINT);
-    }
-    std::process::exit(0);
-}
-
-impl Write for Pager {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.stdin {
-            Some(stdin) => stdin.write(bytes).map_err(mark_closed),
-            None => Err(mark_closed(io::ErrorKind::BrokenPipe.into())),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match &mut self.stdin {
-            Some(stdin) => stdin.flush().map_err(mark_closed),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Drop for Pager {
-    fn drop(&mut self) {
-        // After a failure, its message is printed below what was read.
-        let _ = self.finish();
+    if !finished.load(Ordering::Acquire) {
+        std::process::exit(0);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::server::control::Control;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A bar on standard error that appears when something takes longer than a
-/// second; nothing where that is no terminal.
+/// second; nothing if that is not a terminal.
 pub struct Bar {
     what: &'static str,
     shown: bool,
@@ -23,7 +23,7 @@ pub struct Bar {
 }
 
 impl Bar {
-    /// A bar that says what is being done.
+    /// A bar with a name for the task.
     pub fn new(what: &'static str, shown: bool) -> Self {
         Self {
             what,
@@ -54,8 +54,8 @@ impl Bar {
         bar.set_position(done);
     }
 
-    /// The same for what is done now: another thing begins a new bar, so that
-    /// its rate and the time that is left are its own.
+    /// The same for a named task: another task begins a new bar, with a rate and a
+    /// remaining time of its own.
     pub fn set_of(&mut self, what: &'static str, done: u64, all: u64) {
         if self.what != what {
             self.clear();
@@ -76,7 +76,7 @@ impl Bar {
         }
     }
 
-    /// Takes it off the terminal, for good.
+    /// Removes it from the terminal for good.
     pub fn hide(&mut self) {
         self.clear();
         self.shown = false;

@@ -1,9 +1,8 @@
 //! `rejected`: the calls that could not be read, and entering those that can be read now.
 
-use std::io::Write as _;
-
 use super::ExitStatus;
-use super::args::{Format, Output, TIMES};
+use super::answer_args::Ask;
+use super::args::{Format, TIMES};
 use super::ask;
 use super::client::reach;
 use super::context::{CommandContext, UsageError};
@@ -11,29 +10,26 @@ use crate::query::{Query, RejectedQuery, RetryLine, RetryOutcome};
 use crate::server::control::Request;
 use crate::store::Purpose;
 
-/// At which size a segment is closed where no server runs.
+/// Segment size of the log where no server runs.
 const SEGMENT_SIZE: u64 = 64 << 20;
 
 /// `rejected`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail rejected --since yesterday"))]
 pub struct RejectedArgs {
-    #[command(flatten)]
-    pub query: RejectedQuery,
     /// Enter the calls of these numbers, or all, that can be read now as events, each once
     #[arg(long, value_name = "NUMBER", num_args = 0.., conflicts_with_all = ["since", "until", "limit", "reverse"])]
     pub retry: Option<Vec<u64>>,
     #[command(flatten)]
-    pub output: Output,
+    pub ask: Ask<RejectedQuery>,
 }
 
-pub fn run(args: &RejectedArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    let query = Query::Rejected(args.query.clone());
-    let Some(numbers) = &args.retry else {
-        return ask::run(&query, &args.output, context);
+pub fn run(args: RejectedArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    let Some(numbers) = args.retry else {
+        return args.ask.run(context, |query| Ok(Query::Rejected(query)));
     };
     super::logging::of_command(context);
-    let format = context.format(args.output.format);
+    let format = context.format(args.ask.output.format);
     if !matches!(format, Format::Table | Format::Jsonl) {
         return Err(
             UsageError::new("--retry: its answer is written as a table or as jsonl").into(),
@@ -44,15 +40,14 @@ pub fn run(args: &RejectedArgs, context: &CommandContext) -> anyhow::Result<Exit
         segment_size: SEGMENT_SIZE,
     };
     let mut lines = Vec::new();
-    let request = Request::Retry(numbers.clone());
+    let request = Request::Retry(numbers);
     let end = reach(context, purpose)?.ask(&request, &mut |_| Ok(()), &mut lines)?;
     if format == Format::Table {
         lines = for_people(&lines)?;
     }
-    let mut stdout = super::Stdout::new();
-    stdout.write_all(&lines)?;
-    stdout.flush()?;
-    Ok(ask::lacking(&query, &end).unwrap_or(ExitStatus::Success))
+    super::print(lines)?;
+    let query = Query::Rejected(args.ask.query);
+    Ok(ask::lacking(&query, &end, context).unwrap_or(ExitStatus::Success))
 }
 
 fn for_people(lines: &[u8]) -> anyhow::Result<Vec<u8>> {

@@ -1,27 +1,30 @@
 //! `serve`: running the server until a signal.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use anyhow::Context;
 use bytesize::ByteSize;
+use clap::builder::BoolishValueParser;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::ExitStatus;
-use super::api_args::ApiArgs;
 use super::context::{CommandContext, UsageError, bytes, segment_size};
 use super::frontend_args::FrontendArgs;
-use super::lookup_args::LookupArgs;
 use super::progress::Bar;
 use super::signature_args::SignatureArgs;
-use super::time::parse_span;
+use super::time::{parse_duration, parse_span};
 use crate::frontend::Proxies;
+use crate::index::MAX_FIELDS;
 use crate::server::{OWN_DESCRIPTORS, Server, ServerConfig};
 use crate::store::RetentionPeriod;
+
+/// The default address of the page: reachable from this machine only.
+const UI_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8082);
 
 /// `serve`
 #[derive(Debug, clap::Args)]
@@ -78,10 +81,24 @@ pub struct ServeArgs {
     /// Prune events older than this (5y, '18 months', 90d; at least a day), once a day
     #[arg(long, env = "PROFILETRAIL_KEEP", value_name = "SPAN", value_parser = parse_span)]
     pub keep: Option<RetentionPeriod>,
-    #[command(flatten)]
-    pub lookup: LookupArgs,
-    #[command(flatten)]
-    pub api: ApiArgs,
+    /// Comma-separated fields to index for fast `find`
+    #[arg(
+        long,
+        env = "PROFILETRAIL_LOOKUP",
+        value_name = "FIELDS",
+        value_delimiter = ','
+    )]
+    pub lookup: Vec<String>,
+    /// Serve the HTTP API at this address; clients need a token (`profiletrail token create`)
+    #[arg(long, env = "PROFILETRAIL_API", value_name = "ADDR")]
+    pub api: Option<SocketAddr>,
+    /// Serve the web page at the address of --api [127.0.0.1:8082 without --api]; log in with a token
+    /// (`profiletrail token create`)
+    #[arg(long, env = "PROFILETRAIL_UI", value_parser = BoolishValueParser::new())]
+    pub ui: bool,
+    /// Warn, and fail /healthz, after this long without events (90s, 30m, 6h, 2d)
+    #[arg(long, env = "PROFILETRAIL_ALERT_AFTER", value_name = "SPAN", value_parser = parse_duration)]
+    pub alert_after: Option<Duration>,
     #[command(flatten)]
     pub signature: SignatureArgs,
     /// What to log: error, warn, info, debug or trace
@@ -112,10 +129,10 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         min_free: args.min_free.as_u64(),
         signature: args.signature.config()?,
         keep: args.keep,
-        lookup: args.lookup.fields()?,
-        api: args.api.address(),
-        ui: args.api.ui,
-        alert_after: args.api.alert_after,
+        lookup: indexed(&args.lookup)?,
+        api: args.api.or(args.ui.then_some(UI_ADDRESS)),
+        ui: args.ui,
+        alert_after: args.alert_after,
     };
     raise_descriptor_limit(args.frontend.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
@@ -166,6 +183,19 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     }
     server.stop();
     Ok(ExitStatus::Success)
+}
+
+/// The fields whose values are indexed.
+fn indexed(lookup: &[String]) -> Result<Vec<String>, UsageError> {
+    let fields = lookup.iter().filter(|field| !field.is_empty());
+    let fields: Vec<String> = fields.cloned().collect();
+    if fields.len() > MAX_FIELDS {
+        return Err(UsageError::new(format!(
+            "--lookup: {} fields are named, and at most {MAX_FIELDS} can be indexed; find works without an index, too",
+            fields.len()
+        )));
+    }
+    Ok(fields)
 }
 
 /// Raises the limit on open files to its maximum, and checks that connections leave

@@ -1,14 +1,12 @@
 //! `token`: the tokens of the query API.
 
-use std::io;
-
 use clap::Subcommand;
 use serde::Serialize;
 
 use super::ExitStatus;
 use super::args::{Format, ResultOutput};
 use super::context::{CommandContext, UsageError};
-use super::output::{Cell, CellContext, Column, Layout, TablePrinter};
+use super::output::{Cell, CellContext, Column, TablePrinter};
 use crate::auth::tokens::{Scope, Token, TokenFile, TokensError};
 use crate::format::{Role, View, plain};
 use crate::store::Folder;
@@ -26,7 +24,7 @@ pub struct TokenArgs {
     command: TokenCommand,
 }
 
-/// What is to be done with tokens.
+/// What to do with tokens.
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
     /// Create a token, and show it this once
@@ -55,7 +53,7 @@ enum TokenCommand {
     },
 }
 
-/// A token as it is shown: `token` only where it was just made.
+/// A token as it is shown: its text only after its creation.
 #[derive(Serialize)]
 struct TokenLine<'a> {
     id: &'a str,
@@ -94,7 +92,7 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             })?;
             Folder::make(&context.data)?;
             file.add(token.clone())?;
-            show(&[TokenLine::of(&token, Some(&text))], output, context)?;
+            show(&[TokenLine::of(&token, Some(&text))], *output, context)?;
             super::say(
                 "profiletrail: store the token where your program reads it: it is not shown again",
             );
@@ -107,12 +105,13 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
                 .map(|token| TokenLine::of(token, None))
                 .collect();
             if lines.is_empty() {
-                super::say(
-                    "profiletrail: nothing found: there are no tokens; `profiletrail token create` creates one",
-                );
+                super::say(&format!(
+                    "profiletrail: nothing found: there are no tokens; {} creates one",
+                    context.command("token create")
+                ));
                 return Ok(ExitStatus::Nothing);
             }
-            show(&lines, output, context)?;
+            show(&lines, *output, context)?;
             Ok(ExitStatus::Success)
         }
         TokenCommand::Revoke { id, output } => {
@@ -122,11 +121,12 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             let Some(token) = removed else {
                 let id = plain(id);
                 super::say(&format!(
-                    "profiletrail: nothing found: no token has the id {id}; `profiletrail token list` lists them"
+                    "profiletrail: nothing found: no token has the id {id}; {} lists them",
+                    context.command("token list")
                 ));
                 return Ok(ExitStatus::Nothing);
             };
-            show(&[TokenLine::of(&token, None)], output, context)?;
+            show(&[TokenLine::of(&token, None)], *output, context)?;
             super::say("profiletrail: revoked");
             Ok(ExitStatus::Success)
         }
@@ -135,50 +135,40 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
 
 fn show(
     lines: &[TokenLine<'_>],
-    output: &ResultOutput,
+    output: ResultOutput,
     context: &CommandContext,
 ) -> anyhow::Result<()> {
-    let mut bytes = Vec::new();
     if context.format(output.format) == Format::Jsonl {
-        for line in lines {
-            serde_json::to_writer(&mut bytes, line)?;
-            bytes.push(b'\n');
-        }
-    } else {
-        table(lines, context, &mut bytes)?;
+        return lines.iter().try_for_each(super::print_json);
     }
-    super::maintenance::write(&bytes)
-}
-
-const fn columns<'a>() -> [Column<TokenLine<'a>>; 5] {
-    [
-        Layout::fixed("ID").cell(|line, _| Cell::of(Role::Seq, plain(line.id))),
-        Layout::fixed("NAME").cell(|line, _| Cell::outside(line.name)),
-        Layout::fixed("SCOPE").cell(|line, _| {
-            let scope = match line.scope {
-                Scope::Read => "read",
-                Scope::Metrics => "metrics",
-            };
-            Cell::of(Role::Plain, scope)
-        }),
-        Layout::fixed("CREATED").cell(|line, _| Cell::time(line.created)),
-        Layout::fixed("TOKEN")
-            .hide_empty()
-            .cell(|line, _| Cell::of(Role::New, plain(line.token.unwrap_or_default()))),
-    ]
-}
-
-fn table(lines: &[TokenLine<'_>], context: &CommandContext, out: &mut Vec<u8>) -> io::Result<()> {
     let view = View {
         // A token that is cut in two is useless.
         width: None,
         ..context.view()
     };
+    let columns = [
+        Column::fixed("ID", |line: &TokenLine<'_>, _| {
+            Cell::of(Role::Seq, plain(line.id))
+        }),
+        Column::fixed("NAME", |line, _| Cell::outside(line.name)),
+        Column::fixed("SCOPE", |line, _| {
+            Cell::plain(match line.scope {
+                Scope::Read => "read",
+                Scope::Metrics => "metrics",
+            })
+        }),
+        Column::fixed("CREATED", |line, _| Cell::time(line.created)),
+        Column::fixed("TOKEN", |line: &TokenLine<'_>, _| {
+            Cell::of(Role::New, plain(line.token.unwrap_or_default()))
+        })
+        .hide_empty(),
+    ];
     let context = CellContext { view, at: None };
-    let columns = columns();
-    let mut table = TablePrinter::new(&columns, context, out).of_few();
+    let mut shown = Vec::new();
+    let mut table = TablePrinter::new(&columns, context, &mut shown);
     for line in lines {
         table.row(line)?;
     }
-    table.end()
+    table.end()?;
+    super::print(shown)
 }

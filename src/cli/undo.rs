@@ -6,44 +6,32 @@
 //! have changed a value later. Values are written byte for byte, for the import.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 
 use super::ExitStatus;
-use super::args::Format;
 use super::ask;
-use super::client;
 use super::context::{CommandContext, UsageError};
 use super::incidents::UndoArgs;
 use super::out_file::OutFile;
-use super::output::{Csv, csv_columns, printer};
-use crate::format::{LineSplitter, Lines, Printer, counted, plain};
+use crate::format::{Printer, counted, grouped, plain};
 use crate::history::Value;
 use crate::query::{Query, UndoLine};
 
 pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
-    let out = args.out.as_path();
     let mut file = UndoFile::beside(args)?;
     let mut stdout = BufWriter::with_capacity(1 << 16, super::Stdout::new());
-    let others: Box<dyn Printer> = match (context.format(args.format), csv_columns(query)) {
-        (Format::Jsonl, _) => Box::new(Lines(&mut stdout)),
-        (Format::Csv, Some(columns)) => Box::new(Csv::new(columns, &mut stdout)),
-        _ => printer(query, context.view(), &mut stdout),
-    };
-    let mut left = 0;
-    let mut splitter = LineSplitter::new(Box::new(UndoSplitter {
+    let format = context.format(args.format);
+    let printer = UndoPrinter {
         file: &mut file,
-        left: &mut left,
-        others,
-    }));
-    let end = client::ask(query, context, &mut splitter)?;
-    // Whoever reads the list may go: the file is written all the same.
-    let listed = splitter.finish();
+        others: ask::printer_of(query, format, context, &mut stdout)?,
+    };
+    let end = ask::print(query, Box::new(printer), context)?;
     if let Some(wrong) = file.wrong {
         return Err(UsageError::new(wrong).into());
     }
-    let listed = listed.and_then(|()| stdout.flush());
-    if let Some(ending) = ask::lacking(query, &end) {
+    unless_closed(stdout.flush())?;
+    if let Some(ending) = ask::lacking(query, &end, context) {
         if !end.damage.is_empty() {
             super::say(
                 "profiletrail: nothing was written: what cannot be read may have changed a value since",
@@ -51,68 +39,66 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
         }
         return Ok(ending);
     }
+    let left = match file.left {
+        1 => "1 is".to_owned(),
+        count => format!("{} are", grouped(count)),
+    };
     let summary = match file.restored {
-        0 => format!("nothing is to be restored; {} left alone", are(left)),
+        0 => format!("nothing is to be restored; {left} left alone"),
         restored => {
             file.put()?;
-            let path = plain(&out.display().to_string());
-            format!(
-                "wrote {} to restore to {path}; {} left alone",
-                counted(restored, "value"),
-                are(left)
-            )
+            let path = plain(&args.out.display().to_string());
+            let values = counted(restored, "value");
+            format!("wrote {values} to restore to {path}; {left} left alone")
         }
     };
     super::say(&format!("profiletrail: {summary}"));
-    listed?;
     Ok(ExitStatus::Success)
 }
 
-fn are(count: u64) -> String {
-    match count {
-        1 => "1 is".to_owned(),
-        count => format!("{} are", crate::format::grouped(count)),
+/// The reader of the list may leave: the file is written all the same.
+fn unless_closed(written: io::Result<()>) -> io::Result<()> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
     }
 }
 
-/// Takes an answer's lines: what is to be restored goes to the file, the others
-/// go on.
-struct UndoSplitter<'a> {
+/// Writes values to restore to the file, and lists the others.
+struct UndoPrinter<'a> {
     file: &'a mut UndoFile,
-    left: &'a mut u64,
     others: Box<dyn Printer + 'a>,
 }
 
-impl Printer for UndoSplitter<'_> {
+impl Printer for UndoPrinter<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let undo: UndoLine<'_> = serde_json::from_slice(line)?;
-        if undo.left.is_none() {
-            return self.file.restore(&undo);
+        let value: UndoLine<'_> = serde_json::from_slice(line)?;
+        if value.left.is_none() {
+            return self.file.restore(&value);
         }
-        *self.left += 1;
-        match self.others.line(line) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-            _ => Ok(()),
-        }
+        self.file.left += 1;
+        unless_closed(self.others.line(line))
     }
 
     fn finish(&mut self) -> io::Result<()> {
-        self.others.finish()
+        unless_closed(self.others.finish())
     }
 }
 
-/// The file on its way.
+/// The file being written.
 struct UndoFile {
     out: OutFile,
     csv: csv::Writer<File>,
     collection: Option<String>,
     restored: u64,
+    /// How many values were left alone.
+    left: u64,
     /// Why the file cannot be written as asked.
     wrong: Option<&'static str>,
 }
 
 impl UndoFile {
-    /// A file beside the one that it is to be.
+    /// A file beside the requested one.
     fn beside(args: &UndoArgs) -> anyhow::Result<Self> {
         let out = OutFile::beside(&args.out, Some(args.force))?;
         Ok(Self {
@@ -120,6 +106,7 @@ impl UndoFile {
             out,
             collection: args.collection_name.clone(),
             restored: 0,
+            left: 0,
             wrong: None,
         })
     }

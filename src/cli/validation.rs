@@ -96,7 +96,7 @@ pub fn run(args: &ValidationArgs, context: &CommandContext) -> anyhow::Result<Ex
                 ));
                 return Ok(ExitStatus::Nothing);
             }
-            super::maintenance::write(&line)?;
+            super::print(line)?;
             Ok(ExitStatus::Success)
         }
     }
@@ -109,7 +109,7 @@ fn show(
     context: &CommandContext,
 ) -> anyhow::Result<()> {
     let lines = names.iter().map(|name| line(files, name, output, context));
-    super::maintenance::write(&lines.collect::<Result<Vec<_>, _>>()?.concat())
+    super::print(lines.collect::<Result<Vec<_>, _>>()?.concat())
 }
 
 /// A file's line: its name for people.

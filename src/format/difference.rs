@@ -1,11 +1,11 @@
-//! Where two texts begin and cease to differ, to whole words where they are short.
+//! The part in which two texts differ, extended to whole words if they are short.
 
 use unicode_segmentation::UnicodeSegmentation;
 
-/// Shorter texts than this are seen at a glance.
+/// Differences of shorter texts than this are obvious.
 const LONG: usize = 12;
 
-/// In texts of more bytes than this nothing is looked for.
+/// Longer texts than this, in bytes, are not compared.
 const TOO_LONG: usize = 64 << 10;
 
 /// The differing part grows by at most this many characters, to whole words.
@@ -14,7 +14,7 @@ const MAX_WORD: usize = 12;
 /// A text before the part that differs, that part, and the text after it.
 pub type Cut = (String, String, String);
 
-/// Where two texts differ; `None` where that is seen at a glance, or all differs.
+/// Where two texts differ; `None` if that is obvious, or if all differs.
 pub fn differing(old: &str, new: &str) -> Option<[Cut; 2]> {
     if old.len().max(new.len()) > TOO_LONG {
         return None;

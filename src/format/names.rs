@@ -1,10 +1,10 @@
-//! What is said of labels and numbers in the same words by every command.
+//! How every command names labels, events and profiles.
 
 use super::number::{counted, grouped};
 use super::sanitize::plain;
 use crate::event::ProfileKey;
 
-/// A label, or that there is none.
+/// A label, or `(none)`.
 pub fn label(label: Option<&str>) -> String {
     label.map_or_else(|| "(none)".to_owned(), plain)
 }
@@ -43,7 +43,7 @@ pub fn listed(names: impl IntoIterator<Item = (String, u64)>, most: usize, more:
     format!("{}{others}", named.join(", "))
 }
 
-/// Who an event is of, in a sentence.
+/// The profile or subprofile of an event, in a sentence.
 pub fn who(profile: u64, subprofile: Option<u64>) -> String {
     let what = match subprofile {
         None => "profile",

@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thousands_are_parted() {
+    fn thousands_are_separated() {
         let cases = [
             (0, "0"),
             (999, "999"),

@@ -1,15 +1,17 @@
-//! Answers as other text than their JSON lines: a [`Printer`] takes them line by
-//! line, and [`LineSplitter`] cuts what is written into those lines.
+//! Answers in other forms than JSON lines: a [`Printer`] takes the lines one by one,
+//! and a [`LineSplitter`] cuts written bytes into lines.
 
 use std::io::{self, Write};
 
 /// Writes an answer for people, from its lines for programs.
 pub trait Printer {
-    /// Takes the next line, with its end.
+    /// Takes the next line, with its line end.
     fn line(&mut self, line: &[u8]) -> io::Result<()>;
 
     /// Writes what is left.
-    fn finish(&mut self) -> io::Result<()>;
+    fn finish(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Writes the lines as they are.
@@ -19,20 +21,16 @@ impl Printer for Lines<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
         self.0.write_all(line)
     }
-
-    fn finish(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
 }
 
-/// Cuts what is written into lines, for a [`Printer`].
+/// Cuts written bytes into lines, for a [`Printer`].
 pub struct LineSplitter<'a> {
     printer: Box<dyn Printer + 'a>,
     held: Vec<u8>,
 }
 
 impl<'a> LineSplitter<'a> {
-    /// What is written goes to this printer.
+    /// Passes lines to this printer.
     pub const fn new(printer: Box<dyn Printer + 'a>) -> Self {
         Self {
             printer,

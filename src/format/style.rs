@@ -1,6 +1,6 @@
 //! Colours by role, resolved once per stream.
 
-/// What a piece of text is, which decides its colour.
+/// The role of a piece of text, which decides its colour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
     /// Nothing special.
@@ -8,26 +8,26 @@ pub enum Role {
     Plain,
     /// A heading.
     Head,
-    /// Of less weight.
+    /// Less important.
     Dim,
     /// A time.
     Time,
     /// An event's number.
     Seq,
-    /// What was.
+    /// An old value.
     Old,
     /// The part of it that differs.
     OldPart,
-    /// What is.
+    /// A new value.
     New,
     /// The part of it that differs.
     NewPart,
-    /// Something to look at twice.
+    /// Something to check.
     Warning,
 }
 
 impl Role {
-    /// What begins it on a terminal.
+    /// Its escape sequence.
     const fn code(self) -> &'static str {
         match self {
             Self::Plain => "",

@@ -1,11 +1,10 @@
 //! Text that knows how wide it is on a terminal.
 //!
-//! Cut and padded by what is seen as one character (a grapheme cluster), so
-//! that wide characters, emoji and combining marks keep columns straight. Where
-//! terminals differ in how wide one is, the widest counts: a column that is a
-//! space off is better than a line that runs over. All
-//! that is put into a [`Text`] is safe for a terminal: what comes from outside
-//! goes through [`plain`] first.
+//! Cut and padded by grapheme clusters, so that wide characters, emoji and combining
+//! marks keep columns straight. Where terminals differ in the width of one, the widest
+//! counts: a column that is a space off is better than a line that runs over. All text
+//! in a [`Text`] is safe for a terminal: text from outside goes through [`plain`]
+//! first.
 
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
@@ -13,7 +12,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::sanitize::plain;
 use super::style::{Role, Styles};
 
-/// What stands for what was left out.
+/// Replaces omitted text.
 const ELLIPSIS: &str = "…";
 
 /// How wide a text is.
@@ -24,7 +23,7 @@ pub fn width_of(text: &str) -> usize {
     text.graphemes(true).map(width_of_one).sum()
 }
 
-/// How wide one is: many terminals draw the parts of an emoji beside each other.
+/// The width of one: many terminals draw the parts of an emoji side by side.
 fn width_of_one(grapheme: &str) -> usize {
     let parts = grapheme.chars().filter_map(UnicodeWidthChar::width);
     grapheme.width().max(parts.sum())
@@ -139,7 +138,7 @@ impl Text {
         self.pieces.extend(other.pieces);
     }
 
-    /// Whether there is nothing of it.
+    /// Whether it is empty.
     pub const fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
@@ -159,8 +158,8 @@ impl Text {
         self.pieces.iter().map(|(_, text)| width_of(text)).sum()
     }
 
-    /// The same, of at most that width: what is too much is taken from the
-    /// middle of a text of one piece, else from the end.
+    /// The same, of at most that width: shortened in the middle if it is one piece, else
+    /// at the end.
     pub fn fit(&self, width: usize) -> Self {
         if self.width() <= width {
             return self.clone();
@@ -175,7 +174,7 @@ impl Text {
         }
         for (role, text) in &self.pieces {
             let wide = width_of(text);
-            // The last that has room ends with the sign of what was left out.
+            // The last piece with room ends with the ellipsis.
             if wide < left {
                 fitted.push(*role, text.as_str());
                 left -= wide;
@@ -188,8 +187,8 @@ impl Text {
         fitted
     }
 
-    /// Cuts it into lines of at most that width, at spaces where it can be; a
-    /// space at which it is cut is left out.
+    /// Cuts it into lines of at most that width, at spaces if possible; the space at a
+    /// cut is left out.
     pub fn wrap(&self, width: usize) -> Vec<Self> {
         let width = width.max(1);
         let mut lines = Vec::new();
@@ -209,7 +208,7 @@ impl Text {
                     end = space + 1;
                 }
                 if end == 0 && left == width {
-                    // One that is wider than a line goes out as it is.
+                    // A single character that is wider than a line is not cut.
                     end = rest.graphemes(true).next().map_or(rest.len(), str::len);
                 }
                 let (begin, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
@@ -223,6 +222,11 @@ impl Text {
             lines.push(line);
         }
         lines
+    }
+
+    /// The same; without a limit it is one line.
+    pub fn lines(&self, width: Option<usize>) -> Vec<Self> {
+        width.map_or_else(|| vec![self.clone()], |width| self.wrap(width))
     }
 
     /// Adds it to a line.
@@ -252,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_shows_it() {
+    fn a_cut_is_marked() {
         for (text, width, begin, inner, end) in [
             ("abcdef", 6, "abcdef", "abcdef", "abcdef"),
             ("abcdef", 5, "abcd…", "ab…ef", "…cdef"),
@@ -288,7 +292,7 @@ mod tests {
             }
             prop_assert!(text.fit(width).width() <= width);
             let lines = text.wrap(width);
-            // One that is seen as one character may be wider than such a line.
+            // One grapheme cluster may be wider than such a line.
             prop_assert!(lines.iter().all(|line| line.width() <= width.max(3)));
             let joined: String = lines.iter().map(shown).collect();
             let dense = |text: String| text.replace(' ', "");

@@ -1,8 +1,8 @@
 //! Values, and what changed in them, for people.
 //!
 //! Of two long texts the part that differs is marked: by colour, and by
-//! brackets where there is none. Where they have no room they are shortened
-//! around that part, so that it stays in sight.
+//! brackets without colours. Without room for all they are shortened around that
+//! part, so that it stays visible.
 
 use super::difference::differing;
 use super::sanitize::plain;
@@ -19,11 +19,11 @@ const ABSENT: &str = "(absent)";
 /// The same in little room.
 const ABSENT_SHORT: &str = "∅";
 
-/// What was, up to this width, stands on one line with a long value.
+/// An old value up to this width shares the line with a long new one.
 const SHORT: usize = 12;
 
-/// A value from outside, so that an empty one, spaces at its ends and one that
-/// looks like a word of ours can be seen.
+/// A value from outside, quoted if it is empty, has spaces at its ends, or looks like
+/// a word of this program.
 pub fn quoted(text: &str) -> String {
     let looks_ours = matches!(text, UNKNOWN | ABSENT | ABSENT_SHORT | "…")
         || text.starts_with('"')
@@ -56,7 +56,7 @@ pub fn subject(field: Option<&str>, interest: Option<&str>) -> Text {
 /// Between what was and what is.
 const ARROW: &str = " → ";
 
-/// One of two values, cut where they begin and cease to differ.
+/// One of two values, cut around the part that differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Side {
     before: String,
@@ -75,7 +75,7 @@ pub struct Change {
     pub old: Side,
     /// What is.
     pub new: Side,
-    /// Said after both, where there is room for all.
+    /// Shown after both if there is room for all.
     pub suffix: Text,
 }
 
@@ -135,7 +135,7 @@ impl Side {
             .and(self.role, after)
     }
 
-    /// The same, of at most that width, with the part in sight.
+    /// The same, of at most that width, with the part visible.
     pub fn fit(&self, styles: Styles, width: usize) -> Text {
         if self.width(styles) <= width {
             return self.text(styles);
@@ -146,16 +146,10 @@ impl Side {
         let brackets = if self.bracketed(styles) { 2 } else { 0 };
         let room = width.saturating_sub(brackets);
         let around = width_of(&self.before) + width_of(&self.after);
-        // A quarter is for what stands around it, and more where there is room.
+        // A quarter is for the text around it, and more if there is room.
         let part = middle(&self.part, room - (room / 4).min(around));
         let left = room.saturating_sub(width_of(&part));
-        let half = left / 2;
-        let (before, after) = (width_of(&self.before), width_of(&self.after));
-        let (before, after) = match (before <= half, after <= half) {
-            (true, _) => (before, left - before),
-            (false, true) => (left - after, after),
-            (false, false) => (left - half, half),
-        };
+        let (before, after) = share(left, width_of(&self.before), width_of(&self.after));
         let (before, after) = (tail(&self.before, before), head(&self.after, after));
         self.join(styles, &before, &part, &after)
     }
@@ -186,7 +180,7 @@ impl Change {
         self.old.width(styles) + width_of(ARROW) + self.new.width(styles)
     }
 
-    /// It in one line, of at most that width; `None` is no limit.
+    /// The change on one line, of at most that width; `None` is no limit.
     pub fn fit(&self, styles: Styles, width: Option<usize>) -> Text {
         let width = width.unwrap_or(usize::MAX);
         let (old, new) = (self.old.width(styles), self.new.width(styles));
@@ -205,22 +199,14 @@ impl Change {
             return shorter.fit(styles, Some(width));
         }
         let room = width.saturating_sub(width_of(ARROW));
-        let half = room / 2;
-        // One that needs less than its half leaves the rest to the other.
-        let (old, new) = match (old <= half, new <= half) {
-            (true, _) => (old, room - old),
-            (false, true) => (room - new, new),
-            (false, false) => (room - half, half),
-        };
+        let (old, new) = share(room, old, new);
         text = self.old.fit(styles, old).and(Role::Dim, ARROW);
         text.append(self.new.fit(styles, new));
         text
     }
-}
 
-impl Change {
-    /// It over several lines where one has not that much room: what was, what
-    /// is, and what is said after both, which then is the last.
+    /// The change over several lines if it has no room on one: the old value, the new
+    /// one, and the suffix.
     pub fn lines(&self, styles: Styles, room: Option<usize>) -> Vec<Text> {
         let all = self.width(styles) + 2 + self.suffix.width();
         let Some(room) = room.filter(|room| all > *room) else {
@@ -245,7 +231,7 @@ impl Change {
         lines
     }
 
-    /// The same with a sign in place of our word, where it has one.
+    /// The same with a sign in place of our word, if it has one.
     fn without_words(&self) -> Option<Self> {
         let mut shorter = self.clone();
         let mut found = false;
@@ -256,6 +242,16 @@ impl Change {
             }
         }
         found.then_some(shorter)
+    }
+}
+
+/// Shares room between two: one that needs less than half leaves the rest to the other.
+fn share(room: usize, first: usize, second: usize) -> (usize, usize) {
+    let half = room / 2;
+    match (first <= half, second <= half) {
+        (true, _) => (first, room - first),
+        (false, true) => (room - second, second),
+        (false, false) => (room - half, half),
     }
 }
 

@@ -39,7 +39,7 @@ impl View {
         }
     }
 
-    /// A range of time: what both ends have in common is shown once.
+    /// A time range; the common day and zone are shown once.
     pub fn format_range(&self, first: &str, last: &str) -> String {
         let ((begin, zone), (end, last_zone)) = (self.split_zone(first), self.split_zone(last));
         if zone != last_zone {
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ages_are_reckoned_from_the_moment_asked_for() {
+    fn ages_count_from_the_requested_moment() {
         let view = View {
             zone: chrono_tz::Europe::Amsterdam,
             styles: Styles { on: false },

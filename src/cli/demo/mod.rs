@@ -21,7 +21,7 @@ use super::context::{CommandContext, UsageError};
 use crate::auth::tokens::{Scope, Token, TokenFile};
 use crate::frontend::Proxies;
 use crate::ops::demo::{SEED, Story, load};
-use crate::query::Rounding;
+use crate::query::{Rounding, unix_time};
 use crate::server::{Server, ServerConfig, ServerError};
 use guide::{Guide, program, word};
 
@@ -48,68 +48,33 @@ pub struct DemoArgs {
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
     /// The moment at which the fortnight ends
-    #[arg(long, value_name = "TIME", hide = true, allow_hyphen_values = true)]
-    pub now: Option<String>,
+    #[arg(long, value_name = "TIME", hide = true, allow_hyphen_values = true,
+        value_parser = unix_time(Rounding::Down))]
+    pub now: Option<i64>,
 }
 
-/// Where the data is.
-enum Place {
-    Kept(PathBuf),
-    Gone(TempDir),
-}
-
-impl Place {
-    fn make(keep: Option<&Path>) -> anyhow::Result<Self> {
-        let Some(keep) = keep else {
-            let made = tempfile::Builder::new()
-                .prefix("profiletrail-demo-")
-                .tempdir();
-            return Ok(Self::Gone(made.context(
-                "making a temporary folder (name another place with TMPDIR, or a folder with --keep)",
-            )?));
-        };
-        let wrong = match std::fs::read_dir(keep) {
-            Ok(mut names) => names.next().map(|_| "is not empty"),
-            Err(error) => (error.kind() == ErrorKind::NotADirectory).then_some("is no folder"),
-        };
-        if let Some(wrong) = wrong {
-            let what = format!(
-                "--keep: {} {wrong}: name an empty folder, or a new one",
-                keep.display()
-            );
-            return Err(UsageError::new(what).into());
+/// The folder for the data. A temporary one is removed with the value that owns it.
+fn folder(keep: Option<&Path>) -> anyhow::Result<(PathBuf, Option<TempDir>)> {
+    let Some(keep) = keep else {
+        let made = tempfile::Builder::new()
+            .prefix("profiletrail-demo-")
+            .tempdir();
+        let made = made.context(
+            "making a temporary folder (name another place with TMPDIR, or a folder with --keep)",
+        )?;
+        return Ok((std::path::absolute(made.path())?, Some(made)));
+    };
+    let wrong = match std::fs::read_dir(keep) {
+        Ok(mut names) => names.next().map(|_| "is not empty"),
+        Err(error) => (error.kind() == ErrorKind::NotADirectory).then_some("is not a folder"),
+    };
+    match wrong {
+        None => Ok((std::path::absolute(keep)?, None)),
+        Some(wrong) => {
+            let keep = keep.display();
+            let what = format!("--keep: {keep} {wrong}: name an empty folder, or a new one");
+            Err(UsageError::new(what).into())
         }
-        Ok(Self::Kept(keep.to_owned()))
-    }
-
-    /// The data folder, from whatever folder it is looked at.
-    fn data(&self) -> anyhow::Result<PathBuf> {
-        let path = match self {
-            Self::Kept(path) => path,
-            Self::Gone(dir) => dir.path(),
-        };
-        std::path::absolute(path).context("finding the data folder")
-    }
-
-    const fn is_kept(&self) -> bool {
-        matches!(self, Self::Kept(_))
-    }
-
-    /// Removes the folder unless it is kept, and says so.
-    fn leave(self, data: &Path) -> anyhow::Result<()> {
-        let end = match self {
-            Self::Kept(_) => format!(
-                "stopped; {} serve --data {} goes on with it",
-                program(),
-                word(&data.to_string_lossy())
-            ),
-            Self::Gone(dir) => {
-                dir.close().context("removing the temporary folder")?;
-                "stopped, and the folder is gone".to_owned()
-            }
-        };
-        super::say(&format!("profiletrail: {end}"));
-        Ok(())
     }
 }
 
@@ -117,10 +82,8 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
     super::logging::from(LevelFilter::WARN, context);
     // From here on a signal ends the command in order, so that the folder is removed.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("waiting for signals")?;
-    let end = context.time("--now", args.now.as_deref(), Rounding::Down)?;
-    let story = Story::generate(SEED, end.unwrap_or_else(|| context.now()));
-    let place = Place::make(args.keep.as_deref())?;
-    let data = place.data()?;
+    let story = Story::generate(SEED, args.now.unwrap_or_else(|| context.now));
+    let (data, temporary) = folder(args.keep.as_deref())?;
     load(&story, &data, context.cache, SEGMENT_SIZE)?;
     let (token, text) = Token::new("demo", Scope::Read)?;
     TokenFile::of(&data).add(token)?;
@@ -134,7 +97,7 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
         story: &story,
         program: program(),
         data: word(&data.to_string_lossy()),
-        kept: place.is_kept(),
+        kept: temporary.is_none(),
         calls: server.address(),
         page,
         token: &text,
@@ -145,7 +108,17 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
         signals.forever().next();
     }
     server.stop();
-    place.leave(&data)?;
+    super::say(&match temporary {
+        None => format!(
+            "profiletrail: stopped; {} serve --data {} continues with it",
+            program(),
+            word(&data.to_string_lossy())
+        ),
+        Some(folder) => {
+            folder.close().context("removing the temporary folder")?;
+            "profiletrail: stopped, and the folder is gone".to_owned()
+        }
+    });
     written?;
     Ok(ExitStatus::Success)
 }

@@ -5,7 +5,6 @@ mod table;
 
 pub use args::DoctorArgs;
 
-use std::io::Write;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -43,21 +42,21 @@ pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitSt
         backup: args.backup.clone(),
         outside: !args.offline,
         running: ask(context),
-        now: context.now(),
+        now: context.now,
     };
     let json = context.format(args.output.format) == Format::Jsonl;
     let mut findings = Vec::new();
     let mut written = Ok(());
     let found = examine(&examination, &mut |finding: Finding| {
         if json && written.is_ok() {
-            written = write_line(&finding);
+            written = super::print_json(&finding);
         }
         findings.push(finding);
     });
     written?;
     if json {
         for address in &found.addresses {
-            write_line(address)?;
+            super::print_json(address)?;
         }
     } else {
         let mut screen = PagedStdout::new(context);
@@ -70,20 +69,12 @@ pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitSt
     })
 }
 
-fn write_line(line: &impl serde::Serialize) -> anyhow::Result<()> {
-    let mut out = super::Stdout::new();
-    let mut bytes = serde_json::to_vec(line)?;
-    bytes.push(b'\n');
-    out.write_all(&bytes)?;
-    Ok(out.flush()?)
-}
-
-/// The running server's description; else why there is none, where a server is there.
+/// The running server's description; else why a running server gave none.
 fn ask(context: &CommandContext) -> Result<Running, Option<String>> {
     use std::io::ErrorKind::{ConnectionRefused, NotFound};
     match connect(&context.data) {
         Ok(connection) => describe(connection).map_err(|error| Some(format!("{error:#}"))),
-        // Where nobody listens, the socket is what a crash has left.
+        // A socket without a listener was left by a crash.
         Err(error) if matches!(error.kind(), ConnectionRefused | NotFound) => Err(None),
         Err(error) => Err(Some(error.to_string())),
     }

@@ -39,7 +39,7 @@ pub(super) fn write(
             rows.push((Text::default(), fix.into()));
         }
     }
-    details::write_at("", &rows, &view, out)?;
+    details::write_at("", widest + GAP.len() + "PROBLEM".len(), &rows, &view, out)?;
     writeln!(out)?;
     let title = "Addresses for webhooks in Copernica, one label for each way a call may come:";
     details::title(&Text::of(Role::Plain, title), &view, out)?;

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use crate::cli::bar::bar;
+use crate::cli::output::bar;
 use crate::format::{Role, Text, View, grouped};
 
 /// The longest bar, in columns, …

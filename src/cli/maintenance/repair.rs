@@ -2,14 +2,27 @@
 
 use anyhow::Context as _;
 
-use super::write;
-use crate::cli::ExitStatus;
-use crate::cli::args::{Format, RepairArgs};
+use crate::cli::args::{Format, ResultOutput};
 use crate::cli::context::CommandContext;
 use crate::cli::prompt::{confirm, declined, require_terminal};
+use crate::cli::{ExitStatus, print};
 use crate::format::{counted, plain};
 use crate::log::repair::{Finding, Remedy};
 use crate::ops::{Repair, RepairLine};
+
+/// `repair`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Events that cannot be read are lost: they stay listed as lost, and their numbers are not used again. \
+    Damaged files are kept.\n\nExample: profiletrail repair"
+)]
+pub struct RepairArgs {
+    /// Repair without asking
+    #[arg(long)]
+    pub yes: bool,
+    #[command(flatten)]
+    pub output: ResultOutput,
+}
 
 /// `repair`
 pub fn repair(args: &RepairArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
@@ -39,7 +52,7 @@ pub fn repair(args: &RepairArgs, context: &CommandContext) -> anyhow::Result<Exi
             text_of(&line)
         };
         if done.is_ok() {
-            done = write(format!("{text}\n").as_bytes());
+            done = print(text + "\n");
         }
     })?;
     done?;
@@ -85,7 +98,7 @@ fn text_of(line: &RepairLine) -> String {
         Remedy::Rewrite => format!("is damaged: {} can be read, {lost}", counted(*kept, event)),
     };
     let unknown = match unknown {
-        true => "; there may have been more after them, whose numbers will be given again",
+        true => "; there may have been more after them, whose numbers will be used again",
         false => "",
     };
     let aside = line.aside.as_ref();

@@ -3,38 +3,45 @@
 use std::io::Write;
 
 use super::chart::{bars, gather};
-use super::{exit_status, order, parse_lines, shown, write};
+use super::shown;
 use crate::cli::ExitStatus;
-use crate::cli::args::{Format, StatsArgs};
+use crate::cli::args::{ResultOutput, TIMES as TIME_FORMATS};
 use crate::cli::context::CommandContext;
 use crate::cli::output::details::{self, Field, FieldValue, field};
-use crate::cli::pager::PagedStdout;
 use crate::format::{Role, Text, View, counted, grouped, plain};
 use crate::ops::{Count, Maintenance, StatsLine};
-use crate::store::Purpose;
+use crate::query::Span;
 
 /// How many rows a list shows.
 const ROWS: usize = 10;
+
+/// The longest name of a fact, in columns.
+const FACT_NAME: usize = 14;
 
 /// How many rows the chart by time has.
 const TIMES: usize = 31;
 
 /// `stats`
+#[derive(Debug, clap::Args)]
+#[command(after_help = format!("{TIME_FORMATS}\n\nExample: profiletrail stats --since 'last monday'"))]
+pub struct StatsArgs {
+    #[command(flatten)]
+    pub span: Span,
+    #[command(flatten)]
+    pub output: ResultOutput,
+}
+
+/// `stats`
 pub fn stats(args: &StatsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    crate::cli::logging::of_command(context);
-    let care = Maintenance::Stats(args.span);
-    let mut lines = Vec::new();
-    let end = order(&care, Purpose::Ask, "counting", context, &mut lines)?;
-    if context.format(args.output.format) == Format::Jsonl {
-        write(&lines)?;
-    } else {
-        let mut out = PagedStdout::new(context);
-        for line in parse_lines::<StatsLine>(&lines)? {
-            write_text(&line, &context.view(), &mut out)?;
+    let task = Maintenance::Stats(args.span);
+    super::run(&task, args.output, context, |lines: &[StatsLine], view| {
+        let mut text = Vec::new();
+        for line in lines {
+            // Writing to memory does not fail.
+            let _ = write_text(line, view, &mut text);
         }
-        out.finish()?;
-    }
-    Ok(exit_status(&end))
+        String::from_utf8_lossy(&text).into_owned()
+    })
 }
 
 fn write_text(line: &StatsLine, view: &View, out: &mut dyn Write) -> std::io::Result<()> {
@@ -91,7 +98,7 @@ fn write_text(line: &StatsLine, view: &View, out: &mut dyn Write) -> std::io::Re
         .into_iter()
         .map(|(name, value)| field(name, FieldValue::text(value)))
         .collect();
-    details::write_at("", &facts, view, out)?;
+    details::write_at("", FACT_NAME, &facts, view, out)?;
     let days: Vec<_> = rows(&line.days, usize::MAX);
     let (what, times) = gather(&days, TIMES);
     let lists = [

@@ -1,36 +1,28 @@
 //! `verify`
 
-use super::{exit_status, order, parse_lines, shown, write_lines};
+use super::{exit_status, order, parse_lines, shown, write};
 use crate::cli::ExitStatus;
-use crate::cli::args::VerifyArgs;
+use crate::cli::args::ResultOutput;
 use crate::cli::context::CommandContext;
 use crate::format::{counted, grouped, plain};
 use crate::ops::{Maintenance, VerifyLine, VerifySummary};
-use crate::store::Purpose;
 
 /// `verify`
-pub fn verify(args: &VerifyArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    crate::cli::logging::of_command(context);
-    let mut lines = Vec::new();
-    let mut end = order(
-        &Maintenance::Verify,
-        Purpose::Ask,
-        "verifying",
-        context,
-        &mut lines,
-    )?;
+pub fn verify(output: ResultOutput, context: &CommandContext) -> anyhow::Result<ExitStatus> {
+    let (lines, mut end) = order(&Maintenance::Verify, context)?;
     let read: Vec<VerifyLine> = parse_lines(&lines)?;
-    write_lines(&lines, &args.output, context, |lines: Vec<VerifyLine>| {
-        Ok(lines.iter().map(text_of).collect())
+    write(&lines, output, context, |lines: &[VerifyLine], _| {
+        lines.iter().map(text_of).collect()
     })?;
     let repairable = |line: &VerifyLine| matches!(line, VerifyLine::Damage(_));
     if let Some(damage) = end.damage.first_mut()
         && read.iter().any(repairable)
     {
-        damage.push_str(
-            ": stop the server if one runs, and run `profiletrail repair`, which saves what can \
-             be saved, or put the segment back from a backup",
-        );
+        damage.push_str(&format!(
+            ": stop the server if one runs, and run {}, which saves what can be saved, or put the \
+             segment back from a backup",
+            context.command("repair")
+        ));
     }
     Ok(exit_status(&end))
 }

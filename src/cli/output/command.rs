@@ -9,7 +9,7 @@ use crate::format::{plain, width_of};
 /// Before the lines after the first.
 const INDENT: &str = "    ";
 
-/// The lines of a command; `None` is no limit to their width.
+/// The lines of a command; `None` is no limit.
 pub fn broken(command: &str, width: Option<usize>) -> Vec<String> {
     let safe = plain(command);
     let Some(width) = width.filter(|width| width_of(&safe) > *width) else {
@@ -33,7 +33,7 @@ pub fn broken(command: &str, width: Option<usize>) -> Vec<String> {
     lines
 }
 
-/// The words of a line for a shell as they stand in it, a flag with its value.
+/// The words of a line for a shell, quoted as they are, a flag with its value.
 fn parts(line: &str) -> Vec<&str> {
     let mut parts = Vec::new();
     let (mut from, mut quote, mut escaped) = (0, None, false);

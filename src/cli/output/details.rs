@@ -2,10 +2,13 @@
 
 use std::io::{self, Write};
 
-use super::command::broken;
-use crate::format::{Change, Role, Text, View};
+use serde::de::DeserializeOwned;
 
-/// The longest that a name is where there is a limit.
+use super::command::broken;
+use super::table::parse;
+use crate::format::{Change, Printer, Role, Text, View};
+
+/// The longest name where the width is limited.
 const MAX_NAME: usize = 24;
 
 /// A value always has at least this much room, in columns.
@@ -38,17 +41,14 @@ impl From<Change> for FieldValue {
 }
 
 impl FieldValue {
-    /// A text of no colour, safe already.
+    /// A text without a colour, safe already.
     pub fn text(text: impl Into<String>) -> Self {
         Self::Text(Text::of(Role::Plain, text))
     }
 
     fn lines(&self, view: &View, room: Option<usize>) -> Vec<Text> {
         match self {
-            Self::Text(text) => match room {
-                Some(room) => text.wrap(room),
-                None => vec![text.clone()],
-            },
+            Self::Text(text) => text.lines(room),
             Self::Change(change) => change.lines(view.styles, room),
             Self::Command(command) => broken(command, room)
                 .into_iter()
@@ -63,40 +63,49 @@ pub fn field(name: &str, value: impl Into<FieldValue>) -> Field {
     (Text::of(Role::Dim, name), value.into())
 }
 
+/// Fields below a title, which may be empty.
+pub type Section = (Text, Vec<Field>);
+
 /// Writes a text over as many lines as it takes.
 pub fn title(text: &Text, view: &View, out: &mut dyn Write) -> io::Result<()> {
-    let lines = match view.width {
-        Some(width) => text.wrap(width),
-        None => vec![text.clone()],
-    };
-    for line in lines {
+    for line in text.lines(view.width) {
         let mut shown = String::new();
         line.put(&mut shown, view.styles);
-        shown.push('\n');
-        out.write_all(shown.as_bytes())?;
+        writeln!(out, "{shown}")?;
+    }
+    Ok(())
+}
+
+/// Writes sections without a line between them.
+pub fn write_sections(sections: &[Section], view: &View, out: &mut dyn Write) -> io::Result<()> {
+    for (text, fields) in sections {
+        if !text.is_empty() {
+            title(text, view, out)?;
+        }
+        write(fields, view, out)?;
     }
     Ok(())
 }
 
 /// Writes fields below a title.
 pub fn write(fields: &[Field], view: &View, out: &mut dyn Write) -> io::Result<()> {
-    write_at("  ", fields, view, out)
+    let most = view
+        .width
+        .map_or(2 * MAX_NAME, |width| MAX_NAME.min(width / 3));
+    write_at("  ", most, fields, view, out)
 }
 
-/// Writes fields behind a margin; where there is a limit, what is long goes over
-/// several lines.
+/// Writes fields behind a margin, with at most so many columns for the names; what is
+/// long goes over several lines where the width is limited.
 pub fn write_at(
     margin: &str,
+    most: usize,
     fields: &[Field],
     view: &View,
     out: &mut dyn Write,
 ) -> io::Result<()> {
     let names = fields.iter().map(|(name, _)| name.width());
-    let widest = names.max().unwrap_or(0);
-    let widest = match view.width {
-        Some(width) => widest.min(MAX_NAME).min(width / 3),
-        None => widest.min(2 * MAX_NAME),
-    };
+    let widest = names.max().unwrap_or(0).min(most);
     let taken = margin.len() + widest + 2;
     let room = view
         .width
@@ -119,4 +128,42 @@ pub fn write_at(
         writeln!(out, "{}", shown.trim_end())?;
     }
     Ok(())
+}
+
+/// Writes answers of which each line is a paragraph of its own.
+pub struct Paragraphs<'a, L> {
+    view: View,
+    out: &'a mut dyn Write,
+    sections: fn(&L, &View) -> Vec<Section>,
+    begun: bool,
+}
+
+impl<'a, L> Paragraphs<'a, L> {
+    /// Writes the sections of each line, with an empty line between two.
+    pub fn new(
+        view: View,
+        out: &'a mut dyn Write,
+        sections: fn(&L, &View) -> Vec<Section>,
+    ) -> Self {
+        Self {
+            view,
+            out,
+            sections,
+            begun: false,
+        }
+    }
+
+    /// Writes the next line.
+    pub fn put(&mut self, line: &L) -> io::Result<()> {
+        if std::mem::replace(&mut self.begun, true) {
+            writeln!(self.out)?;
+        }
+        write_sections(&(self.sections)(line, &self.view), &self.view, self.out)
+    }
+}
+
+impl<L: DeserializeOwned> Printer for Paragraphs<'_, L> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        self.put(&parse(line)?)
+    }
 }

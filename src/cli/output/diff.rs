@@ -44,20 +44,17 @@ impl<'a> Diff<'a> {
     /// Writes a text behind a sign, over as many lines as it takes.
     fn put(&mut self, sign: &str, text: &Text) -> io::Result<()> {
         let styles = self.view.styles;
-        let lines = match self.view.width {
-            Some(width) => text.wrap(width.saturating_sub(sign.len()).max(8)),
-            None => vec![text.clone()],
-        };
+        let room = self.view.width;
+        let room = room.map(|width| width.saturating_sub(sign.len()).max(8));
         let role = match sign {
             "- " => Role::Old,
             _ => Role::New,
         };
-        for line in &lines {
+        for line in text.lines(room) {
             let mut shown = String::new();
             styles.put(&mut shown, role, sign);
             line.put(&mut shown, styles);
-            shown.push('\n');
-            self.out.write_all(shown.as_bytes())?;
+            writeln!(self.out, "{shown}")?;
         }
         Ok(())
     }

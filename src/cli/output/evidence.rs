@@ -1,13 +1,11 @@
 //! `evidence` for people: a list of details.
 
-use std::io::{self, Write};
-
-use super::details::{self, Field, field};
+use super::details::{Field, Section, field};
 use crate::format::{Role, Text, View};
 use crate::query::lines::EvidenceLine;
 
-/// Writes what proves that Copernica sent an event.
-pub fn write(line: &EvidenceLine<'_>, view: &View, out: &mut dyn Write) -> io::Result<()> {
+/// What proves that Copernica sent an event.
+pub fn sections(line: &EvidenceLine<'_>, view: &View) -> Vec<Section> {
     let mut rows: Vec<Field> = Vec::new();
     let mut put = |what: &str, value: Text| rows.push(field(what, value));
     let outside = |text: &str| Text::outside(Role::Plain, text);
@@ -29,5 +27,5 @@ pub fn write(line: &EvidenceLine<'_>, view: &View, out: &mut dyn Write) -> io::R
     ] {
         put(what, Text::of(Role::Time, view.time(time)));
     }
-    details::write(&rows, view, out)
+    vec![(Text::default(), rows)]
 }

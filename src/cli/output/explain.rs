@@ -41,7 +41,6 @@ impl<'a> Explain<'a> {
             Role::Plain,
             format!(" of {}", who(head.profile, head.subprofile)),
         );
-        details::title(&title, &self.view, self.out)?;
         let time = |time: &str| Text::of(Role::Time, self.view.time(time));
         let mut rows = vec![
             field("time", time(&head.time)),
@@ -68,7 +67,7 @@ impl<'a> Explain<'a> {
             (None, _) => Some("events of this type change nothing".to_owned()),
         };
         rows.extend(note.map(|note| field("note", Text::of(Role::Warning, note))));
-        details::write(&rows, &self.view, self.out)
+        details::write_sections(&[(title, rows)], &self.view, self.out)
     }
 
     fn row(&self, line: &ExplainLine<'_>) -> Field {
@@ -138,8 +137,8 @@ impl Printer for Explain<'_> {
                 continue;
             }
             writeln!(self.out)?;
-            details::title(&Text::of(Role::Head, name), &self.view, self.out)?;
-            details::write(&rows, &self.view, self.out)?;
+            let section = (Text::of(Role::Head, name), rows);
+            details::write_sections(&[section], &self.view, self.out)?;
         }
         Ok(())
     }

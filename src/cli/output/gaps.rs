@@ -1,8 +1,6 @@
 //! `gaps` for people: each finding in a few lines.
 
-use std::io::{self, Write};
-
-use super::details::{self, Field, FieldValue, field};
+use super::details::{Field, FieldValue, Section, field};
 use crate::format::{Role, Text, View, counted, events, grouped, label, listed, of_many, subject};
 use crate::query::{GapKind, GapLine};
 
@@ -12,10 +10,9 @@ const NAMES: usize = 6;
 /// The longest name of a field, in columns.
 const NAME: usize = 60;
 
-/// Writes a finding.
-pub fn write(line: &GapLine<'_>, view: &View, out: &mut dyn Write) -> io::Result<()> {
-    details::title(&title(line, view), view, out)?;
-    details::write(&fields(line, view), view, out)
+/// A finding.
+pub fn sections(line: &GapLine<'_>, view: &View) -> Vec<Section> {
+    vec![(title(line, view), fields(line, view))]
 }
 
 fn title(line: &GapLine<'_>, view: &View) -> Text {
@@ -71,7 +68,7 @@ fn fields(line: &GapLine<'_>, view: &View) -> Vec<Field> {
         let chance = format!("about {} would be there anyway", grouped(by_chance));
         fields.push(field("chance", FieldValue::text(chance)));
     }
-    // Of what is scattered every label is one of those that usually do.
+    // For scattered changes the labels that usually make them say nothing.
     let set_by = line.set_by.iter();
     let set_by = set_by.filter(|_| line.kind != GapKind::Scattered);
     for (number, one) in set_by.take(NAMES).enumerate() {

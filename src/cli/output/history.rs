@@ -1,13 +1,16 @@
-//! `history` and `tail` for people: a head line for each event, its changes below
-//! it.
+//! `history` and `tail` for people: a head line for each event, with its changes
+//! below.
 //!
-//! Consecutive updates that changed nothing are folded into one line, unless each
-//! event is wanted by itself. Only what that line needs is held of them.
+//! Consecutive updates that changed nothing are folded into one line, unless every
+//! event is asked for. Only what that line needs is kept of them.
 
 use std::io::{self, Write};
 
+use super::details::{self, Field};
 use super::table::parse;
-use crate::format::{Change, Printer, Role, Text, View, counted, middle, plain, who, width_of};
+use crate::format::{
+    Change, Printer, Role, Text, View, counted, middle, plain, subject, who, width_of,
+};
 use crate::query::lines::{ChangeLine, HistoryLine};
 
 /// Before the changes of an event.
@@ -19,13 +22,13 @@ const CAUSE: usize = "unexplained".len();
 /// The longest name of a field where the width is limited.
 const MAX_NAME: usize = 24;
 
-/// The most ranges of numbers, and the most labels, in a folded line.
-const MAX_NAMED: usize = 4;
+/// The most labels in a folded line.
+const MAX_LABELS: usize = 4;
 
 /// Writes the events of (sub)profiles.
 pub struct History<'a> {
     view: View,
-    /// Whether every event is wanted by itself.
+    /// Whether every event is shown by itself.
     all: bool,
     folded: Option<Folded>,
     out: &'a mut dyn Write,
@@ -35,18 +38,17 @@ pub struct History<'a> {
 struct Folded {
     who: (u64, Option<u64>),
     count: u64,
-    first: String,
-    last: String,
-    /// Ranges of numbers, in the order of the lines; at most [`MAX_NAMED`] and one.
-    seqs: Vec<(u64, u64)>,
-    /// Distinct labels; at most [`MAX_NAMED`] and one.
-    labels: Vec<Option<String>>,
+    /// The time and the number of the first, and of the last.
+    first: (String, u64),
+    last: (String, u64),
+    /// Distinct labels; at most [`MAX_LABELS`] and one.
+    labels: Vec<String>,
     /// What holds of all: `false` if any was unsigned, `None` if any was not checked.
     verified: Option<bool>,
 }
 
 impl<'a> History<'a> {
-    /// With `all`, every event stands by itself.
+    /// With `all`, every event is shown by itself.
     pub fn new(all: bool, view: View, out: &'a mut dyn Write) -> Self {
         Self {
             view,
@@ -99,57 +101,34 @@ impl<'a> History<'a> {
         {
             return self.put(&Text::of(Role::Dim, format!("{INDENT}{outcome}")));
         }
-        let names = line.changes.iter().map(|change| name_of(change).width());
-        let widest = names.max().unwrap_or(0).min(MAX_NAME);
-        // All unexplained changes of an event have the same `since`: shown once.
-        let mut shown = false;
-        for change in &line.changes {
-            let since = change.since.as_ref();
-            let since = since.filter(|_| !std::mem::replace(&mut shown, true));
-            self.change(change, since, widest)?;
-        }
-        Ok(())
+        self.changes(&line.changes)
     }
 
-    fn change(
-        &mut self,
-        line: &ChangeLine<'_>,
-        since: Option<&String>,
-        widest: usize,
-    ) -> io::Result<()> {
-        let styles = self.view.styles;
-        let mut name = name_of(line);
-        if self.view.width.is_some() {
-            name = name.fit(widest);
-        }
-        let mut text = String::from(INDENT);
-        cause_of(&line.cause).put_padded(&mut text, styles, CAUSE);
-        text.push_str("  ");
-        name.put_padded(&mut text, styles, widest);
-        text.push_str("  ");
-        let taken = INDENT.len() + CAUSE + 2 + widest.max(name.width()) + 2;
-        let mut change = Change::new(line.old.as_ref(), &line.new);
-        if let Some(since) = since {
-            let since = format!("since {}", self.view.time(since));
-            change.suffix = Text::of(Role::Warning, since);
-        }
-        // What has no room goes on below, as far right as it begins here.
-        let room = self.view.width.map(|width| width.saturating_sub(taken));
-        for (number, line) in change.lines(styles, room).iter().enumerate() {
-            if number > 0 {
-                let fits = room.is_none_or(|room| line.width() <= room);
-                let place = if fits {
-                    taken
-                } else {
-                    INDENT.len() + CAUSE + 2
-                };
-                text.push('\n');
-                text.push_str(&" ".repeat(place));
+    fn changes(&mut self, changes: &[ChangeLine<'_>]) -> io::Result<()> {
+        // All unexplained changes of an event have the same `since`: shown once.
+        let mut since = changes.iter().find_map(|change| change.since.as_ref());
+        let rows = changes.iter().map(|line| {
+            let role = match line.cause.as_ref() {
+                "unexplained" => Role::Warning,
+                _ => Role::Plain,
+            };
+            let cause = plain(&line.cause);
+            let padding = CAUSE.saturating_sub(cause.len()) + 2;
+            let mut name = Text::of(role, cause).and(Role::Plain, " ".repeat(padding));
+            let of = subject(line.field.as_deref(), line.interest.as_deref());
+            name.append(match self.view.width {
+                Some(_) => of.fit(MAX_NAME),
+                None => of,
+            });
+            let mut change = Change::new(line.old.as_ref(), &line.new);
+            if let Some(since) = since.take_if(|_| line.since.is_some()) {
+                let since = format!("since {}", self.view.time(since));
+                change.suffix = Text::of(Role::Warning, since);
             }
-            line.put(&mut text, styles);
-        }
-        text.push('\n');
-        self.out.write_all(text.as_bytes())
+            (name, change.into())
+        });
+        let rows: Vec<Field> = rows.collect();
+        details::write_at(INDENT, CAUSE + 2 + MAX_NAME, &rows, &self.view, self.out)
     }
 
     /// Adds an update that changed nothing.
@@ -158,24 +137,24 @@ impl<'a> History<'a> {
         if self.folded.as_ref().is_some_and(|known| known.who != who) {
             self.unfold()?;
         }
+        let place = (line.time.clone(), line.seq);
         let folded = self.folded.get_or_insert_with(|| Folded {
             who,
             count: 0,
-            first: line.time.clone(),
-            last: String::new(),
-            seqs: Vec::new(),
+            first: place.clone(),
+            last: place.clone(),
             labels: Vec::new(),
             verified: line.verified,
         });
         folded.count += 1;
-        folded.last.clone_from(&line.time);
+        folded.last = place;
         folded.verified = lowest_trust(folded.verified, line.verified);
-        folded.note(line.seq);
-        let label = line.label.as_deref();
-        let known = folded.labels.iter().any(|known| known.as_deref() == label);
-        if !known && folded.labels.len() <= MAX_NAMED {
-            folded.labels.push(label.map(str::to_owned));
-        }
+        let label = line.label.as_deref().map(plain);
+        folded.labels.extend(
+            label.filter(|label| {
+                folded.labels.len() <= MAX_LABELS && !folded.labels.contains(label)
+            }),
+        );
         Ok(())
     }
 
@@ -184,9 +163,15 @@ impl<'a> History<'a> {
         let Some(folded) = self.folded.take() else {
             return Ok(());
         };
-        let times = match folded.count {
-            1 => self.view.time(&folded.first),
-            _ => self.view.format_range(&folded.first, &folded.last),
+        let (times, seqs) = match folded.count {
+            1 => (
+                self.view.time(&folded.first.0),
+                format!("event {}", folded.first.1),
+            ),
+            _ => (
+                self.view.format_range(&folded.first.0, &folded.last.0),
+                format!("events {} to {}", folded.first.1, folded.last.1),
+            ),
         };
         let mut text = Text::of(
             Role::Dim,
@@ -196,14 +181,15 @@ impl<'a> History<'a> {
         text.push(Role::Time, times);
         push_signature_mark(&mut text, folded.verified);
         let mut rest = who(folded.who.0, folded.who.1);
-        let labels: Vec<String> = folded.labels.iter().flatten().map(|l| plain(l)).collect();
-        if !labels.is_empty() {
-            rest.push_str(&format!("  via {}", listed(&labels)));
+        let mut labels = folded.labels;
+        if labels.len() > MAX_LABELS {
+            labels.truncate(MAX_LABELS);
+            labels.push("…".to_owned());
         }
-        let seqs: Vec<String> = folded.seqs.iter().map(seq_range).collect();
-        let one = if folded.count == 1 { "event" } else { "events" };
-        let seqs = format!("{one} {}", listed(&seqs));
-        // Where there is no room the second half goes on below.
+        if !labels.is_empty() {
+            rest.push_str(&format!("  via {}", labels.join(", ")));
+        }
+        // Without room for all, the second half goes on below.
         let wide = text.width() + 2 + width_of(&rest) + 2 + width_of(&seqs);
         let mut between = "  ";
         if self.view.width.is_some_and(|width| wide > width) {
@@ -216,33 +202,6 @@ impl<'a> History<'a> {
     }
 }
 
-impl Folded {
-    /// Adds the next number.
-    fn note(&mut self, seq: u64) {
-        if let Some((first, last)) = self.seqs.last_mut() {
-            if *last + 1 == seq {
-                *last = seq;
-                return;
-            }
-            if *first == *last && seq + 1 == *first || *first > *last && seq + 1 == *last {
-                *last = seq;
-                return;
-            }
-        }
-        if self.seqs.len() <= MAX_NAMED {
-            self.seqs.push((seq, seq));
-        }
-    }
-}
-
-fn seq_range((first, last): &(u64, u64)) -> String {
-    if first == last {
-        first.to_string()
-    } else {
-        format!("{first}-{last}")
-    }
-}
-
 /// What holds of two events together: one that is known to be unsigned decides,
 /// then one that was not checked.
 fn lowest_trust(one: Option<bool>, other: Option<bool>) -> Option<bool> {
@@ -251,15 +210,6 @@ fn lowest_trust(one: Option<bool>, other: Option<bool>) -> Option<bool> {
         (None, _) | (_, None) => None,
         (Some(true), Some(true)) => Some(true),
     }
-}
-
-/// The first of some words; `…` for more.
-fn listed(words: &[String]) -> String {
-    let mut text = words.get(..MAX_NAMED).unwrap_or(words).join(", ");
-    if words.len() > MAX_NAMED {
-        text.push_str(", …");
-    }
-    text
 }
 
 /// The outcome of an event without changes; `None` where none can be expected.
@@ -279,19 +229,6 @@ pub(super) fn push_signature_mark(text: &mut Text, verified: Option<bool>) {
         Some(true) => text.push(Role::New, " ✓"),
         Some(false) => text.push(Role::Warning, " ✗"),
     }
-}
-
-fn name_of(change: &ChangeLine<'_>) -> Text {
-    crate::format::subject(change.field.as_deref(), change.interest.as_deref())
-}
-
-/// A cause; `unexplained` stands out.
-fn cause_of(cause: &str) -> Text {
-    let role = match cause {
-        "unexplained" => Role::Warning,
-        _ => Role::Plain,
-    };
-    Text::of(role, plain(cause))
 }
 
 impl Printer for History<'_> {

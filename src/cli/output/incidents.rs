@@ -1,9 +1,7 @@
 //! `incidents` for people: each with its most common changes and suggested commands.
 
-use std::io::{self, Write};
-
-use super::details::{self, Field, FieldValue, field};
-use crate::cli::bar::bar;
+use super::bar::bar;
+use super::details::{Field, FieldValue, Section, field};
 use crate::format::{
     Change, Role, Text, View, events, grouped, label, listed, of_many, plain, subject, width_of,
 };
@@ -18,23 +16,24 @@ const NAME: usize = 60;
 /// The most labels in a row.
 const LABELS: usize = 6;
 
-/// Writes an incident.
-pub fn write(line: &IncidentLine<'_>, view: &View, out: &mut dyn Write) -> io::Result<()> {
+/// An incident.
+pub fn sections(line: &IncidentLine<'_>, view: &View) -> Vec<Section> {
     let mut title = Text::of(Role::Seq, plain(&line.id)).and(Role::Plain, "  ");
     let name = subject(line.field.as_deref(), line.interest.as_deref());
     title.push(Role::Head, name.fit(NAME).text());
     let many = of_many(line.profiles, line.subprofiles);
     title.push(Role::Plain, format!(" of {many} changed at once"));
-    details::title(&title, view, out)?;
-    details::write(&fields(line, view), view, out)?;
-    details::write(&pairs(line, view), view, out)?;
     let commands = [("see", &line.command), ("undo", &line.undo)];
     let commands = commands.into_iter().filter_map(|(name, command)| {
         let command = command.as_deref()?;
         Some(field(name, FieldValue::Command(command.to_owned())))
     });
-    let commands: Vec<Field> = commands.collect();
-    details::write(&commands, view, out)
+    let untitled = Text::default;
+    vec![
+        (title, fields(line, view)),
+        (untitled(), pairs(line, view)),
+        (untitled(), commands.collect()),
+    ]
 }
 
 fn fields(line: &IncidentLine<'_>, view: &View) -> Vec<Field> {

@@ -4,10 +4,9 @@ use std::io::{self, Write};
 
 use serde::Deserialize;
 
-use super::details::{self, Field, FieldValue, field};
-use super::grid::{Cell, Layout};
-use super::table::{CellContext, Column, TablePrinter, parse};
-use crate::cli::bar::bar;
+use super::bar::bar;
+use super::details::{self, Field, FieldValue, Section, field};
+use super::table::{Cell, CellContext, Column, TablePrinter, parse};
 use crate::format::{
     Printer, Role, Text, View, counted, format_duration, key, label, listed, middle, subject,
     value_text,
@@ -33,36 +32,30 @@ struct Group {
 }
 
 const GROUPS: &[Column<Group>] = &[
-    Layout::elastic("FIELD", 6, 24).cell(|group, _| {
+    Column::elastic("FIELD", 6, 24, |group, _| {
         let line = &group.line;
         subject(line.field.as_deref(), line.interest.as_deref()).into()
     }),
-    Layout::elastic("BY", 8, 40).cell(|group, _| {
+    Column::elastic("BY", 8, 40, |group, _| {
         let labels = group.line.labels.iter();
         let mut by: Vec<_> = labels.map(|one| label(one.as_deref())).collect();
         if group.line.unexplained {
             by.push("unexplained".to_owned());
         }
-        Cell::of(Role::Plain, by.join(", "))
+        Cell::plain(by.join(", "))
     }),
-    Layout::fixed("LOOPS")
-        .right()
-        .cell(|group, _| Cell::number(group.line.loops)),
-    Layout::fixed("GOING ON")
-        .right()
-        .cell(|group, _| Cell::number(group.line.going_on)),
-    Layout::fixed("CHANGES")
-        .right()
-        .cell(|group, _| Cell::number(group.line.changes)),
-    Layout::fixed("")
-        .drop_priority(2)
-        .cell(|group, _| Cell::of(Role::Plain, bar(group.line.changes, group.most, WIDTH))),
-    Layout::fixed("TIME")
-        .drop_priority(1)
-        .cell(|group, context| {
-            let (first, last) = (&group.line.first, &group.line.last);
-            Cell::of(Role::Time, context.view.format_range(first, last))
-        }),
+    Column::number("LOOPS", |group, _| Cell::number(group.line.loops)),
+    Column::number("GOING ON", |group, _| Cell::number(group.line.going_on)),
+    Column::number("CHANGES", |group, _| Cell::number(group.line.changes)),
+    Column::fixed("", |group: &Group, _| {
+        Cell::plain(bar(group.line.changes, group.most, WIDTH))
+    })
+    .drop_priority(2),
+    Column::fixed("TIME", |group: &Group, context| {
+        let (first, last) = (&group.line.first, &group.line.last);
+        Cell::of(Role::Time, context.view.format_range(first, last))
+    })
+    .drop_priority(1),
 ];
 
 /// Writes loops.
@@ -70,7 +63,7 @@ pub struct Loops<'a> {
     view: View,
     out: &'a mut dyn Write,
     groups: Vec<LoopGroupLine<'static>>,
-    written: u64,
+    written: bool,
 }
 
 /// What every line has.
@@ -85,7 +78,7 @@ impl<'a> Loops<'a> {
             view,
             out,
             groups: Vec::new(),
-            written: 0,
+            written: false,
         }
     }
 
@@ -95,49 +88,45 @@ impl<'a> Loops<'a> {
         if groups.iter().all(|group| group.loops < 2) {
             return Ok(());
         }
+        self.written = true;
         let most = groups.iter().map(|group| group.changes).max().unwrap_or(0);
         let context = CellContext {
             view: self.view,
             at: None,
         };
-        let mut table = TablePrinter::new(GROUPS, context, self.out).of_few();
+        let mut table = TablePrinter::new(GROUPS, context, self.out);
         for line in groups {
             table.row(&Group { line, most })?;
         }
-        self.written += 1;
         table.end()
     }
+}
 
-    fn one(&mut self, line: &LoopLine<'_>) -> io::Result<()> {
-        if self.written > 0 {
-            writeln!(self.out)?;
-        }
-        self.written += 1;
-        let how = match line.kind {
-            LoopKind::Turns => "turns",
-            LoopKind::Rewrites => "is rewritten",
-        };
-        let name = subject(line.field.as_deref(), line.interest.as_deref());
-        let mut title = Text::of(Role::Plain, key(line.profile, line.subprofile))
-            .and(Role::Plain, "  ")
-            .and(Role::Head, name.fit(NAME).text());
-        let every = format_duration(i64::try_from(line.every).unwrap_or(i64::MAX));
-        let times = counted(line.changes, "change");
-        title.push(Role::Plain, format!(" {how}: {times}, one in {every}"));
-        if line.going_on {
-            title.push(Role::Plain, ", ");
-            title.push(Role::Warning, "going on");
-        }
-        details::title(&title, &self.view, self.out)?;
-        let when = self.view.format_range(&line.first, &line.last);
-        let mut rows: Vec<Field> = vec![field("when", Text::of(Role::Time, when))];
-        for (number, writer) in line.writers.iter().enumerate() {
-            rows.push(field(if number == 0 { "by" } else { "" }, wrote(writer)));
-        }
-        let command = line.command.as_deref();
-        rows.extend(command.map(|command| field("see", FieldValue::Command(command.to_owned()))));
-        details::write(&rows, &self.view, self.out)
+/// A loop.
+fn section(line: &LoopLine<'_>, view: &View) -> Section {
+    let how = match line.kind {
+        LoopKind::Turns => "turns",
+        LoopKind::Rewrites => "is rewritten",
+    };
+    let name = subject(line.field.as_deref(), line.interest.as_deref());
+    let mut title = Text::of(Role::Plain, key(line.profile, line.subprofile))
+        .and(Role::Plain, "  ")
+        .and(Role::Head, name.fit(NAME).text());
+    let every = format_duration(i64::try_from(line.every).unwrap_or(i64::MAX));
+    let times = counted(line.changes, "change");
+    title.push(Role::Plain, format!(" {how}: {times}, one in {every}"));
+    if line.going_on {
+        title.push(Role::Plain, ", ");
+        title.push(Role::Warning, "going on");
     }
+    let when = view.format_range(&line.first, &line.last);
+    let mut rows: Vec<Field> = vec![field("when", Text::of(Role::Time, when))];
+    for (number, writer) in line.writers.iter().enumerate() {
+        rows.push(field(if number == 0 { "by" } else { "" }, wrote(writer)));
+    }
+    let command = line.command.as_deref();
+    rows.extend(command.map(|command| field("see", FieldValue::Command(command.to_owned()))));
+    (title, rows)
 }
 
 fn wrote(writer: &LoopWriter<'_>) -> Text {
@@ -161,7 +150,11 @@ impl Printer for Loops<'_> {
             return Ok(());
         }
         self.groups()?;
-        self.one(&parse(line)?)
+        if std::mem::replace(&mut self.written, true) {
+            writeln!(self.out)?;
+        }
+        let section = section(&parse(line)?, &self.view);
+        details::write_sections(&[section], &self.view, self.out)
     }
 
     fn finish(&mut self) -> io::Result<()> {

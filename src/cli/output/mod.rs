@@ -5,6 +5,7 @@
 //! text from strangers: [`plain`](crate::format::plain) keeps a terminal safe from
 //! it, [`csv`] a spreadsheet.
 
+mod bar;
 mod command;
 mod csv;
 pub mod details;
@@ -12,7 +13,6 @@ mod diff;
 mod evidence;
 mod explain;
 mod gaps;
-mod grid;
 mod history;
 mod incidents;
 mod loops;
@@ -24,10 +24,10 @@ mod table;
 mod tables;
 mod xlsx;
 
+pub use bar::bar;
 pub use command::broken;
 pub use csv::{Csv, CsvColumns};
-pub use grid::{Cell, Layout};
 pub use printer::{csv_columns, printer, tail_printer};
 pub use reconcile::{reconcile_summary, reconcile_table};
-pub use table::{CellContext, Column, TablePrinter};
+pub use table::{Cell, CellContext, Column, TablePrinter};
 pub use xlsx::Xlsx;

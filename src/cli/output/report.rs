@@ -1,22 +1,14 @@
 //! `report` for people: a table with bars, and the command behind each row.
-//!
-//! A row without room for its command has it on the next line, so that it can be
-//! copied whole.
 
 use std::io::{self, Write};
 
-use super::command::broken;
-use super::grid::{Cell, Layout};
-use super::table::{CellContext, Column, TablePrinter, parse};
-use crate::cli::bar::bar;
-use crate::format::{Printer, Role, Styles, Text, View, label, plain, subject, width_of};
+use super::bar::bar;
+use super::table::{Cell, CellContext, Column, TablePrinter, parse};
+use crate::format::{Printer, Role, View, label, plain, subject};
 use crate::query::{By, ReportLine, ReportQuery};
 
 /// The longest bar, in characters.
 const WIDTH: u64 = 20;
-
-/// Before a command on a line of its own.
-const INDENT: &str = "    ";
 
 /// Holds a report's rows until the longest bar is known.
 pub struct Report<'a> {
@@ -36,9 +28,12 @@ struct Row {
 
 impl<'a> Report<'a> {
     pub fn new(query: &ReportQuery, view: View, out: &'a mut dyn Write) -> Self {
-        let mut by = query.by.clone();
-        let mut seen = Vec::new();
-        by.retain(|by| !seen.contains(by) && (seen.push(*by), true).1);
+        let mut by: Vec<By> = Vec::new();
+        for one in &query.by {
+            if !by.contains(one) {
+                by.push(*one);
+            }
+        }
         Self {
             by,
             view,
@@ -48,112 +43,59 @@ impl<'a> Report<'a> {
         }
     }
 
-    fn columns(&self, with_commands: bool) -> Vec<Column<Row>> {
+    fn columns(&self) -> Vec<Column<Row>> {
+        let zones = self.zones.join("/");
         let by = self.by.iter().map(|by| match by {
-            By::Day => column(*by).headed(format!("DAY ({})", self.zones.join("/"))),
-            By::Month => column(*by).headed(format!("MONTH ({})", self.zones.join("/"))),
+            By::Day => column(*by).headed(format!("DAY ({zones})")),
+            By::Month => column(*by).headed(format!("MONTH ({zones})")),
             by => column(*by),
         });
-        let mut columns: Vec<_> = by.collect();
-        columns.push(
-            Layout::fixed("CHANGES")
-                .right()
-                .cell(|row: &Row, _| Cell::number(row.line.changes)),
-        );
-        columns.push(
-            Layout::fixed("EVENTS")
-                .right()
-                .cell(|row: &Row, _| Cell::number(row.line.events)),
-        );
-        let profiles =
-            |row: &Row, _: &CellContext| Cell::number(row.line.profiles + row.line.subprofiles);
-        columns.push(Layout::fixed("(SUB)PROFILES").right().cell(profiles));
-        let bars = |row: &Row, _: &CellContext| {
-            Cell::of(Role::Plain, bar(row.line.changes, row.most, WIDTH))
-        };
-        columns.push(Layout::fixed("").drop_priority(1).cell(bars));
-        if with_commands {
-            let command = |row: &Row, _: &CellContext| Cell::outside(row.command());
-            columns.push(Layout::fixed("SHOWN BY").hide_empty().cell(command));
-        }
-        columns
-    }
-
-    /// The table, a line for each row; with the commands in it, or without.
-    fn table(&self, view: View, with_commands: bool) -> io::Result<Vec<u8>> {
-        let columns = self.columns(with_commands);
-        let mut text = Vec::new();
-        let context = CellContext { view, at: None };
-        let mut table = TablePrinter::new(&columns, context, &mut text).of_few();
-        for row in &self.rows {
-            table.row(row)?;
-        }
-        table.end()?;
-        Ok(text)
-    }
-
-    /// Whether there is room for each command in its row.
-    fn has_room(&self) -> io::Result<bool> {
-        let Some(limit) = self.view.width else {
-            return Ok(true);
-        };
-        let unlimited = View {
-            styles: Styles { on: false },
-            width: None,
-            ..self.view
-        };
-        let text = self.table(unlimited, true)?;
-        let text = String::from_utf8_lossy(&text);
-        Ok(text.lines().all(|line| width_of(line) <= limit))
-    }
-
-    /// Writes a command below its row.
-    fn below(&mut self, command: &str) -> io::Result<()> {
-        let room = self.view.width;
-        let room = room.map(|width| width.saturating_sub(INDENT.len()));
-        for line in broken(command, room) {
-            let mut shown = INDENT.to_owned();
-            Text::of(Role::Dim, line).put(&mut shown, self.view.styles);
-            writeln!(self.out, "{shown}")?;
-        }
-        Ok(())
-    }
-}
-
-impl Row {
-    fn command(&self) -> &str {
-        self.line.command.as_deref().unwrap_or_default()
+        by.chain([
+            Column::number("CHANGES", |row: &Row, _| Cell::number(row.line.changes)),
+            Column::number("EVENTS", |row, _| Cell::number(row.line.events)),
+            Column::number("(SUB)PROFILES", |row, _| {
+                Cell::number(row.line.profiles + row.line.subprofiles)
+            }),
+            Column::fixed("", |row: &Row, _| {
+                Cell::plain(bar(row.line.changes, row.most, WIDTH))
+            })
+            .drop_priority(1),
+            Column::commands("SHOWN BY", |row, _| {
+                Cell::outside(row.line.command.as_deref())
+            }),
+        ])
+        .collect()
     }
 }
 
 /// The column of a group; that of names may be shortened.
 const fn column(by: By) -> Column<Row> {
     match by {
-        By::Month => Layout::fixed("MONTH").cell(|row, _| time(row.line.group.month.as_deref())),
-        By::Day => Layout::fixed("DAY").cell(|row, _| time(row.line.group.day.as_deref())),
-        By::Hour => Layout::fixed("HOUR").cell(|row, context| {
+        By::Month => Column::fixed("MONTH", |row, _| time(row.line.group.month.as_deref())),
+        By::Day => Column::fixed("DAY", |row, _| time(row.line.group.day.as_deref())),
+        By::Hour => Column::fixed("HOUR", |row, context| {
             let hour = row.line.group.hour.as_deref().unwrap_or_default();
             let (hour, zone) = context.view.split_zone(hour);
             // An hour has no seconds to show.
             let hour = hour.strip_suffix(":00").unwrap_or(&hour);
             Cell::of(Role::Time, format!("{hour} {zone}"))
         }),
-        By::Field => Layout::elastic("FIELD", 8, 40).cell(|row, _| {
+        By::Field => Column::elastic("FIELD", 8, 40, |row, _| {
             let group = &row.line.group;
             subject(group.field.as_deref(), group.interest.as_deref()).into()
         }),
-        By::Type => Layout::elastic("TYPE", 6, 24)
-            .cell(|row, _| Cell::outside(row.line.group.event_type.as_deref().unwrap_or_default())),
-        By::Cause => Layout::fixed("CAUSE")
-            .cell(|row, _| Cell::outside(row.line.group.cause.as_deref().unwrap_or_default())),
-        By::Label => Layout::elastic("LABEL", 6, 40).cell(|row, _| {
-            let of_group = row.line.group.label.as_ref();
-            Cell::of(Role::Plain, label(of_group.and_then(Option::as_deref)))
+        By::Type => Column::elastic("TYPE", 6, 24, |row, _| {
+            Cell::outside(row.line.group.event_type.as_deref())
         }),
-        By::Database => Layout::fixed("DATABASE").cell(|row, _| number(row.line.group.database)),
-        By::Collection => {
-            Layout::fixed("COLLECTION").cell(|row, _| number(row.line.group.collection))
-        }
+        By::Cause => Column::fixed("CAUSE", |row, _| {
+            Cell::outside(row.line.group.cause.as_deref())
+        }),
+        By::Label => Column::elastic("LABEL", 6, 40, |row, _| {
+            let of_group = row.line.group.label.as_ref();
+            Cell::plain(label(of_group.and_then(Option::as_deref)))
+        }),
+        By::Database => Column::fixed("DATABASE", |row, _| number(row.line.group.database)),
+        By::Collection => Column::fixed("COLLECTION", |row, _| number(row.line.group.collection)),
     }
 }
 
@@ -163,7 +105,7 @@ fn time(time: Option<&str>) -> Cell {
 
 fn number(number: Option<Option<u64>>) -> Cell {
     let number = number.flatten().map(|number| number.to_string());
-    Cell::of(Role::Plain, number.unwrap_or_else(|| label(None)))
+    Cell::plain(number.unwrap_or_else(|| label(None)))
 }
 
 impl Printer for Report<'_> {
@@ -181,26 +123,16 @@ impl Printer for Report<'_> {
 
     fn finish(&mut self) -> io::Result<()> {
         let most = self.rows.iter().map(|row| row.line.changes).max();
-        let Some(most) = most else {
-            return Ok(());
+        let columns = self.columns();
+        let context = CellContext {
+            view: self.view,
+            at: None,
         };
+        let mut table = TablePrinter::new(&columns, context, self.out);
         for row in &mut self.rows {
-            row.most = most;
+            row.most = most.unwrap_or(0);
+            table.row(row)?;
         }
-        if self.has_room()? {
-            let text = self.table(self.view, true)?;
-            return self.out.write_all(&text);
-        }
-        let text = self.table(self.view, false)?;
-        let mut lines = text.split_inclusive(|byte| *byte == b'\n');
-        self.out.write_all(lines.next().unwrap_or_default())?;
-        let rows = std::mem::take(&mut self.rows);
-        for (line, row) in lines.zip(&rows) {
-            self.out.write_all(line)?;
-            if !row.command().is_empty() {
-                self.below(row.command())?;
-            }
-        }
-        Ok(())
+        table.end()
     }
 }

@@ -12,16 +12,12 @@ const RULE: usize = 40;
 
 /// Writes a state.
 pub struct Show<'a> {
-    view: View,
-    at: Option<i64>,
-    out: &'a mut dyn Write,
+    pub view: View,
+    pub at: Option<i64>,
+    pub out: &'a mut dyn Write,
 }
 
-impl<'a> Show<'a> {
-    pub fn new(at: Option<i64>, view: View, out: &'a mut dyn Write) -> Self {
-        Self { view, at, out }
-    }
-
+impl Show<'_> {
     fn fields(&self, line: &ShowLine<'_>) -> Vec<Field> {
         let mut rows = Vec::new();
         let mut put = |name: &str, text: Text| rows.push(field(name, text));
@@ -66,40 +62,27 @@ impl Printer for Show<'_> {
         let title = Text::of(Role::Head, who(line.profile, line.subprofile))
             .and(Role::Plain, "  ")
             .and(state, plain(&line.state));
-        let mut head = String::new();
-        title.put(&mut head, self.view.styles);
+        details::title(&title, &self.view, self.out)?;
         let wide = self.view.width.map_or(RULE, |width| width.min(RULE));
-        head.push('\n');
-        self.view
-            .styles
-            .put(&mut head, Role::Dim, &"─".repeat(wide));
-        head.push('\n');
-        self.out.write_all(head.as_bytes())?;
-        let fields = self.fields(&line);
-        details::write(&fields, &self.view, self.out)?;
-        let values: Vec<Field> = line
-            .fields
-            .iter()
-            .map(|(name, value)| {
-                let name = Text::of(Role::Plain, quoted(name));
-                (name, Text::of(Role::New, quoted(value)).into())
-            })
-            .collect();
-        let names = line.interests.iter();
-        let interests: Vec<String> = names.map(|name| quoted(name)).collect();
-        if !values.is_empty() {
-            writeln!(self.out)?;
-            details::write(&values, &self.view, self.out)?;
+        let rule = Text::of(Role::Dim, "─".repeat(wide));
+        details::title(&rule, &self.view, self.out)?;
+        let values = line.fields.iter().map(|(name, value)| {
+            let name = Text::of(Role::Plain, quoted(name));
+            (name, Text::of(Role::New, quoted(value)).into())
+        });
+        let interests: Vec<String> = line.interests.iter().map(|name| quoted(name)).collect();
+        let interests = Text::of(Role::New, interests.join(", "));
+        let interests = match interests.is_empty() {
+            true => Vec::new(),
+            false => vec![field("interests", interests)],
+        };
+        details::write(&self.fields(&line), &self.view, self.out)?;
+        for fields in [values.collect(), interests] {
+            if !fields.is_empty() {
+                writeln!(self.out)?;
+                details::write(&fields, &self.view, self.out)?;
+            }
         }
-        if !interests.is_empty() {
-            writeln!(self.out)?;
-            let names = Text::of(Role::New, interests.join(", "));
-            details::write(&[field("interests", names)], &self.view, self.out)?;
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

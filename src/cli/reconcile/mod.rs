@@ -29,7 +29,7 @@ use super::prompt::{confirm, declined, require_terminal};
 use crate::event::TimeSource;
 use crate::format::{LineSplitter, Role, Text, counted};
 use crate::query::parse_label;
-use crate::query::{ReconcileOrder, ReconcileReport, Recording, Rounding};
+use crate::query::{ReconcileOrder, ReconcileReport, Recording, Rounding, unix_time};
 use crate::server::control::End;
 use crate::store::Folder;
 
@@ -61,8 +61,9 @@ pub struct ReconcileArgs {
     #[arg(long)]
     pub partial: bool,
     /// The moment of the export [default: now]
-    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
-    pub at: Option<String>,
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true,
+        value_parser = unix_time(Rounding::Down))]
+    pub at: Option<i64>,
     /// Compare only these columns
     #[arg(
         long,
@@ -107,8 +108,8 @@ fn quotes(text: &str) -> Result<bool, String> {
 
 pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
-    let at = context.time("--at", args.at.as_deref(), Rounding::Down)?;
-    if at.is_some_and(|at| at > context.now()) {
+    let at = args.at;
+    if at.is_some_and(|at| at > context.now) {
         return Err(UsageError::new("--at is in the future").into());
     }
     if args.record && !args.yes {
@@ -135,7 +136,7 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
     let skipped = sorted.refusals.print();
     let mut order = ReconcileOrder {
         columns: columns.compared_names(),
-        at: at.unwrap_or_else(|| context.now()),
+        at: at.unwrap_or_else(|| context.now),
         time_source: match at {
             Some(_) => TimeSource::Time,
             None => TimeSource::Received,

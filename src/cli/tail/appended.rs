@@ -69,7 +69,7 @@ pub fn reconcile(file: &File, mut mark: Mark) -> anyhow::Result<Mark> {
         return Ok(mark);
     };
     let mut reader = File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
-        .context("reading standard output back, to go on where it ends")?;
+        .context("reading standard output back, to continue at its end")?;
     reader.seek(SeekFrom::Start(from))?;
     let (end, last) = last_line(reader, seq)?;
     if from + end < now.len {

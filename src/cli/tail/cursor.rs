@@ -37,9 +37,9 @@ pub struct Mark {
     pub log: u64,
     /// The last event that was written, or passed over.
     pub seq: u64,
-    /// Its moment of receipt in Unix microseconds, where it is known.
+    /// Its time of receipt in Unix microseconds, if known.
     pub received: Option<i64>,
-    /// Where it was written to, where that is a file that is only appended to.
+    /// The output, if it is a file opened for appending.
     pub output: Option<OutputMark>,
 }
 
@@ -71,7 +71,7 @@ struct Slot {
 pub struct CursorFile {
     path: PathBuf,
     file: File,
-    /// The number of the newest slot; 0 where there is none.
+    /// The number of the newest slot; 0 at first.
     turn: u64,
 }
 
@@ -112,7 +112,7 @@ impl CursorFile {
             None if bytes.is_empty() => (0, None),
             _ => bail!(
                 "{shown} is not a cursor file, or it is damaged: name another one; or, to start over, \
-                 remove it (with `-n all` every event is shown again, with `-n 0` only those to come)"
+                 remove it (with `-n all` every event is shown again, with `-n 0` only new ones)"
             ),
         };
         let path = path.to_owned();
@@ -134,7 +134,7 @@ impl CursorFile {
         Ok(())
     }
 
-    /// Sees to it that a power cut does not undo what was kept.
+    /// Syncs the file, so that a power cut does not undo the last write.
     pub fn sync(&self) -> anyhow::Result<()> {
         self.file
             .sync_all()

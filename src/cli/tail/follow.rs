@@ -26,7 +26,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// … and the longest; each time twice as long.
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Writes the events that are asked for, with `on` until the process ends.
+/// Writes the requested events, with `on` until the process ends.
 pub fn run(
     mut query: TailQuery,
     on: bool,
@@ -91,10 +91,10 @@ fn end_with_reader() -> io::Result<()> {
     thread.spawn(watch).map(drop)
 }
 
-/// Everything that was asked for has been written.
+/// Everything requested has been written.
 struct Over;
 
-/// Connects to the server, and waits for one where there is none; says so once.
+/// Connects to the server, and waits for one if none runs; says so once.
 fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<Connection> {
     let data = &context.data;
     let mut pause = PAUSE;
@@ -135,7 +135,7 @@ fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<
     }
 }
 
-/// Reads what a server sends; `None` where it goes before the end.
+/// Reads what a server sends; `None` if it stops before the end.
 fn read(
     connection: Connection,
     query: &TailQuery,

@@ -12,7 +12,8 @@ mod sink;
 use std::path::PathBuf;
 
 use super::ExitStatus;
-use super::args::{Format, NoCascade, Output, TIMES};
+use super::answer_args::AskStates;
+use super::args::{Format, TIMES};
 use super::ask;
 use super::context::{CommandContext, UsageError};
 use crate::query::{Filter, Query, Span, TailQuery};
@@ -34,11 +35,7 @@ pub struct TailArgs {
     #[arg(long, value_name = "FILE")]
     pub cursor_file: Option<PathBuf>,
     #[command(flatten)]
-    pub filter: Filter,
-    #[command(flatten)]
-    pub no_cascade: NoCascade,
-    #[command(flatten)]
-    pub output: Output,
+    pub ask: AskStates<Filter>,
 }
 
 /// How many events are shown at most.
@@ -62,7 +59,7 @@ fn parse_most(text: &str) -> Result<Most, String> {
 
 impl TailArgs {
     fn query(&self) -> TailQuery {
-        let filter = self.filter.clone();
+        let filter = self.ask.query.clone();
         let last = match self.limit {
             Some(Most::All) => None,
             Some(Most::Last(most)) => Some(most),
@@ -81,14 +78,13 @@ impl TailArgs {
 pub fn run(args: &TailArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let query = args.query();
     if !args.follow && args.cursor_file.is_none() {
-        return ask::run(&Query::Tail(query), &args.output, context);
+        return ask::run(Query::Tail(query), args.ask.output.clone(), context);
     }
-    let for_people = match context.format(args.output.format) {
+    let for_people = match context.format(args.ask.output.format) {
         Format::Table => true,
         Format::Jsonl => false,
         Format::Csv | Format::Xlsx => {
-            let what = "--format: a tail that goes on can be jsonl or a table; write one of these, \
-                or leave out --follow and --cursor-file";
+            let what = "--format: with --follow or --cursor-file the format must be jsonl or table";
             return Err(UsageError::new(what).into());
         }
     };

@@ -74,12 +74,12 @@ impl<'s> Sink<'s> {
         })
     }
 
-    /// The event after which to go on; `None` where there is none yet.
+    /// The event after which to continue; `None` at first.
     pub fn after(&self) -> Option<u64> {
         self.mark.as_ref().map(|mark| mark.seq)
     }
 
-    /// Takes where a tail begins, or goes on; an error where that is no going on.
+    /// Takes the position at which a tail begins or continues; an error if it cannot.
     pub fn begin(&mut self, position: &Position) -> anyhow::Result<()> {
         if let Some(mark) = &self.mark
             && let Some(wrong) = mismatch(mark, position)
@@ -88,12 +88,12 @@ impl<'s> Sink<'s> {
                 Some(cursor) => {
                     let file = cursor.path().display();
                     bail!(
-                        "{file} cannot be gone on from: {wrong}. Name the folder that it belongs to with --data; or, \
-                         to begin anew with this one, name another file, or remove this one (with `-n all` every \
-                         event is shown again, with `-n 0` only those to come)"
+                        "cannot continue from {file}: {wrong}. Name the folder that it belongs to with --data; or, \
+                         to start over with this folder, name another file, or remove this one (with `-n all` every \
+                         event is shown again, with `-n 0` only new ones)"
                     );
                 }
-                None => bail!("it cannot be gone on: {wrong}. Start it again to begin anew"),
+                None => bail!("cannot continue: {wrong}. Run the command again to start over"),
             }
         }
         self.position(position)?;

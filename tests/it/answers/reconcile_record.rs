@@ -137,7 +137,7 @@ fn nothing_else_passes_for_observed() {
         let mut line = marked[0].clone();
         line[key] = value;
         let refused = import(&line).failed(3);
-        assert!(refused.contains("1 lines were refused"), "{refused}");
+        assert!(refused.contains("1 line refused"), "{refused}");
     }
     assert_eq!(import(marked[0]).status, Some(0));
 }

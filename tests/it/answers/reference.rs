@@ -265,7 +265,18 @@ fn every_event_is_exported_as_sent(answers: &Answers) {
 
 /// What `import` says it did.
 fn counts(added: usize, present: usize, refused: usize) -> String {
-    format!("added {added} events; {present} were there already; {refused} lines were refused\n")
+    let events = if added == 1 { "event" } else { "events" };
+    let lines = if refused == 1 { "line" } else { "lines" };
+    let grouped = |number: usize| match number {
+        0..1000 => number.to_string(),
+        number => format!("{},{:03}", number / 1000, number % 1000),
+    };
+    format!(
+        "added {} {events}; {} already there; {} {lines} refused\n",
+        grouped(added),
+        grouped(present),
+        grouped(refused)
+    )
 }
 
 fn imported_offline(stream: &Stream) {

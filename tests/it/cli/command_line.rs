@@ -379,12 +379,12 @@ fn import_refuses_bad_lines_by_number_and_takes_the_others() {
     };
     assert_eq!(
         check(&data),
-        "added 1 events; 1 were there already; 10 lines were refused"
+        "added 1 event; 1 already there; 10 lines refused"
     );
     let server = Server::start(&data, &[]);
     assert_eq!(
         check(&data),
-        "added 0 events; 2 were there already; 10 lines were refused"
+        "added 0 events; 2 already there; 10 lines refused"
     );
     server.stop();
     assert_eq!(cli(&data, &["export"]).ok().lines().count(), 2);

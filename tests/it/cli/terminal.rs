@@ -181,7 +181,9 @@ fn ask(data: &Path, words: &str, width: usize, color: &str) -> String {
     let typed = typed(data, words);
     let mut args: Vec<&str> = typed.iter().map(String::as_str).collect();
     args.extend(["--format", "table", "--color", color]);
-    let outcome = Cli::new(data, &args)
+    // A folder that a flag names is part of suggested commands, which depend on its path.
+    let outcome = Cli::bare(&args)
+        .env("PROFILETRAIL_DATA", data)
         .env("COLUMNS", width.to_string())
         .run();
     assert_ne!(outcome.status, Some(2), "{words}: {}", outcome.stderr);
@@ -213,6 +215,42 @@ fn every_command_shows_what_is_pinned() {
                 check(&format!("{name}-{width}"), &plain);
                 check(&format!("{name}-{width}-colour"), &coloured);
             }
+        }
+    }
+}
+
+/// The commands of this program in a text, each as words.
+fn suggested(text: &str) -> Vec<Vec<String>> {
+    let commands = text.lines().filter_map(|line| {
+        let (_, command) = line.split_once("profiletrail ")?;
+        // A name with control characters is shown with escapes, and cannot be pasted.
+        let whole = !command.contains("\\u{");
+        whole.then(|| shlex::split(command.split('`').next()?))?
+    });
+    commands.collect()
+}
+
+#[test]
+fn suggested_commands_work_when_pasted() {
+    let (_dir, data) = folder_of_week();
+    let typed = ["--format", "table", "--tz", "Asia/Tokyo"];
+    for words in [
+        "report",
+        "gaps",
+        "loops",
+        "incidents --least 20",
+        "show 999",
+    ] {
+        let args: Vec<&str> = words.split(' ').chain(typed).collect();
+        let outcome = cli(&data, &args);
+        let commands = suggested(&format!("{}{}", outcome.stdout, outcome.stderr));
+        assert!(!commands.is_empty(), "{words}: {outcome:?}");
+        // Files are written by none of these.
+        let reads = |command: &&Vec<String>| !command.iter().any(|word| word == "--out");
+        for command in commands.iter().filter(reads) {
+            let args: Vec<&str> = command.iter().map(String::as_str).collect();
+            assert!(args.ends_with(&["--tz", "Asia/Tokyo"]), "{args:?}");
+            assert_ne!(Cli::bare(&args).run().ok(), "", "{args:?}");
         }
     }
 }

@@ -73,7 +73,7 @@ fn a_folder_can_be_kept_and_another_is_left_alone() {
     let file = data.join("format");
     let refused = Cli::bare(&["demo", "--keep", file.to_str().unwrap()]).run();
     let refused = refused.failed(2);
-    assert!(refused.contains("is no folder"), "{refused}");
+    assert!(refused.contains("is not a folder"), "{refused}");
 }
 
 #[test]
