@@ -153,9 +153,10 @@ pub struct ExportQuery {
 }
 
 /// The proof that Copernica sent an event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EvidenceQuery {
-    /// The event's place in the order of arrival.
+    /// The event's number
+    #[arg(value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
     pub seq: u64,
 }
 
@@ -174,11 +175,13 @@ pub struct TailQuery {
 }
 
 /// What an event requested compared with its effect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExplainQuery {
-    /// The event's place in the order of arrival.
+    /// The event's number
+    #[arg(value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
     pub seq: u64,
     /// The event itself as the first line, as `tail` has it.
+    #[arg(skip)]
     pub head: bool,
 }
 

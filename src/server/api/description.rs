@@ -55,8 +55,8 @@ const REFUSALS: [(u16, &str, &[&str]); 13] = [
 /// The list of questions.
 pub(super) fn index() -> String {
     let question = |entry: &Entry| {
-        let path = paths(entry).into_iter().next_back();
-        json!({ "path": path.map(|(path, _)| path), "what": entry.what })
+        let path = paths(entry).last().map(|names| path_of(entry, names));
+        json!({ "path": path, "what": entry.what })
     };
     let questions: Vec<_> = ENTRIES.iter().map(question).collect();
     json!({ "description": PATH, "questions": questions }).to_string()
@@ -72,8 +72,9 @@ pub(super) fn description() -> String {
     let mut all = Map::new();
     for entry in &ENTRIES {
         let line = (entry.line)(&mut generator);
-        for (path, subject) in paths(entry) {
-            all.insert(path, json!({ "get": operation(entry, subject, &line) }));
+        for names in paths(entry) {
+            let get = operation(entry, names, &line);
+            all.insert(path_of(entry, names), json!({ "get": get }));
         }
     }
     others(&mut generator, &mut all);
@@ -110,45 +111,30 @@ pub(super) fn description() -> String {
     document.to_string()
 }
 
-/// What a question's path names.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Subject {
-    Nothing,
-    Profile,
-    Subprofile,
-    Event,
-}
-
-/// The paths of a question, the one that most ask last.
-fn paths(entry: &Entry) -> Vec<(String, Subject)> {
-    let name = entry.name;
+/// What the paths of a question name, the path that most ask last.
+const fn paths(entry: &Entry) -> &'static [&'static [&'static str]] {
     match entry.subject {
-        SubjectKind::Everything => vec![(format!("/v1/{name}"), Subject::Nothing)],
-        SubjectKind::Event => vec![(format!("/v1/{name}/{{seq}}"), Subject::Event)],
-        SubjectKind::Profile => vec![
-            (
-                format!("/v1/{name}/{{profile}}/{{subprofile}}"),
-                Subject::Subprofile,
-            ),
-            (format!("/v1/{name}/{{profile}}"), Subject::Profile),
-        ],
+        SubjectKind::Everything => &[&[]],
+        SubjectKind::Event => &[&["seq"]],
+        SubjectKind::Profile => &[&["profile", "subprofile"], &["profile"]],
     }
 }
 
-fn operation(entry: &Entry, subject: Subject, line: &Schema) -> Value {
-    let (id, of): (_, &[_]) = match subject {
-        Subject::Nothing => (entry.name.to_owned(), &[]),
-        Subject::Profile => (entry.name.to_owned(), &["profile"]),
-        Subject::Event => (entry.name.to_owned(), &["seq"]),
-        Subject::Subprofile => (
-            format!("{}_subprofile", entry.name),
-            &["profile", "subprofile"],
-        ),
+fn path_of(entry: &Entry, names: &[&str]) -> String {
+    let names = names.iter().map(|name| format!("/{{{name}}}"));
+    format!("/v1/{}{}", entry.name, names.collect::<String>())
+}
+
+fn operation(entry: &Entry, names: &[&str], line: &Schema) -> Value {
+    let id = match names {
+        [_, subject] => format!("{}_{subject}", entry.name),
+        _ => entry.name.to_owned(),
     };
-    let number = number_from(0);
-    let in_path =
-        |name: &&str| json!({ "name": name, "in": "path", "required": true, "schema": number });
-    let mut parameters: Vec<_> = of.iter().map(in_path).collect();
+    let in_path = |name: &&str| {
+        let number = number_from(u64::from(*name == "seq"));
+        json!({ "name": name, "in": "path", "required": true, "schema": number })
+    };
+    let mut parameters: Vec<_> = names.iter().map(in_path).collect();
     let command = entry.command();
     let declared = declared_params(&command);
     parameters.extend(declared.map(|(name, arg)| parameter(&command, name, arg)));

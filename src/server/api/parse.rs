@@ -4,8 +4,8 @@ use form_urlencoded::Serializer;
 
 use super::cursor;
 use super::params::{declared_params, decode_pairs, parse_pairs};
-use super::questions::{Depends, Entry, Question, Subject, SubjectKind};
-use crate::event::{DecodeError, Zone};
+use super::questions::{Depends, Entry, Question, SubjectKind};
+use crate::event::{DecodeError, ProfileKey, Zone};
 use crate::query::{Clock, Page};
 
 /// A parsed query, and the requested page of its answer.
@@ -64,24 +64,25 @@ pub(super) fn parse_query(
     let Some(entry) = Entry::named(name) else {
         return Ok(None);
     };
+    // In canonical form.
     let subject = match (entry.subject, rest) {
         (SubjectKind::Everything, Some(_)) => return Ok(None),
-        (SubjectKind::Everything, None) => Subject::Everything,
+        (SubjectKind::Everything, None) => None,
         (SubjectKind::Profile, key) => {
-            let key = key.unwrap_or_default().parse();
-            Subject::Profile(key.map_err(|error: String| DecodeError::new(error, "profile"))?)
+            let key = key.unwrap_or_default().parse::<ProfileKey>();
+            let key = key.map_err(|error| DecodeError::new(error, "profile"))?;
+            Some(key.to_string())
         }
-        (SubjectKind::Event, seq) => Subject::Event(parse_seq(seq.unwrap_or_default())?),
+        (SubjectKind::Event, seq) => Some(parse_seq(seq.unwrap_or_default())?.to_string()),
     };
-    let (path, key) = match subject {
-        Subject::Profile(key) => (format!("/v1/{name}/{key}"), Some(key.to_string())),
-        Subject::Event(seq) => (format!("/v1/{name}/{seq}"), None),
-        Subject::Everything => (format!("/v1/{name}"), None),
+    let path = match &subject {
+        Some(subject) => format!("/v1/{name}/{subject}"),
+        None => format!("/v1/{name}"),
     };
     let clock = Clock { zone, now };
     let command = entry.command();
-    let matches = parse_pairs(command.clone(), key, decode_pairs(query)?, clock)?;
-    let (question, mut params) = entry.read(&matches, subject, clock)?;
+    let matches = parse_pairs(command.clone(), subject, decode_pairs(query)?, clock)?;
+    let (question, mut params) = (entry.read)(&matches)?;
     params.retain(|(name, _)| {
         let is_page = entry.pages && matches!(name.as_str(), "limit" | "after");
         !is_page && declared_params(&command).any(|(known, _)| known == name)
@@ -114,6 +115,7 @@ pub(super) fn parse_query(
 fn parse_seq(text: &str) -> Result<u64, DecodeError> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let seq = digits.then(|| text.parse().ok()).flatten();
+    let seq = seq.filter(|seq| *seq > 0);
     seq.ok_or_else(|| {
         let what = format!("'{text}' is not an event: write its seq, such as 7");
         DecodeError::new(what, "seq")

@@ -11,7 +11,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use super::params::{Pairs, command_of, read};
-use crate::event::{DecodeError, ProfileKey};
+use crate::event::DecodeError;
 use crate::ops::StatsLine;
 use crate::query::dossier::lines::DossierLine;
 use crate::query::lines::{
@@ -19,10 +19,10 @@ use crate::query::lines::{
     RejectedLine, ShowLine,
 };
 use crate::query::{
-    BlameQuery, ChangesQuery, Clock, DiffQuery, DossierQuery, EvidenceQuery, ExplainLine,
-    ExplainQuery, ExportQuery, Filter, FindOptions, GapLine, GapsQuery, HistoryQuery, IncidentId,
-    IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine, LoopsQuery, Query, RejectedQuery,
-    ReportLine, ReportQuery, Rounding, ShowQuery, Span, TailQuery, UndoLine, Wanted, unix_time,
+    BlameQuery, ChangesQuery, DiffQuery, DossierQuery, EvidenceQuery, ExplainLine, ExplainQuery,
+    ExportQuery, Filter, FindOptions, GapLine, GapsQuery, HistoryQuery, IncidentId, IncidentLine,
+    IncidentsQuery, LoopGroupLine, LoopLine, LoopsQuery, Query, RejectedQuery, ReportLine,
+    ReportQuery, Rounding, ShowQuery, Span, TailQuery, UndoLine, Wanted, unix_time,
 };
 
 /// What can be asked over HTTP.
@@ -51,8 +51,8 @@ pub(super) struct Entry {
     pub pages: bool,
     /// Its parameters, but for those of pages.
     params: fn() -> Command,
-    /// The question that was parsed.
-    read: fn(&ArgMatches, Subject, Clock) -> ReadResult,
+    /// The question that was parsed, and its parameters in canonical form.
+    pub read: fn(&ArgMatches) -> ReadResult,
 }
 
 /// A parsed question, and its parameters in canonical form.
@@ -69,17 +69,6 @@ pub(super) enum SubjectKind {
     Everything,
 }
 
-/// What a path names.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Subject {
-    /// Nothing.
-    Everything,
-    /// A (sub)profile.
-    Profile(ProfileKey),
-    /// An event's `seq`.
-    Event(u64),
-}
-
 /// What an answer depends on, beside the question with its times in Unix seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depends {
@@ -91,16 +80,6 @@ pub(super) enum Depends {
     Rejected,
     /// More: the files' sizes, or now.
     More,
-}
-
-impl Subject {
-    /// The event's `seq`.
-    const fn seq(self) -> u64 {
-        match self {
-            Self::Event(seq) => seq,
-            Self::Everything | Self::Profile(_) => 0,
-        }
-    }
 }
 
 impl Entry {
@@ -136,11 +115,6 @@ impl Entry {
             "Where the page before ended, as its Link has it. What was there at the first page is \
              answered once, whatever arrives meanwhile; an event that comes late, of a time before this, is not",
         ))
-    }
-
-    /// The question that was parsed, and its parameters in canonical form.
-    pub fn read(&self, matches: &ArgMatches, subject: Subject, clock: Clock) -> ReadResult {
-        (self.read)(matches, subject, clock)
     }
 }
 
@@ -294,7 +268,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::Events,
         pages: true,
         params: command_of::<HistoryQuery>,
-        read: |matches, _, _| ask(matches, |query| Ok(Query::History(query))),
+        read: |matches| ask(matches, |query| Ok(Query::History(query))),
     },
     Entry {
         name: "show",
@@ -304,7 +278,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::EventsOnce("at"),
         pages: false,
         params: command_of::<ShowQuery>,
-        read: |matches, _, _| ask(matches, |query| Ok(Query::Show(query))),
+        read: |matches| ask(matches, |query| Ok(Query::Show(query))),
     },
     Entry {
         name: "diff",
@@ -314,7 +288,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::EventsOnce("to"),
         pages: false,
         params: command_of::<DiffQuery>,
-        read: |matches, _, _| ask(matches, |query: DiffQuery| Ok(Query::Diff(query))),
+        read: |matches| ask(matches, |query: DiffQuery| Ok(Query::Diff(query))),
     },
     Entry {
         name: "blame",
@@ -324,7 +298,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::EventsOnce("at"),
         pages: false,
         params: command_of::<BlameQuery>,
-        read: |matches, _, _| ask(matches, |query| Ok(Query::Blame(query))),
+        read: |matches| ask(matches, |query| Ok(Query::Blame(query))),
     },
     Entry {
         name: "dossier",
@@ -334,7 +308,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::More,
         pages: false,
         params: command_of::<DossierParams>,
-        read: |matches, _, _| ask(matches, |params: DossierParams| Ok(params.query())),
+        read: |matches| ask(matches, |params: DossierParams| Ok(params.query())),
     },
     Entry {
         name: "evidence",
@@ -343,11 +317,8 @@ pub(super) const ENTRIES: [Entry; 17] = [
         line: line::<EvidenceLine<'static>>,
         depends: Depends::Events,
         pages: false,
-        params: no_params,
-        read: |_, subject, _| {
-            let seq = subject.seq();
-            Ok(without_params(Query::Evidence(EvidenceQuery { seq })))
-        },
+        params: command_of::<EvidenceQuery>,
+        read: |matches| ask(matches, |query| Ok(Query::Evidence(query))),
     },
     Entry {
         name: "changes",
@@ -357,7 +328,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::Events,
         pages: true,
         params: command_of::<ChangesQuery>,
-        read: |matches, _, _| ask(matches, |query| Ok(Query::Changes(query))),
+        read: |matches| ask(matches, |query| Ok(Query::Changes(query))),
     },
     Entry {
         name: "explain",
@@ -366,11 +337,8 @@ pub(super) const ENTRIES: [Entry; 17] = [
         line: line::<ExplainLine<'static>>,
         depends: Depends::Events,
         pages: false,
-        params: no_params,
-        read: |_, subject, _| {
-            let (seq, head) = (subject.seq(), false);
-            Ok(without_params(Query::Explain(ExplainQuery { seq, head })))
-        },
+        params: command_of::<ExplainQuery>,
+        read: |matches| ask(matches, |query| Ok(Query::Explain(query))),
     },
     Entry {
         name: "tail",
@@ -380,7 +348,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::Events,
         pages: false,
         params: command_of::<TailParams>,
-        read: |matches, _, _| ask(matches, |params: TailParams| Ok(params.query())),
+        read: |matches| ask(matches, |params: TailParams| Ok(params.query())),
     },
     Entry {
         name: "find",
@@ -390,7 +358,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::EventsOnce("at"),
         pages: false,
         params: command_of::<FindParams>,
-        read: |matches, _, _| ask(matches, FindParams::query),
+        read: |matches| ask(matches, FindParams::query),
     },
     Entry {
         name: "report",
@@ -400,7 +368,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::Events,
         pages: false,
         params: command_of::<ReportQuery>,
-        read: |matches, _, _| ask(matches, |query| Ok(Query::Report(query))),
+        read: |matches| ask(matches, |query| Ok(Query::Report(query))),
     },
     Entry {
         name: "gaps",
@@ -411,7 +379,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         pages: false,
         // The cause is known.
         params: || command_of::<GapsQuery>().mut_arg("causes", |arg| arg.hide(true)),
-        read: |matches, _, _| {
+        read: |matches| {
             ask(matches, |query: GapsQuery| {
                 query.check()?;
                 Ok(Query::Gaps(query))
@@ -432,7 +400,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::Events,
         pages: false,
         params: command_of::<IncidentsParams>,
-        read: |matches, _, _| ask(matches, IncidentsParams::query),
+        read: |matches| ask(matches, IncidentsParams::query),
     },
     Entry {
         name: "loops",
@@ -447,7 +415,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::Events,
         pages: false,
         params: command_of::<LoopsQuery>,
-        read: |matches, _, _| ask(matches, |query| Ok(Query::Loops(query))),
+        read: |matches| ask(matches, |query| Ok(Query::Loops(query))),
     },
     Entry {
         name: "export",
@@ -457,7 +425,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::Events,
         pages: true,
         params: command_of::<ExportQuery>,
-        read: |matches, _, _| ask(matches, |query| Ok(Query::Export(query))),
+        read: |matches| ask(matches, |query| Ok(Query::Export(query))),
     },
     Entry {
         name: "rejected",
@@ -467,7 +435,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::Rejected,
         pages: true,
         params: command_of::<RejectedQuery>,
-        read: |matches, _, _| ask(matches, |query| Ok(Query::Rejected(query))),
+        read: |matches| ask(matches, |query| Ok(Query::Rejected(query))),
     },
     Entry {
         name: "stats",
@@ -477,24 +445,12 @@ pub(super) const ENTRIES: [Entry; 17] = [
         depends: Depends::More,
         pages: false,
         params: command_of::<Span>,
-        read: |matches, _, _| {
+        read: |matches| {
             let (span, pairs) = read::<Span>(matches)?;
             Ok((Question::Stats(span), pairs))
         },
     },
 ];
-
-/// No parameters at all.
-#[derive(clap::Args)]
-struct NoParams {}
-
-fn no_params() -> Command {
-    command_of::<NoParams>()
-}
-
-fn without_params(query: Query) -> (Question, Pairs) {
-    (Question::Ask(Box::new(query)), Pairs::new())
-}
 
 #[cfg(test)]
 mod tests {
