@@ -136,8 +136,8 @@ pub(super) struct Lines<'a> {
     paged: bool,
     /// There was a line beyond the limit.
     more: bool,
-    /// The line at which the limit was reached.
-    last: Vec<u8>,
+    /// The position of the last line.
+    last: Option<Mark>,
     pub written: u64,
     pub progress: ProgressReporter<'a>,
     pub damage: Damages,
@@ -158,7 +158,7 @@ impl<'a> Lines<'a> {
             after: None,
             paged: false,
             more: false,
-            last: Vec::new(),
+            last: None,
             written: 0,
             progress: ProgressReporter::new(report),
             damage: Damages::default(),
@@ -207,29 +207,40 @@ impl<'a> Lines<'a> {
         }
         self.out.write_all(line)?;
         self.out.write_all(b"\n")?;
-        self.wrote(line);
+        self.written += 1;
         Ok(!self.is_full())
     }
 
-    /// Writes a number of lines of serialized JSON; `false` once the limit is
-    /// reached.
-    pub fn put_all(&mut self, lines: &[u8], count: u64) -> Result<bool, io::Error> {
-        if self.limit.is_some() {
-            return self.put_encoded(lines);
+    /// The same with the line's position, after which a page may continue.
+    pub fn put_at(&mut self, mark: Mark, line: &[u8]) -> Result<bool, io::Error> {
+        if !self.at_limit() {
+            self.last = Some(mark);
         }
-        self.out.write_all(lines)?;
-        self.written += count;
-        Ok(true)
+        self.put_one(line)
+    }
+
+    /// Writes lines of serialized JSON and gives each its position; `false` once the
+    /// limit is reached.
+    pub fn put_all(&mut self, lines: &[u8], marks: &[Mark]) -> Result<bool, io::Error> {
+        if self.limit.is_none() {
+            self.out.write_all(lines)?;
+            self.written += marks.len() as u64;
+            return Ok(true);
+        }
+        for (line, mark) in lines.split(|byte| *byte == b'\n').zip(marks) {
+            if !self.put_at(*mark, line)? {
+                return Ok(false);
+            }
+        }
+        Ok(!self.is_full())
     }
 
     /// Writes lines of serialized JSON; `false` once the limit is reached.
     pub fn put_encoded(&mut self, lines: &[u8]) -> Result<bool, io::Error> {
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
-            if !self.has_room() {
+            if !self.put_one(line.strip_suffix(b"\n").unwrap_or(line))? {
                 return Ok(false);
             }
-            self.out.write_all(line)?;
-            self.wrote(line);
         }
         Ok(!self.is_full())
     }
@@ -255,13 +266,6 @@ impl<'a> Lines<'a> {
         let full = self.at_limit();
         self.more |= full;
         !full
-    }
-
-    fn wrote(&mut self, line: &[u8]) {
-        self.written += 1;
-        if self.paged && self.at_limit() {
-            self.last = line.to_vec();
-        }
     }
 }
 
@@ -345,12 +349,7 @@ fn answer_part(
         Query::Loops(query) => super::loops::answer(snapshot, query, &mut lines)?,
     };
     // An empty page has no position.
-    let next = match lines.more && !lines.last.is_empty() {
-        true => Some(Mark::of_line(query, &lines.last).ok_or_else(|| {
-            io::Error::other("a line of the answer does not tell where the page ended")
-        })?),
-        false => None,
-    };
+    let next = lines.last.filter(|_| lines.more);
     let (damage, mut notes) = lines.damage.into_lines();
     notes.extend(lines.notes);
     let hints = match found || !damage.is_empty() {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Lines, QueryError};
 use super::lines::ExportLine;
+use super::page::Mark;
 use super::request::ExportQuery;
 use crate::event::{
     Fields, Interests, ProfileKey, TimeSource, micros_to_rfc3339, seconds_to_rfc3339,
@@ -82,7 +83,12 @@ fn put(
             .after
             .is_none_or(|after| after.is_before_baseline(*key))
         {
-            lines.put(&line_of(kept))?;
+            let mark = Mark::Baseline {
+                profile: key.profile,
+                subprofile: key.subprofile,
+            };
+            let line = serde_json::to_vec(&line_of(kept)).map_err(std::io::Error::from)?;
+            lines.put_at(mark, &line)?;
         }
     }
     Ok(())

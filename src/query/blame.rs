@@ -2,7 +2,7 @@
 
 use super::answer::{Lines, QueryError, now};
 use super::lines::BlameLine;
-use super::replay::{Ahead, ReplayVisitor, Replayer, Step, What};
+use super::replay::{ReplayVisitor, Replayer, Step, What};
 use super::request::BlameQuery;
 use crate::history::{Blame, Replay};
 use crate::store::{Damages, Snapshot};
@@ -21,7 +21,7 @@ pub(super) fn answer(
     let track = replayer.track(query.key, events, (i64::MIN, at), &mut damage)?;
     let blame = Blame::default();
     let mut visitor = BlameVisitor { blame, lines };
-    replayer.changes_of(&track, Ahead::Own, &mut damage, &mut visitor)?;
+    replayer.changes_of(&track, &mut damage, &mut visitor)?;
     lines.damage.extend(damage);
     Ok(lines.written > 0)
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{Lines, QueryError};
 use super::lines::known;
-use super::replay::{Ahead, ReplayVisitor, Replayer, Step};
+use super::replay::{ReplayVisitor, Replayer, Step};
 use super::request::ExplainQuery;
 use crate::event::{Event, EventType, ProfileKey, is_member};
 use crate::history::{Change, Place, Replay, State, Subject, Value};
@@ -86,7 +86,7 @@ pub(super) fn answer(
     };
     let mut replayer = Replayer::new(snapshot, false);
     let track = replayer.track(key, events, (time, time), &mut lines.damage)?;
-    replayer.changes_of(&track, Ahead::Own, &mut lines.damage, &mut explainer)?;
+    replayer.changes_of(&track, &mut lines.damage, &mut explainer)?;
     let Some(made) = explainer.made else {
         return Ok(false);
     };

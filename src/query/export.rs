@@ -4,11 +4,9 @@
 //! One thread reads the log and passes batches of records to others, which make
 //! lines of them; these are written in order ([`super::parallel`]). Lines are built
 //! from the bytes of the bodies, without copying parts that need no change.
-//! [`super::twins`] selects the events that carry their bodies unrequested; for
-//! this the reading thread is some batches ahead of what it passes on, so that
-//! retries, which follow soon, need no separate read.
+//! [`super::twins`] selects the events that carry their bodies unrequested.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
 use super::answer::{Lines, QueryError};
 use super::lines::{ExportLine, body_fields};
@@ -23,9 +21,6 @@ use crate::store::{Batch, Damages, EventReader, Missing, Snapshot, Step, TrailEr
 
 /// How many bytes of records form a batch.
 const BATCH_LEN: usize = 256 << 10;
-
-/// How many batches are read before the first is passed on.
-const AHEAD: usize = 6;
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
@@ -78,8 +73,6 @@ pub(super) fn answer(
         all,
         reader: snapshot.reader(),
         crowded,
-        ahead: VecDeque::new(),
-        ended: false,
         with_body: bodies,
     };
     in_order(
@@ -87,7 +80,7 @@ pub(super) fn answer(
         || (),
         |(), load| Ok(encode(query, &load)),
         |encoded: Encoded| {
-            let more = lines.put_all(&encoded.lines, encoded.count)?;
+            let more = lines.put_all(&encoded.lines, &encoded.marks)?;
             lines.progress.report(Progress {
                 stage: Stage::Reading,
                 done: encoded.read,
@@ -127,46 +120,18 @@ struct Batches<'a> {
     all: u64,
     reader: EventReader,
     crowded: Crowded,
-    /// Batches that were read.
-    ahead: VecDeque<Load>,
-    ended: bool,
     /// Later events that carry their bodies.
     with_body: BTreeSet<u64>,
 }
 
-impl Load {
-    fn last_seq(&self) -> Option<u64> {
-        self.records.last_seq()
-    }
-}
-
 impl Batches<'_> {
-    fn next(&mut self) -> Result<Option<Load>, QueryError> {
-        while !self.ended && self.ahead.len() < AHEAD {
-            let load = self.read()?;
-            self.ahead.push_back(load);
-        }
-        if let Some(last) = self.ahead.front().and_then(Load::last_seq) {
-            self.compare(last)?;
-        }
-        let mut load = self.ahead.pop_front();
-        if let Some(load) = &mut load
-            && let Some(last) = load.last_seq()
-        {
-            let later = self.with_body.split_off(&(last + 1));
-            load.with_body = std::mem::replace(&mut self.with_body, later)
-                .into_iter()
-                .collect();
-        }
-        Ok(load)
-    }
-
     /// Reads a batch from the source.
-    fn read(&mut self) -> Result<Load, QueryError> {
+    fn next(&mut self) -> Result<Option<Load>, QueryError> {
         let mut load = Load::default();
         let span = self.query.span;
         let narrow = span.since.is_some() || span.until.is_some();
-        while load.records.bytes_len() < BATCH_LEN && load.damage.is_none() {
+        let mut is_over = false;
+        while load.records.bytes_len() < BATCH_LEN && load.damage.is_none() && !is_over {
             match &mut self.source {
                 Source::Log(walk) => {
                     let step = walk.step(|seq, record| {
@@ -181,17 +146,11 @@ impl Batches<'_> {
                     match step {
                         Step::Records => {}
                         Step::Damage(damage) => load.damage = Some(damage.to_string().into()),
-                        Step::End => {
-                            self.ended = true;
-                            break;
-                        }
+                        Step::End => is_over = true,
                     }
                 }
                 Source::Seqs(seqs) => match seqs.next() {
-                    None => {
-                        self.ended = true;
-                        break;
-                    }
+                    None => is_over = true,
                     Some(seq) => match self.reader.bytes(seq) {
                         Ok(record) => load.records.push(seq, record),
                         Err(unreadable) => load.damage = Some(unreadable.into_damage()?),
@@ -199,11 +158,20 @@ impl Batches<'_> {
                 },
             }
         }
+        if is_over && load.records.is_empty() {
+            return Ok(None);
+        }
         load.read = match &self.source {
             Source::Log(walk) => walk.events_done(),
             Source::Seqs(seqs) => self.all.saturating_sub(seqs.len() as u64),
         };
-        Ok(load)
+        if let Some(last) = load.records.last_seq() {
+            self.compare(last)?;
+            let later = self.with_body.split_off(&(last + 1));
+            let bodies = std::mem::replace(&mut self.with_body, later);
+            load.with_body = bodies.into_iter().collect();
+        }
+        Ok(Some(load))
     }
 
     /// Compares the events of seconds with several events that begin up to a `seq`.
@@ -211,26 +179,12 @@ impl Batches<'_> {
         while let Some(seqs) = self.crowded.next(until) {
             let mut second = Vec::with_capacity(seqs.len());
             for seq in seqs {
-                let place = self
-                    .ahead
-                    .partition_point(|load| load.last_seq().is_none_or(|last| last < seq));
-                let read = match self.ahead.get(place).and_then(|load| load.records.get(seq)) {
-                    Some(record) => EventRecord::decode(record)
-                        .and_then(|record| Compared::read(seq, &record))
-                        .ok(),
-                    None => match self
-                        .reader
-                        .record(seq, |record| Compared::read(seq, &record))
-                    {
-                        Ok(read) => Some(read),
-                        // Damage is reported when the line is due.
-                        Err(unreadable) => {
-                            unreadable.into_damage()?;
-                            None
-                        }
-                    },
-                };
-                second.extend(read);
+                let read = self.reader.record(seq, |record| Compared::read(seq, &record));
+                match read {
+                    Ok(read) => second.push(read),
+                    // Damage is reported when the line is due.
+                    Err(unreadable) => drop(unreadable.into_damage()?),
+                }
             }
             self.with_body.extend(in_need(second));
         }
@@ -242,7 +196,8 @@ impl Batches<'_> {
 #[derive(Default)]
 struct Encoded {
     lines: Vec<u8>,
-    count: u64,
+    /// The position of each line.
+    marks: Vec<Mark>,
     /// The number of records read up to their end.
     read: u64,
     damage: Damages,
@@ -256,7 +211,8 @@ fn encode(query: &ExportQuery, load: &Load) -> Encoded {
     for (seq, bytes) in load.records.iter() {
         let begin = encoded.lines.len();
         match encode_record(query, seq, bytes, load, &mut encoded.lines) {
-            Ok(added) => encoded.count += u64::from(added),
+            Ok(true) => encoded.marks.push(Mark::Number(seq)),
+            Ok(false) => {}
             Err(missing) => {
                 encoded.lines.truncate(begin);
                 encoded.damage.add(missing);

@@ -16,7 +16,7 @@ use super::answer::{Lines, QueryError};
 use super::filter::matches_subject;
 use super::lines::HistoryLine;
 use super::page::Mark;
-use super::replay::{Ahead, ReplayVisitor, Replayer, Step, Track, What, seconds_of};
+use super::replay::{ReplayVisitor, Replayer, Step, Track, What, seconds_of};
 use super::request::HistoryQuery;
 use crate::event::{Event, ProfileKey};
 use crate::history::{Place, Replay};
@@ -56,12 +56,15 @@ pub(super) fn answer(
     }
     if let ([track], false) = (&mut *tracks, query.reverse) {
         let mut damage = Damages::default();
+        let subprofile = track.key.subprofile;
         let mut visitor = HistoryVisitor {
             query,
             after: lines.after,
-            put: |_, line: Vec<u8>| Ok(lines.put_one(&line)?),
+            put: |place, line: Vec<u8>| {
+                Ok(lines.put_at(Mark::of_event(place, subprofile), &line)?)
+            },
         };
-        replayer.changes_of(track, Ahead::Own, &mut damage, &mut visitor)?;
+        replayer.changes_of(track, &mut damage, &mut visitor)?;
         lines.damage.extend(damage);
         return Ok(lines.written > 0);
     }
@@ -147,38 +150,64 @@ fn replay_piece(
         .filter(|(_, track)| !track.is_idle())
     {
         let put = |place: Place, line: Vec<u8>| {
-            let (key, blob) = sort_key(place, number, &line, query.reverse);
-            sorter.push(key.0, key.1, blob).map_err(sorting)?;
+            let (time, entry) = entry_of(place, number, &line, query.reverse);
+            sorter.push(time, 0, entry).map_err(sorting)?;
             Ok(true)
         };
         let mut visitor = HistoryVisitor { query, after, put };
-        replayer.changes_of(track, Ahead::Shared, &mut damage, &mut visitor)?;
+        replayer.changes_of(track, &mut damage, &mut visitor)?;
     }
     lines.damage.extend(damage);
-    sorter.finish::<io::Error>(|blob| {
-        let line = blob.get(SORT_PREFIX..).unwrap_or_default();
-        lines.put_one(line)
-    })?;
+    let mut sorted = sorter.sorted().map_err(sorting)?;
+    while let Some((time, _, mut entry)) = sorted.next().map_err(sorting)? {
+        let cut = || io::Error::other("a sorted line was cut");
+        let (place, number) = read_entry(time, &mut entry, query.reverse).ok_or_else(cut)?;
+        let track = tracks.get(number as usize).ok_or_else(cut)?;
+        let mark = Mark::of_event(place, track.key.subprofile);
+        if !lines.put_at(mark, entry.get(PREFIX..).unwrap_or_default())? {
+            break;
+        }
+    }
     Ok(())
 }
 
-/// The sort key before a line: rank and `seq` of the event, and the number of the
-/// (sub)profile.
-const SORT_PREFIX: usize = 13;
+/// The bytes before a line in the sorter: rank and `seq` of the event, and the
+/// number of the (sub)profile.
+const PREFIX: usize = 13;
 
-/// The sorter's prefix of a line, for either order.
-fn sort_key(place: Place, number: u32, line: &[u8], reverse: bool) -> ((i64, u64), Vec<u8>) {
-    let mut blob = Vec::with_capacity(SORT_PREFIX + line.len());
-    blob.push(place.rank);
-    blob.extend_from_slice(&place.seq.to_be_bytes());
-    blob.extend_from_slice(&number.to_be_bytes());
-    if reverse {
-        // The complement sorts the other way round.
-        blob.iter_mut().for_each(|byte| *byte = !*byte);
+/// A line as the sorter orders it, for either order, and its time there.
+fn entry_of(place: Place, number: u32, line: &[u8], reverse: bool) -> (i64, Vec<u8>) {
+    let mut entry = Vec::with_capacity(PREFIX + line.len());
+    entry.push(place.rank);
+    entry.extend_from_slice(&place.seq.to_be_bytes());
+    entry.extend_from_slice(&number.to_be_bytes());
+    let time = turn(place.time, &mut entry, reverse);
+    entry.extend_from_slice(line);
+    (time, entry)
+}
+
+/// The place of an entry's event, and the number of its (sub)profile.
+fn read_entry(time: i64, entry: &mut [u8], reverse: bool) -> Option<(Place, u32)> {
+    let prefix = entry.get_mut(..PREFIX)?;
+    let time = turn(time, prefix, reverse);
+    let (rank, rest) = prefix.split_first()?;
+    let (seq, number) = rest.split_first_chunk()?;
+    let place = Place {
+        time,
+        rank: *rank,
+        seq: u64::from_be_bytes(*seq),
+    };
+    Some((place, u32::from_be_bytes(*number.first_chunk()?)))
+}
+
+/// Complements a time and the bytes of a prefix in a reversed order: so they sort
+/// the other way round.
+fn turn(time: i64, prefix: &mut [u8], reverse: bool) -> i64 {
+    if !reverse {
+        return time;
     }
-    blob.extend_from_slice(line);
-    let time = if reverse { !place.time } else { place.time };
-    ((time, 0), blob)
+    prefix.iter_mut().for_each(|byte| *byte = !*byte);
+    !time
 }
 
 /// Makes the lines of one (sub)profile.

@@ -15,13 +15,10 @@
 use std::cmp::Ordering;
 
 use bincode::{Decode, Encode};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use sha2::{Digest, Sha256};
 
-use super::answer::Query;
-use crate::event::{Event, EventType, ProfileKey, Seen, parse_rfc3339_micros};
-use crate::history::Place;
+use crate::event::{Event, ProfileKey};
+use crate::history::{Change, Place, Subject};
 
 /// Where a page ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
@@ -69,88 +66,14 @@ pub struct Page {
     pub after: Option<Mark>,
 }
 
-/// The keys of a line that determine its position.
-#[derive(Deserialize)]
-struct LinePlace {
-    time: Option<String>,
-    seq: Option<u64>,
-    #[serde(rename = "type")]
-    event_type: Option<String>,
-    observed: Option<String>,
-    field: Option<String>,
-    interest: Option<String>,
-    profile: Option<u64>,
-    subprofile: Option<u64>,
-    number: Option<u64>,
-    baseline: Option<IgnoredAny>,
-}
-
-impl LinePlace {
-    fn read(line: &[u8]) -> Option<Self> {
-        serde_json::from_slice(line).ok()
-    }
-
-    fn time(&self) -> Option<i64> {
-        Some(parse_rfc3339_micros(self.time.as_deref()?)?.div_euclid(1_000_000))
-    }
-
-    /// The rank within its second. An observed event is identified by its
-    /// `observed` key, since a call's type may be any word.
-    fn rank(&self) -> Option<u8> {
-        let event_type = self.event_type.as_deref()?;
-        let seen = self.observed.as_deref().and_then(Seen::from_name);
-        let event_type = seen.map_or_else(|| EventType::from(event_type), EventType::Observed);
-        Some(event_type.rank())
-    }
-
-    fn subject(&self) -> [u8; 8] {
-        let mut hash = Sha256::new();
-        hash.update([u8::from(self.interest.is_some())]);
-        let name = self.field.as_ref().or(self.interest.as_ref());
-        hash.update(name.map_or("", String::as_str));
-        let digest = hash.finalize();
-        let mut subject = [0; 8];
-        for (byte, known) in subject.iter_mut().zip(digest) {
-            *byte = known;
-        }
-        subject
-    }
-}
-
 impl Mark {
-    /// The mark of a line of an answer; `None` for an answer without pages.
-    pub(super) fn of_line(query: &Query, line: &[u8]) -> Option<Self> {
-        match query {
-            Query::History(_) => {
-                let place = LinePlace::read(line)?;
-                Some(Self::Event {
-                    time: place.time()?,
-                    rank: place.rank()?,
-                    seq: place.seq?,
-                    subprofile: place.subprofile,
-                })
-            }
-            Query::Changes(_) => {
-                let place = LinePlace::read(line)?;
-                Some(Self::Change {
-                    time: place.time()?,
-                    seq: place.seq?,
-                    subprofile: place.subprofile,
-                    subject: place.subject(),
-                })
-            }
-            Query::Export(_) => {
-                let place = LinePlace::read(line)?;
-                Some(match place.baseline {
-                    Some(_) => Self::Baseline {
-                        profile: place.profile?,
-                        subprofile: place.subprofile,
-                    },
-                    None => Self::Number(place.seq?),
-                })
-            }
-            Query::Rejected(_) => Some(Self::Number(LinePlace::read(line)?.number?)),
-            _ => None,
+    /// The mark of an event's line in `history`.
+    pub(super) const fn of_event(place: Place, subprofile: Option<u64>) -> Self {
+        Self::Event {
+            time: place.time,
+            rank: place.rank,
+            seq: place.seq,
+            subprofile,
         }
     }
 
@@ -203,111 +126,61 @@ impl Mark {
         turned(order, reverse).is_le()
     }
 
-    /// The remaining changes of an event, given its lines as a blob. Blobs of one
-    /// event are in byte order in either direction of the answer.
-    pub(super) fn rest(self, time: i64, seq: u64, mut blob: Vec<u8>, reverse: bool) -> Vec<u8> {
+    /// How many changes of an event the pages up to this mark contain, given all of
+    /// them in the order of the answer.
+    pub(super) fn changes_of(
+        self,
+        event: &Event<'_>,
+        changes: &[Change<'_>],
+        reverse: bool,
+    ) -> usize {
         let Self::Change {
-            time: at,
-            seq: of,
+            time,
+            seq,
             subprofile,
             subject,
         } = self
         else {
-            return blob;
+            return 0;
         };
-        let order = turned((time, seq).cmp(&(at, of)), reverse).then_with(|| {
-            let first = blob.split_inclusive(|byte| *byte == b'\n').next();
-            let place = first.and_then(LinePlace::read);
-            in_bytes(place.and_then(|place| place.subprofile)).cmp(&in_bytes(subprofile))
-        });
-        match order {
-            Ordering::Less => return Vec::new(),
-            Ordering::Greater => return blob,
-            Ordering::Equal => {}
-        }
-        let mut end = 0;
-        for line in blob.split_inclusive(|byte| *byte == b'\n') {
-            end += line.len();
-            if LinePlace::read(line).is_some_and(|place| place.subject() == subject) {
-                return blob.split_off(end);
+        let order = (event.time, event.seq, event.key.subprofile).cmp(&(time, seq, subprofile));
+        match turned(order, reverse) {
+            Ordering::Less => changes.len(),
+            Ordering::Greater => 0,
+            Ordering::Equal => {
+                let mut subjects = changes.iter().map(|change| digest_of(&change.subject));
+                subjects.position(|own| own == subject).map_or(0, |at| at + 1)
             }
         }
-        blob
     }
+}
+
+/// A prefix of the digest of a field's or an interest's name.
+pub(super) fn digest_of(subject: &Subject<'_>) -> [u8; 8] {
+    let (kind, name) = match subject {
+        Subject::Field(name) => (0, name),
+        Subject::Interest(name) => (1, name),
+    };
+    let mut hash = Sha256::new();
+    hash.update([kind]);
+    hash.update(name.as_bytes());
+    let digest = hash.finalize();
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 fn turned(order: Ordering, reverse: bool) -> Ordering {
     if reverse { order.reverse() } else { order }
 }
 
-/// A subprofile as its line has it, with the byte that follows: the sort key of
-/// lines that are equal up to it.
-fn in_bytes(subprofile: Option<u64>) -> String {
-    match subprofile {
-        Some(subprofile) => format!("{subprofile},"),
-        None => "null,".to_owned(),
-    }
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::indexing_slicing)]
 mod tests {
     use super::*;
-    use crate::query::{ChangesQuery, HistoryQuery, Span};
+    use crate::event::EventType;
+    use crate::history::{Cause, Value};
 
-    const AT: i64 = 1_760_000_000;
-
-    fn line_of(subprofile: &str, subject: &str) -> Vec<u8> {
-        format!(
-            "{{\"time\":\"2025-10-09T08:53:20Z\",\"seq\":7,\"subprofile\":{subprofile},{subject},\"new\":\"\\u0000 x\"}}\n"
-        )
-        .into_bytes()
-    }
-
-    fn line(subject: &str) -> Vec<u8> {
-        line_of("null", subject)
-    }
-
-    #[test]
-    fn a_page_goes_on_within_an_event() {
-        let subjects = [
-            r#""field":"a""#,
-            r#""field":"news""#,
-            r#""field":"é\n\"""#,
-            r#""interest":"news""#,
-        ];
-        let lines = subjects.map(line);
-        let query = Query::Changes(ChangesQuery::default());
-        let blob = lines.concat();
-        let rest = |mark: Mark, blob: &[u8], seq| mark.rest(AT, seq, blob.to_vec(), false);
-        for last in 0..lines.len() {
-            let mark = Mark::of_line(&query, &lines[last]).unwrap();
-            assert_eq!(mark.time(), Some(AT));
-            assert_eq!(rest(mark, &blob, 7), lines[last + 1..].concat());
-            assert_eq!(rest(mark, &blob, 6), b"");
-            assert_eq!(rest(mark, &blob, 8), blob);
-            assert_eq!(mark.rest(AT, 6, blob.clone(), true), blob);
-            assert_eq!(mark.rest(AT, 8, blob.clone(), true), b"");
-        }
-        // A change that the event no longer has.
-        let mark = Mark::of_line(&query, &line(r#""field":"gone""#)).unwrap();
-        assert_eq!(rest(mark, &blob, 7), blob);
-    }
-
-    #[test]
-    fn an_event_may_have_lines_of_several_profiles() {
-        let query = Query::Changes(ChangesQuery::default());
-        let all = ["10", "9", "null"].map(|of| line_of(of, r#""field":"a""#));
-        assert!(all.is_sorted(), "as they are sorted on disk");
-        for last in 0..all.len() {
-            let mark = Mark::of_line(&query, &all[last]).unwrap();
-            for reverse in [false, true] {
-                let rest = all.iter().cloned();
-                let rest = rest.map(|blob| mark.rest(AT, 7, blob, reverse));
-                assert_eq!(rest.collect::<Vec<_>>().concat(), all[last + 1..].concat());
-            }
-        }
-        let event = |time, seq, subprofile| Event {
+    fn event_of(time: i64, seq: u64, subprofile: Option<u64>) -> Event<'static> {
+        Event {
             seq,
             received: 0,
             remote: None,
@@ -323,53 +196,78 @@ mod tests {
             collection: None,
             verified: None,
             content: crate::event::Content::default(),
-        };
+        }
+    }
+
+    fn change_of(subject: Subject<'static>) -> Change<'static> {
+        Change {
+            subject,
+            old: None,
+            new: Value::Absent,
+            cause: Cause::Set,
+        }
+    }
+
+    fn mark_of(event: &Event<'_>, change: &Change<'_>) -> Mark {
+        Mark::Change {
+            time: event.time,
+            seq: event.seq,
+            subprofile: event.key.subprofile,
+            subject: digest_of(&change.subject),
+        }
+    }
+
+    #[test]
+    fn a_page_goes_on_within_an_event() {
+        let changes = [
+            Subject::Field("a".into()),
+            Subject::Field("news".into()),
+            Subject::Field("é\n\"".into()),
+            Subject::Interest("news".into()),
+        ]
+        .map(change_of);
+        let event = event_of(5, 7, None);
+        for last in 0..changes.len() {
+            let mark = mark_of(&event, &changes[last]);
+            assert_eq!(mark.time(), Some(5));
+            let written = |seq, reverse| {
+                mark.changes_of(&event_of(5, seq, None), &changes, reverse)
+            };
+            assert_eq!(written(7, false), last + 1);
+            assert_eq!((written(6, false), written(8, false)), (changes.len(), 0));
+            assert_eq!((written(6, true), written(8, true)), (0, changes.len()));
+        }
+        // A change that the event no longer has.
+        let gone = mark_of(&event, &change_of(Subject::Field("gone".into())));
+        assert_eq!(gone.changes_of(&event, &changes, false), 0);
+    }
+
+    #[test]
+    fn an_event_may_have_lines_of_several_profiles() {
+        let changes = [change_of(Subject::Field("a".into()))];
+        let all = [None, Some(9), Some(10)].map(|subprofile| event_of(5, 7, subprofile));
+        for (place, last) in all.iter().enumerate() {
+            let mark = mark_of(last, &changes[0]);
+            for (other, event) in all.iter().enumerate() {
+                let written = |reverse| mark.changes_of(event, &changes, reverse) == 1;
+                assert_eq!(written(false), other <= place);
+                assert_eq!(written(true), other >= place);
+            }
+        }
         let all = [
-            event(1, 9, None),
-            event(2, 8, None),
-            event(2, 8, Some(9)),
-            event(2, 8, Some(10)),
-            event(2, 9, None),
+            event_of(1, 9, None),
+            event_of(2, 8, None),
+            event_of(2, 8, Some(9)),
+            event_of(2, 8, Some(10)),
+            event_of(2, 9, None),
         ];
         for (place, last) in all.iter().enumerate() {
-            let mark = Mark::Event {
-                time: last.time,
-                rank: 2,
-                seq: last.seq,
-                subprofile: last.key.subprofile,
-            };
+            let mark = Mark::of_event(Place::of(last), last.key.subprofile);
             for (other, event) in all.iter().enumerate() {
                 assert_eq!(mark.covers(event, false), other <= place);
                 assert_eq!(mark.covers(event, true), other >= place);
             }
         }
-    }
-
-    #[test]
-    fn an_observed_event_is_known_by_its_mark() {
-        let query = Query::History(HistoryQuery {
-            key: ProfileKey::profile(1),
-            fields: Vec::new(),
-            interests: Vec::new(),
-            span: Span::default(),
-            all: false,
-            limit: None,
-            reverse: false,
-            subprofiles: false,
-            cascade: false,
-        });
-        let rank = |rest: &str| {
-            let line =
-                format!(r#"{{"seq":7,"type":"observed","time":"1970-01-01T00:00:01Z"{rest}}}"#);
-            match Mark::of_line(&query, line.as_bytes()).unwrap() {
-                Mark::Event { rank, .. } => rank,
-                other => panic!("{other:?}"),
-            }
-        };
-        assert_eq!(rank(""), EventType::Other(String::new()).rank());
-        let observed = EventType::Observed(Seen::Gone).rank();
-        assert_eq!(rank(r#","observed":"gone""#), observed);
-        assert_eq!(rank(r#","observed":"present""#), observed);
     }
 
     #[test]

@@ -78,16 +78,22 @@ pub(super) fn answer(
                 body,
                 body_base64,
             };
+            let line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
             if query.reverse {
-                let line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
                 newest
                     .push(0, !number, line)
                     .map_err(TrailError::io("sorting in", folder))?;
-            } else if !lines.put(&line)? {
+            } else if !lines.put_at(Mark::Number(number), &line)? {
                 return Ok(true);
             }
         }
     }
-    newest.finish::<std::io::Error>(|line| lines.put_one(line))?;
+    let sorting = || TrailError::io("sorting in", folder);
+    let mut newest = newest.sorted().map_err(sorting())?;
+    while let Some((_, turned, line)) = newest.next().map_err(sorting())? {
+        if !lines.put_at(Mark::Number(!turned), &line)? {
+            break;
+        }
+    }
     Ok(lines.written > 0)
 }

@@ -6,10 +6,11 @@
 //! subprofile ([`super::cascade`]). A [`ReplayVisitor`] receives each step with its
 //! changes and the state after it.
 //!
-//! Records are read ahead in windows, each in one pass through the log. A window is
-//! bounded by its number of events, and by bytes through [`EventReader`]: a record
-//! that does not fit is read singly when it is needed, so a (sub)profile with many
-//! large events costs no more memory than any other.
+//! Records are read ahead in windows, each in one pass through the log; a window has
+//! the events of several (sub)profiles, or a part of those of one. It is bounded by
+//! its number of events, and by bytes through [`EventReader`]: a record that does not
+//! fit is read singly when it is needed, so a (sub)profile with many large events
+//! costs no more memory than any other.
 
 use std::cell::RefCell;
 use std::iter::Peekable;
@@ -31,6 +32,12 @@ const FIRST_WINDOW: usize = 64;
 
 /// The maximum of a window; each window has four times as many as the previous one.
 pub(super) const WINDOW: usize = 4096;
+
+/// About how many (time, `seq`) pairs of (sub)profiles are held at once.
+const PAIRS: usize = 1 << 18;
+
+/// All of time.
+pub(super) const ALWAYS: Seconds = (i64::MIN, i64::MAX);
 
 /// The first and the last second of a span.
 pub(super) type Seconds = (i64, i64);
@@ -142,16 +149,14 @@ pub(super) struct Track {
     /// Its events up to the end of the span, starting at the latest with the last
     /// second before it.
     pub events: EventsOf,
-    /// Whether the index may have earlier events than those.
-    is_cut: bool,
+    /// Whether the index may have earlier events than those; only without cascade.
+    pub is_cut: bool,
     /// The span.
     seconds: Seconds,
     /// The profile's deletes in the span that may end it.
     cascades: Vec<CascadeDelete>,
     /// All of the profile's deletes, shared by its subprofiles; `None` without cascade.
     deletes: Option<Rc<RefCell<ProfileDeletes>>>,
-    /// Whether no event in the span can change anything: then its state is not read.
-    pub is_stateless: bool,
 }
 
 impl Track {
@@ -161,9 +166,13 @@ impl Track {
         times.get(self.before()..).unwrap_or_default()
     }
 
-    /// Whether nothing in the span can have changed it.
+    /// Whether nothing in the span can have changed it, and nothing was pruned there.
     pub fn is_idle(&self) -> bool {
-        self.in_span().is_empty() && self.cascades().is_empty()
+        let (first, last) = self.seconds;
+        let pruned = self.events.baseline_time();
+        self.in_span().is_empty()
+            && self.cascades().is_empty()
+            && pruned.is_none_or(|time| time < first || last < time)
     }
 
     /// The profile's deletes in the span that may end it.
@@ -296,24 +305,13 @@ impl<'t> Replayer<'t> {
         seconds: Seconds,
         damage: &mut Damages,
     ) -> Result<Track, QueryError> {
-        self.track_of_held(key, events, seconds, &Batch::default(), damage)
-    }
-
-    /// The same; reads the profile's deletes from `held` if they are there.
-    pub fn track_of_held(
-        &mut self,
-        key: ProfileKey,
-        events: EventsOf,
-        seconds: Seconds,
-        held: &Batch,
-        damage: &mut Damages,
-    ) -> Result<Track, QueryError> {
         let deletes = match events.is_empty() {
             true => None,
             false => self.deletes_of(key, seconds.1)?,
         };
         let cascades = match &deletes {
             Some(deletes) => {
+                let held = self.events.ahead();
                 let mut deletes = deletes.borrow_mut();
                 deletes.between(seconds, &events, held, &mut self.earlier, damage)?
             }
@@ -326,28 +324,83 @@ impl<'t> Replayer<'t> {
             seconds,
             cascades,
             deletes,
-            is_stateless: false,
         })
     }
 
-    /// The track of given events, when the index may have earlier ones; only
-    /// without cascade.
-    pub const fn cut_track(key: ProfileKey, events: EventsOf, seconds: Seconds) -> Track {
-        Track {
-            key,
-            events,
-            is_cut: true,
-            seconds,
-            cascades: Vec::new(),
-            deletes: None,
-            is_stateless: false,
-        }
+    /// Calls `each` with the tracks of (sub)profiles, which come in order, in a
+    /// span, except those to which nothing happened. The records of several are read
+    /// ahead together.
+    pub fn each_track(
+        &mut self,
+        keys: &[ProfileKey],
+        seconds: Seconds,
+        damage: &mut Damages,
+        mut each: impl FnMut(&mut Self, &Track, &mut Damages) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        let mut waiting: Vec<Track> = Vec::new();
+        let (mut near, mut pairs) = (0, 0);
+        let mut rest = keys.iter();
+        // Whether a subprofile has ended depends on all of its events.
+        let since = if self.cascade { i64::MIN } else { seconds.0 };
+        let snapshot = self.snapshot;
+        snapshot.each_recent_events_of::<QueryError>(
+            keys,
+            (since, seconds.1.saturating_add(1)),
+            |events, is_cut| {
+                let Some(key) = rest.next() else {
+                    return Ok(());
+                };
+                let mut track = self.track(*key, events, seconds, damage)?;
+                track.is_cut = is_cut;
+                if track.is_idle() {
+                    return Ok(());
+                }
+                near += track.near().count();
+                pairs += track.events.times.len();
+                if near > self.window || pairs > PAIRS {
+                    self.each_of(&mut waiting, damage, &mut each)?;
+                    near = track.near().count();
+                    pairs = track.events.times.len();
+                }
+                waiting.push(track);
+                Ok(())
+            },
+        )?;
+        self.each_of(&mut waiting, damage, &mut each)
     }
 
-    /// Reads records ahead, in one pass, for tracks that are replayed with [`Ahead::Shared`].
+    /// Calls `each` with tracks whose events fit into a window, or with a single one.
+    fn each_of(
+        &mut self,
+        tracks: &mut Vec<Track>,
+        damage: &mut Damages,
+        each: &mut impl FnMut(&mut Self, &Track, &mut Damages) -> Result<(), QueryError>,
+    ) -> Result<(), QueryError> {
+        if tracks.len() > 1 {
+            self.read_ahead(tracks.iter().flat_map(Track::near));
+        }
+        for track in tracks.drain(..) {
+            each(self, &track, damage)?;
+        }
+        Ok(())
+    }
+
+    /// Replaces the records that were read ahead: the next tracks are replayed from
+    /// these.
+    pub fn hold(&mut self, records: Batch) {
+        self.events.hold(records);
+    }
+
+    /// Reads records ahead, in one pass, for several tracks.
     pub fn read_ahead(&mut self, seqs: impl IntoIterator<Item = u64>) {
-        let seqs = seqs.into_iter().take(self.window);
-        self.events.read_ahead(seqs.collect());
+        let seqs: Vec<u64> = seqs.into_iter().take(self.window).collect();
+        let count = seqs.len();
+        self.events.read_ahead(seqs);
+        let fitted = self.events.ahead().len();
+        if fitted < count {
+            // The records are large: from here on, fewer are read together.
+            self.window = self.window.min(fitted.max(FIRST_WINDOW));
+        }
     }
 
     /// The state of a (sub)profile after a second; `is_enough` is called on its
@@ -374,24 +427,16 @@ impl<'t> Replayer<'t> {
     }
 
     /// Replays what happened to a (sub)profile in the track's span, oldest first;
-    /// `false` if the visitor ended it.
+    /// `false` if the visitor ended it. Reads ahead what is not held yet.
     pub fn changes_of(
         &mut self,
         track: &Track,
-        ahead: Ahead,
         damage: &mut Damages,
         visitor: &mut impl ReplayVisitor,
     ) -> Result<bool, QueryError> {
         let mut rest = track.in_span();
-        let mut window = match ahead {
-            Ahead::Shared => usize::MAX,
-            Ahead::Own if track.in_span().len() == 1 => usize::MAX,
-            Ahead::Own => FIRST_WINDOW.min(self.window),
-        };
-        if ahead == Ahead::Own {
-            let seqs: Vec<u64> = track.near().take(window.min(self.window)).collect();
-            self.events.read_ahead(seqs);
-        }
+        let mut window = FIRST_WINDOW.min(self.window);
+        read_window(&mut self.events, track.near().take(window));
         let held = self.events.ahead();
         let start = start_of(self.snapshot, &mut self.earlier, held, track)?;
         damage.extend(start.damage);
@@ -419,44 +464,21 @@ impl<'t> Replayer<'t> {
             }
             window = (window.saturating_mul(4)).min(self.window);
             let kept = replay.into_owned();
-            let seqs = rest.iter().take(window).map(|(_, seq)| *seq);
-            self.events.read_ahead(seqs.collect());
+            read_window(&mut self.events, rest.iter().take(window).map(|(_, seq)| *seq));
             replay = kept;
         }
     }
-
-    /// Replays a (sub)profile from its beginning; all its records are held.
-    pub fn changes_of_held(
-        &mut self,
-        track: &Track,
-        held: &Batch,
-        damage: &mut Damages,
-        visitor: &mut impl ReplayVisitor,
-    ) -> Result<bool, QueryError> {
-        let baseline = track.events.baseline.as_ref();
-        let pruned = PrunedDigests::of(baseline.map(|baseline| (0, baseline)));
-        let mut replay = track.events.replay();
-        let mut fold = Fold {
-            key: track.key,
-            pruned: &pruned,
-            reaches_baseline: track.events.reaches_baseline(track.seconds.1),
-            cascades: track.cascades().to_vec().into_iter().peekable(),
-            delete: &mut self.delete,
-            reader: &mut self.earlier,
-            damage,
-            visitor,
-        };
-        Ok(fold.events(&mut replay, &track.events.times, held)? && fold.finish(&mut replay)?)
-    }
 }
 
-/// Who reads a track's records ahead.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ahead {
-    /// The caller did, for several tracks together.
-    Shared,
-    /// The replay does, window by window.
-    Own,
+/// Reads events ahead, unless the first of them is held: then the others were read
+/// with it.
+fn read_window(reader: &mut EventReader, seqs: impl Iterator<Item = u64>) {
+    let mut seqs = seqs.peekable();
+    if let Some(first) = seqs.peek()
+        && reader.ahead().get(*first).is_none()
+    {
+        reader.read_ahead(seqs.collect());
+    }
 }
 
 /// Where a replay begins, and which earlier events were unreadable.
@@ -472,12 +494,6 @@ fn start_of<'a>(
     held: &'a Batch,
     track: &Track,
 ) -> Result<Start<'a>, QueryError> {
-    if track.is_stateless {
-        return Ok(Start {
-            replay: Replay::default(),
-            damage: Damages::default(),
-        });
-    }
     let until = track.seconds.0.saturating_sub(1);
     let mut deletes = track.deletes.as_ref().map(|deletes| deletes.borrow_mut());
     let cascade = deletes.as_deref_mut().map(|deletes| Cascade {

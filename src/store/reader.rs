@@ -51,6 +51,11 @@ impl EventReader {
         }
     }
 
+    /// Takes records as those that were read ahead.
+    pub fn hold(&mut self, records: Batch) {
+        self.ahead = records;
+    }
+
     /// The records that were read ahead.
     pub const fn ahead(&self) -> &Batch {
         &self.ahead

@@ -12,13 +12,13 @@ use std::io;
 
 use sha2::{Digest, Sha256};
 
-use super::keyed_scan::Group;
+use super::keyed_scan::scan_group;
 use super::{ChangeVisitor, Filter, Filtered, Progress, QueryError, Stage, Take, WorkerResult};
 use crate::event::{BodyKind, ProfileKey, narrow_form};
 use crate::log::record::{EventHead, EventRecord, RecordError};
 use crate::query::cascade::ProfileDeletes;
 use crate::query::parallel::in_order;
-use crate::query::replay::{Replayer, WINDOW};
+use crate::query::replay::{ALWAYS, Replayer};
 use crate::store::{
     Batch, Damages, EventsOf, Missing, Snapshot, Sorted, Sorter, Step, TrailError, Walk, free_space,
 };
@@ -331,6 +331,7 @@ fn replay_turn<'t, V: ChangeVisitor>(
     if filter.cascades() {
         add_pruned(snapshot, &batch, &mut timelines)?;
     }
+    replayer.hold(batch);
     let retention = snapshot.retention();
     for (key, mut times) in timelines {
         times.sort_unstable();
@@ -341,10 +342,9 @@ fn replay_turn<'t, V: ChangeVisitor>(
         if filter.cascades() && key.subprofile.is_none() {
             replayer.set_deletes(ProfileDeletes::new(key.profile, events.clone()));
         }
-        let all = (i64::MIN, i64::MAX);
-        let track = replayer.track_of_held(key, events, all, &batch, damage)?;
+        let track = replayer.track(key, events, ALWAYS, damage)?;
         let mut visitor = Filtered { filter, visitor };
-        replayer.changes_of_held(&track, &batch, damage, &mut visitor)?;
+        replayer.changes_of(&track, damage, &mut visitor)?;
     }
     let Some(key) = turn.large else {
         return Ok(());
@@ -356,15 +356,10 @@ fn replay_turn<'t, V: ChangeVisitor>(
             true
         })?;
     }
+    // What is held may lack parts of the bodies, and ends where the log was read.
+    replayer.hold(Batch::default());
     replayer.forget_deletes();
-    let mut group = Group {
-        snapshot,
-        filter,
-        replayer,
-        visitor,
-        window: WINDOW,
-    };
-    group.scan(&keys, damage)
+    scan_group(filter, &keys, replayer, visitor, damage)
 }
 
 /// Adds subprofiles of deleted profiles of which only a baseline is left.

@@ -1,10 +1,9 @@
 //! The (sub)profiles to examine for a query over all of them.
 //!
-//! There are three sources for those with an event in the span: the heads of the
-//! log's events; the index, if the log does not know the times of its parts; and
-//! all (sub)profiles, if these are few. The result may be a superset of the
-//! matching ones, never a subset. Beyond a maximum number there is no result, since
-//! a pass over the whole log costs less then.
+//! Those with a matching event in the span are found from the heads of the log's
+//! events; if the log has few events, all (sub)profiles are examined. The result may
+//! be a superset of the matching ones, never a subset. Beyond a maximum number there
+//! is no result, since a pass over the whole log costs less then.
 
 use super::Filter;
 use crate::event::ProfileKey;
@@ -96,14 +95,10 @@ pub(super) fn keys(
     if all <= FEW {
         return Ok(Some(all_keys(snapshot)?));
     }
-    let walk = snapshot.walk(since, until)?;
-    if walk.events() >= all / 2 {
-        return keys_by_index(snapshot, filter, few);
-    }
-    keys_by_heads(snapshot, walk, filter, few)
+    keys_by_heads(snapshot, snapshot.walk(since, until)?, filter, few)
 }
 
-/// The same from the heads of events.
+/// The same from the heads of events; reads no further once there are too many.
 pub(super) fn keys_by_heads(
     snapshot: &Snapshot<'_>,
     mut walk: Walk<'_>,
@@ -157,48 +152,4 @@ pub(super) fn all_keys(snapshot: &Snapshot<'_>) -> Result<Vec<ProfileKey>, Trail
         Ok::<(), TrailError>(())
     })?;
     Ok(keys)
-}
-
-/// The same from the index, if the log does not know the times of its parts.
-pub(super) fn keys_by_index(
-    snapshot: &Snapshot<'_>,
-    filter: &Filter,
-    few: u64,
-) -> Result<Option<Vec<ProfileKey>>, QueryError> {
-    let (since, until) = filter.span.bounds();
-    if filter.span.since.is_none() {
-        return Ok(None);
-    }
-    let mut keys = Vec::new();
-    let mut many = false;
-    // The last profile with an event in the span: it may end its subprofiles.
-    let mut active = None;
-    let retention = snapshot.retention();
-    let mut pruned = Vec::new();
-    snapshot.each_timeline(None, |key, times| {
-        let touches = |(time, _): &(i64, u64)| (since..until).contains(time);
-        let wanted = times.iter().any(touches);
-        if key.subprofile.is_none() {
-            active = wanted.then_some(key.profile);
-            // Some subprofiles have only a baseline left.
-            if let Some(baselines) = retention.baselines()
-                && filter.cascades()
-                && wanted
-                && !many
-            {
-                baselines.each_subprofile(key.profile, |key| pruned.push(key))?;
-            }
-        }
-        let may_end = filter.cascades() && active == Some(key.profile);
-        if !many && (wanted || may_end) {
-            keys.push(key);
-        }
-        let count = keys.len() + pruned.len();
-        many |= count as u64 > few || count >= MOST_KEYS;
-        Ok::<(), TrailError>(())
-    })?;
-    keys.extend(pruned);
-    keys.sort_unstable();
-    keys.dedup();
-    Ok((!many).then_some(keys))
 }

@@ -29,7 +29,7 @@ use self::keys::{all_keys, keys};
 use super::answer::{Lines, QueryError};
 use super::filter::Filter;
 use super::lines::ChangesLine;
-use super::page::Mark;
+use super::page::{Mark, digest_of};
 use super::progress::{Progress, Stage};
 use super::replay::{ReplayVisitor, Step, What};
 use super::request::ChangesQuery;
@@ -57,7 +57,6 @@ pub(super) fn answer_where(
 ) -> Result<bool, QueryError> {
     let after = lines.after;
     let query = &from(query, after.and_then(Mark::time));
-    // Each blob has at least one line.
     let most = lines.wanted().map(usize::try_from);
     let most = most.and_then(Result::ok).unwrap_or(usize::MAX);
     let shared = SharedSorter {
@@ -65,7 +64,7 @@ pub(super) fn answer_where(
         sorter: Mutex::new(Sorter::new(snapshot.trail().folder().path()).keep(most)),
     };
     let make = || LineVisitor {
-        blobs: Vec::new(),
+        entries: Vec::new(),
         held: 0,
         is_wanted,
         after,
@@ -81,7 +80,13 @@ pub(super) fn answer_where(
     )?;
     let sorter = shared.sorter.into_inner();
     let sorter = sorter.unwrap_or_else(PoisonError::into_inner);
-    sorter.finish::<io::Error>(|blob| lines.put_encoded(blob))?;
+    let mut sorted = sorter.sorted()?;
+    while let Some((time, seq, entry)) = sorted.next()? {
+        let (mark, line) = read_entry(time, seq, &entry, query.reverse)?;
+        if !lines.put_at(mark, line)? {
+            break;
+        }
+    }
     Ok(lines.written > 0)
 }
 
@@ -157,10 +162,38 @@ fn from(query: &ChangesQuery, time: Option<i64>) -> ChangesQuery {
     query
 }
 
-/// Lines, the last first.
-fn backwards(lines: &[u8]) -> Vec<u8> {
-    let lines: Vec<&[u8]> = lines.split_inclusive(|byte| *byte == b'\n').collect();
-    lines.into_iter().rev().collect::<Vec<_>>().concat()
+/// The bytes before the line of an entry of the sorter.
+const PREFIX: usize = 20;
+
+/// A line as the sorter orders it within its event: after the subprofile, the place
+/// of the change, and a digest of the subject for its [`Mark`].
+fn entry_of(subprofile: Option<u64>, place: u32, subject: [u8; 8], reverse: bool) -> Vec<u8> {
+    let subprofile = subprofile.unwrap_or_default();
+    let subprofile = if reverse { !subprofile } else { subprofile };
+    let mut entry = subprofile.to_be_bytes().to_vec();
+    entry.extend(place.to_be_bytes());
+    entry.extend(subject);
+    entry
+}
+
+/// The mark and the line of an entry, by its key in the sorter.
+fn read_entry(time: i64, seq: u64, entry: &[u8], reverse: bool) -> io::Result<(Mark, &[u8])> {
+    let parts = entry.split_first_chunk::<PREFIX>().and_then(|(prefix, line)| {
+        let (subprofile, rest) = prefix.split_first_chunk()?;
+        Some((u64::from_be_bytes(*subprofile), *rest.last_chunk()?, line))
+    });
+    let (subprofile, subject, line) =
+        parts.ok_or_else(|| io::Error::other("a sorted line was cut"))?;
+    let turned = |number: u64| if reverse { !number } else { number };
+    let subprofile = turned(subprofile);
+    let mark = Mark::Change {
+        time: if reverse { !time } else { time },
+        seq: turned(seq),
+        // No subprofile has the number 0.
+        subprofile: (subprofile != 0).then_some(subprofile),
+        subject,
+    };
+    Ok((mark, line))
 }
 
 /// A worker's result.
@@ -216,9 +249,9 @@ struct SharedSorter<'t> {
 
 /// Makes the lines of `changes`.
 struct LineVisitor<'w, W> {
-    /// Time and `seq` of an event, and its lines.
-    blobs: Vec<(i64, u64, Vec<u8>)>,
-    /// The number of bytes of those lines.
+    /// The key of an event in the sorter, and the entry of a change.
+    entries: Vec<(i64, u64, Vec<u8>)>,
+    /// The number of bytes of those entries.
     held: usize,
     is_wanted: &'w W,
     after: Option<Mark>,
@@ -229,53 +262,45 @@ struct LineVisitor<'w, W> {
 impl<W: Fn(&Event<'_>) -> bool + Sync> LineVisitor<'_, W> {
     /// Hands the lines to the sorter, which has its own order.
     fn flush(&mut self) -> Result<(), QueryError> {
-        let mut blobs = std::mem::take(&mut self.blobs);
         self.held = 0;
-        for (time, seq, blob) in &mut blobs {
-            if self.reverse {
-                *blob = backwards(blob);
-            }
-            if let Some(after) = self.after {
-                *blob = after.rest(*time, *seq, std::mem::take(blob), self.reverse);
-            }
-        }
         let SharedSorter { snapshot, sorter } = self.sorter;
+        let folder = snapshot.trail().folder().path();
         let mut sorter = sorter.lock().unwrap_or_else(PoisonError::into_inner);
-        for (time, seq, blob) in blobs {
-            if blob.is_empty() {
-                continue;
-            }
-            // The complement sorts the other way round.
-            let (time, seq) = if self.reverse {
-                (!time, !seq)
-            } else {
-                (time, seq)
-            };
-            sorter.push(time, seq, blob).map_err(TrailError::io(
-                "sorting in",
-                snapshot.trail().folder().path(),
-            ))?;
+        for (time, seq, entry) in self.entries.drain(..) {
+            sorter
+                .push(time, seq, entry)
+                .map_err(TrailError::io("sorting in", folder))?;
         }
         Ok(())
     }
 }
 
 impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
-    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+    fn visit(&mut self, event: &Event<'_>, mut changes: Vec<Change<'_>>) -> Result<(), QueryError> {
         if !(self.is_wanted)(event) {
             return Ok(());
         }
-        let mut blob = Vec::new();
-        for change in changes {
-            serde_json::to_writer(&mut blob, &ChangesLine::new(event, change))
-                .map_err(io::Error::from)?;
-            blob.push(b'\n');
+        let reverse = self.reverse;
+        if reverse {
+            changes.reverse();
         }
-        blob.shrink_to_fit();
-        self.held += blob.len();
-        self.blobs.push((event.time, event.seq, blob));
-        if self.held >= HELD {
-            self.flush()?;
+        let written = self.after.map_or(0, |after| after.changes_of(event, &changes, reverse));
+        // The complement sorts the other way round.
+        let (time, seq) = match reverse {
+            true => (!event.time, !event.seq),
+            false => (event.time, event.seq),
+        };
+        for (place, change) in (0_u32..).zip(changes).skip(written) {
+            let subject = digest_of(&change.subject);
+            let mut entry = entry_of(event.key.subprofile, place, subject, reverse);
+            serde_json::to_writer(&mut entry, &ChangesLine::new(event, change))
+                .map_err(io::Error::from)?;
+            entry.shrink_to_fit();
+            self.held += entry.len();
+            self.entries.push((time, seq, entry));
+            if self.held >= HELD {
+                self.flush()?;
+            }
         }
         Ok(())
     }

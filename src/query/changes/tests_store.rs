@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::keyed_scan::Group;
-use super::keys::{keys_by_heads, keys_by_index};
+use super::keyed_scan::scan_group;
+use super::keys::keys_by_heads;
 use super::*;
 use crate::event::{BodyKind, ProfileKey, decode_envelope, zone_from_name};
 use crate::history::{CascadeDelete, Known, Place};
-use crate::query::replay::{Ahead, Replayer, WINDOW, seconds_of};
+use crate::query::replay::{Replayer, WINDOW, seconds_of};
 use crate::query::{Query, answer as ask};
 use crate::store::{
     Appender, Arrival, Batch, Folder, OpenOptions, ParsedCall, PruneOrder, PrunedDigests, Purpose,
@@ -226,9 +226,6 @@ impl Store {
             prop_assert_eq!(&self.cut(filter, &keys), &expected);
         }
         prop_assert_eq!(&self.keyed_by_heads(filter), &expected);
-        if let Some(keys) = keys_by_index(&self.trail.snapshot(), filter, u64::MAX).unwrap() {
-            prop_assert_eq!(&self.keyed(filter, WINDOW, &keys), &expected);
-        }
         for bounds in [full_scan::BOUNDS, tiny, no_records] {
             prop_assert_eq!(&self.full(filter, bounds)?, &expected);
         }
@@ -240,14 +237,7 @@ impl Store {
         let snapshot = self.trail.snapshot();
         let mut replayer = Replayer::new(&snapshot, filter.cascades()).with_window(window);
         let (mut lines, mut damage) = (Found::default(), Damages::default());
-        let mut group = Group {
-            snapshot: &snapshot,
-            filter,
-            replayer: &mut replayer,
-            visitor: &mut lines,
-            window,
-        };
-        group.scan(keys, &mut damage).unwrap();
+        scan_group(filter, keys, &mut replayer, &mut lines, &mut damage).unwrap();
         assert!(damage.is_empty(), "{damage:?}");
         lines.sorted()
     }
@@ -260,15 +250,20 @@ impl Store {
         let seconds = seconds_of(&filter.span);
         for key in keys {
             let events = self.trail.snapshot().events_of(*key).unwrap();
-            let whole = Replayer::cut_track(*key, events.clone(), seconds);
+            let mut track = |events| {
+                let track = replayer.track(*key, events, seconds, &mut damage);
+                track.unwrap()
+            };
+            let whole = track(events.clone());
             let near: Vec<u64> = whole.near().collect();
             let mut events = events;
             events.times.retain(|(_, seq)| near.contains(seq));
-            let track = Replayer::cut_track(*key, events, seconds);
+            let mut track = track(events);
+            track.is_cut = true;
             let visitor = &mut lines;
             let mut filtered = Filtered { filter, visitor };
             replayer
-                .changes_of(&track, Ahead::Own, &mut damage, &mut filtered)
+                .changes_of(&track, &mut damage, &mut filtered)
                 .unwrap();
         }
         assert!(damage.is_empty(), "{damage:?}");

@@ -18,7 +18,7 @@ use crate::log::record::EventRecord;
 use crate::query::answer::{Lines, QueryError};
 use crate::query::filter::matches_subject;
 use crate::query::lines::{ChangeLine, LastEvent};
-use crate::query::replay::{Ahead, ReplayVisitor, Replayer, Step, What};
+use crate::query::replay::{ReplayVisitor, Replayer, Step, What};
 use crate::store::{EventReader, Snapshot, Sorter, TrailError};
 
 /// Which values a dossier follows: all of them.
@@ -94,7 +94,7 @@ impl<'a> Collector<'a> {
         }
         let damage = &mut lines.damage;
         let track = replayer.track(key, events, (i64::MIN, visitor.all.at), damage)?;
-        replayer.changes_of(&track, Ahead::Own, damage, &mut visitor)?;
+        replayer.changes_of(&track, damage, &mut visitor)?;
         Ok(())
     }
 

@@ -28,7 +28,7 @@ use self::matcher::ValueMatcher;
 use super::answer::{Lines, QueryError, now};
 use super::parallel::in_order;
 use super::progress::{Progress, Stage};
-use super::replay::{Ahead, ReplayVisitor, Replayer, Seconds, Step, Track, WINDOW};
+use super::replay::{ALWAYS, ReplayVisitor, Replayer, Step, Track};
 use crate::event::{ProfileKey, seconds_to_rfc3339};
 use crate::history::{Interval, IntervalBuilder, Replay, Subject, Value};
 use crate::store::{Damages, Snapshot, Trail};
@@ -68,9 +68,6 @@ const GROUPS: usize = 8;
 
 /// The maximum number of bytes of lines that a group holds.
 const HELD: usize = 2 << 20;
-
-/// All of time.
-const ALWAYS: Seconds = (i64::MIN, i64::MAX);
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
@@ -126,7 +123,7 @@ fn answer_within(
         next,
         || Replayer::new(snapshot, query.cascade),
         |replayer, (keys, done): (Vec<ProfileKey>, u64)| {
-            let mut result = asked.group(snapshot, &keys, replayer)?;
+            let mut result = asked.group(&keys, replayer)?;
             result.progress = Progress {
                 stage: Stage::Replaying,
                 done,
@@ -146,7 +143,7 @@ fn answer_within(
                 let mut damage = Damages::default();
                 let track = own.track(key, events, ALWAYS, &mut damage)?;
                 let (own, damage) = (&mut own, &mut damage);
-                more = asked.each_line(&track, Ahead::Own, own, damage, |line| {
+                more = asked.each_line(&track, own, damage, |line| {
                     Ok(lines.put(&line)?)
                 })?;
                 lines.damage.extend(std::mem::take(damage));
@@ -206,64 +203,41 @@ impl Asked<'_> {
     /// Finds the intervals of some (sub)profiles, which come in order.
     fn group(
         &self,
-        snapshot: &Snapshot<'_>,
         keys: &[ProfileKey],
         replayer: &mut Replayer<'_>,
     ) -> Result<GroupResult, QueryError> {
         let mut result = GroupResult::default();
-        let mut waiting: Vec<Track> = Vec::new();
-        let mut events = 0;
-        let mut all = keys.iter();
-        snapshot.each_events_of::<QueryError>(keys, |own| {
-            let Some(key) = all.next() else {
-                return Ok(());
-            };
-            if events + own.times.len() > WINDOW {
-                self.window(&waiting, replayer, &mut result)?;
-                waiting.clear();
-                events = 0;
-            }
-            events += own.times.len();
-            waiting.push(replayer.track(*key, own, ALWAYS, &mut result.damage)?);
-            Ok(())
+        let mut damage = Damages::default();
+        replayer.each_track(keys, ALWAYS, &mut damage, |replayer, track, _| {
+            self.track(track, replayer, &mut result)
         })?;
-        self.window(&waiting, replayer, &mut result)?;
+        result.damage.extend(damage);
         Ok(result)
     }
 
-    /// Finds the intervals of tracks whose events fit into a window, or of a single
-    /// track.
-    fn window(
+    /// Finds the intervals of a (sub)profile.
+    fn track(
         &self,
-        waiting: &[Track],
+        track: &Track,
         replayer: &mut Replayer<'_>,
         result: &mut GroupResult,
     ) -> Result<(), QueryError> {
-        let ahead = match waiting {
-            [_] => Ahead::Own,
-            _ => {
-                replayer.read_ahead(waiting.iter().flat_map(Track::near));
-                Ahead::Shared
-            }
-        };
-        for track in waiting {
-            if !result.rest.is_empty() {
-                result.rest.push(track.key);
-                continue;
-            }
-            let begin = result.lines.len();
-            let (out, mut damage) = (&mut result.lines, Damages::default());
-            let is_whole = self.each_line(track, ahead, replayer, &mut damage, |line| {
-                serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
-                out.push(b'\n');
-                Ok(out.len() <= self.most)
-            })?;
-            if is_whole {
-                result.damage.extend(damage);
-            } else {
-                result.lines.truncate(begin);
-                result.rest.push(track.key);
-            }
+        if !result.rest.is_empty() {
+            result.rest.push(track.key);
+            return Ok(());
+        }
+        let begin = result.lines.len();
+        let (out, mut damage) = (&mut result.lines, Damages::default());
+        let is_whole = self.each_line(track, replayer, &mut damage, |line| {
+            serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
+            out.push(b'\n');
+            Ok(out.len() <= self.most)
+        })?;
+        if is_whole {
+            result.damage.extend(damage);
+        } else {
+            result.lines.truncate(begin);
+            result.rest.push(track.key);
         }
         Ok(())
     }
@@ -273,7 +247,6 @@ impl Asked<'_> {
     fn each_line(
         &self,
         track: &Track,
-        ahead: Ahead,
         replayer: &mut Replayer<'_>,
         damage: &mut Damages,
         put: impl FnMut(FindLine<'_>) -> Result<bool, QueryError>,
@@ -287,7 +260,7 @@ impl Asked<'_> {
             intervals: IntervalBuilder::new(track.events.baseline.clone(), follows),
             put,
         };
-        replayer.changes_of(track, ahead, damage, &mut visitor)
+        replayer.changes_of(track, damage, &mut visitor)
     }
 }
 

@@ -5,12 +5,12 @@
 
 use std::io;
 
-use crate::event::{Event, EventType, ProfileKey};
+use crate::event::{Event, ProfileKey};
 use crate::history::Replay;
 use crate::query::answer::QueryError;
 use crate::query::filter::Filter;
 use crate::query::lines::HistoryLine;
-use crate::query::replay::{Ahead, ReplayVisitor, Replayer, Step, Track, What};
+use crate::query::replay::{ReplayVisitor, Replayer, Step, Track, What};
 use crate::store::{Damages, EventsOf, Snapshot};
 
 /// The maximum gap, in events, between two events of a (sub)profile that is
@@ -26,8 +26,6 @@ pub(super) struct Head {
     pub key: ProfileKey,
     pub time: i64,
     pub seq: u64,
-    /// Whether its type can change anything.
-    pub is_change: bool,
     /// Whether its own line is requested.
     pub is_wanted: bool,
     /// Whether it is a profile's delete and the lines of the subprofiles that it
@@ -62,8 +60,8 @@ impl<'t> LineMaker<'t> {
         damage: &mut Damages,
     ) -> Result<Vec<Placed>, QueryError> {
         let mut lines = Vec::new();
-        for head in heads.iter().filter(|head| head.cascades) {
-            self.cascade(filter, head, damage, &mut lines)?;
+        for head in heads.clone().iter().filter(|head| head.cascades) {
+            self.add_ended(filter, head, &mut heads)?;
         }
         heads.retain(|head| head.is_wanted);
         heads.sort_unstable_by_key(|head| (head.key, head.time, head.seq));
@@ -115,49 +113,38 @@ impl<'t> LineMaker<'t> {
         for (track, runs) in &mut tracks {
             for heads in runs {
                 track.narrow(seconds_of(heads));
-                track.is_stateless = !heads.iter().any(|head| head.is_change);
+                if track.is_idle() {
+                    continue;
+                }
                 let mut visitor = TailVisitor {
                     filter,
                     heads,
                     lines,
                 };
                 self.replayer
-                    .changes_of(track, Ahead::Shared, damage, &mut visitor)?;
+                    .changes_of(track, damage, &mut visitor)?;
             }
         }
         Ok(())
     }
 
-    /// The lines of the subprofiles that a profile's delete ends.
-    fn cascade(
-        &mut self,
+    /// Adds a profile's delete as an event of each subprofile that it may end.
+    fn add_ended(
+        &self,
         filter: &Filter,
-        head: &Head,
-        damage: &mut Damages,
-        lines: &mut Vec<Placed>,
+        delete: &Head,
+        heads: &mut Vec<Head>,
     ) -> Result<(), QueryError> {
-        let mut keys = Vec::new();
-        self.snapshot.each_subprofile(head.key.profile, |key| {
+        self.snapshot.each_subprofile(delete.key.profile, |key| {
             if filter.matches_key(key) {
-                keys.push(key);
+                heads.push(Head {
+                    key,
+                    is_wanted: true,
+                    ..delete.clone()
+                });
             }
             true
         })?;
-        let seconds = (head.time, head.time);
-        for key in keys {
-            let events = self.snapshot.events_of(key)?;
-            let track = self.replayer.track(key, events, seconds, damage)?;
-            if track.cascades().is_empty() {
-                continue;
-            }
-            let mut visitor = CascadeVisitor {
-                filter,
-                head,
-                lines,
-            };
-            self.replayer
-                .changes_of(&track, Ahead::Shared, damage, &mut visitor)?;
-        }
         Ok(())
     }
 }
@@ -185,13 +172,19 @@ struct TailVisitor<'v> {
     lines: &'v mut Vec<Placed>,
 }
 
-impl ReplayVisitor for TailVisitor<'_> {
-    fn wants(&mut self, event: &Event<'_>, _: Option<u64>, _: &Replay<'_>) -> bool {
+impl TailVisitor<'_> {
+    fn is_head(&self, event: &Event<'_>) -> bool {
         let place = (event.time, event.seq);
         let found = self
             .heads
             .binary_search_by_key(&place, |head| (head.time, head.seq));
         found.is_ok()
+    }
+}
+
+impl ReplayVisitor for TailVisitor<'_> {
+    fn wants(&mut self, event: &Event<'_>, _: Option<u64>, _: &Replay<'_>) -> bool {
+        self.is_head(event)
     }
 
     fn wants_duplicates(&self) -> bool {
@@ -199,33 +192,15 @@ impl ReplayVisitor for TailVisitor<'_> {
     }
 
     fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        if matches!(step.what, What::Event(_) | What::Duplicate { .. }) {
+        let is_wanted = match step.what {
+            What::Event(_) | What::Duplicate { .. } => true,
+            What::Cascade(event) => self.is_head(event) && self.filter.matches_event(event),
+            What::UnseenCascade(_) => false,
+        };
+        if is_wanted {
             push_line(self.filter, step, self.lines)?;
         }
         Ok(true)
-    }
-}
-
-/// Makes the line of a subprofile that a profile's delete ends.
-struct CascadeVisitor<'v> {
-    filter: &'v Filter,
-    head: &'v Head,
-    lines: &'v mut Vec<Placed>,
-}
-
-impl ReplayVisitor for CascadeVisitor<'_> {
-    fn wants(&mut self, _: &Event<'_>, _: Option<u64>, _: &Replay<'_>) -> bool {
-        false
-    }
-
-    fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        let Some(event) = step.event().filter(|event| event.seq == self.head.seq) else {
-            return Ok(true);
-        };
-        if self.filter.matches_event(event) {
-            push_line(self.filter, step, self.lines)?;
-        }
-        Ok(false)
     }
 }
 
@@ -250,9 +225,4 @@ fn push_line(
     line.push(b'\n');
     lines.push((event.seq, event.key.subprofile, line));
     Ok(())
-}
-
-/// Whether an event of a type can change anything.
-pub(super) const fn is_change(event_type: &EventType) -> bool {
-    !matches!(event_type, EventType::Other(_))
 }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::io;
 
-use super::lines::{Head, LineMaker, Placed, is_change};
+use super::lines::{Head, LineMaker, Placed};
 use crate::log::record::{EventHead, RecordError};
 use crate::log::{Cursor, LogError};
 use crate::query::answer::QueryError;
@@ -277,7 +277,6 @@ impl<'t> Pages<'t> {
                 key,
                 time: head.time,
                 seq,
-                is_change: is_change(&event_type),
                 is_wanted,
                 cascades,
             };
