@@ -133,7 +133,7 @@ pub(super) struct Lines<'a> {
     /// Only lines after this mark are written.
     pub after: Option<Mark>,
     /// Whether to report that there are more lines than the limit.
-    paged: bool,
+    pub paged: bool,
     /// There was a line beyond the limit.
     more: bool,
     /// The position of the last line.

@@ -33,11 +33,9 @@ pub(super) fn answer(
     }
     let after = lines.after.and_then(Mark::number).unwrap_or(0);
     let mut crowded = Crowded::beyond(after);
-    let all;
     let (since, until) = query.span.bounds();
-    let source = match query.profile {
+    let walk = match query.profile {
         None => {
-            let walk = snapshot.walk(since, until)?.after(after);
             if !query.raw {
                 // The index must cover every event of the export.
                 snapshot.wait_for_index(|_| ())?;
@@ -46,8 +44,7 @@ pub(super) fn answer(
                     Ok::<(), TrailError>(())
                 })?;
             }
-            all = walk.events();
-            Source::Log(walk)
+            snapshot.walk(since, until)?
         }
         Some(wanted) => {
             let mut seqs = Vec::new();
@@ -60,17 +57,16 @@ pub(super) fn answer(
                 seqs.extend(asked_for.map(|(_, seq)| *seq));
                 Ok::<(), TrailError>(())
             })?;
-            seqs.retain(|seq| *seq > after);
             seqs.sort_unstable();
-            all = seqs.len() as u64;
-            Source::Seqs(seqs.into_iter())
+            snapshot.walk_ranges(seqs.into_iter().map(|seq| (seq, seq)).collect())
         }
     };
+    let walk = walk.after(after);
+    let all = walk.events();
     crowded.arrange();
     let mut batches = Batches {
         query,
-        source,
-        all,
+        walk,
         reader: snapshot.reader(),
         crowded,
         with_body: bodies,
@@ -93,13 +89,6 @@ pub(super) fn answer(
     Ok(lines.written > 0)
 }
 
-/// The source of the records.
-enum Source<'a> {
-    Log(Walk<'a>),
-    /// The records with given `seq`, ascending.
-    Seqs(std::vec::IntoIter<u64>),
-}
-
 /// A batch of records for a thread.
 #[derive(Default)]
 struct Load {
@@ -115,9 +104,7 @@ struct Load {
 /// The records in the requested span, in batches.
 struct Batches<'a> {
     query: &'a ExportQuery,
-    source: Source<'a>,
-    /// The total number of records of the source.
-    all: u64,
+    walk: Walk<'a>,
     reader: EventReader,
     crowded: Crowded,
     /// Later events that carry their bodies.
@@ -132,39 +119,24 @@ impl Batches<'_> {
         let narrow = span.since.is_some() || span.until.is_some();
         let mut is_over = false;
         while load.records.bytes_len() < BATCH_LEN && load.damage.is_none() && !is_over {
-            match &mut self.source {
-                Source::Log(walk) => {
-                    let step = walk.step(|seq, record| {
-                        // Unreadable events are reported when their lines are made.
-                        let other = narrow
-                            && EventHead::decode(record)
-                                .is_ok_and(|(head, _)| !span.contains(head.time));
-                        if !other {
-                            load.records.push(seq, record);
-                        }
-                    })?;
-                    match step {
-                        Step::Records => {}
-                        Step::Damage(damage) => load.damage = Some(damage.to_string().into()),
-                        Step::End => is_over = true,
-                    }
+            let step = self.walk.step(|seq, record| {
+                // Unreadable events are reported when their lines are made.
+                let other = narrow
+                    && EventHead::decode(record).is_ok_and(|(head, _)| !span.contains(head.time));
+                if !other {
+                    load.records.push(seq, record);
                 }
-                Source::Seqs(seqs) => match seqs.next() {
-                    None => is_over = true,
-                    Some(seq) => match self.reader.bytes(seq) {
-                        Ok(record) => load.records.push(seq, record),
-                        Err(unreadable) => load.damage = Some(unreadable.into_damage()?),
-                    },
-                },
+            })?;
+            match step {
+                Step::Records => {}
+                Step::Damage(damage) => load.damage = Some(damage.to_string().into()),
+                Step::End => is_over = true,
             }
         }
         if is_over && load.records.is_empty() {
             return Ok(None);
         }
-        load.read = match &self.source {
-            Source::Log(walk) => walk.events_done(),
-            Source::Seqs(seqs) => self.all.saturating_sub(seqs.len() as u64),
-        };
+        load.read = self.walk.events_done();
         if let Some(last) = load.records.last_seq() {
             self.compare(last)?;
             let later = self.with_body.split_off(&(last + 1));
@@ -179,7 +151,9 @@ impl Batches<'_> {
         while let Some(seqs) = self.crowded.next(until) {
             let mut second = Vec::with_capacity(seqs.len());
             for seq in seqs {
-                let read = self.reader.record(seq, |record| Compared::read(seq, &record));
+                let read = self
+                    .reader
+                    .record(seq, |record| Compared::read(seq, &record));
                 match read {
                     Ok(read) => second.push(read),
                     // Damage is reported when the line is due.

@@ -60,9 +60,7 @@ pub(super) fn answer(
         let mut visitor = HistoryVisitor {
             query,
             after: lines.after,
-            put: |place, line: Vec<u8>| {
-                Ok(lines.put_at(Mark::of_event(place, subprofile), &line)?)
-            },
+            put: |place, line: Vec<u8>| Ok(lines.put_at(Mark::of_event(place, subprofile), &line)?),
         };
         replayer.changes_of(track, &mut damage, &mut visitor)?;
         lines.damage.extend(damage);

@@ -149,7 +149,9 @@ impl Mark {
             Ordering::Greater => 0,
             Ordering::Equal => {
                 let mut subjects = changes.iter().map(|change| digest_of(&change.subject));
-                subjects.position(|own| own == subject).map_or(0, |at| at + 1)
+                subjects
+                    .position(|own| own == subject)
+                    .map_or(0, |at| at + 1)
             }
         }
     }
@@ -230,9 +232,8 @@ mod tests {
         for last in 0..changes.len() {
             let mark = mark_of(&event, &changes[last]);
             assert_eq!(mark.time(), Some(5));
-            let written = |seq, reverse| {
-                mark.changes_of(&event_of(5, seq, None), &changes, reverse)
-            };
+            let written =
+                |seq, reverse| mark.changes_of(&event_of(5, seq, None), &changes, reverse);
             assert_eq!(written(7, false), last + 1);
             assert_eq!((written(6, false), written(8, false)), (changes.len(), 0));
             assert_eq!((written(6, true), written(8, true)), (0, changes.len()));

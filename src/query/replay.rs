@@ -20,7 +20,7 @@ use std::vec::IntoIter;
 use super::answer::{Lines, QueryError};
 use super::cascade::{DeleteReader, ProfileDeletes};
 use super::filter::Span;
-use super::state_before::{Before, Cascade, Missing, state_before};
+use super::state_before::{Missing, state_before};
 use crate::event::{Event, ProfileKey};
 use crate::history::{
     CascadeDelete, Change, Interval, IntervalBuilder, Place, Replay, Subject, Value, is_full_state,
@@ -415,14 +415,9 @@ impl<'t> Replayer<'t> {
     ) -> Result<Replay<'static>, QueryError> {
         let deletes = self.deletes_of(key, at)?;
         let mut deletes = deletes.as_ref().map(|deletes| deletes.borrow_mut());
-        let cascade = deletes.as_deref_mut().map(|deletes| Cascade {
-            deletes,
-            events,
-            until: at,
-        });
-        let (none, before) = (Batch::default(), Before::up_to(events, at));
+        let (deletes, none) = (deletes.as_deref_mut(), Batch::default());
         let reader = &mut self.earlier;
-        let replay = state_before(before, cascade, &none, reader, damage, is_enough)?;
+        let replay = state_before(events, at, deletes, &none, reader, damage, is_enough)?;
         Ok(replay.into_owned())
     }
 
@@ -438,9 +433,8 @@ impl<'t> Replayer<'t> {
         let mut window = FIRST_WINDOW.min(self.window);
         read_window(&mut self.events, track.near().take(window));
         let held = self.events.ahead();
-        let start = start_of(self.snapshot, &mut self.earlier, held, track)?;
-        damage.extend(start.damage);
-        let mut replay = start.replay;
+        let (mut replay, earlier) = start_of(self.snapshot, &mut self.earlier, held, track)?;
+        damage.extend(earlier);
         let baseline = track.events.baseline.as_ref();
         let pruned = PrunedDigests::of(baseline.map(|baseline| (0, baseline)));
         let mut fold = Fold {
@@ -464,7 +458,10 @@ impl<'t> Replayer<'t> {
             }
             window = (window.saturating_mul(4)).min(self.window);
             let kept = replay.into_owned();
-            read_window(&mut self.events, rest.iter().take(window).map(|(_, seq)| *seq));
+            read_window(
+                &mut self.events,
+                rest.iter().take(window).map(|(_, seq)| *seq),
+            );
             replay = kept;
         }
     }
@@ -481,26 +478,16 @@ fn read_window(reader: &mut EventReader, seqs: impl Iterator<Item = u64>) {
     }
 }
 
-/// Where a replay begins, and which earlier events were unreadable.
-struct Start<'a> {
-    replay: Replay<'a>,
-    damage: Damages,
-}
-
-/// The state before a track's span.
+/// The state before a track's span, and which earlier events were unreadable.
 fn start_of<'a>(
     snapshot: &Snapshot<'_>,
     reader: &mut EventReader,
     held: &'a Batch,
     track: &Track,
-) -> Result<Start<'a>, QueryError> {
+) -> Result<(Replay<'a>, Damages), QueryError> {
     let until = track.seconds.0.saturating_sub(1);
     let mut deletes = track.deletes.as_ref().map(|deletes| deletes.borrow_mut());
-    let cascade = deletes.as_deref_mut().map(|deletes| Cascade {
-        deletes,
-        events: &track.events,
-        until,
-    });
+    let deletes = deletes.as_deref_mut();
     // The line of a cascade has database and collection as last named.
     let mut missing = (!track.cascades().is_empty()).then(|| Missing::new(track.key));
     let mut is_found = false;
@@ -512,15 +499,22 @@ fn start_of<'a>(
         is_found
     };
     let mut damage = Damages::default();
-    let before = Before::up_to(&track.events, until);
-    let mut replay = state_before(before, cascade, held, reader, &mut damage, is_enough)?;
+    let events = &track.events;
+    let mut replay = state_before(events, until, deletes, held, reader, &mut damage, is_enough)?;
     if track.is_cut && !is_found {
         let whole = snapshot.events_of(track.key)?;
-        let before = Before::up_to(&whole, until);
         damage = Damages::default();
-        replay = state_before(before, None, held, reader, &mut damage, is_full_state)?;
+        replay = state_before(
+            &whole,
+            until,
+            None,
+            held,
+            reader,
+            &mut damage,
+            is_full_state,
+        )?;
     }
-    Ok(Start { replay, damage })
+    Ok((replay, damage))
 }
 
 /// The length of the longest prefix of some (time, `seq`) pairs, of about the given

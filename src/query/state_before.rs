@@ -11,7 +11,7 @@
 use super::answer::QueryError;
 use super::cascade::ProfileDeletes;
 use crate::event::{Event, EventType, ProfileKey, Seen};
-use crate::history::{Baseline, Place, Replay, is_full_state};
+use crate::history::{Place, Replay, is_full_state};
 use crate::store::{Batch, Damages, EventReader, EventsOf, PrunedDigests, order_second};
 
 /// How many events are read ahead at first.
@@ -20,61 +20,33 @@ const FIRST_WINDOW: usize = 8;
 /// The maximum of a window; each window has four times as many as the previous one.
 const WINDOW: usize = 2048;
 
-/// The known events of a (sub)profile up to a moment.
-#[derive(Clone, Copy)]
-pub(super) struct Before<'t> {
-    /// The (time, `seq`) pairs, ordered by both.
-    pub times: &'t [(i64, u64)],
-    /// The baseline of the pruned events.
-    pub baseline: Option<&'t Baseline>,
-    /// Whether the moment is in or after the second of the baseline.
-    pub reaches_baseline: bool,
-}
-
-impl<'t> Before<'t> {
-    /// The events of a (sub)profile up to and including a second.
-    pub fn up_to(events: &'t EventsOf, second: i64) -> Self {
-        Self {
-            times: events.up_to(second),
-            baseline: events.baseline.as_ref(),
-            reaches_baseline: events.reaches_baseline(second),
-        }
-    }
-}
-
-/// The deletes of a profile that may have ended a subprofile.
-pub(super) struct Cascade<'e> {
-    /// The profile's deletes.
-    pub deletes: &'e mut ProfileDeletes,
-    /// The subprofile's events.
-    pub events: &'e EventsOf,
-    /// The second up to which they apply.
-    pub until: i64,
-}
-
-/// The replay of some events, from the last of them for which `is_enough` holds, or
-/// from the baseline; `is_enough` is called on them backwards. Reads from `held`
+/// The replay of a (sub)profile's events up to and including a second, from the last
+/// of them for which `is_enough` holds, or from the baseline; `is_enough` is called on
+/// them backwards. With cascade, `deletes` are those of the profile. Reads from `held`
 /// what is there.
 pub(super) fn state_before<'a>(
-    before: Before<'_>,
-    cascade: Option<Cascade<'_>>,
+    events: &EventsOf,
+    until: i64,
+    deletes: Option<&mut ProfileDeletes>,
     held: &'a Batch,
     reader: &mut EventReader,
     damage: &mut Damages,
     mut is_enough: impl FnMut(&Event<'_>) -> bool,
 ) -> Result<Replay<'a>, QueryError> {
-    let mut replay = Replay::after(before.baseline.cloned());
-    let mut rest = before.times;
-    if let Some(baseline) = before.baseline {
-        if !before.reaches_baseline {
+    let baseline = events.baseline.as_ref();
+    let mut replay = events.replay();
+    let mut rest = events.up_to(until);
+    let earliest = rest.first().map(|(time, _)| *time);
+    if let Some(baseline) = baseline {
+        if !events.reaches_baseline(until) {
             // Before a baseline no state is known.
             return Ok(replay);
         }
         let from = rest.partition_point(|(time, _)| *time < baseline.place.time);
         rest = rest.get(from..).unwrap_or_default();
     }
-    let digests = PrunedDigests::of(before.baseline.map(|baseline| (0, baseline)));
-    let place = before.baseline.map(|baseline| baseline.place);
+    let digests = PrunedDigests::of(baseline.map(|baseline| (0, baseline)));
+    let place = baseline.map(|baseline| baseline.place);
     let mut later = Vec::new();
     let mut window = FIRST_WINDOW;
     // Records before this index were not read ahead.
@@ -113,13 +85,8 @@ pub(super) fn state_before<'a>(
     }
     // There may be no later event at which it is applied.
     replay.apply_baseline();
-    let deletes = match cascade {
-        Some(Cascade {
-            deletes,
-            events,
-            until,
-        }) => {
-            let earliest = before.times.first().map(|(time, _)| *time);
+    let deletes = match deletes {
+        Some(deletes) => {
             let from = start.map(|place| place.time).or(earliest).unwrap_or(until);
             deletes.between((from, until), events, &Batch::default(), reader, damage)?
         }

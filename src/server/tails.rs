@@ -108,7 +108,6 @@ impl Tails {
             let mut damage = Damages::default();
             let one = self.making.lock().unwrap_or_else(PoisonError::into_inner);
             let page = tail.page(&mut damage)?;
-            tail.rest();
             drop(one);
             if let Some(page) = page {
                 let TailPage {

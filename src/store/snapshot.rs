@@ -122,6 +122,11 @@ impl<'a> Snapshot<'a> {
         Ok(Walk::new(self.clone(), ranges))
     }
 
+    /// The events of some ranges of `seq`, which are ordered.
+    pub fn walk_ranges(&self, ranges: Vec<(u64, u64)>) -> Walk<'a> {
+        Walk::new(self.clone(), ranges)
+    }
+
     /// The events from a `seq` on, in the order of arrival.
     pub fn walk_from(&self, seq: u64) -> Result<Walk<'a>, TrailError> {
         match seq {

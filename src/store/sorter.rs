@@ -18,6 +18,9 @@ const READ_LEN: usize = 8 << 10;
 /// the blob is returned.
 const HEAD_LEN: usize = 4 << 10;
 
+/// The maximum number of first blobs whose keys are held.
+const MOST_TRACKED: usize = 1 << 16;
+
 /// The disk space in bytes that is reserved for events. An answer that is too large
 /// to sort can be queried in parts.
 const RESERVED: u64 = 256 << 20;
@@ -35,6 +38,8 @@ pub struct Sorter {
     reserved: u64,
     /// The number of first blobs to return.
     most: usize,
+    /// The keys of the first `most` blobs so far, unless these are many.
+    first: BinaryHeap<(i64, u64)>,
     /// The number of blobs pushed.
     len: u64,
 }
@@ -61,6 +66,7 @@ impl Sorter {
             run_len: RUN_LEN,
             reserved: RESERVED,
             most: usize::MAX,
+            first: BinaryHeap::new(),
             len: 0,
         }
     }
@@ -71,6 +77,15 @@ impl Sorter {
         self
     }
 
+    /// The (time, `seq`) beyond which blobs are not among the first ones; `None` if
+    /// that is not known.
+    pub fn bound(&self) -> Option<(i64, u64)> {
+        self.first
+            .peek()
+            .copied()
+            .filter(|_| self.first.len() >= self.most)
+    }
+
     /// Sets the number of bytes held in memory before a run is spilled.
     pub const fn with_memory_limit(mut self, bytes: usize) -> Self {
         self.run_len = bytes;
@@ -79,6 +94,15 @@ impl Sorter {
 
     /// Adds a blob.
     pub fn push(&mut self, time: i64, seq: u64, blob: Vec<u8>) -> io::Result<()> {
+        if self.bound().is_some_and(|bound| bound < (time, seq)) {
+            return Ok(());
+        }
+        if self.most <= MOST_TRACKED {
+            self.first.push((time, seq));
+            if self.first.len() > self.most {
+                self.first.pop();
+            }
+        }
         self.held_len += blob.len() + size_of::<Item>();
         self.len += 1;
         self.held.push(Item {

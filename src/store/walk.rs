@@ -15,6 +15,8 @@ pub struct Walk<'a> {
     scan: Option<(Scan, u64)>,
     all: u64,
     done: u64,
+    /// The last `seq` that was read.
+    read_up_to: u64,
 }
 
 /// What one step of a [`Walk`] read.
@@ -38,6 +40,7 @@ impl<'a> Walk<'a> {
             scan: None,
             all: 0,
             done: 0,
+            read_up_to: 0,
         };
         walk.clip(1, last);
         walk
@@ -69,6 +72,11 @@ impl<'a> Walk<'a> {
         self.done
     }
 
+    /// The `seq` up to which it has read.
+    pub const fn read_up_to(&self) -> u64 {
+        self.read_up_to
+    }
+
     /// Reads a frame, and calls `each` with its records and their `seq`.
     pub fn step(&mut self, mut each: impl FnMut(u64, &[u8])) -> Result<Step, LogError> {
         loop {
@@ -83,6 +91,7 @@ impl<'a> Walk<'a> {
                 Some(Scanned::Records(records)) => {
                     for (seq, bytes) in records {
                         self.done += 1;
+                        self.read_up_to = seq;
                         if !self.snapshot.retention().hides_record(seq, bytes) {
                             each(seq, bytes);
                         }
@@ -90,6 +99,7 @@ impl<'a> Walk<'a> {
                     return Ok(Step::Records);
                 }
                 Some(Scanned::Damage(damage)) => {
+                    self.read_up_to = damage.last_seq.min(*last);
                     self.done += (damage.last_seq.min(*last) + 1).saturating_sub(damage.first_seq);
                     return Ok(Step::Damage(damage));
                 }

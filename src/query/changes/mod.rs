@@ -23,7 +23,7 @@ mod tests;
 mod tests_store;
 
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::keys::{all_keys, keys};
 use super::answer::{Lines, QueryError};
@@ -55,7 +55,7 @@ pub(super) fn answer_where(
     is_wanted: &(impl Fn(&Event<'_>) -> bool + Sync),
     lines: &mut Lines<'_>,
 ) -> Result<bool, QueryError> {
-    let after = lines.after;
+    let (after, is_paged) = (lines.after, lines.paged);
     let query = &from(query, after.and_then(Mark::time));
     let most = lines.wanted().map(usize::try_from);
     let most = most.and_then(Result::ok).unwrap_or(usize::MAX);
@@ -66,8 +66,10 @@ pub(super) fn answer_where(
     let make = || LineVisitor {
         entries: Vec::new(),
         held: 0,
+        is_done: false,
         is_wanted,
         after,
+        is_paged,
         reverse: query.reverse,
         sorter: &shared,
     };
@@ -96,6 +98,12 @@ pub(super) trait ChangeVisitor: Send {
     ///
     /// All events of a (sub)profile go to one visitor, consecutively and in order.
     fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError>;
+
+    /// Whether, after the event visited last, no later ones of its (sub)profile are
+    /// needed.
+    fn is_done(&self) -> bool {
+        false
+    }
 }
 
 /// A visitor whose parts, each of other (sub)profiles, are joined.
@@ -178,10 +186,12 @@ fn entry_of(subprofile: Option<u64>, place: u32, subject: [u8; 8], reverse: bool
 
 /// The mark and the line of an entry, by its key in the sorter.
 fn read_entry(time: i64, seq: u64, entry: &[u8], reverse: bool) -> io::Result<(Mark, &[u8])> {
-    let parts = entry.split_first_chunk::<PREFIX>().and_then(|(prefix, line)| {
-        let (subprofile, rest) = prefix.split_first_chunk()?;
-        Some((u64::from_be_bytes(*subprofile), *rest.last_chunk()?, line))
-    });
+    let parts = entry
+        .split_first_chunk::<PREFIX>()
+        .and_then(|(prefix, line)| {
+            let (subprofile, rest) = prefix.split_first_chunk()?;
+            Some((u64::from_be_bytes(*subprofile), *rest.last_chunk()?, line))
+        });
     let (subprofile, subject, line) =
         parts.ok_or_else(|| io::Error::other("a sorted line was cut"))?;
     let turned = |number: u64| if reverse { !number } else { number };
@@ -236,6 +246,7 @@ impl<V: ChangeVisitor> ReplayVisitor for Filtered<'_, V> {
         let is_wanted = !matches!(step.what, What::Cascade(_)) || self.filter.matches_event(event);
         if is_wanted && !changes.is_empty() {
             self.visitor.visit(event, changes)?;
+            return Ok(!self.visitor.is_done());
         }
         Ok(true)
     }
@@ -253,19 +264,28 @@ struct LineVisitor<'w, W> {
     entries: Vec<(i64, u64, Vec<u8>)>,
     /// The number of bytes of those entries.
     held: usize,
+    /// The last event is later than all lines that are asked for.
+    is_done: bool,
     is_wanted: &'w W,
     after: Option<Mark>,
+    /// Whether marks are needed.
+    is_paged: bool,
     reverse: bool,
     sorter: &'w SharedSorter<'w>,
+}
+
+impl SharedSorter<'_> {
+    fn lock(&self) -> MutexGuard<'_, Sorter> {
+        self.sorter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<W: Fn(&Event<'_>) -> bool + Sync> LineVisitor<'_, W> {
     /// Hands the lines to the sorter, which has its own order.
     fn flush(&mut self) -> Result<(), QueryError> {
         self.held = 0;
-        let SharedSorter { snapshot, sorter } = self.sorter;
-        let folder = snapshot.trail().folder().path();
-        let mut sorter = sorter.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.sorter.snapshot.trail().folder().path();
+        let mut sorter = self.sorter.lock();
         for (time, seq, entry) in self.entries.drain(..) {
             sorter
                 .push(time, seq, entry)
@@ -276,7 +296,12 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> LineVisitor<'_, W> {
 }
 
 impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
+    fn is_done(&self) -> bool {
+        self.is_done
+    }
+
     fn visit(&mut self, event: &Event<'_>, mut changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+        self.is_done = false;
         if !(self.is_wanted)(event) {
             return Ok(());
         }
@@ -284,14 +309,25 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
         if reverse {
             changes.reverse();
         }
-        let written = self.after.map_or(0, |after| after.changes_of(event, &changes, reverse));
         // The complement sorts the other way round.
         let (time, seq) = match reverse {
             true => (!event.time, !event.seq),
             false => (event.time, event.seq),
         };
+        if let Some(bound) = self.sorter.lock().bound()
+            && bound < (time, seq)
+        {
+            self.is_done = !reverse && bound.0 < time;
+            return Ok(());
+        }
+        let written = self
+            .after
+            .map_or(0, |after| after.changes_of(event, &changes, reverse));
         for (place, change) in (0_u32..).zip(changes).skip(written) {
-            let subject = digest_of(&change.subject);
+            let subject = match self.is_paged {
+                true => digest_of(&change.subject),
+                false => Default::default(),
+            };
             let mut entry = entry_of(event.key.subprofile, place, subject, reverse);
             serde_json::to_writer(&mut entry, &ChangesLine::new(event, change))
                 .map_err(io::Error::from)?;

@@ -155,6 +155,15 @@ proptest! {
         let store = Store::with(bodies);
         for query in queries {
             store.check(&query)?;
+            for reverse in [false, true] {
+                let ask = |limit| {
+                    let filter = query.clone();
+                    store.ask(&Query::Changes(ChangesQuery { filter, limit, reverse }))
+                };
+                let mut all = ask(None);
+                all.truncate(3);
+                prop_assert_eq!(ask(Some(3)), all);
+            }
         }
     }
 

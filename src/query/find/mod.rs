@@ -143,9 +143,7 @@ fn answer_within(
                 let mut damage = Damages::default();
                 let track = own.track(key, events, ALWAYS, &mut damage)?;
                 let (own, damage) = (&mut own, &mut damage);
-                more = asked.each_line(&track, own, damage, |line| {
-                    Ok(lines.put(&line)?)
-                })?;
+                more = asked.each_line(&track, own, damage, |line| Ok(lines.put(&line)?))?;
                 lines.damage.extend(std::mem::take(damage));
             }
             Ok(more)

@@ -35,7 +35,7 @@ pub use lines::{ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileRe
 use self::fields::not_fields;
 use self::judge::{judge_gone, judge_row, observed};
 use super::answer::{Answered, QueryError};
-use super::state_before::{Before, Missing, state_before};
+use super::state_before::{Missing, state_before};
 use crate::event::{Event, ProfileKey, is_label, seconds_to_rfc3339};
 use crate::history::is_full_state;
 use crate::store::{Arrival, Damages, EventReader, EventsOf, Outcome, Snapshot, Trail};
@@ -306,7 +306,8 @@ impl<'a> Reconciler<'a> {
             let mut missing = Missing::new(item.key());
             let candidate = matches!(item, Item::Candidate(_));
             let replay = state_before(
-                Before::up_to(&of_one, self.order.at),
+                &of_one,
+                self.order.at,
                 None,
                 self.group.ahead(),
                 &mut self.earlier,

@@ -121,8 +121,7 @@ impl<'t> LineMaker<'t> {
                     heads,
                     lines,
                 };
-                self.replayer
-                    .changes_of(track, damage, &mut visitor)?;
+                self.replayer.changes_of(track, damage, &mut visitor)?;
             }
         }
         Ok(())

@@ -90,13 +90,12 @@ impl<'t> Tail<'t> {
             }
             _ => None,
         };
-        let mut tail = Self {
+        let tail = Self {
             trail,
             query,
             at: newest.as_ref().map_or(query.after.unwrap_or(0), Pages::at),
             pages: newest.filter(|pages| !pages.is_over()),
         };
-        tail.rest();
         let position = Position {
             // Events that arrived since do not belong to the newest at the time of
             // the query.
@@ -127,22 +126,15 @@ impl<'t> Tail<'t> {
                 )?)
             }
         };
-        let (lines, through) = pages.next(&snapshot, damage)?;
+        let lines = pages.next(&snapshot, damage)?;
+        self.at = pages.at();
         if pages.is_over() {
             self.pages = None;
         }
-        self.at = through;
         Ok(Some(TailPage {
             lines,
             position: self.position(),
         }))
-    }
-
-    /// Releases what was read ahead, while lines are being sent.
-    pub fn rest(&mut self) {
-        if let Some(pages) = &mut self.pages {
-            pages.rest();
-        }
     }
 
     /// All matching events up to this one were returned.

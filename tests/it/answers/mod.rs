@@ -7,6 +7,7 @@ mod dossier_page;
 mod field_cases;
 mod find;
 mod incidents;
+mod large_events;
 mod one_engine;
 mod paging;
 mod properties;

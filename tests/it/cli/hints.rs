@@ -41,7 +41,7 @@ fn check(data: &Path, how: &str) {
         ),
         (
             &["history", "123", "--field", "telephone"],
-            "fields that there are: First name, mail",
+            "these fields occur: First name, mail",
         ),
         (&["history", "77", "--field", "x"], "x\\u{1b}[31m"),
         (
@@ -61,7 +61,7 @@ fn check(data: &Path, how: &str) {
             "did you mean --field mail?",
         ),
         (&["changes", "--label", "cmr"], "did you mean --label crm?"),
-        (&["changes", "--label", "zzzzzz"], "these labels: crm"),
+        (&["changes", "--label", "zzzzzz"], "these labels occur: crm"),
         (&["changes", "--profile", "456"], "did you mean 5/456?"),
         (&["evidence", "700"], "the last event is 6"),
     ] {

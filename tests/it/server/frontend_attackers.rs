@@ -136,13 +136,6 @@ impl Caller {
     }
 }
 
-fn memory_kib(server: &Server, field: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid())).unwrap();
-    let value = status.lines().find_map(|line| line.strip_prefix(field));
-    let number = value.unwrap().split_whitespace().next().unwrap();
-    number.parse().unwrap()
-}
-
 fn withstands(caller: &Caller) {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
@@ -217,7 +210,7 @@ fn withstands(caller: &Caller) {
             caller.call(server.address, number)
         });
     }
-    let most = memory_kib(&server, "VmHWM:");
+    let most = server.memory_kib("VmHWM:");
     assert!(most < MOST_MEMORY_KIB, "{most} KiB were resident");
     println!("at most {most} KiB were resident");
     let log = server.stop();

@@ -92,6 +92,14 @@ impl Server {
         self.child.id()
     }
 
+    /// A figure of the process's memory, by its name in `/proc`.
+    pub fn memory_kib(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let value = status.lines().find_map(|line| line.strip_prefix(field));
+        let number = value.unwrap().split_whitespace().next().unwrap();
+        number.parse().unwrap()
+    }
+
     /// What it has written to standard error so far.
     pub fn log(&self) -> String {
         self.log.lock().unwrap().clone()
