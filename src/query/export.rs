@@ -16,11 +16,8 @@ use super::progress::{Progress, Stage};
 use super::request::ExportQuery;
 use super::twins::{Compared, Crowded, in_need};
 use crate::auth::signature::{Evidence, EvidenceError, Proof};
-use crate::log::record::{EventHead, EventRecord};
-use crate::store::{Batch, Damages, EventReader, Missing, Snapshot, Step, TrailError, Walk};
-
-/// How many bytes of records form a batch.
-const BATCH_LEN: usize = 256 << 10;
+use crate::log::record::EventRecord;
+use crate::store::{Damages, EventReader, Missing, Snapshot, TrailError, Walk, WalkBatch};
 
 pub(super) fn answer(
     snapshot: &Snapshot<'_>,
@@ -65,7 +62,6 @@ pub(super) fn answer(
     let all = walk.events();
     crowded.arrange();
     let mut batches = Batches {
-        query,
         walk,
         reader: snapshot.reader(),
         crowded,
@@ -74,7 +70,7 @@ pub(super) fn answer(
     in_order(
         move || batches.next(),
         || (),
-        |(), load| Ok(encode(query, &load)),
+        |(), load: Load| Ok(encode(query, load)),
         |encoded: Encoded| {
             let more = lines.put_all(&encoded.lines, &encoded.marks)?;
             lines.progress.report(Progress {
@@ -89,21 +85,15 @@ pub(super) fn answer(
     Ok(lines.written > 0)
 }
 
-/// A batch of records for a thread.
-#[derive(Default)]
+/// A batch for a thread.
 struct Load {
-    records: Batch,
-    /// Unreadable events after them.
-    damage: Option<Missing>,
+    events: WalkBatch,
     /// Those of them that carry their bodies, ascending.
     with_body: Vec<u64>,
-    /// The number of records read up to its end.
-    read: u64,
 }
 
 /// The records in the requested span, in batches.
 struct Batches<'a> {
-    query: &'a ExportQuery,
     walk: Walk<'a>,
     reader: EventReader,
     crowded: Crowded,
@@ -112,38 +102,17 @@ struct Batches<'a> {
 }
 
 impl Batches<'_> {
-    /// Reads a batch from the source.
     fn next(&mut self) -> Result<Option<Load>, QueryError> {
-        let mut load = Load::default();
-        let span = self.query.span;
-        let narrow = span.since.is_some() || span.until.is_some();
-        let mut is_over = false;
-        while load.records.bytes_len() < BATCH_LEN && load.damage.is_none() && !is_over {
-            let step = self.walk.step(|seq, record| {
-                // Unreadable events are reported when their lines are made.
-                let other = narrow
-                    && EventHead::decode(record).is_ok_and(|(head, _)| !span.contains(head.time));
-                if !other {
-                    load.records.push(seq, record);
-                }
-            })?;
-            match step {
-                Step::Records => {}
-                Step::Damage(damage) => load.damage = Some(damage.to_string().into()),
-                Step::End => is_over = true,
-            }
-        }
-        if is_over && load.records.is_empty() {
+        let Some(events) = self.walk.next_batch()? else {
             return Ok(None);
-        }
-        load.read = self.walk.events_done();
-        if let Some(last) = load.records.last_seq() {
+        };
+        let mut with_body = Vec::new();
+        if let Some(last) = events.records.last_seq() {
             self.compare(last)?;
             let later = self.with_body.split_off(&(last + 1));
-            let bodies = std::mem::replace(&mut self.with_body, later);
-            load.with_body = bodies.into_iter().collect();
+            with_body.extend(std::mem::replace(&mut self.with_body, later));
         }
-        Ok(Some(load))
+        Ok(Some(Load { events, with_body }))
     }
 
     /// Compares the events of seconds with several events that begin up to a `seq`.
@@ -177,14 +146,16 @@ struct Encoded {
     damage: Damages,
 }
 
-fn encode(query: &ExportQuery, load: &Load) -> Encoded {
+fn encode(query: &ExportQuery, load: Load) -> Encoded {
     let mut encoded = Encoded {
-        read: load.read,
+        read: load.events.done,
+        damage: load.events.damage,
         ..Encoded::default()
     };
-    for (seq, bytes) in load.records.iter() {
+    for (seq, bytes) in load.events.records.iter() {
         let begin = encoded.lines.len();
-        match encode_record(query, seq, bytes, load, &mut encoded.lines) {
+        let with_body = load.with_body.binary_search(&seq).is_ok();
+        match encode_record(query, seq, bytes, with_body, &mut encoded.lines) {
             Ok(true) => encoded.marks.push(Mark::Number(seq)),
             Ok(false) => {}
             Err(missing) => {
@@ -192,9 +163,6 @@ fn encode(query: &ExportQuery, load: &Load) -> Encoded {
                 encoded.damage.add(missing);
             }
         }
-    }
-    if let Some(damage) = load.damage.clone() {
-        encoded.damage.add(damage);
     }
     encoded
 }
@@ -216,7 +184,7 @@ fn encode_record(
     query: &ExportQuery,
     seq: u64,
     bytes: &[u8],
-    load: &Load,
+    with_body: bool,
     lines: &mut Vec<u8>,
 ) -> Result<bool, Missing> {
     let missing = |error| Missing::of_record(seq, error);
@@ -229,7 +197,7 @@ fn encode_record(
     let event = record.to_event(seq).map_err(missing)?;
     let mut line = ExportLine::new(event);
     let as_sent = head.body_kind.is_as_sent();
-    if as_sent && (query.raw || load.with_body.binary_search(&seq).is_ok()) {
+    if as_sent && (query.raw || with_body) {
         (line.body, line.body_base64) = body_fields(body);
     }
     if query.raw && as_sent {

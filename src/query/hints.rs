@@ -165,9 +165,10 @@ fn of_forms(
                     false => c.escape_unicode().to_string(),
                 })
                 .collect();
-            let text = quoted(&format!("{name}=^{escaped}{end}"));
+            let text = format!("{name}=^{escaped}{end}");
             hints.push(format!(
-                "the same letters are there in another form of Unicode: find {text} --match"
+                "the same letters are there in another form of Unicode: find {} --match",
+                quoted(&text)
             ));
         }
     }

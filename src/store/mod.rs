@@ -40,4 +40,4 @@ pub use sealing::start_sealer;
 pub use snapshot::Snapshot;
 pub use sorter::{Sorted, Sorter, ensure_free_space, free_space};
 pub use validation::{ValidationError, ValidationFiles};
-pub use walk::{Step, Walk};
+pub use walk::{Step, Walk, WalkBatch};

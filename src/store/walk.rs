@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::batch::Batch;
+use super::damages::Damages;
 use super::snapshot::Snapshot;
 use crate::log::{Damage, LogError, Scan, Scanned};
 
@@ -17,6 +19,20 @@ pub struct Walk<'a> {
     done: u64,
     /// The last `seq` that was read.
     read_up_to: u64,
+}
+
+/// How many bytes of records a batch has at least, except the last one.
+const BATCH_LEN: usize = 256 << 10;
+
+/// Consecutive events of a [`Walk`], to be read on another thread.
+#[derive(Debug, Default)]
+pub struct WalkBatch {
+    /// Their records.
+    pub records: Batch,
+    /// Events between these that cannot be read.
+    pub damage: Damages,
+    /// How many events the walk has read up to here.
+    pub done: u64,
 }
 
 /// What one step of a [`Walk`] read.
@@ -75,6 +91,23 @@ impl<'a> Walk<'a> {
     /// The `seq` up to which it has read.
     pub const fn read_up_to(&self) -> u64 {
         self.read_up_to
+    }
+
+    /// Reads the next batch; `None` at the end.
+    pub fn next_batch(&mut self) -> Result<Option<WalkBatch>, LogError> {
+        let mut batch = WalkBatch::default();
+        while batch.records.bytes_len() < BATCH_LEN {
+            match self.step(|seq, record| batch.records.push(seq, record))? {
+                Step::Records => {}
+                Step::Damage(found) => batch.damage.add(found.to_string()),
+                Step::End if batch.records.is_empty() && batch.damage.is_empty() => {
+                    return Ok(None);
+                }
+                Step::End => break,
+            }
+        }
+        batch.done = self.done;
+        Ok(Some(batch))
     }
 
     /// Reads a frame, and calls `each` with its records and their `seq`.

@@ -20,11 +20,8 @@ use crate::query::cascade::ProfileDeletes;
 use crate::query::parallel::in_order;
 use crate::query::replay::{ALWAYS, Replayer};
 use crate::store::{
-    Batch, Damages, EventsOf, Missing, Snapshot, Sorted, Sorter, Step, TrailError, Walk, free_space,
+    Batch, Damages, EventsOf, Missing, Snapshot, Sorted, Sorter, TrailError, WalkBatch, free_space,
 };
-
-/// How many bytes of the log's records go to a thread at once.
-const BATCH_LEN: usize = 256 << 10;
 
 /// Memory limits of each thread, in bytes.
 #[derive(Clone, Copy, Debug)]
@@ -113,16 +110,26 @@ fn sort_log<V: Send>(
     let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
     let (_, until) = filter.span.bounds();
     let mut walk = snapshot.walk(i64::MIN, until)?;
+    let all = walk.events();
     // An event before this time may repeat a pruned one, which is compared by its
     // whole body.
     let whole_before = snapshot.retention().before().unwrap_or(i64::MIN);
     let mut sorter = Sorter::new(dir);
     in_order(
-        move || next_batch(&mut walk),
+        move || Ok(walk.next_batch()?),
         || (),
-        |(), (batch, mut result): (Batch, WorkerResult<V>)| {
-            let mut entries = Vec::with_capacity(batch.len());
-            for (seq, record) in batch.iter() {
+        |(), batch: WalkBatch| {
+            let mut result = WorkerResult {
+                visitor: None,
+                damage: batch.damage,
+                progress: Some(Progress {
+                    stage: Stage::Reading,
+                    done: batch.done,
+                    all,
+                }),
+            };
+            let mut entries = Vec::with_capacity(batch.records.len());
+            for (seq, record) in batch.records.iter() {
                 let entry = EventRecord::decode(record).and_then(|record| {
                     if record.head.time >= until {
                         return Ok(None);
@@ -201,25 +208,6 @@ fn entry_of(
         entry.extend(record.encode()?);
     }
     Ok((key, entry))
-}
-
-fn next_batch<V>(walk: &mut Walk<'_>) -> Result<Option<(Batch, WorkerResult<V>)>, QueryError> {
-    let mut batch = Batch::default();
-    let mut result = WorkerResult::new(None);
-    while batch.bytes_len() < BATCH_LEN {
-        match walk.step(|seq, record| batch.push(seq, record))? {
-            Step::Records => {}
-            Step::Damage(found) => result.damage.add(found.to_string()),
-            Step::End if batch.is_empty() && result.damage.is_empty() => return Ok(None),
-            Step::End => break,
-        }
-    }
-    result.progress = Some(Progress {
-        stage: Stage::Reading,
-        done: walk.events_done(),
-        all: walk.events(),
-    });
-    Ok(Some((batch, result)))
 }
 
 /// What is replayed together.

@@ -15,13 +15,10 @@ use crate::index::{LookupPage, LookupQuery};
 use crate::log::record::{EventRecord, RecordError};
 use crate::query::answer::Lines;
 use crate::query::parallel::in_order;
-use crate::store::{Batch, Damages, Missing, Snapshot, Step, Walk};
+use crate::store::{Damages, Missing, Snapshot, WalkBatch};
 
 /// The maximum number of (sub)profiles held; beyond it, all of them are examined.
 const MOST_KEYS: usize = 400_000;
-
-/// How many bytes of records go to a thread at once.
-const BATCH_LEN: usize = 256 << 10;
 
 /// How many entries are requested from the index at once.
 const PAGE: usize = 4096;
@@ -166,7 +163,6 @@ fn in_baselines(
 }
 
 /// The result of a part of the log.
-#[derive(Default)]
 struct ScanResult {
     keys: Vec<ProfileKey>,
     damage: Damages,
@@ -182,14 +178,24 @@ fn scan(
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
     let mut walk = snapshot.walk_from(from)?;
-    if walk.events() == 0 {
+    let all = walk.events();
+    if all == 0 {
         return Ok(());
     }
     in_order(
-        move || next_batch(&mut walk),
+        move || Ok(walk.next_batch()?),
         || (),
-        |(), (batch, mut result): (Batch, ScanResult)| {
-            for (seq, record) in batch.iter() {
+        |(), batch: WalkBatch| {
+            let mut result = ScanResult {
+                keys: Vec::new(),
+                damage: batch.damage,
+                progress: Progress {
+                    stage: Stage::Reading,
+                    done: batch.done,
+                    all,
+                },
+            };
+            for (seq, record) in batch.records.iter() {
                 match may_give(record, matcher) {
                     Ok(Some(key)) => result.keys.push(key),
                     Ok(None) => {}
@@ -206,25 +212,6 @@ fn scan(
             Ok(take(result.keys))
         },
     )
-}
-
-fn next_batch(walk: &mut Walk<'_>) -> Result<Option<(Batch, ScanResult)>, QueryError> {
-    let mut batch = Batch::default();
-    let mut result = ScanResult::default();
-    while batch.bytes_len() < BATCH_LEN {
-        match walk.step(|seq, record| batch.push(seq, record))? {
-            Step::Records => {}
-            Step::Damage(found) => result.damage.add(found.to_string()),
-            Step::End if batch.is_empty() && result.damage.is_empty() => return Ok(None),
-            Step::End => break,
-        }
-    }
-    result.progress = Progress {
-        stage: Stage::Reading,
-        done: walk.events_done(),
-        all: walk.events(),
-    };
-    Ok(Some((batch, result)))
 }
 
 /// The (sub)profile to which an event may have given the value.
