@@ -1,9 +1,9 @@
 //! The names of profiles and subprofiles.
 
-use bincode::{Decode, Encode};
 use std::fmt;
 use std::str::FromStr;
 
+use bincode::{Decode, Encode};
 use serde::{Deserialize, Serialize};
 
 /// What an event speaks of: a profile (`123`) or a subprofile of one (`123/456`).

@@ -313,9 +313,14 @@ fn did_you_mean(kind: &str, name: &str) -> String {
     format!("did you mean --{kind} {}?", quoted(name))
 }
 
-/// A word quoted for a shell.
+/// A word quoted for a shell, by single quotes alone so that people can read it.
 fn quoted(word: &str) -> Cow<'_, str> {
-    shlex::try_quote(word).unwrap_or(Cow::Borrowed(word))
+    let bare = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '@' | '/');
+    if !word.is_empty() && word.chars().all(bare) {
+        Cow::Borrowed(word)
+    } else {
+        Cow::Owned(format!("'{}'", word.replace('\'', "'\\''")))
+    }
 }
 
 #[cfg(test)]

@@ -56,11 +56,10 @@ pub(super) fn answer(
     }
     if let ([track], false) = (&mut *tracks, query.reverse) {
         let mut damage = Damages::default();
-        let subprofile = track.key.subprofile;
         let mut visitor = HistoryVisitor {
             query,
             after: lines.after,
-            put: |place, line: Vec<u8>| Ok(lines.put_at(Mark::of_event(place, subprofile), &line)?),
+            put: |mark, line: Vec<u8>| Ok(lines.put_at(mark, &line)?),
         };
         replayer.changes_of(track, &mut damage, &mut visitor)?;
         lines.damage.extend(damage);
@@ -132,7 +131,9 @@ fn replay_piece(
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
     let sorting = |error| TrailError::io("sorting in", snapshot.trail().folder().path())(error);
-    let mut sorter = Sorter::new(snapshot.trail().folder().path()).with_memory_limit(HELD);
+    let mut sorter = Sorter::new(snapshot.trail().folder().path())
+        .with_memory_limit(HELD)
+        .descending(query.reverse);
     let mut damage = Damages::default();
     let after = lines.after;
     for track in &mut *tracks {
@@ -143,69 +144,17 @@ fn replay_piece(
         .filter(|track| !track.is_idle())
         .flat_map(Track::near);
     replayer.read_ahead(seqs.collect::<Vec<_>>());
-    for (number, track) in (0_u32..)
-        .zip(&*tracks)
-        .filter(|(_, track)| !track.is_idle())
-    {
-        let put = |place: Place, line: Vec<u8>| {
-            let (time, entry) = entry_of(place, number, &line, query.reverse);
-            sorter.push(time, 0, entry).map_err(sorting)?;
+    for track in tracks.iter().filter(|track| !track.is_idle()) {
+        let put = |mark: Mark, line: Vec<u8>| {
+            sorter.push(mark, line).map_err(sorting)?;
             Ok(true)
         };
         let mut visitor = HistoryVisitor { query, after, put };
         replayer.changes_of(track, &mut damage, &mut visitor)?;
     }
     lines.damage.extend(damage);
-    let mut sorted = sorter.sorted().map_err(sorting)?;
-    while let Some((time, _, mut entry)) = sorted.next().map_err(sorting)? {
-        let cut = || io::Error::other("a sorted line was cut");
-        let (place, number) = read_entry(time, &mut entry, query.reverse).ok_or_else(cut)?;
-        let track = tracks.get(number as usize).ok_or_else(cut)?;
-        let mark = Mark::of_event(place, track.key.subprofile);
-        if !lines.put_at(mark, entry.get(PREFIX..).unwrap_or_default())? {
-            break;
-        }
-    }
+    sorter.finish::<io::Error>(|mark, line| lines.put_at(mark, line))?;
     Ok(())
-}
-
-/// The bytes before a line in the sorter: rank and `seq` of the event, and the
-/// number of the (sub)profile.
-const PREFIX: usize = 13;
-
-/// A line as the sorter orders it, for either order, and its time there.
-fn entry_of(place: Place, number: u32, line: &[u8], reverse: bool) -> (i64, Vec<u8>) {
-    let mut entry = Vec::with_capacity(PREFIX + line.len());
-    entry.push(place.rank);
-    entry.extend_from_slice(&place.seq.to_be_bytes());
-    entry.extend_from_slice(&number.to_be_bytes());
-    let time = turn(place.time, &mut entry, reverse);
-    entry.extend_from_slice(line);
-    (time, entry)
-}
-
-/// The place of an entry's event, and the number of its (sub)profile.
-fn read_entry(time: i64, entry: &mut [u8], reverse: bool) -> Option<(Place, u32)> {
-    let prefix = entry.get_mut(..PREFIX)?;
-    let time = turn(time, prefix, reverse);
-    let (rank, rest) = prefix.split_first()?;
-    let (seq, number) = rest.split_first_chunk()?;
-    let place = Place {
-        time,
-        rank: *rank,
-        seq: u64::from_be_bytes(*seq),
-    };
-    Some((place, u32::from_be_bytes(*number.first_chunk()?)))
-}
-
-/// Complements a time and the bytes of a prefix in a reversed order: so they sort
-/// the other way round.
-fn turn(time: i64, prefix: &mut [u8], reverse: bool) -> i64 {
-    if !reverse {
-        return time;
-    }
-    prefix.iter_mut().for_each(|byte| *byte = !*byte);
-    !time
 }
 
 /// Makes the lines of one (sub)profile.
@@ -216,7 +165,7 @@ struct HistoryVisitor<'q, P> {
     put: P,
 }
 
-impl<P: FnMut(Place, Vec<u8>) -> Result<bool, QueryError>> ReplayVisitor for HistoryVisitor<'_, P> {
+impl<P: FnMut(Mark, Vec<u8>) -> Result<bool, QueryError>> ReplayVisitor for HistoryVisitor<'_, P> {
     fn wants(&mut self, event: &Event<'_>, of: Option<u64>, _: &Replay<'_>) -> bool {
         (self.query.all || of.is_none()) && !self.is_written(event)
     }
@@ -241,7 +190,7 @@ impl<P: FnMut(Place, Vec<u8>) -> Result<bool, QueryError>> ReplayVisitor for His
         }
         let line = HistoryLine::new(event, changes, duplicate_of);
         let line = serde_json::to_vec(&line).map_err(io::Error::from)?;
-        (self.put)(Place::of(event), line)
+        (self.put)(Mark::of_event(Place::of(event), event.key.subprofile), line)
     }
 }
 

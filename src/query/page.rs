@@ -1,7 +1,7 @@
 //! Pages: an answer in parts, each continuing where the previous one ended.
 //!
-//! A [`Mark`] is the position of a page's last line in the order of the whole
-//! answer. That order is derived from the events themselves, so paging stays
+//! A [`Mark`] is the position of a line in the order of the whole answer: answers that
+//! need sorting are sorted by it, and a page continues after that of its last line. That order is derived from the events themselves, so paging stays
 //! correct when events arrive or are pruned in between: what existed at the first
 //! page is returned exactly once. An event that arrives late, with a time before
 //! the mark, is not returned; pruned events are gone.
@@ -13,6 +13,7 @@
 //! How a mark is transported is the query API's concern.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use bincode::{Decode, Encode};
 use sha2::{Digest, Sha256};
@@ -21,7 +22,7 @@ use crate::event::{Event, ProfileKey};
 use crate::history::{Change, Place, Subject};
 
 /// Where a page ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum Mark {
     /// For `history`: an event's place among those of its (sub)profiles.
     Event {
@@ -43,6 +44,8 @@ pub enum Mark {
         seq: u64,
         /// The subprofile of the line.
         subprofile: Option<u64>,
+        /// Its place among the changes of the event.
+        place: u32,
         /// A prefix of the digest of the changed field's or interest's name.
         subject: [u8; 8],
     },
@@ -126,32 +129,38 @@ impl Mark {
         turned(order, reverse).is_le()
     }
 
-    /// How many changes of an event the pages up to this mark contain, given all of
-    /// them in the order of the answer.
-    pub(super) fn changes_of(
+    /// The places of those changes of an event that no page up to this mark contains,
+    /// given all of them.
+    pub(super) fn rest_of(
         self,
         event: &Event<'_>,
         changes: &[Change<'_>],
         reverse: bool,
-    ) -> usize {
+    ) -> Range<u32> {
+        let end = u32::try_from(changes.len()).unwrap_or(u32::MAX);
         let Self::Change {
             time,
             seq,
             subprofile,
             subject,
+            ..
         } = self
         else {
-            return 0;
+            return 0..end;
         };
         let order = (event.time, event.seq, event.key.subprofile).cmp(&(time, seq, subprofile));
         match turned(order, reverse) {
-            Ordering::Less => changes.len(),
-            Ordering::Greater => 0,
+            Ordering::Less => 0..0,
+            Ordering::Greater => 0..end,
             Ordering::Equal => {
-                let mut subjects = changes.iter().map(|change| digest_of(&change.subject));
-                subjects
-                    .position(|own| own == subject)
-                    .map_or(0, |at| at + 1)
+                let subjects = (0..end).zip(changes);
+                let mut marked = subjects.filter(|(_, own)| digest_of(&own.subject) == subject);
+                match marked.next() {
+                    Some((place, _)) if reverse => 0..place,
+                    Some((place, _)) => place + 1..end,
+                    // The event no longer has the marked change.
+                    None => 0..end,
+                }
             }
         }
     }
@@ -215,6 +224,7 @@ mod tests {
             time: event.time,
             seq: event.seq,
             subprofile: event.key.subprofile,
+            place: 0,
             subject: digest_of(&change.subject),
         }
     }
@@ -232,15 +242,16 @@ mod tests {
         for last in 0..changes.len() {
             let mark = mark_of(&event, &changes[last]);
             assert_eq!(mark.time(), Some(5));
-            let written =
-                |seq, reverse| mark.changes_of(&event_of(5, seq, None), &changes, reverse);
-            assert_eq!(written(7, false), last + 1);
-            assert_eq!((written(6, false), written(8, false)), (changes.len(), 0));
-            assert_eq!((written(6, true), written(8, true)), (0, changes.len()));
+            let rest = |seq, reverse| mark.rest_of(&event_of(5, seq, None), &changes, reverse);
+            let (place, all) = (last as u32, 0..4);
+            assert_eq!(rest(7, false), place + 1..4);
+            assert_eq!(rest(7, true), 0..place);
+            assert_eq!((rest(6, false), rest(8, false)), (0..0, all.clone()));
+            assert_eq!((rest(6, true), rest(8, true)), (all, 0..0));
         }
         // A change that the event no longer has.
         let gone = mark_of(&event, &change_of(Subject::Field("gone".into())));
-        assert_eq!(gone.changes_of(&event, &changes, false), 0);
+        assert_eq!(gone.rest_of(&event, &changes, false), 0..4);
     }
 
     #[test]
@@ -250,7 +261,7 @@ mod tests {
         for (place, last) in all.iter().enumerate() {
             let mark = mark_of(last, &changes[0]);
             for (other, event) in all.iter().enumerate() {
-                let written = |reverse| mark.changes_of(event, &changes, reverse) == 1;
+                let written = |reverse| mark.rest_of(event, &changes, reverse).is_empty();
                 assert_eq!(written(false), other <= place);
                 assert_eq!(written(true), other >= place);
             }

@@ -29,7 +29,9 @@ pub(super) fn answer(
     };
     let folder = snapshot.trail().folder().path();
     let most = lines.wanted().map(usize::try_from);
-    let mut newest = Sorter::new(folder).keep(most.and_then(Result::ok).unwrap_or(usize::MAX));
+    let mut newest = Sorter::new(folder)
+        .keep(most.and_then(Result::ok).unwrap_or(usize::MAX))
+        .descending(true);
     let mut scan = snapshot.trail().rejected().scan(first);
     let all = scan.last_seq();
     while let Some(found) = scan.step()? {
@@ -81,19 +83,13 @@ pub(super) fn answer(
             let line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
             if query.reverse {
                 newest
-                    .push(0, !number, line)
+                    .push(Mark::Number(number), line)
                     .map_err(TrailError::io("sorting in", folder))?;
             } else if !lines.put_at(Mark::Number(number), &line)? {
                 return Ok(true);
             }
         }
     }
-    let sorting = || TrailError::io("sorting in", folder);
-    let mut newest = newest.sorted().map_err(sorting())?;
-    while let Some((_, turned, line)) = newest.next().map_err(sorting())? {
-        if !lines.put_at(Mark::Number(!turned), &line)? {
-            break;
-        }
-    }
+    newest.finish::<std::io::Error>(|mark, line| lines.put_at(mark, line))?;
     Ok(lines.written > 0)
 }

@@ -8,6 +8,12 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bincode::config::{Configuration, standard};
+use bincode::{Decode, Encode};
+
+/// The encoding of keys in a run.
+const KEYS: Configuration = standard();
+
 /// The default memory limit in bytes, beyond which a sorted run is spilled.
 const RUN_LEN: usize = 4 << 20;
 
@@ -25,11 +31,17 @@ const MOST_TRACKED: usize = 1 << 16;
 /// to sort can be queried in parts.
 const RESERVED: u64 = 256 << 20;
 
-/// Sorts blobs by (time, `seq`) and then by their first [`HEAD_LEN`] bytes, in bounded
+/// What blobs are sorted by.
+pub trait SortKey: Ord + Clone + Encode + Decode<()> {}
+
+impl<K: Ord + Clone + Encode + Decode<()>> SortKey for K {}
+
+/// Sorts blobs by their keys and then by their first [`HEAD_LEN`] bytes, in bounded
 /// memory. All runs go to one unnamed temporary file, which is deleted with the sorter.
-pub struct Sorter {
+pub struct Sorter<K> {
     dir: PathBuf,
-    held: Vec<Item>,
+    descending: bool,
+    held: Vec<Item<K>>,
     held_len: usize,
     file: Option<File>,
     /// The begin and end offset of each run in the file.
@@ -39,26 +51,54 @@ pub struct Sorter {
     /// The number of first blobs to return.
     most: usize,
     /// The keys of the first `most` blobs so far, unless these are many.
-    first: BinaryHeap<(i64, u64)>,
+    first: BinaryHeap<Directed<K>>,
     /// The number of blobs pushed.
     len: u64,
 }
 
+/// A key in the order of the result; a sorter has only one of the two.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Item {
-    time: i64,
-    seq: u64,
+enum Directed<K> {
+    Ascending(K),
+    Descending(Reverse<K>),
+}
+
+impl<K> Directed<K> {
+    const fn new(key: K, descending: bool) -> Self {
+        match descending {
+            true => Self::Descending(Reverse(key)),
+            false => Self::Ascending(key),
+        }
+    }
+
+    const fn key(&self) -> &K {
+        match self {
+            Self::Ascending(key) | Self::Descending(Reverse(key)) => key,
+        }
+    }
+
+    fn into_key(self) -> K {
+        match self {
+            Self::Ascending(key) | Self::Descending(Reverse(key)) => key,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Item<K> {
+    key: Directed<K>,
     /// The blob, or its first bytes.
     blob: Vec<u8>,
     /// The number of its bytes that are still to be read from the run.
     rest: u64,
 }
 
-impl Sorter {
+impl<K: SortKey> Sorter<K> {
     /// Creates a sorter that spills to `dir`.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
+            descending: false,
             held: Vec::new(),
             held_len: 0,
             file: None,
@@ -77,13 +117,17 @@ impl Sorter {
         self
     }
 
-    /// The (time, `seq`) beyond which blobs are not among the first ones; `None` if
-    /// that is not known.
-    pub fn bound(&self) -> Option<(i64, u64)> {
-        self.first
-            .peek()
-            .copied()
-            .filter(|_| self.first.len() >= self.most)
+    /// Sorts the keys the other way round.
+    pub const fn descending(mut self, descending: bool) -> Self {
+        self.descending = descending;
+        self
+    }
+
+    /// The key of the last of the first `most` blobs so far, which may come earlier
+    /// still; `None` if there are fewer, or that is not known.
+    pub fn bound(&self) -> Option<&K> {
+        let is_full = self.first.len() >= self.most;
+        self.first.peek().filter(|_| is_full).map(Directed::key)
     }
 
     /// Sets the number of bytes held in memory before a run is spilled.
@@ -93,30 +137,27 @@ impl Sorter {
     }
 
     /// Adds a blob.
-    pub fn push(&mut self, time: i64, seq: u64, blob: Vec<u8>) -> io::Result<()> {
-        if self.bound().is_some_and(|bound| bound < (time, seq)) {
-            return Ok(());
-        }
+    pub fn push(&mut self, key: K, blob: Vec<u8>) -> io::Result<()> {
+        let key = Directed::new(key, self.descending);
         if self.most <= MOST_TRACKED {
-            self.first.push((time, seq));
-            if self.first.len() > self.most {
+            let is_full = self.first.len() >= self.most;
+            if is_full && self.first.peek().is_none_or(|last| *last < key) {
+                return Ok(());
+            }
+            self.first.push(key.clone());
+            if is_full {
                 self.first.pop();
             }
         }
-        self.held_len += blob.len() + size_of::<Item>();
+        self.held_len += blob.len() + size_of::<Item<K>>();
         self.len += 1;
-        self.held.push(Item {
-            time,
-            seq,
-            blob,
-            rest: 0,
-        });
+        self.held.push(Item { key, blob, rest: 0 });
         if self.held_len >= self.run_len {
             if self.held.len() > self.most {
                 self.held.sort_unstable();
                 self.held.truncate(self.most);
                 let lens = self.held.iter().map(|item| item.blob.len());
-                self.held_len = lens.sum::<usize>() + self.held.len() * size_of::<Item>();
+                self.held_len = lens.sum::<usize>() + self.held.len() * size_of::<Item<K>>();
             }
             if self.held_len < self.run_len / 2 {
                 return Ok(());
@@ -148,14 +189,14 @@ impl Sorter {
         Ok(())
     }
 
-    /// Calls `each` with the blobs in order until it returns `false`.
+    /// Calls `each` with the keys and blobs in order until it returns `false`.
     pub fn finish<E: From<io::Error>>(
         self,
-        mut each: impl FnMut(&[u8]) -> Result<bool, E>,
+        mut each: impl FnMut(K, &[u8]) -> Result<bool, E>,
     ) -> Result<(), E> {
         let mut sorted = self.sorted()?;
-        while let Some((_, _, blob)) = sorted.next()? {
-            if !each(&blob)? {
+        while let Some((key, blob)) = sorted.next()? {
+            if !each(key, &blob)? {
                 return Ok(());
             }
         }
@@ -163,7 +204,7 @@ impl Sorter {
     }
 
     /// Returns the blobs in order, to be read one by one.
-    pub fn sorted(mut self) -> io::Result<Sorted> {
+    pub fn sorted(mut self) -> io::Result<Sorted<K>> {
         self.held.sort_unstable();
         let mut held = self.held.into_iter();
         let mut runs = Vec::new();
@@ -173,13 +214,14 @@ impl Sorter {
         }
         let mut heap = BinaryHeap::new();
         for (number, run) in runs.iter_mut().enumerate() {
-            heap.extend(Item::read(run)?.map(|item| Reverse((item, number))));
+            heap.extend(Item::read(run, self.descending)?.map(|item| Reverse((item, number))));
         }
         heap.extend(held.next().map(|item| Reverse((item, runs.len()))));
         Ok(Sorted {
             heap,
             runs,
             held,
+            descending: self.descending,
             len: self.len,
         })
     }
@@ -187,16 +229,17 @@ impl Sorter {
 
 /// Sorted blobs that are read one by one. Holds one blob, or its first bytes, of each
 /// run on disk.
-pub struct Sorted {
+pub struct Sorted<K> {
     /// The next item of each run with the run's number; the blobs in memory are the
     /// last run.
-    heap: BinaryHeap<Reverse<(Item, usize)>>,
+    heap: BinaryHeap<Reverse<(Item<K>, usize)>>,
     runs: Vec<BufReader<Run>>,
-    held: std::vec::IntoIter<Item>,
+    held: std::vec::IntoIter<Item<K>>,
+    descending: bool,
     len: u64,
 }
 
-impl Sorted {
+impl<K: SortKey> Sorted<K> {
     /// The number of blobs that were sorted.
     pub const fn len(&self) -> u64 {
         self.len
@@ -207,21 +250,21 @@ impl Sorted {
         self.len == 0
     }
 
-    /// The next time, `seq` and blob.
+    /// The next key and blob.
     #[expect(clippy::should_implement_trait, reason = "it can fail")]
-    pub fn next(&mut self) -> io::Result<Option<(i64, u64, Vec<u8>)>> {
+    pub fn next(&mut self) -> io::Result<Option<(K, Vec<u8>)>> {
         let Some(Reverse((mut item, number))) = self.heap.pop() else {
             return Ok(None);
         };
         let next = match self.runs.get_mut(number) {
             Some(run) => {
                 item.read_rest(run)?;
-                Item::read(run)?
+                Item::read(run, self.descending)?
             }
             None => self.held.next(),
         };
         self.heap.extend(next.map(|item| Reverse((item, number))));
-        Ok(Some((item.time, item.seq, item.blob)))
+        Ok(Some((item.key.into_key(), item.blob)))
     }
 }
 
@@ -279,31 +322,33 @@ impl Read for Run {
     }
 }
 
-impl Item {
+impl<K: SortKey> Item<K> {
     /// Writes the item and returns its length in bytes.
     fn write(&self, file: &mut impl Write) -> io::Result<u64> {
-        file.write_all(&self.time.to_le_bytes())?;
-        file.write_all(&self.seq.to_le_bytes())?;
+        let key = bincode::encode_to_vec(self.key.key(), KEYS).map_err(io::Error::other)?;
+        file.write_all(&(key.len() as u64).to_le_bytes())?;
+        file.write_all(&key)?;
         file.write_all(&(self.blob.len() as u64).to_le_bytes())?;
         file.write_all(&self.blob)?;
-        Ok(24 + self.blob.len() as u64)
+        Ok(16 + (key.len() + self.blob.len()) as u64)
     }
 
-    fn read(file: &mut impl Read) -> io::Result<Option<Self>> {
+    fn read(file: &mut impl Read, descending: bool) -> io::Result<Option<Self>> {
         let mut number = [0; 8];
         match file.read_exact(&mut number) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
             read => read?,
         }
-        let time = i64::from_le_bytes(number);
-        file.read_exact(&mut number)?;
-        let seq = u64::from_le_bytes(number);
+        let mut key = Vec::new();
+        file.by_ref()
+            .take(u64::from_le_bytes(number))
+            .read_to_end(&mut key)?;
+        let (key, _) = bincode::decode_from_slice(&key, KEYS).map_err(io::Error::other)?;
         file.read_exact(&mut number)?;
         let len = u64::from_le_bytes(number);
         let held = len.min(HEAD_LEN as u64);
         let mut item = Self {
-            time,
-            seq,
+            key: Directed::new(key, descending),
             blob: Vec::new(),
             rest: held,
         };
@@ -332,8 +377,8 @@ mod tests {
         let mut sorter = Sorter::new(std::env::temp_dir());
         sorter.run_len = 100;
         sorter.reserved = u64::MAX;
-        sorter.push(1, 1, Vec::new()).unwrap();
-        let error = sorter.push(1, 2, vec![0; 100]).unwrap_err();
+        sorter.push(1, Vec::new()).unwrap();
+        let error = sorter.push(2, vec![0; 100]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         assert!(
             error.to_string().contains("too large to be sorted"),
@@ -344,17 +389,22 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(40))]
         #[test]
-        fn any_row_comes_out_in_order(times: Vec<i8>, run_len in 1_usize..2_000, most in 0_usize..200) {
-            let mut sorter = Sorter::new(std::env::temp_dir()).keep(most);
+        fn any_row_comes_out_in_order(
+            times: Vec<i8>, run_len in 1_usize..2_000, most in 0_usize..200, descending: bool
+        ) {
+            let mut sorter = Sorter::new(std::env::temp_dir()).keep(most).descending(descending);
             sorter.run_len = run_len;
             let mut expected = Vec::new();
             for (seq, time) in times.iter().enumerate() {
                 expected.push((*time, seq));
-                sorter.push(i64::from(*time), seq as u64, format!("{time} {seq}").into_bytes()).unwrap();
+                sorter.push((*time, seq as u64), format!("{time} {seq}").into_bytes()).unwrap();
             }
             expected.sort_unstable();
+            if descending {
+                expected.reverse();
+            }
             let mut found = Vec::new();
-            sorter.finish::<io::Error>(|blob| {
+            sorter.finish::<io::Error>(|_, blob| {
                 found.push(String::from_utf8(blob.to_vec()).unwrap());
                 Ok(true)
             }).unwrap();

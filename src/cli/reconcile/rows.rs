@@ -14,6 +14,7 @@ use super::export::Export;
 use super::header::Columns;
 use crate::cli::context::CommandContext;
 use crate::cli::progress::Bar;
+use crate::event::ProfileKey;
 use crate::query::FileRow;
 use crate::store::{Sorter, ensure_free_space};
 
@@ -99,11 +100,8 @@ pub fn sorted(
         }
         match row(cells, columns) {
             Ok(row) => {
-                let mut blob = line.to_be_bytes().to_vec();
-                serde_json::to_writer(&mut blob, &row)?;
-                let (profile, subprofile) = (row.0, row.1.unwrap_or_default());
-                // The order of unsigned numbers is kept.
-                sorter.push((profile ^ (1 << 63)) as i64, subprofile, blob)?;
+                let blob = serde_json::to_vec(&row)?;
+                sorter.push((row.key(), line), blob)?;
             }
             Err(reason) => {
                 let unknown = "some rows could not be read";
@@ -165,15 +163,16 @@ fn is_rounded(text: &str) -> bool {
 }
 
 /// Writes the rows in order, only the first of each key; returns how many.
-fn write(sorter: Sorter, file: &File, dir: &Path, refusals: &mut Refusals) -> anyhow::Result<u64> {
+fn write(
+    sorter: Sorter<(ProfileKey, u64)>,
+    file: &File,
+    dir: &Path,
+    refusals: &mut Refusals,
+) -> anyhow::Result<u64> {
     let mut out = BufWriter::with_capacity(1 << 16, file);
     let mut last: Option<(FileRow, u64)> = None;
     let (mut count, mut written, mut checked) = (0, 0_u64, 0);
-    sorter.finish::<anyhow::Error>(|blob| {
-        let Some((line, row)) = blob.split_first_chunk::<8>() else {
-            return Ok(true);
-        };
-        let line = u64::from_be_bytes(*line);
+    sorter.finish::<anyhow::Error>(|(_, line), row| {
         let read: FileRow = serde_json::from_slice(row)?;
         if let Some((before, first)) = &last
             && before.key() == read.key()

@@ -95,9 +95,9 @@ pub(super) fn has_room(snapshot: &Snapshot<'_>, filter: &Filter) -> Result<bool,
     Ok(expected <= room)
 }
 
-/// An entry of the sorter: a (sub)profile, and its record preceded by its `seq`.
-/// The record is empty if it is too large.
-type Entry = (ProfileKey, Vec<u8>);
+/// An entry of the sorter: a (sub)profile, and the `seq` of its record, with the
+/// record; this is empty if it is too large.
+type Entry = ((ProfileKey, u64), Vec<u8>);
 
 /// Reads the log, and sorts its records by (sub)profile and `seq`.
 fn sort_log<V: Send>(
@@ -105,7 +105,7 @@ fn sort_log<V: Send>(
     filter: &Filter,
     bounds: Bounds,
     take: &mut Take<'_, V>,
-) -> Result<Sorted, QueryError> {
+) -> Result<Sorted<(ProfileKey, u64)>, QueryError> {
     let dir = snapshot.trail().folder().path();
     let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
     let (_, until) = filter.span.bounds();
@@ -145,28 +145,13 @@ fn sort_log<V: Send>(
             Ok((entries, result))
         },
         |(entries, result): (Vec<Entry>, WorkerResult<V>)| {
-            for (key, blob) in entries {
-                let (first, second) = sort_key(key);
-                sorter.push(first, second, blob).map_err(sorting)?;
+            for (key, record) in entries {
+                sorter.push(key, record).map_err(sorting)?;
             }
             take(result)
         },
     )?;
     Ok(sorter.sorted().map_err(sorting)?)
-}
-
-/// A (sub)profile as the sorter orders it. No subprofile has the number 0.
-fn sort_key(key: ProfileKey) -> (i64, u64) {
-    let profile = (key.profile ^ (1 << 63)).cast_signed();
-    (profile, key.subprofile.unwrap_or_default())
-}
-
-/// The inverse of [`sort_key`].
-fn key_of((profile, subprofile): (i64, u64)) -> ProfileKey {
-    ProfileKey {
-        profile: profile.cast_unsigned() ^ (1 << 63),
-        subprofile: (subprofile != 0).then_some(subprofile),
-    }
 }
 
 /// The entry of a record. Form variables that no requested change depends on may be
@@ -195,7 +180,7 @@ fn entry_of(
     });
     let bytes = narrowed.as_deref().unwrap_or(body);
     let key = record.head.key();
-    let mut entry = seq.to_be_bytes().to_vec();
+    let mut entry = Vec::new();
     if bytes.len() <= bounds.record {
         let record = EventRecord {
             head: EventHead {
@@ -205,9 +190,9 @@ fn entry_of(
             },
             body: bytes,
         };
-        entry.extend(record.encode()?);
+        entry = record.encode()?;
     }
-    Ok((key, entry))
+    Ok(((key, seq), entry))
 }
 
 /// What is replayed together.
@@ -226,9 +211,9 @@ struct Groups<'t> {
     bounds: Bounds,
     /// Whether a profile and its subprofiles stay together.
     together: bool,
-    sorted: Sorted,
+    sorted: Sorted<(ProfileKey, u64)>,
     /// The first record of the next batch.
-    ahead: Option<(ProfileKey, Vec<u8>)>,
+    ahead: Option<Entry>,
     done: u64,
 }
 
@@ -247,7 +232,7 @@ impl Groups<'_> {
                 Some(next) => Some(next),
                 None => self.read()?,
             };
-            let Some((key, blob)) = next else {
+            let Some(((key, seq), record)) = next else {
                 break;
             };
             let own = match self.together {
@@ -256,7 +241,7 @@ impl Groups<'_> {
             };
             if group != Some(own) {
                 if turn.large.is_some() || held >= self.bounds.turn {
-                    self.ahead = Some((key, blob));
+                    self.ahead = Some(((key, seq), record));
                     break;
                 }
                 (group, begin, begin_held) = (Some(own), turn.records.len(), held);
@@ -265,9 +250,6 @@ impl Groups<'_> {
             if turn.large == Some(own) {
                 continue;
             }
-            let Some((seq, record)) = blob.split_first_chunk::<8>() else {
-                continue;
-            };
             held += record.len();
             if record.is_empty() || held - begin_held > self.bounds.most {
                 turn.large = Some(own);
@@ -275,8 +257,7 @@ impl Groups<'_> {
                 held = begin_held;
                 continue;
             }
-            turn.records
-                .push((u64::from_be_bytes(*seq), record.to_vec()));
+            turn.records.push((seq, record));
         }
         turn.progress = Progress {
             stage: Stage::Replaying,
@@ -286,13 +267,10 @@ impl Groups<'_> {
         Ok((!turn.records.is_empty() || turn.large.is_some()).then_some(turn))
     }
 
-    fn read(&mut self) -> Result<Option<(ProfileKey, Vec<u8>)>, QueryError> {
+    fn read(&mut self) -> Result<Option<Entry>, QueryError> {
         let dir = self.snapshot.trail().folder().path();
-        let next = self
-            .sorted
-            .next()
-            .map_err(TrailError::io("sorting in", dir))?;
-        Ok(next.map(|(first, second, blob)| (key_of((first, second)), blob)))
+        let next = self.sorted.next();
+        Ok(next.map_err(TrailError::io("sorting in", dir))?)
     }
 }
 

@@ -61,10 +61,14 @@ pub(super) fn answer_where(
     let most = most.and_then(Result::ok).unwrap_or(usize::MAX);
     let shared = SharedSorter {
         snapshot,
-        sorter: Mutex::new(Sorter::new(snapshot.trail().folder().path()).keep(most)),
+        sorter: Mutex::new(
+            Sorter::new(snapshot.trail().folder().path())
+                .keep(most)
+                .descending(query.reverse),
+        ),
     };
     let make = || LineVisitor {
-        entries: Vec::new(),
+        lines: Vec::new(),
         held: 0,
         is_done: false,
         is_wanted,
@@ -82,13 +86,7 @@ pub(super) fn answer_where(
     )?;
     let sorter = shared.sorter.into_inner();
     let sorter = sorter.unwrap_or_else(PoisonError::into_inner);
-    let mut sorted = sorter.sorted()?;
-    while let Some((time, seq, entry)) = sorted.next()? {
-        let (mark, line) = read_entry(time, seq, &entry, query.reverse)?;
-        if !lines.put_at(mark, line)? {
-            break;
-        }
-    }
+    sorter.finish::<io::Error>(|mark, line| lines.put_at(mark, line))?;
     Ok(lines.written > 0)
 }
 
@@ -170,42 +168,6 @@ fn from(query: &ChangesQuery, time: Option<i64>) -> ChangesQuery {
     query
 }
 
-/// The bytes before the line of an entry of the sorter.
-const PREFIX: usize = 20;
-
-/// A line as the sorter orders it within its event: after the subprofile, the place
-/// of the change, and a digest of the subject for its [`Mark`].
-fn entry_of(subprofile: Option<u64>, place: u32, subject: [u8; 8], reverse: bool) -> Vec<u8> {
-    let subprofile = subprofile.unwrap_or_default();
-    let subprofile = if reverse { !subprofile } else { subprofile };
-    let mut entry = subprofile.to_be_bytes().to_vec();
-    entry.extend(place.to_be_bytes());
-    entry.extend(subject);
-    entry
-}
-
-/// The mark and the line of an entry, by its key in the sorter.
-fn read_entry(time: i64, seq: u64, entry: &[u8], reverse: bool) -> io::Result<(Mark, &[u8])> {
-    let parts = entry
-        .split_first_chunk::<PREFIX>()
-        .and_then(|(prefix, line)| {
-            let (subprofile, rest) = prefix.split_first_chunk()?;
-            Some((u64::from_be_bytes(*subprofile), *rest.last_chunk()?, line))
-        });
-    let (subprofile, subject, line) =
-        parts.ok_or_else(|| io::Error::other("a sorted line was cut"))?;
-    let turned = |number: u64| if reverse { !number } else { number };
-    let subprofile = turned(subprofile);
-    let mark = Mark::Change {
-        time: if reverse { !time } else { time },
-        seq: turned(seq),
-        // No subprofile has the number 0.
-        subprofile: (subprofile != 0).then_some(subprofile),
-        subject,
-    };
-    Ok((mark, line))
-}
-
 /// A worker's result.
 struct WorkerResult<V> {
     visitor: Option<V>,
@@ -255,14 +217,14 @@ impl<V: ChangeVisitor> ReplayVisitor for Filtered<'_, V> {
 /// Sorts the lines of all workers.
 struct SharedSorter<'t> {
     snapshot: &'t Snapshot<'t>,
-    sorter: Mutex<Sorter>,
+    sorter: Mutex<Sorter<Mark>>,
 }
 
 /// Makes the lines of `changes`.
 struct LineVisitor<'w, W> {
-    /// The key of an event in the sorter, and the entry of a change.
-    entries: Vec<(i64, u64, Vec<u8>)>,
-    /// The number of bytes of those entries.
+    /// The lines with their positions.
+    lines: Vec<(Mark, Vec<u8>)>,
+    /// The number of bytes of those lines.
     held: usize,
     /// The last event is later than all lines that are asked for.
     is_done: bool,
@@ -275,7 +237,7 @@ struct LineVisitor<'w, W> {
 }
 
 impl SharedSorter<'_> {
-    fn lock(&self) -> MutexGuard<'_, Sorter> {
+    fn lock(&self) -> MutexGuard<'_, Sorter<Mark>> {
         self.sorter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -286,9 +248,9 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> LineVisitor<'_, W> {
         self.held = 0;
         let folder = self.sorter.snapshot.trail().folder().path();
         let mut sorter = self.sorter.lock();
-        for (time, seq, entry) in self.entries.drain(..) {
+        for (mark, line) in self.lines.drain(..) {
             sorter
-                .push(time, seq, entry)
+                .push(mark, line)
                 .map_err(TrailError::io("sorting in", folder))?;
         }
         Ok(())
@@ -300,44 +262,56 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
         self.is_done
     }
 
-    fn visit(&mut self, event: &Event<'_>, mut changes: Vec<Change<'_>>) -> Result<(), QueryError> {
+    fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
         self.is_done = false;
         if !(self.is_wanted)(event) {
             return Ok(());
         }
-        let reverse = self.reverse;
-        if reverse {
-            changes.reverse();
-        }
-        // The complement sorts the other way round.
-        let (time, seq) = match reverse {
-            true => (!event.time, !event.seq),
-            false => (event.time, event.seq),
-        };
-        if let Some(bound) = self.sorter.lock().bound()
-            && bound < (time, seq)
+        let (time, seq) = (event.time, event.seq);
+        if let Some(Mark::Change {
+            time: last,
+            seq: of,
+            ..
+        }) = self.sorter.lock().bound()
+            && is_after((time, seq), (*last, *of), self.reverse)
         {
-            self.is_done = !reverse && bound.0 < time;
+            // Events come in the order of time.
+            self.is_done = !self.reverse && *last < time;
             return Ok(());
         }
-        let written = self
-            .after
-            .map_or(0, |after| after.changes_of(event, &changes, reverse));
-        for (place, change) in (0_u32..).zip(changes).skip(written) {
-            let subject = match self.is_paged {
-                true => digest_of(&change.subject),
-                false => Default::default(),
+        let rest = match self.after {
+            Some(after) => after.rest_of(event, &changes, self.reverse),
+            None => 0..u32::MAX,
+        };
+        for (place, change) in (0..).zip(changes).filter(|(place, _)| rest.contains(place)) {
+            let mark = Mark::Change {
+                time,
+                seq,
+                subprofile: event.key.subprofile,
+                place,
+                subject: match self.is_paged {
+                    true => digest_of(&change.subject),
+                    false => Default::default(),
+                },
             };
-            let mut entry = entry_of(event.key.subprofile, place, subject, reverse);
-            serde_json::to_writer(&mut entry, &ChangesLine::new(event, change))
-                .map_err(io::Error::from)?;
-            entry.shrink_to_fit();
-            self.held += entry.len();
-            self.entries.push((time, seq, entry));
+            let mut line =
+                serde_json::to_vec(&ChangesLine::new(event, change)).map_err(io::Error::from)?;
+            line.shrink_to_fit();
+            self.held += line.len();
+            self.lines.push((mark, line));
             if self.held >= HELD {
                 self.flush()?;
             }
         }
         Ok(())
+    }
+}
+
+/// Whether an event comes after another one in the order of the answer.
+fn is_after(event: (i64, u64), other: (i64, u64), reverse: bool) -> bool {
+    if reverse {
+        event < other
+    } else {
+        event > other
     }
 }

@@ -30,7 +30,7 @@ pub(super) struct Collector<'a> {
     query: &'a DossierQuery,
     /// The last second of the span.
     at: i64,
-    sorter: Sorter,
+    sorter: Sorter<i64>,
     pub total: TotalPart,
     /// Time and `seq` of the first event of the span, and of the last.
     first: Option<(i64, u64)>,
@@ -114,7 +114,7 @@ impl<'a> Collector<'a> {
         serde_json::to_writer(&mut blob, line).map_err(io::Error::from)?;
         blob.extend_from_slice(&len.to_le_bytes());
         let dir = self.snapshot.trail().folder().path();
-        let pushed = self.sorter.push(part, 0, blob);
+        let pushed = self.sorter.push(part, blob);
         Ok(pushed.map_err(TrailError::io("sorting in", dir))?)
     }
 
@@ -133,7 +133,7 @@ impl<'a> Collector<'a> {
         self.total.last_event = self.last.map(event);
         let total = std::mem::take(&mut self.total);
         self.push(&[], &DossierLine::Total(total))?;
-        self.sorter.finish::<QueryError>(|blob| {
+        self.sorter.finish::<QueryError>(|_, blob| {
             let Some((rest, len)) = blob.split_last_chunk::<4>() else {
                 return Ok(true);
             };

@@ -2,7 +2,6 @@
 //! counts beyond the limit are sorted on disk.
 
 use std::collections::HashMap;
-use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use super::Found;
@@ -64,7 +63,7 @@ pub(super) struct Counts<'t> {
     groups: BoundedMap<Group, ()>,
     /// By group and slice.
     cells: HashMap<(u32, i64), u32>,
-    sorter: Sorter,
+    sorter: Sorter<(u32, i64, u32)>,
     /// The number of changes of fields that are not counted separately.
     pub left_out: u64,
     /// The times of the first and of the last event with a change.
@@ -87,10 +86,7 @@ impl<'t> Counts<'t> {
 
     fn spill(&mut self) -> Result<(), QueryError> {
         for ((number, slice), count) in self.cells.drain() {
-            // By number, the lowest first.
-            let place = slice.cast_unsigned() ^ (1 << 63);
-            let blob = count.to_le_bytes().to_vec();
-            let pushed = self.sorter.push(i64::from(number), place, blob);
+            let pushed = self.sorter.push((number, slice, count), Vec::new());
             let dir = self.snapshot.trail().folder().path();
             pushed.map_err(TrailError::io("sorting in", dir))?;
         }
@@ -105,14 +101,8 @@ impl<'t> Counts<'t> {
         let mut found = Vec::new();
         for (number, group) in (0..).zip(self.groups.into_values().into_keys()) {
             let mut detector = Detector::new(rule);
-            while let Some((_, place, blob)) = next.take_if(|(of, ..)| *of == number) {
-                let count = blob.first_chunk().ok_or_else(|| {
-                    io::Error::other("the disk returned other bytes than were written")
-                })?;
-                detector.push(Cell {
-                    slice: (place ^ (1 << 63)).cast_signed(),
-                    count: u32::from_le_bytes(*count),
-                });
+            while let Some(((_, slice, count), _)) = next.take_if(|((of, ..), _)| *of == number) {
+                detector.push(Cell { slice, count });
                 next = sorted.next()?;
             }
             found.extend(detector.finish().into_iter().map(|burst| Found {

@@ -77,23 +77,15 @@ pub(super) fn answer(
     };
     visit_changes(snapshot, filter, lines, &make, &mut |affected| {
         for (key, line) in affected.found {
-            // Numbers beyond the half of what there can be go last.
-            let first = i64::try_from(key.profile).unwrap_or(i64::MAX);
             let blob = serde_json::to_vec(&line).map_err(io::Error::from)?;
-            sorter
-                .push(first, key.subprofile.unwrap_or_default(), blob)
-                .map_err(sorting)?;
+            sorter.push(key, blob).map_err(sorting)?;
         }
         Ok(())
     })?;
     let at = now();
     let mut replayer = Replayer::new(snapshot, true);
-    sorter.finish::<QueryError>(|blob| {
+    sorter.finish::<QueryError>(|key: ProfileKey, blob| {
         let mut line: UndoLine<'_> = serde_json::from_slice(blob).map_err(io::Error::from)?;
-        let key = ProfileKey {
-            profile: line.profile,
-            subprofile: line.subprofile,
-        };
         let events = snapshot.events_of(key)?;
         let damage = &mut lines.damage;
         let replay = replayer.state_at(key, &events, at, damage, is_full_state)?;

@@ -7,6 +7,7 @@ use std::collections::VecDeque;
 use std::io;
 
 use super::lines::{Head, LineMaker, Placed};
+use crate::log::Damage;
 use crate::log::record::EventHead;
 use crate::query::answer::QueryError;
 use crate::query::filter::{Filter, Span};
@@ -137,7 +138,7 @@ impl<'t> Pages<'t> {
             })?;
             match step {
                 Step::Records => {}
-                Step::Damage(found) => damage.add(found.to_string()),
+                Step::Damage(found) => damage.add(unreadable(&found)),
                 Step::End => break end,
             }
         };
@@ -175,7 +176,7 @@ impl<'t> Pages<'t> {
                 })?;
                 match step {
                     Step::Records => {}
-                    Step::Damage(found) => missing.add(found.to_string()),
+                    Step::Damage(found) => missing.add(unreadable(&found)),
                     Step::End => break,
                 }
             }
@@ -246,6 +247,11 @@ impl<'t> Pages<'t> {
         }
         LineMaker::new(snapshot, self.filter, AHEAD).lines(self.filter, heads, damage)
     }
+}
+
+/// What is said of events that cannot be read.
+fn unreadable(damage: &Damage) -> String {
+    format!("event {} cannot be read: {damage}", damage.first_seq)
 }
 
 /// What a record's head says, if its event, or its effect on subprofiles, is asked for.

@@ -79,11 +79,12 @@ mod tests {
                     subprofile,
                 }
             }),
-            any::<(i64, u64, Option<u64>, [u8; 8])>().prop_map(
-                |(time, seq, subprofile, subject)| Mark::Change {
+            any::<(i64, u64, Option<u64>, u32, [u8; 8])>().prop_map(
+                |(time, seq, subprofile, place, subject)| Mark::Change {
                     time,
                     seq,
                     subprofile,
+                    place,
                     subject,
                 }
             ),

@@ -11,7 +11,7 @@ use crate::store::retention::BaselineWriter;
 
 /// Collects subprofiles with their profiles, and writes them in subprofile order.
 pub(super) struct Owners {
-    sorter: Sorter,
+    sorter: Sorter<(u64, u64, u64)>,
 }
 
 impl Owners {
@@ -27,25 +27,20 @@ impl Owners {
         let Some(subprofile) = key.subprofile else {
             return Ok(());
         };
-        let pair = [subprofile.to_be_bytes(), key.profile.to_be_bytes()].concat();
-        let place = (subprofile ^ (1 << 63)).cast_signed();
-        self.sorter
-            .push(place, seq, pair)
-            .map_err(PruneError::Baselines)
+        let owner = (subprofile, seq, key.profile);
+        let pushed = self.sorter.push(owner, Vec::new());
+        pushed.map_err(PruneError::Baselines)
     }
 
     /// Writes them after the baselines.
     pub fn write(self, mut writer: BaselineWriter) -> Result<BaselineWriter, PruneError> {
         writer.begin_owners()?;
-        self.sorter.finish::<OwnerError>(|pair| {
-            let mut numbers = pair.chunks_exact(8);
-            let mut number = || numbers.next()?.try_into().ok().map(u64::from_be_bytes);
-            if let (Some(subprofile), Some(profile)) = (number(), number()) {
+        self.sorter
+            .finish::<OwnerError>(|(subprofile, _, profile), _| {
                 let added = writer.add_owner(subprofile, profile);
                 added.map_err(OwnerError::Log)?;
-            }
-            Ok(true)
-        })?;
+                Ok(true)
+            })?;
         Ok(writer)
     }
 }

@@ -19,7 +19,7 @@ fn the_first_and_the_last_changes_of_large_events_take_little_memory() {
     let mut client = server.client();
     for number in 0..CALLS {
         let time = 1_760_000_000 + number;
-        let value = format!("{number:0VALUE_LEN$}");
+        let value = format!("{number} {}", "x".repeat(VALUE_LEN));
         let call = format!("type=update&profile=7&time={time}&fields[big]={value}");
         client.post("/webhook", call).seq();
     }
