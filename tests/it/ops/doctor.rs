@@ -356,10 +356,7 @@ fn what_has_a_remedy_is_a_problem_and_names_it() {
     ] {
         let is_it =
             |line: &&Value| line["check"] == check && line["what"].as_str().unwrap().contains(says);
-        assert!(
-            problems.iter().any(|line| is_it(line)),
-            "{says}: {problems:?}"
-        );
+        assert!(problems.iter().any(is_it), "{says}: {problems:?}");
     }
     server.stop();
 }
