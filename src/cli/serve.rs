@@ -18,6 +18,7 @@ use super::frontend_args::FrontendArgs;
 use super::progress::Bar;
 use super::signature_args::SignatureArgs;
 use super::time::{parse_duration, parse_span};
+use crate::event::MAX_BODY;
 use crate::frontend::Proxies;
 use crate::index::MAX_FIELDS;
 use crate::server::{OWN_DESCRIPTORS, Server, ServerConfig};
@@ -117,7 +118,7 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         data: context.data.clone(),
         listen: args.listen,
         zone: context.zone,
-        max_body: usize::try_from(bytes("--max-body", args.max_body, 1, 64 << 20)?)?,
+        max_body: usize::try_from(bytes("--max-body", args.max_body, 1, MAX_BODY as u64)?)?,
         segment_size: segment_size(args.segment_size)?,
         cache: context.cache,
         workers: usize::from(args.workers),

@@ -176,6 +176,19 @@ pub struct Event<'a> {
 }
 
 impl Content<'_> {
+    /// The bytes of its names and values.
+    pub fn byte_len(&self) -> usize {
+        let texts = [&self.created, &self.modified];
+        let texts = texts.into_iter().flatten().map(|text| text.len());
+        let interests = match &self.interests {
+            Some(Interests::List(names)) => names.iter().map(|name| name.len()).sum(),
+            Some(Interests::Map(map)) => map.byte_len(),
+            None => 0,
+        };
+        let fields = [&self.parameters, &self.fields, &self.extra];
+        texts.sum::<usize>() + interests + fields.map(Fields::byte_len).iter().sum::<usize>()
+    }
+
     /// The same without what it borrows.
     pub fn into_owned(self) -> Content<'static> {
         Content {

@@ -34,6 +34,12 @@ impl<'a> Fields<'a> {
         self.pairs.len()
     }
 
+    /// The bytes of all names and values.
+    pub fn byte_len(&self) -> usize {
+        let pairs = self.pairs.iter();
+        pairs.map(|(name, value)| name.len() + value.len()).sum()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()

@@ -4,6 +4,9 @@
 //! names the place. No I/O, no clock: the zone and the moment of receipt are
 //! arguments. What a sequence of events means is decided by [`crate::history`].
 
+/// The most bytes of a call's body that a server can be set to accept, and of an imported event.
+pub const MAX_BODY: usize = 64 << 20;
+
 mod body;
 mod charset;
 mod decode;

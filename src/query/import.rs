@@ -17,7 +17,7 @@ use super::baselines;
 use super::lines::ExportLine;
 use crate::auth::signature::{Evidence, Proof};
 use crate::event::{
-    BodyKind, Content, Event, EventType, Interests, ProfileKey, Seen, is_label,
+    BodyKind, Content, Event, EventType, Interests, MAX_BODY, ProfileKey, Seen, is_label,
     parse_rfc3339_micros,
 };
 use crate::store::retention::KeptBaseline;
@@ -313,6 +313,12 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
         interests,
         extra: line.extra,
     };
+    let len = content.byte_len();
+    if len > MAX_BODY {
+        return Err(format!(
+            "the event's values have {len} bytes, and at most {MAX_BODY} are read, as of a call's body"
+        ));
+    }
     let body = match (line.body, line.body_base64) {
         (None, None) => None,
         (Some(text), None) => Some(text.into_owned().into_bytes()),

@@ -389,3 +389,27 @@ fn import_refuses_bad_lines_by_number_and_takes_the_others() {
     server.stop();
     assert_eq!(cli(&data, &["export"]).ok().lines().count(), 2);
 }
+
+#[test]
+fn an_event_that_is_larger_than_any_call_is_refused_by_its_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = |text: &str| {
+        json!({
+            "received": "2025-10-09T10:00:00Z", "remote": null, "label": null, "type": "update",
+            "time": "2025-10-09T10:00:00Z", "time_source": "time", "profile": 5, "subprofile": null,
+            "database": null, "collection": null, "created": null, "modified": null, "parameters": {},
+            "fields": {"text": text}, "interests": [], "extra": {},
+        })
+        .to_string()
+    };
+    let large = line(&"x".repeat((64 << 20) + 1));
+    let text = [line("before"), large, line("after")].join("\n");
+    let data = dir.path().join("data");
+    let import = Cli::new(&data, &["import"]).stdin(text.as_str()).run();
+    let said = import.failed(3);
+    assert!(
+        said.contains("line 2: ") && said.contains("at most 67108864"),
+        "{said}"
+    );
+    assert_eq!(cli(&data, &["export"]).ok().lines().count(), 2);
+}
