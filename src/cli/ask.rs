@@ -82,7 +82,7 @@ pub fn run(
         }
         (_, None) => {}
     }
-    let mut out = PagedStdout::new(context);
+    let mut out = PagedStdout::of_format(context, format);
     let end = print(
         &query,
         printer_of(&query, format, context, &mut out)?,

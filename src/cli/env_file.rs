@@ -17,6 +17,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, ValueEnum};
 use super::args::{Args, Format};
 use super::context::UsageError;
 use crate::event::now_micros;
+use crate::format::is_unsafe;
 use crate::query::{Clock, with_clock};
 use crate::storage::{Links, read_small};
 
@@ -58,11 +59,27 @@ pub fn parse() -> anyhow::Result<Args> {
 }
 
 fn read_args(command: Command) -> Args {
-    let mut matches = command.get_matches();
+    let mut matches = command
+        .try_get_matches()
+        .unwrap_or_else(|error| exit(&error));
     let typed = typed_flags(&matches);
-    let mut args = Args::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit());
+    let mut args = Args::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| exit(&error));
     args.common.typed = typed;
     args
+}
+
+/// Ends with an error of the arguments, or with the help. The error repeats what was typed,
+/// which may hold characters that control a terminal.
+fn exit(error: &clap::Error) -> ! {
+    let text = error.render().to_string();
+    let controls = |c: char| c != '\n' && is_unsafe(c);
+    if !error.use_stderr() || !text.contains(controls) {
+        error.exit();
+    }
+    for line in text.lines() {
+        super::say(line);
+    }
+    std::process::exit(error.exit_code())
 }
 
 /// The typed flags that a suggested command must repeat, as text for a shell.

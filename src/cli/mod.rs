@@ -17,6 +17,7 @@ mod demo;
 mod doctor;
 mod dossier;
 mod env_file;
+mod escaped;
 mod evidence;
 mod frontend_args;
 #[cfg(feature = "fuzzing")]

@@ -15,7 +15,9 @@ use std::thread::JoinHandle;
 
 use signal_hook::consts::SIGINT;
 
+use super::args::Format;
 use super::context::CommandContext;
+use super::escaped::Escaped;
 use super::{Stdout, mark_closed};
 
 /// A shell's exit status for a program that does not exist.
@@ -24,6 +26,8 @@ const NOT_FOUND: i32 = 127;
 /// Standard output for an answer.
 pub struct PagedStdout {
     pager: Option<String>,
+    /// Whether characters that control a terminal are escaped.
+    escapes: bool,
     out: Option<BufWriter<Box<dyn Write>>>,
     running: Option<Running>,
 }
@@ -43,18 +47,27 @@ impl PagedStdout {
         paged
     }
 
+    /// Standard output for an answer in a form. What programs read can hold characters
+    /// that control a terminal.
+    pub fn of_format(context: &CommandContext, format: Format) -> Self {
+        let mut paged = Self::new(context);
+        paged.escapes = context.terminal && format != Format::Table;
+        paged
+    }
+
     /// Standard output before a prompt: a pager would end the command when it is
     /// left.
     pub const fn unpaged() -> Self {
         Self {
             pager: None,
+            escapes: false,
             out: None,
             running: None,
         }
     }
 
     fn out(&mut self) -> &mut dyn Write {
-        let (pager, running) = (&self.pager, &mut self.running);
+        let (pager, running, escapes) = (&self.pager, &mut self.running, self.escapes);
         self.out.get_or_insert_with(|| {
             // Better unpaged than unread.
             let started = pager.as_deref().and_then(|pager| start(pager).ok());
@@ -64,6 +77,11 @@ impl PagedStdout {
                     Box::new(stdin)
                 }
                 None => Box::new(Stdout::new()),
+            };
+            let out = if escapes {
+                Box::new(Escaped::new(out))
+            } else {
+                out
             };
             BufWriter::with_capacity(1 << 16, out)
         })

@@ -19,7 +19,7 @@ pub use difference::differing;
 pub use names::{events, key, label, listed, of_many, who};
 pub use number::{counted, grouped};
 pub use printer::{LineSplitter, Lines, Printer};
-pub use sanitize::plain;
+pub use sanitize::{is_unsafe, plain};
 pub use style::{Role, Styles};
 pub use text::{Text, head, middle, tail, width_of, wrapped};
 pub use value::{Change, Side, quoted, subject, value_text};

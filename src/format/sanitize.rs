@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 /// Whether a character must not reach a terminal as it is: controls, those
 /// that turn the direction of text, and those without width.
-fn is_unsafe(character: char) -> bool {
+pub fn is_unsafe(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}'

@@ -413,3 +413,19 @@ fn an_event_that_is_larger_than_any_call_is_refused_by_its_line() {
     );
     assert_eq!(cli(&data, &["export"]).ok().lines().count(), 2);
 }
+
+#[test]
+fn wrong_arguments_are_repeated_without_what_controls_a_terminal() {
+    let (_dir, data) = folder();
+    for args in [
+        vec!["history", "\u{1b}[31mx"],
+        vec!["changes", "--cause", "a\u{202e}b"],
+    ] {
+        let said = cli(&data, &args).failed(2);
+        assert!(
+            said.contains("\\u{1b}[31mx") || said.contains("a\\u{202e}b"),
+            "{said:?}"
+        );
+        assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
+    }
+}
