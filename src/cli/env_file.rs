@@ -71,12 +71,12 @@ fn read_args(command: Command) -> Args {
 /// Ends with an error of the arguments, or with the help. The error repeats what was typed,
 /// which may hold characters that control a terminal.
 fn exit(error: &clap::Error) -> ! {
-    let text = error.render().to_string();
-    let controls = |c: char| c != '\n' && is_unsafe(c);
-    if !error.use_stderr() || !text.contains(controls) {
+    let mut args = std::env::args_os();
+    if !error.use_stderr() || !args.any(|arg| arg.to_string_lossy().contains(is_unsafe)) {
         error.exit();
     }
-    for line in text.lines() {
+    // Without styles, escape sequences are left out.
+    for line in error.render().to_string().lines() {
         super::say(line);
     }
     std::process::exit(error.exit_code())

@@ -80,7 +80,7 @@ fn incidents(shop: &Shop) -> String {
     assert!(
         cli(&shop.data, &["incidents", "--since", "2025-10-09"])
             .failed(1)
-            .contains("usual rate")
+            .contains("unusually many profiles")
     );
     id.to_owned()
 }
