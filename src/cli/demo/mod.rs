@@ -82,7 +82,7 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
     super::logging::from(LevelFilter::WARN, context);
     // From here on a signal ends the command in order, so that the folder is removed.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("waiting for signals")?;
-    let story = Story::generate(SEED, args.now.unwrap_or_else(|| context.now));
+    let story = Story::generate(SEED, args.now.unwrap_or(context.now));
     let (data, temporary) = folder(args.keep.as_deref())?;
     load(&story, &data, context.cache, SEGMENT_SIZE)?;
     let (token, text) = Token::new("demo", Scope::Read)?;

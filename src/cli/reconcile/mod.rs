@@ -136,7 +136,7 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
     let skipped = sorted.refusals.print();
     let mut order = ReconcileOrder {
         columns: columns.compared_names(),
-        at: at.unwrap_or_else(|| context.now),
+        at: at.unwrap_or(context.now),
         time_source: match at {
             Some(_) => TimeSource::Time,
             None => TimeSource::Received,
