@@ -126,7 +126,7 @@ pub struct Gauges {
     /// The age in seconds of the last verified call's date at its receipt.
     pub signed_age: Option<i64>,
     /// Questions over HTTP that are answered or wait.
-    pub asked: usize,
+    pub asked: u32,
 }
 
 impl Default for Metrics {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::control::{ChunkedReader, Control, End, Request, TARGET, read_head, write_chunk};
-use super::query_limiter::{CAPACITY, Entered, InFlight, QueryLimiter, weight};
+use super::query_limiter::{CAPACITY, Client, Entered, InFlight, QueryLimiter, weight};
 use super::refusals::Refusals;
 use super::reply::Reply;
 use super::tails::Tails;
@@ -124,7 +124,7 @@ impl Commands {
     }
 
     /// The number of running commands, with tails.
-    pub(super) fn in_flight(&self) -> usize {
+    pub(super) fn in_flight(&self) -> u32 {
         self.running.count() + self.tails.count()
     }
 
@@ -206,7 +206,8 @@ impl Commands {
     }
 
     fn ask(&self, query: &Query, out: &AnswerWriter<'_>) -> Result<End, Failure> {
-        let permit = self.limiter.acquire(weight(query, &self.trail), || {
+        let weight = weight(query, &self.trail);
+        let permit = self.limiter.acquire(weight, &Client::default(), || {
             out.check()?;
             out.control(&Control::Progress(Progress {
                 stage: Stage::Waiting,

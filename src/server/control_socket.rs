@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 use rustix::net::{Shutdown, shutdown};
 
 use super::commands::Commands;
+use super::query_limiter::Client;
 use super::socket::{bind, is_owner};
 use crate::store::Folder;
 
 /// The maximum number of concurrent commands; more wait to be accepted.
-const MAX_COMMANDS: usize = 64;
+const MAX_COMMANDS: u32 = 64;
 
 /// The running socket.
 pub(super) struct ControlSocket {
@@ -86,7 +87,7 @@ fn accept(commands: &Arc<Commands>, listener: &UnixListener) {
             }
         };
         let entered = loop {
-            if let Some(entered) = commands.running.enter(MAX_COMMANDS) {
+            if let Some(entered) = commands.running.enter(MAX_COMMANDS, &Client::default()) {
                 break entered;
             }
             if commands.is_stopping() {

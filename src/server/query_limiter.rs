@@ -3,12 +3,15 @@
 //! A query that reads the whole log holds some MiB for each core while it runs,
 //! so the number of concurrent ones is limited by a weighted semaphore. The others
 //! wait, and their progress is reported. A reader that pages through an answer keeps
-//! its permit.
+//! its permit. A client of the query API gets half of each limit at most, so that
+//! answers which it does not read leave the others their share.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use crate::frontend::client_network;
 use crate::query::{GapsQuery, IncidentsQuery, LoopsQuery, Query, ReportQuery};
 use crate::store::Trail;
 
@@ -19,11 +22,69 @@ pub(super) const CAPACITY: u32 = 4;
 /// How often progress is reported while a query waits.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
 
+/// Whom a query is counted for. The owner's commands are counted for nobody.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Client(Vec<ClientKey>);
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum ClientKey {
+    Token(String),
+    Network(IpAddr),
+}
+
+impl Client {
+    /// A client with the token of that ID, at an address. Behind a loopback address
+    /// may be a proxy or a tunnel for many clients: they are told apart by tokens alone.
+    pub fn new(token: &str, address: &str) -> Self {
+        let address = address
+            .parse()
+            .map(|address: IpAddr| address.to_canonical());
+        let network = address.ok().filter(|address| !address.is_loopback());
+        let network = network.map(|address| ClientKey::Network(client_network(address)));
+        let token = ClientKey::Token(token.to_owned());
+        Self([token].into_iter().chain(network).collect())
+    }
+}
+
+/// What is taken of a limit: in total, and by each client.
+#[derive(Debug, Default)]
+struct Taken {
+    total: u32,
+    by_client: HashMap<ClientKey, u32>,
+}
+
+impl Taken {
+    /// Takes a weight for a client, if that exceeds neither the capacity nor the
+    /// client's half of it.
+    fn take(&mut self, weight: u32, client: &Client, capacity: u32) -> bool {
+        let share = |key| self.by_client.get(key).copied().unwrap_or(0);
+        let exceeds = |key| share(key) + weight > capacity / 2;
+        if weight > 0 && (self.total + weight > capacity || client.0.iter().any(exceeds)) {
+            return false;
+        }
+        self.total += weight;
+        for key in client.0.iter().filter(|_| weight > 0) {
+            *self.by_client.entry(key.clone()).or_default() += weight;
+        }
+        true
+    }
+
+    fn release(&mut self, weight: u32, client: &Client) {
+        self.total -= weight;
+        for key in &client.0 {
+            if let Some(share) = self.by_client.get_mut(key) {
+                *share -= weight;
+            }
+        }
+        self.by_client.retain(|_, share| *share > 0);
+    }
+}
+
 /// The semaphore.
 #[derive(Debug)]
 pub(super) struct QueryLimiter {
     capacity: u32,
-    taken: Mutex<u32>,
+    taken: Mutex<Taken>,
     freed: Condvar,
 }
 
@@ -32,6 +93,7 @@ pub(super) struct QueryLimiter {
 pub(super) struct Permit<'a> {
     limiter: &'a QueryLimiter,
     weight: u32,
+    client: Client,
 }
 
 /// The weight of a query; 0 for one that needs little.
@@ -54,34 +116,37 @@ pub(super) fn weight(query: &Query, trail: &Trail) -> u32 {
 
 impl QueryLimiter {
     /// Admits queries up to a total weight.
-    pub const fn new(capacity: u32) -> Self {
+    pub fn new(capacity: u32) -> Self {
         Self {
             capacity,
-            taken: Mutex::new(0),
+            taken: Mutex::default(),
             freed: Condvar::new(),
         }
     }
 
-    /// Waits for a permit. Meanwhile `report` is called every [`PROGRESS_INTERVAL`];
+    /// Waits for a permit for a client. Meanwhile `report` is called every [`PROGRESS_INTERVAL`];
     /// an error from it ends the wait.
     pub fn acquire<E>(
         &self,
         weight: u32,
+        client: &Client,
         mut report: impl FnMut() -> Result<(), E>,
     ) -> Result<Permit<'_>, E> {
-        let limiter = self;
         loop {
             let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-            let is_full = |taken: &mut u32| weight > 0 && *taken + weight > self.capacity;
+            let is_full = |taken: &mut Taken| !taken.take(weight, client, self.capacity);
             let waited = self
                 .freed
                 .wait_timeout_while(taken, PROGRESS_INTERVAL, is_full);
-            let (mut taken, _) = waited.unwrap_or_else(PoisonError::into_inner);
-            if !is_full(&mut taken) {
-                *taken += weight;
-                return Ok(Permit { limiter, weight });
-            }
+            let (taken, waited) = waited.unwrap_or_else(PoisonError::into_inner);
             drop(taken);
+            if !waited.timed_out() {
+                return Ok(Permit {
+                    limiter: self,
+                    weight,
+                    client: client.clone(),
+                });
+            }
             report()?;
         }
     }
@@ -90,37 +155,42 @@ impl QueryLimiter {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         let taken = self.limiter.taken.lock();
-        *taken.unwrap_or_else(PoisonError::into_inner) -= self.weight;
+        let mut taken = taken.unwrap_or_else(PoisonError::into_inner);
+        taken.release(self.weight, &self.client);
+        drop(taken);
         self.limiter.freed.notify_all();
     }
 }
 
 /// Counts what runs or waits; clones share the count.
 #[derive(Clone, Debug, Default)]
-pub(super) struct InFlight(Arc<AtomicUsize>);
+pub(super) struct InFlight(Arc<Mutex<Taken>>);
 
 /// One of those that are counted, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Entered(Arc<AtomicUsize>);
+pub(super) struct Entered(InFlight, Client);
 
 impl InFlight {
-    /// How many there are.
-    pub fn count(&self) -> usize {
-        self.0.load(Ordering::Acquire)
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts one more, if there are fewer than `max`.
-    pub fn enter(&self, max: usize) -> Option<Entered> {
-        let add = |count| (count < max).then_some(count + 1);
-        let order = Ordering::AcqRel;
-        let entered = self.0.fetch_update(order, Ordering::Acquire, add).is_ok();
-        entered.then(|| Entered(Arc::clone(&self.0)))
+    /// How many there are.
+    pub fn count(&self) -> u32 {
+        self.taken().total
+    }
+
+    /// Counts one more for a client, if there are fewer than `max`, and fewer than half
+    /// of it for the client.
+    pub fn enter(&self, max: u32, client: &Client) -> Option<Entered> {
+        let entered = self.taken().take(1, client, max);
+        entered.then(|| Entered(self.clone(), client.clone()))
     }
 }
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        self.0.taken().release(1, &self.1);
     }
 }
 
@@ -131,26 +201,52 @@ mod tests {
 
     #[test]
     fn a_third_waits_for_one_of_two_and_light_ones_never() {
-        let limiter = QueryLimiter::new(4);
-        let one = limiter.acquire(2, || Err(())).unwrap();
-        let two = limiter.acquire(2, || Err(())).unwrap();
-        limiter.acquire(2, || Err(())).unwrap_err();
-        limiter.acquire(0, || Err(())).unwrap();
+        let (limiter, owner) = (QueryLimiter::new(4), &Client::default());
+        let one = limiter.acquire(2, owner, || Err(())).unwrap();
+        let two = limiter.acquire(2, owner, || Err(())).unwrap();
+        limiter.acquire(2, owner, || Err(())).unwrap_err();
+        limiter.acquire(0, owner, || Err(())).unwrap();
         let mut one = Some(one);
         let report = || {
             one.take();
             Ok::<(), ()>(())
         };
-        limiter.acquire(2, report).unwrap();
+        limiter.acquire(2, owner, report).unwrap();
         drop(two);
     }
 
     #[test]
+    fn a_client_has_half() {
+        let limiter = QueryLimiter::new(4);
+        let try_acquire = |token, address| {
+            let client = Client::new(token, address);
+            limiter.acquire(1, &client, || Err(()))
+        };
+        let held = [
+            try_acquire("a", "127.0.0.1").unwrap(),
+            try_acquire("a", "192.0.2.1").unwrap(),
+        ];
+        try_acquire("a", "2001:db8::1").unwrap_err();
+        // Others at the loopback address are not taken for the same client, …
+        drop(try_acquire("b", "127.0.0.1").unwrap());
+        drop(held);
+        // … but those of one network are.
+        let held = [
+            try_acquire("a", "2001:db8::1").unwrap(),
+            try_acquire("b", "2001:db8::2").unwrap(),
+        ];
+        try_acquire("c", "2001:db8::3").unwrap_err();
+        drop(try_acquire("c", "2001:db8:0:1::1").unwrap());
+        drop(held);
+        assert!(limiter.taken.lock().unwrap().by_client.is_empty());
+    }
+
+    #[test]
     fn one_that_waits_is_woken() {
-        let limiter = QueryLimiter::new(1);
-        let one = limiter.acquire(1, || Err(())).unwrap();
+        let (limiter, owner) = (QueryLimiter::new(1), &Client::default());
+        let one = limiter.acquire(1, owner, || Err(())).unwrap();
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| limiter.acquire(1, || Ok::<(), ()>(())).is_ok());
+            let waiting = scope.spawn(|| limiter.acquire(1, owner, || Ok::<(), ()>(())).is_ok());
             drop(one);
             assert!(waiting.join().unwrap());
         });
@@ -158,11 +254,11 @@ mod tests {
 
     #[test]
     fn no_more_than_the_maximum_enter() {
-        let in_flight = InFlight::default();
-        let entered: Vec<_> = (0..3).map_while(|_| in_flight.enter(2)).collect();
+        let (in_flight, owner) = (InFlight::default(), &Client::default());
+        let entered: Vec<_> = (0..3).map_while(|_| in_flight.enter(2, owner)).collect();
         assert_eq!((entered.len(), in_flight.count()), (2, 2));
         drop(entered);
-        assert!(in_flight.enter(1).is_some());
+        assert!(in_flight.enter(1, owner).is_some());
         assert_eq!(in_flight.count(), 0);
     }
 }

@@ -16,12 +16,12 @@ use rustix::net::{RecvFlags, recv};
 
 use super::commands::AnswerWriter;
 use super::control::{Control, End};
-use super::query_limiter::{Entered, InFlight, QueryLimiter};
+use super::query_limiter::{Client, Entered, InFlight, QueryLimiter};
 use crate::query::{Position, Progress, Stage, Tail, TailPage, TailQuery};
 use crate::store::{Damages, Trail};
 
 /// The maximum number of concurrent tails; more are refused.
-const MAX_TAILS: usize = 64;
+const MAX_TAILS: u32 = 64;
 
 /// How long a tail waits before it checks that its command is still connected,
 /// and how long a write may block before it checks whether the server stops.
@@ -56,18 +56,20 @@ impl Default for Tails {
 
 impl Tails {
     /// The number of tails.
-    pub fn count(&self) -> usize {
+    pub fn count(&self) -> u32 {
         self.following.count()
     }
 
     /// Counts another tail, unless there are too many.
     pub fn enter(&self) -> Result<Entered, Box<dyn Error>> {
-        self.following.enter(MAX_TAILS).ok_or_else(|| {
-            let why = format!(
-                "{MAX_TAILS} tails follow already; end one of them, or ask without --follow"
-            );
-            why.into()
-        })
+        self.following
+            .enter(MAX_TAILS, &Client::default())
+            .ok_or_else(|| {
+                let why = format!(
+                    "{MAX_TAILS} tails follow already; end one of them, or ask without --follow"
+                );
+                why.into()
+            })
     }
 
     /// Sends events to a command; with `on`, until it disconnects or the server stops.
@@ -90,7 +92,8 @@ impl Tails {
         };
         let mut damage = Damages::default();
         let searches = query.after.is_none() && query.last.is_some();
-        let permit = self.searching.acquire(u32::from(searches), || {
+        let weight = u32::from(searches);
+        let permit = self.searching.acquire(weight, &Client::default(), || {
             report(Progress {
                 stage: Stage::Waiting,
                 ..Progress::default()

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 
 use super::file::TokenFile;
-use super::{Scope, Token, token_of};
+use super::{Token, token_of};
 
 /// The tokens of a data folder, reloaded whenever their file is replaced.
 #[derive(Debug)]
@@ -40,13 +40,8 @@ impl Watched {
         }
     }
 
-    /// What the token of that text is good for now; `None` where it is none, or
-    /// where the file cannot be read, which is logged once.
-    pub fn scope_of(&self, text: &str) -> Option<Scope> {
-        self.look(|tokens| token_of(tokens, text).map(|token| token.scope))
-    }
-
-    /// The token of that text, if it is one now.
+    /// The token of that text; `None` where it is none now, or where the file cannot be
+    /// read, which is logged once.
     pub fn find(&self, text: &str) -> Option<Token> {
         self.look(|tokens| token_of(tokens, text).cloned())
     }
@@ -86,30 +81,32 @@ impl Watched {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::auth::tokens::Scope;
 
     #[test]
     fn a_change_is_known_at_the_next_look() {
         let dir = tempfile::tempdir().unwrap();
         let file = TokenFile::of(dir.path());
         let watched = Watched::new(file.clone());
-        assert_eq!(watched.scope_of("ptr_x"), None);
+        let scope_of = |text: &str| watched.find(text).map(|token| token.scope);
+        assert_eq!(scope_of("ptr_x"), None);
         for _ in 0..50 {
             let (token, text) = Token::new("", Scope::Metrics).unwrap();
             let id = token.id.clone();
             file.add(token).unwrap();
-            assert_eq!(watched.scope_of(&text), Some(Scope::Metrics));
+            assert_eq!(scope_of(&text), Some(Scope::Metrics));
             let found = watched.find(&text).unwrap();
             assert!(found.id == id && watched.has(&found));
             file.remove(&id).unwrap();
-            assert_eq!(watched.scope_of(&text), None);
+            assert_eq!(scope_of(&text), None);
             assert!(watched.find(&text).is_none() && !watched.has(&found));
         }
         let (token, text) = Token::new("", Scope::Read).unwrap();
         file.add(token).unwrap();
-        assert_eq!(watched.scope_of(&text), Some(Scope::Read));
+        assert_eq!(scope_of(&text), Some(Scope::Read));
         fs::write(file.path(), "rubbish").unwrap();
-        assert_eq!(watched.scope_of(&text), None);
+        assert_eq!(scope_of(&text), None);
         fs::remove_file(file.path()).unwrap();
-        assert_eq!(watched.scope_of(&text), None);
+        assert_eq!(scope_of(&text), None);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::limiter::Limiter;
-use crate::auth::tokens::{Scope, Token, Watched};
+use crate::auth::tokens::{Token, Watched};
 use crate::event::DecodeError;
 use crate::server::reply::Reply;
 
@@ -35,14 +35,14 @@ impl Authenticator {
         self.tokens.has(token)
     }
 
-    /// Checks the `Authorization` of a request from an address: returns its scope, or
+    /// Checks the `Authorization` of a request from an address: returns its token, or
     /// the refusal. The refusal is the same for every fault of a token.
-    pub fn check(&self, authorization: Option<&str>, address: &str) -> Result<Scope, Reply> {
-        let scope = authorization
+    pub fn check(&self, authorization: Option<&str>, address: &str) -> Result<Token, Reply> {
+        let token = authorization
             .and_then(bearer)
-            .and_then(|token| self.tokens.scope_of(token));
-        if let Some(scope) = scope {
-            return Ok(scope);
+            .and_then(|token| self.tokens.find(token));
+        if let Some(token) = token {
+            return Ok(token);
         }
         let challenge = ("WWW-Authenticate", "Bearer realm=\"profiletrail\"");
         match self.limiter.refuse(address, Instant::now()) {

@@ -32,13 +32,13 @@ use crate::query::{
 };
 use crate::server::health::health;
 use crate::server::http_server::Handler;
-use crate::server::query_limiter::{Entered, InFlight, QueryLimiter, weight};
+use crate::server::query_limiter::{Client, Entered, InFlight, QueryLimiter, weight};
 use crate::server::reply::{Reply, Responder};
 use crate::server::worker::header;
 use crate::store::TrailError;
 
 /// The maximum number of queries that run or wait.
-const MAX_QUESTIONS: usize = 20;
+const MAX_QUESTIONS: u32 = 20;
 
 /// How long a query waits for a permit.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -136,18 +136,22 @@ impl Shared {
             let last = self.parts.trail.last_seq();
             return match ui.open(asked, &self.authenticator, self.parts.zone, last) {
                 Opened::Now(reply) => caller.answer(&reply),
-                Opened::Page(route) => self.begin(Wanted::Page(route), caller),
+                Opened::Page(route, token) => {
+                    let client = Client::new(&token, &asked.peer);
+                    self.begin(Wanted::Page(route), client, caller);
+                }
             };
         }
         let peer = peer.as_deref().unwrap_or_default();
-        let scope = match self.authenticator.check(authorization.as_deref(), peer) {
-            Ok(scope) => scope,
+        let token = match self.authenticator.check(authorization.as_deref(), peer) {
+            Ok(token) => token,
             Err(reply) => {
                 self.parts.metrics.asked("unauthorized");
                 return caller.answer(&reply);
             }
         };
-        match self.wanted(&method, &target, path, has_body, scope, accept.as_deref()) {
+        let accept = accept.as_deref();
+        match self.wanted(&method, &target, path, has_body, token.scope, accept) {
             Ok(Wanted::Question(_, Some(tag)) | Wanted::Ready(_, tag)) if names(&known, &tag) => {
                 self.parts.metrics.asked("unchanged");
                 caller.answer(&Reply::unchanged(&tag));
@@ -156,7 +160,7 @@ impl Shared {
                 self.parts.metrics.asked("answered");
                 caller.answer(&reply.tagged(&tag));
             }
-            Ok(wanted) => self.begin(wanted, caller),
+            Ok(wanted) => self.begin(wanted, Client::new(&token.id, peer), caller),
             Err(reply) => {
                 self.parts.metrics.asked("refused");
                 caller.answer(&reply);
@@ -217,8 +221,8 @@ impl Shared {
     }
 
     /// Answers it on a new thread.
-    fn begin(self: &Arc<Self>, wanted: Wanted, caller: Responder) {
-        let Some(entered) = self.questions.enter(MAX_QUESTIONS) else {
+    fn begin(self: &Arc<Self>, wanted: Wanted, client: Client, caller: Responder) {
+        let Some(entered) = self.questions.enter(MAX_QUESTIONS, &client) else {
             return self.busy(&wanted, caller);
         };
         let shared = Arc::clone(self);
@@ -227,7 +231,9 @@ impl Shared {
             .spawn(move || {
                 // After a panic the client gets 503, or a truncated answer.
                 let _entered: Entered = entered;
-                let answered = catch_unwind(AssertUnwindSafe(|| shared.answer(&wanted, caller)));
+                let answered = catch_unwind(AssertUnwindSafe(|| {
+                    shared.answer(&wanted, &client, caller);
+                }));
                 if answered.is_err() {
                     tracing::error!("a question could not be answered");
                 }
@@ -255,8 +261,8 @@ impl Shared {
         caller.answer(&reply);
     }
 
-    fn answer(&self, wanted: &Wanted, caller: Responder) {
-        let Ok(_permit) = self.running.acquire(1, self.patience()) else {
+    fn answer(&self, wanted: &Wanted, client: &Client, caller: Responder) {
+        let Ok(_permit) = self.running.acquire(1, client, self.patience()) else {
             return self.busy(wanted, caller);
         };
         match wanted {
@@ -269,7 +275,7 @@ impl Shared {
             Wanted::Ready(..) => {}
             Wanted::Page(route) => self.show(route, caller),
             Wanted::Question(parsed, tag) => {
-                self.answer_question(wanted, parsed, tag.clone(), caller);
+                self.answer_question(wanted, parsed, tag.clone(), client, caller);
             }
         }
     }
@@ -279,6 +285,7 @@ impl Shared {
         wanted: &Wanted,
         parsed: &ParsedQuery,
         tag: Option<String>,
+        client: &Client,
         caller: Responder,
     ) {
         let sink = |caller| Sink::new(caller, tag, parsed.page.limit.is_some());
@@ -290,7 +297,8 @@ impl Shared {
             }
             Question::Ask(query) => {
                 let weight = weight(query, &self.parts.trail);
-                let Ok(_permit) = self.parts.limiter.acquire(weight, self.patience()) else {
+                let permit = self.parts.limiter.acquire(weight, client, self.patience());
+                let Ok(_permit) = permit else {
                     return self.busy(wanted, caller);
                 };
                 let sink = sink(caller);

@@ -27,10 +27,22 @@ fn much() -> (tempfile::TempDir, Server, String) {
 
 /// Asks on a connection of its own, without reading.
 fn begin(server: &Server, token: &str, target: &str, version: &str) -> TcpStream {
+    begin_from(server, token, target, version, "")
+}
+
+/// The same with further header lines.
+fn begin_from(
+    server: &Server,
+    token: &str,
+    target: &str,
+    version: &str,
+    headers: &str,
+) -> TcpStream {
     let mut stream = TcpStream::connect(server.api()).unwrap();
     stream.set_read_timeout(Some(NEVER)).unwrap();
-    let request =
-        format!("GET {target} {version}\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
+    let request = format!(
+        "GET {target} {version}\r\nHost: x\r\nAuthorization: Bearer {token}\r\n{headers}\r\n"
+    );
     stream.write_all(request.as_bytes()).unwrap();
     stream
 }
@@ -49,10 +61,12 @@ fn long_answers_come_piece_by_piece_and_hold_up_nobody() {
     old.read_to_end(&mut bytes).unwrap();
     assert!(!bytes.starts_with(b"HTTP/1.1 200 OK\r\nTransfer-Encoding"));
     assert!(bytes.ends_with(expected.as_bytes()));
-    // Readers that do not read take the places for long answers, and no other.
-    let stalled: Vec<_> = (0..4)
-        .map(|_| begin(&server, &token, "/v1/export", "HTTP/1.1"))
-        .collect();
+    // Readers that do not read take the places for long answers, and no other: here
+    // half of them with each of two tokens.
+    let second = crate::support::http::token(&data(&dir), "read");
+    let stalled: Vec<_> = [&token, &token, &second, &second]
+        .map(|token| begin(&server, token, "/v1/export", "HTTP/1.1"))
+        .into();
     let busy = || {
         let reply = ask(server.api(), &token, "/v1/stats");
         assert!(matches!(reply.status, 200 | 503));
@@ -73,6 +87,58 @@ fn long_answers_come_piece_by_piece_and_hold_up_nobody() {
     eventually("there is room", || {
         ask(server.api(), &token, "/v1/stats").status == 200
     });
+    server.stop();
+}
+
+/// Whoever does not read long answers takes half of the places at most, be it with one
+/// token from many addresses or with many tokens from one network.
+#[test]
+fn one_client_that_does_not_read_leaves_half_of_the_places() {
+    let args = [&API[..], &["--trusted-proxy", "127.0.0.1"]].concat();
+    let (dir, server) = new_server(&args);
+    let mut client = server.client();
+    let long = "x".repeat(450_000);
+    for number in 0..60 {
+        let call = call(number + 1, 1_760_000_000 + number, &long);
+        client.post("/webhook", call).seq();
+    }
+    let tokens: Vec<_> = (0..5).map(|_| token(&data(&dir), "read")).collect();
+    let stall = |target, token: &str, address: &str| {
+        let headers = format!("X-Forwarded-For: {address}\r\n");
+        begin_from(&server, token, target, "HTTP/1.1", &headers)
+    };
+    let status = |target: &str, token: &str, address: &str| {
+        let authorization = format!("Bearer {token}");
+        let headers = [
+            ("Authorization", &*authorization),
+            ("X-Forwarded-For", address),
+        ];
+        Client::connect(server.api())
+            .request("GET", target, &headers, b"")
+            .status
+    };
+    for target in ["/v1/export", "/v1/changes"] {
+        // One token, at four addresses.
+        let stalled =
+            [1, 2, 3, 4].map(|number| stall(target, &tokens[0], &format!("192.0.2.{number}")));
+        let is_refused = || status("/v1/changes?limit=1", &tokens[0], "192.0.2.5") == 503;
+        eventually("the token has its share", is_refused);
+        let other = status("/v1/changes?limit=1", &tokens[1], "192.0.2.5");
+        assert_eq!(other, 200, "{target}");
+        assert_eq!(
+            cli(&data(&dir), &["changes", "--limit", "1"]).status,
+            Some(0)
+        );
+        drop(stalled);
+        // Four tokens, in one network.
+        let stalled = [1, 2, 3, 4]
+            .map(|number| stall(target, &tokens[number], &format!("2001:db8::{number}")));
+        let is_refused = || status("/v1/changes?limit=1", &tokens[0], "2001:db8::5") == 503;
+        eventually("the network has its share", is_refused);
+        let other = status("/v1/changes?limit=1", &tokens[0], "2001:db8:0:1::1");
+        assert_eq!(other, 200, "{target}");
+        drop(stalled);
+    }
     server.stop();
 }
 

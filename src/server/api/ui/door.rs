@@ -21,8 +21,8 @@ use crate::web::{Clock, assets, shell};
 pub(in crate::server::api) enum Opened {
     /// The finished reply.
     Now(Reply),
-    /// A page to render.
-    Page(Route),
+    /// A page to render, and the ID of the token that it is shown to.
+    Page(Route, String),
 }
 
 impl Ui {
@@ -56,29 +56,31 @@ impl Ui {
         };
         let wanted = route(&asked.target, clock);
         let by_script = matches!(&wanted, Ok(Some(route)) if route.is_fragment());
-        let inside = self.is_inside(asked, door, !by_script);
+        let token = self.token_id(asked, door, !by_script);
         if path == "/login" {
             let next = next(&asked.target);
-            return Opened::Now(match inside {
-                true => elsewhere(own_target(&next), ""),
-                false => page(
+            return Opened::Now(match token {
+                Some(_) => elsewhere(own_target(&next), ""),
+                None => page(
                     200,
                     shell::login(own_target(&next), None, may_be_clear(asked)),
                 ),
             });
         }
-        match (inside, wanted) {
-            (false, _) if by_script => {
+        match (token, wanted) {
+            (None, _) if by_script => {
                 let body = html! { p { "Log in again." } };
                 Opened::Now(page(401, body))
             }
-            (false, _) => Opened::Now(log_in(own_target(&asked.target))),
-            (true, Ok(Some(Route::Live(_)))) if asked.tag.as_deref() == Some(&*tag(last_seq)) => {
+            (None, _) => Opened::Now(log_in(own_target(&asked.target))),
+            (Some(_), Ok(Some(Route::Live(_))))
+                if asked.tag.as_deref() == Some(&*tag(last_seq)) =>
+            {
                 Opened::Now(unchanged())
             }
-            (true, Ok(Some(route))) => Opened::Page(route),
-            (true, Ok(None)) => Opened::Now(nothing(Some(&clock))),
-            (true, Err(wrong)) => {
+            (Some(token), Ok(Some(route))) => Opened::Page(route, token),
+            (Some(_), Ok(None)) => Opened::Now(nothing(Some(&clock))),
+            (Some(_), Err(wrong)) => {
                 let body = html! {
                     p.error { (Text::new(&wrong, 400)) }
                     p { a href="/" { "To the start page" } }
@@ -91,13 +93,14 @@ impl Ui {
         }
     }
 
-    fn is_inside(&self, asked: &Asked, door: &Authenticator, used: bool) -> bool {
+    /// The ID of the token with which somebody is logged in.
+    fn token_id(&self, asked: &Asked, door: &Authenticator, used: bool) -> Option<String> {
         let now = Instant::now();
         self.cookie
             .sessions(asked.cookie.as_deref())
-            .any(|session| {
+            .find_map(|session| {
                 self.sessions
-                    .is_good(session, now, used, |token| door.is_good(token))
+                    .token_id(session, now, used, |token| door.is_good(token))
             })
     }
 

@@ -19,7 +19,7 @@ use crate::query::{
     Filter, GapLine, GapsQuery, IncidentLine, IncidentsQuery, LoopGroupLine, LoopLine, LoopsQuery,
     Query, RejectedQuery, Span, Wanted,
 };
-use crate::server::query_limiter::{Permit, weight};
+use crate::server::query_limiter::{Client, Permit, weight};
 use crate::server::reply::Reply;
 use crate::web::findings::{Finding, Findings};
 use crate::web::search_results::{Rejected, rejected};
@@ -72,7 +72,8 @@ pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply
 pub(super) fn permit<'a>(asker: &Asker<'a>, query: &Query) -> Result<Permit<'a>, Failure> {
     let begun = Instant::now();
     let weight = weight(query, &asker.parts.trail);
-    let permit = asker.parts.limiter.acquire(weight, || {
+    // It is released before the page is sent, so nobody can keep it by not reading.
+    let permit = asker.parts.limiter.acquire(weight, &Client::default(), || {
         if begun.elapsed() < Duration::from_secs(3) {
             Ok(())
         } else {

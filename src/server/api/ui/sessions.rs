@@ -73,28 +73,26 @@ impl Sessions {
         Ok(name)
     }
 
-    /// Whether the session exists and its token is `still` valid. With `used` this
-    /// counts as use.
-    pub fn is_good(
+    /// The ID of the session's token, if the session exists and its token is `still`
+    /// valid. With `used` this counts as use.
+    pub fn token_id(
         &self,
         (name, secure): (&str, bool),
         now: Instant,
         used: bool,
         still: impl FnOnce(&Token) -> bool,
-    ) -> bool {
+    ) -> Option<String> {
         let mut table = self.table();
         let key = key(name);
-        let Some(session) = table.get_mut(&key) else {
-            return false;
-        };
+        let session = table.get_mut(&key)?;
         if !session.lasts(now) || !still(&session.token) {
             table.remove(&key);
-            return false;
+            return None;
         }
         if used {
             session.used = now;
         }
-        session.secure == secure
+        (session.secure == secure).then(|| session.token.id.clone())
     }
 
     /// Ends the session, if it exists.
@@ -122,11 +120,19 @@ mod tests {
     #[test]
     fn a_session_ends_when_it_should() {
         let (sessions, begun) = (Sessions::default(), Instant::now());
-        let good = |name: &str, now, used| sessions.is_good((name, true), now, used, |_| true);
+        let good = |name: &str, now, used| {
+            sessions
+                .token_id((name, true), now, used, |_| true)
+                .is_some()
+        };
         let name = sessions.begin(token(), true, begun).unwrap();
         assert!(good(&name, begun, true));
         assert!(!good("", begun, true) && !good(&name[1..], begun, true));
-        assert!(!sessions.is_good((&name, false), begun, true, |_| true));
+        assert!(
+            sessions
+                .token_id((&name, false), begun, true, |_| true)
+                .is_none()
+        );
         // A background request is no use.
         let later = begun + IDLE / 2;
         assert!(good(&name, later, false));
@@ -142,7 +148,11 @@ mod tests {
         assert!(!good(&name, begun + LONGEST, true));
         // And it ends with its token, and on demand.
         let name = sessions.begin(token(), true, begun).unwrap();
-        assert!(!sessions.is_good((&name, true), begun, true, |_| false));
+        assert!(
+            sessions
+                .token_id((&name, true), begun, true, |_| false)
+                .is_none()
+        );
         assert!(!good(&name, begun, true));
         let name = sessions.begin(token(), true, begun).unwrap();
         sessions.end(&name);
@@ -160,7 +170,11 @@ mod tests {
             .collect();
         assert_eq!(sessions.table().len(), MOST);
         let last = begun + Duration::from_secs(1);
-        let good = |name: &String| sessions.is_good((name, false), last, false, |_| true);
+        let good = |name: &String| {
+            sessions
+                .token_id((name, false), last, false, |_| true)
+                .is_some()
+        };
         assert!(!good(&names[0]) && good(&names[MOST]));
     }
 }
