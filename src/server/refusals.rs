@@ -1,8 +1,7 @@
-//! Calls of which nothing is kept, such as those refused for their signature: counted and logged by
-//! reason.
+//! Calls refused for their signature, or before it is looked at: counted and logged by reason.
 //!
-//! Nothing of such a call is kept, so this is what its owner has to find out why Copernica's calls
-//! do not arrive.
+//! Nothing is kept of such a call unless only its date is wrong, so this is what its owner has to
+//! find out why Copernica's calls do not arrive.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -49,11 +48,16 @@ impl Refusals {
             "" => String::new(),
             detail => format!(" ({detail})"),
         };
+        // A wrong date alone loses nothing: `rejected --retry` can enter the call.
+        let outcome = match refusal {
+            Refusal::Stale(_) | Refusal::Ahead(_) => "kept as rejected",
+            _ => "refused and not kept",
+        };
         let names = matches!(refusal, Refusal::Account | Refusal::Host) && !detail.is_empty();
         self.count(
             refusal.word(),
             names.then(|| detail.to_owned()),
-            format!("a call from {remote} was refused and not kept: {refusal}{shown}"),
+            format!("a call from {remote} was {outcome}: {refusal}{shown}"),
         );
     }
 

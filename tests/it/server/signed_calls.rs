@@ -99,6 +99,10 @@ fn a_signed_call_is_kept_once_with_evidence_and_nothing_else_is() {
     assert_eq!(send(&server, &stale).status, 401);
     let ahead = Call::new(FIELDS, now() + 3600).signed(&key);
     assert_eq!(send(&server, &ahead).status, 401);
+    let told = "kept as rejected: the date is in the future";
+    eventually("the log says that it is kept", || {
+        server.log().contains(told)
+    });
     let forged = Call::new(FIELDS, now() - 3600).signed(&Key::new("other-2048"));
     assert_eq!(send(&server, &forged).status, 401);
     let mut lost = call("l");
