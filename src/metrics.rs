@@ -111,7 +111,7 @@ pub struct Gauges {
     pub log: [u64; 2],
     /// Bytes of the index.
     pub index: u64,
-    /// Closed segments that are to be sealed.
+    /// Closed segments that wait to be sealed.
     pub unsealed: usize,
     /// Free bytes on the data folder's disk, if known.
     pub free: Option<u64>,
@@ -125,7 +125,7 @@ pub struct Gauges {
     pub frontends: Vec<(&'static str, crate::frontend::StatsSnapshot)>,
     /// The age in seconds of the last verified call's date at its receipt.
     pub signed_age: Option<i64>,
-    /// Questions over HTTP that are answered or wait.
+    /// Questions over HTTP that are being answered or wait.
     pub asked: u32,
 }
 
@@ -161,7 +161,7 @@ impl Metrics {
         );
         registry.register(
             "calls_refused",
-            "Calls of which nothing is kept, by reason",
+            "Calls that were refused and not kept, by reason",
             inner.refused.clone(),
         );
         registry.register_with_unit(
@@ -263,14 +263,14 @@ impl Collector for Gauges {
         let logs = logs.map(|(log, bytes)| ([("log", log)], bytes));
         family(out, "log_bytes", "Files of the logs", logs)?;
         gauge(out, "index_bytes", "Files of the index", None, self.index)?;
-        let help = "Closed segments that are to be sealed";
+        let help = "Closed segments that wait to be sealed";
         gauge(out, "segments_unsealed", help, None, self.unsealed)?;
         // What is not known has no sample.
         if let Some(free) = self.free {
             gauge(
                 out,
                 "disk_free_bytes",
-                "Free on the data folder's disk",
+                "Free space on the data folder's disk",
                 None,
                 free,
             )?;
@@ -288,7 +288,7 @@ impl Collector for Gauges {
             gauge(
                 out,
                 "last_event_age",
-                "Since the last event came",
+                "Time since the last event arrived",
                 Some(&Unit::Seconds),
                 age,
             )?;
@@ -296,7 +296,7 @@ impl Collector for Gauges {
         let help = "1 if no event came for longer than --alert-after";
         gauge(out, "silent", help, None, u32::from(self.silent))?;
         if let Some(age) = self.signed_age {
-            let help = "What the last verified call's date was behind this machine's clock";
+            let help = "How far the last verified call's date was behind this machine's clock";
             gauge(out, "last_signed_date_age", help, Some(&Unit::Seconds), age)?;
         }
         let version = [([("version", env!("CARGO_PKG_VERSION"))], 1)];
@@ -306,7 +306,7 @@ impl Collector for Gauges {
             "The program's version",
             version.into_iter(),
         )?;
-        let help = "Questions over HTTP that are answered or wait";
+        let help = "Questions over HTTP that are being answered or wait";
         gauge(out, "questions_under_way", help, None, self.asked)?;
         self.encode_frontends(out)
     }

@@ -186,7 +186,7 @@ fn print_looked_up(looked_up: &LookedUp) {
         mib(looked_up.entering.rss_kib),
         mib(looked_up.entering.peak_kib),
     ]);
-    table.print("serve --lookup mail: what is there already is entered");
+    table.print("serve --lookup mail: indexing the events that exist");
 }
 
 fn questions_table() -> Printed {

@@ -16,11 +16,11 @@ monday (the last one) or '2 hours ago'.";
 pub enum Format {
     /// A table for people
     Table,
-    /// One JSON object a line, for programs
+    /// One JSON object per line, for programs
     Jsonl,
     /// Rows of fixed columns, for programs that read CSV
     Csv,
-    /// The same rows as an Excel workbook, whose texts stay texts; needs --out
+    /// The same rows as an Excel workbook, with values as text cells; needs --out
     Xlsx,
 }
 
@@ -30,7 +30,7 @@ pub struct Output {
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
     #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT")]
     pub format: Option<Format>,
-    /// The workbook to write: a new file
+    /// The workbook to write; it must not exist yet
     #[arg(long, value_name = "FILE.xlsx")]
     pub out: Option<PathBuf>,
 }
@@ -62,7 +62,7 @@ pub struct Ask<Q: clap::Args> {
 pub struct AskStates<Q: clap::Args> {
     #[command(flatten)]
     pub query: Q,
-    /// Ignore that a profile's delete also deletes its subprofiles
+    /// Do not show subprofiles as deleted with their profile
     #[arg(long, overrides_with = "cascade")]
     pub no_cascade: bool,
     #[command(flatten)]

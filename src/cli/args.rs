@@ -82,7 +82,7 @@ pub enum Command {
     Explain(Ask<EventNumber>),
     /// Count changes by field, label, hour or day
     #[command(after_help = format!(
-        "Hours, days and months are those of --tz in a table, and UTC's with --format jsonl and csv.\n{}",
+        "Hours, days and months are in the zone of --tz in a table, and in UTC with --format jsonl and csv.\n{}",
         times_and("report --by day,label --since '2 weeks ago'")
     ))]
     Report(AskStates<ReportQuery>),
@@ -100,7 +100,7 @@ pub enum Command {
     Loops(AskStates<LoopsQuery>),
     /// Show which profiles have or had a value, and when
     #[command(after_help = format!("{TIMES}\n\n\
-        Fields that serve --lookup names are found at once; for others the whole log is read.\n\n\
+        Fields named by serve --lookup are found at once; for other fields the whole log is read.\n\n\
         Examples: profiletrail find 'mail=johny@example.com'\n          \
         profiletrail find 'mail=johny@' --prefix --ever\n          \
         profiletrail find 'mail=@example\\.(com|org)$' --match\n          \

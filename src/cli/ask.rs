@@ -183,7 +183,7 @@ pub fn lacking(query: &Query, end: &End, context: &CommandContext) -> Option<Exi
             super::say(&format!("profiletrail: {damage}"));
         }
         super::say(&format!(
-            "profiletrail: the answer lacks what cannot be read; {} shows where it is",
+            "profiletrail: the answer lacks events that cannot be read; {} shows where they are",
             context.command("verify")
         ));
         return Some(ExitStatus::Failed);
@@ -262,7 +262,7 @@ fn nothing(query: &Query, context: &CommandContext) -> String {
 fn nobody(query: &FindQuery) -> String {
     let who = match &query.sought {
         FindTarget::Field { name, .. } => {
-            format!("no profile or subprofile has such a value in {name:?}")
+            format!("no profile or subprofile has this value in {name:?}")
         }
         FindTarget::Interest(name) => format!("no profile has the interest {name:?}"),
     };
@@ -297,7 +297,7 @@ fn next(query: &Query, context: &CommandContext) -> Option<String> {
         }
         Query::Find(_) => format!("{} lists the names of fields", context.command("stats")),
         Query::Changes(_) | Query::Export(_) => format!(
-            "fewer filters find more; {} shows what there is",
+            "try fewer filters; {} shows what there is",
             context.command("stats")
         ),
         Query::Rejected(query) if query.span != Span::default() => {

@@ -31,7 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PIECE: usize = 64 * 1024;
 
 /// What is said where a server does not answer to the end.
-pub const BROKEN_OFF: &str = "the running server broke its answer off; is it stopping? Ask again";
+pub const BROKEN_OFF: &str = "the running server stopped in the middle of its answer; ask again";
 
 /// A connection for one command.
 pub struct Connection {
@@ -69,7 +69,7 @@ fn offline(commands: Commands) -> anyhow::Result<Connection> {
     let (stream, other) = UnixStream::pair().context("making a pair of sockets")?;
     let answer = move || {
         if let Err(error) = commands.serve(&other) {
-            tracing::debug!("the command went away: {error}");
+            tracing::debug!("the command disconnected: {error}");
         }
     };
     let thread = std::thread::Builder::new().name("command".to_owned());
@@ -93,7 +93,7 @@ impl Drop for Connection {
         let _ = self.stream.shutdown(Shutdown::Both);
         let panicked = self.offline.take().map(JoinHandle::join);
         if panicked.is_some_and(|joined| joined.is_err()) {
-            tracing::error!("the thread that answered had panicked");
+            tracing::error!("the answering thread panicked");
         }
     }
 }

@@ -24,8 +24,8 @@ pub struct Common {
     #[arg(long, global = true, env = "PROFILETRAIL_TIMEZONE", value_name = "ZONE",
         default_value = "Europe/Amsterdam", value_parser = zone_from_name)]
     pub timezone: Zone,
-    /// The time zone in which times are shown: one such as Europe/Amsterdam, or local for
-    /// this machine's [default: that of --timezone]
+    /// The time zone in which times are shown, such as Europe/Amsterdam, or local for this
+    /// machine's [default: that of --timezone]
     #[arg(long, global = true, env = "PROFILETRAIL_TZ", value_name = "ZONE",
         value_parser = reader_zone)]
     pub tz: Option<Zone>,

@@ -30,7 +30,7 @@ pub struct DossierArgs {
         value_parser = unix_time(Rounding::Down)
     )]
     pub at: Option<i64>,
-    /// Write it to this new file
+    /// The file to write; it must not exist yet
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
     /// A page for people, or JSON lines [default: html with --out, else jsonl]
@@ -43,7 +43,7 @@ pub struct DossierArgs {
 pub enum Form {
     /// One page, to be read in a browser and printed
     Html,
-    /// One JSON object a line, for programs
+    /// One JSON object per line, for programs
     Jsonl,
 }
 

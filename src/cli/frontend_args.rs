@@ -8,11 +8,11 @@ use crate::frontend::{Network, TlsFiles};
 /// Who may connect, and how.
 #[derive(Debug, clap::Args)]
 pub struct FrontendArgs {
-    /// The most open connections
+    /// The largest number of open connections
     #[arg(long, env = "PROFILETRAIL_MAX_CONNECTIONS", value_name = "N", default_value_t = 512,
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
-    /// The most connections of one address; trusted proxies have no such limit [default: half]
+    /// The largest number of connections from one address; trusted proxies are exempt [default: half]
     #[arg(long, env = "PROFILETRAIL_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N",
         value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections_per_address: Option<u32>,

@@ -19,7 +19,7 @@ use crate::server::control::{Control, Request};
 use crate::store::{Folder, Purpose};
 
 /// The message where a server does not answer to the end.
-const BROKEN_OFF: &str = "the running server broke off; repeat the import: events that are already there are not added again";
+const BROKEN_OFF: &str = "the running server ended the connection; repeat the import: events that already exist are not added again";
 
 /// The most refused lines that are shown one by one.
 const MAX_SHOWN: usize = 20;
@@ -27,14 +27,14 @@ const MAX_SHOWN: usize = 20;
 /// `import`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Events that are already there are not added again, so an import can be repeated.\n\n\
+    after_help = "Events that already exist are not added again, so an import can be repeated.\n\n\
     Example: profiletrail import events.jsonl --data ./copy"
 )]
 pub struct ImportArgs {
     /// A file that `export` wrote; - is standard input
     #[arg(value_name = "FILE", default_value = "-")]
     pub file: PathBuf,
-    /// Segment size of the log, where no server runs
+    /// Segment size of the log, if no server runs
     #[arg(
         long,
         env = "PROFILETRAIL_SEGMENT_SIZE",

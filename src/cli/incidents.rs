@@ -30,7 +30,7 @@ pub struct IncidentsArgs {
 pub enum IncidentsCommand {
     /// Show the changes of an incident
     Show(ShowIncidentArgs),
-    /// Write a file for Copernica's import that undoes an incident, and list what it leaves alone
+    /// Write a file for Copernica's import that undoes an incident, and list what it skips
     Undo(UndoArgs),
 }
 
@@ -53,9 +53,9 @@ pub struct ShowIncidentArgs {
 #[command(
     after_help = "The file lists each profile that still has the value of the incident, with the value that it had \
     before, in the columns id and the field's name; for subprofiles of the collection Pets, Pets.id and Pets.NAME, as \
-    Copernica's import reads them. Values are written exactly, also those that a spreadsheet would run as a formula: \
-    import the file, and do not open it in one. Repeat the filters that the incident was listed with, except times; \
-    others undo a part of it.\n\nExample: profiletrail incidents undo mail-1234 --out fix.csv"
+    Copernica's import reads them. Values are written exactly, including those that a \
+    spreadsheet would run as a formula: import the file, and do not open it in a spreadsheet. Repeat the filters that \
+    the incident was listed with, except times; further filters undo only a part of it.\n\nExample: profiletrail incidents undo mail-1234 --out fix.csv"
 )]
 pub struct UndoArgs {
     /// The incident, as it was listed
@@ -72,7 +72,7 @@ pub struct UndoArgs {
     pub force: bool,
     #[command(flatten)]
     pub query: IncidentsQuery,
-    /// Ignore that a profile's delete also deletes its subprofiles
+    /// Do not show subprofiles as deleted with their profile
     #[arg(long, overrides_with = "cascade")]
     pub no_cascade: bool,
     /// The form of the list [default: table on a terminal, jsonl elsewhere]

@@ -25,7 +25,7 @@ fn already(path: &Path, force: Option<bool>) -> UsageError {
         None => "remove it",
     };
     UsageError::new(format!(
-        "--out: {path} is there already; name another file, or {way_out}"
+        "--out: {path} already exists; name another file, or {way_out}"
     ))
 }
 
@@ -77,7 +77,7 @@ impl OutFile {
         let dir = File::open(&self.dir).and_then(|dir| dir.sync_all());
         if let Err(error) = dir {
             bail!(
-                "{}: it is written, but may not outlive a power cut: {error}",
+                "{}: it was written, but could not be synced to the disk: {error}",
                 path.display()
             );
         }

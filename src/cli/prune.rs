@@ -13,7 +13,7 @@ use crate::store::{PruneReport, YOUNGEST};
 /// `prune`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("An event is pruned if it happened before the time and arrived before it; an imported event \
-    arrived when its `received` says. What every profile was after its last pruned event is kept. The newest segment of the log \
+    arrived when its `received` says. The state of every profile after its last pruned event is kept. The newest segment of the log \
     is never pruned.\n\n{TIMES}\n\nExample: profiletrail prune --before '5 years ago' --dry-run"))]
 pub struct PruneArgs {
     /// Prune events that happened and arrived before this time; at least a day ago
@@ -34,7 +34,7 @@ pub fn run(args: &PruneArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     let before = args.before;
     if before > context.now.saturating_sub(YOUNGEST) {
         let what = format!(
-            "--before: {} is less than a day ago: younger events are never pruned",
+            "--before: {} is less than a day ago: newer events are never pruned",
             context.view().moment(before)
         );
         return Err(UsageError::new(what).into());
@@ -113,10 +113,10 @@ fn text_of(line: &PruneReport, view: &View) -> String {
     }
     if *bytes > 0 {
         let about = if line.dry_run { "about " } else { "" };
-        text += &format!("; {about}{} given back", shown(*bytes));
+        text += &format!("; {about}{} freed", shown(*bytes));
     }
     if line.waiting {
-        text += "; the space is given back once the answers have ended that began before";
+        text += "; the space is freed once the answers that began earlier have ended";
     }
     text
 }

@@ -17,7 +17,7 @@ const SEGMENT_SIZE: u64 = 64 << 20;
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail rejected --since yesterday"))]
 pub struct RejectedArgs {
-    /// Enter the calls of these numbers, or all, that can be read now as events, each once
+    /// Enter rejected calls that can be read now as events, each once [default: all of them]
     #[arg(long, value_name = "NUMBER", num_args = 0.., conflicts_with_all = ["since", "until", "limit", "reverse"])]
     pub retry: Option<Vec<u64>>,
     #[command(flatten)]
@@ -60,8 +60,8 @@ fn for_people(lines: &[u8]) -> anyhow::Result<Vec<u8>> {
             error,
         } = line?;
         let what = match (seq, error) {
-            (Some(seq), _) if outcome == RetryOutcome::Present => format!("is event {seq} already"),
-            (Some(seq), _) => format!("is event {seq} now"),
+            (Some(seq), _) if outcome == RetryOutcome::Present => format!("is already event {seq}"),
+            (Some(seq), _) => format!("is now event {seq}"),
             (None, Some(error)) => format!("cannot be read: {error}"),
             (None, None) => continue,
         };

@@ -33,7 +33,7 @@ const UI_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 
     after_help = "Example: profiletrail serve --data /var/lib/profiletrail --listen 127.0.0.1:8080"
 )]
 pub struct ServeArgs {
-    /// The address to listen at; port 0 takes a free one
+    /// The address to listen on; port 0 picks a free one
     #[arg(
         long,
         env = "PROFILETRAIL_LISTEN",
@@ -41,7 +41,7 @@ pub struct ServeArgs {
         default_value = "127.0.0.1:8080"
     )]
     pub listen: SocketAddr,
-    /// The longest body of a call
+    /// The largest body of a call
     #[arg(
         long,
         env = "PROFILETRAIL_MAX_BODY",
@@ -49,7 +49,7 @@ pub struct ServeArgs {
         default_value = "4MiB"
     )]
     pub max_body: ByteSize,
-    /// The most bytes of rejected calls; beyond that the oldest are removed
+    /// The largest total size of rejected calls; beyond it the oldest are removed
     #[arg(
         long,
         env = "PROFILETRAIL_MAX_REJECTED",

@@ -81,7 +81,7 @@ impl SignatureArgs {
         }
         let missing = |flag: &str| {
             UsageError::new(format!(
-                "signatures cannot be checked without {flag}; without signatures, say --signature off"
+                "signatures cannot be checked without {flag}; to accept unsigned calls, set --signature off"
             ))
         };
         if self.copernica_id.is_empty() {

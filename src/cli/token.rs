@@ -15,8 +15,8 @@ use crate::store::Folder;
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "A token lets a program read over HTTP (`serve --api ADDR`) what the commands answer; it can change \
-    nothing. The server applies changes of tokens at once.\n\n\
+    after_help = "A token lets a program ask the commands' questions over HTTP (`serve --api \
+    ADDR`); it cannot change anything. The server applies changes of tokens at once.\n\n\
     Example: profiletrail token create --name report"
 )]
 pub struct TokenArgs {
@@ -27,7 +27,7 @@ pub struct TokenArgs {
 /// What to do with tokens.
 #[derive(Debug, Subcommand)]
 enum TokenCommand {
-    /// Create a token, and show it this once
+    /// Create a token, and show it once
     Create {
         /// A name to recognise it by
         #[arg(long, value_name = "NAME", default_value = "")]

@@ -44,12 +44,12 @@ pub fn run(query: &Query, args: &UndoArgs, context: &CommandContext) -> anyhow::
         count => format!("{} are", grouped(count)),
     };
     let summary = match file.restored {
-        0 => format!("nothing is to be restored; {left} left alone"),
+        0 => format!("nothing to restore; {left} skipped"),
         restored => {
             file.put()?;
             let path = plain(&args.out.display().to_string());
             let values = counted(restored, "value");
-            format!("wrote {values} to restore to {path}; {left} left alone")
+            format!("wrote {values} to restore to {path}; {left} skipped")
         }
     };
     super::say(&format!("profiletrail: {summary}"));
@@ -118,7 +118,9 @@ impl UndoFile {
             Some(Value::Text(text)) => text.as_ref(),
             Some(Value::Member(true)) => "1",
             Some(Value::Member(false)) => "0",
-            Some(Value::Absent) | None => return Err(io::Error::other("what it was is not known")),
+            Some(Value::Absent) | None => {
+                return Err(io::Error::other("the value before is not known"));
+            }
         };
         if line.subprofile.is_some() != self.collection.is_some() {
             self.wrong = Some(match self.collection {

@@ -15,8 +15,9 @@ use crate::store::{Folder, ValidationError, ValidationFiles};
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
-    after_help = "Before Copernica calls an address it fetches a text file, whose name and content it shows. A server \
-    serves the files that are added here at /NAME and /webhook/NAME, at once.\n\n\
+    after_help = "Before Copernica calls an address, it fetches a text file from it, and shows \
+    you the file's name and content. The server serves the files added here at /NAME and \
+    /webhook/NAME, at once.\n\n\
     Example: profiletrail validation add smtpeter-abc12.txt"
 )]
 pub struct ValidationArgs {
@@ -27,7 +28,7 @@ pub struct ValidationArgs {
 /// What to do with the files.
 #[derive(Debug, Subcommand)]
 enum ValidationCommand {
-    /// Let the server serve a file, under its name
+    /// Serve a file under its name
     Add {
         /// The file, saved under the name that Copernica shows
         #[arg(value_name = "FILE")]
@@ -40,7 +41,7 @@ enum ValidationCommand {
         #[command(flatten)]
         output: ResultOutput,
     },
-    /// Serve a file no longer
+    /// Stop serving a file
     Remove {
         /// Its name, as list shows it
         #[arg(value_name = "NAME")]

@@ -75,7 +75,7 @@ impl BodyKind {
         let json = essence.eq_ignore_ascii_case("application/json");
         if !json && !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return Err(refused(
-                "only application/x-www-form-urlencoded and application/json are read",
+                "only application/x-www-form-urlencoded and application/json are accepted",
             ));
         }
         let charset = match charset_parameter(parameters) {
@@ -84,7 +84,7 @@ impl BodyKind {
                 .filter(|charset| json || charset.is_ascii_compatible())
                 .ok_or_else(|| {
                     let shown: String = label.chars().take(40).collect();
-                    refused(&format!("the charset {shown:?} is not known here"))
+                    refused(&format!("the charset {shown:?} is not supported"))
                 })?,
         };
         Ok(match (json, charset.is_utf8()) {

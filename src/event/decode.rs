@@ -275,9 +275,9 @@ impl Scalars {
             timestamp,
             action,
         ] = self.0;
-        let event_type = event_type
-            .or(action)
-            .ok_or_else(|| DecodeError::new("no `type`: what happened is not said", "type"))?;
+        let event_type = event_type.or(action).ok_or_else(|| {
+            DecodeError::new("no `type`: the call does not say what happened", "type")
+        })?;
         let profile = number("profile", profile)?;
         let subprofile = number("subprofile", subprofile)?;
         if profile.is_none() && subprofile.is_none() {
@@ -288,7 +288,10 @@ impl Scalars {
                 );
                 DecodeError::new(reason, "type")
             } else {
-                DecodeError::new("no `profile`: whom it concerns is not said", "profile")
+                DecodeError::new(
+                    "no `profile`: the call does not say which profile it is about",
+                    "profile",
+                )
             });
         }
         let sent = time.as_deref().and_then(parse_unix_seconds);
@@ -318,7 +321,7 @@ fn number(name: &str, text: Option<String>) -> Result<Option<u64>, DecodeError> 
         Some(number) => Ok(Some(number).filter(|number| *number != 0)),
         None => {
             let shown: String = text.chars().take(40).collect();
-            Err(DecodeError::new(format!("{shown:?} is no number"), name))
+            Err(DecodeError::new(format!("{shown:?} is not a number"), name))
         }
     }
 }

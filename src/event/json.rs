@@ -27,13 +27,13 @@ pub(super) fn json_variables(
     let text = charset.decode_json(body);
     let value: Value = serde_json::from_str(&text).map_err(|error| {
         DecodeError::new(
-            format!("the body is no JSON: {error}"),
+            format!("the body is not JSON: {error}"),
             format!("line {} column {}", error.line(), error.column()),
         )
     })?;
     let Value::Object(variables) = value else {
         return Err(DecodeError::new(
-            "the body is no JSON object",
+            "the body is not a JSON object",
             "line 1 column 1",
         ));
     };

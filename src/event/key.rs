@@ -57,7 +57,7 @@ impl FromStr for ProfileKey {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong =
-            || format!("'{text}' is no profile: write 123, or 123/456 for a subprofile of it");
+            || format!("'{text}' is not a profile: write 123, or 123/456 for a subprofile of it");
         let (profile, subprofile) = match text.split_once('/') {
             None => (text, None),
             Some((profile, subprofile)) => (profile, Some(subprofile)),

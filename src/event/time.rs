@@ -33,8 +33,9 @@ impl TimeSource {
 
 /// The zone of that name, such as `Europe/Amsterdam`.
 pub fn zone_from_name(name: &str) -> Result<Zone, String> {
-    name.parse()
-        .map_err(|_| format!("'{name}' is no time zone: write one such as Europe/Amsterdam or UTC"))
+    name.parse().map_err(|_| {
+        format!("'{name}' is not a time zone: write one such as Europe/Amsterdam or UTC")
+    })
 }
 
 /// Whether Unix seconds fall in the years 0000 to 9999, which RFC 3339 can print.

@@ -102,7 +102,7 @@ impl EventLoop {
 
     fn log_accept_failure(&self, error: &Error) {
         self.admission.log.warn(format!(
-            "no new connection could be accepted beside {} open ones: {error}; raise the limit on \
+            "no new connection could be accepted with {} open: {error}; raise the limit on \
              open files if it lasts",
             self.clients.len()
         ));

@@ -123,7 +123,7 @@ impl Session {
         match self.tls.process_new_packets() {
             Ok(state) => self.ended |= count == 0 || state.peer_has_closed(),
             Err(error) => {
-                tracing::debug!(%error, "a client does not speak TLS as it is known here");
+                tracing::debug!(%error, "a client does not speak TLS 1.2 or 1.3");
                 self.broken = true;
                 let speaks = !matches!(error, TlsError::InvalidMessage(_));
                 if speaks || !self.tls.is_handshaking() {

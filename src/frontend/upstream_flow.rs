@@ -105,7 +105,9 @@ impl EventLoop {
         upstream.readiness.note(event);
         match upstream.readiness.read(&mut upstream.stream, scratch) {
             ReadOutcome::Drained => {}
-            ReadOutcome::Bytes(_) => return self.lost(place, "it sent what nobody asked for"),
+            ReadOutcome::Bytes(_) => {
+                return self.lost(place, "it sent an answer without a request");
+            }
             ReadOutcome::End => return self.lost(place, "it was closed"),
             ReadOutcome::Broken => return self.lost(place, "it is broken"),
         }
@@ -126,7 +128,7 @@ impl EventLoop {
     pub(super) fn end_call(&mut self, id: CallId) -> Option<Call> {
         let Some(call) = self.calls.end(id) else {
             // Its private connection was lost, and its client answered.
-            tracing::debug!("an answer came for a call that was given up");
+            tracing::debug!("an answer arrived for a call that had already timed out");
             return None;
         };
         if let Some(upstream) = self.upstreams.get_mut(call.place).and_then(Option::as_mut) {
@@ -165,6 +167,6 @@ impl EventLoop {
     }
 }
 
-const LOST: Refusal = Refusal::new(502, "tiny_http broke off", "server");
+const LOST: Refusal = Refusal::new(502, "tiny_http closed the connection", "server");
 
-const NOBODY: Refusal = Refusal::new(503, "tiny_http is not there", "server");
+const NOBODY: Refusal = Refusal::new(503, "tiny_http cannot be reached", "server");

@@ -76,7 +76,7 @@ impl Shared {
             // Only what was synced is ever indexed.
             tracing::error!(
                 "the log ends at event {last}, but the index knows events up to {}: events that were \
-                 acknowledged are missing from the log. Has it been put back from an older backup, or cut?",
+                 acknowledged are missing from the log. Was it restored from an older backup, or truncated?",
                 position.seq
             );
             return Some("it knows more events than the log holds");
@@ -117,7 +117,7 @@ impl Shared {
         let index = begun.or_else(|reason| {
             tracing::warn!(
                 "the index cannot be written ({reason}); it is kept in memory until the next start, \
-                 at about 16 bytes an event: see that {} has room and can be written",
+                 at about 16 bytes an event: make sure that {} has free space and is writable",
                 self.path.display()
             );
             let mut new = new;
@@ -137,7 +137,7 @@ impl Shared {
             Replace::DiskFull(reason) => Err(reason),
             Replace::Damaged(reason) => {
                 if *rebuilds >= MAX_REBUILDS {
-                    return Err(format!("{reason}, again and again"));
+                    return Err(format!("{reason}, repeatedly"));
                 }
                 *rebuilds += 1;
                 let aside = self.set_aside();

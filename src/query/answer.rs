@@ -173,9 +173,8 @@ impl<'a> Lines<'a> {
         let reaches = |time: &i64| !full && since.is_none_or(|since| since < *time);
         if let Some(time) = baseline.filter(reaches) {
             let time = seconds_to_rfc3339(time);
-            let what = format!(
-                "events of {key} up to {time} were pruned: what is not told of the time before is not known"
-            );
+            let what =
+                format!("events of {key} up to {time} were pruned: earlier values may be unknown");
             if !self.notes.contains(&what) {
                 self.notes.push(what);
             }
@@ -377,7 +376,7 @@ pub(super) fn note_without_owner(
             format!("events {first} to {last}")
         };
         damage.add(format!(
-            "{events} cannot be read, and whose they were is not known"
+            "{events} cannot be read, and which profiles they belong to is not known"
         ));
     }
     Ok(())

@@ -151,7 +151,9 @@ pub(super) fn read(
         fields: line.fields,
         interests: match line.interests {
             Interests::List(names) => names.into_iter().collect(),
-            Interests::Map(_) => return Err("\"interests\" of a baseline are a list".to_owned()),
+            Interests::Map(_) => {
+                return Err("\"interests\" of a baseline must be a list".to_owned());
+            }
         },
         created: line.created,
         modified: line.modified,
@@ -163,10 +165,10 @@ pub(super) fn read(
             created: state.created,
             modified: state.modified,
         },
-        other => return Err(format!("\"state\": {other:?} is none")),
+        other => return Err(format!("\"state\": {other:?} is not a state")),
     };
     let second = part.second.into_iter().map(|(rank, hex)| {
-        let digest = digest(&hex).ok_or_else(|| format!("{hex:?} is no digest"))?;
+        let digest = digest(&hex).ok_or_else(|| format!("{hex:?} is not a digest"))?;
         Ok(PrunedDigest {
             seq: 0,
             rank,

@@ -95,13 +95,13 @@ pub struct Filter {
     #[arg(long = "interest", value_name = "NAME")]
     #[serde(rename = "interest")]
     pub interests: Vec<String>,
-    /// Only by events that name this database
+    /// Only changes by events that name this database
     #[arg(long, value_name = "D")]
     pub database: Option<u64>,
-    /// Only by events that name this collection
+    /// Only changes by events that name this collection
     #[arg(long, value_name = "C")]
     pub collection: Option<u64>,
-    /// Only of this profile and its subprofiles (123), or of this subprofile (123/456)
+    /// Only this profile and its subprofiles (123), or only this subprofile (123/456)
     #[arg(long, value_name = "P[/S]")]
     #[serde(with = "key_text")]
     pub profile: Option<ProfileKey>,
@@ -109,29 +109,29 @@ pub struct Filter {
     #[command(flatten)]
     #[serde(flatten)]
     pub span: Span,
-    /// Only from this value; true or false for interests
+    /// Only changes from this value; true or false for interests
     #[arg(long, value_name = "V", allow_hyphen_values = true)]
     pub old: Option<String>,
-    /// Only to this value; true or false for interests
+    /// Only changes to this value; true or false for interests
     #[arg(long, value_name = "V", allow_hyphen_values = true)]
     pub new: Option<String>,
-    /// Only by this cause; can be repeated
+    /// Only changes with this cause; can be repeated
     #[arg(long = "cause", value_name = "C")]
     #[serde(rename = "cause")]
     pub causes: Vec<CauseKind>,
-    /// Only by events with this label, '' for those without; can be repeated
+    /// Only events with this label, or '' for those without one; can be repeated
     #[arg(long = "label", value_name = "L", value_parser = parse_label)]
     #[serde(rename = "label")]
     pub labels: Vec<String>,
-    /// Not by events with this label, '' for those without; can be repeated
+    /// Exclude events with this label, or '' for those without one; can be repeated
     #[arg(long = "not-label", value_name = "L", value_parser = parse_label)]
     #[serde(rename = "not-label")]
     pub not_labels: Vec<String>,
-    /// Only by events of this type; can be repeated
+    /// Only events of this type; can be repeated
     #[arg(long = "type", value_name = "TYPE")]
     #[serde(rename = "type")]
     pub types: Vec<String>,
-    /// A profile's delete also deletes its subprofiles, by the cause cascade [default: in answers for people]
+    /// Show subprofiles as deleted with their profile, with the cause cascade [default: in tables]
     #[arg(long)]
     pub cascade: bool,
 }

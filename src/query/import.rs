@@ -269,8 +269,8 @@ fn evidence(
                 .map_err(|refusal| format!("\"evidence\" proves nothing: {refusal}"))?;
             Evidence::Proof(Box::new(proof))
         }
-        (Some(true), Some(_)) => return Err("\"evidence\" stands without the body".to_owned()),
-        (_, Some(_)) => return Err("\"evidence\" stands beside no \"verified\"".to_owned()),
+        (Some(true), Some(_)) => return Err("\"evidence\" needs the body".to_owned()),
+        (_, Some(_)) => return Err("\"evidence\" needs \"verified\"".to_owned()),
     };
     let encoded = evidence.encode(bytes);
     encoded.map(Some).map_err(|error| error.to_string())
@@ -281,12 +281,12 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
     let mut line: ExportLine<'static> =
         serde_json::from_slice(line).map_err(|error| error.to_string())?;
     let received = parse_rfc3339_micros(&line.received)
-        .ok_or_else(|| format!("\"received\": {:?} is no RFC 3339 time", line.received))?;
+        .ok_or_else(|| format!("\"received\": {:?} is not an RFC 3339 time", line.received))?;
     let time = parse_rfc3339_micros(&line.time)
         .filter(|micros| micros % 1_000_000 == 0)
         .ok_or_else(|| {
             format!(
-                "\"time\": {:?} is no RFC 3339 time of whole seconds",
+                "\"time\": {:?} is not an RFC 3339 time of whole seconds",
                 line.time
             )
         })?
@@ -297,7 +297,7 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
     }
     if let Some(label) = line.label.as_deref().filter(|label| !is_label(label)) {
         return Err(format!(
-            "\"label\": {label:?} is no label: 1 to 64 of A-Z, a-z, 0-9, _ and -"
+            "\"label\": {label:?} is not a label: 1 to 64 of A-Z, a-z, 0-9, _ and -"
         ));
     }
     let interests = match line.interests {
@@ -316,7 +316,7 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
     let len = content.byte_len();
     if len > MAX_BODY {
         return Err(format!(
-            "the event's values have {len} bytes, and at most {MAX_BODY} are read, as of a call's body"
+            "the event's values have {len} bytes; at most {MAX_BODY} are accepted, as for a call's body"
         ));
     }
     let body = match (line.body, line.body_base64) {
@@ -327,7 +327,9 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
                 .decode(text.as_ref())
                 .map_err(|error| format!("\"body_base64\": {error}"))?,
         ),
-        (Some(_), Some(_)) => return Err("\"body\" and \"body_base64\" both stand".to_owned()),
+        (Some(_), Some(_)) => {
+            return Err("\"body\" and \"body_base64\" exclude each other".to_owned());
+        }
     };
     let body = match body {
         None => None,
@@ -335,10 +337,7 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
             // A line does not say how its body was sent; what it says of its
             // content does.
             let kind = BodyKind::of_content(&bytes, &content);
-            Some((
-                kind.ok_or("the body does not say what the other keys say")?,
-                bytes,
-            ))
+            Some((kind.ok_or("the body does not match the other keys")?, bytes))
         }
     };
     let event_type = match line.observed.as_deref() {
@@ -348,7 +347,7 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
                 .ok_or_else(|| format!("\"observed\": {word:?} is neither present nor gone"))?;
             if line.event_type != Seen::TYPE || body.is_some() || line.verified.is_some() {
                 return Err(
-                    "\"observed\" stands beside what only a call has: another type, a body or a proof"
+                    "\"observed\" cannot have what only a call has: another type, a body or a proof"
                         .to_owned(),
                 );
             }

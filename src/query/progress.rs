@@ -28,10 +28,10 @@ impl Stage {
     /// The text shown for the stage.
     pub const fn text(self) -> &'static str {
         match self {
-            Self::Index => "the index is made",
-            Self::Waiting => "other questions are answered first",
-            Self::Reading => "events are read",
-            Self::Replaying => "histories are replayed",
+            Self::Index => "building the index",
+            Self::Waiting => "waiting for other questions",
+            Self::Reading => "reading events",
+            Self::Replaying => "replaying histories",
             Self::Working => "at work",
         }
     }

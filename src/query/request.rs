@@ -47,19 +47,19 @@ pub struct HistoryQuery {
     #[command(flatten)]
     #[serde(flatten)]
     pub span: Span,
-    /// Duplicates too and, for people, each update without a change by itself
+    /// Include duplicates and, in a table, list each update without changes by itself
     #[arg(long)]
     pub all: bool,
-    /// At most so many events
+    /// At most this many events
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
     /// Newest first
     #[arg(long)]
     pub reverse: bool,
-    /// The events of the profile's subprofiles too
+    /// Include the events of the profile's subprofiles
     #[arg(long)]
     pub subprofiles: bool,
-    /// A profile's delete also deletes its subprofiles, by the cause cascade; tables have it
+    /// Show subprofiles as deleted with their profile, with the cause cascade [default: in tables]
     #[arg(long)]
     #[serde(default)]
     pub cascade: bool,
@@ -75,7 +75,7 @@ pub struct ShowQuery {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true,
         value_parser = unix_time(Rounding::Down))]
     pub at: Option<i64>,
-    /// A profile's delete also deletes its subprofiles, by the cause cascade; tables have it
+    /// Show subprofiles as deleted with their profile, with the cause cascade [default: in tables]
     #[arg(long)]
     #[serde(default)]
     pub cascade: bool,
@@ -95,7 +95,7 @@ pub struct DiffQuery {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true,
         value_parser = unix_time(Rounding::Down))]
     pub to: Option<i64>,
-    /// A profile's delete also deletes its subprofiles, by the cause cascade; tables have it
+    /// Show subprofiles as deleted with their profile, with the cause cascade [default: in tables]
     #[arg(long)]
     #[serde(default)]
     pub cascade: bool,
@@ -111,7 +111,7 @@ pub struct BlameQuery {
     #[arg(long, value_name = "TIME", allow_hyphen_values = true,
         value_parser = unix_time(Rounding::Down))]
     pub at: Option<i64>,
-    /// A profile's delete also deletes its subprofiles, by the cause cascade; tables have it
+    /// Show subprofiles as deleted with their profile, with the cause cascade [default: in tables]
     #[arg(long)]
     #[serde(default)]
     pub cascade: bool,
@@ -124,7 +124,7 @@ pub struct ChangesQuery {
     #[command(flatten)]
     #[serde(flatten)]
     pub filter: Filter,
-    /// At most so many changes
+    /// At most this many changes
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
     /// Newest first
@@ -140,14 +140,14 @@ pub struct ExportQuery {
     #[command(flatten)]
     #[serde(flatten)]
     pub span: Span,
-    /// Only of this profile and its subprofiles, or of this subprofile
+    /// Only this profile and its subprofiles, or only this subprofile
     #[arg(long, value_name = "P[/S]")]
     #[serde(with = "key_text", default)]
     pub profile: Option<ProfileKey>,
     /// Only events that name this database
     #[arg(long, value_name = "D")]
     pub database: Option<u64>,
-    /// The bodies as they were sent, too, and what proves who sent them
+    /// Include the bodies as they were sent, and the proof of who sent them
     #[arg(long)]
     pub raw: bool,
 }
@@ -192,7 +192,7 @@ pub struct RejectedQuery {
     #[command(flatten)]
     #[serde(flatten)]
     pub span: Span,
-    /// At most so many calls
+    /// At most this many calls
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
     /// Newest first

@@ -196,7 +196,8 @@ impl Retry<'_> {
             (None, None) => None,
         };
         let Some(profile) = owner else {
-            let reason = "no `profile`, and no earlier event tells whose subprofile it is";
+            let reason =
+                "no `profile`, and no earlier event shows which profile the subprofile belongs to";
             return Ok(Err(DecodeError::new(reason, "profile")));
         };
         let mut known = EventHead::of_envelope(&envelope, profile, head.received, kind);

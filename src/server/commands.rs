@@ -316,7 +316,7 @@ pub(super) fn read_request<'i, R: BufRead + 'i>(
     let read = parsed.parse(&head);
     read.map_err(|error| invalid(format!("the head is not HTTP: {error}")))?;
     if (parsed.method, parsed.path) != (Some("POST"), Some(TARGET)) {
-        return Err(invalid(format!("only POST {TARGET} is answered here")));
+        return Err(invalid(format!("only POST {TARGET} is allowed here")));
     }
     let header = |name: &str| {
         let mut headers = parsed.headers.iter();

@@ -77,7 +77,7 @@ fn accept(commands: &Arc<Commands>, listener: &UnixListener) {
         let stream = match accepted {
             Ok((stream, _)) if is_owner(&stream) => stream,
             Ok(_) => {
-                tracing::warn!("a command of another user was turned away");
+                tracing::warn!("a command of another user was refused");
                 continue;
             }
             Err(error) => {
@@ -100,7 +100,7 @@ fn accept(commands: &Arc<Commands>, listener: &UnixListener) {
             .name("command".to_owned())
             .spawn(move || {
                 if let Err(error) = own.serve_counted(&stream, Some(entered)) {
-                    tracing::debug!("a command went away: {error}");
+                    tracing::debug!("a command disconnected: {error}");
                 }
             });
         if let Err(error) = spawned {

@@ -74,7 +74,7 @@ impl DiskSpaceMonitor {
     /// Why nothing is accepted, for the operator.
     pub fn shortage(&self) -> String {
         format!(
-            "less than {} are free where the data is kept (--min-free)",
+            "less than {} are free on the data's disk (--min-free)",
             ByteSize(self.min_free).display().iec()
         )
     }
@@ -92,13 +92,13 @@ impl DiskSpaceMonitor {
         let free = ByteSize(free).display().iec();
         if short {
             tracing::warn!(
-                "only {free} are free where the data is kept, and {} are to stay free (--min-free): every call is \
-                 answered 503 until there is room. Prune the log, remove something else, or enlarge the disk; \
+                "only {free} are free on the data's disk, less than the {} of --min-free: every \
+                 call is answered 503 until there is space. Prune the log, remove something else, or enlarge the disk; \
                  calls are then accepted again without a restart",
                 ByteSize(self.min_free).display().iec()
             );
         } else {
-            tracing::info!("{free} are free where the data is kept: calls are accepted again");
+            tracing::info!("{free} are free on the data's disk: calls are accepted again");
         }
     }
 }

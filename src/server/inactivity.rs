@@ -58,7 +58,7 @@ impl InactivityAlarm {
     pub fn received(&self, last: i64) {
         self.0.last.store(last, Ordering::Relaxed);
         if self.0.logged.load(Ordering::Relaxed) && self.0.logged.swap(false, Ordering::Relaxed) {
-            tracing::info!("events come again");
+            tracing::info!("events arrive again");
         }
     }
 
@@ -90,8 +90,9 @@ impl InactivityAlarm {
                 None => "since the start, and none before".to_owned(),
             };
             tracing::warn!(
-                "no event has come {since}, for longer than --alert-after: see whether Copernica still calls, and \
-                 whether its calls are refused; /healthz answers 503 until one comes"
+                "no event has arrived {since}, for longer than --alert-after: check whether \
+                 Copernica still calls, and whether its calls are refused; /healthz answers 503 \
+                 until one arrives"
             );
         }
         // It may end, and another one begin.

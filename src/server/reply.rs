@@ -247,7 +247,7 @@ impl Reply {
 
     /// The path does not support the method.
     pub fn wrong_method(allowed: &'static str) -> Self {
-        let error = DecodeError::new(format!("only {allowed} is answered here"), "method");
+        let error = DecodeError::new(format!("only {allowed} is allowed here"), "method");
         Self::refused(405, &error).with("Allow", allowed)
     }
 

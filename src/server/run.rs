@@ -60,7 +60,7 @@ const BUFFERED_EACH: usize = 128 << 10;
 pub struct ServerConfig {
     /// The data folder; created if missing.
     pub data: PathBuf,
-    /// The address to listen at; port 0 lets the system choose one.
+    /// The address to listen on; port 0 lets the system choose one.
     pub listen: SocketAddr,
     /// The zone in which `timestamp` is read.
     pub zone: Zone,
@@ -72,17 +72,17 @@ pub struct ServerConfig {
     pub cache: u64,
     /// The number of threads that decode and verify calls.
     pub workers: usize,
-    /// The most open connections.
+    /// The largest number of open connections.
     pub max_connections: usize,
     /// The certificate and its key, for calls over TLS.
     pub tls: Option<TlsFiles>,
-    /// The most open connections of one address.
+    /// The largest number of open connections of one address.
     pub max_per_address: usize,
     /// The proxies whose forwarded addresses are trusted.
     pub trusted_proxies: Proxies,
     /// The bytes that must stay free on the data folder's disk.
     pub min_free: u64,
-    /// The most bytes of rejected calls; beyond that the oldest are removed.
+    /// The largest total size of rejected calls; beyond it the oldest are removed.
     pub max_rejected: u64,
     /// Which signatures are accepted; `None` for no check.
     pub signature: Option<SignatureConfig>,
@@ -137,7 +137,7 @@ pub enum ServerError {
     Tls(#[from] TlsError),
     /// The address.
     #[error(
-        "cannot listen at {address}: {cause}; is another program there? Name another with {flag}"
+        "cannot listen on {address}: {cause}; if another program uses it, name another address with {flag}"
     )]
     Listen {
         /// The address asked for.

@@ -30,7 +30,7 @@ pub(super) fn is_owner(stream: &UnixStream) -> bool {
     match rustix::net::sockopt::socket_peercred(stream) {
         Ok(peer) => may_ask(geteuid(), peer.uid),
         Err(error) => {
-            tracing::warn!("whose command it is could not be found out: {error}");
+            tracing::warn!("the user of a command could not be determined: {error}");
             false
         }
     }

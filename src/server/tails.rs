@@ -66,7 +66,7 @@ impl Tails {
             .enter(MAX_TAILS, &Client::default())
             .ok_or_else(|| {
                 let why = format!(
-                    "{MAX_TAILS} tails follow already; end one of them, or ask without --follow"
+                    "{MAX_TAILS} tails already run with --follow; end one of them, or leave --follow out"
                 );
                 why.into()
             })
@@ -148,6 +148,6 @@ fn is_awaited(out: &AnswerWriter<'_>) -> io::Result<()> {
     match recv(out.stream(), &mut byte, flags) {
         Err(Errno::AGAIN | Errno::INTR) => out.check(),
         // A command sends nothing after its request.
-        Ok(_) | Err(_) => Err(io::Error::other("nobody waits for it any more")),
+        Ok(_) | Err(_) => Err(io::Error::other("the client has disconnected")),
     }
 }

@@ -93,7 +93,7 @@ fn route(target: &str) -> Route<'_> {
         .strip_prefix("/webhook")
         .filter(|rest| rest.is_empty() || rest.starts_with('/'))
     else {
-        let reason = "nothing is here: calls go to /webhook or /webhook/LABEL";
+        let reason = "there is nothing here: calls go to /webhook or /webhook/LABEL";
         return Route::Unknown(DecodeError::new(reason, shown()));
     };
     let label = label.strip_prefix('/').unwrap_or(label);
@@ -316,7 +316,7 @@ impl Worker {
             Some(declared) => {
                 let most = self.max_body;
                 let reason = format!(
-                    "the body has {declared} bytes, and at most {most} are read (--max-body)"
+                    "the body has {declared} bytes; at most {most} are accepted (--max-body)"
                 );
                 (413, reason)
             }

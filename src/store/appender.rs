@@ -266,7 +266,9 @@ impl Appender {
         }
         match self.trail.snapshot().try_profile_of(subprofile) {
             Ok(Some(Some(profile))) => Ok(profile),
-            Ok(Some(None)) => Err(unknown("no earlier event tells whose subprofile it is")),
+            Ok(Some(None)) => Err(unknown(
+                "no earlier event shows which profile the subprofile belongs to",
+            )),
             Ok(None) => Err(behind()),
             Err(error) => Err((503, DecodeError::new(error.to_string(), "profile"))),
         }

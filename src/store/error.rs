@@ -17,7 +17,7 @@ pub enum TrailError {
     NoFolder(PathBuf),
     /// The folder holds other files.
     #[error(
-        "{} is no profiletrail data folder, and it is not empty: name another with --data", .0.display()
+        "{} is not a profiletrail data folder, and not empty: name another with --data", .0.display()
     )]
     ForeignFolder(PathBuf),
     /// The folder is a backup.

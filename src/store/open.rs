@@ -164,7 +164,7 @@ fn open_retention(folder: &Folder, mode: OpenMode) -> Result<Retention, TrailErr
         synced.map_err(TrailError::io("syncing", folder.path()))?;
         let kept = pruned.map_or(0..0, |pruned| pruned.baselines..pruned.end);
         if let Err(error) = remove_segments_outside(&RealDisk, &dir, kept) {
-            tracing::warn!("what an unfinished prune has left is still there: {error}");
+            tracing::warn!("the remains of an unfinished prune could not be removed: {error}");
         }
     }
     Ok(Retention::open(
@@ -195,7 +195,7 @@ fn log_report(report: &Report) {
     }
     if let Some(poison) = &report.poison {
         tracing::error!(
-            "no event is accepted until this is mended and the server started again: {poison}. Questions are answered"
+            "no event is accepted until this is repaired and the server restarted: {poison}. Questions are answered"
         );
     }
 }

@@ -289,8 +289,8 @@ fn check_free_space(dir: &Path, reserved: u64, more: u64) -> io::Result<()> {
     Err(io::Error::new(
         io::ErrorKind::StorageFull,
         format!(
-            "the answer is too large to be sorted on this disk: {} MiB are free, and {} MiB \
-             are left to events; ask for a shorter span of time, or make room",
+            "the answer is too large to be sorted on this disk: {} MiB are free, and {} MiB are \
+             reserved for events; ask for a shorter span of time, or free some space",
             free >> 20,
             reserved >> 20
         ),

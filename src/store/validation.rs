@@ -31,7 +31,7 @@ pub enum ValidationError {
     Name(String),
     /// There are as many files as there may be.
     #[error(
-        "there are {MAX_FILES} validation files, the most there may be: remove one that was validated, with \
+        "there are {MAX_FILES} validation files, which is the limit: remove one that was validated, with \
          `profiletrail validation remove NAME`"
     )]
     TooMany,

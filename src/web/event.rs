@@ -217,7 +217,7 @@ impl Page {
                 @if let Some(interests) = &self.interests {
                     details { summary { "Interests as sent" } p { (interests) } }
                 }
-                @if self.sent.iter().all(|pairs| pairs.pairs.is_empty()) { p.empty { "Only its profile and time." } }
+                @if self.sent.iter().all(|pairs| pairs.pairs.is_empty()) { p.empty { "Only the profile and the time." } }
             }
             section aria-labelledby="proof" {
                 h2 #proof { "Proof" }

@@ -73,21 +73,18 @@ impl Finding {
                 },
                 (since.clone(), until.clone()),
             ),
-            (GapKind::SilentField, ..) => ("It changes without a call that says so.", outer()),
-            _ => (
-                "Here and there: each may have a reason of its own.",
-                outer(),
-            ),
+            (GapKind::SilentField, ..) => ("It changes without a call that claims it.", outer()),
+            _ => ("Scattered: each may have its own reason.", outer()),
         };
         if let Some(count) = line.by_chance.filter(|count| *count > 0) {
-            facts.push(html! { "About " (grouped(count)) " of them would be there anyway." });
+            facts.push(html! { "About " (grouped(count)) " of them would be expected by chance." });
         }
         if line.kind == GapKind::Lost && !line.set_by.is_empty() {
             let setters = line.set_by.iter().take(NAMED).map(|one| {
                 let calls = match one.calls {
                     None => String::new(),
-                    Some(0) => ", none of its calls is of this time".to_owned(),
-                    Some(calls) => format!(", {} of this time", counted(calls, "call")),
+                    Some(0) => ", but none of its calls are from this time".to_owned(),
+                    Some(calls) => format!(", {} from this time", counted(calls, "call")),
                 };
                 html! { (label(one.label.as_deref())) " (" (counted(one.changes, "change")) (calls) ")" }
             });
@@ -185,12 +182,12 @@ impl Finding {
             facts.push(html! { "By calls with " (list(labels, line.labels.len() > NAMED)) "." });
         }
         if line.unexplained {
-            facts.push(html! { "Some of it is in no call." });
+            facts.push(html! { "No call claims some of these changes." });
         }
         let going_on = match (line.going_on, line.loops) {
-            (0, _) => "It has come to rest.".to_owned(),
-            (_, 1) => "It goes on still.".to_owned(),
-            (count, _) => format!("{} of them go on still.", grouped(count)),
+            (0, _) => "It has stopped.".to_owned(),
+            (_, 1) => "It still goes on.".to_owned(),
+            (count, _) => format!("{} of them still go on.", grouped(count)),
         };
         let (first, last) = one.map_or((0, 0), |one| (one.first_seq, one.last_seq));
         Self {

@@ -41,7 +41,7 @@ fn a_gap_says_what_would_explain_it() {
             "6 changes of 1 profile and 2 subprofiles",
             "at one moment",
             "2025-10-09 10:00:00",
-            "no label (1 change, none of its calls is of this time), label <bdi>crm</bdi> (2 changes, 1 call of this time)",
+            "no label (1 change, but none of its calls are from this time), label <bdi>crm</bdi> (2 changes, 1 call of this time)",
             "No call at all from",
             "href=\"/event/7\"",
             "href=\"/event/9\"",
@@ -53,11 +53,11 @@ fn a_gap_says_what_would_explain_it() {
         &["at the beginning and at the end"],
     );
     let silent = shown(&Finding::gap(&line("silent_field", "null")));
-    has(&silent, &["without a call that says so", "2025-10-08"]);
+    has(&silent, &["without a call that claims it", "2025-10-08"]);
     assert!(!silent.contains("Usually set"), "{silent}");
     has(
         &shown(&Finding::gap(&line("scattered", "null"))),
-        &["Here and there"],
+        &["Scattered"],
     );
 }
 
@@ -83,10 +83,10 @@ fn a_loop_says_who_writes_what_and_where_it_is_seen() {
         &text,
         &[
             "12 changes back and forth</strong>",
-            "It goes on still.",
+            "It still goes on.",
             "label <bdi>crm</bdi> sets it to <span class=\"value\"><bdi>&lt;x&gt;</bdi>",
             "no label shows that it became <span class=\"nothing\">(empty)",
-            "Some of it is in no call.",
+            "No call claims some of these changes.",
             "href=\"/profile/1/2?from=%401759996380&amp;to=%401760000820&amp;field=a%26b\"",
         ],
     );
@@ -100,7 +100,7 @@ fn a_loop_says_who_writes_what_and_where_it_is_seen() {
     );
     has(
         &shown(&Finding::unrest(&group(3, 0), None)),
-        &["It has come to rest."],
+        &["It has stopped."],
     );
 }
 

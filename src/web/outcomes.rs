@@ -33,19 +33,19 @@ impl OutcomeRow {
     /// The outcome: a class, a word, and what that means.
     const fn outcome(&self) -> (&'static str, &'static str, &'static str) {
         match self.outcome {
-            Outcome::Applied => ("good", "applied", "it is as requested, and was not before"),
-            Outcome::AlreadySo => ("other", "already so", "it was so before"),
+            Outcome::Applied => ("good", "applied", "changed as requested"),
+            Outcome::AlreadySo => ("other", "already so", "it already had this value"),
             Outcome::Coerced => (
                 "unexplained",
                 "coerced",
-                "it became something else than was requested",
+                "it became something other than requested",
             ),
             Outcome::Ignored if !self.is_there => (
                 "bad",
                 "ignored",
                 "the profile has no such field or interest",
             ),
-            Outcome::Ignored => ("bad", "ignored", "it is as it was before"),
+            Outcome::Ignored => ("bad", "ignored", "it did not change"),
             Outcome::Unasked => ("unexplained", "unasked", "it changed without a request"),
         }
     }
@@ -61,7 +61,7 @@ pub fn table(asked: &[OutcomeRow], further: usize) -> Markup {
                         th scope="col" { "asked" }
                         th scope="col" { "before" }
                         th scope="col" { "after" }
-                        th scope="col" { "what came of it" }
+                        th scope="col" { "outcome" }
                     }
                 }
                 tbody {
@@ -78,7 +78,7 @@ pub fn table(asked: &[OutcomeRow], further: usize) -> Markup {
                             }
                             td data-label="before" { (one.old) }
                             td data-label="after" { (one.new) }
-                            td data-label="what came of it" { span.badge.(class) { (word) } " " span.note { (meaning) } }
+                            td data-label="outcome" { span.badge.(class) { (word) } " " span.note { (meaning) } }
                         }
                     }
                 }

@@ -164,7 +164,7 @@ impl Proof {
 
     /// The key that is in its record.
     pub fn public_key(&self) -> Result<PublicKey, KeyError> {
-        let unusable = || KeyError::Unusable("its name is none".into());
+        let unusable = || KeyError::Unusable("its name is not a key name".into());
         // Whether it is below the key domain was checked at receipt.
         let (_, domain) = self.key.split_once('.').ok_or_else(unusable)?;
         let domain: KeyDomain = domain.parse().map_err(|_| unusable())?;

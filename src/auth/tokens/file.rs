@@ -34,22 +34,22 @@ pub enum TokensError {
     },
     /// The file makes no sense.
     #[error(
-        "the file {} is damaged: remove it, and make the tokens anew with `profiletrail token create`", .0.display()
+        "the file {} is damaged: remove it, and create the tokens again with `profiletrail token create`", .0.display()
     )]
     Damaged(PathBuf),
     /// The file is of a newer version.
-    #[error("the file {} is of a newer profiletrail: use that, or remove the file", .0.display())]
+    #[error("the file {} was written by a newer profiletrail: use that version, or remove the file", .0.display())]
     Newer(PathBuf),
     /// There are as many as there may be.
     #[error(
-        "there are {MOST} tokens, the most there may be: revoke some with `profiletrail token revoke ID`"
+        "there are {MOST} tokens, which is the limit: revoke some with `profiletrail token revoke ID`"
     )]
     TooMany,
     /// The name is none.
     #[error("--name: a name has at most 64 characters, and no control characters")]
     Name,
     /// The system gives no random bytes.
-    #[error("no random bytes could be had: {0}")]
+    #[error("cannot get random bytes: {0}")]
     Random(String),
 }
 

@@ -46,7 +46,7 @@ const NAME_LEN: usize = 64;
 pub enum Scope {
     /// Every question, and the metrics
     Read,
-    /// The metrics alone
+    /// Only the metrics
     Metrics,
 }
 

@@ -56,7 +56,7 @@ impl Watched {
         let stamp = self.stamp();
         if stamp != known.stamp {
             known.tokens = self.file.read().unwrap_or_else(|error| {
-                tracing::error!("nobody is answered over HTTP: {error}");
+                tracing::error!("every token is refused over HTTP: {error}");
                 Vec::new()
             });
             known.stamp = stamp;

@@ -85,7 +85,7 @@ impl Guide<'_> {
             }
             text += &format!("\n{}", self.prose(INDENT, &asked.hint));
         }
-        let calls = "It takes calls, too, and the page shows them as they come:";
+        let calls = "It accepts calls, too, and the page shows them as they arrive:";
         text += &format!("\n{}\n", self.prose("", calls));
         let form = format!(
             "type=update&profile={}&parameters[newsletter]=Nee",

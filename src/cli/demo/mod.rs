@@ -41,7 +41,7 @@ const SEGMENT_SIZE: u64 = 1 << 20;
     ignored. Several can run at once.\n\nExample: profiletrail demo"
 )]
 pub struct DemoArgs {
-    /// The address to listen at; port 0 takes a free one [default: 127.0.0.1:8080, or a free port]
+    /// The address to listen on; port 0 picks a free one [default: 127.0.0.1:8080, or a free port]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
     /// Keep the data in this folder, which must be empty or missing

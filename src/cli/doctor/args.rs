@@ -15,12 +15,12 @@ use crate::cli::time::parse_duration;
 /// `doctor`
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The settings are those of serve. They apply where no server runs; a running server reports its \
-    own.\nExit status: 0 no problem, 3 a problem.\n\n\
+    after_help = "The flags are those of serve. They apply if no server runs; a running server \
+    reports its own settings.\nExit status: 0 no problem, 3 a problem.\n\n\
     Example: profiletrail doctor --env-file /etc/profiletrail.env --public-host hooks.example.com"
 )]
 pub struct DoctorArgs {
-    /// The address to listen at
+    /// The address to listen on
     #[arg(
         long,
         env = "PROFILETRAIL_LISTEN",
@@ -28,7 +28,7 @@ pub struct DoctorArgs {
         default_value = "127.0.0.1:8080"
     )]
     pub listen: SocketAddr,
-    /// The most open connections
+    /// The largest number of open connections
     #[arg(
         long,
         env = "PROFILETRAIL_MAX_CONNECTIONS",
@@ -55,7 +55,7 @@ pub struct DoctorArgs {
     /// After how long without events the server warns
     #[arg(long, env = "PROFILETRAIL_ALERT_AFTER", value_name = "SPAN", value_parser = parse_duration)]
     pub alert_after: Option<Duration>,
-    /// The server's certificate, where it serves TLS itself
+    /// The server's certificate, if it serves TLS itself
     #[arg(long, env = "PROFILETRAIL_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
     /// The domain under which keys are looked up

@@ -87,5 +87,5 @@ fn describe(connection: Connection) -> anyhow::Result<Running> {
     if line.is_empty() {
         bail!("it sent nothing");
     }
-    serde_json::from_slice(&line).context("it is of another version")
+    serde_json::from_slice(&line).context("it is another version")
 }

@@ -41,7 +41,7 @@ pub(super) fn write(
     }
     details::write_at("", widest + GAP.len() + "PROBLEM".len(), &rows, &view, out)?;
     writeln!(out)?;
-    let title = "Addresses for webhooks in Copernica, one label for each way a call may come:";
+    let title = "Addresses for webhooks in Copernica, one label for each source of calls:";
     details::title(&Text::of(Role::Plain, title), &view, out)?;
     for address in addresses {
         writeln!(out, "{}", plain(&address.address))?;

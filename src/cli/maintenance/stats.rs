@@ -120,7 +120,7 @@ fn write_text(line: &StatsLine, view: &View, out: &mut dyn Write) -> std::io::Re
         details::title(&Text::of(Role::Head, title), view, out)?;
         bars(&rows, view, out)?;
         match (more, line.capped.iter().any(|capped| capped == name)) {
-            (_, true) => writeln!(out, "  and others: there are too many to be counted")?,
+            (_, true) => writeln!(out, "  and others, which are too many to count")?,
             (0, false) => {}
             (more, false) => writeln!(out, "  and {} more", grouped(more))?,
         }

@@ -19,7 +19,7 @@ pub fn verify(output: ResultOutput, context: &CommandContext) -> anyhow::Result<
         && read.iter().any(repairable)
     {
         damage.push_str(&format!(
-            ": stop the server if one runs, and run {}, which saves what can be saved, or put the \
+            ": stop the server if one runs, and run {}, which recovers what can be read, or put the \
              segment back from a backup",
             context.command("repair")
         ));

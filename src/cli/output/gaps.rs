@@ -38,8 +38,8 @@ fn title(line: &GapLine<'_>, view: &View) -> Text {
             title.push(Role::Time, view.format_range(since, until));
             title.push(Role::Plain, " would explain them");
         }
-        (GapKind::SilentField, ..) => of_field(" changes without a call that says so"),
-        _ => of_field(", here and there"),
+        (GapKind::SilentField, ..) => of_field(" changes without a call that claims it"),
+        _ => of_field(", scattered"),
     }
     title
 }
@@ -65,7 +65,7 @@ fn fields(line: &GapLine<'_>, view: &View) -> Vec<Field> {
     let between = view.format_range(&line.outer_since, &line.outer_until);
     fields.push(field("between", Text::of(Role::Time, between)));
     if let Some(by_chance) = line.by_chance.filter(|count| *count > 0) {
-        let chance = format!("about {} would be there anyway", grouped(by_chance));
+        let chance = format!("about {} would be expected by chance", grouped(by_chance));
         fields.push(field("chance", FieldValue::text(chance)));
     }
     // For scattered changes the labels that usually make them say nothing.

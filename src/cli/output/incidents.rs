@@ -43,7 +43,10 @@ fn fields(line: &IncidentLine<'_>, view: &View) -> Vec<Field> {
             shown.push_str(&format!(", {what} {number}"));
         }
     }
-    shown.push_str(&format!("; usual in such a time: {}", grouped(line.usual)));
+    shown.push_str(&format!(
+        "; usual in that much time: {}",
+        grouped(line.usual)
+    ));
     let labels = line.labels.iter();
     let labels = labels.map(|one| (label(one.label.as_deref()), one.events));
     let causes = line.causes.iter();

@@ -40,14 +40,14 @@ pub fn reconcile_summary(
     add(report.gone, "in the trail and missing from the file");
     for name in &report.left_out {
         lines.push(format!(
-            "  {name:?} is left out: nobody in the trail has such a field; to add it, name it with --columns"
+            "  {name:?} is left out: no profile in the trail has this field; to add it, name it with --columns"
         ));
     }
     let counts = order.columns.iter().zip(&report.columns);
     for (name, count) in counts.filter(|(_, count)| count.differing > 0) {
         let mut line = format!("  {name:?} differs in {}", counted(count.differing, "row"));
         if count.absent == count.differing && count.absent >= NO_FIELD {
-            line += "; no profile in the trail has such a field: leave the column out with --ignore if it is not one";
+            line += "; no profile in the trail has this field: leave the column out with --ignore if it is not one";
         }
         lines.push(line);
     }

@@ -88,7 +88,9 @@ impl<W: io::Write + Send> Printer for Xlsx<'_, W> {
                 put(sheet, self.row, column, &cell).map_err(|error| {
                     let row = self.row + 1;
                     let what = match error {
-                        XlsxError::RowColumnLimitError => "a sheet has no more rows".to_owned(),
+                        XlsxError::RowColumnLimitError => {
+                            "a sheet cannot have more rows".to_owned()
+                        }
                         XlsxError::MaxStringLengthExceeded => {
                             "it is longer than the 32,767 characters of a cell".to_owned()
                         }

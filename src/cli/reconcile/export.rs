@@ -115,7 +115,7 @@ impl Export {
             return is("is empty: it must begin with a line of column names");
         }
         if !head.contains(&b'\n') && head.contains(&b'\r') {
-            return is("ends its lines with carriage returns alone: save it with other line ends");
+            return is("ends its lines with carriage returns only: save it with other line ends");
         }
         Ok(Self {
             name,
@@ -203,8 +203,8 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.read.get() > ROW {
             let what = format!(
-                "the row after it is longer than {} MiB: is a quote in it not closed? (--quotes off \
-                 reads quotes as letters)",
+                "the row after it is longer than {} MiB: is a quote in it not closed? (--quotes \
+                 off reads quotes as ordinary characters)",
                 ROW >> 20
             );
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));

@@ -82,7 +82,7 @@ impl Columns {
             .map(|wanted| find("--subprofile-column", wanted))
             .transpose()?;
         if subprofile == Some(key) {
-            let what = "--subprofile-column: it is the column of --key-column, too; name two different columns";
+            let what = "--subprofile-column: it is the same column as --key-column; name two different columns";
             return Err(UsageError::new(what).into());
         }
         let places = |flag: &str, wanted: &[String]| -> Result<Vec<usize>, UsageError> {

@@ -35,11 +35,11 @@ use crate::store::Folder;
 
 /// `reconcile`
 #[derive(Debug, clap::Args)]
-#[command(after_help = format!("The file is CSV with a header line, separated by semicolons, commas or tabs. Its columns, except those \
-    of numbers, are compared with the fields of the same names. An empty cell equals an absent field. With --database (for \
+#[command(after_help = format!("The file is CSV with a header line, separated by semicolons, commas or tabs. Its \
+    columns, except those with the numbers, are compared with the fields of the same names. An empty cell equals an absent field. With --database (for \
     subprofiles, --collection), profiles of that database that are missing from the file are reported as gone.\n\n\
     --record adds the differences as observed events, so that the trail agrees with the file from then on. Differences that were \
-    added before are not added again. A column that is no field of anybody in the trail is only added where --columns names it.\n\n{TIMES}\n\n\
+    added before are not added again. A column that no profile in the trail has as a field is only added if --columns names it.\n\n{TIMES}\n\n\
     Example: profiletrail reconcile export.csv --database 1"))]
 pub struct ReconcileArgs {
     /// The export; - is standard input
@@ -48,7 +48,7 @@ pub struct ReconcileArgs {
     /// The column of profile numbers
     #[arg(long, value_name = "NAME", default_value = "id")]
     pub key_column: String,
-    /// The column of subprofile numbers, where rows are subprofiles
+    /// The column of subprofile numbers, if the rows are subprofiles
     #[arg(long, value_name = "NAME")]
     pub subprofile_column: Option<String>,
     /// The database that was exported
@@ -78,8 +78,8 @@ pub struct ReconcileArgs {
     /// The column separator: one character, or tab [default: detected from the first line]
     #[arg(long, value_name = "SIGN", value_parser = delimiter)]
     pub delimiter: Option<u8>,
-    /// Whether quotes enclose values, or are letters [default: letters where tabs separate columns
-    /// and the first line has no quotes]
+    /// Whether quotes enclose values, or are ordinary characters [default: off if tabs separate
+    /// the columns and the first line has no quotes, else on]
     #[arg(long, value_name = "on|off", value_parser = quotes)]
     pub quotes: Option<bool>,
     /// The charset, such as windows-1252 [default: utf-8, or what a byte order mark says]

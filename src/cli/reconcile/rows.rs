@@ -95,7 +95,7 @@ pub fn sorted(
         bar.set(csv.position().byte(), export.size.unwrap_or_default());
         if cells.iter().any(|cell| columns.holds_rows(cell)) {
             refusals.keys_unknown.get_or_insert(format!(
-                "a value in line {line} looks like rows: is a quote not closed? (--quotes off reads quotes as letters)"
+                "a value in line {line} looks like rows: is a quote not closed? (--quotes off reads quotes as ordinary characters)"
             ));
         }
         match row(cells, columns) {

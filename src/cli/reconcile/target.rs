@@ -15,7 +15,7 @@ use crate::store::Purpose;
 const SEGMENT_SIZE: u64 = 64 << 20;
 
 /// The message where a server does not answer to the end.
-const BROKEN_OFF: &str = "the running server broke off; repeat the command: events that were added are not \
+const BROKEN_OFF: &str = "the running server ended the connection; repeat the command: events that were added are not \
      added again";
 
 /// Compares all rows, and writes what differs to `out`.

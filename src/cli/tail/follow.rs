@@ -47,7 +47,7 @@ pub fn run(
             Some(Over) => break,
             None if on => {
                 if !std::mem::replace(&mut said, true) {
-                    say("profiletrail: the server has gone; waiting for one");
+                    say("profiletrail: the server has stopped; waiting for one");
                 }
                 // What was written is safe while it is waited.
                 sink.finish()?;

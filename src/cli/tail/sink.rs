@@ -104,7 +104,7 @@ impl<'s> Sink<'s> {
 
     /// Writes an event's line, which ends with a line feed.
     pub fn line(&mut self, line: &[u8]) -> anyhow::Result<()> {
-        let seq = seq_of(line).context("the running server is of another version")?;
+        let seq = seq_of(line).context("the running server is another version")?;
         if self.for_people {
             let mut text = Vec::new();
             tail_printer(self.context.view(), &mut text).line(line)?;
@@ -198,7 +198,7 @@ impl<'s> Sink<'s> {
 /// Why a log is not the one in which a tail is so far, if it is not.
 fn mismatch(mark: &Mark, position: &Position) -> Option<String> {
     if mark.log != position.log {
-        return Some("it is of another data folder".to_owned());
+        return Some("it belongs to another data folder".to_owned());
     }
     if mark.seq > position.last {
         return Some(format!(
@@ -212,7 +212,7 @@ fn mismatch(mark: &Mark, position: &Position) -> Option<String> {
         && mark.received != position.received;
     other.then(|| {
         format!(
-            "event {} is another one now, as after a restore of an older backup",
+            "event {} is a different one now, as after a restore of an older backup",
             mark.seq
         )
     })
@@ -284,7 +284,7 @@ mod tests {
                     received: Some(8),
                     ..position
                 },
-                "another one now",
+                "a different one now",
             ),
         ] {
             assert!(wrong(position).is_some_and(|wrong| wrong.contains(said)));

@@ -55,7 +55,7 @@ pub enum TlsError {
     },
     /// The certificate is of X.509 version 1 or 2.
     #[error(
-        "{}: the certificate is of an old version of X.509, which clients refuse; make one of version 3, \
+        "{}: the certificate has an old version of X.509, which clients refuse; make one of version 3, \
          with the server's name in subjectAltName",
         path.display()
     )]

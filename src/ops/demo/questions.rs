@@ -28,7 +28,7 @@ pub fn questions(story: &Story) -> [Asked; 5] {
     [
         Asked {
             question: format!(
-                "On {day} an import has overwritten cities. Whose, and how is that undone?"
+                "On {day} an import overwrote cities. Whose, and how can it be undone?"
             ),
             commands: vec![
                 words("incidents"),
@@ -43,7 +43,7 @@ pub fn questions(story: &Story) -> [Asked; 5] {
         },
         Asked {
             question: format!(
-                "The {} of profile {} never stays as it is. Which systems fight over it?",
+                "The {} of profile {} keeps changing. Which systems fight over it?",
                 fight.field, fight.profile
             ),
             commands: vec![
@@ -62,7 +62,7 @@ pub fn questions(story: &Story) -> [Asked; 5] {
         },
         Asked {
             question: format!(
-                "Since when does Emma ({}) agree to the newsletter, and which way did she say so?",
+                "Since when has Emma ({}) agreed to the newsletter, and how did she say so?",
                 mind.mail
             ),
             commands: vec![

@@ -32,7 +32,7 @@ const MONTH: i64 = 30 * DAY;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Settings {
-    /// The address to listen at.
+    /// The address to listen on.
     pub listen: Option<SocketAddr>,
     /// How many connections may be open.
     pub max_connections: Option<u64>,

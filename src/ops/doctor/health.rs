@@ -133,7 +133,11 @@ mod tests {
             ),
             (200, r#"{"status":"silent"}"#, unhealthy("silent")),
             (200, "<html>", Health::Other(200)),
-            (404, r#"{"error":"nothing is here"}"#, Health::Other(404)),
+            (
+                404,
+                r#"{"error":"there is nothing here"}"#,
+                Health::Other(404),
+            ),
             (301, "", Health::Other(301)),
         ];
         for (status, body, health) in cases {

@@ -50,37 +50,37 @@ pub enum Matching {
 /// How a value is looked for, beside the value itself.
 #[derive(clap::Args, Clone, Debug, Default, Serialize)]
 pub struct FindOptions {
-    /// The field's name, where it has a = in it; then VALUE stands alone
+    /// The field's name, if it contains =; the argument is then the value alone
     #[arg(long, value_name = "NAME")]
     pub field: Option<String>,
-    /// The members of this interest instead
+    /// Find the members of this interest instead
     #[arg(long, value_name = "NAME")]
     pub interest: Option<String>,
-    /// Values that begin with this one
+    /// Match values that begin with this one
     #[arg(long)]
     pub prefix: bool,
-    /// The value is a regular expression that matches anywhere
+    /// The value is a regular expression, which may match anywhere
     #[arg(long = "match")]
     #[serde(rename = "match")]
     pub matches: bool,
-    /// Upper and lower case are the same
+    /// Ignore case
     #[arg(short = 'i', long)]
     #[serde(rename = "ignore-case")]
     pub ignore_case: bool,
-    /// Those that had it once, too
+    /// Include profiles that had the value earlier
     #[arg(long)]
     pub ever: bool,
-    /// Those that had it at this moment [default: now]
+    /// Only profiles that had the value at this moment [default: now]
     #[arg(long, value_name = "TIME", allow_hyphen_values = true,
         value_parser = unix_time(Rounding::Down))]
     pub at: Option<i64>,
     /// Only in this database
     #[arg(long, value_name = "D")]
     pub database: Option<u64>,
-    /// At most so many
+    /// At most this many lines
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
-    /// A profile's delete also deletes its subprofiles, by the cause cascade; tables have it
+    /// Show subprofiles as deleted with their profile, with the cause cascade [default: in tables]
     #[arg(long)]
     pub cascade: bool,
 }
@@ -96,7 +96,7 @@ impl FindOptions {
         if self.ever && self.at.is_some() {
             return Err(InvalidParam::new(
                 "at",
-                "with --ever no moment is meant: leave one out",
+                "--ever and --at exclude each other: leave one out",
             ));
         }
         let (ever, at) = (self.ever, self.at);
@@ -121,23 +121,24 @@ impl FindOptions {
             (true, false) => Matching::Prefix,
             (false, true) => Matching::Match,
             (true, true) => {
-                let what = "a value is looked for by its beginning or by an expression, not both";
+                let what = "a value is matched by its beginning or by an expression, not both";
                 return Err(InvalidParam::new("match", what));
             }
         };
         if let Some(interest) = self.interest {
             if text.is_some() || self.field.is_some() {
-                let what = "either an interest is looked for or a value of a field";
+                let what = "name either an interest or a field's value, not both";
                 return Err(InvalidParam::new("interest", what));
             }
             if by != Matching::Whole || self.ignore_case {
-                let what = "an interest is looked for by its whole name";
+                let what = "an interest is matched by its whole name";
                 return Err(InvalidParam::new("interest", what));
             }
             return Ok(FindTarget::Interest(interest));
         }
         let Some(text) = text else {
-            let what = "what is looked for? Write 'mail=johny@example.com', or name an interest";
+            let what =
+                "what to find is missing: write 'mail=johny@example.com', or name an interest";
             return Err(InvalidParam::new(text_name, what));
         };
         let (name, value) = match (self.field, text.split_once('=')) {
@@ -146,8 +147,8 @@ impl FindOptions {
             (None, None) => {
                 let shown: String = text.chars().take(40).collect();
                 let what = format!(
-                    "{shown:?} names no value: write '{shown}=VALUE', or '{shown}=' and prefix for \
-                     whoever has the field"
+                    "{shown:?} has no value: write '{shown}=VALUE', or '{shown}=' with prefix \
+                     for all who have the field"
                 );
                 return Err(InvalidParam::new(text_name, what));
             }
@@ -265,7 +266,7 @@ fn no_expression(text: &str, error: &regex::Error) -> String {
             let what = text.lines().last().unwrap_or_default();
             let what = what.trim_start_matches("error: ");
             format!(
-                "{shown:?} is no regular expression: {what}; write a literal . or ( as \\. or \\("
+                "{shown:?} is not a regular expression: {what}; write a literal . or ( as \\. or \\("
             )
         }
     }

@@ -103,7 +103,7 @@ fn answer_within(
     {
         let before = seconds_to_rfc3339(before);
         lines.note(format!(
-            "events before {before} were pruned: who had it only before is not known"
+            "events before {before} were pruned: profiles that had the value only before then are missing"
         ));
     }
     let candidates = gather(snapshot, &query.sought, &matcher, lines)?;

@@ -44,11 +44,11 @@ pub struct GapsQuery {
     /// Merge outages closer together than this
     #[arg(long, value_name = "SPAN", default_value = "1h", value_parser = parse_seconds)]
     pub within: i64,
-    /// How many profiles and subprofiles an outage has at least
+    /// The fewest profiles and subprofiles of an outage
     #[arg(long, value_name = "N", default_value_t = GapsQuery::LEAST,
         value_parser = clap::value_parser!(u64).range(1..))]
     pub least: u64,
-    /// At most so many findings
+    /// At most this many findings
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
 }
@@ -59,7 +59,7 @@ impl GapsQuery {
         if self.filter.causes.is_empty() {
             return Ok(());
         }
-        let what = "gaps are of unexplained changes alone; leave it out";
+        let what = "gaps shows only unexplained changes; leave it out";
         Err(InvalidParam::new("cause", what))
     }
 
@@ -87,7 +87,7 @@ pub(super) fn answer(
     let mut all = collect_changes(snapshot, &filter, lines, &Collector::default)?;
     if all.left_out > 0 {
         lines.note(format!(
-            "what {} of more than {} events show is told as scattered; ask for a shorter span",
+            "there are more than {1} events with unexplained changes: what {0} of them show is counted as scattered; ask for a shorter span",
             all.left_out,
             collect::MAX_WINDOWS
         ));
@@ -101,7 +101,7 @@ pub(super) fn answer(
     }
     if all.others > 0 {
         lines.note(format!(
-            "there are more than {} fields: {} unexplained changes are of others",
+            "there are more than {} fields: {} unexplained changes belong to others",
             collect::MAX_SUBJECTS,
             all.others
         ));

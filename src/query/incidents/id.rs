@@ -77,7 +77,7 @@ impl FromStr for IncidentId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let wrong = || {
             format!(
-                "{text:?} is no incident: write mail-1234, as 'profiletrail incidents' names them"
+                "{text:?} is not an incident: write mail-1234, as 'profiletrail incidents' names them"
             )
         };
         let (word, seq) = text.rsplit_once('-').ok_or_else(wrong)?;

@@ -154,10 +154,10 @@ impl SkipReason {
         match self {
             Self::ChangedSince => "changed since",
             Self::Deleted => "deleted since",
-            Self::OldUnknown => "what it was is not known",
-            Self::WasAbsent => "was not there before",
-            Self::SameAsBefore => "is what it was before",
-            Self::OldDamaged => "what it was has lost letters (U+FFFD)",
+            Self::OldUnknown => "the value before is not known",
+            Self::WasAbsent => "did not exist before",
+            Self::SameAsBefore => "has its value from before again",
+            Self::OldDamaged => "the value before has lost letters (U+FFFD)",
         }
     }
 }

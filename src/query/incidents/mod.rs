@@ -50,17 +50,17 @@ pub struct IncidentsQuery {
     #[command(flatten)]
     #[serde(flatten)]
     pub filter: Filter,
-    /// How long a burst of so many changes may take: from 1m to 1d
+    /// The longest time that a burst may take, from 1m to 1d
     #[arg(long, value_name = "SPAN", default_value = "5m", value_parser = parse_within)]
     pub within: i64,
-    /// How many profiles or subprofiles an incident has at least
+    /// The fewest profiles or subprofiles of an incident
     #[arg(long, value_name = "N", default_value_t = IncidentsQuery::LEAST,
         value_parser = clap::value_parser!(u64).range(2..))]
     pub least: u64,
     /// What is asked of them.
     #[arg(skip)]
     pub what: Wanted,
-    /// At most so many incidents, those of the most profiles; of one incident, so many changes
+    /// At most this many incidents, those with the most profiles; or this many changes of one incident
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
 }
@@ -95,7 +95,7 @@ impl IncidentsQuery {
             (_, Some(_), _) => "since",
             (_, None, Some(_)) => "until",
         };
-        let what = "an incident has a time of its own; leave it out";
+        let what = "an incident has its own time; leave it out";
         Err(InvalidParam::new(name, what))
     }
 
@@ -195,7 +195,7 @@ impl<'q> Asking<'q> {
         found.truncate(MOST);
         if all > MOST {
             lines.note(format!(
-                "{} bursts of {all} are not looked at: ask for a shorter span, or for a field",
+                "{} of {all} bursts were not examined: ask for a shorter span, or for a field",
                 all - MOST
             ));
         }
@@ -238,7 +238,7 @@ impl<'q> Asking<'q> {
         let counts = counts.into_inner().unwrap_or_else(PoisonError::into_inner);
         if counts.left_out > 0 {
             lines.note(format!(
-                "there are more than {GROUPS} fields: {} changes of others are not looked at",
+                "there are more than {GROUPS} fields: {} changes of others were not examined",
                 counts.left_out
             ));
         }

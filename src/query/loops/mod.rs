@@ -37,14 +37,14 @@ pub struct LoopsQuery {
     #[command(flatten)]
     #[serde(flatten)]
     pub filter: Filter,
-    /// The longest time between two turns
+    /// The longest time between two changes of a loop
     #[arg(long, value_name = "SPAN", default_value = "1d", value_parser = parse_seconds)]
     pub within: i64,
-    /// How many changes a loop has at least
+    /// The fewest changes of a loop
     #[arg(long, value_name = "N", default_value_t = LoopsQuery::LEAST,
         value_parser = clap::value_parser!(u64).range(3..))]
     pub least: u64,
-    /// At most so many loops, those of the most changes
+    /// At most this many loops, those with the most changes
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
 }
@@ -290,7 +290,7 @@ pub(super) fn answer(
     all.keep_most();
     if all.left_out > 0 && limit.is_none_or(|limit| limit > LOOPS as u64) {
         lines.note(format!(
-            "{} loops beyond the {} of the most changes are told in their groups alone",
+            "{} loops beyond the {} with the most changes are only counted in their groups",
             all.left_out,
             all.found.len()
         ));

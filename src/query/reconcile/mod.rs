@@ -117,14 +117,14 @@ impl<'a> Reconciler<'a> {
             .as_ref()
             .and_then(|record| record.label.as_deref());
         if let Some(label) = label.filter(|label| !is_label(label)) {
-            return Err(wrong(format!("{label:?} is no label")));
+            return Err(wrong(format!("{label:?} is not a label")));
         }
         let snapshot = trail.snapshot();
         snapshot.wait_for_index(|_| ())?;
         let mut damage = Damages::default();
         for (first, last) in snapshot.without_owner(&mut damage)? {
             damage.add(format!(
-                "events {first} to {last} cannot be read, and whose they were is not known"
+                "events {first} to {last} cannot be read, and which profiles they belong to is not known"
             ));
         }
         let left_out = match order.only_fields {
@@ -161,7 +161,7 @@ impl<'a> Reconciler<'a> {
                 continue;
             }
             let row: FileRow = serde_json::from_slice(line)
-                .map_err(|error| wrong(format!("a row makes no sense: {error}")))?;
+                .map_err(|error| wrong(format!("a row is invalid: {error}")))?;
             self.check(&row)?;
             let key = row.key();
             self.last = Some(key);
@@ -196,7 +196,7 @@ impl<'a> Reconciler<'a> {
         if let (count @ 1.., until) = self.pruned {
             let until = seconds_to_rfc3339(until);
             notes.push(format!(
-                "events of {count} profiles and subprofiles up to {until} were pruned: what these were at that moment is not known"
+                "events of {count} profiles and subprofiles up to {until} were pruned: their state at that moment is not known"
             ));
         }
         Answered {

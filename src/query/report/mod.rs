@@ -34,7 +34,7 @@ const GROUPS: usize = 50_000;
 /// How many changes there are of each kind.
 #[derive(clap::Args, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportQuery {
-    /// What to count by, several with commas: field, type, label, cause, hour, day, month, database, collection
+    /// What to count by, separated by commas: field, type, label, cause, hour, day, month, database, collection
     #[arg(
         long,
         value_name = "WHAT",
@@ -47,7 +47,7 @@ pub struct ReportQuery {
     #[command(flatten)]
     #[serde(flatten)]
     pub filter: Filter,
-    /// At most so many rows
+    /// At most this many rows
     #[arg(short = 'n', long, value_name = "N")]
     pub limit: Option<u64>,
     /// The zone of hours, days and months.
@@ -144,7 +144,7 @@ pub(super) fn answer(
     })?;
     if tally.left_out > 0 {
         lines.note(format!(
-            "there are more than {} groups: {} changes are of others; ask for a shorter span, or group by less",
+            "there are more than {} groups: {} changes belong to others; ask for a shorter span, or group by less",
             tally.groups.values().len(),
             tally.left_out
         ));

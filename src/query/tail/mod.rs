@@ -174,8 +174,8 @@ pub(super) fn answer(
     })?;
     if begin.seq > begin.last {
         lines.note(format!(
-            "the log ends with event {}, before event {}: is it another data folder, or a restored one? Ask \
-             without it to begin anew",
+            "the log ends with event {}, before event {}: is it another data folder, or a restored one? Leave \
+             it out to start over",
             begin.last, begin.seq
         ));
     }

@@ -47,12 +47,12 @@ impl Authenticator {
         let challenge = ("WWW-Authenticate", "Bearer realm=\"profiletrail\"");
         match self.limiter.refuse(address, Instant::now()) {
             None => {
-                let what = "a token is needed: Authorization: Bearer TOKEN";
+                let what = "a token is required: Authorization: Bearer TOKEN";
                 let error = DecodeError::new(what, "Authorization");
                 Err(Reply::refused(401, &error).with(challenge.0, challenge.1))
             }
             Some(wait) => {
-                let error = DecodeError::new("too many requests without a good token", "address");
+                let error = DecodeError::new("too many requests without a valid token", "address");
                 let seconds = wait.as_secs().saturating_add(1);
                 Err(Reply::refused(429, &error).with("Retry-After", seconds))
             }

@@ -42,8 +42,8 @@ pub(super) fn read(text: &str, store: u64, question: &str) -> Result<Mark, Decod
         .and_then(|(mark, _)| bincode::decode_from_slice(mark, CONFIG).ok())
         .map(|(mark, _)| mark)
         .ok_or_else(|| {
-            let what = "it is not where a page of this question ended: take the whole address from Link, \
-                        or begin without it";
+            let what = "it is not a cursor of this question: use the whole address from Link, or \
+                        leave it out";
             DecodeError::new(what, "after")
         })
 }

@@ -27,27 +27,27 @@ pub(super) const INDEX: &str = "/v1/";
 const REFUSALS: [(u16, &str, &[&str]); 13] = [
     (
         400,
-        "A parameter, the path or a header is wrong; it is named",
+        "A parameter, the path or a header is invalid; the error names it",
         &[],
     ),
-    (401, "A token is needed", &["WWW-Authenticate"]),
-    (403, "The token is good for /metrics alone", &[]),
-    (404, "Nothing is at this path", &[]),
-    (405, "Only the methods in Allow are answered", &["Allow"]),
+    (401, "A token is required", &["WWW-Authenticate"]),
+    (403, "The token is valid for /metrics only", &[]),
+    (404, "There is nothing at this path", &[]),
+    (405, "Only the methods in Allow are allowed", &["Allow"]),
     (408, "The request took too long to arrive", &[]),
-    (413, "A question has no body", &[]),
-    (417, "What the request expects is not done", &[]),
+    (413, "A question must not have a body", &[]),
+    (417, "The request's Expect header is not supported", &[]),
     (
         429,
-        "Too many requests without a good token came from this address",
+        "Too many requests without a valid token came from this address",
         &["Retry-After"],
     ),
     (431, "The head of the request is too large", &[]),
-    (500, "The answer could not be made", &[]),
-    (502, "The answer did not come in time", &[]),
+    (500, "The answer failed", &[]),
+    (502, "The answer took too long", &[]),
     (
         503,
-        "It cannot be answered now; ask again later",
+        "The server cannot answer now; ask again later",
         &["Retry-After"],
     ),
 ];
@@ -87,9 +87,9 @@ pub(super) fn description() -> String {
             "title": "profiletrail",
             "version": env!("CARGO_PKG_VERSION"),
             "summary": "What changed when in Copernica profiles",
-            "description": "The commands' questions over HTTP. An answer is lines of JSON, one object a line; \
-                nothing found is an answer without a line. Where events could not be read that belong to it, \
-                the last line is {\"damage\":[…]}. A long answer is streamed: without its last chunk it is not whole.",
+            "description": "The commands' questions over HTTP. An answer consists of JSON lines, \
+                one object per line; if nothing is found, it has no lines. If events that belong \
+                to it cannot be read, the last line is {\"damage\":[…]}. A long answer is streamed; without its last chunk it is incomplete.",
             "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
         },
         "servers": [{ "url": "/" }],
@@ -148,10 +148,11 @@ fn operation(entry: &Entry, names: &[&str], line: &Schema) -> Value {
         parameters.push(json!({
             "name": "If-None-Match",
             "in": "header",
-            "description": "The ETag of an answer that is there already",
+            "description": "The ETag of an earlier answer",
             "schema": { "type": "string" },
         }));
-        let unchanged = json!({ "description": "The answer is the same as before", "headers": named(&["ETag"]) });
+        let unchanged =
+            json!({ "description": "The answer has not changed", "headers": named(&["ETag"]) });
         responses.insert("304".to_owned(), unchanged);
     }
     let lines = json!({ "anyOf": [line, { "$ref": "#/components/schemas/Damage" }] });
@@ -223,8 +224,8 @@ fn schema_of(command: &Command, name: &str, arg: &Arg) -> Value {
         "CURSOR" => json!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{16,100}$" }),
         "TIME" => json!({
             "type": "string",
-            "description": "RFC 3339, a date, a date and time in the server's zone, @ and Unix seconds, or a \
-                phrase, some of which are: now, yesterday, 2 hours ago",
+            "description": "RFC 3339, a date, a date and time in the server's zone, @ and Unix seconds, or \
+                a phrase such as now, yesterday or 2 hours ago",
             "anyOf": [
                 { "format": "date-time" },
                 { "format": "date" },
@@ -297,21 +298,21 @@ fn others(generator: &mut SchemaGenerator, all: &mut Map<String, Value>) {
     }
     for (path, id, what) in [
         ("/healthz", "healthz", "Whether events can be kept"),
-        ("/readyz", "readyz", "Whether calls are to be sent here"),
+        ("/readyz", "readyz", "Whether calls should be sent here"),
     ] {
         let mut responses = Map::new();
         let content = json!({ "application/json": { "schema": status } });
         let ill = json!({ "application/json": { "schema": { "anyOf": [status, error] } } });
         responses.insert(
             "200".to_owned(),
-            json!({ "description": "It is so", "content": content }),
+            json!({ "description": "Yes", "content": content }),
         );
         refer(&mut responses, |status| {
             !matches!(status, 401 | 403 | 413 | 429)
         });
         responses.insert(
             "503".to_owned(),
-            json!({ "description": "It is not so", "content": ill }),
+            json!({ "description": "No", "content": ill }),
         );
         let get =
             json!({ "operationId": id, "summary": what, "responses": responses, "security": [] });
@@ -350,12 +351,12 @@ fn named(headers: &[&str]) -> Value {
 fn headers() -> Value {
     let text = json!({ "type": "string" });
     json!({
-        "Allow": { "description": "The methods that are answered here", "schema": text },
-        "ETag": { "description": "Stands for the answer as long as it is the same; not where it is about now", "schema": text },
-        "Link": { "description": "The next page, with rel=\"next\", where there is more; in the trailer of a streamed answer", "schema": text },
-        "Profiletrail-Note": { "description": "What a reader should know of the answer; in the trailer of a streamed one", "schema": text },
-        "Retry-After": { "description": "In how many seconds to ask again", "schema": { "type": "integer", "minimum": 0 } },
-        "WWW-Authenticate": { "description": "How to say who asks", "schema": text },
+        "Allow": { "description": "The methods that are allowed here", "schema": text },
+        "ETag": { "description": "Identifies this version of the answer; absent if the answer depends on the present moment", "schema": text },
+        "Link": { "description": "The next page, with rel=\"next\", if there is more; in the trailer of a streamed answer", "schema": text },
+        "Profiletrail-Note": { "description": "Notes on the answer; in the trailer of a streamed one", "schema": text },
+        "Retry-After": { "description": "Seconds to wait before asking again", "schema": { "type": "integer", "minimum": 0 } },
+        "WWW-Authenticate": { "description": "How to authenticate", "schema": text },
     })
 }
 

@@ -42,7 +42,7 @@ impl Limiter {
     /// many it returns how long the client must wait.
     pub fn refuse(&self, address: &str, now: Instant) -> Option<Duration> {
         self.log.warn(format!(
-            "a request to the query API came without a good token from {address}"
+            "a request to the query API came without a valid token from {address}"
         ));
         let key = address.parse().ok().map(client_network);
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);

@@ -87,7 +87,7 @@ pub(super) fn parse_pairs(
             return Err(unknown(&command, name));
         };
         if !is_repeatable(arg) && seen.contains(&name.as_str()) {
-            return Err(DecodeError::new("it can be given once only", name));
+            return Err(DecodeError::new("it can be given only once", name));
         }
         seen.push(name);
         if !is_flag(arg) {
@@ -172,9 +172,9 @@ pub(super) fn is_number(arg: &Arg) -> bool {
 fn unknown(command: &Command, name: &str) -> DecodeError {
     let known: Vec<_> = declared_params(command).map(|(name, _)| name).collect();
     let what = match known.is_empty() {
-        true => "there is no such parameter here, nor any other".to_owned(),
+        true => "there is no such parameter; this question has none".to_owned(),
         false => format!(
-            "there is no such parameter here: there are {}",
+            "there is no such parameter; the parameters are {}",
             known.join(", ")
         ),
     };
@@ -194,9 +194,9 @@ fn invalid(error: &clap::Error) -> DecodeError {
     let name = name.trim_start_matches("--");
     let value = text(ContextKind::InvalidValue);
     let what = match (error.kind(), error.source()) {
-        (ErrorKind::MissingRequiredArgument, _) => "it must be given".to_owned(),
+        (ErrorKind::MissingRequiredArgument, _) => "it is required".to_owned(),
         (ErrorKind::InvalidValue, _) => format!(
-            "{value:?} is none of these: {}",
+            "{value:?} is not one of these: {}",
             text(ContextKind::ValidValue)
         ),
         (_, Some(reason)) => {

@@ -30,7 +30,7 @@ use crate::query::{
 pub enum Question {
     /// One of the questions.
     Ask(Box<Query>),
-    /// What there is in a span of time.
+    /// Counts of the events in a time range.
     Stats(Span),
 }
 
@@ -101,19 +101,20 @@ impl Entry {
                 Arg::new("limit")
                     .long("limit")
                     .value_parser(clap::value_parser!(u64))
-                    .help("At most so many lines"),
+                    .help("At most this many lines"),
             ),
         };
         let command = command.mut_arg("limit", |arg| {
             let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
             arg.help(format!(
-                "{help}. Where there are more, Link names the next page: in the head of the answer, or in its \
-                 trailer where the head was sent before the end was known"
+                "{help}. If there are more, Link has the next page: in the headers, or in the \
+                 trailer of a streamed answer"
             ))
         });
         command.arg(Arg::new("after").long("after").value_name("CURSOR").help(
-            "Where the page before ended, as its Link has it. What was there at the first page is \
-             answered once, whatever arrives meanwhile; an event that comes late, of a time before this, is not",
+            "The cursor in the previous page's Link. Everything that existed at the first page \
+             is returned exactly once, whatever arrives meanwhile; an event that arrives late, \
+             with a time before the cursor, is not returned",
         ))
     }
 }
@@ -161,7 +162,7 @@ struct TailParams {
     /// Only events after this one, by its seq [default: the newest]
     #[arg(long, value_name = "SEQ")]
     after: Option<u64>,
-    /// At most so many events [default: 100, or 10 of the newest]
+    /// At most this many events [default: 100, or 10 of the newest]
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
 }
@@ -210,13 +211,10 @@ impl FindParams {
                 return refused(what, "value");
             }
             (_, None, Some(_)) => {
-                return refused(
-                    "field goes with value: the value that is looked for",
-                    "field",
-                );
+                return refused("field needs value: the value to find", "field");
             }
             (_, Some(_), None) => {
-                return refused("value goes with field: the name of the field", "value");
+                return refused("value needs field: the field's name", "value");
             }
             _ => {}
         }
@@ -249,7 +247,7 @@ impl IncidentsParams {
             (Some(id), None) => Wanted::Show(id),
             (None, Some(id)) => Wanted::Undo(id),
             (Some(_), Some(_)) => {
-                return Err(DecodeError::new("it cannot be given beside show", "undo"));
+                return Err(DecodeError::new("it cannot be combined with show", "undo"));
             }
         };
         let query = IncidentsQuery { what, ..self.query };
@@ -333,7 +331,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
     Entry {
         name: "explain",
         subject: SubjectKind::Event,
-        what: "What an event asked for against what came of it",
+        what: "What an event requested, and what it changed",
         line: line::<ExplainLine<'static>>,
         depends: Depends::Events,
         pages: false,
@@ -353,7 +351,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
     Entry {
         name: "find",
         subject: SubjectKind::Everything,
-        what: "Which (sub)profiles have or had a value, since when until when",
+        what: "Which (sub)profiles have or had a value, and from when until when",
         line: line::<FindLine<'static>>,
         depends: Depends::EventsOnce("at"),
         pages: false,
@@ -363,7 +361,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
     Entry {
         name: "report",
         subject: SubjectKind::Everything,
-        what: "How many changes there are, by field, label, hour, …",
+        what: "The number of changes by field, label, hour, …",
         line: line::<ReportLine>,
         depends: Depends::Events,
         pages: false,
@@ -373,7 +371,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
     Entry {
         name: "gaps",
         subject: SubjectKind::Everything,
-        what: "What changed unexplained, and which lost calls would explain it",
+        what: "Unexplained changes, and which lost calls would explain them",
         line: line::<GapLine>,
         depends: Depends::Events,
         pages: false,
@@ -389,7 +387,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
     Entry {
         name: "incidents",
         subject: SubjectKind::Everything,
-        what: "Bursts in which many (sub)profiles got the same field changed; the changes of one, or what would undo it",
+        what: "Changes of one field in many (sub)profiles at once; with show or undo, the changes of one incident or what would undo it",
         line: |generator| {
             json_schema!({ "anyOf": [
                 line::<IncidentLine>(generator),
@@ -440,7 +438,7 @@ pub(super) const ENTRIES: [Entry; 17] = [
     Entry {
         name: "stats",
         subject: SubjectKind::Everything,
-        what: "What there is in a span of time",
+        what: "Counts of the events in a time range",
         line: line::<StatsLine>,
         depends: Depends::More,
         pages: false,

@@ -185,14 +185,14 @@ impl Shared {
             return Err(Reply::wrong_method("GET"));
         }
         if has_body {
-            let what = "a question has no body: its parameters are in its target";
+            let what = "a question must not have a body: its parameters belong in its target";
             return Err(refused(413, what, "Content-Length"));
         }
         if path == "/metrics" {
             return Ok(Wanted::Metrics(Exposition::accepted(accept)));
         }
         if scope != Scope::Read {
-            let what = "this token is good for /metrics alone";
+            let what = "this token is valid for /metrics only";
             return Err(refused(403, what, "Authorization"));
         }
         let (zone, now) = (self.parts.zone, now_micros());
@@ -256,7 +256,7 @@ impl Shared {
         self.parts.metrics.asked("busy");
         let reply = match (wanted, &self.ui) {
             (Wanted::Page(_), Some(ui)) => Asker::new(&self.parts, ui).busy(),
-            _ => Reply::unavailable("other questions are answered; ask again later"),
+            _ => Reply::unavailable("too many other questions are being answered; ask again later"),
         };
         caller.answer(&reply);
     }
@@ -385,7 +385,7 @@ fn nothing_at(path: &str) -> Reply {
     let shown: String = path.chars().take(200).collect();
     let names: Vec<_> = ENTRIES.iter().map(|entry| entry.name).collect();
     let what = format!(
-        "nothing is here: ask at /v1/QUESTION, such as /v1/history/123 or /v1/changes; the questions are {}",
+        "there is nothing here: ask at /v1/QUESTION, such as /v1/history/123 or /v1/changes; the questions are {}",
         names.join(", ")
     );
     Reply::refused(404, &DecodeError::new(what, shown))

@@ -71,7 +71,7 @@ impl PruneReport {
 pub enum PruneError {
     /// The cutoff is too recent.
     #[error(
-        "what is younger than a day is never pruned: {} is after {}",
+        "events less than a day old are never pruned: {} is after {}",
         seconds_to_rfc3339(*before), seconds_to_rfc3339(*youngest)
     )]
     TooYoung {
@@ -85,27 +85,27 @@ pub enum PruneError {
     Busy,
     /// It is unknown whether the commit of an earlier prune is durable.
     #[error(
-        "a prune before could not make sure that what it wrote is on the disk: restart the server, \
-         which looks what is there"
+        "an earlier prune could not sync its files to the disk: restart the server, which checks \
+         them"
     )]
     Uncertain,
     /// The folder is not empty.
-    #[error("baselines can only be imported into a data folder that holds nothing yet")]
+    #[error("baselines can only be imported into an empty data folder")]
     NotBlank,
     /// It was stopped.
-    #[error("it was stopped; the next one goes on")]
+    #[error("it was stopped; the next one continues")]
     Stopped,
     /// Some events that the baselines depend on cannot be read.
     #[error(
-        "nothing is pruned, since what events came to is not known where some cannot be read: {}. \
+        "nothing was pruned: some events cannot be read, so the state after them is not known: {}. \
          Run `profiletrail repair` first", .0.join("; ")
     )]
     Unreadable(Vec<String>),
     /// Index and log disagree on which events are pruned.
     #[error(
-        "nothing is pruned, since the index knows {indexed} events that would go, and in the log \
-         {readable} can be read that would: run `profiletrail verify`; where it finds no damage, \
-         remove the folder `index` while nothing runs, so that it is made anew, and prune again"
+        "nothing was pruned: the index lists {indexed} events to prune, and the log has \
+         {readable} readable ones: run `profiletrail verify`; if it finds no damage, remove the \
+         folder `index` while no server runs, so that it is rebuilt, and prune again"
     )]
     IndexDiffers {
         /// Pruned events according to the index.

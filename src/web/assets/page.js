@@ -58,7 +58,7 @@
         const wrong = document.createElement("p");
         wrong.className = "error";
         wrong.setAttribute("role", "alert");
-        wrong.textContent = "The state at that moment could not be had; try again.";
+        wrong.textContent = "The state at that moment could not be loaded; try again.";
         state.replaceChildren(wrong);
       }
       if (mine === asked) state.removeAttribute("aria-busy");
@@ -93,7 +93,7 @@
     pause.addEventListener("click", () => {
       paused = !paused;
       pause.setAttribute("aria-pressed", String(paused));
-      pause.textContent = paused ? "Go on" : "Pause";
+      pause.textContent = paused ? "Resume" : "Pause";
     });
 
     async function look() {

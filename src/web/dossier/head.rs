@@ -71,7 +71,7 @@ pub fn head(words: Words, about: &AboutPart<'_>, total: &TotalPart) -> Markup {
             section id="about" {
                 dl {
                     dt { "Made" } dd { (words.time(&about.made)) ", by profiletrail " (about.version) " from the calls that it has received from Copernica" }
-                    dt { "Speaks of" }
+                    dt { "Covers" }
                     dd {
                         @match &about.since {
                             Some(since) => { (words.time(since)) " to " (words.time(&about.at)) },
@@ -89,7 +89,7 @@ pub fn head(words: Words, about: &AboutPart<'_>, total: &TotalPart) -> Markup {
                         }
                         @if !names.is_empty() { "; only those that changed what is asked for" }
                         @if total.duplicates > 0 {
-                            "; beside them " (counted(total.duplicates, "repetition")) " of calls, which change nothing"
+                            "; also " (counted(total.duplicates, "duplicate")) " of calls, which change nothing"
                         }
                     }
                     dt { "Who sent them" }
@@ -100,7 +100,7 @@ pub fn head(words: Words, about: &AboutPart<'_>, total: &TotalPart) -> Markup {
                     dt { "Completeness" }
                     dd {
                         @if unsure.is_empty() {
-                            "Nothing is known to be missing. A call that never came, and after which nothing came that shows it, cannot be missed."
+                            "Nothing is known to be missing. A lost call cannot be noticed if no later event shows its effect."
                         } @else {
                             span.warn { (unsure.join(", ")) }
                             ": see " a href="#gaps" { "what is not known" } "."

@@ -169,7 +169,7 @@ impl<'a> Page<'a> {
                 @if let Some(created) = &line.created { " Created " (text(created)) "." }
                 @if let Some(modified) = &line.modified { " Modified " (text(modified)) "." }
                 " " (counted(line.events, "event"))
-                @if line.duplicates > 0 { ", " (counted(line.duplicates, "repetition")) }
+                @if line.duplicates > 0 { ", " (counted(line.duplicates, "duplicate")) }
                 "."
             }
         })
@@ -279,12 +279,12 @@ impl<'a> Page<'a> {
                 @if let Some(owner) = &owner { (owner) ": " }
                 @match &*line.kind {
                     "unexplained" => {
-                        "between " (since) " and " (until) " something changed of which no call came: " (names)
+                        "between " (since) " and " (until) " changed without a call: " (names)
                     },
                     "first_seen" => {
                         "what was before " (until) " is not known of " (count) @if count == 1 { " value: " } @else { " values: " } (names)
                     },
-                    "pruned" => { "events up to " (until) " were removed; the last known values are left" },
+                    "pruned" => { "events up to " (until) " were removed; the last known values remain" },
                     "lost" => { "events are known to be lost: " (text(line.text.as_deref().unwrap_or_default())) },
                     _ => { "events cannot be read: " (text(line.text.as_deref().unwrap_or_default())) },
                 }

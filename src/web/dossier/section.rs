@@ -35,12 +35,12 @@ impl Section {
             Self::Now => (
                 "now",
                 html! { "As it is on " (at) },
-                "Every value, since when it is so, and how that is known.",
+                "Every value, since when it holds, and how that is known.",
             ),
             Self::Values => (
                 "values",
                 name("Values over time"),
-                "Each value with the time from which it was so and the time until which. Green rows last.",
+                "Each value with its beginning and its end. Green rows still hold.",
             ),
             Self::Gaps => (
                 "gaps",
@@ -50,7 +50,7 @@ impl Section {
             Self::Events => (
                 "events",
                 name("The events"),
-                "Every call in this dossier, the oldest first. Repetitions are counted above and left out.",
+                "Every call in this dossier, the oldest first. Duplicates are counted above and left out.",
             ),
             Self::Evidence => (
                 "evidence",
@@ -79,8 +79,8 @@ pub fn how_to_check() -> Markup {
     html! {
         p {
             "On the machine that keeps the trail, " code { "profiletrail evidence NUMBER --out FOLDER" }
-            " writes for an event the call as it came, what was signed, the signature, the key and the record in which that was published, and how to check them with openssl. "
-            code { "profiletrail verify" } " checks that nothing of the trail is damaged."
+            " writes an event's call as it arrived, what was signed, the signature, the key and the DNS record that published it, and how to check them with openssl. "
+            code { "profiletrail verify" } " checks that no part of the trail is damaged."
         }
     }
 }

@@ -65,7 +65,7 @@ pub fn observed(label: Option<&str>, seen: &str) -> Markup {
     html! {
         @if let Some(label) = label { "label " b { (text(label)) } ", " }
         span.warn {
-            @if seen == "gone" { "no call: an export has it no more" } @else { "no call: shown by an export" }
+            @if seen == "gone" { "not a call: missing from an export" } @else { "not a call: shown by an export" }
         }
     }
 }
@@ -80,7 +80,7 @@ impl Words {
     /// Why a change is where it is.
     pub fn cause(self, cause: &str, not_before: Option<&str>) -> Markup {
         match (cause, not_before) {
-            ("create", _) => html! { "at the creation" },
+            ("create", _) => html! { "set when the profile was created" },
             ("set", _) => html! { "set by this call" },
             ("unexplained", Some(since)) => html! {
                 span.warn { "changed unseen at some moment since " (self.time(since)) }
@@ -160,7 +160,7 @@ pub fn legend() -> Markup {
         ),
         (
             "interest",
-            "something that a profile is marked with or not; yes or no",
+            "a mark that a profile has or does not have: yes or no",
         ),
         (
             "label",
@@ -168,47 +168,47 @@ pub fn legend() -> Markup {
         ),
         (
             "set by this call",
-            "the call says that this field was to get this value",
+            "the call says that it gives the field this value",
         ),
         (
-            "at the creation",
-            "the value that the profile had when it was made",
+            "set when the profile was created",
+            "the value that the profile had when it was created",
         ),
         (
             "changed unseen",
-            "the call shows another value than the one before, but does not say that it changed it: it changed at some moment between the two, by something of which no call came",
+            "the call shows a value that differs from the one before, but does not claim the change: it happened at some moment between the two calls, without a call of its own",
         ),
         (
             "first seen",
-            "the earliest call that there is of the profile shows the value: since when it was so is not known",
+            "the earliest known call of the profile shows the value: how long it had been so is not known",
         ),
         (
             "shown by an export",
-            "in no call: the trail was compared with an export of Copernica, and the difference was recorded",
+            "not in a call: the trail was compared with an export of Copernica, and the difference was recorded",
         ),
         (
             "ended with its profile",
-            "the profile was deleted, and Copernica removes its subprofiles then without a call for each",
+            "the profile was deleted; Copernica then removes its subprofiles without a call for each",
         ),
         (
             "older events were removed",
-            "the keeper of the trail keeps events for a time only; of older ones the last known values are left, and neither who set them nor when",
+            "events are kept for a limited time; of older ones only the last known values remain, without who set them and when",
         ),
         (
-            "repetition",
+            "duplicate",
             "the same call, sent again: it is kept and changes nothing",
         ),
         (
             "signed and checked",
-            "the call carried a signature by Copernica's key, and it was found good when the call came; the proof is kept with it, unless the event came from another store",
+            "the call carried a signature by Copernica's key, which was valid when the call arrived; the proof is kept with it, unless the event was imported without it",
         ),
         (
             "not signed",
-            "signatures were looked for, and the call had none",
+            "signatures were checked, and the call had none",
         ),
         (
             "not checked",
-            "when the call came nobody looked for a signature: who sent it is not proven",
+            "signatures were not checked when the call arrived: who sent it is not proven",
         ),
     ];
     html! {
@@ -219,7 +219,7 @@ pub fn legend() -> Markup {
             }
         }
         p {
-            "Characters that cannot be seen, or that would turn the direction of text, are written as "
+            "Invisible characters, and characters that change the direction of text, are written as "
             code { "\\n" } " or " code { "\\u{202e}" } "; the lines of "
             code { "profiletrail dossier … --format jsonl" } " have every value exactly as it was sent."
         }

@@ -435,7 +435,7 @@ fn a_workbook_keeps_texts_as_texts() {
         "{csv}"
     );
     // Nothing is replaced, nothing is written where nothing is found, and it needs a name.
-    assert!(case.ask(&xlsx).failed(2).contains("is there already"));
+    assert!(case.ask(&xlsx).failed(2).contains("already exists"));
     let none = case.path("none.xlsx");
     let none = none.to_str().unwrap();
     case.ask(&["history", "99", "--format", "xlsx", "--out", none])

@@ -38,7 +38,7 @@ fn it_shows_the_newest_and_then_what_comes_across_servers() {
     server.stop();
     assert_eq!(
         following.said(),
-        "profiletrail: the server has gone; waiting for one"
+        "profiletrail: the server has stopped; waiting for one"
     );
     for round in 0..3 {
         let server = Server::start(&data, &[]);
@@ -94,7 +94,7 @@ fn many_tails_block_nobody_and_end_with_their_commands() {
         .collect();
     eventually("all follow", || commands(&server) == 64);
     let refused = cli(&data, &["tail", "-f"]).failed(3);
-    assert!(refused.contains("64 tails follow already"), "{refused}");
+    assert!(refused.contains("64 tails already run"), "{refused}");
     let seq = post(&server, "/webhook", &update(1, "a"));
     assert_eq!(
         json_lines(&cli(&data, &["history", "1"]).ok())[0]["seq"],
@@ -110,7 +110,7 @@ fn many_tails_block_nobody_and_end_with_their_commands() {
     // None keeps the server from its end.
     server.stop();
     for tail in &tails {
-        assert!(tail.said().contains("the server has gone"));
+        assert!(tail.said().contains("the server has stopped"));
     }
 }
 

@@ -97,7 +97,7 @@ fn a_cursor_that_does_not_belong_is_refused_with_the_way_out() {
     refused(&restored, "the log ends with event 1");
     // What came after the restore has the number, but is not the event.
     post(&second, "/webhook", &update(1, "c"));
-    refused(&restored, "event 2 is another one now");
+    refused(&restored, "event 2 is a different one now");
     second.stop();
 
     // Garbage, and files of others.

@@ -131,7 +131,7 @@ fn folders_that_are_not_there_or_not_ours() {
             _ => &[command],
         };
         let said = cli(&foreign, args).failed(3);
-        assert!(said.contains("no profiletrail data folder"), "{said}");
+        assert!(said.contains("not a profiletrail data folder"), "{said}");
     }
     let names: Vec<_> = fs::read_dir(&foreign).unwrap().collect();
     assert_eq!(
@@ -423,7 +423,7 @@ fn wrong_arguments_are_repeated_without_what_controls_a_terminal() {
     ] {
         let said = cli(&data, &args).failed(2);
         assert!(
-            said.contains("'x' is no profile") || said.contains("a\\u{202e}b"),
+            said.contains("'x' is not a profile") || said.contains("a\\u{202e}b"),
             "{said:?}"
         );
         assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said:?}");

@@ -56,7 +56,7 @@ fn undone() -> (tempfile::TempDir, PathBuf, Story, PathBuf) {
     let outcome = undo(&data, &story, &fix);
     assert!(
         outcome.stderr.contains("wrote 105 values to restore to ")
-            && outcome.stderr.contains("15 are left alone"),
+            && outcome.stderr.contains("15 are skipped"),
         "{}",
         outcome.stderr
     );
@@ -182,7 +182,7 @@ fn where_they_are_lost_it_is_entered() {
     assert!(
         outcome
             .stderr
-            .contains("nothing is to be restored; 120 are left alone"),
+            .contains("nothing to restore; 120 are skipped"),
         "{}",
         outcome.stderr
     );

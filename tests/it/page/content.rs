@@ -113,7 +113,7 @@ fn pages_tell_what_the_commands_tell() {
         ("/event/0", "No event 0"),
         ("/profile/9", "None of the 6 kept events belongs to it"),
         ("/profile/9/9", "Look at profile 9"),
-        ("/nothing", "Nothing is here"),
+        ("/nothing", "This address has no page"),
     ] {
         let reply = visitor.get(target);
         let page = String::from_utf8(reply.body).unwrap();
@@ -163,13 +163,15 @@ fn pages_tell_what_the_commands_tell() {
     );
     // What stands out.
     assert!(
-        visitor.page("/gaps").contains("None: every change"),
+        visitor
+            .page("/gaps")
+            .contains("None: a call claims every change"),
         "they are of last year"
     );
     assert!(
         visitor
             .page("/rejected?part=panel")
-            .contains("is no number")
+            .contains("is not a number")
     );
     // What comes live, and only that.
     let live = visitor.page("/live?after=4");

@@ -68,13 +68,13 @@ fn what_an_export_showed_is_no_call() {
     has(
         &page,
         &[
-            "no call: shown by an export",
+            "not a call: shown by an export",
             "changed unseen at some moment since",
         ],
     );
     has(
         &text(visitor.get("/profile/2/dossier")),
-        &["no call: an export has it no more"],
+        &["not a call: missing from an export"],
     );
     server.stop();
 }

@@ -166,21 +166,18 @@ fn what_came_of_what_was_asked_is_told() {
     assert_eq!(
         rows(2),
         [
-            "a|2|1|2|applied|it is as requested, and was not before",
-            "b|x|x|x|already so|it was so before",
-            "c|Y |y|Y|coerced|it became something else than was requested",
+            "a|2|1|2|applied|changed as requested",
+            "b|x|x|x|already so|it already had this value",
+            "c|Y |y|Y|coerced|it became something other than requested",
             "none|1|(not there)|(not there)|ignored|the profile has no such field or interest",
-            "news|interest|1|no|yes|applied|it is as requested, and was not before",
+            "news|interest|1|no|yes|applied|changed as requested",
             "d|(nothing)|z|unasked|unasked|it changed without a request",
         ]
         .map(|row| row.replace("Y |", "Y|"))
     );
     // What a creation makes unasked is what it creates.
-    assert_eq!(
-        rows(1),
-        ["a|1|(not there)|1|applied|it is as requested, and was not before"]
-    );
-    assert_eq!(rows(3), ["a|3|2|2|ignored|it is as it was before"]);
+    assert_eq!(rows(1), ["a|1|(not there)|1|applied|changed as requested"]);
+    assert_eq!(rows(3), ["a|3|2|2|ignored|it did not change"]);
     // What changes nothing asks for nothing.
     assert!(rows(4).is_empty() && rows(5).is_empty());
     assert_eq!(rows(6)[0].split('|').nth(2), Some("(not known)"));

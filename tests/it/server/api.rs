@@ -248,7 +248,7 @@ fn only_a_good_token_is_answered_and_it_always_is() {
     assert_eq!(ask(server.api(), good, "/v1/stats").status, 429);
     assert_eq!(ask(server.api(), &metrics, "/metrics").status, 200);
     let log = server.stop();
-    let logged = log.matches("without a good token").count();
+    let logged = log.matches("without a valid token").count();
     // The first, and the number of the others when the server stopped.
     assert!((1..=2).contains(&logged), "{log}");
     assert!(!log.contains("ptr_"), "{log}");

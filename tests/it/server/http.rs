@@ -78,7 +78,7 @@ fn a_busy_port_leaves_the_data_folder_as_it_is() {
     let said = Cli::new(&other, &["serve", "--listen", &address])
         .run()
         .failed(3);
-    assert!(said.contains("cannot listen at"), "{said}");
+    assert!(said.contains("cannot listen on"), "{said}");
     assert_eq!(said.matches("in use").count(), 1, "{said}");
     assert!(!other.exists());
     server.stop();

@@ -234,11 +234,11 @@ fn a_silence_is_told_once_and_calls_are_taken() {
     );
     assert_eq!(status(&server, "/readyz"), (200, 200));
     assert_eq!(scrape(&server, &token)["profiletrail_silent"], 1.0);
-    let silences = |server: &Server| server.log().matches("no event has come").count();
+    let silences = |server: &Server| server.log().matches("no event has arrived").count();
     eventually("it is logged", || silences(&server) == 1);
     server.client().post("/webhook", BODY).seq();
     eventually("its end is logged", || {
-        server.log().contains("events come again")
+        server.log().contains("events arrive again")
     });
     // And anew.
     eventually("it is silent again", || silences(&server) == 2);
@@ -248,7 +248,7 @@ fn a_silence_is_told_once_and_calls_are_taken() {
     assert_eq!(server.client().post("/webhook", "x").status, 400);
     assert_eq!(status(&server, "/healthz"), (503, 503));
     let log = server.stop();
-    assert_eq!(log.matches("events come again").count(), 1, "{log}");
+    assert_eq!(log.matches("events arrive again").count(), 1, "{log}");
     // A restart is none either, and a longer silence may be no alarm.
     let server = Server::start(&data(&dir), &args);
     assert_eq!(status(&server, "/healthz"), (503, 503));

@@ -217,9 +217,7 @@ fn a_file_system_that_is_almost_full() {
     let refused = refused.run().failed(3);
     assert!(refused.contains("--min-free"), "{refused}");
     let told = |log: &str, what: &str| log.lines().filter(|line| line.contains(what)).count();
-    crate::support::eventually("it is told", || {
-        told(&server.log(), "are to stay free") == 1
-    });
+    crate::support::eventually("it is told", || told(&server.log(), "less than the ") == 1);
     // Room, without a restart; then none again.
     for round in 1..3 {
         tiny.grow();

@@ -16,7 +16,11 @@ pub fn folder() -> (tempfile::TempDir, std::path::PathBuf) {
     cli(&data, &["import", events.to_str().unwrap()]).ok();
     let (trail, mut appender) = store::open(&data);
     for (second, (body, reason, place)) in (0..).zip([
-        ("type=update&profile=12x", "\"12x\" is no number", "profile"),
+        (
+            "type=update&profile=12x",
+            "\"12x\" is not a number",
+            "profile",
+        ),
         (
             "\u{1b}[31mtype=\u{202e}&",
             "there is no profile, and none can be told from \u{1b}[31m",

@@ -41,7 +41,7 @@ impl Ui {
             return Opened::Now(wrong_method(path));
         }
         if asked.fault || !asked.body.is_empty() {
-            let body = html! { p { "A page is asked for without a body." } };
+            let body = html! { p { "A request for a page must not have a body." } };
             return Opened::Now(page(413, shell::message("Not so", &body, None)));
         }
         if path.starts_with("/static/") {
@@ -116,7 +116,7 @@ impl Ui {
         if asked.fault || !form.eq_ignore_ascii_case("application/x-www-form-urlencoded") {
             return page(
                 400,
-                shell::login("/", Some("The form did not come whole; try again."), false),
+                shell::login("/", Some("The form arrived incomplete; try again."), false),
             );
         }
         let (mut token, mut next) = (String::new(), String::new());
@@ -131,13 +131,14 @@ impl Ui {
         let found = match door.find(&token, &asked.peer) {
             Ok(found) => found,
             Err(None) => {
-                let what = "This is not a valid token of this server. Copy the whole token: it begins with ptr_ and is shown only once, when it is made.";
+                let what = "This is not a valid token of this server. Copy the whole token: it begins with ptr_ and is shown only once, when it is created.";
                 return page(401, shell::login(next, Some(what), false));
             }
             Err(Some(wait)) => return too_many(next, wait),
         };
         if found.scope != Scope::Read {
-            let what = "This token is good for the metrics alone: make another with --scope read.";
+            let what =
+                "This token is valid for the metrics only: create another with --scope read.";
             return page(403, shell::login(next, Some(what), false));
         }
         // A login replaces an existing session.
@@ -147,12 +148,12 @@ impl Ui {
         match self.sessions.begin(found, secure, Instant::now()) {
             Ok(session) => elsewhere(next, &self.cookie.given(&session, secure)),
             Err(error) => {
-                tracing::error!("no session could be begun: {error}");
+                tracing::error!("no session could be started: {error}");
                 page(
                     500,
                     shell::login(
                         next,
-                        Some("No session could be begun; the server's log says why."),
+                        Some("No session could be started; the server's log says why."),
                         false,
                     ),
                 )
@@ -186,14 +187,15 @@ fn next(target: &str) -> String {
 
 fn nothing(clock: Option<&Clock>) -> Reply {
     let body = html! {
-        p { "Nothing is here. A profile is at " code { "/profile/123" } ", an event at " code { "/event/7" } "." }
+        p { "This address has no page. A profile is at " code { "/profile/123" } ", an event at " code { "/event/7" } "." }
         p { a href="/" { "To the start page" } }
     };
     page(404, shell::message("Nothing here", &body, clock))
 }
 
 fn wrong_method(path: &str) -> Reply {
-    let body = html! { p { "Pages are only read here." } p { a href="/" { "To the start page" } } };
+    let body =
+        html! { p { "Pages here can only be read." } p { a href="/" { "To the start page" } } };
     let allowed = match path {
         "/login" => "GET, HEAD, POST",
         "/logout" => "POST",
@@ -204,7 +206,7 @@ fn wrong_method(path: &str) -> Reply {
 
 fn foreign() -> Reply {
     let body = html! {
-        p { "This form came from another site's page, and was not taken." }
+        p { "This form came from another site's page and was refused." }
         p { a href="/login" { "Log in here" } }
     };
     page(403, shell::message("Not from here", &body, None))
@@ -212,8 +214,8 @@ fn foreign() -> Reply {
 
 fn in_clear() -> Reply {
     let body = html! {
-        p { "Your browser reaches this server over the network without TLS, where others can read along. Nobody is logged in that way." }
-        p { "Put a proxy with TLS in front of it, or come by a tunnel and log in at the address that it has on your machine:" }
+        p { "Your browser reaches this server over the network without TLS, where others can read along. Logging in that way is refused." }
+        p { "Put a proxy with TLS in front of it, or open a tunnel and log in at its address on your machine:" }
         pre { code { "ssh -L 8082:127.0.0.1:8082 THIS-SERVER" } }
         p { "The token that was just sent may have been seen: revoke it with " code { "profiletrail token revoke" } "." }
     };
@@ -222,6 +224,6 @@ fn in_clear() -> Reply {
 
 fn too_many(next: &str, wait: Duration) -> Reply {
     let seconds = wait.as_secs().saturating_add(1);
-    let what = format!("Too many tokens were tried that are none. Wait {seconds} seconds.");
+    let what = format!("Too many invalid tokens were tried. Wait {seconds} seconds.");
     page(429, shell::login(next, Some(&what), false)).with("Retry-After", seconds)
 }

@@ -98,7 +98,7 @@ impl<'a> Asker<'a> {
 
     fn not_yet(&self, applied: u64, last: u64) -> Reply {
         let body = html! {
-            p { "The index is being made: " (applied) " of " (last) " events are in it. Look again in a moment." }
+            p { "The index is being built: " (applied) " of " (last) " events are in it. Try again in a moment." }
         };
         page(503, shell::message("Not yet", &body, Some(&self.clock))).with("Retry-After", "5")
     }
@@ -109,7 +109,7 @@ impl<'a> Asker<'a> {
             Failure::Busy => (
                 503,
                 "Busy",
-                html! { p { "Other questions are answered now. Ask again in a moment." } },
+                html! { p { "The server is busy with other questions. Try again in a moment." } },
             ),
             Failure::Query(error) => {
                 tracing::error!(
@@ -119,7 +119,7 @@ impl<'a> Asker<'a> {
                 (
                     500,
                     "That failed",
-                    html! { p { "The answer could not be made; the server's log says why. " code { "profiletrail doctor" } " looks for what usually goes wrong." } },
+                    html! { p { "The answer failed; the server's log says why. " code { "profiletrail doctor" } " checks for common problems." } },
                 )
             }
         };

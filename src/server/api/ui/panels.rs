@@ -126,10 +126,10 @@ fn gaps(asker: &Asker<'_>) -> Result<Findings, Failure> {
     });
     let findings = Findings {
         title: "Unexplained changes",
-        meaning: "Of the last two weeks: values that changed without a call that says so, put together by what would explain them.",
+        meaning: "Of the last two weeks: values that changed without a call that claims it, grouped by what would explain them.",
         rows: Vec::new(),
         further: 0,
-        none: "None: every change of the last two weeks came with a call that says so.",
+        none: "None: a call claims every change of the last two weeks.",
         command: "profiletrail gaps --since '14 days ago'",
         damage: Vec::new(),
         notes: Vec::new(),
@@ -150,10 +150,10 @@ fn incidents(asker: &Asker<'_>) -> Result<Findings, Failure> {
     });
     let findings = Findings {
         title: "Incidents",
-        meaning: "Of the last two weeks: bursts in which many profiles got the same field changed within minutes, as a bad import leaves them.",
+        meaning: "Of the last two weeks: changes of one field in many profiles within minutes, as after a bad import.",
         rows: Vec::new(),
         further: 0,
-        none: "None: in the last two weeks nothing changed on many profiles at once.",
+        none: "None: in the last two weeks no field changed in many profiles at once.",
         command: "profiletrail incidents --since '14 days ago'",
         damage: Vec::new(),
         notes: Vec::new(),

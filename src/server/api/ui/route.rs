@@ -80,7 +80,7 @@ impl Params {
         let mut values = self.0.iter().filter(|(known, _)| known == name);
         let first = values.next().map(|(_, value)| value.as_str());
         match values.next() {
-            Some(_) => Err(DecodeError::new("it can be given once only", name)),
+            Some(_) => Err(DecodeError::new("it can be given only once", name)),
             None => Ok(first),
         }
     }
@@ -114,7 +114,7 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
         "/live" => {
             let after = params.one("after").map_err(message)?;
             let after =
-                after.map(|text| number(text).ok_or(format!("after: '{text}' is no number")));
+                after.map(|text| number(text).ok_or(format!("after: '{text}' is not a number")));
             Route::Live(after.transpose()?.unwrap_or_default())
         }
         "/gaps" => Route::Panel(Panel::Gaps, part.is_some()),
@@ -125,7 +125,7 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
             if let Some(seq) = path.strip_prefix("/event/") {
                 let Some(seq) = number(seq) else {
                     return Err(format!(
-                        "'{seq}' is no event: an event has a number, as in /event/7"
+                        "'{seq}' is not an event: write its number, as in /event/7"
                     ));
                 };
                 Route::Event(seq)
@@ -184,7 +184,7 @@ fn profile(
             Zoom::Between(from, to)
         }
         (None, _, Some(name)) => Zoom::of(name).ok_or_else(|| {
-            format!("span: '{name}' is none: write day, week, month, year or all")
+            format!("span: '{name}' is not a span: write day, week, month, year or all")
         })?,
         (None, _, None) => Zoom::All,
     };
