@@ -263,6 +263,8 @@ impl Shared {
 
     fn begin_successor(&self, reason: Reason) -> Result<Successor, IndexError> {
         let path = self.successor_path();
+        // One that was given up may still be writing there.
+        wait_until_closed(&path)?;
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -301,6 +303,8 @@ impl Shared {
         self.remove_folders(own.reason)?;
         fs::rename(&path, &self.path)?;
         let index = EventStore::open(&self.path, self.cache, &self.new_manifest())?;
+        // Without events, nothing has written yet that it has the baselines.
+        self.add_baselines(&index)?;
         self.set_index(Some(index));
         tracing::info!("the new index is complete: {last} events");
         Ok(())

@@ -41,7 +41,7 @@ fn a_gap_says_what_would_explain_it() {
             "6 changes of 1 profile and 2 subprofiles",
             "at one moment",
             "2025-10-09 10:00:00",
-            "no label (1 change, but none of its calls are from this time), label <bdi>crm</bdi> (2 changes, 1 call of this time)",
+            "no label (1 change, but none of its calls are from this time), label <bdi>crm</bdi> (2 changes, 1 call from this time)",
             "No call at all from",
             "href=\"/event/7\"",
             "href=\"/event/9\"",
@@ -94,7 +94,7 @@ fn a_loop_says_who_writes_what_and_where_it_is_seen() {
     has(
         &shown(&Finding::unrest(&group(3, 2), None)),
         &[
-            "2 of them go on still.",
+            "2 of them still go on.",
             "By calls with label <bdi>crm</bdi>, no label.",
         ],
     );

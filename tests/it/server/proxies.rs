@@ -271,7 +271,7 @@ fn serves(kind: Kind) -> Proxy {
     // What is too long for the server is the server's to refuse.
     let (status, text) = proxy.call("/webhook", &form, &vec![b'y'; 4_500_000]);
     assert_eq!(status, 413);
-    assert!(text.contains("at most 4194304 are read"), "{text}");
+    assert!(text.contains("at most 4194304 are accepted"), "{text}");
     // The file that Copernica fetches before it calls, from either place.
     let file = data.path().join("smtpeter-abc12.txt");
     fs::write(&file, "x-42").unwrap();

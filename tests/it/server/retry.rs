@@ -93,7 +93,7 @@ fn what_can_be_read_now_is_entered_once() {
     )
     .ok();
     assert!(
-        table.starts_with("rejected call 1 is event 2 already\nrejected call 3 cannot be read: "),
+        table.starts_with("rejected call 1 is already event 2\nrejected call 3 cannot be read: "),
         "{table}"
     );
     cli(&data, &["rejected", "--retry", "--since", "yesterday"]).failed(2);
