@@ -12,7 +12,7 @@ pub struct Background {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Tells a background thread to stop.
+/// The stop signal of a background thread.
 #[derive(Default)]
 pub struct Stop {
     stopped: Mutex<bool>,

@@ -162,8 +162,8 @@ impl Filling {
 }
 
 impl Shared {
-    /// Adds the values of the baselines to an index without events. Where they cannot
-    /// be read, answers read them themselves, and tell the error.
+    /// Adds the values of the baselines to an index without events. If they cannot be
+    /// read, questions read them directly and report the error.
     pub fn add_baselines(&self, index: &EventStore) -> Result<(), IndexError> {
         let fields = index.fields();
         if fields.is_empty() || index.position().seq > 0 {

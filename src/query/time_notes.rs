@@ -1,5 +1,5 @@
-//! What the times of a question make its answer: a span that ends before it begins, and
-//! moments that have not come yet, are answered, and the reader is told.
+//! Notes on the times of a question: a span that ends before it begins and a moment in
+//! the future are answered, with a note.
 
 use super::answer::Query;
 use super::filter::Span;

@@ -33,8 +33,8 @@ enum ClientKey {
 }
 
 impl Client {
-    /// A client with the token of that ID, at an address. Behind a loopback address
-    /// may be a proxy or a tunnel for many clients: they are told apart by tokens alone.
+    /// A client with the token of that ID, at an address. A loopback address
+    /// may be a proxy or a tunnel for many clients, so only tokens distinguish them.
     pub fn new(token: &str, address: &str) -> Self {
         let address = address
             .parse()

@@ -177,7 +177,7 @@ impl Cell {
         Self::of(Role::Plain, text)
     }
 
-    /// A text from outside; nothing if there is none.
+    /// External text, or an empty cell.
     pub fn outside<'t>(text: impl Into<Option<&'t str>>) -> Self {
         Self::Text(Text::outside(Role::Plain, text.into().unwrap_or_default()))
     }
