@@ -1,6 +1,6 @@
 //! The forms in which a body is kept.
 
-use bincode::{Decode, Encode};
+use bincode::{BorrowDecode, Encode};
 
 use super::charset::Charset;
 use super::decode::{Content, decode_content};
@@ -8,7 +8,7 @@ use super::error::DecodeError;
 use super::seen::Seen;
 
 /// How the bytes of a kept body are to be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, BorrowDecode)]
 pub enum BodyKind {
     /// `application/x-www-form-urlencoded`, as PHP's `http_build_query` makes it.
     Form,

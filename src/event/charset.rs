@@ -7,10 +7,10 @@
 
 use std::borrow::Cow;
 
-use bincode::de::Decoder;
+use bincode::de::BorrowDecoder;
 use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
-use bincode::{Decode, Encode, impl_borrow_decode};
+use bincode::{BorrowDecode, Encode};
 use encoding_rs::{
     BIG5, EUC_JP, EUC_KR, Encoding, GB18030, GBK, IBM866, ISO_2022_JP, ISO_8859_2, ISO_8859_3,
     ISO_8859_4, ISO_8859_5, ISO_8859_6, ISO_8859_7, ISO_8859_8, ISO_8859_8_I, ISO_8859_10,
@@ -154,14 +154,16 @@ impl Encode for Charset {
     }
 }
 
-impl<C> Decode<C> for Charset {
-    fn decode<D: Decoder<Context = C>>(decoder: &mut D) -> Result<Self, DecodeError> {
-        let name = String::decode(decoder)?;
-        Self::from_label(&name).ok_or(DecodeError::Other("an unknown charset"))
+/// Borrows the name: bincode would allocate an owned one by the length that the bytes
+/// claim.
+impl<'de, C> BorrowDecode<'de, C> for Charset {
+    fn borrow_decode<D: BorrowDecoder<'de, Context = C>>(
+        decoder: &mut D,
+    ) -> Result<Self, DecodeError> {
+        let name = <&str>::borrow_decode(decoder)?;
+        Self::from_label(name).ok_or(DecodeError::Other("an unknown charset"))
     }
 }
-
-impl_borrow_decode!(Charset);
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -234,8 +236,14 @@ mod tests {
             let charset = Charset::from_label(label).unwrap();
             let bytes = bincode::encode_to_vec(charset, bincode::config::standard()).unwrap();
             let (read, _): (Charset, usize) =
-                bincode::decode_from_slice(&bytes, bincode::config::standard()).unwrap();
+                bincode::borrow_decode_from_slice(&bytes, bincode::config::standard()).unwrap();
             prop_assert_eq!(read, charset);
+            let claims_too_much = [&[0xfd][..], &[0xff; 8]].concat();
+            let read = bincode::borrow_decode_from_slice::<Charset, _>(
+                &claims_too_much,
+                bincode::config::standard(),
+            );
+            prop_assert!(read.is_err());
         }
     }
 }
