@@ -327,5 +327,4 @@ impl Findings {
 }
 
 #[cfg(test)]
-#[path = "findings_tests.rs"]
 mod tests;

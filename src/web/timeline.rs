@@ -301,5 +301,4 @@ impl Timeline {
 }
 
 #[cfg(test)]
-#[path = "timeline_tests.rs"]
 mod tests;
