@@ -1,4 +1,4 @@
-//! The part in which two texts differ, extended to whole words if they are short.
+//! The part in which two texts differ.
 
 use unicode_segmentation::UnicodeSegmentation;
 
@@ -14,8 +14,10 @@ const MAX_WORD: usize = 12;
 /// A text before the part that differs, that part, and the text after it.
 pub type Cut = (String, String, String);
 
-/// Where two texts differ; `None` if that is obvious, or if all differs.
-pub fn differing(old: &str, new: &str) -> Option<[Cut; 2]> {
+/// Where two texts differ; `None` if that is obvious, or if all differs. With `words` the
+/// differing part grows to whole words, which are easier to read than some of their
+/// letters, if they are short.
+pub fn differing(old: &str, new: &str, words: bool) -> Option<[Cut; 2]> {
     if old.len().max(new.len()) > TOO_LONG {
         return None;
     }
@@ -33,8 +35,7 @@ pub fn differing(old: &str, new: &str) -> Option<[Cut; 2]> {
     if 3 * (begin + end) < shorter {
         return None;
     }
-    // Whole words are easier to read than some of their letters.
-    let in_word = |text: &&&str| text.chars().all(char::is_alphanumeric);
+    let in_word = |text: &&&str| words && text.chars().all(char::is_alphanumeric);
     let before = old.get(..begin).unwrap_or_default();
     let before = before.iter().rev().take_while(in_word).count();
     let after = old.get(old.len() - end..).unwrap_or_default();

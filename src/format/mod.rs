@@ -15,7 +15,7 @@ mod text;
 mod value;
 mod view;
 
-pub use difference::differing;
+pub use difference::{Cut, differing};
 pub use names::{events, key, label, listed, of_many, who};
 pub use number::{counted, grouped};
 pub use printer::{LineSplitter, Lines, Printer};

@@ -257,7 +257,7 @@ fn share(room: usize, first: usize, second: usize) -> (usize, usize) {
 
 /// Marks the parts in which two long texts differ, where they have much in common.
 fn mark(old: &mut Side, new: &mut Side) {
-    let Some(parts) = differing(&old.part, &new.part) else {
+    let Some(parts) = differing(&old.part, &new.part, true) else {
         return;
     };
     for (side, (before, part, after)) in [old, new].into_iter().zip(parts) {

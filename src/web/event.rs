@@ -4,16 +4,16 @@ use maud::{Markup, html};
 
 use super::events::{nothing, verified};
 use super::links::{self, ProfileLink, Zoom};
-use super::outcomes::{self, OutcomeRow};
 use super::profile::name;
-use super::shell::{Frame, command, notes};
-use super::text::{Change, LONG, NAME, Name, SHORT, Shown, Text};
+use super::shell::{command, notes, page};
+use super::text::{LONG, NAME, Name, SHORT, Shown, Text, badge, change};
 use super::time_format::Clock;
 use crate::event::{Fields, ProfileKey};
 use crate::format::seconds_of;
 use crate::history::Value;
-use crate::query::ExplainLine;
+
 use crate::query::lines::{ExportLine, HistoryLine};
+use crate::query::{ExplainLine, Outcome};
 
 /// The most changes, and the most pairs of a kind.
 const MOST: usize = 200;
@@ -21,65 +21,33 @@ const MOST: usize = 200;
 /// How much time is drawn on either side of it.
 const AROUND: i64 = 43_200;
 
-/// What was sent under one head.
-#[derive(Clone, Debug)]
-struct Pairs {
-    title: &'static str,
-    pairs: Vec<(Name, Shown)>,
-    left_out: usize,
-}
-
-impl Pairs {
-    fn new(title: &'static str, fields: &Fields<'_>) -> Self {
-        let shown = |text: &str| Shown::of(Some(&Value::Text(text.into())), LONG);
-        let pairs = fields.iter().take(MOST);
-        Self {
-            title,
-            pairs: pairs
-                .map(|(name, value)| (Name::new(name, false), shown(value)))
-                .collect(),
-            left_out: fields.len().saturating_sub(MOST),
-        }
-    }
-
-    fn render(&self) -> Markup {
-        html! {
-            @if !self.pairs.is_empty() {
-                details open[self.title == "Parameters"] {
-                    summary { (self.title) " (" (self.pairs.len() + self.left_out) ")" }
-                    dl.pairs {
-                        @for (name, value) in &self.pairs { div { dt { (name) } dd { (value) } } }
+/// What was sent under one title.
+fn pairs(title: &str, fields: &Fields<'_>) -> Markup {
+    let shown = |text: &str| Shown::of(Some(&Value::Text(text.into())), LONG);
+    let left_out = fields.len().saturating_sub(MOST);
+    html! {
+        @if fields.len() > 0 {
+            details open[title == "Parameters"] {
+                summary { (title) " (" (fields.len()) ")" }
+                dl.pairs {
+                    @for (name, value) in fields.iter().take(MOST) {
+                        div { dt { (Name::new(name, false)) } dd { (shown(value)) } }
                     }
-                    @if self.left_out > 0 { p.note { (self.left_out) " more: profiletrail export lists all." } }
                 }
+                @if left_out > 0 { p.note { (left_out) " more: profiletrail export lists all." } }
             }
         }
     }
 }
 
 /// An event and what is known of it.
-#[derive(Clone, Debug)]
 pub struct Page {
-    seq: u64,
-    key: ProfileKey,
-    time: i64,
-    event_type: Text,
-    time_source: &'static str,
-    received: String,
-    label: Option<Text>,
-    remote: Option<Text>,
-    database: Option<u64>,
-    collection: Option<u64>,
-    verified: Option<bool>,
-    observed: bool,
-    duplicate_of: Option<u64>,
-    changes: Vec<Change>,
-    further: usize,
-    nothing: &'static str,
+    /// Its line of `history`.
+    pub line: HistoryLine<'static>,
     /// Its requests with their outcomes, and the number omitted.
-    asked: (Vec<OutcomeRow>, usize),
-    sent: Vec<Pairs>,
-    interests: Option<Text>,
+    asked: (Vec<Markup>, usize),
+    /// What was sent: its line of `export`.
+    pub sent: Option<ExportLine<'static>>,
     /// The events before and after it of the same (sub)profile.
     pub neighbours: (Option<u64>, Option<u64>),
     /// Damage that affects the page.
@@ -90,35 +58,11 @@ pub struct Page {
 
 impl Page {
     /// From its line of `history`.
-    pub fn new(line: &HistoryLine<'_>) -> Self {
+    pub const fn new(line: HistoryLine<'static>) -> Self {
         Self {
-            seq: line.seq,
-            key: ProfileKey {
-                profile: line.profile,
-                subprofile: line.subprofile,
-            },
-            time: seconds_of(&line.time).unwrap_or_default(),
-            event_type: Text::new(&line.event_type, NAME),
-            time_source: line.time_source.name(),
-            received: line.received.clone(),
-            label: line.label.as_deref().map(|label| Text::new(label, NAME)),
-            remote: None,
-            database: line.database,
-            collection: line.collection,
-            verified: line.verified,
-            observed: line.observed.is_some(),
-            duplicate_of: line.duplicate_of,
-            changes: line
-                .changes
-                .iter()
-                .take(MOST)
-                .map(|change| Change::new(change, LONG))
-                .collect(),
-            further: line.changes.len().saturating_sub(MOST),
-            nothing: nothing(line),
+            line,
             asked: (Vec::new(), 0),
-            sent: Vec::new(),
-            interests: None,
+            sent: None,
             neighbours: (None, None),
             damage: Vec::new(),
             asked_notes: Vec::new(),
@@ -127,72 +71,61 @@ impl Page {
 
     /// Whether `explain` says something about it.
     pub fn asks(&self) -> bool {
-        let words = ["create", "update"];
-        self.duplicate_of.is_none()
-            && !self.observed
-            && words.contains(&self.event_type.line().as_str())
+        self.line.duplicate_of.is_none()
+            && self.line.observed.is_none()
+            && matches!(&*self.line.event_type, "create" | "update")
     }
 
     /// Adds a line of `explain`; what a `create` set without a parameter is left out.
     pub fn with_asked(&mut self, line: &ExplainLine<'_>) {
-        if line.asked.is_none() && self.event_type.line() == "create" {
+        if line.asked.is_none() && self.line.event_type == "create" {
             return;
         }
         let (asked, further) = &mut self.asked;
         if asked.len() < MOST {
-            asked.push(OutcomeRow::new(line));
+            asked.push(outcome(line));
         } else {
             *further += 1;
         }
     }
 
-    /// Adds what was sent, from its line of `export`.
-    pub fn with_sent(&mut self, line: &ExportLine<'_>) {
-        self.remote = line.remote.as_deref().map(|remote| Text::new(remote, NAME));
-        self.sent = vec![
-            Pairs::new("Parameters", &line.parameters),
-            Pairs::new("Fields as sent", &line.fields),
-            Pairs::new("Other variables", &line.extra),
-        ];
-        let interests = serde_json::to_string(&line.interests).unwrap_or_default();
-        if !matches!(interests.as_str(), "[]" | "{}" | "null" | "") {
-            self.interests = Some(Text::new(&interests, LONG));
-        }
-    }
-
     /// The whole page.
     pub fn render(&self, clock: &Clock) -> Markup {
-        let title = format!("Event {}", self.seq);
-        let around = Zoom::Between(
-            self.time.saturating_sub(AROUND),
-            self.time.saturating_add(AROUND),
-        );
+        let line = &self.line;
+        let title = format!("Event {}", line.seq);
+        let key = self.key();
+        let time = seconds_of(&line.time).unwrap_or_default();
+        let around = Zoom::Between(time.saturating_sub(AROUND), time.saturating_add(AROUND));
+        let text = |text: &str| Text::new(text, NAME);
+        let observed = line.observed.is_some();
+        let sent = self.sent.as_ref();
+        let remote = sent.and_then(|sent| sent.remote.as_deref());
         let body = html! {
             div.head {
                 h1 { (title) }
-                span.type { (self.event_type) } " " (verified(self.verified, self.observed))
+                span.type { (text(&line.event_type)) } " " (verified(line))
             }
             (notes(&self.damage, &[]))
             nav.pages aria-label="events of the same profile" {
                 @if let Some(seq) = self.neighbours.0 { a rel="prev" href=(links::event(seq)) { "event before" } }
                 @if let Some(seq) = self.neighbours.1 { a rel="next" href=(links::event(seq)) { "event after" } }
-                a href=(ProfileLink::new(self.key, around).to()) { "the time around it" }
-                a href=(ProfileLink::new(self.key, Zoom::All).with("at", format!("@{}", self.time)).to()) { "the state after it" }
+                a href=(ProfileLink::new(key, around).to()) { "the time around it" }
+                a href=(ProfileLink::new(key, Zoom::All).with("at", format!("@{time}")).to()) { "the state after it" }
             }
             dl.facts {
-                div { dt { "of" } dd { a href=(links::profile(self.key)) { (name(self.key)) } } }
-                div { dt { "time" } dd { (clock.time(self.time)) } }
-                div { dt { "time read from" } dd { (self.time_source) } }
-                div { dt { "received" } dd { (clock.line(&self.received)) } }
-                @if let Some(label) = &self.label { div { dt { "label" } dd { (label) } } }
-                @if let Some(database) = self.database { div { dt { "database" } dd { (database) } } }
-                @if let Some(collection) = self.collection { div { dt { "collection" } dd { (collection) } } }
-                @if let Some(remote) = &self.remote { div { dt { "sent from" } dd { (remote) } } }
+                div { dt { "of" } dd { a href=(links::profile(key)) { (name(key)) } } }
+                div { dt { "time" } dd { (clock.time(time)) } }
+                div { dt { "time read from" } dd { (line.time_source.name()) } }
+                div { dt { "received" } dd { (clock.line(&line.received)) } }
+                @if let Some(label) = &line.label { div { dt { "label" } dd { (text(label)) } } }
+                @if let Some(database) = line.database { div { dt { "database" } dd { (database) } } }
+                @if let Some(collection) = line.collection { div { dt { "collection" } dd { (collection) } } }
+                @if let Some(remote) = remote { div { dt { "sent from" } dd { (text(remote)) } } }
                 div {
                     dt { "sender" }
                     dd {
-                        @match self.verified {
-                            _ if self.observed => { "not a call: entered from an export by " code { "reconcile --record" } }
+                        @match line.verified {
+                            _ if observed => { "not a call: entered from an export by " code { "reconcile --record" } }
                             Some(true) => { "verified: Copernica signed it" }
                             Some(false) => { "not verified" }
                             None => { "not checked: signature checks were off" }
@@ -208,78 +141,132 @@ impl Page {
                 section aria-labelledby="asked" {
                     h2 #asked { "What it requested" }
                     (notes(&[], &self.asked_notes))
-                    (outcomes::table(&self.asked.0, self.asked.1))
+                    (outcomes(&self.asked.0, self.asked.1))
                 }
             }
             section aria-labelledby="sent" {
-                h2 #sent { @if self.observed { "What was seen" } @else { "What was sent" } }
-                @for pairs in &self.sent { (pairs.render()) }
-                @if let Some(interests) = &self.interests {
-                    details { summary { "Interests as sent" } p { (interests) } }
+                h2 #sent { @if observed { "What was seen" } @else { "What was sent" } }
+                @if let Some(sent) = sent {
+                    (pairs("Parameters", &sent.parameters))
+                    (pairs("Fields as sent", &sent.fields))
+                    (pairs("Other variables", &sent.extra))
+                    @let interests = serde_json::to_string(&sent.interests).unwrap_or_default();
+                    @if !matches!(interests.as_str(), "[]" | "{}" | "null" | "") {
+                        details { summary { "Interests as sent" } p { (Text::new(&interests, LONG)) } }
+                    }
                 }
-                @if self.sent.iter().all(|pairs| pairs.pairs.is_empty()) { p.empty { "Only the profile and the time." } }
+                @let is_empty = |sent: &ExportLine<'_>| sent.parameters.len() + sent.fields.len() + sent.extra.len() == 0;
+                @if sent.is_none_or(is_empty) { p.empty { "Only the profile and the time." } }
             }
             section aria-labelledby="proof" {
                 h2 #proof { "Proof" }
-                @if self.verified == Some(true) {
+                @if line.verified == Some(true) {
                     p { "The proof that Copernica sent it is kept with the event:" }
-                    (command(&format!("profiletrail evidence {}", self.seq)))
-                } @else if self.observed {
+                    (command(&format!("profiletrail evidence {}", line.seq)))
+                } @else if observed {
                     p { "No proof: it rests on the export." }
                 } @else {
                     p { "No proof is kept with this event. Signatures are checked if the server runs with " code { "--copernica-id" } " and " code { "--public-host" } "." }
                 }
             }
         };
-        let frame = Frame {
-            title: &title,
-            asked: "",
-            clock: Some(clock),
-        };
-        frame.around(&body)
+        page(&title, "", Some(clock), &body)
+    }
+
+    const fn key(&self) -> ProfileKey {
+        ProfileKey {
+            profile: self.line.profile,
+            subprofile: self.line.subprofile,
+        }
     }
 
     fn changes(&self, clock: &Clock) -> Markup {
+        let line = &self.line;
+        let further = line.changes.len().saturating_sub(MOST);
         html! {
-            @if let Some(seq) = self.duplicate_of {
+            @if let Some(seq) = line.duplicate_of {
                 p.empty { "A duplicate of " a href=(links::event(seq)) { "event " (seq) } ": it changes nothing." }
-            } @else if self.changes.is_empty() {
-                p.empty { (self.nothing) }
+            } @else if line.changes.is_empty() {
+                p.empty { (nothing(line)) }
             } @else {
                 table.cards.detail {
                     thead { tr { th scope="col" { "field" } th scope="col" { "old" } th scope="col" { "new" } th scope="col" { "why" } } }
                     tbody {
-                        @for change in &self.changes {
+                        @for one in line.changes.iter().take(MOST) {
+                            @let [old, new] = change(one.old.as_ref(), &one.new, LONG);
                             tr {
-                                th scope="row" { (self.name(change)) }
-                                td data-label="old" { (change.old()) }
-                                td data-label="new" { (change.new_value()) }
+                                th scope="row" { (self.name(&Name::of(one.field.as_deref(), one.interest.as_deref()))) }
+                                td data-label="old" { (old) }
+                                td data-label="new" { (new) }
                                 td data-label="why" {
-                                    (change.badge())
-                                    @if let Some(since) = &change.since { " at some moment since " (clock.line(since)) }
+                                    (badge(&one.cause))
+                                    @if let Some(since) = &one.since { " at some moment since " (clock.line(since)) }
                                 }
                             }
                         }
                     }
                 }
-                @if self.further > 0 { p.note { (self.further) " more changes: profiletrail history lists all." } }
+                @if further > 0 { p.note { (further) " more changes: profiletrail history lists all." } }
             }
         }
     }
 
     /// A name, with a link to its own timeline.
-    fn name(&self, change: &Change) -> Markup {
-        let parameter = if change.name.interest {
-            "interest"
-        } else {
-            "field"
-        };
+    fn name(&self, name: &Name) -> Markup {
         html! {
-            @match &change.name.raw {
-                Some(raw) => a href=(ProfileLink::new(self.key, Zoom::All).with(parameter, &**raw).to()) { (change.name) },
-                None => (change.name),
+            @match &name.raw {
+                Some(raw) => a href=(ProfileLink::new(self.key(), Zoom::All).only(raw, name.interest).to()) { (name) },
+                None => (name),
             }
         }
+    }
+}
+
+/// A request with its outcome, or a change without a request, as a row.
+fn outcome(line: &ExplainLine<'_>) -> Markup {
+    let (class, word, meaning) = match line.outcome {
+        Outcome::Applied => ("good", "applied", "changed as requested"),
+        Outcome::AlreadySo => ("other", "already so", "it already had this value"),
+        Outcome::Coerced => (
+            "unexplained",
+            "coerced",
+            "it became something other than requested",
+        ),
+        Outcome::Ignored if line.new == Value::Absent => (
+            "bad",
+            "ignored",
+            "the profile has no such field or interest",
+        ),
+        Outcome::Ignored => ("bad", "ignored", "it did not change"),
+        Outcome::Unasked => ("unexplained", "unasked", "it changed without a request"),
+    };
+    html! {
+        tr {
+            th scope="row" { (Name::of(line.field.as_deref(), line.interest.as_deref())) }
+            td data-label="asked" {
+                @match line.asked.as_deref() {
+                    Some("") => span.nothing { "(empty)" },
+                    Some(asked) => span.value { (Text::new(asked, LONG)) },
+                    None => span.nothing { "(nothing)" },
+                }
+            }
+            td data-label="before" { (Shown::of(line.old.as_ref(), LONG)) }
+            td data-label="after" { (Shown::of(Some(&line.new), LONG)) }
+            td data-label="outcome" { span.badge.(class) { (word) } " " span.note { (meaning) } }
+        }
+    }
+}
+
+/// The table of requests; `further` are left out.
+fn outcomes(asked: &[Markup], further: usize) -> Markup {
+    html! {
+        table.cards.detail {
+            thead {
+                tr { @for head in ["field", "asked", "before", "after", "outcome"] { th scope="col" { (head) } } }
+            }
+            tbody { @for row in asked { (row) } }
+        }
+        @if further > 0 { p.note { (further) " more: profiletrail explain lists all." } }
     }
 }
 

@@ -2,10 +2,10 @@
 //! that change again and again. Each finding gives what, how many and when, with a
 //! link to an event and the command that shows or undoes it.
 
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 
 use super::links::{self, ProfileLink, Zoom};
-use super::shell::{Frame, command, notes};
+use super::shell::{command, notes};
 use super::text::{NAME, Name, SHORT, Shown, Text};
 use super::time_format::Clock;
 use crate::event::ProfileKey;
@@ -16,23 +16,24 @@ use crate::query::{GapKind, GapLine, IncidentLine, LoopGroupLine, LoopLine};
 /// The most names, and the most changes, of a finding.
 const NAMED: usize = 4;
 
-/// Something that stands out: a row of a panel.
-#[derive(Clone, Debug)]
-pub struct Finding {
+/// The most findings of a panel.
+pub const SHOWN: usize = 8;
+
+/// Something that stands out.
+#[derive(Default)]
+struct Finding<'a> {
     what: Vec<Name>,
     more_names: bool,
     how_much: String,
     /// From when to when, as lines write it.
-    span: (String, String),
+    span: (&'a str, &'a str),
     meaning: String,
     facts: Vec<Markup>,
-    /// A stretch of it in which no call came.
-    quiet: Option<(String, String)>,
     seqs: (u64, u64),
     /// A profile whose timeline shows it.
     profile: Option<(ProfileKey, String)>,
     /// What can be typed, and what it is good for.
-    commands: Vec<(&'static str, String)>,
+    commands: &'a [(&'static str, Option<&'a str>)],
 }
 
 /// How many profiles and subprofiles.
@@ -58,182 +59,178 @@ fn list(parts: impl Iterator<Item = Markup>, others: bool) -> Markup {
     }
 }
 
-impl Finding {
-    /// Unexplained changes that belong together.
-    pub fn gap(line: &GapLine<'_>) -> Self {
-        let mut facts = Vec::new();
-        let outer = || (line.outer_since.clone(), line.outer_until.clone());
-        let (meaning, span) = match (line.kind, &line.since, &line.until) {
-            (GapKind::Lost, Some(since), Some(until)) => (
-                match line.within_one {
-                    Some(true) => "Calls lost at one moment of this time would explain them all.",
-                    _ => {
-                        "Calls lost at the beginning and at the end of this time would explain them."
-                    }
-                },
-                (since.clone(), until.clone()),
-            ),
-            (GapKind::SilentField, ..) => ("It changes without a call that claims it.", outer()),
-            _ => ("Scattered: each may have its own reason.", outer()),
-        };
-        if let Some(count) = line.by_chance.filter(|count| *count > 0) {
-            facts.push(html! { "About " (grouped(count)) " of them would be expected by chance." });
-        }
-        if line.kind == GapKind::Lost && !line.set_by.is_empty() {
-            let setters = line.set_by.iter().take(NAMED).map(|one| {
-                let calls = match one.calls {
-                    None => String::new(),
-                    Some(0) => ", but none of its calls are from this time".to_owned(),
-                    Some(calls) => format!(", {} from this time", counted(calls, "call")),
-                };
-                html! { (label(one.label.as_deref())) " (" (counted(one.changes, "change")) (calls) ")" }
-            });
-            facts.push(
-                html! { "Usually set by calls with " (list(setters, line.set_by.len() > NAMED)) "." },
-            );
-        }
-        let fields = line.fields.iter().take(NAMED);
-        Self {
-            what: fields
-                .map(|one| Name::of(one.field.as_deref(), one.interest.as_deref()))
-                .collect(),
-            more_names: line.more_fields || line.fields.len() > NAMED,
-            how_much: format!(
-                "{} of {}",
-                counted(line.changes, "change"),
-                whose(line.profiles, line.subprofiles)
-            ),
-            span,
-            meaning: meaning.to_owned(),
-            facts,
-            quiet: line
-                .quiet
-                .as_ref()
-                .map(|quiet| (quiet.since.clone(), quiet.until.clone())),
-            seqs: (line.first_seq, line.last_seq),
-            profile: None,
-            commands: commands([("The changes", line.command.as_deref())]),
-        }
+/// Unexplained changes that belong together.
+pub fn gap(line: &GapLine<'_>, clock: &Clock) -> Markup {
+    let mut facts = Vec::new();
+    let outer = (line.outer_since.as_str(), line.outer_until.as_str());
+    let (meaning, span) = match (line.kind, &line.since, &line.until) {
+        (GapKind::Lost, Some(since), Some(until)) => (
+            match line.within_one {
+                Some(true) => "Calls lost at one moment of this time would explain them all.",
+                _ => "Calls lost at the beginning and at the end of this time would explain them.",
+            },
+            (since.as_str(), until.as_str()),
+        ),
+        (GapKind::SilentField, ..) => ("It changes without a call that claims it.", outer),
+        _ => ("Scattered: each may have its own reason.", outer),
+    };
+    if let Some(count) = line.by_chance.filter(|count| *count > 0) {
+        facts.push(html! { "About " (grouped(count)) " of them would be expected by chance." });
     }
+    if line.kind == GapKind::Lost && !line.set_by.is_empty() {
+        let setters = line.set_by.iter().take(NAMED).map(|one| {
+            let calls = match one.calls {
+                None => String::new(),
+                Some(0) => ", but none of its calls are from this time".to_owned(),
+                Some(calls) => format!(", {} from this time", counted(calls, "call")),
+            };
+            html! { (label(one.label.as_deref())) " (" (counted(one.changes, "change")) (calls) ")" }
+        });
+        facts.push(
+            html! { "Usually set by calls with " (list(setters, line.set_by.len() > NAMED)) "." },
+        );
+    }
+    if let Some(quiet) = &line.quiet {
+        facts.push(html! { "No call at all from " (clock.line(&quiet.since)) " to " (clock.line(&quiet.until)) "." });
+    }
+    let fields = line.fields.iter().take(NAMED);
+    Finding {
+        what: fields
+            .map(|one| Name::of(one.field.as_deref(), one.interest.as_deref()))
+            .collect(),
+        more_names: line.more_fields || line.fields.len() > NAMED,
+        how_much: format!(
+            "{} of {}",
+            counted(line.changes, "change"),
+            whose(line.profiles, line.subprofiles)
+        ),
+        span,
+        meaning: meaning.to_owned(),
+        facts,
+        seqs: (line.first_seq, line.last_seq),
+        commands: &[("The changes", line.command.as_deref())],
+        ..Finding::default()
+    }
+    .render(clock)
+}
 
-    /// A burst.
-    pub fn incident(line: &IncidentLine<'_>) -> Self {
-        let mut facts: Vec<Markup> = line
-            .pairs
-            .iter()
-            .take(NAMED)
-            .map(|pair| {
-                html! {
-                    (Shown::of(pair.old.as_ref(), SHORT)) " " span.arrow aria-label="became" { "→" } " "
-                    (Shown::of(Some(&pair.new), SHORT)) " (" (grouped(pair.events)) ")"
-                }
-            })
-            .collect();
-        if line.more_pairs || line.pairs.len() > NAMED {
-            facts.push(html! { "and others" });
-        }
-        let labels = line.labels.iter().take(NAMED).map(
+/// A burst.
+pub fn incident(line: &IncidentLine<'_>, clock: &Clock) -> Markup {
+    let mut facts: Vec<Markup> = line
+        .pairs
+        .iter()
+        .take(NAMED)
+        .map(|pair| {
+            html! {
+                (Shown::of(pair.old.as_ref(), SHORT)) " " span.arrow aria-label="became" { "→" } " "
+                (Shown::of(Some(&pair.new), SHORT)) " (" (grouped(pair.events)) ")"
+            }
+        })
+        .collect();
+    if line.more_pairs || line.pairs.len() > NAMED {
+        facts.push(html! { "and others" });
+    }
+    let labels =
+        line.labels.iter().take(NAMED).map(
             |one| html! { (label(one.label.as_deref())) " (" (counted(one.events, "event")) ")" },
         );
-        if !line.labels.is_empty() {
-            facts.push(html! { "By calls with " (list(labels, line.labels.len() > NAMED)) "." });
-        }
-        Self {
-            what: vec![Name::of(line.field.as_deref(), line.interest.as_deref())],
-            more_names: false,
-            how_much: format!("changed on {}", whose(line.profiles, line.subprofiles)),
-            span: (line.from.clone(), line.until.clone()),
-            meaning: match line.usual {
-                0 => "Usually none change in a span of this length.".to_owned(),
-                usual => format!(
-                    "Usually {} change in a span of this length.",
-                    grouped(usual)
-                ),
-            },
-            facts,
-            quiet: None,
-            seqs: (line.first_seq, line.last_seq),
-            profile: None,
-            commands: commands([
-                ("Its changes", line.command.as_deref()),
-                ("A file that undoes it", line.undo.as_deref()),
-            ]),
-        }
+    if !line.labels.is_empty() {
+        facts.push(html! { "By calls with " (list(labels, line.labels.len() > NAMED)) "." });
     }
+    Finding {
+        what: vec![Name::of(line.field.as_deref(), line.interest.as_deref())],
+        how_much: format!("changed on {}", whose(line.profiles, line.subprofiles)),
+        span: (&line.from, &line.until),
+        meaning: match line.usual {
+            0 => "Usually none change in a span of this length.".to_owned(),
+            usual => format!(
+                "Usually {} change in a span of this length.",
+                grouped(usual)
+            ),
+        },
+        facts,
+        seqs: (line.first_seq, line.last_seq),
+        commands: &[
+            ("Its changes", line.command.as_deref()),
+            ("A file that undoes it", line.undo.as_deref()),
+        ],
+        ..Finding::default()
+    }
+    .render(clock)
+}
 
-    /// Fields that go on changing, and one of them.
-    pub fn unrest(line: &LoopGroupLine<'_>, one: Option<&LoopLine<'_>>) -> Self {
-        let mut facts = Vec::new();
-        for writer in one.iter().flat_map(|one| one.writers.iter().take(NAMED)) {
-            let values = writer.values.iter().take(NAMED);
-            let values = values.map(|value| html! { (Shown::of(Some(&value.value), SHORT)) });
-            let does = if writer.claimed {
-                " sets it to "
-            } else {
-                " shows that it became "
-            };
-            facts.push(html! {
-                (label(writer.label.as_deref())) (does) (list(values, writer.values.len() > NAMED))
-            });
-        }
-        if one.is_none() {
-            let labels = line.labels.iter().take(NAMED);
-            let labels = labels.map(|one| label(one.as_deref()));
-            facts.push(html! { "By calls with " (list(labels, line.labels.len() > NAMED)) "." });
-        }
-        if line.unexplained {
-            facts.push(html! { "No call claims some of these changes." });
-        }
-        let going_on = match (line.going_on, line.loops) {
-            (0, _) => "It has stopped.".to_owned(),
-            (_, 1) => "It still goes on.".to_owned(),
-            (count, _) => format!("{} of them still go on.", grouped(count)),
+/// Fields that go on changing, and one of them.
+pub fn unrest(line: &LoopGroupLine<'_>, one: Option<&LoopLine<'_>>, clock: &Clock) -> Markup {
+    let mut facts = Vec::new();
+    for writer in one.iter().flat_map(|one| one.writers.iter().take(NAMED)) {
+        let values = writer.values.iter().take(NAMED);
+        let values = values.map(|value| html! { (Shown::of(Some(&value.value), SHORT)) });
+        let does = if writer.claimed {
+            " sets it to "
+        } else {
+            " shows that it became "
         };
-        let (first, last) = one.map_or((0, 0), |one| (one.first_seq, one.last_seq));
-        Self {
-            what: vec![Name::of(line.field.as_deref(), line.interest.as_deref())],
-            more_names: false,
-            how_much: match line.loops {
-                1 => format!("{} back and forth", counted(line.changes, "change")),
-                loops => format!(
-                    "{} back and forth, on {}",
-                    counted(line.changes, "change"),
-                    counted(loops, "profile")
-                ),
-            },
-            span: (line.first.clone(), line.last.clone()),
-            meaning: going_on,
-            facts,
-            quiet: None,
-            seqs: (first, last),
-            profile: one.map(timeline),
-            commands: commands([("The changes", one.and_then(|one| one.command.as_deref()))]),
-        }
+        facts.push(html! {
+            (label(writer.label.as_deref())) (does) (list(values, writer.values.len() > NAMED))
+        });
     }
+    if one.is_none() {
+        let labels = line.labels.iter().take(NAMED);
+        let labels = labels.map(|one| label(one.as_deref()));
+        facts.push(html! { "By calls with " (list(labels, line.labels.len() > NAMED)) "." });
+    }
+    if line.unexplained {
+        facts.push(html! { "No call claims some of these changes." });
+    }
+    let going_on = match (line.going_on, line.loops) {
+        (0, _) => "It has stopped.".to_owned(),
+        (_, 1) => "It still goes on.".to_owned(),
+        (count, _) => format!("{} of them still go on.", grouped(count)),
+    };
+    let (first, last) = one.map_or((0, 0), |one| (one.first_seq, one.last_seq));
+    Finding {
+        what: vec![Name::of(line.field.as_deref(), line.interest.as_deref())],
+        how_much: match line.loops {
+            1 => format!("{} back and forth", counted(line.changes, "change")),
+            loops => format!(
+                "{} back and forth, on {}",
+                counted(line.changes, "change"),
+                counted(loops, "profile")
+            ),
+        },
+        span: (&line.first, &line.last),
+        meaning: going_on,
+        facts,
+        seqs: (first, last),
+        profile: one.map(timeline),
+        commands: &[("The changes", one.and_then(|one| one.command.as_deref()))],
+        ..Finding::default()
+    }
+    .render(clock)
+}
 
+impl Finding<'_> {
     fn render(&self, clock: &Clock) -> Markup {
-        let names = self.what.iter().map(|name| html! { (name) });
+        let names = self.what.iter().map(Render::render);
+        let commands = self.commands.iter();
+        let commands = commands.filter_map(|(good_for, line)| Some((good_for, plain((*line)?))));
+        let commands: Vec<_> = commands.collect();
         html! {
             li {
                 p.head { (list(names, self.more_names)) }
                 p { strong { (self.how_much) } }
-                p.note { (clock.line(&self.span.0)) " – " (clock.line(&self.span.1)) }
+                p.note { (clock.line(self.span.0)) " – " (clock.line(self.span.1)) }
                 p { (self.meaning) }
-                ul {
-                    @for fact in &self.facts { li { (fact) } }
-                    @if let Some((since, until)) = &self.quiet {
-                        li { "No call at all from " (clock.line(since)) " to " (clock.line(until)) "." }
-                    }
-                }
+                ul { @for fact in &self.facts { li { (fact) } } }
                 p.leads {
                     @if let Some((key, target)) = &self.profile { a href=(target) { "timeline of " (key) } " " }
                     @if self.seqs.0 > 0 { a href=(links::event(self.seqs.0)) { "first event" } " " }
                     @if self.seqs.1 > self.seqs.0 { a href=(links::event(self.seqs.1)) { "last event" } }
                 }
-                @if !self.commands.is_empty() {
+                @if !commands.is_empty() {
                     details {
                         summary { "On a terminal" }
-                        @for (good_for, line) in &self.commands { p.note { (good_for) } (command(line)) }
+                        @for (good_for, line) in &commands { p.note { (good_for) } (command(line)) }
                     }
                 }
             }
@@ -255,53 +252,46 @@ fn timeline(one: &LoopLine<'_>) -> (ProfileKey, String) {
         _ => Zoom::All,
     };
     let name = Name::of(one.field.as_deref(), one.interest.as_deref());
-    let mut link = ProfileLink::new(key, zoom);
-    if let Some(raw) = name.raw {
-        let parameter = if name.interest { "interest" } else { "field" };
-        link = link.with(parameter, raw);
-    }
+    let link = ProfileLink::new(key, zoom);
+    let link = match &name.raw {
+        Some(raw) => link.only(raw, name.interest),
+        None => link,
+    };
     (key, link.to())
 }
 
-/// The commands to show, with control characters escaped.
-fn commands<const N: usize>(
-    lines: [(&'static str, Option<&str>); N],
-) -> Vec<(&'static str, String)> {
-    let there = lines
-        .into_iter()
-        .filter_map(|(what, line)| Some((what, line?)));
-    there.map(|(what, line)| (what, plain(line))).collect()
-}
-
 /// The findings of one kind.
-#[derive(Clone, Debug)]
+#[derive(Default)]
 pub struct Findings {
-    /// The title.
-    pub title: &'static str,
     /// What such a finding means.
     pub meaning: &'static str,
-    /// The findings.
-    pub rows: Vec<Finding>,
-    /// The number of findings left out.
-    pub further: usize,
     /// The text if there are none.
     pub none: &'static str,
     /// The command that lists them all.
     pub command: &'static str,
-    /// Damage that affects it.
-    pub damage: Vec<String>,
-    /// Damage that affects the page.
-    pub notes: Vec<String>,
+    /// The first, as items.
+    pub rows: Vec<Markup>,
+    /// The number of findings left out.
+    pub further: usize,
 }
 
 impl Findings {
-    /// The panel's content.
-    pub fn panel(&self, clock: &Clock) -> Markup {
+    /// Adds a finding, or counts it where there are enough.
+    pub fn add(&mut self, finding: impl FnOnce() -> Markup) {
+        if self.rows.len() < SHOWN {
+            self.rows.push(finding());
+        } else {
+            self.further += 1;
+        }
+    }
+
+    /// The panel's content; `damage` and what `noted` says affect it.
+    pub fn panel(&self, damage: &[String], noted: &[String]) -> Markup {
         html! {
             p.note.lead { (self.meaning) }
-            (notes(&self.damage, &self.notes))
+            (notes(damage, noted))
             @if self.rows.is_empty() { p.empty { (self.none) } }
-            ul.findings { @for row in &self.rows { (row.render(clock)) } }
+            ul.findings { @for row in &self.rows { (row) } }
             @if self.further > 0 {
                 p.note { (self.further) " more; this lists all of them:" }
                 (command(self.command))
@@ -310,20 +300,15 @@ impl Findings {
             }
         }
     }
+}
 
-    /// The same as a page.
-    pub fn page(&self, clock: &Clock) -> Markup {
-        let body = html! {
-            h1 { (self.title) }
-            section { (self.panel(clock)) }
-        };
-        let frame = Frame {
-            title: self.title,
-            asked: "",
-            clock: Some(clock),
-        };
-        frame.around(&body)
-    }
+/// A panel's content as a page.
+pub fn page(title: &str, panel: &Markup, clock: &Clock) -> Markup {
+    let body = html! {
+        h1 { (title) }
+        section { (panel) }
+    };
+    super::shell::page(title, "", Some(clock), &body)
 }
 
 #[cfg(test)]

@@ -75,35 +75,35 @@ impl ProfileLink {
         self
     }
 
+    /// Of one field or interest (`true`) alone.
+    pub fn only(self, name: &str, interest: bool) -> Self {
+        self.with(if interest { "interest" } else { "field" }, name)
+    }
+
     /// The address.
     pub fn to(&self) -> String {
-        let path = profile(self.key);
-        if self.pairs.is_empty() {
-            return path;
-        }
-        let mut query = Serializer::new(String::new());
-        query.extend_pairs(&self.pairs);
-        format!("{path}?{}", query.finish())
+        with_query(profile(self.key), &self.pairs)
+    }
+
+    /// Of the (sub)profile's dossier, with the same parameters.
+    pub fn to_dossier(&self) -> String {
+        with_query(format!("{}/dossier", profile(self.key)), &self.pairs)
     }
 }
 
-/// Of a (sub)profile's dossier; of one field or interest (`true`) alone, where
-/// that is named.
-pub fn dossier(key: ProfileKey, only: Option<(&str, bool)>) -> String {
-    let path = format!("{}/dossier", profile(key));
-    let Some((name, interest)) = only else {
+/// An address with parameters.
+fn with_query(path: String, pairs: &[(&str, String)]) -> String {
+    if pairs.is_empty() {
         return path;
-    };
+    }
     let mut query = Serializer::new(String::new());
-    query.append_pair(if interest { "interest" } else { "field" }, name);
+    query.extend_pairs(pairs);
     format!("{path}?{}", query.finish())
 }
 
 /// Of what is found by a search.
 pub fn search(text: &str) -> String {
-    let mut query = Serializer::new(String::new());
-    query.append_pair("q", text);
-    format!("/search?{}", query.finish())
+    with_query("/search".to_owned(), &[("q", text.to_owned())])
 }
 
 #[cfg(test)]
@@ -120,7 +120,9 @@ mod tests {
         );
         assert_eq!(search("javascript:x"), "/search?q=javascript%3Ax");
         assert_eq!(
-            dossier(ProfileKey::profile(1), Some(("a&b", true))),
+            ProfileLink::new(ProfileKey::profile(1), Zoom::All)
+                .only("a&b", true)
+                .to_dossier(),
             "/profile/1/dossier?interest=a%26b"
         );
         assert_eq!(Zoom::of("week"), Some(Zoom::Last("week")));

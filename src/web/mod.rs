@@ -1,7 +1,7 @@
 //! Renders the lines of answers as HTML.
 //!
-//! Pure functions: typed lines ([`crate::query::lines`]) become small views with
-//! shortened texts ([`text`]), and these become pages. Plots are SVG with positions
+//! Pure functions: typed lines ([`crate::query::lines`]) become rows and items with
+//! shortened texts ([`text`]) one by one, and these become pages. Plots are SVG with positions
 //! in percentages, so that one drawing fits every width and its text keeps its size.
 //!
 //! Not here: the source of the lines, and HTTP. Invariants:
@@ -15,13 +15,11 @@
 
 pub mod assets;
 pub mod bars;
-mod differing;
 pub mod dossier;
 pub mod event;
 pub mod events;
 pub mod findings;
 mod links;
-mod outcomes;
 pub mod profile;
 mod scale;
 pub mod search_results;

@@ -2,9 +2,9 @@
 
 use maud::{Markup, html};
 
-use super::events::{Row, table};
+use super::events::table;
 use super::links::{self, LENGTHS, ProfileLink, Zoom};
-use super::shell::{Frame, command, notes};
+use super::shell::{command, notes, page};
 use super::state::State;
 use super::text::{NAME, Text};
 use super::time_format::Clock;
@@ -16,49 +16,11 @@ use crate::query::lines::ShowLine;
 /// The most subprofiles that are listed.
 pub const SUBPROFILES: usize = 40;
 
-/// The head of the page.
-#[derive(Clone, Debug)]
-pub struct Head {
-    /// Whose page it is.
-    pub key: ProfileKey,
-    word: String,
-    database: Option<u64>,
-    collection: Option<u64>,
-    created: Option<Text>,
-    modified: Option<Text>,
-    last: Option<(u64, String)>,
-    /// The event of its profile that ended it.
-    cascade: Option<u64>,
-    /// Some of its subprofiles, and whether there are more.
-    pub subprofiles: (Vec<ProfileKey>, bool),
-}
-
-impl Head {
-    /// From the line of the present state.
-    pub fn new(key: ProfileKey, show: &ShowLine<'_>) -> Self {
-        let text = |text: Option<&str>| text.map(|text| Text::new(text, NAME));
-        Self {
-            key,
-            word: show.state.clone(),
-            database: show.database,
-            collection: show.collection,
-            created: text(show.created.as_deref()),
-            modified: text(show.modified.as_deref()),
-            last: show
-                .last_event
-                .as_ref()
-                .map(|last| (last.seq, last.time.clone())),
-            cascade: show.cascade.as_ref().map(|end| end.seq),
-            subprofiles: (Vec::new(), false),
-        }
-    }
-}
-
 /// The events of a page of the list.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct List {
     /// The events, newest first.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Markup>,
     /// Where the page after this one begins: time and `seq` of the last event.
     pub older: Option<(i64, u64)>,
     /// Whether this is not the first page.
@@ -66,10 +28,13 @@ pub struct List {
 }
 
 /// All that is on the page.
-#[derive(Clone, Debug)]
 pub struct Page<'a> {
-    /// Its head.
-    pub head: Head,
+    /// Whose page it is.
+    pub key: ProfileKey,
+    /// The present state, for the head of the page.
+    pub now: ShowLine<'static>,
+    /// Some of its subprofiles, and whether there are more.
+    pub subprofiles: (Vec<ProfileKey>, bool),
     /// Which part of its time is drawn.
     pub zoom: Zoom,
     /// The drawing.
@@ -99,17 +64,16 @@ impl Page<'_> {
     }
 
     fn link_to(&self, zoom: Zoom) -> ProfileLink {
-        let link = ProfileLink::new(self.head.key, zoom);
+        let link = ProfileLink::new(self.key, zoom);
         match self.only {
-            Some((name, true)) => link.with("interest", name),
-            Some((name, false)) => link.with("field", name),
+            Some((name, interest)) => link.only(name, interest),
             None => link,
         }
     }
 
     /// The whole page.
     pub fn render(&self, clock: &Clock) -> Markup {
-        let title = name(self.head.key);
+        let title = name(self.key);
         let body = html! {
             (self.header(clock))
             (notes(&self.damage, &self.notes))
@@ -122,7 +86,7 @@ impl Page<'_> {
                     p.note {
                         "Only the " (if interest { "interest" } else { "field" }) " "
                         strong { (Text::new(name, NAME)) } ". "
-                        a href=(ProfileLink::new(self.head.key, self.zoom).to()) { "Show all" }
+                        a href=(ProfileLink::new(self.key, self.zoom).to()) { "Show all" }
                     }
                 }
                 @if self.timeline.rows.is_empty() {
@@ -142,43 +106,37 @@ impl Page<'_> {
             }
             section aria-labelledby="events" {
                 h2 #events tabindex="-1" { "Events" }
-                (self.list(clock))
+                (self.list())
             }
         };
-        let asked = self.head.key.to_string();
-        let frame = Frame {
-            title: &title,
-            asked: &asked,
-            clock: Some(clock),
-        };
-        frame.around(&body)
+        page(&title, &self.key.to_string(), Some(clock), &body)
     }
 
     fn header(&self, clock: &Clock) -> Markup {
-        let head = &self.head;
+        let (key, now) = (self.key, &self.now);
         html! {
             div.head {
-                h1 { (name(head.key)) }
-                span.badge.(if head.word == "present" { "good" } else { "bad" }) { (head.word) }
+                h1 { (name(key)) }
+                span.badge.(if now.state == "present" { "good" } else { "bad" }) { (now.state) }
             }
             dl.facts {
-                @if head.key.subprofile.is_some() {
-                    div { dt { "of" } dd { a href=(links::profile(ProfileKey::profile(head.key.profile))) { "profile " (head.key.profile) } } }
+                @if key.subprofile.is_some() {
+                    div { dt { "of" } dd { a href=(links::profile(ProfileKey::profile(key.profile))) { "profile " (key.profile) } } }
                 }
-                @if let Some(seq) = head.cascade {
-                    div { dt { "ended" } dd { "with its profile, by " a href=(links::event(seq)) { "event " (seq) } } }
+                @if let Some(end) = &now.cascade {
+                    div { dt { "ended" } dd { "with its profile, by " a href=(links::event(end.seq)) { "event " (end.seq) } } }
                 }
-                @if let Some(database) = head.database { div { dt { "database" } dd { (database) } } }
-                @if let Some(collection) = head.collection { div { dt { "collection" } dd { (collection) } } }
-                @if let Some((seq, time)) = &head.last {
-                    div { dt { "last event" } dd { a href=(links::event(*seq)) { (seq) } ", " (clock.line(time)) } }
+                @if let Some(database) = now.database { div { dt { "database" } dd { (database) } } }
+                @if let Some(collection) = now.collection { div { dt { "collection" } dd { (collection) } } }
+                @if let Some(last) = &now.last_event {
+                    div { dt { "last event" } dd { a href=(links::event(last.seq)) { (last.seq) } ", " (clock.line(&last.time)) } }
                 }
                 @if let Some(first) = self.first { div { dt { "first event" } dd { (clock.time(first)) } } }
-                @if let Some(created) = &head.created { div { dt { "created, as sent" } dd { (created) } } }
-                @if let Some(modified) = &head.modified { div { dt { "modified, as sent" } dd { (modified) } } }
+                @if let Some(created) = &now.created { div { dt { "created, as sent" } dd { (Text::new(created, NAME)) } } }
+                @if let Some(modified) = &now.modified { div { dt { "modified, as sent" } dd { (Text::new(modified, NAME)) } } }
             }
             p.note {
-                a href=(links::dossier(head.key, self.only)) { "Dossier" }
+                a href=(self.link_to(Zoom::All).to_dossier()) { "Dossier" }
                 ": the whole history of "
                 @match self.only {
                     None => "it",
@@ -187,11 +145,11 @@ impl Page<'_> {
                 }
                 ", including what is not known, on one page to keep or print"
             }
-            @if !head.subprofiles.0.is_empty() {
+            @if !self.subprofiles.0.is_empty() {
                 p.subprofiles {
                     "Subprofiles: "
-                    @for key in &head.subprofiles.0 { a href=(links::profile(*key)) { (key) } " " }
-                    @if head.subprofiles.1 { "and more: " code { "profiletrail history " (head.key) " --subprofiles" } }
+                    @for key in &self.subprofiles.0 { a href=(links::profile(*key)) { (key) } " " }
+                    @if self.subprofiles.1 { "and more: " code { "profiletrail history " (key) " --subprofiles" } }
                 }
             }
         }
@@ -227,7 +185,7 @@ impl Page<'_> {
         let least = latest.saturating_sub(step.saturating_mul(STEPS));
         let fragment = self.link().with("part", "state").to();
         html! {
-            form.moment method="get" action=(links::profile(self.head.key)) {
+            form.moment method="get" action=(links::profile(self.key)) {
                 @if let Some((name, interest)) = self.only {
                     input type="hidden" name=(if interest { "interest" } else { "field" }) value=(name);
                 }
@@ -256,14 +214,14 @@ impl Page<'_> {
         }
     }
 
-    fn list(&self, clock: &Clock) -> Markup {
+    fn list(&self) -> Markup {
         html! {
             @if self.list.rows.is_empty() {
                 p.empty {
                     @if self.only.is_some() { "No event changed this." } @else { "No further events." }
                 }
             } @else {
-                (table(&self.list.rows, clock, false, "list"))
+                (table(&self.list.rows, false, "list"))
             }
             nav.pages aria-label="pages of events" {
                 @if self.list.is_later { a href={ (self.link().to()) "#events" } { "newest" } }
@@ -273,9 +231,9 @@ impl Page<'_> {
             }
             details {
                 summary { "The same on a terminal" }
-                (command(&format!("profiletrail history {} --reverse", self.head.key)))
-                (command(&format!("profiletrail show {} --at @{}", self.head.key, self.state.at())))
-                (command(&format!("profiletrail blame {}", self.head.key)))
+                (command(&format!("profiletrail history {} --reverse", self.key)))
+                (command(&format!("profiletrail show {} --at @{}", self.key, self.state.at())))
+                (command(&format!("profiletrail blame {}", self.key)))
             }
         }
     }
@@ -306,11 +264,5 @@ pub fn unknown(key: ProfileKey, last_seq: u64, damage: &[String], clock: &Clock)
             }
         }
     };
-    let asked = key.to_string();
-    let frame = Frame {
-        title: &title,
-        asked: &asked,
-        clock: Some(clock),
-    };
-    frame.around(&body)
+    page(&title, &key.to_string(), Some(clock), &body)
 }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::links;
-use super::shell::{Frame, command};
+use super::shell::{command, notes, page};
 use super::text::{NAME, Name, SHORT, Shown, Text};
 use super::time_format::Clock;
 use crate::event::ProfileKey;
@@ -15,68 +15,45 @@ use crate::query::{FindTarget, Matching};
 /// The longest command in bytes that is shown.
 const COMMAND: usize = 500;
 
-/// A (sub)profile that has or had the value, and when.
-#[derive(Clone, Debug)]
-pub struct Hit {
-    key: ProfileKey,
-    value: Shown,
-    since: (String, u64),
-    cause: Box<str>,
-    /// `None` where it lasts.
-    until: Option<(String, u64)>,
-}
-
-impl Hit {
-    /// From a line.
-    pub fn new(line: &FindLine<'_>) -> Self {
-        let seq = line.until_seq.unwrap_or_default();
-        Self {
-            key: ProfileKey {
-                profile: line.profile,
-                subprofile: line.subprofile,
-            },
-            value: Shown::of(Some(&line.value), SHORT),
-            since: (line.since.clone(), line.since_seq),
-            cause: line.cause.as_ref().into(),
-            until: line.until.clone().map(|until| (until, seq)),
-        }
-    }
-
-    /// Whether it is so now.
-    pub const fn lasts(&self) -> bool {
-        self.until.is_none()
-    }
-
-    fn since(&self, clock: &Clock) -> Markup {
-        let why = match &*self.cause {
-            "first_seen" => "or before: first seen then",
-            "unexplained" | "observed" => "or before: the change itself was not seen",
-            "baseline" => "or before: older events were pruned",
-            _ => "",
-        };
-        html! {
-            (clock.line(&self.since.0)) " "
-            @if !why.is_empty() { span.note { (why) } " " }
-            a href=(links::event(self.since.1)) { "event " (self.since.1) }
-        }
-    }
-
-    fn until(&self, clock: &Clock) -> Markup {
-        html! {
-            @match &self.until {
-                None => span.badge.good { "now" },
-                Some((_, seq)) if *seq == self.since.1 => span.nothing { "known only at that moment" },
-                Some((until, seq)) => { (clock.line(until)) " " a href=(links::event(*seq)) { "event " (seq) } },
+/// A (sub)profile that has or had the value, and when, as a row; with the value where
+/// they can differ (`several`).
+pub fn hit(line: &FindLine<'_>, several: bool, clock: &Clock) -> Markup {
+    let key = ProfileKey {
+        profile: line.profile,
+        subprofile: line.subprofile,
+    };
+    let why = match &*line.cause {
+        "first_seen" => "or before: first seen then",
+        "unexplained" | "observed" => "or before: the change itself was not seen",
+        "baseline" => "or before: older events were pruned",
+        _ => "",
+    };
+    let event = |seq: u64| html! { a href=(links::event(seq)) { "event " (seq) } };
+    html! {
+        tr {
+            th scope="row" { a href=(links::profile(key)) { (key) } }
+            @if several { td data-label="value" { (Shown::of(Some(&line.value), SHORT)) } }
+            td data-label="since" {
+                (clock.line(&line.since)) " "
+                @if !why.is_empty() { span.note { (why) } " " }
+                (event(line.since_seq))
+            }
+            td data-label="until" {
+                @match (&line.until, line.until_seq.unwrap_or_default()) {
+                    (None, _) => span.badge.good { "now" },
+                    (_, seq) if seq == line.since_seq => span.nothing { "known only at that moment" },
+                    (Some(until), seq) => { (clock.line(until)) " " (event(seq)) },
+                }
             }
         }
     }
 }
 
 /// The results of a search.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub struct Hits {
-    /// The hits: present values first.
-    pub hits: Vec<Hit>,
+    /// The hits as rows: present values first.
+    pub hits: Vec<Markup>,
     /// Whether there are more.
     pub more: bool,
     /// Damage that affects it.
@@ -106,25 +83,24 @@ fn sought(sought: &FindTarget) -> Markup {
 
 /// The page of a search for a value of a field, or for an interest.
 pub fn hits(asked: &str, what: &FindTarget, found: &Hits, clock: &Clock) -> Markup {
-    let several = matches!(what, FindTarget::Field { by, .. } if *by != Matching::Whole);
     let body = html! {
         h1 { "Profiles that have or had this value" }
         p { (sought(what)) }
-        (super::shell::notes(&found.damage, &found.notes))
-        section { (table(found, several, clock)) @if let Some(line) = find_command(what) {
+        (notes(&found.damage, &found.notes))
+        section { (table(found, can_differ(what))) @if let Some(line) = find_command(what) {
             details { summary { "The same on a terminal" } (command(&line)) }
         } }
     };
-    let frame = Frame {
-        title: "Search",
-        asked,
-        clock: Some(clock),
-    };
-    frame.around(&body)
+    page("Search", asked, Some(clock), &body)
 }
 
-/// The hits; with the value of each if they can differ (`several`).
-fn table(found: &Hits, several: bool, clock: &Clock) -> Markup {
+/// Whether the values that are found can differ.
+pub fn can_differ(what: &FindTarget) -> bool {
+    matches!(what, FindTarget::Field { by, .. } if *by != Matching::Whole)
+}
+
+/// The hits.
+fn table(found: &Hits, several: bool) -> Markup {
     html! {
         @if found.hits.is_empty() {
             p.empty { "No profile has or had this value. Write the value as Copernica sent it, and the field as it is called there; a " code { "*" } " at the end matches any ending." }
@@ -141,16 +117,7 @@ fn table(found: &Hits, several: bool, clock: &Clock) -> Markup {
                         th scope="col" { "until" }
                     }
                 }
-                tbody {
-                    @for hit in &found.hits {
-                        tr {
-                            th scope="row" { a href=(links::profile(hit.key)) { (hit.key) } }
-                            @if several { td data-label="value" { (hit.value) } }
-                            td data-label="since" { (hit.since(clock)) }
-                            td data-label="until" { (hit.until(clock)) }
-                        }
-                    }
-                }
+                tbody { @for hit in &found.hits { (hit) } }
             }
             @if found.more { p.note { "Only the first " (found.hits.len()) " are shown." } }
         }
@@ -211,58 +178,31 @@ pub fn no_search(asked: &str, clock: &Clock) -> Markup {
             }
         }
     };
-    let frame = Frame {
-        title: "Search",
-        asked,
-        clock: Some(clock),
-    };
-    frame.around(&body)
+    page("Search", asked, Some(clock), &body)
 }
 
-/// A call that could not be read.
-#[derive(Clone, Debug)]
-pub struct Rejected {
-    received: String,
-    status: u16,
-    error: Text,
-    place: Text,
-    label: Option<Text>,
-    remote: Option<Text>,
-}
-
-impl Rejected {
-    /// From its line.
-    pub fn new(line: &RejectedLine<'_>) -> Self {
-        let text = |text: Option<&str>| text.map(|text| Text::new(text, NAME));
-        Self {
-            received: line.received.clone(),
-            status: line.status,
-            error: Text::new(&line.error, SHORT),
-            place: Text::new(&line.place, NAME),
-            label: text(line.label.as_deref()),
-            remote: text(line.remote.as_deref()),
+/// A call that could not be read, as an item.
+pub fn rejected_call(line: &RejectedLine<'_>, clock: &Clock) -> Markup {
+    let name = |text: &str| Text::new(text, NAME);
+    html! {
+        li {
+            p { (clock.line(&line.received)) " " span.badge.bad { (line.status) } }
+            p { (Text::new(&line.error, SHORT)) " (" (name(&line.place)) ")" }
+            @if let Some(label) = &line.label { p.note { "label " (name(label)) } }
+            @if let Some(remote) = &line.remote { p.note { "from " (name(remote)) } }
         }
     }
 }
 
 /// Calls that could not be read: how many, and the last of them.
-pub fn rejected(count: u64, last: &[Rejected], clock: &Clock) -> Markup {
+pub fn rejected<'a>(count: u64, last: impl IntoIterator<Item = &'a Markup>) -> Markup {
     html! {
         @if count == 0 {
             p.empty { "None in the last two weeks." }
         } @else {
             p { strong { (count) } " in the last two weeks. To list them:" }
             (command("profiletrail rejected --since '14 days ago'"))
-            ul.findings {
-                @for call in last {
-                    li {
-                        p { (clock.line(&call.received)) " " span.badge.bad { (call.status) } }
-                        p { (call.error) " (" (call.place) ")" }
-                        @if let Some(label) = &call.label { p.note { "label " (label) } }
-                        @if let Some(remote) = &call.remote { p.note { "from " (remote) } }
-                    }
-                }
-            }
+            ul.findings { @for call in last { (call) } }
         }
     }
 }

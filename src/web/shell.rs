@@ -5,45 +5,33 @@ use maud::{DOCTYPE, Markup, html};
 use super::assets::{ICON, SCRIPT, STYLE};
 use super::time_format::Clock;
 
-/// A page as it is sent.
-#[derive(Clone, Debug)]
-pub struct Frame<'a> {
-    /// Its title, before the program's name.
-    pub title: &'a str,
-    /// What stands in the search box.
-    pub asked: &'a str,
-    /// The zone, where times are shown; `None` for who has not logged in.
-    pub clock: Option<&'a Clock>,
-}
-
-impl Frame<'_> {
-    /// The whole page.
-    pub fn around(&self, body: &Markup) -> Markup {
-        html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    title { (self.title) " · profiletrail" }
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    meta name="color-scheme" content="light dark";
-                    link rel="icon" href=(ICON.path) type="image/svg+xml";
-                    link rel="stylesheet" href=(STYLE.path);
-                    script src=(SCRIPT.path) defer {}
+/// A whole page. `title` is shown before the program's name, `asked` in the search box;
+/// `clock` has the zone of the times that are shown, and is missing before the login.
+pub fn page(title: &str, asked: &str, clock: Option<&Clock>, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                title { (title) " · profiletrail" }
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                link rel="icon" href=(ICON.path) type="image/svg+xml";
+                link rel="stylesheet" href=(STYLE.path);
+                script src=(SCRIPT.path) defer {}
+            }
+            body {
+                a.skip href="#main" { "Skip to the content" }
+                header.top {
+                    a.brand href="/" { span.sign aria-hidden="true" {} "profiletrail" }
+                    @if clock.is_some() {
+                        (search(asked))
+                        form.out method="post" action="/logout" { button.quiet type="submit" { "Log out" } }
+                    }
                 }
-                body {
-                    a.skip href="#main" { "Skip to the content" }
-                    header.top {
-                        a.brand href="/" { span.sign aria-hidden="true" {} "profiletrail" }
-                        @if self.clock.is_some() {
-                            (search(self.asked))
-                            form.out method="post" action="/logout" { button.quiet type="submit" { "Log out" } }
-                        }
-                    }
-                    main #main tabindex="-1" { (body) }
-                    @if let Some(clock) = self.clock {
-                        footer { "Times are in " (clock.zone.name()) ". These pages are read-only." }
-                    }
+                main #main tabindex="-1" { (body) }
+                @if let Some(clock) = clock {
+                    footer { "Times are in " (clock.zone.name()) ". These pages are read-only." }
                 }
             }
         }
@@ -63,15 +51,12 @@ fn search(asked: &str) -> Markup {
 
 /// A page that says one thing, and what to do next.
 pub fn message(title: &str, body: &Markup, clock: Option<&Clock>) -> Markup {
-    let inner = html! {
-        section.message { h1 { (title) } (body) }
-    };
-    let frame = Frame {
+    page(
         title,
-        asked: "",
+        "",
         clock,
-    };
-    frame.around(&inner)
+        &html! { section.message { h1 { (title) } (body) } },
+    )
 }
 
 /// The login form. `next` is the address after it; `clear` is whether the browser may
@@ -100,12 +85,7 @@ pub fn login(next: &str, error: Option<&str>, clear: bool) -> Markup {
             p.note { "A token can read everything and change nothing. It is not stored in your browser. A session ends after 30 minutes without use, or when its token is revoked." }
         }
     };
-    let frame = Frame {
-        title: "Log in",
-        asked: "",
-        clock: None,
-    };
-    frame.around(&body)
+    page("Log in", "", None, &body)
 }
 
 /// The notes above an answer: what is missing, and why.

@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::bars::{Hours, bars};
-use super::events::{Row, rows, table};
-use super::shell::Frame;
+use super::events::table;
+use super::shell::{notes, page};
 use super::time_format::Clock;
 use crate::format::grouped;
 
@@ -49,14 +49,13 @@ impl Health {
 }
 
 /// The page's first content; slower panels are fetched after it.
-#[derive(Clone, Debug)]
 pub struct Page {
     /// The server's health.
     pub health: Health,
     /// Events of the last hours.
     pub hours: Hours,
     /// The latest events, newest first.
-    pub latest: Vec<Row>,
+    pub latest: Vec<Markup>,
     /// The last event that is shown.
     pub cursor: u64,
     /// Damage that affects the page.
@@ -69,7 +68,7 @@ impl Page {
         let body = html! {
             h1.quiet { "What changed when" }
             (self.health.render(clock))
-            (super::shell::notes(&self.damage, &[]))
+            (notes(&self.damage, &[]))
             section aria-labelledby="hours" {
                 h2 #hours { "Events per hour" }
                 @if self.hours.too_many {
@@ -94,7 +93,7 @@ impl Page {
                         }
                         pre.command { code { "curl -d 'type=create&profile=1&fields[mail]=johny@example.com' http://127.0.0.1:8080/webhook" } }
                     }
-                    div #live data-cursor=(self.cursor) { (table(&self.latest, clock, true, "live-rows")) }
+                    div #live data-cursor=(self.cursor) { (table(&self.latest, true, "live-rows")) }
                 }
                 div.panels {
                     (panel("incidents", "/incidents", "Incidents"))
@@ -104,12 +103,7 @@ impl Page {
                 }
             }
         };
-        let frame = Frame {
-            title: "Start",
-            asked: "",
-            clock: Some(clock),
-        };
-        frame.around(&body)
+        page("Start", "", Some(clock), &body)
     }
 }
 
@@ -123,20 +117,24 @@ fn panel(id: &str, path: &str, title: &str) -> Markup {
     }
 }
 
-/// The events that arrived since: a fragment for the script, newest first.
-pub fn live(latest: &[Row], cursor: u64, skipped: u64, clock: &Clock) -> Markup {
-    let last = latest.first();
+/// The events that arrived since, newest first and the last at a moment: a fragment for
+/// the script.
+pub fn live(
+    latest: &[Markup],
+    last: Option<&str>,
+    cursor: u64,
+    skipped: u64,
+    clock: &Clock,
+) -> Markup {
     html! {
         table {
-            tbody data-cursor=(cursor) {
-                (rows(latest, clock, true))
-            }
+            tbody data-cursor=(cursor) { @for row in latest { (row) } }
         }
         p #live-summary {
             @if skipped > 0 { (skipped) " more events arrived than are shown; " }
             @if let Some(last) = last {
                 (latest.len()) " new event" @if latest.len() != 1 { "s" }
-                ", the last at " (clock.text(last.time))
+                ", the last at " (clock.line(last))
             }
         }
     }

@@ -2,25 +2,25 @@
 
 use std::collections::HashMap;
 
-use maud::{Markup, html};
+use maud::{Markup, Render, html};
 
-use super::text::{Change, Name, SHORT, Shown};
+use super::links;
+use super::text::{Name, SHORT, Shown, change};
 use super::time_format::Clock;
 use crate::format::seconds_of;
 use crate::history::Value;
-use crate::query::lines::{DiffLine, ShowLine};
+use crate::query::lines::{DiffLine, LastEvent, ShowLine};
 
 /// The most rows.
 const ROWS: usize = 300;
 
 /// The state at a moment, and what differs now.
-#[derive(Clone, Debug)]
 pub struct State {
     at: i64,
     word: String,
     /// Whether it ended with its profile.
     cascade: bool,
-    last: Option<(u64, i64)>,
+    last: Option<LastEvent>,
     rows: Vec<Row>,
     /// How many of each are not among them.
     left_out: usize,
@@ -28,22 +28,21 @@ pub struct State {
     places: HashMap<(bool, String), usize>,
 }
 
-#[derive(Clone, Debug)]
 struct Row {
     name: Name,
-    then: Shown,
-    differs: Option<Change>,
+    then: Markup,
+    /// What it is now, if that differs.
+    now: Option<Markup>,
 }
 
 impl State {
     /// From the line of a state.
     pub fn new(show: &ShowLine<'_>) -> Self {
-        let last = show.last_event.as_ref();
         let mut state = Self {
             at: seconds_of(&show.at).unwrap_or_default(),
             word: show.state.clone(),
             cascade: show.cascade.is_some(),
-            last: last.and_then(|event| Some((event.seq, seconds_of(&event.time)?))),
+            last: show.last_event.clone(),
             rows: Vec::new(),
             left_out: 0,
             changed: 0,
@@ -51,41 +50,37 @@ impl State {
         };
         for (name, value) in show.fields.iter() {
             let value = Value::Text(value.as_ref().into());
-            state.push(name, false, Shown::of(Some(&value), SHORT), None);
+            let then = Shown::of(Some(&value), SHORT).render();
+            state.push(Name::new(name, false), name, then, None);
         }
         for name in &show.interests {
-            state.push(name, true, Shown::Member(true), None);
+            let then = Shown::Member(true).render();
+            state.push(Name::new(name, true), name, then, None);
         }
         state
     }
 
-    fn push(&mut self, name: &str, interest: bool, then: Shown, differs: Option<Change>) {
+    fn push(&mut self, name: Name, raw: &str, then: Markup, now: Option<Markup>) {
         if self.rows.len() >= ROWS {
             self.left_out += 1;
             return;
         }
-        self.places
-            .insert((interest, name.to_owned()), self.rows.len());
-        self.rows.push(Row {
-            name: Name::new(name, interest),
-            then,
-            differs,
-        });
+        let key = (name.interest, raw.to_owned());
+        self.places.insert(key, self.rows.len());
+        self.rows.push(Row { name, then, now });
     }
 
     /// Takes a difference between then and now.
     pub fn differs(&mut self, line: &DiffLine<'_>) {
-        let (name, interest) = match (&line.field, &line.interest) {
-            (None, Some(interest)) => (interest, true),
-            (Some(field), _) => (field, false),
-            (None, None) => return,
-        };
+        let (field, interest) = (line.field.as_deref(), line.interest.as_deref());
+        let name = Name::of(field, interest);
+        let raw = field.or(interest).unwrap_or_default();
         self.changed += 1;
-        let change = Change::difference(line, SHORT);
-        let place = self.places.get(&(interest, name.clone().into_owned()));
+        let [then, now] = change(line.old.as_ref(), &line.new, SHORT);
+        let place = self.places.get(&(name.interest, raw.to_owned()));
         match place.and_then(|place| self.rows.get_mut(*place)) {
-            Some(row) => row.differs = Some(change),
-            None => self.push(name, interest, change.old.clone(), Some(change)),
+            Some(row) => (row.then, row.now) = (then, Some(now)),
+            None => self.push(name, raw, then, Some(now)),
         }
     }
 
@@ -105,8 +100,8 @@ impl State {
                         "deleted" => { strong { "deleted" } @if self.cascade { " with its profile" } }
                         _ => { strong { "not known" } ": before the first event" }
                     }
-                    @if let Some((seq, time)) = self.last {
-                        ", after " a href=(super::links::event(seq)) { "event " (seq) } " of " (clock.time(time))
+                    @if let Some(last) = &self.last {
+                        ", after " a href=(links::event(last.seq)) { "event " (last.seq) } " of " (clock.line(&last.time))
                     }
                     ". "
                     @match self.changed {
@@ -122,16 +117,13 @@ impl State {
                         }
                         tbody {
                             @for row in &self.rows {
-                                tr.differs[row.differs.is_some()] {
+                                tr.differs[row.now.is_some()] {
                                     th scope="row" { (row.name) }
-                                    @match &row.differs {
-                                        Some(change) => {
-                                            td data-label="as it was" { (change.old()) }
-                                            td data-label="now" { span.differing { (change.new_value()) } }
-                                        }
-                                        None => {
-                                            td data-label="as it was" { (row.then) }
-                                            td data-label="now" { span.same { "the same" } }
+                                    td data-label="as it was" { (row.then) }
+                                    td data-label="now" {
+                                        @match &row.now {
+                                            Some(now) => span.differing { (now) },
+                                            None => span.same { "the same" },
                                         }
                                     }
                                 }

@@ -2,10 +2,8 @@
 
 use maud::{Markup, Render, html};
 
-use super::differing::Parts;
-use crate::format::plain;
+use crate::format::{Cut, differing, head, plain, tail};
 use crate::history::Value;
-use crate::query::lines::{ChangeLine, DiffLine};
 
 /// The most characters of a name.
 pub const NAME: usize = 80;
@@ -15,6 +13,9 @@ pub const SHORT: usize = 120;
 
 /// The most characters of a value where there is room.
 pub const LONG: usize = 1000;
+
+/// How wide the text around a difference is at most.
+const AROUND: usize = 24;
 
 /// A text as it is shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -169,105 +170,57 @@ impl Render for Name {
     }
 }
 
-/// A change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// Of what.
-    pub name: Name,
-    /// What it was.
-    pub old: Shown,
-    /// What it became.
-    pub new: Shown,
-    /// The differing parts, if the texts have much in common.
-    parts: Option<Parts>,
-    /// Why; empty for a net difference.
-    pub cause: Text,
-    /// The earliest time at which it may have happened.
-    pub since: Option<String>,
-}
-
-impl Change {
-    /// From a line; values have at most `most` characters.
-    pub fn new(line: &ChangeLine<'_>, most: usize) -> Self {
-        let name = Name::of(line.field.as_deref(), line.interest.as_deref());
-        let mut change = Self::between(name, line.old.as_ref(), &line.new, most);
-        change.cause = Text::new(&line.cause, NAME);
-        change.since.clone_from(&line.since);
-        change
-    }
-
-    /// From a line of a net difference.
-    pub fn difference(line: &DiffLine<'_>, most: usize) -> Self {
-        let name = Name::of(line.field.as_deref(), line.interest.as_deref());
-        Self::between(name, line.old.as_ref(), &line.new, most)
-    }
-
-    fn between(name: Name, old: Option<&Value<'_>>, new: &Value<'_>, most: usize) -> Self {
-        let parts = match (old, new) {
-            (Some(Value::Text(old)), Value::Text(new)) => Parts::of(old, new, most),
-            _ => None,
-        };
-        Self {
-            name,
-            old: Shown::of(old, most),
-            new: Shown::of(Some(new), most),
-            parts,
-            cause: Text::new("", NAME),
-            since: None,
-        }
-    }
-
-    /// What it was, with what differs marked.
-    pub fn old(&self) -> Markup {
-        match &self.parts {
-            Some(parts) => html! { span.value { (parts.old()) } },
-            None => html! { (self.old) },
-        }
-    }
-
-    /// What it became, with what differs marked.
-    pub fn new_value(&self) -> Markup {
-        match &self.parts {
-            Some(parts) => html! { span.value { (parts.new_value()) } },
-            None => html! { (self.new) },
-        }
-    }
-
-    /// The word for why, as a badge.
-    pub fn badge(&self) -> Markup {
-        let (class, title) = match &*self.cause.shown {
-            "create" => ("create", "the event created the profile"),
-            "set" => ("set", "the update names it"),
-            "unexplained" => (
-                "unexplained",
-                "it changed at some unseen moment before this event",
-            ),
-            "observed" => (
-                "unexplained",
-                "an export shows it: it changed at some unseen moment before",
-            ),
-            "cascade" => ("bad", "it ended with its profile, which was deleted"),
-            _ => ("other", "what was before is not known"),
-        };
-        html! { span.badge.(class) title=(title) { (self.cause.shown.replace('_', " ")) } }
-    }
-}
-
-impl Render for Change {
-    fn render(&self) -> Markup {
+/// What a value was and what it became, each of at most `most` characters; what differs
+/// in two texts that have much in common is marked.
+pub fn change(old: Option<&Value<'_>>, new: &Value<'_>, most: usize) -> [Markup; 2] {
+    let parts = match (old, new) {
+        (Some(Value::Text(old)), Value::Text(new)) => differing(old, new, false),
+        _ => None,
+    };
+    let Some([was, is]) = parts else {
+        return [old, Some(new)].map(|value| Shown::of(value, most).render());
+    };
+    let shown = |(before, part, after): Cut, marked: fn(&str) -> Markup| {
+        let part = plain(&head(&part, most));
         html! {
-            span.change {
-                (self.name) ": "
-                span.old { (self.old()) } " " span.arrow aria-label="became" { "→" } " "
-                span.new { (self.new_value()) }
+            span.value {
+                bdi {
+                    (plain(&tail(&before, AROUND)))
+                    @if !part.is_empty() { (marked(&part)) }
+                    (plain(&head(&after, AROUND)))
+                }
             }
         }
-    }
+    };
+    [
+        shown(was, |part| html! { del { (part) } }),
+        shown(is, |part| html! { ins { (part) } }),
+    ]
+}
+
+/// The word for why something changed, as a badge.
+pub fn badge(cause: &str) -> Markup {
+    let (class, title) = match cause {
+        "create" => ("create", "the event created the profile"),
+        "set" => ("set", "the update names it"),
+        "unexplained" => (
+            "unexplained",
+            "it changed at some unseen moment before this event",
+        ),
+        "observed" => (
+            "unexplained",
+            "an export shows it: it changed at some unseen moment before",
+        ),
+        "cascade" => ("bad", "it ended with its profile, which was deleted"),
+        _ => ("other", "what was before is not known"),
+    };
+    html! { span.badge.(class) title=(title) { (plain(cause).replace('_', " ")) } }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn what_hides_is_shown_and_what_is_markup_is_escaped() {
@@ -296,5 +249,38 @@ mod tests {
             one.fingerprint(),
             Shown::of(Some(&text("b")), 1).fingerprint()
         );
+    }
+
+    #[test]
+    fn the_differing_part_is_marked() {
+        let text = |text: &'static str| Value::Text(text.into());
+        let change =
+            |old, new| change(Some(&text(old)), &text(new), 99).map(|markup| markup.into_string());
+        let [old, new] = change("johny@example.com", "johnny@example.com");
+        assert_eq!(
+            old,
+            "<span class=\"value\"><bdi>johny@example.com</bdi></span>"
+        );
+        assert_eq!(
+            new,
+            "<span class=\"value\"><bdi>john<ins>n</ins>y@example.com</bdi></span>"
+        );
+        let [_, new] = change("Utrecht", "Gouda");
+        assert!(!new.contains("<ins>"), "{new}");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_of_short_texts(old in "[abé\u{202e}]{12,20}", new in "[abé\u{202e}]{12,20}") {
+            let values = [&old, &new].map(|text| Value::Text(text.as_str().into()));
+            let shown = change(Some(&values[0]), &values[1], 99);
+            for (shown, text) in shown.into_iter().zip([old, new]) {
+                let mut shown = shown.into_string();
+                for tag in ["<span class=\"value\">", "</span>", "<bdi>", "</bdi>", "<del>", "</del>", "<ins>", "</ins>"] {
+                    shown = shown.replace(tag, "");
+                }
+                prop_assert_eq!(shown, plain(&text));
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use super::scale::Scale;
-use super::text::{Change, Name, Shown};
+use super::text::{Name, Shown};
 use crate::format::seconds_of;
 use crate::history::Value;
 use crate::query::lines::{HistoryLine, ShowLine};
@@ -226,14 +226,13 @@ impl Timeline {
                 continue;
             };
             self.changes += 1;
-            let change = Change::new(line_change, VALUE);
             self.held += row.push(Mark {
                 part,
                 count: 1,
                 seq: line.seq,
                 time,
-                old: change.old,
-                new: change.new,
+                old: Shown::of(line_change.old.as_ref(), VALUE),
+                new: Shown::of(Some(&line_change.new), VALUE),
                 kind: Kind::Changed(line_change.cause.clone().into_owned()),
             });
         }

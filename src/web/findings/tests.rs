@@ -9,10 +9,6 @@ const CLOCK: Clock = Clock {
     now: 1_760_000_000,
 };
 
-fn shown(finding: &Finding) -> String {
-    finding.render(&CLOCK).into_string()
-}
-
 #[track_caller]
 fn has(text: &str, parts: &[&str]) {
     for part in parts {
@@ -34,7 +30,7 @@ fn a_gap_says_what_would_explain_it() {
         serde_json::from_str(&text).unwrap()
     };
     has(
-        &shown(&Finding::gap(&line("lost", "true"))),
+        &gap(&line("lost", "true"), &CLOCK).into_string(),
         &[
             "&lt;i&gt;</bdi>",
             "interest</span>, and others",
@@ -49,14 +45,14 @@ fn a_gap_says_what_would_explain_it() {
         ],
     );
     has(
-        &shown(&Finding::gap(&line("lost", "false"))),
+        &gap(&line("lost", "false"), &CLOCK).into_string(),
         &["at the beginning and at the end"],
     );
-    let silent = shown(&Finding::gap(&line("silent_field", "null")));
+    let silent = gap(&line("silent_field", "null"), &CLOCK).into_string();
     has(&silent, &["without a call that claims it", "2025-10-08"]);
     assert!(!silent.contains("Usually set"), "{silent}");
     has(
-        &shown(&Finding::gap(&line("scattered", "null"))),
+        &gap(&line("scattered", "null"), &CLOCK).into_string(),
         &["Scattered"],
     );
 }
@@ -78,7 +74,7 @@ fn a_loop_says_who_writes_what_and_where_it_is_seen() {
         "first_seq":3,"last_seq":14,"command":null}"#,
     )
     .unwrap();
-    let text = shown(&Finding::unrest(&group(1, 1), Some(&one)));
+    let text = unrest(&group(1, 1), Some(&one), &CLOCK).into_string();
     has(
         &text,
         &[
@@ -92,14 +88,14 @@ fn a_loop_says_who_writes_what_and_where_it_is_seen() {
     );
     assert!(!text.contains("On a terminal"), "{text}");
     has(
-        &shown(&Finding::unrest(&group(3, 2), None)),
+        &unrest(&group(3, 2), None, &CLOCK).into_string(),
         &[
             "2 of them still go on.",
             "By calls with label <bdi>crm</bdi>, no label.",
         ],
     );
     has(
-        &shown(&Finding::unrest(&group(3, 0), None)),
+        &unrest(&group(3, 0), None, &CLOCK).into_string(),
         &["It has stopped."],
     );
 }
@@ -107,18 +103,14 @@ fn a_loop_says_who_writes_what_and_where_it_is_seen() {
 #[test]
 fn where_nothing_stands_out_that_is_said() {
     let mut none = Findings {
-        title: "Loops",
         meaning: "m",
-        rows: Vec::new(),
-        further: 0,
         none: "None at all.",
         command: "profiletrail loops",
-        damage: Vec::new(),
-        notes: vec!["<n>".to_owned()],
+        ..Findings::default()
     };
-    let panel = none.panel(&CLOCK).into_string();
+    let panel = none.panel(&[], &["<n>".to_owned()]).into_string();
     has(&panel, &["None at all.", "&lt;n&gt;"]);
     assert!(!panel.contains("profiletrail loops"), "{panel}");
     none.further = 3;
-    has(&none.panel(&CLOCK).into_string(), &["3 more"]);
+    has(&none.panel(&[], &[]).into_string(), &["3 more"]);
 }

@@ -12,7 +12,7 @@ use crate::query::{ExplainLine, ExplainQuery, ExportQuery, HistoryQuery, Query, 
 use crate::server::reply::Reply;
 use crate::store::Trail;
 use crate::web::event::{Page, missing};
-use crate::web::events::Row;
+use crate::web::seconds_of;
 
 pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
     let (trail, clock) = (&asker.parts.trail, &asker.clock);
@@ -36,7 +36,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
             if line.seq != seq {
                 return ControlFlow::Continue(());
             }
-            page = Some(Page::new(&line));
+            page = Some(Page::new(line));
             ControlFlow::Break(())
         },
     )?;
@@ -62,7 +62,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
         if line.seq != seq || line.baseline.is_some() {
             return ControlFlow::Continue(());
         }
-        page.with_sent(&line);
+        page.sent = Some(line);
         ControlFlow::Break(())
     })?;
     page.neighbours = (
@@ -93,11 +93,10 @@ fn beside(
     });
     let (mut passed, mut found) = (false, None);
     each(trail, &query, |line: HistoryLine<'static>| {
-        let row = Row::new(&line);
-        if row.seq == seq {
+        if line.seq == seq {
             passed = true;
-        } else if passed || row.time != time {
-            found = Some(row.seq);
+        } else if passed || seconds_of(&line.time) != Some(time) {
+            found = Some(line.seq);
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())

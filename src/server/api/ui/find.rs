@@ -13,7 +13,7 @@ use crate::event::ProfileKey;
 use crate::query::lines::FindLine;
 use crate::query::{FindQuery, FindTarget, Matching, Query};
 use crate::server::reply::Reply;
-use crate::web::search_results::{Hit, Hits, hits, no_search};
+use crate::web::search_results::{Hits, can_differ, hit, hits, no_search};
 
 /// The maximum number shown of current holders, and of former holders.
 const MOST: usize = 100;
@@ -90,10 +90,12 @@ fn find(asker: &Asker<'_>, sought: &FindTarget) -> Result<Hits, Failure> {
     let (mut now, mut before) = (Vec::new(), Vec::new());
     let mut more = false;
     let answered = each(&asker.parts.trail, &query, |line: FindLine<'static>| {
-        let hit = Hit::new(&line);
-        let held = if hit.lasts() { &mut now } else { &mut before };
+        let held = match line.until {
+            None => &mut now,
+            Some(_) => &mut before,
+        };
         if held.len() < MOST {
-            held.push(hit);
+            held.push(hit(&line, can_differ(sought), &asker.clock));
         } else {
             more = true;
         }

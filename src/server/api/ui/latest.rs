@@ -4,14 +4,17 @@ use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
+use maud::Markup;
+
 use super::ask::each;
+use super::pages::Asker;
 use crate::event::ProfileKey;
 use crate::log::record::{EventHead, is_pruned};
 use crate::query::lines::HistoryLine;
 use crate::query::{HistoryQuery, Query, QueryError, Span};
 use crate::store::{Step, Trail, Unreadable};
 use crate::web::bars::Hours;
-use crate::web::events::Row;
+use crate::web::events::row;
 
 /// The maximum number of events in one update.
 pub(super) const MOST: u64 = 30;
@@ -104,12 +107,26 @@ pub(super) fn whose(trail: &Trail, seq: u64) -> Result<Option<(ProfileKey, i64)>
     Ok(Some((head.0.key(), head.0.time)))
 }
 
-/// The events after one, in the order of arrival, up to another: newest first,
-/// with the number left out beyond the limit.
-pub(super) fn latest(trail: &Trail, after: u64, last: u64) -> Result<(Vec<Row>, u64), QueryError> {
+/// The events after one.
+pub(super) struct Latest {
+    /// As rows, newest first.
+    pub rows: Vec<Markup>,
+    /// When the newest happened.
+    pub last: Option<String>,
+    /// The number left out beyond the limit.
+    pub skipped: u64,
+}
+
+/// The events after one, in the order of arrival, up to another.
+pub(super) fn latest(asker: &Asker<'_>, after: u64, last: u64) -> Result<Latest, QueryError> {
+    let trail = &asker.parts.trail;
     let next = after.saturating_add(1);
     let first = next.max(last.saturating_add(1).saturating_sub(MOST)).max(1);
-    let mut rows = Vec::new();
+    let mut latest = Latest {
+        rows: Vec::new(),
+        last: None,
+        skipped: first.saturating_sub(next),
+    };
     for seq in (first..=last).rev() {
         let (key, time) = match whose(trail, seq) {
             Ok(Some(found)) => found,
@@ -127,12 +144,13 @@ pub(super) fn latest(trail: &Trail, after: u64, last: u64) -> Result<(Vec<Row>, 
                 if line.seq != seq {
                     return ControlFlow::Continue(());
                 }
-                rows.push(Row::new(&line));
+                latest.rows.push(row(&line, &asker.clock, true));
+                latest.last.get_or_insert(line.time);
                 ControlFlow::Break(())
             },
         )?;
     }
-    Ok((rows, first.saturating_sub(next)))
+    Ok(latest)
 }
 
 /// The number of events in each of the last hours. Reads only their heads.

@@ -37,9 +37,8 @@ mod route;
 mod sessions;
 mod start;
 
+use maud::Markup;
 use tiny_http::Method;
-
-use crate::web::findings::Findings;
 
 pub(super) use door::Opened;
 pub(super) use pages::Asker;
@@ -56,9 +55,9 @@ pub(super) struct Ui {
     /// Whether only this machine reaches the listener.
     loopback: bool,
     hours: latest::Remembered<crate::web::bars::Hours>,
-    gaps: latest::Remembered<Findings>,
-    incidents: latest::Remembered<Findings>,
-    loops: latest::Remembered<Findings>,
+    gaps: latest::Remembered<Markup>,
+    incidents: latest::Remembered<Markup>,
+    loops: latest::Remembered<Markup>,
 }
 
 impl Ui {

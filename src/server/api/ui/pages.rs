@@ -4,12 +4,12 @@ use maud::html;
 
 use super::reply::html as page;
 use super::route::Route;
-use super::{Ui, dossier, event, find, latest, panels, profile, start};
+use super::{Ui, dossier, event, find, latest, panels, profile};
 use crate::event::now_micros;
 use crate::query::QueryError;
 use crate::server::api::run::ApiParts;
 use crate::server::reply::{Reply, Responder};
-use crate::web::{Clock, shell};
+use crate::web::{Clock, shell, start};
 
 /// With more events than this not in the index yet, pages wait for it.
 const BEHIND: u64 = 20_000;
@@ -61,7 +61,7 @@ impl<'a> Asker<'a> {
         }
         let made = match route {
             Route::Dossier(query) => return dossier::send(self, query, caller),
-            Route::Start => start::page(self).map(|start| page(200, start)),
+            Route::Start => super::start::page(self).map(|start| page(200, start)),
             Route::Live(after) => self.live(*after),
             Route::Search(text) => find::search(self, text),
             Route::Profile(route) => profile::page(self, route),
@@ -86,8 +86,9 @@ impl<'a> Asker<'a> {
     /// What has come after an event.
     fn live(&self, after: u64) -> Result<Reply, Failure> {
         let cursor = self.parts.trail.last_seq();
-        let (rows, skipped) = latest::latest(&self.parts.trail, after, cursor)?;
-        let update = crate::web::start::live(&rows, cursor, skipped, &self.clock);
+        let found = latest::latest(self, after, cursor)?;
+        let last = found.last.as_deref();
+        let update = start::live(&found.rows, last, cursor, found.skipped, &self.clock);
         Ok(page(200, update))
     }
 

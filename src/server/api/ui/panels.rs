@@ -2,11 +2,13 @@
 //! calls.
 //!
 //! Each of the first three is a query over all changes of some days. Its lines
-//! become [`Findings`], which are cached for [`LASTS`] and computed one at a time.
+//! become a panel, which is cached for [`LASTS`] and computed one at a time.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use maud::Markup;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -21,15 +23,12 @@ use crate::query::{
 };
 use crate::server::query_limiter::{Client, Permit, weight};
 use crate::server::reply::Reply;
-use crate::web::findings::{Finding, Findings};
-use crate::web::search_results::{Rejected, rejected};
-use crate::web::shell::message;
+use crate::web::Clock;
+use crate::web::findings::{self, Findings, SHOWN};
+use crate::web::search_results::{rejected, rejected_call};
 
 /// The time range of the queries, in seconds before now.
 const BACK: i64 = 14 * 86_400;
-
-/// The number of findings shown.
-const SHOWN: usize = 8;
 
 /// The number of loops that are searched for examples.
 const LOOPS: u64 = 200;
@@ -38,32 +37,25 @@ const LOOPS: u64 = 200;
 const LASTS: Duration = Duration::from_secs(300);
 
 pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply, Failure> {
-    let (ui, clock) = (asker.ui, &asker.clock);
-    let made = match panel {
-        Panel::Gaps => ui.gaps.try_get(LASTS, || gaps(asker)),
-        Panel::Incidents => ui.incidents.try_get(LASTS, || incidents(asker)),
-        Panel::Loops => ui.loops.try_get(LASTS, || loops(asker)),
-        Panel::Rejected => {
-            let (count, last) = calls(asker)?;
-            let body = rejected(count, &last, clock);
-            let title = "Rejected calls";
-            return Ok(reply(
-                200,
-                if alone {
-                    body
-                } else {
-                    message(title, &body, Some(clock))
-                },
-            ));
+    let ui = asker.ui;
+    let (title, made) = match panel {
+        Panel::Gaps => {
+            let made = ui.gaps.try_get(LASTS, || gaps(asker));
+            ("Unexplained changes", made)
         }
+        Panel::Incidents => {
+            let made = ui.incidents.try_get(LASTS, || incidents(asker));
+            ("Incidents", made)
+        }
+        Panel::Loops => ("Loops", ui.loops.try_get(LASTS, || loops(asker))),
+        Panel::Rejected => ("Rejected calls", Some(calls(asker))),
     };
-    let found = made.unwrap_or(Err(Failure::Busy))?;
+    let content = made.unwrap_or(Err(Failure::Busy))?;
     Ok(reply(
         200,
-        if alone {
-            found.panel(clock)
-        } else {
-            found.page(clock)
+        match alone {
+            true => content,
+            false => findings::page(title, &content, &asker.clock),
         },
     ))
 }
@@ -94,30 +86,23 @@ fn lately(asker: &Asker<'_>) -> Filter {
     }
 }
 
-/// Runs a query and adds a finding for each line, up to the number shown.
+/// Runs a query and adds a finding for each line.
 fn ask<T: DeserializeOwned>(
     asker: &Asker<'_>,
     query: &Query,
     mut findings: Findings,
-    mut take: impl FnMut(T) -> Option<Finding>,
-) -> Result<Findings, Failure> {
+    finding: fn(&T, &Clock) -> Markup,
+) -> Result<Markup, Failure> {
     let _permit = permit(asker, query)?;
     let answered = each(&asker.parts.trail, query, |line: T| {
-        if let Some(finding) = take(line) {
-            if findings.rows.len() < SHOWN {
-                findings.rows.push(finding);
-            } else {
-                findings.further += 1;
-            }
-        }
+        findings.add(|| finding(&line, &asker.clock));
         ControlFlow::Continue(())
     })?;
-    (findings.damage, findings.notes) = (answered.damage, answered.notes);
-    Ok(findings)
+    Ok(findings.panel(&answered.damage, &answered.notes))
 }
 
 /// Unexplained changes.
-fn gaps(asker: &Asker<'_>) -> Result<Findings, Failure> {
+fn gaps(asker: &Asker<'_>) -> Result<Markup, Failure> {
     let query = Query::Gaps(GapsQuery {
         filter: lately(asker),
         limit: None,
@@ -125,22 +110,18 @@ fn gaps(asker: &Asker<'_>) -> Result<Findings, Failure> {
         least: GapsQuery::LEAST,
     });
     let findings = Findings {
-        title: "Unexplained changes",
         meaning: "Of the last two weeks: values that changed without a call that claims it, grouped by what would explain them.",
-        rows: Vec::new(),
-        further: 0,
         none: "None: a call claims every change of the last two weeks.",
         command: "profiletrail gaps --since '14 days ago'",
-        damage: Vec::new(),
-        notes: Vec::new(),
+        ..Findings::default()
     };
-    ask(asker, &query, findings, |line: GapLine<'static>| {
-        Some(Finding::gap(&line))
+    ask::<GapLine<'static>>(asker, &query, findings, |line, clock| {
+        findings::gap(line, clock)
     })
 }
 
 /// Bursts in which many profiles got the same field changed.
-fn incidents(asker: &Asker<'_>) -> Result<Findings, Failure> {
+fn incidents(asker: &Asker<'_>) -> Result<Markup, Failure> {
     let query = Query::Incidents(IncidentsQuery {
         filter: lately(asker),
         limit: None,
@@ -149,17 +130,13 @@ fn incidents(asker: &Asker<'_>) -> Result<Findings, Failure> {
         what: Wanted::List,
     });
     let findings = Findings {
-        title: "Incidents",
         meaning: "Of the last two weeks: changes of one field in many profiles within minutes, as after a bad import.",
-        rows: Vec::new(),
-        further: 0,
         none: "None: in the last two weeks no field changed in many profiles at once.",
         command: "profiletrail incidents --since '14 days ago'",
-        damage: Vec::new(),
-        notes: Vec::new(),
+        ..Findings::default()
     };
-    ask(asker, &query, findings, |line: IncidentLine<'static>| {
-        Some(Finding::incident(&line))
+    ask::<IncidentLine<'static>>(asker, &query, findings, |line, clock| {
+        findings::incident(line, clock)
     })
 }
 
@@ -172,7 +149,7 @@ enum Either {
 }
 
 /// Fields that change again and again.
-fn loops(asker: &Asker<'_>) -> Result<Findings, Failure> {
+fn loops(asker: &Asker<'_>) -> Result<Markup, Failure> {
     let query = Query::Loops(LoopsQuery {
         filter: lately(asker),
         limit: Some(LOOPS),
@@ -180,14 +157,10 @@ fn loops(asker: &Asker<'_>) -> Result<Findings, Failure> {
         least: LoopsQuery::LEAST,
     });
     let mut findings = Findings {
-        title: "Loops",
         meaning: "Of the last two weeks: fields that go from one value to another and back, as when two systems fight over them.",
-        rows: Vec::new(),
-        further: 0,
         none: "None: in the last two weeks no field kept changing back and forth.",
         command: "profiletrail loops --since '14 days ago'",
-        damage: Vec::new(),
-        notes: Vec::new(),
+        ..Findings::default()
     };
     let mut groups: Vec<(LoopGroupLine<'static>, Option<LoopLine<'static>>)> = Vec::new();
     let _permit = permit(asker, &query)?;
@@ -214,25 +187,24 @@ fn loops(asker: &Asker<'_>) -> Result<Findings, Failure> {
     })?;
     let rows = groups.iter();
     findings.rows = rows
-        .map(|(group, one)| Finding::unrest(group, one.as_ref()))
+        .map(|(group, one)| findings::unrest(group, one.as_ref(), &asker.clock))
         .collect();
-    (findings.damage, findings.notes) = (answered.damage, answered.notes);
-    Ok(findings)
+    Ok(findings.panel(&answered.damage, &answered.notes))
 }
 
 /// The number of recent unreadable calls, and the last of them, newest first.
-fn calls(asker: &Asker<'_>) -> Result<(u64, Vec<Rejected>), Failure> {
+fn calls(asker: &Asker<'_>) -> Result<Markup, Failure> {
     let query = Query::Rejected(RejectedQuery {
         span: lately(asker).span,
         limit: None,
         reverse: false,
     });
-    let (mut count, mut last) = (0, std::collections::VecDeque::new());
+    let (mut count, mut last) = (0, VecDeque::new());
     each(&asker.parts.trail, &query, |line: RejectedLine<'static>| {
         count += 1;
-        last.push_front(Rejected::new(&line));
+        last.push_front(rejected_call(&line, &asker.clock));
         last.truncate(SHOWN);
         ControlFlow::Continue(())
     })?;
-    Ok((count, last.into()))
+    Ok(rejected(count, &last))
 }

@@ -11,11 +11,11 @@ use crate::query::lines::{DiffLine, HistoryLine, ShowLine};
 use crate::query::{Answered, DiffQuery, HistoryQuery, Query, ShowQuery, Span};
 use crate::server::reply::Reply;
 use crate::store::TrailError;
-use crate::web::events::Row;
-use crate::web::profile::{Head, List, Page, SUBPROFILES, unknown};
+use crate::web::events::row;
+use crate::web::profile::{List, Page, SUBPROFILES, unknown};
 use crate::web::state::State;
 use crate::web::timeline::Timeline;
-use crate::web::{Scale, Zoom};
+use crate::web::{Scale, Zoom, seconds_of};
 
 /// The number of events on a page of the list.
 const PAGE: usize = 50;
@@ -82,10 +82,10 @@ pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Fai
         let status = if wrong.is_some() { 400 } else { 200 };
         return Ok(reply(status, state.table(clock)));
     }
-    let mut head = Head::new(key, &now);
-    if key.subprofile.is_none() {
-        head.subprofiles = subprofiles(asker, key)?;
-    }
+    let subprofiles = match key.subprofile {
+        None => subprofiles(asker, key)?,
+        Some(_) => (Vec::new(), false),
+    };
     let ends = (
         end(asker, key, false, &mut known)?,
         end(asker, key, true, &mut known)?,
@@ -94,7 +94,9 @@ pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Fai
     let begun = ends.0.unwrap_or(clock.now.saturating_sub(30 * 86_400));
     let scale = scale(route.zoom, begun, ends.1.unwrap_or(begun).max(clock.now));
     let page = Page {
-        head,
+        key,
+        now,
+        subprofiles,
         zoom: route.zoom,
         timeline: timeline(asker, route, scale, &mut known)?,
         only: route
@@ -128,7 +130,7 @@ fn end(
     });
     let (line, answered) = first::<HistoryLine<'static>>(&asker.parts.trail, &query)?;
     known.add(answered);
-    Ok(line.map(|line| Row::new(&line).time))
+    Ok(line.and_then(|line| seconds_of(&line.time)))
 }
 
 /// The drawn part of the time from the first event to the last, or to now.
@@ -236,12 +238,12 @@ fn list(asker: &Asker<'_>, route: &ProfileRoute) -> Result<List, Failure> {
     };
     // Skips the events of the same second that the previous page has shown.
     let mut before = route.before;
-    let mut more = false;
+    let (mut last, mut more) = (None, false);
     each(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
-        let row = Row::new(&line);
+        let at = seconds_of(&line.time).unwrap_or_default();
         if let Some((time, seq)) = before {
-            let passed = row.time < time;
-            if passed || row.seq == seq {
+            let passed = at < time;
+            if passed || line.seq == seq {
                 before = None;
             }
             if !passed {
@@ -252,10 +254,10 @@ fn list(asker: &Asker<'_>, route: &ProfileRoute) -> Result<List, Failure> {
         if more {
             return ControlFlow::Break(());
         }
-        list.rows.push(row);
+        list.rows.push(row(&line, &asker.clock, false));
+        last = Some((at, line.seq));
         ControlFlow::Continue(())
     })?;
-    let last = list.rows.last().map(|row| (row.time, row.seq));
     list.older = last.filter(|_| more);
     Ok(list)
 }

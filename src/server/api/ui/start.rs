@@ -24,7 +24,6 @@ pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
         free: parts.health.free(),
     };
     let cursor = parts.trail.last_seq();
-    let (rows, _) = latest(&parts.trail, 0, cursor)?;
     let page = Page {
         health,
         hours: asker
@@ -32,7 +31,7 @@ pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
             .hours
             .get(LASTS, || hours(&parts.trail, clock.now))?,
         cursor,
-        latest: rows,
+        latest: latest(asker, 0, cursor)?.rows,
         damage: Vec::new(),
     };
     Ok(page.render(clock))
