@@ -28,7 +28,7 @@ pub enum Format {
 #[derive(Clone, Debug, clap::Args)]
 pub struct Output {
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
-    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
     /// The workbook to write; it must not exist yet
     #[arg(long, value_name = "FILE.xlsx")]
@@ -39,7 +39,7 @@ pub struct Output {
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct ResultOutput {
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
-    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT", value_parser = formats(["table", "jsonl"]))]
+    #[arg(long, value_name = "FORMAT", value_parser = formats(["table", "jsonl"]))]
     pub format: Option<Format>,
 }
 

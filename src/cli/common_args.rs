@@ -15,56 +15,32 @@ pub struct Common {
     #[arg(
         long,
         global = true,
-        env = "PROFILETRAIL_DATA",
         value_name = "DIR",
         default_value = "./profiletrail-data"
     )]
     pub data: PathBuf,
     /// The time zone of the sender's timestamps, and of times that name none
-    #[arg(long, global = true, env = "PROFILETRAIL_TIMEZONE", value_name = "ZONE",
+    #[arg(long, global = true, value_name = "ZONE",
         default_value = "Europe/Amsterdam", value_parser = zone_from_name)]
     pub timezone: Zone,
     /// The time zone in which times are shown, such as Europe/Amsterdam, or local for this
     /// machine's [default: that of --timezone]
-    #[arg(long, global = true, env = "PROFILETRAIL_TZ", value_name = "ZONE",
-        value_parser = reader_zone)]
+    #[arg(long, global = true, value_name = "ZONE", value_parser = reader_zone)]
     pub tz: Option<Zone>,
     /// Show times in UTC, whatever --tz says
     #[arg(long, global = true)]
     pub utc: bool,
     /// Read settings from a file of NAME=VALUE lines, as systemd does; flags and the environment take precedence
-    #[arg(
-        long,
-        global = true,
-        env = "PROFILETRAIL_ENV_FILE",
-        value_name = "FILE"
-    )]
+    #[arg(long, global = true, value_name = "FILE")]
     pub env_file: Option<PathBuf>,
     /// Cache size of the index
-    #[arg(
-        long,
-        global = true,
-        env = "PROFILETRAIL_CACHE_SIZE",
-        value_name = "SIZE",
-        default_value = "8MiB"
-    )]
+    #[arg(long, global = true, value_name = "SIZE", default_value = "8MiB")]
     pub cache_size: ByteSize,
     /// When to use colours
-    #[arg(
-        long,
-        global = true,
-        env = "PROFILETRAIL_COLOR",
-        value_name = "WHEN",
-        default_value = "auto"
-    )]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
     /// The pager for answers on a terminal [default: $PAGER, or less]
-    #[arg(
-        long,
-        global = true,
-        env = "PROFILETRAIL_PAGER",
-        value_name = "COMMAND"
-    )]
+    #[arg(long, global = true, value_name = "COMMAND")]
     pub pager: Option<String>,
     /// Use no pager
     #[arg(long, global = true)]

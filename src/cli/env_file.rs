@@ -24,6 +24,12 @@ use crate::storage::{Links, read_small};
 /// What the names of settings begin with.
 const PREFIX: &str = "PROFILETRAIL_";
 
+/// The flags that are settings, too: `--min-free` is `PROFILETRAIL_MIN_FREE` in the
+/// environment and in a file.
+const SETTINGS: &str = "alert_after api backup cache_size color copernica_id data dns_server env_file format keep \
+    key_domain listen log lookup max_age max_body max_connections max_connections_per_address max_rejected min_free \
+    pager public_host segment_size signature timezone tls_cert tls_key trusted_proxy tz ui workers";
+
 /// The name of the setting whose value some commands do not support.
 const FORMAT: &str = "PROFILETRAIL_FORMAT";
 
@@ -33,6 +39,27 @@ const MAX_LEN: u64 = 1 << 20;
 /// A name and its value.
 type Pair = (String, String);
 
+/// The command line, whose settings can come from the environment. A demo is made of
+/// nothing but flags, and a dossier has forms of its own.
+pub fn command() -> Command {
+    with_environment(Args::command())
+}
+
+fn with_environment(command: Command) -> Command {
+    if matches!(command.get_name(), "demo" | "dossier") {
+        return command;
+    }
+    let named = |arg: Arg| {
+        let id = arg.get_id().as_str();
+        if !SETTINGS.split(' ').any(|setting| setting == id) {
+            return arg;
+        }
+        let name = format!("{PREFIX}{}", id.to_ascii_uppercase());
+        arg.env(name)
+    };
+    command.mut_args(named).mut_subcommands(with_environment)
+}
+
 /// Reads the arguments, with the settings of the file that they name.
 pub fn parse() -> anyhow::Result<Args> {
     let pairs = match path() {
@@ -41,7 +68,7 @@ pub fn parse() -> anyhow::Result<Args> {
             let wrong =
                 |what: String| UsageError::new(format!("--env-file {}: {what}", path.display()));
             let pairs = pairs(&read(&path).map_err(wrong)?).map_err(wrong)?;
-            for name in unknown_settings(&Args::command(), &pairs) {
+            for name in unknown_settings(&command(), &pairs) {
                 let path = path.display();
                 super::say(&format!(
                     "profiletrail: note: unknown setting {name} in {path}"
@@ -51,7 +78,7 @@ pub fn parse() -> anyhow::Result<Args> {
         }
     };
     let environment = |name: &str| std::env::var(name).ok();
-    let command = merge(Args::command(), &pairs, &environment);
+    let command = merge(command(), &pairs, &environment);
     // The zone of times is itself an argument: they are read again once it is known.
     let zone = read_args(command.clone()).common.timezone;
     let now = now_micros();
@@ -108,7 +135,7 @@ fn typed_flags(matches: &ArgMatches) -> String {
 
 /// The file that the arguments name, whatever else is wrong with them.
 fn path() -> Option<PathBuf> {
-    let command = Args::command().ignore_errors(true);
+    let command = command().ignore_errors(true);
     let matches = command.try_get_matches().ok()?;
     matches.try_get_one("env_file").ok()?.cloned()
 }
@@ -198,6 +225,7 @@ fn supports(format: &Arg, value: &str) -> bool {
         .any(|supported| supported.matches(value, false))
         || Format::from_str(value, false).is_err()
 }
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
@@ -210,7 +238,7 @@ mod tests {
 
     fn parsed(arguments: &[&str]) -> Args {
         let pairs = pairs(FILE).unwrap();
-        let matches = merge(Args::command(), &pairs, &|_| None);
+        let matches = merge(command(), &pairs, &|_| None);
         let matches = matches.try_get_matches_from(arguments).unwrap();
         Args::from_arg_matches(&matches).unwrap()
     }
@@ -222,17 +250,22 @@ mod tests {
         let args::Command::Doctor(doctor) = args.command else {
             panic!("another command");
         };
-        let hosts: Vec<_> = doctor.public_host.iter().map(ToString::to_string).collect();
+        let hosts: Vec<_> = doctor
+            .server
+            .public_host
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(hosts, ["a.example", "b.example"]);
-        assert_eq!(doctor.min_free.as_u64(), 2 << 30);
-        assert_eq!(doctor.max_connections, 512);
+        assert_eq!(doctor.server.min_free.as_u64(), 2 << 30);
+        assert_eq!(doctor.server.max_connections, 512);
         assert_eq!(doctor.backup, None);
     }
 
     #[test]
     fn an_unknown_setting_is_found() {
         let pairs = pairs(FILE).unwrap();
-        let found = unknown_settings(&Args::command(), &pairs);
+        let found = unknown_settings(&command(), &pairs);
         assert_eq!(found, ["PROFILETRAIL_MAX_CONECTIONS"]);
         let wrong = super::pairs("A=1\nexport").unwrap_err();
         assert_eq!(wrong, "line 2 is not NAME=VALUE");

@@ -25,7 +25,7 @@ pub struct EvidenceArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
-    #[arg(long, env = "PROFILETRAIL_FORMAT", value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
 }
 

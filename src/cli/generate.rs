@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::CommandFactory;
 use clap_complete::Shell;
 use rustix::fs::Mode;
 
 use super::ExitStatus;
-use super::args::Args;
+use super::env_file::command;
 
 /// `completions`
 #[derive(Debug, clap::Args)]
@@ -41,14 +40,14 @@ pub struct ManArgs {
 /// `completions`
 pub fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitStatus> {
     let mut text = Vec::new();
-    clap_complete::generate(args.shell, &mut Args::command(), "profiletrail", &mut text);
+    clap_complete::generate(args.shell, &mut command(), "profiletrail", &mut text);
     super::print(text)?;
     Ok(ExitStatus::Success)
 }
 
 /// `man`
 pub fn man(args: &ManArgs) -> anyhow::Result<ExitStatus> {
-    let command = Args::command();
+    let command = command();
     if let Some(dir) = &args.dir {
         return pages(command, dir).with_context(|| format!("writing into {}", dir.display()));
     }

@@ -35,12 +35,7 @@ pub struct ImportArgs {
     #[arg(value_name = "FILE", default_value = "-")]
     pub file: PathBuf,
     /// Segment size of the log, if no server runs
-    #[arg(
-        long,
-        env = "PROFILETRAIL_SEGMENT_SIZE",
-        value_name = "SIZE",
-        default_value = "64MiB"
-    )]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
     pub segment_size: ByteSize,
 }
 

@@ -19,7 +19,6 @@ mod dossier;
 mod env_file;
 mod escaped;
 mod evidence;
-mod frontend_args;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod generate;
@@ -36,6 +35,7 @@ mod prune;
 mod reconcile;
 mod rejected;
 mod serve;
+mod server_args;
 mod signature_args;
 mod tail;
 mod time;

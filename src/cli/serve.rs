@@ -1,6 +1,7 @@
 //! `serve`: running the server until a signal.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -14,12 +15,12 @@ use signal_hook::iterator::Signals;
 
 use super::ExitStatus;
 use super::context::{CommandContext, UsageError, bytes, segment_size};
-use super::frontend_args::FrontendArgs;
 use super::progress::Bar;
+use super::server_args::ServerArgs;
 use super::signature_args::SignatureArgs;
-use super::time::{parse_duration, parse_span};
+use super::time::parse_span;
 use crate::event::MAX_BODY;
-use crate::frontend::Proxies;
+use crate::frontend::{Network, Proxies, TlsFiles};
 use crate::index::MAX_FIELDS;
 use crate::server::{OWN_DESCRIPTORS, Server, ServerConfig};
 use crate::store::RetentionPeriod;
@@ -33,109 +34,98 @@ const UI_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 
     after_help = "Example: profiletrail serve --data /var/lib/profiletrail --listen 127.0.0.1:8080"
 )]
 pub struct ServeArgs {
-    /// The address to listen on; port 0 picks a free one
-    #[arg(
-        long,
-        env = "PROFILETRAIL_LISTEN",
-        value_name = "ADDR",
-        default_value = "127.0.0.1:8080"
-    )]
-    pub listen: SocketAddr,
+    #[command(flatten)]
+    pub server: ServerArgs,
     /// The largest body of a call
-    #[arg(
-        long,
-        env = "PROFILETRAIL_MAX_BODY",
-        value_name = "SIZE",
-        default_value = "4MiB"
-    )]
+    #[arg(long, value_name = "SIZE", default_value = "4MiB")]
     pub max_body: ByteSize,
     /// The largest total size of rejected calls; beyond it the oldest are removed
-    #[arg(
-        long,
-        env = "PROFILETRAIL_MAX_REJECTED",
-        value_name = "SIZE",
-        default_value = "64MiB"
-    )]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
     pub max_rejected: ByteSize,
     /// Segment size of the log
-    #[arg(
-        long,
-        env = "PROFILETRAIL_SEGMENT_SIZE",
-        value_name = "SIZE",
-        default_value = "64MiB"
-    )]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB")]
     pub segment_size: ByteSize,
     /// Threads that decode calls
-    #[arg(long, env = "PROFILETRAIL_WORKERS", value_name = "N", default_value_t = 4,
+    #[arg(long, value_name = "N", default_value_t = 4,
         value_parser = clap::value_parser!(u16).range(1..=256))]
     pub workers: u16,
-    #[command(flatten)]
-    pub frontend: FrontendArgs,
-    /// Free space to leave on the data's disk: with less, calls are answered 503 [0: no limit]
-    #[arg(
-        long,
-        env = "PROFILETRAIL_MIN_FREE",
-        value_name = "SIZE",
-        default_value = "256MiB"
-    )]
-    pub min_free: ByteSize,
+    /// The largest number of connections from one address; trusted proxies are exempt [default: half]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_connections_per_address: Option<u32>,
+    /// The address or network of a proxy whose X-Forwarded-For or Forwarded header is trusted; can
+    /// be repeated
+    #[arg(long, value_name = "CIDR", value_delimiter = ',')]
+    pub trusted_proxy: Vec<Network>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
     /// Prune events older than this (5y, '18 months', 90d; at least a day), once a day
-    #[arg(long, env = "PROFILETRAIL_KEEP", value_name = "SPAN", value_parser = parse_span)]
+    #[arg(long, value_name = "SPAN", value_parser = parse_span)]
     pub keep: Option<RetentionPeriod>,
     /// Comma-separated fields to index for fast `find`
-    #[arg(
-        long,
-        env = "PROFILETRAIL_LOOKUP",
-        value_name = "FIELDS",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
     pub lookup: Vec<String>,
     /// Serve the HTTP API at this address; clients need a token (`profiletrail token create`)
-    #[arg(long, env = "PROFILETRAIL_API", value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR")]
     pub api: Option<SocketAddr>,
     /// Serve the web page at the address of --api [127.0.0.1:8082 without --api]; log in with a token
     /// (`profiletrail token create`)
-    #[arg(long, env = "PROFILETRAIL_UI", value_parser = BoolishValueParser::new())]
+    #[arg(long, value_parser = BoolishValueParser::new())]
     pub ui: bool,
-    /// Warn, and fail /healthz, after this long without events (90s, 30m, 6h, 2d)
-    #[arg(long, env = "PROFILETRAIL_ALERT_AFTER", value_name = "SPAN", value_parser = parse_duration)]
-    pub alert_after: Option<Duration>,
     #[command(flatten)]
     pub signature: SignatureArgs,
     /// What to log: error, warn, info, debug or trace
-    #[arg(
-        long,
-        env = "PROFILETRAIL_LOG",
-        value_name = "LEVEL",
-        default_value = "info"
-    )]
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log: tracing::level_filters::LevelFilter,
+}
+
+impl ServeArgs {
+    /// The certificate and its key, if there are any. Half a pair is refused,
+    /// whichever source it comes from: without TLS, calls would be readable.
+    fn tls(&self) -> Result<Option<TlsFiles>, UsageError> {
+        let half = |given: &str, missing: &str| {
+            let what = format!("{given} is set and {missing} is not: TLS needs both");
+            Err(UsageError::new(what))
+        };
+        match (self.server.tls_cert.clone(), self.tls_key.clone()) {
+            (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+            (None, None) => Ok(None),
+            (Some(_), None) => half("--tls-cert", "--tls-key"),
+            (None, Some(_)) => half("--tls-key", "--tls-cert"),
+        }
+    }
+
+    /// The most connections of one address.
+    fn per_address(&self) -> u32 {
+        self.max_connections_per_address
+            .unwrap_or(self.server.max_connections.div_ceil(2))
+    }
 }
 
 pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::from(args.log, context);
     let config = ServerConfig {
         data: context.data.clone(),
-        listen: args.listen,
+        listen: args.server.listen,
         zone: context.zone,
         max_body: usize::try_from(bytes("--max-body", args.max_body, 1, MAX_BODY as u64)?)?,
         segment_size: segment_size(args.segment_size)?,
         cache: context.cache,
         workers: usize::from(args.workers),
-        max_connections: args.frontend.max_connections as usize,
-        tls: args.frontend.tls()?,
-        max_per_address: args.frontend.per_address() as usize,
-        trusted_proxies: Proxies::new(args.frontend.trusted_proxy.iter().copied()),
+        max_connections: args.server.max_connections as usize,
+        tls: args.tls()?,
+        max_per_address: args.per_address() as usize,
+        trusted_proxies: Proxies::new(args.trusted_proxy.iter().copied()),
         max_rejected: args.max_rejected.as_u64(),
-        min_free: args.min_free.as_u64(),
-        signature: args.signature.config()?,
+        min_free: args.server.min_free.as_u64(),
+        signature: args.signature.config(&args.server)?,
         keep: args.keep,
         lookup: indexed(&args.lookup)?,
         api: args.api.or(args.ui.then_some(UI_ADDRESS)),
         ui: args.ui,
-        alert_after: args.alert_after,
+        alert_after: args.server.alert_after,
     };
-    raise_descriptor_limit(args.frontend.max_connections)?;
+    raise_descriptor_limit(args.server.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;
     if let Some(address) = server.api_address() {

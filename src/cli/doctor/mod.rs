@@ -1,44 +1,49 @@
 //! `doctor`: the checks around a server, and what they found.
 
-mod args;
 mod table;
 
-pub use args::DoctorArgs;
-
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 
 use super::ExitStatus;
-use super::args::Format;
+use super::args::{Format, ResultOutput};
 use super::client::{Connection, connect};
 use super::context::CommandContext;
 use super::pager::PagedStdout;
-use crate::ops::doctor::{Examination, Finding, Running, Settings, Verdict, examine};
+use super::server_args::ServerArgs;
+use crate::ops::doctor::{Examination, Finding, Running, Verdict, examine};
 use crate::server::control::Request;
 
 /// How long a running server may take to describe itself.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// `doctor`
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The flags are those of serve. They apply if no server runs; a running server \
+    reports its own settings.\nExit status: 0 no problem, 3 a problem.\n\n\
+    Example: profiletrail doctor --env-file /etc/profiletrail.env --public-host hooks.example.com"
+)]
+pub struct DoctorArgs {
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// A backup to check
+    #[arg(long, value_name = "DIR")]
+    pub backup: Option<PathBuf>,
+    /// Use no network: no DNS, no public address
+    #[arg(long)]
+    pub offline: bool,
+    #[command(flatten)]
+    pub output: ResultOutput,
+}
+
 pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let examination = Examination {
         data: context.data.clone(),
-        settings: Settings {
-            listen: Some(args.listen),
-            max_connections: Some(args.max_connections.into()),
-            min_free: Some(args.min_free.as_u64()),
-            public_hosts: args
-                .public_host
-                .iter()
-                .map(|host| host.to_string())
-                .collect(),
-            tls_cert: args.tls_cert.clone(),
-            key_domain: Some(args.key_domain.to_string()),
-            dns_server: args.dns_server,
-            alert_after: args.alert_after.map(|after| after.as_secs()),
-        },
+        settings: args.server.settings(),
         backup: args.backup.clone(),
         outside: !args.offline,
         running: ask(context),

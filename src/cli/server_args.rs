@@ -1,0 +1,67 @@
+//! The arguments of `serve` that `doctor` checks, too.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+
+use super::time::parse_duration;
+use crate::auth::keys::KeyDomain;
+use crate::auth::signature::PublicHost;
+use crate::ops::doctor::Settings;
+
+/// What a server is, and how the sender reaches it.
+#[derive(Debug, clap::Args)]
+pub struct ServerArgs {
+    /// The address to listen on; port 0 picks a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// The largest number of open connections
+    #[arg(long, value_name = "N", default_value_t = 512,
+        value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_connections: u32,
+    /// Free space to leave on the data's disk: with less, calls are answered 503 [0: no limit]
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    pub min_free: ByteSize,
+    /// Warn, and fail /healthz, after this long without events (90s, 30m, 6h, 2d)
+    #[arg(long, value_name = "SPAN", value_parser = parse_duration)]
+    pub alert_after: Option<Duration>,
+    /// Serve TLS with this certificate chain (PEM); it is reloaded when the file changes
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The host in the webhook's address, such as hooks.example.com; can be repeated
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub public_host: Vec<PublicHost>,
+    /// The domain under which keys are looked up
+    #[arg(long, value_name = "DOMAIN", default_value = "copernica.com")]
+    pub key_domain: KeyDomain,
+    /// The DNS server to use, such as 192.0.2.53 or 192.0.2.53:53 [default: the system's]
+    #[arg(long, value_name = "ADDR", value_parser = parse_dns_server)]
+    pub dns_server: Option<SocketAddr>,
+}
+
+impl ServerArgs {
+    /// The same as `doctor` checks them.
+    pub fn settings(&self) -> Settings {
+        let hosts = self.public_host.iter();
+        Settings {
+            listen: Some(self.listen),
+            max_connections: Some(self.max_connections.into()),
+            min_free: Some(self.min_free.as_u64()),
+            public_hosts: hosts.map(ToString::to_string).collect(),
+            tls_cert: self.tls_cert.clone(),
+            key_domain: Some(self.key_domain.to_string()),
+            dns_server: self.dns_server,
+            alert_after: self.alert_after.map(|after| after.as_secs()),
+        }
+    }
+}
+
+fn parse_dns_server(text: &str) -> Result<SocketAddr, String> {
+    let with_port = text.parse::<SocketAddr>();
+    let usual = |address: IpAddr| SocketAddr::new(address, 53);
+    with_port
+        .or_else(|_| text.parse::<IpAddr>().map(usual))
+        .map_err(|_| "write an address such as 192.0.2.53 or [2001:db8::53]:53".to_owned())
+}
