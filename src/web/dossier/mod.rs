@@ -7,7 +7,6 @@
 
 mod head;
 mod page;
-mod section;
 mod words;
 
 pub use head::policy;

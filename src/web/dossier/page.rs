@@ -6,23 +6,97 @@ use bytesize::ByteSize;
 use maud::{Markup, PreEscaped, html};
 
 use super::head::head;
-use super::section::{Section, how_to_check};
-use super::words::{Words, legend, observed, sender, subject, text, value};
+use super::words::{Words, how_to_check, legend, observed, sender, subject, text, value};
 use crate::event::Zone;
 use crate::format::{Printer, counted, key, who};
 use crate::query::dossier::lines::{
-    AboutPart, DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, TotalPart, ValuePart,
+    AboutPart, DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, ValuePart,
 };
 
 /// About how many bytes a section has at most: browsers do not show much larger pages.
 const SECTION_LEN: u64 = 16 << 20;
 
+/// A section after the head.
+struct Section {
+    id: &'static str,
+    name: &'static str,
+    /// What it is for.
+    lead: &'static str,
+    /// What it says where it has no line.
+    empty: &'static str,
+    /// The class and the heading of each column; without any, its lines are a list.
+    columns: &'static [(&'static str, &'static str)],
+}
+
+const SECTIONS: [Section; 6] = [
+    Section {
+        id: "now",
+        name: "As it is on ",
+        lead: "Every value, since when it holds, and how that is known.",
+        empty: "None.",
+        columns: &[
+            ("k", "What"),
+            ("", "Value"),
+            ("t", "Since"),
+            ("h", "How that is known"),
+        ],
+    },
+    Section {
+        id: "values",
+        name: "Values over time",
+        lead: "Each value with its beginning and its end. Green rows still hold.",
+        empty: "None.",
+        columns: &[
+            ("", "Value"),
+            ("t", "From"),
+            ("t", "Until"),
+            ("h", "How that is known"),
+        ],
+    },
+    Section {
+        id: "gaps",
+        name: "What is not known",
+        lead: "The known gaps of this trail.",
+        empty: "Nothing is known to be missing.",
+        columns: &[],
+    },
+    Section {
+        id: "events",
+        name: "The events",
+        lead: "Every call in this dossier, the oldest first. Duplicates are counted above and left out.",
+        empty: "No event.",
+        columns: &[
+            ("n", "Event"),
+            ("t", "When"),
+            ("", "What it changed"),
+            ("s", "Who sent it"),
+        ],
+    },
+    Section {
+        id: "evidence",
+        name: "How to check this",
+        lead: "Copernica signs its calls; the proof of each is kept with it.",
+        empty: "None of these events carries a signature that is kept, so none can be proven in this way.",
+        columns: &[("", "Key"), ("n", "Events"), ("", "To check one of them")],
+    },
+    Section {
+        id: "words",
+        name: "What the words mean",
+        lead: "",
+        empty: "",
+        columns: &[],
+    },
+];
+
 /// Writes a dossier's lines as a page.
 pub struct Page<'a> {
     out: &'a mut dyn Write,
     words: Words,
-    section: Section,
     about: Option<AboutPart<'static>>,
+    /// The sections that have not begun.
+    coming: std::slice::Iter<'static, Section>,
+    /// The one that has.
+    section: Option<&'static Section>,
     /// What closes the table or list that is open.
     open: Option<&'static str>,
     /// What the open table of values is of.
@@ -41,8 +115,9 @@ impl<'a> Page<'a> {
         Self {
             out,
             words: Words { zone },
-            section: Section::Head,
             about: None,
+            coming: SECTIONS.iter(),
+            section: None,
             open: None,
             group: None,
             lines: 0,
@@ -51,51 +126,62 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn put(&mut self, markup: Markup) -> io::Result<()> {
-        let text = markup.into_string();
+    fn put(&mut self, markup: PreEscaped<impl AsRef<str>>) -> io::Result<()> {
+        let text = markup.0.as_ref();
         self.written += text.len() as u64;
         self.out.write_all(text.as_bytes())
     }
 
-    fn raw(&mut self, markup: &'static str) -> io::Result<()> {
-        self.out.write_all(markup.as_bytes())
-    }
-
+    /// Closes the table or list that is open.
     fn close(&mut self) -> io::Result<()> {
         self.group = None;
-        match self.open.take() {
-            Some(end) => self.raw(end),
-            None => Ok(()),
-        }
+        self.open
+            .take()
+            .map_or(Ok(()), |end| self.put(PreEscaped(end)))
     }
 
-    fn open_table(&mut self, columns: &[(&str, &str)]) -> io::Result<()> {
-        self.close()?;
-        self.raw("<table><thead>")?;
-        self.put(html! {
-            tr { @for (class, name) in columns { th class=(class) scope="col" { (name) } } }
-        })?;
-        self.raw("</thead><tbody>\n")?;
+    /// Opens the section's table or list, unless it is open.
+    fn open(&mut self) -> io::Result<()> {
+        if self.open.is_some() {
+            return Ok(());
+        }
+        let columns = self.section.map_or(&[][..], |section| section.columns);
+        if columns.is_empty() {
+            self.open = Some("</ul>\n");
+            return self.put(PreEscaped("<ul>\n"));
+        }
         self.open = Some("</tbody></table>\n");
-        Ok(())
+        self.put(html! {
+            (PreEscaped("<table>"))
+            thead { tr { @for (class, name) in columns { th class=(class) scope="col" { (name) } } } }
+            (PreEscaped("<tbody>\n"))
+        })
     }
 
     /// Goes on to a section; those before it that had no line say so.
-    fn go_to(&mut self, section: Section) -> io::Result<()> {
-        while self.section < section {
-            if self.section > Section::Head {
+    fn go_to(&mut self, id: &str) -> io::Result<()> {
+        while self.section.is_none_or(|section| section.id != id)
+            && let Some(next) = self.coming.next()
+        {
+            if let Some(section) = self.section.replace(next) {
                 self.close()?;
                 if self.lines == 0 {
-                    let empty = self.section.empty();
-                    self.put(html! { p.note { (empty) } })?;
+                    self.put(html! { p.note { (section.empty) } })?;
                 }
                 self.say_left_out()?;
-                self.raw("</section>\n")?;
+                self.put(PreEscaped("</section>\n"))?;
             }
-            self.section = self.section.next();
             self.lines = 0;
             self.written = 0;
-            self.begin()?;
+            self.put(html! { (PreEscaped("<section id=\"")) (next.id) (PreEscaped("\">")) })?;
+            self.put(html! {
+                h2 {
+                    (next.name)
+                    @if next.id == "now" && let Some(about) = &self.about { (self.words.time(&about.at)) }
+                }
+                @if !next.lead.is_empty() { p.lead { (next.lead) } }
+                @if next.id == "evidence" { (how_to_check()) }
+            })?;
         }
         self.lines += 1;
         Ok(())
@@ -125,32 +211,9 @@ impl<'a> Page<'a> {
         })
     }
 
-    /// Begins the section.
-    fn begin(&mut self) -> io::Result<()> {
+    fn state(&self, line: &StatePart) -> Markup {
         let words = self.words;
-        let at = html! { @if let Some(about) = &self.about { (words.time(&about.at)) } };
-        let Some((id, name, lead)) = self.section.begin(at) else {
-            return Ok(());
-        };
-        self.put(html! { (PreEscaped("<section id=\"")) (id) (PreEscaped("\">")) })?;
-        self.put(html! { h2 { (name) } @if !lead.is_empty() { p.lead { (lead) } } })?;
-        if self.section == Section::Evidence {
-            self.put(how_to_check())?;
-        }
-        Ok(())
-    }
-
-    fn head(&mut self, total: &TotalPart) -> io::Result<()> {
-        match &self.about {
-            Some(about) => self.put(head(self.words, about, total)),
-            None => Ok(()),
-        }
-    }
-
-    fn state(&mut self, line: &StatePart) -> io::Result<()> {
-        self.close()?;
-        let words = self.words;
-        self.put(html! {
+        html! {
             h3 { (who(line.profile, line.subprofile)) }
             p {
                 @match line.state.as_str() {
@@ -172,20 +235,12 @@ impl<'a> Page<'a> {
                 @if line.duplicates > 0 { ", " (counted(line.duplicates, "duplicate")) }
                 "."
             }
-        })
+        }
     }
 
-    fn now(&mut self, line: &NowPart<'_>) -> io::Result<()> {
-        if self.open.is_none() {
-            self.open_table(&[
-                ("k", "What"),
-                ("", "Value"),
-                ("t", "Since"),
-                ("h", "How that is known"),
-            ])?;
-        }
+    fn now(&self, line: &NowPart<'_>) -> Markup {
         let words = self.words;
-        self.put(html! {
+        html! {
             tr {
                 td { (subject(line.field.as_deref(), line.interest.as_deref())) }
                 td.v { (value(&line.value)) }
@@ -205,7 +260,7 @@ impl<'a> Page<'a> {
                 }
             }
             "\n"
-        })
+        }
     }
 
     /// A beginning; of some it is known only that it was no later.
@@ -217,24 +272,17 @@ impl<'a> Page<'a> {
         html! { (self.words.time(time)) @if unsure { " " span.warn { "or earlier" } } }
     }
 
-    fn value(&mut self, line: &ValuePart<'_>) -> io::Result<()> {
-        let of = (line.profile, line.subprofile, &line.field, &line.interest);
-        let group = format!("{of:?}");
-        if self.group.as_ref() != Some(&group) {
-            self.close()?;
-            let name = subject(line.field.as_deref(), line.interest.as_deref());
-            let owner = who(line.profile, line.subprofile);
-            self.put(html! { h3 { (name) " " span.note { "of " (owner) } } })?;
-            self.open_table(&[
-                ("", "Value"),
-                ("t", "From"),
-                ("t", "Until"),
-                ("h", "How that is known"),
-            ])?;
-            self.group = Some(group);
-        }
+    /// The heading of a table of values, where another one begins.
+    fn heading(&mut self, line: &ValuePart<'_>) -> Option<Markup> {
+        let name = subject(line.field.as_deref(), line.interest.as_deref());
+        let owner = who(line.profile, line.subprofile);
+        let heading = html! { h3 { (name) " " span.note { "of " (owner) } } };
+        (self.group.as_ref() != Some(&heading.0)).then_some(heading)
+    }
+
+    fn value(&self, line: &ValuePart<'_>) -> Markup {
         let words = self.words;
-        self.put(html! {
+        html! {
             tr class=[line.until.is_none().then_some("now")] {
                 td.v { (value(&line.value)) }
                 td { (self.begun(&line.since.time, &line.since.cause)) }
@@ -253,14 +301,10 @@ impl<'a> Page<'a> {
                 }
             }
             "\n"
-        })
+        }
     }
 
-    fn gap(&mut self, line: &GapPart<'_>) -> io::Result<()> {
-        if self.open.is_none() {
-            self.raw("<ul>\n")?;
-            self.open = Some("</ul>\n");
-        }
+    fn gap(&self, line: &GapPart<'_>) -> Markup {
         let words = self.words;
         let owner = line.profile.map(|profile| who(profile, line.subprofile));
         let time = |time: &Option<String>| {
@@ -274,7 +318,7 @@ impl<'a> Page<'a> {
                 @if number > 0 || !line.fields.is_empty() { ", " } "interest " b { (text(name)) }
             }
         };
-        self.put(html! {
+        html! {
             li {
                 @if let Some(owner) = &owner { (owner) ": " }
                 @match &*line.kind {
@@ -292,20 +336,12 @@ impl<'a> Page<'a> {
                 "."
             }
             "\n"
-        })
+        }
     }
 
-    fn event(&mut self, line: &EventPart<'_>) -> io::Result<()> {
-        if self.open.is_none() {
-            self.open_table(&[
-                ("n", "Event"),
-                ("t", "When"),
-                ("", "What it changed"),
-                ("s", "Who sent it"),
-            ])?;
-        }
+    fn event(&self, line: &EventPart<'_>) -> Markup {
         let words = self.words;
-        self.put(html! {
+        html! {
             tr {
                 td { b { (line.seq) } " " (text(&line.event_type)) }
                 td {
@@ -325,64 +361,76 @@ impl<'a> Page<'a> {
                 }
             }
             "\n"
-        })
-    }
-
-    fn key(&mut self, line: &KeyPart<'_>) -> io::Result<()> {
-        if self.open.is_none() {
-            self.open_table(&[("", "Key"), ("n", "Events"), ("", "To check one of them")])?;
         }
-        let command = format!("profiletrail evidence {0} --out event-{0}", line.example);
-        self.put(html! {
-            tr {
-                td { code { (text(&line.key)) } }
-                td { (line.events) }
-                td { code { (command) } }
-            }
-            "\n"
-        })
+    }
+}
+
+/// A key by which events were verified.
+fn verified_by(line: &KeyPart<'_>) -> Markup {
+    let command = format!("profiletrail evidence {0} --out event-{0}", line.example);
+    html! {
+        tr {
+            td { code { (text(&line.key)) } }
+            td { (line.events) }
+            td { code { (command) } }
+        }
+        "\n"
     }
 }
 
 impl Printer for Page<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
         let (len, line) = (line.len() as u64, serde_json::from_slice(line)?);
-        let section = match &line {
-            DossierLine::About(_) | DossierLine::Total(_) => Section::Head,
-            DossierLine::State(_) | DossierLine::Now(_) => Section::Now,
-            DossierLine::Value(_) => Section::Values,
-            DossierLine::Gap(_) => Section::Gaps,
-            DossierLine::Event(_) => Section::Events,
-            DossierLine::Key(_) => Section::Evidence,
-        };
-        if section > Section::Head {
-            self.go_to(section)?;
-        }
+        self.go_to(match &line {
+            DossierLine::About(about) => {
+                self.about = Some(about.clone());
+                return Ok(());
+            }
+            DossierLine::Total(total) => {
+                let head = self
+                    .about
+                    .as_ref()
+                    .map(|about| head(self.words, about, total));
+                return head.map_or(Ok(()), |head| self.put(head));
+            }
+            DossierLine::State(_) | DossierLine::Now(_) => "now",
+            DossierLine::Value(_) => "values",
+            DossierLine::Gap(_) => "gaps",
+            DossierLine::Event(_) => "events",
+            DossierLine::Key(_) => "evidence",
+        })?;
         if self.written > SECTION_LEN {
             self.left_out.0 += 1;
             self.left_out.1 += len;
             return Ok(());
         }
-        match line {
-            DossierLine::About(about) => {
-                self.about = Some(about);
-                Ok(())
-            }
-            DossierLine::Total(total) => self.head(&total),
-            DossierLine::State(line) => self.state(&line),
-            DossierLine::Now(line) => self.now(&line),
-            DossierLine::Value(line) => self.value(&line),
-            DossierLine::Gap(line) => self.gap(&line),
-            DossierLine::Event(line) => self.event(&line),
-            DossierLine::Key(line) => self.key(&line),
+        let heading = match &line {
+            DossierLine::State(line) => Some(self.state(line)),
+            DossierLine::Value(line) => self.heading(line),
+            _ => None,
+        };
+        if let Some(heading) = heading {
+            self.close()?;
+            self.group = Some(heading.0.clone());
+            self.put(heading)?;
         }
+        let row = match &line {
+            DossierLine::Now(line) => self.now(line),
+            DossierLine::Value(line) => self.value(line),
+            DossierLine::Gap(line) => self.gap(line),
+            DossierLine::Event(line) => self.event(line),
+            DossierLine::Key(line) => verified_by(line),
+            DossierLine::About(_) | DossierLine::Total(_) | DossierLine::State(_) => return Ok(()),
+        };
+        self.open()?;
+        self.put(row)
     }
 
     fn finish(&mut self) -> io::Result<()> {
         let Some(about) = self.about.clone() else {
             return Ok(());
         };
-        self.go_to(Section::Legend)?;
+        self.go_to("words")?;
         let (zone, made) = (self.words.zone, self.words.time(&about.made));
         self.put(html! {
             (legend())
@@ -399,6 +447,7 @@ impl Printer for Page<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::query::dossier::lines::TotalPart;
 
     #[test]
     fn a_section_that_is_too_large_says_what_is_left_out() {

@@ -147,6 +147,17 @@ impl Words {
     }
 }
 
+/// How a stranger checks an event.
+pub fn how_to_check() -> Markup {
+    html! {
+        p {
+            "On the machine that keeps the trail, " code { "profiletrail evidence NUMBER --out FOLDER" }
+            " writes an event's call as it arrived, what was signed, the signature, the key and the DNS record that published it, and how to check them with openssl. "
+            code { "profiletrail verify" } " checks that no part of the trail is damaged."
+        }
+    }
+}
+
 /// What the words mean.
 pub fn legend() -> Markup {
     let words = [
