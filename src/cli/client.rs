@@ -182,16 +182,21 @@ fn send_request(mut stream: &UnixStream, request: &Request) -> io::Result<()> {
 
 /// An answer that is read.
 pub struct Answer {
-    lines: BufReader<ChunkedReader<BufReader<UnixStream>>>,
-    line: Vec<u8>,
+    input: ChunkedReader<BufReader<UnixStream>>,
+    /// What was received: whole lines, and the beginning of one.
+    held: Vec<u8>,
+    /// How much of it was returned.
+    returned: usize,
+    /// Where its last whole line ends.
+    whole: usize,
     _connection: Connection,
 }
 
-/// A line of an answer.
-pub enum Line<'a> {
-    /// One of the answer itself, with its newline.
-    Answer(&'a [u8]),
-    /// One about it.
+/// A part of an answer.
+pub enum Part<'a> {
+    /// Whole lines of the answer itself.
+    Lines(&'a [u8]),
+    /// A line about it.
     Control(Control),
 }
 
@@ -208,21 +213,35 @@ impl Answer {
             return Err(io::Error::other(what));
         }
         Ok(Self {
-            lines: BufReader::with_capacity(PIECE, ChunkedReader::new(input)),
-            line: Vec::new(),
+            input: ChunkedReader::new(input),
+            held: Vec::new(),
+            returned: 0,
+            whole: 0,
             _connection: connection,
         })
     }
 
-    /// The next line; an error where the other side has gone.
-    pub fn next(&mut self) -> io::Result<Line<'_>> {
-        self.line.clear();
-        if self.lines.read_until(b'\n', &mut self.line)? == 0 {
-            return Err(ErrorKind::UnexpectedEof.into());
+    /// The next part; an error where the other side has gone.
+    pub fn next(&mut self) -> io::Result<Part<'_>> {
+        while self.returned == self.whole {
+            self.held.drain(..self.whole);
+            let received = self.input.fill_buf()?;
+            if received.is_empty() {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            let begin = self.held.len();
+            self.held.extend_from_slice(received);
+            let end = memchr::memrchr(b'\n', received).map(|at| begin + at + 1);
+            (self.returned, self.whole) = (0, end.unwrap_or_default());
+            let count = received.len();
+            self.input.consume(count);
         }
-        match Control::of_line(&self.line) {
-            Some(control) => control.map(Line::Control),
-            None => Ok(Line::Answer(&self.line)),
+        let lines = self.held.get(self.returned..self.whole).unwrap_or_default();
+        let lines = lines.get(..Control::split_at(lines)).unwrap_or(lines);
+        self.returned += lines.len();
+        match Control::of_line(lines) {
+            Some(control) => control.map(Part::Control),
+            None => Ok(Part::Lines(lines)),
         }
     }
 
@@ -234,10 +253,10 @@ impl Answer {
     ) -> anyhow::Result<End> {
         loop {
             match self.next().context(broken_off)? {
-                Line::Answer(line) => out.write_all(line)?,
-                Line::Control(Control::End(end)) => return Ok(end),
-                Line::Control(Control::Failed { reason }) => bail!("{reason}"),
-                Line::Control(control) => on_control(control)?,
+                Part::Lines(lines) => out.write_all(lines)?,
+                Part::Control(Control::End(end)) => return Ok(end),
+                Part::Control(Control::Failed { reason }) => bail!("{reason}"),
+                Part::Control(control) => on_control(control)?,
             }
         }
     }

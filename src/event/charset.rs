@@ -108,9 +108,12 @@ impl Charset {
         if memchr::memchr2(b'%', b'+', bytes).is_none() {
             return self.decode(bytes);
         }
-        let plus_to_space = |byte: &u8| if *byte == b'+' { b' ' } else { *byte };
-        let spaced: Vec<u8> = bytes.iter().map(plus_to_space).collect();
-        let decoded: Vec<u8> = percent_decode(&spaced).collect();
+        let mut decoded = Vec::with_capacity(bytes.len());
+        for part in bytes.split_inclusive(|byte| *byte == b'+') {
+            let text = part.strip_suffix(b"+");
+            decoded.extend(percent_decode(text.unwrap_or(part)));
+            decoded.extend(text.map(|_| b' '));
+        }
         Cow::Owned(if self.is_utf8() {
             String::from_utf8(decoded)
                 .unwrap_or_else(|error| self.decode(error.as_bytes()).into_owned())

@@ -4,6 +4,8 @@
 //! in a row and not hashed, and borrow from the body what it holds unescaped.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::fmt;
 
 use bincode::{Decode, Encode};
@@ -12,7 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// More pairs than this are hashed to find repeated names.
+/// Among more pairs than this, names are found by hash.
 const LINEAR: usize = 64;
 
 /// Names and values in the order sent. A repeated name keeps its first place
@@ -56,12 +58,11 @@ impl<'a> Fields<'a> {
         self.pairs.get(place).map(|(_, value)| value)
     }
 
-    /// The value of a name that is probably at a place: the events of a
-    /// (sub)profile mostly have the same names in the same order.
-    pub fn get_with_hint(&self, place: usize, name: &str) -> Option<&Cow<'a, str>> {
-        match self.pairs.get(place) {
-            Some((known, value)) if known == name => Some(value),
-            _ => self.get(name),
+    /// For finding many names.
+    pub const fn lookup(&self) -> Lookup<'_, 'a> {
+        Lookup {
+            fields: self,
+            places: OnceCell::new(),
         }
     }
 
@@ -70,7 +71,15 @@ impl<'a> Fields<'a> {
         self.position(name).is_some()
     }
 
-    /// Sets the value of a name. To build many, collect pairs.
+    /// Sets the values of names.
+    pub fn merge(&mut self, pairs: impl IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>) {
+        *self = std::mem::take(&mut self.pairs)
+            .into_iter()
+            .chain(pairs)
+            .collect();
+    }
+
+    /// Sets the value of a name. To set many, [`Self::merge`] pairs.
     pub fn insert(&mut self, name: Cow<'a, str>, value: Cow<'a, str>) {
         let place = self.position(&name);
         match place.and_then(|place| self.pairs.get_mut(place)) {
@@ -109,15 +118,44 @@ impl<'a> Fields<'a> {
 
 impl PartialEq for Fields<'_> {
     fn eq(&self, other: &Self) -> bool {
+        let other_fields = other.lookup();
         self.len() == other.len()
             && self
                 .iter()
                 .enumerate()
-                .all(|(place, (name, value))| other.get_with_hint(place, name) == Some(value))
+                .all(|(place, (name, value))| other_fields.get(place, name) == Some(value))
     }
 }
 
 impl Eq for Fields<'_> {}
+
+/// Finds many names in time that grows with their number, however many fields there
+/// are and in whatever order.
+pub struct Lookup<'f, 'a> {
+    fields: &'f Fields<'a>,
+    places: OnceCell<HashMap<&'f str, usize>>,
+}
+
+impl<'f, 'a> Lookup<'f, 'a> {
+    /// The place of a name in the order, from 0.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        if self.fields.len() <= LINEAR {
+            return self.fields.position(name);
+        }
+        let names = || self.fields.keys().map(AsRef::as_ref).zip(0..).collect();
+        self.places.get_or_init(names).get(name).copied()
+    }
+
+    /// The value of a name that is probably at a place: the events of a (sub)profile
+    /// mostly have the same names in the same order.
+    pub fn get(&self, probably: usize, name: &str) -> Option<&'f Cow<'a, str>> {
+        let at = |place| self.fields.pairs.get(place);
+        match at(probably) {
+            Some((known, value)) if known == name => Some(value),
+            _ => at(self.position(name)?).map(|(_, value)| value),
+        }
+    }
+}
 
 impl<'a> FromIterator<(Cow<'a, str>, Cow<'a, str>)> for Fields<'a> {
     fn from_iter<I: IntoIterator<Item = (Cow<'a, str>, Cow<'a, str>)>>(pairs: I) -> Self {
@@ -202,8 +240,11 @@ mod tests {
                 .collect();
             prop_assert!(collected.iter().eq(fields.iter()));
             prop_assert_eq!(serde_json::to_string(&fields).unwrap(), serde_json::to_string(&expected).unwrap());
+            let lookup = fields.lookup();
             for (name, _) in &pairs {
                 prop_assert_eq!(fields.position(name), expected.get_index_of(name));
+                prop_assert_eq!(lookup.position(name), expected.get_index_of(name));
+                prop_assert_eq!(lookup.get(pairs.len() / 2, name), fields.get(name));
                 prop_assert_eq!(fields.get(name).map(AsRef::as_ref), expected.get(name).map(String::as_str));
             }
             prop_assert!(!fields.contains_key("none"));

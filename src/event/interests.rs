@@ -60,12 +60,15 @@ impl<'a> Interests<'a> {
         }
     }
 
-    /// Whether an interest is named, held or not.
-    pub fn names(&self, name: &str) -> bool {
-        match self {
-            Self::List(names) => names.iter().any(|held| held == name),
-            Self::Map(map) => map.contains_key(name),
-        }
+    /// The names of the interests that are named, held or not.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let (list, map) = match self {
+            Self::List(names) => (Some(names), None),
+            Self::Map(map) => (None, Some(map)),
+        };
+        let listed = list.into_iter().flatten();
+        let keys = map.into_iter().flat_map(Fields::keys);
+        listed.chain(keys).map(AsRef::as_ref)
     }
 
     /// The names of the interests that are held.

@@ -27,7 +27,7 @@ pub use body::BodyKind;
 pub use charset::Charset;
 pub use decode::{Content, Envelope, Event, EventType, decode_content, decode_envelope};
 pub use error::DecodeError;
-pub use fields::Fields;
+pub use fields::{Fields, Lookup};
 pub use interests::Interests;
 pub(crate) use interests::is_member;
 pub use key::ProfileKey;

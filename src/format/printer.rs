@@ -8,6 +8,12 @@ pub trait Printer {
     /// Takes the next line, with its line end.
     fn line(&mut self, line: &[u8]) -> io::Result<()>;
 
+    /// Takes the next lines.
+    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        let mut lines = lines.split_inclusive(|byte| *byte == b'\n');
+        lines.try_for_each(|line| self.line(line))
+    }
+
     /// Writes what is left.
     fn finish(&mut self) -> io::Result<()> {
         Ok(())
@@ -19,7 +25,11 @@ pub struct Lines<'a>(pub &'a mut dyn Write);
 
 impl Printer for Lines<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        self.0.write_all(line)
+        self.lines(line)
+    }
+
+    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.0.write_all(lines)
     }
 }
 
@@ -46,18 +56,18 @@ impl<'a> LineSplitter<'a> {
 
 impl Write for LineSplitter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut rest = bytes;
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            let (line, after) = rest.split_at_checked(end + 1).unwrap_or((rest, &[]));
-            rest = after;
-            if self.held.is_empty() {
-                self.printer.line(line)?;
-            } else {
-                self.held.extend_from_slice(line);
-                self.printer.line(&self.held)?;
-                self.held.clear();
-            }
+        let end = memchr::memrchr(b'\n', bytes).map_or(0, |end| end + 1);
+        let (mut lines, rest) = bytes.split_at_checked(end).unwrap_or((bytes, &[]));
+        if !self.held.is_empty()
+            && let Some(end) = memchr::memchr(b'\n', lines)
+        {
+            let (line, after) = lines.split_at_checked(end + 1).unwrap_or((lines, &[]));
+            self.held.extend_from_slice(line);
+            self.printer.line(&self.held)?;
+            self.held.clear();
+            lines = after;
         }
+        self.printer.lines(lines)?;
         self.held.extend_from_slice(rest);
         Ok(bytes.len())
     }

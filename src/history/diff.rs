@@ -19,8 +19,9 @@ pub struct Difference<'a> {
 /// then the interests in name order.
 pub fn differences<'a>(before: Option<&State<'a>>, after: &State<'a>) -> Vec<Difference<'a>> {
     let mut found = Vec::new();
+    let old_fields = before.map(|state| state.fields.lookup());
     for (place, (name, value)) in after.fields.iter().enumerate() {
-        let old = before.map(|state| state.fields.get_with_hint(place, name));
+        let old = old_fields.as_ref().map(|fields| fields.get(place, name));
         if old != Some(Some(value)) {
             found.push(Difference {
                 subject: Subject::Field(name.clone()),
@@ -31,9 +32,10 @@ pub fn differences<'a>(before: Option<&State<'a>>, after: &State<'a>) -> Vec<Dif
     }
     let empty = State::default();
     let known = before.unwrap_or(&empty);
+    let new_fields = after.fields.lookup();
     let gone = known.fields.iter().enumerate();
     let mut gone: Vec<_> = gone
-        .filter(|(place, (name, _))| after.fields.get_with_hint(*place, name).is_none())
+        .filter(|(place, (name, _))| new_fields.get(*place, name).is_none())
         .map(|(_, pair)| pair)
         .collect();
     gone.sort_unstable();

@@ -7,7 +7,7 @@ use bincode::{Decode, Encode};
 
 use super::baseline::{Baseline, Place};
 use super::change::{Cause, Change, Subject, Value};
-use crate::event::{Content, Event, EventType, Fields, Seen, is_member};
+use crate::event::{Content, Event, EventType, Fields, Interests, Lookup, Seen, is_member};
 
 /// The fields and interests of a (sub)profile at a moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
@@ -124,6 +124,7 @@ impl<'a> Replay<'a> {
         let since = self.last.map_or(event.time, |(_, time)| time);
         let before = self.skip(event);
         let content = &event.content;
+        let parameters = content.parameters.lookup();
         match &event.event_type {
             EventType::Create => {
                 let none = State::default();
@@ -137,12 +138,12 @@ impl<'a> Replay<'a> {
                 };
                 let mut changes = match before.state() {
                     Some(before) => changes_between(before, after, |subject| {
-                        named_or(content, subject, Cause::Unexplained { since })
+                        named_or(&parameters, subject, Cause::Unexplained { since })
                     }),
                     None => first_seen(content, after),
                 };
                 if content.fields.is_empty() {
-                    changes.sort_by_key(|change| sent_place(content, &change.subject));
+                    changes.sort_by_key(|change| sent_place(&parameters, &change.subject));
                 }
                 changes
             }
@@ -247,15 +248,18 @@ impl<'a> Replay<'a> {
         }
         let mut state = self.known.state().cloned().unwrap_or_default();
         let sent = content.interests.as_ref();
+        let named: BTreeSet<&str> = sent.into_iter().flat_map(Interests::names).collect();
+        let fields = state.fields.lookup();
+        let mut set = Vec::new();
         for (name, value) in content.parameters.iter() {
-            let an_interest =
-                state.interests.contains(name) || sent.is_some_and(|sent| sent.names(name));
-            if state.fields.contains_key(name) || !an_interest {
-                state.fields.insert(name.clone(), value.clone());
+            let an_interest = state.interests.contains(name) || named.contains(name.as_ref());
+            if fields.position(name).is_some() || !an_interest {
+                set.push((name.clone(), value.clone()));
             } else if sent.is_none() && !is_member(value) {
                 state.interests.remove(name);
             }
         }
+        state.fields.merge(set);
         if let Some(sent) = sent {
             state.interests = sent.members();
         }
@@ -267,9 +271,10 @@ impl<'a> Replay<'a> {
     /// The state with the observed fields laid over it.
     fn merge_observed(&self, content: &Content<'a>) -> State<'a> {
         let mut state = self.known.state().cloned().unwrap_or_default();
-        for (name, value) in content.fields.iter() {
-            state.fields.insert(name.clone(), value.clone());
-        }
+        let seen = content.fields.iter();
+        state
+            .fields
+            .merge(seen.map(|(name, value)| (name.clone(), value.clone())));
         if let Some(interests) = &content.interests {
             state.interests = interests.members();
         }
@@ -329,8 +334,8 @@ fn state_of<'a>(content: &Content<'a>) -> State<'a> {
     }
 }
 
-fn named_or(content: &Content<'_>, subject: &Subject<'_>, otherwise: Cause) -> Cause {
-    if content.parameters.contains_key(subject.name()) {
+fn named_or(parameters: &Lookup<'_, '_>, subject: &Subject<'_>, otherwise: Cause) -> Cause {
+    if parameters.position(subject.name()).is_some() {
         Cause::Set
     } else {
         otherwise
@@ -339,15 +344,16 @@ fn named_or(content: &Content<'_>, subject: &Subject<'_>, otherwise: Cause) -> C
 
 /// The place of a field among the parameters, for an update that sends its
 /// fields as parameters alone; interests stay behind them.
-fn sent_place(content: &Content<'_>, subject: &Subject<'_>) -> usize {
+fn sent_place(parameters: &Lookup<'_, '_>, subject: &Subject<'_>) -> usize {
     match subject {
-        Subject::Field(name) => content.parameters.position(name).unwrap_or(usize::MAX),
+        Subject::Field(name) => parameters.position(name).unwrap_or(usize::MAX),
         Subject::Interest(_) => usize::MAX,
     }
 }
 
 /// The changes of the first event with a state: every value, with an unknown old one.
 fn first_seen<'a>(content: &Content<'a>, after: &State<'a>) -> Vec<Change<'a>> {
+    let parameters = content.parameters.lookup();
     let fields = after
         .fields
         .iter()
@@ -359,7 +365,7 @@ fn first_seen<'a>(content: &Content<'a>, after: &State<'a>) -> Vec<Change<'a>> {
     fields
         .chain(interests)
         .map(|(subject, new)| Change {
-            cause: named_or(content, &subject, Cause::FirstSeen),
+            cause: named_or(&parameters, &subject, Cause::FirstSeen),
             subject,
             old: None,
             new,

@@ -274,7 +274,7 @@ impl<'e> Explained<'e> {
         if states.clone().any(|state| state.fields.contains_key(name)) {
             Subject::Field(name.clone())
         } else if states.any(|state| state.interests.contains(name))
-            || sent.is_some_and(|sent| sent.names(name))
+            || sent.is_some_and(|sent| sent.names().any(|named| named == name))
         {
             Subject::Interest(name.clone())
         } else {

@@ -308,7 +308,7 @@ impl Commands {
 /// Reads a request, and returns it with the rest of its body.
 pub(super) fn read_request<'i, R: BufRead + 'i>(
     mut input: R,
-) -> io::Result<(Request, BufReader<Box<dyn Read + 'i>>)> {
+) -> io::Result<(Request, Box<dyn BufRead + 'i>)> {
     let invalid = |why: String| io::Error::new(io::ErrorKind::InvalidData, why);
     let head = read_head(&mut input)?;
     let mut headers = [httparse::EMPTY_HEADER; 32];
@@ -324,7 +324,7 @@ pub(super) fn read_request<'i, R: BufRead + 'i>(
         std::str::from_utf8(header.value).ok()
     };
     let length = header("Content-Length").and_then(|length| length.parse().ok());
-    let body: Box<dyn Read + 'i> = match (header("Transfer-Encoding"), length) {
+    let mut body: Box<dyn BufRead + 'i> = match (header("Transfer-Encoding"), length) {
         (Some(coding), _) if coding.eq_ignore_ascii_case("chunked") => {
             Box::new(ChunkedReader::new(input))
         }
@@ -335,7 +335,6 @@ pub(super) fn read_request<'i, R: BufRead + 'i>(
             ));
         }
     };
-    let mut body = BufReader::new(body);
     let mut line = Vec::new();
     (&mut body).take(MAX_REQUEST).read_until(b'\n', &mut line)?;
     let request = serde_json::from_slice(&line)?;

@@ -81,6 +81,17 @@ impl Control {
         let read = || serde_json::from_slice(line).map_err(io::Error::from);
         line.starts_with(CONTROL).then(read)
     }
+
+    /// The length of the lines, of which `lines` are one or more whole ones, up to
+    /// the first control line; of that one where it comes first.
+    pub fn split_at(lines: &[u8]) -> usize {
+        if lines.starts_with(CONTROL) {
+            return memchr::memchr(b'\n', lines).map_or(lines.len(), |end| end + 1);
+        }
+        memchr::memmem::find_iter(lines, CONTROL)
+            .find(|at| at.checked_sub(1).and_then(|at| lines.get(at)) == Some(&b'\n'))
+            .unwrap_or(lines.len())
+    }
 }
 
 /// The end of an answer.
@@ -153,13 +164,9 @@ impl<R: BufRead> ChunkedReader<R> {
     }
 }
 
-impl<R: BufRead> Read for ChunkedReader<R> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let count = self.decoded.read(out)?;
-            if count > 0 || out.is_empty() || self.decoder.is_done() {
-                return Ok(count);
-            }
+impl<R: BufRead> BufRead for ChunkedReader<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        while self.decoded.fill_buf()?.is_empty() && !self.decoder.is_done() {
             let bytes = self.input.fill_buf()?;
             if bytes.is_empty() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
@@ -177,6 +184,18 @@ impl<R: BufRead> Read for ChunkedReader<R> {
             })?;
             self.received.drain(..used);
         }
+        self.decoded.fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.decoded.consume(count);
+    }
+}
+
+impl<R: BufRead> Read for ChunkedReader<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.fill_buf()?;
+        self.decoded.read(out)
     }
 }
 

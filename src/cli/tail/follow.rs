@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 
 use super::sink::Sink;
-use crate::cli::client::{BROKEN_OFF, Connection, Line, connect, reach};
+use crate::cli::client::{BROKEN_OFF, Connection, Part, connect, reach};
 use crate::cli::context::CommandContext;
 use crate::cli::progress::Bar;
 use crate::cli::{ExitStatus, say};
@@ -154,20 +154,23 @@ fn read(
     };
     let mut bar = Some(Bar::new(Stage::Index.text(), context.progress));
     loop {
-        let line = match answer.next() {
-            Ok(line) => line,
+        let part = match answer.next() {
+            Ok(part) => part,
             Err(error) if is_gone(&error) => return Ok(None),
             Err(error) => return Err(error).context("reading from the running server"),
         };
-        match line {
-            Line::Answer(line) => sink.line(line)?,
-            Line::Control(Control::Position(position)) => match bar.take() {
+        match part {
+            Part::Lines(lines) => {
+                let mut lines = lines.split_inclusive(|byte| *byte == b'\n');
+                lines.try_for_each(|line| sink.line(line))?;
+            }
+            Part::Control(Control::Position(position)) => match bar.take() {
                 Some(_) => sink.begin(&position)?,
                 None => sink.position(&position)?,
             },
-            Line::Control(Control::End(_)) => return Ok(Some(Over)),
-            Line::Control(Control::Failed { reason }) => bail!("{reason}"),
-            Line::Control(control) => {
+            Part::Control(Control::End(_)) => return Ok(Some(Over)),
+            Part::Control(Control::Failed { reason }) => bail!("{reason}"),
+            Part::Control(control) => {
                 if let Some(bar) = &mut bar {
                     bar.show(&control);
                 }
