@@ -70,15 +70,16 @@ pub(super) fn baseline_of(
     }
     let in_second = |place: &Place| Some(place.time) == second;
     let old_place = old.as_ref().map(|old| old.place);
-    // Without earlier events the last second is the whole history.
     let begin = if last_second { *second_at } else { 0 };
-    let whole = begin == 0 && (!last_second || old_place.is_none_or(|place| in_second(&place)));
+    // Without earlier events, or with a baseline to which they add nothing, the last
+    // second is the whole history.
+    let whole = !last_second || old_place.map_or(begin == 0, |place| in_second(&place));
     let times = times.get(begin..).unwrap_or_default();
-    let before = old.as_ref().filter(|_| whole || !last_second);
+    let before = old.as_ref().filter(|_| whole);
     let digests = PrunedDigests::of(before.map(|baseline| (0, baseline)));
     let mut replay = Replay::after(before.cloned());
     let mut determined = Determined {
-        all: whole || !last_second,
+        all: whole,
         ..Determined::default()
     };
     // Events are held until a later removed one shows that they precede the baseline.
@@ -112,7 +113,7 @@ pub(super) fn baseline_of(
     let Some(place) = place else { return Ok(None) };
     let unnamed =
         replay.database.is_none() || (replay.collection.is_none() && determined.of_subprofile);
-    if !determined.all || (unnamed && !whole && last_second) {
+    if !determined.all || (unnamed && !whole) {
         return Ok(None);
     }
     let mut baseline = Baseline {

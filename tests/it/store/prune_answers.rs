@@ -9,6 +9,7 @@
 use std::sync::Arc;
 
 use crate::support::store::{BEGIN, Call, Store, blame, call, changes, diff, history, keys, show};
+use profiletrail::event::ProfileKey;
 use profiletrail::query::Importer;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -59,6 +60,24 @@ fn first_seen(store: &Store) -> Vec<Value> {
 
 fn bodies(calls: &[Call]) -> Vec<String> {
     calls.iter().map(Call::body).collect()
+}
+
+/// The event stays the last one, though a late one comes with its repetition.
+#[test]
+fn a_repetition_of_a_pruned_event_is_known_as_such_by_the_next_prune() {
+    let create = format!(
+        "type=create&profile=1&database=2&time={}&fields[mail]=a",
+        BEGIN + 19
+    );
+    let late = format!("type=click&profile=1&time={}", BEGIN + 1);
+    let filler = "type=click&profile=9&time=2000000000&x=".to_owned() + &"x".repeat(2000);
+    let mut store = Store::new();
+    store.add([&create, &filler, &filler].map(Clone::clone), BEGIN - 1000);
+    assert_eq!(store.prune(BEGIN + 50).events, 1);
+    store.add([create, late, filler.clone(), filler], BEGIN + 100);
+    assert_eq!(store.prune(BEGIN + 1000).events, 2);
+    let states = store.ask(&show(ProfileKey::profile(1), BEGIN + 2000));
+    assert_eq!(states[0]["last_event"]["seq"], 1);
 }
 
 proptest! {
