@@ -112,7 +112,7 @@ pub struct Gauges {
     /// Bytes of the index.
     pub index: u64,
     /// Closed segments that wait to be sealed.
-    pub unsealed: usize,
+    pub unsealed: u64,
     /// Free bytes on the data folder's disk, if known.
     pub free: Option<u64>,
     /// The process's resident memory in bytes, if known.
@@ -122,7 +122,7 @@ pub struct Gauges {
     /// Whether that is longer than it may be.
     pub silent: bool,
     /// The counters of the frontends, by name.
-    pub frontends: Vec<(&'static str, crate::frontend::StatsSnapshot)>,
+    pub frontends: Vec<(&'static str, crate::frontend::Stats)>,
     /// The age in seconds of the last verified call's date at its receipt.
     pub signed_age: Option<i64>,
     /// Questions over HTTP that are being answered or wait.
@@ -250,64 +250,53 @@ impl Metrics {
 impl Collector for Gauges {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let out = &mut encoder;
-        gauge(
-            out,
-            "last_event",
-            "The last event's number",
-            None,
-            self.events,
-        )?;
-        let help = "Events that are synced and not indexed";
-        gauge(out, "index_lag_events", help, None, self.lag)?;
+        let silent = "1 if no event came for longer than --alert-after";
+        let asked = "Questions over HTTP that are being answered or wait";
+        for (name, help, value) in [
+            ("last_event", "The last event's number", Some(self.events)),
+            (
+                "index_lag_events",
+                "Events that are synced and not indexed",
+                Some(self.lag),
+            ),
+            ("index_bytes", "Files of the index", Some(self.index)),
+            (
+                "segments_unsealed",
+                "Closed segments that wait to be sealed",
+                Some(self.unsealed),
+            ),
+            (
+                "disk_free_bytes",
+                "Free space on the data folder's disk",
+                self.free,
+            ),
+            (
+                "resident_memory_bytes",
+                "Memory of the process",
+                self.memory,
+            ),
+            ("silent", silent, Some(self.silent.into())),
+            ("questions_under_way", asked, Some(self.asked.into())),
+        ] {
+            // What is not known has no sample.
+            if let Some(value) = value {
+                gauge(out, name, help, None, value)?;
+            }
+        }
+        let seconds = Some(&Unit::Seconds);
+        if let Some(age) = self.age.map(|age| age.as_secs_f64()) {
+            let help = "Time since the last event arrived";
+            gauge(out, "last_event_age", help, seconds, age)?;
+        }
+        if let Some(age) = self.signed_age {
+            let help = "How far the last verified call's date was behind this machine's clock";
+            gauge(out, "last_signed_date_age", help, seconds, age)?;
+        }
         let logs = ["events", "rejected"].into_iter().zip(self.log);
         let logs = logs.map(|(log, bytes)| ([("log", log)], bytes));
         family(out, "log_bytes", "Files of the logs", logs)?;
-        gauge(out, "index_bytes", "Files of the index", None, self.index)?;
-        let help = "Closed segments that wait to be sealed";
-        gauge(out, "segments_unsealed", help, None, self.unsealed)?;
-        // What is not known has no sample.
-        if let Some(free) = self.free {
-            gauge(
-                out,
-                "disk_free_bytes",
-                "Free space on the data folder's disk",
-                None,
-                free,
-            )?;
-        }
-        if let Some(memory) = self.memory {
-            gauge(
-                out,
-                "resident_memory_bytes",
-                "Memory of the process",
-                None,
-                memory,
-            )?;
-        }
-        if let Some(age) = self.age.map(|age| age.as_secs_f64()) {
-            gauge(
-                out,
-                "last_event_age",
-                "Time since the last event arrived",
-                Some(&Unit::Seconds),
-                age,
-            )?;
-        }
-        let help = "1 if no event came for longer than --alert-after";
-        gauge(out, "silent", help, None, u32::from(self.silent))?;
-        if let Some(age) = self.signed_age {
-            let help = "How far the last verified call's date was behind this machine's clock";
-            gauge(out, "last_signed_date_age", help, Some(&Unit::Seconds), age)?;
-        }
-        let version = [([("version", env!("CARGO_PKG_VERSION"))], 1)];
-        family(
-            out,
-            "build_info",
-            "The program's version",
-            version.into_iter(),
-        )?;
-        let help = "Questions over HTTP that are being answered or wait";
-        gauge(out, "questions_under_way", help, None, self.asked)?;
+        let version = std::iter::once(([("version", env!("CARGO_PKG_VERSION"))], 1));
+        family(out, "build_info", "The program's version", version)?;
         self.encode_frontends(out)
     }
 }
@@ -368,7 +357,7 @@ fn family<const N: usize>(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::frontend::StatsSnapshot;
+    use crate::frontend::Stats;
 
     #[test]
     fn everything_is_encoded() {
@@ -378,12 +367,12 @@ mod tests {
         metrics.refused("method");
         metrics.rejected(413);
         metrics.committed(3, Duration::from_millis(1));
-        let stats = StatsSnapshot {
+        let mut stats = Stats {
             connections: 2,
-            phases: vec![("idle", 2)],
-            refused: vec![("408", 7)],
-            ..StatsSnapshot::default()
+            ..Stats::default()
         };
+        stats.phases[0].1 = 2;
+        stats.refused[1].1 = 7;
         let gauges = Gauges {
             log: [10, 20],
             age: Some(Duration::from_millis(1500)),

@@ -104,7 +104,7 @@ pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<E
         crate::format::shown(&restored.made, context.reader_zone)
     );
     super::print(text)?;
-    for damage in &restored.damage {
+    for damage in restored.damage() {
         super::say(&format!(
             "profiletrail: damaged when it was backed up: {damage}"
         ));

@@ -9,12 +9,11 @@
 //! however requests and clients come and go.
 
 use super::lock;
-use super::response_stream::{StreamEvent, refuse};
-use super::stats::{Stats, StatsSnapshot};
+use super::response_stream::Outgoing;
+use super::stats::Stats;
 use mio::Waker;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// The header with a request's number. A request without it is the frontend's own greeting, and is
 /// answered over its own connection.
@@ -36,101 +35,100 @@ impl CallId {
     }
 }
 
+/// An answer, or the next part of a streamed one.
+#[derive(Debug)]
+pub(super) enum Answer {
+    /// All of it, head and body.
+    Whole(Vec<u8>),
+    /// The status line and the headers, without those that delimit the body.
+    Begin(Vec<u8>, Outgoing),
+    /// More of the body.
+    More(Vec<u8>),
+    /// The end, with the trailer's fields, each with its line break.
+    End(Vec<u8>),
+    /// There will be no end.
+    Broken,
+}
+
 /// The mailbox of answers. Clones share it; it belongs to one frontend.
 #[derive(Debug, Clone, Default)]
 pub struct Answers(Arc<Mailbox>);
 
 #[derive(Debug, Default)]
 struct Mailbox {
-    waiting: Mutex<Vec<(CallId, Vec<u8>)>>,
-    /// Events of streamed answers.
-    stream_events: Mutex<Vec<(CallId, StreamEvent)>>,
-    has_stream_events: AtomicBool,
-    /// The frontend has ended.
-    closed: AtomicBool,
-    stats: Stats,
+    waiting: Mutex<Waiting>,
+    stats: Mutex<Stats>,
     /// Wakes the frontend, once it runs.
     waker: OnceLock<Arc<Waker>>,
 }
 
+#[derive(Debug, Default)]
+struct Waiting {
+    answers: Vec<(CallId, Answer)>,
+    /// The frontend has ended.
+    closed: bool,
+}
+
 impl Answers {
-    /// Sends whole answers, head and body, and leaves `answers` empty. An answer for a request that
-    /// was given up goes to nobody.
-    pub fn send(&self, answers: &mut Vec<(CallId, Vec<u8>)>) {
-        if answers.is_empty() {
-            return;
-        }
-        let woken_already = {
-            let mut waiting = lock(&self.0.waiting);
-            let some_wait = !waiting.is_empty();
-            waiting.append(answers);
-            some_wait
-        };
-        if !woken_already {
-            self.wake();
-        }
+    /// Sends whole answers, head and body. An answer for a request that was given up goes to
+    /// nobody.
+    pub fn send(&self, answers: impl IntoIterator<Item = (CallId, Vec<u8>)>) {
+        let answers = answers.into_iter();
+        self.put(answers.map(|(call, bytes)| (call, Answer::Whole(bytes))));
     }
 
-    fn wake(&self) {
-        if let Some(waker) = self.0.waker.get()
+    /// Sends answers and parts of them. After the frontend's end they are dropped.
+    pub(super) fn put(&self, answers: impl Iterator<Item = (CallId, Answer)>) {
+        let is_first = {
+            let mut waiting = lock(&self.0.waiting);
+            let is_first = waiting.answers.is_empty();
+            if waiting.closed {
+                return answers.for_each(drop);
+            }
+            waiting.answers.extend(answers);
+            is_first && !waiting.answers.is_empty()
+        };
+        if is_first
+            && let Some(waker) = self.0.waker.get()
             && let Err(error) = waker.wake()
         {
             tracing::error!(%error, "the frontend could not be woken for answers");
         }
     }
 
-    /// Sends an event of a streamed answer.
-    pub(super) fn hand_over(&self, call: CallId, piece: StreamEvent) {
-        let woken_already = {
-            let mut stream_events = lock(&self.0.stream_events);
-            if self.0.closed.load(Ordering::Relaxed) {
-                return refuse(vec![(call, piece)]);
-            }
-            stream_events.push((call, piece));
-            self.0.has_stream_events.swap(true, Ordering::AcqRel)
-        };
-        if !woken_already {
-            self.wake();
-        }
-    }
-
-    /// Takes the events of streamed answers, in order.
-    pub(super) fn take_stream_events(&self) -> Vec<(CallId, StreamEvent)> {
-        if !self.0.has_stream_events.load(Ordering::Acquire) {
-            return Vec::new();
-        }
-        let mut stream_events = lock(&self.0.stream_events);
-        self.0.has_stream_events.store(false, Ordering::Release);
-        std::mem::take(&mut stream_events)
-    }
-
-    /// Refuses further streamed answers: the frontend has ended.
+    /// Drops what waits, and whatever else is sent: the frontend has ended.
     pub(super) fn close(&self) {
-        let mut stream_events = lock(&self.0.stream_events);
-        self.0.closed.store(true, Ordering::Relaxed);
-        refuse(std::mem::take(&mut stream_events));
+        let mut waiting = lock(&self.0.waiting);
+        waiting.closed = true;
+        waiting.answers.clear();
     }
 
     /// The number of requests in flight, answered or not: about so many answers are still to be
     /// made.
     pub fn in_flight(&self) -> usize {
-        self.0.stats.in_flight()
+        self.stats().in_flight
     }
 
     /// The frontend's counters.
-    pub fn snapshot(&self) -> StatsSnapshot {
-        self.0.stats.snapshot()
+    pub fn snapshot(&self) -> Stats {
+        self.stats().current()
     }
 
     /// The frontend's counters, to be updated.
-    pub(super) fn stats(&self) -> &Stats {
-        &self.0.stats
+    pub(super) fn stats(&self) -> MutexGuard<'_, Stats> {
+        lock(&self.0.stats)
     }
 
-    /// The answers that the frontend has not taken.
+    /// The whole answers that the frontend has not taken.
     #[cfg(test)]
     pub fn waiting(&self) -> Vec<(CallId, Vec<u8>)> {
-        lock(&self.0.waiting).clone()
+        let waiting = lock(&self.0.waiting);
+        let answers = waiting.answers.iter();
+        let whole = answers.filter_map(|(call, answer)| match answer {
+            Answer::Whole(bytes) => Some((*call, bytes.clone())),
+            _ => None,
+        });
+        whole.collect()
     }
 
     /// Sets whom to wake. Only the first call counts.
@@ -140,8 +138,8 @@ impl Answers {
     }
 
     /// Swaps the waiting answers with `taken`, which must be empty.
-    pub(super) fn take(&self, taken: &mut Vec<(CallId, Vec<u8>)>) {
-        std::mem::swap(&mut *lock(&self.0.waiting), taken);
+    pub(super) fn take(&self, taken: &mut Vec<(CallId, Answer)>) {
+        std::mem::swap(&mut lock(&self.0.waiting).answers, taken);
     }
 }
 

@@ -38,6 +38,20 @@ pub(super) enum Phase {
     Linger(usize),
 }
 
+impl Phase {
+    /// Its name in the metrics.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Head => "head",
+            Self::Body(_) | Self::Chunks | Self::Discard(_) => "body",
+            Self::Queued | Self::Upstream(_) => "waiting",
+            Self::Streaming | Self::Answer => "answer",
+            Self::Linger(_) => "linger",
+        }
+    }
+}
+
 /// How the connection continues after the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct ResponseOptions {

@@ -95,9 +95,10 @@ impl Clients {
         Ok(())
     }
 
-    /// The phase of each client.
-    pub(super) fn phases(&self) -> impl Iterator<Item = super::client::Phase> {
-        self.slots.iter().flatten().map(|client| client.phase)
+    /// The name of each client's phase.
+    pub(super) fn phases(&self) -> impl Iterator<Item = &'static str> {
+        let clients = self.slots.iter().flatten();
+        clients.map(|client| client.phase.name())
     }
 
     /// The client at an index.

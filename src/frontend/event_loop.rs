@@ -5,7 +5,7 @@
 //! it is stopped.
 
 use super::admission::Admission;
-use super::call::{Answers, CallId, Calls};
+use super::call::{Answer, Answers, CallId, Calls};
 use super::client::{ClientHandle, Phase};
 use super::clients::{Clients, FIRST_TOKEN as FIRST_CLIENT};
 use super::deadlines::{SWEEP, SWEEP_STOPPING};
@@ -56,7 +56,7 @@ pub(super) struct EventLoop {
     shared: Arc<Shared>,
     pub(super) answers: Answers,
     /// The answers being written; kept for its capacity.
-    taken: Vec<(CallId, Vec<u8>)>,
+    taken: Vec<(CallId, Answer)>,
     waker: Arc<Waker>,
     /// When deadlines were last checked.
     pub(super) swept: Instant,
@@ -120,7 +120,6 @@ impl EventLoop {
             }
             self.now = Instant::now();
             self.take_answers();
-            self.take_stream_events();
             let mut woken = false;
             let mut accept = self.admission.retry_at.is_some_and(|at| at <= self.now);
             for event in events.iter() {
@@ -139,8 +138,7 @@ impl EventLoop {
             if self.now.duration_since(self.swept) >= self.sweep_every() {
                 self.sweep();
             }
-            let stats = self.answers.stats();
-            stats.set(self.clients.len(), self.queue.len(), self.calls.len());
+            self.count();
             self.write_requests();
             if let Some(deadline) = self.deadline
                 && (self.clients.len() == 0 || deadline <= self.now)
@@ -148,6 +146,14 @@ impl EventLoop {
                 return;
             }
         }
+    }
+
+    /// Updates the counters for monitoring.
+    fn count(&self) {
+        let mut stats = self.answers.stats();
+        stats.connections = self.clients.len();
+        stats.waiting = self.queue.len();
+        stats.in_flight = self.calls.len();
     }
 
     fn route(&mut self, event: &Event) {
@@ -182,8 +188,8 @@ impl EventLoop {
     fn take_answers(&mut self) {
         let mut taken = std::mem::take(&mut self.taken);
         self.answers.take(&mut taken);
-        for (id, bytes) in taken.drain(..) {
-            self.answered(id, &bytes);
+        for (id, answer) in taken.drain(..) {
+            self.receive(id, answer);
         }
         self.taken = taken;
     }

@@ -65,7 +65,7 @@ pub use head::{FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
 pub use origin::{Network, NotANetwork, Proxies, client_network};
 pub use response::SAFETY_HEADERS;
 pub use response_stream::ResponseStream;
-pub use stats::StatsSnapshot;
+pub use stats::Stats;
 pub use tls::{Tls, TlsError, TlsFiles};
 pub use upstream::connect_private;
 

@@ -10,7 +10,7 @@
 //! reset, so that nobody takes it for complete; a client that has gone, or reads nothing for
 //! [`super::FrontendConfig::write_timeout`], ends the maker's wait with an error.
 
-use super::call::CallId;
+use super::call::{Answer, CallId};
 use super::client::{Client, ClientHandle, Phase};
 use super::event_loop::EventLoop;
 use super::nonblocking::WriteOutcome;
@@ -47,19 +47,6 @@ impl Backpressure {
     }
 }
 
-/// A piece of a response from its producer.
-#[derive(Debug)]
-pub(super) enum StreamEvent {
-    /// The status line and the headers, without those that delimit the body.
-    Begin(Vec<u8>, Arc<Backpressure>),
-    /// More of the body.
-    More(Vec<u8>),
-    /// The end, with the trailer's fields, each with its line break.
-    End(Vec<u8>),
-    /// There will be no end.
-    Broken,
-}
-
 /// An answer that is made piece by piece. Dropping it without [`Self::end`] breaks it off.
 #[derive(Debug)]
 pub struct ResponseStream {
@@ -74,13 +61,22 @@ impl ResponseStream {
     /// empty line, without `Content-Length`, `Transfer-Encoding` and `Connection`.
     pub fn begin(call: CallId, answers: Answers, head: Vec<u8>) -> Self {
         let backpressure = Arc::new(Backpressure::default());
-        answers.hand_over(call, StreamEvent::Begin(head, Arc::clone(&backpressure)));
-        Self {
+        let outgoing = Outgoing {
+            backpressure: Arc::clone(&backpressure),
+            chunked: true,
+        };
+        let stream = Self {
             call,
             answers,
             backpressure,
             ended: false,
-        }
+        };
+        stream.put(Answer::Begin(head, outgoing));
+        stream
+    }
+
+    fn put(&self, part: Answer) {
+        self.answers.put(std::iter::once((self.call, part)));
     }
 
     /// Hands over more of the body, and waits while the client has much to take.
@@ -107,7 +103,7 @@ impl ResponseStream {
         }
         state.handed = state.handed.saturating_add(bytes.len());
         drop(state);
-        self.answers.hand_over(self.call, StreamEvent::More(bytes));
+        self.put(Answer::More(bytes));
         Ok(())
     }
 
@@ -115,19 +111,20 @@ impl ResponseStream {
     /// break; HTTP/1.0 has no place for them.
     pub fn end(mut self, trailer: Vec<u8>) {
         self.ended = true;
-        self.answers.hand_over(self.call, StreamEvent::End(trailer));
+        self.put(Answer::End(trailer));
     }
 }
 
 impl Drop for ResponseStream {
     fn drop(&mut self) {
         if !self.ended {
-            self.answers.hand_over(self.call, StreamEvent::Broken);
+            self.put(Answer::Broken);
         }
     }
 }
 
-/// The frontend's side of an answer on its way to a client; with it the maker's waiting ends.
+/// The frontend's side of an answer on its way to a client; with it the maker's waiting ends,
+/// whether the answer was begun or not.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     backpressure: Arc<Backpressure>,
@@ -140,38 +137,27 @@ impl Drop for Outgoing {
     }
 }
 
-/// Notifies the producers of responses that will never be sent.
-pub(super) fn refuse(stream_events: Vec<(CallId, StreamEvent)>) {
-    for (_, piece) in stream_events {
-        if let StreamEvent::Begin(_, backpressure) = piece {
-            backpressure.change(|state| state.gone = true);
-        }
-    }
-}
-
 /// The clients to which answers are under way.
 pub(super) type Streams = HashMap<CallId, ClientHandle>;
 
 impl EventLoop {
-    /// Takes what the makers of long answers have handed over.
-    pub(super) fn take_stream_events(&mut self) {
-        for (id, piece) in self.answers.take_stream_events() {
-            match piece {
-                StreamEvent::Begin(head, backpressure) => {
-                    self.begin_stream(id, &head, backpressure)
+    /// Sends an answer, or a part of one, to the client that waits for it. Queued requests are
+    /// handed over first, before the same client's next request.
+    pub(super) fn receive(&mut self, id: CallId, answer: Answer) {
+        match answer {
+            Answer::Whole(bytes) => {
+                if let Some(call) = self.end_call(id) {
+                    self.deliver(call.client, id, &bytes);
                 }
-                StreamEvent::More(bytes) => self.continue_stream(id, &bytes),
-                StreamEvent::End(trailer) => self.end_stream(id, &trailer),
-                StreamEvent::Broken => self.break_stream(id),
             }
+            Answer::Begin(head, outgoing) => self.begin_stream(id, &head, outgoing),
+            Answer::More(bytes) => self.continue_stream(id, &bytes),
+            Answer::End(trailer) => self.end_stream(id, &trailer),
+            Answer::Broken => self.break_stream(id),
         }
     }
 
-    fn begin_stream(&mut self, id: CallId, head: &[u8], backpressure: Arc<Backpressure>) {
-        let mut outgoing = Outgoing {
-            backpressure,
-            chunked: true,
-        };
+    fn begin_stream(&mut self, id: CallId, head: &[u8], mut outgoing: Outgoing) {
         let Some(call) = self.end_call(id) else {
             return;
         };

@@ -116,14 +116,6 @@ impl EventLoop {
         }
     }
 
-    /// Delivers an answer. Queued requests are handed over first, before the same client's next
-    /// request.
-    pub(super) fn answered(&mut self, id: CallId, bytes: &[u8]) {
-        if let Some(call) = self.end_call(id) {
-            self.deliver(call.client, id, bytes);
-        }
-    }
-
     /// Removes an answered request from its private connection.
     pub(super) fn end_call(&mut self, id: CallId) -> Option<Call> {
         let Some(call) = self.calls.end(id) else {

@@ -120,7 +120,7 @@ impl Batch {
     /// Sends the added answers.
     pub fn send(&mut self) {
         if let Some(answers) = &self.answers {
-            answers.send(&mut self.ready);
+            answers.send(self.ready.drain(..));
         }
     }
 }

@@ -174,5 +174,4 @@ fn number(bytes: &[u8]) -> Option<u64> {
 }
 
 #[cfg(test)]
-#[path = "tests_public_key.rs"]
 mod tests;

@@ -12,6 +12,8 @@
 //! since it follows from the body and would not compress. The signature (usually 256 bytes) does not
 //! compress either, and is most of the cost.
 
+use std::fmt::Display;
+
 use bincode::config::{Configuration, standard};
 use bincode::{BorrowDecode, Encode};
 use chrono::DateTime;
@@ -69,15 +71,13 @@ struct Kept<'a> {
     signature: &'a [u8],
 }
 
-/// Evidence that cannot be read.
+/// Evidence that cannot be read, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EvidenceError {
-    /// An unknown kind.
-    #[error("the evidence is of the unknown kind {0}")]
-    Kind(u8),
-    /// It cannot be read.
-    #[error("the evidence cannot be read: {0}")]
-    Malformed(String),
+#[error("the evidence {0}")]
+pub struct EvidenceError(String);
+
+fn malformed(error: impl Display) -> EvidenceError {
+    EvidenceError(format!("cannot be read: {error}"))
 }
 
 impl Evidence {
@@ -102,28 +102,24 @@ impl Evidence {
     /// Decodes the bytes kept with this body.
     pub fn decode(bytes: &[u8], body: &[u8]) -> Result<Self, EvidenceError> {
         match bytes.split_first() {
-            None => Err(EvidenceError::Malformed("it is empty".to_owned())),
+            None => Err(malformed("it is empty")),
             Some((&UNSIGNED, [])) => Ok(Self::Unsigned),
             Some((&VERIFIED_ELSEWHERE, [])) => Ok(Self::VerifiedElsewhere),
             Some((&PROOF, rest)) => Ok(Self::Proof(Box::new(Proof::decode(rest, body)?))),
-            Some((kind, _)) => Err(EvidenceError::Kind(*kind)),
+            Some((kind, _)) => Err(EvidenceError(format!("is of the unknown kind {kind}"))),
         }
     }
 }
 
 impl Proof {
     fn encode(&self, body: &[u8]) -> Result<Vec<u8>, EvidenceError> {
-        let malformed = |error: String| EvidenceError::Malformed(error);
         let digest = digest_of(body);
         let mut text = self.text.clone();
         let at = text.find(&digest);
         if let Some(at) = at {
             text.replace_range(at..at + digest.len(), "");
         }
-        let digest_at = at
-            .map(u32::try_from)
-            .transpose()
-            .map_err(|error| malformed(error.to_string()))?;
+        let digest_at = at.map(u32::try_from).transpose().map_err(malformed)?;
         let mut bytes = vec![PROOF];
         let kept = Kept {
             key: &self.key,
@@ -133,15 +129,13 @@ impl Proof {
             digest_at,
             signature: &self.signature,
         };
-        bincode::encode_into_std_write(kept, &mut bytes, CONFIG)
-            .map_err(|error| malformed(error.to_string()))?;
+        bincode::encode_into_std_write(kept, &mut bytes, CONFIG).map_err(malformed)?;
         Ok(bytes)
     }
 
     fn decode(bytes: &[u8], body: &[u8]) -> Result<Self, EvidenceError> {
-        let malformed = |error: &str| EvidenceError::Malformed(error.to_owned());
-        let (kept, len): (Kept<'_>, usize) = bincode::borrow_decode_from_slice(bytes, CONFIG)
-            .map_err(|error| malformed(&error.to_string()))?;
+        let (kept, len): (Kept<'_>, usize) =
+            bincode::borrow_decode_from_slice(bytes, CONFIG).map_err(malformed)?;
         if len != bytes.len() {
             return Err(malformed("bytes are left over"));
         }

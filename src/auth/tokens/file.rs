@@ -22,35 +22,12 @@ const MAX_LEN: u64 = 4 << 20;
 /// Why tokens cannot be read or changed.
 #[derive(Debug, thiserror::Error)]
 pub enum TokensError {
-    /// The file cannot be read or written.
-    #[error("{doing} {}: {cause}", path.display())]
-    Io {
-        /// What was being done.
-        doing: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// What the system says.
-        cause: io::Error,
-    },
-    /// The file makes no sense.
-    #[error(
-        "the file {} is damaged: remove it, and create the tokens again with `profiletrail token create`", .0.display()
-    )]
-    Damaged(PathBuf),
-    /// The file is of a newer version.
-    #[error("the file {} was written by a newer profiletrail: use that version, or remove the file", .0.display())]
-    Newer(PathBuf),
-    /// There are as many as there may be.
-    #[error(
-        "there are {MOST} tokens, which is the limit: revoke some with `profiletrail token revoke ID`"
-    )]
-    TooMany,
     /// The name is none.
     #[error("--name: a name has at most 64 characters, and no control characters")]
     Name,
-    /// The system gives no random bytes.
-    #[error("cannot get random bytes: {0}")]
-    Random(String),
+    /// Anything else, and what to do.
+    #[error("{0}")]
+    Failed(String),
 }
 
 /// The tokens of a data folder.
@@ -85,16 +62,26 @@ impl TokenFile {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             read => read.map_err(failed("reading", &path))?,
         };
-        let value: serde_json::Value =
-            serde_json::from_slice(&bytes).map_err(|_| TokensError::Damaged(path.clone()))?;
+        let damaged = |_| {
+            TokensError::Failed(format!(
+                "the file {} is damaged: remove it, and create the tokens again with \
+                 `profiletrail token create`",
+                path.display()
+            ))
+        };
+        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
         // What a newer version writes has its number in the same place.
         let version = value.get("profiletrail_tokens").and_then(|it| it.as_u64());
         if version.is_some_and(|version| version > u64::from(VERSION)) {
-            return Err(TokensError::Newer(path));
+            return Err(TokensError::Failed(format!(
+                "the file {} was written by a newer profiletrail: use that version, or remove the \
+                 file",
+                path.display()
+            )));
         }
         serde_json::from_value(value)
             .map(|content: Content| content.tokens)
-            .map_err(|_| TokensError::Damaged(path))
+            .map_err(damaged)
     }
 
     /// Adds a token. When this returns it is on stable storage.
@@ -102,7 +89,10 @@ impl TokenFile {
         let _lock = self.lock()?;
         let mut tokens = self.read()?;
         if tokens.len() >= MOST {
-            return Err(TokensError::TooMany);
+            return Err(TokensError::Failed(format!(
+                "there are {MOST} tokens, which is the limit: revoke some with `profiletrail token \
+                 revoke ID`"
+            )));
         }
         tokens.push(token);
         self.write(tokens)
@@ -155,9 +145,8 @@ impl TokenFile {
     }
 }
 
-fn failed(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> TokensError {
-    let path = path.to_owned();
-    move |cause| TokensError::Io { doing, path, cause }
+fn failed(doing: &str, path: &Path) -> impl FnOnce(io::Error) -> TokensError {
+    move |cause| TokensError::Failed(format!("{doing} {}: {cause}", path.display()))
 }
 
 #[cfg(test)]
@@ -205,14 +194,13 @@ mod tests {
             "{\"profiletrail_tokens\":1,\"tokens\":[{\"id\":\"a\"}]}",
         ] {
             fs::write(file.path(), text).unwrap();
-            assert!(
-                matches!(file.read(), Err(TokensError::Damaged(_))),
-                "{text}"
-            );
+            let error = file.read().unwrap_err().to_string();
+            assert!(error.contains(" is damaged: "), "{text}: {error}");
             file.add(token.clone()).unwrap_err();
             assert_eq!(fs::read_to_string(file.path()).unwrap(), text);
         }
         fs::write(file.path(), "{\"profiletrail_tokens\":2,\"keys\":[]}").unwrap();
-        assert!(matches!(file.read(), Err(TokensError::Newer(_))));
+        let error = file.read().unwrap_err().to_string();
+        assert!(error.contains(" was written by a newer "), "{error}");
     }
 }

@@ -77,7 +77,7 @@ impl Token {
         let (mut secret, mut id) = ([0; 32], [0; 4]);
         getrandom::fill(&mut secret)
             .and_then(|()| getrandom::fill(&mut id))
-            .map_err(|error| TokensError::Random(error.to_string()))?;
+            .map_err(|error| TokensError::Failed(format!("cannot get random bytes: {error}")))?;
         let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
         let token = Self {
             id: hex(&id),

@@ -112,7 +112,7 @@ fn echo(mut request: tiny_http::Request, answers: &Answers) {
     if !bodyless {
         bytes.push_str(&answer);
     }
-    answers.send(&mut vec![(call, bytes.into_bytes())]);
+    answers.send([(call, bytes.into_bytes())]);
 }
 
 /// The number of a request that came through the frontend.

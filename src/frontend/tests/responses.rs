@@ -65,7 +65,7 @@ impl Silent {
     }
 
     fn send(&self, call: CallId, body: &str) {
-        self.answers.send(&mut vec![whole(call, body)]);
+        self.answers.send([whole(call, body)]);
     }
 
     /// Asks for a target without waiting for the answer, and returns the call.
@@ -163,7 +163,7 @@ fn in_any_order_and_twice_they_reach_those_who_asked() {
                     "none",
                 ));
             }
-            rig.answers.send(&mut batch);
+            rig.answers.send(batch);
             std::thread::yield_now();
         }
     });

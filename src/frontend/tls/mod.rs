@@ -88,7 +88,7 @@ impl Tls {
         warn_of_validity(&files, &pair);
         let current = Arc::new(Current(RwLock::new(Arc::new(pair))));
         let config = settings(provider, Arc::clone(&current))
-            .map_err(|cause| TlsError::Library { cause })?;
+            .map_err(|cause| TlsError(format!("TLS cannot be set up: {cause}")))?;
         Ok(Self {
             files,
             loaded: Arc::new(Mutex::new(loaded)),

@@ -163,7 +163,7 @@ impl Manifest {
         let decoded = Self::decode(&read().map_err(BackupError::io("reading", &path))?);
         decoded
             .map(Some)
-            .map_err(|reason| BackupError::Manifest { path, reason })
+            .map_err(|reason| BackupError::Refused(format!("{}: {reason}", path.display())))
     }
 
     /// Replaces the previous manifest atomically.

@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use manifest::{Manifest, ManifestFile};
-pub use restore::{Restored, check_backup, restore, restore_folder};
+pub use restore::{check_backup, restore, restore_folder};
 pub use take::{Source, back_up};
 
 use super::{MaintenanceError, Output};
@@ -95,66 +95,9 @@ pub struct BackupDone {
 /// Why a backup or a restore failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
-    /// The folder contains something else.
-    #[error("{} contains something other than a backup: name an empty folder, or a new one", .0.display())]
-    Foreign(PathBuf),
-    /// The folder is in the data folder.
-    #[error("{} is inside the data folder, and would be lost with it: name a folder elsewhere", .0.display())]
-    Inside(PathBuf),
-    /// Another process uses it.
-    #[error("{} is in use by another backup or restore: wait for its end", .0.display())]
-    Busy(PathBuf),
-    /// The backup belongs to another data folder.
-    #[error("{} is the backup of another data folder: name another folder", .0.display())]
-    OtherFolder(PathBuf),
-    /// The backup has events that the data folder does not have.
-    #[error(
-        "the backup {} goes up to {what} {theirs}, and the data folder only up to {ours}: was it \
-         restored from an older backup? Name another folder, so that nothing of the backup is lost", dir.display()
-    )]
-    Older {
-        /// The backup.
-        dir: PathBuf,
-        /// The kind of record.
-        what: &'static str,
-        /// The last record in the backup.
-        theirs: u64,
-        /// The last record in the data folder.
-        ours: u64,
-    },
-    /// The manifest cannot be used.
-    #[error("{}: {reason}", path.display())]
-    Manifest {
-        /// The manifest.
-        path: PathBuf,
-        /// What is wrong with it, and the remedy.
-        reason: String,
-    },
-    /// Files of the backup have changed since they were written.
-    #[error(
-        "the backup {} is damaged, and nothing of it was restored: {}. Restore another one; or, if the data folder \
-         still exists, remove the damaged files from the backup and back up again", dir.display(), files.join("; ")
-    )]
-    Damaged {
-        /// The backup.
-        dir: PathBuf,
-        /// What is wrong, file by file.
-        files: Vec<String>,
-    },
-    /// The target of a restore exists.
-    #[error("{} exists and is not empty{used}: move it away, or name another folder with --data", dir.display())]
-    Taken {
-        /// The target.
-        dir: PathBuf,
-        /// Who uses it, for the message.
-        used: String,
-    },
-    /// The target of a restore is in the backup, which must stay as it is.
-    #[error("nothing can be restored into the backup {} itself: name another folder with --data", .0.display())]
-    Within(PathBuf),
-    /// The target of a restore cannot be created by a rename.
-    #[error("{} is a mount point: name a folder in it with --data", .0.display())]
-    MountPoint(PathBuf),
+    /// The backup or the target cannot be used: why, and what to do.
+    #[error("{0}")]
+    Refused(String),
     /// The file system failed.
     #[error("{what} {}: {cause}{}", path.display(), hint(cause))]
     Io {
@@ -174,6 +117,11 @@ pub enum BackupError {
 }
 
 impl BackupError {
+    /// A folder that cannot be used.
+    fn refused(dir: &Path, why: &str) -> Self {
+        Self::Refused(format!("{} {why}", dir.display()))
+    }
+
     fn io(what: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |cause| Self::Io { what, path, cause }
@@ -229,10 +177,9 @@ pub(super) fn run(
 /// content is refused.
 fn prepare(dir: &Path, data: &Path) -> Result<File, BackupError> {
     let listing = || BackupError::io("listing", dir);
-    let data = fs::canonicalize(data).map_err(BackupError::io("finding", data))?;
-    let existing = dir.ancestors().find_map(|dir| fs::canonicalize(dir).ok());
-    if existing.is_some_and(|existing| existing.starts_with(&data)) {
-        return Err(BackupError::Inside(dir.to_owned()));
+    if is_within(dir, data) {
+        let why = "is inside the data folder, and would be lost with it: name a folder elsewhere";
+        return Err(BackupError::refused(dir, why));
     }
     if !dir.exists() {
         let made = DirBuilder::new().mode(0o700).recursive(true).create(dir);
@@ -250,14 +197,23 @@ fn prepare(dir: &Path, data: &Path) -> Result<File, BackupError> {
     names.retain(|name| name != "lost+found");
     let ours = |name| name == LOCK || name == manifest::NAME;
     if !names.is_empty() && !names.iter().any(ours) {
-        return Err(BackupError::Foreign(dir.to_owned()));
+        let why = "contains something other than a backup: name an empty folder, or a new one";
+        return Err(BackupError::refused(dir, why));
     }
-    lock(dir, true)?.ok_or_else(|| BackupError::Busy(dir.to_owned()))
+    lock(dir, LOCK, true)
 }
 
-/// Locks a backup, or shares the lock; `None` if another process has it.
-fn lock(dir: &Path, write: bool) -> Result<Option<File>, BackupError> {
-    let path = dir.join(LOCK);
+/// Whether a place, which need not exist, is in a folder.
+fn is_within(place: &Path, folder: &Path) -> bool {
+    let existing = place.ancestors().find_map(|path| path.canonicalize().ok());
+    existing
+        .zip(folder.canonicalize().ok())
+        .is_some_and(|(existing, folder)| existing.starts_with(folder))
+}
+
+/// Locks a folder by a file in it, or shares the lock.
+fn lock(dir: &Path, name: &str, write: bool) -> Result<File, BackupError> {
+    let path = dir.join(name);
     let file = OpenOptions::new()
         .read(true)
         .write(write)
@@ -272,8 +228,11 @@ fn lock(dir: &Path, write: bool) -> Result<Option<File>, BackupError> {
         file.try_lock_shared()
     };
     match locked {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Ok(None),
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let why = "is in use by another backup or restore: wait for its end";
+            Err(BackupError::refused(dir, why))
+        }
         Err(TryLockError::Error(error)) => Err(BackupError::io("locking", path)(error)),
     }
 }

@@ -7,40 +7,10 @@ use std::path::{Path, PathBuf};
 
 use super::copying::{copy, list, read_through};
 use super::manifest::{BASELINES, Manifest, ManifestFile, NAME, PARTS};
-use super::{BackupError, LOCK, lock};
+use super::{BackupError, LOCK, is_within, lock};
 use crate::log::check_copy;
 use crate::storage::{Access, RealDisk, Storage, rename_durably};
 use crate::store::Folder;
-
-/// What was restored, or checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Restored {
-    /// When the backup was made, RFC 3339.
-    pub made: String,
-    /// The `seq` of the last event.
-    pub last_event: u64,
-    /// The number of the last rejected call.
-    pub last_rejected: u64,
-    /// How many files there are.
-    pub files: u64,
-    /// Their length together.
-    pub bytes: u64,
-    /// What could not be read when the backup was made.
-    pub damage: Vec<String>,
-}
-
-impl From<Manifest> for Restored {
-    fn from(manifest: Manifest) -> Self {
-        Self {
-            last_event: manifest.last_event,
-            last_rejected: manifest.last_rejected,
-            files: manifest.files.len() as u64,
-            bytes: manifest.bytes(),
-            damage: manifest.damage(),
-            made: manifest.made,
-        }
-    }
-}
 
 /// Reads a whole backup and compares it with its manifest; an error names every
 /// file that differs. `progress` gets the bytes done and the total.
@@ -73,10 +43,11 @@ fn read_backup(
     copy_to: Option<&Path>,
     mut progress: impl FnMut(u64, u64),
 ) -> Result<Manifest, BackupError> {
-    let manifest = Manifest::read(storage, backup)?.ok_or_else(|| BackupError::Manifest {
-        path: backup.to_owned(),
-        reason: "there is no backup here, or it was never finished: it has no manifest.json"
-            .to_owned(),
+    let manifest = Manifest::read(storage, backup)?.ok_or_else(|| {
+        BackupError::Refused(format!(
+            "{}: there is no backup here, or it was never finished: it has no manifest.json",
+            backup.display()
+        ))
     })?;
     let is_baseline = |file: &ManifestFile| file.path.starts_with(BASELINES);
     let pruned = manifest.files.iter().any(is_baseline).then_some(BASELINES);
@@ -106,10 +77,13 @@ fn read_backup(
         wrong.extend(wrong_claims(storage, backup, &manifest)?);
     }
     if !wrong.is_empty() {
-        return Err(BackupError::Damaged {
-            dir: backup.to_owned(),
-            files: wrong,
-        });
+        return Err(BackupError::Refused(format!(
+            "the backup {} is damaged, and nothing of it was restored: {}. Restore another one; \
+             or, if the data folder still exists, remove the damaged files from the backup and \
+             back up again",
+            backup.display(),
+            wrong.join("; ")
+        )));
     }
     if let Some(target) = copy_to {
         for dir in parts
@@ -221,25 +195,25 @@ pub fn restore_folder(
     backup: &Path,
     target: Option<&Path>,
     mut progress: impl FnMut(&'static str, u64, u64),
-) -> Result<Restored, BackupError> {
+) -> Result<Manifest, BackupError> {
     if let Some(target) = target {
         check_target(target)?;
         if is_within(target, backup) {
-            return Err(BackupError::Within(backup.to_owned()));
+            return Err(BackupError::Refused(format!(
+                "nothing can be restored into the backup {} itself: name another folder with --data",
+                backup.display()
+            )));
         }
     }
     // A backup on a read-only medium may have no lock file.
     let _shared = match backup.join(LOCK).exists() {
-        true => lock(backup, false)?
-            .ok_or_else(|| BackupError::Busy(backup.to_owned()))
-            .map(Some)?,
+        true => Some(lock(backup, LOCK, false)?),
         false => None,
     };
     let Some(target) = target else {
-        let checked = check_backup(&RealDisk, backup, |done, all| {
+        return check_backup(&RealDisk, backup, |done, all| {
             progress("checking", done, all);
         });
-        return Ok(checked?.into());
     };
     let _locked = begin(target)?;
     let restored = restore(&RealDisk, backup, target, |done, all| {
@@ -252,15 +226,7 @@ pub fn restore_folder(
             tracing::debug!("{} could not be removed: {error}", aside.display());
         }
     }
-    Ok(restored?.into())
-}
-
-/// Whether a place, which need not exist, is in a folder.
-fn is_within(place: &Path, folder: &Path) -> bool {
-    let existing = place.ancestors().find_map(|path| path.canonicalize().ok());
-    existing
-        .zip(folder.canonicalize().ok())
-        .is_some_and(|(existing, folder)| existing.starts_with(folder))
+    restored
 }
 
 /// An error where nothing may be restored to a place.
@@ -271,16 +237,15 @@ fn check_target(target: &Path) -> Result<(), BackupError> {
     };
     if names.next().is_some() {
         let used = Folder::holder(target);
-        return Err(BackupError::Taken {
-            dir: target.to_owned(),
-            used: used.map_or_else(String::new, |holder| format!(", and in use by {holder}")),
-        });
+        let used = used.map_or_else(String::new, |holder| format!(", and in use by {holder}"));
+        return Err(taken(target, &used));
     }
     let device = |path: &Path| fs::metadata(path).map(|data| data.dev());
     let parent = target.parent().unwrap_or(target);
     let [own, above] = [device(target), device(parent)];
     if own.ok() != above.ok() || parent == target {
-        return Err(BackupError::MountPoint(target.to_owned()));
+        let why = "is a mount point: name a folder in it with --data";
+        return Err(BackupError::refused(target, why));
     }
     Ok(())
 }
@@ -296,23 +261,16 @@ fn begin(target: &Path) -> Result<File, BackupError> {
     let known = |name: &str| matches!(name, "lock" | "format" | BASELINES) || PARTS.contains(&name);
     let names = list(&RealDisk, &aside).map_err(BackupError::io("listing", &aside))?;
     if !names.iter().all(|name| known(name)) {
-        return Err(BackupError::Taken {
-            dir: aside,
-            used: String::new(),
-        });
+        return Err(taken(&aside, ""));
     }
     RealDisk
         .make_dir(&aside)
         .map_err(BackupError::io("making", &aside))?;
-    let path = aside.join("lock");
-    let lock = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(BackupError::io("opening", &path))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(_) => Err(BackupError::Busy(aside)),
-    }
+    lock(&aside, "lock", true)
+}
+
+/// The target of a restore exists; `used` says by whom it is used.
+fn taken(dir: &Path, used: &str) -> BackupError {
+    let why = "move it away, or name another folder with --data";
+    BackupError::refused(dir, &format!("exists and is not empty{used}: {why}"))
 }

@@ -114,19 +114,20 @@ pub fn back_up(
 /// Checks that a backup is an earlier state of the data folder.
 fn check_old(old: &Manifest, source: &Source<'_>, dir: &Path) -> Result<(), BackupError> {
     if old.log_id != format!("{:016x}", source.log_id) {
-        return Err(BackupError::OtherFolder(dir.to_owned()));
+        let why = "is the backup of another data folder: name another folder";
+        return Err(BackupError::refused(dir, why));
     }
     let events = ("event", old.last_event, source.events);
     let rejected = ("rejected call", old.last_rejected, source.rejected);
     for (what, theirs, log) in [events, rejected] {
         let ours = log.last_seq();
         if theirs > ours {
-            return Err(BackupError::Older {
-                dir: dir.to_owned(),
-                what,
-                theirs,
-                ours,
-            });
+            return Err(BackupError::Refused(format!(
+                "the backup {} goes up to {what} {theirs}, and the data folder only up to {ours}: \
+                 was it restored from an older backup? Name another folder, so that nothing of the \
+                 backup is lost",
+                dir.display()
+            )));
         }
     }
     Ok(())

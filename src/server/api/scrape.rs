@@ -19,7 +19,7 @@ pub(super) fn gauges(shared: &Shared) -> Gauges {
         lag: progress.last.saturating_sub(progress.applied),
         log: [bytes_of(&folder.log()), bytes_of(&folder.rejected())],
         index: bytes_of(&folder.index()),
-        unsealed: trail.unsealed_segments(),
+        unsealed: trail.unsealed_segments() as u64,
         free: parts.health.free(),
         memory: resident(),
         age: age.map(|age| Duration::from_micros(age.unsigned_abs())),

@@ -4,20 +4,21 @@
 //! baselines. (Sub)profiles that lose events are collected into a batch; then their
 //! last events are read in log order, so that each block is read once per batch.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::PruneError;
 use super::bounds::{Going, fingerprint};
 use super::last::{PendingProfile, baseline_of};
-use super::owners::Owners;
+use super::{PruneError, PruneReport};
 use crate::event::ProfileKey;
 use crate::history::Baseline;
+use crate::log::LogError;
 use crate::storage::RealDisk;
 use crate::store::retention::{BaselineWriter, Baselines, KeptBaseline, Pruned, Walk};
 use crate::store::{Damages, EventReader, Snapshot};
 
 /// The most (sub)profiles in a batch.
-const BATCH_PROFILES: usize = 8_192;
+const BATCH_PROFILES: usize = 4_096;
 
 /// The most events in a batch, not counting its last (sub)profile.
 const BATCH_EVENTS: usize = 1 << 18;
@@ -31,86 +32,62 @@ const AHEAD_LEN: usize = 32 << 20;
 /// The number of (sub)profiles between two progress reports.
 const PROGRESS_INTERVAL: u64 = 1_024;
 
-/// What a pass has counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Counts {
-    /// Events that are removed.
-    pub events: u64,
-    /// Events before the cutoff that stay.
-    pub kept: u64,
-    /// (Sub)profiles that lose events.
-    pub profiles: u64,
-    /// Baselines.
-    pub baselines: u64,
+/// Builds the baselines of a prune, and counts what it removes.
+pub(super) struct BaselineBuilder<'a> {
+    pub snapshot: Snapshot<'a>,
+    pub next: Pruned,
+    pub going: &'a Going,
+    pub stop: &'a dyn Fn() -> bool,
+    pub progress: &'a mut dyn FnMut(u64, u64),
+    /// Gets the counts.
+    pub report: &'a mut PruneReport,
     /// Sum of the fingerprints of the removed events, to compare index and log.
     pub fingerprint: u64,
-}
-
-/// Builds the baselines of a prune.
-pub(super) struct BaselineBuilder<'a> {
-    snapshot: Snapshot<'a>,
-    next: Pruned,
-    going: &'a Going,
-    stop: &'a dyn Fn() -> bool,
-    progress: &'a mut dyn FnMut(u64, u64),
-    counts: Counts,
     /// The number of events, …
-    events: u64,
+    pub events: u64,
     /// … and of (sub)profiles that were passed.
-    keys: u64,
+    pub keys: u64,
 }
 
 /// Where the baseline of a (sub)profile comes from.
 enum Item {
-    /// It keeps the one that it has.
-    Kept(Baseline),
+    /// It keeps the one that it has, or the new one is known.
+    Known(Baseline),
     /// It loses events, from which a new one is made.
-    Pending(PendingProfile),
+    Pending(Box<PendingProfile>),
 }
 
-impl<'a> BaselineBuilder<'a> {
-    pub(super) fn new(
-        snapshot: Snapshot<'a>,
-        next: Pruned,
-        going: &'a Going,
-        stop: &'a dyn Fn() -> bool,
-        progress: &'a mut dyn FnMut(u64, u64),
-    ) -> Self {
-        Self {
-            snapshot,
-            next,
-            going,
-            stop,
-            progress,
-            counts: Counts::default(),
-            events: 0,
-            keys: 0,
+impl Item {
+    fn pending(&self) -> Option<&PendingProfile> {
+        match self {
+            Self::Known(_) => None,
+            Self::Pending(pending) => Some(pending),
         }
     }
+}
 
+impl BaselineBuilder<'_> {
     /// Counts what would be removed.
-    pub(super) fn count(mut self) -> Result<Counts, PruneError> {
-        self.each_item(|_, _| Ok(()))?;
-        Ok(self.counts)
+    pub(super) fn count(mut self) -> Result<(), PruneError> {
+        self.each_item(|_, _| Ok(()))
     }
 
     /// Writes the baselines if any event is removed, and returns the bounds with
     /// their position. Their folder must exist.
-    pub(super) fn write(mut self) -> Result<(Counts, Pruned), PruneError> {
+    pub(super) fn write(mut self) -> Result<Pruned, PruneError> {
         if self.going.events == 0 {
             // The existing baselines stay.
             self.each_item(|_, _| Ok(()))?;
             self.compare_with_log()?;
-            return Ok((self.counts, self.next));
+            return Ok(self.next);
         }
         let folder = self.snapshot.trail().folder();
         let mut run = Run {
             going: self.going,
             reader: self.snapshot.reader().holding(AHEAD_LEN),
             damage: Damages::default(),
-            batch: Vec::new(),
+            batch: VecDeque::new(),
             events: 0,
-            owners: Owners::new(folder.path()),
             writer: BaselineWriter::new(
                 Arc::new(RealDisk),
                 &folder.baselines(),
@@ -126,9 +103,7 @@ impl<'a> BaselineBuilder<'a> {
         if !damage.is_empty() {
             return Err(PruneError::Unreadable(damage));
         }
-        let writer = run.owners.write(run.writer)?;
-        let next = writer.finish(self.next)?;
-        Ok((self.counts, next))
+        Ok(run.writer.finish(self.next)?)
     }
 
     /// Fails if the index lacks an event that is removed, or has one more: it would be
@@ -139,11 +114,11 @@ impl<'a> BaselineBuilder<'a> {
             fingerprint,
             ..
         } = *self.going;
-        if events == self.counts.events && fingerprint == self.counts.fingerprint {
+        if events == self.report.events && fingerprint == self.fingerprint {
             return Ok(());
         }
         Err(PruneError::IndexDiffers {
-            indexed: self.counts.events,
+            indexed: self.report.events,
             readable: events,
         })
     }
@@ -184,15 +159,15 @@ impl<'a> BaselineBuilder<'a> {
         for (time, seq) in &times {
             if self.going.covers_entry(&self.next, *time, *seq) {
                 gone += 1;
-                let sum = &mut self.counts.fingerprint;
-                *sum = sum.wrapping_add(fingerprint(key, *time, *seq));
+                let own = fingerprint(key, *time, *seq);
+                self.fingerprint = self.fingerprint.wrapping_add(own);
             }
         }
         let older = times.partition_point(|(time, _)| *time < self.next.before);
-        self.counts.events += gone;
-        self.counts.kept += older as u64 - gone;
-        self.counts.profiles += u64::from(gone > 0);
-        self.counts.baselines += u64::from(gone > 0 || baseline.is_some());
+        self.report.events += gone;
+        self.report.kept += older as u64 - gone;
+        self.report.profiles += u64::from(gone > 0);
+        self.report.baselines += u64::from(gone > 0 || baseline.is_some());
         self.events += times.len() as u64;
         self.keys += 1;
         if self.keys.is_multiple_of(PROGRESS_INTERVAL) {
@@ -204,54 +179,30 @@ impl<'a> BaselineBuilder<'a> {
         }
         if gone > 0 {
             let pending = PendingProfile::new(times, baseline, self.going);
-            each(key, Item::Pending(pending))
+            each(key, Item::Pending(Box::new(pending)))
         } else if let Some(baseline) = baseline {
-            each(key, Item::Kept(baseline))
+            each(key, Item::Known(baseline))
         } else {
             Ok(())
         }
     }
 }
 
-/// A (sub)profile of a batch.
-enum Batched {
-    /// The record of its baseline.
-    Record(Vec<u8>),
-    /// What its baseline is to be made from.
-    Pending(Box<PendingProfile>),
-}
-
-impl Batched {
-    fn pending(&self) -> Option<&PendingProfile> {
-        match self {
-            Self::Record(_) => None,
-            Self::Pending(pending) => Some(pending),
-        }
-    }
-}
-
-/// A batch of baselines, and the writer it goes to.
+/// A batch of (sub)profiles, and the writer that their baselines go to.
 struct Run<'a> {
     going: &'a Going,
     reader: EventReader,
     damage: Damages,
-    batch: Vec<(ProfileKey, Batched)>,
+    batch: VecDeque<(ProfileKey, Item)>,
     /// The number of events of the batch.
     events: usize,
-    owners: Owners,
     writer: BaselineWriter,
 }
 
 impl Run<'_> {
     fn take(&mut self, key: ProfileKey, item: Item) -> Result<(), PruneError> {
-        let batched = match item {
-            Item::Kept(baseline) => Batched::Record(self.record(key, baseline)?),
-            Item::Pending(pending) => {
-                self.events += pending.len();
-                Batched::Pending(Box::new(pending))
-            }
-        };
-        self.batch.push((key, batched));
+        self.events += item.pending().map_or(0, PendingProfile::len);
+        self.batch.push_back((key, item));
         if self.batch.len() >= BATCH_PROFILES || self.events >= BATCH_EVENTS {
             self.flush()?;
         }
@@ -262,63 +213,40 @@ impl Run<'_> {
         self.events = 0;
         let mut batch = std::mem::take(&mut self.batch);
         // The last second alone suffices in most cases.
-        let pending = batch.iter().filter_map(|(_, batched)| batched.pending());
+        let pending = batch.iter().filter_map(|(_, item)| item.pending());
         let last_seconds = pending.flat_map(PendingProfile::last_seqs);
         self.reader.read_ahead(last_seconds.collect());
-        for (key, batched) in &mut batch {
-            self.resolve(*key, batched, true)?;
+        for (_, item) in &mut batch {
+            self.resolve(item, true)?;
         }
-        let mut rest = batch.as_mut_slice();
-        while !rest.is_empty() {
+        while !batch.is_empty() {
             let mut seqs = Vec::new();
-            let mut count = 0;
-            while let Some((_, batched)) = rest.get(count)
-                && seqs.len() < READ_AHEAD
-            {
-                seqs.extend(batched.pending().into_iter().flat_map(PendingProfile::seqs));
-                count += 1;
-            }
+            let fits = batch.iter().take_while(|(_, item)| {
+                let fits = seqs.len() < READ_AHEAD;
+                seqs.extend(item.pending().into_iter().flat_map(PendingProfile::seqs));
+                fits
+            });
+            let count = fits.count();
             self.reader.read_ahead(seqs);
-            let (some, others) = rest.split_at_mut(count);
-            for (key, batched) in some {
-                self.resolve(*key, batched, false)?;
-                if let Batched::Record(record) = batched {
-                    self.writer.add(*key, record)?;
+            for (key, mut item) in batch.drain(..count) {
+                self.resolve(&mut item, false)?;
+                if let Item::Known(baseline) = item {
+                    self.writer.add(&KeptBaseline { key, baseline })?;
                 }
-                // Free the memory of what is written.
-                *batched = Batched::Record(Vec::new());
             }
-            rest = others;
         }
         Ok(())
     }
 
     /// Makes the baseline of a (sub)profile, if its last second, or else all of its
     /// events, determine it.
-    fn resolve(
-        &mut self,
-        key: ProfileKey,
-        batched: &mut Batched,
-        last_second: bool,
-    ) -> Result<(), PruneError> {
-        if let Batched::Pending(pending) = batched {
+    fn resolve(&mut self, item: &mut Item, last_second: bool) -> Result<(), LogError> {
+        if let Item::Pending(pending) = item {
             let (reader, damage) = (&mut self.reader, &mut self.damage);
-            let made = baseline_of(pending, last_second, self.going, reader, damage)?;
-            if let Some(baseline) = made {
-                *batched = Batched::Record(self.record(key, baseline)?);
+            if let Some(known) = baseline_of(pending, last_second, self.going, reader, damage)? {
+                *item = Item::Known(known);
             }
         }
         Ok(())
     }
-
-    fn record(&mut self, key: ProfileKey, baseline: Baseline) -> Result<Vec<u8>, PruneError> {
-        self.owners.note(key, baseline.place.seq)?;
-        encode(KeptBaseline { key, baseline })
-    }
-}
-
-/// Encodes the record of a baseline.
-pub(super) fn encode(kept: KeptBaseline) -> Result<Vec<u8>, PruneError> {
-    kept.encode()
-        .map_err(|error| PruneError::Baselines(std::io::Error::other(error)))
 }

@@ -13,7 +13,6 @@
 mod bounds;
 mod gather;
 mod last;
-mod owners;
 mod report;
 mod restore;
 mod schedule;
@@ -106,15 +105,24 @@ impl Trail {
             let next = self.next_bounds(before, &snapshot);
             self.check_readable(next.events)?;
             let going = Going::find(&snapshot, &next, stop)?;
-            let builder = BaselineBuilder::new(snapshot, next, &going, stop, &mut *progress);
+            report.rejected = self.count_rejected(&present, &next)?;
+            let builder = BaselineBuilder {
+                snapshot,
+                next,
+                going: &going,
+                stop,
+                progress: &mut *progress,
+                report: &mut report,
+                fingerprint: 0,
+                events: 0,
+                keys: 0,
+            };
             if dry_run {
-                report.count(builder.count()?);
-                report.rejected = self.count_rejected(&present, &next)?;
+                builder.count()?;
                 let all = |first, last| going.seqs.contains_all(first, last);
                 report.bytes = self.events.bytes_of_blocks(next.events, &all)?;
                 return Ok(report);
             }
-            report.rejected = self.count_rejected(&present, &next)?;
             self.folder().make_baselines()?;
             let written = builder.write();
             if written.is_err() {
@@ -128,9 +136,8 @@ impl Trail {
                     kept,
                 );
             }
-            let (counts, next) = written?;
-            report.count(counts);
-            if counts.events + report.rejected > 0 {
+            let next = written?;
+            if report.events + report.rejected > 0 {
                 self.put_in_place(&mut pruning, &present, next, going.seqs)?;
             }
         } else if dry_run {

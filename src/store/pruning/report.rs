@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::gather::Counts;
 use crate::event::seconds_to_rfc3339;
 use crate::log::{LogError, NotSealed};
 use crate::store::TrailError;
@@ -50,13 +49,6 @@ impl PruneReport {
             already: already.map(seconds_to_rfc3339),
             ..Self::default()
         }
-    }
-
-    pub(super) const fn count(&mut self, counts: Counts) {
-        self.events = counts.events;
-        self.kept = counts.kept;
-        self.profiles = counts.profiles;
-        self.baselines = counts.baselines;
     }
 
     pub(super) fn removed(&mut self, removed: Removed) {
@@ -113,9 +105,6 @@ pub enum PruneError {
         /// Pruned events according to the log.
         readable: u64,
     },
-    /// Baselines could not be sorted, or encoded.
-    #[error("making the baselines: {0}")]
-    Baselines(std::io::Error),
     /// The commit failed.
     #[error(transparent)]
     Commit(#[from] CommitError),

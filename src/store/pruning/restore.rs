@@ -2,8 +2,6 @@
 
 use std::sync::{Arc, MutexGuard};
 
-use super::gather::encode;
-use super::owners::Owners;
 use super::{PruneError, Pruning};
 use crate::event::ProfileKey;
 use crate::storage::RealDisk;
@@ -16,7 +14,6 @@ pub struct Restore<'a> {
     trail: &'a Trail,
     pruning: MutexGuard<'a, Pruning>,
     writer: BaselineWriter,
-    owners: Owners,
     last: Option<ProfileKey>,
     /// The time of the latest baseline, in Unix seconds.
     latest: i64,
@@ -44,7 +41,6 @@ impl Trail {
             trail: self,
             pruning,
             writer: BaselineWriter::new(Arc::new(RealDisk), &dir, folder.log_id, None)?,
-            owners: Owners::new(folder.path()),
             last: None,
             latest: i64::MIN,
         })
@@ -61,15 +57,13 @@ impl Restore<'_> {
         }
         self.last = Some(key);
         self.latest = self.latest.max(place.time);
-        self.owners.note(key, place.seq)?;
-        self.writer.add(key, &encode(kept)?)?;
+        self.writer.add(&kept)?;
         Ok(true)
     }
 
     /// Commits the baselines.
     pub fn finish(mut self) -> Result<(), PruneError> {
-        let writer = self.owners.write(self.writer)?;
-        let next = writer.finish(Pruned {
+        let next = self.writer.finish(Pruned {
             before: self.latest.saturating_add(1),
             ..Pruned::default()
         })?;

@@ -1,14 +1,15 @@
 //! Writing a generation of baselines.
 
+use std::error::Error;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::kept::{encode_owners, figure};
+use super::kept::{KeptBaseline, encode_owners, figure};
 use super::pruned::Pruned;
-use crate::event::ProfileKey;
-use crate::log::record::RecordError;
 use crate::log::{BulkSegmentWriter, LogError, NotSealed, remove_segments_outside};
 use crate::storage::Storage;
+use crate::store::Sorter;
 
 /// The number of (subprofile, profile) pairs in one record.
 const OWNERS: usize = 512;
@@ -18,13 +19,14 @@ const OWNERS: usize = 512;
 pub struct BaselineWriter {
     row: BulkSegmentWriter,
     begin: u64,
-    owners: u64,
-    held: Vec<(u64, u64)>,
+    /// Each subprofile with the `seq` of its last pruned event, and the profile.
+    owners: Sorter<(u64, u64, u64)>,
 }
 
 impl BaselineWriter {
     /// Begins a generation after the committed one, in the baselines' folder, which
-    /// must exist. Other generations are removed.
+    /// must exist. Other generations are removed. Owners that exceed memory are
+    /// spilled to that folder.
     pub fn new(
         storage: Arc<dyn Storage>,
         dir: &Path,
@@ -37,60 +39,57 @@ impl BaselineWriter {
         Ok(Self {
             row: BulkSegmentWriter::new(storage, dir, log_id, begin),
             begin,
-            owners: begin,
-            held: Vec::new(),
+            owners: Sorter::new(dir),
         })
     }
 
-    /// Writes the record of a baseline; (sub)profiles come in their order.
-    pub fn add(&mut self, key: ProfileKey, record: &[u8]) -> Result<(), NotSealed> {
-        let figure = figure(key.profile);
-        self.row.add(record, (figure, figure))
-    }
-
-    /// Must be called after the last baseline and before the first owner.
-    pub fn begin_owners(&mut self) -> Result<(), NotSealed> {
-        self.row.cut()?;
-        self.owners = self.row.next_seq();
-        Ok(())
-    }
-
-    /// Writes the profile of a subprofile; these come in the order of
-    /// subprofiles, and of repeated ones the last wins.
-    pub fn add_owner(&mut self, subprofile: u64, profile: u64) -> Result<(), NotSealed> {
-        self.held.pop_if(|(last, _)| *last == subprofile);
-        if self.held.len() >= OWNERS {
-            self.write_owners()?;
+    /// Writes a baseline; (sub)profiles come in their order.
+    pub fn add(&mut self, kept: &KeptBaseline) -> Result<(), NotSealed> {
+        let KeptBaseline { key, baseline } = kept;
+        if let Some(subprofile) = key.subprofile {
+            let owner = (subprofile, baseline.place.seq, key.profile);
+            self.owners.push(owner, Vec::new()).map_err(failed)?;
         }
-        self.held.push((subprofile, profile));
-        Ok(())
+        let figure = figure(key.profile);
+        self.row
+            .add(&kept.encode().map_err(failed)?, (figure, figure))
     }
 
-    fn write_owners(&mut self) -> Result<(), NotSealed> {
-        let (Some((first, _)), Some((last, _))) = (self.held.first(), self.held.last()) else {
-            return Ok(());
-        };
-        let figures = (figure(*first), figure(*last));
-        let record = encode_owners(&self.held).map_err(cannot_encode)?;
-        self.row.add(&record, figures)?;
-        self.held.clear();
-        Ok(())
-    }
-
-    /// Ends the generation. When this returns it is on stable storage; the
-    /// its position is set in `pruned`.
+    /// Writes the owners, and ends the generation. When this returns it is on stable
+    /// storage; its position is set in `pruned`.
     pub fn finish(mut self, pruned: Pruned) -> Result<Pruned, NotSealed> {
-        self.write_owners()?;
+        self.row.cut()?;
+        let begin = self.row.next_seq();
+        let mut sorted = self.owners.sorted().map_err(failed)?;
+        let mut held: Vec<(u64, u64)> = Vec::new();
+        while let Some(((subprofile, _, profile), _)) = sorted.next().map_err(failed)? {
+            // Of several owners the last one counts.
+            held.pop_if(|(last, _)| *last == subprofile);
+            if held.len() >= OWNERS {
+                write_owners(&mut self.row, &mut held)?;
+            }
+            held.push((subprofile, profile));
+        }
+        write_owners(&mut self.row, &mut held)?;
         Ok(Pruned {
             baselines: self.begin,
-            owners: self.owners,
+            owners: begin,
             end: self.row.finish()?,
             ..pruned
         })
     }
 }
 
-/// Values in memory can always be encoded.
-fn cannot_encode(error: RecordError) -> NotSealed {
-    LogError::io("encoding a baseline for", "baselines")(std::io::Error::other(error)).into()
+fn write_owners(row: &mut BulkSegmentWriter, held: &mut Vec<(u64, u64)>) -> Result<(), NotSealed> {
+    let (Some((first, _)), Some((last, _))) = (held.first(), held.last()) else {
+        return Ok(());
+    };
+    let figures = (figure(*first), figure(*last));
+    row.add(&encode_owners(held).map_err(failed)?, figures)?;
+    held.clear();
+    Ok(())
+}
+
+fn failed(error: impl Into<Box<dyn Error + Send + Sync>>) -> NotSealed {
+    LogError::io("making", "baselines")(io::Error::other(error)).into()
 }

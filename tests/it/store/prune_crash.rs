@@ -136,12 +136,7 @@ fn prune(disk: &SimulatedDisk, log: &Log, round: usize) -> Result<(), Failure> {
     let storage: Arc<dyn Storage> = Arc::new(disk.clone());
     let mut writer = BaselineWriter::new(storage, Path::new(BASELINES), ID, present.as_ref())?;
     for number in 0..BASELINE_COUNT {
-        let baseline = baseline(number, round);
-        writer.add(baseline.key, &baseline.encode()?)?;
-    }
-    writer.begin_owners()?;
-    for number in (0..BASELINE_COUNT).filter(|number| !number.is_multiple_of(3)) {
-        writer.add_owner(number, number / 3 * 7)?;
+        writer.add(&baseline(number, round))?;
     }
     let next = writer.finish(Pruned {
         before: BEFORE[round],

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::auth::keys::KeyDomain;
 
-const RECORDS: &str = include_str!("../../../tests/fixtures/signed/dns-records.tsv");
+const RECORDS: &str = include_str!("../../../../tests/fixtures/signed/dns-records.tsv");
 
 fn name() -> KeyName {
     KeyName::below("one._domainkey.copernica.com", &KeyDomain::default()).unwrap()
@@ -52,8 +52,8 @@ fn signed(call: &str) -> (String, Vec<u8>) {
     )
 }
 
-const CALL_2048: &str = include_str!("../../../tests/fixtures/signed/valid-2048.http");
-const CALL_1024: &str = include_str!("../../../tests/fixtures/signed/valid-1024.http");
+const CALL_2048: &str = include_str!("../../../../tests/fixtures/signed/valid-2048.http");
+const CALL_1024: &str = include_str!("../../../../tests/fixtures/signed/valid-1024.http");
 
 #[test]
 fn verifies_what_the_sender_signed_and_nothing_else() {
