@@ -169,8 +169,7 @@ impl EventLoop {
         if self.config.tls.is_some() {
             return;
         }
-        let mut bytes = Vec::new();
-        response::own(&mut bytes, TOO_MANY, false);
+        let bytes = response::own(TOO_MANY, false);
         self.answers.stats().count_refused(TOO_MANY.status);
         // The best that can be done for it.
         let _ = stream.write(&bytes);

@@ -4,11 +4,13 @@
 
 use super::call::CallId;
 use super::chunked::{ChunkDecoder, ChunkError};
-use super::nonblocking::{ReadOutcome, Readiness, WriteOutcome, reset, write_from};
+use super::nonblocking::{
+    CLIENT_KEPT, Outbox, ReadOutcome, Readiness, WriteOutcome, reset, write_from,
+};
 use super::origin::Peer;
 use super::response_stream::Outgoing;
 use super::stream::Stream;
-use mio::{Interest, Registry, Token};
+use mio::{Registry, Token};
 use std::time::Instant;
 
 /// The state of a client.
@@ -106,10 +108,8 @@ pub(super) struct Client {
     seen: usize,
     /// Bytes of empty lines before the request.
     pub(super) blank: usize,
-    pub(super) output: Vec<u8>,
-    pub(super) sent: usize,
-    watches_writing: bool,
-    token: Token,
+    /// What is sent to it.
+    pub(super) outbox: Outbox,
     pub(super) generation: u64,
     /// Its memory at the last measurement.
     pub(super) weighed: usize,
@@ -140,10 +140,7 @@ impl Client {
             parsed: 0,
             seen: 0,
             blank: 0,
-            output: Vec::new(),
-            sent: 0,
-            watches_writing: false,
-            token,
+            outbox: Outbox::new(token, CLIENT_KEPT),
             generation,
             weighed: 0,
         }
@@ -188,11 +185,8 @@ impl Client {
 
     /// The bytes of memory that its buffers have.
     pub(super) fn weight(&self) -> usize {
-        [&self.message, &self.input, &self.output]
-            .into_iter()
-            .fold(self.stream.weight(), |sum, buffer| {
-                sum.saturating_add(buffer.capacity())
-            })
+        let buffers = self.message.capacity() + self.input.capacity() + self.outbox.capacity();
+        self.stream.weight().saturating_add(buffers)
     }
 
     /// Takes `count` of the waiting bytes away.
@@ -202,7 +196,7 @@ impl Client {
         self.seen = 0;
         if self.taken >= self.input.len() {
             self.taken = 0;
-            reset(&mut self.input);
+            reset(&mut self.input, CLIENT_KEPT);
         }
     }
 
@@ -259,61 +253,27 @@ impl Client {
         read
     }
 
-    /// Whether something waits for room in the socket.
-    pub(super) fn is_writing(&self) -> bool {
-        self.watches_writing || !self.output.is_empty()
-    }
-
     /// Sends bytes, after what is still unsent, and keeps what the socket does not take.
     pub(super) fn send(&mut self, registry: &Registry, bytes: &[u8]) -> WriteOutcome {
-        if !self.output.is_empty() {
-            self.output.extend_from_slice(bytes);
+        if !self.outbox.is_empty() {
+            self.outbox.append(&[bytes]);
             return self.flush(registry);
         }
         let mut sent = 0;
         let outcome = write_from(&mut self.stream, bytes, &mut sent);
         if outcome == WriteOutcome::Blocked {
-            self.output
-                .extend_from_slice(bytes.get(sent..).unwrap_or_default());
+            self.outbox.append(&[bytes.get(sent..).unwrap_or_default()]);
         }
         self.watch(registry, outcome)
-    }
-
-    /// Appends to the output without sending it.
-    pub(super) fn output(&mut self) -> &mut Vec<u8> {
-        &mut self.output
     }
 
     /// Sends what is unsent.
     pub(super) fn flush(&mut self, registry: &Registry) -> WriteOutcome {
-        let outcome = write_from(&mut self.stream, &self.output, &mut self.sent);
-        if outcome == WriteOutcome::Done {
-            self.sent = 0;
-            reset(&mut self.output);
-        }
+        let outcome = self.outbox.write(&mut self.stream);
         self.watch(registry, outcome)
     }
 
-    /// How much of the output has been sent.
-    pub(super) fn progress(&self) -> usize {
-        self.sent
-    }
-
-    /// Room for writing is watched only while it is wanted.
     fn watch(&mut self, registry: &Registry, outcome: WriteOutcome) -> WriteOutcome {
-        let wants = outcome == WriteOutcome::Blocked;
-        if wants == self.watches_writing || outcome == WriteOutcome::Broken {
-            return outcome;
-        }
-        let interest = if wants {
-            Interest::READABLE | Interest::WRITABLE
-        } else {
-            Interest::READABLE
-        };
-        self.watches_writing = wants;
-        match registry.reregister(self.stream.socket(), self.token, interest) {
-            Ok(()) => outcome,
-            Err(_) => WriteOutcome::Broken,
-        }
+        self.outbox.watch(registry, self.stream.socket(), outcome)
     }
 }

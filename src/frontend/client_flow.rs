@@ -9,7 +9,7 @@ use super::chunked::{ChunkDecoder, ChunkError};
 use super::client::{Chunked, Client, Phase, ResponseOptions};
 use super::event_loop::EventLoop;
 use super::head::{Body, Decoded, Limits, Refusal, parse};
-use super::nonblocking::{ReadOutcome, WriteOutcome, reset};
+use super::nonblocking::{CLIENT_KEPT, ReadOutcome, WriteOutcome, reset};
 use super::response;
 use mio::event::Event;
 
@@ -25,10 +25,10 @@ impl EventLoop {
             return;
         };
         client.readiness.note(event);
-        if event.is_writable() && client.is_writing() {
-            let before = client.progress();
+        if event.is_writable() && client.outbox.is_writing() {
+            let before = client.outbox.sent();
             let outcome = client.flush(self.poll.registry());
-            if outcome == WriteOutcome::Done || client.progress() > before {
+            if outcome == WriteOutcome::Done || client.outbox.sent() > before {
                 client.since = match client.phase {
                     Phase::Answer | Phase::Streaming => self.now,
                     _ => client.since,
@@ -321,10 +321,7 @@ impl EventLoop {
         let registry = self.poll.registry();
         let outcome = match bytes.split_at_checked(response::first_line(bytes)) {
             Some((start, rest)) if !line.is_empty() => {
-                let output = client.output();
-                output.extend_from_slice(start);
-                output.extend_from_slice(line);
-                output.extend_from_slice(rest);
+                client.outbox.append(&[start, line, rest]);
                 client.flush(registry)
             }
             _ => client.send(registry, bytes),
@@ -347,7 +344,7 @@ impl EventLoop {
         };
         client.phase = Phase::Answer;
         client.since = self.now;
-        response::own(client.output(), refusal, bodyless);
+        client.outbox.append(&[&response::own(refusal, bodyless)]);
         self.answers.stats().count_refused(refusal.status);
         let outcome = client.flush(self.poll.registry());
         self.finish(index, outcome);
@@ -368,7 +365,7 @@ impl EventLoop {
         };
         client.since = self.now;
         client.outgoing = None;
-        reset(&mut client.message);
+        reset(&mut client.message, CLIENT_KEPT);
         let options = std::mem::take(&mut client.options);
         if !options.close {
             client.phase = Phase::Idle;

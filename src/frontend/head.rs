@@ -261,10 +261,8 @@ pub(super) fn parse(
             length
         }
         Body::TooLarge { arrived, .. } => {
-            out.extend_from_slice(FAULT_HEADER.as_bytes());
-            out.extend_from_slice(b": too-large ");
-            push_number(out, declared.unwrap_or(u64::MAX));
-            out.extend_from_slice(b"\r\n");
+            let fault = format!("too-large {}", declared.unwrap_or(u64::MAX));
+            push_header(out, FAULT_HEADER, fault.as_bytes());
             arrived
         }
         Body::Chunked | Body::Unframed => {
@@ -277,15 +275,11 @@ pub(super) fn parse(
         _ => &[],
     };
     if !as_sent.is_empty() {
-        out.extend_from_slice(HEAD_HEADER.as_bytes());
-        out.extend_from_slice(b": ");
-        push_number(out, u64::try_from(len).unwrap_or(u64::MAX));
-        out.extend_from_slice(b"\r\n");
+        push_header(out, HEAD_HEADER, len.to_string().as_bytes());
     }
-    out.extend_from_slice(b"Content-Length: ");
-    let sent = sent.saturating_add(as_sent.len());
-    push_number(out, u64::try_from(sent).unwrap_or(u64::MAX));
-    out.extend_from_slice(b"\r\n\r\n");
+    let sent = sent.saturating_add(as_sent.len()).to_string();
+    push_header(out, "Content-Length", sent.as_bytes());
+    out.extend_from_slice(b"\r\n");
     out.extend_from_slice(as_sent);
 
     let framed = matches!(body, Body::Whole(_) | Body::Chunked);
@@ -400,20 +394,11 @@ fn path_of(target: &str) -> Option<&str> {
 
 /// A number of digits only, without overflow.
 fn number(text: &[u8]) -> Result<u64, Refusal> {
-    if text.is_empty() {
-        return Err(BAD_LENGTH);
-    }
-    let mut value: u64 = 0;
-    for byte in text {
-        if !byte.is_ascii_digit() {
-            return Err(BAD_LENGTH);
-        }
-        value = value
-            .checked_mul(10)
-            .and_then(|value| value.checked_add(u64::from(byte.wrapping_sub(b'0'))))
-            .ok_or(BAD_LENGTH)?;
-    }
-    Ok(value)
+    let digits = text.iter().all(u8::is_ascii_digit).then_some(text);
+    let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+    digits
+        .and_then(|digits| digits.parse().ok())
+        .ok_or(BAD_LENGTH)
 }
 
 /// Appends a header. A byte of its value that is no plain ASCII goes as `?`, because the server
@@ -428,20 +413,4 @@ fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     out.extend_from_slice(b": ");
     out.extend(value.iter().map(plain));
     out.extend_from_slice(b"\r\n");
-}
-
-/// Appends a number in decimal.
-pub(super) fn push_number(out: &mut Vec<u8>, mut value: u64) {
-    let start = out.len();
-    loop {
-        // The remainder is below 10.
-        out.push(b'0'.wrapping_add((value % 10) as u8));
-        value /= 10;
-        if value == 0 {
-            break;
-        }
-    }
-    if let Some(digits) = out.get_mut(start..) {
-        digits.reverse();
-    }
 }

@@ -5,6 +5,9 @@
 
 use std::io::{ErrorKind, Read, Write};
 
+use mio::event::Source;
+use mio::{Interest, Registry, Token};
+
 /// Whether a socket may have bytes to read.
 #[derive(Default)]
 pub(super) struct Readiness {
@@ -89,17 +92,17 @@ pub(super) enum WriteOutcome {
 
 /// Writes the bytes after `sent`, and advances `sent`.
 pub(super) fn write_from(to: &mut impl Write, bytes: &[u8], sent: &mut usize) -> WriteOutcome {
-    while let Some(rest) = bytes.get(*sent..).filter(|rest| !rest.is_empty()) {
-        match to.write(rest) {
-            Ok(0) => return WriteOutcome::Broken,
-            Ok(count) => *sent = sent.saturating_add(count),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return WriteOutcome::Blocked,
-            Err(_) => return WriteOutcome::Broken,
+    let mut step = || {
+        while let Some(rest) = bytes.get(*sent..).filter(|rest| !rest.is_empty()) {
+            match to.write(rest)? {
+                0 => return Err(ErrorKind::WriteZero.into()),
+                count => *sent = sent.saturating_add(count),
+            }
         }
-    }
+        to.flush()
+    };
     loop {
-        match to.flush() {
+        match step() {
             Ok(()) => return WriteOutcome::Done,
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             Err(error) if error.kind() == ErrorKind::WouldBlock => return WriteOutcome::Blocked,
@@ -108,13 +111,105 @@ pub(super) fn write_from(to: &mut impl Write, bytes: &[u8], sent: &mut usize) ->
     }
 }
 
-/// Empties a client's buffer, and frees the capacity of an unusually large one: there are many.
-pub(super) fn reset(buffer: &mut Vec<u8>) {
-    reset_to(buffer, 8 * 1024);
+/// Bytes to write to a socket.
+pub(super) struct Outbox {
+    bytes: Vec<u8>,
+    /// How many of them are written.
+    sent: usize,
+    /// The capacity that is kept when all is written.
+    kept: usize,
+    watches_writing: bool,
+    token: Token,
 }
 
+impl Outbox {
+    /// An empty one for the socket with this token.
+    pub(super) const fn new(token: Token, kept: usize) -> Self {
+        Self {
+            bytes: Vec::new(),
+            sent: 0,
+            kept,
+            watches_writing: false,
+            token,
+        }
+    }
+
+    /// Whether all is written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// How many of the present bytes are written.
+    pub(super) fn sent(&self) -> usize {
+        self.sent
+    }
+
+    /// How many bytes are not written.
+    pub(super) fn unsent(&self) -> usize {
+        self.bytes.len().saturating_sub(self.sent)
+    }
+
+    /// The bytes of memory that it has.
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
+    /// Whether something waits for room in the socket.
+    pub(super) fn is_writing(&self) -> bool {
+        self.watches_writing || !self.bytes.is_empty()
+    }
+
+    /// Appends parts without writing them. What is written already is dropped, so that an outbox
+    /// that is never quite empty does not grow.
+    pub(super) fn append(&mut self, parts: &[&[u8]]) {
+        if self.sent > 0 {
+            self.bytes.drain(..self.sent.min(self.bytes.len()));
+            self.sent = 0;
+        }
+        for part in parts {
+            self.bytes.extend_from_slice(part);
+        }
+    }
+
+    /// Writes what is unwritten; [`Self::watch`] must follow.
+    pub(super) fn write(&mut self, to: &mut impl Write) -> WriteOutcome {
+        let outcome = write_from(to, &self.bytes, &mut self.sent);
+        if outcome == WriteOutcome::Done {
+            self.sent = 0;
+            reset(&mut self.bytes, self.kept);
+        }
+        outcome
+    }
+
+    /// Watches for room in the socket only while it is wanted: a Unix socket reports it whenever
+    /// the peer has read, which would wake the loop for every request.
+    pub(super) fn watch(
+        &mut self,
+        registry: &Registry,
+        socket: &mut impl Source,
+        outcome: WriteOutcome,
+    ) -> WriteOutcome {
+        let wants = outcome == WriteOutcome::Blocked;
+        if wants == self.watches_writing || outcome == WriteOutcome::Broken {
+            return outcome;
+        }
+        let interest = match wants {
+            true => Interest::READABLE | Interest::WRITABLE,
+            false => Interest::READABLE,
+        };
+        self.watches_writing = wants;
+        match registry.reregister(socket, self.token, interest) {
+            Ok(()) => outcome,
+            Err(_) => WriteOutcome::Broken,
+        }
+    }
+}
+
+/// The capacity that is kept of a client's buffers: there are many.
+pub(super) const CLIENT_KEPT: usize = 8 * 1024;
+
 /// Empties a buffer, and keeps at most this capacity.
-pub(super) fn reset_to(buffer: &mut Vec<u8>, kept: usize) {
+pub(super) fn reset(buffer: &mut Vec<u8>, kept: usize) {
     buffer.clear();
     if buffer.capacity() > kept {
         buffer.shrink_to(kept);

@@ -1,7 +1,5 @@
 //! The few answers that the frontend gives itself, and where an answer's first line ends.
 
-use std::io::Write;
-
 use super::head::Refusal;
 
 /// Headers of every answer that keep browsers from guessing its type, from embedding it in other
@@ -16,8 +14,8 @@ pub(super) fn first_line(bytes: &[u8]) -> usize {
     memchr::memchr(b'\n', bytes).map_or(0, |at| at.saturating_add(1))
 }
 
-/// Appends the frontend's own answer, which always ends the connection.
-pub(super) fn own(out: &mut Vec<u8>, refusal: Refusal, bodyless: bool) {
+/// The frontend's own answer, which always ends the connection.
+pub(super) fn own(refusal: Refusal, bodyless: bool) -> Vec<u8> {
     let status = tiny_http::StatusCode(refusal.status);
     let body = format!(
         "{{\"error\":\"{}\",\"where\":\"{}\"}}",
@@ -27,16 +25,15 @@ pub(super) fn own(out: &mut Vec<u8>, refusal: Refusal, bodyless: bool) {
         503 => "Retry-After: 1\r\n",
         _ => "",
     };
-    // Writing to a vector does not fail.
-    let _ = write!(
-        out,
+    let head = format!(
         "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\n{SAFETY_HEADERS}\
          Connection: close\r\n{retry}Content-Length: {}\r\n\r\n",
         refusal.status,
         status.default_reason_phrase(),
         body.len()
     );
-    if !bodyless {
-        out.extend_from_slice(body.as_bytes());
+    match bodyless {
+        true => head.into_bytes(),
+        false => (head + &body).into_bytes(),
     }
 }

@@ -189,7 +189,7 @@ impl EventLoop {
         } else {
             b""
         };
-        client.append(&[start, framing, options, rest]);
+        client.outbox.append(&[start, framing, options, rest]);
         if bodyless {
             // What was made for a body finds nobody.
             client.phase = Phase::Answer;
@@ -214,14 +214,14 @@ impl EventLoop {
             return;
         };
         let backpressure = Arc::clone(&outgoing.backpressure);
-        if client.unsent() == 0 {
+        if client.outbox.unsent() == 0 {
             client.since = now;
         }
         if outgoing.chunked {
             let length = format!("{:x}\r\n", bytes.len());
-            client.append(&[length.as_bytes(), bytes, b"\r\n"]);
+            client.outbox.append(&[length.as_bytes(), bytes, b"\r\n"]);
         } else {
-            client.append(&[bytes]);
+            client.outbox.append(&[bytes]);
         }
         backpressure.change(|state| state.handed = state.handed.saturating_sub(bytes.len()));
         self.push_stream(handle);
@@ -235,7 +235,7 @@ impl EventLoop {
             return;
         };
         if client.outgoing.as_ref().is_some_and(|it| it.chunked) {
-            client.append(&[b"0\r\n", trailer, b"\r\n"]);
+            client.outbox.append(&[b"0\r\n", trailer, b"\r\n"]);
         }
         client.phase = Phase::Answer;
         client.since = self.now;
@@ -267,26 +267,9 @@ impl EventLoop {
 }
 
 impl Client {
-    /// Appends parts to the output without sending them. What is sent of it already is let go of,
-    /// so that an output that is never quite sent does not grow.
-    pub(super) fn append(&mut self, parts: &[&[u8]]) {
-        if self.sent > 0 {
-            self.output.drain(..self.sent.min(self.output.len()));
-            self.sent = 0;
-        }
-        for part in parts {
-            self.output.extend_from_slice(part);
-        }
-    }
-
-    /// Bytes of the output that are not sent.
-    pub(super) fn unsent(&self) -> usize {
-        self.output.len().saturating_sub(self.sent)
-    }
-
     /// Lets the maker of the answer under way know how much of it is unsent.
     pub(super) fn report_unsent(&mut self) {
-        let unsent = self.unsent();
+        let unsent = self.outbox.unsent();
         if let Some(outgoing) = &self.outgoing {
             outgoing.backpressure.change(|state| state.unsent = unsent);
         }

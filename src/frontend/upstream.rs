@@ -7,8 +7,7 @@
 //! delays few others and tiny_http never holds more than the frontend allows.
 
 use super::call::{CALL_HEADER, CallId};
-use super::head::push_number;
-use super::nonblocking::{Readiness, WriteOutcome, reset_to, write_from};
+use super::nonblocking::{Outbox, Readiness, WriteOutcome};
 use mio::net::UnixStream;
 use mio::{Interest, Registry, Token};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -25,8 +24,7 @@ const HELLO_MAX: u64 = 64 * 1024;
 
 /// A private connection with more unanswered bytes accepts no further request.
 const FULL_BYTES: usize = 64 * 1024;
-/// The most written bytes kept before the unwritten ones, and the capacity kept for further
-/// requests.
+/// The capacity kept for further requests.
 const KEPT_BYTES: usize = 64 * 1024;
 
 /// A private connection.
@@ -37,11 +35,8 @@ pub(super) struct Upstream {
     calls: usize,
     /// Their bytes.
     bytes: usize,
-    /// Requests to write; the first `sent` bytes are written.
-    output: Vec<u8>,
-    sent: usize,
-    watches_writing: bool,
-    token: Token,
+    /// Requests to write.
+    pub(super) outbox: Outbox,
 }
 
 impl Upstream {
@@ -60,16 +55,8 @@ impl Upstream {
             readiness: Readiness::default(),
             calls: 0,
             bytes: 0,
-            output: Vec::new(),
-            sent: 0,
-            watches_writing: false,
-            token,
+            outbox: Outbox::new(token, KEPT_BYTES),
         })
-    }
-
-    /// Whether bytes are unwritten.
-    pub(super) fn is_writing(&self) -> bool {
-        !self.output.is_empty()
     }
 
     /// Whether it accepts a further request, of `most_calls` in flight.
@@ -80,18 +67,10 @@ impl Upstream {
     /// Appends a request as written by [`super::head::parse`], with its number; the next
     /// [`Self::flush`] writes it. Returns its bytes, for [`Self::answered`].
     pub(super) fn take(&mut self, request: &[u8], id: CallId) -> usize {
-        if self.sent > KEPT_BYTES {
-            self.output.drain(..self.sent.min(self.output.len()));
-            self.sent = 0;
-        }
         let line = super::response::first_line(request);
         let (start, rest) = request.split_at_checked(line).unwrap_or((request, &[]));
-        self.output.extend_from_slice(start);
-        self.output.extend_from_slice(CALL_HEADER.as_bytes());
-        self.output.extend_from_slice(b": ");
-        push_number(&mut self.output, id.number());
-        self.output.extend_from_slice(b"\r\n");
-        self.output.extend_from_slice(rest);
+        let call = format!("{CALL_HEADER}: {}\r\n", id.number());
+        self.outbox.append(&[start, call.as_bytes(), rest]);
         self.calls = self.calls.saturating_add(1);
         self.bytes = self.bytes.saturating_add(request.len());
         request.len()
@@ -103,30 +82,10 @@ impl Upstream {
         self.bytes = self.bytes.saturating_sub(bytes);
     }
 
-    /// Writes what is unwritten. Writability is watched only while it is wanted: a Unix socket
-    /// reports it whenever the peer has read, which would wake the loop for every request.
+    /// Writes what is unwritten.
     pub(super) fn flush(&mut self, registry: &Registry) -> WriteOutcome {
-        let outcome = write_from(&mut self.stream, &self.output, &mut self.sent);
-        if outcome == WriteOutcome::Done {
-            self.sent = 0;
-            reset_to(&mut self.output, KEPT_BYTES);
-        }
-        let wants = outcome == WriteOutcome::Blocked;
-        if wants != self.watches_writing && outcome != WriteOutcome::Broken {
-            self.watches_writing = wants;
-            let interest = if wants {
-                Interest::READABLE | Interest::WRITABLE
-            } else {
-                Interest::READABLE
-            };
-            if registry
-                .reregister(&mut self.stream, self.token, interest)
-                .is_err()
-            {
-                return WriteOutcome::Broken;
-            }
-        }
-        outcome
+        let outcome = self.outbox.write(&mut self.stream);
+        self.outbox.watch(registry, &mut self.stream, outcome)
     }
 }
 

@@ -11,7 +11,7 @@ use super::call::{Call, CallId};
 use super::client::{ClientHandle, Phase};
 use super::event_loop::EventLoop;
 use super::head::Refusal;
-use super::nonblocking::{ReadOutcome, WriteOutcome, reset};
+use super::nonblocking::{CLIENT_KEPT, ReadOutcome, WriteOutcome, reset};
 use super::upstream::Upstream;
 use mio::event::Event;
 
@@ -62,11 +62,11 @@ impl EventLoop {
             return;
         }
         let id = self.calls.next_id();
-        if !upstream.is_writing() {
+        if !upstream.outbox.is_writing() {
             self.unwritten.push(place);
         }
         let bytes = upstream.take(&client.message, id);
-        reset(&mut client.message);
+        reset(&mut client.message, CLIENT_KEPT);
         client.phase = Phase::Upstream(id);
         client.since = self.now;
         let call = Call {
@@ -111,7 +111,7 @@ impl EventLoop {
             ReadOutcome::End => return self.lost(place, "it was closed"),
             ReadOutcome::Broken => return self.lost(place, "it is broken"),
         }
-        if event.is_writable() && upstream.is_writing() {
+        if event.is_writable() && upstream.outbox.is_writing() {
             self.write_to(place);
         }
     }
