@@ -1,7 +1,7 @@
 //! The one thread that appends: group commit.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -57,7 +57,7 @@ impl Health {
     /// Why no event can be appended, without details that are only for the operator; `None` while
     /// they can.
     pub fn trouble(&self) -> Option<&'static str> {
-        if self.poison().is_some() {
+        if self.lock_poison().is_some() {
             return Some("events cannot be kept; the server's log says why");
         }
         if self.disk.is_short(0) {
@@ -68,11 +68,8 @@ impl Health {
     }
 
     /// Why the log has failed, if it has.
-    fn poison(&self) -> Option<String> {
-        self.poison
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    fn lock_poison(&self) -> MutexGuard<'_, Option<String>> {
+        self.poison.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Why a call of so many bytes is refused: the metric's label and a text for the operator.
@@ -81,7 +78,8 @@ impl Health {
             let is_short = self.disk.is_short(bytes);
             is_short.then(|| ("disk_full", self.disk.shortage()))
         };
-        let poison = self.poison().map(|why| ("log_failed", why));
+        let poison = self.lock_poison().clone();
+        let poison = poison.map(|why| ("log_failed", why));
         poison.or_else(short)
     }
 
@@ -148,26 +146,35 @@ impl Queue {
 }
 
 /// Starts the committer. It ends, with everything synced, when the last [`Queue`] is dropped.
-/// `answers` knows how many calls are in flight; the outcomes go to `observers`.
+/// `answers` knows how many calls are in flight; the outcomes go to `metrics` and `inactivity`.
 pub(super) fn start(
     appender: Appender,
     health: Arc<Health>,
     answers: Answers,
-    observers: (Metrics, InactivityAlarm),
+    (metrics, inactivity): (Metrics, InactivityAlarm),
     queue_len: usize,
 ) -> std::io::Result<(Queue, JoinHandle<()>)> {
     let (sender, receiver) = bounded(queue_len);
+    let delay = Arc::new(GroupCommitDelay::new());
     let queue = Queue {
         sender,
         health: Arc::clone(&health),
-        delay: Arc::new(GroupCommitDelay::new()),
-        metrics: observers.0.clone(),
+        delay: Arc::clone(&delay),
+        metrics: metrics.clone(),
     };
-    let delay = Arc::clone(&queue.delay);
+    let committer = Committer {
+        appender,
+        health,
+        metrics,
+        inactivity,
+        arrivals: Vec::new(),
+        responders: Vec::new(),
+        deferred: VecDeque::new(),
+    };
     let thread = std::thread::Builder::new()
         .name("committer".to_owned())
         .spawn(move || {
-            run(appender, &health, &observers, &receiver, || {
+            committer.run(&receiver, || {
                 let half = answers.in_flight().min(GROUP_LEN) / 2;
                 delay.wait(half.saturating_sub(1), || receiver.len());
             });
@@ -175,184 +182,154 @@ pub(super) fn start(
     Ok((queue, thread))
 }
 
-/// Poisons the server's health when the committer ends, however it ends.
-struct Ended<'a>(&'a Health);
+/// The state of the committer's thread.
+struct Committer {
+    appender: Appender,
+    health: Arc<Health>,
+    metrics: Metrics,
+    inactivity: InactivityAlarm,
+    /// The present group, …
+    arrivals: Vec<Arrival>,
+    /// … and who waits for it, with the moment of receipt.
+    responders: Vec<(Responder, i64)>,
+    deferred: VecDeque<Deferred>,
+}
 
-impl Drop for Ended<'_> {
+impl Drop for Committer {
+    /// Poisons the server's health when the committer ends, however it ends.
     fn drop(&mut self) {
-        let mut poison = self.0.poison.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut poison = self.health.lock_poison();
         poison.get_or_insert_with(|| "the committer has ended".to_owned());
     }
 }
 
-/// Commits queued jobs in groups. `gather` is called when the first of a group has arrived, and may
-/// wait for more.
-fn run(
-    mut appender: Appender,
-    health: &Health,
-    observers: &(Metrics, InactivityAlarm),
-    jobs: &Receiver<Job>,
-    gather: impl Fn(),
-) {
-    let _ended = Ended(health);
-    let metrics = &observers.0;
-    let mut arrivals = Vec::new();
-    let mut responders = Vec::new();
-    let mut deferred = VecDeque::new();
-    loop {
-        let first = match deferred.is_empty() {
-            true => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            false => jobs.recv_timeout(OWNER_PAUSE),
-        };
-        let mut next = match first {
-            Ok(first) => {
-                gather();
-                Some(first)
+impl Committer {
+    /// Commits queued jobs in groups. `gather` is called when the first of a group has arrived, and
+    /// may wait for more.
+    fn run(mut self, jobs: &Receiver<Job>, gather: impl Fn()) {
+        loop {
+            let first = match self.deferred.is_empty() {
+                true => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                false => jobs.recv_timeout(OWNER_PAUSE),
+            };
+            let mut next = match first {
+                Ok(first) => {
+                    gather();
+                    Some(first)
+                }
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => break,
+            };
+            self.take_resolved();
+            let mut taken = 0;
+            while let Some(job) = next.take() {
+                taken += 1;
+                match job {
+                    Job::Call(call, responder) => {
+                        self.take(call, responder);
+                        if taken < GROUP_LEN {
+                            next = jobs.try_recv().ok();
+                        }
+                    }
+                    Job::Import(group, importer) => {
+                        self.commit();
+                        let outcomes = self.appender.append(group);
+                        self.note_poison();
+                        // The importer may have gone; its events are kept anyway.
+                        let _ = importer.send(outcomes);
+                    }
+                }
             }
-            Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => break,
-        };
-        take_resolved(
-            &appender,
-            metrics,
-            &mut deferred,
-            &mut arrivals,
-            &mut responders,
-        );
-        let mut taken = 0;
-        while let Some(job) = next.take() {
-            taken += 1;
-            match job {
-                Job::Call(call, responder) if appender.must_wait_for_index(&call) => {
-                    if deferred.len() < MAX_DEFERRED {
-                        deferred.push_back((call, responder, Instant::now()));
-                    } else {
-                        refuse_unresolved(responder, metrics);
-                    }
-                    if taken < GROUP_LEN {
-                        next = jobs.try_recv().ok();
-                    }
-                }
-                Job::Call(call, responder) => {
-                    responders.push((responder, call.received));
-                    arrivals.push(Arrival::Call(call));
-                    if taken < GROUP_LEN {
-                        next = jobs.try_recv().ok();
-                    }
-                }
-                Job::Import(group, importer) => {
-                    commit(
-                        &mut appender,
-                        health,
-                        observers,
-                        &mut arrivals,
-                        &mut responders,
-                    );
-                    let outcomes = appender.append(group);
-                    note_poison(&appender, health);
-                    // The importer may have gone; its events are kept anyway.
-                    let _ = importer.send(outcomes);
-                }
+            self.commit();
+            self.metrics.queued(jobs.len());
+        }
+        for (_, responder, _) in std::mem::take(&mut self.deferred) {
+            self.refuse_unresolved(responder);
+        }
+    }
+
+    /// Adds a call to the group, or to those that wait for the index.
+    fn take(&mut self, call: Box<ParsedCall>, responder: Responder) {
+        if !self.appender.must_wait_for_index(&call) {
+            self.responders.push((responder, call.received));
+            self.arrivals.push(Arrival::Call(call));
+        } else if self.deferred.len() < MAX_DEFERRED {
+            self.deferred.push_back((call, responder, Instant::now()));
+        } else {
+            self.refuse_unresolved(responder);
+        }
+    }
+
+    /// Moves the deferred calls into the group whose profile can be looked up now, and
+    /// refuses those that have waited too long.
+    fn take_resolved(&mut self) {
+        for (call, responder, since) in std::mem::take(&mut self.deferred) {
+            let fits = self.arrivals.len() < GROUP_LEN;
+            if fits && !self.appender.must_wait_for_index(&call) {
+                self.take(call, responder);
+            } else if since.elapsed() >= OWNER_PATIENCE {
+                self.refuse_unresolved(responder);
+            } else {
+                self.deferred.push_back((call, responder, since));
             }
         }
-        commit(
-            &mut appender,
-            health,
-            observers,
-            &mut arrivals,
-            &mut responders,
-        );
-        metrics.queued(jobs.len());
     }
-    for (_, responder, _) in deferred {
-        refuse_unresolved(responder, metrics);
-    }
-}
 
-/// Moves the deferred calls into a group whose profile can be looked up now, and
-/// refuses those that have waited too long.
-fn take_resolved(
-    appender: &Appender,
-    metrics: &Metrics,
-    deferred: &mut VecDeque<Deferred>,
-    arrivals: &mut Vec<Arrival>,
-    responders: &mut Vec<(Responder, i64)>,
-) {
-    for _ in 0..deferred.len() {
-        let Some((call, responder, since)) = deferred.pop_front() else {
+    fn refuse_unresolved(&self, responder: Responder) {
+        self.metrics.refused("owner_unknown");
+        let why = "the index is not complete yet, so the profile of the subprofile is unknown";
+        responder.answer(&Outcome::Unavailable(why.to_owned()).into());
+    }
+
+    fn commit(&mut self) {
+        if self.arrivals.is_empty() {
+            return;
+        }
+        let begun = Instant::now();
+        let calls = self.arrivals.len();
+        let outcomes = self.appender.append(std::mem::take(&mut self.arrivals));
+        self.metrics.committed(calls, begun.elapsed());
+        self.note_poison();
+        let mut batch = Batch::default();
+        let (mut kept, mut last) = (0, i64::MIN);
+        for ((mut responder, received), outcome) in self.responders.drain(..).zip(outcomes) {
+            match &outcome {
+                Outcome::Kept(seq) => {
+                    responder.was_kept(Some(*seq));
+                    kept += 1;
+                    last = last.max(received);
+                }
+                Outcome::Rejected(status, _) => {
+                    responder.was_kept(None);
+                    self.metrics.rejected(*status);
+                }
+                Outcome::Unavailable(_) if self.appender.poison().is_some() => {
+                    self.metrics.refused("log_failed");
+                }
+                // Only this call: the index does not know yet whose subprofile it is.
+                Outcome::Unavailable(_) => self.metrics.refused("owner_unknown"),
+            }
+            batch.add(responder, &Reply::from(outcome));
+        }
+        if kept > 0 {
+            self.metrics.accepted(kept);
+            self.inactivity.received(last);
+        }
+    }
+
+    /// Logs once what the operator must do when the log has failed, and marks the server unhealthy.
+    fn note_poison(&self) {
+        let Some(reason) = self.appender.poison() else {
             return;
         };
-        if arrivals.len() < GROUP_LEN && !appender.must_wait_for_index(&call) {
-            responders.push((responder, call.received));
-            arrivals.push(Arrival::Call(call));
-        } else if since.elapsed() >= OWNER_PATIENCE {
-            refuse_unresolved(responder, metrics);
-        } else {
-            deferred.push_back((call, responder, since));
+        let mut poison = self.health.lock_poison();
+        if poison.is_none() {
+            tracing::error!(
+                "events can no longer be kept: {reason}. Every call is answered 503 from now on. \
+                 Check the disk (is it full, or failing?), then start the server again: that recovers the log, \
+                 and nothing that was acknowledged is lost"
+            );
+            *poison = Some(reason.to_owned());
         }
-    }
-}
-
-fn refuse_unresolved(responder: Responder, metrics: &Metrics) {
-    metrics.refused("owner_unknown");
-    let why = "the index is not complete yet, so the profile of the subprofile is unknown";
-    responder.answer(&Outcome::Unavailable(why.to_owned()).into());
-}
-
-fn commit(
-    appender: &mut Appender,
-    health: &Health,
-    (metrics, inactivity): &(Metrics, InactivityAlarm),
-    arrivals: &mut Vec<Arrival>,
-    responders: &mut Vec<(Responder, i64)>,
-) {
-    if arrivals.is_empty() {
-        return;
-    }
-    let begun = Instant::now();
-    let calls = arrivals.len();
-    let outcomes = appender.append(std::mem::take(arrivals));
-    metrics.committed(calls, begun.elapsed());
-    note_poison(appender, health);
-    let mut batch = Batch::default();
-    let (mut kept, mut last) = (0, i64::MIN);
-    for ((mut responder, received), outcome) in responders.drain(..).zip(outcomes) {
-        match &outcome {
-            Outcome::Kept(seq) => {
-                responder.was_kept(Some(*seq));
-                kept += 1;
-                last = last.max(received);
-            }
-            Outcome::Rejected(status, _) => {
-                responder.was_kept(None);
-                metrics.rejected(*status);
-            }
-            Outcome::Unavailable(_) if appender.poison().is_some() => {
-                metrics.refused("log_failed");
-            }
-            // Only this call: the index does not know yet whose subprofile it is.
-            Outcome::Unavailable(_) => metrics.refused("owner_unknown"),
-        }
-        batch.add(responder, &Reply::from(outcome));
-    }
-    if kept > 0 {
-        metrics.accepted(kept);
-        inactivity.received(last);
-    }
-}
-
-/// Logs once what the operator must do when the log has failed, and marks the server unhealthy.
-fn note_poison(appender: &Appender, health: &Health) {
-    let Some(reason) = appender.poison() else {
-        return;
-    };
-    let mut poison = health.poison.lock().unwrap_or_else(PoisonError::into_inner);
-    if poison.is_none() {
-        tracing::error!(
-            "events can no longer be kept: {reason}. Every call is answered 503 from now on. \
-             Check the disk (is it full, or failing?), then start the server again: that recovers the log, \
-             and nothing that was acknowledged is lost"
-        );
-        *poison = Some(reason.to_owned());
     }
 }

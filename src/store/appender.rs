@@ -129,41 +129,31 @@ impl Appender {
         if let Some(poison) = self.poison() {
             return vec![Outcome::Unavailable(poison.to_owned()); group.len()];
         }
-        let mut outcomes = Vec::with_capacity(group.len());
+        let mut outcomes = vec![Outcome::Unavailable("it was not written".to_owned()); group.len()];
         let mut events = Vec::new();
         let mut rejected = Vec::new();
         let mut owners = HashMap::new();
         // Subprofile and profile, by the place of the event in the group.
         let mut named = Vec::new();
-        for (place, arrival) in group.into_iter().enumerate() {
-            outcomes.push(Outcome::Unavailable("it was not written".to_owned()));
-            match arrival {
+        for ((place, arrival), outcome) in group.into_iter().enumerate().zip(&mut outcomes) {
+            let encoded = match arrival {
                 Arrival::Call(mut call) => {
                     self.make_received_unique(&mut call);
                     match self.encode_call(&call, &mut owners) {
+                        // The index cannot answer now; the sender may retry.
+                        Err((503, error)) => Err(error.to_string()),
+                        Err((status, error)) => {
+                            let record = encode_rejected(&call, status, &error);
+                            record.map_err(|error| error.to_string()).map(|record| {
+                                rejected.push((place, record));
+                                *outcome = Outcome::Rejected(status, error);
+                                None
+                            })
+                        }
                         Ok((record, profile)) => {
                             let subprofile = call.read.ok().and_then(|(_, read)| read.subprofile);
                             named.extend(subprofile.map(|own| (place, own, profile)));
-                            events.push((place, record));
-                        }
-                        // The index cannot answer now; the sender may retry.
-                        Err((503, error)) => {
-                            if let Some(outcome) = outcomes.last_mut() {
-                                *outcome = Outcome::Unavailable(error.to_string());
-                            }
-                        }
-                        Err((status, error)) => {
-                            let record = encode_rejected(&call, status, &error);
-                            let rejection = match record {
-                                Ok(record) => {
-                                    rejected.push((place, record));
-                                    Outcome::Rejected(status, error)
-                                }
-                                Err(error) => Outcome::Unavailable(error.to_string()),
-                            };
-                            if let Some(outcome) = outcomes.last_mut() {
-                                *outcome = rejection;
-                            }
+                            Ok(Some(record))
                         }
                     }
                 }
@@ -176,15 +166,13 @@ impl Appender {
                         owners.insert(subprofile, event.key.profile);
                         named.push((place, subprofile, event.key.profile));
                     }
-                    match encode_imported(&event, body, evidence.as_deref()) {
-                        Ok(record) => events.push((place, record)),
-                        Err(error) => {
-                            if let Some(outcome) = outcomes.last_mut() {
-                                *outcome = Outcome::Unavailable(error.to_string());
-                            }
-                        }
-                    }
+                    let record = encode_imported(&event, body, evidence.as_deref());
+                    record.map(Some).map_err(|error| error.to_string())
                 }
+            };
+            match encoded {
+                Ok(record) => events.extend(record.map(|record| (place, record))),
+                Err(why) => *outcome = Outcome::Unavailable(why),
             }
         }
         append_all(&mut self.events, &events, &mut outcomes, |outcome, seq| {
