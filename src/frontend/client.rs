@@ -79,8 +79,12 @@ pub(super) struct ClientHandle {
 
 /// A chunked request while its body is decoded into the client's `message`.
 pub(super) struct Chunked {
-    /// The head as received, to be parsed again.
-    pub(super) head: Vec<u8>,
+    /// The head that goes upstream, without its end.
+    pub(super) upstream: Vec<u8>,
+    /// The head as received, if it goes upstream.
+    pub(super) as_sent: Vec<u8>,
+    /// Whether the body has a content coding.
+    pub(super) compressed: bool,
     pub(super) decoder: ChunkDecoder,
 }
 

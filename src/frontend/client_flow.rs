@@ -8,7 +8,7 @@ use super::call::CallId;
 use super::chunked::{ChunkDecoder, ChunkError};
 use super::client::{Chunked, Client, Phase, ResponseOptions};
 use super::event_loop::EventLoop;
-use super::head::{Body, Decoded, Limits, Refusal, parse};
+use super::head::{Body, Limits, Refusal, encoded, end, parse};
 use super::nonblocking::{CLIENT_KEPT, ReadOutcome, WriteOutcome, reset};
 use super::response;
 use mio::event::Event;
@@ -140,7 +140,7 @@ impl EventLoop {
     /// Takes a request's head off the waiting bytes; false when it is not complete.
     fn take_head(&mut self, index: usize) -> bool {
         let now = self.now;
-        let limits = self.limits(None);
+        let limits = self.limits();
         let Some(client) = self.clients.get(index) else {
             return false;
         };
@@ -180,12 +180,13 @@ impl EventLoop {
         };
         client.blank = 0;
         if head.body == Body::Chunked {
-            let head = client.waiting().get(..head.len).unwrap_or_default();
+            let received = client.waiting().get(..head.len).filter(|_| head.passed);
             client.chunked = Some(Chunked {
-                head: head.to_vec(),
+                as_sent: received.unwrap_or_default().to_vec(),
+                upstream: std::mem::take(&mut client.message),
+                compressed: head.compressed,
                 decoder: ChunkDecoder::new(),
             });
-            client.message.clear();
         }
         client.take(head.len);
         client.options = ResponseOptions {
@@ -241,13 +242,12 @@ impl EventLoop {
         }
     }
 
-    fn limits(&self, decoded: Option<Decoded>) -> Limits {
+    fn limits(&self) -> Limits {
         Limits {
             head: self.config.max_head,
             body: self.config.max_body,
             pass_head: self.config.pass_head,
             pass_browser: self.config.pass_browser,
-            decoded,
         }
     }
 
@@ -274,22 +274,16 @@ impl EventLoop {
                 return true;
             }
         };
-        let body = std::mem::take(&mut client.message);
-        let limits = self.limits(Some(Decoded {
-            arrived: body.len(),
-            too_large,
-        }));
-        let Some(client) = self.clients.get(index) else {
-            return false;
-        };
         let Some(chunked) = client.chunked.take() else {
             return false;
         };
-        let from = (&client.peer, &self.config.trusted_proxies);
-        if let Err(refusal) = parse(&chunked.head, from, limits, &mut client.message) {
-            self.refuse(index, refusal);
-            return true;
-        }
+        let body = std::mem::replace(&mut client.message, chunked.upstream);
+        let fault = match too_large {
+            true => Some(format!("too-large {}", body.len().saturating_add(1))),
+            false => encoded(chunked.compressed, body.len()).map(str::to_owned),
+        };
+        let (message, as_sent) = (&mut client.message, &chunked.as_sent);
+        end(message, fault.as_deref(), as_sent, body.len());
         client.message.extend_from_slice(&body);
         client.options.linger = too_large;
         self.submit(index);

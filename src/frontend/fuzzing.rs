@@ -57,7 +57,6 @@ pub fn head(bytes: &[u8]) {
         body: max_body,
         pass_head: choice / 4 % 2 == 1,
         pass_browser: choice / 16 % 2 == 1,
-        decoded: None,
     };
     let trusted = choice / 8 % 2 == 1;
     let everybody = "::/0".parse::<Network>().expect("a network");

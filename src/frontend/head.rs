@@ -74,7 +74,7 @@ pub(super) enum Body {
         /// The bytes that the client still sends, as far as it announced them.
         missing: u64,
     },
-    /// A body in the chunked coding: the head is to be parsed again once it is decoded.
+    /// A body in the chunked coding: [`end`] is to be called once it is decoded.
     Chunked,
     /// Bytes whose end is not known; none goes upstream.
     Unframed,
@@ -97,6 +97,10 @@ pub(super) struct Head {
     pub(super) http10: bool,
     /// Whether the client waits for `100 Continue`.
     pub(super) expects_continue: bool,
+    /// Whether the body has a content coding, such as gzip.
+    pub(super) compressed: bool,
+    /// Whether the head as received goes upstream, before the body.
+    pub(super) passed: bool,
 }
 
 const BAD_LENGTH: Refusal = Refusal::new(
@@ -121,17 +125,6 @@ pub(super) struct Limits {
     pub(super) pass_head: bool,
     /// Whether the headers of browsers go upstream.
     pub(super) pass_browser: bool,
-    /// The decoded body of a chunked request, if it is known.
-    pub(super) decoded: Option<Decoded>,
-}
-
-/// The length of a decoded body.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Decoded {
-    /// The bytes that go upstream.
-    pub(super) arrived: usize,
-    /// Whether there are more than are accepted.
-    pub(super) too_large: bool,
 }
 
 const BARE_LINE_FEED: Refusal = Refusal::new(
@@ -158,7 +151,8 @@ struct Facts<'b> {
 }
 
 /// Parses the head at the start of `bytes` and writes the head that goes upstream for it to
-/// `out`; `None` when it is not complete. It came from a peer, who may be one of the proxies.
+/// `out`, without its [`end`] where the body is chunked; `None` when it is not complete. It came
+/// from a peer, who may be one of the proxies.
 pub(super) fn parse(
     bytes: &[u8],
     (peer, proxies): (&Peer, &Proxies),
@@ -196,28 +190,11 @@ pub(super) fn parse(
             "Transfer-Encoding",
         ));
     }
-    let declared = match limits.decoded {
-        Some(decoded) => {
-            let more = u64::from(decoded.too_large);
-            Some((decoded.arrived as u64).saturating_add(more))
-        }
-        None => facts.length.map(number).transpose()?,
-    };
+    let declared = facts.length.map(number).transpose()?;
     let chunked = facts.chunked && minor == 1;
     let body = match declared {
-        _ if chunked && limits.decoded.is_none() => Body::Chunked,
-        Some(_)
-            if let Some(Decoded {
-                arrived,
-                too_large: true,
-            }) = limits.decoded =>
-        {
-            Body::TooLarge {
-                arrived,
-                missing: 0,
-            }
-        }
-        _ if facts.encoded && !chunked => Body::Unframed,
+        _ if chunked => Body::Chunked,
+        _ if facts.encoded => Body::Unframed,
         None => Body::Whole(0),
         Some(length) => match usize::try_from(length) {
             Ok(length) if length <= limits.body => Body::Whole(length),
@@ -251,36 +228,18 @@ pub(super) fn parse(
         }
     }
     push_header(out, PEER_HEADER, client.as_bytes());
-    let sent = match body {
-        Body::Whole(length) => {
-            if declared.is_none() && wants_body {
-                push_header(out, FAULT_HEADER, b"no-length");
-            } else if facts.compressed && length > 0 {
-                push_header(out, FAULT_HEADER, b"encoded");
-            }
-            length
-        }
-        Body::TooLarge { arrived, .. } => {
-            let fault = format!("too-large {}", declared.unwrap_or(u64::MAX));
-            push_header(out, FAULT_HEADER, fault.as_bytes());
-            arrived
-        }
-        Body::Chunked | Body::Unframed => {
-            push_header(out, FAULT_HEADER, b"no-length");
-            0
-        }
+    let passed = limits.pass_head && wants_body;
+    let too_large = format!("too-large {}", declared.unwrap_or(u64::MAX));
+    let (fault, sent) = match body {
+        Body::Whole(_) if declared.is_none() && wants_body => (Some("no-length"), 0),
+        Body::Whole(length) => (encoded(facts.compressed, length), length),
+        Body::TooLarge { arrived, .. } => (Some(too_large.as_str()), arrived),
+        Body::Chunked | Body::Unframed => (Some("no-length"), 0),
     };
-    let as_sent = match bytes.get(..len) {
-        Some(head) if limits.pass_head && wants_body => head,
-        _ => &[],
-    };
-    if !as_sent.is_empty() {
-        push_header(out, HEAD_HEADER, len.to_string().as_bytes());
+    if body != Body::Chunked {
+        let as_sent = bytes.get(..len).filter(|_| passed).unwrap_or_default();
+        end(out, fault, as_sent, sent);
     }
-    let sent = sent.saturating_add(as_sent.len()).to_string();
-    push_header(out, "Content-Length", sent.as_bytes());
-    out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(as_sent);
 
     let framed = matches!(body, Body::Whole(_) | Body::Chunked);
     // Nothing is read behind a chunked body: where it ends is what request smuggling is about.
@@ -293,7 +252,29 @@ pub(super) fn parse(
         bodyless: method == "HEAD",
         http10: minor == 0,
         expects_continue: facts.expects_continue && minor == 1,
+        compressed: facts.compressed,
+        passed,
     }))
+}
+
+/// The fault of a body of this length that may have a content coding.
+pub(super) fn encoded(compressed: bool, len: usize) -> Option<&'static str> {
+    (compressed && len > 0).then_some("encoded")
+}
+
+/// Ends a head that goes upstream: the fault and the length of the body that the caller then
+/// appends, and the head as received, if it is passed.
+pub(super) fn end(out: &mut Vec<u8>, fault: Option<&str>, as_sent: &[u8], body: usize) {
+    if let Some(fault) = fault {
+        push_header(out, FAULT_HEADER, fault.as_bytes());
+    }
+    if !as_sent.is_empty() {
+        push_header(out, HEAD_HEADER, as_sent.len().to_string().as_bytes());
+    }
+    let len = body.saturating_add(as_sent.len()).to_string();
+    push_header(out, "Content-Length", len.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(as_sent);
 }
 
 fn refusal_of(error: Error) -> Refusal {

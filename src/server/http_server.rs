@@ -16,16 +16,13 @@ use super::receiver::RequestReceiver;
 use super::socket::{bind, reachable};
 use crate::frontend::{Answers, Frontend, FrontendConfig, connect_private};
 
+/// The expensive rest of a request, which is done while others receive.
+pub(super) type Rest = Box<dyn FnOnce()>;
+
 /// Handles requests; each worker has a clone.
 pub(super) trait Handler: Clone + Send + 'static {
-    /// The expensive rest of a request.
-    type Rest;
-
-    /// Handles a request; returns what [`Self::finish`] is to do while others receive.
-    fn handle(&self, request: Request) -> Option<Self::Rest>;
-
-    /// Does the expensive rest.
-    fn finish(&self, rest: Self::Rest);
+    /// Handles a request, but for its rest.
+    fn handle(&self, request: Request) -> Option<Rest>;
 }
 
 /// The running listener.
@@ -101,18 +98,18 @@ fn start_worker(
             // A request that a panic drops is answered all the same: with 503 once it has become a
             // responder, which is the first thing done with it. Before, tiny_http answers, and the
             // frontend with 502.
-            let handle = |request| {
+            receiver.run(|request| {
                 let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(request)));
-                handled.unwrap_or_else(|_| {
+                let rest = handled.unwrap_or_else(|_| {
                     tracing::error!("handling a request panicked");
                     None
-                })
-            };
-            let finish = |rest| {
-                if catch_unwind(AssertUnwindSafe(|| handler.finish(rest))).is_err() {
-                    tracing::error!("finishing a request panicked");
-                }
-            };
-            receiver.run(handle, finish);
+                })?;
+                let finish = || {
+                    if catch_unwind(AssertUnwindSafe(rest)).is_err() {
+                        tracing::error!("finishing a request panicked");
+                    }
+                };
+                Some(Box::new(finish))
+            });
         })
 }

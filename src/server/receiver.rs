@@ -13,6 +13,8 @@ use std::sync::{Mutex, PoisonError};
 
 use tiny_http::{Request, Server};
 
+use super::http_server::Rest;
+
 /// A request with more bytes of body is long.
 const LONG: usize = 32 * 1024;
 
@@ -28,11 +30,11 @@ pub(super) struct RequestReceiver {
 }
 
 /// What is left to do without the turn.
-enum Work<T> {
+enum Work {
     /// A long request.
     Handle(Request),
     /// The expensive rest of a request.
-    Finish(T),
+    Finish(Rest),
 }
 
 impl RequestReceiver {
@@ -52,22 +54,22 @@ impl RequestReceiver {
         self.server.unblock();
     }
 
-    /// Handles requests in this thread until stopped. If `handle` returns something, `finish` gets
-    /// it once another worker can receive. Neither may panic.
-    pub fn run<T>(&self, handle: impl Fn(Request) -> Option<T>, finish: impl Fn(T)) {
+    /// Handles requests in this thread until stopped. What `handle` returns is called once another
+    /// worker can receive. Neither may panic.
+    pub fn run(&self, handle: impl Fn(Request) -> Option<Rest>) {
         while let Some(work) = self.take_turn(&handle) {
             let rest = match work {
                 Work::Handle(request) => handle(request),
                 Work::Finish(rest) => Some(rest),
             };
             if let Some(rest) = rest {
-                finish(rest);
+                rest();
             }
         }
     }
 
     /// Handles short requests until there is expensive work, or `None` when stopped.
-    fn take_turn<T>(&self, handle: &impl Fn(Request) -> Option<T>) -> Option<Work<T>> {
+    fn take_turn(&self, handle: &impl Fn(Request) -> Option<Rest>) -> Option<Work> {
         let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             let request = self.next()?;
@@ -105,8 +107,8 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::net::{SocketAddr, TcpStream};
-    use std::sync::Barrier;
     use std::sync::mpsc::channel;
+    use std::sync::{Arc, Barrier};
     use std::time::Duration;
 
     fn start() -> (RequestReceiver, SocketAddr) {
@@ -144,7 +146,7 @@ mod tests {
                     long_done.send(came.filter(Result::is_ok).count()).unwrap();
                     None
                 };
-                scope.spawn(move || receiver.run(handle, |()| ()));
+                scope.spawn(move || receiver.run(handle));
             }
             let mut open = vec![post(address, "/long", LONG + 1)];
             open.extend((0..3).map(|_| post(address, "/short", 10)));
@@ -159,15 +161,19 @@ mod tests {
     fn the_expensive_rest_of_requests_runs_on_all_workers() {
         let (receiver, address) = start();
         // Both must be in `finish` at one time, or neither gets past the barrier.
-        let (barrier, (done, finished)) = (Barrier::new(2), channel());
+        let (barrier, (done, finished)) = (Arc::new(Barrier::new(2)), channel());
         std::thread::scope(|scope| {
             for _ in 0..2 {
-                let (receiver, barrier, done) = (&receiver, &barrier, done.clone());
-                let finish = move |()| {
-                    barrier.wait();
-                    done.send(()).unwrap();
+                let (receiver, barrier, done) = (&receiver, Arc::clone(&barrier), done.clone());
+                let handle = move |_| {
+                    let (barrier, done) = (Arc::clone(&barrier), done.clone());
+                    let finish = move || {
+                        barrier.wait();
+                        done.send(()).unwrap();
+                    };
+                    Some(Box::new(finish) as Rest)
                 };
-                scope.spawn(move || receiver.run(|_| Some(()), finish));
+                scope.spawn(move || receiver.run(handle));
             }
             let _open = [post(address, "/a", 10), post(address, "/b", 10)];
             let both = (0..2).filter(|_| finished.recv_timeout(Duration::from_secs(60)).is_ok());

@@ -8,12 +8,12 @@ use tiny_http::{Method, Request};
 
 use super::committer::{Health, Queue};
 use super::health::health;
-use super::http_server::Handler;
+use super::http_server::{Handler, Rest};
 use super::inactivity::InactivityAlarm;
 use super::refusals::Refusals;
 use super::reply::{Reply, Responder};
 use super::signed::{Checker, Verified};
-use crate::auth::signature::{CheckOutcome, Claim, Evidence, Refusal};
+use crate::auth::signature::{CheckOutcome, Evidence, Refusal};
 use crate::event::{BodyKind, DecodeError, Envelope, Zone, decode_envelope, is_label, now_micros};
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, HEAD_HEADER, PEER_HEADER};
 use crate::log_limiter::LogLimiter;
@@ -60,13 +60,6 @@ struct Received {
     whole: bool,
     /// The body, as far as it was received.
     body: Vec<u8>,
-}
-
-/// A call whose signature is still to be verified.
-pub(super) struct Unverified {
-    claim: Box<Claim>,
-    call: Received,
-    responder: Responder,
 }
 
 /// What a path leads to.
@@ -120,10 +113,8 @@ pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a
 }
 
 impl Handler for Worker {
-    type Rest = Unverified;
-
-    /// It is answered now or by the committer; a signed call is returned, to be verified.
-    fn handle(&self, mut request: Request) -> Option<Unverified> {
+    /// It is answered now or by the committer; what verifies a signed call is returned.
+    fn handle(&self, mut request: Request) -> Option<Rest> {
         // The request is read to its end first, so that it holds up nothing behind it on its
         // connection. The frontend has all of the body, and no more than is accepted.
         let len = request.body_length().unwrap_or(0);
@@ -213,31 +204,18 @@ impl Handler for Worker {
         match checker.check(&head, body, call.remote.as_deref()) {
             Ok(CheckOutcome::Unsigned) => self.keep(call, Some(Evidence::Unsigned), responder),
             Ok(CheckOutcome::Signed(claim)) => {
-                return Some(Unverified {
-                    claim,
-                    call,
-                    responder,
-                });
+                // It is kept, or answered why not: at once or when its key arrives.
+                let (worker, checker) = (self.clone(), checker.clone());
+                return Some(Box::new(move || {
+                    let remote = call.remote.clone();
+                    checker.verify(claim, remote, move |verified| {
+                        worker.keep_verified(verified, call, responder);
+                    });
+                }));
             }
             Err(refusal) => responder.answer(&Reply::unsigned(refusal)),
         }
         None
-    }
-
-    /// Verifies a signed call and keeps it, or answers why not: at once or when its key arrives.
-    fn finish(&self, unverified: Unverified) {
-        let Unverified {
-            claim,
-            call,
-            responder,
-        } = unverified;
-        let Some(checker) = &self.checker else {
-            return;
-        };
-        let (worker, remote) = (self.clone(), call.remote.clone());
-        checker.verify(claim, remote, move |verified| {
-            worker.keep_verified(verified, call, responder);
-        });
     }
 }
 

@@ -383,7 +383,6 @@ fn what_browsers_are_known_by_goes_upstream_only_where_they_are_answered() {
             body: 0,
             pass_head: false,
             pass_browser,
-            decoded: None,
         };
         let mut out = Vec::new();
         parse(sent, (&peer, &proxies), limits, &mut out)

@@ -31,7 +31,7 @@ use crate::query::{
     Answered, Mark, Query, QueryError, Span, answer_page, answer_with_progress, with_causes,
 };
 use crate::server::health::health;
-use crate::server::http_server::Handler;
+use crate::server::http_server::{Handler, Rest};
 use crate::server::query_limiter::{Client, Entered, InFlight, QueryLimiter, weight};
 use crate::server::reply::{Reply, Responder};
 use crate::server::worker::header;
@@ -73,14 +73,10 @@ enum Wanted {
 }
 
 impl Handler for Arc<Shared> {
-    type Rest = ();
-
-    fn handle(&self, request: Request) -> Option<()> {
+    fn handle(&self, request: Request) -> Option<Rest> {
         self.receive(request);
         None
     }
-
-    fn finish(&self, (): ()) {}
 }
 
 impl Shared {
@@ -94,30 +90,27 @@ impl Shared {
             .take(MAX_BODY as u64)
             .read_to_end(&mut body);
         let whole = whole.and_then(|_| std::io::copy(request.as_reader(), &mut std::io::sink()));
-        let (method, target) = (request.method().clone(), request.url().to_owned());
         let owned = |name| header(&request, name).map(str::to_owned);
-        let (peer, authorization) = (owned(PEER_HEADER), owned("Authorization"));
-        let (known, accept) = (owned("If-None-Match").unwrap_or_default(), owned("Accept"));
-        let fault = owned(FAULT_HEADER).is_some() || !matches!(whole, Ok(0));
-        let asked = self.ui.is_some().then(|| Asked {
-            method: method.clone(),
-            target: target.clone(),
-            peer: peer.clone().unwrap_or_default(),
+        let asked = Asked {
+            method: request.method().clone(),
+            target: request.url().to_owned(),
+            peer: owned(PEER_HEADER).unwrap_or_default(),
+            authorization: owned("Authorization"),
+            accept: owned("Accept"),
             cookie: owned("Cookie"),
             host: owned("Host"),
             origin: owned("Origin"),
             fetch_site: owned("Sec-Fetch-Site"),
             tag: owned("If-None-Match"),
             content_type: owned("Content-Type"),
-            body: std::mem::take(&mut body),
-            fault,
-        });
+            fault: owned(FAULT_HEADER).is_some() || !matches!(whole, Ok(0)),
+            body,
+        };
         let call = header(&request, CALL_HEADER).and_then(CallId::parse);
-        let has_body = fault || !asked.as_ref().map_or(&body, |asked| &asked.body).is_empty();
         let caller = Responder::new(request, call, &self.answers);
-        let path = target.split(['?', '#']).next().unwrap_or_default();
+        let path = asked.path();
         if matches!(path, "/healthz" | "/readyz") {
-            let reply = match method {
+            let reply = match asked.method {
                 Method::Get | Method::Head => {
                     health(path, &self.parts.health, &self.parts.inactivity)
                 }
@@ -129,12 +122,12 @@ impl Shared {
             // The frontend's greeting of a private connection.
             return caller.answer(&nothing_at(path));
         }
-        if let (Some(ui), Some(asked), None) = (&self.ui, &asked, &authorization)
+        if let (Some(ui), None) = (&self.ui, &asked.authorization)
             && !path.starts_with("/v1/")
             && path != "/metrics"
         {
             let last = self.parts.trail.last_seq();
-            return match ui.open(asked, &self.authenticator, self.parts.zone, last) {
+            return match ui.open(&asked, &self.authenticator, self.parts.zone, last) {
                 Opened::Now(reply) => caller.answer(&reply),
                 Opened::Page(route, token) => {
                     let client = Client::new(&token, &asked.peer);
@@ -142,17 +135,17 @@ impl Shared {
                 }
             };
         }
-        let peer = peer.as_deref().unwrap_or_default();
-        let token = match self.authenticator.check(authorization.as_deref(), peer) {
+        let authorization = asked.authorization.as_deref();
+        let token = match self.authenticator.check(authorization, &asked.peer) {
             Ok(token) => token,
             Err(reply) => {
                 self.parts.metrics.asked("unauthorized");
                 return caller.answer(&reply);
             }
         };
-        let accept = accept.as_deref();
-        match self.wanted(&method, &target, path, has_body, token.scope, accept) {
-            Ok(Wanted::Question(_, Some(tag)) | Wanted::Ready(_, tag)) if names(&known, &tag) => {
+        let known = asked.tag.as_deref().unwrap_or_default();
+        match self.wanted(&asked, token.scope) {
+            Ok(Wanted::Question(_, Some(tag)) | Wanted::Ready(_, tag)) if names(known, &tag) => {
                 self.parts.metrics.asked("unchanged");
                 caller.answer(&Reply::unchanged(&tag));
             }
@@ -160,7 +153,7 @@ impl Shared {
                 self.parts.metrics.asked("answered");
                 caller.answer(&reply.tagged(&tag));
             }
-            Ok(wanted) => self.begin(wanted, Client::new(&token.id, peer), caller),
+            Ok(wanted) => self.begin(wanted, Client::new(&token.id, &asked.peer), caller),
             Err(reply) => {
                 self.parts.metrics.asked("refused");
                 caller.answer(&reply);
@@ -169,33 +162,27 @@ impl Shared {
     }
 
     /// The work of an authorized request.
-    fn wanted(
-        &self,
-        method: &Method,
-        target: &str,
-        path: &str,
-        has_body: bool,
-        scope: Scope,
-        accept: Option<&str>,
-    ) -> Result<Wanted, Reply> {
+    fn wanted(&self, asked: &Asked, scope: Scope) -> Result<Wanted, Reply> {
+        let (path, target) = (asked.path(), &asked.target);
         let refused = |status, what: &str, place: &str| {
             Reply::refused(status, &DecodeError::new(what, place))
         };
-        if *method != Method::Get {
+        if asked.method != Method::Get {
             return Err(Reply::wrong_method("GET"));
         }
-        if has_body {
+        if asked.fault || !asked.body.is_empty() {
             let what = "a question must not have a body: its parameters belong in its target";
             return Err(refused(413, what, "Content-Length"));
         }
         if path == "/metrics" {
-            return Ok(Wanted::Metrics(Exposition::accepted(accept)));
+            return Ok(Wanted::Metrics(Exposition::accepted(
+                asked.accept.as_deref(),
+            )));
         }
         if scope != Scope::Read {
             let what = "this token is valid for /metrics only";
             return Err(refused(403, what, "Authorization"));
         }
-        let (zone, now) = (self.parts.zone, now_micros());
         if let INDEX | PATH = path {
             let query = target.split_once('?').map_or("", |(_, query)| query);
             let query = query.split('#').next().unwrap_or_default();
@@ -205,7 +192,7 @@ impl Shared {
             };
         }
         let store = self.parts.trail.folder().log_id;
-        match parse_query(target, zone, now, store) {
+        match parse_query(target, self.parts.zone, now_micros(), store) {
             Ok(Some(parsed)) => {
                 let tag = self.tags.of(&parsed, &self.parts.trail);
                 Ok(Wanted::Question(Box::new(parsed), tag))

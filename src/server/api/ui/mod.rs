@@ -75,13 +75,15 @@ impl Ui {
     }
 }
 
-/// A browser's request.
+/// A request of a browser or a program.
 #[derive(Debug)]
 pub(super) struct Asked {
     pub method: Method,
     pub target: String,
     /// The address of the client.
     pub peer: String,
+    pub authorization: Option<String>,
+    pub accept: Option<String>,
     pub cookie: Option<String>,
     pub host: Option<String>,
     pub origin: Option<String>,

@@ -95,6 +95,8 @@ mod tests {
             method: Method::Post,
             target: "/login".to_owned(),
             peer: String::new(),
+            authorization: None,
+            accept: None,
             cookie: None,
             host: Some(host.to_owned()),
             origin: origin.map(str::to_owned),
