@@ -256,5 +256,4 @@ pub(super) fn silent_fields(
 }
 
 #[cfg(test)]
-#[path = "find_tests.rs"]
 mod tests;

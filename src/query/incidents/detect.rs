@@ -292,5 +292,4 @@ impl Usual {
 }
 
 #[cfg(test)]
-#[path = "detect_tests.rs"]
 mod tests;
