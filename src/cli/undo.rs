@@ -112,8 +112,7 @@ impl UndoFile {
     }
 
     fn restore(&mut self, line: &UndoLine<'_>) -> io::Result<()> {
-        let name = line.field.as_deref().or(line.interest.as_deref());
-        let name = name.unwrap_or_default();
+        let name = line.subject.name();
         let old = match &line.old {
             Some(Value::Text(text)) => text.as_ref(),
             Some(Value::Member(true)) => "1",

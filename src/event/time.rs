@@ -165,6 +165,44 @@ pub fn parse_rfc3339_micros(text: &str) -> Option<i64> {
     seconds_in_range(micros.div_euclid(1_000_000)).then_some(micros)
 }
 
+/// Unix seconds that lines of answers have as RFC 3339: for serde's `with`.
+pub(crate) mod rfc3339 {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{parse_rfc3339_micros, seconds_to_rfc3339};
+
+    pub fn serialize<S: Serializer>(seconds: &i64, output: S) -> Result<S::Ok, S::Error> {
+        output.serialize_str(&seconds_to_rfc3339(*seconds))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<i64, D::Error> {
+        let text = String::deserialize(input)?;
+        let micros = parse_rfc3339_micros(&text);
+        let micros = micros.ok_or_else(|| D::Error::custom("not an RFC 3339 time"))?;
+        Ok(micros.div_euclid(1_000_000))
+    }
+
+    /// The same where there may be none.
+    pub mod option {
+        use serde::{Deserializer, Serializer};
+
+        pub fn serialize<S: Serializer>(
+            seconds: &Option<i64>,
+            output: S,
+        ) -> Result<S::Ok, S::Error> {
+            match seconds {
+                Some(seconds) => super::serialize(seconds, output),
+                None => output.serialize_none(),
+            }
+        }
+
+        pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<i64>, D::Error> {
+            super::deserialize(input).map(Some)
+        }
+    }
+}
+
 /// The present moment in Unix microseconds.
 pub fn now_micros() -> i64 {
     Utc::now().timestamp_micros()

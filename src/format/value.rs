@@ -8,7 +8,7 @@ use super::difference::differing;
 use super::sanitize::plain;
 use super::style::{Role, Styles};
 use super::text::{Text, head, middle, tail, width_of};
-use crate::history::Value;
+use crate::history::{Subject, Value};
 
 /// What stands for an unknown value.
 const UNKNOWN: &str = "?";
@@ -45,11 +45,10 @@ pub fn value_text(value: &Value<'_>) -> String {
 }
 
 /// What a change is of.
-pub fn subject(field: Option<&str>, interest: Option<&str>) -> Text {
-    match (field, interest) {
-        (Some(name), _) => Text::of(Role::Plain, quoted(name)),
-        (None, Some(name)) => Text::of(Role::Dim, "interest ").and(Role::Plain, quoted(name)),
-        (None, None) => Text::default(),
+pub fn subject(subject: &Subject<'_>) -> Text {
+    match subject {
+        Subject::Field(name) => Text::of(Role::Plain, quoted(name)),
+        Subject::Interest(name) => Text::of(Role::Dim, "interest ").and(Role::Plain, quoted(name)),
     }
 }
 

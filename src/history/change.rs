@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// The subject of a change. Serialises as `"field":"mail"` or `"interest":"news"`.
+use crate::event::rfc3339;
+
+/// The subject of a change. Lines of answers flatten it: `"field":"mail"` or
+/// `"interest":"news"`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Subject<'a> {
@@ -23,9 +26,9 @@ impl Subject<'_> {
         }
     }
 
-    /// The name as the value of `field` or of `interest`, as lines have it.
-    pub fn names(&self) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
-        self.borrowed().into_names()
+    /// Whether it is an interest.
+    pub const fn is_interest(&self) -> bool {
+        matches!(self, Self::Interest(_))
     }
 
     /// The same, borrowed.
@@ -45,14 +48,26 @@ impl Subject<'_> {
     }
 }
 
-impl<'a> Subject<'a> {
-    /// The name as the value of `field` or of `interest`, as lines have it.
-    pub fn into_names(self) -> (Option<Cow<'a, str>>, Option<Cow<'a, str>>) {
-        match self {
-            Self::Field(name) => (Some(name), None),
-            Self::Interest(name) => (None, Some(name)),
-        }
+impl JsonSchema for Subject<'_> {
+    fn schema_name() -> Cow<'static, str> {
+        "Subject".into()
     }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        SubjectKeys::json_schema(generator)
+    }
+}
+
+/// The keys of a [`Subject`], of which a line has one.
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct SubjectKeys {
+    /// The field's name, if it is one.
+    #[schemars(default)]
+    field: Option<String>,
+    /// The interest's name, if it is one.
+    #[schemars(default)]
+    interest: Option<String>,
 }
 
 /// The value of a field or an interest.
@@ -88,8 +103,16 @@ impl Value<'_> {
     }
 }
 
-/// Why a value is what it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `old` of a change: missing is not known, `null` is absent.
+pub(crate) fn known<'de, 'a, D: Deserializer<'de>>(
+    input: D,
+) -> Result<Option<Value<'a>>, D::Error> {
+    Value::deserialize(input).map(Some)
+}
+
+/// Why a value is what it is. Lines of answers flatten it: `"cause":"set"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cause", rename_all = "snake_case")]
 pub enum Cause {
     /// The event is a `create`.
     Create,
@@ -99,12 +122,14 @@ pub enum Cause {
     /// the change: it happened at some unseen moment.
     Unexplained {
         /// The time of the event before, in Unix seconds.
+        #[serde(with = "rfc3339")]
         since: i64,
     },
     /// An export shows another value than the last known one: it changed at some
     /// unseen moment.
     Observed {
         /// The time of the event before, in Unix seconds.
+        #[serde(with = "rfc3339")]
         since: i64,
     },
     /// The value was first seen here; the earlier value is unknown.
@@ -139,16 +164,45 @@ impl Cause {
     }
 }
 
+impl JsonSchema for Cause {
+    fn schema_name() -> Cow<'static, str> {
+        "Cause".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        CauseKeys::json_schema(generator)
+    }
+}
+
+/// The keys of a [`Cause`].
+#[derive(JsonSchema)]
+#[allow(dead_code, reason = "only its schema is used")]
+struct CauseKeys {
+    /// Why: `create`, `set`, `unexplained`, `observed`, `first_seen`, `cascade`.
+    cause: String,
+    /// Of an unexplained or observed change: since when it may have happened.
+    #[schemars(default, extend("format" = "date-time"))]
+    since: Option<String>,
+}
+
 /// One difference between the state before an event and the state after it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "ChangeLine", deny_unknown_fields)]
 pub struct Change<'a> {
     /// What changed.
+    #[serde(flatten)]
     pub subject: Subject<'a>,
-    /// The old value; `None` if unknown.
+    /// The old value; missing if unknown.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known"
+    )]
     pub old: Option<Value<'a>>,
     /// The new value.
     pub new: Value<'a>,
     /// Why.
+    #[serde(flatten)]
     pub cause: Cause,
 }
 

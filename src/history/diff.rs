@@ -1,14 +1,25 @@
 //! The differences between two states.
 
-use super::change::{Subject, Value};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::change::{Subject, Value, known};
 use super::replay::State;
 
 /// One difference between two states.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "DiffLine")]
 pub struct Difference<'a> {
     /// What differs.
+    #[serde(flatten)]
     pub subject: Subject<'a>,
-    /// What it was; `None` where that is not known.
+    /// What it was; missing where that is not known.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known"
+    )]
     pub old: Option<Value<'a>>,
     /// What it is.
     pub new: Value<'a>,

@@ -8,40 +8,68 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::baseline::{Baseline, Place};
 use super::change::{Cause, Change, Subject, Value};
 use super::replay::{Known, Replay};
-use crate::event::{Event, EventType, Seen};
+use crate::event::{Event, EventType, Seen, rfc3339};
 
 /// The event that set a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Origin {
-    /// The event's `seq`.
+    /// The event's place in the order of arrival.
     pub seq: u64,
-    /// Its time in Unix seconds.
+    /// Its time.
+    #[serde(with = "rfc3339")]
+    #[schemars(with = "String")]
     pub time: i64,
-    /// Its type; `baseline` if it was pruned.
+    /// Its type; `baseline` where it was pruned.
+    #[serde(rename = "type")]
     pub event_type: Cow<'static, str>,
-    /// The cause of the change.
-    pub cause: Cause,
+    /// Why the value is told there; where that is `unexplained`, `first_seen` or
+    /// `baseline`, its true beginning is not known.
+    pub cause: Cow<'static, str>,
+    /// Of an unexplained change: when the value was not yet so.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "rfc3339::option"
+    )]
+    #[schemars(with = "Option<String>")]
+    pub not_before: Option<i64>,
     /// The label in the webhook's address.
     pub label: Option<String>,
     /// The sender's address.
     pub remote: Option<String>,
-    /// Whether it was verified that Copernica sent it.
+    /// Whether it was verified that Copernica sent it; missing where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
 }
 
 /// The event that ended a value.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Ending {
-    /// The event's `seq`.
+    /// The event's place in the order of arrival.
     pub seq: u64,
-    /// Its time in Unix seconds.
+    /// Its time.
+    #[serde(with = "rfc3339")]
+    #[schemars(with = "String")]
     pub time: i64,
-    /// A cause, `delete`, or `observed` where an export no longer had the (sub)profile.
-    pub cause: &'static str,
-    /// When the value was last known to be held, if the time of its end was not seen.
+    /// Why: a cause; `delete` where the (sub)profile was deleted; `baseline`
+    /// where only pruned events could tell when; `observed`, too, where an
+    /// export did not have the (sub)profile any more.
+    pub cause: Cow<'static, str>,
+    /// Of an unexplained or observed change: when the value was still so.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        with = "rfc3339::option"
+    )]
+    #[schemars(with = "Option<String>")]
     pub not_before: Option<i64>,
 }
 
@@ -52,6 +80,8 @@ pub struct Interval {
     pub subject: Subject<'static>,
     /// The value.
     pub value: Value<'static>,
+    /// The value before; `None` where that is not known.
+    pub old: Option<Value<'static>>,
     /// The event that set it.
     pub since: Origin,
     /// The event that ended it; `None` while it is held.
@@ -92,8 +122,8 @@ impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
     }
 
     /// Takes what is still held in the end.
-    pub fn take_open(&mut self) -> impl Iterator<Item = Interval> + use<F> {
-        std::mem::take(&mut self.open).into_values()
+    pub fn take_open(&mut self) -> BTreeMap<Subject<'static>, Interval> {
+        std::mem::take(&mut self.open)
     }
 
     /// Applies the baseline if the replay has done so, which ends everything
@@ -109,7 +139,7 @@ impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
         let ended = self.end_all(&Ending {
             seq,
             time,
-            cause: Cause::Baseline.name(),
+            cause: Cause::Baseline.name().into(),
             not_before: None,
         });
         let Known::Present(state) = baseline.known else {
@@ -119,19 +149,19 @@ impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
             seq,
             time,
             event_type: "baseline".into(),
-            cause: Cause::Baseline,
+            cause: Cause::Baseline.name().into(),
+            not_before: None,
             label: None,
             remote: None,
             verified: None,
         };
         for (name, value) in state.fields.iter() {
             let (subject, value) = (Subject::Field(name.clone()), Value::Text(value.clone()));
-            self.begin(&subject, &value, || origin.clone());
+            self.begin(&subject, &value, None, || origin.clone());
         }
         for name in state.interests {
-            self.begin(&Subject::Interest(name), &Value::Member(true), || {
-                origin.clone()
-            });
+            let subject = Subject::Interest(name);
+            self.begin(&subject, &Value::Member(true), None, || origin.clone());
         }
         ended
     }
@@ -151,12 +181,12 @@ impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
             let ending = Ending {
                 seq: event.seq,
                 time: event.time,
-                cause: change.cause.name(),
+                cause: change.cause.name().into(),
                 not_before: change.cause.since(),
             };
             self.end(&change.subject, ending, &mut ended);
             if !matches!(change.new, Value::Absent | Value::Member(false)) {
-                self.begin(&change.subject, &change.new, || {
+                self.begin(&change.subject, &change.new, change.old.as_ref(), || {
                     origin_of(event, change.cause)
                 });
             }
@@ -171,7 +201,7 @@ impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
             ended.extend(self.end_all(&Ending {
                 seq: event.seq,
                 time: event.time,
-                cause,
+                cause: cause.into(),
                 not_before,
             }));
         }
@@ -184,13 +214,19 @@ impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
         ended.extend(self.end_all(&Ending {
             seq: place.seq,
             time: place.time,
-            cause: Cause::Cascade.name(),
+            cause: Cause::Cascade.name().into(),
             not_before: None,
         }));
         ended
     }
 
-    fn begin(&mut self, subject: &Subject<'_>, value: &Value<'_>, since: impl FnOnce() -> Origin) {
+    fn begin(
+        &mut self,
+        subject: &Subject<'_>,
+        value: &Value<'_>,
+        old: Option<&Value<'_>>,
+        since: impl FnOnce() -> Origin,
+    ) {
         let number = self.count;
         self.count += 1;
         if !(self.follows)(subject, value) {
@@ -199,6 +235,7 @@ impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
         let interval = Interval {
             subject: subject.to_owned(),
             value: value.to_owned(),
+            old: old.map(Value::to_owned),
             since: since(),
             until: None,
             is_moment: self.baseline.is_some(),
@@ -234,7 +271,8 @@ fn origin_of(event: &Event<'_>, cause: Cause) -> Origin {
         seq: event.seq,
         time: event.time,
         event_type: event.event_type.clone().into_name(),
-        cause,
+        cause: cause.name().into(),
+        not_before: cause.since(),
         label: event.label.as_deref().map(str::to_owned),
         remote: event.remote.as_deref().map(str::to_owned),
         verified: event.verified,

@@ -27,7 +27,6 @@
 //! * An [`Interval`] is a value from the change that set it to what ended it.
 
 mod baseline;
-mod blame;
 mod cascade;
 mod change;
 mod diff;
@@ -38,8 +37,8 @@ mod replay;
 mod tests;
 
 pub use baseline::{Baseline, DIGEST_LEN, Place, PrunedDigest};
-pub use blame::{Blame, BlameRow};
 pub use cascade::{CascadeDelete, cascade_candidates};
+pub(crate) use change::known;
 pub use change::{Cause, Change, Subject, Value};
 pub use diff::{Difference, differences};
 pub use interval::{Ending, Interval, IntervalBuilder, Origin};

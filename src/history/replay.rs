@@ -23,6 +23,12 @@ pub struct State<'a> {
 }
 
 impl<'a> State<'a> {
+    /// The fields in their order, then the interests by name.
+    pub fn subjects(&self) -> impl Iterator<Item = Subject<'a>> {
+        let fields = self.fields.keys().cloned().map(Subject::Field);
+        fields.chain(self.interests.iter().cloned().map(Subject::Interest))
+    }
+
     /// The value of a field or an interest.
     pub fn value_of(&self, subject: &Subject<'_>) -> Value<'a> {
         match subject {

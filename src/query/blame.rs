@@ -2,9 +2,10 @@
 
 use super::answer::{Lines, QueryError, now};
 use super::lines::BlameLine;
-use super::replay::{ReplayVisitor, Replayer, Step, What};
+use super::replay::{AllValues, ReplayVisitor, Replayer, Step};
 use super::request::BlameQuery;
-use crate::history::{Blame, Replay};
+use crate::event::seconds_to_rfc3339;
+use crate::history::{Interval, IntervalBuilder, Replay, State};
 use crate::store::{Damages, Snapshot};
 
 pub(super) fn answer(
@@ -19,33 +20,49 @@ pub(super) fn answer(
     replayer.note_pruned_deletes(query.key, at, lines)?;
     let mut damage = Damages::default();
     let track = replayer.track(query.key, events, (i64::MIN, at), &mut damage)?;
-    let blame = Blame::default();
-    let mut visitor = BlameVisitor { blame, lines };
+    let follows: AllValues = |_, _| true;
+    let mut visitor = BlameVisitor {
+        intervals: IntervalBuilder::new(track.events.baseline.clone(), follows),
+        lines,
+    };
     replayer.changes_of(&track, &mut damage, &mut visitor)?;
     lines.damage.extend(damage);
     Ok(lines.written > 0)
 }
 
-/// Collects the last changes and writes them at the end.
+/// Follows every value, and writes by what each that is held at the end came.
 struct BlameVisitor<'l, 'o> {
-    blame: Blame<'static>,
+    intervals: IntervalBuilder<AllValues>,
     lines: &'l mut Lines<'o>,
 }
 
 impl ReplayVisitor for BlameVisitor<'_, '_> {
     fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        // After a cascade everything is new, so its own changes blame nothing.
-        if let What::Event(event) = step.what {
-            self.blame.step(event, step.changes);
-        }
+        self.intervals.visit(&step);
         Ok(true)
     }
 
     fn finish(&mut self, replay: &Replay<'_>) -> Result<bool, QueryError> {
-        if let Some(state) = replay.known.state() {
-            for row in std::mem::take(&mut self.blame).rows(state, replay.baseline) {
-                self.lines.put(&BlameLine::from(row))?;
-            }
+        self.intervals.follow_baseline(replay);
+        let mut held = self.intervals.take_open();
+        let subjects = replay.known.state().map(State::subjects);
+        for subject in subjects.into_iter().flatten() {
+            let Some(Interval {
+                value, old, since, ..
+            }) = held.remove(&subject)
+            else {
+                continue;
+            };
+            self.lines.put(&BlameLine {
+                subject,
+                value,
+                seq: since.seq,
+                time: seconds_to_rfc3339(since.time),
+                event_type: since.event_type,
+                cause: since.cause,
+                old,
+                since: since.not_before.map(seconds_to_rfc3339),
+            })?;
         }
         Ok(true)
     }

@@ -2,61 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::lines::{BlameLine, ChangeLine, ChangesLine, DiffLine, ExportLine, HistoryLine};
+use super::lines::{ChangesLine, ExportLine, HistoryLine};
 use crate::event::{Event, Interests, micros_to_rfc3339, seconds_to_rfc3339};
-use crate::history::{BlameRow, Cause, Change, Difference};
-
-fn since(cause: Cause) -> Option<String> {
-    cause.since().map(seconds_to_rfc3339)
-}
-
-impl<'a> From<Change<'a>> for ChangeLine<'a> {
-    fn from(change: Change<'a>) -> Self {
-        let (field, interest) = change.subject.into_names();
-        Self {
-            field,
-            interest,
-            old: change.old,
-            new: change.new,
-            cause: Cow::Borrowed(change.cause.name()),
-            since: since(change.cause),
-        }
-    }
-}
-
-impl<'a> From<Difference<'a>> for DiffLine<'a> {
-    fn from(difference: Difference<'a>) -> Self {
-        let (field, interest) = difference.subject.into_names();
-        Self {
-            field,
-            interest,
-            old: difference.old,
-            new: difference.new,
-        }
-    }
-}
-
-impl<'a> From<BlameRow<'a>> for BlameLine<'a> {
-    fn from(row: BlameRow<'a>) -> Self {
-        let (field, interest) = row.change.subject.into_names();
-        Self {
-            field,
-            interest,
-            value: row.change.new,
-            seq: row.seq,
-            time: seconds_to_rfc3339(row.time),
-            event_type: row.event_type.into_name(),
-            cause: Cow::Borrowed(row.change.cause.name()),
-            old: row.change.old,
-            since: since(row.change.cause),
-        }
-    }
-}
+use crate::history::Change;
 
 impl<'a> ChangesLine<'a> {
     /// The line of one change of an event.
     pub fn new(event: &'a Event<'a>, change: Change<'a>) -> Self {
-        let (field, interest) = change.subject.into_names();
         Self {
             time: seconds_to_rfc3339(event.time),
             seq: event.seq,
@@ -66,12 +18,7 @@ impl<'a> ChangesLine<'a> {
             database: event.database,
             collection: event.collection,
             label: event.label.as_deref().map(Cow::Borrowed),
-            field,
-            interest,
-            old: change.old,
-            new: change.new,
-            cause: Cow::Borrowed(change.cause.name()),
-            since: since(change.cause),
+            change,
         }
     }
 }
@@ -92,7 +39,7 @@ impl<'a> HistoryLine<'a> {
             label: event.label.as_deref().map(Cow::Borrowed),
             verified: event.verified,
             observed: event.event_type.seen().map(|seen| seen.name().into()),
-            changes: changes.into_iter().map(ChangeLine::from).collect(),
+            changes,
             duplicate_of,
         }
     }

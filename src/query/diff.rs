@@ -1,7 +1,6 @@
 //! `diff`: the net differences between two moments.
 
 use super::answer::{Lines, QueryError, now};
-use super::lines::DiffLine;
 use super::replay::Replayer;
 use super::request::DiffQuery;
 use crate::history::{Known, State, differences, is_full_state};
@@ -33,7 +32,7 @@ pub(super) fn answer(
         Known::Deleted { .. } => Some(&empty),
     };
     for difference in differences(before, after.state().unwrap_or(&empty)) {
-        lines.put(&DiffLine::from(difference))?;
+        lines.put(&difference)?;
     }
     Ok(true)
 }

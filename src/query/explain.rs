@@ -16,11 +16,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Lines, QueryError};
-use super::lines::known;
 use super::replay::{ReplayVisitor, Replayer, Step};
 use super::request::ExplainQuery;
 use crate::event::{Event, EventType, ProfileKey, is_member};
-use crate::history::{Change, Place, Replay, State, Subject, Value};
+use crate::history::{Change, Place, Replay, State, Subject, Value, known};
 use crate::log::record::EventHead;
 use crate::query::lines::HistoryLine;
 use crate::store::{Missing, Snapshot};
@@ -47,12 +46,9 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainLine<'a> {
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
+    /// The field or interest.
+    #[serde(flatten)]
+    pub subject: Subject<'a>,
     /// The parameter's value as sent; missing where nothing was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Cow<'a, str>>,
@@ -255,13 +251,13 @@ impl<'e> Explained<'e> {
         }
         for change in &self.changes {
             if change.old.is_some() && !asked.contains(&change.subject) {
-                lines.push(line_of(
-                    change.subject.clone(),
-                    None,
-                    change.old.clone(),
-                    change.new.clone(),
-                    Outcome::Unasked,
-                ));
+                lines.push(ExplainLine {
+                    subject: change.subject.clone(),
+                    asked: None,
+                    old: change.old.clone(),
+                    new: change.new.clone(),
+                    outcome: Outcome::Unasked,
+                });
             }
         }
         lines
@@ -300,25 +296,13 @@ impl<'e> Explained<'e> {
             (false, false) if old.is_none() && new == Value::Absent => Outcome::Ignored,
             (false, false) => Outcome::Coerced,
         };
-        line_of(subject.clone(), Some(value.clone()), old, new, outcome)
-    }
-}
-
-fn line_of<'e>(
-    subject: Subject<'e>,
-    asked: Option<Cow<'e, str>>,
-    old: Option<Value<'e>>,
-    new: Value<'e>,
-    outcome: Outcome,
-) -> ExplainLine<'e> {
-    let (field, interest) = subject.into_names();
-    ExplainLine {
-        field,
-        interest,
-        asked,
-        old,
-        new,
-        outcome,
+        ExplainLine {
+            subject: subject.clone(),
+            asked: Some(value.clone()),
+            old,
+            new,
+            outcome,
+        }
     }
 }
 

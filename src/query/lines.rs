@@ -7,47 +7,14 @@
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 pub use super::baselines::BaselinePart;
 pub use super::find::FindLine;
 use crate::auth::signature::Proof;
 use crate::event::{Fields, Interests, TimeSource};
-use crate::history::Value;
-
-/// `old`: missing is not known, `null` is absent.
-pub(super) fn known<'de, 'a, D: Deserializer<'de>>(
-    input: D,
-) -> Result<Option<Value<'a>>, D::Error> {
-    Value::deserialize(input).map(Some)
-}
-
-/// What changed, without the event.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct ChangeLine<'a> {
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
-    /// What it was.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
-    pub old: Option<Value<'a>>,
-    /// What it became.
-    pub new: Value<'a>,
-    /// Why: `create`, `set`, `unexplained`, `observed`, `first_seen`, `cascade`.
-    pub cause: Cow<'a, str>,
-    /// Of an unexplained or observed change: since when it may have happened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("format" = "date-time"))]
-    pub since: Option<String>,
-}
+pub use crate::history::{Change as ChangeLine, Difference as DiffLine};
+use crate::history::{Subject, Value, known};
 
 /// An event of `history`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -134,37 +101,13 @@ pub struct ShowLine<'a> {
     pub cascade: Option<LastEvent>,
 }
 
-/// A difference of `diff`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DiffLine<'a> {
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
-    /// What it was.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
-    pub old: Option<Value<'a>>,
-    /// What it became.
-    pub new: Value<'a>,
-}
-
 /// A row of `blame`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BlameLine<'a> {
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
+    /// What is blamed.
+    #[serde(flatten)]
+    pub subject: Subject<'a>,
     /// What it is.
     pub value: Value<'a>,
     /// The event that changed it last.
@@ -192,7 +135,7 @@ pub struct BlameLine<'a> {
 
 /// A change of `changes`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub struct ChangesLine<'a> {
     /// The event's time.
     #[schemars(extend("format" = "date-time"))]
@@ -212,27 +155,9 @@ pub struct ChangesLine<'a> {
     pub collection: Option<u64>,
     /// The label in the webhook's address.
     pub label: Option<Cow<'a, str>>,
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
-    /// What it was.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "known"
-    )]
-    pub old: Option<Value<'a>>,
-    /// What it became.
-    pub new: Value<'a>,
-    /// Why.
-    pub cause: Cow<'a, str>,
-    /// Of an unexplained or observed change: since when it may have happened.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("format" = "date-time"))]
-    pub since: Option<String>,
+    /// What changed.
+    #[serde(flatten)]
+    pub change: ChangeLine<'a>,
 }
 
 /// An event of `export`, which `import` reads back.

@@ -42,6 +42,9 @@ pub(super) const ALWAYS: Seconds = (i64::MIN, i64::MAX);
 /// The first and the last second of a span.
 pub(super) type Seconds = (i64, i64);
 
+/// An [`IntervalBuilder`]'s choice of values: all of them.
+pub(super) type AllValues = fn(&Subject<'_>, &Value<'_>) -> bool;
+
 /// The seconds of a span.
 pub(super) fn seconds_of(span: &Span) -> Seconds {
     let (since, until) = span.bounds();

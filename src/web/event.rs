@@ -195,12 +195,12 @@ impl Page {
                         @for one in line.changes.iter().take(MOST) {
                             @let [old, new] = change(one.old.as_ref(), &one.new, LONG);
                             tr {
-                                th scope="row" { (self.name(&Name::of(one.field.as_deref(), one.interest.as_deref()))) }
+                                th scope="row" { (self.name(&Name::of(&one.subject))) }
                                 td data-label="old" { (old) }
                                 td data-label="new" { (new) }
                                 td data-label="why" {
-                                    (badge(&one.cause))
-                                    @if let Some(since) = &one.since { " at some moment since " (clock.line(since)) }
+                                    (badge(one.cause))
+                                    @if let Some(since) = one.cause.since() { " at some moment since " (clock.time(since)) }
                                 }
                             }
                         }
@@ -242,7 +242,7 @@ fn outcome(line: &ExplainLine<'_>) -> Markup {
     };
     html! {
         tr {
-            th scope="row" { (Name::of(line.field.as_deref(), line.interest.as_deref())) }
+            th scope="row" { (Name::of(&line.subject)) }
             td data-label="asked" {
                 @match line.asked.as_deref() {
                     Some("") => span.nothing { "(empty)" },

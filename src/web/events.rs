@@ -6,6 +6,7 @@ use super::links;
 use super::text::{NAME, Name, SHORT, Text, badge, change};
 use super::time_format::Clock;
 use crate::event::ProfileKey;
+use crate::history::Cause;
 use crate::query::lines::HistoryLine;
 
 /// The most changes of an event in a list.
@@ -48,7 +49,10 @@ pub fn row(line: &HistoryLine<'_>, clock: &Clock, of_several: bool) -> Markup {
         subprofile: line.subprofile,
     };
     // A subprofile's deletion by the `delete` of its profile.
-    let is_cascade = line.changes.iter().any(|change| change.cause == "cascade");
+    let is_cascade = line
+        .changes
+        .iter()
+        .any(|change| change.cause == Cause::Cascade);
     let further = line.changes.len().saturating_sub(CHANGES);
     html! {
         tr data-seq=(line.seq) {
@@ -75,11 +79,11 @@ pub fn row(line: &HistoryLine<'_>, clock: &Clock, of_several: bool) -> Markup {
                             @let [old, new] = change(one.old.as_ref(), &one.new, SHORT);
                             li {
                                 span.change {
-                                    (Name::of(one.field.as_deref(), one.interest.as_deref())) ": "
+                                    (Name::of(&one.subject)) ": "
                                     span.old { (old) } " " span.arrow aria-label="became" { "→" } " "
                                     span.new { (new) }
                                 }
-                                " " (badge(&one.cause))
+                                " " (badge(one.cause))
                             }
                         }
                         @if further > 0 {

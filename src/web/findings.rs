@@ -95,9 +95,7 @@ pub fn gap(line: &GapLine<'_>, clock: &Clock) -> Markup {
     }
     let fields = line.fields.iter().take(NAMED);
     Finding {
-        what: fields
-            .map(|one| Name::of(one.field.as_deref(), one.interest.as_deref()))
-            .collect(),
+        what: fields.map(|one| Name::of(&one.subject)).collect(),
         more_names: line.more_fields || line.fields.len() > NAMED,
         how_much: format!(
             "{} of {}",
@@ -138,7 +136,7 @@ pub fn incident(line: &IncidentLine<'_>, clock: &Clock) -> Markup {
         facts.push(html! { "By calls with " (list(labels, line.labels.len() > NAMED)) "." });
     }
     Finding {
-        what: vec![Name::of(line.field.as_deref(), line.interest.as_deref())],
+        what: vec![Name::of(&line.subject)],
         how_much: format!("changed on {}", whose(line.profiles, line.subprofiles)),
         span: (&line.from, &line.until),
         meaning: match line.usual {
@@ -189,7 +187,7 @@ pub fn unrest(line: &LoopGroupLine<'_>, one: Option<&LoopLine<'_>>, clock: &Cloc
     };
     let (first, last) = one.map_or((0, 0), |one| (one.first_seq, one.last_seq));
     Finding {
-        what: vec![Name::of(line.field.as_deref(), line.interest.as_deref())],
+        what: vec![Name::of(&line.subject)],
         how_much: match line.loops {
             1 => format!("{} back and forth", counted(line.changes, "change")),
             loops => format!(
@@ -251,7 +249,7 @@ fn timeline(one: &LoopLine<'_>) -> (ProfileKey, String) {
         }
         _ => Zoom::All,
     };
-    let name = Name::of(one.field.as_deref(), one.interest.as_deref());
+    let name = Name::of(&one.subject);
     let link = ProfileLink::new(key, zoom);
     let link = match &name.raw {
         Some(raw) => link.only(raw, name.interest),

@@ -72,9 +72,7 @@ impl State {
 
     /// Takes a difference between then and now.
     pub fn differs(&mut self, line: &DiffLine<'_>) {
-        let (field, interest) = (line.field.as_deref(), line.interest.as_deref());
-        let name = Name::of(field, interest);
-        let raw = field.or(interest).unwrap_or_default();
+        let (name, raw) = (Name::of(&line.subject), line.subject.name());
         self.changed += 1;
         let [then, now] = change(line.old.as_ref(), &line.new, SHORT);
         let place = self.places.get(&(name.interest, raw.to_owned()));

@@ -3,7 +3,7 @@
 use maud::{Markup, Render, html};
 
 use crate::format::{Cut, differing, head, plain, tail};
-use crate::history::Value;
+use crate::history::{Cause, Subject, Value};
 
 /// The most characters of a name.
 pub const NAME: usize = 80;
@@ -152,12 +152,9 @@ impl Name {
         }
     }
 
-    /// Of the two keys of a line, of which one is there.
-    pub fn of(field: Option<&str>, interest: Option<&str>) -> Self {
-        match (field, interest) {
-            (None, Some(interest)) => Self::new(interest, true),
-            (field, _) => Self::new(field.unwrap_or_default(), false),
-        }
+    /// Of what a line speaks of.
+    pub fn of(subject: &Subject<'_>) -> Self {
+        Self::new(subject.name(), subject.is_interest())
     }
 }
 
@@ -199,22 +196,22 @@ pub fn change(old: Option<&Value<'_>>, new: &Value<'_>, most: usize) -> [Markup;
 }
 
 /// The word for why something changed, as a badge.
-pub fn badge(cause: &str) -> Markup {
+pub fn badge(cause: Cause) -> Markup {
     let (class, title) = match cause {
-        "create" => ("create", "the event created the profile"),
-        "set" => ("set", "the update names it"),
-        "unexplained" => (
+        Cause::Create => ("create", "the event created the profile"),
+        Cause::Set => ("set", "the update names it"),
+        Cause::Unexplained { .. } => (
             "unexplained",
             "it changed at some unseen moment before this event",
         ),
-        "observed" => (
+        Cause::Observed { .. } => (
             "unexplained",
             "an export shows it: it changed at some unseen moment before",
         ),
-        "cascade" => ("bad", "it ended with its profile, which was deleted"),
-        _ => ("other", "what was before is not known"),
+        Cause::Cascade => ("bad", "it ended with its profile, which was deleted"),
+        Cause::FirstSeen | Cause::Baseline => ("other", "what was before is not known"),
     };
-    html! { span.badge.(class) title=(title) { (plain(cause).replace('_', " ")) } }
+    html! { span.badge.(class) title=(title) { (cause.name().replace('_', " ")) } }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use super::scale::Scale;
 use super::text::{Name, Shown};
 use crate::format::seconds_of;
-use crate::history::Value;
+use crate::history::{Cause, Value};
 use crate::query::lines::{HistoryLine, ShowLine};
 
 /// How many places a line has.
@@ -36,15 +36,15 @@ const VALUE: usize = 60;
 pub enum Kind {
     /// It changed: the last cause, or the first of several that is `unexplained`
     /// or `observed`.
-    Changed(String),
+    Changed(Cause),
     /// The (sub)profile was deleted.
     Deleted,
 }
 
 impl Kind {
     /// Whether it changed at another moment than that of the event.
-    fn is_unseen(&self) -> bool {
-        matches!(self, Self::Changed(word) if matches!(word.as_str(), "unexplained" | "observed"))
+    const fn is_unseen(&self) -> bool {
+        matches!(self, Self::Changed(cause) if cause.since().is_some())
     }
 }
 
@@ -208,11 +208,8 @@ impl Timeline {
         }
         let part = self.scale.part(time, PARTS) / self.together * self.together;
         for line_change in &line.changes {
-            let (name, interest) = match (&line_change.field, &line_change.interest) {
-                (None, Some(interest)) => (interest, true),
-                (Some(field), _) => (field, false),
-                (None, None) => continue,
-            };
+            let subject = &line_change.subject;
+            let (name, interest) = (subject.name(), subject.is_interest());
             if !self.is_wanted(name, interest) {
                 continue;
             }
@@ -233,7 +230,7 @@ impl Timeline {
                 time,
                 old: Shown::of(line_change.old.as_ref(), VALUE),
                 new: Shown::of(Some(&line_change.new), VALUE),
-                kind: Kind::Changed(line_change.cause.clone().into_owned()),
+                kind: Kind::Changed(line_change.cause),
             });
         }
         if line.observed.as_deref() == Some("gone")

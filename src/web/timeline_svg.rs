@@ -13,6 +13,7 @@ use super::text::Shown;
 use super::time_format::Clock;
 use super::timeline::{Kind, Mark, PARTS, Row, Timeline};
 use crate::format::counted;
+use crate::history::Cause;
 
 /// The height of a line.
 const HEIGHT: u32 = 30;
@@ -136,13 +137,13 @@ fn span(begin: u32, end: u32, value: &Shown, class: &str) -> Markup {
 fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
     let (class, form) = match &mark.kind {
         Kind::Deleted => ("deleted", "#m-deleted"),
-        Kind::Changed(cause) => match cause.as_str() {
-            "unexplained" => ("unexplained", "#m-unexplained"),
-            "observed" => ("observed", "#m-observed"),
-            "cascade" => ("deleted", "#m-deleted"),
+        Kind::Changed(cause) => match cause {
+            Cause::Unexplained { .. } => ("unexplained", "#m-unexplained"),
+            Cause::Observed { .. } => ("observed", "#m-observed"),
+            Cause::Cascade => ("deleted", "#m-deleted"),
             _ if mark.count > 1 => ("many", "#m-many"),
-            "set" => ("set", "#m-set"),
-            "create" => ("create", "#m-create"),
+            Cause::Set => ("set", "#m-set"),
+            Cause::Create => ("create", "#m-create"),
             _ => ("other", "#m-other"),
         },
     };
@@ -151,9 +152,9 @@ fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
     let name = row.name.text.line();
     let why = match &mark.kind {
         Kind::Deleted => "it is gone",
-        Kind::Changed(cause) if cause == "cascade" => "it ended with its profile",
-        Kind::Changed(cause) if cause == "observed" => "an export shows it",
-        Kind::Changed(cause) => cause,
+        Kind::Changed(Cause::Cascade) => "it ended with its profile",
+        Kind::Changed(Cause::Observed { .. }) => "an export shows it",
+        Kind::Changed(cause) => cause.name(),
     };
     let title = if mark.count > 1 {
         format!(

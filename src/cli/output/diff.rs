@@ -72,7 +72,7 @@ impl Printer for Diff<'_> {
         if !std::mem::replace(&mut self.headed, true) {
             self.head()?;
         }
-        let name = subject(line.field.as_deref(), line.interest.as_deref());
+        let name = subject(&line.subject);
         let change = Change::new(line.old.as_ref(), &line.new);
         if line.old != Some(Value::Absent) {
             self.side("- ", &name, &change.old)?;

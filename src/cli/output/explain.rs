@@ -94,7 +94,7 @@ impl<'a> Explain<'a> {
                 text.into()
             }
         };
-        let name = subject(line.field.as_deref(), line.interest.as_deref());
+        let name = subject(&line.subject);
         (name, said)
     }
 }

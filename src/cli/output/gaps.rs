@@ -23,7 +23,7 @@ fn title(line: &GapLine<'_>, view: &View) -> Text {
     );
     let mut title = Text::of(Role::Head, what).and(Role::Plain, ": ");
     let name = line.fields.first();
-    let name = name.map(|one| subject(one.field.as_deref(), one.interest.as_deref()));
+    let name = name.map(|one| subject(&one.subject));
     let mut of_field = |what: &str| {
         title.append(name.clone().unwrap_or_default().fit(NAME));
         title.push(Role::Plain, what);
@@ -48,7 +48,7 @@ fn fields(line: &GapLine<'_>, view: &View) -> Vec<Field> {
     let mut fields = Vec::new();
     if line.kind == GapKind::Lost {
         let names = line.fields.iter().map(|one| {
-            let name = subject(one.field.as_deref(), one.interest.as_deref());
+            let name = subject(&one.subject);
             (name.fit(NAME).text(), one.changes)
         });
         let names = listed(names, NAMES, line.more_fields);

@@ -11,6 +11,7 @@ use super::table::parse;
 use crate::format::{
     Change, Printer, Role, Text, View, counted, middle, plain, subject, who, width_of,
 };
+use crate::history::Cause;
 use crate::query::lines::{ChangeLine, HistoryLine};
 
 /// Before the changes of an event.
@@ -106,23 +107,23 @@ impl<'a> History<'a> {
 
     fn changes(&mut self, changes: &[ChangeLine<'_>]) -> io::Result<()> {
         // All unexplained changes of an event have the same `since`: shown once.
-        let mut since = changes.iter().find_map(|change| change.since.as_ref());
+        let mut since = changes.iter().find_map(|change| change.cause.since());
         let rows = changes.iter().map(|line| {
-            let role = match line.cause.as_ref() {
-                "unexplained" => Role::Warning,
+            let role = match line.cause {
+                Cause::Unexplained { .. } => Role::Warning,
                 _ => Role::Plain,
             };
-            let cause = plain(&line.cause);
+            let cause = line.cause.name();
             let padding = CAUSE.saturating_sub(cause.len()) + 2;
             let mut name = Text::of(role, cause).and(Role::Plain, " ".repeat(padding));
-            let of = subject(line.field.as_deref(), line.interest.as_deref());
+            let of = subject(&line.subject);
             name.append(match self.view.width {
                 Some(_) => of.fit(MAX_NAME),
                 None => of,
             });
             let mut change = Change::new(line.old.as_ref(), &line.new);
-            if let Some(since) = since.take_if(|_| line.since.is_some()) {
-                let since = format!("since {}", self.view.time(since));
+            if let Some(since) = since.take_if(|_| line.cause.since().is_some()) {
+                let since = format!("since {}", self.view.moment(since));
                 change.suffix = Text::of(Role::Warning, since);
             }
             (name, change.into())

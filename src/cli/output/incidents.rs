@@ -19,7 +19,7 @@ const LABELS: usize = 6;
 /// An incident.
 pub fn sections(line: &IncidentLine<'_>, view: &View) -> Vec<Section> {
     let mut title = Text::of(Role::Seq, plain(&line.id)).and(Role::Plain, "  ");
-    let name = subject(line.field.as_deref(), line.interest.as_deref());
+    let name = subject(&line.subject);
     title.push(Role::Head, name.fit(NAME).text());
     let many = of_many(line.profiles, line.subprofiles);
     title.push(Role::Plain, format!(" of {many} changed at once"));

@@ -34,7 +34,7 @@ struct Group {
 const GROUPS: &[Column<Group>] = &[
     Column::elastic("FIELD", 6, 24, |group, _| {
         let line = &group.line;
-        subject(line.field.as_deref(), line.interest.as_deref()).into()
+        subject(&line.subject).into()
     }),
     Column::elastic("BY", 8, 40, |group, _| {
         let labels = group.line.labels.iter();
@@ -108,7 +108,7 @@ fn section(line: &LoopLine<'_>, view: &View) -> Section {
         LoopKind::Turns => "turns",
         LoopKind::Rewrites => "is rewritten",
     };
-    let name = subject(line.field.as_deref(), line.interest.as_deref());
+    let name = subject(&line.subject);
     let mut title = Text::of(Role::Plain, key(line.profile, line.subprofile))
         .and(Role::Plain, "  ")
         .and(Role::Head, name.fit(NAME).text());

@@ -81,8 +81,8 @@ const fn column(by: By) -> Column<Row> {
             Cell::of(Role::Time, format!("{hour} {zone}"))
         }),
         By::Field => Column::elastic("FIELD", 8, 40, |row, _| {
-            let group = &row.line.group;
-            subject(group.field.as_deref(), group.interest.as_deref()).into()
+            let of_group = row.line.group.subject.as_ref();
+            of_group.map(subject).unwrap_or_default().into()
         }),
         By::Type => Column::elastic("TYPE", 6, 24, |row, _| {
             Cell::outside(row.line.group.event_type.as_deref())

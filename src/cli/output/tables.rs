@@ -9,7 +9,7 @@ use super::table::{Cell, CellContext, Column, Table};
 use crate::format::{
     Change, Role, Side, Text, format_duration, plain, quoted, seconds_of, subject,
 };
-use crate::history::Value;
+use crate::history::{Subject, Value};
 use crate::query::lines::{BlameLine, ChangesLine, ExportLine, FindLine, RejectedLine};
 use crate::query::{ReconcileLine, UndoLine};
 
@@ -29,14 +29,17 @@ pub static CHANGES: Table<ChangesLine<'static>> = Table {
             Cell::outside(line.label.as_deref())
         })
         .drop_priority(1),
-        Column::fixed("CAUSE", |line, _| cause(&line.cause, line.since.is_some())),
+        Column::fixed("CAUSE", |line, _| {
+            let own = line.change.cause;
+            cause(own.name(), own.since().is_some())
+        }),
         Column::elastic("FIELD", 8, 24, |line, _| {
-            subject(line.field.as_deref(), line.interest.as_deref()).into()
+            subject(&line.change.subject).into()
         }),
         Column::elastic("CHANGE", 24, usize::MAX, |line, context| {
-            let mut change = Change::new(line.old.as_ref(), &line.new);
-            if let Some(since) = &line.since {
-                let since = format!("since {}", context.view.time(since));
+            let mut change = Change::new(line.change.old.as_ref(), &line.change.new);
+            if let Some(since) = line.change.cause.since() {
+                let since = format!("since {}", context.view.moment(since));
                 change.suffix = Text::of(Role::Warning, since);
             }
             change.into()
@@ -48,9 +51,7 @@ pub static CHANGES: Table<ChangesLine<'static>> = Table {
 pub static BLAME: Table<BlameLine<'static>> = Table {
     csv: CsvColumns::new("field interest value seq time type cause old old_is since"),
     columns: &[
-        Column::elastic("FIELD", 12, 32, |line, _| {
-            subject(line.field.as_deref(), line.interest.as_deref()).into()
-        }),
+        Column::elastic("FIELD", 12, 32, |line, _| subject(&line.subject).into()),
         Column::elastic("VALUE", 18, usize::MAX, |line, context| {
             side(&Side::new_value(&line.value), context)
         }),
@@ -93,7 +94,7 @@ pub static FIND: Table<FindLine<'static>> = Table {
         .drop_priority(3)
         .hide_empty(),
         Column::elastic("FIELD", 5, 24, |line: &FindLine<'_>, _| {
-            subject(line.field.as_deref(), line.interest.as_deref()).into()
+            subject(&line.subject).into()
         })
         .drop_priority(2),
         Column::elastic("VALUE", 20, usize::MAX, |line, context| {
@@ -198,9 +199,7 @@ pub static UNDO: Table<UndoLine<'static>> = Table {
     csv: CsvColumns::new("profile subprofile field interest old old_is bad now seq time left"),
     columns: &[
         Column::fixed("WHO", |line, _| Cell::who(line.profile, line.subprofile)),
-        Column::elastic("FIELD", 6, 24, |line, _| {
-            subject(line.field.as_deref(), line.interest.as_deref()).into()
-        }),
+        Column::elastic("FIELD", 6, 24, |line, _| subject(&line.subject).into()),
         Column::elastic("OLD", 8, usize::MAX, |line, context| {
             side(&Side::old_value(line.old.as_ref()), context)
         }),
@@ -232,7 +231,7 @@ pub static UNDO: Table<UndoLine<'static>> = Table {
 pub const RECONCILE: &[Column<ReconcileLine<'static>>] = &[
     Column::fixed("WHO", |line, _| Cell::who(line.profile, line.subprofile)),
     Column::elastic("FIELD", 9, 32, |line, _| match &line.field {
-        Some(name) => subject(Some(name), None).into(),
+        Some(name) => subject(&Subject::Field(name.as_ref().into())).into(),
         None => {
             let finding = line.finding.as_deref().map(plain).unwrap_or_default();
             Cell::of(Role::Warning, format!("({finding})"))

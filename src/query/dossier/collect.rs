@@ -7,22 +7,19 @@ use std::io;
 
 use super::DossierQuery;
 use super::lines::{
-    self, DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, TotalPart, ValuePart,
+    DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, TotalPart, ValuePart,
 };
 use crate::auth::signature::Evidence;
 use crate::event::{Event, ProfileKey, micros_to_rfc3339, seconds_to_rfc3339};
 use crate::history::{
-    Change, Ending, Interval, IntervalBuilder, Known, Origin, Place, Replay, Subject, Value,
+    Change, Ending, Interval, IntervalBuilder, Known, Place, Replay, Subject, Value,
 };
 use crate::log::record::EventRecord;
 use crate::query::answer::{Lines, QueryError};
 use crate::query::filter::matches_subject;
-use crate::query::lines::{ChangeLine, LastEvent};
-use crate::query::replay::{ReplayVisitor, Replayer, Step, What};
+use crate::query::lines::LastEvent;
+use crate::query::replay::{AllValues, ReplayVisitor, Replayer, Step, What};
 use crate::store::{EventReader, Snapshot, Sorter, TrailError};
-
-/// Which values a dossier follows: all of them.
-type AllValues = fn(&Subject<'_>, &Value<'_>) -> bool;
 
 /// The lines so far, and their totals.
 pub(super) struct Collector<'a> {
@@ -295,7 +292,7 @@ impl KeyVisitor<'_, '_> {
             verified: event.verified,
             key: signed_by.map(Cow::Owned),
             observed: event.event_type.seen().map(|seen| seen.name().into()),
-            changes: changes.into_iter().map(ChangeLine::from).collect(),
+            changes,
         };
         let place = self.place(Place::of(event));
         self.all.push(&place, &DossierLine::Event(Box::new(part)))
@@ -309,15 +306,21 @@ impl KeyVisitor<'_, '_> {
         changes: &[&Change<'_>],
     ) -> Result<(), QueryError> {
         let since = changes.last().and_then(|change| change.cause.since());
-        let names = || changes.iter().map(|change| change.subject.names());
+        let (mut fields, mut interests) = (Vec::new(), Vec::new());
+        for change in changes {
+            match change.subject.borrowed() {
+                Subject::Field(name) => fields.push(name),
+                Subject::Interest(name) => interests.push(name),
+            }
+        }
         let gap = GapPart {
             profile: Some(self.key.profile),
             subprofile: self.key.subprofile,
             seq: Some(place.seq),
             since: since.map(seconds_to_rfc3339),
             until: Some(seconds_to_rfc3339(place.time)),
-            fields: names().filter_map(|(field, _)| field).collect(),
-            interests: names().filter_map(|(_, interest)| interest).collect(),
+            fields,
+            interests,
             ..GapPart::new(kind)
         };
         // Those of no known (sub)profile come first.
@@ -348,9 +351,8 @@ impl KeyVisitor<'_, '_> {
     /// Adds a value while it was held.
     fn value(&mut self, interval: Interval) -> Result<(), QueryError> {
         let subject = interval.subject;
-        let (field, interest) = subject.names();
         // In order of their names; a 0 in one does not end it.
-        let mut place = numbers(&[self.number, interest.is_some().into()]);
+        let mut place = numbers(&[self.number, subject.is_interest().into()]);
         for byte in subject.name().bytes() {
             place.push(byte);
             place.extend((byte == 0).then_some(1));
@@ -360,11 +362,10 @@ impl KeyVisitor<'_, '_> {
         let part = ValuePart {
             profile: self.key.profile,
             subprofile: self.key.subprofile,
-            field,
-            interest,
+            subject,
             value: interval.value,
-            since: origin(interval.since),
-            until: interval.until.map(ending),
+            since: interval.since,
+            until: interval.until,
         };
         self.all.push(&place, &DossierLine::Value(part))
     }
@@ -381,10 +382,7 @@ impl KeyVisitor<'_, '_> {
             Known::Nothing => ("unknown", &None, &None),
             Known::Deleted { created, modified } => ("deleted", created, modified),
             Known::Present(state) => {
-                let fields = state.fields.iter();
-                order.extend(fields.map(|(name, _)| Subject::Field(name.as_ref().into())));
-                let interests = state.interests.iter();
-                order.extend(interests.map(|name| Subject::Interest(name.as_ref().into())));
+                order.extend(state.subjects());
                 ("present", &state.created, &state.modified)
             }
         };
@@ -407,13 +405,11 @@ impl KeyVisitor<'_, '_> {
         };
         let state = numbers(&[self.number, 0]);
         self.all.push(&state, &DossierLine::State(part))?;
-        let open: BTreeMap<Subject<'_>, Interval> = (self.intervals.take_open())
-            .map(|interval| (interval.subject.clone(), interval))
-            .collect();
+        let open = self.intervals.take_open();
         let mut now = Vec::new();
         for subject in order.into_iter().filter(|subject| self.all.wants(subject)) {
             if let Some(interval) = open.get(&subject) {
-                let since = Some(origin(interval.since.clone()));
+                let since = Some(interval.since.clone());
                 now.push((subject, interval.value.clone(), since, None));
             }
         }
@@ -428,15 +424,13 @@ impl KeyVisitor<'_, '_> {
                 Subject::Field(_) => Value::Absent,
                 Subject::Interest(_) => Value::Member(false),
             };
-            now.push((subject, value, None, ended.map(ending)));
+            now.push((subject, value, None, ended));
         }
         for ((subject, value, since, ended), number) in now.into_iter().zip(1..) {
-            let (field, interest) = subject.into_names();
             let part = NowPart {
                 profile,
                 subprofile,
-                field,
-                interest,
+                subject,
                 value,
                 since,
                 ended,
@@ -456,26 +450,4 @@ impl KeyVisitor<'_, '_> {
 fn last_event((seq, time): (u64, i64)) -> LastEvent {
     let time = seconds_to_rfc3339(time);
     LastEvent { seq, time }
-}
-
-fn origin(origin: Origin) -> lines::Origin<'static> {
-    lines::Origin {
-        seq: origin.seq,
-        time: seconds_to_rfc3339(origin.time),
-        event_type: origin.event_type,
-        cause: origin.cause.name().into(),
-        not_before: origin.cause.since().map(seconds_to_rfc3339),
-        label: origin.label.map(Cow::Owned),
-        remote: origin.remote.map(Cow::Owned),
-        verified: origin.verified,
-    }
-}
-
-fn ending(ending: Ending) -> lines::Ending<'static> {
-    lines::Ending {
-        seq: ending.seq,
-        time: seconds_to_rfc3339(ending.time),
-        cause: ending.cause.into(),
-        not_before: ending.not_before.map(seconds_to_rfc3339),
-    }
 }

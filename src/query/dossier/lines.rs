@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::TimeSource;
-use crate::history::Value;
+use crate::history::{Ending, Origin, Subject, Value};
 use crate::query::lines::{ChangeLine, LastEvent};
 
 /// A line of a dossier.
@@ -117,49 +117,6 @@ pub struct StatePart {
     pub modified: Option<String>,
 }
 
-/// By what a value came.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Origin<'a> {
-    /// The event's place in the order of arrival.
-    pub seq: u64,
-    /// Its time.
-    pub time: String,
-    /// Its type; `baseline` where it was pruned.
-    #[serde(rename = "type")]
-    pub event_type: Cow<'a, str>,
-    /// Why the value is told there; where that is `unexplained`, `first_seen` or
-    /// `baseline`, its true beginning is not known.
-    pub cause: Cow<'a, str>,
-    /// Of an unexplained change: when the value was not yet so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<String>,
-    /// The label in the webhook's address.
-    pub label: Option<Cow<'a, str>>,
-    /// The sender's address.
-    pub remote: Option<Cow<'a, str>>,
-    /// Whether it was verified that Copernica sent it; missing where nobody looked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified: Option<bool>,
-}
-
-/// How a value ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Ending<'a> {
-    /// The event's place in the order of arrival.
-    pub seq: u64,
-    /// Its time.
-    pub time: String,
-    /// Why: a cause; `delete` where the (sub)profile was deleted; `baseline`
-    /// where only pruned events could tell when; `observed`, too, where an
-    /// export did not have the (sub)profile any more.
-    pub cause: Cow<'a, str>,
-    /// Of an unexplained or observed change: when the value was still so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub not_before: Option<String>,
-}
-
 /// A value of the moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -168,20 +125,17 @@ pub struct NowPart<'a> {
     pub profile: u64,
     /// The subprofile.
     pub subprofile: Option<u64>,
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
+    /// The field or interest.
+    #[serde(flatten)]
+    pub subject: Subject<'a>,
     /// What it is; of what was asked for by name and is not there: `null`, and
     /// `false` of an interest.
     pub value: Value<'a>,
     /// By what it came; `null` where it is not there.
-    pub since: Option<Origin<'a>>,
+    pub since: Option<Origin>,
     /// Of what is not there, but was: how it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<Ending<'a>>,
+    pub ended: Option<Ending>,
 }
 
 /// A value while it lasted.
@@ -192,18 +146,15 @@ pub struct ValuePart<'a> {
     pub profile: u64,
     /// The subprofile.
     pub subprofile: Option<u64>,
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
+    /// The field or interest.
+    #[serde(flatten)]
+    pub subject: Subject<'a>,
     /// What it was.
     pub value: Value<'a>,
     /// By what it came.
-    pub since: Origin<'a>,
+    pub since: Origin,
     /// By what it went; `null` where it lasts.
-    pub until: Option<Ending<'a>>,
+    pub until: Option<Ending>,
 }
 
 /// Something that is not known.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::history::Value;
+use crate::history::{Subject, Value};
 
 /// An interval in which a (sub)profile held a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,12 +19,9 @@ pub struct FindLine<'a> {
     pub database: Option<u64>,
     /// The collection, likewise.
     pub collection: Option<u64>,
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
+    /// The field or interest.
+    #[serde(flatten)]
+    pub subject: Subject<'a>,
     /// The value; `true` for an interest.
     pub value: Value<'a>,
     /// The time of the event that began it.

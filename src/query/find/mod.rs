@@ -300,18 +300,16 @@ where
             if !is_asked_for {
                 continue;
             }
-            let (field, interest) = interval.subject.into_names();
             let line = FindLine {
                 profile: self.key.profile,
                 subprofile: self.key.subprofile,
                 database,
                 collection,
-                field,
-                interest,
+                subject: interval.subject,
                 value: interval.value,
                 since: seconds_to_rfc3339(interval.since.time),
                 since_seq: interval.since.seq,
-                cause: interval.since.cause.name().into(),
+                cause: interval.since.cause,
                 until: until.map(|(time, _)| seconds_to_rfc3339(time)),
                 until_seq: until.map(|(_, seq)| seq),
             };
@@ -335,7 +333,7 @@ where
 
     fn finish(&mut self, replay: &Replay<'_>) -> Result<bool, QueryError> {
         let ended = self.intervals.follow_baseline(replay);
-        let open = self.intervals.take_open();
+        let open = self.intervals.take_open().into_values();
         self.put(ended.into_iter().chain(open), replay)
     }
 }

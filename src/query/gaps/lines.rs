@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::history::Subject;
+
 /// What unexplained changes have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -70,12 +72,9 @@ pub struct GapLine<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GapField<'a> {
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
+    /// The field or interest.
+    #[serde(flatten)]
+    pub subject: Subject<'a>,
     /// How many unexplained changes of it there are.
     pub changes: u64,
 }

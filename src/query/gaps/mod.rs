@@ -267,13 +267,10 @@ impl<'a> Renderer<'a> {
             Some((subject, *changes))
         });
         let by_count = ranked(fields_of);
-        let named = by_count.iter().take(MAX_NAMED).map(|(subject, changes)| {
-            let (field, interest) = subject.names();
-            GapField {
-                field,
-                interest,
-                changes: *changes,
-            }
+        let named = by_count.iter().take(MAX_NAMED);
+        let named = named.map(|(subject, changes)| GapField {
+            subject: subject.borrowed(),
+            changes: *changes,
         });
         let changes = fields.values().sum();
         let (since, until) = count.times.or_default();

@@ -5,8 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::history::Value;
-use crate::query::lines::known;
+use crate::history::{Subject, Value, known};
 
 /// Many (sub)profiles got the same field changed within minutes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -14,12 +13,9 @@ use crate::query::lines::known;
 pub struct IncidentLine<'a> {
     /// Its name.
     pub id: String,
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
+    /// The field or interest.
+    #[serde(flatten)]
+    pub subject: Subject<'a>,
     /// The database that the calls named.
     pub database: Option<u64>,
     /// The collection that the calls named.
@@ -100,12 +96,9 @@ pub struct UndoLine<'a> {
     pub profile: u64,
     /// The subprofile.
     pub subprofile: Option<u64>,
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
+    /// The field or interest.
+    #[serde(flatten)]
+    pub subject: Subject<'a>,
     /// What it was before the incident.
     #[serde(
         default,

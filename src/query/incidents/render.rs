@@ -27,7 +27,6 @@ pub(super) fn line(
         word: word(&group.subject),
         seq: detail.first.map_or(0, |(_, seq)| seq),
     };
-    let (field, interest) = group.subject.clone().into_names();
     let times = extent.times.or_default();
     let seqs = extent.seqs.or_default();
     let more_pairs = detail.pairs.others() > 0 || detail.pairs.counts().len() > PAIRS;
@@ -41,8 +40,7 @@ pub(super) fn line(
             .line()
             .map(Cow::Owned),
         id: id.to_string(),
-        field,
-        interest,
+        subject: group.subject.clone(),
         database: group.database,
         collection: group.collection,
         from: seconds_to_rfc3339(times.0),

@@ -41,12 +41,10 @@ impl ChangeVisitor for AffectedValues<'_> {
                 line.time = time;
             }
             _ => {
-                let (field, interest) = change.subject.to_owned().into_names();
                 let line = UndoLine {
                     profile: event.key.profile,
                     subprofile: event.key.subprofile,
-                    field,
-                    interest,
+                    subject: change.subject.to_owned(),
                     old: change.old.as_ref().map(Value::to_owned),
                     bad,
                     now: None,

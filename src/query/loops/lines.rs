@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::history::Value;
+use crate::history::{Subject, Value};
 
 /// How a field goes on changing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,12 +31,9 @@ pub enum GroupKind {
 pub struct LoopGroupLine<'a> {
     /// `group`.
     pub kind: GroupKind,
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
+    /// The field or interest.
+    #[serde(flatten)]
+    pub subject: Subject<'a>,
     /// The labels of the calls that claim the changes; `null` is no label.
     pub labels: Vec<Option<Cow<'a, str>>>,
     /// Whether there are changes that no call claims.
@@ -63,12 +60,9 @@ pub struct LoopLine<'a> {
     pub profile: u64,
     /// The subprofile.
     pub subprofile: Option<u64>,
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
+    /// The field or interest.
+    #[serde(flatten)]
+    pub subject: Subject<'a>,
     /// How often it changed.
     pub changes: u64,
     /// The time of the first of these changes.

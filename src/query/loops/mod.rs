@@ -317,12 +317,10 @@ pub(super) fn answer(
 }
 
 fn group_line((subject, labels, unexplained): GroupKey, group: &Group) -> LoopGroupLine<'static> {
-    let (field, interest) = subject.into_names();
     let (first, last) = group.times.or_default();
     LoopGroupLine {
         kind: GroupKind::Group,
-        field,
-        interest,
+        subject,
         labels: labels
             .into_iter()
             .map(|label| label.map(Into::into))
@@ -364,13 +362,11 @@ fn line_of(filter: &Filter, found: Found, going_on: bool) -> LoopLine<'static> {
         ..filter.clone()
     };
     let is_narrowed = others != Filter::default();
-    let (field, interest) = subject.into_names();
     LoopLine {
         kind: run.kind,
         profile: key.profile,
         subprofile: key.subprofile,
-        field,
-        interest,
+        subject,
         changes: run.changes,
         first: seconds_to_rfc3339(first),
         last: seconds_to_rfc3339(last),

@@ -86,7 +86,7 @@ impl Part {
                 By::Day => group.day = Some(date(time).to_string().into()),
                 _ => group.hour = Some(seconds_to_rfc3339(time).into()),
             },
-            Self::Subject(subject) => (group.field, group.interest) = subject.into_names(),
+            Self::Subject(subject) => group.subject = Some(subject),
             Self::Text(text) => match by {
                 By::Type => group.event_type = text.map(Into::into),
                 By::Cause => group.cause = text.map(Into::into),

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::history::Subject;
+
 /// A key that is there, whose value may be `null`.
 fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     input: D,
@@ -47,12 +49,9 @@ pub struct ReportGroup<'a> {
     /// When the hour began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hour: Option<Cow<'a, str>>,
-    /// The field's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub field: Option<Cow<'a, str>>,
-    /// The interest's name, if it is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interest: Option<Cow<'a, str>>,
+    /// The field or interest.
+    #[serde(flatten)]
+    pub subject: Option<Subject<'a>>,
     /// The events' type.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub event_type: Option<Cow<'a, str>>,

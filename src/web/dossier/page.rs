@@ -9,6 +9,7 @@ use super::head::head;
 use super::words::{Words, how_to_check, legend, observed, sender, subject, text, value};
 use crate::event::Zone;
 use crate::format::{Printer, counted, key, who};
+use crate::history::Origin;
 use crate::query::dossier::lines::{
     AboutPart, DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, ValuePart,
 };
@@ -242,12 +243,12 @@ impl<'a> Page<'a> {
         let words = self.words;
         html! {
             tr {
-                td { (subject(line.field.as_deref(), line.interest.as_deref())) }
+                td { (subject(&line.subject)) }
                 td.v { (value(&line.value)) }
                 td {
                     @match (&line.since, &line.ended) {
-                        (Some(origin), _) => (self.begun(&origin.time, &origin.cause)),
-                        (None, Some(ending)) => (words.time(&ending.time)),
+                        (Some(origin), _) => (self.begun(origin)),
+                        (None, Some(ending)) => (words.moment(ending.time)),
                         (None, None) => "",
                     }
                 }
@@ -264,17 +265,17 @@ impl<'a> Page<'a> {
     }
 
     /// A beginning; of some it is known only that it was no later.
-    fn begun(&self, time: &str, cause: &str) -> Markup {
+    fn begun(&self, origin: &Origin) -> Markup {
         let unsure = matches!(
-            cause,
+            &*origin.cause,
             "unexplained" | "observed" | "first_seen" | "baseline"
         );
-        html! { (self.words.time(time)) @if unsure { " " span.warn { "or earlier" } } }
+        html! { (self.words.moment(origin.time)) @if unsure { " " span.warn { "or earlier" } } }
     }
 
     /// The heading of a table of values, where another one begins.
     fn heading(&mut self, line: &ValuePart<'_>) -> Option<Markup> {
-        let name = subject(line.field.as_deref(), line.interest.as_deref());
+        let name = subject(&line.subject);
         let owner = who(line.profile, line.subprofile);
         let heading = html! { h3 { (name) " " span.note { "of " (owner) } } };
         (self.group.as_ref() != Some(&heading.0)).then_some(heading)
@@ -285,12 +286,12 @@ impl<'a> Page<'a> {
         html! {
             tr class=[line.until.is_none().then_some("now")] {
                 td.v { (value(&line.value)) }
-                td { (self.begun(&line.since.time, &line.since.cause)) }
+                td { (self.begun(&line.since)) }
                 td {
                     @match &line.until {
                         None => "it lasts",
                         Some(until) => {
-                            (words.time(&until.time))
+                            (words.moment(until.time))
                             @if matches!(&*until.cause, "unexplained" | "observed" | "baseline") { " " span.warn { "or earlier" } }
                         },
                     }

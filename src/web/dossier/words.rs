@@ -5,10 +5,9 @@
 
 use maud::{Markup, html};
 
-use crate::event::Zone;
+use crate::event::{Zone, seconds_to_rfc3339};
 use crate::format::{plain, shown};
-use crate::history::Value;
-use crate::query::dossier::lines::{Ending, Origin};
+use crate::history::{Ending, Origin, Subject, Value};
 use crate::query::lines::ChangeLine;
 
 /// Says things in the reader's zone.
@@ -23,11 +22,8 @@ pub fn text(text: &str) -> Markup {
 }
 
 /// What a change or a value is of.
-pub fn subject(field: Option<&str>, interest: Option<&str>) -> Markup {
-    html! {
-        @if let Some(name) = field { (text(name)) }
-        @if let Some(name) = interest { "interest " (text(name)) }
-    }
+pub fn subject(subject: &Subject<'_>) -> Markup {
+    html! { @if subject.is_interest() { "interest " } (text(subject.name())) }
 }
 
 /// A value, so that an empty one can be seen.
@@ -77,17 +73,22 @@ impl Words {
         html! { time datetime=(plain(time)) { (shown) } }
     }
 
+    /// The same in Unix seconds.
+    pub fn moment(self, seconds: i64) -> Markup {
+        self.time(&seconds_to_rfc3339(seconds))
+    }
+
     /// Why a change is where it is.
-    pub fn cause(self, cause: &str, not_before: Option<&str>) -> Markup {
+    pub fn cause(self, cause: &str, not_before: Option<i64>) -> Markup {
         match (cause, not_before) {
             ("create", _) => html! { "set when the profile was created" },
             ("set", _) => html! { "set by this call" },
             ("unexplained", Some(since)) => html! {
-                span.warn { "changed unseen at some moment since " (self.time(since)) }
+                span.warn { "changed unseen at some moment since " (self.moment(since)) }
             },
             ("unexplained", None) => html! { span.warn { "changed unseen" } },
             ("observed", Some(since)) => html! {
-                span.warn { "shown by an export; changed unseen at some moment since " (self.time(since)) }
+                span.warn { "shown by an export; changed unseen at some moment since " (self.moment(since)) }
             },
             ("observed", None) => html! { span.warn { "shown by an export" } },
             ("first_seen", _) => html! {
@@ -103,10 +104,9 @@ impl Words {
     }
 
     /// By what a value came.
-    pub fn origin(self, origin: &Origin<'_>) -> Markup {
-        let since = origin.not_before.as_deref();
+    pub fn origin(self, origin: &Origin) -> Markup {
         html! {
-            "event " (origin.seq) " (" (text(&origin.event_type)) "): " (self.cause(&origin.cause, since))
+            "event " (origin.seq) " (" (text(&origin.event_type)) "): " (self.cause(&origin.cause, origin.not_before))
             @if !matches!(&*origin.cause, "baseline" | "observed") {
                 "; " (sender(origin.label.as_deref(), origin.remote.as_deref(), origin.verified, None))
             }
@@ -114,15 +114,15 @@ impl Words {
     }
 
     /// By what a value went.
-    pub fn ending(self, ending: &Ending<'_>) -> Markup {
-        let what = match (&*ending.cause, &ending.not_before) {
+    pub fn ending(self, ending: &Ending) -> Markup {
+        let what = match (&*ending.cause, ending.not_before) {
             ("set", _) => html! { "another value was set" },
             ("create", _) => html! { "it was created again with another value" },
             ("unexplained", Some(since)) => html! {
-                span.warn { "found changed; it was still so on " (self.time(since)) }
+                span.warn { "found changed; it was still so on " (self.moment(since)) }
             },
             ("observed", Some(since)) => html! {
-                span.warn { "an export shows it changed; it was still so on " (self.time(since)) }
+                span.warn { "an export shows it changed; it was still so on " (self.moment(since)) }
             },
             ("delete", _) => html! { "deleted" },
             (cause, _) => self.cause(cause, None),
@@ -134,14 +134,14 @@ impl Words {
     pub fn change(self, change: &ChangeLine<'_>) -> Markup {
         html! {
             div.change {
-                b { (subject(change.field.as_deref(), change.interest.as_deref())) } ": "
+                b { (subject(&change.subject)) } ": "
                 @match &change.old {
                     None => span.none { "not known" },
                     Some(Value::Absent) => (value(&Value::Absent)),
                     Some(old) => span.old { (value(old)) },
                 }
                 " → " span.new { (value(&change.new)) } " "
-                span.note { "(" (self.cause(&change.cause, change.since.as_deref())) ")" }
+                span.note { "(" (self.cause(change.cause.name(), change.cause.since())) ")" }
             }
         }
     }

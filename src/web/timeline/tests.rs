@@ -31,7 +31,12 @@ fn rows_have_what_was_before_and_what_came() {
         2,
         10,
         "update",
-        &change("mail", "\"a\"", "\"b\"", "unexplained"),
+        &change(
+            "mail",
+            "\"a\"",
+            "\"b\"",
+            "unexplained\",\"since\":\"1970-01-01T00:00:00Z",
+        ),
     ));
     timeline.take(&event(
         3,
@@ -51,7 +56,10 @@ fn rows_have_what_was_before_and_what_came() {
         (row.marks[1].part, row.marks[1].count, row.marks[1].seq),
         (10, 2, 3)
     );
-    assert_eq!(row.marks[1].kind, Kind::Changed("unexplained".into()));
+    assert_eq!(
+        row.marks[1].kind,
+        Kind::Changed(Cause::Unexplained { since: 0 })
+    );
     assert_eq!(row.marks[1].old.line(9), "a");
     assert_eq!(
         (&row.marks[2].new, &row.marks[2].kind),

@@ -172,7 +172,7 @@ fn loops(asker: &Asker<'_>) -> Result<Markup, Failure> {
                 // The groups with the most changes come first.
                 let own = groups.iter_mut().find(|(group, example)| {
                     example.is_none()
-                        && (&group.field, &group.interest) == (&one.field, &one.interest)
+                        && group.subject == one.subject
                         && one
                             .writers
                             .iter()
