@@ -43,4 +43,4 @@ pub use change::{Cause, Change, Subject, Value};
 pub use diff::{Difference, differences};
 pub use interval::{Ending, Interval, IntervalBuilder, Origin};
 pub use order::{OrderKey, order_and_dedup};
-pub use replay::{Known, Replay, State, is_full_state};
+pub use replay::{Known, Replay, State, found_at_delete, is_full_state};

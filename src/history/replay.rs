@@ -136,30 +136,31 @@ impl<'a> Replay<'a> {
                 let none = State::default();
                 let before = before.state().unwrap_or(&none);
                 let after = self.known.state().unwrap_or(&none);
-                changes_between(before, after, |_| Cause::Create)
+                changes_between(Some(before), after, |_| Cause::Create)
             }
             EventType::Update => {
                 let Some(after) = self.known.state() else {
                     return Vec::new();
                 };
-                let mut changes = match before.state() {
-                    Some(before) => changes_between(before, after, |subject| {
-                        named_or(&parameters, subject, Cause::Unexplained { since })
-                    }),
-                    None => first_seen(content, after),
+                let otherwise = match before.state() {
+                    Some(_) => Cause::Unexplained { since },
+                    None => Cause::FirstSeen,
                 };
+                let mut changes = changes_between(before.state(), after, |subject| {
+                    named_or(&parameters, subject, otherwise)
+                });
                 if content.fields.is_empty() {
                     changes.sort_by_key(|change| sent_place(&parameters, &change.subject));
                 }
                 changes
             }
             EventType::Delete => match before {
-                Known::Present(before) => found_at_delete(before, content, since),
+                Known::Present(before) => changes_at_delete(before, content, since),
                 Known::Nothing | Known::Deleted { .. } => Vec::new(),
             },
             EventType::Observed(Seen::Present) => match (before.state(), self.known.state()) {
                 (Some(before), Some(after)) => {
-                    changes_between(before, after, |_| Cause::Observed { since })
+                    changes_between(Some(before), after, |_| Cause::Observed { since })
                 }
                 (None, Some(after)) => first_seen(content, after),
                 (_, None) => Vec::new(),
@@ -217,7 +218,7 @@ impl<'a> Replay<'a> {
         };
         self.last = Some((delete.seq, delete.time));
         self.ended = self.last;
-        Some(changes_between(&before, &State::default(), |_| {
+        Some(changes_between(Some(&before), &State::default(), |_| {
             Cause::Cascade
         }))
     }
@@ -316,15 +317,21 @@ pub fn is_full_state(event: &Event<'_>) -> bool {
 /// The unexplained changes before a `delete`: it carries the state that it found, and
 /// any difference from the last known state happened unseen. Parts that it leaves out
 /// are unknown.
-fn found_at_delete<'a>(before: State<'a>, content: &Content<'a>, since: i64) -> Vec<Change<'a>> {
-    let mut found = before.clone();
+fn changes_at_delete<'a>(before: State<'a>, content: &Content<'a>, since: i64) -> Vec<Change<'a>> {
+    let found = found_at_delete(before.clone(), content);
+    changes_between(Some(&before), &found, |_| Cause::Unexplained { since })
+}
+
+/// The values that a `delete` shows: its own, and those known before that it leaves out.
+pub fn found_at_delete<'a>(before: State<'a>, content: &Content<'a>) -> State<'a> {
+    let mut found = before;
     if !content.fields.is_empty() {
         found.fields.clone_from(&content.fields);
     }
     if let Some(interests) = &content.interests {
         found.interests = interests.members();
     }
-    changes_between(&before, &found, |_| Cause::Unexplained { since })
+    found
 }
 
 fn state_of<'a>(content: &Content<'a>) -> State<'a> {
@@ -360,23 +367,9 @@ fn sent_place(parameters: &Lookup<'_, '_>, subject: &Subject<'_>) -> usize {
 /// The changes of the first event with a state: every value, with an unknown old one.
 fn first_seen<'a>(content: &Content<'a>, after: &State<'a>) -> Vec<Change<'a>> {
     let parameters = content.parameters.lookup();
-    let fields = after
-        .fields
-        .iter()
-        .map(|(name, value)| (Subject::Field(name.clone()), Value::Text(value.clone())));
-    let interests = after
-        .interests
-        .iter()
-        .map(|name| (Subject::Interest(name.clone()), Value::Member(true)));
-    fields
-        .chain(interests)
-        .map(|(subject, new)| Change {
-            cause: named_or(&parameters, &subject, Cause::FirstSeen),
-            subject,
-            old: None,
-            new,
-        })
-        .collect()
+    changes_between(None, after, |subject| {
+        named_or(&parameters, subject, Cause::FirstSeen)
+    })
 }
 
 /// The changes that an event states itself, if the state before it is unknown.
@@ -384,13 +377,7 @@ fn changes_without_history<'a>(event: &Event<'a>) -> Vec<Change<'a>> {
     let content = &event.content;
     let unknown = Replay::default();
     match event.event_type {
-        EventType::Create => first_seen(content, &state_of(content))
-            .into_iter()
-            .map(|change| Change {
-                cause: Cause::Create,
-                ..change
-            })
-            .collect(),
+        EventType::Create => changes_between(None, &state_of(content), |_| Cause::Create),
         EventType::Update => first_seen(content, &unknown.state_after_update(content))
             .into_iter()
             .filter(|change| change.cause == Cause::Set)
@@ -400,11 +387,11 @@ fn changes_without_history<'a>(event: &Event<'a>) -> Vec<Change<'a>> {
 }
 
 fn changes_between<'a>(
-    before: &State<'a>,
+    before: Option<&State<'a>>,
     after: &State<'a>,
     cause: impl Fn(&Subject<'a>) -> Cause,
 ) -> Vec<Change<'a>> {
-    super::diff::differences(Some(before), after)
+    super::diff::differences(before, after)
         .into_iter()
         .map(|difference| Change {
             cause: cause(&difference.subject),

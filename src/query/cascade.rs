@@ -13,7 +13,7 @@
 //! pruned after the delete, whether an event of a subprofile between them came
 //! before it.
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
 
 use crate::event::{Content, Event, ProfileKey};
 use crate::history::{CascadeDelete, Known, Place, Replay, cascade_candidates};
@@ -21,26 +21,20 @@ use crate::log::LogError;
 use crate::log::record::EventHead;
 use crate::query::answer::QueryError;
 use crate::store::{
-    Batch, Damages, EventReader, EventsOf, Missing, PrunedDigests, Snapshot, Unreadable,
-    order_second,
+    Batch, Damages, EventReader, EventsOf, Missing, Snapshot, Unreadable, order_second,
 };
 
-/// How many heads are read ahead at first.
-const FIRST_WINDOW: usize = 64;
-
-/// The maximum of a window; each window has four times as many as the previous one.
+/// How many heads are read ahead.
 const WINDOW: usize = 4096;
 
 /// The deletes of a profile.
 pub(super) struct ProfileDeletes {
     profile: u64,
     events: EventsOf,
-    digests: PrunedDigests,
     /// The index in the events' times from which on the heads were read.
     read_from: usize,
-    window: usize,
     /// The deletes among those, without duplicates, in order.
-    deletes: VecDeque<Place>,
+    deletes: Vec<Place>,
 }
 
 impl ProfileDeletes {
@@ -54,13 +48,10 @@ impl ProfileDeletes {
 
     /// The deletes among a profile's events.
     pub fn new(profile: u64, events: EventsOf) -> Self {
-        let baseline = events.baseline.as_ref();
         Self {
             profile,
-            digests: PrunedDigests::of(baseline.map(|baseline| (0, baseline))),
             read_from: events.times.len(),
-            window: FIRST_WINDOW,
-            deletes: VecDeque::new(),
+            deletes: Vec::new(),
             events,
         }
     }
@@ -105,8 +96,7 @@ impl ProfileDeletes {
         let begin = self.deletes.partition_point(|place| place.time < from);
         let end = self.deletes.partition_point(|place| place.time <= to);
         let pruned = self.pruned();
-        let deletes = self.deletes.make_contiguous();
-        let deletes = deletes.get(begin..end).unwrap_or_default();
+        let deletes = self.deletes.get(begin..end).unwrap_or_default();
         let pruned = pruned.filter(|place| (from..=to).contains(&place.time));
         if deletes.is_empty() && pruned.is_none() {
             return Ok(Vec::new());
@@ -128,47 +118,42 @@ impl ProfileDeletes {
         damage: &mut Damages,
     ) -> Result<(), LogError> {
         let times = &self.events.times;
-        let wanted = times.partition_point(|(time, _)| *time < from);
-        // Records before this index were not read ahead.
-        let mut ahead = self.read_from;
-        while self.read_from > wanted {
-            let before = times.get(..self.read_from).unwrap_or_default();
-            let Some((time, last)) = before.last().copied() else {
-                break;
-            };
-            if self.read_from <= ahead && held.get(last).is_none() {
-                ahead = self.read_from.saturating_sub(self.window).max(wanted);
-                let window = before.iter().skip(ahead);
+        let begin = times.partition_point(|(time, _)| *time < from);
+        let mut unread = times.get(begin..self.read_from).unwrap_or_default();
+        let mut found = Vec::new();
+        // How many of the next records were read ahead.
+        let mut ahead = 0_usize;
+        while let Some((time, first)) = unread.first() {
+            if ahead == 0 && held.get(*first).is_none() {
+                let window = unread.iter().take(WINDOW);
                 reader.read_ahead(window.map(|(_, seq)| *seq).collect());
-                self.window = (self.window * 4).min(WINDOW);
+                ahead = WINDOW;
             }
-            let begin = before.partition_point(|(earlier, _)| *earlier < time);
-            let mut second = Vec::new();
-            let mut ranks = Vec::new();
-            for (_, seq) in before.iter().skip(begin) {
+            let (second, later) = unread.split_at(unread.partition_point(|pair| pair.0 <= *time));
+            unread = later;
+            ahead = ahead.saturating_sub(second.len());
+            let mut deletes = Vec::new();
+            let mut ranks = HashMap::new();
+            for (time, seq) in second {
                 match delete_rank(held, reader, *seq) {
                     Ok(Some(rank)) => {
-                        second.push((*seq, 0));
-                        ranks.push(rank);
+                        deletes.push((*time, *seq));
+                        ranks.insert(*seq, rank);
                     }
                     Ok(None) => {}
                     Err(unreadable) => damage.add(unreadable.into_damage()?),
                 }
             }
-            self.read_from = begin;
-            if second.is_empty() {
-                continue;
-            }
-            let digests = self.digests.at(time);
-            let ordered = order_second(&second, digests, held, reader, damage)?;
-            for (seq, duplicate_of, _) in ordered.into_iter().rev() {
-                let rank = second.iter().zip(&ranks).find(|((of, _), _)| *of == seq);
-                if let Some((_, rank)) = rank.filter(|_| duplicate_of.is_none()) {
-                    let rank = *rank;
-                    self.deletes.push_front(Place { time, rank, seq });
+            let baseline = self.events.baseline.as_ref();
+            for (seq, duplicate_of) in order_second(&deletes, baseline, held, reader, damage)? {
+                if let (Some(rank), None) = (ranks.remove(&seq), duplicate_of) {
+                    let time = *time;
+                    found.push(Place { time, rank, seq });
                 }
             }
         }
+        self.read_from = self.read_from.min(begin);
+        self.deletes.splice(..0, found);
         Ok(())
     }
 }

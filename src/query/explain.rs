@@ -19,7 +19,7 @@ use super::answer::{Lines, QueryError};
 use super::replay::{ReplayVisitor, Replayer, Step};
 use super::request::ExplainQuery;
 use crate::event::{Event, EventType, ProfileKey, is_member};
-use crate::history::{Change, Place, Replay, State, Subject, Value, known};
+use crate::history::{Change, Place, Replay, State, Subject, Value, found_at_delete, known};
 use crate::log::record::EventHead;
 use crate::query::lines::HistoryLine;
 use crate::store::{Missing, Snapshot};
@@ -206,7 +206,7 @@ impl<'e> Explained<'e> {
             }
             EventType::Create | EventType::Update => replay.known.state().cloned(),
             EventType::Observed(_) if !alone => replay.known.state().cloned(),
-            EventType::Delete => Some(found_at_delete(event, state)),
+            EventType::Delete => Some(found_at_delete(state.unwrap_or_default(), &event.content)),
             EventType::Observed(_) | EventType::Other(_) => state,
         };
         Self {
@@ -304,17 +304,4 @@ impl<'e> Explained<'e> {
             outcome,
         }
     }
-}
-
-/// The values that a `delete` reports as present; those that it omits were
-/// unchanged before.
-fn found_at_delete<'e>(event: &Event<'e>, before: Option<State<'e>>) -> State<'e> {
-    let mut found = before.unwrap_or_default();
-    if !event.content.fields.is_empty() {
-        found.fields.clone_from(&event.content.fields);
-    }
-    if let Some(interests) = &event.content.interests {
-        found.interests = interests.members();
-    }
-    found
 }

@@ -23,9 +23,10 @@ use super::filter::Span;
 use super::state_before::{Missing, state_before};
 use crate::event::{Event, ProfileKey};
 use crate::history::{
-    CascadeDelete, Change, Interval, IntervalBuilder, Place, Replay, Subject, Value, is_full_state,
+    Baseline, CascadeDelete, Change, Interval, IntervalBuilder, Place, Replay, Subject, Value,
+    is_full_state,
 };
-use crate::store::{Batch, Damages, EventReader, EventsOf, PrunedDigests, Snapshot, order_second};
+use crate::store::{Batch, Damages, EventReader, EventsOf, Snapshot, order_second};
 
 /// How many events are read ahead at first.
 const FIRST_WINDOW: usize = 64;
@@ -439,10 +440,9 @@ impl<'t> Replayer<'t> {
         let (mut replay, earlier) = start_of(self.snapshot, &mut self.earlier, held, track)?;
         damage.extend(earlier);
         let baseline = track.events.baseline.as_ref();
-        let pruned = PrunedDigests::of(baseline.map(|baseline| (0, baseline)));
         let mut fold = Fold {
             key: track.key,
-            pruned: &pruned,
+            baseline,
             reaches_baseline: track.events.reaches_baseline(track.seconds.1),
             cascades: track.cascades().to_vec().into_iter().peekable(),
             delete: &mut self.delete,
@@ -535,7 +535,7 @@ fn whole_seconds(pairs: &[(i64, u64)], count: usize) -> usize {
 /// The fold over one (sub)profile's events and the deletes among them.
 struct Fold<'r, V> {
     key: ProfileKey,
-    pruned: &'r PrunedDigests,
+    baseline: Option<&'r Baseline>,
     /// Whether the span ends at the baseline or after it.
     reaches_baseline: bool,
     /// The deletes that may end it and were not applied yet.
@@ -555,11 +555,8 @@ impl<V: ReplayVisitor> Fold<'_, V> {
         held: &'a Batch,
     ) -> Result<bool, QueryError> {
         for second in pairs.chunk_by(|a, b| a.0 == b.0) {
-            let time = second.first().map_or(i64::MIN, |(time, _)| *time);
-            let pruned = self.pruned.at(time);
-            let second: Vec<(u64, u32)> = second.iter().map(|(_, seq)| (*seq, 0)).collect();
-            let ordered = order_second(&second, pruned, held, self.reader, self.damage)?;
-            for (seq, duplicate_of, _) in ordered {
+            let ordered = order_second(second, self.baseline, held, self.reader, self.damage)?;
+            for (seq, duplicate_of) in ordered {
                 if duplicate_of.is_some() && !self.visitor.wants_duplicates() {
                     continue;
                 }

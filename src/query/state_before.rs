@@ -12,7 +12,7 @@ use super::answer::QueryError;
 use super::cascade::ProfileDeletes;
 use crate::event::{Event, EventType, ProfileKey, Seen};
 use crate::history::{Place, Replay, is_full_state};
-use crate::store::{Batch, Damages, EventReader, EventsOf, PrunedDigests, order_second};
+use crate::store::{Batch, Damages, EventReader, EventsOf, order_second};
 
 /// How many events are read ahead at first.
 const FIRST_WINDOW: usize = 8;
@@ -45,7 +45,6 @@ pub(super) fn state_before<'a>(
         let from = rest.partition_point(|(time, _)| *time < baseline.place.time);
         rest = rest.get(from..).unwrap_or_default();
     }
-    let digests = PrunedDigests::of(baseline.map(|baseline| (0, baseline)));
     let place = baseline.map(|baseline| baseline.place);
     let mut later = Vec::new();
     let mut window = FIRST_WINDOW;
@@ -64,10 +63,8 @@ pub(super) fn state_before<'a>(
         let begin = rest.partition_point(|(earlier, _)| earlier < time);
         let (earlier, second) = rest.split_at(begin);
         rest = earlier;
-        let digests = digests.at(*time);
-        let second: Vec<(u64, u32)> = second.iter().map(|(_, seq)| (*seq, 0)).collect();
-        let ordered = order_second(&second, digests, held, reader, damage)?;
-        for (seq, duplicate_of, _) in ordered.into_iter().rev() {
+        let ordered = order_second(second, baseline, held, reader, damage)?;
+        for (seq, duplicate_of) in ordered.into_iter().rev() {
             if duplicate_of.is_some() {
                 continue;
             }

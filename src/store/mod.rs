@@ -31,7 +31,7 @@ pub use error::TrailError;
 pub use events::EventsOf;
 pub use folder::{Folder, Holder};
 pub use open::{OpenOptions, Purpose, Trail};
-pub use order::{PrunedDigests, order_second};
+pub use order::order_second;
 pub use pruning::{
     PruneError, PruneOrder, PruneReport, Restore, RetentionPeriod, YOUNGEST, start_retention,
 };

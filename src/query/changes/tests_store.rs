@@ -13,8 +13,8 @@ use crate::history::{CascadeDelete, Known, Place};
 use crate::query::replay::{Replayer, WINDOW, seconds_of};
 use crate::query::{Query, answer as ask};
 use crate::store::{
-    Appender, Arrival, Batch, Folder, OpenOptions, ParsedCall, PruneOrder, PrunedDigests, Purpose,
-    Trail, order_second,
+    Appender, Arrival, Batch, Folder, OpenOptions, ParsedCall, PruneOrder, Purpose, Trail,
+    order_second,
 };
 
 /// The times of all events are this and a few seconds after it.
@@ -105,15 +105,12 @@ impl Store {
     pub fn events(&self, key: ProfileKey) -> Vec<(Event<'static>, Option<u64>)> {
         let events = self.trail.snapshot().events_of(key).unwrap();
         let baseline = events.baseline.as_ref();
-        let pruned = PrunedDigests::of(baseline.map(|baseline| (0, baseline)));
         let (none, mut damage) = (Batch::default(), Damages::default());
         let mut reader = self.trail.snapshot().reader();
         let mut found = Vec::new();
         for second in events.times.chunk_by(|a, b| a.0 == b.0) {
-            let pruned = pruned.at(second[0].0);
-            let second: Vec<_> = second.iter().map(|(_, seq)| (*seq, 0)).collect();
-            let ordered = order_second(&second, pruned, &none, &mut reader, &mut damage).unwrap();
-            for (seq, duplicate_of, _) in ordered {
+            let ordered = order_second(second, baseline, &none, &mut reader, &mut damage).unwrap();
+            for (seq, duplicate_of) in ordered {
                 found.push((reader.event(seq).unwrap(), duplicate_of));
             }
         }

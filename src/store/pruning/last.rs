@@ -5,7 +5,7 @@ use crate::event::{Event, EventType, Seen};
 use crate::history::{Baseline, DIGEST_LEN, Place, PrunedDigest, Replay};
 use crate::log::LogError;
 use crate::store::order::head_of;
-use crate::store::{Batch, Damages, EventReader, PrunedDigests, order_second};
+use crate::store::{Batch, Damages, EventReader, order_second};
 
 /// A (sub)profile that loses events, with its events up to the second of the last
 /// removed one.
@@ -76,7 +76,6 @@ pub(super) fn baseline_of(
     let whole = !last_second || old_place.map_or(begin == 0, |place| in_second(&place));
     let times = times.get(begin..).unwrap_or_default();
     let before = old.as_ref().filter(|_| whole);
-    let digests = PrunedDigests::of(before.map(|baseline| (0, baseline)));
     let mut replay = Replay::after(before.cloned());
     let mut determined = Determined {
         all: whole,
@@ -86,12 +85,8 @@ pub(super) fn baseline_of(
     let mut kept = Vec::new();
     let mut place = old_place;
     for second in times.chunk_by(|a, b| a.0 == b.0) {
-        let digests = second
-            .first()
-            .map_or(&[][..], |(time, _)| digests.at(*time));
-        let second: Vec<_> = second.iter().map(|(_, seq)| (*seq, 0)).collect();
-        let ordered = order_second(&second, digests, &Batch::default(), reader, damage)?;
-        for (seq, duplicate_of, _) in ordered {
+        let ordered = order_second(second, before, &Batch::default(), reader, damage)?;
+        for (seq, duplicate_of) in ordered {
             match reader.event(seq) {
                 Ok(event) if duplicate_of.is_none() => kept.push(event),
                 Ok(_) => {}
