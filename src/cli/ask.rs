@@ -14,8 +14,7 @@ use super::out_file::OutFile;
 use super::output::{Csv, CsvColumns, Xlsx, csv_columns, printer};
 use super::pager::PagedStdout;
 use crate::format::{LineSplitter, Lines, Printer};
-use crate::query::{FindQuery, FindTarget, InvalidParam, Query, Span, Wanted};
-use crate::server::control::End;
+use crate::query::{Answered, FindQuery, FindTarget, InvalidParam, Query, Span, Wanted};
 
 impl<Q: clap::Args> Ask<Q> {
     /// Asks the question that is made of the arguments.
@@ -111,7 +110,7 @@ pub fn print(
     query: &Query,
     printer: Box<dyn Printer + '_>,
     context: &CommandContext,
-) -> anyhow::Result<End> {
+) -> anyhow::Result<Answered> {
     let mut lines = LineSplitter::new(printer);
     let end = client::ask(query, context, &mut lines)?;
     // An answer that found nothing has no heading either.
@@ -176,7 +175,7 @@ impl Printer for WithFlags<'_> {
 
 /// Prints what an answer lacks, and returns the exit status for it; `None` if it was
 /// answered.
-pub fn lacking(query: &Query, end: &End, context: &CommandContext) -> Option<ExitStatus> {
+pub fn lacking(query: &Query, end: &Answered, context: &CommandContext) -> Option<ExitStatus> {
     super::say_notes(end);
     if !end.damage.is_empty() {
         for damage in &end.damage {

@@ -17,10 +17,8 @@ use crossbeam_channel::bounded;
 
 use super::context::CommandContext;
 use super::progress::{Bar, Unbarred};
-use crate::query::{Query, Stage};
-use crate::server::control::{
-    ChunkedReader, Control, End, Request, TARGET, read_head, write_chunk,
-};
+use crate::query::{Answered, Query, Stage};
+use crate::server::control::{ChunkedReader, Control, Request, TARGET, read_head, write_chunk};
 use crate::server::{Commands, reachable};
 use crate::store::{Folder, OpenOptions, Purpose, Trail, TrailError};
 
@@ -119,7 +117,7 @@ impl Connection {
         request: &Request,
         on_control: &mut dyn FnMut(Control) -> anyhow::Result<()>,
         out: &mut dyn Write,
-    ) -> anyhow::Result<End> {
+    ) -> anyhow::Result<Answered> {
         let answer = self.send(request).context(BROKEN_OFF)?;
         answer.follow(BROKEN_OFF, on_control, out)
     }
@@ -133,7 +131,7 @@ impl Connection {
         broken_off: &'static str,
         on_control: &mut dyn FnMut(Control) -> anyhow::Result<()>,
         out: &mut dyn Write,
-    ) -> anyhow::Result<End> {
+    ) -> anyhow::Result<Answered> {
         send_request(&self.stream, request).context(broken_off)?;
         let mut stream = self.stream.try_clone()?;
         let (unread, reading) = bounded(1);
@@ -250,7 +248,7 @@ impl Answer {
         broken_off: &'static str,
         on_control: &mut dyn FnMut(Control) -> anyhow::Result<()>,
         out: &mut dyn Write,
-    ) -> anyhow::Result<End> {
+    ) -> anyhow::Result<Answered> {
         loop {
             match self.next().context(broken_off)? {
                 Part::Lines(lines) => out.write_all(lines)?,
@@ -263,7 +261,11 @@ impl Answer {
 }
 
 /// Runs a query and writes the lines of its answer to `out`.
-pub fn ask(query: &Query, context: &CommandContext, out: &mut dyn Write) -> anyhow::Result<End> {
+pub fn ask(
+    query: &Query,
+    context: &CommandContext,
+    out: &mut dyn Write,
+) -> anyhow::Result<Answered> {
     for note in query.time_notes(context.now) {
         super::say(&format!("profiletrail: note: {note}"));
     }

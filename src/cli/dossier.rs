@@ -12,8 +12,7 @@ use super::context::{CommandContext, UsageError};
 use super::out_file::OutFile;
 use super::output::printer;
 use crate::format::{Lines, Printer, plain};
-use crate::query::{DossierQuery, Query, Rounding, unix_time};
-use crate::server::control::End;
+use crate::query::{Answered, DossierQuery, Query, Rounding, unix_time};
 
 /// `dossier`
 #[derive(Debug, clap::Args)]
@@ -104,7 +103,7 @@ fn write(
     form: Form,
     context: &CommandContext,
     out: &mut dyn Write,
-) -> anyhow::Result<End> {
+) -> anyhow::Result<Answered> {
     let printer: Box<dyn Printer + '_> = match form {
         Form::Jsonl => Box::new(Lines(out)),
         Form::Html => printer(query, context.view(), out),

@@ -52,7 +52,7 @@ use anyhow::Context as _;
 use rustix::fs::Mode;
 use signal_hook::consts::SIGXFSZ;
 
-use crate::server::control::End;
+use crate::query::Answered;
 use args::Command;
 use context::CommandContext;
 
@@ -120,7 +120,7 @@ fn print_json(line: &impl serde::Serialize) -> anyhow::Result<()> {
 }
 
 /// Prints which events an answer lacks that are known to be lost; no failure.
-fn say_notes(end: &End) {
+fn say_notes(end: &Answered) {
     for note in &end.notes {
         say(&format!("profiletrail: note: {note}; the answer lacks it"));
     }

@@ -75,7 +75,7 @@ impl Query {
 }
 
 /// The outcome of an answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
     /// Whether anything was found.
     pub found: bool,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::control::{ChunkedReader, Control, End, Request, TARGET, read_head, write_chunk};
+use super::control::{ChunkedReader, Control, Request, TARGET, read_head, write_chunk};
 use super::query_limiter::{CAPACITY, Client, Entered, InFlight, QueryLimiter, weight};
 use super::refusals::Refusals;
 use super::reply::Reply;
@@ -20,7 +20,7 @@ use crate::event::{DecodeError, Zone};
 use crate::ops::doctor::{Running, Settings, Signed};
 use crate::ops::{self, Maintenance};
 use crate::query::{
-    ImportReport, Importer, Progress, Query, ReconcileOrder, Reconciler, Stage,
+    Answered, ImportReport, Importer, Progress, Query, ReconcileOrder, Reconciler, Stage,
     answer_with_progress, retry, with_causes,
 };
 use crate::store::{Appender, Arrival, Outcome, Trail};
@@ -205,7 +205,7 @@ impl Commands {
         Ok(self.trail.wait_for_index(report)?)
     }
 
-    fn ask(&self, query: &Query, out: &AnswerWriter<'_>) -> Result<End, Failure> {
+    fn ask(&self, query: &Query, out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         let weight = weight(query, &self.trail);
         let permit = self.limiter.acquire(weight, &Client::default(), || {
             out.check()?;
@@ -217,10 +217,15 @@ impl Commands {
         let _permit = permit?;
         let mut lines = out;
         let report = &mut |progress| out.progress(progress);
-        Ok(answer_with_progress(&self.trail, query, &mut lines, report)?.into())
+        Ok(answer_with_progress(
+            &self.trail,
+            query,
+            &mut lines,
+            report,
+        )?)
     }
 
-    fn maintain(&self, order: &Maintenance, out: &AnswerWriter<'_>) -> Result<End, Failure> {
+    fn maintain(&self, order: &Maintenance, out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         let mut lines = out;
         let mut output = ops::Output {
             out: &mut lines,
@@ -229,10 +234,10 @@ impl Commands {
                 out.progress(Progress { stage, done, all });
             },
         };
-        Ok(ops::run(&self.trail, order, &mut output)?.into())
+        Ok(ops::run(&self.trail, order, &mut output)?)
     }
 
-    fn describe(&self, mut out: &AnswerWriter<'_>) -> Result<End, Failure> {
+    fn describe(&self, mut out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         let about = self.about.as_ref().ok_or("no server runs")?;
         let signed = about.checks.then(|| Signed {
             last_age: about.refusals.last_age(),
@@ -241,10 +246,10 @@ impl Commands {
         let running = Running::of(&self.trail, settings, signed, refused);
         serde_json::to_writer(&mut out, &running)?;
         out.write_all(b"\n")?;
-        Ok(End::default())
+        Ok(Answered::default())
     }
 
-    fn import(&self, body: impl BufRead, out: &AnswerWriter<'_>) -> Result<End, Failure> {
+    fn import(&self, body: impl BufRead, out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         self.wait_for_index(out)?;
         let mut importer = Importer::new(&self.trail);
         let mut batches = Batches::new(body);
@@ -257,14 +262,14 @@ impl Commands {
             };
             out.report(&report)?;
             if report.failure.is_some() {
-                return Ok(End::default());
+                return Ok(Answered::default());
             }
         }
         importer.finish()?;
-        Ok(End::default())
+        Ok(Answered::default())
     }
 
-    fn retry(&self, numbers: &[u64], out: &AnswerWriter<'_>) -> Result<End, Failure> {
+    fn retry(&self, numbers: &[u64], out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         self.wait_for_index(out)?;
         let importing = self.importing.lock();
         let _one = importing.unwrap_or_else(PoisonError::into_inner);
@@ -276,8 +281,7 @@ impl Commands {
             self.zone,
             &mut |group| append(group),
             &mut lines,
-        )?
-        .into())
+        )?)
     }
 
     fn reconcile(
@@ -285,7 +289,7 @@ impl Commands {
         order: ReconcileOrder,
         body: impl BufRead,
         mut out: &AnswerWriter<'_>,
-    ) -> Result<End, Failure> {
+    ) -> Result<Answered, Failure> {
         self.wait_for_index(out)?;
         let mut reconciler = Reconciler::new(&self.trail, order)?;
         let mut batches = Batches::new(body);
@@ -299,7 +303,7 @@ impl Commands {
             };
             out.report(&report)?;
             if rows.is_none() || report.failure.is_some() {
-                return Ok(reconciler.answered().into());
+                return Ok(reconciler.answered());
             }
         }
     }

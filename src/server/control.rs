@@ -67,7 +67,7 @@ pub enum Control {
     /// The position of a tail: first its start, then up to where everything was sent.
     Position(Position),
     /// The answer is complete.
-    End(End),
+    End(Answered),
     /// There is no answer, or no more of it.
     Failed {
         /// Why.
@@ -91,31 +91,6 @@ impl Control {
         memchr::memmem::find_iter(lines, CONTROL)
             .find(|at| at.checked_sub(1).and_then(|at| lines.get(at)) == Some(&b'\n'))
             .unwrap_or(lines.len())
-    }
-}
-
-/// The end of an answer.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct End {
-    /// Whether anything was found.
-    pub found: bool,
-    /// Events that belong to the answer but cannot be read.
-    pub damage: Vec<String>,
-    /// What a reader should know of the answer: which events are known to be
-    /// lost since a repair, and what speaks of a time of which events were pruned.
-    pub notes: Vec<String>,
-    /// Where nothing was found: what to ask instead.
-    pub hints: Vec<String>,
-}
-
-impl From<Answered> for End {
-    fn from(answered: Answered) -> Self {
-        Self {
-            found: answered.found,
-            damage: answered.damage,
-            notes: answered.notes,
-            hints: answered.hints,
-        }
     }
 }
 
@@ -229,9 +204,9 @@ mod tests {
 
     #[test]
     fn control_lines_are_told_from_those_of_an_answer() {
-        let end = Control::End(End {
+        let end = Control::End(Answered {
             found: true,
-            ..End::default()
+            ..Answered::default()
         });
         for control in [
             Control::Progress(Progress::default()),

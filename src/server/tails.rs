@@ -15,9 +15,9 @@ use rustix::io::Errno;
 use rustix::net::{RecvFlags, recv};
 
 use super::commands::AnswerWriter;
-use super::control::{Control, End};
+use super::control::Control;
 use super::query_limiter::{Client, Entered, InFlight, QueryLimiter};
-use crate::query::{Position, Progress, Stage, Tail, TailPage, TailQuery};
+use crate::query::{Answered, Position, Progress, Stage, Tail, TailPage, TailQuery};
 use crate::store::{Damages, Trail};
 
 /// The maximum number of concurrent tails; more are refused.
@@ -79,7 +79,7 @@ impl Tails {
         query: &TailQuery,
         on: bool,
         mut out: &AnswerWriter<'_>,
-    ) -> Result<End, Box<dyn Error>> {
+    ) -> Result<Answered, Box<dyn Error>> {
         out.stream().set_write_timeout(Some(LOOK))?;
         let mut reported = Instant::now();
         let mut report = |progress: Progress| {
@@ -137,7 +137,7 @@ impl Tails {
                 position(at.clone(), Damages::default())?;
             }
         }
-        Ok(End::default())
+        Ok(Answered::default())
     }
 }
 

@@ -24,7 +24,8 @@ use super::progress::Bar;
 use crate::format::{View, counted};
 use crate::log::SealedSegment;
 use crate::ops::Maintenance;
-use crate::server::control::{End, Request};
+use crate::query::Answered;
+use crate::server::control::Request;
 use crate::store::Purpose;
 
 /// `seal`
@@ -65,7 +66,7 @@ pub(super) fn run<T: DeserializeOwned>(
 pub(super) fn order(
     task: &Maintenance,
     context: &CommandContext,
-) -> anyhow::Result<(Vec<u8>, End)> {
+) -> anyhow::Result<(Vec<u8>, Answered)> {
     super::logging::of_command(context);
     let (doing, appends) = match task {
         Maintenance::Seal => ("sealing", true),
@@ -114,7 +115,7 @@ pub(super) fn shown(bytes: u64) -> String {
 }
 
 /// How a task ended; problems are printed on standard error.
-pub(super) fn exit_status(end: &End) -> ExitStatus {
+pub(super) fn exit_status(end: &Answered) -> ExitStatus {
     super::say_notes(end);
     for damage in &end.damage {
         super::say(&format!("profiletrail: {damage}"));

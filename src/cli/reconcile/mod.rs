@@ -29,8 +29,7 @@ use super::prompt::{confirm, declined, require_terminal};
 use crate::event::TimeSource;
 use crate::format::{LineSplitter, Role, Text, counted};
 use crate::query::parse_label;
-use crate::query::{ReconcileOrder, ReconcileReport, Recording, Rounding, unix_time};
-use crate::server::control::End;
+use crate::query::{Answered, ReconcileOrder, ReconcileReport, Recording, Rounding, unix_time};
 use crate::store::Folder;
 
 /// `reconcile`
@@ -198,7 +197,7 @@ fn looks_for_gone(args: &ReconcileArgs, keys_unknown: Option<&str>, rows: u64) -
     }
 }
 
-fn exit_status(end: &End, report: &ReconcileReport, skipped: u64) -> ExitStatus {
+fn exit_status(end: &Answered, report: &ReconcileReport, skipped: u64) -> ExitStatus {
     super::say_notes(end);
     for damage in &end.damage {
         super::say(&format!("profiletrail: {damage}"));

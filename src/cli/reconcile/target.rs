@@ -7,8 +7,8 @@ use super::rows::Rows;
 use crate::cli::client::reach;
 use crate::cli::context::CommandContext;
 use crate::cli::progress::Bar;
-use crate::query::{ReconcileOrder, ReconcileReport};
-use crate::server::control::{Control, End, Request};
+use crate::query::{Answered, ReconcileOrder, ReconcileReport};
+use crate::server::control::{Control, Request};
 use crate::store::Purpose;
 
 /// The size at which a segment is closed, where no server runs: `serve`'s own.
@@ -24,7 +24,7 @@ pub fn compare(
     rows: &mut Rows,
     context: &CommandContext,
     out: &mut dyn Write,
-) -> anyhow::Result<(ReconcileReport, End)> {
+) -> anyhow::Result<(ReconcileReport, Answered)> {
     let purpose = match order.record {
         None => Purpose::Ask,
         Some(_) => Purpose::Append {
