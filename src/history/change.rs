@@ -63,10 +63,10 @@ impl JsonSchema for Subject<'_> {
 #[allow(dead_code, reason = "only its schema is used")]
 struct SubjectKeys {
     /// The field's name, if it is one.
-    #[schemars(default)]
+    #[schemars(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
     /// The interest's name, if it is one.
-    #[schemars(default)]
+    #[schemars(skip_serializing_if = "Option::is_none")]
     interest: Option<String>,
 }
 
@@ -181,7 +181,7 @@ struct CauseKeys {
     /// Why: `create`, `set`, `unexplained`, `observed`, `first_seen`, `cascade`.
     cause: String,
     /// Of an unexplained or observed change: since when it may have happened.
-    #[schemars(default, extend("format" = "date-time"))]
+    #[schemars(skip_serializing_if = "Option::is_none", extend("format" = "date-time"))]
     since: Option<String>,
 }
 

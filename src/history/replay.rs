@@ -66,6 +66,23 @@ impl<'a> Known<'a> {
             Self::Nothing | Self::Deleted { .. } => None,
         }
     }
+
+    /// The word in answers (`present`, `deleted` or `unknown`) and what is left of the
+    /// state.
+    pub fn into_state(self) -> (&'static str, State<'a>) {
+        match self {
+            Self::Nothing => ("unknown", State::default()),
+            Self::Present(state) => ("present", state),
+            Self::Deleted { created, modified } => {
+                let state = State {
+                    created,
+                    modified,
+                    ..State::default()
+                };
+                ("deleted", state)
+            }
+        }
+    }
 }
 
 /// A (sub)profile's history up to a moment; fed with its events in order.

@@ -96,18 +96,7 @@ fn put(
 
 pub(super) fn line_of(kept: KeptBaseline) -> ExportLine<'static> {
     let KeptBaseline { key, baseline } = kept;
-    let (state, content) = match baseline.known {
-        Known::Nothing => ("unknown", State::default()),
-        Known::Present(state) => ("present", state),
-        Known::Deleted { created, modified } => (
-            "deleted",
-            State {
-                created,
-                modified,
-                ..State::default()
-            },
-        ),
-    };
+    let (state, content) = baseline.known.into_state();
     let hex = |gone: &PrunedDigest| gone.digest.map(|byte| format!("{byte:02x}")).concat();
     let second = baseline.second.iter();
     ExportLine {

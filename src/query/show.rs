@@ -9,8 +9,7 @@ use super::lines::{LastEvent, ShowLine};
 use super::replay::Replayer;
 use super::request::ShowQuery;
 use super::state_before::Missing;
-use crate::event::{Fields, seconds_to_rfc3339};
-use crate::history::Known;
+use crate::event::seconds_to_rfc3339;
 use crate::store::Snapshot;
 
 pub(super) fn answer(
@@ -33,19 +32,7 @@ pub(super) fn answer(
         seq,
         time: seconds_to_rfc3339(time),
     };
-    let (state, fields, interests, created, modified) = match replay.known {
-        Known::Nothing => ("unknown", Fields::new(), Vec::new(), None, None),
-        Known::Deleted { created, modified } => {
-            ("deleted", Fields::new(), Vec::new(), created, modified)
-        }
-        Known::Present(state) => (
-            "present",
-            state.fields,
-            state.interests.into_iter().collect(),
-            state.created,
-            state.modified,
-        ),
-    };
+    let (word, state) = replay.known.into_state();
     lines.put(&ShowLine {
         profile: query.key.profile,
         subprofile: query.key.subprofile,
@@ -53,12 +40,12 @@ pub(super) fn answer(
         // Only subprofiles have a collection.
         collection: query.key.subprofile.and(replay.collection),
         at: seconds_to_rfc3339(at),
-        state: state.to_owned(),
+        state: word.to_owned(),
         last_event: replay.last.map(last_event),
-        fields,
-        interests,
-        created,
-        modified,
+        fields: state.fields,
+        interests: state.interests.into_iter().collect(),
+        created: state.created,
+        modified: state.modified,
         cascade: replay.ended.map(last_event),
     })?;
     Ok(true)

@@ -5,21 +5,38 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 
+use bincode::{Decode, Encode};
+
 use super::DossierQuery;
 use super::lines::{
     DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, TotalPart, ValuePart,
 };
 use crate::auth::signature::Evidence;
 use crate::event::{Event, ProfileKey, micros_to_rfc3339, seconds_to_rfc3339};
-use crate::history::{
-    Change, Ending, Interval, IntervalBuilder, Known, Place, Replay, Subject, Value,
-};
+use crate::history::{Change, Ending, Interval, IntervalBuilder, Place, Replay, Subject, Value};
 use crate::log::record::EventRecord;
 use crate::query::answer::{Lines, QueryError};
+use crate::query::counter::TimeRange;
 use crate::query::filter::matches_subject;
 use crate::query::lines::LastEvent;
 use crate::query::replay::{AllValues, ReplayVisitor, Replayer, Step, What};
 use crate::store::{EventReader, Snapshot, Sorter, TrailError};
+
+/// Where a line stands: in the order of the parts, and among those of its part by the
+/// number of its (sub)profile, or by its moment first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+pub(super) enum LinePlace {
+    About,
+    Total,
+    /// A state, which has 0, and then its values.
+    State(u64, u64),
+    /// A value of a field, or of an interest, by its name and number.
+    Value(u64, bool, String, u64),
+    /// Those of no known (sub)profile come first.
+    Gap(Option<(Place, u64)>),
+    Event(Place, u64),
+    Key(u64),
+}
 
 /// The lines so far, and their totals.
 pub(super) struct Collector<'a> {
@@ -27,11 +44,10 @@ pub(super) struct Collector<'a> {
     query: &'a DossierQuery,
     /// The last second of the span.
     at: i64,
-    sorter: Sorter<i64>,
+    sorter: Sorter<LinePlace>,
     pub total: TotalPart,
     /// Time and `seq` of the first event of the span, and of the last.
-    first: Option<(i64, u64)>,
-    last: Option<(i64, u64)>,
+    events: TimeRange<(i64, u64)>,
     /// How many events each key has signed, and the first of these events.
     keys: BTreeMap<String, (u64, u64)>,
     pub is_found: bool,
@@ -47,8 +63,7 @@ impl<'a> Collector<'a> {
             at,
             sorter: Sorter::new(snapshot.trail().folder().path()),
             total: TotalPart::default(),
-            first: None,
-            last: None,
+            events: TimeRange::default(),
             keys: BTreeMap::new(),
             is_found: false,
             reader: snapshot.reader(),
@@ -95,23 +110,11 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// Adds a line, at a place among those of its part.
-    pub fn push(&mut self, place: &[u8], line: &DossierLine<'_>) -> Result<(), QueryError> {
-        let part = match line {
-            DossierLine::About(_) => 0,
-            DossierLine::Total(_) => 1,
-            DossierLine::State(_) | DossierLine::Now(_) => 2,
-            DossierLine::Value(_) => 3,
-            DossierLine::Gap(_) => 4,
-            DossierLine::Event(_) => 5,
-            DossierLine::Key(_) => 6,
-        };
-        let len = u32::try_from(place.len()).map_err(io::Error::other)?;
-        let mut blob = place.to_vec();
-        serde_json::to_writer(&mut blob, line).map_err(io::Error::from)?;
-        blob.extend_from_slice(&len.to_le_bytes());
+    /// Adds a line at its place.
+    pub fn push(&mut self, place: LinePlace, line: &DossierLine<'_>) -> Result<(), QueryError> {
+        let line = serde_json::to_vec(line).map_err(io::Error::from)?;
         let dir = self.snapshot.trail().folder().path();
-        let pushed = self.sorter.push(part, blob);
+        let pushed = self.sorter.push(place, line);
         Ok(pushed.map_err(TrailError::io("sorting in", dir))?)
     }
 
@@ -123,20 +126,16 @@ impl<'a> Collector<'a> {
                 events,
                 example,
             };
-            self.push(&numbers(&[number]), &DossierLine::Key(part))?;
+            self.push(LinePlace::Key(number), &DossierLine::Key(part))?;
         }
-        let event = |(time, seq)| last_event((seq, time));
-        self.total.first_event = self.first.map(event);
-        self.total.last_event = self.last.map(event);
+        if let Some(((first, first_seq), (last, last_seq))) = self.events.get() {
+            self.total.first_event = Some(last_event((first_seq, first)));
+            self.total.last_event = Some(last_event((last_seq, last)));
+        }
         let total = std::mem::take(&mut self.total);
-        self.push(&[], &DossierLine::Total(total))?;
-        self.sorter.finish::<QueryError>(|_, blob| {
-            let Some((rest, len)) = blob.split_last_chunk::<4>() else {
-                return Ok(true);
-            };
-            let len = u32::from_le_bytes(*len) as usize;
-            Ok(lines.put_one(rest.get(len..).unwrap_or_default())?)
-        })
+        self.push(LinePlace::Total, &DossierLine::Total(total))?;
+        let put = |_, line: &[u8]| Ok(lines.put_one(line)?);
+        self.sorter.finish::<QueryError>(put)
     }
 
     /// Counts an event of the span that is not a duplicate.
@@ -148,9 +147,7 @@ impl<'a> Collector<'a> {
             Some(false) => total.unsigned += 1,
             None => total.unchecked += 1,
         }
-        let place = (event.time, event.seq);
-        self.first = self.first.into_iter().chain([place]).min();
-        self.last = self.last.max(Some(place));
+        self.events.add((event.time, event.seq));
     }
 
     /// The key that signed an event, if its proof is stored.
@@ -189,11 +186,6 @@ impl<'a> Collector<'a> {
         let interests = query.interests.iter();
         fields.chain(interests.map(|name| Subject::Interest(name.into())))
     }
-}
-
-/// Numbers as bytes that sort as they do.
-fn numbers(numbers: &[u64]) -> Vec<u8> {
-    numbers.iter().flat_map(|n| n.to_be_bytes()).collect()
 }
 
 /// Collects the steps of one (sub)profile.
@@ -246,12 +238,6 @@ impl ReplayVisitor for KeyVisitor<'_, '_> {
 }
 
 impl KeyVisitor<'_, '_> {
-    /// Where a line stands that is of a moment.
-    fn place(&self, place: Place) -> Vec<u8> {
-        let time = place.time.cast_unsigned() ^ (1 << 63);
-        numbers(&[time, place.rank.into(), place.seq, self.number])
-    }
-
     /// Adds an event of the span, if it is requested, and the gaps that it reveals.
     fn event(
         &mut self,
@@ -294,8 +280,8 @@ impl KeyVisitor<'_, '_> {
             observed: event.event_type.seen().map(|seen| seen.name().into()),
             changes,
         };
-        let place = self.place(Place::of(event));
-        self.all.push(&place, &DossierLine::Event(Box::new(part)))
+        let place = LinePlace::Event(Place::of(event), self.number);
+        self.all.push(place, &DossierLine::Event(Box::new(part)))
     }
 
     /// Adds a gap that the event at a place reveals by these changes.
@@ -323,9 +309,8 @@ impl KeyVisitor<'_, '_> {
             interests,
             ..GapPart::new(kind)
         };
-        // Those of no known (sub)profile come first.
-        let place = [numbers(&[1]), self.place(place)].concat();
-        self.all.push(&place, &DossierLine::Gap(gap))
+        let place = LinePlace::Gap(Some((place, self.number)));
+        self.all.push(place, &DossierLine::Gap(gap))
     }
 
     /// Adds values that have ended.
@@ -351,14 +336,8 @@ impl KeyVisitor<'_, '_> {
     /// Adds a value while it was held.
     fn value(&mut self, interval: Interval) -> Result<(), QueryError> {
         let subject = interval.subject;
-        // In order of their names; a 0 in one does not end it.
-        let mut place = numbers(&[self.number, subject.is_interest().into()]);
-        for byte in subject.name().bytes() {
-            place.push(byte);
-            place.extend((byte == 0).then_some(1));
-        }
-        place.extend([0, 0]);
-        place.extend(interval.number.to_be_bytes());
+        let (is_interest, name) = (subject.is_interest(), subject.name().to_owned());
+        let place = LinePlace::Value(self.number, is_interest, name, interval.number);
         let part = ValuePart {
             profile: self.key.profile,
             subprofile: self.key.subprofile,
@@ -367,7 +346,7 @@ impl KeyVisitor<'_, '_> {
             since: interval.since,
             until: interval.until,
         };
-        self.all.push(&place, &DossierLine::Value(part))
+        self.all.push(place, &DossierLine::Value(part))
     }
 
     /// Adds the final state of the (sub)profile and its values.
@@ -378,14 +357,8 @@ impl KeyVisitor<'_, '_> {
             return Ok(());
         }
         let mut order = Vec::new();
-        let (word, created, modified) = match &replay.known {
-            Known::Nothing => ("unknown", &None, &None),
-            Known::Deleted { created, modified } => ("deleted", created, modified),
-            Known::Present(state) => {
-                order.extend(state.subjects());
-                ("present", &state.created, &state.modified)
-            }
-        };
+        let (word, state) = replay.known.clone().into_state();
+        order.extend(state.subjects());
         let ProfileKey {
             profile,
             subprofile,
@@ -400,11 +373,11 @@ impl KeyVisitor<'_, '_> {
             duplicates: self.duplicates,
             last_event: replay.last.map(last_event),
             cascade: replay.ended.map(last_event),
-            created: created.as_deref().map(str::to_owned),
-            modified: modified.as_deref().map(str::to_owned),
+            created: state.created.clone().map(Cow::into_owned),
+            modified: state.modified.clone().map(Cow::into_owned),
         };
-        let state = numbers(&[self.number, 0]);
-        self.all.push(&state, &DossierLine::State(part))?;
+        let state = LinePlace::State(self.number, 0);
+        self.all.push(state, &DossierLine::State(part))?;
         let open = self.intervals.take_open();
         let mut now = Vec::new();
         for subject in order.into_iter().filter(|subject| self.all.wants(subject)) {
@@ -435,8 +408,8 @@ impl KeyVisitor<'_, '_> {
                 since,
                 ended,
             };
-            let place = numbers(&[self.number, number]);
-            self.all.push(&place, &DossierLine::Now(part))?;
+            let place = LinePlace::State(self.number, number);
+            self.all.push(place, &DossierLine::Now(part))?;
         }
         for interval in open.into_values() {
             if self.all.wants(&interval.subject) {

@@ -13,7 +13,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use self::collect::Collector;
+use self::collect::{Collector, LinePlace};
 use self::lines::{AboutPart, DossierLine, GapPart};
 use super::answer::{Lines, QueryError, now};
 use super::filter::Span;
@@ -89,7 +89,7 @@ pub(super) fn answer(
             text: Some(text.into()),
             ..GapPart::new(kind)
         };
-        collector.push(&[0; 8], &DossierLine::Gap(gap))?;
+        collector.push(LinePlace::Gap(None), &DossierLine::Gap(gap))?;
     }
     let about = AboutPart {
         profile: query.key.profile,
@@ -101,7 +101,7 @@ pub(super) fn answer(
         made: seconds_to_rfc3339(made),
         version: env!("CARGO_PKG_VERSION").into(),
     };
-    collector.push(&[], &DossierLine::About(about))?;
+    collector.push(LinePlace::About, &DossierLine::About(about))?;
     collector.finish(lines)?;
     Ok(true)
 }
