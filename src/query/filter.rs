@@ -186,6 +186,25 @@ impl Filter {
         self.cascade || self.causes.contains(&CauseKind::Cascade)
     }
 
+    /// Whether an event of the span is a profile's delete that can end matching
+    /// subprofiles. Where it names no database or collection, a subprofile may have
+    /// named it.
+    pub fn cascades_from(&self, head: &EventHead<'_>) -> bool {
+        let elsewhere = head.database.is_some()
+            && self
+                .database
+                .is_some_and(|wanted| head.database != Some(wanted));
+        self.cascades()
+            && head.subprofile.is_none()
+            && head.end().is_some()
+            && !elsewhere
+            && self
+                .profile
+                .is_none_or(|wanted| wanted.profile == head.profile)
+            && self.matches_label(head.label)
+            && self.matches_type(head.event_type)
+    }
+
     /// Whether an event can have matching changes.
     pub fn matches_event<'a>(&self, event: impl Into<EventFacts<'a>>) -> bool {
         let event = event.into();

@@ -13,13 +13,8 @@ use super::answer::{Lines, Query, QueryError};
 use super::dossier::DossierQuery;
 use super::filter::Filter;
 use super::find::{FindQuery, FindTarget, Matching};
-use super::gaps::GapsQuery;
-use super::incidents::IncidentsQuery;
-use super::loops::LoopsQuery;
-use super::report::ReportQuery;
 use super::request::{
-    ChangesQuery, DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery, ShowQuery,
-    TailQuery,
+    DiffQuery, EvidenceQuery, ExplainQuery, ExportQuery, HistoryQuery, ShowQuery,
 };
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
 use crate::store::Snapshot;
@@ -81,13 +76,10 @@ pub(super) fn hints(snapshot: &Snapshot<'_>, query: &Query) -> Result<Vec<String
             }
             Ok(hints)
         }
-        Query::Changes(ChangesQuery { filter, .. })
-        | Query::Tail(TailQuery { filter, .. })
-        | Query::Report(ReportQuery { filter, .. })
-        | Query::Gaps(GapsQuery { filter, .. })
-        | Query::Incidents(IncidentsQuery { filter, .. })
-        | Query::Loops(LoopsQuery { filter, .. }) => of_filter(snapshot, filter),
-        _ => Ok(Vec::new()),
+        _ => match query.filter() {
+            Some(filter) => of_filter(snapshot, filter),
+            None => Ok(Vec::new()),
+        },
     }
 }
 

@@ -2,28 +2,42 @@
 //! the future are answered, with a note.
 
 use super::answer::Query;
-use super::filter::Span;
+use super::filter::{Filter, Span};
 
 impl Query {
+    /// Which changes it is about, of a question over all profiles.
+    pub(super) const fn filter(&self) -> Option<&Filter> {
+        match self {
+            Self::Changes(query) => Some(&query.filter),
+            Self::Tail(query) => Some(&query.filter),
+            Self::Report(query) => Some(&query.filter),
+            Self::Gaps(query) => Some(&query.filter),
+            Self::Incidents(query) => Some(&query.filter),
+            Self::Loops(query) => Some(&query.filter),
+            _ => None,
+        }
+    }
+
+    /// The span that it is about.
+    fn span(&self) -> Span {
+        match self {
+            Self::History(query) => query.span,
+            Self::Export(query) => query.span,
+            Self::Rejected(query) => query.span,
+            Self::Dossier(query) => query.span,
+            _ => self.filter().map(|filter| filter.span).unwrap_or_default(),
+        }
+    }
+
     /// The notes on its times; `now` is in Unix seconds.
     pub fn time_notes(&self, now: i64) -> Vec<String> {
-        let none = Span::default();
-        let (span, moments) = match self {
-            Self::History(query) => (query.span, vec![]),
-            Self::Show(query) => (none, vec![("--at", query.at)]),
-            Self::Diff(query) => (none, vec![("--from", Some(query.from)), ("--to", query.to)]),
-            Self::Blame(query) => (none, vec![("--at", query.at)]),
-            Self::Changes(query) => (query.filter.span, vec![]),
-            Self::Find(query) => (none, vec![("--at", query.at)]),
-            Self::Export(query) => (query.span, vec![]),
-            Self::Rejected(query) => (query.span, vec![]),
-            Self::Tail(query) => (query.filter.span, vec![]),
-            Self::Dossier(query) => (query.span, vec![]),
-            Self::Report(query) => (query.filter.span, vec![]),
-            Self::Gaps(query) => (query.filter.span, vec![]),
-            Self::Incidents(query) => (query.filter.span, vec![]),
-            Self::Loops(query) => (query.filter.span, vec![]),
-            Self::Evidence(_) | Self::Explain(_) => (none, vec![]),
+        let span = self.span();
+        let moments = match self {
+            Self::Show(query) => vec![("--at", query.at)],
+            Self::Diff(query) => vec![("--from", Some(query.from)), ("--to", query.to)],
+            Self::Blame(query) => vec![("--at", query.at)],
+            Self::Find(query) => vec![("--at", query.at)],
+            _ => Vec::new(),
         };
         let mut notes = Vec::new();
         if span

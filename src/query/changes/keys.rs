@@ -31,21 +31,9 @@ struct Deleted {
 }
 
 impl Deleted {
-    /// Takes the head of an event of the span. If it does not name a database or
-    /// collection, a subprofile may have named it.
+    /// Takes the head of an event of the span.
     fn take(&mut self, filter: &Filter, head: &EventHead<'_>) {
-        let elsewhere = head.database.is_some()
-            && filter
-                .database
-                .is_some_and(|wanted| head.database != Some(wanted));
-        let deletes = head.subprofile.is_none() && head.end().is_some();
-        if filter.cascades()
-            && deletes
-            && filter.matches_label(head.label)
-            && filter.matches_type(head.event_type)
-            && !elsewhere
-            && self.profiles.last() != Some(&head.profile)
-        {
+        if filter.cascades_from(head) && self.profiles.last() != Some(&head.profile) {
             self.profiles.push(head.profile);
         }
     }

@@ -61,7 +61,16 @@ impl<'t> LineMaker<'t> {
     ) -> Result<Vec<Placed>, QueryError> {
         let mut lines = Vec::new();
         for head in heads.clone().iter().filter(|head| head.cascades) {
-            self.add_ended(filter, head, &mut heads)?;
+            // The delete is an event of each subprofile that it may end, too.
+            self.snapshot.each_subprofile(head.key.profile, |key| {
+                let ended = filter.matches_key(key).then(|| Head {
+                    key,
+                    is_wanted: true,
+                    ..head.clone()
+                });
+                heads.extend(ended);
+                true
+            })?;
         }
         heads.retain(|head| head.is_wanted);
         heads.sort_unstable_by_key(|head| (head.key, head.time, head.seq));
@@ -126,26 +135,6 @@ impl<'t> LineMaker<'t> {
         }
         Ok(())
     }
-
-    /// Adds a profile's delete as an event of each subprofile that it may end.
-    fn add_ended(
-        &self,
-        filter: &Filter,
-        delete: &Head,
-        heads: &mut Vec<Head>,
-    ) -> Result<(), QueryError> {
-        self.snapshot.each_subprofile(delete.key.profile, |key| {
-            if filter.matches_key(key) {
-                heads.push(Head {
-                    key,
-                    is_wanted: true,
-                    ..delete.clone()
-                });
-            }
-            true
-        })?;
-        Ok(())
-    }
 }
 
 /// The heads of a (sub)profile in runs that are replayed together.
@@ -191,37 +180,23 @@ impl ReplayVisitor for TailVisitor<'_> {
     }
 
     fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        let is_wanted = match step.what {
-            What::Event(_) | What::Duplicate { .. } => true,
-            What::Cascade(event) => self.is_head(event) && self.filter.matches_event(event),
-            What::UnseenCascade(_) => false,
+        let duplicate_of = step.duplicate_of();
+        let Some(event) = step.event() else {
+            return Ok(true);
         };
-        if is_wanted {
-            push_line(self.filter, step, self.lines)?;
+        if let What::Cascade(event) = step.what
+            && !(self.is_head(event) && self.filter.matches_event(event))
+        {
+            return Ok(true);
+        }
+        let mut changes = step.changes;
+        changes.retain(|change| self.filter.matches_change(change));
+        if !changes.is_empty() || !self.filter.needs_changes() {
+            let line = HistoryLine::new(event, changes, duplicate_of);
+            let mut line = serde_json::to_vec(&line).map_err(io::Error::from)?;
+            line.push(b'\n');
+            self.lines.push((event.seq, event.key.subprofile, line));
         }
         Ok(true)
     }
-}
-
-/// Adds the line of a step with its matching changes, unless changes are required
-/// and it has none.
-fn push_line(
-    filter: &Filter,
-    step: Step<'_, '_>,
-    lines: &mut Vec<Placed>,
-) -> Result<(), QueryError> {
-    let duplicate_of = step.duplicate_of();
-    let Some(event) = step.event() else {
-        return Ok(());
-    };
-    let mut changes = step.changes;
-    changes.retain(|change| filter.matches_change(change));
-    if changes.is_empty() && filter.needs_changes() {
-        return Ok(());
-    }
-    let line = HistoryLine::new(event, changes, duplicate_of);
-    let mut line = serde_json::to_vec(&line).map_err(io::Error::from)?;
-    line.push(b'\n');
-    lines.push((event.seq, event.key.subprofile, line));
-    Ok(())
 }

@@ -86,7 +86,7 @@ impl<'t> Tail<'t> {
         let newest = match (query.after, query.last) {
             (None, Some(most)) => {
                 let pages = Pages::between(&snapshot, &query.filter, 0, last)?;
-                Some(pages.newest(&snapshot, most, damage, report)?)
+                Some(pages.newest(&snapshot, most, report)?)
             }
             _ => None,
         };

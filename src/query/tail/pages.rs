@@ -3,16 +3,15 @@
 //! The heads of events are read in log order, or backwards for the newest;
 //! [`LineMaker`] makes the lines of those that match.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 
 use super::lines::{Head, LineMaker, Placed};
-use crate::log::Damage;
 use crate::log::record::EventHead;
 use crate::query::answer::QueryError;
 use crate::query::filter::{Filter, Span};
 use crate::query::progress::{Progress, Stage};
-use crate::store::{Damages, Missing, Snapshot, Step, TrailError};
+use crate::store::{Damages, Missing, Snapshot, Step, TrailError, Walk};
 
 /// The maximum number of events of a page, plus those of a frame.
 const EVENTS: usize = 512;
@@ -35,10 +34,6 @@ const MOST: u64 = 2048;
 
 /// From this many events on, a single profile's events are looked up in the index.
 const MANY: u64 = 4096;
-
-/// The maximum number of newest events whose `seq` the search keeps; beyond it,
-/// everything from the first match on is examined again.
-const LISTED: u64 = 1 << 16;
 
 /// The `seq` of events and their lines, each with its newline.
 pub type EventLines = Vec<(u64, Vec<u8>)>;
@@ -122,26 +117,10 @@ impl<'t> Pages<'t> {
         let ranges: Vec<_> = self.ranges.iter().take(SEARCHED).copied().collect();
         let end = ranges.last().map_or(self.last, |(_, last)| *last);
         let mut walk = snapshot.walk_ranges(ranges).after(self.at);
-        let mut heads = Vec::new();
-        let mut bytes = 0;
-        let read = loop {
-            if heads.len() >= EVENTS || bytes >= BYTES || walk.events_done() >= SEARCHED as u64 {
-                break walk.read_up_to();
-            }
-            let step = walk.step(|seq, record| match head_of(filter, seq, record) {
-                Ok(Some(head)) => {
-                    bytes += record.len();
-                    heads.push(head);
-                }
-                Ok(None) => {}
-                Err(missing) => damage.add(missing),
-            })?;
-            match step {
-                Step::Records => {}
-                Step::Damage(found) => damage.add(unreadable(&found)),
-                Step::End => break end,
-            }
-        };
+        let (heads, is_over) = read_heads(filter, &mut walk, damage, |walk, heads, bytes| {
+            heads >= EVENTS || bytes >= BYTES || walk.events_done() >= SEARCHED as u64
+        })?;
+        let read = if is_over { end } else { walk.read_up_to() };
         self.skip_to(read);
         let mut lines = self.lines(snapshot, heads, damage)?;
         lines.sort_unstable_by_key(|(seq, subprofile, _)| (*seq, *subprofile));
@@ -151,52 +130,35 @@ impl<'t> Pages<'t> {
             .collect())
     }
 
-    /// Searches backwards for the `most` newest matching events. Afterwards these
-    /// are left to be read, possibly with others between them.
+    /// Searches backwards for the `most` newest matching events. Afterwards everything
+    /// from the first of them on is left to be read.
     pub fn newest(
         mut self,
         snapshot: &Snapshot<'_>,
         most: u64,
-        damage: &mut Damages,
         report: &mut dyn FnMut(Progress) -> io::Result<()>,
     ) -> Result<Self, QueryError> {
         let filter = self.filter;
         let mut left = usize::try_from(most).unwrap_or(usize::MAX);
-        let mut list = VecDeque::new();
         let mut first = self.last.saturating_add(1);
         let mut size = FIRST;
-        let mut missing = Damages::default();
+        // What cannot be read is reported when the pages reach it again.
+        let damage = &mut Damages::default();
         while left > 0 && !self.ranges.is_empty() {
-            let mut heads = Vec::new();
             let mut walk = snapshot.walk_ranges(self.take_back(size));
-            loop {
-                let step = walk.step(|seq, record| match head_of(filter, seq, record) {
-                    Ok(head) => heads.extend(head),
-                    Err(lost) => missing.add(lost),
-                })?;
-                match step {
-                    Step::Records => {}
-                    Step::Damage(found) => missing.add(unreadable(&found)),
-                    Step::End => break,
-                }
-            }
-            let mut found: Vec<u64> = Vec::new();
+            let (mut heads, _) = read_heads(filter, &mut walk, damage, |_, _, _| false)?;
+            let mut found = BTreeSet::new();
             if !filter.needs_changes() {
                 heads.retain(|head: &Head| {
                     found.extend(head.is_wanted.then_some(head.seq));
                     !head.is_wanted
                 });
             }
-            let lines = self.lines(snapshot, heads, &mut missing)?;
+            let lines = self.lines(snapshot, heads, damage)?;
             found.extend(lines.iter().map(|(seq, ..)| *seq));
-            found.sort_unstable();
-            found.dedup();
             for seq in found.into_iter().rev().take(left) {
                 first = seq;
                 left -= 1;
-                if most <= LISTED {
-                    list.push_front((seq, seq));
-                }
             }
             size = (size * 4).min(MOST);
             let to_do = self.ranges.back().map_or(0, |(_, last)| *last);
@@ -206,15 +168,7 @@ impl<'t> Pages<'t> {
                 all: self.last,
             })?;
         }
-        let before = first.saturating_sub(1);
-        if most > LISTED {
-            // Unreadable events are reported when the pages reach them again.
-            return Self::between(snapshot, filter, before, self.last);
-        }
-        damage.extend(missing);
-        self.ranges = list;
-        self.skip_to(before);
-        Ok(self)
+        Self::between(snapshot, filter, first.saturating_sub(1), self.last)
     }
 
     /// Takes the last events up to a maximum number, ascending.
@@ -249,28 +203,43 @@ impl<'t> Pages<'t> {
     }
 }
 
-/// What is said of events that cannot be read.
-fn unreadable(damage: &Damage) -> String {
-    format!("event {} cannot be read: {damage}", damage.first_seq)
+/// Reads the heads of matching events until `is_enough`, which is given how many heads
+/// and bytes of records there are, or until the end, which is then returned as `true`.
+fn read_heads(
+    filter: &Filter,
+    walk: &mut Walk<'_>,
+    damage: &mut Damages,
+    is_enough: impl Fn(&Walk<'_>, usize, usize) -> bool,
+) -> Result<(Vec<Head>, bool), QueryError> {
+    let mut heads = Vec::new();
+    let mut bytes = 0;
+    while !is_enough(walk, heads.len(), bytes) {
+        let step = walk.step(|seq, record| match head_of(filter, seq, record) {
+            Ok(Some(head)) => {
+                bytes += record.len();
+                heads.push(head);
+            }
+            Ok(None) => {}
+            Err(missing) => damage.add(missing),
+        })?;
+        match step {
+            Step::Records => {}
+            Step::Damage(found) => {
+                damage.add(format!("event {} cannot be read: {found}", found.first_seq));
+            }
+            Step::End => return Ok((heads, true)),
+        }
+    }
+    Ok((heads, false))
 }
 
 /// What a record's head says, if its event, or its effect on subprofiles, is asked for.
 fn head_of(filter: &Filter, seq: u64, record: &[u8]) -> Result<Option<Head>, Missing> {
     let (head, _) = EventHead::decode(record).map_err(|error| Missing::of_record(seq, error))?;
-    let (key, event_type) = (head.key(), head.what());
     let is_wanted = filter.matches_event(&head);
-    // If it does not name a database or collection, a subprofile may have named it.
-    let cascades = filter.cascades()
-        && key.subprofile.is_none()
-        && event_type.is_end()
-        && filter
-            .profile
-            .is_none_or(|wanted| wanted.profile == key.profile)
-        && filter.span.contains(head.time)
-        && filter.matches_label(head.label)
-        && filter.matches_type(event_type.name());
+    let cascades = filter.span.contains(head.time) && filter.cascades_from(&head);
     Ok((is_wanted || cascades).then_some(Head {
-        key,
+        key: head.key(),
         time: head.time,
         seq,
         is_wanted,
