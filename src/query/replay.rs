@@ -419,9 +419,9 @@ impl<'t> Replayer<'t> {
     ) -> Result<Replay<'static>, QueryError> {
         let deletes = self.deletes_of(key, at)?;
         let mut deletes = deletes.as_ref().map(|deletes| deletes.borrow_mut());
-        let (deletes, none) = (deletes.as_deref_mut(), Batch::default());
+        let (deletes, held) = (deletes.as_deref_mut(), self.events.ahead());
         let reader = &mut self.earlier;
-        let replay = state_before(events, at, deletes, &none, reader, damage, is_enough)?;
+        let replay = state_before(events, at, deletes, held, reader, damage, is_enough)?;
         Ok(replay.into_owned())
     }
 

@@ -301,7 +301,7 @@ impl Commands {
                 Some((_, rows)) => reconciler.rows(rows, &mut out, append)?,
                 None => reconciler.finish(&mut out, append)?,
             };
-            out.report(&report)?;
+            out.report(report)?;
             if rows.is_none() || report.failure.is_some() {
                 return Ok(reconciler.answered());
             }

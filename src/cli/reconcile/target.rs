@@ -40,7 +40,7 @@ pub fn compare(
             bar.show(&control);
             return Ok(());
         };
-        all.add(serde_json::from_value(report)?);
+        all = serde_json::from_value(report)?;
         failed(&all)
     };
     let connection = reach(context, purpose)?;

@@ -118,7 +118,7 @@ impl<'a> ReconcileLine<'a> {
     }
 }
 
-/// The result of some rows.
+/// The result of the rows so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReconcileReport {
     /// Rows that were compared.
@@ -156,35 +156,18 @@ pub struct ColumnCount {
 }
 
 impl ReconcileReport {
-    /// Adds the result of later rows.
-    pub fn add(&mut self, other: Self) {
-        self.rows += other.rows;
-        self.same += other.same;
-        self.differing += other.differing;
-        self.unknown += other.unknown;
-        self.deleted += other.deleted;
-        self.gone += other.gone;
-        self.recorded += other.recorded;
-        self.doubtful += other.doubtful;
-        if self.columns.len() < other.columns.len() {
-            self.columns
-                .resize(other.columns.len(), ColumnCount::default());
-        }
-        for (own, other) in self.columns.iter_mut().zip(other.columns) {
-            own.differing += other.differing;
-            own.absent += other.absent;
-        }
-        self.left_out.extend(other.left_out);
-        self.failure = self.failure.take().or(other.failure);
-    }
-
     /// How many fields differ.
     pub fn fields(&self) -> u64 {
         self.columns.iter().map(|column| column.differing).sum()
     }
 
+    /// The number of (sub)profiles that differ.
+    pub const fn found(&self) -> u64 {
+        self.differing + self.unknown + self.deleted + self.gone
+    }
+
     /// The number of events needed to record the differences.
     pub const fn to_record(&self) -> u64 {
-        self.differing + self.unknown + self.deleted + self.gone - self.doubtful
+        self.found() - self.doubtful
     }
 }

@@ -34,11 +34,12 @@ pub use lines::{ColumnCount, FileRow, ReconcileLine, ReconcileOrder, ReconcileRe
 
 use self::fields::not_fields;
 use self::judge::{judge_gone, judge_row, observed};
-use super::answer::{Answered, QueryError};
-use super::state_before::{Missing, state_before};
+use super::answer::{Answered, QueryError, note_without_owner};
+use super::replay::Replayer;
+use super::state_before::Missing;
 use crate::event::{Event, ProfileKey, is_label, seconds_to_rfc3339};
 use crate::history::is_full_state;
-use crate::store::{Arrival, Damages, EventReader, EventsOf, Outcome, Snapshot, Trail};
+use crate::store::{Arrival, Damages, EventsOf, Outcome, Snapshot, Trail};
 
 /// How many (sub)profiles are looked up together.
 const GROUP: usize = 1024;
@@ -60,15 +61,12 @@ pub struct Reconciler<'a> {
     order: ReconcileOrder,
     /// The columns that are left out.
     left_out: BTreeSet<String>,
-    /// Reads the last events of a group, in log order.
-    group: EventReader,
-    /// Reads earlier events of the group.
-    earlier: EventReader,
     damage: Damages,
     /// How many (sub)profiles have lost the events of that moment to pruning, and
     /// the latest time up to which they were pruned.
     pruned: (u64, i64),
-    found: bool,
+    /// The result so far.
+    report: ReconcileReport,
     /// The last row's key.
     last: Option<ProfileKey>,
     keys: Keys,
@@ -122,39 +120,35 @@ impl<'a> Reconciler<'a> {
         let snapshot = trail.snapshot();
         snapshot.wait_for_index(|_| ())?;
         let mut damage = Damages::default();
-        for (first, last) in snapshot.without_owner(&mut damage)? {
-            damage.add(format!(
-                "events {first} to {last} cannot be read, and which profiles they belong to is not known"
-            ));
-        }
+        note_without_owner(&snapshot, &mut damage)?;
         let left_out = match order.only_fields {
             true => not_fields(&snapshot, &order.columns)?,
             false => BTreeSet::new(),
         };
         Ok(Self {
+            report: ReconcileReport {
+                columns: vec![ColumnCount::default(); order.columns.len()],
+                ..ReconcileReport::default()
+            },
             trail,
             left_out,
             order,
-            group: snapshot.reader(),
-            earlier: snapshot.reader(),
             damage,
             pruned: (0, i64::MIN),
-            found: false,
             last: None,
             keys: Keys::default(),
         })
     }
 
     /// Compares some rows, given as lines of JSON, and writes the differences up to
-    /// the last of them.
+    /// the last of them. Returns the result of all rows so far.
     pub fn rows(
         &mut self,
         rows: &[u8],
         out: &mut dyn Write,
         append: Append<'_>,
-    ) -> Result<ReconcileReport, QueryError> {
+    ) -> Result<&ReconcileReport, QueryError> {
         self.trail.wait_for_index(|_| ())?;
-        let mut report = self.empty_report();
         let mut items = Vec::new();
         for line in rows.split(|byte| *byte == b'\n') {
             if line.is_empty() {
@@ -165,14 +159,14 @@ impl<'a> Reconciler<'a> {
             self.check(&row)?;
             let key = row.key();
             self.last = Some(key);
-            self.pass(Some(key), &mut items, out, append, &mut report)?;
+            self.pass(Some(key), &mut items, out, append)?;
             items.push(Item::Row(row));
             if items.len() >= GROUP {
-                self.look_at(std::mem::take(&mut items), out, append, &mut report)?;
+                self.look_at(std::mem::take(&mut items), out, append)?;
             }
         }
-        self.look_at(items, out, append, &mut report)?;
-        Ok(report)
+        self.look_at(items, out, append)?;
+        Ok(&self.report)
     }
 
     /// Must be called after the last row: writes the (sub)profiles after it that
@@ -181,13 +175,12 @@ impl<'a> Reconciler<'a> {
         &mut self,
         out: &mut dyn Write,
         append: Append<'_>,
-    ) -> Result<ReconcileReport, QueryError> {
-        let mut report = self.empty_report();
+    ) -> Result<&ReconcileReport, QueryError> {
         let mut items = Vec::new();
-        self.pass(None, &mut items, out, append, &mut report)?;
-        self.look_at(items, out, append, &mut report)?;
-        report.left_out = self.left_out.iter().cloned().collect();
-        Ok(report)
+        self.pass(None, &mut items, out, append)?;
+        self.look_at(items, out, append)?;
+        self.report.left_out = self.left_out.iter().cloned().collect();
+        Ok(&self.report)
     }
 
     /// The totals of the comparison.
@@ -201,16 +194,9 @@ impl<'a> Reconciler<'a> {
         }
         Answered {
             hints: Vec::new(),
-            found: self.found,
+            found: self.report.found() > 0,
             damage,
             notes,
-        }
-    }
-
-    fn empty_report(&self) -> ReconcileReport {
-        ReconcileReport {
-            columns: vec![ColumnCount::default(); self.order.columns.len()],
-            ..ReconcileReport::default()
         }
     }
 
@@ -234,7 +220,6 @@ impl<'a> Reconciler<'a> {
         items: &mut Vec<Item>,
         out: &mut dyn Write,
         append: Append<'_>,
-        report: &mut ReconcileReport,
     ) -> Result<(), QueryError> {
         if !self.order.gone {
             return Ok(());
@@ -248,7 +233,7 @@ impl<'a> Reconciler<'a> {
                 items.push(Item::Candidate(next));
             }
             if items.len() >= GROUP {
-                self.look_at(std::mem::take(items), out, append, report)?;
+                self.look_at(std::mem::take(items), out, append)?;
             }
         }
         Ok(())
@@ -260,12 +245,12 @@ impl<'a> Reconciler<'a> {
         items: Vec<Item>,
         out: &mut dyn Write,
         append: Append<'_>,
-        report: &mut ReconcileReport,
     ) -> Result<(), QueryError> {
-        if items.is_empty() || report.failure.is_some() {
+        if items.is_empty() || self.report.failure.is_some() {
             return Ok(());
         }
         let snapshot = self.trail.snapshot();
+        let mut replayer = Replayer::new(&snapshot, false);
         let keys: Vec<ProfileKey> = items.iter().map(Item::key).collect();
         let at = self.order.at;
         let mut items = items.into_iter();
@@ -277,47 +262,39 @@ impl<'a> Reconciler<'a> {
             times.truncate(times.partition_point(|(time, _)| *time <= at));
             times.shrink_to_fit();
             if places + times.len() > PLACES && !waiting.is_empty() {
-                self.compare(std::mem::take(&mut waiting), out, &mut events, report)?;
+                let some = std::mem::take(&mut waiting);
+                self.compare(some, &mut replayer, out, &mut events)?;
                 places = 0;
             }
             places += of_one.times.len();
             waiting.extend(items.next().map(|item| (item, of_one)));
             Ok(())
         })?;
-        self.compare(waiting, out, &mut events, report)?;
-        self.enter(events, append, report);
+        self.compare(waiting, &mut replayer, out, &mut events)?;
+        self.enter(events, append);
         Ok(())
     }
 
     fn compare(
         &mut self,
         waiting: Vec<(Item, EventsOf)>,
+        replayer: &mut Replayer<'_>,
         out: &mut dyn Write,
         events: &mut Vec<Event<'static>>,
-        report: &mut ReconcileReport,
     ) -> Result<(), QueryError> {
-        let last = waiting.iter().flat_map(|(_, events)| {
+        replayer.read_ahead(waiting.iter().flat_map(|(_, events)| {
             let last = events.times.iter().rev().take(LAST);
             last.map(|(_, seq)| *seq)
-        });
-        self.group.read_ahead(last.collect());
+        }));
+        let report = &mut self.report;
         for (item, of_one) in waiting {
-            let mut damage = Damages::default();
             let mut missing = Missing::new(item.key());
             let candidate = matches!(item, Item::Candidate(_));
-            let replay = state_before(
-                &of_one,
-                self.order.at,
-                None,
-                self.group.ahead(),
-                &mut self.earlier,
-                &mut damage,
-                |event| {
-                    // A row is judged by its state, a missing one by its database
-                    // too.
-                    missing.take(event) || (!candidate && is_full_state(event))
-                },
-            )?;
+            // A row is judged by its state, a missing one by its database too.
+            let is_enough =
+                |event: &Event<'_>| missing.take(event) || (!candidate && is_full_state(event));
+            let (at, damage) = (self.order.at, &mut self.damage);
+            let replay = replayer.state_at(item.key(), &of_one, at, damage, is_enough)?;
             let found = match &item {
                 Item::Row(row) => {
                     judge_row(&self.order, &self.left_out, row, &replay, out, report)?
@@ -331,23 +308,22 @@ impl<'a> Reconciler<'a> {
                 self.pruned = (self.pruned.0 + 1, self.pruned.1.max(until));
             }
             if let Some((seen, fields)) = found {
-                self.found = true;
                 if pruned.is_some() {
                     report.doubtful += 1;
                 } else if let Some(recording) = &self.order.record {
                     events.push(observed(&self.order, recording, item.key(), seen, fields));
                 }
             }
-            self.damage.extend(damage);
         }
         Ok(())
     }
 
     /// Records events.
-    fn enter(&self, events: Vec<Event<'static>>, append: Append<'_>, report: &mut ReconcileReport) {
+    fn enter(&mut self, events: Vec<Event<'static>>, append: Append<'_>) {
         if events.is_empty() {
             return;
         }
+        let report = &mut self.report;
         let arrivals = events.into_iter().map(|event| Arrival::Imported {
             event: Box::new(event),
             body: None,

@@ -28,14 +28,13 @@ fn reconcile(store: &mut Store, rows: &[FileRow], at: i64, gone: bool) -> Reconc
     } = store;
     let mut reconciler = Reconciler::new(trail, order).unwrap();
     let mut out = Vec::new();
-    let mut report = ReconcileReport::default();
     for row in rows {
         let line = serde_json::to_vec(row).unwrap();
         let mut append = |group| appender.append(group);
-        report.add(reconciler.rows(&line, &mut out, &mut append).unwrap());
+        reconciler.rows(&line, &mut out, &mut append).unwrap();
     }
     let mut append = |group| appender.append(group);
-    report.add(reconciler.finish(&mut out, &mut append).unwrap());
+    let report = reconciler.finish(&mut out, &mut append).unwrap().clone();
     assert_eq!(report.failure, None);
     let lines = out.split(|byte| *byte == b'\n').count() as u64 - 1;
     assert_eq!(
