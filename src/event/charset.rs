@@ -54,6 +54,11 @@ impl Charset {
 
     /// The text of bytes.
     pub fn decode(self, bytes: &[u8]) -> Cow<'_, str> {
+        if self.is_utf8()
+            && let Ok(text) = std::str::from_utf8(bytes)
+        {
+            return Cow::Borrowed(text);
+        }
         let text = self
             .0
             .decode_without_bom_handling_and_without_replacement(bytes);

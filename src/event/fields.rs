@@ -166,9 +166,16 @@ impl<'a> FromIterator<(Cow<'a, str>, Cow<'a, str>)> for Fields<'a> {
                 pairs: unique.into_iter().collect(),
             };
         }
-        let mut fields = Self {
-            pairs: Vec::with_capacity(pairs.len()),
+        // Names are rarely repeated.
+        let repeats = |place: usize, name: &str| {
+            let mut before = pairs.iter().take(place);
+            before.any(|(known, _)| known == name)
         };
+        let mut names = pairs.iter().enumerate();
+        if !names.any(|(place, (name, _))| repeats(place, name)) {
+            return Self { pairs };
+        }
+        let mut fields = Self::new();
         for (name, value) in pairs {
             fields.insert(name, value);
         }

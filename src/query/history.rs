@@ -146,7 +146,7 @@ fn replay_piece(
     replayer.read_ahead(seqs.collect::<Vec<_>>());
     for track in tracks.iter().filter(|track| !track.is_idle()) {
         let put = |mark: Mark, line: Vec<u8>| {
-            sorter.push(mark, line).map_err(sorting)?;
+            sorter.push(mark, &line).map_err(sorting)?;
             Ok(true)
         };
         let mut visitor = HistoryVisitor { query, after, put };

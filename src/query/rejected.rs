@@ -83,7 +83,7 @@ pub(super) fn answer(
             let line = serde_json::to_vec(&line).map_err(std::io::Error::from)?;
             if query.reverse {
                 newest
-                    .push(Mark::Number(number), line)
+                    .push(Mark::Number(number), &line)
                     .map_err(TrailError::io("sorting in", folder))?;
             } else if !lines.put_at(Mark::Number(number), &line)? {
                 return Ok(true);

@@ -1,9 +1,10 @@
 //! External merge sort: sorted runs on disk, merged when read.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,8 +42,7 @@ impl<K: Ord + Clone + Encode + Decode<()>> SortKey for K {}
 pub struct Sorter<K> {
     dir: PathBuf,
     descending: bool,
-    held: Vec<Item<K>>,
-    held_len: usize,
+    held: Held<K>,
     file: Option<File>,
     /// The begin and end offset of each run in the file.
     runs: Vec<(u64, u64)>,
@@ -84,6 +84,7 @@ impl<K> Directed<K> {
     }
 }
 
+/// A blob of a run that is merged.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Item<K> {
     key: Directed<K>,
@@ -93,14 +94,70 @@ struct Item<K> {
     rest: u64,
 }
 
+/// Blobs in memory, with their bytes in one buffer.
+struct Held<K> {
+    items: VecDeque<(Directed<K>, Range<usize>)>,
+    bytes: Vec<u8>,
+}
+
+impl<K: SortKey> Held<K> {
+    const fn new() -> Self {
+        Self {
+            items: VecDeque::new(),
+            bytes: Vec::new(),
+        }
+    }
+
+    /// About how many bytes of memory it takes.
+    fn len(&self) -> usize {
+        self.bytes.len() + self.items.len() * size_of::<(Directed<K>, Range<usize>)>()
+    }
+
+    fn push(&mut self, key: Directed<K>, blob: &[u8]) {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(blob);
+        self.items.push_back((key, begin..self.bytes.len()));
+    }
+
+    fn sort(&mut self) {
+        let bytes = &self.bytes;
+        let head = |range: &Range<usize>| {
+            let blob = bytes.get(range.clone()).unwrap_or_default();
+            blob.get(..HEAD_LEN).unwrap_or(blob)
+        };
+        let items = self.items.make_contiguous();
+        items.sort_unstable_by(|(key, blob), (other, other_blob)| {
+            key.cmp(other)
+                .then_with(|| head(blob).cmp(head(other_blob)))
+        });
+    }
+
+    /// Keeps the first blobs in order.
+    fn truncate(&mut self, most: usize) {
+        self.sort();
+        let mut kept = Self::new();
+        while let Some((key, blob)) = self.pop_front()
+            && kept.items.len() < most
+        {
+            kept.push(key, &blob);
+        }
+        *self = kept;
+    }
+
+    fn pop_front(&mut self) -> Option<(Directed<K>, Vec<u8>)> {
+        let (key, range) = self.items.pop_front()?;
+        let blob = self.bytes.get(range).unwrap_or_default();
+        Some((key, blob.to_vec()))
+    }
+}
+
 impl<K: SortKey> Sorter<K> {
     /// Creates a sorter that spills to `dir`.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
             descending: false,
-            held: Vec::new(),
-            held_len: 0,
+            held: Held::new(),
             file: None,
             runs: Vec::new(),
             run_len: RUN_LEN,
@@ -137,7 +194,7 @@ impl<K: SortKey> Sorter<K> {
     }
 
     /// Adds a blob.
-    pub fn push(&mut self, key: K, blob: Vec<u8>) -> io::Result<()> {
+    pub fn push(&mut self, key: K, blob: &[u8]) -> io::Result<()> {
         let key = Directed::new(key, self.descending);
         if self.most <= MOST_TRACKED {
             let is_full = self.first.len() >= self.most;
@@ -149,28 +206,24 @@ impl<K: SortKey> Sorter<K> {
                 self.first.pop();
             }
         }
-        self.held_len += blob.len() + size_of::<Item<K>>();
         self.len += 1;
-        self.held.push(Item { key, blob, rest: 0 });
-        if self.held_len >= self.run_len {
-            if self.held.len() > self.most {
-                self.held.sort_unstable();
-                self.held.truncate(self.most);
-                let lens = self.held.iter().map(|item| item.blob.len());
-                self.held_len = lens.sum::<usize>() + self.held.len() * size_of::<Item<K>>();
-            }
-            if self.held_len < self.run_len / 2 {
+        self.held.push(key, blob);
+        if self.held.len() >= self.run_len && self.held.items.len() > self.most {
+            self.held.truncate(self.most);
+            // Else most blobs would be sorted again and again.
+            if self.held.len() < self.run_len / 2 {
                 return Ok(());
             }
-            self.spill()
-        } else {
-            Ok(())
+        }
+        match self.held.len() >= self.run_len {
+            true => self.spill(),
+            false => Ok(()),
         }
     }
 
     fn spill(&mut self) -> io::Result<()> {
-        check_free_space(&self.dir, self.reserved, self.held_len as u64)?;
-        self.held.sort_unstable();
+        check_free_space(&self.dir, self.reserved, self.held.len() as u64)?;
+        self.held.sort();
         let file = match self.file.take() {
             Some(file) => file,
             None => tempfile::tempfile_in(&self.dir)?,
@@ -178,12 +231,13 @@ impl<K: SortKey> Sorter<K> {
         let begin = self.runs.last().map_or(0, |(_, end)| *end);
         let mut end = begin;
         let mut out = BufWriter::with_capacity(1 << 16, &file);
-        for item in self.held.drain(..) {
-            end += item.write(&mut out)?;
+        for (key, range) in self.held.items.drain(..) {
+            let blob = self.held.bytes.get(range).unwrap_or_default();
+            end += write_item(key.key(), blob, &mut out)?;
         }
         out.flush()?;
         drop(out);
-        self.held_len = 0;
+        self.held.bytes.clear();
         self.runs.push((begin, end));
         self.file = Some(file);
         Ok(())
@@ -205,8 +259,7 @@ impl<K: SortKey> Sorter<K> {
 
     /// Returns the blobs in order, to be read one by one.
     pub fn sorted(mut self) -> io::Result<Sorted<K>> {
-        self.held.sort_unstable();
-        let mut held = self.held.into_iter();
+        self.held.sort();
         let mut runs = Vec::new();
         if let Some(file) = self.file.map(Arc::new) {
             let readers = self.runs.iter().map(|run| Run::reader(&file, *run));
@@ -216,14 +269,15 @@ impl<K: SortKey> Sorter<K> {
         for (number, run) in runs.iter_mut().enumerate() {
             heap.extend(Item::read(run, self.descending)?.map(|item| Reverse((item, number))));
         }
-        heap.extend(held.next().map(|item| Reverse((item, runs.len()))));
-        Ok(Sorted {
+        let mut sorted = Sorted {
             heap,
             runs,
-            held,
+            held: self.held,
             descending: self.descending,
             len: self.len,
-        })
+        };
+        sorted.take_held();
+        Ok(sorted)
     }
 }
 
@@ -234,7 +288,7 @@ pub struct Sorted<K> {
     /// last run.
     heap: BinaryHeap<Reverse<(Item<K>, usize)>>,
     runs: Vec<BufReader<Run>>,
-    held: std::vec::IntoIter<Item<K>>,
+    held: Held<K>,
     descending: bool,
     len: u64,
 }
@@ -256,15 +310,23 @@ impl<K: SortKey> Sorted<K> {
         let Some(Reverse((mut item, number))) = self.heap.pop() else {
             return Ok(None);
         };
-        let next = match self.runs.get_mut(number) {
+        match self.runs.get_mut(number) {
             Some(run) => {
                 item.read_rest(run)?;
-                Item::read(run, self.descending)?
+                let next = Item::read(run, self.descending)?;
+                self.heap.extend(next.map(|item| Reverse((item, number))));
             }
-            None => self.held.next(),
-        };
-        self.heap.extend(next.map(|item| Reverse((item, number))));
+            None => self.take_held(),
+        }
         Ok(Some((item.key.into_key(), item.blob)))
+    }
+
+    /// Merges the next blob in memory.
+    fn take_held(&mut self) {
+        if let Some((key, blob)) = self.held.pop_front() {
+            let item = Item { key, blob, rest: 0 };
+            self.heap.push(Reverse((item, self.runs.len())));
+        }
     }
 }
 
@@ -322,17 +384,17 @@ impl Read for Run {
     }
 }
 
-impl<K: SortKey> Item<K> {
-    /// Writes the item and returns its length in bytes.
-    fn write(&self, file: &mut impl Write) -> io::Result<u64> {
-        let key = bincode::encode_to_vec(self.key.key(), KEYS).map_err(io::Error::other)?;
-        file.write_all(&(key.len() as u64).to_le_bytes())?;
-        file.write_all(&key)?;
-        file.write_all(&(self.blob.len() as u64).to_le_bytes())?;
-        file.write_all(&self.blob)?;
-        Ok(16 + (key.len() + self.blob.len()) as u64)
-    }
+/// Writes an item of a run and returns its length in bytes.
+fn write_item(key: &impl Encode, blob: &[u8], file: &mut impl Write) -> io::Result<u64> {
+    let key = bincode::encode_to_vec(key, KEYS).map_err(io::Error::other)?;
+    file.write_all(&(key.len() as u64).to_le_bytes())?;
+    file.write_all(&key)?;
+    file.write_all(&(blob.len() as u64).to_le_bytes())?;
+    file.write_all(blob)?;
+    Ok(16 + (key.len() + blob.len()) as u64)
+}
 
+impl<K: SortKey> Item<K> {
     fn read(file: &mut impl Read, descending: bool) -> io::Result<Option<Self>> {
         let mut number = [0; 8];
         match file.read_exact(&mut number) {
@@ -377,8 +439,8 @@ mod tests {
         let mut sorter = Sorter::new(std::env::temp_dir());
         sorter.run_len = 100;
         sorter.reserved = u64::MAX;
-        sorter.push(1, Vec::new()).unwrap();
-        let error = sorter.push(2, vec![0; 100]).unwrap_err();
+        sorter.push(1, &[]).unwrap();
+        let error = sorter.push(2, &[0; 100]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         assert!(
             error.to_string().contains("too large to be sorted"),
@@ -397,7 +459,7 @@ mod tests {
             let mut expected = Vec::new();
             for (seq, time) in times.iter().enumerate() {
                 expected.push((*time, seq));
-                sorter.push((*time, seq as u64), format!("{time} {seq}").into_bytes()).unwrap();
+                sorter.push((*time, seq as u64), format!("{time} {seq}").as_bytes()).unwrap();
             }
             expected.sort_unstable();
             if descending {

@@ -101,7 +101,7 @@ pub fn sorted(
         match row(cells, columns) {
             Ok(row) => {
                 let blob = serde_json::to_vec(&row)?;
-                sorter.push((row.key(), line), blob)?;
+                sorter.push((row.key(), line), &blob)?;
             }
             Err(reason) => {
                 let unknown = "some rows could not be read";

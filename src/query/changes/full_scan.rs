@@ -146,7 +146,7 @@ fn sort_log<V: Send>(
         },
         |(entries, result): (Vec<Entry>, WorkerResult<V>)| {
             for (key, record) in entries {
-                sorter.push(key, record).map_err(sorting)?;
+                sorter.push(key, &record).map_err(sorting)?;
             }
             take(result)
         },

@@ -69,11 +69,12 @@ pub(super) fn answer_where(
     };
     let make = || LineVisitor {
         lines: Vec::new(),
-        held: 0,
+        ends: Vec::new(),
         is_done: false,
         is_wanted,
         after,
         is_paged,
+        is_limited: most < usize::MAX,
         reverse: query.reverse,
         sorter: &shared,
     };
@@ -222,16 +223,18 @@ struct SharedSorter<'t> {
 
 /// Makes the lines of `changes`.
 struct LineVisitor<'w, W> {
-    /// The lines with their positions.
-    lines: Vec<(Mark, Vec<u8>)>,
-    /// The number of bytes of those lines.
-    held: usize,
+    /// The lines, …
+    lines: Vec<u8>,
+    /// … and the position of each with where it ends.
+    ends: Vec<(Mark, usize)>,
     /// The last event is later than all lines that are asked for.
     is_done: bool,
     is_wanted: &'w W,
     after: Option<Mark>,
     /// Whether marks are needed.
     is_paged: bool,
+    /// Whether the sorter keeps only so many lines.
+    is_limited: bool,
     reverse: bool,
     sorter: &'w SharedSorter<'w>,
 }
@@ -245,14 +248,17 @@ impl SharedSorter<'_> {
 impl<W: Fn(&Event<'_>) -> bool + Sync> LineVisitor<'_, W> {
     /// Hands the lines to the sorter, which has its own order.
     fn flush(&mut self) -> Result<(), QueryError> {
-        self.held = 0;
         let folder = self.sorter.snapshot.trail().folder().path();
         let mut sorter = self.sorter.lock();
-        for (mark, line) in self.lines.drain(..) {
+        let mut begin = 0;
+        for (mark, end) in self.ends.drain(..) {
+            let line = self.lines.get(begin..end).unwrap_or_default();
             sorter
                 .push(mark, line)
                 .map_err(TrailError::io("sorting in", folder))?;
+            begin = end;
         }
+        self.lines.clear();
         Ok(())
     }
 }
@@ -268,11 +274,12 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
             return Ok(());
         }
         let (time, seq) = (event.time, event.seq);
-        if let Some(Mark::Change {
-            time: last,
-            seq: of,
-            ..
-        }) = self.sorter.lock().bound()
+        if self.is_limited
+            && let Some(Mark::Change {
+                time: last,
+                seq: of,
+                ..
+            }) = self.sorter.lock().bound()
             && is_after((time, seq), (*last, *of), self.reverse)
         {
             // Events come in the order of time.
@@ -294,12 +301,10 @@ impl<W: Fn(&Event<'_>) -> bool + Sync> ChangeVisitor for LineVisitor<'_, W> {
                     false => Default::default(),
                 },
             };
-            let mut line =
-                serde_json::to_vec(&ChangesLine::new(event, change)).map_err(io::Error::from)?;
-            line.shrink_to_fit();
-            self.held += line.len();
-            self.lines.push((mark, line));
-            if self.held >= HELD {
+            let line = ChangesLine::new(event, change);
+            serde_json::to_writer(&mut self.lines, &line).map_err(io::Error::from)?;
+            self.ends.push((mark, self.lines.len()));
+            if self.lines.len() >= HELD {
                 self.flush()?;
             }
         }

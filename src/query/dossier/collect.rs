@@ -114,7 +114,7 @@ impl<'a> Collector<'a> {
     pub fn push(&mut self, place: LinePlace, line: &DossierLine<'_>) -> Result<(), QueryError> {
         let line = serde_json::to_vec(line).map_err(io::Error::from)?;
         let dir = self.snapshot.trail().folder().path();
-        let pushed = self.sorter.push(place, line);
+        let pushed = self.sorter.push(place, &line);
         Ok(pushed.map_err(TrailError::io("sorting in", dir))?)
     }
 

@@ -86,7 +86,7 @@ impl<'t> Counts<'t> {
 
     fn spill(&mut self) -> Result<(), QueryError> {
         for ((number, slice), count) in self.cells.drain() {
-            let pushed = self.sorter.push((number, slice, count), Vec::new());
+            let pushed = self.sorter.push((number, slice, count), &[]);
             let dir = self.snapshot.trail().folder().path();
             pushed.map_err(TrailError::io("sorting in", dir))?;
         }

@@ -76,7 +76,7 @@ pub(super) fn answer(
     visit_changes(snapshot, filter, lines, &make, &mut |affected| {
         for (key, line) in affected.found {
             let blob = serde_json::to_vec(&line).map_err(io::Error::from)?;
-            sorter.push(key, blob).map_err(sorting)?;
+            sorter.push(key, &blob).map_err(sorting)?;
         }
         Ok(())
     })?;

@@ -48,7 +48,7 @@ impl BaselineWriter {
         let KeptBaseline { key, baseline } = kept;
         if let Some(subprofile) = key.subprofile {
             let owner = (subprofile, baseline.place.seq, key.profile);
-            self.owners.push(owner, Vec::new()).map_err(failed)?;
+            self.owners.push(owner, &[]).map_err(failed)?;
         }
         let figure = figure(key.profile);
         self.row
