@@ -13,7 +13,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
+use serde_json::Value;
 
 use super::context::CommandContext;
 use super::progress::{Bar, Unbarred};
@@ -30,6 +31,12 @@ const PIECE: usize = 64 * 1024;
 
 /// What is said where a server does not answer to the end.
 pub const BROKEN_OFF: &str = "the running server stopped in the middle of its answer; ask again";
+
+/// Adding events where no server runs, with segments of the size of `serve`'s own.
+pub const APPEND: Purpose = Purpose::Append {
+    server: false,
+    segment_size: 64 << 20,
+};
 
 /// A connection for one command.
 pub struct Connection {
@@ -110,31 +117,16 @@ impl Connection {
         Answer::of(self)
     }
 
-    /// Sends a request and writes the lines of the answer to `out`; control lines go
-    /// to `on_control`.
-    pub fn ask(
-        self,
-        request: &Request,
-        on_control: &mut dyn FnMut(Control) -> anyhow::Result<()>,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<Answered> {
-        let answer = self.send(request).context(BROKEN_OFF)?;
-        answer.follow(BROKEN_OFF, on_control, out)
-    }
-
-    /// The same with lines that the server is to read. `broken_off` is what to say
-    /// where the server does not answer to the end.
-    pub fn upload(
+    /// Sends a request with lines that the server is to read. `unread` gets the error
+    /// where they cannot be read.
+    fn upload(
         self,
         request: &Request,
         mut lines: Box<dyn Read + Send>,
-        broken_off: &'static str,
-        on_control: &mut dyn FnMut(Control) -> anyhow::Result<()>,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<Answered> {
-        send_request(&self.stream, request).context(broken_off)?;
+        unread: Sender<io::Error>,
+    ) -> anyhow::Result<Answer> {
+        send_request(&self.stream, request)?;
         let mut stream = self.stream.try_clone()?;
-        let (unread, reading) = bounded(1);
         let upload = move || {
             let mut piece = vec![0; PIECE];
             loop {
@@ -158,8 +150,68 @@ impl Connection {
         // Not waited for: it may be reading a pipe when the server breaks off.
         let thread = std::thread::Builder::new().name("upload".to_owned());
         thread.spawn(upload).context("starting a thread")?;
-        let answer = Answer::of(self).context(broken_off);
-        let end = answer.and_then(|answer| answer.follow(broken_off, on_control, out));
+        Ok(Answer::of(self)?)
+    }
+}
+
+/// What a command asks of the data.
+pub struct Task {
+    /// What it is.
+    pub request: Request,
+    /// What the folder is opened for, where no server runs.
+    pub purpose: Purpose,
+    /// What the bar says that it does.
+    pub doing: &'static str,
+    /// Lines that the server is to read.
+    pub lines: Option<Box<dyn Read + Send>>,
+    /// What to say where the server does not answer to the end.
+    pub broken_off: &'static str,
+}
+
+impl Task {
+    /// A task without lines.
+    pub const fn new(request: Request, purpose: Purpose, doing: &'static str) -> Self {
+        Self {
+            request,
+            purpose,
+            doing,
+            lines: None,
+            broken_off: BROKEN_OFF,
+        }
+    }
+
+    /// Has it done, and writes the lines of the answer to `out`.
+    pub fn run(self, context: &CommandContext, out: &mut dyn Write) -> anyhow::Result<Answered> {
+        let bar = RefCell::new(Bar::new(self.doing, context.progress));
+        self.run_with(context, &bar, &mut |_| Ok(()), out)
+    }
+
+    /// The same, with a bar, and with what is done with the reports on the lines.
+    pub fn run_with(
+        self,
+        context: &CommandContext,
+        bar: &RefCell<Bar>,
+        on_report: &mut dyn FnMut(Value) -> anyhow::Result<()>,
+        out: &mut dyn Write,
+    ) -> anyhow::Result<Answered> {
+        let connection = reach(context, self.purpose)?;
+        let (unread, reading) = bounded(1);
+        let answer = match self.lines {
+            Some(lines) => connection.upload(&self.request, lines, unread),
+            None => connection.send(&self.request).map_err(Into::into),
+        };
+        let answer = answer.context(self.broken_off);
+        let end = answer.and_then(|mut answer| {
+            loop {
+                match answer.next().context(self.broken_off)? {
+                    Part::Lines(lines) => out.write_all(lines)?,
+                    Part::Control(Control::End(end)) => return Ok(end),
+                    Part::Control(Control::Failed { reason }) => bail!("{reason}"),
+                    Part::Control(Control::Report(report)) => on_report(report)?,
+                    Part::Control(control) => bar.borrow_mut().show(&control),
+                }
+            }
+        });
         match reading.try_recv() {
             Ok(error) => Err(error).context("reading the lines"),
             Err(_) => end,
@@ -242,22 +294,6 @@ impl Answer {
             None => Ok(Part::Lines(lines)),
         }
     }
-
-    fn follow(
-        mut self,
-        broken_off: &'static str,
-        on_control: &mut dyn FnMut(Control) -> anyhow::Result<()>,
-        out: &mut dyn Write,
-    ) -> anyhow::Result<Answered> {
-        loop {
-            match self.next().context(broken_off)? {
-                Part::Lines(lines) => out.write_all(lines)?,
-                Part::Control(Control::End(end)) => return Ok(end),
-                Part::Control(Control::Failed { reason }) => bail!("{reason}"),
-                Part::Control(control) => on_control(control)?,
-            }
-        }
-    }
 }
 
 /// Runs a query and writes the lines of its answer to `out`.
@@ -276,12 +312,6 @@ pub fn ask(
         terminal: context.terminal,
     };
     let request = Request::Ask(Box::new(query.clone()));
-    reach(context, Purpose::Ask)?.ask(
-        &request,
-        &mut |control| {
-            bar.borrow_mut().show(&control);
-            Ok(())
-        },
-        &mut out,
-    )
+    let task = Task::new(request, Purpose::Ask, Stage::Index.text());
+    task.run_with(context, &bar, &mut |_| Ok(()), &mut out)
 }

@@ -1,5 +1,6 @@
 //! `import`: sending exported lines to the server, or into the folder.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -10,12 +11,12 @@ use anyhow::{Context as _, bail};
 use bytesize::ByteSize;
 
 use super::ExitStatus;
-use super::client::reach;
+use super::client::Task;
 use super::context::CommandContext;
 use super::progress::Bar;
 use crate::format::{counted, grouped};
 use crate::query::ImportReport;
-use crate::server::control::{Control, Request};
+use crate::server::control::Request;
 use crate::store::{Folder, Purpose};
 
 /// The message where a server does not answer to the end.
@@ -47,20 +48,15 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
         server: false,
         segment_size: super::context::segment_size(args.segment_size)?,
     };
-    let connection = reach(context, purpose)?;
     let read = Arc::new(AtomicU64::new(0));
     let lines = Counted {
         lines,
         read: Arc::clone(&read),
     };
-    let mut bar = Bar::new("importing", context.progress);
+    let bar = RefCell::new(Bar::new("importing", context.progress));
     let mut all = ImportReport::default();
     let mut refused = 0;
-    let mut on_control = |control| {
-        let Control::Report(report) = control else {
-            bar.show(&control);
-            return Ok(());
-        };
+    let mut on_report = |report| {
         let report: ImportReport = serde_json::from_value(report)?;
         let shown = MAX_SHOWN.saturating_sub(refused);
         for line in report.refused.iter().take(shown) {
@@ -79,16 +75,16 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
             ..report
         });
         let read = read.load(Ordering::Relaxed);
-        bar.set_of("importing", read, size.unwrap_or(read));
+        bar.borrow_mut()
+            .set_of("importing", read, size.unwrap_or(read));
         Ok(())
     };
-    connection.upload(
-        &Request::Import,
-        Box::new(lines),
-        BROKEN_OFF,
-        &mut on_control,
-        &mut io::sink(),
-    )?;
+    let task = Task {
+        lines: Some(Box::new(lines)),
+        broken_off: BROKEN_OFF,
+        ..Task::new(Request::Import, purpose, "importing")
+    };
+    task.run_with(context, &bar, &mut on_report, &mut io::sink())?;
     drop(bar);
     if refused > MAX_SHOWN {
         let more = refused - MAX_SHOWN;

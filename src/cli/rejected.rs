@@ -4,14 +4,10 @@ use super::ExitStatus;
 use super::answer_args::Ask;
 use super::args::{Format, TIMES};
 use super::ask;
-use super::client::reach;
+use super::client::{APPEND, Task};
 use super::context::{CommandContext, UsageError};
 use crate::query::{Query, RejectedQuery, RetryLine, RetryOutcome};
 use crate::server::control::Request;
-use crate::store::Purpose;
-
-/// Segment size of the log where no server runs.
-const SEGMENT_SIZE: u64 = 64 << 20;
 
 /// `rejected`
 #[derive(Debug, clap::Args)]
@@ -35,13 +31,9 @@ pub fn run(args: RejectedArgs, context: &CommandContext) -> anyhow::Result<ExitS
             UsageError::new("--retry: its answer is written as a table or as jsonl").into(),
         );
     }
-    let purpose = Purpose::Append {
-        server: false,
-        segment_size: SEGMENT_SIZE,
-    };
     let mut lines = Vec::new();
-    let request = Request::Retry(numbers);
-    let end = reach(context, purpose)?.ask(&request, &mut |_| Ok(()), &mut lines)?;
+    let task = Task::new(Request::Retry(numbers), APPEND, "reading again");
+    let end = task.run(context, &mut lines)?;
     if format == Format::Table {
         lines = for_people(&lines)?;
     }

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 
 use super::ExitStatus;
 use super::args::{Format, ResultOutput};
-use super::client::{Connection, connect};
+use super::client::{Connection, Part, connect};
 use super::context::CommandContext;
 use super::pager::PagedStdout;
 use super::server_args::ServerArgs;
@@ -87,10 +87,9 @@ fn ask(context: &CommandContext) -> Result<Running, Option<String>> {
 
 fn describe(connection: Connection) -> anyhow::Result<Running> {
     connection.set_patience(PATIENCE)?;
-    let mut line = Vec::new();
-    connection.ask(&Request::About, &mut |_| Ok(()), &mut line)?;
-    if line.is_empty() {
-        bail!("it sent nothing");
+    let mut answer = connection.send(&Request::About)?;
+    match answer.next()? {
+        Part::Lines(line) => serde_json::from_slice(line).context("it is another version"),
+        Part::Control(_) => bail!("it sent nothing"),
     }
-    serde_json::from_slice(&line).context("it is another version")
 }

@@ -17,10 +17,9 @@ use serde::de::DeserializeOwned;
 
 use super::ExitStatus;
 use super::args::{Format, ResultOutput};
-use super::client::reach;
+use super::client::Task;
 use super::context::CommandContext;
 use super::pager::PagedStdout;
-use super::progress::Bar;
 use crate::format::{View, counted};
 use crate::log::SealedSegment;
 use crate::ops::Maintenance;
@@ -83,14 +82,9 @@ pub(super) fn order(
         },
         false => Purpose::Ask,
     };
-    let mut bar = Bar::new(doing, context.progress);
     let mut lines = Vec::new();
     let request = Request::Maintenance(task.clone());
-    let mut on_control = |control| {
-        bar.show(&control);
-        Ok(())
-    };
-    let end = reach(context, purpose)?.ask(&request, &mut on_control, &mut lines)?;
+    let end = Task::new(request, purpose, doing).run(context, &mut lines)?;
     Ok((lines, end))
 }
 

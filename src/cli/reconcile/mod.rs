@@ -7,8 +7,8 @@
 mod export;
 mod header;
 mod rows;
-mod target;
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, Write};
 use std::path::PathBuf;
@@ -19,18 +19,21 @@ use encoding_rs::Encoding;
 
 use self::export::{Export, charset};
 use self::header::{Columns, delimiter};
-use self::rows::sorted;
+use self::rows::{Rows, sorted};
 use super::ExitStatus;
 use super::args::{Format, ResultOutput, TIMES};
+use super::client::{APPEND, Task};
 use super::context::{CommandContext, UsageError};
 use super::output::{details, reconcile_summary, reconcile_table};
 use super::pager::PagedStdout;
+use super::progress::Bar;
 use super::prompt::{confirm, declined, require_terminal};
 use crate::event::TimeSource;
 use crate::format::{LineSplitter, Role, Text, counted};
 use crate::query::parse_label;
 use crate::query::{Answered, ReconcileOrder, ReconcileReport, Recording, Rounding, unix_time};
-use crate::store::Folder;
+use crate::server::control::Request;
+use crate::store::{Folder, Purpose};
 
 /// `reconcile`
 #[derive(Debug, clap::Args)]
@@ -153,7 +156,7 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
     order.record = (args.record && args.yes).then(|| recording.clone());
     let waiting = tempfile::tempfile_in(&dir).context("making a file for the differences")?;
     let mut differences = BufWriter::with_capacity(1 << 16, waiting);
-    let (mut report, end) = target::compare(&order, &mut sorted.rows, context, &mut differences)?;
+    let (mut report, end) = compare(&order, &mut sorted.rows, context, &mut differences)?;
     show(args, &order, &report, differences, context)?;
     if args.record && !args.yes && report.to_record() > 0 {
         let events = counted(report.to_record(), "observed event");
@@ -161,7 +164,7 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
             return Ok(declined());
         }
         order.record = Some(recording);
-        let (entered, _) = target::compare(&order, &mut sorted.rows, context, &mut io::sink())?;
+        let (entered, _) = compare(&order, &mut sorted.rows, context, &mut io::sink())?;
         report.recorded = entered.recorded;
     }
     if args.record {
@@ -258,13 +261,36 @@ fn show(
     Ok(())
 }
 
-/// Fails where a report says that the server cannot go on.
-fn failed(all: &ReconcileReport) -> anyhow::Result<()> {
-    match &all.failure {
-        Some(failure) => bail!(
-            "after {} events: {failure}; repeat the command: events that were added are not added again",
-            all.recorded
-        ),
-        None => Ok(()),
-    }
+/// Compares all rows, and writes what differs to `out`.
+fn compare(
+    order: &ReconcileOrder,
+    rows: &mut Rows,
+    context: &CommandContext,
+    out: &mut dyn Write,
+) -> anyhow::Result<(ReconcileReport, Answered)> {
+    let purpose = match order.record {
+        None => Purpose::Ask,
+        Some(_) => APPEND,
+    };
+    let request = Request::Reconcile(Box::new(order.clone()));
+    let bar = RefCell::new(Bar::new("comparing", context.progress));
+    let task = Task {
+        lines: Some(Box::new(rows.rewound()?)),
+        broken_off: "the running server ended the connection; repeat the command: events that were added are not \
+            added again",
+        ..Task::new(request, purpose, "comparing")
+    };
+    let mut all = ReconcileReport::default();
+    let mut on_report = |report| {
+        all = serde_json::from_value(report)?;
+        match &all.failure {
+            Some(failure) => bail!(
+                "after {} events: {failure}; repeat the command: events that were added are not added again",
+                all.recorded
+            ),
+            None => Ok(()),
+        }
+    };
+    let end = task.run_with(context, &bar, &mut on_report, out)?;
+    Ok((all, end))
 }
