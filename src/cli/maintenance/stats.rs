@@ -7,7 +7,8 @@ use super::shown;
 use crate::cli::ExitStatus;
 use crate::cli::args::{ResultOutput, TIMES as TIME_FORMATS};
 use crate::cli::context::CommandContext;
-use crate::cli::output::details::{self, Field, FieldValue, field};
+use crate::cli::output::Cell;
+use crate::cli::output::details::{self, Field, field};
 use crate::format::{Role, Text, View, counted, grouped, plain};
 use crate::ops::{Count, Maintenance, StatsLine};
 use crate::query::Span;
@@ -96,7 +97,7 @@ fn write_text(line: &StatsLine, view: &View, out: &mut dyn Write) -> std::io::Re
     }
     let facts: Vec<Field> = facts
         .into_iter()
-        .map(|(name, value)| field(name, FieldValue::text(value)))
+        .map(|(name, value)| field(name, Cell::plain(value)))
         .collect();
     details::write_at("", FACT_NAME, &facts, view, out)?;
     let days: Vec<_> = rows(&line.days, usize::MAX);

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use serde::de::DeserializeOwned;
 
-use super::command::broken;
+use super::cell::Cell;
 use super::table::parse;
-use crate::format::{Change, Printer, Role, Text, View};
+use crate::format::{Printer, Role, Text, View};
 
 /// The longest name where the width is limited.
 const MAX_NAME: usize = 24;
@@ -14,53 +14,18 @@ const MAX_NAME: usize = 24;
 /// A value always has at least this much room, in columns.
 const MIN_ROOM: usize = 8;
 
-/// The value of a field.
-#[derive(Clone, Debug)]
-pub enum FieldValue {
-    /// A text, which goes over several lines where it is long.
-    Text(Text),
-    /// From what to what.
-    Change(Box<Change>),
-    /// A command to be typed.
-    Command(String),
-}
-
 /// A field: its name and its value.
-pub type Field = (Text, FieldValue);
-
-impl From<Text> for FieldValue {
-    fn from(text: Text) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<Change> for FieldValue {
-    fn from(change: Change) -> Self {
-        Self::Change(Box::new(change))
-    }
-}
-
-impl FieldValue {
-    /// A text without a colour, safe already.
-    pub fn text(text: impl Into<String>) -> Self {
-        Self::Text(Text::of(Role::Plain, text))
-    }
-
-    fn lines(&self, view: &View, room: Option<usize>) -> Vec<Text> {
-        match self {
-            Self::Text(text) => text.lines(room),
-            Self::Change(change) => change.lines(view.styles, room),
-            Self::Command(command) => broken(command, room)
-                .into_iter()
-                .map(|line| Text::of(Role::Plain, line))
-                .collect(),
-        }
-    }
-}
+pub type Field = (Text, Cell);
 
 /// A field with a name of our own.
-pub fn field(name: &str, value: impl Into<FieldValue>) -> Field {
+pub fn field(name: &str, value: impl Into<Cell>) -> Field {
     (Text::of(Role::Dim, name), value.into())
+}
+
+/// A command to be typed, where there is one.
+pub fn see(name: &str, command: &Option<impl AsRef<str>>) -> Option<Field> {
+    let command = command.as_ref()?;
+    Some(field(name, Cell::command(Some(command.as_ref()))))
 }
 
 /// Fields below a title, which may be empty.
@@ -134,36 +99,64 @@ pub fn write_at(
 pub struct Paragraphs<'a, L> {
     view: View,
     out: &'a mut dyn Write,
-    sections: fn(&L, &View) -> Vec<Section>,
+    write: Box<dyn Fn(&L, &View, &mut dyn Write) -> io::Result<()> + 'a>,
     begun: bool,
 }
 
-impl<'a, L> Paragraphs<'a, L> {
-    /// Writes the sections of each line, with an empty line between two.
+impl<'a, L: 'a> Paragraphs<'a, L> {
+    /// Writes each line, with an empty line between two.
     pub fn new(
         view: View,
         out: &'a mut dyn Write,
-        sections: fn(&L, &View) -> Vec<Section>,
+        write: impl Fn(&L, &View, &mut dyn Write) -> io::Result<()> + 'a,
     ) -> Self {
         Self {
             view,
             out,
-            sections,
+            write: Box::new(write),
             begun: false,
         }
     }
 
-    /// Writes the next line.
-    pub fn put(&mut self, line: &L) -> io::Result<()> {
-        if std::mem::replace(&mut self.begun, true) {
-            writeln!(self.out)?;
-        }
-        write_sections(&(self.sections)(line, &self.view), &self.view, self.out)
+    /// Writes the sections of each line.
+    pub fn of(view: View, out: &'a mut dyn Write, sections: fn(&L, &View) -> Vec<Section>) -> Self {
+        Self::new(view, out, move |line, view, out| {
+            write_sections(&sections(line, view), view, out)
+        })
     }
 }
 
 impl<L: DeserializeOwned> Printer for Paragraphs<'_, L> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        self.put(&parse(line)?)
+        let line = parse(line)?;
+        if std::mem::replace(&mut self.begun, true) {
+            writeln!(self.out)?;
+        }
+        (self.write)(&line, &self.view, self.out)
+    }
+}
+
+/// Writes answers of which all lines are needed before the first can be written.
+pub struct Gathered<W> {
+    lines: Vec<Vec<u8>>,
+    write: W,
+}
+
+impl<W: FnMut(&[Vec<u8>]) -> io::Result<()>> Gathered<W> {
+    /// Writes them so at the end.
+    pub const fn new(write: W) -> Self {
+        let lines = Vec::new();
+        Self { lines, write }
+    }
+}
+
+impl<W: FnMut(&[Vec<u8>]) -> io::Result<()>> Printer for Gathered<W> {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        self.lines.push(line.to_vec());
+        Ok(())
+    }
+
+    fn finish(&mut self) -> io::Result<()> {
+        (self.write)(&self.lines)
     }
 }

@@ -1,31 +1,26 @@
 //! `evidence` for people: a list of details.
 
+use super::cell::Cell;
 use super::details::{Field, Section, field};
-use crate::format::{Role, Text, View};
+use crate::format::{Text, View};
 use crate::query::lines::EvidenceLine;
 
 /// What proves that Copernica sent an event.
-pub fn sections(line: &EvidenceLine<'_>, view: &View) -> Vec<Section> {
-    let mut rows: Vec<Field> = Vec::new();
-    let mut put = |what: &str, value: Text| rows.push(field(what, value));
-    let outside = |text: &str| Text::outside(Role::Plain, text);
-    put("event", Text::of(Role::Seq, line.seq.to_string()));
+pub fn sections(line: &EvidenceLine<'_>, _: &View) -> Vec<Section> {
+    let mut rows: Vec<Field> = vec![field("event", Cell::seq(line.seq))];
+    let mut put = |what: &str, value: &str| rows.push(field(what, Cell::outside(value)));
     if let Some(remote) = &line.remote {
-        put("from", outside(remote));
+        put("from", remote);
     }
-    put("signed by", outside(&line.key));
-    put("key record", outside(&line.record));
+    put("signed by", &line.key);
+    put("key record", &line.record);
     for (number, signed) in line.signed.lines().enumerate() {
-        put(if number == 0 { "signed" } else { "" }, outside(signed));
+        put(if number == 0 { "signed" } else { "" }, signed);
     }
-    put("signature", outside(&line.signature));
+    put("signature", &line.signature);
     let body = line.body.as_ref().or(line.body_base64.as_ref());
-    put("body", outside(body.map(AsRef::as_ref).unwrap_or_default()));
-    for (what, time) in [
-        ("received", &line.received),
-        ("verified", &line.verified_at),
-    ] {
-        put(what, Text::of(Role::Time, view.time(time)));
-    }
+    put("body", body.map(AsRef::as_ref).unwrap_or_default());
+    rows.push(field("received", Cell::time(&line.received)));
+    rows.push(field("verified", Cell::time(&line.verified_at)));
     vec![(Text::default(), rows)]
 }

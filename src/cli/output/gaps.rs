@@ -1,6 +1,7 @@
 //! `gaps` for people: each finding in a few lines.
 
-use super::details::{Field, FieldValue, Section, field};
+use super::cell::Cell;
+use super::details::{Field, Section, field, see};
 use crate::format::{Role, Text, View, counted, events, grouped, label, listed, of_many, subject};
 use crate::query::{GapKind, GapLine};
 
@@ -52,7 +53,7 @@ fn fields(line: &GapLine<'_>, view: &View) -> Vec<Field> {
             (name.fit(NAME).text(), one.changes)
         });
         let names = listed(names, NAMES, line.more_fields);
-        fields.push(field("fields", FieldValue::text(names)));
+        fields.push(field("fields", Cell::plain(names)));
     }
     let labels = line.labels.iter();
     let labels = labels.map(|one| (label(one.label.as_deref()), one.events));
@@ -61,12 +62,12 @@ fn fields(line: &GapLine<'_>, view: &View) -> Vec<Field> {
         events(line.events, line.first_seq, line.last_seq),
         listed(labels, NAMES, false)
     );
-    fields.push(field("shown", FieldValue::text(shown)));
+    fields.push(field("shown", Cell::plain(shown)));
     let between = view.format_range(&line.outer_since, &line.outer_until);
     fields.push(field("between", Text::of(Role::Time, between)));
     if let Some(by_chance) = line.by_chance.filter(|count| *count > 0) {
         let chance = format!("about {} would be expected by chance", grouped(by_chance));
-        fields.push(field("chance", FieldValue::text(chance)));
+        fields.push(field("chance", Cell::plain(chance)));
     }
     // For scattered changes the labels that usually make them say nothing.
     let set_by = line.set_by.iter();
@@ -84,7 +85,7 @@ fn fields(line: &GapLine<'_>, view: &View) -> Vec<Field> {
         };
         fields.push(field(
             if number == 0 { "set by" } else { "" },
-            FieldValue::text(text),
+            Cell::plain(text),
         ));
     }
     if let Some(quiet) = &line.quiet {
@@ -94,7 +95,6 @@ fn fields(line: &GapLine<'_>, view: &View) -> Vec<Field> {
             .and(Role::Time, stretch);
         fields.push(field("quiet", text));
     }
-    let command = line.command.as_deref();
-    fields.extend(command.map(|command| field("see", FieldValue::Command(command.to_owned()))));
+    fields.extend(see("see", &line.command));
     fields
 }

@@ -1,7 +1,8 @@
 //! `incidents` for people: each with its most common changes and suggested commands.
 
 use super::bar::bar;
-use super::details::{Field, FieldValue, Section, field};
+use super::cell::Cell;
+use super::details::{Field, Section, field, see};
 use crate::format::{
     Change, Role, Text, View, events, grouped, label, listed, of_many, plain, subject, width_of,
 };
@@ -23,11 +24,8 @@ pub fn sections(line: &IncidentLine<'_>, view: &View) -> Vec<Section> {
     title.push(Role::Head, name.fit(NAME).text());
     let many = of_many(line.profiles, line.subprofiles);
     title.push(Role::Plain, format!(" of {many} changed at once"));
-    let commands = [("see", &line.command), ("undo", &line.undo)];
-    let commands = commands.into_iter().filter_map(|(name, command)| {
-        let command = command.as_deref()?;
-        Some(field(name, FieldValue::Command(command.to_owned())))
-    });
+    let commands = see("see", &line.command).into_iter();
+    let commands = commands.chain(see("undo", &line.undo));
     let untitled = Text::default;
     vec![
         (title, fields(line, view)),
@@ -54,9 +52,9 @@ fn fields(line: &IncidentLine<'_>, view: &View) -> Vec<Field> {
     let when = view.format_range(&line.from, &line.until);
     vec![
         field("when", Text::of(Role::Time, when)),
-        field("shown", FieldValue::text(format!("by {shown}"))),
-        field("label", FieldValue::text(listed(labels, LABELS, false))),
-        field("cause", FieldValue::text(listed(causes, usize::MAX, false))),
+        field("shown", Cell::plain(format!("by {shown}"))),
+        field("label", Cell::plain(listed(labels, LABELS, false))),
+        field("cause", Cell::plain(listed(causes, usize::MAX, false))),
     ]
 }
 

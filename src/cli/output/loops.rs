@@ -5,8 +5,9 @@ use std::io::{self, Write};
 use serde::Deserialize;
 
 use super::bar::bar;
-use super::details::{self, Field, FieldValue, Section, field};
-use super::table::{Cell, CellContext, Column, TablePrinter, parse};
+use super::cell::Cell;
+use super::details::{self, Field, Section, field, see};
+use super::table::{CellContext, Column, TablePrinter, parse};
 use crate::format::{
     Printer, Role, Text, View, counted, format_duration, key, label, listed, middle, subject,
     value_text,
@@ -124,8 +125,7 @@ fn section(line: &LoopLine<'_>, view: &View) -> Section {
     for (number, writer) in line.writers.iter().enumerate() {
         rows.push(field(if number == 0 { "by" } else { "" }, wrote(writer)));
     }
-    let command = line.command.as_deref();
-    rows.extend(command.map(|command| field("see", FieldValue::Command(command.to_owned()))));
+    rows.extend(see("see", &line.command));
     (title, rows)
 }
 

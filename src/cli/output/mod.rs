@@ -6,6 +6,7 @@
 //! it, [`csv`] a spreadsheet.
 
 mod bar;
+mod cell;
 mod command;
 mod csv;
 pub mod details;
@@ -25,9 +26,10 @@ mod tables;
 mod xlsx;
 
 pub use bar::bar;
+pub use cell::Cell;
 pub use command::broken;
 pub use csv::{Csv, CsvColumns};
 pub use printer::{csv_columns, printer, tail_printer};
 pub use reconcile::{reconcile_summary, reconcile_table};
-pub use table::{Cell, CellContext, Column, TablePrinter};
+pub use table::{CellContext, Column, TablePrinter};
 pub use xlsx::Xlsx;

@@ -3,15 +3,12 @@
 use std::io::Write;
 
 use super::csv::CsvColumns;
-use super::details::Paragraphs;
+use super::details::{Gathered, Paragraphs};
 use super::diff::Diff;
-use super::explain::Explain;
 use super::history::History;
 use super::loops::Loops;
-use super::report::Report;
-use super::show::Show;
 use super::table::{CellContext, TablePrinter};
-use super::{evidence, gaps, incidents, tables};
+use super::{evidence, explain, gaps, incidents, report, show, tables};
 use crate::format::{Printer, View};
 use crate::query::{Query, Wanted};
 use crate::web::dossier::Page;
@@ -28,11 +25,12 @@ pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn
     match query {
         Query::History(query) => Box::new(History::new(query.all, view, out)),
         Query::Tail(_) => Box::new(tail_printer(view, out)),
-        Query::Show(query) => Box::new(Show {
-            view,
-            at: query.at,
-            out,
-        }),
+        Query::Show(query) => {
+            let at = query.at;
+            Box::new(Paragraphs::new(view, out, move |line, view, out| {
+                show::write(line, at, view, out)
+            }))
+        }
         Query::Diff(query) => Box::new(Diff::new(query, view, out)),
         Query::Blame(query) => {
             Box::new(TablePrinter::new(tables::BLAME.columns, at(query.at), out))
@@ -41,14 +39,21 @@ pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn
         Query::Export(_) => Box::new(TablePrinter::new(tables::EXPORT.columns, now, out)),
         Query::Rejected(_) => Box::new(TablePrinter::new(tables::REJECTED.columns, now, out)),
         Query::Find(query) => Box::new(TablePrinter::new(tables::FIND.columns, at(query.at), out)),
-        Query::Evidence(_) => Box::new(Paragraphs::new(view, out, evidence::sections)),
-        Query::Explain(_) => Box::new(Explain::new(view, out)),
+        Query::Evidence(_) => Box::new(Paragraphs::of(view, out, evidence::sections)),
+        Query::Explain(_) => Box::new(Gathered::new(move |lines| {
+            explain::write(lines, &view, out)
+        })),
         Query::Dossier(_) => Box::new(Page::new(view.zone, out)),
-        Query::Report(query) => Box::new(Report::new(query, view, out)),
-        Query::Gaps(_) => Box::new(Paragraphs::new(view, out, gaps::sections)),
+        Query::Report(query) => {
+            let query = query.clone();
+            Box::new(Gathered::new(move |lines| {
+                report::write(lines, &query, view, out)
+            }))
+        }
+        Query::Gaps(_) => Box::new(Paragraphs::of(view, out, gaps::sections)),
         Query::Loops(_) => Box::new(Loops::new(view, out)),
         Query::Incidents(query) => match query.what {
-            Wanted::List => Box::new(Paragraphs::new(view, out, incidents::sections)),
+            Wanted::List => Box::new(Paragraphs::of(view, out, incidents::sections)),
             Wanted::Undo(_) => Box::new(TablePrinter::new(tables::UNDO.columns, now, out)),
             Wanted::Show(_) => Box::new(TablePrinter::new(tables::CHANGES.columns, now, out)),
         },

@@ -3,22 +3,13 @@
 use std::io::{self, Write};
 
 use super::bar::bar;
-use super::table::{Cell, CellContext, Column, TablePrinter, parse};
-use crate::format::{Printer, Role, View, label, plain, subject};
+use super::cell::Cell;
+use super::table::{CellContext, Column, TablePrinter, parse};
+use crate::format::{Role, View, label, plain, subject};
 use crate::query::{By, ReportLine, ReportQuery};
 
 /// The longest bar, in characters.
 const WIDTH: u64 = 20;
-
-/// Holds a report's rows until the longest bar is known.
-pub struct Report<'a> {
-    by: Vec<By>,
-    view: View,
-    out: &'a mut dyn Write,
-    rows: Vec<Row>,
-    /// The short names of the reader's zone during the report's time.
-    zones: Vec<String>,
-}
 
 struct Row {
     line: ReportLine<'static>,
@@ -26,46 +17,60 @@ struct Row {
     most: u64,
 }
 
-impl<'a> Report<'a> {
-    pub fn new(query: &ReportQuery, view: View, out: &'a mut dyn Write) -> Self {
-        let mut by: Vec<By> = Vec::new();
-        for one in &query.by {
-            if !by.contains(one) {
-                by.push(*one);
-            }
-        }
-        Self {
-            by,
-            view,
-            out,
-            rows: Vec::new(),
-            zones: Vec::new(),
-        }
+/// Writes a report once the longest bar is known.
+pub fn write(
+    lines: &[Vec<u8>],
+    query: &ReportQuery,
+    view: View,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let lines = lines.iter().map(|line| parse(line));
+    let lines: Vec<ReportLine<'static>> = lines.collect::<Result<_, _>>()?;
+    let most = lines.iter().map(|line| line.changes).max().unwrap_or(0);
+    let columns = columns(query, &lines, &view);
+    let mut table = TablePrinter::new(&columns, CellContext { view, at: None }, out);
+    for line in lines {
+        table.row(&Row { line, most })?;
     }
+    table.end()
+}
 
-    fn columns(&self) -> Vec<Column<Row>> {
-        let zones = self.zones.join("/");
-        let by = self.by.iter().map(|by| match by {
-            By::Day => column(*by).headed(format!("DAY ({zones})")),
-            By::Month => column(*by).headed(format!("MONTH ({zones})")),
-            by => column(*by),
-        });
-        by.chain([
-            Column::number("CHANGES", |row: &Row, _| Cell::number(row.line.changes)),
-            Column::number("EVENTS", |row, _| Cell::number(row.line.events)),
-            Column::number("(SUB)PROFILES", |row, _| {
-                Cell::number(row.line.profiles + row.line.subprofiles)
-            }),
-            Column::fixed("", |row: &Row, _| {
-                Cell::plain(bar(row.line.changes, row.most, WIDTH))
-            })
-            .drop_priority(1),
-            Column::commands("SHOWN BY", |row, _| {
-                Cell::outside(row.line.command.as_deref())
-            }),
-        ])
-        .collect()
+fn columns(query: &ReportQuery, lines: &[ReportLine<'_>], view: &View) -> Vec<Column<Row>> {
+    // The short names of the reader's zone during the report's time.
+    let mut zones: Vec<String> = Vec::new();
+    for time in lines.iter().flat_map(|line| [&line.first, &line.last]) {
+        let (_, zone) = view.split_zone(time);
+        if !zones.contains(&zone) {
+            zones.push(zone);
+        }
     }
+    let zones = zones.join("/");
+    let mut by: Vec<By> = Vec::new();
+    for one in &query.by {
+        if !by.contains(one) {
+            by.push(*one);
+        }
+    }
+    let by = by.into_iter().map(|by| match by {
+        By::Day => column(by).headed(format!("DAY ({zones})")),
+        By::Month => column(by).headed(format!("MONTH ({zones})")),
+        by => column(by),
+    });
+    by.chain([
+        Column::number("CHANGES", |row: &Row, _| Cell::number(row.line.changes)),
+        Column::number("EVENTS", |row, _| Cell::number(row.line.events)),
+        Column::number("(SUB)PROFILES", |row, _| {
+            Cell::number(row.line.profiles + row.line.subprofiles)
+        }),
+        Column::fixed("", |row: &Row, _| {
+            Cell::plain(bar(row.line.changes, row.most, WIDTH))
+        })
+        .drop_priority(1),
+        Column::commands("SHOWN BY", |row, _| {
+            Cell::command(row.line.command.as_deref())
+        }),
+    ])
+    .collect()
 }
 
 /// The column of a group; that of names may be shortened.
@@ -106,33 +111,4 @@ fn time(time: Option<&str>) -> Cell {
 fn number(number: Option<Option<u64>>) -> Cell {
     let number = number.flatten().map(|number| number.to_string());
     Cell::plain(number.unwrap_or_else(|| label(None)))
-}
-
-impl Printer for Report<'_> {
-    fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let line: ReportLine<'static> = parse(line)?;
-        for time in [&line.first, &line.last] {
-            let (_, zone) = self.view.split_zone(time);
-            if !self.zones.contains(&zone) {
-                self.zones.push(zone);
-            }
-        }
-        self.rows.push(Row { line, most: 0 });
-        Ok(())
-    }
-
-    fn finish(&mut self) -> io::Result<()> {
-        let most = self.rows.iter().map(|row| row.line.changes).max();
-        let columns = self.columns();
-        let context = CellContext {
-            view: self.view,
-            at: None,
-        };
-        let mut table = TablePrinter::new(&columns, context, self.out);
-        for row in &mut self.rows {
-            row.most = most.unwrap_or(0);
-            table.row(row)?;
-        }
-        table.end()
-    }
 }

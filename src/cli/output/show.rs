@@ -2,87 +2,78 @@
 
 use std::io::{self, Write};
 
+use super::cell::Cell;
 use super::details::{self, Field, field};
-use super::table::parse;
-use crate::format::{Printer, Role, Text, View, plain, quoted, who};
+use crate::format::{Role, Text, View, plain, quoted, who};
 use crate::query::lines::ShowLine;
 
 /// The length of the line below the title.
 const RULE: usize = 40;
 
-/// Writes a state.
-pub struct Show<'a> {
-    pub view: View,
-    pub at: Option<i64>,
-    pub out: &'a mut dyn Write,
+/// Writes a state; `at` is the moment that the question names.
+pub fn write(
+    line: &ShowLine<'_>,
+    at: Option<i64>,
+    view: &View,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let state = match line.state.as_str() {
+        "present" => Role::New,
+        _ => Role::Warning,
+    };
+    let title = Text::of(Role::Head, who(line.profile, line.subprofile))
+        .and(Role::Plain, "  ")
+        .and(state, plain(&line.state));
+    details::title(&title, view, out)?;
+    let wide = view.width.map_or(RULE, |width| width.min(RULE));
+    details::title(&Text::of(Role::Dim, "─".repeat(wide)), view, out)?;
+    details::write(&fields(line, at, view), view, out)?;
+    let values = line.fields.iter().map(|(name, value)| {
+        let name = Text::of(Role::Plain, quoted(name));
+        (name, Cell::of(Role::New, quoted(value)))
+    });
+    let interests: Vec<String> = line.interests.iter().map(|name| quoted(name)).collect();
+    let interests = match interests.is_empty() {
+        true => Vec::new(),
+        false => vec![field(
+            "interests",
+            Cell::of(Role::New, interests.join(", ")),
+        )],
+    };
+    for fields in [values.collect(), interests] {
+        if !fields.is_empty() {
+            writeln!(out)?;
+            details::write(&fields, view, out)?;
+        }
+    }
+    Ok(())
 }
 
-impl Show<'_> {
-    fn fields(&self, line: &ShowLine<'_>) -> Vec<Field> {
-        let mut rows = Vec::new();
-        let mut put = |name: &str, text: Text| rows.push(field(name, text));
-        put("as of", Text::of(Role::Time, self.view.time(&line.at)));
-        if let Some(last) = &line.last_event {
-            let age = self.view.age(&last.time, self.at);
-            let text = Text::of(Role::Seq, last.seq.to_string())
-                .and(Role::Plain, " at ")
-                .and(Role::Time, self.view.time(&last.time))
-                .and(Role::Dim, format!(" ({age})"));
-            put("last event", text);
-        }
-        if let Some(end) = &line.cascade {
-            let text = Text::of(Role::Warning, "with its profile")
-                .and(Role::Plain, ", by event ")
-                .and(Role::Seq, end.seq.to_string())
-                .and(Role::Plain, " at ")
-                .and(Role::Time, self.view.time(&end.time));
-            put("deleted", text);
-        }
-        for (name, number) in [("database", line.database), ("collection", line.collection)] {
-            if let Some(number) = number {
-                put(name, Text::of(Role::Plain, number.to_string()));
-            }
-        }
-        for (name, sent) in [("created", &line.created), ("modified", &line.modified)] {
-            if let Some(sent) = sent {
-                put(name, Text::of(Role::Plain, quoted(sent)));
-            }
-        }
-        rows
+fn fields(line: &ShowLine<'_>, at: Option<i64>, view: &View) -> Vec<Field> {
+    let mut rows = vec![field("as of", Cell::time(&line.at))];
+    if let Some(last) = &line.last_event {
+        let text = Text::of(Role::Seq, last.seq.to_string())
+            .and(Role::Plain, " at ")
+            .and(Role::Time, view.time(&last.time))
+            .and(Role::Dim, format!(" ({})", view.age(&last.time, at)));
+        rows.push(field("last event", text));
     }
-}
-
-impl Printer for Show<'_> {
-    fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        let line: ShowLine<'_> = parse(line)?;
-        let state = match line.state.as_str() {
-            "present" => Role::New,
-            _ => Role::Warning,
-        };
-        let title = Text::of(Role::Head, who(line.profile, line.subprofile))
-            .and(Role::Plain, "  ")
-            .and(state, plain(&line.state));
-        details::title(&title, &self.view, self.out)?;
-        let wide = self.view.width.map_or(RULE, |width| width.min(RULE));
-        let rule = Text::of(Role::Dim, "─".repeat(wide));
-        details::title(&rule, &self.view, self.out)?;
-        let values = line.fields.iter().map(|(name, value)| {
-            let name = Text::of(Role::Plain, quoted(name));
-            (name, Text::of(Role::New, quoted(value)).into())
-        });
-        let interests: Vec<String> = line.interests.iter().map(|name| quoted(name)).collect();
-        let interests = Text::of(Role::New, interests.join(", "));
-        let interests = match interests.is_empty() {
-            true => Vec::new(),
-            false => vec![field("interests", interests)],
-        };
-        details::write(&self.fields(&line), &self.view, self.out)?;
-        for fields in [values.collect(), interests] {
-            if !fields.is_empty() {
-                writeln!(self.out)?;
-                details::write(&fields, &self.view, self.out)?;
-            }
-        }
-        Ok(())
+    if let Some(end) = &line.cascade {
+        let text = Text::of(Role::Warning, "with its profile")
+            .and(Role::Plain, ", by event ")
+            .and(Role::Seq, end.seq.to_string())
+            .and(Role::Plain, " at ")
+            .and(Role::Time, view.time(&end.time));
+        rows.push(field("deleted", text));
     }
+    for (name, number) in [("database", line.database), ("collection", line.collection)] {
+        rows.extend(number.map(|number| field(name, Cell::plain(number.to_string()))));
+    }
+    for (name, sent) in [("created", &line.created), ("modified", &line.modified)] {
+        rows.extend(
+            sent.as_ref()
+                .map(|sent| field(name, Cell::plain(quoted(sent)))),
+        );
+    }
+    rows
 }

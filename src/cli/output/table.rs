@@ -16,9 +16,10 @@ use std::io::{self, Write};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use super::cell::Cell;
 use super::command::broken;
 use super::csv::CsvColumns;
-use crate::format::{Change, Printer, Role, Styles, Text, View, grouped, key};
+use crate::format::{Printer, Role, View};
 
 /// How many rows decide the widths, …
 const MAX_HELD: usize = 100;
@@ -143,97 +144,6 @@ impl<L> Column<L> {
     }
 }
 
-/// The content of a cell.
-#[derive(Clone, Debug)]
-pub enum Cell {
-    /// A text.
-    Text(Text),
-    /// From what to what.
-    Change(Box<Change>),
-    /// An RFC 3339 time, shown in the reader's zone.
-    Time(String),
-}
-
-impl From<Text> for Cell {
-    fn from(text: Text) -> Self {
-        Self::Text(text)
-    }
-}
-
-impl From<Change> for Cell {
-    fn from(change: Change) -> Self {
-        Self::Change(Box::new(change))
-    }
-}
-
-impl Cell {
-    /// A text of one role, safe already.
-    pub fn of(role: Role, text: impl Into<String>) -> Self {
-        Self::Text(Text::of(role, text))
-    }
-
-    /// A text without a role, safe already.
-    pub fn plain(text: impl Into<String>) -> Self {
-        Self::of(Role::Plain, text)
-    }
-
-    /// External text, or an empty cell.
-    pub fn outside<'t>(text: impl Into<Option<&'t str>>) -> Self {
-        Self::Text(Text::outside(Role::Plain, text.into().unwrap_or_default()))
-    }
-
-    /// A number.
-    pub fn number(number: u64) -> Self {
-        Self::plain(grouped(number))
-    }
-
-    /// An event's number.
-    pub fn seq(seq: u64) -> Self {
-        Self::of(Role::Seq, seq.to_string())
-    }
-
-    /// A profile or subprofile.
-    pub fn who(profile: u64, subprofile: Option<u64>) -> Self {
-        Self::plain(key(profile, subprofile))
-    }
-
-    /// An RFC 3339 time.
-    pub fn time(time: &str) -> Self {
-        Self::Time(time.to_owned())
-    }
-
-    fn width(&self, styles: Styles) -> usize {
-        match self {
-            Self::Text(text) => text.width(),
-            Self::Change(change) => change.width(styles),
-            Self::Time(time) => time.len(),
-        }
-    }
-
-    /// How many bytes it has.
-    fn len(&self) -> usize {
-        match self {
-            Self::Text(text) => text.len(),
-            Self::Change(change) => change.byte_len(),
-            Self::Time(time) => time.len(),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        matches!(self, Self::Text(text) if text.is_empty())
-    }
-
-    fn fit(&self, styles: Styles, width: Option<usize>) -> Text {
-        match (self, width) {
-            (Self::Text(text), None) => text.clone(),
-            (Self::Text(text), Some(width)) => text.fit(width),
-            (Self::Change(change), width) => change.fit(styles, width),
-            // The table has replaced it with a text.
-            (Self::Time(time), _) => Text::of(Role::Time, time.as_str()),
-        }
-    }
-}
-
 /// Writes lines as rows.
 pub struct TablePrinter<'a, L> {
     columns: &'a [Column<L>],
@@ -298,7 +208,7 @@ impl<'a, L> TablePrinter<'a, L> {
         let mut row: Vec<Cell> = cells.collect();
         for (place, cell) in row.iter_mut().enumerate() {
             if let Cell::Time(time) = cell {
-                *cell = Cell::of(Role::Time, self.time(place, time));
+                *time = self.time(place, time);
             }
         }
         if self.widths.is_some() {
@@ -461,11 +371,11 @@ impl<'a, L> TablePrinter<'a, L> {
             text.put(&mut line, styles);
         }
         line.push('\n');
-        if let Some(Cell::Text(command)) = self.below.and_then(|place| row.get(place))
+        if let Some(Cell::Command(command)) = self.below.and_then(|place| row.get(place))
             && !command.is_empty()
         {
             let room = limit.map(|limit| limit.saturating_sub(INDENT.len()));
-            for part in broken(&command.text(), room) {
+            for part in broken(command, room) {
                 line.push_str(INDENT);
                 styles.put(&mut line, Role::Dim, &part);
                 line.push('\n');
@@ -495,6 +405,7 @@ pub(super) fn parse<'a, T: Deserialize<'a>>(line: &'a [u8]) -> io::Result<T> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::format::Styles;
 
     type Row = [&'static str; 4];
 

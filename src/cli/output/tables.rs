@@ -3,9 +3,10 @@
 //! A new tabular query only declares its table here; any other only declares its CSV.
 //! The names and the order of CSV columns are stable.
 
+use super::cell::Cell;
 use super::csv::CsvColumns;
 use super::history::push_signature_mark;
-use super::table::{Cell, CellContext, Column, Table};
+use super::table::{CellContext, Column, Table};
 use crate::format::{
     Change, Role, Side, Text, format_duration, plain, quoted, seconds_of, subject,
 };

@@ -1,0 +1,126 @@
+//! What a table's cells and a list's values can be.
+
+use super::command::broken;
+use crate::format::{Change, Role, Styles, Text, View, grouped, key, plain, width_of};
+
+/// The content of a cell of a table, or the value of a detail.
+#[derive(Clone, Debug)]
+pub enum Cell {
+    /// A text.
+    Text(Text),
+    /// From what to what.
+    Change(Box<Change>),
+    /// An RFC 3339 time, shown in the reader's zone.
+    Time(String),
+    /// A command to be typed.
+    Command(String),
+}
+
+impl From<Text> for Cell {
+    fn from(text: Text) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<Change> for Cell {
+    fn from(change: Change) -> Self {
+        Self::Change(Box::new(change))
+    }
+}
+
+impl Cell {
+    /// A text of one role, safe already.
+    pub fn of(role: Role, text: impl Into<String>) -> Self {
+        Self::Text(Text::of(role, text))
+    }
+
+    /// A text without a role, safe already.
+    pub fn plain(text: impl Into<String>) -> Self {
+        Self::of(Role::Plain, text)
+    }
+
+    /// External text, or an empty cell.
+    pub fn outside<'t>(text: impl Into<Option<&'t str>>) -> Self {
+        Self::Text(Text::outside(Role::Plain, text.into().unwrap_or_default()))
+    }
+
+    /// A number.
+    pub fn number(number: u64) -> Self {
+        Self::plain(grouped(number))
+    }
+
+    /// An event's number.
+    pub fn seq(seq: u64) -> Self {
+        Self::of(Role::Seq, seq.to_string())
+    }
+
+    /// A profile or subprofile.
+    pub fn who(profile: u64, subprofile: Option<u64>) -> Self {
+        Self::plain(key(profile, subprofile))
+    }
+
+    /// An RFC 3339 time.
+    pub fn time(time: &str) -> Self {
+        Self::Time(time.to_owned())
+    }
+
+    /// A command to be typed, from outside; an empty cell where there is none.
+    pub fn command(command: Option<&str>) -> Self {
+        Self::Command(plain(command.unwrap_or_default()))
+    }
+
+    pub(super) fn width(&self, styles: Styles) -> usize {
+        match self {
+            Self::Text(text) => text.width(),
+            Self::Change(change) => change.width(styles),
+            Self::Time(text) | Self::Command(text) => width_of(text),
+        }
+    }
+
+    /// How many bytes it has.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Change(change) => change.byte_len(),
+            Self::Time(text) | Self::Command(text) => text.len(),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        !matches!(self, Self::Change(_)) && self.len() == 0
+    }
+
+    /// All of it on one line, of at most that width.
+    pub(super) fn fit(&self, styles: Styles, width: Option<usize>) -> Text {
+        match self {
+            Self::Change(change) => change.fit(styles, width),
+            other => match (other.whole(), width) {
+                (text, None) => text,
+                (text, Some(width)) => text.fit(width),
+            },
+        }
+    }
+
+    /// The same over several lines if there is not so much room.
+    pub(super) fn lines(&self, view: &View, room: Option<usize>) -> Vec<Text> {
+        match self {
+            Self::Change(change) => change.lines(view.styles, room),
+            Self::Time(time) => vec![Text::of(Role::Time, view.time(time))],
+            Self::Command(command) => broken(command, room)
+                .into_iter()
+                .map(|line| Text::of(Role::Plain, line))
+                .collect(),
+            Self::Text(text) => text.lines(room),
+        }
+    }
+
+    fn whole(&self) -> Text {
+        match self {
+            Self::Text(text) => text.clone(),
+            Self::Change(_) => Text::default(),
+            // A table has put it into the reader's zone.
+            Self::Time(time) => Text::of(Role::Time, time.as_str()),
+            Self::Command(command) => Text::of(Role::Plain, command.as_str()),
+        }
+    }
+}
