@@ -20,6 +20,12 @@ pub trait Printer {
     }
 }
 
+impl<F: FnMut(&[u8]) -> io::Result<()>> Printer for F {
+    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+        self(line)
+    }
+}
+
 /// Writes the lines as they are.
 pub struct Lines<'a>(pub &'a mut dyn Write);
 
@@ -74,5 +80,31 @@ impl Write for LineSplitter<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_taken_however_they_are_cut() {
+        let mut taken = Vec::new();
+        let mut lines = LineSplitter::new(Box::new(|line: &[u8]| {
+            taken.push(String::from_utf8_lossy(line).into_owned());
+            match line {
+                b"40\n" => Err(io::ErrorKind::BrokenPipe.into()),
+                _ => Ok(()),
+            }
+        }));
+        for part in ["1", "\n2", "3\n4\n", "\x20", "5\n"] {
+            lines.write_all(part.as_bytes()).unwrap();
+        }
+        lines.write_all(b"4").unwrap();
+        let error = lines.write_all(b"0\n7\n").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+        drop(lines);
+        assert_eq!(taken, ["1\n", "23\n", "4\n", " 5\n", "40\n"]);
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::ask::each;
-use super::latest::{second, whose};
+use super::latest::{history, whose};
 use super::pages::{Asker, Failure};
 use super::reply::html as reply;
 use crate::event::ProfileKey;
@@ -28,18 +28,23 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
             return none(Some(damage));
         }
     };
+    let second = Span {
+        since: Some(time),
+        until: Some(time.saturating_add(1)),
+    };
+    let query = Query::History(HistoryQuery {
+        span: second,
+        all: true,
+        ..history(key)
+    });
     let mut page = None;
-    let answered = each(
-        trail,
-        &Query::History(second(key, time)),
-        |line: HistoryLine<'static>| {
-            if line.seq != seq {
-                return ControlFlow::Continue(());
-            }
-            page = Some(Page::new(line));
-            ControlFlow::Break(())
-        },
-    )?;
+    let answered = each(trail, &query, |line: HistoryLine<'static>| {
+        if line.seq != seq {
+            return ControlFlow::Continue(());
+        }
+        page = Some(Page::new(line));
+        ControlFlow::Break(())
+    })?;
     let Some(mut page) = page else {
         return none(answered.damage.into_iter().next());
     };
@@ -53,7 +58,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
         page.asked_notes = answered.notes;
     }
     let query = Query::Export(ExportQuery {
-        span: second(key, time).span,
+        span: second,
         profile: Some(key),
         database: None,
         raw: false,
@@ -87,9 +92,8 @@ fn beside(
     }
     let query = Query::History(HistoryQuery {
         span,
-        all: false,
         reverse: back,
-        ..second(key, time)
+        ..history(key)
     });
     let (mut passed, mut found) = (false, None);
     each(trail, &query, |line: HistoryLine<'static>| {

@@ -11,7 +11,7 @@ use super::pages::Asker;
 use crate::event::ProfileKey;
 use crate::log::record::{EventHead, is_pruned};
 use crate::query::lines::HistoryLine;
-use crate::query::{HistoryQuery, Query, QueryError, Span};
+use crate::query::{Filter, HistoryQuery, Query, QueryError, Span, TailQuery};
 use crate::store::{Step, Trail, Unreadable};
 use crate::web::bars::Hours;
 use crate::web::events::row;
@@ -73,17 +73,14 @@ impl<T: Clone> Remembered<T> {
     }
 }
 
-/// The question for the events of one second.
-pub(super) fn second(key: ProfileKey, time: i64) -> HistoryQuery {
+/// The question for all events of a (sub)profile.
+pub(super) fn history(key: ProfileKey) -> HistoryQuery {
     HistoryQuery {
         key,
         fields: Vec::new(),
         interests: Vec::new(),
-        span: Span {
-            since: Some(time),
-            until: Some(time.saturating_add(1)),
-        },
-        all: true,
+        span: Span::default(),
+        all: false,
         limit: None,
         reverse: false,
         subprofiles: false,
@@ -119,37 +116,30 @@ pub(super) struct Latest {
 
 /// The events after one, in the order of arrival, up to another.
 pub(super) fn latest(asker: &Asker<'_>, after: u64, last: u64) -> Result<Latest, QueryError> {
-    let trail = &asker.parts.trail;
-    let next = after.saturating_add(1);
-    let first = next.max(last.saturating_add(1).saturating_sub(MOST)).max(1);
+    let first = after.max(last.saturating_sub(MOST));
+    let query = Query::Tail(TailQuery {
+        filter: Filter {
+            cascade: true,
+            ..Filter::default()
+        },
+        after: Some(first),
+        last: None,
+        limit: None,
+    });
     let mut latest = Latest {
         rows: Vec::new(),
         last: None,
-        skipped: first.saturating_sub(next),
+        skipped: first.saturating_sub(after),
     };
-    for seq in (first..=last).rev() {
-        let (key, time) = match whose(trail, seq) {
-            Ok(Some(found)) => found,
-            Ok(None) => continue,
-            // An unreadable event is reported where it is requested.
-            Err(unreadable) => {
-                unreadable.into_damage()?;
-                continue;
-            }
-        };
-        each(
-            trail,
-            &Query::History(second(key, time)),
-            |line: HistoryLine<'static>| {
-                if line.seq != seq {
-                    return ControlFlow::Continue(());
-                }
-                latest.rows.push(row(&line, &asker.clock, true));
-                latest.last.get_or_insert(line.time);
-                ControlFlow::Break(())
-            },
-        )?;
-    }
+    each(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
+        if line.seq > last {
+            return ControlFlow::Break(());
+        }
+        latest.rows.push(row(&line, &asker.clock, true));
+        latest.last = Some(line.time);
+        ControlFlow::Continue(())
+    })?;
+    latest.rows.reverse();
     Ok(latest)
 }
 

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::ask::{each, first};
+use super::latest::history;
 use super::pages::{Asker, Failure};
 use super::reply::html as reply;
 use super::route::ProfileRoute;
@@ -39,20 +40,6 @@ impl Known {
                 }
             }
         }
-    }
-}
-
-fn history(key: ProfileKey) -> HistoryQuery {
-    HistoryQuery {
-        key,
-        fields: Vec::new(),
-        interests: Vec::new(),
-        span: Span::default(),
-        all: false,
-        limit: None,
-        reverse: false,
-        subprofiles: false,
-        cascade: true,
     }
 }
 
