@@ -22,13 +22,15 @@ pub enum Format {
     Csv,
     /// The same rows as an Excel workbook, with values as text cells; needs --out
     Xlsx,
+    /// One page, to be read in a browser and printed
+    Html,
 }
 
 /// How an answer is written.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Output {
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", value_parser = formats([Format::Table, Format::Jsonl, Format::Csv, Format::Xlsx]))]
     pub format: Option<Format>,
     /// The workbook to write; it must not exist yet
     #[arg(long, value_name = "FILE.xlsx")]
@@ -39,13 +41,16 @@ pub struct Output {
 #[derive(Clone, Copy, Debug, clap::Args)]
 pub struct ResultOutput {
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
-    #[arg(long, value_name = "FORMAT", value_parser = formats(["table", "jsonl"]))]
+    #[arg(long, value_name = "FORMAT", value_parser = formats([Format::Table, Format::Jsonl]))]
     pub format: Option<Format>,
 }
 
 /// Some of the formats.
-pub fn formats<const N: usize>(names: [&'static str; N]) -> impl TypedValueParser<Value = Format> {
-    PossibleValuesParser::new(names).try_map(|name| <Format as ValueEnum>::from_str(&name, false))
+pub fn formats<const N: usize>(some: [Format; N]) -> impl TypedValueParser<Value = Format> {
+    let values = some
+        .into_iter()
+        .filter_map(|format| format.to_possible_value());
+    PossibleValuesParser::new(values).try_map(|name| <Format as ValueEnum>::from_str(&name, false))
 }
 
 /// A question without a state in its answer.

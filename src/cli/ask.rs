@@ -1,6 +1,6 @@
 //! Asks a question and writes the answer.
 
-use std::io::{self, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use serde_json::Value;
@@ -70,39 +70,68 @@ pub fn run(
         }
     }
     match (format, output.out) {
-        (Format::Xlsx, Some(path)) => return workbook(&query, &path, context),
+        (Format::Xlsx, Some(path)) => {
+            let (status, wrote) = to_file(&query, format, &path, context)?;
+            if wrote {
+                super::say(&format!("profiletrail: wrote {}", path.display()));
+            }
+            Ok(status)
+        }
         (Format::Xlsx, None) => {
             let what = "--format xlsx: a workbook goes to a file; add --out FILE.xlsx";
-            return Err(UsageError::new(what).into());
+            Err(UsageError::new(what).into())
         }
         (_, Some(_)) => {
             let what = "--out: it is for --format xlsx; redirect other formats with > FILE";
-            return Err(UsageError::new(what).into());
+            Err(UsageError::new(what).into())
         }
-        (_, None) => {}
+        (_, None) => to_stdout(
+            &query,
+            format,
+            PagedStdout::of_format(context, format),
+            context,
+        ),
     }
-    let mut out = PagedStdout::of_format(context, format);
+}
+
+/// Asks, and writes the answer to standard output.
+pub fn to_stdout(
+    query: &Query,
+    format: Format,
+    mut out: PagedStdout,
+    context: &CommandContext,
+) -> anyhow::Result<ExitStatus> {
     let end = print(
-        &query,
-        printer_of(&query, format, context, &mut out)?,
+        query,
+        printer_of(query, format, context, &mut out)?,
         context,
     )?;
     out.finish()?;
-    Ok(lacking(&query, &end, context).unwrap_or(ExitStatus::Success))
+    Ok(lacking(query, &end, context).unwrap_or(ExitStatus::Success))
 }
 
-/// Asks, and writes the answer as a workbook, unless nothing is found.
-fn workbook(query: &Query, out: &Path, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    let file = OutFile::beside(out, None)?;
-    let mut workbook = file.file();
-    let xlsx = Xlsx::new(columns_of(query)?, file.dir(), &mut workbook)?;
-    let end = print(query, Box::new(xlsx), context)?;
+/// Asks, and writes the answer to a new file, unless nothing is found. Returns whether it
+/// was written.
+pub fn to_file(
+    query: &Query,
+    format: Format,
+    path: &Path,
+    context: &CommandContext,
+) -> anyhow::Result<(ExitStatus, bool)> {
+    let file = OutFile::beside(path, None)?;
+    let mut out = BufWriter::with_capacity(1 << 16, file.file());
+    let printer = match format {
+        Format::Xlsx => Box::new(Xlsx::new(columns_of(query)?, file.dir(), &mut out)?),
+        format => printer_of(query, format, context, &mut out)?,
+    };
+    let end = print(query, printer, context)?;
+    out.flush()?;
+    drop(out);
     let ending = lacking(query, &end, context);
     if end.found {
         file.put()?;
-        super::say(&format!("profiletrail: wrote {}", out.display()));
     }
-    Ok(ending.unwrap_or(ExitStatus::Success))
+    Ok((ending.unwrap_or(ExitStatus::Success), end.found))
 }
 
 /// Asks, and passes the answer's lines to a printer.
@@ -135,7 +164,7 @@ pub fn printer_of<'a>(
     Ok(match format {
         Format::Jsonl => Box::new(Lines(out)),
         Format::Csv => Box::new(Csv::new(columns_of(query)?, out)),
-        Format::Table | Format::Xlsx => {
+        Format::Table | Format::Xlsx | Format::Html => {
             let inner = printer(query, context.view(), out);
             let suggests = matches!(
                 query,

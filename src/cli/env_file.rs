@@ -7,7 +7,6 @@
 //! are checked, so a check never sees a part of them. Unknown names are reported:
 //! they are typing errors.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
@@ -45,6 +44,11 @@ pub fn command() -> Command {
     with_environment(Args::command())
 }
 
+/// The name of a flag's setting.
+fn setting(flag: &str) -> String {
+    format!("{PREFIX}{}", flag.to_ascii_uppercase())
+}
+
 fn with_environment(command: Command) -> Command {
     if matches!(command.get_name(), "demo" | "dossier") {
         return command;
@@ -54,7 +58,7 @@ fn with_environment(command: Command) -> Command {
         if !SETTINGS.split(' ').any(|setting| setting == id) {
             return arg;
         }
-        let name = format!("{PREFIX}{}", id.to_ascii_uppercase());
+        let name = setting(id);
         arg.env(name)
     };
     command.mut_args(named).mut_subcommands(with_environment)
@@ -68,7 +72,7 @@ pub fn parse() -> anyhow::Result<Args> {
             let wrong =
                 |what: String| UsageError::new(format!("--env-file {}: {what}", path.display()));
             let pairs = pairs(&read(&path).map_err(wrong)?).map_err(wrong)?;
-            for name in unknown_settings(&command(), &pairs) {
+            for name in unknown_settings(&pairs) {
                 let path = path.display();
                 super::say(&format!(
                     "profiletrail: note: unknown setting {name} in {path}"
@@ -170,17 +174,12 @@ fn env_of(arg: &Arg) -> Option<&str> {
     arg.get_env()?.to_str()
 }
 
-/// The names of this program's form that no command has.
-fn unknown_settings(command: &Command, pairs: &[Pair]) -> Vec<String> {
-    let mut known = BTreeSet::new();
-    let mut commands = vec![command];
-    while let Some(command) = commands.pop() {
-        known.extend(command.get_arguments().filter_map(env_of));
-        commands.extend(command.get_subcommands());
-    }
-    let ours = pairs.iter().map(|(name, _)| name.as_str());
-    ours.filter(|name| name.starts_with(PREFIX) && !known.contains(name))
-        .map(str::to_owned)
+/// The names of this program's form that are no setting.
+fn unknown_settings(pairs: &[Pair]) -> Vec<&str> {
+    let is_known = |name: &str| SETTINGS.split(' ').any(|known| setting(known) == name);
+    let names = pairs.iter().map(|(name, _)| name.as_str());
+    names
+        .filter(|name| name.starts_with(PREFIX) && !is_known(name))
         .collect()
 }
 
@@ -265,7 +264,7 @@ mod tests {
     #[test]
     fn an_unknown_setting_is_found() {
         let pairs = pairs(FILE).unwrap();
-        let found = unknown_settings(&command(), &pairs);
+        let found = unknown_settings(&pairs);
         assert_eq!(found, ["PROFILETRAIL_MAX_CONECTIONS"]);
         let wrong = super::pairs("A=1\nexport").unwrap_err();
         assert_eq!(wrong, "line 2 is not NAME=VALUE");

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::ExitStatus;
-use super::answer_args::{EventNumber, Format, Output};
+use super::answer_args::{EventNumber, Format, Output, formats};
 use super::ask;
 use super::client;
 use super::context::CommandContext;
@@ -25,7 +25,7 @@ pub struct EvidenceArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// The form of the answer [default: table on a terminal, jsonl elsewhere]
-    #[arg(long, value_name = "FORMAT")]
+    #[arg(long, value_name = "FORMAT", value_parser = formats([Format::Table, Format::Jsonl, Format::Csv, Format::Xlsx]))]
     pub format: Option<Format>,
 }
 

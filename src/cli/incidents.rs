@@ -76,7 +76,7 @@ pub struct UndoArgs {
     #[arg(long, overrides_with = "cascade")]
     pub no_cascade: bool,
     /// The form of the list [default: table on a terminal, jsonl elsewhere]
-    #[arg(long, value_name = "FORMAT", value_parser = formats(["table", "jsonl", "csv"]))]
+    #[arg(long, value_name = "FORMAT", value_parser = formats([Format::Table, Format::Jsonl, Format::Csv]))]
     pub format: Option<Format>,
 }
 

@@ -36,70 +36,46 @@ pub fn wrapped(text: &str, width: usize) -> Vec<String> {
     plain.collect()
 }
 
-/// The bytes of the longest beginning that is at most so wide.
-fn fitting(text: &str, width: usize) -> usize {
+/// How many bytes the first of some grapheme clusters have that are together at most so
+/// wide.
+fn fitting<'t>(graphemes: impl Iterator<Item = &'t str>, width: usize) -> usize {
     let mut used = 0;
-    let mut end = 0;
-    for grapheme in text.graphemes(true) {
+    let fits = graphemes.take_while(|grapheme| {
         used += width_of_one(grapheme);
-        if used > width {
-            break;
-        }
-        end += grapheme.len();
-    }
-    end
+        used <= width
+    });
+    fits.map(str::len).sum()
 }
 
-/// The bytes before the longest end that is at most so wide.
-fn fitting_end(text: &str, width: usize) -> usize {
-    let mut used = 0;
-    let mut begin = text.len();
-    for grapheme in text.graphemes(true).rev() {
-        used += width_of_one(grapheme);
-        if used > width {
-            break;
-        }
-        begin -= grapheme.len();
+/// The beginning and the end of a text, together of at most that width; `after` says how
+/// much of it is for the end.
+fn cut(text: &str, width: usize, after: impl FnOnce(usize) -> usize) -> String {
+    if width_of(text) <= width {
+        return text.to_owned();
     }
-    begin
+    let Some(room) = width.checked_sub(1) else {
+        return String::new();
+    };
+    let after = after(room);
+    let begin = fitting(text.graphemes(true), room - after);
+    let end = text.len() - fitting(text.graphemes(true).rev(), after);
+    let part = |part: Option<&'_ str>| part.unwrap_or_default().to_owned();
+    part(text.get(..begin)) + ELLIPSIS + &part(text.get(end..))
 }
 
 /// The beginning of a text, of at most that width.
 pub fn head(text: &str, width: usize) -> String {
-    if width_of(text) <= width {
-        return text.to_owned();
-    }
-    let Some(room) = width.checked_sub(1) else {
-        return String::new();
-    };
-    let begin = text.get(..fitting(text, room)).unwrap_or_default();
-    format!("{begin}{ELLIPSIS}")
+    cut(text, width, |_| 0)
 }
 
 /// The end of a text, of at most that width.
 pub fn tail(text: &str, width: usize) -> String {
-    if width_of(text) <= width {
-        return text.to_owned();
-    }
-    let Some(room) = width.checked_sub(1) else {
-        return String::new();
-    };
-    let end = text.get(fitting_end(text, room)..).unwrap_or_default();
-    format!("{ELLIPSIS}{end}")
+    cut(text, width, |room| room)
 }
 
 /// The beginning and the end of a text, together of at most that width.
 pub fn middle(text: &str, width: usize) -> String {
-    if width_of(text) <= width {
-        return text.to_owned();
-    }
-    let Some(room) = width.checked_sub(1) else {
-        return String::new();
-    };
-    let after = room / 2;
-    let begin = text.get(..fitting(text, room - after)).unwrap_or_default();
-    let end = text.get(fitting_end(text, after)..).unwrap_or_default();
-    format!("{begin}{ELLIPSIS}{end}")
+    cut(text, width, |room| room / 2)
 }
 
 /// Pieces of text with their roles.
@@ -180,7 +156,7 @@ impl Text {
                 left -= wide;
                 continue;
             }
-            let begin = text.get(..fitting(text, left.saturating_sub(1)));
+            let begin = text.get(..fitting(text.graphemes(true), left.saturating_sub(1)));
             fitted.push(*role, format!("{}{ELLIPSIS}", begin.unwrap_or_default()));
             break;
         }
@@ -202,7 +178,7 @@ impl Text {
                     line.push(*role, rest);
                     break;
                 }
-                let mut end = fitting(rest, left);
+                let mut end = fitting(rest.graphemes(true), left);
                 let fits = rest.get(..end).unwrap_or_default();
                 if let Some(space) = fits.rfind(' ').filter(|space| *space >= end / 2) {
                     end = space + 1;

@@ -30,7 +30,7 @@ pub struct TailArgs {
     pub follow: bool,
     /// Show the newest N events, or all [default: 10; all with --since or --until]
     #[arg(short = 'n', long, value_name = "N", value_parser = parse_most)]
-    pub limit: Option<Most>,
+    pub limit: Option<u64>,
     /// Continue after the last event that was shown with this file, and save the position in it
     #[arg(long, value_name = "FILE")]
     pub cursor_file: Option<PathBuf>,
@@ -38,21 +38,11 @@ pub struct TailArgs {
     pub ask: AskStates<Filter>,
 }
 
-/// How many events are shown at most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Most {
-    /// Every one.
-    All,
-    /// The newest of this number.
-    Last(u64),
-}
-
-fn parse_most(text: &str) -> Result<Most, String> {
+fn parse_most(text: &str) -> Result<u64, String> {
     match text {
-        "all" => Ok(Most::All),
+        "all" => Ok(u64::MAX),
         number => number
             .parse()
-            .map(Most::Last)
             .map_err(|_| "write a number, or all".to_owned()),
     }
 }
@@ -61,8 +51,7 @@ impl TailArgs {
     fn query(&self) -> TailQuery {
         let filter = self.ask.query.clone();
         let last = match self.limit {
-            Some(Most::All) => None,
-            Some(Most::Last(most)) => Some(most),
+            Some(most) => Some(most).filter(|most| *most != u64::MAX),
             None if filter.span != Span::default() => None,
             None => Some(LAST),
         };
@@ -83,7 +72,7 @@ pub fn run(args: &TailArgs, context: &CommandContext) -> anyhow::Result<ExitStat
     let for_people = match context.format(args.ask.output.format) {
         Format::Table => true,
         Format::Jsonl => false,
-        Format::Csv | Format::Xlsx => {
+        Format::Csv | Format::Xlsx | Format::Html => {
             let what = "--format: with --follow or --cursor-file the format must be jsonl or table";
             return Err(UsageError::new(what).into());
         }

@@ -32,29 +32,34 @@ pub struct Finding {
 
 impl Finding {
     pub(super) fn ok(what: impl Into<String>) -> Vec<Self> {
-        Self::new(Verdict::Ok, what.into(), None)
+        vec![Self {
+            check: "",
+            result: Verdict::Ok,
+            what: what.into(),
+            fix: None,
+        }]
     }
 
     pub(super) fn unknown(what: impl Into<String>, fix: impl Into<String>) -> Vec<Self> {
-        Self::new(Verdict::Unknown, what.into(), Some(fix.into()))
+        vec![Self::of(Verdict::Unknown, what, fix)]
     }
 
     pub(super) fn warning(what: impl Into<String>, fix: impl Into<String>) -> Vec<Self> {
-        Self::new(Verdict::Warning, what.into(), Some(fix.into()))
+        vec![Self::of(Verdict::Warning, what, fix)]
     }
 
     pub(super) fn problem(what: impl Into<String>, fix: impl Into<String>) -> Vec<Self> {
-        Self::new(Verdict::Problem, what.into(), Some(fix.into()))
+        vec![Self::of(Verdict::Problem, what, fix)]
     }
 
-    /// One finding, as a check returns it; the table of checks adds the name.
-    fn new(result: Verdict, what: String, fix: Option<String>) -> Vec<Self> {
-        vec![Self {
+    /// A finding with a remedy; the table of checks adds the name.
+    pub(super) fn of(result: Verdict, what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
             check: "",
             result,
-            what,
-            fix,
-        }]
+            what: what.into(),
+            fix: Some(fix.into()),
+        }
     }
 }
 

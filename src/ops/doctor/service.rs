@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::finding::duration;
 use super::health::{Health, health};
-use super::{Facts, Finding, Refused, Rejected, Running};
+use super::{Facts, Finding, Rejected, Running, Verdict};
 use crate::store::{Folder, Holder};
 
 /// How long a connection may take to be accepted.
@@ -19,6 +19,10 @@ const QUIET: i64 = 86_400;
 
 /// By how many seconds this machine's clock and the sender's may differ.
 const MAX_SKEW: i64 = 10;
+
+/// What to do about calls that are too long.
+const MAX_BODY_FIX: &str = "set PROFILETRAIL_MAX_BODY (--max-body; 4MiB by default) higher, and the limit of the proxy \
+     in front; restart";
 
 /// Whether a server runs on the folder.
 pub(super) fn server(facts: &Facts<'_>) -> Vec<Finding> {
@@ -109,45 +113,33 @@ fn answers(listen: SocketAddr, found: &Health) -> Vec<Finding> {
 
 /// Whether the index is up to date.
 pub(super) fn index(facts: &Facts<'_>) -> Vec<Finding> {
-    let running = facts.running().into_iter();
-    running
-        .flat_map(|it| index_state(it.indexed.0, it.indexed.1))
-        .collect()
-}
-
-fn index_state(indexed: u64, last: u64) -> Vec<Finding> {
-    if last.saturating_sub(indexed) < MAX_BEHIND {
-        return Finding::ok(format!(
-            "up to date with {last} events, or will be in a moment"
-        ));
-    }
-    Finding::warning(
-        format!("being built: it has {indexed} of {last} events; questions wait"),
-        "wait for it; calls are kept meanwhile",
-    )
+    facts.running().map_or_else(Vec::new, |running| {
+        let meanwhile = "questions wait, and calls are kept";
+        progress("", running.indexed, meanwhile)
+    })
 }
 
 /// Whether the look-ups are up to date, if there are any.
 pub(super) fn lookup(facts: &Facts<'_>) -> Vec<Finding> {
-    let Some(running) = facts.running() else {
-        return Vec::new();
+    let lookup = |running: &Running| {
+        let (fields, up_to) = running.lookup.as_ref()?;
+        let of = format!("look-ups of {}: ", fields.join(", "));
+        let meanwhile = "find reads the log for the other events";
+        Some(progress(&of, (*up_to, running.indexed.1), meanwhile))
     };
-    let lookup = running.lookup.iter();
-    lookup
-        .flat_map(|(fields, up_to)| lookup_state(fields, *up_to, running.indexed.1))
-        .collect()
+    facts.running().and_then(lookup).unwrap_or_default()
 }
 
-fn lookup_state(fields: &[String], up_to: u64, last: u64) -> Vec<Finding> {
-    let fields = fields.join(", ");
-    if last.saturating_sub(up_to) < MAX_BEHIND {
+/// How far something is that is made from the events.
+fn progress(of: &str, (done, last): (u64, u64), meanwhile: &str) -> Vec<Finding> {
+    if last.saturating_sub(done) < MAX_BEHIND {
         return Finding::ok(format!(
-            "look-ups of {fields} are up to date with {last} events, or will be in a moment"
+            "{of}up to date with {last} events, or will be in a moment"
         ));
     }
     Finding::warning(
-        format!("look-ups of {fields} are being built: they have {up_to} of {last} events"),
-        "wait for it; find reads the log for the other events meanwhile",
+        format!("{of}being built, with {done} of {last} events in it; {meanwhile}"),
+        "wait for it",
     )
 }
 
@@ -189,37 +181,43 @@ pub(super) fn rejected(facts: &Facts<'_>) -> Vec<Finding> {
     } = log.rejected;
     let data = &facts.data_word;
     let retry = format!("profiletrail rejected --retry --data {data} enters them");
-    let what = |what: &str, count| format!("calls of the last 24 hours {what}: {count}");
-    let mut found = Vec::new();
-    if wrong_date > 0 {
-        found.extend(Finding::problem(
-            what("that were signed well, but with a wrong date", wrong_date),
+    let faults = [
+        (
+            wrong_date,
+            Verdict::Problem,
+            "that were signed well, but with a wrong date",
             format!("timedatectl set-ntp true sets this machine's clock; then {retry}"),
-        ));
-    }
-    if too_large > 0 {
-        found.extend(Finding::problem(
-            what("that were longer than --max-body", too_large),
-            "set PROFILETRAIL_MAX_BODY (--max-body; 4MiB by default) higher, and the limit of the proxy in front; restart",
-        ));
-    }
-    if unknown_address > 0 {
-        found.extend(Finding::problem(
-            what("to an unknown address below /webhook/", unknown_address),
+        ),
+        (
+            too_large,
+            Verdict::Problem,
+            "that were longer than --max-body",
+            MAX_BODY_FIX.to_owned(),
+        ),
+        (
+            unknown_address,
+            Verdict::Problem,
+            "to an unknown address below /webhook/",
             format!(
                 "correct the address in Copernica: profiletrail rejected --data {data} shows it; then {retry}"
             ),
-        ));
-    }
-    if unreadable > 0 {
-        found.extend(Finding::warning(
-            what("that could not be read", unreadable),
+        ),
+        (
+            unreadable,
+            Verdict::Warning,
+            "that could not be read",
             format!(
-                "profiletrail rejected --since '24 hours ago' --data {data} shows why; what can be read by now, \
-                 {retry}"
+                "profiletrail rejected --since '24 hours ago' --data {data} shows why; what can be read by now, {retry}"
             ),
-        ));
-    }
+        ),
+    ];
+    let faults = faults.into_iter().filter(|(count, ..)| *count > 0);
+    let found: Vec<Finding> = faults
+        .map(|(count, verdict, what, fix)| {
+            let what = format!("calls of the last 24 hours {what}: {count}");
+            Finding::of(verdict, what, fix)
+        })
+        .collect();
     match (found.is_empty(), no_event) {
         (true, 0) => Finding::ok("every call of the last 24 hours could be read"),
         (true, _) => Finding::ok(format!(
@@ -251,39 +249,32 @@ pub(super) fn refused(facts: &Facts<'_>) -> Vec<Finding> {
     };
     let mut found = Vec::new();
     let mut others = Vec::new();
-    for Refused {
-        reason,
-        count,
-        last,
-    } in &running.refused
-    {
-        let last = last.as_deref();
-        let last = last.map_or_else(String::new, |last| format!(" (the last named {last})"));
-        let what = |calls: &str| format!("{calls} since the server's start: {count}{last}");
-        found.extend(match reason.as_str() {
-            "account" => Finding::problem(
-                what("signed calls of another account"),
+    for refused in &running.refused {
+        let (calls, fix) = match refused.reason.as_str() {
+            "account" => (
+                "signed calls of another account",
                 "if that account is yours, add it to PROFILETRAIL_COPERNICA_ID (--copernica-id), and restart",
             ),
-            "host" => Finding::problem(
-                what("signed calls to another host"),
+            "host" => (
+                "signed calls to another host",
                 "if that name is this server's, add it to PROFILETRAIL_PUBLIC_HOST (--public-host), and restart; \
                  the proxy in front must pass on the Host header",
             ),
-            "too_large" => Finding::problem(
-                what("calls that were longer than --max-body"),
-                "set PROFILETRAIL_MAX_BODY (--max-body; 4MiB by default) higher, and the limit of the proxy in front; \
-                 restart",
-            ),
-            "no_length" => Finding::problem(
-                what("calls without a length, which are answered 411"),
+            "too_large" => ("calls that were longer than --max-body", MAX_BODY_FIX),
+            "no_length" => (
+                "calls without a length, which are answered 411",
                 "the proxy in front must pass on Content-Length or chunks, as scripts/nginx.example does",
             ),
-            _ => {
-                others.push(format!("{reason} {count}"));
+            reason => {
+                others.push(format!("{reason} {}", refused.count));
                 continue;
             }
-        });
+        };
+        let mut what = format!("{calls} since the server's start: {}", refused.count);
+        if let Some(last) = &refused.last {
+            what += &format!(" (the last named {last})");
+        }
+        found.extend(Finding::problem(what, fix));
     }
     if !others.is_empty() {
         found.extend(Finding::warning(
@@ -333,7 +324,7 @@ mod tests {
     use std::path::Path;
 
     use super::super::tests::facts;
-    use super::super::{LogFacts, Signed, Verdict};
+    use super::super::{LogFacts, Refused, Signed};
     use super::rejected as rejected_calls;
     use super::*;
 
@@ -342,15 +333,21 @@ mod tests {
         found.remove(0)
     }
 
-    /// The finding of a check of a server with these results of signature checks.
-    fn with_signed(check: fn(&Facts<'_>) -> Vec<Finding>, signed: Option<Signed>) -> Finding {
-        let contact = Ok(Running {
-            signed,
-            ..Running::default()
-        });
+    /// The finding of a check of a server.
+    fn with_running(check: fn(&Facts<'_>) -> Vec<Finding>, running: &Running) -> Finding {
+        let contact = Ok(running.clone());
         let mut facts = facts(Path::new("d"));
         facts.contact = &contact;
         one(check(&facts))
+    }
+
+    /// The same of one with these results of signature checks.
+    fn with_signed(check: fn(&Facts<'_>) -> Vec<Finding>, signed: Option<Signed>) -> Finding {
+        let running = Running {
+            signed,
+            ..Running::default()
+        };
+        with_running(check, &running)
     }
 
     #[test]
@@ -397,16 +394,21 @@ mod tests {
 
     #[test]
     fn an_index_far_behind_is_a_warning() {
-        assert_eq!(one(index_state(0, 0)).result, Verdict::Ok);
-        assert_eq!(one(index_state(5, 99_999)).result, Verdict::Ok);
-        assert_eq!(one(index_state(5, 100_005)).result, Verdict::Warning);
-        assert_eq!(one(index_state(9, 5)).result, Verdict::Ok);
-        let fields = ["mail".to_owned()];
-        assert_eq!(one(lookup_state(&fields, 5, 99_999)).result, Verdict::Ok);
-        assert_eq!(
-            one(lookup_state(&fields, 5, 100_005)).result,
-            Verdict::Warning
-        );
+        let of = |done, last| one(progress("", (done, last), "")).result;
+        assert_eq!(of(0, 0), Verdict::Ok);
+        assert_eq!(of(5, 99_999), Verdict::Ok);
+        assert_eq!(of(5, 100_005), Verdict::Warning);
+        assert_eq!(of(9, 5), Verdict::Ok);
+        let mut running = Running {
+            indexed: (100_005, 100_005),
+            lookup: Some((vec!["mail".to_owned()], 5)),
+            ..Running::default()
+        };
+        let found = with_running(lookup, &running);
+        assert_eq!(found.result, Verdict::Warning);
+        assert!(found.what.starts_with("look-ups of mail: "), "{found:?}");
+        running.indexed.1 = 99_999;
+        assert_eq!(with_running(lookup, &running).result, Verdict::Ok);
     }
 
     #[test]
