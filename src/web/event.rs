@@ -26,7 +26,7 @@ fn pairs(title: &str, fields: &Fields<'_>) -> Markup {
     let shown = |text: &str| Shown::of(Some(&Value::Text(text.into())), LONG);
     let left_out = fields.len().saturating_sub(MOST);
     html! {
-        @if fields.len() > 0 {
+        @if !fields.is_empty() {
             details open[title == "Parameters"] {
                 summary { (title) " (" (fields.len()) ")" }
                 dl.pairs {

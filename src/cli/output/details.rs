@@ -95,11 +95,14 @@ pub fn write_at(
     Ok(())
 }
 
+/// How a line is written.
+type WriteLine<'a, L> = Box<dyn Fn(&L, &View, &mut dyn Write) -> io::Result<()> + 'a>;
+
 /// Writes answers of which each line is a paragraph of its own.
 pub struct Paragraphs<'a, L> {
     view: View,
     out: &'a mut dyn Write,
-    write: Box<dyn Fn(&L, &View, &mut dyn Write) -> io::Result<()> + 'a>,
+    write: WriteLine<'a, L>,
     begun: bool,
 }
 
