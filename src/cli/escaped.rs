@@ -24,22 +24,17 @@ impl<W: Write> Escaped<W> {
     }
 
     fn put(&mut self, text: &str) -> io::Result<()> {
-        let mut rest = text;
-        while let Some(at) = rest.find(|c| is_unsafe(c) && !matches!(c, '\n' | '\r' | '\t')) {
-            let (safe, from) = rest.split_at(at);
-            let mut characters = from.chars();
-            self.out.write_all(safe.as_bytes())?;
-            for unit in characters
-                .next()
-                .map(|c| c.encode_utf16(&mut [0; 2]).to_vec())
-                .iter()
-                .flatten()
-            {
-                write!(self.out, "\\u{unit:04x}")?;
+        let mut safe = String::with_capacity(text.len());
+        for c in text.chars() {
+            if is_unsafe(c) && !matches!(c, '\n' | '\r' | '\t') {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    safe += &format!("\\u{unit:04x}");
+                }
+            } else {
+                safe.push(c);
             }
-            rest = characters.as_str();
         }
-        self.out.write_all(rest.as_bytes())
+        self.out.write_all(safe.as_bytes())
     }
 }
 

@@ -31,23 +31,6 @@ const NAME_LEN: usize = 1000;
 /// The most characters of a value.
 const VALUE: usize = 60;
 
-/// Why a row has another value from a place on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It changed: the last cause, or the first of several that is `unexplained`
-    /// or `observed`.
-    Changed(Cause),
-    /// The (sub)profile was deleted.
-    Deleted,
-}
-
-impl Kind {
-    /// Whether it changed at another moment than that of the event.
-    const fn is_unseen(&self) -> bool {
-        matches!(self, Self::Changed(cause) if cause.since().is_some())
-    }
-}
-
 /// A place at which a row's value becomes another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -63,8 +46,9 @@ pub struct Mark {
     pub old: Shown,
     /// What it is after the last of them.
     pub new: Shown,
-    /// Why.
-    pub kind: Kind,
+    /// Why: the last cause, or the first of several that is `unexplained` or `observed`;
+    /// `None` where the (sub)profile was deleted.
+    pub cause: Option<Cause>,
 }
 
 /// A field or an interest.
@@ -101,8 +85,10 @@ impl Row {
 impl Mark {
     /// Takes a later one at the same place.
     fn absorb(&mut self, later: Self) {
-        if !self.kind.is_unseen() || later.kind == Kind::Deleted {
-            self.kind = later.kind;
+        // It changed at another moment than that of the event.
+        let unseen = self.cause.is_some_and(|cause| cause.since().is_some());
+        if !unseen || later.cause.is_none() {
+            self.cause = later.cause;
         }
         self.count = self.count.saturating_add(later.count);
         (self.seq, self.time, self.new) = (later.seq, later.time, later.new);
@@ -230,7 +216,7 @@ impl Timeline {
                 time,
                 old: Shown::of(line_change.old.as_ref(), VALUE),
                 new: Shown::of(Some(&line_change.new), VALUE),
-                kind: Kind::Changed(line_change.cause),
+                cause: Some(line_change.cause),
             });
         }
         if line.observed.as_deref() == Some("gone")
@@ -257,7 +243,7 @@ impl Timeline {
                     } else {
                         Shown::Absent
                     },
-                    kind: Kind::Deleted,
+                    cause: None,
                 });
             }
         }

@@ -11,7 +11,7 @@ use super::links;
 use super::scale::percent;
 use super::text::Shown;
 use super::time_format::Clock;
-use super::timeline::{Kind, Mark, PARTS, Row, Timeline};
+use super::timeline::{Mark, PARTS, Row, Timeline};
 use crate::format::counted;
 use crate::history::Cause;
 
@@ -135,26 +135,23 @@ fn span(begin: u32, end: u32, value: &Shown, class: &str) -> Markup {
 }
 
 fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
-    let (class, form) = match &mark.kind {
-        Kind::Deleted => ("deleted", "#m-deleted"),
-        Kind::Changed(cause) => match cause {
-            Cause::Unexplained { .. } => ("unexplained", "#m-unexplained"),
-            Cause::Observed { .. } => ("observed", "#m-observed"),
-            Cause::Cascade => ("deleted", "#m-deleted"),
-            _ if mark.count > 1 => ("many", "#m-many"),
-            Cause::Set => ("set", "#m-set"),
-            Cause::Create => ("create", "#m-create"),
-            _ => ("other", "#m-other"),
-        },
+    let (class, form) = match mark.cause {
+        Some(Cause::Unexplained { .. }) => ("unexplained", "#m-unexplained"),
+        Some(Cause::Observed { .. }) => ("observed", "#m-observed"),
+        None | Some(Cause::Cascade) => ("deleted", "#m-deleted"),
+        _ if mark.count > 1 => ("many", "#m-many"),
+        Some(Cause::Set) => ("set", "#m-set"),
+        Some(Cause::Create) => ("create", "#m-create"),
+        _ => ("other", "#m-other"),
     };
     let (old, new) = (mark.old.line(TITLE), mark.new.line(TITLE));
     let when = clock.text(mark.time);
     let name = row.name.text.line();
-    let why = match &mark.kind {
-        Kind::Deleted => "it is gone",
-        Kind::Changed(Cause::Cascade) => "it ended with its profile",
-        Kind::Changed(Cause::Observed { .. }) => "an export shows it",
-        Kind::Changed(cause) => cause.name(),
+    let why = match mark.cause {
+        None => "it is gone",
+        Some(Cause::Cascade) => "it ended with its profile",
+        Some(Cause::Observed { .. }) => "an export shows it",
+        Some(cause) => cause.name(),
     };
     let title = if mark.count > 1 {
         format!(

@@ -3,11 +3,9 @@
 //! It is for somebody who has never seen the program. Every command can be pasted
 //! into another terminal, in whatever folder that is.
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::super::{Stdout, is_closed_pipe};
 use crate::cli::output::broken;
 use crate::format::{counted, wrapped};
 use crate::ops::demo::{Story, questions};
@@ -39,19 +37,8 @@ pub(super) struct Guide<'a> {
 }
 
 impl Guide<'_> {
-    /// Writes it. That nobody reads it is no failure: the server runs all the same.
-    pub fn write(&self) -> anyhow::Result<()> {
-        let mut stdout = Stdout::new();
-        let written = stdout
-            .write_all(self.text().as_bytes())
-            .and_then(|()| stdout.flush());
-        match written.map_err(anyhow::Error::from) {
-            Err(error) if is_closed_pipe(&error) => Ok(()),
-            written => written,
-        }
-    }
-
-    fn text(&self) -> String {
+    /// The whole text.
+    pub fn text(&self) -> String {
         let calls = counted(self.story.calls.len() as u64, "call");
         let until = match self.kept {
             true => "and stays there. Ctrl-C ends this.",

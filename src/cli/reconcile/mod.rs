@@ -19,7 +19,7 @@ use encoding_rs::Encoding;
 
 use self::export::{Export, charset};
 use self::header::{Columns, delimiter};
-use self::rows::{Rows, sorted};
+use self::rows::sorted;
 use super::ExitStatus;
 use super::args::{Format, ResultOutput, TIMES};
 use super::client::{APPEND, Task};
@@ -134,7 +134,7 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
         true => context.data.clone(),
         false => std::env::temp_dir(),
     };
-    let mut sorted = sorted(&mut export, &columns, &dir, context)?;
+    let sorted = sorted(&mut export, &columns, &dir, context)?;
     let skipped = sorted.refusals.print();
     let mut order = ReconcileOrder {
         columns: columns.compared_names(),
@@ -156,7 +156,7 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
     order.record = (args.record && args.yes).then(|| recording.clone());
     let waiting = tempfile::tempfile_in(&dir).context("making a file for the differences")?;
     let mut differences = BufWriter::with_capacity(1 << 16, waiting);
-    let (mut report, end) = compare(&order, &mut sorted.rows, context, &mut differences)?;
+    let (mut report, end) = compare(&order, &sorted.rows, context, &mut differences)?;
     show(args, &order, &report, differences, context)?;
     if args.record && !args.yes && report.to_record() > 0 {
         let events = counted(report.to_record(), "observed event");
@@ -164,7 +164,7 @@ pub fn run(args: &ReconcileArgs, context: &CommandContext) -> anyhow::Result<Exi
             return Ok(declined());
         }
         order.record = Some(recording);
-        let (entered, _) = compare(&order, &mut sorted.rows, context, &mut io::sink())?;
+        let (entered, _) = compare(&order, &sorted.rows, context, &mut io::sink())?;
         report.recorded = entered.recorded;
     }
     if args.record {
@@ -264,7 +264,7 @@ fn show(
 /// Compares all rows, and writes what differs to `out`.
 fn compare(
     order: &ReconcileOrder,
-    rows: &mut Rows,
+    mut rows: &File,
     context: &CommandContext,
     out: &mut dyn Write,
 ) -> anyhow::Result<(ReconcileReport, Answered)> {
@@ -272,10 +272,11 @@ fn compare(
         None => Purpose::Ask,
         Some(_) => APPEND,
     };
+    rows.rewind()?;
     let request = Request::Reconcile(Box::new(order.clone()));
     let bar = RefCell::new(Bar::new("comparing", context.progress));
     let task = Task {
-        lines: Some(Box::new(rows.rewound()?)),
+        lines: Some(Box::new(rows.try_clone()?)),
         broken_off: "the running server ended the connection; repeat the command: events that were added are not \
             added again",
         ..Task::new(request, purpose, "comparing")

@@ -5,7 +5,7 @@
 //! key that had a row before are refused: reported by line, and left out.
 
 use std::fs::File;
-use std::io::{self, BufWriter, Seek, Write};
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
@@ -26,8 +26,8 @@ const MAX_SHOWN: u64 = 20;
 
 /// The rows that are compared.
 pub struct Sorted {
-    /// The rows.
-    pub rows: Rows,
+    /// The rows, in a file with a line of JSON for each.
+    pub rows: File,
     /// How many there are.
     pub count: u64,
     /// The others.
@@ -63,17 +63,6 @@ impl Refusals {
             ));
         }
         self.count
-    }
-}
-
-/// Rows in a file, a line of JSON each.
-pub struct Rows(File);
-
-impl Rows {
-    /// All of them, from the first on.
-    pub fn rewound(&mut self) -> io::Result<File> {
-        self.0.rewind()?;
-        self.0.try_clone()
     }
 }
 
@@ -114,7 +103,7 @@ pub fn sorted(
         .with_context(|| format!("making a file in {}", dir.display()))?;
     let count = write(sorter, &file, dir, &mut refusals)?;
     Ok(Sorted {
-        rows: Rows(file),
+        rows: file,
         count,
         refusals,
     })

@@ -22,7 +22,7 @@ const BEGIN: &[u8] = b"{\"seq\":";
 const LOOK: usize = 7 + 20 + 1;
 
 /// The `seq` of a line of an event.
-pub fn seq_of(line: &[u8]) -> Option<u64> {
+fn seq_of(line: &[u8]) -> Option<u64> {
     let rest = line.strip_prefix(BEGIN)?;
     let end = rest.iter().position(|byte| *byte == b',')?;
     std::str::from_utf8(rest.get(..end)?).ok()?.parse().ok()

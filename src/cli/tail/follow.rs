@@ -43,18 +43,18 @@ pub fn run(
             true => wait_for_server(context, &mut said)?,
             false => reach(context, Purpose::Ask)?,
         };
-        match read(connection, &query, on, context, sink)? {
-            Some(Over) => break,
-            None if on => {
-                if !std::mem::replace(&mut said, true) {
-                    say("profiletrail: the server has stopped; waiting for one");
-                }
-                // What was written is safe while it is waited.
-                sink.finish()?;
-                std::thread::sleep(PAUSE);
-            }
-            None => bail!(BROKEN_OFF),
+        if read(connection, &query, on, context, sink)? {
+            break;
         }
+        if !on {
+            bail!(BROKEN_OFF);
+        }
+        if !std::mem::replace(&mut said, true) {
+            say("profiletrail: the server has stopped; waiting for one");
+        }
+        // What was written is safe while it is waited.
+        sink.finish()?;
+        std::thread::sleep(PAUSE);
     }
     sink.finish()?;
     if sink.damaged {
@@ -90,9 +90,6 @@ fn end_with_reader() -> io::Result<()> {
     let thread = std::thread::Builder::new().name("output".to_owned());
     thread.spawn(watch).map(drop)
 }
-
-/// Everything requested has been written.
-struct Over;
 
 /// Connects to the server, and waits for one if none runs; says so once.
 fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<Connection> {
@@ -135,28 +132,28 @@ fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<
     }
 }
 
-/// Reads what a server sends; `None` if it stops before the end.
+/// Reads what a server sends; returns whether that is all, or it has stopped before the end.
 fn read(
     connection: Connection,
     query: &TailQuery,
     on: bool,
     context: &CommandContext,
     sink: &mut Sink<'_>,
-) -> anyhow::Result<Option<Over>> {
+) -> anyhow::Result<bool> {
     let request = Request::Tail {
         query: Box::new(query.clone()),
         on,
     };
     let mut answer = match connection.send(&request) {
         Ok(answer) => answer,
-        Err(error) if is_gone(&error) => return Ok(None),
+        Err(error) if is_gone(&error) => return Ok(false),
         Err(error) => return Err(error.into()),
     };
     let mut bar = Some(Bar::new(Stage::Index.text(), context.progress));
     loop {
         let part = match answer.next() {
             Ok(part) => part,
-            Err(error) if is_gone(&error) => return Ok(None),
+            Err(error) if is_gone(&error) => return Ok(false),
             Err(error) => return Err(error).context("reading from the running server"),
         };
         match part {
@@ -168,7 +165,7 @@ fn read(
                 Some(_) => sink.begin(&position)?,
                 None => sink.position(&position)?,
             },
-            Part::Control(Control::End(_)) => return Ok(Some(Over)),
+            Part::Control(Control::End(_)) => return Ok(true),
             Part::Control(Control::Failed { reason }) => bail!("{reason}"),
             Part::Control(control) => {
                 if let Some(bar) = &mut bar {

@@ -12,8 +12,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use serde::Deserialize;
 
-use super::appended::{is_appended, mark_of, reconcile, seq_of};
+use super::appended::{is_appended, mark_of, reconcile};
 use super::cursor::{CursorFile, Mark};
 use crate::cli::context::CommandContext;
 use crate::cli::output::tail_printer;
@@ -104,7 +105,8 @@ impl<'s> Sink<'s> {
 
     /// Writes an event's line, which ends with a line feed.
     pub fn line(&mut self, line: &[u8]) -> anyhow::Result<()> {
-        let seq = seq_of(line).context("the running server is another version")?;
+        let head: LineHead<'_> =
+            serde_json::from_slice(line).context("the running server is another version")?;
         if self.for_people {
             let mut text = Vec::new();
             tail_printer(self.context.view(), &mut text).line(line)?;
@@ -114,8 +116,8 @@ impl<'s> Sink<'s> {
         }
         self.found = true;
         if let Some(mark) = &mut self.mark {
-            mark.seq = seq;
-            mark.received = received_of(line);
+            mark.seq = head.seq;
+            mark.received = parse_rfc3339_micros(head.received);
         }
         self.keep()
     }
@@ -218,16 +220,15 @@ fn mismatch(mark: &Mark, position: &Position) -> Option<String> {
     })
 }
 
-/// The moment of receipt of an event's line.
-fn received_of(line: &[u8]) -> Option<i64> {
-    const KEY: &[u8] = b",\"received\":\"";
-    let from = memchr::memmem::find(line, KEY)? + KEY.len();
-    let rest = line.get(from..)?;
-    let end = rest.iter().position(|byte| *byte == b'"')?;
-    parse_rfc3339_micros(std::str::from_utf8(rest.get(..end)?).ok()?)
+/// What the cursor file keeps of an event's line.
+#[derive(Deserialize)]
+struct LineHead<'a> {
+    seq: u64,
+    received: &'a str,
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -238,8 +239,9 @@ mod tests {
         let line = format!(
             "{{\"seq\":1,\"type\":{hostile},\"received\":\"1970-01-01T00:00:01.000002Z\",\"x\":1}}\n"
         );
-        assert_eq!(received_of(line.as_bytes()), Some(1_000_002));
-        assert_eq!(received_of(b"{\"seq\":1}\n"), None);
+        let head: LineHead<'_> = serde_json::from_str(&line).unwrap();
+        assert_eq!(parse_rfc3339_micros(head.received), Some(1_000_002));
+        assert!(serde_json::from_str::<LineHead<'_>>("{\"seq\":1}").is_err());
     }
 
     #[test]

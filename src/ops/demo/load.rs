@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::{Context as _, bail};
+
 use super::story::Story;
 use crate::event::{BodyKind, decode_envelope};
-use crate::store::{Arrival, Folder, OpenOptions, Outcome, ParsedCall, Purpose, Trail, TrailError};
+use crate::store::{Arrival, Folder, OpenOptions, Outcome, ParsedCall, Purpose, Trail};
 
 /// How many calls are appended together.
 const GROUP: usize = 256;
@@ -13,19 +15,8 @@ const GROUP: usize = 256;
 /// The sender's address of all calls, from the range for examples.
 const REMOTE: &str = "192.0.2.10";
 
-/// Why a story could not be stored.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The folder.
-    #[error(transparent)]
-    Trail(#[from] TrailError),
-    /// An event was not stored.
-    #[error("the demo's events could not be stored: {0}")]
-    NotKept(String),
-}
-
 /// Creates a data folder with a story.
-pub fn load(story: &Story, data: &Path, cache: u64, segment_size: u64) -> Result<(), LoadError> {
+pub fn load(story: &Story, data: &Path, cache: u64, segment_size: u64) -> anyhow::Result<()> {
     Folder::make(data)?;
     let options = OpenOptions {
         purpose: Purpose::Append {
@@ -38,8 +29,7 @@ pub fn load(story: &Story, data: &Path, cache: u64, segment_size: u64) -> Result
         patience: Duration::from_secs(2),
     };
     let (trail, appender) = Trail::open(data, options)?;
-    let mut appender =
-        appender.ok_or_else(|| LoadError::NotKept("the log cannot be written".to_owned()))?;
+    let mut appender = appender.context("the log cannot be written")?;
     for calls in story.calls.chunks(GROUP) {
         let arrivals = calls.iter().map(|call| {
             let body = call.body.clone().into_bytes();
@@ -59,8 +49,12 @@ pub fn load(story: &Story, data: &Path, cache: u64, segment_size: u64) -> Result
         for outcome in appender.append(arrivals.collect()) {
             match outcome {
                 Outcome::Kept(_) => {}
-                Outcome::Rejected(_, error) => return Err(LoadError::NotKept(error.to_string())),
-                Outcome::Unavailable(reason) => return Err(LoadError::NotKept(reason)),
+                Outcome::Rejected(_, error) => {
+                    bail!("the demo's events could not be stored: {error}")
+                }
+                Outcome::Unavailable(reason) => {
+                    bail!("the demo's events could not be stored: {reason}")
+                }
             }
         }
     }

@@ -15,7 +15,7 @@ mod questions;
 mod shop;
 mod story;
 
-pub use load::{LoadError, load};
+pub use load::load;
 pub use questions::{Asked, questions};
 pub use shop::Call;
 pub use story::{BadImport, Fight, Harmed, LostHour, Mind, Story, Unexplained, Vanished};

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{DecodeError, now_micros};
 use crate::log::record::{EventHead, RejectedRecord, received_time, rejected_time};
-use crate::log::{Log, LogError, OpenMode, Scanned};
+use crate::log::{Log, OpenMode, Scanned};
 use crate::ops::bytes_of;
 use crate::storage::RealDisk;
-use crate::store::{Folder, Trail, TrailError};
+use crate::store::{Folder, Trail};
 
 /// How many of the newest events are read for their labels, and of the newest rejected calls for
 /// their reasons.
@@ -214,25 +214,15 @@ impl LogFacts {
     }
 }
 
-/// Reads what the logs of a folder show, without its lock: nothing is written.
-pub fn read_folder(path: &Path) -> Result<LogFacts, ReadError> {
-    let log_id = Folder::peek(path)?;
+/// Reads what the logs of a folder show, without its lock: nothing is written. `None`
+/// where they cannot be read.
+pub fn read_folder(path: &Path) -> Option<LogFacts> {
+    let log_id = Folder::peek(path).ok()?;
     let open = |name: &str| {
         let opened = Log::open(Arc::new(RealDisk), &path.join(name), log_id, OpenMode::Read);
-        opened.map(|opened| opened.log)
+        opened.ok().map(|opened| opened.log)
     };
-    Ok(LogFacts::of(&open("log")?, &open("rejected")?, path))
-}
-
-/// Why a folder's logs could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum ReadError {
-    /// The folder.
-    #[error(transparent)]
-    Trail(#[from] TrailError),
-    /// One of its logs.
-    #[error(transparent)]
-    Log(#[from] LogError),
+    Some(LogFacts::of(&open("log")?, &open("rejected")?, path))
 }
 
 fn time_at(log: &Log, seq: u64, time_of: fn(&[u8]) -> Option<i64>) -> Option<i64> {

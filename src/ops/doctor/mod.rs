@@ -119,7 +119,7 @@ pub fn examine(examination: &Examination, each: &mut dyn FnMut(Finding)) -> Foun
         contact: &examination.running,
         log: match running {
             Some(running) => Some(running.log.clone()),
-            None => read_folder(&examination.data).ok(),
+            None => read_folder(&examination.data),
         },
         backup: examination.backup.as_deref(),
         outside: examination.outside,

@@ -160,73 +160,13 @@ pub fn how_to_check() -> Markup {
 
 /// What the words mean.
 pub fn legend() -> Markup {
-    let words = [
-        (
-            "event",
-            "a call that Copernica sent when something was done to a profile; it is kept as it came, under a number that counts the calls in the order of arrival",
-        ),
-        (
-            "profile, subprofile",
-            "what Copernica keeps of a person; a subprofile is a record below it, such as an order or a subscription",
-        ),
-        (
-            "interest",
-            "a mark that a profile has or does not have: yes or no",
-        ),
-        (
-            "label",
-            "a name in the address to which the call was sent: it shows where the change came from",
-        ),
-        (
-            "set by this call",
-            "the call says that it gives the field this value",
-        ),
-        (
-            "set when the profile was created",
-            "the value that the profile had when it was created",
-        ),
-        (
-            "changed unseen",
-            "the call shows a value that differs from the one before, but does not claim the change: it happened at some moment between the two calls, without a call of its own",
-        ),
-        (
-            "first seen",
-            "the earliest known call of the profile shows the value: how long it had been so is not known",
-        ),
-        (
-            "shown by an export",
-            "not in a call: the trail was compared with an export of Copernica, and the difference was recorded",
-        ),
-        (
-            "ended with its profile",
-            "the profile was deleted; Copernica then removes its subprofiles without a call for each",
-        ),
-        (
-            "older events were removed",
-            "events are kept for a limited time; of older ones only the last known values remain, without who set them and when",
-        ),
-        (
-            "duplicate",
-            "the same call, sent again: it is kept and changes nothing",
-        ),
-        (
-            "signed and checked",
-            "the call carried a signature by Copernica's key, which was valid when the call arrived; the proof is kept with it, unless the event was imported without it",
-        ),
-        (
-            "not signed",
-            "signatures were checked, and the call had none",
-        ),
-        (
-            "not checked",
-            "signatures were not checked when the call arrived: who sent it is not proven",
-        ),
-    ];
+    let words = include_str!("words.txt").lines();
+    let words = words.filter_map(|line| line.split_once(": "));
     html! {
         dl {
             @for (word, meaning) in words {
                 dt { (word) }
-                dd { (meaning) "." }
+                dd { (meaning) }
             }
         }
         p {

@@ -1,7 +1,7 @@
 //! Authentication and dispatch of a browser's request: a page that needs a query,
 //! or a reply that can be sent at once.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use maud::html;
 use tiny_http::Method;
@@ -128,18 +128,25 @@ impl Ui {
             }
         }
         let next = own_target(&next);
+        let again = |status, what: &str| page(status, shell::login(next, Some(what), false));
         let found = match door.find(&token, &asked.peer) {
             Ok(found) => found,
             Err(None) => {
-                let what = "This is not a valid token of this server. Copy the whole token: it begins with ptr_ and is shown only once, when it is created.";
-                return page(401, shell::login(next, Some(what), false));
+                return again(
+                    401,
+                    "This is not a valid token of this server. Copy the whole token: it begins with ptr_ and is shown only once, when it is created.",
+                );
             }
-            Err(Some(wait)) => return too_many(next, wait),
+            Err(Some(wait)) => {
+                let seconds = wait.as_secs().saturating_add(1);
+                let what = format!("Too many invalid tokens were tried. Wait {seconds} seconds.");
+                return again(429, &what).with("Retry-After", seconds);
+            }
         };
         if found.scope != Scope::Read {
             let what =
                 "This token is valid for the metrics only: create another with --scope read.";
-            return page(403, shell::login(next, Some(what), false));
+            return again(403, what);
         }
         // A login replaces an existing session.
         for (old, _) in self.cookie.sessions(asked.cookie.as_deref()) {
@@ -149,14 +156,8 @@ impl Ui {
             Ok(session) => elsewhere(next, &self.cookie.given(&session, secure)),
             Err(error) => {
                 tracing::error!("no session could be started: {error}");
-                page(
-                    500,
-                    shell::login(
-                        next,
-                        Some("No session could be started; the server's log says why."),
-                        false,
-                    ),
-                )
+                let what = "No session could be started; the server's log says why.";
+                again(500, what)
             }
         }
     }
@@ -220,10 +221,4 @@ fn in_clear() -> Reply {
         p { "The token that was just sent may have been seen: revoke it with " code { "profiletrail token revoke" } "." }
     };
     page(403, shell::message("Only with TLS", &body, None))
-}
-
-fn too_many(next: &str, wait: Duration) -> Reply {
-    let seconds = wait.as_secs().saturating_add(1);
-    let what = format!("Too many invalid tokens were tried. Wait {seconds} seconds.");
-    page(429, shell::login(next, Some(&what), false)).with("Retry-After", seconds)
 }

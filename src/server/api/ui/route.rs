@@ -76,21 +76,21 @@ impl Params {
     }
 
     /// The value of a parameter that can be given once.
-    fn one(&self, name: &str) -> Result<Option<&str>, DecodeError> {
+    fn one(&self, name: &str) -> Result<Option<&str>, String> {
         let mut values = self.0.iter().filter(|(known, _)| known == name);
         let first = values.next().map(|(_, value)| value.as_str());
         match values.next() {
-            Some(_) => Err(DecodeError::new("it can be given only once", name)),
+            Some(_) => Err(DecodeError::new("it can be given only once", name).to_string()),
             None => Ok(first),
         }
     }
 
     /// A bound of a span, in Unix seconds.
-    fn time(&self, name: &str, clock: Clock) -> Result<Option<i64>, DecodeError> {
+    fn time(&self, name: &str, clock: Clock) -> Result<Option<i64>, String> {
         let micros = clock.now.saturating_mul(1_000_000);
         let time = |text| parse_time(text, clock.zone, micros, Rounding::Up);
         let time = self.one(name)?.map(time).transpose();
-        time.map_err(|reason| DecodeError::new(reason, name))
+        time.map_err(|reason| DecodeError::new(reason, name).to_string())
     }
 }
 
@@ -99,20 +99,13 @@ impl Params {
 pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String> {
     let target = target.split('#').next().unwrap_or_default();
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let message = |error: crate::event::DecodeError| error.to_string();
-    let params = Params(decode_pairs(query).map_err(message)?);
-    let part = params.one("part").map_err(message)?;
+    let params = Params(decode_pairs(query).map_err(|error| error.to_string())?);
+    let part = params.one("part")?;
     let route = match path {
         "/" => Route::Start,
-        "/search" => Route::Search(
-            params
-                .one("q")
-                .map_err(message)?
-                .unwrap_or_default()
-                .to_owned(),
-        ),
+        "/search" => Route::Search(params.one("q")?.unwrap_or_default().to_owned()),
         "/live" => {
-            let after = params.one("after").map_err(message)?;
+            let after = params.one("after")?;
             let after =
                 after.map(|text| number(text).ok_or(format!("after: '{text}' is not a number")));
             Route::Live(after.transpose()?.unwrap_or_default())
@@ -160,21 +153,14 @@ fn profile(
     params: &Params,
     clock: Clock,
 ) -> Result<ProfileRoute, String> {
-    let message = |error: crate::event::DecodeError| error.to_string();
-    let at = params
-        .one("at")
-        .map_err(message)?
-        .filter(|text| !text.trim().is_empty());
+    let at = params.one("at")?.filter(|text| !text.trim().is_empty());
     let at = at.map(|text| {
         let micros = clock.now.saturating_mul(1_000_000);
         let read = parse_time(&written(text), clock.zone, micros, Rounding::Down);
         read.map_err(|why| (text.to_owned(), why))
     });
-    let (from, to) = (
-        params.time("from", clock).map_err(message)?,
-        params.time("to", clock).map_err(message)?,
-    );
-    let span = params.one("span").map_err(message)?;
+    let (from, to) = (params.time("from", clock)?, params.time("to", clock)?);
+    let span = params.one("span")?;
     let zoom = match (from, to, span) {
         (Some(from), to, _) => {
             let to = to.unwrap_or(clock.now);
@@ -188,9 +174,9 @@ fn profile(
         })?,
         (None, _, None) => Zoom::All,
     };
-    let field = params.one("field").map_err(message)?;
-    let interest = params.one("interest").map_err(message)?;
-    let before = params.one("before").map_err(message)?;
+    let field = params.one("field")?;
+    let interest = params.one("interest")?;
+    let before = params.one("before")?;
     let before = before.and_then(|text| {
         let (time, seq) = text.rsplit_once('.')?;
         Some((time.parse().ok()?, number(seq)?))
