@@ -56,11 +56,11 @@ fn rows_have_what_was_before_and_what_came() {
         (row.marks[1].part, row.marks[1].count, row.marks[1].seq),
         (10, 2, 3)
     );
-    assert_eq!(row.marks[1].cause, "unexplained");
+    assert_eq!(row.marks[1].cause, Some(Cause::Unexplained { since: 0 }));
     assert_eq!(row.marks[1].old.line(9), "a");
     assert_eq!(
-        (&row.marks[2].new, row.marks[2].cause.as_str()),
-        (&Shown::Absent, "deleted")
+        (&row.marks[2].new, row.marks[2].cause),
+        (&Shown::Absent, None)
     );
 }
 
