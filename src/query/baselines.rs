@@ -83,10 +83,7 @@ fn put(
             .after
             .is_none_or(|after| after.is_before_baseline(*key))
         {
-            let mark = Mark::Baseline {
-                profile: key.profile,
-                subprofile: key.subprofile,
-            };
+            let mark = Mark::Baseline(*key);
             let line = serde_json::to_vec(&line_of(kept)).map_err(std::io::Error::from)?;
             lines.put_at(mark, &line)?;
         }

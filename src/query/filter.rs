@@ -136,49 +136,6 @@ pub struct Filter {
     pub cascade: bool,
 }
 
-/// The properties of an event that a filter checks.
-#[derive(Clone, Copy, Debug)]
-pub struct EventFacts<'a> {
-    /// The (sub)profile.
-    pub key: ProfileKey,
-    /// The event's time in Unix seconds.
-    pub time: i64,
-    /// The database, where the call named it.
-    pub database: Option<u64>,
-    /// The collection, where the call named it.
-    pub collection: Option<u64>,
-    /// The label in the webhook's address.
-    pub label: Option<&'a str>,
-    /// The type's word.
-    pub event_type: &'a str,
-}
-
-impl<'a> From<&'a Event<'_>> for EventFacts<'a> {
-    fn from(event: &'a Event<'_>) -> Self {
-        Self {
-            key: event.key,
-            time: event.time,
-            database: event.database,
-            collection: event.collection,
-            label: event.label.as_deref(),
-            event_type: event.event_type.name(),
-        }
-    }
-}
-
-impl<'a> From<&EventHead<'a>> for EventFacts<'a> {
-    fn from(head: &EventHead<'a>) -> Self {
-        Self {
-            key: head.key(),
-            time: head.time,
-            database: head.database,
-            collection: head.collection,
-            label: head.label,
-            event_type: head.event_type,
-        }
-    }
-}
-
 impl Filter {
     /// Whether a profile's delete also deletes its subprofiles: if that is
     /// requested, or changes with that cause are.
@@ -206,18 +163,31 @@ impl Filter {
     }
 
     /// Whether an event can have matching changes.
-    pub fn matches_event<'a>(&self, event: impl Into<EventFacts<'a>>) -> bool {
-        let event = event.into();
-        self.span.contains(event.time)
-            && self.matches_key(event.key)
-            && self
-                .database
-                .is_none_or(|wanted| event.database == Some(wanted))
-            && self
-                .collection
-                .is_none_or(|wanted| event.collection == Some(wanted))
-            && self.matches_label(event.label)
-            && self.matches_type(event.event_type)
+    pub fn matches_event(&self, event: &Event<'_>) -> bool {
+        let numbers = (event.database, event.collection);
+        self.matches(event.key, event.time, numbers)
+            && self.matches_label(event.label.as_deref())
+            && self.matches_type(event.event_type.name())
+    }
+
+    /// The same by the event's head alone.
+    pub fn matches_head(&self, head: &EventHead<'_>) -> bool {
+        self.matches(head.key(), head.time, (head.database, head.collection))
+            && self.matches_label(head.label)
+            && self.matches_type(head.event_type)
+    }
+
+    fn matches(
+        &self,
+        key: ProfileKey,
+        time: i64,
+        (database, collection): (Option<u64>, Option<u64>),
+    ) -> bool {
+        let is = |wanted: Option<u64>, own| wanted.is_none() || wanted == own;
+        self.span.contains(time)
+            && self.matches_key(key)
+            && is(self.database, database)
+            && is(self.collection, collection)
     }
 
     /// Whether a change of a matching event matches.
@@ -355,16 +325,23 @@ pub(super) mod key_text {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::{BodyKind, TimeSource};
     use crate::history::Cause;
 
-    fn facts(label: Option<&str>) -> EventFacts<'_> {
-        EventFacts {
-            key: ProfileKey::subprofile(1, 2),
+    fn head(label: Option<&str>) -> EventHead<'_> {
+        EventHead {
+            received: 0,
             time: 5,
+            time_source: TimeSource::Time,
+            profile: 1,
+            subprofile: Some(2),
             database: Some(3),
             collection: None,
-            label,
             event_type: "update",
+            label,
+            remote: None,
+            evidence: None,
+            body_kind: BodyKind::Form,
         }
     }
 
@@ -404,7 +381,7 @@ mod tests {
             let mut filter = Filter::default();
             set(&mut filter, values);
             assert_eq!(
-                filter.matches_event(facts(Some("shop"))),
+                filter.matches_head(&head(Some("shop"))),
                 expected,
                 "case {number}"
             );
@@ -413,7 +390,7 @@ mod tests {
             not_labels: vec![String::new()],
             ..Filter::default()
         };
-        assert!(!unlabelled.matches_event(facts(None)));
+        assert!(!unlabelled.matches_head(&head(None)));
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! `history`: the events of (sub)profiles with what each changed.
 //!
 //! Only the events of the span are read, and for each (sub)profile what is needed
-//! for the state before them. A single (sub)profile, oldest first, is written as it
-//! is replayed. Otherwise the span is split into pieces of whole seconds, from its
+//! for the state before them. The span is split into pieces of whole seconds, from its
 //! end if the newest come first: each piece is replayed (sub)profile by
 //! (sub)profile, and its lines are sorted, on disk if there are many, and written.
 //! So the last few lines of a long history cost no more than the first few.
@@ -11,6 +10,7 @@
 //! it ends.
 
 use std::io;
+use std::path::Path;
 
 use super::answer::{Lines, QueryError};
 use super::filter::matches_subject;
@@ -19,8 +19,8 @@ use super::page::Mark;
 use super::replay::{ReplayVisitor, Replayer, Step, Track, What, seconds_of};
 use super::request::HistoryQuery;
 use crate::event::{Event, ProfileKey};
-use crate::history::{Place, Replay};
-use crate::store::{Damages, Snapshot, Sorter, TrailError};
+use crate::history::Replay;
+use crate::store::{Snapshot, Sorter, TrailError};
 
 /// How many events and deletes the first piece has.
 const FIRST_PIECE: usize = 64;
@@ -53,17 +53,6 @@ pub(super) fn answer(
         snapshot.each_key(Some(query.key.profile), query.key.subprofile, take)?;
     } else {
         take(query.key)?;
-    }
-    if let ([track], false) = (&mut *tracks, query.reverse) {
-        let mut damage = Damages::default();
-        let mut visitor = HistoryVisitor {
-            query,
-            after: lines.after,
-            put: |mark, line: Vec<u8>| Ok(lines.put_at(mark, &line)?),
-        };
-        replayer.changes_of(track, &mut damage, &mut visitor)?;
-        lines.damage.extend(damage);
-        return Ok(lines.written > 0);
     }
     let mut times = times_of(&tracks);
     let mut size = FIRST_PIECE;
@@ -130,12 +119,9 @@ fn replay_piece(
     replayer: &mut Replayer<'_>,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
-    let sorting = |error| TrailError::io("sorting in", snapshot.trail().folder().path())(error);
     let mut sorter = Sorter::new(snapshot.trail().folder().path())
         .with_memory_limit(HELD)
         .descending(query.reverse);
-    let mut damage = Damages::default();
-    let after = lines.after;
     for track in &mut *tracks {
         track.narrow(piece);
     }
@@ -145,27 +131,28 @@ fn replay_piece(
         .flat_map(Track::near);
     replayer.read_ahead(seqs.collect::<Vec<_>>());
     for track in tracks.iter().filter(|track| !track.is_idle()) {
-        let put = |mark: Mark, line: Vec<u8>| {
-            sorter.push(mark, &line).map_err(sorting)?;
-            Ok(true)
+        let mut visitor = HistoryVisitor {
+            query,
+            after: lines.after,
+            folder: snapshot.trail().folder().path(),
+            sorter: &mut sorter,
         };
-        let mut visitor = HistoryVisitor { query, after, put };
-        replayer.changes_of(track, &mut damage, &mut visitor)?;
+        replayer.changes_of(track, &mut lines.damage, &mut visitor)?;
     }
-    lines.damage.extend(damage);
     sorter.finish::<io::Error>(|mark, line| lines.put_at(mark, line))?;
     Ok(())
 }
 
 /// Makes the lines of one (sub)profile.
-struct HistoryVisitor<'q, P> {
+struct HistoryVisitor<'q> {
     query: &'q HistoryQuery,
     /// The previous page's mark.
     after: Option<Mark>,
-    put: P,
+    folder: &'q Path,
+    sorter: &'q mut Sorter<Mark>,
 }
 
-impl<P: FnMut(Mark, Vec<u8>) -> Result<bool, QueryError>> ReplayVisitor for HistoryVisitor<'_, P> {
+impl ReplayVisitor for HistoryVisitor<'_> {
     fn wants(&mut self, event: &Event<'_>, of: Option<u64>, _: &Replay<'_>) -> bool {
         (self.query.all || of.is_none()) && !self.is_written(event)
     }
@@ -190,11 +177,13 @@ impl<P: FnMut(Mark, Vec<u8>) -> Result<bool, QueryError>> ReplayVisitor for Hist
         }
         let line = HistoryLine::new(event, changes, duplicate_of);
         let line = serde_json::to_vec(&line).map_err(io::Error::from)?;
-        (self.put)(Mark::of_event(Place::of(event), event.key.subprofile), line)
+        let pushed = self.sorter.push(Mark::of_event(event), &line);
+        pushed.map_err(TrailError::io("sorting in", self.folder))?;
+        Ok(true)
     }
 }
 
-impl<P> HistoryVisitor<'_, P> {
+impl HistoryVisitor<'_> {
     /// Whether a previous page has an event.
     fn is_written(&self, event: &Event<'_>) -> bool {
         let is_written = |after: Mark| after.covers(event, self.query.reverse);

@@ -51,7 +51,7 @@ pub use answer::{
 };
 pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};
-pub use filter::{CauseKind, EventFacts, Filter, Span, parse_label};
+pub use filter::{CauseKind, Filter, Span, parse_label};
 pub use find::{FindOptions, FindQuery, FindTarget, Matching};
 pub use gaps::{GapKind, GapLine, GapsQuery};
 pub use hints::nearest;

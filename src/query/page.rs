@@ -24,18 +24,10 @@ use crate::history::{Change, Place, Subject};
 /// Where a page ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum Mark {
-    /// For `history`: an event's place among those of its (sub)profiles.
-    Event {
-        /// Its time in Unix seconds.
-        time: i64,
-        /// Its rank within that second.
-        rank: u8,
-        /// Its `seq`, which orders events of the same rank.
-        seq: u64,
-        /// The subprofile of the line: one event may have lines for a profile and
-        /// for its subprofiles.
-        subprofile: Option<u64>,
-    },
+    /// For `history`: an event's place among those of its (sub)profiles, and the
+    /// subprofile of the line: one event may have lines for a profile and for its
+    /// subprofiles.
+    Event(Place, Option<u64>),
     /// For `changes`: a change of an event.
     Change {
         /// The event's time in Unix seconds.
@@ -50,12 +42,7 @@ pub enum Mark {
         subject: [u8; 8],
     },
     /// For `export`: the baseline of a (sub)profile; baselines precede all events.
-    Baseline {
-        /// The profile.
-        profile: u64,
-        /// The subprofile.
-        subprofile: Option<u64>,
-    },
+    Baseline(ProfileKey),
     /// For `export` and `rejected`: the number of an event or of a rejected call.
     Number(u64),
 }
@@ -71,13 +58,8 @@ pub struct Page {
 
 impl Mark {
     /// The mark of an event's line in `history`.
-    pub(super) const fn of_event(place: Place, subprofile: Option<u64>) -> Self {
-        Self::Event {
-            time: place.time,
-            rank: place.rank,
-            seq: place.seq,
-            subprofile,
-        }
+    pub(super) const fn of_event(event: &Event<'_>) -> Self {
+        Self::Event(Place::of(event), event.key.subprofile)
     }
 
     /// The number after which `export` and `rejected` continue.
@@ -90,43 +72,22 @@ impl Mark {
 
     /// Whether the baseline of a (sub)profile comes after the mark.
     pub(super) fn is_before_baseline(self, key: ProfileKey) -> bool {
-        match self {
-            Self::Baseline {
-                profile,
-                subprofile,
-            } => {
-                key > ProfileKey {
-                    profile,
-                    subprofile,
-                }
-            }
-            _ => false,
-        }
+        matches!(self, Self::Baseline(last) if key > last)
     }
 
     /// The time of the event at which an answer of `history` or `changes`
     /// continues.
     pub(super) const fn time(self) -> Option<i64> {
         match self {
-            Self::Event { time, .. } | Self::Change { time, .. } => Some(time),
-            Self::Baseline { .. } | Self::Number(_) => None,
+            Self::Event(Place { time, .. }, _) | Self::Change { time, .. } => Some(time),
+            Self::Baseline(_) | Self::Number(_) => None,
         }
     }
 
     /// Whether the pages up to this mark contain an event of `history`.
     pub(super) fn covers(self, event: &Event<'_>, reverse: bool) -> bool {
-        let Self::Event {
-            time,
-            rank,
-            seq,
-            subprofile,
-        } = self
-        else {
-            return false;
-        };
-        let at = (Place { time, rank, seq }, subprofile);
-        let order = (Place::of(event), event.key.subprofile).cmp(&at);
-        turned(order, reverse).is_le()
+        let own = Self::of_event(event);
+        matches!(self, Self::Event(..)) && turned(own.cmp(&self), reverse).is_le()
     }
 
     /// The places of those changes of an event that no page up to this mark contains,
@@ -274,7 +235,7 @@ mod tests {
             event_of(2, 9, None),
         ];
         for (place, last) in all.iter().enumerate() {
-            let mark = Mark::of_event(Place::of(last), last.key.subprofile);
+            let mark = Mark::of_event(last);
             for (other, event) in all.iter().enumerate() {
                 assert_eq!(mark.covers(event, false), other <= place);
                 assert_eq!(mark.covers(event, true), other >= place);
@@ -284,10 +245,7 @@ mod tests {
 
     #[test]
     fn baselines_come_in_order_and_before_events() {
-        let mark = Mark::Baseline {
-            profile: 5,
-            subprofile: None,
-        };
+        let mark = Mark::Baseline(ProfileKey::profile(5));
         assert!(mark.is_before_baseline(ProfileKey::subprofile(5, 0)));
         assert!(mark.is_before_baseline(ProfileKey::profile(6)));
         assert!(!mark.is_before_baseline(ProfileKey::profile(5)));

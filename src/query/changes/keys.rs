@@ -104,7 +104,7 @@ pub(super) fn keys_by_heads(
             if !filter.span.contains(head.time) {
                 return;
             }
-            if filter.matches_event(&head) {
+            if filter.matches_head(&head) {
                 events += 1;
                 keys.push(head.key());
             }

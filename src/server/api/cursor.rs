@@ -67,17 +67,14 @@ fn check(mark: &[u8], store: u64, question: &str) -> [u8; CHECK] {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::event::ProfileKey;
+    use crate::history::Place;
     use proptest::prelude::*;
 
     fn mark() -> impl Strategy<Value = Mark> {
         prop_oneof![
             any::<(i64, u8, u64, Option<u64>)>().prop_map(|(time, rank, seq, subprofile)| {
-                Mark::Event {
-                    time,
-                    rank,
-                    seq,
-                    subprofile,
-                }
+                Mark::Event(Place { time, rank, seq }, subprofile)
             }),
             any::<(i64, u64, Option<u64>, u32, [u8; 8])>().prop_map(
                 |(time, seq, subprofile, place, subject)| Mark::Change {
@@ -88,9 +85,11 @@ mod tests {
                     subject,
                 }
             ),
-            any::<(u64, Option<u64>)>().prop_map(|(profile, subprofile)| Mark::Baseline {
-                profile,
-                subprofile
+            any::<(u64, Option<u64>)>().prop_map(|(profile, subprofile)| {
+                Mark::Baseline(ProfileKey {
+                    profile,
+                    subprofile,
+                })
             }),
             any::<u64>().prop_map(Mark::Number),
         ]
