@@ -95,19 +95,25 @@ pub struct Interval {
 }
 
 /// Builds the intervals of one (sub)profile from its replay.
-#[derive(Debug)]
-pub struct IntervalBuilder<F> {
+pub struct IntervalBuilder<'f> {
     /// Which values are followed.
-    follows: F,
+    follows: &'f dyn Fn(&Subject<'_>, &Value<'_>) -> bool,
     baseline: Option<Baseline>,
     open: BTreeMap<Subject<'static>, Interval>,
     count: u64,
 }
 
-impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
-    /// A builder for the values that `follows` accepts, of a (sub)profile with
-    /// that baseline.
-    pub const fn new(baseline: Option<Baseline>, follows: F) -> Self {
+impl<'f> IntervalBuilder<'f> {
+    /// A builder for all values, of a (sub)profile with that baseline.
+    pub fn new(baseline: Option<Baseline>) -> Self {
+        Self::of(baseline, &|_, _| true)
+    }
+
+    /// A builder for the values that `follows` accepts.
+    pub const fn of(
+        baseline: Option<Baseline>,
+        follows: &'f dyn Fn(&Subject<'_>, &Value<'_>) -> bool,
+    ) -> Self {
         Self {
             follows,
             baseline,

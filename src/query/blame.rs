@@ -2,7 +2,7 @@
 
 use super::answer::{Lines, QueryError, now};
 use super::lines::BlameLine;
-use super::replay::{AllValues, ReplayVisitor, Replayer, Step};
+use super::replay::{ReplayVisitor, Replayer, Step};
 use super::request::BlameQuery;
 use crate::event::seconds_to_rfc3339;
 use crate::history::{Interval, IntervalBuilder, Replay, State};
@@ -20,9 +20,8 @@ pub(super) fn answer(
     replayer.note_pruned_deletes(query.key, at, lines)?;
     let mut damage = Damages::default();
     let track = replayer.track(query.key, events, (i64::MIN, at), &mut damage)?;
-    let follows: AllValues = |_, _| true;
     let mut visitor = BlameVisitor {
-        intervals: IntervalBuilder::new(track.events.baseline.clone(), follows),
+        intervals: IntervalBuilder::new(track.events.baseline.clone()),
         lines,
     };
     replayer.changes_of(&track, &mut damage, &mut visitor)?;
@@ -32,7 +31,7 @@ pub(super) fn answer(
 
 /// Follows every value, and writes by what each that is held at the end came.
 struct BlameVisitor<'l, 'o> {
-    intervals: IntervalBuilder<AllValues>,
+    intervals: IntervalBuilder<'l>,
     lines: &'l mut Lines<'o>,
 }
 

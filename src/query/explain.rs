@@ -22,7 +22,7 @@ use crate::event::{Event, EventType, ProfileKey, is_member};
 use crate::history::{Change, Place, Replay, State, Subject, Value, found_at_delete, known};
 use crate::log::record::EventHead;
 use crate::query::lines::HistoryLine;
-use crate::store::{Missing, Snapshot};
+use crate::store::{Damages, Missing, Snapshot};
 
 /// What came of what was asked.
 #[derive(
@@ -75,47 +75,41 @@ pub(super) fn answer(
     };
     let events = snapshot.events_of(key)?;
     lines.note_pruned(key, events.baseline_time(), Some(time));
+    let mut replayer = Replayer::new(snapshot, false);
+    let mut damage = Damages::default();
+    let track = replayer.track(key, events, (time, time), &mut damage)?;
     let mut explainer = Explainer {
         query,
-        baseline: events.baseline.as_ref().map(|baseline| baseline.place),
-        made: None,
+        baseline: track
+            .events
+            .baseline
+            .as_ref()
+            .map(|baseline| baseline.place),
+        written: None,
+        lines,
     };
-    let mut replayer = Replayer::new(snapshot, false);
-    let track = replayer.track(key, events, (time, time), &mut lines.damage)?;
-    replayer.changes_of(&track, &mut lines.damage, &mut explainer)?;
-    let Some(made) = explainer.made else {
-        return Ok(false);
-    };
-    let (made, is_first) = made?;
-    for line in made {
-        lines.put_one(&line)?;
-    }
-    if is_first {
-        let seq = query.seq;
-        lines.note(format!(
-            "what {key} was before event {seq} is not known: what it changed unasked is not, either"
-        ));
-    }
-    Ok(true)
+    replayer.changes_of(&track, &mut damage, &mut explainer)?;
+    let written = explainer.written;
+    lines.damage.extend(damage);
+    written.unwrap_or(Ok(false))
 }
 
 /// Explains the event when the replay reaches it.
-struct Explainer<'q> {
+struct Explainer<'q, 'o> {
     query: &'q ExplainQuery,
     baseline: Option<Place>,
-    made: Option<Result<Made, QueryError>>,
+    /// Whether lines were written, once the event was reached.
+    written: Option<Result<bool, QueryError>>,
+    lines: &'q mut Lines<'o>,
 }
 
-/// The lines, and whether the event is the first that shows a state.
-type Made = (Vec<Vec<u8>>, bool);
-
-impl ReplayVisitor for Explainer<'_> {
+impl ReplayVisitor for Explainer<'_, '_> {
     fn wants(&mut self, event: &Event<'_>, of: Option<u64>, before: &Replay<'_>) -> bool {
         if event.seq == self.query.seq {
             let explained = Explained::of(event, of, before.clone(), self.baseline);
-            self.made = Some(explained.into_lines(self.query.head));
+            self.written = Some(explained.write(self.query.head, self.lines));
         }
-        self.made.is_some()
+        self.written.is_some()
     }
 
     fn wants_duplicates(&self) -> bool {
@@ -219,18 +213,22 @@ impl<'e> Explained<'e> {
         }
     }
 
-    /// The lines, preceded by the event's own if requested.
-    fn into_lines(self, head: bool) -> Result<Made, QueryError> {
-        let json = |error| QueryError::Output(std::io::Error::from(error));
-        let mut made = Vec::new();
+    /// Writes the lines, after the event's own if requested.
+    fn write(self, head: bool, lines: &mut Lines<'_>) -> Result<bool, QueryError> {
         if head {
-            let line = HistoryLine::new(self.event, self.changes.clone(), self.same);
-            made.push(serde_json::to_vec(&line).map_err(json)?);
+            let changes = self.changes.clone();
+            lines.put(&HistoryLine::new(self.event, changes, self.same))?;
         }
         for line in self.lines() {
-            made.push(serde_json::to_vec(&line).map_err(json)?);
+            lines.put(&line)?;
         }
-        Ok((made, self.is_first))
+        if self.is_first {
+            let (key, seq) = (self.event.key, self.event.seq);
+            lines.note(format!(
+                "what {key} was before event {seq} is not known: what it changed unasked is not, either"
+            ));
+        }
+        Ok(true)
     }
 
     fn lines(&self) -> Vec<ExplainLine<'e>> {

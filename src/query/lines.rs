@@ -286,6 +286,16 @@ pub struct RejectedLine<'a> {
     pub body_base64: Option<Cow<'a, str>>,
 }
 
+/// A label of events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabelCount<'a> {
+    /// The label.
+    pub label: Option<Cow<'a, str>>,
+    /// How many of the events have it.
+    pub events: u64,
+}
+
 /// A body as `body`, or as `body_base64` where it is no UTF-8.
 pub(super) fn body_fields(bytes: &[u8]) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
     use base64::Engine as _;

@@ -43,9 +43,6 @@ pub(super) const ALWAYS: Seconds = (i64::MIN, i64::MAX);
 /// The first and the last second of a span.
 pub(super) type Seconds = (i64, i64);
 
-/// An [`IntervalBuilder`]'s choice of values: all of them.
-pub(super) type AllValues = fn(&Subject<'_>, &Value<'_>) -> bool;
-
 /// The seconds of a span.
 pub(super) fn seconds_of(span: &Span) -> Seconds {
     let (since, until) = span.bounds();
@@ -133,7 +130,7 @@ impl<F: FnMut(Step<'_, '_>) -> Result<bool, QueryError>> ReplayVisitor for F {
     }
 }
 
-impl<F: Fn(&Subject<'_>, &Value<'_>) -> bool> IntervalBuilder<F> {
+impl IntervalBuilder<'_> {
     /// Applies a step of a replay, and returns the intervals that it ended.
     pub(super) fn visit(&mut self, step: &Step<'_, '_>) -> Vec<Interval> {
         match step.what {

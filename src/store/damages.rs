@@ -67,7 +67,7 @@ struct Named {
 
 impl Named {
     fn add(&mut self, what: String) {
-        if self.named.last() == Some(&what) {
+        if self.named.contains(&what) {
             return;
         }
         if self.named.len() < NAMED {
@@ -86,7 +86,7 @@ impl Named {
 }
 
 impl Damages {
-    /// Adds one; repetitions in a row count once.
+    /// Adds one; repetitions of a listed one do not count.
     pub fn add(&mut self, what: impl Into<Missing>) {
         match what.into() {
             Missing::Damage(what) => self.damage.add(what),

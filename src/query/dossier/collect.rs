@@ -19,7 +19,7 @@ use crate::query::answer::{Lines, QueryError};
 use crate::query::counter::TimeRange;
 use crate::query::filter::matches_subject;
 use crate::query::lines::LastEvent;
-use crate::query::replay::{AllValues, ReplayVisitor, Replayer, Step, What};
+use crate::query::replay::{ReplayVisitor, Replayer, Step, What};
 use crate::store::{EventReader, Snapshot, Sorter, TrailError};
 
 /// Where a line stands: in the order of the parts, and among those of its part by the
@@ -85,11 +85,10 @@ impl<'a> Collector<'a> {
         }
         self.is_found = true;
         self.total.subprofiles += u64::from(key.subprofile.is_some());
-        let follows: AllValues = |_, _| true;
         let mut visitor = KeyVisitor {
             number,
             key,
-            intervals: IntervalBuilder::new(events.baseline.clone(), follows),
+            intervals: IntervalBuilder::new(events.baseline.clone()),
             ended: BTreeMap::new(),
             is_mentioned: !self.query.narrows() || key == self.query.key,
             events: 0,
@@ -193,7 +192,7 @@ struct KeyVisitor<'c, 'a> {
     all: &'c mut Collector<'a>,
     number: u64,
     key: ProfileKey,
-    intervals: IntervalBuilder<AllValues>,
+    intervals: IntervalBuilder<'c>,
     /// How each value requested by name ended last.
     ended: BTreeMap<Subject<'static>, Ending>,
     /// Whether any requested line is about it.

@@ -143,7 +143,8 @@ fn answer_within(
                 let mut damage = Damages::default();
                 let track = own.track(key, events, ALWAYS, &mut damage)?;
                 let (own, damage) = (&mut own, &mut damage);
-                more = asked.each_line(&track, own, damage, |line| Ok(lines.put(&line)?))?;
+                let mut put = |line: FindLine<'_>| Ok(lines.put(&line)?);
+                more = asked.each_line(&track, own, damage, &mut put)?;
                 lines.damage.extend(std::mem::take(damage));
             }
             Ok(more)
@@ -226,7 +227,7 @@ impl Asked<'_> {
         }
         let begin = result.lines.len();
         let (out, mut damage) = (&mut result.lines, Damages::default());
-        let is_whole = self.each_line(track, replayer, &mut damage, |line| {
+        let is_whole = self.each_line(track, replayer, &mut damage, &mut |line| {
             serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
             out.push(b'\n');
             Ok(out.len() <= self.most)
@@ -247,7 +248,7 @@ impl Asked<'_> {
         track: &Track,
         replayer: &mut Replayer<'_>,
         damage: &mut Damages,
-        put: impl FnMut(FindLine<'_>) -> Result<bool, QueryError>,
+        put: &mut PutLine<'_>,
     ) -> Result<bool, QueryError> {
         let follows = |subject: &Subject<'_>, value: &Value<'_>| {
             *subject == *self.matcher.subject() && self.matcher.matches(value)
@@ -255,26 +256,25 @@ impl Asked<'_> {
         let mut visitor = FindVisitor {
             asked: self,
             key: track.key,
-            intervals: IntervalBuilder::new(track.events.baseline.clone(), follows),
+            intervals: IntervalBuilder::of(track.events.baseline.clone(), &follows),
             put,
         };
         replayer.changes_of(track, damage, &mut visitor)
     }
 }
 
+/// Takes a line; `false` if no more are wanted.
+type PutLine<'p> = dyn FnMut(FindLine<'_>) -> Result<bool, QueryError> + 'p;
+
 /// Writes the intervals of a (sub)profile as they end.
-struct FindVisitor<'a, F, P> {
+struct FindVisitor<'a> {
     asked: &'a Asked<'a>,
     key: ProfileKey,
-    intervals: IntervalBuilder<F>,
-    put: P,
+    intervals: IntervalBuilder<'a>,
+    put: &'a mut PutLine<'a>,
 }
 
-impl<F, P> FindVisitor<'_, F, P>
-where
-    F: Fn(&Subject<'_>, &Value<'_>) -> bool,
-    P: FnMut(FindLine<'_>) -> Result<bool, QueryError>,
-{
+impl FindVisitor<'_> {
     /// Writes those of the intervals that match.
     fn put(
         &mut self,
@@ -321,11 +321,7 @@ where
     }
 }
 
-impl<F, P> ReplayVisitor for FindVisitor<'_, F, P>
-where
-    F: Fn(&Subject<'_>, &Value<'_>) -> bool,
-    P: FnMut(FindLine<'_>) -> Result<bool, QueryError>,
-{
+impl ReplayVisitor for FindVisitor<'_> {
     fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
         let ended = self.intervals.visit(&step);
         self.put(ended, step.replay)

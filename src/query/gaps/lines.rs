@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::history::Subject;
+use crate::query::lines::LabelCount;
 
 /// What unexplained changes have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -58,7 +59,7 @@ pub struct GapLine<'a> {
     /// The last.
     pub last_seq: u64,
     /// The labels of the events that showed them.
-    pub labels: Vec<GapLabel<'a>>,
+    pub labels: Vec<LabelCount<'a>>,
     /// Which calls usually set these fields.
     pub set_by: Vec<GapSetter<'a>>,
     /// Of `lost`: the longest stretch of that span of whose time there is no
@@ -77,16 +78,6 @@ pub struct GapField<'a> {
     pub subject: Subject<'a>,
     /// How many unexplained changes of it there are.
     pub changes: u64,
-}
-
-/// A label of events that showed what had changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct GapLabel<'a> {
-    /// The label.
-    pub label: Option<Cow<'a, str>>,
-    /// How many of the events have it.
-    pub events: u64,
 }
 
 /// A label whose calls set the fields, in all of the time that was asked for.

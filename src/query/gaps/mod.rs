@@ -20,13 +20,14 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use lines::{GapField, GapKind, GapLabel, GapLine, GapSetter, Quiet};
+pub use lines::{GapField, GapKind, GapLine, GapSetter, Quiet};
 
 use super::answer::{Lines, QueryError};
 use super::changes::collect_changes;
 use super::command::changes_command;
 use super::counter::ranked;
 use super::filter::{CauseKind, Filter, Span};
+use super::lines::LabelCount;
 use super::moment::parse_seconds;
 use super::request::InvalidParam;
 use crate::event::seconds_to_rfc3339;
@@ -296,7 +297,7 @@ impl<'a> Renderer<'a> {
             first_seq,
             last_seq,
             labels: labels
-                .map(|(label, events)| GapLabel { label, events })
+                .map(|(label, events)| LabelCount { label, events })
                 .collect(),
             set_by: set_by
                 .map(|(label, changes)| GapSetter {

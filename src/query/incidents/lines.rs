@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::history::{Subject, Value, known};
+use crate::query::lines::LabelCount;
 
 /// Many (sub)profiles got the same field changed within minutes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,7 +39,7 @@ pub struct IncidentLine<'a> {
     /// Whether there are others than those.
     pub more_pairs: bool,
     /// The events' labels.
-    pub labels: Vec<IncidentLabel<'a>>,
+    pub labels: Vec<LabelCount<'a>>,
     /// Why they changed.
     pub causes: Vec<IncidentCause<'a>>,
     /// The first event, in the order of arrival.
@@ -65,16 +66,6 @@ pub struct IncidentPair<'a> {
     /// What it became.
     pub new: Value<'a>,
     /// How many events changed it so.
-    pub events: u64,
-}
-
-/// A label of the events.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct IncidentLabel<'a> {
-    /// The label.
-    pub label: Option<Cow<'a, str>>,
-    /// How many of the events have it.
     pub events: u64,
 }
 

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 
 use super::detail::Detail;
 use super::id::{IncidentId, word};
-use super::lines::{IncidentCause, IncidentLabel, IncidentLine, IncidentPair};
+use super::lines::{IncidentCause, IncidentLine, IncidentPair};
 use super::{Found, IncidentsQuery};
 use crate::event::seconds_to_rfc3339;
 use crate::query::command::CommandLine;
 use crate::query::filter::{Filter, Span};
+use crate::query::lines::LabelCount;
 
 /// The maximum number of values listed for an incident.
 const PAIRS: usize = 5;
@@ -54,7 +55,7 @@ pub(super) fn line(
             .collect(),
         more_pairs,
         labels: labels
-            .map(|(label, events)| IncidentLabel {
+            .map(|(label, events)| LabelCount {
                 label: label.map(Cow::Owned),
                 events,
             })
