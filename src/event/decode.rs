@@ -1,6 +1,7 @@
 //! From a body to an event.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -226,9 +227,9 @@ fn owned(text: Cow<'_, str>) -> Cow<'static, str> {
     Cow::Owned(text.into_owned())
 }
 
-/// The scalar variables that make an envelope, by their places in [`SCALARS`].
+/// The scalar variables that make an envelope, by their names.
 #[derive(Default)]
-struct Scalars([Option<String>; SCALARS.len()]);
+struct Scalars(HashMap<&'static str, String>);
 
 /// `action` is the type of calls without `type`, and extra content, too.
 const ACTION: &str = "action";
@@ -258,28 +259,32 @@ const FOREIGN_TYPES: [&str; 5] = ["click", "open", "bounce", "failure", "deliver
 
 impl Scalars {
     fn set(&mut self, name: &str, value: Cow<'_, str>) {
-        let place = SCALARS.iter().position(|scalar| *scalar == name);
-        if let Some(place) = place.and_then(|place| self.0.get_mut(place)) {
-            *place = Some(value.into_owned());
+        if let Some(name) = SCALARS.iter().find(|scalar| **scalar == name) {
+            self.0.insert(name, value.into_owned());
         }
     }
 
-    fn envelope(self, zone: Zone) -> Result<Envelope, DecodeError> {
-        let [
-            event_type,
-            profile,
-            subprofile,
-            database,
-            collection,
-            time,
-            timestamp,
-            action,
-        ] = self.0;
-        let event_type = event_type.or(action).ok_or_else(|| {
+    /// Takes a number that may be missing: empty and zero mean that, too.
+    fn number(&mut self, name: &str) -> Result<Option<u64>, DecodeError> {
+        let Some(text) = self.0.remove(name).filter(|text| !text.is_empty()) else {
+            return Ok(None);
+        };
+        match parse_number(&text) {
+            Some(number) => Ok(Some(number).filter(|number| *number != 0)),
+            None => {
+                let shown: String = text.chars().take(40).collect();
+                Err(DecodeError::new(format!("{shown:?} is not a number"), name))
+            }
+        }
+    }
+
+    fn envelope(mut self, zone: Zone) -> Result<Envelope, DecodeError> {
+        let action = self.0.remove(ACTION);
+        let event_type = self.0.remove("type").or(action).ok_or_else(|| {
             DecodeError::new("no `type`: the call does not say what happened", "type")
         })?;
-        let profile = number("profile", profile)?;
-        let subprofile = number("subprofile", subprofile)?;
+        let profile = self.number("profile")?;
+        let subprofile = self.number("subprofile")?;
         if profile.is_none() && subprofile.is_none() {
             return Err(if FOREIGN_TYPES.contains(&event_type.as_str()) {
                 let reason = format!(
@@ -294,35 +299,19 @@ impl Scalars {
                 )
             });
         }
-        let sent = time.as_deref().and_then(parse_unix_seconds);
-        let time = match sent {
-            Some(seconds) => Some((seconds, TimeSource::Time)),
-            None => timestamp
-                .and_then(|text| parse_event_timestamp(zone, &text))
-                .map(|seconds| (seconds, TimeSource::Timestamp)),
-        };
+        let sent = |name| self.0.get(name).map(String::as_str);
+        let time = sent("time").and_then(parse_unix_seconds);
+        let timestamp = || parse_event_timestamp(zone, sent("timestamp")?);
+        let time = time.map(|seconds| (seconds, TimeSource::Time));
+        let time = time.or_else(|| timestamp().map(|seconds| (seconds, TimeSource::Timestamp)));
         Ok(Envelope {
             event_type: event_type.into(),
             profile,
             subprofile,
-            database: number("database", database)?,
-            collection: number("collection", collection)?,
             time,
+            database: self.number("database")?,
+            collection: self.number("collection")?,
         })
-    }
-}
-
-/// A number that may be missing: empty and zero mean that, too.
-fn number(name: &str, text: Option<String>) -> Result<Option<u64>, DecodeError> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else {
-        return Ok(None);
-    };
-    match parse_number(&text) {
-        Some(number) => Ok(Some(number).filter(|number| *number != 0)),
-        None => {
-            let shown: String = text.chars().take(40).collect();
-            Err(DecodeError::new(format!("{shown:?} is not a number"), name))
-        }
     }
 }
 
@@ -350,8 +339,7 @@ pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelo
         }
     }
     // The names of content are only looked for if there is nothing else.
-    let nothing = scalars.0.iter().all(Option::is_none);
-    if nothing && kind.is_as_sent() && !has_content(kind, body)? {
+    if scalars.0.is_empty() && kind.is_as_sent() && !has_content(kind, body)? {
         return Err(DecodeError::no_event());
     }
     scalars.envelope(zone)

@@ -103,11 +103,12 @@ impl Value<'_> {
     }
 }
 
-/// `old` of a change: missing is not known, `null` is absent.
-pub(crate) fn known<'de, 'a, D: Deserializer<'de>>(
+/// A key that is there, whose value may be `null`: of `old`, missing is not known and
+/// `null` is absent.
+pub(crate) fn known<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     input: D,
-) -> Result<Option<Value<'a>>, D::Error> {
-    Value::deserialize(input).map(Some)
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(input).map(Some)
 }
 
 /// Why a value is what it is. Lines of answers flatten it: `"cause":"set"`.

@@ -8,6 +8,7 @@
 //! again adds nothing, and an interrupted import resumes where it stopped.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use base64::Engine as _;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,10 @@ pub struct RefusedLine {
 }
 
 impl ImportReport {
+    fn refuse(&mut self, line: u64, reason: String) {
+        self.refused.push(RefusedLine { line, reason });
+    }
+
     /// Adds the result of later lines.
     pub fn add(&mut self, other: Self) {
         self.added += other.added;
@@ -146,18 +151,12 @@ impl<'a> Importer<'a> {
                     match self.take_baseline(*kept)? {
                         Ok(true) => report.added += 1,
                         Ok(false) => report.present += 1,
-                        Err(reason) => report.refused.push(RefusedLine {
-                            line: number,
-                            reason,
-                        }),
+                        Err(reason) => report.refuse(number, reason),
                     }
                     continue;
                 }
                 Err(reason) => {
-                    report.refused.push(RefusedLine {
-                        line: number,
-                        reason,
-                    });
+                    report.refuse(number, reason);
                     continue;
                 }
             };
@@ -165,17 +164,12 @@ impl<'a> Importer<'a> {
             self.finish()?;
             let event = &candidate.event;
             let times = match timelines.entry(event.key) {
-                std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
-                std::collections::hash_map::Entry::Vacant(place) => {
-                    place.insert(snapshot.times_of(event.key)?)
-                }
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(place) => place.insert(snapshot.times_of(event.key)?),
             };
             let before = taken.entry((event.key, event.time)).or_default();
-            let repeated = before.iter().any(|place| {
-                fresh
-                    .get(*place)
-                    .is_some_and(|other| is_same(&other.event, event))
-            });
+            let mut before_it = before.iter().filter_map(|place| fresh.get(*place));
+            let repeated = before_it.any(|other| is_same(&other.event, event));
             if repeated || self.is_kept(event, times)? {
                 report.present += 1;
             } else {
@@ -195,10 +189,7 @@ impl<'a> Importer<'a> {
         for (line, outcome) in numbers.into_iter().zip(append(arrivals)) {
             match outcome {
                 Outcome::Kept(_) => report.added += 1,
-                Outcome::Rejected(_, error) => report.refused.push(RefusedLine {
-                    line,
-                    reason: error.to_string(),
-                }),
+                Outcome::Rejected(_, error) => report.refuse(line, error.to_string()),
                 Outcome::Unavailable(reason) => {
                     report.failure.get_or_insert(reason);
                 }
@@ -215,22 +206,15 @@ impl<'a> Importer<'a> {
             .skip(from)
             .take_while(|(time, _)| *time == event.time);
         for (_, seq) in same_second {
-            let received = self.reader.record(*seq, |record| Ok(record.head.received));
-            match received {
-                Ok(received) if received != event.received => continue,
-                Ok(_) => {}
+            let kept = self.reader.record(*seq, |record| {
+                let is_other = record.head.received != event.received;
+                Ok(!is_other && is_same(&record.to_event(*seq)?, event))
+            });
+            match kept {
+                Ok(true) => return Ok(true),
+                Ok(false) => {}
                 // An unreadable event counts as absent.
-                Err(unreadable) => {
-                    unreadable.into_damage()?;
-                    continue;
-                }
-            }
-            match self.reader.event(*seq) {
-                Ok(kept) if is_same(&kept, event) => return Ok(true),
-                Ok(_) => {}
-                Err(unreadable) => {
-                    unreadable.into_damage()?;
-                }
+                Err(unreadable) => drop(unreadable.into_damage()?),
             }
         }
         Ok(false)

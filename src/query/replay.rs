@@ -23,8 +23,7 @@ use super::filter::Span;
 use super::state_before::{Missing, state_before};
 use crate::event::{Event, ProfileKey};
 use crate::history::{
-    Baseline, CascadeDelete, Change, Interval, IntervalBuilder, Place, Replay, Subject, Value,
-    is_full_state,
+    Baseline, CascadeDelete, Change, Interval, IntervalBuilder, Place, Replay, is_full_state,
 };
 use crate::store::{Batch, Damages, EventReader, EventsOf, Snapshot, order_second};
 

@@ -299,6 +299,7 @@ impl KeyVisitor<'_, '_> {
             }
         }
         let gap = GapPart {
+            kind: kind.into(),
             profile: Some(self.key.profile),
             subprofile: self.key.subprofile,
             seq: Some(place.seq),
@@ -306,7 +307,7 @@ impl KeyVisitor<'_, '_> {
             until: Some(seconds_to_rfc3339(place.time)),
             fields,
             interests,
-            ..GapPart::new(kind)
+            ..GapPart::default()
         };
         let place = LinePlace::Gap(Some((place, self.number)));
         self.all.push(place, &DossierLine::Gap(gap))

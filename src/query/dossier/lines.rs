@@ -158,7 +158,7 @@ pub struct ValuePart<'a> {
 }
 
 /// Something that is not known.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GapPart<'a> {
     /// `unexplained`: values changed at an unseen moment. `first_seen`: what was
@@ -182,23 +182,6 @@ pub struct GapPart<'a> {
     /// What was found, where it is no matter of fields.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Cow<'a, str>>,
-}
-
-impl<'a> GapPart<'a> {
-    /// A gap of a kind, of which nothing else is known yet.
-    pub(super) fn new(kind: &'a str) -> Self {
-        Self {
-            kind: kind.into(),
-            profile: None,
-            subprofile: None,
-            seq: None,
-            since: None,
-            until: None,
-            fields: Vec::new(),
-            interests: Vec::new(),
-            text: None,
-        }
-    }
 }
 
 /// An event: the keys of `history`, and who sent it.

@@ -86,8 +86,9 @@ pub(super) fn answer(
     for (kind, text) in damage.chain(lost.iter().map(|text| ("lost", text))) {
         collector.total.damaged += 1;
         let gap = GapPart {
+            kind: kind.into(),
             text: Some(text.into()),
-            ..GapPart::new(kind)
+            ..GapPart::default()
         };
         collector.push(LinePlace::Gap(None), &DossierLine::Gap(gap))?;
     }

@@ -71,7 +71,7 @@ pub(super) fn judge_row(
             return Ok(None);
         }
     };
-    put(out, &ReconcileLine::finding(row.key(), Some(finding)))?;
+    put(out, &ReconcileLine::finding(row.key(), finding))?;
     for ((name, cell), _) in cells {
         fields.insert(name.clone().into(), cell.clone().into());
     }
@@ -95,7 +95,7 @@ pub(super) fn judge_gone(
         return Ok(None);
     }
     report.gone += 1;
-    put(out, &ReconcileLine::finding(key, Some("gone")))?;
+    put(out, &ReconcileLine::finding(key, "gone"))?;
     Ok(Some((Seen::Gone, Fields::new())))
 }
 

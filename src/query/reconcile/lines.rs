@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{ProfileKey, TimeSource};
+use crate::history::known;
 
 /// The parameters of a comparison. Times are Unix seconds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,7 +56,7 @@ impl FileRow {
 
 /// A difference between the file and the trail: of one field, or a finding
 /// about the whole (sub)profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReconcileLine<'a> {
     /// The profile.
@@ -82,13 +83,6 @@ pub struct ReconcileLine<'a> {
     pub finding: Option<Cow<'a, str>>,
 }
 
-/// `trail`: missing is that no field differs, `null` is absent.
-fn known<'de, 'a, D: serde::Deserializer<'de>>(
-    input: D,
-) -> Result<Option<Option<Cow<'a, str>>>, D::Error> {
-    Option::deserialize(input).map(Some)
-}
-
 impl<'a> ReconcileLine<'a> {
     /// The line of a field that differs.
     pub(super) fn field(
@@ -98,22 +92,22 @@ impl<'a> ReconcileLine<'a> {
         file: &'a str,
     ) -> Self {
         Self {
+            profile: key.profile,
+            subprofile: key.subprofile,
             field: Some(name.into()),
             trail: Some(trail.map(Cow::Borrowed)),
             file: Some(file.into()),
-            ..Self::finding(key, None)
+            ..Self::default()
         }
     }
 
     /// The line of a finding.
-    pub(super) fn finding(key: ProfileKey, finding: Option<&'a str>) -> Self {
+    pub(super) fn finding(key: ProfileKey, finding: &'a str) -> Self {
         Self {
             profile: key.profile,
             subprofile: key.subprofile,
-            field: None,
-            trail: None,
-            file: None,
-            finding: finding.map(Cow::Borrowed),
+            finding: Some(finding.into()),
+            ..Self::default()
         }
     }
 }

@@ -3,16 +3,9 @@
 use std::borrow::Cow;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
-use crate::history::Subject;
-
-/// A key that is there, whose value may be `null`.
-fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    input: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(input).map(Some)
-}
+use crate::history::{Subject, known};
 
 /// How many changes there are of a kind.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -59,7 +52,7 @@ pub struct ReportGroup<'a> {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "known"
     )]
     pub label: Option<Option<Cow<'a, str>>>,
     /// Why they changed.
@@ -69,14 +62,14 @@ pub struct ReportGroup<'a> {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "known"
     )]
     pub database: Option<Option<u64>>,
     /// The collection, where the calls named it.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "present"
+        deserialize_with = "known"
     )]
     pub collection: Option<Option<u64>>,
 }
