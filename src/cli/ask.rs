@@ -71,8 +71,8 @@ pub fn run(
     }
     match (format, output.out) {
         (Format::Xlsx, Some(path)) => {
-            let (status, wrote) = to_file(&query, format, &path, context)?;
-            if wrote {
+            let (status, written) = to_file(&query, format, &path, context)?;
+            if written.is_some() {
                 super::say(&format!("profiletrail: wrote {}", path.display()));
             }
             Ok(status)
@@ -110,14 +110,14 @@ pub fn to_stdout(
     Ok(lacking(query, &end, context).unwrap_or(ExitStatus::Success))
 }
 
-/// Asks, and writes the answer to a new file, unless nothing is found. Returns whether it
-/// was written.
+/// Asks, and writes the answer to a new file, unless nothing is found. Returns how many
+/// bytes were written, if any.
 pub fn to_file(
     query: &Query,
     format: Format,
     path: &Path,
     context: &CommandContext,
-) -> anyhow::Result<(ExitStatus, bool)> {
+) -> anyhow::Result<(ExitStatus, Option<u64>)> {
     let file = OutFile::beside(path, None)?;
     let mut out = BufWriter::with_capacity(1 << 16, file.file());
     let printer = match format {
@@ -128,10 +128,12 @@ pub fn to_file(
     out.flush()?;
     drop(out);
     let ending = lacking(query, &end, context);
+    let mut written = None;
     if end.found {
+        written = Some(file.file().metadata()?.len());
         file.put()?;
     }
-    Ok((ending.unwrap_or(ExitStatus::Success), end.found))
+    Ok((ending.unwrap_or(ExitStatus::Success), written))
 }
 
 /// Asks, and passes the answer's lines to a printer.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
+
 use super::ExitStatus;
 use super::answer_args::{Format, TIMES, formats};
 use super::ask;
@@ -61,10 +63,11 @@ pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitS
         );
     };
     // What cannot be read is listed in it.
-    let (status, wrote) = ask::to_file(&query, format, path, context)?;
-    if wrote {
+    let (status, written) = ask::to_file(&query, format, path, context)?;
+    if let Some(size) = written {
         let shown = plain(&path.display().to_string());
-        super::print(format!("wrote the dossier of {key} to {shown}\n"))?;
+        let size = ByteSize(size).display().iec();
+        super::print(format!("wrote the dossier of {key} to {shown} ({size})\n"))?;
     }
     Ok(status)
 }

@@ -9,6 +9,7 @@ use crate::support::dossier::{HOSTILE, form, must_be_harmless, of_part};
 use crate::support::signer;
 use crate::support::signer::{ACCOUNT, HOST, KEY_NAME, Key};
 use crate::support::{Server, cli, data, json_lines, new_server};
+use bytesize::ByteSize;
 use serde_json::json;
 
 #[test]
@@ -47,7 +48,10 @@ fn nothing_that_a_stranger_sent_runs_or_hides_in_the_page() {
     let path = out.to_str().unwrap();
     let page = |args: &[&str]| {
         let told = cli(&data, &[&["dossier", "7", "--out", path], args].concat()).ok();
-        assert_eq!(told, format!("wrote the dossier of 7 to {path}\n"));
+        let size = ByteSize(std::fs::metadata(&out).unwrap().len())
+            .display()
+            .iec();
+        assert_eq!(told, format!("wrote the dossier of 7 to {path} ({size})\n"));
         let page = std::fs::read_to_string(&out).unwrap();
         std::fs::remove_file(&out).unwrap();
         must_be_harmless(&page);
