@@ -23,7 +23,7 @@ use super::filter::Span;
 use super::state_before::{Missing, state_before};
 use crate::event::{Event, ProfileKey};
 use crate::history::{
-    Baseline, CascadeDelete, Change, Interval, IntervalBuilder, Place, Replay, is_full_state,
+    CascadeDelete, Change, Interval, IntervalBuilder, Place, Replay, is_full_state,
 };
 use crate::store::{Batch, Damages, EventReader, EventsOf, Snapshot, order_second};
 
@@ -435,11 +435,8 @@ impl<'t> Replayer<'t> {
         let held = self.events.ahead();
         let (mut replay, earlier) = start_of(self.snapshot, &mut self.earlier, held, track)?;
         damage.extend(earlier);
-        let baseline = track.events.baseline.as_ref();
         let mut fold = Fold {
-            key: track.key,
-            baseline,
-            reaches_baseline: track.events.reaches_baseline(track.seconds.1),
+            track,
             cascades: track.cascades().to_vec().into_iter().peekable(),
             delete: &mut self.delete,
             reader: &mut self.earlier,
@@ -530,10 +527,7 @@ fn whole_seconds(pairs: &[(i64, u64)], count: usize) -> usize {
 
 /// The fold over one (sub)profile's events and the deletes among them.
 struct Fold<'r, V> {
-    key: ProfileKey,
-    baseline: Option<&'r Baseline>,
-    /// Whether the span ends at the baseline or after it.
-    reaches_baseline: bool,
+    track: &'r Track,
     /// The deletes that may end it and were not applied yet.
     cascades: Peekable<IntoIter<CascadeDelete>>,
     delete: &'r mut DeleteReader,
@@ -551,7 +545,8 @@ impl<V: ReplayVisitor> Fold<'_, V> {
         held: &'a Batch,
     ) -> Result<bool, QueryError> {
         for second in pairs.chunk_by(|a, b| a.0 == b.0) {
-            let ordered = order_second(second, self.baseline, held, self.reader, self.damage)?;
+            let baseline = self.track.events.baseline.as_ref();
+            let ordered = order_second(second, baseline, held, self.reader, self.damage)?;
             for (seq, duplicate_of) in ordered {
                 if duplicate_of.is_some() && !self.visitor.wants_duplicates() {
                     continue;
@@ -606,7 +601,8 @@ impl<V: ReplayVisitor> Fold<'_, V> {
         if !self.cascades_before(None, replay)? {
             return Ok(false);
         }
-        if self.reaches_baseline {
+        let last = self.track.seconds.1;
+        if self.track.events.reaches_baseline(last) {
             replay.apply_baseline();
         }
         self.visitor.finish(replay)
@@ -624,9 +620,9 @@ impl<V: ReplayVisitor> Fold<'_, V> {
             let Some(changes) = replay.apply_cascade(delete.place) else {
                 continue;
             };
-            let event = self
-                .delete
-                .event(delete, self.key, replay, self.reader, self.damage)?;
+            let event =
+                self.delete
+                    .event(delete, self.track.key, replay, self.reader, self.damage)?;
             let what = match &event {
                 Some(event) => What::Cascade(event),
                 None => What::UnseenCascade(delete.place),

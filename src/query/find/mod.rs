@@ -206,39 +206,29 @@ impl Asked<'_> {
         replayer: &mut Replayer<'_>,
     ) -> Result<GroupResult, QueryError> {
         let mut result = GroupResult::default();
-        let mut damage = Damages::default();
-        replayer.each_track(keys, ALWAYS, &mut damage, |replayer, track, _| {
-            self.track(track, replayer, &mut result)
+        let mut all = Damages::default();
+        replayer.each_track(keys, ALWAYS, &mut all, |replayer, track, _| {
+            if !result.rest.is_empty() {
+                result.rest.push(track.key);
+                return Ok(());
+            }
+            let begin = result.lines.len();
+            let (out, mut damage) = (&mut result.lines, Damages::default());
+            let is_whole = self.each_line(track, replayer, &mut damage, &mut |line| {
+                serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
+                out.push(b'\n');
+                Ok(out.len() <= self.most)
+            })?;
+            if is_whole {
+                result.damage.extend(damage);
+            } else {
+                result.lines.truncate(begin);
+                result.rest.push(track.key);
+            }
+            Ok(())
         })?;
-        result.damage.extend(damage);
+        result.damage.extend(all);
         Ok(result)
-    }
-
-    /// Finds the intervals of a (sub)profile.
-    fn track(
-        &self,
-        track: &Track,
-        replayer: &mut Replayer<'_>,
-        result: &mut GroupResult,
-    ) -> Result<(), QueryError> {
-        if !result.rest.is_empty() {
-            result.rest.push(track.key);
-            return Ok(());
-        }
-        let begin = result.lines.len();
-        let (out, mut damage) = (&mut result.lines, Damages::default());
-        let is_whole = self.each_line(track, replayer, &mut damage, &mut |line| {
-            serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
-            out.push(b'\n');
-            Ok(out.len() <= self.most)
-        })?;
-        if is_whole {
-            result.damage.extend(damage);
-        } else {
-            result.lines.truncate(begin);
-            result.rest.push(track.key);
-        }
-        Ok(())
     }
 
     /// Passes the lines of a (sub)profile to `put` until it returns `false`, which
