@@ -137,9 +137,6 @@ pub enum Cause {
     FirstSeen,
     /// The profile was deleted, which ends its subprofiles.
     Cascade,
-    /// The value was that when the events before were pruned; which of them
-    /// set it is no longer known.
-    Baseline,
 }
 
 impl Cause {
@@ -152,7 +149,6 @@ impl Cause {
             Self::Observed { .. } => "observed",
             Self::FirstSeen => "first_seen",
             Self::Cascade => "cascade",
-            Self::Baseline => "baseline",
         }
     }
 

@@ -145,7 +145,7 @@ impl<'f> IntervalBuilder<'f> {
         let ended = self.end_all(&Ending {
             seq,
             time,
-            cause: Cause::Baseline.name().into(),
+            cause: "baseline".into(),
             not_before: None,
         });
         let Known::Present(state) = baseline.known else {
@@ -155,7 +155,7 @@ impl<'f> IntervalBuilder<'f> {
             seq,
             time,
             event_type: "baseline".into(),
-            cause: Cause::Baseline.name().into(),
+            cause: "baseline".into(),
             not_before: None,
             label: None,
             remote: None,

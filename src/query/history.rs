@@ -54,7 +54,8 @@ pub(super) fn answer(
     } else {
         take(query.key)?;
     }
-    let mut times = times_of(&tracks);
+    let times = times_of(&tracks);
+    let mut times = times.as_slice();
     let mut size = FIRST_PIECE;
     while !times.is_empty() && !lines.is_full() {
         let piece = take_piece(&mut times, size, query.reverse);
@@ -87,25 +88,18 @@ fn times_of(tracks: &[Track]) -> Vec<i64> {
 
 /// Takes about the given number of times from one end, and returns the first and
 /// the last second of a piece that does not split a second.
-fn take_piece(times: &mut Vec<i64>, size: usize, from_the_end: bool) -> (i64, i64) {
-    let cut = match from_the_end {
-        true => times.len().saturating_sub(size),
-        false => size.min(times.len()),
+fn take_piece(times: &mut &[i64], size: usize, from_the_end: bool) -> (i64, i64) {
+    let cut = times.len().saturating_sub(size);
+    let (rest, piece) = if from_the_end {
+        let first = times.get(cut).copied().unwrap_or_default();
+        times.split_at(times.partition_point(|time| *time < first))
+    } else {
+        let last = times.get(size.min(times.len()).saturating_sub(1));
+        let last = last.copied().unwrap_or_default();
+        let (piece, rest) = times.split_at(times.partition_point(|time| *time <= last));
+        (rest, piece)
     };
-    let at = match from_the_end {
-        true => times
-            .get(cut)
-            .map_or(0, |time| times.partition_point(|own| own < time)),
-        false => {
-            let last = cut.checked_sub(1).and_then(|place| times.get(place));
-            last.map_or(0, |time| times.partition_point(|own| own <= time))
-        }
-    };
-    let later = times.split_off(at);
-    let piece = match from_the_end {
-        true => later,
-        false => std::mem::replace(times, later),
-    };
+    *times = rest;
     let first = piece.first().copied().unwrap_or(i64::MIN);
     (first, piece.last().copied().unwrap_or(i64::MAX))
 }

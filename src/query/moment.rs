@@ -29,11 +29,6 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Reads a time as Unix seconds.
-    pub fn parse(self, text: &str, rounding: Rounding) -> Result<i64, String> {
-        parse_time(text, self.zone, self.now, rounding)
-    }
-
     /// The current second.
     pub const fn seconds(self) -> i64 {
         self.now.div_euclid(1_000_000)
@@ -53,7 +48,7 @@ pub fn unix_time(rounding: Rounding) -> impl TypedValueParser<Value = i64> {
 }
 
 fn time_parser(clock: Clock, rounding: Rounding) -> impl TypedValueParser<Value = i64> {
-    StringValueParser::new().try_map(move |text| clock.parse(&text, rounding))
+    StringValueParser::new().try_map(move |text| parse_time(&text, clock.zone, clock.now, rounding))
 }
 
 /// Whether an argument is a time, parsed by [`unix_time`].

@@ -132,18 +132,14 @@ impl Retry<'_> {
             error: None,
         };
         match self.read(record)? {
-            Err(error) => {
-                line.outcome = RetryOutcome::Rejected;
-                line.error = Some(error);
-            }
+            Err(error) => line.error = Some(error),
             Ok((event, kind)) => {
-                line.seq = self.entered_before(&event, record)?;
-                if line.seq.is_some() {
+                let evidence = record.head.evidence;
+                let message = message_of(evidence, record.body);
+                if let Some(seq) = self.entered_before(&event, record, message.as_deref())? {
                     line.outcome = RetryOutcome::Present;
-                } else if message_of(record.head.evidence, record.body)
-                    .is_some_and(|text| !self.messages.insert(text))
-                {
-                    line.outcome = RetryOutcome::Rejected;
+                    line.seq = Some(seq);
+                } else if message.is_some_and(|text| !self.messages.insert(text)) {
                     let reason = "it is the same signed message as a rejected call before it";
                     line.error = Some(DecodeError::new(reason, "Signature"));
                 } else {
@@ -153,11 +149,14 @@ impl Retry<'_> {
                     let arrival = Arrival::Imported {
                         event: Box::new(event),
                         body: Some((kind, record.body.to_vec())),
-                        evidence: record.head.evidence.map(<[u8]>::to_vec),
+                        evidence: evidence.map(<[u8]>::to_vec),
                     };
                     self.arrivals.push((self.lines.len(), arrival));
                 }
             }
+        }
+        if line.error.is_some() {
+            line.outcome = RetryOutcome::Rejected;
         }
         self.lines.push(line);
         Ok(())
@@ -169,17 +168,16 @@ impl Retry<'_> {
         record: &RejectedRecord<'_>,
     ) -> Result<Result<(Event<'static>, BodyKind), DecodeError>, QueryError> {
         let RejectedRecord { head, body } = record;
+        let refused = |reason: &str, place| Ok(Err(DecodeError::new(reason, place)));
         let pruned = self.snapshot.retention().before();
         if pruned.is_some_and(|before| head.received.div_euclid(1_000_000) < before) {
             let reason = "it arrived before the time up to which events were pruned";
-            return Ok(Err(DecodeError::new(reason, "received")));
+            return refused(reason, "received");
         }
         if head.status == 413 {
             // What there is of its body could be read as another call.
-            return Ok(Err(DecodeError::new(
-                "its body was longer than --max-body, so only a part of it was kept",
-                "body",
-            )));
+            let reason = "its body was longer than --max-body, so only a part of it was kept";
+            return refused(reason, "body");
         }
         let read = BodyKind::from_content_type(head.content_type)
             .and_then(|kind| Ok((kind, decode_envelope(kind, body, self.zone)?)));
@@ -188,27 +186,28 @@ impl Retry<'_> {
             Err(error) => return Ok(Err(error)),
         };
         let owner = match (envelope.profile, envelope.subprofile) {
-            (Some(profile), _) => Some(profile),
             (None, Some(own)) => match self.owners.get(&own) {
                 None => self.snapshot.profile_of(own)?,
                 known => known.copied(),
             },
-            (None, None) => None,
+            (profile, _) => profile,
         };
         let Some(profile) = owner else {
             let reason =
                 "no `profile`, and no earlier event shows which profile the subprofile belongs to";
-            return Ok(Err(DecodeError::new(reason, "profile")));
+            return refused(reason, "profile");
         };
-        let mut known = EventHead::of_envelope(&envelope, profile, head.received, kind);
-        known.label = head.label;
-        known.remote = head.remote;
-        known.evidence = head.evidence;
+        let known = EventHead {
+            label: head.label,
+            remote: head.remote,
+            evidence: head.evidence,
+            ..EventHead::of_envelope(&envelope, profile, head.received, kind)
+        };
         let record = EventRecord { head: known, body };
-        Ok(match record.to_event(0) {
-            Ok(event) => Ok((event.into_owned(), kind)),
-            Err(error) => Err(DecodeError::new(error.to_string(), "body")),
-        })
+        match record.to_event(0) {
+            Ok(event) => Ok(Ok((event.into_owned(), kind))),
+            Err(error) => refused(&error.to_string(), "body"),
+        }
     }
 
     /// The event that a call was entered as before, or by which its message was received.
@@ -216,13 +215,13 @@ impl Retry<'_> {
         &mut self,
         event: &Event<'_>,
         call: &RejectedRecord<'_>,
+        message: Option<&str>,
     ) -> Result<Option<u64>, QueryError> {
-        let message = message_of(call.head.evidence, call.body);
         for (_, seq) in self.snapshot.times_of(event.key)? {
             let same = self.reader.record(seq, |kept| {
                 let as_received = kept.head.received == event.received && kept.body == call.body;
                 let its = || message_of(kept.head.evidence, kept.body);
-                Ok(as_received || message.is_some() && its() == message)
+                Ok(as_received || message.is_some() && its().as_deref() == message)
             });
             match same {
                 Ok(true) => return Ok(Some(seq)),

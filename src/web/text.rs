@@ -209,7 +209,7 @@ pub fn badge(cause: Cause) -> Markup {
             "an export shows it: it changed at some unseen moment before",
         ),
         Cause::Cascade => ("bad", "it ended with its profile, which was deleted"),
-        Cause::FirstSeen | Cause::Baseline => ("other", "what was before is not known"),
+        Cause::FirstSeen => ("other", "what was before is not known"),
     };
     html! { span.badge.(class) title=(title) { (cause.name().replace('_', " ")) } }
 }

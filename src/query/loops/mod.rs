@@ -220,7 +220,7 @@ impl ChangeVisitor for Loops {
             let claimed = match change.cause {
                 Cause::Set => true,
                 Cause::Unexplained { .. } | Cause::Observed { .. } => false,
-                Cause::Create | Cause::FirstSeen | Cause::Baseline | Cause::Cascade => {
+                Cause::Create | Cause::FirstSeen | Cause::Cascade => {
                     if let Some(track) = self.tracks.remove(&subject) {
                         self.end_track(&subject, track);
                     }
