@@ -121,7 +121,7 @@ impl UndoFile {
                 return Err(io::Error::other("the value before is not known"));
             }
         };
-        if line.subprofile.is_some() != self.collection.is_some() {
+        if line.who.subprofile.is_some() != self.collection.is_some() {
             self.wrong = Some(match self.collection {
                 None => {
                     "the incident is of subprofiles: give their collection's name in Copernica, as in --collection-name Pets"
@@ -136,14 +136,14 @@ impl UndoFile {
         };
         if self.restored == 0 {
             // A field of that name must not be taken for the number.
-            let id = match (name.eq_ignore_ascii_case("id"), line.subprofile) {
+            let id = match (name.eq_ignore_ascii_case("id"), line.who.subprofile) {
                 (false, _) => "id",
                 (true, None) => "profile_id",
                 (true, Some(_)) => "subprofile_id",
             };
             self.csv.write_record([column(id), column(name)])?;
         }
-        let number = line.subprofile.unwrap_or(line.profile).to_string();
+        let number = line.who.subprofile.unwrap_or(line.who.profile).to_string();
         self.csv.write_record([number.as_str(), old])?;
         self.restored += 1;
         Ok(())

@@ -4,18 +4,31 @@ use std::fmt;
 use std::str::FromStr;
 
 use bincode::{Decode, Encode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an event speaks of: a profile (`123`) or a subprofile of one (`123/456`).
 ///
 /// Database and collection are attributes of an event, not part of the key.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Encode, Decode,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    Encode,
+    Decode,
 )]
 pub struct ProfileKey {
-    /// The profile's number.
+    /// The profile.
     pub profile: u64,
-    /// The subprofile's number; `None` for the profile itself.
+    /// The subprofile; null for the profile itself.
     pub subprofile: Option<u64>,
 }
 

@@ -16,7 +16,7 @@ mod value;
 mod view;
 
 pub use difference::{Cut, differing};
-pub use names::{events, key, label, listed, of_many, who};
+pub use names::{events, label, listed, of_many, who};
 pub use number::{counted, grouped};
 pub use printer::{LineSplitter, Lines, Printer};
 pub use sanitize::{is_unsafe, plain};

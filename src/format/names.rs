@@ -44,19 +44,10 @@ pub fn listed(names: impl IntoIterator<Item = (String, u64)>, most: usize, more:
 }
 
 /// The profile or subprofile of an event, in a sentence.
-pub fn who(profile: u64, subprofile: Option<u64>) -> String {
-    let what = match subprofile {
+pub fn who(key: ProfileKey) -> String {
+    let what = match key.subprofile {
         None => "profile",
         Some(_) => "subprofile",
     };
-    format!("{what} {}", key(profile, subprofile))
-}
-
-/// The same as it is typed.
-pub fn key(profile: u64, subprofile: Option<u64>) -> String {
-    let key = ProfileKey {
-        profile,
-        subprofile,
-    };
-    key.to_string()
+    format!("{what} {key}")
 }

@@ -13,9 +13,7 @@ use super::answer::{Lines, QueryError};
 use super::lines::ExportLine;
 use super::page::Mark;
 use super::request::ExportQuery;
-use crate::event::{
-    Fields, Interests, ProfileKey, TimeSource, micros_to_rfc3339, seconds_to_rfc3339,
-};
+use crate::event::{Fields, Interests, TimeSource, micros_to_rfc3339, seconds_to_rfc3339};
 use crate::history::{Baseline, DIGEST_LEN, Known, Place, PrunedDigest, State};
 use crate::store::Snapshot;
 use crate::store::retention::KeptBaseline;
@@ -133,6 +131,7 @@ pub(super) fn read(
     part: BaselinePart,
     time: i64,
 ) -> Result<KeptBaseline, String> {
+    let key = line.key();
     let state = State {
         fields: line.fields,
         interests: match line.interests {
@@ -162,10 +161,7 @@ pub(super) fn read(
         })
     });
     Ok(KeptBaseline {
-        key: ProfileKey {
-            profile: line.profile,
-            subprofile: line.subprofile,
-        },
+        key,
         baseline: Baseline {
             place: Place {
                 time,

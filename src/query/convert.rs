@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::lines::{ChangesLine, ExportLine, HistoryLine};
-use crate::event::{Event, Interests, micros_to_rfc3339, seconds_to_rfc3339};
+use crate::event::{Event, Interests, ProfileKey, micros_to_rfc3339, seconds_to_rfc3339};
 use crate::history::Change;
 
 impl<'a> ChangesLine<'a> {
@@ -13,8 +13,7 @@ impl<'a> ChangesLine<'a> {
             time: seconds_to_rfc3339(event.time),
             seq: event.seq,
             event_type: Cow::Borrowed(event.event_type.name()),
-            profile: event.key.profile,
-            subprofile: event.key.subprofile,
+            who: event.key,
             database: event.database,
             collection: event.collection,
             label: event.label.as_deref().map(Cow::Borrowed),
@@ -32,8 +31,7 @@ impl<'a> HistoryLine<'a> {
             time: seconds_to_rfc3339(event.time),
             time_source: event.time_source,
             received: micros_to_rfc3339(event.received),
-            profile: event.key.profile,
-            subprofile: event.key.subprofile,
+            who: event.key,
             database: event.database,
             collection: event.collection,
             label: event.label.as_deref().map(Cow::Borrowed),
@@ -46,6 +44,14 @@ impl<'a> HistoryLine<'a> {
 }
 
 impl<'a> ExportLine<'a> {
+    /// The (sub)profile.
+    pub const fn key(&self) -> ProfileKey {
+        ProfileKey {
+            profile: self.profile,
+            subprofile: self.subprofile,
+        }
+    }
+
     /// The line of an event, without its body.
     pub fn new(event: Event<'a>) -> Self {
         let content = event.content;

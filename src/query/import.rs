@@ -284,6 +284,7 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
             "\"label\": {label:?} is not a label: 1 to 64 of A-Z, a-z, 0-9, _ and -"
         ));
     }
+    let key = line.key();
     let interests = match line.interests {
         Interests::List(names) if names.is_empty() => None,
         Interests::Map(names) if names.is_empty() => None,
@@ -347,10 +348,7 @@ pub(super) fn read_line(number: u64, line: &[u8]) -> Result<Read, String> {
         event_type,
         time,
         time_source: line.time_source,
-        key: ProfileKey {
-            profile: line.profile,
-            subprofile: line.subprofile,
-        },
+        key,
         database: line.database,
         collection: line.collection,
         verified: line.verified,

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use super::baselines::BaselinePart;
 pub use super::find::FindLine;
 use crate::auth::signature::Proof;
-use crate::event::{Fields, Interests, TimeSource};
+use crate::event::{Fields, Interests, ProfileKey, TimeSource};
 pub use crate::history::{Change as ChangeLine, Difference as DiffLine};
 use crate::history::{Subject, Value, known};
 
@@ -33,10 +33,9 @@ pub struct HistoryLine<'a> {
     /// The moment of receipt.
     #[schemars(extend("format" = "date-time"))]
     pub received: String,
-    /// The profile.
-    pub profile: u64,
-    /// The subprofile.
-    pub subprofile: Option<u64>,
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
     /// The database, where the call named it.
     pub database: Option<u64>,
     /// The collection, where the call named it.
@@ -72,10 +71,9 @@ pub struct LastEvent {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ShowLine<'a> {
-    /// The profile.
-    pub profile: u64,
-    /// The subprofile.
-    pub subprofile: Option<u64>,
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
     /// The database as last named.
     pub database: Option<u64>,
     /// The collection as last named.
@@ -145,10 +143,9 @@ pub struct ChangesLine<'a> {
     /// Its type.
     #[serde(rename = "type")]
     pub event_type: Cow<'a, str>,
-    /// The profile.
-    pub profile: u64,
-    /// The subprofile.
-    pub subprofile: Option<u64>,
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
     /// The database, where the call named it.
     pub database: Option<u64>,
     /// The collection, where the call named it.

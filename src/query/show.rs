@@ -34,8 +34,7 @@ pub(super) fn answer(
     };
     let (word, state) = replay.known.into_state();
     lines.put(&ShowLine {
-        profile: query.key.profile,
-        subprofile: query.key.subprofile,
+        who: query.key,
         database: replay.database,
         // Only subprofiles have a collection.
         collection: query.key.subprofile.and(replay.collection),

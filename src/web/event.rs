@@ -174,10 +174,7 @@ impl Page {
     }
 
     const fn key(&self) -> ProfileKey {
-        ProfileKey {
-            profile: self.line.profile,
-            subprofile: self.line.subprofile,
-        }
+        self.line.who
     }
 
     fn changes(&self, clock: &Clock) -> Markup {

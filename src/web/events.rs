@@ -5,7 +5,6 @@ use maud::{Markup, html};
 use super::links;
 use super::text::{NAME, Name, SHORT, Text, badge, change};
 use super::time_format::Clock;
-use crate::event::ProfileKey;
 use crate::history::Cause;
 use crate::query::lines::HistoryLine;
 
@@ -14,7 +13,11 @@ const CHANGES: usize = 10;
 
 /// The text for an event without changes of fields or interests.
 pub fn nothing(line: &HistoryLine<'_>) -> &'static str {
-    match (line.observed.as_deref(), &*line.event_type, line.subprofile) {
+    match (
+        line.observed.as_deref(),
+        &*line.event_type,
+        line.who.subprofile,
+    ) {
         (Some("gone"), ..) => "not in the export: deleted at some earlier moment",
         (Some(_), ..) => "the export agrees with what was known",
         (None, "create", _) => "created without any field",
@@ -44,10 +47,7 @@ pub fn verified(line: &HistoryLine<'_>) -> Markup {
 /// An event as a row of a list; with the (sub)profile's link where the rows are of
 /// several.
 pub fn row(line: &HistoryLine<'_>, clock: &Clock, of_several: bool) -> Markup {
-    let key = ProfileKey {
-        profile: line.profile,
-        subprofile: line.subprofile,
-    };
+    let key = line.who;
     // A subprofile's deletion by the `delete` of its profile.
     let is_cascade = line
         .changes

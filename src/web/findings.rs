@@ -238,10 +238,7 @@ impl Finding<'_> {
 
 /// The timeline on which a loop is visible: its field, in its span.
 fn timeline(one: &LoopLine<'_>) -> (ProfileKey, String) {
-    let key = ProfileKey {
-        profile: one.profile,
-        subprofile: one.subprofile,
-    };
+    let key = one.who;
     let zoom = match (seconds_of(&one.first), seconds_of(&one.last)) {
         (Some(first), Some(last)) => {
             let around = last.saturating_sub(first) / 10 + 60;

@@ -6,7 +6,6 @@ use super::links;
 use super::shell::{command, notes, page};
 use super::text::{NAME, Name, SHORT, Shown, Text};
 use super::time_format::Clock;
-use crate::event::ProfileKey;
 use crate::format::plain;
 use crate::history::Value;
 use crate::query::lines::{FindLine, RejectedLine};
@@ -18,10 +17,7 @@ const COMMAND: usize = 500;
 /// A (sub)profile that has or had the value, and when, as a row; with the value where
 /// they can differ (`several`).
 pub fn hit(line: &FindLine<'_>, several: bool, clock: &Clock) -> Markup {
-    let key = ProfileKey {
-        profile: line.profile,
-        subprofile: line.subprofile,
-    };
+    let key = line.who;
     let why = match &*line.cause {
         "first_seen" => "or before: first seen then",
         "unexplained" | "observed" => "or before: the change itself was not seen",

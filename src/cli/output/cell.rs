@@ -1,7 +1,8 @@
 //! What a table's cells and a list's values can be.
 
 use super::command::broken;
-use crate::format::{Change, Role, Styles, Text, View, grouped, key, plain, width_of};
+use crate::event::ProfileKey;
+use crate::format::{Change, Role, Styles, Text, View, grouped, plain, width_of};
 
 /// The content of a cell of a table, or the value of a detail.
 #[derive(Clone, Debug)]
@@ -55,8 +56,8 @@ impl Cell {
     }
 
     /// A profile or subprofile.
-    pub fn who(profile: u64, subprofile: Option<u64>) -> Self {
-        Self::plain(key(profile, subprofile))
+    pub fn who(key: ProfileKey) -> Self {
+        Self::plain(key.to_string())
     }
 
     /// An RFC 3339 time.

@@ -57,10 +57,7 @@ fn section(head: &HistoryLine<'_>) -> Section {
         .and(Role::Plain, "  ")
         .and(Role::Head, plain(&head.event_type));
     push_signature_mark(&mut title, head.verified);
-    title.push(
-        Role::Plain,
-        format!(" of {}", who(head.profile, head.subprofile)),
-    );
+    title.push(Role::Plain, format!(" of {}", who(head.who)));
     let mut rows = vec![
         field("time", Cell::time(&head.time)),
         field("received", Cell::time(&head.received)),

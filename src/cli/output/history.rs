@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use super::details::{self, Field};
 use super::table::parse;
+use crate::event::ProfileKey;
 use crate::format::{
     Change, Printer, Role, Text, View, counted, middle, plain, subject, who, width_of,
 };
@@ -37,7 +38,7 @@ pub struct History<'a> {
 
 /// Updates in a row that changed nothing.
 struct Folded {
-    who: (u64, Option<u64>),
+    who: ProfileKey,
     count: u64,
     /// The time and the number of the first, and of the last.
     first: (String, u64),
@@ -85,10 +86,7 @@ impl<'a> History<'a> {
         head.push(Role::Plain, "  ");
         head.push(Role::Head, event_type);
         push_signature_mark(&mut head, line.verified);
-        head.push(
-            Role::Plain,
-            format!("  {}", who(line.profile, line.subprofile)),
-        );
+        head.push(Role::Plain, format!("  {}", who(line.who)));
         if let Some(label) = &line.label {
             head.push(Role::Plain, format!("  via {}", plain(label)));
         }
@@ -134,7 +132,7 @@ impl<'a> History<'a> {
 
     /// Adds an update that changed nothing.
     fn fold(&mut self, line: &HistoryLine<'_>) -> io::Result<()> {
-        let who = (line.profile, line.subprofile);
+        let who = line.who;
         if self.folded.as_ref().is_some_and(|known| known.who != who) {
             self.unfold()?;
         }
@@ -181,7 +179,7 @@ impl<'a> History<'a> {
         text.push(Role::Plain, "  ");
         text.push(Role::Time, times);
         push_signature_mark(&mut text, folded.verified);
-        let mut rest = who(folded.who.0, folded.who.1);
+        let mut rest = who(folded.who);
         let mut labels = folded.labels;
         if labels.len() > MAX_LABELS {
             labels.truncate(MAX_LABELS);

@@ -9,8 +9,7 @@ use super::cell::Cell;
 use super::details::{self, Field, Section, field, see};
 use super::table::{CellContext, Column, TablePrinter, parse};
 use crate::format::{
-    Printer, Role, Text, View, counted, format_duration, key, label, listed, middle, subject,
-    value_text,
+    Printer, Role, Text, View, counted, format_duration, label, listed, middle, subject, value_text,
 };
 use crate::query::{LoopGroupLine, LoopKind, LoopLine, LoopWriter};
 
@@ -110,7 +109,7 @@ fn section(line: &LoopLine<'_>, view: &View) -> Section {
         LoopKind::Rewrites => "is rewritten",
     };
     let name = subject(&line.subject);
-    let mut title = Text::of(Role::Plain, key(line.profile, line.subprofile))
+    let mut title = Text::of(Role::Plain, line.who.to_string())
         .and(Role::Plain, "  ")
         .and(Role::Head, name.fit(NAME).text());
     let every = format_duration(i64::try_from(line.every).unwrap_or(i64::MAX));

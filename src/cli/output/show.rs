@@ -21,7 +21,7 @@ pub fn write(
         "present" => Role::New,
         _ => Role::Warning,
     };
-    let title = Text::of(Role::Head, who(line.profile, line.subprofile))
+    let title = Text::of(Role::Head, who(line.who))
         .and(Role::Plain, "  ")
         .and(state, plain(&line.state));
     details::title(&title, view, out)?;

@@ -25,7 +25,7 @@ pub static CHANGES: Table<ChangesLine<'static>> = Table {
     columns: &[
         Column::fixed("TIME", |line, _| Cell::time(&line.time)),
         Column::number("SEQ", |line, _| Cell::seq(line.seq)),
-        Column::fixed("WHO", |line, _| Cell::who(line.profile, line.subprofile)),
+        Column::fixed("WHO", |line, _| Cell::who(line.who)),
         Column::elastic("LABEL", 5, 16, |line: &ChangesLine<'_>, _| {
             Cell::outside(line.label.as_deref())
         })
@@ -87,7 +87,7 @@ pub static FIND: Table<FindLine<'static>> = Table {
         "profile subprofile database collection field interest value since since_seq cause until until_seq",
     ),
     columns: &[
-        Column::fixed("WHO", |line, _| Cell::who(line.profile, line.subprofile)),
+        Column::fixed("WHO", |line, _| Cell::who(line.who)),
         Column::fixed("DATABASE", |line: &FindLine<'_>, _| {
             let database = line.database.map(|number| number.to_string());
             Cell::plain(database.unwrap_or_default())
@@ -142,7 +142,7 @@ pub static EXPORT: Table<ExportLine<'static>> = Table {
             push_signature_mark(&mut event_type, line.verified);
             event_type.into()
         }),
-        Column::fixed("WHO", |line, _| Cell::who(line.profile, line.subprofile)),
+        Column::fixed("WHO", |line, _| Cell::who(line.key())),
         Column::elastic("LABEL", 5, 16, |line, _| {
             Cell::outside(line.label.as_deref())
         }),
@@ -199,7 +199,7 @@ pub static REJECTED: Table<RejectedLine<'static>> = Table {
 pub static UNDO: Table<UndoLine<'static>> = Table {
     csv: CsvColumns::new("profile subprofile field interest old old_is bad now seq time left"),
     columns: &[
-        Column::fixed("WHO", |line, _| Cell::who(line.profile, line.subprofile)),
+        Column::fixed("WHO", |line, _| Cell::who(line.who)),
         Column::elastic("FIELD", 6, 24, |line, _| subject(&line.subject).into()),
         Column::elastic("OLD", 8, usize::MAX, |line, context| {
             side(&Side::old_value(line.old.as_ref()), context)
@@ -230,7 +230,7 @@ pub static UNDO: Table<UndoLine<'static>> = Table {
 
 /// `reconcile`: what differs. A finding has no field.
 pub const RECONCILE: &[Column<ReconcileLine<'static>>] = &[
-    Column::fixed("WHO", |line, _| Cell::who(line.profile, line.subprofile)),
+    Column::fixed("WHO", |line, _| Cell::who(line.who)),
     Column::elastic("FIELD", 9, 32, |line, _| match &line.field {
         Some(name) => subject(&Subject::Field(name.as_ref().into())).into(),
         None => {

@@ -268,8 +268,7 @@ impl KeyVisitor<'_, '_> {
             time: seconds_to_rfc3339(event.time),
             time_source: event.time_source,
             received: micros_to_rfc3339(event.received),
-            profile: event.key.profile,
-            subprofile: event.key.subprofile,
+            who: event.key,
             database: event.database,
             collection: event.collection,
             label: event.label.as_deref().map(Cow::Borrowed),
@@ -339,8 +338,7 @@ impl KeyVisitor<'_, '_> {
         let (is_interest, name) = (subject.is_interest(), subject.name().to_owned());
         let place = LinePlace::Value(self.number, is_interest, name, interval.number);
         let part = ValuePart {
-            profile: self.key.profile,
-            subprofile: self.key.subprofile,
+            who: self.key,
             subject,
             value: interval.value,
             since: interval.since,
@@ -359,15 +357,11 @@ impl KeyVisitor<'_, '_> {
         let mut order = Vec::new();
         let (word, state) = replay.known.clone().into_state();
         order.extend(state.subjects());
-        let ProfileKey {
-            profile,
-            subprofile,
-        } = self.key;
+        let who = self.key;
         let part = StatePart {
-            profile,
-            subprofile,
+            who,
             database: replay.database,
-            collection: subprofile.and(replay.collection),
+            collection: who.subprofile.and(replay.collection),
             state: word.to_owned(),
             events: self.events,
             duplicates: self.duplicates,
@@ -401,8 +395,7 @@ impl KeyVisitor<'_, '_> {
         }
         for ((subject, value, since, ended), number) in now.into_iter().zip(1..) {
             let part = NowPart {
-                profile,
-                subprofile,
+                who,
                 subject,
                 value,
                 since,

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::TimeSource;
+use crate::event::{ProfileKey, TimeSource};
 use crate::history::{Ending, Origin, Subject, Value};
 use crate::query::lines::{ChangeLine, LastEvent};
 
@@ -41,10 +41,9 @@ pub enum DossierLine<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AboutPart<'a> {
-    /// The profile.
-    pub profile: u64,
-    /// The subprofile.
-    pub subprofile: Option<u64>,
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
     /// The fields that are asked for; with no interests either, all are.
     pub fields: Vec<Cow<'a, str>>,
     /// The interests that are asked for.
@@ -93,10 +92,9 @@ pub struct TotalPart {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatePart {
-    /// The profile.
-    pub profile: u64,
-    /// The subprofile.
-    pub subprofile: Option<u64>,
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
     /// The database as last named.
     pub database: Option<u64>,
     /// The collection as last named.
@@ -121,10 +119,9 @@ pub struct StatePart {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NowPart<'a> {
-    /// The profile.
-    pub profile: u64,
-    /// The subprofile.
-    pub subprofile: Option<u64>,
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
     /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,
@@ -142,10 +139,9 @@ pub struct NowPart<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ValuePart<'a> {
-    /// The profile.
-    pub profile: u64,
-    /// The subprofile.
-    pub subprofile: Option<u64>,
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
     /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,
@@ -199,10 +195,9 @@ pub struct EventPart<'a> {
     pub time_source: TimeSource,
     /// The moment of receipt.
     pub received: String,
-    /// The profile.
-    pub profile: u64,
-    /// The subprofile.
-    pub subprofile: Option<u64>,
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
     /// The database, where the call named it.
     pub database: Option<u64>,
     /// The collection, where the call named it.

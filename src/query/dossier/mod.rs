@@ -93,8 +93,7 @@ pub(super) fn answer(
         collector.push(LinePlace::Gap(None), &DossierLine::Gap(gap))?;
     }
     let about = AboutPart {
-        profile: query.key.profile,
-        subprofile: query.key.subprofile,
+        who: query.key,
         fields: query.fields.iter().map(Cow::from).collect(),
         interests: query.interests.iter().map(Cow::from).collect(),
         since: query.span.since.map(seconds_to_rfc3339),

@@ -5,16 +5,16 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::event::ProfileKey;
 use crate::history::{Subject, Value};
 
 /// An interval in which a (sub)profile held a value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FindLine<'a> {
-    /// The profile.
-    pub profile: u64,
-    /// The subprofile.
-    pub subprofile: Option<u64>,
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
     /// The database as last named, up to the end of the interval.
     pub database: Option<u64>,
     /// The collection, likewise.

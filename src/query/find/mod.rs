@@ -291,8 +291,7 @@ impl FindVisitor<'_> {
                 continue;
             }
             let line = FindLine {
-                profile: self.key.profile,
-                subprofile: self.key.subprofile,
+                who: self.key,
                 database,
                 collection,
                 subject: interval.subject,

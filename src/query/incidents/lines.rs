@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::event::ProfileKey;
 use crate::history::{Subject, Value, known};
 use crate::query::lines::LabelCount;
 
@@ -83,10 +84,9 @@ pub struct IncidentCause<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UndoLine<'a> {
-    /// The profile.
-    pub profile: u64,
-    /// The subprofile.
-    pub subprofile: Option<u64>,
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
     /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,

@@ -42,8 +42,7 @@ impl ChangeVisitor for AffectedValues<'_> {
             }
             _ => {
                 let line = UndoLine {
-                    profile: event.key.profile,
-                    subprofile: event.key.subprofile,
+                    who: event.key,
                     subject: change.subject.to_owned(),
                     old: change.old.as_ref().map(Value::to_owned),
                     bad,

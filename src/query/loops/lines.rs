@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::event::ProfileKey;
 use crate::history::{Subject, Value};
 
 /// How a field goes on changing.
@@ -56,10 +57,9 @@ pub struct LoopGroupLine<'a> {
 pub struct LoopLine<'a> {
     /// How.
     pub kind: LoopKind,
-    /// The profile.
-    pub profile: u64,
-    /// The subprofile.
-    pub subprofile: Option<u64>,
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
     /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,

@@ -364,8 +364,7 @@ fn line_of(filter: &Filter, found: Found, going_on: bool) -> LoopLine<'static> {
     let is_narrowed = others != Filter::default();
     LoopLine {
         kind: run.kind,
-        profile: key.profile,
-        subprofile: key.subprofile,
+        who: key,
         subject,
         changes: run.changes,
         first: seconds_to_rfc3339(first),

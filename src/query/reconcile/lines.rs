@@ -56,13 +56,12 @@ impl FileRow {
 
 /// A difference between the file and the trail: of one field, or a finding
 /// about the whole (sub)profile.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReconcileLine<'a> {
-    /// The profile.
-    pub profile: u64,
-    /// The subprofile.
-    pub subprofile: Option<u64>,
+    /// The (sub)profile.
+    #[serde(flatten)]
+    pub who: ProfileKey,
     /// The field that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Cow<'a, str>>,
@@ -86,28 +85,28 @@ pub struct ReconcileLine<'a> {
 impl<'a> ReconcileLine<'a> {
     /// The line of a field that differs.
     pub(super) fn field(
-        key: ProfileKey,
+        who: ProfileKey,
         name: &'a str,
         trail: Option<&'a str>,
         file: &'a str,
     ) -> Self {
         Self {
-            profile: key.profile,
-            subprofile: key.subprofile,
+            who,
             field: Some(name.into()),
             trail: Some(trail.map(Cow::Borrowed)),
             file: Some(file.into()),
-            ..Self::default()
+            finding: None,
         }
     }
 
     /// The line of a finding.
-    pub(super) fn finding(key: ProfileKey, finding: &'a str) -> Self {
+    pub(super) fn finding(who: ProfileKey, finding: &'a str) -> Self {
         Self {
-            profile: key.profile,
-            subprofile: key.subprofile,
+            who,
+            field: None,
+            trail: None,
+            file: None,
             finding: Some(finding.into()),
-            ..Self::default()
         }
     }
 }

@@ -20,7 +20,7 @@ pub fn policy() -> String {
 
 /// All up to the first section of lines.
 pub fn head(words: Words, about: &AboutPart<'_>, total: &TotalPart) -> Markup {
-    let person = who(about.profile, about.subprofile);
+    let person = who(about.who);
     let names: Vec<(bool, &str)> = (about.fields.iter().map(|name| (true, &**name)))
         .chain(about.interests.iter().map(|name| (false, &**name)))
         .collect();
@@ -84,7 +84,7 @@ pub fn head(words: Words, about: &AboutPart<'_>, total: &TotalPart) -> Markup {
                         @if let (Some(first), Some(last)) = (&total.first_event, &total.last_event) {
                             ", from " (words.time(&first.time)) " to " (words.time(&last.time))
                         }
-                        @if total.subprofiles > 0 && about.subprofile.is_none() {
+                        @if total.subprofiles > 0 && about.who.subprofile.is_none() {
                             ", of the profile and " (counted(total.subprofiles, "subprofile"))
                         }
                         @if !names.is_empty() { "; only those that changed what is asked for" }

@@ -7,8 +7,8 @@ use maud::{Markup, PreEscaped, html};
 
 use super::head::head;
 use super::words::{Words, how_to_check, legend, observed, sender, subject, text, value};
-use crate::event::Zone;
-use crate::format::{Printer, counted, key, who};
+use crate::event::{ProfileKey, Zone};
+use crate::format::{Printer, counted, who};
 use crate::history::Origin;
 use crate::query::dossier::lines::{
     AboutPart, DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, ValuePart,
@@ -194,10 +194,7 @@ impl<'a> Page<'a> {
         if count == 0 {
             return Ok(());
         }
-        let key = self
-            .about
-            .as_ref()
-            .map(|about| key(about.profile, about.subprofile));
+        let key = self.about.as_ref().map(|about| about.who.to_string());
         let command = format!(
             "profiletrail dossier {} --format jsonl",
             key.unwrap_or_default()
@@ -215,7 +212,7 @@ impl<'a> Page<'a> {
     fn state(&self, line: &StatePart) -> Markup {
         let words = self.words;
         html! {
-            h3 { (who(line.profile, line.subprofile)) }
+            h3 { (who(line.who)) }
             p {
                 @match line.state.as_str() {
                     "present" => "It is there.",
@@ -276,7 +273,7 @@ impl<'a> Page<'a> {
     /// The heading of a table of values, where another one begins.
     fn heading(&mut self, line: &ValuePart<'_>) -> Option<Markup> {
         let name = subject(&line.subject);
-        let owner = who(line.profile, line.subprofile);
+        let owner = who(line.who);
         let heading = html! { h3 { (name) " " span.note { "of " (owner) } } };
         (self.group.as_ref() != Some(&heading.0)).then_some(heading)
     }
@@ -307,7 +304,13 @@ impl<'a> Page<'a> {
 
     fn gap(&self, line: &GapPart<'_>) -> Markup {
         let words = self.words;
-        let owner = line.profile.map(|profile| who(profile, line.subprofile));
+        let owner = line.profile.map(|profile| {
+            let subprofile = line.subprofile;
+            who(ProfileKey {
+                profile,
+                subprofile,
+            })
+        });
         let time = |time: &Option<String>| {
             html! { @match time { Some(time) => (words.time(time)), None => "an unknown moment" } }
         };
@@ -348,7 +351,7 @@ impl<'a> Page<'a> {
                 td {
                     (words.time(&line.time))
                     @if line.time_source == crate::event::TimeSource::Received { " " span.note { "(when it arrived)" } }
-                    div.note { (who(line.profile, line.subprofile)) }
+                    div.note { (who(line.who)) }
                 }
                 td {
                     @for change in &line.changes { (words.change(change)) }
@@ -437,7 +440,7 @@ impl Printer for Page<'_> {
             (legend())
             (PreEscaped("</section>\n"))
             footer {
-                "Dossier of " (who(about.profile, about.subprofile)) ", made " (made) " by profiletrail "
+                "Dossier of " (who(about.who)) ", made " (made) " by profiletrail "
                 (about.version) ". Times are of the zone " (zone.name()) "."
             }
             (PreEscaped("</body></html>\n"))
