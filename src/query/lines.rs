@@ -42,9 +42,21 @@ pub struct HistoryLine<'a> {
     pub collection: Option<u64>,
     /// The label in the webhook's address.
     pub label: Option<Cow<'a, str>>,
+    /// Only in a dossier: the sender's address.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "known"
+    )]
+    #[schemars(with = "Option<Value<'a>>")]
+    pub remote: Option<Option<Cow<'a, str>>>,
     /// Whether it was verified that Copernica sent it; missing where nobody looked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
+    /// Only in a dossier: the key of which `evidence` shows the signature, where it is
+    /// kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<Cow<'a, str>>,
     /// Only of an observed event, which is no call: whether the (sub)profile was
     /// seen (`present`) or seen to be `gone`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -8,17 +8,15 @@ use std::io;
 use bincode::{Decode, Encode};
 
 use super::DossierQuery;
-use super::lines::{
-    DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, TotalPart, ValuePart,
-};
+use super::lines::{DossierLine, GapPart, KeyPart, NowPart, StatePart, TotalPart, ValuePart};
 use crate::auth::signature::Evidence;
-use crate::event::{Event, ProfileKey, micros_to_rfc3339, seconds_to_rfc3339};
+use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
 use crate::history::{Change, Ending, Interval, IntervalBuilder, Place, Replay, Subject, Value};
 use crate::log::record::EventRecord;
 use crate::query::answer::{Lines, QueryError};
 use crate::query::counter::TimeRange;
 use crate::query::filter::matches_subject;
-use crate::query::lines::LastEvent;
+use crate::query::lines::{HistoryLine, LastEvent};
 use crate::query::replay::{ReplayVisitor, Replayer, Step, What};
 use crate::store::{EventReader, Snapshot, Sorter, TrailError};
 
@@ -262,24 +260,13 @@ impl KeyVisitor<'_, '_> {
         if query.narrows() && changes.is_empty() {
             return Ok(());
         }
-        let part = EventPart {
-            seq: event.seq,
-            event_type: Cow::Borrowed(event.event_type.name()),
-            time: seconds_to_rfc3339(event.time),
-            time_source: event.time_source,
-            received: micros_to_rfc3339(event.received),
-            who: event.key,
-            database: event.database,
-            collection: event.collection,
-            label: event.label.as_deref().map(Cow::Borrowed),
-            remote: event.remote.as_deref().map(Cow::Borrowed),
-            verified: event.verified,
+        let line = HistoryLine {
+            remote: Some(event.remote.as_deref().map(Cow::Borrowed)),
             key: signed_by.map(Cow::Owned),
-            observed: event.event_type.seen().map(|seen| seen.name().into()),
-            changes,
+            ..HistoryLine::new(event, changes, None)
         };
         let place = LinePlace::Event(Place::of(event), self.number);
-        self.all.push(place, &DossierLine::Event(Box::new(part)))
+        self.all.push(place, &DossierLine::Event(Box::new(line)))
     }
 
     /// Adds a gap that the event at a place reveals by these changes.

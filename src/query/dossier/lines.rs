@@ -11,9 +11,9 @@ use std::borrow::Cow;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{ProfileKey, TimeSource};
+use crate::event::ProfileKey;
 use crate::history::{Ending, Origin, Subject, Value};
-use crate::query::lines::{ChangeLine, LastEvent};
+use crate::query::lines::{HistoryLine, LastEvent};
 
 /// A line of a dossier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -31,8 +31,8 @@ pub enum DossierLine<'a> {
     Value(ValuePart<'a>),
     /// Something that is not known.
     Gap(GapPart<'a>),
-    /// An event.
-    Event(Box<EventPart<'a>>),
+    /// An event: the keys of `history`, and who sent it.
+    Event(Box<HistoryLine<'a>>),
     /// A key by which events were verified.
     Key(KeyPart<'a>),
 }
@@ -178,46 +178,6 @@ pub struct GapPart<'a> {
     /// What was found, where it is no matter of fields.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Cow<'a, str>>,
-}
-
-/// An event: the keys of `history`, and who sent it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EventPart<'a> {
-    /// Its place in the order of arrival.
-    pub seq: u64,
-    /// Its type.
-    #[serde(rename = "type")]
-    pub event_type: Cow<'a, str>,
-    /// Its time.
-    pub time: String,
-    /// Where that was read.
-    pub time_source: TimeSource,
-    /// The moment of receipt.
-    pub received: String,
-    /// The (sub)profile.
-    #[serde(flatten)]
-    pub who: ProfileKey,
-    /// The database, where the call named it.
-    pub database: Option<u64>,
-    /// The collection, where the call named it.
-    pub collection: Option<u64>,
-    /// The label in the webhook's address.
-    pub label: Option<Cow<'a, str>>,
-    /// The sender's address.
-    pub remote: Option<Cow<'a, str>>,
-    /// Whether it was verified that Copernica sent it; missing where nobody looked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub verified: Option<bool>,
-    /// The key of which `evidence` shows the signature, where it is kept.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<Cow<'a, str>>,
-    /// Only of an observed event, which is no call: whether the (sub)profile was
-    /// seen (`present`) or seen to be `gone`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub observed: Option<Cow<'a, str>>,
-    /// What it changed.
-    pub changes: Vec<ChangeLine<'a>>,
 }
 
 /// A key by which events were verified.

@@ -11,8 +11,9 @@ use crate::event::{ProfileKey, Zone};
 use crate::format::{Printer, counted, who};
 use crate::history::Origin;
 use crate::query::dossier::lines::{
-    AboutPart, DossierLine, EventPart, GapPart, KeyPart, NowPart, StatePart, ValuePart,
+    AboutPart, DossierLine, GapPart, KeyPart, NowPart, StatePart, ValuePart,
 };
+use crate::query::lines::HistoryLine;
 
 /// About how many bytes a section has at most: browsers do not show much larger pages.
 const SECTION_LEN: u64 = 16 << 20;
@@ -343,7 +344,7 @@ impl<'a> Page<'a> {
         }
     }
 
-    fn event(&self, line: &EventPart<'_>) -> Markup {
+    fn event(&self, line: &HistoryLine<'_>) -> Markup {
         let words = self.words;
         html! {
             tr {
@@ -360,7 +361,7 @@ impl<'a> Page<'a> {
                 td {
                     @match &line.observed {
                         Some(seen) => (observed(line.label.as_deref(), seen)),
-                        None => (sender(line.label.as_deref(), line.remote.as_deref(), line.verified, line.key.as_deref())),
+                        None => (sender(line.label.as_deref(), line.remote.as_ref().and_then(Option::as_deref), line.verified, line.key.as_deref())),
                     }
                 }
             }
