@@ -27,7 +27,7 @@
 //! A field that calls hardly ever claim to change, and whose windows no two moments
 //! explain, is one that Copernica changes by itself.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::event::ProfileKey;
 
@@ -61,9 +61,9 @@ pub(super) struct Bounds {
 
 /// Windows explained by a lost span.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Finding {
-    /// Their indices among all windows.
-    pub windows: Vec<usize>,
+pub(super) struct Finding<'w> {
+    /// All of them.
+    pub windows: Vec<&'w Window>,
     /// The narrowest span that explains them.
     pub since: i64,
     pub until: i64,
@@ -77,71 +77,57 @@ pub(super) struct Finding {
 const FINDINGS: usize = 40;
 
 /// Finds the windows that lost spans explain; the rest is left over.
-pub(super) fn find(windows: &[Window], bounds: Bounds) -> (Vec<Finding>, Vec<usize>) {
-    let mut left: Vec<usize> = (0..windows.len()).collect();
+pub(super) fn find(windows: &[Window], bounds: Bounds) -> (Vec<Finding<'_>>, Vec<&Window>) {
+    let mut left: Vec<&Window> = windows.iter().collect();
     let mut found = Vec::new();
-    peaks(windows, &mut left, bounds, &mut found);
-    let mut of: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    for place in &left {
-        for subject in windows
-            .get(*place)
-            .iter()
-            .flat_map(|window| &window.subjects)
-        {
-            of.entry(*subject).or_default().push(*place);
+    peaks(&mut left, bounds, &mut found);
+    let mut of: BTreeMap<u32, Vec<&Window>> = BTreeMap::new();
+    for window in &left {
+        for subject in &window.subjects {
+            of.entry(*subject).or_default().push(window);
         }
     }
-    let mut taken = vec![false; windows.len()];
+    let mut taken: HashSet<*const Window> = HashSet::new();
     for mut own in of.into_values().filter(|own| own.len() >= bounds.least) {
-        own.retain(|place| !taken.get(*place).copied().unwrap_or(true));
+        own.retain(|window| !taken.contains(&std::ptr::from_ref(*window)));
         let before = found.len();
-        peaks(windows, &mut own, bounds, &mut found);
-        for place in found
-            .iter()
-            .skip(before)
-            .flat_map(|finding: &Finding| &finding.windows)
-        {
-            if let Some(taken) = taken.get_mut(*place) {
-                *taken = true;
-            }
-        }
+        peaks(&mut own, bounds, &mut found);
+        let new = found.iter().skip(before);
+        taken.extend(
+            new.flat_map(|finding| finding.windows.iter().copied().map(std::ptr::from_ref)),
+        );
     }
-    left.retain(|place| !taken.get(*place).copied().unwrap_or(true));
-    let mut found = merged(windows, found, bounds.within);
+    left.retain(|window| !taken.contains(&std::ptr::from_ref(*window)));
+    let mut found = merged(found, bounds.within);
     found.sort_by_key(|finding| (std::cmp::Reverse(finding.windows.len()), finding.since));
-    left.sort_unstable();
     (found, left)
 }
 
 /// Moves to `found` the windows that contain a moment which many windows contain.
-fn peaks(windows: &[Window], left: &mut Vec<usize>, bounds: Bounds, found: &mut Vec<Finding>) {
+fn peaks<'w>(left: &mut Vec<&'w Window>, bounds: Bounds, found: &mut Vec<Finding<'w>>) {
     let length = (bounds.time_range.1.saturating_sub(bounds.time_range.0)).max(1);
     let all = left.len();
     for _ in 0..FINDINGS {
         if left.len() < bounds.least {
             return;
         }
-        let held = || left.iter().filter_map(|place| windows.get(*place));
-        let sum: i128 = held()
+        let lengths = left.iter();
+        let sum: i128 = lengths
             .map(|window| i128::from(window.until) - i128::from(window.since))
             .sum();
         let hundredths = u64::try_from(sum * 100 / i128::from(length)).unwrap_or(u64::MAX);
-        let Some((moment, count)) = most_held(held()) else {
+        let Some((moment, count)) = most_held(left.iter().copied()) else {
             return;
         };
         if count < bounds.least || !stands_out(count, hundredths, all) {
             return;
         }
-        let holds = |place: &usize| {
-            windows
-                .get(*place)
-                .is_some_and(|window| window.since < moment && moment <= window.until)
-        };
-        let (own, others): (Vec<usize>, Vec<usize>) = left.iter().partition(|place| holds(place));
+        let holds = |window: &&Window| window.since < moment && moment <= window.until;
+        let (own, others): (Vec<&Window>, Vec<&Window>) = left.drain(..).partition(holds);
         *left = others;
         // At most half of the windows contain the moment by chance.
         let by_chance = (hundredths / 100).min(own.len() as u64 / 2);
-        found.push(finding(windows, own, by_chance));
+        found.push(finding(own, by_chance));
     }
 }
 
@@ -183,30 +169,30 @@ fn most_held<'w>(windows: impl Iterator<Item = &'w Window>) -> Option<(i64, usiz
     Some((since.saturating_add(1), usize::try_from(held).ok()?))
 }
 
-fn finding(windows: &[Window], own: Vec<usize>, by_chance: u64) -> Finding {
-    let held = || own.iter().filter_map(|place| windows.get(*place));
-    let latest = held().map(|window| window.since).max().unwrap_or_default();
-    let earliest = held().map(|window| window.until).min().unwrap_or_default();
+fn finding(windows: Vec<&Window>, by_chance: u64) -> Finding<'_> {
+    let latest = windows.iter().map(|window| window.since).max();
+    let earliest = windows.iter().map(|window| window.until).min();
+    let (latest, earliest) = (latest.unwrap_or_default(), earliest.unwrap_or_default());
     Finding {
         since: latest.min(earliest),
         until: latest.max(earliest),
         within_one: latest < earliest,
-        windows: own,
+        windows,
         by_chance,
     }
 }
 
 /// Merges findings whose spans are close together.
-fn merged(windows: &[Window], mut found: Vec<Finding>, within: i64) -> Vec<Finding> {
+fn merged(mut found: Vec<Finding<'_>>, within: i64) -> Vec<Finding<'_>> {
     found.sort_by_key(|finding| (finding.since, finding.until));
-    let mut merged: Vec<Finding> = Vec::new();
+    let mut merged: Vec<Finding<'_>> = Vec::new();
     for next in found {
         match merged.last_mut() {
             Some(last) if next.since.saturating_sub(last.until) <= within => {
                 let by_chance = last.by_chance + next.by_chance;
                 let mut own = std::mem::take(&mut last.windows);
                 own.extend(next.windows);
-                *last = finding(windows, own, by_chance);
+                *last = finding(own, by_chance);
             }
             _ => merged.push(next),
         }

@@ -131,11 +131,7 @@ pub(super) fn answer(
     };
     let mut lost: HashMap<u32, u64> = HashMap::new();
     for (number, finding) in found.iter().enumerate() {
-        let own = finding
-            .windows
-            .iter()
-            .filter_map(|place| windows.get(*place));
-        let mut own: Vec<&Window> = own.collect();
+        let mut own = finding.windows.clone();
         own.sort_by_key(|window| (window.key, window.seq));
         let mut fields: HashMap<u32, u64> = HashMap::new();
         for subject in own.iter().flat_map(|window| &window.subjects) {
@@ -150,7 +146,6 @@ pub(super) fn answer(
             return Ok(true);
         }
     }
-    let left = left.iter().filter_map(|place| windows.get(*place));
     for line in renderer.rest(&silent, &lost, left) {
         if !lines.put(&line)? {
             break;
@@ -161,7 +156,7 @@ pub(super) fn answer(
 
 fn look_at_calls(
     snapshot: &Snapshot<'_>,
-    finding: &Finding,
+    finding: &Finding<'_>,
     line: &mut GapLine<'_>,
     lines: &mut Lines<'_>,
 ) -> Result<(), QueryError> {
@@ -190,7 +185,12 @@ struct Renderer<'a> {
 
 impl<'a> Renderer<'a> {
     /// The line of a lost span, with its windows and how many of them each field is in.
-    fn lost(&self, finding: &Finding, own: &[&Window], fields: &HashMap<u32, u64>) -> GapLine<'a> {
+    fn lost(
+        &self,
+        finding: &Finding<'_>,
+        own: &[&Window],
+        fields: &HashMap<u32, u64>,
+    ) -> GapLine<'a> {
         let mut set_by: HashMap<u32, u64> = HashMap::new();
         for (_, count) in fields.keys().filter_map(|subject| self.all.count(*subject)) {
             for (label, count) in count.set_by.counts() {
@@ -215,11 +215,11 @@ impl<'a> Renderer<'a> {
     }
 
     /// The lines of silent fields, and of the changes that no lost span explains.
-    fn rest<'w>(
+    fn rest(
         &self,
         silent: &[u32],
         lost: &HashMap<u32, u64>,
-        left: impl Iterator<Item = &'w Window>,
+        left: Vec<&Window>,
     ) -> Vec<GapLine<'a>> {
         let mut counts: HashMap<u32, SubjectCount> = HashMap::new();
         for window in left {
