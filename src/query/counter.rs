@@ -8,39 +8,14 @@ use std::hash::Hash;
 use indexmap::IndexMap;
 
 use crate::event::{Event, ProfileKey};
-use crate::history::Subject;
+
+/// The length of a label.
+pub(super) fn label_len(label: &Option<String>) -> usize {
+    label.as_ref().map_or(0, String::len)
+}
 
 /// The maximum number of bytes of all names of a [`BoundedMap`].
 const NAMES_LEN: usize = 4 << 20;
-
-/// The length of a name in bytes, where it comes from a sender.
-pub(super) trait NameLen {
-    fn name_len(&self) -> usize;
-}
-
-impl NameLen for Subject<'static> {
-    fn name_len(&self) -> usize {
-        self.name().len()
-    }
-}
-
-impl NameLen for Option<String> {
-    fn name_len(&self) -> usize {
-        self.as_ref().map_or(0, String::len)
-    }
-}
-
-impl NameLen for u32 {
-    fn name_len(&self) -> usize {
-        0
-    }
-}
-
-impl NameLen for &str {
-    fn name_len(&self) -> usize {
-        self.len()
-    }
-}
 
 /// Values by name, numbered in order of first use. The number of names and their
 /// bytes are bounded, so that senders of ever new or long names cannot exhaust
@@ -49,15 +24,18 @@ impl NameLen for &str {
 pub(super) struct BoundedMap<K, V> {
     values: IndexMap<K, V>,
     most: usize,
+    /// The length of a name in bytes, as far as it comes from a sender.
+    len_of: fn(&K) -> usize,
     names_len: usize,
 }
 
-impl<K: Eq + Hash + NameLen, V: Default> BoundedMap<K, V> {
-    /// A map for at most this many names.
-    pub fn new(most: usize) -> Self {
+impl<K: Eq + Hash, V: Default> BoundedMap<K, V> {
+    /// A map for at most this many names of such lengths.
+    pub fn new(most: usize, len_of: fn(&K) -> usize) -> Self {
         Self {
             values: IndexMap::new(),
             most,
+            len_of,
             names_len: 0,
         }
     }
@@ -68,7 +46,7 @@ impl<K: Eq + Hash + NameLen, V: Default> BoundedMap<K, V> {
         let number = match self.values.get_index_of(&name) {
             Some(number) => number,
             None => {
-                let names_len = self.names_len + name.name_len();
+                let names_len = self.names_len + (self.len_of)(&name);
                 if self.values.len() >= self.most || names_len > NAMES_LEN {
                     return None;
                 }
@@ -98,11 +76,11 @@ pub(super) struct BoundedCounter<K> {
     others: u64,
 }
 
-impl<K: Eq + Hash + NameLen + Ord> BoundedCounter<K> {
-    /// A counter for at most this many distinct names.
-    pub fn new(most: usize) -> Self {
+impl<K: Eq + Hash + Ord> BoundedCounter<K> {
+    /// A counter for at most this many distinct names of such lengths.
+    pub fn new(most: usize, len_of: fn(&K) -> usize) -> Self {
         Self {
-            counts: BoundedMap::new(most),
+            counts: BoundedMap::new(most, len_of),
             others: 0,
         }
     }
@@ -250,11 +228,11 @@ mod tests {
 
     #[test]
     fn names_beyond_the_bound_are_counted_together() {
-        let mut counter = BoundedCounter::new(2);
+        let mut counter = BoundedCounter::new(2, |name: &&str| name.len());
         for name in ["b", "a", "c", "a", "d", "c"] {
             counter.add(name, 1);
         }
-        let mut other = BoundedCounter::new(2);
+        let mut other = BoundedCounter::new(2, |name: &&str| name.len());
         for name in ["d", "b", "x"] {
             other.add(name, 10);
         }
@@ -268,7 +246,7 @@ mod tests {
         let names: Vec<String> = (0..6)
             .map(|n| n.to_string().repeat(NAMES_LEN / 4))
             .collect();
-        let mut counter = BoundedCounter::new(100);
+        let mut counter = BoundedCounter::new(100, |name: &&str| name.len());
         for name in names.iter().chain(&names) {
             counter.add(name.as_str(), 1);
         }

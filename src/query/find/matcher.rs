@@ -93,76 +93,66 @@ impl FindOptions {
         text: Option<String>,
         text_name: &'static str,
     ) -> Result<FindQuery, InvalidParam> {
+        let wrong = |name, what: &str| Err(InvalidParam::new(name, what));
         if self.ever && self.at.is_some() {
-            return Err(InvalidParam::new(
-                "at",
-                "--ever and --at exclude each other: leave one out",
-            ));
+            return wrong("at", "--ever and --at exclude each other: leave one out");
         }
-        let (ever, at) = (self.ever, self.at);
-        let (database, limit, cascade) = (self.database, self.limit, self.cascade);
-        Ok(FindQuery {
-            sought: self.sought(text, text_name)?,
-            ever,
-            at,
-            database,
-            limit,
-            cascade,
-        })
-    }
-
-    fn sought(
-        self,
-        text: Option<String>,
-        text_name: &'static str,
-    ) -> Result<FindTarget, InvalidParam> {
         let by = match (self.prefix, self.matches) {
             (false, false) => Matching::Whole,
             (true, false) => Matching::Prefix,
             (false, true) => Matching::Match,
             (true, true) => {
                 let what = "a value is matched by its beginning or by an expression, not both";
-                return Err(InvalidParam::new("match", what));
+                return wrong("match", what);
             }
         };
-        if let Some(interest) = self.interest {
-            if text.is_some() || self.field.is_some() {
+        let ignore_case = self.ignore_case;
+        let sought = match (self.interest, text) {
+            (Some(_), text) if text.is_some() || self.field.is_some() => {
                 let what = "name either an interest or a field's value, not both";
-                return Err(InvalidParam::new("interest", what));
+                return wrong("interest", what);
             }
-            if by != Matching::Whole || self.ignore_case {
-                let what = "an interest is matched by its whole name";
-                return Err(InvalidParam::new("interest", what));
+            (Some(_), _) if by != Matching::Whole || ignore_case => {
+                return wrong("interest", "an interest is matched by its whole name");
             }
-            return Ok(FindTarget::Interest(interest));
-        }
-        let Some(text) = text else {
-            let what =
-                "what to find is missing: write 'mail=johny@example.com', or name an interest";
-            return Err(InvalidParam::new(text_name, what));
-        };
-        let (name, value) = match (self.field, text.split_once('=')) {
-            (Some(name), _) => (name, text),
-            (None, Some((name, value))) => (name.to_owned(), value.to_owned()),
+            (Some(interest), _) => FindTarget::Interest(interest),
             (None, None) => {
-                let shown: String = text.chars().take(40).collect();
-                let what = format!(
-                    "{shown:?} has no value: write '{shown}=VALUE', or '{shown}=' with prefix \
-                     for all who have the field"
-                );
-                return Err(InvalidParam::new(text_name, what));
+                let what =
+                    "what to find is missing: write 'mail=johny@example.com', or name an interest";
+                return wrong(text_name, what);
+            }
+            (None, Some(text)) => {
+                let (name, value) = match (self.field, text.split_once('=')) {
+                    (Some(name), _) => (name, text),
+                    (None, Some((name, value))) => (name.to_owned(), value.to_owned()),
+                    (None, None) => {
+                        let shown: String = text.chars().take(40).collect();
+                        let what = format!(
+                            "{shown:?} has no value: write '{shown}=VALUE', or '{shown}=' with prefix \
+                             for all who have the field"
+                        );
+                        return wrong(text_name, &what);
+                    }
+                };
+                FindTarget::Field {
+                    name,
+                    value,
+                    by,
+                    ignore_case,
+                }
             }
         };
-        let sought = FindTarget::Field {
-            name,
-            value,
-            by,
-            ignore_case: self.ignore_case,
-        };
-        match ValueMatcher::new(&sought) {
-            Ok(_) => Ok(sought),
-            Err(what) => Err(InvalidParam::new(text_name, what)),
+        if let Err(what) = ValueMatcher::new(&sought) {
+            return wrong(text_name, &what);
         }
+        Ok(FindQuery {
+            sought,
+            ever: self.ever,
+            at: self.at,
+            database: self.database,
+            limit: self.limit,
+            cascade: self.cascade,
+        })
     }
 }
 
@@ -175,10 +165,12 @@ pub(super) struct ValueMatcher {
 
 #[derive(Clone, Debug)]
 enum Test {
-    Whole(String),
-    WholeFolded(String),
-    Prefix(String),
-    PrefixFolded(String),
+    Text {
+        value: String,
+        is_prefix: bool,
+        /// Whether the value is folded, and others are to be.
+        is_folded: bool,
+    },
     Match(Regex),
     Member,
 }
@@ -203,12 +195,16 @@ impl ValueMatcher {
                 ignore_case,
             } => (name, value, *by, *ignore_case),
         };
-        let test = match (by, ignore_case) {
-            (Matching::Whole, false) => Test::Whole(value.clone()),
-            (Matching::Whole, true) => Test::WholeFolded(folded(value).collect()),
-            (Matching::Prefix, false) => Test::Prefix(value.clone()),
-            (Matching::Prefix, true) => Test::PrefixFolded(folded(value).collect()),
-            (Matching::Match, ignore_case) => Test::Match(
+        let test = match by {
+            Matching::Whole | Matching::Prefix => Test::Text {
+                value: match ignore_case {
+                    true => folded(value).collect(),
+                    false => value.clone(),
+                },
+                is_prefix: by == Matching::Prefix,
+                is_folded: ignore_case,
+            },
+            Matching::Match => Test::Match(
                 RegexBuilder::new(value)
                     .case_insensitive(ignore_case)
                     .size_limit(REGEX_SIZE)
@@ -240,13 +236,18 @@ impl ValueMatcher {
     /// Whether a field's value matches.
     pub fn matches_text(&self, text: &str) -> bool {
         match &self.test {
-            Test::Whole(value) => text == value,
-            Test::Prefix(value) => text.starts_with(value.as_str()),
-            Test::WholeFolded(value) => folded(text).eq(value.chars()),
-            Test::PrefixFolded(value) => {
+            Test::Text {
+                value,
+                is_prefix,
+                is_folded: true,
+            } => {
                 let mut own = folded(text);
-                value.chars().all(|wanted| own.next() == Some(wanted))
+                let begins = value.chars().all(|wanted| own.next() == Some(wanted));
+                begins && (*is_prefix || own.next().is_none())
             }
+            Test::Text {
+                value, is_prefix, ..
+            } => text == value || (*is_prefix && text.starts_with(value.as_str())),
             Test::Match(regex) => regex.is_match(text),
             Test::Member => false,
         }

@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::history::{Cause, Change, Subject};
 use crate::query::answer::QueryError;
 use crate::query::changes::{self, ChangeVisitor};
-use crate::query::counter::{BoundedCounter, BoundedMap, Extent, TimeRange};
+use crate::query::counter::{BoundedCounter, BoundedMap, Extent, TimeRange, label_len};
 
 /// The maximum number of windows that are analysed together; further events count
 /// as scattered.
@@ -47,8 +47,8 @@ impl Default for SubjectCount {
             set: 0,
             revealed: Extent::default(),
             times: TimeRange::default(),
-            set_by: BoundedCounter::new(MAX_FIELD_LABELS),
-            revealed_by: BoundedCounter::new(MAX_FIELD_LABELS),
+            set_by: BoundedCounter::new(MAX_FIELD_LABELS, |_| 0),
+            revealed_by: BoundedCounter::new(MAX_FIELD_LABELS, |_| 0),
         }
     }
 }
@@ -58,7 +58,7 @@ impl SubjectCount {
     /// their labels.
     pub fn of<'w>(windows: impl IntoIterator<Item = &'w Window>) -> Self {
         let mut count = Self {
-            revealed_by: BoundedCounter::new(MAX_LABELS),
+            revealed_by: BoundedCounter::new(MAX_LABELS, |_| 0),
             ..Self::default()
         };
         for window in windows {
@@ -102,8 +102,8 @@ pub(super) struct Collector {
 impl Default for Collector {
     fn default() -> Self {
         Self {
-            subjects: BoundedMap::new(MAX_SUBJECTS),
-            labels: BoundedMap::new(MAX_LABELS),
+            subjects: BoundedMap::new(MAX_SUBJECTS, |subject| subject.name().len()),
+            labels: BoundedMap::new(MAX_LABELS, label_len),
             windows: Vec::new(),
             left_out: 0,
             others: 0,

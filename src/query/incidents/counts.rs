@@ -10,7 +10,7 @@ use crate::event::{Event, ProfileKey};
 use crate::history::{Change, Subject};
 use crate::query::answer::QueryError;
 use crate::query::changes::ChangeVisitor;
-use crate::query::counter::{BoundedMap, NameLen, TimeRange};
+use crate::query::counter::{BoundedMap, TimeRange};
 use crate::store::{Snapshot, Sorter, TrailError};
 
 /// The maximum number of distinct fields, per database and collection.
@@ -26,12 +26,6 @@ pub(super) struct Group {
     pub database: Option<u64>,
     pub collection: Option<u64>,
     pub subprofiles: bool,
-}
-
-impl NameLen for Group {
-    fn name_len(&self) -> usize {
-        self.subject.name_len()
-    }
 }
 
 impl Group {
@@ -76,7 +70,7 @@ impl<'t> Counts<'t> {
             snapshot,
             slice: slice.max(1),
             wanted,
-            groups: BoundedMap::new(GROUPS),
+            groups: BoundedMap::new(GROUPS, |group| group.subject.name().len()),
             cells: HashMap::new(),
             sorter: Sorter::new(snapshot.trail().folder().path()),
             left_out: 0,

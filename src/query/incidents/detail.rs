@@ -5,7 +5,7 @@ use crate::event::Event;
 use crate::history::{Change, Value};
 use crate::query::answer::QueryError;
 use crate::query::changes::{ChangeVisitor, Collector};
-use crate::query::counter::{BoundedCounter, Extent, NameLen};
+use crate::query::counter::{BoundedCounter, Extent, label_len};
 use crate::query::sample::sample;
 
 /// The maximum number of distinct value pairs, and of distinct labels.
@@ -14,11 +14,8 @@ const NAMES: usize = 5_000;
 /// The old and the new value.
 type Pair = (Option<Value<'static>>, Value<'static>);
 
-impl NameLen for Pair {
-    fn name_len(&self) -> usize {
-        let old = self.0.as_ref().map_or(0, Value::text_len);
-        old + self.1.text_len()
-    }
+fn pair_len((old, new): &Pair) -> usize {
+    old.as_ref().map_or(0, Value::text_len) + new.text_len()
 }
 
 /// The details of an incident.
@@ -43,9 +40,9 @@ impl<'g> Detail<'g> {
             has_named: false,
             extent: Extent::default(),
             first: None,
-            pairs: BoundedCounter::new(NAMES),
-            labels: BoundedCounter::new(NAMES),
-            causes: BoundedCounter::new(NAMES),
+            pairs: BoundedCounter::new(NAMES, pair_len),
+            labels: BoundedCounter::new(NAMES, label_len),
+            causes: BoundedCounter::new(NAMES, |_| 0),
         }
     }
 }

@@ -132,7 +132,7 @@ fn detect(cells: &[Cell], rule: Rule) -> Vec<Burst> {
     let mut bursts: Vec<Burst> = Vec::new();
     let usual = Usual::new(cells, rule);
     for busy in busy_times(cells, rule.least) {
-        let mut run: Option<Run> = None;
+        let mut run: Option<Burst> = None;
         let mut hourly: HashMap<i64, u64> = HashMap::new();
         for slice in busy.0..=busy.1 {
             let stretch = count(cells, slice - SLICES + 1, slice);
@@ -147,10 +147,11 @@ fn detect(cells: &[Cell], rule: Rule) -> Vec<Burst> {
                 close(run.take(), cells, &mut bursts);
                 continue;
             }
-            let run = run.get_or_insert(Run {
+            let run = run.get_or_insert(Burst {
                 first: slice - SLICES + 1,
                 last: slice,
                 usual,
+                count: 0,
             });
             run.last = slice;
             run.usual = run.usual.max(usual);
@@ -160,16 +161,8 @@ fn detect(cells: &[Cell], rule: Rule) -> Vec<Burst> {
     bursts
 }
 
-/// A hot period.
-#[derive(Clone, Copy)]
-struct Run {
-    first: i64,
-    last: i64,
-    usual: u64,
-}
-
 /// The burst of a hot period.
-fn close(run: Option<Run>, cells: &[Cell], bursts: &mut Vec<Burst>) {
+fn close(run: Option<Burst>, cells: &[Cell], bursts: &mut Vec<Burst>) {
     let Some(run) = run else {
         return;
     };

@@ -22,7 +22,7 @@ pub use lines::{GroupKind, LoopGroupLine, LoopKind, LoopLine, LoopWriter};
 use super::answer::{Lines, QueryError, now};
 use super::changes::{ChangeVisitor, Collector, collect_changes};
 use super::command::CommandLine;
-use super::counter::{BoundedMap, NameLen, TimeRange};
+use super::counter::{BoundedMap, TimeRange};
 use super::filter::{Filter, Span};
 use super::moment::parse_seconds;
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
@@ -87,12 +87,6 @@ struct Group {
 /// unclaimed.
 type GroupKey = (Subject<'static>, Vec<Option<String>>, bool);
 
-impl NameLen for GroupKey {
-    fn name_len(&self) -> usize {
-        self.0.name().len()
-    }
-}
-
 fn group_key(found: &Found) -> GroupKey {
     let writers = found.run.writers.iter();
     let claimed = writers.filter(|writer| writer.claimed);
@@ -136,7 +130,7 @@ impl Loops {
             found: Vec::new(),
             found_held: 0,
             left_out: 0,
-            groups: BoundedMap::new(GROUPS),
+            groups: BoundedMap::new(GROUPS, |(subject, ..)| subject.name().len()),
         }
     }
 
@@ -303,7 +297,7 @@ pub(super) fn answer(
         );
     }
     // Those with the most changes first.
-    let groups = std::mem::replace(&mut all.groups, BoundedMap::new(0));
+    let groups = std::mem::replace(&mut all.groups, BoundedMap::new(0, |_| 0));
     let mut groups: Vec<_> = groups.into_values().into_iter().collect();
     groups.sort_by(|(a, more), (b, less)| less.changes.cmp(&more.changes).then_with(|| a.cmp(b)));
     for (key, group) in groups {

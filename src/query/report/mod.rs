@@ -21,7 +21,7 @@ pub use lines::{ReportGroup, ReportLine};
 use super::answer::{Lines, QueryError};
 use super::changes::{ChangeVisitor, Collector, collect_changes};
 use super::command::changes_command;
-use super::counter::{BoundedMap, Extent, NameLen};
+use super::counter::{BoundedMap, Extent};
 use super::filter::Filter;
 use crate::event::{Event, Zone, seconds_to_rfc3339};
 use crate::history::Change;
@@ -88,12 +88,6 @@ struct Tally<'q> {
     left_out: u64,
 }
 
-impl NameLen for Vec<Part> {
-    fn name_len(&self) -> usize {
-        self.iter().map(Part::name_len).sum()
-    }
-}
-
 impl ChangeVisitor for Tally<'_> {
     fn visit(&mut self, event: &Event<'_>, changes: Vec<Change<'_>>) -> Result<(), QueryError> {
         for change in &changes {
@@ -139,7 +133,7 @@ pub(super) fn answer(
     let tally = collect_changes(snapshot, &query.filter, lines, &|| Tally {
         by: &by,
         zone: query.zone,
-        groups: BoundedMap::new(GROUPS),
+        groups: BoundedMap::new(GROUPS, |parts| parts.iter().map(Part::name_len).sum()),
         left_out: 0,
     })?;
     if tally.left_out > 0 {
