@@ -8,7 +8,7 @@ use super::context::CommandContext;
 use super::answer_args::{Ask, AskStates, EventNumber, Find};
 pub use super::answer_args::{Format, Output, ResultOutput, TIMES, formats};
 use super::backup::{BackupArgs, RestoreArgs};
-pub use super::common_args::{ColorChoice, Common};
+pub use super::common_args::Common;
 use super::demo::DemoArgs;
 use super::doctor::DoctorArgs;
 use super::dossier::DossierArgs;

@@ -5,14 +5,12 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::ExitStatus;
 use super::answer_args::{Ask, AskStates};
-use super::args::{Format, Output};
+use super::args::Output;
 use super::client;
-use super::context::{CommandContext, UsageError};
 use super::out_file::OutFile;
 use super::output::{Csv, CsvColumns, Xlsx, csv_columns, printer};
-use super::pager::PagedStdout;
+use super::{CommandContext, ExitStatus, Format, PagedStdout, UsageError};
 use crate::format::{LineSplitter, Lines, Printer};
 use crate::query::{Answered, FindQuery, FindTarget, InvalidParam, Query, Span, Wanted};
 

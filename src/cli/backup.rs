@@ -4,11 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::ExitStatus;
-use super::args::ResultOutput;
-use super::context::CommandContext;
 use super::maintenance::{run, shown};
-use super::progress::Bar;
+use super::{Bar, CommandContext, ExitStatus, ResultOutput};
 use crate::format::{counted, plain};
 use crate::ops::Maintenance;
 use crate::ops::backup::{BackupLine, BackupOrder, restore_folder};

@@ -16,8 +16,8 @@ use anyhow::{Context, bail};
 use crossbeam_channel::{Sender, bounded};
 use serde_json::Value;
 
-use super::context::CommandContext;
-use super::progress::{Bar, Unbarred};
+use super::progress::Unbarred;
+use super::{Bar, CommandContext};
 use crate::query::{Answered, Query, Stage};
 use crate::server::control::{ChunkedReader, Control, Request, TARGET, read_head, write_chunk};
 use crate::server::{Commands, reachable};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
-use clap::ValueEnum;
+use clap::ColorChoice;
 
 use crate::event::{Zone, zone_from_name};
 
@@ -36,7 +36,7 @@ pub struct Common {
     /// Cache size of the index
     #[arg(long, global = true, value_name = "SIZE", default_value = "8MiB")]
     pub cache_size: ByteSize,
-    /// When to use colours
+    /// When to use colours: auto is on a terminal, unless NO_COLOR is set
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub color: ColorChoice,
     /// The pager for answers on a terminal [default: $PAGER, or less]
@@ -63,15 +63,4 @@ fn reader_zone(name: &str) -> Result<Zone, String> {
         "cannot find out this machine's time zone: write one such as Europe/Amsterdam or UTC"
             .to_owned()
     })
-}
-
-/// When to use colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ColorChoice {
-    /// On a terminal, unless NO_COLOR is set
-    Auto,
-    /// Always
-    Always,
-    /// Never
-    Never,
 }

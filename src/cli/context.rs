@@ -4,8 +4,9 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use bytesize::ByteSize;
+use clap::ColorChoice;
 
-use super::args::{ColorChoice, Common, Format};
+use super::args::{Common, Format};
 use crate::event::{Zone, now_micros};
 use crate::format::{Styles, View};
 use crate::query::InvalidParam;

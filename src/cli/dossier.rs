@@ -2,12 +2,8 @@
 
 use std::path::PathBuf;
 
-use bytesize::ByteSize;
-
-use super::ExitStatus;
-use super::answer_args::{Format, TIMES, formats};
 use super::ask;
-use super::context::{CommandContext, UsageError};
+use super::{CommandContext, ExitStatus, Format, TIMES, UsageError, formats};
 use crate::format::plain;
 use crate::query::{DossierQuery, Query, Rounding, unix_time};
 

@@ -13,8 +13,8 @@ use clap::builder::Resettable;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, ValueEnum};
 
-use super::args::{Args, Format};
-use super::context::UsageError;
+use super::args::Args;
+use super::{Format, UsageError};
 use crate::event::now_micros;
 use crate::format::is_unsafe;
 use crate::query::{Clock, with_clock};

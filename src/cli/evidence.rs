@@ -7,11 +7,10 @@ use anyhow::Context;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::ExitStatus;
-use super::answer_args::{EventNumber, Format, Output, formats};
+use super::answer_args::{EventNumber, Output};
 use super::ask;
 use super::client;
-use super::context::CommandContext;
+use super::{CommandContext, ExitStatus, Format, formats};
 use crate::query::lines::EvidenceLine;
 use crate::query::{EvidenceQuery, Query};
 

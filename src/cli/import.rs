@@ -10,10 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use anyhow::{Context as _, bail};
 use bytesize::ByteSize;
 
-use super::ExitStatus;
 use super::client::Task;
-use super::context::CommandContext;
-use super::progress::Bar;
+use super::{Bar, CommandContext, ExitStatus};
 use crate::format::{counted, grouped};
 use crate::query::ImportReport;
 use crate::server::control::Request;

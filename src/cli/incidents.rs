@@ -4,11 +4,9 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::ExitStatus;
 use super::answer_args::AskStates;
-use super::args::{Format, TIMES, formats};
-use super::context::{CommandContext, UsageError};
 use super::undo;
+use super::{CommandContext, ExitStatus, Format, TIMES, UsageError, formats};
 use crate::query::{IncidentId, IncidentsQuery, Query, Wanted};
 
 /// `incidents`

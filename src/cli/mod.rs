@@ -53,8 +53,10 @@ use rustix::fs::Mode;
 use signal_hook::consts::SIGXFSZ;
 
 use crate::query::Answered;
-use args::Command;
-use context::CommandContext;
+use args::{Command, Format, ResultOutput, TIMES, formats};
+use context::{CommandContext, UsageError};
+use pager::PagedStdout;
+use progress::Bar;
 
 /// How a command ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +89,7 @@ pub fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("profiletrail: {error:#}"));
-            let usage = error.downcast_ref::<context::UsageError>().is_some();
+            let usage = error.downcast_ref::<UsageError>().is_some();
             ExitCode::from(if usage { 2 } else { 3 })
         }
     }

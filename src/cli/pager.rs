@@ -15,9 +15,8 @@ use std::thread::JoinHandle;
 
 use signal_hook::consts::SIGINT;
 
-use super::args::Format;
-use super::context::CommandContext;
 use super::escaped::Escaped;
+use super::{CommandContext, Format};
 use super::{Stdout, mark_closed};
 
 /// A shell's exit status for a program that does not exist.

@@ -1,11 +1,9 @@
 //! Asks for confirmation of irreversible actions.
 
+use super::{ExitStatus, UsageError};
 use std::io::{BufRead, IsTerminal, Write, stderr, stdin};
 
 use anyhow::Context as _;
-
-use super::ExitStatus;
-use super::context::UsageError;
 
 /// Without a terminal it fails, and the error says what to do instead.
 pub fn require_terminal(instead: &str) -> Result<(), UsageError> {

@@ -1,10 +1,8 @@
 //! `prune`: showing what it would remove, asking, and removing it.
 
-use super::ExitStatus;
-use super::args::{ResultOutput, TIMES};
-use super::context::{CommandContext, UsageError};
 use super::maintenance::{self, order, parse_lines, shown};
 use super::prompt::{confirm, declined, require_terminal};
+use super::{CommandContext, ExitStatus, ResultOutput, TIMES, UsageError};
 use crate::format::{View, counted, wrapped};
 use crate::ops::Maintenance;
 use crate::query::{Rounding, unix_time};

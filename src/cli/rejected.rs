@@ -1,11 +1,9 @@
 //! `rejected`: the calls that could not be read, and entering those that can be read now.
 
-use super::ExitStatus;
 use super::answer_args::Ask;
-use super::args::{Format, TIMES};
 use super::ask;
 use super::client::{APPEND, Task};
-use super::context::{CommandContext, UsageError};
+use super::{CommandContext, ExitStatus, Format, TIMES, UsageError};
 use crate::query::{Query, RejectedQuery, RetryLine, RetryOutcome};
 use crate::server::control::Request;
 

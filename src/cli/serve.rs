@@ -13,12 +13,11 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use super::ExitStatus;
-use super::context::{CommandContext, UsageError, bytes, segment_size};
-use super::progress::Bar;
+use super::context::{bytes, segment_size};
 use super::server_args::ServerArgs;
 use super::signature_args::SignatureArgs;
 use super::time::parse_span;
+use super::{Bar, CommandContext, ExitStatus, UsageError};
 use crate::event::MAX_BODY;
 use crate::frontend::{Network, Proxies, TlsFiles};
 use crate::index::MAX_FIELDS;

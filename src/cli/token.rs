@@ -3,10 +3,8 @@
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::ExitStatus;
-use super::args::{Format, ResultOutput};
-use super::context::{CommandContext, UsageError};
 use super::output::{Cell, CellContext, Column, TablePrinter};
+use super::{CommandContext, ExitStatus, Format, ResultOutput, UsageError};
 use crate::auth::tokens::{Scope, Token, TokenFile, TokensError};
 use crate::format::{Role, View, plain};
 use crate::store::Folder;

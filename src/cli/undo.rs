@@ -8,11 +8,10 @@
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 
-use super::ExitStatus;
 use super::ask;
-use super::context::{CommandContext, UsageError};
 use super::incidents::UndoArgs;
 use super::out_file::OutFile;
+use super::{CommandContext, ExitStatus, UsageError};
 use crate::format::{Printer, counted, grouped, plain};
 use crate::history::Value;
 use crate::query::{Query, UndoLine};

@@ -6,9 +6,7 @@ use anyhow::Context as _;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::ExitStatus;
-use super::args::{Format, ResultOutput};
-use super::context::{CommandContext, UsageError};
+use super::{CommandContext, ExitStatus, Format, ResultOutput, UsageError};
 use crate::store::{Folder, ValidationError, ValidationFiles};
 
 /// `validation`

@@ -17,7 +17,7 @@ use super::refusals::Refusals;
 use super::reply::Reply;
 use super::tails::Tails;
 use crate::event::{DecodeError, Zone};
-use crate::ops::doctor::{Running, Settings, Signed};
+use crate::ops::doctor::{Running, Settings};
 use crate::ops::{self, Maintenance};
 use crate::query::{
     Answered, ImportReport, Importer, Progress, Query, ReconcileOrder, Reconciler, Stage,
@@ -239,11 +239,12 @@ impl Commands {
 
     fn describe(&self, mut out: &AnswerWriter<'_>) -> Result<Answered, Failure> {
         let about = self.about.as_ref().ok_or("no server runs")?;
-        let signed = about.checks.then(|| Signed {
+        let running = Running {
+            checks: about.checks,
             last_age: about.refusals.last_age(),
-        });
-        let (settings, refused) = (about.settings.clone(), about.refusals.counts());
-        let running = Running::of(&self.trail, settings, signed, refused);
+            refused: about.refusals.counts(),
+            ..Running::of(&self.trail, about.settings.clone())
+        };
         serde_json::to_writer(&mut out, &running)?;
         out.write_all(b"\n")?;
         Ok(Answered::default())

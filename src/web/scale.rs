@@ -75,49 +75,30 @@ impl Scale {
         let Some((step, form)) = STEPS.iter().find(fits).or(STEPS.last()) else {
             return Vec::new();
         };
-        if *step >= MONTH {
-            let months = u32::try_from(step / MONTH).unwrap_or(1);
-            return self.months(clock, months, form);
-        }
         // By the zone's own clock, so that days are whole ones whenever it is put
         // forward or back; weeks begin on Mondays.
-        let local = clock.local(self.from).and_utc().timestamp();
-        let shift = if *step == 7 * 86_400 { MONDAY } else { 0 };
-        let first = local.saturating_sub(shift).div_euclid(*step);
-        let moment = |count: i64| {
-            let local = (first + count).saturating_mul(*step).saturating_add(shift);
-            let local = DateTime::from_timestamp(local, 0)?.naive_utc();
+        let begin = clock.local(self.from);
+        let moment = |count: i64| -> Option<i64> {
+            let local = if *step >= MONTH {
+                let step = step / MONTH;
+                let first = i64::from(begin.year()) * 12 + i64::from(begin.month0());
+                let month = (first.div_euclid(step) + count) * step;
+                let year = i32::try_from(month.div_euclid(12)).ok()?;
+                let month = u32::try_from(month.rem_euclid(12)).ok()? + 1;
+                NaiveDate::from_ymd_opt(year, month, 1)?.and_time(NaiveTime::MIN)
+            } else {
+                let shift = if *step == 7 * 86_400 { MONDAY } else { 0 };
+                let first = begin.and_utc().timestamp().saturating_sub(shift);
+                let place = (first.div_euclid(*step) + count).saturating_mul(*step);
+                DateTime::from_timestamp(place.saturating_add(shift), 0)?.naive_utc()
+            };
             Some(local_to_utc(clock.zone, local))
         };
-        self.written((0..=TICKS + 2).filter_map(moment), clock, form)
-    }
-
-    /// Those of some moments that are on the line, and how they are written.
-    fn written(
-        &self,
-        moments: impl Iterator<Item = i64>,
-        clock: &Clock,
-        form: &str,
-    ) -> Vec<(i64, String)> {
-        moments
+        (0..=TICKS + 2)
+            .filter_map(moment)
             .filter(|moment| (self.from..self.to).contains(moment))
             .map(|moment| (moment, clock.format(moment, form)))
             .collect()
-    }
-
-    /// The first day of every `step` months.
-    fn months(&self, clock: &Clock, step: u32, form: &str) -> Vec<(i64, String)> {
-        let begin = clock.local(self.from);
-        let step = i64::from(step.max(1));
-        let first = (i64::from(begin.year()) * 12 + i64::from(begin.month0())).div_euclid(step);
-        let moment = |count: i64| {
-            let month = (first + count) * step;
-            let year = i32::try_from(month.div_euclid(12)).ok()?;
-            let month = u32::try_from(month.rem_euclid(12)).ok()? + 1;
-            let local = NaiveDate::from_ymd_opt(year, month, 1)?.and_time(NaiveTime::MIN);
-            Some(local_to_utc(clock.zone, local))
-        };
-        self.written((0..=TICKS + 2).filter_map(moment), clock, form)
     }
 }
 

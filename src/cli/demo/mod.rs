@@ -16,8 +16,7 @@ use signal_hook::iterator::Signals;
 use tempfile::TempDir;
 use tracing::level_filters::LevelFilter;
 
-use super::ExitStatus;
-use super::context::{CommandContext, UsageError};
+use super::{CommandContext, ExitStatus, UsageError};
 use crate::auth::tokens::{Scope, Token, TokenFile};
 use crate::frontend::Proxies;
 use crate::ops::demo::{SEED, Story, load};

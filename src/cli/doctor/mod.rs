@@ -7,12 +7,9 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-use super::ExitStatus;
-use super::args::{Format, ResultOutput};
 use super::client::{Connection, Part, connect};
-use super::context::CommandContext;
-use super::pager::PagedStdout;
 use super::server_args::ServerArgs;
+use super::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput};
 use crate::ops::doctor::{Examination, Finding, Running, Verdict, examine};
 use crate::server::control::Request;
 

@@ -15,11 +15,8 @@ use std::io::Write;
 use bytesize::ByteSize;
 use serde::de::DeserializeOwned;
 
-use super::ExitStatus;
-use super::args::{Format, ResultOutput};
 use super::client::Task;
-use super::context::CommandContext;
-use super::pager::PagedStdout;
+use super::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput};
 use crate::format::{View, counted};
 use crate::log::SealedSegment;
 use crate::ops::Maintenance;

@@ -2,10 +2,9 @@
 
 use anyhow::Context as _;
 
-use crate::cli::args::{Format, ResultOutput};
-use crate::cli::context::CommandContext;
+use crate::cli::print;
 use crate::cli::prompt::{confirm, declined, require_terminal};
-use crate::cli::{ExitStatus, print};
+use crate::cli::{CommandContext, ExitStatus, Format, ResultOutput};
 use crate::format::{counted, plain};
 use crate::log::repair::{Finding, Remedy};
 use crate::ops::{Repair, RepairLine};

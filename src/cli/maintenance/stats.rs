@@ -4,11 +4,10 @@ use std::io::Write;
 
 use super::chart::{bars, gather};
 use super::shown;
-use crate::cli::ExitStatus;
-use crate::cli::args::{ResultOutput, TIMES as TIME_FORMATS};
-use crate::cli::context::CommandContext;
+use crate::cli::args::TIMES as TIME_FORMATS;
 use crate::cli::output::Cell;
 use crate::cli::output::details::{self, Field, field};
+use crate::cli::{CommandContext, ExitStatus, ResultOutput};
 use crate::format::{Role, Text, View, counted, grouped, plain};
 use crate::ops::{Count, Maintenance, StatsLine};
 use crate::query::Span;

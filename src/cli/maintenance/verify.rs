@@ -1,9 +1,7 @@
 //! `verify`
 
 use super::{exit_status, order, parse_lines, shown, write};
-use crate::cli::ExitStatus;
-use crate::cli::args::ResultOutput;
-use crate::cli::context::CommandContext;
+use crate::cli::{CommandContext, ExitStatus, ResultOutput};
 use crate::format::{counted, grouped, plain};
 use crate::ops::{Maintenance, VerifyLine, VerifySummary};
 

@@ -20,14 +20,12 @@ use encoding_rs::Encoding;
 use self::export::{Export, charset};
 use self::header::{Columns, delimiter};
 use self::rows::sorted;
-use super::ExitStatus;
-use super::args::{Format, ResultOutput, TIMES};
 use super::client::{APPEND, Task};
-use super::context::{CommandContext, UsageError};
 use super::output::{details, reconcile_summary, reconcile_table};
-use super::pager::PagedStdout;
-use super::progress::Bar;
 use super::prompt::{confirm, declined, require_terminal};
+use super::{
+    Bar, CommandContext, ExitStatus, Format, PagedStdout, ResultOutput, TIMES, UsageError,
+};
 use crate::event::TimeSource;
 use crate::format::{LineSplitter, Role, Text, counted};
 use crate::query::parse_label;

@@ -12,8 +12,7 @@ use anyhow::Context;
 
 use super::export::Export;
 use super::header::Columns;
-use crate::cli::context::CommandContext;
-use crate::cli::progress::Bar;
+use crate::cli::{Bar, CommandContext};
 use crate::event::ProfileKey;
 use crate::query::FileRow;
 use crate::store::{Sorter, ensure_free_space};

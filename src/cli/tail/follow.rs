@@ -13,9 +13,8 @@ use rustix::io::Errno;
 
 use super::sink::Sink;
 use crate::cli::client::{BROKEN_OFF, Connection, Part, connect, reach};
-use crate::cli::context::CommandContext;
-use crate::cli::progress::Bar;
-use crate::cli::{ExitStatus, say};
+use crate::cli::say;
+use crate::cli::{Bar, CommandContext, ExitStatus};
 use crate::query::{Stage, TailQuery};
 use crate::server::control::{Control, Request};
 use crate::store::{Folder, Purpose, TrailError};

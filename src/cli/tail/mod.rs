@@ -11,11 +11,9 @@ mod sink;
 
 use std::path::PathBuf;
 
-use super::ExitStatus;
 use super::answer_args::AskStates;
-use super::args::{Format, TIMES};
 use super::ask;
-use super::context::{CommandContext, UsageError};
+use super::{CommandContext, ExitStatus, Format, TIMES, UsageError};
 use crate::query::{Filter, Query, Span, TailQuery};
 
 /// How many events are shown by default.

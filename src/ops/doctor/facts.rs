@@ -1,7 +1,7 @@
 //! The facts about a server and its data folder: its settings, its own report, and
 //! the content of its logs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -88,8 +88,11 @@ pub struct Running {
     pub lookup: Option<(Vec<String>, u64)>,
     /// What its logs show.
     pub log: LogFacts,
-    /// The results of signature checks; `None` if it checks none.
-    pub signed: Option<Signed>,
+    /// Whether it checks signatures.
+    pub checks: bool,
+    /// The age in seconds of the date of the last signed call since its start when it
+    /// arrived, whether it was accepted or not; negative if the date was in the future.
+    pub last_age: Option<i64>,
     /// The calls since its start of which nothing was kept.
     pub refused: Vec<Refused>,
 }
@@ -106,23 +109,9 @@ pub struct Refused {
     pub last: Option<String>,
 }
 
-/// The results of signature checks since a server's start.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Signed {
-    /// The age in seconds of the last signed call's date when it arrived,
-    /// whether it was accepted or not; negative if the date was in the future.
-    pub last_age: Option<i64>,
-}
-
 impl Running {
-    /// The facts of the calling process.
-    pub fn of(
-        trail: &Trail,
-        settings: Settings,
-        signed: Option<Signed>,
-        refused: Vec<Refused>,
-    ) -> Self {
+    /// The facts of the calling process, without what a server alone knows.
+    pub fn of(trail: &Trail, settings: Settings) -> Self {
         let progress = trail.index().progress();
         let (events, rejected) = (trail.events(), trail.rejected());
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
@@ -135,8 +124,7 @@ impl Running {
             indexed: (progress.applied, progress.last),
             lookup: lookup.map(|state| (state.fields, state.up_to)),
             log: LogFacts::of(events, rejected, trail.folder().path()),
-            signed,
-            refused,
+            ..Self::default()
         }
     }
 }
@@ -150,54 +138,40 @@ pub struct LogFacts {
     /// By how many bytes the folder grew a day in the last month; `None` if
     /// there is less than a day of events.
     pub growth: Option<u64>,
-    /// The rejected calls of the last day.
-    pub rejected: Rejected,
+    /// How many of the calls of the last day were rejected, by what is wrong with them:
+    /// signed well with a `wrong_date`; `too_large` for `--max-body`; to an
+    /// `unknown_address`; `unreadable` otherwise; and `no_event`: of the sender's test
+    /// button, or of other webhooks.
+    pub rejected: BTreeMap<String, u64>,
     /// The labels of the newest events, sorted.
     pub labels: Vec<String>,
 }
 
-/// How many of the newest calls were rejected, by what is wrong with them.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Rejected {
-    /// Signed well, with a wrong date.
-    pub wrong_date: u64,
-    /// Longer than `--max-body`.
-    pub too_large: u64,
-    /// To an unknown address.
-    pub unknown_address: u64,
-    /// Unreadable otherwise.
-    pub unreadable: u64,
-    /// No events: of the sender's test button, or of other webhooks.
-    pub no_event: u64,
-}
-
-impl Rejected {
-    /// Those of a log that arrived since a moment in Unix seconds; of very many the newest.
-    fn since(log: &Log, moment: i64) -> Self {
-        let mut counts = Self::default();
-        let first = first_since(log, moment, rejected_time);
-        let mut scan = log.scan(first.max(log.last_seq().saturating_sub(LABELLED)));
-        while let Ok(Some(found)) = scan.step() {
-            let Scanned::Records(records) = found else {
+/// The rejected calls of a log that arrived since a moment in Unix seconds, by what is wrong
+/// with them; of very many the newest.
+fn rejected_since(log: &Log, moment: i64) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    let first = first_since(log, moment, rejected_time);
+    let mut scan = log.scan(first.max(log.last_seq().saturating_sub(LABELLED)));
+    while let Ok(Some(found)) = scan.step() {
+        let Scanned::Records(records) = found else {
+            continue;
+        };
+        for (_, bytes) in records {
+            let Ok(RejectedRecord { head, .. }) = RejectedRecord::decode(bytes) else {
                 continue;
             };
-            for (_, bytes) in records {
-                let Ok(RejectedRecord { head, .. }) = RejectedRecord::decode(bytes) else {
-                    continue;
-                };
-                let count = match head.status {
-                    401 => &mut counts.wrong_date,
-                    404 => &mut counts.unknown_address,
-                    413 => &mut counts.too_large,
-                    _ if DecodeError::is_no_event(head.reason) => &mut counts.no_event,
-                    _ => &mut counts.unreadable,
-                };
-                *count += 1;
-            }
+            let reason = match head.status {
+                401 => "wrong_date",
+                404 => "unknown_address",
+                413 => "too_large",
+                _ if DecodeError::is_no_event(head.reason) => "no_event",
+                _ => "unreadable",
+            };
+            *counts.entry(reason.to_owned()).or_default() += 1;
         }
-        counts
     }
+    counts
 }
 
 impl LogFacts {
@@ -208,7 +182,7 @@ impl LogFacts {
         Self {
             last_received,
             growth: growth(events, last_received, folder),
-            rejected: Rejected::since(rejected, now - DAY),
+            rejected: rejected_since(rejected, now - DAY),
             labels: labels(events).into_iter().collect(),
         }
     }

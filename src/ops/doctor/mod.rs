@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-pub use facts::{LogFacts, Refused, Rejected, Running, Settings, Signed, read_folder};
+pub use facts::{LogFacts, Refused, Running, Settings, read_folder};
 pub use finding::{Finding, Verdict};
 
 use finding::shell;

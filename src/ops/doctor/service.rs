@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::finding::duration;
 use super::health::{Health, health};
-use super::{Facts, Finding, Rejected, Running, Verdict};
+use super::{Facts, Finding, Running, Verdict};
 use crate::store::{Folder, Holder};
 
 /// How long a connection may take to be accepted.
@@ -172,52 +172,43 @@ pub(super) fn rejected(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(log) = &facts.log else {
         return Vec::new();
     };
-    let Rejected {
-        wrong_date,
-        too_large,
-        unknown_address,
-        unreadable,
-        no_event,
-    } = log.rejected;
     let data = &facts.data_word;
     let retry = format!("profiletrail rejected --retry --data {data} enters them");
-    let faults = [
-        (
-            wrong_date,
-            Verdict::Problem,
-            "that were signed well, but with a wrong date",
-            format!("timedatectl set-ntp true sets this machine's clock; then {retry}"),
-        ),
-        (
-            too_large,
-            Verdict::Problem,
-            "that were longer than --max-body",
-            MAX_BODY_FIX.to_owned(),
-        ),
-        (
-            unknown_address,
-            Verdict::Problem,
-            "to an unknown address below /webhook/",
-            format!(
-                "correct the address in Copernica: profiletrail rejected --data {data} shows it; then {retry}"
+    let (mut found, mut no_event) = (Vec::new(), 0);
+    for (reason, count) in &log.rejected {
+        let (verdict, what, fix) = match reason.as_str() {
+            "wrong_date" => (
+                Verdict::Problem,
+                "that were signed well, but with a wrong date",
+                format!("timedatectl set-ntp true sets this machine's clock; then {retry}"),
             ),
-        ),
-        (
-            unreadable,
-            Verdict::Warning,
-            "that could not be read",
-            format!(
-                "profiletrail rejected --since '24 hours ago' --data {data} shows why; what can be read by now, {retry}"
+            "too_large" => (
+                Verdict::Problem,
+                "that were longer than --max-body",
+                MAX_BODY_FIX.to_owned(),
             ),
-        ),
-    ];
-    let faults = faults.into_iter().filter(|(count, ..)| *count > 0);
-    let found: Vec<Finding> = faults
-        .map(|(count, verdict, what, fix)| {
-            let what = format!("calls of the last 24 hours {what}: {count}");
-            Finding::of(verdict, what, fix)
-        })
-        .collect();
+            "unknown_address" => (
+                Verdict::Problem,
+                "to an unknown address below /webhook/",
+                format!(
+                    "correct the address in Copernica: profiletrail rejected --data {data} shows it; then {retry}"
+                ),
+            ),
+            "no_event" => {
+                no_event = *count;
+                continue;
+            }
+            _ => (
+                Verdict::Warning,
+                "that could not be read",
+                format!(
+                    "profiletrail rejected --since '24 hours ago' --data {data} shows why; what can be read by now, {retry}"
+                ),
+            ),
+        };
+        let what = format!("calls of the last 24 hours {what}: {count}");
+        found.push(Finding::of(verdict, what, fix));
+    }
     match (found.is_empty(), no_event) {
         (true, 0) => Finding::ok("every call of the last 24 hours could be read"),
         (true, _) => Finding::ok(format!(
@@ -232,9 +223,9 @@ pub(super) fn signatures(facts: &Facts<'_>) -> Vec<Finding> {
     let Some(running) = facts.running() else {
         return Vec::new();
     };
-    match running.signed {
-        Some(_) => Finding::ok("the server checks them"),
-        None => Finding::warning(
+    match running.checks {
+        true => Finding::ok("the server checks them"),
+        false => Finding::warning(
             "the server does not check them: anybody who can reach it can add events",
             "set PROFILETRAIL_COPERNICA_ID=account_1234 and PROFILETRAIL_PUBLIC_HOST=hooks.example.com \
              in /etc/profiletrail.env (or --copernica-id and --public-host), and restart it",
@@ -291,9 +282,12 @@ pub(super) fn refused(facts: &Facts<'_>) -> Vec<Finding> {
 
 /// This machine's clock against the date of the last signed call.
 pub(super) fn clock(facts: &Facts<'_>) -> Vec<Finding> {
-    let signed = facts.running().and_then(|running| running.signed.as_ref());
-    let lost = facts.log.as_ref().map_or(0, |log| log.rejected.wrong_date);
-    clock_skew(signed.and_then(|signed| signed.last_age), lost > 0)
+    let last_age = facts.running().and_then(|running| running.last_age);
+    let log = facts.log.as_ref();
+    clock_skew(
+        last_age,
+        log.is_some_and(|log| log.rejected.contains_key("wrong_date")),
+    )
 }
 
 /// `lost` says whether calls are rejected for their date.
@@ -324,7 +318,7 @@ mod tests {
     use std::path::Path;
 
     use super::super::tests::facts;
-    use super::super::{LogFacts, Refused, Signed};
+    use super::super::{LogFacts, Refused};
     use super::rejected as rejected_calls;
     use super::*;
 
@@ -339,15 +333,6 @@ mod tests {
         let mut facts = facts(Path::new("d"));
         facts.contact = &contact;
         one(check(&facts))
-    }
-
-    /// The same of one with these results of signature checks.
-    fn with_signed(check: fn(&Facts<'_>) -> Vec<Finding>, signed: Option<Signed>) -> Finding {
-        let running = Running {
-            signed,
-            ..Running::default()
-        };
-        with_running(check, &running)
     }
 
     #[test]
@@ -429,9 +414,11 @@ mod tests {
 
     #[test]
     fn a_server_without_signature_checks_is_a_warning() {
-        assert_eq!(with_signed(signatures, None).result, Verdict::Warning);
-        let signed = Some(Signed::default());
-        assert_eq!(with_signed(signatures, signed).result, Verdict::Ok);
+        let mut running = Running::default();
+        let result = |running: &Running| with_running(signatures, running).result;
+        assert_eq!(result(&running), Verdict::Warning);
+        running.checks = true;
+        assert_eq!(result(&running), Verdict::Ok);
     }
 
     #[test]
@@ -439,34 +426,28 @@ mod tests {
         let mut facts = facts(Path::new("a b"));
         facts.log = Some(LogFacts::default());
         assert_eq!(one(rejected_calls(&facts)).result, Verdict::Ok);
-        let mut of = |rejected: Rejected| {
+        let mut of = |reasons: &[&str]| {
+            let rejected = reasons.iter().map(|reason| ((*reason).to_owned(), 3));
             facts.log = Some(LogFacts {
-                rejected,
+                rejected: rejected.collect(),
                 ..LogFacts::default()
             });
             rejected_calls(&facts)
         };
-        let found = one(of(Rejected {
-            unreadable: 3,
-            ..Rejected::default()
-        }));
+        let found = one(of(&["unreadable"]));
         assert_eq!(found.result, Verdict::Warning);
         assert!(found.fix.unwrap().contains("--data 'a b'"));
-        let found = one(of(Rejected {
-            no_event: 3,
-            ..Rejected::default()
-        }));
-        assert_eq!(found.result, Verdict::Ok);
-        let found = of(Rejected {
-            wrong_date: 1,
-            too_large: 1,
-            unknown_address: 1,
-            unreadable: 1,
-            no_event: 1,
-        });
-        let results: Vec<_> = found.iter().map(|found| found.result).collect();
-        use Verdict::{Problem, Warning};
-        assert_eq!(results, [Problem, Problem, Problem, Warning]);
+        assert_eq!(one(of(&["no_event"])).result, Verdict::Ok);
+        for (reason, result) in [
+            ("wrong_date", Verdict::Problem),
+            ("too_large", Verdict::Problem),
+            ("unknown_address", Verdict::Problem),
+            ("unreadable", Verdict::Warning),
+        ] {
+            assert_eq!(one(of(&["no_event", reason])).result, result);
+        }
+        let found = of(&["wrong_date", "too_large", "unreadable", "no_event"]);
+        assert_eq!(found.len(), 3);
         assert!(found.iter().any(|found| found.what.contains("--max-body")));
     }
 
@@ -511,7 +492,8 @@ mod tests {
 
     #[test]
     fn the_clock_is_compared_with_the_senders() {
-        assert_eq!(with_signed(clock, None).result, Verdict::Unknown);
+        let found = with_running(clock, &Running::default());
+        assert_eq!(found.result, Verdict::Unknown);
         assert_eq!(one(clock_skew(None, false)).result, Verdict::Unknown);
         assert_eq!(one(clock_skew(Some(-10), true)).result, Verdict::Ok);
         let found = one(clock_skew(Some(11), false));

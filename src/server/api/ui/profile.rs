@@ -43,17 +43,16 @@ impl Known {
     }
 }
 
+/// The question for the state at a moment, or now.
+const fn show(key: ProfileKey, at: Option<i64>) -> Query {
+    let cascade = true;
+    Query::Show(ShowQuery { key, at, cascade })
+}
+
 pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Failure> {
     let (trail, clock, key) = (&asker.parts.trail, &asker.clock, route.key);
     let mut known = Known::default();
-    let show = |at| {
-        Query::Show(ShowQuery {
-            key,
-            at,
-            cascade: true,
-        })
-    };
-    let (now, answered) = first::<ShowLine<'static>>(trail, &show(None))?;
+    let (now, answered) = first::<ShowLine<'static>>(trail, &show(key, None))?;
     known.add(answered);
     let Some(now) = now else {
         let page = unknown(key, trail.last_seq(), &known.damage, clock);
@@ -86,10 +85,7 @@ pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Fai
         subprofiles,
         zoom: route.zoom,
         timeline: timeline(asker, route, scale, &mut known)?,
-        only: route
-            .only
-            .as_ref()
-            .map(|(name, interest)| (name.as_str(), *interest)),
+        only: route.only(),
         first: ends.0,
         state,
         wrong,
@@ -144,19 +140,8 @@ fn timeline(
 ) -> Result<Timeline, Failure> {
     let (trail, key) = (&asker.parts.trail, route.key);
     let at = Some(scale.from.saturating_sub(1));
-    let (before, _) = first::<ShowLine<'static>>(
-        trail,
-        &Query::Show(ShowQuery {
-            key,
-            at,
-            cascade: true,
-        }),
-    )?;
-    let only = route
-        .only
-        .as_ref()
-        .map(|(name, interest)| (name.as_str(), *interest));
-    let mut timeline = Timeline::new(scale, before.as_ref(), only);
+    let (before, _) = first::<ShowLine<'static>>(trail, &show(key, at))?;
+    let mut timeline = Timeline::new(scale, before.as_ref(), route.only());
     let query = Query::History(HistoryQuery {
         span: Span {
             since: Some(scale.from),
@@ -174,19 +159,14 @@ fn timeline(
 /// The state at a moment, and its differences from now.
 fn state(asker: &Asker<'_>, key: ProfileKey, at: i64, known: &mut Known) -> Result<State, Failure> {
     let trail = &asker.parts.trail;
-    let query = Query::Show(ShowQuery {
-        key,
-        at: Some(at),
-        cascade: true,
-    });
-    let (show, answered) = first::<ShowLine<'static>>(trail, &query)?;
+    let (shown, answered) = first::<ShowLine<'static>>(trail, &show(key, Some(at)))?;
     known.add(answered);
-    let Some(show) = show else {
+    let Some(shown) = shown else {
         return Err(
             std::io::Error::other("the state of a profile was there, and then was not").into(),
         );
     };
-    let mut state = State::new(&show);
+    let mut state = State::new(&shown);
     if at < asker.clock.now {
         let query = Query::Diff(DiffQuery {
             key,

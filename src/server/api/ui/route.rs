@@ -54,6 +54,14 @@ pub(in crate::server::api) struct ProfileRoute {
     pub fragment: bool,
 }
 
+impl ProfileRoute {
+    /// The field (`false`) or interest (`true`) that alone is shown.
+    pub fn only(&self) -> Option<(&str, bool)> {
+        let only = self.only.as_ref();
+        only.map(|(name, interest)| (name.as_str(), *interest))
+    }
+}
+
 impl Route {
     /// Whether it is a background request of the page's script.
     pub fn is_fragment(&self) -> bool {
