@@ -10,7 +10,6 @@ use crate::format::{counted, plain};
 use crate::ops::Maintenance;
 use crate::ops::backup::{BackupLine, BackupOrder, restore_folder};
 
-/// `backup`
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "A backup is consistent while calls come in. Backing up again into the same folder copies only what is new, \
@@ -32,7 +31,6 @@ pub struct BackupArgs {
     pub output: ResultOutput,
 }
 
-/// `restore`
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The whole backup is checked against its checksums before anything is put in place. The data folder \
@@ -49,7 +47,6 @@ pub struct RestoreArgs {
     pub verify_only: bool,
 }
 
-/// `backup`
 pub fn backup(args: &BackupArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     // The server has another working directory.
     let dir = std::path::absolute(&args.dir).context("finding the backup's folder")?;
@@ -76,7 +73,6 @@ pub fn backup(args: &BackupArgs, context: &CommandContext) -> anyhow::Result<Exi
     })
 }
 
-/// `restore`
 pub fn restore(args: &RestoreArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let target = std::path::absolute(&context.data).context("finding the data folder")?;

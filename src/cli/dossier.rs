@@ -7,7 +7,6 @@ use super::{CommandContext, ExitStatus, Format, TIMES, UsageError, formats};
 use crate::format::plain;
 use crate::query::{DossierQuery, Query, Rounding, unix_time};
 
-/// `dossier`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail dossier 123 --field newsletter --out dossier-123.html"))]
 pub struct DossierArgs {

@@ -14,7 +14,6 @@ use super::{CommandContext, ExitStatus, Format, formats};
 use crate::query::lines::EvidenceLine;
 use crate::query::{EvidenceQuery, Query};
 
-/// `evidence`
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: profiletrail evidence 17 --out ./event-17")]
 pub struct EvidenceArgs {

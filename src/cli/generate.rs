@@ -9,7 +9,6 @@ use rustix::fs::Mode;
 use super::ExitStatus;
 use super::env_file::command;
 
-/// `completions`
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Put it where the shell looks for it: bash ~/.local/share/bash-completion/completions/profiletrail,\n\
@@ -22,7 +21,6 @@ pub struct CompletionsArgs {
     pub shell: Shell,
 }
 
-/// `man`
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Examples: profiletrail man | man -l -; profiletrail man history | man -l -;\n\
@@ -37,7 +35,6 @@ pub struct ManArgs {
     pub dir: Option<PathBuf>,
 }
 
-/// `completions`
 pub fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitStatus> {
     let mut text = Vec::new();
     clap_complete::generate(args.shell, &mut command(), "profiletrail", &mut text);
@@ -45,7 +42,6 @@ pub fn completions(args: &CompletionsArgs) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-/// `man`
 pub fn man(args: &ManArgs) -> anyhow::Result<ExitStatus> {
     let command = command();
     if let Some(dir) = &args.dir {

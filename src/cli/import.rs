@@ -23,7 +23,6 @@ const BROKEN_OFF: &str = "the running server ended the connection; repeat the im
 /// The most refused lines that are shown one by one.
 const MAX_SHOWN: usize = 20;
 
-/// `import`
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Events that already exist are not added again, so an import can be repeated.\n\n\

@@ -9,7 +9,6 @@ use super::undo;
 use super::{CommandContext, ExitStatus, Format, TIMES, UsageError, formats};
 use crate::query::{IncidentId, IncidentsQuery, Query, Wanted};
 
-/// `incidents`
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
 #[command(after_help = format!(
@@ -32,7 +31,6 @@ pub enum IncidentsCommand {
     Undo(UndoArgs),
 }
 
-/// `incidents show`
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Repeat the filters that it was listed with, except times.\n\n\
@@ -46,7 +44,6 @@ pub struct ShowIncidentArgs {
     pub ask: AskStates<IncidentsQuery>,
 }
 
-/// `incidents undo`
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The file lists each profile that still has the value of the incident, with the value that it had \

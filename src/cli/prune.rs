@@ -8,7 +8,6 @@ use crate::ops::Maintenance;
 use crate::query::{Rounding, unix_time};
 use crate::store::{PruneReport, YOUNGEST};
 
-/// `prune`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("An event is pruned if it happened before the time and arrived before it; an imported event \
     arrived when its `received` says. The state of every profile after its last pruned event is kept. The newest segment of the log \

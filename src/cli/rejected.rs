@@ -7,7 +7,6 @@ use super::{CommandContext, ExitStatus, Format, TIMES, UsageError};
 use crate::query::{Query, RejectedQuery, RetryLine, RetryOutcome};
 use crate::server::control::Request;
 
-/// `rejected`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail rejected --since yesterday"))]
 pub struct RejectedArgs {

@@ -27,7 +27,6 @@ use crate::store::RetentionPeriod;
 /// The default address of the page: reachable from this machine only.
 const UI_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8082);
 
-/// `serve`
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: profiletrail serve --data /var/lib/profiletrail --listen 127.0.0.1:8080"

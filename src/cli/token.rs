@@ -9,7 +9,6 @@ use crate::auth::tokens::{Scope, Token, TokenFile, TokensError};
 use crate::format::{Role, View, plain};
 use crate::store::Folder;
 
-/// `token`
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
@@ -74,7 +73,6 @@ impl<'a> TokenLine<'a> {
     }
 }
 
-/// `token`
 pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let file = TokenFile::of(&context.data);

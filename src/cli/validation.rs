@@ -9,7 +9,6 @@ use serde::Serialize;
 use super::{CommandContext, ExitStatus, Format, ResultOutput, UsageError};
 use crate::store::{Folder, ValidationError, ValidationFiles};
 
-/// `validation`
 #[derive(Debug, clap::Args)]
 #[command(
     arg_required_else_help = true,
@@ -56,7 +55,6 @@ struct ValidationLine<'a> {
     bytes: usize,
 }
 
-/// `validation`
 pub fn run(args: &ValidationArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let files = ValidationFiles::of(&context.data);

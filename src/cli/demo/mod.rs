@@ -33,7 +33,6 @@ const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// The segment size: small, so that there are several.
 const SEGMENT_SIZE: u64 = 1 << 20;
 
-/// `demo`
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Ctrl-C ends it and removes its temporary folder, unless --keep names a folder; --data is \

@@ -16,7 +16,6 @@ use crate::server::control::Request;
 /// How long a running server may take to describe itself.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// `doctor`
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The flags are those of serve. They apply if no server runs; a running server \

@@ -24,7 +24,6 @@ use crate::query::Answered;
 use crate::server::control::Request;
 use crate::store::Purpose;
 
-/// `seal`
 pub fn seal(output: ResultOutput, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     run(
         &Maintenance::Seal,

@@ -9,7 +9,6 @@ use crate::format::{counted, plain};
 use crate::log::repair::{Finding, Remedy};
 use crate::ops::{Repair, RepairLine};
 
-/// `repair`
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Events that cannot be read are lost: they stay listed as lost, and their numbers are not used again. \
@@ -23,7 +22,6 @@ pub struct RepairArgs {
     pub output: ResultOutput,
 }
 
-/// `repair`
 pub fn repair(args: &RepairArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     crate::cli::logging::of_command(context);
     let repair = Repair::survey(&context.data)

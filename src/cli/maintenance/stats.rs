@@ -21,7 +21,6 @@ const FACT_NAME: usize = 14;
 /// How many rows the chart by time has.
 const TIMES: usize = 31;
 
-/// `stats`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIME_FORMATS}\n\nExample: profiletrail stats --since 'last monday'"))]
 pub struct StatsArgs {
@@ -31,7 +30,6 @@ pub struct StatsArgs {
     pub output: ResultOutput,
 }
 
-/// `stats`
 pub fn stats(args: &StatsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let task = Maintenance::Stats(args.span);
     super::run(&task, args.output, context, |lines: &[StatsLine], view| {

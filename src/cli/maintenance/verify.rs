@@ -5,7 +5,6 @@ use crate::cli::{CommandContext, ExitStatus, ResultOutput};
 use crate::format::{counted, grouped, plain};
 use crate::ops::{Maintenance, VerifyLine, VerifySummary};
 
-/// `verify`
 pub fn verify(output: ResultOutput, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     let (lines, mut end) = order(&Maintenance::Verify, context)?;
     let read: Vec<VerifyLine> = parse_lines(&lines)?;

@@ -33,7 +33,6 @@ use crate::query::{Answered, ReconcileOrder, ReconcileReport, Recording, Roundin
 use crate::server::control::Request;
 use crate::store::{Folder, Purpose};
 
-/// `reconcile`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("The file is CSV with a header line, separated by semicolons, commas or tabs. Its \
     columns, except those with the numbers, are compared with the fields of the same names. An empty cell equals an absent field. With --database (for \

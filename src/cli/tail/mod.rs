@@ -19,7 +19,6 @@ use crate::query::{Filter, Query, Span, TailQuery};
 /// How many events are shown by default.
 const LAST: u64 = 10;
 
-/// `tail`
 #[derive(Debug, clap::Args)]
 #[command(after_help = format!("{TIMES}\n\nExample: profiletrail tail -f --field newsletter --new Nee"))]
 pub struct TailArgs {
