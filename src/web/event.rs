@@ -10,7 +10,7 @@ use super::text::{LONG, NAME, Name, SHORT, Shown, Text, badge, change};
 use super::time_format::Clock;
 use crate::event::{Fields, ProfileKey};
 use crate::format::seconds_of;
-use crate::history::Value;
+use crate::history::{Subject, Value};
 
 use crate::query::lines::{ExportLine, HistoryLine};
 use crate::query::{ExplainLine, Outcome};
@@ -31,7 +31,7 @@ fn pairs(title: &str, fields: &Fields<'_>) -> Markup {
                 summary { (title) " (" (fields.len()) ")" }
                 dl.pairs {
                     @for (name, value) in fields.iter().take(MOST) {
-                        div { dt { (Name::new(name, false)) } dd { (shown(value)) } }
+                        div { dt { (Name::of(&Subject::Field(name.as_ref().into()))) } dd { (shown(value)) } }
                     }
                 }
                 @if left_out > 0 { p.note { (left_out) " more: profiletrail export lists all." } }
@@ -212,7 +212,7 @@ impl Page {
     fn name(&self, name: &Name) -> Markup {
         html! {
             @match &name.raw {
-                Some(raw) => a href=(ProfileLink::new(self.key(), Zoom::All).only(raw, name.interest).to()) { (name) },
+                Some(raw) => a href=(ProfileLink::new(self.key(), Zoom::All).only(raw).to()) { (name) },
                 None => (name),
             }
         }

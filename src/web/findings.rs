@@ -249,7 +249,7 @@ fn timeline(one: &LoopLine<'_>) -> (ProfileKey, String) {
     let name = Name::of(&one.subject);
     let link = ProfileLink::new(key, zoom);
     let link = match &name.raw {
-        Some(raw) => link.only(raw, name.interest),
+        Some(raw) => link.only(raw),
         None => link,
     };
     (key, link.to())

@@ -3,6 +3,7 @@
 use form_urlencoded::Serializer;
 
 use crate::event::ProfileKey;
+use crate::history::Subject;
 
 /// Which part of a (sub)profile's time is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +60,14 @@ pub fn event(seq: u64) -> String {
     format!("/event/{seq}")
 }
 
+/// The parameter that limits a page to a field or an interest.
+pub const fn parameter(subject: &Subject<'_>) -> &'static str {
+    match subject {
+        Subject::Field(_) => "field",
+        Subject::Interest(_) => "interest",
+    }
+}
+
 /// Of a (sub)profile's page with what else is asked of it.
 #[derive(Clone, Debug)]
 pub struct ProfileLink {
@@ -83,9 +92,9 @@ impl ProfileLink {
         self
     }
 
-    /// Of one field or interest (`true`) alone.
-    pub fn only(self, name: &str, interest: bool) -> Self {
-        self.with(if interest { "interest" } else { "field" }, name)
+    /// Of one field or interest alone.
+    pub fn only(self, subject: &Subject<'_>) -> Self {
+        self.with(parameter(subject), subject.name())
     }
 
     /// The address.
@@ -129,7 +138,7 @@ mod tests {
         assert_eq!(search("javascript:x"), "/search?q=javascript%3Ax");
         assert_eq!(
             ProfileLink::new(ProfileKey::profile(1), Zoom::All)
-                .only("a&b", true)
+                .only(&Subject::Interest("a&b".into()))
                 .to_dossier(),
             "/profile/1/dossier?interest=a%26b"
         );

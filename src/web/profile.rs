@@ -11,6 +11,7 @@ use super::time_format::Clock;
 use super::timeline::Timeline;
 use super::timeline_svg::{legend, timeline_svg};
 use crate::event::ProfileKey;
+use crate::history::Subject;
 use crate::query::lines::ShowLine;
 
 /// The most subprofiles that are listed.
@@ -40,7 +41,7 @@ pub struct Page<'a> {
     /// The drawing.
     pub timeline: Timeline,
     /// The field or interest to which the page is limited.
-    pub only: Option<(&'a str, bool)>,
+    pub only: Option<&'a Subject<'static>>,
     /// The time of its first kept event.
     pub first: Option<i64>,
     /// The state at a moment.
@@ -66,7 +67,7 @@ impl Page<'_> {
     fn link_to(&self, zoom: Zoom) -> ProfileLink {
         let link = ProfileLink::new(self.key, zoom);
         match self.only {
-            Some((name, interest)) => link.only(name, interest),
+            Some(only) => link.only(only),
             None => link,
         }
     }
@@ -82,10 +83,10 @@ impl Page<'_> {
                     h2 #timeline { "Timeline" }
                     (self.zooms(clock))
                 }
-                @if let Some((name, interest)) = self.only {
+                @if let Some(only) = self.only {
                     p.note {
-                        "Only the " (if interest { "interest" } else { "field" }) " "
-                        strong { (Text::new(name, NAME)) } ". "
+                        "Only the " (links::parameter(only)) " "
+                        strong { (Text::new(only.name(), NAME)) } ". "
                         a href=(ProfileLink::new(self.key, self.zoom).to()) { "Show all" }
                     }
                 }
@@ -140,8 +141,7 @@ impl Page<'_> {
                 ": the whole history of "
                 @match self.only {
                     None => "it",
-                    Some((name, true)) => { "the interest " (Text::new(name, NAME)) },
-                    Some((name, false)) => { "the field " (Text::new(name, NAME)) },
+                    Some(only) => { "the " (links::parameter(only)) " " (Text::new(only.name(), NAME)) },
                 }
                 ", including what is not known, on one page to keep or print"
             }
@@ -186,8 +186,8 @@ impl Page<'_> {
         let fragment = self.link().with("part", "state").to();
         html! {
             form.moment method="get" action=(links::profile(self.key)) {
-                @if let Some((name, interest)) = self.only {
-                    input type="hidden" name=(if interest { "interest" } else { "field" }) value=(name);
+                @if let Some(only) = self.only {
+                    input type="hidden" name=(links::parameter(only)) value=(only.name());
                 }
                 @match self.zoom {
                     Zoom::All => {}

@@ -7,7 +7,7 @@ use super::shell::{command, notes, page};
 use super::text::{NAME, Name, SHORT, Shown, Text};
 use super::time_format::Clock;
 use crate::format::plain;
-use crate::history::Value;
+use crate::history::{Subject, Value};
 use crate::query::lines::{FindLine, RejectedLine};
 use crate::query::{FindTarget, Matching};
 
@@ -63,11 +63,11 @@ pub struct Hits {
 /// The search target.
 fn sought(sought: &FindTarget) -> Markup {
     match sought {
-        FindTarget::Interest(name) => html! { (Name::new(name, true)) },
+        FindTarget::Interest(name) => html! { (Name::of(&Subject::Interest(name.into()))) },
         FindTarget::Field {
             name, value, by, ..
         } => html! {
-            (Name::new(name, false))
+            (Name::of(&Subject::Field(name.into())))
             @match by {
                 Matching::Prefix if value.is_empty() => " has any value",
                 Matching::Prefix => { " begins with " (Shown::of(Some(&Value::Text(value.into())), SHORT)) },

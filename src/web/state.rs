@@ -1,14 +1,13 @@
 //! 'As it was on …': the state at a moment beside the state now.
 
-use std::collections::HashMap;
-
+use indexmap::IndexMap;
 use maud::{Markup, Render, html};
 
 use super::links;
-use super::text::{Name, SHORT, Shown, change};
+use super::text::{Name, SHORT, change, values};
 use super::time_format::Clock;
 use crate::format::seconds_of;
-use crate::history::Value;
+use crate::history::Subject;
 use crate::query::lines::{DiffLine, LastEvent, ShowLine};
 
 /// The most rows.
@@ -21,15 +20,13 @@ pub struct State {
     /// Whether it ended with its profile.
     cascade: bool,
     last: Option<LastEvent>,
-    rows: Vec<Row>,
+    rows: IndexMap<Subject<'static>, Row>,
     /// How many of each are not among them.
     left_out: usize,
     changed: usize,
-    places: HashMap<(bool, String), usize>,
 }
 
 struct Row {
-    name: Name,
     then: Markup,
     /// What it is now, if that differs.
     now: Option<Markup>,
@@ -43,43 +40,29 @@ impl State {
             word: show.state.clone(),
             cascade: show.cascade.is_some(),
             last: show.last_event.clone(),
-            rows: Vec::new(),
+            rows: IndexMap::new(),
             left_out: 0,
             changed: 0,
-            places: HashMap::new(),
         };
-        for (name, value) in show.fields.iter() {
-            let value = Value::Text(value.as_ref().into());
-            let then = Shown::of(Some(&value), SHORT).render();
-            state.push(Name::new(name, false), name, then, None);
-        }
-        for name in &show.interests {
-            let then = Shown::Member(true).render();
-            state.push(Name::new(name, true), name, then, None);
+        for (subject, value) in values(show, SHORT) {
+            state.put(&subject, value.render(), None);
         }
         state
     }
 
-    fn push(&mut self, name: Name, raw: &str, then: Markup, now: Option<Markup>) {
-        if self.rows.len() >= ROWS {
+    fn put(&mut self, subject: &Subject<'_>, then: Markup, now: Option<Markup>) {
+        if self.rows.len() >= ROWS && !self.rows.contains_key(subject) {
             self.left_out += 1;
             return;
         }
-        let key = (name.interest, raw.to_owned());
-        self.places.insert(key, self.rows.len());
-        self.rows.push(Row { name, then, now });
+        self.rows.insert(subject.to_owned(), Row { then, now });
     }
 
     /// Takes a difference between then and now.
     pub fn differs(&mut self, line: &DiffLine<'_>) {
-        let (name, raw) = (Name::of(&line.subject), line.subject.name());
         self.changed += 1;
         let [then, now] = change(line.old.as_ref(), &line.new, SHORT);
-        let place = self.places.get(&(name.interest, raw.to_owned()));
-        match place.and_then(|place| self.rows.get_mut(*place)) {
-            Some(row) => (row.then, row.now) = (then, Some(now)),
-            None => self.push(name, raw, then, Some(now)),
-        }
+        self.put(&line.subject, then, Some(now));
     }
 
     /// The moment.
@@ -114,9 +97,9 @@ impl State {
                             tr { th scope="col" { "field" } th scope="col" { "as it was" } th scope="col" { "now" } }
                         }
                         tbody {
-                            @for row in &self.rows {
+                            @for (subject, row) in &self.rows {
                                 tr.differs[row.now.is_some()] {
-                                    th scope="row" { (row.name) }
+                                    th scope="row" { (Name::of(subject)) }
                                     td data-label="as it was" { (row.then) }
                                     td data-label="now" {
                                         @match &row.now {

@@ -1,9 +1,12 @@
 //! External text: shortened, with invisible characters shown as escapes.
 
+use std::borrow::Cow;
+
 use maud::{Markup, Render, html};
 
 use crate::format::{Cut, differing, head, plain, tail};
 use crate::history::{Cause, Subject, Value};
+use crate::query::lines::ShowLine;
 
 /// The most characters of a name.
 pub const NAME: usize = 80;
@@ -134,27 +137,22 @@ pub struct Name {
     /// The name.
     pub text: Text,
     /// Whether it is an interest's.
-    pub interest: bool,
-    /// The name unescaped, if it is short enough for a link.
-    pub raw: Option<Box<str>>,
+    interest: bool,
+    /// What it names, if that is short enough for a link.
+    pub raw: Option<Subject<'static>>,
 }
 
 /// The longest name in bytes that is put into a link.
 const IN_LINK: usize = 200;
 
 impl Name {
-    /// Of a field or of an interest.
-    pub fn new(name: &str, interest: bool) -> Self {
-        Self {
-            text: Text::new(name, NAME),
-            interest,
-            raw: (name.len() <= IN_LINK).then(|| name.into()),
-        }
-    }
-
     /// Of what a line speaks of.
     pub fn of(subject: &Subject<'_>) -> Self {
-        Self::new(subject.name(), subject.is_interest())
+        Self {
+            text: Text::new(subject.name(), NAME),
+            interest: subject.is_interest(),
+            raw: (subject.name().len() <= IN_LINK).then(|| subject.to_owned()),
+        }
     }
 }
 
@@ -165,6 +163,23 @@ impl Render for Name {
             @if self.interest { " " span.kind { "interest" } }
         }
     }
+}
+
+/// The values of a state, each of at most `most` characters, with what it is of.
+pub fn values<'s>(
+    show: &'s ShowLine<'_>,
+    most: usize,
+) -> impl Iterator<Item = (Subject<'s>, Shown)> {
+    let fields = show.fields.iter().map(move |(name, value)| {
+        let value = Value::Text(Cow::Borrowed(&**value));
+        let name = Subject::Field(Cow::Borrowed(&**name));
+        (name, Shown::of(Some(&value), most))
+    });
+    let interests = show.interests.iter().map(|name| {
+        let name = Subject::Interest(Cow::Borrowed(&**name));
+        (name, Shown::Member(true))
+    });
+    fields.chain(interests)
 }
 
 /// What a value was and what it became, each of at most `most` characters; what differs

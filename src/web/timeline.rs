@@ -5,12 +5,12 @@
 //! mark with a count. If there are still more than [`MARKS`] marks, positions are
 //! merged. So neither memory nor the drawing grows with the number of events.
 
-use std::collections::HashMap;
+use indexmap::IndexMap;
 
 use super::scale::Scale;
-use super::text::{Name, Shown};
+use super::text::{Name, Shown, values};
 use crate::format::seconds_of;
-use crate::history::{Cause, Value};
+use crate::history::{Cause, Subject};
 use crate::query::lines::{HistoryLine, ShowLine};
 
 /// How many places a line has.
@@ -101,7 +101,7 @@ pub struct Timeline {
     /// Its span.
     pub scale: Scale,
     /// In the order of their first change.
-    pub rows: Vec<Row>,
+    pub rows: IndexMap<Subject<'static>, Row>,
     /// How many events it has, without duplicates.
     pub events: u64,
     /// How many changes are in its rows.
@@ -112,74 +112,56 @@ pub struct Timeline {
     pub together: u32,
     /// How many marks there are.
     held: usize,
-    places: HashMap<(bool, String), usize>,
     /// What a row is before its first change that does not say so.
     before: Shown,
     is_full: bool,
     /// The row that alone is drawn.
-    only: Option<(bool, String)>,
+    only: Option<Subject<'static>>,
 }
 
 impl Timeline {
     /// Of a span, with the state just before it, where anything was known; of
-    /// one field or interest (`true`) alone, where that is named.
-    pub fn new(scale: Scale, before: Option<&ShowLine<'_>>, only: Option<(&str, bool)>) -> Self {
+    /// one field or interest alone, where that is named.
+    pub fn new(scale: Scale, before: Option<&ShowLine<'_>>, only: Option<&Subject<'_>>) -> Self {
         let known = before.is_some_and(|show| show.state != "unknown");
         let mut timeline = Self {
             scale,
-            rows: Vec::new(),
+            rows: IndexMap::new(),
             events: 0,
             changes: 0,
             left_out: 0,
             together: 1,
             held: 0,
-            places: HashMap::new(),
             before: if known { Shown::Absent } else { Shown::Unknown },
             is_full: false,
-            only: only.map(|(name, interest)| (interest, name.to_owned())),
+            only: only.map(Subject::to_owned),
         };
-        if let Some(show) = before {
-            for (name, value) in show.fields.iter() {
-                if timeline.is_wanted(name, false) {
-                    let value = Shown::of(Some(&Value::Text(value.as_ref().into())), VALUE);
-                    timeline.begin(name, false, value);
-                }
-            }
-            for name in &show.interests {
-                if timeline.is_wanted(name, true) {
-                    timeline.begin(name, true, Shown::Member(true));
-                }
-            }
+        for (subject, value) in before.into_iter().flat_map(|show| values(show, VALUE)) {
+            timeline.begin(&subject, value);
         }
         timeline
     }
 
-    fn is_wanted(&self, name: &str, interest: bool) -> bool {
-        let only = self.only.as_ref();
-        only.is_none_or(|(kind, known)| *kind == interest && known == name)
-    }
-
-    /// The place of a row, made if there is room.
-    fn begin(&mut self, name: &str, interest: bool, before: Shown) -> Option<usize> {
-        if name.len() > NAME_LEN {
+    /// A row, made if it is wanted and there is room.
+    fn begin(&mut self, subject: &Subject<'_>, before: Shown) -> Option<&mut Row> {
+        if subject.name().len() > NAME_LEN || !self.is_wanted(subject) {
             return None;
         }
-        let key = (interest, name.to_owned());
-        if let Some(place) = self.places.get(&key) {
-            return Some(*place);
-        }
-        if self.rows.len() >= ROWS {
+        let subject = subject.to_owned();
+        if self.rows.len() >= ROWS && !self.rows.contains_key(&subject) {
             self.is_full = true;
             return None;
         }
-        let place = self.rows.len();
-        self.places.insert(key, place);
-        self.rows.push(Row {
-            name: Name::new(name, interest),
+        let row = self.rows.entry(subject);
+        Some(row.or_insert_with_key(|subject| Row {
+            name: Name::of(subject),
             before,
             marks: Vec::new(),
-        });
-        Some(place)
+        }))
+    }
+
+    fn is_wanted(&self, subject: &Subject<'_>) -> bool {
+        self.only.as_ref().is_none_or(|only| only == subject)
     }
 
     /// Takes the next event.
@@ -193,31 +175,31 @@ impl Timeline {
             self.coarsen();
         }
         let part = self.scale.part(time, PARTS) / self.together * self.together;
-        for line_change in &line.changes {
-            let subject = &line_change.subject;
-            let (name, interest) = (subject.name(), subject.is_interest());
-            if !self.is_wanted(name, interest) {
+        for change in &line.changes {
+            if !self.is_wanted(&change.subject) {
                 continue;
             }
-            let old = match &line_change.old {
+            let old = match &change.old {
                 Some(old) => Shown::of(Some(old), VALUE),
                 None => self.before.clone(),
             };
-            let place = self.begin(name, interest, old);
-            let Some(row) = place.and_then(|place| self.rows.get_mut(place)) else {
-                self.left_out += 1;
-                continue;
-            };
-            self.changes += 1;
-            self.held += row.push(Mark {
+            let mark = Mark {
                 part,
                 count: 1,
                 seq: line.seq,
                 time,
-                old: Shown::of(line_change.old.as_ref(), VALUE),
-                new: Shown::of(Some(&line_change.new), VALUE),
-                cause: Some(line_change.cause),
-            });
+                old: Shown::of(change.old.as_ref(), VALUE),
+                new: Shown::of(Some(&change.new), VALUE),
+                cause: Some(change.cause),
+            };
+            let held = self.begin(&change.subject, old).map(|row| row.push(mark));
+            match held {
+                Some(held) => {
+                    self.changes += 1;
+                    self.held += held;
+                }
+                None => self.left_out += 1,
+            }
         }
         if line.observed.as_deref() == Some("gone")
             || line.observed.is_none() && line.event_type == "delete"
@@ -228,20 +210,18 @@ impl Timeline {
 
     /// Nothing is there any more.
     fn end_all(&mut self, part: u32, seq: u64, time: i64) {
-        for row in &mut self.rows {
+        for (subject, row) in &mut self.rows {
             let old = row.value().clone();
             if !matches!(old, Shown::Absent | Shown::Member(false)) {
-                let interest = row.name.interest;
                 self.held += row.push(Mark {
                     part,
                     count: 1,
                     seq,
                     time,
                     old,
-                    new: if interest {
-                        Shown::Member(false)
-                    } else {
-                        Shown::Absent
+                    new: match subject {
+                        Subject::Field(_) => Shown::Absent,
+                        Subject::Interest(_) => Shown::Member(false),
                     },
                     cause: None,
                 });
@@ -264,7 +244,7 @@ impl Timeline {
         self.together *= 2;
         let together = self.together;
         self.held = 0;
-        for row in &mut self.rows {
+        for row in self.rows.values_mut() {
             let marks = std::mem::take(&mut row.marks);
             for mut mark in marks {
                 mark.part = mark.part / together * together;

@@ -49,7 +49,7 @@ pub fn timeline_svg(timeline: &Timeline, at: i64, clock: &Clock) -> Markup {
     html! {
         (PreEscaped(FORMS))
         div.lanes {
-            @for row in &timeline.rows {
+            @for row in timeline.rows.values() {
                 div.lane {
                     div.label { (row.name) }
                     svg width="100%" height=(HEIGHT) role="group" aria-label=(row.name.text.line()) {
@@ -197,7 +197,7 @@ pub fn legend() -> Markup {
 /// A note on what the drawing merges or omits.
 impl Render for Timeline {
     fn render(&self) -> Markup {
-        let drawn = self.rows.iter().flat_map(|row| &row.marks);
+        let drawn = self.rows.values().flat_map(|row| &row.marks);
         let together = drawn.filter(|mark| mark.count > 1).count();
         html! {
             p.note {

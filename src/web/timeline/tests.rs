@@ -77,7 +77,7 @@ fn rows_and_marks_are_bounded() {
     assert!(timeline.marks() <= MARKS && timeline.is_cut());
     let changes: u64 = timeline
         .rows
-        .iter()
+        .values()
         .flat_map(|row| &row.marks)
         .map(|mark| u64::from(mark.count))
         .sum();
@@ -99,7 +99,7 @@ proptest! {
             timeline.take(&event(seq, *time, "update", &change("a", "\"x\"", "\"y\"", "set")));
         }
         let timeline = timeline.finish();
-        for row in &timeline.rows {
+        for row in timeline.rows.values() {
             prop_assert!(row.marks.windows(2).all(|two| two[0].part < two[1].part));
         }
         prop_assert_eq!(timeline.changes, times.len() as u64);

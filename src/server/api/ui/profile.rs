@@ -8,6 +8,7 @@ use super::pages::{Asker, Failure};
 use super::reply::html as reply;
 use super::route::ProfileRoute;
 use crate::event::ProfileKey;
+use crate::history::Subject;
 use crate::query::lines::{DiffLine, HistoryLine, ShowLine};
 use crate::query::{Answered, DiffQuery, HistoryQuery, Query, ShowQuery, Span};
 use crate::server::reply::Reply;
@@ -85,7 +86,7 @@ pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Fai
         subprofiles,
         zoom: route.zoom,
         timeline: timeline(asker, route, scale, &mut known)?,
-        only: route.only(),
+        only: route.only.as_ref(),
         first: ends.0,
         state,
         wrong,
@@ -141,7 +142,7 @@ fn timeline(
     let (trail, key) = (&asker.parts.trail, route.key);
     let at = Some(scale.from.saturating_sub(1));
     let (before, _) = first::<ShowLine<'static>>(trail, &show(key, at))?;
-    let mut timeline = Timeline::new(scale, before.as_ref(), route.only());
+    let mut timeline = Timeline::new(scale, before.as_ref(), route.only.as_ref());
     let query = Query::History(HistoryQuery {
         span: Span {
             since: Some(scale.from),
@@ -185,8 +186,8 @@ fn state(asker: &Asker<'_>, key: ProfileKey, at: i64, known: &mut Known) -> Resu
 /// A page of the list of events, newest first.
 fn list(asker: &Asker<'_>, route: &ProfileRoute) -> Result<List, Failure> {
     let (fields, interests) = match &route.only {
-        Some((name, false)) => (vec![name.clone()], Vec::new()),
-        Some((name, true)) => (Vec::new(), vec![name.clone()]),
+        Some(Subject::Field(name)) => (vec![name.to_string()], Vec::new()),
+        Some(Subject::Interest(name)) => (Vec::new(), vec![name.to_string()]),
         None => (Vec::new(), Vec::new()),
     };
     let query = Query::History(HistoryQuery {

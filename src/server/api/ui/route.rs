@@ -1,6 +1,7 @@
 //! Parses a browser's target into a route.
 
 use crate::event::{DecodeError, ProfileKey};
+use crate::history::Subject;
 use crate::query::{DossierQuery, Rounding, Span, parse_time};
 use crate::server::api::params::{Pairs, decode_pairs};
 use crate::web::{Clock, Zoom};
@@ -46,20 +47,12 @@ pub(in crate::server::api) struct ProfileRoute {
     pub at: Option<Result<i64, (String, String)>>,
     /// The part of the timeline that is drawn.
     pub zoom: Zoom,
-    /// Shows only this field (`false`) or interest (`true`).
-    pub only: Option<(String, bool)>,
+    /// Shows only this field or interest.
+    pub only: Option<Subject<'static>>,
     /// The list begins after the event with this time and `seq`.
     pub before: Option<(i64, u64)>,
     /// Whether only the state is requested.
     pub fragment: bool,
-}
-
-impl ProfileRoute {
-    /// The field (`false`) or interest (`true`) that alone is shown.
-    pub fn only(&self) -> Option<(&str, bool)> {
-        let only = self.only.as_ref();
-        only.map(|(name, interest)| (name.as_str(), *interest))
-    }
 }
 
 impl Route {
@@ -194,8 +187,8 @@ fn profile(
         at,
         zoom,
         only: field
-            .map(|name| (name.to_owned(), false))
-            .or(interest.map(|name| (name.to_owned(), true))),
+            .map(|name| Subject::Field(name.to_owned().into()))
+            .or(interest.map(|name| Subject::Interest(name.to_owned().into()))),
         before,
         fragment,
     })
@@ -264,7 +257,7 @@ mod tests {
                 key: ProfileKey::subprofile(1, 2),
                 at: Some(Ok(1_759_999_980)),
                 zoom: Zoom::Last("week"),
-                only: Some(("a&b".to_owned(), false)),
+                only: Some(Subject::Field("a&b".into())),
                 before: Some((-5, 7)),
                 fragment: false,
             }
