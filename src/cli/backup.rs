@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use super::maintenance::{run, shown};
+use super::maintenance::run;
 use super::{Bar, CommandContext, ExitStatus, ResultOutput};
-use crate::format::{counted, plain};
+use crate::format::{counted, plain, size};
 use crate::ops::Maintenance;
 use crate::ops::backup::{BackupLine, BackupOrder, restore_folder};
 
@@ -121,6 +121,6 @@ fn up_to(event: u64, rejected: u64) -> String {
 fn files(count: u64, bytes: u64) -> String {
     match bytes >> 20 {
         0 => counted(count, "file"),
-        _ => format!("{} ({})", counted(count, "file"), shown(bytes)),
+        _ => format!("{} ({})", counted(count, "file"), size(bytes)),
     }
 }

@@ -38,12 +38,8 @@ pub fn bytes(flag: &str, size: ByteSize, least: u64, most: u64) -> anyhow::Resul
     if (least..=most).contains(&size) {
         return Ok(size);
     }
-    let shown = |bytes: u64| ByteSize(bytes).display().iec();
-    let what = format!(
-        "{flag}: must be between {} and {}",
-        shown(least),
-        shown(most)
-    );
+    let (least, most) = (crate::format::size(least), crate::format::size(most));
+    let what = format!("{flag}: must be between {least} and {most}");
     Err(UsageError::new(what).into())
 }
 

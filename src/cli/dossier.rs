@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::ask;
 use super::{CommandContext, ExitStatus, Format, TIMES, UsageError, formats};
-use crate::format::plain;
+use crate::format::{plain, size};
 use crate::query::{DossierQuery, Query, Rounding, unix_time};
 
 #[derive(Debug, clap::Args)]
@@ -59,9 +59,9 @@ pub fn run(args: &DossierArgs, context: &CommandContext) -> anyhow::Result<ExitS
     };
     // What cannot be read is listed in it.
     let (status, written) = ask::to_file(&query, format, path, context)?;
-    if let Some(size) = written {
+    if let Some(bytes) = written {
         let shown = plain(&path.display().to_string());
-        let size = ByteSize(size).display().iec();
+        let size = size(bytes);
         super::print(format!("wrote the dossier of {key} to {shown} ({size})\n"))?;
     }
     Ok(status)

@@ -1,9 +1,9 @@
 //! `prune`: showing what it would remove, asking, and removing it.
 
-use super::maintenance::{self, order, parse_lines, shown};
+use super::maintenance::{self, order, parse_lines};
 use super::prompt::{confirm, declined, require_terminal};
 use super::{CommandContext, ExitStatus, ResultOutput, TIMES, UsageError};
-use crate::format::{View, counted, wrapped};
+use crate::format::{View, counted, size, wrapped};
 use crate::ops::Maintenance;
 use crate::query::{Rounding, unix_time};
 use crate::store::{PruneReport, YOUNGEST};
@@ -110,7 +110,7 @@ fn text_of(line: &PruneReport, view: &View) -> String {
     }
     if *bytes > 0 {
         let about = if line.dry_run { "about " } else { "" };
-        text += &format!("; {about}{} freed", shown(*bytes));
+        text += &format!("; {about}{} freed", size(*bytes));
     }
     if line.waiting {
         text += "; the space is freed once the answers that began earlier have ended";

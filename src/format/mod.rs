@@ -16,8 +16,8 @@ mod value;
 mod view;
 
 pub use difference::{Cut, differing};
-pub use names::{events, label, listed, of_many, who};
-pub use number::{counted, grouped};
+pub use names::{events, label, listed, of_many, shell, who};
+pub use number::{counted, grouped, size};
 pub use printer::{LineSplitter, Lines, Printer};
 pub use sanitize::{is_unsafe, plain};
 pub use style::{Role, Styles};

@@ -51,3 +51,21 @@ pub fn who(key: ProfileKey) -> String {
     };
     format!("{what} {key}")
 }
+
+/// A name or path as one word of a shell command.
+pub fn shell(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), |quoted| quoted.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shell;
+
+    #[test]
+    fn a_path_stays_one_word() {
+        for word in ["/var/lib/profiletrail", "a b'c", "", "a\"$b`\\", "a\nb"] {
+            assert_eq!(shlex::split(&shell(word)), Some(vec![word.to_owned()]));
+        }
+        assert_eq!(shell("/var/lib/profiletrail"), "/var/lib/profiletrail");
+    }
+}

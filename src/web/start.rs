@@ -4,9 +4,9 @@ use maud::{Markup, html};
 
 use super::bars::{Hours, bars};
 use super::events::table;
-use super::shell::{notes, page};
+use super::shell::page;
 use super::time_format::Clock;
-use crate::format::grouped;
+use crate::format::{grouped, size};
 
 /// The server's health.
 #[derive(Clone, Debug, Default)]
@@ -42,7 +42,7 @@ impl Health {
                 div { dt { "events" } dd { (grouped(self.events)) } }
                 @if let Some(last) = self.last { div { dt { "last event" } dd { (clock.ago(last)) } } }
                 @if self.behind > 0 { div { dt { "not indexed yet" } dd { (grouped(self.behind)) } } }
-                @if let Some(free) = self.free { div { dt { "free disk space" } dd { (bytesize::ByteSize(free).display().iec()) } } }
+                @if let Some(free) = self.free { div { dt { "free disk space" } dd { (size(free)) } } }
             }
         }
     }
@@ -58,8 +58,6 @@ pub struct Page {
     pub latest: Vec<Markup>,
     /// The last event that is shown.
     pub cursor: u64,
-    /// Damage that affects the page.
-    pub damage: Vec<String>,
 }
 
 impl Page {
@@ -68,7 +66,6 @@ impl Page {
         let body = html! {
             h1.quiet { "What changed when" }
             (self.health.render(clock))
-            (notes(&self.damage, &[]))
             section aria-labelledby="hours" {
                 h2 #hours { "Events per hour" }
                 @if self.hours.too_many {

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::cli::output::broken;
-use crate::format::{counted, wrapped};
+use crate::format::{counted, shell, wrapped};
 use crate::ops::demo::{Story, questions};
 
 /// The columns where no terminal says otherwise, and the fewest and most of prose.
@@ -66,7 +66,7 @@ impl Guide<'_> {
             let question = question.strip_prefix(INDENT).unwrap_or(&question);
             text += &format!("\n{number}. {question}\n");
             for command in &asked.commands {
-                let command = command.iter().map(|text| word(text)).collect::<Vec<_>>();
+                let command = command.iter().map(|text| shell(text)).collect::<Vec<_>>();
                 let (program, command, data) = (&self.program, command.join(" "), &self.data);
                 text += &self.command(&format!("{program} {command} --data {data}"));
             }
@@ -79,7 +79,7 @@ impl Guide<'_> {
             self.story.mind.profile
         );
         let target = format!("http://{}/webhook/by-hand", self.calls);
-        text += &self.command(&format!("curl {target} --data {}", word(&form)));
+        text += &self.command(&format!("curl {target} --data {}", shell(&form)));
         text
     }
 
@@ -113,12 +113,7 @@ pub(super) fn program() -> String {
         true => called.to_owned(),
         false => std::path::absolute(called).unwrap_or_else(|_| "profiletrail".into()),
     };
-    word(&path.to_string_lossy())
-}
-
-/// A text as one word for a shell.
-pub(super) fn word(text: &str) -> String {
-    shlex::try_quote(text).map_or_else(|_| String::from("''"), |word| word.into_owned())
+    shell(&path.to_string_lossy())
 }
 
 #[cfg(test)]
@@ -204,7 +199,7 @@ mod tests {
             ("it's", "\"it's\""),
             ("$(x)", "'$(x)'"),
         ] {
-            assert_eq!(word(text), quoted);
+            assert_eq!(shell(text), quoted);
         }
     }
 }

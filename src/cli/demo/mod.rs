@@ -18,11 +18,12 @@ use tracing::level_filters::LevelFilter;
 
 use super::{CommandContext, ExitStatus, UsageError};
 use crate::auth::tokens::{Scope, Token, TokenFile};
+use crate::format::shell;
 use crate::frontend::Proxies;
 use crate::ops::demo::{SEED, Story, load};
 use crate::query::{Rounding, unix_time};
 use crate::server::{Server, ServerConfig, ServerError};
-use guide::{Guide, program, word};
+use guide::{Guide, program};
 
 /// The preferred address.
 const USUAL: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
@@ -94,7 +95,7 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
     let guide = Guide {
         story: &story,
         program: program(),
-        data: word(&data.to_string_lossy()),
+        data: shell(&data.to_string_lossy()),
         kept: temporary.is_none(),
         calls: server.address(),
         page,
@@ -115,7 +116,7 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
         None => format!(
             "profiletrail: stopped; {} serve --data {} continues with it",
             program(),
-            word(&data.to_string_lossy())
+            shell(&data.to_string_lossy())
         ),
         Some(folder) => {
             folder.close().context("removing the temporary folder")?;

@@ -12,12 +12,11 @@ pub use verify::verify;
 
 use std::io::Write;
 
-use bytesize::ByteSize;
 use serde::de::DeserializeOwned;
 
 use super::client::Task;
 use super::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput};
-use crate::format::{View, counted};
+use crate::format::{View, counted, size};
 use crate::log::SealedSegment;
 use crate::ops::Maintenance;
 use crate::query::Answered;
@@ -37,8 +36,8 @@ pub fn seal(output: ResultOutput, context: &CommandContext) -> anyhow::Result<Ex
                 count => format!(
                     "sealed {}: {} before, {} now\n",
                     counted(count, "segment"),
-                    shown(before),
-                    shown(after)
+                    size(before),
+                    size(after)
                 ),
             }
         },
@@ -97,11 +96,6 @@ pub(super) fn write<T: DeserializeOwned>(
         _ => out.write_all(text(&parse_lines(lines)?, &context.view()).as_bytes())?,
     }
     Ok(out.finish()?)
-}
-
-/// A number of bytes for people.
-pub(super) fn shown(bytes: u64) -> String {
-    ByteSize(bytes).display().iec().to_string()
 }
 
 /// How a task ended; problems are printed on standard error.

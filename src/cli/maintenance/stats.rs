@@ -3,12 +3,11 @@
 use std::io::Write;
 
 use super::chart::{bars, gather};
-use super::shown;
 use crate::cli::args::TIMES as TIME_FORMATS;
 use crate::cli::output::Cell;
 use crate::cli::output::details::{self, Field, field};
 use crate::cli::{CommandContext, ExitStatus, ResultOutput};
-use crate::format::{Role, Text, View, counted, grouped, plain};
+use crate::format::{Role, Text, View, counted, grouped, plain, size};
 use crate::ops::{Count, Maintenance, StatsLine};
 use crate::query::Span;
 
@@ -60,15 +59,15 @@ fn write_text(line: &StatsLine, view: &View, out: &mut dyn Write) -> std::io::Re
     facts.extend([
         ("happened", span(&line.first_time, &line.last_time)),
         ("received", span(&line.first_received, &line.last_received)),
-        ("bodies", shown(line.body_bytes)),
+        ("bodies", size(line.body_bytes)),
         (
             "on disk",
             format!(
                 "{}: events {}, rejected calls {}, index {}",
-                shown(disk),
-                shown(line.log_bytes),
-                shown(line.rejected_bytes),
-                shown(line.index_bytes)
+                size(disk),
+                size(line.log_bytes),
+                size(line.rejected_bytes),
+                size(line.index_bytes)
             ),
         ),
         (
@@ -88,7 +87,7 @@ fn write_text(line: &StatsLine, view: &View, out: &mut dyn Write) -> std::io::Re
                 plain(&lookup.fields.join(", ")),
                 counted(lookup.entries, "value"),
                 grouped(lookup.up_to),
-                shown(lookup.bytes)
+                size(lookup.bytes)
             ),
         ));
     }

@@ -1,8 +1,8 @@
 //! `verify`
 
-use super::{exit_status, order, parse_lines, shown, write};
+use super::{exit_status, order, parse_lines, write};
 use crate::cli::{CommandContext, ExitStatus, ResultOutput};
-use crate::format::{counted, grouped, plain};
+use crate::format::{counted, grouped, plain, size};
 use crate::ops::{Maintenance, VerifyLine, VerifySummary};
 
 pub fn verify(output: ResultOutput, context: &CommandContext) -> anyhow::Result<ExitStatus> {
@@ -56,7 +56,7 @@ fn summary_of(summary: &VerifySummary) -> String {
         counted(summary.events, "event"),
         counted(summary.rejected, "rejected call"),
         counted(summary.segments, "segment"),
-        shown(summary.bytes),
+        size(summary.bytes),
     ];
     for (count, what) in [
         (summary.lost, "known to be lost"),

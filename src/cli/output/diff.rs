@@ -3,96 +3,54 @@
 use std::io::{self, Write};
 
 use super::table::parse;
-use crate::format::{Change, Printer, Role, Side, Text, View, plain, subject};
+use crate::format::{Change, Role, Text, View, plain, subject};
 use crate::history::Value;
 use crate::query::DiffQuery;
 use crate::query::lines::DiffLine;
 
 /// Writes the differences between two moments.
-pub struct Diff<'a> {
-    view: View,
-    query: DiffQuery,
-    headed: bool,
-    out: &'a mut dyn Write,
-}
-
-impl<'a> Diff<'a> {
-    pub fn new(query: &DiffQuery, view: View, out: &'a mut dyn Write) -> Self {
-        Self {
-            view,
-            query: query.clone(),
-            headed: false,
-            out,
-        }
+pub fn write(
+    lines: &[Vec<u8>],
+    query: &DiffQuery,
+    view: &View,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let (key, from) = (query.key, view.moment(query.from));
+    let to = query.to.map(|to| view.moment(to));
+    let to = to.unwrap_or_else(|| "now".to_owned());
+    if lines.is_empty() {
+        let none = format!("{key}: no difference between {from} and {to}");
+        return writeln!(out, "{}", plain(&none));
     }
-
-    fn moments(&self) -> (String, String) {
-        let to = self.query.to.map(|to| self.view.moment(to));
-        let to = to.unwrap_or_else(|| "now".to_owned());
-        (self.view.moment(self.query.from), to)
+    for head in [format!("--- {key}  {from}"), format!("+++ {key}  {to}")] {
+        put(Role::New, "", &Text::of(Role::Head, head), view, out)?;
     }
-
-    fn head(&mut self) -> io::Result<()> {
-        let (from, to) = self.moments();
-        let key = self.query.key;
-        for head in [format!("--- {key}  {from}"), format!("+++ {key}  {to}")] {
-            self.put("", &Text::of(Role::Head, head))?;
-        }
-        Ok(())
-    }
-
-    /// Writes a text behind a sign, over as many lines as it takes.
-    fn put(&mut self, sign: &str, text: &Text) -> io::Result<()> {
-        let styles = self.view.styles;
-        let room = self.view.width;
-        let room = room.map(|width| width.saturating_sub(sign.len()).max(8));
-        let role = match sign {
-            "- " => Role::Old,
-            _ => Role::New,
-        };
-        for line in text.lines(room) {
-            let mut shown = String::new();
-            styles.put(&mut shown, role, sign);
-            line.put(&mut shown, styles);
-            writeln!(self.out, "{shown}")?;
-        }
-        Ok(())
-    }
-
-    fn side(&mut self, sign: &str, name: &Text, side: &Side) -> io::Result<()> {
-        let mut text = name.clone().and(Role::Dim, ": ");
-        text.append(side.text(self.view.styles));
-        self.put(sign, &text)
-    }
-}
-
-impl Printer for Diff<'_> {
-    fn line(&mut self, line: &[u8]) -> io::Result<()> {
+    for line in lines {
         let line: DiffLine<'_> = parse(line)?;
-        if !std::mem::replace(&mut self.headed, true) {
-            self.head()?;
-        }
-        let name = subject(&line.subject);
         let change = Change::new(line.old.as_ref(), &line.new);
-        if line.old != Some(Value::Absent) {
-            self.side("- ", &name, &change.old)?;
+        for (role, sign, value, side) in [
+            (Role::Old, "- ", line.old.as_ref(), &change.old),
+            (Role::New, "+ ", Some(&line.new), &change.new),
+        ] {
+            if value != Some(&Value::Absent) {
+                let mut text = subject(&line.subject).and(Role::Dim, ": ");
+                text.append(side.text(view.styles));
+                put(role, sign, &text, view, out)?;
+            }
         }
-        if line.new != Value::Absent {
-            self.side("+ ", &name, &change.new)?;
-        }
-        Ok(())
     }
+    Ok(())
+}
 
-    fn finish(&mut self) -> io::Result<()> {
-        if self.headed {
-            return Ok(());
-        }
-        let (from, to) = self.moments();
-        let key = self.query.key;
-        writeln!(
-            self.out,
-            "{}",
-            plain(&format!("{key}: no difference between {from} and {to}"))
-        )
+/// Writes a text behind a sign, over as many lines as it takes.
+fn put(role: Role, sign: &str, text: &Text, view: &View, out: &mut dyn Write) -> io::Result<()> {
+    let room = view.width;
+    let room = room.map(|width| width.saturating_sub(sign.len()).max(8));
+    for line in text.lines(room) {
+        let mut shown = String::new();
+        view.styles.put(&mut shown, role, sign);
+        line.put(&mut shown, view.styles);
+        writeln!(out, "{shown}")?;
     }
+    Ok(())
 }

@@ -4,11 +4,10 @@ use std::io::Write;
 
 use super::csv::CsvColumns;
 use super::details::{Gathered, Paragraphs};
-use super::diff::Diff;
 use super::history::History;
 use super::loops::Loops;
 use super::table::{CellContext, TablePrinter};
-use super::{evidence, explain, gaps, incidents, report, show, tables};
+use super::{diff, evidence, explain, gaps, incidents, report, show, tables};
 use crate::format::{Printer, View};
 use crate::query::{Query, Wanted};
 use crate::web::dossier::Page;
@@ -31,7 +30,12 @@ pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn
                 show::write(line, at, view, out)
             }))
         }
-        Query::Diff(query) => Box::new(Diff::new(query, view, out)),
+        Query::Diff(query) => {
+            let query = query.clone();
+            Box::new(Gathered::new(move |lines| {
+                diff::write(lines, &query, &view, out)
+            }))
+        }
         Query::Blame(query) => {
             Box::new(TablePrinter::new(tables::BLAME.columns, at(query.at), out))
         }

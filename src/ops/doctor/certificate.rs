@@ -9,9 +9,10 @@ use rustls::server::ParsedCertificate;
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-use super::finding::{duration, shell};
+use super::finding::duration;
 use super::network::name_of;
 use super::{Facts, Finding};
+use crate::format::shell;
 use crate::storage::{Links, read_small};
 
 /// How long before its expiry it is a warning, in seconds; certbot renews 30 days

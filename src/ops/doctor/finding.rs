@@ -1,6 +1,5 @@
 //! The result of a check, and how its text writes sizes, durations and paths.
 
-use bytesize::ByteSize;
 use serde::Serialize;
 
 /// How well something is.
@@ -63,11 +62,6 @@ impl Finding {
     }
 }
 
-/// A number of bytes.
-pub(super) fn size(bytes: u64) -> String {
-    ByteSize(bytes).display().iec().to_string()
-}
-
 /// A duration in its largest unit: `3 days`. A negative one counts as zero.
 pub(super) fn duration(seconds: i64) -> String {
     let units = [
@@ -83,11 +77,6 @@ pub(super) fn duration(seconds: i64) -> String {
     };
     let plural = if count == 1 { "" } else { "s" };
     format!("{count} {name}{plural}")
-}
-
-/// A name or path as one word of a shell command.
-pub(super) fn shell(word: &str) -> String {
-    shlex::try_quote(word).map_or_else(|_| word.to_owned(), |quoted| quoted.into_owned())
 }
 
 #[cfg(test)]
@@ -109,13 +98,5 @@ mod tests {
         for (seconds, text) in cases {
             assert_eq!(duration(seconds), text);
         }
-    }
-
-    #[test]
-    fn a_path_stays_one_word() {
-        for word in ["/var/lib/profiletrail", "a b'c", "", "a\"$b`\\", "a\nb"] {
-            assert_eq!(shlex::split(&shell(word)), Some(vec![word.to_owned()]));
-        }
-        assert_eq!(shell("/var/lib/profiletrail"), "/var/lib/profiletrail");
     }
 }

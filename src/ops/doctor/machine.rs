@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 
 use chrono::DateTime;
 
-use super::finding::{duration, shell, size};
+use super::finding::duration;
 use super::{Facts, Finding};
+use crate::format::{shell, size};
 use crate::ops::backup::Manifest;
 use crate::server::OWN_DESCRIPTORS;
 use crate::storage::RealDisk;

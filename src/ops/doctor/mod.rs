@@ -25,7 +25,7 @@ use serde::Serialize;
 pub use facts::{LogFacts, Refused, Running, Settings, read_folder};
 pub use finding::{Finding, Verdict};
 
-use finding::shell;
+use crate::format::shell;
 
 /// What to examine.
 pub struct Examination {

@@ -6,10 +6,10 @@ use std::str::FromStr;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use super::finding::shell;
 use super::health::{Health, get, health};
 use super::{Facts, Finding};
 use crate::auth::keys::{KeyConfig, KeyDomain, KeyError, KeyName, KeyRing};
+use crate::format::shell;
 use crate::store::ValidationFiles;
 
 /// The label that is looked up below the key domain. It need not exist: any

@@ -2,13 +2,12 @@
 
 use std::io::{self, Write};
 
-use bytesize::ByteSize;
 use maud::{Markup, PreEscaped, html};
 
 use super::head::head;
 use super::words::{Words, how_to_check, legend, observed, sender, subject, text, value};
 use crate::event::{ProfileKey, Zone};
-use crate::format::{Printer, counted, who};
+use crate::format::{Printer, counted, size, who};
 use crate::history::Origin;
 use crate::query::dossier::lines::{
     AboutPart, DossierLine, GapPart, KeyPart, NowPart, StatePart, ValuePart,
@@ -203,7 +202,7 @@ impl<'a> Page<'a> {
         self.put(html! {
             p {
                 span.warn {
-                    (counted(count, "line")) " (" (ByteSize(len).display().iec()) ") more than a browser can show are left out here."
+                    (counted(count, "line")) " (" (size(len)) ") more than a browser can show are left out here."
                 }
                 " " code { (command) } " has them all; a dossier of one field or of a shorter span is smaller."
             }

@@ -32,7 +32,6 @@ pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
             .get(LASTS, || hours(&parts.trail, clock.now))?,
         cursor,
         latest: latest(asker, 0, cursor)?.rows,
-        damage: Vec::new(),
     };
     Ok(page.render(clock))
 }
