@@ -83,12 +83,7 @@ pub fn run(
             let what = "--out: it is for --format xlsx; redirect other formats with > FILE";
             Err(UsageError::new(what).into())
         }
-        (_, None) => to_stdout(
-            &query,
-            format,
-            PagedStdout::of_format(context, format),
-            context,
-        ),
+        (_, None) => to_stdout(&query, format, PagedStdout::new(context, format), context),
     }
 }
 

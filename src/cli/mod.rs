@@ -109,6 +109,12 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{}", crate::format::plain(line));
 }
 
+/// Says that nothing was found, and what to do next.
+fn nothing_found(what: &str) -> anyhow::Result<ExitStatus> {
+    say(&format!("profiletrail: nothing found: {what}"));
+    Ok(ExitStatus::Nothing)
+}
+
 /// Writes a text to standard output.
 fn print(text: impl AsRef<[u8]>) -> anyhow::Result<()> {
     let mut stdout = Stdout::new();

@@ -39,19 +39,15 @@ struct Running {
 }
 
 impl PagedStdout {
-    /// Standard output, through the pager if there is to be one.
-    pub fn new(context: &CommandContext) -> Self {
-        let mut paged = Self::unpaged();
-        paged.pager.clone_from(&context.pager);
-        paged
-    }
-
-    /// Standard output for an answer in a form. What programs read can hold characters
-    /// that control a terminal.
-    pub fn of_format(context: &CommandContext, format: Format) -> Self {
-        let mut paged = Self::new(context);
-        paged.escapes = context.terminal && format != Format::Table;
-        paged
+    /// Standard output for an answer in a form, through the pager if there is to be one.
+    /// What programs read can hold characters that control a terminal.
+    pub fn new(context: &CommandContext, format: Format) -> Self {
+        Self {
+            pager: context.pager.clone(),
+            escapes: context.terminal && format != Format::Table,
+            out: None,
+            running: None,
+        }
     }
 
     /// Standard output before a prompt: a pager would end the command when it is

@@ -1,7 +1,7 @@
 //! `token`: the tokens of the query API.
 
 use clap::Subcommand;
-use serde::Serialize;
+use serde_json::json;
 
 use super::output::{Cell, CellContext, Column, TablePrinter};
 use super::{CommandContext, ExitStatus, Format, ResultOutput, UsageError};
@@ -50,29 +50,6 @@ enum TokenCommand {
     },
 }
 
-/// A token as it is shown: its text only after its creation.
-#[derive(Serialize)]
-struct TokenLine<'a> {
-    id: &'a str,
-    name: &'a str,
-    scope: Scope,
-    created: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<&'a str>,
-}
-
-impl<'a> TokenLine<'a> {
-    fn of(token: &'a Token, text: Option<&'a str>) -> Self {
-        Self {
-            id: &token.id,
-            name: &token.name,
-            scope: token.scope,
-            created: &token.created,
-            token: text,
-        }
-    }
-}
-
 pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
     let file = TokenFile::of(&context.data);
@@ -88,7 +65,7 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             })?;
             Folder::make(&context.data)?;
             file.add(token.clone())?;
-            show(&[TokenLine::of(&token, Some(&text))], *output, context)?;
+            show(std::slice::from_ref(&token), Some(&text), *output, context)?;
             super::say(
                 "profiletrail: store the token where your program reads it: it is not shown again",
             );
@@ -96,18 +73,11 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         }
         TokenCommand::List { output } => {
             let tokens = file.read()?;
-            let lines: Vec<_> = tokens
-                .iter()
-                .map(|token| TokenLine::of(token, None))
-                .collect();
-            if lines.is_empty() {
-                super::say(&format!(
-                    "profiletrail: nothing found: there are no tokens; {} creates one",
-                    context.command("token create")
-                ));
-                return Ok(ExitStatus::Nothing);
+            if tokens.is_empty() {
+                let create = context.command("token create");
+                return super::nothing_found(&format!("there are no tokens; {create} creates one"));
             }
-            show(&lines, *output, context)?;
+            show(&tokens, None, *output, context)?;
             Ok(ExitStatus::Success)
         }
         TokenCommand::Revoke { id, output } => {
@@ -115,55 +85,69 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
             let known = file.read()?.iter().any(|token| token.id == *id);
             let removed = if known { file.remove(id)? } else { None };
             let Some(token) = removed else {
-                let id = plain(id);
-                super::say(&format!(
-                    "profiletrail: nothing found: no token has the id {id}; {} lists them",
-                    context.command("token list")
+                let (id, list) = (plain(id), context.command("token list"));
+                return super::nothing_found(&format!(
+                    "no token has the id {id}; {list} lists them"
                 ));
-                return Ok(ExitStatus::Nothing);
             };
-            show(&[TokenLine::of(&token, None)], *output, context)?;
+            show(&[token], None, *output, context)?;
             super::say("profiletrail: revoked");
             Ok(ExitStatus::Success)
         }
     }
 }
 
+/// Writes tokens; with its text the one that was just created.
 fn show(
-    lines: &[TokenLine<'_>],
+    tokens: &[Token],
+    text: Option<&str>,
     output: ResultOutput,
     context: &CommandContext,
 ) -> anyhow::Result<()> {
     if context.format(output.format) == Format::Jsonl {
-        return lines.iter().try_for_each(super::print_json);
+        return tokens.iter().try_for_each(|token| {
+            let Token {
+                id,
+                name,
+                scope,
+                created,
+                ..
+            } = token;
+            let mut line = json!({"id": id, "name": name, "scope": scope, "created": created});
+            if let (Some(line), Some(text)) = (line.as_object_mut(), text) {
+                line.insert("token".to_owned(), text.into());
+            }
+            super::print_json(&line)
+        });
     }
     let view = View {
         // A token that is cut in two is useless.
         width: None,
         ..context.view()
     };
+    type Line<'a> = (&'a Token, Option<&'a str>);
     let columns = [
-        Column::fixed("ID", |line: &TokenLine<'_>, _| {
-            Cell::of(Role::Seq, plain(line.id))
+        Column::fixed("ID", |(token, _): &Line<'_>, _| {
+            Cell::of(Role::Seq, plain(&token.id))
         }),
-        Column::fixed("NAME", |line, _| Cell::outside(line.name)),
-        Column::fixed("SCOPE", |line, _| {
-            Cell::plain(match line.scope {
+        Column::fixed("NAME", |(token, _), _| Cell::outside(&*token.name)),
+        Column::fixed("SCOPE", |(token, _), _| {
+            Cell::plain(match token.scope {
                 Scope::Read => "read",
                 Scope::Metrics => "metrics",
             })
         }),
-        Column::fixed("CREATED", |line, _| Cell::time(line.created)),
-        Column::fixed("TOKEN", |line: &TokenLine<'_>, _| {
-            Cell::of(Role::New, plain(line.token.unwrap_or_default()))
+        Column::fixed("CREATED", |(token, _), _| Cell::time(&token.created)),
+        Column::fixed("TOKEN", |(_, text): &Line<'_>, _| {
+            Cell::of(Role::New, plain(text.unwrap_or_default()))
         })
         .hide_empty(),
     ];
     let context = CellContext { view, at: None };
     let mut shown = Vec::new();
     let mut table = TablePrinter::new(&columns, context, &mut shown);
-    for line in lines {
-        table.row(line)?;
+    for token in tokens {
+        table.row(&(token, text))?;
     }
     table.end()?;
     super::print(shown)

@@ -74,10 +74,9 @@ pub fn run(args: &ValidationArgs, context: &CommandContext) -> anyhow::Result<Ex
         ValidationCommand::List { output } => {
             let names = files.names().context("listing the validation files")?;
             if names.is_empty() {
-                super::say(
-                    "profiletrail: nothing found: there are no validation files; `profiletrail validation add FILE` adds one",
+                return super::nothing_found(
+                    "there are no validation files; `profiletrail validation add FILE` adds one",
                 );
-                return Ok(ExitStatus::Nothing);
             }
             show(&files, &names, output, context)?;
             Ok(ExitStatus::Success)
@@ -88,10 +87,9 @@ pub fn run(args: &ValidationArgs, context: &CommandContext) -> anyhow::Result<Ex
                 .remove(name)
                 .with_context(|| format!("removing {name}"))?
             {
-                super::say(&format!(
-                    "profiletrail: nothing found: there is no validation file {name}; `profiletrail validation list` lists them"
+                return super::nothing_found(&format!(
+                    "there is no validation file {name}; `profiletrail validation list` lists them"
                 ));
-                return Ok(ExitStatus::Nothing);
             }
             super::print(line)?;
             Ok(ExitStatus::Success)

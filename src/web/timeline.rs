@@ -22,9 +22,6 @@ pub const ROWS: usize = 60;
 /// The most marks.
 pub const MARKS: usize = 1500;
 
-/// The most marks that are held while events are still added.
-const MAX_HELD: usize = 4 * MARKS;
-
 /// The longest name in bytes of a row.
 const NAME_LEN: usize = 1000;
 
@@ -171,10 +168,7 @@ impl Timeline {
         }
         self.events += 1;
         let time = seconds_of(&line.time).unwrap_or(self.scale.from);
-        while self.held > MAX_HELD && self.together < PARTS {
-            self.coarsen();
-        }
-        let part = self.scale.part(time, PARTS) / self.together * self.together;
+        let part = self.scale.part(time, PARTS);
         for change in &line.changes {
             if !self.is_wanted(&change.subject) {
                 continue;

@@ -60,7 +60,7 @@ pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitSt
             super::print_json(address)?;
         }
     } else {
-        let mut screen = PagedStdout::new(context);
+        let mut screen = PagedStdout::new(context, Format::Table);
         table::write(&findings, &found.addresses, context, &mut screen)?;
         screen.finish()?;
     }

@@ -90,8 +90,9 @@ pub(super) fn write<T: DeserializeOwned>(
     context: &CommandContext,
     text: impl FnOnce(&[T], &View) -> String,
 ) -> anyhow::Result<()> {
-    let mut out = PagedStdout::new(context);
-    match context.format(output.format) {
+    let format = context.format(output.format);
+    let mut out = PagedStdout::new(context, format);
+    match format {
         Format::Jsonl => out.write_all(lines)?,
         _ => out.write_all(text(&parse_lines(lines)?, &context.view()).as_bytes())?,
     }

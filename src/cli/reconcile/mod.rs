@@ -242,7 +242,7 @@ fn show(
     }
     let mut screen = match args.record {
         true => PagedStdout::unpaged(),
-        false => PagedStdout::new(context),
+        false => PagedStdout::new(context, Format::Table),
     };
     for line in summary {
         let line = Text::outside(Role::Plain, &line);
