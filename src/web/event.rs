@@ -8,7 +8,7 @@ use super::profile::name;
 use super::shell::{command, notes, page};
 use super::text::{LONG, NAME, Name, SHORT, Shown, Text, badge, change};
 use super::time_format::Clock;
-use crate::event::{Fields, ProfileKey};
+use crate::event::Fields;
 use crate::format::seconds_of;
 use crate::history::{Subject, Value};
 
@@ -93,7 +93,7 @@ impl Page {
     pub fn render(&self, clock: &Clock) -> Markup {
         let line = &self.line;
         let title = format!("Event {}", line.seq);
-        let key = self.key();
+        let key = line.who;
         let time = seconds_of(&line.time).unwrap_or_default();
         let around = Zoom::Between(time.saturating_sub(AROUND), time.saturating_add(AROUND));
         let text = |text: &str| Text::new(text, NAME);
@@ -173,10 +173,6 @@ impl Page {
         page(&title, "", Some(clock), &body)
     }
 
-    const fn key(&self) -> ProfileKey {
-        self.line.who
-    }
-
     fn changes(&self, clock: &Clock) -> Markup {
         let line = &self.line;
         let further = line.changes.len().saturating_sub(MOST);
@@ -212,7 +208,7 @@ impl Page {
     fn name(&self, name: &Name) -> Markup {
         html! {
             @match &name.raw {
-                Some(raw) => a href=(ProfileLink::new(self.key(), Zoom::All).only(raw).to()) { (name) },
+                Some(raw) => a href=(ProfileLink::new(self.line.who, Zoom::All).only(raw).to()) { (name) },
                 None => (name),
             }
         }

@@ -42,14 +42,6 @@ pub fn seconds(name: &str) -> i64 {
     found.map_or(86_400, |(_, seconds)| *seconds)
 }
 
-/// The (sub)profile of a line.
-pub const fn key(profile: u64, subprofile: Option<u64>) -> ProfileKey {
-    ProfileKey {
-        profile,
-        subprofile,
-    }
-}
-
 /// Of a (sub)profile's page.
 pub fn profile(key: ProfileKey) -> String {
     format!("/profile/{key}")
