@@ -31,8 +31,8 @@ pub(super) enum Phase {
     Queued,
     /// The request is with tiny_http, under this number.
     Upstream(CallId),
-    /// The answer has begun, and more of it is being made.
-    Streaming,
+    /// The answer under this number has begun, and more of it is being made.
+    Streaming(CallId),
     /// The answer is being written.
     Answer,
     /// The answer is out and the sending side closed; this many more bytes are read and dropped,
@@ -48,7 +48,7 @@ impl Phase {
             Self::Head => "head",
             Self::Body(_) | Self::Chunks | Self::Discard(_) => "body",
             Self::Queued | Self::Upstream(_) => "waiting",
-            Self::Streaming | Self::Answer => "answer",
+            Self::Streaming(_) | Self::Answer => "answer",
             Self::Linger(_) => "linger",
         }
     }

@@ -8,7 +8,7 @@ use super::call::CallId;
 use super::chunked::{ChunkDecoder, ChunkError};
 use super::client::{Chunked, Client, Phase, ResponseOptions};
 use super::event_loop::EventLoop;
-use super::head::{Body, Limits, Refusal, encoded, end, parse};
+use super::head::{Body, Refusal, encoded, end, parse};
 use super::nonblocking::{CLIENT_KEPT, ReadOutcome, WriteOutcome, reset};
 use super::response;
 use mio::event::Event;
@@ -30,7 +30,7 @@ impl EventLoop {
             let outcome = client.flush(self.poll.registry());
             if outcome == WriteOutcome::Done || client.outbox.sent() > before {
                 client.since = match client.phase {
-                    Phase::Answer | Phase::Streaming => self.now,
+                    Phase::Answer | Phase::Streaming(_) => self.now,
                     _ => client.since,
                 };
                 client.report_unsent();
@@ -55,7 +55,7 @@ impl EventLoop {
                 // What comes while a request is under way is kept, but not without bound; what
                 // still comes of a body that is not wanted stays in the socket until the answer
                 // is out.
-                Phase::Queued | Phase::Upstream(_) | Phase::Streaming => {
+                Phase::Queued | Phase::Upstream(_) | Phase::Streaming(_) => {
                     !client.options.linger
                         && client.waiting().len() <= self.config.max_head
                         && self.clients.held() <= self.config.max_buffered
@@ -87,7 +87,7 @@ impl EventLoop {
         };
         let in_flight = matches!(
             client.phase,
-            Phase::Queued | Phase::Upstream(_) | Phase::Streaming
+            Phase::Queued | Phase::Upstream(_) | Phase::Streaming(_)
         );
         match read {
             ReadOutcome::Bytes(count) => {
@@ -140,7 +140,6 @@ impl EventLoop {
     /// Takes a request's head off the waiting bytes; false when it is not complete.
     fn take_head(&mut self, index: usize) -> bool {
         let now = self.now;
-        let limits = self.limits();
         let Some(client) = self.clients.get(index) else {
             return false;
         };
@@ -164,12 +163,11 @@ impl EventLoop {
             client.phase = Phase::Head;
             client.since = now;
         }
-        if !client.should_parse() && client.waiting().len() < limits.head {
+        if !client.should_parse() && client.waiting().len() < self.config.max_head {
             return false;
         }
         let (bytes, peer, message) = client.parse_parts();
-        let proxies = &self.config.trusted_proxies;
-        let head = match parse(bytes, (peer, proxies), limits, message) {
+        let head = match parse(bytes, peer, &self.config, message) {
             Ok(Some(head)) => head,
             Ok(None) => return false,
             Err(refusal) => {
@@ -239,15 +237,6 @@ impl EventLoop {
             && client.send(self.poll.registry(), line) == WriteOutcome::Broken
         {
             self.close(index);
-        }
-    }
-
-    fn limits(&self) -> Limits {
-        Limits {
-            head: self.config.max_head,
-            body: self.config.max_body,
-            pass_head: self.config.pass_head,
-            pass_browser: self.config.pass_browser,
         }
     }
 

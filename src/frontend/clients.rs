@@ -3,7 +3,7 @@
 //! Invariants: a generation is never reused, so a stale [`ClientHandle`] finds nobody; the counts by
 //! address and the buffered bytes are those of the clients in the table.
 
-use super::client::{Client, ClientHandle};
+use super::client::{Client, ClientHandle, Phase};
 use super::origin::Peer;
 use super::stream::Stream;
 use mio::{Interest, Registry, Token};
@@ -110,6 +110,15 @@ impl Clients {
     pub(super) fn find(&mut self, handle: ClientHandle) -> Option<&mut Client> {
         self.get(handle.index)
             .filter(|client| client.generation == handle.generation)
+    }
+
+    /// The client in a phase that no other client is in.
+    pub(super) fn in_phase(&mut self, phase: Phase) -> Option<(usize, &mut Client)> {
+        let mut clients = self.slots.iter_mut().enumerate();
+        clients.find_map(|(index, slot)| {
+            let client = slot.as_mut().filter(|client| client.phase == phase)?;
+            Some((index, client))
+        })
     }
 
     /// The handle of the client at a place.

@@ -56,7 +56,7 @@ impl EventLoop {
             match client.phase {
                 Phase::Idle if age > idle => self.close(index),
                 Phase::Answer if age > config.write_timeout => self.close(index),
-                Phase::Streaming if age > config.write_timeout && client.outbox.unsent() > 0 => {
+                Phase::Streaming(_) if age > config.write_timeout && client.outbox.unsent() > 0 => {
                     self.close(index);
                 }
                 Phase::Linger(_) if age > linger => self.close(index),

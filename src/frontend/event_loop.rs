@@ -9,8 +9,7 @@ use super::call::{Answer, Answers, CallId, Calls};
 use super::client::{ClientHandle, Phase};
 use super::clients::{Clients, FIRST_TOKEN as FIRST_CLIENT};
 use super::deadlines::{SWEEP, SWEEP_STOPPING};
-use super::response_stream::Streams;
-use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_private};
+use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_one};
 use super::{FrontendConfig, Shared, lock};
 use mio::event::Event;
 use mio::net::TcpListener;
@@ -29,6 +28,8 @@ const SCRATCH: usize = 64 * 1024;
 /// New connections that the system queues until they are accepted. With the usual 128 a crowd would
 /// make others wait for a second or more.
 const BACKLOG: i32 = 1024;
+/// The time-out of the greeting of a private connection that is opened again.
+const RECONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 /// The wait after polling for events failed.
 const POLL_RETRY: Duration = Duration::from_millis(100);
 
@@ -40,8 +41,6 @@ pub(super) struct EventLoop {
     pub(super) upstreams: Vec<Option<Upstream>>,
     /// The requests in flight.
     pub(super) calls: Calls,
-    /// The clients of streamed answers.
-    pub(super) streams: Streams,
     /// The private connections with requests of this round, to be written at its end.
     pub(super) unwritten: Vec<usize>,
     /// The clients whose requests wait for a private connection.
@@ -57,7 +56,6 @@ pub(super) struct EventLoop {
     pub(super) answers: Answers,
     /// The answers being written; kept for its capacity.
     taken: Vec<(CallId, Answer)>,
-    waker: Arc<Waker>,
     /// When deadlines were last checked.
     pub(super) swept: Instant,
 }
@@ -89,7 +87,6 @@ impl EventLoop {
             clients: Clients::default(),
             upstreams,
             calls: Calls::default(),
-            streams: Streams::default(),
             unwritten: Vec::new(),
             queue: VecDeque::new(),
             scratch: vec![0; SCRATCH],
@@ -100,7 +97,6 @@ impl EventLoop {
             shared,
             answers,
             taken: Vec::new(),
-            waker: Arc::clone(&waker),
             swept: now,
             poll,
         };
@@ -195,23 +191,6 @@ impl EventLoop {
     }
 
     fn woken(&mut self) {
-        let fresh = std::mem::take(&mut *lock(&self.shared.fresh));
-        for stream in fresh {
-            let place = self.upstreams.iter().position(Option::is_none);
-            if let Some(place) = place
-                && let Some(slot) = self.upstreams.get_mut(place)
-            {
-                match Upstream::new(self.poll.registry(), stream, place) {
-                    Ok(upstream) => {
-                        *slot = Some(upstream);
-                        tracing::info!(place, "a private connection is open again");
-                        self.dispatch_queued();
-                    }
-                    Err(error) => tracing::error!(%error, "a private connection was not taken"),
-                }
-            }
-            self.shared.reconnecting.store(false, Ordering::Release);
-        }
         if self.shared.stopping.load(Ordering::Acquire) && self.deadline.is_none() {
             self.begin_stop();
         }
@@ -246,40 +225,30 @@ impl EventLoop {
         }
     }
 
-    /// Reopens a lost private connection, in a thread because it waits.
+    /// Reopens the lost private connections. The peer is this process, which does not let the loop
+    /// wait for long.
     pub(super) fn reconnect(&mut self) {
-        let Some(path) = &self.config.private_path else {
+        let Some(path) = self.config.private_path.as_ref() else {
             return;
         };
-        if self.deadline.is_some()
-            || self.upstreams.iter().all(Option::is_some)
-            || self.shared.reconnecting.swap(true, Ordering::AcqRel)
-        {
+        if self.deadline.is_some() {
             return;
         }
-        let (path, shared, waker) = (
-            path.clone(),
-            Arc::clone(&self.shared),
-            Arc::clone(&self.waker),
-        );
-        let spawned = std::thread::Builder::new()
-            .name("reconnect".to_owned())
-            .spawn(move || match connect_private(&path, 1) {
-                Ok(streams) => {
-                    lock(&shared.fresh).extend(streams);
-                    if let Err(error) = waker.wake() {
-                        tracing::error!(%error, "the frontend could not be woken");
-                    }
-                }
+        for (place, slot) in self.upstreams.iter_mut().enumerate() {
+            if slot.is_some() {
+                continue;
+            }
+            let stream = connect_one(path, RECONNECT_TIMEOUT);
+            let opened = stream.and_then(|it| Upstream::new(self.poll.registry(), it, place));
+            match opened {
+                Ok(upstream) => *slot = Some(upstream),
                 Err(error) => {
-                    tracing::error!(%error, "a private connection could not be opened again");
-                    shared.reconnecting.store(false, Ordering::Release);
+                    return tracing::error!(%error, "a private connection could not be opened again");
                 }
-            });
-        if let Err(error) = spawned {
-            tracing::error!(%error, "no thread to open a private connection again");
-            self.shared.reconnecting.store(false, Ordering::Release);
+            }
+            tracing::info!(place, "a private connection is open again");
         }
+        self.dispatch_queued();
     }
 }
 

@@ -8,8 +8,9 @@
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
+use super::FrontendConfig;
 use super::chunked::ChunkDecoder;
-use super::head::{Body, FAULT_HEADER, HEAD_HEADER, Head, Limits, PASSED, PEER_HEADER, parse};
+use super::head::{Body, FAULT_HEADER, HEAD_HEADER, Head, PASSED, PEER_HEADER, parse};
 use super::origin::{Network, Peer, Proxies};
 
 const PEER: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 7);
@@ -52,19 +53,19 @@ pub fn head(bytes: &[u8]) {
     };
     let max_head = if choice % 2 == 0 { 16 << 10 } else { 200 };
     let max_body = if choice / 2 % 2 == 0 { 1 << 20 } else { 50 };
-    let limits = Limits {
-        head: max_head,
-        body: max_body,
-        pass_head: choice / 4 % 2 == 1,
-        pass_browser: choice / 16 % 2 == 1,
-    };
     let trusted = choice / 8 % 2 == 1;
     let everybody = "::/0".parse::<Network>().expect("a network");
-    let proxies = Proxies::new(trusted.then_some(everybody));
-    let peer = Peer::new(SocketAddr::from((PEER, 1)), &proxies);
-    let from = (&peer, &proxies);
+    let config = FrontendConfig {
+        max_head,
+        max_body,
+        pass_head: choice / 4 % 2 == 1,
+        pass_browser: choice / 16 % 2 == 1,
+        trusted_proxies: Proxies::new(trusted.then_some(everybody)),
+        ..FrontendConfig::default()
+    };
+    let peer = Peer::new(SocketAddr::from((PEER, 1)), &config.trusted_proxies);
     let mut out = b"what was there before".to_vec();
-    let head = match parse(bytes, from, limits, &mut out) {
+    let head = match parse(bytes, &peer, &config, &mut out) {
         Err(refusal) => {
             assert!(matches!(refusal.status, 400 | 417 | 431 | 505));
             return;
@@ -80,7 +81,7 @@ pub fn head(bytes: &[u8]) {
     for cut in [0, head.len / 2, head.len.saturating_sub(2), head.len - 1] {
         let mut out = Vec::new();
         let part = bytes.get(..cut).unwrap_or_default();
-        let parsed = parse(part, from, limits, &mut out);
+        let parsed = parse(part, &peer, &config, &mut out);
         assert!(matches!(parsed, Ok(None) | Err(_)), "a part is a head");
     }
 
@@ -100,7 +101,7 @@ pub fn head(bytes: &[u8]) {
         assert!(head.close && !head.announce_keep && !head.expects_continue);
     }
     // A request with a body has the head as it came before that, if so asked.
-    let passed = limits.pass_head && out.ends_with(own) && out.len() > own.len();
+    let passed = config.pass_head && out.ends_with(own) && out.len() > own.len();
     let (upstream, before) = match passed && has_head(&out) {
         true => out.split_at(out.len() - own.len()),
         false => (out.as_slice(), &[][..]),

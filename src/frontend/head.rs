@@ -6,7 +6,8 @@
 //! not known beforehand, the client's head is also passed as received, but as the first part of the
 //! body, where it cannot be mistaken for a head.
 
-use super::origin::{Peer, Proxies};
+use super::FrontendConfig;
+use super::origin::Peer;
 use httparse::{EMPTY_HEADER, Error, Request, Status};
 
 /// The client's headers that go upstream, each with its first value. No others do but the
@@ -114,19 +115,6 @@ const BAD_TARGET: Refusal = Refusal::new(
     "request line",
 );
 
-/// What a head is parsed with.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
-    /// Bytes of a head.
-    pub(super) head: usize,
-    /// Bytes of a body.
-    pub(super) body: usize,
-    /// Whether the heads of requests with bodies go upstream, before the bodies.
-    pub(super) pass_head: bool,
-    /// Whether the headers of browsers go upstream.
-    pub(super) pass_browser: bool,
-}
-
 const BARE_LINE_FEED: Refusal = Refusal::new(
     400,
     "a line does not end with a carriage return and a line feed",
@@ -152,18 +140,18 @@ struct Facts<'b> {
 
 /// Parses the head at the start of `bytes` and writes the head that goes upstream for it to
 /// `out`, without its [`end`] where the body is chunked; `None` when it is not complete. It came
-/// from a peer, who may be one of the proxies.
+/// from a peer, who may be one of the trusted proxies.
 pub(super) fn parse(
     bytes: &[u8],
-    (peer, proxies): (&Peer, &Proxies),
-    limits: Limits,
+    peer: &Peer,
+    config: &FrontendConfig,
     out: &mut Vec<u8>,
 ) -> Result<Option<Head>, Refusal> {
     let mut headers = [EMPTY_HEADER; MAX_HEADERS];
     let mut request = Request::new(&mut headers);
     let len = match request.parse(bytes) {
-        Ok(Status::Complete(len)) if len <= limits.head => len,
-        Ok(Status::Partial) if bytes.len() < limits.head => return Ok(None),
+        Ok(Status::Complete(len)) if len <= config.max_head => len,
+        Ok(Status::Partial) if bytes.len() < config.max_head => return Ok(None),
         Ok(_) => return Err(Refusal::new(431, "the head is too large", "headers")),
         Err(error) => return Err(refusal_of(error)),
     };
@@ -176,7 +164,7 @@ pub(super) fn parse(
     }
     let path = path_of(target).ok_or(BAD_TARGET)?;
     let facts = judge(request.headers)?;
-    let client = peer.client(request.headers, proxies);
+    let client = peer.client(request.headers, &config.trusted_proxies);
     if facts.hosts > 1 || (facts.hosts == 0 && minor == 1) {
         return Err(Refusal::new(400, "not exactly one Host", "Host"));
     }
@@ -197,9 +185,9 @@ pub(super) fn parse(
         _ if facts.encoded => Body::Unframed,
         None => Body::Whole(0),
         Some(length) => match usize::try_from(length) {
-            Ok(length) if length <= limits.body => Body::Whole(length),
+            Ok(length) if length <= config.max_body => Body::Whole(length),
             _ => {
-                let arrived = bytes.len().saturating_sub(len).min(limits.body);
+                let arrived = bytes.len().saturating_sub(len).min(config.max_body);
                 Body::TooLarge {
                     arrived,
                     missing: length.saturating_sub(arrived as u64),
@@ -217,7 +205,7 @@ pub(super) fn parse(
     }
     out.extend_from_slice(path.as_bytes());
     out.extend_from_slice(b" HTTP/1.1\r\n");
-    let passed = if limits.pass_browser {
+    let passed = if config.pass_browser {
         PASSED.len()
     } else {
         ALWAYS
@@ -228,7 +216,7 @@ pub(super) fn parse(
         }
     }
     push_header(out, PEER_HEADER, client.as_bytes());
-    let passed = limits.pass_head && wants_body;
+    let passed = config.pass_head && wants_body;
     let too_large = format!("too-large {}", declared.unwrap_or(u64::MAX));
     let (fault, sent) = match body {
         Body::Whole(_) if declared.is_none() && wants_body => (Some("no-length"), 0),

@@ -133,13 +133,11 @@ impl Default for FrontendConfig {
     }
 }
 
-/// Shared by the owner, the event loop and a reconnecting thread.
+/// Shared by the owner and the event loop.
 #[derive(Default)]
 struct Shared {
     stopping: AtomicBool,
-    reconnecting: AtomicBool,
     deadline: Mutex<Option<Instant>>,
-    fresh: Mutex<Vec<UnixStream>>,
 }
 
 /// Locks even after a panic: the guarded values are always consistent.

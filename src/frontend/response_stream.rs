@@ -11,11 +11,10 @@
 //! [`super::FrontendConfig::write_timeout`], ends the maker's wait with an error.
 
 use super::call::{Answer, CallId};
-use super::client::{Client, ClientHandle, Phase};
+use super::client::{Client, Phase};
 use super::event_loop::EventLoop;
 use super::nonblocking::WriteOutcome;
 use super::{Answers, lock, response};
-use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -137,9 +136,6 @@ impl Drop for Outgoing {
     }
 }
 
-/// The clients to which answers are under way.
-pub(super) type Streams = HashMap<CallId, ClientHandle>;
-
 impl EventLoop {
     /// Sends an answer, or a part of one, to the client that waits for it. Queued requests are
     /// handed over first, before the same client's next request.
@@ -162,52 +158,40 @@ impl EventLoop {
             return;
         };
         let (stopping, now) = (self.deadline.is_some(), self.now);
-        let Some(handle) = self.clients.handle(call.client) else {
-            return;
-        };
         let Some(client) = self.clients.get(call.client) else {
             return;
         };
         if client.phase != Phase::Upstream(id) {
             return;
         }
-        client.phase = Phase::Streaming;
+        client.phase = Phase::Streaming(id);
         client.since = now;
         client.options.close |= client.options.http10 || stopping;
-        let chunked = !client.options.http10;
-        let bodyless = client.options.bodyless;
+        outgoing.chunked = !client.options.http10;
         let (start, rest) = head
             .split_at_checked(response::first_line(head))
             .unwrap_or((head, &[]));
-        let framing: &[u8] = if chunked {
-            b"Transfer-Encoding: chunked\r\n"
-        } else {
-            b""
+        let framing: &[u8] = match outgoing.chunked {
+            true => b"Transfer-Encoding: chunked\r\n",
+            false => b"",
         };
-        let options: &[u8] = if client.options.close {
-            b"Connection: close\r\n"
-        } else {
-            b""
+        let options: &[u8] = match client.options.close {
+            true => b"Connection: close\r\n",
+            false => b"",
         };
         client.outbox.append(&[start, framing, options, rest]);
-        if bodyless {
+        if client.options.bodyless {
             // What was made for a body finds nobody.
             client.phase = Phase::Answer;
             let outcome = client.flush(self.poll.registry());
             return self.finish(call.client, outcome);
         }
-        outgoing.chunked = chunked;
         client.outgoing = Some(outgoing);
-        self.streams.insert(id, handle);
-        self.push_stream(handle);
+        self.push_stream(call.client);
     }
 
     fn continue_stream(&mut self, id: CallId, bytes: &[u8]) {
-        let now = self.now;
-        let Some(handle) = self.streams.get(&id).copied() else {
-            return;
-        };
-        let Some(client) = self.clients.find(handle) else {
+        let Some((index, client)) = self.clients.in_phase(Phase::Streaming(id)) else {
             return;
         };
         let Some(outgoing) = &client.outgoing else {
@@ -215,7 +199,7 @@ impl EventLoop {
         };
         let backpressure = Arc::clone(&outgoing.backpressure);
         if client.outbox.unsent() == 0 {
-            client.since = now;
+            client.since = self.now;
         }
         if outgoing.chunked {
             let length = format!("{:x}\r\n", bytes.len());
@@ -224,14 +208,11 @@ impl EventLoop {
             client.outbox.append(&[bytes]);
         }
         backpressure.change(|state| state.handed = state.handed.saturating_sub(bytes.len()));
-        self.push_stream(handle);
+        self.push_stream(index);
     }
 
     fn end_stream(&mut self, id: CallId, trailer: &[u8]) {
-        let Some(handle) = self.streams.remove(&id) else {
-            return;
-        };
-        let Some(client) = self.clients.find(handle) else {
+        let Some((index, client)) = self.clients.in_phase(Phase::Streaming(id)) else {
             return;
         };
         if client.outgoing.as_ref().is_some_and(|it| it.chunked) {
@@ -240,27 +221,25 @@ impl EventLoop {
         client.phase = Phase::Answer;
         client.since = self.now;
         let outcome = client.flush(self.poll.registry());
-        self.finish(handle.index, outcome);
+        self.finish(index, outcome);
     }
 
     /// Ends the connection of an answer that stays unfinished.
     fn break_stream(&mut self, id: CallId) {
-        let Some(handle) = self.streams.remove(&id) else {
-            return;
-        };
-        if self.clients.find(handle).is_some() {
-            self.close(handle.index);
+        let streaming = self.clients.in_phase(Phase::Streaming(id));
+        if let Some(index) = streaming.map(|(index, _)| index) {
+            self.close(index);
         }
     }
 
     /// Sends what there is of an answer, and lets its maker know how far that came.
-    fn push_stream(&mut self, handle: ClientHandle) {
+    fn push_stream(&mut self, index: usize) {
         let registry = self.poll.registry();
-        let Some(client) = self.clients.find(handle) else {
+        let Some(client) = self.clients.get(index) else {
             return;
         };
         if client.flush(registry) == WriteOutcome::Broken {
-            return self.close(handle.index);
+            return self.close(index);
         }
         client.report_unsent();
     }

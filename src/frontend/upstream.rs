@@ -95,13 +95,19 @@ pub fn connect_private(
     path: &Path,
     count: usize,
 ) -> io::Result<Vec<std::os::unix::net::UnixStream>> {
-    (0..count).map(|_| connect_one(path)).collect()
+    (0..count)
+        .map(|_| connect_one(path, HELLO_TIMEOUT))
+        .collect()
 }
 
-fn connect_one(path: &Path) -> io::Result<std::os::unix::net::UnixStream> {
+/// Opens one, with a time-out of its greeting.
+pub(super) fn connect_one(
+    path: &Path,
+    timeout: Duration,
+) -> io::Result<std::os::unix::net::UnixStream> {
     let mut stream = std::os::unix::net::UnixStream::connect(path)?;
-    stream.set_read_timeout(Some(HELLO_TIMEOUT))?;
-    stream.set_write_timeout(Some(HELLO_TIMEOUT))?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
     // The answer to HEAD ends with its head.
     stream.write_all(b"HEAD /-/hello HTTP/1.1\r\nHost: frontend\r\n\r\n")?;
     let mut answer = BufReader::new((&stream).take(HELLO_MAX));

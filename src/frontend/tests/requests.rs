@@ -3,7 +3,7 @@
 
 use super::{rig, rig_with};
 use crate::frontend::FrontendConfig;
-use crate::frontend::head::{Limits, parse};
+use crate::frontend::head::parse;
 use crate::frontend::origin::{Peer, Proxies};
 use std::net::Shutdown;
 use std::sync::atomic::Ordering;
@@ -372,22 +372,17 @@ fn stops_after_the_grace_in_any_case() {
 
 #[test]
 fn what_browsers_are_known_by_goes_upstream_only_where_they_are_answered() {
-    let proxies = Proxies::default();
-    let peer = Peer::new("192.0.2.7:9".parse().unwrap(), &proxies);
+    let peer = Peer::new("192.0.2.7:9".parse().unwrap(), &Proxies::default());
     let sent =
         b"GET / HTTP/1.1\r\nHost: a.example\r\ncookie: a=b\r\nCookie: c\r\nAuthorization: x\r\n\
         Origin: null\r\nReferer: y\r\nSec-Fetch-Site: none\r\nX-Peer: 1.1.1.1\r\n\r\n";
     let upstream = |pass_browser| {
-        let limits = Limits {
-            head: 1000,
-            body: 0,
-            pass_head: false,
+        let config = FrontendConfig {
             pass_browser,
+            ..FrontendConfig::default()
         };
         let mut out = Vec::new();
-        parse(sent, (&peer, &proxies), limits, &mut out)
-            .unwrap()
-            .unwrap();
+        parse(sent, &peer, &config, &mut out).unwrap().unwrap();
         String::from_utf8(out).unwrap()
     };
     let common = "X-Peer: 192.0.2.7\r\nContent-Length: 0\r\n\r\n";
