@@ -45,7 +45,6 @@ mod stats;
 mod stream;
 mod tls;
 mod upstream;
-mod upstream_flow;
 
 #[cfg(test)]
 mod tests;

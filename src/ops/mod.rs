@@ -7,9 +7,7 @@
 pub mod backup;
 pub mod demo;
 pub mod doctor;
-mod prune;
 mod repair;
-mod seal;
 mod stats;
 mod verify;
 
@@ -25,10 +23,11 @@ pub use repair::{Repair, RepairLine};
 pub use stats::{Count, StatsLine};
 pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
+use crate::event::now_micros;
 use crate::log::LogError;
 use crate::log::repair::RepairError;
 use crate::query::{Answered, Span};
-use crate::store::{PruneError, Trail, TrailError};
+use crate::store::{PruneError, PruneOrder, Trail, TrailError};
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -107,12 +106,53 @@ pub fn run(
     output: &mut Output<'_>,
 ) -> Result<Answered, MaintenanceError> {
     match request {
-        Maintenance::Seal => seal::run(trail, output),
+        Maintenance::Seal => seal(trail, output),
         Maintenance::Backup(order) => backup::run(trail, order, output),
         Maintenance::Verify => verify::run(trail, output),
         Maintenance::Stats(span) => stats::run(trail, *span, output),
-        Maintenance::Prune { before, dry_run } => prune::run(trail, *before, *dry_run, output),
+        Maintenance::Prune { before, dry_run } => prune(trail, *before, *dry_run, output),
     }
+}
+
+/// Compresses all closed segments now.
+fn seal(trail: &Trail, output: &mut Output<'_>) -> Result<Answered, MaintenanceError> {
+    let mut answered = Answered::default();
+    let mut written = Ok(());
+    trail.seal_all(|sealed, done, all| {
+        match sealed {
+            Ok(sealed) => {
+                answered.found = true;
+                written = output.line(&sealed);
+            }
+            Err(error) => answered.damage.push(error.to_string()),
+        }
+        (output.progress)(done, all);
+        written.is_ok()
+    });
+    written?;
+    Ok(answered)
+}
+
+/// Removes old events and keeps their baselines.
+fn prune(
+    trail: &Trail,
+    before: i64,
+    dry_run: bool,
+    output: &mut Output<'_>,
+) -> Result<Answered, MaintenanceError> {
+    let report = trail.prune(PruneOrder {
+        before,
+        now: now_micros().div_euclid(1_000_000),
+        dry_run,
+        stop: &|| false,
+        progress: output.progress,
+    })?;
+    output.line(&report)?;
+    Ok(Answered {
+        found: report.events + report.rejected > 0,
+        damage: report.damage,
+        ..Answered::default()
+    })
 }
 
 /// The disk space of a folder with everything in it, in bytes. A file that

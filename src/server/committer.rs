@@ -6,11 +6,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use serde_json::json;
 
 use super::disk_space::DiskSpaceMonitor;
 use super::group_commit::GroupCommitDelay;
 use super::inactivity::InactivityAlarm;
 use super::reply::{Batch, Reply, Responder};
+use crate::event::micros_to_rfc3339;
 use crate::frontend::Answers;
 use crate::metrics::Metrics;
 use crate::store::{Appender, Arrival, Outcome, ParsedCall};
@@ -81,6 +83,20 @@ impl Health {
         let poison = self.lock_poison().clone();
         let poison = poison.map(|why| ("log_failed", why));
         poison.or_else(short)
+    }
+
+    /// The answer at `/healthz` or `/readyz`: whether events can be kept and, at the former, whether
+    /// any arrive.
+    pub fn reply(&self, path: &str, inactivity: &InactivityAlarm) -> Reply {
+        if let Some(reason) = self.trouble() {
+            return Reply::unavailable(reason);
+        }
+        if path == "/readyz" || !inactivity.is_alarm() {
+            return Reply::healthy();
+        }
+        let last_event = inactivity.last_event().map(micros_to_rfc3339);
+        let body = json!({ "status": "silent", "last_event": last_event });
+        Reply::json(503, body.to_string().into_bytes())
     }
 
     /// The free bytes on the data folder's disk, if known.

@@ -22,7 +22,6 @@ mod disk_space;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod group_commit;
-mod health;
 mod http_server;
 mod inactivity;
 mod query_limiter;

@@ -7,7 +7,6 @@ use percent_encoding::percent_decode_str;
 use tiny_http::{Method, Request};
 
 use super::committer::{Health, Queue};
-use super::health::health;
 use super::http_server::{Handler, Rest};
 use super::inactivity::InactivityAlarm;
 use super::refusals::Refusals;
@@ -152,7 +151,7 @@ impl Handler for Worker {
                 return answer(responder, Reply::refused(404, &error));
             }
             (Route::Health(path), Method::Get | Method::Head) => {
-                return answer(responder, health(path, &self.health, &self.inactivity));
+                return answer(responder, self.health.reply(path, &self.inactivity));
             }
             (Route::Health(_), _) => return answer(responder, Reply::wrong_method("GET, HEAD")),
             (Route::Webhook(label), Method::Post) => {

@@ -3,9 +3,9 @@
 //! A named pipe in the place of a file would be waited for, a device be read for ever,
 //! and a symbolic link in the data folder be followed to a file that is not ours.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Whether a symbolic link in the place of a file is followed.
@@ -15,6 +15,29 @@ pub enum Links {
     Follow,
     /// No: only this program makes the file.
     Refuse,
+}
+
+/// A file's device, inode, size, and times of modification and of the inode's change with
+/// nanoseconds; `None` where there is none. A file that is put in the place of another one while
+/// that exists has another identity.
+pub type FileIdentity = Option<[i64; 7]>;
+
+/// The identity of the file at a path.
+pub fn identity(path: &Path, links: Links) -> FileIdentity {
+    let data = match links {
+        Links::Follow => fs::metadata(path),
+        Links::Refuse => fs::symlink_metadata(path),
+    };
+    let data = data.ok()?;
+    Some([
+        data.dev().cast_signed(),
+        data.ino().cast_signed(),
+        data.size().cast_signed(),
+        data.mtime(),
+        data.mtime_nsec(),
+        data.ctime(),
+        data.ctime_nsec(),
+    ])
 }
 
 /// Opens a regular file with the access that `options` has. Anything else is refused

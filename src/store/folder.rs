@@ -148,20 +148,8 @@ impl Folder {
             .map_err(TrailError::io("closing to others", path))?;
         let name = path.join("lock");
         let mut lock = open_lock(&name, true).map_err(TrailError::io("opening", &name))?;
-        let begun = Instant::now();
-        while !try_lock(&lock, &name)? {
-            if format.exists() {
-                return Ok(());
-            }
-            if begun.elapsed() >= MAKING {
-                return Err(TrailError::InUse {
-                    path: path.to_owned(),
-                    holder: read_holder(&mut lock),
-                });
-            }
-            std::thread::sleep(PAUSE);
-        }
-        if format.exists() {
+        let locked = wait_for_lock(&mut lock, path, |_| MAKING, || format.exists())?;
+        if !locked || format.exists() {
             return Ok(());
         }
         check_unmade(path)?;
@@ -197,22 +185,11 @@ impl Folder {
         refuse_links(path)?;
         let name = path.join("lock");
         let mut lock = open_lock(&name, server).map_err(TrailError::io("opening", &name))?;
-        let begun = Instant::now();
-        while !try_lock(&lock, &name)? {
-            let holder = read_holder(&mut lock);
-            let patience = if holder.server {
-                patience.min(SETTLING)
-            } else {
-                patience
-            };
-            if begun.elapsed() >= patience {
-                return Err(TrailError::InUse {
-                    path: path.to_owned(),
-                    holder,
-                });
-            }
-            std::thread::sleep(PAUSE);
-        }
+        let patience = |holder: &Holder| match holder.server {
+            true => patience.min(SETTLING),
+            false => patience,
+        };
+        wait_for_lock(&mut lock, path, patience, || false)?;
         // Informative only, so a failure to write it, as on a full disk, is ignored.
         let holder = Holder {
             pid: std::process::id(),
@@ -385,12 +362,34 @@ fn is_read_only(error: &io::Error) -> bool {
     )
 }
 
-/// Tries to take the lock; `false` if another process holds it.
-fn try_lock(lock: &File, name: &Path) -> Result<bool, TrailError> {
-    match lock.try_lock() {
-        Ok(()) => Ok(true),
-        Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => Err(TrailError::io("locking", name)(error)),
+/// Takes the lock of a folder, for which its present holder decides how long to wait; `false` if
+/// it is not needed any more.
+fn wait_for_lock(
+    lock: &mut File,
+    path: &Path,
+    patience: impl Fn(&Holder) -> Duration,
+    is_needless: impl Fn() -> bool,
+) -> Result<bool, TrailError> {
+    let begun = Instant::now();
+    loop {
+        match lock.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) => {
+                return Err(TrailError::io("locking", path.join("lock"))(error));
+            }
+        }
+        if is_needless() {
+            return Ok(false);
+        }
+        let holder = read_holder(lock);
+        if begun.elapsed() >= patience(&holder) {
+            return Err(TrailError::InUse {
+                path: path.to_owned(),
+                holder,
+            });
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 

@@ -31,16 +31,6 @@ pub(super) struct Fetched {
     pub ttl: Option<Duration>,
 }
 
-/// The result of requesting a name.
-pub(super) enum Asked {
-    /// It waits for a look-up in flight.
-    Joined,
-    /// The look-up must now be started.
-    Start,
-    /// The answer has arrived in the meantime.
-    Known(Callback, KeyResult),
-}
-
 struct Entry {
     result: KeyResult,
     /// A signature was verified with this key.
@@ -108,22 +98,17 @@ impl KeyCache {
         }
     }
 
-    /// Waits for a name's look-up.
-    pub(super) fn ask(&mut self, name: &KeyName, callback: Callback) -> Result<Asked, Busy> {
+    /// Waits for a name's look-up; true if it must be started.
+    pub(super) fn ask(&mut self, name: &KeyName, callback: Callback) -> Result<bool, Busy> {
         if self.stopped {
             return Err(Busy::Stopped);
-        }
-        match self.get(name) {
-            Lookup::Key(key) => return Ok(Asked::Known(callback, Ok(key))),
-            Lookup::Refused(error) => return Ok(Asked::Known(callback, Err(error))),
-            Lookup::Unknown => {}
         }
         if let Some(waiting) = self.in_flight.get_mut(name) {
             if waiting.len() >= self.config.max_waiting {
                 return Err(Busy::Waiting);
             }
             waiting.push(callback);
-            return Ok(Asked::Joined);
+            return Ok(false);
         }
         // A flood of invented names must not keep a verified key from being fetched again.
         let is_verified = self.entries.get(name).is_some_and(|entry| entry.verified);
@@ -134,7 +119,7 @@ impl KeyCache {
             return Err(Busy::LookUps);
         }
         self.in_flight.insert(name.clone(), vec![callback]);
-        Ok(Asked::Start)
+        Ok(true)
     }
 
     /// Ends a look-up; returns who waited for it and the result.

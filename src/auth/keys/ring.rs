@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use tokio::runtime;
 use tokio::sync::Notify;
 
-use super::cache::{Asked, Callback, Fetched, KeyCache, KeyResult};
+use super::cache::{Callback, Fetched, KeyCache, KeyResult};
 use super::dns::Dns;
 use super::{Busy, KeyConfig, KeyError, KeyName, PublicKey, key_store};
 
@@ -158,25 +158,30 @@ impl KeyRing {
         name: KeyName,
         callback: Box<dyn FnOnce(Result<Arc<PublicKey>, KeyError>) + Send>,
     ) -> Result<(), Busy> {
-        let asked = self.0.shared.cache().ask(&name, callback)?;
-        match asked {
-            Asked::Joined => {}
-            Asked::Known(callback, result) => callback(result),
-            Asked::Start => {
-                let look_up = InFlightLookup {
-                    shared: Arc::clone(&self.0.shared),
-                    name,
-                    fetched: None,
-                };
-                let dns = Arc::clone(&self.0.dns);
-                // On a runtime that has just ended, this drops the look-up, which calls back.
-                self.0.runtime.spawn(async move {
-                    let fetched = dns.fetch(&look_up.name).await;
-                    look_up.finish(fetched);
-                });
+        match self.get(&name) {
+            Lookup::Key(key) => callback(Ok(key)),
+            Lookup::Refused(error) => callback(Err(error)),
+            Lookup::Unknown => {
+                if self.0.shared.cache().ask(&name, callback)? {
+                    self.start_look_up(name);
+                }
             }
         }
         Ok(())
+    }
+
+    fn start_look_up(&self, name: KeyName) {
+        let look_up = InFlightLookup {
+            shared: Arc::clone(&self.0.shared),
+            name,
+            fetched: None,
+        };
+        let dns = Arc::clone(&self.0.dns);
+        // On a runtime that has just ended, this drops the look-up, which calls back.
+        self.0.runtime.spawn(async move {
+            let fetched = dns.fetch(&look_up.name).await;
+            look_up.finish(fetched);
+        });
     }
 
     /// Notes that a signature was verified with a key: it may be used through an outage from now

@@ -1,11 +1,10 @@
 //! The tokens as a running server knows them.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::sync::{Mutex, PoisonError};
 
 use super::file::TokenFile;
 use super::{Token, token_of};
+use crate::storage::{FileIdentity, Links, identity};
 
 /// The tokens of a data folder, reloaded whenever their file is replaced.
 #[derive(Debug)]
@@ -16,19 +15,8 @@ pub struct Watched {
 
 #[derive(Debug, Default)]
 struct Known {
-    stamp: Option<Stamp>,
+    file: FileIdentity,
     tokens: Vec<Token>,
-}
-
-/// Distinguishes a file from a later one of the same name: the later one is
-/// created while the former exists, so it has another inode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
-    device: u64,
-    inode: u64,
-    /// Of the last change, owner and mode included: seconds and nanoseconds.
-    changed: (i64, i64),
-    len: u64,
 }
 
 impl Watched {
@@ -53,33 +41,24 @@ impl Watched {
 
     fn look<T>(&self, look: impl FnOnce(&[Token]) -> T) -> T {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let stamp = self.stamp();
-        if stamp != known.stamp {
+        // This costs some microseconds, and what is read is never older.
+        let file = identity(&self.file.path(), Links::Refuse);
+        if file != known.file {
             known.tokens = self.file.read().unwrap_or_else(|error| {
                 tracing::error!("every token is refused over HTTP: {error}");
                 Vec::new()
             });
-            known.stamp = stamp;
+            known.file = file;
         }
         look(&known.tokens)
-    }
-
-    /// Of the file as it is; `None` where there is none. A look costs some
-    /// microseconds, and what is read is never older than its stamp.
-    fn stamp(&self) -> Option<Stamp> {
-        let data = fs::symlink_metadata(self.file.path()).ok()?;
-        Some(Stamp {
-            device: data.dev(),
-            inode: data.ino(),
-            changed: (data.ctime(), data.ctime_nsec()),
-            len: data.len(),
-        })
     }
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::auth::tokens::Scope;
 

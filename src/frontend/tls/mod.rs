@@ -13,12 +13,12 @@
 mod pair;
 
 use crate::format::counted;
+use crate::storage::{FileIdentity, Links, identity};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -41,9 +41,6 @@ pub struct TlsFiles {
     /// Its private key.
     pub key: PathBuf,
 }
-
-/// A file's device, inode, size, and times of modification and change with nanoseconds.
-type FileIdentity = Option<[i64; 7]>;
 
 /// The loaded files, and when they were last checked.
 #[derive(Debug)]
@@ -80,7 +77,7 @@ impl Tls {
         let provider = Arc::new(ring::default_provider());
         // Before they are read: a change in between is then detected.
         let loaded = Loaded {
-            identity: identity(&files),
+            identity: identities(&files),
             checked: Instant::now(),
             judged: Instant::now(),
         };
@@ -105,7 +102,7 @@ impl Tls {
             return;
         }
         loaded.checked = now;
-        let identity = identity(&self.files);
+        let identity = identities(&self.files);
         if identity == loaded.identity {
             if now.saturating_duration_since(loaded.judged) > WARN_EVERY {
                 loaded.judged = now;
@@ -164,20 +161,8 @@ fn fault_of(validity: Range<i64>, now: i64) -> Option<String> {
     }
 }
 
-fn identity(files: &TlsFiles) -> [FileIdentity; 2] {
-    let of = |path: &Path| {
-        let found = std::fs::metadata(path).ok()?;
-        Some([
-            found.dev().cast_signed(),
-            found.ino().cast_signed(),
-            found.size().cast_signed(),
-            found.mtime(),
-            found.mtime_nsec(),
-            found.ctime(),
-            found.ctime_nsec(),
-        ])
-    };
-    [of(&files.cert), of(&files.key)]
+fn identities(files: &TlsFiles) -> [FileIdentity; 2] {
+    [&files.cert, &files.key].map(|path| identity(path, Links::Follow))
 }
 
 fn settings(

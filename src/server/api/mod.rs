@@ -38,7 +38,6 @@ mod cursor;
 mod description;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
-mod limiter;
 mod params;
 mod parse;
 mod precise;

@@ -30,7 +30,6 @@ use crate::ops::{self, Maintenance, MaintenanceError};
 use crate::query::{
     Answered, Mark, Query, QueryError, Span, answer_page, answer_with_progress, with_causes,
 };
-use crate::server::health::health;
 use crate::server::http_server::{Handler, Rest};
 use crate::server::query_limiter::{Client, Entered, InFlight, QueryLimiter, weight};
 use crate::server::reply::{Reply, Responder};
@@ -111,9 +110,7 @@ impl Shared {
         let path = asked.path();
         if matches!(path, "/healthz" | "/readyz") {
             let reply = match asked.method {
-                Method::Get | Method::Head => {
-                    health(path, &self.parts.health, &self.parts.inactivity)
-                }
+                Method::Get | Method::Head => self.parts.health.reply(path, &self.parts.inactivity),
                 _ => Reply::wrong_method("GET, HEAD"),
             };
             return caller.answer(&reply);

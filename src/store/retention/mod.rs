@@ -28,7 +28,6 @@
 //! show what is left. A segment with damage is left as it is.
 
 mod baselines;
-mod commit;
 mod kept;
 mod pruned;
 mod remove;
@@ -36,9 +35,8 @@ mod seq_set;
 mod writer;
 
 pub use baselines::{Baselines, Walk};
-pub use commit::{CommitError, commit};
 pub use kept::KeptBaseline;
-pub use pruned::{Pruned, Retention};
+pub use pruned::{CommitError, Pruned, Retention, commit};
 pub use remove::{Removal, Removed, holds};
 pub use seq_set::SeqSet;
 pub use writer::BaselineWriter;
