@@ -64,22 +64,13 @@ pub enum MaintenanceError {
     Log(#[from] LogError),
     /// The backup failed.
     #[error(transparent)]
-    Backup(BackupError),
+    Backup(#[from] BackupError),
     /// The log cannot be repaired.
     #[error(transparent)]
     Repair(#[from] RepairError),
     /// Pruning failed.
     #[error(transparent)]
     Prune(#[from] PruneError),
-}
-
-impl From<BackupError> for MaintenanceError {
-    fn from(error: BackupError) -> Self {
-        match error {
-            BackupError::Output(error) => Self::Output(error),
-            error => Self::Backup(error),
-        }
-    }
 }
 
 /// Where a request writes.

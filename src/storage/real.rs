@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, linkat};
 
-use super::{Access, Links, Storage, StorageFile, open_regular};
+use super::{
+    Access, Links, Storage, StorageFile, name_of_new, open_regular, rename_durably, write_new,
+};
 
 /// The file system of the machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -121,4 +123,13 @@ pub fn give_to_owner(path: &Path, folder: &Path) -> io::Result<()> {
         lchown(path, Some(folder.uid()), Some(folder.gid()))?;
     }
     Ok(())
+}
+
+/// Replaces a file of a data folder by one that belongs to the folder's owner. When this returns
+/// without an error, it is on stable storage.
+pub fn replace_for_owner(path: &Path, folder: &Path, content: &[u8]) -> io::Result<()> {
+    let new = name_of_new(path);
+    write_new(&RealDisk, &new, content)?;
+    give_to_owner(&new, folder)?;
+    rename_durably(&RealDisk, &new, path)
 }

@@ -31,27 +31,9 @@ pub enum TrailError {
          back from the backup (it belongs to `log/`), or name another folder with --data", .0.display()
     )]
     FormatMissing(PathBuf),
-    /// The folder belongs to another user.
-    #[error(
-        "the data folder {} belongs to the user with number {owner}, and files made by this user ({user}) \
-         would lock that user out: run `sudo -u '#{owner}' profiletrail …`, or change the owner with \
-         `chown -R`", path.display()
-    )]
-    ForeignOwner {
-        /// The folder.
-        path: PathBuf,
-        /// The user id of its owner.
-        owner: u32,
-        /// The user id of this process.
-        user: u32,
-    },
-    /// A folder in the data folder is a symbolic link.
-    #[error(
-        "{} is a symbolic link, which is not followed: put the folder itself in its place. To keep \
-         data on another disk, move the whole data folder there (it may be a link itself), or mount \
-         the disk in this place", .0.display()
-    )]
-    Link(PathBuf),
+    /// The folder cannot be used: why, and what to do.
+    #[error("{0}")]
+    Refused(String),
     /// The folder has an unknown format.
     #[error(
         "the data folder {} has format {found}, and this profiletrail knows formats up to {known}: \

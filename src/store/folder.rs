@@ -276,11 +276,12 @@ fn refuse_foreign_owner(path: &Path) -> Result<(), TrailError> {
     if owner == user || mount.f_flag.contains(StatVfsMountFlags::RDONLY) {
         return Ok(());
     }
-    Err(TrailError::ForeignOwner {
-        path: path.to_owned(),
-        owner,
-        user,
-    })
+    Err(TrailError::Refused(format!(
+        "the data folder {} belongs to the user with number {owner}, and files made by this user ({user}) \
+         would lock that user out: run `sudo -u '#{owner}' profiletrail …`, or change the owner with \
+         `chown -R`",
+        path.display()
+    )))
 }
 
 /// Fails if a folder in a data folder is a symbolic link: a prune would remove the link
@@ -288,7 +289,12 @@ fn refuse_foreign_owner(path: &Path) -> Result<(), TrailError> {
 fn refuse_links(path: &Path) -> Result<(), TrailError> {
     let parts = ["log", "rejected", "baselines", "index"].map(|part| path.join(part));
     match parts.into_iter().find(|part| part.is_symlink()) {
-        Some(part) => Err(TrailError::Link(part)),
+        Some(part) => Err(TrailError::Refused(format!(
+            "{} is a symbolic link, which is not followed: put the folder itself in its place. To keep \
+             data on another disk, move the whole data folder there (it may be a link itself), or mount \
+             the disk in this place",
+            part.display()
+        ))),
         None => Ok(()),
     }
 }

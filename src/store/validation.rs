@@ -10,9 +10,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use crate::event::is_label;
-use crate::storage::{
-    Links, RealDisk, give_to_owner, name_of_new, read_small, rename_durably, write_new,
-};
+use crate::storage::{Links, give_to_owner, read_small, replace_for_owner};
 
 /// The most files.
 const MAX_FILES: usize = 16;
@@ -101,11 +99,7 @@ impl ValidationFiles {
         let dir = self.dir();
         DirBuilder::new().mode(0o700).recursive(true).create(&dir)?;
         give_to_owner(&dir, &self.folder)?;
-        let path = dir.join(&*name);
-        let new = name_of_new(&path);
-        write_new(&RealDisk, &new, &content)?;
-        give_to_owner(&new, &self.folder)?;
-        rename_durably(&RealDisk, &new, &path)?;
+        replace_for_owner(&dir.join(&*name), &self.folder, &content)?;
         Ok(name.into_owned())
     }
 

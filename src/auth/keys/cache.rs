@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::config::{MAX_TTL, MAX_VERIFIED, MIN_TTL, OUTAGE, PAUSE, REFUSED_TTL};
 use super::key_store::StoredKey;
 use super::{Busy, KeyConfig, KeyError, KeyName, Lookup, PublicKey};
 
@@ -144,7 +145,7 @@ impl KeyCache {
         let verified = was_verified && same.is_some();
         let key = same.unwrap_or_else(|| Arc::new(key));
         self.dirty |= was_verified;
-        let ttl = ttl.max(self.config.min_ttl).min(self.config.max_ttl);
+        let ttl = ttl.max(MIN_TTL).min(MAX_TTL);
         self.insert(name, Ok(Arc::clone(&key)), verified, ttl);
         key
     }
@@ -162,10 +163,10 @@ impl KeyCache {
             return Ok(key);
         }
         let longest = match error.is_temporary() {
-            true => self.config.pause,
-            false => self.config.refused_ttl,
+            true => PAUSE,
+            false => REFUSED_TTL,
         };
-        let ttl = ttl.unwrap_or(longest).max(self.config.pause).min(longest);
+        let ttl = ttl.unwrap_or(longest).max(PAUSE).min(longest);
         let earlier = self.entries.remove(name);
         self.dirty |= earlier.is_some_and(|entry| entry.verified);
         self.insert(name, Err(error.clone()), false, ttl);
@@ -180,9 +181,9 @@ impl KeyCache {
         let key = entry.result.as_ref().ok()?;
         // A clock that was set back counts as no time passed.
         let age = u64::try_from(unix.saturating_sub(entry.fetched)).unwrap_or_default();
-        let a_while = now + self.config.min_ttl;
+        let a_while = now + MIN_TTL;
         entry.checked = now;
-        entry.fresh_until = match entry.verified && age < self.config.outage.as_secs() {
+        entry.fresh_until = match entry.verified && age < OUTAGE.as_secs() {
             true => a_while,
             false => a_while.min(entry.ttl_until),
         };
@@ -227,7 +228,7 @@ impl KeyCache {
 
     /// Removes the verified keys fetched longest ago while there are too many.
     fn evict_surplus_verified(&mut self) {
-        let most = self.config.max_verified.min(self.config.max_names / 2);
+        let most = MAX_VERIFIED.min(self.config.max_names / 2);
         let verified = self.entries.iter().filter(|(_, entry)| entry.verified);
         let mut verified: Vec<(i64, KeyName)> = verified
             .map(|(name, entry)| (entry.fetched, name.clone()))
@@ -241,14 +242,14 @@ impl KeyCache {
     }
 
     /// After a signature did not verify with this key: makes it stale unless DNS was asked within
-    /// `min_ttl`. True if a look-up is worthwhile, as another key may have been published since.
+    /// [`MIN_TTL`]. True if a look-up is worthwhile, as another key may have been published since.
     pub(super) fn recheck(&mut self, key: &PublicKey) -> bool {
         let now = self.now();
         let entry = self.entries.get_mut(key.name());
         let Some(entry) = entry.filter(|entry| is_of(entry, key)) else {
             return true;
         };
-        let is_due = now.saturating_sub(entry.checked) >= self.config.min_ttl;
+        let is_due = now.saturating_sub(entry.checked) >= MIN_TTL;
         if is_due {
             entry.fresh_until = now;
         }

@@ -7,6 +7,25 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::KeyDomain;
 
+/// A shorter TTL counts as this.
+pub const MIN_TTL: Duration = Duration::from_secs(60);
+
+/// A longer TTL counts as this.
+pub(super) const MAX_TTL: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest time for which "no usable key" is cached.
+pub(super) const REFUSED_TTL: Duration = Duration::from_secs(60);
+
+/// How long "DNS is unreachable" is cached.
+pub(super) const PAUSE: Duration = Duration::from_secs(5);
+
+/// How long after its last fetch a verified key is used while DNS is unreachable. By then it
+/// would have been rotated.
+pub(super) const OUTAGE: Duration = Duration::from_secs(35 * 24 * 60 * 60);
+
+/// Verified keys in the cache.
+pub(super) const MAX_VERIFIED: usize = 64;
+
 /// How keys are looked up, cached and bounded. The default suits a server on the open internet.
 #[derive(Clone)]
 pub struct KeyConfig {
@@ -18,21 +37,8 @@ pub struct KeyConfig {
     pub question_timeout: Duration,
     /// Time-out of a look-up with all its queries.
     pub look_up_timeout: Duration,
-    /// A shorter TTL counts as this.
-    pub min_ttl: Duration,
-    /// A longer TTL counts as this.
-    pub max_ttl: Duration,
-    /// The longest time for which "no usable key" is cached.
-    pub refused_ttl: Duration,
-    /// How long "DNS is unreachable" is cached.
-    pub pause: Duration,
-    /// How long after its last fetch a verified key is used while DNS is unreachable. By then it
-    /// would have been rotated.
-    pub outage: Duration,
     /// Names in the cache, with and without keys.
     pub max_names: usize,
-    /// Verified keys in the cache.
-    pub max_verified: usize,
     /// Concurrent look-ups of names that are not verified keys.
     pub max_look_ups: usize,
     /// Calls that wait for one name.
@@ -50,13 +56,7 @@ impl Default for KeyConfig {
             dns_server: None,
             question_timeout: Duration::from_secs(2),
             look_up_timeout: Duration::from_secs(6),
-            min_ttl: Duration::from_secs(60),
-            max_ttl: Duration::from_secs(24 * 60 * 60),
-            refused_ttl: Duration::from_secs(60),
-            pause: Duration::from_secs(5),
-            outage: Duration::from_secs(35 * 24 * 60 * 60),
             max_names: 1024,
-            max_verified: 64,
             max_look_ups: 32,
             max_waiting: 512,
             key_store: None,

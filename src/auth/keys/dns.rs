@@ -21,6 +21,7 @@ use hickory_resolver::proto::rr::{Name, RData, Record};
 use hickory_resolver::system_conf::read_system_conf;
 
 use super::cache::Fetched;
+use super::config::MAX_VERIFIED;
 use super::{KeyConfig, KeyError, KeyName, PublicKey};
 
 /// Bytes of a UDP answer that cross every network unfragmented; a longer answer uses TCP.
@@ -38,10 +39,7 @@ pub(super) struct Dns {
 impl Dns {
     /// Reads the system's configuration where no server is given.
     pub(super) fn new(config: &KeyConfig) -> io::Result<Self> {
-        let max_active = config
-            .max_look_ups
-            .saturating_add(config.max_verified)
-            .max(1);
+        let max_active = config.max_look_ups.saturating_add(MAX_VERIFIED);
         let resolver = resolver(config.dns_server, config.question_timeout, max_active)?;
         Ok(Self {
             resolver: Mutex::new(resolver),

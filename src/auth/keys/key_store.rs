@@ -14,6 +14,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::config::MAX_VERIFIED;
 use super::record::MAX_RECORD;
 use super::{KeyConfig, KeyName, PublicKey};
 use crate::storage::{Links, RealDisk, atomic_replace, read_small};
@@ -54,7 +55,7 @@ pub(super) fn read(config: &KeyConfig) -> Vec<(PublicKey, i64)> {
 }
 
 fn read_file(path: &Path, config: &KeyConfig) -> io::Result<Vec<(PublicKey, i64)>> {
-    let longest = config.max_verified.saturating_mul(2 * MAX_RECORD);
+    let longest = MAX_VERIFIED * 2 * MAX_RECORD;
     let text = read_small(path, longest as u64, Links::Refuse)?;
     let text = String::from_utf8(text).map_err(io::Error::other)?;
     let mut lines = text.lines();

@@ -9,13 +9,13 @@
 //!           └─▶ Unknown ─▶ look_up(name) ─▶ thread `keys` ─▶ DNS ─▶ cache ─▶ callback(…)
 //! ```
 //!
-//! - A key is used until its TTL ends (within `min_ttl` and `max_ttl`); the next call then waits for
+//! - A key is used until its TTL ends (within bounds); the next call then waits for
 //!   it to be fetched again. That a name has no key is cached too, for a shorter time.
 //! - DNS decides: when it says that a key is gone or another one, the old one is no longer used.
 //! - A verified key ([`KeyRing::mark_verified`]) is used on while DNS is unreachable, until it would
 //!   have been rotated, and across a restart ([`key_store`]).
 //! - A signature that does not verify may mean that the key changed within its TTL:
-//!   [`KeyRing::recheck`] says when to ask DNS again, at most once in `min_ttl`.
+//!   [`KeyRing::recheck`] says when to ask DNS again, at most once in [`MIN_TTL`].
 //!
 //! Not here: DNSSEC (the resolver may check it), encrypted DNS, keys other than RSA, and the policy
 //! for signatures ([`super::signature`]).
@@ -30,7 +30,7 @@ mod public_key;
 mod record;
 mod ring;
 
-pub use config::{Clock, KeyConfig};
+pub use config::{Clock, KeyConfig, MIN_TTL};
 pub use error::{Busy, KeyError};
 pub use name::{KeyDomain, KeyDomainError, KeyName};
 pub use public_key::PublicKey;

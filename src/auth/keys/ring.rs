@@ -195,7 +195,7 @@ impl KeyRing {
 
     /// After a signature did not verify with a key: true if it is worth looking the name up and
     /// verifying once more, because another key may have been published since. At most once in
-    /// [`KeyConfig::min_ttl`].
+    /// [`super::MIN_TTL`].
     pub fn recheck(&self, key: &PublicKey) -> bool {
         self.0.shared.cache().recheck(key)
     }

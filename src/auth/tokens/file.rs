@@ -8,10 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{MOST, Token};
-use crate::storage::{
-    Links, RealDisk, give_to_owner, name_of_new, open_regular, read_small, rename_durably,
-    write_new,
-};
+use crate::storage::{Links, give_to_owner, open_regular, read_small, replace_for_owner};
 
 /// The version of the file that is read and written.
 const VERSION: u32 = 1;
@@ -134,14 +131,10 @@ impl TokenFile {
             tokens,
         };
         let path = self.path();
-        let new = name_of_new(&path);
         let mut text =
             serde_json::to_vec(&content).map_err(|error| failed("writing", &path)(error.into()))?;
         text.push(b'\n');
-        write_new(&RealDisk, &new, &text)
-            .and_then(|()| give_to_owner(&new, &self.folder))
-            .map_err(failed("writing", &new))?;
-        rename_durably(&RealDisk, &new, &path).map_err(failed("writing", &path))
+        replace_for_owner(&path, &self.folder, &text).map_err(failed("writing", &path))
     }
 }
 

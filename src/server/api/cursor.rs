@@ -49,18 +49,14 @@ pub(super) fn read(text: &str, store: u64, question: &str) -> Result<Mark, Decod
 }
 
 fn check(mark: &[u8], store: u64, question: &str) -> [u8; CHECK] {
-    let mut hash = Sha256::new();
-    hash.update(b"profiletrail mark 1\n");
-    hash.update(store.to_le_bytes());
-    hash.update((mark.len() as u64).to_le_bytes());
-    hash.update(mark);
-    hash.update(question);
-    let digest = hash.finalize();
-    let mut check = [0; CHECK];
-    for (byte, known) in check.iter_mut().zip(digest) {
-        *byte = known;
-    }
-    check
+    let digest = Sha256::new()
+        .chain_update(b"profiletrail mark 1\n")
+        .chain_update(store.to_le_bytes())
+        .chain_update((mark.len() as u64).to_le_bytes())
+        .chain_update(mark)
+        .chain_update(question)
+        .finalize();
+    digest.first_chunk().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

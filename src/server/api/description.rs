@@ -16,6 +16,7 @@ use super::params::{choices, declared_params, is_flag, is_number, is_repeatable}
 use super::precise::Precise;
 use super::questions::{Depends, ENTRIES, Entry, SubjectKind};
 use crate::event::DecodeError;
+use crate::metrics::Exposition;
 
 /// Where the description is.
 pub(super) const PATH: &str = "/v1/openapi.json";
@@ -265,57 +266,56 @@ fn others(generator: &mut SchemaGenerator, all: &mut Map<String, Value>) {
         },
     });
     let error = generator.subschema_for::<DecodeError>();
+    let (json, metrics) = ("application/json", Exposition::OpenMetrics.content_type());
+    let answer = |description: &str, content_type: &str, schema: &Value| json!({ "description": description, "content": { content_type: { "schema": schema } } });
     for (path, id, what, content_type, schema) in [
         (
             INDEX,
             "index",
             "The questions that can be asked",
-            "application/json",
+            json,
             &index,
         ),
-        (
-            PATH,
-            "openapi",
-            "This description",
-            "application/json",
-            &object,
-        ),
+        (PATH, "openapi", "This description", json, &object),
         (
             "/metrics",
             "metrics",
             "Figures for Prometheus",
-            crate::metrics::Exposition::OpenMetrics.content_type(),
+            metrics,
             &text,
         ),
+        (
+            "/healthz",
+            "healthz",
+            "Whether events can be kept",
+            json,
+            &status,
+        ),
+        (
+            "/readyz",
+            "readyz",
+            "Whether calls should be sent here",
+            json,
+            &status,
+        ),
     ] {
+        // They need no token.
+        let is_health = *schema == status;
         let mut responses = Map::new();
-        let answer =
-            json!({ "description": what, "content": { content_type: { "schema": schema } } });
-        responses.insert("200".to_owned(), answer);
-        refer(&mut responses, |_| true);
-        let get = json!({ "operationId": id, "summary": what, "responses": responses });
-        all.insert(path.to_owned(), json!({ "get": get }));
-    }
-    for (path, id, what) in [
-        ("/healthz", "healthz", "Whether events can be kept"),
-        ("/readyz", "readyz", "Whether calls should be sent here"),
-    ] {
-        let mut responses = Map::new();
-        let content = json!({ "application/json": { "schema": status } });
-        let ill = json!({ "application/json": { "schema": { "anyOf": [status, error] } } });
-        responses.insert(
-            "200".to_owned(),
-            json!({ "description": "Yes", "content": content }),
-        );
+        let description = if is_health { "Yes" } else { what };
+        responses.insert("200".to_owned(), answer(description, content_type, schema));
         refer(&mut responses, |status| {
-            !matches!(status, 401 | 403 | 413 | 429)
+            !is_health || !matches!(status, 401 | 403 | 413 | 429)
         });
-        responses.insert(
-            "503".to_owned(),
-            json!({ "description": "No", "content": ill }),
-        );
-        let get =
-            json!({ "operationId": id, "summary": what, "responses": responses, "security": [] });
+        let mut get = Map::new();
+        get.insert("operationId".to_owned(), id.into());
+        get.insert("summary".to_owned(), what.into());
+        if is_health {
+            let ill = json!({ "anyOf": [status, error] });
+            responses.insert("503".to_owned(), answer("No", json, &ill));
+            get.insert("security".to_owned(), json!([]));
+        }
+        get.insert("responses".to_owned(), responses.into());
         all.insert(path.to_owned(), json!({ "get": get }));
     }
 }

@@ -5,6 +5,7 @@ use form_urlencoded::Serializer;
 use super::cursor;
 use super::params::{declared_params, decode_pairs, parse_pairs};
 use super::questions::{Depends, Entry, Question, SubjectKind};
+use super::ui::number;
 use crate::event::{DecodeError, ProfileKey, Zone};
 use crate::query::{Clock, Page};
 
@@ -113,9 +114,7 @@ pub(super) fn parse_query(
 }
 
 fn parse_seq(text: &str) -> Result<u64, DecodeError> {
-    let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let seq = digits.then(|| text.parse().ok()).flatten();
-    let seq = seq.filter(|seq| *seq > 0);
+    let seq = number(text).filter(|seq| *seq > 0);
     seq.ok_or_else(|| {
         let what = format!("'{text}' is not an event: write its seq, such as 7");
         DecodeError::new(what, "seq")

@@ -42,7 +42,7 @@ use tiny_http::Method;
 
 pub(super) use door::Opened;
 pub(super) use pages::Asker;
-pub(super) use route::Route;
+pub(super) use route::{Route, number};
 
 /// The maximum length of a login's body in bytes.
 pub(super) const MAX_BODY: usize = 4096;

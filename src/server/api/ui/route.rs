@@ -143,7 +143,7 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
 }
 
 /// A number that consists of decimal digits only.
-pub(super) fn number(text: &str) -> Option<u64> {
+pub(in crate::server::api) fn number(text: &str) -> Option<u64> {
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
 }
