@@ -71,8 +71,8 @@ pub(super) fn description() -> String {
         .with_transform(Precise);
     let mut generator = settings.into_generator();
     let mut all = Map::new();
-    for entry in &ENTRIES {
-        let line = (entry.line)(&mut generator);
+    for entry in ENTRIES.iter() {
+        let line = entry.line(&mut generator);
         for names in paths(entry) {
             let get = operation(entry, names, &line);
             all.insert(path_of(entry, names), json!({ "get": get }));

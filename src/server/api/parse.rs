@@ -83,7 +83,7 @@ pub(super) fn parse_query(
     let clock = Clock { zone, now };
     let command = entry.command();
     let matches = parse_pairs(command.clone(), subject, decode_pairs(query)?, clock)?;
-    let (question, mut params) = (entry.read)(&matches)?;
+    let (question, mut params) = entry.read(&matches)?;
     params.retain(|(name, _)| {
         let is_page = entry.pages && matches!(name.as_str(), "limit" | "after");
         !is_page && declared_params(&command).any(|(known, _)| known == name)

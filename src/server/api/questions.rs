@@ -6,7 +6,10 @@
 //! [`crate::query`], which the command line parses too; what differs over HTTP has a
 //! struct here.
 
-use clap::{Arg, ArgMatches, Command, FromArgMatches};
+use std::fmt;
+use std::sync::LazyLock;
+
+use clap::{Arg, ArgMatches, Args, Command};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
@@ -35,7 +38,6 @@ pub enum Question {
 }
 
 /// What is known of a question before it is asked.
-#[derive(Debug)]
 pub(super) struct Entry {
     /// Its name in the path, which is the command's.
     pub name: &'static str,
@@ -43,16 +45,21 @@ pub(super) struct Entry {
     pub subject: SubjectKind,
     /// What it asks, in a line.
     pub what: &'static str,
-    /// The type of its answer's lines.
-    pub line: fn(&mut SchemaGenerator) -> Schema,
+    /// The types of its answer's lines.
+    lines: Vec<fn(&mut SchemaGenerator) -> Schema>,
     /// What decides whether its answer is the same as before.
     pub depends: Depends,
     /// Whether its answer can be had in pages.
     pub pages: bool,
     /// Its parameters, but for those of pages.
-    params: fn() -> Command,
-    /// The question that was parsed, and its parameters in canonical form.
-    pub read: fn(&ArgMatches) -> ReadResult,
+    params: Command,
+    read: Box<dyn Fn(&ArgMatches) -> ReadResult + Send + Sync>,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
 }
 
 /// A parsed question, and its parameters in canonical form.
@@ -83,6 +90,69 @@ pub(super) enum Depends {
 }
 
 impl Entry {
+    /// A question of a name about a subject, with the parameters `T` and an answer of lines `L`,
+    /// which depends on the events.
+    fn new<T: Args + Serialize + 'static, L: JsonSchema>(
+        (name, subject): (&'static str, SubjectKind),
+        what: &'static str,
+        question: impl Fn(T) -> Result<Question, DecodeError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            name,
+            subject,
+            what,
+            lines: vec![SchemaGenerator::subschema_for::<L>],
+            depends: Depends::Events,
+            pages: false,
+            params: command_of::<T>(),
+            read: Box::new(move |matches| {
+                let (params, pairs) = read::<T>(matches)?;
+                Ok((question(params)?, pairs))
+            }),
+        }
+    }
+
+    /// The same, where lines can be of another type, too.
+    fn or_line<L: JsonSchema>(mut self) -> Self {
+        self.lines.push(SchemaGenerator::subschema_for::<L>);
+        self
+    }
+
+    /// The same with an answer that depends on something else.
+    fn depends(self, depends: Depends) -> Self {
+        Self { depends, ..self }
+    }
+
+    /// The same with pages.
+    fn in_pages(self) -> Self {
+        Self {
+            pages: true,
+            ..self
+        }
+    }
+
+    /// The same without a parameter.
+    fn without(self, param: &'static str) -> Self {
+        let params = self.params.mut_arg(param, |arg| arg.hide(true));
+        Self { params, ..self }
+    }
+
+    /// The schema of a line of its answer.
+    pub fn line(&self, generator: &mut SchemaGenerator) -> Schema {
+        match self.lines.as_slice() {
+            [line] => line(generator),
+            lines => {
+                let lines: Vec<Schema> = lines.iter().map(|line| line(generator)).collect();
+                json_schema!({ "anyOf": lines })
+            }
+        }
+    }
+
+    /// The question that was parsed, and its parameters in canonical form.
+    pub fn read(&self, matches: &ArgMatches) -> ReadResult {
+        (self.read)(matches)
+    }
+
     /// The question of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         ENTRIES.iter().find(|entry| entry.name == name)
@@ -90,7 +160,7 @@ impl Entry {
 
     /// Its parameters.
     pub fn command(&self) -> Command {
-        let command = (self.params)();
+        let command = self.params.clone();
         if !self.pages {
             return command;
         }
@@ -119,18 +189,8 @@ impl Entry {
     }
 }
 
-/// The schema of a question's lines.
-fn line<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
-    generator.subschema_for::<T>()
-}
-
-/// A question whose struct is the same over HTTP as on the command line.
-fn ask<T: FromArgMatches + Serialize>(
-    matches: &ArgMatches,
-    make: impl FnOnce(T) -> Result<Query, DecodeError>,
-) -> ReadResult {
-    let (params, pairs) = read::<T>(matches)?;
-    Ok((Question::Ask(Box::new(make(params)?)), pairs))
+fn ask(query: Query) -> Result<Question, DecodeError> {
+    Ok(Question::Ask(Box::new(query)))
 }
 
 /// Everything about a (sub)profile; of `at` and `until` the earlier one counts.
@@ -257,198 +317,117 @@ impl IncidentsParams {
 }
 
 /// All of them.
-pub(super) const ENTRIES: [Entry; 17] = [
-    Entry {
-        name: "history",
-        subject: SubjectKind::Profile,
-        what: "The events of a (sub)profile, oldest first, and what each changed",
-        line: line::<HistoryLine<'static>>,
-        depends: Depends::Events,
-        pages: true,
-        params: command_of::<HistoryQuery>,
-        read: |matches| ask(matches, |query| Ok(Query::History(query))),
-    },
-    Entry {
-        name: "show",
-        subject: SubjectKind::Profile,
-        what: "The state of a (sub)profile at a moment",
-        line: line::<ShowLine<'static>>,
-        depends: Depends::EventsOnce("at"),
-        pages: false,
-        params: command_of::<ShowQuery>,
-        read: |matches| ask(matches, |query| Ok(Query::Show(query))),
-    },
-    Entry {
-        name: "diff",
-        subject: SubjectKind::Profile,
-        what: "The net differences of a (sub)profile between two moments",
-        line: line::<DiffLine<'static>>,
-        depends: Depends::EventsOnce("to"),
-        pages: false,
-        params: command_of::<DiffQuery>,
-        read: |matches| ask(matches, |query: DiffQuery| Ok(Query::Diff(query))),
-    },
-    Entry {
-        name: "blame",
-        subject: SubjectKind::Profile,
-        what: "The last change of every field and interest of a (sub)profile",
-        line: line::<BlameLine<'static>>,
-        depends: Depends::EventsOnce("at"),
-        pages: false,
-        params: command_of::<BlameQuery>,
-        read: |matches| ask(matches, |query| Ok(Query::Blame(query))),
-    },
-    Entry {
-        name: "dossier",
-        subject: SubjectKind::Profile,
-        what: "Everything about a (sub)profile, or about some fields and interests of it",
-        line: line::<DossierLine<'static>>,
-        depends: Depends::More,
-        pages: false,
-        params: command_of::<DossierParams>,
-        read: |matches| ask(matches, |params: DossierParams| Ok(params.query())),
-    },
-    Entry {
-        name: "evidence",
-        subject: SubjectKind::Event,
-        what: "What proves that Copernica sent an event",
-        line: line::<EvidenceLine<'static>>,
-        depends: Depends::Events,
-        pages: false,
-        params: command_of::<EvidenceQuery>,
-        read: |matches| ask(matches, |query| Ok(Query::Evidence(query))),
-    },
-    Entry {
-        name: "changes",
-        subject: SubjectKind::Everything,
-        what: "What changed when, over all profiles",
-        line: line::<ChangesLine<'static>>,
-        depends: Depends::Events,
-        pages: true,
-        params: command_of::<ChangesQuery>,
-        read: |matches| ask(matches, |query| Ok(Query::Changes(query))),
-    },
-    Entry {
-        name: "explain",
-        subject: SubjectKind::Event,
-        what: "What an event requested, and what it changed",
-        line: line::<ExplainLine<'static>>,
-        depends: Depends::Events,
-        pages: false,
-        params: command_of::<ExplainQuery>,
-        read: |matches| ask(matches, |query| Ok(Query::Explain(query))),
-    },
-    Entry {
-        name: "tail",
-        subject: SubjectKind::Everything,
-        what: "The newest events in the order of arrival, or those after one, and what each changed",
-        line: line::<HistoryLine<'static>>,
-        depends: Depends::Events,
-        pages: false,
-        params: command_of::<TailParams>,
-        read: |matches| ask(matches, |params: TailParams| Ok(params.query())),
-    },
-    Entry {
-        name: "find",
-        subject: SubjectKind::Everything,
-        what: "Which (sub)profiles have or had a value, and from when until when",
-        line: line::<FindLine<'static>>,
-        depends: Depends::EventsOnce("at"),
-        pages: false,
-        params: command_of::<FindParams>,
-        read: |matches| ask(matches, FindParams::query),
-    },
-    Entry {
-        name: "report",
-        subject: SubjectKind::Everything,
-        what: "The number of changes by field, label, hour, …",
-        line: line::<ReportLine>,
-        depends: Depends::Events,
-        pages: false,
-        params: command_of::<ReportQuery>,
-        read: |matches| ask(matches, |query| Ok(Query::Report(query))),
-    },
-    Entry {
-        name: "gaps",
-        subject: SubjectKind::Everything,
-        what: "Unexplained changes, and which lost calls would explain them",
-        line: line::<GapLine>,
-        depends: Depends::Events,
-        pages: false,
-        // The cause is known.
-        params: || command_of::<GapsQuery>().mut_arg("causes", |arg| arg.hide(true)),
-        read: |matches| {
-            ask(matches, |query: GapsQuery| {
+pub(super) static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    use SubjectKind::{Event, Everything, Profile};
+    vec![
+        Entry::new::<HistoryQuery, HistoryLine<'static>>(
+            ("history", Profile),
+            "The events of a (sub)profile, oldest first, and what each changed",
+            |query| ask(Query::History(query)),
+        )
+        .in_pages(),
+        Entry::new::<ShowQuery, ShowLine<'static>>(
+            ("show", Profile),
+            "The state of a (sub)profile at a moment",
+            |query| ask(Query::Show(query)),
+        )
+        .depends(Depends::EventsOnce("at")),
+        Entry::new::<DiffQuery, DiffLine<'static>>(
+            ("diff", Profile),
+            "The net differences of a (sub)profile between two moments",
+            |query| ask(Query::Diff(query)),
+        )
+        .depends(Depends::EventsOnce("to")),
+        Entry::new::<BlameQuery, BlameLine<'static>>(
+            ("blame", Profile),
+            "The last change of every field and interest of a (sub)profile",
+            |query| ask(Query::Blame(query)),
+        )
+        .depends(Depends::EventsOnce("at")),
+        Entry::new::<DossierParams, DossierLine<'static>>(
+            ("dossier", Profile),
+            "Everything about a (sub)profile, or about some fields and interests of it",
+            |params| ask(params.query()),
+        )
+        .depends(Depends::More),
+        Entry::new::<EvidenceQuery, EvidenceLine<'static>>(
+            ("evidence", Event),
+            "What proves that Copernica sent an event",
+            |query| ask(Query::Evidence(query)),
+        ),
+        Entry::new::<ChangesQuery, ChangesLine<'static>>(
+            ("changes", Everything),
+            "What changed when, over all profiles",
+            |query| ask(Query::Changes(query)),
+        )
+        .in_pages(),
+        Entry::new::<ExplainQuery, ExplainLine<'static>>(
+            ("explain", Event),
+            "What an event requested, and what it changed",
+            |query| ask(Query::Explain(query)),
+        ),
+        Entry::new::<TailParams, HistoryLine<'static>>(
+            ("tail", Everything),
+            "The newest events in the order of arrival, or those after one, and what each \
+             changed",
+            |params| ask(params.query()),
+        ),
+        Entry::new::<FindParams, FindLine<'static>>(
+            ("find", Everything),
+            "Which (sub)profiles have or had a value, and from when until when",
+            |params| ask(params.query()?),
+        )
+        .depends(Depends::EventsOnce("at")),
+        Entry::new::<ReportQuery, ReportLine>(
+            ("report", Everything),
+            "The number of changes by field, label, hour, …",
+            |query| ask(Query::Report(query)),
+        ),
+        Entry::new::<GapsQuery, GapLine>(
+            ("gaps", Everything),
+            "Unexplained changes, and which lost calls would explain them",
+            |query| {
                 query.check()?;
-                Ok(Query::Gaps(query))
-            })
-        },
-    },
-    Entry {
-        name: "incidents",
-        subject: SubjectKind::Everything,
-        what: "Changes of one field in many (sub)profiles at once; with show or undo, the changes of one incident or what would undo it",
-        line: |generator| {
-            json_schema!({ "anyOf": [
-                line::<IncidentLine>(generator),
-                line::<ChangesLine<'static>>(generator),
-                line::<UndoLine>(generator),
-            ]})
-        },
-        depends: Depends::Events,
-        pages: false,
-        params: command_of::<IncidentsParams>,
-        read: |matches| ask(matches, IncidentsParams::query),
-    },
-    Entry {
-        name: "loops",
-        subject: SubjectKind::Everything,
-        what: "Fields that go from one value to another and back, again and again",
-        line: |generator| {
-            json_schema!({ "anyOf": [
-                line::<LoopLine>(generator),
-                line::<LoopGroupLine>(generator),
-            ]})
-        },
-        depends: Depends::Events,
-        pages: false,
-        params: command_of::<LoopsQuery>,
-        read: |matches| ask(matches, |query| Ok(Query::Loops(query))),
-    },
-    Entry {
-        name: "export",
-        subject: SubjectKind::Everything,
-        what: "Every event in the order of arrival",
-        line: line::<ExportLine<'static>>,
-        depends: Depends::Events,
-        pages: true,
-        params: command_of::<ExportQuery>,
-        read: |matches| ask(matches, |query| Ok(Query::Export(query))),
-    },
-    Entry {
-        name: "rejected",
-        subject: SubjectKind::Everything,
-        what: "The calls that could not be read",
-        line: line::<RejectedLine<'static>>,
-        depends: Depends::Rejected,
-        pages: true,
-        params: command_of::<RejectedQuery>,
-        read: |matches| ask(matches, |query| Ok(Query::Rejected(query))),
-    },
-    Entry {
-        name: "stats",
-        subject: SubjectKind::Everything,
-        what: "Counts of the events in a time range",
-        line: line::<StatsLine>,
-        depends: Depends::More,
-        pages: false,
-        params: command_of::<Span>,
-        read: |matches| {
-            let (span, pairs) = read::<Span>(matches)?;
-            Ok((Question::Stats(span), pairs))
-        },
-    },
-];
+                ask(Query::Gaps(query))
+            },
+        )
+        // The cause is known.
+        .without("causes"),
+        Entry::new::<IncidentsParams, IncidentLine>(
+            ("incidents", Everything),
+            "Changes of one field in many (sub)profiles at once; with show or undo, the changes \
+             of one incident or what would undo it",
+            |params| ask(params.query()?),
+        )
+        .or_line::<ChangesLine<'static>>()
+        .or_line::<UndoLine>(),
+        Entry::new::<LoopsQuery, LoopLine>(
+            ("loops", Everything),
+            "Fields that go from one value to another and back, again and again",
+            |query| ask(Query::Loops(query)),
+        )
+        .or_line::<LoopGroupLine>(),
+        Entry::new::<ExportQuery, ExportLine<'static>>(
+            ("export", Everything),
+            "Every event in the order of arrival",
+            |query| ask(Query::Export(query)),
+        )
+        .in_pages(),
+        Entry::new::<RejectedQuery, RejectedLine<'static>>(
+            ("rejected", Everything),
+            "The calls that could not be read",
+            |query| ask(Query::Rejected(query)),
+        )
+        .depends(Depends::Rejected)
+        .in_pages(),
+        Entry::new::<Span, StatsLine>(
+            ("stats", Everything),
+            "Counts of the events in a time range",
+            |span| Ok(Question::Stats(span)),
+        )
+        .depends(Depends::More),
+    ]
+});
 
 #[cfg(test)]
 mod tests {
@@ -458,7 +437,7 @@ mod tests {
 
     #[test]
     fn every_question_can_be_described() {
-        for entry in &ENTRIES {
+        for entry in ENTRIES.iter() {
             let command = entry.command();
             command.clone().debug_assert();
             let mut names = BTreeSet::new();
