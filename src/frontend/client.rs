@@ -4,9 +4,7 @@
 
 use super::call::CallId;
 use super::chunked::{ChunkDecoder, ChunkError};
-use super::nonblocking::{
-    CLIENT_KEPT, Outbox, ReadOutcome, Readiness, WriteOutcome, reset, write_from,
-};
+use super::nonblocking::{CLIENT_KEPT, Outbox, ReadOutcome, Readiness, WriteOutcome, reset};
 use super::origin::Peer;
 use super::response_stream::Outgoing;
 use super::stream::Stream;
@@ -257,18 +255,10 @@ impl Client {
         read
     }
 
-    /// Sends bytes, after what is still unsent, and keeps what the socket does not take.
-    pub(super) fn send(&mut self, registry: &Registry, bytes: &[u8]) -> WriteOutcome {
-        if !self.outbox.is_empty() {
-            self.outbox.append(&[bytes]);
-            return self.flush(registry);
-        }
-        let mut sent = 0;
-        let outcome = write_from(&mut self.stream, bytes, &mut sent);
-        if outcome == WriteOutcome::Blocked {
-            self.outbox.append(&[bytes.get(sent..).unwrap_or_default()]);
-        }
-        self.watch(registry, outcome)
+    /// Begins a phase.
+    pub(super) fn enter(&mut self, phase: Phase, now: Instant) {
+        self.phase = phase;
+        self.since = now;
     }
 
     /// Sends what is unsent.

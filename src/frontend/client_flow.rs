@@ -160,8 +160,7 @@ impl EventLoop {
             if client.waiting().is_empty() {
                 return false;
             }
-            client.phase = Phase::Head;
-            client.since = now;
+            client.enter(Phase::Head, now);
         }
         if !client.should_parse() && client.waiting().len() < self.config.max_head {
             return false;
@@ -233,10 +232,11 @@ impl EventLoop {
 
     fn send_continue(&mut self, index: usize) {
         let line = b"HTTP/1.1 100 Continue\r\n\r\n";
-        if let Some(client) = self.clients.get(index)
-            && client.send(self.poll.registry(), line) == WriteOutcome::Broken
-        {
-            self.close(index);
+        if let Some(client) = self.clients.get(index) {
+            client.outbox.append(&[line]);
+            if client.flush(self.poll.registry()) == WriteOutcome::Broken {
+                self.close(index);
+            }
         }
     }
 
@@ -287,8 +287,7 @@ impl EventLoop {
         if client.phase != Phase::Upstream(id) {
             return;
         }
-        client.phase = Phase::Answer;
-        client.since = self.now;
+        client.enter(Phase::Answer, self.now);
         // Whoever has sent more is answered on, also while stopping.
         if self.deadline.is_some() && client.waiting().is_empty() {
             client.options.close = true;
@@ -301,14 +300,8 @@ impl EventLoop {
             } => b"Connection: keep-alive\r\n",
             _ => b"",
         };
-        let registry = self.poll.registry();
-        let outcome = match bytes.split_at_checked(response::first_line(bytes)) {
-            Some((start, rest)) if !line.is_empty() => {
-                client.outbox.append(&[start, line, rest]);
-                client.flush(registry)
-            }
-            _ => client.send(registry, bytes),
-        };
+        client.outbox.append_message(bytes, line);
+        let outcome = client.flush(self.poll.registry());
         self.finish(index, outcome);
     }
 
@@ -325,8 +318,7 @@ impl EventLoop {
             linger: true,
             ..ResponseOptions::default()
         };
-        client.phase = Phase::Answer;
-        client.since = self.now;
+        client.enter(Phase::Answer, self.now);
         client.outbox.append(&[&response::own(refusal, bodyless)]);
         self.answers.stats().count_refused(refusal.status);
         let outcome = client.flush(self.poll.registry());

@@ -7,6 +7,7 @@ use super::client::{Client, ClientHandle, Phase};
 use super::origin::Peer;
 use super::stream::Stream;
 use mio::{Interest, Registry, Token};
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -55,11 +56,26 @@ impl Clients {
 
     /// The index of the `wanted` client with the largest buffers.
     pub(super) fn heaviest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
-        let held =
-            |slot: &Option<Client>| Some(slot.as_ref().filter(|client| wanted(client))?.weighed);
-        let weights = self.slots.iter().enumerate();
-        let weights = weights.filter_map(|(index, slot)| Some((held(slot)?, index)));
-        weights.max().map(|(_, index)| index)
+        self.first_by(wanted, |client| Reverse(client.weighed))
+    }
+
+    /// The index of the `wanted` client that has been in its phase longest; of the same age the
+    /// one that came earlier.
+    pub(super) fn longest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
+        self.first_by(wanted, |client| (client.since, client.generation))
+    }
+
+    fn first_by<K: Ord>(
+        &self,
+        wanted: impl Fn(&Client) -> bool,
+        key: impl Fn(&Client) -> K,
+    ) -> Option<usize> {
+        let clients = self.slots.iter().enumerate();
+        let clients = clients.filter_map(|(index, slot)| Some((index, slot.as_ref()?)));
+        let first = clients
+            .filter(|(_, client)| wanted(client))
+            .min_by_key(|(_, client)| key(client));
+        first.map(|(index, _)| index)
     }
 
     /// One past the highest place in use so far.
@@ -144,17 +160,5 @@ impl Clients {
         // The descriptor is closed next, which ends the registration in any case.
         let _ = registry.deregister(client.stream.socket());
         Some(client)
-    }
-
-    /// The index of the `wanted` client that has been in its phase longest.
-    pub(super) fn longest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
-        // Of the same age the earlier client comes first.
-        let age = |slot: &Option<Client>| {
-            let client = slot.as_ref().filter(|client| wanted(client))?;
-            Some((client.since, client.generation))
-        };
-        let ages = self.slots.iter().enumerate();
-        let ages = ages.filter_map(|(index, slot)| Some((age(slot)?, index)));
-        ages.min().map(|(_, index)| index)
     }
 }

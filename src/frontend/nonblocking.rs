@@ -3,7 +3,7 @@
 //! Invariant: a [`Readiness`] is set whenever the socket may hold bytes (or an end) for which no
 //! further event will come, so nothing is waited for that has already arrived.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
@@ -90,27 +90,6 @@ pub(super) enum WriteOutcome {
     Broken,
 }
 
-/// Writes the bytes after `sent`, and advances `sent`.
-pub(super) fn write_from(to: &mut impl Write, bytes: &[u8], sent: &mut usize) -> WriteOutcome {
-    let mut step = || {
-        while let Some(rest) = bytes.get(*sent..).filter(|rest| !rest.is_empty()) {
-            match to.write(rest)? {
-                0 => return Err(ErrorKind::WriteZero.into()),
-                count => *sent = sent.saturating_add(count),
-            }
-        }
-        to.flush()
-    };
-    loop {
-        match step() {
-            Ok(()) => return WriteOutcome::Done,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return WriteOutcome::Blocked,
-            Err(_) => return WriteOutcome::Broken,
-        }
-    }
-}
-
 /// Bytes to write to a socket.
 pub(super) struct Outbox {
     bytes: Vec<u8>,
@@ -132,11 +111,6 @@ impl Outbox {
             watches_writing: false,
             token,
         }
-    }
-
-    /// Whether all is written.
-    pub(super) fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
     }
 
     /// How many of the present bytes are written.
@@ -171,14 +145,39 @@ impl Outbox {
         }
     }
 
+    /// Appends a message, with further headers after its first line.
+    pub(super) fn append_message(&mut self, message: &[u8], headers: &[u8]) {
+        let line = memchr::memchr(b'\n', message).map_or(0, |at| at.saturating_add(1));
+        let (start, rest) = message.split_at_checked(line).unwrap_or((message, &[]));
+        self.append(&[start, headers, rest]);
+    }
+
     /// Writes what is unwritten; [`Self::watch`] must follow.
     pub(super) fn write(&mut self, to: &mut impl Write) -> WriteOutcome {
-        let outcome = write_from(to, &self.bytes, &mut self.sent);
-        if outcome == WriteOutcome::Done {
-            self.sent = 0;
-            reset(&mut self.bytes, self.kept);
+        loop {
+            match self.write_once(to) {
+                Ok(()) => {
+                    self.sent = 0;
+                    reset(&mut self.bytes, self.kept);
+                    return WriteOutcome::Done;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    return WriteOutcome::Blocked;
+                }
+                Err(_) => return WriteOutcome::Broken,
+            }
         }
-        outcome
+    }
+
+    fn write_once(&mut self, to: &mut impl Write) -> io::Result<()> {
+        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
+            match to.write(rest)? {
+                0 => return Err(ErrorKind::WriteZero.into()),
+                count => self.sent = self.sent.saturating_add(count),
+            }
+        }
+        to.flush()
     }
 
     /// Watches for room in the socket only while it is wanted: a Unix socket reports it whenever

@@ -1,4 +1,4 @@
-//! The few answers that the frontend gives itself, and where an answer's first line ends.
+//! The few answers that the frontend gives itself.
 
 use super::head::Refusal;
 
@@ -8,11 +8,6 @@ pub const SAFETY_HEADERS: &str = "X-Content-Type-Options: nosniff\r\n\
     Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n\
     X-Frame-Options: DENY\r\nReferrer-Policy: no-referrer\r\n\
     Cross-Origin-Resource-Policy: same-origin\r\nCache-Control: no-store\r\n";
-
-/// The end of an answer's first line, after its line break.
-pub(super) fn first_line(bytes: &[u8]) -> usize {
-    memchr::memchr(b'\n', bytes).map_or(0, |at| at.saturating_add(1))
-}
 
 /// The frontend's own answer, which always ends the connection.
 pub(super) fn own(refusal: Refusal, bodyless: bool) -> Vec<u8> {

@@ -14,7 +14,7 @@ use super::call::{Answer, CallId};
 use super::client::{Client, Phase};
 use super::event_loop::EventLoop;
 use super::nonblocking::WriteOutcome;
-use super::{Answers, lock, response};
+use super::{Answers, lock};
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -164,22 +164,17 @@ impl EventLoop {
         if client.phase != Phase::Upstream(id) {
             return;
         }
-        client.phase = Phase::Streaming(id);
-        client.since = now;
+        client.enter(Phase::Streaming(id), now);
         client.options.close |= client.options.http10 || stopping;
         outgoing.chunked = !client.options.http10;
-        let (start, rest) = head
-            .split_at_checked(response::first_line(head))
-            .unwrap_or((head, &[]));
-        let framing: &[u8] = match outgoing.chunked {
-            true => b"Transfer-Encoding: chunked\r\n",
-            false => b"",
-        };
-        let options: &[u8] = match client.options.close {
-            true => b"Connection: close\r\n",
-            false => b"",
-        };
-        client.outbox.append(&[start, framing, options, rest]);
+        let mut headers = String::new();
+        if outgoing.chunked {
+            headers.push_str("Transfer-Encoding: chunked\r\n");
+        }
+        if client.options.close {
+            headers.push_str("Connection: close\r\n");
+        }
+        client.outbox.append_message(head, headers.as_bytes());
         if client.options.bodyless {
             // What was made for a body finds nobody.
             client.phase = Phase::Answer;
@@ -218,8 +213,7 @@ impl EventLoop {
         if client.outgoing.as_ref().is_some_and(|it| it.chunked) {
             client.outbox.append(&[b"0\r\n", trailer, b"\r\n"]);
         }
-        client.phase = Phase::Answer;
-        client.since = self.now;
+        client.enter(Phase::Answer, self.now);
         let outcome = client.flush(self.poll.registry());
         self.finish(index, outcome);
     }

@@ -60,36 +60,31 @@ impl Stream {
         }
     }
 
+    fn session(&self) -> Option<&Session> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(session) => Some(session),
+        }
+    }
+
     /// Whether the next read reports an end for which no event will come.
     pub(super) fn has_more(&self) -> bool {
-        match self {
-            Self::Plain(_) => false,
-            Self::Tls(session) => session.ended || session.broken,
-        }
+        self.session().is_some_and(|it| it.ended || it.broken)
     }
 
     /// Whether bytes wait for the socket that were taken already.
     pub(super) fn owes(&self) -> bool {
-        match self {
-            Self::Plain(_) => false,
-            Self::Tls(session) => session.tls.wants_write(),
-        }
+        self.session().is_some_and(|it| it.tls.wants_write())
     }
 
     /// Whether it is not known yet that both sides speak TLS.
     pub(super) fn is_handshaking(&self) -> bool {
-        match self {
-            Self::Plain(_) => false,
-            Self::Tls(session) => session.tls.is_handshaking(),
-        }
+        self.session().is_some_and(|it| it.tls.is_handshaking())
     }
 
     /// About the bytes of memory that it takes beside its owner's buffers.
     pub(super) fn weight(&self) -> usize {
-        match self {
-            Self::Plain(_) => 0,
-            Self::Tls(_) => SESSION,
-        }
+        self.session().map_or(0, |_| SESSION)
     }
 
     /// Says that nothing more is sent, as far as the socket takes it.

@@ -75,10 +75,8 @@ impl Upstream {
     /// Appends a request as written by [`super::head::parse`], with its number; the next
     /// [`Self::flush`] writes it. Returns its bytes, for [`Self::answered`].
     pub(super) fn take(&mut self, request: &[u8], id: CallId) -> usize {
-        let line = super::response::first_line(request);
-        let (start, rest) = request.split_at_checked(line).unwrap_or((request, &[]));
         let call = format!("{CALL_HEADER}: {}\r\n", id.number());
-        self.outbox.append(&[start, call.as_bytes(), rest]);
+        self.outbox.append_message(request, call.as_bytes());
         self.calls = self.calls.saturating_add(1);
         self.bytes = self.bytes.saturating_add(request.len());
         request.len()
@@ -104,8 +102,7 @@ impl EventLoop {
         let Some(client) = self.clients.get(index) else {
             return;
         };
-        client.phase = Phase::Queued;
-        client.since = now;
+        client.enter(Phase::Queued, now);
         let Some(handle) = self.clients.handle(index) else {
             return;
         };
@@ -149,8 +146,7 @@ impl EventLoop {
         }
         let bytes = upstream.take(&client.message, id);
         reset(&mut client.message, CLIENT_KEPT);
-        client.phase = Phase::Upstream(id);
-        client.since = self.now;
+        client.enter(Phase::Upstream(id), self.now);
         let call = Call {
             client: handle.index,
             place,
