@@ -8,7 +8,7 @@ use super::call::CallId;
 use super::chunked::{ChunkDecoder, ChunkError};
 use super::client::{Chunked, Client, Phase, ResponseOptions};
 use super::event_loop::EventLoop;
-use super::head::{Body, Refusal, encoded, end, parse};
+use super::head::{Body, Refusal, encoded, end, parse, too_large};
 use super::nonblocking::{CLIENT_KEPT, ReadOutcome, WriteOutcome, reset};
 use super::response;
 use mio::event::Event;
@@ -247,7 +247,7 @@ impl EventLoop {
         let Some(client) = self.clients.get(index) else {
             return false;
         };
-        let too_large = match client.decode_chunks(limit) {
+        let is_too_large = match client.decode_chunks(limit) {
             Ok(())
                 if !client
                     .chunked
@@ -267,14 +267,14 @@ impl EventLoop {
             return false;
         };
         let body = std::mem::replace(&mut client.message, chunked.upstream);
-        let fault = match too_large {
-            true => Some(format!("too-large {}", body.len().saturating_add(1))),
-            false => encoded(chunked.compressed, body.len()).map(str::to_owned),
+        let fault = match is_too_large {
+            true => Some(too_large((body.len() as u64).saturating_add(1))),
+            false => encoded(chunked.compressed, body.len()),
         };
         let (message, as_sent) = (&mut client.message, &chunked.as_sent);
-        end(message, fault.as_deref(), as_sent, body.len());
+        end(message, fault, as_sent, body.len());
         client.message.extend_from_slice(&body);
-        client.options.linger = too_large;
+        client.options.linger = is_too_large;
         self.submit(index);
         true
     }

@@ -9,6 +9,7 @@
 use super::FrontendConfig;
 use super::origin::Peer;
 use httparse::{EMPTY_HEADER, Error, Request, Status};
+use std::borrow::Cow;
 
 /// The client's headers that go upstream, each with its first value. No others do but the
 /// frontend's own; tiny_http needs no `Host`.
@@ -36,6 +37,9 @@ pub const FAULT_HEADER: &str = "X-Fault";
 /// The header by which tiny_http learns that a client's head stands before the body, and
 /// how many bytes of it.
 pub const HEAD_HEADER: &str = "X-Head";
+
+/// The value of a [`FAULT_HEADER`].
+type Fault = Cow<'static, str>;
 
 /// Headers a request may have.
 const MAX_HEADERS: usize = 64;
@@ -217,12 +221,11 @@ pub(super) fn parse(
     }
     push_header(out, PEER_HEADER, client.as_bytes());
     let passed = config.pass_head && wants_body;
-    let too_large = format!("too-large {}", declared.unwrap_or(u64::MAX));
     let (fault, sent) = match body {
-        Body::Whole(_) if declared.is_none() && wants_body => (Some("no-length"), 0),
+        Body::Whole(_) if declared.is_none() && wants_body => (Some("no-length".into()), 0),
         Body::Whole(length) => (encoded(facts.compressed, length), length),
-        Body::TooLarge { arrived, .. } => (Some(too_large.as_str()), arrived),
-        Body::Chunked | Body::Unframed => (Some("no-length"), 0),
+        Body::TooLarge { arrived, .. } => (Some(too_large(declared.unwrap_or(u64::MAX))), arrived),
+        Body::Chunked | Body::Unframed => (Some("no-length".into()), 0),
     };
     if body != Body::Chunked {
         let as_sent = bytes.get(..len).filter(|_| passed).unwrap_or_default();
@@ -246,13 +249,18 @@ pub(super) fn parse(
 }
 
 /// The fault of a body of this length that may have a content coding.
-pub(super) fn encoded(compressed: bool, len: usize) -> Option<&'static str> {
-    (compressed && len > 0).then_some("encoded")
+pub(super) fn encoded(compressed: bool, len: usize) -> Option<Fault> {
+    (compressed && len > 0).then_some("encoded".into())
+}
+
+/// The fault of a body that is larger than is accepted.
+pub(super) fn too_large(len: u64) -> Fault {
+    format!("too-large {len}").into()
 }
 
 /// Ends a head that goes upstream: the fault and the length of the body that the caller then
 /// appends, and the head as received, if it is passed.
-pub(super) fn end(out: &mut Vec<u8>, fault: Option<&str>, as_sent: &[u8], body: usize) {
+pub(super) fn end(out: &mut Vec<u8>, fault: Option<Fault>, as_sent: &[u8], body: usize) {
     if let Some(fault) = fault {
         push_header(out, FAULT_HEADER, fault.as_bytes());
     }

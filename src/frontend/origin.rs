@@ -106,15 +106,14 @@ impl Peer {
         }
         let x = lists(headers, "X-Forwarded-For", proxies, forwarded_for);
         let standard = lists(headers, "Forwarded", proxies, forwarded);
-        match (x, standard) {
-            (Found::Address(one), Found::Address(other)) if one == other => {
-                Cow::Owned(one.to_string())
-            }
+        let address = match (x, standard) {
+            (Found::Address(one), Found::Address(other)) if one == other => Some(one),
             (Found::Address(one), Found::Nothing) | (Found::Nothing, Found::Address(one)) => {
-                Cow::Owned(one.to_string())
+                Some(one)
             }
-            _ => Cow::Borrowed(&self.text),
-        }
+            _ => None,
+        };
+        address.map_or(Cow::Borrowed(&self.text), |it| Cow::Owned(it.to_string()))
     }
 }
 

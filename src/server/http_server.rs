@@ -19,12 +19,6 @@ use crate::frontend::{Answers, Frontend, FrontendConfig, connect_private};
 /// The expensive rest of a request, which is done while others receive.
 pub(super) type Rest = Box<dyn FnOnce()>;
 
-/// Handles requests; each worker has a clone.
-pub(super) trait Handler: Clone + Send + 'static {
-    /// Handles a request, but for its rest.
-    fn handle(&self, request: Request) -> Option<Rest>;
-}
-
 /// The running listener.
 pub(super) struct HttpServer {
     frontend: Frontend,
@@ -36,8 +30,8 @@ pub(super) struct HttpServer {
 }
 
 impl HttpServer {
-    /// Starts workers, and the frontend with a number of connections to them over the socket at
-    /// `private`.
+    /// Starts workers, each with a clone of `handle`, and the frontend with a number of connections
+    /// to them over the socket at `private`. What `handle` returns is done while others receive.
     pub fn start(
         listener: TcpListener,
         config: FrontendConfig,
@@ -45,13 +39,13 @@ impl HttpServer {
         private: PathBuf,
         connections: usize,
         workers: usize,
-        handler: &impl Handler,
+        handle: impl Fn(Request) -> Option<Rest> + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let server = tiny_http::Server::from_listener(bind(&private)?, None)
             .map_err(|error| io::Error::other(error.to_string()))?;
         let receiver = Arc::new(RequestReceiver::new(server));
         let workers = (0..workers.max(1))
-            .map(|number| start_worker(number, handler.clone(), Arc::clone(&receiver)))
+            .map(|number| start_worker(number, handle.clone(), Arc::clone(&receiver)))
             .collect::<io::Result<_>>()?;
         let (path, dir) = reachable(&private)?;
         let connections = connect_private(&path, connections)?;
@@ -89,7 +83,7 @@ impl HttpServer {
 
 fn start_worker(
     number: usize,
-    handler: impl Handler,
+    handle: impl Fn(Request) -> Option<Rest> + Send + 'static,
     receiver: Arc<RequestReceiver>,
 ) -> io::Result<JoinHandle<()>> {
     std::thread::Builder::new()
@@ -99,7 +93,7 @@ fn start_worker(
             // responder, which is the first thing done with it. Before, tiny_http answers, and the
             // frontend with 502.
             receiver.run(|request| {
-                let handled = catch_unwind(AssertUnwindSafe(|| handler.handle(request)));
+                let handled = catch_unwind(AssertUnwindSafe(|| handle(request)));
                 let rest = handled.unwrap_or_else(|_| {
                     tracing::error!("handling a request panicked");
                     None

@@ -283,10 +283,9 @@ impl Server {
             config.data.join("private"),
             PRIVATE_CONNECTIONS,
             config.workers,
-            &worker,
+            move |request| worker.handle(request),
         )
         .map_err(system("starting the listener"))?;
-        drop(worker);
         let settings = Settings {
             listen: Some(address),
             ..config.settings()

@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 use tiny_http::{Method, Request};
 
 use super::committer::{Health, Queue};
-use super::http_server::{Handler, Rest};
+use super::http_server::Rest;
 use super::inactivity::InactivityAlarm;
 use super::refusals::Refusals;
 use super::reply::{Reply, Responder};
@@ -111,9 +111,9 @@ pub(super) fn header<'a>(request: &'a Request, name: &'static str) -> Option<&'a
         .map(|header| header.value.as_str())
 }
 
-impl Handler for Worker {
-    /// It is answered now or by the committer; what verifies a signed call is returned.
-    fn handle(&self, mut request: Request) -> Option<Rest> {
+impl Worker {
+    /// Handles a request. It is answered now or by the committer; what verifies a signed call is returned.
+    pub fn handle(&self, mut request: Request) -> Option<Rest> {
         // The request is read to its end first, so that it holds up nothing behind it on its
         // connection. The frontend has all of the body, and no more than is accepted.
         let len = request.body_length().unwrap_or(0);
@@ -216,9 +216,7 @@ impl Handler for Worker {
         }
         None
     }
-}
 
-impl Worker {
     fn keep_verified(
         &self,
         verified: Result<Verified, Refusal>,

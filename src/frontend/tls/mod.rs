@@ -103,33 +103,24 @@ impl Tls {
         }
         loaded.checked = now;
         let identity = identities(&self.files);
-        if identity == loaded.identity {
-            if now.saturating_duration_since(loaded.judged) > WARN_EVERY {
-                loaded.judged = now;
-                let current = self.current.0.read();
-                warn_of_validity(
-                    &self.files,
-                    &current.unwrap_or_else(PoisonError::into_inner),
-                );
+        if identity != loaded.identity {
+            loaded.identity = identity;
+            match pair::load(&self.files, self.config.crypto_provider()) {
+                Ok(pair) => {
+                    let current = self.current.0.write();
+                    *current.unwrap_or_else(PoisonError::into_inner) = Arc::new(pair);
+                    let cert = self.files.cert.display();
+                    tracing::info!("new connections get the new certificate in {cert}");
+                }
+                Err(error) => tracing::warn!("the old certificate stays in use: {error}"),
             }
+        } else if now.saturating_duration_since(loaded.judged) <= WARN_EVERY {
             return;
         }
-        loaded.identity = identity;
         loaded.judged = now;
-        match pair::load(&self.files, self.config.crypto_provider()) {
-            Ok(pair) => {
-                warn_of_validity(&self.files, &pair);
-                let mut current = self
-                    .current
-                    .0
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner);
-                *current = Arc::new(pair);
-                let cert = self.files.cert.display();
-                tracing::info!("new connections get the new certificate in {cert}");
-            }
-            Err(error) => tracing::warn!("the old certificate stays in use: {error}"),
-        }
+        let current = self.current.0.read();
+        let current = current.unwrap_or_else(PoisonError::into_inner);
+        warn_of_validity(&self.files, &current);
     }
 }
 

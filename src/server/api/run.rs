@@ -98,6 +98,7 @@ impl Api {
             answer_timeout: ANSWER,
             ..FrontendConfig::default()
         };
+        let receiving = Arc::clone(&shared);
         let http = HttpServer::start(
             listener,
             config,
@@ -105,7 +106,10 @@ impl Api {
             folder.join("private-api"),
             PRIVATE_CONNECTIONS,
             1,
-            &shared,
+            move |request| {
+                receiving.receive(request);
+                None
+            },
         )?;
         Ok(Self {
             address,

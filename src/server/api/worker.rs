@@ -30,7 +30,6 @@ use crate::ops::{self, Maintenance, MaintenanceError};
 use crate::query::{
     Answered, Mark, Query, QueryError, Span, answer_page, answer_with_progress, with_causes,
 };
-use crate::server::http_server::{Handler, Rest};
 use crate::server::query_limiter::{Client, Entered, InFlight, QueryLimiter, weight};
 use crate::server::reply::{Reply, Responder};
 use crate::server::worker::header;
@@ -71,16 +70,9 @@ enum Wanted {
     Page(Route),
 }
 
-impl Handler for Arc<Shared> {
-    fn handle(&self, request: Request) -> Option<Rest> {
-        self.receive(request);
-        None
-    }
-}
-
 impl Shared {
     /// Handles one request. The answer is sent now, or by another thread.
-    fn receive(self: &Arc<Self>, mut request: Request) {
+    pub fn receive(self: &Arc<Self>, mut request: Request) {
         // So that it holds up nothing that comes after it on its connection; what
         // there may be of a body is bounded by the frontend.
         let mut body = Vec::new();
