@@ -12,7 +12,6 @@ use super::lock;
 use super::response_stream::Outgoing;
 use super::stats::Stats;
 use mio::Waker;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 /// The header with a request's number. A request without it is the frontend's own greeting, and is
@@ -20,10 +19,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 pub const CALL_HEADER: &str = "X-Call";
 
 /// The number of a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct CallId(u64);
 
 impl CallId {
+    /// The number after this one.
+    pub(super) const fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+
     /// Parses the value of a [`CALL_HEADER`].
     pub fn parse(text: &str) -> Option<Self> {
         text.parse().ok().map(Self)
@@ -152,41 +156,4 @@ pub(super) struct Call {
     pub(super) place: usize,
     /// Its bytes.
     pub(super) bytes: usize,
-}
-
-/// The requests in flight.
-#[derive(Default)]
-pub(super) struct Calls {
-    in_flight: HashMap<CallId, Call>,
-    last: u64,
-}
-
-impl Calls {
-    /// The number for the next request.
-    pub(super) fn next_id(&mut self) -> CallId {
-        self.last = self.last.wrapping_add(1);
-        CallId(self.last)
-    }
-
-    /// Adds a request.
-    pub(super) fn begin(&mut self, id: CallId, call: Call) {
-        self.in_flight.insert(id, call);
-    }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.in_flight.len()
-    }
-
-    /// Removes an answered request.
-    pub(super) fn end(&mut self, id: CallId) -> Option<Call> {
-        self.in_flight.remove(&id)
-    }
-
-    /// Removes all requests of a lost private connection.
-    pub(super) fn end_of_place(&mut self, place: usize) -> Vec<(CallId, Call)> {
-        self.in_flight
-            .extract_if(|_, call| call.place == place)
-            .collect()
-    }
 }

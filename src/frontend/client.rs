@@ -67,14 +67,6 @@ pub(super) struct ResponseOptions {
     pub(super) http10: bool,
 }
 
-/// Names a client across the time in which it may vanish.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ClientHandle {
-    /// Its place in the table.
-    pub(super) index: usize,
-    pub(super) generation: u64,
-}
-
 /// A chunked request while its body is decoded into the client's `message`.
 pub(super) struct Chunked {
     /// The head that goes upstream, without its end.
@@ -112,20 +104,13 @@ pub(super) struct Client {
     pub(super) blank: usize,
     /// What is sent to it.
     pub(super) outbox: Outbox,
-    pub(super) generation: u64,
     /// Its memory at the last measurement.
     pub(super) weighed: usize,
 }
 
 impl Client {
     /// A client that has sent nothing yet.
-    pub(super) fn new(
-        stream: Stream,
-        peer: Peer,
-        token: Token,
-        generation: u64,
-        now: Instant,
-    ) -> Self {
+    pub(super) fn new(stream: Stream, peer: Peer, token: Token, now: Instant) -> Self {
         Self {
             stream,
             peer,
@@ -143,7 +128,6 @@ impl Client {
             seen: 0,
             blank: 0,
             outbox: Outbox::new(token, CLIENT_KEPT),
-            generation,
             weighed: 0,
         }
     }

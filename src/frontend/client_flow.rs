@@ -387,9 +387,8 @@ impl EventLoop {
     fn unqueue(&mut self, index: usize) {
         if let Some(client) = self.clients.get(index)
             && client.phase == Phase::Queued
-            && let Some(handle) = self.clients.handle(index)
         {
-            self.queue.retain(|queued| *queued != handle);
+            self.queue.retain(|queued| *queued != index);
         }
     }
 }

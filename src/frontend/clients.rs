@@ -1,9 +1,10 @@
 //! The table of all clients, and their totals.
 //!
-//! Invariants: a generation is never reused, so a stale [`ClientHandle`] finds nobody; the counts by
-//! address and the buffered bytes are those of the clients in the table.
+//! Invariants: the counts by address and the buffered bytes are those of the clients in the table.
+//! A place is used again, so whoever keeps one for a call checks the client's phase, which has the
+//! call's number; the queue of requests has the places of clients that wait in it alone.
 
-use super::client::{Client, ClientHandle, Phase};
+use super::client::{Client, Phase};
 use super::origin::Peer;
 use super::stream::Stream;
 use mio::{Interest, Registry, Token};
@@ -20,8 +21,6 @@ pub(super) const FIRST_TOKEN: usize = 1 << 20;
 pub(super) struct Clients {
     slots: Vec<Option<Client>>,
     free: Vec<usize>,
-    count: usize,
-    generation: u64,
     by_address: HashMap<IpAddr, usize>,
     held: usize,
 }
@@ -29,7 +28,7 @@ pub(super) struct Clients {
 impl Clients {
     /// The number of clients.
     pub(super) fn len(&self) -> usize {
-        self.count
+        self.slots.len().saturating_sub(self.free.len())
     }
 
     /// The number of clients counted under an address.
@@ -59,10 +58,9 @@ impl Clients {
         self.first_by(wanted, |client| Reverse(client.weighed))
     }
 
-    /// The index of the `wanted` client that has been in its phase longest; of the same age the
-    /// one that came earlier.
+    /// The index of the `wanted` client that has been in its phase longest.
     pub(super) fn longest(&self, wanted: impl Fn(&Client) -> bool) -> Option<usize> {
-        self.first_by(wanted, |client| (client.since, client.generation))
+        self.first_by(wanted, |client| client.since)
     }
 
     fn first_by<K: Ord>(
@@ -94,12 +92,11 @@ impl Clients {
         let index = self.free.last().copied().unwrap_or(self.slots.len());
         let token = Token(FIRST_TOKEN.saturating_add(index));
         registry.register(stream.socket(), token, Interest::READABLE)?;
-        self.generation = self.generation.wrapping_add(1);
         if let Some(counted) = peer.counted {
             let count = self.by_address.entry(counted).or_default();
             *count = count.saturating_add(1);
         }
-        let client = Client::new(stream, peer, token, self.generation, now);
+        let client = Client::new(stream, peer, token, now);
         match self.slots.get_mut(index) {
             Some(slot) => {
                 self.free.pop();
@@ -107,7 +104,6 @@ impl Clients {
             }
             None => self.slots.push(Some(client)),
         }
-        self.count = self.count.saturating_add(1);
         Ok(())
     }
 
@@ -122,12 +118,6 @@ impl Clients {
         self.slots.get_mut(index)?.as_mut()
     }
 
-    /// The client a handle names, if it is still there.
-    pub(super) fn find(&mut self, handle: ClientHandle) -> Option<&mut Client> {
-        self.get(handle.index)
-            .filter(|client| client.generation == handle.generation)
-    }
-
     /// The client in a phase that no other client is in.
     pub(super) fn in_phase(&mut self, phase: Phase) -> Option<(usize, &mut Client)> {
         let mut clients = self.slots.iter_mut().enumerate();
@@ -137,17 +127,10 @@ impl Clients {
         })
     }
 
-    /// The handle of the client at a place.
-    pub(super) fn handle(&mut self, index: usize) -> Option<ClientHandle> {
-        let generation = self.get(index)?.generation;
-        Some(ClientHandle { index, generation })
-    }
-
     /// Removes a client.
     pub(super) fn remove(&mut self, registry: &Registry, index: usize) -> Option<Client> {
         let mut client = self.slots.get_mut(index)?.take()?;
         self.free.push(index);
-        self.count = self.count.saturating_sub(1);
         self.held = self.held.saturating_sub(client.weighed);
         if let Some(counted) = client.peer.counted
             && let Some(count) = self.by_address.get_mut(&counted)

@@ -5,8 +5,8 @@
 //! it is stopped.
 
 use super::admission::Admission;
-use super::call::{Answer, Answers, CallId, Calls};
-use super::client::{ClientHandle, Phase};
+use super::call::{Answer, Answers, Call, CallId};
+use super::client::Phase;
 use super::clients::{Clients, FIRST_TOKEN as FIRST_CLIENT};
 use super::deadlines::{SWEEP, SWEEP_STOPPING};
 use super::upstream::{FIRST_TOKEN as FIRST_UPSTREAM, Upstream, connect_one};
@@ -14,7 +14,7 @@ use super::{FrontendConfig, Shared, lock};
 use mio::event::Event;
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token, Waker};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io::{self, ErrorKind};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -40,11 +40,11 @@ pub(super) struct EventLoop {
     pub(super) clients: Clients,
     pub(super) upstreams: Vec<Option<Upstream>>,
     /// The requests in flight.
-    pub(super) calls: Calls,
-    /// The private connections with requests of this round, to be written at its end.
-    pub(super) unwritten: Vec<usize>,
+    pub(super) calls: HashMap<CallId, Call>,
+    /// The number of the last one that began.
+    pub(super) last_call: CallId,
     /// The clients whose requests wait for a private connection.
-    pub(super) queue: VecDeque<ClientHandle>,
+    pub(super) queue: VecDeque<usize>,
     pub(super) scratch: Vec<u8>,
     /// The time at which the current round began.
     pub(super) now: Instant,
@@ -86,8 +86,8 @@ impl EventLoop {
             config,
             clients: Clients::default(),
             upstreams,
-            calls: Calls::default(),
-            unwritten: Vec::new(),
+            calls: HashMap::new(),
+            last_call: CallId::default(),
             queue: VecDeque::new(),
             scratch: vec![0; SCRATCH],
             now,

@@ -133,6 +133,11 @@ impl Outbox {
         self.watches_writing || !self.bytes.is_empty()
     }
 
+    /// Whether the socket took no more, so that an event will come.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.watches_writing
+    }
+
     /// Appends parts without writing them. What is written already is dropped, so that an outbox
     /// that is never quite empty does not grow.
     pub(super) fn append(&mut self, parts: &[&[u8]]) {

@@ -11,7 +11,7 @@
 //! sends anything is dropped and never used again; requests that wait are handed over in order.
 
 use super::call::{CALL_HEADER, Call, CallId};
-use super::client::{ClientHandle, Phase};
+use super::client::Phase;
 use super::event_loop::EventLoop;
 use super::head::Refusal;
 use super::nonblocking::{CLIENT_KEPT, Outbox, ReadOutcome, Readiness, WriteOutcome, reset};
@@ -103,13 +103,10 @@ impl EventLoop {
             return;
         };
         client.enter(Phase::Queued, now);
-        let Some(handle) = self.clients.handle(index) else {
-            return;
-        };
         if self.upstreams.iter().all(Option::is_none) {
             return self.refuse(index, NOBODY);
         }
-        self.queue.push_back(handle);
+        self.queue.push_back(index);
         self.dispatch_queued();
     }
 
@@ -123,43 +120,44 @@ impl EventLoop {
             let Some(place) = self.upstreams.iter().position(room) else {
                 return;
             };
-            if let Some(handle) = self.queue.pop_front() {
-                self.hand_over(place, handle);
+            if let Some(index) = self.queue.pop_front() {
+                self.hand_over(place, index);
             }
         }
     }
 
     /// Hands a client's request to a private connection, to be written at the round's end.
-    fn hand_over(&mut self, place: usize, handle: ClientHandle) {
+    fn hand_over(&mut self, place: usize, index: usize) {
         let Some(upstream) = self.upstreams.get_mut(place).and_then(Option::as_mut) else {
             return;
         };
-        let Some(client) = self.clients.find(handle) else {
+        let Some(client) = self.clients.get(index) else {
             return;
         };
         if client.phase != Phase::Queued {
             return;
         }
-        let id = self.calls.next_id();
-        if !upstream.outbox.is_writing() {
-            self.unwritten.push(place);
-        }
+        let id = self.last_call.next();
+        self.last_call = id;
         let bytes = upstream.take(&client.message, id);
         reset(&mut client.message, CLIENT_KEPT);
         client.enter(Phase::Upstream(id), self.now);
         let call = Call {
-            client: handle.index,
+            client: index,
             place,
             bytes,
         };
-        self.calls.begin(id, call);
-        self.clients.update_weight(handle.index);
+        self.calls.insert(id, call);
+        self.clients.update_weight(index);
     }
 
     /// Writes the requests handed over since the last call.
     pub(super) fn write_requests(&mut self) {
-        while let Some(place) = self.unwritten.pop() {
-            self.write_to(place);
+        for place in 0..self.upstreams.len() {
+            let upstream = self.upstreams.get(place).and_then(Option::as_ref);
+            if upstream.is_some_and(|it| it.outbox.unsent() > 0 && !it.outbox.is_blocked()) {
+                self.write_to(place);
+            }
         }
     }
 
@@ -196,7 +194,7 @@ impl EventLoop {
 
     /// Removes an answered request from its private connection.
     pub(super) fn end_call(&mut self, id: CallId) -> Option<Call> {
-        let Some(call) = self.calls.end(id) else {
+        let Some(call) = self.calls.remove(&id) else {
             // Its private connection was lost, and its client answered.
             tracing::debug!("an answer arrived for a call that had already timed out");
             return None;
@@ -218,7 +216,8 @@ impl EventLoop {
         // The descriptor is closed next, which ends the registration in any case.
         let _ = self.poll.registry().deregister(&mut upstream.stream);
         drop(upstream);
-        for (id, call) in self.calls.end_of_place(place) {
+        let lost = self.calls.extract_if(|_, call| call.place == place);
+        for (id, call) in lost.collect::<Vec<_>>() {
             if self
                 .clients
                 .get(call.client)
@@ -228,10 +227,8 @@ impl EventLoop {
             }
         }
         if self.upstreams.iter().all(Option::is_none) {
-            while let Some(handle) = self.queue.pop_front() {
-                if self.clients.find(handle).is_some() {
-                    self.refuse(handle.index, NOBODY);
-                }
+            while let Some(index) = self.queue.pop_front() {
+                self.refuse(index, NOBODY);
             }
         }
     }
