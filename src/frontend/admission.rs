@@ -151,9 +151,11 @@ impl EventLoop {
             Ok(stream) => stream,
             Err(error) => return tracing::error!(%error, "no TLS session could be begun"),
         };
+        // Of those that are accepted in one round, too, the oldest goes first.
+        let accepted = Instant::now();
         if let Err(error) = self
             .clients
-            .add(self.poll.registry(), stream, peer, self.now)
+            .add(self.poll.registry(), stream, peer, accepted)
         {
             tracing::error!(%error, "a connection could not be registered");
         }

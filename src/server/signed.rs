@@ -9,7 +9,7 @@
 use std::sync::Arc;
 
 use super::refusals::Refusals;
-use crate::auth::keys::{KeyError, KeyRing, Lookup, PublicKey};
+use crate::auth::keys::{KeyError, KeyResult, KeyRing, PublicKey};
 use crate::auth::signature::{
     Admitted, CheckOutcome, Claim, Evidence, Head, Policy, Proof, Refusal, Replays,
 };
@@ -100,18 +100,18 @@ impl Checker {
         then: impl FnOnce(Result<Verified, Refusal>) + Send + 'static,
     ) {
         let tried = match self.keys.get(claim.key()) {
-            Lookup::Key(key) => match claim.verify_signature(&key, now()) {
+            Some(Ok(key)) => match claim.verify_signature(&key, now()) {
                 // Another key may have been published since.
                 Err(Refusal::Wrong) if self.keys.recheck(&key) => Some(key),
                 result => return then(self.admit(&claim, &key, result, remote.as_deref())),
             },
-            Lookup::Refused(error) => {
+            Some(Err(error)) => {
                 return then(Err(self.no_key(&claim, &error, remote.as_deref())));
             }
-            Lookup::Unknown => None,
+            None => None,
         };
         let (checker, name, address) = (self.clone(), claim.key().clone(), remote.clone());
-        let judge = move |found: Result<Arc<PublicKey>, KeyError>| {
+        let judge = move |found: KeyResult| {
             let remote = remote.as_deref();
             then(match found {
                 Err(error) => Err(checker.no_key(&claim, &error, remote)),

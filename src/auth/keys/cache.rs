@@ -18,12 +18,12 @@ use std::time::Duration;
 
 use super::config::{MAX_TTL, MAX_VERIFIED, MIN_TTL, OUTAGE, PAUSE, REFUSED_TTL};
 use super::key_store::StoredKey;
-use super::{Busy, KeyConfig, KeyError, KeyName, Lookup, PublicKey};
+use super::{Busy, KeyConfig, KeyError, KeyName, PublicKey};
 
 /// The callback for the end of a look-up.
 pub(super) type Callback = Box<dyn FnOnce(KeyResult) + Send>;
 /// The result of a look-up.
-pub(super) type KeyResult = Result<Arc<PublicKey>, KeyError>;
+pub type KeyResult = Result<Arc<PublicKey>, KeyError>;
 
 /// The DNS answer for a name, and its TTL; a failure may have none.
 #[derive(Debug)]
@@ -89,14 +89,9 @@ impl KeyCache {
     }
 
     /// The cached result for a name, without a DNS query.
-    pub(super) fn get(&self, name: &KeyName) -> Lookup {
-        match self.entries.get(name) {
-            Some(entry) if self.now() < entry.fresh_until => match &entry.result {
-                Ok(key) => Lookup::Key(Arc::clone(key)),
-                Err(error) => Lookup::Refused(error.clone()),
-            },
-            _ => Lookup::Unknown,
-        }
+    pub(super) fn get(&self, name: &KeyName) -> Option<KeyResult> {
+        let entry = self.entries.get(name)?;
+        (self.now() < entry.fresh_until).then(|| entry.result.clone())
     }
 
     /// Waits for a name's look-up; true if it must be started.

@@ -5,8 +5,8 @@
 //! the key domain, and the ring bounds what invented names can make it look up, cache and wait for.
 //!
 //! ```text
-//! get(name) ──▶ Key | Refused          at once, from the cache
-//!           └─▶ Unknown ─▶ look_up(name) ─▶ thread `keys` ─▶ DNS ─▶ cache ─▶ callback(…)
+//! get(name) ──▶ a key, or why not      at once, from the cache
+//!           └─▶ None ──▶ look_up(name) ─▶ thread `keys` ─▶ DNS ─▶ cache ─▶ callback(…)
 //! ```
 //!
 //! - A key is used until its TTL ends (within bounds); the next call then waits for
@@ -30,8 +30,9 @@ mod public_key;
 mod record;
 mod ring;
 
+pub use cache::KeyResult;
 pub use config::{Clock, KeyConfig, MIN_TTL};
 pub use error::{Busy, KeyError};
 pub use name::{KeyDomain, KeyDomainError, KeyName};
 pub use public_key::PublicKey;
-pub use ring::{KeyRing, Lookup};
+pub use ring::KeyRing;

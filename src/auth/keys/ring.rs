@@ -13,17 +13,6 @@ use super::cache::{Callback, Fetched, KeyCache, KeyResult};
 use super::dns::Dns;
 use super::{Busy, KeyConfig, KeyError, KeyName, PublicKey, key_store};
 
-/// The cached result for a name, without a DNS query.
-#[derive(Clone, Debug)]
-pub enum Lookup {
-    /// Its key, within its TTL, or verified earlier while DNS is unreachable.
-    Key(Arc<PublicKey>),
-    /// It has no usable key, or DNS was unreachable a moment ago.
-    Refused(KeyError),
-    /// DNS must be asked.
-    Unknown,
-}
-
 /// Shared by the handles and the look-ups.
 struct Shared {
     cache: Mutex<KeyCache>,
@@ -143,8 +132,10 @@ impl KeyRing {
         })))
     }
 
-    /// The cached result for a name. Never waits.
-    pub fn get(&self, name: &KeyName) -> Lookup {
+    /// The cached result for a name: its key, within its TTL or verified earlier while DNS is
+    /// unreachable, or that it has none or DNS was unreachable a moment ago. `None` if DNS must be
+    /// asked. Never waits.
+    pub fn get(&self, name: &KeyName) -> Option<KeyResult> {
         self.0.shared.cache().get(name)
     }
 
@@ -156,12 +147,11 @@ impl KeyRing {
     pub fn look_up(
         &self,
         name: KeyName,
-        callback: Box<dyn FnOnce(Result<Arc<PublicKey>, KeyError>) + Send>,
+        callback: Box<dyn FnOnce(KeyResult) + Send>,
     ) -> Result<(), Busy> {
         match self.get(&name) {
-            Lookup::Key(key) => callback(Ok(key)),
-            Lookup::Refused(error) => callback(Err(error)),
-            Lookup::Unknown => {
+            Some(result) => callback(result),
+            None => {
                 if self.0.shared.cache().ask(&name, callback)? {
                     self.start_look_up(name);
                 }

@@ -8,7 +8,7 @@ use crate::support::ring::{
     DAY, Found, Kind, NEVER, OLD, ONE, TestClock, World, impatient, is_unreachable, name, patient,
     record,
 };
-use profiletrail::auth::keys::{Busy, KeyConfig, KeyError, KeyRing, Lookup};
+use profiletrail::auth::keys::{Busy, KeyConfig, KeyError, KeyRing};
 
 /// Looks up until an answer comes in time: on a busy machine the short time-outs may be reached.
 fn found_at_last(world: &World) -> Found {
@@ -38,7 +38,7 @@ fn failures_of_dns_are_told_apart_from_its_answers() {
         assert!(is_unreachable(&told), "{mode:?}: {told:?}");
         // It is not asked again at once, and found when DNS is back.
         let known = world.ring.get(&name(ONE));
-        assert!(matches!(known, Lookup::Refused(KeyError::Unreachable(_))));
+        assert!(matches!(known, Some(Err(KeyError::Unreachable(_)))));
         world.dns.set_mode(Mode::Answer);
         world.clock.pass(5);
         assert_eq!(world.ring.get(&name(ONE)).kind(), "unknown");

@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use profiletrail::auth::keys::{
-    Busy, Clock, KeyConfig, KeyDomain, KeyError, KeyName, KeyRing, Lookup, PublicKey,
+    Busy, Clock, KeyConfig, KeyDomain, KeyError, KeyName, KeyRing, PublicKey,
 };
 
 use super::dns::DnsServer;
@@ -106,9 +106,9 @@ impl World {
     /// As a caller should: what is known, else a look-up.
     pub fn find(&self, text: &str) -> Found {
         match self.ring.get(&name(text)) {
-            Lookup::Key(key) => Ok(key),
-            Lookup::Refused(error) => Err(error),
-            Lookup::Unknown => self.look_up(text),
+            Some(Ok(key)) => Ok(key),
+            Some(Err(error)) => Err(error),
+            None => self.look_up(text),
         }
     }
 
@@ -126,12 +126,12 @@ pub trait Kind {
     fn kind(&self) -> &'static str;
 }
 
-impl Kind for Lookup {
+impl Kind for Option<Found> {
     fn kind(&self) -> &'static str {
         match self {
-            Lookup::Key(_) => "key",
-            Lookup::Refused(_) => "refused",
-            Lookup::Unknown => "unknown",
+            Some(Ok(_)) => "key",
+            Some(Err(_)) => "refused",
+            None => "unknown",
         }
     }
 }
