@@ -149,42 +149,20 @@ impl Metrics {
             queued: Gauge::default(),
         };
         let registry = &mut inner.registry;
-        registry.register(
-            "calls_accepted",
-            "Calls that were synced and answered 200",
-            inner.accepted.clone(),
-        );
-        registry.register(
-            "calls_rejected",
-            "Calls that could not be read and are kept, by status",
-            inner.rejected.clone(),
-        );
-        registry.register(
-            "calls_refused",
-            "Calls that were refused and not kept, by reason",
-            inner.refused.clone(),
-        );
-        registry.register_with_unit(
-            "commit",
-            "Writing and syncing a group of calls",
-            Unit::Seconds,
-            inner.commit.clone(),
-        );
-        registry.register(
-            "commit_group_calls",
-            "Calls in a group",
-            inner.group.clone(),
-        );
-        registry.register(
-            "questions",
-            "Requests to the query API, by outcome",
-            inner.questions.clone(),
-        );
-        registry.register(
-            "committer_queue_calls",
-            "Calls that wait for the committer",
-            inner.queued.clone(),
-        );
+        let help = "Calls that were synced and answered 200";
+        registry.register("calls_accepted", help, inner.accepted.clone());
+        let help = "Calls that could not be read and are kept, by status";
+        registry.register("calls_rejected", help, inner.rejected.clone());
+        let help = "Calls that were refused and not kept, by reason";
+        registry.register("calls_refused", help, inner.refused.clone());
+        let help = "Writing and syncing a group of calls";
+        registry.register_with_unit("commit", help, Unit::Seconds, inner.commit.clone());
+        let help = "Calls in a group";
+        registry.register("commit_group_calls", help, inner.group.clone());
+        let help = "Requests to the query API, by outcome";
+        registry.register("questions", help, inner.questions.clone());
+        let help = "Calls that wait for the committer";
+        registry.register("committer_queue_calls", help, inner.queued.clone());
         Self(Arc::new(inner))
     }
 
