@@ -327,30 +327,33 @@ impl<'t> Replayer<'t> {
         })
     }
 
-    /// Calls `each` with the tracks of (sub)profiles, which come in order, in a
+    /// Calls `each` with the tracks of (sub)profiles, which come in order, each in its
     /// span, except those to which nothing happened. The records of several are read
     /// ahead together.
     pub fn each_track(
         &mut self,
         keys: &[ProfileKey],
-        seconds: Seconds,
+        span_of: impl Fn(ProfileKey) -> Seconds,
         damage: &mut Damages,
-        mut each: impl FnMut(&mut Self, &Track, &mut Damages) -> Result<(), QueryError>,
+        mut each: impl FnMut(&mut Self, &mut Track, &mut Damages) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         let mut waiting: Vec<Track> = Vec::new();
         let (mut near, mut pairs) = (0, 0);
         let mut rest = keys.iter();
+        let spans = || keys.iter().map(|key| span_of(*key));
+        let first = spans().map(|(first, _)| first).min().unwrap_or(i64::MIN);
+        let last = spans().map(|(_, last)| last).max().unwrap_or(i64::MAX);
         // Whether a subprofile has ended depends on all of its events.
-        let since = if self.cascade { i64::MIN } else { seconds.0 };
+        let since = if self.cascade { i64::MIN } else { first };
         let snapshot = self.snapshot;
         snapshot.each_recent_events_of::<QueryError>(
             keys,
-            (since, seconds.1.saturating_add(1)),
+            (since, last.saturating_add(1)),
             |events, is_cut| {
                 let Some(key) = rest.next() else {
                     return Ok(());
                 };
-                let mut track = self.track(*key, events, seconds, damage)?;
+                let mut track = self.track(*key, events, span_of(*key), damage)?;
                 track.is_cut = is_cut;
                 if track.is_idle() {
                     return Ok(());
@@ -374,13 +377,13 @@ impl<'t> Replayer<'t> {
         &mut self,
         tracks: &mut Vec<Track>,
         damage: &mut Damages,
-        each: &mut impl FnMut(&mut Self, &Track, &mut Damages) -> Result<(), QueryError>,
+        each: &mut impl FnMut(&mut Self, &mut Track, &mut Damages) -> Result<(), QueryError>,
     ) -> Result<(), QueryError> {
         if tracks.len() > 1 {
             self.read_ahead(tracks.iter().flat_map(Track::near));
         }
-        for track in tracks.drain(..) {
-            each(self, &track, damage)?;
+        for mut track in tracks.drain(..) {
+            each(self, &mut track, damage)?;
         }
         Ok(())
     }

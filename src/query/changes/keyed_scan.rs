@@ -75,9 +75,14 @@ pub(super) fn scan_group<V: ChangeVisitor>(
     damage: &mut Damages,
 ) -> Result<(), QueryError> {
     let seconds = seconds_of(&filter.span);
-    replayer.each_track(keys, seconds, damage, |replayer, track, damage| {
-        let mut visitor = Filtered { filter, visitor };
-        replayer.changes_of(track, damage, &mut visitor)?;
-        Ok(())
-    })
+    replayer.each_track(
+        keys,
+        |_| seconds,
+        damage,
+        |replayer, track, damage| {
+            let mut visitor = Filtered { filter, visitor };
+            replayer.changes_of(track, damage, &mut visitor)?;
+            Ok(())
+        },
+    )
 }

@@ -207,26 +207,31 @@ impl Asked<'_> {
     ) -> Result<GroupResult, QueryError> {
         let mut result = GroupResult::default();
         let mut all = Damages::default();
-        replayer.each_track(keys, ALWAYS, &mut all, |replayer, track, _| {
-            if !result.rest.is_empty() {
-                result.rest.push(track.key);
-                return Ok(());
-            }
-            let begin = result.lines.len();
-            let (out, mut damage) = (&mut result.lines, Damages::default());
-            let is_whole = self.each_line(track, replayer, &mut damage, &mut |line| {
-                serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
-                out.push(b'\n');
-                Ok(out.len() <= self.most)
-            })?;
-            if is_whole {
-                result.damage.extend(damage);
-            } else {
-                result.lines.truncate(begin);
-                result.rest.push(track.key);
-            }
-            Ok(())
-        })?;
+        replayer.each_track(
+            keys,
+            |_| ALWAYS,
+            &mut all,
+            |replayer, track, _| {
+                if !result.rest.is_empty() {
+                    result.rest.push(track.key);
+                    return Ok(());
+                }
+                let begin = result.lines.len();
+                let (out, mut damage) = (&mut result.lines, Damages::default());
+                let is_whole = self.each_line(track, replayer, &mut damage, &mut |line| {
+                    serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
+                    out.push(b'\n');
+                    Ok(out.len() <= self.most)
+                })?;
+                if is_whole {
+                    result.damage.extend(damage);
+                } else {
+                    result.lines.truncate(begin);
+                    result.rest.push(track.key);
+                }
+                Ok(())
+            },
+        )?;
         result.damage.extend(all);
         Ok(result)
     }

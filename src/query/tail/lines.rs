@@ -11,14 +11,14 @@ use crate::query::answer::QueryError;
 use crate::query::filter::Filter;
 use crate::query::lines::HistoryLine;
 use crate::query::replay::{ReplayVisitor, Replayer, Step, Track, What};
-use crate::store::{Damages, EventsOf, Snapshot};
+use crate::store::{Damages, Snapshot};
 
 /// The maximum gap, in events, between two events of a (sub)profile that is
 /// replayed; beyond it the state is read again.
 const BETWEEN: usize = 16;
 
-/// About how many (time, `seq`) pairs of (sub)profiles are held at once.
-const PAIRS: usize = 1 << 16;
+/// How many bytes of records are read ahead.
+const AHEAD: usize = 2 << 20;
 
 /// What is known of an event before its body is read.
 #[derive(Clone, Debug)]
@@ -37,104 +37,56 @@ pub(super) struct Head {
 /// lines are ordered.
 pub(super) type Placed = (u64, Option<u64>, Vec<u8>);
 
-/// Makes lines.
-pub(super) struct LineMaker<'t> {
-    snapshot: &'t Snapshot<'t>,
-    replayer: Replayer<'t>,
-}
-
-impl<'t> LineMaker<'t> {
-    /// A maker that reads ahead about this many bytes of records.
-    pub fn new(snapshot: &'t Snapshot<'t>, filter: &Filter, ahead: usize) -> Self {
-        Self {
-            snapshot,
-            replayer: Replayer::new(snapshot, filter.cascades()).holding(ahead),
-        }
-    }
-
-    /// The lines of the matching events, unordered.
-    pub fn lines(
-        &mut self,
-        filter: &Filter,
-        mut heads: Vec<Head>,
-        damage: &mut Damages,
-    ) -> Result<Vec<Placed>, QueryError> {
-        let mut lines = Vec::new();
-        for head in heads.clone().iter().filter(|head| head.cascades) {
-            // The delete is an event of each subprofile that it may end, too.
-            self.snapshot.each_subprofile(head.key.profile, |key| {
-                let ended = filter.matches_key(key).then(|| Head {
-                    key,
-                    is_wanted: true,
-                    ..head.clone()
-                });
-                heads.extend(ended);
-                true
-            })?;
-        }
-        heads.retain(|head| head.is_wanted);
-        heads.sort_unstable_by_key(|head| (head.key, head.time, head.seq));
-        let mut keys: Vec<ProfileKey> = heads.iter().map(|head| head.key).collect();
-        keys.dedup();
-        let mut groups = heads.chunk_by(|a, b| a.key == b.key);
-        let mut held: Vec<(EventsOf, &[Head])> = Vec::new();
-        let mut pairs = 0;
-        let snapshot = self.snapshot;
-        snapshot.each_events_of::<QueryError>(&keys, |events| {
-            pairs += events.times.len();
-            held.extend(groups.next().map(|heads| (events, heads)));
-            if pairs > PAIRS {
-                self.some(filter, std::mem::take(&mut held), damage, &mut lines)?;
-                pairs = 0;
-            }
-            Ok(())
+/// The lines of the matching events, unordered.
+pub(super) fn lines(
+    snapshot: &Snapshot<'_>,
+    filter: &Filter,
+    mut heads: Vec<Head>,
+    damage: &mut Damages,
+) -> Result<Vec<Placed>, QueryError> {
+    let mut lines = Vec::new();
+    for head in heads.clone().iter().filter(|head| head.cascades) {
+        // The delete is an event of each subprofile that it may end, too.
+        snapshot.each_subprofile(head.key.profile, |key| {
+            let ended = filter.matches_key(key).then(|| Head {
+                key,
+                is_wanted: true,
+                ..head.clone()
+            });
+            heads.extend(ended);
+            true
         })?;
-        self.some(filter, held, damage, &mut lines)?;
-        Ok(lines)
     }
-
-    /// The lines of the events of some (sub)profiles.
-    fn some(
-        &mut self,
-        filter: &Filter,
-        held: Vec<(EventsOf, &[Head])>,
-        damage: &mut Damages,
-        lines: &mut Vec<Placed>,
-    ) -> Result<(), QueryError> {
-        let mut tracks = Vec::new();
-        for (events, heads) in held {
-            let (Some(first), Some(last)) = (heads.first(), heads.last()) else {
-                continue;
-            };
-            let seconds = (first.time, last.time);
-            let track = self.replayer.track(first.key, events, seconds, damage)?;
-            let runs = runs(&track, heads);
-            tracks.push((track, runs));
-        }
-        let mut seqs = Vec::new();
-        for (track, runs) in &mut tracks {
-            for run in runs {
-                track.narrow(seconds_of(run));
-                seqs.extend(track.near());
-            }
-        }
-        self.replayer.read_ahead(seqs);
-        for (track, runs) in &mut tracks {
-            for heads in runs {
-                track.narrow(seconds_of(heads));
-                if track.is_idle() {
-                    continue;
-                }
+    heads.retain(|head| head.is_wanted);
+    if heads.is_empty() {
+        return Ok(lines);
+    }
+    heads.sort_unstable_by_key(|head| (head.key, head.time, head.seq));
+    let mut keys: Vec<ProfileKey> = heads.iter().map(|head| head.key).collect();
+    keys.dedup();
+    let heads_of = |key| {
+        let begin = heads.partition_point(|head| head.key < key);
+        let end = heads.partition_point(|head| head.key <= key);
+        heads.get(begin..end).unwrap_or_default()
+    };
+    let span_of = |key| seconds_of(heads_of(key));
+    let mut replayer = Replayer::new(snapshot, filter.cascades()).holding(AHEAD);
+    replayer.each_track(&keys, span_of, damage, |replayer, track, damage| {
+        for heads in runs(track, heads_of(track.key)) {
+            track.narrow(seconds_of(heads));
+            if !track.is_idle() {
+                let lines = &mut lines;
                 let mut visitor = TailVisitor {
                     filter,
                     heads,
                     lines,
                 };
-                self.replayer.changes_of(track, damage, &mut visitor)?;
+                replayer.changes_of(track, damage, &mut visitor)?;
             }
         }
         Ok(())
-    }
+    })?;
+    Ok(lines)
 }
 
 /// The heads of a (sub)profile in runs that are replayed together.

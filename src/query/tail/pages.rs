@@ -1,12 +1,12 @@
 //! Events in the order of arrival, page by page, with what each changed.
 //!
 //! The heads of events are read in log order, or backwards for the newest;
-//! [`LineMaker`] makes the lines of those that match.
+//! [`lines`] makes the lines of those that match.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::io;
 
-use super::lines::{Head, LineMaker, Placed};
+use super::lines::{Head, lines};
 use crate::log::record::EventHead;
 use crate::query::answer::QueryError;
 use crate::query::filter::{Filter, Span};
@@ -21,9 +21,6 @@ const BYTES: usize = 256 << 10;
 
 /// The maximum number of events, or of ranges, examined for a page.
 const SEARCHED: usize = 1 << 14;
-
-/// How many bytes of records are read ahead for a page.
-const AHEAD: usize = 2 << 20;
 
 /// How many events are examined first when searching for the newest; each further
 /// step examines four times as many.
@@ -122,7 +119,7 @@ impl<'t> Pages<'t> {
         })?;
         let read = if is_over { end } else { walk.read_up_to() };
         self.skip_to(read);
-        let mut lines = self.lines(snapshot, heads, damage)?;
+        let mut lines = lines(snapshot, filter, heads, damage)?;
         lines.sort_unstable_by_key(|(seq, subprofile, _)| (*seq, *subprofile));
         Ok(lines
             .into_iter()
@@ -154,7 +151,7 @@ impl<'t> Pages<'t> {
                     !head.is_wanted
                 });
             }
-            let lines = self.lines(snapshot, heads, damage)?;
+            let lines = lines(snapshot, filter, heads, damage)?;
             found.extend(lines.iter().map(|(seq, ..)| *seq));
             for seq in found.into_iter().rev().take(left) {
                 first = seq;
@@ -187,19 +184,6 @@ impl<'t> Pages<'t> {
         }
         taken.reverse();
         taken
-    }
-
-    /// The lines of events, in no order.
-    fn lines(
-        &self,
-        snapshot: &Snapshot<'_>,
-        heads: Vec<Head>,
-        damage: &mut Damages,
-    ) -> Result<Vec<Placed>, QueryError> {
-        if heads.is_empty() {
-            return Ok(Vec::new());
-        }
-        LineMaker::new(snapshot, self.filter, AHEAD).lines(self.filter, heads, damage)
     }
 }
 
