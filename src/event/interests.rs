@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::fields::Fields;
+use super::variable::canonical_number;
 
 /// Interests in the form in which they were sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -24,12 +25,6 @@ pub(crate) fn is_member(value: &str) -> bool {
     !matches!(value, "" | "0" | "false")
 }
 
-/// Whether a key is that number, as PHP writes it.
-fn counts_as(key: &str, number: usize) -> bool {
-    let digits = key.len() == 1 || !key.starts_with('0');
-    digits && key.bytes().all(|byte| byte.is_ascii_digit()) && key.parse() == Ok(number)
-}
-
 impl<'a> Interests<'a> {
     /// Reads the pairs `(key, value)` of the variable `interests`, in the
     /// order sent, empty keys numbered. `None` if there are none.
@@ -38,10 +33,9 @@ impl<'a> Interests<'a> {
             return None;
         }
         let map: Fields<'a> = pairs.into_iter().collect();
-        let counted = map
-            .keys()
-            .enumerate()
-            .all(|(number, key)| counts_as(key, number));
+        let counted = (0..)
+            .zip(map.keys())
+            .all(|(number, key)| canonical_number(key) == Some(number));
         Some(if counted {
             Self::List(map.into_values().collect())
         } else {

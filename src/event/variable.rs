@@ -149,7 +149,7 @@ impl NextNumbers {
 }
 
 /// A number as PHP writes the keys of an array.
-fn canonical_number(text: &str) -> Option<u64> {
+pub(super) fn canonical_number(text: &str) -> Option<u64> {
     let plain = text.len() == 1 || !text.starts_with('0');
     let digits = plain && text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()

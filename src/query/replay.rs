@@ -77,8 +77,6 @@ pub(super) struct Step<'s, 'a> {
     pub replay: &'s Replay<'a>,
     /// The time of the event before it.
     pub since: Option<i64>,
-    /// The event's record, if it is held.
-    pub record: Option<&'s [u8]>,
 }
 
 impl<'s, 'a> Step<'s, 'a> {
@@ -561,7 +559,7 @@ impl<V: ReplayVisitor> Fold<'_, V> {
                         continue;
                     }
                 };
-                if !self.event(replay, &event, duplicate_of, held.get(seq))? {
+                if !self.event(replay, &event, duplicate_of)? {
                     return Ok(false);
                 }
             }
@@ -574,7 +572,6 @@ impl<V: ReplayVisitor> Fold<'_, V> {
         replay: &mut Replay<'a>,
         event: &Event<'a>,
         duplicate_of: Option<u64>,
-        record: Option<&[u8]>,
     ) -> Result<bool, QueryError> {
         if !self.cascades_before(Some(Place::of(event)), replay)? {
             return Ok(false);
@@ -595,7 +592,6 @@ impl<V: ReplayVisitor> Fold<'_, V> {
             changes,
             replay,
             since,
-            record,
         })
     }
 
@@ -635,7 +631,6 @@ impl<V: ReplayVisitor> Fold<'_, V> {
                 changes,
                 replay,
                 since,
-                record: None,
             };
             if !self.visitor.visit(step)? {
                 return Ok(false);

@@ -12,7 +12,6 @@ use super::lines::{DossierLine, GapPart, KeyPart, NowPart, StatePart, TotalPart,
 use crate::auth::signature::Evidence;
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
 use crate::history::{Change, Ending, Interval, IntervalBuilder, Place, Replay, Subject, Value};
-use crate::log::record::EventRecord;
 use crate::query::answer::{Lines, QueryError};
 use crate::query::counter::TimeRange;
 use crate::query::filter::matches_subject;
@@ -49,7 +48,7 @@ pub(super) struct Collector<'a> {
     /// How many events each key has signed, and the first of these events.
     keys: BTreeMap<String, (u64, u64)>,
     pub is_found: bool,
-    /// Reads records that the replay no longer holds.
+    /// Reads the proofs in records.
     reader: EventReader,
 }
 
@@ -148,25 +147,20 @@ impl<'a> Collector<'a> {
     }
 
     /// The key that signed an event, if its proof is stored.
-    fn signer(&mut self, event: &Event<'_>, record: Option<&[u8]>) -> Option<String> {
+    fn signer(&mut self, event: &Event<'_>) -> Option<String> {
         if event.verified != Some(true) {
             return None;
         }
-        let signer = |record: EventRecord<'_>| {
-            let evidence = record.head.evidence?;
-            match Evidence::decode(evidence, record.body) {
-                Ok(Evidence::Proof(proof)) => Some(proof.key),
+        let key = self.reader.record(event.seq, |record| {
+            let evidence = record.head.evidence;
+            let evidence = evidence.map(|evidence| Evidence::decode(evidence, record.body));
+            Ok(match evidence {
+                Some(Ok(Evidence::Proof(proof))) => Some(proof.key),
                 _ => None,
-            }
-        };
-        let key = match record {
-            Some(record) => EventRecord::decode(record).ok().and_then(signer),
-            // Unreadable events were reported when they were replayed.
-            None => {
-                let read = self.reader.record(event.seq, |record| Ok(signer(record)));
-                read.ok().flatten()
-            }
-        }?;
+            })
+        });
+        // Unreadable events were reported when they were replayed.
+        let key = key.ok().flatten()?;
         self.keys.entry(key.clone()).or_insert((0, event.seq)).0 += 1;
         Some(key)
     }
@@ -222,7 +216,7 @@ impl ReplayVisitor for KeyVisitor<'_, '_> {
             }
             What::Cascade(_) | What::UnseenCascade(_) => {}
         }
-        self.event(event, step.changes, step.record)?;
+        self.event(event, step.changes)?;
         Ok(true)
     }
 
@@ -236,12 +230,7 @@ impl ReplayVisitor for KeyVisitor<'_, '_> {
 
 impl KeyVisitor<'_, '_> {
     /// Adds an event of the span, if it is requested, and the gaps that it reveals.
-    fn event(
-        &mut self,
-        event: &Event<'_>,
-        mut changes: Vec<Change<'_>>,
-        record: Option<&[u8]>,
-    ) -> Result<(), QueryError> {
+    fn event(&mut self, event: &Event<'_>, mut changes: Vec<Change<'_>>) -> Result<(), QueryError> {
         let query = self.all.query;
         changes.retain(|change| matches_subject(change, &query.fields, &query.interests));
         for kind in ["unexplained", "first_seen"] {
@@ -256,7 +245,7 @@ impl KeyVisitor<'_, '_> {
             }
             self.gap(kind, Place::of(event), &revealed)?;
         }
-        let signed_by = self.all.signer(event, record);
+        let signed_by = self.all.signer(event);
         if query.narrows() && changes.is_empty() {
             return Ok(());
         }
