@@ -22,7 +22,7 @@ use crate::event::{Event, ProfileKey};
 use crate::history::Replay;
 use crate::store::{Snapshot, Sorter, TrailError};
 
-/// How many events and deletes the first piece has.
+/// How many events and deletes the first piece has at most.
 const FIRST_PIECE: usize = 64;
 
 /// The maximum of a piece; each has four times as many as the previous one.
@@ -56,7 +56,9 @@ pub(super) fn answer(
     }
     let times = times_of(&tracks);
     let mut times = times.as_slice();
-    let mut size = FIRST_PIECE;
+    // Few lines need few events.
+    let wanted = lines.wanted().map(usize::try_from).and_then(Result::ok);
+    let mut size = wanted.map_or(FIRST_PIECE, |wanted| wanted.clamp(1, FIRST_PIECE));
     while !times.is_empty() && !lines.is_full() {
         let piece = take_piece(&mut times, size, query.reverse);
         replay_piece(snapshot, query, piece, &mut tracks, &mut replayer, lines)?;

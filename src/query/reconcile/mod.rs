@@ -80,20 +80,9 @@ struct Keys {
     ended: bool,
 }
 
-/// The next item to compare: a row, or a (sub)profile that may be gone.
-enum Item {
-    Row(FileRow),
-    Candidate(ProfileKey),
-}
-
-impl Item {
-    const fn key(&self) -> ProfileKey {
-        match self {
-            Self::Row(row) => row.key(),
-            Self::Candidate(key) => *key,
-        }
-    }
-}
+/// The next item to compare: a (sub)profile with its row, or without one, which may be
+/// gone.
+type Item = (ProfileKey, Option<FileRow>);
 
 impl Keys {
     /// Peeks at the next one.
@@ -160,7 +149,7 @@ impl<'a> Reconciler<'a> {
             let key = row.key();
             self.last = Some(key);
             self.pass(Some(key), &mut items, out, append)?;
-            items.push(Item::Row(row));
+            items.push((key, Some(row)));
             if items.len() >= GROUP {
                 self.look_at(std::mem::take(&mut items), out, append)?;
             }
@@ -230,7 +219,7 @@ impl<'a> Reconciler<'a> {
             }
             self.keys.ahead.pop_front();
             if Some(next) != key && next.subprofile.is_some() == self.order.subprofiles {
-                items.push(Item::Candidate(next));
+                items.push((next, None));
             }
             if items.len() >= GROUP {
                 self.look_at(std::mem::take(items), out, append)?;
@@ -251,7 +240,7 @@ impl<'a> Reconciler<'a> {
         }
         let snapshot = self.trail.snapshot();
         let mut replayer = Replayer::new(&snapshot, false);
-        let keys: Vec<ProfileKey> = items.iter().map(Item::key).collect();
+        let keys: Vec<ProfileKey> = items.iter().map(|(key, _)| *key).collect();
         let at = self.order.at;
         let mut items = items.into_iter();
         let mut waiting: Vec<(Item, EventsOf)> = Vec::new();
@@ -287,19 +276,16 @@ impl<'a> Reconciler<'a> {
             last.map(|(_, seq)| *seq)
         }));
         let report = &mut self.report;
-        for (item, of_one) in waiting {
-            let mut missing = Missing::new(item.key());
-            let candidate = matches!(item, Item::Candidate(_));
+        for ((key, row), of_one) in waiting {
+            let mut missing = Missing::new(key);
             // A row is judged by its state, a missing one by its database too.
             let is_enough =
-                |event: &Event<'_>| missing.take(event) || (!candidate && is_full_state(event));
+                |event: &Event<'_>| missing.take(event) || (row.is_some() && is_full_state(event));
             let (at, damage) = (self.order.at, &mut self.damage);
-            let replay = replayer.state_at(item.key(), &of_one, at, damage, is_enough)?;
-            let found = match &item {
-                Item::Row(row) => {
-                    judge_row(&self.order, &self.left_out, row, &replay, out, report)?
-                }
-                Item::Candidate(key) => judge_gone(&self.order, *key, &replay, out, report)?,
+            let replay = replayer.state_at(key, &of_one, at, damage, is_enough)?;
+            let found = match &row {
+                Some(row) => judge_row(&self.order, &self.left_out, row, &replay, out, report)?,
+                None => judge_gone(&self.order, key, &replay, out, report)?,
             };
             let pruned = of_one
                 .baseline_time()
@@ -311,7 +297,7 @@ impl<'a> Reconciler<'a> {
                 if pruned.is_some() {
                     report.doubtful += 1;
                 } else if let Some(recording) = &self.order.record {
-                    events.push(observed(&self.order, recording, item.key(), seen, fields));
+                    events.push(observed(&self.order, recording, key, seen, fields));
                 }
             }
         }

@@ -83,18 +83,18 @@ impl<'t> Tail<'t> {
         })?;
         let last = snapshot.last_seq();
         note_without_owner(&snapshot, damage)?;
-        let newest = match (query.after, query.last) {
+        let at = match (query.after, query.last) {
             (None, Some(most)) => {
                 let pages = Pages::between(&snapshot, &query.filter, 0, last)?;
-                Some(pages.newest(&snapshot, most, report)?)
+                pages.newest(&snapshot, most, report)?
             }
-            _ => None,
+            (after, _) => after.unwrap_or(0),
         };
         let tail = Self {
             trail,
             query,
-            at: newest.as_ref().map_or(query.after.unwrap_or(0), Pages::at),
-            pages: newest.filter(|pages| !pages.is_over()),
+            at,
+            pages: None,
         };
         let position = Position {
             // Events that arrived since do not belong to the newest at the time of

@@ -127,14 +127,14 @@ impl<'t> Pages<'t> {
             .collect())
     }
 
-    /// Searches backwards for the `most` newest matching events. Afterwards everything
-    /// from the first of them on is left to be read.
+    /// Searches backwards for the `most` newest matching events. Returns the `seq` after
+    /// which they come.
     pub fn newest(
         mut self,
         snapshot: &Snapshot<'_>,
         most: u64,
         report: &mut dyn FnMut(Progress) -> io::Result<()>,
-    ) -> Result<Self, QueryError> {
+    ) -> Result<u64, QueryError> {
         let filter = self.filter;
         let mut left = usize::try_from(most).unwrap_or(usize::MAX);
         let mut first = self.last.saturating_add(1);
@@ -165,7 +165,7 @@ impl<'t> Pages<'t> {
                 all: self.last,
             })?;
         }
-        Self::between(snapshot, filter, first.saturating_sub(1), self.last)
+        Ok(first.saturating_sub(1))
     }
 
     /// Takes the last events up to a maximum number, ascending.
