@@ -164,30 +164,33 @@ impl Filter {
 
     /// Whether an event can have matching changes.
     pub fn matches_event(&self, event: &Event<'_>) -> bool {
+        let (label, event_type) = (event.label.as_deref(), event.event_type.name());
         let numbers = (event.database, event.collection);
-        self.matches(event.key, event.time, numbers)
-            && self.matches_label(event.label.as_deref())
-            && self.matches_type(event.event_type.name())
+        self.matches(event.key, event.time, numbers, label, event_type)
     }
 
     /// The same by the event's head alone.
     pub fn matches_head(&self, head: &EventHead<'_>) -> bool {
-        self.matches(head.key(), head.time, (head.database, head.collection))
-            && self.matches_label(head.label)
-            && self.matches_type(head.event_type)
+        let numbers = (head.database, head.collection);
+        self.matches(head.key(), head.time, numbers, head.label, head.event_type)
     }
 
+    /// The same by what decides it.
     fn matches(
         &self,
         key: ProfileKey,
         time: i64,
         (database, collection): (Option<u64>, Option<u64>),
+        label: Option<&str>,
+        event_type: &str,
     ) -> bool {
         let is = |wanted: Option<u64>, own| wanted.is_none() || wanted == own;
         self.span.contains(time)
             && self.matches_key(key)
             && is(self.database, database)
             && is(self.collection, collection)
+            && self.matches_label(label)
+            && self.matches_type(event_type)
     }
 
     /// Whether a change of a matching event matches.
