@@ -72,11 +72,19 @@ impl Charset {
             return self.decode(bytes);
         }
         let mut decoded = Vec::with_capacity(bytes.len());
-        for part in bytes.split_inclusive(|byte| *byte == b'+') {
-            let text = part.strip_suffix(b"+");
-            decoded.extend(percent_decode(text.unwrap_or(part)));
-            decoded.extend(text.map(|_| b' '));
+        let mut rest = bytes;
+        while let Some(at) = memchr::memchr2(b'%', b'+', rest) {
+            let (plain, escaped) = rest.split_at(at);
+            decoded.extend_from_slice(plain);
+            let escape = escaped.get(..3).unwrap_or(escaped);
+            let mut parts = percent_decode(escape);
+            let byte = parts.next().unwrap_or_default();
+            // What is left shows whether it was an escape.
+            let len = escape.len() - parts.count();
+            decoded.push(if (byte, len) == (b'+', 1) { b' ' } else { byte });
+            rest = escaped.get(len..).unwrap_or_default();
         }
+        decoded.extend_from_slice(rest);
         Cow::Owned(if self.is_utf8() {
             String::from_utf8(decoded)
                 .unwrap_or_else(|error| self.decode(error.as_bytes()).into_owned())

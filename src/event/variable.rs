@@ -183,7 +183,13 @@ struct FormPair<'a> {
 /// The pairs of a form body in the order sent; an error in place of the first
 /// one that is too many.
 fn form_pairs(body: &[u8]) -> impl Iterator<Item = Result<FormPair<'_>, DecodeError>> {
-    let pairs = body.split(|byte| *byte == b'&');
+    let mut begin = 0;
+    let ends = memchr::memchr_iter(b'&', body).chain([body.len()]);
+    let pairs = ends.map(move |end| {
+        let pair = body.get(begin..end).unwrap_or_default();
+        begin = end + 1;
+        pair
+    });
     let pairs = pairs.filter(|pair| !pair.is_empty()).enumerate();
     pairs.map(|(number, pair)| {
         if number >= MAX_PAIRS {
