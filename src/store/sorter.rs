@@ -1,9 +1,10 @@
 //! External merge sort: sorted runs on disk, merged when read.
 
 use std::cmp::Reverse;
+use std::collections::binary_heap::PeekMut;
 use std::collections::{BinaryHeap, VecDeque};
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -136,18 +137,17 @@ impl<K: SortKey> Held<K> {
     fn truncate(&mut self, most: usize) {
         self.sort();
         let mut kept = Self::new();
-        while let Some((key, blob)) = self.pop_front()
-            && kept.items.len() < most
-        {
-            kept.push(key, &blob);
+        for (key, range) in self.items.drain(..).take(most) {
+            kept.push(key, self.bytes.get(range).unwrap_or_default());
         }
         *self = kept;
     }
 
-    fn pop_front(&mut self) -> Option<(Directed<K>, Vec<u8>)> {
+    /// Takes the first blob.
+    fn next(&mut self) -> Option<Item<K>> {
         let (key, range) = self.items.pop_front()?;
-        let blob = self.bytes.get(range).unwrap_or_default();
-        Some((key, blob.to_vec()))
+        let blob = self.bytes.get(range).unwrap_or_default().to_vec();
+        Some(Item { key, blob, rest: 0 })
     }
 }
 
@@ -269,15 +269,14 @@ impl<K: SortKey> Sorter<K> {
         for (number, run) in runs.iter_mut().enumerate() {
             heap.extend(Item::read(run, self.descending)?.map(|item| Reverse((item, number))));
         }
-        let mut sorted = Sorted {
+        heap.extend(self.held.next().map(|item| Reverse((item, runs.len()))));
+        Ok(Sorted {
             heap,
             runs,
             held: self.held,
             descending: self.descending,
             len: self.len,
-        };
-        sorted.take_held();
-        Ok(sorted)
+        })
     }
 }
 
@@ -307,26 +306,22 @@ impl<K: SortKey> Sorted<K> {
     /// The next key and blob.
     #[expect(clippy::should_implement_trait, reason = "it can fail")]
     pub fn next(&mut self) -> io::Result<Option<(K, Vec<u8>)>> {
-        let Some(Reverse((mut item, number))) = self.heap.pop() else {
+        let Some(mut first) = self.heap.peek_mut() else {
             return Ok(None);
         };
-        match self.runs.get_mut(number) {
+        let Reverse((item, number)) = &mut *first;
+        let next = match self.runs.get_mut(*number) {
             Some(run) => {
                 item.read_rest(run)?;
-                let next = Item::read(run, self.descending)?;
-                self.heap.extend(next.map(|item| Reverse((item, number))));
+                Item::read(run, self.descending)?
             }
-            None => self.take_held(),
-        }
+            None => self.held.next(),
+        };
+        let item = match next {
+            Some(next) => std::mem::replace(item, next),
+            None => PeekMut::pop(first).0.0,
+        };
         Ok(Some((item.key.into_key(), item.blob)))
-    }
-
-    /// Merges the next blob in memory.
-    fn take_held(&mut self) {
-        if let Some((key, blob)) = self.held.pop_front() {
-            let item = Item { key, blob, rest: 0 };
-            self.heap.push(Reverse((item, self.runs.len())));
-        }
     }
 }
 
@@ -386,26 +381,19 @@ impl Read for Run {
 
 /// Writes an item of a run and returns its length in bytes.
 fn write_item(key: &impl Encode, blob: &[u8], file: &mut impl Write) -> io::Result<u64> {
-    let key = bincode::encode_to_vec(key, KEYS).map_err(io::Error::other)?;
-    file.write_all(&(key.len() as u64).to_le_bytes())?;
-    file.write_all(&key)?;
+    let len = bincode::encode_into_std_write(key, file, KEYS).map_err(io::Error::other)?;
     file.write_all(&(blob.len() as u64).to_le_bytes())?;
     file.write_all(blob)?;
-    Ok(16 + (key.len() + blob.len()) as u64)
+    Ok((len + 8 + blob.len()) as u64)
 }
 
 impl<K: SortKey> Item<K> {
-    fn read(file: &mut impl Read, descending: bool) -> io::Result<Option<Self>> {
-        let mut number = [0; 8];
-        match file.read_exact(&mut number) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-            read => read?,
+    fn read(file: &mut impl BufRead, descending: bool) -> io::Result<Option<Self>> {
+        if file.fill_buf()?.is_empty() {
+            return Ok(None);
         }
-        let mut key = Vec::new();
-        file.by_ref()
-            .take(u64::from_le_bytes(number))
-            .read_to_end(&mut key)?;
-        let (key, _) = bincode::decode_from_slice(&key, KEYS).map_err(io::Error::other)?;
+        let key = bincode::decode_from_std_read(file, KEYS).map_err(io::Error::other)?;
+        let mut number = [0; 8];
         file.read_exact(&mut number)?;
         let len = u64::from_le_bytes(number);
         let held = len.min(HEAD_LEN as u64);

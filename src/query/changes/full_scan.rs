@@ -95,9 +95,11 @@ pub(super) fn has_room(snapshot: &Snapshot<'_>, filter: &Filter) -> Result<bool,
     Ok(expected <= room)
 }
 
-/// An entry of the sorter: a (sub)profile, and the `seq` of its record, with the
-/// record; this is empty if it is too large.
-type Entry = ((ProfileKey, u64), Vec<u8>);
+/// A record in the order of replay: its (sub)profile, event time and `seq`.
+type RecordKey = (ProfileKey, i64, u64);
+
+/// An entry of the sorter. The record is empty if it is too large.
+type Entry = (RecordKey, Vec<u8>);
 
 /// Reads the log, and sorts its records by (sub)profile and `seq`.
 fn sort_log<V: Send>(
@@ -105,7 +107,7 @@ fn sort_log<V: Send>(
     filter: &Filter,
     bounds: Bounds,
     take: &mut Take<'_, V>,
-) -> Result<Sorted<(ProfileKey, u64)>, QueryError> {
+) -> Result<Sorted<RecordKey>, QueryError> {
     let dir = snapshot.trail().folder().path();
     let sorting = |error: io::Error| TrailError::io("sorting in", dir)(error);
     let (_, until) = filter.span.bounds();
@@ -192,13 +194,13 @@ fn entry_of(
         };
         entry = record.encode()?;
     }
-    Ok(((key, seq), entry))
+    Ok(((key, record.head.time, seq), entry))
 }
 
 /// What is replayed together.
 struct Turn {
-    /// Records with their `seq`, (sub)profile by (sub)profile.
-    records: Vec<(u64, Vec<u8>)>,
+    /// Records in order.
+    records: Vec<Entry>,
     /// (Sub)profiles that are too large to be held; with cascade, whole profiles
     /// with their subprofiles.
     large: Option<ProfileKey>,
@@ -211,7 +213,7 @@ struct Groups<'t> {
     bounds: Bounds,
     /// Whether a profile and its subprofiles stay together.
     together: bool,
-    sorted: Sorted<(ProfileKey, u64)>,
+    sorted: Sorted<RecordKey>,
     /// The first record of the next batch.
     ahead: Option<Entry>,
     done: u64,
@@ -232,7 +234,7 @@ impl Groups<'_> {
                 Some(next) => Some(next),
                 None => self.read()?,
             };
-            let Some(((key, seq), record)) = next else {
+            let Some(((key, time, seq), record)) = next else {
                 break;
             };
             let own = match self.together {
@@ -241,7 +243,7 @@ impl Groups<'_> {
             };
             if group != Some(own) {
                 if turn.large.is_some() || held >= self.bounds.turn {
-                    self.ahead = Some(((key, seq), record));
+                    self.ahead = Some(((key, time, seq), record));
                     break;
                 }
                 (group, begin, begin_held) = (Some(own), turn.records.len(), held);
@@ -257,7 +259,7 @@ impl Groups<'_> {
                 held = begin_held;
                 continue;
             }
-            turn.records.push((seq, record));
+            turn.records.push(((key, time, seq), record));
         }
         turn.progress = Progress {
             stage: Stage::Replaying,
@@ -284,23 +286,22 @@ fn replay_turn<'t, V: ChangeVisitor>(
     damage: &mut Damages,
 ) -> Result<(), QueryError> {
     let mut records = turn.records;
-    records.sort_unstable_by_key(|(seq, _)| *seq);
-    let mut batch = Batch::default();
     let mut timelines: BTreeMap<ProfileKey, Vec<(i64, u64)>> = BTreeMap::new();
-    for (seq, record) in records {
-        if let Ok((head, _)) = EventHead::decode(&record) {
-            let times = timelines.entry(head.key()).or_default();
-            times.push((head.time, seq));
-        }
-        batch.push(seq, &record);
+    for ((key, time, seq), _) in &records {
+        timelines.entry(*key).or_default().push((*time, *seq));
     }
+    records.sort_unstable_by_key(|((_, _, seq), _)| *seq);
+    let mut batch = Batch::default();
+    for ((_, _, seq), record) in &records {
+        batch.push(*seq, record);
+    }
+    drop(records);
     if filter.cascades() {
         add_pruned(snapshot, &batch, &mut timelines)?;
     }
     replayer.hold(batch);
     let retention = snapshot.retention();
-    for (key, mut times) in timelines {
-        times.sort_unstable();
+    for (key, times) in timelines {
         let events = EventsOf {
             times,
             baseline: retention.baseline_of(key)?,
