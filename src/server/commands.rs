@@ -463,10 +463,15 @@ impl<'a> AnswerWriter<'a> {
 impl Write for &AnswerWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut held = self.held.borrow_mut();
-        held.bytes.extend_from_slice(bytes);
         if let Some(last) = bytes.last() {
             held.in_line = *last != b'\n';
         }
+        if bytes.len() >= CHUNK {
+            self.send(&mut held.bytes)?;
+            write_chunk(&mut Unhurried(self), bytes)?;
+            return Ok(bytes.len());
+        }
+        held.bytes.extend_from_slice(bytes);
         if held.bytes.len() >= CHUNK {
             self.send(&mut held.bytes)?;
         }

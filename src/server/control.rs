@@ -112,10 +112,12 @@ pub fn read_head(input: &mut impl BufRead) -> io::Result<Vec<u8>> {
 
 /// Writes a chunk of a body; an empty one ends it.
 pub fn write_chunk(out: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
-    let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
-    chunk.extend_from_slice(bytes);
-    chunk.extend_from_slice(b"\r\n");
-    out.write_all(&chunk)
+    // A small chunk is written at once, a large one without being copied.
+    let mut out = io::BufWriter::new(out);
+    write!(out, "{:x}\r\n", bytes.len())?;
+    out.write_all(bytes)?;
+    out.write_all(b"\r\n")?;
+    out.flush()
 }
 
 /// Reads a chunked body; one without its last chunk ends with an error.

@@ -19,8 +19,11 @@ const KEYS: Configuration = standard();
 /// The default memory limit in bytes, beyond which a sorted run is spilled.
 const RUN_LEN: usize = 4 << 20;
 
-/// The read buffer of a run, in bytes.
-const READ_LEN: usize = 8 << 10;
+/// The least and the most bytes of a run's read buffer, …
+const READ_LEN: (usize, usize) = (8 << 10, 64 << 10);
+
+/// … and about how many bytes all of them have, unless there are very many runs.
+const READ_LENS: usize = 2 << 20;
 
 /// The most bytes of a blob that are held while runs are merged. The rest is read when
 /// the blob is returned.
@@ -262,7 +265,9 @@ impl<K: SortKey> Sorter<K> {
         self.held.sort();
         let mut runs = Vec::new();
         if let Some(file) = self.file.map(Arc::new) {
-            let readers = self.runs.iter().map(|run| Run::reader(&file, *run));
+            let len = READ_LENS / self.runs.len().max(1);
+            let len = len.clamp(READ_LEN.0, READ_LEN.1);
+            let readers = self.runs.iter().map(|run| Run::reader(&file, *run, len));
             runs.extend(readers);
         }
         let mut heap = BinaryHeap::new();
@@ -362,9 +367,9 @@ struct Run {
 }
 
 impl Run {
-    fn reader(file: &Arc<File>, (at, end): (u64, u64)) -> BufReader<Self> {
+    fn reader(file: &Arc<File>, (at, end): (u64, u64), len: usize) -> BufReader<Self> {
         let file = Arc::clone(file);
-        BufReader::with_capacity(READ_LEN, Self { file, at, end })
+        BufReader::with_capacity(len, Self { file, at, end })
     }
 }
 
