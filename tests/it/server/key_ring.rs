@@ -7,7 +7,7 @@ use profiletrail::auth::keys::KeyError;
 #[test]
 fn a_key_is_found_once_and_kept_for_its_ttl() {
     let world = World::new(patient);
-    assert!(matches!(world.ring.get(&name(ONE)), None));
+    assert!(world.ring.get(&name(ONE)).is_none());
     let key = world.look_up(ONE).unwrap();
     assert_eq!((key.bits(), key.name().as_str()), (2048, ONE));
     assert_eq!(key.record(), record(ONE));
@@ -20,7 +20,7 @@ fn a_key_is_found_once_and_kept_for_its_ttl() {
     assert_eq!(world.dns.questions(ONE), asked);
 
     world.clock.pass(1);
-    assert!(matches!(world.ring.get(&name(ONE)), None));
+    assert!(world.ring.get(&name(ONE)).is_none());
     world.look_up(ONE).unwrap();
     assert!(world.dns.questions(ONE) > asked);
     world.ring.stop();
@@ -36,11 +36,11 @@ fn a_ttl_is_kept_within_its_bounds() {
     world.clock.pass(59);
     assert!(matches!(world.ring.get(&name(ONE)), Some(Ok(_))));
     world.clock.pass(1);
-    assert!(matches!(world.ring.get(&name(ONE)), None));
+    assert!(world.ring.get(&name(ONE)).is_none());
     world.clock.pass(DAY - 61);
     assert!(matches!(world.ring.get(&name(OLD)), Some(Ok(_))));
     world.clock.pass(1);
-    assert!(matches!(world.ring.get(&name(OLD)), None));
+    assert!(world.ring.get(&name(OLD)).is_none());
 }
 
 #[test]
