@@ -245,6 +245,12 @@ impl Client {
         self.since = now;
     }
 
+    /// Sends a message, after what is unsent.
+    pub(super) fn send(&mut self, registry: &Registry, message: &[u8]) -> WriteOutcome {
+        let outcome = self.outbox.send(&mut self.stream, message);
+        self.watch(registry, outcome)
+    }
+
     /// Sends what is unsent.
     pub(super) fn flush(&mut self, registry: &Registry) -> WriteOutcome {
         let outcome = self.outbox.write(&mut self.stream);

@@ -232,11 +232,10 @@ impl EventLoop {
 
     fn send_continue(&mut self, index: usize) {
         let line = b"HTTP/1.1 100 Continue\r\n\r\n";
-        if let Some(client) = self.clients.get(index) {
-            client.outbox.append(&[line]);
-            if client.flush(self.poll.registry()) == WriteOutcome::Broken {
-                self.close(index);
-            }
+        if let Some(client) = self.clients.get(index)
+            && client.send(self.poll.registry(), line) == WriteOutcome::Broken
+        {
+            self.close(index);
         }
     }
 
@@ -300,8 +299,13 @@ impl EventLoop {
             } => b"Connection: keep-alive\r\n",
             _ => b"",
         };
-        client.outbox.append_message(bytes, line);
-        let outcome = client.flush(self.poll.registry());
+        let registry = self.poll.registry();
+        let outcome = if line.is_empty() {
+            client.send(registry, bytes)
+        } else {
+            client.outbox.append_message(bytes, line);
+            client.flush(registry)
+        };
         self.finish(index, outcome);
     }
 

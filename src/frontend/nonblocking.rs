@@ -3,7 +3,7 @@
 //! Invariant: a [`Readiness`] is set whenever the socket may hold bytes (or an end) for which no
 //! further event will come, so nothing is waited for that has already arrived.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read, Write};
 
 use mio::event::Source;
 use mio::{Interest, Registry, Token};
@@ -90,6 +90,27 @@ pub(super) enum WriteOutcome {
     Broken,
 }
 
+/// Writes the bytes after `sent`, and advances `sent`.
+fn write_from(to: &mut impl Write, bytes: &[u8], sent: &mut usize) -> WriteOutcome {
+    let mut step = || {
+        while let Some(rest) = bytes.get(*sent..).filter(|rest| !rest.is_empty()) {
+            match to.write(rest)? {
+                0 => return Err(ErrorKind::WriteZero.into()),
+                count => *sent = sent.saturating_add(count),
+            }
+        }
+        to.flush()
+    };
+    loop {
+        match step() {
+            Ok(()) => return WriteOutcome::Done,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return WriteOutcome::Blocked,
+            Err(_) => return WriteOutcome::Broken,
+        }
+    }
+}
+
 /// Bytes to write to a socket.
 pub(super) struct Outbox {
     bytes: Vec<u8>,
@@ -159,30 +180,27 @@ impl Outbox {
 
     /// Writes what is unwritten; [`Self::watch`] must follow.
     pub(super) fn write(&mut self, to: &mut impl Write) -> WriteOutcome {
-        loop {
-            match self.write_once(to) {
-                Ok(()) => {
-                    self.sent = 0;
-                    reset(&mut self.bytes, self.kept);
-                    return WriteOutcome::Done;
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    return WriteOutcome::Blocked;
-                }
-                Err(_) => return WriteOutcome::Broken,
-            }
+        let outcome = write_from(to, &self.bytes, &mut self.sent);
+        if outcome == WriteOutcome::Done {
+            self.sent = 0;
+            reset(&mut self.bytes, self.kept);
         }
+        outcome
     }
 
-    fn write_once(&mut self, to: &mut impl Write) -> io::Result<()> {
-        while let Some(rest) = self.bytes.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match to.write(rest)? {
-                0 => return Err(ErrorKind::WriteZero.into()),
-                count => self.sent = self.sent.saturating_add(count),
-            }
+    /// Writes a message after what is unwritten, and holds only what the socket does not take;
+    /// [`Self::watch`] must follow.
+    pub(super) fn send(&mut self, to: &mut impl Write, message: &[u8]) -> WriteOutcome {
+        if !self.bytes.is_empty() {
+            self.append(&[message]);
+            return self.write(to);
         }
-        to.flush()
+        let mut sent = 0;
+        let outcome = write_from(to, message, &mut sent);
+        if outcome == WriteOutcome::Blocked {
+            self.append(&[message.get(sent..).unwrap_or_default()]);
+        }
+        outcome
     }
 
     /// Watches for room in the socket only while it is wanted: a Unix socket reports it whenever
