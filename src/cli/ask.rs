@@ -11,7 +11,7 @@ use super::client;
 use super::out_file::OutFile;
 use super::output::{Csv, CsvColumns, Xlsx, csv_columns, printer};
 use super::{CommandContext, ExitStatus, Format, PagedStdout, UsageError};
-use crate::format::{LineSplitter, Lines, Printer};
+use crate::format::{LineSplitter, Printer};
 use crate::query::{Answered, FindQuery, FindTarget, InvalidParam, Query, Span, Wanted};
 
 impl<Q: clap::Args> Ask<Q> {
@@ -157,7 +157,7 @@ pub fn printer_of<'a>(
     out: &'a mut dyn Write,
 ) -> Result<Box<dyn Printer + 'a>, UsageError> {
     Ok(match format {
-        Format::Jsonl => Box::new(Lines(out)),
+        Format::Jsonl => Box::new(move |line: &[u8]| out.write_all(line)),
         Format::Csv => Box::new(Csv::new(columns_of(query)?, out)),
         Format::Table | Format::Xlsx | Format::Html => {
             let inner = printer(query, context.view(), out);

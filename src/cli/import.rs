@@ -100,8 +100,8 @@ pub fn run(args: &ImportArgs, context: &CommandContext) -> anyhow::Result<ExitSt
     })
 }
 
-/// The lines' source and, where it is known, its size in bytes.
-fn open(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
+/// A file, or standard input where it is `-`, and its size in bytes where that is known.
+pub fn open(path: &Path) -> anyhow::Result<(Box<dyn Read + Send>, Option<u64>)> {
     if path == Path::new("-") {
         return Ok((Box::new(io::stdin()), None));
     }

@@ -122,6 +122,7 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         api: args.api.or(args.ui.then_some(UI_ADDRESS)),
         ui: args.ui,
         alert_after: args.server.alert_after,
+        settings: args.server.settings(),
     };
     raise_descriptor_limit(args.server.max_connections)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;

@@ -18,7 +18,7 @@ mod view;
 pub use difference::{Cut, differing};
 pub use names::{events, label, listed, of_many, shell, who};
 pub use number::{counted, grouped, size};
-pub use printer::{LineSplitter, Lines, Printer};
+pub use printer::{LineSplitter, Printer};
 pub use sanitize::{is_unsafe, plain};
 pub use style::{Role, Styles};
 pub use text::{Text, head, middle, tail, width_of, wrapped};

@@ -26,19 +26,6 @@ impl<F: FnMut(&[u8]) -> io::Result<()>> Printer for F {
     }
 }
 
-/// Writes the lines as they are.
-pub struct Lines<'a>(pub &'a mut dyn Write);
-
-impl Printer for Lines<'_> {
-    fn line(&mut self, line: &[u8]) -> io::Result<()> {
-        self.lines(line)
-    }
-
-    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.0.write_all(lines)
-    }
-}
-
 /// Cuts written bytes into lines, for a [`Printer`].
 pub struct LineSplitter<'a> {
     printer: Box<dyn Printer + 'a>,

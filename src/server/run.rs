@@ -96,25 +96,8 @@ pub struct ServerConfig {
     pub ui: bool,
     /// The time without an event that raises the inactivity alarm.
     pub alert_after: Option<Duration>,
-}
-
-impl ServerConfig {
-    /// The settings that `doctor` checks.
-    pub fn settings(&self) -> Settings {
-        let signature = self.signature.as_ref();
-        let policy = signature.map(|signature| &signature.policy);
-        let hosts = policy.map_or(&[][..], |policy| &policy.hosts);
-        Settings {
-            listen: Some(self.listen),
-            max_connections: Some(self.max_connections as u64),
-            min_free: Some(self.min_free),
-            public_hosts: hosts.iter().map(|host| host.to_string()).collect(),
-            tls_cert: self.tls.as_ref().map(|tls| tls.cert.clone()),
-            key_domain: policy.map(|policy| policy.key_domain.to_string()),
-            dns_server: signature.and_then(|signature| signature.dns_server),
-            alert_after: self.alert_after.map(|after| after.as_secs()),
-        }
-    }
+    /// What `doctor` checks of them.
+    pub settings: Settings,
 }
 
 /// Which signatures a server accepts.
@@ -288,7 +271,7 @@ impl Server {
         .map_err(system("starting the listener"))?;
         let settings = Settings {
             listen: Some(address),
-            ..config.settings()
+            ..config.settings.clone()
         };
         let api = api_listener.map(|listener| Api::start(listener, parts));
         let api = api.transpose().map_err(system("starting the query API"))?;

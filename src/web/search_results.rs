@@ -120,31 +120,30 @@ fn table(found: &Hits, several: bool) -> Markup {
     }
 }
 
-/// The command with the same answer.
+/// The command with the same answer; `None` where a name or a value looks like a flag, or
+/// cannot be given to a command.
 fn find_command(what: &FindTarget) -> Option<String> {
     let text;
-    let words = match what {
-        FindTarget::Interest(name) => vec!["--interest", name, "--ever"],
-        FindTarget::Field { name, value, .. } if name.contains('=') => {
-            vec!["--field", name, value, "--ever"]
-        }
-        FindTarget::Field { name, value, .. } => {
+    let (flag, given, by) = match what {
+        FindTarget::Interest(name) => (Some("--interest"), vec![name.as_str()], Matching::Whole),
+        FindTarget::Field {
+            name, value, by, ..
+        } if name.contains('=') => (Some("--field"), vec![name.as_str(), value.as_str()], *by),
+        FindTarget::Field {
+            name, value, by, ..
+        } => {
             text = format!("{name}={value}");
-            vec![text.as_str(), "--ever"]
+            (None, vec![text.as_str()], *by)
         }
     };
-    let prefix = matches!(what, FindTarget::Field { by, .. } if *by == Matching::Prefix);
-    let words = words.into_iter().chain(prefix.then_some("--prefix"));
-    let is_flag = |word: &&str| word.starts_with('-');
-    // A word that looks like a flag, or that no command can be given, has no command.
-    let line = shlex::try_join(["profiletrail", "find"].into_iter().chain(words.clone()));
-    let flags = words.filter(is_flag).count();
-    let own = 1
-        + usize::from(prefix)
-        + usize::from(!matches!(what, FindTarget::Field { name, .. } if !name.contains('=')));
-    line.ok()
-        .filter(|line| flags == own && line.len() <= COMMAND)
-        .map(|line| plain(&line))
+    if given.iter().any(|word| word.starts_with('-')) {
+        return None;
+    }
+    let prefix = (by == Matching::Prefix).then_some("--prefix");
+    let words = ["profiletrail", "find"].into_iter().chain(flag);
+    let words = words.chain(given).chain(["--ever"]).chain(prefix);
+    let line = shlex::try_join(words).ok()?;
+    (line.len() <= COMMAND).then(|| plain(&line))
 }
 
 /// The page for a search that cannot be parsed.

@@ -21,6 +21,7 @@ use crate::auth::tokens::{Scope, Token, TokenFile};
 use crate::format::shell;
 use crate::frontend::Proxies;
 use crate::ops::demo::{SEED, Story, load};
+use crate::ops::doctor::Settings;
 use crate::query::{Rounding, unix_time};
 use crate::server::{Server, ServerConfig, ServerError};
 use guide::{Guide, program};
@@ -165,5 +166,6 @@ fn config(listen: SocketAddr, data: &Path, context: &CommandContext) -> ServerCo
         ui: true,
         lookup: vec!["mail".to_owned()],
         alert_after: None,
+        settings: Settings::default(),
     }
 }

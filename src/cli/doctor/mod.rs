@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use super::client::{Connection, Part, connect};
 use super::server_args::ServerArgs;
 use super::{CommandContext, ExitStatus, Format, PagedStdout, ResultOutput};
-use crate::ops::doctor::{Examination, Finding, Running, Verdict, examine};
+use crate::ops::doctor::{Facts, Finding, Running, Verdict, examine};
 use crate::server::control::Request;
 
 /// How long a running server may take to describe itself.
@@ -37,18 +37,15 @@ pub struct DoctorArgs {
 
 pub fn run(args: &DoctorArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
     super::logging::of_command(context);
-    let examination = Examination {
-        data: context.data.clone(),
-        settings: args.server.settings(),
-        backup: args.backup.clone(),
-        outside: !args.offline,
-        running: ask(context),
-        now: context.now,
-    };
+    let mut facts = Facts::new(context.data.clone(), context.now);
+    facts.settings = args.server.settings();
+    facts.backup.clone_from(&args.backup);
+    facts.outside = !args.offline;
+    facts.contact = ask(context);
     let json = context.format(args.output.format) == Format::Jsonl;
     let mut findings = Vec::new();
     let mut written = Ok(());
-    let found = examine(&examination, &mut |finding: Finding| {
+    let found = examine(facts, &mut |finding: Finding| {
         if json && written.is_ok() {
             written = super::print_json(&finding);
         }

@@ -1,7 +1,6 @@
 //! The file of an export: opened, decoded, and how its rows are written.
 
 use std::cell::Cell;
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 use std::rc::Rc;
@@ -77,14 +76,10 @@ impl Export {
     /// Opens a file, or standard input where it is `-`. A byte order mark decides before
     /// the charset that is named.
     pub fn open(path: &Path, charset: Option<&'static Encoding>) -> anyhow::Result<Self> {
-        let (name, size, input): (_, _, Box<dyn Read>) = if path == Path::new("-") {
-            ("standard input".to_owned(), None, Box::new(io::stdin()))
-        } else {
-            let name = path.display().to_string();
-            let file = File::open(path).with_context(|| format!("opening {name}"))?;
-            let data = file.metadata().with_context(|| format!("reading {name}"))?;
-            let size = data.is_file().then_some(data.len());
-            (name, size, Box::new(file))
+        let (input, size) = crate::cli::import::open(path)?;
+        let name = match path == Path::new("-") {
+            true => "standard input".to_owned(),
+            false => path.display().to_string(),
         };
         let mut input = BufReader::new(input);
         let reading = || format!("reading {name}");

@@ -20,7 +20,7 @@ use crate::storage::{Links, read_small};
 const SOON: i64 = 21 * 86_400;
 
 /// Whether the certificate is valid for the public hosts.
-pub(super) fn certificate(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn certificate(facts: &Facts) -> Vec<Finding> {
     let Facts { settings, now, .. } = facts;
     let path = settings.tls_cert.iter();
     path.flat_map(|path| file(path, &settings.public_hosts, *now))

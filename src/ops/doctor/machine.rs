@@ -25,9 +25,9 @@ const DAY: i64 = 86_400;
 const MAX_BACKUP_AGE: i64 = 2 * DAY;
 
 /// Whether there is a data folder that this program can read.
-pub(super) fn folder(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn folder(facts: &Facts) -> Vec<Finding> {
     let shown = facts.data.display();
-    match Folder::peek(facts.data) {
+    match Folder::peek(&facts.data) {
         Ok(_) => Finding::ok(format!("{shown} has format 1, which this program reads")),
         Err(TrailError::NoFolder(_)) => Finding::problem(
             format!("{shown} is not a data folder yet"),
@@ -92,12 +92,12 @@ fn faults(folder: &Path, uid: u32) -> Faults {
 
 /// Whether all files belong to the folder's owner, and only the owner may use
 /// them.
-pub(super) fn files(facts: &Facts<'_>) -> Vec<Finding> {
-    let Ok(data) = fs::metadata(facts.data) else {
+pub(super) fn files(facts: &Facts) -> Vec<Finding> {
+    let Ok(data) = fs::metadata(&facts.data) else {
         return Vec::new();
     };
     let (uid, gid) = (data.uid(), data.gid());
-    let faults = faults(facts.data, uid);
+    let faults = faults(&facts.data, uid);
     let place = &facts.data_word;
     if let Some((first, count)) = faults.foreign {
         let first = first.display();
@@ -128,7 +128,7 @@ pub(super) fn files(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// Whether the limit on open files leaves room for the connections.
-pub(super) fn descriptors(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn descriptors(facts: &Facts) -> Vec<Finding> {
     let Some(max_connections) = facts.settings.max_connections else {
         return Vec::new();
     };
@@ -166,8 +166,8 @@ fn limit(open_files: u64, max_connections: u64, running: bool) -> Vec<Finding> {
 }
 
 /// Whether there is disk space, and for how long.
-pub(super) fn disk(facts: &Facts<'_>) -> Vec<Finding> {
-    let Ok(disk) = rustix::fs::statvfs(facts.data) else {
+pub(super) fn disk(facts: &Facts) -> Vec<Finding> {
+    let Ok(disk) = rustix::fs::statvfs(&facts.data) else {
         return Vec::new();
     };
     let free = disk.f_bavail.saturating_mul(disk.f_frsize);
@@ -202,8 +202,8 @@ fn space(free: u64, min_free: u64, growth: Option<u64>) -> Vec<Finding> {
 }
 
 /// Whether files can be created.
-pub(super) fn inodes(facts: &Facts<'_>) -> Vec<Finding> {
-    let disk = rustix::fs::statvfs(facts.data);
+pub(super) fn inodes(facts: &Facts) -> Vec<Finding> {
+    let disk = rustix::fs::statvfs(&facts.data);
     disk.map_or_else(
         |_| Vec::new(),
         |disk| room_for_files(disk.f_favail, disk.f_files),
@@ -222,8 +222,8 @@ fn room_for_files(free: u64, all: u64) -> Vec<Finding> {
 }
 
 /// The age of the backup.
-pub(super) fn backup(facts: &Facts<'_>) -> Vec<Finding> {
-    let Some(path) = facts.backup else {
+pub(super) fn backup(facts: &Facts) -> Vec<Finding> {
+    let Some(path) = &facts.backup else {
         return Finding::unknown(
             "no backup folder is given",
             "name it with --backup to have its age checked",
@@ -363,7 +363,7 @@ mod tests {
         assert_eq!(one(backup(&facts(data))).result, Verdict::Unknown);
         let dir = tempfile::tempdir().unwrap();
         let mut facts = facts(data);
-        facts.backup = Some(dir.path());
+        facts.backup = Some(dir.path().to_owned());
         let found = one(backup(&facts));
         assert_eq!(found.result, Verdict::Warning);
         assert!(found.what.ends_with("has no backup"), "{found:?}");

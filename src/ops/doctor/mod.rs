@@ -18,7 +18,7 @@ mod machine;
 mod network;
 mod service;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -26,23 +26,6 @@ pub use facts::{LogFacts, Refused, Running, Settings, read_folder};
 pub use finding::{Finding, Verdict};
 
 use crate::format::shell;
-
-/// What to examine.
-pub struct Examination {
-    /// The data folder.
-    pub data: PathBuf,
-    /// The settings of this command; a running server's own take precedence.
-    pub settings: Settings,
-    /// Where backups are kept.
-    pub backup: Option<PathBuf>,
-    /// Whether to ask other machines: DNS, and the public address.
-    pub outside: bool,
-    /// What the running server says; else why it could not be asked, or `None`
-    /// if none runs.
-    pub running: Result<Running, Option<String>>,
-    /// The present moment in Unix seconds.
-    pub now: i64,
-}
 
 /// The outcome of all checks.
 #[derive(Debug, Default)]
@@ -63,27 +46,47 @@ pub struct Address {
 }
 
 /// What the checks look at.
-struct Facts<'a> {
-    data: &'a Path,
+pub struct Facts {
+    data: PathBuf,
     /// The data folder as one word of a shell command.
     data_word: String,
-    settings: Settings,
-    contact: &'a Result<Running, Option<String>>,
+    /// The settings of this command; a running server's own take precedence.
+    pub settings: Settings,
+    /// Where backups are kept.
+    pub backup: Option<PathBuf>,
+    /// Whether to ask other machines: DNS, and the public address.
+    pub outside: bool,
+    /// What the running server says; else why it could not be asked, or `None`
+    /// if none runs.
+    pub contact: Result<Running, Option<String>>,
     /// `None` if the logs cannot be read; the check of the folder says why.
     log: Option<LogFacts>,
-    backup: Option<&'a Path>,
-    outside: bool,
+    /// The present moment in Unix seconds.
     now: i64,
 }
 
-impl Facts<'_> {
+impl Facts {
+    /// Those of a data folder at a moment, without a server.
+    pub fn new(data: PathBuf, now: i64) -> Self {
+        Self {
+            data_word: shell(&data.to_string_lossy()),
+            data,
+            settings: Settings::default(),
+            backup: None,
+            outside: false,
+            contact: Err(None),
+            log: None,
+            now,
+        }
+    }
+
     fn running(&self) -> Option<&Running> {
         self.contact.as_ref().ok()
     }
 }
 
 /// A check; it has no finding if it does not apply.
-type Check = fn(&Facts<'_>) -> Vec<Finding>;
+type Check = fn(&Facts) -> Vec<Finding>;
 
 /// The names of the checks, which are the same in every version, in their order.
 const CHECKS: &[(&str, Check)] = &[
@@ -109,22 +112,14 @@ const CHECKS: &[(&str, Check)] = &[
 ];
 
 /// Runs all checks, and hands over each finding at once.
-pub fn examine(examination: &Examination, each: &mut dyn FnMut(Finding)) -> Found {
-    let running = examination.running.as_ref().ok();
-    let own = examination.settings.clone();
-    let facts = Facts {
-        data: &examination.data,
-        data_word: shell(&examination.data.to_string_lossy()),
-        settings: running.map_or_else(|| own.clone(), |it| it.settings.clone().or(own.clone())),
-        contact: &examination.running,
-        log: match running {
-            Some(running) => Some(running.log.clone()),
-            None => read_folder(&examination.data),
-        },
-        backup: examination.backup.as_deref(),
-        outside: examination.outside,
-        now: examination.now,
-    };
+pub fn examine(mut facts: Facts, each: &mut dyn FnMut(Finding)) -> Found {
+    match facts.contact.as_ref().ok().cloned() {
+        Some(running) => {
+            facts.settings = running.settings.or(facts.settings);
+            facts.log = Some(running.log);
+        }
+        None => facts.log = read_folder(&facts.data),
+    }
     let mut worst = None;
     for (check, run) in CHECKS {
         for finding in run(&facts) {
@@ -139,7 +134,7 @@ pub fn examine(examination: &Examination, each: &mut dyn FnMut(Finding)) -> Foun
 }
 
 /// The addresses of each host: without a label, and with each label seen.
-fn addresses(facts: &Facts<'_>) -> Vec<Address> {
+fn addresses(facts: &Facts) -> Vec<Address> {
     let unknown = ["YOUR-HOST".to_owned()];
     let hosts = match facts.settings.public_hosts.as_slice() {
         [] => &unknown,
@@ -163,32 +158,11 @@ fn addresses(facts: &Facts<'_>) -> Vec<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    static NO_SERVER: Result<Running, Option<String>> = Err(None);
+    use std::path::Path;
 
     /// The facts of a folder without a server.
-    pub(super) fn facts(data: &Path) -> Facts<'_> {
-        Facts {
-            data,
-            data_word: shell(&data.to_string_lossy()),
-            settings: Settings::default(),
-            contact: &NO_SERVER,
-            log: None,
-            backup: None,
-            outside: false,
-            now: 0,
-        }
-    }
-
-    fn examination(data: PathBuf) -> Examination {
-        Examination {
-            data,
-            settings: Settings::default(),
-            backup: None,
-            outside: false,
-            running: Err(None),
-            now: 0,
-        }
+    pub(super) fn facts(data: &Path) -> Facts {
+        Facts::new(data.to_owned(), 0)
     }
 
     #[test]
@@ -196,9 +170,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut checks = Vec::new();
         let data = dir.path().join("none");
-        let found = examine(&examination(data), &mut |finding| {
-            checks.push(finding.check)
-        });
+        let found = examine(facts(&data), &mut |finding| checks.push(finding.check));
         assert_eq!(
             checks,
             ["folder", "server", "clock", "dns", "public", "backup"]
@@ -211,13 +183,13 @@ mod tests {
     #[test]
     fn a_servers_own_settings_take_precedence() {
         let dir = tempfile::tempdir().unwrap();
-        let mut examination = examination(dir.path().to_owned());
+        let mut facts = facts(dir.path());
         let hosts = |host: &str| Settings {
             public_hosts: vec![host.to_owned()],
             ..Settings::default()
         };
-        examination.settings = hosts("flag.example");
-        examination.running = Ok(Running {
+        facts.settings = hosts("flag.example");
+        facts.contact = Ok(Running {
             settings: hosts("real.example"),
             log: LogFacts {
                 labels: vec!["crm".to_owned()],
@@ -225,7 +197,7 @@ mod tests {
             },
             ..Running::default()
         });
-        let found = examine(&examination, &mut |_| ());
+        let found = examine(facts, &mut |_| ());
         let addresses: Vec<_> = found
             .addresses
             .iter()

@@ -20,7 +20,7 @@ const LABEL: &str = "profiletrail-doctor";
 const LOOKUP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Whether DNS answers for the domain of the sender's keys.
-pub(super) fn dns(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn dns(facts: &Facts) -> Vec<Finding> {
     let Facts { settings, .. } = facts;
     match facts.outside {
         true => name_server(settings.key_domain.as_deref(), settings.dns_server),
@@ -29,7 +29,7 @@ pub(super) fn dns(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// Whether each public host leads to a server that keeps events.
-pub(super) fn public(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn public(facts: &Facts) -> Vec<Finding> {
     let hosts = &facts.settings.public_hosts;
     if !facts.outside {
         offline()
@@ -49,8 +49,8 @@ pub(super) fn public(facts: &Facts<'_>) -> Vec<Finding> {
 
 /// Whether there is a file by which Copernica validates the address, and whether each public host
 /// serves it.
-pub(super) fn validation(facts: &Facts<'_>) -> Vec<Finding> {
-    let files = ValidationFiles::of(facts.data);
+pub(super) fn validation(facts: &Facts) -> Vec<Finding> {
+    let files = ValidationFiles::of(&facts.data);
     let names = files.names().unwrap_or_default();
     let hosts = &facts.settings.public_hosts;
     let first = match &facts.log {

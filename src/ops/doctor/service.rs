@@ -25,8 +25,8 @@ const MAX_BODY_FIX: &str = "set PROFILETRAIL_MAX_BODY (--max-body; 4MiB by defau
      in front; restart";
 
 /// Whether a server runs on the folder.
-pub(super) fn server(facts: &Facts<'_>) -> Vec<Finding> {
-    runs(facts.contact, Folder::holder(facts.data).as_ref())
+pub(super) fn server(facts: &Facts) -> Vec<Finding> {
+    runs(&facts.contact, Folder::holder(&facts.data).as_ref())
 }
 
 fn runs(contact: &Result<Running, Option<String>>, holder: Option<&Holder>) -> Vec<Finding> {
@@ -59,7 +59,7 @@ fn runs(contact: &Result<Running, Option<String>>, holder: Option<&Holder>) -> V
 
 /// Whether the server answers at its address; with TLS only whether it accepts a
 /// connection, since its certificate is for its public name.
-pub(super) fn listen(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn listen(facts: &Facts) -> Vec<Finding> {
     let (Some(listen), Some(_)) = (facts.settings.listen, facts.running()) else {
         return Vec::new();
     };
@@ -112,7 +112,7 @@ fn answers(listen: SocketAddr, found: &Health) -> Vec<Finding> {
 }
 
 /// Whether the index is up to date.
-pub(super) fn index(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn index(facts: &Facts) -> Vec<Finding> {
     facts.running().map_or_else(Vec::new, |running| {
         let meanwhile = "questions wait, and calls are kept";
         progress("", running.indexed, meanwhile)
@@ -120,7 +120,7 @@ pub(super) fn index(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// Whether the look-ups are up to date, if there are any.
-pub(super) fn lookup(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn lookup(facts: &Facts) -> Vec<Finding> {
     let lookup = |running: &Running| {
         let (fields, up_to) = running.lookup.as_ref()?;
         let of = format!("look-ups of {}: ", fields.join(", "));
@@ -144,7 +144,7 @@ fn progress(of: &str, (done, last): (u64, u64), meanwhile: &str) -> Vec<Finding>
 }
 
 /// How long ago the last event arrived.
-pub(super) fn events(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn events(facts: &Facts) -> Vec<Finding> {
     let log = facts.log.iter();
     log.flat_map(|log| last_event(log.last_received, facts.now, facts.settings.alert_after))
         .collect()
@@ -168,7 +168,7 @@ fn last_event(last: Option<i64>, now: i64, alert_after: Option<u64>) -> Vec<Find
 }
 
 /// The rejected calls of a day, by what is wrong with them.
-pub(super) fn rejected(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn rejected(facts: &Facts) -> Vec<Finding> {
     let Some(log) = &facts.log else {
         return Vec::new();
     };
@@ -219,7 +219,7 @@ pub(super) fn rejected(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// Whether the server checks signatures.
-pub(super) fn signatures(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn signatures(facts: &Facts) -> Vec<Finding> {
     let Some(running) = facts.running() else {
         return Vec::new();
     };
@@ -234,7 +234,7 @@ pub(super) fn signatures(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// The calls since the server's start of which nothing was kept.
-pub(super) fn refused(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn refused(facts: &Facts) -> Vec<Finding> {
     let Some(running) = facts.running() else {
         return Vec::new();
     };
@@ -281,7 +281,7 @@ pub(super) fn refused(facts: &Facts<'_>) -> Vec<Finding> {
 }
 
 /// This machine's clock against the date of the last signed call.
-pub(super) fn clock(facts: &Facts<'_>) -> Vec<Finding> {
+pub(super) fn clock(facts: &Facts) -> Vec<Finding> {
     let last_age = facts.running().and_then(|running| running.last_age);
     let log = facts.log.as_ref();
     clock_skew(
@@ -328,10 +328,10 @@ mod tests {
     }
 
     /// The finding of a check of a server.
-    fn with_running(check: fn(&Facts<'_>) -> Vec<Finding>, running: &Running) -> Finding {
+    fn with_running(check: fn(&Facts) -> Vec<Finding>, running: &Running) -> Finding {
         let contact = Ok(running.clone());
         let mut facts = facts(Path::new("d"));
-        facts.contact = &contact;
+        facts.contact = contact;
         one(check(&facts))
     }
 
@@ -466,7 +466,7 @@ mod tests {
                 ..Running::default()
             });
             let mut facts = facts(Path::new("d"));
-            facts.contact = &contact;
+            facts.contact = contact;
             refused(&facts)
         };
         assert_eq!(one(of(&[])).result, Verdict::Ok);
