@@ -118,7 +118,8 @@ type Line<'a> = Option<(&'a [u8], &'a [u8])>;
 /// The first line without its CRLF, and what follows; `None` if it is not complete.
 fn line(input: &[u8], max: usize) -> Result<Line<'_>, ChunkError> {
     let Some(end) = memchr::memchr(b'\n', input) else {
-        return match input.len() > max {
+        // The line may be as long as allowed, and only its line feed is missing.
+        return match input.len() > max.saturating_add(1) {
             true => Err(ChunkError::Malformed),
             false => Ok(None),
         };
@@ -171,6 +172,11 @@ mod tests {
             assert_eq!(decoded, (b"abc0123456789".to_vec(), b"GET /".to_vec()));
         }
         assert_eq!(decode(b"0\r\n\r\n", 9, 0), Ok((Vec::new(), Vec::new())));
+        let longest = format!("1;{}\r\na\r\n0\r\n\r\n", "x".repeat(MAX_LINE - 2));
+        for piece in [1, longest.len()] {
+            let decoded = decode(longest.as_bytes(), piece, 1);
+            assert_eq!(decoded, Ok((b"a".to_vec(), Vec::new())));
+        }
         assert_eq!(decode(input, 4, 12), Err(ChunkError::TooLarge));
     }
 
