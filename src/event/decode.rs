@@ -6,13 +6,14 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::body::BodyKind;
+use super::charset::Charset;
 use super::error::DecodeError;
 use super::fields::Fields;
 use super::interests::Interests;
 use super::key::{ProfileKey, parse_number};
 use super::seen::Seen;
 use super::time::{TimeSource, Zone, parse_event_timestamp, parse_unix_seconds};
-use super::variable::variables;
+use super::variable::{FormPair, form_pairs, variables};
 
 /// What happened to the (sub)profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -257,6 +258,12 @@ const CONTENT: [(&str, bool); 5] = [
 const FOREIGN_TYPES: [&str; 5] = ["click", "open", "bounce", "failure", "delivery"];
 
 impl Scalars {
+    fn set(&mut self, name: &str, value: Cow<'_, str>) {
+        if let Some(name) = SCALARS.iter().find(|scalar| **scalar == name) {
+            self.0.insert(name, value.into_owned());
+        }
+    }
+
     /// Takes a number that may be missing: empty and zero mean that, too.
     fn number(&mut self, name: &str) -> Result<Option<u64>, DecodeError> {
         let Some(text) = self.0.remove(name).filter(|text| !text.is_empty()) else {
@@ -318,19 +325,56 @@ pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelo
         return Err(DecodeError::no_event());
     }
     let mut scalars = Scalars::default();
-    let mut has_content = false;
-    for variable in variables(kind, body)? {
-        let variable = variable?;
-        has_content |= CONTENT.contains(&(variable.name.as_ref(), variable.key.is_some()));
-        let scalar = SCALARS.iter().find(|scalar| **scalar == variable.name);
-        if let (Some(name), None) = (scalar, &variable.key) {
-            scalars.0.insert(name, variable.into_value().into_owned());
+    match kind {
+        BodyKind::Form => form_scalars(Charset::UTF_8, body, &mut scalars)?,
+        BodyKind::FormIn(charset) => form_scalars(charset, body, &mut scalars)?,
+        _ => {
+            for variable in variables(kind, body)? {
+                let variable = variable?;
+                if variable.key.is_none() {
+                    let name = variable.name.clone();
+                    scalars.set(&name, variable.into_value());
+                }
+            }
         }
     }
-    if scalars.0.is_empty() && kind.is_as_sent() && !has_content {
+    // The names of content are only looked for if there is nothing else.
+    if scalars.0.is_empty() && kind.is_as_sent() && !has_content(kind, body)? {
         return Err(DecodeError::no_event());
     }
     scalars.envelope(zone)
+}
+
+/// Takes the scalars of a form. Other names, which are most of a body, are not
+/// decoded: every call passes here before its answer.
+fn form_scalars(charset: Charset, body: &[u8], scalars: &mut Scalars) -> Result<(), DecodeError> {
+    for pair in form_pairs(body) {
+        let FormPair { name, value } = pair?;
+        let escape = name
+            .iter()
+            .position(|byte| matches!(byte, b'%' | b'+' | b'['));
+        let plain = name.get(..escape.unwrap_or(name.len())).unwrap_or_default();
+        let escaped = escape.and_then(|escape| name.get(escape)) == Some(&b'%');
+        let possible = SCALARS.iter().any(|scalar| match escaped {
+            true => scalar.as_bytes().starts_with(plain),
+            false => scalar.as_bytes() == name,
+        });
+        if possible {
+            scalars.set(&charset.decode_form(name), charset.decode_form(value));
+        }
+    }
+    Ok(())
+}
+
+/// Whether a body has any of the variables of an event's content.
+fn has_content(kind: BodyKind, body: &[u8]) -> Result<bool, DecodeError> {
+    for variable in variables(kind, body)? {
+        let variable = variable?;
+        if CONTENT.contains(&(variable.name.as_ref(), variable.key.is_some())) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Reads the content of a kept body.

@@ -175,14 +175,14 @@ pub(super) fn variables<'a>(
 
 /// A pair of a form body, still encoded.
 #[derive(Clone, Copy, Debug)]
-struct FormPair<'a> {
-    name: &'a [u8],
-    value: &'a [u8],
+pub(super) struct FormPair<'a> {
+    pub name: &'a [u8],
+    pub value: &'a [u8],
 }
 
 /// The pairs of a form body in the order sent; an error in place of the first
 /// one that is too many.
-fn form_pairs(body: &[u8]) -> impl Iterator<Item = Result<FormPair<'_>, DecodeError>> {
+pub(super) fn form_pairs(body: &[u8]) -> impl Iterator<Item = Result<FormPair<'_>, DecodeError>> {
     let mut begin = 0;
     let ends = memchr::memchr_iter(b'&', body).chain([body.len()]);
     let pairs = ends.map(move |end| {
