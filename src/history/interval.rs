@@ -29,8 +29,8 @@ pub struct Origin {
     /// Its type; `baseline` where it was pruned.
     #[serde(rename = "type")]
     pub event_type: Cow<'static, str>,
-    /// Why the value is told there; where that is `unexplained`, `first_seen` or
-    /// `baseline`, its true beginning is not known.
+    /// The cause of the change to this value. After `unexplained`, `first_seen` or
+    /// `baseline` its true beginning is not known.
     pub cause: Cow<'static, str>,
     /// Of an unexplained change: when the value was not yet so.
     #[serde(
@@ -59,9 +59,9 @@ pub struct Ending {
     #[serde(with = "rfc3339")]
     #[schemars(with = "String")]
     pub time: i64,
-    /// Why: a cause; `delete` where the (sub)profile was deleted; `baseline`
-    /// where only pruned events could tell when; `observed`, too, where an
-    /// export did not have the (sub)profile any more.
+    /// The cause of the change, or: `delete` if the (sub)profile was deleted;
+    /// `baseline` if the value ended with a pruned event; `observed` if an export
+    /// no longer had the (sub)profile.
     pub cause: Cow<'static, str>,
     /// Of an unexplained or observed change: when the value was still so.
     #[serde(

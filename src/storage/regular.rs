@@ -18,8 +18,8 @@ pub enum Links {
 }
 
 /// A file's device, inode, size, and times of modification and of the inode's change with
-/// nanoseconds; `None` where there is none. A file that is put in the place of another one while
-/// that exists has another identity.
+/// nanoseconds; `None` if there is no file. A file that replaces another one has another identity
+/// as long as the replaced one exists.
 pub type FileIdentity = Option<[i64; 7]>;
 
 /// The identity of the file at a path.

@@ -65,7 +65,7 @@ impl Cell {
         Self::Time(time.to_owned())
     }
 
-    /// A command to be typed, from outside; an empty cell where there is none.
+    /// A command to type, from untrusted text; without one the cell is empty.
     pub fn command(command: Option<&str>) -> Self {
         Self::Command(plain(command.unwrap_or_default()))
     }
