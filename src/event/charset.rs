@@ -12,7 +12,6 @@ use bincode::enc::Encoder;
 use bincode::error::{DecodeError, EncodeError};
 use bincode::{BorrowDecode, Encode};
 use encoding_rs::{Encoding, REPLACEMENT, UTF_8, WINDOWS_1252};
-use percent_encoding::percent_decode;
 
 /// The labels of every charset that a call can name, except UTF-8, the common ones first.
 const OTHERS: &str = "windows-1252 iso-8859-15 windows-1250 windows-1251 windows-1253 windows-1254 \
@@ -63,34 +62,6 @@ impl Charset {
             .0
             .decode_without_bom_handling_and_without_replacement(bytes);
         text.unwrap_or_else(|| WINDOWS_1252.decode_without_bom_handling(bytes).0)
-    }
-
-    /// The text of form bytes: `+` is a space, `%XX` a byte, a broken `%` stands
-    /// for itself.
-    pub fn decode_form(self, bytes: &[u8]) -> Cow<'_, str> {
-        if memchr::memchr2(b'%', b'+', bytes).is_none() {
-            return self.decode(bytes);
-        }
-        let mut decoded = Vec::with_capacity(bytes.len());
-        let mut rest = bytes;
-        while let Some(at) = memchr::memchr2(b'%', b'+', rest) {
-            let (plain, escaped) = rest.split_at(at);
-            decoded.extend_from_slice(plain);
-            let escape = escaped.get(..3).unwrap_or(escaped);
-            let mut parts = percent_decode(escape);
-            let byte = parts.next().unwrap_or_default();
-            // What is left shows whether it was an escape.
-            let len = escape.len() - parts.count();
-            decoded.push(if (byte, len) == (b'+', 1) { b' ' } else { byte });
-            rest = escaped.get(len..).unwrap_or_default();
-        }
-        decoded.extend_from_slice(rest);
-        Cow::Owned(if self.is_utf8() {
-            String::from_utf8(decoded)
-                .unwrap_or_else(|error| self.decode(error.as_bytes()).into_owned())
-        } else {
-            self.decode(&decoded).into_owned()
-        })
     }
 
     /// The text of a JSON body. Of one in UTF-8 each string that is not valid
@@ -146,28 +117,6 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn form_bytes_are_read_in_their_charset() {
-        let latin = Charset::from_label("iso-8859-1").unwrap();
-        let japanese = Charset::from_label("Shift_JIS").unwrap();
-        for (charset, bytes, text) in [
-            (Charset::UTF_8, "a+b%2Bc".as_bytes(), "a b+c"),
-            (Charset::UTF_8, b"%C3%A9%", "é%"),
-            (Charset::UTF_8, b"%zz%4", "%zz%4"),
-            (Charset::UTF_8, b"Ren%E9", "René"),
-            (Charset::UTF_8, b"Ren\xE8", "Renè"),
-            (Charset::UTF_8, b"%80%81%9F", "€\u{81}Ÿ"),
-            // One invalid byte makes the whole value Windows-1252.
-            (Charset::UTF_8, b"%C3%A9%E9", "Ã©é"),
-            (latin, b"%C3%A9", "Ã©"),
-            (latin, b"plain", "plain"),
-            (japanese, b"%83%5B", "ゼ"),
-            (japanese, b"%FF", "ÿ"),
-        ] {
-            assert_eq!(charset.decode_form(bytes), text, "{bytes:?}");
-        }
-    }
-
-    #[test]
     fn json_strings_that_are_not_utf8_are_read_by_themselves() {
         let text = Charset::UTF_8.decode_json(b"{\"a\":\"Ren\xE9\\\"\",\"b\":\"\xC3\xA9\"}");
         assert_eq!(text, "{\"a\":\"René\\\"\",\"b\":\"é\"}");
@@ -193,16 +142,6 @@ mod tests {
             let invalid = |bytes: &[u8]| std::str::from_utf8(bytes).is_err();
             prop_assume!(one != other && invalid(&one) && invalid(&other));
             prop_assert_ne!(Charset::UTF_8.decode(&one), Charset::UTF_8.decode(&other));
-        }
-
-        #[test]
-        fn valid_forms_are_read_as_by_the_standard(bytes in "[a-zé+%0-9A-F]{0,20}") {
-            let pair = [b"x=", bytes.as_bytes()].concat();
-            if let Some((_, value)) = form_urlencoded::parse(&pair).next()
-                && !value.contains('\u{fffd}')
-            {
-                prop_assert_eq!(Charset::UTF_8.decode_form(bytes.as_bytes()), value);
-            }
         }
 
         #[test]

@@ -9,11 +9,12 @@ use super::body::BodyKind;
 use super::charset::Charset;
 use super::error::DecodeError;
 use super::fields::Fields;
+use super::form::{FormPair, form_pairs};
 use super::interests::Interests;
 use super::key::{ProfileKey, parse_number};
 use super::seen::Seen;
 use super::time::{TimeSource, Zone, parse_event_timestamp, parse_unix_seconds};
-use super::variable::{FormPair, form_pairs, variables};
+use super::variable::variables;
 
 /// What happened to the (sub)profile.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -349,7 +350,11 @@ pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelo
 /// decoded: every call passes here before its answer.
 fn form_scalars(charset: Charset, body: &[u8], scalars: &mut Scalars) -> Result<(), DecodeError> {
     for pair in form_pairs(body) {
-        let FormPair { name, value } = pair?;
+        let FormPair {
+            name: encoded,
+            value,
+        } = pair?;
+        let name = encoded.as_bytes();
         let escape = name
             .iter()
             .position(|byte| matches!(byte, b'%' | b'+' | b'['));
@@ -360,7 +365,7 @@ fn form_scalars(charset: Charset, body: &[u8], scalars: &mut Scalars) -> Result<
             false => scalar.as_bytes() == name,
         });
         if possible {
-            scalars.set(&charset.decode_form(name), charset.decode_form(value));
+            scalars.set(&encoded.decode(charset), value.decode(charset));
         }
     }
     Ok(())

@@ -12,6 +12,7 @@ mod charset;
 mod decode;
 mod error;
 mod fields;
+mod form;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod interests;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use super::body::BodyKind;
 use super::charset::Charset;
 use super::error::DecodeError;
+use super::form::{FormPair, FormText, form_pairs};
 use super::json::json_variables;
 
 /// The most pairs of one body.
@@ -25,18 +26,18 @@ pub(super) struct Variable<'a> {
     value: Text<'a>,
 }
 
-/// A text, or bytes of a form that are not decoded yet.
+/// A text, or a part of a form that is not decoded yet.
 #[derive(Debug)]
 enum Text<'a> {
     Decoded(Cow<'a, str>),
-    Form(Charset, &'a [u8]),
+    Form(Charset, FormText<'a>),
 }
 
 impl<'a> Text<'a> {
     fn decode(self) -> Cow<'a, str> {
         match self {
             Self::Decoded(text) => text,
-            Self::Form(charset, bytes) => charset.decode_form(bytes),
+            Self::Form(charset, part) => part.decode(charset),
         }
     }
 }
@@ -74,17 +75,14 @@ impl<'a> Variable<'a> {
 
     fn of_form(charset: Charset, pair: FormPair<'a>) -> Self {
         // In some charsets brackets are also second bytes of characters.
-        let split = charset
-            .is_utf8()
-            .then(|| split_encoded(pair.name))
-            .flatten();
+        let split = charset.is_utf8().then(|| pair.name.split_name()).flatten();
         let (name, key, last_bracket) = match split {
             Some((name, key)) => (
-                charset.decode_form(name),
-                key.map(|key| charset.decode_form(key)),
+                name.decode(charset),
+                key.map(|key| key.decode(charset)),
                 key.map(|_| 0),
             ),
-            None => split_name(&charset.decode_form(pair.name)),
+            None => split_name(&pair.name.decode(charset)),
         };
         Self {
             name,
@@ -173,35 +171,12 @@ pub(super) fn variables<'a>(
     })
 }
 
-/// A pair of a form body, still encoded.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct FormPair<'a> {
-    pub name: &'a [u8],
-    pub value: &'a [u8],
-}
-
-/// The pairs of a form body in the order sent; an error in place of the first
-/// one that is too many.
-pub(super) fn form_pairs(body: &[u8]) -> impl Iterator<Item = Result<FormPair<'_>, DecodeError>> {
-    let mut begin = 0;
-    let ends = memchr::memchr_iter(b'&', body).chain([body.len()]);
-    let pairs = ends.map(move |end| {
-        let pair = body.get(begin..end).unwrap_or_default();
-        begin = end + 1;
-        pair
-    });
-    let pairs = pairs.filter(|pair| !pair.is_empty()).enumerate();
-    pairs.map(|(number, pair)| {
-        if number >= MAX_PAIRS {
-            return Err(too_many_pairs());
-        }
-        let end = memchr::memchr(b'=', pair).unwrap_or(pair.len());
-        let (name, value) = pair.split_at(end);
-        Ok(FormPair {
-            name,
-            value: value.get(1..).unwrap_or_default(),
-        })
-    })
+/// The error for a body with more pairs than are read.
+pub(super) fn too_many_pairs() -> DecodeError {
+    DecodeError::new(
+        format!("more than {MAX_PAIRS} variables"),
+        format!("pair {}", MAX_PAIRS + 1),
+    )
 }
 
 fn form_variables(
@@ -214,14 +189,6 @@ fn form_variables(
         numbers.number(&mut variable);
         Ok(variable)
     })
-}
-
-/// The error for a body with more pairs than are read.
-pub(super) fn too_many_pairs() -> DecodeError {
-    DecodeError::new(
-        format!("more than {MAX_PAIRS} variables"),
-        format!("pair {}", MAX_PAIRS + 1),
-    )
 }
 
 /// A form body in UTF-8 without the variables on which no change of the wanted
@@ -249,47 +216,13 @@ pub fn narrow_form(body: &[u8], wanted: impl Fn(&str) -> bool) -> Vec<u8> {
             let encoded = form_urlencoded::byte_serialize(full_name.as_bytes());
             encoded.for_each(|part| narrowed.extend_from_slice(part.as_bytes()));
         } else {
-            narrowed.extend_from_slice(pair.name);
+            narrowed.extend_from_slice(pair.name.as_bytes());
         }
         narrowed.push(b'=');
-        narrowed.extend_from_slice(pair.value);
+        narrowed.extend_from_slice(pair.value.as_bytes());
         narrowed.push(b'&');
     }
     narrowed
-}
-
-/// The bracket that form bytes begin with, plain or as `%5B` and `%5D`, and
-/// how many bytes it takes.
-const fn bracket(bytes: &[u8]) -> Option<(u8, usize)> {
-    match bytes {
-        [byte @ (b'[' | b']'), ..] => Some((*byte, 1)),
-        [b'%', b'5', b'B' | b'b', ..] => Some((b'[', 3)),
-        [b'%', b'5', b'D' | b'd', ..] => Some((b']', 3)),
-        _ => None,
-    }
-}
-
-/// The first bracket in form bytes: where it begins, what it is and how many
-/// bytes it takes.
-fn find_bracket(bytes: &[u8]) -> Option<(usize, u8, usize)> {
-    memchr::memchr3_iter(b'[', b']', b'%', bytes).find_map(|place| {
-        let (byte, len) = bracket(bytes.get(place..)?)?;
-        Some((place, byte, len))
-    })
-}
-
-/// Splits the name of a form's variable, still encoded, into name and key, if it
-/// has no bracket or just one pair at its end, as nearly all have; `None` for
-/// others. A `%` before an encoded bracket stands for itself, so the parts
-/// decode to what they are in the whole.
-fn split_encoded(full: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
-    let Some((open, byte, open_len)) = find_bracket(full) else {
-        return Some((full, None));
-    };
-    let inside = full.get(open + open_len..)?;
-    let (close, closing, close_len) = find_bracket(inside)?;
-    let one_pair = byte == b'[' && closing == b']' && close + close_len == inside.len();
-    one_pair.then_some((full.get(..open)?, Some(inside.get(..close)?)))
 }
 
 /// Splits a variable's full name into its name, its key, and the place in the
