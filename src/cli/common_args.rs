@@ -7,6 +7,9 @@ use clap::ColorChoice;
 
 use crate::event::{Zone, zone_from_name};
 
+/// The data folder of a command that names none.
+pub const DEFAULT_DATA: &str = "./profiletrail-data";
+
 /// Options of every command.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Options of every command")]
@@ -16,7 +19,7 @@ pub struct Common {
         long,
         global = true,
         value_name = "DIR",
-        default_value = "./profiletrail-data"
+        default_value = DEFAULT_DATA
     )]
     pub data: PathBuf,
     /// The time zone of the sender's timestamps, and of times that name none

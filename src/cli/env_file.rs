@@ -6,6 +6,9 @@
 //! the file, the file over the default. All of them are merged before arguments
 //! are checked, so a check never sees a part of them. Unknown names are reported:
 //! they are typing errors.
+//!
+//! A command that only makes sense on existing data, and finds none where it would look,
+//! takes the settings of the service that `scripts/install` installed, and says so.
 
 use std::path::{Path, PathBuf};
 
@@ -14,6 +17,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches, ValueEnum};
 
 use super::args::Args;
+use super::common_args::DEFAULT_DATA;
 use super::{Format, UsageError};
 use crate::event::now_micros;
 use crate::format::is_unsafe;
@@ -31,6 +35,20 @@ const SETTINGS: &str = "alert_after api backup cache_size color copernica_id dat
 
 /// The name of the setting whose value some commands do not support.
 const FORMAT: &str = "PROFILETRAIL_FORMAT";
+
+/// The settings that `scripts/install` gives to the service.
+const INSTALLED: &str = "/etc/profiletrail.env";
+
+/// The commands that make a data folder, or need none.
+const WITHOUT_DATA: [&str; 7] = [
+    "completions",
+    "demo",
+    "help",
+    "import",
+    "man",
+    "restore",
+    "serve",
+];
 
 /// The longest file in bytes.
 const MAX_LEN: u64 = 1 << 20;
@@ -64,22 +82,18 @@ fn with_environment(command: Command) -> Command {
     command.mut_args(named).mut_subcommands(with_environment)
 }
 
-/// Reads the arguments, with the settings of the file that they name.
+/// Reads the arguments, with the settings of the file that they name, or of the installed
+/// service.
 pub fn parse() -> anyhow::Result<Args> {
-    let pairs = match path() {
-        None => Vec::new(),
-        Some(path) => {
-            let wrong =
-                |what: String| UsageError::new(format!("--env-file {}: {what}", path.display()));
-            let pairs = pairs(&read(&path).map_err(wrong)?).map_err(wrong)?;
-            for name in unknown_settings(&pairs) {
-                let path = path.display();
-                super::say(&format!(
-                    "profiletrail: note: unknown setting {name} in {path}"
-                ));
-            }
-            pairs
-        }
+    let typed = command().ignore_errors(true).try_get_matches().ok();
+    let named: Option<PathBuf> =
+        (typed.as_ref()).and_then(|typed| typed.try_get_one("env_file").ok()?.cloned());
+    let pairs = match named {
+        Some(path) => settings(&path)?,
+        None => typed
+            .filter(|_| !Path::new(DEFAULT_DATA).exists())
+            .map(|typed| installed(&typed, Path::new(INSTALLED), &mut super::say))
+            .unwrap_or_default(),
     };
     let environment = |name: &str| std::env::var(name).ok();
     let command = merge(command(), &pairs, &environment);
@@ -87,6 +101,50 @@ pub fn parse() -> anyhow::Result<Args> {
     let zone = read_args(command.clone()).common.timezone;
     let now = now_micros();
     Ok(read_args(with_clock(command, Clock { zone, now })))
+}
+
+/// The settings of a file that was named.
+fn settings(path: &Path) -> anyhow::Result<Vec<Pair>> {
+    let wrong = |what: String| UsageError::new(format!("--env-file {}: {what}", path.display()));
+    let pairs = pairs(&read(path).map_err(wrong)?).map_err(wrong)?;
+    for name in unknown_settings(&pairs) {
+        let path = path.display();
+        super::say(&format!(
+            "profiletrail: note: unknown setting {name} in {path}"
+        ));
+    }
+    Ok(pairs)
+}
+
+/// The settings of the installed service, for a command that is to read the default data
+/// folder.
+fn installed(typed: &ArgMatches, file: &Path, say: &mut dyn FnMut(&str)) -> Vec<Pair> {
+    let needs_data = typed
+        .subcommand_name()
+        .is_some_and(|name| !WITHOUT_DATA.contains(&name));
+    let by_default = typed.value_source("data") == Some(ValueSource::DefaultValue);
+    if !needs_data || !by_default || !file.exists() {
+        return Vec::new();
+    }
+    let name = file.display();
+    match read(file).and_then(|text| pairs(&text)) {
+        Ok(pairs) => match pairs.iter().rev().find(|(name, _)| *name == setting("data")) {
+            Some((_, data)) => {
+                say(&format!(
+                    "profiletrail: note: using the data folder {data} of the installed service ({name}); \
+                     --data names another"
+                ));
+                pairs
+            }
+            None => Vec::new(),
+        },
+        Err(error) => {
+            say(&format!(
+                "profiletrail: note: the settings of the installed service, {name}, cannot be read: {error}"
+            ));
+            Vec::new()
+        }
+    }
 }
 
 fn read_args(command: Command) -> Args {
@@ -122,11 +180,12 @@ fn typed_flags(matches: &ArgMatches) -> String {
         }
         words.push(format!("--{}", id.replace('_', "-")));
         let value = matches.get_raw(id).and_then(|mut values| values.next());
-        words.extend(
-            value
-                .filter(|_| id != "utc")
-                .map(|value| value.to_string_lossy().into_owned()),
-        );
+        let value = value.filter(|_| id != "utc").map(|value| match id {
+            // They may be pasted in another folder.
+            "data" | "env_file" => std::path::absolute(value).unwrap_or_else(|_| value.into()),
+            _ => value.into(),
+        });
+        words.extend(value.map(|value| value.to_string_lossy().into_owned()));
     }
     let words = words.iter().map(String::as_str);
     let line = shlex::try_join(words).unwrap_or_default();
@@ -135,13 +194,6 @@ fn typed_flags(matches: &ArgMatches) -> String {
     } else {
         format!(" {line}")
     }
-}
-
-/// The file that the arguments name, whatever else is wrong with them.
-fn path() -> Option<PathBuf> {
-    let command = command().ignore_errors(true);
-    let matches = command.try_get_matches().ok()?;
-    matches.try_get_one("env_file").ok()?.cloned()
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -259,6 +311,35 @@ mod tests {
         assert_eq!(doctor.server.min_free.as_u64(), 2 << 30);
         assert_eq!(doctor.server.max_connections, 512);
         assert_eq!(doctor.backup, None);
+    }
+
+    #[test]
+    fn the_installed_service_is_asked_where_nothing_else_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("profiletrail.env");
+        std::fs::write(&file, FILE).unwrap();
+        for (arguments, used) in [
+            (vec!["stats"], true),
+            (vec!["stats", "--data", "/elsewhere"], false),
+            (vec!["--data", "/elsewhere", "stats"], false),
+            (vec!["serve"], false),
+            (vec!["import", "events.jsonl"], false),
+        ] {
+            let typed = [vec!["profiletrail"], arguments].concat();
+            let matches = command().try_get_matches_from(typed.clone()).unwrap();
+            let mut said = Vec::new();
+            let pairs = installed(&matches, &file, &mut |line| said.push(line.to_owned()));
+            assert_eq!(!pairs.is_empty(), used, "{typed:?}");
+            assert_eq!(said.len(), usize::from(used), "{said:?}");
+            let none = installed(&matches, &dir.path().join("none"), &mut |_| panic!());
+            assert_eq!(none, []);
+        }
+        std::fs::write(&file, "PROFILETRAIL_DATA").unwrap();
+        let matches = command().try_get_matches_from(["profiletrail", "stats"]);
+        let mut said = String::new();
+        let pairs = installed(&matches.unwrap(), &file, &mut |line| said = line.to_owned());
+        assert_eq!(pairs, []);
+        assert!(said.contains("line 1 is not NAME=VALUE"), "{said}");
     }
 
     #[test]

@@ -351,7 +351,8 @@ fn answer_part(
     let next = lines.last.filter(|_| lines.more);
     let (damage, mut notes) = lines.damage.into_lines();
     notes.extend(lines.notes);
-    let hints = match found || !damage.is_empty() {
+    let later_page = page.is_some_and(|page| page.after.is_some());
+    let hints = match found || later_page || !damage.is_empty() {
         true => Vec::new(),
         false => super::hints::hints(snapshot, query)?,
     };

@@ -15,6 +15,16 @@ pub enum TrailError {
          or name another with --data", .0.display(), .0.display()
     )]
     NoFolder(PathBuf),
+    /// This user may not look into the folder.
+    #[error(
+        "this user may not read the data folder {}: run `sudo -u '#{owner}' profiletrail …`", path.display()
+    )]
+    NoPermission {
+        /// The folder.
+        path: PathBuf,
+        /// The number of the user who owns it, or the nearest folder above that can be seen.
+        owner: u32,
+    },
     /// The folder holds other files.
     #[error(
         "{} is not a profiletrail data folder, and not empty: name another with --data", .0.display()

@@ -258,11 +258,19 @@ fn absent(path: &Path) -> TrailError {
     }
 }
 
-/// Fails if a folder is a backup, which must stay unchanged.
+/// Fails if a folder is a backup, which must stay unchanged, or if this user may not
+/// look into it: everything would seem to be missing.
 fn refuse_backup(path: &Path) -> Result<(), TrailError> {
-    match path.join("manifest.json").exists() {
-        true => Err(TrailError::Backup(path.to_owned())),
-        false => Ok(()),
+    match fs::symlink_metadata(path.join("manifest.json")) {
+        Ok(_) => Err(TrailError::Backup(path.to_owned())),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let mut found = path.ancestors().filter_map(|path| fs::metadata(path).ok());
+            Err(TrailError::NoPermission {
+                path: path.to_owned(),
+                owner: found.next().map_or(0, |found| found.uid()),
+            })
+        }
+        Err(_) => Ok(()),
     }
 }
 

@@ -114,6 +114,7 @@ fn wait_for_server(context: &CommandContext, said: &mut bool) -> anyhow::Result<
         // On these no server will ever run.
         if let Err(
             error @ (TrailError::Backup(_)
+            | TrailError::NoPermission { .. }
             | TrailError::Format { .. }
             | TrailError::FormatDamaged(_)),
         ) = Folder::peek(data)

@@ -2,7 +2,6 @@
 //! open files, and the backup.
 
 use std::fs;
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -33,13 +32,10 @@ pub(super) fn folder(facts: &Facts) -> Vec<Finding> {
             format!("{shown} is not a data folder yet"),
             "systemctl start profiletrail creates it; or name another folder with --data",
         ),
-        Err(TrailError::Io { cause, .. }) if cause.kind() == io::ErrorKind::PermissionDenied => {
-            let owner = format!("$(stat -c %U {})", facts.data_word);
-            Finding::problem(
-                format!("this user may not read {shown}"),
-                format!("sudo -u \"{owner}\" profiletrail doctor, with the same flags"),
-            )
-        }
+        Err(TrailError::NoPermission { owner, .. }) => Finding::problem(
+            format!("this user may not read {shown}"),
+            format!("sudo -u '#{owner}' profiletrail doctor, with the same flags"),
+        ),
         Err(error) => Finding::problem(
             error.to_string(),
             "name the right folder with --data, or restore a backup: profiletrail restore --help",

@@ -111,7 +111,7 @@ impl Sink {
             held.extend_from_slice(json!({ "damage": answered.damage }).to_string().as_bytes());
             held.push(b'\n');
         }
-        let mut fields = notes(&answered.notes);
+        let mut fields = notes(answered.notes.iter().chain(&answered.hints));
         if let Some(next) = next {
             fields.push_str(&format!("Link: <{next}>; rel=\"next\"\r\n"));
         }
@@ -189,7 +189,7 @@ impl Write for &Sink {
 }
 
 /// The notes as header fields.
-fn notes(notes: &[String]) -> String {
+fn notes<'a>(notes: impl IntoIterator<Item = &'a String>) -> String {
     let (most, length) = NOTES;
     let plain = |c: char| match c {
         ' '..='~' => c,
@@ -199,7 +199,7 @@ fn notes(notes: &[String]) -> String {
         let text: String = note.chars().take(length).map(plain).collect();
         format!("{NOTE}: {text}\r\n")
     };
-    notes.iter().take(most).map(field).collect()
+    notes.into_iter().take(most).map(field).collect()
 }
 
 #[cfg(test)]
