@@ -29,17 +29,32 @@ use crate::query::{
     LoopsQuery, Query, ReportQuery, ShowQuery,
 };
 
+/// What the exit status of every command means.
+pub const EXIT_STATUS: &str =
+    "Exit status: 0 answered or done, 1 nothing found or nothing done, 2 wrong usage, 3 failed.";
+
+/// The version, what it was built from and for, and the format that it writes.
+fn long_version() -> String {
+    format!(
+        "{} (commit {}, {}, data format {})",
+        env!("CARGO_PKG_VERSION"),
+        env!("PROFILETRAIL_COMMIT"),
+        env!("PROFILETRAIL_TARGET"),
+        crate::store::FORMAT
+    )
+}
+
 /// Keeps every Copernica webhook call, and answers what changed when.
 #[derive(Debug, Parser)]
 #[command(
     version,
+    long_version = long_version(),
     max_term_width = 100,
     subcommand_required = true,
     arg_required_else_help = true
 )]
 #[command(
-    after_help = "Exit status: 0 answered or done, 1 nothing found or nothing done, 2 wrong usage, 3 failed.\n\
-    Try: profiletrail serve, then profiletrail history 123"
+    after_help = EXIT_STATUS.to_owned() + "\n\nExample: profiletrail serve, then profiletrail history 123"
 )]
 pub struct Args {
     #[command(flatten)]

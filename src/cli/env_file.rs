@@ -10,6 +10,7 @@
 //! A command that only makes sense on existing data, and finds none where it would look,
 //! takes the settings of the service that `scripts/install` installed, and says so.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::builder::Resettable;
@@ -82,34 +83,41 @@ fn with_environment(command: Command) -> Command {
     command.mut_args(named).mut_subcommands(with_environment)
 }
 
-/// Reads the arguments, with the settings of the file that they name, or of the installed
-/// service.
+/// Reads the arguments, with the settings of all sources.
 pub fn parse() -> anyhow::Result<Args> {
-    let typed = command().ignore_errors(true).try_get_matches().ok();
-    let named: Option<PathBuf> =
-        (typed.as_ref()).and_then(|typed| typed.try_get_one("env_file").ok()?.cloned());
-    let pairs = match named {
-        Some(path) => settings(&path)?,
-        None => typed
-            .filter(|_| !Path::new(DEFAULT_DATA).exists())
-            .map(|typed| installed(&typed, Path::new(INSTALLED), &mut super::say))
-            .unwrap_or_default(),
-    };
-    let environment = |name: &str| std::env::var(name).ok();
-    let command = merge(command(), &pairs, &environment);
+    let words: Vec<_> = std::env::args_os().collect();
+    let command = super::help::laid_out(with_sources(&words, &mut super::say)?);
     // The zone of times is itself an argument: they are read again once it is known.
     let zone = read_args(command.clone()).common.timezone;
     let now = now_micros();
     Ok(read_args(with_clock(command, Clock { zone, now })))
 }
 
+/// The command line with the settings of the file that these words name, or of the
+/// installed service.
+pub fn with_sources(words: &[OsString], say: &mut dyn FnMut(&str)) -> anyhow::Result<Command> {
+    let typed = command().ignore_errors(true).try_get_matches_from(words);
+    let typed = typed.ok();
+    let named: Option<PathBuf> =
+        (typed.as_ref()).and_then(|typed| typed.try_get_one("env_file").ok()?.cloned());
+    let pairs = match named {
+        Some(path) => settings(&path, say)?,
+        None => typed
+            .filter(|_| !Path::new(DEFAULT_DATA).exists())
+            .map(|typed| installed(&typed, Path::new(INSTALLED), say))
+            .unwrap_or_default(),
+    };
+    let environment = |name: &str| std::env::var(name).ok();
+    Ok(merge(command(), &pairs, &environment))
+}
+
 /// The settings of a file that was named.
-fn settings(path: &Path) -> anyhow::Result<Vec<Pair>> {
+fn settings(path: &Path, say: &mut dyn FnMut(&str)) -> anyhow::Result<Vec<Pair>> {
     let wrong = |what: String| UsageError::new(format!("--env-file {}: {what}", path.display()));
     let pairs = pairs(&read(path).map_err(wrong)?).map_err(wrong)?;
     for name in unknown_settings(&pairs) {
         let path = path.display();
-        super::say(&format!(
+        say(&format!(
             "profiletrail: note: unknown setting {name} in {path}"
         ));
     }
@@ -128,7 +136,11 @@ fn installed(typed: &ArgMatches, file: &Path, say: &mut dyn FnMut(&str)) -> Vec<
     }
     let name = file.display();
     match read(file).and_then(|text| pairs(&text)) {
-        Ok(pairs) => match pairs.iter().rev().find(|(name, _)| *name == setting("data")) {
+        Ok(pairs) => match pairs
+            .iter()
+            .rev()
+            .find(|(name, _)| *name == setting("data"))
+        {
             Some((_, data)) => {
                 say(&format!(
                     "profiletrail: note: using the data folder {data} of the installed service ({name}); \

@@ -12,6 +12,7 @@ mod ask;
 mod backup;
 mod client;
 mod common_args;
+mod complete;
 mod context;
 mod demo;
 mod doctor;
@@ -22,6 +23,7 @@ mod evidence;
 #[cfg(feature = "fuzzing")]
 pub(crate) mod fuzzing;
 mod generate;
+mod help;
 mod import;
 mod incidents;
 mod logging;
@@ -82,6 +84,7 @@ impl From<ExitStatus> for ExitCode {
 /// Runs the program. Exit status: 0 answered or done, 1 nothing found or nothing
 /// done, 2 wrong usage, 3 failed.
 pub fn main() -> ExitCode {
+    complete::complete();
     let outcome =
         env_file::parse().and_then(|args| run(args.command, &CommandContext::new(&args.common)?));
     match outcome {

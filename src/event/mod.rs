@@ -36,8 +36,9 @@ pub use label::is_label;
 pub use seen::Seen;
 pub(crate) use time::rfc3339;
 pub use time::{
-    TimeSource, Zone, local_to_utc, micros_to_rfc3339, now_micros, parse_rfc3339_micros,
-    parse_timestamp, seconds_in_range, seconds_to_rfc3339, zone_from_name,
+    TimeSource, Zone, local_date, local_to_utc, micros_to_rfc3339, now_micros,
+    parse_rfc3339_micros, parse_timestamp, seconds_in_range, seconds_to_rfc3339, zone_from_name,
+    zone_name,
 };
 pub use values::values_of;
 pub use variable::narrow_form;

@@ -62,6 +62,30 @@ pub fn local_to_utc(zone: Zone, local: NaiveDateTime) -> i64 {
     local.and_utc().timestamp() - offset_before.unwrap_or(0)
 }
 
+/// The date of a time by the clocks of a zone.
+pub fn local_date(zone: Zone, time: i64) -> NaiveDate {
+    let utc = DateTime::<Utc>::from_timestamp(time, 0).unwrap_or_default();
+    utc.with_timezone(&zone).date_naive()
+}
+
+/// For serde: a zone by its name.
+pub mod zone_name {
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{Zone, zone_from_name};
+
+    /// Writes the name.
+    pub fn serialize<S: Serializer>(zone: &Zone, output: S) -> Result<S::Ok, S::Error> {
+        output.serialize_str(zone.name())
+    }
+
+    /// Reads a name.
+    pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Zone, D::Error> {
+        zone_from_name(&String::deserialize(input)?).map_err(D::Error::custom)
+    }
+}
+
 /// The Unix seconds of the variable `timestamp`: `YYYY-MM-DD HH:MM:SS`, also with
 /// `T`, with a fraction, which is dropped, and with an offset, which then decides.
 pub(super) fn parse_event_timestamp(zone: Zone, text: &str) -> Option<i64> {

@@ -23,7 +23,7 @@ pub use repair::{Repair, RepairLine};
 pub use stats::{Count, StatsLine};
 pub use verify::{DamageLine, IndexLine, LostLine, NoteLine, VerifyLine, VerifySummary};
 
-use crate::event::now_micros;
+use crate::event::{Zone, now_micros, zone_name};
 use crate::log::LogError;
 use crate::log::repair::RepairError;
 use crate::query::{Answered, Span};
@@ -40,7 +40,13 @@ pub enum Maintenance {
     /// Read everything and report damage.
     Verify,
     /// Count what there is in a time range.
-    Stats(Span),
+    Stats {
+        /// The time range.
+        span: Span,
+        /// The zone of days.
+        #[serde(with = "zone_name")]
+        zone: Zone,
+    },
     /// Prune.
     Prune {
         /// Remove events before this time, in Unix seconds.
@@ -100,7 +106,7 @@ pub fn run(
         Maintenance::Seal => seal(trail, output),
         Maintenance::Backup(order) => backup::run(trail, order, output),
         Maintenance::Verify => verify::run(trail, output),
-        Maintenance::Stats(span) => stats::run(trail, *span, output),
+        Maintenance::Stats { span, zone } => stats::run(trail, *span, *zone, output),
         Maintenance::Prune { before, dry_run } => prune(trail, *before, *dry_run, output),
     }
 }

@@ -20,6 +20,8 @@
 
 mod format;
 
+pub use format::FORMAT;
+
 use std::fmt;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, Write};

@@ -27,7 +27,7 @@ pub use appender::{Appender, Arrival, Outcome, ParsedCall};
 pub use batch::Batch;
 pub use damages::{Damages, Missing, Unreadable};
 pub use error::TrailError;
-pub use folder::{Folder, Holder};
+pub use folder::{FORMAT, Folder, Holder};
 pub use open::{OpenOptions, Purpose, Trail};
 pub use order::order_second;
 pub use pruning::{

@@ -66,7 +66,7 @@ pub(super) fn order(
         Maintenance::Seal => ("sealing", true),
         Maintenance::Backup(_) => ("backing up", false),
         Maintenance::Verify => ("verifying", false),
-        Maintenance::Stats(_) => ("counting", false),
+        Maintenance::Stats { .. } => ("counting", false),
         Maintenance::Prune { dry_run: true, .. } => ("looking", true),
         Maintenance::Prune { .. } => ("pruning", true),
     };

@@ -6,7 +6,8 @@ use super::chart::{bars, gather};
 use crate::cli::args::TIMES as TIME_FORMATS;
 use crate::cli::output::Cell;
 use crate::cli::output::details::{self, Field, field};
-use crate::cli::{CommandContext, ExitStatus, ResultOutput};
+use crate::cli::{CommandContext, ExitStatus, Format, ResultOutput};
+use crate::event::Zone;
 use crate::format::{Role, Text, View, counted, grouped, plain, size};
 use crate::ops::{Count, Maintenance, StatsLine};
 use crate::query::Span;
@@ -30,7 +31,14 @@ pub struct StatsArgs {
 }
 
 pub fn stats(args: &StatsArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    let task = Maintenance::Stats(args.span);
+    let zone = match context.format(args.output.format) {
+        Format::Table => context.reader_zone,
+        _ => Zone::UTC,
+    };
+    let task = Maintenance::Stats {
+        span: args.span,
+        zone,
+    };
     super::run(&task, args.output, context, |lines: &[StatsLine], view| {
         let mut text = Vec::new();
         for line in lines {
@@ -99,7 +107,12 @@ fn write_text(line: &StatsLine, view: &View, out: &mut dyn Write) -> std::io::Re
     let days: Vec<_> = rows(&line.days, usize::MAX);
     let (what, times) = gather(&days, TIMES);
     let lists = [
-        (format!("events by {what} (UTC)"), "days", times, 0),
+        (
+            format!("events by {what} ({})", view.zone),
+            "days",
+            times,
+            0,
+        ),
         list("events by type", "types", &line.types),
         list("events by label", "labels", &line.labels),
         list("events by database", "databases", &line.databases),

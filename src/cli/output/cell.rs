@@ -12,7 +12,12 @@ pub enum Cell {
     /// From what to what.
     Change(Box<Change>),
     /// An RFC 3339 time, shown in the reader's zone.
-    Time(String),
+    Time {
+        /// The time.
+        time: String,
+        /// Whether what happened may have happened earlier.
+        at_latest: bool,
+    },
     /// A command to be typed.
     Command(String),
 }
@@ -62,7 +67,20 @@ impl Cell {
 
     /// An RFC 3339 time.
     pub fn time(time: &str) -> Self {
-        Self::Time(time.to_owned())
+        let time = time.to_owned();
+        Self::Time {
+            time,
+            at_latest: false,
+        }
+    }
+
+    /// A time at or before which something happened.
+    pub fn at_latest(time: &str) -> Self {
+        let time = time.to_owned();
+        Self::Time {
+            time,
+            at_latest: true,
+        }
     }
 
     /// A command to type, from untrusted text; without one the cell is empty.
@@ -74,7 +92,7 @@ impl Cell {
         match self {
             Self::Text(text) => text.width(),
             Self::Change(change) => change.width(styles),
-            Self::Time(text) | Self::Command(text) => width_of(text),
+            Self::Time { time: text, .. } | Self::Command(text) => width_of(text),
         }
     }
 
@@ -83,7 +101,7 @@ impl Cell {
         match self {
             Self::Text(text) => text.len(),
             Self::Change(change) => change.byte_len(),
-            Self::Time(text) | Self::Command(text) => text.len(),
+            Self::Time { time: text, .. } | Self::Command(text) => text.len(),
         }
     }
 
@@ -106,7 +124,10 @@ impl Cell {
     pub(super) fn lines(&self, view: &View, room: Option<usize>) -> Vec<Text> {
         match self {
             Self::Change(change) => change.lines(view.styles, room),
-            Self::Time(time) => vec![Text::of(Role::Time, view.time(time))],
+            Self::Time { time, at_latest } => {
+                let time = marked(view.time(time), *at_latest);
+                vec![Text::of(Role::Time, time)]
+            }
             Self::Command(command) => broken(command, room)
                 .into_iter()
                 .map(|line| Text::of(Role::Plain, line))
@@ -120,8 +141,16 @@ impl Cell {
             Self::Text(text) => text.clone(),
             Self::Change(_) => Text::default(),
             // A table has put it into the reader's zone.
-            Self::Time(time) => Text::of(Role::Time, time.as_str()),
+            Self::Time { time, .. } => Text::of(Role::Time, time.as_str()),
             Self::Command(command) => Text::of(Role::Plain, command.as_str()),
         }
+    }
+}
+
+/// A time as it is shown, marked if what happened may have happened earlier.
+pub fn marked(time: String, at_latest: bool) -> String {
+    match at_latest {
+        true => format!("≤ {time}"),
+        false => time,
     }
 }

@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::cell::Cell;
+use super::cell::{Cell, marked};
 use super::command::broken;
 use super::csv::CsvColumns;
 use crate::format::{Printer, Role, View};
@@ -207,8 +207,8 @@ impl<'a, L> TablePrinter<'a, L> {
         let cells = cells.map(|column| (column.cell)(line, &self.context));
         let mut row: Vec<Cell> = cells.collect();
         for (place, cell) in row.iter_mut().enumerate() {
-            if let Cell::Time(time) = cell {
-                *time = self.time(place, time);
+            if let Cell::Time { time, at_latest } = cell {
+                *time = marked(self.time(place, time), *at_latest);
             }
         }
         if self.widths.is_some() {

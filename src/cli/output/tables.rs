@@ -23,7 +23,7 @@ pub static CHANGES: Table<ChangesLine<'static>> = Table {
         "time seq type profile subprofile database collection label field interest old old_is new new_is cause since",
     ),
     columns: &[
-        Column::fixed("TIME", |line, _| Cell::time(&line.time)),
+        Column::fixed("TIME", |line, _| time(&line.time, line.change.cause.name())),
         Column::number("SEQ", |line, _| Cell::seq(line.seq)),
         Column::fixed("WHO", |line, _| Cell::who(line.who)),
         Column::elastic("LABEL", 5, 16, |line: &ChangesLine<'_>, _| {
@@ -57,22 +57,29 @@ pub static BLAME: Table<BlameLine<'static>> = Table {
             side(&Side::new_value(&line.value), context)
         }),
         Column::fixed("AGE", |line, context| {
-            Cell::plain(context.view.age(&line.time, context.at))
+            let age = context.view.age(&line.time, context.at);
+            match is_at_latest(&line.cause) {
+                true => Cell::of(Role::Warning, format!("≥ {age}")),
+                false => Cell::plain(age),
+            }
         }),
         Column::number("SEQ", |line, _| Cell::seq(line.seq)),
-        Column::fixed("TIME", |line: &BlameLine<'_>, _| Cell::time(&line.time)).drop_priority(2),
+        Column::fixed("TIME", |line: &BlameLine<'_>, _| {
+            time(&line.time, &line.cause)
+        })
+        .drop_priority(3),
         Column::elastic("TYPE", 6, 16, |line: &BlameLine<'_>, _| {
             Cell::outside(&*line.event_type)
         })
-        .drop_priority(3),
+        .drop_priority(4),
         Column::fixed("CAUSE", |line, _| {
-            cause(&line.cause, line.cause == "unexplained")
+            cause(&line.cause, is_at_latest(&line.cause))
         }),
         Column::fixed("SINCE", |line: &BlameLine<'_>, context| {
             let since = line.since.as_ref().map(|since| context.view.time(since));
             Cell::of(Role::Warning, since.unwrap_or_default())
         })
-        .drop_priority(4)
+        .drop_priority(2)
         .hide_empty(),
         Column::elastic("WAS", 8, usize::MAX, |line: &BlameLine<'_>, context| {
             side(&Side::old_value(line.old.as_ref()), context)
@@ -101,7 +108,7 @@ pub static FIND: Table<FindLine<'static>> = Table {
         Column::elastic("VALUE", 20, usize::MAX, |line, context| {
             side(&Side::new_value(&line.value), context)
         }),
-        Column::fixed("SINCE", |line, _| Cell::time(&line.since)),
+        Column::fixed("SINCE", |line, _| time(&line.since, &line.cause)),
         Column::fixed("UNTIL", |line, _| match &line.until {
             Some(until) => Cell::time(until),
             None => Cell::of(Role::Time, "(still)"),
@@ -115,14 +122,8 @@ pub static FIND: Table<FindLine<'static>> = Table {
             let lasted = lasted.map(|(since, until)| format_duration(until.saturating_sub(since)));
             Cell::plain(lasted.unwrap_or_default())
         }),
-        Column::fixed("CAUSE", |line: &FindLine<'_>, context| match &*line.cause {
-            // The value may be older than the event that shows it.
-            unknown @ ("unexplained" | "first_seen" | "observed" | "baseline") => {
-                let narrow = context.view.is_narrow();
-                let more = if narrow { "" } else { " or earlier" };
-                Cell::of(Role::Warning, format!("{unknown}{more}"))
-            }
-            cause => Cell::outside(cause),
+        Column::fixed("CAUSE", |line: &FindLine<'_>, _| {
+            cause(&line.cause, is_at_latest(&line.cause))
         })
         .drop_priority(1),
     ],
@@ -296,6 +297,22 @@ pub const LOOPS_CSV: CsvColumns = CsvColumns::new(
     "kind profile subprofile field interest labels unexplained loops changes first last every going_on writers \
      first_seq last_seq command",
 );
+
+/// Whether a value of this cause may be older than the event that shows it.
+fn is_at_latest(cause: &str) -> bool {
+    matches!(
+        cause,
+        "unexplained" | "first_seen" | "observed" | "baseline"
+    )
+}
+
+/// The time of a change of a cause.
+fn time(time: &str, cause: &str) -> Cell {
+    match is_at_latest(cause) {
+        true => Cell::at_latest(time),
+        false => Cell::time(time),
+    }
+}
 
 /// A cause, which may stand out.
 fn cause(cause: &str, warn: bool) -> Cell {

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use lines::{Count, LookupLine, StatsLine};
 
 use super::{MaintenanceError, Output, bytes_of};
-use crate::event::{micros_to_rfc3339, seconds_to_rfc3339};
+use crate::event::{Zone, micros_to_rfc3339, seconds_to_rfc3339};
 use crate::log::record::{EventHead, EventRecord, RecordError, rejected_time};
 use crate::log::{Form, Log, LogError, Scanned};
 use crate::query::parallel::in_order;
@@ -34,6 +34,7 @@ struct Job<'a> {
 pub(super) fn run(
     trail: &Trail,
     span: Span,
+    zone: Zone,
     output: &mut Output<'_>,
 ) -> Result<Answered, MaintenanceError> {
     let snapshot = trail.snapshot();
@@ -49,7 +50,7 @@ pub(super) fn run(
     in_order(
         || Ok::<_, MaintenanceError>(jobs.next()),
         || (),
-        |(), job| Ok(count(&job, snapshot.retention(), span, &done)?),
+        |(), job| Ok(count(&job, snapshot.retention(), (span, zone), &done)?),
         |counted| {
             tally.join(counted);
             (output.progress)(done.load(Ordering::Relaxed), all);
@@ -112,7 +113,7 @@ fn jobs(log: &Log, events: bool, span: Span) -> Result<Vec<Job<'_>>, LogError> {
 fn count(
     job: &Job<'_>,
     retention: &Retention,
-    span: Span,
+    (span, zone): (Span, Zone),
     done: &AtomicU64,
 ) -> Result<Tally, LogError> {
     let mut tally = Tally::default();
@@ -134,7 +135,7 @@ fn count(
                 let time = rejected_time(bytes);
                 let time = time.filter(|time| !retention.hides_rejected(*time, seq));
                 tally.rejected += u64::from(time.is_some_and(|time| span.contains(time)));
-            } else if let Err(error) = count_event(&mut tally, seq, bytes, span) {
+            } else if let Err(error) = count_event(&mut tally, seq, bytes, (span, zone)) {
                 tally.missing.push(Missing::of_record(seq, error));
             }
         }
@@ -143,13 +144,18 @@ fn count(
     Ok(tally)
 }
 
-fn count_event(tally: &mut Tally, seq: u64, bytes: &[u8], span: Span) -> Result<(), RecordError> {
+fn count_event(
+    tally: &mut Tally,
+    seq: u64,
+    bytes: &[u8],
+    (span, zone): (Span, Zone),
+) -> Result<(), RecordError> {
     let (head, _) = EventHead::decode(bytes)?;
     if !span.contains(head.time) {
         return Ok(());
     }
     let record = EventRecord::decode(bytes)?;
-    tally.add(&record.head, record.body.len());
+    tally.add(&record.head, record.body.len(), zone);
     if record.head.event_type == "update" {
         tally.add_names(record.to_event(seq)?);
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::Hash;
 
 use super::lines::Count;
-use crate::event::Event;
+use crate::event::{Event, Zone, local_date};
 use crate::log::record::EventHead;
 
 /// The most names of one kind that are counted.
@@ -85,7 +85,7 @@ pub(super) struct Tally {
     pub times: Option<(i64, i64)>,
     /// In Unix microseconds.
     pub received: Option<(i64, i64)>,
-    /// By the day's number since 1970, in UTC.
+    /// By the day's number since 1970.
     pub days: Counter<i64>,
     pub types: Counter<String>,
     /// The empty name means no label; no label is empty.
@@ -99,12 +99,16 @@ pub(super) struct Tally {
 
 impl Tally {
     /// Counts an event by its head and the length of its body.
-    pub fn add(&mut self, head: &EventHead<'_>, body_len: usize) {
+    pub fn add(&mut self, head: &EventHead<'_>, body_len: usize, zone: Zone) {
         self.events += 1;
         self.body_bytes += body_len as u64;
         self.times = span(self.times, Some((head.time, head.time)));
         self.received = span(self.received, Some((head.received, head.received)));
-        self.days.add(head.time.div_euclid(DAY), 1);
+        let day = match zone {
+            Zone::UTC => head.time.div_euclid(DAY),
+            zone => local_date(zone, head.time).to_epoch_days().into(),
+        };
+        self.days.add(day, 1);
         self.types.add(head.event_type.to_owned(), 1);
         self.labels
             .add(head.label.unwrap_or_default().to_owned(), 1);

@@ -5,7 +5,7 @@ use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::lines::ReportGroup;
-use crate::event::{Event, Zone, local_to_utc, seconds_to_rfc3339};
+use crate::event::{Event, Zone, local_date, local_to_utc, seconds_to_rfc3339};
 use crate::history::{Change, Subject};
 use crate::query::filter::{CauseKind, Filter};
 
@@ -159,11 +159,6 @@ fn first_of(by: By, date: NaiveDate) -> NaiveDate {
         By::Month => date.with_day(1).unwrap_or(date),
         _ => date,
     }
-}
-
-fn local_date(zone: Zone, time: i64) -> NaiveDate {
-    let utc = DateTime::<Utc>::from_timestamp(time, 0).unwrap_or_default();
-    utc.with_timezone(&zone).date_naive()
 }
 
 fn midnight(zone: Zone, date: NaiveDate) -> i64 {

@@ -23,7 +23,7 @@ use super::changes::{ChangeVisitor, Collector, collect_changes};
 use super::command::changes_command;
 use super::counter::{BoundedMap, Extent};
 use super::filter::Filter;
-use crate::event::{Event, Zone, seconds_to_rfc3339};
+use crate::event::{Event, Zone, seconds_to_rfc3339, zone_name};
 use crate::history::Change;
 use crate::store::Snapshot;
 use group::Part;
@@ -54,22 +54,6 @@ pub struct ReportQuery {
     #[arg(skip = Zone::UTC)]
     #[serde(with = "zone_name")]
     pub zone: Zone,
-}
-
-/// A zone by its name.
-mod zone_name {
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use crate::event::{Zone, zone_from_name};
-
-    pub fn serialize<S: Serializer>(zone: &Zone, output: S) -> Result<S::Ok, S::Error> {
-        output.serialize_str(zone.name())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Zone, D::Error> {
-        zone_from_name(&String::deserialize(input)?).map_err(D::Error::custom)
-    }
 }
 
 /// The counts of a group.

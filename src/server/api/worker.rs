@@ -23,7 +23,7 @@ use super::run::ApiParts;
 use super::scrape::gauges;
 use super::ui::{Asked, Asker, MAX_BODY, Opened, Route, Ui};
 use crate::auth::tokens::Scope;
-use crate::event::{DecodeError, now_micros};
+use crate::event::{DecodeError, Zone, now_micros};
 use crate::frontend::{Answers, CALL_HEADER, CallId, FAULT_HEADER, PEER_HEADER};
 use crate::metrics::Exposition;
 use crate::ops::{self, Maintenance, MaintenanceError};
@@ -299,7 +299,11 @@ impl Shared {
             out: &mut out,
             progress: &mut |_, _| sink.tick(),
         };
-        match ops::run(&self.parts.trail, &Maintenance::Stats(span), &mut output) {
+        let count = Maintenance::Stats {
+            span,
+            zone: Zone::UTC,
+        };
+        match ops::run(&self.parts.trail, &count, &mut output) {
             Err(MaintenanceError::Output(error)) => Err(QueryError::Output(error)),
             Err(MaintenanceError::Trail(error)) => Err(QueryError::Trail(error)),
             Err(MaintenanceError::Log(error)) => Err(QueryError::Log(error)),

@@ -13,7 +13,7 @@ use crate::store::TrailError;
 use crate::store::retention::Pruned;
 
 /// The number of the only format.
-const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 1;
 
 /// The longest file in bytes.
 const MAX_LEN: u64 = 1 << 16;

@@ -35,14 +35,17 @@ fn help_and_wrong_usage() {
         assert!(help.contains(command), "{command}");
         let help = Cli::bare(&[command, "--help"]).run().ok();
         assert!(help.contains("Example: profiletrail "), "{command}: {help}");
-        assert!(help.contains("PROFILETRAIL_DATA"), "{command}");
+        assert!(!help.contains("PROFILETRAIL_DATA"), "{command}");
     }
+    assert!(help.contains("PROFILETRAIL_DATA"), "{help}");
+    assert!(help.contains("Find what went wrong:"), "{help}");
+    let short = Cli::bare(&["-V"]).run().ok();
+    let long = Cli::bare(&["--version"]).run().ok();
     assert!(
-        Cli::bare(&["--version"])
-            .run()
-            .ok()
-            .starts_with("profiletrail ")
+        long.starts_with(&format!("{} (commit ", short.trim_end())),
+        "{long}"
     );
+    assert!(long.ends_with(", data format 1)\n"), "{long}");
     let (_dir, data) = folder();
     for wrong in [
         vec![],

@@ -1,11 +1,13 @@
 //! What to ask instead, where nothing was found.
 //!
 //! Proven: names and numbers that are near are named, by the running server and
-//! from the folder alike; standard output stays empty, the exit status 1; and an
+//! from the folder alike, and by the query API in a header; standard output stays empty, the exit status 1; and an
 //! answer that found something says nothing more.
 
 use std::path::Path;
 
+use crate::support::api::API;
+use crate::support::http::{ask, token};
 use crate::support::{Server, cli};
 
 const CALLS: [&str; 6] = [
@@ -108,12 +110,28 @@ fn check(data: &Path, how: &str) {
 fn what_was_meant_is_named_live_and_offline() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let server = Server::start(&data, &[]);
+    let server = Server::start(&data, &API);
     let mut client = server.client();
     for call in CALLS {
         client.post("/webhook/crm", call).seq();
     }
     check(&data, "live");
+    let token = token(&data, "read");
+    for (target, hint) in [
+        (
+            "/v1/history/123?field=mial",
+            Some("did you mean --field mail?"),
+        ),
+        (
+            "/v1/show/456",
+            Some("456 is a subprofile of 5: did you mean 5/456?"),
+        ),
+        ("/v1/history/123?field=mail", None),
+    ] {
+        let reply = ask(server.api(), &token, target);
+        assert_eq!(reply.status, 200, "{target}");
+        assert_eq!(reply.header("Profiletrail-Note"), hint, "{target}");
+    }
     server.stop();
     check(&data, "offline");
 }

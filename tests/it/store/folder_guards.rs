@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::support::{BODY, Server, cli, new_server};
+use crate::support::{BODY, Server, clean, cli, new_server};
 
 /// Every file and folder below a folder with its owner, and the content of files.
 fn content(dir: &Path) -> BTreeMap<PathBuf, (u32, Vec<u8>)> {
@@ -82,6 +82,22 @@ fn a_command_of_another_user_changes_nothing_and_says_how_to_ask() {
     let (status, log) = Server::try_start(&data, &[]).unwrap_err();
     assert_eq!(status, Some(3), "{log}");
     assert!(log.contains("sudo -u '#54321'"), "{log}");
+    // Nobody who may not look into the folder is told that there is none.
+    for command in ["history 5", "doctor --offline", "serve"] {
+        let program = env!("CARGO_BIN_EXE_profiletrail");
+        let mut unprivileged = clean("setpriv");
+        unprivileged.args(["--bounding-set", "-dac_override,-dac_read_search", program]);
+        unprivileged
+            .args(command.split(' '))
+            .arg("--data")
+            .arg(&data);
+        let output = unprivileged.output().unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        assert_eq!(output.status.code(), Some(3), "{said}");
+        assert!(said.contains("this user may not read"), "{said}");
+        assert!(said.contains("sudo -u '#54321' profiletrail"), "{said}");
+    }
     assert_eq!(content(&data), before);
     // The owner, here root again, is answered.
     give_to(&data, 0);
