@@ -2,12 +2,12 @@
 //! disk have written, run on arbitrary bytes.
 //!
 //! Each target is a function of bytes that panics where a promise is broken. It
-//! stands in a file `fuzzing.rs` beside the code that it runs, where it can reach
+//! is in a file `fuzzing.rs` next to the code that it runs, where it can reach
 //! what is private. `tests/fuzz` has a binary of libFuzzer and a corpus for each;
 //! `scripts/fuzz` builds and runs them, and `tests/it/project/fuzz_corpora.rs` replays the corpora
 //! in every ordinary test run.
 //!
-//! A new target is a function beside its code, a line in each of the two lists
+//! A new target is a function next to its code, a line in each of the two lists
 //! below, a file and an entry in `tests/fuzz`, and a folder with some seeds.
 
 pub use crate::auth::signature::fuzzing::signature;

@@ -197,7 +197,7 @@ impl Metrics {
         self.0.group.observe(calls);
     }
 
-    /// So many calls wait for the committer.
+    /// The number of calls that wait for the committer.
     pub fn queued(&self, calls: usize) {
         let calls = i64::try_from(calls).unwrap_or(i64::MAX);
         self.0.queued.set(calls);

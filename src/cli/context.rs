@@ -90,7 +90,7 @@ pub struct CommandContext {
     pub error_color: bool,
     /// Whether standard output is a terminal.
     pub terminal: bool,
-    /// How many columns output for people may have; `None` is no limit.
+    /// The maximum width of output for people in columns; `None` means unlimited.
     pub width: Option<usize>,
     /// The pager for answers on a terminal.
     pub pager: Option<String>,

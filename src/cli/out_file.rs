@@ -10,7 +10,7 @@ use tempfile::NamedTempFile;
 use super::context::UsageError;
 use crate::format::plain;
 
-/// A file with a temporary name beside the one that it is to get.
+/// A file under a temporary name in the same folder as its final name.
 pub struct OutFile {
     path: PathBuf,
     dir: PathBuf,

@@ -97,7 +97,7 @@ struct UndoFile {
 }
 
 impl UndoFile {
-    /// A file beside the requested one.
+    /// A temporary file in the folder of the requested one.
     fn beside(args: &UndoArgs) -> anyhow::Result<Self> {
         let out = OutFile::beside(&args.out, Some(args.force))?;
         Ok(Self {

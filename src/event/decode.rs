@@ -319,8 +319,8 @@ impl Scalars {
 /// Reads what must be known of a call before it can be kept.
 ///
 /// # Errors
-/// The body cannot be read, is no event, or is of no call
-/// ([`BodyKind::is_as_sent`]): the envelope of such a body is stored apart from it.
+/// The body cannot be read, is not an event, or is not of a call
+/// ([`BodyKind::is_as_sent`]): its envelope is stored separately.
 pub fn decode_envelope(kind: BodyKind, body: &[u8], zone: Zone) -> Result<Envelope, DecodeError> {
     if body.is_empty() && kind.is_as_sent() {
         return Err(DecodeError::no_event());

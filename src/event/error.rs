@@ -42,7 +42,7 @@ impl DecodeError {
         }
     }
 
-    /// Whether a reason is that of a call which arrived, but is of no use here: it is no event
+    /// Whether a reason is that of a call which arrived but is not an event
     /// that was lost.
     pub fn is_no_event(reason: &str) -> bool {
         reason.starts_with("the call arrived")

@@ -115,7 +115,7 @@ impl Flat {
         Ok(())
     }
 
-    /// Makes sure that there is room for one more variable, of so many bytes.
+    /// Fails if one more variable of this many bytes would exceed the limits.
     fn take_room(&mut self, len: usize) -> Result<(), DecodeError> {
         if self.variables.len() >= MAX_PAIRS {
             return Err(too_many_pairs());

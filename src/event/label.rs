@@ -1,4 +1,4 @@
-//! Labels: by which way a call came.
+//! Labels: the last part of a webhook's address.
 
 /// Whether a text is a label: 1 to 64 of `A-Z`, `a-z`, `0-9`, `_` and `-`.
 pub fn is_label(text: &str) -> bool {

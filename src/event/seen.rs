@@ -1,6 +1,6 @@
 //! What an observed event saw.
 //!
-//! An observed event is no call: `reconcile --record` enters it for what an
+//! An observed event is not a call: `reconcile --record` adds it for what an
 //! export of Copernica shows. It is known by the kind of its body, which no
 //! call can have, never by its type's word, which any call may send.
 

@@ -157,7 +157,7 @@ pub(super) fn canonical_number(text: &str) -> Option<u64> {
 /// kind.
 ///
 /// # Errors
-/// The body is no JSON, or has too many pairs.
+/// The body is not JSON, or has too many pairs.
 pub(super) fn variables<'a>(
     kind: BodyKind,
     body: &'a [u8],

@@ -179,7 +179,7 @@ impl Change {
         self.old.width(styles) + width_of(ARROW) + self.new.width(styles)
     }
 
-    /// The change on one line, of at most that width; `None` is no limit.
+    /// The change on one line, of at most that width; `None` means unlimited.
     pub fn fit(&self, styles: Styles, width: Option<usize>) -> Text {
         let width = width.unwrap_or(usize::MAX);
         let (old, new) = (self.old.width(styles), self.new.width(styles));

@@ -18,7 +18,7 @@ pub struct View {
     pub zone: Zone,
     /// Whether there are colours.
     pub styles: Styles,
-    /// How many columns there are; `None` is no limit.
+    /// The width in columns; `None` means unlimited.
     pub width: Option<usize>,
     /// The present in Unix seconds.
     pub now: i64,

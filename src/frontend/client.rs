@@ -152,7 +152,7 @@ impl Client {
         self.input.extend_from_slice(bytes);
     }
 
-    /// Appends bytes of a body of which so many are missing, with room for no more than those.
+    /// Appends bytes of a body of which `missing` bytes are outstanding, with room for no more.
     pub(super) fn feed_body(&mut self, bytes: &[u8], missing: usize) {
         if self.message.capacity() - self.message.len() < bytes.len() {
             let room = self.message.len().max(bytes.len()).min(missing);

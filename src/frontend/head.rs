@@ -70,7 +70,7 @@ impl Refusal {
 /// What follows a head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Body {
-    /// So many bytes, all of which go upstream; 0 also when none were announced.
+    /// This many bytes, all of which go upstream; 0 also if no length was announced.
     Whole(usize),
     /// More than is accepted.
     TooLarge {
@@ -378,7 +378,7 @@ fn number(text: &[u8]) -> Result<u64, Refusal> {
         .ok_or(BAD_LENGTH)
 }
 
-/// Appends a header. A byte of its value that is no plain ASCII goes as `?`, because the server
+/// Appends a header. A byte of its value that is not printable ASCII is sent as `?`, because the server
 /// behind refuses such and would end the private connection.
 fn push_header(out: &mut Vec<u8>, name: &str, value: &[u8]) {
     let plain = |byte: &u8| match byte {

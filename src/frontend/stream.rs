@@ -82,7 +82,7 @@ impl Stream {
         self.session().is_some_and(|it| it.tls.is_handshaking())
     }
 
-    /// About the bytes of memory that it takes beside its owner's buffers.
+    /// The approximate bytes of memory that it takes in addition to its owner's buffers.
     pub(super) fn weight(&self) -> usize {
         self.session().map_or(0, |_| SESSION)
     }

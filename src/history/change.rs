@@ -111,7 +111,7 @@ pub(crate) fn known<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     T::deserialize(input).map(Some)
 }
 
-/// Why a value is what it is. Lines of answers flatten it: `"cause":"set"`.
+/// The cause of a value. Lines of answers flatten it: `"cause":"set"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "cause", rename_all = "snake_case")]
 pub enum Cause {
@@ -119,15 +119,15 @@ pub enum Cause {
     Create,
     /// An `update` whose parameters name the field or interest.
     Set,
-    /// The event shows another value than the last known one without claiming
-    /// the change: it happened at some unseen moment.
+    /// The event shows another value than the last known one without claiming the change: it
+    /// happened at an unknown moment before.
     Unexplained {
         /// The time of the event before, in Unix seconds.
         #[serde(with = "rfc3339")]
         since: i64,
     },
-    /// An export shows another value than the last known one: it changed at some
-    /// unseen moment.
+    /// An export shows another value than the last known one: it changed at an unknown moment
+    /// before.
     Observed {
         /// The time of the event before, in Unix seconds.
         #[serde(with = "rfc3339")]
@@ -152,7 +152,7 @@ impl Cause {
         }
     }
 
-    /// Since when an unexplained or observed change may have happened, in Unix seconds.
+    /// The earliest moment of an unexplained or observed change, in Unix seconds.
     pub const fn since(self) -> Option<i64> {
         match self {
             Self::Unexplained { since } | Self::Observed { since } => Some(since),
@@ -175,9 +175,9 @@ impl JsonSchema for Cause {
 #[derive(JsonSchema)]
 #[allow(dead_code, reason = "only its schema is used")]
 struct CauseKeys {
-    /// Why: `create`, `set`, `unexplained`, `observed`, `first_seen`, `cascade`.
+    /// The cause: `create`, `set`, `unexplained`, `observed`, `first_seen`, `cascade`.
     cause: String,
-    /// Of an unexplained or observed change: since when it may have happened.
+    /// Only for an unexplained or observed change: the earliest moment at which it may have happened.
     #[schemars(skip_serializing_if = "Option::is_none", extend("format" = "date-time"))]
     since: Option<String>,
 }
@@ -186,7 +186,7 @@ struct CauseKeys {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "ChangeLine", deny_unknown_fields)]
 pub struct Change<'a> {
-    /// What changed.
+    /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,
     /// The old value; missing if unknown.
@@ -198,7 +198,7 @@ pub struct Change<'a> {
     pub old: Option<Value<'a>>,
     /// The new value.
     pub new: Value<'a>,
-    /// Why.
+    /// The cause.
     #[serde(flatten)]
     pub cause: Cause,
 }

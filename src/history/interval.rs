@@ -22,17 +22,17 @@ use crate::event::{Event, EventType, Seen, rfc3339};
 pub struct Origin {
     /// The event's place in the order of arrival.
     pub seq: u64,
-    /// Its time.
+    /// The event's time.
     #[serde(with = "rfc3339")]
     #[schemars(with = "String")]
     pub time: i64,
-    /// Its type; `baseline` where it was pruned.
+    /// The event's type; `baseline` if it was pruned.
     #[serde(rename = "type")]
     pub event_type: Cow<'static, str>,
     /// The cause of the change to this value. After `unexplained`, `first_seen` or
     /// `baseline` its true beginning is not known.
     pub cause: Cow<'static, str>,
-    /// Of an unexplained change: when the value was not yet so.
+    /// Only for an unexplained change: the last moment at which the value was known to differ.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -44,7 +44,7 @@ pub struct Origin {
     pub label: Option<String>,
     /// The sender's address.
     pub remote: Option<String>,
-    /// Whether it was verified that Copernica sent it; missing where nobody looked.
+    /// Whether Copernica's signature was verified; missing if signatures were not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
 }
@@ -55,7 +55,7 @@ pub struct Origin {
 pub struct Ending {
     /// The event's place in the order of arrival.
     pub seq: u64,
-    /// Its time.
+    /// The event's time.
     #[serde(with = "rfc3339")]
     #[schemars(with = "String")]
     pub time: i64,
@@ -63,7 +63,7 @@ pub struct Ending {
     /// `baseline` if the value ended with a pruned event; `observed` if an export
     /// no longer had the (sub)profile.
     pub cause: Cow<'static, str>,
-    /// Of an unexplained or observed change: when the value was still so.
+    /// Only for an unexplained or observed change: the last moment at which the value was known.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -80,7 +80,7 @@ pub struct Interval {
     pub subject: Subject<'static>,
     /// The value.
     pub value: Value<'static>,
-    /// The value before; `None` where that is not known.
+    /// The value before; `None` if it is not known.
     pub old: Option<Value<'static>>,
     /// The event that set it.
     pub since: Origin,
@@ -96,7 +96,7 @@ pub struct Interval {
 
 /// Builds the intervals of one (sub)profile from its replay.
 pub struct IntervalBuilder<'f> {
-    /// Which values are followed.
+    /// The values that are followed.
     follows: &'f dyn Fn(&Subject<'_>, &Value<'_>) -> bool,
     baseline: Option<Baseline>,
     open: BTreeMap<Subject<'static>, Interval>,
@@ -127,7 +127,7 @@ impl<'f> IntervalBuilder<'f> {
         &self.open
     }
 
-    /// Takes what is still held in the end.
+    /// Takes the values that are held at the end.
     pub fn take_open(&mut self) -> BTreeMap<Subject<'static>, Interval> {
         std::mem::take(&mut self.open)
     }

@@ -90,7 +90,7 @@ impl<'a> Known<'a> {
 pub struct Replay<'a> {
     /// What is known after the events so far.
     pub known: Known<'a>,
-    /// `seq` and time of the last event that is no duplicate.
+    /// `seq` and time of the last event, duplicates excluded.
     pub last: Option<(u64, i64)>,
     /// The database as last named.
     pub database: Option<u64>,

@@ -25,7 +25,7 @@ pub(super) enum Failed {
     Index(IndexError),
     /// The log cannot be read.
     Log(LogError),
-    /// Another index could not be built beside one that must not stay.
+    /// No other index could be built while one that must be replaced exists.
     Outdated(Reason),
 }
 

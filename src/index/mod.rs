@@ -24,7 +24,7 @@
 //! A whole index is replaced, too, after a prune, since sled keeps removed bytes
 //! in its file ([`Indexer::remove_pruned`]); and when the log can read events
 //! that it could not read when the index was made ([`Indexer::unreadable`]). The new
-//! one is built beside the old one, which answers until then ([`replace`]); events that
+//! a new one is built while the old one answers ([`replace`]); events that
 //! cannot be read are listed as such: their (sub)profiles are unknown, so every answer
 //! about a (sub)profile warns about them.
 //!

@@ -314,7 +314,7 @@ impl Shared {
     /// its own place.
     fn give_up(&self, reason: Reason, error: &IndexError) -> Result<bool, Failed> {
         tracing::warn!(
-            "an index {} could not be built beside the old one: {error}",
+            "the new index {} could not be built: {error}",
             reason.text()
         );
         let present = self.index().as_ref().map(EventStore::fields);

@@ -65,7 +65,7 @@ pub(super) enum Replace {
     Damaged(String),
     /// The disk is full. It is whole, and the next start continues with it.
     DiskFull(String),
-    /// It is whole, but another one is wanted, which could not be built beside it.
+    /// It is complete, but must be replaced, and the new one could not be built.
     Rebuild(Reason),
 }
 

@@ -24,44 +24,44 @@ use crate::log::record::EventHead;
 use crate::query::lines::HistoryLine;
 use crate::store::{Damages, Missing, Snapshot};
 
-/// What came of what was asked.
+/// The result of a requested change.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// It is as asked, and was not before.
+    /// The value is as requested, and was not before.
     Applied,
-    /// It is as asked, and was so before.
+    /// The value is as requested, and was so before.
     AlreadySo,
-    /// It is neither as asked nor as before.
+    /// The value is neither as requested nor as before.
     Coerced,
-    /// It is as before, and not as asked; or nothing is called so.
+    /// The value is as before, not as requested; or no field has this name.
     Ignored,
-    /// It changed without being asked for.
+    /// The value changed without a request.
     Unasked,
 }
 
-/// A line of `explain`: a parameter, or something that changed unasked.
+/// A line of `explain`: a parameter, or a change that was not requested.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExplainLine<'a> {
     /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,
-    /// The parameter's value as sent; missing where nothing was asked.
+    /// The parameter's value as sent; missing if nothing was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Cow<'a, str>>,
-    /// What it was; missing where that is not known.
+    /// The value before the event; missing if it is not known.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "known"
     )]
     pub old: Option<Value<'a>>,
-    /// What it is after the event.
+    /// The value after the event.
     pub new: Value<'a>,
-    /// What came of it.
+    /// The result.
     pub outcome: Outcome,
 }
 
@@ -156,10 +156,10 @@ struct Explained<'e> {
     event: &'e Event<'e>,
     same: Option<u64>,
     changes: Vec<Change<'e>>,
-    /// `None` where it is not known.
+    /// `None` if it is not known.
     before: Option<State<'e>>,
     after: Option<State<'e>>,
-    /// It shows everything for the first time, or for the first since a `delete`.
+    /// It is the first event to show all values, or the first since a `delete`.
     is_first: bool,
 }
 

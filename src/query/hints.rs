@@ -19,7 +19,7 @@ use super::request::{
 use crate::event::{Event, ProfileKey, seconds_to_rfc3339};
 use crate::store::Snapshot;
 
-/// How many of a (sub)profile's newest events are read; so many are read together.
+/// How many of a (sub)profile's newest events are read, in one batch.
 const OF_ONE: usize = 64;
 
 /// How many of the log's newest events are read.

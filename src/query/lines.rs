@@ -20,15 +20,15 @@ use crate::history::{Subject, Value, known};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HistoryLine<'a> {
-    /// Its place in the order of arrival.
+    /// The event's number in the order of arrival.
     pub seq: u64,
-    /// Its type.
+    /// The event's type.
     #[serde(rename = "type")]
     pub event_type: Cow<'a, str>,
-    /// Its time.
+    /// The event's time.
     #[schemars(extend("format" = "date-time"))]
     pub time: String,
-    /// Where that was read.
+    /// The source of the time.
     pub time_source: TimeSource,
     /// The moment of receipt.
     #[schemars(extend("format" = "date-time"))]
@@ -36,11 +36,11 @@ pub struct HistoryLine<'a> {
     /// The (sub)profile.
     #[serde(flatten)]
     pub who: ProfileKey,
-    /// The database, where the call named it.
+    /// The database; `null` if the call did not name it.
     pub database: Option<u64>,
-    /// The collection, where the call named it.
+    /// The collection; `null` if the call did not name it.
     pub collection: Option<u64>,
-    /// The label in the webhook's address.
+    /// The label in the webhook's address; `null` without one.
     pub label: Option<Cow<'a, str>>,
     /// Only in a dossier: the sender's address.
     #[serde(
@@ -50,31 +50,31 @@ pub struct HistoryLine<'a> {
     )]
     #[schemars(with = "Option<Value<'a>>")]
     pub remote: Option<Option<Cow<'a, str>>>,
-    /// Whether it was verified that Copernica sent it; missing where nobody looked.
+    /// Whether Copernica's signature was verified; missing if signatures were not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
-    /// Only in a dossier: the key of which `evidence` shows the signature, where it is
-    /// kept.
+    /// Only in a dossier: the key that signed the call, if the signature is kept; `evidence`
+    /// shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<Cow<'a, str>>,
-    /// Only of an observed event, which is no call: whether the (sub)profile was
-    /// seen (`present`) or seen to be `gone`.
+    /// Only in events that `reconcile --record` added: whether the export had the
+    /// (sub)profile (`present`) or not (`gone`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<Cow<'a, str>>,
-    /// What it changed.
+    /// What the event changed.
     pub changes: Vec<ChangeLine<'a>>,
-    /// The event that it repeats.
+    /// The event that this one repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub duplicate_of: Option<u64>,
 }
 
-/// The event that `show` speaks of.
+/// The last event before the moment of `show`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LastEvent {
-    /// Its place in the order of arrival.
+    /// The event's number in the order of arrival.
     pub seq: u64,
-    /// Its time.
+    /// The event's time.
     #[schemars(extend("format" = "date-time"))]
     pub time: String,
 }
@@ -86,27 +86,27 @@ pub struct ShowLine<'a> {
     /// The (sub)profile.
     #[serde(flatten)]
     pub who: ProfileKey,
-    /// The database as last named.
+    /// The database that the last call with one named.
     pub database: Option<u64>,
-    /// The collection as last named.
+    /// The collection that the last call with one named.
     pub collection: Option<u64>,
     /// The moment.
     #[schemars(extend("format" = "date-time"))]
     pub at: String,
     /// `present`, `deleted` or `unknown`.
     pub state: String,
-    /// The last event up to the moment that is no duplicate.
+    /// The last event up to the moment, duplicates excluded.
     pub last_event: Option<LastEvent>,
     /// The fields in the order sent.
     pub fields: Fields<'a>,
-    /// The names of the interests held, in name order.
+    /// The names of the current interests, sorted.
     pub interests: Vec<Cow<'a, str>>,
     /// As sent.
     pub created: Option<Cow<'a, str>>,
     /// As sent.
     pub modified: Option<Cow<'a, str>>,
-    /// The profile's `delete` that ended the subprofile, or the export that did
-    /// not have the profile, where nothing has told its state since; missing elsewhere, and where `cascade` is not asked for.
+    /// With `cascade`: the profile's `delete` that ended the subprofile, or the export from which
+    /// the profile was missing. Missing if the subprofile had events since, or was not ended so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cascade: Option<LastEvent>,
 }
@@ -115,12 +115,12 @@ pub struct ShowLine<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BlameLine<'a> {
-    /// What is blamed.
+    /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,
-    /// What it is.
+    /// The current value.
     pub value: Value<'a>,
-    /// The event that changed it last.
+    /// The last event that changed it.
     pub seq: u64,
     /// That event's time.
     #[schemars(extend("format" = "date-time"))]
@@ -128,16 +128,16 @@ pub struct BlameLine<'a> {
     /// That event's type.
     #[serde(rename = "type")]
     pub event_type: Cow<'a, str>,
-    /// Why it changed.
+    /// The cause of the change.
     pub cause: Cow<'a, str>,
-    /// What it was before.
+    /// The value before.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "known"
     )]
     pub old: Option<Value<'a>>,
-    /// Of an unexplained or observed change: since when it may have happened.
+    /// Only for an unexplained or observed change: the earliest moment at which it may have happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     pub since: Option<String>,
@@ -150,21 +150,21 @@ pub struct ChangesLine<'a> {
     /// The event's time.
     #[schemars(extend("format" = "date-time"))]
     pub time: String,
-    /// Its place in the order of arrival.
+    /// The event's number in the order of arrival.
     pub seq: u64,
-    /// Its type.
+    /// The event's type.
     #[serde(rename = "type")]
     pub event_type: Cow<'a, str>,
     /// The (sub)profile.
     #[serde(flatten)]
     pub who: ProfileKey,
-    /// The database, where the call named it.
+    /// The database; `null` if the call did not name it.
     pub database: Option<u64>,
-    /// The collection, where the call named it.
+    /// The collection; `null` if the call did not name it.
     pub collection: Option<u64>,
-    /// The label in the webhook's address.
+    /// The label in the webhook's address; `null` without one.
     pub label: Option<Cow<'a, str>>,
-    /// What changed.
+    /// The change.
     #[serde(flatten)]
     pub change: ChangeLine<'a>,
 }
@@ -173,30 +173,30 @@ pub struct ChangesLine<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ExportLine<'a> {
-    /// Its place in the order of arrival; given anew at import.
+    /// The event's number in the order of arrival; `import` assigns a new one.
     pub seq: u64,
     /// The moment of receipt.
     #[schemars(extend("format" = "date-time"))]
     pub received: String,
     /// The sender's address.
     pub remote: Option<Cow<'a, str>>,
-    /// The label in the webhook's address.
+    /// The label in the webhook's address; `null` without one.
     pub label: Option<Cow<'a, str>>,
-    /// Its type.
+    /// The event's type.
     #[serde(rename = "type")]
     pub event_type: Cow<'a, str>,
-    /// Its time.
+    /// The event's time.
     #[schemars(extend("format" = "date-time"))]
     pub time: String,
-    /// Where that was read.
+    /// The source of the time.
     pub time_source: TimeSource,
     /// The profile.
     pub profile: u64,
     /// The subprofile.
     pub subprofile: Option<u64>,
-    /// The database, where the call named it.
+    /// The database; `null` if the call did not name it.
     pub database: Option<u64>,
-    /// The collection, where the call named it.
+    /// The collection; `null` if the call did not name it.
     pub collection: Option<u64>,
     /// As sent.
     pub created: Option<Cow<'a, str>>,
@@ -204,36 +204,35 @@ pub struct ExportLine<'a> {
     pub modified: Option<Cow<'a, str>>,
     /// What the action was performed with.
     pub parameters: Fields<'a>,
-    /// The fields, in the order sent.
+    /// The fields in the order sent.
     pub fields: Fields<'a>,
     /// The interests in the form sent.
     pub interests: Interests<'a>,
     /// Every other variable.
     pub extra: Fields<'a>,
-    /// Whether it was verified that Copernica sent it; missing where nobody looked.
+    /// Whether Copernica's signature was verified; missing if signatures were not checked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub verified: Option<bool>,
-    /// The body as sent, where that was asked for or is needed to tell two
-    /// events apart that are alike in everything else.
+    /// The body as sent, if it was requested, or if two events differ in nothing else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Cow<'a, str>>,
-    /// The same in base64, where the body is no UTF-8.
+    /// The body in base64, if it is not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<Cow<'a, str>>,
-    /// What proves that Copernica sent the body, where that was asked for.
+    /// The proof that Copernica sent the body, if it was requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Proof>,
-    /// Only of an observed event, which is no call: whether the (sub)profile was
-    /// seen (`present`) or seen to be `gone`.
+    /// Only in events that `reconcile --record` added: whether the export had the
+    /// (sub)profile (`present`) or not (`gone`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<Cow<'a, str>>,
-    /// What stands for pruned events, and is no event itself.
+    /// The state after pruned events; such a line is not an event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<BaselinePart>,
 }
 
-/// The answer of `evidence`: the signature is by the key over `signed`, which
-/// has the digest of the body.
+/// The answer of `evidence`: the key's signature of the text `signed`, which contains the
+/// digest of the body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EvidenceLine<'a> {
@@ -244,23 +243,23 @@ pub struct EvidenceLine<'a> {
     pub received: String,
     /// The sender's address.
     pub remote: Option<Cow<'a, str>>,
-    /// When the signature was verified first.
+    /// When the signature was first verified.
     #[schemars(extend("format" = "date-time"))]
     pub verified_at: String,
-    /// The key's name: where its record was published in DNS.
+    /// The name of the key's record in DNS.
     pub key: String,
-    /// The record as seen.
+    /// The record's content.
     pub record: String,
-    /// The key that is in it, as PEM.
+    /// The public key in the record, as PEM.
     pub public_key: String,
-    /// The text that is signed.
+    /// The signed text.
     pub signed: String,
     /// The signature (RSASSA-PKCS1-v1_5 with SHA-256) in base64.
     pub signature: String,
     /// The body as sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Cow<'a, str>>,
-    /// The same in base64, where the body is no UTF-8.
+    /// The body in base64, if it is not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<Cow<'a, str>>,
 }
@@ -269,28 +268,28 @@ pub struct EvidenceLine<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RejectedLine<'a> {
-    /// Its place in the order of arrival among the rejected: 1, 2, 3, …
+    /// The call's number in the order of arrival of rejected calls: 1, 2, 3, …
     pub number: u64,
     /// The moment of receipt.
     #[schemars(extend("format" = "date-time"))]
     pub received: String,
     /// The sender's address.
     pub remote: Option<Cow<'a, str>>,
-    /// The label in the webhook's address.
+    /// The label in the webhook's address; `null` without one.
     pub label: Option<Cow<'a, str>>,
     /// The `Content-Type` as sent.
     pub content_type: Option<Cow<'a, str>>,
     /// The HTTP status of the answer.
     pub status: u16,
-    /// What was wrong.
+    /// The reason.
     pub error: Cow<'a, str>,
-    /// Where.
+    /// The place of the fault in the call.
     #[serde(rename = "where")]
     pub place: Cow<'a, str>,
-    /// The body as it came; of one over the limit what had arrived.
+    /// The body as received; if it exceeded the limit, the part that was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<Cow<'a, str>>,
-    /// The same in base64, where the body is no UTF-8.
+    /// The body in base64, if it is not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_base64: Option<Cow<'a, str>>,
 }
@@ -301,11 +300,11 @@ pub struct RejectedLine<'a> {
 pub struct LabelCount<'a> {
     /// The label.
     pub label: Option<Cow<'a, str>>,
-    /// How many of the events have it.
+    /// The number of events with this label.
     pub events: u64,
 }
 
-/// A body as `body`, or as `body_base64` where it is no UTF-8.
+/// A body as `body`, or as `body_base64` if it is not UTF-8.
 pub(super) fn body_fields(bytes: &[u8]) -> (Option<Cow<'_, str>>, Option<Cow<'_, str>>) {
     use base64::Engine as _;
     match std::str::from_utf8(bytes) {

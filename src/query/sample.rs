@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use crate::history::Value;
 
-/// The maximum number of bytes of such a value.
+/// The maximum number of bytes of a kept value.
 const LONGEST: usize = 1024;
 
 /// A value for an answer that summarizes many; one of more than 1,024 bytes is

@@ -74,7 +74,7 @@ impl Health {
         self.poison.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Why a call of so many bytes is refused: the metric's label and a text for the operator.
+    /// Why a call of this size is refused: the metric's label and a text for the operator.
     fn refusal(&self, bytes: usize) -> Option<(&'static str, String)> {
         let short = || {
             let is_short = self.disk.is_short(bytes);

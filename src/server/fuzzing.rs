@@ -17,7 +17,7 @@ use super::control::Control;
 
 /// Reads a request and the lines that follow it, each of which may be a control
 /// line. What must hold: nothing panics; and what is read says the same when it is
-/// written anew.
+/// written again.
 pub fn control(bytes: &[u8]) {
     let Ok((request, mut body)) = read_request(bytes) else {
         return;

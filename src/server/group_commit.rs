@@ -30,7 +30,7 @@ impl GroupCommitDelay {
         }
     }
 
-    /// So many calls are queued now.
+    /// Wakes the committer if it waits for no more than this many `queued` calls.
     pub fn arrived(&self, queued: usize) {
         if queued >= self.wanted.load(Ordering::SeqCst)
             && let Some(committer) = self.committer.get()
@@ -41,7 +41,7 @@ impl GroupCommitDelay {
         }
     }
 
-    /// Waits, in the committer's thread, until so many calls are `queued`, at most [`MAX_DELAY`].
+    /// Waits, in the committer's thread, until `wanted` calls are `queued`, at most [`MAX_DELAY`].
     pub fn wait(&self, wanted: usize, queued: impl Fn() -> usize) {
         if queued() >= wanted {
             return;

@@ -38,5 +38,5 @@ pub use commands::Commands;
 pub use run::{Server, ServerConfig, ServerError, SignatureConfig};
 pub use socket::reachable;
 
-/// The open files a server needs beside connections: private connections, log, index, commands.
+/// The open files a server needs in addition to connections: private connections, log, index, commands.
 pub const OWN_DESCRIPTORS: u64 = 400;

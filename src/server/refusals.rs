@@ -1,6 +1,6 @@
 //! Calls refused for their signature, or before it is looked at: counted and logged by reason.
 //!
-//! Nothing is kept of such a call unless only its date is wrong, so this is what its owner has to
+//! Refused calls are not kept unless only their date is wrong, so these counts are all that the owner has to
 //! find out why Copernica's calls do not arrive.
 
 use std::collections::BTreeMap;

@@ -45,7 +45,7 @@ const API_GRACE: Duration = Duration::from_secs(5);
 const QUEUE_LEN: usize = 1024;
 
 /// The private connections between frontend and tiny_http. One carries many calls; the others are
-/// for calls beside long bodies and for bursts.
+/// for calls in addition to long bodies and for bursts.
 const PRIVATE_CONNECTIONS: usize = 8;
 
 /// The bytes of requests and answers that the frontend buffers for all connections together; more

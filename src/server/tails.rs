@@ -3,7 +3,7 @@
 //! A waiting tail holds a thread and a connection, but no part of the log and no
 //! command slot. It sleeps until an event is synced
 //! ([`crate::log::AppendNotifier`]) and checks once a second whether its command
-//! is still connected. Only one page is built at a time, so many tails need no
+//! is still connected. Only one page is built at a time, so any number of tails needs no
 //! more memory than one, apart from the data each is sending.
 
 use std::error::Error;

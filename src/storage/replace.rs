@@ -1,6 +1,6 @@
 //! Replacing a file so that a crash leaves the old content or the new, whole.
 //!
-//! A new content is written beside the file, under its name with `.new`
+//! The new content is written next to the file, under its name with `.new`
 //! appended, and takes the file's name by a rename.
 
 use std::io;

@@ -101,7 +101,7 @@ impl Appender {
         }
     }
 
-    /// Closes the segments of rejected calls early enough to keep all to so many bytes.
+    /// Closes the segments of rejected calls early enough to keep their total below this many bytes.
     pub fn limit_rejected(&mut self, most: u64) {
         self.rejected
             .limit_segments((most / 8).max(MIN_REJECTED_SEGMENT));

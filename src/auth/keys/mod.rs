@@ -11,7 +11,7 @@
 //!
 //! - A key is used until its TTL ends (within bounds); the next call then waits for
 //!   it to be fetched again. That a name has no key is cached too, for a shorter time.
-//! - DNS decides: when it says that a key is gone or another one, the old one is no longer used.
+//! - DNS decides: when a key is removed from DNS or replaced, the old one is no longer used.
 //! - A verified key ([`KeyRing::mark_verified`]) is used on while DNS is unreachable, until it would
 //!   have been rotated, and across a restart ([`key_store`]).
 //! - A signature that does not verify may mean that the key changed within its TTL:

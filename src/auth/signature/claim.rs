@@ -30,7 +30,7 @@ impl Claim {
         self.date
     }
 
-    /// Why the date is too old or too far ahead, if it is: such a call is kept as rejected once its
+    /// Why the date is too old or too far ahead, if it is: the call is kept as rejected once its
     /// signature is verified, since this machine's clock may be wrong.
     pub const fn wrong_date(&self) -> Option<Refusal> {
         self.wrong_date

@@ -104,7 +104,7 @@ pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStat
         width: context.width,
     };
     let written = super::print(guide.text());
-    // That nobody reads it is no failure: the server runs all the same.
+    // A closed output is not a failure: the server runs regardless.
     let written = written.or_else(|error| match super::is_closed_pipe(&error) {
         true => Ok(()),
         false => Err(error),

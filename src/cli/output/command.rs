@@ -9,7 +9,7 @@ use crate::format::{plain, width_of};
 /// Before the lines after the first.
 const INDENT: &str = "    ";
 
-/// The lines of a command; `None` is no limit.
+/// The lines of a command; `None` means unlimited.
 pub fn broken(command: &str, width: Option<usize>) -> Vec<String> {
     let safe = plain(command);
     let Some(width) = width.filter(|width| width_of(&safe) > *width) else {

@@ -60,7 +60,7 @@ pub fn write(fields: &[Field], view: &View, out: &mut dyn Write) -> io::Result<(
     write_at("  ", most, fields, view, out)
 }
 
-/// Writes fields behind a margin, with at most so many columns for the names; what is
+/// Writes fields behind a margin, with at most this many columns for the names; what is
 /// long goes over several lines where the width is limited.
 pub fn write_at(
     margin: &str,

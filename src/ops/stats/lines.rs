@@ -38,7 +38,7 @@ pub struct StatsLine {
     pub plain_segments: u64,
     /// Segments of both logs that are sealed.
     pub sealed_segments: u64,
-    /// Events by day (of UTC in JSON lines), `YYYY-MM-DD`, sorted, without empty days.
+    /// Events by day, `YYYY-MM-DD` in UTC (in tables, in their zone), sorted, without empty days.
     pub days: Vec<Count>,
     /// Events by type, the most frequent first, as in the following lists.
     pub types: Vec<Count>,

@@ -12,15 +12,15 @@ pub enum VerifyLine {
     Damage(DamageLine),
     /// The index differs from the log.
     Index(IndexLine),
-    /// Events that a repair marked as lost; no damage.
+    /// Events that a repair marked as lost; this is not damage.
     Lost(LostLine),
-    /// A file that the program does not use; no damage.
+    /// A file that the program does not use; this is not damage.
     Note(NoteLine),
-    /// The last line: what was read.
+    /// The last line: the totals.
     Summary(VerifySummary),
 }
 
-/// Something that is not as it should be in a segment.
+/// Damage in a segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DamageLine {
     /// `events` or `rejected`.
@@ -33,9 +33,9 @@ pub struct DamageLine {
     pub bytes: u64,
     /// `seq` of the first event that cannot be read; null if there is none.
     pub first_seq: Option<u64>,
-    /// The last one; null if there is none or it is not known.
+    /// `seq` of the last such event; null if there is none or it is not known.
     pub last_seq: Option<u64>,
-    /// What is wrong.
+    /// The fault.
     pub reason: String,
 }
 
@@ -76,7 +76,7 @@ impl DamageLine {
 /// The index differs from the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexLine {
-    /// What differs.
+    /// The difference.
     pub what: String,
 }
 
@@ -102,7 +102,7 @@ pub struct NoteLine {
     pub what: String,
 }
 
-/// What was read.
+/// The totals.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifySummary {
     /// Events that can be read.
@@ -115,7 +115,7 @@ pub struct VerifySummary {
     pub pruned: u64,
     /// Segments of both logs.
     pub segments: u64,
-    /// Their length together.
+    /// Their total length in bytes.
     pub bytes: u64,
     /// The number of damages.
     pub damages: u64,

@@ -2,7 +2,7 @@
 //!
 //! It reads every byte of both logs: checksums, gaps in the numbers, the content
 //! of every record, and the footers of sealed segments. Then it compares the
-//! index with the log ([`digest`]). It writes nothing. Beside a running server it
+//! index with the log ([`digest`]). It writes nothing. While a server runs, it
 //! checks what was synced when it began.
 
 mod digest;

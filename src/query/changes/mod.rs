@@ -233,7 +233,7 @@ struct LineVisitor<'w, W> {
     after: Option<Mark>,
     /// Whether marks are needed.
     is_paged: bool,
-    /// Whether the sorter keeps only so many lines.
+    /// Whether the sorter keeps a limited number of lines.
     is_limited: bool,
     reverse: bool,
     sorter: &'w SharedSorter<'w>,

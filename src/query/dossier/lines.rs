@@ -19,38 +19,38 @@ use crate::query::lines::{HistoryLine, LastEvent};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "part", rename_all = "lowercase")]
 pub enum DossierLine<'a> {
-    /// What is asked, and when it was answered.
+    /// The question, and when it was answered.
     About(AboutPart<'a>),
-    /// How much there is.
+    /// The counts.
     Total(TotalPart),
-    /// What a (sub)profile is at the moment.
+    /// The state of a (sub)profile at the moment.
     State(StatePart),
-    /// A value of that moment.
+    /// A value at that moment.
     Now(NowPart<'a>),
-    /// A value while it lasted.
+    /// An earlier value and its interval.
     Value(ValuePart<'a>),
     /// Something that is not known.
     Gap(GapPart<'a>),
-    /// An event: the keys of `history`, and who sent it.
+    /// An event: the keys of `history`, and the sender.
     Event(Box<HistoryLine<'a>>),
-    /// A key by which events were verified.
+    /// A key that signed events.
     Key(KeyPart<'a>),
 }
 
-/// What is asked, and when it was answered.
+/// The question, and when it was answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AboutPart<'a> {
     /// The (sub)profile.
     #[serde(flatten)]
     pub who: ProfileKey,
-    /// The fields that are asked for; with no interests either, all are.
+    /// The requested fields; all if neither fields nor interests are named.
     pub fields: Vec<Cow<'a, str>>,
-    /// The interests that are asked for.
+    /// The requested interests.
     pub interests: Vec<Cow<'a, str>>,
-    /// From when on events are told; `null` is the beginning.
+    /// Events from this time on are listed; `null` means from the beginning.
     pub since: Option<String>,
-    /// The moment that is spoken of as now: events after it are left out.
+    /// The moment of the dossier; later events are left out.
     pub at: String,
     /// When the dossier was made.
     pub made: String,
@@ -58,56 +58,56 @@ pub struct AboutPart<'a> {
     pub version: Cow<'a, str>,
 }
 
-/// How much there is, of the profile and its subprofiles together.
+/// The counts, of the profile and its subprofiles together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TotalPart {
-    /// Subprofiles of which there are or were events.
+    /// The number of subprofiles that have or had events.
     pub subprofiles: u64,
-    /// Events in the span that repeat none, whatever they changed.
+    /// Events in the time range, duplicates excluded.
     pub events: u64,
-    /// Events in the span that repeat one, and change nothing.
+    /// Duplicates in the time range; they change nothing.
     pub duplicates: u64,
-    /// Of the events, how many are signed by Copernica.
+    /// The number of events with a verified signature.
     pub verified: u64,
-    /// How many came without a signature, though signatures were looked for.
+    /// The number of events without a signature while signatures were checked.
     pub unsigned: u64,
-    /// How many came while nobody looked.
+    /// The number of events received while signatures were not checked.
     pub unchecked: u64,
-    /// How many have changes that no call claims.
+    /// The number of events with unexplained changes.
     pub unexplained: u64,
-    /// How many tell values whose beginning is not known.
+    /// The number of events with values whose beginning is not known.
     pub first_seen: u64,
-    /// Of how many (sub)profiles older events were pruned.
+    /// The number of (sub)profiles whose older events were pruned.
     pub pruned: u64,
-    /// Events that cannot be read, or are known to be lost: how many reports.
+    /// The number of reports of events that cannot be read or are known to be lost.
     pub damaged: u64,
-    /// The first event in the span.
+    /// The first event in the time range.
     pub first_event: Option<LastEvent>,
-    /// The last one.
+    /// The last event in the time range.
     pub last_event: Option<LastEvent>,
 }
 
-/// What a (sub)profile is at the moment.
+/// The state of a (sub)profile at the moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatePart {
     /// The (sub)profile.
     #[serde(flatten)]
     pub who: ProfileKey,
-    /// The database as last named.
+    /// The database that the last call with one named.
     pub database: Option<u64>,
-    /// The collection as last named.
+    /// The collection that the last call with one named.
     pub collection: Option<u64>,
     /// `present`, `deleted` or `unknown`.
     pub state: String,
-    /// Its events in the span that repeat none.
+    /// Events in the time range, duplicates excluded.
     pub events: u64,
-    /// Those that do.
+    /// Duplicates in the time range.
     pub duplicates: u64,
-    /// The last event up to the moment that is no duplicate.
+    /// The last event up to the moment, duplicates excluded.
     pub last_event: Option<LastEvent>,
-    /// The profile's `delete` that ended the subprofile, where it was that.
+    /// The profile's `delete`, if that ended the subprofile.
     pub cascade: Option<LastEvent>,
     /// As sent.
     pub created: Option<String>,
@@ -125,17 +125,17 @@ pub struct NowPart<'a> {
     /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,
-    /// What it is; of what was asked for by name and is not there: `null`, and
-    /// `false` of an interest.
+    /// The value; for a requested field that does not exist `null`, for an interest
+    /// `false`.
     pub value: Value<'a>,
-    /// By what it came; `null` where it is not there.
+    /// The change that set it; `null` if it does not exist.
     pub since: Option<Origin>,
-    /// Of what is not there, but was: how it ended.
+    /// How it ended, if it existed before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<Ending>,
 }
 
-/// A value while it lasted.
+/// An earlier value and its interval.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ValuePart<'a> {
@@ -145,11 +145,11 @@ pub struct ValuePart<'a> {
     /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,
-    /// What it was.
+    /// The value.
     pub value: Value<'a>,
-    /// By what it came.
+    /// The change that set it.
     pub since: Origin,
-    /// By what it went; `null` where it lasts.
+    /// The change that ended it; `null` if it is current.
     pub until: Option<Ending>,
 }
 
@@ -157,37 +157,37 @@ pub struct ValuePart<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GapPart<'a> {
-    /// `unexplained`: values changed at an unseen moment. `first_seen`: what was
-    /// before is not known. `pruned`: older events were removed. `damage`: events
-    /// cannot be read. `lost`: they are known to be lost.
+    /// `unexplained`: values changed without a call. `first_seen`: the values before are not
+    /// known. `pruned`: older events were removed. `damage`: events cannot be read.
+    /// `lost`: events are known to be lost.
     pub kind: Cow<'a, str>,
-    /// Whose; `null` where that is not known either.
+    /// The profile; `null` if it is not known either.
     pub profile: Option<u64>,
     /// The subprofile.
     pub subprofile: Option<u64>,
-    /// The event that shows it.
+    /// The event from which this is known.
     pub seq: Option<u64>,
-    /// Since when; `null` is the beginning, or not known.
+    /// The earliest possible moment; `null` if it is the beginning, or not known.
     pub since: Option<String>,
-    /// Until when; `null` is not known.
+    /// The latest possible moment; `null` if it is not known.
     pub until: Option<String>,
-    /// The fields that are concerned; with no interests either, all are.
+    /// The affected fields; all if neither fields nor interests are named.
     pub fields: Vec<Cow<'a, str>>,
-    /// The interests that are concerned.
+    /// The affected interests.
     pub interests: Vec<Cow<'a, str>>,
-    /// What was found, where it is no matter of fields.
+    /// The finding, if it does not concern fields.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Cow<'a, str>>,
 }
 
-/// A key by which events were verified.
+/// A key that signed events.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyPart<'a> {
-    /// Its name: where its record was published in DNS.
+    /// The name of the key's record in DNS.
     pub key: Cow<'a, str>,
-    /// How many of the events it has signed.
+    /// The number of events that it signed.
     pub events: u64,
-    /// One of them, for `evidence`.
+    /// One of these events, for `evidence`.
     pub example: u64,
 }

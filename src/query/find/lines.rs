@@ -15,7 +15,7 @@ pub struct FindLine<'a> {
     /// The (sub)profile.
     #[serde(flatten)]
     pub who: ProfileKey,
-    /// The database as last named, up to the end of the interval.
+    /// The database that the last call with one named, up to the end of the interval.
     pub database: Option<u64>,
     /// The collection, likewise.
     pub collection: Option<u64>,
@@ -31,8 +31,8 @@ pub struct FindLine<'a> {
     /// The cause of the change that began it: with `unexplained`,
     /// `first_seen` and `baseline` it may have begun earlier.
     pub cause: Cow<'a, str>,
-    /// The time of the event that ended it; null while it lasts. Where it is
-    /// `since` and of the same event, only that moment is known.
+    /// The time of the event that ended it; null while it lasts. If it is `since`, and of the
+    /// same event, only that moment is known.
     pub until: Option<String>,
     /// That event's `seq`.
     pub until_seq: Option<u64>,

@@ -47,7 +47,7 @@ pub enum Matching {
     Match,
 }
 
-/// How a value is looked for, beside the value itself.
+/// How a value is compared.
 #[derive(clap::Args, Clone, Debug, Default, Serialize)]
 pub struct FindOptions {
     /// The field's name, if it contains =; the argument is then the value alone

@@ -8,16 +8,15 @@ use serde::{Deserialize, Serialize};
 use crate::history::Subject;
 use crate::query::lines::LabelCount;
 
-/// What unexplained changes have in common.
+/// The kind of a group of unexplained changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GapKind {
-    /// One span of time in which calls were lost would explain them all.
+    /// Calls lost within one time range would explain them all.
     Lost,
-    /// Hardly any call ever claims a change of this field: Copernica changes
-    /// it without one.
+    /// Calls hardly ever claim changes of this field: Copernica changes it without a call.
     SilentField,
-    /// Nothing: each may have a reason of its own.
+    /// The rest: each change may have its own reason.
     Scattered,
 }
 
@@ -25,47 +24,46 @@ pub enum GapKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GapLine<'a> {
-    /// What they have in common.
+    /// The kind of the group.
     pub kind: GapKind,
-    /// Of `lost`: the narrowest span that explains them all. Where `within_one`
-    /// is true, a single lost moment in it would do; else calls were lost at
-    /// its beginning, at its end, and maybe between.
+    /// Only for `lost`: the begin of the narrowest time range that explains all changes. If
+    /// `within_one` is true, calls lost at a single moment in it would explain them;
+    /// otherwise calls were lost at its begin, at its end, and perhaps between.
     pub since: Option<String>,
-    /// The end of that span, with it.
+    /// The end of that time range, inclusive.
     pub until: Option<String>,
-    /// Whether every change may have happened at one moment of that span.
+    /// Whether all changes may have happened at one moment of that time range.
     pub within_one: Option<bool>,
     /// The earliest moment at which one of the changes may have happened.
     pub outer_since: String,
     /// The time of the last event that showed one of them.
     pub outer_until: String,
-    /// How many profiles there are.
+    /// The number of profiles.
     pub profiles: u64,
-    /// How many subprofiles there are.
+    /// The number of subprofiles.
     pub subprofiles: u64,
-    /// How many events showed them.
+    /// The number of events that showed the changes.
     pub events: u64,
-    /// How many changes there are.
+    /// The number of changes.
     pub changes: u64,
-    /// Of `lost`: about how many of the (sub)profiles would be there if all
-    /// unexplained changes were spread evenly over the time.
+    /// Only for `lost`: the number of (sub)profiles to be expected by chance, if all unexplained
+    /// changes were spread evenly over time.
     pub by_chance: Option<u64>,
-    /// The fields and interests, the most changed first; 20 at most.
+    /// The fields and interests, the most frequently changed first; at most 20.
     pub fields: Vec<GapField<'a>>,
-    /// Whether there are more than those.
+    /// Whether there are more fields and interests.
     pub more_fields: bool,
     /// The first event that showed one of them, in the order of arrival.
     pub first_seq: u64,
-    /// The last.
+    /// The last event that showed one of them, in the order of arrival.
     pub last_seq: u64,
     /// The labels of the events that showed them.
     pub labels: Vec<LabelCount<'a>>,
-    /// Which calls usually set these fields.
+    /// The calls that usually set these fields.
     pub set_by: Vec<GapSetter<'a>>,
-    /// Of `lost`: the longest stretch of that span of whose time there is no
-    /// call at all.
+    /// Only for `lost`: the longest part of that time range without any call.
     pub quiet: Option<Quiet>,
-    /// The command that shows the changes, and maybe others of that time.
+    /// The command that shows the changes, and perhaps others of that time.
     pub command: Option<Cow<'a, str>>,
 }
 
@@ -76,28 +74,28 @@ pub struct GapField<'a> {
     /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,
-    /// How many unexplained changes of it there are.
+    /// The number of its unexplained changes.
     pub changes: u64,
 }
 
-/// A label whose calls set the fields, in all of the time that was asked for.
+/// A label whose calls set the fields, in the whole requested time range.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GapSetter<'a> {
     /// The label.
     pub label: Option<Cow<'a, str>>,
-    /// How many changes they claimed.
+    /// The number of changes that its calls claimed.
     pub changes: u64,
-    /// Of `lost`: how many calls with this label there are of the span's time.
+    /// Only for `lost`: the number of calls with this label in that time range.
     pub calls: Option<u64>,
 }
 
-/// A stretch of time.
+/// A time range without calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quiet {
-    /// The time of the last call before it, or the span's beginning.
+    /// The time of the last call before it, or the begin of the enclosing range.
     pub since: String,
-    /// The time of the next call, or the span's end.
+    /// The time of the next call, or the end of the enclosing range.
     pub until: String,
 }

@@ -9,64 +9,63 @@ use crate::event::ProfileKey;
 use crate::history::{Subject, Value, known};
 use crate::query::lines::LabelCount;
 
-/// Many (sub)profiles got the same field changed within minutes.
+/// An incident: the same field changed in many (sub)profiles within minutes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentLine<'a> {
-    /// Its name.
+    /// The incident's name, for `incidents show` and `undo`.
     pub id: String,
     /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,
-    /// The database that the calls named.
+    /// The database; `null` if the calls did not name it.
     pub database: Option<u64>,
-    /// The collection that the calls named.
+    /// The collection; `null` if the calls did not name it.
     pub collection: Option<u64>,
     /// The time of the first change.
     pub from: String,
-    /// The time of the last one.
+    /// The time of the last change.
     pub until: String,
-    /// How many profiles there are.
+    /// The number of profiles.
     pub profiles: u64,
-    /// How many subprofiles there are.
+    /// The number of subprofiles.
     pub subprofiles: u64,
-    /// How many events changed the field.
+    /// The number of events that changed the field.
     pub events: u64,
-    /// How many (sub)profiles usually get the field changed in so long as
-    /// `--within` says.
+    /// The number of (sub)profiles in which the field usually changes in a time of `--within`.
     pub usual: u64,
-    /// The commonest changes.
+    /// The most frequent changes.
     pub pairs: Vec<IncidentPair<'a>>,
-    /// Whether there are others than those.
+    /// Whether there are more than are listed.
     pub more_pairs: bool,
     /// The events' labels.
     pub labels: Vec<LabelCount<'a>>,
-    /// Why they changed.
+    /// The causes of the changes.
     pub causes: Vec<IncidentCause<'a>>,
     /// The first event, in the order of arrival.
     pub first_seq: u64,
-    /// The last.
+    /// The last event, in the order of arrival.
     pub last_seq: u64,
-    /// The command that shows its changes.
+    /// The command that shows the changes.
     pub command: Option<Cow<'a, str>>,
-    /// The command that writes a file to undo it.
+    /// The command that writes the file which undoes them.
     pub undo: Option<Cow<'a, str>>,
 }
 
-/// From what to what. Values of more than 1,024 bytes end with an ellipsis.
+/// An old and a new value. Values of more than 1,024 bytes end with an ellipsis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct IncidentPair<'a> {
-    /// What it was.
+    /// The old value.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "known"
     )]
     pub old: Option<Value<'a>>,
-    /// What it became.
+    /// The new value.
     pub new: Value<'a>,
-    /// How many events changed it so.
+    /// The number of events with this change.
     pub events: u64,
 }
 
@@ -76,11 +75,11 @@ pub struct IncidentPair<'a> {
 pub struct IncidentCause<'a> {
     /// The cause.
     pub cause: Cow<'a, str>,
-    /// How many of the events have it.
+    /// The number of events with this cause.
     pub events: u64,
 }
 
-/// Whether and how a (sub)profile's value can be what it was.
+/// A value of the incident: whether it can be restored, and to what.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UndoLine<'a> {
@@ -90,16 +89,16 @@ pub struct UndoLine<'a> {
     /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,
-    /// What it was before the incident.
+    /// The value before the incident.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "known"
     )]
     pub old: Option<Value<'a>>,
-    /// What the incident left.
+    /// The value that the incident left.
     pub bad: Value<'a>,
-    /// What it is; missing where the (sub)profile was deleted.
+    /// The current value; missing if the (sub)profile was deleted.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -110,30 +109,30 @@ pub struct UndoLine<'a> {
     pub seq: u64,
     /// That event's time.
     pub time: String,
-    /// Why it is left alone; `null` where it is to be restored.
+    /// Why it is left unchanged; `null` if it is restored.
     pub left: Option<SkipReason>,
 }
 
-/// Why a value is left alone.
+/// Why a value is left unchanged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SkipReason {
-    /// It is no longer what the incident left.
+    /// The value has changed since the incident.
     ChangedSince,
     /// The (sub)profile was deleted.
     Deleted,
-    /// What it was before is not known.
+    /// The value before is not known.
     OldUnknown,
-    /// It was not there before, which an import cannot restore.
+    /// The field did not exist before, which an import cannot restore.
     WasAbsent,
-    /// What the incident left is what it was before.
+    /// The incident left the value as it was before.
     SameAsBefore,
-    /// What it was before has U+FFFD, which stands for letters that were lost.
+    /// The value before contains U+FFFD, which stands for lost characters.
     OldDamaged,
 }
 
 impl SkipReason {
-    /// What to say of it.
+    /// The text for people.
     pub const fn text(self) -> &'static str {
         match self {
             Self::ChangedSince => "changed since",

@@ -8,13 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::event::ProfileKey;
 use crate::history::{Subject, Value};
 
-/// How a field goes on changing.
+/// The kind of loop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LoopKind {
     /// From one value to another and back, again and again.
     Turns,
-    /// Every few seconds.
+    /// To other values, every few seconds.
     Rewrites,
 }
 
@@ -35,15 +35,15 @@ pub struct LoopGroupLine<'a> {
     /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,
-    /// The labels of the calls that claim the changes; `null` is no label.
+    /// The labels of the calls that claim the changes; `null` stands for calls without a label.
     pub labels: Vec<Option<Cow<'a, str>>>,
-    /// Whether there are changes that no call claims.
+    /// Whether there are unexplained changes.
     pub unexplained: bool,
-    /// How many loops there are.
+    /// The number of loops.
     pub loops: u64,
-    /// How many of them go on still.
+    /// The number of loops that continue.
     pub going_on: u64,
-    /// How many changes they have.
+    /// The number of changes.
     pub changes: u64,
     /// The time of the first change.
     pub first: String,
@@ -51,11 +51,11 @@ pub struct LoopGroupLine<'a> {
     pub last: String,
 }
 
-/// A field of a (sub)profile that goes on changing.
+/// A field of a (sub)profile that keeps changing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoopLine<'a> {
-    /// How.
+    /// The kind of loop.
     pub kind: LoopKind,
     /// The (sub)profile.
     #[serde(flatten)]
@@ -63,21 +63,21 @@ pub struct LoopLine<'a> {
     /// The field or interest.
     #[serde(flatten)]
     pub subject: Subject<'a>,
-    /// How often it changed.
+    /// The number of changes.
     pub changes: u64,
-    /// The time of the first of these changes.
+    /// The time of the first change.
     pub first: String,
-    /// The time of the last one.
+    /// The time of the last change.
     pub last: String,
-    /// How many seconds there are between two of them, on average.
+    /// The average number of seconds between two changes.
     pub every: u64,
-    /// Whether the next one is not overdue yet.
+    /// Whether the loop continues: the next change is not overdue.
     pub going_on: bool,
-    /// What it changes to, by whom.
+    /// The values that it changes to, and the calls that set them.
     pub writers: Vec<LoopWriter<'a>>,
     /// The event of the first change.
     pub first_seq: u64,
-    /// The event of the last one.
+    /// The event of the last change.
     pub last_seq: u64,
     /// The command that shows the changes.
     pub command: Option<Cow<'a, str>>,
@@ -89,22 +89,21 @@ pub struct LoopLine<'a> {
 pub struct LoopWriter<'a> {
     /// The calls' label.
     pub label: Option<Cow<'a, str>>,
-    /// Whether the calls claim the changes; else they only show what had
-    /// changed unseen, maybe by another.
+    /// Whether the calls claim the changes; if not, they only show changes whose author is
+    /// not known.
     pub claimed: bool,
-    /// How many changes there are.
+    /// The number of changes.
     pub changes: u64,
-    /// To what, the commonest first; of more than a few values only some.
+    /// The values, the most frequent first; only some if there are many.
     pub values: Vec<LoopValue<'a>>,
 }
 
-/// A value that is written again and again. One of more than 1,024 bytes ends
-/// with an ellipsis.
+/// A value that is written repeatedly. One of more than 1,024 bytes ends with an ellipsis.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LoopValue<'a> {
     /// The value.
     pub value: Value<'a>,
-    /// How often.
+    /// The number of times.
     pub changes: u64,
 }

@@ -291,7 +291,7 @@ pub(super) fn answer(
     }
     if all.is_cut {
         lines.note(
-            "some profiles or subprofiles have so many large values that their loops may be \
+            "some profiles or subprofiles have too many large values, so their loops may be \
              listed in parts; ask for one field"
                 .to_owned(),
         );

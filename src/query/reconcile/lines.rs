@@ -25,8 +25,8 @@ pub struct ReconcileOrder {
     /// Whether (sub)profiles without a row are reported: the file is a complete
     /// export of the database or collection.
     pub gone: bool,
-    /// Whether columns that are no field of anybody in the trail are left out; not where
-    /// the trail knows no field at all.
+    /// Whether columns that nobody in the trail has as a field are left out; not if the trail
+    /// has no fields at all.
     pub only_fields: bool,
     /// Whether and how differences are recorded.
     pub record: Option<Recording>,
@@ -65,19 +65,18 @@ pub struct ReconcileLine<'a> {
     /// The field that differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<Cow<'a, str>>,
-    /// Of a field: its value in the trail; `null` where it has none.
+    /// Only for a field: its value in the trail; `null` if it has none.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "known"
     )]
     pub trail: Option<Option<Cow<'a, str>>>,
-    /// Of a field: its value in the file.
+    /// Only for a field: its value in the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<Cow<'a, str>>,
-    /// `unknown`: in the file, and the trail knows no state of it. `deleted`: in
-    /// the file, and deleted in the trail. `gone`: present in the trail, and not
-    /// in the file.
+    /// `unknown`: in the file, but its state is not known in the trail. `deleted`: in the file,
+    /// but deleted in the trail. `gone`: present in the trail, but not in the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<Cow<'a, str>>,
 }
@@ -133,7 +132,7 @@ pub struct ReconcileReport {
     pub doubtful: u64,
     /// The result of each column, in order.
     pub columns: Vec<ColumnCount>,
-    /// Columns that were left out, since they are no fields.
+    /// Columns that were left out because they are not fields.
     pub left_out: Vec<String>,
     /// Why the comparison cannot continue, if it cannot.
     pub failure: Option<String>,
@@ -144,7 +143,7 @@ pub struct ReconcileReport {
 pub struct ColumnCount {
     /// Rows of known (sub)profiles that differ in it.
     pub differing: u64,
-    /// Of those, the rows without such a field in the trail.
+    /// Of these, the rows whose (sub)profile has no such field in the trail.
     pub absent: u64,
 }
 

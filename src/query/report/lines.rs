@@ -7,29 +7,29 @@ use serde::{Deserialize, Serialize};
 
 use crate::history::{Subject, known};
 
-/// How many changes there are of a kind.
+/// A group of changes, and their number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReportLine<'a> {
-    /// What they have in common.
+    /// What the changes have in common.
     pub group: ReportGroup<'a>,
-    /// How many there are.
+    /// The number of changes.
     pub changes: u64,
-    /// Of how many events.
+    /// The number of events with such changes.
     pub events: u64,
-    /// Of how many profiles.
+    /// The number of profiles with such changes.
     pub profiles: u64,
-    /// Of how many subprofiles.
+    /// The number of subprofiles with such changes.
     pub subprofiles: u64,
-    /// The time of the first of them.
+    /// The time of the first change.
     pub first: String,
-    /// The time of the last of them.
+    /// The time of the last change.
     pub last: String,
-    /// The command that shows them; `null` where no command shows these alone.
+    /// The command that shows these changes; `null` if no command shows only these.
     pub command: Option<Cow<'a, str>>,
 }
 
-/// What changes of a group have in common: the keys that were asked for.
+/// What the changes of a group have in common: the keys of `by`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReportGroup<'a> {
@@ -55,17 +55,17 @@ pub struct ReportGroup<'a> {
         deserialize_with = "known"
     )]
     pub label: Option<Option<Cow<'a, str>>>,
-    /// Why they changed.
+    /// The cause of the changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cow<'a, str>>,
-    /// The database, where the calls named it.
+    /// The database; `null` if the calls did not name it.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "known"
     )]
     pub database: Option<Option<u64>>,
-    /// The collection, where the calls named it.
+    /// The collection; `null` if the calls did not name it.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",

@@ -3,7 +3,7 @@
 //! It is base64url of the mark in bincode and a truncated digest over the mark,
 //! the store and the query. A mistyped cursor, or one of another store or query,
 //! is therefore refused instead of answered with lines that do not continue the
-//! previous page. It is no secret: a client with access may request any page.
+//! previous page. It is not a secret: a client with access may request any page.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -27,7 +27,7 @@
 //! answers have pages: with `limit`, `Link` names the next one ([`cursor`]). `HEAD`
 //! is not supported: only the tag would be useful, which `If-None-Match` serves
 //! better, and the outcome is known only after the query has run. The description
-//! is no secret, but needs a token like everything else on this listener.
+//! is not a secret, but needs a token like everything else on this listener.
 //!
 //! The API is read-only. No path leads to a file.
 

@@ -155,7 +155,7 @@ pub(super) fn is_repeatable(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
-/// The words that a parameter's value can be; none where it is no choice.
+/// The allowed words of a parameter; none if any value is allowed.
 pub(super) fn choices(arg: &Arg) -> Vec<String> {
     let name = |value: PossibleValue| value.get_name().to_owned();
     match is_flag(arg) {

@@ -76,7 +76,7 @@ pub(super) enum SubjectKind {
     Everything,
 }
 
-/// What an answer depends on, beside the question with its times in Unix seconds.
+/// What an answer depends on, in addition to the question with its times in Unix seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Depends {
     /// The events that are there.

@@ -149,7 +149,7 @@ struct Determined {
 }
 
 impl Determined {
-    /// Takes the next event, which is no duplicate.
+    /// Takes the next event, which is not a duplicate.
     fn apply(&mut self, event: &Event<'_>) {
         let content = &event.content;
         self.of_subprofile |= event.key.subprofile.is_some();

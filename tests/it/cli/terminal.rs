@@ -231,8 +231,9 @@ fn suggested(text: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn suggested_commands_work_when_pasted() {
+fn suggested_commands_work_when_pasted_in_another_folder() {
     let (_dir, data) = folder_of_week();
+    let (above, name) = (data.parent().unwrap(), data.file_name().unwrap());
     let typed = ["--format", "table", "--tz", "Asia/Tokyo"];
     for words in [
         "report",
@@ -242,7 +243,7 @@ fn suggested_commands_work_when_pasted() {
         "show 999",
     ] {
         let args: Vec<&str> = words.split(' ').chain(typed).collect();
-        let outcome = cli(&data, &args);
+        let outcome = Cli::new(Path::new(name), &args).inside(above).run();
         let commands = suggested(&format!("{}{}", outcome.stdout, outcome.stderr));
         assert!(!commands.is_empty(), "{words}: {outcome:?}");
         // Files are written by none of these.

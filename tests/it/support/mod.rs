@@ -163,6 +163,12 @@ impl Cli {
         self
     }
 
+    /// In a working directory.
+    pub fn inside(mut self, dir: &Path) -> Self {
+        self.command.current_dir(dir);
+        self
+    }
+
     pub fn stdin(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.stdin = bytes.into();
         self
