@@ -146,7 +146,7 @@ fn what_is_wrong_is_said_before_anything_is_done() {
         (&["--prefix", "/opt/%h"], 2, "absolute path"),
         (&["--prefix"], 2, "--prefix needs a value"),
         (&["--everything"], 2, "--everything is not known"),
-        (&["--binary", "/nowhere"], 3, "/nowhere is no program"),
+        (&["--binary", "/nowhere"], 3, "/nowhere is not a program"),
         (
             &["--binary", "/bin/false"],
             3,
