@@ -23,6 +23,11 @@
     reason = "the documentation is made with private items, for developers"
 )]
 
+#[cfg(panic = "abort")]
+compile_error!(
+    "panic = \"abort\" is not supported: a panic of sled on a damaged index is caught, and the index rebuilt"
+);
+
 pub mod auth;
 mod background;
 pub mod cli;

@@ -81,6 +81,9 @@ fn to_prometheus(text: &str) -> String {
 /// The prefix of all names.
 const PREFIX: &str = "profiletrail";
 
+/// The statuses of rejected calls; any other is `other`.
+const STATUSES: [&str; 5] = ["400", "401", "404", "413", "415"];
+
 /// Counters by the value of one label.
 type Labelled = Family<[(&'static str, &'static str); 1], Counter>;
 
@@ -163,7 +166,15 @@ impl Metrics {
         registry.register("questions", help, inner.questions.clone());
         let help = "Calls that wait for the committer";
         registry.register("committer_queue_calls", help, inner.queued.clone());
-        Self(Arc::new(inner))
+        let metrics = Self(Arc::new(inner));
+        // An alert on an increase needs a sample before the first one.
+        for reason in ["disk_full", "log_failed", "owner_unknown", "queue_full"] {
+            let _ = metrics.0.refused.get_or_create(&[("reason", reason)]);
+        }
+        for status in STATUSES {
+            let _ = metrics.0.rejected.get_or_create(&[("status", status)]);
+        }
+        metrics
     }
 
     /// Calls were accepted.
@@ -173,14 +184,9 @@ impl Metrics {
 
     /// A call was rejected with a status, and kept.
     pub fn rejected(&self, status: u16) {
-        let status = match status {
-            400 => "400",
-            401 => "401",
-            404 => "404",
-            413 => "413",
-            415 => "415",
-            _ => "other",
-        };
+        let status = status.to_string();
+        let known = STATUSES.into_iter().find(|known| *known == status);
+        let status = known.unwrap_or("other");
         self.0.rejected.get_or_create(&[("status", status)]).inc();
     }
 
@@ -273,8 +279,13 @@ impl Collector for Gauges {
         let logs = ["events", "rejected"].into_iter().zip(self.log);
         let logs = logs.map(|(log, bytes)| ([("log", log)], bytes));
         family(out, "log_bytes", "Files of the logs", logs)?;
-        let version = std::iter::once(([("version", env!("CARGO_PKG_VERSION"))], 1));
-        family(out, "build_info", "The program's version", version)?;
+        let build = [
+            ("version", env!("CARGO_PKG_VERSION")),
+            ("commit", env!("PROFILETRAIL_COMMIT")),
+            ("target", env!("PROFILETRAIL_TARGET")),
+        ];
+        let help = "What this program was built from";
+        family(out, "build_info", help, std::iter::once((build, 1)))?;
         self.encode_frontends(out)
     }
 }
@@ -369,11 +380,6 @@ mod tests {
             "profiletrail_commit_group_calls_bucket{le=\"4.0\"} 1",
             "profiletrail_log_bytes{log=\"rejected\"} 20",
             "profiletrail_last_event_age_seconds 1.5",
-            concat!(
-                "profiletrail_build_info{version=\"",
-                env!("CARGO_PKG_VERSION"),
-                "\"} 1"
-            ),
             "profiletrail_connections{gate=\"webhook\",phase=\"idle\"} 2",
             "profiletrail_gate_refused_total{gate=\"webhook\",status=\"408\"} 7",
             "# TYPE profiletrail_commit_seconds histogram",

@@ -20,6 +20,7 @@ use super::maintenance::{RepairArgs, StatsArgs};
 use super::prune::PruneArgs;
 use super::reconcile::ReconcileArgs;
 use super::rejected::RejectedArgs;
+use super::schema::SchemaArgs;
 use super::serve::ServeArgs;
 use super::tail::TailArgs;
 use super::token::TokenArgs;
@@ -161,6 +162,8 @@ pub enum Command {
     Token(TokenArgs),
     /// Add, list and remove the files by which Copernica validates an address
     Validation(ValidationArgs),
+    /// Describe the lines of answers, or the HTTP API, for programs (JSON Schema, OpenAPI)
+    Schema(SchemaArgs),
     /// Write shell completions
     Completions(CompletionsArgs),
     /// Write the manual pages
@@ -208,6 +211,7 @@ impl Command {
             Self::Doctor(args) => super::doctor::run(&args, context),
             Self::Token(args) => super::token::run(&args, context),
             Self::Validation(args) => super::validation::run(&args, context),
+            Self::Schema(args) => super::schema::run(&args),
             Self::Completions(args) => super::generate::completions(&args),
             Self::Man(args) => super::generate::man(&args),
         }

@@ -35,7 +35,7 @@ const GROUPS: [(&str, &[&str]); 6] = [
             "stats", "verify", "repair", "seal", "backup", "restore", "import", "prune",
         ],
     ),
-    ("Give access", &["token", "validation"]),
+    ("Give access", &["token", "validation", "schema"]),
     ("Set up the shell", &["completions", "man", "help"]),
 ];
 

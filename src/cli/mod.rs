@@ -36,6 +36,7 @@ mod prompt;
 mod prune;
 mod reconcile;
 mod rejected;
+mod schema;
 mod serve;
 mod server_args;
 mod signature_args;
@@ -91,7 +92,7 @@ pub fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            say(&format!("profiletrail: {error:#}"));
+            logging::fail(&format!("profiletrail: {error:#}"));
             let usage = error.downcast_ref::<UsageError>().is_some();
             ExitCode::from(if usage { 2 } else { 3 })
         }

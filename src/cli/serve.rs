@@ -14,6 +14,7 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use super::context::{bytes, segment_size};
+use super::logging::{LogFormat, announce};
 use super::server_args::ServerArgs;
 use super::signature_args::SignatureArgs;
 use super::time::parse_span;
@@ -75,6 +76,9 @@ pub struct ServeArgs {
     /// What to log: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL", default_value = "info")]
     pub log: tracing::level_filters::LevelFilter,
+    /// The form of the log
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub log_format: LogFormat,
 }
 
 impl ServeArgs {
@@ -101,7 +105,7 @@ impl ServeArgs {
 }
 
 pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::from(args.log, context);
+    super::logging::from(args.log, args.log_format, context);
     let config = ServerConfig {
         data: context.data.clone(),
         listen: args.server.listen,
@@ -128,9 +132,9 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     let mut signals = Signals::new([SIGTERM, SIGINT]).context("waiting for signals")?;
     let server = Server::start(&config)?;
     if let Some(address) = server.api_address() {
-        super::say(&format!("answering questions on http://{address}"));
+        announce(&format!("answering questions on http://{address}"));
         if config.ui {
-            super::say(&format!(
+            announce(&format!(
                 "the page is at http://{address}/ (profiletrail token create makes a token to log in with)"
             ));
         }
@@ -140,7 +144,7 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     } else {
         "http"
     };
-    super::say(&format!("listening on {scheme}://{}", server.address()));
+    announce(&format!("listening on {scheme}://{}", server.address()));
     if config.signature.is_none() && args.signature.is_unsaid() {
         tracing::warn!(
             "signatures are not checked: anyone who reaches {} can add events. Start with --copernica-id account_1234 \

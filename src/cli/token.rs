@@ -1,7 +1,8 @@
 //! `token`: the tokens of the query API.
 
 use clap::Subcommand;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::output::{Cell, CellContext, Column, TablePrinter};
 use super::{CommandContext, ExitStatus, Format, ResultOutput, UsageError};
@@ -97,6 +98,23 @@ pub fn run(args: &TokenArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     }
 }
 
+/// A token, as a line of the answer.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct TokenLine<'a> {
+    /// Names it to `revoke`.
+    id: &'a str,
+    /// Its name, given by the owner; may be empty.
+    name: &'a str,
+    /// Its scope.
+    scope: Scope,
+    /// When it was made.
+    #[schemars(extend("format" = "date-time"))]
+    created: &'a str,
+    /// The token itself: only where it was just created.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+}
+
 /// Writes tokens; with its text the one that was just created.
 fn show(
     tokens: &[Token],
@@ -106,18 +124,13 @@ fn show(
 ) -> anyhow::Result<()> {
     if context.format(output.format) == Format::Jsonl {
         return tokens.iter().try_for_each(|token| {
-            let Token {
-                id,
-                name,
-                scope,
-                created,
-                ..
-            } = token;
-            let mut line = json!({"id": id, "name": name, "scope": scope, "created": created});
-            if let (Some(line), Some(text)) = (line.as_object_mut(), text) {
-                line.insert("token".to_owned(), text.into());
-            }
-            super::print_json(&line)
+            super::print_json(&TokenLine {
+                id: &token.id,
+                name: &token.name,
+                scope: token.scope,
+                created: &token.created,
+                token: text,
+            })
         });
     }
     let view = View {

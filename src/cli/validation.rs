@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Subcommand;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{CommandContext, ExitStatus, Format, ResultOutput, UsageError};
@@ -49,9 +50,11 @@ enum ValidationCommand {
 }
 
 /// A file, as a line of the answer.
-#[derive(Serialize)]
-struct ValidationLine<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ValidationLine<'a> {
+    /// Its name in the address.
     name: &'a str,
+    /// Its length.
     bytes: usize,
 }
 

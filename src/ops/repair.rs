@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::MaintenanceError;
@@ -21,7 +22,7 @@ use crate::store::Folder;
 const LOCK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A damaged segment, or one that was repaired.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RepairLine {
     /// `events` or `rejected`.
     pub log: String,

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::ops::Range;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answered, QueryError};
@@ -21,7 +22,7 @@ use crate::store::{Arrival, Damages, EventReader, Missing, Outcome, Snapshot, Tr
 const GROUP_LEN: usize = 256;
 
 /// What came of a rejected call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RetryOutcome {
     /// It is an event now.
@@ -33,7 +34,7 @@ pub enum RetryOutcome {
 }
 
 /// A line of `rejected --retry`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RetryLine {
     /// The call's number among the rejected.
     pub number: u64,

@@ -42,6 +42,8 @@ enum Job {
 #[derive(Debug)]
 pub(super) struct Health {
     poison: Mutex<Option<String>>,
+    /// Since when the committer works on its present group; `None` while it waits for one.
+    busy: Mutex<Option<Instant>>,
     disk: DiskSpaceMonitor,
     /// The bytes that the longest call may need.
     longest: u64,
@@ -51,6 +53,7 @@ impl Health {
     pub fn new(disk: DiskSpaceMonitor, longest: u64, poison: Option<&str>) -> Self {
         Self {
             poison: Mutex::new(poison.map(str::to_owned)),
+            busy: Mutex::default(),
             disk,
             longest,
         }
@@ -67,6 +70,16 @@ impl Health {
         }
         let full = self.disk.free()? < self.longest;
         full.then_some("the disk is full")
+    }
+
+    /// Whether the committer has been working on one group for longer than this, or has ended.
+    pub fn is_stuck(&self, now: Instant, after: Duration) -> bool {
+        let busy = *self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        busy.is_some_and(|since| now.saturating_duration_since(since) > after)
+    }
+
+    fn set_busy(&self, since: Option<Instant>) {
+        *self.busy.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
     /// Why the log has failed, if it has.
@@ -216,6 +229,7 @@ impl Drop for Committer {
     fn drop(&mut self) {
         let mut poison = self.health.lock_poison();
         poison.get_or_insert_with(|| "the committer has ended".to_owned());
+        self.health.set_busy(Some(Instant::now()));
     }
 }
 
@@ -236,6 +250,7 @@ impl Committer {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break,
             };
+            self.health.set_busy(Some(Instant::now()));
             self.take_resolved();
             let mut taken = 0;
             while let Some(job) = next.take() {
@@ -258,6 +273,7 @@ impl Committer {
             }
             self.commit();
             self.metrics.queued(jobs.len());
+            self.health.set_busy(None);
         }
         for (_, responder, _) in std::mem::take(&mut self.deferred) {
             self.refuse_unresolved(responder);

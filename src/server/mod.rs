@@ -31,9 +31,11 @@ mod reply;
 mod run;
 mod signed;
 mod socket;
+mod supervisor;
 mod tails;
 mod worker;
 
+pub use api::{line_schemas, openapi, schema_generator};
 pub use commands::Commands;
 pub use run::{Server, ServerConfig, ServerError, SignatureConfig};
 pub use socket::reachable;

@@ -19,6 +19,7 @@ use super::inactivity::{InactivityAlarm, start_watch};
 use super::query_limiter::{CAPACITY, QueryLimiter};
 use super::refusals::Refusals;
 use super::signed::Checker;
+use super::supervisor;
 use super::worker::Worker;
 use crate::auth::keys::{KeyConfig, KeyRing};
 use crate::auth::signature::Policy;
@@ -156,6 +157,7 @@ pub struct Server {
     control: ControlSocket,
     sealer: Background,
     retention: Background,
+    supervisor: Option<Background>,
 }
 
 impl Server {
@@ -236,7 +238,7 @@ impl Server {
         let worker = Worker {
             queue: queue.clone(),
             answers: answers.clone(),
-            health,
+            health: Arc::clone(&health),
             inactivity: inactivity.clone(),
             metrics,
             checker,
@@ -289,6 +291,8 @@ impl Server {
             .map_err(system("starting the sealer"))?;
         let retention = start_retention(Arc::clone(&trail), config.keep)
             .map_err(system("starting the scheduled pruning"))?;
+        let supervisor = supervisor::start(address, health, Arc::clone(&trail))
+            .map_err(system("notifying the supervisor"))?;
         Ok(Self {
             address,
             trail,
@@ -300,6 +304,7 @@ impl Server {
             control,
             sealer,
             retention,
+            supervisor,
         })
     }
 
@@ -321,6 +326,7 @@ impl Server {
     /// Stops it: no more calls are accepted, accepted ones are synced and answered, and running
     /// commands finish.
     pub fn stop(mut self) {
+        drop(self.supervisor.take());
         self.webhook.shutdown(GRACE);
         drop(self.watch);
         if let Some(api) = self.api {

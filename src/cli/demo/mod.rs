@@ -79,7 +79,7 @@ fn folder(keep: Option<&Path>) -> anyhow::Result<(PathBuf, Option<TempDir>)> {
 }
 
 pub fn run(args: &DemoArgs, context: &CommandContext) -> anyhow::Result<ExitStatus> {
-    super::logging::from(LevelFilter::WARN, context);
+    super::logging::from(LevelFilter::WARN, super::logging::LogFormat::Text, context);
     // From here on a signal ends the command in order, so that the folder is removed.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).context("waiting for signals")?;
     let story = Story::generate(SEED, args.now.unwrap_or(context.now));

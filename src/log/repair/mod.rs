@@ -26,6 +26,7 @@ mod walk;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::OpenMode;
@@ -72,7 +73,7 @@ pub enum RepairError {
 }
 
 /// What must be done about a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Remedy {
     /// It is written again.
@@ -84,7 +85,7 @@ pub enum Remedy {
 }
 
 /// A segment that is not whole.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Finding {
     /// Its file; of a missing segment, the one to be made.
     pub segment: PathBuf,

@@ -4,6 +4,7 @@ use std::sync::{Arc, TryLockError};
 use std::thread;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::seal::{NotSealed, Plain, seal};
@@ -15,7 +16,7 @@ use crate::log::segment::{Log, Segment, sealed_name};
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A segment that was sealed; a line of `seal`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SealedSegment {
     /// `seq` of its first record.
     pub first_seq: u64,

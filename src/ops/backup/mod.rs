@@ -27,6 +27,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use manifest::{Manifest, ManifestFile};
@@ -53,7 +54,7 @@ pub struct BackupOrder {
 }
 
 /// A line of `backup`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum BackupLine {
     /// A new file in the backup.
@@ -70,7 +71,7 @@ pub enum BackupLine {
 }
 
 /// The result of a backup.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BackupDone {
     /// The backup's folder.
     pub backup: PathBuf,

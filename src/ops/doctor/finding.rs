@@ -1,9 +1,10 @@
 //! The result of a check, and how its text writes sizes, durations and paths.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// How well something is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// As it should be.
@@ -17,7 +18,7 @@ pub enum Verdict {
 }
 
 /// The result of a check, a line of `doctor`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// The check's name in the table of checks.
     pub check: &'static str,

@@ -20,6 +20,7 @@ mod service;
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use facts::{LogFacts, Refused, Running, Settings, read_folder};
@@ -37,7 +38,7 @@ pub struct Found {
 }
 
 /// An address to enter in Copernica.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Address {
     /// The whole address.
     pub address: String,

@@ -1,11 +1,12 @@
 //! The lines of `verify`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::log::Damage;
 
 /// A line; `kind` says which.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum VerifyLine {
     /// Damage in a segment.
@@ -21,7 +22,7 @@ pub enum VerifyLine {
 }
 
 /// Damage in a segment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct DamageLine {
     /// `events` or `rejected`.
     pub log: String,
@@ -74,14 +75,14 @@ impl DamageLine {
 }
 
 /// The index differs from the log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IndexLine {
     /// The difference.
     pub what: String,
 }
 
 /// Events that a repair marked as lost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LostLine {
     /// `events` or `rejected`.
     pub log: String,
@@ -94,7 +95,7 @@ pub struct LostLine {
 }
 
 /// A file that the program does not use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NoteLine {
     /// The file.
     pub file: String,
@@ -103,7 +104,7 @@ pub struct NoteLine {
 }
 
 /// The totals.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct VerifySummary {
     /// Events that can be read.
     pub events: u64,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{ProfileKey, TimeSource};
@@ -56,7 +57,7 @@ impl FileRow {
 
 /// A difference between the file and the trail: of one field, or a finding
 /// about the whole (sub)profile.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReconcileLine<'a> {
     /// The (sub)profile.

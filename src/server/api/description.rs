@@ -63,13 +63,25 @@ pub(super) fn index() -> String {
     json!({ "description": PATH, "questions": questions }).to_string()
 }
 
-/// All of the description.
-pub(super) fn description() -> String {
-    let settings = SchemaSettings::draft2020_12()
+/// A generator of schemas for lines, which puts the types that they refer to at a path.
+pub fn schema_generator(definitions: &'static str) -> SchemaGenerator {
+    SchemaSettings::draft2020_12()
         .for_serialize()
-        .with(|settings| settings.definitions_path = "/components/schemas".into())
-        .with_transform(Precise);
-    let mut generator = settings.into_generator();
+        .with(|settings| settings.definitions_path = definitions.into())
+        .with_transform(Precise)
+        .into_generator()
+}
+
+/// The name of each question, and the schema of a line of its answer.
+pub fn line_schemas(generator: &mut SchemaGenerator) -> Vec<(&'static str, Schema)> {
+    let entries = ENTRIES.iter();
+    let lines = entries.map(|entry| (entry.name, entry.line(generator)));
+    lines.collect()
+}
+
+/// All of the description.
+pub fn openapi() -> Value {
+    let mut generator = schema_generator("/components/schemas");
     let mut all = Map::new();
     for entry in ENTRIES.iter() {
         let line = entry.line(&mut generator);
@@ -82,7 +94,7 @@ pub(super) fn description() -> String {
     let error = generator.subschema_for::<DecodeError>();
     let mut schemas = generator.take_definitions(true);
     schemas.insert("Damage".to_owned(), damage());
-    let document = json!({
+    json!({
         "openapi": "3.1.0",
         "info": {
             "title": "profiletrail",
@@ -108,8 +120,7 @@ pub(super) fn description() -> String {
                 },
             },
         },
-    });
-    document.to_string()
+    })
 }
 
 /// What the paths of a question name, the path that most ask last.

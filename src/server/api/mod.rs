@@ -47,4 +47,5 @@ mod scrape;
 mod ui;
 mod worker;
 
+pub use description::{line_schemas, openapi, schema_generator};
 pub(super) use run::{Api, ApiParts};

@@ -15,7 +15,7 @@ use super::answer::Sink;
 use super::auth::Authenticator;
 use super::conditional::{Tags, names};
 use super::cursor;
-use super::description::{INDEX, PATH, description, index};
+use super::description::{INDEX, PATH, index, openapi};
 use super::params::refuse_params;
 use super::parse::{ParsedQuery, parse_query};
 use super::questions::{ENTRIES, Question};
@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The list of questions, and their description.
 static LIST: LazyLock<String> = LazyLock::new(index);
-static DESCRIPTION: LazyLock<String> = LazyLock::new(description);
+static DESCRIPTION: LazyLock<String> = LazyLock::new(|| openapi().to_string());
 
 /// Shared by the threads.
 pub(super) struct Shared {

@@ -1,5 +1,6 @@
 //! The result of a prune, and its errors.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::event::seconds_to_rfc3339;
@@ -8,7 +9,7 @@ use crate::store::TrailError;
 use crate::store::retention::{CommitError, Removed};
 
 /// The result of a prune or of a dry run; the line of `prune`. Times are RFC 3339.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PruneReport {
     /// Events before this time are pruned.

@@ -21,4 +21,5 @@ mod retry;
 mod setup;
 mod signature;
 mod signed_calls;
+mod supervised;
 mod validation;

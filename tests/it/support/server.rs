@@ -63,8 +63,10 @@ impl Server {
             let left = NEVER.saturating_sub(begun.elapsed());
             match lines.recv_timeout(left) {
                 Ok(line) => {
-                    let url = line.strip_prefix("listening on ");
-                    if let Some((_, address)) = url.and_then(|url| url.split_once("://")) {
+                    // The line, or an object that has it.
+                    let url = line.split_once("listening on ");
+                    if let Some((_, address)) = url.and_then(|(_, url)| url.split_once("://")) {
+                        let address = address.split('"').next().unwrap();
                         return Ok(Self {
                             child,
                             address: address.parse().unwrap(),
