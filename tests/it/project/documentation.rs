@@ -365,6 +365,7 @@ pages! {
     glossary: "docs/glossary.md" after &[],
     http_api: "docs/http-api.md" after CALLS,
     index_design: "docs/index-design.md" after &[],
+    monitoring: "docs/monitoring.md" after &[],
     operations: "docs/operations.md" after CALLS,
     reconcile: "docs/reconcile.md" after CALLS,
     setup_in_copernica: "docs/setup-in-copernica.md" after &["README.md"],
