@@ -65,6 +65,14 @@ fn expected(prefix: &str) -> BTreeMap<String, u32> {
         ("etc/profiletrail.env".to_owned(), 0o644),
         ("etc/profiletrail.env.example".to_owned(), 0o644),
         ("etc/systemd/system/profiletrail.service".to_owned(), 0o644),
+        (
+            "etc/systemd/system/profiletrail-backup.service".to_owned(),
+            0o644,
+        ),
+        (
+            "etc/systemd/system/profiletrail-backup.timer".to_owned(),
+            0o644,
+        ),
         (format!("{prefix}/bin/profiletrail"), 0o755),
     ]);
     all
@@ -160,6 +168,36 @@ fn what_is_wrong_is_said_before_anything_is_done() {
 }
 
 #[test]
+fn the_settings_file_has_every_setting_that_there_is() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/profiletrail.env.example");
+    let text = fs::read_to_string(path).unwrap();
+    let lines = text
+        .lines()
+        .map(|line| line.strip_prefix('#').unwrap_or(line));
+    let names = lines.filter_map(|line| Some(line.split_once('=')?.0));
+    let mut named: Vec<&str> = names
+        .filter(|name| name.starts_with("PROFILETRAIL_"))
+        .collect();
+    named.sort_unstable();
+    // What clap says of the server, of its diagnosis, and of an answer.
+    let asked = [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["doctor", "--help"],
+        &["history", "--help"],
+    ];
+    let help = asked.map(|args| Cli::bare(args).run().ok()).concat();
+    let settings = help.split("[env:").skip(1);
+    let settings = settings.map(|rest| rest.split('=').next().unwrap().trim());
+    let mut settings: Vec<&str> = settings.collect();
+    settings.sort_unstable();
+    settings.dedup();
+    // It cannot name itself.
+    settings.retain(|name| *name != "PROFILETRAIL_ENV_FILE");
+    assert_eq!(named, settings);
+}
+
+#[test]
 fn an_old_binary_is_not_put_in_place() {
     // A checkout in which cargo is not to be used, as under sudo.
     let dir = tempfile::tempdir().unwrap();
@@ -171,6 +209,8 @@ fn an_old_binary_is_not_put_in_place() {
     for name in [
         "install",
         "profiletrail.service",
+        "profiletrail-backup.service",
+        "profiletrail-backup.timer",
         "profiletrail.env.example",
     ] {
         let name = Path::new("scripts").join(name);

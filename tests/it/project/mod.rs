@@ -6,4 +6,7 @@ mod documentation;
 #[cfg(feature = "fuzzing")]
 mod fuzz_corpora;
 mod install;
+mod monitoring;
+mod package;
+mod schemas;
 mod systemd_unit;

@@ -11,9 +11,13 @@ use std::process::Command;
 
 use crate::support::{BINARY, BODY, Server, clean, cli, eventually};
 
+fn read(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    fs::read_to_string(path.join(name)).unwrap()
+}
+
 fn unit() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/profiletrail.service");
-    fs::read_to_string(path).unwrap()
+    read("profiletrail.service")
 }
 
 /// All that is said by a command that must succeed.
@@ -27,11 +31,11 @@ fn said(command: &mut Command) -> String {
     text.concat()
 }
 
-/// The unit with this binary, in a folder of its own.
-fn written(dir: &Path) -> std::path::PathBuf {
-    let path = dir.join("profiletrail.service");
-    let text = unit().replace("/usr/local/bin/profiletrail", BINARY);
-    assert!(text.contains(BINARY));
+/// A unit with this binary, in a folder of its own.
+fn written(dir: &Path, name: &str) -> std::path::PathBuf {
+    let path = dir.join(name);
+    let text = read(name).replace("/usr/local/bin/profiletrail", BINARY);
+    assert!(text.contains(BINARY) || name.ends_with(".timer"));
     fs::write(&path, text).unwrap();
     path
 }
@@ -52,18 +56,19 @@ fn values(name: &str) -> Vec<String> {
 #[test]
 fn systemd_finds_nothing_wrong_with_it() {
     let dir = tempfile::tempdir().unwrap();
-    let path = written(dir.path());
-    let text = said(
-        clean("systemd-analyze")
-            .args(["verify", "--man=no"])
-            .arg(&path),
-    );
-    assert_eq!(text, "");
-    // From 0, safe, to 10; a service without any of it has 9.6.
+    let services = ["profiletrail.service", "profiletrail-backup.service"];
+    let services = services.map(|name| written(dir.path(), name));
     let mut command = clean("systemd-analyze");
-    command.args(["security", "--offline=true", "--no-pager", "--threshold=15"]);
-    let text = said(command.arg(&path));
-    assert!(text.contains("Overall exposure level"), "{text}");
+    command.args(["verify", "--man=no"]).args(&services);
+    command.arg(written(dir.path(), "profiletrail-backup.timer"));
+    assert_eq!(said(&mut command), "");
+    // From 0, safe, to 10; a service without any of it has 9.6.
+    for service in &services {
+        let mut command = clean("systemd-analyze");
+        command.args(["security", "--offline=true", "--no-pager", "--threshold=15"]);
+        let text = said(command.arg(service));
+        assert!(text.contains("Overall exposure level"), "{text}");
+    }
 }
 
 /// The names of the system calls of a set and of those in it.
