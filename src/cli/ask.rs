@@ -3,6 +3,7 @@
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use chrono::{DateTime, SecondsFormat};
 use serde_json::Value;
 
 use super::answer_args::{Ask, AskStates};
@@ -165,28 +166,27 @@ pub fn printer_of<'a>(
                 query,
                 Query::Report(_) | Query::Gaps(_) | Query::Incidents(_) | Query::Loops(_)
             );
-            let flags = &context.flags;
-            match suggests && !flags.is_empty() {
-                true => Box::new(WithFlags { inner, flags }),
+            match suggests {
+                true => Box::new(ToBePasted { inner, context }),
                 false => inner,
             }
         }
     })
 }
 
-/// Adds the flags in force to the commands that an answer suggests, so that they
-/// answer about the same data when pasted.
-struct WithFlags<'a> {
+/// Gives the commands that an answer suggests the flags in force, so that they answer
+/// about the same data when pasted, and their times the reader's zone.
+struct ToBePasted<'a> {
     inner: Box<dyn Printer + 'a>,
-    flags: &'a str,
+    context: &'a CommandContext,
 }
 
-impl Printer for WithFlags<'_> {
+impl Printer for ToBePasted<'_> {
     fn line(&mut self, line: &[u8]) -> io::Result<()> {
         let mut line: Value = serde_json::from_slice(line)?;
         for name in ["command", "undo"] {
             if let Some(Value::String(command)) = line.get_mut(name) {
-                command.push_str(self.flags);
+                *command = self.to_be_pasted(command);
             }
         }
         self.inner.line(&serde_json::to_vec(&line)?)
@@ -195,6 +195,39 @@ impl Printer for WithFlags<'_> {
     fn finish(&mut self) -> io::Result<()> {
         self.inner.finish()
     }
+}
+
+impl ToBePasted<'_> {
+    fn to_be_pasted(&self, command: &str) -> String {
+        let CommandContext {
+            reader_zone, flags, ..
+        } = self.context;
+        let mut words = shlex::split(command).unwrap_or_default();
+        for place in 1..words.len() {
+            if let Some([flag, time]) = words.get_mut(place - 1..=place)
+                && matches!(flag.as_str(), "--since" | "--until")
+                && let Ok(moment) = DateTime::parse_from_rfc3339(time)
+            {
+                let moment = moment.with_timezone(reader_zone);
+                *time = moment.to_rfc3339_opts(SecondsFormat::Secs, true);
+            }
+        }
+        let words = words.iter().map(String::as_str);
+        shlex::try_join(words).unwrap_or_default() + flags
+    }
+}
+
+/// A hint with its times in the reader's zone.
+fn in_zone(hint: &str, context: &CommandContext) -> String {
+    let view = context.view();
+    let words = hint.split(' ').map(|word| {
+        let time = word.trim_end_matches([':', ',']);
+        match DateTime::parse_from_rfc3339(time) {
+            Ok(_) => word.replacen(time, &view.time(time), 1),
+            Err(_) => word.to_owned(),
+        }
+    });
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// Prints what an answer lacks, and returns the exit status for it; `None` if it was
@@ -219,7 +252,7 @@ pub fn lacking(query: &Query, end: &Answered, context: &CommandContext) -> Optio
         nothing(query, context)
     ));
     for hint in &end.hints {
-        super::say(&format!("profiletrail: {hint}"));
+        super::say(&format!("profiletrail: {}", in_zone(hint, context)));
     }
     if let Some(next) = next(query, context).filter(|_| end.hints.is_empty()) {
         super::say(&format!("profiletrail: {next}"));

@@ -48,7 +48,7 @@ fn check(data: &Path, how: &str) {
         (&["history", "77", "--field", "x"], "x\\u{1b}[31m"),
         (
             &["history", "123", "--since", "2026-01-01"],
-            "the events of 123 are of 2025-10-09T08:53:20Z to 2025-10-09T08:55:00Z",
+            "the events of 123 are of 2025-10-09 10:53:20 CEST to 2025-10-09 10:55:00 CEST",
         ),
         (&["history", "456"], "did you mean 5/456?"),
         (&["history", "9/456"], "did you mean 5/456?"),
@@ -56,7 +56,7 @@ fn check(data: &Path, how: &str) {
         (&["history", "5"], "did you mean 5/456, 5/457?"),
         (
             &["blame", "88"],
-            "its first event is of 2025-10-09T08:53:20Z",
+            "its first event is of 2025-10-09 10:53:20 CEST:",
         ),
         (
             &["changes", "--field", "mial"],
