@@ -233,12 +233,12 @@ fn send_request(mut stream: &UnixStream, request: &Request) -> io::Result<()> {
 /// An answer that is read.
 pub struct Answer {
     input: ChunkedReader<BufReader<UnixStream>>,
-    /// What was received: whole lines, and the beginning of one.
+    /// A line that came in parts.
     held: Vec<u8>,
-    /// How much of it was returned.
+    /// Whether that line is whole, and was returned.
+    is_whole: bool,
+    /// How many bytes of the input were returned.
     returned: usize,
-    /// Where its last whole line ends.
-    whole: usize,
     _connection: Connection,
 }
 
@@ -265,34 +265,55 @@ impl Answer {
         Ok(Self {
             input: ChunkedReader::new(input),
             held: Vec::new(),
+            is_whole: false,
             returned: 0,
-            whole: 0,
             _connection: connection,
         })
     }
 
     /// The next part; an error where the other side has gone.
     pub fn next(&mut self) -> io::Result<Part<'_>> {
-        while self.returned == self.whole {
-            self.held.drain(..self.whole);
+        self.input.consume(std::mem::take(&mut self.returned));
+        if self.is_whole {
+            self.held.clear();
+            self.is_whole = false;
+        }
+        // A line that came in parts is put together; others are returned where they are.
+        loop {
             let received = self.input.fill_buf()?;
             if received.is_empty() {
                 return Err(ErrorKind::UnexpectedEof.into());
             }
-            let begin = self.held.len();
-            self.held.extend_from_slice(received);
-            let end = memchr::memrchr(b'\n', received).map(|at| begin + at + 1);
-            (self.returned, self.whole) = (0, end.unwrap_or_default());
-            let count = received.len();
-            self.input.consume(count);
+            let count = match self.held.is_empty() {
+                true => memchr::memrchr(b'\n', received),
+                false => memchr::memchr(b'\n', received),
+            };
+            if count.is_some() && self.held.is_empty() {
+                break;
+            }
+            let taken = count.map_or(received.len(), |at| at + 1);
+            self.held
+                .extend_from_slice(received.get(..taken).unwrap_or_default());
+            self.input.consume(taken);
+            if count.is_some() {
+                self.is_whole = true;
+                return part(&self.held);
+            }
         }
-        let lines = self.held.get(self.returned..self.whole).unwrap_or_default();
+        let received = self.input.fill_buf()?;
+        let end = memchr::memrchr(b'\n', received).map_or(0, |at| at + 1);
+        let lines = received.get(..end).unwrap_or_default();
         let lines = lines.get(..Control::split_at(lines)).unwrap_or(lines);
-        self.returned += lines.len();
-        match Control::of_line(lines) {
-            Some(control) => control.map(Part::Control),
-            None => Ok(Part::Lines(lines)),
-        }
+        self.returned = lines.len();
+        part(lines)
+    }
+}
+
+/// What some lines are: one about the answer, or lines of the answer itself.
+fn part(lines: &[u8]) -> io::Result<Part<'_>> {
+    match Control::of_line(lines) {
+        Some(control) => control.map(Part::Control),
+        None => Ok(Part::Lines(lines)),
     }
 }
 

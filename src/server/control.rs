@@ -149,17 +149,28 @@ impl<R: BufRead> BufRead for ChunkedReader<R> {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             let bytes = bytes.get(..READ).unwrap_or(bytes);
-            self.received.extend_from_slice(bytes);
             let count = bytes.len();
-            self.input.consume(count);
             let body = self.decoded.get_mut();
             body.clear();
-            let used = self.decoder.decode(&self.received, body, usize::MAX);
+            // Nearly always nothing is left from before, and nothing needs to be copied.
+            let is_whole = self.received.is_empty();
+            let used = if is_whole {
+                self.decoder.decode(bytes, body, usize::MAX)
+            } else {
+                self.received.extend_from_slice(bytes);
+                self.decoder.decode(&self.received, body, usize::MAX)
+            };
             self.decoded.set_position(0);
             let used = used.map_err(|_| {
                 io::Error::new(io::ErrorKind::InvalidData, "the body is not chunked")
             })?;
-            self.received.drain(..used);
+            if is_whole {
+                let left = bytes.get(used..).unwrap_or_default();
+                self.received.extend_from_slice(left);
+            } else {
+                self.received.drain(..used);
+            }
+            self.input.consume(count);
         }
         self.decoded.fill_buf()
     }
