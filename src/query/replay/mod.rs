@@ -1,9 +1,9 @@
 //! The replay driver: from a (sub)profile's events to what each of them changed.
 //!
 //! Every query about changes goes through [`Replayer::changes_of`]. It takes the
-//! state before a span from [`super::state_before`], orders the events of the span,
+//! state before a span from [`crate::query::state_before`], orders the events of the span,
 //! marks duplicates, and with cascade inserts the profile's deletes that end a
-//! subprofile ([`super::cascade`]). A [`ReplayVisitor`] receives each step with its
+//! subprofile ([`crate::query::cascade`]). A [`ReplayVisitor`] receives each step with its
 //! changes and the state after it.
 //!
 //! Records are read ahead in windows, each in one pass through the log; a window has
@@ -12,202 +12,49 @@
 //! fit is read singly when it is needed, so a (sub)profile with many large events
 //! costs no more memory than any other.
 
-use std::cell::RefCell;
-use std::iter::Peekable;
-use std::rc::Rc;
-use std::vec::IntoIter;
+mod fold;
+mod step;
+mod track;
 
-use super::answer::{Lines, QueryError};
-use super::cascade::{DeleteReader, ProfileDeletes};
-use super::filter::Span;
-use super::state_before::{Missing, state_before};
+pub(in crate::query) use step::{ReplayVisitor, Step, What};
+pub(in crate::query) use track::Track;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use fold::Fold;
+
 use crate::event::{Event, ProfileKey};
-use crate::history::{
-    CascadeDelete, Change, Interval, IntervalBuilder, Place, Replay, is_full_state,
-};
-use crate::store::{Batch, Damages, EventReader, EventsOf, Snapshot, order_second};
+use crate::history::{Replay, is_full_state};
+use crate::query::answer::{Lines, QueryError};
+use crate::query::cascade::{DeleteReader, ProfileDeletes};
+use crate::query::filter::Span;
+use crate::query::state_before::{Missing, state_before};
+use crate::store::{Batch, Damages, EventReader, EventsOf, Snapshot};
 
 /// How many events are read ahead at first.
 const FIRST_WINDOW: usize = 64;
 
 /// The maximum of a window; each window has four times as many as the previous one.
-pub(super) const WINDOW: usize = 4096;
+pub(in crate::query) const WINDOW: usize = 4096;
 
 /// About how many (time, `seq`) pairs of (sub)profiles are held at once.
 const PAIRS: usize = 1 << 18;
 
 /// All of time.
-pub(super) const ALWAYS: Seconds = (i64::MIN, i64::MAX);
+pub(in crate::query) const ALWAYS: Seconds = (i64::MIN, i64::MAX);
 
 /// The first and the last second of a span.
-pub(super) type Seconds = (i64, i64);
+pub(in crate::query) type Seconds = (i64, i64);
 
 /// The seconds of a span.
-pub(super) fn seconds_of(span: &Span) -> Seconds {
+pub(in crate::query) fn seconds_of(span: &Span) -> Seconds {
     let (since, until) = span.bounds();
     (since, until.saturating_sub(1))
 }
 
-/// What happened to a (sub)profile.
-#[derive(Clone, Copy)]
-pub(super) enum What<'s, 'a> {
-    /// An event.
-    Event(&'s Event<'a>),
-    /// An event that repeats another one and changes nothing.
-    Duplicate {
-        /// The event.
-        event: &'s Event<'a>,
-        /// The `seq` of the event it repeats.
-        of: u64,
-    },
-    /// The profile's delete, as an event of the subprofile that it ends.
-    Cascade(&'s Event<'a>),
-    /// A delete of the profile that was pruned or is unreadable: only its position
-    /// is known.
-    UnseenCascade(Place),
-}
-
-/// One step of a replay.
-pub(super) struct Step<'s, 'a> {
-    /// What happened.
-    pub what: What<'s, 'a>,
-    /// What it changed.
-    pub changes: Vec<Change<'a>>,
-    /// The state after it.
-    pub replay: &'s Replay<'a>,
-    /// The time of the event before it.
-    pub since: Option<i64>,
-}
-
-impl<'s, 'a> Step<'s, 'a> {
-    /// The event, including the delete of a cascade; `None` if it cannot be shown.
-    pub const fn event(&self) -> Option<&'s Event<'a>> {
-        match self.what {
-            What::Event(event) | What::Duplicate { event, .. } | What::Cascade(event) => {
-                Some(event)
-            }
-            What::UnseenCascade(_) => None,
-        }
-    }
-
-    /// The `seq` that the event repeats.
-    pub const fn duplicate_of(&self) -> Option<u64> {
-        match self.what {
-            What::Duplicate { of, .. } => Some(of),
-            _ => None,
-        }
-    }
-}
-
-/// Receives the replay of a (sub)profile.
-pub(super) trait ReplayVisitor {
-    /// Whether the changes of an event are needed; it may repeat the event `_of`.
-    /// If not, the event is applied to the state but not visited.
-    fn wants(&mut self, _event: &Event<'_>, _of: Option<u64>, _before: &Replay<'_>) -> bool {
-        true
-    }
-
-    /// Whether duplicates are visited.
-    fn wants_duplicates(&self) -> bool {
-        false
-    }
-
-    /// Takes the next step; `false` ends the replay.
-    fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError>;
-
-    /// Takes the state at the end of the span.
-    fn finish(&mut self, _state: &Replay<'_>) -> Result<bool, QueryError> {
-        Ok(true)
-    }
-}
-
-impl<F: FnMut(Step<'_, '_>) -> Result<bool, QueryError>> ReplayVisitor for F {
-    fn visit(&mut self, step: Step<'_, '_>) -> Result<bool, QueryError> {
-        self(step)
-    }
-}
-
-impl IntervalBuilder<'_> {
-    /// Applies a step of a replay, and returns the intervals that it ended.
-    pub(super) fn visit(&mut self, step: &Step<'_, '_>) -> Vec<Interval> {
-        match step.what {
-            What::Event(event) | What::Cascade(event) => {
-                self.step(event, &step.changes, step.replay, step.since)
-            }
-            What::UnseenCascade(place) => self.unseen_cascade(place, step.replay),
-            What::Duplicate { .. } => Vec::new(),
-        }
-    }
-}
-
-/// A (sub)profile to replay.
-pub(super) struct Track {
-    /// The (sub)profile.
-    pub key: ProfileKey,
-    /// Its events up to the end of the span, starting at the latest with the last
-    /// second before it.
-    pub events: EventsOf,
-    /// Whether the index may have earlier events than those; only without cascade.
-    pub is_cut: bool,
-    /// The span.
-    seconds: Seconds,
-    /// The profile's deletes in the span that may end it.
-    cascades: Vec<CascadeDelete>,
-    /// All of the profile's deletes, shared by its subprofiles; `None` without cascade.
-    deletes: Option<Rc<RefCell<ProfileDeletes>>>,
-}
-
-impl Track {
-    /// The (time, `seq`) pairs of the events in the span.
-    pub fn in_span(&self) -> &[(i64, u64)] {
-        let times = self.events.up_to(self.seconds.1);
-        times.get(self.before()..).unwrap_or_default()
-    }
-
-    /// Whether nothing in the span can have changed it, and nothing was pruned there.
-    pub fn is_idle(&self) -> bool {
-        let (first, last) = self.seconds;
-        let pruned = self.events.baseline_time();
-        self.in_span().is_empty()
-            && self.cascades().is_empty()
-            && pruned.is_none_or(|time| time < first || last < time)
-    }
-
-    /// The profile's deletes in the span that may end it.
-    pub fn cascades(&self) -> &[CascadeDelete] {
-        let (first, last) = self.seconds;
-        let begin = self
-            .cascades
-            .partition_point(|delete| delete.place.time < first);
-        let end = self
-            .cascades
-            .partition_point(|delete| delete.place.time <= last);
-        self.cascades.get(begin..end).unwrap_or_default()
-    }
-
-    /// How many of its events come before the span.
-    fn before(&self) -> usize {
-        let since = self.seconds.0;
-        self.events.times.partition_point(|(time, _)| *time < since)
-    }
-
-    /// The `seq` of its events in the span, and of the last second before it.
-    pub fn near(&self) -> impl Iterator<Item = u64> {
-        let before = self.events.times.get(..self.before()).unwrap_or_default();
-        let last = before.last().map(|pair| pair.0);
-        let from = before.partition_point(|pair| Some(pair.0) < last);
-        let near = self.events.up_to(self.seconds.1).iter().skip(from);
-        near.map(|(_, seq)| *seq)
-    }
-
-    /// The same events, in a part of the span.
-    pub fn narrow(&mut self, seconds: Seconds) {
-        self.seconds = seconds;
-    }
-}
-
 /// Replays (sub)profiles on one thread.
-pub(super) struct Replayer<'t> {
+pub(in crate::query) struct Replayer<'t> {
     snapshot: &'t Snapshot<'t>,
     /// Whether a profile's delete ends its subprofiles.
     cascade: bool,
@@ -523,119 +370,5 @@ fn whole_seconds(pairs: &[(i64, u64)], count: usize) -> usize {
     match pairs.partition_point(|pair| pair.0 < *time) {
         0 => pairs.partition_point(|pair| pair.0 <= *time),
         begin => begin,
-    }
-}
-
-/// The fold over one (sub)profile's events and the deletes among them.
-struct Fold<'r, V> {
-    track: &'r Track,
-    /// The deletes that may end it and were not applied yet.
-    cascades: Peekable<IntoIter<CascadeDelete>>,
-    delete: &'r mut DeleteReader,
-    reader: &'r mut EventReader,
-    damage: &'r mut Damages,
-    visitor: &'r mut V,
-}
-
-impl<V: ReplayVisitor> Fold<'_, V> {
-    /// Applies some events, whole seconds, and the deletes before them.
-    fn events<'a>(
-        &mut self,
-        replay: &mut Replay<'a>,
-        pairs: &[(i64, u64)],
-        held: &'a Batch,
-    ) -> Result<bool, QueryError> {
-        for second in pairs.chunk_by(|a, b| a.0 == b.0) {
-            let baseline = self.track.events.baseline.as_ref();
-            let ordered = order_second(second, baseline, held, self.reader, self.damage)?;
-            for (seq, duplicate_of) in ordered {
-                if duplicate_of.is_some() && !self.visitor.wants_duplicates() {
-                    continue;
-                }
-                let event = match self.reader.event_of(held, seq) {
-                    Ok(event) => event,
-                    Err(unreadable) => {
-                        self.damage.add(unreadable.into_damage()?);
-                        continue;
-                    }
-                };
-                if !self.event(replay, &event, duplicate_of)? {
-                    return Ok(false);
-                }
-            }
-        }
-        Ok(true)
-    }
-
-    fn event<'a>(
-        &mut self,
-        replay: &mut Replay<'a>,
-        event: &Event<'a>,
-        duplicate_of: Option<u64>,
-    ) -> Result<bool, QueryError> {
-        if !self.cascades_before(Some(Place::of(event)), replay)? {
-            return Ok(false);
-        }
-        if !self.visitor.wants(event, duplicate_of, replay) {
-            if duplicate_of.is_none() {
-                replay.skip(event);
-            }
-            return Ok(true);
-        }
-        let since = replay.last.map(|(_, time)| time);
-        let (what, changes) = match duplicate_of {
-            Some(of) => (What::Duplicate { event, of }, Vec::new()),
-            None => (What::Event(event), replay.step(event)),
-        };
-        self.visitor.visit(Step {
-            what,
-            changes,
-            replay,
-            since,
-        })
-    }
-
-    /// Applies the remaining deletes, and the baseline if no event came after it.
-    fn finish(&mut self, replay: &mut Replay<'_>) -> Result<bool, QueryError> {
-        if !self.cascades_before(None, replay)? {
-            return Ok(false);
-        }
-        let last = self.track.seconds.1;
-        if self.track.events.reaches_baseline(last) {
-            replay.apply_baseline();
-        }
-        self.visitor.finish(replay)
-    }
-
-    /// Applies the deletes before a position, or all remaining ones.
-    fn cascades_before(
-        &mut self,
-        place: Option<Place>,
-        replay: &mut Replay<'_>,
-    ) -> Result<bool, QueryError> {
-        let is_before = |delete: &CascadeDelete| place.is_none_or(|place| delete.place < place);
-        while let Some(delete) = self.cascades.next_if(is_before) {
-            let since = replay.last.map(|(_, time)| time);
-            let Some(changes) = replay.apply_cascade(delete.place) else {
-                continue;
-            };
-            let event =
-                self.delete
-                    .event(delete, self.track.key, replay, self.reader, self.damage)?;
-            let what = match &event {
-                Some(event) => What::Cascade(event),
-                None => What::UnseenCascade(delete.place),
-            };
-            let step = Step {
-                what,
-                changes,
-                replay,
-                since,
-            };
-            if !self.visitor.visit(step)? {
-                return Ok(false);
-            }
-        }
-        Ok(true)
     }
 }

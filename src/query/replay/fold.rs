@@ -1,0 +1,126 @@
+//! The steps of a replay: events and the profile's deletes in their order.
+
+use std::iter::Peekable;
+use std::vec::IntoIter;
+
+use super::step::{ReplayVisitor, Step, What};
+use super::track::Track;
+use crate::event::Event;
+use crate::history::{CascadeDelete, Place, Replay};
+use crate::query::answer::QueryError;
+use crate::query::cascade::DeleteReader;
+use crate::store::{Batch, Damages, EventReader, order_second};
+
+/// The fold over one (sub)profile's events and the deletes among them.
+pub(super) struct Fold<'r, V> {
+    pub track: &'r Track,
+    /// The deletes that may end it and were not applied yet.
+    pub cascades: Peekable<IntoIter<CascadeDelete>>,
+    pub delete: &'r mut DeleteReader,
+    pub reader: &'r mut EventReader,
+    pub damage: &'r mut Damages,
+    pub visitor: &'r mut V,
+}
+
+impl<V: ReplayVisitor> Fold<'_, V> {
+    /// Applies some events, whole seconds, and the deletes before them.
+    pub fn events<'a>(
+        &mut self,
+        replay: &mut Replay<'a>,
+        pairs: &[(i64, u64)],
+        held: &'a Batch,
+    ) -> Result<bool, QueryError> {
+        for second in pairs.chunk_by(|a, b| a.0 == b.0) {
+            let baseline = self.track.events.baseline.as_ref();
+            let ordered = order_second(second, baseline, held, self.reader, self.damage)?;
+            for (seq, duplicate_of) in ordered {
+                if duplicate_of.is_some() && !self.visitor.wants_duplicates() {
+                    continue;
+                }
+                let event = match self.reader.event_of(held, seq) {
+                    Ok(event) => event,
+                    Err(unreadable) => {
+                        self.damage.add(unreadable.into_damage()?);
+                        continue;
+                    }
+                };
+                if !self.event(replay, &event, duplicate_of)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    fn event<'a>(
+        &mut self,
+        replay: &mut Replay<'a>,
+        event: &Event<'a>,
+        duplicate_of: Option<u64>,
+    ) -> Result<bool, QueryError> {
+        if !self.cascades_before(Some(Place::of(event)), replay)? {
+            return Ok(false);
+        }
+        if !self.visitor.wants(event, duplicate_of, replay) {
+            if duplicate_of.is_none() {
+                replay.skip(event);
+            }
+            return Ok(true);
+        }
+        let since = replay.last.map(|(_, time)| time);
+        let (what, changes) = match duplicate_of {
+            Some(of) => (What::Duplicate { event, of }, Vec::new()),
+            None => (What::Event(event), replay.step(event)),
+        };
+        self.visitor.visit(Step {
+            what,
+            changes,
+            replay,
+            since,
+        })
+    }
+
+    /// Applies the remaining deletes, and the baseline if no event came after it.
+    pub fn finish(&mut self, replay: &mut Replay<'_>) -> Result<bool, QueryError> {
+        if !self.cascades_before(None, replay)? {
+            return Ok(false);
+        }
+        let last = self.track.seconds.1;
+        if self.track.events.reaches_baseline(last) {
+            replay.apply_baseline();
+        }
+        self.visitor.finish(replay)
+    }
+
+    /// Applies the deletes before a position, or all remaining ones.
+    fn cascades_before(
+        &mut self,
+        place: Option<Place>,
+        replay: &mut Replay<'_>,
+    ) -> Result<bool, QueryError> {
+        let is_before = |delete: &CascadeDelete| place.is_none_or(|place| delete.place < place);
+        while let Some(delete) = self.cascades.next_if(is_before) {
+            let since = replay.last.map(|(_, time)| time);
+            let Some(changes) = replay.apply_cascade(delete.place) else {
+                continue;
+            };
+            let event =
+                self.delete
+                    .event(delete, self.track.key, replay, self.reader, self.damage)?;
+            let what = match &event {
+                Some(event) => What::Cascade(event),
+                None => What::UnseenCascade(delete.place),
+            };
+            let step = Step {
+                what,
+                changes,
+                replay,
+                since,
+            };
+            if !self.visitor.visit(step)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
