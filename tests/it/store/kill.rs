@@ -12,6 +12,12 @@ use std::time::Duration;
 use crate::support::{Client, Dice, Server, cli, json_lines};
 
 const ROUNDS: u64 = 100;
+const MOST_ROUNDS: u64 = 400;
+
+/// The fewest acknowledged events, and sealed segments, that prove something.
+const ENOUGH: usize = 1_000;
+const SEALED: usize = 10;
+
 const CLIENTS: u64 = 4;
 const PROFILES: u64 = 11;
 
@@ -37,7 +43,18 @@ fn a_hundred_kills_lose_nothing_that_was_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let mut dice = Dice(20_260_101);
     let mut acknowledged: HashMap<u64, String> = HashMap::new();
-    for round in 0..ROUNDS {
+    let sealed = || {
+        let names = std::fs::read_dir(dir.path().join("log")).into_iter();
+        let names = names.flatten().map(|name| name.unwrap().file_name());
+        names
+            .filter(|name| name.to_str().unwrap().ends_with(".log.zst"))
+            .count()
+    };
+    for round in 0..MOST_ROUNDS {
+        // On a busy machine a round may end before anything was sealed.
+        if round >= ROUNDS && acknowledged.len() > ENOUGH && sealed() > SEALED {
+            break;
+        }
         // Small segments, so that their closing and sealing is hit as well.
         let server = Server::start(dir.path(), &["--segment-size", "20KB", "--log", "warn"]);
         let clients: Vec<_> = (0..CLIENTS)
@@ -56,14 +73,8 @@ fn a_hundred_kills_lose_nothing_that_was_acknowledged() {
         }
     }
     // A silent machine that kept nothing would prove nothing.
-    assert!(acknowledged.len() > 1_000, "{}", acknowledged.len());
-
-    let names = std::fs::read_dir(dir.path().join("log")).unwrap();
-    let sealed = names.filter(|name| {
-        let name = name.as_ref().unwrap().file_name();
-        name.to_str().unwrap().ends_with(".log.zst")
-    });
-    assert!(sealed.count() > 10, "sealing was not hit");
+    assert!(acknowledged.len() > ENOUGH, "{}", acknowledged.len());
+    assert!(sealed() > SEALED, "sealing was not hit");
 
     let server = Server::start(dir.path(), &[]);
     let exported = json_lines(&cli(dir.path(), &["export", "--raw"]).ok());
