@@ -10,9 +10,10 @@ use super::answer_args::{Ask, AskStates};
 use super::args::Output;
 use super::client;
 use super::out_file::OutFile;
-use super::output::{Csv, CsvColumns, Xlsx, csv_columns, printer};
+use super::output::printer;
 use super::{CommandContext, ExitStatus, Format, PagedStdout, UsageError};
 use crate::format::{LineSplitter, Printer};
+use crate::query::rows::{Csv, CsvColumns, Xlsx, csv_columns};
 use crate::query::{Answered, FindQuery, FindTarget, InvalidParam, Query, Span, Wanted};
 
 impl<Q: clap::Args> Ask<Q> {

@@ -39,6 +39,7 @@ mod replay;
 mod report;
 mod request;
 mod retry;
+pub mod rows;
 mod sample;
 mod show;
 mod state_before;

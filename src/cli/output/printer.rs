@@ -1,8 +1,7 @@
-//! The output format of each answer for people, and its CSV columns.
+//! The output format of each answer for people.
 
 use std::io::Write;
 
-use super::csv::CsvColumns;
 use super::details::{Gathered, Paragraphs};
 use super::history::History;
 use super::loops::Loops;
@@ -36,13 +35,11 @@ pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn
                 diff::write(lines, &query, &view, out)
             }))
         }
-        Query::Blame(query) => {
-            Box::new(TablePrinter::new(tables::BLAME.columns, at(query.at), out))
-        }
-        Query::Changes(_) => Box::new(TablePrinter::new(tables::CHANGES.columns, now, out)),
-        Query::Export(_) => Box::new(TablePrinter::new(tables::EXPORT.columns, now, out)),
-        Query::Rejected(_) => Box::new(TablePrinter::new(tables::REJECTED.columns, now, out)),
-        Query::Find(query) => Box::new(TablePrinter::new(tables::FIND.columns, at(query.at), out)),
+        Query::Blame(query) => Box::new(TablePrinter::new(tables::BLAME, at(query.at), out)),
+        Query::Changes(_) => Box::new(TablePrinter::new(tables::CHANGES, now, out)),
+        Query::Export(_) => Box::new(TablePrinter::new(tables::EXPORT, now, out)),
+        Query::Rejected(_) => Box::new(TablePrinter::new(tables::REJECTED, now, out)),
+        Query::Find(query) => Box::new(TablePrinter::new(tables::FIND, at(query.at), out)),
         Query::Evidence(_) => Box::new(Paragraphs::of(view, out, evidence::sections)),
         Query::Explain(_) => Box::new(Gathered::new(move |lines| {
             explain::write(lines, &view, out)
@@ -58,34 +55,8 @@ pub fn printer<'a>(query: &Query, view: View, out: &'a mut dyn Write) -> Box<dyn
         Query::Loops(_) => Box::new(Loops::new(view, out)),
         Query::Incidents(query) => match query.what {
             Wanted::List => Box::new(Paragraphs::of(view, out, incidents::sections)),
-            Wanted::Undo(_) => Box::new(TablePrinter::new(tables::UNDO.columns, now, out)),
-            Wanted::Show(_) => Box::new(TablePrinter::new(tables::CHANGES.columns, now, out)),
+            Wanted::Undo(_) => Box::new(TablePrinter::new(tables::UNDO, now, out)),
+            Wanted::Show(_) => Box::new(TablePrinter::new(tables::CHANGES, now, out)),
         },
     }
-}
-
-/// The columns of the answer to a question; `None` where it has no CSV.
-pub const fn csv_columns(query: &Query) -> Option<CsvColumns> {
-    Some(match query {
-        Query::History(_) | Query::Tail(_) => tables::HISTORY_CSV,
-        Query::Show(_) => tables::SHOW_CSV,
-        Query::Diff(_) => tables::DIFF_CSV,
-        Query::Blame(_) => tables::BLAME.csv,
-        Query::Changes(_) => tables::CHANGES.csv,
-        Query::Export(_) => tables::EXPORT.csv,
-        Query::Rejected(_) => tables::REJECTED.csv,
-        Query::Evidence(_) => tables::EVIDENCE_CSV,
-        Query::Find(_) => tables::FIND.csv,
-        Query::Explain(_) => tables::EXPLAIN_CSV,
-        Query::Report(_) => tables::REPORT_CSV,
-        Query::Gaps(_) => tables::GAPS_CSV,
-        Query::Loops(_) => tables::LOOPS_CSV,
-        Query::Incidents(query) => match query.what {
-            Wanted::Show(_) => tables::CHANGES.csv,
-            Wanted::Undo(_) => tables::UNDO.csv,
-            Wanted::List => tables::INCIDENTS_CSV,
-        },
-        // It is one document of many parts.
-        Query::Dossier(_) => return None,
-    })
 }

@@ -1,9 +1,5 @@
-//! Answers as tables: one description of the columns of each, for a terminal and
-//! for CSV.
-//!
-//! A [`Table`] names the keys that make an answer's CSV, and the columns that a
-//! terminal shows, each with a function from a line to its cell. The tables
-//! themselves are in [`super::tables`].
+//! Answers as tables on a terminal: each column has a function from a line to its
+//! cell. The tables themselves are in [`super::tables`].
 //!
 //! Rows are laid out without seeing all of them: the first are buffered and determine
 //! the widths of the columns. A wider cell of a later row is shortened; in a column
@@ -18,7 +14,6 @@ use serde::de::DeserializeOwned;
 
 use super::cell::{Cell, marked};
 use super::command::broken;
-use super::csv::CsvColumns;
 use crate::format::{Printer, Role, View};
 
 /// How many rows decide the widths, …
@@ -36,14 +31,6 @@ const MIN_WIDTH: usize = 4;
 
 /// Before a command on a line of its own.
 const INDENT: &str = "    ";
-
-/// An answer's columns.
-pub struct Table<L: 'static> {
-    /// Those of its CSV.
-    pub csv: CsvColumns,
-    /// Those that a terminal shows.
-    pub columns: &'static [Column<L>],
-}
 
 /// A column on a terminal.
 pub struct Column<L> {

@@ -1,12 +1,9 @@
-//! The columns of every answer that is a table, on a terminal and as CSV.
-//!
-//! A new tabular query only declares its table here; any other only declares its CSV.
-//! The names and the order of CSV columns are stable.
+//! The columns of every answer that is a table on a terminal. Those of its CSV are in
+//! [`crate::query::rows`].
 
 use super::cell::Cell;
-use super::csv::CsvColumns;
 use super::history::push_signature_mark;
-use super::table::{CellContext, Column, Table};
+use super::table::{CellContext, Column};
 use crate::format::{
     Change, Role, Side, Text, format_duration, plain, quoted, seconds_of, subject,
 };
@@ -18,216 +15,189 @@ use crate::query::{ReconcileLine, UndoLine};
 const MAX_BODY: usize = 200;
 
 /// `changes`, and `incidents show`.
-pub static CHANGES: Table<ChangesLine<'static>> = Table {
-    csv: CsvColumns::new(
-        "time seq type profile subprofile database collection label field interest old old_is new new_is cause since",
-    ),
-    columns: &[
-        Column::fixed("TIME", |line, _| time(&line.time, line.change.cause.name())),
-        Column::number("SEQ", |line, _| Cell::seq(line.seq)),
-        Column::fixed("WHO", |line, _| Cell::who(line.who)),
-        Column::elastic("LABEL", 5, 16, |line: &ChangesLine<'_>, _| {
-            Cell::outside(line.label.as_deref())
-        })
-        .drop_priority(1),
-        Column::fixed("CAUSE", |line, _| {
-            let own = line.change.cause;
-            cause(own.name(), own.since().is_some())
-        }),
-        Column::elastic("FIELD", 8, 24, |line, _| {
-            subject(&line.change.subject).into()
-        }),
-        Column::elastic("CHANGE", 24, usize::MAX, |line, context| {
-            let mut change = Change::new(line.change.old.as_ref(), &line.change.new);
-            if let Some(since) = line.change.cause.since() {
-                let since = format!("since {}", context.view.moment(since));
-                change.suffix = Text::of(Role::Warning, since);
-            }
-            change.into()
-        }),
-    ],
-};
+pub const CHANGES: &[Column<ChangesLine<'static>>] = &[
+    Column::fixed("TIME", |line, _| time(&line.time, line.change.cause.name())),
+    Column::number("SEQ", |line, _| Cell::seq(line.seq)),
+    Column::fixed("WHO", |line, _| Cell::who(line.who)),
+    Column::elastic("LABEL", 5, 16, |line: &ChangesLine<'_>, _| {
+        Cell::outside(line.label.as_deref())
+    })
+    .drop_priority(1),
+    Column::fixed("CAUSE", |line, _| {
+        let own = line.change.cause;
+        cause(own.name(), own.since().is_some())
+    }),
+    Column::elastic("FIELD", 8, 24, |line, _| {
+        subject(&line.change.subject).into()
+    }),
+    Column::elastic("CHANGE", 24, usize::MAX, |line, context| {
+        let mut change = Change::new(line.change.old.as_ref(), &line.change.new);
+        if let Some(since) = line.change.cause.since() {
+            let since = format!("since {}", context.view.moment(since));
+            change.suffix = Text::of(Role::Warning, since);
+        }
+        change.into()
+    }),
+];
 
 /// `blame`.
-pub static BLAME: Table<BlameLine<'static>> = Table {
-    csv: CsvColumns::new("field interest value seq time type cause old old_is since"),
-    columns: &[
-        Column::elastic("FIELD", 12, 32, |line, _| subject(&line.subject).into()),
-        Column::elastic("VALUE", 18, usize::MAX, |line, context| {
-            side(&Side::new_value(&line.value), context)
-        }),
-        Column::fixed("AGE", |line, context| {
-            let age = context.view.age(&line.time, context.at);
-            match is_at_latest(&line.cause) {
-                true => Cell::of(Role::Warning, format!("≥ {age}")),
-                false => Cell::plain(age),
-            }
-        }),
-        Column::number("SEQ", |line, _| Cell::seq(line.seq)),
-        Column::fixed("TIME", |line: &BlameLine<'_>, _| {
-            time(&line.time, &line.cause)
-        })
-        .drop_priority(3),
-        Column::elastic("TYPE", 6, 16, |line: &BlameLine<'_>, _| {
-            Cell::outside(&*line.event_type)
-        })
-        .drop_priority(4),
-        Column::fixed("CAUSE", |line, _| {
-            cause(&line.cause, is_at_latest(&line.cause))
-        }),
-        Column::fixed("SINCE", |line: &BlameLine<'_>, context| {
-            let since = line.since.as_ref().map(|since| context.view.time(since));
-            Cell::of(Role::Warning, since.unwrap_or_default())
-        })
-        .drop_priority(2)
-        .hide_empty(),
-        Column::elastic("WAS", 8, usize::MAX, |line: &BlameLine<'_>, context| {
-            side(&Side::old_value(line.old.as_ref()), context)
-        })
-        .drop_priority(1),
-    ],
-};
+pub const BLAME: &[Column<BlameLine<'static>>] = &[
+    Column::elastic("FIELD", 12, 32, |line, _| subject(&line.subject).into()),
+    Column::elastic("VALUE", 18, usize::MAX, |line, context| {
+        side(&Side::new_value(&line.value), context)
+    }),
+    Column::fixed("AGE", |line, context| {
+        let age = context.view.age(&line.time, context.at);
+        match is_at_latest(&line.cause) {
+            true => Cell::of(Role::Warning, format!("≥ {age}")),
+            false => Cell::plain(age),
+        }
+    }),
+    Column::number("SEQ", |line, _| Cell::seq(line.seq)),
+    Column::fixed("TIME", |line: &BlameLine<'_>, _| {
+        time(&line.time, &line.cause)
+    })
+    .drop_priority(3),
+    Column::elastic("TYPE", 6, 16, |line: &BlameLine<'_>, _| {
+        Cell::outside(&*line.event_type)
+    })
+    .drop_priority(4),
+    Column::fixed("CAUSE", |line, _| {
+        cause(&line.cause, is_at_latest(&line.cause))
+    }),
+    Column::fixed("SINCE", |line: &BlameLine<'_>, context| {
+        let since = line.since.as_ref().map(|since| context.view.time(since));
+        Cell::of(Role::Warning, since.unwrap_or_default())
+    })
+    .drop_priority(2)
+    .hide_empty(),
+    Column::elastic("WAS", 8, usize::MAX, |line: &BlameLine<'_>, context| {
+        side(&Side::old_value(line.old.as_ref()), context)
+    })
+    .drop_priority(1),
+];
 
 /// `find`.
-pub static FIND: Table<FindLine<'static>> = Table {
-    csv: CsvColumns::new(
-        "profile subprofile database collection field interest value since since_seq cause until until_seq",
-    ),
-    columns: &[
-        Column::fixed("WHO", |line, _| Cell::who(line.who)),
-        Column::fixed("DATABASE", |line: &FindLine<'_>, _| {
-            let database = line.database.map(|number| number.to_string());
-            Cell::plain(database.unwrap_or_default())
-        })
-        .drop_priority(3)
-        .hide_empty(),
-        Column::elastic("FIELD", 5, 24, |line: &FindLine<'_>, _| {
-            subject(&line.subject).into()
-        })
-        .drop_priority(2),
-        Column::elastic("VALUE", 20, usize::MAX, |line, context| {
-            side(&Side::new_value(&line.value), context)
-        }),
-        Column::fixed("SINCE", |line, _| time(&line.since, &line.cause)),
-        Column::fixed("UNTIL", |line, _| match &line.until {
-            Some(until) => Cell::time(until),
-            None => Cell::of(Role::Time, "(still)"),
-        }),
-        Column::fixed("FOR", |line, context| {
-            let until = match &line.until {
-                Some(until) => seconds_of(until),
-                None => Some(context.moment()),
-            };
-            let lasted = seconds_of(&line.since).zip(until);
-            let lasted = lasted.map(|(since, until)| format_duration(until.saturating_sub(since)));
-            Cell::plain(lasted.unwrap_or_default())
-        }),
-        Column::fixed("CAUSE", |line: &FindLine<'_>, _| {
-            cause(&line.cause, is_at_latest(&line.cause))
-        })
-        .drop_priority(1),
-    ],
-};
+pub const FIND: &[Column<FindLine<'static>>] = &[
+    Column::fixed("WHO", |line, _| Cell::who(line.who)),
+    Column::fixed("DATABASE", |line: &FindLine<'_>, _| {
+        let database = line.database.map(|number| number.to_string());
+        Cell::plain(database.unwrap_or_default())
+    })
+    .drop_priority(3)
+    .hide_empty(),
+    Column::elastic("FIELD", 5, 24, |line: &FindLine<'_>, _| {
+        subject(&line.subject).into()
+    })
+    .drop_priority(2),
+    Column::elastic("VALUE", 20, usize::MAX, |line, context| {
+        side(&Side::new_value(&line.value), context)
+    }),
+    Column::fixed("SINCE", |line, _| time(&line.since, &line.cause)),
+    Column::fixed("UNTIL", |line, _| match &line.until {
+        Some(until) => Cell::time(until),
+        None => Cell::of(Role::Time, "(still)"),
+    }),
+    Column::fixed("FOR", |line, context| {
+        let until = match &line.until {
+            Some(until) => seconds_of(until),
+            None => Some(context.moment()),
+        };
+        let lasted = seconds_of(&line.since).zip(until);
+        let lasted = lasted.map(|(since, until)| format_duration(until.saturating_sub(since)));
+        Cell::plain(lasted.unwrap_or_default())
+    }),
+    Column::fixed("CAUSE", |line: &FindLine<'_>, _| {
+        cause(&line.cause, is_at_latest(&line.cause))
+    })
+    .drop_priority(1),
+];
 
 /// `export`.
-pub static EXPORT: Table<ExportLine<'static>> = Table {
-    csv: CsvColumns::new(
-        "seq received remote label type time time_source profile subprofile database collection created modified \
-         parameters fields interests extra verified body body_base64 evidence observed baseline",
-    ),
-    columns: &[
-        Column::number("SEQ", |line, _| Cell::seq(line.seq)),
-        Column::fixed("TIME", |line, _| Cell::time(&line.time)),
-        Column::elastic("TYPE", 6, 16, |line, _| {
-            let mut event_type = Text::outside(Role::Plain, &line.event_type);
-            push_signature_mark(&mut event_type, line.verified);
-            event_type.into()
-        }),
-        Column::fixed("WHO", |line, _| Cell::who(line.key())),
-        Column::elastic("LABEL", 5, 16, |line, _| {
-            Cell::outside(line.label.as_deref())
-        }),
-        Column::fixed("RECEIVED", |line: &ExportLine<'_>, _| {
-            Cell::time(&line.received)
-        })
-        .drop_priority(1),
-        Column::elastic("FROM", 9, 39, |line: &ExportLine<'_>, _| {
-            Cell::outside(line.remote.as_deref())
-        })
-        .drop_priority(2),
-        Column::elastic("PARAMETERS", 16, usize::MAX, |line, _| {
-            let parameters = line.parameters.iter();
-            let parameters =
-                parameters.map(|(name, value)| format!("{}={}", quoted(name), quoted(value)));
-            Cell::plain(parameters.collect::<Vec<_>>().join(" "))
-        }),
-    ],
-};
+pub const EXPORT: &[Column<ExportLine<'static>>] = &[
+    Column::number("SEQ", |line, _| Cell::seq(line.seq)),
+    Column::fixed("TIME", |line, _| Cell::time(&line.time)),
+    Column::elastic("TYPE", 6, 16, |line, _| {
+        let mut event_type = Text::outside(Role::Plain, &line.event_type);
+        push_signature_mark(&mut event_type, line.verified);
+        event_type.into()
+    }),
+    Column::fixed("WHO", |line, _| Cell::who(line.key())),
+    Column::elastic("LABEL", 5, 16, |line, _| {
+        Cell::outside(line.label.as_deref())
+    }),
+    Column::fixed("RECEIVED", |line: &ExportLine<'_>, _| {
+        Cell::time(&line.received)
+    })
+    .drop_priority(1),
+    Column::elastic("FROM", 9, 39, |line: &ExportLine<'_>, _| {
+        Cell::outside(line.remote.as_deref())
+    })
+    .drop_priority(2),
+    Column::elastic("PARAMETERS", 16, usize::MAX, |line, _| {
+        let parameters = line.parameters.iter();
+        let parameters =
+            parameters.map(|(name, value)| format!("{}={}", quoted(name), quoted(value)));
+        Cell::plain(parameters.collect::<Vec<_>>().join(" "))
+    }),
+];
 
 /// `rejected`.
-pub static REJECTED: Table<RejectedLine<'static>> = Table {
-    csv: CsvColumns::new(
-        "number received remote label content_type status error where body body_base64",
-    ),
-    columns: &[
-        Column::fixed("NUMBER", |line, _| Cell::seq(line.number)),
-        Column::fixed("RECEIVED", |line, _| Cell::time(&line.received)),
-        Column::elastic("FROM", 9, 39, |line: &RejectedLine<'_>, _| {
-            Cell::outside(line.remote.as_deref())
-        })
-        .drop_priority(1),
-        Column::elastic("LABEL", 5, 16, |line: &RejectedLine<'_>, _| {
-            Cell::outside(line.label.as_deref())
-        })
-        .drop_priority(2),
-        Column::fixed("STATUS", |line, _| Cell::plain(line.status.to_string())),
-        Column::elastic("ERROR", 16, usize::MAX, |line, _| {
-            Text::outside(Role::Warning, &line.error).into()
-        }),
-        Column::elastic("WHERE", 7, 24, |line, _| Cell::outside(&*line.place)),
-        Column::elastic("BODY", 8, usize::MAX, |line, _| {
-            let body = line.body.as_deref().or(line.body_base64.as_deref());
-            let body = body.unwrap_or_default();
-            match body.char_indices().nth(MAX_BODY) {
-                Some((end, _)) => Cell::outside(&*format!("{}…", body.get(..end).unwrap_or(body))),
-                None => Cell::outside(body),
-            }
-        }),
-    ],
-};
+pub const REJECTED: &[Column<RejectedLine<'static>>] = &[
+    Column::fixed("NUMBER", |line, _| Cell::seq(line.number)),
+    Column::fixed("RECEIVED", |line, _| Cell::time(&line.received)),
+    Column::elastic("FROM", 9, 39, |line: &RejectedLine<'_>, _| {
+        Cell::outside(line.remote.as_deref())
+    })
+    .drop_priority(1),
+    Column::elastic("LABEL", 5, 16, |line: &RejectedLine<'_>, _| {
+        Cell::outside(line.label.as_deref())
+    })
+    .drop_priority(2),
+    Column::fixed("STATUS", |line, _| Cell::plain(line.status.to_string())),
+    Column::elastic("ERROR", 16, usize::MAX, |line, _| {
+        Text::outside(Role::Warning, &line.error).into()
+    }),
+    Column::elastic("WHERE", 7, 24, |line, _| Cell::outside(&*line.place)),
+    Column::elastic("BODY", 8, usize::MAX, |line, _| {
+        let body = line.body.as_deref().or(line.body_base64.as_deref());
+        let body = body.unwrap_or_default();
+        match body.char_indices().nth(MAX_BODY) {
+            Some((end, _)) => Cell::outside(&*format!("{}…", body.get(..end).unwrap_or(body))),
+            None => Cell::outside(body),
+        }
+    }),
+];
 
 /// `incidents undo`: the values that it leaves unchanged.
-pub static UNDO: Table<UndoLine<'static>> = Table {
-    csv: CsvColumns::new("profile subprofile field interest old old_is bad now seq time left"),
-    columns: &[
-        Column::fixed("WHO", |line, _| Cell::who(line.who)),
-        Column::elastic("FIELD", 6, 24, |line, _| subject(&line.subject).into()),
-        Column::elastic("OLD", 8, usize::MAX, |line, context| {
-            side(&Side::old_value(line.old.as_ref()), context)
-        }),
-        Column::elastic("BAD", 8, usize::MAX, |line, context| {
-            side(&Side::old_value(Some(&line.bad)), context)
-        }),
-        Column::elastic(
-            "NOW",
-            8,
-            usize::MAX,
-            |line: &UndoLine<'_>, context| match &line.now {
-                Some(now) => side(&Side::new_value(now), context),
-                None => Cell::plain(""),
-            },
-        )
-        .drop_priority(1)
-        .hide_empty(),
-        Column::fixed("LEFT ALONE", |line: &UndoLine<'_>, _| {
-            let left = line.left.map(|left| left.text());
-            Cell::of(Role::Warning, left.unwrap_or_default())
-        })
-        .hide_empty(),
-        Column::number("SEQ", |line: &UndoLine<'_>, _| Cell::seq(line.seq)).drop_priority(2),
-        Column::fixed("TIME", |line: &UndoLine<'_>, _| Cell::time(&line.time)).drop_priority(3),
-    ],
-};
+pub const UNDO: &[Column<UndoLine<'static>>] = &[
+    Column::fixed("WHO", |line, _| Cell::who(line.who)),
+    Column::elastic("FIELD", 6, 24, |line, _| subject(&line.subject).into()),
+    Column::elastic("OLD", 8, usize::MAX, |line, context| {
+        side(&Side::old_value(line.old.as_ref()), context)
+    }),
+    Column::elastic("BAD", 8, usize::MAX, |line, context| {
+        side(&Side::old_value(Some(&line.bad)), context)
+    }),
+    Column::elastic(
+        "NOW",
+        8,
+        usize::MAX,
+        |line: &UndoLine<'_>, context| match &line.now {
+            Some(now) => side(&Side::new_value(now), context),
+            None => Cell::plain(""),
+        },
+    )
+    .drop_priority(1)
+    .hide_empty(),
+    Column::fixed("LEFT ALONE", |line: &UndoLine<'_>, _| {
+        let left = line.left.map(|left| left.text());
+        Cell::of(Role::Warning, left.unwrap_or_default())
+    })
+    .hide_empty(),
+    Column::number("SEQ", |line: &UndoLine<'_>, _| Cell::seq(line.seq)).drop_priority(2),
+    Column::fixed("TIME", |line: &UndoLine<'_>, _| Cell::time(&line.time)).drop_priority(3),
+];
 
 /// `reconcile`: what differs. A finding has no field.
 pub const RECONCILE: &[Column<ReconcileLine<'static>>] = &[
@@ -248,55 +218,6 @@ pub const RECONCILE: &[Column<ReconcileLine<'static>>] = &[
         Change::new(trail.as_ref(), &Value::Text(file)).into()
     }),
 ];
-
-/// The CSV of answers that have another form on a terminal: `history` and `tail`, …
-pub const HISTORY_CSV: CsvColumns = CsvColumns::new(
-    "seq type time time_source received profile subprofile database collection label verified observed \
-     duplicate_of field interest old old_is new new_is cause since",
-)
-.of_each("changes");
-
-/// … `show`, …
-pub const SHOW_CSV: CsvColumns = CsvColumns::new(
-    "profile subprofile database collection at state last_event.seq last_event.time fields interests created \
-     modified cascade.seq cascade.time",
-);
-
-/// … `diff`, …
-pub const DIFF_CSV: CsvColumns = CsvColumns::new("field interest old old_is new new_is");
-
-/// … `explain`, …
-pub const EXPLAIN_CSV: CsvColumns =
-    CsvColumns::new("field interest asked old old_is new new_is outcome");
-
-/// … `evidence`, …
-pub const EVIDENCE_CSV: CsvColumns = CsvColumns::new(
-    "seq received remote verified_at key record public_key signed signature body body_base64",
-);
-
-/// … `report`, …
-pub const REPORT_CSV: CsvColumns = CsvColumns::new(
-    "group.month group.day group.hour group.field group.interest group.type group.label group.cause \
-     group.database group.collection changes events profiles subprofiles first last command",
-);
-
-/// … `gaps`, …
-pub const GAPS_CSV: CsvColumns = CsvColumns::new(
-    "kind since until within_one outer_since outer_until profiles subprofiles events changes by_chance fields \
-     more_fields first_seq last_seq labels set_by quiet.since quiet.until command",
-);
-
-/// … `incidents`, …
-pub const INCIDENTS_CSV: CsvColumns = CsvColumns::new(
-    "id field interest database collection from until profiles subprofiles events usual pairs more_pairs labels \
-     causes first_seq last_seq command undo",
-);
-
-/// … and `loops`.
-pub const LOOPS_CSV: CsvColumns = CsvColumns::new(
-    "kind profile subprofile field interest labels unexplained loops changes first last every going_on writers \
-     first_seq last_seq command",
-);
 
 /// Whether a value of this cause may be older than the event that shows it.
 fn is_at_latest(cause: &str) -> bool {

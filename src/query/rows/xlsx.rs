@@ -97,7 +97,7 @@ impl<W: io::Write + Send> Printer for Xlsx<'_, W> {
                         error => error.to_string(),
                     };
                     io::Error::other(format!(
-                        "row {row}, column {name}: {what}; ask for less, or write --format csv"
+                        "row {row}, column {name}: {what}; ask for less, or for CSV"
                     ))
                 })?;
             }
