@@ -71,6 +71,10 @@ pub struct ServeArgs {
     /// (`profiletrail token create`)
     #[arg(long, value_parser = BoolishValueParser::new())]
     pub ui: bool,
+    /// Comma-separated fields whose values the page shows as a profile's name, such as
+    /// firstname,lastname
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    pub title: Vec<String>,
     #[command(flatten)]
     pub signature: SignatureArgs,
     /// What to log: error, warn, info, debug or trace
@@ -125,6 +129,7 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
         lookup: indexed(&args.lookup)?,
         api: args.api.or(args.ui.then_some(UI_ADDRESS)),
         ui: args.ui,
+        title: named(&args.title),
         alert_after: args.server.alert_after,
         settings: args.server.settings(),
     };
@@ -179,10 +184,15 @@ pub fn run(args: &ServeArgs, context: &CommandContext) -> anyhow::Result<ExitSta
     Ok(ExitStatus::Success)
 }
 
+/// The fields that a list names.
+fn named(list: &[String]) -> Vec<String> {
+    let fields = list.iter().filter(|field| !field.is_empty());
+    fields.cloned().collect()
+}
+
 /// The fields whose values are indexed.
 fn indexed(lookup: &[String]) -> Result<Vec<String>, UsageError> {
-    let fields = lookup.iter().filter(|field| !field.is_empty());
-    let fields: Vec<String> = fields.cloned().collect();
+    let fields = named(lookup);
     if fields.len() > MAX_FIELDS {
         return Err(UsageError::new(format!(
             "--lookup: {} fields are named, and at most {MAX_FIELDS} can be indexed; find works without an index, too",

@@ -70,7 +70,7 @@ impl CommandLine {
 }
 
 /// The command that shows these changes.
-pub(super) fn changes_command(filter: &Filter) -> Option<String> {
+pub fn changes_command(filter: &Filter) -> Option<String> {
     CommandLine::new(&["changes"]).filter(filter).line()
 }
 

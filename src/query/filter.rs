@@ -64,6 +64,16 @@ pub enum CauseKind {
 }
 
 impl CauseKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Create,
+        Self::Set,
+        Self::Unexplained,
+        Self::Observed,
+        Self::FirstSeen,
+        Self::Cascade,
+    ];
+
     /// The word in answers; the same as that of [`crate::history::Cause::name`].
     pub const fn name(self) -> &'static str {
         match self {
@@ -78,8 +88,7 @@ impl CauseKind {
 
     /// The cause with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        let mut all = Self::value_variants().iter().copied();
-        all.find(|kind| kind.name() == name)
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
 }
 

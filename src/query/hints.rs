@@ -218,6 +218,11 @@ pub fn nearest<'n>(asked: &str, names: impl IntoIterator<Item = &'n str>) -> Opt
         .map(|(_, name)| name)
 }
 
+/// The names of the fields of the newest events.
+pub fn known_fields(snapshot: &Snapshot<'_>) -> BTreeSet<String> {
+    Names::newest(snapshot).fields
+}
+
 /// The names that occur in some events.
 #[derive(Debug, Default)]
 struct Names {

@@ -50,14 +50,18 @@ mod twins;
 pub use answer::{
     Answered, Query, QueryError, answer, answer_page, answer_with_progress, with_causes,
 };
+pub use command::changes_command;
 pub use dossier::DossierQuery;
 pub use explain::{ExplainLine, Outcome};
 pub use filter::{CauseKind, Filter, Span, parse_label};
 pub use find::{FindOptions, FindQuery, FindTarget, Matching};
 pub use gaps::{GapKind, GapLine, GapsQuery};
-pub use hints::nearest;
+pub use hints::{known_fields, nearest};
 pub use import::{ImportReport, Importer, RefusedLine};
-pub use incidents::{IncidentId, IncidentLine, IncidentsQuery, SkipReason, UndoLine, Wanted};
+pub use incidents::{
+    IncidentId, IncidentLine, IncidentsQuery, SkipReason, UndoFile, UndoLine, Wanted,
+    WrongCollection,
+};
 pub use loops::{LoopGroupLine, LoopKind, LoopLine, LoopWriter, LoopsQuery};
 pub use moment::{Clock, Rounding, is_time, parse_duration, parse_time, unix_time, with_clock};
 pub use page::{Mark, Page};

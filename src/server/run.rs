@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::api::{Api, ApiParts};
+use super::api::{Api, ApiParts, PageConfig};
 use super::commands::{About, Commands};
 use super::committer::{self, Health};
 use super::control_socket::ControlSocket;
@@ -25,6 +25,7 @@ use crate::auth::keys::{KeyConfig, KeyRing};
 use crate::auth::signature::Policy;
 use crate::background::Background;
 use crate::event::Zone;
+use crate::format::shell;
 use crate::frontend::{Answers, FrontendConfig, Proxies, Tls, TlsError, TlsFiles};
 use crate::index::Progress;
 use crate::log_limiter::LogLimiter;
@@ -95,10 +96,30 @@ pub struct ServerConfig {
     pub api: Option<SocketAddr>,
     /// Whether the page for browsers is served there.
     pub ui: bool,
+    /// The fields whose values the page shows as a profile's name.
+    pub title: Vec<String>,
     /// The time without an event that raises the inactivity alarm.
     pub alert_after: Option<Duration>,
     /// What `doctor` checks of them.
     pub settings: Settings,
+}
+
+impl ServerConfig {
+    /// What pages know of a server at this address.
+    fn pages(&self, address: SocketAddr) -> PageConfig {
+        let data = std::path::absolute(&self.data).unwrap_or_else(|_| self.data.clone());
+        let mut flags = format!(" --data {}", shell(&data.to_string_lossy()));
+        if self.zone != Zone::Europe__Amsterdam {
+            flags.push_str(&format!(" --timezone {}", self.zone.name()));
+        }
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        PageConfig {
+            flags,
+            webhook: format!("{scheme}://{address}/webhook"),
+            lookup: self.lookup.clone(),
+            title: self.title.clone(),
+        }
+    }
 }
 
 /// Which signatures a server accepts.
@@ -220,6 +241,7 @@ impl Server {
             webhook: answers.clone(),
             proxies: config.trusted_proxies.clone(),
             ui: config.ui,
+            pages: config.pages(address),
         };
         let mut keys = None;
         let mut checker = None;

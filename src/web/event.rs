@@ -5,9 +5,9 @@ use maud::{Markup, html};
 use super::events::{nothing, verified};
 use super::links::{self, ProfileLink, Zoom};
 use super::profile::name;
-use super::shell::{command, notes, page};
+use super::reader::Reader;
+use super::shell::{notes, page};
 use super::text::{LONG, NAME, Name, SHORT, Shown, Text, badge, change};
-use super::time_format::Clock;
 use crate::event::Fields;
 use crate::format::seconds_of;
 use crate::history::{Subject, Value};
@@ -22,7 +22,7 @@ const MOST: usize = 200;
 const AROUND: i64 = 43_200;
 
 /// What was sent under one title.
-fn pairs(title: &str, fields: &Fields<'_>) -> Markup {
+fn pairs(title: &str, fields: &Fields<'_>, reader: &Reader<'_>) -> Markup {
     let shown = |text: &str| Shown::of(Some(&Value::Text(text.into())), LONG);
     let left_out = fields.len().saturating_sub(MOST);
     html! {
@@ -34,7 +34,7 @@ fn pairs(title: &str, fields: &Fields<'_>) -> Markup {
                         div { dt { (Name::of(&Subject::Field(name.as_ref().into()))) } dd { (shown(value)) } }
                     }
                 }
-                @if left_out > 0 { p.note { (left_out) " more: profiletrail export lists all." } }
+                @if left_out > 0 { p.note { (left_out) " more: " (reader.code("profiletrail export")) " lists all." } }
             }
         }
     }
@@ -90,7 +90,7 @@ impl Page {
     }
 
     /// The whole page.
-    pub fn render(&self, clock: &Clock) -> Markup {
+    pub fn render(&self, reader: &Reader<'_>) -> Markup {
         let line = &self.line;
         let title = format!("Event {}", line.seq);
         let key = line.who;
@@ -105,7 +105,7 @@ impl Page {
                 h1 { (title) }
                 span.type { (text(&line.event_type)) } " " (verified(line))
             }
-            (notes(&self.damage, &[]))
+            (notes(&self.damage, &[], reader))
             nav.pages aria-label="events of the same profile" {
                 @if let Some(seq) = self.neighbours.0 { a rel="prev" href=(links::event(seq)) { "event before" } }
                 @if let Some(seq) = self.neighbours.1 { a rel="next" href=(links::event(seq)) { "event after" } }
@@ -113,10 +113,10 @@ impl Page {
                 a href=(ProfileLink::new(key, Zoom::All).with("at", format!("@{time}")).to()) { "the state after it" }
             }
             dl.facts {
-                div { dt { "of" } dd { a href=(links::profile(key)) { (name(key)) } } }
-                div { dt { "time" } dd { (clock.time(time)) } }
+                div { dt { "of" } dd { a href=(links::profile(key)) { (name(key)) } (reader.title(key)) } }
+                div { dt { "time" } dd { (reader.time(time)) } }
                 div { dt { "time read from" } dd { (line.time_source.name()) } }
-                div { dt { "received" } dd { (clock.line(&line.received)) } }
+                div { dt { "received" } dd { (reader.line(&line.received)) } }
                 @if let Some(label) = &line.label { div { dt { "label" } dd { (text(label)) } } }
                 @if let Some(database) = line.database { div { dt { "database" } dd { (database) } } }
                 @if let Some(collection) = line.collection { div { dt { "collection" } dd { (collection) } } }
@@ -135,21 +135,21 @@ impl Page {
             }
             section aria-labelledby="changes" {
                 h2 #changes { "What it changed" }
-                (self.changes(clock))
+                (self.changes(reader))
             }
             @if !self.asked.0.is_empty() {
                 section aria-labelledby="asked" {
                     h2 #asked { "What it requested" }
-                    (notes(&[], &self.asked_notes))
-                    (outcomes(&self.asked.0, self.asked.1))
+                    (notes(&[], &self.asked_notes, reader))
+                    (outcomes(&self.asked.0, self.asked.1, line.seq, reader))
                 }
             }
             section aria-labelledby="sent" {
                 h2 #sent { @if observed { "What was seen" } @else { "What was sent" } }
                 @if let Some(sent) = sent {
-                    (pairs("Parameters", &sent.parameters))
-                    (pairs("Fields as sent", &sent.fields))
-                    (pairs("Other variables", &sent.extra))
+                    (pairs("Parameters", &sent.parameters, reader))
+                    (pairs("Fields as sent", &sent.fields, reader))
+                    (pairs("Other variables", &sent.extra, reader))
                     @let interests = serde_json::to_string(&sent.interests).unwrap_or_default();
                     @if !matches!(interests.as_str(), "[]" | "{}" | "null" | "") {
                         details { summary { "Interests as sent" } p { (Text::new(&interests, LONG)) } }
@@ -162,7 +162,7 @@ impl Page {
                 h2 #proof { "Proof" }
                 @if line.verified == Some(true) {
                     p { "The proof that Copernica sent it is kept with the event:" }
-                    (command(&format!("profiletrail evidence {}", line.seq)))
+                    (reader.command(&format!("profiletrail evidence {}", line.seq)))
                 } @else if observed {
                     p { "No proof: it rests on the export." }
                 } @else {
@@ -170,10 +170,10 @@ impl Page {
                 }
             }
         };
-        page(&title, "", Some(clock), &body)
+        page(&title, "", Some(&reader.clock), &body)
     }
 
-    fn changes(&self, clock: &Clock) -> Markup {
+    fn changes(&self, reader: &Reader<'_>) -> Markup {
         let line = &self.line;
         let further = line.changes.len().saturating_sub(MOST);
         html! {
@@ -193,13 +193,13 @@ impl Page {
                                 td data-label="new" { (new) }
                                 td data-label="why" {
                                     (badge(one.cause))
-                                    @if let Some(since) = one.cause.since() { " at some moment since " (clock.time(since)) }
+                                    @if let Some(since) = one.cause.since() { " at some moment since " (reader.time(since)) }
                                 }
                             }
                         }
                     }
                 }
-                @if further > 0 { p.note { (further) " more changes: profiletrail history lists all." } }
+                @if further > 0 { p.note { (further) " more changes: " (reader.code(&format!("profiletrail history {}", line.who))) " lists all." } }
             }
         }
     }
@@ -251,7 +251,7 @@ fn outcome(line: &ExplainLine<'_>) -> Markup {
 }
 
 /// The table of requests; `further` are left out.
-fn outcomes(asked: &[Markup], further: usize) -> Markup {
+fn outcomes(asked: &[Markup], further: usize, seq: u64, reader: &Reader<'_>) -> Markup {
     html! {
         table.cards.detail {
             thead {
@@ -259,17 +259,17 @@ fn outcomes(asked: &[Markup], further: usize) -> Markup {
             }
             tbody { @for row in asked { (row) } }
         }
-        @if further > 0 { p.note { (further) " more: profiletrail explain lists all." } }
+        @if further > 0 { p.note { (further) " more: " (reader.code(&format!("profiletrail explain {seq}"))) " lists all." } }
     }
 }
 
 /// The page of an event that is not there, or cannot be read.
-pub fn missing(seq: u64, last_seq: u64, why: Option<&str>, clock: &Clock) -> Markup {
+pub fn missing(seq: u64, last_seq: u64, why: Option<&str>, reader: &Reader<'_>) -> Markup {
     let body = html! {
         @match why {
             Some(why) => {
                 p { (Text::new(why, SHORT * 3)) }
-                p { code { "profiletrail verify" } " lists the damage." }
+                p { (reader.code("profiletrail verify")) " lists the damage." }
             }
             None if last_seq == 0 => p { "No event has come yet." },
             None if seq > last_seq => p { "The last event that is kept is " a href=(links::event(last_seq)) { (last_seq) } "." },
@@ -277,5 +277,5 @@ pub fn missing(seq: u64, last_seq: u64, why: Option<&str>, clock: &Clock) -> Mar
         }
         p { a href="/" { "To the start page" } }
     };
-    super::shell::message(&format!("No event {seq}"), &body, Some(clock))
+    super::shell::message(&format!("No event {seq}"), &body, Some(&reader.clock))
 }

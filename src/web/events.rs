@@ -3,8 +3,8 @@
 use maud::{Markup, html};
 
 use super::links;
+use super::reader::Reader;
 use super::text::{NAME, Name, SHORT, Text, badge, change};
-use super::time_format::Clock;
 use crate::history::Cause;
 use crate::query::lines::HistoryLine;
 
@@ -46,7 +46,7 @@ pub fn verified(line: &HistoryLine<'_>) -> Markup {
 
 /// An event as a row of a list; with the (sub)profile's link where the rows are of
 /// several.
-pub fn row(line: &HistoryLine<'_>, clock: &Clock, of_several: bool) -> Markup {
+pub fn row(line: &HistoryLine<'_>, reader: &Reader<'_>, of_several: bool) -> Markup {
     let key = line.who;
     // A subprofile's deletion by the `delete` of its profile.
     let is_cascade = line
@@ -56,9 +56,9 @@ pub fn row(line: &HistoryLine<'_>, clock: &Clock, of_several: bool) -> Markup {
     let further = line.changes.len().saturating_sub(CHANGES);
     html! {
         tr data-seq=(line.seq) {
-            td.when data-label="time" { (clock.line(&line.time)) }
+            td.when data-label="time" { (reader.line(&line.time)) }
             @if of_several {
-                td.whose data-label="profile" { a href=(links::profile(key)) { (key) } }
+                td.whose data-label="profile" { (reader.profile(key)) }
             }
             td.what data-label="event" {
                 a href=(links::event(line.seq)) { "event " (line.seq) } " "
@@ -97,12 +97,12 @@ pub fn row(line: &HistoryLine<'_>, clock: &Clock, of_several: bool) -> Markup {
 }
 
 /// A list with its head. `id` names its body to the script.
-pub fn table(rows: &[Markup], of_several: bool, id: &str) -> Markup {
+pub fn table(rows: &[Markup], of_several: bool, id: &str, reader: &Reader<'_>) -> Markup {
     html! {
         table.cards.events {
             thead {
                 tr {
-                    th scope="col" { "time" }
+                    th scope="col" { (reader.time_heading()) }
                     @if of_several { th scope="col" { "profile" } }
                     th scope="col" { "event" }
                     th scope="col" { "changes" }

@@ -5,9 +5,9 @@
 use maud::{Markup, Render, html};
 
 use super::links::{self, ProfileLink, Zoom};
-use super::shell::{command, notes};
+use super::reader::Reader;
+use super::shell::notes;
 use super::text::{NAME, Name, SHORT, Shown, Text};
-use super::time_format::Clock;
 use crate::event::ProfileKey;
 use crate::format::seconds_of;
 use crate::format::{counted, grouped, plain};
@@ -30,6 +30,8 @@ struct Finding<'a> {
     meaning: String,
     facts: Vec<Markup>,
     seqs: (u64, u64),
+    /// The page with the affected profiles.
+    page: Option<String>,
     /// A profile whose timeline shows it.
     profile: Option<(ProfileKey, String)>,
     /// What can be typed, and what it is good for.
@@ -60,7 +62,7 @@ fn list(parts: impl Iterator<Item = Markup>, others: bool) -> Markup {
 }
 
 /// Unexplained changes that belong together.
-pub fn gap(line: &GapLine<'_>, clock: &Clock) -> Markup {
+pub fn gap(line: &GapLine<'_>, reader: &Reader<'_>) -> Markup {
     let mut facts = Vec::new();
     let outer = (line.outer_since.as_str(), line.outer_until.as_str());
     let (meaning, span) = match (line.kind, &line.since, &line.until) {
@@ -91,7 +93,7 @@ pub fn gap(line: &GapLine<'_>, clock: &Clock) -> Markup {
         );
     }
     if let Some(quiet) = &line.quiet {
-        facts.push(html! { "No call at all from " (clock.line(&quiet.since)) " to " (clock.line(&quiet.until)) "." });
+        facts.push(html! { "No call at all from " (reader.line(&quiet.since)) " to " (reader.line(&quiet.until)) "." });
     }
     let fields = line.fields.iter().take(NAMED);
     Finding {
@@ -109,11 +111,11 @@ pub fn gap(line: &GapLine<'_>, clock: &Clock) -> Markup {
         commands: &[("The changes", line.command.as_deref())],
         ..Finding::default()
     }
-    .render(clock)
+    .render(reader)
 }
 
 /// A burst.
-pub fn incident(line: &IncidentLine<'_>, clock: &Clock) -> Markup {
+pub fn incident(line: &IncidentLine<'_>, reader: &Reader<'_>) -> Markup {
     let mut facts: Vec<Markup> = line
         .pairs
         .iter()
@@ -148,17 +150,18 @@ pub fn incident(line: &IncidentLine<'_>, clock: &Clock) -> Markup {
         },
         facts,
         seqs: (line.first_seq, line.last_seq),
+        page: Some(links::incident(&line.id)),
         commands: &[
             ("Its changes", line.command.as_deref()),
             ("A file that undoes it", line.undo.as_deref()),
         ],
         ..Finding::default()
     }
-    .render(clock)
+    .render(reader)
 }
 
 /// Fields that go on changing, and one of them.
-pub fn unrest(line: &LoopGroupLine<'_>, one: Option<&LoopLine<'_>>, clock: &Clock) -> Markup {
+pub fn unrest(line: &LoopGroupLine<'_>, one: Option<&LoopLine<'_>>, reader: &Reader<'_>) -> Markup {
     let mut facts = Vec::new();
     for writer in one.iter().flat_map(|one| one.writers.iter().take(NAMED)) {
         let values = writer.values.iter().take(NAMED);
@@ -204,11 +207,11 @@ pub fn unrest(line: &LoopGroupLine<'_>, one: Option<&LoopLine<'_>>, clock: &Cloc
         commands: &[("The changes", one.and_then(|one| one.command.as_deref()))],
         ..Finding::default()
     }
-    .render(clock)
+    .render(reader)
 }
 
 impl Finding<'_> {
-    fn render(&self, clock: &Clock) -> Markup {
+    fn render(&self, reader: &Reader<'_>) -> Markup {
         let names = self.what.iter().map(Render::render);
         let commands = self.commands.iter();
         let commands = commands.filter_map(|(good_for, line)| Some((good_for, plain((*line)?))));
@@ -217,18 +220,22 @@ impl Finding<'_> {
             li {
                 p.head { (list(names, self.more_names)) }
                 p { strong { (self.how_much) } }
-                p.note { (clock.line(self.span.0)) " – " (clock.line(self.span.1)) }
+                p.note { (reader.line(self.span.0)) " – " (reader.line(self.span.1)) }
                 p { (self.meaning) }
                 ul { @for fact in &self.facts { li { (fact) } } }
                 p.leads {
-                    @if let Some((key, target)) = &self.profile { a href=(target) { "timeline of " (key) } " " }
+                    @if let Some((key, target)) = &self.profile { a href=(target) { "timeline of " (key) } (reader.title(*key)) " " }
+                    @if let Some(target) = &self.page { a href=(target) { "affected profiles, and how to undo it" } " " }
+                    @for target in self.commands.iter().filter_map(|(_, line)| links::changes_of((*line)?)).take(1) {
+                        a href=(target) { "the changes" } " "
+                    }
                     @if self.seqs.0 > 0 { a href=(links::event(self.seqs.0)) { "first event" } " " }
                     @if self.seqs.1 > self.seqs.0 { a href=(links::event(self.seqs.1)) { "last event" } }
                 }
                 @if !commands.is_empty() {
                     details {
                         summary { "On a terminal" }
-                        @for (good_for, line) in &commands { p.note { (good_for) } (command(line)) }
+                        @for (good_for, line) in &commands { p.note { (good_for) } (reader.command(line)) }
                     }
                 }
             }
@@ -281,29 +288,29 @@ impl Findings {
     }
 
     /// The panel's content; `damage` and what `noted` says affect it.
-    pub fn panel(&self, damage: &[String], noted: &[String]) -> Markup {
+    pub fn panel(&self, damage: &[String], noted: &[String], reader: &Reader<'_>) -> Markup {
         html! {
             p.note.lead { (self.meaning) }
-            (notes(damage, noted))
+            (notes(damage, noted, reader))
             @if self.rows.is_empty() { p.empty { (self.none) } }
             ul.findings { @for row in &self.rows { (row) } }
             @if self.further > 0 {
                 p.note { (self.further) " more; this lists all of them:" }
-                (command(self.command))
+                (reader.command(self.command))
             } @else if !self.rows.is_empty() {
-                details { summary { "All of it on a terminal" } (command(self.command)) }
+                details { summary { "All of it on a terminal" } (reader.command(self.command)) }
             }
         }
     }
 }
 
 /// A panel's content as a page.
-pub fn page(title: &str, panel: &Markup, clock: &Clock) -> Markup {
+pub fn page(title: &str, panel: &Markup, reader: &Reader<'_>) -> Markup {
     let body = html! {
         h1 { (title) }
         section { (panel) }
     };
-    super::shell::page(title, "", Some(clock), &body)
+    super::shell::page(title, "", Some(&reader.clock), &body)
 }
 
 #[cfg(test)]

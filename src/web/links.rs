@@ -101,18 +101,51 @@ impl ProfileLink {
 }
 
 /// An address with parameters.
-fn with_query(path: String, pairs: &[(&str, String)]) -> String {
+pub fn with_query<N: AsRef<str>, V: AsRef<str>>(path: String, pairs: &[(N, V)]) -> String {
     if pairs.is_empty() {
         return path;
     }
     let mut query = Serializer::new(String::new());
-    query.extend_pairs(pairs);
+    query.extend_pairs(
+        pairs
+            .iter()
+            .map(|(name, value)| (name.as_ref(), value.as_ref())),
+    );
     format!("{path}?{}", query.finish())
 }
 
 /// Of what is found by a search.
 pub fn search(text: &str) -> String {
     with_query("/search".to_owned(), &[("q", text.to_owned())])
+}
+
+/// Of the changes that a filter accepts.
+pub fn changes<N: AsRef<str>, V: AsRef<str>>(pairs: &[(N, V)]) -> String {
+    with_query("/changes".to_owned(), pairs)
+}
+
+/// Of the changes that a command shows: `changes` with flags, or `history` of a
+/// (sub)profile.
+pub fn changes_of(command: &str) -> Option<String> {
+    let mut words = shlex::split(command)?.into_iter().skip(1);
+    let mut pairs = match words.next()?.as_str() {
+        "changes" => Vec::new(),
+        "history" => vec![("profile".to_owned(), words.next()?)],
+        _ => return None,
+    };
+    while let Some(word) = words.next() {
+        let flag = word.strip_prefix("--")?;
+        pairs.push(match flag.split_once('=') {
+            Some((name, value)) => (name.to_owned(), value.to_owned()),
+            None => (flag.to_owned(), words.next()?),
+        });
+    }
+    Some(changes(&pairs))
+}
+
+/// Of an incident.
+pub fn incident(id: &str) -> String {
+    with_query("/incident".to_owned(), &[("id", id)])
 }
 
 #[cfg(test)]
@@ -128,6 +161,15 @@ mod tests {
             "/profile/1/2?from=%40-5&to=%409&field=a%26b%3D%22%3Cc%3E%23%C3%A9%E2%80%AE"
         );
         assert_eq!(search("javascript:x"), "/search?q=javascript%3Ax");
+        assert_eq!(
+            changes_of("profiletrail changes --field 'a&b' '--new=-1' --label ''").as_deref(),
+            Some("/changes?field=a%26b&new=-1&label=")
+        );
+        assert_eq!(
+            changes_of("profiletrail history 1/2 --field x").as_deref(),
+            Some("/changes?profile=1%2F2&field=x")
+        );
+        assert_eq!(changes_of("profiletrail incidents show a-1"), None);
         assert_eq!(
             ProfileLink::new(ProfileKey::profile(1), Zoom::All)
                 .only(&Subject::Interest("a&b".into()))

@@ -15,12 +15,15 @@
 
 pub mod assets;
 pub mod bars;
+pub mod changes;
 pub mod dossier;
 pub mod event;
 pub mod events;
 pub mod findings;
+pub mod incident;
 mod links;
 pub mod profile;
+mod reader;
 mod scale;
 pub mod search_results;
 pub mod shell;
@@ -32,6 +35,7 @@ pub mod timeline;
 mod timeline_svg;
 
 pub use crate::format::seconds_of;
-pub use links::{Zoom, seconds};
+pub use links::{Zoom, seconds, with_query};
+pub use reader::{Reader, Titles};
 pub use scale::Scale;
 pub use time_format::Clock;

@@ -4,13 +4,15 @@ use maud::{Markup, html};
 
 use super::events::table;
 use super::links::{self, LENGTHS, ProfileLink, Zoom};
-use super::shell::{command, notes, page};
+use super::reader::Reader;
+use super::shell::{notes, page};
 use super::state::State;
 use super::text::{NAME, Text};
 use super::time_format::Clock;
 use super::timeline::Timeline;
 use super::timeline_svg::{legend, timeline_svg};
 use crate::event::ProfileKey;
+use crate::format::grouped;
 use crate::history::Subject;
 use crate::query::lines::ShowLine;
 
@@ -26,6 +28,10 @@ pub struct List {
     pub older: Option<(i64, u64)>,
     /// Whether this is not the first page.
     pub is_later: bool,
+    /// How many events the pages before have.
+    pub before: u64,
+    /// How many events there are.
+    pub all: u64,
 }
 
 /// All that is on the page.
@@ -48,6 +54,8 @@ pub struct Page<'a> {
     pub state: State,
     /// An invalid moment as typed, and why it is invalid.
     pub wrong: Option<(&'a str, &'a str)>,
+    /// The event that deleted it, and when, if its last state is shown for that.
+    pub deleted: Option<(u64, i64)>,
     /// Its events.
     pub list: List,
     /// Damage that affects the page.
@@ -55,9 +63,6 @@ pub struct Page<'a> {
     /// Notes.
     pub notes: Vec<String>,
 }
-
-/// How many steps the slider has.
-const STEPS: i64 = 1000;
 
 impl Page<'_> {
     fn link(&self) -> ProfileLink {
@@ -73,11 +78,12 @@ impl Page<'_> {
     }
 
     /// The whole page.
-    pub fn render(&self, clock: &Clock) -> Markup {
+    pub fn render(&self, reader: &Reader<'_>) -> Markup {
+        let clock = &reader.clock;
         let title = name(self.key);
         let body = html! {
-            (self.header(clock))
-            (notes(&self.damage, &self.notes))
+            (self.header(reader))
+            (notes(&self.damage, &self.notes, reader))
             section aria-labelledby="timeline" {
                 div.bar {
                     h2 #timeline { "Timeline" }
@@ -95,29 +101,41 @@ impl Page<'_> {
                 } @else {
                     a.skip href="#events" { "Skip the timeline" }
                     (timeline_svg(&self.timeline, self.state.at(), clock))
-                    (legend())
+                    (legend(&self.timeline))
                 }
                 (self.timeline)
             }
             section aria-labelledby="then" {
                 h2 #then { "As it was on …" }
+                @if let Some((seq, time)) = self.deleted {
+                    p.notes role="note" {
+                        "It was " strong { "deleted" } @if self.now.cascade.is_some() { " with its profile" }
+                        " by " a href=(links::event(seq)) { "event " (seq) } " on " (clock.time(time))
+                        ". This is its last state, of the moment before."
+                    }
+                }
                 (self.slider(clock))
                 div #state { (self.state.table(clock)) }
                 p #state-status.heard role="status" {}
             }
             section aria-labelledby="events" {
-                h2 #events tabindex="-1" { "Events" }
-                (self.list())
+                div.bar {
+                    h2 #events tabindex="-1" { "Events" }
+                    @if !self.list.rows.is_empty() {
+                        span.note { (grouped(self.list.before + 1)) "–" (grouped(self.list.before + self.list.rows.len() as u64)) " of " (grouped(self.list.all)) ", newest first" }
+                    }
+                }
+                (self.list(reader))
             }
         };
         page(&title, &self.key.to_string(), Some(clock), &body)
     }
 
-    fn header(&self, clock: &Clock) -> Markup {
-        let (key, now) = (self.key, &self.now);
+    fn header(&self, reader: &Reader<'_>) -> Markup {
+        let (key, now, clock) = (self.key, &self.now, &reader.clock);
         html! {
             div.head {
-                h1 { (name(key)) }
+                h1 { (name(key)) (reader.title(key)) }
                 span.badge.(if now.state == "present" { "good" } else { "bad" }) { (now.state) }
             }
             dl.facts {
@@ -148,8 +166,8 @@ impl Page<'_> {
             @if !self.subprofiles.0.is_empty() {
                 p.subprofiles {
                     "Subprofiles: "
-                    @for key in &self.subprofiles.0 { a href=(links::profile(*key)) { (key) } " " }
-                    @if self.subprofiles.1 { "and more: " code { "profiletrail history " (key) " --subprofiles" } }
+                    @for key in &self.subprofiles.0 { (reader.profile(*key)) " " }
+                    @if self.subprofiles.1 { "and more: " (reader.code(&format!("profiletrail history {key} --subprofiles"))) }
                 }
             }
         }
@@ -178,11 +196,10 @@ impl Page<'_> {
 
     fn slider(&self, clock: &Clock) -> Markup {
         let at = self.state.at();
-        // Over what is drawn, so that a shorter span has finer steps.
+        // Over what is drawn, in a thousand steps, so that the knob is below its line.
         let scale = self.timeline.scale;
-        let latest = scale.to.saturating_sub(1);
-        let step = (scale.length() / STEPS).saturating_add(1);
-        let least = latest.saturating_sub(step.saturating_mul(STEPS));
+        let (from, to) = (scale.from, scale.to);
+        let step = format!("{}.{:03}", scale.length() / 1000, scale.length() % 1000);
         let fragment = self.link().with("part", "state").to();
         html! {
             form.moment method="get" action=(links::profile(self.key)) {
@@ -197,10 +214,9 @@ impl Page<'_> {
                         input type="hidden" name="to" value={ "@" (to) };
                     }
                 }
-                input #slider type="range" min=(least) max=(latest) step=(step) value=(at.clamp(least, latest)) hidden
+                input #slider type="range" min=(from) max=(to) step=(step) value=(at.clamp(from, to)) hidden
                     aria-label="moment of which the state is shown" aria-valuetext=(clock.text(at))
-                    data-zone=(clock.zone.name()) data-fragment=(fragment)
-                    data-from=(scale.from) data-to=(scale.to);
+                    data-zone=(clock.zone.name()) data-fragment=(fragment);
                 label for="at" { "On" }
                 @if let Some((text, why)) = self.wrong {
                     input #at name="at" value=(text) aria-invalid="true" aria-describedby="at-wrong";
@@ -208,32 +224,33 @@ impl Page<'_> {
                     p.error #at-wrong role="alert" { (Text::new(why, 400)) }
                 } @else {
                     input #at name="at" type="datetime-local" step="1" value=(clock.format(at, "%Y-%m-%dT%H:%M:%S"));
+                    span.zone { (clock.zone.name()) }
                     button type="submit" { "Show" }
                 }
             }
         }
     }
 
-    fn list(&self) -> Markup {
+    fn list(&self, reader: &Reader<'_>) -> Markup {
         html! {
             @if self.list.rows.is_empty() {
                 p.empty {
                     @if self.only.is_some() { "No event changed this." } @else { "No further events." }
                 }
             } @else {
-                (table(&self.list.rows, false, "list"))
+                (table(&self.list.rows, false, "list", reader))
             }
             nav.pages aria-label="pages of events" {
                 @if self.list.is_later { a href={ (self.link().to()) "#events" } { "newest" } }
                 @if let Some((time, seq)) = self.list.older {
-                    a rel="next" href={ (self.link().with("before", format!("{time}.{seq}")).to()) "#events" } { "older events" }
+                    a rel="next" href={ (self.link().with("before", format!("{time}.{seq}.{}", self.list.before + self.list.rows.len() as u64)).to()) "#events" } { "older events" }
                 }
             }
             details {
                 summary { "The same on a terminal" }
-                (command(&format!("profiletrail history {} --reverse", self.key)))
-                (command(&format!("profiletrail show {} --at @{}", self.key, self.state.at())))
-                (command(&format!("profiletrail blame {}", self.key)))
+                (reader.command(&format!("profiletrail history {} --reverse", self.key)))
+                (reader.command(&format!("profiletrail show {} --at @{}", self.key, self.state.at())))
+                (reader.command(&format!("profiletrail blame {}", self.key)))
             }
         }
     }
@@ -248,14 +265,14 @@ pub fn name(key: ProfileKey) -> String {
 }
 
 /// The page of a (sub)profile without events.
-pub fn unknown(key: ProfileKey, last_seq: u64, damage: &[String], clock: &Clock) -> Markup {
+pub fn unknown(key: ProfileKey, last_seq: u64, damage: &[String], reader: &Reader<'_>) -> Markup {
     let title = format!("No events of {}", name(key).to_lowercase());
     let body = html! {
         section.message {
             h1 { (title) }
-            (notes(damage, &[]))
+            (notes(damage, &[], reader))
             @if last_seq == 0 {
-                p { "No event has arrived yet. Point Copernica's webhooks at this server, or load an export with " code { "profiletrail import" } "." }
+                p { "No event has arrived yet. Point Copernica's webhooks at this server, or load an export with " (reader.code("profiletrail import")) "." }
             } @else {
                 p { "None of the " (last_seq) " kept events belongs to it. Check the number, or search for a value, such as " code { "mail=johny@example.com" } "." }
                 @if key.subprofile.is_some() {
@@ -264,5 +281,5 @@ pub fn unknown(key: ProfileKey, last_seq: u64, damage: &[String], clock: &Clock)
             }
         }
     };
-    page(&title, &key.to_string(), Some(clock), &body)
+    page(&title, &key.to_string(), Some(&reader.clock), &body)
 }

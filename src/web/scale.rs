@@ -15,17 +15,27 @@ pub struct Scale {
 }
 
 /// Lengths between ticks in seconds, and how a tick is written.
-const STEPS: [(i64, &str); 14] = [
+const STEPS: [(i64, &str); 24] = [
     (1, "%H:%M:%S"),
+    (5, "%H:%M:%S"),
     (10, "%H:%M:%S"),
+    (30, "%H:%M:%S"),
     (60, "%H:%M"),
+    (300, "%H:%M"),
     (600, "%H:%M"),
+    (1_800, "%H:%M"),
     (3_600, "%H:%M"),
+    (2 * 3_600, "%H:%M"),
     (3 * 3_600, "%-d %b %H:%M"),
+    (6 * 3_600, "%-d %b %H:%M"),
     (12 * 3_600, "%-d %b %H:%M"),
     (86_400, "%-d %b"),
+    (2 * 86_400, "%-d %b"),
+    (4 * 86_400, "%-d %b"),
     (7 * 86_400, "%-d %b"),
+    (14 * 86_400, "%-d %b"),
     (MONTH, "%b %Y"),
+    (2 * MONTH, "%b %Y"),
     (3 * MONTH, "%b %Y"),
     (12 * MONTH, "%b %Y"),
     (120 * MONTH, "%Y"),
@@ -87,17 +97,27 @@ impl Scale {
                 let month = u32::try_from(month.rem_euclid(12)).ok()? + 1;
                 NaiveDate::from_ymd_opt(year, month, 1)?.and_time(NaiveTime::MIN)
             } else {
-                let shift = if *step == 7 * 86_400 { MONDAY } else { 0 };
+                let shift = if *step % (7 * 86_400) == 0 { MONDAY } else { 0 };
                 let first = begin.and_utc().timestamp().saturating_sub(shift);
                 let place = (first.div_euclid(*step) + count).saturating_mul(*step);
                 DateTime::from_timestamp(place.saturating_add(shift), 0)?.naive_utc()
             };
             Some(local_to_utc(clock.zone, local))
         };
+        // The first tick names the year, and each that begins another one.
+        let mut known = None;
         (0..=TICKS + 2)
             .filter_map(moment)
             .filter(|moment| (self.from..self.to).contains(moment))
-            .map(|moment| (moment, clock.format(moment, form)))
+            .map(|moment| {
+                let year = Some(clock.local(moment).year());
+                let is_new = std::mem::replace(&mut known, year) != year;
+                let text = match is_new && form.ends_with("%b") {
+                    true => clock.format(moment, "%-d %b %Y"),
+                    false => clock.format(moment, form),
+                };
+                (moment, text)
+            })
             .collect()
     }
 }
@@ -130,14 +150,31 @@ mod tests {
         };
         let ticks = Scale::new(1_760_000_000, 1_760_000_000 + 4 * 3_600).ticks(&clock);
         let texts: Vec<_> = ticks.iter().map(|(_, text)| text.as_str()).collect();
-        assert_eq!(texts, ["11:00", "12:00", "13:00", "14:00"]);
+        assert_eq!(
+            texts,
+            [
+                "11:00", "11:30", "12:00", "12:30", "13:00", "13:30", "14:00", "14:30"
+            ]
+        );
         let texts = |days: i64| {
             let ticks = Scale::new(1_760_000_000, 1_760_000_000 + days * 86_400).ticks(&clock);
             ticks.into_iter().map(|(_, text)| text).collect::<Vec<_>>()
         };
-        // Mondays, and the first of months.
-        assert_eq!(texts(30), ["13 Oct", "20 Oct", "27 Oct", "3 Nov"]);
-        assert_eq!(texts(100), ["Nov 2025", "Dec 2025", "Jan 2026"]);
+        // Days, Mondays and the first of months; a new year is named.
+        assert_eq!(
+            texts(30),
+            [
+                "11 Oct 2025",
+                "15 Oct",
+                "19 Oct",
+                "23 Oct",
+                "27 Oct",
+                "31 Oct",
+                "4 Nov",
+                "8 Nov"
+            ]
+        );
+        assert_eq!(texts(90).into_iter().last().as_deref(), Some("5 Jan 2026"));
         assert_eq!(
             texts(700),
             [

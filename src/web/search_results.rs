@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::links;
-use super::shell::{command, notes, page};
+use super::reader::Reader;
+use super::shell::{notes, page};
 use super::text::{NAME, Name, SHORT, Shown, Text};
-use super::time_format::Clock;
 use crate::format::plain;
 use crate::history::{Subject, Value};
 use crate::query::lines::{FindLine, RejectedLine};
@@ -14,9 +14,9 @@ use crate::query::{FindTarget, Matching};
 /// The longest command in bytes that is shown.
 const COMMAND: usize = 500;
 
-/// A (sub)profile that has or had the value, and when, as a row; with the value where
-/// they can differ (`several`).
-pub fn hit(line: &FindLine<'_>, several: bool, clock: &Clock) -> Markup {
+/// A (sub)profile that has or had the value, and when, as a row; with the field and the
+/// value where they can differ (`several`).
+pub fn hit(line: &FindLine<'_>, several: bool, reader: &Reader<'_>) -> Markup {
     let key = line.who;
     let why = match &*line.cause {
         "first_seen" => "or before: first seen then",
@@ -27,10 +27,10 @@ pub fn hit(line: &FindLine<'_>, several: bool, clock: &Clock) -> Markup {
     let event = |seq: u64| html! { a href=(links::event(seq)) { "event " (seq) } };
     html! {
         tr {
-            th scope="row" { a href=(links::profile(key)) { (key) } }
-            @if several { td data-label="value" { (Shown::of(Some(&line.value), SHORT)) } }
+            th scope="row" { (reader.profile(key)) }
+            @if several { td data-label="value" { (Name::of(&line.subject)) " " (Shown::of(Some(&line.value), SHORT)) } }
             td data-label="since" {
-                (clock.line(&line.since)) " "
+                (reader.line(&line.since)) " "
                 @if !why.is_empty() { span.note { (why) } " " }
                 (event(line.since_seq))
             }
@@ -38,7 +38,7 @@ pub fn hit(line: &FindLine<'_>, several: bool, clock: &Clock) -> Markup {
                 @match (&line.until, line.until_seq.unwrap_or_default()) {
                     (None, _) => span.badge.good { "now" },
                     (_, seq) if seq == line.since_seq => span.nothing { "known only at that moment" },
-                    (Some(until), seq) => { (clock.line(until)) " " (event(seq)) },
+                    (Some(until), seq) => { (reader.line(until)) " " (event(seq)) },
                 }
             }
         }
@@ -58,6 +58,8 @@ pub struct Hits {
     pub notes: Vec<String>,
     /// Suggestions if nothing was found.
     pub hints: Vec<String>,
+    /// Searches to try instead.
+    pub instead: Vec<String>,
 }
 
 /// The search target.
@@ -77,22 +79,41 @@ fn sought(sought: &FindTarget) -> Markup {
     }
 }
 
-/// The page of a search for a value of a field, or for an interest.
-pub fn hits(asked: &str, what: &FindTarget, found: &Hits, clock: &Clock) -> Markup {
+/// The page of a search for a value of a field, of several, or for an interest.
+pub fn hits(asked: &str, what: &[FindTarget], found: &Hits, reader: &Reader<'_>) -> Markup {
     let body = html! {
         h1 { "Profiles that have or had this value" }
-        p { (sought(what)) }
-        (notes(&found.damage, &found.notes))
-        section { (table(found, can_differ(what))) @if let Some(line) = find_command(what) {
-            details { summary { "The same on a terminal" } (command(&line)) }
-        } }
+        @if what.len() > 1 || !asked.contains('=') && !matches!(what, [FindTarget::Interest(_)]) {
+            p { "Looked for in the look-up fields (" code { "serve --lookup" } "):" }
+        }
+        ul.sought { @for what in what { li { (sought(what)) } } }
+        (notes(&found.damage, &found.notes, reader))
+        section {
+            (table(found, can_differ(what)))
+            details {
+                summary { "The same on a terminal" }
+                @for line in what.iter().filter_map(find_command) { (reader.command(&line)) }
+            }
+        }
     };
-    page("Search", asked, Some(clock), &body)
+    page("Search", asked, Some(&reader.clock), &body)
 }
 
-/// Whether the values that are found can differ.
-pub fn can_differ(what: &FindTarget) -> bool {
-    matches!(what, FindTarget::Field { by, .. } if *by != Matching::Whole)
+/// Whether the fields or the values that are found can differ.
+pub fn can_differ(what: &[FindTarget]) -> bool {
+    let by_begin =
+        |what: &FindTarget| matches!(what, FindTarget::Field { by, .. } if *by != Matching::Whole);
+    what.len() > 1 || what.iter().any(by_begin)
+}
+
+/// Searches to try instead.
+fn instead(searches: &[String]) -> Markup {
+    html! {
+        @if !searches.is_empty() {
+            p { "Fields that occur, with this value:" }
+            ul { @for query in searches { li { a href=(links::search(query)) { (Text::new(query, SHORT)) } } } }
+        }
+    }
 }
 
 /// The hits.
@@ -103,6 +124,7 @@ fn table(found: &Hits, several: bool) -> Markup {
             @if !found.hints.is_empty() {
                 ul { @for hint in &found.hints { li { (Text::new(hint, SHORT * 3)) } } }
             }
+            (instead(&found.instead))
         } @else {
             table.cards.hits {
                 thead {
@@ -147,25 +169,21 @@ fn find_command(what: &FindTarget) -> Option<String> {
 }
 
 /// The page for a search that cannot be parsed.
-pub fn no_search(asked: &str, clock: &Clock) -> Markup {
-    let is_address = asked.contains('@') && !asked.contains('=');
+/// `searches` can be tried instead; `lookup` is whether values alone can be looked for.
+pub fn no_search(asked: &str, searches: &[String], lookup: bool, reader: &Reader<'_>) -> Markup {
     let body = html! {
         section.message {
             h1 { "Search" }
             @if !asked.trim().is_empty() {
-                p { "This is neither a profile nor a field with a value: " strong { (Text::new(asked, SHORT)) } }
-            }
-            @if is_address {
-                p { "Did you mean one of these?" }
-                ul {
-                    @for field in ["mail", "email"] {
-                        @let query = format!("{field}={}", asked.trim());
-                        li { a href=(links::search(&query)) { (Text::new(&query, SHORT)) } }
-                    }
+                p {
+                    "This is neither a profile nor a field with a value: " strong { (Text::new(asked, SHORT)) } ". "
+                    @if !lookup { "Values alone are looked for in the fields that " code { "serve --lookup" } " names; none is named." }
                 }
             }
+            (instead(searches))
             ul {
                 li { code { "123" } " is a profile, " code { "123/456" } " a subprofile of it" }
+                @if lookup { li { code { "johny@example.com" } " is looked for in the look-up fields" } }
                 li { code { "mail=johny@example.com" } " finds the profiles that have or had this value" }
                 li { code { "mail=johny@*" } " finds the values that begin with this text" }
                 li { code { "interest news" } " finds the profiles that are or were members" }
@@ -173,15 +191,15 @@ pub fn no_search(asked: &str, clock: &Clock) -> Markup {
             }
         }
     };
-    page("Search", asked, Some(clock), &body)
+    page("Search", asked, Some(&reader.clock), &body)
 }
 
 /// A call that could not be read, as an item.
-pub fn rejected_call(line: &RejectedLine<'_>, clock: &Clock) -> Markup {
+pub fn rejected_call(line: &RejectedLine<'_>, reader: &Reader<'_>) -> Markup {
     let name = |text: &str| Text::new(text, NAME);
     html! {
         li {
-            p { (clock.line(&line.received)) " " span.badge.bad { (line.status) } }
+            p { (reader.line(&line.received)) " " span.badge.bad { (line.status) } }
             p { (Text::new(&line.error, SHORT)) " (" (name(&line.place)) ")" }
             @if let Some(label) = &line.label { p.note { "label " (name(label)) } }
             @if let Some(remote) = &line.remote { p.note { "from " (name(remote)) } }
@@ -190,13 +208,17 @@ pub fn rejected_call(line: &RejectedLine<'_>, clock: &Clock) -> Markup {
 }
 
 /// Calls that could not be read: how many, and the last of them.
-pub fn rejected<'a>(count: u64, last: impl IntoIterator<Item = &'a Markup>) -> Markup {
+pub fn rejected<'a>(
+    count: u64,
+    last: impl IntoIterator<Item = &'a Markup>,
+    reader: &Reader<'_>,
+) -> Markup {
     html! {
         @if count == 0 {
             p.empty { "None in the last two weeks." }
         } @else {
             p { strong { (count) } " in the last two weeks. To list them:" }
-            (command("profiletrail rejected --since '14 days ago'"))
+            (reader.command("profiletrail rejected --since '14 days ago'"))
             ul.findings { @for call in last { (call) } }
         }
     }

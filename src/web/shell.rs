@@ -3,6 +3,7 @@
 use maud::{DOCTYPE, Markup, html};
 
 use super::assets::{ICON, SCRIPT, STYLE};
+use super::reader::Reader;
 use super::time_format::Clock;
 
 /// A whole page. `title` is shown before the program's name, `asked` in the search box;
@@ -25,6 +26,7 @@ pub fn page(title: &str, asked: &str, clock: Option<&Clock>, body: &Markup) -> M
                 header.top {
                     a.brand href="/" { span.sign aria-hidden="true" {} "profiletrail" }
                     @if clock.is_some() {
+                        (nav(title))
                         (search(asked))
                         form.out method="post" action="/logout" { button.quiet type="submit" { "Log out" } }
                     }
@@ -38,11 +40,32 @@ pub fn page(title: &str, asked: &str, clock: Option<&Clock>, body: &Markup) -> M
     }
 }
 
+/// The pages that are always one step away: address, name, title.
+const PLACES: [(&str, &str, &str); 7] = [
+    ("/", "Start", "Start"),
+    ("/changes?since=7+days+ago", "Changes", "Changes"),
+    ("/incidents", "Incidents", "Incidents"),
+    ("/gaps", "Gaps", "Unexplained changes"),
+    ("/loops", "Loops", "Loops"),
+    ("/rejected", "Rejected", "Rejected calls"),
+    ("/search", "Search", "Search"),
+];
+
+fn nav(here: &str) -> Markup {
+    html! {
+        nav.places aria-label="Pages" {
+            @for (path, name, title) in PLACES {
+                a href=(path) aria-current=[(title == here).then_some("page")] { (name) }
+            }
+        }
+    }
+}
+
 fn search(asked: &str) -> Markup {
     html! {
         form.search role="search" method="get" action="/search" {
             label for="q" { "Search" }
-            input #q type="search" name="q" value=(asked) placeholder="123, 123/456 or mail=johny@example.com"
+            input #q type="search" name="q" value=(asked) placeholder="a number, a value or field=value" aria-keyshortcuts="/"
                 autocomplete="off" autocapitalize="off" spellcheck="false" maxlength="1000";
             button type="submit" { "Search" }
         }
@@ -89,11 +112,11 @@ pub fn login(next: &str, error: Option<&str>, clear: bool) -> Markup {
 }
 
 /// The notes above an answer: what is missing, and why.
-pub fn notes(damage: &[String], notes: &[String]) -> Markup {
+pub fn notes(damage: &[String], notes: &[String], reader: &Reader<'_>) -> Markup {
     html! {
         @if !damage.is_empty() {
             div.damage role="note" {
-                p { strong { "Some events that belong here cannot be read." } " " code { "profiletrail verify" } " lists the damage." }
+                p { strong { "Some events that belong here cannot be read." } " " (reader.code("profiletrail verify")) " lists the damage." }
                 ul { @for what in damage.iter().take(5) { li { (super::text::Text::new(what, 300)) } } }
                 @if damage.len() > 5 { p { (damage.len() - 5) " more." } }
             }
@@ -104,9 +127,4 @@ pub fn notes(damage: &[String], notes: &[String]) -> Markup {
             }
         }
     }
-}
-
-/// A command with the same answer on a terminal.
-pub fn command(text: &str) -> Markup {
-    html! { pre.command { code { (text) } } }
 }

@@ -4,8 +4,8 @@ use maud::{Markup, html};
 
 use super::bars::{Hours, bars};
 use super::events::table;
+use super::reader::Reader;
 use super::shell::page;
-use super::time_format::Clock;
 use crate::format::{grouped, size};
 
 /// The server's health.
@@ -26,21 +26,21 @@ pub struct Health {
 }
 
 impl Health {
-    fn render(&self, clock: &Clock) -> Markup {
+    fn render(&self, reader: &Reader<'_>) -> Markup {
         html! {
             dl.facts.health {
                 div {
                     dt { "calls" }
                     dd {
                         @match (self.trouble, self.silent) {
-                            (Some(trouble), _) => { span.badge.bad { "not kept" } " " (trouble) "; run " code { "profiletrail doctor" } }
-                            (None, true) => { span.badge.bad { "silent" } " no event has arrived for too long; run " code { "profiletrail doctor" } }
+                            (Some(trouble), _) => { span.badge.bad { "not kept" } " " (trouble) "; run " (reader.code("profiletrail doctor")) }
+                            (None, true) => { span.badge.bad { "silent" } " no event has arrived for too long; run " (reader.code("profiletrail doctor")) }
                             (None, false) => span.badge.good { "ok" },
                         }
                     }
                 }
                 div { dt { "events" } dd { (grouped(self.events)) } }
-                @if let Some(last) = self.last { div { dt { "last event" } dd { (clock.ago(last)) } } }
+                @if let Some(last) = self.last { div { dt { "last event" } dd { (reader.ago(last)) } } }
                 @if self.behind > 0 { div { dt { "not indexed yet" } dd { (grouped(self.behind)) } } }
                 @if let Some(free) = self.free { div { dt { "free disk space" } dd { (size(free)) } } }
             }
@@ -58,22 +58,24 @@ pub struct Page {
     pub latest: Vec<Markup>,
     /// The last event that is shown.
     pub cursor: u64,
+    /// The address that receives calls.
+    pub webhook: String,
 }
 
 impl Page {
     /// The whole page.
-    pub fn render(&self, clock: &Clock) -> Markup {
+    pub fn render(&self, reader: &Reader<'_>) -> Markup {
         let body = html! {
             h1.quiet { "What changed when" }
-            (self.health.render(clock))
+            (self.health.render(reader))
             section aria-labelledby="hours" {
                 h2 #hours { "Events per hour" }
                 @if self.hours.too_many {
-                    p.empty { "Too many to count here: run " code { "profiletrail stats --since yesterday" } "." }
+                    p.empty { "Too many to count here: run " (reader.code("profiletrail stats --since yesterday")) "." }
                 } @else if self.hours.counts.iter().all(|count| *count == 0) {
                     p.empty { "None in the last two days." }
                 } @else {
-                    (bars(&self.hours, clock))
+                    (bars(&self.hours, reader))
                 }
             }
             div.columns {
@@ -88,9 +90,9 @@ impl Page {
                             "No event has arrived yet. Point Copernica's webhooks at " code { "/webhook" }
                             " on the address that receives calls, or try it:"
                         }
-                        pre.command { code { "curl -d 'type=create&profile=1&fields[mail]=johny@example.com' http://127.0.0.1:8080/webhook" } }
+                        pre.command { code { "curl -d 'type=create&profile=1&fields[mail]=johny@example.com' " (self.webhook) } }
                     }
-                    div #live data-cursor=(self.cursor) { (table(&self.latest, true, "live-rows")) }
+                    div #live data-cursor=(self.cursor) { (table(&self.latest, true, "live-rows", reader)) }
                 }
                 div.panels {
                     (panel("incidents", "/incidents", "Incidents"))
@@ -100,7 +102,7 @@ impl Page {
                 }
             }
         };
-        page("Start", "", Some(clock), &body)
+        page("Start", "", Some(&reader.clock), &body)
     }
 }
 
@@ -121,7 +123,7 @@ pub fn live(
     last: Option<&str>,
     cursor: u64,
     skipped: u64,
-    clock: &Clock,
+    reader: &Reader<'_>,
 ) -> Markup {
     html! {
         table {
@@ -131,7 +133,7 @@ pub fn live(
             @if skipped > 0 { (skipped) " more events arrived than are shown; " }
             @if let Some(last) = last {
                 (latest.len()) " new event" @if latest.len() != 1 { "s" }
-                ", the last at " (clock.line(last))
+                ", the last at " (reader.line(last))
             }
         }
     }

@@ -24,6 +24,8 @@ pub struct State {
     /// How many of each are not among them.
     left_out: usize,
     changed: usize,
+    /// Whether it is compared with the state now.
+    compared: bool,
 }
 
 struct Row {
@@ -43,11 +45,18 @@ impl State {
             rows: IndexMap::new(),
             left_out: 0,
             changed: 0,
+            compared: true,
         };
         for (subject, value) in values(show, SHORT) {
             state.put(&subject, value.render(), None);
         }
         state
+    }
+
+    /// The same where nothing is there now to compare it with.
+    pub fn alone(mut self) -> Self {
+        self.compared = false;
+        self
     }
 
     fn put(&mut self, subject: &Subject<'_>, then: Markup, now: Option<Markup>) {
@@ -86,34 +95,55 @@ impl State {
                     }
                     ". "
                     @match self.changed {
+                        _ if !self.compared => { "Now it is deleted." }
                         0 => { "Same as now." }
                         1 => { "1 difference from now." }
                         count => { (count) " differences from now." }
                     }
                 }
-                @if !self.rows.is_empty() {
+                @if self.changed > 0 {
                     table.cards.then {
                         thead {
                             tr { th scope="col" { "field" } th scope="col" { "as it was" } th scope="col" { "now" } }
                         }
                         tbody {
                             @for (subject, row) in &self.rows {
-                                tr.differs[row.now.is_some()] {
-                                    th scope="row" { (Name::of(subject)) }
-                                    td data-label="as it was" { (row.then) }
-                                    td data-label="now" {
-                                        @match &row.now {
-                                            Some(now) => span.differing { (now) },
-                                            None => span.same { "the same" },
-                                        }
+                                @if let Some(now) = &row.now {
+                                    tr.differs {
+                                        th scope="row" { (Name::of(subject)) }
+                                        td data-label="as it was" { (row.then) }
+                                        td data-label="now" { span.differing { (now) } }
                                     }
                                 }
                             }
                         }
                     }
                 }
+                @let unchanged = self.rows.values().filter(|row| row.now.is_none()).count();
+                @if unchanged > 0 && self.changed > 0 {
+                    details.unchanged {
+                        summary { (unchanged) " unchanged" }
+                        (self.unchanged())
+                    }
+                } @else if unchanged > 0 {
+                    (self.unchanged())
+                }
                 @if self.left_out > 0 {
-                    p.note { (self.left_out) " more fields and interests: profiletrail show lists them all." }
+                    p.note { (self.left_out) " more fields and interests are not shown here." }
+                }
+            }
+        }
+    }
+
+    /// What is the same now.
+    fn unchanged(&self) -> Markup {
+        html! {
+            table.cards.then {
+                thead { tr { th scope="col" { "field" } th scope="col" { "value" } } }
+                tbody {
+                    @for (subject, row) in self.rows.iter().filter(|(_, row)| row.now.is_none()) {
+                        tr { th scope="row" { (Name::of(subject)) } td data-label="value" { (row.then) } }
+                    }
                 }
             }
         }

@@ -39,6 +39,11 @@ impl Clock {
         html! { time datetime=(seconds_to_rfc3339(seconds)) { (self.text(seconds)) } }
     }
 
+    /// The heading of a column of times, with the zone.
+    pub fn time_heading(&self) -> Markup {
+        html! { "time " span.zone { (self.zone.name()) } }
+    }
+
     /// A moment as an answer's line writes it, as an element.
     pub fn line(&self, rfc3339: &str) -> Markup {
         match seconds_of(rfc3339) {

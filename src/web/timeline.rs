@@ -92,6 +92,14 @@ impl Mark {
     }
 }
 
+/// Whether an event ends its (sub)profile.
+pub fn ends(line: &HistoryLine<'_>) -> bool {
+    match line.observed.as_deref() {
+        Some(observed) => observed == "gone",
+        None => line.event_type == "delete",
+    }
+}
+
 /// A timeline of the events added so far.
 #[derive(Clone, Debug)]
 pub struct Timeline {
@@ -195,9 +203,7 @@ impl Timeline {
                 None => self.left_out += 1,
             }
         }
-        if line.observed.as_deref() == Some("gone")
-            || line.observed.is_none() && line.event_type == "delete"
-        {
+        if ends(line) {
             self.end_all(part, line.seq, time);
         }
     }

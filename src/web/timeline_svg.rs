@@ -51,7 +51,7 @@ pub fn timeline_svg(timeline: &Timeline, at: i64, clock: &Clock) -> Markup {
         div.lanes {
             @for row in timeline.rows.values() {
                 div.lane {
-                    div.label { (row.name) }
+                    div.label title=(row.name.text.line()) { (row.name) }
                     svg width="100%" height=(HEIGHT) role="group" aria-label=(row.name.text.line()) {
                         @for place in &places { line.grid x1=(place) x2=(place) y1="0" y2=(HEIGHT) {} }
                         (spans(row, now))
@@ -67,6 +67,10 @@ pub fn timeline_svg(timeline: &Timeline, at: i64, clock: &Clock) -> Markup {
                         text x=(place) y="14" text-anchor=[ends(*moment).then_some("end")] { (text) }
                     }
                 }
+            }
+            div.lane.ends {
+                div.label {}
+                p { span { (clock.time(timeline.scale.from)) } span.zone { (clock.zone.name()) } span { (clock.time(timeline.scale.to)) } }
             }
         }
     }
@@ -134,8 +138,9 @@ fn span(begin: u32, end: u32, value: &Shown, class: &str) -> Markup {
     }
 }
 
-fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
-    let (class, form) = match mark.cause {
+/// The class and the form of a mark.
+const fn look(mark: &Mark) -> (&'static str, &'static str) {
+    match mark.cause {
         Some(Cause::Unexplained { .. }) => ("unexplained", "#m-unexplained"),
         Some(Cause::Observed { .. }) => ("observed", "#m-observed"),
         None | Some(Cause::Cascade) => ("deleted", "#m-deleted"),
@@ -143,7 +148,11 @@ fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
         Some(Cause::Set) => ("set", "#m-set"),
         Some(Cause::Create) => ("create", "#m-create"),
         _ => ("other", "#m-other"),
-    };
+    }
+}
+
+fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
+    let (class, form) = look(mark);
     let (old, new) = (mark.old.line(TITLE), mark.new.line(TITLE));
     let when = clock.text(mark.time);
     let name = row.name.text.line();
@@ -169,27 +178,75 @@ fn drawn(row: &Row, mark: &Mark, clock: &Clock) -> Markup {
     }
 }
 
-/// The legend of the marks.
-pub fn legend() -> Markup {
-    let entry = |class: &str, form: &str, text: &str| {
-        html! {
-            li {
-                svg width="14" height=(HEIGHT) aria-hidden="true" {
-                    g.mark.(class) { use href=(form) x="7" {} }
-                }
-                (text)
-            }
-        }
+/// The marks and their meaning.
+const MARKS: [(&str, &str, &str); 7] = [
+    ("create", "#m-create", "created"),
+    ("set", "#m-set", "set by an update"),
+    ("unexplained", "#m-unexplained", "unexplained"),
+    ("observed", "#m-observed", "shown by an export"),
+    ("other", "#m-other", "first seen"),
+    ("many", "#m-many", "several changes"),
+    ("deleted", "#m-deleted", "deleted"),
+];
+
+/// The legend of what is drawn.
+pub fn legend(timeline: &Timeline) -> Markup {
+    let rows = || timeline.rows.values();
+    let marks = || rows().flat_map(|row| &row.marks);
+    let has = |is: fn(&Shown) -> bool| {
+        let values = marks().map(|mark| &mark.new);
+        values.chain(rows().map(|row| &row.before)).any(is)
     };
+    let spans = [
+        (
+            "t0",
+            "20",
+            "a value; the same colour is the same value",
+            has(|it| matches!(it, Shown::Text(_))),
+        ),
+        (
+            "yes",
+            "20",
+            "an interest that is held",
+            has(|it| *it == Shown::Member(true)),
+        ),
+        (
+            "none",
+            "2",
+            "not there",
+            has(|it| matches!(it, Shown::Absent | Shown::Member(false))),
+        ),
+        (
+            "unknown",
+            "20",
+            "not known",
+            has(|it| *it == Shown::Unknown),
+        ),
+    ];
     html! {
-        ul.legend aria-label="what the marks mean" {
-            (entry("create", "#m-create", "created"))
-            (entry("set", "#m-set", "set by an update"))
-            (entry("unexplained", "#m-unexplained", "unexplained"))
-            (entry("observed", "#m-observed", "shown by an export"))
-            (entry("other", "#m-other", "first seen"))
-            (entry("many", "#m-many", "several changes"))
-            (entry("deleted", "#m-deleted", "deleted"))
+        ul.legend aria-label="what is drawn" {
+            @for (class, form, text) in MARKS {
+                @if marks().any(|mark| look(mark).0 == class) {
+                    li {
+                        svg width="14" height=(HEIGHT) aria-hidden="true" { g.mark.(class) { use href=(form) x="7" {} } }
+                        (text)
+                    }
+                }
+            }
+            @for (class, height, text, is_drawn) in spans {
+                @if is_drawn {
+                    li {
+                        svg width="26" height=(HEIGHT) aria-hidden="true" {
+                            rect.span.(class) x="1" y=(if height == "2" { "14" } else { "5" }) width="24" height=(height) {}
+                        }
+                        (text)
+                    }
+                }
+            }
+            li {
+                svg width="8" height=(HEIGHT) aria-hidden="true" { line.at x1="4" x2="4" y1="3" y2="27" {} }
+                "the moment below"
+            }
         }
     }
 }

@@ -164,6 +164,7 @@ fn config(listen: SocketAddr, data: &Path, context: &CommandContext) -> ServerCo
         keep: None,
         api: Some(FREE),
         ui: true,
+        title: ["firstname", "lastname"].map(str::to_owned).to_vec(),
         lookup: vec!["mail".to_owned()],
         alert_after: None,
         settings: Settings::default(),

@@ -23,6 +23,7 @@ mod id;
 mod lines;
 mod render;
 mod undo;
+mod undo_file;
 
 use std::cmp::Reverse;
 use std::sync::{Mutex, PoisonError};
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 
 pub use id::IncidentId;
 pub use lines::{IncidentLine, SkipReason, UndoLine};
+pub use undo_file::{UndoFile, WrongCollection};
 
 use super::answer::{Lines, QueryError};
 use super::changes::{answer_where, collect_changes, visit_changes};

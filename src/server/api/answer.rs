@@ -4,8 +4,8 @@
 //! takes longer than [`SOON`] is streamed in pieces. A failure before the first
 //! piece has its own status.
 
-use std::cell::RefCell;
 use std::io::{self, Write};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -37,7 +37,7 @@ const TRAILER: &[u8] = b"Trailer: Profiletrail-Note, Link\r\n";
 const NOTES: (usize, usize) = (8, 500);
 
 /// Receives the lines of an answer.
-pub(super) struct Sink(RefCell<Inner>);
+pub(super) struct Sink(Mutex<Inner>);
 
 struct Inner {
     way: Way,
@@ -71,7 +71,7 @@ impl Sink {
                 None => head,
             },
         );
-        let inner = sink.0.get_mut();
+        let inner = sink.0.get_mut().unwrap_or_else(PoisonError::into_inner);
         inner.trailed = true;
         if is_page {
             inner.first = PAGE;
@@ -81,7 +81,7 @@ impl Sink {
 
     /// A document with this head.
     pub fn document(caller: Responder, head: Reply) -> Self {
-        Self(RefCell::new(Inner {
+        Self(Mutex::new(Inner {
             way: Way::Whole(caller),
             held: Vec::new(),
             begun: Instant::now(),
@@ -91,10 +91,14 @@ impl Sink {
         }))
     }
 
+    fn into_inner(self) -> Inner {
+        self.0.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// To be called regularly while there is no line: shows the client that its answer
     /// is in progress.
     pub fn tick(&self) {
-        if let Ok(mut inner) = self.0.try_borrow_mut()
+        if let Ok(mut inner) = self.0.try_lock()
             && matches!(inner.way, Way::Whole(_))
             && inner.begun.elapsed() >= SOON
         {
@@ -105,7 +109,7 @@ impl Sink {
 
     /// Ends the answer; a page with the target of the next one.
     pub fn finish(self, answered: &Answered, next: Option<&str>) {
-        let mut inner = self.0.into_inner();
+        let mut inner = self.into_inner();
         let held = &mut inner.held;
         if !answered.damage.is_empty() {
             held.extend_from_slice(json!({ "damage": answered.damage }).to_string().as_bytes());
@@ -120,12 +124,12 @@ impl Sink {
 
     /// Ends a document.
     pub fn end(self) {
-        self.0.into_inner().end(String::new());
+        self.into_inner().end(String::new());
     }
 
     /// Sends a failure instead; an answer that is partly sent is aborted.
     pub fn fail(self, reply: &Reply) {
-        if let Way::Whole(caller) = self.0.into_inner().way {
+        if let Way::Whole(caller) = self.into_inner().way {
             caller.answer(reply);
         }
     }
@@ -168,7 +172,7 @@ impl Inner {
 
 impl Write for &Sink {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut inner = self.0.borrow_mut();
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         // Not all of it at once: what is handed over is held until it is sent.
         let most = match inner.way {
             Way::Whole(_) => inner.first,

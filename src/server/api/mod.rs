@@ -48,4 +48,4 @@ mod ui;
 mod worker;
 
 pub use description::{line_schemas, openapi, schema_generator};
-pub(super) use run::{Api, ApiParts};
+pub(super) use run::{Api, ApiParts, PageConfig};

@@ -54,6 +54,21 @@ pub(in crate::server) struct ApiParts {
     pub proxies: Proxies,
     /// Whether the web interface is enabled.
     pub ui: bool,
+    /// What its pages know of the server.
+    pub pages: PageConfig,
+}
+
+/// What pages know of the server.
+#[derive(Clone, Debug, Default)]
+pub(in crate::server) struct PageConfig {
+    /// The flags that a command must repeat to see the same data, with a leading space.
+    pub flags: String,
+    /// The address that receives calls.
+    pub webhook: String,
+    /// The fields that are indexed by value.
+    pub lookup: Vec<String>,
+    /// The fields whose values are a profile's name.
+    pub title: Vec<String>,
 }
 
 /// The running query API.

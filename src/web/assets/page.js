@@ -1,6 +1,7 @@
-// The page's own script: the slider, what comes live, and panels that cost more
-// than the rest. Without it all of them are forms and links. It puts only
-// elements into the page that the server made, which escapes every value.
+// The page's own script: the slider, what comes live, panels that cost more than
+// the rest, buttons that copy commands, and a key for the search. Without it all
+// of them are forms, links and text. It puts only elements into the page that the
+// server made, which escapes every value, and texts of its own.
 "use strict";
 (() => {
   const parse = (text) => new DOMParser().parseFromString(text, "text/html");
@@ -27,6 +28,57 @@
     return parse(await answer.text());
   }
 
+  function make(name, text, more = {}) {
+    const made = document.createElement(name);
+    made.textContent = text;
+    return Object.assign(made, more);
+  }
+
+  // Says what failed, in place of what would have been there, with a way to try
+  // again.
+  function failed(place, what, error, again) {
+    const busy = error.message === "503";
+    const why = busy ? "the server is busy" : "the server does not answer as it should";
+    const wrong = make("p", `${what} could not be loaded: ${why}. `, { className: "error" });
+    wrong.setAttribute("role", "alert");
+    const button = make("button", "Try again", { type: "button", className: "quiet" });
+    button.addEventListener("click", again);
+    wrong.append(button);
+    place.replaceChildren(wrong);
+  }
+
+  // A button on each command that copies it.
+  function copying(root) {
+    for (const code of root.querySelectorAll("pre.command > code")) {
+      const button = make("button", "Copy", { type: "button", className: "quiet copy" });
+      button.addEventListener("click", async () => {
+        try {
+          await navigator.clipboard.writeText(code.textContent);
+          button.textContent = "Copied";
+        } catch {
+          // Without the right to copy, it is selected for the reader's own keys.
+          getSelection().selectAllChildren(code);
+          button.textContent = "Selected";
+        }
+        setTimeout(() => (button.textContent = "Copy"), 2000);
+      });
+      code.parentElement.append(button);
+    }
+  }
+
+  // The key / leads to the search, wherever nothing is being typed.
+  function keys() {
+    document.addEventListener("keydown", (event) => {
+      const typing = event.target.closest?.("input, textarea, select, [contenteditable]");
+      if (event.key !== "/" || typing || event.ctrlKey || event.metaKey || event.altKey) return;
+      const search = document.getElementById("q");
+      if (!search) return;
+      event.preventDefault();
+      search.focus();
+      search.select();
+    });
+  }
+
   function slider() {
     const range = document.getElementById("slider");
     const state = document.getElementById("state");
@@ -36,8 +88,9 @@
     range.hidden = false;
     const zone = { timeZone: range.dataset.zone, dateStyle: "short", timeStyle: "medium" };
     const form = new Intl.DateTimeFormat("sv-SE", zone);
-    const from = Number(range.dataset.from);
-    const to = Number(range.dataset.to);
+    const from = Number(range.min);
+    const to = Number(range.max);
+    const moment = () => Math.round(Number(range.value));
     let waiting = 0;
     let asked = null;
 
@@ -47,35 +100,38 @@
       state.setAttribute("aria-busy", "true");
       try {
         const address = range.dataset.fragment + (range.dataset.fragment.includes("?") ? "&" : "?");
-        const page = await fragment(address + "at=%40" + range.value, { signal: mine.signal });
+        const page = await fragment(address + "at=%40" + moment(), { signal: mine.signal });
         const fresh = page?.querySelector(".state");
         if (fresh) {
+          const open = state.querySelector("details")?.open ?? false;
           state.replaceChildren(document.importNode(fresh, true));
+          const unchanged = state.querySelector("details");
+          if (unchanged) unchanged.open = open;
           if (status) status.textContent = fresh.querySelector(".summary")?.textContent ?? "";
         }
       } catch (error) {
         if (error.name === "AbortError") return;
-        const wrong = document.createElement("p");
-        wrong.className = "error";
-        wrong.setAttribute("role", "alert");
-        wrong.textContent = "The state at that moment could not be loaded; try again.";
-        state.replaceChildren(wrong);
+        failed(state, "The state at that moment", error, show);
       }
       if (mine === asked) state.removeAttribute("aria-busy");
     }
 
     range.addEventListener("input", () => {
-      const moment = Number(range.value);
-      const text = form.format(new Date(moment * 1000));
+      const text = form.format(new Date(moment() * 1000));
       range.setAttribute("aria-valuetext", text);
       if (field.type === "datetime-local") field.value = text.replace(" ", "T");
-      const place = Math.min(Math.max((moment - from) / (to - from), 0), 1) * 100 + "%";
-      for (const line of document.querySelectorAll("line.at")) {
+      const place = ((Number(range.value) - from) / (to - from)) * 100 + "%";
+      for (const line of document.querySelectorAll(".lane line.at")) {
         line.setAttribute("x1", place);
         line.setAttribute("x2", place);
       }
       clearTimeout(waiting);
-      waiting = setTimeout(show, 120);
+      waiting = setTimeout(() => {
+        const here = new URL(location.href);
+        here.searchParams.set("at", "@" + moment());
+        history.replaceState(null, "", here);
+        show();
+      }, 120);
     });
   }
 
@@ -122,29 +178,32 @@
     setTimeout(look, wait);
   }
 
-  // One after the other, since each may be much work. One that cannot be had
-  // now is tried again after the others; at last the link to it stays.
-  async function panels() {
+  // One after the other, since each may be much work. One that cannot be had now
+  // is tried again after the others, and says so meanwhile.
+  async function panels(places) {
     const pause = (time) => new Promise((done) => setTimeout(done, time));
-    let places = [...document.querySelectorAll("[data-panel]")];
-    for (let round = 0; places.length > 0 && round < 7; round++) {
+    for (let round = 0; places.length > 0 && round < 6; round++) {
       if (round > 0) await pause(500 * 2 ** round);
-      const failed = [];
+      const again = [];
       for (const place of places) {
         place.setAttribute("aria-busy", "true");
         try {
           const page = await fragment(place.dataset.panel);
           if (page) place.replaceChildren(...[...page.body.childNodes].map((node) => document.importNode(node, true)));
-        } catch {
-          failed.push(place);
+          copying(place);
+        } catch (error) {
+          again.push(place);
+          failed(place, "This", error, () => panels([place]));
         }
         place.setAttribute("aria-busy", "false");
       }
-      places = failed;
+      places = again;
     }
   }
 
+  copying(document);
+  keys();
   slider();
   live();
-  panels();
+  panels([...document.querySelectorAll("[data-panel]")]);
 })();

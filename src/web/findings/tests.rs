@@ -2,11 +2,16 @@
 
 #![allow(clippy::unwrap_used)]
 
+use super::super::time_format::Clock;
 use super::*;
 
-const CLOCK: Clock = Clock {
-    zone: chrono_tz::Europe::Amsterdam,
-    now: 1_760_000_000,
+const READER: Reader<'static> = Reader {
+    clock: Clock {
+        zone: chrono_tz::Europe::Amsterdam,
+        now: 1_760_000_000,
+    },
+    flags: " --data /d",
+    titles: &(),
 };
 
 #[track_caller]
@@ -30,7 +35,7 @@ fn a_gap_says_what_would_explain_it() {
         serde_json::from_str(&text).unwrap()
     };
     has(
-        &gap(&line("lost", "true"), &CLOCK).into_string(),
+        &gap(&line("lost", "true"), &READER).into_string(),
         &[
             "&lt;i&gt;</bdi>",
             "interest</span>, and others",
@@ -41,18 +46,19 @@ fn a_gap_says_what_would_explain_it() {
             "No call at all from",
             "href=\"/event/7\"",
             "href=\"/event/9\"",
-            "--field '&lt;i&gt;\\u{202e}'",
+            "--field '&lt;i&gt;\\u{202e}' --data /d",
+            "href=\"/changes?field=%3Ci%3E%E2%80%AE\"",
         ],
     );
     has(
-        &gap(&line("lost", "false"), &CLOCK).into_string(),
+        &gap(&line("lost", "false"), &READER).into_string(),
         &["at the beginning and at the end"],
     );
-    let silent = gap(&line("silent_field", "null"), &CLOCK).into_string();
+    let silent = gap(&line("silent_field", "null"), &READER).into_string();
     has(&silent, &["without a call that claims it", "2025-10-08"]);
     assert!(!silent.contains("Usually set"), "{silent}");
     has(
-        &gap(&line("scattered", "null"), &CLOCK).into_string(),
+        &gap(&line("scattered", "null"), &READER).into_string(),
         &["Scattered"],
     );
 }
@@ -74,7 +80,7 @@ fn a_loop_says_who_writes_what_and_where_it_is_seen() {
         "first_seq":3,"last_seq":14,"command":null}"#,
     )
     .unwrap();
-    let text = unrest(&group(1, 1), Some(&one), &CLOCK).into_string();
+    let text = unrest(&group(1, 1), Some(&one), &READER).into_string();
     has(
         &text,
         &[
@@ -88,14 +94,14 @@ fn a_loop_says_who_writes_what_and_where_it_is_seen() {
     );
     assert!(!text.contains("On a terminal"), "{text}");
     has(
-        &unrest(&group(3, 2), None, &CLOCK).into_string(),
+        &unrest(&group(3, 2), None, &READER).into_string(),
         &[
             "2 of them still go on.",
             "By calls with label <bdi>crm</bdi>, no label.",
         ],
     );
     has(
-        &unrest(&group(3, 0), None, &CLOCK).into_string(),
+        &unrest(&group(3, 0), None, &READER).into_string(),
         &["It has stopped."],
     );
 }
@@ -108,9 +114,9 @@ fn where_nothing_stands_out_that_is_said() {
         command: "profiletrail loops",
         ..Findings::default()
     };
-    let panel = none.panel(&[], &["<n>".to_owned()]).into_string();
+    let panel = none.panel(&[], &["<n>".to_owned()], &READER).into_string();
     has(&panel, &["None at all.", "&lt;n&gt;"]);
     assert!(!panel.contains("profiletrail loops"), "{panel}");
     none.further = 3;
-    has(&none.panel(&[], &[]).into_string(), &["3 more"]);
+    has(&none.panel(&[], &[], &READER).into_string(), &["3 more"]);
 }

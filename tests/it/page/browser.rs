@@ -70,7 +70,7 @@ fn a_person_finds_a_profile_and_sees_what_changed_when() {
         browser.await_text("h1", "Profile 123");
         assert_eq!(browser.target(), "/profile/123");
         assert_eq!(
-            browser.run("return document.querySelectorAll('.lane:not(.axis)').length"),
+            browser.run("return document.querySelectorAll('.lane:not(.axis, .ends)').length"),
             5
         );
         browser.await_text("#state", "Same as now.");

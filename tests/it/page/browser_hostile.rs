@@ -93,11 +93,28 @@ fn nothing_from_outside_runs() {
         judge_looks(&browser, &target);
         targets.push(target);
     }
-    targets.extend(["/gaps", "/incidents", "/loops", "/rejected"].map(str::to_owned));
+    targets.extend(
+        [
+            "/gaps",
+            "/incidents",
+            "/loops",
+            "/rejected",
+            "/changes",
+            "/changes?order=oldest",
+        ]
+        .map(str::to_owned),
+    );
     for target in &targets {
         browser.open(server.api(), target);
         judge(&browser, &mut looked, target);
     }
+    browser.open(server.api(), "/changes");
+    judge_looks(&browser, "changes");
+    browser.open(server.api(), "/incidents");
+    browser.click("a[href^='/incident?']");
+    browser.await_text("h1", "Incident");
+    judge(&browser, &mut looked, "an incident");
+    judge_looks(&browser, "an incident");
     // An event of the burst, of which something was asked.
     browser.open(server.api(), &format!("/event/{}", calls.len() + 60));
     browser.await_text("[aria-labelledby=asked]", PAYLOADS[9]);

@@ -226,6 +226,7 @@ fn a_text_from_outside_is_text_wherever_it_stands() {
         "/".to_owned(),
         "/live?after=0".into(),
         "/gaps".into(),
+        "/changes".into(),
         "/rejected".into(),
         "/rejected?part=panel".into(),
     ];
@@ -252,6 +253,11 @@ fn a_text_from_outside_is_text_wherever_it_stands() {
             "/login?next=",
             "/live?after=",
             "/profile/77?before=",
+            "/changes?field=",
+            "/changes?since=",
+            "/changes?form=1&new=",
+            "/changes?type=",
+            "/incident?id=",
         ] {
             targets.push(format!("{target}{text}"));
         }

@@ -8,3 +8,4 @@ mod content;
 mod dossier;
 mod findings;
 mod sessions;
+mod tools;

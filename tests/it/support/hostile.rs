@@ -27,7 +27,7 @@ pub const PAYLOADS: [&str; 20] = [
 
 /// Elements that pages have.
 const ELEMENTS: &str = " !DOCTYPE html head meta title link script body a header span form label input button main footer \
-    section h1 h2 p div dl dt dd ul li code pre strong details summary nav table thead tbody tr th td bdi del ins time figure \
+    section h1 h2 p div dl dt dd ul li code pre strong details summary nav fieldset legend table thead tbody tr th td bdi del ins time figure \
     figcaption svg g rect path circle use text line defs foreignObject ";
 
 /// Goes through a page's tags: they are of those that pages have, no attribute

@@ -1,6 +1,8 @@
 //! Logging in with a real browser, and judging how pages look.
 
 use std::path::Path;
+use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::json;
 
@@ -74,7 +76,8 @@ pub fn log_in(data: &Path, server: &Server) -> Browser {
 
 /// A server with what is put there, and a browser that has logged in.
 pub fn visited(fill: impl FnOnce(&mut Client)) -> (tempfile::TempDir, Server, Browser) {
-    let (dir, server) = new_server(&UI);
+    // Their addresses name the profiles.
+    let (dir, server) = new_server(&[&UI[..], &["--title", "mail"]].concat());
     fill(&mut server.client());
     let browser = log_in(&data(&dir), &server);
     (dir, server, browser)
@@ -89,6 +92,26 @@ pub fn judge_looks(browser: &Browser, what: &str) {
     let wide = browser
         .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth");
     assert!(wide.as_i64().unwrap() <= 0, "{what} is {wide} too wide");
+}
+
+/// What axe-core finds wrong with a page: what keeps people with a screen reader, a
+/// keyboard or weak eyes from it.
+#[track_caller]
+pub fn judge_access(browser: &Browser, what: &str) {
+    static SCRIPT: LazyLock<String> = LazyLock::new(|| {
+        let install = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/axe/install");
+        let installed = Command::new(install).output().unwrap();
+        let told = String::from_utf8_lossy(&installed.stderr).into_owned();
+        assert!(installed.status.success(), "{told}");
+        let path = String::from_utf8(installed.stdout).unwrap();
+        std::fs::read_to_string(path.trim()).unwrap()
+    });
+    browser.run(&SCRIPT);
+    let found = browser.run(
+        "return axe.run().then((it) => it.violations.map((one) =>
+           [one.id, one.help, ...one.nodes.slice(0, 3).map((node) => node.html.slice(0, 200))]))",
+    );
+    assert_eq!(found, json!([]), "{what}");
 }
 
 /// Nothing was said that a page without a fault does not say.

@@ -9,7 +9,7 @@ use std::ops::ControlFlow;
 use serde::de::DeserializeOwned;
 
 use crate::format::LineSplitter;
-use crate::query::{Answered, Query, QueryError, answer};
+use crate::query::{Answered, Mark, Page, Query, QueryError, answer, answer_page};
 use crate::store::Trail;
 
 /// Passes each line of an answer to `take` until that stops.
@@ -36,6 +36,20 @@ pub(super) fn each<T: DeserializeOwned>(
         }),
         answered => answered,
     }
+}
+
+/// Passes each line of a page of an answer to `take`; returns where the next one begins.
+pub(super) fn each_of_page<T: DeserializeOwned>(
+    trail: &Trail,
+    query: &Query,
+    page: Page,
+    mut take: impl FnMut(T),
+) -> Result<(Answered, Option<Mark>), QueryError> {
+    let mut lines = LineSplitter::new(Box::new(|line: &[u8]| {
+        take(serde_json::from_slice(line)?);
+        Ok(())
+    }));
+    answer_page(trail, query, page, &mut lines, &mut |_| ())
 }
 
 /// The first line of an answer, if it has any.

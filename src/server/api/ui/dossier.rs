@@ -14,7 +14,7 @@ use crate::web::profile::unknown;
 /// Sends it and returns the result.
 pub(super) fn send(asker: &Asker<'_>, query: &DossierQuery, caller: Responder) -> &'static str {
     let name = format!("dossier-{}.html", query.key.to_string().replace('/', "-"));
-    let (trail, clock) = (&asker.parts.trail, &asker.clock);
+    let trail = &asker.parts.trail;
     let sink = Sink::document(caller, document(&name));
     let made = make(asker, query, &sink);
     match made {
@@ -23,7 +23,7 @@ pub(super) fn send(asker: &Asker<'_>, query: &DossierQuery, caller: Responder) -
             "answered"
         }
         Ok(false) => {
-            let page = unknown(query.key, trail.last_seq(), &[], clock);
+            let page = unknown(query.key, trail.last_seq(), &[], &asker.reader());
             sink.fail(&html(404, page));
             "answered"
         }

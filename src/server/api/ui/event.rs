@@ -15,9 +15,9 @@ use crate::web::event::{Page, missing};
 use crate::web::seconds_of;
 
 pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
-    let (trail, clock) = (&asker.parts.trail, &asker.clock);
+    let (trail, reader) = (&asker.parts.trail, &asker.reader());
     let none = |why: Option<String>| {
-        let page = missing(seq, trail.last_seq(), why.as_deref(), clock);
+        let page = missing(seq, trail.last_seq(), why.as_deref(), reader);
         Ok(reply(404, page))
     };
     let (key, time) = match whose(trail, seq) {
@@ -74,7 +74,7 @@ pub(super) fn page(asker: &Asker<'_>, seq: u64) -> Result<Reply, Failure> {
         beside(trail, key, (time, seq), true)?,
         beside(trail, key, (time, seq), false)?,
     );
-    Ok(reply(200, page.render(clock)))
+    Ok(reply(200, page.render(reader)))
 }
 
 /// The previous (`back`) or next event of the same (sub)profile.

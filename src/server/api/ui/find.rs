@@ -4,6 +4,8 @@
 
 use std::ops::ControlFlow;
 
+use maud::Markup;
+
 use super::ask::each;
 use super::pages::{Asker, Failure};
 use super::panels::permit;
@@ -11,24 +13,33 @@ use super::reply::{elsewhere, html as reply};
 use super::route::number;
 use crate::event::ProfileKey;
 use crate::query::lines::FindLine;
-use crate::query::{FindQuery, FindTarget, Matching, Query};
+use crate::query::{FindQuery, FindTarget, Matching, Query, known_fields, nearest};
 use crate::server::reply::Reply;
 use crate::web::search_results::{Hits, can_differ, hit, hits, no_search};
 
 /// The maximum number shown of current holders, and of former holders.
 const MOST: usize = 100;
 
+/// The maximum number of fields that are suggested.
+const SUGGESTED: usize = 8;
+
+/// The longest value in bytes that is suggested with a field.
+const LONGEST: usize = 200;
+
 pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
-    let clock = &asker.clock;
+    let reader = asker.reader();
     let asked = text.trim();
-    if let Ok(key) = asked.parse::<ProfileKey>() {
-        return Ok(elsewhere(&format!("/profile/{key}"), ""));
-    }
     let event = asked.strip_prefix("event ").or(asked.strip_prefix('#'));
     if let Some(seq) = event.and_then(|seq| number(seq.trim())) {
         return Ok(elsewhere(&format!("/event/{seq}"), ""));
     }
-    let tries = sought(text);
+    let key = asked.parse::<ProfileKey>().ok();
+    let snapshot = asker.parts.trail.snapshot();
+    let tries = match key {
+        Some(key) if !snapshot.events_of(key)?.is_empty() => Vec::new(),
+        // A number may be a value, too, such as that of a telephone.
+        _ => sought(text, &asker.parts.pages.lookup),
+    };
     let mut tried = None;
     for sought in tries {
         let found = find(asker, &sought)?;
@@ -38,30 +49,86 @@ pub(super) fn search(asker: &Asker<'_>, text: &str) -> Result<Reply, Failure> {
             break;
         }
     }
-    let Some((sought, found)) = tried else {
-        let status = if asked.is_empty() { 200 } else { 404 };
-        return Ok(reply(status, no_search(text, clock)));
-    };
-    let status = if found.hits.is_empty() { 404 } else { 200 };
-    Ok(reply(status, hits(text, &sought, &found, clock)))
+    match (tried, key) {
+        (Some((sought, found)), _) if !found.hits.is_empty() => {
+            Ok(reply(200, hits(text, &sought, &found, &reader)))
+        }
+        (_, Some(key)) => Ok(elsewhere(&format!("/profile/{key}"), "")),
+        (Some((sought, mut found)), None) => {
+            (found.hints, found.instead) = (shown(found.hints), instead(asker, asked));
+            Ok(reply(404, hits(text, &sought, &found, &reader)))
+        }
+        (None, None) => {
+            let lookup = !asker.parts.pages.lookup.is_empty();
+            let searches = instead(asker, asked);
+            let status = if asked.is_empty() { 200 } else { 404 };
+            Ok(reply(status, no_search(text, &searches, lookup, &reader)))
+        }
+    }
 }
 
-/// The searches that a text may mean, tried in order until one finds something.
-fn sought(text: &str) -> Vec<FindTarget> {
-    let Some((name, value)) = text.split_once('=') else {
-        let interest = text.trim().strip_prefix("interest ");
-        let interest = interest.map(|name| FindTarget::Interest(name.trim().to_owned()));
-        return interest.into_iter().collect();
+/// Hints that are not of flags: names are suggested as links.
+fn shown(mut hints: Vec<String>) -> Vec<String> {
+    hints.retain(|hint| !hint.starts_with("did you mean --") && !hint.starts_with("these "));
+    hints
+}
+
+/// Searches for the same value in fields that occur: in the one that was probably meant,
+/// or in fields for mail addresses, or in others.
+fn instead(asker: &Asker<'_>, asked: &str) -> Vec<String> {
+    let (name, value) = match asked.split_once('=') {
+        Some((name, value)) => (Some(name.trim()), value.trim()),
+        None => (None, asked),
     };
-    let name = name.trim();
-    if name.is_empty() {
+    if value.is_empty() || value.len() > LONGEST {
         return Vec::new();
     }
-    let field = |value: &str, by| FindTarget::Field {
-        name: name.to_owned(),
-        value: value.to_owned(),
-        by,
-        ignore_case: false,
+    let known = known_fields(&asker.parts.trail.snapshot());
+    let lookup = &asker.parts.pages.lookup;
+    let is_new = |field: &&String| match name {
+        Some(name) => *field != name,
+        None => !lookup.contains(*field),
+    };
+    if let Some(near) = name.and_then(|name| nearest(name, known.iter().map(String::as_str)))
+        && Some(near) != name
+        && !known.contains(name.unwrap_or_default())
+    {
+        return vec![format!("{near}={value}")];
+    }
+    let mut fields: Vec<&String> = known.iter().filter(is_new).collect();
+    let is_mail = |field: &&String| field.to_lowercase().contains("mail");
+    if value.contains('@') {
+        fields.retain(is_mail);
+    }
+    let fields = fields.into_iter().filter(|field| !field.contains('='));
+    fields
+        .take(SUGGESTED)
+        .map(|field| format!("{field}={value}"))
+        .collect()
+}
+
+/// The searches that a text may mean, tried in order until one finds something. Each is
+/// of one field, or of all look-up fields.
+fn sought(text: &str, lookup: &[String]) -> Vec<Vec<FindTarget>> {
+    if let Some(name) = text.trim().strip_prefix("interest ") {
+        return vec![vec![FindTarget::Interest(name.trim().to_owned())]];
+    }
+    let (names, value) = match text.split_once('=') {
+        Some((name, value)) => (vec![name.trim()], value),
+        None if text.trim().is_empty() => return Vec::new(),
+        None => (lookup.iter().map(String::as_str).collect(), text),
+    };
+    if names.is_empty() || names == [""] {
+        return Vec::new();
+    }
+    let field = |value: &str, by| -> Vec<FindTarget> {
+        let names = names.iter().map(|name| FindTarget::Field {
+            name: (*name).to_owned(),
+            value: value.to_owned(),
+            by,
+            ignore_case: false,
+        });
+        names.collect()
     };
     let trimmed = value.trim();
     // A value that itself ends with `*` is found too: it has this prefix.
@@ -77,7 +144,39 @@ fn sought(text: &str) -> Vec<FindTarget> {
 }
 
 /// The profiles that have or had the value; current holders first.
-fn find(asker: &Asker<'_>, sought: &FindTarget) -> Result<Hits, Failure> {
+fn find(asker: &Asker<'_>, sought: &[FindTarget]) -> Result<Hits, Failure> {
+    let mut all = Hits::default();
+    let (mut now, mut before) = (Vec::new(), Vec::new());
+    for one in sought {
+        let is_full = find_one(
+            asker,
+            one,
+            can_differ(sought),
+            &mut now,
+            &mut before,
+            &mut all,
+        )?;
+        all.more |= is_full;
+    }
+    now.append(&mut before);
+    if now.len() > MOST {
+        all.more = true;
+        now.truncate(MOST);
+    }
+    all.hits = now;
+    Ok(all)
+}
+
+/// Those of one field; returns whether there are more.
+fn find_one(
+    asker: &Asker<'_>,
+    sought: &FindTarget,
+    several: bool,
+    now: &mut Vec<Markup>,
+    before: &mut Vec<Markup>,
+    all: &mut Hits,
+) -> Result<bool, Failure> {
+    let reader = asker.reader();
     let query = Query::Find(FindQuery {
         sought: sought.clone(),
         ever: true,
@@ -87,15 +186,14 @@ fn find(asker: &Asker<'_>, sought: &FindTarget) -> Result<Hits, Failure> {
         cascade: true,
     });
     let _permit = permit(asker, &query)?;
-    let (mut now, mut before) = (Vec::new(), Vec::new());
     let mut more = false;
     let answered = each(&asker.parts.trail, &query, |line: FindLine<'static>| {
         let held = match line.until {
-            None => &mut now,
-            Some(_) => &mut before,
+            None => &mut *now,
+            Some(_) => &mut *before,
         };
         if held.len() < MOST {
-            held.push(hit(&line, can_differ(sought), &asker.clock));
+            held.push(hit(&line, several, &reader));
         } else {
             more = true;
         }
@@ -106,20 +204,14 @@ fn find(asker: &Asker<'_>, sought: &FindTarget) -> Result<Hits, Failure> {
             ControlFlow::Continue(())
         }
     })?;
-    now.append(&mut before);
-    if more {
-        now.truncate(MOST);
-    }
-    Ok(Hits {
-        hits: now,
-        more,
-        damage: answered.damage,
-        notes: answered.notes,
-        hints: answered.hints,
-    })
+    all.damage.extend(answered.damage);
+    all.notes.extend(answered.notes);
+    all.hints.extend(answered.hints);
+    Ok(more)
 }
 
 #[cfg(test)]
+#[allow(clippy::indexing_slicing)]
 mod tests {
     use super::*;
 
@@ -132,6 +224,16 @@ mod tests {
             ignore_case: false,
         };
         let whole = |value| field("mail", value, Matching::Whole);
+        let lookup = ["mail".to_owned(), "phone".to_owned()];
+        assert_eq!(sought("a", &[]), Vec::<Vec<FindTarget>>::new());
+        assert_eq!(
+            sought(" a* ", &lookup),
+            [["mail", "phone"].map(|name| field(name, "a", Matching::Prefix))]
+        );
+        assert_eq!(
+            sought("a", &lookup)[0][1],
+            field("phone", "a", Matching::Whole)
+        );
         for (text, expected) in [
             ("mail=a=b", vec![whole("a=b")]),
             (" mail = a ", vec![whole(" a "), whole("a")]),
@@ -140,9 +242,10 @@ mod tests {
             ("mail=*", vec![field("mail", "", Matching::Prefix)]),
             ("interest news", vec![FindTarget::Interest("news".into())]),
             ("=a", vec![]),
-            ("mail", vec![]),
+            (" ", vec![]),
         ] {
-            assert_eq!(sought(text), expected, "{text}");
+            let expected: Vec<_> = expected.into_iter().map(|one| vec![one]).collect();
+            assert_eq!(sought(text, &lookup), expected, "{text}");
         }
     }
 }

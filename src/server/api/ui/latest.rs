@@ -126,6 +126,7 @@ pub(super) fn latest(asker: &Asker<'_>, after: u64, last: u64) -> Result<Latest,
         last: None,
         limit: None,
     });
+    let reader = asker.reader();
     let mut latest = Latest {
         rows: Vec::new(),
         last: None,
@@ -135,7 +136,7 @@ pub(super) fn latest(asker: &Asker<'_>, after: u64, last: u64) -> Result<Latest,
         if line.seq > last {
             return ControlFlow::Break(());
         }
-        latest.rows.push(row(&line, &asker.clock, true));
+        latest.rows.push(row(&line, &reader, true));
         latest.last = Some(line.time);
         ControlFlow::Continue(())
     })?;

@@ -7,6 +7,8 @@
 //! | `/profile/P[/S]/dossier` | everything about it as a document |
 //! | `/event/SEQ` | an event |
 //! | `/search?q=` | a profile, or who has or had a field's value |
+//! | `/changes?…`, `/changes.csv`, `.jsonl`, `.xlsx` | the changes of all profiles that a filter accepts |
+//! | `/incident?id=`, `/incident.csv`, …, `/undo.csv` | what an incident did, and the file that undoes it |
 //! | `/gaps`, `/incidents`, `/loops`, `/rejected` | what stands out |
 //! | `/live?after=SEQ`, `…?part=…` | fragments for the page's script |
 //! | `/login`, `/logout`, `/static/…` | what needs no session |
@@ -22,12 +24,16 @@
 //! sites are refused.
 
 mod ask;
+mod changes;
 mod cookie;
 mod door;
 mod dossier;
+mod download;
 mod event;
 mod find;
+mod incident;
 mod latest;
+mod names;
 mod origin;
 mod pages;
 mod panels;

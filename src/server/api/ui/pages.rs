@@ -2,14 +2,15 @@
 
 use maud::html;
 
+use super::names::Names;
 use super::reply::html as page;
 use super::route::Route;
-use super::{Ui, dossier, event, find, latest, panels, profile};
+use super::{Ui, changes, dossier, download, event, find, incident, latest, panels, profile};
 use crate::event::now_micros;
 use crate::query::QueryError;
 use crate::server::api::run::ApiParts;
 use crate::server::reply::{Reply, Responder};
-use crate::web::{Clock, shell, start};
+use crate::web::{Clock, Reader, shell, start};
 
 /// With more events than this not in the index yet, pages wait for it.
 const BEHIND: u64 = 20_000;
@@ -22,6 +23,8 @@ pub(in crate::server::api) struct Asker<'a> {
     pub ui: &'a Ui,
     /// The zone and the moment.
     pub clock: Clock,
+    /// The names of profiles that are known.
+    pub(super) names: Names,
 }
 
 /// Why there is no page.
@@ -49,6 +52,16 @@ impl<'a> Asker<'a> {
                 zone: parts.zone,
                 now: now_micros().div_euclid(1_000_000),
             },
+            names: Names::default(),
+        }
+    }
+
+    /// The reader of its pages.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader {
+            clock: self.clock,
+            flags: &self.parts.pages.flags,
+            titles: self,
         }
     }
 
@@ -61,6 +74,12 @@ impl<'a> Asker<'a> {
         }
         let made = match route {
             Route::Dossier(query) => return dossier::send(self, query, caller),
+            Route::Download(what, format) => return download::send(self, what, *format, caller),
+            Route::UndoFile(id, collection) => {
+                return download::undo_file(self, id, collection.clone(), caller);
+            }
+            Route::Changes(query) => changes::page(self, query),
+            Route::Incident(id) => incident::page(self, id),
             Route::Start => super::start::page(self).map(|start| page(200, start)),
             Route::Live(after) => self.live(*after),
             Route::Search(text) => find::search(self, text),
@@ -88,7 +107,7 @@ impl<'a> Asker<'a> {
         let cursor = self.parts.trail.last_seq();
         let found = latest::latest(self, after, cursor)?;
         let last = found.last.as_deref();
-        let update = start::live(&found.rows, last, cursor, found.skipped, &self.clock);
+        let update = start::live(&found.rows, last, cursor, found.skipped, &self.reader());
         Ok(page(200, update))
     }
 
@@ -100,6 +119,7 @@ impl<'a> Asker<'a> {
     fn not_yet(&self, applied: u64, last: u64) -> Reply {
         let body = html! {
             p { "The index is being built: " (applied) " of " (last) " events are in it. Try again in a moment." }
+            p { a href="" { "Try again" } }
         };
         page(503, shell::message("Not yet", &body, Some(&self.clock))).with("Retry-After", "5")
     }
@@ -110,7 +130,7 @@ impl<'a> Asker<'a> {
             Failure::Busy => (
                 503,
                 "Busy",
-                html! { p { "The server is busy with other questions. Try again in a moment." } },
+                html! { p { "The server is busy with other questions. Try again in a moment." } p { a href="" { "Try again" } } },
             ),
             Failure::Query(error) => {
                 tracing::error!(
@@ -120,7 +140,7 @@ impl<'a> Asker<'a> {
                 (
                     500,
                     "That failed",
-                    html! { p { "The answer failed; the server's log says why. " code { "profiletrail doctor" } " checks for common problems." } },
+                    html! { p { "The answer failed; the server's log says why. " (self.reader().code("profiletrail doctor")) " checks for common problems." } },
                 )
             }
         };

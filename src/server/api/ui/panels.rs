@@ -23,7 +23,7 @@ use crate::query::{
 };
 use crate::server::query_limiter::{Client, Permit, weight};
 use crate::server::reply::Reply;
-use crate::web::Clock;
+use crate::web::Reader;
 use crate::web::findings::{self, Findings, SHOWN};
 use crate::web::search_results::{rejected, rejected_call};
 
@@ -55,7 +55,7 @@ pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply
         200,
         match alone {
             true => content,
-            false => findings::page(title, &content, &asker.clock),
+            false => findings::page(title, &content, &asker.reader()),
         },
     ))
 }
@@ -91,14 +91,15 @@ fn ask<T: DeserializeOwned>(
     asker: &Asker<'_>,
     query: &Query,
     mut findings: Findings,
-    finding: fn(&T, &Clock) -> Markup,
+    finding: fn(&T, &Reader<'_>) -> Markup,
 ) -> Result<Markup, Failure> {
+    let reader = asker.reader();
     let _permit = permit(asker, query)?;
     let answered = each(&asker.parts.trail, query, |line: T| {
-        findings.add(|| finding(&line, &asker.clock));
+        findings.add(|| finding(&line, &reader));
         ControlFlow::Continue(())
     })?;
-    Ok(findings.panel(&answered.damage, &answered.notes))
+    Ok(findings.panel(&answered.damage, &answered.notes, &asker.reader()))
 }
 
 /// Unexplained changes.
@@ -115,8 +116,8 @@ fn gaps(asker: &Asker<'_>) -> Result<Markup, Failure> {
         command: "profiletrail gaps --since '14 days ago'",
         ..Findings::default()
     };
-    ask::<GapLine<'static>>(asker, &query, findings, |line, clock| {
-        findings::gap(line, clock)
+    ask::<GapLine<'static>>(asker, &query, findings, |line, reader| {
+        findings::gap(line, reader)
     })
 }
 
@@ -135,8 +136,8 @@ fn incidents(asker: &Asker<'_>) -> Result<Markup, Failure> {
         command: "profiletrail incidents --since '14 days ago'",
         ..Findings::default()
     };
-    ask::<IncidentLine<'static>>(asker, &query, findings, |line, clock| {
-        findings::incident(line, clock)
+    ask::<IncidentLine<'static>>(asker, &query, findings, |line, reader| {
+        findings::incident(line, reader)
     })
 }
 
@@ -187,9 +188,9 @@ fn loops(asker: &Asker<'_>) -> Result<Markup, Failure> {
     })?;
     let rows = groups.iter();
     findings.rows = rows
-        .map(|(group, one)| findings::unrest(group, one.as_ref(), &asker.clock))
+        .map(|(group, one)| findings::unrest(group, one.as_ref(), &asker.reader()))
         .collect();
-    Ok(findings.panel(&answered.damage, &answered.notes))
+    Ok(findings.panel(&answered.damage, &answered.notes, &asker.reader()))
 }
 
 /// The number of recent unreadable calls, and the last of them, newest first.
@@ -202,9 +203,9 @@ fn calls(asker: &Asker<'_>) -> Result<Markup, Failure> {
     let (mut count, mut last) = (0, VecDeque::new());
     each(&asker.parts.trail, &query, |line: RejectedLine<'static>| {
         count += 1;
-        last.push_front(rejected_call(&line, &asker.clock));
+        last.push_front(rejected_call(&line, &asker.reader()));
         last.truncate(SHOWN);
         ControlFlow::Continue(())
     })?;
-    Ok(rejected(count, &last))
+    Ok(rejected(count, &last, &asker.reader()))
 }

@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use serde::de::IgnoredAny;
+
 use super::ask::{each, first};
 use super::latest::history;
 use super::pages::{Asker, Failure};
@@ -16,7 +18,7 @@ use crate::store::TrailError;
 use crate::web::events::row;
 use crate::web::profile::{List, Page, SUBPROFILES, unknown};
 use crate::web::state::State;
-use crate::web::timeline::Timeline;
+use crate::web::timeline::{Timeline, ends};
 use crate::web::{Scale, Zoom, seconds_of};
 
 /// The number of events on a page of the list.
@@ -56,15 +58,21 @@ pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Fai
     let (now, answered) = first::<ShowLine<'static>>(trail, &show(key, None))?;
     known.add(answered);
     let Some(now) = now else {
-        let page = unknown(key, trail.last_seq(), &known.damage, clock);
+        let page = unknown(key, trail.last_seq(), &known.damage, &asker.reader());
         return Ok(reply(404, page));
     };
+    // What was deleted opens on its last state, of the moment before.
+    let deleted = match (&route.at, now.state.as_str()) {
+        (None, "deleted") => deleted(asker, &now)?,
+        _ => None,
+    };
+    let usual = deleted.map_or(clock.now, |(_, time)| time.saturating_sub(1));
     let (at, wrong) = match &route.at {
         Some(Ok(at)) => (*at, None),
         Some(Err((text, why))) => (clock.now, Some((text.as_str(), why.as_str()))),
-        None => (clock.now, None),
+        None => (usual, None),
     };
-    let state = state(asker, key, at, &mut known)?;
+    let state = state(asker, &now, at, &mut known)?;
     if route.fragment {
         let status = if wrong.is_some() { 400 } else { 200 };
         return Ok(reply(status, state.table(clock)));
@@ -80,24 +88,47 @@ pub(super) fn page(asker: &Asker<'_>, route: &ProfileRoute) -> Result<Reply, Fai
     // Without an event all were pruned: the remaining state is older.
     let begun = ends.0.unwrap_or(clock.now.saturating_sub(30 * 86_400));
     let scale = scale(route.zoom, begun, ends.1.unwrap_or(begun).max(clock.now));
+    let timeline = timeline(asker, route, scale, &mut known)?;
+    let list = list(asker, route, &timeline)?;
     let page = Page {
         key,
         now,
         subprofiles,
         zoom: route.zoom,
-        timeline: timeline(asker, route, scale, &mut known)?,
+        timeline,
         only: route.only.as_ref(),
         first: ends.0,
         state,
         wrong,
-        list: list(asker, route)?,
+        deleted,
+        list,
         damage: known.damage,
         notes: known.notes,
     };
     Ok(reply(
         if wrong.is_some() { 400 } else { 200 },
-        page.render(clock),
+        page.render(&asker.reader()),
     ))
+}
+
+/// The event that deleted a (sub)profile, and its time.
+fn deleted(asker: &Asker<'_>, now: &ShowLine<'_>) -> Result<Option<(u64, i64)>, Failure> {
+    if let Some(end) = &now.cascade {
+        return Ok(seconds_of(&end.time).map(|time| (end.seq, time)));
+    }
+    let query = Query::History(HistoryQuery {
+        reverse: true,
+        ..history(now.who)
+    });
+    let mut found = None;
+    each(&asker.parts.trail, &query, |line: HistoryLine<'static>| {
+        if ends(&line) {
+            found = seconds_of(&line.time).map(|time| (line.seq, time));
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
 }
 
 /// The time of the first or the last event; adds the notes on the answer.
@@ -158,8 +189,13 @@ fn timeline(
 }
 
 /// The state at a moment, and its differences from now.
-fn state(asker: &Asker<'_>, key: ProfileKey, at: i64, known: &mut Known) -> Result<State, Failure> {
-    let trail = &asker.parts.trail;
+fn state(
+    asker: &Asker<'_>,
+    now: &ShowLine<'_>,
+    at: i64,
+    known: &mut Known,
+) -> Result<State, Failure> {
+    let (trail, key) = (&asker.parts.trail, now.who);
     let (shown, answered) = first::<ShowLine<'static>>(trail, &show(key, Some(at)))?;
     known.add(answered);
     let Some(shown) = shown else {
@@ -168,6 +204,9 @@ fn state(asker: &Asker<'_>, key: ProfileKey, at: i64, known: &mut Known) -> Resu
         );
     };
     let mut state = State::new(&shown);
+    if now.state == "deleted" && shown.state == "present" {
+        return Ok(state.alone());
+    }
     if at < asker.clock.now {
         let query = Query::Diff(DiffQuery {
             key,
@@ -184,26 +223,40 @@ fn state(asker: &Asker<'_>, key: ProfileKey, at: i64, known: &mut Known) -> Resu
 }
 
 /// A page of the list of events, newest first.
-fn list(asker: &Asker<'_>, route: &ProfileRoute) -> Result<List, Failure> {
+fn list(asker: &Asker<'_>, route: &ProfileRoute, timeline: &Timeline) -> Result<List, Failure> {
     let (fields, interests) = match &route.only {
         Some(Subject::Field(name)) => (vec![name.to_string()], Vec::new()),
         Some(Subject::Interest(name)) => (Vec::new(), vec![name.to_string()]),
         None => (Vec::new(), Vec::new()),
     };
-    let query = Query::History(HistoryQuery {
+    let whole = HistoryQuery {
         fields,
         interests,
+        reverse: true,
+        ..history(route.key)
+    };
+    let mut list = List {
+        is_later: route.before.is_some(),
+        before: route.listed,
+        ..List::default()
+    };
+    if route.zoom == Zoom::All && route.only.is_none() {
+        list.all = timeline.events;
+    } else {
+        let query = Query::History(whole.clone());
+        each(&asker.parts.trail, &query, |_: IgnoredAny| {
+            list.all += 1;
+            ControlFlow::Continue(())
+        })?;
+    }
+    let query = Query::History(HistoryQuery {
         span: Span {
             since: None,
             until: route.before.map(|(time, _)| time.saturating_add(1)),
         },
-        reverse: true,
-        ..history(route.key)
+        ..whole
     });
-    let mut list = List {
-        is_later: route.before.is_some(),
-        ..List::default()
-    };
+    let reader = asker.reader();
     // Skips the events of the same second that the previous page has shown.
     let mut before = route.before;
     let (mut last, mut more) = (None, false);
@@ -222,7 +275,7 @@ fn list(asker: &Asker<'_>, route: &ProfileRoute) -> Result<List, Failure> {
         if more {
             return ControlFlow::Break(());
         }
-        list.rows.push(row(&line, &asker.clock, false));
+        list.rows.push(row(&line, &reader, false));
         last = Some((at, line.seq));
         ControlFlow::Continue(())
     })?;

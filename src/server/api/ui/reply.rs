@@ -47,6 +47,16 @@ pub(super) fn document(name: &str) -> Reply {
     )
 }
 
+/// The head of a file that browsers keep under a name of plain characters.
+pub(super) fn attachment(name: &str, content_type: &'static str) -> Reply {
+    Reply::new(200, content_type, Vec::new())
+        .bound_by(PAGE)
+        .with(
+            "Content-Disposition",
+            format!("attachment; filename=\"{name}\""),
+        )
+}
+
 /// What pages are.
 const HTML: &str = "text/html; charset=utf-8";
 

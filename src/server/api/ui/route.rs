@@ -1,8 +1,9 @@
 //! Parses a browser's target into a route.
 
+use super::download::{Download, FileFormat};
 use crate::event::{DecodeError, ProfileKey};
 use crate::history::Subject;
-use crate::query::{DossierQuery, Rounding, Span, parse_time};
+use crate::query::{DossierQuery, IncidentId, Rounding, Span, parse_time};
 use crate::server::api::params::{Pairs, decode_pairs};
 use crate::web::{Clock, Zoom};
 
@@ -21,6 +22,14 @@ pub(in crate::server::api) enum Route {
     Event(u64),
     /// The events after an event.
     Live(u64),
+    /// The changes that the parameters ask for.
+    Changes(String),
+    /// An incident.
+    Incident(IncidentId),
+    /// An answer as a file.
+    Download(Download, FileFormat),
+    /// The file that undoes an incident, with the collection's name.
+    UndoFile(IncidentId, Option<String>),
     /// A panel, as a fragment (`true`) or as a page.
     Panel(Panel, bool),
 }
@@ -51,6 +60,8 @@ pub(in crate::server::api) struct ProfileRoute {
     pub only: Option<Subject<'static>>,
     /// The list begins after the event with this time and `seq`.
     pub before: Option<(i64, u64)>,
+    /// How many events of the list come before that, to be told.
+    pub listed: u64,
     /// Whether only the state is requested.
     pub fragment: bool,
 }
@@ -86,6 +97,11 @@ impl Params {
         }
     }
 
+    /// The incident that `id` names.
+    fn incident(&self) -> Result<IncidentId, String> {
+        self.one("id")?.unwrap_or_default().parse()
+    }
+
     /// A bound of a span, in Unix seconds.
     fn time(&self, name: &str, clock: Clock) -> Result<Option<i64>, String> {
         let micros = clock.now.saturating_mul(1_000_000);
@@ -111,6 +127,14 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
                 after.map(|text| number(text).ok_or(format!("after: '{text}' is not a number")));
             Route::Live(after.transpose()?.unwrap_or_default())
         }
+        "/changes" => Route::Changes(query.to_owned()),
+        "/incident" => Route::Incident(params.incident()?),
+        "/undo.csv" => {
+            let collection = params
+                .one("collection-name")?
+                .filter(|name| !name.is_empty());
+            Route::UndoFile(params.incident()?, collection.map(str::to_owned))
+        }
         "/gaps" => Route::Panel(Panel::Gaps, part.is_some()),
         "/incidents" => Route::Panel(Panel::Incidents, part.is_some()),
         "/loops" => Route::Panel(Panel::Loops, part.is_some()),
@@ -134,12 +158,24 @@ pub(super) fn route(target: &str, clock: Clock) -> Result<Option<Route>, String>
                 }
                 let key = key.parse()?;
                 Route::Profile(Box::new(profile(key, part.is_some(), &params, clock)?))
+            } else if let Some((path, format)) = file(path) {
+                match path {
+                    "/changes" => Route::Download(Download::Changes(query.to_owned()), format),
+                    "/incident" => Route::Download(Download::Incident(params.incident()?), format),
+                    _ => return Ok(None),
+                }
             } else {
                 return Ok(None);
             }
         }
     };
     Ok(Some(route))
+}
+
+/// A path without its ending, and the form that this names.
+fn file(path: &str) -> Option<(&str, FileFormat)> {
+    let (path, ending) = path.rsplit_once('.')?;
+    Some((path, FileFormat::of(ending)?))
 }
 
 /// A number that consists of decimal digits only.
@@ -179,8 +215,9 @@ fn profile(
     let interest = params.one("interest")?;
     let before = params.one("before")?;
     let before = before.and_then(|text| {
-        let (time, seq) = text.rsplit_once('.')?;
-        Some((time.parse().ok()?, number(seq)?))
+        let mut parts = text.split('.');
+        let place = (parts.next()?.parse().ok()?, number(parts.next()?)?);
+        Some((place, parts.next().and_then(number).unwrap_or_default()))
     });
     Ok(ProfileRoute {
         key,
@@ -189,7 +226,8 @@ fn profile(
         only: field
             .map(|name| Subject::Field(name.to_owned().into()))
             .or(interest.map(|name| Subject::Interest(name.to_owned().into()))),
-        before,
+        before: before.map(|(place, _)| place),
+        listed: before.map_or(0, |(_, listed)| listed),
         fragment,
     })
 }
@@ -235,6 +273,22 @@ mod tests {
         );
         assert_eq!(read("/event/7?x=y#z"), Ok(Some(Route::Event(7))));
         assert_eq!(read("/live?after=9"), Ok(Some(Route::Live(9))));
+        assert_eq!(
+            read("/changes?field=a&since=x"),
+            Ok(Some(Route::Changes("field=a&since=x".to_owned())))
+        );
+        assert_eq!(
+            read("/changes.xlsx?a"),
+            Ok(Some(Route::Download(
+                Download::Changes("a".to_owned()),
+                FileFormat::Xlsx
+            )))
+        );
+        let id: IncidentId = "mail-7".parse().unwrap();
+        assert_eq!(
+            read("/undo.csv?id=mail-7&collection-name="),
+            Ok(Some(Route::UndoFile(id, None)))
+        );
         assert_eq!(read("/gaps"), Ok(Some(Route::Panel(Panel::Gaps, false))));
         assert_eq!(
             read("/rejected?part=panel"),
@@ -250,7 +304,7 @@ mod tests {
             read("/profile/1/2/dossier?field=a&field=b%26c"),
             Ok(Some(Route::Dossier(Box::new(dossier))))
         );
-        let page = asked("/profile/1/2?at=2025-10-09T10:53&span=week&field=a%26b&before=-5.7");
+        let page = asked("/profile/1/2?at=2025-10-09T10:53&span=week&field=a%26b&before=-5.7.50");
         assert_eq!(
             page,
             ProfileRoute {
@@ -259,6 +313,7 @@ mod tests {
                 zoom: Zoom::Last("week"),
                 only: Some(Subject::Field("a&b".into())),
                 before: Some((-5, 7)),
+                listed: 50,
                 fragment: false,
             }
         );
@@ -288,6 +343,8 @@ mod tests {
             "/profile/1?from=@9&to=@5",
             "/profile/1?at=1&at=2",
             "/search?q=%FF",
+            "/incident",
+            "/incident.csv?id=x",
         ] {
             assert!(read(target).is_err(), "{target}");
         }
@@ -300,6 +357,8 @@ mod tests {
             "//",
             "/v1/stats",
             "/static/x",
+            "/changes.html",
+            "/x.csv",
         ] {
             assert_eq!(read(target), Ok(None), "{target}");
         }

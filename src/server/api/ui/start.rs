@@ -32,6 +32,7 @@ pub(super) fn page(asker: &Asker<'_>) -> Result<Markup, Failure> {
             .get(LASTS, || hours(&parts.trail, clock.now))?,
         cursor,
         latest: latest(asker, 0, cursor)?.rows,
+        webhook: parts.pages.webhook.clone(),
     };
-    Ok(page.render(clock))
+    Ok(page.render(&asker.reader()))
 }

@@ -1,0 +1,163 @@
+//! The changes of all profiles: the query API's `changes`, as a page.
+
+use maud::Markup;
+
+use super::ask::each_of_page;
+use super::pages::{Asker, Failure};
+use super::panels::permit;
+use super::reply::{elsewhere, html as reply};
+use crate::event::{DecodeError, now_micros};
+use crate::query::lines::ChangesLine;
+use crate::query::{Query, changes_command};
+use crate::server::api::cursor;
+use crate::server::api::params::{Pairs, decode_pairs};
+use crate::server::api::parse::{ParsedQuery, parse_query};
+use crate::server::api::questions::Question;
+use crate::server::reply::Reply;
+use crate::web::changes::{EMPTY, Filters, Page, row, with_order};
+use crate::web::with_query;
+
+/// The number of changes on a page.
+const PAGE: &str = "100";
+
+/// What is asked of all changes.
+pub(super) struct Asked {
+    /// The filter and the page, in canonical form.
+    parsed: ParsedQuery,
+    oldest_first: bool,
+}
+
+impl Asked {
+    /// Reads the parameters: those of the query API, and `order`.
+    pub fn read(asker: &Asker<'_>, query: &str) -> Result<Self, DecodeError> {
+        let mut pairs = decode_pairs(query)?;
+        let oldest_first = is_oldest_first(&pairs);
+        pairs.retain(|(name, _)| {
+            !matches!(name.as_str(), "order" | "cascade" | "reverse" | "limit")
+        });
+        pairs.push(("cascade".to_owned(), "true".to_owned()));
+        pairs.push(("reverse".to_owned(), (!oldest_first).to_string()));
+        pairs.push(("limit".to_owned(), PAGE.to_owned()));
+        let target = with_query("/v1/changes".to_owned(), &pairs);
+        let store = asker.parts.trail.folder().log_id;
+        let parsed = parse_query(&target, asker.clock.zone, now_micros(), store)?;
+        let parsed = parsed.ok_or_else(|| DecodeError::new("there is no such question", ""))?;
+        Ok(Self {
+            parsed,
+            oldest_first,
+        })
+    }
+
+    /// The question.
+    pub fn query(&self) -> Option<&Query> {
+        match &self.parsed.question {
+            Question::Ask(query) => Some(query),
+            Question::Stats(_) => None,
+        }
+    }
+
+    /// The filter in canonical form.
+    fn filters(&self) -> Filters {
+        let query = self.parsed.canonical.split_once('?');
+        let pairs = decode_pairs(query.map_or("", |(_, query)| query)).unwrap_or_default();
+        let own = pairs.into_iter();
+        let own = own.filter(|(name, _)| !matches!(name.as_str(), "cascade" | "reverse"));
+        Filters::new(own.collect())
+    }
+}
+
+fn is_oldest_first(pairs: &Pairs) -> bool {
+    pairs
+        .iter()
+        .any(|pair| pair.0 == "order" && pair.1 == "oldest")
+}
+
+pub(super) fn page(asker: &Asker<'_>, query: &str) -> Result<Reply, Failure> {
+    let pairs = decode_pairs(query).unwrap_or_default();
+    if pairs.iter().any(|(name, _)| name == "form") {
+        let target = with_order(&of_form(&pairs), is_oldest_first(&pairs));
+        return Ok(elsewhere(&target, ""));
+    }
+    let asked = match Asked::read(asker, query) {
+        Ok(asked) => asked,
+        Err(error) => {
+            let page = Page {
+                filters: &Filters::new(pairs),
+                oldest_first: false,
+                wrong: Some(error.to_string()),
+                rows: Vec::new(),
+                next: None,
+                is_later: false,
+                command: None,
+                damage: Vec::new(),
+                notes: Vec::new(),
+            };
+            return Ok(reply(400, page.render(&asker.reader())));
+        }
+    };
+    let Some(query @ Query::Changes(changes)) = asked.query() else {
+        return Err(Failure::Busy);
+    };
+    let (filters, reader) = (asked.filters(), asker.reader());
+    let mut rows: Vec<Markup> = Vec::new();
+    let (answered, mark) = {
+        let _permit = permit(asker, query)?;
+        each_of_page(
+            &asker.parts.trail,
+            query,
+            asked.parsed.page,
+            |line: ChangesLine<'static>| rows.push(row(&line, &filters, &reader)),
+        )?
+    };
+    let store = asker.parts.trail.folder().log_id;
+    let next = mark.map(|mark| {
+        let mut pairs = filters.pairs.clone();
+        let cursor = cursor::write(mark, store, &asked.parsed.canonical);
+        pairs.push(("after".to_owned(), cursor));
+        with_order(&pairs, asked.oldest_first)
+    });
+    let page = Page {
+        filters: &filters,
+        oldest_first: asked.oldest_first,
+        wrong: None,
+        rows,
+        next,
+        is_later: asked.parsed.page.after.is_some(),
+        command: changes_command(&changes.filter),
+        damage: answered.damage,
+        notes: answered.notes,
+    };
+    Ok(reply(200, page.render(&reader)))
+}
+
+/// The filter of a form: what is left empty is not asked for, unless a mark says so.
+fn of_form(pairs: &Pairs) -> Pairs {
+    let empty = |name: &str| EMPTY.iter().any(|(known, _)| *known == name);
+    let own = pairs
+        .iter()
+        .filter_map(|(name, value)| match name.as_str() {
+            "form" | "order" => None,
+            "empty" => empty(value).then(|| (value.clone(), String::new())),
+            "since" | "until" | "profile" | "database" | "collection" => {
+                let value = value.trim();
+                (!value.is_empty()).then(|| (name.clone(), value.to_owned()))
+            }
+            _ => (!value.is_empty()).then(|| (name.clone(), value.clone())),
+        });
+    own.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_becomes_an_address() {
+        let query = "form=1&field=mail&field=&since=+yesterday+&old=&label=&empty=label&empty=x&order=oldest&new=+a";
+        let pairs = decode_pairs(query).unwrap_or_default();
+        assert_eq!(
+            with_order(&of_form(&pairs), is_oldest_first(&pairs)),
+            "/changes?field=mail&since=yesterday&label=&new=+a&order=oldest"
+        );
+    }
+}

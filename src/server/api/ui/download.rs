@@ -1,0 +1,241 @@
+//! Answers as files, sent while they are made.
+
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::ops::ControlFlow;
+
+use maud::html;
+use serde_json::json;
+
+use super::ask::each;
+use super::changes::Asked;
+use super::incident::{missing, undo};
+use super::pages::{Asker, Failure};
+use super::panels::permit;
+use super::reply::{attachment, html as page};
+use crate::format::{LineSplitter, Printer};
+use crate::query::rows::{Csv, Xlsx, csv_columns};
+use crate::query::{
+    IncidentId, Query, QueryError, UndoFile, UndoLine, WrongCollection, answer_with_progress,
+};
+use crate::server::api::answer::Sink;
+use crate::server::reply::{Reply, Responder};
+use crate::web::shell;
+use crate::web::text::Text;
+
+/// The form of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::server::api) enum FileFormat {
+    Csv,
+    Jsonl,
+    Xlsx,
+}
+
+impl FileFormat {
+    /// The one with that ending.
+    pub fn of(ending: &str) -> Option<Self> {
+        Some(match ending {
+            "csv" => Self::Csv,
+            "jsonl" => Self::Jsonl,
+            "xlsx" => Self::Xlsx,
+            _ => return None,
+        })
+    }
+
+    const fn ending(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Jsonl => "jsonl",
+            Self::Xlsx => "xlsx",
+        }
+    }
+
+    const fn content_type(self) -> &'static str {
+        match self {
+            Self::Csv => CSV,
+            Self::Jsonl => "application/x-ndjson",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        }
+    }
+}
+
+const CSV: &str = "text/csv; charset=utf-8";
+
+/// What a file has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::server::api) enum Download {
+    /// The changes that the parameters ask for.
+    Changes(String),
+    /// The profiles of an incident.
+    Incident(IncidentId),
+}
+
+/// Sends it and returns the result.
+pub(super) fn send(
+    asker: &Asker<'_>,
+    what: &Download,
+    format: FileFormat,
+    caller: Responder,
+) -> &'static str {
+    let asked;
+    let (name, query) = match what {
+        Download::Changes(query) => {
+            asked = match Asked::read(asker, query) {
+                Ok(asked) => asked,
+                Err(error) => {
+                    caller.answer(&refused(asker, 400, &error.to_string()));
+                    return "refused";
+                }
+            };
+            let Some(query) = asked.query() else {
+                return "refused";
+            };
+            ("changes".to_owned(), query.clone())
+        }
+        Download::Incident(id) => (format!("incident-{id}"), undo(id)),
+    };
+    let _permit = match permit(asker, &query) {
+        Ok(permit) => permit,
+        Err(failure) => {
+            caller.answer(&asker.failed(&failure));
+            return "busy";
+        }
+    };
+    let day = asker.clock.format(asker.clock.now, "%Y-%m-%d");
+    let name = format!("{name}-{day}.{}", format.ending());
+    let sink = Sink::document(caller, attachment(&name, format.content_type()));
+    match write(asker, &query, format, &sink) {
+        Ok(()) => {
+            sink.end();
+            "answered"
+        }
+        Err(QueryError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            tracing::debug!("a download was broken off: {error}");
+            "broken_off"
+        }
+        // What a workbook cannot hold.
+        Err(QueryError::Output(error)) if format == FileFormat::Xlsx => {
+            sink.fail(&refused(asker, 422, &error.to_string()));
+            "failed"
+        }
+        Err(error) => {
+            sink.fail(&asker.failed(&Failure::Query(error)));
+            "failed"
+        }
+    }
+}
+
+fn write(
+    asker: &Asker<'_>,
+    query: &Query,
+    format: FileFormat,
+    sink: &Sink,
+) -> Result<(), QueryError> {
+    let trail = &asker.parts.trail;
+    let mut out = sink;
+    let columns = csv_columns(query).ok_or_else(|| io::Error::other("this answer has no rows"))?;
+    let printer: Box<dyn Printer + '_> = match format {
+        FileFormat::Jsonl => Box::new(|line: &[u8]| out.write_all(line)),
+        FileFormat::Csv => Box::new(Csv::new(columns, &mut out)),
+        FileFormat::Xlsx => Box::new(Xlsx::new(columns, trail.folder().path(), &mut out)?),
+    };
+    let mut lines = LineSplitter::new(printer);
+    let report = &mut |_| sink.tick();
+    let answered = answer_with_progress(trail, query, &mut lines, report)?;
+    if !answered.damage.is_empty() {
+        // The last row says so: a file has no other place for it.
+        let what = format!("INCOMPLETE: {}", answered.damage.join("; "));
+        let line = match format {
+            FileFormat::Jsonl => json!({ "damage": answered.damage }),
+            FileFormat::Csv | FileFormat::Xlsx => json!({ "time": what }),
+        };
+        writeln!(lines, "{line}")?;
+    }
+    Ok(lines.finish()?)
+}
+
+/// The file that undoes an incident. It is made before it is sent, since it is not sent
+/// where an event cannot be read, which may have changed a value since.
+pub(super) fn undo_file(
+    asker: &Asker<'_>,
+    id: &IncidentId,
+    collection: Option<String>,
+    caller: Responder,
+) -> &'static str {
+    match made(asker, id, collection) {
+        Ok(Ok(mut file)) => {
+            let head = attachment(&format!("{id}.csv"), CSV);
+            let sink = Sink::document(caller, head);
+            match io::copy(&mut file, &mut &sink) {
+                Ok(_) => sink.end(),
+                Err(error) => tracing::debug!("a download was broken off: {error}"),
+            }
+            "answered"
+        }
+        Ok(Err(reply)) => {
+            caller.answer(&reply);
+            "refused"
+        }
+        Err(failure) => {
+            caller.answer(&asker.failed(&failure));
+            "failed"
+        }
+    }
+}
+
+/// The file, from its begin; or why there is none.
+fn made(
+    asker: &Asker<'_>,
+    id: &IncidentId,
+    collection: Option<String>,
+) -> Result<Result<File, Reply>, Failure> {
+    let query = undo(id);
+    let _permit = permit(asker, &query)?;
+    let mut out =
+        tempfile::tempfile_in(asker.parts.trail.folder().path()).map_err(QueryError::Output)?;
+    let mut file = UndoFile::new(out.try_clone().map_err(QueryError::Output)?, collection);
+    let mut wrong = None;
+    let answered = each(
+        &asker.parts.trail,
+        &query,
+        |line: UndoLine<'static>| match file.take(&line) {
+            Ok(_) => ControlFlow::Continue(()),
+            Err(error) => {
+                wrong = Some(error);
+                ControlFlow::Break(())
+            }
+        },
+    )?;
+    if let Some(error) = wrong {
+        return Err(QueryError::Output(error).into());
+    }
+    let refuse = |what: &str| Ok(Err(refused(asker, 409, what)));
+    if !answered.damage.is_empty() {
+        return refuse(
+            "No file is made: some events cannot be read, and one of them may have changed a value since.",
+        );
+    }
+    match file.wrong {
+        Some(WrongCollection::Missing) => {
+            return refuse(
+                "The incident is of subprofiles: name their collection on the incident's page.",
+            );
+        }
+        Some(WrongCollection::Needless) => {
+            return refuse("The incident is of profiles, which have no collection.");
+        }
+        None if file.restored + file.left == 0 => return Ok(Err(missing(asker, id))),
+        None if file.restored == 0 => return refuse("There is nothing to restore."),
+        None => {}
+    }
+    file.flush().map_err(QueryError::Output)?;
+    drop(file);
+    out.rewind().map_err(QueryError::Output)?;
+    Ok(Ok(out))
+}
+
+/// A page that says why there is no file.
+fn refused(asker: &Asker<'_>, status: u16, what: &str) -> Reply {
+    let body = html! { p.error { (Text::new(what, 400)) } };
+    page(status, shell::message("No file", &body, Some(&asker.clock)))
+}

@@ -1,0 +1,43 @@
+//! The content of an incident's page.
+
+use std::ops::ControlFlow;
+
+use super::ask::each;
+use super::pages::{Asker, Failure};
+use super::panels::permit;
+use super::reply::html as reply;
+use crate::query::{Filter, IncidentId, IncidentsQuery, Query, UndoLine, Wanted};
+use crate::server::reply::Reply;
+use crate::web::incident::{Page, missing as no_incident};
+
+/// The question for what each profile of an incident had, got and has.
+pub(super) fn undo(id: &IncidentId) -> Query {
+    Query::Incidents(IncidentsQuery {
+        filter: Filter::default(),
+        limit: None,
+        within: IncidentsQuery::WITHIN,
+        least: IncidentsQuery::LEAST,
+        what: Wanted::Undo(id.clone()),
+    })
+}
+
+pub(super) fn page(asker: &Asker<'_>, id: &IncidentId) -> Result<Reply, Failure> {
+    let (query, reader) = (undo(id), asker.reader());
+    let mut page = Page::new(id.to_string());
+    let answered = {
+        let _permit = permit(asker, &query)?;
+        each(&asker.parts.trail, &query, |line: UndoLine<'static>| {
+            page.take(&line, &reader);
+            ControlFlow::Continue(())
+        })?
+    };
+    if page.is_empty() {
+        return Ok(missing(asker, id));
+    }
+    (page.damage, page.notes) = (answered.damage, answered.notes);
+    Ok(reply(200, page.render(&reader)))
+}
+
+pub(super) fn missing(asker: &Asker<'_>, id: &IncidentId) -> Reply {
+    reply(404, no_incident(&id.to_string(), &asker.reader()))
+}
