@@ -10,7 +10,7 @@ use super::shell::notes;
 use super::text::{NAME, Name, SHORT, Shown, Text};
 use crate::event::ProfileKey;
 use crate::format::seconds_of;
-use crate::format::{counted, grouped, plain};
+use crate::format::{counted, grouped};
 use crate::query::{GapKind, GapLine, IncidentLine, LoopGroupLine, LoopLine};
 
 /// The most names, and the most changes, of a finding.
@@ -214,7 +214,7 @@ impl Finding<'_> {
     fn render(&self, reader: &Reader<'_>) -> Markup {
         let names = self.what.iter().map(Render::render);
         let commands = self.commands.iter();
-        let commands = commands.filter_map(|(good_for, line)| Some((good_for, plain((*line)?))));
+        let commands = commands.filter_map(|(good_for, line)| Some((good_for, (*line)?)));
         let commands: Vec<_> = commands.collect();
         html! {
             li {

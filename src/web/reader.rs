@@ -9,6 +9,7 @@ use super::links;
 use super::text::Text;
 use super::time_format::Clock;
 use crate::event::ProfileKey;
+use crate::format::plain;
 
 /// The most characters of a profile's name.
 const TITLE: usize = 60;
@@ -60,11 +61,11 @@ impl Reader<'_> {
 
     /// A command with the same answer on a terminal.
     pub fn command(&self, text: &str) -> Markup {
-        html! { pre.command { code { (text) (self.flags) } } }
+        html! { pre.command { code { (plain(text)) (plain(self.flags)) } } }
     }
 
     /// The same within a sentence.
     pub fn code(&self, text: &str) -> Markup {
-        html! { code { (text) (self.flags) } }
+        html! { code { (plain(text)) (plain(self.flags)) } }
     }
 }

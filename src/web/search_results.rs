@@ -6,7 +6,6 @@ use super::links;
 use super::reader::Reader;
 use super::shell::{notes, page};
 use super::text::{NAME, Name, SHORT, Shown, Text};
-use crate::format::plain;
 use crate::history::{Subject, Value};
 use crate::query::lines::{FindLine, RejectedLine};
 use crate::query::{FindTarget, Matching};
@@ -165,7 +164,7 @@ fn find_command(what: &FindTarget) -> Option<String> {
     let words = ["profiletrail", "find"].into_iter().chain(flag);
     let words = words.chain(given).chain(["--ever"]).chain(prefix);
     let line = shlex::try_join(words).ok()?;
-    (line.len() <= COMMAND).then(|| plain(&line))
+    (line.len() <= COMMAND).then_some(line)
 }
 
 /// The page for a search that cannot be parsed.

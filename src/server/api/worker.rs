@@ -249,7 +249,7 @@ impl Shared {
             }
             // Answered before.
             Wanted::Ready(..) => {}
-            Wanted::Page(route) => self.show(route, caller),
+            Wanted::Page(route) => self.show(route, client, caller),
             Wanted::Question(parsed, tag) => {
                 self.answer_question(wanted, parsed, tag.clone(), client, caller);
             }
@@ -285,11 +285,11 @@ impl Shared {
     }
 
     /// Shows a page.
-    fn show(&self, route: &Route, caller: Responder) {
+    fn show(&self, route: &Route, client: &Client, caller: Responder) {
         let Some(ui) = &self.ui else {
             return;
         };
-        let came = Asker::new(&self.parts, ui).show(route, caller);
+        let came = Asker::new(&self.parts, ui).show(route, client, caller);
         self.parts.metrics.asked(came);
     }
 

@@ -159,7 +159,8 @@ fn the_shop_is_shown() {
         browser.click("main p.note a");
         browser.await_text("h1", "Dossier of profile");
         // A light document by itself, to be printed; a phone shows it narrow.
-        judge("dossier");
+        judge_looks(&browser, "a dossier");
+        browser.picture(&format!("dossier-{}", look.name));
     }
     judge_console(&browser);
     nothing_is_left_empty(&browser, &server, &story);

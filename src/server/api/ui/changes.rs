@@ -18,7 +18,7 @@ use crate::web::changes::{EMPTY, Filters, Page, row, with_order};
 use crate::web::with_query;
 
 /// The number of changes on a page.
-const PAGE: &str = "100";
+const PAGE: u64 = 100;
 
 /// What is asked of all changes.
 pub(super) struct Asked {
@@ -37,11 +37,11 @@ impl Asked {
         });
         pairs.push(("cascade".to_owned(), "true".to_owned()));
         pairs.push(("reverse".to_owned(), (!oldest_first).to_string()));
-        pairs.push(("limit".to_owned(), PAGE.to_owned()));
         let target = with_query("/v1/changes".to_owned(), &pairs);
         let store = asker.parts.trail.folder().log_id;
         let parsed = parse_query(&target, asker.clock.zone, now_micros(), store)?;
-        let parsed = parsed.ok_or_else(|| DecodeError::new("there is no such question", ""))?;
+        let mut parsed = parsed.ok_or_else(|| DecodeError::new("there is no such question", ""))?;
+        parsed.page.limit = Some(PAGE);
         Ok(Self {
             parsed,
             oldest_first,

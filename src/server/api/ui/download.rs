@@ -11,7 +11,7 @@ use super::ask::each;
 use super::changes::Asked;
 use super::incident::{missing, undo};
 use super::pages::{Asker, Failure};
-use super::panels::permit;
+use super::panels::{permit, permit_for};
 use super::reply::{attachment, html as page};
 use crate::format::{LineSplitter, Printer};
 use crate::query::rows::{Csv, Xlsx, csv_columns};
@@ -19,6 +19,7 @@ use crate::query::{
     IncidentId, Query, QueryError, UndoFile, UndoLine, WrongCollection, answer_with_progress,
 };
 use crate::server::api::answer::Sink;
+use crate::server::query_limiter::Client;
 use crate::server::reply::{Reply, Responder};
 use crate::web::shell;
 use crate::web::text::Text;
@@ -75,7 +76,7 @@ pub(super) fn send(
     asker: &Asker<'_>,
     what: &Download,
     format: FileFormat,
-    caller: Responder,
+    (client, caller): (&Client, Responder),
 ) -> &'static str {
     let asked;
     let (name, query) = match what {
@@ -94,7 +95,7 @@ pub(super) fn send(
         }
         Download::Incident(id) => (format!("incident-{id}"), undo(id)),
     };
-    let _permit = match permit(asker, &query) {
+    let _permit = match permit_for(asker, &query, client) {
         Ok(permit) => permit,
         Err(failure) => {
             caller.answer(&asker.failed(&failure));

@@ -9,6 +9,7 @@ use super::{Ui, changes, dossier, download, event, find, incident, latest, panel
 use crate::event::now_micros;
 use crate::query::QueryError;
 use crate::server::api::run::ApiParts;
+use crate::server::query_limiter::Client;
 use crate::server::reply::{Reply, Responder};
 use crate::web::{Clock, Reader, shell, start};
 
@@ -66,7 +67,7 @@ impl<'a> Asker<'a> {
     }
 
     /// Answers a request for a page and returns the result.
-    pub fn show(&self, route: &Route, caller: Responder) -> &'static str {
+    pub fn show(&self, route: &Route, client: &Client, caller: Responder) -> &'static str {
         let progress = self.parts.trail.index().progress();
         if progress.last.saturating_sub(progress.applied) > BEHIND {
             caller.answer(&self.not_yet(progress.applied, progress.last));
@@ -74,7 +75,9 @@ impl<'a> Asker<'a> {
         }
         let made = match route {
             Route::Dossier(query) => return dossier::send(self, query, caller),
-            Route::Download(what, format) => return download::send(self, what, *format, caller),
+            Route::Download(what, format) => {
+                return download::send(self, what, *format, (client, caller));
+            }
             Route::UndoFile(id, collection) => {
                 return download::undo_file(self, id, collection.clone(), caller);
             }
@@ -118,10 +121,11 @@ impl<'a> Asker<'a> {
 
     fn not_yet(&self, applied: u64, last: u64) -> Reply {
         let body = html! {
-            p { "The index is being built: " (applied) " of " (last) " events are in it. Try again in a moment." }
-            p { a href="" { "Try again" } }
+            p { "The index is being built: " (applied) " of " (last) " events are in it. This page tries again by itself." }
         };
-        page(503, shell::message("Not yet", &body, Some(&self.clock))).with("Retry-After", "5")
+        page(503, shell::message("Not yet", &body, Some(&self.clock)))
+            .with("Retry-After", "5")
+            .with("Refresh", "5")
     }
 
     /// The answer where there is no page.
@@ -130,7 +134,7 @@ impl<'a> Asker<'a> {
             Failure::Busy => (
                 503,
                 "Busy",
-                html! { p { "The server is busy with other questions. Try again in a moment." } p { a href="" { "Try again" } } },
+                html! { p { "The server is busy with other questions. This page tries again by itself." } },
             ),
             Failure::Query(error) => {
                 tracing::error!(
@@ -144,6 +148,11 @@ impl<'a> Asker<'a> {
                 )
             }
         };
-        page(status, shell::message(title, &body, Some(&self.clock))).with("Retry-After", "5")
+        let reply = page(status, shell::message(title, &body, Some(&self.clock)));
+        let reply = reply.with("Retry-After", "5");
+        match failure {
+            Failure::Busy => reply.with("Refresh", "5"),
+            Failure::Query(_) => reply,
+        }
     }
 }

@@ -60,12 +60,21 @@ pub(super) fn page(asker: &Asker<'_>, panel: Panel, alone: bool) -> Result<Reply
     ))
 }
 
-/// A permit for a query.
+/// A permit for the query of a page. It is released before the page is sent, so nobody
+/// can keep it by not reading.
 pub(super) fn permit<'a>(asker: &Asker<'a>, query: &Query) -> Result<Permit<'a>, Failure> {
+    permit_for(asker, query, &Client::default())
+}
+
+/// The same within a client's share, where the answer is sent while it is made.
+pub(super) fn permit_for<'a>(
+    asker: &Asker<'a>,
+    query: &Query,
+    client: &Client,
+) -> Result<Permit<'a>, Failure> {
     let begun = Instant::now();
     let weight = weight(query, &asker.parts.trail);
-    // It is released before the page is sent, so nobody can keep it by not reading.
-    let permit = asker.parts.limiter.acquire(weight, &Client::default(), || {
+    let permit = asker.parts.limiter.acquire(weight, client, || {
         if begun.elapsed() < Duration::from_secs(3) {
             Ok(())
         } else {
