@@ -32,7 +32,7 @@ const PREFIX: &str = "PROFILETRAIL_";
 /// environment and in a file.
 const SETTINGS: &str = "alert_after api backup cache_size color copernica_id data dns_server env_file format keep \
     key_domain listen log log_format lookup max_age max_body max_connections max_connections_per_address max_rejected min_free \
-    pager public_host segment_size signature timezone tls_cert tls_key trusted_proxy tz ui workers";
+    pager public_host segment_size signature timezone title tls_cert tls_key trusted_proxy tz ui workers";
 
 /// The name of the setting whose value some commands do not support.
 const FORMAT: &str = "PROFILETRAIL_FORMAT";
