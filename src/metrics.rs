@@ -110,10 +110,10 @@ pub struct Gauges {
     pub events: u64,
     /// Events that are synced and not indexed.
     pub lag: u64,
-    /// Bytes of the log of events, and of that of rejected calls.
-    pub log: [u64; 2],
-    /// Bytes of the index.
-    pub index: u64,
+    /// Bytes of the log of events, and of that of rejected calls, if known.
+    pub log: [Option<u64>; 2],
+    /// Bytes of the index, if known.
+    pub index: Option<u64>,
     /// Closed segments that wait to be sealed.
     pub unsealed: u64,
     /// Free bytes on the data folder's disk, if known.
@@ -243,7 +243,7 @@ impl Collector for Gauges {
                 "Events that are synced and not indexed",
                 Some(self.lag),
             ),
-            ("index_bytes", "Files of the index", Some(self.index)),
+            ("index_bytes", "Files of the index", self.index),
             (
                 "segments_unsealed",
                 "Closed segments that wait to be sealed",
@@ -277,7 +277,7 @@ impl Collector for Gauges {
             gauge(out, "last_signed_date_age", help, seconds, age)?;
         }
         let logs = ["events", "rejected"].into_iter().zip(self.log);
-        let logs = logs.map(|(log, bytes)| ([("log", log)], bytes));
+        let logs = logs.filter_map(|(log, bytes)| Some(([("log", log)], bytes?)));
         family(out, "log_bytes", "Files of the logs", logs)?;
         let build = [
             ("version", env!("CARGO_PKG_VERSION")),
@@ -363,7 +363,7 @@ mod tests {
         stats.phases[0].1 = 2;
         stats.refused[1].1 = 7;
         let gauges = Gauges {
-            log: [10, 20],
+            log: [None, Some(20)],
             age: Some(Duration::from_millis(1500)),
             frontends: vec![("webhook", stats)],
             ..Gauges::default()
@@ -391,7 +391,7 @@ mod tests {
             );
         }
         assert!(
-            !text.contains("disk_free") && !text.contains("-1"),
+            !text.contains("disk_free") && !text.contains("index_bytes") && !text.contains("-1"),
             "{text}"
         );
     }

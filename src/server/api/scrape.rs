@@ -1,6 +1,7 @@
 //! The server's state at the moment of a scrape.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use super::worker::Shared;
@@ -14,11 +15,12 @@ pub(super) fn gauges(shared: &Shared) -> Gauges {
     let (folder, progress) = (trail.folder(), trail.index().progress());
     let since = parts.inactivity.last_event();
     let age = since.map(|last| now_micros().saturating_sub(last).max(0));
+    let bytes = |folder: &Path| folder.is_dir().then(|| bytes_of(folder));
     Gauges {
         events: trail.last_seq(),
         lag: progress.last.saturating_sub(progress.applied),
-        log: [bytes_of(&folder.log()), bytes_of(&folder.rejected())],
-        index: bytes_of(&folder.index()),
+        log: [bytes(&folder.log()), bytes(&folder.rejected())],
+        index: bytes(&folder.index()),
         unsealed: trail.unsealed_segments() as u64,
         free: parts.health.free(),
         memory: resident(),
