@@ -9,7 +9,7 @@ use super::reader::Reader;
 use super::shell::{notes, page};
 use super::text::{LONG, NAME, Name, SHORT, Shown, Text, badge, change};
 use crate::event::Fields;
-use crate::format::seconds_of;
+use crate::format::{counted, seconds_of};
 use crate::history::{Subject, Value};
 
 use crate::query::lines::{ExportLine, HistoryLine};
@@ -199,7 +199,7 @@ impl Page {
                         }
                     }
                 }
-                @if further > 0 { p.note { (further) " more changes: " (reader.code(&format!("profiletrail history {}", line.who))) " lists all." } }
+                @if further > 0 { p.note { (counted(further as u64, "more change")) ": " (reader.code(&format!("profiletrail history {}", line.who))) " lists all." } }
             }
         }
     }

@@ -5,6 +5,7 @@ use maud::{Markup, html};
 use super::links;
 use super::reader::Reader;
 use super::text::{NAME, Name, SHORT, Text, badge, change};
+use crate::format::counted;
 use crate::history::Cause;
 use crate::query::lines::HistoryLine;
 
@@ -87,7 +88,7 @@ pub fn row(line: &HistoryLine<'_>, reader: &Reader<'_>, of_several: bool) -> Mar
                             }
                         }
                         @if further > 0 {
-                            li { a href=(links::event(line.seq)) { (further) " further changes" } }
+                            li { a href=(links::event(line.seq)) { (counted(further as u64, "further change")) } }
                         }
                     }
                 }

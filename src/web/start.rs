@@ -6,7 +6,7 @@ use super::bars::{Hours, bars};
 use super::events::table;
 use super::reader::Reader;
 use super::shell::page;
-use crate::format::{grouped, size};
+use crate::format::{counted, grouped, size};
 
 /// The server's health.
 #[derive(Clone, Debug, Default)]
@@ -130,7 +130,7 @@ pub fn live(
             tbody data-cursor=(cursor) { @for row in latest { (row) } }
         }
         p #live-summary {
-            @if skipped > 0 { (skipped) " more events arrived than are shown; " }
+            @if skipped > 0 { (counted(skipped, "more event")) " arrived, without being shown; " }
             @if let Some(last) = last {
                 (latest.len()) " new event" @if latest.len() != 1 { "s" }
                 ", the last at " (reader.line(last))

@@ -129,7 +129,7 @@ impl State {
                     (self.unchanged())
                 }
                 @if self.left_out > 0 {
-                    p.note { (self.left_out) " more fields and interests are not shown here." }
+                    p.note { "Not shown here: " (self.left_out) " of the fields and interests." }
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use maud::{Markup, Render, html};
 
-use crate::format::{Cut, differing, head, plain, tail};
+use crate::format::{Cut, counted, differing, head, plain, tail};
 use crate::history::{Cause, Subject, Value};
 use crate::query::lines::ShowLine;
 
@@ -71,7 +71,7 @@ impl Render for Text {
     fn render(&self) -> Markup {
         html! {
             bdi { (&*self.shown) }
-            @if self.rest > 0 { span.more { "… (" (self.rest) " more characters)" } }
+            @if self.rest > 0 { span.more { "… (" (counted(self.rest as u64, "more character")) ")" } }
         }
     }
 }
