@@ -240,7 +240,7 @@ mod tests {
         assert_eq!(text, "<bdi>&lt;b&gt;\\u{202e}&quot;x\\n</bdi>");
         let cut = Text::new("äöü", 2);
         assert_eq!(cut.line(), "äö…");
-        assert!(cut.render().into_string().contains("(1 more characters)"));
+        assert!(cut.render().into_string().contains("(1 more character)"));
         assert_eq!(Text::new("äöü", 3).line(), "äöü");
     }
 
