@@ -182,16 +182,22 @@
   // is tried again after the others, and says so meanwhile.
   async function panels(places) {
     const pause = (time) => new Promise((done) => setTimeout(done, time));
+    // What a reader tries again is left to that attempt.
+    const attempt = {};
+    for (const place of places) place.attempt = attempt;
+    const isOurs = (place) => place.attempt === attempt;
     for (let round = 0; places.length > 0 && round < 6; round++) {
       if (round > 0) await pause(500 * 2 ** round);
       const again = [];
-      for (const place of places) {
+      for (const place of places.filter(isOurs)) {
         place.setAttribute("aria-busy", "true");
         try {
           const page = await fragment(place.dataset.panel);
+          if (!isOurs(place)) continue;
           if (page) place.replaceChildren(...[...page.body.childNodes].map((node) => document.importNode(node, true)));
           copying(place);
         } catch (error) {
+          if (!isOurs(place)) continue;
           again.push(place);
           failed(place, "This", error, () => panels([place]));
         }
