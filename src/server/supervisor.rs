@@ -1,7 +1,7 @@
-//! What systemd is told of the server (`Type=notify`, see sd_notify(3)): that it is ready, what it
-//! does, that it is stopping; and at intervals that it is alive (`WatchdogSec=`).
+//! Reports to systemd (`Type=notify`, see sd_notify(3)) that the server is ready, what it does and
+//! that it is stopping; and at intervals that it is alive (`WatchdogSec=`).
 //!
-//! The last is only said while the committer works: a process whose committer is stuck, in the
+//! It reports the last only while the committer works: a process whose committer is stuck, in the
 //! kernel or in a deadlock, answers no call, and only a restart can help. A failed log or a full disk
 //! is not that: calls are answered 503, and the status says why.
 

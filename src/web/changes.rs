@@ -67,7 +67,7 @@ impl Filters {
         }
     }
 
-    /// What is asked for, each with a link to the same without it.
+    /// The filters in force, each with a link to the page without it.
     fn chips(&self, reader: &Reader<'_>) -> Markup {
         html! {
             @if !self.pairs.is_empty() {

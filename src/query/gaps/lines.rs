@@ -26,9 +26,9 @@ pub enum GapKind {
 pub struct GapLine<'a> {
     /// The kind of the group.
     pub kind: GapKind,
-    /// Only for `lost`: the begin of the narrowest time range that explains all changes. If
+    /// Only for `lost`: the beginning of the narrowest time range that explains all changes. If
     /// `within_one` is true, calls lost at a single moment in it would explain them;
-    /// otherwise calls were lost at its begin, at its end, and perhaps between.
+    /// otherwise calls were lost at its beginning, at its end, and perhaps between.
     pub since: Option<String>,
     /// The end of that time range, inclusive.
     pub until: Option<String>,
@@ -94,7 +94,7 @@ pub struct GapSetter<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quiet {
-    /// The time of the last call before it, or the begin of the enclosing range.
+    /// The time of the last call before it, or the beginning of the enclosing range.
     pub since: String,
     /// The time of the next call, or the end of the enclosing range.
     pub until: String,

@@ -1,12 +1,12 @@
 //! The demo's shop in a real browser.
 //!
-//! Proven: the start page tells the import, the lost hour and the fight, each
+//! Proven: the start page shows the import, the lost hour and the fight, each
 //! leads to where it is seen, and by day, by night and on a phone all of it can
 //! be read and fits; axe-core finds nothing wrong with any page; changes are
 //! filtered by links, the moment of the slider is in the address and below its
 //! line, commands are copied, and what cannot be loaded says so and can be tried
-//! again. Pictures of all of it are made here, of which the README has
-//! those whose names begin with `page-`:
+//! again. It also makes pictures; the README shows those whose names begin
+//! with `page-`:
 //!
 //! ```text
 //! SCREENSHOTS=FOLDER cargo test --all-features --test it browser_shop
@@ -70,7 +70,7 @@ fn nothing_is_left_empty(browser: &Browser, server: &Server, story: &Story) {
     block(serde_json::json!([]));
     browser.click("#state .error button");
     browser.await_text("#state", " now.");
-    // What was blocked was told.
+    // Drops the console's messages on the blocked requests.
     browser.console();
 }
 

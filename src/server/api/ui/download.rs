@@ -184,7 +184,7 @@ pub(super) fn undo_file(
     }
 }
 
-/// The file, from its begin; or why there is none.
+/// The whole file, or the reason why there is none.
 fn made(
     asker: &Asker<'_>,
     id: &IncidentId,

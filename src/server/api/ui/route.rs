@@ -60,7 +60,7 @@ pub(in crate::server::api) struct ProfileRoute {
     pub only: Option<Subject<'static>>,
     /// The list begins after the event with this time and `seq`.
     pub before: Option<(i64, u64)>,
-    /// How many events of the list come before that, to be told.
+    /// The number of the list's events before that one, which the page shows.
     pub listed: u64,
     /// Whether only the state is requested.
     pub fragment: bool,
