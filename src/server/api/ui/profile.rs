@@ -196,14 +196,18 @@ fn state(
     known: &mut Known,
 ) -> Result<State, Failure> {
     let (trail, key) = (&asker.parts.trail, now.who);
-    let (shown, answered) = first::<ShowLine<'static>>(trail, &show(key, Some(at)))?;
-    known.add(answered);
-    let Some(shown) = shown else {
-        return Err(
-            std::io::Error::other("the state of a profile was there, and then was not").into(),
-        );
+    let earlier;
+    let shown = if at == asker.clock.now {
+        now
+    } else {
+        let (shown, answered) = first::<ShowLine<'static>>(trail, &show(key, Some(at)))?;
+        known.add(answered);
+        earlier = shown.ok_or_else(|| {
+            std::io::Error::other("the state of a profile was there, and then was not")
+        })?;
+        &earlier
     };
-    let mut state = State::new(&shown);
+    let mut state = State::new(shown);
     if now.state == "deleted" && shown.state == "present" {
         return Ok(state.alone());
     }
