@@ -26,6 +26,10 @@ pub const HEADER_LEN: usize = 36;
 /// The first bytes of every frame.
 pub const MAGIC: [u8; 4] = *b"PTLF";
 
+/// What is written ahead of the end of the active segment. Not zero: zeros there are
+/// damage, or what a crash left of a frame.
+pub const FILLER: u8 = 0xF1;
+
 /// The version of frames.
 pub const VERSION: u16 = 1;
 

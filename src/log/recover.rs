@@ -9,10 +9,10 @@ use super::aside::keep_aside;
 use super::error::{Damage, LogError};
 use super::frame::Frame;
 use super::sealed::{Footer, UNFINISHED};
-use super::search::is_zero;
+use super::search::end_of;
 use super::segment::{Inner, Log, Segment, parse_segment_name};
 use super::segment_file::SegmentFile;
-use super::tail::{Tail, read_tail};
+use super::tail::{Tail, is_written, read_tail};
 use super::writer::Writer;
 use crate::storage::{Access, Storage, StorageFile};
 
@@ -243,13 +243,15 @@ fn prepare_active(
             let part = torn.offset..torn.end;
             let raw = SegmentFile::Plain(Arc::clone(&file));
             // A crash leaves zeros if the file had grown but nothing was written.
-            if !is_zero(&raw, part.start, part.end).map_err(LogError::io("reading", path))? {
+            let written = end_of(&raw, part.start, part.end, is_written);
+            if written.map_err(LogError::io("reading", path))? > part.start {
                 let aside = path.with_extension(format!("torn-{}", torn.offset));
                 saved = Some(keep_aside(storage, file.as_ref(), part, &aside)?);
             }
-            file.set_len(tail.end)
-                .map_err(LogError::io("cutting", path))?;
         }
+        // Even if it has this length, which may not be durable.
+        file.set_len(tail.end)
+            .map_err(LogError::io("cutting", path))?;
         if let Some((offset, len)) = tail.last_frame {
             // Its sync may have failed before the restart. The kernel then takes its
             // pages for clean, and syncs them only if they are written again.

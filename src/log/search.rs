@@ -76,22 +76,29 @@ impl<'a> MagicSearch<'a> {
     }
 }
 
-/// Whether a part of a file holds zeros alone, up to where the file ends.
-pub(super) fn is_zero(file: &SegmentFile, from: u64, end: u64) -> io::Result<bool> {
-    let mut at = from;
+/// Where the last byte for which `is_meant` holds ends in a part of a file; `from` if there
+/// is none.
+pub(super) fn end_of(
+    file: &SegmentFile,
+    from: u64,
+    end: u64,
+    is_meant: impl Fn(u8) -> bool,
+) -> io::Result<u64> {
+    let (mut at, mut last) = (from, from);
+    let mut bytes = vec![0; WINDOW];
     while at < end {
-        let mut bytes = vec![0; WINDOW.min((end - at) as usize)];
-        let read = file.read_at(&mut bytes, at)?;
-        bytes.truncate(read);
-        if bytes.iter().any(|byte| *byte != 0) {
-            return Ok(false);
-        }
+        let room = bytes.len().min((end - at) as usize);
+        let read = file.read_at(bytes.get_mut(..room).unwrap_or_default(), at)?;
         if read == 0 {
             break;
         }
+        let found = bytes.get(..read).unwrap_or_default();
+        if let Some(place) = found.iter().rposition(|byte| is_meant(*byte)) {
+            last = at + place as u64 + 1;
+        }
         at += read as u64;
     }
-    Ok(true)
+    Ok(last)
 }
 
 #[cfg(test)]

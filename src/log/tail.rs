@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use super::blocks::Blocks;
 use super::error::{Damage, LogError};
-use super::frame::{BadFrame, HEADER_LEN, Header, MAGIC, VERSION};
+use super::frame::{BadFrame, FILLER, HEADER_LEN, Header, MAGIC, VERSION};
 use super::recover::{OpenMode, Torn};
-use super::search::{MagicSearch, is_zero};
+use super::search::{MagicSearch, end_of};
 use super::segment::Segment;
 use super::segment_file::SegmentFile;
 use super::segment_reader::{Found, Gap, SegmentReader};
@@ -103,12 +103,19 @@ pub(super) fn read_tail(
                     damage.push(file.damage(gap, &probe.path, next - 1));
                 }
                 None => {
+                    let written = end_of_written(&file, &gap).map_err(reading())?;
+                    if written == gap.offset {
+                        continue;
+                    }
                     let mut start = [0; HEADER_LEN];
                     let read = file.read_at(&mut start, gap.offset).map_err(reading())?;
                     let start = start.get(..read).unwrap_or_default();
                     refuse_others(start, id, &probe.path, gap.offset)?;
                     if can_be_one_frame(&file, id, &gap, start).map_err(reading())? {
-                        torn = Some(gap);
+                        torn = Some(Gap {
+                            end: written,
+                            ..gap
+                        });
                     } else {
                         let lost = file.damage(gap, &probe.path, Damage::UNKNOWN);
                         damage.push(lost.clone());
@@ -139,7 +146,7 @@ pub(super) fn refuse_others(
 ) -> Result<(), LogError> {
     let segment = path.to_owned();
     match Header::parse(start, id) {
-        Err(BadFrame::OtherLog) if !is_cut_by_zeros(start, id) => {
+        Err(BadFrame::OtherLog) if !is_cut(start, id) => {
             Err(LogError::OtherLog { segment, offset })
         }
         Err(BadFrame::Version(version)) if version > VERSION => Err(LogError::Newer {
@@ -151,12 +158,24 @@ pub(super) fn refuse_others(
     }
 }
 
-/// Whether a header is this log's up to some byte of its id and zero from there
+/// Whether a byte shows that something was written: others are also found where a sector
+/// was not.
+pub(super) const fn is_written(byte: u8) -> bool {
+    byte != 0 && byte != FILLER
+}
+
+/// Where in a gap at the end of the active segment the filler begins that was written
+/// ahead of the end.
+pub(super) fn end_of_written(file: &SegmentFile, gap: &Gap) -> io::Result<u64> {
+    end_of(file, gap.offset, gap.end, |byte| byte != FILLER)
+}
+
+/// Whether a header is this log's up to some byte of its id and unwritten from there
 /// on, as if the sector after that byte was not written.
-fn is_cut_by_zeros(start: &[u8], id: u64) -> bool {
+fn is_cut(start: &[u8], id: u64) -> bool {
     let written = start
         .iter()
-        .rposition(|byte| *byte != 0)
+        .rposition(|byte| is_written(*byte))
         .map_or(0, |n| n + 1);
     written < ID_END
         && start.get(ID_AT..written.max(ID_AT))
@@ -171,11 +190,14 @@ pub(super) fn can_be_one_frame(
     gap: &Gap,
     start: &[u8],
 ) -> io::Result<bool> {
-    // If the sector with the header's end was not written, the checksum is zero
-    // and the length may be wrong.
+    // If the sector with the header's end was not written, the checksum is what was
+    // there before, and the length may be wrong.
     let frame_end = Header::parse(start, id)
         .ok()
-        .filter(|header| header.first_seq == gap.first_seq && header.crc != 0)
+        .filter(|header| {
+            let crc = header.crc.to_le_bytes();
+            header.first_seq == gap.first_seq && crc.into_iter().any(is_written)
+        })
         .map(|header| gap.offset + header.frame_len());
     let mut search = MagicSearch::new(file, MAGIC, gap.offset + 1, gap.end);
     while let Some((_, header)) = search.next_hit()? {
@@ -183,7 +205,10 @@ pub(super) fn can_be_one_frame(
             return Ok(false);
         }
     }
-    frame_end.map_or(Ok(true), |end| is_zero(file, end, gap.end))
+    match frame_end {
+        Some(end) => Ok(end_of(file, end, gap.end, is_written)? == end),
+        None => Ok(true),
+    }
 }
 
 #[cfg(test)]
@@ -197,10 +222,12 @@ mod tests {
         let mut whole = Vec::new();
         frame::encode(&mut whole, id, 9, &[b"x"]).unwrap();
         let path = Path::new("segment");
-        for cut in 0..HEADER_LEN {
-            let mut start = whole[..HEADER_LEN].to_vec();
-            start[cut..].fill(0);
-            assert!(refuse_others(&start, id, path, 0).is_ok(), "{cut}");
+        for unwritten in [0, FILLER] {
+            for cut in 0..HEADER_LEN {
+                let mut start = whole[..HEADER_LEN].to_vec();
+                start[cut..].fill(unwritten);
+                assert!(refuse_others(&start, id, path, 0).is_ok(), "{cut}");
+            }
         }
         assert!(matches!(
             refuse_others(&whole, id ^ 1, path, 0),

@@ -1,5 +1,11 @@
 //! Appending to a log: group commit, rolling of segments, poison.
+//!
+//! The active segment is filled ahead of its end, so that the sync of a frame need not
+//! make a new length durable, too: a journaling file system would write its journal each
+//! time. The filler is cut off when the segment is closed, before the next has a name: so
+//! only the last segment can end with it.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 
@@ -7,6 +13,13 @@ use super::error::{AppendError, LogError};
 use super::frame;
 use super::segment::{Inner, Log, Segment, segment_name};
 use crate::storage::{Access, StorageFile};
+
+/// The least and the most bytes of filler that are written ahead; as many as the
+/// segment has, between them. The call that waits for it waits longer, so it must be rare.
+const AHEAD: (u64, u64) = (64 << 10, 8 << 20);
+
+/// How many of them are written at once.
+const FILLED: usize = 64 << 10;
 
 /// Appends to a log. A recovery makes the only one of a log.
 pub struct Writer {
@@ -21,7 +34,55 @@ pub struct Writer {
 struct Active {
     segment: Arc<Segment>,
     file: Arc<dyn StorageFile>,
+    /// Where the last frame ends.
     end: u64,
+    /// The length of the file: what follows the end is filler.
+    len: u64,
+}
+
+impl Active {
+    /// Writes a frame, and filler ahead if it does not fit into that; syncs both.
+    fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_at(bytes, self.end)?;
+        let end = self.end + bytes.len() as u64;
+        if end > self.len {
+            self.len = match self.fill(end, end + end.clamp(AHEAD.0, AHEAD.1)) {
+                Ok(len) => len,
+                // The frame itself has found room.
+                Err(error) if is_full(&error) => self.file.len()?,
+                Err(error) => return Err(error),
+            };
+        }
+        self.file.sync()?;
+        self.end = end;
+        Ok(())
+    }
+
+    /// Writes filler from an offset to another one at least; returns where it ends.
+    fn fill(&self, mut from: u64, to: u64) -> io::Result<u64> {
+        while from < to {
+            self.file.write_at(&[frame::FILLER; FILLED], from)?;
+            from += FILLED as u64;
+        }
+        Ok(from)
+    }
+
+    /// Cuts the filler off.
+    fn trim(&mut self) -> io::Result<()> {
+        if self.len > self.end {
+            self.file.set_len(self.end)?;
+            self.file.sync()?;
+            self.len = self.end;
+        }
+        Ok(())
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }
 
 impl Writer {
@@ -37,7 +98,12 @@ impl Writer {
         Self {
             log,
             segment_size,
-            active: active.map(|(segment, file, end)| Active { segment, file, end }),
+            active: active.map(|(segment, file, end)| Active {
+                segment,
+                file,
+                end,
+                len: end,
+            }),
             next_seq,
             buffer: Vec::new(),
             poison,
@@ -91,23 +157,31 @@ impl Writer {
             .active
             .as_ref()
             .is_some_and(|active| active.end > 0 && active.end >= self.segment_size);
-        if full {
-            self.active = None;
+        if full && let Some(mut active) = self.active.take() {
+            let trimmed = active.trim();
+            trimmed.map_err(LogError::io("cutting", &active.segment.path))?;
         }
         let active = match &mut self.active {
             Some(active) => active,
             none => none.insert(new_segment(&self.log.inner, first_seq)?),
         };
-        let path = &active.segment.path;
-        active
-            .file
-            .write_at(bytes, active.end)
-            .map_err(LogError::io("writing", path))?;
-        active.file.sync().map_err(LogError::io("syncing", path))?;
         let offset = active.end;
-        active.end += bytes.len() as u64;
+        let appended = active.append(bytes);
+        appended.map_err(LogError::io("appending to", &active.segment.path))?;
         active.segment.publish(first_seq, offset, active.end);
         Ok(())
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if self.poison.is_none()
+            && let Some(active) = &mut self.active
+            && let Err(error) = active.trim()
+        {
+            // The next recovery does it.
+            tracing::debug!("{}: {error}", active.segment.path.display());
+        }
     }
 }
 
@@ -131,5 +205,6 @@ fn new_segment(inner: &Arc<Inner>, first_seq: u64) -> Result<Active, LogError> {
         segment,
         file,
         end: 0,
+        len: 0,
     })
 }

@@ -97,6 +97,7 @@ fn whole() -> Files {
         let sealed = opened.log.seal(first_seq, &event_time, &|| false);
         sealed.expect("whole").expect("closed");
     }
+    drop(writer);
     files(&disk)
 }
 

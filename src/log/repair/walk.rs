@@ -10,7 +10,7 @@ use crate::log::search::MagicSearch;
 use crate::log::segment::{Inner, Segment};
 use crate::log::segment_file::SegmentFile;
 use crate::log::segment_reader::{Found, Gap, SegmentReader};
-use crate::log::tail::{can_be_one_frame, refuse_others};
+use crate::log::tail::{can_be_one_frame, end_of_written, refuse_others};
 
 /// The fewest bytes that a record takes in a frame.
 const MIN_RECORD: u64 = 4;
@@ -107,6 +107,11 @@ pub(super) fn walk(
         };
         let next = match gap.next_seq.or(source.next_first) {
             Some(next) => next,
+            None if !source.segment.is_sealed()
+                && end_of_written(&source.file, &gap).map_err(failed())? == gap.offset =>
+            {
+                continue;
+            }
             None => match next_after_end(source, &gap, any)? {
                 Some(next) => {
                     walked.unknown = true;

@@ -4,8 +4,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use profiletrail::log::frame::{self, FILLER};
 use profiletrail::log::repair::{repair_segment, survey};
-use profiletrail::log::{AppendError, Damage, Log, LogError, OpenMode, Recovered, Scanned, frame};
+use profiletrail::log::{AppendError, Damage, Log, LogError, OpenMode, Recovered, Report, Scanned};
 use profiletrail::storage::{Access, SimulatedDisk, Storage};
 
 use crate::support::files;
@@ -153,8 +154,11 @@ fn one_bad_frame_at_the_end_is_torn() {
     tails[0][last + 100] ^= 1;
     tails[1][last + 100] ^= 1;
     tails[1].extend([0; 5000]);
-    // What a crash leaves: any sectors of the write, the others zero.
-    for without in 0..8 {
+    // What a crash leaves: any sectors of the write, in the others what was there.
+    for (unwritten, without) in [0, FILLER]
+        .into_iter()
+        .flat_map(|it| (0..7).map(move |n| (it, n)))
+    {
         for shift in 0..512 {
             let mut bytes = frame_of(ID, 1, shift);
             let start = bytes.len();
@@ -162,21 +166,51 @@ fn one_bad_frame_at_the_end_is_torn() {
             for (at, byte) in bytes.iter_mut().enumerate().skip(start) {
                 let sector = at / 512 - start / 512;
                 if sector < 3 && without & (1 << sector) == 0 {
-                    *byte = 0;
+                    *byte = unwritten;
                 }
             }
-            if without != 7 {
+            if bytes[start..].iter().any(|byte| *byte != FILLER) {
                 tails.push(bytes);
             }
         }
     }
     for bytes in tails {
+        for filler in [0, 700] {
+            let mut bytes = bytes.clone();
+            let end = bytes.iter().rposition(|byte| *byte != FILLER).unwrap() as u64 + 1;
+            bytes.extend(vec![FILLER; filler]);
+            let disk = disk(&bytes);
+            let mut opened = open(&disk, APPEND).unwrap();
+            let (damage, torn) = (opened.report.damage, opened.report.torn.unwrap());
+            assert!(damage.is_empty(), "{damage:?}");
+            assert_eq!(torn.offset + torn.bytes, end);
+            opened.writer.as_mut().unwrap().append(&[b"x"]).unwrap();
+        }
+    }
+}
+
+#[test]
+fn filler_after_the_last_frame_is_no_damage() {
+    let (whole, starts) = segment();
+    for end in starts.into_iter().chain([whole.len()]) {
+        let mut bytes = whole[..end].to_vec();
+        bytes.extend([FILLER; 70_000]);
         let disk = disk(&bytes);
-        let mut opened = open(&disk, APPEND).unwrap();
-        let (damage, torn) = (opened.report.damage, opened.report.torn.unwrap());
-        assert!(damage.is_empty(), "{damage:?}");
-        assert_eq!(torn.offset + torn.bytes, bytes.len() as u64);
-        opened.writer.as_mut().unwrap().append(&[b"x"]).unwrap();
+        for mode in [OpenMode::Read, APPEND] {
+            let opened = open(&disk, mode).unwrap();
+            assert_eq!(opened.report, Report::default(), "{end}");
+            assert_eq!(opened.log.leftover(), None);
+        }
+        assert!(is_unchanged(&disk, &whole[..end]));
+        // Anywhere else it is damage, and so are zeros after a frame.
+        bytes.extend(frame_of(ID, 7, 10));
+        let noted = open(&self::disk(&bytes), OpenMode::Read).unwrap().report;
+        assert!(noted != Report::default());
+        bytes.truncate(end);
+        bytes.extend([0; 600]);
+        bytes.extend([FILLER; 600]);
+        let noted = open(&self::disk(&bytes), OpenMode::Read).unwrap().report;
+        assert!(noted.torn.is_some());
     }
 }
 

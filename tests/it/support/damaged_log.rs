@@ -33,6 +33,7 @@ impl Whole {
         for group in groups {
             writer.append(group).unwrap();
         }
+        drop(writer);
         Self {
             folder: read_folder(&disk, Path::new(DIR)),
             events: groups.concat(),
