@@ -1,4 +1,8 @@
-//! The one thread that appends: group commit.
+//! Appending: group commit.
+//!
+//! One thread commits what is queued, in groups. A call that is alone in flight is committed by
+//! the worker that decoded it, which saves waking that thread. Whoever commits holds the
+//! [`Committer`], so there is never more than one at a time.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -124,12 +128,17 @@ pub(super) struct Queue {
     sender: Sender<Job>,
     health: Arc<Health>,
     delay: Arc<GroupCommitDelay>,
+    answers: Answers,
     metrics: Metrics,
+    committer: Arc<Place>,
 }
 
+/// Where the committer is while nobody commits. It does not come back from a panic.
+type Place = Mutex<Option<Box<Committer>>>;
+
 impl Queue {
-    /// Queues a call. It is answered when it is kept, or at once if the queue is full, the log has
-    /// failed or the disk is almost full.
+    /// Commits a call that is alone, or queues it. It is answered when it is kept, or at once if the
+    /// queue is full, the log has failed or the disk is almost full.
     pub fn call(&self, call: ParsedCall, responder: Responder) {
         let refuse = |responder: Responder, reason: &'static str, why: String| {
             self.metrics.refused(reason);
@@ -138,7 +147,17 @@ impl Queue {
         if let Some((reason, why)) = self.health.refusal(call.body.len()) {
             return refuse(responder, reason, why);
         }
-        match self.sender.try_send(Job::Call(Box::new(call), responder)) {
+        let call = Box::new(call);
+        if self.answers.in_flight() <= 1
+            && self.sender.is_empty()
+            && let Ok(mut place) = self.committer.try_lock()
+            && let Some(mut committer) = place.take_if(|committer| committer.can_commit(&call))
+        {
+            committer.work(|committer| committer.take(call, responder));
+            *place = Some(committer);
+            return;
+        }
+        match self.sender.try_send(Job::Call(call, responder)) {
             Ok(()) => {
                 let queued = self.sender.len();
                 self.metrics.queued(queued);
@@ -174,7 +193,7 @@ impl Queue {
     }
 }
 
-/// Starts the committer. It ends, with everything synced, when the last [`Queue`] is dropped.
+/// Starts the committer's thread. It ends, with everything synced, when the last [`Queue`] is dropped.
 /// `answers` knows how many calls are in flight; the outcomes go to `metrics` and `inactivity`.
 pub(super) fn start(
     appender: Appender,
@@ -185,25 +204,28 @@ pub(super) fn start(
 ) -> std::io::Result<(Queue, JoinHandle<()>)> {
     let (sender, receiver) = bounded(queue_len);
     let delay = Arc::new(GroupCommitDelay::new());
-    let queue = Queue {
-        sender,
-        health: Arc::clone(&health),
-        delay: Arc::clone(&delay),
-        metrics: metrics.clone(),
-    };
-    let committer = Committer {
+    let committer = Box::new(Committer {
         appender,
-        health,
-        metrics,
+        health: Arc::clone(&health),
+        metrics: metrics.clone(),
         inactivity,
         arrivals: Vec::new(),
         responders: Vec::new(),
         deferred: VecDeque::new(),
+    });
+    let committer = Arc::new(Mutex::new(Some(committer)));
+    let queue = Queue {
+        sender,
+        health,
+        delay: Arc::clone(&delay),
+        answers: answers.clone(),
+        metrics,
+        committer: Arc::clone(&committer),
     };
     let thread = std::thread::Builder::new()
         .name("committer".to_owned())
         .spawn(move || {
-            committer.run(&receiver, || {
+            run(&committer, &receiver, || {
                 let half = answers.in_flight().min(GROUP_LEN) / 2;
                 delay.wait(half.saturating_sub(1), || receiver.len());
             });
@@ -211,7 +233,7 @@ pub(super) fn start(
     Ok((queue, thread))
 }
 
-/// The state of the committer's thread.
+/// What commits.
 struct Committer {
     appender: Appender,
     health: Arc<Health>,
@@ -225,59 +247,83 @@ struct Committer {
 }
 
 impl Drop for Committer {
-    /// Poisons the server's health when the committer ends, however it ends.
+    /// Poisons the server's health and refuses what waits when the committer ends, however it ends.
     fn drop(&mut self) {
+        for (_, responder, _) in std::mem::take(&mut self.deferred) {
+            self.refuse_unresolved(responder);
+        }
         let mut poison = self.health.lock_poison();
         poison.get_or_insert_with(|| "the committer has ended".to_owned());
         self.health.set_busy(Some(Instant::now()));
     }
 }
 
+/// Commits queued jobs in groups. `gather` is called when the first of a group has arrived, and
+/// may wait for more.
+fn run(place: &Place, jobs: &Receiver<Job>, gather: impl Fn()) {
+    let mut has_deferred = false;
+    loop {
+        let first = match has_deferred {
+            false => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            true => jobs.recv_timeout(OWNER_PAUSE),
+        };
+        let first = match first {
+            Ok(first) => {
+                gather();
+                Some(first)
+            }
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut committer) = place.take() else {
+            return;
+        };
+        committer.work(|committer| committer.take_group(first, jobs));
+        has_deferred = !committer.deferred.is_empty();
+        *place = Some(committer);
+    }
+    // Ends it.
+    place.lock().unwrap_or_else(PoisonError::into_inner).take();
+}
+
 impl Committer {
-    /// Commits queued jobs in groups. `gather` is called when the first of a group has arrived, and
-    /// may wait for more.
-    fn run(mut self, jobs: &Receiver<Job>, gather: impl Fn()) {
-        loop {
-            let first = match self.deferred.is_empty() {
-                true => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                false => jobs.recv_timeout(OWNER_PAUSE),
-            };
-            let mut next = match first {
-                Ok(first) => {
-                    gather();
-                    Some(first)
+    /// Whether a call can be committed at once.
+    fn can_commit(&self, call: &ParsedCall) -> bool {
+        self.deferred.is_empty() && !self.appender.must_wait_for_index(call)
+    }
+
+    /// Takes a group by `take`, and commits it.
+    fn work(&mut self, take: impl FnOnce(&mut Self)) {
+        self.health.set_busy(Some(Instant::now()));
+        take(self);
+        self.commit();
+        self.health.set_busy(None);
+    }
+
+    /// Takes deferred calls whose profile is known now, `first` and queued jobs.
+    fn take_group(&mut self, first: Option<Job>, jobs: &Receiver<Job>) {
+        self.take_resolved();
+        let (mut next, mut taken) = (first, 0);
+        while let Some(job) = next.take() {
+            taken += 1;
+            match job {
+                Job::Call(call, responder) => {
+                    self.take(call, responder);
+                    if taken < GROUP_LEN {
+                        next = jobs.try_recv().ok();
+                    }
                 }
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break,
-            };
-            self.health.set_busy(Some(Instant::now()));
-            self.take_resolved();
-            let mut taken = 0;
-            while let Some(job) = next.take() {
-                taken += 1;
-                match job {
-                    Job::Call(call, responder) => {
-                        self.take(call, responder);
-                        if taken < GROUP_LEN {
-                            next = jobs.try_recv().ok();
-                        }
-                    }
-                    Job::Import(group, importer) => {
-                        self.commit();
-                        let outcomes = self.appender.append(group);
-                        self.note_poison();
-                        // The importer may have gone; its events are kept anyway.
-                        let _ = importer.send(outcomes);
-                    }
+                Job::Import(group, importer) => {
+                    self.commit();
+                    let outcomes = self.appender.append(group);
+                    self.note_poison();
+                    // The importer may have gone; its events are kept anyway.
+                    let _ = importer.send(outcomes);
                 }
             }
-            self.commit();
-            self.metrics.queued(jobs.len());
-            self.health.set_busy(None);
         }
-        for (_, responder, _) in std::mem::take(&mut self.deferred) {
-            self.refuse_unresolved(responder);
-        }
+        self.metrics.queued(jobs.len());
     }
 
     /// Adds a call to the group, or to those that wait for the index.
