@@ -49,6 +49,7 @@ mod table;
 mod targets;
 mod timed;
 mod wire;
+mod wrk;
 
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;

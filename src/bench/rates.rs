@@ -23,7 +23,7 @@ use super::place::Place;
 use super::signed::Sender;
 use super::source::{Prepared, Source};
 use super::wire::Secure;
-use super::{disk, median, timed};
+use super::{disk, median, timed, wrk};
 
 /// Requests that are prepared for a second of a turn; where a server is faster,
 /// they are sent again.
@@ -50,6 +50,8 @@ pub enum Kind {
     Tls,
     /// profiletrail that verifies signed calls, with a store that was empty.
     Signed,
+    /// profiletrail under the load of wrk, with a store that was empty.
+    Wrk,
     /// Another build of it, with a store that was empty.
     Against,
     /// A peer with a database that was empty.
@@ -156,6 +158,10 @@ pub fn measure(
                 source.rewind();
                 let time = args.turn();
                 turns.push(match &contestant.sender {
+                    _ if contestant.kind == Kind::Wrk => {
+                        let script = place.data("requests.lua");
+                        wrk_turn(contestant, *connections, &mut source, (&script, time))?
+                    }
                     None => turn(contestant, *connections, &mut source, time)?,
                     Some(sender) => {
                         let mut calls = sender.calls(&mut bodies, args.signed + connections)?;
@@ -214,6 +220,17 @@ fn contestants(
     if let Some(full) = full {
         let name = format!("profiletrail, holding {}", args.events);
         contestants.push(own(Kind::Full, &name, &place.binary, full.to_owned())?);
+    }
+    if wrk::is_there() {
+        let data = place.data(&format!("wrk-{}", args.events));
+        contestants.push(own(
+            Kind::Wrk,
+            "profiletrail, load by wrk",
+            &place.binary,
+            data,
+        )?);
+    } else {
+        eprintln!("wrk is not installed: the load generator is not compared with it");
     }
     let data = place.data(&format!("tls-{}", args.events));
     let secure = Secure::new(place.path())?;
@@ -285,18 +302,53 @@ fn turn(
         );
     }
     drop(load);
+    let quantiles = (outcome.quantile(0.5), outcome.quantile(0.99));
+    ended(
+        contestant,
+        before,
+        (outcome.rate(), outcome.kept as f64),
+        quantiles,
+    )
+}
+
+fn wrk_turn(
+    contestant: &Contestant,
+    connections: usize,
+    source: &mut dyn Source,
+    (script, time): (&Path, Duration),
+) -> anyhow::Result<Turn> {
+    let server = &contestant.server;
+    let before = server.processor_time()?;
+    let found = wrk::run(script, server.address, connections, source, time)?;
+    let calls = found.per_second * wrk::whole_seconds(time) as f64;
+    ended(
+        contestant,
+        before,
+        (found.per_second, calls),
+        (found.p50_us, found.p99_us),
+    )
+}
+
+/// A turn of this rate and number of calls, and what it cost since `before`.
+fn ended(
+    contestant: &Contestant,
+    before: Duration,
+    (rate, calls): (f64, f64),
+    (p50, p99): (f64, f64),
+) -> anyhow::Result<Turn> {
     let asked = Instant::now();
     if let Some((binary, data)) = &contestant.asked {
         timed::ask(binary, data, &["show", "1"], 1)?;
     }
     let index = asked.elapsed();
+    let server = &contestant.server;
     let processor = server.processor_time()?.saturating_sub(before);
     Ok(Turn {
-        rate: outcome.rate(),
+        rate,
         memory: server.memory()?,
-        p50: outcome.quantile(0.5),
-        p99: outcome.quantile(0.99),
-        processor: processor.as_secs_f64() * 1e6 / outcome.kept.max(1) as f64,
+        p50,
+        p99,
+        processor: processor.as_secs_f64() * 1e6 / calls.max(1.0),
         index: index.as_secs_f64() * 1e3,
     })
 }

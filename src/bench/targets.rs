@@ -138,8 +138,37 @@ pub fn of(report: &Report) -> Vec<Target> {
             let ratio = tls.to_first;
             add(&what, format!("{ratio:.2}"), "≥ 0.80", ratio >= 0.8);
         }
+        if let Some(wrk) = of(Kind::Wrk).next() {
+            let what = format!("calls/s as wrk measures them, {connections} connections");
+            let ratio = wrk.to_first;
+            let met = (0.9..=1.1).contains(&ratio);
+            add(&what, format!("{ratio:.2}"), "0.90 to 1.10", met);
+        }
+        if let Some(signed) = of(Kind::Signed).next().filter(|_| connections == 32) {
+            let ratio = signed.to_first;
+            let what = "calls/s signed to those unsigned, 32 connections";
+            add(what, format!("{ratio:.2}"), "≥ 0.70", ratio >= 0.7);
+        }
+        if let Some(nothing) = of(Kind::Nothing).next() {
+            let mut sync = report.rates.iter().flat_map(|rates| &rates.disk);
+            let sync = sync.find(|row| row.group == 1).map(|row| row.per_second);
+            match (connections, sync) {
+                (1, Some(sync)) => {
+                    let in_a_row = 1.0 / (1.0 / nothing.per_second + 1.0 / sync);
+                    let ratio = own.per_second / in_a_row;
+                    let what = "calls/s to tiny_http and one sync in a row, 1 connection";
+                    add(what, format!("{ratio:.2}"), "≥ 0.85", ratio >= 0.85);
+                }
+                (32, _) => {
+                    let ratio = own.to_baseline;
+                    let what = "calls/s to the do-nothing server's, 32 connections";
+                    add(what, format!("{ratio:.2}"), "≥ 0.70", ratio >= 0.7);
+                }
+                _ => {}
+            }
+        }
         let strongest = of(Kind::Peer).max_by(|one, two| one.per_second.total_cmp(&two.per_second));
-        let Some(peer) = strongest.filter(|_| connections > 1) else {
+        let Some(peer) = strongest else {
             continue;
         };
         let ratio = 1.0 / peer.to_first;
@@ -147,7 +176,11 @@ pub fn of(report: &Report) -> Vec<Target> {
             "calls/s to the strongest peer ({}), {connections} connections",
             peer.name
         );
-        add(&what, format!("{ratio:.2}"), "≥ 1.50", ratio >= 1.5);
+        let (mark, least) = match connections {
+            1 => ("≥ 1.30", 1.3),
+            _ => ("≥ 1.50", 1.5),
+        };
+        add(&what, format!("{ratio:.2}"), mark, ratio >= least);
         let what = format!("p99 beside that peer's, {connections} connections");
         let value = format!("{} and {}", ms(own.p99_us / 1e3), ms(peer.p99_us / 1e3));
         add(&what, value, "lower", own.p99_us < peer.p99_us);
