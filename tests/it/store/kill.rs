@@ -63,7 +63,7 @@ fn a_hundred_kills_lose_nothing_that_was_acknowledged() {
                 std::thread::spawn(move || post_until_dead(client, round, number))
             })
             .collect();
-        let longest = 80_000 * (1 + round as u64 / ROUNDS as u64);
+        let longest = 80_000 * (1 + round / ROUNDS);
         std::thread::sleep(Duration::from_micros(2_000 + dice.below(longest)));
         server.kill();
         for client in clients {
